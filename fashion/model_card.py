@@ -1,0 +1,146 @@
+"""The model card: every value that using a model needs, in one JSON file beside its weights."""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fashion.errors import BundleError, FashionError, SettingError
+from fashion.preprocess import InputSpec
+from fashion.taxonomy import Label, Taxonomy
+
+CARD_FILE = "model_card.json"
+SCHEMA = 1
+
+CHECKPOINT_FILE = "model.ckpt"
+STATE_DICT_FILE = "model.pth"
+ONNX_FILE = "model.onnx"
+INT8_FILE = "model.int8.onnx"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a bundle says of its model.
+
+    Attributes:
+        name, version: of the model, as answers name it.
+        created: date and time of the export, ISO 8601, UTC.
+        arch: architecture of the network, see `fashion.network.ARCHITECTURES`.
+        input: size, normalization and resize rule of the input.
+        labels: group and name of each output, in output order.
+        thresholds: for each profile a probability for each output; an attribute is answered at or above it.
+        default_profile: the profile used where a request names none.
+        files: sha256 of each weights file, by file name, as hexadecimal digits.
+        metrics: what was measured, with the data it was measured on.
+        training: command, data and duration of the training.
+        versions: of the packages that trained and exported the model.
+        schema: version of this layout.
+    """
+
+    name: str
+    version: str
+    created: str
+    arch: str
+    input: InputSpec
+    labels: tuple[Label, ...]
+    thresholds: dict[str, list[float]]
+    default_profile: str
+    files: dict[str, str]
+    metrics: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        if self.schema != SCHEMA:
+            raise BundleError(f"the card has schema {self.schema}; this version reads {SCHEMA}: update the project")
+        if self.default_profile not in self.thresholds:
+            raise BundleError(f"the default profile {self.default_profile!r} is not among {list(self.thresholds)}")
+        for profile, values in self.thresholds.items():
+            if len(values) != len(self.labels):
+                raise BundleError(f"profile {profile!r} has {len(values)} thresholds for {len(self.labels)} labels")
+
+    @cached_property
+    def taxonomy(self) -> Taxonomy:
+        """The labels as a taxonomy."""
+        return Taxonomy(self.labels)
+
+    @cached_property
+    def weights_id(self) -> str:
+        """One sha256 for the model, whichever of its files answers: that of the sorted hashes of all its files."""
+        digest = hashlib.sha256("\n".join(sorted(self.files.values())).encode())
+        return f"sha256:{digest.hexdigest()}"
+
+    def threshold_row(self, profile: str | None = None) -> np.ndarray:
+        """The thresholds of a profile (default: `default_profile`) as float32 of shape (A,).
+
+        Raises:
+            SettingError: an unknown profile.
+        """
+        profile = profile or self.default_profile
+        if profile not in self.thresholds:
+            raise SettingError(f"threshold profile {profile!r} is unknown; the model has: {', '.join(self.thresholds)}")
+        return np.asarray(self.thresholds[profile], dtype=np.float32)
+
+    def save(self, folder: Path) -> Path:
+        """Write `model_card.json` into `folder`, whole or not at all."""
+        path = Path(folder) / CARD_FILE
+        content = asdict(self) | {"labels": self.taxonomy.to_json()}
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+        return path
+
+    @classmethod
+    def load(cls, folder: Path) -> "ModelCard":
+        """Read and check `folder/model_card.json`.
+
+        Raises:
+            BundleError: there is none, or it is not a card of this schema.
+        """
+        path = Path(folder) / CARD_FILE
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise BundleError(f"no {CARD_FILE} in {str(folder)!r}; a bundle is made by python -m training.export") from None
+        except (OSError, ValueError) as error:
+            raise BundleError(f"{path} cannot be read as JSON: {error}") from None
+        try:
+            content["labels"] = Taxonomy.from_json(content["labels"]).labels
+            spec = content["input"]
+            content["input"] = InputSpec(**spec | {"mean": tuple(spec["mean"]), "std": tuple(spec["std"])})
+            return cls(**content)
+        except (TypeError, KeyError, FashionError) as error:
+            raise BundleError(f"{path} is not a valid model card: {error}") from None
+
+
+def sha256(path: Path) -> str:
+    """The sha256 of a file as hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checked_file(folder: Path, card: ModelCard, name: str) -> Path:
+    """The path of a bundle's file after its sha256 was compared with the card's.
+
+    Raises:
+        BundleError: the file is missing, is not in the card, or is not the one the card was written for.
+    """
+    path = Path(folder) / name
+    if name not in card.files or not path.is_file():
+        raise BundleError(f"the bundle {str(folder)!r} has no {name}; it has: {', '.join(_present(folder, card))}")
+    found = sha256(path)
+    if found != card.files[name]:
+        raise BundleError(
+            f"{path} was changed: its sha256 starts with {found[:12]}, the card says {card.files[name][:12]}; export again"
+        )
+    return path
+
+
+def _present(folder: Path, card: ModelCard) -> list[str]:
+    return [name for name in card.files if (Path(folder) / name).is_file()] or ["no weights at all"]

@@ -1,0 +1,132 @@
+"""Attribute groups and their labels, and how a product's labels become the network's targets and back."""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache, cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from fashion.errors import DataError
+
+YES, NO, NOT_ANNOTATED = 1, 0, -1
+
+# Label id (1 to 228), group and name of the iMaterialist Challenge (Fashion) at FGVC5, 2018.
+IMATERIALIST_FILE = Path(__file__).with_name("imaterialist_2018.csv")
+
+
+class Label(NamedTuple):
+    """One attribute: a name within a group, such as ("color", "Black")."""
+
+    group: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """The labels a model knows, in the order of its outputs. The labels of a group need not be neighbors.
+
+    Raises:
+        DataError: there is no label, or one stands there twice.
+    """
+
+    labels: tuple[Label, ...]
+
+    def __post_init__(self) -> None:
+        if not self.labels:
+            raise DataError("the taxonomy has no label; at least one attribute group with one label is needed")
+        if len(self.index) != len(self.labels):
+            twice = next(label for i, label in enumerate(self.labels) if self.index[label] != i)
+            raise DataError(f"label {twice.name!r} of group {twice.group!r} stands in the taxonomy twice")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def index(self) -> dict[Label, int]:
+        """Output index of each label."""
+        return {label: i for i, label in enumerate(self.labels)}
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """Group names, in order of first appearance."""
+        return tuple(dict.fromkeys(label.group for label in self.labels))
+
+    @cached_property
+    def _indices(self) -> dict[str, np.ndarray]:
+        return {
+            group: np.array([i for i, label in enumerate(self.labels) if label.group == group], dtype=np.int64)
+            for group in self.groups
+        }
+
+    def indices(self, group: str) -> np.ndarray:
+        """Output indices of a group's labels, int64, rising. Raises DataError for an unknown group."""
+        if group not in self._indices:
+            raise DataError(f"unknown attribute group {group!r}; the model has: {', '.join(self.groups)}")
+        return self._indices[group]
+
+    def names(self, group: str) -> tuple[str, ...]:
+        """Label names of a group, in output order. Raises DataError for an unknown group."""
+        return tuple(self.labels[i].name for i in self.indices(group))
+
+    def encode(self, cells: Mapping[str, Sequence[str] | None]) -> np.ndarray:
+        """A product's labels by group -> targets, int8 of shape (A,): 1 yes, 0 no, -1 not annotated.
+
+        A group that is missing from `cells` or is None is not annotated; an empty list says that none of its labels apply.
+
+        Raises:
+            DataError: a name that the group does not have.
+        """
+        targets = np.full(len(self), NOT_ANNOTATED, dtype=np.int8)
+        for group in self.groups:
+            names = cells.get(group)
+            if names is None:
+                continue
+            targets[self._indices[group]] = NO
+            for name in names:
+                position = self.index.get(Label(group, name))
+                if position is None:
+                    raise DataError(f"unknown label {name!r} in group {group!r}{self._suggestion(group, name)}")
+                targets[position] = YES
+        return targets
+
+    def decode(self, targets: np.ndarray) -> dict[str, list[str] | None]:
+        """Targets of shape (A,) -> labels by group; None for a group of which nothing is annotated."""
+        return {
+            group: None
+            if (targets[indices] == NOT_ANNOTATED).all()
+            else [self.labels[i].name for i in indices if targets[i] == YES]
+            for group, indices in self._indices.items()
+        }
+
+    def _suggestion(self, group: str, name: str) -> str:
+        close = get_close_matches(name, self.names(group), n=1)
+        return f"; did you mean {close[0]!r}?" if close else ""
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, Iterable[str]]) -> "Taxonomy":
+        """The taxonomy of a catalog: its columns are the groups, and a column's different values the labels, sorted."""
+        return cls(tuple(Label(group, name) for group, names in columns.items() for name in sorted(set(names))))
+
+    def to_json(self) -> list[dict[str, str]]:
+        """The labels in output order, as objects with `group` and `name`."""
+        return [label._asdict() for label in self.labels]
+
+    @classmethod
+    def from_json(cls, labels: Iterable[Mapping[str, str]]) -> "Taxonomy":
+        """The inverse of `to_json`. Raises DataError for anything else."""
+        try:
+            return cls(tuple(Label(str(label["group"]), str(label["name"])) for label in labels))
+        except (TypeError, KeyError) as error:
+            raise DataError(f"a label must be an object with 'group' and 'name'; {error} is missing or wrong") from None
+
+
+@cache
+def imaterialist() -> Taxonomy:
+    """The 228 labels of the iMaterialist Challenge (Fashion) 2018; a label's output index is its id - 1."""
+    with IMATERIALIST_FILE.open(newline="", encoding="utf-8") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: int(row["label_id"]))
+    return Taxonomy(tuple(Label(row["group"], row["name"]) for row in rows))
