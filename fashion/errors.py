@@ -45,7 +45,10 @@ def one_line_errors() -> Iterator[None]:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         where = f" while writing {error.filename}" if error.filename else ""
-        print(f"error: no space left on the disk{where}; free some and run the same command again", file=sys.stderr)
+        print(
+            f"error: no space left on the disk{where}; free some and run the same command again",
+            file=sys.stderr,
+        )
         raise SystemExit(EXIT_USER_ERROR) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -1,0 +1,182 @@
+"""What runs the network: onnxruntime or torch, behind one interface."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from fashion.errors import BundleError, SettingError, one_line
+from fashion.model_card import INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, checked_file
+from fashion.preprocess import InputSpec, normalize
+
+if TYPE_CHECKING:  # torch takes seconds and 300 MB to import; a server that runs ONNX never needs it
+    import torch
+
+    from fashion.network import FashionNet
+
+ENGINES = ("auto", "int8", "onnx", "torch")
+
+
+class Outputs(NamedTuple):
+    """What an engine answers for B images; see `fashion.network.Output` for the meaning.
+
+    Attributes:
+        logits: float32 (B, A).
+        embedding: float32 (B, E).
+        features: float32 (B, E, h, w), or None where they were not asked for.
+    """
+
+    logits: np.ndarray
+    embedding: np.ndarray
+    features: np.ndarray | None = None
+
+
+class Engine(Protocol):
+    """Anything that turns pixels into outputs. `name` says what it is, for logs and reports."""
+
+    name: str
+
+    def run(self, pixels: np.ndarray, features: bool = False) -> Outputs:
+        """pixels: uint8 of shape (B, S, S, 3) from `fashion.preprocess.pixels`, stacked."""
+        ...
+
+
+class OnnxEngine:
+    """The exported network on onnxruntime, fp32 or int8, on the CPU.
+
+    Args:
+        path: a `.onnx` file with input `image` and outputs `logits`, `embedding`, `features`.
+        spec: size and normalization of the input.
+        threads: of one inference; default is the number of cores this process may use.
+
+    Raises:
+        BundleError: onnxruntime cannot load the file.
+    """
+
+    def __init__(self, path: Path, spec: InputSpec, threads: int | None = None) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or available_cores()
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors; warnings about unfused nodes are of no use to anybody
+        try:
+            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's exceptions share no base class
+            raise BundleError(f"{path} cannot be loaded by onnxruntime: {one_line(error)}") from None
+        self._spec = spec
+        self.name = f"onnxruntime {Path(path).name}"
+
+    def run(self, pixels: np.ndarray, features: bool = False) -> Outputs:
+        """See `Engine.run`."""
+        names = ["logits", "embedding", "features"] if features else ["logits", "embedding"]
+        return Outputs(*self._session.run(names, {"image": normalize(pixels, self._spec)}))
+
+
+class TorchEngine:
+    """The network itself on torch, on the CPU or a GPU, in channels_last.
+
+    Args:
+        network: a `FashionNet`; it is put into evaluation mode and moved to the device.
+        spec: size and normalization of the input.
+        device: such as "cpu" or "cuda:0".
+        dtype: autocast to it; default is bfloat16 on a GPU and none (float32) on the CPU.
+    """
+
+    def __init__(
+        self,
+        network: "FashionNet",
+        spec: InputSpec,
+        device: str = "cpu",
+        dtype: "torch.dtype | None" = None,
+    ) -> None:
+        import torch
+
+        from fashion.network import Normalize
+
+        self._device = torch.device(device)
+        self._dtype = dtype or (torch.bfloat16 if self._device.type == "cuda" else None)
+        self._network = network.eval().to(self._device, memory_format=torch.channels_last)
+        self._normalize = Normalize(spec).to(self._device)
+        self.name = f"torch {self._device} {str(self._dtype or torch.float32).removeprefix('torch.')}"
+
+    def run(self, pixels: np.ndarray, features: bool = False) -> Outputs:
+        """See `Engine.run`."""
+        import torch
+
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, dtype=self._dtype, enabled=self._dtype is not None),
+        ):
+            images = self._normalize(torch.from_numpy(pixels).to(self._device, non_blocking=True))
+            output = self._network(images)
+        wanted = output if features else output[:2]
+        return Outputs(*(tensor.float().cpu().numpy() for tensor in wanted))
+
+
+def open_engine(
+    folder: Path, card: ModelCard, engine: str = "auto", threads: int | None = None, device: str | None = None
+) -> Engine:
+    """The engine for a bundle, its weights file checked against the card's sha256.
+
+    Args:
+        folder: the bundle.
+        card: its model card.
+        engine: `int8` and `onnx` run the exported files on onnxruntime, `torch` runs `model.pth`; `auto` takes torch
+            on a GPU where there is one, else int8, else what the bundle has.
+        threads: of one inference on the CPU; default is the number of cores this process may use.
+        device: for torch; default is the first GPU, or the CPU where there is none.
+
+    Raises:
+        BundleError: a file is missing, was changed or cannot be loaded.
+        SettingError: an unknown engine.
+    """
+    if engine not in ENGINES:
+        raise SettingError(f"engine {engine!r} is unknown; choose one of: {', '.join(ENGINES)}")
+    if engine == "auto":
+        engine = _best_engine(folder, device)
+    if engine == "torch":
+        return _torch_engine(folder, card, threads, device)
+    return OnnxEngine(
+        checked_file(folder, card, INT8_FILE if engine == "int8" else ONNX_FILE), card.input, threads
+    )
+
+
+def available_cores() -> int:
+    """The number of cores this process may run on, which in a container can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _best_engine(folder: Path, device: str | None) -> str:
+    has = {name: (Path(folder) / name).is_file() for name in (INT8_FILE, ONNX_FILE, STATE_DICT_FILE)}
+    if has[STATE_DICT_FILE] and (device or _gpu_is_there()):
+        return "torch"
+    if has[INT8_FILE]:
+        return "int8"
+    return "onnx" if has[ONNX_FILE] else "torch"
+
+
+def _gpu_is_there() -> bool:
+    # Looking for the driver's device file is a thousand times quicker than importing torch to be told no.
+    if not Path("/dev/nvidiactl").exists():
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _torch_engine(folder: Path, card: ModelCard, threads: int | None, device: str | None) -> TorchEngine:
+    import torch
+
+    from fashion.network import build
+
+    path = checked_file(folder, card, STATE_DICT_FILE)
+    network = build(card.arch, len(card.labels))
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # a damaged file fails in pickle, zipfile or torch, each in its own way
+        raise BundleError(f"{path} does not fit the model card: {one_line(error)[:300]}") from None
+    if threads:
+        torch.set_num_threads(threads)
+    return TorchEngine(network, card.input, device or ("cuda" if torch.cuda.is_available() else "cpu"))
