@@ -138,9 +138,7 @@ def open_engine(
         engine = _best_engine(folder, device)
     if engine == "torch":
         return _torch_engine(folder, card, threads, device)
-    return OnnxEngine(
-        checked_file(folder, card, INT8_FILE if engine == "int8" else ONNX_FILE), card.input, threads
-    )
+    return OnnxEngine(checked_file(folder, card, INT8_FILE if engine == "int8" else ONNX_FILE), card.input, threads)
 
 
 def available_cores() -> int:

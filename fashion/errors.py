@@ -7,7 +7,10 @@ from contextlib import contextmanager
 
 
 class FashionError(Exception):
-    """Base of all errors that are the user's to fix. The message is one line: the value, what was expected, what to do."""
+    """Base of all errors that are the user's to fix.
+
+    The message is one line: the value, what was expected, what to do.
+    """
 
 
 class InvalidImage(FashionError):

@@ -58,18 +58,12 @@ class ModelCard:
 
     def __post_init__(self) -> None:
         if self.schema != SCHEMA:
-            raise BundleError(
-                f"the card has schema {self.schema}; this version reads {SCHEMA}: update the project"
-            )
+            raise BundleError(f"the card has schema {self.schema}; this version reads {SCHEMA}: update the project")
         if self.default_profile not in self.thresholds:
-            raise BundleError(
-                f"the default profile {self.default_profile!r} is not among {list(self.thresholds)}"
-            )
+            raise BundleError(f"the default profile {self.default_profile!r} is not among {list(self.thresholds)}")
         for profile, values in self.thresholds.items():
             if len(values) != len(self.labels):
-                raise BundleError(
-                    f"profile {profile!r} has {len(values)} thresholds for {len(self.labels)} labels"
-                )
+                raise BundleError(f"profile {profile!r} has {len(values)} thresholds for {len(self.labels)} labels")
 
     @cached_property
     def taxonomy(self) -> Taxonomy:
@@ -90,9 +84,7 @@ class ModelCard:
         """
         profile = profile or self.default_profile
         if profile not in self.thresholds:
-            raise SettingError(
-                f"threshold profile {profile!r} is unknown; the model has: {', '.join(self.thresholds)}"
-            )
+            raise SettingError(f"threshold profile {profile!r} is unknown; the model has: {', '.join(self.thresholds)}")
         return np.asarray(self.thresholds[profile], dtype=np.float32)
 
     def save(self, folder: Path) -> Path:
@@ -143,13 +135,11 @@ def checked_file(folder: Path, card: ModelCard, name: str) -> Path:
     """
     path = Path(folder) / name
     if name not in card.files or not path.is_file():
-        raise BundleError(
-            f"the bundle {str(folder)!r} has no {name}; it has: {', '.join(_present(folder, card))}"
-        )
+        raise BundleError(f"the bundle {str(folder)!r} has no {name}; it has: {', '.join(_present(folder, card))}")
     found = sha256(path)
     if found != card.files[name]:
         raise BundleError(
-            f"{path} was changed: its sha256 starts with {found[:12]}, the card says {card.files[name][:12]}; export again"
+            f"{path} was changed: its sha256 starts with {found[:12]}, the card's with {card.files[name][:12]}; export again"
         )
     return path
 

@@ -35,7 +35,7 @@ class Output(NamedTuple):
 class FashionNet(ResNet):
     """torchvision's ResNet that also hands out what its head is computed from.
 
-    The names in its state dict are torchvision's, so the weights load into `torchvision.models.resnet50(num_classes=A)`.
+    Its state dict has torchvision's names, so the weights load into `torchvision.models.resnet50(num_classes=A)`.
     """
 
     def forward(self, images: Tensor) -> Output:
@@ -48,6 +48,9 @@ class FashionNet(ResNet):
 
 class Normalize(nn.Module):
     """uint8 pixels (B, S, S, 3) -> normalized (B, 3, S, S) on the same device, in channels_last memory format."""
+
+    scale: Tensor
+    shift: Tensor
 
     def __init__(self, spec: InputSpec) -> None:
         super().__init__()

@@ -70,14 +70,14 @@ class Predictor:
     @overload
     def predict(self, images: Source) -> Prediction: ...
     @overload
-    def predict(self, images: Sequence[Source]) -> list[Prediction]: ...
-    def predict(self, images: Source | Sequence[Source]) -> Prediction | list[Prediction]:
+    def predict(self, images: list[Source]) -> list[Prediction]: ...
+    def predict(self, images: Source | list[Source]) -> Prediction | list[Prediction]:
         """Predict one image, or each of a list: bytes of image files, paths or PIL images.
 
         Raises:
             InvalidImage: an image cannot be used; in a list the message starts with its position, from 0.
         """
-        if isinstance(images, Sequence) and not isinstance(images, Source):
+        if isinstance(images, list):
             return list(self._predict_each(images))
         return self.predict_pixels(pixels(images, self.card.input)[None])[0]
 
@@ -85,9 +85,7 @@ class Predictor:
         """Predict images that are decoded and resized already: uint8 of shape (B, S, S, 3)."""
         outputs = self.engine.run(batch)
         probabilities = sigmoid(outputs.logits)
-        return [
-            Prediction(*rows) for rows in zip(outputs.logits, probabilities, outputs.embedding, strict=True)
-        ]
+        return [Prediction(*rows) for rows in zip(outputs.logits, probabilities, outputs.embedding, strict=True)]
 
     def answer(self, prediction: Prediction, profile: str | None = None, all: bool = False) -> dict[str, Any]:
         """The response for one image, as every server of this project gives it.
@@ -121,11 +119,9 @@ class Predictor:
         """Name, version and weights of the model, as answers carry them."""
         return {"name": self.card.name, "version": self.card.version, "weights": self.card.weights_id}
 
-    def _predict_each(self, images: Sequence[Source]) -> Iterator[Prediction]:
+    def _predict_each(self, images: list[Source]) -> Iterator[Prediction]:
         for start in range(0, len(images), BATCH_SIZE):
-            batch = [
-                self._pixels_at(i, images[i]) for i in range(start, min(start + BATCH_SIZE, len(images)))
-            ]
+            batch = [self._pixels_at(i, images[i]) for i in range(start, min(start + BATCH_SIZE, len(images)))]
             yield from self.predict_pixels(np.stack(batch))
 
     def _pixels_at(self, position: int, image: Source) -> np.ndarray:
@@ -151,9 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("bundle", help="folder written by python -m training.export")
     parser.add_argument("images", nargs="+", metavar="image", help="image files")
-    parser.add_argument(
-        "--profile", help="thresholds to use, such as micro-f1 or 0.5 (default: the model card's)"
-    )
+    parser.add_argument("--profile", help="thresholds to use, such as micro-f1 or 0.5 (default: the model card's)")
     parser.add_argument("--all", action="store_true", help="every label with its probability")
     parser.add_argument(
         "--engine", choices=ENGINES, default="auto", help="what runs the network (default: %(default)s)"

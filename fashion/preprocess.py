@@ -17,9 +17,7 @@ from fashion.errors import InvalidImage, SettingError, one_line
 # Photograph formats only: no vector, document or camera-raw decoder is ever run on what a stranger sends.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MIN_SIDE = 8  # px; below this nothing can be seen
-MAX_PIXELS = (
-    80_000_000  # 240 MB once decoded; a 50-megapixel phone photograph passes, a decompression bomb does not
-)
+MAX_PIXELS = 80_000_000  # 240 MB once decoded; a 50-megapixel phone photograph passes, a decompression bomb does not
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -54,9 +52,7 @@ class InputSpec:
             raise SettingError(f"resize rule {self.resize!r} is unknown; choose 'squash' or 'pad'")
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) != 3 or not all(0 <= value <= 1 for value in values):
-                raise SettingError(
-                    f"{name} {values} must be three values between 0 and 1, for red, green and blue"
-                )
+                raise SettingError(f"{name} {values} must be three values between 0 and 1, for red, green and blue")
         if min(self.std) == 0:
             raise SettingError(f"std {self.std} has a zero; the channels are divided by it")
 
@@ -95,9 +91,7 @@ def decode(source: Source, size: int | None = None) -> Image.Image:
     except Image.UnidentifiedImageError:
         raise InvalidImage(f"not an image: {_describe(data)}; expected {', '.join(FORMATS)}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise InvalidImage(
-            f"the image has more than {MAX_PIXELS // 10**6} megapixels; send a smaller one"
-        ) from None
+        raise InvalidImage(f"the image has more than {MAX_PIXELS // 10**6} megapixels; send a smaller one") from None
     except Exception as error:
         raise InvalidImage(f"the image is broken: {one_line(error)}") from None
     _checked(image)
@@ -108,9 +102,7 @@ def decode(source: Source, size: int | None = None) -> Image.Image:
         return _to_rgb(image)
     except InvalidImage:
         raise
-    except (
-        Exception
-    ) as error:  # decoders fed with arbitrary bytes raise OSError, SyntaxError, struct.error and more
+    except Exception as error:  # decoders fed with arbitrary bytes raise OSError, SyntaxError, struct.error and more
         raise InvalidImage(f"the image is broken: {one_line(error)}") from None
 
 
@@ -182,9 +174,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _describe(data: bytes) -> str:
-    kind = next(
-        (name for magic, name in _LOOKALIKES.items() if data[:256].lstrip().lower().startswith(magic)), None
-    )
+    kind = next((name for magic, name in _LOOKALIKES.items() if data[:256].lstrip().lower().startswith(magic)), None)
     return f"{len(data)} bytes" + (f" that look like {kind}" if kind else "")
 
 

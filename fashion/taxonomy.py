@@ -37,9 +37,7 @@ class Taxonomy:
 
     def __post_init__(self) -> None:
         if not self.labels:
-            raise DataError(
-                "the taxonomy has no label; at least one attribute group with one label is needed"
-            )
+            raise DataError("the taxonomy has no label; at least one attribute group with one label is needed")
         if len(self.index) != len(self.labels):
             twice = next(label for i, label in enumerate(self.labels) if self.index[label] != i)
             raise DataError(f"label {twice.name!r} of group {twice.group!r} stands in the taxonomy twice")
@@ -60,9 +58,7 @@ class Taxonomy:
     @cached_property
     def _indices(self) -> dict[str, np.ndarray]:
         return {
-            group: np.array(
-                [i for i, label in enumerate(self.labels) if label.group == group], dtype=np.int64
-            )
+            group: np.array([i for i, label in enumerate(self.labels) if label.group == group], dtype=np.int64)
             for group in self.groups
         }
 
@@ -79,7 +75,7 @@ class Taxonomy:
     def encode(self, cells: Mapping[str, Sequence[str] | None]) -> np.ndarray:
         """A product's labels by group -> targets, int8 of shape (A,): 1 yes, 0 no, -1 not annotated.
 
-        A group that is missing from `cells` or is None is not annotated; an empty list says that none of its labels apply.
+        A group that is missing from `cells` or is None is not annotated; an empty list says that no label applies.
 
         Raises:
             DataError: a name that the group does not have.
@@ -93,9 +89,7 @@ class Taxonomy:
             for name in names:
                 position = self.index.get(Label(group, name))
                 if position is None:
-                    raise DataError(
-                        f"unknown label {name!r} in group {group!r}{self._suggestion(group, name)}"
-                    )
+                    raise DataError(f"unknown label {name!r} in group {group!r}{self._suggestion(group, name)}")
                 targets[position] = YES
         return targets
 
@@ -115,9 +109,7 @@ class Taxonomy:
     @classmethod
     def from_columns(cls, columns: Mapping[str, Iterable[str]]) -> "Taxonomy":
         """The taxonomy of a catalog: its columns are the groups, and a column's different values the labels, sorted."""
-        return cls(
-            tuple(Label(group, name) for group, names in columns.items() for name in sorted(set(names)))
-        )
+        return cls(tuple(Label(group, name) for group, names in columns.items() for name in sorted(set(names))))
 
     def to_json(self) -> list[dict[str, str]]:
         """The labels in output order, as objects with `group` and `name`."""
@@ -129,9 +121,7 @@ class Taxonomy:
         try:
             return cls(tuple(Label(str(label["group"]), str(label["name"])) for label in labels))
         except (TypeError, KeyError) as error:
-            raise DataError(
-                f"a label must be an object with 'group' and 'name'; {error} is missing or wrong"
-            ) from None
+            raise DataError(f"a label must be an object with 'group' and 'name'; {error} is missing or wrong") from None
 
 
 @cache
