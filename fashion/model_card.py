@@ -136,10 +136,10 @@ def checked_file(folder: Path, card: ModelCard, name: str) -> Path:
     path = Path(folder) / name
     if name not in card.files or not path.is_file():
         raise BundleError(f"the bundle {str(folder)!r} has no {name}; it has: {', '.join(_present(folder, card))}")
-    found = sha256(path)
-    if found != card.files[name]:
+    found, written = sha256(path), card.files[name]
+    if found != written:
         raise BundleError(
-            f"{path} was changed: its sha256 starts with {found[:12]}, the card's with {card.files[name][:12]}; export again"
+            f"{path} was changed: its sha256 starts with {found[:12]}, the card says {written[:12]}; export again"
         )
     return path
 
