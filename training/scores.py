@@ -1,0 +1,95 @@
+"""How good predictions are: F1, precision, recall and average precision, for all labels, by group and by label."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
+
+
+def score(
+    probabilities: np.ndarray, targets: np.ndarray, thresholds: np.ndarray, taxonomy: Taxonomy
+) -> dict[str, Any]:
+    """Score answers given at some thresholds.
+
+    Micro-F1 counts every annotated (image, label) pair alike: 2 tp / (2 tp + fp + fn) over all of them. Macro-F1 is
+    the mean of the labels' own F1, over the labels with at least one positive image (`support`): the others have none.
+
+    Args:
+        probabilities: (N, A).
+        targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
+        thresholds: (A,); a label is answered at or above its threshold.
+        taxonomy: of the A labels.
+
+    Returns:
+        `micro_f1`, `macro_f1`, `precision` and `recall` (both micro); `groups`, with the same by group name; `labels`,
+        a list with `group`, `name`, `threshold`, `f1`, `precision`, `recall` and `support`. A value that is not
+        defined (0 / 0) is None.
+    """
+    counts = _Counts(probabilities, targets, thresholds)
+    everything = np.arange(len(taxonomy))
+    return counts.summary(everything) | {
+        "groups": {group: counts.summary(taxonomy.indices(group)) for group in taxonomy.groups},
+        "labels": [
+            label._asdict() | {"threshold": float(thresholds[i])} | counts.of(np.array([i]))
+            for i, label in enumerate(taxonomy.labels)
+        ],
+    }
+
+
+def average_precisions(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Area under each label's precision-recall curve, (A,); NaN for a label with no positive image.
+
+    It needs no threshold. `numpy.nanmean` of it is the mAP.
+    """
+    import torch
+    from torchmetrics.functional.classification import multilabel_average_precision
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torchmetrics warns of labels with no positive image
+        values = multilabel_average_precision(
+            torch.from_numpy(probabilities),
+            torch.from_numpy(targets.astype(np.int64)),
+            num_labels=probabilities.shape[1],
+            average=None,
+            ignore_index=NOT_ANNOTATED,
+        ).numpy()
+    return np.where((targets == YES).any(axis=0), values, np.nan)
+
+
+class _Counts:
+    """True positives, false positives and false negatives of each label, and what follows from them."""
+
+    def __init__(self, probabilities: np.ndarray, targets: np.ndarray, thresholds: np.ndarray) -> None:
+        answered = probabilities >= thresholds
+        yes, annotated = targets == YES, targets != NOT_ANNOTATED
+        self.tp = (answered & yes).sum(axis=0)
+        self.fp = (answered & ~yes & annotated).sum(axis=0)
+        self.fn = (~answered & yes).sum(axis=0)
+
+    def of(self, labels: np.ndarray) -> dict[str, Any]:
+        """The scores of some labels together."""
+        tp, fp, fn = (int(count[labels].sum()) for count in (self.tp, self.fp, self.fn))
+        return {
+            "f1": _ratio(2 * tp, 2 * tp + fp + fn),
+            "precision": _ratio(tp, tp + fp),
+            "recall": _ratio(tp, tp + fn),
+            "support": tp + fn,
+        }
+
+    def summary(self, labels: np.ndarray) -> dict[str, Any]:
+        """Micro scores and macro-F1 of some labels."""
+        micro = self.of(labels)
+        each = [self.of(np.array([i]))["f1"] for i in labels if self.tp[i] + self.fn[i] > 0]
+        return {
+            "micro_f1": micro["f1"],
+            "macro_f1": float(np.mean(each)) if each else None,
+            "precision": micro["precision"],
+            "recall": micro["recall"],
+            "support": micro["support"],
+        }
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
