@@ -1,0 +1,114 @@
+"""The writer of the training format: what `datasets` reads back, and what is left after things go wrong."""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import datasets
+import pyarrow.parquet as pq
+import pytest
+from source_files import jpeg
+
+from fashion.errors import DataError, SettingError
+from training.sources.writer import AlreadyThere, LeftOut, Row, write_dataset
+
+GROUPS = ["color", "style"]
+PHOTO = jpeg()
+
+
+def rows(count: int, split: str = "train") -> Iterator[Row]:
+    for i in range(count):
+        yield Row(split, f"{split}{i}", PHOTO, {"color": ["Red", "Blue"], "style": None if i % 2 else []})
+
+
+def test_datasets_reads_images_and_lists(tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "set"
+    summary = write_dataset([*rows(3), *rows(2, "val")], out, GROUPS, "a test")
+    assert summary.splits == {"train": 3, "val": 2}
+    files = {"train": str(out / "train-*.parquet"), "val": str(out / "val-*.parquet")}
+    loaded = datasets.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path / "cache"))
+    assert isinstance(loaded["train"].features["image"], datasets.Image)
+    assert loaded["train"].features["color"] == datasets.List(datasets.Value("string"))
+    assert loaded["train"][0]["image"].size == (24, 32)
+    assert loaded["train"]["style"][:] == [[], None, []]
+    assert loaded["val"]["id"][:] == ["val0", "val1"]
+    raw = pq.read_table(out / "train-00000-of-00001.parquet")["image"][0].as_py()
+    assert raw["bytes"] == PHOTO, "an image file's bytes are kept as they are"
+
+
+def test_description_and_report(tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    given = [
+        Row("train", "1", PHOTO, {"color": ["Red"]}),
+        LeftOut("train", "a.csv:3", "2", "missing file", "2.jpg"),
+        Row("val", "1", PHOTO, {"color": ["Red"]}),
+        Row("val", "3", PHOTO, {"color": ["Gold", "Red"], "style": ["Casual"]}),
+    ]
+    summary = write_dataset(given, out, GROUPS, "a test")
+    description = json.loads((out / "dataset.json").read_text())
+    assert description["groups"] == {"color": ["Red"], "style": []}
+    assert description["names_outside_train"] == {"color": ["Gold"], "style": ["Casual"]}
+    assert description["splits"] == {"train": 1, "val": 1}
+    assert description["left_out"] == {"missing file": 1, "duplicate id": 1}
+    report = list(csv.DictReader((out / "left_out.csv").read_text().splitlines()))
+    assert [(row["id"], row["reason"]) for row in report] == [("2", "missing file"), ("1", "duplicate id")]
+    assert "2 left out (1 missing file, 1 duplicate id)" in str(summary)
+
+
+def test_shards_and_row_groups_are_bounded(tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    write_dataset(rows(450), out, GROUPS, "a test", shard_bytes=200 * len(PHOTO))
+    shards = sorted(out.glob("*.parquet"))
+    assert [shard.name for shard in shards] == [f"train-{i:05d}-of-00003.parquet" for i in range(3)]
+    files = [pq.ParquetFile(shard) for shard in shards]
+    assert [file.metadata.num_rows for file in files] == [200, 200, 50]
+    assert [file.num_row_groups for file in files] == [2, 2, 1]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, DataError, OSError])
+def test_interrupt_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    def interrupted() -> Iterator[Row]:
+        yield from rows(250)
+        raise error("stop")
+
+    with pytest.raises(error):
+        write_dataset(interrupted(), tmp_path / "set", GROUPS, "a test")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_usable_is_an_error(tmp_path: Path) -> None:
+    lost = [LeftOut("train", "train.csv:2", "1", "missing file", "1.jpg is not there")]
+    with pytest.raises(DataError, match=r"no usable row in X; left out: 1 missing file; .*1\.jpg is not there"):
+        write_dataset(lost, tmp_path / "set", GROUPS, "X")
+    with pytest.raises(DataError, match="no usable row in X: it is empty"):
+        write_dataset([], tmp_path / "set", GROUPS, "X")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_existing_folder_is_kept(tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    write_dataset(rows(1), out, GROUPS, "first")
+    with pytest.raises(AlreadyThere, match="exists already"):
+        write_dataset(rows(1), out, GROUPS, "second")
+    assert json.loads((out / "dataset.json").read_text())["source"] == "first"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_loser_of_a_race_keeps_the_winners_folder(tmp_path: Path) -> None:
+    out = tmp_path / "set"
+
+    def overtaken() -> Iterator[Row]:
+        yield from rows(1)
+        write_dataset(rows(2), out, GROUPS, "winner")
+
+    with pytest.raises(AlreadyThere, match="another process"):
+        write_dataset(overtaken(), out, GROUPS, "loser")
+    assert json.loads((out / "dataset.json").read_text())["source"] == "winner"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("groups", [[], ["image"], ["id", "color"], ["color", "color"]])
+def test_groups_that_cannot_be_columns(tmp_path: Path, groups: list[str]) -> None:
+    with pytest.raises(SettingError):
+        write_dataset([], tmp_path / "set", groups, "X")

@@ -1,0 +1,255 @@
+"""The one writer of the training format: checked rows in, a folder of Parquet shards out, whole or not at all."""
+
+import csv
+import json
+import os
+import secrets
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fashion.errors import DataError, SettingError
+
+FORMAT = 1  # raised when a folder written before cannot be read any more
+DATASET_FILE = "dataset.json"
+LEFT_OUT_FILE = "left_out.csv"
+SPLITS = ("train", "val", "test")
+IMAGE, ID = "image", "id"
+
+# A reader holds one row group in memory: 100 photographs of 100 kB are 10 MB; larger ones end a group earlier.
+GROUP_ROWS = 100
+GROUP_BYTES = 64 * 2**20
+SHARD_BYTES = 500 * 10**6
+
+
+class Row(NamedTuple):
+    """One product: its split, an id unique in the data set, the image file's own bytes, and its labels by group.
+
+    In `cells`, None (or a missing group) says not annotated, an empty list that no label of the group applies.
+    """
+
+    split: str
+    id: str
+    image: bytes
+    cells: Mapping[str, Sequence[str] | None]
+
+
+class LeftOut(NamedTuple):
+    """A row that cannot be used: where it stands in its source, its id, a short reason to count by, and the detail."""
+
+    split: str
+    row: str
+    id: str
+    reason: str
+    detail: str = ""
+
+
+class AlreadyThere(DataError):
+    """The folder to write exists."""
+
+
+@dataclass
+class Summary:
+    """What was written: the folder, its rows by split, and the rows left out by reason."""
+
+    folder: Path
+    splits: dict[str, int]
+    left_out: dict[str, int]
+
+    def __str__(self) -> str:
+        rows = ", ".join(f"{count:,} {split}" for split, count in self.splits.items())
+        if not self.left_out:
+            return f"{self.folder}: {rows}; none left out"
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.left_out.items())
+        total = sum(self.left_out.values())
+        return f"{self.folder}: {rows}; {total:,} left out ({reasons}), listed in {LEFT_OUT_FILE}"
+
+
+def write_dataset(
+    rows: Iterable[Row | LeftOut],
+    out: Path,
+    groups: Sequence[str],
+    source: str,
+    shard_bytes: int = SHARD_BYTES,
+) -> Summary:
+    """Stream rows into a new folder in the training format.
+
+    Memory stays at one row group a split, whatever the number of rows. The folder appears under its name when all of it
+    is written; after an error or an interrupt nothing of it is left. A row whose id came before is left out.
+
+    Args:
+        rows: what to write, and what to list as left out, in any order of splits.
+        out: the folder to make. Its parents are made too.
+        groups: the attribute groups, one column each.
+        source: what the rows were made from, for people to read in dataset.json.
+        shard_bytes: a Parquet file is closed once it has this many bytes of images.
+
+    Raises:
+        AlreadyThere: `out` exists and is not an empty folder.
+        SettingError: a group named like the columns `image` and `id`, or twice.
+        DataError: not one row could be used.
+    """
+    _check_groups(groups)
+    with _new_folder(out) as folder:
+        writer = _Writer(folder, groups, shard_bytes)
+        try:
+            writer.take(rows)
+        finally:
+            writer.close()
+        if not writer.counts:
+            raise DataError(f"no usable row in {source}{_explanation(writer)}")
+        splits = writer.name_shards()
+        description: dict[str, Any] = {
+            "format": FORMAT,
+            "groups": {group: sorted(writer.names["train"][group]) for group in groups},
+            "names_outside_train": writer.names_outside_train(),
+            "splits": splits,
+            "source": source,
+            "left_out": dict(writer.left_out.most_common()),
+        }
+        text = json.dumps(description, indent=2, ensure_ascii=False)
+        (folder / DATASET_FILE).write_text(text + "\n", encoding="utf-8")
+    return Summary(out, splits, description["left_out"])
+
+
+@dataclass
+class _Shards:
+    """The Parquet files of one split, and the rows of the row group that is being filled."""
+
+    buffer: list[dict[str, Any]] = field(default_factory=list)
+    buffer_bytes: int = 0
+    shard_bytes: int = 0
+    paths: list[Path] = field(default_factory=list)
+    parquet: pq.ParquetWriter | None = None
+
+
+class _Writer:
+    """Sorts rows into the shards of their splits, and counts."""
+
+    def __init__(self, folder: Path, groups: Sequence[str], shard_bytes: int) -> None:
+        self.folder, self.groups, self.shard_bytes = folder, groups, shard_bytes
+        self.schema = arrow_schema(groups)
+        self.shards = {split: _Shards() for split in SPLITS}
+        self.names: dict[str, dict[str, set[str]]] = {split: {group: set() for group in groups} for split in SPLITS}
+        self.ids: set[str] = set()
+        self.counts: Counter[str] = Counter()
+        self.left_out: Counter[str] = Counter()
+        self.first_left_out: LeftOut | None = None
+
+    def take(self, rows: Iterable[Row | LeftOut]) -> None:
+        with (self.folder / LEFT_OUT_FILE).open("w", newline="", encoding="utf-8") as file:
+            report = csv.writer(file)
+            report.writerow(LeftOut._fields)
+            for number, row in enumerate(rows, start=1):
+                if isinstance(row, Row) and row.id in self.ids:
+                    row = LeftOut(row.split, str(number), row.id, "duplicate id", "an earlier row has this id")
+                if isinstance(row, LeftOut):
+                    report.writerow(row)
+                    self.left_out[row.reason] += 1
+                    self.first_left_out = self.first_left_out or row
+                else:
+                    self._add(row)
+
+    def _add(self, row: Row) -> None:
+        self.ids.add(row.id)
+        self.counts[row.split] += 1
+        cells = {group: _as_list(row.cells.get(group)) for group in self.groups}
+        for group, names in cells.items():
+            self.names[row.split][group].update(names or ())
+        shards = self.shards[row.split]
+        shards.buffer.append({IMAGE: {"bytes": row.image, "path": None}, ID: row.id, **cells})
+        shards.buffer_bytes += len(row.image)
+        if len(shards.buffer) >= GROUP_ROWS or shards.buffer_bytes >= GROUP_BYTES:
+            self._flush(row.split)
+
+    def _flush(self, split: str) -> None:
+        shards = self.shards[split]
+        if not shards.buffer:
+            return
+        if shards.parquet is None:
+            shards.paths.append(self.folder / f"{split}-{len(shards.paths):05d}.parquet")
+            shards.parquet = pq.ParquetWriter(shards.paths[-1], self.schema, write_page_index=True)
+        table = pa.Table.from_pylist(shards.buffer, schema=self.schema)
+        shards.parquet.write_table(table, row_group_size=len(shards.buffer))
+        shards.shard_bytes += shards.buffer_bytes
+        shards.buffer, shards.buffer_bytes = [], 0
+        if shards.shard_bytes >= self.shard_bytes:
+            shards.parquet.close()
+            shards.parquet, shards.shard_bytes = None, 0
+
+    def close(self) -> None:
+        for split, shards in self.shards.items():
+            self._flush(split)
+            if shards.parquet is not None:
+                shards.parquet.close()
+                shards.parquet = None
+
+    def name_shards(self) -> dict[str, int]:
+        """Name the shards `train-00000-of-00003.parquet`, their number now being known; return the rows by split."""
+        for split, shards in self.shards.items():
+            for i, path in enumerate(shards.paths):
+                path.rename(self.folder / f"{split}-{i:05d}-of-{len(shards.paths):05d}.parquet")
+        return {split: self.counts[split] for split in SPLITS if self.counts[split]}
+
+    def names_outside_train(self) -> dict[str, list[str]]:
+        """Names by group that stand in val or test alone: a model cannot learn them."""
+        outside = {
+            group: sorted((self.names["val"][group] | self.names["test"][group]) - self.names["train"][group])
+            for group in self.groups
+        }
+        return {group: names for group, names in outside.items() if names}
+
+
+def arrow_schema(groups: Sequence[str]) -> pa.Schema:
+    """The columns of the training format, with the metadata by which `datasets` knows an image column."""
+    from datasets import Features, Image, List, Value  # takes seconds to import; `--help` need not wait for it
+
+    columns = {IMAGE: Image(), ID: Value("string"), **{group: List(Value("string")) for group in groups}}
+    return Features(columns).arrow_schema
+
+
+@contextmanager
+def _new_folder(out: Path) -> Iterator[Path]:
+    """A temporary folder beside `out` that takes its name at the end, or vanishes when anything goes wrong."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise AlreadyThere(f"{out} exists already; remove it or choose another folder to write to")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = out.parent / f".{out.name}.{secrets.token_hex(4)}.tmp"
+    folder.mkdir()
+    try:
+        yield folder
+        try:
+            os.rename(folder, out)  # onto an empty folder this is allowed, onto a full one it is not
+        except OSError:
+            if not out.exists():
+                raise
+            raise AlreadyThere(f"{out} was written by another process in the meantime") from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_groups(groups: Sequence[str]) -> None:
+    if not groups:
+        raise SettingError("no attribute group is left to write; a data set needs at least one column of labels")
+    for group in groups:
+        if group in (IMAGE, ID) or groups.count(group) > 1:
+            raise SettingError(f"attribute group {group!r} is given twice or named like a column of the format")
+
+
+def _as_list(names: Sequence[str] | None) -> list[str] | None:
+    return None if names is None else list(dict.fromkeys(names))
+
+
+def _explanation(writer: _Writer) -> str:
+    first = writer.first_left_out
+    if first is None:
+        return ": it is empty"
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in writer.left_out.most_common())
+    return f"; left out: {reasons}; the first, {first.row}: {first.detail or first.reason}"
