@@ -1,0 +1,134 @@
+"""A small but real bundle: a ResNet18 with random weights, exported to every format, with its model card.
+
+It is made in seconds, answers differently for different images, and nothing of it is faked: the files are loaded and
+run as those of a trained model are.
+"""
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+from PIL import Image, ImageDraw
+
+from fashion.model_card import INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
+from fashion.network import FashionNet, Normalize, build
+from fashion.preprocess import InputSpec, normalize
+from fashion.taxonomy import Label
+
+# Three groups that interleave, a name with commas and one that is not ASCII: what a real taxonomy may hold.
+LABELS = (
+    Label("category", "Dresses"),
+    Label("color", "Black"),
+    Label("category", "Hosiery, Stockings, Tights"),
+    Label("color", "Écru"),
+    Label("sleeve", "Long Sleeved"),
+    Label("category", "Jeans"),
+    Label("color", "Red"),
+    Label("sleeve", "Sleeveless"),
+    Label("category", "T-Shirts"),
+    Label("color", "White"),
+)
+
+
+def make_tiny_bundle(folder: Path, labels: Sequence[Label] = LABELS, size: int = 64, seed: int = 0) -> Path:
+    """Write model.pth, model.onnx, model.int8.onnx and model_card.json into `folder` and return it."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    spec = InputSpec(size=size)
+    network = _network(len(labels), spec, seed)
+    torch.save(network.state_dict(), folder / STATE_DICT_FILE)
+    _export_onnx(network, size, folder / ONNX_FILE)
+    _quantize(folder / ONNX_FILE, folder / INT8_FILE, normalize(garments(16, size, seed + 1), spec))
+    half = [0.5] * len(labels)
+    card = ModelCard(
+        name="fashion",
+        version="1.0",
+        created="2026-01-01T00:00:00+00:00",
+        arch="resnet18",
+        input=spec,
+        labels=tuple(labels),
+        thresholds={"0.5": half, "micro-f1": [round(0.2 + 0.5 * i / len(labels), 3) for i in range(len(labels))]},
+        default_profile="micro-f1",
+        files={name: sha256(folder / name) for name in (STATE_DICT_FILE, ONNX_FILE, INT8_FILE)},
+        metrics={"data": "none: the weights are random"},
+    )
+    card.save(folder)
+    return folder
+
+
+def garments(count: int, size: int, seed: int = 0) -> np.ndarray:
+    """Colored shapes on light ground, uint8 (count, size, size, 3): what calibration and parity are measured on."""
+    rng = np.random.default_rng(seed)
+    return np.stack([_garment(size, rng) for _ in range(count)])
+
+
+def _garment(size: int, rng: np.random.Generator) -> np.ndarray:
+    image = Image.new("RGB", (size, size), tuple(int(v) for v in rng.integers(200, 256, 3)))
+    draw = ImageDraw.Draw(image)
+    color, second = (tuple(int(v) for v in rng.integers(0, 220, 3)) for _ in range(2))
+    left, top, right, bottom = (rng.uniform([0.1, 0.05, 0.6, 0.6], [0.4, 0.3, 0.9, 0.95]) * size).tolist()
+    draw.polygon([(left, top), (right, top), (0.9 * size, bottom), (0.1 * size, bottom)], fill=color)
+    for y in range(int(top), int(bottom), int(rng.integers(4, 20))):
+        draw.line([(left, y), (right, y)], fill=second, width=int(rng.integers(1, 4)))
+    noise = rng.normal(0, 4, (size, size, 3))
+    return (np.asarray(image) + noise).clip(0, 255).astype(np.uint8)
+
+
+def _network(num_labels: int, spec: InputSpec, seed: int) -> FashionNet:
+    """Random weights whose statistics fit images: fresh ones give the same answer to every image."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        network = build("resnet18", num_labels)
+        images = Normalize(spec)(torch.from_numpy(garments(32, spec.size, seed)))
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.momentum = None  # average over all batches seen, here one
+        network.train()(images)
+        network.eval()
+        logits = network(images).logits
+        network.fc.weight.mul_((2 / logits.std(0))[:, None])  # probabilities from about 0.1 to 0.9 for every label
+        network.fc.bias.zero_()
+        network.fc.bias.sub_(network(images).logits.mean(0))
+    return network
+
+
+def _export_onnx(network: FashionNet, size: int, path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations inside torch.export and onnxscript
+        torch.onnx.export(
+            network,
+            (torch.zeros(2, 3, size, size),),
+            path,
+            input_names=["image"],
+            output_names=["logits", "embedding", "features"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+def _quantize(source: Path, target: Path, images: np.ndarray) -> None:
+    class Reader(CalibrationDataReader):
+        batches: Iterator[dict[str, np.ndarray]] = iter([{"image": image[None]} for image in images])
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            return next(self.batches, None)
+
+    prepared = target.with_suffix(".prepared")
+    quant_pre_process(source, prepared, skip_symbolic_shape=True)
+    quantize_static(
+        prepared,
+        target,
+        Reader(),
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+    )
+    os.remove(prepared)
