@@ -1,0 +1,28 @@
+"""Writing measured tables into a Markdown page, each between its own two markers."""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+PAGE = Path("docs/benchmarks.md")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = [list(header), ["---"] * len(header), *([str(cell) for cell in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def write_section(name: str, text: str, page: Path = PAGE) -> None:
+    """Replace what stands between `<!-- name -->` and `<!-- /name -->` in the page, or add both at its end."""
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    section = f"{start}\n{text.strip()}\n{end}"
+    content = page.read_text(encoding="utf-8") if page.exists() else "# Benchmarks\n"
+    if start in content:
+        content = re.sub(f"{re.escape(start)}.*?{re.escape(end)}", lambda _: section, content, flags=re.DOTALL)
+    else:
+        content = f"{content.rstrip()}\n\n{section}\n"
+    temporary = page.with_suffix(".tmp")
+    temporary.write_text(content, encoding="utf-8")
+    os.replace(temporary, page)

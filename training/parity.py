@@ -1,0 +1,73 @@
+"""The proof that the files of a bundle are the same model."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from fashion.engines import Engine
+from fashion.errors import BundleError
+from fashion.predictor import sigmoid
+from training.scores import score
+
+# Largest difference of a probability between two fp32 files on the same image. What is seen is about 1e-6; a wrong
+# channel order, a missing layer or a training-mode batch norm is far above.
+FP32_TOLERANCE = 1e-4
+# Largest loss or gain of micro-F1 by quantization, on validation images.
+INT8_TOLERANCE = 0.005
+
+
+def check_fp32(engines: Mapping[str, Engine], pixels: np.ndarray) -> dict[str, float]:
+    """Compare every file's probabilities with the first one's.
+
+    Args:
+        engines: for each file name what runs it; the first is the reference.
+        pixels: real images, uint8 (B, S, S, 3).
+
+    Returns:
+        For each further file its largest absolute difference of a probability.
+
+    Raises:
+        BundleError: a difference is above `FP32_TOLERANCE`, or not a number.
+    """
+    (reference, first), *others = engines.items()
+    expected = sigmoid(first.run(pixels).logits)
+    differences = {}
+    for name, engine in others:
+        difference = float(np.abs(sigmoid(engine.run(pixels).logits) - expected).max())
+        if not difference <= FP32_TOLERANCE:
+            raise BundleError(
+                f"{name} and {reference} disagree by {difference:.2g} in probability on {len(pixels)} real images; "
+                f"at most {FP32_TOLERANCE:g} is allowed, so no bundle was written"
+            )
+        differences[name] = difference
+    return differences
+
+
+def check_int8(fp32: np.ndarray, int8: np.ndarray, targets: np.ndarray, thresholds: np.ndarray, taxonomy) -> dict:
+    """Compare the micro-F1 of the int8 file with that of the fp32 files on validation images.
+
+    Args:
+        fp32, int8: probabilities (N, A).
+        targets: (N, A), 1 yes, 0 no, -1 not annotated.
+        thresholds: (A,), at which the attributes are answered.
+        taxonomy: of the A labels.
+
+    Returns:
+        `micro_f1_fp32`, `micro_f1_int8`, `difference`, `largest_probability_difference` and `images`.
+
+    Raises:
+        BundleError: they differ by more than `INT8_TOLERANCE`.
+    """
+    first, second = (score(p, targets, thresholds, taxonomy)["micro_f1"] or 0.0 for p in (fp32, int8))
+    if not abs(second - first) <= INT8_TOLERANCE:
+        raise BundleError(
+            f"quantization changes micro-F1 from {first:.4f} to {second:.4f} on {len(targets)} validation images; at "
+            f"most {INT8_TOLERANCE} is allowed, so no bundle was written: export with --no-int8, or train longer"
+        )
+    return {
+        "micro_f1_fp32": first,
+        "micro_f1_int8": second,
+        "difference": second - first,
+        "largest_probability_difference": float(np.abs(int8 - fp32).max()),
+        "images": len(targets),
+    }
