@@ -1,0 +1,148 @@
+"""Outlines in garment units: x to the right, y down, a garment spans about -1 to 1 on its longer side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float64]  # (N, 2)
+Knot = tuple[float, float] | tuple[float, float, int]  # a third value of 1 marks a corner
+_STEPS = 8
+
+
+def curve(knots: Sequence[Knot]) -> Points:
+    """A smooth open line through the knots (Catmull-Rom), broken at those marked as corners."""
+    points = np.array([knot[:2] for knot in knots], dtype=np.float64)
+    corners = [i for i, knot in enumerate(knots) if len(knot) > 2 and knot[2]]
+    stops = sorted({0, len(knots) - 1, *corners})
+    runs = [_smooth(points[a : b + 1]) for a, b in pairwise(stops)]
+    return np.concatenate([runs[0], *(run[1:] for run in runs[1:])])
+
+
+def _smooth(points: Points) -> Points:
+    tangents = np.gradient(points, axis=0)
+    t = np.linspace(0, 1, _STEPS, endpoint=False)[None, :, None]
+    p0, p1, m0, m1 = points[:-1, None], points[1:, None], tangents[:-1, None], tangents[1:, None]
+    hermite = (
+        (2 * t**3 - 3 * t**2 + 1) * p0 + (t**3 - 2 * t**2 + t) * m0 + (-2 * t**3 + 3 * t**2) * p1 + (t**3 - t**2) * m1
+    )
+    return np.concatenate([hermite.reshape(-1, 2), points[-1:]])
+
+
+def mirror(points: Points) -> Points:
+    """The same points on the other side of the vertical middle line."""
+    return points * (-1, 1)
+
+
+def both_halves(half: Sequence[Knot] | Points) -> Points:
+    """A closed symmetric outline from its right half, which runs from the middle line to the middle line."""
+    points = half if isinstance(half, np.ndarray) else curve(half)
+    return np.concatenate([points, mirror(points)[::-1]])
+
+
+def across(half: Points) -> Points:
+    """An open symmetric line (a neckline, a hem) from its right half, which starts on the middle line."""
+    return np.concatenate([mirror(half)[::-1], half[1:]])
+
+
+def ribbon(line: Points, width: float, side: float = 0.0) -> Points:
+    """The closed outline of a band along a line; side -1, 0 or 1 puts it left of, on or right of the line."""
+    along = np.gradient(line, axis=0)
+    along /= np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
+    normal = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    middle = line + normal * side * width / 2
+    return np.concatenate([middle + normal * width / 2, (middle - normal * width / 2)[::-1]])
+
+
+def shifted(points: Points, right: float, down: float) -> Points:
+    return points + np.array([right, down])
+
+
+def ellipse(x: float, y: float, rx: float, ry: float, steps: int = 28) -> Points:
+    turn = np.linspace(0, 2 * np.pi, steps, endpoint=False)
+    return np.stack([x + rx * np.cos(turn), y + ry * np.sin(turn)], axis=1)
+
+
+def turned(points: Points, angle: float, about: tuple[float, float] = (0, 0)) -> Points:
+    """The points turned clockwise (y runs down) by an angle in radians."""
+    c, s = np.cos(angle), np.sin(angle)
+    return (points - about) @ np.array([[c, s], [-s, c]]) + about
+
+
+class Pose:
+    """Where the garment lies in the picture: turn, shear, scale, position and a slight bend of the cloth.
+
+    The bend is a sum of a few long waves, so patterns that are evaluated on `grid` follow the outline.
+    """
+
+    def __init__(self, matrix: Points, offset: Points, waves: Points) -> None:
+        self._matrix, self._offset, self._waves = matrix, offset, waves
+
+    @classmethod
+    def fit(
+        cls,
+        outline: Points,
+        pixels: int,
+        rng: np.random.Generator,
+        turn: float,
+        fill: tuple[float, float],
+        margin_top: float = 0.0,
+    ) -> Pose:
+        """A random pose that keeps the outline inside a square picture.
+
+        turn is the largest angle in radians, fill the range of the share of the picture that the longer side
+        takes, and margin_top the share of the picture that stays free above (for a hanger's hook).
+        """
+        angle = rng.uniform(-turn, turn)
+        shear = rng.uniform(-0.06, 0.06)
+        waves = np.stack(
+            [
+                rng.uniform(0.008, 0.022, 3),
+                rng.uniform(-2.6, 2.6, 3),
+                rng.uniform(-2.6, 2.6, 3),
+                rng.uniform(0, 2 * np.pi, 3),
+                rng.uniform(0, 2 * np.pi, 3),
+            ],
+            axis=1,
+        )
+        share = rng.uniform(*fill)
+        place = rng.uniform(0.12, 0.88, 2)
+        matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        matrix = matrix @ np.array([[1.0, shear], [0.0, 1.0]])
+        placed = cls(matrix, np.zeros(2), waves).to_pixels(outline)
+        low, high = placed.min(axis=0), placed.max(axis=0)
+        room = np.array([1.0, 1.0 - margin_top]) * pixels
+        scale = share * (room / (high - low)).min()
+        free = room - scale * (high - low)
+        offset = place * free + (0, margin_top * pixels) - scale * low
+        return cls(matrix * scale, offset, waves)
+
+    @property
+    def unit(self) -> float:
+        """Pixels for each garment unit."""
+        return float(np.sqrt(abs(np.linalg.det(self._matrix))))
+
+    def to_pixels(self, points: Points) -> Points:
+        return (points + self._bend(points[:, 0], points[:, 1]).T) @ self._matrix.T + self._offset
+
+    def grid(self, pixels: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The garment coordinates x, y of every pixel, each (pixels, pixels)."""
+        inverse = np.linalg.inv(self._matrix).astype(np.float32)
+        steps = np.arange(pixels, dtype=np.float32) + np.float32(0.5)
+        dx = steps[None, :] - np.float32(self._offset[0])
+        dy = steps[:, None] - np.float32(self._offset[1])
+        x = inverse[0, 0] * dx + inverse[0, 1] * dy
+        y = inverse[1, 0] * dx + inverse[1, 1] * dy
+        bend_x, bend_y = self._bend(x, y)  # the first-order inverse: the bend is small and long
+        return x - bend_x, y - bend_y
+
+    def _bend(self, x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.floating]:
+        bend = np.zeros((2, *x.shape), dtype=x.dtype)
+        for size, kx, ky, px, py in self._waves.astype(x.dtype):
+            phase = kx * x + ky * y
+            bend[0] += size * np.sin(phase + px)
+            bend[1] += size * np.sin(phase + py)
+        return bend

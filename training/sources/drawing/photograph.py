@@ -1,0 +1,93 @@
+"""From a seed to a photograph of a garment and its labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from training.sources.drawing import scene, supports
+from training.sources.drawing.bottoms import jeans, shorts, skirt, trousers
+from training.sources.drawing.canvas import OVERSAMPLING, Canvas, Garment, Light
+from training.sources.drawing.dresses import dress
+from training.sources.drawing.geometry import Pose
+from training.sources.drawing.outerwear import hoodie, jacket
+from training.sources.drawing.shoes import sneaker
+from training.sources.drawing.tops import dress_shirt, polo, sweater, t_shirt, tank_top
+from training.sources.drawing.wardrobe import Outfit, choose, cloths_of
+
+_SHAPES: dict[str, Callable[[Outfit, np.random.Generator], Garment]] = {
+    "T-Shirts": t_shirt,
+    "Dress Shirts": dress_shirt,
+    "Polos": polo,
+    "Tank Tops": tank_top,
+    "Hoodies & Sweatshirts": hoodie,
+    "Pullover Sweaters": sweater,
+    "Casual Dresses": dress,
+    "Skirts": skirt,
+    "Jeans": jeans,
+    "Shorts": shorts,
+    "Jackets": jacket,
+    "Trousers": trousers,
+    "Sneakers": sneaker,
+}
+_HIGH_NECKS = {"Turtlenecks", ""}
+# category -> half the waist and the y of the waistband's upper edge, where clips can hold it
+_WAISTS = {"Skirts": (0.33, -0.8), "Jeans": (0.36, -0.96), "Trousers": (0.35, -0.96), "Shorts": (0.40, -0.96)}
+
+
+def draw(seed: int, size: int = 160) -> tuple[Image.Image, dict[str, list[str]]]:
+    """A photograph-like picture of one garment, RGB, size x size pixels, and its true labels.
+
+    The labels are group -> names of the iMaterialist taxonomy, an empty list where none of a group apply. The same
+    seed gives the same garment in the same scene at every size, and the same pixels at the same size.
+    """
+    rng = np.random.default_rng(seed)
+    outfit = choose(rng)
+    garment = _SHAPES[outfit.category](outfit, rng)
+    held = _held_up(outfit, garment, rng)
+    pixels = size * OVERSAMPLING
+    background = (scene.backdrop if held else scene.ground)(rng, size)
+    background = background.resize((pixels, pixels), Image.Resampling.BICUBIC)
+    turn = 0.05 if held or outfit.category == "Sneakers" else rng.choice([0.12, 0.45])
+    pose = Pose.fit(garment.outline(), pixels, rng, turn, (0.76, 0.94))
+    light = Light(_direction(rng), rng.uniform(0.8, 1.15))
+    canvas = Canvas(background, pose, light, cloths_of(outfit, rng))
+    canvas.throw_shadow(garment, 0.035 if held else 0.012, 0.030 if held else 0.016, rng.uniform(0.25, 0.42))
+    canvas.throw_shadow(garment, 0.004, 0.006, 0.28)
+    canvas.paint(garment)
+    return _developed(canvas.picture(), rng), outfit.labels()
+
+
+def _held_up(outfit: Outfit, garment: Garment, rng: np.random.Generator) -> bool:
+    """Puts the garment on a hanger or a torso, or leaves it lying (False)."""
+    if outfit.category == "Sneakers" or rng.random() < 0.5:
+        return False
+    if outfit.category in _WAISTS:
+        garment.parts = supports.clips(*_WAISTS[outfit.category]) + garment.parts
+        return True
+    if outfit.neckline in _HIGH_NECKS:
+        return True
+    return True
+
+
+def _direction(rng: np.random.Generator) -> tuple[float, float]:
+    """Towards the light: from above, more or less from a side."""
+    angle = rng.uniform(-1.1, 1.1)
+    return float(np.sin(angle)), float(-np.cos(angle))
+
+
+def _developed(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """The camera's part: white balance, exposure, vignette, a trace of blur and of noise."""
+    warmth = rng.normal(0, 0.022)
+    balance = np.array([1 + warmth, 1 + rng.normal(0, 0.006), 1 - warmth]) * rng.uniform(0.94, 1.05)
+    blur, grain, corner = rng.uniform(0, 0.0022), rng.uniform(0.002, 0.012), rng.uniform(0, 0.22)
+    size = picture.width
+    if blur * size > 0.15:
+        picture = picture.filter(ImageFilter.GaussianBlur(blur * size))
+    steps = np.linspace(-1, 1, size, dtype=np.float32) ** 2
+    vignette = 1 - np.float32(corner / 2) * (steps[None, :] + steps[:, None]) ** 2 / 2
+    values = np.asarray(picture, dtype=np.float32) * (balance.astype(np.float32) * vignette[..., None])
+    values += rng.standard_normal((size, size, 1), dtype=np.float32) * np.float32(grain * 255)
+    return Image.fromarray(np.uint8(np.clip(values + np.float32(0.5), 0, 255)))

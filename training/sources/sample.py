@@ -1,0 +1,124 @@
+"""The generated sample: drawn garments with true labels, for the demo, the tests and a user's first steps."""
+
+from __future__ import annotations
+
+import io
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from fashion.errors import SettingError
+from training.sources.drawing import draw
+from training.sources.drawing.wardrobe import GROUPS
+from training.sources.writer import DATASET_FILE, SPLITS, AlreadyThere, Row, write_dataset
+
+DRAWING = 1  # raised when the same seed gives another picture, so that folders drawn before are not taken for new
+# group -> share of images where it is not annotated (null), as in data that people labeled
+NOT_ANNOTATED = {"material": 0.04, "neckline": 0.04, "pattern": 0.03, "sleeve": 0.04, "style": 0.06}
+_SMALLEST, _LARGEST = 32, 2048  # pixels
+
+
+def make_sample(
+    out: Path,
+    train: int = 2400,
+    val: int = 300,
+    test: int = 100,
+    size: int = 160,
+    seed: int = 0,
+    workers: int | None = None,
+) -> Path:
+    """Draw a data set into a new folder in the training format, and return that folder.
+
+    A folder made before with the same settings is used again; that is printed. The same settings give the same images.
+
+    Args:
+        out: the folder to make.
+        train, val, test: the numbers of images in each split.
+        size: width and height of the images, pixels.
+        seed: of all the random choices; another seed gives other garments.
+        workers: processes that draw; 1 draws in this process, None takes one for each core.
+
+    Raises:
+        SettingError: a number out of range.
+        AlreadyThere: the folder holds something else.
+    """
+    counts = dict(zip(SPLITS, (train, val, test), strict=True))
+    _check(counts, size, seed, workers)
+    out = Path(out)
+    source = f"generated sample, drawing {DRAWING}: {train} train, {val} val, {test} test, {size} px, seed {seed}"
+    if _is_made(out, source):
+        print(f"{out}: the sample is there already, made with the same settings; using it")
+        return out
+    write_dataset(_rows(counts, size, seed, workers or _cores()), out, GROUPS, source)
+    return out
+
+
+def _check(counts: dict[str, int], size: int, seed: int, workers: int | None) -> None:
+    for name, count in counts.items():
+        if count < (1 if name == "train" else 0):
+            raise SettingError(f"the sample's {name} is {count}; give the number of images to draw, train at least 1")
+    if not _SMALLEST <= size <= _LARGEST:
+        raise SettingError(f"the sample's size is {size} pixels; choose {_SMALLEST} to {_LARGEST}")
+    if seed < 0:
+        raise SettingError(f"the sample's seed is {seed}; choose 0 or a larger whole number")
+    if workers is not None and workers < 1:
+        raise SettingError(f"the sample's workers are {workers}; choose 1 or more")
+
+
+def _is_made(out: Path, source: str) -> bool:
+    """Whether the folder holds exactly this sample; AlreadyThere says which other sample it holds."""
+    description = out / DATASET_FILE
+    if not description.is_file():
+        return False  # the writer refuses a folder that holds anything else
+    made = json.loads(description.read_text(encoding="utf-8")).get("source")
+    if made != source:
+        raise AlreadyThere(f"{out} holds another data set ({made}); remove it or choose another folder")
+    return True
+
+
+def _rows(counts: dict[str, int], size: int, seed: int, workers: int) -> Iterator[Row]:
+    tasks = [
+        (split, number, size, _image_seed(seed, at, number))
+        for at, split in enumerate(SPLITS)
+        for number in range(counts[split])
+    ]
+    with tqdm(total=len(tasks), desc="drawing the sample", unit="image") as bar:
+        for row in _drawn(tasks, min(workers, len(tasks))):
+            bar.update()
+            yield row
+
+
+def _drawn(tasks: list[tuple[str, int, int, int]], workers: int) -> Iterator[Row]:
+    if workers == 1:
+        yield from map(_row, tasks)
+        return
+    # Started afresh rather than forked: a fork copies whatever threads torch or pyarrow have running.
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        yield from pool.imap(_row, tasks, chunksize=16)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _image_seed(seed: int, split: int, number: int) -> int:
+    """A seed for one image, so that no image depends on how many are drawn before it, or by which process."""
+    return int(np.random.SeedSequence((seed, split, number)).generate_state(1, np.uint64)[0])
+
+
+def _row(task: tuple[str, int, int, int]) -> Row:
+    split, number, size, seed = task
+    image, labels = draw(seed, size)
+    rng = np.random.default_rng((seed, 1))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=int(rng.integers(78, 95)))
+    cells: dict[str, list[str] | None] = dict(labels)
+    for group, share in NOT_ANNOTATED.items():
+        if rng.random() < share:
+            cells[group] = None
+    return Row(split, f"{split}-{number:05d}", file.getvalue(), cells)
