@@ -4,21 +4,18 @@ It is made in seconds, answers differently for different images, and nothing of 
 run as those of a trained model are.
 """
 
-import os
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-from onnxruntime.quantization.shape_inference import quant_pre_process
 from PIL import Image, ImageDraw
 
 from fashion.model_card import INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
 from fashion.network import FashionNet, Normalize, build
-from fashion.preprocess import InputSpec, normalize
+from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label
+from training.onnx_files import write_int8, write_onnx
 
 # Three groups that interleave, a name with commas and one that is not ASCII: what a real taxonomy may hold.
 LABELS = (
@@ -42,8 +39,8 @@ def make_tiny_bundle(folder: Path, labels: Sequence[Label] = LABELS, size: int =
     spec = InputSpec(size=size)
     network = _network(len(labels), spec, seed)
     torch.save(network.state_dict(), folder / STATE_DICT_FILE)
-    _export_onnx(network, size, folder / ONNX_FILE)
-    _quantize(folder / ONNX_FILE, folder / INT8_FILE, normalize(garments(16, size, seed + 1), spec))
+    write_onnx(network, spec, folder / ONNX_FILE)
+    write_int8(folder / ONNX_FILE, spec, [garments(16, size, seed + 1)], folder / INT8_FILE)
     half = [0.5] * len(labels)
     card = ModelCard(
         name="fashion",
@@ -95,40 +92,3 @@ def _network(num_labels: int, spec: InputSpec, seed: int) -> FashionNet:
         network.fc.bias.zero_()
         network.fc.bias.sub_(network(images).logits.mean(0))
     return network
-
-
-def _export_onnx(network: FashionNet, size: int, path: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecations inside torch.export and onnxscript
-        torch.onnx.export(
-            network,
-            (torch.zeros(2, 3, size, size),),
-            path,
-            input_names=["image"],
-            output_names=["logits", "embedding", "features"],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
-
-
-def _quantize(source: Path, target: Path, images: np.ndarray) -> None:
-    class Reader(CalibrationDataReader):
-        batches: Iterator[dict[str, np.ndarray]] = iter([{"image": image[None]} for image in images])
-
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            return next(self.batches, None)
-
-    prepared = target.with_suffix(".prepared")
-    quant_pre_process(source, prepared, skip_symbolic_shape=True)
-    quantize_static(
-        prepared,
-        target,
-        Reader(),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-    )
-    os.remove(prepared)
