@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from fashion.errors import InvalidImage, SettingError, one_line
 
 # Photograph formats only: no vector, document or camera-raw decoder is ever run on what a stranger sends.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MIN_SIDE = 8  # px; below this nothing can be seen
 MAX_PIXELS = 80_000_000  # 240 MB once decoded; a 50-megapixel phone photograph passes, a decompression bomb does not
 
