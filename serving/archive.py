@@ -1,0 +1,164 @@
+"""A bundle -> the .mar that TorchServe loads.
+
+From the command line:  python -m serving.archive BUNDLE [--out model_store/fashion.mar]
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import fashion
+from fashion.engines import ENGINES
+from fashion.errors import BundleError, SettingError, one_line_errors
+from fashion.model_card import CARD_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, checked_file
+
+SERVING = Path(__file__).parent
+HANDLER_FILE = "handler.py"
+CONFIG_FILE = "model-config.yaml"
+# Modules of serving/ that the handler imports; they travel in the archive beside the package `fashion`.
+HANDLER_MODULES = ("__init__.py", "protocol.py")
+
+DEFAULT_OUT = Path("model_store/fashion.mar")
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # what TorchServe accepts, and a part of the URL
+
+
+def archive(
+    bundle: Path,
+    out: Path = DEFAULT_OUT,
+    name: str | None = None,
+    engine: str = "auto",
+    config: Path = SERVING / CONFIG_FILE,
+) -> Path:
+    """Pack a bundle and the code that serves it into one .mar, whole or not at all.
+
+    Args:
+        bundle: the folder that `python -m training.export` wrote.
+        out: the file to write, ending in `.mar`.
+        name: of the model in TorchServe, hence in the URL `/predictions/NAME`; default is the stem of `out`.
+        engine: what is to run the network, see `weights_for`.
+        config: how TorchServe is to run the model: workers, batches, timeouts.
+
+    Returns:
+        `out`.
+
+    Raises:
+        BundleError: the bundle is missing, incomplete or was changed, or the archiver failed.
+        SettingError: a name, engine or config that cannot be used, or a file name that does not end in `.mar`.
+    """
+    bundle, out = Path(bundle), Path(out)
+    name = name or out.stem
+    if out.suffix != ".mar":
+        raise SettingError(f"the archive {str(out)!r} must end in .mar; TorchServe loads no other file")
+    if not MODEL_NAME.fullmatch(name):
+        raise SettingError(f"model name {name!r} must be letters, digits, '_', '-' and '.', such as fashion")
+    if not Path(config).is_file():
+        raise SettingError(f"no file {str(config)!r}; start from {SERVING / CONFIG_FILE}")
+    card = ModelCard.load(bundle)
+    weights = weights_for(bundle, card, engine)
+    # The archiver works in the shared temporary folder under the model's name, so it gets a folder of its own.
+    with tempfile.TemporaryDirectory(prefix="fashion-archive-") as temporary:
+        staged = _stage(Path(temporary) / "staged", bundle, weights, Path(config))
+        packed = _pack(staged, Path(temporary), name, card.version)
+        _put(packed, out)
+    return out
+
+
+def weights_for(bundle: Path, card: ModelCard, engine: str = "auto") -> list[str]:
+    """The weights files that an archive needs, each checked against the card's sha256.
+
+    `int8`, `onnx` and `torch` take the one file of that engine. `auto` takes the int8 file (a quarter of the size of
+    the others, 24 MB for ResNet50; else the fp32 ONNX file) for the CPU, and `model.pth` (94 MB) with it, so that the
+    same archive runs on a GPU. The server unpacks all of it at every start: leave out with `int8` what is not needed.
+
+    Raises:
+        BundleError: a file is missing or was changed.
+        SettingError: an unknown engine.
+    """
+    has = [name for name in (INT8_FILE, ONNX_FILE, STATE_DICT_FILE) if (bundle / name).is_file()]
+    choice = {
+        "auto": [*has[:1], *(name for name in has[1:] if name == STATE_DICT_FILE)] or [INT8_FILE],
+        "int8": [INT8_FILE],
+        "onnx": [ONNX_FILE],
+        "torch": [STATE_DICT_FILE],
+    }
+    if engine not in choice:
+        raise SettingError(f"engine {engine!r} is unknown; choose one of: {', '.join(choice)}")
+    for name in choice[engine]:
+        checked_file(bundle, card, name)
+    return choice[engine]
+
+
+def _stage(staged: Path, bundle: Path, weights: list[str], config: Path) -> Path:
+    """Links to all that goes into the archive but the handler, as it will lie there; the archiver follows them."""
+    code = Path(fashion.__file__).parent
+    sources = {name: bundle / name for name in (CARD_FILE, *weights)} | {CONFIG_FILE: config}
+    sources |= {f"fashion/{path.name}": path for path in code.iterdir() if path.suffix in (".py", ".csv")}
+    sources |= {f"serving/{name}": SERVING / name for name in HANDLER_MODULES}
+    for name, source in sources.items():
+        link = staged / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(source.resolve())
+    return staged
+
+
+def _pack(staged: Path, temporary: Path, name: str, version: str) -> Path:
+    command = [sys.executable, "-m", "model_archiver.model_packaging"]
+    command += ["--model-name", name, "--version", version]
+    command += ["--handler", str(SERVING / HANDLER_FILE), "--config-file", str(staged / CONFIG_FILE)]
+    command += ["--extra-files", str(staged), "--export-path", str(temporary)]
+    command += ["--archive-format", "zip-store"]  # weights do not compress, and a stored file is unpacked quicker
+    work = temporary / "work"
+    work.mkdir()
+    result = subprocess.run(command, env=os.environ | {"TMPDIR": str(work)}, capture_output=True, text=True)
+    if result.returncode:
+        if "No space left on device" in result.stderr:
+            raise BundleError(f"no space left in {tempfile.gettempdir()!r}; free some, or set TMPDIR to another folder")
+        last = result.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        raise BundleError(f"torch-model-archiver failed with status {result.returncode}: {last[0]}")
+    return temporary / f"{name}.mar"
+
+
+def _put(packed: Path, out: Path) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # Not *.mar: a server that starts meanwhile loads every .mar it finds.
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        shutil.copyfile(packed, temporary)
+        os.replace(temporary, out)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Pack a bundle and print what came out."""
+    parser = argparse.ArgumentParser(prog="python -m serving.archive", description="Pack a bundle for TorchServe.")
+    parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
+    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="file to write (default: %(default)s)")
+    parser.add_argument("--name", help="of the model, as in /predictions/NAME (default: the stem of --out)")
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="auto",
+        help="whose weights to pack; auto: int8 for the CPU and model.pth for a GPU (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--config", type=Path, default=SERVING / CONFIG_FILE, help="workers, batches, timeouts (default: %(default)s)"
+    )
+    options = parser.parse_args(arguments)
+    with one_line_errors():
+        out = archive(options.bundle, options.out, options.name, options.engine, options.config)
+        card = ModelCard.load(options.bundle)
+        weights = " + ".join(weights_for(options.bundle, card, options.engine))
+        model = f"{card.name} {card.version}, {len(card.labels)} labels, {weights}"
+        print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {model}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

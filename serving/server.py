@@ -1,0 +1,88 @@
+"""Start, await and end the TorchServe of this project.
+
+From the command line:  python -m serving.server start|wait|stop [--config serving/config.properties]
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+from tqdm import tqdm
+
+from fashion.errors import one_line_errors
+from serving.torchserve import DEFAULT_CONFIG, START_TIMEOUT, ServerError, TorchServe
+
+
+def start(server: TorchServe, timeout: float = START_TIMEOUT) -> None:
+    """Start the server, or find it running, and wait until it answers. What was started and fails is ended.
+
+    Raises:
+        ServerError: it cannot be started or does not get ready.
+    """
+    running = server.find()
+    if running and server.is_stale(running):
+        print("the model archive is newer than the running server: starting it again")
+        server.stop()
+        running = None
+    if running:
+        print(f"already running as process {running.pid}")
+        _wait(server, running, timeout)
+        return
+    process = server.start()
+    try:
+        _wait(server, process, timeout)
+    except BaseException:
+        server.stop()
+        raise
+
+
+def wait(server: TorchServe, timeout: float = START_TIMEOUT) -> None:
+    """Wait until the running server answers.
+
+    Raises:
+        ServerError: none is running, or it does not get ready.
+    """
+    running = server.find()
+    if running is None:
+        raise ServerError(f"no TorchServe with {server.config} is running; start it with: make serve")
+    _wait(server, running, timeout)
+
+
+def stop(server: TorchServe) -> None:
+    """End the server, and say so where it was not running."""
+    print("stopped" if server.stop() else f"no TorchServe with {server.config} is running")
+
+
+def _wait(server: TorchServe, process: psutil.Process, timeout: float) -> None:
+    names = ", ".join(server.archives())
+    begin = time.monotonic()
+    with tqdm(desc=f"TorchServe loads {names}", bar_format="{desc} {elapsed}", leave=False, disable=None) as progress:
+        server.wait(process, timeout, progress.refresh)
+    print(f"ready after {time.monotonic() - begin:.1f} s; logs in {server.logs}")
+    for model in server.models():
+        print(f"  curl {server.url(model['modelName'])} -T photo.jpg")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m serving.server", description="Start and end TorchServe.")
+    parser.add_argument("command", choices=("start", "wait", "stop"))
+    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="(default: %(default)s)")
+    parser.add_argument("--logs", type=Path, default=Path("logs"), help="folder for logs (default: %(default)s)")
+    parser.add_argument(
+        "--timeout", type=float, default=START_TIMEOUT, help="seconds to wait for the model (default: %(default)s)"
+    )
+    options = parser.parse_args(arguments)
+    with one_line_errors():
+        server = TorchServe(options.config, options.logs)
+        if options.command == "stop":
+            stop(server)
+        else:
+            {"start": start, "wait": wait}[options.command](server, options.timeout)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,285 @@
+"""One TorchServe on this machine: started, waited for, found again and ended, without touching any other."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import requests
+
+from fashion.errors import FashionError
+from serving.ports import free_ports, is_free, owner_of
+from serving.server_log import ServerLog
+
+DEFAULT_CONFIG = Path(__file__).with_name("config.properties")
+JAVA_CLASS = "org.pytorch.serve.ModelServer"
+TEMPORARY_PREFIX = "fashion-torchserve-"
+PORTS = {"inference_address": 8080, "management_address": 8081, "metrics_address": 8082}
+GRPC_PORTS = {"grpc_inference_port": 7070, "grpc_management_port": 7071}
+
+START_TIMEOUT = 300.0  # s; a large model on a slow disk
+STOP_TIMEOUT = 20.0  # s; TorchServe ends its connections gracefully first
+POLL = 0.2  # s
+
+
+class ServerError(FashionError):
+    """TorchServe cannot be started, or does not get ready."""
+
+
+class TorchServe:
+    """The server that a config file describes. As a context manager it is started, ready, and stopped in the end.
+
+    Args:
+        config: a TorchServe `config.properties`.
+        logs: the folder for its logs.
+        folder: where it runs; relative paths in the config start here. Default is the current folder.
+
+    Raises:
+        ServerError: the config cannot be read.
+    """
+
+    def __init__(self, config: Path = DEFAULT_CONFIG, logs: Path = Path("logs"), folder: Path | None = None) -> None:
+        self.folder = (folder or Path.cwd()).resolve()
+        self.config = Path(config).resolve()
+        self.logs = (self.folder / logs).resolve()
+        self.log = ServerLog(self.logs)
+        self.properties = read_properties(self.config)
+        self.model_store = (self.folder / self.properties.get("model_store", "model_store")).resolve()
+        self.inference_url = self.properties.get("inference_address", "http://127.0.0.1:8080")
+        self.management_url = self.properties.get("management_address", "http://127.0.0.1:8081")
+
+    @classmethod
+    def temporary(cls, model_store: Path, folder: Path, **properties: str | int) -> "TorchServe":
+        """A server as the shipped config describes it but on free ports, with everything it writes in `folder`.
+
+        Args:
+            model_store: whose archives it serves.
+            folder: for its config and logs; made where it is missing.
+            properties: further lines of its config.properties.
+        """
+        folder = Path(folder).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        ports = free_ports(len(PORTS) + len(GRPC_PORTS) + 1)
+        lines: dict[str, str | int] = dict(read_properties(DEFAULT_CONFIG))
+        lines.update({name: f"http://127.0.0.1:{ports.pop()}" for name in PORTS})
+        lines.update({name: ports.pop() for name in GRPC_PORTS})
+        lines.update(initial_worker_port=ports.pop(), model_store=str(Path(model_store).resolve()))
+        lines.update(properties)
+        config = folder / "config.properties"
+        config.write_text("".join(f"{name}={value}\n" for name, value in lines.items()), encoding="utf-8")
+        return cls(config, folder / "logs", folder)
+
+    def archives(self) -> list[str]:
+        """File names of the archives it serves: those that the config names, or all of the model store.
+
+        Raises:
+            ServerError: there is none.
+        """
+        wanted = self.properties.get("load_models", "all")
+        present = sorted(path.name for path in self.model_store.glob("*.mar"))
+        names = present if wanted == "all" else [entry.split("=")[-1].strip() for entry in wanted.split(",")]
+        missing = [name for name in names if name not in present]
+        if missing or not names:
+            what = f"{missing[0]}" if missing else "model"
+            raise ServerError(f"no {what} in the model store {str(self.model_store)!r}; make one with: make archive")
+        return names
+
+    def find(self) -> psutil.Process | None:
+        """The Java process of this server, whoever started it, or None where it is not running."""
+        for process in psutil.process_iter():
+            try:
+                command = process.cmdline()
+                if JAVA_CLASS not in command or process.status() == psutil.STATUS_ZOMBIE:
+                    continue
+                config = Path(process.cwd(), command[command.index("-f") + 1])
+                store = Path(process.cwd(), command[command.index("-s") + 1])
+            except (psutil.Error, ValueError, IndexError):  # it ended meanwhile, is another user's or has no config
+                continue
+            if config.resolve() == self.config and store.resolve() == self.model_store:
+                return process
+        return None
+
+    def is_stale(self, process: psutil.Process) -> bool:
+        """Whether an archive was written after the server had started, so that it still serves the one before."""
+        return any((self.model_store / name).stat().st_mtime > process.create_time() for name in self.archives())
+
+    def start(self) -> psutil.Process:
+        """Start the server in the background; it is not ready yet.
+
+        Raises:
+            ServerError: no Java, no archive, or a port that is taken.
+        """
+        self.archives()
+        environment = _environment()
+        if not shutil.which("java", path=environment["PATH"]) and "JAVA_HOME" not in environment:
+            raise ServerError("no java on the PATH and none beside python; set it up with: make setup")
+        self._check_ports()
+        self.logs.mkdir(parents=True, exist_ok=True)
+        # Its own temporary folder: TorchServe keeps its process id and sockets there under fixed names. In /tmp, as
+        # the path of a socket must be shorter than 108 characters.
+        temporary = tempfile.mkdtemp(prefix=TEMPORARY_PREFIX)
+        environment |= {"TMPDIR": temporary, "TEMP": temporary}
+        environment |= {"LOG_LOCATION": str(self.logs), "METRICS_LOCATION": str(self.logs)}
+        command = [sys.executable, "-m", "ts.model_server", "--start", "--ncs", "--ts-config", str(self.config)]
+        command += ["--model-store", str(self.model_store)]
+        self.log.mark()
+        with (self.log.console).open("wb") as console:
+            # A session of its own, so that ctrl-C in the terminal does not reach it.
+            subprocess.run(
+                command,
+                cwd=self.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,  # the same lines go to the log files
+                stderr=console,
+                start_new_session=True,
+            )
+        try:
+            return psutil.Process(int(Path(temporary, ".model_server.pid").read_text()))
+        except (OSError, ValueError, psutil.Error):
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise ServerError(f"TorchServe did not start: {self.log.last_words()}") from None
+
+    def wait(
+        self, process: psutil.Process, timeout: float = START_TIMEOUT, tick: Callable[[], None] = lambda: None
+    ) -> None:
+        """Wait until every model is ready to answer.
+
+        Args:
+            process: what `start` or `find` returned.
+            timeout: seconds.
+            tick: called several times a second, to show that it goes on.
+
+        Raises:
+            ServerError: the server or a worker ended, an archive could not be loaded, or the time is over.
+        """
+        end = time.monotonic() + timeout
+        while not self._is_ready():
+            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+                raise ServerError(f"TorchServe ended before it was ready: {self.log.last_words()}")
+            if self.log.worker_died():
+                time.sleep(3 * POLL)  # its traceback is still being written
+                raise ServerError(f"the model does not load: {self.log.worker_failure()} (in {self.log.model})")
+            if time.monotonic() > end:
+                raise ServerError(f"TorchServe was not ready after {timeout:.0f} s; see {self.log.server}")
+            tick()
+            time.sleep(POLL)
+
+    def stop(self) -> bool:
+        """End the server and its workers; whether it was running. Other servers on the machine go on."""
+        process = self.find()
+        if process is None:
+            return False
+        try:
+            temporary = _temporary_folder(process.cmdline())
+            family = [process, *process.children(recursive=True)]
+            process.terminate()
+        except psutil.NoSuchProcess:
+            return True
+        _, alive = psutil.wait_procs(family, timeout=STOP_TIMEOUT)
+        for left in alive:
+            left.kill()
+        psutil.wait_procs(alive, timeout=5)
+        if temporary:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return True
+
+    def __enter__(self) -> "TorchServe":
+        try:
+            self.wait(self.start())
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def url(self, model: str = "fashion") -> str:
+        """Where a photograph is sent to."""
+        return f"{self.inference_url}/predictions/{model}"
+
+    def models(self) -> list[dict[str, Any]]:
+        """What the management API tells of each version of each model.
+
+        Raises:
+            requests.RequestException: it does not answer.
+        """
+        names = [entry["modelName"] for entry in self._ask("/models?limit=1000")["models"]]
+        return [version for name in names for version in self._ask(f"/models/{name}/all")]
+
+    def _ask(self, path: str) -> Any:
+        response = requests.get(self.management_url + path, timeout=10)
+        response.raise_for_status()
+        return response.json()
+
+    def _is_ready(self) -> bool:
+        try:
+            models = self.models()
+        except requests.RequestException:
+            return False
+        # Models are registered before the management API answers, so one that is not there will not come.
+        lost = set(self.archives()) - {model["modelUrl"] for model in models}
+        if lost:
+            raise ServerError(
+                f"TorchServe cannot read {min(lost)}: {self.log.last_words()}; make the archive again: make archive"
+            )
+        return all(
+            model["workers"] and all(worker["status"] == "READY" for worker in model["workers"]) for model in models
+        )
+
+    def _check_ports(self) -> None:
+        wanted = {name: urlsplit(self.properties.get(name, f"http://127.0.0.1:{port}")) for name, port in PORTS.items()}
+        for name, port in GRPC_PORTS.items():
+            host = self.properties.get(name.replace("port", "address"), "127.0.0.1")
+            wanted[name] = urlsplit(f"http://{host}:{self.properties.get(name, port)}")
+        for name, address in wanted.items():
+            number = address.port or (443 if address.scheme == "https" else 80)
+            if not is_free(address.hostname or "127.0.0.1", number):
+                owner = owner_of(number)
+                raise ServerError(
+                    f"port {number} is taken{f' by {owner}' if owner else ''}; "
+                    f"end that, or set another {name} in {self.config}"
+                )
+
+
+def read_properties(path: Path) -> dict[str, str]:
+    """The lines `name=value` of a config.properties.
+
+    Raises:
+        ServerError: the file cannot be read.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ServerError(f"cannot read {str(path)!r}: {error.strerror}; give a config.properties") from None
+    pairs = (line.partition("=") for line in lines if "=" in line and not line.lstrip().startswith("#"))
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _environment() -> dict[str, str]:
+    """The environment with python's own folder, where `make setup` puts a java, first on the PATH."""
+    environment = dict(os.environ)
+    beside = Path(sys.executable).parent
+    environment["PATH"] = f"{beside}{os.pathsep}{environment.get('PATH', '')}"
+    if (beside / "java").exists():
+        environment.pop("JAVA_HOME", None)
+    environment.pop("TS_CONFIG_FILE", None)  # it would win over the config asked for
+    return environment
+
+
+def _temporary_folder(command: list[str]) -> Path | None:
+    """The temporary folder that `start` made for a server, by its command line."""
+    option = next((part for part in command if part.startswith("-Djava.io.tmpdir=")), "")
+    folder = Path(option.partition("=")[2])
+    return folder if folder.name.startswith(TEMPORARY_PREFIX) else None
