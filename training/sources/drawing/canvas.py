@@ -11,9 +11,10 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from training.sources.drawing.cloth import Cloth
 from training.sources.drawing.folds import Folds
-from training.sources.drawing.geometry import Points, Pose
+from training.sources.drawing.geometry import Points, Pose, shifted, stroke
 
 Floats = NDArray[np.float32]
+_CREASE = 0.045  # width of a crease in garment units
 OVERSAMPLING = 2  # of the canvas over the picture; outlines are drawn at twice the canvas again
 
 
@@ -42,10 +43,16 @@ class Line:
 
 @dataclass
 class Garment:
-    """What is painted, from back to front, and the creases pressed into all of it."""
+    """What is painted, from back to front, and the creases pressed into all of it.
+
+    A hanger or a torso belongs behind parts[front]: over the lining, under all else.
+    """
 
     parts: list[Part | Line] = field(default_factory=list)
     creases: list[tuple[Points, float]] = field(default_factory=list)  # a line and its height, -1 to 1
+    front: int = 0
+    # half widths of neck and shoulders and how far these slope down, for a hanger or a torso; None without shoulders
+    yoke: tuple[float, float, float] | None = None
 
     def outline(self) -> Points:
         return np.concatenate([part.outline for part in self.parts if isinstance(part, Part)])
@@ -141,8 +148,8 @@ class Canvas:
     def _relief(self, part: Part, small: Image.Image, u: Floats, v: Floats, area: tuple[slice, slice]) -> Floats:
         """Height of the cloth over the ground in garment units, at half the canvas's resolution."""
         unit = self._pose.unit / 2
-        soft = np.asarray(small.filter(ImageFilter.GaussianBlur(0.045 * unit)), dtype=np.float32) / 255
-        height = np.sqrt(np.clip(soft * 2 - 1, 0, 1)) * np.float32(0.05 * part.puff)
+        edge = _domed(small, 0.018 * unit) * np.float32(0.022)  # the cloth's own thickness
+        height = edge + _domed(small, 0.12 * unit) * np.float32(0.13 * part.puff)  # what fills it
         if part.folds is not None:
             height += part.folds.height(u, v)
             if self._creases is not None:
@@ -167,10 +174,13 @@ class Canvas:
         layer = Image.new("L", (half, half), 128)
         pen = ImageDraw.Draw(layer)
         for line, height in creases:
-            points = (self._pose.to_pixels(line) / 2).ravel().tolist()
-            pen.line(points, fill=int(128 + 127 * height), width=max(1, round(0.035 * unit)), joint="curve")
-        layer = layer.filter(ImageFilter.GaussianBlur(0.02 * unit))
-        return (np.asarray(layer, dtype=np.float32) - 128) * np.float32(0.055 / 127)
+            # a ridge, and beside it the valley that it was drawn up from
+            for shift, sign in ((-0.5, -0.6), (0.5, 1.0)):
+                outline = stroke(shifted(line, shift * _CREASE, shift * _CREASE), 1.4 * _CREASE)
+                points = (self._pose.to_pixels(outline) / 2).ravel().tolist()
+                pen.polygon(points, fill=int(128 + 127 * height * sign))
+        layer = layer.filter(ImageFilter.GaussianBlur(0.4 * _CREASE * unit))
+        return (np.asarray(layer, dtype=np.float32) - 128) * np.float32(0.045 / 127)
 
     def _paint_line(self, line: Line) -> None:
         points = self._pose.to_pixels(line.points)
@@ -192,6 +202,13 @@ def _filled(outline: Points, box: tuple[int, int, int, int]) -> Image.Image:
     layer = Image.new("L", (2 * (right - left), 2 * (bottom - top)))
     ImageDraw.Draw(layer).polygon(((outline - (left, top)) * 2).ravel().tolist(), fill=255)
     return layer.reduce(2)
+
+
+def _domed(mask: Image.Image, radius: float) -> Floats:
+    """Rises from the mask's edge to 1 within about twice the radius (pixels), without a kink that would show."""
+    soft = np.asarray(mask.filter(ImageFilter.GaussianBlur(radius)), dtype=np.float32)
+    soft *= np.float32(1 / 255)
+    return soft * (2 - soft)
 
 
 def _doubled(values: Floats) -> Floats:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 Floats = NDArray[np.float32]
 RGB = tuple[float, float, float]
@@ -80,7 +81,7 @@ def surface(material: str, rng: np.random.Generator) -> tuple[Surface | None, fl
     if material == "Knit":
         return (_cables(rng) if rng.random() < 0.5 else _stitches(rng)), 0.0
     if material == "Leather":
-        return _leather(rng), 1.9
+        return _leather(rng), 2.6
     return None, 0.0
 
 
@@ -88,30 +89,38 @@ def ribbed(color: RGB, per_unit: float = 24.0) -> Cloth:
     """Rib knit, as on cuffs and collars: fine lines along v."""
 
     def lines(u: Floats, v: Floats, pixel: float) -> Floats:
-        return 1 + np.float32(0.13) * np.sin(u * np.float32(2 * np.pi * per_unit))
+        return 1 + np.float32(0.10) * np.sin(u * np.float32(2 * np.pi * per_unit))
 
     return plain(color, surface=lines)
 
 
-def _noise_tile(rng: np.random.Generator) -> Floats:
-    """A 64 x 64 tile of noise with a little structure, mean 0, deviation 1."""
-    tile = rng.normal(size=(64, 64)).astype(np.float32)
-    tile += np.roll(tile, 1, 0) + np.roll(tile, 1, 1)
-    return (tile - tile.mean()) / tile.std()
+class _Noise:
+    """Smooth noise that repeats: mean 0, deviation about 1, `period` garment units for each tile of 64 x 64 grains."""
 
+    def __init__(self, rng: np.random.Generator, period: float) -> None:
+        self._grains = rng.normal(size=(64, 64)).astype(np.float32)
+        self._period = period
+        self._texels: Floats | None = None
 
-def _lookup(tile: Floats, u: Floats, v: Floats, per_unit: float) -> Floats:
-    n = tile.shape[0]
-    return tile[(v * per_unit).astype(np.int32) % n, (u * per_unit).astype(np.int32) % n]
+    def __call__(self, u: Floats, v: Floats, pixel: float) -> Floats:
+        if self._texels is None:
+            n = max(32, round(self._period / pixel))
+            padded = Image.fromarray(np.pad(self._grains, 4, mode="wrap"))
+            box = (4, 4, 68, 68)
+            self._texels = np.asarray(padded.resize((n, n), Image.Resampling.BICUBIC, box=box))
+        n = self._texels.shape[0]
+        per_unit = np.float32(n / self._period)
+        rows = np.floor(v * per_unit).astype(np.int32) % n
+        return self._texels[rows, np.floor(u * per_unit).astype(np.int32) % n]
 
 
 def _denim(rng: np.random.Generator) -> Surface:
-    tile = _noise_tile(rng)
+    grains = _Noise(rng, 1.4)
     faded = rng.uniform(0.0, 0.28)  # rubbed paler along the middle of the part
 
     def twill(u: Floats, v: Floats, pixel: float) -> Floats:
-        lines = np.sin((u + v * np.float32(0.8)) * np.float32(2 * np.pi * 24))
-        value = 1 + np.float32(0.085) * lines + np.float32(0.035) * _lookup(tile, u, v, 46)
+        lines = np.sin((u + v * np.float32(0.8)) * np.float32(2 * np.pi * 33))
+        value = 1 + np.float32(0.075) * lines + np.float32(0.055) * grains(u, v, pixel)
         middle = np.abs(u) - np.float32(0.22)
         return value + np.float32(faded) * np.exp(-((middle / 0.12) ** 2) - ((v + 0.25) / 0.45) ** 2)
 
@@ -146,9 +155,9 @@ def _cables(rng: np.random.Generator) -> Surface:
 
 
 def _leather(rng: np.random.Generator) -> Surface:
-    tile = _noise_tile(rng)
+    grains = _Noise(rng, 1.1)
 
     def grain(u: Floats, v: Floats, pixel: float) -> Floats:
-        return 1 + np.float32(0.06) * _lookup(tile, u, v, 40)
+        return 1 + np.float32(0.028) * grains(u, v, pixel)
 
     return grain

@@ -6,22 +6,21 @@ import numpy as np
 
 from training.sources.drawing import folds
 from training.sources.drawing.canvas import Garment, Line, Part
-from training.sources.drawing.geometry import across, both_halves, curve, mirror, ribbon
-from training.sources.drawing.tops import TOP, Cut, armholes, lining, neckline, sleeves
+from training.sources.drawing.geometry import Knot, across, both_halves, curve, mirror, ribbon
+from training.sources.drawing.tops import TOP, Cut, armholes, lining, neckline, sleeves, strapped
 from training.sources.drawing.wardrobe import Outfit
 
 
 def dress(outfit: Outfit, rng: np.random.Generator) -> Garment:
-    """Drawn larger than it will be and then narrowed: a dress is about 1.8 times as long as wide."""
-    bare = outfit.sleeve == "Sleeveless"
-    strap = 0.3 if outfit.style == "Spaghetti Straps" else 0.40
-    shoulder = strap if bare else 0.45
+    bare, thin = outfit.sleeve == "Sleeveless", outfit.style == "Spaghetti Straps"
+    shoulder = 0.40 if bare else 0.45
     cut = Cut(0.24, shoulder, 0.40, 0.32, 0.0, 0.0, 0.05 if bare else 0.1, -0.42)
     waist, hem, length = rng.uniform(0.29, 0.33), rng.uniform(0.58, 0.85), rng.uniform(0.85, 1.25)
     depth = {"V-Necks": 0.17, "Square Necked": 0.17}.get(outfit.neckline, 0.19)
     neck = neckline(outfit.neckline, cut, depth)
 
-    parts = lining(cut, neck)[: 1 if bare else 2]
+    parts = [] if thin else lining(cut, neck)[: 1 if bare else 2]
+    front = len(parts)
     parts += _sleeves(outfit, cut, rng)
     half = curve(
         [
@@ -35,18 +34,13 @@ def dress(outfit: Outfit, rng: np.random.Generator) -> Garment:
     )
     parts.append(Part(both_halves(half), "main", folds=folds.draped(rng, -0.05, 1.3), puff=0.9))
     parts.append(_hem(hem, length))
-    side = curve(
-        [
-            (cut.neck, TOP),
-            (shoulder, TOP + cut.slope, 1),
-            (shoulder - 0.04, -0.6),
-            (cut.chest, cut.armpit, 1),
-            (waist + 0.02, -0.15),
-            (waist, 0.02, 1),
-            (0, 0.03),
-        ]
-    )
-    bodice = both_halves(np.concatenate([neck, side[1:]]))
+    sides: list[Knot] = [(waist + 0.02, -0.15), (waist, 0.02, 1), (0, 0.03)]
+    if thin:
+        neck, bodice = strapped(cut, outfit.neckline, sides)
+    else:
+        armhole: list[Knot] = [(cut.neck, TOP), (shoulder, TOP + cut.slope, 1), (shoulder - 0.04, -0.6)]
+        side = curve([*armhole, (cut.chest, cut.armpit, 1), *sides])
+        bodice = both_halves(np.concatenate([neck, side[1:]]))
     parts.append(Part(bodice, "main", folds=folds.soft(rng, 0.9), lift=0.25))
     if not bare:
         parts += armholes(cut)
@@ -57,7 +51,7 @@ def dress(outfit: Outfit, rng: np.random.Generator) -> Garment:
         x = rng.uniform(-waist * 0.9, waist * 0.9)
         line = curve([(x, 0.04), (x * 1.3, 0.2), (x * 1.6, rng.uniform(0.35, 0.6))])
         creases.append((line, float(rng.choice([-0.7, 0.7]))))
-    return Garment(parts, creases)
+    return Garment(parts, creases, front, cut.yoke)
 
 
 def _sleeves(outfit: Outfit, cut: Cut, rng: np.random.Generator) -> list[Part | Line]:

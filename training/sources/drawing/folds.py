@@ -25,14 +25,15 @@ class Folds:
         for strength, kx, ky, phase, wobble in self.waves:
             bent = kx * u + ky * v + phase + wobble * np.sin(np.float32(1.7) * (v - u) + phase)
             ridge = np.sin(bent) * np.float32(0.5) + np.float32(0.5)
-            total += strength * ridge * ridge
+            # a fold comes and goes along its length
+            total += strength * ridge * ridge * (1 + np.sin(np.float32(0.3) * (kx * v - ky * u) + 2 * phase))
         if self.start > -9:
             total *= np.clip((v - np.float32(self.start)) / np.float32(self.reach), 0, 1)
         if self.pleats:
             fanned = u / np.maximum(1 + np.float32(self.flare) * (v + 1), np.float32(0.3))
             phase = fanned * np.float32(self.pleats)
             saw = phase - np.floor(phase)
-            total += np.float32(0.09) * np.where(saw < 0.8, saw / 0.8, (1 - saw) / 0.2).astype(np.float32)
+            total += np.float32(0.05) * np.where(saw < 0.82, saw / 0.82, (1 - saw) / 0.18).astype(np.float32)
         return total
 
 
@@ -54,24 +55,24 @@ def _waves(
 
 def soft(rng: np.random.Generator, strength: float = 1.0) -> Folds:
     """A shirt laid flat or worn: a few soft, mostly lengthwise folds."""
-    along = _waves(rng, 3, 0.0, 0.45, (5, 12), 0.028 * strength)
-    other = _waves(rng, 2, rng.choice([-0.9, 0.9]), 0.3, (4, 9), 0.02 * strength)
+    along = _waves(rng, 3, 0.0, 0.45, (5, 12), 0.055 * strength)
+    other = _waves(rng, 2, rng.choice([-0.9, 0.9]), 0.3, (4, 9), 0.045 * strength)
     return Folds(np.concatenate([along, other]))
 
 
 def draped(rng: np.random.Generator, start: float, strength: float = 1.0, reach: float = 1.2) -> Folds:
     """A skirt: lengthwise folds that grow towards the hem."""
-    return Folds(_waves(rng, 4, 0.0, 0.07, (9, 18), 0.06 * strength), start, reach)
+    return Folds(_waves(rng, 4, 0.0, 0.07, (9, 18), 0.085 * strength), start, reach)
 
 
 def wrinkled(rng: np.random.Generator, strength: float = 1.0) -> Folds:
     """A sleeve or a leg: wrinkles across it, at a slant."""
     slant = rng.choice([-1.0, 1.0]) * rng.uniform(0.7, 1.1)
-    across = _waves(rng, 3, slant, 0.35, (7, 15), 0.024 * strength)
-    along = _waves(rng, 1, 0.0, 0.2, (5, 8), 0.02 * strength)
+    across = _waves(rng, 3, slant, 0.35, (7, 15), 0.055 * strength)
+    along = _waves(rng, 1, 0.0, 0.2, (5, 8), 0.03 * strength)
     return Folds(np.concatenate([across, along]))
 
 
 def pleated(rng: np.random.Generator, flare: float) -> Folds:
     """Knife pleats that fan out towards the hem."""
-    return Folds(_waves(rng, 2, 0.0, 0.1, (4, 8), 0.02), pleats=rng.uniform(6, 9), flare=flare)
+    return Folds(_waves(rng, 2, 0.0, 0.1, (4, 8), 0.02), pleats=rng.uniform(10, 14), flare=flare)

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 Points = NDArray[np.float64]  # (N, 2)
 Knot = tuple[float, float] | tuple[float, float, int]  # a third value of 1 marks a corner
@@ -70,6 +71,15 @@ def turned(points: Points, angle: float, about: tuple[float, float] = (0, 0)) ->
     """The points turned clockwise (y runs down) by an angle in radians."""
     c, s = np.cos(angle), np.sin(angle)
     return (points - about) @ np.array([[c, s], [-s, c]]) + about
+
+
+def stroke(line: Points, width: float) -> Points:
+    """The closed outline of a brush stroke: widest in its middle, pointed at its ends."""
+    along = np.gradient(line, axis=0)
+    along /= np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
+    half = np.sin(np.linspace(0, np.pi, len(line)))[:, None] * width / 2
+    normal = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    return np.concatenate([line + normal * half, (line - normal * half)[::-1]])
 
 
 class Pose:
@@ -136,7 +146,9 @@ class Pose:
         dy = steps[:, None] - np.float32(self._offset[1])
         x = inverse[0, 0] * dx + inverse[0, 1] * dy
         y = inverse[1, 0] * dx + inverse[1, 1] * dy
-        bend_x, bend_y = self._bend(x, y)  # the first-order inverse: the bend is small and long
+        # The first-order inverse, as the bend is small; its waves are long, so a coarse grid gives it as well.
+        coarse = self._bend(x[4::8, 4::8], y[4::8, 4::8])
+        bend_x, bend_y = (_enlarged(part, pixels) for part in coarse)
         return x - bend_x, y - bend_y
 
     def _bend(self, x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -146,3 +158,7 @@ class Pose:
             bend[0] += size * np.sin(phase + px)
             bend[1] += size * np.sin(phase + py)
         return bend
+
+
+def _enlarged(values: NDArray[np.float32], pixels: int) -> NDArray[np.float32]:
+    return np.asarray(Image.fromarray(values).resize((pixels, pixels), Image.Resampling.BICUBIC))

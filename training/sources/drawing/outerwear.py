@@ -46,7 +46,7 @@ def hoodie(outfit: Outfit, rng: np.random.Generator) -> Garment:
         string = curve([(0.075, -0.60), (0.115, -0.48), (0.10, (end - 0.48) / 2), (0.12, end)]) * (side, 1)
         parts += [Line(shifted(string, 0.012, 0.014), (0, 0, 0), 0.026, 0.3), Line(string, cord, 0.026, 1.0)]
         parts.append(Line(shifted(string[-3:], 0, 0.02), (0.55, 0.55, 0.57), 0.03, 1.0))
-    return Garment(parts, pull_lines(cut, rng, 1.2))
+    return Garment(parts, pull_lines(cut, rng, 1.2), yoke=cut.yoke)
 
 
 def jacket(outfit: Outfit, rng: np.random.Generator) -> Garment:
@@ -57,7 +57,7 @@ def jacket(outfit: Outfit, rng: np.random.Generator) -> Garment:
     parts += [Part(body(cut, neck, 0.0), "main", folds=folds.soft(rng, 1.5)), *armholes(cut)]
     front = {"Leather": _biker, "Denim": _trucker}.get(outfit.material, _bomber)
     parts += front(cut, outfit, rng)
-    return Garment(parts, pull_lines(cut, rng, 1.4))
+    return Garment(parts, pull_lines(cut, rng, 1.4), 2, cut.yoke)
 
 
 def _leaf(points: list[tuple[float, ...]]) -> list[Part | Line]:

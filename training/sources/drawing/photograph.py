@@ -32,7 +32,7 @@ _SHAPES: dict[str, Callable[[Outfit, np.random.Generator], Garment]] = {
     "Trousers": trousers,
     "Sneakers": sneaker,
 }
-_HIGH_NECKS = {"Turtlenecks", ""}
+_HIGH = {"Turtlenecks", ""}  # necks, and hoods, that hide a hanger but for its hook
 # category -> half the waist and the y of the waistband's upper edge, where clips can hold it
 _WAISTS = {"Skirts": (0.33, -0.8), "Jeans": (0.36, -0.96), "Trousers": (0.35, -0.96), "Shorts": (0.40, -0.96)}
 
@@ -46,12 +46,12 @@ def draw(seed: int, size: int = 160) -> tuple[Image.Image, dict[str, list[str]]]
     rng = np.random.default_rng(seed)
     outfit = choose(rng)
     garment = _SHAPES[outfit.category](outfit, rng)
-    held = _held_up(outfit, garment, rng)
+    held = _support(outfit, garment, rng)
     pixels = size * OVERSAMPLING
     background = (scene.backdrop if held else scene.ground)(rng, size)
     background = background.resize((pixels, pixels), Image.Resampling.BICUBIC)
     turn = 0.05 if held or outfit.category == "Sneakers" else rng.choice([0.12, 0.45])
-    pose = Pose.fit(garment.outline(), pixels, rng, turn, (0.76, 0.94))
+    pose = Pose.fit(garment.outline(), pixels, rng, turn, (0.80, 0.95))
     light = Light(_direction(rng), rng.uniform(0.8, 1.15))
     canvas = Canvas(background, pose, light, cloths_of(outfit, rng))
     canvas.throw_shadow(garment, 0.035 if held else 0.012, 0.030 if held else 0.016, rng.uniform(0.25, 0.42))
@@ -60,16 +60,19 @@ def draw(seed: int, size: int = 160) -> tuple[Image.Image, dict[str, list[str]]]
     return _developed(canvas.picture(), rng), outfit.labels()
 
 
-def _held_up(outfit: Outfit, garment: Garment, rng: np.random.Generator) -> bool:
-    """Puts the garment on a hanger or a torso, or leaves it lying (False)."""
-    if outfit.category == "Sneakers" or rng.random() < 0.5:
-        return False
-    if outfit.category in _WAISTS:
-        garment.parts = supports.clips(*_WAISTS[outfit.category]) + garment.parts
-        return True
-    if outfit.neckline in _HIGH_NECKS:
-        return True
-    return True
+def _support(outfit: Outfit, garment: Garment, rng: np.random.Generator) -> str:
+    """Puts the garment on a "hanger" or a "torso" half of the time, or leaves it lying ("")."""
+    support = "" if rng.random() < 0.5 else str(rng.choice(["hanger", "torso"]))
+    if outfit.category in _WAISTS and support:
+        garment.parts[:0] = supports.clips(*_WAISTS[outfit.category])
+        return "hanger"
+    if garment.yoke is None or not support:
+        return ""
+    if support == "torso":
+        garment.parts[garment.front : garment.front] = supports.torso(*garment.yoke)
+    else:
+        garment.parts[garment.front : garment.front] = supports.hanger(*garment.yoke, covered=outfit.neckline in _HIGH)
+    return support
 
 
 def _direction(rng: np.random.Generator) -> tuple[float, float]:

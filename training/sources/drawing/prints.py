@@ -91,7 +91,7 @@ def _leaf(color: RGB) -> _Stamp:
 def _floral(colors: Sequence[RGB], rng: np.random.Generator) -> Paint:
     rows = 4
     bloom = _flower(colors[1], (0.98, 0.80, 0.25) if colors[1][2] < 0.7 else (0.85, 0.45, 0.2), 5)
-    small = _flower(tuple(0.5 * c + 0.5 for c in colors[1]), (0.95, 0.75, 0.3), 5)  # type: ignore[arg-type]
+    small = _flower(_between(colors[1], (1.0, 1.0, 1.0)), (0.95, 0.75, 0.3), 5)
     green = _leaf((0.25, 0.45, 0.25) if sum(colors[0]) > 0.9 else (0.42, 0.62, 0.38))
     stamps = []
     for i, (x, y) in enumerate(_places(rng, rows, 0.18)):
@@ -131,14 +131,18 @@ def _rosette(ring: RGB, middle: RGB, parts: Sequence[tuple[float, float, float]]
     return stamp
 
 
+def _between(one: RGB, other: RGB) -> RGB:
+    return ((one[0] + other[0]) / 2, (one[1] + other[1]) / 2, (one[2] + other[2]) / 2)
+
+
 def _leopard(colors: Sequence[RGB], rng: np.random.Generator) -> Paint:
     stamps = []
     for x, y in _places(rng, 6, 0.2):
         turns = np.cumsum(rng.uniform(1.4, 2.2, 3)) + rng.uniform(0, 6.28)
-        parts = [(float(turn), rng.uniform(0.45, 0.7), rng.uniform(0.25, 0.36)) for turn in turns]
-        rosette = _rosette(darker(colors[1], 0.45), darker(colors[0], 0.72), parts)
-        stamps.append((rosette, x, y, rng.uniform(0.055, 0.07), rng.uniform(0, 6.28)))
-    return _Tile(rng.uniform(0.8, 1.0), _scattered(colors[0], stamps))
+        parts = [(float(turn), rng.uniform(0.5, 0.75), rng.uniform(0.26, 0.36)) for turn in turns]
+        rosette = _rosette(darker(colors[1], 0.45), _between(colors[0], colors[1]), parts)
+        stamps.append((rosette, x, y, rng.uniform(0.065, 0.08), rng.uniform(0, 6.28)))
+    return _Tile(rng.uniform(1.0, 1.25), _scattered(darker(colors[0], 0.95), stamps))
 
 
 def _camouflage(colors: Sequence[RGB], rng: np.random.Generator) -> Paint:

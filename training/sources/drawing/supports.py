@@ -18,19 +18,21 @@ def _hook(x: float, y: float) -> list[Part | Line]:
     return [Part(ribbon(hook, 0.03), "metal", puff=0.3, lift=0.2), Line(hook, _STEEL, 0.012, 0.6)]
 
 
-def hanger(shoulder: float, slope: float) -> list[Part | Line]:
-    """A wooden hanger within the shoulders; the garment's front is painted over it."""
+def hanger(neck: float, shoulder: float, slope: float, covered: bool) -> list[Part | Line]:
+    """A wooden hanger within the shoulders; the garment's front is painted over it. covered: only its hook shows."""
+    reach = max(shoulder * 0.9, 0.42)
     half = curve(
         [
-            (0, TOP - 0.06),
-            (0.12, TOP - 0.04),
-            (shoulder * 0.9, TOP + slope + 0.03, 1),
-            (shoulder * 0.86, TOP + slope + 0.1, 1),
-            (0.1, TOP + 0.05),
-            (0, TOP + 0.045),
+            (0, TOP - 0.05),
+            (neck * 0.6, TOP - 0.035),
+            (reach, TOP + 0.10, 1),
+            (reach * 0.97, TOP + 0.17, 1),
+            (neck * 0.6, TOP + 0.05),
+            (0, TOP + 0.04),
         ]
     )
-    return [*_hook(0.0, TOP - 0.05), Part(both_halves(half), "hanger", puff=0.8, lift=0.4)]
+    parts = _hook(0.0, TOP - 0.04 - (0.22 if covered else 0.0))
+    return parts if covered else [*parts, Part(both_halves(half), "hanger", puff=0.4, lift=0.4)]
 
 
 def clips(waist: float, top: float) -> list[Part | Line]:
@@ -51,25 +53,25 @@ def clips(waist: float, top: float) -> list[Part | Line]:
     return parts
 
 
-def torso(neck: float, shoulder: float, slope: float, bottom: float) -> list[Part | Line]:
+def torso(neck: float, shoulder: float, slope: float) -> list[Part | Line]:
     """A dressmaker's torso with a cap on its neck; the garment is painted over it."""
+    width = max(shoulder, 0.44)
     half = curve(
         [
-            (0, TOP - 0.24),
-            (neck * 0.55, TOP - 0.23, 1),
-            (neck * 0.58, TOP - 0.1),
-            (neck * 0.95, TOP + 0.0),
-            (shoulder * 0.94, TOP + slope + 0.05),
-            (shoulder * 0.80, -0.45),
-            (shoulder * 0.66, min(bottom, 0.1) * 0.5),
-            (shoulder * 0.7, bottom, 1),
-            (0, bottom + 0.02),
+            (0, TOP - 0.20),
+            (0.125, TOP - 0.195, 1),
+            (0.13, TOP - 0.10),
+            (0.20, TOP - 0.01),
+            (width * 0.9, TOP + 0.14),
+            (width * 0.86, TOP + 0.3),
+            (min(width, 0.5) * 0.74, -0.3),
+            (0.28, 0.0, 1),
+            (0, 0.02),
         ]
     )
-    cap = ellipse(0, TOP - 0.24, neck * 0.56, 0.035)
-    knob = ellipse(0, TOP - 0.30, 0.035, 0.045)
+    cap, knob = ellipse(0, TOP - 0.20, 0.127, 0.03), ellipse(0, TOP - 0.25, 0.028, 0.035)
     return [
-        Part(both_halves(half), "torso", puff=2.0, lift=0.2),
-        Part(cap, "hanger", puff=0.6),
-        Part(knob, "hanger", puff=0.8),
+        Part(both_halves(half), "torso", puff=1.6, lift=0.1),
+        Part(knob, "hanger", puff=0.6),
+        Part(cap, "hanger", puff=0.4),
     ]

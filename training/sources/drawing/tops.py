@@ -9,7 +9,7 @@ import numpy as np
 from training.sources.drawing import folds
 from training.sources.drawing.canvas import Garment, Line, Part
 from training.sources.drawing.cloth import RGB, darker
-from training.sources.drawing.geometry import Points, across, both_halves, curve, ellipse, mirror, ribbon
+from training.sources.drawing.geometry import Knot, Points, across, both_halves, curve, ellipse, mirror, ribbon
 from training.sources.drawing.wardrobe import Outfit
 
 TOP = -0.86  # y of the neck's side points
@@ -27,6 +27,10 @@ class Cut:
     length: float  # y of the hem
     slope: float = 0.13  # how far the shoulder's end lies below the neck
     armpit: float = -0.30
+
+    @property
+    def yoke(self) -> tuple[float, float, float]:
+        return self.neck, self.shoulder, self.slope
 
 
 def neckline(kind: str, cut: Cut, depth: float) -> Points:
@@ -53,6 +57,22 @@ def body(cut: Cut, neck: Points, curved_hem: float = 0.03) -> Points:
     return both_halves(np.concatenate([neck, curve(side)[1:]]))
 
 
+def strapped(cut: Cut, kind: str, waist: list[Knot]) -> tuple[Points, Points]:
+    """The right half of the front's upper edge and the whole outline of a front on thin straps."""
+    n, top = cut.neck, cut.armpit - 0.24
+    middle = {"V-Necks": top + 0.2, "Round Neck": top + 0.12}.get(kind, top + 0.02)
+    bend = (n * 0.6, top + 0.08) if kind == "Round Neck" else (n * 0.5, (middle + top) / 2)
+    neck = curve([(0, middle), bend, (n * 0.97, top, 1), (n, TOP)])
+    side: list[Knot] = [
+        (n, TOP),
+        (n + 0.04, TOP, 1),
+        (n + 0.055, top, 1),
+        (n + 0.1, top + 0.12),
+        (cut.chest, cut.armpit, 1),
+    ]
+    return neck, both_halves(np.concatenate([neck, curve([*side, *waist])[1:]]))
+
+
 def lining(cut: Cut, neck: Points) -> list[Part | Line]:
     """The back of the garment seen through the neck, with its label."""
     n, low = cut.neck, float(neck[0, 1])
@@ -61,7 +81,7 @@ def lining(cut: Cut, neck: Points) -> list[Part | Line]:
     tag = both_halves([(0, TOP + 0.07), (0.05, TOP + 0.068, 1), (0.05, TOP + 0.125, 1), (0, TOP + 0.128)])
     return [
         Part(both_halves(half), "inside", puff=0.3, lift=0.0),
-        Part(ribbon(across(back), 0.055, 0.6), "rib", puff=0.6, lift=0.3),
+        Part(ribbon(across(back), 0.055, 0.9), "trim", puff=0.6, lift=0.3),
         Part(tag, "label", puff=0.2, lift=0.2),
     ]
 
@@ -74,14 +94,16 @@ def sleeves(
     for side in (1, -1):
         a = angle + rng.normal(0, 0.05)
         d, n = np.array([np.sin(a), np.cos(a)]), np.array([np.cos(a), -np.sin(a)])
-        top = np.array([cut.shoulder - 0.05, TOP + cut.slope - 0.015])
+        top = np.array([cut.shoulder - 0.03, TOP + cut.slope - 0.012])
         pit = np.array([cut.chest - 0.03, cut.armpit + 0.03])
         outer = top + d * length + n * 0.03
         inner = outer - n * cuff
-        bulge = top + d * length * 0.35 + n * (0.07 + puff)
+        bulge = top + d * length * 0.4 + n * (0.065 + puff)
         pieces_outline = curve(
             [
-                _knot(top),
+                (cut.shoulder - 0.16, TOP + cut.slope * 0.6),
+                _knot(top + d * 0.01 + n * 0.012),
+                _knot(top + d * 0.10 + n * (0.055 + puff * 0.6)),
                 _knot(bulge),
                 _knot(top + d * length * 0.72 + n * (0.045 + puff * 0.9)),
                 (*_knot(outer), 1),
@@ -122,8 +144,8 @@ def collar(cut: Cut, reach: float, spread: float) -> list[Part | Line]:
         [
             (0.012, TOP + 0.17, 1),
             (n * 0.62, TOP + 0.04),
-            (n * 0.98, TOP - 0.045, 1),
-            (n + 0.075, TOP + 0.03),
+            (n * 0.95, TOP - 0.04),
+            (n + 0.065, TOP + 0.03),
             (n * 0.9 + spread, TOP + reach * 0.62),
             (n * 0.52 + spread, TOP + reach, 1),
             (0.10, TOP + 0.24),
@@ -180,27 +202,36 @@ def t_shirt(outfit: Outfit, rng: np.random.Generator) -> Garment:
         rng.uniform(0.21, 0.27), 0.58, rng.uniform(0.54, 0.6), rng.uniform(0.5, 0.58), rng.uniform(0.54, 0.6), 0.9
     )
     neck = neckline(outfit.neckline, cut, rng.uniform(0.17, 0.22))
-    parts = lining(cut, neck) + _long_or_short(outfit, cut, rng)
+    parts = lining(cut, neck)
+    front = len(parts)
+    parts += _long_or_short(outfit, cut, rng)
     parts += [Part(body(cut, neck), "main", folds=folds.soft(rng)), *armholes(cut)]
-    parts += [Part(ribbon(across(neck), 0.055, -0.4), "rib", puff=0.5, lift=0.25), hem_line(cut, 0.85)]
-    return Garment(parts, pull_lines(cut, rng))
+    parts += [Part(ribbon(across(neck), 0.055, -0.4), "trim", puff=0.5, lift=0.25), hem_line(cut, 0.85)]
+    return Garment(parts, pull_lines(cut, rng), front, cut.yoke)
 
 
 def tank_top(outfit: Outfit, rng: np.random.Generator) -> Garment:
-    thin = outfit.style == "Spaghetti Straps"
-    cut = Cut(0.27, 0.31 if thin else rng.uniform(0.38, 0.42), 0.5, 0.46, rng.uniform(0.48, 0.56), 0.9, 0.03, -0.28)
-    neck = neckline(outfit.neckline, cut, 0.4 if outfit.neckline == "Round Neck" else 0.24)
-    outline = body(cut, neck)
-    parts: list[Part | Line] = [*lining(cut, neck)[:1]]
+    hem = rng.uniform(0.48, 0.56)
+    cut = Cut(rng.uniform(0.23, 0.28), rng.uniform(0.38, 0.42), 0.5, 0.46, hem, 0.9, 0.03, -0.28)
+    if outfit.style == "Spaghetti Straps":
+        sides: list[Knot] = [(cut.waist, 0.3), (cut.hem, 0.87, 1), (cut.hem * 0.5, 0.9), (0, 0.91)]
+        neck, outline = strapped(cut, outfit.neckline, sides)
+    else:
+        neck = neckline(outfit.neckline, cut, 0.4 if outfit.neckline == "Round Neck" else 0.24)
+        outline = body(cut, neck)
+    parts = lining(cut, neck)[:1] if outfit.style != "Spaghetti Straps" else []
+    front = len(parts)
     parts += [Part(outline, "main", folds=folds.soft(rng)), hem_line(cut, 0.85)]
-    parts.append(Part(ribbon(across(neck), 0.035, -0.4), "rib", puff=0.5, lift=0.2))
-    return Garment(parts, pull_lines(cut, rng))
+    parts.append(Part(ribbon(across(neck), 0.03, -0.4), "trim", puff=0.5, lift=0.2))
+    return Garment(parts, pull_lines(cut, rng), front, cut.yoke)
 
 
 def dress_shirt(outfit: Outfit, rng: np.random.Generator) -> Garment:
     cut = Cut(0.2, 0.57, 0.55, rng.uniform(0.48, 0.54), 0.55, 0.9, 0.15)
     neck = neckline("V-Necks", cut, 0.09)
-    parts = lining(cut, neck)[:2] + _long_or_short(outfit, cut, rng)
+    parts = lining(cut, neck)[:2]
+    front = len(parts)
+    parts += _long_or_short(outfit, cut, rng)
     parts += [Part(body(cut, neck, 0.14), "main", folds=folds.soft(rng)), *armholes(cut)]
     for x in (-0.045, 0.045):
         parts.append(Line(np.array([[x, -0.66], [x, 0.9]]), opacity=0.3))
@@ -208,13 +239,15 @@ def dress_shirt(outfit: Outfit, rng: np.random.Generator) -> Garment:
     parts.append(Part(pocket, "main", puff=0.15, lift=0.3))
     light = (0.95, 0.95, 0.95) if sum(outfit.shades[0]) < 2.5 and rng.random() < 0.7 else (0.1, 0.1, 0.1)
     parts += buttons(np.linspace(-0.52, 0.72, 6), light) + collar(cut, 0.32, 0.1)
-    return Garment(parts, pull_lines(cut, rng))
+    return Garment(parts, pull_lines(cut, rng), front, cut.yoke)
 
 
 def polo(outfit: Outfit, rng: np.random.Generator) -> Garment:
     cut = Cut(0.2, 0.57, 0.57, 0.55, 0.57, 0.88, 0.14)
     neck = neckline("V-Necks", cut, 0.1)
-    parts = lining(cut, neck) + sleeves(cut, rng, rng.uniform(0.45, 0.55), rng.uniform(0.6, 0.85), 0.34, rib=True)
+    parts = lining(cut, neck)
+    front = len(parts)
+    parts += sleeves(cut, rng, rng.uniform(0.45, 0.55), rng.uniform(0.6, 0.85), 0.34, rib=True)
     parts += [Part(body(cut, neck, 0.02), "main", folds=folds.soft(rng)), *armholes(cut)]
     placket = np.array([[-0.055, -0.72], [0.055, -0.72], [0.055, -0.3], [-0.055, -0.3]])
     parts.append(Part(placket, "ground", puff=0.15, lift=0.3))
@@ -224,7 +257,7 @@ def polo(outfit: Outfit, rng: np.random.Generator) -> Garment:
         for p in collar(cut, 0.24, 0.13)
         if isinstance(p, Part)
     ]
-    return Garment([*parts, *leaves, hem_line(cut, 0.83)], pull_lines(cut, rng))
+    return Garment([*parts, *leaves, hem_line(cut, 0.83)], pull_lines(cut, rng), front, cut.yoke)
 
 
 def sweater(outfit: Outfit, rng: np.random.Generator) -> Garment:
@@ -232,6 +265,7 @@ def sweater(outfit: Outfit, rng: np.random.Generator) -> Garment:
     high = outfit.neckline == "Turtlenecks"
     neck = neckline("Round Neck" if high else outfit.neckline, cut, 0.06 if high else 0.19)
     parts = [] if high else lining(cut, neck)
+    front = len(parts)
     parts += _long_or_short(outfit, cut, rng, rib=True)
     parts += [Part(body(cut, neck, 0.0), "main", folds=folds.soft(rng, 1.2)), *armholes(cut)]
     hem = curve([(-cut.hem, 0.8), (0, 0.82), (cut.hem, 0.8)])
@@ -244,7 +278,7 @@ def sweater(outfit: Outfit, rng: np.random.Generator) -> Garment:
         parts += [Part(tube, "rib", puff=1.2), Part(fold, "rib", puff=1.2)]
     else:
         parts.append(Part(ribbon(across(neck), 0.08, -0.4), "rib", puff=0.7, lift=0.3))
-    return Garment(parts, pull_lines(cut, rng))
+    return Garment(parts, pull_lines(cut, rng), front, cut.yoke)
 
 
 def shade_line(shade: RGB) -> RGB:

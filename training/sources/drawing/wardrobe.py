@@ -165,6 +165,7 @@ def cloths_of(outfit: Outfit, rng: np.random.Generator) -> dict[str, Cloth]:
     return {
         "main": main,
         "ground": plain(ground, gloss, surface),
+        "trim": plain(darker(trim, 0.93)),
         "rib": ribbed(darker(trim, 0.9)),
         "inside": plain(darker(ground, 0.62)),
         "deep": plain(darker(ground, 0.4)),
