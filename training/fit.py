@@ -1,0 +1,249 @@
+"""Train a network: `python -m training.fit --config training/configs/sample.yaml --run runs/NAME`.
+
+Every value of a configuration can be overridden by a flag, such as `--model.lr 0.0005 --trainer.max_epochs 12`.
+The run's folder gets its settings (config.yaml), checkpoints/best.ckpt and checkpoints/last.ckpt, a row for each epoch
+in metrics.csv, and tensorboard/. `--resume` goes on from last.ckpt with the settings of the run.
+"""
+
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, Namespace
+from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.tuner import Tuner
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from fashion.errors import FashionError, SettingError, one_line_errors
+from training import backbone
+from training.data import FashionData
+from training.module import MONITOR, FashionModule
+from training.progress import METRICS_FILE, Bars, History
+from training.stopping import StopOnNan, StopOnSignal, Stopped
+
+CONFIG_FILE = "config.yaml"
+LAST, BEST = Path("checkpoints/last.ckpt"), Path("checkpoints/best.ckpt")
+EXIT_SIGNAL = 128  # plus the signal's number: 130 after ctrl-C, as shells have it
+
+# Lightning's advice to developers; a user of this program cannot act on it, or it does not apply.
+NOISE = (
+    ".*does not have many workers.*",  # counted by training.data
+    ".*The number of training batches .* is smaller than the logging interval.*",
+    ".*isinstance.treespec, LeafSpec.*",
+    ".*Checkpoint directory .* exists and is not empty.*",  # checked by _check_run
+    ".*srun.*command is available.*",
+    ".*`Trainer.init_module.*",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line; see the top of this file."""
+    quiet()
+    with one_line_errors():
+        try:
+            train(list(sys.argv[1:] if arguments is None else arguments))
+        except Stopped as stopped:
+            sys.exit(_goodbye(stopped))
+        except FashionError:
+            if rank_zero_only.rank != 0:
+                _let_first_rank_speak()
+            raise
+
+
+def train(arguments: list[str]) -> None:
+    """Parse, check, fit. Raises FashionError for what the user can mend and Stopped after a signal."""
+    cli = FashionCLI(arguments)
+    trainer, module, data = cli.trainer, cli.model, cli.datamodule
+    checkpoint = cli.run / LAST if cli.config.resume else None
+    with cli.stop:
+        if checkpoint is None and rank_zero_only.rank == 0:
+            backbone.fetch(module.hparams["arch"], module.hparams["weights"])
+        if cli.config.find_lr:
+            _find_lr(trainer, module, data)
+            cli.config.model.lr = module.hparams["lr"]
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    if rank_zero_only.rank == 0:
+        _report(cli)
+
+
+class FashionCLI(LightningCLI):
+    """Settings from YAML and flags -> module, data and trainer, wired to the run's folder."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        self.arguments = _with_run_settings(arguments)
+        super().__init__(
+            FashionModule,
+            FashionData,
+            save_config_callback=None,
+            seed_everything_default=1,
+            trainer_defaults={"precision": "bf16-mixed", "max_epochs": 10},
+            parser_kwargs={"description": __doc__, "dump_header": None},
+            run=False,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument("--run", type=str, help="Folder of this run, such as runs/catalog.")
+        parser.add_argument("--resume", action="store_true", help="Go on with the run from its last checkpoint.")
+        parser.add_argument("--find_lr", action="store_true", help="Search a learning rate first, then train with it.")
+        parser.add_lightning_class_args(EarlyStopping, "early_stopping")
+        parser.set_defaults(
+            {"early_stopping.monitor": MONITOR, "early_stopping.mode": "max", "early_stopping.patience": 5}
+        )
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        self.config = parser.parse_args(self.arguments)
+        _check_run(self.config)
+        self.run = Path(self.config.run)
+        self.stop = StopOnSignal(self.run / LAST)
+
+    def before_instantiate_classes(self) -> None:
+        settings = self.config.trainer
+        if _on_cpu(settings.accelerator) and settings.precision == "bf16-mixed" and not _cpu_has_bf16():
+            settings.precision = "32-true"
+            _say("note   this processor has no bfloat16 instructions; training with 32-bit floats")
+        if torch.cuda.is_available():
+            torch.set_float32_matmul_precision("high")
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        checkpoints = ModelCheckpoint(
+            dirpath=self.run / LAST.parent,
+            filename=BEST.stem,
+            monitor=MONITOR,
+            mode="max",
+            save_last=True,
+            enable_version_counter=False,
+        )
+        self.trainer_defaults["callbacks"] = [
+            *([Bars()] if self.config.trainer.enable_progress_bar is not False else []),
+            History(self.run),
+            SaveSettings(self),
+            StopOnNan(),
+            self.stop,
+            checkpoints,
+        ]
+        return super().instantiate_trainer(
+            default_root_dir=self.run,
+            logger=TensorBoardLogger(self.run, name="tensorboard", version=""),
+            enable_progress_bar=False,  # Bars are ours
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            **kwargs,
+        )
+
+
+class SaveSettings(Callback):
+    """Writes config.yaml once the data are open: what came before cannot be resumed."""
+
+    def __init__(self, cli: FashionCLI) -> None:
+        self.cli = cli
+
+    def on_fit_start(self, trainer: Trainer, module: LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        settings = self.cli.config.clone()
+        settings.resume = settings.find_lr = False
+        settings.pop("config", None)
+        text = self.cli.parser.dump(settings, skip_none=False, skip_validation=True)
+        temporary = self.cli.run / f".{CONFIG_FILE}.tmp"
+        self.cli.run.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, self.cli.run / CONFIG_FILE)
+
+
+def quiet() -> None:
+    """Silence what Lightning says about itself; real warnings come through."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    for message in NOISE:
+        warnings.filterwarnings("ignore", message)
+
+
+def _with_run_settings(arguments: list[str]) -> list[str]:
+    """Put the settings of a run that is resumed before everything else, so that flags override them."""
+    if "--resume" not in arguments:
+        return arguments
+    run = next((a.removeprefix("--run=") for a in arguments if a.startswith("--run=")), None)
+    if run is None and "--run" in arguments[:-1]:
+        run = arguments[arguments.index("--run") + 1]
+    settings = Path(run or ".") / CONFIG_FILE
+    return ["--config", str(settings), *arguments] if run and settings.is_file() else arguments
+
+
+def _check_run(config: Namespace) -> None:
+    if not config.run:
+        raise SettingError("--run is missing; name the folder of this run, such as --run runs/catalog")
+    run = Path(config.run)
+    if config.resume and config.find_lr:
+        raise SettingError("--resume and --find_lr exclude each other; a run keeps its learning rate")
+    if config.resume and not (run / LAST).is_file():
+        raise SettingError(f"nothing to resume: there is no {run / LAST}; leave --resume out to begin the run")
+    # The other ranks start when the first has begun to write.
+    if rank_zero_only.rank == 0 and not config.resume and ((run / METRICS_FILE).exists() or (run / LAST).exists()):
+        raise SettingError(f"{run} holds a run already; go on with it by --resume, or choose another --run")
+
+
+def _on_cpu(accelerator: Any) -> bool:
+    return accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())
+
+
+def _cpu_has_bf16() -> bool:
+    """Without these instructions bfloat16 is emulated: measured six times slower than 32-bit floats."""
+    features = torch.cpu.get_capabilities()
+    return any(features.get(name) for name in ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16"))
+
+
+def _find_lr(trainer: Trainer, module: FashionModule, data: FashionData) -> None:
+    before = module.hparams["lr"]
+    found = Tuner(trainer).lr_find(module, datamodule=data)
+    suggestion = found.suggestion() if found else None
+    if suggestion is None:
+        raise SettingError("no learning rate could be suggested; more images or a smaller --data.batch_size may help")
+    _say(f"found  learning rate {suggestion:.2g} (--model.lr was {before:.2g}); training with it")
+
+
+def _report(cli: FashionCLI) -> None:
+    best = next(c for c in cli.trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint))
+    score = best.best_model_score
+    if score is None:
+        _say(f"nothing left to train; raise --trainer.max_epochs (now {cli.trainer.max_epochs}) to go on")
+        return
+    _say(f"done   best micro-F1 {score:.3f}: {cli.run / BEST}")
+    _say(f"next   python -m training.export {cli.run}")
+
+
+def _goodbye(stopped: Stopped) -> int:
+    if rank_zero_only.rank != 0:
+        return 0  # the first rank's launcher would take anything else for a crash
+    if stopped.resumable:
+        run = next(iter(sys.argv[sys.argv.index("--run") + 1 :]), "RUN") if "--run" in sys.argv else "RUN"
+        print(f"stopped; go on with: python -m training.fit --run {run} --resume", file=sys.stderr)
+    else:
+        print("stopped before the first step; there is nothing to resume", file=sys.stderr)
+    return EXIT_SIGNAL + stopped.number
+
+
+def _let_first_rank_speak() -> None:
+    """Mostly all ranks fail alike, and one message is enough; a rank that fails alone must say why."""
+    parent = os.getppid()
+    time.sleep(3)
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
+@rank_zero_only
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

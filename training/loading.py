@@ -1,0 +1,79 @@
+"""Which images a rank loads, in which order, and from where it goes on after an interrupt."""
+
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, DistributedSampler
+
+
+class EpochSampler(DistributedSampler):
+    """This rank's part of a new permutation for each epoch; every rank gets as many images.
+
+    The same seed and epoch give the same order on any number of ranks. The remainder of the images by the ranks, fewer
+    than there are ranks, waits for another epoch.
+    """
+
+    def __init__(self, rows: int, rank: int, ranks: int, seed: int) -> None:
+        super().__init__(range(rows), num_replicas=ranks, rank=rank, shuffle=True, seed=seed, drop_last=True)
+        self.rows, self.skip = rows, 0
+
+    def __len__(self) -> int:
+        return self.rows // self.num_replicas
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator()
+        generator.manual_seed(self.seed * 1_000_003 + self.epoch)
+        order = torch.randperm(self.rows, generator=generator)
+        mine = order[self.rank :: self.num_replicas][: len(self)][self.skip :]
+        return iter(mine.tolist())
+
+
+class WholeSampler(DistributedSampler):
+    """This rank's part of all images, in order, each image on one rank only.
+
+    Ranks must see as many batches as each other, so some get an index at or past the end: the data set answers it with
+    an image without annotations, which counts nowhere.
+    """
+
+    def __init__(self, rows: int, rank: int, ranks: int) -> None:
+        super().__init__(range(rows), num_replicas=ranks, rank=rank, shuffle=False)
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return -(-self.rows // self.num_replicas)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.rank, len(self) * self.num_replicas, self.num_replicas))
+
+
+class ResumableLoader(DataLoader):
+    """A data loader that goes on within an epoch. Lightning saves and restores its state with the checkpoint."""
+
+    batches = 0  # of the running epoch, handed out
+    start = 0  # batch at which the next epoch begins
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        # A generator begins with its first batch, and so after the sampler has been told the epoch.
+        self.batches, self.start = self.start, 0
+        if isinstance(self.sampler, EpochSampler):
+            self.sampler.skip = self.batches * (self.batch_size or 1)
+        for batch in super().__iter__():
+            self.batches += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        """The batches of the running epoch that were handed out."""
+        return {"batches": self.batches}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Begin the next epoch after the batches in `state`."""
+        self.start = state["batches"] % len(self)
+
+
+def set_up_worker(worker: int) -> None:
+    """Let a loader's process survive the ctrl-C that its trainer answers, and end when its trainer ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    torch.set_num_threads(1)

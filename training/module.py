@@ -1,0 +1,186 @@
+"""The network in training: loss, metrics, optimizer and schedule."""
+
+from dataclasses import asdict
+from typing import Any, Literal
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from fashion.errors import BundleError, SettingError
+from fashion.network import ARCHITECTURES, FashionNet, Normalize, Output, build
+from fashion.preprocess import InputSpec
+from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
+from training import backbone
+from training.data import Batch
+from training.metrics import MeanOfAnnotated, MultilabelScores
+from training.optimization import make_optimizer, make_schedule
+
+MONITOR = "val/best_micro_f1"
+
+
+class FashionModule(LightningModule):
+    """ResNet with a head of A labels, trained by the mean binary cross-entropy of all annotated (image, label) pairs.
+
+    The labels and the input come from the data when training begins, or from the checkpoint: its hyperparameters hold
+    both, so `FashionModule.load_from_checkpoint(path)` needs nothing else.
+
+    Args:
+        arch: `resnet50`, or `resnet18` for quick tries.
+        weights: the first weights: `imagenet`, `none`, or a file (see `training.backbone.load`).
+        optimizer: `adam`, `adamw` (decays the weights of convolutions and head only) or `sgd` (momentum 0.9).
+        lr: learning rate; the highest one where a schedule varies it.
+        weight_decay: strength of the decay toward zero.
+        schedule: `none`, `onecycle`, or `cosine`: linear warm-up, then half a cosine down to 0.
+        warmup_fraction: part of the training during which a schedule rises.
+        channels_last: memory format in which convolutions are faster on most machines.
+        compile: let torch.compile speed up the network, after a few minutes of compiling.
+
+    Raises:
+        SettingError: a value out of its range.
+    """
+
+    network: FashionNet
+
+    def __init__(
+        self,
+        arch: str = "resnet50",
+        weights: str = backbone.IMAGENET,
+        optimizer: Literal["adam", "adamw", "sgd"] = "adam",
+        lr: float = 1e-3,
+        weight_decay: float = 0.0,
+        schedule: Literal["none", "onecycle", "cosine"] = "none",
+        warmup_fraction: float = 0.25,
+        channels_last: bool = True,
+        compile: bool = False,
+    ) -> None:
+        super().__init__()
+        if arch not in ARCHITECTURES:
+            raise SettingError(f"--model.arch is {arch!r}; choose one of: {', '.join(ARCHITECTURES)}")
+        if lr <= 0:
+            raise SettingError(f"--model.lr is {lr}; it must be above 0")
+        if weight_decay < 0:
+            raise SettingError(f"--model.weight_decay is {weight_decay}; it must not be below 0")
+        if not 0 < warmup_fraction < 1:
+            raise SettingError(f"--model.warmup_fraction is {warmup_fraction}; it must lie between 0 and 1")
+        self.save_hyperparameters()
+        self.built = False
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The labels, in the order of the logits."""
+        return Taxonomy.from_json(self.hparams["labels"])
+
+    @property
+    def spec(self) -> InputSpec:
+        """What the network is fed with."""
+        return _spec(self.hparams["input"])
+
+    def build(self, taxonomy: Taxonomy, spec: InputSpec) -> None:
+        """Make the network, with random weights, for these labels and this input."""
+        self.hparams["labels"] = taxonomy.to_json()
+        self.hparams["input"] = asdict(spec) | {"mean": list(spec.mean), "std": list(spec.std)}
+        self.network = build(self.hparams["arch"], len(taxonomy))
+        if self.hparams["channels_last"]:
+            self.network.to(memory_format=torch.channels_last)
+        self.normalize = Normalize(spec)
+        self.train_loss, self.val_loss = MeanOfAnnotated(), MeanOfAnnotated()
+        self.scores = MultilabelScores(len(taxonomy))
+        self.built = True
+
+    def setup(self, stage: str) -> None:
+        """Build the network for the data, or see to it that the one there is fits the data."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if self.built:
+            _check_labels(self.taxonomy, data.taxonomy)
+        else:
+            self.build(data.taxonomy, data.spec)
+            if not self.trainer.ckpt_path:
+                backbone.load(self.network, self.hparams["arch"], self.hparams["weights"])
+        if stage == "fit" and self.hparams["compile"]:
+            self.network.compile()
+
+    def forward(self, pixels: Tensor) -> Output:
+        """pixels: uint8 (B, S, S, 3)."""
+        return self.network(self.normalize(pixels))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        loss, pairs = masked_loss(self(batch["pixels"]).logits, batch["targets"])
+        self.train_loss.update(loss.detach(), pairs)
+        self.log("train/loss", self.train_loss, on_step=False, on_epoch=True)
+        self.log("train/step_loss", loss.detach(), rank_zero_only=True)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        logits = self(batch["pixels"]).logits
+        self.val_loss.update(*masked_loss(logits, batch["targets"]))
+        self.scores.update(logits, batch["targets"])
+
+    def on_validation_epoch_end(self) -> None:
+        values = {"loss": self.val_loss.compute(), **self.scores.compute()}
+        self.val_loss.reset()
+        self.scores.reset()
+        # Computed over all ranks already; averaging equal values tells Lightning so.
+        self.log_dict({f"val/{name}": value for name, value in values.items()}, sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        optimizer = make_optimizer(
+            self.network, self.hparams["optimizer"], self.hparams["lr"], self.hparams["weight_decay"]
+        )
+        if self.hparams["schedule"] == "none":
+            return optimizer
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = make_schedule(
+            optimizer, self.hparams["schedule"], self.hparams["lr"], steps, self.hparams["warmup_fraction"]
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Build the network the checkpoint was made with, or compare it with the one there is.
+
+        Raises:
+            BundleError: the checkpoint is not one of this project, or has other labels or another input.
+        """
+        saved = checkpoint.get("hyper_parameters", {})
+        if "labels" not in saved or "input" not in saved:
+            raise BundleError("the checkpoint does not say its labels and input; it is not one of this project")
+        taxonomy, spec = Taxonomy.from_json(saved["labels"]), _spec(saved["input"])
+        if not self.built:
+            self.build(taxonomy, spec)
+            return
+        _check_labels(taxonomy, self.taxonomy)
+        if saved["arch"] != self.hparams["arch"] or spec != self.spec:
+            raise BundleError(
+                f"the checkpoint has a {saved['arch']} for {spec}, the settings are {self.hparams['arch']} for "
+                f"{self.spec}; use the checkpoint's, or begin a new run"
+            )
+
+
+def masked_loss(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean binary cross-entropy of the annotated pairs, and their number.
+
+    logits (B, A); targets (B, A), 1 yes, 0 no, -1 not annotated. Without an annotated pair the loss is 0.
+    """
+    annotated = targets != NOT_ANNOTATED
+    each = binary_cross_entropy_with_logits(logits.float(), (targets == YES).float(), reduction="none")  # (B, A)
+    pairs = annotated.sum()
+    return (each * annotated).sum() / pairs.clamp(min=1), pairs
+
+
+def _spec(saved: dict[str, Any]) -> InputSpec:
+    return InputSpec(**saved | {"mean": tuple(saved["mean"]), "std": tuple(saved["std"])})
+
+
+def _check_labels(checkpoint: Taxonomy, data: Taxonomy) -> None:
+    if checkpoint.labels == data.labels:
+        return
+    missing = [label for label in data.labels if label not in checkpoint.index]
+    if missing:
+        example = f"the data's {missing[0].name!r} of group {missing[0].group!r} is not in the checkpoint"
+    else:
+        example = "names or their order differ"
+    raise BundleError(
+        f"the checkpoint has {len(checkpoint)} labels, the data has {len(data)} ({example}); use "
+        " the data and --data.groups of the checkpoint, or begin a new run with --model.weights CHECKPOINT"
+    )

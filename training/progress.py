@@ -1,0 +1,136 @@
+"""What a person sees of a training: a bar within an epoch, a line for each, and a table of them in metrics.csv."""
+
+import csv
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from tqdm import tqdm
+
+METRICS_FILE = "metrics.csv"
+# A log file gets a line a quarter of a minute where a terminal's bar moves all the time.
+LOG_SECONDS = 15.0
+
+
+class Bars(Callback):
+    """A bar for the training and one for the validation of each epoch, counting images of all ranks."""
+
+    def __init__(self) -> None:
+        self.bar: tqdm | None = None
+
+    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self._open(trainer, f"epoch {trainer.current_epoch + 1}/{_last_epoch(trainer)}", trainer.num_training_batches)
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, i: int) -> None:
+        if self._advance(trainer, batch):
+            assert self.bar is not None
+            self.bar.set_postfix_str(f"loss {outputs['loss'].item():.4f}", refresh=False)
+
+    def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self._open(trainer, "  validation", sum(trainer.num_val_batches))
+
+    def on_validation_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        self._advance(trainer, args[2])
+
+    def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
+        self._close()
+
+    def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
+        self._close()
+
+    def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+        self._close()
+
+    def _open(self, trainer: Trainer, title: str, batches: float) -> None:
+        self._close()
+        if not trainer.is_global_zero:
+            return
+        images = batches * trainer.datamodule.batch_size * trainer.world_size  # type: ignore[attr-defined]
+        self.bar = tqdm(
+            desc=title,
+            total=images,
+            unit="img",
+            leave=False,
+            dynamic_ncols=True,
+            mininterval=0.2 if sys.stderr.isatty() else LOG_SECONDS,
+        )
+
+    def _advance(self, trainer: Trainer, batch: Any) -> bool:
+        return bool(self.bar is not None and self.bar.update(len(batch["targets"]) * trainer.world_size))
+
+    def _close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+
+class History(Callback):
+    """One row in `metrics.csv` and one line on stdout for each epoch. A resumed run goes on where its table ended."""
+
+    def __init__(self, run: Path) -> None:
+        self.file = run / METRICS_FILE
+        self.began = 0.0
+        self.validated = False
+
+    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self.began, self.validated = time.monotonic(), False
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self.began = time.monotonic()  # an epoch that is resumed midway does not start again
+
+    def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
+        self.validated = True
+
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        values = {
+            name: value.item()
+            for name, value in trainer.callback_metrics.items()
+            if name == "train/loss" or (name.startswith("val/") and self.validated)
+        }
+        row = {
+            "epoch": trainer.current_epoch + 1,
+            "step": trainer.global_step,
+            "seconds": round(time.monotonic() - self.began, 1),
+            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            **dict(sorted(values.items())),
+        }
+        self._write(row)
+        print(_line(row, _last_epoch(trainer)), flush=True)
+
+    def _write(self, row: dict[str, Any]) -> None:
+        rows: list[dict[str, Any]] = []
+        if self.file.exists():
+            with self.file.open(newline="", encoding="utf-8") as file:
+                rows = [old for old in csv.DictReader(file) if int(old["epoch"]) < row["epoch"]]
+        rows.append(row)
+        columns = list(dict.fromkeys(name for each in rows for name in each))
+        temporary = self.file.with_suffix(".tmp")
+        with temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+        os.replace(temporary, self.file)
+
+
+def _line(row: dict[str, Any], epochs: str) -> str:
+    parts = [f"epoch {row['epoch']}/{epochs}"]
+    if "train/loss" in row:
+        parts.append(f"loss {row['train/loss']:.4f}")
+    if "val/loss" in row:
+        best = f"{row['val/best_micro_f1']:.3f} at {row['val/best_threshold']:.2f}"
+        parts += [
+            f"val loss {row['val/loss']:.4f}",
+            f"micro-F1 {row['val/micro_f1']:.3f} at 0.5, {best}",
+            f"macro-F1 {row['val/macro_f1']:.3f}",
+            f"mAP {row['val/map']:.3f}",
+        ]
+    return "  ".join([*parts, f"{row['seconds']:.0f} s"])
+
+
+def _last_epoch(trainer: Trainer) -> str:
+    return "?" if trainer.max_epochs in (None, -1) else str(trainer.max_epochs)
