@@ -32,13 +32,15 @@ SHARD_BYTES = 500 * 10**6
 class Row(NamedTuple):
     """One product: its split, an id unique in the data set, the image file's own bytes, and its labels by group.
 
-    In `cells`, None (or a missing group) says not annotated, an empty list that no label of the group applies.
+    In `cells`, None (or a missing group) says not annotated, an empty list that no label of the group applies. `row`
+    says where it stands in its source, should it have to be left out.
     """
 
     split: str
     id: str
     image: bytes
     cells: Mapping[str, Sequence[str] | None]
+    row: str = ""
 
 
 class LeftOut(NamedTuple):
@@ -147,9 +149,9 @@ class _Writer:
         with (self.folder / LEFT_OUT_FILE).open("w", newline="", encoding="utf-8") as file:
             report = csv.writer(file)
             report.writerow(LeftOut._fields)
-            for number, row in enumerate(rows, start=1):
+            for row in rows:
                 if isinstance(row, Row) and row.id in self.ids:
-                    row = LeftOut(row.split, str(number), row.id, "duplicate id", "an earlier row has this id")
+                    row = LeftOut(row.split, row.row, row.id, "duplicate id", "an earlier row has this id")
                 if isinstance(row, LeftOut):
                     report.writerow(row)
                     self.left_out[row.reason] += 1

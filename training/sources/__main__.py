@@ -1,0 +1,152 @@
+"""python -m training.sources: make a folder in the training format out of photographs and labels."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from fashion.errors import SettingError, one_line_errors
+from training.sources import catalog, download, imaterialist, mirror
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one importer; a mistake of the user's ends in one line on stderr and exit status 2."""
+    with one_line_errors():
+        options = _parser().parse_args(arguments)
+        options.run(options)
+
+
+def _sample(options: argparse.Namespace) -> None:
+    from training.sources.sample import make_sample  # the drawing code is not needed for the others
+
+    make_sample(
+        options.out,
+        train=options.train,
+        val=options.val,
+        test=options.test,
+        size=options.size,
+        seed=options.seed,
+        workers=options.workers,
+    )
+
+
+def _catalog(options: argparse.Namespace) -> None:
+    print(
+        catalog.import_catalog(
+            options.source, options.out, options.groups, options.image_column, options.id_column, options.workers
+        )
+    )
+
+
+def _imaterialist(options: argparse.Namespace) -> None:
+    print(imaterialist.import_imaterialist(options.source, options.out, options.groups, options.workers))
+
+
+def _mirror(options: argparse.Namespace) -> None:
+    if (options.source is None) == (options.shards is None):
+        raise SettingError("give either a folder of shards, or --shards N to download N of them from the hub")
+    if options.source is not None:
+        summary = mirror.import_mirror([options.source], options.out, options.groups, options.workers)
+    else:
+        shards = mirror.fetch_shards(options.shards)
+        name = f"{mirror.REPOSITORY}, the first {options.shards} shards"
+        summary = mirror.import_mirror(shards, options.out, options.groups, options.workers, name)
+    print(summary)
+
+
+def _download(options: argparse.Namespace) -> None:
+    settings = download.Settings(options.concurrency, options.timeout, options.retries, options.limit)
+    try:
+        print(download.download(options.source, options.out, settings))
+    except KeyboardInterrupt:
+        print("run the same command again to go on where this one stopped", file=sys.stderr)
+        raise
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training.sources", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    _add_sample(commands.add_parser("sample", help="draw the sample data set"))
+
+    add = commands.add_parser(
+        "catalog",
+        help="import a shop's catalog: CSV or Parquet, and photographs",
+        description="Import a catalog: a table whose columns are attribute groups, and a column with each photograph's "
+        "file name, path or bytes. Cells with several labels separate them by |; an empty cell is not annotated.",
+    )
+    add.add_argument("source", type=Path, help="a CSV or Parquet file, or a folder of train.csv, val.csv and images/")
+    _add_out(add)
+    _add_groups(add, "all columns but the image's, the id's and the like")
+    add.add_argument("--image-column", metavar="NAME", help="column of the photographs (default: a usual name)")
+    add.add_argument("--id-column", metavar="NAME", help="column of the product ids (default: a usual name)")
+    add.set_defaults(run=_catalog)
+
+    add = commands.add_parser(
+        "imaterialist", help="import the iMaterialist challenge's JSON files and downloaded images"
+    )
+    add.add_argument("source", type=Path, help="folder of train.json, validation.json, test.json and the images")
+    _add_out(add)
+    _add_groups(add, "all eight")
+    add.set_defaults(run=_imaterialist)
+
+    add = commands.add_parser("mirror", help=f"import Parquet shards of {mirror.REPOSITORY}, from disk or from the hub")
+    add.add_argument("source", type=Path, nargs="?", help="a shard, or a folder of shards, on this disk")
+    _add_out(add)
+    _add_groups(add, "all eight")
+    add.add_argument("--shards", type=int, metavar="N", help="download the first N of the 153 shards, 0.5 GB each")
+    add.set_defaults(run=_mirror)
+
+    _add_download(commands.add_parser("download", help="download the iMaterialist challenge's images from their URLs"))
+    return parser
+
+
+def _add_sample(add: argparse.ArgumentParser) -> None:
+    _add_out(add)
+    for name, default, what in (
+        ("train", 2400, "training images"),
+        ("val", 300, "validation images"),
+        ("test", 100, "test images"),
+        ("size", 160, "height and width of an image, pixels"),
+        ("seed", 0, "another number draws other images"),
+    ):
+        add.add_argument(f"--{name}", type=int, default=default, help=f"{what} (%(default)s)")
+    add.set_defaults(run=_sample)
+
+
+def _add_download(add: argparse.ArgumentParser) -> None:
+    add.add_argument("source", type=Path, help="folder of train.json, validation.json, test.json, or one of them")
+    add.add_argument("--out", type=Path, help="folder for the images (default: the folder of the JSON files)")
+    add.add_argument("--concurrency", type=int, default=32, help="downloads at a time (%(default)s)")
+    add.add_argument("--timeout", type=float, default=10, help="seconds to wait for a server (%(default)s)")
+    add.add_argument("--retries", type=int, default=3, help="further tries after a fault that may pass (%(default)s)")
+    add.add_argument("--limit", type=int, metavar="N", help="take only the first N images of each file")
+    add.set_defaults(run=_download)
+
+
+def _add_out(add: argparse.ArgumentParser) -> None:
+    add.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the folder to make")
+    add.add_argument(
+        "--workers", type=_at_least_1, metavar="N", help="images worked on at a time (default: one for each core)"
+    )
+
+
+def _add_groups(add: argparse.ArgumentParser, default: str) -> None:
+    add.add_argument(
+        "--groups", type=_names, metavar="A,B,...", help=f"attribute groups to take, by comma (default: {default})"
+    )
+
+
+def _at_least_1(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is out of range; it must be at least 1")
+    return int(text)
+
+
+def _names(text: str) -> list[str]:
+    """`a,b` or `[a, b]` -> names."""
+    return [name.strip() for name in text.strip("[] ").split(",") if name.strip()]
+
+
+if __name__ == "__main__":
+    main()

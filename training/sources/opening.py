@@ -1,0 +1,149 @@
+"""Whatever folder of labeled photographs a user names -> a folder in the training format, imported once."""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from fashion.errors import DataError
+from fashion.taxonomy import Taxonomy, imaterialist
+from training.sources.catalog import find_tables, import_catalog
+from training.sources.imaterialist import FILES, import_imaterialist
+from training.sources.mirror import import_mirror, is_mirror
+from training.sources.tables import closest
+from training.sources.writer import DATASET_FILE, FORMAT, AlreadyThere, Summary
+
+IMPORTER = 1  # raised when importers make something else of the same files; folders imported before are left alone
+DEFAULT_CACHE = Path("data/imported")
+
+
+def open_folder(path: Path | str, groups: Sequence[str] | None = None, cache: Path | str = DEFAULT_CACHE) -> Path:
+    """The folder in the training format that `path` is, or that it is imported to.
+
+    An import is kept under `cache` and found there again until a file of the source changes; its summary goes to
+    stderr. Several processes may open the same source at once: each gets the same whole folder.
+
+    Args:
+        path: a folder in the training format, of Parquet shards, of a catalog (`train.csv`, `val.csv`, `images/`) or of
+            the iMaterialist challenge (`train.json`, images); or one CSV or Parquet file.
+        groups: attribute groups to use; None for all that the source has.
+        cache: the folder that keeps imports.
+
+    Raises:
+        DataError: `path` is none of these, or cannot be imported; a group that it does not have.
+    """
+    path, cache = Path(path), Path(cache)
+    if is_training_format(path):
+        _check_groups(path, groups)
+        return path
+    kind = _kind(path)
+    out = cache / f"{path.resolve().stem}-{_fingerprint(path, cache, groups)}"
+    if not is_training_format(out):
+        try:
+            print(_import(kind, path, out, groups), file=sys.stderr)
+        except AlreadyThere:
+            if not is_training_format(out):  # and not merely written by a process that was quicker
+                raise
+    return out
+
+
+def is_training_format(path: Path) -> bool:
+    """Whether a folder was written by `write_dataset`."""
+    return (path / DATASET_FILE).is_file() and any(path.glob("*.parquet"))
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """dataset.json of a folder in the training format. Raises DataError where it is broken or of another version."""
+    path = folder / DATASET_FILE
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+        version = description["format"]
+        description["groups"].items()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise DataError(f"{path} is missing or broken; import the data set again") from None
+    if version != FORMAT:
+        raise DataError(f"{folder} is in format {version}, this version reads {FORMAT}; import the data set again")
+    return description
+
+
+def load_taxonomy(folder: Path | str, groups: Sequence[str] | None = None) -> Taxonomy:
+    """The labels of the training rows of a folder in the training format, in the order a model is to answer them.
+
+    Labels that stand in val or test alone are not among them (dataset.json lists those under `names_outside_train`).
+    Where all 228 of iMaterialist are there, they stand in the challenge's own order: output index = label id - 1.
+
+    Args:
+        folder: a folder that `open_folder` returned.
+        groups: the attribute groups to use, in this order; None for all, in the order of the columns.
+
+    Raises:
+        DataError: a group that the folder does not have, or whose training rows have no label.
+    """
+    folder = Path(folder)
+    _check_groups(folder, groups)
+    names = read_description(folder)["groups"]
+    chosen = {group: names[group] for group in groups or names}
+    empty = [group for group in groups or () if not chosen[group]]
+    if empty or not any(chosen.values()):
+        which = f"column {empty[0]!r}" if empty else "any column"
+        raise DataError(f"no training row of {folder} has a label in {which}")
+    taxonomy = Taxonomy.from_columns(chosen)
+    return imaterialist() if set(taxonomy.labels) == set(imaterialist().labels) else taxonomy
+
+
+def _kind(path: Path) -> str:
+    if path.is_dir() and any((path / name).is_file() for names in FILES.values() for name in names):
+        return "imaterialist"
+    try:
+        tables = find_tables(path)
+    except DataError as error:
+        if not path.is_dir() or any(path.glob("*.csv")) or any(path.glob("*.parquet")):
+            raise
+        raise DataError(
+            f"{path} is no data set: looked for dataset.json (training format), train.json (iMaterialist), train.csv "
+            "or another .csv (catalog) and .parquet shards"
+        ) from error
+    return "mirror" if all(is_mirror(table.table) for table in tables) else "catalog"
+
+
+def _import(kind: str, path: Path, out: Path, groups: Sequence[str] | None) -> Summary:
+    if kind == "imaterialist":
+        return import_imaterialist(path, out, groups)
+    if kind == "mirror":
+        return import_mirror([path], out, groups)
+    return import_catalog(path, out, groups)
+
+
+def _check_groups(folder: Path, groups: Sequence[str] | None) -> None:
+    known = read_description(folder)["groups"]
+    for group in groups or ():
+        if group not in known:
+            close = closest(group, list(known))
+            hint = f" (did you mean {close!r}?)" if close else ""
+            raise DataError(f"{folder} has no attribute group {group!r}{hint}; its groups are: {', '.join(known)}")
+
+
+def _fingerprint(path: Path, cache: Path, groups: Sequence[str] | None) -> str:
+    """A name for an import: other files, sizes, times of change, groups or importers give another one."""
+    digest = hashlib.sha256(repr((IMPORTER, FORMAT, str(path.resolve()), groups and list(groups))).encode())
+    if path.is_dir():
+        files: Iterable[tuple[str, os.stat_result]] = _files(path, cache.resolve())
+    else:
+        images = _files(path.parent / "images", cache.resolve())
+        files = [(path.name, path.stat()), *images]
+    for name, status in sorted(files, key=lambda file: file[0]):
+        digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode(errors="surrogateescape"))
+    return digest.hexdigest()[:12]
+
+
+def _files(folder: Path, but: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """All files below a folder, without those below `but` and hidden ones."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and Path(parent, name).resolve() != but]
+        for name in names:
+            path = os.path.join(parent, name)
+            if not name.startswith(".") and os.path.exists(path):
+                yield os.path.relpath(path, folder), os.stat(path)

@@ -1,0 +1,103 @@
+"""Reads and checks the photographs of a source, several at a time, on their way to the writer."""
+
+import os
+from collections import deque
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from tqdm import tqdm
+
+from fashion.errors import InvalidImage
+from fashion.preprocess import decode
+from training.sources.writer import LeftOut, Row, Summary, write_dataset
+
+# Decoded only to see that it can be: a JPEG at 1/8 scale reads the whole file but costs little.
+CHECK_SIZE = 32
+CHUNK = 16  # rows handed to a thread at once: for small images, handing over costs as much as decoding
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A row whose photograph has not been looked at yet: its bytes, or the paths where its file may be."""
+
+    split: str
+    row: str
+    id: str
+    image: bytes | Iterable[Path]
+    cells: Mapping[str, Sequence[str] | None]
+
+
+def write_checked(
+    candidates: Iterable[Candidate | LeftOut],
+    total: int,
+    out: Path,
+    groups: Sequence[str],
+    source: str,
+    workers: int | None = None,
+) -> Summary:
+    """Check the photographs of `candidates` and write the good rows; the others are listed as left out.
+
+    Args:
+        candidates: rows in order; `total` of them, for the progress bar.
+        out, groups, source: see `write_dataset`, whose errors this raises too.
+        workers: threads that decode (the decoders release Python's lock); None takes one for each core.
+    """
+    with closing(check_photographs(candidates, workers)) as rows:
+        progress = tqdm(rows, total=total, desc=f"importing {source}", unit="row")
+        return write_dataset(progress, out, groups, source)
+
+
+def check_photographs(
+    candidates: Iterable[Candidate | LeftOut], workers: int | None = None
+) -> Generator[Row | LeftOut, None, None]:
+    """Rows in the order of `candidates`, each with its image file's bytes, or as left out."""
+    workers = workers or os.cpu_count() or 1
+    remaining = iter(candidates)
+    pending: deque[Future[list[Row | LeftOut]]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            while chunk := list(islice(remaining, CHUNK)):
+                pending.append(pool.submit(_check_all, chunk))
+                if len(pending) > 2 * workers:  # bounds the memory
+                    yield from pending.popleft().result()
+            while pending:
+                yield from pending.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _check_all(candidates: list[Candidate | LeftOut]) -> list[Row | LeftOut]:
+    return [check_photograph(candidate) for candidate in candidates]
+
+
+def check_photograph(candidate: Candidate | LeftOut) -> Row | LeftOut:
+    """Read the photograph of one candidate and see that it can be decoded."""
+    if isinstance(candidate, LeftOut):
+        return candidate
+    split, row, name = candidate.split, candidate.row, candidate.id
+    try:
+        image = candidate.image if isinstance(candidate.image, bytes) else _read_first(candidate.image)
+    except FileNotFoundError as error:
+        return LeftOut(split, row, name, "missing file", str(error))
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
+        return LeftOut(split, row, name, "unreadable file", str(error))
+    try:
+        decode(image, CHECK_SIZE)
+    except InvalidImage as error:
+        return LeftOut(split, row, name, "broken image", str(error))
+    return Row(split, name, image, candidate.cells, row)
+
+
+def _read_first(paths: Iterable[Path]) -> bytes:
+    tried = []
+    for path in paths:
+        try:
+            return path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            tried.append(path)
+    folders = dict.fromkeys(str(path.parent) for path in tried)
+    raise FileNotFoundError(f"{tried[0].name} is not in {', nor in '.join(folders)}")
