@@ -11,7 +11,7 @@ import pytest
 from source_files import jpeg
 
 from fashion.errors import DataError, SettingError
-from training.sources.writer import AlreadyThere, LeftOut, Row, write_dataset
+from training.sources.writer import AlreadyThere, LeftOut, Row, arrow_schema, write_dataset
 
 GROUPS = ["color", "style"]
 PHOTO = jpeg()
@@ -20,6 +20,12 @@ PHOTO = jpeg()
 def rows(count: int, split: str = "train") -> Iterator[Row]:
     for i in range(count):
         yield Row(split, f"{split}{i}", PHOTO, {"color": ["Red", "Blue"], "style": None if i % 2 else []})
+
+
+def test_schema_is_that_of_datasets() -> None:
+    text = datasets.Value("string")
+    columns = {"image": datasets.Image(), "id": text, "color": datasets.List(text), "style": datasets.List(text)}
+    assert arrow_schema(GROUPS).equals(datasets.Features(columns).arrow_schema, check_metadata=True)
 
 
 def test_datasets_reads_images_and_lists(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def read_entries(path: Path) -> list[Entry]:
             _key(item, "image_id", "imageId"): _texts(item.get("label_id", item.get("labelId")))
             for item in content.get("annotations", ())
         }
-        urls = {_key(item, "image_id", "imageId"): _texts(item.get("url")) for item in content["images"]}
+        urls = [(_key(item, "image_id", "imageId"), _texts(item.get("url"))) for item in content["images"]]
     except (KeyError, TypeError, AttributeError):
         raise DataError(
             f"{path} is not laid out as the files of the iMaterialist challenge: expected an object with 'images', a "
@@ -109,7 +109,7 @@ def read_entries(path: Path) -> list[Entry]:
         ) from None
     if not urls:
         raise DataError(f"{path} lists no image")
-    return [Entry(name, of_image, label_ids.get(name)) for name, of_image in urls.items()]
+    return [Entry(name, of_image, label_ids.get(name)) for name, of_image in urls]
 
 
 def names_of(label_ids: Sequence[str], taxonomy: Taxonomy, groups: Sequence[str]) -> dict[str, list[str] | None]:
@@ -149,7 +149,8 @@ def _places(source: Path, split: str, image_id: str) -> Iterator[Path]:
 
 
 def _key(item: dict[str, Any], *spellings: str) -> str:
-    return str(next(item[name] for name in spellings if name in item))
+    name = next((name for name in spellings if name in item), spellings[0])
+    return str(item[name])
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -101,9 +101,8 @@ def fetch_shards(count: int) -> list[Path]:
     if count < 1:
         raise SettingError(f"--shards {count} is out of range; choose at least 1")
     try:
-        names = sorted(
-            name for name in HfApi().list_repo_files(REPOSITORY, repo_type="dataset") if name.endswith(".parquet")
-        )
+        files = HfApi().dataset_info(REPOSITORY, timeout=30).siblings or []
+        names = sorted(file.rfilename for file in files if file.rfilename.endswith(".parquet"))
         if count > len(names):
             raise SettingError(f"--shards {count} is out of range; {REPOSITORY} has {len(names)}")
         return [Path(hf_hub_download(REPOSITORY, name, repo_type="dataset")) for name in names[:count]]

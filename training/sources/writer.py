@@ -210,11 +210,19 @@ class _Writer:
 
 
 def arrow_schema(groups: Sequence[str]) -> pa.Schema:
-    """The columns of the training format, with the metadata by which `datasets` knows an image column."""
-    from datasets import Features, Image, List, Value  # takes seconds to import; `--help` need not wait for it
+    """The columns of the training format, with the metadata by which `datasets` knows its feature types.
 
-    columns = {IMAGE: Image(), ID: Value("string"), **{group: List(Value("string")) for group in groups}}
-    return Features(columns).arrow_schema
+    Written here because importing `datasets` for it takes seconds; a test compares it with what `datasets` writes.
+    """
+    text = {"dtype": "string", "_type": "Value"}
+    features: dict[str, Any] = {IMAGE: {"_type": "Image"}, ID: text}
+    features |= {group: {"feature": text, "_type": "List"} for group in groups}
+    fields = [
+        pa.field(IMAGE, pa.struct({"bytes": pa.binary(), "path": pa.string()})),
+        pa.field(ID, pa.string()),
+        *(pa.field(group, pa.list_(pa.string())) for group in groups),
+    ]
+    return pa.schema(fields, metadata={"huggingface": json.dumps({"info": {"features": features}})})
 
 
 @contextmanager

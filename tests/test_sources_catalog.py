@@ -1,0 +1,242 @@
+"""Catalogs as shops have them: CSV and Parquet in all their spellings, good rows and bad ones."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from source_files import jpeg, save_jpegs
+
+from fashion.errors import DataError
+from training.sources.catalog import hash_fraction, import_catalog, read_labels
+
+HEADER = "image,color,style\n"
+
+
+def catalog(folder: Path, **files: str) -> Path:
+    """A folder with images 0.jpg to 3.jpg and these CSV files."""
+    save_jpegs(folder / "images", [f"{i}.jpg" for i in range(4)])
+    for name, text in files.items():
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+    return folder
+
+
+def rows_of(folder: Path, split: str = "train") -> list[dict[str, Any]]:
+    return [row for path in sorted(folder.glob(f"{split}-*.parquet")) for row in pq.read_table(path).to_pylist()]
+
+
+def left_out(folder: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((folder / "left_out.csv").read_text().splitlines()))
+
+
+def test_folder_with_splits(tmp_path: Path) -> None:
+    source = catalog(
+        tmp_path / "shop",
+        train=HEADER + '0.jpg,Red|Blue,\n1.jpg,"Hosiery, Stockings",Casual\n',
+        val=HEADER + "2.jpg,Red,Casual\n",
+        test=HEADER + "3.jpg,,Casual\n",
+    )
+    summary = import_catalog(source, tmp_path / "out")
+    assert summary.splits == {"train": 2, "val": 1, "test": 1}
+    first, second = rows_of(tmp_path / "out")
+    assert (first["id"], first["color"], first["style"]) == ("0.jpg", ["Red", "Blue"], None)
+    assert second["color"] == ["Hosiery, Stockings"], "a comma is part of a label"
+    assert first["image"]["bytes"] == (source / "images/0.jpg").read_bytes()
+    assert rows_of(tmp_path / "out", "test")[0]["color"] is None, "an empty cell is not annotated"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufefffile_name;color\n0.jpg;Red\n1.jpg;Blue\n",  # a spreadsheet's: byte order mark and semicolons
+        "Photo\tcolor\nimages/0.jpg\tRed\n\n1.jpg\tBlue\n",  # tabs, a path, a blank line
+        "id,image name,color,url\n7,0,Red,http://x\n8,1,Blue,http://x\n",  # no ending, other columns
+        'color,IMG\nRed,0.jpg\n"Blue",1.jpg\n',
+    ],
+)
+def test_one_csv_in_many_spellings(tmp_path: Path, text: str) -> None:
+    out = tmp_path / "out"
+    import_catalog(catalog(tmp_path / "shop", products=text), out)
+    assert json.loads((out / "dataset.json").read_text())["groups"].keys() == {"color"}
+    assert sorted(row["color"][0] for row in rows_of(out) + rows_of(out, "val")) == ["Blue", "Red"]
+
+
+def test_absolute_paths_and_a_file_as_source(tmp_path: Path) -> None:
+    source = catalog(tmp_path / "shop")
+    table = tmp_path / "elsewhere.csv"
+    table.write_text("path,color\n" + "".join(f"{source}/images/{i}.jpg,Red\n" for i in range(4)))
+    assert sum(import_catalog(table, tmp_path / "out").splits.values()) == 4
+
+
+def test_rows_are_held_out_by_a_hash_of_the_id(tmp_path: Path) -> None:
+    names = [f"{i}.jpg" for i in range(60)]
+    save_jpegs(tmp_path / "shop/images", names)
+    (tmp_path / "shop/train.csv").write_text("image,color\n" + "".join(f"{name},Red\n" for name in names))
+    (tmp_path / "shop/test.csv").write_text("image,color\n")
+    import_catalog(tmp_path / "shop", tmp_path / "out")
+    held_out = {row["id"] for row in rows_of(tmp_path / "out", "val")}
+    assert held_out == {name for name in names if hash_fraction(name.encode()) < 0.1}
+    assert 2 <= len(held_out) <= 12
+
+
+def test_split_column(tmp_path: Path) -> None:
+    text = "image,split,color\n0.jpg,train,Red\n1.jpg,Validation,Red\n2.jpg,test,Red\n3.jpg,holdout,Red\n"
+    summary = import_catalog(catalog(tmp_path / "shop", all=text), tmp_path / "out")
+    assert summary.splits == {"train": 1, "val": 1, "test": 1}
+    assert summary.left_out == {"unknown split": 1}
+
+
+def test_bad_rows_are_left_out_and_listed(tmp_path: Path) -> None:
+    source = catalog(
+        tmp_path / "shop",
+        train=HEADER + "0.jpg,Red,\ngone.jpg,Red,\nbroken.jpg,Red,\n0.jpg,Blue,\n,Red,\nempty.jpg,Red,\nimages,Red,\n",
+        val=HEADER + "1.jpg,Red,\n",
+    )
+    (source / "images/broken.jpg").write_bytes(jpeg()[:300])
+    (source / "images/empty.jpg").write_bytes(b"")
+    summary = import_catalog(source, tmp_path / "out")
+    assert summary.splits == {"train": 1, "val": 1}
+    assert summary.left_out == {"missing file": 2, "broken image": 2, "duplicate id": 1, "no image": 1}
+    report = {row["row"]: row for row in left_out(tmp_path / "out")}
+    assert report["train.csv:3"]["detail"].startswith("gone.jpg is not in ")
+    assert report["train.csv:5"]["reason"] == "duplicate id"
+    assert "0 bytes" in report["train.csv:7"]["detail"]
+    assert "6 left out (" in str(summary)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"train": ""}, r"train.csv is empty \(0 bytes\)"),
+        ({"train": "\n\n"}, "train.csv is empty; its first line"),
+        ({"train": HEADER}, "has no row below its header"),
+        ({"train": HEADER + "0.jpg,Red\n"}, r"line 2 of .* has 2 values, but its header names 3 columns"),
+        ({"train": HEADER + "0.jpg,Red,a,b\n"}, r"line 2 of .* has 4 values"),
+        ({"train": HEADER + '0.jpg,"Red,a\n'}, "is not a CSV file"),
+        ({"train": "image,a,a\n0.jpg,1,2\n"}, "two columns named 'a'"),
+        ({"train": "a,b\n1,2\n"}, "no column with a usual name for images.*a, b; name it with --image-column"),
+        ({"train": "image,id\n0.jpg,2\n"}, "no column of labels"),
+        ({"train": HEADER + "0.jpg,Red,\n", "val": "image,color\n1.jpg,Red\n"}, "val.csv has no column 'style'"),
+        ({"a": HEADER, "b": HEADER}, r"has no table: expected train.csv.* \(2 CSV files"),
+        ({}, "has no table: expected train.csv"),
+    ],
+)
+def test_tables_that_cannot_be_used(tmp_path: Path, files: dict[str, str], message: str) -> None:
+    source = catalog(tmp_path / "shop", **files)
+    with pytest.raises(DataError, match=message) as caught:
+        import_catalog(source, tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["shop"]
+
+
+def test_other_encoding_is_named(tmp_path: Path) -> None:
+    source = catalog(tmp_path / "shop")
+    (source / "train.csv").write_bytes(HEADER.encode() + b"0.jpg,Red,\n1.jpg,Caf\xe9,\n")
+    with pytest.raises(DataError, match=r"is not UTF-8 text .byte 0xe9, in line"):
+        import_catalog(source, tmp_path / "out")
+
+
+def test_folder_without_images(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text(HEADER + "0.jpg,Red,\n1.jpg,Red,\n")
+    with pytest.raises(
+        DataError, match=r"no usable row in .*: 2 missing file; the first, train.csv:2: 0.jpg is not in"
+    ):
+        import_catalog(tmp_path, tmp_path / "out")
+
+
+def test_wrong_column_names(tmp_path: Path) -> None:
+    source = catalog(tmp_path / "shop", train="image,colour,style\n0.jpg,Red,\n")
+    with pytest.raises(
+        DataError, match=r"no column 'Color' \(did you mean 'colour'\?\); its columns are: image, colour"
+    ):
+        import_catalog(source, tmp_path / "out", groups=["Color"])
+    with pytest.raises(DataError, match=r"no column 'pic'"):
+        import_catalog(source, tmp_path / "out", image_column="pic")
+
+
+def test_text_is_no_attribute_unless_asked_for(tmp_path: Path) -> None:
+    rows = "".join(f"0.jpg,{i},Red,title {i}\n" for i in range(1001))
+    source = catalog(tmp_path / "shop", train="image,id,color,title\n" + rows)
+    with pytest.raises(DataError, match=r"column 'title' .* more than 1000 .*such as \[color\], with --data.groups"):
+        import_catalog(source, tmp_path / "out")
+    assert import_catalog(source, tmp_path / "out", groups=["title"]).splits.keys() == {"train", "val"}
+
+
+def test_parquet_with_bytes_lists_and_numbers(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "image": [{"bytes": jpeg(i), "path": None} for i in range(4)],
+            "item_ID": [10, 11, 12, 12],
+            "color": [["Red", "Blue"], [], None, ["Red"]],
+            "year": pa.array([2012.0, None, 2013.5, 2012.0]),
+            "garment": ["Shoes|Boots", "", None, "Hat"],
+            "extra": [{"a": 1}] * 4,
+        }
+    )
+    shop = tmp_path / "shop" / "data"
+    shop.mkdir(parents=True)
+    pq.write_table(table.slice(0, 1), shop / "train-00000-of-00002.parquet")
+    pq.write_table(table.slice(1, 1), shop / "train-00001-of-00002.parquet")
+    pq.write_table(table.slice(2), shop / "validation-00000-of-00001.parquet")
+    summary = import_catalog(tmp_path / "shop", tmp_path / "out")
+    assert summary.splits == {"train": 2, "val": 1}
+    assert summary.left_out == {"duplicate id": 1}
+    cells = [
+        {name: row[name] for name in ("id", "color", "year", "garment")}
+        for row in rows_of(tmp_path / "out") + rows_of(tmp_path / "out", "val")
+    ]
+    assert cells == [
+        {"id": "10", "color": ["Red", "Blue"], "year": ["2012"], "garment": ["Shoes", "Boots"]},
+        {"id": "11", "color": [], "year": None, "garment": None},
+        {"id": "12", "color": None, "year": ["2013.5"], "garment": None},
+    ]
+
+
+def test_parquet_of_plain_bytes_without_ids(tmp_path: Path) -> None:
+    source = tmp_path / "things.parquet"
+    pq.write_table(pa.table({"image": [jpeg(i) for i in range(3)], "kind": ["a", "b", None]}), source)
+    assert sum(import_catalog(source, tmp_path / "out").splits.values()) == 3
+    ids = [row["id"] for row in rows_of(tmp_path / "out") + rows_of(tmp_path / "out", "val")]
+    assert sorted(ids) == ["things.parquet:1", "things.parquet:2", "things.parquet:3"]
+
+
+def test_class_labels_of_datasets_become_names(tmp_path: Path) -> None:
+    import datasets
+
+    features = datasets.Features({"image": datasets.Image(), "kind": datasets.ClassLabel(names=["Hat", "Shoe"])})
+    photos = [{"bytes": jpeg(i), "path": None} for i in range(3)]
+    made = datasets.Dataset.from_dict({"image": photos, "kind": [1, 0, -1]}, features=features)
+    made.to_parquet(str(tmp_path / "train-00000-of-00001.parquet"))
+    made.to_parquet(str(tmp_path / "val-00000-of-00001.parquet"))
+    import_catalog(tmp_path, tmp_path / "out")
+    assert [row["kind"] for row in rows_of(tmp_path / "out")] == [["Shoe"], ["Hat"], None]
+
+
+def test_broken_parquet(tmp_path: Path) -> None:
+    source = tmp_path / "train.parquet"
+    source.write_bytes(b"PAR1 not really")
+    with pytest.raises(DataError, match=r"train.parquet is not a Parquet file, or a broken one"):
+        import_catalog(tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("cell", "names"),
+    [
+        ("", None),
+        (" | ", None),
+        (None, None),
+        (float("nan"), None),
+        ("Red", ["Red"]),
+        (" Red | Blue ", ["Red", "Blue"]),
+        (7, ["7"]),
+        (2012.0, ["2012"]),
+        (True, ["True"]),
+        ([], []),
+        (["a", "", None], ["a"]),
+    ],
+)
+def test_cells(cell: Any, names: list[str] | None) -> None:
+    assert read_labels("color", cell) == names

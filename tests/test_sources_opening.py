@@ -1,0 +1,192 @@
+"""Any folder of labeled photographs -> a folder in the training format, imported once; and the command line."""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from source_files import jpeg, save_jpegs
+
+from fashion.errors import DataError
+from fashion.taxonomy import Label, imaterialist
+from training.sources import load_taxonomy, open_folder
+from training.sources.__main__ import main
+from training.sources.writer import Row, write_dataset
+
+COUNT = 30
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A catalog of 30 products, 20 of them for training."""
+    folder = tmp_path / "shop"
+    save_jpegs(folder / "images", [f"{i}.jpg" for i in range(COUNT)])
+    rows = [f"{i}.jpg,{'Red' if i % 2 else 'Blue'},{'Casual' if i < 20 else 'Vintage'}\n" for i in range(COUNT)]
+    (folder / "train.csv").write_text("image,color,style\n" + "".join(rows[:20]))
+    (folder / "val.csv").write_text("image,color,style\n" + "".join(rows[20:]))
+    return folder
+
+
+def test_a_catalog_is_imported_once(tmp_path: Path, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cache = tmp_path / "deep/cache"
+    first = open_folder(shop, cache=cache)
+    assert first.parent == cache
+    assert "20 train, 10 val; none left out" in capsys.readouterr().err
+    written = (first / "dataset.json").stat().st_mtime_ns
+    assert open_folder(str(shop), cache=cache) == first
+    assert (first / "dataset.json").stat().st_mtime_ns == written
+    assert capsys.readouterr().err == ""
+    assert open_folder(first) == first, "the training format is taken as it is"
+
+
+def test_changes_are_noticed(tmp_path: Path, shop: Path) -> None:
+    cache = shop / "cache"  # the import itself is no change
+    first = open_folder(shop, cache=cache)
+    assert open_folder(shop, cache=cache) == first
+    os.utime(shop / "images/3.jpg", ns=(0, 0))
+    second = open_folder(shop, cache=cache)
+    assert second != first
+    assert open_folder(shop, ["color"], cache=cache) not in (first, second)
+
+
+def test_a_single_file(tmp_path: Path, shop: Path) -> None:
+    folder = open_folder(shop / "train.csv", ["color"], cache=tmp_path / "cache")
+    assert load_taxonomy(folder).groups == ("color",)
+
+
+def test_taxonomy_has_the_names_of_train_only(tmp_path: Path, shop: Path) -> None:
+    folder = open_folder(shop, cache=tmp_path / "cache")
+    assert load_taxonomy(folder).labels == (Label("color", "Blue"), Label("color", "Red"), Label("style", "Casual"))
+    assert load_taxonomy(folder, ["style", "color"]).groups == ("style", "color")
+    assert json.loads((folder / "dataset.json").read_text())["names_outside_train"] == {"style": ["Vintage"]}
+    with pytest.raises(DataError, match=r"no attribute group 'colour' \(did you mean 'color'\?\); its groups are"):
+        load_taxonomy(folder, ["colour"])
+    with pytest.raises(DataError, match=r"no attribute group 'size'"):
+        open_folder(folder, ["size"])
+
+
+def test_all_of_imaterialist_keeps_the_challenges_order(tmp_path: Path) -> None:
+    taxonomy = imaterialist()
+    cells = {group: taxonomy.names(group) for group in taxonomy.groups}
+    write_dataset([Row("train", "1", jpeg(), cells)], tmp_path / "set", sorted(taxonomy.groups), "a test")
+    assert load_taxonomy(tmp_path / "set") == taxonomy
+    write_dataset([Row("train", "1", jpeg(), {**cells, "color": None})], tmp_path / "less", taxonomy.groups, "a test")
+    assert len(load_taxonomy(tmp_path / "less")) == 228 - len(taxonomy.names("color"))
+    with pytest.raises(DataError, match=r"no training row of .* has a label in column 'color'"):
+        load_taxonomy(tmp_path / "less", ["color"])
+
+
+def test_foreign_shards_mirror_and_challenge(tmp_path: Path) -> None:
+    photos = [{"bytes": jpeg(i), "path": None} for i in range(COUNT)]
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    pq.write_table(pa.table({"image": photos, "garment": ["Hat"] * COUNT}), shards / "part-0.parquet")
+    assert load_taxonomy(open_folder(shards, cache=tmp_path / "cache")).labels == (Label("garment", "Hat"),)
+
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    columns = {group: ["Black" if group == "color" else ""] * COUNT for group in imaterialist().groups}
+    pq.write_table(pa.table({"image": photos, **columns, "item_ID": range(COUNT)}), mirror / "data-0.parquet")
+    folder = open_folder(mirror, cache=tmp_path / "cache")
+    assert load_taxonomy(folder).labels == (Label("color", "Black"),)
+    assert pq.read_table(next(folder.glob("train-*")))["style"][0].as_py() == []
+
+    challenge = tmp_path / "challenge"
+    save_jpegs(challenge / "train", ["1.jpg"])
+    content = {"images": [{"image_id": 1, "url": []}], "annotations": [{"image_id": 1, "label_id": [1]}]}
+    (challenge / "train.json").write_text(json.dumps(content))
+    assert load_taxonomy(open_folder(challenge, cache=tmp_path / "cache")).labels == (imaterialist().labels[0],)
+
+
+def test_other_folders_are_one_error(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"is no data set: looked for dataset.json .* train.json .* train.csv .* shards"
+    ):
+        open_folder(tmp_path)
+    with pytest.raises(DataError, match=r"does not exist"):
+        open_folder(tmp_path / "nowhere")
+    (tmp_path / "a.txt").write_text("hello")
+    with pytest.raises(DataError, match=r"neither a .csv nor a .parquet"):
+        open_folder(tmp_path / "a.txt")
+    (tmp_path / "dataset.json").write_text("{}")
+    (tmp_path / "train-0.parquet").write_text("")
+    with pytest.raises(DataError, match=r"dataset.json is missing or broken"):
+        open_folder(tmp_path)
+
+
+def test_processes_that_open_at_once_get_one_import(tmp_path: Path, shop: Path) -> None:
+    code = f"from training.sources import open_folder; print(open_folder({str(shop)!r}, cache={str(tmp_path / 'c')!r}))"
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(lambda _: _python("-c", code), range(2)))
+    assert [run.returncode for run in runs] == [0, 0], [run.stderr for run in runs]
+    assert len({run.stdout for run in runs}) == 1
+    assert os.listdir(tmp_path / "c") == [Path(runs[0].stdout.strip()).name]
+
+
+def test_command_line(tmp_path: Path, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["catalog", str(shop), "--out", str(tmp_path / "out"), "--groups", "[color, style]"])
+    assert "20 train, 10 val; none left out" in capsys.readouterr().out
+    assert load_taxonomy(tmp_path / "out").groups == ("color", "style")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["catalog", "SHOP", "--out", "OUT", "--groups", "colr"], "no column 'colr' (did you mean 'color'?)"),
+        (["catalog", "SHOP/images", "--out", "OUT"], "has no table"),
+        (["catalog", "SHOP", "--out", "SHOP"], "exists already"),
+        (["mirror", "--out", "OUT"], "give either a folder of shards, or --shards N"),
+        (["mirror", "SHOP", "--out", "OUT"], "is no shard of Marqo/iMaterialist"),
+        (["imaterialist", "SHOP", "--out", "OUT"], "has none of train.json"),
+        (["download", "SHOP"], "has none of train.json"),
+        (["download", "SHOP", "--concurrency", "0"], "--concurrency 0 is out of range"),
+        (["catalog", "SHOP", "--out", "OUT", "--workers", "0"], "must be at least 1"),
+    ],
+)
+def test_mistakes_are_one_line_and_status_2(
+    tmp_path: Path, shop: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    paths = [text.replace("SHOP", str(shop)).replace("OUT", str(tmp_path / "out")) for text in arguments]
+    with pytest.raises(SystemExit) as caught:
+        main(paths)
+    assert caught.value.code == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "error: " in last
+    assert message in last
+    assert not (tmp_path / "out").exists()
+
+
+def test_full_disk_is_one_line(tmp_path: Path, shop: Path) -> None:
+    limited = f"ulimit -f 8; exec {sys.executable} -m training.sources catalog {shop} --out {tmp_path / 'out'}"
+    run = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert run.stderr.strip().splitlines()[-1].startswith("error: no space left on the disk")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["shop"]
+
+
+@pytest.mark.parametrize(
+    ("name", "groups", "rows"),
+    [
+        ("products", ["gender", "article"], 12730),
+        ("products-more", ["season"], 24975),
+        ("products224", ["usage"], 8121),
+        ("clothing", None, 4785),
+    ],
+)
+def test_real_photographs(tmp_path: Path, name: str, groups: list[str] | None, rows: int) -> None:
+    if "FASHION_PHOTOS" not in os.environ:
+        pytest.skip("FASHION_PHOTOS names no folder of real photographs")
+    folder = open_folder(Path(os.environ["FASHION_PHOTOS"]) / name, groups, cache=tmp_path)
+    splits = json.loads((folder / "dataset.json").read_text())["splits"]
+    assert sum(splits.values()) == rows
+    assert 0.08 < splits["val"] / rows < 0.13
+    assert len(load_taxonomy(folder, groups)) > 1
+
+
+def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
