@@ -50,8 +50,11 @@ class OnnxEngine:
         spec: size and normalization of the input.
         threads: of one inference; default is the number of cores this process may use.
 
+    Attributes:
+        num_labels: how many logits it answers.
+
     Raises:
-        BundleError: onnxruntime cannot load the file.
+        BundleError: onnxruntime cannot load the file, or its input and outputs are not those of this project.
     """
 
     def __init__(self, path: Path, spec: InputSpec, threads: int | None = None) -> None:
@@ -65,6 +68,16 @@ class OnnxEngine:
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's exceptions share no base class
             raise BundleError(f"{path} cannot be loaded by onnxruntime: {one_line(error)}") from None
+        shapes = {port.name: port.shape for port in self._session.get_inputs() + self._session.get_outputs()}
+        if not shapes.keys() >= {"image", "logits", "embedding", "features"}:
+            raise BundleError(
+                f"{path} has {', '.join(shapes)}; expected image, logits, embedding, features: export again"
+            )
+        if shapes["image"][1:] != [3, spec.size, spec.size]:
+            raise BundleError(
+                f"{path} takes images of {shapes['image'][1:]}, the model card says {spec.size} px: export again"
+            )
+        self.num_labels: int = shapes["logits"][1]
         self._spec = spec
         self.name = f"onnxruntime {Path(path).name}"
 
@@ -125,20 +138,25 @@ def open_engine(
         card: its model card.
         engine: `int8` and `onnx` run the exported files on onnxruntime, `torch` runs `model.pth`; `auto` takes torch
             on a GPU where there is one, else int8, else what the bundle has.
-        threads: of one inference on the CPU; default is the number of cores this process may use.
+        threads: of one inference on the CPU, at least 1; default is the number of cores this process may use.
         device: for torch; default is the first GPU, or the CPU where there is none.
 
     Raises:
-        BundleError: a file is missing, was changed or cannot be loaded.
-        SettingError: an unknown engine.
+        BundleError: a file is missing, was changed, cannot be loaded or has not as many outputs as the card has labels.
+        SettingError: an unknown engine or device, or fewer than 1 thread.
     """
+    if threads is not None and threads < 1:
+        raise SettingError(f"{threads} threads cannot run anything; give 1 or more")
     if engine not in ENGINES:
         raise SettingError(f"engine {engine!r} is unknown; choose one of: {', '.join(ENGINES)}")
     if engine == "auto":
-        engine = _best_engine(folder, device)
+        engine = _best_engine(folder, card, device)
     if engine == "torch":
         return _torch_engine(folder, card, threads, device)
-    return OnnxEngine(checked_file(folder, card, INT8_FILE if engine == "int8" else ONNX_FILE), card.input, threads)
+    path = checked_file(folder, card, INT8_FILE if engine == "int8" else ONNX_FILE)
+    opened = OnnxEngine(path, card.input, threads)
+    _check_labels(path, opened.num_labels, card)
+    return opened
 
 
 def available_cores() -> int:
@@ -146,8 +164,16 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _best_engine(folder: Path, device: str | None) -> str:
-    has = {name: (Path(folder) / name).is_file() for name in (INT8_FILE, ONNX_FILE, STATE_DICT_FILE)}
+def _check_labels(path: Path, outputs: int, card: ModelCard) -> None:
+    if outputs != len(card.labels):
+        raise BundleError(
+            f"{path} has {outputs} outputs, but its model card has {len(card.labels)} labels; export again"
+        )
+
+
+def _best_engine(folder: Path, card: ModelCard, device: str | None) -> str:
+    files = (INT8_FILE, ONNX_FILE, STATE_DICT_FILE)
+    has = {name: name in card.files and (Path(folder) / name).is_file() for name in files}
     if has[STATE_DICT_FILE] and (device or _gpu_is_there()):
         return "torch"
     if has[INT8_FILE]:
@@ -172,9 +198,18 @@ def _torch_engine(folder: Path, card: ModelCard, threads: int | None, device: st
     path = checked_file(folder, card, STATE_DICT_FILE)
     network = build(card.arch, len(card.labels))
     try:
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        _check_labels(path, len(state["fc.bias"]), card)
+        network.load_state_dict(state)
+    except BundleError:
+        raise
     except Exception as error:  # a damaged file fails in pickle, zipfile or torch, each in its own way
         raise BundleError(f"{path} does not fit the model card: {one_line(error)[:300]}") from None
     if threads:
         torch.set_num_threads(threads)
-    return TorchEngine(network, card.input, device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # AssertionError: torch was built without CUDA
+        raise SettingError(f"device {device!r} cannot be used: {one_line(error)[:200]}; choose 'cpu'") from None
+    return TorchEngine(network, card.input, device)

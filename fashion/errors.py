@@ -1,6 +1,7 @@
 """The errors a user can cause and mend: one line each, and an exit status."""
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,19 +32,24 @@ class SettingError(FashionError):
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130  # what shells use for a process ended by SIGINT
+EXIT_BROKEN_PIPE = 141  # and by SIGPIPE
 
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turn the errors a user can mend into one line on stderr and an exit status; let the others through.
 
-    `FashionError` and a full disk exit with 2, ctrl-C with 130. Wrap the body of a command line's `main` in it.
+    `FashionError` and a full disk exit with 2, ctrl-C with 130, a closed pipe with 141. Wrap the body of a command
+    line's `main` in it.
     """
     try:
         yield
     except FashionError as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         raise SystemExit(EXIT_USER_ERROR) from None
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter's last flush fails too
+        raise SystemExit(EXIT_BROKEN_PIPE) from None
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise

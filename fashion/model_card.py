@@ -57,13 +57,13 @@ class ModelCard:
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
-        if self.schema != SCHEMA:
-            raise BundleError(f"the card has schema {self.schema}; this version reads {SCHEMA}: update the project")
         if self.default_profile not in self.thresholds:
             raise BundleError(f"the default profile {self.default_profile!r} is not among {list(self.thresholds)}")
         for profile, values in self.thresholds.items():
             if len(values) != len(self.labels):
                 raise BundleError(f"profile {profile!r} has {len(values)} thresholds for {len(self.labels)} labels")
+            if not all(0 <= value <= 1 for value in values):
+                raise BundleError(f"profile {profile!r} has a threshold that is not between 0 and 1")
 
     @cached_property
     def taxonomy(self) -> Taxonomy:
@@ -92,8 +92,12 @@ class ModelCard:
         path = Path(folder) / CARD_FILE
         content = asdict(self) | {"labels": self.taxonomy.to_json()}
         temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        try:
+            temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
         return path
 
     @classmethod
@@ -112,12 +116,20 @@ class ModelCard:
             ) from None
         except (OSError, ValueError) as error:
             raise BundleError(f"{path} cannot be read as JSON: {error}") from None
+        if not isinstance(content, dict):
+            raise BundleError(f"{path} is not a model card: it holds a {type(content).__name__}, not an object")
+        if content.get("schema") != SCHEMA:  # before the rest: another schema may have other fields
+            raise BundleError(
+                f"{path} has schema {content.get('schema')}; this version of the project reads schema {SCHEMA}"
+            )
         try:
             content["labels"] = Taxonomy.from_json(content["labels"]).labels
             spec = content["input"]
             content["input"] = InputSpec(**spec | {"mean": tuple(spec["mean"]), "std": tuple(spec["std"])})
             return cls(**content)
-        except (TypeError, KeyError, FashionError) as error:
+        except KeyError as error:
+            raise BundleError(f"{path} is not a valid model card: {error} is missing") from None
+        except (TypeError, AttributeError, FashionError) as error:
             raise BundleError(f"{path} is not a valid model card: {error}") from None
 
 
@@ -134,7 +146,9 @@ def checked_file(folder: Path, card: ModelCard, name: str) -> Path:
         BundleError: the file is missing, is not in the card, or is not the one the card was written for.
     """
     path = Path(folder) / name
-    if name not in card.files or not path.is_file():
+    if path.is_file() and name not in card.files:
+        raise BundleError(f"{path} is not in the model card, which lists: {', '.join(card.files)}; export again")
+    if not path.is_file():
         raise BundleError(f"the bundle {str(folder)!r} has no {name}; it has: {', '.join(_present(folder, card))}")
     found, written = sha256(path), card.files[name]
     if found != written:

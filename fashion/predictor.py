@@ -4,6 +4,7 @@ From the command line:  python -m fashion.predictor BUNDLE IMAGE...
 """
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -82,7 +83,14 @@ class Predictor:
         return self.predict_pixels(pixels(images, self.card.input)[None])[0]
 
     def predict_pixels(self, batch: np.ndarray) -> list[Prediction]:
-        """Predict images that are decoded and resized already: uint8 of shape (B, S, S, 3)."""
+        """Predict images that are decoded and resized already: uint8 of shape (B, S, S, 3).
+
+        Raises:
+            ValueError: another shape or type; the network would take other pixels for an image too.
+        """
+        size = self.card.input.size
+        if batch.dtype != np.uint8 or batch.shape[1:] != (size, size, 3):
+            raise ValueError(f"pixels are {batch.dtype} {batch.shape}; expected uint8 (B, {size}, {size}, 3)")
         outputs = self.engine.run(batch)
         probabilities = sigmoid(outputs.logits)
         return [Prediction(*rows) for rows in zip(outputs.logits, probabilities, outputs.embedding, strict=True)]
@@ -132,7 +140,7 @@ class Predictor:
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-x)), float32, without overflow: the tanh form is exact at both ends."""
+    """1 / (1 + exp(-x)), float32: the tanh form never overflows; its error is below 1e-7 everywhere."""
     return (0.5 * (1 + np.tanh(0.5 * logits))).astype(np.float32)
 
 
@@ -153,6 +161,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--engine", choices=ENGINES, default="auto", help="what runs the network (default: %(default)s)"
     )
     options = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file name may hold bytes that are no UTF-8
     with one_line_errors():
         predictor = Predictor.from_bundle(options.bundle, options.engine)
         predictor.card.threshold_row(options.profile)  # an unknown profile is told before any image is read

@@ -121,7 +121,7 @@ class Taxonomy:
         try:
             return cls(tuple(Label(str(label["group"]), str(label["name"])) for label in labels))
         except (TypeError, KeyError) as error:
-            raise DataError(f"a label must be an object with 'group' and 'name'; {error} is missing or wrong") from None
+            raise DataError(f"labels must be a list of objects with 'group' and 'name': {error!r}") from None
 
 
 @cache
