@@ -1,22 +1,19 @@
 """The training format as batches: pixels and targets for each rank, epoch by epoch."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset
+from torch.utils.data import DataLoader
 
-from fashion import preprocess
-from fashion.errors import DataError, InvalidImage, SettingError
+from fashion.errors import DataError, SettingError
 from fashion.preprocess import InputSpec
-from fashion.taxonomy import NOT_ANNOTATED, Taxonomy, imaterialist
+from fashion.taxonomy import Taxonomy, imaterialist
 from training.augment import Augment
+from training.images import Photographs, PhotographStream, Transform, check_splits, open_rows
 from training.loading import EpochSampler, ResumableLoader, WholeSampler, set_up_worker
 from training.sources import load_taxonomy, open_folder, read_description
 from training.sources.opening import DEFAULT_CACHE
@@ -25,17 +22,14 @@ DEFAULT_INPUT = InputSpec()
 NO_AUGMENT = Augment()
 SPLITS = ("train", "val")
 MAX_WORKERS = 16  # a process; more of them wait for memory, not for the processor
-SHUFFLE_ROWS = 2_000  # kept at hand to draw from when streaming; 100 kB photographs make it 200 MB a worker
-
-Batch = dict[str, Tensor]
 
 
 class FashionData(LightningDataModule):
     """Training and validation batches of a labeled folder of photographs.
 
     A batch is a dict: `pixels`, uint8 (B, S, S, 3), as `fashion.preprocess.pixels` makes them, augmented in training;
-    and `targets`, int8 (B, A), 1 yes, 0 no, -1 not annotated. Each rank gets its own part by itself: the trainer need not
-    be told. In validation every image comes once; ranks are filled up with images that have no annotated label.
+    and `targets`, int8 (B, A), 1 yes, 0 no, -1 not annotated. Each rank gets its own part by itself: the trainer need
+    not be told. In validation every image comes once; ranks are filled up with images that have no annotated label.
 
     Args:
         path: a folder in the training format, or anything that `training.sources` can import.
@@ -86,6 +80,8 @@ class FashionData(LightningDataModule):
         self.limits = {"train": limit_train, "val": limit_val}
         self.streaming, self.cache = streaming, Path(cache)
         self._ready = False
+        self._loader_state: dict[str, int] = {"batches": 0}
+        self._train_loader: ResumableLoader | None = None
 
     def prepare_data(self) -> None:
         """Import the data and make its random-access copy, once on a machine."""
@@ -99,16 +95,15 @@ class FashionData(LightningDataModule):
             return
         folder = self._folder()
         self.taxonomy = imaterialist() if self.labels_from == "imaterialist" else load_taxonomy(folder, self.groups)
+        self.val = self._images(folder, "val")
         transform = self.augment.transform(self.spec.size)
-        self.val = Photographs(self._rows(folder, "val"), self.taxonomy, self.spec)
-        train = self._rows(folder, "train")
         self.train: Photographs | PhotographStream
         if self.streaming:
             rows = read_description(folder)["splits"]["train"]
             rows = min(rows, self.limits["train"] or rows)
-            self.train = PhotographStream(train, rows, self.taxonomy, self.spec, transform)
+            self.train = PhotographStream(self._rows(folder, "train"), rows, self.taxonomy, self.spec, transform)
         else:
-            self.train = Photographs(train, self.taxonomy, self.spec, transform)
+            self.train = self._images(folder, "train", transform)
         self._ready = True
         _report(folder, self.taxonomy, len(self.train), len(self.val))
 
@@ -116,17 +111,30 @@ class FashionData(LightningDataModule):
         """Shuffled by the seed and the epoch, augmented."""
         rank, ranks = self._place()
         if isinstance(self.train, PhotographStream):
-            stream = self.train.part(rank, ranks, self._seed(), lambda: self._epoch())
-            return self._loader(stream, None, drop_last=True)
-        sampler = EpochSampler(len(self.train), rank, ranks, self._seed())
-        if len(sampler) == 0:
+            stream = self.train.part(rank, ranks, self._seed(), self._epoch)
+            loader = self._loader(stream, None, drop_last=len(stream) >= self.batch_size)
+        else:
+            sampler = EpochSampler(len(self.train), rank, ranks, self._seed())
+            # A last batch of one image would break batch normalization; small data sets still make one batch.
+            loader = self._loader(self.train, sampler, drop_last=len(sampler) >= self.batch_size)
+        if len(loader) == 0:
             raise DataError(f"{self.path} has {len(self.train)} training images, fewer than the {ranks} ranks")
-        # A last batch of one image would break batch normalization; small data sets still make one batch.
-        return self._loader(self.train, sampler, drop_last=len(sampler) >= self.batch_size)
+        loader.load_state_dict(self._loader_state)
+        self._train_loader = loader
+        return loader
 
     def val_dataloader(self) -> DataLoader:
         """All validation images in order, as they are."""
         return self._loader(self.val, WholeSampler(len(self.val), *self._place()), drop_last=False)
+
+    def state_dict(self) -> dict[str, int]:
+        """How far the running epoch is; it travels in the checkpoint."""
+        return self._train_loader.state_dict() if self._train_loader is not None else self._loader_state
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Let the next training loader begin where the checkpoint was saved."""
+        # Lightning would restore a loader's own state too late: a schedule asks for its length, and so makes it, before.
+        self._loader_state = dict(state)
 
     def _loader(self, images: Any, sampler: Any, drop_last: bool) -> ResumableLoader:
         workers = self._worker_count()
@@ -136,7 +144,7 @@ class FashionData(LightningDataModule):
             batch_size=self.batch_size,
             drop_last=drop_last,
             num_workers=workers,
-            persistent_workers=workers > 0 and not isinstance(images, IterableDataset),
+            persistent_workers=workers > 0 and not isinstance(images, PhotographStream),
             worker_init_fn=set_up_worker,
             pin_memory=torch.cuda.is_available(),
         )
@@ -144,42 +152,20 @@ class FashionData(LightningDataModule):
     def _folder(self) -> Path:
         """The data in the training format, with both splits and the groups asked for."""
         folder = open_folder(self.path, self.groups, self.cache)
-        description = read_description(folder)
-        for split in SPLITS:
-            if not description["splits"].get(split):
-                there = ", ".join(description["splits"])
-                raise DataError(f"{folder} has no {split} split (only {there}); training needs train and val")
+        check_splits(folder, SPLITS)
         if self.labels_from == "imaterialist":
             known = imaterialist().groups
-            if not set(known) & set(self.groups or description["groups"]):
+            if not set(known) & set(self.groups or read_description(folder)["groups"]):
                 raise DataError(f"{folder} has none of the groups of --data.taxonomy imaterialist: {', '.join(known)}")
         return folder
 
     def _rows(self, folder: Path, split: str) -> Any:
-        """A split as `datasets` opens it, its images left encoded."""
-        import datasets  # takes seconds; a wrong flag need not wait for it
+        return open_rows(folder, split, self.groups, self.cache, streaming=self.streaming and split == "train")
 
-        streaming = self.streaming and split == "train"
-        files = sorted(str(path) for path in folder.glob(f"{split}-*.parquet"))
-        try:
-            rows = datasets.load_dataset(
-                "parquet",
-                data_files={split: files},
-                split=split,
-                streaming=streaming,
-                cache_dir=None if streaming else str(self.cache / "arrow"),
-            )
-        except datasets.exceptions.DatasetGenerationError as error:
-            cause = error.__cause__
-            if isinstance(cause, OSError) and cause.errno is not None:
-                raise cause from None
-            raise DataError(f"{folder} cannot be read: {cause or error}") from None
-        groups = self.groups or list(read_description(folder)["groups"])
-        rows = rows.select_columns(["image", *groups]).cast_column("image", datasets.Image(decode=False))
+    def _images(self, folder: Path, split: str, transform: Transform | None = None) -> Photographs:
+        images = Photographs(self._rows(folder, split), self.taxonomy, self.spec, transform)
         limit = self.limits[split]
-        if limit is not None and not streaming and limit < len(rows):
-            rows = rows.select(np.sort(np.random.default_rng(0).permutation(len(rows))[:limit]))
-        return rows
+        return images if limit is None else images.sample(limit)
 
     def _place(self) -> tuple[int, int]:
         """This rank and the number of ranks."""
@@ -196,96 +182,6 @@ class FashionData(LightningDataModule):
 
     def _seed(self) -> int:
         return int(os.environ.get("PL_GLOBAL_SEED", 0))  # what Lightning's seed_everything was given
-
-
-class Photographs(Dataset):
-    """Encoded images and label names, by index -> pixels and targets. An index past the end is an empty image."""
-
-    def __init__(
-        self,
-        rows: Any,
-        taxonomy: Taxonomy,
-        spec: InputSpec,
-        transform: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        self.rows, self.reader = rows, Reader(taxonomy, spec, transform)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> Batch:
-        return self.reader(self.rows[index]) if index < len(self.rows) else self.reader.empty()
-
-
-class PhotographStream(IterableDataset):
-    """The training split read from front to back, endlessly; an epoch is as many images as the split has rows."""
-
-    def __init__(
-        self,
-        rows: Any,
-        length: int,
-        taxonomy: Taxonomy,
-        spec: InputSpec,
-        transform: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        self.rows, self.length, self.reader = rows, length, Reader(taxonomy, spec, transform)
-        self.epoch: Callable[[], int] = int
-
-    def part(self, rank: int, ranks: int, seed: int, epoch: Callable[[], int]) -> "PhotographStream":
-        """This rank's part, shuffled anew for each value of `epoch()`."""
-        from datasets.distributed import split_dataset_by_node
-
-        part = PhotographStream.__new__(PhotographStream)
-        part.reader, part.length, part.epoch = self.reader, self.length // ranks, epoch
-        part.rows = split_dataset_by_node(self.rows, rank, ranks).shuffle(seed=seed, buffer_size=SHUFFLE_ROWS)
-        return part
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __iter__(self) -> Iterator[Batch]:
-        epoch = self.epoch()
-        while True:  # ranks and workers hold unequal parts; the trainer stops when the epoch has its batches
-            self.rows.set_epoch(epoch)
-            empty = True
-            for row in self.rows:
-                empty = False
-                yield self.reader(row)
-            if empty:
-                return
-            epoch += 1_000_000
-
-
-class Reader:
-    """One row of the training format -> pixels and targets."""
-
-    def __init__(
-        self, taxonomy: Taxonomy, spec: InputSpec, transform: Callable[[Tensor], Tensor] | None = None
-    ) -> None:
-        self.taxonomy, self.spec, self.transform = taxonomy, spec, transform
-
-    def __call__(self, row: dict[str, Any]) -> Batch:
-        """Raises DataError for an image that cannot be decoded: the importers leave those out."""
-        try:
-            pixels = torch.from_numpy(preprocess.pixels(row["image"]["bytes"], self.spec).copy())  # (S, S, 3)
-        except InvalidImage as error:
-            raise DataError(f"a photograph of the data set is broken: {error}; import the data again") from None
-        if self.transform is not None:
-            pixels = self.transform(pixels.permute(2, 0, 1)).permute(1, 2, 0).contiguous()
-        return {"pixels": pixels, "targets": torch.from_numpy(self.taxonomy.encode(self._known(row)))}
-
-    def empty(self) -> Batch:
-        """A black image of which nothing is annotated."""
-        size = self.spec.size
-        targets = torch.full((len(self.taxonomy),), NOT_ANNOTATED, dtype=torch.int8)
-        return {"pixels": torch.zeros(size, size, 3, dtype=torch.uint8), "targets": targets}
-
-    def _known(self, row: dict[str, Any]) -> dict[str, Sequence[str] | None]:
-        index = self.taxonomy.index
-        return {
-            group: None if row.get(group) is None else [name for name in row[group] if (group, name) in index]
-            for group in self.taxonomy.groups
-        }
 
 
 @rank_zero_only

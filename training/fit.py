@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except Stopped as stopped:
             sys.exit(_goodbye(stopped))
         except FashionError:
-            if rank_zero_only.rank != 0:
+            if not _first_rank():
                 _let_first_rank_speak()
             raise
 
@@ -64,13 +64,13 @@ def train(arguments: list[str]) -> None:
     trainer, module, data = cli.trainer, cli.model, cli.datamodule
     checkpoint = cli.run / LAST if cli.config.resume else None
     with cli.stop:
-        if checkpoint is None and rank_zero_only.rank == 0:
+        if checkpoint is None and _first_rank():
             backbone.fetch(module.hparams["arch"], module.hparams["weights"])
         if cli.config.find_lr:
             _find_lr(trainer, module, data)
             cli.config.model.lr = module.hparams["lr"]
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    if rank_zero_only.rank == 0:
+    if _first_rank():
         _report(cli)
 
 
@@ -85,7 +85,7 @@ class FashionCLI(LightningCLI):
             save_config_callback=None,
             seed_everything_default=1,
             trainer_defaults={"precision": "bf16-mixed", "max_epochs": 10},
-            parser_kwargs={"description": __doc__, "dump_header": None},
+            parser_kwargs={"description": __doc__, "dump_header": []},
             run=False,
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
@@ -153,7 +153,7 @@ class SaveSettings(Callback):
         settings = self.cli.config.clone()
         settings.resume = settings.find_lr = False
         settings.pop("config", None)
-        text = self.cli.parser.dump(settings, skip_none=False, skip_validation=True)
+        text = self.cli.parser.dump(settings, skip_unset=False, skip_validation=True)
         temporary = self.cli.run / f".{CONFIG_FILE}.tmp"
         self.cli.run.mkdir(parents=True, exist_ok=True)
         temporary.write_text(text, encoding="utf-8")
@@ -188,7 +188,7 @@ def _check_run(config: Namespace) -> None:
     if config.resume and not (run / LAST).is_file():
         raise SettingError(f"nothing to resume: there is no {run / LAST}; leave --resume out to begin the run")
     # The other ranks start when the first has begun to write.
-    if rank_zero_only.rank == 0 and not config.resume and ((run / METRICS_FILE).exists() or (run / LAST).exists()):
+    if _first_rank() and not config.resume and ((run / METRICS_FILE).exists() or (run / LAST).exists()):
         raise SettingError(f"{run} holds a run already; go on with it by --resume, or choose another --run")
 
 
@@ -222,7 +222,7 @@ def _report(cli: FashionCLI) -> None:
 
 
 def _goodbye(stopped: Stopped) -> int:
-    if rank_zero_only.rank != 0:
+    if not _first_rank():
         return 0  # the first rank's launcher would take anything else for a crash
     if stopped.resumable:
         run = next(iter(sys.argv[sys.argv.index("--run") + 1 :]), "RUN") if "--run" in sys.argv else "RUN"
@@ -238,6 +238,11 @@ def _let_first_rank_speak() -> None:
     time.sleep(3)
     if os.getppid() != parent:
         sys.exit(1)
+
+
+def _first_rank() -> bool:
+    """As the launcher's environment variables say, before there is a trainer."""
+    return getattr(rank_zero_only, "rank", 0) == 0
 
 
 @rank_zero_only

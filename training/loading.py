@@ -16,7 +16,8 @@ class EpochSampler(DistributedSampler):
     """
 
     def __init__(self, rows: int, rank: int, ranks: int, seed: int) -> None:
-        super().__init__(range(rows), num_replicas=ranks, rank=rank, shuffle=True, seed=seed, drop_last=True)
+        images: Any = range(rows)
+        super().__init__(images, num_replicas=ranks, rank=rank, shuffle=True, seed=seed, drop_last=True)
         self.rows, self.skip = rows, 0
 
     def __len__(self) -> int:
@@ -38,7 +39,8 @@ class WholeSampler(DistributedSampler):
     """
 
     def __init__(self, rows: int, rank: int, ranks: int) -> None:
-        super().__init__(range(rows), num_replicas=ranks, rank=rank, shuffle=False)
+        images: Any = range(rows)
+        super().__init__(images, num_replicas=ranks, rank=rank, shuffle=False)
         self.rows = rows
 
     def __len__(self) -> int:

@@ -13,7 +13,7 @@ from fashion.network import ARCHITECTURES, FashionNet, Normalize, Output, build
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
 from training import backbone
-from training.data import Batch
+from training.images import Sample
 from training.metrics import MeanOfAnnotated, MultilabelScores
 from training.optimization import make_optimizer, make_schedule
 
@@ -105,14 +105,14 @@ class FashionModule(LightningModule):
         """pixels: uint8 (B, S, S, 3)."""
         return self.network(self.normalize(pixels))
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
         loss, pairs = masked_loss(self(batch["pixels"]).logits, batch["targets"])
         self.train_loss.update(loss.detach(), pairs)
         self.log("train/loss", self.train_loss, on_step=False, on_epoch=True)
         self.log("train/step_loss", loss.detach(), rank_zero_only=True)
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+    def validation_step(self, batch: Sample, batch_idx: int) -> None:
         logits = self(batch["pixels"]).logits
         self.val_loss.update(*masked_loss(logits, batch["targets"]))
         self.scores.update(logits, batch["targets"])

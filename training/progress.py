@@ -73,19 +73,23 @@ class History(Callback):
     def __init__(self, run: Path) -> None:
         self.file = run / METRICS_FILE
         self.began = 0.0
-        self.validated = False
-
-    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
-        self.began, self.validated = time.monotonic(), False
+        self.trained = self.validated = False
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         self.began = time.monotonic()  # an epoch that is resumed midway does not start again
+
+    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self.began, self.trained, self.validated = time.monotonic(), False, False
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, i: int) -> None:
+        self.trained = True
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         self.validated = True
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        if not trainer.is_global_zero:
+        # An epoch that was complete when its checkpoint was saved ends once more when resumed, with nothing new.
+        if not trainer.is_global_zero or not self.trained:
             return
         values = {
             name: value.item()

@@ -26,14 +26,16 @@ class Stopped(Exception):
 class StopOnSignal(Callback):
     """After ctrl-C or SIGTERM: finish the step, save `last.ckpt`, raise `Stopped` on every rank.
 
-    The optimizer is never interrupted halfway. A second ctrl-C ends the process at once. Use it as a context manager
-    around the training; the signals' former handlers come back at its end.
+    The optimizer is never interrupted halfway, and an epoch that has all its steps gets its validation first. A second
+    ctrl-C ends the process at once. Use it as a context manager around the training; the signals' former handlers come
+    back at its end.
     """
 
     def __init__(self, checkpoint: Path) -> None:
         self.checkpoint = checkpoint
         self.received: int | None = None
         self.training = False
+        self.phase = "step"
         self._former: dict[int, Any] = {}
 
     def __enter__(self) -> "StopOnSignal":
@@ -50,7 +52,7 @@ class StopOnSignal(Callback):
             raise Stopped(number, resumable=False)
         if self.received is None:
             self.received = number
-            print("\nstopping after this step; once more ends it without saving", flush=True)
+            print(f"\nstopping after this {self.phase}; once more ends it without saving", flush=True)
             for each in SIGNALS:
                 signal.signal(each, signal.SIG_DFL)
 
@@ -58,19 +60,22 @@ class StopOnSignal(Callback):
         self.training = True
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, i: int) -> None:
-        self._check(trainer, i)
+        if not trainer.is_last_batch and _agreeable(trainer, i):
+            self._stop_if_asked(trainer)
 
-    def on_validation_batch_end(
-        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, i: int, loader: int = 0
-    ) -> None:
-        self._check(trainer, i)
+    def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self.phase = "validation"
+
+    def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
+        self.phase = "step"
+
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        self._stop_if_asked(trainer)
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
         self.training = False
 
-    def _check(self, trainer: Trainer, i: int) -> None:
-        if not self.training or not _agreeable(trainer, i):
-            return
+    def _stop_if_asked(self, trainer: Trainer) -> None:
         if _anywhere(trainer, self.received is not None):
             trainer.save_checkpoint(self.checkpoint)
             raise Stopped(self.received or signal.SIGINT, resumable=True)

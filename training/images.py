@@ -1,0 +1,180 @@
+"""Labeled photographs of a folder in the training format, one by one: pixels and targets."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, IterableDataset
+
+from fashion import preprocess
+from fashion.errors import DataError, InvalidImage
+from fashion.preprocess import InputSpec
+from fashion.taxonomy import NOT_ANNOTATED, Taxonomy
+from training.sources import open_folder, read_description
+from training.sources.opening import DEFAULT_CACHE
+
+Sample = dict[str, Tensor]
+Transform = Callable[[Tensor], Tensor]
+
+SHUFFLE_ROWS = 2_000  # kept at hand to draw from when streaming; 100 kB photographs make it 200 MB a worker
+
+
+def open_split(
+    path: Path | str,
+    split: str,
+    taxonomy: Taxonomy,
+    spec: InputSpec,
+    groups: Sequence[str] | None = None,
+    cache: Path | str = DEFAULT_CACHE,
+) -> "Photographs":
+    """A split of any folder that `training.sources` can open, for a model's labels and input.
+
+    Labels of the data that the taxonomy does not have are left out; groups that the data do not have are not annotated.
+
+    Args:
+        path: the folder.
+        split: `train`, `val` or `test`.
+        taxonomy: of the model.
+        spec: input of the model.
+        groups: attribute groups to import; None for all.
+        cache: folder for imported data and the random-access copy.
+
+    Raises:
+        DataError: a folder that cannot be used, or without this split.
+    """
+    folder = open_folder(path, groups, cache)
+    check_splits(folder, (split,))
+    return Photographs(open_rows(folder, split, groups, Path(cache)), taxonomy, spec)
+
+
+def check_splits(folder: Path, splits: Sequence[str]) -> None:
+    """Raises DataError where a folder in the training format lacks one of the splits."""
+    there = read_description(folder)["splits"]
+    for split in splits:
+        if not there.get(split):
+            raise DataError(f"{folder} has no {split} split; it has: {', '.join(there)}")
+
+
+def open_rows(folder: Path, split: str, groups: Sequence[str] | None, cache: Path, streaming: bool = False) -> Any:
+    """A split as `datasets` opens it, its images left encoded.
+
+    Not streaming, the shards are copied once into an Arrow file under `cache` that is mapped into memory.
+
+    Raises:
+        DataError: broken shards.
+    """
+    import datasets  # takes seconds; a wrong flag need not wait for it
+
+    files = sorted(str(path) for path in folder.glob(f"{split}-*.parquet"))
+    try:
+        rows = datasets.load_dataset(
+            "parquet",
+            data_files={split: files},
+            split=split,
+            streaming=streaming,
+            cache_dir=None if streaming else str(cache / "arrow"),
+        )
+    except datasets.exceptions.DatasetGenerationError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno is not None:  # such as a full disk
+            raise cause from None
+        raise DataError(f"{folder} cannot be read: {cause or error}; import the data again") from None
+    columns = ["image", *(groups or read_description(folder)["groups"])]
+    return rows.select_columns(columns).cast_column("image", datasets.Image(decode=False))
+
+
+class Photographs(Dataset):
+    """Encoded images and label names, by index -> pixels and targets. An index past the end is an empty image."""
+
+    def __init__(
+        self,
+        rows: Any,
+        taxonomy: Taxonomy,
+        spec: InputSpec,
+        transform: Transform | None = None,
+    ) -> None:
+        self.rows, self.reader = rows, Reader(taxonomy, spec, transform)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def sample(self, rows: int) -> "Photographs":
+        """At most that many of the images, drawn at random but always the same."""
+        if rows < len(self.rows):
+            self.rows = self.rows.select(np.sort(np.random.default_rng(0).permutation(len(self.rows))[:rows]))
+        return self
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.reader(self.rows[index]) if index < len(self.rows) else self.reader.empty()
+
+
+class PhotographStream(IterableDataset):
+    """The training split read from front to back, endlessly; an epoch is as many images as the split has rows."""
+
+    def __init__(
+        self,
+        rows: Any,
+        length: int,
+        taxonomy: Taxonomy,
+        spec: InputSpec,
+        transform: Transform | None = None,
+    ) -> None:
+        self.rows, self.length, self.reader = rows, length, Reader(taxonomy, spec, transform)
+        self.epoch: Callable[[], int] = int  # 0 until told otherwise
+
+    def part(self, rank: int, ranks: int, seed: int, epoch: Callable[[], int]) -> "PhotographStream":
+        """This rank's part, shuffled anew for each value of `epoch()`."""
+        from datasets.distributed import split_dataset_by_node
+
+        part = PhotographStream.__new__(PhotographStream)
+        part.reader, part.length, part.epoch = self.reader, self.length // ranks, epoch
+        part.rows = split_dataset_by_node(self.rows, rank, ranks).shuffle(seed=seed, buffer_size=SHUFFLE_ROWS)
+        return part
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[Sample]:
+        epoch = self.epoch()
+        while True:  # ranks and workers hold unequal parts; the trainer stops when the epoch has its batches
+            self.rows.set_epoch(epoch)
+            empty = True
+            for row in self.rows:
+                empty = False
+                yield self.reader(row)
+            if empty:
+                return
+            epoch += 1_000_000
+
+
+class Reader:
+    """One row of the training format -> pixels and targets."""
+
+    def __init__(self, taxonomy: Taxonomy, spec: InputSpec, transform: Transform | None = None) -> None:
+        self.taxonomy, self.spec, self.transform = taxonomy, spec, transform
+
+    def __call__(self, row: dict[str, Any]) -> Sample:
+        """Raises DataError for an image that cannot be decoded: the importers leave those out."""
+        try:
+            pixels = torch.from_numpy(preprocess.pixels(row["image"]["bytes"], self.spec).copy())  # (S, S, 3)
+        except InvalidImage as error:
+            raise DataError(f"a photograph of the data set is broken: {error}; import the data again") from None
+        if self.transform is not None:
+            pixels = self.transform(pixels.permute(2, 0, 1)).permute(1, 2, 0).contiguous()
+        return {"pixels": pixels, "targets": torch.from_numpy(self.taxonomy.encode(self._known(row)))}
+
+    def empty(self) -> Sample:
+        """A black image of which nothing is annotated."""
+        size = self.spec.size
+        targets = torch.full((len(self.taxonomy),), NOT_ANNOTATED, dtype=torch.int8)
+        return {"pixels": torch.zeros(size, size, 3, dtype=torch.uint8), "targets": targets}
+
+    def _known(self, row: dict[str, Any]) -> dict[str, Sequence[str] | None]:
+        index = self.taxonomy.index
+        return {
+            group: None if row.get(group) is None else [name for name in row[group] if (group, name) in index]
+            for group in self.taxonomy.groups
+        }
