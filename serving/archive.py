@@ -4,6 +4,7 @@ From the command line:  python -m serving.archive BUNDLE [--out model_store/fash
 """
 
 import argparse
+import errno
 import os
 import re
 import shutil
@@ -117,8 +118,8 @@ def _pack(staged: Path, temporary: Path, name: str, version: str) -> Path:
     work.mkdir()
     result = subprocess.run(command, env=os.environ | {"TMPDIR": str(work)}, capture_output=True, text=True)
     if result.returncode:
-        if "No space left on device" in result.stderr:
-            raise BundleError(f"no space left in {tempfile.gettempdir()!r}; free some, or set TMPDIR to another folder")
+        if any(os.strerror(number) in result.stderr for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(temporary))
         last = result.stderr.strip().splitlines()[-1:] or ["it said nothing"]
         raise BundleError(f"torch-model-archiver failed with status {result.returncode}: {last[0]}")
     return temporary / f"{name}.mar"

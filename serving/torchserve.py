@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -17,17 +18,18 @@ import requests
 
 from fashion.errors import FashionError
 from serving.ports import free_ports, is_free, owner_of
+from serving.processes import end_server, find_server, is_alive, temporary_folder_of
 from serving.server_log import ServerLog
 
 DEFAULT_CONFIG = Path(__file__).with_name("config.properties")
-JAVA_CLASS = "org.pytorch.serve.ModelServer"
+LOG_CONFIG = Path(__file__).with_name("log4j2.xml")
 TEMPORARY_PREFIX = "fashion-torchserve-"
 PORTS = {"inference_address": 8080, "management_address": 8081, "metrics_address": 8082}
 GRPC_PORTS = {"grpc_inference_port": 7070, "grpc_management_port": 7071}
 
 START_TIMEOUT = 300.0  # s; a large model on a slow disk
-STOP_TIMEOUT = 20.0  # s; TorchServe ends its connections gracefully first
 POLL = 0.2  # s
+CLOCK_ERROR = 2.0  # s, of the time at which a process is said to have started
 
 
 class ServerError(FashionError):
@@ -51,6 +53,7 @@ class TorchServe:
         self.config = Path(config).resolve()
         self.logs = (self.folder / logs).resolve()
         self.log = ServerLog(self.logs)
+        self._temporary: Path | None = None  # what `start` made for the server
         self.properties = read_properties(self.config)
         self.model_store = (self.folder / self.properties.get("model_store", "model_store")).resolve()
         self.inference_url = self.properties.get("inference_address", "http://127.0.0.1:8080")
@@ -81,7 +84,7 @@ class TorchServe:
         """File names of the archives it serves: those that the config names, or all of the model store.
 
         Raises:
-            ServerError: there is none.
+            ServerError: there is none, or one is broken.
         """
         wanted = self.properties.get("load_models", "all")
         present = sorted(path.name for path in self.model_store.glob("*.mar"))
@@ -90,26 +93,21 @@ class TorchServe:
         if missing or not names:
             what = f"{missing[0]}" if missing else "model"
             raise ServerError(f"no {what} in the model store {str(self.model_store)!r}; make one with: make archive")
+        for name in names:
+            if not zipfile.is_zipfile(self.model_store / name):
+                raise ServerError(
+                    f"{self.model_store / name} is broken, not a model archive; make it again: make archive"
+                )
         return names
 
     def find(self) -> psutil.Process | None:
         """The Java process of this server, whoever started it, or None where it is not running."""
-        for process in psutil.process_iter():
-            try:
-                command = process.cmdline()
-                if JAVA_CLASS not in command or process.status() == psutil.STATUS_ZOMBIE:
-                    continue
-                config = Path(process.cwd(), command[command.index("-f") + 1])
-                store = Path(process.cwd(), command[command.index("-s") + 1])
-            except (psutil.Error, ValueError, IndexError):  # it ended meanwhile, is another user's or has no config
-                continue
-            if config.resolve() == self.config and store.resolve() == self.model_store:
-                return process
-        return None
+        return find_server(self.config, self.model_store)
 
     def is_stale(self, process: psutil.Process) -> bool:
         """Whether an archive was written after the server had started, so that it still serves the one before."""
-        return any((self.model_store / name).stat().st_mtime > process.create_time() for name in self.archives())
+        started = process.create_time() + CLOCK_ERROR
+        return any((self.model_store / name).stat().st_mtime > started for name in self.archives())
 
     def start(self) -> psutil.Process:
         """Start the server in the background; it is not ready yet.
@@ -125,27 +123,27 @@ class TorchServe:
         self.logs.mkdir(parents=True, exist_ok=True)
         # Its own temporary folder: TorchServe keeps its process id and sockets there under fixed names. In /tmp, as
         # the path of a socket must be shorter than 108 characters.
-        temporary = tempfile.mkdtemp(prefix=TEMPORARY_PREFIX)
-        environment |= {"TMPDIR": temporary, "TEMP": temporary}
+        self._temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX))
+        environment |= {"TMPDIR": str(self._temporary), "TEMP": str(self._temporary)}
         environment |= {"LOG_LOCATION": str(self.logs), "METRICS_LOCATION": str(self.logs)}
         command = [sys.executable, "-m", "ts.model_server", "--start", "--ncs", "--ts-config", str(self.config)]
-        command += ["--model-store", str(self.model_store)]
+        command += ["--model-store", str(self.model_store), "--log-config", str(LOG_CONFIG)]
         self.log.mark()
-        with (self.log.console).open("wb") as console:
+        with self.log.console.open("wb") as console:
             # A session of its own, so that ctrl-C in the terminal does not reach it.
             subprocess.run(
                 command,
                 cwd=self.folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,  # the same lines go to the log files
-                stderr=console,
+                stdout=console,
+                stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         try:
-            return psutil.Process(int(Path(temporary, ".model_server.pid").read_text()))
+            return psutil.Process(int((self._temporary / ".model_server.pid").read_text()))
         except (OSError, ValueError, psutil.Error):
-            shutil.rmtree(temporary, ignore_errors=True)
+            self.stop()
             raise ServerError(f"TorchServe did not start: {self.log.last_words()}") from None
 
     def wait(
@@ -161,9 +159,11 @@ class TorchServe:
         Raises:
             ServerError: the server or a worker ended, an archive could not be loaded, or the time is over.
         """
+        if self._temporary is None:
+            self.log.mark()  # it was started elsewhere: what its log says of earlier starts does not count
         end = time.monotonic() + timeout
         while not self._is_ready():
-            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+            if not is_alive(process):
                 raise ServerError(f"TorchServe ended before it was ready: {self.log.last_words()}")
             if self.log.worker_died():
                 time.sleep(3 * POLL)  # its traceback is still being written
@@ -176,21 +176,13 @@ class TorchServe:
     def stop(self) -> bool:
         """End the server and its workers; whether it was running. Other servers on the machine go on."""
         process = self.find()
-        if process is None:
-            return False
-        try:
-            temporary = _temporary_folder(process.cmdline())
-            family = [process, *process.children(recursive=True)]
-            process.terminate()
-        except psutil.NoSuchProcess:
-            return True
-        _, alive = psutil.wait_procs(family, timeout=STOP_TIMEOUT)
-        for left in alive:
-            left.kill()
-        psutil.wait_procs(alive, timeout=5)
-        if temporary:
-            shutil.rmtree(temporary, ignore_errors=True)
-        return True
+        if process:
+            self._temporary = self._temporary or temporary_folder_of(process)
+            end_server(process)
+        if self._temporary and self._temporary.name.startswith(TEMPORARY_PREFIX):
+            shutil.rmtree(self._temporary, ignore_errors=True)
+        self._temporary = None
+        return process is not None
 
     def __enter__(self) -> "TorchServe":
         try:
@@ -276,10 +268,3 @@ def _environment() -> dict[str, str]:
         environment.pop("JAVA_HOME", None)
     environment.pop("TS_CONFIG_FILE", None)  # it would win over the config asked for
     return environment
-
-
-def _temporary_folder(command: list[str]) -> Path | None:
-    """The temporary folder that `start` made for a server, by its command line."""
-    option = next((part for part in command if part.startswith("-Djava.io.tmpdir=")), "")
-    folder = Path(option.partition("=")[2])
-    return folder if folder.name.startswith(TEMPORARY_PREFIX) else None

@@ -1,8 +1,13 @@
 """Fixtures that several test files share."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from serving.torchserve import TorchServe
 
 
 @pytest.fixture(scope="session")
@@ -11,3 +16,28 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tiny_bundle import make_tiny_bundle  # imports torch and onnx, which not every test needs
 
     return make_tiny_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture(scope="session")
+def model_store(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model store with `fashion.mar`, as shipped, and `batched.mar`, the same model with batches of 8. Read only."""
+    from serving.archive import CONFIG_FILE, SERVING, archive
+
+    store = tmp_path_factory.mktemp("model_store")
+    archive(bundle, store / "fashion.mar", engine="int8")
+    config = tmp_path_factory.mktemp("config") / CONFIG_FILE
+    shipped = (SERVING / CONFIG_FILE).read_text()
+    config.write_text(
+        shipped.replace("batchSize: 1", "batchSize: 8").replace("maxBatchDelay: 5 ", "maxBatchDelay: 100 ")
+    )
+    archive(bundle, store / "batched.mar", engine="int8", config=config)
+    return store
+
+
+@pytest.fixture(scope="session")
+def endpoint(model_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator["TorchServe"]:
+    """A running TorchServe on free ports that serves the models `fashion` and `batched` of `model_store`."""
+    from serving.torchserve import TorchServe
+
+    with TorchServe.temporary(model_store, tmp_path_factory.mktemp("endpoint")) as server:
+        yield server

@@ -1,0 +1,150 @@
+"""Ask a running server for the attributes of photographs.
+
+From the command line:  python -m serving.client photo.jpg [more.jpg ...] [--json]
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import requests
+import urllib3
+
+from fashion.errors import EXIT_USER_ERROR, FashionError, one_line, one_line_errors
+
+DEFAULT_URL = "http://127.0.0.1:8080/predictions/fashion"
+TIMEOUT = 60.0  # s; for an answer, as a busy server lets requests wait
+CONNECT_TIMEOUT = 5.0  # s
+BAR_WIDTH = 20  # characters of a probability of 1
+
+
+class RequestError(FashionError):
+    """The server cannot be reached; no further photograph needs to be tried."""
+
+
+class Refused(FashionError):
+    """The server's answer to one photograph is an error; its message is the server's."""
+
+
+class Client:
+    """One connection to a server, kept open for many photographs.
+
+    Args:
+        url: where photographs are sent to.
+        timeout: seconds to wait for an answer.
+    """
+
+    def __init__(self, url: str = DEFAULT_URL, timeout: float = TIMEOUT) -> None:
+        self.url = url
+        self._timeout = (min(CONNECT_TIMEOUT, timeout), timeout)
+        self._session = requests.Session()
+
+    def ask(self, photo: bytes | Path) -> dict[str, Any]:
+        """The answer for one photograph: `attributes` and `model`.
+
+        Args:
+            photo: the bytes of an image file, or its path.
+
+        Raises:
+            Refused: the file cannot be read, or the server answers with an error.
+            RequestError: the server cannot be reached or does not answer in time.
+        """
+        data = photo if isinstance(photo, bytes) else _read(photo)
+        response = self._send(data)
+        if response.status_code == requests.codes.too_large:  # refused before anything of ours saw it: no JSON
+            raise Refused(f"{len(data) / 1e6:.1f} MB are more than the server takes; send a smaller file")
+        try:
+            answer = response.json()
+        except requests.JSONDecodeError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise Refused(f"{self.url} answered {response.status_code} and no JSON; is it the right URL?")
+        if not response.ok:
+            raise Refused(f"{_message(answer)} (status {response.status_code})")
+        return answer
+
+    def _send(self, data: bytes) -> requests.Response:
+        headers = {"Content-Type": "application/octet-stream"}
+        try:
+            return self._session.post(self.url, data=data, headers=headers, timeout=self._timeout)
+        except requests.ConnectTimeout:
+            raise RequestError(f"no connection to {self.url} within {self._timeout[0]:g} s") from None
+        except requests.Timeout:
+            raise RequestError(f"no answer from {self.url} within {self._timeout[1]:g} s; set --timeout") from None
+        except requests.ConnectionError as error:
+            if _was_cut_off(error):
+                raise Refused(f"{self.url} closed the connection before it answered {len(data) / 1e6:.1f} MB") from None
+            raise RequestError(f"nothing answers at {self.url}; start the server with: make serve") from None
+        except (requests.RequestException, ValueError) as error:  # such as a URL that is none
+            raise RequestError(f"{self.url} cannot be asked: {one_line(error)}") from None
+
+
+def table(answer: Mapping[str, Any]) -> str:
+    """An answer as aligned lines of group, name, bar and percentage; a group's name stands on its first line only."""
+    attributes = answer["attributes"]
+    if not attributes:
+        return "  no attribute reaches its threshold"
+    groups = max(len(attribute["group"]) for attribute in attributes)
+    names = max(len(attribute["name"]) for attribute in attributes)
+    lines, before = [], None
+    for attribute in attributes:
+        group = attribute["group"] if attribute["group"] != before else ""
+        before = attribute["group"]
+        probability = attribute["probability"]
+        bar = "█" * round(BAR_WIDTH * probability)
+        lines.append(f"  {group:<{groups}}  {attribute['name']:<{names}}  {bar:<{BAR_WIDTH}}  {probability:4.0%}")
+    return "\n".join(lines)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise Refused(f"cannot be read: {error.strerror or error}") from None
+
+
+def _was_cut_off(error: requests.ConnectionError) -> bool:
+    """Whether there was a connection, which ended early, rather than none at all."""
+    return bool(error.args) and isinstance(error.args[0], urllib3.exceptions.ProtocolError)
+
+
+def _message(answer: Mapping[str, Any]) -> str:
+    """The message of an error: of ours, `{"error": {"message": ...}}`, or of TorchServe's, `{"message": ...}`."""
+    error = answer.get("error", answer)
+    return str(error.get("message", error) if isinstance(error, dict) else error)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print what the server says of each photograph; returns the exit status, 2 if any failed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m serving.client", description="Ask a running server for the attributes of photographs."
+    )
+    parser.add_argument("photos", nargs="+", type=Path, metavar="photo", help="image files")
+    parser.add_argument("--url", default=DEFAULT_URL, help="of the model (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line, as the server gave it")
+    parser.add_argument(
+        "--timeout", type=float, default=TIMEOUT, help="seconds to wait for an answer (default: %(default)s)"
+    )
+    options = parser.parse_args(arguments)
+    status = 0
+    with one_line_errors():
+        client = Client(options.url, options.timeout)
+        for photo in options.photos:
+            try:
+                answer = client.ask(photo)
+            except Refused as error:
+                print(f"error: {photo}: {one_line(error)}", file=sys.stderr)
+                status = EXIT_USER_ERROR
+                continue
+            if options.json:
+                print(json.dumps({"image": str(photo)} | answer, ensure_ascii=False), flush=True)
+            else:
+                print(f"{photo}\n{table(answer)}", flush=True)
+    return status
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

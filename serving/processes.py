@@ -1,0 +1,59 @@
+"""TorchServe's processes on this machine: find one by its config, and end it with its workers and nothing else."""
+
+import time
+from pathlib import Path
+
+import psutil
+
+JAVA_CLASS = "org.pytorch.serve.ModelServer"
+STOP_TIMEOUT = 20.0  # s; TorchServe takes a few to close its connections
+POLL = 0.1  # s
+
+
+def find_server(config: Path, model_store: Path) -> psutil.Process | None:
+    """The Java process that was started with this config and model store, by whomever, or None."""
+    for process in psutil.process_iter():
+        try:
+            command = process.cmdline()
+            if JAVA_CLASS not in command or not is_alive(process):
+                continue
+            folder = Path(process.cwd())
+            of_config, of_store = (folder / command[command.index(option) + 1] for option in ("-f", "-s"))
+        except (psutil.Error, ValueError, IndexError):  # it ended meanwhile, is another user's or has no config
+            continue
+        if of_config.resolve() == config.resolve() and of_store.resolve() == model_store.resolve():
+            return process
+    return None
+
+
+def temporary_folder_of(server: psutil.Process) -> Path | None:
+    """Where a server unpacks its models, if that was set when it was started."""
+    option = next((part for part in server.cmdline() if part.startswith("-Djava.io.tmpdir=")), None)
+    return Path(option.partition("=")[2]) if option else None
+
+
+def end_server(server: psutil.Process) -> None:
+    """End a server and its workers: first asked to, then by force."""
+    try:
+        family = [server, *server.children(recursive=True)]
+        server.terminate()
+    except psutil.NoSuchProcess:
+        return
+    _wait_for_end(family, STOP_TIMEOUT)
+    for process in filter(is_alive, family):
+        process.kill()
+    _wait_for_end(family, STOP_TIMEOUT)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it runs: not gone, and not a zombie, which in a container may stay for ever."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _wait_for_end(processes: list[psutil.Process], timeout: float) -> None:
+    end = time.monotonic() + timeout
+    while any(map(is_alive, processes)) and time.monotonic() < end:
+        time.sleep(POLL)

@@ -1,0 +1,148 @@
+"""The handler by itself: loaded as TorchServe loads it, and fed with batches, without the Java server."""
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from photos import bad_photos, photo
+
+from fashion.engines import available_cores
+from fashion.predictor import Predictor
+from serving.handler import FashionHandler, threads_of_a_worker
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", ResourceWarning)  # the package leaves its version.txt open
+    from ts.context import Context, RequestProcessor
+
+# What a worker does between its start and the first answer, with TorchServe's own loader.
+LOAD_AND_ASK = """
+import sys
+from ts.model_loader import ModelLoaderFactory
+from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
+import os, ts
+folder, photo = sys.argv[1:]
+metrics = MetricsCacheYamlImpl(os.path.join(os.path.dirname(ts.__file__), "configs", "metrics.yaml"))
+metrics.initialize_cache()
+service = ModelLoaderFactory.get_model_loader().load("fashion", folder, "handler.py", None, 1, None, True, metrics)
+service.set_cl_socket(None)
+body = {"name": "body", "contentType": "image/png", "value": bytearray(open(photo, "rb").read())}
+response = service.predict([{"requestId": b"1", "parameters": [body]}])
+import fashion
+print(fashion.__file__, b'"attributes":[{"group":' in response)
+"""
+
+OPEN_WITHOUT_TORCH = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from ts.context import Context
+import handler
+handler.FashionHandler().initialize(Context("fashion", sys.argv[1], {}, 1, None, "0", model_yaml_config={}))
+print("torch" in sys.modules)
+"""
+
+
+@pytest.fixture(scope="module")
+def unpacked(model_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unpacked")
+    with zipfile.ZipFile(model_store / "fashion.mar") as file:
+        file.extractall(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def handler(bundle: Path) -> FashionHandler:
+    ready = FashionHandler()
+    ready.initialize(Context("fashion", str(bundle), {}, 2, None, "0.12.0", model_yaml_config={"maxWorkers": 1}))
+    return ready
+
+
+def ask(handler: FashionHandler, requests: list[dict[str, object]]) -> list[tuple[int, dict[str, object]]]:
+    """Status and answer of each request of a batch."""
+    context = Context("fashion", "", {}, len(requests), None, "0.12.0")
+    context.request_processor = [RequestProcessor({}) for _ in requests]
+    answers = handler.handle(requests, context)
+    assert len(answers) == len(requests)
+    assert {context.get_response_content_type(i) for i in range(len(requests))} == {"application/json"}
+    return [(context.get_response_status(i)[0], json.loads(answer)) for i, answer in enumerate(answers)]
+
+
+def run(code: str, *arguments: str | Path, folder: Path, path: Path) -> str:
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(path)}
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.splitlines()[-1]
+
+
+def test_torchserve_loads_the_archive_with_its_own_code(unpacked: Path, tmp_path: Path) -> None:
+    other = tmp_path / "fashion"
+    other.mkdir()
+    (other / "__init__.py").write_text("raise ImportError('the wrong fashion')\n")
+    (tmp_path / "photo.png").write_bytes(photo())
+    path = Path(f"{tmp_path}{os.pathsep}{unpacked}")  # as TorchServe does: what the user has set comes first
+    answered = run(LOAD_AND_ASK, unpacked, tmp_path / "photo.png", folder=tmp_path, path=path)
+    assert answered == f"{unpacked / 'fashion' / '__init__.py'} True"
+
+
+def test_the_onnx_path_needs_no_torch(unpacked: Path, tmp_path: Path) -> None:
+    assert run(OPEN_WITHOUT_TORCH, unpacked, folder=tmp_path, path=unpacked) == "False"
+
+
+def test_good_and_bad_images_of_a_batch_get_their_own_answers(handler: FashionHandler, bundle: Path) -> None:
+    predictor = Predictor.from_bundle(bundle)
+    good = [photo(seed) for seed in range(len(bad_photos()))]
+    mixed = [{"body": bytearray(body)} for pair in zip(good, bad_photos().values(), strict=True) for body in pair]
+    answers = ask(handler, mixed)
+    assert answers[0::2] == [(200, predictor.answer(predictor.predict(image))) for image in good]
+    for (code, answer), name in zip(answers[1::2], bad_photos(), strict=True):
+        assert (code, answer["error"]["code"], answer["error"]["type"]) == (400, 400, "InvalidImage"), name
+    assert len({json.dumps(answer) for _, answer in answers[0::2]}) == len(good)
+
+
+@pytest.mark.parametrize("field", ["body", "data", "image"])
+def test_fields_that_hold_the_image(handler: FashionHandler, field: str) -> None:
+    ((code, answer),) = ask(handler, [{field: photo(), "note": b"unused"}])
+    assert code == 200
+    assert answer["attributes"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({}, "an empty body"),
+        ({"file": b"x"}, "only 'file'"),
+        ({"body": "some text"}, "not an image: 9 bytes"),
+        ({"body": {"image": "x"}}, "'body' holds JSON"),
+    ],
+)
+def test_requests_without_an_image(handler: FashionHandler, request_: dict[str, object], message: str) -> None:
+    ((code, answer),) = ask(handler, [request_])
+    assert code == 400
+    assert message in answer["error"]["message"]
+
+
+def test_a_fault_of_the_engine_is_500_for_the_good_images_only(
+    handler: FashionHandler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(pixels: np.ndarray) -> None:
+        raise RuntimeError("out of memory, at /secret/path")
+
+    monkeypatch.setattr(handler.predictor.engine, "run", fail)
+    answers = ask(handler, [{"body": photo()}, {"body": b"text"}, {"body": photo(1)}])
+    assert [code for code, _ in answers] == [500, 400, 500]
+    assert answers[0][1]["error"]["type"] == "InternalError"
+    assert "secret" not in json.dumps(answers[0][1])
+    assert "out of memory" in caplog.text
+
+
+def test_workers_share_the_cores() -> None:
+    cores = available_cores()
+    assert threads_of_a_worker({}) == cores
+    assert threads_of_a_worker({"maxWorkers": cores}) == 1
+    assert threads_of_a_worker({"maxWorkers": 10 * cores}) == 1

@@ -1,0 +1,189 @@
+"""TorchServe itself, started on free ports and asked over HTTP."""
+
+import json
+import shutil
+import socket
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+from photos import bad_photos, photo, unusual_photos
+
+from fashion.predictor import Predictor
+from serving.processes import find_server
+from serving.server import main
+from serving.torchserve import ServerError, TorchServe
+
+
+@pytest.fixture(scope="module")
+def predictor(bundle: Path) -> Predictor:
+    return Predictor.from_bundle(bundle)
+
+
+def ask(server: TorchServe, body: bytes, model: str = "fashion") -> requests.Response:
+    return requests.put(server.url(model), data=body, timeout=30)
+
+
+def test_answers_are_the_predictors(endpoint: TorchServe, predictor: Predictor) -> None:
+    response = ask(endpoint, photo(1))
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    assert response.json() == predictor.answer(predictor.predict(photo(1)))
+
+
+def test_answer_keeps_the_contract(endpoint: TorchServe, predictor: Predictor) -> None:
+    answer = ask(endpoint, photo(2)).json()
+    assert list(answer) == ["attributes", "model"]
+    assert answer["model"] == {"name": "fashion", "version": "1.0", "weights": predictor.card.weights_id}
+    rows = answer["attributes"]
+    assert rows
+    for row in rows:
+        assert list(row) == ["group", "name", "probability", "threshold"]
+        assert row["threshold"] <= row["probability"] <= 1
+    groups = predictor.taxonomy.groups
+    assert rows == sorted(rows, key=lambda row: (groups.index(row["group"]), -row["probability"]))
+
+
+@pytest.mark.parametrize("field", ["data", "body", "image"])
+def test_a_form_may_hold_the_photograph(endpoint: TorchServe, predictor: Predictor, field: str) -> None:
+    response = requests.post(endpoint.url(), files={field: ("photo.png", photo(3), "image/png")}, timeout=30)
+    assert response.json() == predictor.answer(predictor.predict(photo(3)))
+
+
+@pytest.mark.parametrize("name", list(unusual_photos()))
+def test_unusual_photographs_are_answered(endpoint: TorchServe, predictor: Predictor, name: str) -> None:
+    body = unusual_photos()[name]
+    response = ask(endpoint, body)
+    assert response.json() == predictor.answer(predictor.predict(body))
+
+
+@pytest.mark.parametrize("name", list(bad_photos()))
+def test_bad_photographs_are_refused_and_the_next_is_answered(endpoint: TorchServe, name: str) -> None:
+    response = ask(endpoint, bad_photos()[name])
+    assert (response.status_code, response.reason) == (400, "Bad Request")
+    assert response.headers["content-type"] == "application/json"
+    error = response.json()["error"]
+    assert (error["code"], error["type"]) == (400, "InvalidImage")
+    assert "\n" not in error["message"]
+    assert ask(endpoint, photo()).status_code == 200
+
+
+def test_text_bodies_and_forms_without_photograph_are_refused(endpoint: TorchServe) -> None:
+    for options in (
+        {"data": b"some text", "headers": {"Content-Type": "text/plain"}},
+        {"json": {"image": "aGVsbG8="}},
+        {"data": {"note": "a form without an image"}},
+        {"files": {"note": ("a.txt", b"text")}},
+    ):
+        response = requests.post(endpoint.url(), timeout=30, **options)
+        assert response.status_code == 400, options
+        assert response.json()["error"]["type"] == "InvalidImage"
+
+
+def test_mixed_batches(endpoint: TorchServe, predictor: Predictor) -> None:
+    good = [photo(seed) for seed in range(8)]
+    wanted = [predictor.answer(predictor.predict(body)) for body in good]
+    bad = list(bad_photos().values())
+    bodies = [good[i // 2 % 8] if i % 2 == 0 else bad[i // 2 % len(bad)] for i in range(128)]
+    log = endpoint.log.model
+    begin = log.stat().st_size
+    with ThreadPoolExecutor(16) as pool:
+        responses = list(pool.map(lambda body: ask(endpoint, body, "batched"), bodies))
+    for i, response in enumerate(responses):
+        if i % 2 == 0:
+            assert (response.status_code, response.json()) == (200, wanted[i // 2 % 8])
+        else:
+            assert (response.status_code, response.json()["error"]["type"]) == (400, "InvalidImage")
+    batches = log.read_bytes()[begin:].count(b"Backend received inference")
+    assert 16 <= batches <= 64  # of 2 to 8 requests on average: they did come in batches
+
+
+def test_two_servers_at_once(
+    endpoint: TorchServe, model_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    store.mkdir()
+    shutil.copy(model_store / "fashion.mar", store)
+    second = TorchServe.temporary(store, tmp_path / "second")
+    options = ["--config", str(second.config), "--logs", str(second.logs)]
+    try:
+        assert main(["start", *options]) == 0
+        assert f"curl {second.url()} -T photo.jpg" in capsys.readouterr().out
+        assert ask(second, photo()).json() == ask(endpoint, photo()).json()
+        assert main(["start", *options]) == 0
+        assert "already running" in capsys.readouterr().out
+    finally:
+        main(["stop", *options])
+    assert find_server(second.config, store) is None
+    assert ask(endpoint, photo()).status_code == 200
+    capsys.readouterr()
+    assert main(["stop", *options]) == 0
+    assert capsys.readouterr().out.startswith("no TorchServe with")
+
+
+def fails_to_start(server: TorchServe, capsys: pytest.CaptureFixture[str], command: str = "start") -> str:
+    """The one line that the command line ends with."""
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--config", str(server.config), "--logs", str(server.logs)])
+    assert stop.value.code == 2
+    assert server.find() is None
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert len(error.splitlines()) == 1
+    return error
+
+
+def test_changed_weights_are_told_and_the_server_is_ended(
+    model_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "store").mkdir()
+    with (
+        zipfile.ZipFile(model_store / "fashion.mar") as source,
+        zipfile.ZipFile(tmp_path / "store" / "fashion.mar", "w") as target,
+    ):
+        for name in source.namelist():
+            data = bytearray(source.read(name))
+            if name == "model.int8.onnx":
+                data[5000] ^= 1
+            target.writestr(name, bytes(data))
+    error = fails_to_start(TorchServe.temporary(tmp_path / "store", tmp_path), capsys)
+    assert "the model does not load" in error
+    assert "model.int8.onnx was changed" in error
+
+
+def test_no_model_in_the_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server = TorchServe.temporary(tmp_path / "store", tmp_path)
+    assert "make archive" in fails_to_start(server, capsys)
+    (tmp_path / "store").mkdir()
+    assert "no model in the model store" in fails_to_start(server, capsys)
+    (tmp_path / "store" / "fashion.mar").write_bytes(b"not an archive")
+    assert "fashion.mar is broken" in fails_to_start(server, capsys)
+
+
+def test_a_port_that_is_taken_is_named(model_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server = TorchServe.temporary(model_store, tmp_path)
+    with socket.create_server(("127.0.0.1", int(server.management_url.rpartition(":")[2]))) as taken:
+        error = fails_to_start(server, capsys)
+        assert f"port {taken.getsockname()[1]} is taken by process" in error
+        assert "management_address" in error
+
+
+def test_wait_needs_a_server(model_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server = TorchServe.temporary(model_store, tmp_path)
+    assert "make serve" in fails_to_start(server, capsys, "wait")
+    with pytest.raises(ServerError, match=r"cannot read .*nowhere"):
+        TorchServe(tmp_path / "nowhere.properties")
+
+
+def test_wrong_settings_are_told(model_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server = TorchServe.temporary(model_store, tmp_path, job_queue_size="many")
+    assert 'Invalid configuration: For input string: "many"' in fails_to_start(server, capsys)
+
+
+def test_every_model_is_described(endpoint: TorchServe) -> None:
+    sizes = {model["modelName"]: model["batchSize"] for model in endpoint.models()}
+    assert sizes == {"fashion": 1, "batched": 8}
+    ping = requests.get(f"{endpoint.inference_url}/ping", timeout=10)
+    assert json.loads(ping.text) == {"status": "Healthy"}
