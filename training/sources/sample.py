@@ -6,6 +6,7 @@ import io
 import json
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,7 +99,9 @@ def _drawn(tasks: list[tuple[str, int, int, int]], workers: int) -> Iterator[Row
         yield from map(_row, tasks)
         return
     # Started afresh rather than forked: a fork copies whatever threads torch or pyarrow have running.
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    # Ctrl-C is for this process alone, which ends the workers.
+    quiet = (signal.SIGINT, signal.SIG_IGN)
+    with multiprocessing.get_context("spawn").Pool(workers, signal.signal, quiet) as pool:
         yield from pool.imap(_row, tasks, chunksize=16)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from training.sources.drawing import folds
-from training.sources.drawing.canvas import Garment, Line, Part
 from training.sources.drawing.cloth import RGB
 from training.sources.drawing.geometry import Points, across, both_halves, curve, mirror, ribbon, shifted
-from training.sources.drawing.tops import buttons, shade_line
+from training.sources.drawing.parts import Garment, Line, Part
+from training.sources.drawing.pieces import buttons, shade_line
 from training.sources.drawing.wardrobe import Outfit
 
 _ORANGE: RGB = (0.85, 0.52, 0.20)  # the thread of denim

@@ -3,59 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from training.sources.drawing.cloth import Cloth
-from training.sources.drawing.folds import Folds
 from training.sources.drawing.geometry import Points, Pose, shifted, stroke
+from training.sources.drawing.parts import Garment, Line, Part
 
 Floats = NDArray[np.float32]
 _CREASE = 0.045  # width of a crease in garment units
 OVERSAMPLING = 2  # of the canvas over the picture; outlines are drawn at twice the canvas again
-
-
-@dataclass(frozen=True)
-class Part:
-    """One piece of cloth (or of a hanger, a sole, a button)."""
-
-    outline: Points
-    cloth: str = "main"
-    angle: float = 0.0  # of the cloth's threads, radians clockwise
-    folds: Folds | None = None
-    puff: float = 1.0  # how round the edges are
-    lift: float = 0.5  # how dark a shadow it throws on what lies under it
-
-
-@dataclass(frozen=True)
-class Line:
-    """A seam, a row of stitches, a lace. Width in garment units; dash is the length of a stitch, 0 for none."""
-
-    points: Points
-    color: tuple[float, float, float] = (0, 0, 0)
-    width: float = 0.012
-    opacity: float = 0.35
-    dash: float = 0.0
-
-
-@dataclass
-class Garment:
-    """What is painted, from back to front, and the creases pressed into all of it.
-
-    A hanger or a torso belongs behind parts[front]: over the lining, under all else.
-    """
-
-    parts: list[Part | Line] = field(default_factory=list)
-    creases: list[tuple[Points, float]] = field(default_factory=list)  # a line and its height, -1 to 1
-    front: int = 0
-    # half widths of neck and shoulders and how far these slope down, for a hanger or a torso; None without shoulders
-    yoke: tuple[float, float, float] | None = None
-
-    def outline(self) -> Points:
-        return np.concatenate([part.outline for part in self.parts if isinstance(part, Part)])
 
 
 @dataclass(frozen=True)
@@ -69,33 +29,42 @@ class Light:
 class Canvas:
     """A square picture of `pixels` canvas pixels, float RGB 0 to 1, that parts are painted on."""
 
-    def __init__(self, background: Image.Image, pose: Pose, light: Light, cloths: Mapping[str, Cloth]) -> None:
+    def __init__(
+        self, background: Image.Image, garment: Garment, pose: Pose, light: Light, cloths: Mapping[str, Cloth]
+    ) -> None:
         self.pixels = background.width
         self.rgb: Floats = np.asarray(background, dtype=np.float32) / np.float32(255)
-        self._pose, self._light, self._cloths = pose, light, cloths
+        self._garment, self._pose, self._light, self._cloths = garment, pose, light, cloths
+        self._placed = pose.place([part.outline if isinstance(part, Part) else part.points for part in garment.parts])
         self._x, self._y = pose.grid(self.pixels)
-        self._creases: Floats | None = None
+        self._creases = self._crease_relief()
 
-    def paint(self, garment: Garment) -> None:
-        self._creases = self._crease_relief(garment.creases)
-        for part in garment.parts:
+    def paint(self) -> None:
+        """Paints the garment, part over part."""
+        for part, points in zip(self._garment.parts, self._placed, strict=True):
             if isinstance(part, Line):
-                self._paint_line(part)
+                self._paint_line(part, points)
             else:
-                self._paint_part(part)
+                self._paint_part(part, points)
 
-    def throw_shadow(self, garment: Garment, distance: float, blur: float, darkness: float) -> None:
-        """Darkens the ground by the garment's shadow; distance and blur in shares of the picture."""
-        small = Image.new("L", (self.pixels // 2, self.pixels // 2))
-        pen = ImageDraw.Draw(small)
-        shift = -np.array(self._light.direction) * distance * self.pixels
-        for part in garment.parts:
+    def throw_shadows(self, shadows: Sequence[tuple[float, float, float]]) -> None:
+        """Darkens the ground by shadows (distance, blur, darkness; the first two in shares of the picture)."""
+        quarter = self.pixels // 4
+        silhouette = Image.new("L", (quarter, quarter))
+        pen = ImageDraw.Draw(silhouette)
+        for part, points in zip(self._garment.parts, self._placed, strict=True):
             if isinstance(part, Part):
-                outline = (self._pose.to_pixels(part.outline) + shift) / 2
-                pen.polygon(outline.ravel().tolist(), fill=255)
-        small = small.filter(ImageFilter.GaussianBlur(blur * small.width))
-        shadow = np.asarray(small.resize((self.pixels, self.pixels), Image.Resampling.BILINEAR))
-        self.rgb = self.rgb * (1 - shadow.astype(np.float32) * np.float32(darkness / 255))[..., None]
+                pen.polygon((points / 4).ravel().tolist(), fill=255)
+        light = np.ones((quarter, quarter), dtype=np.float32)
+        for distance, blur, darkness in shadows:
+            right, down = np.array(self._light.direction) * distance * quarter
+            moved = silhouette.transform(
+                silhouette.size, Image.Transform.AFFINE, (1, 0, right, 0, 1, down), Image.Resampling.BILINEAR
+            )
+            dark = np.asarray(moved.filter(ImageFilter.GaussianBlur(blur * quarter)), dtype=np.float32)
+            light *= 1 - dark * np.float32(darkness / 255)
+        whole = Image.fromarray(light).resize((self.pixels, self.pixels), Image.Resampling.BICUBIC)
+        self.rgb = self.rgb * np.asarray(whole)[..., None]
 
     def picture(self) -> Image.Image:
         """The canvas at the picture's size."""
@@ -111,49 +80,59 @@ class Canvas:
         right, bottom = np.clip(high, (left + 2, top + 2), self.pixels)
         return int(left), int(top), int(right), int(bottom)
 
-    def _paint_part(self, part: Part) -> None:
-        outline = self._pose.to_pixels(part.outline)
-        unit = self._pose.unit
-        left, top, right, bottom = box = self._box(outline, 0.09 * unit)
+    def _paint_part(self, part: Part, outline: Points) -> None:
+        left, top, right, bottom = box = self._box(outline, 0.09 * self._pose.unit)
         area = np.s_[top:bottom, left:right]
         mask = _filled(outline, box)
-        alpha = (np.asarray(mask, dtype=np.float32) / 255)[..., None]
+        alpha = np.asarray(mask, dtype=np.float32) * np.float32(1 / 255)
         small = mask.reduce(2)
-
-        target = self.rgb[area]
+        color = self._lit(part, small, area)
+        under = 1 - alpha
         if part.lift:
-            target *= self._shadow(small, box, part.lift)
-        c, s = np.float32(np.cos(part.angle)), np.float32(np.sin(part.angle))
-        x, y = self._x[area], self._y[area]
-        u, v = c * x + s * y, c * y - s * x
+            under *= self._shadow(small, box, part.lift)
+        target = self.rgb[area]
+        target *= under[..., None]
+        target += color * alpha[..., None]
+
+    def _lit(self, part: Part, small: Image.Image, area: tuple[slice, slice]) -> Floats:
+        """The part's cloth with its folds in the light: (h, w, 3), or (3,) for a flat thing."""
         cloth = self._cloths[part.cloth]
-        relief = self._relief(part, small, u[::2, ::2], v[::2, ::2], area)
+        if not part.puff and isinstance(cloth.paint, np.ndarray):
+            return cloth.paint
+        relief = self._relief(part, small, area)
         shade = self._shade(relief)[..., None]
-        # Folds move the pattern as well, a little, as cloth that rises takes more of it.
-        bend = _doubled(relief) * np.float32(0.12)
-        color = cloth.color(u + bend, v + bend, 1.0 / unit) * np.minimum(shade, 1.5)
+        if isinstance(cloth.paint, np.ndarray):
+            color = cloth.paint * shade
+        else:
+            # Folds move the pattern as well, a little, as cloth that rises takes more of it.
+            bend = _doubled(relief) * np.float32(0.12)
+            u, v = _turned(self._x[area] + bend, self._y[area] + bend, part.angle)
+            color = cloth.paint(u, v, 1.0 / self._pose.unit) * shade
         if cloth.gloss:
-            color += cloth.gloss * np.clip(shade - 1.0, 0, 0.7) ** 1.5
-        target += (color - target) * alpha
+            color += cloth.gloss * np.maximum(shade - 1, 0) ** 1.5
+        return color
 
     def _shadow(self, small: Image.Image, box: tuple[int, int, int, int], lift: float) -> Floats:
         unit = self._pose.unit / 2
+        if min(small.size) > 16:
+            small, unit = small.reduce(2), unit / 2
         shift = -np.array(self._light.direction) * 0.022 * unit
         moved = small.transform(
             small.size, Image.Transform.AFFINE, (1, 0, -shift[0], 0, 1, -shift[1]), Image.Resampling.BILINEAR
         ).filter(ImageFilter.GaussianBlur(0.028 * unit))
         dark = np.asarray(moved.resize((box[2] - box[0], box[3] - box[1]), Image.Resampling.BILINEAR))
-        return (1 - dark.astype(np.float32) * np.float32(lift / 255))[..., None]
+        return 1 - dark.astype(np.float32) * np.float32(lift / 255)
 
-    def _relief(self, part: Part, small: Image.Image, u: Floats, v: Floats, area: tuple[slice, slice]) -> Floats:
+    def _relief(self, part: Part, small: Image.Image, area: tuple[slice, slice]) -> Floats:
         """Height of the cloth over the ground in garment units, at half the canvas's resolution."""
         unit = self._pose.unit / 2
         edge = _domed(small, 0.018 * unit) * np.float32(0.022)  # the cloth's own thickness
         height = edge + _domed(small, 0.12 * unit) * np.float32(0.13 * part.puff)  # what fills it
         if part.folds is not None:
-            height += part.folds.height(u, v)
+            rows, columns = area
+            halves = slice(rows.start, rows.stop, 2), slice(columns.start, columns.stop, 2)
+            height += part.folds.height(*_turned(self._x[halves], self._y[halves], part.angle))
             if self._creases is not None:
-                rows, columns = area
                 height += self._creases[rows.start // 2 : rows.stop // 2, columns.start // 2 : columns.stop // 2]
         return height
 
@@ -162,28 +141,27 @@ class Canvas:
         down, right = np.gradient(relief * np.float32(self._pose.unit / 2))
         toward_x, toward_y = self._light.direction
         slope = -(right * np.float32(toward_x) + down * np.float32(toward_y)) * np.float32(self._light.contrast * 0.55)
+        slope /= 1 + np.abs(slope)
         # Shadows may grow deeper than lights grow bright, as in a photograph.
-        shade = np.where(slope > 0, np.tanh(slope * 1.3) * 0.42, np.tanh(slope * 1.1) * 0.6)
-        return _doubled(1 + shade.astype(np.float32))
+        return _doubled(1 + slope * np.where(slope > 0, np.float32(0.55), np.float32(0.72)))
 
-    def _crease_relief(self, creases: Sequence[tuple[Points, float]]) -> Floats | None:
+    def _crease_relief(self) -> Floats | None:
+        """Height of the creases in garment units, at half the canvas's resolution."""
+        creases = self._garment.creases
         if not creases:
             return None
-        half = self.pixels // 2
-        unit = self._pose.unit / 2
+        half, unit = self.pixels // 2, self._pose.unit / 2
         layer = Image.new("L", (half, half), 128)
         pen = ImageDraw.Draw(layer)
-        for line, height in creases:
-            # a ridge, and beside it the valley that it was drawn up from
-            for shift, sign in ((-0.5, -0.6), (0.5, 1.0)):
-                outline = stroke(shifted(line, shift * _CREASE, shift * _CREASE), 1.4 * _CREASE)
-                points = (self._pose.to_pixels(outline) / 2).ravel().tolist()
-                pen.polygon(points, fill=int(128 + 127 * height * sign))
+        # a ridge, and beside it the valley that it was drawn up from
+        sides = [(line, height, sign) for line, height in creases for sign in (-0.6, 1.0)]
+        outlines = [stroke(shifted(line, *2 * [np.sign(s) * _CREASE / 2]), 1.4 * _CREASE) for line, _, s in sides]
+        for (_, height, sign), outline in zip(sides, self._pose.place(outlines), strict=True):
+            pen.polygon((outline / 2).ravel().tolist(), fill=int(128 + 127 * height * sign))
         layer = layer.filter(ImageFilter.GaussianBlur(0.4 * _CREASE * unit))
         return (np.asarray(layer, dtype=np.float32) - 128) * np.float32(0.045 / 127)
 
-    def _paint_line(self, line: Line) -> None:
-        points = self._pose.to_pixels(line.points)
+    def _paint_line(self, line: Line, points: Points) -> None:
         unit = self._pose.unit
         left, top, right, bottom = self._box(points, line.width * unit + 2)
         layer = Image.new("L", (2 * (right - left), 2 * (bottom - top)))
@@ -191,9 +169,12 @@ class Canvas:
         width = max(1, round(2 * line.width * unit))
         for piece in _dashes(points, line.dash * unit):
             pen.line(((piece - (left, top)) * 2).ravel().tolist(), fill=255, width=width, joint="curve")
-        alpha = np.asarray(layer.reduce(2), dtype=np.float32)[..., None] * np.float32(line.opacity / 255)
+        cover = np.asarray(layer.reduce(2))
+        touched = np.nonzero(cover)  # a line covers few of the pixels of its box
+        alpha = cover[touched].astype(np.float32)[:, None] * np.float32(line.opacity / 255)
         target = self.rgb[top:bottom, left:right]
-        target += (np.array(line.color, dtype=np.float32) - target) * alpha
+        below = target[touched]
+        target[touched] = below + (np.array(line.color, dtype=np.float32) - below) * alpha
 
 
 def _filled(outline: Points, box: tuple[int, int, int, int]) -> Image.Image:
@@ -206,9 +187,23 @@ def _filled(outline: Points, box: tuple[int, int, int, int]) -> Image.Image:
 
 def _domed(mask: Image.Image, radius: float) -> Floats:
     """Rises from the mask's edge to 1 within about twice the radius (pixels), without a kink that would show."""
+    size = mask.size
+    if radius > 4 and min(size) > 8:  # a wide blur holds nothing that half the resolution would lose
+        mask, radius = mask.reduce(2), radius / 2
     soft = np.asarray(mask.filter(ImageFilter.GaussianBlur(radius)), dtype=np.float32)
     soft *= np.float32(1 / 255)
-    return soft * (2 - soft)
+    dome = soft * (2 - soft)
+    if mask.size != size:
+        return np.array(Image.fromarray(dome).resize(size, Image.Resampling.BICUBIC))
+    return dome
+
+
+def _turned(x: Floats, y: Floats, angle: float) -> tuple[Floats, Floats]:
+    """Coordinates across and along threads that are turned by the angle."""
+    if not angle:
+        return x, y
+    c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    return c * x + s * y, c * y - s * x
 
 
 def _doubled(values: Floats) -> Floats:

@@ -12,7 +12,7 @@ from PIL import Image
 
 Floats = NDArray[np.float32]
 RGB = tuple[float, float, float]
-# u, v (h, w) in garment units and the size of a pixel in them -> (h, w, 3) or one color (3,), 0 to 1
+# u, v (h, w) in garment units and the size of a pixel in them -> color (h, w, 3) or (3,), 0 to 1
 Paint = Callable[[Floats, Floats, float], Floats]
 # the same arguments -> brightness (h, w), about 1
 Surface = Callable[[Floats, Floats, float], Floats]
@@ -43,7 +43,7 @@ _DENIM: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, f
 class Cloth:
     """What a part is covered with; gloss is the strength of its highlights."""
 
-    color: Paint
+    paint: Paint | Floats  # one color (3,) where it is the same all over
     gloss: float = 0.0
 
 
@@ -60,18 +60,16 @@ def darker(color: RGB, by: float) -> RGB:
 
 def plain(color: RGB, gloss: float = 0.0, surface: Surface | None = None) -> Cloth:
     value = np.array(color, dtype=np.float32)
-    return Cloth(_covered(lambda u, v, pixel: value, surface), gloss)
+    if surface is None:
+        return Cloth(value, gloss)
+    return covered(lambda u, v, pixel: value, surface, gloss)
 
 
 def covered(paint: Paint, surface: Surface | None, gloss: float = 0.0) -> Cloth:
     """A pattern on a surface."""
-    return Cloth(_covered(paint, surface), gloss)
-
-
-def _covered(paint: Paint, surface: Surface | None) -> Paint:
     if surface is None:
-        return paint
-    return lambda u, v, pixel: paint(u, v, pixel) * surface(u, v, pixel)[..., None]
+        return Cloth(paint, gloss)
+    return Cloth(lambda u, v, pixel: paint(u, v, pixel) * surface(u, v, pixel)[..., None], gloss)
 
 
 def surface(material: str, rng: np.random.Generator) -> tuple[Surface | None, float]:

@@ -11,7 +11,9 @@ from PIL import Image
 
 Points = NDArray[np.float64]  # (N, 2)
 Knot = tuple[float, float] | tuple[float, float, int]  # a third value of 1 marks a corner
-_STEPS = 8
+_T = np.linspace(0, 1, 8, endpoint=False)
+# The cubic Hermite basis at the steps, for start, its tangent, end and its tangent: (4, 8).
+_HERMITE = np.stack([2 * _T**3 - 3 * _T**2 + 1, _T**3 - 2 * _T**2 + _T, 3 * _T**2 - 2 * _T**3, _T**3 - _T**2])
 
 
 def curve(knots: Sequence[Knot]) -> Points:
@@ -24,13 +26,22 @@ def curve(knots: Sequence[Knot]) -> Points:
 
 
 def _smooth(points: Points) -> Points:
-    tangents = np.gradient(points, axis=0)
-    t = np.linspace(0, 1, _STEPS, endpoint=False)[None, :, None]
-    p0, p1, m0, m1 = points[:-1, None], points[1:, None], tangents[:-1, None], tangents[1:, None]
-    hermite = (
-        (2 * t**3 - 3 * t**2 + 1) * p0 + (t**3 - 2 * t**2 + t) * m0 + (-2 * t**3 + 3 * t**2) * p1 + (t**3 - t**2) * m1
-    )
-    return np.concatenate([hermite.reshape(-1, 2), points[-1:]])
+    tangents = _slopes(points)
+    rows = np.stack([points[:-1], tangents[:-1], points[1:], tangents[1:]])  # (4, N - 1, 2)
+    return np.concatenate([np.einsum("ks,knd->nsd", _HERMITE, rows).reshape(-1, 2), points[-1:]])
+
+
+def _slopes(points: Points) -> Points:
+    """Central differences, one-sided at the ends."""
+    steps = points[1:] - points[:-1]
+    return np.concatenate([steps[:1], (steps[1:] + steps[:-1]) / 2, steps[-1:]])
+
+
+def _normals(line: Points) -> Points:
+    """Unit vectors across the line, on its right where y runs down."""
+    along = _slopes(line)
+    along /= np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
+    return along[:, ::-1] * (-1, 1)
 
 
 def mirror(points: Points) -> Points:
@@ -51,9 +62,7 @@ def across(half: Points) -> Points:
 
 def ribbon(line: Points, width: float, side: float = 0.0) -> Points:
     """The closed outline of a band along a line; side -1, 0 or 1 puts it left of, on or right of the line."""
-    along = np.gradient(line, axis=0)
-    along /= np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
-    normal = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    normal = _normals(line)
     middle = line + normal * side * width / 2
     return np.concatenate([middle + normal * width / 2, (middle - normal * width / 2)[::-1]])
 
@@ -75,10 +84,8 @@ def turned(points: Points, angle: float, about: tuple[float, float] = (0, 0)) ->
 
 def stroke(line: Points, width: float) -> Points:
     """The closed outline of a brush stroke: widest in its middle, pointed at its ends."""
-    along = np.gradient(line, axis=0)
-    along /= np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
     half = np.sin(np.linspace(0, np.pi, len(line)))[:, None] * width / 2
-    normal = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    normal = _normals(line)
     return np.concatenate([line + normal * half, (line - normal * half)[::-1]])
 
 
@@ -90,6 +97,7 @@ class Pose:
 
     def __init__(self, matrix: Points, offset: Points, waves: Points) -> None:
         self._matrix, self._offset, self._waves = matrix, offset, waves
+        self.unit = float(np.sqrt(abs(np.linalg.det(matrix))))  # pixels for each garment unit
 
     @classmethod
     def fit(
@@ -130,13 +138,13 @@ class Pose:
         offset = place * free + (0, margin_top * pixels) - scale * low
         return cls(matrix * scale, offset, waves)
 
-    @property
-    def unit(self) -> float:
-        """Pixels for each garment unit."""
-        return float(np.sqrt(abs(np.linalg.det(self._matrix))))
-
     def to_pixels(self, points: Points) -> Points:
         return (points + self._bend(points[:, 0], points[:, 1]).T) @ self._matrix.T + self._offset
+
+    def place(self, lines: Sequence[Points]) -> list[Points]:
+        """Each of the lines in pixels; all at once, as one large computation is quicker than many small ones."""
+        ends = np.cumsum([len(line) for line in lines])
+        return np.split(self.to_pixels(np.concatenate(lines)), ends[:-1])
 
     def grid(self, pixels: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The garment coordinates x, y of every pixel, each (pixels, pixels)."""
@@ -152,12 +160,9 @@ class Pose:
         return x - bend_x, y - bend_y
 
     def _bend(self, x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.floating]:
-        bend = np.zeros((2, *x.shape), dtype=x.dtype)
-        for size, kx, ky, px, py in self._waves.astype(x.dtype):
-            phase = kx * x + ky * y
-            bend[0] += size * np.sin(phase + px)
-            bend[1] += size * np.sin(phase + py)
-        return bend
+        size, kx, ky, px, py = (column.reshape(-1, *[1] * x.ndim) for column in self._waves.astype(x.dtype).T)
+        phase = kx * x + ky * y  # (waves, ...)
+        return np.stack([(size * np.sin(phase + px)).sum(axis=0), (size * np.sin(phase + py)).sum(axis=0)])
 
 
 def _enlarged(values: NDArray[np.float32], pixels: int) -> NDArray[np.float32]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from training.sources.drawing import folds
-from training.sources.drawing.canvas import Garment, Line, Part
 from training.sources.drawing.geometry import across, both_halves, curve, mirror, ribbon, shifted
-from training.sources.drawing.tops import (
+from training.sources.drawing.parts import Garment, Line, Part
+from training.sources.drawing.pieces import (
     TOP,
     Cut,
     armholes,

@@ -9,10 +9,11 @@ from PIL import Image, ImageFilter
 
 from training.sources.drawing import scene, supports
 from training.sources.drawing.bottoms import jeans, shorts, skirt, trousers
-from training.sources.drawing.canvas import OVERSAMPLING, Canvas, Garment, Light
+from training.sources.drawing.canvas import OVERSAMPLING, Canvas, Light
 from training.sources.drawing.dresses import dress
 from training.sources.drawing.geometry import Pose
 from training.sources.drawing.outerwear import hoodie, jacket
+from training.sources.drawing.parts import Garment
 from training.sources.drawing.shoes import sneaker
 from training.sources.drawing.tops import dress_shirt, polo, sweater, t_shirt, tank_top
 from training.sources.drawing.wardrobe import Outfit, choose, cloths_of
@@ -53,10 +54,10 @@ def draw(seed: int, size: int = 160) -> tuple[Image.Image, dict[str, list[str]]]
     turn = 0.05 if held or outfit.category == "Sneakers" else rng.choice([0.12, 0.45])
     pose = Pose.fit(garment.outline(), pixels, rng, turn, (0.80, 0.95))
     light = Light(_direction(rng), rng.uniform(0.8, 1.15))
-    canvas = Canvas(background, pose, light, cloths_of(outfit, rng))
-    canvas.throw_shadow(garment, 0.035 if held else 0.012, 0.030 if held else 0.016, rng.uniform(0.25, 0.42))
-    canvas.throw_shadow(garment, 0.004, 0.006, 0.28)
-    canvas.paint(garment)
+    canvas = Canvas(background, garment, pose, light, cloths_of(outfit, rng))
+    far, soft = (0.035, 0.030) if held else (0.012, 0.016)
+    canvas.throw_shadows([(far, soft, rng.uniform(0.25, 0.42)), (0.004, 0.006, 0.28)])
+    canvas.paint()
     return _developed(canvas.picture(), rng), outfit.labels()
 
 

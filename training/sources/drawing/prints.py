@@ -150,19 +150,20 @@ def _camouflage(colors: Sequence[RGB], rng: np.random.Generator) -> Paint:
 
     def draw(side: int) -> Image.Image:
         tile = Image.new("RGB", (side, side), _bytes(colors[0]))
-        for noise, color, share in zip(fields, colors[1:], (62, 66, 74), strict=False):
+        for noise, color, share in zip(fields, colors[1:], (0.62, 0.66, 0.74), strict=False):
             tile.paste(_bytes(color), mask=_blobs(noise, share, side))
         return tile
 
     return _Tile(rng.uniform(1.3, 1.6), draw)
 
 
-def _blobs(noise: Floats, percentile: float, side: int) -> Image.Image:
-    """A mask of smooth blobs that covers 100 - percentile percent and repeats without a seam."""
+def _blobs(noise: Floats, share: float, side: int) -> Image.Image:
+    """A mask of smooth blobs that leaves the share of the tile free and repeats without a seam."""
     frequency = np.fft.fftfreq(64) * 64
     band = np.exp(-((frequency[:, None] * 1.3) ** 2 + frequency[None, :] ** 2) / (2 * 4.2**2))
     smooth = np.fft.ifft2(np.fft.fft2(noise) * band).real
-    smooth = np.pad((smooth - np.percentile(smooth, percentile)) / smooth.std(), 8, mode="wrap")
+    level = np.sort(smooth, axis=None)[int(smooth.size * share)]
+    smooth = np.pad((smooth - level) / smooth.std(), 8, mode="wrap")
     whole = Image.fromarray(smooth.astype(np.float32)).resize((side * 80 // 64,) * 2, Image.Resampling.BICUBIC)
     edge = side * 8 // 64
     mask = Image.fromarray(np.uint8(np.asarray(whole) > 0) * 255).crop((edge, edge, edge + side, edge + side))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from training.sources.drawing import folds
-from training.sources.drawing.canvas import Garment, Line, Part
 from training.sources.drawing.cloth import RGB
 from training.sources.drawing.geometry import Points, curve, ellipse, mirror, ribbon, shifted
-from training.sources.drawing.tops import shade_line
+from training.sources.drawing.parts import Garment, Line, Part
+from training.sources.drawing.pieces import shade_line
 from training.sources.drawing.wardrobe import Outfit
 
 
@@ -92,7 +92,7 @@ def _laces(throat: Points, color: RGB) -> list[Part | Line]:
         x, y = throat[i]
         lace = curve([(x - 0.055, y + 0.085), (x + 0.01, y + 0.005), (x + 0.06, y - 0.055)])
         parts += [
-            Part(ellipse(x - 0.055, y + 0.085, 0.02, 0.02, 10), "metal", puff=0.3, lift=0.3),
+            Part(ellipse(x - 0.055, y + 0.085, 0.02, 0.02, 10), "metal", puff=0.0, lift=0.3),
             Line(shifted(lace, 0.012, 0.014), (0, 0, 0), 0.04, 0.35),
             Line(lace, color, 0.036, 1.0),
         ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.sources.drawing.canvas import Line, Part
 from training.sources.drawing.geometry import both_halves, curve, ellipse, ribbon
-from training.sources.drawing.tops import TOP
+from training.sources.drawing.parts import Line, Part
+from training.sources.drawing.pieces import TOP
 
 _STEEL = (0.55, 0.56, 0.58)
 
