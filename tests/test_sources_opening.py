@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -161,11 +163,17 @@ def test_mistakes_are_one_line_and_status_2(
     assert not (tmp_path / "out").exists()
 
 
-def test_full_disk_is_one_line(tmp_path: Path, shop: Path) -> None:
+@pytest.mark.parametrize("rows", [20, 400])  # the disk is full when the last row group is written, or long before
+def test_full_disk_is_one_line(tmp_path: Path, shop: Path, rows: int) -> None:
+    lines = "".join(f"{i},{i % 20}.jpg,Red\n" for i in range(rows))
+    (shop / "train.csv").write_text("id,image,color\n" + lines)
+    (shop / "val.csv").unlink()
     limited = f"ulimit -f 8; exec {sys.executable} -m training.sources catalog {shop} --out {tmp_path / 'out'}"
     run = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, check=False)
     assert run.returncode == 2
     assert run.stderr.strip().splitlines()[-1].startswith("error: no space left on the disk")
+    assert "Traceback" not in run.stderr
+    assert "ignored" not in run.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shop"]
 
 
@@ -186,6 +194,22 @@ def test_real_photographs(tmp_path: Path, name: str, groups: list[str] | None, r
     assert sum(splits.values()) == rows
     assert 0.08 < splits["val"] / rows < 0.13
     assert len(load_taxonomy(folder, groups)) > 1
+
+
+def test_interrupt_is_one_line_and_leaves_nothing(tmp_path: Path, shop: Path) -> None:
+    lines = "".join(f"{i},{i % 20}.jpg,Red\n" for i in range(200_000))
+    (shop / "train.csv").write_text("id,image,color\n" + lines)
+    command = [sys.executable, "-m", "training.sources", "catalog", str(shop / "train.csv"), "--out", f"{tmp_path}/out"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 30
+        while not list(tmp_path.glob(".out.*.tmp/train-*")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert errors.strip().splitlines()[-1] == "interrupted"
+    assert "Traceback" not in errors
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["shop"]
 
 
 def _python(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ import secrets
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -103,8 +103,9 @@ def write_dataset(
         writer = _Writer(folder, groups, shard_bytes)
         try:
             writer.take(rows)
+            writer.finish()
         finally:
-            writer.close()
+            writer.abandon()
         if not writer.counts:
             raise DataError(f"no usable row in {source}{_explanation(writer)}")
         splits = writer.name_shards()
@@ -186,12 +187,21 @@ class _Writer:
             shards.parquet.close()
             shards.parquet, shards.shard_bytes = None, 0
 
-    def close(self) -> None:
+    def finish(self) -> None:
+        """Write what is left in the buffers and close the shards."""
         for split, shards in self.shards.items():
             self._flush(split)
             if shards.parquet is not None:
                 shards.parquet.close()
                 shards.parquet = None
+
+    def abandon(self) -> None:
+        """After an error: let go of shards that are still open. Nobody will read them, broken or not."""
+        for shards in self.shards.values():
+            if shards.parquet is not None:
+                with suppress(Exception):
+                    shards.parquet.close()
+                shards.parquet.is_open = False  # or it would try once more when it is collected
 
     def name_shards(self) -> dict[str, int]:
         """Name the shards `train-00000-of-00003.parquet`, their number now being known; return the rows by split."""
