@@ -36,6 +36,7 @@ def write_onnx(network: FashionNet, spec: InputSpec, path: Path) -> None:
             dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096)},),
             verbose=False,
         )
+    assert program is not None
     program.save(str(path), external_data=False)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from fashion.engines import Engine
 from fashion.errors import BundleError
 from fashion.predictor import sigmoid
+from fashion.taxonomy import Taxonomy
 from training.scores import score
 
 # Largest difference of a probability between two fp32 files on the same image. What is seen is about 1e-6; a wrong
@@ -43,7 +44,9 @@ def check_fp32(engines: Mapping[str, Engine], pixels: np.ndarray) -> dict[str, f
     return differences
 
 
-def check_int8(fp32: np.ndarray, int8: np.ndarray, targets: np.ndarray, thresholds: np.ndarray, taxonomy) -> dict:
+def check_int8(
+    fp32: np.ndarray, int8: np.ndarray, targets: np.ndarray, thresholds: np.ndarray, taxonomy: Taxonomy
+) -> dict[str, float]:
     """Compare the micro-F1 of the int8 file with that of the fp32 files on validation images.
 
     Args:

@@ -1,0 +1,144 @@
+"""How good a bundle is on labeled photographs.
+
+From the command line:  python -m training.evaluate BUNDLE --data FOLDER --split val --json FILE
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fashion.engines import ENGINES
+from fashion.errors import SettingError, one_line_errors
+from fashion.predictor import Predictor
+from training.images import open_split
+from training.predictions import predict
+from training.scores import average_precisions, score
+from training.sources.opening import DEFAULT_CACHE
+
+HALF = "0.5"
+
+
+def evaluate(
+    predictor: Predictor,
+    data: Path,
+    split: str = "val",
+    profiles: Sequence[str] | None = None,
+    groups: Sequence[str] | None = None,
+    cache: Path = DEFAULT_CACHE,
+) -> dict[str, Any]:
+    """Score a bundle on a split of any folder that training can read.
+
+    Labels of the data that the model does not know are left out; what is not annotated counts nowhere.
+
+    Args:
+        predictor: the bundle, opened.
+        data: the folder.
+        split: `train`, `val` or `test`.
+        profiles: threshold profiles to score; default is 0.5 and the card's default profile.
+        groups: the model's groups to score; default is all of them.
+        cache: folder for imported data.
+
+    Returns:
+        `data`, `split`, `images`, `engine`, `model`, `map` and, by profile, what `training.scores.score` gives, each
+        label with its `average_precision`. Ready for JSON; undefined values are None.
+
+    Raises:
+        DataError: the folder or the split cannot be used, or lacks a group.
+        SettingError: an unknown profile, or nothing annotated.
+    """
+    card, taxonomy = predictor.card, predictor.taxonomy
+    profiles = profiles or list(dict.fromkeys([HALF, card.default_profile]))
+    thresholds = {profile: card.threshold_row(profile) for profile in profiles}
+    images = open_split(data, split, taxonomy, card.input, groups or taxonomy.groups, cache)
+    seen = predict(predictor.engine, images, f"evaluate {split}")
+    if not (seen.targets >= 0).any():
+        raise SettingError(f"nothing is annotated in {data} for the groups {', '.join(groups or taxonomy.groups)}")
+    precisions = average_precisions(seen.probabilities, seen.targets)
+    return {
+        "data": str(data),
+        "split": split,
+        "images": len(seen.targets),
+        "engine": predictor.engine.name,
+        "model": predictor.identity(),
+        "map": _number(np.nanmean(precisions)),
+        "profiles": {
+            profile: _with_precisions(score(seen.probabilities, seen.targets, row, taxonomy), precisions)
+            for profile, row in thresholds.items()
+        },
+    }
+
+
+def report(result: dict[str, Any]) -> str:
+    """The result as tables for people: the whole, the groups, and the ten most frequent labels."""
+    lines = [f"{result['images']:,} images of {result['data']} ({result['split']}), {result['engine']}", ""]
+    lines.append(f"{'profile':14}{'micro-F1':>10}{'macro-F1':>10}{'precision':>11}{'recall':>9}{'mAP':>9}")
+    for profile, scores in result["profiles"].items():
+        values = (scores["micro_f1"], scores["macro_f1"], scores["precision"], scores["recall"], result["map"])
+        lines.append(f"{profile:14}" + "".join(_cell(v, w) for v, w in zip(values, (10, 10, 11, 9, 9), strict=True)))
+    profile, scores = list(result["profiles"].items())[-1]
+    lines += ["", f"{'group':24}{'micro-F1':>10}{'macro-F1':>10}{'support':>9}   at profile {profile}"]
+    for group, values in scores["groups"].items():
+        lines.append(f"{group:24}{_cell(values['micro_f1'], 10)}{_cell(values['macro_f1'], 10)}{values['support']:>9,}")
+    lines += ["", f"{'most frequent labels':24}{'F1':>10}{'AP':>10}{'support':>9}"]
+    for label in sorted(scores["labels"], key=lambda label: -label["support"])[:10]:
+        name = f"{label['group']}: {label['name']}"
+        lines.append(f"{name:24}{_cell(label['f1'], 10)}{_cell(label['average_precision'], 10)}{label['support']:>9,}")
+    return "\n".join(lines)
+
+
+def _with_precisions(scores: dict[str, Any], precisions: np.ndarray) -> dict[str, Any]:
+    for label, value in zip(scores["labels"], precisions, strict=True):
+        label["average_precision"] = _number(value)
+    return scores
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _cell(value: float | None, width: int) -> str:
+    return f"{'-' if value is None else format(value, '.3f'):>{width}}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the report and, if asked, write all of it as JSON."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.evaluate", description="Score a bundle on labeled photographs."
+    )
+    parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
+    parser.add_argument("--data", type=Path, required=True, help="any folder that training can read")
+    parser.add_argument("--split", default="val", choices=("train", "val", "test"), help="(default: %(default)s)")
+    parser.add_argument(
+        "--profile", action="append", help="thresholds to score at; may be repeated (default: 0.5 and the card's)"
+    )
+    parser.add_argument(
+        "--engine", choices=ENGINES, default="auto", help="what runs the network (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--groups", type=lambda text: text.split(","), help="such as gender,article (default: the model's)"
+    )
+    parser.add_argument(
+        "--cache", type=Path, default=DEFAULT_CACHE, help="folder for imported data (default: %(default)s)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every score, label by label")
+    options = parser.parse_args(arguments)
+    with one_line_errors():
+        if options.json and not options.json.parent.is_dir():
+            raise SettingError(f"the folder of --json {str(options.json)!r} does not exist; make it first")
+        predictor = Predictor.from_bundle(options.bundle, options.engine)
+        result = evaluate(predictor, options.data, options.split, options.profile, options.groups, options.cache)
+        print(report(result))
+        if options.json:
+            temporary = options.json.with_name(f".{options.json.name}.tmp")
+            temporary.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            os.replace(temporary, options.json)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,222 @@
+"""A training run -> a bundle: the model in four files that give the same answers, and its model card.
+
+From the command line:  python -m training.export runs/NAME
+"""
+
+import argparse
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fashion.engines import Engine, OnnxEngine, TorchEngine, open_engine
+from fashion.errors import BundleError, one_line_errors
+from fashion.model_card import CHECKPOINT_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
+from fashion.network import build
+from training.images import Photographs
+from training.module import FashionModule
+from training.onnx_files import write_int8, write_onnx
+from training.parity import check_fp32, check_int8
+from training.predictions import Predictions, predict
+from training.runs import Run, load_module, write_slim
+from training.scores import average_precisions, score
+from training.thresholds import fit_profiles
+
+DEFAULT_PROFILE = "micro-f1"
+PARITY_IMAGES = 16  # real images that every fp32 file is run on
+CALIBRATION_IMAGES = 256  # training images from which the int8 ranges are taken
+VALIDATION_IMAGES = 5_000  # drawn from the validation split for thresholds, metrics and the int8 check
+PACKAGES = ("torch", "torchvision", "pytorch-lightning", "onnx", "onnxruntime", "numpy", "pillow")
+
+
+def export(
+    run: Run,
+    out: Path,
+    checkpoint: str = "best",
+    data: Path | None = None,
+    name: str = "fashion",
+    version: str = "1.0",
+    int8: bool = True,
+) -> ModelCard:
+    """Write a bundle, whole or not at all: real validation images go through every file first.
+
+    Args:
+        run: the training run.
+        out: the folder to write; a bundle that is there is replaced when the new one is complete.
+        checkpoint: `best`, `last` or a file.
+        data: the data of the run, where they are not in their place any more.
+        name, version: of the model, as answers carry them.
+        int8: write the int8 file as well.
+
+    Returns:
+        The model card that was written.
+
+    Raises:
+        BundleError: no checkpoint, a broken one, or files that disagree.
+        DataError: the data of the run cannot be opened.
+    """
+    path = run.checkpoint(checkpoint)
+    module = load_module(path)
+    validation = run.split("val", module, data).sample(VALIDATION_IMAGES)
+    with _new_folder(out) as folder:
+        print(
+            f"export {path}: {module.hparams['arch']}, {len(module.taxonomy)} labels, {module.spec.size} px", flush=True
+        )
+        _write_fp32(path, module, folder)
+        differences = check_fp32(_fp32_engines(module, folder), _pixels(validation, PARITY_IMAGES))
+        for file, difference in differences.items():
+            print(f"       {file}: largest difference of a probability {difference:.1e}", flush=True)
+        reference = predict(OnnxEngine(folder / ONNX_FILE, module.spec), validation, "validate fp32")
+        card = _card(run, module, folder, reference, name, version)
+        card.metrics["parity"] = {"images": PARITY_IMAGES, "largest_probability_difference": differences}
+        if int8:
+            calibration = run.split("train", module, data).sample(CALIBRATION_IMAGES)
+            card = _add_int8(card, folder, reference, validation, calibration)
+        card.save(folder)
+    return card
+
+
+def _write_fp32(checkpoint: Path, module: FashionModule, folder: Path) -> None:
+    write_slim(checkpoint, folder / CHECKPOINT_FILE)
+    torch.save(module.network.state_dict(), folder / STATE_DICT_FILE)
+    write_onnx(module.network, module.spec, folder / ONNX_FILE)
+
+
+def _fp32_engines(module: FashionModule, folder: Path) -> dict[str, Engine]:
+    """Each file read back from the disk, the way a user reads it."""
+    state_dict = build(module.hparams["arch"], len(module.taxonomy))
+    state_dict.load_state_dict(torch.load(folder / STATE_DICT_FILE, weights_only=True))
+    return {
+        CHECKPOINT_FILE: TorchEngine(load_module(folder / CHECKPOINT_FILE).network, module.spec),
+        STATE_DICT_FILE: TorchEngine(state_dict, module.spec),
+        ONNX_FILE: OnnxEngine(folder / ONNX_FILE, module.spec),
+    }
+
+
+def _card(run: Run, module: FashionModule, folder: Path, seen: Predictions, name: str, version: str) -> ModelCard:
+    profiles = fit_profiles(seen.probabilities, seen.targets)
+    return ModelCard(
+        name=name,
+        version=version,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        arch=module.hparams["arch"],
+        input=module.spec,
+        labels=module.taxonomy.labels,
+        thresholds=profiles,
+        default_profile=DEFAULT_PROFILE,
+        files={file: sha256(folder / file) for file in (CHECKPOINT_FILE, STATE_DICT_FILE, ONNX_FILE)},
+        metrics={"validation": _metrics(run, module, profiles, seen)},
+        training={"command": run.command, "settings": run.settings},
+        versions={"python": platform.python_version()} | {package: package_version(package) for package in PACKAGES},
+    )
+
+
+def _metrics(run: Run, module: FashionModule, profiles: dict[str, list[float]], seen: Predictions) -> dict[str, Any]:
+    def summary(thresholds: list[float]) -> dict[str, Any]:
+        scores = score(seen.probabilities, seen.targets, np.asarray(thresholds), module.taxonomy)
+        return {key: value for key, value in scores.items() if key != "labels"}
+
+    precisions = average_precisions(seen.probabilities, seen.targets)
+    return {
+        "data": run.settings["data"]["path"],
+        "split": "val",
+        "images": len(seen.targets),
+        "note": "the thresholds of micro-f1 were chosen on these images",
+        "map": float(np.nanmean(precisions)),
+        "profiles": {profile: summary(thresholds) for profile, thresholds in profiles.items()},
+    }
+
+
+def _add_int8(
+    card: ModelCard, folder: Path, reference: Predictions, validation: Photographs, calibration: Photographs
+) -> ModelCard:
+    print(f"       quantizing to int8, ranges from {len(calibration)} training images", flush=True)
+    images = _pixels(calibration, CALIBRATION_IMAGES)
+    batches = [images[start : start + 8] for start in range(0, len(images), 8)]
+    write_int8(folder / ONNX_FILE, card.input, batches, folder / INT8_FILE)
+    quantized = predict(OnnxEngine(folder / INT8_FILE, card.input), validation, "validate int8")
+    thresholds = card.threshold_row()
+    comparison = check_int8(
+        reference.probabilities, quantized.probabilities, reference.targets, thresholds, card.taxonomy
+    )
+    print(
+        f"       {INT8_FILE}: micro-F1 {comparison['micro_f1_int8']:.4f}, fp32 {comparison['micro_f1_fp32']:.4f}",
+        flush=True,
+    )
+    card = replace(card, files=card.files | {INT8_FILE: sha256(folder / INT8_FILE)})
+    card.metrics["int8"] = comparison
+    return card
+
+
+def _pixels(images: Photographs, count: int) -> np.ndarray:
+    """Pixels of the first `count` images, uint8 (B, S, S, 3)."""
+    return np.stack([images[i]["pixels"].numpy() for i in range(min(count, len(images)))])
+
+
+@contextmanager
+def _new_folder(out: Path) -> Iterator[Path]:
+    """A folder beside `out` that takes its place when all went well, and is removed when not."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        folder.chmod(0o755)
+        yield folder
+        if out.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{out.name}-old-", dir=out.parent))
+            os.replace(out, old)
+            os.replace(folder, out)
+            shutil.rmtree(old)
+        else:
+            os.replace(folder, out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Export a run and say what came out."""
+    parser = argparse.ArgumentParser(prog="python -m training.export", description="Turn a training run into a bundle.")
+    parser.add_argument("run", type=Path, help="folder of the run, written by python -m training.fit")
+    parser.add_argument("--out", type=Path, help="folder to write (default: RUN/bundle)")
+    parser.add_argument("--checkpoint", default="best", help="best, last or a file (default: %(default)s)")
+    parser.add_argument("--data", type=Path, help="the data, where they are not where the run found them")
+    parser.add_argument("--name", default="fashion", help="of the model (default: %(default)s)")
+    parser.add_argument("--model-version", default="1.0", help="of the model (default: %(default)s)")
+    parser.add_argument("--no-int8", dest="int8", action="store_false", help="leave the int8 file out")
+    options = parser.parse_args(arguments)
+    out = options.out or options.run / "bundle"
+    with one_line_errors():
+        card = export(
+            Run(options.run),
+            out,
+            options.checkpoint,
+            options.data,
+            options.name,
+            options.model_version,
+            options.int8,
+        )
+        _check_complete(out, card)
+        scores = card.metrics["validation"]["profiles"][card.default_profile]
+        print(f"wrote  {out}: {', '.join(card.files)}; micro-F1 {scores['micro_f1'] or 0:.3f} on validation")
+    return 0
+
+
+def _check_complete(out: Path, card: ModelCard) -> None:
+    """Open the bundle once more as a user would."""
+    open_engine(out, ModelCard.load(out))
+    missing = [file for file in card.files if not (out / file).is_file()]
+    if missing:
+        raise BundleError(f"{out} lacks {missing[0]}; export again")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

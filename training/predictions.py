@@ -1,0 +1,44 @@
+"""A bundle's predictions for a whole split of labeled photographs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from fashion.engines import Engine, available_cores
+from fashion.predictor import BATCH_SIZE, sigmoid
+from training.images import Photographs
+from training.loading import set_up_worker
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of N labeled images, and what is true.
+
+    Attributes:
+        probabilities: float32 (N, A).
+        targets: int8 (N, A), 1 yes, 0 no, -1 not annotated.
+    """
+
+    probabilities: np.ndarray
+    targets: np.ndarray
+
+
+def predict(engine: Engine, images: Photographs, description: str) -> Predictions:
+    """Run an engine over labeled images, with a progress bar.
+
+    Args:
+        engine: what runs the network.
+        images: of a split, see `training.images.open_split`.
+        description: what the bar says.
+    """
+    # One process decodes ahead of the inference; more would take the cores from it.
+    loader = DataLoader(images, BATCH_SIZE, num_workers=1 if available_cores() > 1 else 0, worker_init_fn=set_up_worker)
+    probabilities, targets = [], []
+    with tqdm(total=len(images), desc=description, unit="image") as bar:
+        for batch in loader:
+            probabilities.append(sigmoid(engine.run(batch["pixels"].numpy()).logits))
+            targets.append(batch["targets"].numpy())
+            bar.update(len(targets[-1]))
+    return Predictions(np.concatenate(probabilities), np.concatenate(targets))
