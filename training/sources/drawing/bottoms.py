@@ -124,7 +124,9 @@ def skirt(outfit: Outfit, rng: np.random.Generator) -> Garment:
         Part(both_halves([(0, -0.83), (waist * 0.9, -0.82), (waist * 0.95, -0.75, 1), (0, -0.7)]), "inside", lift=0),
         Part(both_halves(half), "main", folds=cloth_folds, puff=0.9),
     ]
-    if stiff:
+    if pleats:
+        parts += _pleat_shadows(cloth_folds, waist, hem, length)
+    elif stiff:
         seam = np.array([[0.0, -0.62], [0.0, length]])
         parts += [Line(seam, (0, 0, 0), 0.016, 0.35), Line(shifted(seam, 0.02, 0), color, 0.011, opacity, dash)]
     edge = across(curve([(0, length - 0.05), (hem * 0.5, length - 0.07), (hem * 0.99, length - sway - 0.06)]))
@@ -134,3 +136,15 @@ def skirt(outfit: Outfit, rng: np.random.Generator) -> Garment:
     if stiff:
         parts += buttons(np.array([-0.72]), (0.2, 0.2, 0.2))
     return Garment(parts, [])
+
+
+def _pleat_shadows(pleated: folds.Folds, waist: float, hem: float, length: float) -> list[Part | Line]:
+    """A shadow along the edge of each pleat, whatever side the light comes from."""
+    top, bottom = -0.68, length - 0.08
+    fan = 1 + pleated.flare * (np.array([top, bottom]) + 1)
+    reach = int(0.93 * pleated.pleats * min(waist / fan[0], hem / fan[1]))
+    shadows: list[Part | Line] = []
+    for pleat in range(-reach, reach + 1):
+        edge = np.stack([pleat / pleated.pleats * fan, [top, bottom]], axis=1)
+        shadows.append(Line(edge, width=0.022, opacity=0.3))
+    return shadows

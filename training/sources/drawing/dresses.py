@@ -7,7 +7,7 @@ import numpy as np
 from training.sources.drawing import folds
 from training.sources.drawing.geometry import Knot, across, both_halves, curve, mirror, ribbon
 from training.sources.drawing.parts import Garment, Line, Part
-from training.sources.drawing.pieces import TOP, Cut, armholes, lining, neckline, sleeves, strapped
+from training.sources.drawing.pieces import TOP, Cut, armholes, lining, neck_band, neckline, sleeves, strapped
 from training.sources.drawing.wardrobe import Outfit
 
 
@@ -44,7 +44,7 @@ def dress(outfit: Outfit, rng: np.random.Generator) -> Garment:
     parts.append(Part(bodice, "main", folds=folds.soft(rng, 0.9), lift=0.25))
     if not bare:
         parts += armholes(cut)
-    parts.append(Part(ribbon(across(neck), 0.028, -0.4), "ground", puff=0.4, lift=0.15))
+    parts += neck_band(outfit.neckline, neck, 0.028, "ground")
     parts += _waist(waist, rng)
     creases = []
     for _ in range(6):  # gathers below the waist

@@ -72,10 +72,19 @@ def strapped(cut: Cut, kind: str, waist: list[Knot]) -> tuple[Points, Points]:
     return neck, both_halves(np.concatenate([neck, curve([*side, *waist])[1:]]))
 
 
+def neck_band(kind: str, neck: Points, width: float, cloth: str = "trim") -> list[Part | Line]:
+    """The band along the neck's edge; at the point of a V its left end is laid over its right one."""
+    if kind != "V-Necks":
+        return [Part(ribbon(across(neck), width, -0.4), cloth, puff=0.5, lift=0.25)]
+    overlap = neck[0] + (neck[0] - neck[2]) / np.hypot(*(neck[0] - neck[2])) * width * 0.6
+    right = ribbon(np.concatenate([overlap[None], neck]), width, -0.4)
+    return [Part(right, cloth, puff=0.5, lift=0.25), Part(mirror(right), cloth, puff=0.5, lift=0.25)]
+
+
 def lining(cut: Cut, neck: Points) -> list[Part | Line]:
     """The back of the garment seen through the neck, with its label."""
     n, low = cut.neck, float(neck[0, 1])
-    half = curve([(0, TOP + 0.05), (n * 0.6, TOP + 0.03), (n, TOP, 1), (n, (TOP + low) / 2), (0, low + 0.05)])
+    half = curve([(0, TOP + 0.05), (n * 0.6, TOP + 0.03), (n, TOP, 1), (n, low + 0.02, 1), (0, low + 0.05)])
     back = curve([(0, TOP + 0.05), (n * 0.6, TOP + 0.03), (n, TOP)])
     tag = both_halves([(0, TOP + 0.07), (0.05, TOP + 0.068, 1), (0.05, TOP + 0.125, 1), (0, TOP + 0.128)])
     return [

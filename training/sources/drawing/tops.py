@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from training.sources.drawing import folds
-from training.sources.drawing.geometry import Knot, across, both_halves, curve, ribbon
+from training.sources.drawing.geometry import Knot, both_halves, curve, ribbon
 from training.sources.drawing.parts import Garment, Line, Part
 from training.sources.drawing.pieces import (
     Cut,
@@ -15,6 +15,7 @@ from training.sources.drawing.pieces import (
     collar,
     hem_line,
     lining,
+    neck_band,
     neckline,
     pull_lines,
     sleeves,
@@ -38,7 +39,7 @@ def t_shirt(outfit: Outfit, rng: np.random.Generator) -> Garment:
     front = len(parts)
     parts += _long_or_short(outfit, cut, rng)
     parts += [Part(body(cut, neck), "main", folds=folds.soft(rng)), *armholes(cut)]
-    parts += [Part(ribbon(across(neck), 0.055, -0.4), "trim", puff=0.5, lift=0.25), hem_line(cut, 0.85)]
+    parts += [*neck_band(outfit.neckline, neck, 0.055), hem_line(cut, 0.85)]
     return Garment(parts, pull_lines(cut, rng), front, cut.yoke)
 
 
@@ -54,7 +55,7 @@ def tank_top(outfit: Outfit, rng: np.random.Generator) -> Garment:
     parts = lining(cut, neck)[:1] if outfit.style != "Spaghetti Straps" else []
     front = len(parts)
     parts += [Part(outline, "main", folds=folds.soft(rng)), hem_line(cut, 0.85)]
-    parts.append(Part(ribbon(across(neck), 0.03, -0.4), "trim", puff=0.5, lift=0.2))
+    parts += neck_band(outfit.neckline, neck, 0.03, "trim")
     return Garment(parts, pull_lines(cut, rng), front, cut.yoke)
 
 
@@ -111,5 +112,5 @@ def sweater(outfit: Outfit, rng: np.random.Generator) -> Garment:
         fold = both_halves([(0, -1.11), (0.16, -1.105), (0.205, -1.08, 1), (0.225, -0.95, 1), (0.1, -0.91), (0, -0.9)])
         parts += [Part(tube, "rib", puff=1.2), Part(fold, "rib", puff=1.2)]
     else:
-        parts.append(Part(ribbon(across(neck), 0.065, -0.4), "rib", puff=0.7, lift=0.3))
+        parts += neck_band(outfit.neckline, neck, 0.065, "rib")
     return Garment(parts, pull_lines(cut, rng), front, cut.yoke)
