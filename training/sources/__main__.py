@@ -7,6 +7,8 @@ from pathlib import Path
 
 from fashion.errors import SettingError, one_line_errors
 from training.sources import catalog, download, imaterialist, mirror
+from training.sources.extract import extract_photo
+from training.sources.writer import SPLITS
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -63,6 +65,11 @@ def _download(options: argparse.Namespace) -> None:
         raise
 
 
+def _photo(options: argparse.Namespace) -> None:
+    truth = extract_photo(options.source, options.out, options.split, options.row)
+    print(f"{options.out}: {options.split} photograph {truth['id']} of {options.source}")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training.sources", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -96,6 +103,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_groups(add, "all eight")
     add.add_argument("--shards", type=int, metavar="N", help="download the first N of the 153 shards, 0.5 GB each")
     add.set_defaults(run=_mirror)
+
+    add = commands.add_parser("photo", help="take one photograph and its labels out of an imported folder")
+    add.add_argument("source", type=Path, help="folder in the training format")
+    add.add_argument("--out", type=Path, required=True, metavar="FILE", help="image file; labels go beside it as .json")
+    add.add_argument("--split", default="test", choices=SPLITS, help="(default: %(default)s)")
+    add.add_argument("--row", type=int, default=0, help="position in the split, from 0 (default: %(default)s)")
+    add.set_defaults(run=_photo)
 
     _add_download(commands.add_parser("download", help="download the iMaterialist challenge's images from their URLs"))
     return parser
