@@ -118,6 +118,7 @@ class TorchEngine:
         """See `Engine.run`."""
         import torch
 
+        pixels = np.require(pixels, requirements=["C", "W"])  # torch takes no read-only or reversed arrays
         with (
             torch.inference_mode(),
             torch.autocast(self._device.type, dtype=self._dtype, enabled=self._dtype is not None),

@@ -54,8 +54,8 @@ def test_nothing_is_left_where_the_card_could_not_be_written(tmp_path, monkeypat
 
 
 def test_threshold_rows():
-    np.testing.assert_array_equal(CARD.threshold_row(), np.float32([0.25, 0.3, 1 / 3]))
-    np.testing.assert_array_equal(CARD.threshold_row("0.5"), np.float32([0.5, 0.5, 0.5]))
+    np.testing.assert_array_equal(CARD.threshold_row(), np.array([0.25, 0.3, 1 / 3], np.float32))
+    np.testing.assert_array_equal(CARD.threshold_row("0.5"), [0.5, 0.5, 0.5])
     assert CARD.threshold_row().dtype == np.float32
     with pytest.raises(SettingError, match=r"profile 'best' is unknown; the model has: 0\.5, micro-f1"):
         CARD.threshold_row("best")

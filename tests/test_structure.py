@@ -1,0 +1,115 @@
+"""The rules that keep the parts apart: who may import whom, and that importing does nothing but define."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MAY_IMPORT = {
+    "fashion": {"fashion"},
+    "training": {"training", "fashion"},
+    "serving": {"serving", "fashion"},
+    "catalog": {"catalog", "fashion"},
+}
+SOURCES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
+NAMES = [str(path.relative_to(ROOT)) for path in SOURCES]
+
+# Calls that read, write, connect, load or configure: never to be made because somebody imports a module.
+WORK = {
+    *("open", "read_text", "read_bytes", "write_text", "mkdir", "makedirs", "exists", "run", "Popen", "urlopen", "get"),
+    *("load", "load_dataset", "from_bundle", "build", "imaterialist", "is_available", "basicConfig", "manual_seed"),
+}
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """The first parts of the names of all modules that are imported, at the top or within functions."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add((node.module or "").split(".")[0])
+    return names
+
+
+def test_the_packages_are_found():
+    assert {name.split("/")[0] for name in NAMES} >= {"fashion", "training", "serving"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=NAMES)
+def test_imports_run_one_way(path):
+    package = path.relative_to(ROOT).parts[0]
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    sideways = imported(tree) & ({*MAY_IMPORT, "tests"} - MAY_IMPORT[package])
+    assert not sideways, f"{package} must not import {sideways}"
+    assert not any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree)), "use absolute imports"
+
+
+def is_definition(statement: ast.stmt) -> bool:
+    """Whether a statement at the top of a module only defines something."""
+    match statement:
+        case ast.Import() | ast.ImportFrom() | ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            return True
+        case ast.Expr(value=ast.Constant()):  # a docstring
+            return True
+        case ast.Assign() | ast.AnnAssign():
+            called = {node.func for node in ast.walk(statement) if isinstance(node, ast.Call)}
+            names = {ast.unparse(function).rpartition(".")[2] for function in called}
+            return not names & WORK
+        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+            return True
+        case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
+            return True
+        case ast.If(body=[ast.Expr(value=ast.Call(func=function))]):
+            return ast.unparse(function) == "sys.path.insert"  # the handler finds the packages it was packed with
+    return False
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=NAMES)
+def test_importing_a_module_does_no_work(path):
+    work = [s for s in ast.parse(path.read_text(encoding="utf-8")).body if not is_definition(s)]
+    assert not work, [f"line {statement.lineno}: {ast.unparse(statement)[:80]}" for statement in work]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "print(1)",
+        "NAMES = open('names').read()",
+        "for i in range(3): pass",
+        "import os\nos.mkdir('runs')",
+        "x.y = 1; f()",
+    ],
+)
+def test_the_check_above_finds_work(line):
+    assert not all(is_definition(statement) for statement in ast.parse(line).body)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=NAMES)
+def test_a_module_says_what_it_is_for(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree) or not tree.body
+
+
+def test_a_server_that_runs_onnx_imports_neither_torch_nor_any_other_package():
+    program = (
+        "import sys, fashion.predictor\n"
+        "print(*({'torch', 'torchvision', 'onnxruntime', 'training', 'serving', 'catalog'} & sys.modules.keys()))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (ended.stdout, ended.stderr) == ("\n", "")
+
+
+def test_answering_with_onnx_never_imports_torch(bundle):
+    program = (
+        "import sys; from fashion.predictor import Predictor; from PIL import Image\n"
+        "predictor = Predictor.from_bundle(sys.argv[1], 'int8')\n"
+        "predictor.answer(predictor.predict(Image.new('RGB', (80, 80))))\n"
+        "print('torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program, str(bundle)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (ended.stdout, ended.stderr) == ("False\n", "")
