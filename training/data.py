@@ -133,7 +133,7 @@ class FashionData(LightningDataModule):
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Let the next training loader begin where the checkpoint was saved."""
-        # Lightning would restore a loader's own state too late: a schedule asks for its length, and so makes it, before.
+        # A loader's own state comes too late: schedules ask for its length, and so make it, before it is restored.
         self._loader_state = dict(state)
 
     def _loader(self, images: Any, sampler: Any, drop_last: bool) -> ResumableLoader:

@@ -88,14 +88,15 @@ class History(Callback):
         self.validated = True
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        # An epoch that was complete when its checkpoint was saved ends once more when resumed, with nothing new.
-        if not trainer.is_global_zero or not self.trained:
-            return
+        # Every rank must ask: the mean training loss is computed, over all of them, when it is asked for.
         values = {
             name: value.item()
             for name, value in trainer.callback_metrics.items()
             if name == "train/loss" or (name.startswith("val/") and self.validated)
         }
+        # An epoch that was complete when its checkpoint was saved ends once more when resumed, with nothing new.
+        if not trainer.is_global_zero or not self.trained:
+            return
         row = {
             "epoch": trainer.current_epoch + 1,
             "step": trainer.global_step,
