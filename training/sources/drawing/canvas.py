@@ -33,7 +33,8 @@ class Canvas:
         self, background: Image.Image, garment: Garment, pose: Pose, light: Light, cloths: Mapping[str, Cloth]
     ) -> None:
         self.pixels = background.width
-        self.rgb: Floats = np.asarray(background, dtype=np.float32) / np.float32(255)
+        # (3, h, w): numpy multiplies planes by a mask eight times as fast as interleaved colors
+        self.rgb: Floats = np.moveaxis(np.asarray(background), 2, 0) * np.float32(1 / 255)
         self._garment, self._pose, self._light, self._cloths = garment, pose, light, cloths
         self._placed = pose.place([part.outline if isinstance(part, Part) else part.points for part in garment.parts])
         self._x, self._y = pose.grid(self.pixels)
@@ -64,11 +65,12 @@ class Canvas:
             dark = np.asarray(moved.filter(ImageFilter.GaussianBlur(blur * quarter)), dtype=np.float32)
             light *= 1 - dark * np.float32(darkness / 255)
         whole = Image.fromarray(light).resize((self.pixels, self.pixels), Image.Resampling.BICUBIC)
-        self.rgb = self.rgb * np.asarray(whole)[..., None]
+        self.rgb *= np.asarray(whole)
 
     def picture(self) -> Image.Image:
         """The canvas at the picture's size."""
-        full = Image.fromarray(np.uint8(np.clip(self.rgb, 0, 1) * 255 + 0.5))
+        values = np.clip(self.rgb * 255 + np.float32(0.5), 0, 255).astype(np.uint8)
+        full = Image.fromarray(np.ascontiguousarray(np.moveaxis(values, 0, 2)))
         size = self.pixels // OVERSAMPLING
         return full.resize((size, size), Image.Resampling.LANCZOS)
 
@@ -90,17 +92,17 @@ class Canvas:
         under = 1 - alpha
         if part.lift:
             under *= self._shadow(small, box, part.lift)
-        target = self.rgb[area]
-        target *= under[..., None]
-        target += color * alpha[..., None]
+        target = self.rgb[:, *area]
+        target *= under
+        target += color * alpha
 
     def _lit(self, part: Part, small: Image.Image, area: tuple[slice, slice]) -> Floats:
-        """The part's cloth with its folds in the light: (h, w, 3), or (3,) for a flat thing."""
+        """The part's cloth with its folds in the light: (3, h, w), or (3, 1, 1) for a flat thing."""
         cloth = self._cloths[part.cloth]
         if not part.puff and isinstance(cloth.paint, np.ndarray):
             return cloth.paint
         relief = self._relief(part, small, area)
-        shade = self._shade(relief)[..., None]
+        shade = self._shade(relief)
         if isinstance(cloth.paint, np.ndarray):
             color = cloth.paint * shade
         else:
@@ -170,11 +172,11 @@ class Canvas:
         for piece in _dashes(points, line.dash * unit):
             pen.line(((piece - (left, top)) * 2).ravel().tolist(), fill=255, width=width, joint="curve")
         cover = np.asarray(layer.reduce(2))
-        touched = np.nonzero(cover)  # a line covers few of the pixels of its box
-        alpha = cover[touched].astype(np.float32)[:, None] * np.float32(line.opacity / 255)
-        target = self.rgb[top:bottom, left:right]
-        below = target[touched]
-        target[touched] = below + (np.array(line.color, dtype=np.float32) - below) * alpha
+        rows, columns = np.nonzero(cover)  # a line covers few of the pixels of its box
+        alpha = cover[rows, columns].astype(np.float32) * np.float32(line.opacity / 255)
+        target = self.rgb[:, top:bottom, left:right]
+        below = target[:, rows, columns]
+        target[:, rows, columns] = below + (np.array(line.color, dtype=np.float32)[:, None] - below) * alpha
 
 
 def _filled(outline: Points, box: tuple[int, int, int, int]) -> Image.Image:

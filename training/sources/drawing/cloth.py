@@ -12,7 +12,7 @@ from PIL import Image
 
 Floats = NDArray[np.float32]
 RGB = tuple[float, float, float]
-# u, v (h, w) in garment units and the size of a pixel in them -> color (h, w, 3) or (3,), 0 to 1
+# u, v (h, w) in garment units and the size of a pixel in them -> color (3, h, w) or (3, 1, 1), 0 to 1
 Paint = Callable[[Floats, Floats, float], Floats]
 # the same arguments -> brightness (h, w), about 1
 Surface = Callable[[Floats, Floats, float], Floats]
@@ -43,7 +43,7 @@ _DENIM: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, f
 class Cloth:
     """What a part is covered with; gloss is the strength of its highlights."""
 
-    paint: Paint | Floats  # one color (3,) where it is the same all over
+    paint: Paint | Floats  # one color (3, 1, 1) where it is the same all over
     gloss: float = 0.0
 
 
@@ -58,8 +58,13 @@ def darker(color: RGB, by: float) -> RGB:
     return (color[0] * by, color[1] * by, color[2] * by)
 
 
+def ink(color: RGB) -> Floats:
+    """The color as an array (3, 1, 1) that spreads over a picture (3, h, w)."""
+    return np.array(color, dtype=np.float32).reshape(3, 1, 1)
+
+
 def plain(color: RGB, gloss: float = 0.0, surface: Surface | None = None) -> Cloth:
-    value = np.array(color, dtype=np.float32)
+    value = ink(color)
     if surface is None:
         return Cloth(value, gloss)
     return covered(lambda u, v, pixel: value, surface, gloss)
@@ -69,7 +74,7 @@ def covered(paint: Paint, surface: Surface | None, gloss: float = 0.0) -> Cloth:
     """A pattern on a surface."""
     if surface is None:
         return Cloth(paint, gloss)
-    return Cloth(lambda u, v, pixel: paint(u, v, pixel) * surface(u, v, pixel)[..., None], gloss)
+    return Cloth(lambda u, v, pixel: paint(u, v, pixel) * surface(u, v, pixel), gloss)
 
 
 def surface(material: str, rng: np.random.Generator) -> tuple[Surface | None, float]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from training.sources.drawing.cloth import RGB, Floats, Paint, darker
+from training.sources.drawing.cloth import RGB, Floats, Paint, darker, ink
 from training.sources.drawing.prints import PRINTS
 
 _THREAD = 0.6  # how much of the ground a thin line of a plaid covers
@@ -24,8 +24,8 @@ def _edge(distance: Floats, pixel: float) -> Floats:
 
 
 def _mix(ground: Floats | RGB, other: RGB, share: Floats) -> Floats:
-    ground = np.asarray(ground, dtype=np.float32)
-    return ground + (np.array(other, dtype=np.float32) - ground) * share[..., None]
+    below = ink(ground) if isinstance(ground, tuple) else ground
+    return below + (ink(other) - below) * share
 
 
 def _band(x: Floats, period: float, width: float, pixel: float, at: float = 0.0) -> Floats:

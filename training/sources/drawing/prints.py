@@ -28,12 +28,12 @@ class _Tile:
         if self._texels is None:
             side = max(32, round(self._period / pixel))
             tile = self._draw(2 * side).reduce(2)
-            self._texels = np.asarray(tile, dtype=np.float32) / np.float32(255)
-        n = self._texels.shape[0]
+            self._texels = np.moveaxis(np.asarray(tile), 2, 0) * np.float32(1 / 255)
+        n = self._texels.shape[1]
         per_unit = np.float32(n / self._period)
         rows = np.floor(v * per_unit).astype(np.int32) % n
         columns = np.floor(u * per_unit).astype(np.int32) % n
-        return self._texels[rows, columns]
+        return self._texels.reshape(3, -1).take(rows * n + columns, axis=1)
 
 
 def _scattered(
