@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class Client:
         """
         data = photo if isinstance(photo, bytes) else _read(photo)
         response = self._send(data)
-        if response.status_code == requests.codes.too_large:  # refused before anything of ours saw it: no JSON
+        if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:  # TorchServe sends no JSON with it
             raise Refused(f"{len(data) / 1e6:.1f} MB are more than the server takes; send a smaller file")
         try:
             answer = response.json()

@@ -46,14 +46,14 @@ class FashionHandler:
         properties = context.system_properties
         config = context.model_yaml_config or {}
         gpu = properties.get("gpu_id")
-        self.predictor = Predictor.from_bundle(
-            properties["model_dir"],
-            threads=threads_of_a_worker(config),
-            device=None if gpu is None else f"cuda:{gpu}",
-        )
+        threads = threads_of_a_worker(config)
+        device = None if gpu is None else f"cuda:{gpu}"
+        self.predictor = Predictor.from_bundle(properties["model_dir"], threads=threads, device=device)
         size = self.predictor.card.input.size
         self.predictor.predict_pixels(np.zeros((int(properties["batch_size"]), size, size, 3), np.uint8))
-        logger.info("%s is ready: %s", self.predictor.identity(), self.predictor.engine.name)
+        model, engine = self.predictor.identity(), self.predictor.engine.name
+        logger.info("%(name)s %(version)s (%(weights)s) is ready", model)
+        logger.info("engine: %s; threads, on a CPU: %d", engine, threads)
 
     def handle(self, data: list[Mapping[str, Any]], context: Any) -> list[bytes]:
         """Answer a batch.

@@ -30,9 +30,8 @@ def start(server: TorchServe, timeout: float = START_TIMEOUT) -> None:
         print(f"already running as process {running.pid}")
         _wait(server, running, timeout)
         return
-    process = server.start()
     try:
-        _wait(server, process, timeout)
+        _wait(server, server.start(), timeout)
     except BaseException:
         server.stop()
         raise

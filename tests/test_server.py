@@ -6,6 +6,7 @@ import socket
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -14,7 +15,7 @@ from photos import bad_photos, photo, unusual_photos
 from fashion.predictor import Predictor
 from serving.processes import find_server
 from serving.server import main
-from serving.torchserve import ServerError, TorchServe
+from serving.torchserve import DEFAULT_CONFIG, ServerError, TorchServe, read_properties
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +181,22 @@ def test_wait_needs_a_server(model_store: Path, tmp_path: Path, capsys: pytest.C
 def test_wrong_settings_are_told(model_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     server = TorchServe.temporary(model_store, tmp_path, job_queue_size="many")
     assert 'Invalid configuration: For input string: "many"' in fails_to_start(server, capsys)
+
+
+def test_nothing_is_fetched_for_a_stranger(endpoint: TorchServe) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        url = f"http://127.0.0.1:{elsewhere.getsockname()[1]}/other.mar"
+        for path in (f"/models?url={url}", f"/workflows?url={url}&workflow_name=other"):
+            assert requests.post(endpoint.management_url + path, timeout=30).status_code >= 400
+        elsewhere.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            elsewhere.accept()
+
+
+def test_the_shipped_config_listens_on_this_machine_only() -> None:
+    addresses = {name: value for name, value in read_properties(DEFAULT_CONFIG).items() if name.endswith("_address")}
+    assert len(addresses) == 5
+    assert all(urlsplit(value).hostname == "127.0.0.1" or value == "127.0.0.1" for value in addresses.values())
 
 
 def test_every_model_is_described(endpoint: TorchServe) -> None:
