@@ -41,7 +41,7 @@ demo: setup  ## Everything: sample data, training, export, archive, TorchServe, 
 	@$(MAKE) --no-print-directory data
 	@test -f runs/sample/trained || $(MAKE) --no-print-directory runs/sample/trained
 	@test -f runs/sample/bundle/model_card.json || $(PY) -m training.export runs/sample
-	@$(PY) -m serving.archive runs/sample/bundle --reuse
+	@$(PY) -m serving.archive runs/sample/bundle
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m serving.server start
 	@$(PY) -m training.sources photo data/sample --split test --out data/demo.jpg
 	@echo

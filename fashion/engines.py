@@ -175,7 +175,7 @@ def _check_labels(path: Path, outputs: int, card: ModelCard) -> None:
 def _best_engine(folder: Path, card: ModelCard, device: str | None) -> str:
     files = (INT8_FILE, ONNX_FILE, STATE_DICT_FILE)
     has = {name: name in card.files and (Path(folder) / name).is_file() for name in files}
-    if has[STATE_DICT_FILE] and (device or _gpu_is_there()):
+    if has[STATE_DICT_FILE] and (_gpu_is_there() if device is None else device != "cpu"):
         return "torch"
     if has[INT8_FILE]:
         return "int8"

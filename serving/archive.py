@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,8 @@ CONFIG_FILE = "model-config.yaml"
 # Modules of serving/ that the handler imports; they travel in the archive beside the package `fashion`.
 HANDLER_MODULES = ("__init__.py", "protocol.py")
 
+MANIFEST = "MAR-INF/MANIFEST.json"
+
 DEFAULT_OUT = Path("model_store/fashion.mar")
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # what TorchServe accepts, and a part of the URL
 
@@ -37,6 +40,8 @@ def archive(
     config: Path = SERVING / CONFIG_FILE,
 ) -> Path:
     """Pack a bundle and the code that serves it into one .mar, whole or not at all.
+
+    A file that holds the very same is left as it is, with its time of change.
 
     Args:
         bundle: the folder that `python -m training.export` wrote.
@@ -126,6 +131,8 @@ def _pack(staged: Path, temporary: Path, name: str, version: str) -> Path:
 
 
 def _put(packed: Path, out: Path) -> None:
+    if out.exists() and _contents(out) == _contents(packed):
+        return  # a server that runs with it need not start again
     out.parent.mkdir(parents=True, exist_ok=True)
     # Not *.mar: a server that starts meanwhile loads every .mar it finds.
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
@@ -134,6 +141,15 @@ def _put(packed: Path, out: Path) -> None:
         os.replace(temporary, out)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _contents(archive: Path) -> dict[str, int] | None:
+    """Checksum of each file but the manifest, which holds the time of packing; None where it is no archive."""
+    try:
+        with zipfile.ZipFile(archive) as file:
+            return {entry.filename: entry.CRC for entry in file.infolist() if entry.filename != MANIFEST}
+    except (OSError, zipfile.BadZipFile):
+        return None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -83,8 +83,12 @@ class Client:
             raise RequestError(f"{self.url} cannot be asked: {one_line(error)}") from None
 
 
-def table(answer: Mapping[str, Any]) -> str:
-    """An answer as aligned lines of group, name, bar and percentage; a group's name stands on its first line only."""
+def table(answer: Mapping[str, Any], truth: Mapping[str, list[str] | None] | None = None) -> str:
+    """An answer as aligned lines of group, name, bar and percentage; a group's name stands on its first line only.
+
+    With `truth`, the true names by group (None: not annotated), a mark says of each line whether it is right, and the
+    true names that the answer lacks are listed.
+    """
     attributes = answer["attributes"]
     if not attributes:
         return "  no attribute reaches its threshold"
@@ -96,8 +100,31 @@ def table(answer: Mapping[str, Any]) -> str:
         before = attribute["group"]
         probability = attribute["probability"]
         bar = "█" * round(BAR_WIDTH * probability)
-        lines.append(f"  {group:<{groups}}  {attribute['name']:<{names}}  {bar:<{BAR_WIDTH}}  {probability:4.0%}")
-    return "\n".join(lines)
+        mark = "" if truth is None else f"   {_mark(attribute, truth)}"
+        lines.append(f"  {group:<{groups}}  {attribute['name']:<{names}}  {bar:<{BAR_WIDTH}}  {probability:4.0%}{mark}")
+    return "\n".join(lines + ([] if truth is None else _missed(attributes, truth)))
+
+
+def _mark(attribute: Mapping[str, Any], truth: Mapping[str, list[str] | None]) -> str:
+    names = truth.get(attribute["group"])
+    if names is None:
+        return "not annotated"
+    return "right" if attribute["name"] in names else "wrong"
+
+
+def _missed(attributes: list[Mapping[str, Any]], truth: Mapping[str, list[str] | None]) -> list[str]:
+    given = {(attribute["group"], attribute["name"]) for attribute in attributes}
+    missed = [
+        f"{group}: {name}" for group, names in truth.items() for name in names or () if (group, name) not in given
+    ]
+    return [f"  missed  {', '.join(missed)}"] if missed else []
+
+
+def _truth(path: Path) -> dict[str, list[str] | None]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["labels"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise FashionError(f'--truth {path} must be JSON like {{"labels": {{"color": ["Black"]}}}}') from None
 
 
 def _read(path: Path) -> bytes:
@@ -129,9 +156,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--timeout", type=float, default=TIMEOUT, help="seconds to wait for an answer (default: %(default)s)"
     )
+    parser.add_argument(
+        "--truth",
+        type=Path,
+        metavar="FILE",
+        help='true labels to mark the table with, JSON {"labels": {group: [name]}}',
+    )
     options = parser.parse_args(arguments)
     status = 0
     with one_line_errors():
+        truth = _truth(options.truth) if options.truth else None
         client = Client(options.url, options.timeout)
         for photo in options.photos:
             try:
@@ -143,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.json:
                 print(json.dumps({"image": str(photo)} | answer, ensure_ascii=False), flush=True)
             else:
-                print(f"{photo}\n{table(answer)}", flush=True)
+                print(f"{photo}\n{table(answer, truth)}", flush=True)
     return status
 
 

@@ -47,7 +47,7 @@ class FashionHandler:
         config = context.model_yaml_config or {}
         gpu = properties.get("gpu_id")
         threads = threads_of_a_worker(config)
-        device = None if gpu is None else f"cuda:{gpu}"
+        device = "cpu" if gpu is None else f"cuda:{gpu}"
         self.predictor = Predictor.from_bundle(properties["model_dir"], threads=threads, device=device)
         size = self.predictor.card.input.size
         self.predictor.predict_pixels(np.zeros((int(properties["batch_size"]), size, size, 3), np.uint8))
