@@ -1,5 +1,6 @@
 """Where the network's first weights come from: ImageNet, a file, or nowhere."""
 
+import errno
 import pickle
 from pathlib import Path
 from typing import Any
@@ -63,9 +64,9 @@ def _imagenet(arch: str) -> dict[str, Tensor]:
     weights = _IMAGENET[arch]
     try:
         return dict(weights.get_state_dict(progress=True, check_hash=True))
-    except (URLError, OSError, RuntimeError) as error:
-        # A wrong hash is a RuntimeError; no connection an URLError; no room in the cache an OSError.
-        if isinstance(error, OSError) and not isinstance(error, URLError) and error.errno is not None:
+    except (URLError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        # A wrong hash is a RuntimeError, no connection an URLError; no room in the cache is not for us.
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise
         raise SettingError(
             f"the ImageNet weights could not be had from {weights.url} ({one_line(error)}); connect to the internet "

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 import warnings
+from argparse import ArgumentError
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.tuner import Tuner
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from fashion.errors import FashionError, SettingError, one_line_errors
+from fashion.errors import FashionError, SettingError, one_line, one_line_errors
 from training import backbone
 from training.data import FashionData
 from training.module import MONITOR, FashionModule
@@ -31,6 +32,7 @@ from training.stopping import StopOnNan, StopOnSignal, Stopped
 
 CONFIG_FILE = "config.yaml"
 LAST, BEST = Path("checkpoints/last.ckpt"), Path("checkpoints/best.ckpt")
+LR_STEPS = 100
 EXIT_SIGNAL = 128  # plus the signal's number: 130 after ctrl-C, as shells have it
 
 # Lightning's advice to developers; a user of this program cannot act on it, or it does not apply.
@@ -38,6 +40,7 @@ NOISE = (
     ".*does not have many workers.*",  # counted by training.data
     ".*The number of training batches .* is smaller than the logging interval.*",
     ".*isinstance.treespec, LeafSpec.*",
+    ".*`IterableDataset` has `__len__` defined.*",  # counted by training.data
     ".*Checkpoint directory .* exists and is not empty.*",  # checked by _check_run
     ".*srun.*command is available.*",
     ".*`Trainer.init_module.*",
@@ -85,7 +88,7 @@ class FashionCLI(LightningCLI):
             save_config_callback=None,
             seed_everything_default=1,
             trainer_defaults={"precision": "bf16-mixed", "max_epochs": 10},
-            parser_kwargs={"description": __doc__, "dump_header": []},
+            parser_kwargs={"description": __doc__, "dump_header": [], "exit_on_error": False},
             run=False,
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
@@ -101,7 +104,10 @@ class FashionCLI(LightningCLI):
         )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        self.config = parser.parse_args(self.arguments)
+        try:
+            self.config = parser.parse_args(self.arguments)
+        except ArgumentError as error:
+            raise SettingError(f"{one_line(error)}; python -m training.fit --help lists all settings") from None
         _check_run(self.config)
         self.run = Path(self.config.run)
         self.stop = StopOnSignal(self.run / LAST)
@@ -203,8 +209,10 @@ def _cpu_has_bf16() -> bool:
 
 
 def _find_lr(trainer: Trainer, module: FashionModule, data: FashionData) -> None:
-    before = module.hparams["lr"]
-    found = Tuner(trainer).lr_find(module, datamodule=data)
+    before, epochs = module.hparams["lr"], trainer.fit_loop.max_epochs
+    trainer.fit_loop.max_epochs = LR_STEPS  # the search ends by its own number of steps, however few make an epoch
+    found = Tuner(trainer).lr_find(module, datamodule=data, num_training=LR_STEPS)
+    trainer.fit_loop.max_epochs = epochs
     suggestion = found.suggestion() if found else None
     if suggestion is None:
         raise SettingError("no learning rate could be suggested; more images or a smaller --data.batch_size may help")

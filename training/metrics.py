@@ -32,7 +32,8 @@ class MultilabelScores(Metric):
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
         """Count a batch: logits (B, A) and targets (B, A), 1 yes, 0 no, -1 not annotated."""
-        bins = ((logits.float() + LARGEST) / BIN_WIDTH).clamp(0, BINS - 1).long()
+        # A network that diverged gives NaN; its loss says so, here it must only find a bin.
+        bins = ((logits.float().nan_to_num(-LARGEST) + LARGEST) / BIN_WIDTH).clamp(0, BINS - 1).long()
         label = torch.arange(self.num_labels, device=logits.device)
         cells = (label * 2 + (targets == YES).long()) * BINS + bins
         cells = cells[targets != NOT_ANNOTATED]

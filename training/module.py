@@ -101,6 +101,17 @@ class FashionModule(LightningModule):
         if stage == "fit" and self.hparams["compile"]:
             self.network.compile()
 
+    def on_train_start(self) -> None:
+        """Raises SettingError where a resumed one-cycle schedule has another length than the training."""
+        for config in self.trainer.lr_scheduler_configs:
+            planned = getattr(config.scheduler, "total_steps", None)
+            if planned is not None and planned != self.trainer.estimated_stepping_batches:
+                raise SettingError(
+                    f"the one-cycle schedule of this run was planned for {planned} steps, the settings make it "
+                    f"{self.trainer.estimated_stepping_batches}; resume with the run's own settings, or begin a new run "
+                    "from its weights with --model.weights CHECKPOINT"
+                )
+
     def forward(self, pixels: Tensor) -> Output:
         """pixels: uint8 (B, S, S, 3)."""
         return self.network(self.normalize(pixels))
