@@ -13,6 +13,7 @@ from fashion import preprocess
 from fashion.errors import DataError, InvalidImage
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import NOT_ANNOTATED, Taxonomy
+from training.loading import FILLER
 from training.sources import open_folder, read_description
 from training.sources.opening import DEFAULT_CACHE
 
@@ -87,7 +88,7 @@ def open_rows(folder: Path, split: str, groups: Sequence[str] | None, cache: Pat
 
 
 class Photographs(Dataset):
-    """Encoded images and label names, by index -> pixels and targets. An index past the end is an empty image."""
+    """Encoded images and label names, by index -> pixels and targets. The index `FILLER` is an empty image."""
 
     def __init__(
         self,
@@ -108,7 +109,11 @@ class Photographs(Dataset):
         return self
 
     def __getitem__(self, index: int) -> Sample:
-        return self.reader(self.rows[index]) if index < len(self.rows) else self.reader.empty()
+        if index == FILLER:
+            return self.reader.empty()
+        if not 0 <= index < len(self.rows):
+            raise IndexError(f"image {index} of {len(self.rows)}")
+        return self.reader(self.rows[index])
 
 
 class PhotographStream(IterableDataset):

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
+FILLER = -1  # index of an image that is not there
+
 
 class EpochSampler(DistributedSampler):
     """This rank's part of a new permutation for each epoch; every rank gets as many images.
@@ -34,8 +36,8 @@ class EpochSampler(DistributedSampler):
 class WholeSampler(DistributedSampler):
     """This rank's part of all images, in order, each image on one rank only.
 
-    Ranks must see as many batches as each other, so some get an index at or past the end: the data set answers it with
-    an image without annotations, which counts nowhere.
+    Ranks must see as many batches as each other, so some get the index `FILLER` at the end: the data set answers it
+    with an image without annotations, which counts nowhere.
     """
 
     def __init__(self, rows: int, rank: int, ranks: int) -> None:
@@ -47,7 +49,8 @@ class WholeSampler(DistributedSampler):
         return -(-self.rows // self.num_replicas)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(range(self.rank, len(self) * self.num_replicas, self.num_replicas))
+        mine = range(self.rank, len(self) * self.num_replicas, self.num_replicas)
+        return iter(index if index < self.rows else FILLER for index in mine)
 
 
 class ResumableLoader(DataLoader):

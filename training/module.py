@@ -108,8 +108,8 @@ class FashionModule(LightningModule):
             if planned is not None and planned != self.trainer.estimated_stepping_batches:
                 raise SettingError(
                     f"the one-cycle schedule of this run was planned for {planned} steps, the settings make it "
-                    f"{self.trainer.estimated_stepping_batches}; resume with the run's own settings, or begin a new run "
-                    "from its weights with --model.weights CHECKPOINT"
+                    f"{self.trainer.estimated_stepping_batches}; resume with the run's own settings, or begin a new "
+                    "run from its weights with --model.weights CHECKPOINT"
                 )
 
     def forward(self, pixels: Tensor) -> Output:

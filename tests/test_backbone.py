@@ -1,0 +1,119 @@
+"""training.backbone."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from fashion.errors import BundleError, SettingError
+from fashion.network import FashionNet, build
+from training import backbone
+
+
+@pytest.fixture
+def network() -> FashionNet:
+    return build("resnet18", 7)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of torch's, and no way to the internet."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path / "torch" / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_offline_without_a_cached_file_names_the_three_choices(network: FashionNet, hub: Path) -> None:
+    with pytest.raises(SettingError) as error:
+        backbone.load(network, "resnet18", "imagenet")
+    for choice in ("connect to the internet", "--model.weights FILE", "--model.weights none"):
+        assert choice in str(error.value)
+    with pytest.raises(SettingError, match="connect"):
+        backbone.fetch("resnet18", "imagenet")
+
+
+def test_offline_with_a_cached_file_takes_all_but_the_head(network: FashionNet, hub: Path) -> None:
+    cached = build("resnet18", 1000)
+    torch.save(cached.state_dict(), hub / "resnet18-f37072fd.pth")  # the name torchvision gives the file
+    head = network.fc.weight.clone()
+    backbone.fetch("resnet18", "imagenet")
+    backbone.load(network, "resnet18", "imagenet")
+    assert torch.equal(network.layer3[1].conv2.weight, cached.layer3[1].conv2.weight)
+    assert torch.equal(network.fc.weight, head)
+
+
+def test_broken_cached_file_is_one_error(network: FashionNet, hub: Path) -> None:
+    (hub / "resnet18-f37072fd.pth").write_bytes(b"half a download")
+    with pytest.raises(SettingError, match="ImageNet weights could not be had"):
+        backbone.load(network, "resnet18", "imagenet")
+
+
+def test_none_changes_nothing(network: FashionNet) -> None:
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    backbone.fetch("resnet18", "none")
+    backbone.load(network, "resnet18", "none")
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("layout", ["state dict", "checkpoint"])
+@pytest.mark.parametrize("labels", [7, 9])
+def test_file_of_weights(layout: str, labels: int, network: FashionNet, tmp_path: Path) -> None:
+    other = build("resnet18", labels)
+    state = other.state_dict()
+    if layout == "checkpoint":
+        state = {"state_dict": {f"network.{name}": value for name, value in state.items()}, "epoch": 3}
+    torch.save(state, tmp_path / "weights.pth")
+    head = network.fc.weight.clone()
+    backbone.load(network, "resnet18", str(tmp_path / "weights.pth"))
+    assert torch.equal(network.conv1.weight, other.conv1.weight)
+    assert torch.equal(network.bn1.running_var, other.bn1.running_var)
+    assert torch.equal(network.fc.weight, other.fc.weight if labels == 7 else head)
+
+
+@pytest.mark.parametrize("change", ["unexpected", "missing", "shape"])
+def test_file_that_does_not_fit_is_named(change: str, network: FashionNet, tmp_path: Path) -> None:
+    state = build("resnet18", 7).state_dict()
+    if change == "unexpected":
+        state["extra.weight"] = torch.zeros(1)
+    elif change == "missing":
+        del state["layer1.0.conv1.weight"]
+    else:
+        state["layer1.0.conv1.weight"] = torch.zeros(3)
+    path = tmp_path / "weights.pth"
+    torch.save(state, path)
+    name = "extra.weight" if change == "unexpected" else "layer1.0.conv1.weight"
+    with pytest.raises(BundleError, match=rf"weights.pth does not fit resnet18: .*{name}"):
+        backbone.load(network, "resnet18", str(path))
+
+
+def test_file_with_code_is_refused_and_not_run(network: FashionNet, tmp_path: Path) -> None:
+    torch.save({"conv1.weight": Touch(tmp_path / "ran")}, tmp_path / "weights.pth")
+    with pytest.raises(BundleError, match="cannot be read as weights"):
+        backbone.load(network, "resnet18", str(tmp_path / "weights.pth"))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_file_that_is_no_weights(network: FashionNet, tmp_path: Path) -> None:
+    (tmp_path / "x.pth").write_text("hello")
+    with pytest.raises(BundleError, match="cannot be read as weights"):
+        backbone.load(network, "resnet18", str(tmp_path / "x.pth"))
+    torch.save([1, 2], tmp_path / "y.pth")
+    with pytest.raises(BundleError, match="no state dict"):
+        backbone.load(network, "resnet18", str(tmp_path / "y.pth"))
+    with pytest.raises(SettingError, match=r"no such weights file: nothing.pth"):
+        backbone.fetch("resnet18", "nothing.pth")
+
+
+class Touch:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.path,)

@@ -1,0 +1,60 @@
+"""The shipped configurations."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fashion.preprocess import InputSpec
+from training.augment import Augment
+from training.fit import FashionCLI
+from training.module import FashionModule
+
+FOLDER = Path(__file__).parent.parent / "training" / "configs"
+CONFIGS = sorted(FOLDER.glob("*.yaml"))
+
+
+def settings(capsys: pytest.CaptureFixture, config: Path, *flags: str) -> dict[str, Any]:
+    """The settings as the command would take them."""
+    with pytest.raises(SystemExit) as end:
+        FashionCLI(["--config", str(config), "--data.path", "x", "--run", "y", *flags, "--print_config"])
+    assert not end.value.code
+    return yaml.safe_load(capsys.readouterr().out)
+
+
+def test_all_are_here() -> None:
+    assert {path.name for path in CONFIGS} >= {"sample.yaml", "catalog.yaml", "imaterialist.yaml", "seed-recipe.yaml"}
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_every_value_is_one_that_the_parts_take(config: Path, capsys: pytest.CaptureFixture) -> None:
+    values = settings(capsys, config)
+    assert values["model"]["arch"] == "resnet50"
+    FashionModule(**values["model"])
+    InputSpec(**values["data"]["input"])
+    Augment(**values["data"]["augment"])
+    assert values["trainer"]["precision"] == "bf16-mixed"
+    assert values["early_stopping"]["monitor"] == "val/best_micro_f1"
+    assert values["seed_everything"] == 1
+
+
+def test_flags_override_the_file(capsys: pytest.CaptureFixture) -> None:
+    flags = ["--model.lr", "0.5", "--data.groups", "[a,b c]", "--data.input.size", "64", "--data.augment.hue", "0.1"]
+    values = settings(capsys, FOLDER / "catalog.yaml", *flags)
+    assert (values["model"]["lr"], values["data"]["groups"]) == (0.5, ["a", "b c"])
+    assert (values["data"]["input"]["size"], values["data"]["augment"]["hue"]) == (64, 0.1)
+    assert values["data"]["augment"]["flip"] == 0.5
+
+
+def test_imaterialist_is_the_challenge_as_it_was_run(capsys: pytest.CaptureFixture) -> None:
+    values = settings(capsys, FOLDER / "imaterialist.yaml")
+    assert values["trainer"]["devices"] == 4
+    assert values["data"]["input"] == {
+        "size": 512,
+        "mean": [0.6765, 0.6347, 0.6207],
+        "std": [0.3284, 0.3371, 0.3379],
+        "resize": "squash",
+    }
+    assert values["data"]["taxonomy"] == "imaterialist"
+    assert values["model"]["weights"] == "imagenet"
