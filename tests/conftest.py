@@ -1,5 +1,7 @@
 """Fixtures that several test files share."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,3 +43,30 @@ def endpoint(model_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
     with TorchServe.temporary(model_store, tmp_path_factory.mktemp("endpoint")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def sample_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small sample data set, drawn once for all tests. Read only."""
+    from training.sources.sample import make_sample
+
+    return make_sample(tmp_path_factory.mktemp("data") / "sample", train=64, val=24, test=4, size=48, workers=1)
+
+
+@pytest.fixture(scope="session")
+def run(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished training run of a ResNet18 at 32 px on `sample_data`, by the real command. Read only."""
+    folder = tmp_path_factory.mktemp("runs")
+    command = [sys.executable, "-m", "training.fit", "--config", "training/configs/sample.yaml"]
+    command += ["--model.arch", "resnet18", "--data.path", str(sample_data), "--data.input.size", "32"]
+    command += ["--data.batch_size", "16", "--data.cache", str(folder / "cache"), "--data.workers", "0"]
+    command += ["--trainer.max_epochs", "2", "--trainer.accelerator", "cpu", "--run", str(folder / "run")]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    return folder / "run"
+
+
+@pytest.fixture(scope="session")
+def exported(run: Path) -> Path:
+    """The bundle of `run`, by the real command. Read only."""
+    subprocess.run([sys.executable, "-m", "training.export", str(run)], check=True, capture_output=True, text=True)
+    return run / "bundle"

@@ -199,6 +199,15 @@ def test_worker_processes_give_the_same_images_and_other_augmentations(folder: P
     assert prints(jittered) != prints(jittered)  # workers live on, and so do their random numbers
 
 
+@pytest.fixture
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`datasets` rests 5 seconds after each pass over a stream; so long is only needed where threads are many."""
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "SLEEP_TIME_ON_THREADS_SHUTDOWN", 0.2)
+
+
+@pytest.mark.usefixtures("no_pause")
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_streaming_has_as_many_images_as_there_are(ranks: int, folder: Path, cache: str) -> None:
     parts = []
@@ -212,6 +221,7 @@ def test_streaming_has_as_many_images_as_there_are(ranks: int, folder: Path, cac
     assert prints(data.val_dataloader())[:5] == prints(open_data(folder, cache, rank, ranks).val_dataloader())[:5]
 
 
+@pytest.mark.usefixtures("no_pause")
 def test_streaming_shuffles_each_epoch_anew(folder: Path, cache: str) -> None:
     data = open_data(folder, cache, streaming=True, batch_size=50)
     loader = data.train_dataloader()

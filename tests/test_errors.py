@@ -45,9 +45,7 @@ def test_ctrl_c_is_status_130_without_a_traceback(capsys):
 
 def test_a_closed_pipe_ends_quietly():
     program = (
-        "from fashion.errors import one_line_errors\n"
-        "with one_line_errors():\n"
-        "    for i in range(100_000): print(i)\n"
+        "from fashion.errors import one_line_errors\nwith one_line_errors():\n    for i in range(100_000): print(i)\n"
     )
     shell = f'"$0" -c "{program}" | head -1; exit "${{PIPESTATUS[0]}}"'
     ended = subprocess.run(["bash", "-c", shell, sys.executable], capture_output=True, text=True, timeout=60)

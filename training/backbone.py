@@ -3,15 +3,14 @@
 import errno
 import pickle
 from pathlib import Path
-from typing import Any
 from urllib.error import URLError
 
-import torch
 from torch import Tensor
 from torchvision.models import ResNet18_Weights, ResNet50_Weights, WeightsEnum
 
 from fashion.errors import BundleError, SettingError, one_line
 from fashion.network import FashionNet
+from training import torch_files
 
 IMAGENET, NONE = "imagenet", "none"
 HEAD = ("fc.weight", "fc.bias")
@@ -85,11 +84,7 @@ def _check_file(weights: str) -> Path:
 
 def _from_file(weights: str) -> dict[str, Tensor]:
     path = _check_file(weights)
-    try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        reason = one_line(error).split(". ")[0][:200]
-        raise BundleError(f"{weights} cannot be read as weights ({reason}); expected a .pth or .ckpt file") from None
+    content = torch_files.read(path)
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from fashion.engines import Engine, OnnxEngine, TorchEngine, open_engine
 from fashion.errors import BundleError, one_line_errors
 from fashion.model_card import CHECKPOINT_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
 from fashion.network import build
+from training import torch_files
 from training.images import Photographs
 from training.module import FashionModule
 from training.onnx_files import write_int8, write_onnx
@@ -88,14 +88,14 @@ def export(
 
 def _write_fp32(checkpoint: Path, module: FashionModule, folder: Path) -> None:
     write_slim(checkpoint, folder / CHECKPOINT_FILE)
-    torch.save(module.network.state_dict(), folder / STATE_DICT_FILE)
+    torch_files.write(module.network.state_dict(), folder / STATE_DICT_FILE)
     write_onnx(module.network, module.spec, folder / ONNX_FILE)
 
 
 def _fp32_engines(module: FashionModule, folder: Path) -> dict[str, Engine]:
     """Each file read back from the disk, the way a user reads it."""
     state_dict = build(module.hparams["arch"], len(module.taxonomy))
-    state_dict.load_state_dict(torch.load(folder / STATE_DICT_FILE, weights_only=True))
+    state_dict.load_state_dict(torch_files.read(folder / STATE_DICT_FILE))
     return {
         CHECKPOINT_FILE: TorchEngine(load_module(folder / CHECKPOINT_FILE).network, module.spec),
         STATE_DICT_FILE: TorchEngine(state_dict, module.spec),

@@ -24,7 +24,7 @@ from pytorch_lightning.tuner import Tuner
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from fashion.errors import FashionError, SettingError, one_line, one_line_errors
-from training import backbone
+from training import backbone, torch_files
 from training.data import FashionData
 from training.module import MONITOR, FashionModule
 from training.progress import METRICS_FILE, Bars, History
@@ -43,7 +43,8 @@ NOISE = (
     ".*`IterableDataset` has `__len__` defined.*",  # counted by training.data
     ".*Checkpoint directory .* exists and is not empty.*",  # checked by _check_run
     ".*srun.*command is available.*",
-    ".*`Trainer.init_module.*",
+    r"(?s).*JsonargparseDeprecationWarning",  # of what Lightning calls
+    r"(?s).*``instantiate_classes`` was deprecated",
 )
 
 
@@ -66,6 +67,8 @@ def train(arguments: list[str]) -> None:
     cli = FashionCLI(arguments)
     trainer, module, data = cli.trainer, cli.model, cli.datamodule
     checkpoint = cli.run / LAST if cli.config.resume else None
+    if checkpoint is not None:
+        torch_files.check(checkpoint)
     with cli.stop:
         if checkpoint is None and _first_rank():
             backbone.fetch(module.hparams["arch"], module.hparams["weights"])

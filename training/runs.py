@@ -6,10 +6,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
 from fashion.errors import BundleError, one_line
+from training import torch_files
 from training.images import Photographs, open_split
 from training.module import FashionModule
 
@@ -74,6 +74,7 @@ def load_module(checkpoint: Path) -> FashionModule:
     Raises:
         BundleError: the file is broken, or is no checkpoint of this project.
     """
+    torch_files.check(checkpoint)
     try:
         module = FashionModule.load_from_checkpoint(checkpoint, map_location="cpu", weights_only=True)
     except BundleError as error:
@@ -85,5 +86,5 @@ def load_module(checkpoint: Path) -> FashionModule:
 
 def write_slim(checkpoint: Path, path: Path) -> None:
     """Copy a checkpoint without the state of its optimizer: a third of the size, loads the same, cannot be resumed."""
-    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    torch.save({name: value for name, value in content.items() if name in KEPT}, path)
+    content = torch_files.read(checkpoint)
+    torch_files.write({name: value for name, value in content.items() if name in KEPT}, path)

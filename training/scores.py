@@ -1,6 +1,5 @@
 """How good predictions are: F1, precision, recall and average precision, for all labels, by group and by label."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -8,9 +7,7 @@ import numpy as np
 from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
 
 
-def score(
-    probabilities: np.ndarray, targets: np.ndarray, thresholds: np.ndarray, taxonomy: Taxonomy
-) -> dict[str, Any]:
+def score(probabilities: np.ndarray, targets: np.ndarray, thresholds: np.ndarray, taxonomy: Taxonomy) -> dict[str, Any]:
     """Score answers given at some thresholds.
 
     Micro-F1 counts every annotated (image, label) pair alike: 2 tp / (2 tp + fp + fn) over all of them. Macro-F1 is
@@ -44,18 +41,16 @@ def average_precisions(probabilities: np.ndarray, targets: np.ndarray) -> np.nda
     It needs no threshold. `numpy.nanmean` of it is the mAP.
     """
     import torch
-    from torchmetrics.functional.classification import multilabel_average_precision
+    from torchmetrics.functional.classification import binary_average_precision
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torchmetrics warns of labels with no positive image
-        values = multilabel_average_precision(
-            torch.from_numpy(probabilities),
-            torch.from_numpy(targets.astype(np.int64)),
-            num_labels=probabilities.shape[1],
-            average=None,
-            ignore_index=NOT_ANNOTATED,
-        ).numpy()
-    return np.where((targets == YES).any(axis=0), values, np.nan)
+    values = np.full(targets.shape[1], np.nan, dtype=np.float32)
+    for label in np.flatnonzero((targets == YES).any(axis=0)):
+        annotated = targets[:, label] != NOT_ANNOTATED
+        values[label] = binary_average_precision(
+            torch.from_numpy(probabilities[annotated, label]),
+            torch.from_numpy(targets[annotated, label].astype(np.int64)),
+        )
+    return values
 
 
 class _Counts:

@@ -1,0 +1,316 @@
+"""training.fit: real trainings of a ResNet18 at 32 px, and the files and messages they leave."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from colored_shapes import write_shapes
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from fashion.errors import BundleError, FashionError, SettingError
+from training import fit
+from training.images import open_split
+from training.module import FashionModule, masked_loss
+from training.stopping import StopOnSignal, Stopped
+
+CONFIG = Path(__file__).parent.parent / "training" / "configs" / "sample.yaml"
+METRICS = ["loss", "micro_f1", "macro_f1", "map", "best_micro_f1", "best_threshold"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_shapes(tmp_path_factory.mktemp("data") / "shapes", train=48, val=21)
+
+
+@pytest.fixture(scope="module")
+def flags(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Settings that make a training a matter of seconds: 48 images in 6 steps an epoch."""
+    return [
+        *("--config", str(CONFIG), "--model.arch", "resnet18", "--trainer.accelerator", "cpu"),
+        *("--data.path", str(folder), "--data.input.size", "32", "--data.batch_size", "8", "--data.workers", "0"),
+        *("--data.cache", str(tmp_path_factory.mktemp("cache")), "--model.lr", "0.001", "--trainer.max_epochs", "2"),
+    ]
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> None:
+    fit.quiet()
+
+
+@pytest.fixture(scope="module")
+def finished(flags: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run. Read only."""
+    run = tmp_path_factory.mktemp("runs") / "finished"
+    fit.quiet()
+    fit.train([*flags, "--run", str(run)])
+    return run
+
+
+def rows(run: Path) -> list[dict[str, Any]]:
+    with (run / "metrics.csv").open(newline="") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def without_time(table: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in table]
+
+
+def weights(run: Path, name: str = "last") -> dict[str, torch.Tensor]:
+    return torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "training.fit", *arguments]
+
+
+class Interrupt(Callback):
+    """Sends this process a real SIGINT at a step of training, or in the validation after it."""
+
+    def __init__(self, step: int, in_validation: bool = False) -> None:
+        self.step, self.in_validation = step, in_validation
+
+    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, i: int) -> None:
+        if not self.in_validation and trainer.global_step == self.step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def on_validation_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, i: int) -> None:
+        if self.in_validation and trainer.global_step == self.step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def train_interrupted(monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str], at: Interrupt) -> None:
+    """Train until the signal."""
+    with monkeypatch.context() as patch:
+        instantiate = fit.FashionCLI.instantiate_trainer
+
+        def instantiate_with_interrupt(cli: fit.FashionCLI) -> Trainer:
+            trainer = instantiate(cli)
+            trainer.callbacks.insert(0, at)
+            return trainer
+
+        patch.setattr(fit.FashionCLI, "instantiate_trainer", instantiate_with_interrupt)
+        with pytest.raises(Stopped) as stopped:
+            fit.train([*arguments])
+    assert (stopped.value.number, stopped.value.resumable) == (signal.SIGINT, True)
+
+
+def test_a_run_leaves_its_files(finished: Path) -> None:
+    there = {str(path.relative_to(finished)) for path in finished.rglob("*") if path.is_file()}
+    events = {name for name in there if name.startswith("tensorboard/")}
+    assert any("events.out.tfevents" in name for name in events)
+    assert there - events == {"config.yaml", "metrics.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt"}
+
+
+def test_metrics_have_a_row_for_each_epoch_and_the_network_learns(finished: Path) -> None:
+    first, second = rows(finished)
+    assert (first["epoch"], second["epoch"], second["step"]) == (1, 2, 12)
+    assert {"train/loss", "lr", "seconds", *(f"val/{name}" for name in METRICS)} <= set(first)
+    assert second["train/loss"] < first["train/loss"]
+    assert second["val/best_micro_f1"] > 0.5
+
+
+def test_settings_of_the_run_are_kept(finished: Path, folder: Path) -> None:
+    settings = yaml.safe_load((finished / "config.yaml").read_text())
+    assert settings["model"]["arch"] == "resnet18"
+    assert settings["data"]["path"] == str(folder)
+    assert settings["data"]["augment"]["flip"] == 0.5
+    assert not settings["resume"]
+
+
+def test_metrics_are_those_of_the_checkpoint_on_the_whole_split(finished: Path, folder: Path) -> None:
+    assert rows(finished)[-1] == pytest.approx(rows(finished)[-1] | validate(finished, folder), abs=1e-4)
+
+
+def validate(run: Path, folder: Path) -> dict[str, float]:
+    """The metrics of a run's last checkpoint on its whole validation split, in one batch."""
+    module = FashionModule.load_from_checkpoint(run / "checkpoints" / "last.ckpt", weights_only=True).eval()
+    images = open_split(folder, "val", module.taxonomy, module.spec, cache=run / "cache")
+    pixels = torch.stack([image["pixels"] for image in images])
+    targets = torch.stack([image["targets"] for image in images])
+    with torch.no_grad():
+        logits = module(pixels).logits
+    module.scores.update(logits, targets)
+    values = {"loss": masked_loss(logits, targets)[0], **module.scores.compute()}
+    return {f"val/{name}": value.item() for name, value in values.items()}
+
+
+def test_two_processes_measure_what_one_does(flags: list[str], folder: Path, tmp_path: Path) -> None:
+    ranks = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.batch_size", "4"]
+    result = subprocess.run(
+        command(*flags, *ranks, "--trainer.max_epochs", "1", "--run", str(tmp_path / "run")),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("epoch 1/1  loss") == 1
+    (row,) = rows(tmp_path / "run")
+    assert row["step"] == 6  # 48 images by 2 processes of 4
+    assert row == pytest.approx(row | validate(tmp_path / "run", folder), abs=1e-4)
+
+
+def test_a_run_is_not_overwritten(finished: Path, flags: list[str]) -> None:
+    with pytest.raises(SettingError, match="holds a run already; go on with it by --resume, or choose another --run"):
+        fit.train([*flags, "--run", str(finished)])
+
+
+@pytest.mark.parametrize(
+    "at", [Interrupt(8), Interrupt(11), Interrupt(6, in_validation=True)], ids=["mid-epoch", "last step", "validation"]
+)
+def test_an_interrupted_run_ends_as_if_it_had_not_been(
+    at: Interrupt, flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Path
+) -> None:
+    plain = [*flags, "--data.augment.flip", "0"]
+    fit.train([*plain, "--run", str(tmp_path / "whole")])
+    train_interrupted(monkeypatch, [*plain, "--run", str(tmp_path / "run")], at)
+    if at.step < 11:
+        assert len(rows(tmp_path / "run")) == 1
+    fit.train(["--run", str(tmp_path / "run"), "--resume"])
+    whole, resumed = rows(tmp_path / "whole"), rows(tmp_path / "run")
+    for table in (whole, resumed):
+        table[1].pop("train/loss")  # of the steps after the interrupt only
+    assert without_time(resumed) == without_time(whole)
+    expected = weights(tmp_path / "whole")
+    assert all(torch.equal(expected[name], value) for name, value in weights(tmp_path / "run").items())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_says_how_to_go_on_and_exits(number: int, flags: list[str], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    # Worker processes, because a terminal's ctrl-C reaches them too.
+    arguments = [*flags, "--data.workers", "1", "--trainer.max_epochs", "1000", "--run", str(run)]
+    with (tmp_path / "log").open("w+") as log:
+        process = subprocess.Popen(command(*arguments), stdout=log, stderr=log, start_new_session=True)
+        limit = time.monotonic() + 200
+        while not (run / "metrics.csv").exists() and process.poll() is None and time.monotonic() < limit:
+            time.sleep(0.1)
+        os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
+        status = process.wait(100)
+        log.seek(0)
+        said = log.read()
+    assert status == 128 + number, said
+    assert said.rstrip().splitlines()[-1] == f"stopped; go on with: python -m training.fit --run {run} --resume"
+    assert "Traceback" not in said
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
+    assert FashionModule.load_from_checkpoint(run / "checkpoints" / "last.ckpt", weights_only=True).built
+
+
+def test_a_signal_before_the_first_step_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(Stopped) as stopped, StopOnSignal(tmp_path / "last.ckpt"):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert not stopped.value.resumable
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_finished_run_has_nothing_left_to_train(
+    finished: Path, capsys: pytest.CaptureFixture, flags: list[str]
+) -> None:
+    before = (finished / "metrics.csv").read_text()
+    fit.train(["--run", str(finished), "--resume"])
+    assert "nothing left to train; raise --trainer.max_epochs (now 2)" in capsys.readouterr().out
+    assert (finished / "metrics.csv").read_text() == before
+
+
+def test_a_one_cycle_schedule_is_not_lengthened(finished: Path) -> None:
+    with pytest.raises(SettingError, match="planned for 12 steps, the settings make it 18"):
+        fit.train(["--run", str(finished), "--resume", "--trainer.max_epochs", "3"])
+
+
+def test_resuming_with_other_labels_is_one_error(finished: Path) -> None:
+    with pytest.raises(BundleError, match="the checkpoint has 5 labels, the data has 2"):
+        fit.train(["--run", str(finished), "--resume", "--data.groups", "[shape]", "--trainer.max_epochs", "3"])
+
+
+def test_weights_of_a_run_start_another(finished: Path, flags: list[str], tmp_path: Path) -> None:
+    best = finished / "checkpoints" / "best.ckpt"
+    arguments = [
+        "--model.weights",
+        str(best),
+        "--model.lr",
+        "1e-9",
+        "--model.schedule",
+        "none",
+        "--data.groups",
+        "[shape]",
+    ]
+    fit.train([*flags, *arguments, "--trainer.max_epochs", "1", "--run", str(tmp_path / "run")])
+    name = "network.layer2.0.conv1.weight"
+    assert torch.allclose(weights(tmp_path / "run")[name], weights(finished, "best")[name], atol=1e-5)
+    assert weights(tmp_path / "run")["network.fc.weight"].shape[0] == 2
+
+
+def test_a_diverging_training_ends_in_one_line_and_no_checkpoint(flags: list[str], tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"diverged: the validation loss is not finite in epoch 1, at step 6; lower"):
+        fit.train([*flags, "--model.lr", "1e25", "--model.schedule", "none", "--run", str(tmp_path / "run")])
+    assert not list(tmp_path.rglob("*.ckpt"))
+
+
+def test_find_lr_suggests_and_trains_with_it(flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    fit.train([*flags, "--find_lr", "--trainer.max_epochs", "1", "--run", str(tmp_path / "run")])
+    said = capsys.readouterr().out
+    assert "found  learning rate" in said
+    assert "(--model.lr was 0.001); training with it" in said
+    used = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["model"]["lr"]
+    assert used != 0.001
+    saved = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert saved["hyper_parameters"]["lr"] == used
+    assert saved["global_step"] == 6
+    assert not list(tmp_path.rglob(".lr_find*"))
+
+
+def test_compiled_network_is_saved_under_the_same_names(
+    flags: list[str], finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, *args, **kwargs: compiled.append(self))
+    fit.train([*flags, "--model.compile", "true", "--trainer.max_epochs", "1", "--run", str(tmp_path / "run")])
+    assert len(compiled) == 1
+    assert set(weights(tmp_path / "run")) == set(weights(finished))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--run is missing"),
+        (["--run", "x", "--resume"], "nothing to resume: there is no x/checkpoints/last.ckpt"),
+        (["--run", "x", "--resume", "--find_lr"], "exclude each other"),
+        (["--run", "x", "--model.lrr", "3"], "unrecognized arguments: --model.lrr"),
+        (["--run", "x", "--model.lr", "fast"], "model.lr"),
+        (["--run", "x", "--config", "nope.yaml"], "nope.yaml"),
+        (["--run", "x", "--data.input.size", "7"], "input size 7 is out of range"),
+        (["--run", "x", "--data.augment.flip", "2"], "augment.flip is 2.0"),
+        (["--run", "x", "--data.path", "nowhere"], "nowhere"),
+        (["--run", "x", "--model.weights", "nothing.pth"], "no such weights file: nothing.pth"),
+    ],
+)
+def test_mistakes_are_one_line(
+    arguments: list[str],
+    message: str,
+    flags: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        fit.main([*flags, *arguments])
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+    assert len(error.strip().splitlines()) == 1
+    assert not (tmp_path / "x").exists()
+
+
+def test_stopped_is_not_an_error_of_the_user() -> None:
+    assert not issubclass(Stopped, FashionError)

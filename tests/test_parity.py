@@ -1,0 +1,45 @@
+"""The proof that files agree fails where they do not."""
+
+import numpy as np
+import pytest
+
+from fashion.engines import Outputs
+from fashion.errors import BundleError
+from fashion.taxonomy import Label, Taxonomy
+from training.parity import check_fp32, check_int8
+
+PIXELS = np.zeros((3, 32, 32, 3), np.uint8)
+TAXONOMY = Taxonomy((Label("color", "Black"), Label("color", "White")))
+
+
+class Constant:
+    """An engine that always answers the same."""
+
+    name = "constant"
+
+    def __init__(self, logit: float) -> None:
+        self.logit = logit
+
+    def run(self, pixels: np.ndarray, features: bool = False) -> Outputs:
+        return Outputs(np.full((len(pixels), 2), self.logit, np.float32), np.zeros((len(pixels), 4), np.float32))
+
+
+def test_largest_difference_of_each_file() -> None:
+    differences = check_fp32({"a": Constant(0.0), "b": Constant(0.0), "c": Constant(0.0002)}, PIXELS)
+    assert differences == {"b": 0.0, "c": pytest.approx(5e-5, rel=0.01)}
+
+
+@pytest.mark.parametrize("logit", [0.001, -3.0, float("nan")])
+def test_files_that_disagree_are_refused(logit: float) -> None:
+    with pytest.raises(BundleError, match=r"model\.onnx and model\.ckpt disagree by .* on 3 real images"):
+        check_fp32({"model.ckpt": Constant(0.0), "model.onnx": Constant(logit)}, PIXELS)
+
+
+def test_quantization_that_costs_too_much_is_refused() -> None:
+    targets = np.tile(np.array([[1, 0]], np.int8), (100, 1))
+    fp32 = np.tile(np.array([[0.9, 0.1]], np.float32), (100, 1))
+    int8 = fp32.copy()
+    assert check_int8(fp32, int8, targets, np.full(2, 0.5), TAXONOMY)["difference"] == 0.0
+    int8[:5, 0] = 0.4
+    with pytest.raises(BundleError, match=r"micro-F1 from 1\.0000 to 0\.9744 on 100 validation images.*--no-int8"):
+        check_int8(fp32, int8, targets, np.full(2, 0.5), TAXONOMY)
