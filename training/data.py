@@ -9,6 +9,7 @@ from pytorch_lightning import LightningDataModule
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch.utils.data import DataLoader
 
+from fashion.engines import available_cores
 from fashion.errors import DataError, SettingError
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Taxonomy, imaterialist
@@ -36,7 +37,8 @@ class FashionData(LightningDataModule):
         groups: attribute groups (label columns) to learn; null takes all there are.
         input: size and normalization of the network's input.
         batch_size: images a batch and rank.
-        workers: processes that load images, for each rank; null shares this machine's cores among its ranks.
+        workers: processes that load images, for each rank; null takes one on CPU, and beside GPUs
+            shares this machine's cores among its ranks.
         augment: random changes to training images.
         taxonomy: `data` takes the labels that stand in the training split, `imaterialist` the challenge's 228.
         limit_train: train on that many images drawn at random; null takes all.
@@ -177,8 +179,10 @@ class FashionData(LightningDataModule):
     def _worker_count(self) -> int:
         if self.workers is not None:
             return self.workers
+        if not torch.accelerator.is_available():
+            return 1  # the network is what takes the time, and a second one would take its cores
         ranks_here = max(1, self.trainer.num_devices) if self.trainer else 1
-        return max(1, min(MAX_WORKERS, (os.cpu_count() or 1) // ranks_here))
+        return max(1, min(MAX_WORKERS, available_cores() // ranks_here))
 
     def _seed(self) -> int:
         return int(os.environ.get("PL_GLOBAL_SEED", 0))  # what Lightning's seed_everything was given

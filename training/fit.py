@@ -113,7 +113,7 @@ class FashionCLI(LightningCLI):
             raise SettingError(f"{one_line(error)}; python -m training.fit --help lists all settings") from None
         _check_run(self.config)
         self.run = Path(self.config.run)
-        self.stop = StopOnSignal(self.run / LAST)
+        self.history, self.stop = History(self.run), StopOnSignal(self.run / LAST)
 
     def before_instantiate_classes(self) -> None:
         settings = self.config.trainer
@@ -134,7 +134,7 @@ class FashionCLI(LightningCLI):
         )
         self.trainer_defaults["callbacks"] = [
             *([Bars()] if self.config.trainer.enable_progress_bar is not False else []),
-            History(self.run),
+            self.history,
             SaveSettings(self),
             StopOnNan(),
             self.stop,
@@ -223,13 +223,13 @@ def _find_lr(trainer: Trainer, module: FashionModule, data: FashionData) -> None
 
 
 def _report(cli: FashionCLI) -> None:
-    best = next(c for c in cli.trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint))
-    score = best.best_model_score
-    if score is None:
+    if cli.history.epochs == 0:
         _say(f"nothing left to train; raise --trainer.max_epochs (now {cli.trainer.max_epochs}) to go on")
         return
-    _say(f"done   best micro-F1 {score:.3f}: {cli.run / BEST}")
-    _say(f"next   python -m training.export {cli.run}")
+    checkpoints = next(c for c in cli.trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint))
+    if checkpoints.best_model_score is not None:
+        _say(f"done   best micro-F1 {checkpoints.best_model_score:.3f}: {cli.run / BEST}")
+        _say(f"next   python -m training.export {cli.run}")
 
 
 def _goodbye(stopped: Stopped) -> int:

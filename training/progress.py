@@ -73,6 +73,7 @@ class History(Callback):
     def __init__(self, run: Path) -> None:
         self.file = run / METRICS_FILE
         self.began = 0.0
+        self.epochs = 0  # of this process
         self.trained = self.validated = False
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
@@ -105,6 +106,7 @@ class History(Callback):
             **dict(sorted(values.items())),
         }
         self._write(row)
+        self.epochs += 1
         print(_line(row, _last_epoch(trainer)), flush=True)
 
     def _write(self, row: dict[str, Any]) -> None:

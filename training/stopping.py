@@ -58,6 +58,8 @@ class StopOnSignal(Callback):
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         self.training = True
+        # Lightning puts a handler of its own before ours; it ends the process with status 0, now and then unsaved.
+        signal.signal(signal.SIGTERM, self._receive)
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, i: int) -> None:
         if not trainer.is_last_batch and _agreeable(trainer, i):
