@@ -110,7 +110,8 @@ def train_interrupted(monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str],
         patch.setattr(fit.FashionCLI, "instantiate_trainer", instantiate_with_interrupt)
         with pytest.raises(Stopped) as stopped:
             fit.train([*arguments])
-    assert (stopped.value.number, stopped.value.resumable) == (at.number, True)
+    assert stopped.value.number == at.number
+    assert stopped.value.checkpoint is not None
 
 
 def test_a_run_leaves_its_files(finished: Path) -> None:
@@ -230,7 +231,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_exits(flags: list[str], tmp_path: Pa
 def test_a_signal_before_the_first_step_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(Stopped) as stopped, StopOnSignal(tmp_path / "last.ckpt"):
         os.kill(os.getpid(), signal.SIGTERM)
-    assert not stopped.value.resumable
+    assert stopped.value.checkpoint is None
     assert not list(tmp_path.iterdir())
 
 
@@ -275,6 +276,8 @@ def test_a_diverging_training_ends_in_one_line_and_no_checkpoint(flags: list[str
     with pytest.raises(SettingError, match=r"diverged: the validation loss is not finite in epoch 1, at step 6; lower"):
         fit.train([*flags, "--model.lr", "1e25", "--model.schedule", "none", "--run", str(tmp_path / "run")])
     assert not list(tmp_path.rglob("*.ckpt"))
+    fit.train([*flags, "--trainer.max_epochs", "1", "--run", str(tmp_path / "run")])  # and nothing is in the way
+    assert len(rows(tmp_path / "run")) == 1
 
 
 def test_find_lr_suggests_and_trains_with_it(flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -27,7 +27,7 @@ from fashion.errors import FashionError, SettingError, one_line, one_line_errors
 from training import backbone, torch_files
 from training.data import FashionData
 from training.module import MONITOR, FashionModule
-from training.progress import METRICS_FILE, Bars, History
+from training.progress import Bars, History
 from training.stopping import StopOnNan, StopOnSignal, Stopped
 
 CONFIG_FILE = "config.yaml"
@@ -197,7 +197,7 @@ def _check_run(config: Namespace) -> None:
     if config.resume and not (run / LAST).is_file():
         raise SettingError(f"nothing to resume: there is no {run / LAST}; leave --resume out to begin the run")
     # The other ranks start when the first has begun to write.
-    if _first_rank() and not config.resume and ((run / METRICS_FILE).exists() or (run / LAST).exists()):
+    if _first_rank() and not config.resume and ((run / LAST).exists() or (run / BEST).exists()):
         raise SettingError(f"{run} holds a run already; go on with it by --resume, or choose another --run")
 
 
@@ -235,11 +235,11 @@ def _report(cli: FashionCLI) -> None:
 def _goodbye(stopped: Stopped) -> int:
     if not _first_rank():
         return 0  # the first rank's launcher would take anything else for a crash
-    if stopped.resumable:
-        run = next(iter(sys.argv[sys.argv.index("--run") + 1 :]), "RUN") if "--run" in sys.argv else "RUN"
+    if stopped.checkpoint is not None:
+        run = stopped.checkpoint.parent.parent
         print(f"stopped; go on with: python -m training.fit --run {run} --resume", file=sys.stderr)
     else:
-        print("stopped before the first step; there is nothing to resume", file=sys.stderr)
+        print("stopped before the first step; nothing was saved, run the same command again", file=sys.stderr)
     return EXIT_SIGNAL + stopped.number
 
 

@@ -16,11 +16,11 @@ AGREE_EVERY = 10
 
 
 class Stopped(Exception):
-    """A signal has ended the training; `resumable` says whether a checkpoint was saved."""
+    """A signal has ended the training; `checkpoint` was saved, or is None where no step had been made."""
 
-    def __init__(self, number: int, resumable: bool) -> None:
+    def __init__(self, number: int, checkpoint: Path | None) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
-        self.number, self.resumable = number, resumable
+        self.number, self.checkpoint = number, checkpoint
 
 
 class StopOnSignal(Callback):
@@ -49,7 +49,7 @@ class StopOnSignal(Callback):
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if not self.training:
-            raise Stopped(number, resumable=False)
+            raise Stopped(number, None)
         if self.received is None:
             self.received = number
             print(f"\nstopping after this {self.phase}; once more ends it without saving", flush=True)
@@ -80,7 +80,7 @@ class StopOnSignal(Callback):
     def _stop_if_asked(self, trainer: Trainer) -> None:
         if _anywhere(trainer, self.received is not None):
             trainer.save_checkpoint(self.checkpoint)
-            raise Stopped(self.received or signal.SIGINT, resumable=True)
+            raise Stopped(self.received or signal.SIGINT, self.checkpoint)
 
 
 class StopOnNan(Callback):
