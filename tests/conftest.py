@@ -1,7 +1,5 @@
 """Fixtures that several test files share."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,27 +44,31 @@ def endpoint(model_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture(scope="session")
-def sample_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small sample data set, drawn once for all tests. Read only."""
-    from training.sources.sample import make_sample
+def labeled_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set that a network learns in seconds, so that its answers are far from the thresholds. Read only."""
+    from colored_shapes import write_shapes
 
-    return make_sample(tmp_path_factory.mktemp("data") / "sample", train=64, val=24, test=4, size=48, workers=1)
+    return write_shapes(tmp_path_factory.mktemp("data") / "shapes", train=240, val=40)
 
 
 @pytest.fixture(scope="session")
-def run(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished training run of a ResNet18 at 32 px on `sample_data`, by the real command. Read only."""
+def run(labeled_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished training run of a ResNet18 at 32 px on `labeled_data`, as the command makes it. Read only."""
+    from training import fit
+
     folder = tmp_path_factory.mktemp("runs")
-    command = [sys.executable, "-m", "training.fit", "--config", "training/configs/sample.yaml"]
-    command += ["--model.arch", "resnet18", "--data.path", str(sample_data), "--data.input.size", "32"]
-    command += ["--data.batch_size", "16", "--data.cache", str(folder / "cache"), "--data.workers", "0"]
-    command += ["--trainer.max_epochs", "2", "--trainer.accelerator", "cpu", "--run", str(folder / "run")]
-    subprocess.run(command, check=True, capture_output=True, text=True)
+    flags = ["--config", "training/configs/sample.yaml", "--model.arch", "resnet18", "--data.input.size", "32"]
+    flags += ["--data.path", str(labeled_data), "--data.cache", str(folder / "cache"), "--data.workers", "0"]
+    flags += ["--data.batch_size", "16", "--trainer.max_epochs", "3", "--trainer.accelerator", "cpu"]
+    fit.quiet()
+    fit.train([*flags, "--run", str(folder / "run")])
     return folder / "run"
 
 
 @pytest.fixture(scope="session")
 def exported(run: Path) -> Path:
-    """The bundle of `run`, by the real command. Read only."""
-    subprocess.run([sys.executable, "-m", "training.export", str(run)], check=True, capture_output=True, text=True)
+    """The bundle of `run`, as the command makes it. Read only."""
+    from training import export
+
+    assert export.main([str(run)]) == 0
     return run / "bundle"

@@ -171,8 +171,9 @@ def test_auto_leaves_out_a_file_that_the_card_does_not_know(copy):
     assert open_engine(copy, card).name == f"onnxruntime {ONNX_FILE}"
 
 
-def test_a_device_asks_for_torch(bundle, card):
-    assert open_engine(bundle, card, device="cpu").name == "torch cpu float32"
+def test_the_cpu_is_kept_when_it_is_asked_for(bundle, card):
+    assert open_engine(bundle, card, device="cpu").name == "onnxruntime model.int8.onnx"
+    assert open_engine(bundle, card, "torch", device="cpu").name == "torch cpu float32"
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "gpu"])

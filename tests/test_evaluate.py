@@ -18,9 +18,9 @@ def predictor(exported: Path) -> Predictor:
     return Predictor.from_bundle(exported, "onnx")
 
 
-def test_scores_are_those_of_the_predictor(predictor: Predictor, sample_data: Path, tmp_path: Path) -> None:
-    result = evaluate(predictor, sample_data, "val", cache=tmp_path)
-    images = open_split(sample_data, "val", predictor.taxonomy, predictor.card.input, cache=tmp_path)
+def test_scores_are_those_of_the_predictor(predictor: Predictor, labeled_data: Path, tmp_path: Path) -> None:
+    result = evaluate(predictor, labeled_data, "val", cache=tmp_path)
+    images = open_split(labeled_data, "val", predictor.taxonomy, predictor.card.input, cache=tmp_path)
     items = [images[i] for i in range(len(images))]
     predictions = predictor.predict_pixels(np.stack([item["pixels"].numpy() for item in items]))
     probabilities = np.stack([prediction.probabilities for prediction in predictions])
@@ -34,29 +34,31 @@ def test_scores_are_those_of_the_predictor(predictor: Predictor, sample_data: Pa
     assert len(result["profiles"]["0.5"]["labels"]) == len(predictor.taxonomy)
 
 
-def test_the_card_has_the_scores_that_evaluation_finds(predictor: Predictor, sample_data: Path, tmp_path: Path) -> None:
-    result = evaluate(predictor, sample_data, "val", cache=tmp_path)
+def test_the_card_has_the_scores_that_evaluation_finds(
+    predictor: Predictor, labeled_data: Path, tmp_path: Path
+) -> None:
+    result = evaluate(predictor, labeled_data, "val", cache=tmp_path)
     card = predictor.card.metrics["validation"]
     assert result["map"] == pytest.approx(card["map"])
     for profile, scores in card["profiles"].items():
         assert result["profiles"][profile]["micro_f1"] == pytest.approx(scores["micro_f1"])
 
 
-def test_some_groups_only(predictor: Predictor, sample_data: Path, tmp_path: Path) -> None:
-    result = evaluate(predictor, sample_data, "val", groups=["color"], cache=tmp_path)
+def test_some_groups_only(predictor: Predictor, labeled_data: Path, tmp_path: Path) -> None:
+    result = evaluate(predictor, labeled_data, "val", groups=["color"], cache=tmp_path)
     groups = result["profiles"]["0.5"]["groups"]
     assert groups["color"]["support"] > 0
     assert all(values["support"] == 0 for group, values in groups.items() if group != "color")
 
 
-def test_unknown_profile(predictor: Predictor, sample_data: Path, tmp_path: Path) -> None:
+def test_unknown_profile(predictor: Predictor, labeled_data: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"'best' is unknown; the model has: 0\.5, micro-f1"):
-        evaluate(predictor, sample_data, "val", ["best"], cache=tmp_path)
+        evaluate(predictor, labeled_data, "val", ["best"], cache=tmp_path)
 
 
-def test_command_line(exported: Path, sample_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_line(exported: Path, labeled_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "scores.json"
-    arguments = [str(exported), "--data", str(sample_data), "--cache", str(tmp_path), "--json", str(out)]
+    arguments = [str(exported), "--data", str(labeled_data), "--cache", str(tmp_path), "--json", str(out)]
     assert main(arguments) == 0
     result = json.loads(out.read_text())
     printed = capsys.readouterr().out
@@ -73,13 +75,13 @@ def test_command_line(exported: Path, sample_data: Path, tmp_path: Path, capsys:
 )
 def test_mistakes_end_in_one_line(
     exported: Path,
-    sample_data: Path,
+    labeled_data: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
     message: str,
 ) -> None:
     with pytest.raises(SystemExit) as exit:
-        main([str(exported), "--data", str(sample_data), "--cache", str(tmp_path), *arguments])
+        main([str(exported), "--data", str(labeled_data), "--cache", str(tmp_path), *arguments])
     assert exit.value.code == 2
     assert message in capsys.readouterr().err

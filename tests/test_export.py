@@ -51,13 +51,13 @@ def test_it_leaves_exactly_these_files(exported: Path) -> None:
     assert not [path for path in exported.parent.iterdir() if path.name.startswith(".bundle")]
 
 
-def test_the_card_describes_the_files(exported: Path, run: Path, sample_data: Path) -> None:
+def test_the_card_describes_the_files(exported: Path, run: Path, labeled_data: Path) -> None:
     card = ModelCard.load(exported)
     assert card.files == {name: sha256(exported / name) for name in FILES - {"model_card.json"}}
     assert card.taxonomy == load_module(run / "checkpoints/best.ckpt").taxonomy
     assert card.input.size == 32
     validation = card.metrics["validation"]
-    assert validation["images"] == json.loads((sample_data / "dataset.json").read_text())["splits"]["val"]
+    assert validation["images"] == json.loads((labeled_data / "dataset.json").read_text())["splits"]["val"]
     assert validation["profiles"]["micro-f1"]["micro_f1"] >= validation["profiles"]["0.5"]["micro_f1"]
     assert max(card.metrics["parity"]["largest_probability_difference"].values()) <= 1e-4
     assert abs(card.metrics["int8"]["difference"]) <= 0.005
@@ -65,9 +65,9 @@ def test_the_card_describes_the_files(exported: Path, run: Path, sample_data: Pa
     assert card.versions["torch"] == torch.__version__.split("+")[0]
 
 
-def test_every_file_answers_alike(exported: Path, sample_data: Path) -> None:
+def test_every_file_answers_alike(exported: Path, labeled_data: Path) -> None:
     card = ModelCard.load(exported)
-    images = open_split(sample_data, "test", card.taxonomy, card.input, cache=exported.parent / "cache")
+    images = open_split(labeled_data, "val", card.taxonomy, card.input, cache=exported.parent / "cache")
     pixels = np.stack([images[i]["pixels"].numpy() for i in range(4)])
     answers = {
         engine: np.stack([p.probabilities for p in Predictor.from_bundle(exported, engine).predict_pixels(pixels)])

@@ -1,0 +1,113 @@
+"""What the README shows works: its Python, its path through an own catalog, its targets and files."""
+
+import csv
+import os
+import re
+import shlex
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from colored_shapes import COLORS, block
+from image_files import encoded
+from PIL import Image
+from tiny_bundle import garments
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON_BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+COMMANDS = [line.strip().split("  ")[0] for line in README.splitlines() if line.startswith("    ")]
+SMALL = ["--model.arch", "resnet18", "--model.weights", "none", "--data.input.size", "32"]
+SMALL += ["--model.lr", "0.002", "--data.batch_size", "16", "--data.workers", "0", "--trainer.max_epochs", "3"]
+SMALL += ["--trainer.accelerator", "cpu"]
+
+
+def run(*command: str, folder: Path) -> str:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result.stdout
+
+
+@pytest.fixture
+def home(exported: Path, tmp_path: Path) -> Path:
+    """A folder that looks like a user's after `make demo`."""
+    (tmp_path / "runs/sample").mkdir(parents=True)
+    (tmp_path / "runs/sample/bundle").symlink_to(exported)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/demo.jpg").write_bytes(encoded(Image.fromarray(garments(1, 96, 7)[0])))
+    return tmp_path
+
+
+def test_python_blocks(home: Path) -> None:
+    assert len(PYTHON_BLOCKS) == 2
+    run(sys.executable, "-c", PYTHON_BLOCKS[0], folder=home)
+    label, *values = run(sys.executable, "-c", PYTHON_BLOCKS[1], folder=home).rsplit(maxsplit=3)
+    assert ": " in label
+    probabilities = [float(value) for value in values]
+    assert max(probabilities) - min(probabilities) <= 1e-4
+
+
+def test_own_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "FOLDER"
+    (folder / "images").mkdir(parents=True)
+    for split, count in (("train", 180), ("val", 30)):
+        rows = [(f"{split}{i}.png", i % 2 == 0, list(COLORS)[i % 3]) for i in range(count)]
+        with (folder / f"{split}.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["image", "category", "color"])
+            writer.writerows([name, "Wide" if wide else "Tall", color] for name, wide, color in rows)
+        for i, (name, wide, color) in enumerate(rows):
+            (folder / "images" / name).write_bytes(block(COLORS[color], wide, gray=255 - i % 100))
+    section = README.split("## Your own catalog")[1].split("\n## ")[0]
+    lines = [line.strip() for line in section.splitlines() if line.startswith("    python -m")]
+    assert [shlex.split(line)[2] for line in lines] == [
+        "training.fit",
+        "training.export",
+        "training.evaluate",
+        "serving.archive",
+        "serving.server",
+    ]
+    monkeypatch.chdir(tmp_path)
+    for line in lines[:-1]:  # starting the server is what test_server does
+        module, *arguments = shlex.split(line)[2:]
+        if module == "training.fit":
+            arguments[arguments.index("--config") + 1] = str(ROOT / "training/configs/catalog.yaml")
+            arguments += SMALL
+        assert not import_module(module).main(arguments), line
+    assert (tmp_path / "model_store/fashion.mar").stat().st_size > 0
+
+
+@pytest.mark.parametrize("target", sorted({line.split()[1] for line in COMMANDS if line.startswith("make ")}))
+def test_make_targets(target: str) -> None:
+    assert run("make", "--dry-run", target, folder=ROOT)
+
+
+@pytest.mark.parametrize("module", sorted(set(re.findall(r"python -m ([a-z_.]+)", README))))
+def test_modules_explain_themselves(module: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit:
+        import_module("training.sources.__main__" if module == "training.sources" else module).main(["--help"])
+    assert exit.value.code == 0
+    assert f"python -m {module}" in capsys.readouterr().out
+
+
+def test_the_tree_names_files_that_are_there() -> None:
+    tree = README.split("## The tree")[1].split("\n## ")[0]
+    folder = ""
+    for line in tree.splitlines():
+        if not line.startswith("    "):
+            continue
+        names = re.split(r"\s{2,}", line.strip())[0]
+        if not line.startswith("      "):
+            folder = names
+            assert (ROOT / folder).is_dir() or folder == "model_store/", folder
+            continue
+        for name in names.split(", "):
+            assert (ROOT / folder / name).exists(), f"{folder}{name}"
+
+
+def test_linked_files_are_there() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).is_file(), target
