@@ -1,6 +1,6 @@
 """The seed's recipe and this project's, trained on the same photographs, images and epochs, scored on validation.
 
-    python -m benchmarks.recipes --data FOLDER --groups gender,article,colour,season,usage --source "NAME OF THE DATA SET"
+    python -m benchmarks.recipes --data FOLDER --groups gender,article,colour,season,usage --source "NAME OF THE DATA"
 
 It trains one after the other with the project's own commands, exports both, evaluates both bundles and writes the
 section `recipes` of docs/benchmarks.md. A run that is there is resumed or reused.
@@ -70,9 +70,9 @@ def section(results: dict[str, dict[str, Any]], options: argparse.Namespace) -> 
     commands = "\n".join(f"    {result['command']}" for result in results.values())
     return (
         f"## Recipes on {options.source}\n\n"
-        f"ResNet50 from random weights, {options.size}x{options.size} px, {options.epochs} epochs, groups {options.groups}; "
-        f"{first['scores']['images']:,} validation photographs, scored by `training.evaluate` on the exported int8 file. "
-        "The best threshold is one for all labels, chosen on the same validation photographs.\n\n"
+        f"ResNet50 from random weights, {options.size}x{options.size} px, {options.epochs} epochs, groups "
+        f"{options.groups}; {first['scores']['images']:,} validation photographs, scored by "
+        "`training.evaluate` on the exported int8 file. The best threshold is one for all labels, chosen on the same validation photographs.\n\n"
         f"{table(header, rows)}\n\n"
         f"Machine: {first['machine']}. Measured by\n\n"
         f"    python -m benchmarks.recipes --data FOLDER --groups {options.groups} --source '{options.source}'\n\n"
