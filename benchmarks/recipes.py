@@ -9,6 +9,7 @@ section `recipes` of docs/benchmarks.md. A run that is there is resumed or reuse
 import argparse
 import csv
 import json
+import os
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from typing import Any
 from benchmarks.document import table, write_section
 from benchmarks.machine import describe
 from fashion.errors import FashionError, one_line_errors
+from training.thresholds import HALF, MICRO_F1
 
 RECIPES = {
     "seed (Adam 1e-3, no schedule, no augmentation)": "seed-recipe",
@@ -49,7 +51,9 @@ def measure(config: str, options: argparse.Namespace) -> dict[str, Any]:
         "scores": json.loads(scores.read_text()),
         "machine": describe(),
     }
-    finished.write_text(json.dumps(result, indent=1))
+    temporary = finished.with_suffix(".tmp")
+    temporary.write_text(json.dumps(result, indent=1))
+    os.replace(temporary, finished)
     return result
 
 
@@ -58,7 +62,7 @@ def section(results: dict[str, dict[str, Any]], options: argparse.Namespace) -> 
     rows = []
     for name, result in results.items():
         scores = result["scores"]
-        half, best = scores["profiles"]["0.5"], scores["profiles"]["micro-f1"]
+        half, best = scores["profiles"][HALF], scores["profiles"][MICRO_F1]
         threshold = best["labels"][0]["threshold"]
         minutes = "-" if result["seconds"] is None else f"{result['seconds'] / 60:.0f}"
         cells = [half["micro_f1"], best["micro_f1"], half["macro_f1"], best["macro_f1"], scores["map"]]
@@ -72,7 +76,8 @@ def section(results: dict[str, dict[str, Any]], options: argparse.Namespace) -> 
         f"## Recipes on {options.source}\n\n"
         f"ResNet50 from random weights, {options.size}x{options.size} px, {options.epochs} epochs, groups "
         f"{options.groups}; {first['scores']['images']:,} validation photographs, scored by "
-        "`training.evaluate` on the exported int8 file. The best threshold is one for all labels, chosen on the same validation photographs.\n\n"
+        "`training.evaluate` on the exported int8 file. The best threshold is one for all labels, "
+        "chosen on the same validation photographs.\n\n"
         f"{table(header, rows)}\n\n"
         f"Machine: {first['machine']}. Measured by\n\n"
         f"    python -m benchmarks.recipes --data FOLDER --groups {options.groups} --source '{options.source}'\n\n"

@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # torch takes seconds and 300 MB to import; a server that run
 
     from fashion.network import FashionNet
 
+CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # microseconds of processor time in a period, and the period
+
 ENGINES = ("auto", "int8", "onnx", "torch")
 
 
@@ -161,8 +163,13 @@ def open_engine(
 
 
 def available_cores() -> int:
-    """The number of cores this process may run on, which in a container can be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The number of cores this process may use: those it may run on, or its container's share."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = CGROUP_LIMIT.read_text().split()
+        return max(1, min(cores, round(int(quota) / int(period))))
+    except (OSError, ValueError):  # no such file, or "max": no limit
+        return cores
 
 
 def _check_labels(path: Path, outputs: int, card: ModelCard) -> None:

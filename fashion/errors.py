@@ -39,8 +39,8 @@ EXIT_BROKEN_PIPE = 141  # and by SIGPIPE
 def one_line_errors() -> Iterator[None]:
     """Turn the errors a user can mend into one line on stderr and an exit status; let the others through.
 
-    `FashionError` and a full disk exit with 2, ctrl-C with 130, a closed pipe with 141. Wrap the body of a command
-    line's `main` in it.
+    `FashionError`, a full disk and a path that cannot be used exit with 2, ctrl-C with 130, a closed pipe with 141.
+    Wrap the body of a command line's `main` in it.
     """
     try:
         yield
@@ -51,13 +51,14 @@ def one_line_errors() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter's last flush fails too
         raise SystemExit(EXIT_BROKEN_PIPE) from None
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            where = f" while writing {error.filename}" if error.filename else ""
+            message = f"no space left on the disk{where}; free some and run the same command again"
+        elif error.filename:  # no permission, a file where a folder is needed and the like
+            message = f"{error.filename}: {error.strerror}; choose another path, or change that one"
+        else:
             raise
-        where = f" while writing {error.filename}" if error.filename else ""
-        print(
-            f"error: no space left on the disk{where}; free some and run the same command again",
-            file=sys.stderr,
-        )
+        print(f"error: {message}", file=sys.stderr)
         raise SystemExit(EXIT_USER_ERROR) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

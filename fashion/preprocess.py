@@ -5,6 +5,7 @@ training.
 """
 
 import io
+import threading
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ DRAFT_MARGIN = 2
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+_WARNINGS_LOCK = threading.Lock()
 
 Source = bytes | bytearray | memoryview | str | Path | Image.Image
 
@@ -89,20 +92,18 @@ def decode(source: Source, size: int | None = None) -> Image.Image:
             megapixels.
         TypeError: neither bytes nor a path nor a PIL image.
     """
-    with warnings.catch_warnings():
-        # Pillow warns of odd metadata, where the pixels are good, and of large sizes, which are checked here.
-        warnings.filterwarnings("ignore", module="PIL")
-        image = source if isinstance(source, Image.Image) else _open(_read(source))
-        _check_size(image)
-        try:
-            if size is not None and image is not source:
-                image.draft(None, (DRAFT_MARGIN * size, DRAFT_MARGIN * size))
-            image.load()
-            return _to_rgb(image)
-        except InvalidImage:
-            raise
-        except Exception as error:  # fed with arbitrary bytes, decoders raise OSError, SyntaxError, struct.error ...
-            raise _broken(error) from None
+    _ignore_pillow_warnings()
+    image = source if isinstance(source, Image.Image) else _open(_read(source))
+    _check_size(image)
+    try:
+        if size is not None and image is not source:
+            image.draft(None, (DRAFT_MARGIN * size, DRAFT_MARGIN * size))
+        image.load()
+        return _to_rgb(image)
+    except InvalidImage:
+        raise
+    except Exception as error:  # fed with arbitrary bytes, decoders raise OSError, SyntaxError, struct.error ...
+        raise _broken(error) from None
 
 
 def resize(image: Image.Image, spec: InputSpec) -> Image.Image:
@@ -138,6 +139,17 @@ def normalize(batch: np.ndarray, spec: InputSpec) -> np.ndarray:
     np.multiply(planes, scale, out=normalized)
     normalized += shift
     return normalized
+
+
+def _ignore_pillow_warnings() -> None:
+    """Pillow warns of odd metadata, where the pixels are good, and of large sizes, which are checked here.
+
+    The filter stays: `warnings.catch_warnings` is not safe where several threads decode.
+    """
+    with _WARNINGS_LOCK:
+        known = (getattr(entry[3], "pattern", None) for entry in warnings.filters if entry[0] == "ignore")
+        if "PIL" not in known:
+            warnings.filterwarnings("ignore", module="PIL")
 
 
 def _read(source: bytes | bytearray | memoryview | str | Path) -> bytes:

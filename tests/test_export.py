@@ -88,6 +88,7 @@ def test_the_checkpoint_is_slim_and_loads_alone(exported: Path, run: Path) -> No
 def test_a_new_export_replaces_the_old_one(own_run: Path) -> None:
     bundle = own_run / "bundle"
     bundle.mkdir()
+    (bundle / "model_card.json").write_text("{}")
     (bundle / "old").write_text("old")
     card = export(Run(own_run), bundle, int8=False, version="2.1")
     assert {path.name for path in bundle.iterdir()} == FILES - {"model.int8.onnx"}
@@ -120,18 +121,27 @@ def test_what_cannot_be_exported_ends_in_one_line(
     assert sorted(own_run.rglob("*")) == before
 
 
+def test_what_is_no_bundle_is_never_replaced(own_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    for out, message in ((own_run, "is a folder with files and no bundle"), (tmp_path / "file", "is a file")):
+        with pytest.raises(BundleError, match=message):
+            export(Run(own_run), out)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 @pytest.mark.parametrize("megabytes", [20, 60, 110])
 def test_a_full_disk_leaves_the_old_bundle(
     own_run: Path, small_disk: Callable[[int], Path], megabytes: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     disk = small_disk(megabytes)
     (disk / "bundle").mkdir()
-    (disk / "bundle/old").write_text("old")
+    (disk / "bundle/model_card.json").write_text("old")
     with pytest.raises(SystemExit) as exit:
         main([str(own_run), "--out", str(disk / "bundle")])
     assert exit.value.code == 2
     assert "no space left on the disk" in capsys.readouterr().err
-    assert [str(path.relative_to(disk)) for path in sorted(disk.rglob("*"))] == ["bundle", "bundle/old"]
+    assert [str(path.relative_to(disk)) for path in sorted(disk.rglob("*"))] == ["bundle", "bundle/model_card.json"]
 
 
 def test_files_that_disagree_are_no_bundle(own_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,10 +17,9 @@ from fashion.errors import SettingError, one_line_errors
 from fashion.predictor import Predictor
 from training.images import open_split
 from training.predictions import predict
-from training.scores import average_precisions, score
+from training.scores import average_precisions, mean_average_precision, score
 from training.sources.opening import DEFAULT_CACHE
-
-HALF = "0.5"
+from training.thresholds import HALF
 
 
 def evaluate(
@@ -55,7 +54,7 @@ def evaluate(
     profiles = profiles or list(dict.fromkeys([HALF, card.default_profile]))
     thresholds = {profile: card.threshold_row(profile) for profile in profiles}
     images = open_split(data, split, taxonomy, card.input, groups or taxonomy.groups, cache)
-    seen = predict(predictor.engine, images, f"evaluate {split}")
+    seen = predict(predictor, images, f"evaluate {split}")
     if not (seen.targets >= 0).any():
         raise SettingError(f"nothing is annotated in {data} for the groups {', '.join(groups or taxonomy.groups)}")
     precisions = average_precisions(seen.probabilities, seen.targets)
@@ -65,7 +64,7 @@ def evaluate(
         "images": len(seen.targets),
         "engine": predictor.engine.name,
         "model": predictor.identity(),
-        "map": _number(np.nanmean(precisions)),
+        "map": mean_average_precision(precisions),
         "profiles": {
             profile: _with_precisions(score(seen.probabilities, seen.targets, row, taxonomy), precisions)
             for profile, row in thresholds.items()

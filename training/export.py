@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from fashion.engines import Engine, OnnxEngine, TorchEngine, open_engine
 from fashion.errors import BundleError, one_line_errors
-from fashion.model_card import CHECKPOINT_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
+from fashion.model_card import CARD_FILE, CHECKPOINT_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
 from fashion.network import build
+from fashion.predictor import Predictor
 from training import torch_files
 from training.images import Photographs
 from training.module import FashionModule
@@ -29,10 +31,9 @@ from training.onnx_files import write_int8, write_onnx
 from training.parity import check_fp32, check_int8
 from training.predictions import Predictions, predict
 from training.runs import Run, load_module, write_slim
-from training.scores import average_precisions, score
-from training.thresholds import fit_profiles
+from training.scores import average_precisions, mean_average_precision, score
+from training.thresholds import HALF, MICRO_F1, fit_profiles
 
-DEFAULT_PROFILE = "micro-f1"
 PARITY_IMAGES = 16  # real images that every fp32 file is run on
 CALIBRATION_IMAGES = 256  # training images from which the int8 ranges are taken
 VALIDATION_IMAGES = 5_000  # drawn from the validation split for thresholds, metrics and the int8 check
@@ -62,9 +63,10 @@ def export(
         The model card that was written.
 
     Raises:
-        BundleError: no checkpoint, a broken one, or files that disagree.
+        BundleError: no checkpoint, a broken one, files that disagree, or an `out` that is no bundle.
         DataError: the data of the run cannot be opened.
     """
+    _check_replaceable(out)
     path = run.checkpoint(checkpoint)
     module = load_module(path)
     validation = run.split("val", module, data).sample(VALIDATION_IMAGES)
@@ -76,8 +78,9 @@ def export(
         differences = check_fp32(_fp32_engines(module, folder), _pixels(validation, PARITY_IMAGES))
         for file, difference in differences.items():
             print(f"       {file}: largest difference of a probability {difference:.1e}", flush=True)
-        reference = predict(OnnxEngine(folder / ONNX_FILE, module.spec), validation, "validate fp32")
-        card = _card(run, module, folder, reference, name, version)
+        card = _card(run, module, folder, name, version)
+        reference = predict(Predictor(card, OnnxEngine(folder / ONNX_FILE, card.input)), validation, "validate fp32")
+        card = _with_thresholds(card, run, reference)
         card.metrics["parity"] = {"images": PARITY_IMAGES, "largest_probability_difference": differences}
         if int8:
             calibration = run.split("train", module, data).sample(CALIBRATION_IMAGES)
@@ -103,8 +106,8 @@ def _fp32_engines(module: FashionModule, folder: Path) -> dict[str, Engine]:
     }
 
 
-def _card(run: Run, module: FashionModule, folder: Path, seen: Predictions, name: str, version: str) -> ModelCard:
-    profiles = fit_profiles(seen.probabilities, seen.targets)
+def _card(run: Run, module: FashionModule, folder: Path, name: str, version: str) -> ModelCard:
+    """The card as far as it is known before the model is run."""
     return ModelCard(
         name=name,
         version=version,
@@ -112,29 +115,31 @@ def _card(run: Run, module: FashionModule, folder: Path, seen: Predictions, name
         arch=module.hparams["arch"],
         input=module.spec,
         labels=module.taxonomy.labels,
-        thresholds=profiles,
-        default_profile=DEFAULT_PROFILE,
+        thresholds={HALF: [0.5] * len(module.taxonomy)},
+        default_profile=HALF,
         files={file: sha256(folder / file) for file in (CHECKPOINT_FILE, STATE_DICT_FILE, ONNX_FILE)},
-        metrics={"validation": _metrics(run, module, profiles, seen)},
         training={"command": run.command, "settings": run.settings},
         versions={"python": platform.python_version()} | {package: package_version(package) for package in PACKAGES},
     )
 
 
-def _metrics(run: Run, module: FashionModule, profiles: dict[str, list[float]], seen: Predictions) -> dict[str, Any]:
+def _with_thresholds(card: ModelCard, run: Run, seen: Predictions) -> ModelCard:
+    """The card with the profiles that validation images suggest, and the scores on these images."""
+
     def summary(thresholds: list[float]) -> dict[str, Any]:
-        scores = score(seen.probabilities, seen.targets, np.asarray(thresholds), module.taxonomy)
+        scores = score(seen.probabilities, seen.targets, np.asarray(thresholds), card.taxonomy)
         return {key: value for key, value in scores.items() if key != "labels"}
 
-    precisions = average_precisions(seen.probabilities, seen.targets)
-    return {
+    profiles = fit_profiles(seen.probabilities, seen.targets)
+    validation = {
         "data": run.settings["data"]["path"],
         "split": "val",
         "images": len(seen.targets),
-        "note": "the thresholds of micro-f1 were chosen on these images",
-        "map": float(np.nanmean(precisions)),
+        "note": f"the thresholds of {MICRO_F1} were chosen on these images",
+        "map": mean_average_precision(average_precisions(seen.probabilities, seen.targets)),
         "profiles": {profile: summary(thresholds) for profile, thresholds in profiles.items()},
     }
+    return replace(card, thresholds=profiles, default_profile=MICRO_F1, metrics={"validation": validation})
 
 
 def _add_int8(
@@ -142,9 +147,9 @@ def _add_int8(
 ) -> ModelCard:
     print(f"       quantizing to int8, ranges from {len(calibration)} training images", flush=True)
     images = _pixels(calibration, CALIBRATION_IMAGES)
-    batches = [images[start : start + 8] for start in range(0, len(images), 8)]
+    batches = tqdm([images[start : start + 8] for start in range(0, len(images), 8)], "quantize", unit="batch")
     write_int8(folder / ONNX_FILE, card.input, batches, folder / INT8_FILE)
-    quantized = predict(OnnxEngine(folder / INT8_FILE, card.input), validation, "validate int8")
+    quantized = predict(Predictor(card, OnnxEngine(folder / INT8_FILE, card.input)), validation, "validate int8")
     thresholds = card.threshold_row()
     comparison = check_int8(
         reference.probabilities, quantized.probabilities, reference.targets, thresholds, card.taxonomy
@@ -161,6 +166,14 @@ def _add_int8(
 def _pixels(images: Photographs, count: int) -> np.ndarray:
     """Pixels of the first `count` images, uint8 (B, S, S, 3)."""
     return np.stack([images[i]["pixels"].numpy() for i in range(min(count, len(images)))])
+
+
+def _check_replaceable(out: Path) -> None:
+    """A bundle may be replaced; anything else that has files in it may be somebody's work."""
+    if out.is_dir() and any(out.iterdir()) and not (out / CARD_FILE).is_file():
+        raise BundleError(f"{str(out)!r} is a folder with files and no bundle; choose another --out")
+    if out.exists() and not out.is_dir():
+        raise BundleError(f"{str(out)!r} is a file; choose another --out")
 
 
 @contextmanager

@@ -6,8 +6,8 @@ import numpy as np
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from fashion.engines import Engine, available_cores
-from fashion.predictor import BATCH_SIZE, sigmoid
+from fashion.engines import available_cores
+from fashion.predictor import BATCH_SIZE, Predictor
 from training.images import Photographs
 from training.loading import set_up_worker
 
@@ -25,11 +25,11 @@ class Predictions:
     targets: np.ndarray
 
 
-def predict(engine: Engine, images: Photographs, description: str) -> Predictions:
-    """Run an engine over labeled images, with a progress bar.
+def predict(predictor: Predictor, images: Photographs, description: str) -> Predictions:
+    """Run a model over labeled images, with a progress bar.
 
     Args:
-        engine: what runs the network.
+        predictor: the model.
         images: of a split, see `training.images.open_split`.
         description: what the bar says.
     """
@@ -38,7 +38,8 @@ def predict(engine: Engine, images: Photographs, description: str) -> Prediction
     probabilities, targets = [], []
     with tqdm(total=len(images), desc=description, unit="image") as bar:
         for batch in loader:
-            probabilities.append(sigmoid(engine.run(batch["pixels"].numpy()).logits))
+            found = predictor.predict_pixels(batch["pixels"].numpy())
+            probabilities.append(np.stack([prediction.probabilities for prediction in found]))
             targets.append(batch["targets"].numpy())
             bar.update(len(targets[-1]))
     return Predictions(np.concatenate(probabilities), np.concatenate(targets))

@@ -38,7 +38,7 @@ def score(probabilities: np.ndarray, targets: np.ndarray, thresholds: np.ndarray
 def average_precisions(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Area under each label's precision-recall curve, (A,); NaN for a label with no positive image.
 
-    It needs no threshold. `numpy.nanmean` of it is the mAP.
+    It needs no threshold.
     """
     import torch
     from torchmetrics.functional.classification import binary_average_precision
@@ -51,6 +51,12 @@ def average_precisions(probabilities: np.ndarray, targets: np.ndarray) -> np.nda
             torch.from_numpy(targets[annotated, label].astype(np.int64)),
         )
     return values
+
+
+def mean_average_precision(precisions: np.ndarray) -> float | None:
+    """The mAP: mean of the labels' average precision, over those that have one; None where none has."""
+    known = precisions[~np.isnan(precisions)]
+    return float(known.mean()) if len(known) else None
 
 
 class _Counts:

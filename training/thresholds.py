@@ -4,6 +4,9 @@ import numpy as np
 
 from fashion.taxonomy import NOT_ANNOTATED, YES
 
+# Names of profiles.
+HALF, MICRO_F1 = "0.5", "micro-f1"
+
 
 def best_global_threshold(probabilities: np.ndarray, targets: np.ndarray) -> float:
     """The one threshold for all labels with the highest micro-F1 on these images.
@@ -41,4 +44,4 @@ def fit_profiles(probabilities: np.ndarray, targets: np.ndarray) -> dict[str, li
     validation split.
     """
     labels = probabilities.shape[1]
-    return {"0.5": [0.5] * labels, "micro-f1": [best_global_threshold(probabilities, targets)] * labels}
+    return {HALF: [0.5] * labels, MICRO_F1: [best_global_threshold(probabilities, targets)] * labels}
