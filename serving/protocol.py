@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from fashion.errors import FashionError, InvalidImage, one_line
+from fashion.errors import InvalidImage, SettingError, one_line
 
 JSON_TYPE = "application/json"
 
@@ -46,7 +46,8 @@ def json_bytes(answer: Mapping[str, Any]) -> bytes:
 
 def error_answer(error: BaseException) -> tuple[int, dict[str, Any]]:
     """HTTP status and answer for what went wrong: 400 with its message where the client can mend it, else 500."""
-    if isinstance(error, FashionError):
+    # Not every FashionError: a bundle or data that cannot be used is a fault of the server's own.
+    if isinstance(error, InvalidImage | SettingError):
         return _error(400, type(error).__name__, one_line(error))
     return _error(INTERNAL_ERROR, "InternalError", "the server failed on this request; its log says why")
 

@@ -13,8 +13,10 @@ import pytest
 from photos import bad_photos, photo
 
 from fashion.engines import available_cores
+from fashion.errors import BundleError, DataError, FashionError, InvalidImage, SettingError
 from fashion.predictor import Predictor
 from serving.handler import FashionHandler, threads_of_a_worker
+from serving.protocol import error_answer
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ResourceWarning)  # the package leaves its version.txt open
@@ -139,6 +141,25 @@ def test_a_fault_of_the_engine_is_500_for_the_good_images_only(
     assert answers[0][1]["error"]["type"] == "InternalError"
     assert "secret" not in json.dumps(answers[0][1])
     assert "out of memory" in caplog.text
+
+
+@pytest.mark.parametrize("error", [BundleError("no model.onnx in /secret/path"), DataError("/secret/path is empty")])
+def test_a_fault_of_the_bundle_is_the_servers_own(
+    handler: FashionHandler, monkeypatch: pytest.MonkeyPatch, error: FashionError
+) -> None:
+    def fail(pixels: np.ndarray) -> None:
+        raise error
+
+    monkeypatch.setattr(handler.predictor.engine, "run", fail)
+    ((code, answer),) = ask(handler, [{"body": photo()}])
+    assert (code, answer["error"]["type"]) == (500, "InternalError")
+    assert "secret" not in json.dumps(answer)
+
+
+def test_errors_of_the_client_are_400_with_their_message() -> None:
+    for error in (InvalidImage("too\nsmall"), SettingError("too small")):
+        kind = type(error).__name__
+        assert error_answer(error) == (400, {"error": {"code": 400, "type": kind, "message": "too small"}})
 
 
 def test_workers_share_the_cores() -> None:
