@@ -1,17 +1,20 @@
 """The .mar: what is in it, and that a bundle that cannot be served does not become one."""
 
 import json
+import os
 import resource
 import shutil
 import subprocess
 import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fashion.errors import BundleError, SettingError
+from fashion.model_card import ModelCard
 from serving.archive import archive, main
 
 CODE = {"handler.py", "model-config.yaml", "model_card.json", "MAR-INF/MANIFEST.json", "fashion/predictor.py"}
@@ -60,6 +63,22 @@ def test_two_archives_at_once_do_not_mix(bundle: Path, tmp_path: Path) -> None:
         second = pool.submit(archive, bundle, tmp_path / "b" / "fashion.mar", engine="onnx")
     assert "model.onnx" not in names(first.result())
     assert "model.int8.onnx" not in names(second.result())
+
+
+def test_an_equal_archive_is_left_alone_and_a_changed_one_replaced(bundle: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(bundle, tmp_path / "bundle")
+    out = archive(copy, tmp_path / "fashion.mar", engine="int8")
+    os.utime(out, (1_000_000_000, 1_000_000_000))
+    before = out.stat()
+    after = archive(copy, out, engine="int8").stat()
+    assert (after.st_ino, after.st_mtime) == (before.st_ino, before.st_mtime)
+    replace(ModelCard.load(copy), version="2.0").save(copy)
+    assert archive(copy, out, engine="int8").stat().st_mtime > before.st_mtime
+    with zipfile.ZipFile(out) as file:
+        assert json.loads(file.read("model_card.json"))["version"] == "2.0"
+    out.write_bytes(b"broken")
+    archive(copy, out, engine="int8")
+    assert zipfile.is_zipfile(out)
 
 
 def test_changed_weights_are_refused_and_nothing_is_written(bundle: Path, tmp_path: Path) -> None:
