@@ -15,6 +15,7 @@ import requests
 import urllib3
 
 from fashion.errors import EXIT_USER_ERROR, FashionError, one_line, one_line_errors
+from serving.connection import open_session
 
 DEFAULT_URL = "http://127.0.0.1:8080/predictions/fashion"
 TIMEOUT = 60.0  # s; for an answer, as a busy server lets requests wait
@@ -41,7 +42,7 @@ class Client:
     def __init__(self, url: str = DEFAULT_URL, timeout: float = TIMEOUT) -> None:
         self.url = url
         self._timeout = (min(CONNECT_TIMEOUT, timeout), timeout)
-        self._session = requests.Session()
+        self._session = open_session(url)
 
     def ask(self, photo: bytes | Path) -> dict[str, Any]:
         """The answer for one photograph: `attributes` and `model`.
@@ -65,6 +66,8 @@ class Client:
             raise Refused(f"{self.url} answered {response.status_code} and no JSON; is it the right URL?")
         if not response.ok:
             raise Refused(f"{_message(answer)} (status {response.status_code})")
+        if not isinstance(answer.get("attributes"), list):
+            raise Refused(f"{self.url} answered {response.status_code} without attributes; is it the right URL?")
         return answer
 
     def _send(self, data: bytes) -> requests.Response:
@@ -90,11 +93,10 @@ def table(answer: Mapping[str, Any], truth: Mapping[str, list[str] | None] | Non
     true names that the answer lacks are listed.
     """
     attributes = answer["attributes"]
-    if not attributes:
-        return "  no attribute reaches its threshold"
-    groups = max(len(attribute["group"]) for attribute in attributes)
-    names = max(len(attribute["name"]) for attribute in attributes)
-    lines, before = [], None
+    groups = max((len(attribute["group"]) for attribute in attributes), default=0)
+    names = max((len(attribute["name"]) for attribute in attributes), default=0)
+    lines = [] if attributes else ["  no attribute reaches its threshold"]
+    before = None
     for attribute in attributes:
         group = attribute["group"] if attribute["group"] != before else ""
         before = attribute["group"]
@@ -122,9 +124,14 @@ def _missed(attributes: list[Mapping[str, Any]], truth: Mapping[str, list[str] |
 
 def _truth(path: Path) -> dict[str, list[str] | None]:
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["labels"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise FashionError(f'--truth {path} must be JSON like {{"labels": {{"color": ["Black"]}}}}') from None
+        labels = json.loads(path.read_text(encoding="utf-8"))["labels"]
+    except OSError as error:
+        raise FashionError(f"--truth {path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError):
+        labels = None
+    if not isinstance(labels, dict) or not all(names is None or isinstance(names, list) for names in labels.values()):
+        raise FashionError(f'--truth {path} must be JSON like {{"labels": {{"color": ["Black"]}}}}')
+    return labels
 
 
 def _read(path: Path) -> bytes:

@@ -1,13 +1,17 @@
 """The client's output, and what it says when something is wrong."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from photos import photo
 
 from fashion.predictor import Predictor
-from serving.client import main, table
+from serving.client import Client, main, table
 from serving.ports import free_ports
 from serving.torchserve import TorchServe
 
@@ -35,6 +39,56 @@ def test_table_is_aligned() -> None:
         "  color     Black    ████████████████████  100%",
     ]
     assert table({"attributes": []}) == "  no attribute reaches its threshold"
+
+
+def test_truth_marks_each_line_and_lists_what_is_missed() -> None:
+    truth = {"category": ["Dresses", "Jeans"], "color": None, "sleeve": ["Sleeveless"], "style": []}
+    assert table(ANSWER, truth).splitlines() == [
+        "  category  Dresses  ███████████████████    93%   right",
+        "            Skirts   ██████████             50%   wrong",
+        "  color     Black    ████████████████████  100%   not annotated",
+        "  missed  category: Jeans, sleeve: Sleeveless",
+    ]
+    assert "missed" not in table(ANSWER, {"category": ["Dresses"], "color": []})
+    assert table({"attributes": []}, {"color": ["Black"]}).splitlines() == [
+        "  no attribute reaches its threshold",
+        "  missed  color: Black",
+    ]
+
+
+def test_the_truth_of_a_file_is_printed(
+    endpoint: TorchServe, photos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = {"category": ["Hats"], "color": None}
+    (tmp_path / "truth.json").write_text(json.dumps({"id": "1", "labels": truth}))
+    assert main([photos[0], "--url", endpoint.url(), "--truth", str(tmp_path / "truth.json")]) == 0
+    assert capsys.readouterr().out == f"{photos[0]}\n{table(Client(endpoint.url()).ask(photo(0)), truth)}\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read: No such file"),
+        (b"not JSON", "must be JSON like"),
+        (b"\xff\xfe", "must be JSON like"),
+        (b"[1, 2]", "must be JSON like"),
+        (b'{"color": ["Black"]}', "must be JSON like"),
+        (b'{"labels": ["Black"]}', "must be JSON like"),
+        (b'{"labels": {"color": "Black"}}', "must be JSON like"),
+    ],
+)
+def test_a_broken_truth_is_told_before_anything_is_asked(
+    photos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, message: str
+) -> None:
+    path = tmp_path / "truth.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SystemExit) as stop:
+        main([photos[0], "--url", f"http://127.0.0.1:{free_ports(1)[0]}", "--truth", str(path)])
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: --truth {path} {message}")
+    assert len(error.splitlines()) == 1
 
 
 def test_photographs_are_printed_as_tables(
@@ -68,6 +122,37 @@ def test_other_errors_of_the_server_are_passed_on(
     printed = capsys.readouterr()
     assert printed.err == f"error: {large}: 30.0 MB are more than the server takes; send a smaller file\n"
     assert printed.out.startswith(photos[0])
+
+
+def test_an_answer_without_attributes_is_refused(
+    photos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with stranger(b'{"status": "Healthy"}') as url:
+        assert main([photos[0], "--url", url]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {photos[0]}: {url} answered 200 without attributes; is it the right URL?\n"
+    )
+
+
+@contextmanager
+def stranger(answer: bytes) -> Iterator[str]:
+    """A server that is none of ours: it gives the same answer to everything."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass  # nothing on stderr, which is looked at
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/predictions/fashion"
+        server.shutdown()
 
 
 @pytest.mark.parametrize(
