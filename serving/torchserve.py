@@ -17,6 +17,7 @@ import psutil
 import requests
 
 from fashion.errors import FashionError
+from serving.connection import open_session
 from serving.ports import free_ports, is_free, owner_of
 from serving.processes import end_server, find_server, is_alive, temporary_folder_of
 from serving.server_log import ServerLog
@@ -24,6 +25,7 @@ from serving.server_log import ServerLog
 DEFAULT_CONFIG = Path(__file__).with_name("config.properties")
 LOG_CONFIG = Path(__file__).with_name("log4j2.xml")
 TEMPORARY_PREFIX = "fashion-torchserve-"
+SHORT_FOLDER = "/tmp"  # whatever $TMPDIR says: the path of a socket must be shorter than 108 characters
 PORTS = {"inference_address": 8080, "management_address": 8081, "metrics_address": 8082}
 GRPC_PORTS = {"grpc_inference_port": 7070, "grpc_management_port": 7071}
 
@@ -121,9 +123,9 @@ class TorchServe:
             raise ServerError("no java on the PATH and none beside python; set it up with: make setup")
         self._check_ports()
         self.logs.mkdir(parents=True, exist_ok=True)
-        # Its own temporary folder: TorchServe keeps its process id and sockets there under fixed names. In /tmp, as
-        # the path of a socket must be shorter than 108 characters.
-        self._temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX))
+        # Its own temporary folder: TorchServe keeps its process id and sockets there under fixed names.
+        short = SHORT_FOLDER if os.access(SHORT_FOLDER, os.W_OK | os.X_OK) else None
+        self._temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=short))
         environment |= {"TMPDIR": str(self._temporary), "TEMP": str(self._temporary)}
         environment |= {"LOG_LOCATION": str(self.logs), "METRICS_LOCATION": str(self.logs)}
         command = [sys.executable, "-m", "ts.model_server", "--start", "--ncs", "--ts-config", str(self.config)]
@@ -211,7 +213,8 @@ class TorchServe:
         return [version for name in names for version in self._ask(f"/models/{name}/all")]
 
     def _ask(self, path: str) -> Any:
-        response = requests.get(self.management_url + path, timeout=10)
+        with open_session(self.management_url) as session:
+            response = session.get(self.management_url + path, timeout=10)
         response.raise_for_status()
         return response.json()
 

@@ -28,7 +28,7 @@ def model_store(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = tmp_path_factory.mktemp("config") / CONFIG_FILE
     shipped = (SERVING / CONFIG_FILE).read_text()
     config.write_text(
-        shipped.replace("batchSize: 1", "batchSize: 8").replace("maxBatchDelay: 5 ", "maxBatchDelay: 100 ")
+        shipped.replace("batchSize: 1", "batchSize: 8").replace("maxBatchDelay: 5 ", "maxBatchDelay: 1000 ")
     )
     archive(bundle, store / "batched.mar", engine="int8", config=config)
     return store
