@@ -21,6 +21,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, Namespace
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.tuner import Tuner
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from fashion.errors import FashionError, SettingError, one_line, one_line_errors
@@ -75,7 +76,10 @@ def train(arguments: list[str]) -> None:
         if cli.config.find_lr:
             _find_lr(trainer, module, data)
             cli.config.model.lr = module.hparams["lr"]
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        except MisconfigurationException as error:  # of settings that Lightning compares with the data only now
+            raise _trainer_error(cli.config.trainer, error) from error
     if _first_rank():
         _report(cli)
 
@@ -140,14 +144,17 @@ class FashionCLI(LightningCLI):
             self.stop,
             checkpoints,
         ]
-        return super().instantiate_trainer(
-            default_root_dir=self.run,
-            logger=TensorBoardLogger(self.run, name="tensorboard", version=""),
-            enable_progress_bar=False,  # Bars are ours
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            **kwargs,
-        )
+        try:
+            return super().instantiate_trainer(
+                default_root_dir=self.run,
+                logger=TensorBoardLogger(self.run, name="tensorboard", version=""),
+                enable_progress_bar=False,  # Bars are ours
+                enable_model_summary=False,
+                num_sanity_val_steps=0,
+                **kwargs,
+            )
+        except (MisconfigurationException, ValueError, TypeError, ImportError) as error:  # as the case may be
+            raise _trainer_error(self.config.trainer, error) from error
 
 
 class SaveSettings(Callback):
@@ -209,6 +216,15 @@ def _cpu_has_bf16() -> bool:
     """Without these instructions bfloat16 is emulated: measured six times slower than 32-bit floats."""
     features = torch.cpu.get_capabilities()
     return any(features.get(name) for name in ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16"))
+
+
+def _trainer_error(settings: Namespace, error: Exception) -> SettingError:
+    """Lightning's complaint, with the flags that mostly cause it: those of a machine with other devices."""
+    flags = " ".join(f"--trainer.{name} {settings[name]}" for name in ("accelerator", "devices", "strategy"))
+    return SettingError(
+        f"these trainer settings cannot be used: {one_line(error).rstrip('.!')} ({flags}); change the flag that this is "
+        "about, or let the machine decide: --trainer.accelerator auto --trainer.devices auto"
+    )
 
 
 def _find_lr(trainer: Trainer, module: FashionModule, data: FashionData) -> None:
