@@ -58,3 +58,4 @@ def test_imaterialist_is_the_challenge_as_it_was_run(capsys: pytest.CaptureFixtu
     }
     assert values["data"]["taxonomy"] == "imaterialist"
     assert values["model"]["weights"] == "imagenet"
+    assert values["data"]["workers"] is None, "four ranks share the cores"
