@@ -92,7 +92,7 @@ def test_folder_without_val_is_one_error(tmp_path: Path, cache: str) -> None:
     write_dataset(
         [Row("train", "a", block((9, 9, 9), True), {"color": ["Black"]}, "")], tmp_path / "data", ["color"], "test"
     )
-    with pytest.raises(DataError, match="has no val split; it has: train"):
+    with pytest.raises(DataError, match=r"has no val split, it has: train; give its source a val.csv or more rows"):
         open_data(tmp_path / "data", cache)
 
 
@@ -236,6 +236,8 @@ def test_limits_draw_the_same_images_each_time(folder: Path, cache: str) -> None
     small = [open_data(folder, cache, limit_train=9, limit_val=4) for _ in range(2)]
     assert (len(small[0].train), len(small[0].val)) == (9, 4)
     assert [int(i["pixels"].sum()) for i in small[0].train] == [int(i["pixels"].sum()) for i in small[1].train]
+    images = small[0].train
+    assert (len(images.sample(3)), len(images)) == (3, 9), "a sample is another object"
 
 
 def test_open_split_takes_the_labels_of_a_model(folder: Path, cache: str) -> None:
@@ -244,7 +246,7 @@ def test_open_split_takes_the_labels_of_a_model(folder: Path, cache: str) -> Non
     assert len(images) == 21
     assert images[1]["targets"].tolist() == [0, -1, 0]
     assert images[2]["targets"].tolist() == [1, -1, 1]
-    with pytest.raises(DataError, match="no test split"):
+    with pytest.raises(DataError, match=r"has no test split, it has: train, val; give its source a test.csv"):
         open_split(folder, "test", model, SPEC, cache=cache)
 
 

@@ -1,6 +1,8 @@
 """Labeled photographs of a folder in the training format, one by one: pixels and targets."""
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from training.sources.opening import DEFAULT_CACHE
 Sample = dict[str, Tensor]
 Transform = Callable[[Tensor], Tensor]
 
+LONG_COPY = 500 * 10**6  # bytes; what takes longer than a few seconds shows its progress
 SHUFFLE_ROWS = 2_000  # kept at hand to draw from when streaming; 100 kB photographs make it 200 MB a worker
 
 
@@ -56,7 +59,12 @@ def check_splits(folder: Path, splits: Sequence[str]) -> None:
     there = read_description(folder)["splits"]
     for split in splits:
         if not there.get(split):
-            raise DataError(f"{folder} has no {split} split; it has: {', '.join(there)}")
+            mend = {
+                "train": "more rows",
+                "val": "a val.csv or more rows",
+                "test": "a test.csv, or choose another split",
+            }
+            raise DataError(f"{folder} has no {split} split, it has: {', '.join(there)}; give its source {mend[split]}")
 
 
 def open_rows(folder: Path, split: str, groups: Sequence[str] | None, cache: Path, streaming: bool = False) -> Any:
@@ -71,13 +79,14 @@ def open_rows(folder: Path, split: str, groups: Sequence[str] | None, cache: Pat
 
     files = sorted(str(path) for path in folder.glob(f"{split}-*.parquet"))
     try:
-        rows = datasets.load_dataset(
-            "parquet",
-            data_files={split: files},
-            split=split,
-            streaming=streaming,
-            cache_dir=None if streaming else str(cache / "arrow"),
-        )
+        with _bars(sum(Path(file).stat().st_size for file in files) > LONG_COPY):
+            rows = datasets.load_dataset(
+                "parquet",
+                data_files={split: files},
+                split=split,
+                streaming=streaming,
+                cache_dir=None if streaming else str(cache / "arrow"),
+            )
     except datasets.exceptions.DatasetGenerationError as error:
         cause = error.__cause__
         if isinstance(cause, OSError) and cause.errno is not None:  # such as a full disk
@@ -85,6 +94,21 @@ def open_rows(folder: Path, split: str, groups: Sequence[str] | None, cache: Pat
         raise DataError(f"{folder} cannot be read: {cause or error}; import the data again") from None
     columns = ["image", *(groups or read_description(folder)["groups"])]
     return rows.select_columns(columns).cast_column("image", datasets.Image(decode=False))
+
+
+@contextmanager
+def _bars(show: bool) -> Iterator[None]:
+    """Let `datasets` show its progress bars, or not: for small data they are noise."""
+    from datasets import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    if show or are_progress_bars_disabled():
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()
 
 
 class Photographs(Dataset):
@@ -103,10 +127,11 @@ class Photographs(Dataset):
         return len(self.rows)
 
     def sample(self, rows: int) -> "Photographs":
-        """At most that many of the images, drawn at random but always the same."""
+        """At most that many of the images, drawn at random but always the same, as an object of its own."""
+        drawn = copy.copy(self)
         if rows < len(self.rows):
-            self.rows = self.rows.select(np.sort(np.random.default_rng(0).permutation(len(self.rows))[:rows]))
-        return self
+            drawn.rows = self.rows.select(np.sort(np.random.default_rng(0).permutation(len(self.rows))[:rows]))
+        return drawn
 
     def __getitem__(self, index: int) -> Sample:
         if index == FILLER:
