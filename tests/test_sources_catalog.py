@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 from source_files import jpeg, save_jpegs
 
 from fashion.errors import DataError
-from training.sources.catalog import hash_fraction, import_catalog, read_labels
+from training.sources.catalog import import_catalog
+from training.sources.columns import read_labels
+from training.sources.holdout import hash_fraction
 
 HEADER = "image,color,style\n"
 
@@ -80,6 +83,25 @@ def test_rows_are_held_out_by_a_hash_of_the_id(tmp_path: Path) -> None:
     held_out = {row["id"] for row in rows_of(tmp_path / "out", "val")}
     assert held_out == {name for name in names if hash_fraction(name.encode()) < 0.1}
     assert 2 <= len(held_out) <= 12
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (1, 1, 3, 0, 0, 2)])
+def test_few_rows_hold_out_the_lowest_hash(tmp_path: Path, order: tuple[int, ...]) -> None:
+    text = "image,color\n" + "".join(f"{i}.jpg,Red\n" for i in (*order, 9))
+    summary = import_catalog(catalog(tmp_path / "shop", train=text), tmp_path / "out")
+    names = [f"{i}.jpg" for i in range(4)]
+    assert min(hash_fraction(name.encode()) for name in names) > 0.1, "no row is held out by its hash alone"
+    assert [row["id"] for row in rows_of(tmp_path / "out", "val")] == [
+        min(names, key=lambda n: hash_fraction(n.encode()))
+    ]
+    assert summary.splits == {"train": 3, "val": 1}
+    assert summary.left_out.pop("missing file") == 1
+    assert sum(summary.left_out.values()) == len(order) - 4
+
+
+def test_a_single_row_is_for_training(tmp_path: Path) -> None:
+    summary = import_catalog(catalog(tmp_path / "shop", train="image,color\n0.jpg,Red\n"), tmp_path / "out")
+    assert summary.splits == {"train": 1}
 
 
 def test_split_column(tmp_path: Path) -> None:
@@ -157,12 +179,41 @@ def test_wrong_column_names(tmp_path: Path) -> None:
         import_catalog(source, tmp_path / "out", image_column="pic")
 
 
-def test_text_is_no_attribute_unless_asked_for(tmp_path: Path) -> None:
-    rows = "".join(f"0.jpg,{i},Red,title {i}\n" for i in range(1001))
-    source = catalog(tmp_path / "shop", train="image,id,color,title\n" + rows)
-    with pytest.raises(DataError, match=r"column 'title' .* more than 1000 .*such as \[color\], with --data.groups"):
+@pytest.mark.parametrize(
+    ("rows", "values"),
+    [
+        (1001, lambda i: f"title {i}"),
+        (2100, lambda i: f"title {i % 1001}"),
+        (21, lambda i: f"title {i // 2 if i < 20 else i}|a tag {i}"),
+    ],
+    ids=["all different", "more than 1000", "more than half"],
+)
+def test_text_is_left_out_unless_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: int, values: Callable[[int], str]
+) -> None:
+    lines = "".join(f"0.jpg,{i},Red,{values(i)}\n" for i in range(rows))
+    source = catalog(tmp_path / "shop", train="image,id,color,title\n" + lines)
+    import_catalog(source, tmp_path / "out")
+    assert json.loads((tmp_path / "out/dataset.json").read_text())["groups"] == {"color": ["Red"]}
+    (note,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note")]
+    assert "left out as text, not attributes: title (" in note
+    assert note.endswith("name all groups: --data.groups '[color,title]'")
+    import_catalog(source, tmp_path / "asked", groups=["title"])
+    assert json.loads((tmp_path / "asked/dataset.json").read_text())["groups"].keys() == {"title"}
+    assert "note" not in capsys.readouterr().err
+
+
+def test_few_rows_may_all_be_different(tmp_path: Path) -> None:
+    lines = "".join(f"0.jpg,{i},name {i}\n" for i in range(20))
+    import_catalog(catalog(tmp_path / "shop", train="image,id,name\n" + lines), tmp_path / "out")
+    assert json.loads((tmp_path / "out/dataset.json").read_text())["groups"].keys() == {"name"}
+
+
+def test_nothing_but_text_is_one_error(tmp_path: Path) -> None:
+    lines = "".join(f"0.jpg,{i},name {i}\n" for i in range(21))
+    source = catalog(tmp_path / "shop", train="image,id,name\n" + lines)
+    with pytest.raises(DataError, match=r"all columns of .*train.csv hold text.*: name; .* --data.groups"):
         import_catalog(source, tmp_path / "out")
-    assert import_catalog(source, tmp_path / "out", groups=["title"]).splits.keys() == {"train", "val"}
 
 
 def test_parquet_with_bytes_lists_and_numbers(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from fashion.errors import DataError
 from fashion.taxonomy import Label, imaterialist
 from training.sources import load_taxonomy, open_folder
 from training.sources.__main__ import main
+from training.sources.extract import extract_photo
 from training.sources.writer import Row, write_dataset
 
 COUNT = 30
@@ -53,12 +54,42 @@ def test_changes_are_noticed(tmp_path: Path, shop: Path) -> None:
     os.utime(shop / "images/3.jpg", ns=(0, 0))
     second = open_folder(shop, cache=cache)
     assert second != first
-    assert open_folder(shop, ["color"], cache=cache) not in (first, second)
+
+
+def test_any_choice_of_groups_is_one_import(tmp_path: Path, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = open_folder(shop, ["color"], cache=tmp_path / "cache")
+    for groups in (None, ["color", "style"], ["style"]):
+        assert open_folder(shop, groups, cache=tmp_path / "cache") == first
+    assert len(os.listdir(tmp_path / "cache")) == 1
+    capsys.readouterr()
+    with pytest.raises(DataError, match=r"no column 'colr' \(did you mean 'color'\?\)"):
+        open_folder(shop, ["colr"], cache=tmp_path / "cache")
+    assert len(os.listdir(tmp_path / "cache")) == 1
+
+
+def test_text_that_is_asked_for_is_imported_too(tmp_path: Path, shop: Path) -> None:
+    lines = "".join(f"{i},{i % 20}.jpg,Red,title {i},a.jpg\n" for i in range(30))
+    table = shop / "titles.csv"
+    table.write_text("id,image,color,title,file\n" + lines)
+    usual = open_folder(table, cache=tmp_path / "cache")
+    asked = open_folder(table, ["title"], cache=tmp_path / "cache")
+    assert load_taxonomy(usual).groups == ("color",)
+    assert load_taxonomy(asked).groups == ("color", "title")
+    assert open_folder(table, ["title", "color"], cache=tmp_path / "cache") == asked
+    assert open_folder(table, ["color"], cache=tmp_path / "cache") == usual
+    assert load_taxonomy(open_folder(table, ["file"], cache=tmp_path / "cache"), ["file"]).groups == ("file",)
+
+
+def test_columns_that_are_not_asked_for_may_be_missing(tmp_path: Path, shop: Path) -> None:
+    (shop / "val.csv").write_text("image,color\n29.jpg,Red\n")
+    with pytest.raises(DataError, match=r"val.csv has no column 'style'"):
+        open_folder(shop, cache=tmp_path / "cache")
+    assert load_taxonomy(open_folder(shop, ["color"], cache=tmp_path / "cache")).groups == ("color",)
 
 
 def test_a_single_file(tmp_path: Path, shop: Path) -> None:
     folder = open_folder(shop / "train.csv", ["color"], cache=tmp_path / "cache")
-    assert load_taxonomy(folder).groups == ("color",)
+    assert load_taxonomy(folder, ["color"]).groups == ("color",)
 
 
 def test_taxonomy_has_the_names_of_train_only(tmp_path: Path, shop: Path) -> None:
@@ -128,6 +159,24 @@ def test_processes_that_open_at_once_get_one_import(tmp_path: Path, shop: Path) 
     assert [run.returncode for run in runs] == [0, 0], [run.stderr for run in runs]
     assert len({run.stdout for run in runs}) == 1
     assert os.listdir(tmp_path / "c") == [Path(runs[0].stdout.strip()).name]
+
+
+def test_one_photograph_and_its_labels(tmp_path: Path, shop: Path) -> None:
+    folder, out = open_folder(shop, cache=tmp_path / "cache"), tmp_path / "photos" / "one.jpg"
+    main(["photo", str(folder), "--split", "val", "--row", "1", "--out", str(out)])
+    assert out.read_bytes() == (shop / "images/21.jpg").read_bytes()
+    truth = {"id": "21.jpg", "labels": {"color": ["Red"], "style": ["Vintage"]}}
+    assert json.loads(out.with_suffix(".json").read_text()) == truth
+    assert sorted(os.listdir(out.parent)) == ["one.jpg", "one.json"]
+    with pytest.raises(DataError, match=r"has no row 10 in split 'val'; it has 10 there"):
+        extract_photo(folder, out, "val", 10)
+
+
+def test_sample_defaults_are_those_of_the_function(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["sample", "--help"])
+    said = capsys.readouterr().out
+    assert all(f"images ({count})" in said for count in (1600, 240, 100))
 
 
 def test_command_line(tmp_path: Path, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -201,11 +250,11 @@ def test_interrupt_is_one_line_and_leaves_nothing(tmp_path: Path, shop: Path) ->
     (shop / "train.csv").write_text("id,image,color\n" + lines)
     command = [sys.executable, "-m", "training.sources", "catalog", str(shop / "train.csv"), "--out", f"{tmp_path}/out"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not list(tmp_path.glob(".out.*.tmp/train-*")) and time.monotonic() < deadline:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     assert errors.strip().splitlines()[-1] == "interrupted"
     assert "Traceback" not in errors

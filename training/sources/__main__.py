@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fashion.errors import SettingError, one_line_errors
-from training.sources import catalog, download, imaterialist, mirror
+from training.sources import catalog, download, imaterialist, mirror, sample
 from training.sources.extract import extract_photo
 from training.sources.writer import SPLITS
 
@@ -19,9 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _sample(options: argparse.Namespace) -> None:
-    from training.sources.sample import make_sample  # the drawing code is not needed for the others
-
-    make_sample(
+    sample.make_sample(
         options.out,
         train=options.train,
         val=options.val,
@@ -84,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add.add_argument("source", type=Path, help="a CSV or Parquet file, or a folder of train.csv, val.csv and images/")
     _add_out(add)
-    _add_groups(add, "all columns but the image's, the id's and the like")
+    _add_groups(add, "all columns but the image's, the id's, text and the like")
     add.add_argument("--image-column", metavar="NAME", help="column of the photographs (default: a usual name)")
     add.add_argument("--id-column", metavar="NAME", help="column of the product ids (default: a usual name)")
     add.set_defaults(run=_catalog)
@@ -118,10 +116,10 @@ def _parser() -> argparse.ArgumentParser:
 def _add_sample(add: argparse.ArgumentParser) -> None:
     _add_out(add)
     for name, default, what in (
-        ("train", 2400, "training images"),
-        ("val", 300, "validation images"),
-        ("test", 100, "test images"),
-        ("size", 160, "height and width of an image, pixels"),
+        ("train", sample.DEFAULT_TRAIN, "training images"),
+        ("val", sample.DEFAULT_VAL, "validation images"),
+        ("test", sample.DEFAULT_TEST, "test images"),
+        ("size", sample.DEFAULT_SIZE, "height and width of an image, pixels"),
         ("seed", 0, "another number draws other images"),
     ):
         add.add_argument(f"--{name}", type=int, default=default, help=f"{what} (%(default)s)")

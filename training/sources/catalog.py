@@ -1,55 +1,22 @@
 """Imports a shop's own catalog: tables whose columns are attribute groups, and its photographs."""
 
-import hashlib
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError
+from training.sources.columns import Layout, SplitTable, find_layout, read_labels, survey_cells, text_note, without_text
+from training.sources.holdout import split_by_hash
 from training.sources.photographs import Candidate, write_checked
-from training.sources.tables import Table, open_table, require_columns
+from training.sources.tables import open_table
 from training.sources.writer import LeftOut, Summary
-
-# What the columns are called in the wild, most telling first; letter case, spaces and dashes do not matter.
-IMAGE_COLUMNS = (
-    *("image", "img", "photo", "picture", "image_path", "image_file", "image_name", "image_filename"),
-    *("filename", "file_name", "file", "filepath", "file_path", "path", "jpg"),
-)
-ID_COLUMNS = ("id", "item_id", "itemid", "product_id", "productid", "sku", "image_id", "imageid", "article_id")
-SPLIT_COLUMNS = ("split", "subset", "fold")
-OTHER_COLUMNS = ("url", "image_url", "link", "__index_level_0__")  # neither labels nor an image on this disk
 
 SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 IMAGE_FOLDERS = ("", "images", "image", "imgs", "photos")  # looked through beside the table
 IMAGE_ENDINGS = ("", ".jpg", ".jpeg", ".png", ".webp")  # a cell may name a photograph without its ending
-SEPARATOR = "|"  # between the labels of one cell; a comma is part of a label
-MAX_NAMES = 1000  # a column with more different values is text, not an attribute
 
 ReadCell = Callable[[str, Any], list[str] | None]  # (group, cell) -> labels; raises DataError for an unknown label
-
-
-@dataclass(frozen=True)
-class SplitTable:
-    """A table and the split of its rows; None leaves it to a column of the table or to a hash of the id."""
-
-    table: Table
-    split: str | None
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Which column is which."""
-
-    image: str
-    id: str | None
-    split: str | None
-    groups: tuple[str, ...]
-
-    @property
-    def columns(self) -> list[str]:
-        """All columns to read."""
-        return [name for name in (self.image, self.id, self.split, *self.groups) if name is not None]
 
 
 def import_catalog(
@@ -63,24 +30,43 @@ def import_catalog(
     """Write a catalog as a new folder in the training format.
 
     A cell may hold one label, several separated by `|`, or (in Parquet) a list; an empty one is not annotated. Where
-    there is no table for validation, every tenth training row goes there, chosen by a hash of its id.
+    there is no table for validation, every tenth training row goes there, chosen by a hash of its id, and at least one.
 
     Args:
         source: a CSV or Parquet file, or a folder with `train.csv` and if need be `val.csv` and `test.csv`, with one
             CSV file, or with Parquet shards.
         out: the folder to make.
-        groups: columns to take as attribute groups; None takes all but the image's, the id's and the like.
+        groups: columns to take as attribute groups; None takes all but the image's, the id's and the like, and but
+            columns of text, which a line on stderr names.
         image_column: column of the image's file name, path or bytes; None looks for one of the usual names.
         id_column: column of the product's id; None looks for a usual name, then takes the image's name.
         workers: threads that check photographs; None takes one for each core.
 
     Raises:
-        DataError: no table, a broken table, a wrong column name, a column that is no attribute, no usable row.
+        DataError: no table, a broken table, a wrong column name, no column of labels, no usable row.
     """
     tables = find_tables(source)
     layout = find_layout(tables, groups, image_column, id_column)
-    total = check_cells(tables, layout, choosing=groups is None)
-    return write_checked(read_candidates(tables, layout), total, out, layout.groups, str(source), workers)
+    survey = survey_cells(tables, layout.groups)
+    if groups is None:
+        note, layout = text_note(layout, survey), without_text(tables, layout, survey)
+        if note:
+            print(note, file=sys.stderr)
+    hold_out = splits_by_hash(tables, layout)
+    candidates = read_candidates(tables, layout)
+    return write_checked(candidates, survey.rows, out, layout.groups, str(source), workers, hold_out)
+
+
+def usual_groups(source: Path) -> tuple[str, ...]:
+    """The attribute groups that `import_catalog` takes by itself. Raises DataError as that does."""
+    tables = find_tables(source)
+    layout = find_layout(tables, None)
+    return without_text(tables, layout, survey_cells(tables, layout.groups)).groups
+
+
+def splits_by_hash(tables: Sequence[SplitTable], layout: Layout) -> bool:
+    """Whether nothing in a catalog says which of its rows are for validation."""
+    return layout.split is None and any(table.split is None for table in tables)
 
 
 def find_tables(source: Path) -> list[SplitTable]:
@@ -106,61 +92,6 @@ def find_tables(source: Path) -> list[SplitTable]:
     return [SplitTable(open_table(path), split) for path, split in zip(paths, splits, strict=True)]
 
 
-def find_layout(
-    tables: Sequence[SplitTable],
-    groups: Sequence[str] | None,
-    image_column: str | None = None,
-    id_column: str | None = None,
-) -> Layout:
-    """Tell the columns apart by their names. Raises DataError for a name that a table lacks, or no image column."""
-    first = tables[0].table
-    image = image_column or _usual_name(first.columns, IMAGE_COLUMNS)
-    if image is None:
-        raise DataError(
-            f"{first.path} has no column with a usual name for images, such as image, photo, file or path; "
-            f"its columns are: {', '.join(first.columns)}; name it with --image-column"
-        )
-    name = id_column or _usual_name([column for column in first.columns if column != image], ID_COLUMNS)
-    split = _usual_name(first.columns, SPLIT_COLUMNS) if tables[0].split is None else None
-    if groups is None:
-        usual = IMAGE_COLUMNS + ID_COLUMNS + SPLIT_COLUMNS + OTHER_COLUMNS
-        groups = [
-            column for column in first.label_columns if column not in (image, name) and _plain(column) not in usual
-        ]
-    if not groups:
-        raise DataError(f"{first.path} has no column of labels; its columns are: {', '.join(first.columns)}")
-    layout = Layout(image, name, split if split not in groups else None, tuple(groups))
-    for table in tables:
-        require_columns(table.table, layout.columns)
-    return layout
-
-
-def check_cells(tables: Sequence[SplitTable], layout: Layout, choosing: bool) -> int:
-    """Read all labels once, so that a broken line is found before any photograph is; return the number of rows.
-
-    Raises:
-        DataError: a broken table, no row, or, when the groups were chosen here, a column that is text.
-    """
-    names: dict[str, set[str]] = {group: set() for group in layout.groups}
-    total = 0
-    for table in tables:
-        for _, row in table.table.rows(layout.groups):
-            total += 1
-            for group, seen in names.items():
-                if len(seen) <= MAX_NAMES:
-                    seen.update(read_labels(group, row[group]) or ())
-    if total == 0:
-        raise DataError(f"{tables[0].table.path} has no row below its header")
-    too_many = [group for group, seen in names.items() if len(seen) > MAX_NAMES]
-    if choosing and too_many:
-        others = ",".join(group for group in layout.groups if group not in too_many)
-        raise DataError(
-            f"column {too_many[0]!r} of {tables[0].table.path} has more than {MAX_NAMES} different values, so it is "
-            f"text and no attribute; choose the attribute groups, such as [{others}], with --data.groups (or --groups)"
-        )
-    return total
-
-
 def read_candidates(
     tables: Sequence[SplitTable], layout: Layout, read_cell: ReadCell | None = None
 ) -> Iterator[Candidate | LeftOut]:
@@ -168,22 +99,6 @@ def read_candidates(
     for table in tables:
         for number, cells in table.table.rows(layout.columns):
             yield _candidate(table, layout, number, cells, read_cell or read_labels)
-
-
-def read_labels(group: str, cell: Any) -> list[str] | None:
-    """The labels of a catalog's cell: text with `|` between labels, a number, a list; None where it is empty."""
-    if cell is None or cell != cell:  # NaN, which pandas writes for an empty number
-        return None
-    if isinstance(cell, list):
-        return [str(name).strip() for name in cell if name is not None and str(name).strip()]
-    if isinstance(cell, float) and cell.is_integer():  # 2012.0, where pandas met an empty cell in a column of years
-        cell = int(cell)
-    return [name for name in map(str.strip, str(cell).split(SEPARATOR)) if name] or None
-
-
-def hash_fraction(key: bytes) -> float:
-    """A number in [0, 1) that depends on the key alone: the same on every machine and in every order of rows."""
-    return int.from_bytes(hashlib.sha256(key).digest()[:6], "big") / 2**48
 
 
 def _candidate(
@@ -198,7 +113,7 @@ def _candidate(
         name = where if isinstance(image, bytes) else image
     name = str(name)
     key = image if isinstance(image, bytes) and layout.id is None else name.encode()
-    split = source.split or ("val" if hash_fraction(key) < 0.1 else "train")
+    split = source.split or split_by_hash(key)
     if layout.split is not None and source.split is None:
         given = str(row[layout.split]).strip().lower()
         if given not in SPLIT_NAMES:
@@ -221,12 +136,3 @@ def _places(folder: Path, name: str) -> Iterator[Path]:
 def _split_of_file(path: Path) -> str | None:
     """`train-00000-of-00002.parquet` -> train; None for a name that says no split."""
     return SPLIT_NAMES.get(path.stem.lower().split("-")[0].split("_")[0])
-
-
-def _usual_name(columns: Sequence[str], names: Sequence[str]) -> str | None:
-    plain = {_plain(column): column for column in reversed(columns)}
-    return next((plain[name] for name in names if name in plain), None)
-
-
-def _plain(column: str) -> str:
-    return column.strip().lower().replace(" ", "_").replace("-", "_")

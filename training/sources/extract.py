@@ -1,6 +1,7 @@
 """One photograph out of a folder in the training format, as files of its own."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,18 @@ def extract_photo(folder: Path, out: Path, split: str = "test", row: int = 0) ->
         cells = file.read().slice(row, 1).to_pylist()[0]
         truth = {"id": cells[ID], "labels": {group: cells[group] for group in description["groups"]}}
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(cells[IMAGE]["bytes"])
-        out.with_suffix(".json").write_text(json.dumps(truth, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(truth, ensure_ascii=False, indent=1) + "\n"
+        _write(out.with_suffix(".json"), text.encode())
+        _write(out, cells[IMAGE]["bytes"])
         return truth
     raise DataError(f"{folder} has fewer rows than its description says; import the data set again")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

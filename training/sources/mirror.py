@@ -11,7 +11,8 @@ from typing import Any
 
 from fashion.errors import DataError, SettingError, one_line
 from fashion.taxonomy import imaterialist
-from training.sources.catalog import find_layout, find_tables, read_candidates
+from training.sources.catalog import find_tables, read_candidates, splits_by_hash
+from training.sources.columns import find_layout
 from training.sources.imaterialist import check_groups
 from training.sources.photographs import write_checked
 from training.sources.tables import ParquetTable, Table, closest
@@ -54,7 +55,8 @@ def import_mirror(
     layout = find_layout(tables, groups)
     total = sum(table.table.count for table in tables if isinstance(table.table, ParquetTable))
     name = name or ", ".join(map(str, sources))
-    return write_checked(read_candidates(tables, layout, read_cell), total, out, groups, name, workers)
+    hold_out = splits_by_hash(tables, layout)
+    return write_checked(read_candidates(tables, layout, read_cell), total, out, groups, name, workers, hold_out)
 
 
 def is_mirror(table: Table) -> bool:

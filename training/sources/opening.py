@@ -10,13 +10,13 @@ from typing import Any
 
 from fashion.errors import DataError
 from fashion.taxonomy import Taxonomy, imaterialist
-from training.sources.catalog import find_tables, import_catalog
-from training.sources.imaterialist import FILES, import_imaterialist
+from training.sources.catalog import find_tables, import_catalog, usual_groups
+from training.sources.imaterialist import FILES, check_groups, import_imaterialist
 from training.sources.mirror import import_mirror, is_mirror
 from training.sources.tables import closest
 from training.sources.writer import DATASET_FILE, FORMAT, AlreadyThere, Summary
 
-IMPORTER = 1  # raised when importers make something else of the same files; folders imported before are left alone
+IMPORTER = 2  # raised when importers make something else of the same files; folders imported before are left alone
 DEFAULT_CACHE = Path("data/imported")
 
 
@@ -24,12 +24,14 @@ def open_folder(path: Path | str, groups: Sequence[str] | None = None, cache: Pa
     """The folder in the training format that `path` is, or that it is imported to.
 
     An import is kept under `cache` and found there again until a file of the source changes; its summary goes to
-    stderr. Several processes may open the same source at once: each gets the same whole folder.
+    stderr. It has all attribute groups of the source, whichever are asked for, so that another choice need not copy the
+    photographs again; only groups that an importer leaves out by itself, such as a column of text, make another import.
+    Several processes may open the same source at once: each gets the same whole folder.
 
     Args:
         path: a folder in the training format, of Parquet shards, of a catalog (`train.csv`, `val.csv`, `images/`) or of
             the iMaterialist challenge (`train.json`, images); or one CSV or Parquet file.
-        groups: attribute groups to use; None for all that the source has.
+        groups: attribute groups that the folder must have; None for all that the source has but text.
         cache: the folder that keeps imports.
 
     Raises:
@@ -40,10 +42,16 @@ def open_folder(path: Path | str, groups: Sequence[str] | None = None, cache: Pa
         _check_groups(path, groups)
         return path
     kind = _kind(path)
-    out = cache / f"{path.resolve().stem}-{_fingerprint(path, cache, groups)}"
+    fingerprint = _fingerprint(path, cache)
+    out = cache / f"{path.resolve().stem}-{fingerprint}"
+    if _holds(out, groups):
+        return out
+    columns = _columns(kind, path, groups)
+    if columns is not None:
+        out = out.with_name(f"{out.name}-{hashlib.sha256(repr(columns).encode()).hexdigest()[:6]}")
     if not is_training_format(out):
         try:
-            print(_import(kind, path, out, groups), file=sys.stderr)
+            print(_import(kind, path, out, columns), file=sys.stderr)
         except AlreadyThere:
             if not is_training_format(out):  # and not merely written by a process that was quicker
                 raise
@@ -109,11 +117,30 @@ def _kind(path: Path) -> str:
     return "mirror" if all(is_mirror(table.table) for table in tables) else "catalog"
 
 
+def _holds(folder: Path, groups: Sequence[str] | None) -> bool:
+    return is_training_format(folder) and set(groups or ()) <= read_description(folder)["groups"].keys()
+
+
+def _columns(kind: str, path: Path, groups: Sequence[str] | None) -> list[str] | None:
+    """The groups to import so that those asked for are there: None for the importer's choice, or that and more."""
+    if kind != "catalog":
+        check_groups(groups)  # and import all eight
+        return None
+    if not groups:
+        return None
+    try:
+        usual = usual_groups(path)
+    except DataError:  # of columns that nobody asked for; or the import will raise it again
+        usual = ()
+    others = sorted(set(groups) - set(usual))
+    return [*usual, *others] if others else None
+
+
 def _import(kind: str, path: Path, out: Path, groups: Sequence[str] | None) -> Summary:
     if kind == "imaterialist":
-        return import_imaterialist(path, out, groups)
+        return import_imaterialist(path, out)
     if kind == "mirror":
-        return import_mirror([path], out, groups)
+        return import_mirror([path], out)
     return import_catalog(path, out, groups)
 
 
@@ -126,9 +153,9 @@ def _check_groups(folder: Path, groups: Sequence[str] | None) -> None:
             raise DataError(f"{folder} has no attribute group {group!r}{hint}; its groups are: {', '.join(known)}")
 
 
-def _fingerprint(path: Path, cache: Path, groups: Sequence[str] | None) -> str:
-    """A name for an import: other files, sizes, times of change, groups or importers give another one."""
-    digest = hashlib.sha256(repr((IMPORTER, FORMAT, str(path.resolve()), groups and list(groups))).encode())
+def _fingerprint(path: Path, cache: Path) -> str:
+    """A name for an import: other files, sizes, times of change or importers give another one."""
+    digest = hashlib.sha256(repr((IMPORTER, FORMAT, str(path.resolve()))).encode())
     if path.is_dir():
         files: Iterable[tuple[str, os.stat_result]] = _files(path, cache.resolve())
     else:

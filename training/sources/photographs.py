@@ -1,6 +1,5 @@
 """Reads and checks the photographs of a source, several at a time, on their way to the writer."""
 
-import os
 from collections import deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,8 +10,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from fashion.engines import available_cores
 from fashion.errors import InvalidImage
 from fashion.preprocess import decode
+from training.sources.holdout import hold_out_one
 from training.sources.writer import LeftOut, Row, Summary, write_dataset
 
 # Decoded only to see that it can be: a JPEG at 1/8 scale reads the whole file but costs little.
@@ -38,6 +39,7 @@ def write_checked(
     groups: Sequence[str],
     source: str,
     workers: int | None = None,
+    hold_out: bool = False,
 ) -> Summary:
     """Check the photographs of `candidates` and write the good rows; the others are listed as left out.
 
@@ -45,17 +47,20 @@ def write_checked(
         candidates: rows in order; `total` of them, for the progress bar.
         out, groups, source: see `write_dataset`, whose errors this raises too.
         workers: threads that decode (the decoders release Python's lock); None takes one for each core.
+        hold_out: see that at least one row is for validation.
     """
-    with closing(check_photographs(candidates, workers)) as rows:
-        progress = tqdm(rows, total=total, desc=f"importing {source}", unit="row")
-        return write_dataset(progress, out, groups, source)
+    with (
+        closing(check_photographs(candidates, workers)) as rows,
+        tqdm(rows, total=total, desc=f"importing {source}", unit="row") as progress,
+    ):
+        return write_dataset(hold_out_one(progress) if hold_out else progress, out, groups, source)
 
 
 def check_photographs(
     candidates: Iterable[Candidate | LeftOut], workers: int | None = None
 ) -> Generator[Row | LeftOut, None, None]:
     """Rows in the order of `candidates`, each with its image file's bytes, or as left out."""
-    workers = workers or os.cpu_count() or 1
+    workers = workers or available_cores()
     remaining = iter(candidates)
     pending: deque[Future[list[Row | LeftOut]]] = deque()
     with ThreadPoolExecutor(workers) as pool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import multiprocessing
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from fashion.engines import available_cores
 from fashion.errors import SettingError
 from training.sources.drawing import draw
 from training.sources.drawing.wardrobe import GROUPS
@@ -21,15 +21,17 @@ from training.sources.writer import DATASET_FILE, SPLITS, AlreadyThere, Row, wri
 DRAWING = 1  # raised when the same seed gives another picture, so that folders drawn before are not taken for new
 # group -> share of images where it is not annotated (null), as in data that people labeled
 NOT_ANNOTATED = {"material": 0.04, "neckline": 0.04, "pattern": 0.03, "sleeve": 0.04, "style": 0.06}
+DEFAULT_TRAIN, DEFAULT_VAL, DEFAULT_TEST = 1600, 240, 100  # images: a demo's training of minutes on two cores
+DEFAULT_SIZE = 160  # pixels
 _SMALLEST, _LARGEST = 32, 2048  # pixels
 
 
 def make_sample(
     out: Path,
-    train: int = 2400,
-    val: int = 300,
-    test: int = 100,
-    size: int = 160,
+    train: int = DEFAULT_TRAIN,
+    val: int = DEFAULT_VAL,
+    test: int = DEFAULT_TEST,
+    size: int = DEFAULT_SIZE,
     seed: int = 0,
     workers: int | None = None,
 ) -> Path:
@@ -55,7 +57,7 @@ def make_sample(
     if _is_made(out, source):
         print(f"{out}: the sample is there already, made with the same settings; using it")
         return out
-    write_dataset(_rows(counts, size, seed, workers or _cores()), out, GROUPS, source)
+    write_dataset(_rows(counts, size, seed, workers or available_cores()), out, GROUPS, source)
     return out
 
 
@@ -103,10 +105,6 @@ def _drawn(tasks: list[tuple[str, int, int, int]], workers: int) -> Iterator[Row
     quiet = (signal.SIGINT, signal.SIG_IGN)
     with multiprocessing.get_context("spawn").Pool(workers, signal.signal, quiet) as pool:
         yield from pool.imap(_row, tasks, chunksize=16)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _image_seed(seed: int, split: int, number: int) -> int:

@@ -53,6 +53,11 @@ class LeftOut(NamedTuple):
     detail: str = ""
 
 
+def duplicate(row: Row) -> LeftOut:
+    """A row whose id came before."""
+    return LeftOut(row.split, row.row, row.id, "duplicate id", "an earlier row has this id")
+
+
 class AlreadyThere(DataError):
     """The folder to write exists."""
 
@@ -152,7 +157,7 @@ class _Writer:
             report.writerow(LeftOut._fields)
             for row in rows:
                 if isinstance(row, Row) and row.id in self.ids:
-                    row = LeftOut(row.split, row.row, row.id, "duplicate id", "an earlier row has this id")
+                    row = duplicate(row)
                 if isinstance(row, LeftOut):
                     report.writerow(row)
                     self.left_out[row.reason] += 1

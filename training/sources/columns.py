@@ -1,0 +1,156 @@
+"""Which column of a catalog is which: image, id, split, and the attribute groups among the rest."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fashion.errors import DataError
+from training.sources.tables import Table, require_columns
+
+# What the columns are called in the wild, most telling first; letter case, spaces and dashes do not matter.
+IMAGE_COLUMNS = (
+    *("image", "img", "photo", "picture", "image_path", "image_file", "image_name", "image_filename"),
+    *("filename", "file_name", "file", "filepath", "file_path", "path", "jpg"),
+)
+ID_COLUMNS = ("id", "item_id", "itemid", "product_id", "productid", "sku", "image_id", "imageid", "article_id")
+SPLIT_COLUMNS = ("split", "subset", "fold")
+OTHER_COLUMNS = ("url", "image_url", "link", "__index_level_0__")  # neither labels nor an image on this disk
+
+SEPARATOR = "|"  # between the labels of one cell; a comma is part of a label
+# A column of text, such as a title, is no attribute to learn: it has very many values, or hardly one of them twice.
+MAX_NAMES = 1000
+MAX_DIFFERENT = 0.5  # of all labels in the column
+FEW_LABELS = 20  # so few labels may all be different
+
+
+@dataclass(frozen=True)
+class SplitTable:
+    """A table and the split of its rows; None leaves it to a column of the table or to a hash of the id."""
+
+    table: Table
+    split: str | None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which column is which."""
+
+    image: str
+    id: str | None
+    split: str | None
+    groups: tuple[str, ...]
+
+    @property
+    def columns(self) -> list[str]:
+        """All columns to read."""
+        return [name for name in (self.image, self.id, self.split, *self.groups) if name is not None]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the cells of a catalog hold: its rows, and the labels of each group, all of them and the different ones."""
+
+    rows: int
+    labels: dict[str, int]
+    different: dict[str, int]
+
+    def is_text(self, group: str) -> bool:
+        """Whether the values of a column are too many or too different to be labels."""
+        labels, different = self.labels[group], self.different[group]
+        return different > MAX_NAMES or (labels > FEW_LABELS and different > MAX_DIFFERENT * labels)
+
+
+def find_layout(
+    tables: Sequence[SplitTable],
+    groups: Sequence[str] | None,
+    image_column: str | None = None,
+    id_column: str | None = None,
+) -> Layout:
+    """Tell the columns apart by their names. Raises DataError for a name that a table lacks, or no image column."""
+    first = tables[0].table
+    image = image_column or _usual_name(first.columns, IMAGE_COLUMNS)
+    if image is None:
+        raise DataError(
+            f"{first.path} has no column with a usual name for images, such as image, photo, file or path; "
+            f"its columns are: {', '.join(first.columns)}; name it with --image-column"
+        )
+    name = id_column or _usual_name([column for column in first.columns if column != image], ID_COLUMNS)
+    split = _usual_name(first.columns, SPLIT_COLUMNS) if tables[0].split is None else None
+    if groups is None:
+        usual = IMAGE_COLUMNS + ID_COLUMNS + SPLIT_COLUMNS + OTHER_COLUMNS
+        groups = [
+            column for column in first.label_columns if column not in (image, name) and _plain(column) not in usual
+        ]
+    if not groups:
+        raise DataError(f"{first.path} has no column of labels; its columns are: {', '.join(first.columns)}")
+    layout = Layout(image, name, split if split not in groups else None, tuple(groups))
+    for table in tables:
+        require_columns(table.table, layout.columns)
+    return layout
+
+
+def survey_cells(tables: Sequence[SplitTable], groups: Sequence[str]) -> Survey:
+    """Read all labels once, so that a broken line is found before any photograph is read.
+
+    Counting different labels ends above `MAX_NAMES`. Raises DataError for a broken table, or no row.
+    """
+    names: dict[str, set[str]] = {group: set() for group in groups}
+    labels: Counter[str] = Counter()
+    rows = 0
+    for table in tables:
+        for _, row in table.table.rows(groups):
+            rows += 1
+            for group, seen in names.items():
+                cell = read_labels(group, row[group]) or ()
+                labels[group] += len(cell)
+                if len(seen) <= MAX_NAMES:
+                    seen.update(cell)
+    if rows == 0:
+        raise DataError(f"{tables[0].table.path} has no row below its header")
+    return Survey(rows, {group: labels[group] for group in groups}, {group: len(seen) for group, seen in names.items()})
+
+
+def without_text(tables: Sequence[SplitTable], layout: Layout, survey: Survey) -> Layout:
+    """Leave out the groups that are text. Raises DataError where all are."""
+    groups = tuple(group for group in layout.groups if not survey.is_text(group))
+    if not groups:
+        raise DataError(
+            f"all columns of {tables[0].table.path} hold text, hardly a value twice: {', '.join(layout.groups)}; if "
+            "some are attributes, name them with --data.groups (or --groups)"
+        )
+    return replace(layout, groups=groups)
+
+
+def text_note(layout: Layout, survey: Survey) -> str:
+    """A line about the groups that `without_text` leaves out, and how to have them; empty where there is none."""
+    text = [group for group in layout.groups if survey.is_text(group)]
+    if not text:
+        return ""
+    counts = ", ".join(
+        f"{group} ({'over ' if survey.different[group] > MAX_NAMES else ''}"
+        f"{min(survey.different[group], MAX_NAMES):,} different values in {survey.labels[group]:,})"
+        for group in text
+    )
+    wanted = ",".join([*(group for group in layout.groups if group not in text), text[0]])
+    return f"note   left out as text, not attributes: {counts}; to use one, name all groups: --data.groups '[{wanted}]'"
+
+
+def read_labels(group: str, cell: Any) -> list[str] | None:
+    """The labels of a catalog's cell: text with `|` between labels, a number, a list; None where it is empty."""
+    if cell is None or cell != cell:  # NaN, which pandas writes for an empty number
+        return None
+    if isinstance(cell, list):
+        return [str(name).strip() for name in cell if name is not None and str(name).strip()]
+    if isinstance(cell, float) and cell.is_integer():  # 2012.0, where pandas met an empty cell in a column of years
+        cell = int(cell)
+    return [name for name in map(str.strip, str(cell).split(SEPARATOR)) if name] or None
+
+
+def _usual_name(columns: Sequence[str], names: Sequence[str]) -> str | None:
+    plain = {_plain(column): column for column in reversed(columns)}
+    return next((plain[name] for name in names if name in plain), None)
+
+
+def _plain(column: str) -> str:
+    return column.strip().lower().replace(" ", "_").replace("-", "_")
