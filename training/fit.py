@@ -222,7 +222,7 @@ def _trainer_error(settings: Namespace, error: Exception) -> SettingError:
     """Lightning's complaint, with the flags that mostly cause it: those of a machine with other devices."""
     flags = " ".join(f"--trainer.{name} {settings[name]}" for name in ("accelerator", "devices", "strategy"))
     return SettingError(
-        f"these trainer settings cannot be used: {one_line(error).rstrip('.!')} ({flags}); change the flag that this is "
+        f"these trainer settings cannot be used: {one_line(error).rstrip('.!')} ({flags}); change the flag it is "
         "about, or let the machine decide: --trainer.accelerator auto --trainer.devices auto"
     )
 
