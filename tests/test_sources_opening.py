@@ -176,7 +176,7 @@ def test_sample_defaults_are_those_of_the_function(capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit):
         main(["sample", "--help"])
     said = capsys.readouterr().out
-    assert all(f"images ({count})" in said for count in (1600, 240, 100))
+    assert all(f"images ({count})" in said for count in (1800, 240, 100))
 
 
 def test_command_line(tmp_path: Path, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:

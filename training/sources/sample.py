@@ -21,7 +21,7 @@ from training.sources.writer import DATASET_FILE, SPLITS, AlreadyThere, Row, wri
 DRAWING = 1  # raised when the same seed gives another picture, so that folders drawn before are not taken for new
 # group -> share of images where it is not annotated (null), as in data that people labeled
 NOT_ANNOTATED = {"material": 0.04, "neckline": 0.04, "pattern": 0.03, "sleeve": 0.04, "style": 0.06}
-DEFAULT_TRAIN, DEFAULT_VAL, DEFAULT_TEST = 1600, 240, 100  # images: a demo's training of minutes on two cores
+DEFAULT_TRAIN, DEFAULT_VAL, DEFAULT_TEST = 1800, 240, 100  # images: a demo's training of minutes on two cores
 DEFAULT_SIZE = 160  # pixels
 _SMALLEST, _LARGEST = 32, 2048  # pixels
 
