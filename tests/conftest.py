@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +9,12 @@ import pytest
 
 if TYPE_CHECKING:
     from serving.torchserve import TorchServe
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_proxy() -> None:
+    """The servers of the tests are on this machine; no proxy of the environment is to be asked for them."""
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 
 @pytest.fixture(scope="session")
