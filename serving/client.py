@@ -16,10 +16,12 @@ import urllib3
 
 from fashion.errors import EXIT_USER_ERROR, FashionError, one_line, one_line_errors
 from serving.connection import open_session
+from serving.keys import KEY_FILE, authorization, read_token
 
 DEFAULT_URL = "http://127.0.0.1:8080/predictions/fashion"
 TIMEOUT = 60.0  # s; for an answer, as a busy server lets requests wait
 CONNECT_TIMEOUT = 5.0  # s
+WRONG_TOKEN = "InvalidKeyException"  # TorchServe's word, for none as well
 BAR_WIDTH = 20  # characters of a probability of 1
 
 
@@ -37,12 +39,15 @@ class Client:
     Args:
         url: where photographs are sent to.
         timeout: seconds to wait for an answer.
+        token: for a server that needs one.
     """
 
-    def __init__(self, url: str = DEFAULT_URL, timeout: float = TIMEOUT) -> None:
+    def __init__(self, url: str = DEFAULT_URL, timeout: float = TIMEOUT, token: str | None = None) -> None:
         self.url = url
         self._timeout = (min(CONNECT_TIMEOUT, timeout), timeout)
         self._session = open_session(url)
+        if token is not None:
+            self._session.headers.update(authorization(token))
 
     def ask(self, photo: bytes | Path) -> dict[str, Any]:
         """The answer for one photograph: `attributes` and `model`.
@@ -52,7 +57,7 @@ class Client:
 
         Raises:
             Refused: the file cannot be read, or the server answers with an error.
-            RequestError: the server cannot be reached or does not answer in time.
+            RequestError: the server cannot be reached, does not answer in time or does not take the token.
         """
         data = photo if isinstance(photo, bytes) else _read(photo)
         response = self._send(data)
@@ -64,6 +69,8 @@ class Client:
             answer = None
         if not isinstance(answer, dict):
             raise Refused(f"{self.url} answered {response.status_code} and no JSON; is it the right URL?")
+        if answer.get("type") == WRONG_TOKEN:
+            raise RequestError(f"{self.url} needs a token that is its own; give it with: --token @{KEY_FILE}")
         if not response.ok:
             raise Refused(f"{_message(answer)} (status {response.status_code})")
         if not isinstance(answer.get("attributes"), list):
@@ -159,6 +166,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("photos", nargs="+", type=Path, metavar="photo", help="image files")
     parser.add_argument("--url", default=DEFAULT_URL, help="of the model (default: %(default)s)")
+    parser.add_argument(
+        "--token",
+        metavar="TOKEN",
+        help=f"where the server needs one: the token, or @FILE with it, such as TorchServe's @{KEY_FILE}",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line, as the server gave it")
     parser.add_argument(
         "--timeout", type=float, default=TIMEOUT, help="seconds to wait for an answer (default: %(default)s)"
@@ -173,7 +185,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     status = 0
     with one_line_errors():
         truth = _truth(options.truth) if options.truth else None
-        client = Client(options.url, options.timeout)
+        token = read_token(options.token) if options.token is not None else None
+        client = Client(options.url, options.timeout, token)
         for photo in options.photos:
             try:
                 answer = client.ask(photo)

@@ -4,6 +4,7 @@ From the command line:  python -m serving.server start|wait|stop [--config servi
 """
 
 import argparse
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import psutil
 from tqdm import tqdm
 
 from fashion.errors import one_line_errors
+from serving.keys import KEY_FILE
 from serving.torchserve import DEFAULT_CONFIG, START_TIMEOUT, ServerError, TorchServe
 
 
@@ -60,8 +62,14 @@ def _wait(server: TorchServe, process: psutil.Process, timeout: float) -> None:
     with tqdm(desc=f"TorchServe loads {names}", bar_format="{desc} {elapsed}", leave=False, disable=None) as progress:
         server.wait(process, timeout, progress.refresh)
     print(f"ready after {time.monotonic() - begin:.1f} s; logs in {server.logs}")
+    token = f' -H "Authorization: Bearer $({_print_key(server)})"' if server.needs_token else ""
     for model in server.models():
-        print(f"  curl {server.url(model['modelName'])} -T photo.jpg")
+        print(f"  curl{token} {server.url(model['modelName'])} -T photo.jpg")
+
+
+def _print_key(server: TorchServe) -> str:
+    here = server.key_file == Path.cwd() / KEY_FILE
+    return "python -m serving.keys" + ("" if here else f" --file {shlex.quote(str(server.key_file))}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,12 +18,15 @@ import requests
 
 from fashion.errors import FashionError
 from serving.connection import open_session
+from serving.keys import KEY_FILE, KeyFileError, authorization, read_key
 from serving.ports import free_ports, is_free, owner_of
 from serving.processes import end_server, find_server, is_alive, temporary_folder_of
 from serving.server_log import ServerLog
 
 DEFAULT_CONFIG = Path(__file__).with_name("config.properties")
+HARDENED_CONFIG = Path(__file__).with_name("config.hardened.properties")
 LOG_CONFIG = Path(__file__).with_name("log4j2.xml")
+METRICS_CONFIG = Path(__file__).with_name("metrics.yaml")
 TEMPORARY_PREFIX = "fashion-torchserve-"
 SHORT_FOLDER = "/tmp"  # whatever $TMPDIR says: the path of a socket must be shorter than 108 characters
 PORTS = {"inference_address": 8080, "management_address": 8081, "metrics_address": 8082}
@@ -60,27 +63,34 @@ class TorchServe:
         self.model_store = (self.folder / self.properties.get("model_store", "model_store")).resolve()
         self.inference_url = self.properties.get("inference_address", "http://127.0.0.1:8080")
         self.management_url = self.properties.get("management_address", "http://127.0.0.1:8081")
+        self.metrics_url = self.properties.get("metrics_address", "http://127.0.0.1:8082")
+        self.needs_token = self.properties.get("disable_token_authorization", "false").lower() != "true"
+        self.key_file = self.folder / KEY_FILE  # where it needs a token
 
     @classmethod
-    def temporary(cls, model_store: Path, folder: Path, **properties: str | int) -> "TorchServe":
-        """A server as the shipped config describes it but on free ports, with everything it writes in `folder`.
+    def temporary(
+        cls, model_store: Path, folder: Path, config: Path = DEFAULT_CONFIG, **properties: str | int
+    ) -> "TorchServe":
+        """A server as a shipped config describes it but on free ports, with everything it writes in `folder`.
 
         Args:
             model_store: whose archives it serves.
-            folder: for its config and logs; made where it is missing.
+            folder: for its config, keys and logs; made where it is missing.
+            config: the shipped config.
             properties: further lines of its config.properties.
         """
         folder = Path(folder).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         ports = free_ports(len(PORTS) + len(GRPC_PORTS) + 1)
-        lines: dict[str, str | int] = dict(read_properties(DEFAULT_CONFIG))
+        lines: dict[str, str | int] = dict(read_properties(config))
         lines.update({name: f"http://127.0.0.1:{ports.pop()}" for name in PORTS})
         lines.update({name: ports.pop() for name in GRPC_PORTS})
         lines.update(initial_worker_port=ports.pop(), model_store=str(Path(model_store).resolve()))
+        lines.update(metrics_config=str(METRICS_CONFIG))
         lines.update(properties)
-        config = folder / "config.properties"
-        config.write_text("".join(f"{name}={value}\n" for name, value in lines.items()), encoding="utf-8")
-        return cls(config, folder / "logs", folder)
+        own = folder / "config.properties"
+        own.write_text("".join(f"{name}={value}\n" for name, value in lines.items()), encoding="utf-8")
+        return cls(own, folder / "logs", folder)
 
     def archives(self) -> list[str]:
         """File names of the archives it serves: those that the config names, or all of the model store.
@@ -163,6 +173,7 @@ class TorchServe:
         """
         if self._temporary is None:
             self.log.mark()  # it was started elsewhere: what its log says of earlier starts does not count
+            self.key_file = _folder_of(process, self.folder) / KEY_FILE
         end = time.monotonic() + timeout
         while not self._is_ready():
             if not is_alive(process):
@@ -207,21 +218,23 @@ class TorchServe:
         """What the management API tells of each version of each model.
 
         Raises:
-            requests.RequestException: it does not answer.
+            requests.RequestException: it does not answer, or not with this key.
+            KeyFileError: it needs a key, and has written none.
         """
         names = [entry["modelName"] for entry in self._ask("/models?limit=1000")["models"]]
         return [version for name in names for version in self._ask(f"/models/{name}/all")]
 
     def _ask(self, path: str) -> Any:
+        headers = authorization(read_key(self.key_file, "management")) if self.needs_token else {}
         with open_session(self.management_url) as session:
-            response = session.get(self.management_url + path, timeout=10)
+            response = session.get(self.management_url + path, headers=headers, timeout=10)
         response.raise_for_status()
         return response.json()
 
     def _is_ready(self) -> bool:
         try:
             models = self.models()
-        except requests.RequestException:
+        except (requests.RequestException, KeyFileError):  # the key of the start before, until it writes its own
             return False
         # Models are registered before the management API answers, so one that is not there will not come.
         lost = set(self.archives()) - {model["modelUrl"] for model in models}
@@ -260,6 +273,13 @@ def read_properties(path: Path) -> dict[str, str]:
         raise ServerError(f"cannot read {str(path)!r}: {error.strerror}; give a config.properties") from None
     pairs = (line.partition("=") for line in lines if "=" in line and not line.lstrip().startswith("#"))
     return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _folder_of(process: psutil.Process, otherwise: Path) -> Path:
+    try:
+        return Path(process.cwd())
+    except psutil.Error:
+        return otherwise
 
 
 def _environment() -> dict[str, str]:

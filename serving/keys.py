@@ -1,0 +1,168 @@
+"""TorchServe's keys: found for requests of our own, and handed to the reverse proxy.
+
+With token authorization on, TorchServe makes new keys at every start and writes them to key_file.json in the folder it
+runs in. What asks it must know the new ones; the proxy of deploy/ reads them from a file that it includes.
+
+From the command line:  python -m serving.keys [--nginx FILE [--reload COMMAND] [--watch]]
+"""
+
+import argparse
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from fashion.errors import FashionError, one_line_errors
+
+KEY_FILE = "key_file.json"
+ROLES = ("inference", "management")
+KEY = re.compile(r"[A-Za-z0-9_=-]+")  # base64 for URLs; nothing that means something to nginx or in a header
+
+POLL = 0.2  # s; TorchServe writes its keys about a second before it answers
+SETTLED = 1.0  # s after which a key file is no longer being written
+RETRY = 10.0  # s
+
+
+class KeyFileError(FashionError):
+    """There is no key where one is looked for."""
+
+
+def read_key(file: Path, role: str = "inference") -> str:
+    """A key of TorchServe's key file.
+
+    Args:
+        file: the key_file.json.
+        role: which key, of `ROLES`.
+
+    Raises:
+        KeyFileError: the file is missing, half-written or holds no such key.
+    """
+    try:
+        key = json.loads(Path(file).read_text(encoding="utf-8"))[role]["key"]
+    except OSError as error:
+        raise KeyFileError(
+            f"no keys in {str(file)!r}: {error.strerror}; TorchServe writes them where it was started"
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        key = None
+    if not isinstance(key, str) or not KEY.fullmatch(key):
+        raise KeyFileError(f"{file} holds no key for {role}; give the {KEY_FILE} of a running TorchServe")
+    return key
+
+
+def read_token(given: str) -> str:
+    """What a user gives as a token: the token, or `@FILE` for a key file or a file that holds nothing else.
+
+    Raises:
+        KeyFileError: the file cannot be read, or what is given can be no token.
+    """
+    if not given.startswith("@"):
+        token = given
+    else:
+        try:
+            token = Path(given[1:]).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise KeyFileError(f"no token in {given[1:]!r}: {getattr(error, 'strerror', 'not text')}") from None
+        if token.startswith("{"):
+            return read_key(Path(given[1:]))
+    if not re.fullmatch(r"[!-~]+", token):
+        raise KeyFileError(f"{given!r} is no token; give the token itself, or @{KEY_FILE}")
+    return token
+
+
+def authorization(token: str) -> dict[str, str]:
+    """The header that carries a token."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def write_include(key: str, out: Path) -> bool:
+    """Write the key as a line that nginx includes, readable by its owner alone; whether that changed the file."""
+    line = f'proxy_set_header Authorization "Bearer {key}";\n'
+    if out.exists() and out.read_text(encoding="utf-8") == line:
+        return False
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(line)
+        os.replace(temporary, out)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
+def hand_over(file: Path, out: Path, reload: str | None = None) -> bool:
+    """Bring the proxy's include up to date, and run the command that makes the proxy read it.
+
+    Args:
+        file: the key_file.json.
+        out: the file that nginx includes.
+        reload: the command; run in any case, because what changed the file may have been cut off before it.
+
+    Returns:
+        Whether the file had to be written.
+
+    Raises:
+        KeyFileError: there is no key, or the command fails.
+    """
+    changed = write_include(read_key(file), out)
+    if reload:
+        try:
+            result = subprocess.run(shlex.split(reload), capture_output=True, text=True)
+        except OSError as error:
+            raise KeyFileError(f"--reload {reload!r} cannot be run: {error.strerror}") from None
+        if result.returncode:
+            last = (result.stderr or result.stdout).strip().splitlines()[-1:] or ["it said nothing"]
+            raise KeyFileError(f"--reload {reload!r} failed with status {result.returncode}: {last[0]}")
+    return changed
+
+
+def watch(file: Path, out: Path, reload: str | None = None) -> None:
+    """Hand every new key over as soon as TorchServe has written it; goes on until it is interrupted."""
+    handed = None
+    while True:
+        try:
+            key = read_key(file)
+            if key != handed:
+                hand_over(file, out, reload)
+                handed = key
+                print(f"{out}: key of {time.strftime('%Y-%m-%d %H:%M:%S')}", flush=True)
+        except KeyFileError as error:
+            if file.exists() and time.time() - file.stat().st_mtime > SETTLED:
+                print(f"error: {error}; trying again in {RETRY:.0f} s", file=sys.stderr, flush=True)
+                time.sleep(RETRY)
+        time.sleep(POLL)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print a key, or hand it to nginx; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m serving.keys", description="TorchServe's keys: print one, or hand it to nginx."
+    )
+    parser.add_argument("--file", type=Path, default=Path(KEY_FILE), help="of TorchServe (default: ./%(default)s)")
+    parser.add_argument("--role", choices=ROLES, default="inference", help="(default: %(default)s)")
+    parser.add_argument("--nginx", type=Path, metavar="FILE", help="write the inference key as nginx includes it")
+    parser.add_argument("--reload", metavar="COMMAND", help="to run when FILE has changed, such as 'nginx -s reload'")
+    parser.add_argument("--watch", action="store_true", help="go on, for every start of TorchServe")
+    options = parser.parse_args(arguments)
+    if not options.nginx and (options.reload or options.watch):
+        parser.error("--reload and --watch need --nginx FILE")
+    if options.nginx and options.role != "inference":
+        parser.error("nginx gets the inference key and no other")
+    with one_line_errors():
+        if options.watch:
+            watch(options.file, options.nginx, options.reload)
+        elif options.nginx:
+            changed = hand_over(options.file, options.nginx, options.reload)
+            print(f"{options.nginx}: {'written' if changed else 'up to date'}")
+        else:
+            print(read_key(options.file, options.role))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,139 @@
+"""TorchServe's keys: read, and handed to nginx."""
+
+import json
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from serving.keys import KeyFileError, hand_over, main, read_key, read_token, write_include
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    return write_keys(tmp_path / "key_file.json", "_TwU_7H8")
+
+
+def write_keys(file: Path, inference: object) -> Path:
+    """A key file as TorchServe writes it."""
+    keys = {"management": {"key": "2YF3oU80", "expiration time": "2027-11-23T16:13:26.88Z"}}
+    keys["inference"] = {"key": inference, "expiration time": "2027-11-23T16:13:26.88Z"}  # type: ignore[dict-item]
+    file.write_text(json.dumps(keys | {"API": {"key": "qqIvd2RW"}}, indent=2))
+    return file
+
+
+def wait_for(path: Path, text: str) -> None:
+    end = time.monotonic() + 60
+    while not (path.exists() and text in path.read_text()):
+        assert time.monotonic() < end, f"no {text} in {path}"
+        time.sleep(0.05)
+
+
+def test_both_keys_are_read(key_file: Path) -> None:
+    assert read_key(key_file) == "_TwU_7H8"
+    assert read_key(key_file, "management") == "2YF3oU80"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"inference": null}', '{"inference": {"key": 5}}'])
+def test_a_file_without_the_key_is_told(tmp_path: Path, content: str) -> None:
+    (tmp_path / "key_file.json").write_text(content)
+    with pytest.raises(KeyFileError, match="holds no key for inference"):
+        read_key(tmp_path / "key_file.json")
+    with pytest.raises(KeyFileError, match=r"no keys in .*: No such file"):
+        read_key(tmp_path / "nowhere.json")
+
+
+@pytest.mark.parametrize("key", ['a"; return 200 "', "a b", "a\nb", "$key", "", "a;"])
+def test_a_key_that_could_say_something_to_nginx_is_none(tmp_path: Path, key: str) -> None:
+    with pytest.raises(KeyFileError, match="holds no key"):
+        hand_over(write_keys(tmp_path / "key_file.json", key), tmp_path / "key.conf")
+    assert not (tmp_path / "key.conf").exists()
+
+
+def test_a_token_is_given_by_itself_or_in_a_file(tmp_path: Path, key_file: Path) -> None:
+    (tmp_path / "token").write_text("abc.DEF-1\n")
+    assert [read_token("abc"), read_token(f"@{tmp_path / 'token'}"), read_token(f"@{key_file}")] == [
+        "abc",
+        "abc.DEF-1",
+        "_TwU_7H8",
+    ]
+
+
+def test_what_is_no_token_is_told(tmp_path: Path) -> None:
+    (tmp_path / "two").write_text("a\nb")
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    for given, message in (
+        ("", "is no token"),
+        ("a b", "is no token"),
+        (f"@{tmp_path / 'two'}", "is no token"),
+        (f"@{tmp_path / 'bytes'}", "not text"),
+        ("@nowhere", "No such file"),
+    ):
+        with pytest.raises(KeyFileError, match=message):
+            read_token(given)
+
+
+def test_the_include_is_its_owners_alone_and_written_once(tmp_path: Path) -> None:
+    out = tmp_path / "key.conf"
+    assert write_include("abc", out)
+    assert out.read_text() == 'proxy_set_header Authorization "Bearer abc";\n'
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert not write_include("abc", out)
+    assert write_include("def", out)
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_reload_that_fails_is_told(tmp_path: Path, key_file: Path) -> None:
+    out = tmp_path / "key.conf"
+    for command, message in (
+        ("sh -c 'echo first; echo no nginx >&2; exit 3'", "status 3: no nginx"),
+        ("false", "status 1: it said nothing"),
+        ("/nowhere/nginx -s reload", "cannot be run: No such file"),
+    ):
+        with pytest.raises(KeyFileError, match=message):
+            hand_over(key_file, out, command)
+    assert not hand_over(key_file, out, f"touch {tmp_path / 'reloaded'}")
+    assert (tmp_path / "reloaded").exists(), "though the file had not changed: the attempts before had been cut off"
+
+
+def test_the_command_line(tmp_path: Path, key_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "key.conf"
+    assert main(["--file", str(key_file)]) == 0
+    assert main(["--file", str(key_file), "--role", "management"]) == 0
+    assert main(["--file", str(key_file), "--nginx", str(out)]) == 0
+    assert main(["--file", str(key_file), "--nginx", str(out)]) == 0
+    assert capsys.readouterr().out == f"_TwU_7H8\n2YF3oU80\n{out}: written\n{out}: up to date\n"
+    for wrong in (["--watch"], ["--reload", "true"], ["--nginx", str(out), "--role", "management"]):
+        with pytest.raises(SystemExit) as stop:
+            main(wrong)
+        assert stop.value.code == 2
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        main(["--file", str(tmp_path / "nowhere")])
+    error = capsys.readouterr().err
+    assert error.startswith("error: no keys in")
+    assert len(error.splitlines()) == 1
+
+
+def test_every_new_key_is_handed_over(tmp_path: Path) -> None:
+    file, out, count = tmp_path / "key_file.json", tmp_path / "key.conf", tmp_path / "reloads"
+    command = [sys.executable, "-m", "serving.keys", "--file", str(file), "--nginx", str(out), "--watch"]
+    command += ["--reload", f"sh -c 'echo reloaded >> {count}'"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watcher:
+        try:
+            time.sleep(0.3)  # there is no key file yet, as before the first start of TorchServe
+            for key in ("first", "second"):
+                write_keys(file, key)
+                wait_for(out, f"Bearer {key}")
+            wait_for(count, "reloaded\nreloaded\n")
+        finally:
+            watcher.send_signal(signal.SIGINT)
+        printed, errors = watcher.communicate(timeout=60)
+    assert [line.partition(":")[0] for line in printed.splitlines()] == [str(out)] * 2
+    assert (watcher.returncode, errors) == (130, "interrupted\n")
