@@ -1,0 +1,48 @@
+"""Which Python runs a part of a benchmark: this one, or the one with the packages of benchmarks/requirements.txt."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from fashion.errors import FashionError
+
+ROOT = Path(__file__).parents[1]
+BENCH_PYTHON = Path(sys.prefix) / "bench" / "bin" / "python"
+
+
+def bench_python() -> Path:
+    """The interpreter of the environment that `make bench-serving` sets up for other servers, engines and plots.
+
+    Where there is none it is this one, which has some of the packages too.
+    """
+    return BENCH_PYTHON if BENCH_PYTHON.exists() else Path(sys.executable)
+
+
+def bench_versions(packages: Sequence[str]) -> dict[str, str]:
+    """Versions of those of the packages that `bench_python` has."""
+    program = (
+        "import sys; from importlib.metadata import distributions; "
+        "print(*(f'{d.name.lower()}={d.version}' for d in distributions() if d.name.lower() in sys.argv[1:]))"
+    )
+    command = [str(bench_python()), "-c", program, *packages]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = dict(entry.split("=") for entry in printed.split())
+    return {package: found[package] for package in packages if package in found}
+
+
+def environment() -> dict[str, str]:
+    """The environment in which modules of this project are found, wherever a process runs."""
+    return os.environ | {"PYTHONPATH": str(ROOT)}
+
+
+def draw_plot(module: str, results: Path, out: Path) -> None:
+    """Run a module that draws a plot of a file of results.
+
+    Raises:
+        FashionError: it failed; what it printed says why.
+    """
+    command = [str(bench_python()), "-m", module, str(results.resolve()), str(out.resolve())]
+    if subprocess.run(command, cwd=ROOT, check=False).returncode:
+        raise FashionError(f"{module} could not draw {out}; its packages are installed by make bench-serving")
