@@ -1,0 +1,123 @@
+"""What the serving benchmark measured, cell by cell: one server at one concurrency in one round."""
+
+import json
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fashion.files import write_whole
+
+EXPLANATIONS = "explanations"  # the shipped server asked for /explanations instead of /predictions
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One server at one concurrency in one round.
+
+    Attributes:
+        name: of the server.
+        concurrency: clients that sent at the same time; of an engine that of the servers measured beside it.
+        round: counted from 0.
+        images: that were answered.
+        seconds: they took together.
+        latencies: of each, ms, in the order in which they came.
+        client: processor time of the load generator, ms for each image.
+        resident: most resident memory of the server's processes, MB.
+        proportional: the same with shared pages divided, at the end, MB; None where it cannot be told.
+        faults: what was wrong with answers, each sort once, with how often.
+    """
+
+    name: str
+    concurrency: int
+    round: int
+    images: int
+    seconds: float
+    latencies: list[float]
+    client: float
+    resident: float
+    proportional: float | None
+    faults: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def rate(self) -> float:
+        """Images a second."""
+        return self.images / self.seconds
+
+
+@dataclass
+class Results:
+    """All cells of a run, and what is to be said of them.
+
+    Attributes:
+        machine: see `benchmarks.machine.describe`.
+        settings: facts for the page by name.
+        titles: of the servers and engines by name, in the order of the tables.
+        skipped: why servers were not measured, by name.
+        cells: in the order in which they were measured.
+    """
+
+    machine: str
+    settings: dict[str, Any]
+    titles: dict[str, str]
+    skipped: dict[str, str] = field(default_factory=dict)
+    cells: list[Cell] = field(default_factory=list)
+
+    def save(self, path: Path) -> None:
+        """Write them as JSON, whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> "Results":
+        """Read what `save` wrote."""
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**content | {"cells": [Cell(**cell) for cell in content["cells"]]})
+
+    @property
+    def concurrencies(self) -> list[int]:
+        """All that were measured, rising."""
+        return sorted({cell.concurrency for cell in self.cells})
+
+    def of(self, name: str, concurrency: int | None = None) -> list[Cell]:
+        """The cells of one server, in the order of the rounds; of one concurrency or of all."""
+        return [cell for cell in self.cells if cell.name == name and concurrency in (None, cell.concurrency)]
+
+    def ratios(self, name: str, other: str, concurrency: int) -> list[float]:
+        """Images a second of one over those of another, within each round: a slow minute then hits both."""
+        others = {cell.round: cell for cell in self.of(other, concurrency)}
+        return [cell.rate / others[cell.round].rate for cell in self.of(name, concurrency) if cell.round in others]
+
+    def delays(self, name: str, other: str, concurrency: int) -> list[float]:
+        """How much later one answers than another within each round: the difference of the medians, ms."""
+        others = {cell.round: cell for cell in self.of(other, concurrency)}
+        return [
+            percentile(cell.latencies, 0.5) - percentile(others[cell.round].latencies, 0.5)
+            for cell in self.of(name, concurrency)
+            if cell.round in others
+        ]
+
+    def faults(self) -> list[str]:
+        """What was wrong, a line for each cell and sort."""
+        return [
+            f"{cell.name}, concurrency {cell.concurrency}, round {cell.round + 1}: {count} of {cell.images}: {fault}"
+            for cell in self.cells
+            for fault, count in cell.faults.items()
+        ]
+
+
+def rate(cells: Sequence[Cell]) -> float:
+    """Images a second: the median over the rounds."""
+    return statistics.median(cell.rate for cell in cells)
+
+
+def pooled(cells: Sequence[Cell]) -> list[float]:
+    """The latencies of all rounds together, ms."""
+    return [latency for cell in cells for latency in cell.latencies]
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that is not below `share` of all (nearest rank)."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]

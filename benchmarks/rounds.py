@@ -1,0 +1,174 @@
+"""The rounds of the serving benchmark: everything is started, measured in turn over and over, and ended."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from tqdm import tqdm
+
+from benchmarks.cells import EXPLANATIONS, Cell, Results
+from benchmarks.contestants import CONTESTANTS, SERVERS, SHIPPED, Place
+from benchmarks.interpreters import bench_versions
+from benchmarks.load import Answer, send
+from benchmarks.machine import describe
+from benchmarks.memory import PeakMemory, family, proportional
+from benchmarks.right_answers import Check, RightAnswers
+from benchmarks.servers.running import Running, Server, freeze, thaw
+from fashion.errors import FashionError, one_line
+
+CONCURRENCIES = (1, 2, 4, 8, 16)
+EXPLAINED = (1, 4)  # concurrencies at which /explanations is measured beside /predictions
+ENGINE_SHARE = 0.75  # of a server's seconds: engines have no queue that must drain
+OTHERS = ("fastapi", "uvicorn", "litserve", "openvino")  # packages of the others, whose versions the page tells
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured.
+
+    Attributes:
+        names: of the servers and engines.
+        concurrencies: of the servers.
+        rounds: how often everything is measured.
+        seconds: how long each server is sent photographs at each concurrency in a round.
+        warm_up: seconds for which 8 clients send to each server first; Java compiles what it runs often.
+    """
+
+    names: tuple[str, ...] = tuple(CONTESTANTS)
+    concurrencies: tuple[int, ...] = CONCURRENCIES
+    rounds: int = 3
+    seconds: float = 4.0
+    warm_up: float = 3.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One that was started and waits, frozen, for its turn."""
+
+    name: str
+    running: Running
+    check: Check
+    seconds: float
+
+
+def measure(plan: Plan, bundle: Path, photographs: Path, scratch: Path) -> Results:
+    """Start everything, measure, end everything.
+
+    Args:
+        plan: what to measure.
+        bundle: the model.
+        photographs: folder of the photographs, as `benchmarks.photographs` wrote it.
+        scratch: folder for what the servers write.
+    """
+    images = [path.read_bytes() for path in sorted(photographs.glob("*.jpg"))]
+    right = RightAnswers(bundle, images)
+    titles = {name: CONTESTANTS[name].title for name in plan.names}
+    results = Results(describe(), _settings(plan, images), titles)
+    with ExitStack() as stack:
+        entries = []
+        for name in tqdm(plan.names, "starting", unit="server", leave=False):
+            try:
+                place = Place(bundle, photographs, scratch / name)
+                entries.append(stack.enter_context(_started(name, plan, place, right, images)))
+            except FashionError as error:
+                results.skipped[name] = one_line(error)
+                tqdm.write(f"not measured: {name}: {one_line(error)}")
+        _all_rounds(plan, entries, right, images, results)
+    return results
+
+
+@contextmanager
+def _started(name: str, plan: Plan, place: Place, right: RightAnswers, images: list[bytes]) -> Iterator[Entry]:
+    """One of them, warmed up and frozen."""
+    place.folder.mkdir(parents=True, exist_ok=True)
+    contestant = CONTESTANTS[name]
+    with contestant.start(place) as running:
+        try:
+            running.measure(images, 8, plan.warm_up)
+            freeze(running.process)
+            seconds = plan.seconds * (1 if name in SERVERS else ENGINE_SHARE)
+            yield Entry(name, running, contestant.check(right), seconds)
+        finally:
+            thaw(running.process)  # frozen, it would not end
+
+
+def _all_rounds(plan: Plan, entries: list[Entry], right: RightAnswers, images: list[bytes], results: Results) -> None:
+    shipped = next((entry for entry in entries if entry.name == SHIPPED), None)
+    explained = _explanations(shipped, right, images, results) if shipped else None
+    extra = [concurrency for concurrency in plan.concurrencies if explained and concurrency in EXPLAINED]
+    total = plan.rounds * (len(entries) * len(plan.concurrencies) + len(extra))
+    with tqdm(total=total, desc="measuring", unit="cell") as bar:
+        for i in range(plan.rounds):
+            for concurrency in plan.concurrencies:
+                turn = entries[i % len(entries) :] + entries[: i % len(entries)] if entries else []
+                if explained and concurrency in extra:
+                    at = next(k for k, entry in enumerate(turn) if entry.name == SHIPPED)
+                    turn.insert(at + (i + 1) % 2, explained)  # before or after, in turn
+                for entry in turn:
+                    bar.set_postfix_str(f"{entry.name}, {concurrency} at once, round {i + 1}")
+                    results.cells.append(_cell(entry, images, concurrency, i))
+                    bar.update()
+
+
+def _cell(entry: Entry, images: list[bytes], concurrency: int, round_: int) -> Cell:
+    process = entry.running.process
+    thaw(process)
+    try:
+        if isinstance(entry.running, Server):  # engines do it themselves
+            _send_first(entry.running, images)
+        with PeakMemory(process) as memory:
+            load = entry.running.measure(images, concurrency, entry.seconds)
+        shared = proportional(family(process))
+    finally:
+        freeze(process)
+    answers = load.answers
+    return Cell(
+        name=entry.name,
+        concurrency=concurrency,
+        round=round_,
+        images=len(answers),
+        seconds=load.seconds,
+        latencies=[round(1000 * answer.seconds, 2) for answer in answers],
+        client=1000 * load.client_seconds / max(1, len(answers)),
+        resident=memory.peak,
+        proportional=shared,
+        faults=_faults(answers, entry.check),
+    )
+
+
+def _send_first(server: Server, images: list[bytes]) -> None:
+    """Two requests that do not count: after the freeze nothing of the server is in the processor's caches."""
+    send(server.url, [server.body(image) for image in images[:2]], 1, requests=2, content_type=server.content_type)
+
+
+def _explanations(shipped: Entry, right: RightAnswers, images: list[bytes], results: Results) -> Entry | None:
+    """The shipped server once more, asked for explanations; None where it does not give any."""
+    assert isinstance(shipped.running, Server)
+    running = replace(shipped.running, url=shipped.running.url.replace("/predictions/", "/explanations/"))
+    thaw(running.process)
+    first = send(running.url, images[:2], 1, requests=2).answers
+    freeze(running.process)
+    fault = next((fault for answer in first if (fault := right.explanation(answer))), None)
+    if fault:
+        results.skipped[EXPLANATIONS] = fault
+        tqdm.write(f"not measured: /explanations: {fault}")
+        return None
+    return Entry(EXPLANATIONS, running, right.explanation, shipped.seconds)
+
+
+def _faults(answers: Sequence[Answer], check: Check) -> dict[str, int]:
+    return dict(Counter(fault for answer in answers if (fault := check(answer))))
+
+
+def _settings(plan: Plan, images: list[bytes]) -> dict[str, object]:
+    sizes = sorted(len(image) for image in images)
+    return {
+        "photographs": len(images),
+        "kilobytes": [round(sizes[i] / 1000) for i in (0, len(sizes) // 2, -1)],
+        "rounds": plan.rounds,
+        "seconds": plan.seconds,
+        "versions": {"torchserve": version("torchserve")} | bench_versions(OTHERS),
+    }

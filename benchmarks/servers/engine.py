@@ -1,0 +1,79 @@
+"""`benchmarks.in_process` in a process of its own, asked to measure as a server is."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from benchmarks.in_process import READY
+from benchmarks.interpreters import environment
+from benchmarks.load import Answer, Load
+from benchmarks.servers.running import NotStarted, last_line
+from serving.processes import end_server
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The process, and the pipes to it."""
+
+    process: psutil.Process
+    pipes: subprocess.Popen[str]
+
+    def measure(self, photographs: Sequence[bytes], concurrency: int, seconds: float) -> Load:
+        """See `benchmarks.servers.running.Running`; it has the photographs already, and knows no concurrency."""
+        assert self.pipes.stdin is not None
+        assert self.pipes.stdout is not None
+        print(seconds, file=self.pipes.stdin, flush=True)
+        line = self.pipes.stdout.readline()
+        if not line:
+            raise NotStarted(f"the engine in process {self.process.pid} ended with status {self.pipes.wait()}")
+        found = json.loads(line)
+        answers = [
+            Answer(number, seconds, 200, json.dumps(answer).encode())
+            for number, seconds, answer in zip(found["numbers"], found["seconds"], found["answers"], strict=True)
+        ]
+        return Load(answers, sum(found["seconds"]), 0.0)
+
+
+@contextmanager
+def engine(way: str, bundle: Path, photographs: Path, log: Path, python: Path | None = None) -> Iterator[Engine]:
+    """Start the process, and end it with the block.
+
+    Args:
+        way: a key of `benchmarks.in_process.WAYS`.
+        bundle: whose int8 file is run.
+        photographs: folder of JPEG files, taken in the order of their names.
+        log: file for what it prints.
+        python: the interpreter whose packages it needs; default is this one.
+
+    Raises:
+        NotStarted: it does not get ready; the message is the last line that it printed.
+    """
+    command = [str(python or sys.executable), "-m", "benchmarks.in_process"]
+    command += [str(bundle.resolve()), str(photographs.resolve()), "--way", way]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        pipes = subprocess.Popen(
+            command,
+            cwd=log.parent,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            text=True,
+            start_new_session=True,  # see python_server
+        )
+    process = psutil.Process(pipes.pid)
+    try:
+        assert pipes.stdout is not None
+        if pipes.stdout.readline().strip() != READY:
+            raise NotStarted(last_line(log))
+        yield Engine(process, pipes)
+    finally:
+        end_server(process)
+        pipes.communicate()

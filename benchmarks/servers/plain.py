@@ -1,0 +1,41 @@
+"""The int8 file on onnxruntime with its defaults, behind this project's own decode, resize and answer.
+
+What the compared servers do with a photograph is thereby the same as in this project's: what differs is the server.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fashion.answers import make_answer
+from fashion.model_card import INT8_FILE, ModelCard
+from fashion.prediction import Prediction, sigmoid
+from fashion.preprocess import normalize, pixels
+
+
+class PlainModel:
+    """A model as a tutorial writes it: one session, one image at a time.
+
+    Args:
+        bundle: folder written by `python -m training.export`.
+    """
+
+    def __init__(self, bundle: Path) -> None:
+        import onnxruntime
+
+        self.card = ModelCard.load(bundle)
+        self._session = onnxruntime.InferenceSession(bundle / INT8_FILE)
+
+    def prepare(self, photograph: bytes) -> np.ndarray:
+        """Decode, resize, normalize: float32 (1, 3, S, S)."""
+        return normalize(pixels(photograph, self.card.input)[None], self.card.input)
+
+    def infer(self, image: np.ndarray) -> Prediction:
+        """Run the network on what `prepare` made."""
+        logits, embedding = self._session.run(["logits", "embedding"], {"image": image})
+        return Prediction(logits[0], sigmoid(logits[0]), embedding[0])
+
+    def answer(self, photograph: bytes) -> dict[str, Any]:
+        """All of it, up to the answer that every server gives."""
+        return make_answer(self.card, self.infer(self.prepare(photograph)))

@@ -1,0 +1,150 @@
+"""What is being measured: a process that was started for it, frozen while others are measured, ended by its id."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+import requests
+
+from benchmarks.interpreters import environment
+from benchmarks.load import OCTETS, Load, send
+from benchmarks.memory import family
+from fashion.errors import FashionError
+from serving.connection import open_session
+from serving.ports import free_ports
+from serving.processes import end_server
+
+START_TIMEOUT = 180.0  # s
+POLL = 0.2  # s
+
+
+class NotStarted(FashionError):
+    """A server cannot be started here, such as because a package of it is not installed."""
+
+
+class Running(Protocol):
+    """Anything that answers photographs."""
+
+    @property
+    def process(self) -> psutil.Process:
+        """The process that was started; its workers are its children."""
+        ...
+
+    def measure(self, photographs: Sequence[bytes], concurrency: int, seconds: float) -> Load:
+        """Send photographs for so many seconds."""
+        ...
+
+
+@dataclass(frozen=True)
+class Server:
+    """One HTTP server that answers.
+
+    Attributes:
+        url: where photographs are posted to.
+        process: see `Running`.
+        body: makes of a photograph what this server wants as a body.
+        content_type: of that body.
+    """
+
+    url: str
+    process: psutil.Process
+    body: Callable[[bytes], bytes] = bytes
+    content_type: str = OCTETS
+
+    def measure(self, photographs: Sequence[bytes], concurrency: int, seconds: float) -> Load:
+        """See `Running.measure`."""
+        bodies = [self.body(photograph) for photograph in photographs]
+        return send(self.url, bodies, concurrency, seconds, content_type=self.content_type)
+
+
+def freeze(process: psutil.Process) -> None:
+    """Keep a process and its children off the processor: some servers poll, or collect metrics, with nothing to do."""
+    _signal(process, signal.SIGSTOP)
+
+
+def thaw(process: psutil.Process) -> None:
+    """Let them go on."""
+    _signal(process, signal.SIGCONT)
+
+
+def _signal(process: psutil.Process, number: int) -> None:
+    for member in family(process):
+        try:
+            os.kill(member.pid, number)
+        except ProcessLookupError:  # it ended by itself; if it was needed, the next request tells
+            continue
+
+
+@contextmanager
+def python_server(
+    module: str,
+    bundle: Path,
+    log: Path,
+    python: Path | None = None,
+    path: str = "/predict",
+    body: Callable[[bytes], bytes] = bytes,
+    content_type: str = OCTETS,
+) -> Iterator[Server]:
+    """Run `python -m MODULE BUNDLE --port PORT` until the block ends.
+
+    Args:
+        module: of this project; it must answer whatever is asked at its port as soon as it is ready.
+        bundle: the model it is to serve.
+        log: file for what it prints; it runs in that file's folder.
+        python: the interpreter whose packages it needs; default is this one.
+        path: where photographs are posted to.
+        body, content_type: see `Server`.
+
+    Raises:
+        NotStarted: it ended, or does not answer; the message is the last line that it printed.
+    """
+    (port,) = free_ports(1)
+    command = [str(python or sys.executable), "-m", module, str(bundle.resolve()), "--port", str(port)]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        # A session of its own: ctrl-C in the terminal is for the benchmark, which then ends the servers.
+        popen = subprocess.Popen(
+            command,
+            cwd=log.parent,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    process = psutil.Process(popen.pid)
+    try:
+        _wait(popen, f"http://127.0.0.1:{port}/", log)
+        yield Server(f"http://127.0.0.1:{port}{path}", process, body, content_type)
+    finally:
+        thaw(process)  # frozen, it would not end
+        end_server(process)
+        popen.wait()
+
+
+def _wait(popen: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    end = time.monotonic() + START_TIMEOUT
+    with open_session(url) as session:
+        while time.monotonic() < end:
+            if popen.poll() is not None:
+                raise NotStarted(f"it ended with status {popen.returncode}: {last_line(log)}")
+            try:
+                session.get(url, timeout=5)
+                return
+            except requests.RequestException:
+                time.sleep(POLL)
+    raise NotStarted(f"no answer after {START_TIMEOUT:.0f} s: {last_line(log)}")
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log, to say what went wrong."""
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "it printed nothing"

@@ -1,0 +1,64 @@
+"""The two TorchServes: this project's archive as shipped, and a stock handler with TorchServe's defaults."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.servers.running import NotStarted, Server
+from fashion.model_card import STATE_DICT_FILE, ModelCard
+from serving.archive import archive
+from serving.ports import free_ports
+from serving.torchserve import GRPC_PORTS, PORTS, TorchServe
+
+HERE = Path(__file__).parent
+
+
+@contextmanager
+def shipped(bundle: Path, folder: Path) -> Iterator[Server]:
+    """The archive with its model-config.yaml, under the shipped config.properties but for the ports."""
+    archive(bundle, folder / "model_store" / "fashion.mar")
+    with TorchServe.temporary(folder / "model_store", folder / "server") as server:
+        yield _running(server, "fashion")
+
+
+@contextmanager
+def stock(bundle: Path, folder: Path) -> Iterator[Server]:
+    """A handler in the manner of TorchServe's own, one image at a time, with as many workers as it starts by itself."""
+    store = folder / "model_store"
+    store.mkdir(parents=True, exist_ok=True)
+    _archive_stock(bundle, store, folder)
+    ports = free_ports(len(PORTS) + len(GRPC_PORTS) + 1)
+    lines = [f"{name}=http://127.0.0.1:{ports.pop()}" for name in PORTS]
+    lines += [f"{name}={ports.pop()}" for name in (*GRPC_PORTS, "initial_worker_port")]
+    lines += [f"model_store={store.resolve()}", "load_models=all", "disable_token_authorization=true"]
+    lines += ["disable_system_metrics=true"]  # a process each minute, which would disturb the others' measurement
+    config = folder / "config.properties"
+    config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with TorchServe(config, folder / "logs", folder) as server:
+        yield _running(server, "stock")
+
+
+def _running(server: TorchServe, model: str) -> Server:
+    process = server.find()
+    if process is None:
+        raise NotStarted(f"TorchServe ended after it was ready; see {server.logs}")
+    return Server(server.url(model), process)
+
+
+def _archive_stock(bundle: Path, store: Path, folder: Path) -> None:
+    labels = ModelCard.load(bundle).labels
+    names = folder / "index_to_name.json"
+    names.write_text(json.dumps({str(i): f"{label.group}: {label.name}" for i, label in enumerate(labels)}))
+    command = [sys.executable, "-m", "model_archiver.model_packaging", "--model-name", "stock", "--version", "1.0"]
+    command += ["--handler", str(HERE / "stock_handler.py"), "--model-file", str(HERE / "stock_model.py")]
+    command += ["--serialized-file", str(bundle / STATE_DICT_FILE), "--extra-files", str(names)]
+    command += ["--export-path", str(store), "--archive-format", "zip-store", "--force"]
+    work = folder / "work"  # the archiver works in the shared temporary folder under the model's name
+    work.mkdir(exist_ok=True)
+    ended = subprocess.run(command, env=os.environ | {"TMPDIR": str(work)}, capture_output=True, text=True)
+    if ended.returncode:
+        raise NotStarted(f"torch-model-archiver failed: {(ended.stderr.strip().splitlines() or ['no message'])[-1]}")

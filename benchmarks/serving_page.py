@@ -1,0 +1,168 @@
+"""The tables of the serving benchmark, as Markdown."""
+
+import statistics
+import textwrap
+from collections.abc import Sequence
+
+from benchmarks.cells import EXPLANATIONS, Cell, Results, percentile, pooled
+from benchmarks.contestants import APP, ENGINES, FASTAPI, INFERENCE, LITSERVE, SERVERS, SHIPPED, SINGLE, STOCK
+from benchmarks.document import table
+
+# What the endpoint is to reach: images a second of which over which, and at least how many times as many.
+RATIOS = (
+    (SHIPPED, STOCK, 6.0),
+    (SHIPPED, FASTAPI, 1.15),
+    (SHIPPED, INFERENCE, 0.95),
+    (SHIPPED, LITSERVE, None),
+    (APP, SHIPPED, None),
+)
+MOST_DELAY = 4.0  # ms that the server may add to the p50 of the model in process
+MOST_FOR_EXPLANATIONS = 0.10  # more time than a prediction, as a share
+SHARES = (0.5, 0.95, 0.99)
+
+METHOD = """\
+`make bench-serving` starts every server itself on this machine and sends all of them the same {photographs} JPEG
+photographs of drawn garments (480x480 to 900x1200 px, most about 600x600; {smallest} to {largest} KB, median {median}
+KB), from 1, 2, 4, 8 and 16 clients at the same time, each of which sends its next photograph when the one before is
+answered. Everything is measured for {seconds:g} seconds at a time, in turn, in {rounds} rounds; servers whose turn it
+is not are frozen (SIGSTOP). Images a second and ratios are medians over the rounds, with the least and the most in
+parentheses; ratios are taken within a round. Latencies are percentiles over all rounds together. Memory is the most
+that all processes of a server had. Every answer was checked: it is the Predictor's for that photograph, and the stock
+handler's probabilities are those of the fp32 file.
+
+The model is a ResNet50 with 228 labels at 512x512 px and random weights, written by the benchmark: speed does not
+depend on the weights. The load generator shares the cores with the servers and takes {client:.1f} ms of processor time
+for each photograph."""
+
+WHO = {
+    SHIPPED: "`serving/config.properties` and `serving/model-config.yaml` as they are, but for the ports",
+    APP: "`python -m serving.app BUNDLE`",
+    FASTAPI: "a `def` endpoint, onnxruntime with its defaults, uvloop and httptools, the photograph as the body",
+    LITSERVE: "its defaults, onnxruntime with its defaults, the photograph as base64 in JSON as in its documentation",
+    STOCK: "a handler in the manner of TorchServe's `VisionHandler`: Pillow, torchvision, one image at a time, "
+    "TorchServe's defaults, so a worker for each core",
+}
+
+
+def section(results: Results) -> str:
+    """The Markdown that goes into the page."""
+    smallest, median, largest = results.settings["kilobytes"]
+    client = statistics.median(cell.client for cell in results.cells if cell.name in SERVERS)
+    text = METHOD.format(smallest=smallest, median=median, largest=largest, client=client, **results.settings)
+    method = "\n\n".join(textwrap.fill(paragraph, 120) for paragraph in text.split("\n\n"))
+    skipped = [f"- Not measured: {results.titles.get(name, name)}: {why}" for name, why in results.skipped.items()]
+    who = [f"- {results.titles[name]}: {what}." for name, what in WHO.items() if results.of(name)]
+    versions = ", ".join(f"{package} {number}" for package, number in results.settings["versions"].items())
+    parts = [
+        "## Serving",
+        method,
+        "\n".join(who),
+        "![Images a second and p50 against concurrency](img/serving.png)",
+        tables(results),
+    ]
+    parts += ["\n".join(skipped)] if skipped else []
+    parts += [f"Machine: {results.machine}; {versions}."]
+    return "\n\n".join(parts)
+
+
+def tables(results: Results) -> str:
+    """All tables, each with a line that says what it holds."""
+    parts = [
+        ("What was to be reached, by the number of clients; bold where it was.", _goals(results)),
+        ("Images a second, by the number of clients.", _rates(results)),
+        ("Milliseconds until the answer, p50 / p95 / p99.", _latencies(results)),
+        ("The model in process, with no server around it.", _engines(results)),
+    ]
+    return "\n\n".join(f"{title}\n\n{content}" for title, content in parts if content)
+
+
+def _measured(results: Results, names: Sequence[str]) -> list[str]:
+    return [name for name in names if results.of(name)]
+
+
+def _rates(results: Results) -> str:
+    header = ["server", *map(str, results.concurrencies), "memory, MB: resident (proportional)"]
+    rows = []
+    for name in _measured(results, list(SERVERS)):
+        cells = [results.of(name, concurrency) for concurrency in results.concurrencies]
+        rates = [_spread([cell.rate for cell in group]) if group else "-" for group in cells]
+        rows.append([results.titles[name], *rates, _memory(results.of(name))])
+    return table(header, rows) if rows else ""
+
+
+def _latencies(results: Results) -> str:
+    header = ["server", *map(str, results.concurrencies)]
+    rows = [
+        [results.titles[name], *(_percentiles(results.of(name, concurrency)) for concurrency in results.concurrencies)]
+        for name in _measured(results, list(SERVERS))
+    ]
+    return table(header, rows) if rows else ""
+
+
+def _engines(results: Results) -> str:
+    header = ["what", "images/s", "ms: p50 / p95 / p99", "memory, MB: resident (proportional)"]
+    rows = []
+    for name in _measured(results, list(ENGINES)):
+        cells = results.of(name)
+        rows.append([results.titles[name], _spread([cell.rate for cell in cells]), _percentiles(cells), _memory(cells)])
+    return table(header, rows) if rows else ""
+
+
+def _goals(results: Results) -> str:
+    header = ["what", "wanted", *map(str, results.concurrencies)]
+    rows = [_ratio_row(results, name, other, least) for name, other, least in RATIOS]
+    rows += [_delay_row(results), _explanations_row(results)]
+    filled = [row for row in rows if any(cell != "-" for cell in row[2:])]
+    return table(header, filled) if filled else ""
+
+
+def _ratio_row(results: Results, name: str, other: str, least: float | None) -> list[str]:
+    what = f"images/s: {_title(results, name)} / {_title(results, other)}"
+    row = [what, f"≥ {least:g}" if least else "-"]
+    for concurrency in results.concurrencies:
+        ratios = results.ratios(name, other, concurrency)
+        row.append(_bold(_spread(ratios, 2), least and statistics.median(ratios) >= least) if ratios else "-")
+    return row
+
+
+def _delay_row(results: Results) -> list[str]:
+    row = [
+        f"p50, ms: {_title(results, SHIPPED)} - in process with decode and resize",
+        f"≤ {MOST_DELAY:g} at 1",
+    ]
+    for concurrency in results.concurrencies:
+        delays = results.delays(SHIPPED, SINGLE, concurrency) if concurrency == 1 else []
+        row.append(_bold(_spread(delays), statistics.median(delays) <= MOST_DELAY) if delays else "-")
+    return row
+
+
+def _explanations_row(results: Results) -> list[str]:
+    row = ["time for each image: /explanations over /predictions, more", f"≤ {MOST_FOR_EXPLANATIONS:.0%}"]
+    for concurrency in results.concurrencies:
+        more = [100 * (ratio - 1) for ratio in results.ratios(SHIPPED, EXPLANATIONS, concurrency)]
+        reached = bool(more) and statistics.median(more) <= 100 * MOST_FOR_EXPLANATIONS
+        row.append(_bold(f"{_spread(more)} %", reached) if more else "-")
+    return row
+
+
+def _title(results: Results, name: str) -> str:
+    return results.titles.get(name, name).split(",")[0]
+
+
+def _bold(text: str, reached: object) -> str:
+    return f"**{text}**" if reached else text
+
+
+def _spread(values: Sequence[float], digits: int = 1) -> str:
+    middle, least, most = (f"{value:.{digits}f}" for value in (statistics.median(values), min(values), max(values)))
+    return middle if len(values) == 1 else f"{middle} ({least} to {most})"
+
+
+def _percentiles(cells: Sequence[Cell]) -> str:
+    latencies = pooled(cells)
+    return " / ".join(f"{percentile(latencies, share):.0f}" for share in SHARES) if latencies else "-"
+
+
+def _memory(cells: Sequence[Cell]) -> str:
+    shared = [cell.proportional for cell in cells if cell.proportional is not None]
+    return f"{max(cell.resident for cell in cells):.0f}" + (f" ({max(shared):.0f})" if shared else "")
