@@ -2,6 +2,7 @@
 SHELL := /bin/bash -o pipefail
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV := .venv
+BENCH := $(VENV)/bench
 PY := $(VENV)/bin/python
 UV_VERSION := 0.13.9
 
@@ -16,10 +17,10 @@ ARGS ?=
 URL := http://127.0.0.1:8080/predictions/fashion
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo data train export evaluate archive serve stop predict test check format clean
+.PHONY: help setup demo data train export evaluate archive serve stop predict bench-serving soak test check format clean
 
 help:  ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 	@echo
 	@echo "  Variables: CONFIG=$(CONFIG) DATA=$(DATA) RUN=$(RUN) BUNDLE=$(BUNDLE) IMAGE=$(IMAGE) ARGS=\"more flags\""
 
@@ -90,6 +91,18 @@ stop: setup  ## End that TorchServe
 
 predict: setup  ## Ask the running server for the attributes of IMAGE
 	@$(PY) -m serving.client "$(IMAGE)"
+
+# Other servers and engines, and plots, in an environment of their own: nothing they need changes the project's.
+$(BENCH)/installed: $(VENV)/installed benchmarks/requirements.txt
+	@$(VENV)/bin/uv venv --quiet --clear --python $(PY) $(BENCH)
+	@$(VENV)/bin/uv pip install --python $(BENCH)/bin/python --requirement benchmarks/requirements.txt
+	@touch $@
+
+bench-serving: $(BENCH)/installed  ## Measure the endpoint beside other servers: 15 minutes (ARGS=--quick: 2)
+	@$(PY) -m benchmarks.serving $(ARGS)
+
+soak: $(BENCH)/installed  ## Send the endpoint 20,000 requests and see whether its memory stays
+	@$(PY) -m benchmarks.soak $(ARGS)
 
 test: setup  ## Run every test
 	@$(PY) -m pytest $(ARGS)

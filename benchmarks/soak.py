@@ -1,0 +1,202 @@
+"""Whether the endpoint's memory stays where it was: 20,000 requests to the shipped server, with a small input size.
+
+    make soak
+
+It samples the memory of the Java process and of the workers every 500 requests, writes the section `soak` of
+docs/benchmarks.md and docs/img/soak.png, and ends with status 1 where memory grew.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+from tqdm import tqdm
+
+from benchmarks.document import PAGE, table, write_section
+from benchmarks.interpreters import draw_plot
+from benchmarks.load import Answer, send
+from benchmarks.machine import describe
+from benchmarks.memory import resident
+from benchmarks.photographs import SMALL_SIZES, photographs
+from benchmarks.random_bundle import random_bundle
+from benchmarks.right_answers import RightAnswers
+from benchmarks.servers.torchserve import shipped
+from fashion.errors import SettingError, one_line_errors
+from fashion.files import write_whole
+
+OUT = Path("runs/bench-soak")
+PLOT = Path("docs/img/soak.png")
+REQUESTS, SETTLED, EVERY = 20_000, 2_000, 500
+CONCURRENCY = 8
+BROKEN = 10  # one request in so many has half a file, which is answered 400
+SIZE = 64  # px of the input
+WINDOW = 4  # samples whose median is compared, at both ends
+# MB that may be added between the two windows. A worker that kept 1 KB of each request, a hundredth of what a request
+# takes, would add 16; what it does not keep comes and goes by a few, as the allocator gives pages back or not. The Java
+# process decides by itself how much of its heap it uses before it collects, within the limit of config.properties.
+TOLERANCES = {"workers": 8.0, "java": 32.0}
+
+
+@dataclass
+class Soak:
+    """What was measured.
+
+    Attributes:
+        requests: how many were answered before each sample.
+        memory: resident memory at each sample, MB, of `java` and of all `workers` together.
+        answered: requests by HTTP status.
+        wrong: what was wrong with answers; the first few.
+        seconds: of all requests.
+        settled: requests after which memory is to stay.
+        machine: see `benchmarks.machine.describe`.
+    """
+
+    requests: list[int] = field(default_factory=list)
+    memory: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in TOLERANCES})
+    answered: dict[str, int] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    settled: int = SETTLED
+    machine: str = ""
+
+    def ends(self, name: str) -> tuple[float, float]:
+        """Memory after `settled` requests and after all, MB: the medians of the first and the last few samples."""
+        settled = [value for at, value in zip(self.requests, self.memory[name], strict=True) if at >= self.settled]
+        window = min(WINDOW, max(1, len(settled) // 2))
+        return statistics.median(settled[:window]), statistics.median(settled[-window:])
+
+    def growth(self, name: str) -> float:
+        """MB by which the second of `ends` exceeds the first."""
+        first, last = self.ends(name)
+        return last - first
+
+    def leaks(self) -> list[str]:
+        """The processes whose memory grew by more than their tolerance."""
+        return [name for name, most in TOLERANCES.items() if self.growth(name) > most]
+
+
+def soak(
+    process: psutil.Process,
+    url: str,
+    images: Sequence[bytes],
+    right: RightAnswers,
+    requests: int = REQUESTS,
+    every: int = EVERY,
+    settled: int = SETTLED,
+) -> Soak:
+    """Send requests to a server and sample its memory.
+
+    Args:
+        process: the Java process; its children are the workers.
+        url: where photographs are posted to.
+        images: photographs, sent over and over; a broken one is put between them.
+        right: what they must be answered.
+        requests: how many in all.
+        every: how many between two samples.
+        settled: after how many memory is to stay.
+    """
+    bodies = [*images[: BROKEN - 1], images[0][: len(images[0]) // 2]]
+    result = Soak(settled=settled)
+    with tqdm(total=requests, desc="soak", unit="request") as bar:
+        while sum(result.answered.values()) < requests:
+            load = send(url, bodies, CONCURRENCY, requests=min(every, requests - sum(result.answered.values())))
+            for answer in load.answers:
+                status = str(answer.status)
+                result.answered[status] = result.answered.get(status, 0) + 1
+                if (fault := _fault(answer, right, len(bodies) - 1)) and len(result.wrong) < 5:
+                    result.wrong.append(fault)
+            result.seconds += load.seconds
+            result.requests.append(sum(result.answered.values()))
+            result.memory["java"].append(resident([process]))
+            result.memory["workers"].append(resident(process.children(recursive=True)))
+            bar.update(len(load.answers))
+    return result
+
+
+def _fault(answer: Answer, right: RightAnswers, broken: int) -> str | None:
+    if answer.number != broken:
+        return right.answer(answer)
+    return None if answer.status == 400 else f"half a file was answered {answer.status}"
+
+
+def section(result: Soak) -> str:
+    """The Markdown that goes into the page."""
+    first = next(i for i, at in enumerate(result.requests) if at >= result.settled)
+    rows = [
+        [name, *(f"{values[i]:.0f}" for i in (0, first, -1)), f"{result.growth(name):+.1f}", f"{TOLERANCES[name]:g}"]
+        for name, values in result.memory.items()
+    ]
+    after = [f"after {at:,}" for at in (result.requests[0], result.requests[first], result.requests[-1])]
+    answers = " and ".join(f"{count:,} times {status}" for status, count in sorted(result.answered.items()))
+    return (
+        f"## Memory over {result.requests[-1]:,} requests\n\n"
+        f"`make soak` sends photographs to the shipped server, {CONCURRENCY} at the same time, with a ResNet18 of "
+        f"random weights at {SIZE} px; every tenth is half a file. All were answered as they should be, {answers}, in "
+        f"{result.seconds:.0f} seconds. Resident memory in MB; growth is between the medians of the first and of the "
+        f"last {WINDOW} samples after {result.settled:,} requests.\n\n"
+        f"{table(['process', *after, 'growth', 'allowed'], rows)}\n\n"
+        "![Memory of the Java process and of the workers](img/soak.png)\n\n"
+        f"Machine: {result.machine}."
+    )
+
+
+def publish(result: Soak, results: Path) -> None:
+    """Write the section and the plot.
+
+    Raises:
+        FashionError: the plot cannot be drawn.
+    """
+    draw_plot("benchmarks.plot_soak", results, PLOT)
+    write_section("soak", section(result))
+    print(f"wrote the section 'soak' of {PAGE} and {PLOT}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, write the section, and tell by the exit status whether memory stayed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__.split("\n")[0])
+    parser.add_argument("--requests", type=int, default=REQUESTS, help="(default: %(default)s); fewer leave the page")
+    options = parser.parse_args(arguments)
+    with one_line_errors():
+        if options.requests < SETTLED + 2 * EVERY:
+            raise SettingError(
+                f"--requests {options.requests} is too few to compare; give {SETTLED + 2 * EVERY} or more"
+            )
+        images = photographs(OUT / "photographs", SMALL_SIZES)
+        bundle = random_bundle(OUT / "bundle", images, "resnet18", SIZE)
+        shutil.rmtree(OUT / "server", ignore_errors=True)
+        with shipped(bundle, OUT / "server") as server:
+            result = soak(server.process, server.url, images, RightAnswers(bundle, images), options.requests)
+        result.machine = describe()
+        return judge(result, whole=options.requests >= REQUESTS)
+
+
+def judge(result: Soak, whole: bool) -> int:
+    """Tell what came out, and write the page where all of it was measured and nothing is wrong; the exit status."""
+    results = OUT / "results.json"
+    content: dict[str, Any] = asdict(result) | {
+        "allowed": {name: [result.ends(name)[0], result.ends(name)[0] + most] for name, most in TOLERANCES.items()}
+    }
+    write_whole(results, json.dumps(content, indent=1) + "\n")
+    for name, most in TOLERANCES.items():
+        first, last = result.memory[name][0], result.memory[name][-1]
+        print(f"{name}: {first:.0f} to {last:.0f} MB, growth {result.growth(name):+.1f}, allowed {most:g}")
+    for fault in result.wrong:
+        print(f"wrong: {fault}", file=sys.stderr)
+    for name in result.leaks():
+        print(f"error: the memory of {name} grew by {result.growth(name):.1f} MB", file=sys.stderr)
+    if result.wrong or result.leaks():
+        return 1
+    if whole:
+        publish(result, results)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

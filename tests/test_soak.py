@@ -1,0 +1,61 @@
+"""The soak test of the endpoint, in small, and that it tells a leak from a server that settles."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import soak
+from benchmarks.photographs import SMALL_SIZES, photographs
+from benchmarks.right_answers import RightAnswers
+from benchmarks.soak import TOLERANCES, Soak
+from serving.torchserve import TorchServe
+
+
+def measured(workers: list[float], java: list[float]) -> Soak:
+    """Samples every 500 requests."""
+    requests = [500 * (i + 1) for i in range(len(workers))]
+    return Soak(
+        requests, {"workers": workers, "java": java}, {"200": 18_000, "400": 2_000}, [], 100.0, 2_000, "a machine"
+    )
+
+
+def test_every_request_is_answered_and_memory_sampled(endpoint: TorchServe, bundle: Path, tmp_path: Path) -> None:
+    images = photographs(tmp_path, SMALL_SIZES, 9)
+    process = endpoint.find()
+    assert process
+    result = soak.soak(process, endpoint.url(), images, RightAnswers(bundle, images), 600, every=100, settled=200)
+    assert result.answered == {"200": 540, "400": 60}
+    assert result.wrong == []
+    assert result.requests == [100, 200, 300, 400, 500, 600]
+    assert all(50 < value < 4000 for values in result.memory.values() for value in values)
+    assert result.growth("workers") < 50  # a photograph kept of each request would be more
+
+
+def test_memory_that_settles_is_no_leak() -> None:
+    result = measured([500, 540, 560] + [565, 566, 563, 567] * 9, [300, 340, 360] + [380, 390, 370, 385] * 9)
+    assert result.leaks() == []
+    assert f"| workers | 500 | 565 | 567 | +0.0 | {TOLERANCES['workers']:g} |" in soak.section(result)
+    assert "18,000 times 200 and 2,000 times 400" in soak.section(result)
+
+
+def test_a_kilobyte_kept_of_each_request_is_a_leak() -> None:
+    growing = [500 + 0.5 * i for i in range(40)]  # MB, every 500 requests
+    assert measured(growing, [300.0] * 40).leaks() == ["workers"]
+    assert measured([500.0] * 40, [300 + 2.0 * i for i in range(40)]).leaks() == ["java"]
+
+
+def test_a_leak_is_told_and_ends_with_status_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(soak, "OUT", tmp_path)
+    assert soak.judge(measured([500 + i for i in range(40)], [300.0] * 40), whole=True) == 1
+    assert "error: the memory of workers grew by " in capsys.readouterr().err
+    assert json.loads((tmp_path / "results.json").read_text())["requests"][-1] == 20_000
+
+
+def test_too_few_requests_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        soak.main(["--requests", "100"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "error: --requests 100 is too few to compare; give 3000 or more\n"
