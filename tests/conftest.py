@@ -1,6 +1,7 @@
 """Fixtures that several test files share."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    import requests
+    from proxy import Proxy
+
     from serving.torchserve import TorchServe
 
 
@@ -48,6 +52,39 @@ def endpoint(model_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
     with TorchServe.temporary(model_store, tmp_path_factory.mktemp("endpoint")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def hardened(model_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator["TorchServe"]:
+    """A running TorchServe of the hardened config with the model `fashion`; only 4 requests wait for its worker."""
+    from serving.torchserve import HARDENED_CONFIG, TorchServe
+
+    folder = tmp_path_factory.mktemp("hardened")
+    (folder / "model_store").mkdir()
+    shutil.copy(model_store / "fashion.mar", folder / "model_store")
+    with TorchServe.temporary(folder / "model_store", folder, HARDENED_CONFIG, job_queue_size=4) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def proxy(hardened: "TorchServe", tmp_path_factory: pytest.TempPathFactory) -> Iterator["Proxy"]:
+    """The nginx of deploy/ before it."""
+    from proxy import proxy_of
+
+    address = hardened.inference_url.removeprefix("http://")
+    with proxy_of(address, tmp_path_factory.mktemp("nginx"), hardened.key_file, {}) as running:
+        yield running
+
+
+@pytest.fixture
+def outside(proxy: "Proxy") -> Iterator["requests.Session"]:
+    """Somebody elsewhere, who knows nothing of the proxy but its address and certificate."""
+    import requests
+
+    with requests.Session() as session:
+        session.trust_env = False  # the environment's own certificates would win over this one
+        session.verify = str(proxy.certificate)
+        yield session
 
 
 @pytest.fixture(scope="session")
