@@ -11,16 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
 
 import psutil
 import requests
 
-from fashion.errors import FashionError
 from serving.connection import open_session
 from serving.keys import KEY_FILE, KeyFileError, authorization, read_key
-from serving.ports import free_ports, is_free, owner_of
+from serving.ports import free_ports
 from serving.processes import end_server, find_server, is_alive, temporary_folder_of
+from serving.properties import GRPC_PORTS, PORTS, ServerError, check_ports, read_properties
 from serving.server_log import ServerLog
 
 DEFAULT_CONFIG = Path(__file__).with_name("config.properties")
@@ -29,16 +28,10 @@ LOG_CONFIG = Path(__file__).with_name("log4j2.xml")
 METRICS_CONFIG = Path(__file__).with_name("metrics.yaml")
 TEMPORARY_PREFIX = "fashion-torchserve-"
 SHORT_FOLDER = "/tmp"  # whatever $TMPDIR says: the path of a socket must be shorter than 108 characters
-PORTS = {"inference_address": 8080, "management_address": 8081, "metrics_address": 8082}
-GRPC_PORTS = {"grpc_inference_port": 7070, "grpc_management_port": 7071}
 
 START_TIMEOUT = 300.0  # s; a large model on a slow disk
 POLL = 0.2  # s
 CLOCK_ERROR = 2.0  # s, of the time at which a process is said to have started
-
-
-class ServerError(FashionError):
-    """TorchServe cannot be started, or does not get ready."""
 
 
 class TorchServe:
@@ -131,7 +124,7 @@ class TorchServe:
         environment = _environment()
         if not shutil.which("java", path=environment["PATH"]) and "JAVA_HOME" not in environment:
             raise ServerError("no java on the PATH and none beside python; set it up with: make setup")
-        self._check_ports()
+        check_ports(self.properties, self.config)
         self.logs.mkdir(parents=True, exist_ok=True)
         # Its own temporary folder: TorchServe keeps its process id and sockets there under fixed names.
         short = SHORT_FOLDER if os.access(SHORT_FOLDER, os.W_OK | os.X_OK) else None
@@ -245,34 +238,6 @@ class TorchServe:
         return all(
             model["workers"] and all(worker["status"] == "READY" for worker in model["workers"]) for model in models
         )
-
-    def _check_ports(self) -> None:
-        wanted = {name: urlsplit(self.properties.get(name, f"http://127.0.0.1:{port}")) for name, port in PORTS.items()}
-        for name, port in GRPC_PORTS.items():
-            host = self.properties.get(name.replace("port", "address"), "127.0.0.1")
-            wanted[name] = urlsplit(f"http://{host}:{self.properties.get(name, port)}")
-        for name, address in wanted.items():
-            number = address.port or (443 if address.scheme == "https" else 80)
-            if not is_free(address.hostname or "127.0.0.1", number):
-                owner = owner_of(number)
-                raise ServerError(
-                    f"port {number} is taken{f' by {owner}' if owner else ''}; "
-                    f"end that, or set another {name} in {self.config}"
-                )
-
-
-def read_properties(path: Path) -> dict[str, str]:
-    """The lines `name=value` of a config.properties.
-
-    Raises:
-        ServerError: the file cannot be read.
-    """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise ServerError(f"cannot read {str(path)!r}: {error.strerror}; give a config.properties") from None
-    pairs = (line.partition("=") for line in lines if "=" in line and not line.lstrip().startswith("#"))
-    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _folder_of(process: psutil.Process, otherwise: Path) -> Path:

@@ -1,0 +1,52 @@
+"""What TorchServe's config.properties says, and whether its ports are free."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fashion.errors import FashionError
+from serving.ports import is_free, owner_of
+
+PORTS = {"inference_address": 8080, "management_address": 8081, "metrics_address": 8082}
+GRPC_PORTS = {"grpc_inference_port": 7070, "grpc_management_port": 7071}
+
+
+class ServerError(FashionError):
+    """TorchServe cannot be started, or does not get ready."""
+
+
+def read_properties(path: Path) -> dict[str, str]:
+    """The lines `name=value` of a config.properties.
+
+    Raises:
+        ServerError: the file cannot be read.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ServerError(f"cannot read {str(path)!r}: {error.strerror}; give a config.properties") from None
+    pairs = (line.partition("=") for line in lines if "=" in line and not line.lstrip().startswith("#"))
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def check_ports(properties: Mapping[str, str], config: Path) -> None:
+    """See whether a server could listen wherever it is to.
+
+    Args:
+        properties: of its config.
+        config: the file, for the message.
+
+    Raises:
+        ServerError: a port is taken.
+    """
+    wanted = {name: urlsplit(properties.get(name, f"http://127.0.0.1:{port}")) for name, port in PORTS.items()}
+    for name, port in GRPC_PORTS.items():
+        host = properties.get(name.replace("port", "address"), "127.0.0.1")
+        wanted[name] = urlsplit(f"http://{host}:{properties.get(name, port)}")
+    for name, address in wanted.items():
+        number = address.port or (443 if address.scheme == "https" else 80)
+        if not is_free(address.hostname or "127.0.0.1", number):
+            owner = owner_of(number)
+            raise ServerError(
+                f"port {number} is taken{f' by {owner}' if owner else ''}; end that, or set another {name} in {config}"
+            )
