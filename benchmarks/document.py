@@ -1,9 +1,10 @@
 """Writing measured tables into a Markdown page, each between its own two markers."""
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from fashion.files import write_whole
 
 PAGE = Path("docs/benchmarks.md")
 
@@ -23,6 +24,4 @@ def write_section(name: str, text: str, page: Path = PAGE) -> None:
         content = re.sub(f"{re.escape(start)}.*?{re.escape(end)}", lambda _: section, content, flags=re.DOTALL)
     else:
         content = f"{content.rstrip()}\n\n{section}\n"
-    temporary = page.with_suffix(".tmp")
-    temporary.write_text(content, encoding="utf-8")
-    os.replace(temporary, page)
+    write_whole(page, content)

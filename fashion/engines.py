@@ -1,6 +1,8 @@
 """What runs the network: onnxruntime or torch, behind one interface."""
 
 import os
+import threading
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -11,6 +13,7 @@ from fashion.model_card import INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard,
 from fashion.preprocess import InputSpec, normalize
 
 if TYPE_CHECKING:  # torch takes seconds and 300 MB to import; a server that runs ONNX never needs it
+    import onnxruntime
     import torch
 
     from fashion.network import FashionNet
@@ -35,12 +38,30 @@ class Outputs(NamedTuple):
 
 
 class Engine(Protocol):
-    """Anything that turns pixels into outputs. `name` says what it is, for logs and reports."""
+    """Anything that turns pixels into outputs.
+
+    Attributes:
+        name: what it is, for logs and reports.
+        lanes: how many runs may go on side by side, each on its share of the cores. Where it is 1, a batch in one run
+            is the quick way.
+    """
 
     name: str
+    lanes: int
 
-    def run(self, pixels: np.ndarray, features: bool = False) -> Outputs:
-        """pixels: uint8 of shape (B, S, S, 3) from `fashion.preprocess.pixels`, stacked."""
+    def run(self, pixels: np.ndarray, features: bool = False, beside: int = 1) -> Outputs:
+        """Run the network.
+
+        Args:
+            pixels: uint8 of shape (B, S, S, 3) from `fashion.preprocess.pixels`, stacked.
+            features: whether the feature map is wanted too.
+            beside: how many runs share the cores at this moment, this one included.
+        """
+        ...
+
+    @property
+    def head(self) -> np.ndarray:
+        """The weights of the last layer, float32 (A, E): logits = embedding @ head.T + bias."""
         ...
 
 
@@ -62,15 +83,12 @@ class OnnxEngine:
     def __init__(self, path: Path, spec: InputSpec, threads: int | None = None) -> None:
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or available_cores()
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors; warnings about unfused nodes are of no use to anybody
-        try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's exceptions share no base class
-            raise BundleError(f"{path} cannot be loaded by onnxruntime: {one_line(error)}") from None
-        shapes = {port.name: port.shape for port in self._session.get_inputs() + self._session.get_outputs()}
+        self._path = path
+        self._sessions: dict[int, onnxruntime.InferenceSession] = {}
+        self._opening = threading.Lock()
+        self.lanes = threads or available_cores()
+        session = self._session(self.lanes)
+        shapes = {port.name: port.shape for port in session.get_inputs() + session.get_outputs()}
         if not shapes.keys() >= {"image", "logits", "embedding", "features"}:
             raise BundleError(
                 f"{path} has {', '.join(shapes)}; expected image, logits, embedding, features: export again"
@@ -83,10 +101,47 @@ class OnnxEngine:
         self._spec = spec
         self.name = f"onnxruntime {Path(path).name}"
 
-    def run(self, pixels: np.ndarray, features: bool = False) -> Outputs:
+    def run(self, pixels: np.ndarray, features: bool = False, beside: int = 1) -> Outputs:
         """See `Engine.run`."""
         names = ["logits", "embedding", "features"] if features else ["logits", "embedding"]
-        return Outputs(*self._session.run(names, {"image": normalize(pixels, self._spec)}))
+        session = self._session(max(1, self.lanes // beside))
+        return Outputs(*session.run(names, {"image": normalize(pixels, self._spec)}))
+
+    @cached_property
+    def head(self) -> np.ndarray:
+        """See `Engine.head`."""
+        import onnx
+
+        graph = onnx.load(self._path).graph
+        last = next((node for node in graph.node if "logits" in node.output), None)
+        constants = {constant.name: constant for constant in graph.initializer}
+        if last is None or last.op_type != "Gemm" or last.input[1] not in constants:
+            raise BundleError(f"{self._path} does not end in a linear layer of float weights: export again")
+        weights = onnx.numpy_helper.to_array(constants[last.input[1]])
+        transposed = any(attribute.name == "transB" and attribute.i for attribute in last.attribute)
+        return np.ascontiguousarray(weights if transposed else weights.T, dtype=np.float32)
+
+    def _session(self, threads: int) -> "onnxruntime.InferenceSession":
+        """A session of that many threads, or of the next smaller power of two where the cores are shared.
+
+        A session cannot change its number of threads, so that there is one for each: the weights' size in memory.
+        """
+        import onnxruntime
+
+        if threads < self.lanes:
+            threads = 1 << (threads.bit_length() - 1)
+        with self._opening:
+            if threads not in self._sessions:
+                options = onnxruntime.SessionOptions()
+                options.intra_op_num_threads = threads
+                options.inter_op_num_threads = 1
+                options.log_severity_level = 3  # errors; warnings about unfused nodes are of no use to anybody
+                try:
+                    session = onnxruntime.InferenceSession(self._path, options, providers=["CPUExecutionProvider"])
+                except Exception as error:  # onnxruntime's exceptions share no base class
+                    raise BundleError(f"{self._path} cannot be loaded by onnxruntime: {one_line(error)}") from None
+                self._sessions[threads] = session
+            return self._sessions[threads]
 
 
 class TorchEngine:
@@ -115,8 +170,14 @@ class TorchEngine:
         self._network = network.eval().to(self._device, memory_format=torch.channels_last)
         self._normalize = Normalize(spec).to(self._device)
         self.name = f"torch {self._device} {str(self._dtype or torch.float32).removeprefix('torch.')}"
+        self.lanes = 1
 
-    def run(self, pixels: np.ndarray, features: bool = False) -> Outputs:
+    @cached_property
+    def head(self) -> np.ndarray:
+        """See `Engine.head`."""
+        return self._network.fc.weight.detach().float().cpu().numpy()
+
+    def run(self, pixels: np.ndarray, features: bool = False, beside: int = 1) -> Outputs:
         """See `Engine.run`."""
         import torch
 

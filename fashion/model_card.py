@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import os
+import math
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fashion.errors import BundleError, FashionError, SettingError
+from fashion.files import write_whole
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label, Taxonomy
 
@@ -79,26 +80,33 @@ class ModelCard:
     def threshold_row(self, profile: str | None = None) -> np.ndarray:
         """The thresholds of a profile (default: `default_profile`) as float32 of shape (A,).
 
+        A number from 0 to 1, as text, is a profile too: that threshold for every label.
+
         Raises:
             SettingError: an unknown profile.
         """
         profile = profile or self.default_profile
-        if profile not in self.thresholds:
-            raise SettingError(f"threshold profile {profile!r} is unknown; the model has: {', '.join(self.thresholds)}")
-        return np.asarray(self.thresholds[profile], dtype=np.float32)
+        if profile in self.thresholds:
+            return np.asarray(self.thresholds[profile], dtype=np.float32)
+        try:
+            threshold = float(profile)
+        except ValueError:
+            threshold = math.nan
+        if not 0 <= threshold <= 1:  # nor is NaN
+            raise SettingError(
+                f"threshold profile {profile!r} is unknown; the model has: {', '.join(self.thresholds)}, "
+                "and takes a number from 0 to 1"
+            )
+        return np.full(len(self.labels), threshold, dtype=np.float32)
+
+    def to_json(self) -> dict[str, Any]:
+        """The card as `model_card.json` holds it."""
+        return asdict(self) | {"labels": self.taxonomy.to_json()}
 
     def save(self, folder: Path) -> Path:
         """Write `model_card.json` into `folder`, whole or not at all."""
-        path = Path(folder) / CARD_FILE
-        content = asdict(self) | {"labels": self.taxonomy.to_json()}
-        temporary = path.with_suffix(".tmp")
-        try:
-            temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        return path
+        text = json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n"
+        return write_whole(Path(folder) / CARD_FILE, text)
 
     @classmethod
     def load(cls, folder: Path) -> "ModelCard":

@@ -7,34 +7,25 @@ import argparse
 import io
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 
+from fashion.answers import identity, make_answer
 from fashion.engines import ENGINES, Engine, open_engine
 from fashion.errors import EXIT_USER_ERROR, InvalidImage, one_line, one_line_errors
+from fashion.explanation import OVERLAY_SIDE
 from fashion.model_card import ModelCard
-from fashion.preprocess import Source, pixels
+from fashion.options import AnswerOptions, parse_options
+from fashion.pipeline import Pipeline, first_fault, predictions
+from fashion.prediction import Outcome, Prediction
+from fashion.preprocess import Source, decode, pixels
 
-BATCH_SIZE = 8  # images of one inference; larger batches are no faster on a CPU and cost memory
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the model says of one image.
-
-    Attributes:
-        logits: float32 (A,).
-        probabilities: float32 (A,), the sigmoid of the logits.
-        embedding: float32 (E,), what similar products are found by.
-    """
-
-    logits: np.ndarray
-    probabilities: np.ndarray
-    embedding: np.ndarray
+CHOICES = ("profile", "all", "top_k", "groups", "embedding")  # options of an answer that the command line takes
+CHUNK = 32  # images of a long list that are in memory at the same time
 
 
 class Predictor:
@@ -78,11 +69,29 @@ class Predictor:
         Raises:
             InvalidImage: an image cannot be used; in a list the message starts with its position, from 0.
         """
-        if isinstance(images, list):
-            return list(self._predict_each(images))
-        return self.predict_pixels(pixels(images, self.card.input)[None])[0]
+        if not isinstance(images, list):
+            return self.predict_pixels(pixels(images, self.card.input)[None])[0]
+        found: list[Prediction] = []
+        for start in range(0, len(images), CHUNK):
+            outcomes = self.predict_each(images[start : start + CHUNK])
+            fault = first_fault(outcomes, start)
+            if fault:
+                raise fault
+            found += [outcome.result for outcome in outcomes if isinstance(outcome.result, Prediction)]
+        return found
 
-    def predict_pixels(self, batch: np.ndarray) -> list[Prediction]:
+    def predict_each(self, images: Sequence[Source], features: bool | Sequence[bool] = False) -> list[Outcome]:
+        """Predict images with every core at work, each with an outcome of its own; a bad one costs the others nothing.
+
+        Args:
+            images: bytes of image files, paths or PIL images. All are in memory at the same time: give long lists in
+                parts of some tens.
+            features: whether the feature map is wanted too; for all of them or for each.
+        """
+        wanted = [features] * len(images) if isinstance(features, bool) else features
+        return self._pipeline.run(images, wanted) if images else []
+
+    def predict_pixels(self, batch: np.ndarray, features: bool = False) -> list[Prediction]:
         """Predict images that are decoded and resized already: uint8 of shape (B, S, S, 3).
 
         Raises:
@@ -91,17 +100,26 @@ class Predictor:
         size = self.card.input.size
         if batch.dtype != np.uint8 or batch.shape[1:] != (size, size, 3):
             raise ValueError(f"pixels are {batch.dtype} {batch.shape}; expected uint8 (B, {size}, {size}, 3)")
-        outputs = self.engine.run(batch)
-        probabilities = sigmoid(outputs.logits)
-        return [Prediction(*rows) for rows in zip(outputs.logits, probabilities, outputs.embedding, strict=True)]
+        return predictions(self.engine.run(batch, features))
 
-    def answer(self, prediction: Prediction, profile: str | None = None, all: bool = False) -> dict[str, Any]:
+    def warm_up(self, most: int = 1) -> None:
+        """Set up all that answering takes, so that the first request is as quick as the next.
+
+        Args:
+            most: how many images will come at once.
+        """
+        self._pipeline.warm_up(most)
+        _ = self.engine.head
+
+    def answer(
+        self, prediction: Prediction, options: AnswerOptions | str | None = None, image: Source | None = None
+    ) -> dict[str, Any]:
         """The response for one image, as every server of this project gives it.
 
         Args:
-            prediction: of the image.
-            profile: the thresholds to use; default is the card's default profile.
-            all: give every label with its probability, not only those at or above their threshold.
+            prediction: of the image; made with `features=True` where maps are wanted.
+            options: what to answer; a text is the name of a threshold profile.
+            image: the photograph, where overlays are wanted.
 
         Returns:
             `attributes`, ordered by group and then by falling probability, and `model`, ready for JSON.
@@ -109,43 +127,21 @@ class Predictor:
         Raises:
             SettingError: an unknown profile.
         """
-        thresholds = self.card.threshold_row(profile)
-        attributes = [
-            {
-                "group": group,
-                "name": self.taxonomy.labels[i].name,
-                "probability": round(float(prediction.probabilities[i]), 4),
-                "threshold": round(float(thresholds[i]), 4),
-            }
-            for group in self.taxonomy.groups
-            for i in _by_falling(prediction.probabilities, self.taxonomy.indices(group))
-            if all or prediction.probabilities[i] >= thresholds[i]
-        ]
-        return {"attributes": attributes, "model": self.identity()}
+        if not isinstance(options, AnswerOptions):
+            options = AnswerOptions(profile=options)
+        head = self.engine.head if options.wants_maps else None
+        picture = None
+        if options.explain == "overlay" and image is not None:
+            picture = decode(image, OVERLAY_SIDE)
+        return make_answer(self.card, prediction, options, head, picture)
 
     def identity(self) -> dict[str, str]:
         """Name, version and weights of the model, as answers carry them."""
-        return {"name": self.card.name, "version": self.card.version, "weights": self.card.weights_id}
+        return identity(self.card)
 
-    def _predict_each(self, images: list[Source]) -> Iterator[Prediction]:
-        for start in range(0, len(images), BATCH_SIZE):
-            batch = [self._pixels_at(i, images[i]) for i in range(start, min(start + BATCH_SIZE, len(images)))]
-            yield from self.predict_pixels(np.stack(batch))
-
-    def _pixels_at(self, position: int, image: Source) -> np.ndarray:
-        try:
-            return pixels(image, self.card.input)
-        except InvalidImage as error:
-            raise InvalidImage(f"image {position}: {error}") from None
-
-
-def sigmoid(logits: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-x)), float32: the tanh form never overflows; its error is below 1e-7 everywhere."""
-    return (0.5 * (1 + np.tanh(0.5 * logits))).astype(np.float32)
-
-
-def _by_falling(probabilities: np.ndarray, indices: np.ndarray) -> Iterable[int]:
-    return (int(i) for i in indices[np.argsort(-probabilities[indices], kind="stable")])
+    @cached_property
+    def _pipeline(self) -> Pipeline:
+        return Pipeline(self.engine, self.card.input)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -155,8 +151,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("bundle", help="folder written by python -m training.export")
     parser.add_argument("images", nargs="+", metavar="image", help="image files")
-    parser.add_argument("--profile", help="thresholds to use, such as micro-f1 or 0.5 (default: the model card's)")
+    parser.add_argument(
+        "--profile", help="thresholds to use: micro-f1, 0.5 or any number from 0 to 1 (default: the model card's)"
+    )
     parser.add_argument("--all", action="store_true", help="every label with its probability")
+    parser.add_argument("--top-k", metavar="K", help="the K most probable of each group, whatever their thresholds")
+    parser.add_argument("--groups", metavar="A,B", help="only these groups")
+    parser.add_argument("--embedding", action="store_true", help="the embedding as well")
     parser.add_argument(
         "--engine", choices=ENGINES, default="auto", help="what runs the network (default: %(default)s)"
     )
@@ -165,7 +166,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a file name may hold bytes that are no UTF-8
     with one_line_errors():
         predictor = Predictor.from_bundle(options.bundle, options.engine)
-        predictor.card.threshold_row(options.profile)  # an unknown profile is told before any image is read
+        wanted = parse_options(  # before any image is read
+            {name: value for name in CHOICES if (value := getattr(options, name))}, predictor.card
+        )
         status = 0
         for path in options.images:
             try:
@@ -174,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"error: {path}: {one_line(error)}", file=sys.stderr)
                 status = EXIT_USER_ERROR
                 continue
-            answer = predictor.answer(prediction, options.profile, options.all)
+            answer = predictor.answer(prediction, wanted)
             print(json.dumps({"image": path} | answer, ensure_ascii=False), flush=True)
     return status
 

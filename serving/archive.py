@@ -24,7 +24,7 @@ SERVING = Path(__file__).parent
 HANDLER_FILE = "handler.py"
 CONFIG_FILE = "model-config.yaml"
 # Modules of serving/ that the handler imports; they travel in the archive beside the package `fashion`.
-HANDLER_MODULES = ("__init__.py", "protocol.py")
+HANDLER_MODULES = ("__init__.py", "metrics.py", "protocol.py", "reading.py", "responder.py")
 
 MANIFEST = "MAR-INF/MANIFEST.json"
 

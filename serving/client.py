@@ -17,6 +17,8 @@ import urllib3
 from fashion.errors import EXIT_USER_ERROR, FashionError, one_line, one_line_errors
 from serving.connection import open_session
 from serving.keys import KEY_FILE, authorization, read_token
+from serving.reading import header_name
+from serving.sheet import write_sheet
 
 DEFAULT_URL = "http://127.0.0.1:8080/predictions/fashion"
 TIMEOUT = 60.0  # s; for an answer, as a busy server lets requests wait
@@ -49,18 +51,19 @@ class Client:
         if token is not None:
             self._session.headers.update(authorization(token))
 
-    def ask(self, photo: bytes | Path) -> dict[str, Any]:
+    def ask(self, photo: bytes | Path, **options: str) -> dict[str, Any]:
         """The answer for one photograph: `attributes` and `model`.
 
         Args:
             photo: the bytes of an image file, or its path.
+            options: what to answer, see `fashion.options.AnswerOptions`; such as `top_k="3"`.
 
         Raises:
             Refused: the file cannot be read, or the server answers with an error.
             RequestError: the server cannot be reached, does not answer in time or does not take the token.
         """
         data = photo if isinstance(photo, bytes) else _read(photo)
-        response = self._send(data)
+        response = self._send(data, {header_name(option): value for option, value in options.items()})
         if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:  # TorchServe sends no JSON with it
             raise Refused(f"{len(data) / 1e6:.1f} MB are more than the server takes; send a smaller file")
         try:
@@ -77,8 +80,8 @@ class Client:
             raise Refused(f"{self.url} answered {response.status_code} without attributes; is it the right URL?")
         return answer
 
-    def _send(self, data: bytes) -> requests.Response:
-        headers = {"Content-Type": "application/octet-stream"}
+    def _send(self, data: bytes, options: Mapping[str, str]) -> requests.Response:
+        headers = {"Content-Type": "application/octet-stream"} | dict(options)
         try:
             return self._session.post(self.url, data=data, headers=headers, timeout=self._timeout)
         except requests.ConnectTimeout:
@@ -181,7 +184,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="FILE",
         help='true labels to mark the table with, JSON {"labels": {group: [name]}}',
     )
+    parser.add_argument("--profile", help="thresholds to use: micro-f1, 0.5 or any number from 0 to 1")
+    parser.add_argument("--top-k", metavar="K", help="the K most probable of each group, whatever their thresholds")
+    parser.add_argument("--groups", metavar="A,B", help="only these groups")
+    parser.add_argument(
+        "--explain", type=Path, metavar="FILE", help="write a picture of where the evidence for each attribute lies"
+    )
     options = parser.parse_args(arguments)
+    wanted = {name: value for name in ("profile", "top_k", "groups") if (value := getattr(options, name)) is not None}
+    if options.explain:
+        wanted["explain"] = "overlay"
+        if len(options.photos) > 1:
+            parser.error("--explain takes one photograph at a time")
     status = 0
     with one_line_errors():
         truth = _truth(options.truth) if options.truth else None
@@ -189,11 +203,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         client = Client(options.url, options.timeout, token)
         for photo in options.photos:
             try:
-                answer = client.ask(photo)
+                answer = client.ask(photo, **wanted)
             except Refused as error:
                 print(f"error: {photo}: {one_line(error)}", file=sys.stderr)
                 status = EXIT_USER_ERROR
                 continue
+            if options.explain:
+                print(f"{write_sheet(photo, answer, options.explain)}: where the evidence lies", file=sys.stderr)
             if options.json:
                 print(json.dumps({"image": str(photo)} | answer, ensure_ascii=False), flush=True)
             else:

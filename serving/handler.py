@@ -15,13 +15,12 @@ if (HERE / "fashion").is_dir():
     # Before anything on PYTHONPATH: the code that was packed with the weights runs them.
     sys.path.insert(0, str(HERE))
 
-import numpy as np  # noqa: E402
-
+from fashion.answers import describe  # noqa: E402
 from fashion.engines import available_cores  # noqa: E402
-from fashion.errors import InvalidImage  # noqa: E402
-from fashion.predictor import Prediction, Predictor  # noqa: E402
-from fashion.preprocess import pixels  # noqa: E402
-from serving.protocol import INTERNAL_ERROR, JSON_TYPE, REASONS, error_answer, image_bytes, json_bytes  # noqa: E402
+from fashion.predictor import Predictor  # noqa: E402
+from serving.metrics import Meter  # noqa: E402
+from serving.protocol import JSON_TYPE, Call, json_bytes, log_line, reason  # noqa: E402
+from serving.responder import Responder  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +31,11 @@ logger = logging.getLogger(__name__)
 class FashionHandler:
     """Answers batches of requests; a bad one costs the others nothing."""
 
-    predictor: Predictor
+    responder: Responder
+    meter: Meter
 
     def initialize(self, context: Any) -> None:
-        """Open the model and run it once, so that the worker is quick from the moment it is ready.
+        """Open the model and warm it up, so that the worker is quick from the moment it is ready.
 
         Args:
             context: TorchServe's `ts.context.Context`.
@@ -48,10 +48,11 @@ class FashionHandler:
         gpu = properties.get("gpu_id")
         threads = threads_of_a_worker(config)
         device = "cpu" if gpu is None else f"cuda:{gpu}"
-        self.predictor = Predictor.from_bundle(properties["model_dir"], threads=threads, device=device)
-        size = self.predictor.card.input.size
-        self.predictor.predict_pixels(np.zeros((int(properties["batch_size"]), size, size, 3), np.uint8))
-        model, engine = self.predictor.identity(), self.predictor.engine.name
+        predictor = Predictor.from_bundle(properties["model_dir"], threads=threads, device=device)
+        predictor.warm_up(int(properties["batch_size"]))
+        self.responder = Responder(predictor)
+        self.meter = Meter(context.metrics)
+        model, engine = predictor.identity(), predictor.engine.name
         logger.info("%(name)s %(version)s (%(weights)s) is ready", model)
         logger.info("engine: %s; threads, on a CPU: %d", engine, threads)
 
@@ -65,42 +66,26 @@ class FashionHandler:
         Returns:
             One JSON answer for each request, in the order of `data`.
         """
-        outcomes = self._outcomes(data)
-        return [self._answer(outcome, i, context) for i, outcome in enumerate(outcomes)]
+        if context.get_request_header(0, "describe") == "True":  # such a request is always alone
+            return [json_bytes(describe(self.responder.predictor.card))]
+        calls = [_call(fields, i, context) for i, fields in enumerate(data)]
+        replies, tally = self.responder.respond(calls)
+        for i, (call, reply) in enumerate(zip(calls, replies, strict=True)):
+            if reply.status != 200:
+                context.set_response_status(code=reply.status, phrase=reason(reply.status), idx=i)
+            context.set_response_content_type(i, JSON_TYPE)
+            logger.info(log_line(call, reply))
+        self.meter.add(tally)
+        return [reply.body for reply in replies]
 
-    def _outcomes(self, data: list[Mapping[str, Any]]) -> list[Prediction | Exception]:
-        """A prediction or what went wrong, for each request; the good images go through the network together."""
-        images = [self._pixels(request) for request in data]
-        good = [image for image in images if isinstance(image, np.ndarray)]
-        try:
-            predictions = iter(self.predictor.predict_pixels(np.stack(good)) if good else [])
-        except Exception as error:
-            logger.exception("inference of %d images failed", len(good))
-            return [image if isinstance(image, Exception) else error for image in images]
-        return [image if isinstance(image, Exception) else next(predictions) for image in images]
 
-    def _pixels(self, request: Mapping[str, Any]) -> np.ndarray | Exception:
-        try:
-            return pixels(image_bytes(request), self.predictor.card.input)
-        except InvalidImage as error:
-            return error
-        except Exception as error:  # a fault of ours must not fail the batch: TorchServe would refuse all of it
-            logger.exception("an image could not be prepared")
-            return error
-
-    def _answer(self, outcome: Prediction | Exception, i: int, context: Any) -> bytes:
-        code = 200
-        try:
-            answer = self.predictor.answer(outcome) if isinstance(outcome, Prediction) else None
-        except Exception as error:
-            logger.exception("an answer could not be made")
-            outcome, answer = error, None
-        if answer is None:
-            assert isinstance(outcome, Exception)
-            code, answer = error_answer(outcome)
-            context.set_response_status(code=code, phrase=REASONS.get(code, REASONS[INTERNAL_ERROR]), idx=i)
-        context.set_response_content_type(i, JSON_TYPE)
-        return json_bytes(answer)
+def _call(fields: Mapping[str, Any], i: int, context: Any) -> Call:
+    # Beside the request's headers, TorchServe keeps what it knows of each part of a form there, which is no text.
+    headers = {name: value for name, value in context.get_all_request_header(i).items() if isinstance(value, str)}
+    content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+    # Set by TorchServe itself on the routes for explanations; requests to both may come in one batch.
+    explain = headers.get("explain") == "True"
+    return Call(fields, headers, content_type, explain, context.get_request_id(i) or "")
 
 
 def threads_of_a_worker(config: Mapping[str, Any]) -> int:

@@ -1,56 +1,109 @@
-"""What a request may hold and what an answer looks like, for every server of this project."""
+"""What goes over the wire, for every server of this project: requests as servers hand them on, replies, and errors."""
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
-from fashion.errors import InvalidImage, SettingError, one_line
+from fashion.errors import FashionError, InvalidImage, SettingError, one_line
 
 JSON_TYPE = "application/json"
 
-# Names under which a multipart form may send its photograph. `body` is also TorchServe's name for a raw body.
-IMAGE_FIELDS = ("body", "data", "image")
 
-INTERNAL_ERROR = 500
-REASONS = {400: "Bad Request", INTERNAL_ERROR: "Internal Server Error"}
+class InvalidRequest(FashionError):
+    """A request that is not built as this project's requests are."""
 
 
-def image_bytes(fields: Mapping[str, Any]) -> bytes | bytearray:
-    """The photograph of a request.
+@dataclass(frozen=True)
+class Call:
+    """One request, as a server hands it on.
 
-    Args:
-        fields: the parts of the request's form by name; of a raw body the one part `body`.
-
-    Raises:
-        InvalidImage: there is none.
+    Attributes:
+        fields: the parts of its form by name; of any other body the one part `body`.
+        headers: by name, in any case; only those that are options count.
+        content_type: of the body, as the client declared it, or nothing.
+        explain: whether the route is one for explanations.
+        request_id: under which logs name it.
     """
-    found = next((name for name in IMAGE_FIELDS if name in fields), None)
-    if found is None:
-        given = f"only {', '.join(map(repr, sorted(fields)))}" if fields else "an empty body"
-        raise InvalidImage(
-            f"the request has {given[:200]} and no image; send one as the body (curl -T photo.jpg) "
-            f"or as the form field 'image' (curl -F image=@photo.jpg)"
-        )
-    value = fields[found]
-    if isinstance(value, str):  # the client declared text; the decoder will say what it looks like
-        return value.encode()
-    if not isinstance(value, bytes | bytearray):
-        raise InvalidImage(f"{found!r} holds JSON, not an image; send the bytes of an image file")
-    return value
+
+    fields: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = ""
+    explain: bool = False
+    request_id: str = ""
 
 
-def json_bytes(answer: Mapping[str, Any]) -> bytes:
+@dataclass(frozen=True)
+class Reply:
+    """The answer to a request.
+
+    Attributes:
+        status: HTTP status.
+        body: JSON.
+        outcome: in one word, for metrics and logs: see `OUTCOMES`.
+        images: how many images the request held.
+        decode_seconds, inference_seconds: summed over its images.
+    """
+
+    status: int
+    body: bytes
+    outcome: str = "ok"
+    images: int = 0
+    decode_seconds: float = 0.0
+    inference_seconds: float = 0.0
+
+
+# What can become of a request: answered; an image that cannot be used; a request or option that cannot be understood;
+# a fault of the server's own.
+OUTCOMES = ("ok", "invalid_image", "bad_request", "error")
+
+
+def log_line(call: Call, reply: Reply) -> str:
+    """One line of JSON for the log: what became of a request, and how long its images took."""
+    line = {
+        "request": call.request_id,
+        "status": reply.status,
+        "outcome": reply.outcome,
+        "images": reply.images,
+        "decode_ms": round(1000 * reply.decode_seconds, 1),
+        "inference_ms": round(1000 * reply.inference_seconds, 1),
+    }
+    return json.dumps(line, separators=(",", ":"))
+
+
+def json_bytes(answer: Any) -> bytes:
     """An answer as it goes over the wire."""
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def reason(status: int) -> str:
+    """The phrase that goes with an HTTP status."""
+    return HTTPStatus(status).phrase
 
 
 def error_answer(error: BaseException) -> tuple[int, dict[str, Any]]:
     """HTTP status and answer for what went wrong: 400 with its message where the client can mend it, else 500."""
     # Not every FashionError: a bundle or data that cannot be used is a fault of the server's own.
-    if isinstance(error, InvalidImage | SettingError):
-        return _error(400, type(error).__name__, one_line(error))
-    return _error(INTERNAL_ERROR, "InternalError", "the server failed on this request; its log says why")
+    if isinstance(error, InvalidImage | InvalidRequest | SettingError):
+        return error_object(HTTPStatus.BAD_REQUEST, type(error).__name__, one_line(error))
+    message = "the server failed on this request; its log says why"
+    return error_object(HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError", message)
 
 
-def _error(code: int, kind: str, message: str) -> tuple[int, dict[str, Any]]:
-    return code, {"error": {"code": code, "type": kind, "message": message}}
+def error_object(code: int, kind: str, message: str) -> tuple[int, dict[str, Any]]:
+    """An HTTP status and the JSON that goes with it."""
+    return int(code), {"error": {"code": int(code), "type": kind, "message": message}}
+
+
+def error_reply(error: BaseException) -> Reply:
+    """The reply for what went wrong with a whole request."""
+    status, answer = error_answer(error)
+    return Reply(status, json_bytes(answer), outcome_of(error))
+
+
+def outcome_of(error: BaseException) -> str:
+    """The word among `OUTCOMES` for what went wrong."""
+    if isinstance(error, InvalidImage):
+        return "invalid_image"
+    return "bad_request" if isinstance(error, InvalidRequest | SettingError) else "error"

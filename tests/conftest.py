@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,16 +34,14 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def model_store(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model store with `fashion.mar`, as shipped, and `batched.mar`, the same model with batches of 8. Read only."""
+    """A model store with `fashion.mar`, as shipped, and `batched.mar`, which waits 1 s for its batches. Read only."""
     from serving.archive import CONFIG_FILE, SERVING, archive
 
     store = tmp_path_factory.mktemp("model_store")
     archive(bundle, store / "fashion.mar", engine="int8")
     config = tmp_path_factory.mktemp("config") / CONFIG_FILE
     shipped = (SERVING / CONFIG_FILE).read_text()
-    config.write_text(
-        shipped.replace("batchSize: 1", "batchSize: 8").replace("maxBatchDelay: 5 ", "maxBatchDelay: 1000 ")
-    )
+    config.write_text(shipped.replace("maxBatchDelay: 1 ", "maxBatchDelay: 1000 "))
     archive(bundle, store / "batched.mar", engine="int8", config=config)
     return store
 
@@ -85,6 +86,39 @@ def outside(proxy: "Proxy") -> Iterator["requests.Session"]:
         session.trust_env = False  # the environment's own certificates would win over this one
         session.verify = str(proxy.certificate)
         yield session
+
+
+@pytest.fixture(scope="session")
+def app_url(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the server without TorchServe answers, with the same weights as `endpoint`, run as the command runs it."""
+    from serving.ports import free_ports
+
+    (port,) = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    with (tmp_path_factory.mktemp("app") / "log").open("w+") as log:
+        command = [sys.executable, "-m", "serving.app", str(bundle), "--port", str(port), "--engine", "int8"]
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            end = time.monotonic() + 120
+            while not answers(f"{url}/readyz"):
+                log.seek(0)
+                assert process.poll() is None, log.read()
+                assert time.monotonic() < end, log.read()
+                time.sleep(0.1)
+            yield url
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def answers(url: str) -> bool:
+    """Whether a server answers there with status 200."""
+    import requests
+
+    try:
+        return requests.get(url, timeout=10).ok
+    except requests.RequestException:
+        return False
 
 
 @pytest.fixture(scope="session")

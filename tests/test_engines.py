@@ -12,7 +12,7 @@ from tiny_bundle import LABELS, garments
 from fashion.engines import OnnxEngine, TorchEngine, available_cores, open_engine
 from fashion.errors import BundleError, SettingError
 from fashion.model_card import CARD_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
-from fashion.predictor import sigmoid
+from fashion.prediction import sigmoid
 from fashion.preprocess import InputSpec
 
 SIZE = 64
@@ -98,6 +98,23 @@ def test_the_answers_differ_from_image_to_image(engines, images):
 def test_an_image_is_answered_alike_in_any_batch(engines, images, name, batch):
     alone = np.concatenate([engines[name].run(image[None]).logits for image in images[:batch]])
     np.testing.assert_allclose(engines[name].run(images[:batch]).logits, alone, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_head_makes_logits_of_embeddings(engines, images, name):
+    outputs = engines[name].run(images)
+    without_bias = outputs.embedding @ engines[name].head.T
+    assert engines[name].head.shape == (10, 512)
+    # The same for every image, so that it is the bias.
+    assert np.ptp(outputs.logits - without_bias, axis=0).max() < 1e-4
+
+
+@pytest.mark.parametrize("beside", [1, 2, 5, 100])
+def test_runs_side_by_side_answer_as_one_alone(bundle, card, images, beside):
+    engine = open_engine(bundle, card, "int8", threads=5)
+    alone = open_engine(bundle, card, "int8", threads=1).run(images)
+    np.testing.assert_allclose(engine.run(images, beside=beside).logits, alone.logits, atol=1e-4)
+    assert set(engine._sessions) == {5, {1: 5, 2: 2, 5: 1, 100: 1}[beside]}
 
 
 @pytest.mark.parametrize("name", FILES)

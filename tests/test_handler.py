@@ -109,7 +109,7 @@ def test_good_and_bad_images_of_a_batch_get_their_own_answers(handler: FashionHa
 
 @pytest.mark.parametrize("field", ["body", "data", "image"])
 def test_fields_that_hold_the_image(handler: FashionHandler, field: str) -> None:
-    ((code, answer),) = ask(handler, [{field: photo(), "note": b"unused"}])
+    ((code, answer),) = ask(handler, [{field: photo(), "top_k": b"1"}])
     assert code == 200
     assert answer["attributes"]
 
@@ -119,8 +119,9 @@ def test_fields_that_hold_the_image(handler: FashionHandler, field: str) -> None
     [
         ({}, "an empty body"),
         ({"file": b"x"}, "only 'file'"),
+        ({"image": b"x", "note": b"y"}, "option 'note' is unknown"),
         ({"body": "some text"}, "not an image: 9 bytes"),
-        ({"body": {"image": "x"}}, "'body' holds JSON"),
+        ({"body": {"image": 1}}, "text in base64, not a number"),
     ],
 )
 def test_requests_without_an_image(handler: FashionHandler, request_: dict[str, object], message: str) -> None:
@@ -132,10 +133,10 @@ def test_requests_without_an_image(handler: FashionHandler, request_: dict[str, 
 def test_a_fault_of_the_engine_is_500_for_the_good_images_only(
     handler: FashionHandler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(pixels: np.ndarray) -> None:
+    def fail(pixels: np.ndarray, *_: object) -> None:
         raise RuntimeError("out of memory, at /secret/path")
 
-    monkeypatch.setattr(handler.predictor.engine, "run", fail)
+    monkeypatch.setattr(handler.responder.predictor.engine, "run", fail)
     answers = ask(handler, [{"body": photo()}, {"body": b"text"}, {"body": photo(1)}])
     assert [code for code, _ in answers] == [500, 400, 500]
     assert answers[0][1]["error"]["type"] == "InternalError"
@@ -147,10 +148,10 @@ def test_a_fault_of_the_engine_is_500_for_the_good_images_only(
 def test_a_fault_of_the_bundle_is_the_servers_own(
     handler: FashionHandler, monkeypatch: pytest.MonkeyPatch, error: FashionError
 ) -> None:
-    def fail(pixels: np.ndarray) -> None:
+    def fail(pixels: np.ndarray, *_: object) -> None:
         raise error
 
-    monkeypatch.setattr(handler.predictor.engine, "run", fail)
+    monkeypatch.setattr(handler.responder.predictor.engine, "run", fail)
     ((code, answer),) = ask(handler, [{"body": photo()}])
     assert (code, answer["error"]["type"]) == (500, "InternalError")
     assert "secret" not in json.dumps(answer)

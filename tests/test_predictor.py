@@ -16,7 +16,9 @@ from tiny_bundle import LABELS, garments
 
 from fashion.errors import BundleError, InvalidImage, SettingError
 from fashion.model_card import CARD_FILE, ModelCard
-from fashion.predictor import BATCH_SIZE, Prediction, Predictor, main, sigmoid
+from fashion.options import AnswerOptions
+from fashion.prediction import Prediction, sigmoid
+from fashion.predictor import CHUNK, Predictor, main
 from fashion.preprocess import pixels
 
 ROOT = Path(__file__).parents[1]
@@ -58,7 +60,7 @@ def test_path_string_bytes_and_pil_image_are_answered_alike(predictor, files):
         assert close(predictor.predict(source), expected)
 
 
-@pytest.mark.parametrize("count", [0, 1, 3, BATCH_SIZE, BATCH_SIZE + 1, 2 * BATCH_SIZE + 3])
+@pytest.mark.parametrize("count", [0, 1, 3, CHUNK, CHUNK + 1])
 def test_a_list_is_answered_in_its_order(predictor, files, count):
     images = [files[i % len(files)] for i in range(count)]
     predictions = predictor.predict(images)
@@ -154,7 +156,7 @@ def test_the_default_profile_is_the_cards(predictor):
 
 
 def test_all_gives_every_label_in_the_same_order(predictor):
-    everything = predictor.answer(PREDICTION, "0.5", all=True)["attributes"]
+    everything = predictor.answer(PREDICTION, AnswerOptions(profile="0.5", all=True))["attributes"]
     assert len(everything) == len(LABELS)
     assert {(a["group"], a["name"]) for a in everything} == set(LABELS)
     assert [a["group"] for a in everything] == ["category"] * 4 + ["color"] * 4 + ["sleeve"] * 2
@@ -236,7 +238,7 @@ def test_all_probabilities(bundle, files, capsys):
     [
         (
             ["{bundle}", "{image}", "--profile", "best"],
-            "threshold profile 'best' is unknown; the model has: 0.5, micro-f1",
+            "profile 'best' is unknown; choose among: default, 0.5, micro-f1, or a number from 0 to 1",
         ),
         (["{nowhere}", "{image}"], "no model_card.json in"),
     ],

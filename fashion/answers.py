@@ -1,0 +1,125 @@
+"""A prediction and options -> the answer that every server and command of this project gives."""
+
+import base64
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from fashion.explanation import activation_maps, overlay
+from fashion.model_card import ModelCard
+from fashion.options import MAX_OVERLAYS, AnswerOptions, InvalidOption
+from fashion.prediction import Prediction
+
+EVERYTHING_REACHED = AnswerOptions()  # every attribute that reaches its threshold
+JPEG_QUALITY = 80
+
+
+def make_answer(
+    card: ModelCard,
+    prediction: Prediction,
+    options: AnswerOptions = EVERYTHING_REACHED,
+    head: np.ndarray | None = None,
+    image: Image.Image | None = None,
+) -> dict[str, Any]:
+    """The answer for one image.
+
+    Args:
+        card: of the model.
+        prediction: of the image; with its features where maps are wanted.
+        options: what to answer.
+        head: (A, E), the weights of the network's head, where maps are wanted.
+        image: the photograph, RGB, where overlays are wanted.
+
+    Returns:
+        `attributes`, ordered by group and then by falling probability, and `model`, ready for JSON; with `embedding`,
+        and with `map` and `overlay` in each attribute, where they are wanted.
+
+    Raises:
+        SettingError: an unknown profile, or more overlays than an answer may hold.
+    """
+    thresholds = card.threshold_row(options.profile)
+    chosen = chosen_labels(card, prediction.probabilities, thresholds, options)
+    attributes: list[dict[str, Any]] = [
+        {
+            "group": card.labels[i].group,
+            "name": card.labels[i].name,
+            "probability": round(float(prediction.probabilities[i]), 4),
+            "threshold": round(float(thresholds[i]), 4),
+        }
+        for i in chosen
+    ]
+    if options.wants_maps:
+        _explain(attributes, chosen, card, prediction, options, head, image)
+    answer: dict[str, Any] = {"attributes": attributes}
+    if options.embedding:
+        # Six digits are all that float32 has after the decimal point where values are near 1.
+        answer["embedding"] = [round(float(value), 6) for value in prediction.embedding]
+    return answer | {"model": identity(card)}
+
+
+def identity(card: ModelCard) -> dict[str, str]:
+    """Name, version and weights of the model, as answers carry them."""
+    return {"name": card.name, "version": card.version, "weights": card.weights_id}
+
+
+def chosen_labels(
+    card: ModelCard, probabilities: np.ndarray, thresholds: np.ndarray, options: AnswerOptions = EVERYTHING_REACHED
+) -> list[int]:
+    """Indices of the labels to answer, ordered by group and then by falling probability.
+
+    Args:
+        card: of the model.
+        probabilities, thresholds: (A,).
+        options: which to choose: `labels`, `all`, `top_k` of each group, or those that reach their threshold.
+    """
+    chosen: list[int] = []
+    for group in options.groups or card.taxonomy.groups:
+        indices = card.taxonomy.indices(group)
+        falling = indices[np.argsort(-probabilities[indices], kind="stable")]
+        if options.labels is not None:
+            falling = [i for i in falling if card.labels[i] in options.labels]
+        elif options.top_k is not None:
+            falling = falling[: options.top_k]
+        elif not options.all:
+            falling = falling[probabilities[falling] >= thresholds[falling]]
+        chosen.extend(int(i) for i in falling)
+    return chosen
+
+
+def _explain(
+    attributes: list[dict[str, Any]],
+    chosen: list[int],
+    card: ModelCard,
+    prediction: Prediction,
+    options: AnswerOptions,
+    head: np.ndarray | None,
+    image: Image.Image | None,
+) -> None:
+    """Put its map, and the overlay where it is wanted, into each attribute."""
+    if prediction.features is None or head is None:
+        raise ValueError("maps need a prediction made with features=True and the head's weights")
+    draws = options.explain == "overlay"
+    if draws and len(chosen) > MAX_OVERLAYS:
+        raise InvalidOption(
+            f"{len(chosen)} overlays are more than the {MAX_OVERLAYS} an answer may hold; choose with labels or top_k"
+        )
+    maps = activation_maps(prediction.features, head[chosen])
+    for attribute, evidence in zip(attributes, maps, strict=True):
+        attribute["map"] = np.round(evidence.astype(np.float64), 3).tolist()
+        if draws and image is not None:
+            attribute["overlay"] = _jpeg(overlay(image, evidence, card.input))
+
+
+def _jpeg(image: Image.Image) -> str:
+    """A picture as JPEG in base64."""
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=JPEG_QUALITY)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def describe(card: ModelCard) -> Mapping[str, Any]:
+    """What a server tells of its model: the whole card, and the id of its weights as answers carry it."""
+    return {"weights": card.weights_id} | card.to_json()

@@ -1,0 +1,24 @@
+"""Files that are there whole or not at all."""
+
+import os
+import threading
+from pathlib import Path
+
+
+def write_whole(path: Path, content: bytes | str) -> Path:
+    """Write a file beside its place and put it there when it is complete; folders that are missing are made.
+
+    Text is written as UTF-8. Whoever reads `path` meanwhile finds the file that was there before.
+
+    Raises:
+        OSError: it cannot be written; nothing half-written stays.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,190 @@
+"""What an answer should hold: the options of a request, read and checked in one place for every server and command."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fashion.errors import SettingError
+from fashion.model_card import ModelCard
+from fashion.taxonomy import Label
+
+DEFAULT_PROFILE = "default"
+EXPLAIN = ("none", "maps", "overlay")
+NAMES = ("profile", "top_k", "groups", "all", "embedding", "explain", "labels")
+MAX_OVERLAYS = 32  # pictures in one answer; each is some ten kilobytes
+
+_TRUE = ("true", "1", "yes", "on")
+_FALSE = ("false", "0", "no", "off")
+_SHOWN = 12  # choices that an error message names; a taxonomy may have hundreds
+
+
+class InvalidOption(SettingError):
+    """An option of a request that is unknown, or a value that it cannot take."""
+
+
+@dataclass(frozen=True)
+class AnswerOptions:
+    """What an answer should hold. The default is every attribute that reaches its threshold of the default profile.
+
+    Attributes:
+        profile: the thresholds to use, the name of one of the card's profiles or a number from 0 to 1 for all labels;
+            None is the card's default profile.
+        top_k: the k most probable attributes of each group, whatever their thresholds.
+        groups: answer only these groups.
+        all: every label with its probability, whatever its threshold.
+        embedding: the embedding as well.
+        explain: `maps` adds to each attribute its class activation map, `overlay` the map laid over the photograph
+            too, as a JPEG in base64.
+        labels: exactly these labels, whatever their thresholds.
+    """
+
+    profile: str | None = None
+    top_k: int | None = None
+    groups: tuple[str, ...] | None = None
+    all: bool = False
+    embedding: bool = False
+    explain: str = "none"
+    labels: tuple[Label, ...] | None = None
+
+    @property
+    def wants_maps(self) -> bool:
+        """Whether the answer needs the network's feature map."""
+        return self.explain != "none"
+
+
+def parse_options(values: Mapping[str, Any], card: ModelCard) -> AnswerOptions:
+    """Read options as a command line, a form, headers or JSON give them.
+
+    Args:
+        values: option -> text, or what JSON holds for it. Lists are JSON lists or text: groups separated by commas,
+            labels as `group:name` separated by semicolons, because names hold commas.
+        card: whose profiles, groups and labels can be asked for.
+
+    Raises:
+        InvalidOption: an unknown option, a value that it cannot take, or two that contradict each other; the message
+            names the choices.
+    """
+    unknown = [name for name in values if name not in NAMES]
+    if unknown:
+        raise InvalidOption(f"option {_quoted(unknown[0])} is unknown; choose among: {', '.join(NAMES)}")
+    parsed = {name: _READERS[name](_text(name, value), card) for name, value in values.items()}
+    options = AnswerOptions(**parsed)
+    chosen = [name for name in ("all", "top_k", "labels") if parsed.get(name)]
+    if len(chosen) > 1:
+        raise InvalidOption(f"{chosen[0]} and {chosen[1]} contradict each other; give one of them")
+    if options.groups and options.labels:
+        raise InvalidOption("groups and labels contradict each other; give one of them")
+    return options
+
+
+def _text(name: str, value: Any) -> Any:
+    """Forms come as bytes; everything else is left as it is."""
+    if not isinstance(value, bytes | bytearray):
+        return value
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise InvalidOption(f"{name} is not text in UTF-8") from None
+
+
+def _profile(value: Any, card: ModelCard) -> str | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = repr(value)
+    if not isinstance(value, str):
+        raise InvalidOption(f"profile {_quoted(value)} is neither a name nor a number; {_profiles(card)}")
+    value = value.strip()
+    if value == DEFAULT_PROFILE:
+        return None
+    try:
+        card.threshold_row(value)
+    except SettingError:
+        raise InvalidOption(f"profile {_quoted(value)} is unknown; {_profiles(card)}") from None
+    return value
+
+
+def _profiles(card: ModelCard) -> str:
+    return f"choose among: {', '.join((DEFAULT_PROFILE, *card.thresholds))}, or a number from 0 to 1"
+
+
+def _top_k(value: Any, card: ModelCard) -> int:
+    most = len(card.labels)
+    # Text of a few digits only: int() takes underscores and blanks, and refuses 5,000 digits with a lecture.
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value.strip()) < 10:
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise InvalidOption(f"top_k {_quoted(value)} must be a whole number from 1 to {most}")
+    return value
+
+
+def _flag(name: str) -> Callable[[Any, ModelCard], bool]:
+    def read(value: Any, card: ModelCard) -> bool:
+        text = value.strip().lower() if isinstance(value, str) else json.dumps(value, default=str)
+        if text not in _TRUE + _FALSE:
+            raise InvalidOption(f"{name} {_quoted(value)} must be true or false")
+        return text in _TRUE
+
+    return read
+
+
+def _explain(value: Any, card: ModelCard) -> str:
+    text = value.strip().lower() if isinstance(value, str) else json.dumps(value, default=str)
+    text = "maps" if text in _TRUE else "none" if text in _FALSE else text
+    if text not in EXPLAIN:
+        raise InvalidOption(f"explain {_quoted(value)} is unknown; choose among: {', '.join(EXPLAIN)}")
+    return text
+
+
+def _groups(value: Any, card: ModelCard) -> tuple[str, ...]:
+    known = card.taxonomy.groups
+    wanted = _list("groups", value, ",")
+    for group in wanted:
+        if group not in known:
+            raise InvalidOption(f"group {_quoted(group)} is unknown; the model has: {_some(known)}")
+    return tuple(group for group in known if group in wanted)
+
+
+def _labels(value: Any, card: ModelCard) -> tuple[Label, ...]:
+    known = {f"{label.group}:{label.name}": label for label in card.labels}
+    wanted = _list("labels", value, ";")
+    for text in wanted:
+        if text not in known:
+            group = text.partition(":")[0]
+            near = [name for name, label in known.items() if label.group == group] or list(known)
+            raise InvalidOption(f"label {_quoted(text)} is unknown; choose among: {_some(near)}")
+    return tuple(label for text, label in known.items() if text in wanted)
+
+
+def _list(name: str, value: Any, separator: str) -> list[str]:
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            raise InvalidOption(f"{name} {_quoted(value)} is no JSON list") from None
+    entries = [entry.strip() for entry in value.split(separator) if entry.strip()] if isinstance(value, str) else value
+    if not isinstance(entries, list) or not entries or not all(isinstance(entry, str) for entry in entries):
+        raise InvalidOption(f"{name} {_quoted(value)} must be a list of names, or text with {separator!r} between them")
+    return entries
+
+
+def _quoted(value: Any) -> str:
+    """A value as a message shows it, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _some(names: Any) -> str:
+    names = list(names)
+    rest = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+_READERS: dict[str, Callable[[Any, ModelCard], Any]] = {
+    "profile": _profile,
+    "top_k": _top_k,
+    "groups": _groups,
+    "all": _flag("all"),
+    "embedding": _flag("embedding"),
+    "explain": _explain,
+    "labels": _labels,
+}

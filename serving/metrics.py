@@ -1,0 +1,77 @@
+"""Counts of what requests came to -> TorchServe's metrics, which Prometheus reads at its metrics address."""
+
+import logging
+import re
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from serving.responder import Tally
+
+logger = logging.getLogger(__name__)
+
+INTERVAL = 1.0  # s between two writings; a line for each count of each request would cost more than a small model
+_PARTED_BY = re.compile(r"[,:|#\s]+")  # what TorchServe's own parser splits its lines at
+
+
+class Meter:
+    """Adds tallies up and hands them to TorchServe about once a second, from a thread of its own.
+
+    The names are those of `serving/metrics.yaml`; TorchServe drops others.
+
+    Args:
+        metrics: TorchServe's `context.metrics`, or None where there is none.
+        interval: seconds between two writings.
+    """
+
+    def __init__(self, metrics: Any, interval: float = INTERVAL) -> None:
+        self._metrics = metrics
+        self._interval = interval
+        self._lock = threading.Lock()
+        self._tally: Tally | None = None  # what was not written yet
+
+    def add(self, tally: Tally) -> None:
+        """Count a batch; it is written within the interval."""
+        if self._metrics is None:
+            return
+        with self._lock:
+            if self._tally is not None:
+                self._tally.add(tally)
+                return
+            self._tally = tally
+        timer = threading.Timer(self._interval, self.write)
+        timer.daemon = True
+        timer.start()
+
+    def write(self) -> None:
+        """Hand over all that was counted since the last time."""
+        with self._lock:
+            tally, self._tally = self._tally, None
+        if tally is None:
+            return
+        try:
+            for name, value, dimensions in counts(tally):
+                self._counter(name).add_or_update(value, list(dimensions.values()))
+        except Exception:  # metrics must never cost an answer
+            logger.exception("metrics could not be written")
+
+    def _counter(self, name: str) -> Any:
+        from ts.metrics.metric_type_enum import MetricTypes
+
+        return self._metrics.get_metric(name, MetricTypes.COUNTER)
+
+
+def counts(tally: Tally) -> Iterable[tuple[str, float, dict[str, str]]]:
+    """Name, value and dimensions of each counter of a tally."""
+    for outcome, count in tally.outcomes.items():
+        yield "fashion_requests_total", count, {"outcome": outcome}
+    for label, count in tally.attributes.items():
+        yield "fashion_attributes_total", count, {"group": dimension(label.group), "name": dimension(label.name)}
+    yield "fashion_images_total", tally.images, {}
+    for part in ("decode", "inference", "postprocess"):
+        yield f"fashion_{part}_seconds_total", round(getattr(tally, f"{part}_seconds"), 6), {}
+
+
+def dimension(text: str) -> str:
+    """A name as a metric's dimension: TorchServe takes commas, colons, bars and hashes for its own."""
+    return _PARTED_BY.sub(" ", text).strip()

@@ -1,0 +1,145 @@
+"""What the FastAPI server's OpenAPI page says of requests and answers."""
+
+from typing import Any
+
+from fashion.options import EXPLAIN, NAMES
+from serving.protocol import JSON_TYPE
+from serving.reading import MAX_IMAGES, header_name
+
+DESCRIPTION = (
+    "Named attributes of fashion photographs. Send a photograph as the body, as the parts of a form, or in base64 in "
+    "JSON. Options are fields of the form or of the JSON, or headers."
+)
+
+_TEXT: dict[str, Any] = {"type": "string"}
+_TEXTS: dict[str, Any] = {"type": "array", "items": _TEXT, "minItems": 1}
+_BASE64: dict[str, Any] = {"type": "string", "contentEncoding": "base64"}
+_MANY: dict[str, Any] = {"type": "array", "items": _BASE64, "minItems": 1, "maxItems": MAX_IMAGES}
+
+# The schema of each option in JSON, and what it means.
+OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
+    "profile": (
+        {"anyOf": [_TEXT, {"type": "number", "minimum": 0, "maximum": 1}]},
+        "thresholds: default, the name of one of the model card's profiles, or a number from 0 to 1",
+    ),
+    "top_k": ({"type": "integer", "minimum": 1}, "the most probable attributes of each group, whatever the thresholds"),
+    "groups": ({"anyOf": [_TEXTS, _TEXT]}, "answer these groups only; a list, or text with commas"),
+    "all": ({"type": "boolean"}, "every label with its probability"),
+    "embedding": ({"type": "boolean"}, "the embedding as well"),
+    "explain": ({"enum": list(EXPLAIN)}, "class activation maps, as numbers or laid over the photograph too"),
+    "labels": ({"anyOf": [_TEXTS, _TEXT]}, "exactly these labels, as group:name; a list, or text with semicolons"),
+}
+
+_ATTRIBUTE = {
+    "type": "object",
+    "required": ["group", "name", "probability", "threshold"],
+    "properties": {
+        "group": _TEXT,
+        "name": _TEXT,
+        "probability": {"type": "number", "minimum": 0, "maximum": 1},
+        "threshold": {"type": "number", "minimum": 0, "maximum": 1},
+        "map": {"type": "array", "items": {"type": "array", "items": {"type": "number"}}},
+        "overlay": _BASE64 | {"description": "JPEG"},
+    },
+}
+_ANSWER = {
+    "type": "object",
+    "required": ["attributes", "model"],
+    "properties": {
+        "attributes": {"type": "array", "items": _ATTRIBUTE},
+        "embedding": {"type": "array", "items": {"type": "number"}},
+        "model": {
+            "type": "object",
+            "required": ["name", "version", "weights"],
+            "properties": {"name": _TEXT, "version": _TEXT, "weights": _TEXT},
+        },
+    },
+}
+_ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "type", "message"],
+            "properties": {"code": {"type": "integer"}, "type": _TEXT, "message": _TEXT},
+        }
+    },
+}
+_PREDICTIONS = {
+    "type": "object",
+    "required": ["predictions"],
+    "properties": {"predictions": {"type": "array", "items": {"anyOf": [_ANSWER, _ERROR]}}},
+}
+_TENSORS = {
+    "type": "object",
+    "required": ["model_name", "outputs"],
+    "properties": {"model_name": _TEXT, "model_version": _TEXT, "id": _TEXT, "outputs": {"type": "array"}},
+}
+
+
+def _json(schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"description": description, "content": {JSON_TYPE: {"schema": schema}}}
+
+
+_ANY_OBJECT = {"type": "object"}
+STATUS: dict[int | str, dict[str, Any]] = {200: _json(_ANY_OBJECT, "as it should be")}
+UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: _json(_ERROR, "not now; ask again after Retry-After seconds")}
+DESCRIBED: dict[int | str, dict[str, Any]] = {200: _json(_ANY_OBJECT, "the model card")}
+METRICS: dict[int | str, dict[str, Any]] = {200: {"description": "counters", "content": {"text/plain": {}}}}
+
+
+def operation(path: str) -> dict[str, Any]:
+    """What a route for photographs takes and answers, as arguments of FastAPI's `add_api_route`."""
+    kserve = {"v1": _V1, "v2": _V2}.get(path.split("/")[1])
+    body = {JSON_TYPE: {"schema": kserve or _BODY}}
+    if kserve is None:
+        body |= {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+        body |= {"multipart/form-data": {"schema": _FORM}}
+    good = {"anyOf": [_ANSWER, _PREDICTIONS, _TENSORS]}
+    return {
+        "responses": UNAVAILABLE
+        | {
+            200: _json(good, "the attributes; of several images a bad one has an error in its place"),
+            400: _json({"anyOf": [_ERROR, _PREDICTIONS, _TENSORS]}, "an image, option or request that cannot be used"),
+            413: _json(_ERROR, "the body is too large"),
+            500: _json(_ERROR, "a fault of the server's own"),
+        },
+        "openapi_extra": {
+            "requestBody": {"required": True, "content": body},
+            "parameters": [
+                {"name": header_name(name), "in": "header", "schema": _TEXT, "description": OPTIONS[name][1]}
+                for name in NAMES
+            ],
+        },
+    }
+
+
+def _object(required: str, **properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": [required], "properties": properties, "additionalProperties": False}
+
+
+_OPTIONS = {name: schema | {"description": meaning} for name, (schema, meaning) in OPTIONS.items()}
+_PARAMETERS = {"type": "object", "properties": _OPTIONS, "additionalProperties": False}
+_BODY = {"oneOf": [_object("image", image=_BASE64, **_OPTIONS), _object("images", images=_MANY, **_OPTIONS)]}
+_FORM = {
+    "type": "object",
+    "required": ["image"],
+    "properties": {"image": {"type": "string", "format": "binary"}} | dict.fromkeys(NAMES, _TEXT),
+}
+_V1 = _object(
+    "instances",
+    instances={"type": "array", "items": _object("b64", b64=_BASE64), "minItems": 1, "maxItems": MAX_IMAGES},
+    parameters=_PARAMETERS,
+)
+_TENSOR = {
+    "type": "object",
+    "required": ["name", "shape", "datatype", "data"],
+    "properties": {
+        "name": _TEXT,
+        "shape": {"type": "array", "items": {"type": "integer"}},
+        "datatype": {"const": "BYTES"},
+        "data": _MANY,
+    },
+}
+_V2 = _object("inputs", id=_TEXT, inputs={"type": "array", "items": _TENSOR, "minItems": 1}, parameters=_PARAMETERS)

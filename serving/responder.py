@@ -1,0 +1,163 @@
+"""Requests in, replies out: what every server of this project does with a batch of requests."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fashion.answers import chosen_labels
+from fashion.errors import InvalidImage
+from fashion.prediction import Outcome, Prediction
+from fashion.predictor import Predictor
+from fashion.taxonomy import Label
+from serving.protocol import Call, Reply, error_answer, error_reply, json_bytes, outcome_of
+from serving.reading import Request, Style, read_request
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Tally:
+    """What a batch of requests came to, for metrics.
+
+    Attributes:
+        outcomes: how many requests ended how, by the words of `serving.protocol.OUTCOMES`.
+        attributes: how often each label reached its threshold of the default profile, whatever the requests asked for.
+        images: how many were predicted.
+        decode_seconds, inference_seconds, postprocess_seconds: summed over the images; they overlap where images go
+            side by side.
+    """
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    attributes: Counter[Label] = field(default_factory=Counter)
+    images: int = 0
+    decode_seconds: float = 0.0
+    inference_seconds: float = 0.0
+    postprocess_seconds: float = 0.0
+
+    def add(self, other: "Tally") -> None:
+        """Add another batch's."""
+        for name in vars(self):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+class Responder:
+    """Answers batches of requests; a bad one costs the others nothing, and nothing is ever raised for one.
+
+    Args:
+        predictor: what answers.
+    """
+
+    def __init__(self, predictor: Predictor) -> None:
+        self.predictor = predictor
+        self._thresholds = predictor.card.threshold_row()
+
+    def respond(self, calls: Sequence[Call]) -> tuple[list[Reply], Tally]:
+        """A reply for each request, in their order, and what they came to.
+
+        The images of all requests go through the network side by side.
+        """
+        read = [self._read(call) for call in calls]
+        images = [image for request in read if isinstance(request, Request) for _, image in request.images]
+        maps = [request.options.wants_maps for request in read if isinstance(request, Request) for _ in request.images]
+        outcomes = iter(self._predict(images, maps))
+        replies, tally = [], Tally()
+        for request in read:
+            if isinstance(request, Request):
+                own = [next(outcomes) for _ in request.images]
+                reply = self._reply(request, own, tally)
+            else:
+                reply = error_reply(request)
+            tally.outcomes[reply.outcome] += 1
+            replies.append(reply)
+        return replies, tally
+
+    def _read(self, call: Call) -> Request | Exception:
+        try:
+            return read_request(call, self.predictor.card)
+        except Exception as error:
+            _log_fault(error, "a request could not be read")
+            return error
+
+    def _predict(self, images: Sequence[bytes | InvalidImage], maps: Sequence[bool]) -> list[Outcome]:
+        good = [(image, wanted) for image, wanted in zip(images, maps, strict=True) if isinstance(image, bytes)]
+        try:
+            predicted = iter(self.predictor.predict_each([image for image, _ in good], [wanted for _, wanted in good]))
+            return [next(predicted) if isinstance(image, bytes) else Outcome(image) for image in images]
+        except Exception as error:
+            logger.exception("inference of %d images failed", len(good))
+            return [Outcome(error if isinstance(image, bytes) else image) for image in images]
+
+    def _reply(self, request: Request, outcomes: Sequence[Outcome], tally: Tally) -> Reply:
+        start = time.perf_counter()
+        try:
+            answers = [
+                self._answer(request, image, name, outcome)
+                for (name, image), outcome in zip(request.images, outcomes, strict=True)
+            ]
+            faults = [error for error, _ in answers if error is not None]
+            if len(faults) == len(answers) and (request.style is Style.ONE or len(answers) == 1):
+                reply = error_reply(faults[0])
+            else:
+                status = error_answer(faults[0])[0] if len(faults) == len(answers) else 200
+                wrapped = wrap([answer for _, answer in answers], request, self.predictor.identity())
+                reply = Reply(status, json_bytes(wrapped), outcome_of(faults[0]) if faults else "ok")
+        except Exception as error:
+            _log_fault(error, "an answer could not be made")
+            reply = error_reply(error)
+        self._count(outcomes, time.perf_counter() - start, tally)
+        return replace(
+            reply,
+            images=len(outcomes),
+            decode_seconds=sum(outcome.decode_seconds for outcome in outcomes),
+            inference_seconds=sum(outcome.inference_seconds for outcome in outcomes),
+        )
+
+    def _answer(
+        self, request: Request, image: bytes | InvalidImage, name: str, outcome: Outcome
+    ) -> tuple[Exception | None, dict[str, Any]]:
+        """What went wrong, if anything, and the answer or error of one image."""
+        named = {"image": name} if name else {}
+        try:
+            if isinstance(outcome.result, Exception):
+                raise outcome.result
+            picture = image if isinstance(image, bytes) else None
+            return None, named | self.predictor.answer(outcome.result, request.options, picture)
+        except Exception as error:
+            _log_fault(error, "an image could not be answered")
+            return error, named | error_answer(error)[1]
+
+    def _count(self, outcomes: Sequence[Outcome], seconds: float, tally: Tally) -> None:
+        card = self.predictor.card
+        tally.postprocess_seconds += seconds
+        for outcome in outcomes:
+            tally.decode_seconds += outcome.decode_seconds
+            tally.inference_seconds += outcome.inference_seconds
+            if isinstance(outcome.result, Prediction):
+                tally.images += 1
+                reached = chosen_labels(card, outcome.result.probabilities, self._thresholds)
+                tally.attributes.update(card.labels[i] for i in reached)
+
+
+def wrap(answers: list[dict[str, Any]], request: Request, model: dict[str, str]) -> dict[str, Any]:
+    """The answers of a request's images in the way that it was asked for."""
+    if request.style is Style.ONE:
+        return answers[0]
+    if request.style is not Style.KSERVE_V2:
+        return {"predictions": answers}
+    tensor = {
+        "name": "answers",
+        "shape": [len(answers)],
+        "datatype": "BYTES",
+        "data": [json_bytes(answer).decode() for answer in answers],
+    }
+    wrapped: dict[str, Any] = {"model_name": model["name"], "model_version": model["version"], "outputs": [tensor]}
+    return wrapped if request.id is None else wrapped | {"id": request.id}
+
+
+def _log_fault(error: Exception, what: str) -> None:
+    """The server's own faults go into the log with all that is known; the client's do not belong there."""
+    if outcome_of(error) == "error":
+        logger.error("%s", what, exc_info=error)

@@ -1,0 +1,300 @@
+"""What a request can say and what it is answered: the same tests against TorchServe and the server without it."""
+
+import base64
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from photos import photo
+
+from fashion.options import AnswerOptions
+from fashion.predictor import Predictor
+from fashion.taxonomy import Label
+from serving.reading import MAX_IMAGES
+
+JSON = {"Content-Type": "application/json"}
+TEXT = base64.b64encode(b"some text").decode()
+
+
+def b64(seed: int) -> str:
+    return base64.b64encode(photo(seed)).decode()
+
+
+@dataclass
+class Server:
+    """Where a server answers."""
+
+    url: str
+    description: str
+
+    def ask(self, path: str = "/predictions/fashion", **request: Any) -> requests.Response:
+        response = requests.post(self.url + path, timeout=60, **request)
+        assert response.headers["content-type"] == "application/json", response.text
+        return response
+
+    def json(self, content: Any, path: str = "/predictions/fashion", **headers: str) -> requests.Response:
+        return self.ask(path, data=json.dumps(content), headers=JSON | headers)
+
+
+@pytest.fixture(scope="module", params=["torchserve", "fastapi"])
+def server(request: pytest.FixtureRequest) -> Server:
+    if request.param == "fastapi":
+        url = request.getfixturevalue("app_url")
+        return Server(url, f"{url}/models/fashion")
+    endpoint = request.getfixturevalue("endpoint")
+    return Server(endpoint.inference_url, f"{endpoint.management_url}/models/fashion?customized=true")
+
+
+@pytest.fixture(scope="module")
+def predictor(bundle: Path) -> Predictor:
+    return Predictor.from_bundle(bundle, engine="int8")
+
+
+@pytest.fixture(scope="module")
+def expected(predictor: Predictor) -> Any:
+    """What is right for the photograph of a seed."""
+
+    def answer(seed: int, options: AnswerOptions | None = None) -> dict[str, Any]:
+        outcome = predictor.predict_each([photo(seed)], features=True)[0].result
+        return predictor.answer(outcome, options, photo(seed))
+
+    return answer
+
+
+# --- bodies -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("declared", [None, "image/png", "application/octet-stream", "text/plain", "video/mp4", "x"])
+def test_a_raw_body_whatever_it_is_declared_as(server: Server, expected: Any, declared: str | None) -> None:
+    headers = {} if declared is None else {"Content-Type": declared}
+    response = server.ask(data=photo(1), headers=headers)
+    assert (response.status_code, response.json()) == (200, expected(1))
+
+
+@pytest.mark.parametrize("field", ["image", "data", "body", "image_front"])
+def test_a_form_with_one_image(server: Server, expected: Any, field: str) -> None:
+    response = server.ask(files={field: ("photo.png", photo(2), "image/png")})
+    assert response.json() == expected(2)
+
+
+def test_a_form_with_several_images_and_options(server: Server, expected: Any) -> None:
+    files = {"image1": photo(1), "image2": b"no image", "image3": photo(3)}
+    response = server.ask(files=files, data={"top_k": "1", "groups": "color"})
+    one, two, three = response.json()["predictions"]
+    options = AnswerOptions(top_k=1, groups=("color",))
+    assert response.status_code == 200
+    assert (one, three) == ({"image": "image1"} | expected(1, options), {"image": "image3"} | expected(3, options))
+    assert (two["image"], two["error"]["code"], two["error"]["type"]) == ("image2", 400, "InvalidImage")
+
+
+def test_json_with_one_image(server: Server, expected: Any) -> None:
+    assert server.json({"image": b64(1)}).json() == expected(1)
+    assert server.json({"image": "data:image/png;base64," + b64(1)}).json() == expected(1)
+    assert server.ask(data=f'  {{"image": "{b64(1)}"}}', headers={"Content-Type": "text/plain"}).json() == expected(1)
+
+
+def test_json_with_several_images(server: Server, expected: Any) -> None:
+    response = server.json({"images": [b64(1), TEXT, b64(2)], "profile": 0.9})
+    one, bad, two = response.json()["predictions"]
+    assert response.status_code == 200
+    assert [one, two] == [expected(seed, AnswerOptions(profile="0.9")) for seed in (1, 2)]
+    assert bad["error"]["type"] == "InvalidImage"
+
+
+def test_where_every_image_is_bad_so_is_the_request(server: Server) -> None:
+    response = server.json({"images": [TEXT, TEXT]})
+    assert response.status_code == 400
+    assert [answer["error"]["code"] for answer in response.json()["predictions"]] == [400, 400]
+
+
+@pytest.mark.parametrize("instance", [{"b64": b64(1)}, {"image": {"b64": b64(1)}}, {"data": b64(1)}, b64(1)])
+def test_kserve_v1(server: Server, expected: Any, instance: Any) -> None:
+    response = server.json({"instances": [instance], "parameters": {"top_k": 2}}, "/v1/models/fashion:predict")
+    assert (response.status_code, response.json()) == (200, {"predictions": [expected(1, AnswerOptions(top_k=2))]})
+
+
+def test_kserve_v1_explain(server: Server, expected: Any) -> None:
+    response = server.json({"instances": [{"b64": b64(1)}]}, "/v1/models/fashion:explain")
+    assert response.json() == {"predictions": [expected(1, AnswerOptions(explain="maps"))]}
+
+
+def v2(*images: str, **more: Any) -> dict[str, Any]:
+    tensor = {"name": "image", "shape": [len(images)], "datatype": "BYTES", "data": list(images)}
+    return {"id": "7", "inputs": [tensor]} | more
+
+
+@pytest.mark.parametrize(("route", "explain"), [("infer", "none"), ("explain", "maps")])
+def test_kserve_v2(server: Server, expected: Any, route: str, explain: str) -> None:
+    body = v2(b64(1), b64(2), parameters={"groups": ["color"]})
+    answer = server.json(body, f"/v2/models/fashion/{route}").json()
+    (tensor,) = answer.pop("outputs")
+    assert answer == {"model_name": "fashion", "model_version": "1.0", "id": "7"}
+    assert (tensor["name"], tensor["shape"], tensor["datatype"]) == ("answers", [2], "BYTES")
+    options = AnswerOptions(groups=("color",), explain=explain)
+    assert [json.loads(text) for text in tensor["data"]] == [expected(1, options), expected(2, options)]
+
+
+# --- options ----------------------------------------------------------------------------------------------------------
+
+OPTIONS = {
+    "profile": ("0.5", AnswerOptions(profile="0.5")),
+    "top_k": ("2", AnswerOptions(top_k=2)),
+    "groups": ("sleeve,color", AnswerOptions(groups=("color", "sleeve"))),
+    "all": ("true", AnswerOptions(all=True)),
+    "embedding": ("1", AnswerOptions(embedding=True)),
+    "explain": ("overlay", AnswerOptions(explain="overlay")),
+    "labels": ("color:Black;color:Red", AnswerOptions(labels=(Label("color", "Black"), Label("color", "Red")))),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_each_option_in_each_place(server: Server, expected: Any, name: str) -> None:
+    value, options = OPTIONS[name]
+    header = f"Fashion-{name.replace('_', '-')}"
+    wanted = expected(4, options)
+    assert server.ask(data=photo(4), headers={header: value}).json() == wanted
+    assert server.ask(files={"image": photo(4)}, data={name: value}).json() == wanted
+    assert server.json({"image": b64(4), name: value}).json() == wanted
+
+
+def test_a_field_wins_over_a_header(server: Server, expected: Any) -> None:
+    response = server.json({"image": b64(1), "top_k": 1}, **{"Fashion-Top-K": "2"})
+    assert response.json() == expected(1, AnswerOptions(top_k=1))
+
+
+@pytest.mark.parametrize("explain", [None, "maps", "overlay", "none"])
+def test_explanations(server: Server, expected: Any, explain: str | None) -> None:
+    headers = {} if explain is None else {"Fashion-Explain": explain}
+    answer = server.ask("/explanations/fashion", data=photo(1), headers=headers).json()
+    assert answer == expected(1, AnswerOptions(explain=explain or "maps"))
+    assert all(("map" in attribute) == (explain != "none") for attribute in answer["attributes"])
+
+
+def test_an_explanation_of_labels_that_were_not_answered(server: Server, predictor: Predictor) -> None:
+    headers = {"Fashion-Labels": "color:Black;sleeve:Sleeveless"}
+    answer = server.ask("/explanations/fashion", data=photo(1), headers=headers).json()
+    found = predictor.predict_each([photo(1)], features=True)[0].result
+    for attribute in answer["attributes"]:
+        index = predictor.taxonomy.index[Label(attribute["group"], attribute["name"])]
+        # The mean of the map is the logit without its bias.
+        without_bias = found.embedding @ predictor.engine.head[index]
+        mean = sum(map(sum, attribute["map"])) / sum(map(len, attribute["map"]))
+        assert mean == pytest.approx(without_bias, abs=2e-3)
+    assert len(answer["attributes"]) == 2
+
+
+def test_unknown_groups_of_headers_do_not_count(server: Server, expected: Any) -> None:
+    assert server.ask(data=photo(1), headers={"X-Top-K": "1", "Profile": "0.5"}).json() == expected(1)
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+BAD_JSON: dict[str, tuple[Any, str, str]] = {
+    "a list": ([1], "InvalidRequest", "the JSON is a list"),
+    "a number": (3, "InvalidRequest", "the JSON is a number"),
+    "nothing in it": ({}, "InvalidRequest", "neither 'image' nor 'images'"),
+    "both": ({"image": TEXT, "images": [TEXT]}, "InvalidRequest", "both 'image' and 'images'"),
+    "no text": ({"image": 3}, "InvalidImage", "not a number"),
+    "no base64": ({"image": "%%%"}, "InvalidImage", "not base64"),
+    "cut base64": ({"image": "abc"}, "InvalidImage", "not base64"),
+    "empty": ({"image": ""}, "InvalidImage", "the image is empty"),
+    "a URL": ({"image": "http://127.0.0.1/x.jpg"}, "InvalidImage", "URLs are not fetched"),
+    "no image": ({"image": TEXT}, "InvalidImage", "not an image: 9 bytes"),
+    "no images": ({"images": []}, "InvalidRequest", "at least one image"),
+    "images as text": ({"images": TEXT}, "InvalidRequest", "must be a list"),
+    "too many": ({"images": [TEXT] * (MAX_IMAGES + 1)}, "InvalidRequest", f"more than the {MAX_IMAGES}"),
+    "unknown option": ({"image": TEXT, "topk": 1}, "InvalidOption", "choose among: profile, top_k"),
+    "bad value": (
+        {"image": TEXT, "top_k": "many"},
+        "InvalidOption",
+        "top_k 'many' must be a whole number from 1 to 10",
+    ),
+    "bad profile": ({"image": TEXT, "profile": "best"}, "InvalidOption", "choose among: default, 0.5, micro-f1"),
+    "bad group": ({"image": TEXT, "groups": ["size"]}, "InvalidOption", "the model has: category, color, sleeve"),
+    "v1 options": ({"instances": [TEXT], "top_k": 1}, "InvalidRequest", "options in 'parameters'"),
+    "v1 parameters": ({"instances": [TEXT], "parameters": [1]}, "InvalidRequest", "'parameters' is a list"),
+    "v1 instance": ({"instances": [{"b64": TEXT, "x": 1}]}, "InvalidImage", "text in base64"),
+    "v2 datatype": (
+        {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "data": [1]}]},
+        "InvalidRequest",
+        "send images as BYTES",
+    ),
+    "v2 shape": (v2(TEXT) | {"inputs": [v2(TEXT)["inputs"][0] | {"shape": [2]}]}, "InvalidRequest", "'shape' must be"),
+    "v2 inputs": ({"inputs": {}}, "InvalidRequest", "must be a list of tensors"),
+    "v2 nothing": ({"inputs": []}, "InvalidRequest", "at least one image"),
+    "v2 id": (v2(TEXT, id=7), "InvalidRequest", "'id' must be text"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_JSON)
+def test_json_that_is_refused(server: Server, name: str) -> None:
+    body, kind, message = BAD_JSON[name]
+    response = server.json(body)
+    answer = response.json()
+    error = answer["error"] if "error" in answer else answer["predictions"][0]["error"]
+    assert (response.status_code, error["type"]) == (400, kind)
+    assert message in error["message"]
+    assert "\n" not in error["message"]
+
+
+BROKEN_JSON = {
+    "cut": '{"image": "',
+    "deep": '{"image":' + "[" * 200_000,
+    "deep and whole": '{"image":' + "[" * 100_000 + "]" * 100_000 + "}",
+    "no JSON": "image=1",
+    "not UTF-8": b'{"image": "\xff\xfe"}',
+    "long number": '{"image": 1' + "0" * 50_000 + "}",
+    "only NUL": b"\0" * 100,
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_JSON)
+def test_json_that_is_none(server: Server, name: str) -> None:
+    response = server.ask(data=BROKEN_JSON[name], headers=JSON)
+    assert response.status_code == 400
+    assert response.json()["error"]["type"] == "InvalidRequest"
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        ({"Fashion-Topk": "1"}, "choose among: Fashion-Profile, Fashion-Top-K"),
+        ({"Fashion-Top-K": "0"}, "top_k 0 must be"),
+        ({"Fashion-Profile": "2"}, "profile '2' is unknown"),
+        ({"Fashion-Explain": "why"}, "choose among: none, maps, overlay"),
+        ({"Fashion-Top-K": "1", "Fashion-All": "1"}, "contradict each other"),
+    ],
+)
+def test_headers_that_are_refused(server: Server, headers: dict[str, str], message: str) -> None:
+    response = server.ask(data=photo(1), headers=headers)
+    assert (response.status_code, response.json()["error"]["type"]) == (400, "InvalidOption")
+    assert message in response.json()["error"]["message"]
+
+
+def test_forms_that_are_refused(server: Server) -> None:
+    for request, kind in (
+        ({"files": {"note": ("a.txt", b"text")}}, "InvalidImage"),
+        ({"data": {"note": "x"}}, "InvalidImage"),
+        ({"files": {"image": photo()}, "data": {"note": "x"}}, "InvalidOption"),
+        (
+            {"data": '{"image": "x"}', "headers": {"Content-Type": "application/x-www-form-urlencoded"}},
+            "InvalidRequest",
+        ),
+    ):
+        response = server.ask(**request)
+        assert (response.status_code, response.json()["error"]["type"]) == (400, kind), request
+    assert server.ask(data=photo()).status_code == 200
+
+
+# --- description ------------------------------------------------------------------------------------------------------
+
+
+def test_the_description_is_the_model_card(server: Server, predictor: Predictor) -> None:
+    described = requests.get(server.description, timeout=30).json()
+    if isinstance(described, list):  # TorchServe's own description, with ours in it
+        described = described[0]["customizedMetadata"]
+    card = json.loads(json.dumps(predictor.card.to_json()))
+    assert described == {"weights": predictor.card.weights_id} | card

@@ -1,0 +1,74 @@
+"""Many images side by side: every one its own outcome, whatever the engine, the cores and the company."""
+
+import numpy as np
+import pytest
+from photos import bad_photos, photo
+
+from fashion.engines import open_engine
+from fashion.errors import InvalidImage
+from fashion.model_card import ModelCard
+from fashion.pipeline import BATCH_SIZE, Pipeline
+from fashion.prediction import Prediction
+from fashion.predictor import Predictor
+
+
+@pytest.fixture(scope="module", params=[("int8", 1), ("int8", 2), ("int8", 3), ("torch", 1)], ids=str)
+def predictor(request, bundle):
+    engine, threads = request.param
+    return Predictor.from_bundle(bundle, engine=engine, threads=threads)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, BATCH_SIZE + 1])
+def test_every_image_gets_its_own_answer(predictor, count):
+    images = [photo(i) for i in range(count)]
+    outcomes = predictor.predict_each(images)
+    assert len(outcomes) == count
+    for image, outcome in zip(images, outcomes, strict=True):
+        assert isinstance(outcome.result, Prediction)
+        np.testing.assert_allclose(outcome.result.logits, predictor.predict(image).logits, atol=2e-4)
+        assert outcome.decode_seconds > 0
+        assert outcome.inference_seconds > 0
+
+
+def test_bad_images_cost_the_good_nothing(predictor):
+    mixed = [body for i, bad in enumerate(bad_photos().values()) for body in (photo(i), bad)]
+    outcomes = predictor.predict_each(mixed)
+    for i, outcome in enumerate(outcomes):
+        if i % 2:
+            assert isinstance(outcome.result, InvalidImage)
+            assert outcome.inference_seconds == 0
+        else:
+            np.testing.assert_allclose(outcome.result.logits, predictor.predict(mixed[i]).logits, atol=2e-4)
+
+
+def test_bad_images_alone(predictor):
+    assert all(isinstance(outcome.result, InvalidImage) for outcome in predictor.predict_each([b"", b"x", b"y"]))
+
+
+def test_features_are_given_to_those_that_ask(bundle):
+    predictor = Predictor.from_bundle(bundle, engine="int8", threads=2)
+    wanted = [True, False, False, True, True]
+    outcomes = predictor.predict_each([photo(i) for i in range(5)], wanted)
+    assert [outcome.result.features is not None for outcome in outcomes] == wanted
+
+
+@pytest.mark.parametrize("engine", ["int8", "torch"])
+def test_a_fault_of_the_engine_is_each_images_own(bundle, engine, monkeypatch):
+    card = ModelCard.load(bundle)
+    pipeline = Pipeline(open_engine(bundle, card, engine, threads=2), card.input)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(pipeline.engine, "run", fail)
+    outcomes = pipeline.run([photo(), b"", photo()], [False] * 3)
+    assert [type(outcome.result) for outcome in outcomes] == [RuntimeError, InvalidImage, RuntimeError]
+
+
+@pytest.mark.parametrize("most", [1, 2, 8])
+def test_warming_up_opens_what_later_requests_need(bundle, most):
+    predictor = Predictor.from_bundle(bundle, engine="int8", threads=4)
+    predictor.warm_up(most)
+    sessions = set(predictor.engine._sessions)
+    predictor.predict_each([photo(i) for i in range(most)])
+    assert set(predictor.engine._sessions) == sessions
