@@ -9,10 +9,8 @@ section `recipes` of docs/benchmarks.md. A run that is there is resumed or reuse
 import argparse
 import csv
 import json
-import os
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from typing import Any
 from benchmarks.document import table, write_section
 from benchmarks.machine import describe
 from fashion.errors import FashionError, one_line_errors
+from fashion.files import write_whole
 from training.thresholds import HALF, MICRO_F1
 
 RECIPES = {
@@ -37,23 +36,20 @@ def measure(config: str, options: argparse.Namespace) -> dict[str, Any]:
     command = ["training.fit", "--config", f"training/configs/{config}.yaml", "--data.path", str(options.data)]
     command += ["--data.groups", f"[{options.groups}]", "--data.input.size", str(options.size)]
     command += ["--trainer.max_epochs", str(options.epochs), "--run", str(run)]
-    resume = (run / "checkpoints/last.ckpt").exists()
-    start = time.monotonic()
-    _python(["training.fit", "--run", str(run), "--resume"] if resume else command)
-    seconds = None if resume else time.monotonic() - start
+    if len(_column(run / "metrics.csv", "seconds")) < options.epochs:
+        resume = (run / "checkpoints/last.ckpt").exists()
+        _python(["training.fit", "--run", str(run), "--resume"] if resume else command)
     _python(["training.export", str(run)])
     scores = run / "scores.json"
     _python(["training.evaluate", str(run / "bundle"), "--data", str(options.data), "--json", str(scores)])
     result = {
         "command": "python -m " + " ".join(command),
-        "seconds": seconds,
-        "epochs": _epochs(run / "metrics.csv"),
+        "seconds": sum(_column(run / "metrics.csv", "seconds")),
+        "epochs": _column(run / "metrics.csv", "val/micro_f1"),
         "scores": json.loads(scores.read_text()),
         "machine": describe(),
     }
-    temporary = finished.with_suffix(".tmp")
-    temporary.write_text(json.dumps(result, indent=1))
-    os.replace(temporary, finished)
+    write_whole(finished, json.dumps(result, indent=1))
     return result
 
 
@@ -64,7 +60,7 @@ def section(results: dict[str, dict[str, Any]], options: argparse.Namespace) -> 
         scores = result["scores"]
         half, best = scores["profiles"][HALF], scores["profiles"][MICRO_F1]
         threshold = best["labels"][0]["threshold"]
-        minutes = "-" if result["seconds"] is None else f"{result['seconds'] / 60:.0f}"
+        minutes = f"{result['seconds'] / 60:.0f}"
         cells = [half["micro_f1"], best["micro_f1"], half["macro_f1"], best["macro_f1"], scores["map"]]
         epochs = ", ".join(f"{value:.3f}" for value in result["epochs"])
         rows.append([name, *(f"{cell:.3f}" for cell in cells), f"{threshold:.2f}", minutes, epochs])
@@ -85,9 +81,12 @@ def section(results: dict[str, dict[str, Any]], options: argparse.Namespace) -> 
     )
 
 
-def _epochs(path: Path) -> list[float]:
+def _column(path: Path, name: str) -> list[float]:
+    """A column of a run's metrics.csv: one value an epoch; none where there is no such file yet."""
+    if not path.exists():
+        return []
     with path.open(newline="") as file:
-        return [float(row["val/micro_f1"]) for row in csv.DictReader(file) if row.get("val/micro_f1")]
+        return [float(row[name]) for row in csv.DictReader(file) if row.get(name)]
 
 
 def _python(arguments: Sequence[str]) -> None:

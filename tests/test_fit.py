@@ -11,6 +11,7 @@ from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -121,6 +122,16 @@ def test_a_run_leaves_its_files(finished: Path) -> None:
     events = {name for name in there if name.startswith("tensorboard/")}
     assert any("events.out.tfevents" in name for name in events)
     assert there - events == {"config.yaml", "metrics.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt"}
+
+
+def test_last_is_the_last_epoch_and_best_the_best(flags: list[str], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    fit.train([*flags, "--model.lr", "1e-12", "--trainer.max_epochs", "3", "--run", str(run)])  # no epoch is better
+    epochs = {
+        name: torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)["epoch"] for name in ("best", "last")
+    }
+    assert epochs["last"] == 2
+    assert epochs["best"] == int(np.argmax([row["val/best_micro_f1"] for row in rows(run)]))
 
 
 def test_metrics_have_a_row_for_each_epoch_and_the_network_learns(finished: Path) -> None:

@@ -5,7 +5,6 @@ From the command line:  python -m training.evaluate BUNDLE --data FOLDER --split
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 
 from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
+from fashion.files import write_whole
 from fashion.predictor import Predictor
 from training.images import open_split
 from training.predictions import predict
@@ -133,9 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = evaluate(predictor, options.data, options.split, options.profile, options.groups, options.cache)
         print(report(result))
         if options.json:
-            temporary = options.json.with_name(f".{options.json.name}.tmp")
-            temporary.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-            os.replace(temporary, options.json)
+            write_whole(options.json, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     return 0
 
 

@@ -25,6 +25,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from fashion.errors import FashionError, SettingError, one_line, one_line_errors
+from fashion.files import write_whole
 from training import backbone, torch_files
 from training.data import FashionData
 from training.module import MONITOR, FashionModule
@@ -128,21 +129,18 @@ class FashionCLI(LightningCLI):
             torch.set_float32_matmul_precision("high")
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        checkpoints = ModelCheckpoint(
-            dirpath=self.run / LAST.parent,
-            filename=BEST.stem,
-            monitor=MONITOR,
-            mode="max",
-            save_last=True,
-            enable_version_counter=False,
-        )
+        folder = self.run / LAST.parent
+        best = ModelCheckpoint(folder, BEST.stem, monitor=MONITOR, mode="max", enable_version_counter=False)
+        # One of its own: `save_last` would leave out the epochs that are no better than one before.
+        last = ModelCheckpoint(folder, LAST.stem, enable_version_counter=False)
         self.trainer_defaults["callbacks"] = [
             *([Bars()] if self.config.trainer.enable_progress_bar is not False else []),
             self.history,
             SaveSettings(self),
             StopOnNan(),
             self.stop,
-            checkpoints,
+            best,
+            last,
         ]
         try:
             return super().instantiate_trainer(
@@ -170,10 +168,7 @@ class SaveSettings(Callback):
         settings.resume = settings.find_lr = False
         settings.pop("config", None)
         text = self.cli.parser.dump(settings, skip_unset=False, skip_validation=True)
-        temporary = self.cli.run / f".{CONFIG_FILE}.tmp"
-        self.cli.run.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, self.cli.run / CONFIG_FILE)
+        write_whole(self.cli.run / CONFIG_FILE, text)
 
 
 def quiet() -> None:

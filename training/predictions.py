@@ -7,9 +7,11 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from fashion.engines import available_cores
-from fashion.predictor import BATCH_SIZE, Predictor
+from fashion.predictor import Predictor
 from training.images import Photographs
 from training.loading import set_up_worker
+
+BATCH_SIZE = 8  # images of one inference; larger batches are no faster on a CPU and cost memory
 
 
 @dataclass(frozen=True)

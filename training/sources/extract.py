@@ -1,13 +1,13 @@
 """One photograph out of a folder in the training format, as files of its own."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from fashion.errors import DataError
+from fashion.files import write_whole
 from training.sources.opening import read_description
 from training.sources.writer import ID, IMAGE
 
@@ -38,19 +38,8 @@ def extract_photo(folder: Path, out: Path, split: str = "test", row: int = 0) ->
             continue
         cells = file.read().slice(row, 1).to_pylist()[0]
         truth = {"id": cells[ID], "labels": {group: cells[group] for group in description["groups"]}}
-        out.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(truth, ensure_ascii=False, indent=1) + "\n"
-        _write(out.with_suffix(".json"), text.encode())
-        _write(out, cells[IMAGE]["bytes"])
+        write_whole(out.with_suffix(".json"), text)
+        write_whole(out, cells[IMAGE]["bytes"])
         return truth
     raise DataError(f"{folder} has fewer rows than its description says; import the data set again")
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
