@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _plan(options: argparse.Namespace) -> Plan:
-    plan = Plan(concurrencies=(1, 8), rounds=1, seconds=2.0) if options.quick else Plan()
+    plan = Plan(concurrencies=(1, 8), rounds=1, seconds=2.0, warm_up=1.0) if options.quick else Plan()
     names = tuple(options.servers.split(",")) if options.servers else plan.names
     for name in names:
         if name not in CONTESTANTS:
