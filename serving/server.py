@@ -30,13 +30,14 @@ def start(server: TorchServe, timeout: float = START_TIMEOUT) -> None:
         running = None
     if running:
         print(f"already running as process {running.pid}")
-        _wait(server, running, timeout)
-        return
-    try:
-        _wait(server, server.start(), timeout)
-    except BaseException:
-        server.stop()
-        raise
+        seconds = _wait(server, running, timeout)
+    else:
+        try:
+            seconds = _wait(server, server.start(), timeout)
+        except BaseException:
+            server.stop()
+            raise
+    _tell(server, seconds)  # no more part of the start: a pipe that closes now, as of `head`, must not end the server
 
 
 def wait(server: TorchServe, timeout: float = START_TIMEOUT) -> None:
@@ -48,7 +49,7 @@ def wait(server: TorchServe, timeout: float = START_TIMEOUT) -> None:
     running = server.find()
     if running is None:
         raise ServerError(f"no TorchServe with {server.config} is running; start it with: make serve")
-    _wait(server, running, timeout)
+    _tell(server, _wait(server, running, timeout))
 
 
 def stop(server: TorchServe) -> None:
@@ -56,12 +57,17 @@ def stop(server: TorchServe) -> None:
     print("stopped" if server.stop() else f"no TorchServe with {server.config} is running")
 
 
-def _wait(server: TorchServe, process: psutil.Process, timeout: float) -> None:
+def _wait(server: TorchServe, process: psutil.Process, timeout: float) -> float:
+    """Wait until it is ready; for how many seconds that was."""
     names = ", ".join(server.archives())
     begin = time.monotonic()
     with tqdm(desc=f"TorchServe loads {names}", bar_format="{desc} {elapsed}", leave=False, disable=None) as progress:
         server.wait(process, timeout, progress.refresh)
-    print(f"ready after {time.monotonic() - begin:.1f} s; logs in {server.logs}")
+    return time.monotonic() - begin
+
+
+def _tell(server: TorchServe, seconds: float) -> None:
+    print(f"ready after {seconds:.1f} s; logs in {server.logs}")
     token = f' -H "Authorization: Bearer $({_print_key(server)})"' if server.needs_token else ""
     for model in server.models():
         print(f"  curl{token} {server.url(model['modelName'])} -T photo.jpg")
