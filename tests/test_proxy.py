@@ -106,6 +106,22 @@ def test_the_server_without_torchserve_may_stand_behind_it(app_url: str, tmp_pat
         refusal(outside.get(f"{proxy.url}/metrics", timeout=60), 404, "NotFound")
 
 
+def test_callers_may_need_a_certificate(hardened: TorchServe, tmp_path: Path) -> None:
+    document = (DEPLOY.parent / "docs" / "deployment.md").read_text()
+    lines = "\n".join(line for line in document.splitlines() if line.startswith("    ssl_"))
+    assert "ssl_verify_client on;" in lines
+    mark = "# Who may ask is decided here"
+    # The proxy's own certificate stands for the callers' authority, and for a caller.
+    changes = {mark: f"{lines.replace('/etc/nginx/fashion/callers.crt', f'{tmp_path}/fashion/tls.crt')}\n{mark}"}
+    address = urlsplit(hardened.inference_url).netloc
+    with proxy_of(address, tmp_path, hardened.key_file, changes) as proxy, requests.Session() as outside:
+        outside.trust_env, outside.verify = False, str(proxy.certificate)
+        refusal(ask(outside, proxy), 400, "InvalidRequest")
+        outside.close()
+        outside.cert = (str(proxy.certificate), str(proxy.certificate.with_suffix(".key")))
+        assert ask(outside, proxy).status_code == 200
+
+
 # What is shut
 
 CLOSED = [
