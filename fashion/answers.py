@@ -80,7 +80,7 @@ def chosen_labels(
         indices = card.taxonomy.indices(group)
         falling = indices[np.argsort(-probabilities[indices], kind="stable")]
         if options.labels is not None:
-            falling = [i for i in falling if card.labels[i] in options.labels]
+            falling = falling[[card.labels[i] in options.labels for i in falling]]
         elif options.top_k is not None:
             falling = falling[: options.top_k]
         elif not options.all:

@@ -15,7 +15,14 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, disable_created_metrics, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
@@ -25,9 +32,19 @@ from fashion.errors import SettingError, one_line_errors
 from fashion.predictor import Predictor
 from serving import openapi
 from serving.batcher import BATCH_SIZE, Batcher, QueueFull
-from serving.metrics import counts
+from serving.metrics import REQUEST_SECONDS, counts
 from serving.ports import is_free, owner_of
-from serving.protocol import JSON_TYPE, Call, InvalidRequest, Reply, error_object, error_reply, json_bytes, log_line
+from serving.protocol import (
+    JSON_TYPE,
+    OUTCOME_HEADER,
+    Call,
+    InvalidRequest,
+    Reply,
+    error_object,
+    error_reply,
+    json_bytes,
+    log_line,
+)
 from serving.responder import Responder, Tally
 
 MAX_BODY = 20 * 1024 * 1024  # bytes, as in config.properties
@@ -111,8 +128,11 @@ class _Meter:
         disable_created_metrics()  # a time beside each counter, which nothing here reads
         self._registry = CollectorRegistry()
         self._counters: dict[str, Counter] = {}
+        self._seconds = Histogram(REQUEST_SECONDS, "seconds from the queue to the answer", registry=self._registry)
 
     def observe(self, tally: Tally) -> None:
+        for seconds in tally.request_seconds:
+            self._seconds.observe(seconds)
         for name, value, dimensions in counts(tally):
             if name not in self._counters:
                 self._counters[name] = Counter(name, name.replace("_", " "), list(dimensions), registry=self._registry)
@@ -191,7 +211,7 @@ def _error(status: int, kind: str, message: str, headers: Mapping[str, str] | No
 
 
 def _response(reply: Reply, request_id: str) -> Response:
-    return Response(reply.body, reply.status, {"X-Request-Id": request_id}, JSON_TYPE)
+    return Response(reply.body, reply.status, {"X-Request-Id": request_id, OUTCOME_HEADER: reply.outcome}, JSON_TYPE)
 
 
 def _json(content: Any) -> Response:

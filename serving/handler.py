@@ -19,7 +19,7 @@ from fashion.answers import describe  # noqa: E402
 from fashion.engines import available_cores  # noqa: E402
 from fashion.predictor import Predictor  # noqa: E402
 from serving.metrics import Meter  # noqa: E402
-from serving.protocol import JSON_TYPE, Call, json_bytes, log_line, reason  # noqa: E402
+from serving.protocol import JSON_TYPE, OUTCOME_HEADER, Call, json_bytes, log_line, reason  # noqa: E402
 from serving.responder import Responder  # noqa: E402
 
 logger = logging.getLogger(__name__)
@@ -66,17 +66,22 @@ class FashionHandler:
         Returns:
             One JSON answer for each request, in the order of `data`.
         """
-        if context.get_request_header(0, "describe") == "True":  # such a request is always alone
-            return [json_bytes(describe(self.responder.predictor.card))]
-        calls = [_call(fields, i, context) for i, fields in enumerate(data)]
-        replies, tally = self.responder.respond(calls)
-        for i, (call, reply) in enumerate(zip(calls, replies, strict=True)):
+        # TorchServe asks so for the model card, in a batch of one; the proxy asks so whether a worker answers, and any
+        # caller may, among the photographs of others.
+        cards = {i for i in range(len(data)) if context.get_request_header(i, "describe") == "True"}
+        calls = {i: _call(fields, i, context) for i, fields in enumerate(data) if i not in cards}
+        replies, tally = self.responder.respond(list(calls.values()))
+        answers = dict(zip(calls, replies, strict=True))
+        for i, reply in answers.items():
             if reply.status != 200:
                 context.set_response_status(code=reply.status, phrase=reason(reply.status), idx=i)
             context.set_response_content_type(i, JSON_TYPE)
-            logger.info(log_line(call, reply))
-        self.meter.add(tally)
-        return [reply.body for reply in replies]
+            context.set_response_header(i, OUTCOME_HEADER, reply.outcome)
+            logger.info(log_line(calls[i], reply))
+        if calls:
+            self.meter.add(tally)
+        card = json_bytes(describe(self.responder.predictor.card)) if cards else b""
+        return [answers[i].body if i in answers else card for i in range(len(data))]
 
 
 def _call(fields: Mapping[str, Any], i: int, context: Any) -> Call:
@@ -85,7 +90,9 @@ def _call(fields: Mapping[str, Any], i: int, context: Any) -> Call:
     content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
     # Set by TorchServe itself on the routes for explanations; requests to both may come in one batch.
     explain = headers.get("explain") == "True"
-    return Call(fields, headers, content_type, explain, context.get_request_id(i) or "")
+    # TorchServe's own id, by which nginx's log finds it too, and the caller's.
+    ids = [context.get_request_id(i), next((v[:64] for n, v in headers.items() if n.lower() == "x-request-id"), None)]
+    return Call(fields, headers, content_type, explain, " ".join(filter(None, ids)))
 
 
 def threads_of_a_worker(config: Mapping[str, Any]) -> int:

@@ -10,6 +10,7 @@ from serving.responder import Tally
 
 logger = logging.getLogger(__name__)
 
+REQUEST_SECONDS = "fashion_request_seconds"  # a histogram; all others are counters
 INTERVAL = 1.0  # s between two writings; a line for each count of each request would cost more than a small model
 _PARTED_BY = re.compile(r"[,:|#\s]+")  # what TorchServe's own parser splits its lines at
 
@@ -51,14 +52,16 @@ class Meter:
             return
         try:
             for name, value, dimensions in counts(tally):
-                self._counter(name).add_or_update(value, list(dimensions.values()))
+                self._metric(name, "counter").add_or_update(value, list(dimensions.values()))
+            for seconds in tally.request_seconds:  # TorchServe sorts them into its buckets one by one
+                self._metric(REQUEST_SECONDS, "histogram").add_or_update(round(seconds, 4), [])
         except Exception:  # metrics must never cost an answer
             logger.exception("metrics could not be written")
 
-    def _counter(self, name: str) -> Any:
+    def _metric(self, name: str, kind: str) -> Any:
         from ts.metrics.metric_type_enum import MetricTypes
 
-        return self._metrics.get_metric(name, MetricTypes.COUNTER)
+        return self._metrics.get_metric(name, MetricTypes(kind))
 
 
 def counts(tally: Tally) -> Iterable[tuple[str, float, dict[str, str]]]:

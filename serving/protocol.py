@@ -9,6 +9,7 @@ from typing import Any
 from fashion.errors import FashionError, InvalidImage, SettingError, one_line
 
 JSON_TYPE = "application/json"
+OUTCOME_HEADER = "Fashion-Outcome"  # of a reply: tells the proxy that it was the model that answered, not the server
 
 
 class InvalidRequest(FashionError):

@@ -25,6 +25,7 @@ class Tally:
     Attributes:
         outcomes: how many requests ended how, by the words of `serving.protocol.OUTCOMES`.
         attributes: how often each label reached its threshold of the default profile, whatever the requests asked for.
+        request_seconds: of each request, from when its batch was handed over to when all of the batch was answered.
         images: how many were predicted.
         decode_seconds, inference_seconds, postprocess_seconds: summed over the images; they overlap where images go
             side by side.
@@ -32,6 +33,7 @@ class Tally:
 
     outcomes: Counter[str] = field(default_factory=Counter)
     attributes: Counter[Label] = field(default_factory=Counter)
+    request_seconds: list[float] = field(default_factory=list)
     images: int = 0
     decode_seconds: float = 0.0
     inference_seconds: float = 0.0
@@ -59,6 +61,7 @@ class Responder:
 
         The images of all requests go through the network side by side.
         """
+        start = time.perf_counter()
         read = [self._read(call) for call in calls]
         images = [image for request in read if isinstance(request, Request) for _, image in request.images]
         maps = [request.options.wants_maps for request in read if isinstance(request, Request) for _ in request.images]
@@ -72,6 +75,7 @@ class Responder:
                 reply = error_reply(request)
             tally.outcomes[reply.outcome] += 1
             replies.append(reply)
+        tally.request_seconds = [time.perf_counter() - start] * len(calls)
         return replies, tally
 
     def _read(self, call: Call) -> Request | Exception:

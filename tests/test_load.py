@@ -20,6 +20,9 @@ from serving.torchserve import TorchServe
 
 GOOD = 40  # different photographs
 MIXED = 2_000
+# What TorchServe itself says of requests that a worker took with it, and of those that come before it is back. The
+# proxy of deploy/ makes 503 with Retry-After of all of them: tests/test_proxy.py.
+UNAVAILABLE = (500, 503, 507)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +93,7 @@ class Load:
                 self.last_good = time.monotonic()
                 if response.json() != self.expected[seed]:
                     self.wrong.append(response.text)
-            elif response.status_code not in (500, 503):
+            elif response.status_code not in UNAVAILABLE or "attributes" in response.text:
                 self.wrong.append(f"{response.status_code} {response.text}")
             else:
                 time.sleep(0.05)
@@ -137,8 +140,9 @@ def test_a_full_queue_is_503(server: TorchServe, expected: list[Any]) -> None:
     assert {response.status_code for response in refused} == {503}
     assert all(json.loads(response.text)["code"] == 503 for response in refused)
     good = [response for response in answered if response.status_code == 200]
-    assert len(good) == len(asked) - len(refused)
+    assert len(good) >= 20  # the queue and what was at work
     assert all(response.json() == expected[1] for response in good)
+    assert {response.status_code for response in answered} == {200, 503}
 
 
 def test_a_restart_under_load(server: TorchServe, expected: list[Any]) -> None:
