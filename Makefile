@@ -17,7 +17,7 @@ ARGS ?=
 URL := http://127.0.0.1:8080/predictions/fashion
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo data train export evaluate archive serve stop predict bench-serving soak test check format clean
+.PHONY: help setup demo data train export evaluate archive serve app stop predict bench-serving soak test check format clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -85,6 +85,9 @@ archive: setup  ## Build model_store/fashion.mar from BUNDLE, exporting RUN firs
 
 serve: setup  ## Start TorchServe with model_store/fashion.mar and wait until it answers
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m serving.server start
+
+app: setup  ## Serve BUNDLE without TorchServe, until ctrl-C
+	@$(PY) -m serving.app $(BUNDLE)
 
 stop: setup  ## End that TorchServe
 	@$(PY) -m serving.server stop
