@@ -37,8 +37,7 @@ VALUES = st.recursive(
 def understood(call: Call) -> Request | None:
     try:
         return read_request(call, CARD)
-    except (InvalidImage, InvalidOption, InvalidRequest) as error:
-        assert str(error).strip()
+    except (InvalidImage, InvalidOption, InvalidRequest):
         return None
 
 
