@@ -12,8 +12,12 @@ from fashion.errors import InvalidImage
 from fashion.prediction import Outcome, Prediction
 from fashion.predictor import Predictor
 from fashion.taxonomy import Label
-from serving.protocol import Call, Reply, error_answer, error_reply, json_bytes, outcome_of
+from serving.protocol import Call, InvalidRequest, Reply, error_answer, error_reply, json_bytes, outcome_of
 from serving.reading import Request, Style, read_request
+
+# Bytes. Above its `max_response_size`, 64 MiB in the shipped configurations, TorchServe ends the worker; a batch of
+# eight is one response.
+MAX_ANSWER = 7_500_000
 
 logger = logging.getLogger(__name__)
 
@@ -108,6 +112,11 @@ class Responder:
                 status = error_answer(faults[0])[0] if len(faults) == len(answers) else 200
                 wrapped = wrap([answer for _, answer in answers], request, self.predictor.identity())
                 reply = Reply(status, json_bytes(wrapped), outcome_of(faults[0]) if faults else "ok")
+                if len(reply.body) > MAX_ANSWER:
+                    raise InvalidRequest(
+                        f"the answer would be {len(reply.body) / 1e6:.0f} MB, more than {MAX_ANSWER / 1e6:.0f}; "
+                        "ask for fewer images, labels or overlays at a time"
+                    )
         except Exception as error:
             _log_fault(error, "an answer could not be made")
             reply = error_reply(error)

@@ -1,0 +1,72 @@
+"""Batches of requests through the responder, without any server."""
+
+import json
+from pathlib import Path
+
+import pytest
+from photos import photo
+
+from fashion.predictor import Predictor
+from serving import responder
+from serving.archive import SERVING
+from serving.protocol import Call
+from serving.responder import MAX_ANSWER, Responder, Tally
+
+
+@pytest.fixture(scope="module")
+def ready(bundle: Path) -> Responder:
+    return Responder(Predictor.from_bundle(bundle, engine="int8"))
+
+
+def test_a_batch_and_its_tally(ready: Responder) -> None:
+    calls = [
+        Call({"body": photo(1)}),
+        Call({"body": b"x"}),
+        Call({"body": photo(2)}, {"fashion-all": "1"}),
+        Call({"image1": photo(3), "image2": b"x"}),
+        Call({"body": photo(1)}, {"fashion-all": "maybe"}),
+    ]
+    replies, tally = ready.respond(calls)
+    assert [(reply.status, reply.outcome) for reply in replies] == [
+        (200, "ok"),
+        (400, "invalid_image"),
+        (200, "ok"),
+        (200, "invalid_image"),
+        (400, "bad_request"),
+    ]
+    assert [reply.images for reply in replies] == [1, 1, 1, 2, 0]
+    assert dict(tally.outcomes) == {"ok": 2, "invalid_image": 2, "bad_request": 1}
+    assert tally.images == 3
+    assert len(tally.request_seconds) == 5
+    assert min(tally.decode_seconds, tally.inference_seconds, tally.postprocess_seconds) > 0
+    answered = [json.loads(ready.respond([Call({"body": photo(i)})])[0][0].body)["attributes"] for i in (1, 2, 3)]
+    # What reaches its threshold counts, not what was asked for.
+    assert tally.attributes.total() == sum(map(len, answered))
+
+
+def test_tallies_add_up(ready: Responder) -> None:
+    whole = Tally()
+    for i in range(3):
+        whole.add(ready.respond([Call({"body": photo(i)})])[1])
+    assert (whole.images, whole.outcomes["ok"], len(whole.request_seconds)) == (3, 3, 3)
+
+
+def test_no_requests(ready: Responder) -> None:
+    assert ready.respond([])[0] == []
+
+
+def test_an_answer_that_would_be_too_large_is_refused(ready: Responder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(responder, "MAX_ANSWER", 500)
+    small, large = ready.respond(
+        [Call({"body": photo(1)}, {"fashion-labels": "color:Black"}), Call({"body": photo(1)}, {"fashion-all": "1"})]
+    )[0]
+    assert small.status == 200
+    assert (large.status, large.outcome) == (400, "bad_request")
+    assert "ask for fewer" in large.body.decode()
+
+
+@pytest.mark.parametrize("config", ["config.properties", "config.hardened.properties"])
+def test_a_batch_of_the_largest_answers_is_one_response(config: str) -> None:
+    lines = (SERVING / config).read_text().splitlines()
+    (size,) = (int(line.split("=")[1]) for line in lines if line.startswith("max_response_size="))
+    assert size > 8 * MAX_ANSWER
