@@ -37,7 +37,7 @@ def test_scores_are_those_of_the_predictor(predictor: Predictor, labeled_data: P
 def test_the_card_has_the_scores_that_evaluation_finds(
     predictor: Predictor, labeled_data: Path, tmp_path: Path
 ) -> None:
-    result = evaluate(predictor, labeled_data, "val", cache=tmp_path)
+    result = evaluate(predictor, labeled_data, "val", list(predictor.card.thresholds), cache=tmp_path)
     card = predictor.card.metrics["validation"]
     assert result["map"] == pytest.approx(card["map"])
     for profile, scores in card["profiles"].items():
