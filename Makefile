@@ -107,14 +107,17 @@ bench-serving: $(BENCH)/installed  ## Measure the endpoint beside other servers:
 soak: $(BENCH)/installed  ## Send the endpoint 20,000 requests and see whether its memory stays
 	@$(PY) -m benchmarks.soak $(ARGS)
 
+# A file's tests stay together, because they share servers.
+TEST := $(PY) -m pytest --numprocesses 2 --dist loadfile
+
 test: setup  ## Run every test
-	@$(PY) -m pytest $(ARGS)
+	@$(TEST) $(ARGS)
 
 check: setup  ## Format, lint, types and tests
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
-	@$(PY) -m pytest $(ARGS)
+	@$(TEST) $(ARGS)
 
 format: setup  ## Format the code
 	@$(PY) -m ruff format .
