@@ -74,7 +74,9 @@ def test_a_request_keeps_its_id(outside: requests.Session, proxy: Proxy) -> None
 
 
 def test_the_access_log_is_json(outside: requests.Session, proxy: Proxy) -> None:
+    begin = time.monotonic()
     ask(outside, proxy, headers={"X-Request-Id": "log-1", "User-Agent": 'a "quoted\\ one'})
+    elapsed = time.monotonic() - begin
     ask(outside, proxy, b"no photograph", headers={"X-Request-Id": "log-2"})
     outside.delete(f"{proxy.url}/models?a=%22", headers={"X-Request-Id": "log-3"}, timeout=60)
     end = time.monotonic() + 10  # a line is written when the answer is on its way
@@ -86,7 +88,9 @@ def test_the_access_log_is_json(outside: requests.Session, proxy: Proxy) -> None
     assert (bad["status"], bad["outcome"]) == (400, "invalid_image")
     assert (elsewhere["status"], elsewhere["outcome"]) == (404, "")
     assert (elsewhere["method"], elsewhere["path"]) == ("DELETE", "/models?a=%22")
-    assert good["seconds"] >= float(good["upstream_seconds"]) > 0
+    # Two clocks of nginx, read at different moments: which of the two is larger by a millisecond is chance.
+    assert 0 < good["seconds"] <= elapsed
+    assert 0 < float(good["upstream_seconds"]) <= elapsed
     assert len(good["worker_id"]) == 36
 
 
@@ -190,8 +194,10 @@ def test_old_protocols_are_refused(proxy: Proxy) -> None:
 
 
 def test_what_is_no_request_is_refused(outside: requests.Session, proxy: Proxy) -> None:
-    refusal(outside.get(f"{proxy.url}/{'a' * 40_000}", timeout=60), 414, "InvalidRequest")
-    refusal(outside.get(f"{proxy.url}/livez", headers={"X-Large": "a" * 40_000}, timeout=60), 400, "InvalidRequest")
+    # Longer than the 8 KiB that nginx reads of a line, and short enough that it all lies in the socket's buffers:
+    # a client that still writes when nginx hangs up may not read the answer.
+    refusal(outside.get(f"{proxy.url}/{'a' * 9_000}", timeout=60), 414, "InvalidRequest")
+    refusal(outside.get(f"{proxy.url}/livez", headers={"X-Large": "a" * 9_000}, timeout=60), 400, "InvalidRequest")
 
 
 def test_large_bodies_are_refused(outside: requests.Session, proxy: Proxy) -> None:
