@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 def no_proxy() -> None:
     """The servers of the tests are on this machine; no proxy of the environment is to be asked for them."""
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Programs that tests interrupt must get the signal, also where pytest itself was started in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a program started by this one would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,9 @@ from fashion.errors import DataError, SettingError
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Taxonomy, imaterialist
 from training.augment import Augment
-from training.images import Photographs, PhotographStream, Transform, check_splits, open_rows
+from training.catalogs import Catalog, check_splits, notes, open_catalogs, union_taxonomy
+from training.images import Photographs, PhotographStream, Reader, Transform, open_rows
 from training.loading import EpochSampler, ResumableLoader, WholeSampler, set_up_worker
-from training.sources import load_taxonomy, open_folder, read_description
 from training.sources.opening import DEFAULT_CACHE
 
 DEFAULT_INPUT = InputSpec()
@@ -33,8 +33,10 @@ class FashionData(LightningDataModule):
     not be told. In validation every image comes once; ranks are filled up with images that have no annotated label.
 
     Args:
-        path: a folder in the training format, or anything that `training.sources` can import.
+        path: a folder in the training format, or anything that `training.sources` can import; or a list of them, which
+            are learned as one: labels that one of them does not have are not annotated in its photographs.
         groups: attribute groups (label columns) to learn; null takes all there are.
+        names: a YAML file that gives labels and columns of different catalogs one name, see `training.names`.
         input: size and normalization of the network's input.
         batch_size: images a batch and rank.
         workers: processes that load images, for each rank; null takes one on CPU, and beside GPUs
@@ -56,8 +58,9 @@ class FashionData(LightningDataModule):
 
     def __init__(
         self,
-        path: str,
+        path: str | list[str],
         groups: list[str] | None = None,
+        names: str | None = None,
         input: InputSpec = DEFAULT_INPUT,
         batch_size: int = 64,
         workers: int | None = None,
@@ -77,7 +80,7 @@ class FashionData(LightningDataModule):
         ):
             if value is not None and value < least:
                 raise SettingError(f"--data.{name} is {value}; it must be at least {least}")
-        self.path, self.groups, self.spec, self.batch_size = Path(path), groups, input, batch_size
+        self.path, self.groups, self.names, self.spec, self.batch_size = path, groups, names, input, batch_size
         self.workers, self.augment, self.labels_from = workers, augment, taxonomy
         self.limits = {"train": limit_train, "val": limit_val}
         self.streaming, self.cache = streaming, Path(cache)
@@ -87,27 +90,28 @@ class FashionData(LightningDataModule):
 
     def prepare_data(self) -> None:
         """Import the data and make its random-access copy, once on a machine."""
-        folder = self._folder()
+        catalogs = self._catalogs()
         for split in SPLITS:
-            self._rows(folder, split)
+            self._rows(catalogs, split)
 
     def setup(self, stage: str | None = None) -> None:
         """Open the data on every rank and fix the taxonomy."""
         if self._ready:
             return
-        folder = self._folder()
-        self.taxonomy = imaterialist() if self.labels_from == "imaterialist" else load_taxonomy(folder, self.groups)
-        self.val = self._images(folder, "val")
+        catalogs = self._catalogs()
+        self.taxonomy = imaterialist() if self.labels_from == "imaterialist" else union_taxonomy(catalogs, self.groups)
+        self.val = self._images(catalogs, "val")
         transform = self.augment.transform(self.spec.size)
         self.train: Photographs | PhotographStream
         if self.streaming:
-            rows = read_description(folder)["splits"]["train"]
+            rows = sum(catalog.splits["train"] for catalog in catalogs)
             rows = min(rows, self.limits["train"] or rows)
-            self.train = PhotographStream(self._rows(folder, "train"), rows, self.taxonomy, self.spec, transform)
+            reader = Reader(self.taxonomy, self.spec, catalogs, transform)
+            self.train = PhotographStream(self._rows(catalogs, "train"), rows, reader)
         else:
-            self.train = self._images(folder, "train", transform)
+            self.train = self._images(catalogs, "train", transform)
         self._ready = True
-        _report(folder, self.taxonomy, len(self.train), len(self.val))
+        _report(catalogs, self.taxonomy, len(self.train), len(self.val))
 
     def train_dataloader(self) -> DataLoader:
         """Shuffled by the seed and the epoch, augmented."""
@@ -151,21 +155,24 @@ class FashionData(LightningDataModule):
             pin_memory=torch.cuda.is_available(),
         )
 
-    def _folder(self) -> Path:
+    def _catalogs(self) -> list[Catalog]:
         """The data in the training format, with both splits and the groups asked for."""
-        folder = open_folder(self.path, self.groups, self.cache)
-        check_splits(folder, SPLITS)
+        catalogs = open_catalogs(self.path, self.groups, self.cache, self.names)
+        check_splits(catalogs, SPLITS)
         if self.labels_from == "imaterialist":
             known = imaterialist().groups
-            if not set(known) & set(self.groups or read_description(folder)["groups"]):
-                raise DataError(f"{folder} has none of the groups of --data.taxonomy imaterialist: {', '.join(known)}")
-        return folder
+            for catalog in catalogs:
+                if not set(known) & set(catalog.columns.values()):
+                    raise DataError(
+                        f"{catalog.folder} has none of the groups of --data.taxonomy imaterialist: {', '.join(known)}"
+                    )
+        return catalogs
 
-    def _rows(self, folder: Path, split: str) -> Any:
-        return open_rows(folder, split, self.groups, self.cache, streaming=self.streaming and split == "train")
+    def _rows(self, catalogs: list[Catalog], split: str) -> Any:
+        return open_rows(catalogs, split, self.cache, streaming=self.streaming and split == "train")
 
-    def _images(self, folder: Path, split: str, transform: Transform | None = None) -> Photographs:
-        images = Photographs(self._rows(folder, split), self.taxonomy, self.spec, transform)
+    def _images(self, catalogs: list[Catalog], split: str, transform: Transform | None = None) -> Photographs:
+        images = Photographs(self._rows(catalogs, split), Reader(self.taxonomy, self.spec, catalogs, transform))
         limit = self.limits[split]
         return images if limit is None else images.sample(limit)
 
@@ -189,16 +196,12 @@ class FashionData(LightningDataModule):
 
 
 @rank_zero_only
-def _report(folder: Path, taxonomy: Taxonomy, train: int, val: int) -> None:
+def _report(catalogs: list[Catalog], taxonomy: Taxonomy, train: int, val: int) -> None:
     groups = ", ".join(f"{group} {len(taxonomy.indices(group))}" for group in taxonomy.groups)
     print(f"data   {train:,} training and {val:,} validation images; {len(taxonomy)} labels: {groups}")
-    description = read_description(folder)
-    for names, where in (
-        (description["groups"], "of the training split"),
-        (description["names_outside_train"], "outside the training split"),
-    ):
-        pairs = [(group, name) for group in taxonomy.groups for name in names.get(group, ())]
-        left_out = [f"{name!r} of {group}" for group, name in pairs if (group, name) not in taxonomy.index]
-        if left_out:
-            some = ", ".join(left_out[:5]) + (", ..." if len(left_out) > 5 else "")
-            print(f"note   {len(left_out)} labels {where} cannot be learned and are left out: {some}")
+    if len(catalogs) > 1:
+        for catalog in catalogs:
+            rows = ", ".join(f"{catalog.splits[split]:,} {split}" for split in SPLITS)
+            print(f"       {catalog.folder}: {rows}; {', '.join(dict.fromkeys(catalog.columns.values()))}")
+    for line in notes(catalogs, taxonomy):
+        print(f"note   {line}")

@@ -39,7 +39,7 @@ def evaluate(
         data: the folder.
         split: `train`, `val` or `test`.
         profiles: threshold profiles to score; default is 0.5 and the card's default profile.
-        groups: the model's groups to score; default is all of them.
+        groups: the model's groups to score; default is all that the data have.
         cache: folder for imported data.
 
     Returns:
@@ -53,7 +53,7 @@ def evaluate(
     card, taxonomy = predictor.card, predictor.taxonomy
     profiles = profiles or list(dict.fromkeys([HALF, card.default_profile]))
     thresholds = {profile: card.threshold_row(profile) for profile in profiles}
-    images = open_split(data, split, taxonomy, card.input, groups or taxonomy.groups, cache)
+    images = open_split(data, split, taxonomy, card.input, groups or taxonomy.groups, cache, partly=groups is None)
     seen = predict(predictor, images, f"evaluate {split}")
     if not (seen.targets >= 0).any():
         raise SettingError(f"nothing is annotated in {data} for the groups {', '.join(groups or taxonomy.groups)}")

@@ -1,4 +1,4 @@
-"""Labeled photographs of a folder in the training format, one by one: pixels and targets."""
+"""Labeled photographs of folders in the training format, one by one: pixels and targets."""
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
@@ -15,69 +15,76 @@ from fashion import preprocess
 from fashion.errors import DataError, InvalidImage
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import NOT_ANNOTATED, Taxonomy
+from training.catalogs import Catalog, Paths, check_splits, open_catalogs
 from training.loading import FILLER
-from training.sources import open_folder, read_description
 from training.sources.opening import DEFAULT_CACHE
 
 Sample = dict[str, Tensor]
 Transform = Callable[[Tensor], Tensor]
 
+CATALOG = "catalog"  # the column that says which of several catalogs a row is from
 LONG_COPY = 500 * 10**6  # bytes; what takes longer than a few seconds shows its progress
 SHUFFLE_ROWS = 2_000  # kept at hand to draw from when streaming; 100 kB photographs make it 200 MB a worker
 
 
 def open_split(
-    path: Path | str,
+    paths: Paths,
     split: str,
     taxonomy: Taxonomy,
     spec: InputSpec,
     groups: Sequence[str] | None = None,
     cache: Path | str = DEFAULT_CACHE,
+    names: Path | str | None = None,
+    partly: bool = False,
 ) -> "Photographs":
-    """A split of any folder that `training.sources` can open, for a model's labels and input.
+    """A split of any folders that `training.sources` can open, for a model's labels and input.
 
     Labels of the data that the taxonomy does not have are left out; groups that the data do not have are not annotated.
 
     Args:
-        path: the folder.
+        paths: the folder or folders.
         split: `train`, `val` or `test`.
         taxonomy: of the model.
         spec: input of the model.
         groups: attribute groups to import; None for all.
         cache: folder for imported data and the random-access copy.
+        names: a YAML file of names to change, see `training.names`.
+        partly: take those of the groups that are there.
 
     Raises:
         DataError: a folder that cannot be used, or without this split.
     """
-    folder = open_folder(path, groups, cache)
-    check_splits(folder, (split,))
-    return Photographs(open_rows(folder, split, groups, Path(cache)), taxonomy, spec)
+    catalogs = open_catalogs(paths, groups, cache, names, partly)
+    check_splits(catalogs, (split,))
+    return Photographs(open_rows(catalogs, split, Path(cache)), Reader(taxonomy, spec, catalogs))
 
 
-def check_splits(folder: Path, splits: Sequence[str]) -> None:
-    """Raises DataError where a folder in the training format lacks one of the splits."""
-    there = read_description(folder)["splits"]
-    for split in splits:
-        if not there.get(split):
-            mend = {
-                "train": "more rows",
-                "val": "a val.csv or more rows",
-                "test": "a test.csv, or choose another split",
-            }
-            raise DataError(f"{folder} has no {split} split, it has: {', '.join(there)}; give its source {mend[split]}")
+def open_rows(catalogs: Sequence[Catalog], split: str, cache: Path, streaming: bool = False) -> Any:
+    """A split of all catalogs as `datasets` opens it, images left encoded; column `catalog` says whose a row is.
 
-
-def open_rows(folder: Path, split: str, groups: Sequence[str] | None, cache: Path, streaming: bool = False) -> Any:
-    """A split as `datasets` opens it, its images left encoded.
-
-    Not streaming, the shards are copied once into an Arrow file under `cache` that is mapped into memory.
+    Not streaming, the shards are copied once into an Arrow file under `cache` that is mapped into memory. Streaming,
+    the catalogs' rows come mixed, in proportion to their sizes.
 
     Raises:
         DataError: broken shards.
     """
     import datasets  # takes seconds; a wrong flag need not wait for it
 
-    files = sorted(str(path) for path in folder.glob(f"{split}-*.parquet"))
+    each = [_folder_rows(catalog, split, cache, streaming) for catalog in catalogs]
+    if len(each) == 1:
+        return each[0]
+    each = [rows.add_column(CATALOG, [i] * catalogs[i].splits[split]) for i, rows in enumerate(each)]
+    if not streaming:
+        return datasets.concatenate_datasets(each)
+    total = sum(catalog.splits[split] for catalog in catalogs)
+    shares = [catalog.splits[split] / total for catalog in catalogs]
+    return datasets.interleave_datasets(each, shares, seed=0, stopping_strategy="all_exhausted")
+
+
+def _folder_rows(catalog: Catalog, split: str, cache: Path, streaming: bool) -> Any:
+    import datasets
+
+    files = sorted(str(path) for path in catalog.folder.glob(f"{split}-*.parquet"))
     try:
         with _bars(sum(Path(file).stat().st_size for file in files) > LONG_COPY):
             rows = datasets.load_dataset(
@@ -91,9 +98,8 @@ def open_rows(folder: Path, split: str, groups: Sequence[str] | None, cache: Pat
         cause = error.__cause__
         if isinstance(cause, OSError) and cause.errno is not None:  # such as a full disk
             raise cause from None
-        raise DataError(f"{folder} cannot be read: {cause or error}; import the data again") from None
-    columns = ["image", *(groups or read_description(folder)["groups"])]
-    return rows.select_columns(columns).cast_column("image", datasets.Image(decode=False))
+        raise DataError(f"{catalog.folder} cannot be read: {cause or error}; import the data again") from None
+    return rows.select_columns(["image", *catalog.columns]).cast_column("image", datasets.Image(decode=False))
 
 
 @contextmanager
@@ -114,14 +120,8 @@ def _bars(show: bool) -> Iterator[None]:
 class Photographs(Dataset):
     """Encoded images and label names, by index -> pixels and targets. The index `FILLER` is an empty image."""
 
-    def __init__(
-        self,
-        rows: Any,
-        taxonomy: Taxonomy,
-        spec: InputSpec,
-        transform: Transform | None = None,
-    ) -> None:
-        self.rows, self.reader = rows, Reader(taxonomy, spec, transform)
+    def __init__(self, rows: Any, reader: "Reader") -> None:
+        self.rows, self.reader = rows, reader
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -144,15 +144,8 @@ class Photographs(Dataset):
 class PhotographStream(IterableDataset):
     """The training split read from front to back, endlessly; an epoch is as many images as the split has rows."""
 
-    def __init__(
-        self,
-        rows: Any,
-        length: int,
-        taxonomy: Taxonomy,
-        spec: InputSpec,
-        transform: Transform | None = None,
-    ) -> None:
-        self.rows, self.length, self.reader = rows, length, Reader(taxonomy, spec, transform)
+    def __init__(self, rows: Any, length: int, reader: "Reader") -> None:
+        self.rows, self.length, self.reader = rows, length, reader
         self.epoch: Callable[[], int] = int  # 0 until told otherwise
 
     def part(self, rank: int, ranks: int, seed: int, epoch: Callable[[], int]) -> "PhotographStream":
@@ -181,10 +174,21 @@ class PhotographStream(IterableDataset):
 
 
 class Reader:
-    """One row of the training format -> pixels and targets."""
+    """One row of the training format -> pixels and targets.
 
-    def __init__(self, taxonomy: Taxonomy, spec: InputSpec, transform: Transform | None = None) -> None:
-        self.taxonomy, self.spec, self.transform = taxonomy, spec, transform
+    Args:
+        taxonomy: of the model.
+        spec: input of the model.
+        catalogs: where the rows come from; of several, each row's column `catalog` says which.
+        transform: random changes to the pixels, if any.
+    """
+
+    def __init__(
+        self, taxonomy: Taxonomy, spec: InputSpec, catalogs: Sequence[Catalog], transform: Transform | None = None
+    ) -> None:
+        self.taxonomy, self.spec, self.catalogs, self.transform = taxonomy, spec, catalogs, transform
+        # With a single catalog every label is one of its own, or nobody asked what it does not know.
+        self.masks = [catalog.not_annotated(taxonomy) for catalog in catalogs] if len(catalogs) > 1 else []
 
     def __call__(self, row: dict[str, Any]) -> Sample:
         """Raises DataError for an image that cannot be decoded: the importers leave those out."""
@@ -194,17 +198,23 @@ class Reader:
             raise DataError(f"a photograph of the data set is broken: {error}; import the data again") from None
         if self.transform is not None:
             pixels = self.transform(pixels.permute(2, 0, 1)).permute(1, 2, 0).contiguous()
-        return {"pixels": pixels, "targets": torch.from_numpy(self.taxonomy.encode(self._known(row)))}
+        return {"pixels": pixels, "targets": torch.from_numpy(self.targets(row))}
+
+    def targets(self, row: dict[str, Any]) -> np.ndarray:
+        """The row's labels as int8 (A,): 1 yes, 0 no, -1 not annotated."""
+        which = row.get(CATALOG, 0)
+        cells = self.catalogs[which].cells(row)
+        known = {
+            group: names if names is None else [name for name in names if (group, name) in self.taxonomy.index]
+            for group, names in cells.items()
+        }
+        targets = self.taxonomy.encode(known)
+        if self.masks:
+            targets[self.masks[which]] = NOT_ANNOTATED
+        return targets
 
     def empty(self) -> Sample:
         """A black image of which nothing is annotated."""
         size = self.spec.size
         targets = torch.full((len(self.taxonomy),), NOT_ANNOTATED, dtype=torch.int8)
         return {"pixels": torch.zeros(size, size, 3, dtype=torch.uint8), "targets": targets}
-
-    def _known(self, row: dict[str, Any]) -> dict[str, Sequence[str] | None]:
-        index = self.taxonomy.index
-        return {
-            group: None if row.get(group) is None else [name for name in row[group] if (group, name) in index]
-            for group in self.taxonomy.groups
-        }

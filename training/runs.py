@@ -10,6 +10,7 @@ import yaml
 
 from fashion.errors import BundleError, one_line
 from training import torch_files
+from training.catalogs import Paths
 from training.images import Photographs, open_split
 from training.module import FashionModule
 
@@ -53,19 +54,21 @@ class Run:
             raise BundleError(f"no checkpoint {str(path)!r}; train first: python -m training.fit --run {self.folder}")
         return path
 
-    def split(self, name: str, module: FashionModule, path: Path | None = None) -> Photographs:
+    def split(self, name: str, module: FashionModule, paths: Paths | None = None) -> Photographs:
         """A split of the data the run was trained on, with the labels and input of a checkpoint.
 
         Args:
             name: `train` or `val`.
             module: from the checkpoint.
-            path: the data, where they are not in their place any more.
+            paths: the data, where they are not in their place any more.
 
         Raises:
             DataError: the data are not there.
         """
         data = self.settings["data"]
-        return open_split(path or data["path"], name, module.taxonomy, module.spec, data["groups"], data["cache"])
+        return open_split(
+            paths or data["path"], name, module.taxonomy, module.spec, data["groups"], data["cache"], data.get("names")
+        )
 
 
 def load_module(checkpoint: Path) -> FashionModule:

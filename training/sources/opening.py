@@ -20,7 +20,9 @@ IMPORTER = 2  # raised when importers make something else of the same files; fol
 DEFAULT_CACHE = Path("data/imported")
 
 
-def open_folder(path: Path | str, groups: Sequence[str] | None = None, cache: Path | str = DEFAULT_CACHE) -> Path:
+def open_folder(
+    path: Path | str, groups: Sequence[str] | None = None, cache: Path | str = DEFAULT_CACHE, partly: bool = False
+) -> Path:
     """The folder in the training format that `path` is, or that it is imported to.
 
     An import is kept under `cache` and found there again until a file of the source changes; its summary goes to
@@ -33,15 +35,19 @@ def open_folder(path: Path | str, groups: Sequence[str] | None = None, cache: Pa
             the iMaterialist challenge (`train.json`, images); or one CSV or Parquet file.
         groups: attribute groups that the folder must have; None for all that the source has but text.
         cache: the folder that keeps imports.
+        partly: take those of the groups that the folder has, be it none, as one of several that have them together.
 
     Raises:
         DataError: `path` is none of these, or cannot be imported; a group that it does not have.
     """
     path, cache = Path(path), Path(cache)
     if is_training_format(path):
-        _check_groups(path, groups)
+        if not partly:
+            _check_groups(path, groups)
         return path
     kind = _kind(path)
+    if partly:
+        groups = _those_there(kind, path, groups)
     fingerprint = _fingerprint(path, cache)
     out = cache / f"{path.resolve().stem}-{fingerprint}"
     if _holds(out, groups):
@@ -119,6 +125,14 @@ def _kind(path: Path) -> str:
 
 def _holds(folder: Path, groups: Sequence[str] | None) -> bool:
     return is_training_format(folder) and set(groups or ()) <= read_description(folder)["groups"].keys()
+
+
+def _those_there(kind: str, path: Path, groups: Sequence[str] | None) -> list[str]:
+    if kind == "catalog":
+        there = {column for table in find_tables(path) for column in table.table.label_columns}
+    else:
+        there = set(imaterialist().groups)
+    return [group for group in groups or () if group in there]
 
 
 def _columns(kind: str, path: Path, groups: Sequence[str] | None) -> list[str] | None:

@@ -1,0 +1,66 @@
+"""training.names."""
+
+from pathlib import Path
+
+import pytest
+
+from fashion.errors import DataError
+from training.names import Names
+
+TEXT = """
+tshirts: T-Shirts
+garment:
+  Pants: Trousers
+  tshirts: Tops
+groups:
+  colour: color
+"""
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> Names:
+    (tmp_path / "names.yaml").write_text(TEXT)
+    return Names.load(tmp_path / "names.yaml")
+
+
+def test_labels_and_columns_get_their_new_names(names: Names) -> None:
+    assert names.label("article", "tshirts") == "T-Shirts"
+    assert names.label("garment", "tshirts") == "Tops"  # what is said of one column goes first
+    assert names.label("article", "Pants") == "Pants"
+    assert (names.group("colour"), names.group("garment")) == ("color", "garment")
+    assert names.columns(["colour", "garment", "color"], "color") == ["colour", "color"]
+
+
+def test_names_that_nothing_has_are_listed(names: Names) -> None:
+    assert names.unknown({"garment": ["Pants", "tshirts"], "colour": []}) == []
+    assert names.unknown({"article": ["Pants"]}) == ["'tshirts'", "column 'colour'", "column 'garment'"]
+    assert names.unknown({"garment": ["tshirts"], "colour": []}) == ["'Pants' of garment"]
+
+
+def test_no_file_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").write_text("# nothing yet\n")
+    assert Names.load(None) == Names.load(tmp_path / "empty.yaml") == Names()
+    assert Names().label("a", "b") == "b"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- tshirts\n", "holds a list; expected lines such as: tshirts: T-Shirts"),
+        ("tshirts: [a\n", "cannot be read"),
+        ("no: Never\n", "False: 'Never' is no pair of names; put what YAML takes for more into quotes"),
+        ("tshirts:\n", "'tshirts': None is no pair"),
+        ("garment:\n  Pants: 3\n", "'Pants': 3 is no pair"),
+        ("tshirts: ' '\n", "is no pair"),
+    ],
+)
+def test_a_file_of_something_else_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "names.yaml").write_text(text)
+    with pytest.raises(DataError, match=message) as error:
+        Names.load(tmp_path / "names.yaml")
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere.yaml cannot be read: .*No such file"):
+        Names.load(tmp_path / "nowhere.yaml")
