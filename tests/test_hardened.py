@@ -149,11 +149,11 @@ def test_a_wrong_key_is_not_ready(outside: requests.Session, proxy: Proxy, harde
     try:
         hand_over(hardened.key_file, proxy.key.with_name("elsewhere"), proxy.reload)
         end = time.monotonic() + 60  # nginx starts new processes and lets the old ones finish
-        while outside.get(f"{proxy.url}/readyz", timeout=60).status_code == 200:
+        while (response := outside.get(f"{proxy.url}/readyz", timeout=60)).status_code == 200:
             assert time.monotonic() < end
             outside.close()
             time.sleep(0.1)
-        refusal(outside.get(f"{proxy.url}/readyz", timeout=60), 503, "Unavailable")
+        refusal(response, 503, "Unavailable")  # not of another request: that may meet an old process again
         assert outside.get(f"{proxy.url}/livez", timeout=60).status_code == 200
     finally:
         assert main(keys) == 0
