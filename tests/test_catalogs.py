@@ -10,7 +10,7 @@ import pytest
 import torch
 from colored_shapes import COLORS, block, write_shapes
 
-from fashion.errors import DataError
+from fashion.errors import DataError, SettingError
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label, imaterialist
 from training.catalogs import notes, open_catalogs, union_taxonomy
@@ -181,3 +181,12 @@ def test_catalogs_of_tables_are_imported_with_the_groups_they_have(tmp_path: Pat
             (folder / f"{split}.csv").write_text(f"{columns}\n{split}.png,Shirt\n")
     catalogs = open_catalogs([tmp_path / "a", tmp_path / "b"], ["garment", "article"], tmp_path / "cache")
     assert [list(catalog.columns) for catalog in catalogs] == [["article"], ["garment"]]
+
+
+def test_a_small_folder_may_come_more_often(shapes: Path, shop: Path, tmp_path: Path) -> None:
+    data = open_data([shapes, shop], tmp_path, repeat=[1, 3])
+    assert (len(data.train), len(data.val)) == (100, 10)
+    with pytest.raises(
+        SettingError, match=r"--data.repeat is \[1\]; give a number from 1 up for each of several folders"
+    ):
+        open_data([shapes, shop], tmp_path, repeat=[1])

@@ -22,7 +22,8 @@ from torch._dynamo.utils import counters
 from fashion.errors import BundleError, FashionError, SettingError
 from training import fit
 from training.images import open_split
-from training.module import FashionModule, masked_loss
+from training.losses import BINARY_CROSS_ENTROPY
+from training.module import FashionModule
 from training.stopping import StopOnSignal, Stopped
 
 CONFIG = Path(__file__).parent.parent / "training" / "configs" / "sample.yaml"
@@ -163,7 +164,7 @@ def validate(run: Path, folder: Path) -> dict[str, float]:
     with torch.no_grad():
         logits = module(pixels).logits
     module.scores.update(logits, targets)
-    values = {"loss": masked_loss(logits, targets)[0], **module.scores.compute()}
+    values = {"loss": BINARY_CROSS_ENTROPY(logits, targets)[0], **module.scores.compute()}
     return {f"val/{name}": value.item() for name, value in values.items()}
 
 

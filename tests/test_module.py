@@ -11,8 +11,9 @@ from torchmetrics.functional.classification import multilabel_average_precision,
 from fashion.errors import BundleError, SettingError
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label, Taxonomy
+from training.losses import BINARY_CROSS_ENTROPY
 from training.metrics import MeanOfAnnotated, MultilabelScores
-from training.module import FashionModule, masked_loss
+from training.module import FashionModule
 from training.optimization import make_optimizer, make_schedule
 from training.scores import average_precisions, score
 from training.thresholds import best_global_threshold
@@ -41,7 +42,7 @@ def answers() -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_loss_is_the_mean_over_annotated_pairs() -> None:
     logits = torch.tensor([[0.0, 3.0, -1.0], [2.0, 0.5, 0.0]], requires_grad=True)
-    loss, pairs = masked_loss(logits, torch.tensor([[1, -1, 0], [-1, -1, 1]], dtype=torch.int8))
+    loss, pairs = BINARY_CROSS_ENTROPY(logits, torch.tensor([[1, -1, 0], [-1, -1, 1]], dtype=torch.int8))
     expected = (math.log(2) + math.log(1 + math.exp(-1)) + math.log(2)) / 3
     assert pairs == 3
     assert loss.item() == pytest.approx(expected, rel=1e-6)
@@ -50,7 +51,7 @@ def test_loss_is_the_mean_over_annotated_pairs() -> None:
 
 
 def test_loss_of_a_batch_without_annotations_is_zero() -> None:
-    loss, pairs = masked_loss(torch.ones(2, 3, requires_grad=True), torch.full((2, 3), -1, dtype=torch.int8))
+    loss, pairs = BINARY_CROSS_ENTROPY(torch.ones(2, 3, requires_grad=True), torch.full((2, 3), -1, dtype=torch.int8))
     assert (loss.item(), pairs.item()) == (0, 0)
 
 

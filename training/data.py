@@ -36,6 +36,8 @@ class FashionData(LightningDataModule):
         path: a folder in the training format, or anything that `training.sources` can import; or a list of them, which
             are learned as one: labels that one of them does not have are not annotated in its photographs.
         groups: attribute groups (label columns) to learn; null takes all there are.
+        repeat: how often each of several folders comes in an epoch, such as [1, 3]: so that a small one is not lost
+            among the large; null takes each once.
         names: a YAML file that gives labels and columns of different catalogs one name, see `training.names`.
         input: size and normalization of the network's input.
         batch_size: images a batch and rank.
@@ -60,6 +62,7 @@ class FashionData(LightningDataModule):
         self,
         path: str | list[str],
         groups: list[str] | None = None,
+        repeat: list[int] | None = None,
         names: str | None = None,
         input: InputSpec = DEFAULT_INPUT,
         batch_size: int = 64,
@@ -80,6 +83,10 @@ class FashionData(LightningDataModule):
         ):
             if value is not None and value < least:
                 raise SettingError(f"--data.{name} is {value}; it must be at least {least}")
+        folders = 1 if isinstance(path, str) else len(path)
+        if repeat is not None and (folders == 1 or len(repeat) != folders or min(repeat) < 1):
+            raise SettingError(f"--data.repeat is {repeat}; give a number from 1 up for each of several folders")
+        self.repeat = repeat or [1] * folders
         self.path, self.groups, self.names, self.spec, self.batch_size = path, groups, names, input, batch_size
         self.workers, self.augment, self.labels_from = workers, augment, taxonomy
         self.limits = {"train": limit_train, "val": limit_val}
@@ -104,7 +111,7 @@ class FashionData(LightningDataModule):
         transform = self.augment.transform(self.spec.size)
         self.train: Photographs | PhotographStream
         if self.streaming:
-            rows = sum(catalog.splits["train"] for catalog in catalogs)
+            rows = sum(times * c.splits["train"] for c, times in zip(catalogs, self.repeat, strict=True))
             rows = min(rows, self.limits["train"] or rows)
             reader = Reader(self.taxonomy, self.spec, catalogs, transform)
             self.train = PhotographStream(self._rows(catalogs, "train"), rows, reader)
@@ -169,7 +176,9 @@ class FashionData(LightningDataModule):
         return catalogs
 
     def _rows(self, catalogs: list[Catalog], split: str) -> Any:
-        return open_rows(catalogs, split, self.cache, streaming=self.streaming and split == "train")
+        if split != "train":
+            return open_rows(catalogs, split, self.cache)
+        return open_rows(catalogs, split, self.cache, self.streaming, self.repeat)
 
     def _images(self, catalogs: list[Catalog], split: str, transform: Transform | None = None) -> Photographs:
         images = Photographs(self._rows(catalogs, split), Reader(self.taxonomy, self.spec, catalogs, transform))

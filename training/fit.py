@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, Namespace
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.tuner import Tuner
@@ -106,6 +106,13 @@ class FashionCLI(LightningCLI):
         parser.add_argument("--run", type=str, help="Folder of this run, such as runs/catalog.")
         parser.add_argument("--resume", action="store_true", help="Go on with the run from its last checkpoint.")
         parser.add_argument("--find_lr", action="store_true", help="Search a learning rate first, then train with it.")
+        parser.add_argument(
+            "--ema",
+            type=float,
+            default=0.0,
+            help="Validate and save an exponential moving average of the weights, with this decay a step, such as "
+            "0.999; 0 takes the weights as they are.",
+        )
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.set_defaults(
             {"early_stopping.monitor": MONITOR, "early_stopping.mode": "max", "early_stopping.patience": 5}
@@ -139,6 +146,7 @@ class FashionCLI(LightningCLI):
             SaveSettings(self),
             StopOnNan(),
             self.stop,
+            *([Average(decay=self.config.ema)] if self.config.ema else []),
             best,
             last,
         ]
@@ -153,6 +161,14 @@ class FashionCLI(LightningCLI):
             )
         except (MisconfigurationException, ValueError, TypeError, ImportError) as error:  # as the case may be
             raise _trainer_error(self.config.trainer, error) from error
+
+
+class Average(EMAWeightAveraging):
+    """Lightning's moving average, of a network that is built when the data are open."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        pl_module.setup(stage)  # which Lightning calls only after this; what is built already stays
+        super().setup(trainer, pl_module, stage)
 
 
 class SaveSettings(Callback):
@@ -194,6 +210,8 @@ def _check_run(config: Namespace) -> None:
     if not config.run:
         raise SettingError("--run is missing; name the folder of this run, such as --run runs/catalog")
     run = Path(config.run)
+    if not 0 <= config.ema < 1:
+        raise SettingError(f"--ema is {config.ema}; it must be at least 0 and below 1")
     if config.resume and config.find_lr:
         raise SettingError("--resume and --find_lr exclude each other; a run keeps its learning rate")
     if config.resume and not (run / LAST).is_file():

@@ -59,11 +59,17 @@ def open_split(
     return Photographs(open_rows(catalogs, split, Path(cache)), Reader(taxonomy, spec, catalogs))
 
 
-def open_rows(catalogs: Sequence[Catalog], split: str, cache: Path, streaming: bool = False) -> Any:
+def open_rows(
+    catalogs: Sequence[Catalog],
+    split: str,
+    cache: Path,
+    streaming: bool = False,
+    repeat: Sequence[int] | None = None,
+) -> Any:
     """A split of all catalogs as `datasets` opens it, images left encoded; column `catalog` says whose a row is.
 
     Not streaming, the shards are copied once into an Arrow file under `cache` that is mapped into memory. Streaming,
-    the catalogs' rows come mixed, in proportion to their sizes.
+    the catalogs' rows come mixed, in proportion to their sizes. `repeat` says how often each catalog's rows come.
 
     Raises:
         DataError: broken shards.
@@ -74,10 +80,11 @@ def open_rows(catalogs: Sequence[Catalog], split: str, cache: Path, streaming: b
     if len(each) == 1:
         return each[0]
     each = [rows.add_column(CATALOG, [i] * catalogs[i].splits[split]) for i, rows in enumerate(each)]
+    times = repeat or [1] * len(each)
     if not streaming:
-        return datasets.concatenate_datasets(each)
-    total = sum(catalog.splits[split] for catalog in catalogs)
-    shares = [catalog.splits[split] / total for catalog in catalogs]
+        return datasets.concatenate_datasets([rows for rows, n in zip(each, times, strict=True) for _ in range(n)])
+    sizes = [catalog.splits[split] * n for catalog, n in zip(catalogs, times, strict=True)]
+    shares = [size / sum(sizes) for size in sizes]
     return datasets.interleave_datasets(each, shares, seed=0, stopping_strategy="all_exhausted")
 
 

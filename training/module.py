@@ -6,18 +6,21 @@ from typing import Any, Literal
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from fashion.errors import BundleError, SettingError
 from fashion.network import ARCHITECTURES, FashionNet, Normalize, Output, build
 from fashion.preprocess import InputSpec
-from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
+from fashion.taxonomy import Taxonomy
 from training import backbone
+from training.growing import Growth, shrink
 from training.images import Sample
+from training.losses import BINARY_CROSS_ENTROPY, Loss
 from training.metrics import MeanOfAnnotated, MultilabelScores
+from training.mixing import mix
 from training.optimization import make_optimizer, make_schedule
 
 MONITOR = "val/best_micro_f1"
+AT_FULL_SIZE = Growth()
 
 
 class FashionModule(LightningModule):
@@ -34,6 +37,11 @@ class FashionModule(LightningModule):
         weight_decay: strength of the decay toward zero.
         schedule: `none`, `onecycle`, or `cosine`: linear warm-up, then half a cosine down to 0.
         warmup_fraction: part of the training during which a schedule rises.
+        head_first: part of the training in which the head alone learns, the rest of the network standing still; for
+            pretrained weights.
+        loss: see `training.losses.Loss`.
+        growth: see `training.growing.Growth`.
+        mixup: see `training.mixing`; its alpha, 0 mixes nothing.
         channels_last: memory format in which convolutions are faster on most machines.
         compile: let torch.compile speed up the network, after a few minutes of compiling.
 
@@ -52,6 +60,10 @@ class FashionModule(LightningModule):
         weight_decay: float = 0.0,
         schedule: Literal["none", "onecycle", "cosine"] = "none",
         warmup_fraction: float = 0.25,
+        head_first: float = 0.0,
+        loss: Loss = BINARY_CROSS_ENTROPY,
+        growth: Growth = AT_FULL_SIZE,
+        mixup: float = 0.0,
         channels_last: bool = True,
         compile: bool = False,
     ) -> None:
@@ -64,7 +76,12 @@ class FashionModule(LightningModule):
             raise SettingError(f"--model.weight_decay is {weight_decay}; it must not be below 0")
         if not 0 < warmup_fraction < 1:
             raise SettingError(f"--model.warmup_fraction is {warmup_fraction}; it must lie between 0 and 1")
-        self.save_hyperparameters()
+        if not 0 <= head_first < 1:
+            raise SettingError(f"--model.head_first is {head_first}; it must be at least 0 and below 1")
+        if mixup < 0:
+            raise SettingError(f"--model.mixup is {mixup}; it must not be below 0")
+        self.loss, self.growth = loss, growth
+        self.save_hyperparameters(ignore=["loss", "growth"])
         self.built = False
 
     @property
@@ -112,20 +129,40 @@ class FashionModule(LightningModule):
                     "run from its weights with --model.weights CHECKPOINT"
                 )
 
+    @property
+    def progress(self) -> float:
+        """The part of the training that is done, 0 to 1; 0 in one without end."""
+        return min(1.0, self.trainer.global_step / self.trainer.estimated_stepping_batches)
+
     def forward(self, pixels: Tensor) -> Output:
         """pixels: uint8 (B, S, S, 3)."""
         return self.network(self.normalize(pixels))
 
     def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
-        loss, pairs = masked_loss(self(batch["pixels"]).logits, batch["targets"])
+        targets = batch["targets"]
+        pixels = shrink(batch["pixels"], self.growth.size(self.progress, self.spec.size))
+        if self.hparams["mixup"]:
+            pixels, other, share = mix(pixels, self.hparams["mixup"])
+            logits = self(pixels).logits
+            (loss, pairs), (second, _) = self.loss(logits, targets), self.loss(logits, targets[other])
+            loss = share * loss + (1 - share) * second
+        else:
+            loss, pairs = self.loss(self(pixels).logits, targets)
         self.train_loss.update(loss.detach(), pairs)
         self.log("train/loss", self.train_loss, on_step=False, on_epoch=True)
         self.log("train/step_loss", loss.detach(), rank_zero_only=True)
         return loss
 
+    def on_before_optimizer_step(self, optimizer: Any) -> None:
+        """Let the head learn alone at first. Without gradients an optimizer leaves weights as they are."""
+        if self.progress < self.hparams["head_first"]:
+            for name, parameter in self.network.named_parameters():
+                if name not in backbone.HEAD:
+                    parameter.grad = None
+
     def validation_step(self, batch: Sample, batch_idx: int) -> None:
         logits = self(batch["pixels"]).logits
-        self.val_loss.update(*masked_loss(logits, batch["targets"]))
+        self.val_loss.update(*BINARY_CROSS_ENTROPY(logits, batch["targets"]))
         self.scores.update(logits, batch["targets"])
 
     def on_validation_epoch_end(self) -> None:
@@ -166,17 +203,6 @@ class FashionModule(LightningModule):
                 f"the checkpoint has a {saved['arch']} for {spec}, the settings are {self.hparams['arch']} for "
                 f"{self.spec}; use the checkpoint's, or begin a new run"
             )
-
-
-def masked_loss(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean binary cross-entropy of the annotated pairs, and their number.
-
-    logits (B, A); targets (B, A), 1 yes, 0 no, -1 not annotated. Without an annotated pair the loss is 0.
-    """
-    annotated = targets != NOT_ANNOTATED
-    each = binary_cross_entropy_with_logits(logits.float(), (targets == YES).float(), reduction="none")  # (B, A)
-    pairs = annotated.sum()
-    return (each * annotated).sum() / pairs.clamp(min=1), pairs
 
 
 def _spec(saved: dict[str, Any]) -> InputSpec:

@@ -1,0 +1,49 @@
+"""Training on small images first: most of what is to be learned shows at a fraction of the cost.
+
+Source: Tan and Le, EfficientNetV2 (arXiv:2104.00298), "progressive learning"; Howard's entry of DAWNBench, 2018.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from torchvision.transforms.v2.functional import resize
+
+from fashion.errors import SettingError
+
+STEP = 16  # px; sizes between are not told apart by a network that halves them five times
+LEAST = 32  # px
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How the images of a training grow to the size that the model will see.
+
+    Attributes:
+        start: size of the first images, as a part of the input size; 1 trains at the input size throughout.
+        until: part of the training after which the images have the input size.
+
+    Raises:
+        SettingError: a value out of its range.
+    """
+
+    start: float = 1.0
+    until: float = 0.75
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("start", 0.1, 1.0), ("until", 0.01, 1.0)):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise SettingError(f"growth.{name} is {value}; it must lie between {low} and {high}")
+
+    def size(self, progress: float, size: int) -> int:
+        """The size to train at, px, after a part of the training, for an input of `size` px."""
+        part = min(1.0, progress / self.until)
+        grown = size * (self.start + (1 - self.start) * part)
+        return size if part == 1 else min(size, max(LEAST, round(grown / STEP) * STEP))
+
+
+def shrink(pixels: Tensor, size: int) -> Tensor:
+    """uint8 pixels (B, S, S, 3) -> the same images as (B, size, size, 3)."""
+    if pixels.shape[1] == size:
+        return pixels
+    return resize(pixels.permute(0, 3, 1, 2), [size, size], antialias=True).permute(0, 2, 3, 1)
