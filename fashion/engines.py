@@ -115,6 +115,9 @@ class OnnxEngine:
         graph = onnx.load(self._path).graph
         last = next((node for node in graph.node if "logits" in node.output), None)
         constants = {constant.name: constant for constant in graph.initializer}
+        for node in graph.node:  # the int8 file stores them in half precision
+            if node.op_type == "Cast" and node.input[0] in constants:
+                constants[node.output[0]] = constants[node.input[0]]
         if last is None or last.op_type != "Gemm" or last.input[1] not in constants:
             raise BundleError(f"{self._path} does not end in a linear layer of float weights: export again")
         weights = onnx.numpy_helper.to_array(constants[last.input[1]])

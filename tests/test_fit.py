@@ -20,10 +20,12 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch._dynamo.utils import counters
 
 from fashion.errors import BundleError, FashionError, SettingError
+from fashion.preprocess import InputSpec
 from training import fit
 from training.images import open_split
 from training.losses import BINARY_CROSS_ENTROPY
 from training.module import FashionModule
+from training.runs import Run, load_module
 from training.stopping import StopOnSignal, Stopped
 
 CONFIG = Path(__file__).parent.parent / "training" / "configs" / "sample.yaml"
@@ -123,6 +125,56 @@ def test_a_run_leaves_its_files(finished: Path) -> None:
     events = {name for name in there if name.startswith("tensorboard/")}
     assert any("events.out.tfevents" in name for name in events)
     assert there - events == {"config.yaml", "metrics.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt"}
+
+
+def test_a_moving_average_is_what_is_validated_saved_and_resumed(
+    flags: list[str], finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, parts = tmp_path / "whole", tmp_path / "parts"
+    fit.train([*flags, "--ema", "0.8", "--run", str(run)])
+    checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    averaged, current = checkpoint["state_dict"], checkpoint["current_model_state"]
+    assert all(torch.equal(current[name], value) for name, value in weights(finished).items()), "trained as without"
+    assert not torch.equal(averaged["network.fc.weight"], current["network.fc.weight"])
+    assert rows(run)[-1]["val/loss"] != rows(finished)[-1]["val/loss"]
+    train_interrupted(monkeypatch, [*flags, "--ema", "0.8", "--run", str(parts)], Interrupt(signal.SIGTERM, 9))
+    fit.train(["--run", str(parts), "--resume"])
+    assert without_time(rows(parts)) == without_time(rows(run))
+    assert all(torch.equal(weights(parts)[name], value) for name, value in averaged.items())
+
+
+def test_the_head_may_learn_first(flags: list[str], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    torch.manual_seed(0)
+    fit.train([*flags, "--model.head_first", "0.5", "--trainer.max_epochs", "2", "--run", str(run)])
+    first = tmp_path / "first"
+    torch.manual_seed(0)
+    fit.train([*flags, "--model.head_first", "0.99", "--trainer.max_epochs", "1", "--run", str(first)])
+    begin = FashionModule(arch="resnet18", weights="none")
+    begin.build(load_module(first / "checkpoints" / "last.ckpt").taxonomy, InputSpec(size=32))
+    still, learned = weights(first), weights(run)
+    assert still["network.conv1.weight"].std() > 0
+    assert not torch.equal(still["network.conv1.weight"], learned["network.conv1.weight"])
+    assert torch.equal(still["network.bn1.weight"], torch.ones(64)), "only the head has learned"
+    assert not torch.equal(learned["network.bn1.weight"], torch.ones(64))
+    assert not torch.equal(still["network.fc.bias"], begin.network.state_dict()["fc.bias"])
+
+
+def test_growing_images_and_mixtures_are_trained_on(flags: list[str], finished: Path, tmp_path: Path) -> None:
+    grown = ["--data.input.size", "64", "--model.growth.start", "0.5", "--model.mixup", "0.2"]
+    fit.train([*flags, *grown, "--model.loss.smoothing", "0.1", "--run", str(tmp_path / "run")])
+    last = rows(tmp_path / "run")[-1]
+    assert 0 < last["train/loss"] < 0.7
+    assert load_module(tmp_path / "run" / "checkpoints" / "best.ckpt").spec.size == 64
+
+
+def test_several_folders_are_one_data_set(flags: list[str], folder: Path, tmp_path: Path) -> None:
+    other = write_shapes(tmp_path / "other", train=16, val=6)
+    run = tmp_path / "run"
+    fit.train([*flags, "--data.path", f"[{folder},{other}]", "--data.repeat", "[1,2]", "--run", str(run)])
+    assert rows(run)[-1]["step"] == 2 * ((48 + 2 * 16) // 8)
+    images = Run(run).split("val", load_module(run / "checkpoints" / "best.ckpt"))
+    assert len(images) == 27
 
 
 def test_last_is_the_last_epoch_and_best_the_best(flags: list[str], tmp_path: Path) -> None:

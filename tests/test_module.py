@@ -1,6 +1,5 @@
 """training.module, training.metrics and training.optimization."""
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ from torchmetrics.functional.classification import multilabel_average_precision,
 from fashion.errors import BundleError, SettingError
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label, Taxonomy
-from training.losses import BINARY_CROSS_ENTROPY
 from training.metrics import MeanOfAnnotated, MultilabelScores
 from training.module import FashionModule
 from training.optimization import make_optimizer, make_schedule
@@ -38,21 +36,6 @@ def answers() -> tuple[torch.Tensor, torch.Tensor]:
     logits = torch.randn(600, 12, generator=generator) * 2 - 2 + targets * 2.5
     targets[torch.rand(600, 12, generator=generator) < 0.2] = -1
     return logits, targets
-
-
-def test_loss_is_the_mean_over_annotated_pairs() -> None:
-    logits = torch.tensor([[0.0, 3.0, -1.0], [2.0, 0.5, 0.0]], requires_grad=True)
-    loss, pairs = BINARY_CROSS_ENTROPY(logits, torch.tensor([[1, -1, 0], [-1, -1, 1]], dtype=torch.int8))
-    expected = (math.log(2) + math.log(1 + math.exp(-1)) + math.log(2)) / 3
-    assert pairs == 3
-    assert loss.item() == pytest.approx(expected, rel=1e-6)
-    loss.backward()
-    assert (logits.grad == 0).tolist() == [[False, True, False], [True, True, False]]
-
-
-def test_loss_of_a_batch_without_annotations_is_zero() -> None:
-    loss, pairs = BINARY_CROSS_ENTROPY(torch.ones(2, 3, requires_grad=True), torch.full((2, 3), -1, dtype=torch.int8))
-    assert (loss.item(), pairs.item()) == (0, 0)
 
 
 def test_scores_are_those_of_torchmetrics(answers: tuple[torch.Tensor, torch.Tensor]) -> None:

@@ -37,9 +37,10 @@ class Growth:
 
     def size(self, progress: float, size: int) -> int:
         """The size to train at, px, after a part of the training, for an input of `size` px."""
-        part = min(1.0, progress / self.until)
-        grown = size * (self.start + (1 - self.start) * part)
-        return size if part == 1 else min(size, max(LEAST, round(grown / STEP) * STEP))
+        if self.start == 1 or progress >= self.until:
+            return size
+        grown = size * (self.start + (1 - self.start) * progress / self.until)
+        return min(size, max(LEAST, round(grown / STEP) * STEP))
 
 
 def shrink(pixels: Tensor, size: int) -> Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 
 from fashion.network import FashionNet
@@ -48,8 +49,8 @@ def write_int8(
 ) -> None:
     """Quantize the convolutions of an fp32 file to int8: static, per channel, as QDQ nodes.
 
-    The head stays in fp32: it costs nothing, and the class activation maps need its exact weights. So do the additions
-    of the residual branches: quantizing them as well makes the error of the logits several times as large. The weights
+    The head computes in fp32: it costs nothing, and the class activation maps need its exact weights; it is stored in
+    half precision, which is 1 MB less for 250 labels. In fp32 stay the additions of the residual branches as well: quantizing them as well makes the error of the logits several times as large. The weights
     use 7 of their 8 bits, because processors without VNNI add pairs of products in 16 bits, which 8-bit weights
     overflow: the same file would answer differently on different machines.
 
@@ -81,6 +82,21 @@ def write_int8(
             op_types_to_quantize=["Conv"],
             extra_options={"CalibMovingAverage": CALIBRATIONS[calibration]},
         )
+    _store_head_in_half(path)
+
+
+def _store_head_in_half(path: Path) -> None:
+    """Keep the head's weights as float16, cast to float32 when the model is loaded: the same speed, half the size."""
+    model = onnx.load(path)
+    graph = model.graph
+    head = next(node for node in graph.node if OUTPUTS[0] in node.output)
+    weights = next(constant for constant in graph.initializer if constant.name == head.input[1])
+    half = onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weights).astype(np.float16), f"{weights.name}_half")
+    cast = onnx.helper.make_node("Cast", [half.name], [weights.name], name="cast_head", to=onnx.TensorProto.FLOAT)
+    graph.initializer.remove(weights)
+    graph.initializer.append(half)
+    graph.node.insert(0, cast)
+    onnx.save(model, path)
 
 
 class _CalibrationReader:

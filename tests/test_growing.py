@@ -1,0 +1,60 @@
+"""training.growing and training.mixing."""
+
+import pytest
+import torch
+
+from fashion.errors import SettingError
+from training.growing import Growth, shrink
+from training.mixing import mix
+
+
+def test_sizes_grow_to_the_input_size_and_stay() -> None:
+    growth = Growth(start=0.5, until=0.8)
+    sizes = [growth.size(i / 20, 128) for i in range(21)]
+    assert sizes == sorted(sizes)
+    assert sizes[0] == 64
+    assert sizes[16:] == [128] * 5
+    assert {size % 16 for size in sizes} == {0}
+    assert len(set(sizes)) == 5  # 64, 80, 96, 112, 128
+
+
+def test_the_default_changes_nothing() -> None:
+    assert {Growth().size(i / 10, 100) for i in range(11)} == {100}
+    pixels = torch.zeros(2, 40, 40, 3, dtype=torch.uint8)
+    assert shrink(pixels, 40) is pixels
+
+
+def test_no_image_is_smaller_than_the_network_takes() -> None:
+    assert Growth(start=0.1).size(0, 64) == 32
+    assert Growth(start=0.1).size(0, 32) == 32
+
+
+def test_an_odd_input_size_is_reached_and_not_passed() -> None:
+    assert [Growth(start=0.9, until=1.0).size(p, 70) for p in (0, 0.9, 1)] == [64, 70, 70]
+
+
+def test_shrunk_images_are_the_same_images() -> None:
+    pixels = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
+    pixels[:, :, 32:, 0] = 200
+    small = shrink(pixels, 32)
+    assert (small.shape, small.dtype) == ((1, 32, 32, 3), torch.uint8)
+    assert small[0, 10, :, 0].tolist()[:14] == [0] * 14
+    assert small[0, 10, :, 0].tolist()[18:] == [200] * 14
+
+
+@pytest.mark.parametrize("settings", [{"start": 0.0}, {"start": 1.5}, {"until": 0.0}, {"until": 1.2}])
+def test_values_out_of_range_are_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(SettingError, match=f"growth.{next(iter(settings))} is"):
+        Growth(**settings)
+
+
+def test_mixed_images_are_the_share_of_both() -> None:
+    torch.manual_seed(1)
+    pixels = torch.tensor([0, 100, 200], dtype=torch.uint8).reshape(3, 1, 1, 1).expand(3, 4, 4, 3).contiguous()
+    mixed, other, share = mix(pixels, 0.4)
+    assert (mixed.dtype, mixed.shape) == (torch.uint8, pixels.shape)
+    assert 0 <= share <= 1
+    expected = share * pixels.float() + (1 - share) * pixels[other].float()
+    assert torch.allclose(mixed.float(), expected, atol=0.51)
+    assert sorted(other.tolist()) == [0, 1, 2]
+    assert pixels[1, 0, 0, 0] == 100, "the batch itself stays"
