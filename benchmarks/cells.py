@@ -67,7 +67,6 @@ class Results:
 
     def save(self, path: Path) -> None:
         """Write them as JSON, whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
@@ -98,6 +97,12 @@ class Results:
             for cell in self.of(name, concurrency)
             if cell.round in others
         ]
+
+    def costs(self, name: str, other: str) -> list[float]:
+        """Time for each image that one takes more than another within each round, whatever the concurrency, ms."""
+        others = {(cell.round, cell.concurrency): cell for cell in self.of(other)}
+        pairs = ((cell, others.get((cell.round, cell.concurrency))) for cell in self.of(name))
+        return [1000 / cell.rate - 1000 / match.rate for cell, match in pairs if match]
 
     def faults(self) -> list[str]:
         """What was wrong, a line for each cell and sort."""

@@ -11,7 +11,7 @@ from benchmarks.interpreters import bench_python
 from benchmarks.right_answers import Check, RightAnswers
 from benchmarks.servers.engine import engine
 from benchmarks.servers.running import Running, python_server
-from benchmarks.servers.torchserve import shipped, stock
+from benchmarks.servers.torchserve import quiet, shipped, stock
 
 LOG = "server.log"
 
@@ -48,6 +48,10 @@ class Contestant:
 
 def _shipped(place: Place) -> AbstractContextManager[Running]:
     return shipped(place.bundle, place.folder)
+
+
+def _quiet(place: Place) -> AbstractContextManager[Running]:
+    return quiet(place.bundle, place.folder)
 
 
 def _stock(place: Place) -> AbstractContextManager[Running]:
@@ -104,3 +108,10 @@ ENGINES = {
     ),
 }
 CONTESTANTS = SERVERS | ENGINES
+
+# What logs and metrics cost is told by these two, with a model so small that the server is all there is.
+LOGGED, QUIET = "logged", "quiet"
+PAIR = {
+    LOGGED: Contestant("as shipped", _shipped, lambda right: right.answer),
+    QUIET: Contestant("without log lines and metrics of requests", _quiet, lambda right: right.answer),
+}

@@ -3,7 +3,6 @@
 python -m benchmarks.plot_serving runs/bench-serving/results.json docs/img/serving.png
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from benchmarks.cells import Results, percentile, pooled, rate
+from benchmarks.plots import dress, run
 
 # Of the names in benchmarks.contestants, which an environment with nothing but plots cannot import.
 COLORS = {"shipped": "#1d4ed8", "app": "#0891b2", "fastapi": "#c2410c", "litserve": "#a16207", "stock": "#6b7280"}
@@ -21,8 +21,9 @@ LIMITS = {
 }
 
 
-def draw(results: Results) -> Figure:
+def draw(path: Path) -> Figure:
     """Two panels: throughput with the span of the rounds, and the median latency."""
+    results = Results.load(path)
     figure = Figure(figsize=(11, 4.4), dpi=150, layout="constrained")
     rates, latencies = figure.subplots(1, 2)
     for name, color in COLORS.items():
@@ -61,22 +62,8 @@ def draw(results: Results) -> Figure:
 def _label(axes: Axes, concurrencies: Sequence[int], what: str) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xticks(concurrencies, [str(at) for at in concurrencies])
-    axes.set_xlabel("clients at the same time")
-    axes.set_ylabel(what)
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Draw the plot."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.plot_serving", description=__doc__.split("\n")[0])
-    parser.add_argument("results", type=Path, help="written by benchmarks.serving")
-    parser.add_argument("out", type=Path)
-    options = parser.parse_args(arguments)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    draw(Results.load(options.results)).savefig(options.out)
-    return 0
+    dress(axes, "clients at the same time", what)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run(draw, "plot_serving"))

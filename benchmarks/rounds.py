@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from benchmarks.cells import EXPLANATIONS, Cell, Results
-from benchmarks.contestants import CONTESTANTS, SERVERS, SHIPPED, Place
+from benchmarks.contestants import CONTESTANTS, ENGINES, SHIPPED, Contestant, Place
 from benchmarks.interpreters import bench_versions
 from benchmarks.load import Answer, send
 from benchmarks.machine import describe
@@ -21,7 +21,7 @@ from fashion.errors import FashionError, one_line
 
 CONCURRENCIES = (1, 2, 4, 8, 16)
 EXPLAINED = (1, 4)  # concurrencies at which /explanations is measured beside /predictions
-ENGINE_SHARE = 0.75  # of a server's seconds: engines have no queue that must drain
+ENGINE_SHARE = 0.6  # of a server's seconds: engines have no queue that must drain
 OTHERS = ("fastapi", "uvicorn", "litserve", "openvino")  # packages of the others, whose versions the page tells
 
 
@@ -63,7 +63,7 @@ def measure(plan: Plan, bundle: Path, photographs: Path, scratch: Path) -> Resul
         photographs: folder of the photographs, as `benchmarks.photographs` wrote it.
         scratch: folder for what the servers write.
     """
-    images = [path.read_bytes() for path in sorted(photographs.glob("*.jpg"))]
+    images = read_photographs(photographs)
     right = RightAnswers(bundle, images)
     titles = {name: CONTESTANTS[name].title for name in plan.names}
     results = Results(describe(), _settings(plan, images), titles)
@@ -72,7 +72,7 @@ def measure(plan: Plan, bundle: Path, photographs: Path, scratch: Path) -> Resul
         for name in tqdm(plan.names, "starting", unit="server", leave=False):
             try:
                 place = Place(bundle, photographs, scratch / name)
-                entries.append(stack.enter_context(_started(name, plan, place, right, images)))
+                entries.append(stack.enter_context(started(name, CONTESTANTS[name], plan, place, right)))
             except FashionError as error:
                 results.skipped[name] = one_line(error)
                 tqdm.write(f"not measured: {name}: {one_line(error)}")
@@ -80,16 +80,25 @@ def measure(plan: Plan, bundle: Path, photographs: Path, scratch: Path) -> Resul
     return results
 
 
+def read_photographs(folder: Path) -> list[bytes]:
+    """The files, in the order in which engines take them too."""
+    return [path.read_bytes() for path in sorted(folder.glob("*.jpg"))]
+
+
 @contextmanager
-def _started(name: str, plan: Plan, place: Place, right: RightAnswers, images: list[bytes]) -> Iterator[Entry]:
-    """One of them, warmed up and frozen."""
+def started(name: str, contestant: Contestant, plan: Plan, place: Place, right: RightAnswers) -> Iterator[Entry]:
+    """One of them, warmed up and frozen, until the block ends.
+
+    Raises:
+        FashionError: it cannot be started here.
+    """
     place.folder.mkdir(parents=True, exist_ok=True)
-    contestant = CONTESTANTS[name]
+    images = read_photographs(place.photographs)
     with contestant.start(place) as running:
         try:
             running.measure(images, 8, plan.warm_up)
             freeze(running.process)
-            seconds = plan.seconds * (1 if name in SERVERS else ENGINE_SHARE)
+            seconds = plan.seconds * (ENGINE_SHARE if name in ENGINES else 1)
             yield Entry(name, running, contestant.check(right), seconds)
         finally:
             thaw(running.process)  # frozen, it would not end
@@ -109,11 +118,12 @@ def _all_rounds(plan: Plan, entries: list[Entry], right: RightAnswers, images: l
                     turn.insert(at + (i + 1) % 2, explained)  # before or after, in turn
                 for entry in turn:
                     bar.set_postfix_str(f"{entry.name}, {concurrency} at once, round {i + 1}")
-                    results.cells.append(_cell(entry, images, concurrency, i))
+                    results.cells.append(measure_cell(entry, images, concurrency, i))
                     bar.update()
 
 
-def _cell(entry: Entry, images: list[bytes], concurrency: int, round_: int) -> Cell:
+def measure_cell(entry: Entry, images: list[bytes], concurrency: int, round_: int) -> Cell:
+    """One server or engine at one concurrency: thawed, measured and frozen again."""
     process = entry.running.process
     thaw(process)
     try:

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks import log_cost
 from benchmarks.cells import Results
-from benchmarks.contestants import CONTESTANTS
+from benchmarks.contestants import CONTESTANTS, SHIPPED
 from benchmarks.document import PAGE, write_section
 from benchmarks.interpreters import draw_plot
 from benchmarks.photographs import photographs as draw_photographs
@@ -59,7 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         plan = _plan(options)
         results = measure(plan, *_material(), _empty(OUT / "servers"))
         whole = not options.quick and not options.servers
-        results.save(full if whole else OUT / "look.json")
+        saved = full if whole else OUT / "look.json"
+        results.save(saved)
+        if SHIPPED in plan.names:
+            results.cells += log_cost.measure(OUT / "small", OUT / "servers", options.quick)
+            results.save(saved)
         print(tables(results))
         if whole:
             publish(results, full)

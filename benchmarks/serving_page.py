@@ -4,8 +4,22 @@ import statistics
 import textwrap
 from collections.abc import Sequence
 
-from benchmarks.cells import EXPLANATIONS, Cell, Results, percentile, pooled
-from benchmarks.contestants import APP, ENGINES, FASTAPI, INFERENCE, LITSERVE, SERVERS, SHIPPED, SINGLE, STOCK
+from benchmarks import log_cost
+from benchmarks.cells import EXPLANATIONS, Cell, Results, percentile, pooled, rate
+from benchmarks.contestants import (
+    APP,
+    ENGINES,
+    FASTAPI,
+    INFERENCE,
+    LITSERVE,
+    LOGGED,
+    PAIR,
+    QUIET,
+    SERVERS,
+    SHIPPED,
+    SINGLE,
+    STOCK,
+)
 from benchmarks.document import table
 
 # What the endpoint is to reach: images a second of which over which, and at least how many times as many.
@@ -18,6 +32,7 @@ RATIOS = (
 )
 MOST_DELAY = 4.0  # ms that the server may add to the p50 of the model in process
 MOST_FOR_EXPLANATIONS = 0.10  # more time than a prediction, as a share
+MOST_FOR_LOGS = 0.01  # of the time of a photograph, as a share
 SHARES = (0.5, 0.95, 0.99)
 
 METHOD = """\
@@ -34,6 +49,13 @@ The model is a ResNet50 with 228 labels at 512x512 px and random weights, writte
 depend on the weights. The load generator shares the cores with the servers and takes {client:.1f} ms of processor time
 for each photograph."""
 
+LOG_METHOD = f"""\
+What logs and metrics cost would be lost among the work of such a model. So it is measured by itself, between this
+bundle in TorchServe as shipped and the same with every log line and metric of requests off, TorchServe's too, both with
+a {log_cost.ARCH} at {log_cost.SIZE} px, {log_cost.CLIENTS} clients, {log_cost.PLAN.seconds:g} s at a time in turn, in
+{log_cost.PLAN.rounds} rounds; how much more time a request takes is set against the time that a photograph takes this
+bundle as shipped."""
+
 WHO = {
     SHIPPED: "`serving/config.properties` and `serving/model-config.yaml` as they are, but for the ports",
     APP: "`python -m serving.app BUNDLE`",
@@ -49,6 +71,7 @@ def section(results: Results) -> str:
     smallest, median, largest = results.settings["kilobytes"]
     client = statistics.median(cell.client for cell in results.cells if cell.name in SERVERS)
     text = METHOD.format(smallest=smallest, median=median, largest=largest, client=client, **results.settings)
+    text += f"\n\n{LOG_METHOD}" if results.of(LOGGED) else ""
     method = "\n\n".join(textwrap.fill(paragraph, 120) for paragraph in text.split("\n\n"))
     skipped = [f"- Not measured: {results.titles.get(name, name)}: {why}" for name, why in results.skipped.items()]
     who = [f"- {results.titles[name]}: {what}." for name, what in WHO.items() if results.of(name)]
@@ -72,6 +95,7 @@ def tables(results: Results) -> str:
         ("Images a second, by the number of clients.", _rates(results)),
         ("Milliseconds until the answer, p50 / p95 / p99.", _latencies(results)),
         ("The model in process, with no server around it.", _engines(results)),
+        ("What logs and metrics cost, with a model so small that the server is all there is.", _logs(results)),
     ]
     return "\n\n".join(f"{title}\n\n{content}" for title, content in parts if content)
 
@@ -111,7 +135,7 @@ def _engines(results: Results) -> str:
 def _goals(results: Results) -> str:
     header = ["what", "wanted", *map(str, results.concurrencies)]
     rows = [_ratio_row(results, name, other, least) for name, other, least in RATIOS]
-    rows += [_delay_row(results), _explanations_row(results)]
+    rows += [_delay_row(results), _explanations_row(results), _logs_row(results)]
     filled = [row for row in rows if any(cell != "-" for cell in row[2:])]
     return table(header, filled) if filled else ""
 
@@ -143,6 +167,26 @@ def _explanations_row(results: Results) -> list[str]:
         reached = bool(more) and statistics.median(more) <= 100 * MOST_FOR_EXPLANATIONS
         row.append(_bold(f"{_spread(more)} %", reached) if more else "-")
     return row
+
+
+def _logs_row(results: Results) -> list[str]:
+    row = ["time for each image: logs and metrics, share of it", f"≤ {MOST_FOR_LOGS:.0%}"]
+    for concurrency in results.concurrencies:
+        cells = results.of(SHIPPED, concurrency) if concurrency == log_cost.CLIENTS else []
+        shares = [cost * rate(cells) / 10 for cost in results.costs(LOGGED, QUIET)] if cells else []  # ms/s -> %
+        reached = bool(shares) and statistics.median(shares) <= 100 * MOST_FOR_LOGS
+        row.append(_bold(f"{_spread(shares, 2)} %", reached) if shares else "-")
+    return row
+
+
+def _logs(results: Results) -> str:
+    header = ["this bundle in TorchServe", "images/s", "ms more for each image"]
+    rows = []
+    for name in _measured(results, list(PAIR)):
+        rates = _spread([cell.rate for cell in results.of(name)], 0)
+        costs = results.costs(name, QUIET)
+        rows.append([PAIR[name].title, rates, "-" if name == QUIET or not costs else _spread(costs, 3)])
+    return table(header, rows) if rows else ""
 
 
 def _title(results: Results, name: str) -> str:

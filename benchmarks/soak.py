@@ -12,9 +12,8 @@ import shutil
 import statistics
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
 import psutil
 from tqdm import tqdm
@@ -23,7 +22,7 @@ from benchmarks.document import PAGE, table, write_section
 from benchmarks.interpreters import draw_plot
 from benchmarks.load import Answer, send
 from benchmarks.machine import describe
-from benchmarks.memory import resident
+from benchmarks.memory import family, resident
 from benchmarks.photographs import SMALL_SIZES, photographs
 from benchmarks.random_bundle import random_bundle
 from benchmarks.right_answers import RightAnswers
@@ -32,6 +31,7 @@ from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_whole
 
 OUT = Path("runs/bench-soak")
+RESULTS = OUT / "results.json"
 PLOT = Path("docs/img/soak.png")
 REQUESTS, SETTLED, EVERY = 20_000, 2_000, 500
 CONCURRENCY = 8
@@ -65,6 +65,17 @@ class Soak:
     seconds: float = 0.0
     settled: int = SETTLED
     machine: str = ""
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON, with the `allowed` memory of each kind of process, MB, for the plot."""
+        allowed = {name: [self.ends(name)[0], self.ends(name)[0] + most] for name, most in TOLERANCES.items()}
+        write_whole(path, json.dumps(asdict(self) | {"allowed": allowed}, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> "Soak":
+        """Read what `save` wrote."""
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**{one.name: content[one.name] for one in fields(cls)})
 
     def ends(self, name: str) -> tuple[float, float]:
         """Memory after `settled` requests and after all, MB: the medians of the first and the last few samples."""
@@ -114,8 +125,9 @@ def soak(
                     result.wrong.append(fault)
             result.seconds += load.seconds
             result.requests.append(sum(result.answered.values()))
-            result.memory["java"].append(resident([process]))
-            result.memory["workers"].append(resident(process.children(recursive=True)))
+            java, *workers = family(process) or [process]
+            result.memory["java"].append(resident([java]))
+            result.memory["workers"].append(resident(workers))
             bar.update(len(load.answers))
     return result
 
@@ -147,13 +159,13 @@ def section(result: Soak) -> str:
     )
 
 
-def publish(result: Soak, results: Path) -> None:
-    """Write the section and the plot.
+def publish(result: Soak) -> None:
+    """Write the section and the plot of what was saved.
 
     Raises:
         FashionError: the plot cannot be drawn.
     """
-    draw_plot("benchmarks.plot_soak", results, PLOT)
+    draw_plot("benchmarks.plot_soak", RESULTS, PLOT)
     write_section("soak", section(result))
     print(f"wrote the section 'soak' of {PAGE} and {PLOT}")
 
@@ -162,28 +174,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, write the section, and tell by the exit status whether memory stayed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__.split("\n")[0])
     parser.add_argument("--requests", type=int, default=REQUESTS, help="(default: %(default)s); fewer leave the page")
+    parser.add_argument("--page-only", action="store_true", help="judge, and write the page of, the last run's results")
     options = parser.parse_args(arguments)
     with one_line_errors():
         if options.requests < SETTLED + 2 * EVERY:
             raise SettingError(
                 f"--requests {options.requests} is too few to compare; give {SETTLED + 2 * EVERY} or more"
             )
-        images = photographs(OUT / "photographs", SMALL_SIZES)
-        bundle = random_bundle(OUT / "bundle", images, "resnet18", SIZE)
-        shutil.rmtree(OUT / "server", ignore_errors=True)
-        with shipped(bundle, OUT / "server") as server:
-            result = soak(server.process, server.url, images, RightAnswers(bundle, images), options.requests)
-        result.machine = describe()
-        return judge(result, whole=options.requests >= REQUESTS)
+        if options.page_only:
+            if not RESULTS.exists():
+                raise SettingError(f"no {RESULTS}; run make soak once without --page-only")
+            result = Soak.load(RESULTS)
+        else:
+            result = _measure(options.requests)
+        return judge(result)
 
 
-def judge(result: Soak, whole: bool) -> int:
+def _measure(requests: int) -> Soak:
+    machine = describe()
+    images = photographs(OUT / "photographs", SMALL_SIZES)
+    bundle = random_bundle(OUT / "bundle", images, "resnet18", SIZE)
+    shutil.rmtree(OUT / "server", ignore_errors=True)
+    with shipped(bundle, OUT / "server") as server:
+        result = soak(server.process, server.url, images, RightAnswers(bundle, images), requests)
+        result.machine = machine
+        result.save(RESULTS)  # before anything can go wrong with the end of the server, the plot or the page
+    return result
+
+
+def judge(result: Soak) -> int:
     """Tell what came out, and write the page where all of it was measured and nothing is wrong; the exit status."""
-    results = OUT / "results.json"
-    content: dict[str, Any] = asdict(result) | {
-        "allowed": {name: [result.ends(name)[0], result.ends(name)[0] + most] for name, most in TOLERANCES.items()}
-    }
-    write_whole(results, json.dumps(content, indent=1) + "\n")
     for name, most in TOLERANCES.items():
         first, last = result.memory[name][0], result.memory[name][-1]
         print(f"{name}: {first:.0f} to {last:.0f} MB, growth {result.growth(name):+.1f}, allowed {most:g}")
@@ -193,8 +213,8 @@ def judge(result: Soak, whole: bool) -> int:
         print(f"error: the memory of {name} grew by {result.growth(name):.1f} MB", file=sys.stderr)
     if result.wrong or result.leaks():
         return 1
-    if whole:
-        publish(result, results)
+    if result.requests[-1] >= REQUESTS:
+        publish(result)
     return 0
 
 

@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import logging
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -15,26 +16,23 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    CollectorRegistry,
-    Counter,
-    Histogram,
-    disable_created_metrics,
-    generate_latest,
-)
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from fashion.answers import describe
 from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
+from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from serving import openapi
 from serving.batcher import BATCH_SIZE, Batcher, QueueFull
-from serving.metrics import REQUEST_SECONDS, counts
+from serving.counters import Counters
 from serving.ports import is_free, owner_of
 from serving.protocol import (
+    BUSY,
+    DISCONNECTED,
     JSON_TYPE,
     OUTCOME_HEADER,
     Call,
@@ -49,6 +47,7 @@ from serving.responder import Responder, Tally
 
 MAX_BODY = 20 * 1024 * 1024  # bytes, as in config.properties
 RETRY_AFTER = "1"  # s
+CLIENT_CLOSED_REQUEST = 499  # nginx's number for it; HTTP has none
 
 logger = logging.getLogger(__name__)
 
@@ -61,19 +60,25 @@ def create_app(predictor: Predictor, name: str = "fashion") -> FastAPI:
         name: of the model, as in `/predictions/NAME`.
     """
 
+    counters = Counters()
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(predictor.warm_up, BATCH_SIZE)
-        with Batcher(Responder(predictor), meter.observe) as batcher:
-            app.state.batcher = batcher
+        with Batcher(Responder(predictor), counters.add) as batcher:
+            app.state.batcher, app.state.counters = batcher, counters
             yield
 
-    meter = _Meter()
     app = FastAPI(
         title="Fashion attributes", version=predictor.card.version, description=openapi.DESCRIPTION, lifespan=lifespan
     )
     app.add_exception_handler(HTTPException, _on_http_error)
+    _add_photograph_routes(app, name)
+    _add_service_routes(app, name, predictor.card)
+    return app
 
+
+def _add_photograph_routes(app: FastAPI, name: str) -> None:
     async def predictions(request: Request) -> Response:
         """Attributes of one photograph, or of several."""
         return await _respond(request, explain=False)
@@ -95,10 +100,12 @@ def create_app(predictor: Predictor, name: str = "fashion") -> FastAPI:
                 path, endpoint, methods=[method], operation_id=f"{method}{path}", **openapi.operation(path)
             )
 
+
+def _add_service_routes(app: FastAPI, name: str, card: ModelCard) -> None:
     @app.get(f"/models/{name}", responses=openapi.DESCRIBED)
     async def model() -> Response:
         """The model card: labels, groups, thresholds, versions, sha256 of the weights."""
-        return _json(describe(predictor.card))
+        return _json(describe(card))
 
     @app.get("/livez", responses=openapi.STATUS)
     async def live() -> Response:
@@ -114,33 +121,9 @@ def create_app(predictor: Predictor, name: str = "fashion") -> FastAPI:
         return _error(HTTPStatus.SERVICE_UNAVAILABLE, "Unavailable", "the model does not answer")
 
     @app.get("/metrics", responses=openapi.METRICS)
-    async def metrics() -> Response:
+    async def metrics(request: Request) -> Response:
         """Counts for Prometheus."""
-        return Response(meter.text(), media_type=CONTENT_TYPE_LATEST)
-
-    return app
-
-
-class _Meter:
-    """Tallies as Prometheus counters, under the names that TorchServe's metrics have."""
-
-    def __init__(self) -> None:
-        disable_created_metrics()  # a time beside each counter, which nothing here reads
-        self._registry = CollectorRegistry()
-        self._counters: dict[str, Counter] = {}
-        self._seconds = Histogram(REQUEST_SECONDS, "seconds from the queue to the answer", registry=self._registry)
-
-    def observe(self, tally: Tally) -> None:
-        for seconds in tally.request_seconds:
-            self._seconds.observe(seconds)
-        for name, value, dimensions in counts(tally):
-            if name not in self._counters:
-                self._counters[name] = Counter(name, name.replace("_", " "), list(dimensions), registry=self._registry)
-            counter = self._counters[name]
-            (counter.labels(**dimensions) if dimensions else counter).inc(value)
-
-    def text(self) -> bytes:
-        return generate_latest(self._registry)
+        return Response(request.app.state.counters.text(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _respond(request: Request, explain: bool) -> Response:
@@ -149,12 +132,26 @@ async def _respond(request: Request, explain: bool) -> Response:
         fields = await _fields(request)
         call = Call(fields, request.headers, request.headers.get("content-type", ""), explain, call.request_id)
         reply = await asyncio.wrap_future(request.app.state.batcher.submit(call))
-    except InvalidRequest as error:
-        reply = error_reply(error)
-    except QueueFull:
-        return _error(HTTPStatus.SERVICE_UNAVAILABLE, "Busy", "too many requests wait; ask again in a second")
+    except (InvalidRequest, QueueFull, HTTPException, ClientDisconnect) as error:
+        reply = _refusal(error)
+        request.app.state.counters.add(Tally(Counter([reply.outcome])))
     logger.info(log_line(call, reply))
-    return _response(reply, call.request_id)
+    headers = {"X-Request-Id": call.request_id, OUTCOME_HEADER: reply.outcome}
+    return Response(reply.body, reply.status, headers | _retry_after(reply.status), JSON_TYPE)
+
+
+def _refusal(error: Exception) -> Reply:
+    """The reply to a request that does not reach the model."""
+    if isinstance(error, QueueFull):
+        status, answer = error_object(
+            HTTPStatus.SERVICE_UNAVAILABLE, "Busy", "too many requests wait; ask again in a second"
+        )
+        return Reply(status, json_bytes(answer), BUSY)
+    if isinstance(error, ClientDisconnect):
+        return Reply(CLIENT_CLOSED_REQUEST, b"", DISCONNECTED)  # for the log: nobody hears it
+    if isinstance(error, HTTPException):
+        return Reply(error.status_code, _http_error(error), "bad_request")
+    return error_reply(error)
 
 
 async def _fields(request: Request) -> Mapping[str, Any]:
@@ -198,20 +195,21 @@ def _once(body: bytes) -> Any:
 async def _on_http_error(request: Request, error: Exception) -> Response:
     """Errors of the framework in the project's own form."""
     assert isinstance(error, HTTPException)
-    status = HTTPStatus(error.status_code)
+    return Response(_http_error(error), error.status_code, error.headers, JSON_TYPE)
+
+
+def _http_error(error: HTTPException) -> bytes:
+    phrase = HTTPStatus(error.status_code).phrase
     # Every word of the phrase, so that 404 is of type NotFound.
-    return _error(status, status.phrase.title().replace(" ", ""), str(error.detail), error.headers)
+    return json_bytes(error_object(error.status_code, phrase.title().replace(" ", ""), str(error.detail))[1])
 
 
-def _error(status: int, kind: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    given = dict(headers or {})
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        given["Retry-After"] = RETRY_AFTER
-    return Response(json_bytes(error_object(status, kind, message)[1]), status, given, JSON_TYPE)
+def _error(status: int, kind: str, message: str) -> Response:
+    return Response(json_bytes(error_object(status, kind, message)[1]), status, _retry_after(status), JSON_TYPE)
 
 
-def _response(reply: Reply, request_id: str) -> Response:
-    return Response(reply.body, reply.status, {"X-Request-Id": request_id, OUTCOME_HEADER: reply.outcome}, JSON_TYPE)
+def _retry_after(status: int) -> dict[str, str]:
+    return {"Retry-After": RETRY_AFTER} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
 
 
 def _json(content: Any) -> Response:

@@ -164,6 +164,35 @@ def _message(answer: Mapping[str, Any]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print what the server says of each photograph; returns the exit status, 2 if any failed."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    wanted = {name: value for name in ("profile", "top_k", "groups") if (value := getattr(options, name)) is not None}
+    if options.explain:
+        wanted["explain"] = "overlay"
+        if len(options.photos) > 1:
+            parser.error("--explain takes one photograph at a time")
+    status = 0
+    with one_line_errors():
+        truth = _truth(options.truth) if options.truth else None
+        token = read_token(options.token) if options.token is not None else None
+        client = Client(options.url, options.timeout, token)
+        for photo in options.photos:
+            try:
+                answer = client.ask(photo, **wanted)
+            except Refused as error:
+                print(f"error: {photo}: {one_line(error)}", file=sys.stderr)
+                status = EXIT_USER_ERROR
+                continue
+            if options.explain:
+                print(f"{write_sheet(photo, answer, options.explain)}: where the evidence lies", file=sys.stderr)
+            if options.json:
+                print(json.dumps({"image": str(photo)} | answer, ensure_ascii=False), flush=True)
+            else:
+                print(f"{photo}\n{table(answer, truth)}", flush=True)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m serving.client", description="Ask a running server for the attributes of photographs."
     )
@@ -190,31 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--explain", type=Path, metavar="FILE", help="write a picture of where the evidence for each attribute lies"
     )
-    options = parser.parse_args(arguments)
-    wanted = {name: value for name in ("profile", "top_k", "groups") if (value := getattr(options, name)) is not None}
-    if options.explain:
-        wanted["explain"] = "overlay"
-        if len(options.photos) > 1:
-            parser.error("--explain takes one photograph at a time")
-    status = 0
-    with one_line_errors():
-        truth = _truth(options.truth) if options.truth else None
-        token = read_token(options.token) if options.token is not None else None
-        client = Client(options.url, options.timeout, token)
-        for photo in options.photos:
-            try:
-                answer = client.ask(photo, **wanted)
-            except Refused as error:
-                print(f"error: {photo}: {one_line(error)}", file=sys.stderr)
-                status = EXIT_USER_ERROR
-                continue
-            if options.explain:
-                print(f"{write_sheet(photo, answer, options.explain)}: where the evidence lies", file=sys.stderr)
-            if options.json:
-                print(json.dumps({"image": str(photo)} | answer, ensure_ascii=False), flush=True)
-            else:
-                print(f"{photo}\n{table(answer, truth)}", flush=True)
-    return status
+    return parser
 
 
 if __name__ == "__main__":

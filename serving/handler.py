@@ -75,9 +75,10 @@ class FashionHandler:
         for i, reply in answers.items():
             if reply.status != 200:
                 context.set_response_status(code=reply.status, phrase=reason(reply.status), idx=i)
-            context.set_response_content_type(i, JSON_TYPE)
             context.set_response_header(i, OUTCOME_HEADER, reply.outcome)
             logger.info(log_line(calls[i], reply))
+        for i in range(len(data)):
+            context.set_response_content_type(i, JSON_TYPE)
         if calls:
             self.meter.add(tally)
         card = json_bytes(describe(self.responder.predictor.card)) if cards else b""

@@ -8,7 +8,6 @@ From the command line:  python -m serving.keys [--nginx FILE [--reload COMMAND] 
 
 import argparse
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -18,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fashion.errors import FashionError, one_line_errors
+from fashion.files import write_whole
 
 KEY_FILE = "key_file.json"
 ROLES = ("inference", "management")
@@ -85,13 +85,7 @@ def write_include(key: str, out: Path) -> bool:
     line = f'proxy_set_header Authorization "Bearer {key}";\n'
     if out.exists() and out.read_text(encoding="utf-8") == line:
         return False
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(line)
-        os.replace(temporary, out)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(out, line, mode=0o600)
     return True
 
 

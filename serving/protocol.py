@@ -9,7 +9,7 @@ from typing import Any
 from fashion.errors import FashionError, InvalidImage, SettingError, one_line
 
 JSON_TYPE = "application/json"
-OUTCOME_HEADER = "Fashion-Outcome"  # of a reply: tells the proxy that it was the model that answered, not the server
+OUTCOME_HEADER = "Fashion-Outcome"  # one of `OUTCOMES`: tells the proxy that a 500 is an answer, not a dead worker
 
 
 class InvalidRequest(FashionError):
@@ -56,8 +56,10 @@ class Reply:
 
 
 # What can become of a request: answered; an image that cannot be used; a request or option that cannot be understood;
-# a fault of the server's own.
-OUTCOMES = ("ok", "invalid_image", "bad_request", "error")
+# a fault of the server's own. Those that TorchServe keeps from the handler: too many waited; the caller went away
+# before all of it was here.
+BUSY, DISCONNECTED = "busy", "disconnected"
+OUTCOMES = ("ok", "invalid_image", "bad_request", "error", BUSY, DISCONNECTED)
 
 
 def log_line(call: Call, reply: Reply) -> str:

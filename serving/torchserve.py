@@ -51,6 +51,7 @@ class TorchServe:
         self.config = Path(config).resolve()
         self.logs = (self.folder / logs).resolve()
         self.log = ServerLog(self.logs)
+        self.log_config = LOG_CONFIG  # of log4j
         self._temporary: Path | None = None  # what `start` made for the server
         self.properties = read_properties(self.config)
         self.model_store = (self.folder / self.properties.get("model_store", "model_store")).resolve()
@@ -132,7 +133,7 @@ class TorchServe:
         environment |= {"TMPDIR": str(self._temporary), "TEMP": str(self._temporary)}
         environment |= {"LOG_LOCATION": str(self.logs), "METRICS_LOCATION": str(self.logs)}
         command = [sys.executable, "-m", "ts.model_server", "--start", "--ncs", "--ts-config", str(self.config)]
-        command += ["--model-store", str(self.model_store), "--log-config", str(LOG_CONFIG)]
+        command += ["--model-store", str(self.model_store), "--log-config", str(self.log_config)]
         self.log.mark()
         with self.log.console.open("wb") as console:
             # A session of its own, so that ctrl-C in the terminal does not reach it.

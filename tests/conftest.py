@@ -97,13 +97,19 @@ def outside(proxy: "Proxy") -> Iterator["requests.Session"]:
 
 
 @pytest.fixture(scope="session")
-def app_url(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def app_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the server of `app_url` prints."""
+    return tmp_path_factory.mktemp("app") / "log"
+
+
+@pytest.fixture(scope="session")
+def app_url(bundle: Path, app_log: Path) -> Iterator[str]:
     """Where the server without TorchServe answers, with the same weights as `endpoint`, run as the command runs it."""
     from serving.ports import free_ports
 
     (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}"
-    with (tmp_path_factory.mktemp("app") / "log").open("w+") as log:
+    with app_log.open("w+") as log:
         command = [sys.executable, "-m", "serving.app", str(bundle), "--port", str(port), "--engine", "int8"]
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:

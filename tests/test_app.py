@@ -1,21 +1,33 @@
 """The server without TorchServe: what is its own beside the contract that both keep."""
 
+import http.client
+import json
 import socket
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
+import yaml
+from image_files import encoded
 from photos import photo
+from PIL import Image
 
 from fashion.predictor import Predictor
-from serving.app import create_app
+from serving.app import MAX_BODY, create_app
+from serving.archive import CONFIG_FILE, SERVING
 from serving.batcher import BATCH_SIZE, QUEUE_SIZE, Batcher, QueueFull
+from serving.properties import read_properties
 from serving.protocol import Call
 from serving.responder import Responder
+from serving.torchserve import DEFAULT_CONFIG, HARDENED_CONFIG
+
+WAIT = 60  # s
 
 
 @pytest.fixture(scope="module")
@@ -64,16 +76,65 @@ def test_a_request_has_an_id(app_url: str) -> None:
     assert given.headers["x-request-id"] == "mine"
 
 
-def test_metrics_count(app_url: str) -> None:
-    def count(outcome: str) -> float:
-        text = requests.get(f"{app_url}/metrics", timeout=10).text
-        name = f'fashion_requests_total{{outcome="{outcome}"}} '
-        return next((float(line.removeprefix(name)) for line in text.splitlines() if line.startswith(name)), 0.0)
+def count(app_url: str, outcome: str) -> float:
+    """How many requests have ended so, as Prometheus gets to know it."""
+    text = requests.get(f"{app_url}/metrics", timeout=10).text
+    name = f'fashion_requests_total{{outcome="{outcome}"}} '
+    return next((float(line.removeprefix(name)) for line in text.splitlines() if line.startswith(name)), 0.0)
 
-    before = count("ok"), count("invalid_image")
-    for body in (photo(1), photo(2), b"no image"):
+
+def logged(app_log: Path, **wanted: object) -> list[dict[str, Any]]:
+    """The requests in the log that have these values."""
+    lines = [json.loads(line) for line in app_log.read_text().splitlines() if line.startswith("{")]
+    return [line for line in lines if wanted.items() <= line.items()]
+
+
+def test_metrics_count(app_url: str) -> None:
+    outcomes = ("ok", "invalid_image", "bad_request")
+    before = [count(app_url, outcome) for outcome in outcomes]
+    for body in (photo(1), photo(2), b"no image", bytes(MAX_BODY + 1)):
         requests.post(f"{app_url}/predictions/fashion", data=body, timeout=10)
-    assert (count("ok"), count("invalid_image")) == (before[0] + 2, before[1] + 1)
+    after = [count(app_url, outcome) for outcome in outcomes]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [2, 1, 1]
+
+
+def test_a_caller_who_goes_away_is_one_line_of_the_log(app_url: str, app_log: Path) -> None:
+    before, printed = count(app_url, "disconnected"), len(app_log.read_text())
+    address = urlsplit(app_url)
+    with socket.create_connection((address.hostname, address.port), timeout=WAIT) as connection:
+        head = "POST /predictions/fashion HTTP/1.1\r\nHost: x\r\nX-Request-Id: cut\r\nContent-Length: 1000\r\n\r\n"
+        connection.sendall(head.encode() + b"half")
+        time.sleep(0.2)
+    end = time.monotonic() + WAIT
+    while not logged(app_log, request="cut", status=499, outcome="disconnected"):
+        assert time.monotonic() < end, app_log.read_text()[-2000:]
+        time.sleep(0.05)
+    assert count(app_url, "disconnected") == before + 1
+    assert "Traceback" not in app_log.read_text()[printed:]
+    assert requests.post(f"{app_url}/predictions/fashion", data=photo(), timeout=WAIT).status_code == 200
+
+
+def test_who_meets_a_full_queue_is_told_logged_and_counted(app_url: str, app_log: Path) -> None:
+    before = count(app_url, "busy"), len(logged(app_log, status=503, outcome="busy"))
+    slow = encoded(Image.new("RGB", (2000, 2000)), "PNG")  # takes long to read, but not to send
+    connections = [http.client.HTTPConnection(urlsplit(app_url).netloc, timeout=2 * WAIT) for _ in range(250)]
+    for connection in connections:
+        connection.connect()
+    for connection in connections:
+        connection.request("POST", "/predictions/fashion", slow)
+    responses = [connection.getresponse() for connection in connections]
+    answers = [json.loads(response.read()) for response in responses]
+    for connection in connections:
+        connection.close()
+    busy = [(response, answer) for response, answer in zip(responses, answers, strict=True) if response.status == 503]
+    assert {response.status for response in responses} == {200, 503}
+    assert len(responses) - len(busy) >= QUEUE_SIZE
+    assert all(
+        answer["error"]["type"] == "Busy" and response.headers["retry-after"] == "1" for response, answer in busy
+    )
+    assert count(app_url, "busy") == before[0] + len(busy)
+    refused = logged(app_log, status=503, outcome="busy")[before[1] :]
+    assert sorted(line["request"] for line in refused) == sorted(r.headers["x-request-id"] for r, _ in busy)
 
 
 def test_many_at_once_get_their_own_answers(app_url: str, predictor: Predictor) -> None:
@@ -97,7 +158,15 @@ def test_a_full_queue_refuses(predictor: Predictor) -> None:
         pass  # what waits is answered before it ends
     assert waiting[0].cancelled()
     assert {future.result().status for future in waiting[1:]} == {200}
-    assert BATCH_SIZE < QUEUE_SIZE
+
+
+@pytest.mark.parametrize("config", [DEFAULT_CONFIG, HARDENED_CONFIG], ids=lambda path: path.stem)
+def test_the_limits_are_those_of_torchserve(config: Path) -> None:
+    properties = read_properties(config)
+    model = yaml.safe_load((SERVING / CONFIG_FILE).read_text())
+    assert int(properties["max_request_size"]) == MAX_BODY
+    assert int(properties["job_queue_size"]) == QUEUE_SIZE
+    assert model["batchSize"] == BATCH_SIZE
 
 
 def test_a_taken_port_is_one_line(bundle: Path) -> None:
@@ -110,8 +179,7 @@ def test_a_taken_port_is_one_line(bundle: Path) -> None:
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_the_application_can_be_used_by_others(predictor: Predictor) -> None:
-    begin = time.monotonic()
-    app = create_app(predictor, "shop")
-    assert "/predictions/shop" in app.openapi()["paths"]
-    assert time.monotonic() - begin < 10
+def test_a_model_has_the_name_that_it_is_given(predictor: Predictor) -> None:
+    paths = create_app(predictor, "shop").openapi()["paths"]
+    assert {"/predictions/shop", "/v2/models/shop/infer", "/models/shop"} <= paths.keys()
+    assert not any("fashion" in path for path in paths)

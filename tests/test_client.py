@@ -9,10 +9,13 @@ from threading import Thread
 
 import pytest
 from photos import photo
+from PIL import Image
 
+from fashion.options import AnswerOptions
 from fashion.predictor import Predictor
 from serving.client import Client, main, table
 from serving.ports import free_ports
+from serving.sheet import CAPTION, MARGIN, TILE
 from serving.torchserve import TorchServe
 
 ANSWER = {
@@ -98,6 +101,58 @@ def test_photographs_are_printed_as_tables(
     predictor = Predictor.from_bundle(bundle)
     wanted = [f"{name}\n{table(predictor.answer(predictor.predict(Path(name))))}\n" for name in photos[:2]]
     assert capsys.readouterr().out == "".join(wanted)
+
+
+@pytest.mark.parametrize(
+    ("flags", "options"),
+    [
+        ("--profile 0.9", AnswerOptions(profile="0.9")),
+        ("--top-k 1", AnswerOptions(top_k=1)),
+        ("--groups sleeve,color", AnswerOptions(groups=("color", "sleeve"))),
+        ("--top-k 2 --groups color", AnswerOptions(top_k=2, groups=("color",))),
+    ],
+)
+def test_flags_say_what_to_answer(
+    endpoint: TorchServe,
+    bundle: Path,
+    photos: list[str],
+    capsys: pytest.CaptureFixture[str],
+    flags: str,
+    options: AnswerOptions,
+) -> None:
+    assert main([photos[0], "--url", endpoint.url(), "--json", *flags.split()]) == 0
+    predictor = Predictor.from_bundle(bundle)
+    found = predictor.predict(photo(0))
+    assert predictor.answer(found, options) != predictor.answer(found)
+    assert json.loads(capsys.readouterr().out) == {"image": photos[0]} | predictor.answer(found, options)
+
+
+def test_a_flag_that_the_server_refuses_is_told(
+    endpoint: TorchServe, photos: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([photos[0], "--url", endpoint.url(), "--groups", "size"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {photos[0]}: group 'size'")
+    assert error.endswith("(status 400)\n")
+
+
+def test_explain_writes_a_picture_of_the_evidence(
+    endpoint: TorchServe, photos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "evidence.png"
+    command = ["--url", endpoint.url(), "--explain", str(out), "--top-k", "1"]
+    assert main([photos[0], *command]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == f"{out}: where the evidence lies\n"
+    assert printed.out == f"{photos[0]}\n{table(Client(endpoint.url()).ask(photo(0), top_k='1'))}\n"
+    with Image.open(out) as picture:  # the photograph, and the best attribute of each of the three groups
+        assert picture.size == (MARGIN + 4 * (TILE + MARGIN), MARGIN + TILE + CAPTION + MARGIN)
+    out.unlink()
+    with pytest.raises(SystemExit) as stop:
+        main([*photos[:2], *command])
+    assert stop.value.code == 2
+    assert "--explain takes one photograph at a time" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_json_lines_and_failures(endpoint: TorchServe, photos: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,9 @@
 """Files are there whole or not at all."""
 
 import os
+import resource
+import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,16 +20,44 @@ def test_text_and_bytes_and_missing_folders(tmp_path: Path) -> None:
     assert os.listdir(path.parent) == ["file.txt"]
 
 
-def test_what_was_there_stays_where_writing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_has_its_permissions_from_the_first_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_whole(tmp_path / "key", "old")
+    path.chmod(0o644)
+    # As a process of the same number would leave it that was killed while it wrote.
+    left = tmp_path / f".key.{os.getpid()}-{threading.get_ident()}.tmp"
+    left.write_text("half")
+    left.chmod(0o644)
+    seen = []
+    really_open = os.open
+
+    def look(name: str, flags: int, mode: int) -> int:
+        number = really_open(name, flags, mode)
+        seen.append(stat.S_IMODE(os.fstat(number).st_mode))
+        return number
+
+    monkeypatch.setattr(os, "open", look)
+    write_whole(path, "new", mode=0o600)
+    monkeypatch.undo()
+    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode), seen) == ("new", 0o600, [0o600])
+    assert os.listdir(tmp_path) == ["key"]
+
+
+def test_a_file_is_for_all_but_those_whom_the_umask_shuts_out(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        assert stat.S_IMODE(write_whole(tmp_path / "file", "").stat().st_mode) == 0o640
+    finally:
+        os.umask(before)
+
+
+def test_what_was_there_stays_where_writing_fails(tmp_path: Path) -> None:
     path = write_whole(tmp_path / "file", "old")
-
-    def full(self: Path, content: bytes) -> None:
-        with self.open("wb") as file:
-            file.write(content[:1])
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OSError, match="No space"):
-        write_whole(path, "new")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # bytes; what is written up to there is on the disk
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_whole(path, bytes(3000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["file"]

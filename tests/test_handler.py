@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from photos import bad_photos, photo
 
+from fashion.answers import describe
 from fashion.engines import available_cores
 from fashion.errors import BundleError, DataError, FashionError, InvalidImage, SettingError
+from fashion.options import AnswerOptions
 from fashion.predictor import Predictor
 from serving.handler import FashionHandler, threads_of_a_worker
-from serving.protocol import error_answer
+from serving.protocol import error_answer, json_bytes
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ResourceWarning)  # the package leaves its version.txt open
@@ -64,10 +66,12 @@ def handler(bundle: Path) -> FashionHandler:
     return ready
 
 
-def ask(handler: FashionHandler, requests: list[dict[str, object]]) -> list[tuple[int, dict[str, object]]]:
-    """Status and answer of each request of a batch."""
+def ask(
+    handler: FashionHandler, requests: list[dict[str, object]], headers: dict[int, dict[str, str]] | None = None
+) -> list[tuple[int, dict[str, object]]]:
+    """Status and answer of each request of a batch; `headers` of those that have any, by their place."""
     context = Context("fashion", "", {}, len(requests), None, "0.12.0")
-    context.request_processor = [RequestProcessor({}) for _ in requests]
+    context.request_processor = [RequestProcessor((headers or {}).get(i, {})) for i in range(len(requests))]
     answers = handler.handle(requests, context)
     assert len(answers) == len(requests)
     assert {context.get_response_content_type(i) for i in range(len(requests))} == {"application/json"}
@@ -105,6 +109,22 @@ def test_good_and_bad_images_of_a_batch_get_their_own_answers(handler: FashionHa
     for (code, answer), name in zip(answers[1::2], bad_photos(), strict=True):
         assert (code, answer["error"]["code"], answer["error"]["type"]) == (400, 400, "InvalidImage"), name
     assert len({json.dumps(answer) for _, answer in answers[0::2]}) == len(good)
+
+
+def test_who_asks_for_the_model_card_among_others_gets_it_and_they_their_answers(
+    handler: FashionHandler, bundle: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    predictor = Predictor.from_bundle(bundle)
+    bodies = [{"body": photo(1)}, {}, {"body": b"text"}, {"body": photo(2)}, {"body": photo(3)}]
+    headers = {1: {"describe": "True"}, 3: {"describe": "True"}, 4: {"Fashion-Top-K": "1"}}
+    plain, card, bad, also_card, top = ask(handler, bodies, headers)
+    assert plain == (200, predictor.answer(predictor.predict(photo(1))))
+    assert card == also_card == (200, json.loads(json_bytes(describe(predictor.card))))
+    assert (bad[0], bad[1]["error"]["type"]) == (400, "InvalidImage")
+    assert top == (200, predictor.answer(predictor.predict(photo(3)), AnswerOptions(top_k=1)))
+    assert caplog.text.count('"outcome"') == 3, "a card is no request that is counted"
+    assert ask(handler, [{}], {0: {"describe": "True"}}) == [card], "as TorchServe asks, alone in a batch"
 
 
 @pytest.mark.parametrize("field", ["body", "data", "image"])

@@ -1,5 +1,6 @@
 """TorchServe with the hardened config: what it lets nobody do, and what its callers learn when something is wrong."""
 
+import re
 import signal
 import socket
 import time
@@ -17,6 +18,7 @@ from proxy import DEPLOY, Proxy, ask, needs_nginx, refusal
 
 from serving import client, server
 from serving.keys import authorization, hand_over, main, read_key, write_include
+from serving.protocol import error_answer, json_bytes
 from serving.torchserve import HARDENED_CONFIG, TorchServe, read_properties
 
 QUEUE = 4  # requests that TorchServe lets wait
@@ -41,6 +43,11 @@ def test_the_shipped_config_is_the_one_that_is_tested() -> None:
     assert all((urlsplit(value).hostname or value) == "127.0.0.1" for value in addresses)
     assert int(shipped["max_request_size"]) == 20 * 2**20
     assert "client_max_body_size 20m;" in (DEPLOY / "nginx.conf").read_text()
+
+
+def test_the_proxy_says_of_a_fault_what_the_handler_says() -> None:
+    (said,) = re.findall(r"\$fashion_internal_error \{\s+default '(.+)';", (DEPLOY / "errors.conf").read_text())
+    assert said == json_bytes(error_answer(RuntimeError("of any kind"))[1]).decode()
 
 
 @pytest.mark.parametrize("token", [None, "wrong", "management"])

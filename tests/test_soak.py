@@ -1,6 +1,5 @@
 """The soak test of the endpoint, in small, and that it tells a leak from a server that settles."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -48,10 +47,27 @@ def test_a_kilobyte_kept_of_each_request_is_a_leak() -> None:
 def test_a_leak_is_told_and_ends_with_status_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(soak, "OUT", tmp_path)
-    assert soak.judge(measured([500 + i for i in range(40)], [300.0] * 40), whole=True) == 1
+    monkeypatch.setattr(soak, "RESULTS", tmp_path / "results.json")
+    measured([500 + i for i in range(40)], [300.0] * 40).save(soak.RESULTS)
+    assert soak.main(["--page-only"]) == 1
     assert "error: the memory of workers grew by " in capsys.readouterr().err
-    assert json.loads((tmp_path / "results.json").read_text())["requests"][-1] == 20_000
+
+
+def test_what_was_measured_is_kept_for_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(soak, "RESULTS", tmp_path / "results.json")
+    with pytest.raises(SystemExit):
+        soak.main(["--page-only"])
+    assert "run make soak once without --page-only" in capsys.readouterr().err
+    result = measured([500.0] * 39, [300.0] * 39)
+    result.save(soak.RESULTS)
+    assert Soak.load(soak.RESULTS) == result
+    assert soak.main(["--page-only"]) == 0, "it stayed, and leaves the page alone: it was cut short"
+    assert capsys.readouterr().out.splitlines() == [
+        f"workers: 500 to 500 MB, growth +0.0, allowed {TOLERANCES['workers']:g}",
+        f"java: 300 to 300 MB, growth +0.0, allowed {TOLERANCES['java']:g}",
+    ]
 
 
 def test_too_few_requests_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,7 @@
 """What a person sees of a training: a bar within an epoch, a line for each, and a table of them in metrics.csv."""
 
 import csv
-import os
+import io
 import sys
 import time
 from pathlib import Path
@@ -9,6 +9,8 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from tqdm import tqdm
+
+from fashion.files import write_whole
 
 METRICS_FILE = "metrics.csv"
 # A log file gets a line a quarter of a minute where a terminal's bar moves all the time.
@@ -116,12 +118,11 @@ class History(Callback):
                 rows = [old for old in csv.DictReader(file) if int(old["epoch"]) < row["epoch"]]
         rows.append(row)
         columns = list(dict.fromkeys(name for each in rows for name in each))
-        temporary = self.file.with_suffix(".tmp")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(rows)
-        os.replace(temporary, self.file)
+        table = io.StringIO(newline="")
+        writer = csv.DictWriter(table, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+        write_whole(self.file, table.getvalue())
 
 
 def _line(row: dict[str, Any], epochs: str) -> str:

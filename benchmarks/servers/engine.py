@@ -11,10 +11,8 @@ from pathlib import Path
 import psutil
 
 from benchmarks.in_process import READY
-from benchmarks.interpreters import environment
 from benchmarks.load import Answer, Load
-from benchmarks.servers.running import NotStarted, last_line
-from serving.processes import end_server
+from benchmarks.servers.running import NotStarted, last_line, spawned
 
 
 @dataclass(frozen=True)
@@ -56,24 +54,8 @@ def engine(way: str, bundle: Path, photographs: Path, log: Path, python: Path | 
     """
     command = [str(python or sys.executable), "-m", "benchmarks.in_process"]
     command += [str(bundle.resolve()), str(photographs.resolve()), "--way", way]
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
-        pipes = subprocess.Popen(
-            command,
-            cwd=log.parent,
-            env=environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=output,
-            text=True,
-            start_new_session=True,  # see python_server
-        )
-    process = psutil.Process(pipes.pid)
-    try:
+    with spawned(command, log, pipes=True) as pipes:
         assert pipes.stdout is not None
         if pipes.stdout.readline().strip() != READY:
             raise NotStarted(last_line(log))
-        yield Engine(process, pipes)
-    finally:
-        end_server(process)
-        pipes.communicate()
+        yield Engine(psutil.Process(pipes.pid), pipes)

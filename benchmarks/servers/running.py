@@ -108,29 +108,43 @@ def python_server(
     """
     (port,) = free_ports(1)
     command = [str(python or sys.executable), "-m", module, str(bundle.resolve()), "--port", str(port)]
+    with spawned(command, log) as popen:
+        _wait(popen, f"http://127.0.0.1:{port}/", log)
+        yield Server(f"http://127.0.0.1:{port}{path}", psutil.Process(popen.pid), body, content_type)
+
+
+@contextmanager
+def spawned(command: Sequence[str], log: Path, pipes: bool = False) -> Iterator[subprocess.Popen[str]]:
+    """Run a command that finds this project's modules, in its log's folder, until the block ends.
+
+    Args:
+        command: the program and its arguments.
+        log: file for what it prints.
+        pipes: whether it is talked with through its standard input and output; what remains for the log is its errors.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
-        # A session of its own: ctrl-C in the terminal is for the benchmark, which then ends the servers.
         popen = subprocess.Popen(
             command,
             cwd=log.parent,
             env=environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            stdin=subprocess.PIPE if pipes else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if pipes else output,
+            stderr=output,
+            text=True,
+            # A session of its own: ctrl-C in the terminal is for the benchmark, which then ends the servers.
             start_new_session=True,
         )
     process = psutil.Process(popen.pid)
     try:
-        _wait(popen, f"http://127.0.0.1:{port}/", log)
-        yield Server(f"http://127.0.0.1:{port}{path}", process, body, content_type)
+        yield popen
     finally:
         thaw(process)  # frozen, it would not end
         end_server(process)
-        popen.wait()
+        popen.communicate()
 
 
-def _wait(popen: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def _wait(popen: subprocess.Popen[str], url: str, log: Path) -> None:
     end = time.monotonic() + START_TIMEOUT
     with open_session(url) as session:
         while time.monotonic() < end:

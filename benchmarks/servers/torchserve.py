@@ -1,20 +1,24 @@
-"""The two TorchServes: this project's archive as shipped, and a stock handler with TorchServe's defaults."""
+"""The TorchServes: this project's archive as shipped, the same without a trace of it in logs, and a stock handler."""
 
 import json
 import os
+import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.servers.running import NotStarted, Server
+from fashion.files import write_whole
 from fashion.model_card import STATE_DICT_FILE, ModelCard
-from serving.archive import archive
+from serving.archive import MANIFEST, archive
 from serving.ports import free_ports
 from serving.torchserve import GRPC_PORTS, PORTS, TorchServe
 
 HERE = Path(__file__).parent
+QUIET_HANDLER = HERE / "quiet_handler.py"
 
 
 @contextmanager
@@ -22,6 +26,20 @@ def shipped(bundle: Path, folder: Path) -> Iterator[Server]:
     """The archive with its model-config.yaml, under the shipped config.properties but for the ports."""
     archive(bundle, folder / "model_store" / "fashion.mar")
     with TorchServe.temporary(folder / "model_store", folder / "server") as server:
+        yield _running(server, "fashion")
+
+
+@contextmanager
+def quiet(bundle: Path, folder: Path) -> Iterator[Server]:
+    """The same without log lines and metrics of requests, neither the handler's nor TorchServe's own."""
+    packed = archive(bundle, folder / "model_store" / "fashion.mar")
+    _put_before_handler(QUIET_HANDLER, packed)
+    metrics = write_whole(folder / "metrics.yaml", "ts_metrics: {counter: []}\nmodel_metrics: {counter: []}\n")
+    server = TorchServe.temporary(packed.parent, folder / "server", metrics_config=str(metrics.resolve()))
+    logs, changes = re.subn('(name="(?:ACCESS|MODEL)_LOG" level=)"info"', r'\1"off"', server.log_config.read_text())
+    assert changes == 2
+    server.log_config = write_whole(folder / "log4j2.xml", logs).resolve()
+    with server:
         yield _running(server, "fashion")
 
 
@@ -47,6 +65,18 @@ def _running(server: TorchServe, model: str) -> Server:
     if process is None:
         raise NotStarted(f"TorchServe ended after it was ready; see {server.logs}")
     return Server(server.url(model), process)
+
+
+def _put_before_handler(handler: Path, packed: Path) -> None:
+    """Make a file the handler of an archive, in which the one that it had stays."""
+    with zipfile.ZipFile(packed) as file:
+        contents: dict[str, str | bytes] = {name: file.read(name) for name in file.namelist()}
+    manifest = json.loads(contents[MANIFEST])
+    manifest["model"]["handler"] = handler.name
+    contents |= {MANIFEST: json.dumps(manifest), handler.name: handler.read_bytes()}
+    with zipfile.ZipFile(packed, "w") as file:
+        for name, content in contents.items():
+            file.writestr(name, content)
 
 
 def _archive_stock(bundle: Path, store: Path, folder: Path) -> None:

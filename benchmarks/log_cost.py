@@ -1,0 +1,50 @@
+"""What logs and metrics cost the endpoint: as shipped against the same without a trace of its requests.
+
+With the ResNet50 of the benchmark they would be lost among the work of the model, so these two servers have one so
+small that the server is all there is. Each is asked for a second in turn, while the other is frozen; what they differ
+by is the time of one request.
+"""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from benchmarks.cells import Cell
+from benchmarks.contestants import PAIR, Place
+from benchmarks.photographs import SMALL_SIZES, photographs
+from benchmarks.random_bundle import random_bundle
+from benchmarks.right_answers import RightAnswers
+from benchmarks.rounds import Plan, measure_cell, started
+
+ARCH, SIZE = "resnet18", 32  # the network, and its input in px
+CLIENTS = 8
+PLAN = Plan(tuple(PAIR), (CLIENTS,), rounds=8, seconds=1.0, warm_up=3.0)
+
+
+def measure(folder: Path, scratch: Path, quick: bool = False) -> list[Cell]:
+    """A cell of each server and round.
+
+    Args:
+        folder: where the photographs and the bundle are kept for the next time.
+        scratch: folder for what the servers write.
+        quick: for a look: a quarter of the rounds.
+
+    Raises:
+        FashionError: a server cannot be started here.
+    """
+    plan = replace(PLAN, rounds=PLAN.rounds // 4) if quick else PLAN
+    images = photographs(folder / "photographs", SMALL_SIZES)
+    bundle = random_bundle(folder / "bundle", images, ARCH, SIZE)
+    right = RightAnswers(bundle, images)
+    cells = []
+    with ExitStack() as stack:
+        entries = []
+        for name in plan.names:
+            place = Place(bundle, folder / "photographs", scratch / name)
+            entries.append(stack.enter_context(started(name, PAIR[name], plan, place, right)))
+        for i in tqdm(range(plan.rounds), "what logs cost", unit="round"):
+            for entry in entries if i % 2 else entries[::-1]:
+                cells.append(measure_cell(entry, images, CLIENTS, i))
+    return cells

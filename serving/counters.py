@@ -1,0 +1,37 @@
+"""Counts of what requests came to -> Prometheus, for the server without TorchServe."""
+
+import threading
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+
+from serving.metrics import REQUEST_SECONDS, counts
+from serving.responder import Tally
+
+
+class Counters:
+    """Tallies as Prometheus counters, under the names that TorchServe's metrics have. Any thread may add one."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # a time beside each counter, which nothing here reads
+        self._lock = threading.Lock()
+        self._registry = CollectorRegistry()
+        self._counters: dict[str, Counter] = {}
+        self._seconds = Histogram(REQUEST_SECONDS, "seconds from the queue to the answer", registry=self._registry)
+
+    def add(self, tally: Tally) -> None:
+        """Count a batch, or a request that reached none."""
+        for seconds in tally.request_seconds:
+            self._seconds.observe(seconds)
+        for name, value, dimensions in counts(tally):
+            counter = self._counter(name, tuple(dimensions))
+            (counter.labels(**dimensions) if dimensions else counter).inc(value)
+
+    def text(self) -> bytes:
+        """All of them, as Prometheus reads them."""
+        return generate_latest(self._registry)
+
+    def _counter(self, name: str, dimensions: tuple[str, ...]) -> Counter:
+        with self._lock:
+            if name not in self._counters:
+                self._counters[name] = Counter(name, name.replace("_", " "), dimensions, registry=self._registry)
+            return self._counters[name]
