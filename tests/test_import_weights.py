@@ -55,12 +55,21 @@ LAYOUTS: dict[str, Callable[[nn.Module, Path], Path]] = {
 def test_the_weights_of_every_layout_answer_as_torchvision_does(
     layout: str, network: nn.Module, tmp_path: Path
 ) -> None:
-    source = read_source(LAYOUTS[layout](network, tmp_path), "resnet18", SPEC)
-    ours = build("resnet18", 228)
+    check(LAYOUTS[layout](network, tmp_path), network, "resnet18", 0.01 if layout == "half precision" else 1e-5)
+
+
+@pytest.mark.parametrize("layout", ["checkpoint of Lightning 1.0", "ONNX"])
+def test_so_do_those_of_a_resnet50(layout: str, tmp_path: Path) -> None:
+    network = seed_network("resnet50")
+    check(LAYOUTS[layout](network, tmp_path), network, "resnet50", 1e-5)
+
+
+def check(file: Path, network: nn.Module, arch: str, close: float) -> None:
+    source = read_source(file, arch, SPEC)
+    ours = build(arch, 228)
     ours.load_state_dict(source.state, strict=False)
     expected = answers(network, PICTURES)
     assert expected.std(axis=0).max() > 0.1, "the pictures are told apart"
-    close = 0.01 if layout == "half precision" else 1e-5
     assert np.abs(sigmoid(TorchEngine(ours, SPEC).run(PICTURES).logits) - expected).max() < close
     if source.engine:
         assert np.abs(sigmoid(source.engine.run(PICTURES).logits) - expected).max() < 1e-5
@@ -68,11 +77,11 @@ def test_the_weights_of_every_layout_answer_as_torchvision_does(
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Module, Path]:
-    """A ResNet50 and the bundle that the command makes of its checkpoint."""
+    """A network and the bundle that the command makes of its checkpoint."""
     folder = tmp_path_factory.mktemp("imported")
-    network = seed_network("resnet50")
+    network = seed_network()
     file = write_checkpoint(network, folder / "epoch=3.ckpt")
-    assert main([str(file), "--out", str(folder / "bundle"), "--size", str(SIZE), "--name", "seed"]) == 0
+    assert main([str(file), *SMALL, "--out", str(folder / "bundle"), "--name", "seed"]) == 0
     return network, folder / "bundle"
 
 
@@ -83,7 +92,7 @@ def test_the_bundle_says_where_it_is_from(imported: tuple[nn.Module, Path]) -> N
     assert card.files == {name: sha256(bundle / name) for name in card.files}
     assert card.labels == imaterialist().labels
     assert (card.input.size, card.input.mean, card.input.std) == (SIZE, SPEC.mean, SPEC.std)
-    assert (card.name, card.arch, card.default_profile, list(card.thresholds)) == ("seed", "resnet50", "0.5", ["0.5"])
+    assert (card.name, card.arch, card.default_profile, list(card.thresholds)) == ("seed", "resnet18", "0.5", ["0.5"])
     source = card.training["source"]
     assert source["sha256"] == sha256(bundle.parent / "epoch=3.ckpt")
     assert source["file"] == "epoch=3.ckpt"
