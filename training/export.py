@@ -84,8 +84,7 @@ def export(
         card = with_thresholds(card, run.settings["data"]["path"], reference)
         card.metrics["parity"] = {"images": PARITY_IMAGES, "largest_probability_difference": differences}
         if int8:
-            calibration = run.split("train", module, data).sample(CALIBRATION_IMAGES)
-            card = add_int8(card, folder, reference, validation, calibration)
+            card = add_int8(card, folder, reference, validation, run.split("train", module, data))
         card.save(folder)
     return card
 
@@ -144,7 +143,7 @@ def with_thresholds(card: ModelCard, data: str, seen: Predictions) -> ModelCard:
 
 
 def add_int8(
-    card: ModelCard, folder: Path, reference: Predictions, validation: Photographs, calibration: Photographs
+    card: ModelCard, folder: Path, reference: Predictions, validation: Photographs, training: Photographs
 ) -> ModelCard:
     """Write model.int8.onnx and return the card with it.
 
@@ -153,12 +152,12 @@ def add_int8(
         folder: holds model.onnx.
         reference: what the fp32 model says of `validation`.
         validation: images on which its micro-F1 is compared with the fp32 model's.
-        calibration: images from which the ranges of the activations are taken.
+        training: images from which the ranges of the activations are taken.
 
     Raises:
         BundleError: its micro-F1 is another one.
     """
-    images = first_pixels(calibration, CALIBRATION_IMAGES)
+    images = first_pixels(training.sample(CALIBRATION_IMAGES), CALIBRATION_IMAGES)
     comparisons = []
     for method in CALIBRATIONS:
         print(f"       quantizing to int8, ranges: {method} of {len(images)} training images", flush=True)

@@ -24,7 +24,6 @@ from fashion.preprocess import InputSpec, pixels
 from fashion.taxonomy import Label, Taxonomy, imaterialist
 from training import backbone, torch_files
 from training.export import (
-    CALIBRATION_IMAGES,
     PARITY_IMAGES,
     VALIDATION_IMAGES,
     add_int8,
@@ -150,8 +149,8 @@ def _fit(card: ModelCard, folder: Path, data: Path, cache: Path, validation: Pho
         raise DataError(f"nothing in {data} is annotated for the groups {', '.join(card.taxonomy.groups)}")
     card = with_thresholds(card, str(data), reference)
     split = "train" if read_description(open_folder(data, None, cache))["splits"].get("train") else "val"
-    calibration = open_split(data, split, card.taxonomy, card.input, cache=cache).sample(CALIBRATION_IMAGES)
-    return add_int8(card, folder, reference, validation, calibration)
+    training = open_split(data, split, card.taxonomy, card.input, cache=cache)
+    return add_int8(card, folder, reference, validation, training)
 
 
 def _drawn(spec: InputSpec) -> np.ndarray:
