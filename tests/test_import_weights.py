@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 import torch
 from colored_shapes import COLORS
-from seed_files import SIZE, SPEC, answers, change_onnx, seed_network, write_checkpoint, write_onnx, write_state
+from seed_files import (
+    SIZE,
+    SPEC,
+    answers,
+    change_onnx,
+    fit_head,
+    seed_network,
+    write_checkpoint,
+    write_onnx,
+    write_state,
+)
 from tiny_bundle import garments
 from torch import nn
 
@@ -20,7 +30,8 @@ from fashion.prediction import sigmoid
 from fashion.predictor import Predictor
 from fashion.taxonomy import imaterialist
 from training.foreign_weights import read_source
-from training.import_weights import main
+from training.images import open_split
+from training.import_weights import main, read_labels
 from training.runs import load_module
 
 SMALL = ["--arch", "resnet18", "--size", str(SIZE)]
@@ -125,7 +136,10 @@ def test_photographs_give_thresholds_and_the_int8_file(labeled_data: Path, tmp_p
     description = json.loads((labeled_data / "dataset.json").read_text())
     labels = [f"{group},{name}" for group, names in description["groups"].items() for name in names]
     (tmp_path / "labels.csv").write_text("group,name\n" + "\n".join(labels) + "\n")
-    file = write_onnx(seed_network(outputs=len(labels)), tmp_path / "seed.onnx", sigmoid=True)
+    images = open_split(labeled_data, "train", read_labels(tmp_path / "labels.csv"), SPEC, cache=tmp_path / "cache")
+    pixels, targets = (np.stack([image[key].numpy() for image in images]) for key in ("pixels", "targets"))
+    network = fit_head(seed_network(outputs=len(labels)), pixels, targets == 1)
+    file = write_onnx(network, tmp_path / "seed.onnx", sigmoid=True)
     flags = ["--labels", str(tmp_path / "labels.csv"), "--data", str(labeled_data), "--cache", str(tmp_path / "cache")]
     assert main([str(file), *SMALL, *flags, "--out", str(tmp_path / "bundle")]) == 0
     card = ModelCard.load(tmp_path / "bundle")
@@ -134,6 +148,7 @@ def test_photographs_give_thresholds_and_the_int8_file(labeled_data: Path, tmp_p
     assert "micro-f1" in card.thresholds
     assert card.metrics["validation"]["data"] == str(labeled_data)
     assert card.metrics["validation"]["images"] == description["splits"]["val"]
+    assert card.metrics["validation"]["profiles"]["micro-f1"]["micro_f1"] > 0.8
     assert Predictor.from_bundle(tmp_path / "bundle", "int8").predict_pixels(PICTURES)
 
 

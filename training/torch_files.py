@@ -50,14 +50,17 @@ def _refused_name(error: Exception) -> str:
 
 
 def _reason(error: Exception) -> str:
-    name = _refused_name(error)
-    if name:
-        return (
-            f"it holds code or objects ({name}), of which nothing was run; take a file of the state dict alone, as "
-            "torch.save(model.state_dict(), FILE) writes it"
-        )
-    if isinstance(error, EOFError | IndexError | OSError) or "unexpected EOF" in str(error):
+    text = str(error)
+    if isinstance(error, EOFError | IndexError | OSError) or "unexpected EOF" in text:
         return "it is cut off; take a copy that is whole"
+    if "Unsupported operand" in text:
+        return "torch.save did not write it"
+    if "Weights only load failed" in text:
+        name = _refused_name(error)
+        return (
+            f"it holds code or objects{name and f' ({name})'}, of which nothing was run; take a file of the state dict "
+            "alone, as torch.save(model.state_dict(), FILE) writes it"
+        )
     return one_line(error).split(". ")[0][:200]
 
 
