@@ -72,7 +72,8 @@ def test_the_weights_of_every_layout_answer_as_torchvision_does(
 @pytest.mark.parametrize("layout", ["checkpoint of Lightning 1.0", "ONNX"])
 def test_so_do_those_of_a_resnet50(layout: str, tmp_path: Path) -> None:
     network = seed_network("resnet50")
-    check(LAYOUTS[layout](network, tmp_path), network, "resnet50", 1e-5)
+    # Folding the batch norms of 53 layers rounds: the file itself is 7e-5 away from the network it was written from.
+    check(LAYOUTS[layout](network, tmp_path), network, "resnet50", 2e-4 if layout == "ONNX" else 1e-5)
 
 
 def check(file: Path, network: nn.Module, arch: str, close: float) -> None:
@@ -83,7 +84,7 @@ def check(file: Path, network: nn.Module, arch: str, close: float) -> None:
     assert expected.std(axis=0).max() > 0.1, "the pictures are told apart"
     assert np.abs(sigmoid(TorchEngine(ours, SPEC).run(PICTURES).logits) - expected).max() < close
     if source.engine:
-        assert np.abs(sigmoid(source.engine.run(PICTURES).logits) - expected).max() < 1e-5
+        assert np.abs(sigmoid(source.engine.run(PICTURES).logits) - expected).max() < close
 
 
 @pytest.fixture(scope="module")
