@@ -55,7 +55,7 @@ def load(network: FashionNet, arch: str, weights: str) -> None:
     for name in HEAD:
         if name in state and state[name].shape != own[name].shape:
             del state[name]
-    _check_fit(state, own, arch, weights)
+    check_fit(state, own, arch, weights)
     network.load_state_dict(state, strict=False)
 
 
@@ -93,7 +93,12 @@ def _from_file(weights: str) -> dict[str, Tensor]:
     return {name.removeprefix("network."): value for name, value in content.items()}
 
 
-def _check_fit(state: dict[str, Tensor], own: dict[str, Tensor], arch: str, weights: str) -> None:
+def check_fit(state: dict[str, Tensor], own: dict[str, Tensor], arch: str, weights: str) -> None:
+    """Compare names and shapes of weights with those of a network; the head may be missing.
+
+    Raises:
+        BundleError: they differ; `weights` says whose they are.
+    """
     missing = [name for name in own if name not in state and name not in HEAD]
     unexpected = [name for name in state if name not in own]
     other = [name for name in state if name in own and state[name].shape != own[name].shape]

@@ -66,36 +66,36 @@ def export(
         BundleError: no checkpoint, a broken one, files that disagree, or an `out` that is no bundle.
         DataError: the data of the run cannot be opened.
     """
-    _check_replaceable(out)
+    check_replaceable(out)
     path = run.checkpoint(checkpoint)
     module = load_module(path)
     validation = run.split("val", module, data).sample(VALIDATION_IMAGES)
-    with _new_folder(out) as folder:
+    with new_folder(out) as folder:
         print(
             f"export {path}: {module.hparams['arch']}, {len(module.taxonomy)} labels, {module.spec.size} px", flush=True
         )
-        _write_fp32(path, module, folder)
-        differences = check_fp32(_fp32_engines(module, folder), _pixels(validation, PARITY_IMAGES))
+        write_slim(path, folder / CHECKPOINT_FILE)
+        write_fp32(module, folder)
+        differences = check_fp32(fp32_engines(module, folder), first_pixels(validation, PARITY_IMAGES))
         for file, difference in differences.items():
             print(f"       {file}: largest difference of a probability {difference:.1e}", flush=True)
-        card = _card(run, module, folder, name, version)
+        card = make_card(module, folder, name, version, {"command": run.command, "settings": run.settings})
         reference = predict(Predictor(card, OnnxEngine(folder / ONNX_FILE, card.input)), validation, "validate fp32")
-        card = _with_thresholds(card, run, reference)
+        card = with_thresholds(card, run.settings["data"]["path"], reference)
         card.metrics["parity"] = {"images": PARITY_IMAGES, "largest_probability_difference": differences}
         if int8:
-            calibration = run.split("train", module, data).sample(CALIBRATION_IMAGES)
-            card = _add_int8(card, folder, reference, validation, calibration)
+            card = add_int8(card, folder, reference, validation, run.split("train", module, data))
         card.save(folder)
     return card
 
 
-def _write_fp32(checkpoint: Path, module: FashionModule, folder: Path) -> None:
-    write_slim(checkpoint, folder / CHECKPOINT_FILE)
+def write_fp32(module: FashionModule, folder: Path) -> None:
+    """Write model.pth and model.onnx."""
     torch_files.write(module.network.state_dict(), folder / STATE_DICT_FILE)
     write_onnx(module.network, module.spec, folder / ONNX_FILE)
 
 
-def _fp32_engines(module: FashionModule, folder: Path) -> dict[str, Engine]:
+def fp32_engines(module: FashionModule, folder: Path) -> dict[str, Engine]:
     """Each file read back from the disk, the way a user reads it."""
     state_dict = build(module.hparams["arch"], len(module.taxonomy))
     state_dict.load_state_dict(torch_files.read(folder / STATE_DICT_FILE))
@@ -106,8 +106,8 @@ def _fp32_engines(module: FashionModule, folder: Path) -> dict[str, Engine]:
     }
 
 
-def _card(run: Run, module: FashionModule, folder: Path, name: str, version: str) -> ModelCard:
-    """The card as far as it is known before the model is run."""
+def make_card(module: FashionModule, folder: Path, name: str, version: str, training: dict[str, Any]) -> ModelCard:
+    """The card as far as it is known before the model is run, with the fp32 files in `folder`."""
     return ModelCard(
         name=name,
         version=version,
@@ -118,12 +118,12 @@ def _card(run: Run, module: FashionModule, folder: Path, name: str, version: str
         thresholds={HALF: [0.5] * len(module.taxonomy)},
         default_profile=HALF,
         files={file: sha256(folder / file) for file in (CHECKPOINT_FILE, STATE_DICT_FILE, ONNX_FILE)},
-        training={"command": run.command, "settings": run.settings},
+        training=training,
         versions={"python": platform.python_version()} | {package: package_version(package) for package in PACKAGES},
     )
 
 
-def _with_thresholds(card: ModelCard, run: Run, seen: Predictions) -> ModelCard:
+def with_thresholds(card: ModelCard, data: str, seen: Predictions) -> ModelCard:
     """The card with the profiles that validation images suggest, and the scores on these images."""
 
     def summary(thresholds: list[float]) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def _with_thresholds(card: ModelCard, run: Run, seen: Predictions) -> ModelCard:
 
     profiles = fit_profiles(seen.probabilities, seen.targets)
     validation = {
-        "data": run.settings["data"]["path"],
+        "data": data,
         "split": "val",
         "images": len(seen.targets),
         "note": f"the thresholds of {MICRO_F1} were chosen on these images",
@@ -142,10 +142,22 @@ def _with_thresholds(card: ModelCard, run: Run, seen: Predictions) -> ModelCard:
     return replace(card, thresholds=profiles, default_profile=MICRO_F1, metrics={"validation": validation})
 
 
-def _add_int8(
-    card: ModelCard, folder: Path, reference: Predictions, validation: Photographs, calibration: Photographs
+def add_int8(
+    card: ModelCard, folder: Path, reference: Predictions, validation: Photographs, training: Photographs
 ) -> ModelCard:
-    images = _pixels(calibration, CALIBRATION_IMAGES)
+    """Write model.int8.onnx and return the card with it.
+
+    Args:
+        card: with thresholds.
+        folder: holds model.onnx.
+        reference: what the fp32 model says of `validation`.
+        validation: images on which its micro-F1 is compared with the fp32 model's.
+        training: images from which the ranges of the activations are taken.
+
+    Raises:
+        BundleError: its micro-F1 is another one.
+    """
+    images = first_pixels(training.sample(CALIBRATION_IMAGES), CALIBRATION_IMAGES)
     comparisons = []
     for method in CALIBRATIONS:
         print(f"       quantizing to int8, ranges: {method} of {len(images)} training images", flush=True)
@@ -166,12 +178,12 @@ def _add_int8(
     return card
 
 
-def _pixels(images: Photographs, count: int) -> np.ndarray:
+def first_pixels(images: Photographs, count: int) -> np.ndarray:
     """Pixels of the first `count` images, uint8 (B, S, S, 3)."""
     return np.stack([images[i]["pixels"].numpy() for i in range(min(count, len(images)))])
 
 
-def _check_replaceable(out: Path) -> None:
+def check_replaceable(out: Path) -> None:
     """A bundle may be replaced; anything else that has files in it may be somebody's work."""
     if out.is_dir() and any(out.iterdir()) and not (out / CARD_FILE).is_file():
         raise BundleError(f"{str(out)!r} is a folder with files and no bundle; choose another --out")
@@ -180,7 +192,7 @@ def _check_replaceable(out: Path) -> None:
 
 
 @contextmanager
-def _new_folder(out: Path) -> Iterator[Path]:
+def new_folder(out: Path) -> Iterator[Path]:
     """A folder beside `out` that takes its place when all went well, and is removed when not."""
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
@@ -220,13 +232,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.model_version,
             options.int8,
         )
-        _check_complete(out, card)
+        check_complete(out, card)
         scores = card.metrics["validation"]["profiles"][card.default_profile]
         print(f"wrote  {out}: {', '.join(card.files)}; micro-F1 {scores['micro_f1'] or 0:.3f} on validation")
     return 0
 
 
-def _check_complete(out: Path, card: ModelCard) -> None:
+def check_complete(out: Path, card: ModelCard) -> None:
     """Open the bundle once more as a user would."""
     open_engine(out, ModelCard.load(out))
     missing = [file for file in card.files if not (out / file).is_file()]

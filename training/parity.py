@@ -39,7 +39,7 @@ def check_fp32(engines: Mapping[str, Engine], pixels: np.ndarray) -> dict[str, f
         difference = float(np.abs(sigmoid(engine.run(pixels).logits) - expected).max())
         if not difference <= FP32_TOLERANCE:
             raise BundleError(
-                f"{name} and {reference} disagree by {difference:.2g} in probability on {len(pixels)} real images; "
+                f"{name} and {reference} disagree by {difference:.2g} in probability on {len(pixels)} images; "
                 f"at most {FP32_TOLERANCE:g} is allowed, so no bundle was written"
             )
         differences[name] = difference

@@ -1,7 +1,9 @@
 """Files that torch writes: nothing in them is executed, a changed byte is found, a full disk is said."""
 
 import io
+import re
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +12,56 @@ import torch
 from fashion.errors import BundleError, one_line
 
 
-def read(path: Path) -> Any:
+class Ignored:
+    """Takes the place of a class or function that a file refers to and that is neither imported nor called."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+
+def read(path: Path, ignored: str = "") -> Any:
     """What a .ckpt or .pth file holds, on the CPU.
+
+    Args:
+        path: the file.
+        ignored: a package whose classes and functions the file may refer to, as old Lightning checkpoints do for
+            their callbacks; each is replaced by `Ignored`, its dictionaries by plain ones.
 
     Raises:
         BundleError: the file is broken or changed, or holds more than numbers and plain values.
     """
     check(path)
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file fails in zipfile, pickle or torch, each in its own way
-        raise BundleError(f"{path} cannot be read as weights: {one_line(error).split('. ')[0][:200]}") from None
+    stand_ins: dict[str, Any] = {}
+    while True:
+        try:
+            with torch.serialization.safe_globals([(value, name) for name, value in stand_ins.items()]):
+                return torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # a damaged file fails in zipfile, pickle or torch, each in its own way
+            name = _refused_name(error)
+            if not ignored or not name.startswith(f"{ignored}.") or name in stand_ins:
+                raise BundleError(f"{path} cannot be read as weights: {_reason(error)}") from None
+            stand_ins[name] = OrderedDict if name.endswith("Dict") else Ignored
+
+
+def _refused_name(error: Exception) -> str:
+    """What a file refers to that is not of weights, as torch's refusal names it; else nothing."""
+    found = re.search(r"GLOBAL ([\w.]+)", str(error))
+    return found[1].rstrip(".") if found else ""
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, EOFError | IndexError | OSError) or "unexpected EOF" in text:
+        return "it is cut off; take a copy that is whole"
+    if "Unsupported operand" in text:
+        return "torch.save did not write it"
+    if "Weights only load failed" in text:
+        name = _refused_name(error)
+        return (
+            f"it holds code or objects{name and f' ({name})'}, of which nothing was run; take a file of the state dict "
+            "alone, as torch.save(model.state_dict(), FILE) writes it"
+        )
+    return one_line(error).split(". ")[0][:200]
 
 
 def check(path: Path) -> None:

@@ -1,0 +1,217 @@
+"""Weights of the project VisualFashionAttributePrediction -> a bundle: python -m training.import_weights FILE
+
+That project trained torchvision's ResNet50 for the 228 labels of iMaterialist 2018 at 512x512 px, the aspect ignored,
+and published it as a Lightning checkpoint, a state dict and ONNX files. Nothing in a file is executed, and the bundle
+is written only if its files answer as the given one does.
+"""
+
+import argparse
+import csv
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from fashion.engines import OnnxEngine, TorchEngine
+from fashion.errors import BundleError, DataError, one_line_errors
+from fashion.model_card import CHECKPOINT_FILE, ONNX_FILE, ModelCard, sha256
+from fashion.network import ARCHITECTURES
+from fashion.predictor import Predictor
+from fashion.preprocess import InputSpec, pixels
+from fashion.taxonomy import Label, Taxonomy, imaterialist
+from training import backbone, torch_files
+from training.export import (
+    PARITY_IMAGES,
+    VALIDATION_IMAGES,
+    add_int8,
+    check_complete,
+    check_replaceable,
+    first_pixels,
+    fp32_engines,
+    make_card,
+    new_folder,
+    with_thresholds,
+    write_fp32,
+)
+from training.foreign_weights import Source, read_source
+from training.images import Photographs, open_split
+from training.module import FashionModule
+from training.parity import check_fp32
+from training.predictions import predict
+from training.sources import open_folder, read_description
+from training.sources.drawing import draw
+from training.sources.opening import DEFAULT_CACHE
+
+# Of the photographs that project was trained on, as its own documentation gives them.
+MEAN, STD, SIZE = (0.6765, 0.6347, 0.6207), (0.3284, 0.3371, 0.3379), 512
+DRAWN_IMAGES, DRAWN_SIZE = 4, 256  # pictures the files are compared on where no photographs are given, and their px
+
+
+def import_weights(
+    file: Path,
+    out: Path,
+    *,
+    name: str = "fashion",
+    version: str = "1.0",
+    arch: str = "resnet50",
+    taxonomy: Taxonomy | None = None,
+    size: int = SIZE,
+    data: Path | None = None,
+    cache: Path = DEFAULT_CACHE,
+) -> ModelCard:
+    """Write a bundle with the weights of a file, whole or not at all.
+
+    Args:
+        file: a Lightning checkpoint, a state dict with any prefix before torchvision's names, or a `.onnx`.
+        out: the folder to write; a bundle that is there is replaced when the new one is complete.
+        name, version: of the model, as answers carry them.
+        arch: of the network, see `fashion.network.ARCHITECTURES`.
+        taxonomy: labels in output order; None for the 228 of iMaterialist, where output index = label id - 1.
+        size: of the input, px.
+        data: labeled photographs, any folder that training can read. Their val split gives thresholds and scores,
+            their train split (or val, where there is none) the ranges of the int8 file. Without them the card has the
+            profile 0.5 alone and the bundle no int8 file.
+        cache: folder for imported data.
+
+    Returns:
+        The model card that was written.
+
+    Raises:
+        BundleError: a file that is broken, holds more than weights or is of another network, or files that disagree.
+        DataError: data that cannot be used.
+    """
+    taxonomy = taxonomy or imaterialist()
+    spec = InputSpec(size=size, mean=MEAN, std=STD)
+    check_replaceable(out)
+    source = read_source(file, arch, spec)
+    module = _module(file, source.state, arch, taxonomy, spec)
+    validation = open_split(data, "val", taxonomy, spec, cache=cache).sample(VALIDATION_IMAGES) if data else None
+    images = first_pixels(validation, PARITY_IMAGES) if validation else _drawn(spec)
+    print(f"import {file}: {source.kind}; {arch}, {len(taxonomy)} labels, {size} px", flush=True)
+    if source.engine:
+        check_fp32({file.name: source.engine, "its weights": TorchEngine(module.network, spec)}, images)
+    with new_folder(out) as folder:
+        _write_checkpoint(module, folder / CHECKPOINT_FILE)
+        write_fp32(module, folder)
+        engines = ({file.name: source.engine} if source.engine else {}) | fp32_engines(module, folder)
+        differences = check_fp32(engines, images)
+        for other, difference in differences.items():
+            print(f"       {other}: largest difference of a probability {difference:.1e}", flush=True)
+        card = make_card(module, folder, name, version, _origin(file, source))
+        if data and validation:
+            card = _fit(card, folder, data, cache, validation)
+        card.metrics["parity"] = {"images": len(images), "largest_probability_difference": differences}
+        card.save(folder)
+    return card
+
+
+def _module(file: Path, state: dict[str, Tensor], arch: str, taxonomy: Taxonomy, spec: InputSpec) -> FashionModule:
+    outputs = len(state["fc.bias"])
+    if outputs != len(taxonomy):
+        raise BundleError(
+            f"{file} has {outputs} outputs, expected {len(taxonomy)}, one for each label; name its own by --labels FILE"
+        )
+    module = FashionModule(arch=arch, weights=backbone.NONE)
+    module.build(taxonomy, spec)
+    module.network.load_state_dict(state, strict=False)  # names were checked; old files do not count batches
+    return module.eval()
+
+
+def _write_checkpoint(module: FashionModule, path: Path) -> None:
+    """As `training.runs.write_slim` leaves one."""
+    import pytorch_lightning
+
+    content = {
+        "state_dict": module.state_dict(),
+        "hyper_parameters": dict(module.hparams),
+        "hparams_name": "kwargs",
+        "epoch": 0,
+        "global_step": 0,
+        "pytorch-lightning_version": pytorch_lightning.__version__,
+    }
+    torch_files.write(content, path)
+
+
+def _origin(file: Path, source: Source) -> dict[str, Any]:
+    return {
+        "command": shlex.join(["python", "-m", "training.import_weights", str(file)]),
+        "source": {"file": file.name, "sha256": sha256(file), "kind": source.kind},
+    }
+
+
+def _fit(card: ModelCard, folder: Path, data: Path, cache: Path, validation: Photographs) -> ModelCard:
+    """Thresholds, scores and the int8 file, as an export makes them."""
+    reference = predict(Predictor(card, OnnxEngine(folder / ONNX_FILE, card.input)), validation, "validate fp32")
+    if not (reference.targets >= 0).any():
+        raise DataError(f"nothing in {data} is annotated for the groups {', '.join(card.taxonomy.groups)}")
+    card = with_thresholds(card, str(data), reference)
+    split = "train" if read_description(open_folder(data, None, cache))["splits"].get("train") else "val"
+    training = open_split(data, split, card.taxonomy, card.input, cache=cache)
+    return add_int8(card, folder, reference, validation, training)
+
+
+def _drawn(spec: InputSpec) -> np.ndarray:
+    """Pictures to compare files on, uint8 (B, S, S, 3)."""
+    return np.stack([pixels(draw(seed, DRAWN_SIZE)[0], spec) for seed in range(DRAWN_IMAGES)])
+
+
+def read_labels(file: Path) -> Taxonomy:
+    """Labels out of a CSV file with the columns `group` and `name`, a row for each output in their order.
+
+    Raises:
+        DataError: no such file, or another layout.
+    """
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            return Taxonomy(tuple(Label(row["group"], row["name"]) for row in csv.DictReader(lines)))
+    except OSError as error:
+        raise DataError(f"cannot read {file}: {error.strerror}") from None
+    except (KeyError, ValueError, csv.Error):
+        raise DataError(f"{file} is no list of labels: expected CSV with the columns group and name") from None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Import a file and say what came out."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.import_weights",
+        description="Turn weights of VisualFashionAttributePrediction into a bundle that serves.",
+    )
+    parser.add_argument("file", type=Path, help="Lightning checkpoint, state dict (.pth) or .onnx")
+    parser.add_argument("--out", type=Path, help="folder to write (default: runs/FILE/bundle)")
+    parser.add_argument("--data", type=Path, help="labeled photographs: fits the thresholds, and makes the int8 file")
+    parser.add_argument("--name", default="fashion", help="of the model (default: %(default)s)")
+    parser.add_argument("--model-version", default="1.0", help="of the model (default: %(default)s)")
+    parser.add_argument("--arch", default="resnet50", choices=ARCHITECTURES, help="(default: %(default)s)")
+    parser.add_argument("--size", type=int, default=SIZE, help="of the input, px (default: %(default)s)")
+    parser.add_argument(
+        "--labels", type=Path, help="CSV with group and name of each output (default: the 228 of iMaterialist 2018)"
+    )
+    parser.add_argument(
+        "--cache", type=Path, default=DEFAULT_CACHE, help="folder for imported data (default: %(default)s)"
+    )
+    options = parser.parse_args(arguments)
+    out = options.out or Path("runs") / options.file.stem / "bundle"
+    with one_line_errors():
+        card = import_weights(
+            options.file,
+            out,
+            name=options.name,
+            version=options.model_version,
+            arch=options.arch,
+            taxonomy=read_labels(options.labels) if options.labels else None,
+            size=options.size,
+            data=options.data,
+            cache=options.cache,
+        )
+        check_complete(out, card)
+        print(f"wrote  {out}: {', '.join(card.files)}")
+        if not options.data:
+            print("note   no int8 file and no fitted thresholds; both need photographs with labels: --data FOLDER")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
