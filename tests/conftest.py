@@ -59,7 +59,7 @@ def endpoint(model_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """A running TorchServe on free ports that serves the models `fashion` and `batched` of `model_store`."""
     from serving.torchserve import TorchServe
 
-    with TorchServe.temporary(model_store, tmp_path_factory.mktemp("endpoint")) as server:
+    with TorchServe.temporary(model_store, tmp_path_factory.mktemp("endpoint"), load_models="all") as server:
         yield server
 
 

@@ -30,7 +30,7 @@ def test_no_image_is_smaller_than_the_network_takes() -> None:
 
 
 def test_an_odd_input_size_is_reached_and_not_passed() -> None:
-    assert [Growth(start=0.9, until=1.0).size(p, 70) for p in (0, 0.9, 1)] == [64, 70, 70]
+    assert [Growth(start=0.9, until=1.0).size(p, 70) for p in (0, 0.9, 1)] == [64, 64, 70]
 
 
 def test_shrunk_images_are_the_same_images() -> None:

@@ -145,8 +145,8 @@ class FashionCLI(LightningCLI):
             self.history,
             SaveSettings(self),
             StopOnNan(),
-            self.stop,
             *([Average(decay=self.config.ema)] if self.config.ema else []),
+            self.stop,  # after the average, which takes each step before the run may be stopped
             best,
             last,
         ]

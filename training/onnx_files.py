@@ -49,10 +49,11 @@ def write_int8(
 ) -> None:
     """Quantize the convolutions of an fp32 file to int8: static, per channel, as QDQ nodes.
 
-    The head computes in fp32: it costs nothing, and the class activation maps need its exact weights; it is stored in
-    half precision, which is 1 MB less for 250 labels. In fp32 stay the additions of the residual branches as well: quantizing them as well makes the error of the logits several times as large. The weights
-    use 7 of their 8 bits, because processors without VNNI add pairs of products in 16 bits, which 8-bit weights
-    overflow: the same file would answer differently on different machines.
+    The head computes in fp32: it costs nothing, and the class activation maps need its exact weights. It is stored in
+    half precision, which is 1 MB less for 250 labels. In fp32 stay the additions of the residual branches as well:
+    quantizing them makes the error of the logits several times as large. The weights use 7 of their 8 bits, because
+    processors without VNNI add pairs of products in 16 bits, which 8-bit weights overflow: the same file would answer
+    differently on different machines.
 
     Args:
         fp32: what `write_onnx` wrote.

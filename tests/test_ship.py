@@ -1,0 +1,40 @@
+"""training.ship."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from photos import photo
+
+from fashion.errors import BundleError
+from fashion.model_card import INT8_FILE, ModelCard
+from fashion.predictor import Predictor
+from training.ship import main, ship
+
+
+def test_the_small_bundle_answers_as_the_whole_one(bundle: Path, tmp_path: Path) -> None:
+    assert main([str(bundle), "--out", str(tmp_path / "starter")]) == 0
+    assert sorted(path.name for path in (tmp_path / "starter").iterdir()) == [INT8_FILE, "model_card.json"]
+    whole, small = Predictor.from_bundle(bundle), Predictor.from_bundle(tmp_path / "starter")
+    assert np.array_equal(whole.predict(photo(2)).logits, small.predict(photo(2)).logits)
+    assert whole.answer(whole.predict(photo(2)))["attributes"] == small.answer(small.predict(photo(2)))["attributes"]
+    ship(bundle, tmp_path / "starter")  # once more, over the first
+
+
+def test_what_cannot_be_shipped_is_one_line(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "thesis.txt").write_text("mine")
+    with pytest.raises(BundleError, match="folder with files and no bundle; choose another --out"):
+        ship(bundle, tmp_path / "work")
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle, copy)
+    (copy / INT8_FILE).write_bytes(b"changed")
+    with pytest.raises(SystemExit):
+        main([str(copy), "--out", str(tmp_path / "out")])
+    assert "was changed" in capsys.readouterr().err
+    (copy / INT8_FILE).unlink()
+    with pytest.raises(BundleError, match=f"has no {INT8_FILE}"):
+        ship(copy, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert ModelCard.load(bundle).files.keys() > {INT8_FILE}
