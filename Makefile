@@ -20,7 +20,7 @@ URL := http://127.0.0.1:8080/predictions/fashion
 .PHONY: help setup demo data train export evaluate archive serve app stop predict bench-serving bench-training soak test check format clean
 
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 	@echo
 	@echo "  Variables: CONFIG=$(CONFIG) DATA=$(DATA) RUN=$(RUN) BUNDLE=$(BUNDLE) IMAGE=$(IMAGE) ARGS=\"more flags\""
 

@@ -53,8 +53,8 @@ class Material:
 
     def opened(self, **settings: Any) -> FashionData:
         """The training data of this project; `settings` are those of `FashionData`."""
-        wanted = {"input": self.spec, "augment": self.augment, "batch_size": self.batch_size, "cache": str(self.cache)}
-        data = FashionData(str(self.data), taxonomy="imaterialist", **wanted | settings)
+        wanted: dict[str, Any] = {"input": self.spec, "augment": self.augment, "batch_size": self.batch_size}
+        data = FashionData(str(self.data), taxonomy="imaterialist", cache=str(self.cache), **wanted | settings)
         with redirect_stdout(io.StringIO()):
             data.prepare_data()
             data.setup()

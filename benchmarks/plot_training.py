@@ -29,13 +29,12 @@ def draw(results: dict[str, Any]) -> Figure:
     left.axvline(goal, color="#111827", linestyle="--", linewidth=1, label=f"{GOAL} times the seed's")
     left.legend(frameon=False, loc="lower right")
     left.set_xlabel(f"images/s a core, {results['settings']['size']} px")
-    rows: list[tuple[str, list[float], str]] = []
+    labels, values = [], []
     for size in dict.fromkeys(cell["size"] for cell in results["steps"]):
         cells = [cell for cell in results["steps"] if cell["size"] == size]
-        rows.append((f"{size} px, in memory", [cell["memory"] for cell in cells], THEIRS))
-        rows.append((f"{size} px, photographs", [cell["real"] for cell in cells], OURS))
-    labels, values, step_colors = map(list, zip(*rows, strict=True))
-    _bars(right, labels, values, step_colors)
+        labels += [f"{size} px, in memory", f"{size} px, photographs"]
+        values += [[cell[name] for cell in cells] for name in ("memory", "real")]
+    _bars(right, labels, values, [THEIRS, OURS] * (len(labels) // 2))
     right.set_xlabel("images/s of the whole training step")
     return figure
 

@@ -138,7 +138,7 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 def _material(plan: Plan, out: Path) -> Material:
     """The photographs as files, drawn once, and as a data set, which is written anew."""
-    folder = out / f"photographs-{plan.sizes[0][0]}"
+    folder = out / "photographs"
     images = photographs(folder, plan.sizes, plan.photographs)
     files = tuple(sorted(folder.glob("*.jpg")))
     data, cache = out / "data", out / "cache"

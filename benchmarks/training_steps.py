@@ -67,7 +67,9 @@ class Clock(Callback):
     def __init__(self, case: Case) -> None:
         self.case, self.done, self.start, self.end = case, 0, 0.0, 0.0
 
-    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         self.done += 1
         if self.done == self.case.warm_up:
             self.start = _now()
