@@ -27,7 +27,7 @@ def draw(results: dict[str, Any]) -> Figure:
     _bars(left, [titles[name] for name in names], [pipelines[name] for name in names], colors)
     goal = GOAL * statistics.median(pipelines["seed"])
     left.axvline(goal, color="#111827", linestyle="--", linewidth=1, label=f"{GOAL} times the seed's")
-    left.legend(frameon=False, loc="lower right")
+    left.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
     left.set_xlabel(f"images/s a core, {results['settings']['size']} px")
     labels, values = [], []
     for size in dict.fromkeys(cell["size"] for cell in results["steps"]):
@@ -50,7 +50,7 @@ def _bars(axes: Axes, labels: list[str], rates: list[list[float]], colors: list[
     for i, (middle, values) in enumerate(zip(middles, rates, strict=True)):
         axes.annotate(f"{middle:.1f}", (max(values), i), xytext=(5, 0), textcoords="offset points", va="center")
     axes.set_xlim(0, 1.18 * max(max(values) for values in rates))
-    axes.invert_yaxis()
+    axes.set_ylim(max(len(labels), 4) - 0.5, -0.5)  # few bars need not be thick
     axes.grid(alpha=0.25, axis="x")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

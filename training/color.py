@@ -13,8 +13,9 @@ def adjust(image: Image.Image, brightness: float, contrast: float, saturation: f
     Each is a blend: brightness of the image with black, contrast with the gray that is the image's mean, saturation of
     each pixel with its own gray; 1 leaves it, 0 leaves nothing of the image, more than 1 exaggerates. All three are
     affine in RGB and commute, so one matrix does them, in any order, with one rounding. torchvision's functions one
-    after the other give the same within 2 levels of 255, unless one of them clips: here only the end result is clipped
-    to 0..255, so that what became too bright on the way comes back with its drawing.
+    after the other give the same within 1 level of 255 in floating point, and within 3 on bytes, where each of them
+    cuts off, unless one of them clips: here only the end result is clipped to 0..255, so that what became too bright on
+    the way comes back with its drawing.
     """
     matrix = saturation * np.eye(3) + (1 - saturation) * np.tile(LUMA, (3, 1))
     offset = 0.0
