@@ -17,10 +17,10 @@ ARGS ?=
 URL := http://127.0.0.1:8080/predictions/fashion
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo data train export evaluate archive serve app stop predict bench-serving soak test check format clean
+.PHONY: help setup demo data train export evaluate archive serve app stop predict bench-serving bench-training soak test check format clean
 
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 	@echo
 	@echo "  Variables: CONFIG=$(CONFIG) DATA=$(DATA) RUN=$(RUN) BUNDLE=$(BUNDLE) IMAGE=$(IMAGE) ARGS=\"more flags\""
 
@@ -103,6 +103,9 @@ $(BENCH)/installed: $(VENV)/installed benchmarks/requirements.txt
 
 bench-serving: $(BENCH)/installed  ## Measure the endpoint beside other servers: 15 minutes (ARGS=--quick: 2)
 	@$(PY) -m benchmarks.serving $(ARGS)
+
+bench-training: $(BENCH)/installed  ## Measure the input pipeline and the training step: 6 minutes (ARGS=--quick: 1)
+	@$(PY) -m benchmarks.training $(ARGS)
 
 soak: $(BENCH)/installed  ## Send the endpoint 20,000 requests and see whether its memory stays
 	@$(PY) -m benchmarks.soak $(ARGS)

@@ -1,12 +1,20 @@
 """Random changes to training images that leave their labels true."""
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from torch import Tensor
-from torchvision.transforms import v2
+import numpy as np
+import torch
+from PIL import Image
 
+from fashion import preprocess
 from fashion.errors import SettingError
+from fashion.preprocess import InputSpec, Source
+from training.color import adjust, turn_hue
+
+ASPECTS = (3 / 4, 4 / 3)  # of a crop's sides
+TRIES = 10  # draws of a crop before the whole image is taken
 
 
 @dataclass(frozen=True)
@@ -48,13 +56,126 @@ class Augment:
             if not low <= value <= high:
                 raise SettingError(f"augment.{name} is {value}; it must lie between {low} and {high}")
 
-    def transform(self, size: int) -> Callable[[Tensor], Tensor]:
-        """The augmentation of one image, uint8 (3, S, S) -> uint8 (3, S, S), S being `size`."""
-        steps: list[Callable[[Tensor], Tensor]] = []
-        if self.crop_scale < 1:
-            steps.append(v2.RandomResizedCrop(size, scale=(self.crop_scale, 1.0), antialias=True))
+    def draw(self) -> "Change":
+        """The change of one image, drawn with torch's generator, which loaders seed for each of their processes."""
+        flip, *values = torch.rand(5, dtype=torch.float64).tolist()
+        brightness, contrast, saturation, hue = (2 * value - 1 for value in values)  # each in [-1, 1)
+        return Change(
+            flip=flip < self.flip,
+            crop=_draw_crop(self.crop_scale) if self.crop_scale < 1 else WHOLE,
+            brightness=1 + self.brightness * brightness,
+            contrast=1 + self.contrast * contrast,
+            saturation=1 + self.saturation * saturation,
+            hue=self.hue * hue,
+        )
+
+    def pixels(self, source: Source, spec: InputSpec) -> np.ndarray:
+        """`fashion.preprocess.pixels` of one image, changed at random: uint8 (S, S, 3).
+
+        Raises:
+            InvalidImage: see `fashion.preprocess.decode`.
+        """
+        return self.draw().pixels(source, spec)
+
+
+NO_AUGMENT = Augment()
+
+
+class Box(NamedTuple):
+    """A rectangle in parts of the network's square input: its left top corner, its width and its height."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+WHOLE = Box(0.0, 0.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens to one image; the defaults change nothing.
+
+    Attributes:
+        flip: whether it is mirrored.
+        crop: the part of it that fills the input.
+        brightness, contrast, saturation: factors, see `training.color.adjust`.
+        hue: turns of the color circle, applied last.
+    """
+
+    flip: bool = False
+    crop: Box = WHOLE
+    brightness: float = 1.0
+    contrast: float = 1.0
+    saturation: float = 1.0
+    hue: float = 0.0
+
+    def pixels(self, source: Source, spec: InputSpec) -> np.ndarray:
+        """Decode one image, change it and make it the network's size: uint8 (S, S, 3).
+
+        Where nothing is changed it is `fashion.preprocess.pixels`, and a mirrored image is the mirror image of that.
+
+        Raises:
+            InvalidImage: see `fashion.preprocess.decode`.
+        """
+        # Of a crop as many pixels must be decoded as else of the whole image.
+        finest = math.ceil(spec.size / min(self.crop.width, self.crop.height))
+        image = cut(preprocess.decode(source, finest), self.crop, spec)
         if self.flip:
-            steps.append(v2.RandomHorizontalFlip(self.flip))
-        if self.brightness or self.contrast or self.saturation or self.hue:
-            steps.append(v2.ColorJitter(self.brightness, self.contrast, self.saturation, self.hue))
-        return v2.Compose(steps) if steps else v2.Identity()
+            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        if (self.brightness, self.contrast, self.saturation) != (1, 1, 1):
+            image = adjust(image, self.brightness, self.contrast, self.saturation)
+        return turn_hue(image, self.hue) if self.hue else np.array(image)
+
+
+def cut(image: Image.Image, crop: Box, spec: InputSpec) -> Image.Image:
+    """The part `crop` of what `fashion.preprocess.resize` makes of an RGB image, at S x S and resampled only once."""
+    if crop == WHOLE:
+        return preprocess.resize(image, spec)
+    content = WHOLE if spec.resize == "squash" else _padded(image)
+    seen = _intersection(content, crop)
+    result = Image.new("RGB", (spec.size, spec.size), (255, 255, 255))
+    if seen is None:  # of a padded image nothing but the white ground
+        return result
+    # Where it stands in the result, px, and in the image, px.
+    left, right = (round((x - crop.left) / crop.width * spec.size) for x in (seen.left, seen.left + seen.width))
+    top, bottom = (round((y - crop.top) / crop.height * spec.size) for y in (seen.top, seen.top + seen.height))
+    x_scale, y_scale = image.width / content.width, image.height / content.height
+    box = (
+        max(0.0, (seen.left - content.left) * x_scale),
+        max(0.0, (seen.top - content.top) * y_scale),
+        min(float(image.width), (seen.left + seen.width - content.left) * x_scale),
+        min(float(image.height), (seen.top + seen.height - content.top) * y_scale),
+    )
+    size = (max(1, right - left), max(1, bottom - top))
+    part = image.resize(size, Image.Resampling.BILINEAR, box)
+    if size == result.size:
+        return part
+    result.paste(part, (left, top))
+    return result
+
+
+def _padded(image: Image.Image) -> Box:
+    """Where an image stands in its padded square."""
+    side = max(image.size)
+    width, height = image.width / side, image.height / side
+    return Box((1 - width) / 2, (1 - height) / 2, width, height)
+
+
+def _intersection(a: Box, b: Box) -> Box | None:
+    left, top = max(a.left, b.left), max(a.top, b.top)
+    right, bottom = min(a.left + a.width, b.left + b.width), min(a.top + a.height, b.top + b.height)
+    return Box(left, top, right - left, bottom - top) if right > left and bottom > top else None
+
+
+def _draw_crop(least: float) -> Box:
+    """A part of the square with an area in [least, 1] and sides in a ratio of 3:4 to 4:3, as torchvision draws it."""
+    for _ in range(TRIES):
+        area, aspect, x, y = torch.rand(4, dtype=torch.float64).tolist()
+        area = least + (1 - least) * area
+        ratio = math.exp(math.log(ASPECTS[0]) + math.log(ASPECTS[1] / ASPECTS[0]) * aspect)
+        width, height = math.sqrt(area * ratio), math.sqrt(area / ratio)
+        if width <= 1 and height <= 1:
+            return Box(x * (1 - width), y * (1 - height), width, height)
+    return WHOLE

@@ -13,14 +13,13 @@ from fashion.engines import available_cores
 from fashion.errors import DataError, SettingError
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Taxonomy, imaterialist
-from training.augment import Augment
+from training.augment import NO_AUGMENT, Augment
 from training.catalogs import Catalog, check_splits, notes, open_catalogs, union_taxonomy
-from training.images import Photographs, PhotographStream, Reader, Transform, open_rows
+from training.images import Photographs, PhotographStream, Reader, open_rows
 from training.loading import EpochSampler, ResumableLoader, WholeSampler, set_up_worker
 from training.sources.opening import DEFAULT_CACHE
 
 DEFAULT_INPUT = InputSpec()
-NO_AUGMENT = Augment()
 SPLITS = ("train", "val")
 MAX_WORKERS = 16  # a process; more of them wait for memory, not for the processor
 
@@ -108,15 +107,14 @@ class FashionData(LightningDataModule):
         catalogs = self._catalogs()
         self.taxonomy = imaterialist() if self.labels_from == "imaterialist" else union_taxonomy(catalogs, self.groups)
         self.val = self._images(catalogs, "val")
-        transform = self.augment.transform(self.spec.size)
         self.train: Photographs | PhotographStream
         if self.streaming:
             rows = sum(times * c.splits["train"] for c, times in zip(catalogs, self.repeat, strict=True))
             rows = min(rows, self.limits["train"] or rows)
-            reader = Reader(self.taxonomy, self.spec, catalogs, transform)
+            reader = Reader(self.taxonomy, self.spec, catalogs, self.augment)
             self.train = PhotographStream(self._rows(catalogs, "train"), rows, reader)
         else:
-            self.train = self._images(catalogs, "train", transform)
+            self.train = self._images(catalogs, "train", self.augment)
         self._ready = True
         _report(catalogs, self.taxonomy, len(self.train), len(self.val))
 
@@ -180,8 +178,8 @@ class FashionData(LightningDataModule):
             return open_rows(catalogs, split, self.cache)
         return open_rows(catalogs, split, self.cache, self.streaming, self.repeat)
 
-    def _images(self, catalogs: list[Catalog], split: str, transform: Transform | None = None) -> Photographs:
-        images = Photographs(self._rows(catalogs, split), Reader(self.taxonomy, self.spec, catalogs, transform))
+    def _images(self, catalogs: list[Catalog], split: str, augment: Augment = NO_AUGMENT) -> Photographs:
+        images = Photographs(self._rows(catalogs, split), Reader(self.taxonomy, self.spec, catalogs, augment))
         limit = self.limits[split]
         return images if limit is None else images.sample(limit)
 

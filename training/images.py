@@ -11,16 +11,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
-from fashion import preprocess
 from fashion.errors import DataError, InvalidImage
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import NOT_ANNOTATED, Taxonomy
+from training.augment import NO_AUGMENT, Augment
 from training.catalogs import Catalog, Paths, check_splits, open_catalogs
 from training.loading import FILLER
 from training.sources.opening import DEFAULT_CACHE
 
 Sample = dict[str, Tensor]
-Transform = Callable[[Tensor], Tensor]
 
 CATALOG = "catalog"  # the column that says which of several catalogs a row is from
 LONG_COPY = 500 * 10**6  # bytes; what takes longer than a few seconds shows its progress
@@ -187,24 +186,22 @@ class Reader:
         taxonomy: of the model.
         spec: input of the model.
         catalogs: where the rows come from; of several, each row's column `catalog` says which.
-        transform: random changes to the pixels, if any.
+        augment: random changes to the pixels.
     """
 
     def __init__(
-        self, taxonomy: Taxonomy, spec: InputSpec, catalogs: Sequence[Catalog], transform: Transform | None = None
+        self, taxonomy: Taxonomy, spec: InputSpec, catalogs: Sequence[Catalog], augment: Augment = NO_AUGMENT
     ) -> None:
-        self.taxonomy, self.spec, self.catalogs, self.transform = taxonomy, spec, catalogs, transform
+        self.taxonomy, self.spec, self.catalogs, self.augment = taxonomy, spec, catalogs, augment
         # With a single catalog every label is one of its own, or nobody asked what it does not know.
         self.masks = [catalog.not_annotated(taxonomy) for catalog in catalogs] if len(catalogs) > 1 else []
 
     def __call__(self, row: dict[str, Any]) -> Sample:
         """Raises DataError for an image that cannot be decoded: the importers leave those out."""
         try:
-            pixels = torch.from_numpy(preprocess.pixels(row["image"]["bytes"], self.spec).copy())  # (S, S, 3)
+            pixels = torch.from_numpy(self.augment.pixels(row["image"]["bytes"], self.spec))  # (S, S, 3)
         except InvalidImage as error:
             raise DataError(f"a photograph of the data set is broken: {error}; import the data again") from None
-        if self.transform is not None:
-            pixels = self.transform(pixels.permute(2, 0, 1)).permute(1, 2, 0).contiguous()
         return {"pixels": pixels, "targets": torch.from_numpy(self.targets(row))}
 
     def targets(self, row: dict[str, Any]) -> np.ndarray:
