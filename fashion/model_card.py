@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from fashion.calibration import calibrated
+from fashion.calibration import check as check_calibration
 from fashion.errors import BundleError, FashionError, SettingError
 from fashion.files import write_whole
-from fashion.prediction import sigmoid
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label, Taxonomy
 
@@ -26,7 +27,6 @@ ONNX_FILE = "model.onnx"
 INT8_FILE = "model.int8.onnx"
 
 TOP_K = "top-k"  # the one profile that counts labels instead of comparing probabilities
-CALIBRATIONS = ("temperature", "platt")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class ModelCard:
         if self.default_profile not in self.profiles:
             raise BundleError(f"the default profile {self.default_profile!r} is not among {list(self.profiles)}")
         self._check_thresholds()
-        self._check_calibration()
+        check_calibration(self.calibration, self.taxonomy)
         self._check_top_k()
 
     def _check_thresholds(self) -> None:
@@ -85,32 +85,14 @@ class ModelCard:
             if not all(0 <= value <= 1 for value in values):
                 raise BundleError(f"profile {profile!r} has a threshold that is not between 0 and 1")
 
-    def _check_calibration(self) -> None:
-        for group, values in self.calibration.items():
-            if group not in self.taxonomy.groups:
-                raise BundleError(f"the calibration names the group {group!r}; the model has: {self._groups}")
-            method, scale, offset = (values[name] for name in ("method", "scale", "offset"))
-            if method not in CALIBRATIONS:
-                raise BundleError(
-                    f"the calibration of group {group!r} is {method!r}; expected one of: {', '.join(CALIBRATIONS)}"
-                )
-            if not (_is_number(scale) and scale > 0 and _is_number(offset)):
-                raise BundleError(
-                    f"the calibration of group {group!r} has scale {scale!r} and offset {offset!r}; "
-                    "expected numbers, the scale above 0"
-                )
-
     def _check_top_k(self) -> None:
+        groups = ", ".join(self.taxonomy.groups)
         if self.top_k and set(self.top_k) != set(self.taxonomy.groups):
-            raise BundleError(f"'top_k' names the groups {', '.join(self.top_k)}; the model has: {self._groups}")
+            raise BundleError(f"'top_k' names the groups {', '.join(self.top_k)}; the model has: {groups}")
         for group, k in self.top_k.items():
             most = len(self.taxonomy.indices(group))
             if not isinstance(k, int) or isinstance(k, bool) or not 1 <= k <= most:
                 raise BundleError(f"'top_k' of group {group!r} is {k!r}; expected a whole number from 1 to {most}")
-
-    @property
-    def _groups(self) -> str:
-        return ", ".join(self.taxonomy.groups)
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -155,19 +137,7 @@ class ModelCard:
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Logits (..., A) -> calibrated probabilities, float32 (..., A): what is answered and what is measured."""
-        if not self.calibration:
-            return sigmoid(logits)
-        scale, offset = self._calibration_rows
-        return sigmoid(logits * scale + offset)
-
-    @cached_property
-    def _calibration_rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Scale and offset of each label, float32 (A,) each."""
-        scale, offset = np.ones(len(self.labels), np.float32), np.zeros(len(self.labels), np.float32)
-        for group, values in self.calibration.items():
-            indices = self.taxonomy.indices(group)
-            scale[indices], offset[indices] = values["scale"], values["offset"]
-        return scale, offset
+        return calibrated(logits, self.taxonomy, self.calibration)
 
     def to_json(self) -> dict[str, Any]:
         """The card as `model_card.json` holds it."""
@@ -211,10 +181,6 @@ class ModelCard:
             raise BundleError(f"{path} is not a valid model card: {error} is missing") from None
         except (TypeError, AttributeError, FashionError) as error:
             raise BundleError(f"{path} is not a valid model card: {error}") from None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def sha256(path: Path) -> str:

@@ -132,7 +132,7 @@ def change(folder: Path, **values: object) -> None:
         ({"top_k": {"color": 1, "sleeve": True}}, "'sleeve' is True"),
         ({"top_k": 3}, "not a valid model card"),
         ({"calibration": {"size": CALIBRATED}}, "names the group 'size'; the model has: color, sleeve"),
-        ({"calibration": {"color": CALIBRATED | {"method": "magic"}}}, "is 'magic'; expected one of: temperature, pl"),
+        ({"calibration": {"color": CALIBRATED | {"method": "magic"}}}, "is 'magic'; choose among: temperature, pl"),
         ({"calibration": {"color": CALIBRATED | {"scale": 0}}}, "has scale 0 and offset 0; .* the scale above 0"),
         ({"calibration": {"color": CALIBRATED | {"scale": float("inf")}}}, "has scale inf"),
         ({"calibration": {"color": CALIBRATED | {"offset": float("nan")}}}, "offset nan"),
