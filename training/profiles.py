@@ -123,11 +123,11 @@ def _simplest_of_the_best(answered: Mapping[str, np.ndarray], targets: np.ndarra
         score: which decides, see `_score`.
     """
     names = list(answered)
-    held = [held for _, held in split_folds(len(targets)) if len(held)]
-    folds = np.array([[_score(answered[name][part], targets[part], score) for part in held] for name in names])
+    parts = [held for _, held in split_folds(len(targets))]
+    folds = np.array([[_score(answered[name][part], targets[part], score) for part in parts] for name in names])
     whole = np.array([_score(answered[name], targets, score) for name in names])
     best = int(whole.argmax())
-    errors = (folds[best] - folds).std(axis=1) / np.sqrt(max(1, len(held) - 1))
+    errors = (folds[best] - folds).std(axis=1, ddof=1) / np.sqrt(len(parts))
     return names[int(np.flatnonzero(whole[best] - whole <= errors)[0])]
 
 
