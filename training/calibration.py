@@ -150,9 +150,9 @@ def calibration_errors(probabilities: np.ndarray, targets: np.ndarray, taxonomy:
     """
     annotated = targets != NOT_ANNOTATED
     first = {group: _most_probable(probabilities, targets, taxonomy.indices(group)) for group in taxonomy.groups}
-    together = [np.concatenate(parts) for parts in zip(*first.values(), strict=True)]
+    probability, right = (np.concatenate(parts) for parts in zip(*first.values(), strict=True))
     return {
-        "ece": calibration_error(*together),
+        "ece": calibration_error(probability, right),
         "groups": {group: calibration_error(*pairs) for group, pairs in first.items()},
         "all_pairs": calibration_error(probabilities[annotated], targets[annotated] == YES),
     }

@@ -137,6 +137,6 @@ def _score(answered: np.ndarray, targets: np.ndarray, which: str) -> float:
     right = (answered & yes).sum(axis=0)
     whole = (answered & (targets != NOT_ANNOTATED)).sum(axis=0) + yes.sum(axis=0)
     if which == "micro_f1":
-        return 2 * right.sum() / max(1, whole.sum())
+        return float(2 * right.sum() / max(1, whole.sum()))
     known = yes.any(axis=0)
     return float((2 * right[known] / whole[known]).mean()) if known.any() else 0.0
