@@ -9,9 +9,10 @@ import numpy as np
 from PIL import Image
 
 from fashion.explanation import activation_maps, overlay
-from fashion.model_card import ModelCard
+from fashion.model_card import TOP_K, ModelCard
 from fashion.options import MAX_OVERLAYS, AnswerOptions, InvalidOption
 from fashion.prediction import Prediction
+from fashion.taxonomy import Taxonomy
 
 EVERYTHING_REACHED = AnswerOptions()  # every attribute that reaches its threshold
 JPEG_QUALITY = 80
@@ -73,8 +74,10 @@ def chosen_labels(
     Args:
         card: of the model.
         probabilities, thresholds: (A,).
-        options: which to choose: `labels`, `all`, `top_k` of each group, or those that reach their threshold.
+        options: which to choose: `labels`, `all`, `top_k` of each group, or what its profile answers: those that reach
+            their threshold or, of the profile `top-k`, the card's number of each group.
     """
+    counts = card.top_k if (options.profile or card.default_profile) == TOP_K else None
     chosen: list[int] = []
     for group in options.groups or card.taxonomy.groups:
         indices = card.taxonomy.indices(group)
@@ -83,9 +86,45 @@ def chosen_labels(
             falling = falling[[card.labels[i] in options.labels for i in falling]]
         elif options.top_k is not None:
             falling = falling[: options.top_k]
-        elif not options.all:
+        elif options.all:
+            pass
+        elif counts is not None:
+            falling = falling[: counts[group]]
+        else:
             falling = falling[probabilities[falling] >= thresholds[falling]]
         chosen.extend(int(i) for i in falling)
+    return chosen
+
+
+def answered(card: ModelCard, probabilities: np.ndarray, profile: str | None = None) -> np.ndarray:
+    """Which labels a profile answers of many images, bool (N, A): what `chosen_labels` chooses for each.
+
+    Args:
+        card: of the model.
+        probabilities: (N, A).
+        profile: default is the card's default profile.
+
+    Raises:
+        SettingError: an unknown profile.
+    """
+    if (profile or card.default_profile) != TOP_K or not card.top_k:
+        return probabilities >= card.threshold_row(profile)
+    return most_probable(probabilities, card.taxonomy, card.top_k)
+
+
+def most_probable(probabilities: np.ndarray, taxonomy: Taxonomy, counts: Mapping[str, int]) -> np.ndarray:
+    """The most probable labels of each group, bool (N, A).
+
+    Args:
+        probabilities: (N, A).
+        taxonomy: of the A labels.
+        counts: by group how many.
+    """
+    chosen = np.zeros(probabilities.shape, dtype=bool)
+    for group, count in counts.items():
+        indices = taxonomy.indices(group)
+        falling = np.argsort(-probabilities[:, indices], axis=1, kind="stable")[:, :count]
+        np.put_along_axis(chosen, indices[falling], True, axis=1)
     return chosen
 
 

@@ -10,18 +10,23 @@ from typing import Any
 
 import numpy as np
 
+from fashion.calibration import calibrated
+from fashion.calibration import check as check_calibration
 from fashion.errors import BundleError, FashionError, SettingError
 from fashion.files import write_whole
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label, Taxonomy
 
 CARD_FILE = "model_card.json"
-SCHEMA = 1
+SCHEMA = 2
+READABLE = (1, 2)  # schemas; 1 has neither `calibration` nor `top_k`
 
 CHECKPOINT_FILE = "model.ckpt"
 STATE_DICT_FILE = "model.pth"
 ONNX_FILE = "model.onnx"
 INT8_FILE = "model.int8.onnx"
+
+TOP_K = "top-k"  # the one profile that counts labels instead of comparing probabilities
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,17 @@ class ModelCard:
         arch: architecture of the network, see `fashion.network.ARCHITECTURES`.
         input: size, normalization and resize rule of the input.
         labels: group and name of each output, in output order.
-        thresholds: for each profile a probability for each output; an attribute is answered at or above it.
+        thresholds: for each profile a probability for each output; an attribute is answered at or above it. They are
+            probabilities as `probabilities` gives them, that is calibrated.
         default_profile: the profile used where a request names none.
         files: sha256 of each weights file, by file name, as hexadecimal digits.
         metrics: what was measured, with the data it was measured on.
         training: command, data and duration of the training.
         versions: of the packages that trained and exported the model.
+        calibration: by group, `{"method": "temperature" or "platt", "scale": a, "offset": b}`: the probability of its
+            labels is sigmoid(a * logit + b). A group that is not there has a = 1 and b = 0.
+        top_k: by group, how many labels the profile `top-k` answers: the most probable, whatever their probability.
+            Of all groups or, where the model does not have that profile, of none.
         schema: version of this layout.
     """
 
@@ -55,16 +65,39 @@ class ModelCard:
     metrics: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    calibration: dict[str, dict[str, Any]] = field(default_factory=dict)
+    top_k: dict[str, int] = field(default_factory=dict)
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
-        if self.default_profile not in self.thresholds:
-            raise BundleError(f"the default profile {self.default_profile!r} is not among {list(self.thresholds)}")
+        if self.default_profile not in self.profiles:
+            raise BundleError(f"the default profile {self.default_profile!r} is not among {list(self.profiles)}")
+        self._check_thresholds()
+        check_calibration(self.calibration, self.taxonomy)
+        self._check_top_k()
+
+    def _check_thresholds(self) -> None:
+        if TOP_K in self.thresholds:
+            raise BundleError(f"profile {TOP_K!r} has no thresholds; what it answers of each group stands in 'top_k'")
         for profile, values in self.thresholds.items():
             if len(values) != len(self.labels):
                 raise BundleError(f"profile {profile!r} has {len(values)} thresholds for {len(self.labels)} labels")
             if not all(0 <= value <= 1 for value in values):
                 raise BundleError(f"profile {profile!r} has a threshold that is not between 0 and 1")
+
+    def _check_top_k(self) -> None:
+        groups = ", ".join(self.taxonomy.groups)
+        if self.top_k and set(self.top_k) != set(self.taxonomy.groups):
+            raise BundleError(f"'top_k' names the groups {', '.join(self.top_k)}; the model has: {groups}")
+        for group, k in self.top_k.items():
+            most = len(self.taxonomy.indices(group))
+            if not isinstance(k, int) or isinstance(k, bool) or not 1 <= k <= most:
+                raise BundleError(f"'top_k' of group {group!r} is {k!r}; expected a whole number from 1 to {most}")
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The names of all profiles."""
+        return (*self.thresholds, TOP_K) if self.top_k else tuple(self.thresholds)
 
     @cached_property
     def taxonomy(self) -> Taxonomy:
@@ -80,7 +113,8 @@ class ModelCard:
     def threshold_row(self, profile: str | None = None) -> np.ndarray:
         """The thresholds of a profile (default: `default_profile`) as float32 of shape (A,).
 
-        A number from 0 to 1, as text, is a profile too: that threshold for every label.
+        A number from 0 to 1, as text, is a profile too: that threshold for every label. The thresholds of the profile
+        `top-k` are 0: no probability is too low for it; `fashion.answers.answered` counts.
 
         Raises:
             SettingError: an unknown profile.
@@ -88,16 +122,22 @@ class ModelCard:
         profile = profile or self.default_profile
         if profile in self.thresholds:
             return np.asarray(self.thresholds[profile], dtype=np.float32)
+        if profile in self.profiles:
+            return np.zeros(len(self.labels), dtype=np.float32)
         try:
             threshold = float(profile)
         except ValueError:
             threshold = math.nan
         if not 0 <= threshold <= 1:  # nor is NaN
             raise SettingError(
-                f"threshold profile {profile!r} is unknown; the model has: {', '.join(self.thresholds)}, "
+                f"threshold profile {profile!r} is unknown; the model has: {', '.join(self.profiles)}, "
                 "and takes a number from 0 to 1"
             )
         return np.full(len(self.labels), threshold, dtype=np.float32)
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Logits (..., A) -> calibrated probabilities, float32 (..., A): what is answered and what is measured."""
+        return calibrated(logits, self.taxonomy, self.calibration)
 
     def to_json(self) -> dict[str, Any]:
         """The card as `model_card.json` holds it."""
@@ -113,7 +153,7 @@ class ModelCard:
         """Read and check `folder/model_card.json`.
 
         Raises:
-            BundleError: there is none, or it is not a card of this schema.
+            BundleError: there is none, or it is not a card of a schema that can be read: this one or an older.
         """
         path = Path(folder) / CARD_FILE
         try:
@@ -126,10 +166,12 @@ class ModelCard:
             raise BundleError(f"{path} cannot be read as JSON: {error}") from None
         if not isinstance(content, dict):
             raise BundleError(f"{path} is not a model card: it holds a {type(content).__name__}, not an object")
-        if content.get("schema") != SCHEMA:  # before the rest: another schema may have other fields
+        if content.get("schema") not in READABLE:  # before the rest: another schema may have other fields
             raise BundleError(
-                f"{path} has schema {content.get('schema')}; this version of the project reads schema {SCHEMA}"
+                f"{path} has schema {content.get('schema')}; this version of the project reads schema "
+                f"{' and '.join(map(str, READABLE))}"
             )
+        content["schema"] = SCHEMA  # what an older one lacks is empty
         try:
             content["labels"] = Taxonomy.from_json(content["labels"]).labels
             spec = content["input"]

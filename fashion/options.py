@@ -29,7 +29,7 @@ class AnswerOptions:
 
     Attributes:
         profile: the thresholds to use, the name of one of the card's profiles or a number from 0 to 1 for all labels;
-            None is the card's default profile.
+            `top-k` has none, it answers as many of each group as the card says. None is the card's default profile.
         top_k: the k most probable attributes of each group, whatever their thresholds.
         groups: answer only these groups.
         all: every label with its probability, whatever its threshold.
@@ -104,7 +104,7 @@ def _profile(value: Any, card: ModelCard) -> str | None:
 
 
 def _profiles(card: ModelCard) -> str:
-    return f"choose among: {', '.join((DEFAULT_PROFILE, *card.thresholds))}, or a number from 0 to 1"
+    return f"choose among: {', '.join((DEFAULT_PROFILE, *card.profiles))}, or a number from 0 to 1"
 
 
 def _top_k(value: Any, card: ModelCard) -> int:

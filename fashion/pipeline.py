@@ -9,8 +9,9 @@ import numpy as np
 
 from fashion.engines import Engine, Outputs, available_cores
 from fashion.errors import InvalidImage
-from fashion.prediction import Outcome, Prediction, sigmoid
-from fashion.preprocess import InputSpec, Source, pixels
+from fashion.model_card import ModelCard
+from fashion.prediction import Outcome, Prediction
+from fashion.preprocess import Source, pixels
 
 BATCH_SIZE = 16  # images of one run of an engine without lanes; a GPU's memory holds many more, a CPU's cache does not
 
@@ -25,12 +26,12 @@ class Pipeline:
 
     Args:
         engine: runs the network.
-        spec: its input.
+        card: of the model: its input and its calibration.
     """
 
-    def __init__(self, engine: Engine, spec: InputSpec) -> None:
+    def __init__(self, engine: Engine, card: ModelCard) -> None:
         self.engine = engine
-        self._spec = spec
+        self._card = card
 
     def run(self, images: Sequence[Source], features: Sequence[bool]) -> list[Outcome]:
         """An outcome for each image, in their order; a bad one costs the others nothing.
@@ -61,7 +62,7 @@ class Pipeline:
         Args:
             most: how many images will come at once.
         """
-        size = self._spec.size
+        size = self._card.input.size
         empty = np.zeros((size, size, 3), np.uint8)
         for count in range(1, min(most, self.engine.lanes) + 1):
             self._finish([(empty, 0.0)] * count, [True] * count)
@@ -98,7 +99,7 @@ class Pipeline:
         start = time.perf_counter()
         prepared: np.ndarray | Exception
         try:
-            prepared = pixels(image, self._spec)
+            prepared = pixels(image, self._card.input)
         except Exception as error:  # an InvalidImage, or a fault of ours that must not cost the other images theirs
             prepared = error
         return prepared, time.perf_counter() - start
@@ -106,7 +107,7 @@ class Pipeline:
     def _infer(self, image: np.ndarray, decode_seconds: float, features: bool, beside: int) -> Outcome:
         start = time.perf_counter()
         try:
-            result: Prediction | Exception = predictions(self.engine.run(image[None], features, beside))[0]
+            result: Prediction | Exception = predictions(self.engine.run(image[None], features, beside), self._card)[0]
         except Exception as error:
             result = error
         return Outcome(result, decode_seconds, time.perf_counter() - start)
@@ -124,7 +125,7 @@ class Pipeline:
         begin = time.perf_counter()
         try:
             found: Sequence[Prediction | Exception] = (
-                predictions(self.engine.run(np.stack(good), features)) if good else []
+                predictions(self.engine.run(np.stack(good), features), self._card) if good else []
             )
         except Exception as error:
             found = [error] * len(good)
@@ -136,9 +137,9 @@ class Pipeline:
         ]
 
 
-def predictions(outputs: Outputs) -> list[Prediction]:
-    """The outputs of a batch as one prediction for each image."""
-    probabilities = sigmoid(outputs.logits)
+def predictions(outputs: Outputs, card: ModelCard) -> list[Prediction]:
+    """The outputs of a batch as one prediction for each image: here, and nowhere else, logits become probabilities."""
+    probabilities = card.probabilities(outputs.logits)
     features = [None] * len(probabilities) if outputs.features is None else outputs.features
     return [Prediction(*rows) for rows in zip(outputs.logits, probabilities, outputs.embedding, features, strict=True)]
 

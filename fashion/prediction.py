@@ -12,7 +12,7 @@ class Prediction:
 
     Attributes:
         logits: float32 (A,).
-        probabilities: float32 (A,), the sigmoid of the logits.
+        probabilities: float32 (A,), calibrated, see `fashion.model_card.ModelCard.probabilities`.
         embedding: float32 (E,), what similar products are found by.
         features: float32 (E, h, w), the last feature map, where it was asked for: class activation maps are made of it.
     """

@@ -100,7 +100,7 @@ class Predictor:
         size = self.card.input.size
         if batch.dtype != np.uint8 or batch.shape[1:] != (size, size, 3):
             raise ValueError(f"pixels are {batch.dtype} {batch.shape}; expected uint8 (B, {size}, {size}, 3)")
-        return predictions(self.engine.run(batch, features))
+        return predictions(self.engine.run(batch, features), self.card)
 
     def warm_up(self, most: int = 1) -> None:
         """Set up all that answering takes, so that the first request is as quick as the next.
@@ -141,7 +141,7 @@ class Predictor:
 
     @cached_property
     def _pipeline(self) -> Pipeline:
-        return Pipeline(self.engine, self.card.input)
+        return Pipeline(self.engine, self.card)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -152,7 +152,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("bundle", help="folder written by python -m training.export")
     parser.add_argument("images", nargs="+", metavar="image", help="image files")
     parser.add_argument(
-        "--profile", help="thresholds to use: micro-f1, 0.5 or any number from 0 to 1 (default: the model card's)"
+        "--profile",
+        help="what to answer: micro-f1, macro-f1, precision, top-k, 0.5 or any other threshold for all labels "
+        "(default: the model card's)",
     )
     parser.add_argument("--all", action="store_true", help="every label with its probability")
     parser.add_argument("--top-k", metavar="K", help="the K most probable of each group, whatever their thresholds")

@@ -213,7 +213,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help='true labels to mark the table with, JSON {"labels": {group: [name]}}',
     )
-    parser.add_argument("--profile", help="thresholds to use: micro-f1, 0.5 or any number from 0 to 1")
+    parser.add_argument("--profile", help="micro-f1, macro-f1, precision, top-k, 0.5 or any threshold from 0 to 1")
     parser.add_argument("--top-k", metavar="K", help="the K most probable of each group, whatever their thresholds")
     parser.add_argument("--groups", metavar="A,B", help="only these groups")
     parser.add_argument(

@@ -20,7 +20,7 @@ _MANY: dict[str, Any] = {"type": "array", "items": _BASE64, "minItems": 1, "maxI
 OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "profile": (
         {"anyOf": [_TEXT, {"type": "number", "minimum": 0, "maximum": 1}]},
-        "thresholds: default, the name of one of the model card's profiles, or a number from 0 to 1",
+        "what is answered: default, the name of one of the model card's profiles, or a threshold from 0 to 1",
     ),
     "top_k": ({"type": "integer", "minimum": 1}, "the most probable attributes of each group, whatever the thresholds"),
     "groups": ({"anyOf": [_TEXTS, _TEXT]}, "answer these groups only; a list, or text with commas"),

@@ -160,6 +160,13 @@ def test_each_option_in_each_place(server: Server, expected: Any, name: str) -> 
     assert server.json({"image": b64(4), name: value}).json() == wanted
 
 
+def test_the_profile_that_counts(server: Server, expected: Any) -> None:
+    wanted = expected(4, AnswerOptions(profile="top-k"))
+    assert [attribute["group"] for attribute in wanted["attributes"]] == ["category", "color", "color", "sleeve"]
+    assert server.ask(data=photo(4), headers={"Fashion-Profile": "top-k"}).json() == wanted
+    assert server.json({"image": b64(4), "profile": "top-k"}).json() == wanted
+
+
 def test_a_field_wins_over_a_header(server: Server, expected: Any) -> None:
     response = server.json({"image": b64(1), "top_k": 1}, **{"Fashion-Top-K": "2"})
     assert response.json() == expected(1, AnswerOptions(top_k=1))

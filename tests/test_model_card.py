@@ -9,6 +9,7 @@ import pytest
 
 from fashion.errors import BundleError, SettingError
 from fashion.model_card import CARD_FILE, SCHEMA, ModelCard, checked_file, sha256
+from fashion.prediction import sigmoid
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label
 
@@ -25,7 +26,10 @@ CARD = ModelCard(
     metrics={"data": "products, val", "micro-f1": 0.75},
     training={"command": "python -m training.fit"},
     versions={"torch": "2"},
+    calibration={"color": {"method": "platt", "scale": 2.0, "offset": -0.5}},
+    top_k={"color": 2, "sleeve": 1},
 )
+CALIBRATED = {"method": "platt", "scale": 1, "offset": 0}
 
 
 def test_saved_and_loaded_it_is_the_same(tmp_path):
@@ -57,8 +61,35 @@ def test_threshold_rows():
     np.testing.assert_array_equal(CARD.threshold_row(), np.array([0.25, 0.3, 1 / 3], np.float32))
     np.testing.assert_array_equal(CARD.threshold_row("0.5"), [0.5, 0.5, 0.5])
     assert CARD.threshold_row().dtype == np.float32
-    with pytest.raises(SettingError, match=r"profile 'best' is unknown; the model has: 0\.5, micro-f1"):
+    with pytest.raises(SettingError, match=r"profile 'best' is unknown; the model has: 0\.5, micro-f1, top-k, and"):
         CARD.threshold_row("best")
+
+
+def test_the_profile_that_counts_has_no_thresholds():
+    np.testing.assert_array_equal(CARD.threshold_row("top-k"), [0, 0, 0])
+    assert CARD.profiles == ("0.5", "micro-f1", "top-k")
+    assert replace(CARD, default_profile="top-k").threshold_row().tolist() == [0, 0, 0]
+    without = replace(CARD, top_k={})
+    assert without.profiles == ("0.5", "micro-f1")
+    with pytest.raises(SettingError, match="'top-k' is unknown"):
+        without.threshold_row("top-k")
+
+
+def test_probabilities_are_calibrated_by_group():
+    logits = np.array([[-1, 0, 2], [0.25, 1, 1000]], np.float32)  # color, sleeve, color
+    exact = 1 / (1 + np.exp(-np.array([[-2.5, 0, 3.5], [0, 1, 700]])))
+    probabilities = CARD.probabilities(logits)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities, exact, atol=1e-6)
+    np.testing.assert_array_equal(CARD.probabilities(logits[0]), probabilities[0])
+    np.testing.assert_array_equal(replace(CARD, calibration={}).probabilities(logits), sigmoid(logits))
+
+
+def test_a_card_of_schema_1_is_read(tmp_path):
+    content = CARD.to_json() | {"schema": 1}
+    del content["calibration"], content["top_k"]
+    (tmp_path / CARD_FILE).write_text(json.dumps(content), encoding="utf-8")
+    assert ModelCard.load(tmp_path) == replace(CARD, calibration={}, top_k={})
 
 
 def test_the_weights_id_depends_on_every_file_and_on_no_order():
@@ -80,7 +111,7 @@ def change(folder: Path, **values: object) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"schema": 99}, f"has schema 99; .* reads schema {SCHEMA}"),
+        ({"schema": 99}, f"has schema 99; .* reads schema 1 and {SCHEMA}"),
         ({"schema": 99, "calibration": []}, "schema 99"),
         ({"schema": None}, "schema None"),
         ({"labels": None}, "'labels' is missing"),
@@ -93,6 +124,22 @@ def change(folder: Path, **values: object) -> None:
         ({"thresholds": {"0.5": ["a", "b", "c"]}, "default_profile": "0.5"}, "not a valid model card"),
         ({"thresholds": ["micro-f1"]}, "not a valid model card"),
         ({"default_profile": "best"}, "'best' is not among"),
+        ({"top_k": {}, "default_profile": "top-k"}, "'top-k' is not among"),
+        ({"thresholds": {"top-k": [0.5, 0.5, 0.5]}, "default_profile": "top-k"}, "'top-k' has no thresholds"),
+        ({"top_k": {"color": 1}}, "'top_k' names the groups color; the model has: color, sleeve"),
+        ({"top_k": {"color": 3, "sleeve": 1}}, "'top_k' of group 'color' is 3; .* from 1 to 2"),
+        ({"top_k": {"color": 0, "sleeve": 1}}, "'color' is 0"),
+        ({"top_k": {"color": 1, "sleeve": True}}, "'sleeve' is True"),
+        ({"top_k": 3}, "not a valid model card"),
+        ({"calibration": {"size": CALIBRATED}}, "names the group 'size'; the model has: color, sleeve"),
+        ({"calibration": {"color": CALIBRATED | {"method": "magic"}}}, "is 'magic'; choose among: temperature, pl"),
+        ({"calibration": {"color": CALIBRATED | {"scale": 0}}}, "has scale 0 and offset 0; .* the scale above 0"),
+        ({"calibration": {"color": CALIBRATED | {"scale": float("inf")}}}, "has scale inf"),
+        ({"calibration": {"color": CALIBRATED | {"offset": float("nan")}}}, "offset nan"),
+        ({"calibration": {"color": CALIBRATED | {"scale": "1"}}}, "has scale '1'"),
+        ({"calibration": {"color": {"method": "platt", "scale": 1}}}, "'offset' is missing"),
+        ({"calibration": {"color": "platt"}}, "not a valid model card"),
+        ({"calibration": ["color"]}, "not a valid model card"),
         ({"input": {"size": 10, "mean": [0, 0, 0], "std": [1, 1, 1], "resize": "pad"}}, "input size 10"),
         ({"input": {"size": 64, "mean": [0, 0, 0]}}, "'std' is missing"),
         ({"input": "224"}, "not a valid model card"),

@@ -38,13 +38,15 @@ def test_files_that_disagree_are_refused(logit: float) -> None:
 
 def test_quantization_that_costs_too_much_is_refused() -> None:
     targets = np.tile(np.array([[1, 0]], np.int8), (100, 1))
-    fp32 = Predictions(np.tile(np.array([[0.9, 0.1]], np.float32), (100, 1)), targets)
-    int8 = Predictions(fp32.probabilities.copy(), targets)
+    probabilities = np.tile(np.array([[0.9, 0.1]], np.float32), (100, 1))
+    fp32 = Predictions(probabilities, targets, np.log(probabilities / (1 - probabilities)))
+    int8 = Predictions(probabilities.copy(), targets, fp32.logits)
     same = compare_int8(fp32, int8, np.full(2, 0.5), TAXONOMY)
     assert same["difference"] == 0.0
+    assert (same["images"], same["positives"]) == (100, 100)
     int8.probabilities[:5, 0] = 0.4
     worse = compare_int8(fp32, int8, np.full(2, 0.5), TAXONOMY)
-    with pytest.raises(BundleError, match=r"micro-F1 from 1\.0000 to 0\.9744 on 100 validation images.*--no-int8"):
+    with pytest.raises(BundleError, match=r"micro-F1 from 1\.0000 to 0\.9744 on 100 images with 100 labels.*--no-int8"):
         check_int8([worse, worse])
     check_int8([worse, same])  # the second try was good
     assert is_close(same)

@@ -55,7 +55,7 @@ def test_features_are_given_to_those_that_ask(bundle):
 @pytest.mark.parametrize("engine", ["int8", "torch"])
 def test_a_fault_of_the_engine_is_each_images_own(bundle, engine, monkeypatch):
     card = ModelCard.load(bundle)
-    pipeline = Pipeline(open_engine(bundle, card, engine, threads=2), card.input)
+    pipeline = Pipeline(open_engine(bundle, card, engine, threads=2), card)
 
     def fail(*_: object) -> None:
         raise RuntimeError("no memory")

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from image_files import BAD_IMAGES, encoded, photo
 from PIL import Image
-from tiny_bundle import LABELS, garments
+from tiny_bundle import CALIBRATION, LABELS, garments
 
+from fashion.answers import answered, chosen_labels
 from fashion.errors import BundleError, InvalidImage, SettingError
 from fashion.model_card import CARD_FILE, ModelCard
 from fashion.options import AnswerOptions
@@ -51,7 +52,21 @@ def test_a_prediction(predictor, files):
     prediction = predictor.predict(files[0])
     assert prediction.logits.shape == prediction.probabilities.shape == (len(LABELS),)
     assert prediction.embedding.shape == (512,)
-    np.testing.assert_allclose(prediction.probabilities, 1 / (1 + np.exp(-prediction.logits.astype(float))), atol=1e-6)
+    scale, offset = np.ones(len(LABELS)), np.zeros(len(LABELS))
+    for i, label in enumerate(LABELS):
+        if label.group in CALIBRATION:
+            scale[i], offset[i] = CALIBRATION[label.group]["scale"], CALIBRATION[label.group]["offset"]
+    exact = 1 / (1 + np.exp(-(prediction.logits * scale + offset)))
+    np.testing.assert_allclose(prediction.probabilities, exact, atol=1e-6)
+    assert np.abs(prediction.probabilities - sigmoid(prediction.logits)).max() > 0.01
+
+
+@pytest.mark.parametrize("engine", ["onnx", "int8", "torch"])
+def test_probabilities_are_calibrated_on_every_way(bundle, engine, files):
+    one = Predictor.from_bundle(bundle, engine)
+    outcomes = [outcome.result for outcome in one.predict_each([files[0], files[1], files[2]])]
+    for prediction in (one.predict(files[0]), *one.predict([files[1]]), *outcomes):
+        np.testing.assert_array_equal(prediction.probabilities, one.card.probabilities(prediction.logits))
 
 
 def test_path_string_bytes_and_pil_image_are_answered_alike(predictor, files):
@@ -169,8 +184,34 @@ def test_nothing_above_its_threshold_is_an_empty_list(predictor):
     assert predictor.answer(made(*[0.01] * len(LABELS)))["attributes"] == []
 
 
+def test_the_profile_top_k_answers_so_many_of_each_group(predictor):
+    answer = predictor.answer(PREDICTION, "top-k")["attributes"]
+    assert [(a["group"], a["name"], a["threshold"]) for a in answer] == [
+        ("category", "Hosiery, Stockings, Tights", 0),
+        ("color", "Red", 0),
+        ("color", "Écru", 0),  # equal to White: output order
+        ("sleeve", "Long Sleeved", 0),
+    ]
+    unsure = predictor.answer(made(*[1e-4] * len(LABELS)), "top-k")["attributes"]
+    assert [a["group"] for a in unsure] == ["category", "color", "color", "sleeve"]
+    options = AnswerOptions(profile="top-k", groups=("sleeve",), top_k=2)  # the request's own number wins
+    assert [a["name"] for a in predictor.answer(PREDICTION, options)["attributes"]] == ["Long Sleeved", "Sleeveless"]
+
+
+@pytest.mark.parametrize("profile", [None, "0.5", "0.9", "micro-f1", "top-k"])
+def test_many_answers_at_once_are_those_of_each_image(predictor, profile):
+    card = predictor.card
+    probabilities = np.random.default_rng(0).random((50, len(LABELS))).astype(np.float32).round(1)  # some are equal
+    together = answered(card, probabilities, profile)
+    assert together.any()
+    for row, probability in zip(together, probabilities, strict=True):
+        options = AnswerOptions(profile=profile)
+        one = chosen_labels(card, probability, card.threshold_row(profile), options)
+        assert sorted(one) == np.flatnonzero(row).tolist()
+
+
 def test_an_unknown_profile(predictor):
-    with pytest.raises(SettingError, match=r"'best' is unknown; the model has: 0\.5, micro-f1"):
+    with pytest.raises(SettingError, match=r"'best' is unknown; the model has: 0\.5, micro-f1, top-k"):
         predictor.answer(PREDICTION, "best")
 
 
@@ -238,7 +279,7 @@ def test_all_probabilities(bundle, files, capsys):
     [
         (
             ["{bundle}", "{image}", "--profile", "best"],
-            "profile 'best' is unknown; choose among: default, 0.5, micro-f1, or a number from 0 to 1",
+            "profile 'best' is unknown; choose among: default, 0.5, micro-f1, top-k, or a number from 0 to 1",
         ),
         (["{nowhere}", "{image}"], "no model_card.json in"),
     ],

@@ -1,11 +1,22 @@
-"""The best global threshold is the best one, and what is not annotated does not count."""
+"""Thresholds: the best global one, those of groups and labels and how rare ones are drawn, precision, and counts."""
 
 import numpy as np
 import pytest
 
 from fashion.taxonomy import Label, Taxonomy
 from training.scores import score
-from training.thresholds import SILENT, best_global_threshold, fit_profiles, precision_thresholds
+from training.thresholds import (
+    MACRO_F1,
+    MICRO_F1,
+    SILENT,
+    best_global_threshold,
+    f1_candidates,
+    precision_thresholds,
+    toward,
+    typical_counts,
+)
+
+TAXONOMY = Taxonomy(tuple(Label(group, str(i)) for group in ("color", "sleeve") for i in range(3)))
 
 
 def random_case(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -39,10 +50,67 @@ def test_without_a_positive_it_is_one_half() -> None:
     assert best_global_threshold(np.full((3, 2), 0.2, np.float32), np.zeros((3, 2), np.int8)) == 0.5
 
 
-def test_profiles_have_a_threshold_for_each_label() -> None:
-    profiles = fit_profiles(*random_case(0))
-    assert {name: len(values) for name, values in profiles.items()} == {"0.5": 6, "micro-f1": 6, "precision": 6}
-    assert set(profiles["0.5"]) == {0.5}
+def test_candidates_of_each_profile_fit_these_images_best() -> None:
+    probabilities, targets = random_case(0)
+    candidates = f1_candidates(probabilities, targets, TAXONOMY)
+    assert list(candidates) == [MICRO_F1, MACRO_F1]
+    for profile, which in ((MICRO_F1, "micro_f1"), (MACRO_F1, "macro_f1")):
+        rows = candidates[profile]
+        assert list(rows) == ["global", "group", *(f"label m={m}" for m in (100, 30, 10, 3)), "label"]
+        scores = {name: score(probabilities, targets, row, TAXONOMY)[which] for name, row in rows.items()}
+        assert scores["global"] <= scores["group"] <= scores["label"] == max(scores.values())
+        assert len(set(rows["global"])) == 1
+        assert [len(set(rows["group"][part])) for part in (slice(3), slice(3, 6))] == [1, 1]
+    each = [best_global_threshold(probabilities[:, [i]], targets[:, [i]]) for i in range(6)]
+    np.testing.assert_allclose(candidates[MACRO_F1]["label"], each)
+
+
+def test_a_label_is_drawn_toward_its_group_the_more_the_rarer_it_is() -> None:
+    rng = np.random.default_rng(0)
+    targets = np.zeros((1000, 6), np.int8)
+    for label, count in enumerate((400, 100, 5, 300, 40, 0)):
+        targets[rng.permutation(1000)[:count], label] = 1
+    probabilities = np.where(targets == 1, rng.beta(3, 2, targets.shape), rng.beta(2, 5, targets.shape))
+    probabilities[:, 2] *= 0.2  # the rare one wants a low threshold
+    rows = f1_candidates(probabilities.astype(np.float32), targets, TAXONOMY)[MACRO_F1]
+    rare = [rows[name][2] for name in ("label", "label m=3", "label m=10", "label m=30", "label m=100")]
+    assert rare == sorted(rare)
+    assert rare[0] < 0.2
+    assert rare[-1] == pytest.approx(rows["label m=100"][:3].mean(), abs=0.15)
+    moved = np.abs(rows["label m=100"] - rows["label"])
+    assert moved[0] < moved[2]
+    for name, row in rows.items():  # no positive: the group's own
+        if name.startswith("label"):
+            weight = 340 / (340 + float(name.partition("=")[2] or 0))
+            group = toward(rows["group"][[5]], np.array([340]), rows["global"][[5]], 340 / weight - 340)
+            assert row[5] == pytest.approx(group[0])
+
+
+def test_toward() -> None:
+    own, parent = np.array([0.9, 0.9, 0.9]), np.array([0.5, 0.5, 0.5])
+    drawn = toward(own, np.array([0, 10, 10**9]), parent, 10)
+    assert drawn == pytest.approx([0.5, 0.75, 0.9])  # half of logit(0.9) = log(9) is log(3), of 0.75
+    np.testing.assert_allclose(toward(own, np.array([0, 1, 2]), parent, 0), [0.5, 0.9, 0.9])
+
+
+@pytest.mark.parametrize("value", [-1, 0])
+def test_a_group_with_nothing_to_be_found_takes_the_threshold_of_all(value: int) -> None:
+    probabilities, targets = random_case(1)
+    targets[:, 3:] = value
+    for rows in f1_candidates(probabilities, targets, TAXONOMY).values():
+        for row in rows.values():
+            np.testing.assert_allclose(row[3:], rows["global"][0])
+    targets[:] = value
+    for rows in f1_candidates(probabilities, targets, TAXONOMY).values():
+        for row in rows.values():
+            np.testing.assert_allclose(row, 0.5)
+
+
+def test_typical_counts() -> None:
+    targets = np.array([[1, 0, 0, 1, 1, 0], [0, 1, 0, 1, 1, 1], [0, 0, 0, 0, 0, 0], [1, -1, -1, 1, 0, 0]], np.int8)
+    assert typical_counts(targets, TAXONOMY) == {"color": 1, "sleeve": 2}
+    targets[:, :3] = -1
+    assert typical_counts(targets, TAXONOMY) == {"color": 1, "sleeve": 2}
 
 
 def test_the_precision_profile_is_as_precise_as_it_says_and_answers_as_much_as_it_can() -> None:

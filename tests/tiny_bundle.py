@@ -30,6 +30,11 @@ LABELS = (
     Label("category", "T-Shirts"),
     Label("color", "White"),
 )
+CALIBRATION = {  # none for sleeve
+    "category": {"method": "temperature", "scale": 0.8, "offset": 0.0},
+    "color": {"method": "platt", "scale": 1.25, "offset": -0.3},
+}
+TOP_K = {"category": 1, "color": 2, "sleeve": 1}
 
 
 def make_tiny_bundle(folder: Path, labels: Sequence[Label] = LABELS, size: int = 64, seed: int = 0) -> Path:
@@ -53,6 +58,8 @@ def make_tiny_bundle(folder: Path, labels: Sequence[Label] = LABELS, size: int =
         default_profile="micro-f1",
         files={name: sha256(folder / name) for name in (STATE_DICT_FILE, ONNX_FILE, INT8_FILE)},
         metrics={"data": "none: the weights are random"},
+        calibration=CALIBRATION if tuple(labels) == LABELS else {},
+        top_k=TOP_K if tuple(labels) == LABELS else {},
     )
     card.save(folder)
     return folder

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from fashion.answers import answered
 from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_whole
 from fashion.predictor import Predictor
 from training.images import open_split
 from training.predictions import predict
-from training.scores import average_precisions, mean_average_precision, score
+from training.scores import average_precisions, mean_average_precision, score_answers
 from training.sources.opening import DEFAULT_CACHE
 from training.thresholds import HALF
 
@@ -66,7 +67,9 @@ def evaluate(
         "model": predictor.identity(),
         "map": mean_average_precision(precisions),
         "profiles": {
-            profile: _with_precisions(score(seen.probabilities, seen.targets, row, taxonomy), precisions)
+            profile: _with_precisions(
+                score_answers(answered(card, seen.probabilities, profile), seen.targets, row, taxonomy), precisions
+            )
             for profile, row in thresholds.items()
         },
     }

@@ -8,7 +8,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,12 +31,12 @@ from training.onnx_files import CALIBRATIONS, write_int8, write_onnx
 from training.parity import check_fp32, check_int8, compare_int8, is_close
 from training.predictions import Predictions, predict
 from training.runs import Run, load_module, write_slim
-from training.scores import average_precisions, mean_average_precision, score
-from training.thresholds import HALF, MICRO_F1, fit_profiles
+from training.thresholds import HALF
+from training.validation import describe, more_images, with_thresholds
 
 PARITY_IMAGES = 16  # real images that every fp32 file is run on
 CALIBRATION_IMAGES = 256  # training images from which the int8 ranges are taken
-VALIDATION_IMAGES = 5_000  # drawn from the validation split for thresholds, metrics and the int8 check
+VALIDATION_IMAGES = 5_000  # drawn from the validation split for profiles, metrics and the int8 check
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "onnx", "onnxruntime", "numpy", "pillow")
 
 
@@ -80,8 +80,9 @@ def export(
         for file, difference in differences.items():
             print(f"       {file}: largest difference of a probability {difference:.1e}", flush=True)
         card = make_card(module, folder, name, version, {"command": run.command, "settings": run.settings})
-        reference = predict(Predictor(card, OnnxEngine(folder / ONNX_FILE, card.input)), validation, "validate fp32")
+        reference = _predict_each({"validate": validation}, card, folder / ONNX_FILE)
         card = with_thresholds(card, run.settings["data"]["path"], reference)
+        print(describe(card), flush=True)
         card.metrics["parity"] = {"images": PARITY_IMAGES, "largest_probability_difference": differences}
         if int8:
             card = add_int8(card, folder, reference, validation, run.split("train", module, data))
@@ -123,59 +124,54 @@ def make_card(module: FashionModule, folder: Path, name: str, version: str, trai
     )
 
 
-def with_thresholds(card: ModelCard, data: str, seen: Predictions) -> ModelCard:
-    """The card with the profiles that validation images suggest, and the scores on these images."""
-
-    def summary(thresholds: list[float]) -> dict[str, Any]:
-        scores = score(seen.probabilities, seen.targets, np.asarray(thresholds), card.taxonomy)
-        return {key: value for key, value in scores.items() if key != "labels"}
-
-    profiles = fit_profiles(seen.probabilities, seen.targets)
-    validation = {
-        "data": data,
-        "split": "val",
-        "images": len(seen.targets),
-        "note": f"the thresholds of {MICRO_F1} were chosen on these images",
-        "map": mean_average_precision(average_precisions(seen.probabilities, seen.targets)),
-        "profiles": {profile: summary(thresholds) for profile, thresholds in profiles.items()},
-    }
-    return replace(card, thresholds=profiles, default_profile=MICRO_F1, metrics={"validation": validation})
-
-
 def add_int8(
     card: ModelCard, folder: Path, reference: Predictions, validation: Photographs, training: Photographs
 ) -> ModelCard:
     """Write model.int8.onnx and return the card with it.
 
     Args:
-        card: with thresholds.
+        card: with profiles.
         folder: holds model.onnx.
         reference: what the fp32 model says of `validation`.
-        validation: images on which its micro-F1 is compared with the fp32 model's.
-        training: images from which the ranges of the activations are taken.
+        validation: images on which both must have the same micro-F1.
+        training: images from which the ranges of the activations are taken. Where validation has too few labels to
+            judge by, as many of these as are needed are judged on too.
 
     Raises:
         BundleError: its micro-F1 is another one.
     """
     images = first_pixels(training.sample(CALIBRATION_IMAGES), CALIBRATION_IMAGES)
+    judged, fp32 = {"validate": validation}, reference.by(card)
+    more = more_images(reference.targets, len(training))
+    if more:
+        judged["train"] = training.sample(more)
+        fp32 += _predict_each({"train": judged["train"]}, card, folder / ONNX_FILE)
     comparisons = []
     for method in CALIBRATIONS:
         print(f"       quantizing to int8, ranges: {method} of {len(images)} training images", flush=True)
         batches = tqdm([images[start : start + 8] for start in range(0, len(images), 8)], "quantize", unit="batch")
         write_int8(folder / ONNX_FILE, card.input, batches, folder / INT8_FILE, method)
-        quantized = predict(Predictor(card, OnnxEngine(folder / INT8_FILE, card.input)), validation, "validate int8")
-        comparison = compare_int8(reference, quantized, card.threshold_row(), card.taxonomy)
+        int8 = _predict_each(judged, card, folder / INT8_FILE)
+        comparison = compare_int8(fp32, int8, card.threshold_row(), card.taxonomy)
         print(
             f"       {INT8_FILE}: micro-F1 {comparison['micro_f1_int8']:.4f}, fp32 {comparison['micro_f1_fp32']:.4f}",
             flush=True,
         )
-        comparisons.append(comparison | {"calibration": method})
+        comparisons.append(comparison | {"training_images": more, "ranges": method})
         if is_close(comparison):
             break
     check_int8(comparisons)
     card = replace(card, files=card.files | {INT8_FILE: sha256(folder / INT8_FILE)})
     card.metrics["int8"] = comparisons[-1]
     return card
+
+
+def _predict_each(splits: Mapping[str, Photographs], card: ModelCard, file: Path) -> Predictions:
+    """What an ONNX file says of the images of several splits, one split after the other."""
+    predictor = Predictor(card, OnnxEngine(file, card.input))
+    precision = "int8" if file.name == INT8_FILE else "fp32"
+    first, *others = [predict(predictor, images, f"{name} {precision}") for name, images in splits.items()]
+    return sum(others, first)
 
 
 def first_pixels(images: Photographs, count: int) -> np.ndarray:
@@ -234,7 +230,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         check_complete(out, card)
         scores = card.metrics["validation"]["profiles"][card.default_profile]
-        print(f"wrote  {out}: {', '.join(card.files)}; micro-F1 {scores['micro_f1'] or 0:.3f} on validation")
+        print(
+            f"wrote  {out}: {', '.join(card.files)}; micro-F1 {scores['micro_f1'] or 0:.3f} on validation, out of fold"
+        )
     return 0
 
 

@@ -33,7 +33,6 @@ from training.export import (
     fp32_engines,
     make_card,
     new_folder,
-    with_thresholds,
     write_fp32,
 )
 from training.foreign_weights import Source, read_source
@@ -44,6 +43,7 @@ from training.predictions import predict
 from training.sources import open_folder, read_description
 from training.sources.drawing import draw
 from training.sources.opening import DEFAULT_CACHE
+from training.validation import with_thresholds
 
 # Of the photographs that project was trained on, as its own documentation gives them.
 MEAN, STD, SIZE = (0.6765, 0.6347, 0.6207), (0.3284, 0.3371, 0.3379), 512

@@ -1,12 +1,13 @@
 """A bundle's predictions for a whole split of labeled photographs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from fashion.engines import available_cores
+from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from training.images import Photographs
 from training.loading import set_up_worker
@@ -19,12 +20,26 @@ class Predictions:
     """What a model says of N labeled images, and what is true.
 
     Attributes:
-        probabilities: float32 (N, A).
+        probabilities: float32 (N, A), calibrated as the model card that they were made with says.
         targets: int8 (N, A), 1 yes, 0 no, -1 not annotated.
+        logits: float32 (N, A).
     """
 
     probabilities: np.ndarray
     targets: np.ndarray
+    logits: np.ndarray
+
+    def by(self, card: ModelCard) -> "Predictions":
+        """The same with the probabilities that another card's calibration gives."""
+        return replace(self, probabilities=card.probabilities(self.logits))
+
+    def __add__(self, other: "Predictions") -> "Predictions":
+        """These images and others, one after the other."""
+        return Predictions(
+            np.concatenate([self.probabilities, other.probabilities]),
+            np.concatenate([self.targets, other.targets]),
+            np.concatenate([self.logits, other.logits]),
+        )
 
 
 def predict(predictor: Predictor, images: Photographs, description: str) -> Predictions:
@@ -37,11 +52,12 @@ def predict(predictor: Predictor, images: Photographs, description: str) -> Pred
     """
     # One process decodes ahead of the inference; more would take the cores from it.
     loader = DataLoader(images, BATCH_SIZE, num_workers=1 if available_cores() > 1 else 0, worker_init_fn=set_up_worker)
-    probabilities, targets = [], []
+    probabilities, targets, logits = [], [], []
     with tqdm(total=len(images), desc=description, unit="image") as bar:
         for batch in loader:
             found = predictor.predict_pixels(batch["pixels"].numpy())
             probabilities.append(np.stack([prediction.probabilities for prediction in found]))
+            logits.append(np.stack([prediction.logits for prediction in found]))
             targets.append(batch["targets"].numpy())
             bar.update(len(targets[-1]))
-    return Predictions(np.concatenate(probabilities), np.concatenate(targets))
+    return Predictions(np.concatenate(probabilities), np.concatenate(targets), np.concatenate(logits))

@@ -8,15 +8,29 @@ from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
 
 
 def score(probabilities: np.ndarray, targets: np.ndarray, thresholds: np.ndarray, taxonomy: Taxonomy) -> dict[str, Any]:
-    """Score answers given at some thresholds.
-
-    Micro-F1 counts every annotated (image, label) pair alike: 2 tp / (2 tp + fp + fn) over all of them. Macro-F1 is
-    the mean of the labels' own F1, over the labels with at least one positive image (`support`): the others have none.
+    """Score the answers that some thresholds give; see `score_answers`.
 
     Args:
         probabilities: (N, A).
         targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
         thresholds: (A,); a label is answered at or above its threshold.
+        taxonomy: of the A labels.
+    """
+    return score_answers(probabilities >= thresholds, targets, thresholds, taxonomy)
+
+
+def score_answers(
+    answered: np.ndarray, targets: np.ndarray, thresholds: np.ndarray, taxonomy: Taxonomy
+) -> dict[str, Any]:
+    """Score answers.
+
+    Micro-F1 counts every annotated (image, label) pair alike: 2 tp / (2 tp + fp + fn) over all of them. Macro-F1 is
+    the mean of the labels' own F1, over the labels with at least one positive image (`support`): the others have none.
+
+    Args:
+        answered: bool (N, A).
+        targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
+        thresholds: (A,), which the answers were given at, for the result to name them.
         taxonomy: of the A labels.
 
     Returns:
@@ -24,7 +38,7 @@ def score(probabilities: np.ndarray, targets: np.ndarray, thresholds: np.ndarray
         a list with `group`, `name`, `threshold`, `f1`, `precision`, `recall` and `support`. A value that is not
         defined (0 / 0) is None.
     """
-    counts = _Counts(probabilities, targets, thresholds)
+    counts = _Counts(answered, targets)
     everything = np.arange(len(taxonomy))
     return counts.summary(everything) | {
         "groups": {group: counts.summary(taxonomy.indices(group)) for group in taxonomy.groups},
@@ -62,8 +76,7 @@ def mean_average_precision(precisions: np.ndarray) -> float | None:
 class _Counts:
     """True positives, false positives and false negatives of each label, and what follows from them."""
 
-    def __init__(self, probabilities: np.ndarray, targets: np.ndarray, thresholds: np.ndarray) -> None:
-        answered = probabilities >= thresholds
+    def __init__(self, answered: np.ndarray, targets: np.ndarray) -> None:
         yes, annotated = targets == YES, targets != NOT_ANNOTATED
         self.tp = (answered & yes).sum(axis=0)
         self.fp = (answered & ~yes & annotated).sum(axis=0)

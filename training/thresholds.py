@@ -1,22 +1,28 @@
-"""From which probability on an attribute is answered."""
+"""From which probability on an attribute is answered: thresholds that suit validation images."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
-from fashion.taxonomy import NOT_ANNOTATED, YES
+from fashion.model_card import TOP_K
+from fashion.taxonomy import YES, Taxonomy
+from training.cuts import Curve, best_f1_thresholds
 
 # Names of profiles.
-HALF, MICRO_F1, PRECISION = "0.5", "micro-f1", "precision"
+HALF, MICRO_F1, MACRO_F1, PRECISION = "0.5", "micro-f1", "macro-f1", "precision"
+PROFILES = (HALF, MICRO_F1, MACRO_F1, PRECISION, TOP_K)
 
 WANTED_PRECISION = 0.9  # of the profile `precision`: nine of ten answers are right
 LEAST_ANSWERS = 10  # a precision measured on fewer is chance
 SILENT = 1.0  # the threshold of a label that is never sure enough
 
+GLOBAL, GROUP, LABEL = "global", "group", "label"
+SMOOTHINGS = (100, 30, 10, 3, 0)  # positives that a label needs to weigh as much as its group
+GRID = 1 / (1 + np.exp(-np.arange(-8, 8.05, 0.1)))  # thresholds that groups are tried at for macro-F1
+
 
 def best_global_threshold(probabilities: np.ndarray, targets: np.ndarray) -> float:
     """The one threshold for all labels with the highest micro-F1 on these images.
-
-    Every cut between two neighboring probabilities is tried: with the k highest answered, of which tp are right, out
-    of P annotated, F1 = 2 tp / (k + P).
 
     Args:
         probabilities: (N, A).
@@ -26,24 +32,92 @@ def best_global_threshold(probabilities: np.ndarray, targets: np.ndarray) -> flo
         The middle between the lowest answered and the highest unanswered probability; 0.5 where nothing is annotated
         as yes.
     """
-    annotated = targets != NOT_ANNOTATED
-    order = np.argsort(-probabilities[annotated], kind="stable")
-    falling = probabilities[annotated][order].astype(np.float64)
-    right = (targets[annotated] == YES)[order]
-    if not right.any():
-        return 0.5
-    answered = np.arange(1, len(falling) + 1)
-    f1 = 2 * np.cumsum(right) / (answered + right.sum())
-    # Equal probabilities cannot be told apart by a threshold, so only the last of each run is a possible cut.
-    possible = np.append(falling[1:] < falling[:-1], True)
-    cut = int(np.argmax(np.where(possible, f1, -1)))
-    below = falling[cut + 1] if cut + 1 < len(falling) else 0.0
-    return float((falling[cut] + below) / 2)
+    return best_f1_thresholds([Curve.of(probabilities, targets)])[0]
+
+
+def f1_candidates(
+    probabilities: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy
+) -> dict[str, dict[str, np.ndarray]]:
+    """Thresholds that may suit the profiles `micro-f1` and `macro-f1`; which do is seen on other images.
+
+    `global` is one for all labels, `group` one for each group, `label` one for each label, each the best on these
+    images. That of a label with few positives is chance, so `label m=10` draws it toward its group's: in logits, with n
+    positives, the label weighs n / (n + 10) and the group the rest. A group is drawn toward the global one alike.
+
+    Args:
+        probabilities: (N, A).
+        targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
+        taxonomy: of the A labels.
+
+    Returns:
+        By profile and name of the candidate, (A,) each, the simplest first.
+    """
+    labels = [Curve.of(probabilities[:, i], targets[:, i]) for i in range(len(taxonomy))]
+    parts = [taxonomy.indices(group) for group in taxonomy.groups]
+    groups = [Curve.of(probabilities[:, part], targets[:, part]) for part in parts]
+    micro = (
+        best_global_threshold(probabilities, targets),
+        best_f1_thresholds(groups),
+        best_f1_thresholds(labels),
+    )
+    macro = (
+        _best_macro_f1_threshold(labels),
+        [_best_macro_f1_threshold([labels[i] for i in part]) for part in parts],
+        [best_f1_thresholds([label])[0] for label in labels],
+    )
+    positives = np.array([label.positives for label in labels])
+    return {
+        MICRO_F1: _levels(*micro, positives, parts),
+        MACRO_F1: _levels(*macro, positives, parts),
+    }
+
+
+def _levels(
+    one: float,
+    of_groups: Sequence[float],
+    of_labels: Sequence[float],
+    positives: np.ndarray,
+    parts: Sequence[np.ndarray],
+) -> dict[str, np.ndarray]:
+    """One threshold, those of the groups and those of the labels -> candidates, (A,) each."""
+    in_groups = np.array([positives[part].sum() for part in parts])
+
+    def spread(values: np.ndarray) -> np.ndarray:
+        row = np.empty(len(positives))
+        for part, value in zip(parts, values, strict=True):
+            row[part] = value
+        return row
+
+    everywhere = np.full(len(parts), one)
+    found = {GLOBAL: spread(everywhere), GROUP: spread(toward(np.array(of_groups), in_groups, everywhere, 0))}
+    for smoothing in SMOOTHINGS:
+        group = spread(toward(np.array(of_groups), in_groups, everywhere, smoothing))
+        name = f"{LABEL} m={smoothing}" if smoothing else LABEL
+        found[name] = toward(np.array(of_labels), positives, group, smoothing)
+    return found
+
+
+def toward(own: np.ndarray, positives: np.ndarray, parent: np.ndarray, smoothing: float) -> np.ndarray:
+    """Thresholds drawn toward others, in logits: n positives weigh n / (n + smoothing), none weigh nothing."""
+    weight = np.divide(positives, positives + smoothing, out=np.zeros(len(own)), where=positives > 0)
+    logit = weight * _logit(own) + (1 - weight) * _logit(parent)
+    return 1 / (1 + np.exp(-logit))
+
+
+def _logit(probabilities: np.ndarray) -> np.ndarray:
+    bounded = np.clip(probabilities, 1e-7, 1 - 1e-7)
+    return np.log(bounded / (1 - bounded))
+
+
+def _best_macro_f1_threshold(curves: Sequence[Curve]) -> float:
+    """The one threshold with the highest mean F1 of labels that have positives; 0.5 where none has any."""
+    known = [curve.f1_at(GRID) for curve in curves if curve.positives]
+    return float(GRID[np.mean(known, axis=0).argmax()]) if known else 0.5
 
 
 def precision_thresholds(
     probabilities: np.ndarray, targets: np.ndarray, wanted: float = WANTED_PRECISION
-) -> list[float]:
+) -> np.ndarray:
     """For each label the lowest threshold from which on `wanted` of its answers on these images are right.
 
     A label with fewer than 10 positives takes the threshold at which all labels together reach it. One with more that
@@ -53,36 +127,30 @@ def precision_thresholds(
         probabilities: (N, A).
         targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
         wanted: the precision, in (0, 1].
+
+    Returns:
+        (A,).
     """
-    together = _lowest_precise(probabilities.ravel(), targets.ravel(), wanted)
-    positives = (targets == YES).sum(axis=0)
-    return [
-        together if positives[i] < LEAST_ANSWERS else _lowest_precise(probabilities[:, i], targets[:, i], wanted)
-        for i in range(probabilities.shape[1])
-    ]
+    together = _lowest_precise(Curve.of(probabilities, targets), wanted)
+    labels = [Curve.of(probabilities[:, i], targets[:, i]) for i in range(probabilities.shape[1])]
+    return np.array([together if c.positives < LEAST_ANSWERS else _lowest_precise(c, wanted) for c in labels])
 
 
-def _lowest_precise(probabilities: np.ndarray, targets: np.ndarray, wanted: float) -> float:
+def _lowest_precise(curve: Curve, wanted: float) -> float:
     """The lowest threshold with that precision and at least `LEAST_ANSWERS` answers; `SILENT` where there is none."""
-    annotated = targets != NOT_ANNOTATED
-    order = np.argsort(-probabilities[annotated], kind="stable")
-    falling = probabilities[annotated][order].astype(np.float64)
-    right = (targets[annotated] == YES)[order]
-    answered = np.arange(1, len(falling) + 1)
-    good = (np.cumsum(right) >= wanted * answered) & (answered >= LEAST_ANSWERS)
-    good &= np.append(falling[1:] < falling[:-1], True)[: len(good)]  # equal probabilities are answered together
-    return float(falling[np.flatnonzero(good)[-1]]) if good.any() else SILENT
+    good = (curve.right >= wanted * curve.answered) & (curve.answered >= LEAST_ANSWERS)
+    return float(curve.lowest[np.flatnonzero(good)[-1]]) if good.any() else SILENT
 
 
-def fit_profiles(probabilities: np.ndarray, targets: np.ndarray) -> dict[str, list[float]]:
-    """The threshold profiles of a model card, each with a threshold for each of the A labels.
+def typical_counts(targets: np.ndarray, taxonomy: Taxonomy) -> dict[str, int]:
+    """How many labels of each group an image has that has any: the rounded mean, 1 where nothing is annotated.
 
-    `0.5` is what the sigmoid suggests; `micro-f1` is the best global threshold on these images, which belong to the
-    validation split; `precision` answers what is sure: 9 of 10 answers of each label are right on these images.
+    Args:
+        targets: (N, A), 1 yes, 0 no, -1 not annotated.
+        taxonomy: of the A labels.
     """
-    labels = probabilities.shape[1]
-    return {
-        HALF: [0.5] * labels,
-        MICRO_F1: [best_global_threshold(probabilities, targets)] * labels,
-        PRECISION: precision_thresholds(probabilities, targets),
-    }
+    counts = {}
+    for group in taxonomy.groups:
+        of_image = (targets[:, taxonomy.indices(group)] == YES).sum(axis=1)
+        counts[group] = int(of_image[of_image > 0].mean() + 0.5) if of_image.any() else 1
+    return counts

@@ -10,7 +10,7 @@ import numpy as np
 
 from fashion.answers import make_answer
 from fashion.model_card import INT8_FILE, ModelCard
-from fashion.prediction import Prediction, sigmoid
+from fashion.prediction import Prediction
 from fashion.preprocess import normalize, pixels
 
 
@@ -34,7 +34,7 @@ class PlainModel:
     def infer(self, image: np.ndarray) -> Prediction:
         """Run the network on what `prepare` made."""
         logits, embedding = self._session.run(["logits", "embedding"], {"image": image})
-        return Prediction(logits[0], sigmoid(logits[0]), embedding[0])
+        return Prediction(logits[0], self.card.probabilities(logits[0]), embedding[0])
 
     def answer(self, photograph: bytes) -> dict[str, Any]:
         """All of it, up to the answer that every server gives."""

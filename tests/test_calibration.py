@@ -1,0 +1,106 @@
+"""Calibration finds the scale and offset that were taken away, takes none where none helps, and its error is exact."""
+
+import numpy as np
+import pytest
+
+from fashion.calibration import calibrated
+from fashion.prediction import sigmoid
+from fashion.taxonomy import Label, Taxonomy
+from training.calibration import calibration_error, calibration_errors, fit_calibration
+
+TAXONOMY = Taxonomy(tuple(Label(group, str(i)) for group in ("color", "sleeve") for i in range(4)))
+
+
+def drawn(images: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Logits whose sigmoid is the probability with which the targets were drawn; a tenth is not annotated."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(-1, 2, (images, len(TAXONOMY))).astype(np.float32)
+    targets = (rng.random(logits.shape) < sigmoid(logits)).astype(np.int8)
+    targets[rng.random(logits.shape) < 0.1] = -1
+    return logits, targets
+
+
+def test_a_temperature_and_an_offset_are_found_again() -> None:
+    logits, targets = drawn(8000)
+    color, sleeve = TAXONOMY.indices("color"), TAXONOMY.indices("sleeve")
+    spoiled = logits.copy()
+    spoiled[:, color] *= 2.5  # too sure of itself: the scale is 1 / 2.5
+    spoiled[:, sleeve] = (spoiled[:, sleeve] - 1.2) / 0.5  # the scale is 0.5, the offset 1.2
+    found = fit_calibration(spoiled, targets, TAXONOMY)
+    assert found["color"]["scale"] == pytest.approx(0.4, rel=0.03)
+    assert found["color"]["offset"] == pytest.approx(0, abs=0.05)
+    assert found["sleeve"]["method"] == "platt"
+    assert found["sleeve"]["scale"] == pytest.approx(0.5, rel=0.05)
+    assert found["sleeve"]["offset"] == pytest.approx(1.2, abs=0.1)
+    assert np.abs(calibrated(spoiled, TAXONOMY, found) - sigmoid(logits)).max() < 0.03
+
+
+def test_a_temperature_is_enough_where_nothing_else_is_wrong() -> None:
+    chosen = []
+    for seed in range(5):
+        logits, targets = drawn(600, seed)
+        chosen += [values["method"] for values in fit_calibration(3 * logits, targets, TAXONOMY).values()]
+    assert len(chosen) == 10  # too sure by far: never none
+    assert chosen.count("temperature") >= 6
+
+
+def test_what_is_calibrated_stays_nearly_as_it_is() -> None:
+    found = [fit_calibration(*drawn(600, seed), TAXONOMY) for seed in range(5)]
+    assert sum(len(groups) for groups in found) <= 6  # of 10: on held-out images a fit mostly makes it worse
+    for groups in found:
+        for values in groups.values():
+            assert values["scale"] == pytest.approx(1, abs=0.15)
+
+
+def test_a_group_that_shows_nothing_is_left_alone() -> None:
+    logits, targets = drawn(50)
+    for value in (-1, 0, 1):
+        targets[:, TAXONOMY.indices("sleeve")] = value
+        assert "sleeve" not in fit_calibration(3 * logits, targets, TAXONOMY)
+    assert fit_calibration(logits[:0], targets[:0], TAXONOMY) == {}
+    assert set(fit_calibration(logits[:1], targets[:1], TAXONOMY)) <= {"color"}
+
+
+def test_a_perfect_separation_has_a_finite_scale() -> None:
+    targets = (np.arange(100)[:, None] % 4 == np.arange(8) % 4).astype(np.int8)
+    logits = np.where(targets == 1, 3.0, -3.0).astype(np.float32)
+    for values in fit_calibration(logits, targets, TAXONOMY).values():
+        assert 1 < values["scale"] < 5
+
+
+def test_logits_the_wrong_way_round_are_not_turned() -> None:
+    logits, targets = drawn(500)
+    assert fit_calibration(-logits, targets, TAXONOMY) == {}
+
+
+def test_the_error_is_the_mean_distance_of_the_bins() -> None:
+    probabilities = np.array([0.1, 0.2, 0.6, 0.8])
+    right = np.array([False, True, True, True])
+    assert calibration_error(probabilities, right, bins=2) == pytest.approx((abs(0.15 - 0.5) + abs(0.7 - 1)) / 2)
+    assert calibration_error(probabilities, right, bins=1) == pytest.approx(0.75 - 0.425)
+    assert calibration_error(probabilities, right, bins=15) == pytest.approx((0.1 + 0.8 + 0.4 + 0.2) / 4)
+    assert calibration_error(probabilities[:0], right[:0]) is None
+
+
+def test_errors_are_those_of_the_most_probable_annotated_label() -> None:
+    probabilities = np.full((1, 8), 0.1)
+    probabilities[0, [0, 1, 5]] = 0.9, 0.7, 0.6
+    targets = np.zeros((1, 8), np.int8)
+    targets[0, [0, 1]] = -1, 1  # the most probable is not annotated, the next is right; of sleeve none is
+    errors = calibration_errors(probabilities, targets, TAXONOMY)
+    assert errors["groups"] == {"color": pytest.approx(0.3), "sleeve": pytest.approx(0.6)}
+    assert errors["ece"] == pytest.approx(0.45)
+    targets[:, 4:] = -1
+    assert calibration_errors(probabilities, targets, TAXONOMY)["groups"]["sleeve"] is None
+
+
+def test_calibration_lowers_the_error() -> None:
+    logits, targets = drawn(4000)
+    found = fit_calibration(3 * logits[:2000], targets[:2000], TAXONOMY)
+    before, after = (
+        calibration_errors(values, targets[2000:], TAXONOMY)
+        for values in (sigmoid(3 * logits[2000:]), calibrated(3 * logits[2000:], TAXONOMY, found))
+    )
+    assert before["ece"] > 0.1
+    assert after["ece"] < 0.04
+    assert after["all_pairs"] < before["all_pairs"] / 3

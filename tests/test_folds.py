@@ -1,0 +1,23 @@
+"""Every image is held out once, and never by a fit that has seen it."""
+
+import numpy as np
+import pytest
+
+from training.folds import FOLDS, split_folds
+
+
+@pytest.mark.parametrize("images", [1, 4, 7, 103])
+def test_every_image_is_held_out_once(images: int) -> None:
+    parts = list(split_folds(images))
+    assert len(parts) == FOLDS
+    np.testing.assert_array_equal(np.sort(np.concatenate([held for _, held in parts])), np.arange(images))
+    for rest, held in parts:
+        np.testing.assert_array_equal(np.union1d(rest, held), np.arange(images))
+        assert not np.intersect1d(rest, held).size
+        assert len(held) in (images // FOLDS, -(-images // FOLDS))
+
+
+def test_folds_are_drawn_and_always_the_same() -> None:
+    first, second = ([held.tolist() for _, held in split_folds(50)] for _ in range(2))
+    assert first == second
+    assert first[0] != list(range(10))

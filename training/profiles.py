@@ -1,0 +1,142 @@
+"""Calibration and threshold profiles, fitted on validation images and judged on those that each fit has not seen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fashion.answers import most_probable
+from fashion.calibration import calibrated
+from fashion.model_card import TOP_K
+from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
+from training.calibration import fit_calibration
+from training.folds import split_folds
+from training.thresholds import HALF, MACRO_F1, MICRO_F1, PRECISION, f1_candidates, precision_thresholds, typical_counts
+
+DECIDED_BY = {MICRO_F1: "micro_f1", MACRO_F1: "macro_f1"}  # the score that decides between a profile's candidates
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """What a fit found.
+
+    Attributes:
+        calibration: by group, as the model card holds it.
+        thresholds: by profile, (A,), for calibrated probabilities.
+        top_k: by group, as the model card holds it.
+        chosen: by profile the name of the candidate that was taken, see `training.thresholds.f1_candidates`.
+        candidates: by profile and name the score of each candidate on images it was not fitted on.
+    """
+
+    calibration: dict[str, dict[str, Any]]
+    thresholds: dict[str, np.ndarray]
+    top_k: dict[str, int]
+    chosen: dict[str, str]
+    candidates: dict[str, dict[str, float]]
+
+    def answered(self, probabilities: np.ndarray, taxonomy: Taxonomy) -> dict[str, np.ndarray]:
+        """By profile what it answers, bool (N, A), of calibrated probabilities (N, A)."""
+        by_threshold = {profile: probabilities >= row for profile, row in self.thresholds.items()}
+        return by_threshold | {TOP_K: most_probable(probabilities, taxonomy, self.top_k)}
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """What profiles answer of images that they were not fitted on: each is held out of the fit that answers it.
+
+    Attributes:
+        answered: by profile, bool (N, A).
+        probabilities: calibrated, float32 (N, A).
+    """
+
+    answered: dict[str, np.ndarray]
+    probabilities: np.ndarray
+
+
+def fit_profiles(logits: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy) -> Profiles:
+    """Fit calibration and every profile; of each profile's candidates the simplest of those best on held-out images.
+
+    Args:
+        logits: (N, A).
+        targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
+        taxonomy: of the A labels.
+    """
+    answered = _candidate_answers(logits, targets, taxonomy)
+    chosen = {profile: _simplest_of_the_best(of, targets, DECIDED_BY[profile]) for profile, of in answered.items()}
+    scores = {
+        profile: {name: _score(answers, targets, DECIDED_BY[profile]) for name, answers in of.items()}
+        for profile, of in answered.items()
+    }
+    calibration = fit_calibration(logits, targets, taxonomy)
+    probabilities = calibrated(logits, taxonomy, calibration)
+    candidates = f1_candidates(probabilities, targets, taxonomy)
+    thresholds = {
+        HALF: np.full(len(taxonomy), 0.5),
+        MICRO_F1: candidates[MICRO_F1][chosen[MICRO_F1]],
+        MACRO_F1: candidates[MACRO_F1][chosen[MACRO_F1]],
+        PRECISION: precision_thresholds(probabilities, targets),
+    }
+    return Profiles(calibration, thresholds, typical_counts(targets, taxonomy), chosen, scores)
+
+
+def answer_out_of_fold(logits: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy) -> OutOfFold:
+    """Fit on four fifths of the images and answer the last, five times; the choice of candidates is part of each fit.
+
+    Args:
+        logits: (N, A).
+        targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
+        taxonomy: of the A labels.
+    """
+    probabilities = np.empty(logits.shape, np.float32)
+    answered: dict[str, np.ndarray] = {}
+    for rest, held in split_folds(len(logits)):
+        fit = fit_profiles(logits[rest], targets[rest], taxonomy)
+        probabilities[held] = calibrated(logits[held], taxonomy, fit.calibration)
+        for profile, answers in fit.answered(probabilities[held], taxonomy).items():
+            answered.setdefault(profile, np.zeros(logits.shape, bool))[held] = answers
+    return OutOfFold(answered, probabilities)
+
+
+def _candidate_answers(logits: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy) -> dict[str, dict[str, np.ndarray]]:
+    """By profile and name what each candidate answers of images that neither it nor its calibration was fitted on."""
+    answered: dict[str, dict[str, np.ndarray]] = {profile: {} for profile in DECIDED_BY}
+    for rest, held in split_folds(len(logits)):
+        calibration = fit_calibration(logits[rest], targets[rest], taxonomy)
+        candidates = f1_candidates(calibrated(logits[rest], taxonomy, calibration), targets[rest], taxonomy)
+        probabilities = calibrated(logits[held], taxonomy, calibration)
+        for profile, rows in candidates.items():
+            for name, row in rows.items():
+                answered[profile].setdefault(name, np.zeros(logits.shape, bool))[held] = probabilities >= row
+    return answered
+
+
+def _simplest_of_the_best(answered: Mapping[str, np.ndarray], targets: np.ndarray, score: str) -> str:
+    """The first candidate that is not worse than the best by more than the standard error of their difference.
+
+    Breiman et al. 1984, "Classification and Regression Trees", 3.4.3: of candidates that chance cannot tell apart, the
+    simplest is the one to trust. The error is that of the mean over the folds of the difference.
+
+    Args:
+        answered: by name, the simplest first, bool (N, A).
+        targets: (N, A).
+        score: which decides, see `_score`.
+    """
+    names = list(answered)
+    parts = [held for _, held in split_folds(len(targets))]
+    folds = np.array([[_score(answered[name][part], targets[part], score) for part in parts] for name in names])
+    whole = np.array([_score(answered[name], targets, score) for name in names])
+    best = int(whole.argmax())
+    errors = (folds[best] - folds).std(axis=1, ddof=1) / np.sqrt(len(parts))
+    return names[int(np.flatnonzero(whole[best] - whole <= errors)[0])]
+
+
+def _score(answered: np.ndarray, targets: np.ndarray, which: str) -> float:
+    """`micro_f1` or `macro_f1` as `training.scores` defines them; 0 where there is nothing to be found."""
+    yes = targets == YES
+    right = (answered & yes).sum(axis=0)
+    whole = (answered & (targets != NOT_ANNOTATED)).sum(axis=0) + yes.sum(axis=0)
+    if which == "micro_f1":
+        return float(2 * right.sum() / max(1, whole.sum()))
+    known = yes.any(axis=0)
+    return float((2 * right[known] / whole[known]).mean()) if known.any() else 0.0

@@ -1,0 +1,136 @@
+"""What validation images say of a model: its calibration, its profiles, and how good both are on unseen images."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fashion.model_card import ModelCard
+from fashion.prediction import sigmoid
+from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
+from training.calibration import calibration_errors
+from training.folds import FOLDS
+from training.predictions import Predictions
+from training.profiles import answer_out_of_fold, fit_profiles
+from training.scores import average_precisions, mean_average_precision, score_answers
+from training.thresholds import HALF, MICRO_F1, WANTED_PRECISION
+
+RESAMPLES = 1_000  # of the bootstrap
+# Of 1,000 labels one changed answer changes micro-F1 by at most 0.001, a fifth of what the int8 file may differ by; of
+# 100 it would be 0.01, and one answer would decide.
+LEAST_POSITIVES = 1_000
+
+
+def with_thresholds(card: ModelCard, data: str, seen: Predictions) -> ModelCard:
+    """The card with the calibration and profiles that validation images suggest, and with their scores.
+
+    The scores are out of fold: each image is answered by a fit that has not seen it. What the card holds is fitted on
+    all of them, which is at least as good.
+
+    Args:
+        card: without profiles.
+        data: where the images are from.
+        seen: what the model says of them.
+    """
+    taxonomy = card.taxonomy
+    fit = fit_profiles(seen.logits, seen.targets, taxonomy)
+    unseen = answer_out_of_fold(seen.logits, seen.targets, taxonomy)
+    raw = sigmoid(seen.logits)
+
+    def summary(answered: np.ndarray) -> dict[str, Any]:
+        scores = score_answers(answered, seen.targets, np.zeros(len(taxonomy)), taxonomy)
+        del scores["labels"]
+        return {"micro_f1_interval": micro_f1_interval(answered, seen.targets)} | scores
+
+    validation = {
+        "data": data,
+        "split": "val",
+        "images": len(seen.targets),
+        "note": f"scores are out of fold: calibration and thresholds were fitted on other images, in {FOLDS} folds",
+        "map": mean_average_precision(average_precisions(seen.probabilities, seen.targets)),
+        "profiles": {profile: summary(answered) for profile, answered in unseen.answered.items()},
+        "uncalibrated": {HALF: summary(raw >= 0.5)},
+        "chosen": fit.chosen,
+        "candidates": fit.candidates,
+        "wanted_precision": WANTED_PRECISION,
+        "ece": _before_and_after(raw, unseen.probabilities, seen.targets, taxonomy),
+    }
+    return replace(
+        card,
+        calibration=fit.calibration,
+        thresholds={profile: row.tolist() for profile, row in fit.thresholds.items()},
+        top_k=fit.top_k,
+        default_profile=MICRO_F1,
+        metrics={"validation": validation},
+    )
+
+
+def _before_and_after(
+    raw: np.ndarray, calibrated: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy
+) -> dict[str, Any]:
+    before, after = (calibration_errors(probabilities, targets, taxonomy) for probabilities in (raw, calibrated))
+
+    def pair(first: float | None, second: float | None) -> dict[str, float | None]:
+        return {"before": first, "after": second}
+
+    return {
+        "of": "the most probable label of each annotated group of each image; all_pairs: of every annotated pair",
+        **pair(before["ece"], after["ece"]),
+        "groups": {group: pair(before["groups"][group], after["groups"][group]) for group in taxonomy.groups},
+        "all_pairs": pair(before["all_pairs"], after["all_pairs"]),
+    }
+
+
+def micro_f1_interval(answered: np.ndarray, targets: np.ndarray, resamples: int = RESAMPLES) -> list[float] | None:
+    """The 95 % interval of micro-F1 by the chance of which images were in the split: Efron's percentile bootstrap.
+
+    Args:
+        answered: bool (N, A).
+        targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
+        resamples: how often N images are drawn with replacement.
+
+    Returns:
+        Low and high; None where nothing is annotated as yes.
+    """
+    yes, counted = targets == YES, answered & (targets != NOT_ANNOTATED)
+    images = np.stack([(counted & yes).sum(axis=1), counted.sum(axis=1), yes.sum(axis=1)], axis=1)  # (N, 3)
+    if not yes.any():
+        return None
+    rng = np.random.default_rng(0)
+    sums = np.stack([images[rng.integers(len(images), size=len(images))].sum(axis=0) for _ in range(resamples)])
+    right, given, positives = sums[sums[:, 2] > 0].T
+    return np.quantile(2 * right / (given + positives), [0.025, 0.975]).tolist()
+
+
+def more_images(targets: np.ndarray, available: int) -> int:
+    """How many training images to judge on beside the validation images, so that one answer decides nothing.
+
+    Args:
+        targets: (N, A), of the validation images.
+        available: training images.
+    """
+    positives = int((targets == YES).sum())
+    if positives >= LEAST_POSITIVES:
+        return 0
+    return min(available, int(np.ceil((LEAST_POSITIVES - positives) * len(targets) / max(1, positives))))
+
+
+def describe(card: ModelCard) -> str:
+    """The scores in the card as lines for people."""
+    validation = card.metrics["validation"]
+    lines = [f"       {validation['images']:,} validation images, scores out of fold:"]
+    lines.append(f"       {'profile':10}  micro-F1   95 % interval  macro-F1  precision  recall")
+    rows = {"sigmoid 0.5": validation["uncalibrated"][HALF]} | validation["profiles"]
+    for profile, scores in rows.items():
+        low, high = scores["micro_f1_interval"] or (None, None)
+        lines.append(
+            f"       {profile:11} {_cell(scores['micro_f1'])}      {_cell(low)} to {_cell(high)}     "
+            f"{_cell(scores['macro_f1'])}      {_cell(scores['precision'])}   {_cell(scores['recall'])}"
+        )
+    ece = validation["ece"]
+    lines.append(f"       calibration error {_cell(ece['before'])} before, {_cell(ece['after'])} after calibration")
+    return "\n".join(lines)
+
+
+def _cell(value: float | None) -> str:
+    return "    -" if value is None else f"{value:.3f}"
