@@ -1,11 +1,16 @@
 """How good a bundle is on labeled photographs.
 
-From the command line:  python -m training.evaluate BUNDLE --data FOLDER --split val --json FILE
+From the command line:  python -m training.evaluate BUNDLE --data FOLDER --split val --report DIR
 """
 
 import argparse
 import json
+import platform
+import shlex
+import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +23,13 @@ from fashion.files import write_whole
 from fashion.predictor import Predictor
 from training.images import open_split
 from training.predictions import predict
+from training.report.evidence import Evidence
+from training.report.writing import PAGE_FILE, check_report_folder, write_report
 from training.scores import average_precisions, mean_average_precision, score_answers
 from training.sources.opening import DEFAULT_CACHE
 from training.thresholds import HALF
+
+PACKAGES = ("onnxruntime", "torch", "numpy", "pillow")  # whose versions may change a score in its last digits
 
 
 def evaluate(
@@ -30,8 +39,10 @@ def evaluate(
     profiles: Sequence[str] | None = None,
     groups: Sequence[str] | None = None,
     cache: Path = DEFAULT_CACHE,
+    out: Path | None = None,
+    command: str = "training.evaluate.evaluate",
 ) -> dict[str, Any]:
-    """Score a bundle on a split of any folder that training can read.
+    """Score a bundle on a split of any folder that training can read, and write a report of it.
 
     Labels of the data that the model does not know are left out; what is not annotated counts nowhere.
 
@@ -39,9 +50,12 @@ def evaluate(
         predictor: the bundle, opened.
         data: the folder.
         split: `train`, `val` or `test`.
-        profiles: threshold profiles to score; default is 0.5 and the card's default profile.
+        profiles: threshold profiles to score; default is 0.5 and the card's default profile. The report looks closely
+            at the last.
         groups: the model's groups to score; default is all that the data have.
         cache: folder for imported data.
+        out: folder for a page with plots, photographs and tables, see `training.report`; None for no report.
+        command: what the report is to say that it was made by.
 
     Returns:
         `data`, `split`, `images`, `engine`, `model`, `map` and, by profile, what `training.scores.score` gives, each
@@ -49,30 +63,44 @@ def evaluate(
 
     Raises:
         DataError: the folder or the split cannot be used, or lacks a group.
-        SettingError: an unknown profile, or nothing annotated.
+        SettingError: an unknown profile, nothing annotated, or an `out` that is something else than a report.
     """
     card, taxonomy = predictor.card, predictor.taxonomy
     profiles = profiles or list(dict.fromkeys([HALF, card.default_profile]))
     thresholds = {profile: card.threshold_row(profile) for profile in profiles}
+    if out is not None:
+        check_report_folder(out)  # before minutes of inference
     images = open_split(data, split, taxonomy, card.input, groups or taxonomy.groups, cache, partly=groups is None)
-    seen = predict(predictor, images, f"evaluate {split}")
+    seen = predict(predictor, images, f"evaluate {split}", embeddings=out is not None)
     if not (seen.targets >= 0).any():
         raise SettingError(f"nothing is annotated in {data} for the groups {', '.join(groups or taxonomy.groups)}")
+    answers = {profile: answered(card, seen.probabilities, profile) for profile in thresholds}
     precisions = average_precisions(seen.probabilities, seen.targets)
-    return {
+    scores = {
+        profile: _with_precisions(score_answers(answers[profile], seen.targets, row, taxonomy), precisions)
+        for profile, row in thresholds.items()
+    }
+    result = {
         "data": str(data),
         "split": split,
         "images": len(seen.targets),
         "engine": predictor.engine.name,
         "model": predictor.identity(),
         "map": mean_average_precision(precisions),
-        "profiles": {
-            profile: _with_precisions(
-                score_answers(answered(card, seen.probabilities, profile), seen.targets, row, taxonomy), precisions
-            )
-            for profile, row in thresholds.items()
-        },
+        "profiles": scores,
     }
+    if out is not None and seen.embeddings is not None:
+        evidence = Evidence(images, taxonomy, seen.probabilities, seen.targets, seen.embeddings, answers)
+        write_report(evidence, scores, _header(result, command), out)
+    return result
+
+
+def _header(result: dict[str, Any], command: str) -> dict[str, Any]:
+    """What the report says of model, data and circumstances."""
+    versions = {"python": platform.python_version()} | {package: version(package) for package in PACKAGES}
+    facts = {name: result[name] for name in ("model", "data", "split", "images", "engine")}
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    return facts | {"created": created, "command": command, "versions": versions}
 
 
 def report(result: dict[str, Any]) -> str:
@@ -128,13 +156,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--cache", type=Path, default=DEFAULT_CACHE, help="folder for imported data (default: %(default)s)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every score, label by label")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="write a page with intervals, curves, confusions, photographs and suspicious annotations",
+    )
+    arguments = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_args(arguments)
     with one_line_errors():
         if options.json and not options.json.parent.is_dir():
             raise SettingError(f"the folder of --json {str(options.json)!r} does not exist; make it first")
         predictor = Predictor.from_bundle(options.bundle, options.engine)
-        result = evaluate(predictor, options.data, options.split, options.profile, options.groups, options.cache)
+        result = evaluate(
+            predictor,
+            options.data,
+            options.split,
+            options.profile,
+            options.groups,
+            options.cache,
+            options.report,
+            shlex.join(["python", "-m", "training.evaluate", *arguments]),
+        )
         print(report(result))
+        if options.report:
+            print(f"\nreport  {options.report / PAGE_FILE}")
         if options.json:
             write_whole(options.json, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     return 0

@@ -4,12 +4,8 @@ From the command line:  python -m training.export runs/NAME
 """
 
 import argparse
-import os
 import platform
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
@@ -21,10 +17,11 @@ from tqdm import tqdm
 
 from fashion.engines import Engine, OnnxEngine, TorchEngine, open_engine
 from fashion.errors import BundleError, one_line_errors
-from fashion.model_card import CARD_FILE, CHECKPOINT_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
+from fashion.model_card import CHECKPOINT_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
 from fashion.network import build
 from fashion.predictor import Predictor
 from training import torch_files
+from training.folders import check_bundle_replaceable, new_folder
 from training.images import Photographs
 from training.module import FashionModule
 from training.onnx_files import CALIBRATIONS, write_int8, write_onnx
@@ -66,7 +63,7 @@ def export(
         BundleError: no checkpoint, a broken one, files that disagree, or an `out` that is no bundle.
         DataError: the data of the run cannot be opened.
     """
-    check_replaceable(out)
+    check_bundle_replaceable(out)
     path = run.checkpoint(checkpoint)
     module = load_module(path)
     validation = run.split("val", module, data).sample(VALIDATION_IMAGES)
@@ -177,33 +174,6 @@ def _predict_each(splits: Mapping[str, Photographs], card: ModelCard, file: Path
 def first_pixels(images: Photographs, count: int) -> np.ndarray:
     """Pixels of the first `count` images, uint8 (B, S, S, 3)."""
     return np.stack([images[i]["pixels"].numpy() for i in range(min(count, len(images)))])
-
-
-def check_replaceable(out: Path) -> None:
-    """A bundle may be replaced; anything else that has files in it may be somebody's work."""
-    if out.is_dir() and any(out.iterdir()) and not (out / CARD_FILE).is_file():
-        raise BundleError(f"{str(out)!r} is a folder with files and no bundle; choose another --out")
-    if out.exists() and not out.is_dir():
-        raise BundleError(f"{str(out)!r} is a file; choose another --out")
-
-
-@contextmanager
-def new_folder(out: Path) -> Iterator[Path]:
-    """A folder beside `out` that takes its place when all went well, and is removed when not."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
-        folder.chmod(0o755)
-        yield folder
-        if out.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{out.name}-old-", dir=out.parent))
-            os.replace(out, old)
-            os.replace(folder, out)
-            shutil.rmtree(old)
-        else:
-            os.replace(folder, out)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,6 +18,7 @@ from training.augment import NO_AUGMENT, Augment
 from training.catalogs import Catalog, Paths, check_splits, open_catalogs
 from training.loading import FILLER
 from training.sources.opening import DEFAULT_CACHE
+from training.sources.writer import ID, IMAGE
 
 Sample = dict[str, Tensor]
 
@@ -105,7 +106,7 @@ def _folder_rows(catalog: Catalog, split: str, cache: Path, streaming: bool) -> 
         if isinstance(cause, OSError) and cause.errno is not None:  # such as a full disk
             raise cause from None
         raise DataError(f"{catalog.folder} cannot be read: {cause or error}; import the data again") from None
-    return rows.select_columns(["image", *catalog.columns]).cast_column("image", datasets.Image(decode=False))
+    return rows.select_columns([IMAGE, ID, *catalog.columns]).cast_column(IMAGE, datasets.Image(decode=False))
 
 
 @contextmanager
@@ -138,6 +139,15 @@ class Photographs(Dataset):
         if rows < len(self.rows):
             drawn.rows = self.rows.select(np.sort(np.random.default_rng(0).permutation(len(self.rows))[:rows]))
         return drawn
+
+    @property
+    def ids(self) -> list[str]:
+        """The id of each image."""
+        return list(self.rows[ID])
+
+    def encoded(self, index: int) -> bytes:
+        """The image file as it was imported."""
+        return self.rows[index][IMAGE]["bytes"]
 
     def __getitem__(self, index: int) -> Sample:
         if index == FILLER:
@@ -199,7 +209,7 @@ class Reader:
     def __call__(self, row: dict[str, Any]) -> Sample:
         """Raises DataError for an image that cannot be decoded: the importers leave those out."""
         try:
-            pixels = torch.from_numpy(self.augment.pixels(row["image"]["bytes"], self.spec))  # (S, S, 3)
+            pixels = torch.from_numpy(self.augment.pixels(row[IMAGE]["bytes"], self.spec))  # (S, S, 3)
         except InvalidImage as error:
             raise DataError(f"a photograph of the data set is broken: {error}; import the data again") from None
         return {"pixels": pixels, "targets": torch.from_numpy(self.targets(row))}

@@ -28,13 +28,12 @@ from training.export import (
     VALIDATION_IMAGES,
     add_int8,
     check_complete,
-    check_replaceable,
     first_pixels,
     fp32_engines,
     make_card,
-    new_folder,
     write_fp32,
 )
+from training.folders import check_bundle_replaceable, new_folder
 from training.foreign_weights import Source, read_source
 from training.images import Photographs, open_split
 from training.module import FashionModule
@@ -85,7 +84,7 @@ def import_weights(
     """
     taxonomy = taxonomy or imaterialist()
     spec = InputSpec(size=size, mean=MEAN, std=STD)
-    check_replaceable(out)
+    check_bundle_replaceable(out)
     source = read_source(file, arch, spec)
     module = _module(file, source.state, arch, taxonomy, spec)
     validation = open_split(data, "val", taxonomy, spec, cache=cache).sample(VALIDATION_IMAGES) if data else None

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from fashion.engines import open_engine
-from fashion.errors import BundleError, one_line_errors
+from fashion.errors import one_line_errors
 from fashion.model_card import CARD_FILE, INT8_FILE, ModelCard, checked_file
-from training.folders import check_replaceable, new_folder
+from training.folders import check_bundle_replaceable, new_folder
 
 
 def ship(bundle: Path, out: Path) -> ModelCard:
@@ -30,7 +30,7 @@ def ship(bundle: Path, out: Path) -> ModelCard:
     Raises:
         BundleError: there is no int8 file, it was changed, or `out` is no bundle.
     """
-    check_replaceable(out, lambda folder: (folder / CARD_FILE).is_file(), "bundle", "--out", BundleError)
+    check_bundle_replaceable(out)
     card = ModelCard.load(bundle)
     source = checked_file(bundle, card, INT8_FILE)
     small = replace(card, files={INT8_FILE: card.files[INT8_FILE]})

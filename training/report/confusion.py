@@ -1,0 +1,51 @@
+"""Which labels are taken for which: pairs within a group."""
+
+from typing import Any
+
+import numpy as np
+
+from training.report.evidence import Evidence
+
+EXAMPLES = 3  # photographs that are named for a pair
+
+
+def confused_pairs(evidence: Evidence, most: int = 30) -> list[dict[str, Any]]:
+    """Where label X was annotated and missed, and Y of the same group was answered instead.
+
+    Args:
+        evidence: what the model says.
+        most: pairs to give, those with the most photographs first.
+
+    Returns:
+        Objects with `group`, `annotated` (X), `answered` (Y), `count` (photographs), `support` (photographs of X),
+        `share` (count / support) and `examples`, the positions of those with the highest probability of Y.
+    """
+    missed = evidence.yes & ~evidence.answered
+    wrong = evidence.answered & evidence.annotated & ~evidence.yes
+    support = evidence.yes.sum(axis=0)
+    found = []
+    for group in evidence.taxonomy.groups:
+        indices = evidence.taxonomy.indices(group)
+        together = missed[:, indices].T.astype(np.float32) @ wrong[:, indices].astype(np.float32)  # (labels, labels)
+        for x, y in np.argwhere(together > 0):
+            true, answer, count = int(indices[x]), int(indices[y]), int(together[x, y])
+            found.append((-count, -count / int(support[true]), true, answer))
+    return [
+        _pair(evidence, true, answer, -count, int(support[true])) for count, _, true, answer in sorted(found)[:most]
+    ]
+
+
+def _pair(evidence: Evidence, true: int, answer: int, count: int, support: int) -> dict[str, Any]:
+    labels = evidence.taxonomy.labels
+    wrong = evidence.annotated[:, answer] & ~evidence.yes[:, answer] & evidence.answered[:, answer]
+    rows = np.flatnonzero(evidence.yes[:, true] & ~evidence.answered[:, true] & wrong)
+    clearest = rows[np.argsort(-evidence.probabilities[rows, answer], kind="stable")][:EXAMPLES]
+    return {
+        "group": labels[true].group,
+        "annotated": labels[true].name,
+        "answered": labels[answer].name,
+        "count": count,
+        "support": support,
+        "share": count / support,
+        "examples": [int(row) for row in clearest],
+    }

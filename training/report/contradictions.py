@@ -1,0 +1,127 @@
+"""Annotations that contradict each other, whatever the model answers."""
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from fashion.preprocess import decode
+from training.report.evidence import Evidence
+
+SIMILAR = 0.99  # cosine similarity of embeddings above which two photographs count as near-identical
+SAME_FILE, SAME_PIXELS, ALIKE = "same file", "same pixels", "near-identical"
+_ROWS = 256  # compared with all others at a time: of 5,000 photographs 5 MB
+_KEPT = 20_000  # pairs in memory; a network that takes everything for the same would make millions
+
+EXPECTED = 5.0  # photographs with both of two labels, were they independent, below which nothing is concluded
+RARE = 0.05  # of the expected number: two labels that stand together less often exclude each other
+
+
+def contradictory_pairs(evidence: Evidence, most: int = 50) -> dict[str, Any]:
+    """Photographs that are (nearly) the same and are labeled differently in a group that both are annotated in.
+
+    Returns:
+        `similarity`, above which the cosine of two embeddings counts; `alike`, the number of such pairs;
+        `contradictory`, how many of them (of the 20,000 most similar, where there are more) are labeled differently;
+        `pairs`, the most similar of these, objects with `rows`, `ids`, `similarity`, `kind` (`same file`,
+        `same pixels` in another file, or `near-identical`) and `groups`, objects with `group`, `first` and
+        `second`, lists of names.
+    """
+    pairs, similarity, alike = _similar(evidence)
+    differs = _differences(evidence, pairs)
+    contradictory = np.flatnonzero(differs.any(axis=1))
+    best = contradictory[np.argsort(-similarity[contradictory], kind="stable")][:most]
+    groups = np.array(evidence.taxonomy.groups, dtype=object)
+    return {
+        "similarity": SIMILAR,
+        "alike": alike,
+        "contradictory": len(contradictory),
+        "pairs": [
+            _pair(evidence, int(pairs[i, 0]), int(pairs[i, 1]), float(similarity[i]), list(groups[differs[i]]))
+            for i in best
+        ],
+    }
+
+
+def excluding_labels(evidence: Evidence, most: int = 50) -> list[dict[str, Any]]:
+    """Photographs with two labels of one group that hardly ever stand together.
+
+    Two labels exclude each other where at least five photographs would have both, were the labels independent, and not
+    one in twenty of these has.
+
+    Returns:
+        Objects with `row`, `id`, `group`, `names` (the two), `together` (photographs with both) and `expected`; the
+        most surprising first.
+    """
+    found = []
+    for group in evidence.taxonomy.groups:
+        indices = evidence.taxonomy.indices(group)
+        annotated = int(evidence.annotated[:, indices].any(axis=1).sum())
+        counts = evidence.yes[:, indices].sum(axis=0)
+        for first, second in combinations(range(len(indices)), 2):
+            expected = counts[first] * counts[second] / max(1, annotated)
+            if expected < EXPECTED:
+                continue
+            rows = np.flatnonzero(evidence.yes[:, indices[first]] & evidence.yes[:, indices[second]])
+            if 0 < len(rows) <= RARE * expected:
+                names = [evidence.taxonomy.labels[indices[i]].name for i in (first, second)]
+                found += [(len(rows) / expected, row, group, names, len(rows), expected) for row in rows]
+    found.sort(key=lambda entry: entry[0])
+    return [
+        {
+            "row": int(row),
+            "id": evidence.ids[row],
+            "group": group,
+            "names": names,
+            "together": together,
+            "expected": round(float(expected), 1),
+        }
+        for _, row, group, names, together, expected in found[:most]
+    ]
+
+
+def _similar(evidence: Evidence) -> tuple[np.ndarray, np.ndarray, int]:
+    """Pairs of rows (P, 2), first < second, with their cosine similarity (P,), and how many there are in all."""
+    lengths = np.linalg.norm(evidence.embeddings, axis=1, keepdims=True)
+    directions = evidence.embeddings / np.maximum(lengths, 1e-12)
+    pairs, values, total = np.empty((0, 2), dtype=np.int64), np.empty(0, dtype=np.float32), 0
+    for start in range(0, len(directions), _ROWS):
+        similarity = directions[start : start + _ROWS] @ directions[start:].T
+        first, second = np.nonzero(np.triu(similarity > SIMILAR, k=1))
+        total += len(first)
+        pairs = np.concatenate([pairs, np.stack([first, second], axis=1) + start])
+        values = np.concatenate([values, similarity[first, second]])
+        if len(pairs) > _KEPT:
+            kept = np.argsort(-values, kind="stable")[:_KEPT]
+            pairs, values = pairs[kept], values[kept]
+    return pairs, values.clip(max=1.0), total
+
+
+def _differences(evidence: Evidence, pairs: np.ndarray) -> np.ndarray:
+    """Whether both photographs of a pair are annotated in a group, and differently, bool (P, groups)."""
+    first, second = pairs.T
+    found = []
+    for group in evidence.taxonomy.groups:
+        indices = evidence.taxonomy.indices(group)
+        annotated, yes = np.any(evidence.annotated[:, indices], axis=1), evidence.yes[:, indices]
+        found.append(annotated[first] & annotated[second] & np.any(yes[first] != yes[second], axis=1))
+    return np.stack(found, axis=1)
+
+
+def _pair(evidence: Evidence, first: int, second: int, similarity: float, groups: list[str]) -> dict[str, Any]:
+    true = [evidence.taxonomy.decode(evidence.targets[row]) for row in (first, second)]
+    return {
+        "rows": [first, second],
+        "ids": [evidence.ids[first], evidence.ids[second]],
+        "similarity": round(similarity, 4),
+        "kind": _kind(evidence, first, second),
+        "groups": [{"group": group, "first": true[0][group], "second": true[1][group]} for group in groups],
+    }
+
+
+def _kind(evidence: Evidence, first: int, second: int) -> str:
+    files = [evidence.photographs.encoded(row) for row in (first, second)]
+    if files[0] == files[1]:
+        return SAME_FILE
+    one, other = (np.asarray(decode(file)) for file in files)
+    return SAME_PIXELS if np.array_equal(one, other) else ALIKE

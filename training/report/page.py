@@ -1,0 +1,60 @@
+"""The HTML page of a report, made from its contents; it needs nothing but the PNGs and photographs beside it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from training.report import plots, sheets
+
+
+def render(report: dict[str, Any], ids: Mapping[int, str], sizes: Mapping[int, tuple[int, int]]) -> str:
+    """The page as text.
+
+    Args:
+        report: see `training.report.contents`.
+        ids: of the photographs shown, by row.
+        sizes: width and height of their small copies, by row.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,  # names of labels, groups and ids are whatever a catalog holds
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"score": _score, "span": _span, "percent": _percent, "count": _count}
+    return environment.get_template("page.html.j2").render(
+        report=report,
+        ids=ids,
+        sizes=sizes,
+        files=plots.files,
+        copy_file=sheets.copy_file,
+        group_numbers={entry["group"]: number for number, entry in enumerate(report["groups"])},
+        confusions_shown=sheets.CONFUSIONS_SHOWN,
+        noise_shown=sheets.NOISE_SHOWN,
+        pairs_shown=sheets.PAIRS_SHOWN,
+        excluding_shown=sheets.EXCLUDING_SHOWN,
+    )
+
+
+def _score(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _span(interval: list[float]) -> str:
+    return f"{interval[0]:.3f}–{interval[1]:.3f}"
+
+
+def _percent(share: float) -> str:
+    """Whole percent; a probability is never shown as 0% or 100%."""
+    if share < 0.005:
+        return "<1%"
+    if 0.995 <= share < 1:
+        return ">99%"
+    return f"{share:.0%}"
+
+
+def _count(number: int) -> str:
+    return f"{number:,}"

@@ -1,0 +1,61 @@
+"""Which photographs to look at: those the model is least certain of, and those it is most wrong about."""
+
+from typing import Any
+
+import numpy as np
+
+from training.report.evidence import Evidence
+
+SHOWN_GROUPS = 3  # of a photograph: the ones it was chosen for
+
+
+def least_certain(evidence: Evidence, most: int = 12) -> list[dict[str, Any]]:
+    """The photographs that the model itself expects to get most wrong, whatever is annotated.
+
+    The measure is the sum over all labels of min(p, 1 - p): the number of wrong yeses and noes that a calibrated model
+    expects when it cuts at 0.5.
+
+    Returns:
+        Objects with `row`, `id`, `value` (the measure) and `groups`, the verdicts (see `Evidence.verdict`) of the at
+        most three groups that add most to it; the highest value first.
+    """
+    doubts = np.minimum(evidence.probabilities, 1 - evidence.probabilities).astype(np.float64)
+    return _chosen(evidence, doubts, doubts.sum(axis=1), most, evidence.taxonomy.groups)
+
+
+def most_wrong(evidence: Evidence, most: int = 24) -> list[dict[str, Any]]:
+    """The photographs whose annotations surprise the model most: the highest cross-entropy, summed over labels (nats).
+
+    Only photographs with a wrong answer in some group are given. The result is laid out as that of `least_certain`;
+    its groups are those with a wrong answer.
+    """
+    differs = (evidence.yes != evidence.answered) & evidence.annotated
+    surprise = np.where(differs.any(axis=1), evidence.losses.sum(axis=1), 0.0)
+    return _chosen(evidence, evidence.losses, surprise, most, evidence.taxonomy.groups, only_wrong=True)
+
+
+def _chosen(
+    evidence: Evidence,
+    parts: np.ndarray,
+    values: np.ndarray,
+    most: int,
+    groups: tuple[str, ...],
+    only_wrong: bool = False,
+) -> list[dict[str, Any]]:
+    """The rows with the highest values above 0, each with the groups that have the largest parts in it."""
+    rows = np.argsort(-values, kind="stable")[:most]
+    chosen = []
+    for row in (int(row) for row in rows if values[row] > 0):
+        falling = sorted(groups, key=lambda group: -parts[row, evidence.taxonomy.indices(group)].sum())
+        verdicts = [evidence.verdict(row, group) for group in falling]
+        if only_wrong:
+            verdicts = [verdict for verdict in verdicts if verdict["right"] is False]
+        chosen.append(
+            {
+                "row": row,
+                "id": evidence.ids[row],
+                "value": round(float(values[row]), 4),
+                "groups": verdicts[:SHOWN_GROUPS],
+            }
+        )
+    return chosen

@@ -1,0 +1,55 @@
+"""Whether probabilities are what they claim to be: of the answers given at 0.8, are 8 of 10 right?"""
+
+from typing import Any
+
+import numpy as np
+
+from training.calibration import ECE_BINS, calibration_error
+from training.report.evidence import Evidence
+
+
+def reliability(evidence: Evidence) -> dict[str, Any]:
+    """Confidence and correctness of the most probable label of each annotated group of each photograph.
+
+    All labels together would say little: nearly all (image, label) pairs are certain noes.
+
+    Returns:
+        `all` and `groups`, by name, each what `binned` gives, or None where nothing is annotated.
+    """
+    pairs = {group: _likeliest(evidence, group) for group in evidence.taxonomy.groups}
+    confidence, right = (np.concatenate(parts) for parts in zip(*pairs.values(), strict=True))
+    return {"all": binned(confidence, right), "groups": {group: binned(*pair) for group, pair in pairs.items()}}
+
+
+def binned(confidence: np.ndarray, right: np.ndarray, bins: int = ECE_BINS) -> dict[str, Any] | None:
+    """Bins of equal mass: each holds as many answers as the others, so that none is decided by a handful.
+
+    Args:
+        confidence: (N,), probabilities.
+        right: bool (N,).
+        bins: at most that many; fewer where there are fewer answers.
+
+    Returns:
+        `ece`, the expected calibration error, see `training.calibration.calibration_error`; `count`; and lists
+        `confidence`, `right` and `counts` of the bins. None where N is 0.
+    """
+    if not len(confidence):
+        return None
+    parts = np.array_split(np.argsort(confidence, kind="stable"), min(bins, len(confidence)))
+    means = np.array([confidence[part].mean() for part in parts], dtype=np.float64)
+    shares = np.array([right[part].mean() for part in parts], dtype=np.float64)
+    counts = np.array([len(part) for part in parts])
+    return {
+        "ece": calibration_error(confidence, right, bins),
+        "count": int(counts.sum()),
+        "confidence": means.round(5).tolist(),
+        "right": shares.round(5).tolist(),
+        "counts": counts.tolist(),
+    }
+
+
+def _likeliest(evidence: Evidence, group: str) -> tuple[np.ndarray, np.ndarray]:
+    indices = evidence.taxonomy.indices(group)
+    rows = np.flatnonzero(evidence.annotated[:, indices].any(axis=1))
+    best = indices[evidence.probabilities[np.ix_(rows, indices)].argmax(axis=1)] if len(rows) else rows
+    return evidence.probabilities[rows, best], evidence.yes[rows, best]

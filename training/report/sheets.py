@@ -1,0 +1,42 @@
+"""The photographs of a report: small copies of those that it shows, and of no others."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from fashion.preprocess import decode
+from training.report.evidence import Album
+
+SIDE = 224  # pixels, the longer side of a copy; smaller photographs stay as they are
+QUALITY = 85
+NOISE_SHOWN, PAIRS_SHOWN, EXCLUDING_SHOWN, CONFUSIONS_SHOWN = 24, 12, 12, 8
+
+
+def rows_shown(contents: dict[str, Any]) -> list[int]:
+    """Positions of the photographs that the page of some contents shows, rising."""
+    return sorted(set(_rows(contents)))
+
+
+def _rows(contents: dict[str, Any]) -> Iterator[int]:
+    for sheet in (contents["least_certain"], contents["most_wrong"], contents["noise"][:NOISE_SHOWN]):
+        yield from (entry["row"] for entry in sheet)
+    yield from (entry["row"] for entry in contents["excluding"][:EXCLUDING_SHOWN])
+    for pair in contents["contradictions"]["pairs"][:PAIRS_SHOWN]:
+        yield from pair["rows"]
+    for pair in contents["confusions"][:CONFUSIONS_SHOWN]:
+        yield from pair["examples"]
+
+
+def copy_file(row: int) -> str:
+    """The name of the small copy of a photograph."""
+    return f"{row}.jpg"
+
+
+def write_copy(photographs: Album, row: int, folder: Path) -> tuple[int, int]:
+    """Write the small copy of a photograph, decoded and turned as the model sees it; return width and height."""
+    image = decode(photographs.encoded(row), SIDE)
+    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    image.save(folder / copy_file(row), "JPEG", quality=QUALITY)
+    return image.size

@@ -1,0 +1,100 @@
+"""The folder of a report: page, plots, photographs and JSON, whole or not at all."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from fashion.errors import SettingError
+from training.folders import check_replaceable, new_folder
+from training.report import sheets
+from training.report.contents import contents
+from training.report.evidence import Evidence
+from training.report.page import render
+from training.report.plots import LARGE, draw_curve, draw_reliability
+
+PAGE_FILE, JSON_FILE = "index.html", "report.json"
+PLOTS, PHOTOS = "plots", "photos"
+_ANALYSES = 5  # steps that `contents` announces
+
+
+def check_report_folder(out: Path) -> None:
+    """Raises SettingError where a report cannot be written to `out` without replacing something else."""
+    check_replaceable(out, _is_report, "report", "--report", SettingError)
+
+
+def write_report(evidence: Evidence, scores: dict[str, Any], header: dict[str, Any], out: Path) -> Path:
+    """Write a report of a model on labeled photographs, with a progress bar.
+
+    Args:
+        evidence: photographs and answers.
+        scores: by profile of the evidence what `training.scores.score` gives, each label with `average_precision`.
+        header: what was run on what, see `training.report.contents`.
+        out: the folder; a report that is there is replaced when the new one is complete.
+
+    Returns:
+        The page, `out/index.html`. Beside it lie `report.json`, `plots/` (PNG) and `photos/` (JPEG).
+
+    Raises:
+        SettingError: `out` is something else than a report.
+    """
+    check_report_folder(out)
+    with new_folder(out) as folder, tqdm(desc="report", unit="step", total=_ANALYSES) as bar:
+
+        def step(what: str) -> None:
+            bar.set_postfix_str(what)
+            bar.update()
+
+        report = contents(evidence, scores, header, step)
+        drawings, rows = _drawings(report), sheets.rows_shown(report)
+        bar.total = _ANALYSES + len(drawings) + len(rows)
+        for name in (PLOTS, PHOTOS):
+            (folder / name).mkdir()
+        for draw in drawings:
+            step("plots")
+            draw(folder / PLOTS)
+        sizes = {}
+        for row in rows:
+            step("photographs")
+            sizes[row] = sheets.write_copy(evidence.photographs, row, folder / PHOTOS)
+        page = render(report, {row: evidence.ids[row] for row in rows}, sizes)
+        (folder / PAGE_FILE).write_text(page, encoding="utf-8")
+        text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
+        (folder / JSON_FILE).write_text(text + "\n", encoding="utf-8")
+    return out / PAGE_FILE
+
+
+def _drawings(report: dict[str, Any]) -> list[Callable[[Path], None]]:
+    """What draws each plot of the page, given the folder."""
+    curves, bins = report["curves"], report["reliability"]
+    drawings: list[Callable[[Path], None]] = []
+
+    def curve(name: str, found: dict[str, Any] | None, scores: dict[str, Any], **options: Any) -> None:
+        if found:
+            point = (scores["recall"], scores["precision"])
+            drawings.append(partial(draw_curve, name=name, curve=found, point=point, **options))
+
+    curve("curve-all", curves["all"], report["profiles"][report["profile"]], size=LARGE)
+    if bins["all"]:
+        drawings.append(partial(draw_reliability, name="reliability-all", bins=bins["all"], size=LARGE))
+    for number, group in enumerate(report["groups"]):
+        curve(f"curve-group-{number}", curves["groups"][group["group"]], group, reference=curves["all"])
+        if bins["groups"][group["group"]]:
+            found = bins["groups"][group["group"]]
+            drawings.append(partial(draw_reliability, name=f"reliability-group-{number}", bins=found))
+    labels = {(label["group"], label["name"]): label for label in report["labels"]}
+    for number, label in enumerate(curves["labels"]):
+        curve(f"curve-label-{number}", label["curve"], labels[label["group"], label["name"]])
+    return drawings
+
+
+def _is_report(folder: Path) -> bool:
+    """Whether `write_report` wrote a folder."""
+    try:
+        written = json.loads((folder / JSON_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return (folder / PAGE_FILE).is_file() and isinstance(written, dict) and {"schema", "reliability"} <= written.keys()
