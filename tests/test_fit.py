@@ -127,25 +127,6 @@ def test_a_run_leaves_its_files(finished: Path) -> None:
     assert there - events == {"config.yaml", "metrics.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt"}
 
 
-def test_a_moving_average_is_what_is_validated_saved_and_resumed(
-    flags: list[str], finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run, parts = tmp_path / "whole", tmp_path / "parts"
-    fit.train([*flags, "--ema", "0.8", "--run", str(run)])
-    checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
-    averaged, current = checkpoint["state_dict"], checkpoint["current_model_state"]
-    assert all(torch.equal(current[name], value) for name, value in weights(finished).items()), "trained as without"
-    assert not torch.equal(averaged["network.fc.weight"], current["network.fc.weight"])
-    assert rows(run)[-1]["val/loss"] != rows(finished)[-1]["val/loss"]
-    train_interrupted(monkeypatch, [*flags, "--ema", "0.8", "--run", str(parts)], Interrupt(signal.SIGTERM, 9))
-    fit.train(["--run", str(parts), "--resume"])
-    whole, resumed = rows(run), rows(parts)
-    for table in (whole, resumed):
-        table[1].pop("train/loss")  # of the steps after the interrupt only
-    assert without_time(resumed) == without_time(whole)
-    assert all(torch.equal(weights(parts)[name], value) for name, value in averaged.items())
-
-
 def test_the_head_may_learn_first(flags: list[str], tmp_path: Path) -> None:
     run = tmp_path / "run"
     torch.manual_seed(0)
@@ -275,6 +256,28 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(
     assert without_time(resumed) == without_time(whole)
     expected = weights(uninterrupted)
     assert all(torch.equal(expected[name], value) for name, value in weights(run).items())
+
+
+def test_a_moving_average_is_what_is_validated_saved_and_resumed(
+    flags: list[str], uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, parts = tmp_path / "whole", tmp_path / "parts"
+    flags = [*flags, "--data.augment.flip", "0"]  # an interrupt changes which images are flipped
+    fit.train([*flags, "--ema", "0.8", "--run", str(run)])
+    checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    averaged, current = checkpoint["state_dict"], checkpoint["current_model_state"]
+    assert all(torch.equal(current[name], value) for name, value in weights(uninterrupted).items()), (
+        "trained as without"
+    )
+    assert not torch.equal(averaged["network.fc.weight"], current["network.fc.weight"])
+    assert rows(run)[-1]["val/loss"] != rows(uninterrupted)[-1]["val/loss"]
+    train_interrupted(monkeypatch, [*flags, "--ema", "0.8", "--run", str(parts)], Interrupt(signal.SIGTERM, 9))
+    fit.train(["--run", str(parts), "--resume"])
+    whole, resumed = rows(run), rows(parts)
+    for table in (whole, resumed):
+        table[1].pop("train/loss")  # of the steps after the interrupt only
+    assert without_time(resumed) == without_time(whole)
+    assert all(torch.equal(weights(parts)[name], value) for name, value in averaged.items())
 
 
 def test_ctrl_c_saves_says_how_to_go_on_and_exits(flags: list[str], tmp_path: Path) -> None:

@@ -230,7 +230,7 @@ def test_no_model_in_the_store(tmp_path: Path, capsys: pytest.CaptureFixture[str
     server = TorchServe.temporary(tmp_path / "store", tmp_path)
     assert "make archive" in fails_to_start(server, capsys)
     (tmp_path / "store").mkdir()
-    assert "no model in the model store" in fails_to_start(server, capsys)
+    assert "no fashion.mar in the model store" in fails_to_start(server, capsys)
     (tmp_path / "store" / "fashion.mar").write_bytes(b"not an archive")
     assert "fashion.mar is broken" in fails_to_start(server, capsys)
 

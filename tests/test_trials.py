@@ -1,0 +1,62 @@
+"""benchmarks.trials."""
+
+import argparse
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from colored_shapes import write_shapes
+
+from benchmarks import trials
+from benchmarks.trials import REFERENCE, TRIALS, main, relative_cost, section
+from training.fit import FashionCLI, quiet
+
+
+@pytest.fixture(autouse=True)
+def without_lightnings_advice() -> None:
+    quiet()
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_training_takes_the_flags_of_every_trial(name: str, tmp_path: Path) -> None:
+    trial = TRIALS[name]
+    flags = ["--config", f"training/configs/{trial.config}.yaml", "--run", str(tmp_path), "--data.path", "x"]
+    cli = FashionCLI([*flags, *shlex.split(trial.changes)])
+    assert cli.model.hparams["arch"] == "resnet50"
+
+
+def test_images_that_grow_cost_less() -> None:
+    assert {relative_cost(trial, 96) for name, trial in TRIALS.items() if "grow" not in name} == {1.0}
+    assert 0.3 < relative_cost(TRIALS["growing-longer"], 96) < relative_cost(TRIALS["growing"], 96) < 0.8
+
+
+def test_a_trial_is_run_once_and_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = write_shapes(tmp_path / "shapes", train=32, val=12)
+    small = trials.Trial("--model.arch resnet18 --data.workers 0", "a small one")
+    monkeypatch.setattr(trials, "TRIALS", {REFERENCE: small})
+    monkeypatch.setattr(trials, "PAGE", tmp_path / "recipe.md")
+    command = ["--data", str(data), "--groups", "color,shape", "--source", "Blocks", "--size", "32", "--epochs", "1"]
+    for _ in range(2):
+        assert main([*command, "--out", str(tmp_path / "runs")]) == 0
+    (run,) = (tmp_path / "runs").glob("*/*")
+    assert not list(run.glob("checkpoints/*"))
+    measured = json.loads((run / "trial.json").read_text())
+    page = (tmp_path / "recipe.md").read_text()
+    assert f"| reference | a small one | 1 | {measured['micro_f1']:.3f} | {measured['best_micro_f1']:.3f} |" in page
+    assert measured["machine"] in page
+
+
+def test_differences_are_to_the_reference() -> None:
+    def values(best: float) -> dict[str, object]:
+        return {"micro_f1": 0.5, "best_micro_f1": best, "map": 0.4, "epochs": 3, "machine": "a laptop"}
+
+    options = argparse.Namespace(source="S", size=48, epochs=3, seeds="1,2", groups="color")
+    page = section({REFERENCE: [values(0.70), values(0.72)], "mixup": [values(0.72), values(0.74)]}, options)
+    assert "0.730 (0.720 to 0.740) | 0.400 | +0.020 |" in page
+
+
+def test_an_unknown_trial_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--data", "x", "--groups", "color", "--source", "S", "--only", "magic"])
+    assert "--only names no trial 'magic'; there are: reference, seed" in capsys.readouterr().err
