@@ -76,13 +76,17 @@ def run(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     trial = TRIALS[name]
     folder: Path = options.out / f"{name}-{seed}"
     result = folder / "trial.json"
-    if result.exists():
-        return json.loads(result.read_text())
     epochs = max(1, round(options.epochs / relative_cost(trial, options.size)))
     command = ["--config", f"training/configs/{trial.config}.yaml", "--data.path", str(options.data)]
     command += ["--data.groups", f"[{options.groups}]", "--data.input.size", str(options.size)]
     command += ["--seed_everything", str(seed), "--trainer.max_epochs", str(epochs), "--run", str(folder)]
     command += ["--early_stopping.patience", str(epochs), *shlex.split(trial.changes)]
+    if result.exists():
+        values: dict[str, Any] = json.loads(result.read_text())
+        if values["command"] != command:
+            raise SettingError(f"{folder} was made with other settings; remove it to make it again")
+        return values
+    full = command
     if (folder / "checkpoints/last.ckpt").exists():
         command = ["--run", str(folder), "--resume"]
     print(f"trial  {name}, seed {seed}: {epochs} epochs", flush=True)
@@ -90,8 +94,9 @@ def run(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
         raise FashionError(f"the trial {name} did not end; run the same command to go on")
     with (folder / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    values: dict[str, Any] = {name: float(rows[-1][f"val/{name}"]) for name in ("micro_f1", "best_micro_f1", "map")}
-    values |= {"epochs": epochs, "minutes": sum(float(row["seconds"]) for row in rows) / 60, "machine": describe()}
+    values = {name: float(rows[-1][f"val/{name}"]) for name in ("micro_f1", "best_micro_f1", "map")}
+    values |= {"epochs": epochs, "minutes": sum(float(row["seconds"]) for row in rows) / 60}
+    values |= {"machine": describe(), "command": full}
     write_whole(result, json.dumps(values))
     for checkpoint in (folder / "checkpoints").glob("*.ckpt"):
         checkpoint.unlink()  # 280 MB each, and nobody asks for them again

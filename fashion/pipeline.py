@@ -138,7 +138,7 @@ class Pipeline:
 
 
 def predictions(outputs: Outputs, card: ModelCard) -> list[Prediction]:
-    """The outputs of a batch as one prediction for each image: here, and nowhere else, logits become probabilities."""
+    """The outputs of a batch as one prediction for each image. In inference, probabilities come from here alone."""
     probabilities = card.probabilities(outputs.logits)
     features = [None] * len(probabilities) if outputs.features is None else outputs.features
     return [Prediction(*rows) for rows in zip(outputs.logits, probabilities, outputs.embedding, features, strict=True)]

@@ -20,7 +20,6 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch._dynamo.utils import counters
 
 from fashion.errors import BundleError, FashionError, SettingError
-from fashion.preprocess import InputSpec
 from training import fit
 from training.images import open_split
 from training.losses import BINARY_CROSS_ENTROPY
@@ -128,28 +127,38 @@ def test_a_run_leaves_its_files(finished: Path) -> None:
 
 
 def test_the_head_may_learn_first(flags: list[str], tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    torch.manual_seed(0)
-    fit.train([*flags, "--model.head_first", "0.5", "--trainer.max_epochs", "2", "--run", str(run)])
-    first = tmp_path / "first"
-    torch.manual_seed(0)
-    fit.train([*flags, "--model.head_first", "0.99", "--trainer.max_epochs", "1", "--run", str(first)])
-    begin = FashionModule(arch="resnet18", weights="none")
-    begin.build(load_module(first / "checkpoints" / "last.ckpt").taxonomy, InputSpec(size=32))
-    still, learned = weights(first), weights(run)
-    assert still["network.conv1.weight"].std() > 0
-    assert not torch.equal(still["network.conv1.weight"], learned["network.conv1.weight"])
-    assert torch.equal(still["network.bn1.weight"], torch.ones(64)), "only the head has learned"
-    assert not torch.equal(learned["network.bn1.weight"], torch.ones(64))
-    assert not torch.equal(still["network.fc.bias"], begin.network.state_dict()["fc.bias"])
+    def trained(name: str, *more: str) -> dict[str, torch.Tensor]:
+        fit.train([*flags, *more, "--run", str(tmp_path / name)])
+        return weights(tmp_path / name)
+
+    alone = ["--model.head_first", "0.99", "--trainer.max_epochs", "1"]
+    fast, slow = trained("fast", *alone), trained("slow", *alone, "--model.lr", "0.0001")
+    body = [name for name in fast if name.endswith("weight") and "fc" not in name]
+    assert all(torch.equal(fast[name], slow[name]) for name in body), "whatever the rate, it stands still"
+    assert not torch.equal(fast["network.fc.weight"], slow["network.fc.weight"])
+    later = trained("later", "--model.head_first", "0.5")
+    assert not any(torch.equal(fast[name], later[name]) for name in body)
 
 
-def test_growing_images_and_mixtures_are_trained_on(flags: list[str], finished: Path, tmp_path: Path) -> None:
-    grown = ["--data.input.size", "64", "--model.growth.start", "0.5", "--model.mixup", "0.2"]
-    fit.train([*flags, *grown, "--model.loss.smoothing", "0.1", "--run", str(tmp_path / "run")])
-    last = rows(tmp_path / "run")[-1]
-    assert 0 < last["train/loss"] < 0.7
+def test_images_grow_over_the_training(flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    forward = FashionModule.forward
+
+    def see(module: FashionModule, pixels: torch.Tensor) -> Any:
+        if module.training:
+            sizes.append(pixels.shape[1])
+        return forward(module, pixels)
+
+    monkeypatch.setattr(FashionModule, "forward", see)
+    grown = ["--data.input.size", "64", "--model.growth.start", "0.5", "--model.growth.until", "0.8"]
+    run = ["--run", str(tmp_path / "run"), "--trainer.accumulate_grad_batches", "2"]
+    fit.train([*flags, *grown, "--model.mixup", "0.2", *run])
+    assert (len(sizes), sizes) == (12, sorted(sizes))
+    assert {32, 48, 64} == set(sizes)
+    assert sizes[-2:] == [64, 64]
     assert load_module(tmp_path / "run" / "checkpoints" / "best.ckpt").spec.size == 64
+    with pytest.raises(SettingError, match=r"planned for 6 steps, the settings make it 9: its images would shrink"):
+        fit.train(["--run", str(tmp_path / "run"), "--resume", "--trainer.max_epochs", "3", "--model.schedule", "none"])
 
 
 def test_several_folders_are_one_data_set(flags: list[str], folder: Path, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_its_gradient_is_finite_where_probabilities_are_not() -> None:
     [
         ({"smoothing": 0.6}, "loss.smoothing is 0.6; it must lie between 0 and 0.5"),
         ({"focus": -1.0}, "loss.focus is -1.0"),
-        ({"margin": 0.1}, "set loss.focus above 0"),
+        ({"margin": 0.1}, "set --model.loss.focus above 0"),
     ],
 )
 def test_values_out_of_range_are_refused(settings: dict[str, float], message: str) -> None:

@@ -28,7 +28,6 @@ def test_labels_and_columns_get_their_new_names(names: Names) -> None:
     assert names.label("garment", "tshirts") == "Tops"  # what is said of one column goes first
     assert names.label("article", "Pants") == "Pants"
     assert (names.group("colour"), names.group("garment")) == ("color", "garment")
-    assert names.columns(["colour", "garment", "color"], "color") == ["colour", "color"]
 
 
 def test_names_that_nothing_has_are_listed(names: Names) -> None:

@@ -22,6 +22,20 @@ def test_the_small_bundle_answers_as_the_whole_one(bundle: Path, tmp_path: Path)
     ship(bundle, tmp_path / "starter")  # once more, over the first
 
 
+def test_the_card_does_not_tell_where_files_lay(bundle: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle, copy)
+    card = ModelCard.load(copy)
+    card.training["settings"] = {"data": {"path": ["/home/me/shop a", "/data/b"], "cache": "/x/y"}, "lr": 0.5}
+    card.metrics["validation"] = {"data": "/home/me/shop, /data/b", "note": "1/2 of them"}
+    card.save(copy)
+    small = ship(copy, tmp_path / "out", "python -m training.fit")
+    assert small.training["settings"]["data"] == {"path": ["shop a", "b"], "cache": "y"}
+    assert small.metrics["validation"] == {"data": "shop, b", "note": "1/2 of them"}
+    assert small.training["command"] == "python -m training.fit"
+    assert "/home" not in (tmp_path / "out" / "model_card.json").read_text()
+
+
 def test_what_cannot_be_shipped_is_one_line(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "thesis.txt").write_text("mine")

@@ -54,7 +54,7 @@ class Augment:
         ):
             value = getattr(self, name)
             if not low <= value <= high:
-                raise SettingError(f"augment.{name} is {value}; it must lie between {low} and {high}")
+                raise SettingError(f"--data.augment.{name} is {value}; it must lie between {low} and {high}")
 
     def draw(self) -> "Change":
         """The change of one image, drawn with torch's generator, which loaders seed for each of their processes."""

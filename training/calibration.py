@@ -149,7 +149,7 @@ def calibration_errors(probabilities: np.ndarray, targets: np.ndarray, taxonomy:
         same by group; `all_pairs` of every (image, label) pair, nearly all of which are certain noes.
     """
     annotated = targets != NOT_ANNOTATED
-    first = {group: _most_probable(probabilities, targets, taxonomy.indices(group)) for group in taxonomy.groups}
+    first = {group: first_answers(probabilities, targets, taxonomy.indices(group)) for group in taxonomy.groups}
     probability, right = (np.concatenate(parts) for parts in zip(*first.values(), strict=True))
     return {
         "ece": calibration_error(probability, right),
@@ -158,7 +158,7 @@ def calibration_errors(probabilities: np.ndarray, targets: np.ndarray, taxonomy:
     }
 
 
-def _most_probable(probabilities: np.ndarray, targets: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def first_answers(probabilities: np.ndarray, targets: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Probability of the most probable annotated label of each image that has one, and whether it is right."""
     annotated = targets[:, labels] != NOT_ANNOTATED
     images = np.flatnonzero(annotated.any(axis=1))

@@ -82,6 +82,11 @@ class Catalog:
         return labels
 
 
+def names_of(paths: Paths) -> str:
+    """The folders of a data set in words."""
+    return ", ".join([str(paths)] if isinstance(paths, str | Path) else [str(path) for path in paths])
+
+
 def open_catalogs(
     paths: Paths,
     groups: Sequence[str] | None = None,
@@ -137,7 +142,7 @@ def union_taxonomy(catalogs: Sequence[Catalog], groups: Sequence[str] | None = N
             columns.setdefault(group, set()).update(labels)
     empty = [group for group in groups or () if not columns[group]]
     if empty or not any(columns.values()):
-        which = f"column {empty[0]!r}" if empty else "any column"
+        which = f"group {empty[0]!r}" if empty else "any group"
         raise DataError(f"no training row of {_list(catalogs)} has a label in {which}")
     taxonomy = Taxonomy.from_columns(columns)
     return imaterialist() if set(taxonomy.labels) == set(imaterialist().labels) else taxonomy

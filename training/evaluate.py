@@ -21,6 +21,7 @@ from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_whole
 from fashion.predictor import Predictor
+from training.catalogs import notes
 from training.images import open_split
 from training.predictions import predict
 from training.report.evidence import Evidence
@@ -39,12 +40,14 @@ def evaluate(
     profiles: Sequence[str] | None = None,
     groups: Sequence[str] | None = None,
     cache: Path = DEFAULT_CACHE,
+    names: Path | None = None,
     out: Path | None = None,
     command: str = "training.evaluate.evaluate",
 ) -> dict[str, Any]:
     """Score a bundle on a split of any folder that training can read, and write a report of it.
 
-    Labels of the data that the model does not know are left out; what is not annotated counts nowhere.
+    Labels of the data that the model does not know are left out, with a note on stderr; what is not annotated counts
+    nowhere, nor do labels that the data never give.
 
     Args:
         predictor: the bundle, opened.
@@ -54,6 +57,7 @@ def evaluate(
             at the last.
         groups: the model's groups to score; default is all that the data have.
         cache: folder for imported data.
+        names: a YAML file of names to change, see `training.names`.
         out: folder for a page with plots, photographs and tables, see `training.report`; None for no report.
         command: what the report is to say that it was made by.
 
@@ -70,10 +74,13 @@ def evaluate(
     thresholds = {profile: card.threshold_row(profile) for profile in profiles}
     if out is not None:
         check_report_folder(out)  # before minutes of inference
-    images = open_split(data, split, taxonomy, card.input, groups or taxonomy.groups, cache, partly=groups is None)
+    wanted = groups or taxonomy.groups
+    images = open_split(data, split, taxonomy, card.input, wanted, cache, names, partly=groups is None)
+    for line in notes(images.reader.catalogs, taxonomy):
+        print(f"note   {line}", file=sys.stderr)
     seen = predict(predictor, images, f"evaluate {split}", embeddings=out is not None)
     if not (seen.targets >= 0).any():
-        raise SettingError(f"nothing is annotated in {data} for the groups {', '.join(groups or taxonomy.groups)}")
+        raise SettingError(f"nothing is annotated in {data} for the groups {', '.join(wanted)}")
     answers = {profile: answered(card, seen.probabilities, profile) for profile in thresholds}
     precisions = average_precisions(seen.probabilities, seen.targets)
     scores = {
@@ -121,6 +128,12 @@ def report(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _names_of_training(predictor: Predictor) -> Path | None:
+    """The names that were changed in training, where the file is still there."""
+    name = predictor.card.training.get("settings", {}).get("data", {}).get("names")
+    return Path(name) if name and Path(name).is_file() else None
+
+
 def _with_precisions(scores: dict[str, Any], precisions: np.ndarray) -> dict[str, Any]:
     for label, value in zip(scores["labels"], precisions, strict=True):
         label["average_precision"] = _number(value)
@@ -155,6 +168,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--cache", type=Path, default=DEFAULT_CACHE, help="folder for imported data (default: %(default)s)"
     )
+    parser.add_argument(
+        "--names", type=Path, help="YAML file of names to change (default: the one that the model was trained with)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every score, label by label")
     parser.add_argument(
         "--report",
@@ -175,6 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.profile,
             options.groups,
             options.cache,
+            options.names or _names_of_training(predictor),
             options.report,
             shlex.join(["python", "-m", "training.evaluate", *arguments]),
         )

@@ -21,6 +21,7 @@ from fashion.model_card import CHECKPOINT_FILE, INT8_FILE, ONNX_FILE, STATE_DICT
 from fashion.network import build
 from fashion.predictor import Predictor
 from training import torch_files
+from training.catalogs import Paths, names_of
 from training.folders import check_bundle_replaceable, new_folder
 from training.images import Photographs
 from training.module import FashionModule
@@ -41,7 +42,7 @@ def export(
     run: Run,
     out: Path,
     checkpoint: str = "best",
-    data: Path | None = None,
+    data: Paths | None = None,
     name: str = "fashion",
     version: str = "1.0",
     int8: bool = True,
@@ -78,7 +79,7 @@ def export(
             print(f"       {file}: largest difference of a probability {difference:.1e}", flush=True)
         card = make_card(module, folder, name, version, {"command": run.command, "settings": run.settings})
         reference = _predict_each({"validate": validation}, card, folder / ONNX_FILE)
-        card = with_thresholds(card, run.settings["data"]["path"], reference)
+        card = with_thresholds(card, names_of(data or run.settings["data"]["path"]), reference)
         print(describe(card), flush=True)
         card.metrics["parity"] = {"images": PARITY_IMAGES, "largest_probability_difference": differences}
         if int8:
@@ -139,9 +140,11 @@ def add_int8(
     """
     images = first_pixels(training.sample(CALIBRATION_IMAGES), CALIBRATION_IMAGES)
     judged, fp32 = {"validate": validation}, reference.by(card)
-    more = more_images(reference.targets, len(training))
+    # Of others than the ranges are from, where there are enough.
+    skip = CALIBRATION_IMAGES if len(training) > 2 * CALIBRATION_IMAGES else 0
+    more = more_images(reference.targets, len(training) - skip)
     if more:
-        judged["train"] = training.sample(more)
+        judged["train"] = training.sample(more, skip)
         fp32 += _predict_each({"train": judged["train"]}, card, folder / ONNX_FILE)
     comparisons = []
     for method in CALIBRATIONS:
@@ -182,7 +185,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run", type=Path, help="folder of the run, written by python -m training.fit")
     parser.add_argument("--out", type=Path, help="folder to write (default: RUN/bundle)")
     parser.add_argument("--checkpoint", default="best", help="best, last or a file (default: %(default)s)")
-    parser.add_argument("--data", type=Path, help="the data, where they are not where the run found them")
+    parser.add_argument(
+        "--data", type=Path, nargs="+", help="the folder or folders, where they are not where the run found them"
+    )
     parser.add_argument("--name", default="fashion", help="of the model (default: %(default)s)")
     parser.add_argument("--model-version", default="1.0", help="of the model (default: %(default)s)")
     parser.add_argument("--no-int8", dest="int8", action="store_false", help="leave the int8 file out")

@@ -30,9 +30,10 @@ from training import backbone, torch_files
 from training.data import FashionData
 from training.module import MONITOR, FashionModule
 from training.progress import Bars, History
+from training.runs import CONFIG_FILE
 from training.stopping import StopOnNan, StopOnSignal, Stopped
 
-CONFIG_FILE = "config.yaml"
+NAMES_FILE = "names.yaml"
 LAST, BEST = Path("checkpoints/last.ckpt"), Path("checkpoints/best.ckpt")
 LR_STEPS = 100
 EXIT_SIGNAL = 128  # plus the signal's number: 130 after ctrl-C, as shells have it
@@ -170,6 +171,11 @@ class Average(EMAWeightAveraging):
         pl_module.setup(stage)  # which Lightning calls only after this; what is built already stays
         super().setup(trainer, pl_module, stage)
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Follow the network to its device, where it was not yet when the average was made."""
+        if self._average_model is not None:
+            self._average_model.to(pl_module.device)
+
 
 class SaveSettings(Callback):
     """Writes config.yaml once the data are open: what came before cannot be resumed."""
@@ -182,6 +188,11 @@ class SaveSettings(Callback):
             return
         settings = self.cli.config.clone()
         settings.resume = settings.find_lr = False
+        if settings.data.names:  # the run keeps its own: the file may be changed for the next one
+            own = self.cli.run / NAMES_FILE
+            if Path(settings.data.names) != own:
+                write_whole(own, Path(settings.data.names).read_bytes())
+            settings.data.names = str(own)
         settings.pop("config", None)
         text = self.cli.parser.dump(settings, skip_unset=False, skip_validation=True)
         write_whole(self.cli.run / CONFIG_FILE, text)

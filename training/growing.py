@@ -33,7 +33,7 @@ class Growth:
         for name, low, high in (("start", 0.1, 1.0), ("until", 0.01, 1.0)):
             value = getattr(self, name)
             if not low <= value <= high:
-                raise SettingError(f"growth.{name} is {value}; it must lie between {low} and {high}")
+                raise SettingError(f"--model.growth.{name} is {value}; it must lie between {low} and {high}")
 
     def size(self, progress: float, size: int) -> int:
         """The size to train at, px, after a part of the training, for an input of `size` px."""

@@ -22,7 +22,7 @@ from training.sources.writer import ID, IMAGE
 
 Sample = dict[str, Tensor]
 
-CATALOG = "catalog"  # the column that says which of several catalogs a row is from
+CATALOG = "catalog of the row"  # the column that says which of several it is; no label column is called that
 LONG_COPY = 500 * 10**6  # bytes; what takes longer than a few seconds shows its progress
 SHUFFLE_ROWS = 2_000  # kept at hand to draw from when streaming; 100 kB photographs make it 200 MB a worker
 
@@ -133,11 +133,17 @@ class Photographs(Dataset):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def sample(self, rows: int) -> "Photographs":
-        """At most that many of the images, drawn at random but always the same, as an object of its own."""
+    def sample(self, rows: int, skip: int = 0) -> "Photographs":
+        """At most that many of the images, drawn at random but always the same, as an object of its own.
+
+        Args:
+            rows: how many.
+            skip: leave out the images that `sample(skip)` draws.
+        """
         drawn = copy.copy(self)
-        if rows < len(self.rows):
-            drawn.rows = self.rows.select(np.sort(np.random.default_rng(0).permutation(len(self.rows))[:rows]))
+        if skip or rows < len(self.rows):
+            order = np.random.default_rng(0).permutation(len(self.rows))
+            drawn.rows = self.rows.select(np.sort(order[skip : skip + rows]))
         return drawn
 
     @property
@@ -195,7 +201,7 @@ class Reader:
     Args:
         taxonomy: of the model.
         spec: input of the model.
-        catalogs: where the rows come from; of several, each row's column `catalog` says which.
+        catalogs: where the rows come from; of several, each row's column `CATALOG` says which.
         augment: random changes to the pixels.
     """
 
@@ -203,8 +209,7 @@ class Reader:
         self, taxonomy: Taxonomy, spec: InputSpec, catalogs: Sequence[Catalog], augment: Augment = NO_AUGMENT
     ) -> None:
         self.taxonomy, self.spec, self.catalogs, self.augment = taxonomy, spec, catalogs, augment
-        # With a single catalog every label is one of its own, or nobody asked what it does not know.
-        self.masks = [catalog.not_annotated(taxonomy) for catalog in catalogs] if len(catalogs) > 1 else []
+        self.masks = [catalog.not_annotated(taxonomy) for catalog in catalogs]
 
     def __call__(self, row: dict[str, Any]) -> Sample:
         """Raises DataError for an image that cannot be decoded: the importers leave those out."""
@@ -216,15 +221,14 @@ class Reader:
 
     def targets(self, row: dict[str, Any]) -> np.ndarray:
         """The row's labels as int8 (A,): 1 yes, 0 no, -1 not annotated."""
-        which = row.get(CATALOG, 0)
+        which = row[CATALOG] if len(self.catalogs) > 1 else 0
         cells = self.catalogs[which].cells(row)
         known = {
             group: names if names is None else [name for name in names if (group, name) in self.taxonomy.index]
             for group, names in cells.items()
         }
         targets = self.taxonomy.encode(known)
-        if self.masks:
-            targets[self.masks[which]] = NOT_ANNOTATED
+        targets[self.masks[which]] = NOT_ANNOTATED
         return targets
 
     def empty(self) -> Sample:

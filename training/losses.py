@@ -33,9 +33,9 @@ class Loss:
         for name, low, high in (("smoothing", 0, 0.5), ("focus", 0, 10), ("margin", 0, 0.5)):
             value = getattr(self, name)
             if not low <= value <= high:
-                raise SettingError(f"loss.{name} is {value}; it must lie between {low} and {high}")
+                raise SettingError(f"--model.loss.{name} is {value}; it must lie between {low} and {high}")
         if self.margin and not self.focus:
-            raise SettingError("loss.margin works on the asymmetric loss only; set loss.focus above 0 as well")
+            raise SettingError("--model.loss.margin is of the asymmetric loss; set --model.loss.focus above 0 as well")
 
     def __call__(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Mean over the annotated pairs, and their number.

@@ -37,8 +37,8 @@ class FashionModule(LightningModule):
         weight_decay: strength of the decay toward zero.
         schedule: `none`, `onecycle`, or `cosine`: linear warm-up, then half a cosine down to 0.
         warmup_fraction: part of the training during which a schedule rises.
-        head_first: part of the training in which the head alone learns, the rest of the network standing still; for
-            pretrained weights.
+        head_first: part of the training in which the head's weights alone are changed; for pretrained weights. Batch
+            norms go on to follow the statistics of the images.
         loss: see `training.losses.Loss`.
         growth: see `training.growing.Growth`.
         mixup: see `training.mixing`; its alpha, 0 mixes nothing.
@@ -83,6 +83,7 @@ class FashionModule(LightningModule):
         self.loss, self.growth = loss, growth
         self.save_hyperparameters(ignore=["loss", "growth"])
         self.built = False
+        self.planned_steps: float | None = None  # of the whole training, since it began
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -119,7 +120,15 @@ class FashionModule(LightningModule):
             self.network.compile()
 
     def on_train_start(self) -> None:
-        """Raises SettingError where a resumed one-cycle schedule has another length than the training."""
+        """Raises SettingError where what was planned over the training, and is resumed, has another length than it."""
+        steps = self.trainer.estimated_stepping_batches
+        if self.planned_steps not in (None, steps) and (self.growth.start < 1 or self.hparams["head_first"]):
+            raise SettingError(
+                f"this run was planned for {self.planned_steps} steps, the settings make it {steps}: its images would "
+                "shrink or its head train alone again; resume with the run's own settings, or begin a new run from its "
+                "weights with --model.weights CHECKPOINT"
+            )
+        self.planned_steps = steps
         for config in self.trainer.lr_scheduler_configs:
             planned = getattr(config.scheduler, "total_steps", None)
             if planned is not None and planned != self.trainer.estimated_stepping_batches:
@@ -184,12 +193,17 @@ class FashionModule(LightningModule):
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep how long the training was meant to be."""
+        checkpoint["planned_steps"] = self.planned_steps
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Build the network the checkpoint was made with, or compare it with the one there is.
 
         Raises:
             BundleError: the checkpoint is not one of this project, or has other labels or another input.
         """
+        self.planned_steps = checkpoint.get("planned_steps")
         saved = checkpoint.get("hyper_parameters", {})
         if "labels" not in saved or "input" not in saved:
             raise BundleError("the checkpoint does not say its labels and input; it is not one of this project")
@@ -219,5 +233,5 @@ def _check_labels(checkpoint: Taxonomy, data: Taxonomy) -> None:
         example = "names or their order differ"
     raise BundleError(
         f"the checkpoint has {len(checkpoint)} labels, the data has {len(data)} ({example}); use "
-        " the data and --data.groups of the checkpoint, or begin a new run with --model.weights CHECKPOINT"
+        "the data and --data.groups of the checkpoint, or begin a new run with --model.weights CHECKPOINT"
     )

@@ -59,10 +59,6 @@ class Names:
         """The group that a column is."""
         return self.groups.get(column, column)
 
-    def columns(self, columns: Iterable[str], group: str) -> list[str]:
-        """Those of a folder's columns that are a group."""
-        return [column for column in columns if self.group(column) == group]
-
     def label(self, column: str, name: str) -> str:
         """What a label of a column is called."""
         return self.labels_of.get(column, {}).get(name, self.labels.get(name, name))

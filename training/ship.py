@@ -4,25 +4,32 @@ From the command line:  python -m training.ship BUNDLE --out model_store/starter
 """
 
 import argparse
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fashion.engines import open_engine
 from fashion.errors import one_line_errors
 from fashion.model_card import CARD_FILE, INT8_FILE, ModelCard, checked_file
 from training.folders import check_bundle_replaceable, new_folder
 
+ABSOLUTE_PATH = re.compile(r"(?<![\w.])/(?:[^\s,'\"\]/]+/)*([^\s,'\"\]/]+)")
 
-def ship(bundle: Path, out: Path) -> ModelCard:
+
+def ship(bundle: Path, out: Path, command: str | None = None) -> ModelCard:
     """Write the int8 file of a bundle and a card that lists it alone, whole or not at all.
+
+    Paths in the card are cut to their last part: where files lay on the machine that trained is nobody's concern.
 
     The answers stay those of the bundle on a CPU; the id of the weights, which is that of all files, is another one.
 
     Args:
         bundle: what `training.export` wrote.
         out: the folder to write; a bundle that is there is replaced.
+        command: what trains the model again; None for the one in the card.
 
     Returns:
         The new card.
@@ -33,7 +40,12 @@ def ship(bundle: Path, out: Path) -> ModelCard:
     check_bundle_replaceable(out)
     card = ModelCard.load(bundle)
     source = checked_file(bundle, card, INT8_FILE)
-    small = replace(card, files={INT8_FILE: card.files[INT8_FILE]})
+    small = replace(
+        card,
+        files={INT8_FILE: card.files[INT8_FILE]},
+        training=_without_places(card.training) | ({"command": command} if command else {}),
+        metrics=_without_places(card.metrics),
+    )
     with new_folder(out) as folder:
         shutil.copyfile(source, folder / INT8_FILE)
         small.save(folder)
@@ -41,14 +53,24 @@ def ship(bundle: Path, out: Path) -> ModelCard:
     return small
 
 
+def _without_places(value: Any) -> Any:
+    """The same with every absolute path, in any text of it, cut to its last part."""
+    if isinstance(value, dict):
+        return {name: _without_places(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_places(each) for each in value]
+    return ABSOLUTE_PATH.sub(r"\1", value) if isinstance(value, str) else value
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write it and say how large it is."""
     parser = argparse.ArgumentParser(prog="python -m training.ship", description="Make a small bundle for serving.")
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--command", help="what trains the model again (default: what the bundle's card says)")
     options = parser.parse_args(arguments)
     with one_line_errors():
-        ship(options.bundle, options.out)
+        ship(options.bundle, options.out, options.command)
         size = sum(path.stat().st_size for path in options.out.iterdir())
         print(f"wrote  {options.out}: {INT8_FILE} and {CARD_FILE}, {size / 1e6:.1f} MB")
     return 0

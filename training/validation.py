@@ -7,7 +7,8 @@ import numpy as np
 
 from fashion.model_card import ModelCard
 from fashion.prediction import sigmoid
-from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
+from fashion.taxonomy import YES, Taxonomy
+from training.bootstrap import f1_intervals
 from training.calibration import calibration_errors
 from training.folds import FOLDS
 from training.predictions import Predictions
@@ -15,7 +16,6 @@ from training.profiles import answer_out_of_fold, fit_profiles
 from training.scores import average_precisions, mean_average_precision, score_answers
 from training.thresholds import HALF, MICRO_F1, WANTED_PRECISION
 
-RESAMPLES = 1_000  # of the bootstrap
 # Of 1,000 labels one changed answer changes micro-F1 by at most 0.001, a fifth of what the int8 file may differ by; of
 # 100 it would be 0.01, and one answer would decide.
 LEAST_POSITIVES = 1_000
@@ -40,7 +40,8 @@ def with_thresholds(card: ModelCard, data: str, seen: Predictions) -> ModelCard:
     def summary(answered: np.ndarray) -> dict[str, Any]:
         scores = score_answers(answered, seen.targets, np.zeros(len(taxonomy)), taxonomy)
         del scores["labels"]
-        return {"micro_f1_interval": micro_f1_interval(answered, seen.targets)} | scores
+        interval = f1_intervals(answered, seen.targets, taxonomy)["micro_f1"]
+        return {"micro_f1_interval": interval} | scores
 
     validation = {
         "data": data,
@@ -79,27 +80,6 @@ def _before_and_after(
         "groups": {group: pair(before["groups"][group], after["groups"][group]) for group in taxonomy.groups},
         "all_pairs": pair(before["all_pairs"], after["all_pairs"]),
     }
-
-
-def micro_f1_interval(answered: np.ndarray, targets: np.ndarray, resamples: int = RESAMPLES) -> list[float] | None:
-    """The 95 % interval of micro-F1 by the chance of which images were in the split: Efron's percentile bootstrap.
-
-    Args:
-        answered: bool (N, A).
-        targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
-        resamples: how often N images are drawn with replacement.
-
-    Returns:
-        Low and high; None where nothing is annotated as yes.
-    """
-    yes, counted = targets == YES, answered & (targets != NOT_ANNOTATED)
-    images = np.stack([(counted & yes).sum(axis=1), counted.sum(axis=1), yes.sum(axis=1)], axis=1)  # (N, 3)
-    if not yes.any():
-        return None
-    rng = np.random.default_rng(0)
-    sums = np.stack([images[rng.integers(len(images), size=len(images))].sum(axis=0) for _ in range(resamples)])
-    right, given, positives = sums[sums[:, 2] > 0].T
-    return np.quantile(2 * right / (given + positives), [0.025, 0.975]).tolist()
 
 
 def more_images(targets: np.ndarray, available: int) -> int:

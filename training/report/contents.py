@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from training.report import bootstrap
+from training import bootstrap
 from training.report.confusion import confused_pairs
 from training.report.contradictions import contradictory_pairs, excluding_labels
 from training.report.curves import precision_recall

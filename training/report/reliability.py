@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from training.calibration import ECE_BINS, calibration_error
+from training.calibration import ECE_BINS, calibration_error, first_answers
 from training.report.evidence import Evidence
 
 
@@ -16,7 +16,11 @@ def reliability(evidence: Evidence) -> dict[str, Any]:
     Returns:
         `all` and `groups`, by name, each what `binned` gives, or None where nothing is annotated.
     """
-    pairs = {group: _likeliest(evidence, group) for group in evidence.taxonomy.groups}
+    taxonomy = evidence.taxonomy
+    pairs = {
+        group: first_answers(evidence.probabilities, evidence.targets, taxonomy.indices(group))
+        for group in taxonomy.groups
+    }
     confidence, right = (np.concatenate(parts) for parts in zip(*pairs.values(), strict=True))
     return {"all": binned(confidence, right), "groups": {group: binned(*pair) for group, pair in pairs.items()}}
 
@@ -46,10 +50,3 @@ def binned(confidence: np.ndarray, right: np.ndarray, bins: int = ECE_BINS) -> d
         "right": shares.round(5).tolist(),
         "counts": counts.tolist(),
     }
-
-
-def _likeliest(evidence: Evidence, group: str) -> tuple[np.ndarray, np.ndarray]:
-    indices = evidence.taxonomy.indices(group)
-    rows = np.flatnonzero(evidence.annotated[:, indices].any(axis=1))
-    best = indices[evidence.probabilities[np.ix_(rows, indices)].argmax(axis=1)] if len(rows) else rows
-    return evidence.probabilities[rows, best], evidence.yes[rows, best]

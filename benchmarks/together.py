@@ -1,0 +1,137 @@
+"""One model of several catalogs beside one model of each, at the same number of steps.
+
+    python -m benchmarks.together --data 'FOLDER,FOLDER' --sources 'NAME;NAME'
+
+It trains all of them with `training.fit` under runs/together, scores the last epoch of each, in fp32, on the validation
+photographs of the catalogs that it knows, and writes the section `together` of docs/recipe.md. A run that is there is
+resumed or reused.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.document import table, write_section
+from benchmarks.machine import describe
+from benchmarks.trials import PAGE
+from fashion.engines import TorchEngine
+from fashion.errors import FashionError, SettingError, one_line_errors
+from fashion.files import write_whole
+from fashion.model_card import ModelCard
+from fashion.predictor import Predictor
+from training.bootstrap import f1_intervals
+from training.images import open_split
+from training.predictions import predict
+from training.runs import load_module
+from training.scores import score
+from training.thresholds import HALF, best_global_threshold
+
+CONFIG = "training/configs/from-scratch.yaml"
+LAST = "checkpoints/last.ckpt"
+
+
+def train(name: str, paths: Sequence[Path], options: argparse.Namespace) -> Path:
+    """Train on some of the catalogs, or go on with it; the folder of the run."""
+    run: Path = options.out / name
+    if (run / "finished").exists():
+        return run
+    command = ["--run", str(run), "--resume"]
+    if not (run / LAST).exists():
+        folders = ",".join(str(path) for path in paths)
+        command = ["--config", CONFIG, "--data.path", f"[{folders}]", "--data.groups", f"[{options.groups}]"]
+        command += ["--data.input.size", str(options.size), "--trainer.max_steps", str(options.steps)]
+        # A training of less than an epoch is not validated, and has nothing to stop early by.
+        command += ["--early_stopping.patience", "1000", "--early_stopping.strict", "false"]
+        command += ["--trainer.max_epochs", "-1", "--run", str(run)]
+    if options.groups is None:
+        command = [word for word in command if word not in ("--data.groups", "[None]")]
+    print(f"train  {name}: {options.steps:,} steps", flush=True)
+    if subprocess.run([sys.executable, "-m", "training.fit", *command], check=False).returncode:
+        raise FashionError(f"the training {name} did not end; run the same command to go on")
+    write_whole(run / "finished", "")
+    return run
+
+
+def scores(run: Path, data: Path) -> dict[str, Any]:
+    """Micro-F1 on the validation photographs of a catalog: at 0.5, at the best threshold, and the interval of that."""
+    module = load_module(run / LAST)
+    taxonomy = module.taxonomy
+    card = ModelCard(
+        name=run.name,
+        version="0",
+        created="",
+        arch=module.hparams["arch"],
+        input=module.spec,
+        labels=taxonomy.labels,
+        thresholds={HALF: [0.5] * len(taxonomy)},
+        default_profile=HALF,
+        files={},
+    )
+    images = open_split(data, "val", taxonomy, module.spec, taxonomy.groups, partly=True)
+    seen = predict(Predictor(card, TorchEngine(module.network, module.spec)), images, f"{run.name} on {data.name}")
+    best = best_global_threshold(seen.probabilities, seen.targets)
+
+    def micro_f1(threshold: float) -> float:
+        thresholds = np.full(len(taxonomy), threshold)
+        return score(seen.probabilities, seen.targets, thresholds, taxonomy)["micro_f1"]
+
+    interval = f1_intervals(seen.probabilities >= best, seen.targets, taxonomy)["micro_f1"]
+    return {"half": micro_f1(0.5), "best": micro_f1(best), "interval": interval, "images": len(seen.targets)}
+
+
+def section(results: dict[str, dict[str, dict[str, Any]]], options: argparse.Namespace, machine: str) -> str:
+    """The Markdown: a row for each catalog and model that knows it."""
+    rows = []
+    for path, source in zip(options.folders, options.names, strict=True):
+        for name, of in results.items():
+            if path.name in of:
+                found = of[path.name]
+                low, high = found["interval"]
+                best = f"{found['best']:.3f} ({low:.3f} to {high:.3f})"
+                rows.append([f"{source}, {found['images']:,}", name, f"{found['half']:.3f}", best])
+    header = ["validation photographs of", "trained on", "micro-F1 at 0.5", "at the best threshold, with 95 % interval"]
+    return (
+        f"## One model of several catalogs\n\n{table(header, rows)}\n\n{options.steps:,} steps of 32 photographs each, "
+        f"{options.size}x{options.size} px, `{CONFIG}`; trained together, a catalog is seen as often as its share of "
+        "all photographs. The threshold is chosen on the photographs it is scored on. "
+        f"Machine: {machine}. Measured by\n\n"
+        f"    python -m benchmarks.together --data FOLDER,FOLDER --sources '{options.sources}' "
+        f"--size {options.size} --steps {options.steps}\n"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train, score and write the section."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.together", description=__doc__.split("\n")[0])
+    parser.add_argument("--data", required=True, help="folders of the catalogs, separated by commas")
+    parser.add_argument("--sources", required=True, help="their public names, separated by semicolons")
+    parser.add_argument("--groups", help="columns to learn, separated by commas (default: all)")
+    parser.add_argument("--size", type=int, default=64, help="input size in px (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=1_500, help="of each training (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("runs/together"), help="(default: %(default)s)")
+    options = parser.parse_args(arguments)
+    options.folders = [Path(part) for part in options.data.split(",")]
+    options.names = [part.strip() for part in options.sources.split(";")]
+    with one_line_errors():
+        if len(options.folders) < 2 or len(options.names) != len(options.folders):
+            raise SettingError("give at least two folders with --data, and as many names with --sources")
+        options.out = options.out / f"{options.size}-{options.steps}"
+        results: dict[str, dict[str, dict[str, Any]]] = {}
+        for path in options.folders:
+            results[f"{path.name} alone"] = {path.name: scores(train(path.name, [path], options), path)}
+        run = train("together", options.folders, options)
+        results["all together"] = {path.name: scores(run, path) for path in options.folders}
+        write_whole(options.out / "results.json", json.dumps(results, indent=1))
+        write_section("together", section(results, options, describe()), PAGE)
+        print(f"wrote  {PAGE}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
