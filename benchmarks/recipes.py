@@ -7,17 +7,15 @@ section `recipes` of docs/benchmarks.md. A run that is there is resumed or reuse
 """
 
 import argparse
-import csv
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.document import table, write_section
 from benchmarks.machine import describe
-from fashion.errors import FashionError, one_line_errors
+from benchmarks.trainings import column, fit, python
+from fashion.errors import one_line_errors
 from fashion.files import write_whole
 from training.thresholds import HALF, MICRO_F1
 
@@ -35,17 +33,16 @@ def measure(config: str, options: argparse.Namespace) -> dict[str, Any]:
         return json.loads(finished.read_text())
     command = ["training.fit", "--config", f"training/configs/{config}.yaml", "--data.path", str(options.data)]
     command += ["--data.groups", f"[{options.groups}]", "--data.input.size", str(options.size)]
-    command += ["--trainer.max_epochs", str(options.epochs), "--run", str(run)]
-    if len(_column(run / "metrics.csv", "seconds")) < options.epochs:
-        resume = (run / "checkpoints/last.ckpt").exists()
-        _python(["training.fit", "--run", str(run), "--resume"] if resume else command)
-    _python(["training.export", str(run)])
+    command += ["--trainer.max_epochs", str(options.epochs)]
+    if len(column(run, "seconds")) < options.epochs:
+        fit(run, command[1:])
+    python(["training.export", str(run)])
     scores = run / "scores.json"
-    _python(["training.evaluate", str(run / "bundle"), "--data", str(options.data), "--json", str(scores)])
+    python(["training.evaluate", str(run / "bundle"), "--data", str(options.data), "--json", str(scores)])
     result = {
-        "command": "python -m " + " ".join(command),
-        "seconds": sum(_column(run / "metrics.csv", "seconds")),
-        "epochs": _column(run / "metrics.csv", "val/micro_f1"),
+        "command": "python -m " + " ".join([*command, "--run", str(run)]),
+        "seconds": sum(column(run, "seconds")),
+        "epochs": column(run, "val/micro_f1"),
         "scores": json.loads(scores.read_text()),
         "machine": describe(),
     }
@@ -79,20 +76,6 @@ def section(results: dict[str, dict[str, Any]], options: argparse.Namespace) -> 
         f"    python -m benchmarks.recipes --data FOLDER --groups {options.groups} --source '{options.source}'\n\n"
         f"which runs, with FOLDER for the data,\n\n{commands}\n".replace(str(options.data), "FOLDER")
     )
-
-
-def _column(path: Path, name: str) -> list[float]:
-    """A column of a run's metrics.csv: one value an epoch; none where there is no such file yet."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return [float(row[name]) for row in csv.DictReader(file) if row.get(name)]
-
-
-def _python(arguments: Sequence[str]) -> None:
-    status = subprocess.run([sys.executable, "-m", *arguments], check=False).returncode
-    if status:
-        raise FashionError(f"python -m {arguments[0]} ended with status {status}; run the same command to go on")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,8 +9,6 @@ resumed or reused.
 
 import argparse
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,21 +17,21 @@ import numpy as np
 
 from benchmarks.document import table, write_section
 from benchmarks.machine import describe
+from benchmarks.trainings import fit
 from benchmarks.trials import PAGE
 from fashion.engines import TorchEngine
-from fashion.errors import FashionError, SettingError, one_line_errors
+from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_whole
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from training.bootstrap import f1_intervals
 from training.images import open_split
 from training.predictions import predict
-from training.runs import load_module
+from training.runs import LAST, load_module
 from training.scores import score
 from training.thresholds import HALF, best_global_threshold
 
 CONFIG = "training/configs/from-scratch.yaml"
-LAST = "checkpoints/last.ckpt"
 
 
 def train(name: str, paths: Sequence[Path], options: argparse.Namespace) -> Path:
@@ -41,19 +39,13 @@ def train(name: str, paths: Sequence[Path], options: argparse.Namespace) -> Path
     run: Path = options.out / name
     if (run / "finished").exists():
         return run
-    command = ["--run", str(run), "--resume"]
-    if not (run / LAST).exists():
-        folders = ",".join(str(path) for path in paths)
-        command = ["--config", CONFIG, "--data.path", f"[{folders}]", "--data.groups", f"[{options.groups}]"]
-        command += ["--data.input.size", str(options.size), "--trainer.max_steps", str(options.steps)]
-        # A training of less than an epoch is not validated, and has nothing to stop early by.
-        command += ["--early_stopping.patience", "1000", "--early_stopping.strict", "false"]
-        command += ["--trainer.max_epochs", "-1", "--run", str(run)]
-    if options.groups is None:
-        command = [word for word in command if word not in ("--data.groups", "[None]")]
+    flags = ["--config", CONFIG, "--data.path", f"[{','.join(str(path) for path in paths)}]"]
+    flags += ["--data.groups", f"[{options.groups}]"] if options.groups else []
+    flags += ["--data.input.size", str(options.size), "--trainer.max_steps", str(options.steps)]
+    # A training of less than an epoch is not validated, and has nothing to stop early by.
+    flags += ["--early_stopping.patience", "1000", "--early_stopping.strict", "false", "--trainer.max_epochs", "-1"]
     print(f"train  {name}: {options.steps:,} steps", flush=True)
-    if subprocess.run([sys.executable, "-m", "training.fit", *command], check=False).returncode:
-        raise FashionError(f"the training {name} did not end; run the same command to go on")
+    fit(run, flags)
     write_whole(run / "finished", "")
     return run
 

@@ -8,11 +8,8 @@ validation photographs, at the float precision of the training. It writes its se
 """
 
 import argparse
-import csv
 import json
 import shlex
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +18,8 @@ from typing import Any
 
 from benchmarks.document import table, write_section
 from benchmarks.machine import describe
-from fashion.errors import FashionError, SettingError, one_line_errors
+from benchmarks.trainings import column, fit
+from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_whole
 from training.growing import Growth
 
@@ -79,24 +77,18 @@ def run(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     epochs = max(1, round(options.epochs / relative_cost(trial, options.size)))
     command = ["--config", f"training/configs/{trial.config}.yaml", "--data.path", str(options.data)]
     command += ["--data.groups", f"[{options.groups}]", "--data.input.size", str(options.size)]
-    command += ["--seed_everything", str(seed), "--trainer.max_epochs", str(epochs), "--run", str(folder)]
+    command += ["--seed_everything", str(seed), "--trainer.max_epochs", str(epochs)]
     command += ["--early_stopping.patience", str(epochs), *shlex.split(trial.changes)]
     if result.exists():
         values: dict[str, Any] = json.loads(result.read_text())
         if values["command"] != command:
             raise SettingError(f"{folder} was made with other settings; remove it to make it again")
         return values
-    full = command
-    if (folder / "checkpoints/last.ckpt").exists():
-        command = ["--run", str(folder), "--resume"]
     print(f"trial  {name}, seed {seed}: {epochs} epochs", flush=True)
-    if subprocess.run([sys.executable, "-m", "training.fit", *command], check=False).returncode:
-        raise FashionError(f"the trial {name} did not end; run the same command to go on")
-    with (folder / "metrics.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    values = {name: float(rows[-1][f"val/{name}"]) for name in ("micro_f1", "best_micro_f1", "map")}
-    values |= {"epochs": epochs, "minutes": sum(float(row["seconds"]) for row in rows) / 60}
-    values |= {"machine": describe(), "command": full}
+    fit(folder, command)
+    values = {score: column(folder, f"val/{score}")[-1] for score in ("micro_f1", "best_micro_f1", "map")}
+    values |= {"epochs": epochs, "minutes": sum(column(folder, "seconds")) / 60}
+    values |= {"machine": describe(), "command": command}
     write_whole(result, json.dumps(values))
     for checkpoint in (folder / "checkpoints").glob("*.ckpt"):
         checkpoint.unlink()  # 280 MB each, and nobody asks for them again

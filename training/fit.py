@@ -30,11 +30,10 @@ from training import backbone, torch_files
 from training.data import FashionData
 from training.module import MONITOR, FashionModule
 from training.progress import Bars, History
-from training.runs import CONFIG_FILE
+from training.runs import BEST, CONFIG_FILE, LAST
 from training.stopping import StopOnNan, StopOnSignal, Stopped
 
 NAMES_FILE = "names.yaml"
-LAST, BEST = Path("checkpoints/last.ckpt"), Path("checkpoints/best.ckpt")
 LR_STEPS = 100
 EXIT_SIGNAL = 128  # plus the signal's number: 130 after ctrl-C, as shells have it
 

@@ -16,6 +16,7 @@ from training.module import FashionModule
 
 CONFIG_FILE = "config.yaml"
 CHECKPOINTS = Path("checkpoints")
+LAST, BEST = CHECKPOINTS / "last.ckpt", CHECKPOINTS / "best.ckpt"
 
 # What a checkpoint needs to be loaded again; the state of the optimizer, twice the size of the weights, is not of it.
 KEPT = ("state_dict", "hyper_parameters", "hparams_name", "epoch", "global_step", "pytorch-lightning_version")

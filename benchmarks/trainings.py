@@ -1,0 +1,40 @@
+"""Trainings that a benchmark needs: begun, gone on with, or found finished."""
+
+import csv
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from fashion.errors import FashionError
+from training.progress import METRICS_FILE
+from training.runs import LAST
+
+
+def fit(run: Path, flags: Sequence[str]) -> None:
+    """Train with the project's own command, or resume what was interrupted.
+
+    Args:
+        run: its folder.
+        flags: of `training.fit`, for a training that has not begun.
+
+    Raises:
+        FashionError: the training ended early.
+    """
+    python(["training.fit", "--run", str(run), *(["--resume"] if (run / LAST).exists() else flags)])
+
+
+def python(arguments: Sequence[str]) -> None:
+    """Run a command of the project. Raises FashionError where it fails; what it says is on the terminal."""
+    status = subprocess.run([sys.executable, "-m", *arguments], check=False).returncode
+    if status:
+        raise FashionError(f"python -m {arguments[0]} ended with status {status}; run the same command to go on")
+
+
+def column(run: Path, name: str) -> list[float]:
+    """A column of the run's metrics.csv: one value an epoch; none where there is no such file yet."""
+    path = run / METRICS_FILE
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [float(row[name]) for row in csv.DictReader(file) if row.get(name)]
