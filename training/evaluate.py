@@ -150,6 +150,32 @@ def _cell(value: float | None, width: int) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the report and, if asked, write all of it as JSON."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(arguments)
+    with one_line_errors():
+        if options.json and not options.json.parent.is_dir():
+            raise SettingError(f"the folder of --json {str(options.json)!r} does not exist; make it first")
+        predictor = Predictor.from_bundle(options.bundle, options.engine)
+        result = evaluate(
+            predictor,
+            options.data,
+            options.split,
+            options.profile,
+            options.groups,
+            options.cache,
+            options.names or _names_of_training(predictor),
+            options.report,
+            shlex.join(["python", "-m", "training.evaluate", *arguments]),
+        )
+        print(report(result))
+        if options.report:
+            print(f"\nreport  {options.report / PAGE_FILE}")
+        if options.json:
+            write_whole(options.json, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluate", description="Score a bundle on labeled photographs."
     )
@@ -178,29 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="DIR",
         help="write a page with intervals, curves, confusions, photographs and suspicious annotations",
     )
-    arguments = sys.argv[1:] if arguments is None else arguments
-    options = parser.parse_args(arguments)
-    with one_line_errors():
-        if options.json and not options.json.parent.is_dir():
-            raise SettingError(f"the folder of --json {str(options.json)!r} does not exist; make it first")
-        predictor = Predictor.from_bundle(options.bundle, options.engine)
-        result = evaluate(
-            predictor,
-            options.data,
-            options.split,
-            options.profile,
-            options.groups,
-            options.cache,
-            options.names or _names_of_training(predictor),
-            options.report,
-            shlex.join(["python", "-m", "training.evaluate", *arguments]),
-        )
-        print(report(result))
-        if options.report:
-            print(f"\nreport  {options.report / PAGE_FILE}")
-        if options.json:
-            write_whole(options.json, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-    return 0
+    return parser
 
 
 if __name__ == "__main__":

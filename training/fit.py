@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, Namespace
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.tuner import Tuner
@@ -27,6 +27,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from fashion.errors import FashionError, SettingError, one_line, one_line_errors
 from fashion.files import write_whole
 from training import backbone, torch_files
+from training.averaging import Average
 from training.data import FashionData
 from training.module import MONITOR, FashionModule
 from training.progress import Bars, History
@@ -161,19 +162,6 @@ class FashionCLI(LightningCLI):
             )
         except (MisconfigurationException, ValueError, TypeError, ImportError) as error:  # as the case may be
             raise _trainer_error(self.config.trainer, error) from error
-
-
-class Average(EMAWeightAveraging):
-    """Lightning's moving average, of a network that is built when the data are open."""
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        pl_module.setup(stage)  # which Lightning calls only after this; what is built already stays
-        super().setup(trainer, pl_module, stage)
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Follow the network to its device, where it was not yet when the average was made."""
-        if self._average_model is not None:
-            self._average_model.to(pl_module.device)
 
 
 class SaveSettings(Callback):
