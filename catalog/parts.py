@@ -45,7 +45,7 @@ class PartWriter:
 
     def __init__(self, folder: Path, origin: Origin, schema: pa.Schema) -> None:
         self.folder, self.origin = Path(folder), origin
-        self._schema = schema.with_metadata({ORIGIN_KEY: json.dumps(asdict(origin)).encode()})
+        self._schema = schema
         self.parts: dict[str, int] = {}
         self.ids: set[str] = set()
         for path in sorted(self.folder.glob(PARTS)):
@@ -60,7 +60,8 @@ class PartWriter:
         file = io.BytesIO()
         texts = [field.name for field in self._schema if field.name not in VECTORS]
         # No value of a vector comes twice: a dictionary of them would be built for nothing.
-        table = rows.select(self._schema.names).cast(self._schema)
+        table = rows.select(self._schema.names)
+        table = table.replace_schema_metadata({ORIGIN_KEY: json.dumps(asdict(self.origin)).encode()})
         pq.write_table(table, file, compression="zstd", use_dictionary=texts, write_statistics=texts)
         number = 1 + max((int(name.split("-")[1].split(".")[0]) for name in self.parts), default=-1)
         path = write_whole(self.folder / f"part-{number:05d}.parquet", file.getvalue())

@@ -235,6 +235,15 @@ def table_schema(groups: Sequence[str], labels: int, embedding: int, columns: Se
     return pa.schema([pa.field(ID, pa.string()), pa.field(IMAGE, pa.string()), *columns, *ours])
 
 
+def stored_embedding(folder: Path) -> int | None:
+    """Length of the embeddings in a folder's parts; None where it has none. Raises DataError for a broken part."""
+    first = min(Path(folder).glob(PARTS), default=None)
+    if first is None:
+        return None
+    schema = open_part(first).schema_arrow
+    return schema.field(EMBEDDING).type.list_size if EMBEDDING in schema.names else None
+
+
 def vector_rows(column: pa.Array) -> np.ndarray:
     """A column of vectors, fixed_size_list<halffloat>, as float16 (rows, length)."""
     return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), column.type.list_size)

@@ -1,0 +1,160 @@
+"""Scores pieces with Ray Data: on all cores of this machine, or on a cluster."""
+
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from catalog.scorer import Scorer, Scoring
+from catalog.source import Piece, TablePiece
+from fashion.engines import available_cores
+from fashion.errors import FashionError, SettingError, one_line
+
+LOCAL = "local"
+OBJECT_STORE = 512 * 2**20  # bytes for all that is between two steps: rows, and images where a source holds them
+BLOCK = 16 * 2**20  # bytes read or answered before the next step gets them; Ray's own 128 MiB would come in gulps
+PACKAGES = ("catalog", "fashion")
+
+
+def score_with_ray(
+    scoring: Scoring, pieces: Sequence[Piece], address: str = LOCAL, workers: int | None = None
+) -> Iterator[pa.Table]:
+    """Score pieces, in order, with one model in each worker.
+
+    Paths travel to the workers, not pixels: there the photographs are read, decoded and scored. On a cluster the
+    bundle and the photographs are therefore to be at the same paths on every node.
+
+    Args:
+        scoring: how; `threads` is set here.
+        pieces: what to score.
+        address: of a cluster; `local` is this machine.
+        workers: how many models; default is one for each node, or for each GPU where there are any. They share their
+            nodes' cores.
+
+    Raises:
+        SettingError: no cluster answers there, or more workers than it has cores.
+        FashionError: what a worker raised of it.
+    """
+    with connected(address):
+        import ray.data
+
+        share = _share(workers)
+        scoring = replace(scoring, threads=share["threads"])
+        rows = _dataset(pieces, share["workers"])
+        scored = rows.map_batches(
+            Scorer,
+            fn_constructor_args=(scoring,),
+            batch_size=scoring.batch,
+            batch_format="pyarrow",
+            zero_copy_batch=True,
+            compute=ray.data.ActorPoolStrategy(size=share["workers"]),
+            num_cpus=share["cpus"],
+            num_gpus=share["gpus"],
+        )
+        try:
+            yield from scored.iter_batches(batch_size=None, batch_format="pyarrow")
+        except Exception as error:
+            raise _mendable(error) or error from None
+
+
+@contextmanager
+def connected(address: str) -> Iterator[None]:
+    """Ray, started on this machine or joined; where this process has joined one already, that."""
+    _settings(address)
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    folder = tempfile.mkdtemp(prefix="ray-")
+    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    try:
+        if address == LOCAL:
+            here = {"num_cpus": available_cores(), "include_dashboard": False, "object_store_memory": OBJECT_STORE}
+            ray.init(LOCAL, _temp_dir=folder, **here, **quiet)
+        else:
+            parents = [str(Path(__file__).parents[1] / package) for package in PACKAGES]
+            try:
+                ray.init(address, runtime_env={"py_modules": parents}, **quiet)
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                raise SettingError(
+                    f"no Ray cluster can be joined at {address!r}: {one_line(error)[:200]}; start one with ray start "
+                    "--head, or leave --address out"
+                ) from None
+        yield
+    finally:
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _settings(address: str) -> None:
+    """What Ray reads from the environment when it is imported."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers of each start
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    if address == LOCAL:
+        # Its servers run what they are sent: they listen on the loopback address alone, and ask for a password.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        if "RAY_AUTH_MODE" not in os.environ:
+            os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    import ray.data
+
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what goes wrong is raised too
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False  # the command shows its own
+    context.print_on_execution_start = False
+    context.raise_original_map_exception = True
+    context.execution_options.preserve_order = True
+    context.target_max_block_size = BLOCK
+
+
+def _share(workers: int | None) -> dict[str, int]:
+    """Workers, and what each takes of its node: CPUs, GPUs, threads."""
+    import ray
+
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
+    gpus = int(sum(node.get("GPU", 0) for node in nodes))
+    workers = workers or gpus or max(1, len(nodes))
+    at_most = -(-workers // max(1, len(nodes)))  # on one node
+    cpus = int(min((node["CPU"] for node in nodes), default=0)) // at_most
+    if cpus < 1:
+        cores = int(sum(node["CPU"] for node in nodes))
+        raise SettingError(f"{workers} workers are too many for the {cores} cores of {len(nodes)} nodes; ask for fewer")
+    return {"workers": workers, "cpus": cpus, "gpus": 1 if gpus >= workers else 0, "threads": cpus}
+
+
+def _dataset(pieces: Sequence[Piece], workers: int) -> Any:
+    """The rows of the pieces: those in memory as they are, those in files read beside the workers."""
+    import ray.data
+
+    tables = [piece.table for piece in pieces if isinstance(piece, TablePiece)]
+    if len(tables) == len(pieces):
+        return ray.data.from_arrow(tables)
+    # Reading takes no core away from the models, or they would wait for each other where all cores are given away.
+    readers = ray.data.TaskPoolStrategy(size=workers + 1)
+    numbers = ray.data.range(len(pieces), override_num_blocks=len(pieces))
+    shared = ray.put(list(pieces))
+
+    def read(batch: dict[str, Any]) -> Iterator[pa.Table]:
+        for number in batch["id"]:
+            yield from ray.get(shared)[number].read()
+
+    return numbers.map_batches(read, batch_size=1, compute=readers, num_cpus=0)
+
+
+def _mendable(error: BaseException | None) -> FashionError | None:
+    """The error of ours that Ray carried here."""
+    while error is not None:
+        cause = getattr(error, "cause", None)
+        for candidate in (error, cause):
+            if isinstance(candidate, FashionError):
+                return type(candidate)(*candidate.args)
+        error = error.__cause__
+    return None
