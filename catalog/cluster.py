@@ -78,8 +78,15 @@ def connected(address: str) -> Iterator[None]:
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     try:
         if address == LOCAL:
-            here = {"num_cpus": available_cores(), "include_dashboard": False, "object_store_memory": OBJECT_STORE}
-            ray.init(LOCAL, _temp_dir=folder, **here, **quiet)
+            cores = available_cores()
+            ray.init(
+                LOCAL,
+                num_cpus=cores,
+                object_store_memory=OBJECT_STORE,
+                include_dashboard=False,
+                _temp_dir=folder,
+                **quiet,
+            )
         else:
             parents = [str(Path(__file__).parents[1] / package) for package in PACKAGES]
             try:

@@ -44,8 +44,9 @@ class Summary:
     Attributes:
         folder, manifest: what is there now.
         scored: rows of this run; those of earlier ones stayed.
-        seconds: of this run, from the first row on.
+        seconds: of this run, what starts it included.
         left_out: rows that could not be scored.
+        gone: how many rows of earlier runs the source does not have any more; they stay.
     """
 
     folder: Path
@@ -53,12 +54,15 @@ class Summary:
     scored: int
     seconds: float
     left_out: list[LeftOut] = field(default_factory=list)
+    gone: int = 0
 
     def __str__(self) -> str:
         before = self.manifest.rows - self.scored
         parts = [f"{self.folder}: {self.manifest.rows:,} products"]
         if before:
             parts.append(f"{before:,} of them scored before")
+        if self.gone:
+            parts.append(f"{self.gone:,} not in the source any more but kept (a new folder would not have them)")
         if self.left_out:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.manifest.left_out.items())
             parts.append(f"{len(self.left_out):,} left out ({reasons}), listed in {LEFT_OUT_FILE}")
@@ -115,7 +119,8 @@ def score(
             from catalog.cluster import LOCAL, score_with_ray
 
             tables = score_with_ray(scoring, list(pieces), address or LOCAL, workers) if len(positions) else ()
-        with tqdm(desc=f"scoring {source.name}", total=len(positions), unit="image", smoothing=0.05) as progress:
+        total = len(positions)
+        with tqdm(desc=f"scoring {names[0]}", total=total, unit="image", smoothing=0.05, disable=not total) as progress:
             return run.take(tables, progress)
 
 
@@ -126,6 +131,7 @@ class _Run:
         self.out, self.card, self.origin, self.source = out, card, origin, source
         self.part_rows = part_rows
         self.left_out: list[LeftOut] = []
+        self.gone = 0
         # How long an embedding is, only the parts or the model itself know; 0 finds clashes of names all the same.
         length = stored_embedding(out)
         schema = table_schema(card.taxonomy.groups, len(card.labels), length or 0, source.columns)
@@ -142,6 +148,7 @@ class _Run:
             elif name not in self.writer.ids:
                 positions.append(position)
             seen.add(name)
+        self.gone = len(self.writer.ids - seen)
         return np.asarray(positions, dtype=np.int64)
 
     def take(self, tables: Iterable[pa.Table], progress: tqdm) -> Summary:
@@ -160,7 +167,7 @@ class _Run:
                 waiting, last = [], now
         self._write(waiting)
         seconds = time.perf_counter() - start
-        return Summary(self.out, self._finish(), scored, seconds, self.left_out)
+        return Summary(self.out, self._finish(), scored, seconds, self.left_out, self.gone)
 
     def _write(self, tables: list[pa.Table]) -> None:
         tables = [table for table in tables if len(table)]
@@ -245,7 +252,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch", type=_at_least_1, default=BATCH, help="photographs of one step (%(default)s)")
     parser.add_argument("--part", type=_at_least_1, default=PART_ROWS, help="most rows of a file (%(default)s)")
     parser.add_argument(
-        "--address", metavar="RAY", help=f"of a Ray cluster (default: this machine; up to {FEW} rows without Ray)"
+        "--address", metavar="RAY", help=f"of a Ray cluster (default: Ray on this machine; up to {FEW} rows without it)"
     )
     parser.add_argument("--workers", type=_at_least_1, metavar="N", help="models side by side (default: one a node)")
     return parser

@@ -33,21 +33,23 @@ class Piece(Protocol):
 
 
 class Source(Protocol):
-    """Products with photographs.
+    """Products with photographs."""
 
-    Attributes:
-        name: absolute path or paths, by which the source is known again.
-        folder: where photographs lie whose place is no absolute path.
-        columns: its own, which the scored catalog keeps.
-        ids: of all rows in order.
-        in_files: whether pieces name files to be read; else they hold their rows.
-    """
+    @property
+    def name(self) -> str:
+        """Absolute path or paths, by which the source is known again."""
 
-    name: str
-    folder: Path
-    columns: tuple[pa.Field, ...]
-    ids: Sequence[str]
-    in_files: bool
+    @property
+    def folder(self) -> Path:
+        """Where photographs lie whose place is no absolute path."""
+
+    @property
+    def columns(self) -> tuple[pa.Field, ...]:
+        """Its own, which the scored catalog keeps."""
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Of all rows in order."""
 
     def pieces(self, positions: np.ndarray, rows: int) -> Iterator[Piece]:
         """The rows at these rising positions, in pieces of about so many."""
@@ -64,7 +66,6 @@ class InMemory:
     folder: Path
     columns: tuple[pa.Field, ...]
     table: pa.Table
-    in_files: bool = False
 
     @property
     def ids(self) -> Sequence[str]:

@@ -54,7 +54,6 @@ class ParquetSource:
     files: tuple[Path, ...]
     starts: tuple[int, ...]  # position of each file's first row
     image: str
-    in_files: bool = True
 
     def pieces(self, positions: np.ndarray, rows: int) -> Iterator[Piece]:
         """A piece for each row group: in smaller ones it would be read again for each."""
@@ -98,9 +97,8 @@ def parquet_source(
         rows = [f"{table.path.name}:{number}" for number in range(1, table.count + 1)]
         ids += _ids(_column(table, names), rows) if names else rows
     _check_rows(files[0], ids)
-    fields = tuple(
-        pa.field(field.name, _plain_type(field.type)) for field in schema if field.name not in _ours(image, key)
-    )
+    own = [field for field in schema if field.name not in _ours(image, key)]
+    fields = tuple(pa.field(field.name, _plain_type(field.type)) for field in own)
     paths = tuple(table.path for table in tables)
     return ParquetSource(name, paths[0].parent, fields, ids, paths, tuple(starts), image)
 

@@ -67,13 +67,11 @@ def test_a_folder_of_photographs(bundle: Path, predictor: Predictor, tmp_path: P
 
 
 def test_globs_find_the_same(bundle: Path, tmp_path: Path) -> None:
-    paths = write_photographs(tmp_path / "photos", 4)
+    write_photographs(tmp_path / "photos", 4)
     globs = [str(tmp_path / "photos" / "*.jpg"), str(tmp_path / "photos" / "more" / "*.jpg")]
     score(bundle, globs, tmp_path / "out", engine="int8")
     ids = table(tmp_path / "out").column("id").to_pylist()
-    assert ids == [
-        str(path.relative_to(tmp_path / "photos")) for path in sorted(paths, key=lambda p: (len(p.parts), p))
-    ]
+    assert ids == ["0.jpg", "2.jpg", "more/1.jpg", "more/3.jpg"]
 
 
 def test_a_csv_keeps_its_columns(bundle: Path, predictor: Predictor, tmp_path: Path) -> None:
@@ -184,11 +182,11 @@ def other_model(bundle: Path, folder: Path) -> Path:
 def test_another_model_source_or_profile_is_refused(bundle: Path, tmp_path: Path) -> None:
     path, out = write_csv(tmp_path, 2), tmp_path / "out"
     score(bundle, [str(path)], out, engine="int8")
-    with pytest.raises(DataError, match="was scored by fashion 1.0 .* not by fashion 1.0 "):
+    with pytest.raises(DataError, match=r"was scored by fashion 1.0 .* not by fashion 1.0 "):
         score(other_model(bundle, tmp_path), [str(path)], out, engine="int8")
-    with pytest.raises(DataError, match="was scored with source .*catalog.csv', not "):
+    with pytest.raises(DataError, match=r"was scored with source .*catalog.csv', not "):
         score(bundle, [str(tmp_path / "images")], out, engine="int8")
-    with pytest.raises(DataError, match="was scored with profile 'micro-f1', not '0.5'"):
+    with pytest.raises(DataError, match=r"was scored with profile 'micro-f1', not '0.5'"):
         score(bundle, [str(path)], out, profile="0.5", engine="int8")
     path.write_text(path.read_text().replace("price", "cost"))
     with pytest.raises(DataError, match=r"columns of the source have changed .*\(cost, price\)"):
@@ -201,7 +199,7 @@ def test_another_model_source_or_profile_is_refused(bundle: Path, tmp_path: Path
         (
             "a.csv",
             "id,price\n1,2\n",
-            "no column with a usual name for images, .*columns are: id, price; name it with --",
+            "no column with a usual name for images, .*columns are: id, price; name it",
         ),
         ("a.csv", "id,image\n", "a.csv has no row; nothing to score"),
         ("a.csv", "", "a.csv is empty"),

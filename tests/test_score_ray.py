@@ -1,0 +1,122 @@
+"""Scoring with Ray: on this machine, and on two nodes as a cluster has them. Takes a minute on 2 cores."""
+
+import os
+import re
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pytest
+from product_tables import write_csv, write_parquet
+
+from catalog.score import score
+from catalog.table import Scored
+
+ROOT = Path(__file__).parents[1]
+RAY = Path(sys.executable).parent / "ray"
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of two nodes on this machine, with ports and folders of their own."""
+    from serving.ports import free_ports
+
+    (port,) = free_ports(1)
+    folder = Path("/tmp") / f"ray-{secrets.token_hex(4)}"  # short: the path of a socket may have 107 bytes
+    environment = os.environ | QUIET
+    node: list[str | Path] = ["--num-cpus", "1", "--object-store-memory", str(128 * 2**20), "--disable-usage-stats"]
+    node += ["--include-dashboard", "false"]
+    before = {process.pid for process in psutil.process_iter()}
+    try:
+        head = [
+            RAY,
+            "start",
+            "--head",
+            "--port",
+            str(port),
+            "--temp-dir",
+            folder,
+            "--include-dashboard",
+            "false",
+            *node,
+        ]
+        started = subprocess.run(head, env=environment, capture_output=True, text=True, timeout=300)
+        assert started.returncode == 0, started.stdout + started.stderr
+        address = re.search(r"address='([\d.]+:\d+)'", started.stdout)
+        assert address, started.stdout
+        second = [RAY, "start", "--address", address[1], *node]
+        started = subprocess.run(second, env=environment, capture_output=True, text=True, timeout=300)
+        assert started.returncode == 0, started.stdout + started.stderr
+        yield address[1]
+    finally:
+        for process in psutil.process_iter(["pid", "cmdline"]):
+            ours = process.pid not in before and any(str(folder) in part for part in process.info["cmdline"] or [])
+            if ours:
+                process.kill()
+
+
+def rows(folder: Path) -> pa.Table:
+    return pa.Table.from_batches(Scored.open(folder).batches())
+
+
+def check_same(folder: Path, expected: Path) -> None:
+    """The same rows in the same order; of vectors all but the last bits, which depend on how many threads add up."""
+    found, wanted = Scored.open(folder), Scored.open(expected)
+    assert found.schema == wanted.schema
+    vectors = ("probabilities", "logits", "embedding")
+    others = [name for name in found.schema.names if name not in vectors]
+    assert rows(folder).select(others).equals(rows(expected).select(others))
+    for name in vectors:
+        np.testing.assert_allclose(found.vectors(name), wanted.vectors(name), rtol=2e-3, atol=2e-3)
+
+
+def test_two_nodes_give_the_same_rows(cluster: str, bundle: Path, tmp_path: Path) -> None:
+    """Paths and images in a table, and one that is broken: as without Ray."""
+    program = (
+        "import sys, ray; from catalog.score import score; from catalog.cluster import connected\n"
+        "with connected(sys.argv[2]):\n"
+        "    print('nodes', sum(node['Alive'] for node in ray.nodes()))\n"
+        "    for source, out in zip(sys.argv[3::2], sys.argv[4::2]):\n"
+        "        print(score(sys.argv[1], [source], out, engine='int8', address=sys.argv[2], batch=4))\n"
+    )
+    path = write_csv(tmp_path / "csv", 30)
+    (tmp_path / "csv" / "images" / "3.jpg").write_text("broken")
+    shard = write_parquet(tmp_path / "shard.parquet", 30)
+    for source, name in ((path, "a"), (shard, "b")):
+        score(bundle, [str(source)], tmp_path / f"{name}-here", engine="int8")
+    arguments = [str(bundle), cluster, str(path), str(tmp_path / "a"), str(shard), str(tmp_path / "b")]
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=ROOT,
+        env=os.environ | QUIET,
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "nodes 2" in ended.stdout
+    assert "7 left out (7 broken image)" in ended.stdout
+    for name in ("a", "b"):
+        check_same(tmp_path / name, tmp_path / f"{name}-here")
+
+
+def test_ray_on_this_machine_leaves_nothing_behind(bundle: Path, tmp_path: Path) -> None:
+    path = write_csv(tmp_path, 20)
+    score(bundle, [str(path)], tmp_path / "here", engine="int8")
+    before = {process.pid for process in psutil.process_iter()}
+    command = [sys.executable, "-m", "catalog.score", str(bundle), str(path), "--out", str(tmp_path / "out")]
+    command += ["--engine", "int8", "--address", "local"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=500)
+    assert ended.returncode == 0, ended.stderr
+    noise = [line for line in re.split(r"[\r\n]", ended.stderr) if line and not line.startswith("scoring ")]
+    assert not noise
+    check_same(tmp_path / "out", tmp_path / "here")
+    left = [process for process in psutil.process_iter(["name"]) if process.pid not in before]
+    assert not [process for process in left if process.info["name"] in ("raylet", "gcs_server")]
