@@ -30,7 +30,7 @@ def in_process(predictor: Predictor, paths: Sequence[Path]) -> float:
 
 
 def through_ray(scoring: Scoring, pieces: Sequence[Piece]) -> tuple[float, float]:
-    """Photographs a second of a scoring from its first answer on, and the seconds up to that: workers, model, a step."""
+    """Photographs a second of a scoring from its first answer on, and the seconds until then."""
     start = first = time.perf_counter()
     counted = -1
     for table in score_with_ray(scoring, pieces):

@@ -2,10 +2,11 @@
 
 import logging
 import os
+import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import pyarrow as pa
 
 from catalog.scorer import Scorer, Scoring
 from catalog.source import Piece, TablePiece
+from fashion import errors
 from fashion.engines import available_cores
 from fashion.errors import FashionError, SettingError, one_line
 
@@ -22,11 +24,12 @@ LOCAL = "local"
 OBJECT_STORE = 512 * 2**20  # bytes for all that is between two steps: rows, and images where a source holds them
 BLOCK = 16 * 2**20  # bytes read or answered before the next step gets them; Ray's own 128 MiB would come in gulps
 PACKAGES = ("catalog", "fashion")
+_OURS = re.compile(r"fashion\.errors\.(\w+): (.+)")
 
 
 def score_with_ray(
     scoring: Scoring, pieces: Sequence[Piece], address: str = LOCAL, workers: int | None = None
-) -> Iterator[pa.Table]:
+) -> Generator[pa.Table, None, None]:
     """Score pieces, in order, with one model in each worker.
 
     Paths travel to the workers, not pixels: there the photographs are read, decoded and scored. On a cluster the
@@ -156,12 +159,8 @@ def _dataset(pieces: Sequence[Piece], workers: int) -> Any:
     return numbers.map_batches(read, batch_size=1, compute=readers, num_cpus=0)
 
 
-def _mendable(error: BaseException | None) -> FashionError | None:
-    """The error of ours that Ray carried here."""
-    while error is not None:
-        cause = getattr(error, "cause", None)
-        for candidate in (error, cause):
-            if isinstance(candidate, FashionError):
-                return type(candidate)(*candidate.args)
-        error = error.__cause__
-    return None
+def _mendable(error: BaseException) -> FashionError | None:
+    """The error of ours that Ray carried here; it keeps no more than the text where a worker could not begin."""
+    found = _OURS.search(str(error))
+    kind = getattr(errors, found[1], None) if found else None
+    return kind(found[2].strip()) if found and kind else None

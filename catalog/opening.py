@@ -54,6 +54,8 @@ def open_source(names: Sequence[str], id_column: str | None = None, image_column
 
 def photographs(paths: Sequence[str], name: str, folder: str) -> InMemory:
     """Image files as a source without columns; an id is the path below `folder`."""
+    # A name that is no UTF-8 cannot be a cell: spelled so, it is listed as missing.
+    paths = [path.encode(errors="backslashreplace").decode() for path in paths]
     ids = [os.path.relpath(path, folder) for path in paths]
     return InMemory(name, Path(folder), (), rows_table(ids, ids, paths))
 

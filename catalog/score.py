@@ -10,8 +10,8 @@ import io
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -113,15 +113,19 @@ def score(
         positions = run.remaining()
         scoring = Scoring(str(Path(bundle).absolute()), str(source.folder), engine, None, profile, batch)
         pieces = source.pieces(positions, max(batch, min(MOST_PIECE_ROWS, len(positions) // 256)))
-        if address is None and workers is None and len(positions) <= FEW:
-            tables: Iterable[pa.Table] = score_here(scoring, pieces) if len(positions) else ()
+        tables: Generator[pa.Table, None, None]
+        if not len(positions):
+            tables = (table for table in ())
+        elif address is None and workers is None and len(positions) <= FEW:
+            tables = score_here(scoring, pieces)
         else:
             from catalog.cluster import LOCAL, score_with_ray
 
-            tables = score_with_ray(scoring, list(pieces), address or LOCAL, workers) if len(positions) else ()
+            tables = score_with_ray(scoring, list(pieces), address or LOCAL, workers)
         total = len(positions)
-        with tqdm(desc=f"scoring {names[0]}", total=total, unit="image", smoothing=0.05, disable=not total) as progress:
-            return run.take(tables, progress)
+        bar = tqdm(desc=f"scoring {names[0]}", total=total, unit="image", smoothing=0.05, disable=not total)
+        with closing(tables), bar:
+            return run.take(tables, bar)
 
 
 class _Run:

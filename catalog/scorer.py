@@ -1,6 +1,6 @@
 """The step that scores rows: photographs of some products in, their columns of the scored catalog out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,7 +129,7 @@ class NotThere(InvalidImage):
         self.reason = reason
 
 
-def score_here(scoring: Scoring, pieces: Iterable[Piece]) -> Iterator[pa.Table]:
+def score_here(scoring: Scoring, pieces: Iterable[Piece]) -> Generator[pa.Table, None, None]:
     """Score pieces in this process, without Ray: what it takes to start would be most of a small catalog's time."""
     scorer = Scorer(scoring)
     for table in (table for piece in pieces for table in piece.read()):

@@ -92,7 +92,7 @@ def parquet_source(
     ids: list[str] = []
     starts: list[int] = []
     for table in tables:
-        require_columns(table, schema.names)
+        _check_types(table, first)
         starts.append(len(ids))
         rows = [f"{table.path.name}:{number}" for number in range(1, table.count + 1)]
         ids += _ids(_column(table, names), rows) if names else rows
@@ -157,6 +157,17 @@ def _ours(image: str, key: str | None) -> set[str]:
 def _ids(cells: Sequence[Any], rows: Sequence[str]) -> list[str]:
     """The cells as text; an empty one becomes the row's place."""
     return [row if cell in (None, "") else str(cell) for cell, row in zip(cells, rows, strict=True)]
+
+
+def _check_types(table: ParquetTable, first: ParquetTable) -> None:
+    """Shards of one table have the same columns."""
+    require_columns(table, first.columns)
+    for field in first.file.schema_arrow:
+        found = table.file.schema_arrow.field(field.name).type
+        if _plain_type(found) != _plain_type(field.type):
+            raise DataError(
+                f"column {field.name!r} is {found} in {table.path} and {field.type} in {first.path}; make them the same"
+            )
 
 
 def _column(table: ParquetTable, name: str) -> list[Any]:

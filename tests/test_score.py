@@ -130,6 +130,21 @@ def test_bad_rows_are_listed_and_not_fatal(bundle: Path, tmp_path: Path) -> None
     assert table(tmp_path / "out").column("id").to_pylist() == ["a", "c"]
 
 
+def test_names_that_are_no_utf8_are_listed(bundle: Path, tmp_path: Path) -> None:
+    write_photographs(tmp_path / "photos", 1)
+    with open(os.fsencode(tmp_path / "photos") + b"/\xff.jpg", "wb") as file:
+        file.write(photograph(0))
+    score(bundle, [str(tmp_path / "photos")], tmp_path / "out", engine="int8")
+    assert [entry["reason"] for entry in left_out(tmp_path / "out")] == ["missing file"]
+
+
+def test_shards_of_different_types_are_refused(bundle: Path, tmp_path: Path) -> None:
+    for name, price in (("a", 1), ("b", "1")):
+        pq.write_table(pa.table({"image": ["0.jpg"], "price": [price]}), tmp_path / f"{name}.parquet")
+    with pytest.raises(DataError, match=r"column 'price' is string in .*b.parquet and int64 in .*a.parquet"):
+        score(bundle, [str(tmp_path / "*.parquet")], tmp_path / "out")
+
+
 def test_the_profile_decides_what_is_answered(bundle: Path, tmp_path: Path) -> None:
     path = write_csv(tmp_path, 2)
     for profile, answered in (("0", 10), ("1", 0)):

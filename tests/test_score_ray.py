@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -82,15 +83,18 @@ def test_two_nodes_give_the_same_rows(cluster: str, bundle: Path, tmp_path: Path
         "import sys, ray; from catalog.score import score; from catalog.cluster import connected\n"
         "with connected(sys.argv[2]):\n"
         "    print('nodes', sum(node['Alive'] for node in ray.nodes()))\n"
-        "    for source, out in zip(sys.argv[3::2], sys.argv[4::2]):\n"
+        "    for source, out in zip(sys.argv[4::2], sys.argv[5::2]):\n"
         "        print(score(sys.argv[1], [source], out, engine='int8', address=sys.argv[2], batch=4))\n"
+        "    score(sys.argv[3], [source], out + '-never', engine='int8', address=sys.argv[2])\n"
     )
     path = write_csv(tmp_path / "csv", 30)
     (tmp_path / "csv" / "images" / "3.jpg").write_text("broken")
     shard = write_parquet(tmp_path / "shard.parquet", 30)
     for source, name in ((path, "a"), (shard, "b")):
         score(bundle, [str(source)], tmp_path / f"{name}-here", engine="int8")
-    arguments = [str(bundle), cluster, str(path), str(tmp_path / "a"), str(shard), str(tmp_path / "b")]
+    broken = shutil.copytree(bundle, tmp_path / "broken")
+    (broken / "model.int8.onnx").unlink()
+    arguments = [str(bundle), cluster, str(broken), str(path), str(tmp_path / "a"), str(shard), str(tmp_path / "b")]
     ended = subprocess.run(
         [sys.executable, "-c", program, *arguments],
         cwd=ROOT,
@@ -99,8 +103,10 @@ def test_two_nodes_give_the_same_rows(cluster: str, bundle: Path, tmp_path: Path
         text=True,
         timeout=500,
     )
-    assert ended.returncode == 0, ended.stderr
-    assert "nodes 2" in ended.stdout
+    assert "nodes 2" in ended.stdout, ended.stderr
+    assert re.search(
+        r"fashion.errors.BundleError: the bundle '.*broken' has no model.int8.onnx; it has.*\n$", ended.stderr
+    )
     assert "7 left out (7 broken image)" in ended.stdout
     for name in ("a", "b"):
         check_same(tmp_path / name, tmp_path / f"{name}-here")
