@@ -115,7 +115,7 @@ def score(
         pieces = source.pieces(positions, max(batch, min(MOST_PIECE_ROWS, len(positions) // 256)))
         tables: Generator[pa.Table, None, None]
         if not len(positions):
-            tables = (table for table in ())
+            tables = _nothing()
         elif address is None and workers is None and len(positions) <= FEW:
             tables = score_here(scoring, pieces)
         else:
@@ -201,6 +201,10 @@ class _Run:
         length = stored_embedding(self.out)
         names = [column.name for column in self.source.columns]
         return self.writer.finish(self.card.labels, length or 0, names, dict(counts.most_common()))
+
+
+def _nothing() -> Generator[pa.Table, None, None]:
+    yield from ()
 
 
 @contextmanager

@@ -32,7 +32,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = Path("/tmp") / f"ray-{secrets.token_hex(4)}"  # short: the path of a socket may have 107 bytes
     environment = os.environ | QUIET
     node: list[str | Path] = ["--num-cpus", "1", "--object-store-memory", str(128 * 2**20), "--disable-usage-stats"]
-    node += ["--include-dashboard", "false"]
     before = {process.pid for process in psutil.process_iter()}
     try:
         head = [
