@@ -2,6 +2,7 @@
 
 import logging
 import os
+import pickle
 import re
 import secrets
 import shutil
@@ -15,14 +16,15 @@ from typing import Any
 import pyarrow as pa
 
 from catalog.scorer import Scorer, Scoring
-from catalog.source import Piece, TablePiece
+from catalog.source import Piece
 from fashion import errors
 from fashion.engines import available_cores
 from fashion.errors import FashionError, SettingError, one_line
 
 LOCAL = "local"
-OBJECT_STORE = 512 * 2**20  # bytes for all that is between two steps: rows, and images where a source holds them
-BLOCK = 16 * 2**20  # bytes read or answered before the next step gets them; Ray's own 128 MiB would come in gulps
+PIECE = "piece"  # the column of pickled pieces that the workers get
+OBJECT_STORE = 256 * 2**20  # bytes for the pieces and for answers that wait to be written
+BLOCK = 256 * 2**10  # bytes of answers that come back together: about 50 rows; Ray's own 128 MiB would be thousands
 PACKAGES = ("catalog", "fashion")
 _OURS = re.compile(r"fashion\.errors\.(\w+): (.+)")
 
@@ -30,9 +32,9 @@ _OURS = re.compile(r"fashion\.errors\.(\w+): (.+)")
 def score_with_ray(
     scoring: Scoring, pieces: Sequence[Piece], address: str = LOCAL, workers: int | None = None
 ) -> Generator[pa.Table, None, None]:
-    """Score pieces, in order, with one model in each worker.
+    """Score pieces, in order, with one model in each worker, which reads its pieces itself.
 
-    Paths travel to the workers, not pixels: there the photographs are read, decoded and scored. On a cluster the
+    What travels to the workers says where photographs are: there they are read, decoded and scored. On a cluster the
     bundle and the photographs are therefore to be at the same paths on every node.
 
     Args:
@@ -51,13 +53,14 @@ def score_with_ray(
 
         share = _share(workers)
         scoring = replace(scoring, threads=share["threads"])
-        rows = _dataset(pieces, share["workers"])
-        scored = rows.map_batches(
-            Scorer,
+        # In memory from the start: whatever Ray Data would read in tasks of its own would wait for a core for ever,
+        # because the models hold all of them.
+        rows = [{PIECE: pickle.dumps(piece)} for piece in pieces]
+        scored = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+            _Worker,
             fn_constructor_args=(scoring,),
-            batch_size=scoring.batch,
+            batch_size=1,
             batch_format="pyarrow",
-            zero_copy_batch=True,
             compute=ray.data.ActorPoolStrategy(size=share["workers"]),
             num_cpus=share["cpus"],
             num_gpus=share["gpus"],
@@ -66,6 +69,18 @@ def score_with_ray(
             yield from scored.iter_batches(batch_size=None, batch_format="pyarrow")
         except Exception as error:
             raise _mendable(error) or error from None
+
+
+class _Worker:
+    """A model that Ray keeps in a process of its own."""
+
+    def __init__(self, scoring: Scoring) -> None:
+        self._scorer = Scorer(scoring)
+
+    def __call__(self, rows: pa.Table) -> Iterator[pa.Table]:
+        """Score the pieces in these rows."""
+        for piece in rows[PIECE].to_pylist():
+            yield from self._scorer.each(pickle.loads(piece))
 
 
 @contextmanager
@@ -138,25 +153,6 @@ def _share(workers: int | None) -> dict[str, int]:
         cores = int(sum(node["CPU"] for node in nodes))
         raise SettingError(f"{workers} workers are too many for the {cores} cores of {len(nodes)} nodes; ask for fewer")
     return {"workers": workers, "cpus": cpus, "gpus": 1 if gpus >= workers else 0, "threads": cpus}
-
-
-def _dataset(pieces: Sequence[Piece], workers: int) -> Any:
-    """The rows of the pieces: those in memory as they are, those in files read beside the workers."""
-    import ray.data
-
-    tables = [piece.table for piece in pieces if isinstance(piece, TablePiece)]
-    if len(tables) == len(pieces):
-        return ray.data.from_arrow(tables)
-    # Reading takes no core away from the models, or they would wait for each other where all cores are given away.
-    readers = ray.data.TaskPoolStrategy(size=workers + 1)
-    numbers = ray.data.range(len(pieces), override_num_blocks=len(pieces))
-    shared = ray.put(list(pieces))
-
-    def read(batch: dict[str, Any]) -> Iterator[pa.Table]:
-        for number in batch["id"]:
-            yield from ray.get(shared)[number].read()
-
-    return numbers.map_batches(read, batch_size=1, compute=readers, num_cpus=0)
 
 
 def _mendable(error: BaseException) -> FashionError | None:

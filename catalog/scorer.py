@@ -1,6 +1,6 @@
 """The step that scores rows: photographs of some products in, their columns of the scored catalog out."""
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class Scorer:
     def __init__(self, scoring: Scoring) -> None:
         self._predictor = Predictor.from_bundle(scoring.bundle, scoring.engine, scoring.threads)
         self._folder = Path(scoring.folder)
-        self._profile = scoring.profile
+        self._profile, self._batch = scoring.profile, scoring.batch
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         """Score the rows of a piece.
@@ -75,6 +75,12 @@ class Scorer:
         for name, column in ((ROW, rows[ROW]), (REASON, pa.array(reasons, pa.string()))):
             scored = scored.append_column(name, column)
         return scored.append_column(DETAIL, pa.array(details, pa.string()))
+
+    def each(self, piece: Piece) -> Iterator[pa.Table]:
+        """Read a piece and score it, a step at a time."""
+        for rows in piece.read():
+            for start in range(0, len(rows), self._batch):
+                yield self(rows.slice(start, self._batch))
 
     def _predict(self, rows: pa.Table) -> tuple[list[str], list[Outcome]]:
         """The path of each photograph, "" where it has none, and what became of it."""
@@ -132,9 +138,8 @@ class NotThere(InvalidImage):
 def score_here(scoring: Scoring, pieces: Iterable[Piece]) -> Generator[pa.Table, None, None]:
     """Score pieces in this process, without Ray: what it takes to start would be most of a small catalog's time."""
     scorer = Scorer(scoring)
-    for table in (table for piece in pieces for table in piece.read()):
-        for start in range(0, table.num_rows, scoring.batch):
-            yield scorer(table.slice(start, scoring.batch))
+    for piece in pieces:
+        yield from scorer.each(piece)
 
 
 def _cells(rows: pa.Table) -> tuple[list, list]:
