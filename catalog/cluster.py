@@ -6,6 +6,7 @@ import pickle
 import re
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from fashion.engines import available_cores
 from fashion.errors import FashionError, SettingError, one_line
 
 LOCAL = "local"
+STDERR = 2  # file descriptor
 PIECE = "piece"  # the column of pickled pieces that the workers get
 OBJECT_STORE = 256 * 2**20  # bytes for the pieces and for answers that wait to be written
 BLOCK = 256 * 2**10  # bytes of answers that come back together: about 50 rows; Ray's own 128 MiB would be thousands
@@ -92,38 +94,47 @@ def connected(address: str) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    folder = tempfile.mkdtemp(prefix="ray-")
+    # Of a socket in it the whole path may have 107 bytes.
+    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp" if len(tempfile.gettempdir()) > 30 else None)
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     try:
-        if address == LOCAL:
-            cores = available_cores()
-            ray.init(
-                LOCAL,
-                num_cpus=cores,
-                object_store_memory=OBJECT_STORE,
-                include_dashboard=False,
-                _temp_dir=folder,
-                **quiet,
-            )
-        else:
-            parents = [str(Path(__file__).parents[1] / package) for package in PACKAGES]
-            try:
-                ray.init(address, runtime_env={"py_modules": parents}, **quiet)
-            except (ConnectionError, ValueError, RuntimeError) as error:
-                raise SettingError(
-                    f"no Ray cluster can be joined at {address!r}: {one_line(error)[:200]}; start one with ray start "
-                    "--head, or leave --address out"
-                ) from None
+        with _hushed():
+            if address == LOCAL:
+                local = {"include_dashboard": False, "object_store_memory": OBJECT_STORE, "_temp_dir": folder}
+                ray.init(LOCAL, num_cpus=available_cores(), **local, **quiet)
+            else:
+                parents = [str(Path(__file__).parents[1] / package) for package in PACKAGES]
+                try:
+                    ray.init(address, runtime_env={"py_modules": parents}, **quiet)
+                except (ConnectionError, ValueError, RuntimeError) as error:
+                    raise SettingError(
+                        f"no Ray cluster can be joined at {address!r}: {one_line(error)[:200]}; start one with ray "
+                        "start --head, or leave --address out"
+                    ) from None
         yield
     finally:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Nothing on stderr: Ray's C++ tells there which level its log has, whatever that is."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(STDERR), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, STDERR)
+    try:
+        yield
+    finally:
+        os.dup2(kept, STDERR)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def _settings(address: str) -> None:
     """What Ray reads from the environment when it is imported."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers of each start
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what ends a scoring is raised
     if address == LOCAL:
         # Its servers run what they are sent: they listen on the loopback address alone, and ask for a password.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")

@@ -38,9 +38,12 @@ def write_csv(folder: Path, rows: int, photographs: int = 4) -> Path:
     return path
 
 
-def write_parquet(path: Path, rows: int, stored_as: str = "struct", start: int = 0) -> Path:
-    """Products whose photographs are in the file: as `binary`, or in the `struct` of the library `datasets`."""
-    content = [photograph(i % 4) for i in range(start, start + rows)]
+def write_parquet(path: Path, rows: int, stored_as: str = "struct", start: int = 0, bad: int | None = None) -> Path:
+    """Products whose photographs are in the file: as `binary`, or in the `struct` of the library `datasets`.
+
+    The photograph of row `bad` is none.
+    """
+    content = [b"broken" if i == bad else photograph(i % 4) for i in range(start, start + rows)]
     images = (
         pa.array(content, pa.binary())
         if stored_as == "binary"
