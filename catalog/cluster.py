@@ -6,6 +6,7 @@ import pickle
 import re
 import secrets
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
@@ -100,13 +101,18 @@ def connected(address: str) -> Iterator[None]:
     try:
         with _hushed():
             if address == LOCAL:
-                local = {"include_dashboard": False, "object_store_memory": OBJECT_STORE, "_temp_dir": folder}
+                local: dict[str, Any] = {
+                    "include_dashboard": False,
+                    "object_store_memory": OBJECT_STORE,
+                    "_temp_dir": folder,
+                }
                 ray.init(LOCAL, num_cpus=available_cores(), **local, **quiet)
             else:
                 parents = [str(Path(__file__).parents[1] / package) for package in PACKAGES]
                 try:
+                    _knock(address)
                     ray.init(address, runtime_env={"py_modules": parents}, **quiet)
-                except (ConnectionError, ValueError, RuntimeError) as error:
+                except (OSError, ValueError, RuntimeError) as error:
                     raise SettingError(
                         f"no Ray cluster can be joined at {address!r}: {one_line(error)[:200]}; start one with ray "
                         "start --head, or leave --address out"
@@ -115,6 +121,13 @@ def connected(address: str) -> Iterator[None]:
     finally:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _knock(address: str) -> None:
+    """See whether anything answers there; Ray itself would try for minutes. Raises OSError."""
+    host, _, port = address.rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 @contextmanager
