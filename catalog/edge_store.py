@@ -15,7 +15,8 @@ import numpy as np
 import qdrant_edge as qdrant
 
 from catalog.columns import Column
-from catalog.store import BATCH, WEIGHTED, Examples, Hit, InUse, Point, Record, Tuning, VectorSpec
+from catalog.conditions import Builder
+from catalog.store import BATCH, OVERSAMPLING, WEIGHTED, Examples, Hit, InUse, Point, Record, Tuning, VectorSpec
 from fashion.errors import DataError
 from fashion.files import write_whole
 
@@ -66,7 +67,7 @@ class EdgeStore:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.place = repr(str(folder))
-        self.builder = EdgeBuilder()
+        self.builder: Builder = EdgeBuilder()
         self._shard: Any = None
 
     def read_manifest(self) -> dict[str, Any] | None:
@@ -184,7 +185,9 @@ class EdgeStore:
 
 
 def _request(query: Any, limit: int, where: Any, exact: bool) -> qdrant.QueryRequest:
-    params = qdrant.SearchParams(exact=exact)
+    # exact means by the vectors themselves; otherwise int8 copies, where there are any, choose whom to look at
+    copies = qdrant.QuantizationSearchParams(ignore=exact, rescore=True, oversampling=OVERSAMPLING)
+    params = qdrant.SearchParams(exact=exact, quantization=copies)
     return qdrant.QueryRequest(limit=limit, query=query, filter=where, params=params, with_payload=False)
 
 

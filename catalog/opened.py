@@ -167,7 +167,8 @@ class Index:
             DataError: an unknown id.
             SettingError: nothing liked, a product both liked and not, or a setting that is not for recommendations.
         """
-        settings = Settings(**{"space": EMBEDDING, **how})
+        how.setdefault("space", EMBEDDING)
+        settings = Settings(**how)
         _check_examples(like, unlike, settings)
         liked, unliked = self.products(like), self.products(unlike)
         known = Not(Points(tuple(point_id(id) for id in (*like, *unlike))))

@@ -13,7 +13,8 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException
 
 from catalog.columns import Column
-from catalog.store import BATCH, WEIGHTED, Examples, Hit, Point, Record, Tuning, VectorSpec
+from catalog.conditions import Builder
+from catalog.store import BATCH, OVERSAMPLING, WEIGHTED, Examples, Hit, Point, Record, Tuning, VectorSpec
 from fashion.errors import DataError, one_line
 
 API_KEY = "QDRANT_API_KEY"  # environment variable
@@ -68,7 +69,7 @@ class ServerStore:
 
     def __init__(self, client: QdrantClient, collection: str, place: str) -> None:
         self.client, self.collection, self.place = client, collection, place
-        self.builder = ServerBuilder()
+        self.builder: Builder = ServerBuilder()
 
     @classmethod
     def at(cls, url: str, collection: str) -> "ServerStore":
@@ -173,7 +174,9 @@ class ServerStore:
 
 
 def _request(query: Any, using: str, limit: int, where: Any, exact: bool) -> models.QueryRequest:
-    params = models.SearchParams(exact=exact)
+    # exact means by the vectors themselves; otherwise int8 copies, where there are any, choose whom to look at
+    copies = models.QuantizationSearchParams(ignore=exact, rescore=True, oversampling=OVERSAMPLING)
+    params = models.SearchParams(exact=exact, quantization=copies)
     return models.QueryRequest(query=query, using=using, limit=limit, filter=where, params=params, with_payload=False)
 
 

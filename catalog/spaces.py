@@ -143,16 +143,15 @@ def diverse(point: np.ndarray, points: np.ndarray, limit: int, diversity: float)
         Positions in `points`, in the order in which they were chosen.
     """
     relevance = 1 - distances(point, points)
-    closest = np.full(len(points), -np.inf)  # similarity to the nearest of those chosen
+    redundancy = np.zeros(len(points))  # similarity to the nearest of those chosen; all that are unlike count alike
     left = np.ones(len(points), dtype=bool)
     chosen: list[int] = []
     while left.any() and len(chosen) < limit:
-        redundancy = closest if chosen else np.zeros(len(points))
         gain = (1 - diversity) * relevance - diversity * redundancy if chosen else relevance
         best = int(np.where(left, gain, -np.inf).argmax())
         chosen.append(best)
         left[best] = False
-        closest = np.maximum(closest, 1 - distances(points[best], points))
+        redundancy = np.maximum(redundancy, 1 - distances(points[best], points))
     return chosen
 
 

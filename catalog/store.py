@@ -12,6 +12,7 @@ from fashion.errors import DataError
 
 EMBEDDING, ATTRIBUTES, WEIGHTED = "embedding", "attributes", "weighted"  # named vectors
 BATCH = 256  # points of one write or read
+OVERSAMPLING = 2.0  # times as many are found by int8 copies as are then compared by the vectors themselves
 
 
 class InUse(DataError):

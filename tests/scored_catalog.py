@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from catalog.parts import PartWriter
 from catalog.table import Origin, Scored, table_schema, vector_column
@@ -40,6 +41,11 @@ COLUMNS = [
     pa.field('odd "name", of it', pa.string()),
     pa.field("photo", pa.binary()),  # nothing that a filter compares
 ]
+# qdrant-client's local mode says of both that they have no effect there
+LOCAL_MODE = [
+    pytest.mark.filterwarnings("ignore:Payload indexes have no effect"),
+    pytest.mark.filterwarnings("ignore:Local mode performs exact"),
+]
 BRANDS = ("Acme", "Levi's", "Marks & Spencer, London", "", None)
 
 
@@ -71,28 +77,37 @@ def _product(number: int, center: np.ndarray, sign: np.ndarray, rng: np.random.G
 
 
 def write_catalog(
-    folder: Path, rows: Sequence[dict[str, Any]], model: dict[str, str] = MODEL, part: int = 50
+    folder: Path,
+    rows: Sequence[dict[str, Any]],
+    model: dict[str, str] = MODEL,
+    part: int = 50,
+    taxonomy: Taxonomy = TAXONOMY,
+    columns: Sequence[pa.Field] = COLUMNS,
+    profile: str = "0.5",
 ) -> Scored:
     """Write products as `python -m catalog.score` would, in parts of so many rows, and open what was written."""
-    schema = table_schema(TAXONOMY.groups, len(TAXONOMY), EMBEDDING, COLUMNS)
-    writer = PartWriter(folder, Origin(model, "/photographs", "0.5"), schema)
+    embedding = len(rows[0]["embedding"]) if rows else EMBEDDING
+    schema = table_schema(taxonomy.groups, len(taxonomy), embedding, columns)
+    writer = PartWriter(folder, Origin(model, "/photographs", profile), schema)
     for start in range(0, len(rows), part):
-        writer.write(_table(rows[start : start + part], schema))
-    writer.finish(TAXONOMY.labels, EMBEDDING, [field.name for field in COLUMNS], {})
+        writer.write(_table(rows[start : start + part], schema, taxonomy))
+    writer.finish(taxonomy.labels, embedding, [field.name for field in columns], {})
     return Scored.open(folder)
 
 
-def _table(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+def _table(rows: Sequence[dict[str, Any]], schema: pa.Schema, taxonomy: Taxonomy) -> pa.Table:
     logits = np.stack([row["logits"] for row in rows])
     columns: dict[str, Any] = {
-        name: [row[name] for row in rows] for name in ("id", "image", *(f.name for f in COLUMNS))
+        name: [row[name] for row in rows]
+        for name in schema.names
+        if name in rows[0] and name not in ("logits", "embedding")
     }
     columns["probabilities"] = vector_column(sigmoid(logits))
     columns["logits"] = vector_column(logits)
     columns["embedding"] = vector_column(np.stack([row["embedding"] for row in rows]))
-    for group in TAXONOMY.groups:
-        indices = TAXONOMY.indices(group)
+    for group in taxonomy.groups:
+        indices = taxonomy.indices(group)
         columns[f"attribute.{group}"] = [
-            [TAXONOMY.labels[i].name for i in indices if row["logits"][i] > 0] for row in rows
+            [taxonomy.labels[i].name for i in indices if row["logits"][i] > 0] for row in rows
         ]
     return pa.table(columns, schema=schema)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from qdrant_client import QdrantClient
-from scored_catalog import TAXONOMY, products, write_catalog
+from scored_catalog import LOCAL_MODE, TAXONOMY, products, write_catalog
 
 from catalog.columns import Columns, timestamp
 from catalog.edge_store import EdgeStore
@@ -17,7 +17,7 @@ from catalog.opened import Index
 from catalog.server_store import ServerStore
 from catalog.where import FilterError, parse
 
-pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant")
+pytestmark = LOCAL_MODE
 
 
 @pytest.fixture(scope="module")
