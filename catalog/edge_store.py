@@ -66,7 +66,7 @@ class EdgeStore:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self.place = repr(str(folder))
+        self.place, self.flags = repr(str(folder)), f"--out {folder}"
         self.builder: Builder = EdgeBuilder()
         self._shard: Any = None
 

@@ -125,7 +125,7 @@ def _plan(scored: Scored, tuning: Tuning) -> IndexManifest:
         columns=Columns([*labels, *columns, Column(ID, "text", (ID,))]),
         scales=Scales(1.0, dict.fromkeys(own.groups, 1.0)),
         tuning=tuning,
-        catalog=str(scored.folder),
+        catalog=str(scored.folder.absolute()),
         rows=0,
         complete=False,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

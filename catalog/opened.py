@@ -44,7 +44,7 @@ class Index:
         if not self.manifest.complete:
             raise DataError(
                 f"the index {store.place} is half-written: its indexing was cut off, or still runs; "
-                f"python -m catalog.index {self.manifest.catalog} completes it"
+                f"python -m catalog.index {self.manifest.catalog} {store.flags} completes it"
             )
         if not self.manifest.rows:
             raise DataError(f"the index {store.place} is empty: {self.manifest.catalog} held no product")
@@ -125,8 +125,8 @@ class Index:
             return [match(product, None, {}) for product in self._fetch(self._first(where, settings.limit))]
         if isinstance(query, str):
             query = self.product(query)
-        itself = Not(Points((point_id(query.id),)))
-        return self._matches(query, measure, And((where, itself)) if where else itself, settings)
+        itself = [Not(Points((point_id(query.id),)))] if query.payload else []
+        return self._matches(query, measure, And((*([where] if where else []), *itself)), settings)
 
     def replace(
         self, id: str, *, same: Sequence[str] | None = None, stock: str | None = None, **how: Unpack[How]
@@ -167,7 +167,7 @@ class Index:
             DataError: an unknown id.
             SettingError: nothing liked, a product both liked and not, or a setting that is not for recommendations.
         """
-        how.setdefault("space", EMBEDDING)
+        how.setdefault("space", "embedding")
         settings = Settings(**how)
         _check_examples(like, unlike, settings)
         liked, unliked = self.products(like), self.products(unlike)

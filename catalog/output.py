@@ -93,23 +93,20 @@ def show(matches: Sequence[Match], options: argparse.Namespace, *queries: Produc
 
 
 def table(matches: Sequence[Match]) -> str:
-    """Matches as aligned lines: similarity, id, what both have, and what differs.
-
-    Of what differs, a name with - is of what was asked for alone, one with + of the product alone.
-    """
+    """Matches as aligned lines below a heading: similarity, id, the names that both have, and those that one has."""
     if not matches:
         return "no product passes the filter"
     rows = [_row(match) for match in matches]
-    ids = max(len(match.product.id) for match in matches)
-    shared = max(len(row[0]) for row in rows)
-    lines = []
-    for match, (same, other) in zip(matches, rows, strict=True):
-        similarity = "     " if match.similarity is None else f"{match.similarity:5.2f}"
-        lines.append(f"{similarity}  {match.product.id:<{ids}}  {same:<{shared}}  {other}".rstrip())
-    return "\n".join(lines)
+    if matches[0].similarity is not None:
+        rows.insert(0, ("alike", "id", "both have", "one has: - what was asked for, + the product"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
-def _row(match: Match) -> tuple[str, str]:
+def _row(match: Match) -> tuple[str, str, str, str]:
     if match.similarity is None:  # nothing was asked for: the product's own attributes
-        return ", ".join(match.product.names), ""
-    return ", ".join(match.shared_names), " ".join(match.differing_names)
+        return "", match.product.id, ", ".join(match.product.names), ""
+    names = ", ".join(match.shared_names), " ".join(match.differing_names)
+    return f"{match.similarity:5.2f}", match.product.id, *names

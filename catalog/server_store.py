@@ -5,7 +5,7 @@ It was tried with qdrant-client's own local mode, which answers as a server does
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,7 @@ class ServerStore:
 
     def __init__(self, client: QdrantClient, collection: str, place: str) -> None:
         self.client, self.collection, self.place = client, collection, place
+        self.flags = f"--qdrant {place.rpartition('/')[0]} --collection {collection}"
         self.builder: Builder = ServerBuilder()
 
     @classmethod
@@ -86,34 +87,39 @@ class ServerStore:
         return cls(client, collection, f"{url.rstrip('/')}/{collection}")
 
     def read_manifest(self) -> dict[str, Any] | None:
-        if not self.client.collection_exists(self.collection):
+        if not self._ask(self.client.collection_exists, self.collection):
             return None
-        metadata = self.client.get_collection(self.collection).config.metadata or {}
+        metadata = self._ask(self.client.get_collection, self.collection).config.metadata or {}
         if MANIFEST not in metadata:
             raise DataError(f"the collection {self.place} holds something else; name another with --collection")
         return json.loads(metadata[MANIFEST])
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         # as text, because metadata that are objects are merged with those that were there
-        self.client.update_collection(self.collection, metadata={MANIFEST: json.dumps(manifest, ensure_ascii=False)})
+        self._ask(
+            self.client.update_collection,
+            self.collection,
+            metadata={MANIFEST: json.dumps(manifest, ensure_ascii=False)},
+        )
 
     def open(self) -> None:
         pass
 
     def create(self, vectors: Mapping[str, VectorSpec], tuning: Tuning, manifest: Mapping[str, Any]) -> None:
         self.read_manifest()  # a collection that is not ours stays
-        self.client.delete_collection(self.collection)
+        self._ask(self.client.delete_collection, self.collection)
         metadata = {MANIFEST: json.dumps(manifest, ensure_ascii=False)}
-        self.client.create_collection(self.collection, _config(vectors, tuning), metadata=metadata)
+        self._ask(self.client.create_collection, self.collection, _config(vectors, tuning), metadata=metadata)
 
     def index_columns(self, columns: Sequence[Column]) -> None:
-        there = self.client.get_collection(self.collection).payload_schema
+        there = self._ask(self.client.get_collection, self.collection).payload_schema
         for column in columns:
             if column.key not in there:
-                self.client.create_payload_index(self.collection, column.key, SCHEMAS[column.kind])
+                self._ask(self.client.create_payload_index, self.collection, column.key, SCHEMAS[column.kind])
 
     def upsert(self, points: Sequence[Point]) -> None:
-        self.client.upsert(
+        self._ask(
+            self.client.upsert,
             self.collection,
             [
                 models.PointStruct(
@@ -126,7 +132,7 @@ class ServerStore:
         )
 
     def delete(self, ids: Sequence[str]) -> None:
-        self.client.delete(self.collection, models.PointIdsList(points=list(ids)))
+        self._ask(self.client.delete, self.collection, models.PointIdsList(points=list(ids)))
 
     def finish(self) -> None:
         pass  # a server builds its graphs by itself
@@ -135,12 +141,13 @@ class ServerStore:
         self.client.close()
 
     def count(self, where: Any = None) -> int:
-        return self.client.count(self.collection, where, exact=True).count
+        return self._ask(self.client.count, self.collection, where, exact=True).count
 
     def scroll(self, where: Any = None, vectors: Sequence[str] = (), payload: Sequence[str] = ()) -> Iterator[Record]:
         offset = None
         while True:
-            records, offset = self.client.scroll(
+            records, offset = self._ask(
+                self.client.scroll,
                 self.collection,
                 scroll_filter=where,
                 limit=BATCH,
@@ -153,7 +160,12 @@ class ServerStore:
                 return
 
     def retrieve(self, ids: Sequence[str], vectors: Sequence[str] = ()) -> list[Record]:
-        return list(map(_record, self.client.retrieve(self.collection, list(ids), with_vectors=list(vectors) or False)))
+        return list(
+            map(
+                _record,
+                self._ask(self.client.retrieve, self.collection, list(ids), with_vectors=list(vectors) or False),
+            )
+        )
 
     def nearest(self, using: str, vector: np.ndarray, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
         return self._query(_request(models.NearestQuery(nearest=vector.tolist()), using, limit, where, exact))[0]
@@ -169,8 +181,15 @@ class ServerStore:
         return self._query(_request(query, using, limit, where, exact))[0]
 
     def _query(self, *requests: models.QueryRequest) -> list[list[Hit]]:
-        answers = self.client.query_batch_points(self.collection, requests)
+        answers = self._ask(self.client.query_batch_points, self.collection, requests)
         return [[Hit(str(point.id), point.score) for point in answer.points] for answer in answers]
+
+    def _ask(self, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """Call the server; what goes wrong there is the user's to look after."""
+        try:
+            return call(*arguments, **named)
+        except ApiException as error:
+            raise DataError(f"the Qdrant server of {self.place} failed: {one_line(error)}") from None
 
 
 def _request(query: Any, using: str, limit: int, where: Any, exact: bool) -> models.QueryRequest:

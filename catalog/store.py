@@ -85,10 +85,12 @@ class Store(Protocol):
 
     Attributes:
         place: how a message names it.
+        flags: how `python -m catalog.index` is told of it.
         builder: makes the engine's filters.
     """
 
     place: str
+    flags: str
     builder: Builder
 
     def read_manifest(self) -> dict[str, Any] | None:

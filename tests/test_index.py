@@ -125,7 +125,9 @@ def test_an_index_that_is_cut_off_is_refused_and_completed(tmp_path: Path, store
 
     with pytest.raises(KeyboardInterrupt):
         build(CutOff(scored.folder, scored.manifest, scored.schema), store())
-    with pytest.raises(DataError, match=f"half-written: .* python -m catalog.index {tmp_path / 'scored'} completes it"):
+    with pytest.raises(
+        DataError, match=f"half-written: .* python -m catalog.index {tmp_path / 'scored'} --.* completes it"
+    ):
         Index(store())
     assert build(scored, store()) == Changes(written=600 - 256, deleted=0, unchanged=256)
     assert len(content(store())) == 600

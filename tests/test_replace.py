@@ -177,7 +177,7 @@ def test_the_commands(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(found) == 3
     assert all(match["shared"]["category"] for match in found)
     assert recommend.main([str(folder), "--like", "p1, p2", "--unlike", "p3", "--limit", "4"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert len(capsys.readouterr().out.splitlines()) == 1 + 4
     assert duplicates.main([str(folder), "--threshold", "0.999"]) == 0
     assert capsys.readouterr().out == f"p0  twin0a  twin0b\np4  twin4a\n2 groups, 5 of {COUNT + 3} products\n"
     assert duplicates.main([str(folder), "--threshold", "0.999", "--json"]) == 0

@@ -252,9 +252,15 @@ def test_a_photograph_finds_itself(photographs: Path, bundle: Path, capsys: pyte
 
 
 def test_the_table(photographs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = run(capsys, photographs / "index", "--id", "4", "--limit", "3").splitlines()
-    assert len(lines) == 3
-    assert len({len(line) - len(line.lstrip()) for line in lines}) == 1
+    heading, *lines = run(capsys, photographs / "index", "--id", "4", "--limit", "3").splitlines()
+    assert heading.split("  ")[0] == "alike"
+    with Index(EdgeStore(photographs / "index")) as index:
+        found = index.search("4", limit=3)
+    for line, match in zip(lines, found, strict=True):
+        assert line[:5] == f"{match.similarity:5.2f}"
+        assert line[heading.index("id") :].split()[0] == match.product.id
+        assert line[heading.index("both have") :].startswith(", ".join(match.shared_names))
+        assert line[heading.index("one has") :] == " ".join(match.differing_names)
     listed = run(capsys, photographs / "index", "--where", "price=4").splitlines()
     assert len(listed) == 1
     assert listed[0].split()[0] == "4"
