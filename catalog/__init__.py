@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from catalog.opened import Index
+    from catalog.matching import Index
 
 
 def open_index(place: str | Path) -> "Index":
@@ -14,6 +14,6 @@ def open_index(place: str | Path) -> "Index":
         DataError: it is no index, is half-written, or another process has it open.
     """
     from catalog.location import store_at  # an engine is loaded where it is used only
-    from catalog.opened import Index
+    from catalog.matching import Index
 
     return Index(store_at(place))

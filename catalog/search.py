@@ -13,7 +13,7 @@ from pathlib import Path
 
 from catalog import open_index
 from catalog.matches import Product
-from catalog.opened import Index
+from catalog.matching import Index
 from catalog.output import add_output, add_search, how, show
 from fashion.errors import SettingError, one_line_errors
 from fashion.model_card import ModelCard

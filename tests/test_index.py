@@ -21,7 +21,7 @@ from catalog.candidates import vectors
 from catalog.edge_store import MANIFEST, SHARD, EdgeStore
 from catalog.index import Changes, build, main
 from catalog.manifest import IndexManifest
-from catalog.opened import Index
+from catalog.matching import Index
 from catalog.server_store import ServerStore
 from catalog.store import Store, Tuning
 from catalog.table import Scored

@@ -16,7 +16,7 @@ from scored_catalog import COLUMNS, LOCAL_MODE, TAXONOMY, products, write_catalo
 from catalog.edge_store import EdgeStore
 from catalog.index import build
 from catalog.matches import Difference
-from catalog.opened import Index
+from catalog.matching import Index
 from catalog.search import main
 from catalog.server_store import ServerStore
 from catalog.settings import How

@@ -13,7 +13,7 @@ from scored_catalog import LOCAL_MODE, TAXONOMY, products, write_catalog
 from catalog.columns import Columns, timestamp
 from catalog.edge_store import EdgeStore
 from catalog.index import build
-from catalog.opened import Index
+from catalog.matching import Index
 from catalog.server_store import ServerStore
 from catalog.where import FilterError, parse
 
