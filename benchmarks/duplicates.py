@@ -25,7 +25,7 @@ from fashion.prediction import Prediction
 from fashion.predictor import Predictor
 from fashion.preprocess import Source
 
-THRESHOLDS = (0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998)
+THRESHOLDS = (0.98, 0.99, 0.995, 0.997, 0.998, 0.999, 0.9995)
 BATCH = 16
 NAMED = 5  # closest pairs of different files
 
@@ -101,10 +101,11 @@ def _report(paths: Sequence[Path], cosines: np.ndarray, changed: dict[str, np.nd
     all_changed = np.concatenate([values for name, values in changed.items() if name != "mirrored"])
     for threshold in THRESHOLDS:
         mark = "  <- catalog.duplicates" if threshold == THRESHOLD else ""
-        print(f"{threshold:9.3f} {np.mean(all_changed >= threshold):14.1%} {np.mean(nearest >= threshold):12.1%}{mark}")
+        print(f"{threshold:9.4f} {np.mean(all_changed >= threshold):14.1%} {np.mean(nearest >= threshold):12.1%}{mark}")
     print("\nclosest pairs of different files:")
-    for i in np.argsort(-nearest)[: 2 * NAMED : 2]:
-        print(f"  {nearest[i]:.4f}  {paths[i].name}  {paths[int(cosines[i].argmax())].name}")
+    rows, columns = np.nonzero(np.triu(cosines >= min(np.sort(nearest)[-2 * NAMED :]), 1))
+    for i in np.argsort(-cosines[rows, columns])[:NAMED]:
+        print(f"  {cosines[rows[i], columns[i]]:.4f}  {paths[rows[i]].name}  {paths[columns[i]].name}")
     print(f"\nMachine: {describe()}")
 
 

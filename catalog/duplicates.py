@@ -16,7 +16,7 @@ from catalog.spaces import unit
 from catalog.store import EMBEDDING, Record, Store
 from fashion.errors import SettingError, one_line_errors
 
-THRESHOLD = 0.985  # cosine of two embeddings
+THRESHOLD = 0.999  # cosine of two embeddings; measured by benchmarks.duplicates
 NEIGHBORS = 32  # of a product that are looked at first; one with more duplicates is asked for again
 ASKED = 64  # products that are asked for at once
 
