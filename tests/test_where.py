@@ -93,7 +93,7 @@ FILTERS = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=FILTERS)
 def test_engines_and_predicate_agree(indexes: list[Index], text: str) -> None:
     wanted = matching(indexes[0], text)
