@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from fashion.errors import DataError
+from fashion.tables import closest
 from fashion.taxonomy import Label, Taxonomy, imaterialist
 from training.names import Names
 from training.sources import load_taxonomy, open_folder, read_description
 from training.sources.opening import DEFAULT_CACHE
-from training.sources.tables import closest
 
 Paths = str | Path | Sequence[str | Path]
 

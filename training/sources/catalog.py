@@ -5,16 +5,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from fashion.columns import image_places
 from fashion.errors import DataError
+from fashion.tables import open_table
 from training.sources.columns import Layout, SplitTable, find_layout, read_labels, survey_cells, text_note, without_text
 from training.sources.holdout import split_by_hash
 from training.sources.photographs import Candidate, write_checked
-from training.sources.tables import open_table
 from training.sources.writer import LeftOut, Summary
 
 SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-IMAGE_FOLDERS = ("", "images", "image", "imgs", "photos")  # looked through beside the table
-IMAGE_ENDINGS = ("", ".jpg", ".jpeg", ".png", ".webp")  # a cell may name a photograph without its ending
 
 ReadCell = Callable[[str, Any], list[str] | None]  # (group, cell) -> labels; raises DataError for an unknown label
 
@@ -125,12 +124,9 @@ def _candidate(
         cells = {group: read_cell(group, row[group]) for group in layout.groups}
     except DataError as error:
         return LeftOut(split, where, name, "unknown label", str(error))
-    return Candidate(split, where, name, image if isinstance(image, bytes) else _places(path.parent, str(image)), cells)
-
-
-def _places(folder: Path, name: str) -> Iterator[Path]:
-    """Where the photograph of this name may be: beside the table, or in a folder of images beside it."""
-    return (folder / sub / (name + ending) for ending in IMAGE_ENDINGS for sub in IMAGE_FOLDERS)
+    return Candidate(
+        split, where, name, image if isinstance(image, bytes) else image_places(path.parent, str(image)), cells
+    )
 
 
 def _split_of_file(path: Path) -> str | None:

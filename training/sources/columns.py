@@ -5,15 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fashion.columns import ID_COLUMNS, IMAGE_COLUMNS, plain, usual_name
 from fashion.errors import DataError
-from training.sources.tables import Table, require_columns
+from fashion.tables import Table, require_columns
 
-# What the columns are called in the wild, most telling first; letter case, spaces and dashes do not matter.
-IMAGE_COLUMNS = (
-    *("image", "img", "photo", "picture", "image_path", "image_file", "image_name", "image_filename"),
-    *("filename", "file_name", "file", "filepath", "file_path", "path", "jpg"),
-)
-ID_COLUMNS = ("id", "item_id", "itemid", "product_id", "productid", "sku", "image_id", "imageid", "article_id")
 SPLIT_COLUMNS = ("split", "subset", "fold")
 OTHER_COLUMNS = ("url", "image_url", "link", "__index_level_0__")  # neither labels nor an image on this disk
 
@@ -69,18 +64,18 @@ def find_layout(
 ) -> Layout:
     """Tell the columns apart by their names. Raises DataError for a name that a table lacks, or no image column."""
     first = tables[0].table
-    image = image_column or _usual_name(first.columns, IMAGE_COLUMNS)
+    image = image_column or usual_name(first.columns, IMAGE_COLUMNS)
     if image is None:
         raise DataError(
             f"{first.path} has no column with a usual name for images, such as image, photo, file or path; "
             f"its columns are: {', '.join(first.columns)}; name it with --image-column"
         )
-    name = id_column or _usual_name([column for column in first.columns if column != image], ID_COLUMNS)
-    split = _usual_name(first.columns, SPLIT_COLUMNS) if tables[0].split is None else None
+    name = id_column or usual_name([column for column in first.columns if column != image], ID_COLUMNS)
+    split = usual_name(first.columns, SPLIT_COLUMNS) if tables[0].split is None else None
     if groups is None:
         usual = IMAGE_COLUMNS + ID_COLUMNS + SPLIT_COLUMNS + OTHER_COLUMNS
         groups = [
-            column for column in first.label_columns if column not in (image, name) and _plain(column) not in usual
+            column for column in first.label_columns if column not in (image, name) and plain(column) not in usual
         ]
     if not groups:
         raise DataError(f"{first.path} has no column of labels; its columns are: {', '.join(first.columns)}")
@@ -145,12 +140,3 @@ def read_labels(group: str, cell: Any) -> list[str] | None:
     if isinstance(cell, float) and cell.is_integer():  # 2012.0, where pandas met an empty cell in a column of years
         cell = int(cell)
     return [name for name in map(str.strip, str(cell).split(SEPARATOR)) if name] or None
-
-
-def _usual_name(columns: Sequence[str], names: Sequence[str]) -> str | None:
-    plain = {_plain(column): column for column in reversed(columns)}
-    return next((plain[name] for name in names if name in plain), None)
-
-
-def _plain(column: str) -> str:
-    return column.strip().lower().replace(" ", "_").replace("-", "_")

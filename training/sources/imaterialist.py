@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError
+from fashion.tables import closest
 from fashion.taxonomy import Taxonomy, imaterialist
 from training.sources.photographs import Candidate, write_checked
-from training.sources.tables import closest
 from training.sources.writer import LeftOut, Summary
 
 FILES = {"train": ("train.json",), "val": ("validation.json", "val.json"), "test": ("test.json",)}

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError, SettingError, one_line
+from fashion.tables import ParquetTable, Table, closest
 from fashion.taxonomy import imaterialist
 from training.sources.catalog import find_tables, read_candidates, splits_by_hash
 from training.sources.columns import find_layout
 from training.sources.imaterialist import check_groups
 from training.sources.photographs import write_checked
-from training.sources.tables import ParquetTable, Table, closest
 from training.sources.writer import Summary
 
 REPOSITORY = "Marqo/iMaterialist"

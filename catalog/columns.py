@@ -1,0 +1,171 @@
+"""The columns of an index: what filters can name, of which kind, and how their values stand in a product's payload.
+
+A payload, as every store keeps it:
+
+    {"id": "1001", "image": "photos/1001.jpg", "hash": "...",
+     "attribute": {"color": ["Black", "White"], "sleeve": []},       what the model answers, by group
+     "source": {"price": 49.9, "brand": "Acme", "sale": "true"}}     the catalog's own columns; no value, no key
+"""
+
+import math
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Literal
+
+from fashion.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow
+
+ID, IMAGE, HASH, ATTRIBUTE, SOURCE = "id", "image", "hash", "attribute", "source"
+TRUE, FALSE = "true", "false"  # flags are kept as text: not every engine filters booleans alike
+
+POINTS = uuid.UUID("6d3f4a3e-6f0a-4c1e-9a55-5a9d1c1f7b52")  # name space of point ids; any constant would do
+
+Kind = Literal["label", "text", "number", "date", "flag"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: as filters and answers name it.
+        kind: "label" (of a group), "text" (one or several), "number", "date" (or date and time) or "flag".
+        place: the keys that lead to its values in a payload.
+        choices: the values there are, where they are known beforehand: a group's labels, true and false.
+    """
+
+    name: str
+    kind: Kind
+    place: tuple[str, ...]
+    choices: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The place as Qdrant writes it, such as `source."sale price"`."""
+        return ".".join([self.place[0], *(f'"{part}"' for part in self.place[1:])])
+
+    def values(self, payload: Mapping[str, Any]) -> list[Any]:
+        """The column's values in a payload: none, one, or several."""
+        found: Any = payload
+        for part in self.place:
+            found = found.get(part) if isinstance(found, Mapping) else None
+        return found if isinstance(found, list) else [] if found is None else [found]
+
+
+def group_column(group: str, labels: Iterable[str]) -> Column:
+    """The column of an attribute group."""
+    return Column(group, "label", (ATTRIBUTE, payload_name(group)), tuple(labels))
+
+
+def source_column(name: str, kind: Kind) -> Column:
+    """A column that the catalog itself brought along."""
+    return Column(name, kind, (SOURCE, payload_name(name)), (TRUE, FALSE) if kind == "flag" else ())
+
+
+def point_id(product: str) -> str:
+    """The point id of a product: engines take numbers and UUIDs only."""
+    return str(uuid.uuid5(POINTS, product))
+
+
+def payload_name(name: str) -> str:
+    """A column's name as a key of payloads: Qdrant's paths cannot hold a quotation mark."""
+    return name.replace('"', "″")
+
+
+def kind_of(kind: "pyarrow.DataType") -> Kind | None:
+    """The kind of a column of the scored table; None for what no filter can compare, such as bytes."""
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        return kind_of(kind.value_type)
+    if types.is_list(kind) or types.is_large_list(kind):
+        return "text" if kind_of(kind.value_type) == "text" else None
+    if types.is_string(kind) or types.is_large_string(kind):
+        return "text"
+    if types.is_boolean(kind):
+        return "flag"
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
+        return "number"
+    return "date" if types.is_date(kind) or types.is_timestamp(kind) else None
+
+
+def payload_value(value: Any) -> Any:
+    """A cell of the table as a payload holds it; None for no value, which an empty text and NaN are too."""
+    if isinstance(value, bool):
+        return TRUE if value else FALSE
+    if isinstance(value, list):
+        return [item for item in value if item] or None
+    if isinstance(value, (float, Decimal)):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, date):  # a datetime is one too
+        return timestamp(value)
+    return None if value == "" else value
+
+
+def timestamp(value: date) -> str:
+    """A date or datetime as RFC 3339 in UTC. One without a time zone is taken for UTC, a date for its first instant."""
+    if not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)
+    value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return value.isoformat().replace("+00:00", "Z")
+
+
+class Columns:
+    """All columns of an index, found by name. A group hides the source's column of the same name.
+
+    `attribute.NAME` and `source.NAME` always mean one of the two.
+
+    Attributes:
+        columns: all of them, groups first.
+        names: their names, each once.
+        all_names: every name that finds one.
+    """
+
+    def __init__(self, columns: Iterable[Column]) -> None:
+        self.columns = tuple(columns)
+        named = {column.name: column for column in reversed(self.columns)}  # groups stand first and win
+        exact = {f"{column.place[0]}.{column.name}": column for column in self.columns if len(column.place) > 1}
+        self._named = {**exact, **named}
+        self.names = list(dict.fromkeys(column.name for column in self.columns))
+        self.all_names = list(self._named)
+
+    @property
+    def groups(self) -> list[Column]:
+        """The attribute groups."""
+        return [column for column in self.columns if column.place[0] == ATTRIBUTE]
+
+    @property
+    def source(self) -> list[Column]:
+        """The catalog's own columns."""
+        return [column for column in self.columns if column.place[0] == SOURCE]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._named
+
+    def __getitem__(self, name: str) -> Column:
+        """The column of that name. Raises DataError that names the nearest one and all there are."""
+        if name not in self._named:
+            raise DataError(f"unknown column {name!r}; there are: {', '.join(self.names)}{nearest(name, self._named)}")
+        return self._named[name]
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The columns as an index's manifest holds them."""
+        return [asdict(column) for column in self.columns]
+
+    @classmethod
+    def from_json(cls, columns: Iterable[Mapping[str, Any]]) -> "Columns":
+        """The inverse of `to_json`."""
+        return cls(Column(c["name"], c["kind"], tuple(c["place"]), tuple(c["choices"])) for c in columns)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """`; did you mean 'price'?`, or nothing where no name is near; upper and lower case do not count."""
+    by_lower = {other.lower(): other for other in names}
+    close = get_close_matches(name.lower(), by_lower, n=1)
+    return f"; did you mean {by_lower[close[0]]!r}?" if close else ""

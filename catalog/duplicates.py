@@ -1,0 +1,104 @@
+"""Products with near-identical photographs: the same one twice, scaled, compressed again, or slightly cropped.
+
+From the command line:  python -m catalog.duplicates INDEX
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from catalog import open_index
+from catalog.columns import ID
+from catalog.spaces import unit
+from catalog.store import EMBEDDING, Record, Store
+from fashion.errors import SettingError, one_line_errors
+
+THRESHOLD = 0.999  # cosine of two embeddings; measured by benchmarks.duplicates
+NEIGHBORS = 32  # of a product that are looked at first; one with more duplicates is asked for again
+ASKED = 64  # products that are asked for at once
+
+
+def groups(store: Store, threshold: float = THRESHOLD, exact: bool = True) -> list[list[str]]:
+    """Products that are linked by near-identical photographs: ids, sorted; the largest group first.
+
+    Args:
+        store: of an index that is open.
+        threshold: cosine of two embeddings from which on photographs count as near-identical.
+        exact: compare every product with every other; otherwise with its nearest by the engine's graphs.
+
+    Raises:
+        SettingError: a threshold that is not above 0 and at most 1.
+    """
+    if not 0 < threshold <= 1:
+        raise SettingError(f"threshold is {threshold:g}; it must be above 0 and at most 1")
+    names: dict[str, str] = {}
+    leaders: dict[str, str] = {}  # union-find
+
+    def leader(point: str) -> str:
+        while leaders.setdefault(point, point) != point:
+            leaders[point] = leaders[leaders[point]]
+            point = leaders[point]
+        return point
+
+    for records in tqdm(_asked(store), total=-(-store.count() // ASKED), desc="comparing", unit="batch", disable=None):
+        names.update((record.id, record.payload[ID]) for record in records)
+        for record, twins in zip(records, _twins(store, records, threshold, exact), strict=True):
+            for twin in twins:
+                leaders[leader(record.id)] = leader(twin)
+    found: dict[str, list[str]] = {}
+    for point in list(leaders):
+        found.setdefault(leader(point), []).append(names[point])
+    return sorted((sorted(ids) for ids in found.values()), key=lambda ids: (-len(ids), ids))
+
+
+def _asked(store: Store) -> Iterator[list[Record]]:
+    """All products, some at a time."""
+    records = []
+    for record in store.scroll(vectors=[EMBEDDING], payload=[ID]):
+        records.append(record)
+        if len(records) == ASKED:
+            yield records
+            records = []
+    if records:
+        yield records
+
+
+def _twins(store: Store, records: Sequence[Record], threshold: float, exact: bool) -> list[list[str]]:
+    """For each product the points of the others that are near-identical."""
+    embeddings = unit(np.stack([record.vectors[EMBEDDING] for record in records]))
+    limit, found = NEIGHBORS, store.nearest_each(EMBEDDING, embeddings, NEIGHBORS, exact)
+    while any(len(hits) == limit and hits[-1].score >= threshold for hits in found):
+        limit *= 4
+        found = store.nearest_each(EMBEDDING, embeddings, limit, exact)
+    return [
+        [hit.id for hit in hits if hit.score >= threshold and hit.id != record.id]
+        for record, hits in zip(records, found, strict=True)
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print a line for each group of duplicates; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m catalog.duplicates", description="Find products with near-identical photographs."
+    )
+    parser.add_argument("index", help="folder, or http://HOST:PORT/COLLECTION")
+    parser.add_argument(
+        "--threshold", type=float, default=THRESHOLD, help="cosine of two embeddings (default: %(default)s)"
+    )
+    parser.add_argument("--ann", action="store_true", help="by the graphs of an index built with --ann")
+    parser.add_argument("--json", action="store_true", help="one JSON list of ids a line")
+    options = parser.parse_args(arguments)
+    with one_line_errors(), open_index(options.index) as index:
+        found = index.duplicates(options.threshold, not options.ann)
+        for ids in found:
+            print(json.dumps(ids, ensure_ascii=False) if options.json else "  ".join(ids))
+        if not options.json:
+            print(f"{len(found):,} groups, {sum(map(len, found)):,} of {len(index):,} products")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

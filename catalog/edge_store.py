@@ -1,0 +1,220 @@
+"""An index in a folder, in this process: Qdrant Edge.
+
+FOLDER/index.json   what the index says of itself
+FOLDER/shard/       the engine's files
+"""
+
+import json
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import qdrant_edge as qdrant
+
+from catalog.columns import Column
+from catalog.conditions import Builder
+from catalog.store import BATCH, OVERSAMPLING, WEIGHTED, Examples, Hit, InUse, Point, Record, Tuning, VectorSpec
+from fashion.errors import DataError
+from fashion.files import write_whole
+
+MANIFEST, SHARD = "index.json", "shard"
+LOCKED = "WouldBlock"  # in the engine's message where another process has the shard open
+FULL_SCAN = 10_000  # KB of vectors that are scanned rather than walked through a graph; the engine's default
+DISTANCES = {"cosine": qdrant.Distance.Cosine, "euclid": qdrant.Distance.Euclid, "dot": qdrant.Distance.Dot}
+SCHEMAS = {
+    "label": qdrant.PayloadSchemaType.Keyword,
+    "text": qdrant.PayloadSchemaType.Keyword,
+    "flag": qdrant.PayloadSchemaType.Keyword,
+    "number": qdrant.PayloadSchemaType.Float,
+    "date": qdrant.PayloadSchemaType.Datetime,
+}
+
+
+class EdgeBuilder:
+    """Filters of Qdrant Edge."""
+
+    def every(self, conditions: Sequence[Any]) -> qdrant.Filter:
+        return qdrant.Filter(must=list(conditions))
+
+    def some(self, conditions: Sequence[Any]) -> qdrant.Filter:
+        return qdrant.Filter(should=list(conditions))
+
+    def no(self, conditions: Sequence[Any]) -> qdrant.Filter:
+        return qdrant.Filter(must_not=list(conditions))
+
+    def one_of(self, key: str, values: Sequence[str]) -> qdrant.FieldCondition:
+        return qdrant.FieldCondition(key, match=qdrant.MatchAny(list(values)))
+
+    def between(self, key: str, bounds: Mapping[str, float]) -> qdrant.FieldCondition:
+        return qdrant.FieldCondition(key, range=qdrant.RangeFloat(**bounds))
+
+    def between_times(self, key: str, bounds: Mapping[str, str]) -> qdrant.FieldCondition:
+        return qdrant.FieldCondition(key, range=qdrant.RangeDateTime(**bounds))
+
+    def missing(self, key: str) -> qdrant.IsEmptyCondition:
+        return qdrant.IsEmptyCondition(key)
+
+    def with_ids(self, ids: Sequence[str]) -> qdrant.HasIdCondition:
+        return qdrant.HasIdCondition({uuid.UUID(id) for id in ids})
+
+
+class EdgeStore:
+    """See `catalog.store.Store`."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.place, self.flags = repr(str(folder)), f"--out {folder}"
+        self.builder: Builder = EdgeBuilder()
+        self._shard: Any = None
+
+    def read_manifest(self) -> dict[str, Any] | None:
+        path = self.folder / MANIFEST
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path} cannot be read as JSON: {error}; index the catalog into another folder") from None
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        write_whole(self.folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+
+    def open(self) -> None:
+        try:
+            self._shard = qdrant.EdgeShard.load(str(self.folder / SHARD))
+        except Exception as error:  # the engine raises nothing narrower
+            if LOCKED in str(error):
+                raise InUse(f"the index {self.place} is in use by another process; wait until that ends") from None
+            raise DataError(
+                f"the index {self.place} cannot be opened: {error}; give --replace to index again"
+            ) from None
+
+    def create(self, vectors: Mapping[str, VectorSpec], tuning: Tuning, manifest: Mapping[str, Any]) -> None:
+        shard = self.folder / SHARD
+        if shard.exists():
+            self._give_way(shard)
+        self.write_manifest(manifest)
+        shard.mkdir(parents=True)
+        self._shard = qdrant.EdgeShard.create(str(shard), _config(vectors, tuning))
+
+    def _give_way(self, shard: Path) -> None:
+        """Delete an index of ours that nobody uses."""
+        if self.read_manifest() is None:
+            raise DataError(f"{shard} is there, but not as a part of an index; choose another folder with --out")
+        self.close()
+        try:
+            self.open()
+        except InUse:
+            raise
+        except DataError:  # broken ones may go
+            pass
+        self.close()
+        shutil.rmtree(shard)
+
+    def index_columns(self, columns: Sequence[Column]) -> None:
+        there = self._shard.info().payload_schema
+        for column in columns:
+            if column.key not in there:
+                self._shard.update(qdrant.UpdateOperation.create_field_index(column.key, SCHEMAS[column.kind]))
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        self._shard.update(
+            qdrant.UpdateOperation.upsert_points(
+                [
+                    qdrant.Point(
+                        uuid.UUID(point.id),
+                        {name: vector.tolist() for name, vector in point.vectors.items()},
+                        dict(point.payload),
+                    )
+                    for point in points
+                ]
+            )
+        )
+
+    def delete(self, ids: Sequence[str]) -> None:
+        self._shard.update(qdrant.UpdateOperation.delete_points([uuid.UUID(id) for id in ids]))
+
+    def finish(self) -> None:
+        self._shard.optimize()
+        self._shard.flush()
+
+    def close(self) -> None:
+        if self._shard is not None:
+            self._shard.close()
+            self._shard = None
+
+    def count(self, where: Any = None) -> int:
+        return self._shard.count(qdrant.CountRequest(exact=True, filter=where))
+
+    def scroll(self, where: Any = None, vectors: Sequence[str] = (), payload: Sequence[str] = ()) -> Iterator[Record]:
+        offset = None
+        while True:
+            records, offset = self._shard.scroll(
+                qdrant.ScrollRequest(
+                    offset=offset,
+                    limit=BATCH,
+                    filter=where,
+                    with_payload=list(payload) or True,
+                    with_vector=list(vectors) or False,
+                )
+            )
+            yield from map(_record, records)
+            if offset is None:
+                return
+
+    def retrieve(self, ids: Sequence[str], vectors: Sequence[str] = ()) -> list[Record]:
+        points = [uuid.UUID(id) for id in ids]
+        return [_record(r) for r in self._shard.retrieve(points, with_payload=True, with_vector=list(vectors) or False)]
+
+    def nearest(self, using: str, vector: np.ndarray, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
+        query = qdrant.Query.Nearest(vector.tolist(), using=using)
+        return _hits(self._shard.query(_request(query, limit, where, exact)))
+
+    def nearest_each(self, using: str, vectors: np.ndarray, limit: int, exact: bool = True) -> list[list[Hit]]:
+        queries = [qdrant.Query.Nearest(vector.tolist(), using=using) for vector in vectors]
+        batch = qdrant.QueryBatchRequest([_request(query, limit, None, exact) for query in queries])
+        return [_hits(found) for found in self._shard.query_batch(batch)]
+
+    def recommend(self, using: str, examples: Examples, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
+        like, unlike = ([vector.tolist() for vector in vectors] for vectors in examples)
+        query = qdrant.Query.RecommendBestScore(qdrant.RecommendQuery(like, unlike), using=using)
+        return _hits(self._shard.query(_request(query, limit, where, exact)))
+
+
+def _request(query: Any, limit: int, where: Any, exact: bool) -> qdrant.QueryRequest:
+    # exact means by the vectors themselves; otherwise int8 copies, where there are any, choose whom to look at
+    copies = qdrant.QuantizationSearchParams(ignore=exact, rescore=True, oversampling=OVERSAMPLING)
+    params = qdrant.SearchParams(exact=exact, quantization=copies)
+    return qdrant.QueryRequest(limit=limit, query=query, filter=where, params=params, with_payload=False)
+
+
+def _config(vectors: Mapping[str, VectorSpec], tuning: Tuning) -> qdrant.EdgeConfig:
+    graph = qdrant.HnswIndexConfig(
+        m=tuning.m if tuning.hnsw else 0, ef_construct=tuning.ef_construct, full_scan_threshold=FULL_SCAN
+    )
+    none = qdrant.HnswIndexConfig(m=0, ef_construct=tuning.ef_construct, full_scan_threshold=FULL_SCAN)
+    int8 = qdrant.ScalarQuantizationConfig(qdrant.ScalarType.Int8, always_ram=True) if tuning.quantize else None
+    return qdrant.EdgeConfig(
+        vectors={
+            name: qdrant.EdgeVectorParams(
+                size=spec.size,
+                distance=DISTANCES[spec.distance],
+                # weights change the order of products, which no graph built beforehand knows
+                hnsw_config=none if name == WEIGHTED else graph,
+                quantization_config=None if name == WEIGHTED else int8,
+            )
+            for name, spec in vectors.items()
+        }
+    )
+
+
+def _hits(found: Sequence[Any]) -> list[Hit]:
+    return [Hit(str(point.id), point.score) for point in found]
+
+
+def _record(found: Any) -> Record:
+    vectors = {name: np.asarray(vector, dtype=np.float32) for name, vector in (found.vector or {}).items()}
+    return Record(str(found.id), found.payload or {}, vectors)

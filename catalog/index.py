@@ -1,0 +1,238 @@
+"""Put a scored catalog into a vector engine, in which similar products are found.
+
+From the command line:  python -m catalog.index FOLDER [--out INDEX]
+
+The first run indexes everything; the next ones add what is new, replace what changed and delete what is gone. A run
+that was cut off, by kill -9 too, is completed by the next.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from catalog.candidates import vectors
+from catalog.columns import (
+    ATTRIBUTE,
+    HASH,
+    ID,
+    IMAGE,
+    SOURCE,
+    Column,
+    Columns,
+    Kind,
+    group_column,
+    kind_of,
+    payload_value,
+    point_id,
+    source_column,
+)
+from catalog.location import store_at
+from catalog.manifest import IndexManifest
+from catalog.spaces import ScaleMeter, Scales
+from catalog.store import ATTRIBUTES, BATCH, EMBEDDING, WEIGHTED, InUse, Point, Store, Tuning, VectorSpec
+from catalog.table import ATTRIBUTE as ATTRIBUTE_COLUMN
+from catalog.table import LOGITS, Scored, describe_model, vector_rows
+from fashion.errors import DataError, SettingError, one_line_errors
+
+LAYOUT = 1  # of payloads and vectors: another number writes every product again
+INDEX_FOLDER = "index"  # within the scored catalog, where --out names no other
+COLLECTION = "fashion"
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a run did: numbers of products."""
+
+    written: int
+    deleted: int
+    unchanged: int
+
+
+def build(scored: Scored, store: Store, tuning: Tuning | None = None, anew: bool = False) -> Changes:
+    """Make an index hold exactly what a scored catalog holds.
+
+    Args:
+        scored: the catalog.
+        store: where the index is, or will be.
+        tuning: how it is built; None keeps what it was built with.
+        anew: delete what is there instead of changing it.
+
+    Raises:
+        DataError: the index holds products of another model, cannot be opened, or another process has it open.
+    """
+    before = None if anew else _before(scored, store)
+    plan = _plan(scored, tuning or (before.tuning if before else Tuning()))
+    try:
+        if before and before.tuning == plan.tuning and _opens(store, before):
+            store.write_manifest(plan.to_json())
+        else:
+            store.create(_specs(plan), plan.tuning, plan.to_json())
+        store.index_columns(plan.columns.columns)
+        changes, scales = _update(scored, store, plan)
+        store.finish()
+        store.write_manifest(replace(plan, scales=scales, rows=scored.rows, complete=True).to_json())
+    finally:
+        store.close()
+    return changes
+
+
+def _before(scored: Scored, store: Store) -> IndexManifest | None:
+    """What the index was, if there is one and it may be changed."""
+    content = store.read_manifest()
+    if content is None:
+        return None
+    before = IndexManifest.from_json(content, store.place)
+    if before.model["weights"] != scored.manifest.model["weights"]:
+        raise DataError(
+            f"the index {store.place} holds products scored by {describe_model(before.model)}, {scored.folder} was "
+            f"scored by {describe_model(scored.manifest.model)}; vectors of two models cannot be compared: index into "
+            "another place, or give --replace to delete what is there"
+        )
+    return before
+
+
+def _opens(store: Store, before: IndexManifest) -> bool:
+    """Whether the engine opens what is there; what was cut off may be too broken for that, and is written anew."""
+    try:
+        store.open()
+    except InUse:
+        raise
+    except DataError:
+        if before.complete:
+            raise
+        return False
+    return True
+
+
+def _plan(scored: Scored, tuning: Tuning) -> IndexManifest:
+    own = scored.manifest
+    labels = [group_column(group, own.taxonomy.names(group)) for group in own.groups]
+    columns = [source_column(name, kind) for name, kind in _kinds(scored).items() if kind]
+    return IndexManifest(
+        model=own.model,
+        labels=own.labels,
+        profile=own.profile,
+        embedding=own.embedding,
+        columns=Columns([*labels, *columns, Column(ID, "text", (ID,))]),
+        scales=Scales(1.0, dict.fromkeys(own.groups, 1.0)),
+        tuning=tuning,
+        catalog=str(scored.folder.absolute()),
+        rows=0,
+        complete=False,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _kinds(scored: Scored) -> dict[str, Kind | None]:
+    """The kinds of the catalog's own columns; an empty catalog has none."""
+    return {n: kind_of(scored.schema.field(n).type) for n in scored.manifest.columns if n in scored.schema.names}
+
+
+def _specs(plan: IndexManifest) -> dict[str, VectorSpec]:
+    labels = len(plan.labels)
+    return {
+        EMBEDDING: VectorSpec(plan.embedding, "cosine"),
+        ATTRIBUTES: VectorSpec(labels, "euclid"),
+        WEIGHTED: VectorSpec(labels + len(plan.taxonomy.groups), "dot"),
+    }
+
+
+def _update(scored: Scored, store: Store, plan: IndexManifest) -> tuple[Changes, Scales]:
+    """Write what is new or changed, delete what is gone."""
+    known = {record.id: record.payload.get(HASH) for record in store.scroll(payload=[HASH])}
+    meter = ScaleMeter(plan.taxonomy, plan.embedding)
+    written = unchanged = 0
+    pending: list[Point] = []
+    for row in tqdm(_rows(scored, plan, meter), total=scored.rows, unit="product", desc="indexing", disable=None):
+        id = point_id(row.payload[ID])
+        if known.pop(id, None) == row.payload[HASH]:
+            unchanged += 1
+            continue
+        pending.append(Point(id, vectors(row.embedding, row.logits, plan.taxonomy), row.payload))
+        written += 1
+        if len(pending) == BATCH:
+            store.upsert(pending)
+            pending = []
+    if pending:
+        store.upsert(pending)
+    gone = list(known)
+    for start in range(0, len(gone), BATCH):
+        store.delete(gone[start : start + BATCH])
+    return Changes(written, len(gone), unchanged), meter.scales()
+
+
+class _Row(NamedTuple):
+    payload: dict[str, Any]
+    embedding: np.ndarray
+    logits: np.ndarray
+
+
+def _rows(scored: Scored, plan: IndexManifest, meter: ScaleMeter) -> Iterator[_Row]:
+    groups = {column.place[1]: f"{ATTRIBUTE_COLUMN}{column.name}" for column in plan.columns.groups}
+    own = {column.place[1]: column.name for column in plan.columns.source}
+    if not scored.rows:
+        return
+    for batch in scored.batches([ID, IMAGE, *groups.values(), *own.values(), EMBEDDING, LOGITS]):
+        embeddings, logits = (vector_rows(batch.column(name)).astype(np.float32) for name in (EMBEDDING, LOGITS))
+        meter.add(embeddings, logits)
+        cells = {name: batch.column(name).to_pylist() for name in (ID, IMAGE, *groups.values(), *own.values())}
+        for i in range(len(batch)):
+            values = {key: payload_value(cells[name][i]) for key, name in own.items()}
+            payload = {
+                ID: cells[ID][i],
+                IMAGE: cells[IMAGE][i] or "",
+                ATTRIBUTE: {key: cells[name][i] or [] for key, name in groups.items()},
+                SOURCE: {key: value for key, value in values.items() if value is not None},
+            }
+            yield _Row(payload | {HASH: _hash(payload, embeddings[i], logits[i])}, embeddings[i], logits[i])
+
+
+def _hash(payload: Mapping[str, Any], *rows: np.ndarray) -> str:
+    """Changes with everything that the engine keeps of a product."""
+    digest = hashlib.blake2b(json.dumps([LAYOUT, payload], sort_keys=True).encode(), digest_size=16)
+    for row in rows:
+        digest.update(row.tobytes())
+    return digest.hexdigest()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Index a scored catalog and say what changed; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m catalog.index", description="Put a scored catalog into an index, or bring the index up to date."
+    )
+    parser.add_argument("folder", type=Path, help="scored catalog, written by python -m catalog.score")
+    parser.add_argument("--out", type=Path, metavar="INDEX", help="folder of the index (default: FOLDER/index)")
+    parser.add_argument("--qdrant", metavar="URL", help="a Qdrant server that shall hold the index instead")
+    parser.add_argument("--collection", default=COLLECTION, help="its collection there (default: %(default)s)")
+    parser.add_argument("--replace", action="store_true", help="delete the index that is there and write it anew")
+    parser.add_argument("--ann", action="store_true", help="build graphs, for approximate search of large catalogs")
+    parser.add_argument("--quantize", action="store_true", help="keep int8 copies of the vectors in memory")
+    options = parser.parse_args(arguments)
+    with one_line_errors():
+        if options.out and options.qdrant:
+            raise SettingError("--out names a folder and --qdrant a server; an index is in one of them")
+        scored = Scored.open(options.folder)
+        place = f"{options.qdrant.rstrip('/')}/{options.collection}" if options.qdrant else options.out
+        store = store_at(place or options.folder / INDEX_FOLDER)
+        tuning = Tuning(hnsw=options.ann, quantize=options.quantize) if options.ann or options.quantize else None
+        changes = build(scored, store, tuning, options.replace)
+    if left_out := [name for name, kind in _kinds(scored).items() if not kind]:
+        print(f"columns that no filter can compare stay out of the index: {', '.join(left_out)}", file=sys.stderr)
+    print(
+        f"{place or options.folder / INDEX_FOLDER}: {scored.rows:,} products; {changes.written:,} written, "
+        f"{changes.deleted:,} deleted, {changes.unchanged:,} unchanged"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

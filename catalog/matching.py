@@ -1,0 +1,255 @@
+"""An index that is open: the products that are like one, may take its place, or go with those somebody likes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+
+from catalog.candidates import candidates, parts
+from catalog.columns import Columns, point_id
+from catalog.conditions import And, Condition, Not, Points
+from catalog.manifest import IndexManifest
+from catalog.matches import Match, Product, match, product_of
+from catalog.settings import How, Settings
+from catalog.spaces import Measure, Space, distances, diverse, unit
+from catalog.store import ATTRIBUTES, EMBEDDING, Examples, Store
+from catalog.where import parse
+from fashion.errors import DataError, InvalidImage, SettingError, one_line
+
+if TYPE_CHECKING:
+    from fashion.predictor import Predictor
+
+POOL, POOL_LEAST = 10, 50  # candidates for each product wanted, from which unlike ones are chosen
+TWINS = 1000  # duplicates of one product that are looked for
+
+
+class Index:
+    """An index that is open. Make one with `catalog.open_index`, and close it: it is a context manager.
+
+    Attributes:
+        manifest: what it says of itself.
+        columns: what filters can name.
+        store: the engine.
+    """
+
+    def __init__(self, store: Store) -> None:
+        content = store.read_manifest()
+        if content is None:
+            raise DataError(f"{store.place} is not an index; python -m catalog.index makes one from a scored catalog")
+        self.store = store
+        self.manifest = IndexManifest.from_json(content, store.place)
+        self.columns: Columns = self.manifest.columns
+        if not self.manifest.complete:
+            raise DataError(
+                f"the index {store.place} is half-written: its indexing was cut off, or still runs; "
+                f"python -m catalog.index {self.manifest.catalog} {store.flags} completes it"
+            )
+        if not self.manifest.rows:
+            raise DataError(f"the index {store.place} is empty: {self.manifest.catalog} held no product")
+        store.open()
+
+    def __enter__(self) -> "Index":
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the engine, so that another process can open the index."""
+        self.store.close()
+
+    def __len__(self) -> int:
+        return self.manifest.rows
+
+    def product(self, id: str) -> Product:
+        """The product of that id.
+
+        Raises:
+            DataError: there is none.
+        """
+        return self.products([id])[0]
+
+    def products(self, ids: Sequence[str]) -> list[Product]:
+        """The products of these ids, in that order. Raises DataError for an id that is not there."""
+        found = {product.id: product for product in self._fetch([point_id(id) for id in ids])}
+        for id in ids:
+            if id not in found:
+                raise DataError(f"the index {self.store.place} has no product with the id {id!r}")
+        return [found[id] for id in ids]
+
+    def photograph(self, path: str | Path, predictor: "Predictor") -> Product:
+        """A photograph as something to search with.
+
+        Raises:
+            DataError: the predictor's model is not the one whose vectors the index holds.
+            InvalidImage: it cannot be used.
+        """
+        self.check_model(predictor.card.name, predictor.card.version, predictor.card.weights_id)
+        try:
+            prediction = predictor.predict(Path(path))
+        except InvalidImage as error:
+            raise InvalidImage(f"{path}: {one_line(error)}") from None
+        attributes: dict[str, list[str]] = {group: [] for group in predictor.taxonomy.groups}
+        for attribute in predictor.answer(prediction, self.manifest.profile)["attributes"]:
+            attributes[attribute["group"]].append(attribute["name"])
+        return Product(str(path), str(path), attributes, {}, prediction.embedding, prediction.logits)
+
+    def check_model(self, name: str, version: str, weights: str) -> None:
+        """Raise DataError where the vectors of a model cannot be compared with those of the index."""
+        own = self.manifest.model
+        if weights != own["weights"]:
+            raise DataError(
+                f"the index {self.store.place} was made by the model {own['name']} {own['version']} "
+                f"({short(own['weights'])}), the bundle holds {name} {version} ({short(weights)}), whose vectors mean "
+                "something else; take that bundle, or score and index the catalog with this one"
+            )
+
+    def search(self, query: Product | str | None = None, **how: Unpack[How]) -> list[Match]:
+        """The products most like one, most similar first.
+
+        Args:
+            query: a product, its id, or a `photograph`; None lists what the filter keeps, in no order. A product of the
+                index is not among its own matches.
+            how: see `catalog.settings.Settings`.
+
+        Raises:
+            DataError: an unknown id.
+            SettingError: a filter or a value that cannot be used.
+        """
+        settings = Settings(**how)
+        measure = settings.measure(self.manifest)
+        where = self.condition(settings.where)
+        if query is None:
+            return [match(product, None, {}) for product in self._fetch(self._first(where, settings.limit))]
+        if isinstance(query, str):
+            query = self.product(query)
+        itself = [Not(Points((point_id(query.id),)))] if query.payload else []
+        return self._matches(query, measure, And((*([where] if where else []), *itself)), settings)
+
+    def replace(
+        self, id: str, *, same: Sequence[str] | None = None, stock: str | None = None, **how: Unpack[How]
+    ) -> list[Match]:
+        """Products that may take the place of one: alike, in stock, and neither it nor a duplicate of it.
+
+        Args:
+            id: of the product that is replaced.
+            same, stock: see `catalog.replace.conditions`.
+            how: see `catalog.settings.Settings`.
+
+        Raises:
+            DataError: an unknown id.
+            SettingError: an unknown column, or one that cannot be used so.
+        """
+        from catalog.replace import conditions
+
+        settings = Settings(**how)
+        measure = settings.measure(self.manifest)
+        product = self.product(id)
+        wanted = conditions(product, self.columns, same, stock)
+        where = self.condition(settings.where)
+        others = Not(Points(tuple(self._twins(product))))
+        return self._matches(product, measure, And((*wanted, *([where] if where else []), others)), settings)
+
+    def recommend(self, like: Sequence[str], unlike: Sequence[str] = (), **how: Unpack[How]) -> list[Match]:
+        """Products near one of those that somebody likes, and farther from all that they do not like.
+
+        Qdrant's recommendation by best score decides their order. A match's similarity, and what it shares and differs
+        in, is to the nearest of `like`.
+
+        Args:
+            like, unlike: ids of products; none of them is recommended.
+            how: see `catalog.settings.Settings`. The engine takes one space at a time, by default the embedding, and
+                knows neither weights nor diversity here.
+
+        Raises:
+            DataError: an unknown id.
+            SettingError: nothing liked, a product both liked and not, or a setting that is not for recommendations.
+        """
+        how.setdefault("space", "embedding")
+        settings = Settings(**how)
+        _check_examples(like, unlike, settings)
+        liked, unliked = self.products(like), self.products(unlike)
+        known = Not(Points(tuple(point_id(id) for id in (*like, *unlike))))
+        where = self.condition(settings.where)
+        kept = self._filter(And((where, known)) if where else known)
+        examples = Examples(*([_vector(p, settings.space) for p in products] for products in (liked, unliked)))
+        hits = self.store.recommend(settings.space, examples, settings.limit, kept, settings.exact)
+        measure = settings.measure(self.manifest)
+        found = []
+        for product in self._fetch([hit.id for hit in hits]):
+            away = distances(_points(measure, [product])[0], _points(measure, liked))
+            found.append(match(product, float(1 - away.min()), liked[int(away.argmin())].attributes))
+        return found
+
+    def duplicates(self, threshold: float | None = None, exact: bool = True) -> list[list[str]]:
+        """Groups of products with near-identical photographs, see `catalog.duplicates.groups`."""
+        from catalog.duplicates import THRESHOLD, groups
+
+        return groups(self.store, THRESHOLD if threshold is None else threshold, exact)
+
+    def condition(self, where: str | Condition | None) -> Condition | None:
+        """A filter, read if it is text."""
+        return parse(where, self.columns) if isinstance(where, str) else where
+
+    def _matches(self, query: Product, measure: Measure, where: Condition, settings: Settings) -> list[Match]:
+        limit, diversity = settings.limit, settings.diversity
+        pool = max(POOL_LEAST, POOL * limit) if diversity else limit
+        wanted = parts(measure, query.embedding, query.logits)
+        found = self._fetch(candidates(self.store, wanted, pool, self._filter(where), settings.exact))
+        if not found:
+            return []
+        point, points = _points(measure, [query])[0], _points(measure, found)
+        away = distances(point, points)
+        order = sorted(range(len(found)), key=lambda i: (away[i], found[i].id))[:pool]
+        if diversity:
+            order = [order[i] for i in diverse(point, points[order], limit, diversity)]
+        return [match(found[i], float(1 - away[i]), query.attributes) for i in order[:limit]]
+
+    def _fetch(self, ids: Sequence[str]) -> list[Product]:
+        if not ids:
+            return []
+        found = {record.id: record for record in self.store.retrieve(ids, [EMBEDDING, ATTRIBUTES])}
+        return [
+            product_of(record.payload, self.columns, record.vectors[EMBEDDING], record.vectors[ATTRIBUTES])
+            for record in (found[id] for id in ids if id in found)
+        ]
+
+    def _first(self, condition: Condition | None, limit: int) -> list[str]:
+        records = self.store.scroll(self._filter(condition), payload=["id"])
+        return [record.id for record, _ in zip(records, range(limit), strict=False)]
+
+    def _filter(self, condition: Condition | None) -> Any:
+        return None if condition is None else self.store.builder.every([condition.build(self.store.builder)])
+
+    def _twins(self, product: Product) -> list[str]:
+        """The points of a product and of its duplicates."""
+        from catalog.duplicates import THRESHOLD
+
+        hits = self.store.nearest(EMBEDDING, unit(product.embedding), TWINS)
+        return [point_id(product.id), *(hit.id for hit in hits if hit.score >= THRESHOLD)]
+
+
+def short(weights: str) -> str:
+    """The first digits of the hash of a model's weights."""
+    return weights.removeprefix("sha256:")[:12]
+
+
+def _points(measure: Measure, products: Sequence[Product]) -> np.ndarray:
+    return measure.coordinates(np.stack([p.embedding for p in products]), np.stack([p.logits for p in products]))
+
+
+def _vector(product: Product, space: Space) -> np.ndarray:
+    return product.embedding if space == EMBEDDING else product.logits
+
+
+def _check_examples(like: Sequence[str], unlike: Sequence[str], settings: Settings) -> None:
+    if not like:
+        raise SettingError("recommendations need at least one product that is liked")
+    if both := sorted(set(like) & set(unlike)):
+        raise SettingError(f"product {both[0]!r} is both liked and not liked")
+    if settings.space not in (EMBEDDING, ATTRIBUTES):
+        raise SettingError(f"recommendations look at one space, embedding or attributes, not at {settings.space!r}")
+    if settings.weights or settings.diversity:
+        raise SettingError("recommendations take neither weights nor diversity; search takes both")

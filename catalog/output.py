@@ -1,0 +1,112 @@
+"""What the commands of the catalog have in common: how a search is done, and how its matches are shown."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from catalog.matches import Match, Product
+from catalog.settings import LIMIT, How
+from catalog.spaces import DEFAULT_SPACE, EVEN, SPACES
+from fashion.errors import SettingError
+
+DIVERSITY = 0.5  # of --diverse without a number
+
+
+def add_where(parser: argparse.ArgumentParser) -> None:
+    """Add --where and --ann: which products are compared."""
+    parser.add_argument("--where", metavar="FILTER", help="such as 'color=Black and sleeve!=Sleeveless and price<50'")
+    parser.add_argument(
+        "--ann", action="store_true", help="approximate search by the graphs of an index built with --ann"
+    )
+
+
+def add_limit(parser: argparse.ArgumentParser) -> None:
+    """Add --limit."""
+    parser.add_argument("--limit", type=int, default=LIMIT, help="products to find (default: %(default)s)")
+
+
+def add_search(parser: argparse.ArgumentParser) -> None:
+    """Add everything that a search can be told."""
+    add_where(parser)
+    parser.add_argument("--space", choices=SPACES, default=DEFAULT_SPACE, help="what counts (default: %(default)s)")
+    parser.add_argument(
+        "--weight",
+        action="append",
+        default=[],
+        metavar="GROUP=NUMBER",
+        help="how much an attribute group counts, 1 by default; neckline=2 and color=0: same neckline, any color",
+    )
+    parser.add_argument(
+        "--share", type=float, default=EVEN, help="of the embedding in the space both (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--diverse",
+        nargs="?",
+        type=float,
+        const=DIVERSITY,
+        default=0.0,
+        metavar="0..1",
+        help=f"products that differ from each other, more or less (default: {DIVERSITY} where no number follows)",
+    )
+    add_limit(parser)
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add --json and --sheet."""
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--sheet", type=Path, metavar="FILE", help="write a picture of the photographs too")
+
+
+def how(options: argparse.Namespace) -> How:
+    """What the flags of `add_search` say. Raises SettingError for a weight that is none."""
+    return {
+        "space": options.space,
+        "weights": dict(map(_weight, options.weight)),
+        "share": options.share,
+        "where": options.where,
+        "limit": options.limit,
+        "diversity": options.diverse,
+        "exact": not options.ann,
+    }
+
+
+def _weight(text: str) -> tuple[str, float]:
+    group, _, number = text.rpartition("=")
+    try:
+        return group.strip(), float(number)
+    except ValueError:
+        raise SettingError(f"--weight {text!r} must be GROUP=NUMBER, such as neckline=2") from None
+
+
+def show(matches: Sequence[Match], options: argparse.Namespace, *queries: Product) -> None:
+    """Print matches as a table or as JSON, and write the picture where one is wanted."""
+    if options.sheet:
+        from catalog.sheet import write_sheet
+
+        write_sheet(queries, matches, options.sheet)
+    if options.json:
+        for match in matches:
+            print(json.dumps(match.to_json(), ensure_ascii=False))
+    else:
+        print(table(matches))
+
+
+def table(matches: Sequence[Match]) -> str:
+    """Matches as aligned lines below a heading: similarity, id, the names that both have, and those that one has."""
+    if not matches:
+        return "no product passes the filter"
+    rows = [_row(match) for match in matches]
+    if matches[0].similarity is not None:
+        rows.insert(0, ("alike", "id", "both have", "one has: - what was asked for, + the product"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _row(match: Match) -> tuple[str, str, str, str]:
+    if match.similarity is None:  # nothing was asked for: the product's own attributes
+        return "", match.product.id, ", ".join(match.product.names), ""
+    names = ", ".join(match.shared_names), " ".join(match.differing_names)
+    return f"{match.similarity:5.2f}", match.product.id, *names

@@ -1,0 +1,44 @@
+"""Products for somebody who likes some, and does not like others.
+
+From the command line:  python -m catalog.recommend INDEX --like ID,ID --unlike ID
+"""
+
+import argparse
+from collections.abc import Sequence
+
+from catalog import open_index
+from catalog.output import add_limit, add_output, add_where, show
+from catalog.settings import How
+from catalog.store import ATTRIBUTES, EMBEDDING
+from fashion.errors import one_line_errors
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print recommendations; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m catalog.recommend", description="Recommend products by what somebody likes and does not like."
+    )
+    parser.add_argument("index", help="folder, or http://HOST:PORT/COLLECTION")
+    parser.add_argument("--like", required=True, metavar="ID,ID", help="products that are liked")
+    parser.add_argument("--unlike", default="", metavar="ID,ID", help="products that are not")
+    parser.add_argument(
+        "--space", choices=(EMBEDDING, ATTRIBUTES), default=EMBEDDING, help="what counts (default: %(default)s)"
+    )
+    add_where(parser)
+    add_limit(parser)
+    add_output(parser)
+    options = parser.parse_args(arguments)
+    with one_line_errors(), open_index(options.index) as index:
+        like, unlike = ([id.strip() for id in text.split(",") if id.strip()] for text in (options.like, options.unlike))
+        settings: How = {
+            "space": options.space,
+            "where": options.where,
+            "limit": options.limit,
+            "exact": not options.ann,
+        }
+        show(index.recommend(like, unlike, **settings), options, *index.products(like))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,57 @@
+"""Find the products of an index that are like a photograph or a product, or that a filter keeps.
+
+From the command line:
+
+    python -m catalog.search INDEX --image photo.jpg --bundle BUNDLE
+    python -m catalog.search INDEX --id 1042 --where 'color=Black and price<50'
+    python -m catalog.search INDEX --id 1042 --space attributes --weight neckline=2 --weight color=0
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from catalog import open_index
+from catalog.matches import Product
+from catalog.matching import Index
+from catalog.output import add_output, add_search, how, show
+from fashion.errors import SettingError, one_line_errors
+from fashion.model_card import ModelCard
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the products that were found; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m catalog.search", description="Find the products that are most like a photograph or a product."
+    )
+    parser.add_argument("index", help="folder, or http://HOST:PORT/COLLECTION")
+    asked = parser.add_mutually_exclusive_group()
+    asked.add_argument("--image", type=Path, metavar="PHOTO", help="a photograph; needs --bundle")
+    asked.add_argument("--id", help="a product of the index")
+    parser.add_argument("--bundle", type=Path, help="the bundle that the catalog was scored with")
+    add_search(parser)
+    add_output(parser)
+    options = parser.parse_args(arguments)
+    with one_line_errors():
+        if options.image and not options.bundle:
+            raise SettingError("--image needs --bundle, the bundle that the catalog was scored with")
+        if not options.image and options.id is None and options.where is None:
+            raise SettingError("nothing is asked for; give --image, --id or --where")
+        with open_index(options.index) as index:
+            query = _query(index, options)
+            show(index.search(query, **how(options)), options, *([query] if query else []))
+    return 0
+
+
+def _query(index: Index, options: argparse.Namespace) -> Product | None:
+    if options.image:
+        from fashion.predictor import Predictor
+
+        card = ModelCard.load(options.bundle)
+        index.check_model(card.name, card.version, card.weights_id)  # before the model is loaded
+        return index.photograph(options.image, Predictor.from_bundle(options.bundle))
+    return None if options.id is None else index.product(options.id)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,29 @@
+"""What the columns of product tables are called in the wild, and where the photographs that they name lie."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+# Most telling first; letter case, spaces and dashes do not matter.
+IMAGE_COLUMNS = (
+    *("image", "img", "photo", "picture", "image_path", "image_file", "image_name", "image_filename"),
+    *("filename", "file_name", "file", "filepath", "file_path", "path", "jpg"),
+)
+ID_COLUMNS = ("id", "item_id", "itemid", "product_id", "productid", "sku", "image_id", "imageid", "article_id")
+IMAGE_FOLDERS = ("", "images", "image", "imgs", "photos")  # looked through beside the table
+IMAGE_ENDINGS = ("", ".jpg", ".jpeg", ".png", ".webp")  # a cell may name a photograph without its ending
+
+
+def usual_name(columns: Sequence[str], names: Sequence[str]) -> str | None:
+    """The column that has the first of these usual names, or None."""
+    there = {plain(column): column for column in reversed(columns)}
+    return next((there[name] for name in names if name in there), None)
+
+
+def plain(column: str) -> str:
+    """A column's name as the lists above spell it."""
+    return column.strip().lower().replace(" ", "_").replace("-", "_")
+
+
+def image_places(folder: Path, name: str) -> Iterator[Path]:
+    """Where the photograph of this name may be: beside the table in `folder`, or in a folder of images beside it."""
+    return (folder / sub / (name + ending) for ending in IMAGE_ENDINGS for sub in IMAGE_FOLDERS)

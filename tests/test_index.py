@@ -1,0 +1,275 @@
+"""Indexing: the index holds what the catalog holds, whatever was there before and however a run ended."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qdrant_client import QdrantClient, models
+from scored_catalog import LOCAL_MODE, MODEL, OTHER_MODEL, TAXONOMY, products, write_catalog
+
+from catalog import open_index
+from catalog.candidates import vectors
+from catalog.edge_store import MANIFEST, SHARD, EdgeStore
+from catalog.index import Changes, build, main
+from catalog.manifest import IndexManifest
+from catalog.matching import Index
+from catalog.server_store import ServerStore
+from catalog.store import Store, Tuning
+from catalog.table import Scored
+from fashion.errors import DataError, SettingError
+
+pytestmark = LOCAL_MODE
+
+MakeStore = Callable[[], Store]
+
+
+@pytest.fixture(params=["edge", "client"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeStore]:
+    """Makes the store of one and the same index again and again, as one command after the other does."""
+    if request.param == "edge":
+        yield lambda: EdgeStore(tmp_path / "index")
+        return
+    client = QdrantClient(":memory:")
+    close, client.close = client.close, lambda **_: None  # what is in memory would be gone
+    yield lambda: ServerStore(client, "fashion", "memory/fashion")
+    close()
+
+
+def content(store: Store) -> dict[str, tuple[dict[str, Any], list[list[float]]]]:
+    """Everything an index holds, by product."""
+    with Index(store) as index:
+        names = list(vectors(np.zeros(1), np.zeros(len(TAXONOMY)), TAXONOMY))
+        return {
+            record.payload["id"]: (record.payload, [record.vectors[name].round(4).tolist() for name in names])
+            for record in index.store.scroll(vectors=names)
+        }
+
+
+def test_the_index_holds_the_catalog(tmp_path: Path, store: MakeStore) -> None:
+    rows = products(60)
+    scored = write_catalog(tmp_path / "scored", rows)
+    assert build(scored, store()) == Changes(written=60, deleted=0, unchanged=0)
+    with Index(store()) as index:
+        assert len(index) == 60
+        for row, logits, embedding in zip(rows, scored.vectors("logits"), scored.vectors("embedding"), strict=True):
+            product = index.product(row["id"])
+            np.testing.assert_allclose(product.logits, logits, atol=1e-6)
+            direction = product.embedding / np.linalg.norm(product.embedding)
+            np.testing.assert_allclose(direction, embedding / np.linalg.norm(embedding), atol=1e-5)
+            assert product.image == row["image"]
+            colors = [
+                label.name
+                for label, logit in zip(TAXONOMY.labels, row["logits"], strict=True)
+                if label.group == "color" and logit > 0
+            ]
+            assert product.attributes["color"] == colors
+            assert product.source.get("price") == row["price"]
+            assert product.source.get("brand") == (row["brand"] or None)
+            assert product.source["sale"] == str(row["sale"]).lower()
+            assert product.source["added"] == f"{row['added']}T00:00:00Z"
+            assert product.source.get('odd "name", of it') == row['odd "name", of it']
+            assert "photo" not in product.source
+
+
+def test_only_what_changed_is_written(tmp_path: Path, store: MakeStore) -> None:
+    rows = products(60)
+    build(write_catalog(tmp_path / "first", rows), store())
+    changed = [row | {"price": 1.0} if i == 3 else row for i, row in enumerate(rows) if i >= 2]
+    moved = [row | {"embedding": row["embedding"] + 1} if row["id"] == "p7" else row for row in changed]
+    second = write_catalog(tmp_path / "second", moved + products(65, seed=5)[60:])
+    assert build(second, store()) == Changes(written=2 + 5, deleted=2, unchanged=56)
+    anew = EdgeStore(tmp_path / "anew")
+    build(second, anew)
+    assert content(store()) == content(anew)
+    manifests = [IndexManifest.from_json(each.read_manifest() or {}, "") for each in (store(), anew)]
+    assert manifests[0].scales == manifests[1].scales
+    assert build(second, store()) == Changes(written=0, deleted=0, unchanged=63)
+
+
+def test_another_models_catalog_is_refused(tmp_path: Path, store: MakeStore) -> None:
+    build(write_catalog(tmp_path / "first", products(10)), store())
+    other = write_catalog(tmp_path / "second", products(12), OTHER_MODEL)
+    before = content(store())
+    with pytest.raises(DataError, match=r"scored by fashion 1.0 \(abababababab\), .* scored by fashion 1.0 \(cdcdcdcd"):
+        build(other, store())
+    assert content(store()) == before
+    assert build(other, store(), anew=True) == Changes(written=12, deleted=0, unchanged=0)
+
+
+def test_another_models_photograph_is_refused(tmp_path: Path, store: MakeStore) -> None:
+    build(write_catalog(tmp_path / "scored", products(10)), store())
+    with Index(store()) as index:
+        index.check_model("fashion", "1.0", MODEL["weights"])
+        with pytest.raises(
+            DataError, match=r"made by the model fashion 1.0 \(abababababab\), the bundle holds fashion 2 "
+        ):
+            index.check_model("fashion", "2", OTHER_MODEL["weights"])
+
+
+def test_an_index_that_is_cut_off_is_refused_and_completed(tmp_path: Path, store: MakeStore) -> None:
+    scored = write_catalog(tmp_path / "scored", products(600), part=300)
+
+    class CutOff(Scored):
+        def batches(self, columns: Any = None, rows: int = 300) -> Iterator[Any]:
+            yield next(super().batches(columns, rows))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build(CutOff(scored.folder, scored.manifest, scored.schema), store())
+    with pytest.raises(
+        DataError, match=f"half-written: .* python -m catalog.index {tmp_path / 'scored'} --.* completes it"
+    ):
+        Index(store())
+    assert build(scored, store()) == Changes(written=600 - 256, deleted=0, unchanged=256)
+    assert len(content(store())) == 600
+
+
+def test_kill_9_while_indexing(tmp_path: Path) -> None:
+    """Killed again and again at any moment: each run goes on, and the last one completes the index."""
+    scored = write_catalog(tmp_path / "scored", products(1500), part=500)
+    out = tmp_path / "index"
+    command = [sys.executable, "-m", "catalog.index", str(tmp_path / "scored"), "--out", str(out)]
+    cut_off = 0
+    for wait in (0.0, 0.2):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 120
+        while not (out / SHARD / "wal").exists() and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.005)
+        time.sleep(wait)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        manifest = EdgeStore(out).read_manifest()
+        if manifest and not manifest["complete"]:
+            cut_off += 1
+            with pytest.raises(DataError, match="half-written"):
+                open_index(out)
+    assert cut_off
+    changes = build(scored, EdgeStore(out))
+    assert changes.written + changes.unchanged == 1500
+    anew = EdgeStore(tmp_path / "anew")
+    build(scored, anew)
+    assert content(EdgeStore(out)) == content(anew)
+
+
+def test_an_engine_too_broken_to_open_is_written_anew_if_it_was_cut_off(tmp_path: Path) -> None:
+    scored = write_catalog(tmp_path / "scored", products(20))
+    store = EdgeStore(tmp_path / "index")
+    build(scored, store)
+    for path in (tmp_path / "index" / SHARD / "segments").rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"broken")
+    with pytest.raises(DataError, match=r"cannot be opened: .*; give --replace to index again"):
+        build(scored, EdgeStore(tmp_path / "index"))
+    manifest = IndexManifest.from_json(store.read_manifest(), "")
+    store.write_manifest(replace(manifest, complete=False).to_json())
+    assert build(scored, EdgeStore(tmp_path / "index")) == Changes(written=20, deleted=0, unchanged=0)
+
+
+def test_an_empty_catalog(tmp_path: Path, store: MakeStore) -> None:
+    assert build(write_catalog(tmp_path / "scored", []), store()) == Changes(0, 0, 0)
+    with pytest.raises(DataError, match=f"is empty: {tmp_path / 'scored'} held no product"):
+        Index(store())
+
+
+def test_what_is_no_index(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere' is not an index; python -m catalog\.index makes one"):
+        open_index(tmp_path / "nowhere")
+    (tmp_path / MANIFEST).write_text("{")
+    with pytest.raises(DataError, match=r"index\.json cannot be read as JSON"):
+        open_index(tmp_path)
+    (tmp_path / MANIFEST).write_text('{"schema": 99}')
+    with pytest.raises(DataError, match="has schema 99"):
+        open_index(tmp_path)
+    (tmp_path / MANIFEST).write_text('{"schema": 1}')
+    with pytest.raises(DataError, match="broken manifest"):
+        open_index(tmp_path)
+    with pytest.raises(SettingError, match="names no collection"):
+        open_index("http://127.0.0.1:6333")
+
+
+def test_folders_and_collections_of_others_are_left_alone(tmp_path: Path) -> None:
+    scored = write_catalog(tmp_path / "scored", products(5))
+    (tmp_path / SHARD).mkdir()
+    (tmp_path / SHARD / "mine").touch()
+    with pytest.raises(DataError, match="not as a part of an index; choose another folder with --out"):
+        build(scored, EdgeStore(tmp_path))
+    assert (tmp_path / SHARD / "mine").exists()
+    client = QdrantClient(":memory:")
+    client.create_collection("mine", models.VectorParams(size=2, distance=models.Distance.DOT))
+    client.close = lambda **_: None  # what is in memory would be gone
+    for anew in (False, True):
+        with pytest.raises(DataError, match="memory/mine holds something else; name another with --collection"):
+            build(scored, ServerStore(client, "mine", "memory/mine"), anew=anew)
+    assert client.collection_exists("mine")
+
+
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    scored = write_catalog(tmp_path / "scored", products(5))
+    build(scored, EdgeStore(tmp_path / "index"))
+    with open_index(tmp_path / "index"):
+        for anew in (False, True):
+            with pytest.raises(DataError, match="is in use by another process"):
+                build(scored, EdgeStore(tmp_path / "index"), anew=anew)
+        with pytest.raises(DataError, match="is in use by another process"):
+            open_index(tmp_path / "index")
+    with open_index(tmp_path / "index") as index:
+        assert len(index) == 5
+
+
+def test_no_server_answers() -> None:
+    from serving.ports import free_ports
+
+    (port,) = free_ports(1)
+    with pytest.raises(DataError, match=f"no Qdrant server answers at http://127.0.0.1:{port}: "):
+        open_index(f"http://127.0.0.1:{port}/fashion")
+
+
+def test_graphs_and_int8_copies(tmp_path: Path) -> None:
+    """Other settings write the index anew; what is found is the same, for so few products."""
+    scored = write_catalog(tmp_path / "scored", products(300))
+    build(scored, EdgeStore(tmp_path / "index"))
+    with open_index(tmp_path / "index") as index:
+        exact = [match.product.id for match in index.search("p3")]
+    assert build(scored, EdgeStore(tmp_path / "index"), Tuning(hnsw=True, quantize=True)).written == 300
+    with open_index(tmp_path / "index") as index:
+        assert index.manifest.tuning == Tuning(hnsw=True, quantize=True)
+        assert [match.product.id for match in index.search("p3")] == exact
+        assert len({match.product.id for match in index.search("p3", exact=False)} & set(exact)) >= 9
+    assert build(scored, EdgeStore(tmp_path / "index")) == Changes(0, 0, 300)  # and are kept where none are named
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_catalog(tmp_path / "scored", products(30))
+    assert main([str(tmp_path / "scored")]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == f"{tmp_path / 'scored/index'}: 30 products; 30 written, 0 deleted, 0 unchanged\n"
+    assert "columns that no filter can compare stay out of the index: photo\n" in printed.err
+    assert main([str(tmp_path / "scored")]) == 0
+    assert "0 written, 0 deleted, 30 unchanged" in capsys.readouterr().out
+    assert json.loads((tmp_path / "scored/index" / MANIFEST).read_text())["rows"] == 30
+
+
+def test_mistakes_of_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, message in (
+        ([str(tmp_path)], "is not a scored catalog"),
+        (
+            [str(tmp_path), "--out", "here", "--qdrant", "http://127.0.0.1"],
+            "--out names a folder and --qdrant a server",
+        ),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert len(error.splitlines()) == 1
+    assert not os.listdir(tmp_path)

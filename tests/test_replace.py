@@ -1,0 +1,204 @@
+"""Replacements, recommendations and duplicates, on products of which it is known what they are."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qdrant_client import QdrantClient
+from scored_catalog import LOCAL_MODE, TAXONOMY, products, write_catalog
+
+from catalog import duplicates, recommend, replace
+from catalog.edge_store import EdgeStore
+from catalog.index import build
+from catalog.matching import Index
+from catalog.server_store import ServerStore
+from fashion.errors import DataError, SettingError
+
+pytestmark = LOCAL_MODE
+
+COUNT = 150
+TWINS = {"p0": ["twin0a", "twin0b"], "p4": ["twin4a"]}
+
+
+def rows() -> list[dict[str, Any]]:
+    """Products, and near-identical photographs of two of them as products of their own, in stock."""
+    found = products(COUNT, seed=2)
+    by_id = {row["id"]: row for row in found}
+    rng = np.random.default_rng(0)
+    for id, twins in TWINS.items():
+        for twin in twins:
+            embedding = by_id[id]["embedding"] + rng.normal(0, 0.01, by_id[id]["embedding"].shape)
+            found.append(by_id[id] | {"id": twin, "embedding": embedding, "stock": 5})
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("replace")
+    build(write_catalog(folder / "scored", rows()), EdgeStore(folder / "index"))
+    return folder / "index"
+
+
+@pytest.fixture(scope="module", params=["edge", "client"])
+def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
+    folder = tmp_path_factory.mktemp("engines")
+    if request.param == "edge":
+        store: Any = EdgeStore(folder / "index")
+    else:
+        client = QdrantClient(":memory:")
+        client.close = lambda **_: None  # what is in memory would be gone
+        store = ServerStore(client, "fashion", "memory/fashion")
+    build(write_catalog(folder / "scored", rows()), store)
+    with Index(store) as opened:
+        yield opened
+
+
+def names(row: dict[str, Any], group: str) -> set[str]:
+    return {TAXONOMY.labels[i].name for i in TAXONOMY.indices(group) if row["logits"][i] > 0}
+
+
+def test_replacements_share_category_and_gender_are_in_stock_and_no_twins(index: Index) -> None:
+    by_id = {row["id"]: row for row in rows()}
+    for asked in ("p0", "p4", "p1", "p2", "p5"):
+        own = by_id[asked]
+        wanted = {
+            id
+            for id, row in by_id.items()
+            if id not in (asked, *TWINS.get(asked, ()))
+            and row["stock"] > 0
+            and all(not names(own, group) or names(own, group) & names(row, group) for group in ("category", "gender"))
+        }
+        found = index.replace(asked, limit=500)
+        assert {match.product.id for match in found} == wanted
+        similarities = [match.similarity for match in found]
+        assert similarities == sorted(similarities, reverse=True)
+    assert TWINS["p0"][0] in {match.product.id for match in index.search("p0")}  # a search may well find them
+
+
+def test_what_a_replacement_must_share_can_be_said(index: Index) -> None:
+    by_id = {row["id"]: row for row in rows()}
+    brand = index.product("p3").source.get("brand") or index.product("p5").source["brand"]
+    asked = "p3" if index.product("p3").source.get("brand") else "p5"
+    found = index.replace(asked, same=["brand"], stock="", limit=500)
+    assert {match.product.id for match in found} == {
+        id for id, row in by_id.items() if row["brand"] == brand and id != asked
+    }
+    sale = index.replace(asked, same=[], stock="sale", where="price<50", limit=500)
+    assert {match.product.id for match in sale} == {
+        id for id, row in by_id.items() if row["sale"] and row["price"] and row["price"] < 50 and id != asked
+    }
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"same": ["categry"]}, "unknown column 'categry'; there are: .*; did you mean 'category'?"),
+        ({"same": ["price"]}, "'price' holds numbers; a replacement shares names, for these use --where"),
+        ({"stock": "brand"}, "'brand' holds text, not numbers or true and false that say what is in stock"),
+        ({"stock": "stok"}, "unknown column 'stok'"),
+    ],
+)
+def test_columns_that_cannot_say_so(index: Index, how: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        index.replace("p1", **how)
+
+
+def test_an_index_without_category_and_gender(index: Index) -> None:
+    columns = type(index.columns)([c for c in index.columns.columns if c.name not in ("category", "gender")])
+    with pytest.raises(
+        SettingError, match=r"neither category nor gender; say with --same what .*: color, sleeve, price"
+    ):
+        replace.conditions(index.product("p1"), columns)
+
+
+def score(product: np.ndarray, like: np.ndarray, unlike: np.ndarray) -> float:
+    """Qdrant's best score: the similarity to the best liked, unless one not liked is nearer; then minus that."""
+    best, worst = (like @ product).max(), (unlike @ product).max() if len(unlike) else -np.inf
+    return float(best) if best > worst else -float(worst)
+
+
+@pytest.mark.parametrize(("like", "unlike"), [(["p1"], []), (["p1", "p2"], ["p3"]), (["p1"], ["p7", "p13"])])
+def test_recommendations_are_those_of_the_best_score(index: Index, like: list[str], unlike: list[str]) -> None:
+    units = {}
+    for row in rows():
+        embedding = row["embedding"].astype(np.float16).astype(np.float64)
+        units[row["id"]] = embedding / np.linalg.norm(embedding)
+    liked = np.stack([units[id] for id in like])
+    unliked = np.stack([units[id] for id in unlike]) if unlike else np.zeros((0, 16))
+    scores = {id: score(unit, liked, unliked) for id, unit in units.items() if id not in (*like, *unlike)}
+    best = sorted(scores, key=scores.__getitem__, reverse=True)[:10]
+    found = index.recommend(like, unlike)
+    assert [match.product.id for match in found] == best
+    similarity = {id: max((liked @ units[id]).tolist()) for id in best}
+    order = np.argsort([match.similarity for match in found])
+    assert order.tolist() == np.argsort([similarity[match.product.id] for match in found]).tolist()
+
+
+def test_recommendations_pass_the_filter(index: Index) -> None:
+    found = index.recommend(["p1"], ["p2"], where="stock>0 and price<50", limit=500, space="attributes")
+    wanted = {r["id"] for r in rows() if r["stock"] > 0 and r["price"] and r["price"] < 50} - {"p1", "p2"}
+    assert {match.product.id for match in found} == wanted
+
+
+@pytest.mark.parametrize(
+    ("like", "unlike", "how", "error", "message"),
+    [
+        ([], ["p1"], {}, SettingError, "need at least one product that is liked"),
+        (["p1", "p2"], ["p2"], {}, SettingError, "product 'p2' is both liked and not liked"),
+        (["p1"], [], {"space": "both"}, SettingError, "one space, embedding or attributes, not at 'both'"),
+        (["p1"], [], {"diversity": 0.5}, SettingError, "take neither weights nor diversity"),
+        (["p1"], ["p2000"], {}, DataError, "has no product with the id 'p2000'"),
+    ],
+)
+def test_recommendations_that_cannot_be(
+    index: Index, like: list[str], unlike: list[str], how: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        index.recommend(like, unlike, **how)
+
+
+def test_planted_duplicates_are_found_and_nothing_else(index: Index) -> None:
+    planted = sorted((sorted([id, *twins]) for id, twins in TWINS.items()), key=len, reverse=True)
+    assert index.duplicates(threshold=0.999) == planted
+    assert index.duplicates(threshold=1.0) == []
+    (everything,) = index.duplicates(threshold=0.01)  # more near ones than are looked at first
+    assert len(everything) == COUNT + 3
+    for threshold in (0.0, 1.1, float("nan")):
+        with pytest.raises(SettingError, match="it must be above 0 and at most 1"):
+            index.duplicates(threshold=threshold)
+
+
+def test_the_commands(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert replace.main([str(folder), "p0", "--json", "--limit", "3", "--same", "category", "--stock", ""]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(found) == 3
+    assert all(match["shared"]["category"] for match in found)
+    assert recommend.main([str(folder), "--like", "p1, p2", "--unlike", "p3", "--limit", "4"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1 + 4
+    assert duplicates.main([str(folder), "--threshold", "0.999"]) == 0
+    assert capsys.readouterr().out == f"p0  twin0a  twin0b\np4  twin4a\n2 groups, 5 of {COUNT + 3} products\n"
+    assert duplicates.main([str(folder), "--threshold", "0.999", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[1]) == ["p4", "twin4a"]
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "message"),
+    [
+        (replace.main, ["p4000"], "has no product with the id 'p4000'"),
+        (replace.main, ["p1", "--same", "shape"], "unknown column 'shape'"),
+        (recommend.main, ["--like", ","], "need at least one product that is liked"),
+        (duplicates.main, ["--threshold", "2"], "threshold is 2; it must be above 0 and at most 1"),
+    ],
+)
+def test_mistakes_are_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: Any, arguments: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        command([str(folder), *arguments])
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1

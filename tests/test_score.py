@@ -1,0 +1,273 @@
+"""Scoring a catalog: every kind of source, what is kept, what is left out, and going on after a crash."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from product_tables import photograph, write_csv, write_parquet, write_photographs
+
+from catalog.score import main, score
+from catalog.table import LEFT_OUT_FILE, Scored
+from fashion.errors import DataError, FashionError
+from fashion.predictor import Predictor
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def predictor(bundle: Path) -> Predictor:
+    return Predictor.from_bundle(bundle, "int8")
+
+
+def table(folder: Path) -> pa.Table:
+    return pa.Table.from_batches(Scored.open(folder).batches())
+
+
+def check_answers(folder: Path, predictor: Predictor, photographs: list[bytes]) -> None:
+    """The rows say what the model says of these photographs."""
+    scored = Scored.open(folder)
+    found = predictor.predict(list(photographs))
+    for name in ("probabilities", "logits", "embedding"):
+        expected = np.stack([getattr(prediction, name) for prediction in found])
+        np.testing.assert_allclose(scored.vectors(name), expected, rtol=1e-3, atol=1e-3)  # type: ignore[arg-type]
+    for row, prediction in zip(table(folder).to_pylist(), found, strict=True):
+        answer = predictor.answer(prediction)["attributes"]
+        for group in predictor.taxonomy.groups:
+            names = [attribute["name"] for attribute in answer if attribute["group"] == group]
+            assert row[f"attribute.{group}"] == names
+
+
+def left_out(folder: Path) -> list[dict[str, str]]:
+    with (folder / LEFT_OUT_FILE).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_folder_of_photographs(bundle: Path, predictor: Predictor, tmp_path: Path) -> None:
+    paths = write_photographs(tmp_path / "photos", 5)
+    (tmp_path / "photos" / "notes.txt").write_text("not an image, and not named like one")
+    summary = score(bundle, [str(tmp_path / "photos")], tmp_path / "out", engine="int8", batch=2)
+    rows = table(tmp_path / "out").to_pylist()
+    expected = sorted(paths)
+    assert [row["id"] for row in rows] == [str(path.relative_to(tmp_path / "photos")) for path in expected]
+    assert [row["image"] for row in rows] == [str(path) for path in expected]
+    check_answers(tmp_path / "out", predictor, [path.read_bytes() for path in expected])
+    assert (summary.scored, summary.left_out) == (5, [])
+    assert str(summary).endswith(f"Next: python -m catalog.index {tmp_path / 'out'}")
+    manifest = Scored.open(tmp_path / "out").manifest
+    assert manifest.model == predictor.identity()
+    assert manifest.profile == "micro-f1"
+
+
+def test_globs_find_the_same(bundle: Path, tmp_path: Path) -> None:
+    write_photographs(tmp_path / "photos", 4)
+    globs = [str(tmp_path / "photos" / "*.jpg"), str(tmp_path / "photos" / "more" / "*.jpg")]
+    score(bundle, globs, tmp_path / "out", engine="int8")
+    ids = table(tmp_path / "out").column("id").to_pylist()
+    assert ids == ["0.jpg", "2.jpg", "more/1.jpg", "more/3.jpg"]
+
+
+def test_a_csv_keeps_its_columns(bundle: Path, predictor: Predictor, tmp_path: Path) -> None:
+    path = write_csv(tmp_path, 6)
+    score(bundle, [str(path)], tmp_path / "out", engine="int8")
+    found = table(tmp_path / "out")
+    assert found.column("id").to_pylist() == [f"p{i}" for i in range(6)]
+    assert found.column("price").to_pylist() == [i + 0.5 for i in range(6)]
+    assert found.column("code").to_pylist() == [f"00{i}" for i in range(6)]  # text: a number would lose the zeros
+    assert found.column("brand").to_pylist() == [f"Brand {i % 3}" for i in range(6)]
+    assert Scored.open(tmp_path / "out").manifest.columns == ("sku", "price", "code", "brand")
+    assert found.column("image")[0].as_py() == str(tmp_path / "images" / "0.jpg")
+    check_answers(tmp_path / "out", predictor, [photograph(i % 4) for i in range(6)])
+
+
+@pytest.mark.parametrize("stored_as", ["binary", "struct"])
+def test_parquet_with_the_images_in_it(bundle: Path, predictor: Predictor, tmp_path: Path, stored_as: str) -> None:
+    write_parquet(tmp_path / "shards" / "a.parquet", 7, stored_as)
+    write_parquet(tmp_path / "shards" / "b.parquet", 3, stored_as, start=7)
+    score(bundle, [str(tmp_path / "shards")], tmp_path / "out", engine="int8")
+    found = table(tmp_path / "out")
+    assert found.column("id").to_pylist() == [str(i) for i in range(10)]
+    assert found.column("image").to_pylist() == [""] * 10
+    assert found.schema.field("stock").type == pa.int32()
+    assert found.column("stock").to_pylist() == list(range(10))
+    check_answers(tmp_path / "out", predictor, [photograph(i % 4) for i in range(10)])
+
+
+def test_parquet_with_paths(bundle: Path, tmp_path: Path) -> None:
+    write_photographs(tmp_path / "images", 1)
+    pq.write_table(pa.table({"file": ["0.jpg", "0"], "brand": ["A", None]}), tmp_path / "t.parquet")
+    score(bundle, [str(tmp_path / "t.parquet")], tmp_path / "out", engine="int8")
+    rows = table(tmp_path / "out").to_pylist()
+    assert [(row["id"], row["brand"]) for row in rows] == [("0.jpg", "A"), ("0", None)]
+    assert {row["image"] for row in rows} == {str(tmp_path / "images" / "0.jpg")}
+
+
+def test_bad_rows_are_listed_and_not_fatal(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "good.jpg").write_bytes(photograph(0))
+    (tmp_path / "text.jpg").write_text("not an image")
+    cells = ["a,good.jpg", "b,text.jpg", "a,good.jpg", "c,gone.jpg", "d,"]
+    (tmp_path / "t.csv").write_text("\n".join(["id,image", *cells]))
+    summary = score(bundle, [str(tmp_path / "t.csv")], tmp_path / "out", engine="int8")
+    assert table(tmp_path / "out").column("id").to_pylist() == ["a"]
+    listed = {(entry["row"], entry["id"]): entry["reason"] for entry in left_out(tmp_path / "out")}
+    assert listed == {
+        ("t.csv:3", "b"): "broken image",
+        ("t.csv:4", "a"): "duplicate id",
+        ("t.csv:5", "c"): "missing file",
+        ("t.csv:6", "d"): "no image",
+    }
+    assert sum(summary.manifest.left_out.values()) == 4
+    assert "4 left out" in str(summary)
+    (tmp_path / "gone.jpg").write_bytes(photograph(1))  # mended, and the same command again
+    assert score(bundle, [str(tmp_path / "t.csv")], tmp_path / "out", engine="int8").scored == 1
+    assert table(tmp_path / "out").column("id").to_pylist() == ["a", "c"]
+
+
+def test_names_that_are_no_utf8_are_listed(bundle: Path, tmp_path: Path) -> None:
+    write_photographs(tmp_path / "photos", 1)
+    with open(os.fsencode(tmp_path / "photos") + b"/\xff.jpg", "wb") as file:
+        file.write(photograph(0))
+    score(bundle, [str(tmp_path / "photos")], tmp_path / "out", engine="int8")
+    assert [entry["reason"] for entry in left_out(tmp_path / "out")] == ["missing file"]
+
+
+def test_shards_of_different_types_are_refused(bundle: Path, tmp_path: Path) -> None:
+    for name, price in (("a", 1), ("b", "1")):
+        pq.write_table(pa.table({"image": ["0.jpg"], "price": [price]}), tmp_path / f"{name}.parquet")
+    with pytest.raises(DataError, match=r"column 'price' is string in .*b.parquet and int64 in .*a.parquet"):
+        score(bundle, [str(tmp_path / "*.parquet")], tmp_path / "out")
+
+
+def test_the_profile_decides_what_is_answered(bundle: Path, tmp_path: Path) -> None:
+    path = write_csv(tmp_path, 2)
+    for profile, answered in (("0", 10), ("1", 0)):
+        score(bundle, [str(path)], tmp_path / profile, profile=profile, engine="int8")
+        rows = table(tmp_path / profile).to_pylist()
+        groups = ("attribute.category", "attribute.color", "attribute.sleeve")
+        assert [sum(len(row[group]) for group in groups) for row in rows] == [answered] * 2
+
+
+def test_killed_in_the_middle_it_goes_on_where_it_was(bundle: Path, tmp_path: Path) -> None:
+    path, out, rows = write_csv(tmp_path, 400), tmp_path / "out", 400
+    command = [sys.executable, "-m", "catalog.score", str(bundle), str(path), "--out", str(out), "--engine", "int8"]
+    with (tmp_path / "log").open("w+") as log:
+        process = subprocess.Popen([*command, "--part", "8", "--batch", "8"], cwd=ROOT, stderr=log)
+        end = time.monotonic() + 120
+        while not (out / "part-00001.parquet").exists():
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < end
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait(30)
+    with pytest.raises(DataError, match="has not ended"):
+        Scored.open(out)
+    kept = {part.name: part.read_bytes() for part in out.glob("part-*.parquet")}
+    summary = score(bundle, [str(path)], out, engine="int8")
+    assert summary.scored == rows - 8 * len(kept)
+    assert sorted(table(out).column("id").to_pylist()) == sorted(f"p{i}" for i in range(rows))
+    assert all((out / name).read_bytes() == content for name, content in kept.items())
+    assert f"{8 * len(kept)} of them scored before" in str(summary)
+    assert not list(out.glob("*.tmp"))
+
+
+def test_scored_again_nothing_is_done_and_new_rows_are_added(bundle: Path, tmp_path: Path) -> None:
+    source, out = tmp_path / "photos", tmp_path / "out"
+    first = write_photographs(source, 3)[0]
+    score(bundle, [str(source)], out, engine="int8")
+    assert score(bundle, [str(source)], out, engine="int8").scored == 0
+    (source / "new.jpg").write_bytes(photograph(9))
+    first.unlink()
+    summary = score(bundle, [str(source)], out, engine="int8")
+    assert (summary.scored, summary.gone, Scored.open(out).rows) == (1, 1, 4)
+
+
+def other_model(bundle: Path, folder: Path) -> Path:
+    from tiny_bundle import make_tiny_bundle
+
+    return make_tiny_bundle(folder / "other", seed=1)
+
+
+def test_another_model_source_or_profile_is_refused(bundle: Path, tmp_path: Path) -> None:
+    path, out = write_csv(tmp_path, 2), tmp_path / "out"
+    score(bundle, [str(path)], out, engine="int8")
+    with pytest.raises(DataError, match=r"was scored by fashion 1.0 .* not by fashion 1.0 "):
+        score(other_model(bundle, tmp_path), [str(path)], out, engine="int8")
+    with pytest.raises(DataError, match=r"was scored with source .*catalog.csv', not "):
+        score(bundle, [str(tmp_path / "images")], out, engine="int8")
+    with pytest.raises(DataError, match=r"was scored with profile 'micro-f1', not '0.5'"):
+        score(bundle, [str(path)], out, profile="0.5", engine="int8")
+    path.write_text(path.read_text().replace("price", "cost"))
+    with pytest.raises(DataError, match=r"columns of the source have changed .*\(cost, price\)"):
+        score(bundle, [str(path)], out, engine="int8")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "a.csv",
+            "id,price\n1,2\n",
+            "no column with a usual name for images, .*columns are: id, price; name it",
+        ),
+        ("a.csv", "id,image\n", "a.csv has no row; nothing to score"),
+        ("a.csv", "", "a.csv is empty"),
+        ("a.csv", "id,image\na\n", "line 2 of .*a.csv has 1 values"),
+        ("a.csv", "id,image,embedding\na,b,c\n", "column 'embedding' of the source has the name"),
+        ("a.csv", "id,image\na,b.jpg\n", "no image of .*a.csv can be used .1 missing file.; the first, a.csv:2"),
+        ("a.parquet", "no", "is not a Parquet file"),
+        ("a.txt", "no", "no image of .*a.txt can be used"),
+    ],
+)
+def test_a_source_that_cannot_be_used(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_text(content)
+    with pytest.raises(FashionError, match=message) as caught:
+        score(bundle, [name], "out", engine="int8")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.glob("out/part*"))
+
+
+def test_nothing_there(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for names, message in (
+        ([tmp_path / "empty"], "holds no image"),
+        ([tmp_path / "none"], "does not exist; expected a folder"),
+        ([tmp_path / "*.jpg"], "no file matches"),
+        ([tmp_path / "empty", tmp_path / "empty"], "is a folder; score it alone"),
+    ):
+        with pytest.raises(DataError, match=message):
+            score(bundle, [str(name) for name in names], tmp_path / "out")
+    with pytest.raises(DataError, match="no column 'foto'"):
+        score(bundle, [str(write_csv(tmp_path, 1))], tmp_path / "out", image_column="foto")
+
+
+def test_two_at_once_are_kept_apart(bundle: Path, tmp_path: Path) -> None:
+    import fcntl
+
+    (tmp_path / "out").mkdir()
+    with (tmp_path / "out" / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(FashionError, match="another process is scoring into"):
+            score(bundle, [str(write_csv(tmp_path, 1))], tmp_path / "out")
+
+
+def test_the_command_line(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_csv(tmp_path, 2)
+    main([str(bundle), str(path), "--out", str(tmp_path / "out"), "--id", "code", "--engine", "int8"])
+    assert "2 products" in capsys.readouterr().out
+    assert table(tmp_path / "out").column("id").to_pylist() == ["000", "001"]
+    for flags in (["--profile", "no"], ["--id", "no"]):
+        with pytest.raises(SystemExit) as ended:
+            main([str(bundle), str(path), "--out", str(tmp_path / "out"), *flags])
+        assert ended.value.code == 2
+        assert capsys.readouterr().err.startswith("error: ")
+    assert os.path.exists(tmp_path / "out" / "score.json")

@@ -1,0 +1,155 @@
+"""Scoring with Ray: on this machine, and on two nodes as a cluster has them."""
+
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pytest
+from product_tables import write_csv, write_parquet
+
+from catalog.score import score
+from catalog.table import Scored
+
+ROOT = Path(__file__).parents[1]
+RAY = Path(sys.executable).parent / "ray"
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of two nodes on this machine, with ports and folders of their own."""
+    from serving.ports import free_ports
+
+    (port,) = free_ports(1)
+    folder = Path("/tmp") / f"ray-{secrets.token_hex(4)}"  # short: the path of a socket may have 107 bytes
+    environment = os.environ | QUIET
+    node: list[str | Path] = ["--num-cpus", "1", "--object-store-memory", str(128 * 2**20), "--disable-usage-stats"]
+    node += ["--no-monitor", "--include-log-monitor", "false"]  # each would cost a second of a core to start
+    before = {process.pid for process in psutil.process_iter()}
+    try:
+        head = [
+            RAY,
+            "start",
+            "--head",
+            "--port",
+            str(port),
+            "--temp-dir",
+            folder,
+            "--include-dashboard",
+            "false",
+            *node,
+        ]
+        started = subprocess.run(head, env=environment, capture_output=True, text=True, timeout=300)
+        assert started.returncode == 0, started.stdout + started.stderr
+        address = re.search(r"address='([\d.]+:\d+)'", started.stdout)
+        assert address, started.stdout
+        second = [RAY, "start", "--address", address[1], *node]
+        started = subprocess.run(second, env=environment, capture_output=True, text=True, timeout=300)
+        assert started.returncode == 0, started.stdout + started.stderr
+        yield address[1]
+    finally:
+        # The nodes' own children first found: they hide behind titles, and some outlive their parents by a minute.
+        nodes = [process for process in psutil.process_iter() if process.pid not in before and _names(process, folder)]
+        for process in [*(child for parent in nodes for child in _below(parent)), *nodes]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _names(process: psutil.Process, folder: Path) -> bool:
+    """Whether a folder is named in a process's command line."""
+    try:
+        return any(str(folder) in part for part in process.cmdline())
+    except psutil.Error:  # it has ended
+        return False
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def rows(folder: Path) -> pa.Table:
+    return pa.Table.from_batches(Scored.open(folder).batches())
+
+
+def check_same(folder: Path, expected: Path) -> None:
+    """The same rows in the same order; of vectors all but the last bits, which depend on how many threads add up."""
+    found, wanted = Scored.open(folder), Scored.open(expected)
+    assert found.schema == wanted.schema
+    vectors = ("probabilities", "logits", "embedding")
+    others = [name for name in found.schema.names if name not in vectors]
+    assert rows(folder).select(others).equals(rows(expected).select(others))
+    for name in vectors:
+        np.testing.assert_allclose(found.vectors(name), wanted.vectors(name), rtol=2e-3, atol=2e-3)
+
+
+def noise(stderr: str) -> list[str]:
+    """Lines that are no progress bar."""
+    return [line for line in re.split(r"[\r\n]", stderr) if line and not re.fullmatch(r"scoring .*image.*\]", line)]
+
+
+def test_two_nodes_give_the_same_rows(cluster: str, bundle: Path, tmp_path: Path) -> None:
+    """Photographs in a table, one of them broken; then a bundle that no worker can open."""
+    program = (
+        "import sys, ray; from catalog.score import main; from catalog.cluster import connected\n"
+        "bundle, broken, shard, out, address = sys.argv[1:]\n"
+        "flags = ['--address', address, '--engine', 'int8', '--batch', '4', '--out']\n"
+        "with connected(address):\n"
+        "    print('nodes', sum(node['Alive'] for node in ray.nodes()))\n"
+        "    main([bundle, shard, *flags, out])\n"
+        "    main([broken, shard, *flags, out + '-never'])\n"
+    )
+    shard = write_parquet(tmp_path / "shard.parquet", 30, bad=3)
+    score(bundle, [str(shard)], tmp_path / "here", engine="int8")
+    broken = shutil.copytree(bundle, tmp_path / "broken")
+    (broken / "model.int8.onnx").unlink()
+    arguments = [str(bundle), str(broken), str(shard), str(tmp_path / "there"), cluster]
+    command = [sys.executable, "-c", program, *arguments]
+    ended = subprocess.run(command, cwd=ROOT, env=os.environ | QUIET, capture_output=True, text=True, timeout=500)
+    assert "nodes 2" in ended.stdout, ended.stderr
+    assert "1 left out (1 broken image)" in ended.stdout
+    check_same(tmp_path / "there", tmp_path / "here")
+    assert ended.returncode == 2
+    (line,) = noise(ended.stderr)
+    assert re.match(r"error: the bundle '.*broken' has no model.int8.onnx; it has", line)
+    assert not list(tmp_path.glob("there-never/*.parquet"))
+
+
+def test_ray_on_this_machine_leaves_nothing_behind(bundle: Path, tmp_path: Path) -> None:
+    path = write_csv(tmp_path, 20)
+    score(bundle, [str(path)], tmp_path / "here", engine="int8")
+    before = {process.pid for process in psutil.process_iter()}
+    command = [sys.executable, "-m", "catalog.score", str(bundle), str(path), "--out", str(tmp_path / "out")]
+    command += ["--engine", "int8", "--address", "local"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=500)
+    assert ended.returncode == 0, ended.stderr
+    assert not noise(ended.stderr)
+    check_same(tmp_path / "out", tmp_path / "here")
+    left = [process for process in psutil.process_iter(["name"]) if process.pid not in before]
+    assert not [process for process in left if process.info["name"] in ("raylet", "gcs_server")]
+
+
+def test_an_address_where_nothing_answers(bundle: Path, tmp_path: Path) -> None:
+    from serving.ports import free_ports
+
+    (port,) = free_ports(1)
+    path = write_csv(tmp_path, 1)
+    command = [sys.executable, "-m", "catalog.score", str(bundle), str(path), "--out", str(tmp_path / "out")]
+    command += ["--address", f"127.0.0.1:{port}"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 2
+    (line,) = noise(ended.stderr)
+    assert line.startswith(f"error: no Ray cluster can be joined at '127.0.0.1:{port}': ")

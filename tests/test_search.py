@@ -1,0 +1,310 @@
+"""Search: what is found is what brute force finds, in every space, by both engines."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from photos import photo
+from PIL import Image
+from qdrant_client import QdrantClient
+from scored_catalog import COLUMNS, LOCAL_MODE, TAXONOMY, products, write_catalog
+
+from catalog.edge_store import EdgeStore
+from catalog.index import build
+from catalog.matches import Difference
+from catalog.matching import Index
+from catalog.search import main
+from catalog.server_store import ServerStore
+from catalog.settings import How
+from catalog.sheet import COLUMNS as SHEET_COLUMNS
+from catalog.sheet import LINE, LINES, MARGIN, QUERY, TILE
+from catalog.spaces import ScaleMeter, Scales, diverse
+from catalog.table import Scored
+from fashion.errors import DataError, SettingError
+from fashion.model_card import ModelCard
+from fashion.predictor import Predictor
+
+pytestmark = LOCAL_MODE
+
+COUNT = 400
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
+    return write_catalog(tmp_path_factory.mktemp("search") / "scored", products(COUNT, clusters=25), part=COUNT)
+
+
+@pytest.fixture(scope="module", params=["edge", "client"])
+def index(request: pytest.FixtureRequest, scored: Scored) -> Iterator[Index]:
+    if request.param == "edge":
+        store: Any = EdgeStore(scored.folder / "index")
+        build(scored, store)
+    else:
+        client = QdrantClient(":memory:")
+        client.close = lambda **_: None  # what is in memory would be gone
+        store = ServerStore(client, "fashion", "memory/fashion")
+        build(scored, store)
+    with Index(store) as opened:
+        yield opened
+
+
+def squares(rows: np.ndarray) -> np.ndarray:
+    """Squared distances of all pairs, the plain way."""
+    return ((rows[:, None] - rows[None]) ** 2).sum(-1)
+
+
+def brute_force(scored: Scored, space: str, weights: dict[str, float], share: float) -> np.ndarray:
+    """Similarity of all pairs, from the definition: 1 minus a distance that is 1 on average."""
+    embeddings, logits = scored.vectors("embedding"), scored.vectors("logits")
+    pairs = ~np.eye(len(logits), dtype=bool)
+    embedding = squares(embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True))
+    groups = [weights.get(group, 1.0) * squares(logits[:, TAXONOMY.indices(group)]) for group in TAXONOMY.groups]
+    attributes = np.sum(groups, axis=0)
+    parts = {"embedding": embedding / embedding[pairs].mean(), "attributes": attributes / attributes[pairs].mean()}
+    if space == "both":
+        return 1 - share * parts["embedding"] - (1 - share) * parts["attributes"]
+    return 1 - parts[space]
+
+
+@pytest.mark.parametrize(
+    ("space", "weights", "share"),
+    [
+        ("embedding", {}, 0.5),
+        ("attributes", {}, 0.5),
+        ("attributes", {"color": 0.0, "category": 3.0}, 0.5),
+        ("both", {}, 0.5),
+        ("both", {"sleeve": 2.0}, 0.2),
+        ("both", {}, 0.0),
+        ("both", {}, 1.0),
+    ],
+)
+def test_what_is_found_is_what_brute_force_finds(
+    index: Index, scored: Scored, space: Any, weights: dict[str, float], share: float
+) -> None:
+    similarity = brute_force(scored, space, weights, share)
+    for product in (0, 7, 123):
+        found = index.search(f"p{product}", space=space, weights=weights, share=share, limit=12)
+        others = [i for i in np.argsort(-similarity[product]) if i != product][:12]
+        np.testing.assert_allclose([m.similarity for m in found], similarity[product, others], atol=2e-3)
+        assert [m.product.id for m in found] == [f"p{i}" for i in others]
+
+
+def test_attributes_rank_as_distances_of_logits_do(index: Index, scored: Scored) -> None:
+    logits = scored.vectors("logits")
+    nearest = np.argsort(np.linalg.norm(logits - logits[5], axis=1))[1:31]
+    found = index.search("p5", space="attributes", limit=30)
+    assert [match.product.id for match in found] == [f"p{i}" for i in nearest]
+
+
+@pytest.mark.parametrize("space", ["embedding", "attributes", "both"])
+def test_filters_come_before_the_search(index: Index, scored: Scored, space: Any) -> None:
+    """The nearest of what passes, not what passes of the nearest."""
+    condition = index.condition("price<30 and color!=Black and stock>0")
+    assert condition
+    passing = {r.payload["id"] for r in index.store.scroll() if condition.matches(r.payload)}
+    similarity = brute_force(scored, space, {}, 0.5)[9]
+    nearest = [f"p{i}" for i in np.argsort(-similarity) if i != 9 and f"p{i}" in passing][:10]
+    found = index.search("p9", space=space, where="price<30 and color!=Black and stock>0")
+    assert [match.product.id for match in found] == nearest
+
+
+def test_all_products_can_be_asked_for(index: Index) -> None:
+    for space in ("embedding", "attributes", "both"):
+        found = index.search("p0", space=space, limit=10_000)
+        assert {match.product.id for match in found} == {f"p{i}" for i in range(1, COUNT)}
+        similarities = [match.similarity for match in found]
+        assert similarities == sorted(similarities, reverse=True)
+
+
+def test_without_a_query_the_filter_lists(index: Index) -> None:
+    found = index.search(where="id in (p1, p2, nobody)")
+    assert sorted(match.product.id for match in found) == ["p1", "p2"]
+    assert [match.similarity for match in found] == [None, None]
+    assert len(index.search(where="price>=0 or price=''", limit=7)) == 7
+    assert index.search(where="price<0") == index.search("p1", where="price<0") == []
+
+
+def test_shared_and_differing_attributes(index: Index) -> None:
+    product = index.product("p11")
+    for match in index.search("p11", limit=50):
+        for group in TAXONOMY.groups:
+            own, other = set(product.attributes[group]), set(match.product.attributes[group])
+            assert set(match.shared.get(group, [])) == own & other
+            difference = match.differing.get(group, Difference([], []))
+            assert (set(difference.wanted), set(difference.found)) == (own - other, other - own)
+
+
+def test_the_same_group_and_any_other(index: Index) -> None:
+    """A weight of 0 forgets a group: products that differ in it alone are as similar as can be."""
+    only = dict.fromkeys(TAXONOMY.groups, 0.0) | {"sleeve": 1.0}
+    own = index.product("p3").logits[TAXONOMY.indices("sleeve")]
+    found = index.search("p3", space="attributes", weights=only, limit=5)
+    assert all(abs(m.product.logits[TAXONOMY.indices("sleeve")] - own).max() < 0.2 for m in found)
+    assert any(m.product.attributes["color"] != index.product("p3").attributes["color"] for m in found)
+
+
+def test_diversity(index: Index) -> None:
+    """More of it: less similar to what is asked for, and less to each other; none of it: as without."""
+
+    def spread(**how: Any) -> tuple[float, float]:
+        found = index.search("p20", space="embedding", limit=8, **how)
+        embeddings = np.stack([match.product.embedding for match in found])
+        embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+        return float(np.mean([match.similarity for match in found])), float(squares(embeddings).mean())
+
+    plain, some, much = spread(), spread(diversity=0.4), spread(diversity=0.9)
+    assert spread(diversity=0.0) == pytest.approx(plain)
+    assert plain[0] > some[0] > much[0]
+    assert plain[1] < some[1] < much[1]
+    first = index.search("p20", space="embedding", diversity=0.9)[0]
+    assert first.product.id == index.search("p20", space="embedding")[0].product.id
+
+
+def test_maximal_marginal_relevance_by_hand() -> None:
+    points = np.array([[1.0, 0.0], [1.0, 0.1], [-1.2, 0.0], [0.0, 3.0]])
+    # the second is next to the first; at equal weights the third, on the other side, comes before it
+    assert diverse(np.zeros(2), points, 3, 0.5) == [0, 2, 1]
+    assert diverse(np.zeros(2), points, 4, 0.0) == [0, 1, 2, 3]
+    assert diverse(np.zeros(2), points, 2, 1.0) == [0, 2]
+
+
+def test_scales_are_means_over_all_pairs() -> None:
+    rng = np.random.default_rng(3)
+    embeddings, logits = rng.random((40, 5)), rng.normal(1000, 2, (40, len(TAXONOMY)))
+    meter = ScaleMeter(TAXONOMY, 5)
+    for start in (0, 10, 25):
+        rows = slice(start, {0: 10, 10: 25, 25: 40}[start])
+        meter.add(embeddings[rows], logits[rows])
+    scales = meter.scales()
+    pairs = ~np.eye(40, dtype=bool)
+    units = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    assert scales.embedding == pytest.approx(squares(units)[pairs].mean(), rel=1e-6)
+    for group in TAXONOMY.groups:
+        assert scales.groups[group] == pytest.approx(
+            squares(logits[:, TAXONOMY.indices(group)])[pairs].mean(), rel=1e-6
+        )
+    assert ScaleMeter(TAXONOMY, 5).scales() == Scales(1.0, dict.fromkeys(TAXONOMY.groups, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"limit": 0}, "limit is 0; it must be 1 or more"),
+        ({"diversity": 1.5}, "diversity is 1.5; it must be from 0 to 1"),
+        ({"space": "color"}, "space 'color' is unknown; there are: both, embedding, attributes"),
+        ({"share": 2.0}, "the embedding's share is 2; it must be from 0 to 1"),
+        ({"weights": {"colour": 2.0}}, "weight for 'colour': the model's groups are category, color, gender, sleeve"),
+        ({"weights": {"color": -1.0}}, "the weight of 'color' is -1; it must be 0 or more"),
+        ({"weights": {"color": 2.0}, "space": "embedding"}, "the space embedding knows no groups"),
+        ({"weights": dict.fromkeys(TAXONOMY.groups, 0.0)}, "all groups have the weight 0"),
+        ({"where": "prise<5"}, "unknown column 'prise'"),
+    ],
+)
+def test_settings_that_cannot_be(index: Index, how: How, message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        index.search("p1", **how)
+
+
+def test_an_unknown_id(index: Index) -> None:
+    with pytest.raises(DataError, match="has no product with the id 'p4000'"):
+        index.search("p4000")
+
+
+@pytest.fixture(scope="module")
+def photographs(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve photographs, scored and indexed with the tiny bundle; `index` lies beside them."""
+    folder = tmp_path_factory.mktemp("photographs")
+    card, predictor = ModelCard.load(bundle), Predictor.from_bundle(bundle)
+    rows = []
+    for i in range(12):
+        (folder / f"{i}.png").write_bytes(photo(i))
+        prediction = predictor.predict(folder / f"{i}.png")
+        rows.append(
+            {"id": str(i), "image": str(folder / f"{i}.png"), "price": float(i)}
+            | {"logits": prediction.logits, "embedding": prediction.embedding}
+        )
+    price = COLUMNS[:1]
+    scored = write_catalog(folder / "scored", rows, predictor.identity(), taxonomy=card.taxonomy, columns=price)
+    build(scored, EdgeStore(folder / "index"))
+    return folder
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
+    assert main([str(argument) for argument in arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_photograph_finds_itself(photographs: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = [photographs / "index", "--image", photographs / "4.png", "--bundle", bundle]
+    first, *others = [json.loads(line) for line in run(capsys, *asked, "--json").splitlines()]
+    assert first["id"] == "4"
+    assert first["similarity"] == pytest.approx(1, abs=2e-3)
+    assert first["differing"] == {}
+    assert len(others) == 9
+    assert max(other["similarity"] for other in others) < 0.999
+    assert "4" not in [
+        json.loads(line)["id"] for line in run(capsys, *asked, "--json", "--where", "id!=4").splitlines()
+    ]
+
+
+def test_the_table(photographs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    heading, *lines = run(capsys, photographs / "index", "--id", "4", "--limit", "3").splitlines()
+    assert heading.split("  ")[0] == "alike"
+    with Index(EdgeStore(photographs / "index")) as index:
+        found = index.search("4", limit=3)
+    for line, match in zip(lines, found, strict=True):
+        assert line[:5] == f"{match.similarity:5.2f}"
+        assert line[heading.index("id") :].split()[0] == match.product.id
+        assert line[heading.index("both have") :].startswith(", ".join(match.shared_names))
+        assert line[heading.index("one has") :] == " ".join(match.differing_names)
+    listed = run(capsys, photographs / "index", "--where", "price=4").splitlines()
+    assert len(listed) == 1
+    assert listed[0].split()[0] == "4"
+    assert run(capsys, photographs / "index", "--where", "price<0") == "no product passes the filter\n"
+
+
+def test_the_sheet(photographs: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    run(capsys, photographs / "index", "--id", "4", "--sheet", tmp_path / "sheet.png", "--limit", "6")
+    sheet = Image.open(tmp_path / "sheet.png").convert("RGB")
+    assert sheet.size == (MARGIN + SHEET_COLUMNS * (TILE + MARGIN), MARGIN + 2 * (TILE + LINES * LINE + MARGIN))
+    asked = sheet.crop((MARGIN, MARGIN, MARGIN + TILE, MARGIN + TILE)).resize((16, 16))
+    original = Image.open(photographs / "4.png").convert("RGB").resize((16, 16))
+    difference = np.abs(np.asarray(asked, dtype=int) - np.asarray(original, dtype=int)).mean()
+    assert difference < 12
+    assert sheet.getpixel((MARGIN - 1, MARGIN + TILE // 2)) == QUERY
+    assert sheet.getpixel((2 * MARGIN + TILE - 1, MARGIN + TILE // 2)) != QUERY
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--id", "400"], "has no product with the id '400'"),
+        ([], "nothing is asked for; give --image, --id or --where"),
+        (["--image", "{folder}/4.png"], "--image needs --bundle"),
+        (["--image", "{folder}/missing.png", "--bundle", "{bundle}"], "missing.png: "),
+        (["--image", "{folder}/index/index.json", "--bundle", "{bundle}"], "index.json: not an image"),
+        (["--id", "4", "--where", "prise<5"], "unknown column 'prise', at the ^ in: ^prise<5; there are: "),
+        (["--id", "4", "--weight", "color"], "--weight 'color' must be GROUP=NUMBER, such as neckline=2"),
+        (["--id", "4", "--sheet", "sheet.txt"], "--sheet 'sheet.txt' must end in .jpg, .png"),
+    ],
+)
+def test_mistakes_are_one_line(
+    photographs: Path, bundle: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([str(photographs / "index"), *(a.format(folder=photographs, bundle=bundle) for a in arguments)])
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_bundle_with_other_weights(photographs: Path, bundle: Path, tmp_path: Path) -> None:
+    card = ModelCard.load(bundle)
+    replace(card, files=card.files | {"model.pth": "0" * 64}).save(tmp_path)
+    with pytest.raises(SystemExit):
+        main([str(photographs / "index"), "--image", str(photographs / "4.png"), "--bundle", str(tmp_path)])
