@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -244,21 +245,30 @@ def uninterrupted(flags: list[str], tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.mark.parametrize(
-    ("at", "epochs"),
+    ("at", "epochs", "bar"),
     [
-        (Interrupt(signal.SIGTERM, 8), 1),
-        (Interrupt(signal.SIGINT, 5), 1),
-        (Interrupt(signal.SIGINT, 6, in_validation=True), 1),
+        (Interrupt(signal.SIGTERM, 8), 1, "epoch 2/2:  50%"),
+        (Interrupt(signal.SIGINT, 5), 1, "epoch 2/2:   0%"),
+        (Interrupt(signal.SIGINT, 6, in_validation=True), 1, "epoch 2/2:   0%"),
     ],
     ids=["mid-epoch", "last step of an epoch", "validation"],
 )
 def test_an_interrupted_run_ends_as_if_it_had_not_been(
-    at: Interrupt, epochs: int, flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uninterrupted: Path
+    at: Interrupt,
+    epochs: int,
+    bar: str,
+    flags: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    uninterrupted: Path,
 ) -> None:
     run = tmp_path / "run"
     train_interrupted(monkeypatch, [*flags, "--data.augment.flip", "0", "--run", str(run)], at)
     assert len(rows(run)) == epochs
+    capsys.readouterr()
     fit.train(["--run", str(run), "--resume"])
+    assert re.findall(r"epoch \d+/\d+: +\d+%", capsys.readouterr().err)[0] == bar
     whole, resumed = rows(uninterrupted), rows(run)
     for table in (whole, resumed):
         table[1].pop("train/loss")  # of the steps after the interrupt only

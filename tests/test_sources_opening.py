@@ -255,7 +255,7 @@ def test_interrupt_is_one_line_and_leaves_nothing(tmp_path: Path, shop: Path) ->
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=120)
-    assert process.returncode == 130
+    assert process.returncode == 130, errors
     assert errors.strip().splitlines()[-1] == "interrupted"
     assert "Traceback" not in errors
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shop"]

@@ -23,8 +23,11 @@ class Bars(Callback):
     def __init__(self) -> None:
         self.bar: tqdm | None = None
 
-    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
-        self._open(trainer, f"epoch {trainer.current_epoch + 1}/{_last_epoch(trainer)}", trainer.num_training_batches)
+    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, i: int) -> None:
+        # Not at the epoch's start: one that is resumed midway has none, and a validation within it ends the bar.
+        if self.bar is None:
+            title = f"epoch {trainer.current_epoch + 1}/{_last_epoch(trainer)}"
+            self._open(trainer, title, trainer.num_training_batches, done=i)
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, i: int) -> None:
         if self._advance(trainer, batch):
@@ -46,14 +49,15 @@ class Bars(Callback):
     def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
         self._close()
 
-    def _open(self, trainer: Trainer, title: str, batches: float) -> None:
+    def _open(self, trainer: Trainer, title: str, batches: float, done: int = 0) -> None:
         self._close()
         if not trainer.is_global_zero:
             return
-        images = batches * trainer.datamodule.batch_size * trainer.world_size  # type: ignore[attr-defined]
+        size = trainer.datamodule.batch_size * trainer.world_size  # type: ignore[attr-defined]
         self.bar = tqdm(
             desc=title,
-            total=images,
+            total=batches * size,
+            initial=done * size,
             unit="img",
             leave=False,
             dynamic_ncols=True,
