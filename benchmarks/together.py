@@ -13,23 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.document import table, write_section
+from benchmarks.last_epoch import LastEpoch
 from benchmarks.machine import describe
 from benchmarks.trainings import fit
 from benchmarks.trials import PAGE
-from fashion.engines import TorchEngine
 from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_whole
-from fashion.model_card import ModelCard
-from fashion.predictor import Predictor
 from training.bootstrap import f1_intervals
-from training.images import open_split
-from training.predictions import predict
-from training.runs import LAST, load_module
-from training.scores import score
-from training.thresholds import HALF, best_global_threshold
 
 CONFIG = "training/configs/from-scratch.yaml"
 
@@ -52,29 +43,12 @@ def train(name: str, paths: Sequence[Path], options: argparse.Namespace) -> Path
 
 def scores(run: Path, data: Path) -> dict[str, Any]:
     """Micro-F1 on the validation photographs of a catalog: at 0.5, at the best threshold, and the interval of that."""
-    module = load_module(run / LAST)
-    taxonomy = module.taxonomy
-    card = ModelCard(
-        name=run.name,
-        version="0",
-        created="",
-        arch=module.hparams["arch"],
-        input=module.spec,
-        labels=taxonomy.labels,
-        thresholds={HALF: [0.5] * len(taxonomy)},
-        default_profile=HALF,
-        files={},
-    )
-    images = open_split(data, "val", taxonomy, module.spec, taxonomy.groups, partly=True)
-    seen = predict(Predictor(card, TorchEngine(module.network, module.spec)), images, f"{run.name} on {data.name}")
-    best = best_global_threshold(seen.probabilities, seen.targets)
-
-    def micro_f1(threshold: float) -> float:
-        thresholds = np.full(len(taxonomy), threshold)
-        return score(seen.probabilities, seen.targets, thresholds, taxonomy)["micro_f1"]
-
-    interval = f1_intervals(seen.probabilities >= best, seen.targets, taxonomy)["micro_f1"]
-    return {"half": micro_f1(0.5), "best": micro_f1(best), "interval": interval, "images": len(seen.targets)}
+    model = LastEpoch(run)
+    seen = model.answer(model.photographs(data))
+    found = model.scores(seen.logits, seen.targets)
+    answered = seen.probabilities >= found["threshold"]
+    interval = f1_intervals(answered, seen.targets, model.taxonomy)["micro_f1"]
+    return {"half": found["micro_f1"], "best": found["best_micro_f1"], "interval": interval, "images": len(answered)}
 
 
 def section(results: dict[str, dict[str, dict[str, Any]]], options: argparse.Namespace, machine: str) -> str:

@@ -23,7 +23,7 @@ def test_training_takes_the_flags_of_every_trial(name: str, tmp_path: Path) -> N
     trial = TRIALS[name]
     flags = ["--config", f"training/configs/{trial.config}.yaml", "--run", str(tmp_path), "--data.path", "x"]
     cli = FashionCLI([*flags, *shlex.split(trial.changes)])
-    assert cli.model.hparams["arch"] == "resnet50"
+    assert cli.model.hparams["weights"] == "none"
 
 
 def test_images_that_grow_cost_less() -> None:
@@ -33,10 +33,11 @@ def test_images_that_grow_cost_less() -> None:
 
 def test_a_trial_is_run_once_and_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = write_shapes(tmp_path / "shapes", train=32, val=12)
-    small = trials.Trial("--model.arch resnet18 --data.workers 0", "a small one")
+    small = trials.Trial("--data.workers 0", "a small one")
     monkeypatch.setattr(trials, "TRIALS", {REFERENCE: small})
     monkeypatch.setattr(trials, "PAGE", tmp_path / "recipe.md")
     command = ["--data", str(data), "--groups", "color,shape", "--source", "Blocks", "--size", "32", "--epochs", "1"]
+    command += ["--arch", "resnet18"]
     for _ in range(2):
         assert main([*command, "--out", str(tmp_path / "runs")]) == 0
     (run,) = (tmp_path / "runs").glob("*/*")
@@ -48,12 +49,19 @@ def test_a_trial_is_run_once_and_written(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_differences_are_to_the_reference() -> None:
-    def values(best: float) -> dict[str, object]:
-        return {"micro_f1": 0.5, "best_micro_f1": best, "map": 0.4, "epochs": 3, "machine": "a laptop"}
+    def values(fitted: float) -> dict[str, object]:
+        scores = {"micro_f1": 0.5, "best_micro_f1": 0.6, "fitted_micro_f1": fitted, "map": 0.4}
+        return scores | {"mirrored": scores, "epochs": 3, "machine": "a laptop"}
 
-    options = argparse.Namespace(source="S", size=48, epochs=3, seeds="1,2", groups="color")
+    options = argparse.Namespace(source="S", arch="resnet50", size=48, epochs=3, seeds="1,2", groups="color")
     page = section({REFERENCE: [values(0.70), values(0.72)], "mixup": [values(0.72), values(0.74)]}, options)
-    assert "0.730 (0.720 to 0.740) | 0.400 | +0.020 |" in page
+    assert "| 3 | 0.500 | 0.600 | 0.730 | 0.400 | +0.020 (0.720 to 0.740) | 0.500 | 0.730 |" in page
+
+
+def test_pretrained_trials_need_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--data", "x", "--groups", "color", "--source", "S", "--only", "head-first"])
+    assert "the trial 'head-first' begins with pretrained weights; give --weights FILE" in capsys.readouterr().err
 
 
 def test_an_unknown_trial_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from fashion.taxonomy import Taxonomy
 from training import backbone
 from training.growing import Growth, shrink
 from training.images import Sample
+from training.initialization import Initialization
 from training.losses import BINARY_CROSS_ENTROPY, Loss
 from training.metrics import MeanOfAnnotated, MultilabelScores
 from training.mixing import mix
@@ -21,6 +22,7 @@ from training.optimization import make_optimizer, make_schedule
 
 MONITOR = "val/best_micro_f1"
 AT_FULL_SIZE = Growth()
+AS_TORCHVISION_DOES = Initialization()
 
 
 class FashionModule(LightningModule):
@@ -42,6 +44,7 @@ class FashionModule(LightningModule):
         loss: see `training.losses.Loss`.
         growth: see `training.growing.Growth`.
         mixup: see `training.mixing`; its alpha, 0 mixes nothing.
+        init: see `training.initialization.Initialization`.
         channels_last: memory format in which convolutions are faster on most machines.
         compile: let torch.compile speed up the network, after a few minutes of compiling.
 
@@ -64,6 +67,7 @@ class FashionModule(LightningModule):
         loss: Loss = BINARY_CROSS_ENTROPY,
         growth: Growth = AT_FULL_SIZE,
         mixup: float = 0.0,
+        init: Initialization = AS_TORCHVISION_DOES,
         channels_last: bool = True,
         compile: bool = False,
     ) -> None:
@@ -80,8 +84,8 @@ class FashionModule(LightningModule):
             raise SettingError(f"--model.head_first is {head_first}; it must be at least 0 and below 1")
         if mixup < 0:
             raise SettingError(f"--model.mixup is {mixup}; it must not be below 0")
-        self.loss, self.growth = loss, growth
-        self.save_hyperparameters(ignore=["loss", "growth"])
+        self.loss, self.growth, self.init = loss, growth, init
+        self.save_hyperparameters(ignore=["loss", "growth", "init"])
         self.built = False
         self.planned_steps: float | None = None  # of the whole training, since it began
 
@@ -115,6 +119,7 @@ class FashionModule(LightningModule):
         else:
             self.build(data.taxonomy, data.spec)
             if not self.trainer.ckpt_path:
+                self.init.apply(self.network)
                 backbone.load(self.network, self.hparams["arch"], self.hparams["weights"])
         if stage == "fit" and self.hparams["compile"]:
             self.network.compile()

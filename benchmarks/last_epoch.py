@@ -1,0 +1,87 @@
+"""What the last epoch of a training is worth, on validation photographs."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from torch import Tensor
+
+from fashion.engines import TorchEngine
+from fashion.model_card import ModelCard
+from fashion.predictor import Predictor
+from training.images import Photographs, open_split
+from training.predictions import Predictions, predict
+from training.profiles import answer_out_of_fold
+from training.runs import LAST, load_module
+from training.scores import average_precisions, mean_average_precision, score, score_answers
+from training.thresholds import HALF, MICRO_F1, best_global_threshold
+
+
+class Mirrored:
+    """Photographs, each its left-right mirror image."""
+
+    def __init__(self, images: Photographs) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, i: int) -> dict[str, Tensor]:
+        sample = self.images[i]
+        return sample | {"pixels": sample["pixels"].flip(1)}
+
+
+class LastEpoch:
+    """The last checkpoint of a run, ready to answer in fp32.
+
+    Args:
+        run: its folder.
+    """
+
+    def __init__(self, run: Path) -> None:
+        module = load_module(run / LAST)
+        self.name = run.name
+        self.taxonomy, self.spec = module.taxonomy, module.spec
+        card = ModelCard(
+            name=run.name,
+            version="0",
+            created="",
+            arch=module.hparams["arch"],
+            input=module.spec,
+            labels=module.taxonomy.labels,
+            thresholds={HALF: [0.5] * len(module.taxonomy)},
+            default_profile=HALF,
+            files={},
+        )
+        self.predictor = Predictor(card, TorchEngine(module.network, module.spec))
+
+    def photographs(self, data: Path) -> Photographs:
+        """The validation photographs of a catalog, with what the model knows of their labels."""
+        return open_split(data, "val", self.taxonomy, self.spec, self.taxonomy.groups, partly=True)
+
+    def answer(self, images: Photographs, mirrored: bool = False) -> Predictions:
+        """What it says of the photographs, or of their mirror images."""
+        seen = cast(Photographs, Mirrored(images)) if mirrored else images
+        return predict(self.predictor, seen, f"{self.name}{', mirrored' if mirrored else ''}")
+
+    def scores(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+        """Micro-F1 at 0.5, at the best threshold for all labels, with fitted ones out of fold; mAP.
+
+        The best threshold is chosen on the photographs that it is scored on, as the project that this one
+        re-implements does; `fitted` is the profile micro-f1 on photographs that neither its thresholds nor its
+        calibration were fitted on.
+
+        Args:
+            logits: (N, A).
+            targets: (N, A).
+        """
+        probabilities = 1 / (1 + np.exp(-logits.astype(np.float64)))
+        threshold = best_global_threshold(probabilities, targets)
+        half, best = (
+            score(probabilities, targets, np.full(len(self.taxonomy), at), self.taxonomy)["micro_f1"]
+            for at in (0.5, threshold)
+        )
+        answered = answer_out_of_fold(logits, targets, self.taxonomy).answered[MICRO_F1]
+        fitted = score_answers(answered, targets, np.zeros(len(self.taxonomy)), self.taxonomy)["micro_f1"]
+        mean = mean_average_precision(average_precisions(probabilities, targets))
+        return {"micro_f1": half, "best_micro_f1": best, "fitted_micro_f1": fitted, "map": mean, "threshold": threshold}

@@ -1,0 +1,38 @@
+"""training.initialization."""
+
+import pytest
+import torch
+
+from fashion.errors import SettingError
+from fashion.network import ARCHITECTURES, build
+from training.initialization import Initialization
+
+
+def test_nothing_is_changed_where_nothing_is_asked_for() -> None:
+    torch.manual_seed(0)
+    network = build("resnet18", 3)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    Initialization().apply(network)
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_blocks_begin_by_handing_on_what_they_are_given(arch: str) -> None:
+    network = build(arch, 3).eval()
+    Initialization(zero_residual=True).apply(network)
+    images = torch.rand(2, network.layer3[1].conv1.in_channels, 4, 4)
+    with torch.inference_mode():
+        for block in list(network.layer3)[1:]:  # the first one changes the size
+            assert torch.equal(block(images), images)
+
+
+def test_labels_begin_at_the_prior() -> None:
+    network = build("resnet18", 3)
+    Initialization(prior=0.01).apply(network)
+    assert torch.sigmoid(network.fc.bias).tolist() == pytest.approx([0.01] * 3)
+
+
+@pytest.mark.parametrize("prior", [-0.1, 1.0])
+def test_a_prior_that_is_no_probability_is_refused(prior: float) -> None:
+    with pytest.raises(SettingError, match=f"--model.init.prior is {prior}; it must be at least 0 and below 1"):
+        Initialization(prior=prior)
