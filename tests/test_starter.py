@@ -1,0 +1,97 @@
+"""The model that comes with the bundle behaves as a person expects, on photographs that it was not trained on.
+
+Photographs are not in the repository: those tests need a folder of them in FASHION_PHOTOS.
+"""
+
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.starter import BUNDLE, CHANGES, changed_answers
+from fashion.model_card import ModelCard
+from fashion.predictor import Predictor
+from fashion.preprocess import decode
+
+ROOT = Path(__file__).parent.parent
+STARTER = ROOT / BUNDLE
+PHOTOS = Path(os.environ.get("FASHION_PHOTOS", "nowhere"))
+MEGABYTES = 26
+
+needs_photographs = pytest.mark.skipif(
+    not (PHOTOS / "products").is_dir(), reason="FASHION_PHOTOS names no folder of photographs"
+)
+
+
+@pytest.fixture(scope="module")
+def predictor() -> Predictor:
+    return Predictor.from_bundle(STARTER)
+
+
+def validation(name: str, count: int) -> list[tuple[Image.Image, dict[str, str]]]:
+    with (PHOTOS / name / "val.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    drawn = np.random.default_rng(0).permutation(len(rows))[:count]
+    return [(decode(PHOTOS / name / "images" / rows[i]["image"], 1024), rows[i]) for i in drawn]
+
+
+def likeliest(predictor: Predictor, images: list[Image.Image], group: str) -> list[str]:
+    """The most probable label of a group for each image."""
+    indices = predictor.taxonomy.indices(group)
+    found = predictor.predict(list(images))
+    return [predictor.taxonomy.labels[indices[p.probabilities[indices].argmax()]].name for p in found]
+
+
+def test_it_is_small_and_says_nothing_of_where_it_was_made() -> None:
+    files = {path.name: path.stat().st_size for path in STARTER.iterdir()}
+    assert set(files) == {"model.int8.onnx", "model_card.json"}
+    assert sum(files.values()) <= MEGABYTES * 10**6
+    card = ModelCard.load(STARTER)
+    assert set(card.profiles) >= {"0.5", "micro-f1", "macro-f1", "precision", "top-k"}
+    assert not [word for word in ("/home", "/work", "/tmp") if word in (STARTER / "model_card.json").read_text()]
+
+
+@pytest.mark.parametrize("gray", [255, 235, 128])
+def test_a_blank_wall_is_no_article(predictor: Predictor, gray: int) -> None:
+    noise = np.random.default_rng(gray).normal(gray, 3, (240, 180, 1)).clip(0, 255)
+    wall = Image.fromarray(np.repeat(noise, 3, axis=2).astype(np.uint8))
+    answer = predictor.answer(predictor.predict(wall), "precision")
+    named = [a["name"] for a in answer["attributes"] if a["group"] in ("article", "garment")]
+    assert named == []
+
+
+@needs_photographs
+@pytest.mark.parametrize("name", ["products", "clothing"])
+def test_changes_that_mean_nothing_change_few_answers(predictor: Predictor, name: str) -> None:
+    images = [image for image, _ in validation(name, 120)]
+    stay = changed_answers(predictor, images, predictor.card.default_profile)
+    assert set(stay) == set(CHANGES)
+    assert min(stay.values()) >= 0.8, stay
+
+
+@needs_photographs
+def test_another_color_changes_the_color_and_not_the_article(predictor: Predictor) -> None:
+    colors = {"Red", "Blue", "Green", "Pink", "Purple", "Yellow", "Orange", "Maroon", "Navy Blue"}
+    images = [image for image, row in validation("products", 900) if row["colour"] in colors][:120]
+    turned = []
+    for image in images:
+        hue, saturation, value = image.convert("HSV").split()
+        turned.append(Image.merge("HSV", (hue.point(lambda h: (h + 120) % 256), saturation, value)).convert("RGB"))
+    before, after = (likeliest(predictor, each, "colour") for each in (images, turned))
+    changed = np.mean([a != b for a, b in zip(before, after, strict=True)])
+    articles = [likeliest(predictor, each, "article") for each in (images, turned)]
+    same = np.mean([a == b for a, b in zip(*articles, strict=True)])
+    assert changed >= 0.6, f"{changed:.0%} of the colors changed"
+    assert same >= 0.8, f"{same:.0%} of the articles stayed"
+
+
+@needs_photographs
+@pytest.mark.parametrize(("name", "group", "least"), [("products", "article", 0.7), ("clothing", "garment", 0.6)])
+def test_it_names_most_products(predictor: Predictor, name: str, group: str, least: float) -> None:
+    rows = [(image, row) for image, row in validation(name, 200) if row[group]]
+    found = likeliest(predictor, [image for image, _ in rows], group)
+    right = np.mean([a == row[group] for a, (_, row) in zip(found, rows, strict=True)])
+    assert right >= least, f"{right:.0%} of {group} are right"
