@@ -175,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         results = {}
         for name in dict.fromkeys([REFERENCE, *names]):
             results[name] = [run(name, seed, options) for seed in seeds]
-            write_section(f"trials {options.data.name}", section(results, options), PAGE)
+            write_section(f"trials {options.out.name}", section(results, options), PAGE)
         print(f"wrote  {PAGE}")
     return 0
 
