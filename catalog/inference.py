@@ -60,13 +60,13 @@ class Difference(NamedTuple):
     p: np.ndarray
 
 
-def shares(sums: Sums) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def shares(sums: Sums, least: float | np.ndarray = LEAST) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Share, lower and upper end of its interval, (T, A) each; NaN where there is no product.
 
     The interval is Wilson's (1927, J. Am. Stat. Assoc. 22, 209-212). Probabilities vary less than answers, so the
     number of products is replaced by the number of answers that would be as certain, corrected for the variance being
     estimated (Korn and Graubard 1998, Survey Methodology 24, 193-201), and never smaller than the products themselves.
-    Where fewer than `LEAST` products are expected with the label or without it, products count as they are: so few
+    Where fewer than `least` products are expected with the label or without it, products count as they are: so few
     probabilities do not tell how much they vary.
     """
     n = sums.products
@@ -75,7 +75,7 @@ def shares(sums: Sums) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         variance = (sums.squares - n * share**2) / (n - 1)
         factor = (Z / stats.t.ppf(0.5 + LEVEL / 2, n - 1)) ** 2
         certain = n * share * (1 - share) / variance * factor
-        enough = np.minimum(sums.total, n - sums.total) >= LEAST
+        enough = np.minimum(sums.total, n - sums.total) >= least
         certain = np.where(enough & (certain > n), certain, n)
         center = (share + Z**2 / (2 * certain)) / (1 + Z**2 / certain)
         half = Z / (1 + Z**2 / certain) * np.sqrt(share * (1 - share) / certain + Z**2 / (4 * certain**2))
@@ -190,9 +190,10 @@ def difference(one: Sums, other: Sums) -> Difference:
     the permutation test's normal approximation, which for answers is the pooled test of two proportions. Labels on too
     few products of the two together have no p.
     """
-    (a, a_low, a_high), (b, b_low, b_high) = (tuple(part[0] for part in shares(sums)) for sums in (one, other))
     n, m = one.products[0, 0], other.products[0, 0]
     both = Sums(*(np.concatenate(parts) for parts in zip(one, other, strict=True)))
+    least = np.where(enough(both), 0, LEAST)  # what is tested has products enough in the two together
+    (a, a_low, a_high), (b, b_low, b_high) = (tuple(part[0] for part in shares(sums, least)) for sums in (one, other))
     mean = both.total.sum(0) / (n + m)
     variance = np.maximum(both.squares.sum(0) / (n + m) - mean**2, 0)
     with np.errstate(divide="ignore", invalid="ignore"):

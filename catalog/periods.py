@@ -103,6 +103,8 @@ class DateReader:
         kind = cells.type
         if _is_date(kind):
             self.empty += cells.null_count
+            if types.is_timestamp(kind) and kind.tz:
+                cells = cells.cast(pa.timestamp(kind.unit, "UTC"))  # a cast to days would take the zone's own
             days = cells.cast(pa.date32(), safe=False).cast(pa.int32())
             known = days.is_valid().to_numpy(zero_copy_only=False)
             return np.where(known, numbers(days.fill_null(0).to_numpy().astype(np.int64), self.unit), NONE)

@@ -10,6 +10,7 @@ from catalog.inference import FALSE_DISCOVERIES
 from catalog.portfolios import Comparison, Row
 from fashion.files import write_whole
 
+RATE = f"{FALSE_DISCOVERIES:.0%}".replace("%", " %")
 BARS = "▁▂▃▄▅▆▇█"
 MARKS = {"riser": "rises", "faller": "falls", None: ""}
 SHOWN = 20  # differences and gaps that the table of a comparison lists
@@ -23,7 +24,9 @@ ROW_REST = ("high_2", "other_1", "other_2", "difference", "difference_low", "dif
 
 def trends_text(found: Trends) -> str:
     """Trends as a table: risers first, in every group the largest share first, fallers last."""
-    rows = [("", "group", "label", "share", "in time", "from", "to", "change in points", "odds a " + found.unit, "q")]
+    rows: list[tuple[str, ...]] = [
+        ("", "group", "label", "share", "in time", "from", "to", "change in points", "odds a " + found.unit, "q")
+    ]
     rest = sorted((label for label in found.labels if not label.trend), key=lambda label: -label.share)
     groups = list(dict.fromkeys(label.group for label in found.labels))
     rest.sort(key=lambda label: groups.index(label.group))
@@ -32,7 +35,7 @@ def trends_text(found: Trends) -> str:
     head = f"{products}, {found.names[0]} to {found.names[-1]}, by the column {found.column!r}"
     tail = (
         f"{len(found.risers)} rise and {len(found.fallers)} fall of {found.tested} labels tested, at a false discovery "
-        f"rate of {FALSE_DISCOVERIES:.0%}."
+        f"rate of {RATE}."
     )
     return "\n".join([head, "", aligned(rows, "<<<><>>>>>"), "", tail, *found.notes])
 
@@ -74,7 +77,7 @@ def compare_text(found: Comparison) -> str:
         parts.append(f"{title}{rest}\n{table if chosen else 'nothing'}")
     tail = (
         f"{len(found.differences)} of {found.tested:,} labels and combinations tested differ, at a false discovery "
-        f"rate of {FALSE_DISCOVERIES:.0%}."
+        f"rate of {RATE}."
     )
     return "\n\n".join([*parts, "\n".join([tail, *found.notes])])
 

@@ -56,7 +56,8 @@ def draw_differences(folder: Path, name: str, rows: Sequence[Row]) -> None:
         axes.axvline(0, color=theme.soft, linewidth=1)
         for place, row in enumerate(rows):
             color = theme.line if row.more == 0 else theme.mark
-            axes.hlines(-place, *(100 * end for end in row.interval), color=color, linewidth=2.2, alpha=0.5)
+            low, high = row.interval
+            axes.hlines(-place, 100 * low, 100 * high, color=color, linewidth=2.2, alpha=0.5)
             axes.plot([100 * row.difference], [-place], "o", color=color, markersize=5)
             axes.annotate(
                 str(place + 1), (0.0, -place), xycoords=("axes fraction", "data"), xytext=(-6, 0), va="center",

@@ -11,10 +11,10 @@ from typing import Any
 from tqdm import tqdm
 
 from catalog.growth import LabelTrend, Trends
-from catalog.inference import FALSE_DISCOVERIES
 from catalog.portfolios import Comparison
 from catalog.report.plots import draw_differences, draw_trend, files
 from catalog.tabular import (
+    RATE,
     percent,
     points,
     significance,
@@ -30,7 +30,7 @@ PAGE_FILE, PLOTS = "index.html", "plots"
 TRENDS_FILE, COMPARE_FILE = "trends.json", "compare.json"
 MOVING, STEADY = 24, 6  # plots: of risers and fallers each, and of the other labels of a group
 DIFFERENCES, LISTED = 20, 200  # in the plot and the table of differences
-FILTERS = {"percent": percent, "significance": significance, "count": "{:,}".format}
+FILTERS = {"percent": percent, "significance": significance, "count": "{:,}".format, "points": points}
 
 
 def check_report_folder(out: Path) -> None:
@@ -96,9 +96,9 @@ def _write_page(folder: Path, kind: str, content: dict[str, Any], **contents: An
 
     page = render_page(
         Path(__file__).with_name(f"{kind}.html.j2"),
-        FILTERS | {"points": lambda change, interval: points(change, interval)},
+        FILTERS,
         embedded=embedded,
-        rate=f"{FALSE_DISCOVERIES:.0%}",
+        rate=RATE,
         **contents,
     )
     (folder / PAGE_FILE).write_text(page, encoding="utf-8")
