@@ -5,6 +5,7 @@ The page holds its plots, so it can be sent alone; the PNGs lie beside it for ot
 
 import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,12 @@ PAGE_FILE, PLOTS = "index.html", "plots"
 TRENDS_FILE, COMPARE_FILE = "trends.json", "compare.json"
 MOVING, STEADY = 24, 6  # plots: of risers and fallers each, and of the other labels of a group
 DIFFERENCES, LISTED = 20, 200  # in the plot and the table of differences
-FILTERS = {"percent": percent, "significance": significance, "count": "{:,}".format, "points": points}
+FILTERS: dict[str, Callable[..., str]] = {
+    "percent": percent,
+    "significance": significance,
+    "count": "{:,}".format,
+    "points": points,
+}
 
 
 def check_report_folder(out: Path) -> None:
