@@ -26,15 +26,10 @@ from catalog.columns import (
     ID,
     IMAGE,
     SOURCE,
-    Column,
-    Columns,
-    Kind,
-    group_column,
-    kind_of,
     payload_value,
     point_id,
-    source_column,
 )
+from catalog.filtering import columns_of, kinds
 from catalog.location import store_at
 from catalog.manifest import IndexManifest
 from catalog.spaces import ScaleMeter, Scales
@@ -115,14 +110,12 @@ def _opens(store: Store, before: IndexManifest) -> bool:
 
 def _plan(scored: Scored, tuning: Tuning) -> IndexManifest:
     own = scored.manifest
-    labels = [group_column(group, own.taxonomy.names(group)) for group in own.groups]
-    columns = [source_column(name, kind) for name, kind in _kinds(scored).items() if kind]
     return IndexManifest(
         model=own.model,
         labels=own.labels,
         profile=own.profile,
         embedding=own.embedding,
-        columns=Columns([*labels, *columns, Column(ID, "text", (ID,))]),
+        columns=columns_of(scored),
         scales=Scales(1.0, dict.fromkeys(own.groups, 1.0)),
         tuning=tuning,
         catalog=str(scored.folder.absolute()),
@@ -130,11 +123,6 @@ def _plan(scored: Scored, tuning: Tuning) -> IndexManifest:
         complete=False,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def _kinds(scored: Scored) -> dict[str, Kind | None]:
-    """The kinds of the catalog's own columns; an empty catalog has none."""
-    return {n: kind_of(scored.schema.field(n).type) for n in scored.manifest.columns if n in scored.schema.names}
 
 
 def _specs(plan: IndexManifest) -> dict[str, VectorSpec]:
@@ -225,7 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         store = store_at(place or options.folder / INDEX_FOLDER)
         tuning = Tuning(hnsw=options.ann, quantize=options.quantize) if options.ann or options.quantize else None
         changes = build(scored, store, tuning, options.replace)
-    if left_out := [name for name, kind in _kinds(scored).items() if not kind]:
+    if left_out := [name for name, kind in kinds(scored).items() if not kind]:
         print(f"columns that no filter can compare stay out of the index: {', '.join(left_out)}", file=sys.stderr)
     print(
         f"{place or options.folder / INDEX_FOLDER}: {scored.rows:,} products; {changes.written:,} written, "

@@ -9,6 +9,11 @@ IMAGE_COLUMNS = (
     *("filename", "file_name", "file", "filepath", "file_path", "path", "jpg"),
 )
 ID_COLUMNS = ("id", "item_id", "itemid", "product_id", "productid", "sku", "image_id", "imageid", "article_id")
+DATE_COLUMNS = (
+    *("date", "listed", "listed_at", "date_listed", "added", "added_at", "date_added", "created", "created_at"),
+    *("published", "published_at", "published_on", "released", "release_date", "launched", "launch_date", "launch"),
+    *("first_seen", "available_from", "online_since", "timestamp", "datetime", "day", "week", "month", "year"),
+)
 IMAGE_FOLDERS = ("", "images", "image", "imgs", "photos")  # looked through beside the table
 IMAGE_ENDINGS = ("", ".jpg", ".jpeg", ".png", ".webp")  # a cell may name a photograph without its ending
 

@@ -17,12 +17,13 @@ from tqdm import tqdm
 
 from fashion.engines import Engine, OnnxEngine, TorchEngine, open_engine
 from fashion.errors import BundleError, one_line_errors
+from fashion.folders import new_folder
 from fashion.model_card import CHECKPOINT_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
 from fashion.network import build
 from fashion.predictor import Predictor
 from training import torch_files
 from training.catalogs import Paths, names_of
-from training.folders import check_bundle_replaceable, new_folder
+from training.folders import check_bundle_replaceable
 from training.images import Photographs
 from training.module import FashionModule
 from training.onnx_files import CALIBRATIONS, write_int8, write_onnx

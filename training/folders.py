@@ -1,57 +1,12 @@
-"""Folders that are there whole or not at all, and replace their predecessors only."""
+"""Whether a folder may become a bundle."""
 
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from fashion.errors import BundleError, FashionError
+from fashion.errors import BundleError
+from fashion.folders import check_replaceable
 from fashion.model_card import CARD_FILE
-
-
-def check_replaceable(
-    out: Path, is_ours: Callable[[Path], bool], what: str, flag: str, error: type[FashionError]
-) -> None:
-    """Refuse to write to what may be somebody's work.
-
-    Args:
-        out: the folder to write; it may be missing or empty.
-        is_ours: whether a folder with files was written by the same command before.
-        what: such a folder is, for the message: `bundle`.
-        flag: that named `out`.
-        error: to raise.
-
-    Raises:
-        FashionError: of the type `error`; `out` is a file, or a folder with other files.
-    """
-    if out.is_dir() and any(out.iterdir()) and not is_ours(out):
-        raise error(f"{str(out)!r} is a folder with files and no {what}; choose another {flag}")
-    if out.exists() and not out.is_dir():
-        raise error(f"{str(out)!r} is a file; choose another {flag}")
 
 
 def check_bundle_replaceable(out: Path) -> None:
     """Raises BundleError where `out`, the --out of a command that writes a bundle, is something else with files."""
     check_replaceable(out, lambda folder: (folder / CARD_FILE).is_file(), "bundle", "--out", BundleError)
-
-
-@contextmanager
-def new_folder(out: Path) -> Iterator[Path]:
-    """A folder beside `out` that takes its place when all went well, and is removed when not."""
-    out = out.resolve()  # `.` has no name to put another folder beside
-    out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
-        folder.chmod(0o755)
-        yield folder
-        if out.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{out.name}-old-", dir=out.parent))
-            os.replace(out, old)
-            os.replace(folder, out)
-            shutil.rmtree(old)
-        else:
-            os.replace(folder, out)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

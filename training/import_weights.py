@@ -17,6 +17,7 @@ from torch import Tensor
 
 from fashion.engines import OnnxEngine, TorchEngine
 from fashion.errors import BundleError, DataError, one_line_errors
+from fashion.folders import new_folder
 from fashion.model_card import CHECKPOINT_FILE, ONNX_FILE, ModelCard, sha256
 from fashion.network import ARCHITECTURES
 from fashion.predictor import Predictor
@@ -33,7 +34,7 @@ from training.export import (
     make_card,
     write_fp32,
 )
-from training.folders import check_bundle_replaceable, new_folder
+from training.folders import check_bundle_replaceable
 from training.foreign_weights import Source, read_source
 from training.images import Photographs, open_split
 from training.module import FashionModule

@@ -13,8 +13,9 @@ from typing import Any
 
 from fashion.engines import open_engine
 from fashion.errors import one_line_errors
+from fashion.folders import new_folder
 from fashion.model_card import CARD_FILE, INT8_FILE, ModelCard, checked_file
-from training.folders import check_bundle_replaceable, new_folder
+from training.folders import check_bundle_replaceable
 
 ABSOLUTE_PATH = re.compile(r"(?<![\w.])/(?:[^\s,'\"\]/]+/)*([^\s,'\"\]/]+)")
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from fashion.pages import render_page
 from training.report import plots, sheets
 
 
@@ -17,15 +16,9 @@ def render(report: dict[str, Any], ids: Mapping[int, str], sizes: Mapping[int, t
         ids: of the photographs shown, by row.
         sizes: width and height of their small copies, by row.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,  # names of labels, groups and ids are whatever a catalog holds
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"score": _score, "span": _span, "percent": _percent, "count": _count}
-    return environment.get_template("page.html.j2").render(
+    return render_page(
+        Path(__file__).with_name("page.html.j2"),
+        {"score": _score, "span": _span, "percent": _percent, "count": _count},
         report=report,
         ids=ids,
         sizes=sizes,

@@ -3,33 +3,16 @@
 Names of groups and labels are never drawn: the page writes them, in any script, beside the plot.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fashion.pages import THEMES, Theme
+
 SMALL, LARGE = (2.5, 2.2), (5.0, 3.5)  # inches
 _DPI = 200
-
-
-@dataclass(frozen=True)
-class Theme:
-    """Colors of a plot; the page's style sheet has the same."""
-
-    name: str
-    ground: str
-    ink: str
-    soft: str
-    line: str
-    mark: str
-
-
-THEMES = (
-    Theme("light", ground="#ffffff", ink="#1c2430", soft="#c3cad4", line="#1d5fd1", mark="#c2410c"),
-    Theme("dark", ground="#1a1f27", ink="#d5dbe4", soft="#4a5361", line="#7fb0ff", mark="#fb9a5c"),
-)
 
 
 def draw_curve(

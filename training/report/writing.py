@@ -9,7 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from fashion.errors import SettingError
-from training.folders import check_replaceable, new_folder
+from fashion.folders import check_replaceable, new_folder
 from training.report import sheets
 from training.report.contents import contents
 from training.report.evidence import Evidence

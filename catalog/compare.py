@@ -1,0 +1,61 @@
+"""Two shops' catalogs beside each other, or two parts of one.
+
+From the command line:
+
+    python -m catalog.compare OURS THEIRS --group category,color
+    python -m catalog.compare FOLDER --split 'brand=Acme' 'brand=Zenith' --combine category,color --report compared
+
+OURS, THEIRS and FOLDER are scored catalogs, or indexes of them. From Python: `catalog.portfolios.compare`.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+
+from catalog.portfolios import COMBINED, compare
+from catalog.report.writing import check_report_folder, write_comparison
+from catalog.tabular import compare_text, write_compare_csv
+from catalog.trends import add_outputs, add_selection, split_names
+from fashion.errors import one_line_errors
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the comparison, and write what is asked for; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m catalog.compare", description="Compare the attributes of two catalogs, or of two parts of one."
+    )
+    parser.add_argument("one", metavar="A", help="scored catalog, or an index of it")
+    parser.add_argument("other", metavar="B", nargs="?", help="the other one")
+    parser.add_argument(
+        "--split", nargs=2, metavar="FILTER", help="compare two parts of A, such as 'brand=Acme' 'brand=Zenith'"
+    )
+    parser.add_argument(
+        "--combine",
+        metavar="A,B",
+        help=f"two groups whose combinations count as well; '' for none (default: {' and '.join(COMBINED)}, if there)",
+    )
+    add_selection(parser)
+    add_outputs(parser)
+    options = parser.parse_args(arguments)
+    with one_line_errors():
+        if options.report:
+            check_report_folder(options.report)
+        found = compare(
+            options.one,
+            options.other,
+            split=tuple(options.split) if options.split else None,
+            groups=split_names(options.group),
+            combine=split_names(options.combine),
+            where=options.where,
+            answers=options.answers,
+        )
+        if options.report:
+            write_comparison(found, options.report)
+        if options.csv:
+            write_compare_csv(options.csv, found)
+        print(json.dumps(found.to_json(), ensure_ascii=False) if options.json else compare_text(found))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

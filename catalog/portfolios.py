@@ -1,0 +1,315 @@
+"""Two catalogs, or two parts of one, beside each other: what one has more of, what the other lacks, what they share.
+
+from catalog.portfolios import compare
+
+found = compare("ours/scored", "theirs/scored", groups=["color"])
+for row in found.gaps:
+    print(row.name, row.shares, row.interval)
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from catalog import inference
+from catalog.filtering import RowFilter
+from catalog.growth import Measure
+from catalog.inference import FALSE_DISCOVERIES, LEAST, Sums
+from catalog.overlap import Overlap, overlap
+from catalog.portfolio_sums import SIDES, PortfolioSums
+from catalog.scored_at import scored_at
+from catalog.table import ID, Scored, describe_model
+from catalog.tally import Selection, read
+from fashion.errors import DataError, SettingError
+from fashion.taxonomy import Label
+
+SCHEMA = 1
+COMBINED = ("category", "color")  # the groups that are combined where no others are named
+GAP_SHARE = 0.01  # a gap is a label that one has on at least this share of its products,
+GAP_TIMES = 5.0  # and the other on no more than one in so many of that
+
+Pair = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A label, or a combination of two, in both portfolios.
+
+    Attributes:
+        groups, names: of the label, or of the two.
+        shares, low, high: in each portfolio, with 95 % intervals.
+        other: shares by the other measure: answers where probabilities count, or the reverse.
+        difference, interval: the first share less the second, with its 95 % interval.
+        p, q: of no difference; q allows for all labels and combinations that were tested. None where there were too few
+            products to test it.
+    """
+
+    groups: tuple[str, ...]
+    names: tuple[str, ...]
+    shares: Pair
+    low: Pair
+    high: Pair
+    other: Pair
+    difference: float
+    interval: Pair
+    p: float | None
+    q: float | None
+
+    @property
+    def name(self) -> str:
+        """The label's name, or both with a + between."""
+        return " + ".join(self.names)
+
+    @property
+    def more(self) -> int | None:
+        """Which of the two has more of it at a false discovery rate of 5 %: 0, 1, or None."""
+        if self.q is None or self.q > FALSE_DISCOVERIES:
+            return None
+        return 0 if self.difference > 0 else 1
+
+    @property
+    def gap(self) -> int | None:
+        """Which of the two hardly has it where the other does: 0, 1, or None."""
+        if self.more is None:
+            return None
+        less, more = sorted(self.shares)
+        return 1 - self.more if more >= GAP_SHARE and less * GAP_TIMES <= more else None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found.
+
+    Attributes:
+        sides: what the two portfolios are called: their folders, or the filters that split one.
+        catalogs: their folders.
+        where: the filter of both.
+        model: that scored both.
+        profiles: the thresholds that the answers reach, of each.
+        measure: what counts: "expected" (calibrated probabilities) or "answered".
+        products: of each.
+        rows: labels by group, in the model's order, then combinations.
+        overlaps: how alike the two are, by group.
+        created: date and time, ISO 8601, UTC.
+    """
+
+    sides: tuple[str, str]
+    catalogs: tuple[str, str]
+    where: str | None
+    model: dict[str, str]
+    profiles: tuple[str, str]
+    measure: Measure
+    products: tuple[int, int]
+    rows: list[Row]
+    overlaps: list[Overlap]
+    created: str
+
+    @property
+    def differences(self) -> list[Row]:
+        """What one has more of than the other, the largest difference first."""
+        return sorted((row for row in self.rows if row.more is not None), key=lambda row: -abs(row.difference))
+
+    @property
+    def gaps(self) -> list[Row]:
+        """What one has and the other hardly, the largest difference first."""
+        return [row for row in self.differences if row.gap is not None]
+
+    @property
+    def tested(self) -> int:
+        """How many labels and combinations were tested."""
+        return sum(row.q is not None for row in self.rows)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know of these numbers, a sentence each."""
+        found = []
+        if untested := len(self.rows) - self.tested:
+            found.append(
+                f"{untested:,} of {len(self.rows):,} labels and combinations were not tested: fewer than {LEAST:g} "
+                "products are expected with them, or without them."
+            )
+        if self.profiles[0] != self.profiles[1]:
+            found.append(f"Answers are not comparable: the profiles are {self.profiles[0]} and {self.profiles[1]}.")
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, as `--json` prints it and `compare.json` holds it; docs/trends.md says what it means."""
+        own = {name: value for name, value in vars(self).items() if name not in ("rows", "overlaps")}
+        return {
+            "schema": SCHEMA,
+            **own,
+            "tested": self.tested,
+            "notes": self.notes,
+            "overlaps": [vars(entry) for entry in self.overlaps],
+            "rows": [vars(row) | {"more": row.more, "gap": row.gap} for row in self.rows],
+        }
+
+
+def compare(
+    one: str | Path | Scored,
+    other: str | Path | Scored | None = None,
+    *,
+    split: tuple[str, str] | None = None,
+    groups: Sequence[str] | None = None,
+    combine: Sequence[str] | None = None,
+    where: str | None = None,
+    answers: bool = False,
+) -> Comparison:
+    """Compare the attributes of two catalogs, or of two parts of one.
+
+    Args:
+        one, other: scored catalogs, their folders, or indexes of them.
+        split: instead of `other`: the filters of the two parts of `one`, which must exclude each other.
+        groups: the attribute groups that are looked at; None takes all.
+        combine: two groups whose combinations are looked at as well; None takes category and color where the model has
+            both, an empty list none.
+        where: a filter for both.
+        answers: count answered attributes instead of calibrated probabilities.
+
+    Raises:
+        DataError: a catalog cannot be used or is empty, the two are of different models, or no product passes a filter.
+        SettingError: an unknown group, a filter that cannot be read, or parts that are not two.
+    """
+    sides = _sides(one, other, split)
+    manifests = [scored.manifest for scored in sides]
+    profiles = manifests[0].profile, manifests[1].profile
+    if answers and profiles[0] != profiles[1]:
+        raise DataError(
+            f"the answers of the two catalogs are of different profiles, {' and '.join(profiles)}; score one of them "
+            "again, or compare probabilities"
+        )
+    selection = Selection.of(sides[0], groups)
+    sums = PortfolioSums(selection, _combined(sides[0], combine), answers)
+    for side, batch in _split(sides[0], split, where, sums.columns) if split else _both(sides, where, sums.columns):
+        sums.add(side, batch)
+    labels = sums.labels.sums(SIDES)
+    for side, count in enumerate(labels.products[:, 0]):
+        if not count:
+            passes = " and ".join(repr(text) for text in (where, split[side] if split else None) if text)
+            raise DataError(f"no product of {sides[side].folder} passes the filter {passes}")
+    return Comparison(
+        sides=split or _names(sides),
+        catalogs=(str(sides[0].folder), str(sides[1].folder)),
+        where=where,
+        model=manifests[0].model,
+        profiles=profiles,
+        measure="answered" if answers else "expected",
+        products=(int(labels.products[0, 0]), int(labels.products[1, 0])),
+        rows=_rows(sums),
+        overlaps=_overlaps(selection, sums, labels),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _sides(
+    one: str | Path | Scored, other: str | Path | Scored | None, split: tuple[str, str] | None
+) -> tuple[Scored, Scored]:
+    """The two catalogs, which are the same one where it is split."""
+    if (other is None) == (split is None):
+        raise SettingError("two catalogs are compared, or two parts of one that --split FILTER FILTER tells apart")
+    first = one if isinstance(one, Scored) else scored_at(one)
+    if other is None:
+        return first, first
+    second = other if isinstance(other, Scored) else scored_at(other)
+    if first.folder.resolve() == second.folder.resolve():
+        raise SettingError(f"both are the catalog {first.folder}; to compare parts of it give --split FILTER FILTER")
+    models = first.manifest.model, second.manifest.model
+    if models[0]["weights"] != models[1]["weights"]:
+        raise DataError(
+            f"{first.folder} was scored by {describe_model(models[0])}, {second.folder} by "
+            f"{describe_model(models[1])}; probabilities of two models cannot be compared: score both with one"
+        )
+    return first, second
+
+
+def _names(sides: tuple[Scored, Scored]) -> tuple[str, str]:
+    """What to call two catalogs: the last parts of their paths that differ."""
+    paths = [scored.folder.resolve().parts for scored in sides]
+    short = next(
+        (pair for pair in zip(*(reversed(parts) for parts in paths), strict=False) if pair[0] != pair[1]), None
+    )
+    return short or (str(sides[0].folder), str(sides[1].folder))
+
+
+def _combined(scored: Scored, groups: Sequence[str] | None) -> Selection | None:
+    there = scored.manifest.groups
+    if groups is None:
+        groups = COMBINED if set(COMBINED) <= set(there) else ()
+    if groups and (len(groups) != 2 or groups[0] == groups[1]):
+        raise SettingError(
+            f"--combine takes two different groups, not {','.join(groups)!r}; there are: {', '.join(there)}"
+        )
+    return Selection.of(scored, groups) if groups else None
+
+
+def _both(sides: tuple[Scored, Scored], where: str | None, columns: Sequence[str]) -> Iterator[tuple[int, Any]]:
+    filters = [RowFilter(where, scored) if where else None for scored in sides]  # both, before the first is read
+    for side, scored in enumerate(sides):
+        for batch in read(scored, columns, filters[side]):
+            yield side, batch
+
+
+def _split(
+    scored: Scored, split: tuple[str, str], where: str | None, columns: Sequence[str]
+) -> Iterator[tuple[int, Any]]:
+    parts = [RowFilter(text, scored) for text in split]
+    needed = [ID, *columns, *(name for part in parts for name in part.needed)]
+    for batch in read(scored, needed, RowFilter(where, scored) if where else None):
+        kept = [part.keeps(batch) for part in parts]
+        if (twice := np.flatnonzero(kept[0] & kept[1])).size:
+            raise SettingError(
+                f"product {batch.column(ID)[int(twice[0])].as_py()!r} passes both filters, {split[0]!r} and "
+                f"{split[1]!r}; the two parts must exclude each other"
+            )
+        for side, mask in enumerate(kept):
+            yield side, batch.filter(pa.array(mask))
+
+
+def _rows(sums: PortfolioSums) -> list[Row]:
+    found: list[tuple[tuple[Label, ...], list[float], list[float]]] = []
+    tests = []
+    for labels, counted, other in sums.families():
+        spans = [inference.shares(part) for part in counted]
+        others = [inference.shares(part)[0] for part in other]
+        differences = inference.difference(counted[0], counted[1])
+        tests.append(differences.p)
+        columns = np.stack([*(part[0] for triple in spans for part in triple), *(part[0] for part in others)], axis=1)
+        found += zip(labels, columns.tolist(), np.stack(differences, axis=1).tolist(), strict=True)
+    q = inference.adjusted(np.concatenate(tests)).tolist()
+    return [_row(labels, values, difference, q[i]) for i, (labels, values, difference) in enumerate(found)]
+
+
+def _row(labels: tuple[Label, ...], values: list[float], difference: list[float], q: float) -> Row:
+    (a, a_low, a_high, b, b_low, b_high, a_other, b_other), (value, low, high, p) = values, difference
+    return Row(
+        groups=tuple(label.group for label in labels),
+        names=tuple(label.name for label in labels),
+        shares=(a, b),
+        low=(a_low, b_low),
+        high=(a_high, b_high),
+        other=(a_other, b_other),
+        difference=value,
+        interval=(low, high),
+        p=None if math.isnan(p) else p,
+        q=None if math.isnan(p) else q,
+    )
+
+
+def _overlaps(selection: Selection, sums: PortfolioSums, labels: Sums) -> list[Overlap]:
+    shares = labels.total / labels.products
+    counts = float(labels.products[0, 0]), float(labels.products[1, 0])
+    return [
+        overlap(
+            group,
+            (shares[0, selection.places(group)], shares[1, selection.places(group)]),
+            counts,
+            sums.moments.covariance(group, labels),
+        )
+        for group in selection.groups
+    ]

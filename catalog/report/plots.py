@@ -1,0 +1,86 @@
+"""The plots of trends and comparisons, each as two PNGs: for pages with a light ground and with a dark one.
+
+Names of groups and labels are never drawn: the page writes them, in any script, beside the plot.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import matplotlib.dates as mdates
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from catalog.growth import LabelTrend
+from catalog.portfolios import Row
+from fashion.pages import THEMES, Theme
+
+TREND_SIZE, BAR_HEIGHT, BARS_WIDTH = (3.4, 2.1), 0.3, 5.2  # inches
+_DPI = 160
+
+
+def draw_trend(folder: Path, name: str, label: LabelTrend, starts: Sequence[date]) -> None:
+    """A label's share by period as dots with their intervals, and its line where it rises or falls.
+
+    Args:
+        folder: to write `NAME-light.png` and `NAME-dark.png` into.
+        name: of the plot.
+        label: what is drawn.
+        starts: the first day of each period.
+    """
+    known = [(start, *values) for start, *values in zip(starts, label.shares, label.low, label.high, strict=True)]
+    known = [values for values in known if values[1] is not None]
+    days, shares, low, high = (list(column) for column in zip(*known, strict=True))
+    places = mdates.date2num(days)
+    for theme in THEMES:
+        figure, axes = _axes(theme, TREND_SIZE, left=0.55, bottom=0.3)
+        axes.vlines(places, low, high, color=theme.soft, linewidth=2.2)
+        axes.plot(places, shares, "o", color=theme.line, markersize=3.6)
+        if label.growth and label.trend:
+            axes.plot(places[[0, -1]], [label.growth.first, label.growth.last], color=theme.mark, linewidth=1.8)
+        axes.set_ylim(0, min(1, max(high) * 1.05))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0 if max(high) > 0.05 else 1))
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        locator = mdates.AutoDateLocator(minticks=2, maxticks=5)
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, show_offset=False))
+        figure.savefig(folder / files(name)[theme.name], facecolor=theme.ground)
+
+
+def draw_differences(folder: Path, name: str, rows: Sequence[Row]) -> None:
+    """Differences of shares with their intervals, in percentage points, one below the other; the first on top."""
+    size = BARS_WIDTH, BAR_HEIGHT * len(rows) + 0.5
+    for theme in THEMES:
+        figure, axes = _axes(theme, size, left=0.3, bottom=0.4)
+        axes.axvline(0, color=theme.soft, linewidth=1)
+        for place, row in enumerate(rows):
+            color = theme.line if row.more == 0 else theme.mark
+            low, high = row.interval
+            axes.hlines(-place, 100 * low, 100 * high, color=color, linewidth=2.2, alpha=0.5)
+            axes.plot([100 * row.difference], [-place], "o", color=color, markersize=5)
+            axes.annotate(
+                str(place + 1), (0.0, -place), xycoords=("axes fraction", "data"), xytext=(-6, 0), va="center",
+                ha="right", textcoords="offset points", fontsize=8, color=theme.ink,
+            )  # fmt: skip
+        axes.set_yticks([])
+        axes.set_ylim(-len(rows) + 0.4, 0.6)
+        axes.set_xlabel("percentage points", color=theme.ink, fontsize=8.5, labelpad=2)
+        figure.savefig(folder / files(name)[theme.name], facecolor=theme.ground)
+
+
+def files(name: str) -> dict[str, str]:
+    """The file of a plot for each theme."""
+    return {theme.name: f"{name}-{theme.name}.png" for theme in THEMES}
+
+
+def _axes(theme: Theme, size: tuple[float, float], left: float, bottom: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=size, dpi=_DPI, facecolor=theme.ground)
+    width, height = 1 - (left + 0.15) / size[0], 1 - (bottom + 0.1) / size[1]
+    axes = figure.add_axes((left / size[0], bottom / size[1], width, height), facecolor=theme.ground)
+    axes.tick_params(colors=theme.ink, labelsize=8, length=0)
+    axes.grid(color=theme.soft, linewidth=0.5, alpha=0.5)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(theme.soft)
+    return figure, axes

@@ -1,0 +1,48 @@
+"""What the HTML pages of reports have in common: style sheet, sortable tables, colors of their plots, rendering.
+
+A page's template includes `page.css` and `page.js`, which lie beside this file.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colors of a plot; the style sheet has the same."""
+
+    name: str
+    ground: str
+    ink: str
+    soft: str
+    line: str
+    mark: str
+
+
+THEMES = (
+    Theme("light", ground="#ffffff", ink="#1c2430", soft="#c3cad4", line="#1d5fd1", mark="#c2410c"),
+    Theme("dark", ground="#1a1f27", ink="#d5dbe4", soft="#4a5361", line="#7fb0ff", mark="#fb9a5c"),
+)
+
+
+def render_page(template: Path, filters: Mapping[str, Callable[..., Any]], **contents: Any) -> str:
+    """A page as text.
+
+    Args:
+        template: a Jinja template, which may include its neighbors and those of this file.
+        filters: of the template, by name.
+        contents: what the template names; what it names beyond that is an error.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader([template.parent, Path(__file__).parent]),
+        autoescape=True,  # names of labels, groups and ids are whatever a catalog holds
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= filters
+    return environment.get_template(template.name).render(contents)
