@@ -27,7 +27,7 @@ def photograph(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("size", [(90, 130), (700, 400)])  # the second one is decoded at half its size
 def test_without_a_change_training_sees_what_serving_sees(spec: InputSpec, size: tuple[int, int]) -> None:
     image = photograph(*size)
-    assert np.array_equal(NO_AUGMENT.pixels(image, spec), pixels(image, spec))
+    assert np.array_equal(NO_AUGMENT.draw().pixels(image, spec), pixels(image, spec))
     assert np.array_equal(Change(flip=True).pixels(image, spec), pixels(image, spec)[:, ::-1])
 
 
@@ -90,12 +90,36 @@ def test_crops_have_the_stated_area_and_lie_inside() -> None:
     assert Augment(flip=0.5).draw().crop == WHOLE
 
 
+def test_borders_have_the_color_of_a_corner_and_the_stated_width() -> None:
+    torch.manual_seed(0)
+    crops = [Augment(border=0.2).draw().crop for _ in range(400)]
+    assert 0.4 < np.mean([crop == WHOLE for crop in crops]) < 0.6
+    margins = np.array([[-c.left, -c.top, c.left + c.width - 1, c.top + c.height - 1] for c in crops if c != WHOLE])
+    assert margins.min() >= 0
+    assert 0.19 < margins.max() <= 0.2
+    image = Image.new("RGB", (64, 64), (10, 200, 30))
+    image.paste((0, 0, 255), (16, 16, 48, 48))
+    found = np.asarray(cut(image, Box(-0.5, -0.5, 2.0, 2.0), SQUASH))  # half as large, in the middle
+    assert (found[:16] == (10, 200, 30)).all()
+    assert (found[30:34, 30:34] == (0, 0, 255)).all()
+
+
+def test_recolored_images_turn_to_any_hue_at_the_stated_rate() -> None:
+    torch.manual_seed(0)
+    changes = [Augment(recolor=0.25, hue=0.01).draw() for _ in range(800)]
+    assert 0.2 < np.mean([change.recolored for change in changes]) < 0.3
+    turned = [change.hue for change in changes if change.recolored]
+    assert min(turned) < -0.4
+    assert max(turned) > 0.4
+    assert max(abs(change.hue) for change in changes if not change.recolored) <= 0.01
+
+
 def test_the_same_seed_draws_the_same_changes() -> None:
     image = photograph(100, 100)
     drawn = []
     for seed in (3, 3, 4):
         torch.manual_seed(seed)
-        drawn.append([STRONG.pixels(image, SQUASH) for _ in range(3)])
+        drawn.append([STRONG.draw().pixels(image, SQUASH) for _ in range(3)])
     assert np.array_equal(drawn[0], drawn[1])
     assert not np.array_equal(drawn[0], drawn[2])
     assert not np.array_equal(drawn[0][0], drawn[0][1])

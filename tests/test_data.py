@@ -11,7 +11,7 @@ from colored_shapes import block, write_shapes
 
 from fashion.errors import DataError, SettingError
 from fashion.preprocess import InputSpec, pixels
-from fashion.taxonomy import Label, Taxonomy, imaterialist
+from fashion.taxonomy import NOT_ANNOTATED, Label, Taxonomy, imaterialist
 from training.augment import Augment
 from training.data import FashionData
 from training.images import open_split
@@ -183,6 +183,23 @@ def test_every_image_and_epoch_draws_its_own_colors_and_crop(folder: Path, cache
     plain = next(iter(open_data(folder, cache, batch_size=50).train_dataloader()))["pixels"]
     changes = (first.float().mean((1, 2, 3)) / plain.float().mean((1, 2, 3))).tolist()
     assert len({round(change, 2) for change in changes}) > 10
+
+
+def test_a_recolored_image_says_nothing_of_colors(folder: Path, cache: str) -> None:
+    plain = open_data(folder, cache)
+    data = open_data(folder, cache, augment=Augment(recolor=0.5))
+    torch.manual_seed(0)
+    colors = plain.taxonomy.indices("color")
+    others = plain.taxonomy.indices("shape")
+    recolored = 0
+    for item, original in zip(data.train, plain.train, strict=True):
+        assert torch.equal(item["targets"][others], original["targets"][others])
+        if torch.equal(item["pixels"], original["pixels"]):
+            assert torch.equal(item["targets"], original["targets"])
+        else:
+            assert (item["targets"][colors] == NOT_ANNOTATED).all()
+            recolored += 1
+    assert 15 <= recolored <= 35  # of 50
 
 
 def test_augmentations_leave_validation_alone(folder: Path, cache: str) -> None:

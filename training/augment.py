@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -31,6 +31,10 @@ class Augment:
         hue: shift drawn from [-hue, hue], in turns of the color circle; at most 0.5. Colors are labels here: keep it
             near 0.
         crop_scale: smallest part of the area that a random crop keeps; 1 does not crop.
+        border: half of the images get borders in the color of their left top corner, each up to this part of a side.
+        recolor: probability that the hue is turned to anywhere, so that what is not a color is not learned from one;
+            the image then teaches nothing of `color_groups`.
+        color_groups: attribute groups that name colors.
 
     Raises:
         SettingError: a value out of its range.
@@ -42,6 +46,9 @@ class Augment:
     saturation: float = 0.0
     hue: float = 0.0
     crop_scale: float = 1.0
+    border: float = 0.0
+    recolor: float = 0.0
+    color_groups: tuple[str, ...] = ("color", "colour")
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -51,6 +58,8 @@ class Augment:
             ("saturation", 0, 1),
             ("hue", 0, 0.5),
             ("crop_scale", 0.05, 1),
+            ("border", 0, 0.5),
+            ("recolor", 0, 1),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -60,22 +69,17 @@ class Augment:
         """The change of one image, drawn with torch's generator, which loaders seed for each of their processes."""
         flip, *values = torch.rand(5, dtype=torch.float64).tolist()
         brightness, contrast, saturation, hue = (2 * value - 1 for value in values)  # each in [-1, 1)
+        crop = _draw_crop(self.crop_scale) if self.crop_scale < 1 else WHOLE
+        recolored = bool(self.recolor) and torch.rand(()).item() < self.recolor
         return Change(
             flip=flip < self.flip,
-            crop=_draw_crop(self.crop_scale) if self.crop_scale < 1 else WHOLE,
+            crop=_draw_border(crop, self.border) if self.border else crop,
             brightness=1 + self.brightness * brightness,
             contrast=1 + self.contrast * contrast,
             saturation=1 + self.saturation * saturation,
-            hue=self.hue * hue,
+            hue=0.5 * hue if recolored else self.hue * hue,
+            recolored=recolored,
         )
-
-    def pixels(self, source: Source, spec: InputSpec) -> np.ndarray:
-        """`fashion.preprocess.pixels` of one image, changed at random: uint8 (S, S, 3).
-
-        Raises:
-            InvalidImage: see `fashion.preprocess.decode`.
-        """
-        return self.draw().pixels(source, spec)
 
 
 NO_AUGMENT = Augment()
@@ -99,9 +103,10 @@ class Change:
 
     Attributes:
         flip: whether it is mirrored.
-        crop: the part of it that fills the input.
+        crop: the part of it that fills the input; what lies beyond the image has the color of its left top corner.
         brightness, contrast, saturation: factors, see `training.color.adjust`.
         hue: turns of the color circle, applied last.
+        recolored: whether its colors are no longer what its labels say.
     """
 
     flip: bool = False
@@ -110,6 +115,7 @@ class Change:
     contrast: float = 1.0
     saturation: float = 1.0
     hue: float = 0.0
+    recolored: bool = False
 
     def pixels(self, source: Source, spec: InputSpec) -> np.ndarray:
         """Decode one image, change it and make it the network's size: uint8 (S, S, 3).
@@ -120,7 +126,7 @@ class Change:
             InvalidImage: see `fashion.preprocess.decode`.
         """
         # Of a crop as many pixels must be decoded as else of the whole image.
-        finest = math.ceil(spec.size / min(self.crop.width, self.crop.height))
+        finest = math.ceil(spec.size / min(1.0, self.crop.width, self.crop.height))
         image = cut(preprocess.decode(source, finest), self.crop, spec)
         if self.flip:
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -135,7 +141,8 @@ def cut(image: Image.Image, crop: Box, spec: InputSpec) -> Image.Image:
         return preprocess.resize(image, spec)
     content = WHOLE if spec.resize == "squash" else _padded(image)
     seen = _intersection(content, crop)
-    result = Image.new("RGB", (spec.size, spec.size), (255, 255, 255))
+    ground: Any = (255, 255, 255) if spec.resize == "pad" else image.getpixel((0, 0))
+    result = Image.new("RGB", (spec.size, spec.size), ground)
     if seen is None:  # of a padded image nothing but the white ground
         return result
     # Where it stands in the result, px, and in the image, px.
@@ -167,6 +174,20 @@ def _intersection(a: Box, b: Box) -> Box | None:
     left, top = max(a.left, b.left), max(a.top, b.top)
     right, bottom = min(a.left + a.width, b.left + b.width), min(a.top + a.height, b.top + b.height)
     return Box(left, top, right - left, bottom - top) if right > left and bottom > top else None
+
+
+def _draw_border(crop: Box, most: float) -> Box:
+    """A crop, or in half of the cases what it is with a border on each side, up to `most` of the crop's own sides."""
+    whether, left, top, right, bottom = torch.rand(5, dtype=torch.float64).tolist()
+    if whether < 0.5:
+        return crop
+    width, height = crop.width * most, crop.height * most
+    return Box(
+        crop.left - left * width,
+        crop.top - top * height,
+        crop.width + (left + right) * width,
+        crop.height + (top + bottom) * height,
+    )
 
 
 def _draw_crop(least: float) -> Box:

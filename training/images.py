@@ -210,14 +210,20 @@ class Reader:
     ) -> None:
         self.taxonomy, self.spec, self.catalogs, self.augment = taxonomy, spec, catalogs, augment
         self.masks = [catalog.not_annotated(taxonomy) for catalog in catalogs]
+        colors = [taxonomy.indices(group) for group in taxonomy.groups if group in augment.color_groups]
+        self.colors = np.concatenate(colors) if colors else np.empty(0, int)
 
     def __call__(self, row: dict[str, Any]) -> Sample:
         """Raises DataError for an image that cannot be decoded: the importers leave those out."""
+        change = self.augment.draw()
         try:
-            pixels = torch.from_numpy(self.augment.pixels(row[IMAGE]["bytes"], self.spec))  # (S, S, 3)
+            pixels = torch.from_numpy(change.pixels(row[IMAGE]["bytes"], self.spec))  # (S, S, 3)
         except InvalidImage as error:
             raise DataError(f"a photograph of the data set is broken: {error}; import the data again") from None
-        return {"pixels": pixels, "targets": torch.from_numpy(self.targets(row))}
+        targets = self.targets(row)
+        if change.recolored:
+            targets[self.colors] = NOT_ANNOTATED
+        return {"pixels": pixels, "targets": torch.from_numpy(targets)}
 
     def targets(self, row: dict[str, Any]) -> np.ndarray:
         """The row's labels as int8 (A,): 1 yes, 0 no, -1 not annotated."""
