@@ -5,9 +5,9 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from catalog.growth import LabelTrend, Trends
+from catalog.comparison import Comparison, Row
 from catalog.inference import FALSE_DISCOVERIES
-from catalog.portfolios import Comparison, Row
+from catalog.label_trends import LabelTrend, Trends
 from fashion.files import write_whole
 
 RATE = f"{FALSE_DISCOVERIES:.0%}".replace("%", " %")
@@ -62,7 +62,7 @@ def _trend_row(label: LabelTrend) -> tuple[str, ...]:
 def compare_text(found: Comparison) -> str:
     """A comparison as tables: groups, gaps, and the largest differences."""
     one, other = (f"{name} ({count:,} products)" for name, count in zip(found.sides, found.products, strict=True))
-    parts = [f"1: {one}\n2: {other}"]
+    parts = [f"{one}\n{other}"]
     rows = [("group", "overlap", "by chance")]
     rows += [(o.group, _optional(o.overlap), _optional(o.chance)) for o in found.overlaps]
     parts.append(aligned(rows, "<>>"))
@@ -72,7 +72,7 @@ def compare_text(found: Comparison) -> str:
     ):
         rest = f", {SHOWN} of {len(chosen):,}" if len(chosen) > SHOWN else ""
         table = aligned(
-            [("group", "label", "1", "2", "difference in points", "q"), *map(_difference_row, chosen[:SHOWN])]
+            [("group", "label", *found.sides, "difference in points", "q"), *map(_difference_row, chosen[:SHOWN])]
         )
         parts.append(f"{title}{rest}\n{table if chosen else 'nothing'}")
     tail = (

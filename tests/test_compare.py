@@ -11,8 +11,9 @@ import pytest
 from scored_catalog import MODEL, OTHER_MODEL, TAXONOMY, products, write_catalog
 
 from catalog.compare import main
+from catalog.comparison import Comparison
 from catalog.overlap import overlap
-from catalog.portfolios import Comparison, compare
+from catalog.portfolios import compare
 from catalog.table import Scored
 from catalog.where import FilterError
 from fashion.errors import DataError, SettingError
@@ -130,7 +131,7 @@ def test_the_command_prints_and_writes(shops: list[Scored], tmp_path: Path, caps
     places = [str(shops[0].folder), str(shops[1].folder)]
     assert main([*places, "--combine", "category,color", "--report", str(report), "--csv", str(table)]) == 0
     text = capsys.readouterr().out
-    assert text.startswith("1: ours (900 products)\n2: theirs (600 products)\n")
+    assert text.startswith("ours (900 products)\ntheirs (600 products)\n")
     assert "color             Navy Blue" in text.split("What one has more of")[0]
     assert main([str(shops[2].folder), "--split", "shop=ours", "shop!=ours", "--json", "--group", "color"]) == 0
     printed = json.loads(capsys.readouterr().out)

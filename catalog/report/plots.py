@@ -1,6 +1,7 @@
 """The plots of trends and comparisons, each as two PNGs: for pages with a light ground and with a dark one.
 
-Names of groups and labels are never drawn: the page writes them, in any script, beside the plot.
+A name that the plots' font has no letters for is drawn as its number in the table beside the plot, which the browser
+writes in any script.
 """
 
 from collections.abc import Sequence
@@ -8,15 +9,17 @@ from datetime import date
 from pathlib import Path
 
 import matplotlib.dates as mdates
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from catalog.growth import LabelTrend
-from catalog.portfolios import Row
+from catalog.comparison import Row
+from catalog.label_trends import LabelTrend
 from fashion.pages import THEMES, Theme
 
-TREND_SIZE, BAR_HEIGHT, BARS_WIDTH = (3.4, 2.1), 0.3, 5.2  # inches
+TREND_SIZE, BAR_HEIGHT, BARS_WIDTH = (3.4, 2.1), 0.3, 5.2  # inches, without the names
+LETTER, LONGEST = 0.072, 34  # inches of a letter of a name, and letters of the longest one that is drawn whole
 _DPI = 160
 
 
@@ -50,9 +53,11 @@ def draw_trend(folder: Path, name: str, label: LabelTrend, starts: Sequence[date
 
 def draw_differences(folder: Path, name: str, rows: Sequence[Row]) -> None:
     """Differences of shares with their intervals, in percentage points, one below the other; the first on top."""
-    size = BARS_WIDTH, BAR_HEIGHT * len(rows) + 0.5
+    names = [drawable(row.name, place + 1) for place, row in enumerate(rows)]
+    left = 0.15 + LETTER * max(map(len, names))
+    size = BARS_WIDTH + left, BAR_HEIGHT * len(rows) + 0.5
     for theme in THEMES:
-        figure, axes = _axes(theme, size, left=0.3, bottom=0.4)
+        figure, axes = _axes(theme, size, left=left, bottom=0.4)
         axes.axvline(0, color=theme.soft, linewidth=1)
         for place, row in enumerate(rows):
             color = theme.line if row.more == 0 else theme.mark
@@ -60,13 +65,21 @@ def draw_differences(folder: Path, name: str, rows: Sequence[Row]) -> None:
             axes.hlines(-place, 100 * low, 100 * high, color=color, linewidth=2.2, alpha=0.5)
             axes.plot([100 * row.difference], [-place], "o", color=color, markersize=5)
             axes.annotate(
-                str(place + 1), (0.0, -place), xycoords=("axes fraction", "data"), xytext=(-6, 0), va="center",
+                names[place], (0.0, -place), xycoords=("axes fraction", "data"), xytext=(-6, 0), va="center",
                 ha="right", textcoords="offset points", fontsize=8, color=theme.ink,
             )  # fmt: skip
         axes.set_yticks([])
         axes.set_ylim(-len(rows) + 0.4, 0.6)
         axes.set_xlabel("percentage points", color=theme.ink, fontsize=8.5, labelpad=2)
         figure.savefig(folder / files(name)[theme.name], facecolor=theme.ground)
+
+
+def drawable(name: str, place: int) -> str:
+    """A name as a plot can show it: cut where it is long, or its place where the font lacks a letter."""
+    font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
+    if any(ord(letter) not in font.get_charmap() for letter in name):
+        return str(place)
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def files(name: str) -> dict[str, str]:

@@ -11,9 +11,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from catalog.growth import LabelTrend, Trends
-from catalog.portfolios import Comparison
-from catalog.report.plots import draw_differences, draw_trend, files
+from catalog.comparison import Comparison
+from catalog.label_trends import LabelTrend, Trends
+from catalog.report.plots import draw_differences, draw_trend, drawable, files
 from catalog.tabular import (
     RATE,
     percent,
@@ -105,6 +105,7 @@ def _write_page(folder: Path, kind: str, content: dict[str, Any], **contents: An
         FILTERS,
         embedded=embedded,
         rate=RATE,
+        drawable=drawable,
         **contents,
     )
     (folder / PAGE_FILE).write_text(page, encoding="utf-8")
