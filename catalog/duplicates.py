@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from catalog import open_index
 from catalog.columns import ID
-from catalog.spaces import unit
-from catalog.store import EMBEDDING, Record, Store
+from catalog.spaces import embedding_query
+from catalog.store import Record, Store
 from fashion.errors import SettingError, one_line_errors
 
 THRESHOLD = 0.999  # cosine of two embeddings; measured by benchmarks.duplicates
@@ -21,11 +21,12 @@ NEIGHBORS = 32  # of a product that are looked at first; one with more duplicate
 ASKED = 64  # products that are asked for at once
 
 
-def groups(store: Store, threshold: float = THRESHOLD, exact: bool = True) -> list[list[str]]:
+def groups(store: Store, embedding: int, threshold: float = THRESHOLD, exact: bool = True) -> list[list[str]]:
     """Products that are linked by near-identical photographs: ids, sorted; the largest group first.
 
     Args:
         store: of an index that is open.
+        embedding: length of the embeddings in it.
         threshold: cosine of two embeddings from which on photographs count as near-identical.
         exact: compare every product with every other; otherwise with its nearest by the engine's graphs.
 
@@ -45,7 +46,7 @@ def groups(store: Store, threshold: float = THRESHOLD, exact: bool = True) -> li
 
     for records in tqdm(_asked(store), total=-(-store.count() // ASKED), desc="comparing", unit="batch", disable=None):
         names.update((record.id, record.payload[ID]) for record in records)
-        for record, twins in zip(records, _twins(store, records, threshold, exact), strict=True):
+        for record, twins in zip(records, _twins(store, records, embedding, threshold, exact), strict=True):
             for twin in twins:
                 leaders[leader(record.id)] = leader(twin)
     found: dict[str, list[str]] = {}
@@ -57,7 +58,7 @@ def groups(store: Store, threshold: float = THRESHOLD, exact: bool = True) -> li
 def _asked(store: Store) -> Iterator[list[Record]]:
     """All products, some at a time."""
     records = []
-    for record in store.scroll(vectors=[EMBEDDING], payload=[ID]):
+    for record in store.scroll(vector=True, payload=[ID]):
         records.append(record)
         if len(records) == ASKED:
             yield records
@@ -66,13 +67,14 @@ def _asked(store: Store) -> Iterator[list[Record]]:
         yield records
 
 
-def _twins(store: Store, records: Sequence[Record], threshold: float, exact: bool) -> list[list[str]]:
+def _twins(store: Store, records: Sequence[Record], embedding: int, threshold: float, exact: bool) -> list[list[str]]:
     """For each product the points of the others that are near-identical."""
-    embeddings = unit(np.stack([record.vectors[EMBEDDING] for record in records]))
-    limit, found = NEIGHBORS, store.nearest_each(EMBEDDING, embeddings, NEIGHBORS, exact)
+    points = np.stack([record.vector for record in records if record.vector is not None])
+    asked = embedding_query(points[:, :embedding], points.shape[1] - embedding)
+    limit, found = NEIGHBORS, store.nearest_each(asked, NEIGHBORS, exact)
     while any(len(hits) == limit and hits[-1].score >= threshold for hits in found):
         limit *= 4
-        found = store.nearest_each(EMBEDDING, embeddings, limit, exact)
+        found = store.nearest_each(asked, limit, exact)
     return [
         [hit.id for hit in hits if hit.score >= threshold and hit.id != record.id]
         for record, hits in zip(records, found, strict=True)

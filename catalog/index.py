@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from catalog.candidates import vectors
 from catalog.columns import (
     ATTRIBUTE,
     HASH,
@@ -32,13 +31,13 @@ from catalog.columns import (
 from catalog.filtering import columns_of, kinds
 from catalog.location import store_at
 from catalog.manifest import IndexManifest
-from catalog.spaces import ScaleMeter, Scales
-from catalog.store import ATTRIBUTES, BATCH, EMBEDDING, WEIGHTED, InUse, Point, Store, Tuning, VectorSpec
+from catalog.spaces import ScaleMeter, Scales, point, scores
+from catalog.store import BATCH, InUse, Point, Store, Tuning
 from catalog.table import ATTRIBUTE as ATTRIBUTE_COLUMN
-from catalog.table import LOGITS, Scored, describe_model, vector_rows
+from catalog.table import EMBEDDING, PROBABILITIES, Scored, describe_model, vector_rows
 from fashion.errors import DataError, SettingError, one_line_errors
 
-LAYOUT = 1  # of payloads and vectors: another number writes every product again
+LAYOUT = 2  # of payloads and vectors: another number writes every product again
 INDEX_FOLDER = "index"  # within the scored catalog, where --out names no other
 COLLECTION = "fashion"
 
@@ -70,7 +69,7 @@ def build(scored: Scored, store: Store, tuning: Tuning | None = None, anew: bool
         if before and before.tuning == plan.tuning and _opens(store, before):
             store.write_manifest(plan.to_json())
         else:
-            store.create(_specs(plan), plan.tuning, plan.to_json())
+            store.create(plan.embedding + len(plan.labels), plan.tuning, plan.to_json())
         store.index_columns(plan.columns.columns)
         changes, scales = _update(scored, store, plan)
         store.finish()
@@ -116,22 +115,13 @@ def _plan(scored: Scored, tuning: Tuning) -> IndexManifest:
         profile=own.profile,
         embedding=own.embedding,
         columns=columns_of(scored),
-        scales=Scales(1.0, dict.fromkeys(own.groups, 1.0)),
+        scales=ScaleMeter(own.taxonomy, own.embedding).scales(),
         tuning=tuning,
         catalog=str(scored.folder.absolute()),
         rows=0,
         complete=False,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def _specs(plan: IndexManifest) -> dict[str, VectorSpec]:
-    labels = len(plan.labels)
-    return {
-        EMBEDDING: VectorSpec(plan.embedding, "cosine"),
-        ATTRIBUTES: VectorSpec(labels, "euclid"),
-        WEIGHTED: VectorSpec(labels + len(plan.taxonomy.groups), "dot"),
-    }
 
 
 def _update(scored: Scored, store: Store, plan: IndexManifest) -> tuple[Changes, Scales]:
@@ -145,7 +135,7 @@ def _update(scored: Scored, store: Store, plan: IndexManifest) -> tuple[Changes,
         if known.pop(id, None) == row.payload[HASH]:
             unchanged += 1
             continue
-        pending.append(Point(id, vectors(row.embedding, row.logits, plan.taxonomy), row.payload))
+        pending.append(Point(id, point(row.embedding, row.scores), row.payload))
         written += 1
         if len(pending) == BATCH:
             store.upsert(pending)
@@ -161,7 +151,7 @@ def _update(scored: Scored, store: Store, plan: IndexManifest) -> tuple[Changes,
 class _Row(NamedTuple):
     payload: dict[str, Any]
     embedding: np.ndarray
-    logits: np.ndarray
+    scores: np.ndarray
 
 
 def _rows(scored: Scored, plan: IndexManifest, meter: ScaleMeter) -> Iterator[_Row]:
@@ -169,9 +159,10 @@ def _rows(scored: Scored, plan: IndexManifest, meter: ScaleMeter) -> Iterator[_R
     own = {column.place[1]: column.name for column in plan.columns.source}
     if not scored.rows:
         return
-    for batch in scored.batches([ID, IMAGE, *groups.values(), *own.values(), EMBEDDING, LOGITS]):
-        embeddings, logits = (vector_rows(batch.column(name)).astype(np.float32) for name in (EMBEDDING, LOGITS))
-        meter.add(embeddings, logits)
+    for batch in scored.batches([ID, IMAGE, *groups.values(), *own.values(), EMBEDDING, PROBABILITIES]):
+        embeddings = vector_rows(batch.column(EMBEDDING)).astype(np.float32)
+        attributes = scores(vector_rows(batch.column(PROBABILITIES)), plan.taxonomy)
+        meter.add(embeddings, attributes)
         cells = {name: batch.column(name).to_pylist() for name in (ID, IMAGE, *groups.values(), *own.values())}
         for i in range(len(batch)):
             values = {key: payload_value(cells[name][i]) for key, name in own.items()}
@@ -181,7 +172,7 @@ def _rows(scored: Scored, plan: IndexManifest, meter: ScaleMeter) -> Iterator[_R
                 ATTRIBUTE: {key: cells[name][i] or [] for key, name in groups.items()},
                 SOURCE: {key: value for key, value in values.items() if value is not None},
             }
-            yield _Row(payload | {HASH: _hash(payload, embeddings[i], logits[i])}, embeddings[i], logits[i])
+            yield _Row(payload | {HASH: _hash(payload, embeddings[i], attributes[i])}, embeddings[i], attributes[i])
 
 
 def _hash(payload: Mapping[str, Any], *rows: np.ndarray) -> str:

@@ -11,7 +11,7 @@ from catalog.store import Tuning
 from fashion.errors import DataError, FashionError
 from fashion.taxonomy import Label, Taxonomy
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ class IndexManifest:
         found = content.get("schema") if isinstance(content, Mapping) else type(content).__name__
         if found != SCHEMA:
             raise DataError(
-                f"the index {place} has schema {found}; this version reads {SCHEMA}; index the catalog again"
+                f"the index {place} has schema {found}; this version reads {SCHEMA}; index the catalog again with "
+                "--replace"
             )
         try:
             return cls(

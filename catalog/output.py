@@ -7,7 +7,7 @@ from pathlib import Path
 
 from catalog.matches import Match, Product
 from catalog.settings import LIMIT, How
-from catalog.spaces import DEFAULT_SPACE, EVEN, SPACES
+from catalog.spaces import DEFAULT_SPACE, SHARE, SPACES
 from fashion.errors import SettingError
 
 DIVERSITY = 0.5  # of --diverse without a number
@@ -38,7 +38,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
         help="how much an attribute group counts, 1 by default; neckline=2 and color=0: same neckline, any color",
     )
     parser.add_argument(
-        "--share", type=float, default=EVEN, help="of the embedding in the space both (default: %(default)s)"
+        "--share", type=float, default=SHARE, help="of the embedding in the space both (default: %(default)s)"
     )
     parser.add_argument(
         "--diverse",

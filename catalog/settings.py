@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from catalog.conditions import Condition
 from catalog.manifest import IndexManifest
-from catalog.spaces import DEFAULT_SPACE, EVEN, Measure, Space
+from catalog.spaces import DEFAULT_SPACE, SHARE, Measure, Space
 from fashion.errors import SettingError
 
 LIMIT = 10
@@ -43,7 +43,7 @@ class Settings:
 
     space: Space = DEFAULT_SPACE
     weights: Mapping[str, float] = field(default_factory=dict)
-    share: float = EVEN
+    share: float = SHARE
     where: str | Condition | None = None
     limit: int = LIMIT
     diversity: float = 0.0
