@@ -10,7 +10,7 @@ docs/matching.md.
 
 import argparse
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,9 +26,11 @@ from catalog.edge_store import EdgeStore
 from catalog.index import build
 from catalog.matches import Product
 from catalog.matching import Index
+from catalog.projection import Projection
 from catalog.score import score
 from catalog.settings import How
-from catalog.spaces import SHARE, embedding_query, scores, unit
+from catalog.spaces import SHARE, embedding_query, scores
+from catalog.store import Tuning
 from catalog.table import ID, Scored
 from fashion.errors import DataError, one_line_errors
 
@@ -69,25 +71,25 @@ class Queries:
         return {column: np.array(values) for column, values in found.items()}
 
 
-def products(scored: Scored) -> Iterator[Product]:
+def products(scored: Scored, projection: Projection) -> list[Product]:
     """The products of a scored catalog as photographs that somebody searches with."""
-    ids = _cells(scored, ID)
     own = scores(scored.vectors("probabilities"), scored.manifest.taxonomy)
-    for id, embedding, row in zip(ids, unit(scored.vectors("embedding")), own, strict=True):
-        yield Product(id, "", {}, {}, embedding, row)
+    embeddings = projection.embedding(scored.vectors("embedding"))
+    rows = zip(_cells(scored, ID), embeddings, own, strict=True)
+    return [Product(id, "", {}, {}, embedding, row) for id, embedding, row in rows]
 
 
-def queries(asked: Scored, catalog: Scored, columns: Sequence[str]) -> Queries:
+def queries(asked: Scored, catalog: Scored, projection: Projection, columns: Sequence[str]) -> Queries:
     """Validation photographs to ask for. Raises DataError for a column that one of both lacks."""
     ids = _cells(catalog, ID)
     known = {column: dict(zip(ids, _cells(catalog, column), strict=True)) for column in columns}
     cells = {column: _cells(asked, column) for column in columns}
-    return Queries(list(products(asked)), asked.vectors("logits"), cells, known)
+    return Queries(products(asked, projection), asked.vectors("logits"), cells, known)
 
 
 def by_index(index: Index, asked: Sequence[Product], number: int, **how: Any) -> list[str]:
     """What the index finds."""
-    settings: How = {"limit": FOUND, **how}  # type: ignore[typeddict-item]
+    settings: How = {"limit": FOUND, "exact": True, **how}  # type: ignore[typeddict-item]
     return [match.product.id for match in index.search(asked[number], **settings)]
 
 
@@ -122,7 +124,7 @@ def section(index: Index, asked: Queries, catalog: Scored, source: str, command:
         halves[zlib.crc32(product.id.encode()) % 2].append(i)
     choose, report = halves
     rng = np.random.default_rng(0)
-    everything = list(products(catalog))
+    everything = products(catalog, index.manifest.projection)
     own = [everything[i] for i in rng.choice(len(everything), min(THEMSELVES, len(everything)), replace=False)]
     ways: dict[str, Search] = {SEED: by_logits(catalog, asked.logits)}
     for space in ("embedding", "attributes", "both"):
@@ -196,10 +198,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             score(options.bundle, [str(options.data / f"{split}.csv")], options.out / split)
         catalog, asked = (Scored.open(options.out / split) for split in ("train", "val"))
         store = EdgeStore(options.out / "index")
-        build(catalog, store)
+        build(catalog, store, Tuning(asked=True))  # compares with every product
         command = f"python -m benchmarks.matching_quality BUNDLE --data FOLDER --source '{options.source}'"
         with Index(store) as index:
-            found = queries(asked, catalog, options.columns.split(","))
+            found = queries(asked, catalog, index.manifest.projection, options.columns.split(","))
             write_section("quality", section(index, found, catalog, options.source, command), options.page)
     print(f"wrote  {options.page}")
     return 0

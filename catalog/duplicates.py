@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from catalog import open_index
 from catalog.columns import ID
+from catalog.manifest import IndexManifest
 from catalog.spaces import embedding_query
 from catalog.store import Record, Store
 from fashion.errors import SettingError, one_line_errors
@@ -21,12 +22,12 @@ NEIGHBORS = 32  # of a product that are looked at first; one with more duplicate
 ASKED = 64  # products that are asked for at once
 
 
-def groups(store: Store, embedding: int, threshold: float = THRESHOLD, exact: bool = True) -> list[list[str]]:
+def groups(store: Store, manifest: IndexManifest, threshold: float = THRESHOLD, exact: bool = True) -> list[list[str]]:
     """Products that are linked by near-identical photographs: ids, sorted; the largest group first.
 
     Args:
         store: of an index that is open.
-        embedding: length of the embeddings in it.
+        manifest: of that index.
         threshold: cosine of two embeddings from which on photographs count as near-identical.
         exact: compare every product with every other; otherwise with its nearest by the engine's graphs.
 
@@ -46,7 +47,7 @@ def groups(store: Store, embedding: int, threshold: float = THRESHOLD, exact: bo
 
     for records in tqdm(_asked(store), total=-(-store.count() // ASKED), desc="comparing", unit="batch", disable=None):
         names.update((record.id, record.payload[ID]) for record in records)
-        for record, twins in zip(records, _twins(store, records, embedding, threshold, exact), strict=True):
+        for record, twins in zip(records, _twins(store, records, manifest, threshold, exact), strict=True):
             for twin in twins:
                 leaders[leader(record.id)] = leader(twin)
     found: dict[str, list[str]] = {}
@@ -67,10 +68,14 @@ def _asked(store: Store) -> Iterator[list[Record]]:
         yield records
 
 
-def _twins(store: Store, records: Sequence[Record], embedding: int, threshold: float, exact: bool) -> list[list[str]]:
+def _twins(
+    store: Store, records: Sequence[Record], manifest: IndexManifest, threshold: float, exact: bool
+) -> list[list[str]]:
     """For each product the points of the others that are near-identical."""
-    points = np.stack([record.vector for record in records if record.vector is not None])
-    asked = embedding_query(points[:, :embedding], points.shape[1] - embedding)
+    labels = len(manifest.labels)
+    points = [manifest.projection.split(record.vector, labels) for record in records if record.vector is not None]
+    embeddings = np.stack([embedding for embedding, _ in points])
+    asked = manifest.projection.query(embedding_query(embeddings, labels), labels)
     limit, found = NEIGHBORS, store.nearest_each(asked, NEIGHBORS, exact)
     while any(len(hits) == limit and hits[-1].score >= threshold for hits in found):
         limit *= 4

@@ -16,7 +16,7 @@ import qdrant_edge as qdrant
 
 from catalog.columns import Column
 from catalog.conditions import Builder
-from catalog.store import BATCH, OVERSAMPLING, VECTOR, Examples, Hit, InUse, Point, Record, Tuning
+from catalog.store import BATCH, EF, OVERSAMPLING, VECTOR, Examples, Hit, InUse, Point, Record, Tuning
 from fashion.errors import DataError
 from fashion.files import write_whole
 
@@ -186,16 +186,23 @@ class EdgeStore:
 def _request(query: Any, limit: int, where: Any, exact: bool) -> qdrant.QueryRequest:
     # exact means by the vectors themselves; otherwise int8 copies, where there are any, choose whom to look at
     copies = qdrant.QuantizationSearchParams(ignore=exact, rescore=True, oversampling=OVERSAMPLING)
-    params = qdrant.SearchParams(exact=exact, quantization=copies)
+    params = qdrant.SearchParams(hnsw_ef=EF, exact=exact, quantization=copies)
     return qdrant.QueryRequest(limit=limit, query=query, filter=where, params=params, with_payload=False)
 
 
 def _config(size: int, tuning: Tuning) -> qdrant.EdgeConfig:
     graph = qdrant.HnswIndexConfig(
-        m=tuning.m if tuning.hnsw else 0, ef_construct=tuning.ef_construct, full_scan_threshold=FULL_SCAN
+        m=tuning.m if tuning.graphs else 0, ef_construct=tuning.ef_construct, full_scan_threshold=FULL_SCAN
     )
-    int8 = qdrant.ScalarQuantizationConfig(qdrant.ScalarType.Int8, always_ram=True) if tuning.quantize else None
-    params = qdrant.EdgeVectorParams(size, qdrant.Distance.Dot, hnsw_config=graph, quantization_config=int8)
+    int8 = qdrant.ScalarQuantizationConfig(qdrant.ScalarType.Int8, memory=qdrant.Memory.Pinned)
+    kind = qdrant.VectorStorageDatatype.Float16 if tuning.graphs else qdrant.VectorStorageDatatype.Float32
+    params = qdrant.EdgeVectorParams(
+        size,
+        qdrant.Distance.Dot,
+        hnsw_config=graph,
+        quantization_config=int8 if tuning.graphs else None,
+        datatype=kind,
+    )
     return qdrant.EdgeConfig(vectors={VECTOR: params})
 
 

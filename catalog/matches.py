@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from catalog.columns import ID, IMAGE, SOURCE, Columns
+from catalog.columns import ID, IMAGE, SOURCE
+from catalog.manifest import IndexManifest
 from catalog.store import Record
 
 
@@ -19,7 +20,7 @@ class Product:
         image: path of the photograph; empty where there is none.
         attributes: what the model answers, by group.
         source: the catalog's own columns; those without a value are left out.
-        embedding: at unit length, float32 (E,).
+        embedding: as the index keeps it, at unit length, float32 (D,).
         scores: what its attributes are compared by, float32 (A,), see `catalog.spaces.scores`.
         payload: as the engine keeps it; empty for a photograph.
     """
@@ -105,11 +106,12 @@ def match(product: Product, similarity: float | None, wanted: Mapping[str, list[
     return Match(product, similarity, shared, differing)
 
 
-def product_of(record: Record, columns: Columns, embedding: int) -> Product:
-    """A product from its payload and vector, of which the embedding is so long; names of columns are the catalog's."""
-    payload, vector = record.payload, record.vector
-    assert vector is not None
+def product_of(record: Record, manifest: IndexManifest) -> Product:
+    """A product from its payload and point; names of columns are the catalog's again."""
+    payload, columns = record.payload, manifest.columns
+    assert record.vector is not None
     attributes = {column.name: column.values(payload) for column in columns.groups}
     source = payload.get(SOURCE, {})
     own = {column.name: source[column.place[1]] for column in columns.source if column.place[1] in source}
-    return Product(payload[ID], payload[IMAGE], attributes, own, vector[:embedding], vector[embedding:], dict(payload))
+    vectors = manifest.projection.split(record.vector, len(manifest.labels))
+    return Product(payload[ID], payload[IMAGE], attributes, own, *vectors, dict(payload))

@@ -12,7 +12,7 @@ from catalog.conditions import And, Condition, Not, Points
 from catalog.manifest import IndexManifest
 from catalog.matches import Match, Product, match, product_of
 from catalog.settings import How, Settings
-from catalog.spaces import Measure, diverse, embedding_query, scores, unit
+from catalog.spaces import Measure, diverse, embedding_query, scores
 from catalog.store import Examples, Store
 from catalog.where import parse
 from fashion.errors import DataError, InvalidImage, SettingError, one_line
@@ -95,7 +95,8 @@ class Index:
         for attribute in predictor.answer(prediction, self.manifest.profile)["attributes"]:
             attributes[attribute["group"]].append(attribute["name"])
         own = scores(prediction.probabilities, self.manifest.taxonomy)
-        return Product(str(path), str(path), attributes, {}, unit(prediction.embedding), own)
+        embedding = self.manifest.projection.embedding(prediction.embedding)
+        return Product(str(path), str(path), attributes, {}, embedding, own)
 
     def check_model(self, name: str, version: str, weights: str) -> None:
         """Raise DataError where the vectors of a model cannot be compared with those of the index."""
@@ -174,11 +175,11 @@ class Index:
         where = self.condition(settings.where)
         kept = self._filter(And((where, known)) if where else known)
         measure = settings.measure(self.manifest)
-        examples = Examples(*([_query(measure, p) for p in products] for products in (liked, unliked)))
+        examples = Examples(*([self._asked(_query(measure, p)) for p in found] for found in (liked, unliked)))
         hits = self.store.recommend(examples, settings.limit, kept, settings.exact)
         found = []
         for product in self._fetch([hit.id for hit in hits]):
-            alike = np.stack(examples.like) @ product.point + measure.offset
+            alike = np.stack([_query(measure, p) for p in liked]) @ product.point + measure.offset
             found.append(match(product, float(alike.max()), liked[int(alike.argmax())].attributes))
         return found
 
@@ -186,7 +187,7 @@ class Index:
         """Groups of products with near-identical photographs, see `catalog.duplicates.groups`."""
         from catalog.duplicates import THRESHOLD, groups
 
-        return groups(self.store, self.manifest.embedding, THRESHOLD if threshold is None else threshold, exact)
+        return groups(self.store, self.manifest, THRESHOLD if threshold is None else threshold, exact)
 
     def condition(self, where: str | Condition | None) -> Condition | None:
         """A filter, read if it is text."""
@@ -196,7 +197,7 @@ class Index:
         limit, diversity = settings.limit, settings.diversity
         pool = max(POOL_LEAST, POOL * limit) if diversity else limit
         vector = _query(measure, query)
-        hits = self.store.nearest(vector, pool + SPARE, self._filter(where), settings.exact)
+        hits = self.store.nearest(self._asked(vector), pool + SPARE, self._filter(where), settings.exact)
         found = self._fetch([hit.id for hit in hits])
         if not found:
             return []
@@ -211,11 +212,15 @@ class Index:
             order = [order[i] for i in diverse(alike[order], to, limit, diversity)]
         return [match(found[i], float(alike[i]), query.attributes) for i in order[:limit]]
 
+    def _asked(self, vector: np.ndarray) -> np.ndarray:
+        """What the engine is asked for products of the largest scalar product with a vector."""
+        return self.manifest.projection.query(vector, len(self.manifest.labels))
+
     def _fetch(self, ids: Sequence[str]) -> list[Product]:
         if not ids:
             return []
         found = {record.id: record for record in self.store.retrieve(ids, vector=True)}
-        return [product_of(found[id], self.columns, self.manifest.embedding) for id in ids if id in found]
+        return [product_of(found[id], self.manifest) for id in ids if id in found]
 
     def _first(self, condition: Condition | None, limit: int) -> list[str]:
         records = self.store.scroll(self._filter(condition), payload=["id"])
@@ -228,7 +233,7 @@ class Index:
         """The points of a product and of its duplicates."""
         from catalog.duplicates import THRESHOLD
 
-        hits = self.store.nearest(embedding_query(product.embedding, len(product.scores)), TWINS)
+        hits = self.store.nearest(self._asked(embedding_query(product.embedding, len(product.scores))), TWINS)
         return [point_id(product.id), *(hit.id for hit in hits if hit.score >= THRESHOLD)]
 
 

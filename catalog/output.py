@@ -14,11 +14,9 @@ DIVERSITY = 0.5  # of --diverse without a number
 
 
 def add_where(parser: argparse.ArgumentParser) -> None:
-    """Add --where and --ann: which products are compared."""
+    """Add --where and --exact: which products are compared."""
     parser.add_argument("--where", metavar="FILTER", help="such as 'color=Black and sleeve!=Sleeveless and price<50'")
-    parser.add_argument(
-        "--ann", action="store_true", help="approximate search by the graphs of an index built with --ann"
-    )
+    parser.add_argument("--exact", action="store_true", help="compare with every product, not by the index's graphs")
 
 
 def add_limit(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +65,7 @@ def how(options: argparse.Namespace) -> How:
         "where": options.where,
         "limit": options.limit,
         "diversity": options.diverse,
-        "exact": not options.ann,
+        "exact": options.exact,
     }
 
 

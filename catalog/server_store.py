@@ -14,7 +14,7 @@ from qdrant_client.http.exceptions import ApiException
 
 from catalog.columns import Column
 from catalog.conditions import Builder
-from catalog.store import BATCH, OVERSAMPLING, VECTOR, Examples, Hit, Point, Record, Tuning
+from catalog.store import BATCH, EF, OVERSAMPLING, VECTOR, Examples, Hit, Point, Record, Tuning
 from fashion.errors import DataError, one_line
 
 API_KEY = "QDRANT_API_KEY"  # environment variable
@@ -194,18 +194,21 @@ class ServerStore:
 def _request(query: Any, limit: int, where: Any, exact: bool) -> models.QueryRequest:
     # exact means by the vectors themselves; otherwise int8 copies, where there are any, choose whom to look at
     copies = models.QuantizationSearchParams(ignore=exact, rescore=True, oversampling=OVERSAMPLING)
-    params = models.SearchParams(exact=exact, quantization=copies)
+    params = models.SearchParams(hnsw_ef=EF, exact=exact, quantization=copies)
     return models.QueryRequest(query=query, using=VECTOR, limit=limit, filter=where, params=params, with_payload=False)
 
 
 def _config(size: int, tuning: Tuning) -> dict[str, models.VectorParams]:
-    graph = models.HnswConfigDiff(m=tuning.m if tuning.hnsw else 0, ef_construct=tuning.ef_construct)
+    graph = models.HnswConfigDiff(m=tuning.m if tuning.graphs else 0, ef_construct=tuning.ef_construct)
     int8 = models.ScalarQuantization(
         scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8, always_ram=True)
     )
-    quantization = int8 if tuning.quantize else None
     params = models.VectorParams(
-        size=size, distance=models.Distance.DOT, hnsw_config=graph, quantization_config=quantization
+        size=size,
+        distance=models.Distance.DOT,
+        hnsw_config=graph,
+        quantization_config=int8 if tuning.graphs else None,
+        datatype=models.Datatype.FLOAT16 if tuning.graphs else models.Datatype.FLOAT32,
     )
     return {VECTOR: params}
 

@@ -11,6 +11,7 @@ from catalog.conditions import Builder
 from fashion.errors import DataError
 
 VECTOR = "product"  # see catalog.spaces.point
+EF = 128  # candidates that a search in a graph keeps
 BATCH = 256  # points of one write or read
 OVERSAMPLING = 2.0  # times as many are found by int8 copies as are then compared by the vectors themselves
 
@@ -21,18 +22,20 @@ class InUse(DataError):
 
 @dataclass(frozen=True)
 class Tuning:
-    """How an index is built and searched beyond the exact search.
+    """How an index is built.
 
     Attributes:
-        hnsw: whether graphs are built for approximate search; without them every search compares with all products.
+        graphs: whether it is built for approximate search: graphs, int8 copies of the points in memory, the points
+            themselves as float16, and embeddings reduced, see `catalog.projection`. Otherwise every search compares
+            with all products.
         m, ef_construct: links of a product in the graph, and candidates looked at while it is built.
-        quantize: whether the engine keeps int8 copies of the vectors in memory and looks at those first.
+        asked: whether somebody asked for it; otherwise it follows the number of products.
     """
 
-    hnsw: bool = False
+    graphs: bool = False
     m: int = 16
     ef_construct: int = 100
-    quantize: bool = False
+    asked: bool = False
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ ATTRIBUTE = "attribute."  # and the name of a group: the column of its answered 
 VECTORS = (PROBABILITIES, LOGITS, EMBEDDING)
 ORIGIN_KEY = b"fashion.origin"  # in a part's metadata: JSON of its `Origin`
 
+PARTS_DRAWN = 16  # at most, for a sample
 BATCH_ROWS = 4096  # 2048 dimensions and 228 labels: 20 MB
 
 Vector = Literal["probabilities", "logits", "embedding"]
@@ -190,6 +191,19 @@ class Scored:
                 raise DataError(
                     f"{self.folder / name} is broken: {one_line(error)}; remove it and score again"
                 ) from None
+
+    def sample(self, columns: Sequence[str], rows: int) -> pa.Table:
+        """About so many products from all over the catalog, or all of a smaller one. Raises DataError as `batches`."""
+        if self.rows <= rows:
+            return pa.Table.from_batches(self.batches(columns))
+        parts = list(self.manifest.parts)
+        chosen = [parts[i] for i in np.unique(np.linspace(0, len(parts) - 1, min(len(parts), PARTS_DRAWN)).astype(int))]
+        tables = []
+        for name in chosen:
+            table = open_part(self.folder / name).read(columns=list(columns))
+            count = min(len(table), -(-rows // len(chosen)))
+            tables.append(table.take(np.linspace(0, len(table) - 1, count).astype(int)))
+        return pa.concat_tables(tables)
 
     def vectors(self, column: Vector) -> np.ndarray:
         """A column of vectors as float32 (N, length), row by row as `batches` gives them.

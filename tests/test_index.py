@@ -188,7 +188,7 @@ def test_what_is_no_index(tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_text('{"schema": 99}')
     with pytest.raises(DataError, match="has schema 99"):
         open_index(tmp_path)
-    (tmp_path / MANIFEST).write_text('{"schema": 1}')
+    (tmp_path / MANIFEST).write_text('{"schema": 2}')
     with pytest.raises(DataError, match="broken manifest"):
         open_index(tmp_path)
     with pytest.raises(SettingError, match="names no collection"):
@@ -238,11 +238,11 @@ def test_graphs_and_int8_copies(tmp_path: Path) -> None:
     build(scored, EdgeStore(tmp_path / "index"))
     with open_index(tmp_path / "index") as index:
         exact = [match.product.id for match in index.search("p3")]
-    assert build(scored, EdgeStore(tmp_path / "index"), Tuning(hnsw=True, quantize=True)).written == 300
+    assert build(scored, EdgeStore(tmp_path / "index"), Tuning(graphs=True, asked=True)).written == 300
     with open_index(tmp_path / "index") as index:
-        assert index.manifest.tuning == Tuning(hnsw=True, quantize=True)
-        assert [match.product.id for match in index.search("p3")] == exact
-        assert len({match.product.id for match in index.search("p3", exact=False)} & set(exact)) >= 9
+        assert index.manifest.tuning == Tuning(graphs=True, asked=True)
+        assert [match.product.id for match in index.search("p3", exact=True)] == exact
+        assert len({match.product.id for match in index.search("p3")} & set(exact)) >= 9
     assert build(scored, EdgeStore(tmp_path / "index")) == Changes(0, 0, 300)  # and are kept where none are named
 
 
