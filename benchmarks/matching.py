@@ -2,9 +2,9 @@
 
     python -m benchmarks.matching [--scored FOLDER --source "NAME OF THE DATA"] [--sizes 10000,100000]
 
-The products are those of a scored catalog, each changed a little (see `benchmarks.enlarged`); without one they are made
-up. Each size is a step of its own, whose results are kept: what was measured before is not measured again. It writes the
-section `speed` of docs/matching.md and its plot.
+The products are those of a scored catalog, each changed a little (see `benchmarks.enlarged`); without one they are
+made up. Each size is a step of its own, whose results are kept: what was measured before is not measured again. It
+writes the section `speed` of docs/matching.md and its plot.
 """
 
 import argparse
@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.document import table, write_section
+from benchmarks.interpreters import BENCH_PYTHON, draw_plot, environment
 from fashion.errors import SettingError, one_line_errors
+from fashion.files import write_whole
 
-PAGE, PLOT = Path("docs/matching.md"), Path("docs/images/matching.png")
+PAGE, PLOT = Path("docs/matching.md"), Path("docs/img/matching.png")
 SIZES = "10000,100000,1000000"
 OUT = Path("runs/bench-matching")
-BENCH = Path(".venv/bench/bin/python")
 
 
 def measure(size: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def measure(size: int, options: argparse.Namespace) -> dict[str, Any]:
         command = [sys.executable, "-m", "benchmarks.matching_size", str(size), "--out", str(options.out)]
         command += ["--scored", str(options.scored)] if options.scored else []
         command += ["--faiss", str(options.faiss)] if options.faiss.exists() else []
-        subprocess.run(command, check=True)
+        subprocess.run(command, check=True, env=environment())
     return json.loads(path.read_text())
 
 
@@ -60,7 +61,7 @@ def section(results: Sequence[dict[str, Any]], source: str, command: str) -> str
         "other. Recall: the part of the true nearest ten, by the default space on whole embeddings. The filter keeps "
         "1 %. catalog.search is timed whole, with attributes and what is shared; FAISS and torch give row numbers "
         "only. FAISS has the same points and the same 128 candidates.\n\n"
-        f"{searched}\n\n{table(costs, builds)}\n\n![Query time by number of products](images/{PLOT.name})\n\n"
+        f"{searched}\n\n{table(costs, builds)}\n\n![Query time by number of products](img/{PLOT.name})\n\n"
         f"Machine: {results[0]['machine']}. Measured by\n\n    {command}\n"
     )
 
@@ -77,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--source", default="made up, in clusters", help="public name of its data, for the page")
     parser.add_argument("--sizes", default=SIZES, help="numbers of products (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=OUT, help="(default: %(default)s)")
-    parser.add_argument("--faiss", type=Path, default=BENCH, help="a Python with FAISS (default: %(default)s)")
+    parser.add_argument("--faiss", type=Path, default=BENCH_PYTHON, help="a Python with FAISS (default: %(default)s)")
     parser.add_argument("--page", type=Path, default=PAGE, help="(default: %(default)s)")
     options = parser.parse_args(arguments)
     with one_line_errors():
@@ -90,11 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = "make bench-matching"
         if options.scored:
             command += f" ARGS=\"--scored SCORED --source '{options.source}'\""
-        (options.out / "results.json").write_text(json.dumps(results))
+        write_whole(options.out / "results.json", json.dumps(results))
         write_section("speed", section(results, options.source, command), options.page)
-        if options.faiss.exists():
-            plot = [str(options.out / "results.json"), str(options.page.parent / "images" / PLOT.name)]
-            subprocess.run([str(options.faiss), "-m", "benchmarks.plot_matching", *plot], check=True)
+        draw_plot("benchmarks.plot_matching", options.out / "results.json", options.page.parent / "img" / PLOT.name)
     print(f"wrote  {options.page}")
     return 0
 

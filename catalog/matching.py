@@ -15,7 +15,7 @@ from catalog.settings import How, Settings
 from catalog.spaces import Measure, diverse, embedding_query, scores
 from catalog.store import Examples, Store
 from catalog.where import parse
-from fashion.errors import DataError, InvalidImage, SettingError, one_line
+from fashion.errors import DataError, InvalidImage, one_line
 
 if TYPE_CHECKING:
     from fashion.predictor import Predictor
@@ -168,8 +168,10 @@ class Index:
             DataError: an unknown id.
             SettingError: nothing liked, a product both liked and not, or a setting that is not for recommendations.
         """
+        from catalog.recommend import check_examples
+
         settings = Settings(**how)
-        _check_examples(like, unlike, settings)
+        check_examples(like, unlike, settings)
         liked, unliked = self.products(like), self.products(unlike)
         known = Not(Points(tuple(point_id(id) for id in (*like, *unlike))))
         where = self.condition(settings.where)
@@ -244,12 +246,3 @@ def short(weights: str) -> str:
 
 def _query(measure: Measure, product: Product) -> np.ndarray:
     return measure.query(product.embedding, product.scores)
-
-
-def _check_examples(like: Sequence[str], unlike: Sequence[str], settings: Settings) -> None:
-    if not like:
-        raise SettingError("recommendations need at least one product that is liked")
-    if both := sorted(set(like) & set(unlike)):
-        raise SettingError(f"product {both[0]!r} is both liked and not liked")
-    if settings.diversity:
-        raise SettingError("recommendations know no diversity; search does")
