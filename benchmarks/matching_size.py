@@ -110,8 +110,8 @@ def ours(index: Path, scored: Path | None, truth: dict[str, list[list[str]]]) ->
             return [match.product.payload[PAYLOAD_ID] for match in opened.search(products[number], **how)]
 
         found = {
-            "graph": timed(search, truth["all"]),
-            "graph, filter": timed(lambda number: search(number, where=FILTER), truth["shelf"]),
+            "default": timed(search, truth["all"]),
+            "default, filter": timed(lambda number: search(number, where=FILTER), truth["shelf"]),
         }
         memory = psutil.Process().memory_info().rss / GB
         found["exact"] = timed(lambda number: search(number, exact=True), truth["all"])

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from benchmarks.plots import dress, run
 
 WAYS = {
-    "catalog.search": ("ours", "graph"),
-    "catalog.search, filter of 1 %": ("ours", "graph, filter"),
+    "catalog.search": ("ours", "default"),
+    "catalog.search, filter of 1 %": ("ours", "default, filter"),
     "catalog.search, exact": ("ours", "exact"),
     "seed's way in torch": ("torch", "all"),
     "FAISS, HNSW": ("faiss", "all"),

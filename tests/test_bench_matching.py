@@ -56,11 +56,11 @@ def test_the_section_of_the_speed() -> None:
         "size": 10_000,
         "machine": "a machine",
         "index": {"seconds": 12.3, "peak": 1.2, "disk": 0.05},
-        "ours": {"times": {"graph": times, "exact": times}, "memory": 0.25, "kept": 512},
+        "ours": {"times": {"default": times, "exact": times}, "memory": 0.25, "kept": 512},
         "torch": {"times": {"all": {"p50": 3.0, "p99": 4.0}}, "memory": 0.5},
     }
     text = section([result], "photographs of somebody", "make bench-matching")
-    assert "| 10,000 | catalog.search, graph | 1.0 | 2.5 | 0.980 | 0.25 |" in text
+    assert "| 10,000 | catalog.search, default | 1.0 | 2.5 | 0.980 | 0.25 |" in text
     assert "| 10,000 | seed's way: torch, all logits | 3.0 | 4.0 | - | 0.50 |" in text
     assert "| 10,000 | catalog.index | 12 | 1.20 | 0.05 | 512 |" in text
     assert "FAISS |" not in text
