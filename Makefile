@@ -17,7 +17,7 @@ ARGS ?=
 URL := http://127.0.0.1:8080/predictions/fashion
 
 .DEFAULT_GOAL := help
-.PHONY: help setup starter demo data train export evaluate archive serve app stop predict bench-serving bench-training soak test check format clean
+.PHONY: help setup starter demo data train export evaluate archive serve app stop predict bench-serving bench-training bench-matching soak test check format clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -117,6 +117,9 @@ bench-serving: $(BENCH)/installed  ## Measure the endpoint beside other servers:
 
 bench-training: $(BENCH)/installed  ## Measure the input pipeline and the training step: 6 minutes (ARGS=--quick: 1)
 	@$(PY) -m benchmarks.training $(ARGS)
+
+bench-matching: $(BENCH)/installed  ## Measure searches among 10,000 to 1,000,000 products (ARGS="--sizes 10000": 2 minutes)
+	@$(PY) -m benchmarks.matching $(ARGS)
 
 soak: $(BENCH)/installed  ## Send the endpoint 20,000 requests and see whether its memory stays
 	@$(PY) -m benchmarks.soak $(ARGS)

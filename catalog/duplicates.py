@@ -12,8 +12,9 @@ from tqdm import tqdm
 
 from catalog import open_index
 from catalog.columns import ID
-from catalog.spaces import unit
-from catalog.store import EMBEDDING, Record, Store
+from catalog.manifest import IndexManifest
+from catalog.spaces import embedding_query
+from catalog.store import Record, Store
 from fashion.errors import SettingError, one_line_errors
 
 THRESHOLD = 0.999  # cosine of two embeddings; measured by benchmarks.duplicates
@@ -21,11 +22,12 @@ NEIGHBORS = 32  # of a product that are looked at first; one with more duplicate
 ASKED = 64  # products that are asked for at once
 
 
-def groups(store: Store, threshold: float = THRESHOLD, exact: bool = True) -> list[list[str]]:
+def groups(store: Store, manifest: IndexManifest, threshold: float = THRESHOLD, exact: bool = True) -> list[list[str]]:
     """Products that are linked by near-identical photographs: ids, sorted; the largest group first.
 
     Args:
         store: of an index that is open.
+        manifest: of that index.
         threshold: cosine of two embeddings from which on photographs count as near-identical.
         exact: compare every product with every other; otherwise with its nearest by the engine's graphs.
 
@@ -45,7 +47,7 @@ def groups(store: Store, threshold: float = THRESHOLD, exact: bool = True) -> li
 
     for records in tqdm(_asked(store), total=-(-store.count() // ASKED), desc="comparing", unit="batch", disable=None):
         names.update((record.id, record.payload[ID]) for record in records)
-        for record, twins in zip(records, _twins(store, records, threshold, exact), strict=True):
+        for record, twins in zip(records, _twins(store, records, manifest, threshold, exact), strict=True):
             for twin in twins:
                 leaders[leader(record.id)] = leader(twin)
     found: dict[str, list[str]] = {}
@@ -57,7 +59,7 @@ def groups(store: Store, threshold: float = THRESHOLD, exact: bool = True) -> li
 def _asked(store: Store) -> Iterator[list[Record]]:
     """All products, some at a time."""
     records = []
-    for record in store.scroll(vectors=[EMBEDDING], payload=[ID]):
+    for record in store.scroll(vector=True, payload=[ID]):
         records.append(record)
         if len(records) == ASKED:
             yield records
@@ -66,13 +68,18 @@ def _asked(store: Store) -> Iterator[list[Record]]:
         yield records
 
 
-def _twins(store: Store, records: Sequence[Record], threshold: float, exact: bool) -> list[list[str]]:
+def _twins(
+    store: Store, records: Sequence[Record], manifest: IndexManifest, threshold: float, exact: bool
+) -> list[list[str]]:
     """For each product the points of the others that are near-identical."""
-    embeddings = unit(np.stack([record.vectors[EMBEDDING] for record in records]))
-    limit, found = NEIGHBORS, store.nearest_each(EMBEDDING, embeddings, NEIGHBORS, exact)
+    labels = len(manifest.labels)
+    points = [manifest.projection.split(record.vector, labels) for record in records if record.vector is not None]
+    embeddings = np.stack([embedding for embedding, _ in points])
+    asked = manifest.projection.query(embedding_query(embeddings, labels), labels)
+    limit, found = NEIGHBORS, store.nearest_each(asked, NEIGHBORS, exact)
     while any(len(hits) == limit and hits[-1].score >= threshold for hits in found):
         limit *= 4
-        found = store.nearest_each(EMBEDDING, embeddings, limit, exact)
+        found = store.nearest_each(asked, limit, exact)
     return [
         [hit.id for hit in hits if hit.score >= threshold and hit.id != record.id]
         for record, hits in zip(records, found, strict=True)

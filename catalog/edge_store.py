@@ -16,14 +16,13 @@ import qdrant_edge as qdrant
 
 from catalog.columns import Column
 from catalog.conditions import Builder
-from catalog.store import BATCH, OVERSAMPLING, WEIGHTED, Examples, Hit, InUse, Point, Record, Tuning, VectorSpec
+from catalog.store import BATCH, EF, OVERSAMPLING, VECTOR, Examples, Hit, InUse, Point, Record, Tuning
 from fashion.errors import DataError
 from fashion.files import write_whole
 
 MANIFEST, SHARD = "index.json", "shard"
 LOCKED = "WouldBlock"  # in the engine's message where another process has the shard open
 FULL_SCAN = 10_000  # KB of vectors that are scanned rather than walked through a graph; the engine's default
-DISTANCES = {"cosine": qdrant.Distance.Cosine, "euclid": qdrant.Distance.Euclid, "dot": qdrant.Distance.Dot}
 SCHEMAS = {
     "label": qdrant.PayloadSchemaType.Keyword,
     "text": qdrant.PayloadSchemaType.Keyword,
@@ -92,13 +91,13 @@ class EdgeStore:
                 f"the index {self.place} cannot be opened: {error}; give --replace to index again"
             ) from None
 
-    def create(self, vectors: Mapping[str, VectorSpec], tuning: Tuning, manifest: Mapping[str, Any]) -> None:
+    def create(self, size: int, tuning: Tuning, manifest: Mapping[str, Any]) -> None:
         shard = self.folder / SHARD
         if shard.exists():
             self._give_way(shard)
         self.write_manifest(manifest)
         shard.mkdir(parents=True)
-        self._shard = qdrant.EdgeShard.create(str(shard), _config(vectors, tuning))
+        self._shard = qdrant.EdgeShard.create(str(shard), _config(size, tuning))
 
     def _give_way(self, shard: Path) -> None:
         """Delete an index of ours that nobody uses."""
@@ -126,7 +125,7 @@ class EdgeStore:
                 [
                     qdrant.Point(
                         uuid.UUID(point.id),
-                        {name: vector.tolist() for name, vector in point.vectors.items()},
+                        {VECTOR: point.vector.tolist()},
                         dict(point.payload),
                     )
                     for point in points
@@ -149,7 +148,7 @@ class EdgeStore:
     def count(self, where: Any = None) -> int:
         return self._shard.count(qdrant.CountRequest(exact=True, filter=where))
 
-    def scroll(self, where: Any = None, vectors: Sequence[str] = (), payload: Sequence[str] = ()) -> Iterator[Record]:
+    def scroll(self, where: Any = None, vector: bool = False, payload: Sequence[str] = ()) -> Iterator[Record]:
         offset = None
         while True:
             records, offset = self._shard.scroll(
@@ -158,57 +157,53 @@ class EdgeStore:
                     limit=BATCH,
                     filter=where,
                     with_payload=list(payload) or True,
-                    with_vector=list(vectors) or False,
+                    with_vector=vector,
                 )
             )
             yield from map(_record, records)
             if offset is None:
                 return
 
-    def retrieve(self, ids: Sequence[str], vectors: Sequence[str] = ()) -> list[Record]:
+    def retrieve(self, ids: Sequence[str], vector: bool = False) -> list[Record]:
         points = [uuid.UUID(id) for id in ids]
-        return [_record(r) for r in self._shard.retrieve(points, with_payload=True, with_vector=list(vectors) or False)]
+        return [_record(r) for r in self._shard.retrieve(points, with_payload=True, with_vector=vector)]
 
-    def nearest(self, using: str, vector: np.ndarray, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
-        query = qdrant.Query.Nearest(vector.tolist(), using=using)
+    def nearest(self, vector: np.ndarray, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
+        query = qdrant.Query.Nearest(vector.tolist(), using=VECTOR)
         return _hits(self._shard.query(_request(query, limit, where, exact)))
 
-    def nearest_each(self, using: str, vectors: np.ndarray, limit: int, exact: bool = True) -> list[list[Hit]]:
-        queries = [qdrant.Query.Nearest(vector.tolist(), using=using) for vector in vectors]
+    def nearest_each(self, vectors: np.ndarray, limit: int, exact: bool = True) -> list[list[Hit]]:
+        queries = [qdrant.Query.Nearest(vector.tolist(), using=VECTOR) for vector in vectors]
         batch = qdrant.QueryBatchRequest([_request(query, limit, None, exact) for query in queries])
         return [_hits(found) for found in self._shard.query_batch(batch)]
 
-    def recommend(self, using: str, examples: Examples, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
+    def recommend(self, examples: Examples, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
         like, unlike = ([vector.tolist() for vector in vectors] for vectors in examples)
-        query = qdrant.Query.RecommendBestScore(qdrant.RecommendQuery(like, unlike), using=using)
+        query = qdrant.Query.RecommendBestScore(qdrant.RecommendQuery(like, unlike), using=VECTOR)
         return _hits(self._shard.query(_request(query, limit, where, exact)))
 
 
 def _request(query: Any, limit: int, where: Any, exact: bool) -> qdrant.QueryRequest:
     # exact means by the vectors themselves; otherwise int8 copies, where there are any, choose whom to look at
     copies = qdrant.QuantizationSearchParams(ignore=exact, rescore=True, oversampling=OVERSAMPLING)
-    params = qdrant.SearchParams(exact=exact, quantization=copies)
+    params = qdrant.SearchParams(hnsw_ef=EF, exact=exact, quantization=copies)
     return qdrant.QueryRequest(limit=limit, query=query, filter=where, params=params, with_payload=False)
 
 
-def _config(vectors: Mapping[str, VectorSpec], tuning: Tuning) -> qdrant.EdgeConfig:
+def _config(size: int, tuning: Tuning) -> qdrant.EdgeConfig:
     graph = qdrant.HnswIndexConfig(
-        m=tuning.m if tuning.hnsw else 0, ef_construct=tuning.ef_construct, full_scan_threshold=FULL_SCAN
+        m=tuning.m if tuning.graphs else 0, ef_construct=tuning.ef_construct, full_scan_threshold=FULL_SCAN
     )
-    none = qdrant.HnswIndexConfig(m=0, ef_construct=tuning.ef_construct, full_scan_threshold=FULL_SCAN)
-    int8 = qdrant.ScalarQuantizationConfig(qdrant.ScalarType.Int8, always_ram=True) if tuning.quantize else None
-    return qdrant.EdgeConfig(
-        vectors={
-            name: qdrant.EdgeVectorParams(
-                size=spec.size,
-                distance=DISTANCES[spec.distance],
-                # weights change the order of products, which no graph built beforehand knows
-                hnsw_config=none if name == WEIGHTED else graph,
-                quantization_config=None if name == WEIGHTED else int8,
-            )
-            for name, spec in vectors.items()
-        }
+    int8 = qdrant.ScalarQuantizationConfig(qdrant.ScalarType.Int8, memory=qdrant.Memory.Pinned)
+    kind = qdrant.VectorStorageDatatype.Float16 if tuning.graphs else qdrant.VectorStorageDatatype.Float32
+    params = qdrant.EdgeVectorParams(
+        size,
+        qdrant.Distance.Dot,
+        hnsw_config=graph,
+        quantization_config=int8 if tuning.graphs else None,
+        datatype=kind,
     )
+    return qdrant.EdgeConfig(vectors={VECTOR: params})
 
 
 def _hits(found: Sequence[Any]) -> list[Hit]:
@@ -216,5 +211,5 @@ def _hits(found: Sequence[Any]) -> list[Hit]:
 
 
 def _record(found: Any) -> Record:
-    vectors = {name: np.asarray(vector, dtype=np.float32) for name, vector in (found.vector or {}).items()}
-    return Record(str(found.id), found.payload or {}, vectors)
+    vector = np.asarray(found.vector[VECTOR], dtype=np.float32) if found.vector else None
+    return Record(str(found.id), found.payload or {}, vector)

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from catalog.candidates import vectors
 from catalog.columns import (
     ATTRIBUTE,
     HASH,
@@ -32,13 +31,16 @@ from catalog.columns import (
 from catalog.filtering import columns_of, kinds
 from catalog.location import store_at
 from catalog.manifest import IndexManifest
-from catalog.spaces import ScaleMeter, Scales
-from catalog.store import ATTRIBUTES, BATCH, EMBEDDING, WEIGHTED, InUse, Point, Store, Tuning, VectorSpec
+from catalog.projection import Projection, fit
+from catalog.spaces import ScaleMeter, Scales, scores
+from catalog.store import BATCH, InUse, Point, Store, Tuning
 from catalog.table import ATTRIBUTE as ATTRIBUTE_COLUMN
-from catalog.table import LOGITS, Scored, describe_model, vector_rows
+from catalog.table import EMBEDDING, PROBABILITIES, Scored, describe_model, vector_rows
 from fashion.errors import DataError, SettingError, one_line_errors
 
-LAYOUT = 1  # of payloads and vectors: another number writes every product again
+LARGE = 20_000  # products from which on graphs are built, unless somebody asks for something else
+SAMPLE = 20_000  # products on which a projection is fitted
+LAYOUT = 2  # of payloads and vectors: another number writes every product again
 INDEX_FOLDER = "index"  # within the scored catalog, where --out names no other
 COLLECTION = "fashion"
 
@@ -58,19 +60,22 @@ def build(scored: Scored, store: Store, tuning: Tuning | None = None, anew: bool
     Args:
         scored: the catalog.
         store: where the index is, or will be.
-        tuning: how it is built; None keeps what it was built with.
+        tuning: how it is built; None leaves it as somebody asked for it before, or to the number of products.
         anew: delete what is there instead of changing it.
 
     Raises:
         DataError: the index holds products of another model, cannot be opened, or another process has it open.
     """
     before = None if anew else _before(scored, store)
-    plan = _plan(scored, tuning or (before.tuning if before else Tuning()))
+    if tuning is None:
+        tuning = before.tuning if before and before.tuning.asked else Tuning(graphs=scored.rows >= LARGE)
     try:
-        if before and before.tuning == plan.tuning and _opens(store, before):
+        if before and before.tuning == tuning and _opens(store, before):
+            plan = _plan(scored, tuning, before.projection)
             store.write_manifest(plan.to_json())
         else:
-            store.create(_specs(plan), plan.tuning, plan.to_json())
+            plan = _plan(scored, tuning, _projection(scored) if tuning.graphs else Projection())
+            store.create(plan.projection.size(plan.embedding, len(plan.labels)), tuning, plan.to_json())
         store.index_columns(plan.columns.columns)
         changes, scales = _update(scored, store, plan)
         store.finish()
@@ -108,7 +113,15 @@ def _opens(store: Store, before: IndexManifest) -> bool:
     return True
 
 
-def _plan(scored: Scored, tuning: Tuning) -> IndexManifest:
+def _projection(scored: Scored) -> Projection:
+    """How points are kept, fitted on products drawn from all parts of the catalog."""
+    drawn = scored.sample([EMBEDDING, PROBABILITIES], SAMPLE)
+    embeddings = vector_rows(drawn.column(EMBEDDING).combine_chunks()).astype(np.float32)
+    taxonomy = scored.manifest.taxonomy
+    return fit(embeddings, scores(vector_rows(drawn.column(PROBABILITIES).combine_chunks()), taxonomy), taxonomy)
+
+
+def _plan(scored: Scored, tuning: Tuning, projection: Projection) -> IndexManifest:
     own = scored.manifest
     return IndexManifest(
         model=own.model,
@@ -116,8 +129,9 @@ def _plan(scored: Scored, tuning: Tuning) -> IndexManifest:
         profile=own.profile,
         embedding=own.embedding,
         columns=columns_of(scored),
-        scales=Scales(1.0, dict.fromkeys(own.groups, 1.0)),
+        scales=ScaleMeter(own.taxonomy, own.embedding).scales(),
         tuning=tuning,
+        projection=projection,
         catalog=str(scored.folder.absolute()),
         rows=0,
         complete=False,
@@ -125,19 +139,10 @@ def _plan(scored: Scored, tuning: Tuning) -> IndexManifest:
     )
 
 
-def _specs(plan: IndexManifest) -> dict[str, VectorSpec]:
-    labels = len(plan.labels)
-    return {
-        EMBEDDING: VectorSpec(plan.embedding, "cosine"),
-        ATTRIBUTES: VectorSpec(labels, "euclid"),
-        WEIGHTED: VectorSpec(labels + len(plan.taxonomy.groups), "dot"),
-    }
-
-
 def _update(scored: Scored, store: Store, plan: IndexManifest) -> tuple[Changes, Scales]:
     """Write what is new or changed, delete what is gone."""
     known = {record.id: record.payload.get(HASH) for record in store.scroll(payload=[HASH])}
-    meter = ScaleMeter(plan.taxonomy, plan.embedding)
+    meter = ScaleMeter(plan.taxonomy, plan.projection.embedding(np.zeros(plan.embedding)).size)
     written = unchanged = 0
     pending: list[Point] = []
     for row in tqdm(_rows(scored, plan, meter), total=scored.rows, unit="product", desc="indexing", disable=None):
@@ -145,7 +150,7 @@ def _update(scored: Scored, store: Store, plan: IndexManifest) -> tuple[Changes,
         if known.pop(id, None) == row.payload[HASH]:
             unchanged += 1
             continue
-        pending.append(Point(id, vectors(row.embedding, row.logits, plan.taxonomy), row.payload))
+        pending.append(Point(id, row.point, row.payload))
         written += 1
         if len(pending) == BATCH:
             store.upsert(pending)
@@ -160,8 +165,7 @@ def _update(scored: Scored, store: Store, plan: IndexManifest) -> tuple[Changes,
 
 class _Row(NamedTuple):
     payload: dict[str, Any]
-    embedding: np.ndarray
-    logits: np.ndarray
+    point: np.ndarray
 
 
 def _rows(scored: Scored, plan: IndexManifest, meter: ScaleMeter) -> Iterator[_Row]:
@@ -169,9 +173,11 @@ def _rows(scored: Scored, plan: IndexManifest, meter: ScaleMeter) -> Iterator[_R
     own = {column.place[1]: column.name for column in plan.columns.source}
     if not scored.rows:
         return
-    for batch in scored.batches([ID, IMAGE, *groups.values(), *own.values(), EMBEDDING, LOGITS]):
-        embeddings, logits = (vector_rows(batch.column(name)).astype(np.float32) for name in (EMBEDDING, LOGITS))
-        meter.add(embeddings, logits)
+    for batch in scored.batches([ID, IMAGE, *groups.values(), *own.values(), EMBEDDING, PROBABILITIES]):
+        embeddings = vector_rows(batch.column(EMBEDDING)).astype(np.float32)
+        attributes = scores(vector_rows(batch.column(PROBABILITIES)), plan.taxonomy)
+        meter.add(plan.projection.embedding(embeddings), attributes)
+        points = plan.projection.points(embeddings, attributes)
         cells = {name: batch.column(name).to_pylist() for name in (ID, IMAGE, *groups.values(), *own.values())}
         for i in range(len(batch)):
             values = {key: payload_value(cells[name][i]) for key, name in own.items()}
@@ -181,7 +187,7 @@ def _rows(scored: Scored, plan: IndexManifest, meter: ScaleMeter) -> Iterator[_R
                 ATTRIBUTE: {key: cells[name][i] or [] for key, name in groups.items()},
                 SOURCE: {key: value for key, value in values.items() if value is not None},
             }
-            yield _Row(payload | {HASH: _hash(payload, embeddings[i], logits[i])}, embeddings[i], logits[i])
+            yield _Row(payload | {HASH: _hash(payload, embeddings[i], attributes[i])}, points[i])
 
 
 def _hash(payload: Mapping[str, Any], *rows: np.ndarray) -> str:
@@ -202,8 +208,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--qdrant", metavar="URL", help="a Qdrant server that shall hold the index instead")
     parser.add_argument("--collection", default=COLLECTION, help="its collection there (default: %(default)s)")
     parser.add_argument("--replace", action="store_true", help="delete the index that is there and write it anew")
-    parser.add_argument("--ann", action="store_true", help="build graphs, for approximate search of large catalogs")
-    parser.add_argument("--quantize", action="store_true", help="keep int8 copies of the vectors in memory")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--ann", action="store_true", help=f"build graphs; the default from {LARGE:,} products on")
+    kind.add_argument("--exact", action="store_true", help="build none: every search compares with all products")
     options = parser.parse_args(arguments)
     with one_line_errors():
         if options.out and options.qdrant:
@@ -211,7 +218,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scored = Scored.open(options.folder)
         place = f"{options.qdrant.rstrip('/')}/{options.collection}" if options.qdrant else options.out
         store = store_at(place or options.folder / INDEX_FOLDER)
-        tuning = Tuning(hnsw=options.ann, quantize=options.quantize) if options.ann or options.quantize else None
+        tuning = Tuning(graphs=options.ann, asked=True) if options.ann or options.exact else None
         changes = build(scored, store, tuning, options.replace)
     if left_out := [name for name, kind in kinds(scored).items() if not kind]:
         print(f"columns that no filter can compare stay out of the index: {', '.join(left_out)}", file=sys.stderr)

@@ -6,12 +6,13 @@ from functools import cached_property
 from typing import Any
 
 from catalog.columns import Columns
+from catalog.projection import Projection
 from catalog.spaces import Scales
 from catalog.store import Tuning
 from fashion.errors import DataError, FashionError
 from fashion.taxonomy import Label, Taxonomy
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class IndexManifest:
         columns: what filters can name.
         scales: how far two of its products are apart on average.
         tuning: how it was built.
+        projection: how its points are kept.
         catalog: the folder of the scored catalog.
         rows: number of products.
         complete: false while it is being written, and for good where that was cut off.
@@ -40,6 +42,7 @@ class IndexManifest:
     columns: Columns
     scales: Scales
     tuning: Tuning
+    projection: Projection
     catalog: str
     rows: int
     complete: bool
@@ -59,6 +62,7 @@ class IndexManifest:
             "columns": self.columns.to_json(),
             "scales": asdict(self.scales),
             "tuning": asdict(self.tuning),
+            "projection": self.projection.to_json(),
         }
 
     @classmethod
@@ -71,7 +75,8 @@ class IndexManifest:
         found = content.get("schema") if isinstance(content, Mapping) else type(content).__name__
         if found != SCHEMA:
             raise DataError(
-                f"the index {place} has schema {found}; this version reads {SCHEMA}; index the catalog again"
+                f"the index {place} has schema {found}; this version reads {SCHEMA}; index the catalog again with "
+                "--replace"
             )
         try:
             return cls(
@@ -81,7 +86,8 @@ class IndexManifest:
                     "columns": Columns.from_json(content["columns"]),
                     "scales": Scales(**content["scales"]),
                     "tuning": Tuning(**content["tuning"]),
+                    "projection": Projection.from_json(content["projection"]),
                 }
             )
-        except (KeyError, TypeError, FashionError) as error:
+        except (KeyError, TypeError, ValueError, FashionError) as error:
             raise DataError(f"the index {place} has a broken manifest: {error!r}; index the catalog again") from None

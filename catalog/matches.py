@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from catalog.columns import ID, IMAGE, SOURCE, Columns
+from catalog.columns import ID, IMAGE, SOURCE
+from catalog.manifest import IndexManifest
+from catalog.store import Record
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,8 @@ class Product:
         image: path of the photograph; empty where there is none.
         attributes: what the model answers, by group.
         source: the catalog's own columns; those without a value are left out.
-        embedding: float32 (E,).
-        logits: float32 (A,).
+        embedding: as the index keeps it, at unit length, float32 (D,).
+        scores: what its attributes are compared by, float32 (A,), see `catalog.spaces.scores`.
         payload: as the engine keeps it; empty for a photograph.
     """
 
@@ -28,8 +30,13 @@ class Product:
     attributes: dict[str, list[str]]
     source: dict[str, Any]
     embedding: np.ndarray
-    logits: np.ndarray
+    scores: np.ndarray
     payload: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def point(self) -> np.ndarray:
+        """See `catalog.spaces.point`."""
+        return np.concatenate([self.embedding, self.scores])
 
     @property
     def names(self) -> list[str]:
@@ -99,9 +106,12 @@ def match(product: Product, similarity: float | None, wanted: Mapping[str, list[
     return Match(product, similarity, shared, differing)
 
 
-def product_of(payload: Mapping[str, Any], columns: Columns, embedding: np.ndarray, logits: np.ndarray) -> Product:
-    """A product from its payload and vectors; names of columns are the catalog's again."""
+def product_of(record: Record, manifest: IndexManifest) -> Product:
+    """A product from its payload and point; names of columns are the catalog's again."""
+    payload, columns = record.payload, manifest.columns
+    assert record.vector is not None
     attributes = {column.name: column.values(payload) for column in columns.groups}
     source = payload.get(SOURCE, {})
     own = {column.name: source[column.place[1]] for column in columns.source if column.place[1] in source}
-    return Product(payload[ID], payload[IMAGE], attributes, own, embedding, logits, dict(payload))
+    vectors = manifest.projection.split(record.vector, len(manifest.labels))
+    return Product(payload[ID], payload[IMAGE], attributes, own, *vectors, dict(payload))

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from catalog.candidates import candidates, parts
 from catalog.columns import Columns, point_id
 from catalog.conditions import And, Condition, Not, Points
 from catalog.manifest import IndexManifest
 from catalog.matches import Match, Product, match, product_of
 from catalog.settings import How, Settings
-from catalog.spaces import Measure, Space, distances, diverse, unit
-from catalog.store import ATTRIBUTES, EMBEDDING, Examples, Store
+from catalog.spaces import Measure, diverse, embedding_query, scores
+from catalog.store import Examples, Store
 from catalog.where import parse
-from fashion.errors import DataError, InvalidImage, SettingError, one_line
+from fashion.errors import DataError, InvalidImage, one_line
 
 if TYPE_CHECKING:
     from fashion.predictor import Predictor
 
+SPARE = 16  # more candidates than wanted: engines round, and the last places may be tied
 POOL, POOL_LEAST = 10, 50  # candidates for each product wanted, from which unlike ones are chosen
 TWINS = 1000  # duplicates of one product that are looked for
 
@@ -94,7 +94,9 @@ class Index:
         attributes: dict[str, list[str]] = {group: [] for group in predictor.taxonomy.groups}
         for attribute in predictor.answer(prediction, self.manifest.profile)["attributes"]:
             attributes[attribute["group"]].append(attribute["name"])
-        return Product(str(path), str(path), attributes, {}, prediction.embedding, prediction.logits)
+        own = scores(prediction.probabilities, self.manifest.taxonomy)
+        embedding = self.manifest.projection.embedding(prediction.embedding)
+        return Product(str(path), str(path), attributes, {}, embedding, own)
 
     def check_model(self, name: str, version: str, weights: str) -> None:
         """Raise DataError where the vectors of a model cannot be compared with those of the index."""
@@ -160,34 +162,34 @@ class Index:
 
         Args:
             like, unlike: ids of products; none of them is recommended.
-            how: see `catalog.settings.Settings`. The engine takes one space at a time, by default the embedding, and
-                knows neither weights nor diversity here.
+            how: see `catalog.settings.Settings`; diversity is not for recommendations.
 
         Raises:
             DataError: an unknown id.
             SettingError: nothing liked, a product both liked and not, or a setting that is not for recommendations.
         """
-        how.setdefault("space", "embedding")
+        from catalog.recommend import check_examples
+
         settings = Settings(**how)
-        _check_examples(like, unlike, settings)
+        check_examples(like, unlike, settings)
         liked, unliked = self.products(like), self.products(unlike)
         known = Not(Points(tuple(point_id(id) for id in (*like, *unlike))))
         where = self.condition(settings.where)
         kept = self._filter(And((where, known)) if where else known)
-        examples = Examples(*([_vector(p, settings.space) for p in products] for products in (liked, unliked)))
-        hits = self.store.recommend(settings.space, examples, settings.limit, kept, settings.exact)
         measure = settings.measure(self.manifest)
+        examples = Examples(*([self._asked(_query(measure, p)) for p in found] for found in (liked, unliked)))
+        hits = self.store.recommend(examples, settings.limit, kept, settings.exact)
         found = []
         for product in self._fetch([hit.id for hit in hits]):
-            away = distances(_points(measure, [product])[0], _points(measure, liked))
-            found.append(match(product, float(1 - away.min()), liked[int(away.argmin())].attributes))
+            alike = np.stack([_query(measure, p) for p in liked]) @ product.point + measure.offset
+            found.append(match(product, float(alike.max()), liked[int(alike.argmax())].attributes))
         return found
 
     def duplicates(self, threshold: float | None = None, exact: bool = True) -> list[list[str]]:
         """Groups of products with near-identical photographs, see `catalog.duplicates.groups`."""
         from catalog.duplicates import THRESHOLD, groups
 
-        return groups(self.store, THRESHOLD if threshold is None else threshold, exact)
+        return groups(self.store, self.manifest, THRESHOLD if threshold is None else threshold, exact)
 
     def condition(self, where: str | Condition | None) -> Condition | None:
         """A filter, read if it is text."""
@@ -196,25 +198,31 @@ class Index:
     def _matches(self, query: Product, measure: Measure, where: Condition, settings: Settings) -> list[Match]:
         limit, diversity = settings.limit, settings.diversity
         pool = max(POOL_LEAST, POOL * limit) if diversity else limit
-        wanted = parts(measure, query.embedding, query.logits)
-        found = self._fetch(candidates(self.store, wanted, pool, self._filter(where), settings.exact))
+        vector = _query(measure, query)
+        hits = self.store.nearest(self._asked(vector), pool + SPARE, self._filter(where), settings.exact)
+        found = self._fetch([hit.id for hit in hits])
         if not found:
             return []
-        point, points = _points(measure, [query])[0], _points(measure, found)
-        away = distances(point, points)
-        order = sorted(range(len(found)), key=lambda i: (away[i], found[i].id))[:pool]
+        points = np.stack([product.point for product in found])
+        alike = points @ vector + measure.offset
+        order = sorted(range(len(found)), key=lambda i: (-alike[i], found[i].id))[:pool]
         if diversity:
-            order = [order[i] for i in diverse(point, points[order], limit, diversity)]
-        return [match(found[i], float(1 - away[i]), query.attributes) for i in order[:limit]]
+
+            def to(chosen: int) -> np.ndarray:
+                return points[order] @ _query(measure, found[order[chosen]]) + measure.offset
+
+            order = [order[i] for i in diverse(alike[order], to, limit, diversity)]
+        return [match(found[i], float(alike[i]), query.attributes) for i in order[:limit]]
+
+    def _asked(self, vector: np.ndarray) -> np.ndarray:
+        """What the engine is asked for products of the largest scalar product with a vector."""
+        return self.manifest.projection.query(vector, len(self.manifest.labels))
 
     def _fetch(self, ids: Sequence[str]) -> list[Product]:
         if not ids:
             return []
-        found = {record.id: record for record in self.store.retrieve(ids, [EMBEDDING, ATTRIBUTES])}
-        return [
-            product_of(record.payload, self.columns, record.vectors[EMBEDDING], record.vectors[ATTRIBUTES])
-            for record in (found[id] for id in ids if id in found)
-        ]
+        found = {record.id: record for record in self.store.retrieve(ids, vector=True)}
+        return [product_of(found[id], self.manifest) for id in ids if id in found]
 
     def _first(self, condition: Condition | None, limit: int) -> list[str]:
         records = self.store.scroll(self._filter(condition), payload=["id"])
@@ -227,7 +235,7 @@ class Index:
         """The points of a product and of its duplicates."""
         from catalog.duplicates import THRESHOLD
 
-        hits = self.store.nearest(EMBEDDING, unit(product.embedding), TWINS)
+        hits = self.store.nearest(self._asked(embedding_query(product.embedding, len(product.scores))), TWINS)
         return [point_id(product.id), *(hit.id for hit in hits if hit.score >= THRESHOLD)]
 
 
@@ -236,20 +244,5 @@ def short(weights: str) -> str:
     return weights.removeprefix("sha256:")[:12]
 
 
-def _points(measure: Measure, products: Sequence[Product]) -> np.ndarray:
-    return measure.coordinates(np.stack([p.embedding for p in products]), np.stack([p.logits for p in products]))
-
-
-def _vector(product: Product, space: Space) -> np.ndarray:
-    return product.embedding if space == EMBEDDING else product.logits
-
-
-def _check_examples(like: Sequence[str], unlike: Sequence[str], settings: Settings) -> None:
-    if not like:
-        raise SettingError("recommendations need at least one product that is liked")
-    if both := sorted(set(like) & set(unlike)):
-        raise SettingError(f"product {both[0]!r} is both liked and not liked")
-    if settings.space not in (EMBEDDING, ATTRIBUTES):
-        raise SettingError(f"recommendations look at one space, embedding or attributes, not at {settings.space!r}")
-    if settings.weights or settings.diversity:
-        raise SettingError("recommendations take neither weights nor diversity; search takes both")
+def _query(measure: Measure, product: Product) -> np.ndarray:
+    return measure.query(product.embedding, product.scores)

@@ -7,18 +7,16 @@ from pathlib import Path
 
 from catalog.matches import Match, Product
 from catalog.settings import LIMIT, How
-from catalog.spaces import DEFAULT_SPACE, EVEN, SPACES
+from catalog.spaces import DEFAULT_SPACE, SHARE, SPACES
 from fashion.errors import SettingError
 
 DIVERSITY = 0.5  # of --diverse without a number
 
 
 def add_where(parser: argparse.ArgumentParser) -> None:
-    """Add --where and --ann: which products are compared."""
+    """Add --where and --exact: which products are compared."""
     parser.add_argument("--where", metavar="FILTER", help="such as 'color=Black and sleeve!=Sleeveless and price<50'")
-    parser.add_argument(
-        "--ann", action="store_true", help="approximate search by the graphs of an index built with --ann"
-    )
+    parser.add_argument("--exact", action="store_true", help="compare with every product, not by the index's graphs")
 
 
 def add_limit(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +36,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
         help="how much an attribute group counts, 1 by default; neckline=2 and color=0: same neckline, any color",
     )
     parser.add_argument(
-        "--share", type=float, default=EVEN, help="of the embedding in the space both (default: %(default)s)"
+        "--share", type=float, default=SHARE, help="of the embedding in the space both (default: %(default)s)"
     )
     parser.add_argument(
         "--diverse",
@@ -67,7 +65,7 @@ def how(options: argparse.Namespace) -> How:
         "where": options.where,
         "limit": options.limit,
         "diversity": options.diverse,
-        "exact": not options.ann,
+        "exact": options.exact,
     }
 
 

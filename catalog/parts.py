@@ -10,18 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from catalog.table import (
-    ID,
-    MANIFEST_FILE,
-    ORIGIN_KEY,
-    PARTS,
-    VECTORS,
-    Manifest,
-    Origin,
-    describe_model,
-    open_part,
-    part_origin,
-)
+from catalog.score_manifest import MANIFEST_FILE, PARTS, Manifest, Origin
+from catalog.table import ID, ORIGIN_KEY, VECTORS, describe_model, open_part, part_origin
 from fashion.errors import DataError
 from fashion.files import write_whole
 from fashion.taxonomy import Label

@@ -7,10 +7,19 @@ import argparse
 from collections.abc import Sequence
 
 from catalog import open_index
-from catalog.output import add_limit, add_output, add_where, show
-from catalog.settings import How
-from catalog.store import ATTRIBUTES, EMBEDDING
-from fashion.errors import one_line_errors
+from catalog.output import add_output, add_search, how, show
+from catalog.settings import Settings
+from fashion.errors import SettingError, one_line_errors
+
+
+def check_examples(like: Sequence[str], unlike: Sequence[str], settings: Settings) -> None:
+    """Raise SettingError for likes and dislikes from which nothing can be recommended."""
+    if not like:
+        raise SettingError("recommendations need at least one product that is liked")
+    if both := sorted(set(like) & set(unlike)):
+        raise SettingError(f"product {both[0]!r} is both liked and not liked")
+    if settings.diversity:
+        raise SettingError("recommendations know no diversity; search does")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,22 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("index", help="folder, or http://HOST:PORT/COLLECTION")
     parser.add_argument("--like", required=True, metavar="ID,ID", help="products that are liked")
     parser.add_argument("--unlike", default="", metavar="ID,ID", help="products that are not")
-    parser.add_argument(
-        "--space", choices=(EMBEDDING, ATTRIBUTES), default=EMBEDDING, help="what counts (default: %(default)s)"
-    )
-    add_where(parser)
-    add_limit(parser)
+    add_search(parser)
     add_output(parser)
     options = parser.parse_args(arguments)
     with one_line_errors(), open_index(options.index) as index:
         like, unlike = ([id.strip() for id in text.split(",") if id.strip()] for text in (options.like, options.unlike))
-        settings: How = {
-            "space": options.space,
-            "where": options.where,
-            "limit": options.limit,
-            "exact": not options.ann,
-        }
-        show(index.recommend(like, unlike, **settings), options, *index.products(like))
+        show(index.recommend(like, unlike, **how(options)), options, *index.products(like))
     return 0
 
 

@@ -14,13 +14,12 @@ from qdrant_client.http.exceptions import ApiException
 
 from catalog.columns import Column
 from catalog.conditions import Builder
-from catalog.store import BATCH, OVERSAMPLING, WEIGHTED, Examples, Hit, Point, Record, Tuning, VectorSpec
+from catalog.store import BATCH, EF, OVERSAMPLING, VECTOR, Examples, Hit, Point, Record, Tuning
 from fashion.errors import DataError, one_line
 
 API_KEY = "QDRANT_API_KEY"  # environment variable
 MANIFEST = "catalog"  # key in the metadata of the collection
 TIMEOUT = 60  # s
-DISTANCES = {"cosine": models.Distance.COSINE, "euclid": models.Distance.EUCLID, "dot": models.Distance.DOT}
 SCHEMAS = {
     "label": models.PayloadSchemaType.KEYWORD,
     "text": models.PayloadSchemaType.KEYWORD,
@@ -105,11 +104,11 @@ class ServerStore:
     def open(self) -> None:
         pass
 
-    def create(self, vectors: Mapping[str, VectorSpec], tuning: Tuning, manifest: Mapping[str, Any]) -> None:
+    def create(self, size: int, tuning: Tuning, manifest: Mapping[str, Any]) -> None:
         self.read_manifest()  # a collection that is not ours stays
         self._ask(self.client.delete_collection, self.collection)
         metadata = {MANIFEST: json.dumps(manifest, ensure_ascii=False)}
-        self._ask(self.client.create_collection, self.collection, _config(vectors, tuning), metadata=metadata)
+        self._ask(self.client.create_collection, self.collection, _config(size, tuning), metadata=metadata)
 
     def index_columns(self, columns: Sequence[Column]) -> None:
         there = self._ask(self.client.get_collection, self.collection).payload_schema
@@ -124,7 +123,7 @@ class ServerStore:
             [
                 models.PointStruct(
                     id=point.id,
-                    vector={name: vector.tolist() for name, vector in point.vectors.items()},
+                    vector={VECTOR: point.vector.tolist()},
                     payload=dict(point.payload),
                 )
                 for point in points
@@ -143,7 +142,7 @@ class ServerStore:
     def count(self, where: Any = None) -> int:
         return self._ask(self.client.count, self.collection, where, exact=True).count
 
-    def scroll(self, where: Any = None, vectors: Sequence[str] = (), payload: Sequence[str] = ()) -> Iterator[Record]:
+    def scroll(self, where: Any = None, vector: bool = False, payload: Sequence[str] = ()) -> Iterator[Record]:
         offset = None
         while True:
             records, offset = self._ask(
@@ -153,32 +152,32 @@ class ServerStore:
                 limit=BATCH,
                 offset=offset,
                 with_payload=list(payload) or True,
-                with_vectors=list(vectors) or False,
+                with_vectors=vector,
             )
             yield from map(_record, records)
             if offset is None:
                 return
 
-    def retrieve(self, ids: Sequence[str], vectors: Sequence[str] = ()) -> list[Record]:
+    def retrieve(self, ids: Sequence[str], vector: bool = False) -> list[Record]:
         return list(
             map(
                 _record,
-                self._ask(self.client.retrieve, self.collection, list(ids), with_vectors=list(vectors) or False),
+                self._ask(self.client.retrieve, self.collection, list(ids), with_vectors=vector),
             )
         )
 
-    def nearest(self, using: str, vector: np.ndarray, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
-        return self._query(_request(models.NearestQuery(nearest=vector.tolist()), using, limit, where, exact))[0]
+    def nearest(self, vector: np.ndarray, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
+        return self._query(_request(models.NearestQuery(nearest=vector.tolist()), limit, where, exact))[0]
 
-    def nearest_each(self, using: str, vectors: np.ndarray, limit: int, exact: bool = True) -> list[list[Hit]]:
+    def nearest_each(self, vectors: np.ndarray, limit: int, exact: bool = True) -> list[list[Hit]]:
         queries = [models.NearestQuery(nearest=vector.tolist()) for vector in vectors]
-        return self._query(*(_request(query, using, limit, None, exact) for query in queries))
+        return self._query(*(_request(query, limit, None, exact) for query in queries))
 
-    def recommend(self, using: str, examples: Examples, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
+    def recommend(self, examples: Examples, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
         like, unlike = ([vector.tolist() for vector in vectors] for vectors in examples)
         best = models.RecommendStrategy.BEST_SCORE
         query = models.RecommendQuery(recommend=models.RecommendInput(positive=like, negative=unlike, strategy=best))
-        return self._query(_request(query, using, limit, where, exact))[0]
+        return self._query(_request(query, limit, where, exact))[0]
 
     def _query(self, *requests: models.QueryRequest) -> list[list[Hit]]:
         answers = self._ask(self.client.query_batch_points, self.collection, requests)
@@ -192,30 +191,28 @@ class ServerStore:
             raise DataError(f"the Qdrant server of {self.place} failed: {one_line(error)}") from None
 
 
-def _request(query: Any, using: str, limit: int, where: Any, exact: bool) -> models.QueryRequest:
+def _request(query: Any, limit: int, where: Any, exact: bool) -> models.QueryRequest:
     # exact means by the vectors themselves; otherwise int8 copies, where there are any, choose whom to look at
     copies = models.QuantizationSearchParams(ignore=exact, rescore=True, oversampling=OVERSAMPLING)
-    params = models.SearchParams(exact=exact, quantization=copies)
-    return models.QueryRequest(query=query, using=using, limit=limit, filter=where, params=params, with_payload=False)
+    params = models.SearchParams(hnsw_ef=EF, exact=exact, quantization=copies)
+    return models.QueryRequest(query=query, using=VECTOR, limit=limit, filter=where, params=params, with_payload=False)
 
 
-def _config(vectors: Mapping[str, VectorSpec], tuning: Tuning) -> dict[str, models.VectorParams]:
-    graph = models.HnswConfigDiff(m=tuning.m if tuning.hnsw else 0, ef_construct=tuning.ef_construct)
+def _config(size: int, tuning: Tuning) -> dict[str, models.VectorParams]:
+    graph = models.HnswConfigDiff(m=tuning.m if tuning.graphs else 0, ef_construct=tuning.ef_construct)
     int8 = models.ScalarQuantization(
         scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8, always_ram=True)
     )
-    return {
-        name: models.VectorParams(
-            size=spec.size,
-            distance=DISTANCES[spec.distance],
-            # weights change the order of products, which no graph built beforehand knows
-            hnsw_config=models.HnswConfigDiff(m=0) if name == WEIGHTED else graph,
-            quantization_config=int8 if tuning.quantize and name != WEIGHTED else None,
-        )
-        for name, spec in vectors.items()
-    }
+    params = models.VectorParams(
+        size=size,
+        distance=models.Distance.DOT,
+        hnsw_config=graph,
+        quantization_config=int8 if tuning.graphs else None,
+        datatype=models.Datatype.FLOAT16 if tuning.graphs else models.Datatype.FLOAT32,
+    )
+    return {VECTOR: params}
 
 
 def _record(found: Any) -> Record:
-    vectors = {name: np.asarray(vector, dtype=np.float32) for name, vector in (found.vector or {}).items()}
-    return Record(str(found.id), found.payload or {}, vectors)
+    vector = np.asarray(found.vector[VECTOR], dtype=np.float32) if found.vector else None
+    return Record(str(found.id), found.payload or {}, vector)

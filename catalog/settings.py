@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from catalog.conditions import Condition
 from catalog.manifest import IndexManifest
-from catalog.spaces import DEFAULT_SPACE, EVEN, Measure, Space
+from catalog.spaces import DEFAULT_SPACE, SHARE, Measure, Space
 from fashion.errors import SettingError
 
 LIMIT = 10
@@ -35,7 +35,7 @@ class Settings:
         where: a filter, as text (see `catalog.where`) or read; only products that pass it are compared.
         limit: how many products are answered.
         diversity: from 0 to 1, how much they should differ from each other, see `catalog.spaces.diverse`.
-        exact: compare with every product. Otherwise graphs are used, where the index was built with them.
+        exact: compare with every product, also where the index has graphs.
 
     Raises:
         SettingError: a limit below 1, or a diversity that is not between 0 and 1.
@@ -43,11 +43,11 @@ class Settings:
 
     space: Space = DEFAULT_SPACE
     weights: Mapping[str, float] = field(default_factory=dict)
-    share: float = EVEN
+    share: float = SHARE
     where: str | Condition | None = None
     limit: int = LIMIT
     diversity: float = 0.0
-    exact: bool = True
+    exact: bool = False
 
     def __post_init__(self) -> None:
         if self.limit < 1:

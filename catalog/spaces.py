@@ -1,14 +1,19 @@
 """How alike two products are: by embedding, by attributes, or by both, and what the number means.
 
-Every space is one squared Euclidean distance, scaled so that two products taken at random from the catalog are 1 apart
-on average; similarity is 1 minus that distance: 1 is the same, 0 no more alike than chance, below 0 less.
+Every space is a scalar product of two vectors, moved and scaled: similarity 0 is no more alike than two products taken
+at random from the catalog, 1 as alike as products are to themselves on average.
 
-    embedding    of the embeddings at unit length: twice (1 - cosine)
-    attributes   of the logits, as the project that this one re-implements matches products; weights multiply groups
+    embedding    the cosine of the embeddings
+    attributes   the number of attributes that both have, as expected from their probabilities: the sum of p x q over
+                 the labels, each group's probabilities being scaled to a length of at most 1; weights multiply groups
     both         the sum of the two, each with its share
+
+Because all of it is linear in the product that is looked at, an engine needs one vector of each, whatever space,
+weights and share somebody asks for. benchmarks.matching_quality compares this with the distance of logits, by which the
+project that this one re-implements matches products.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, get_args
@@ -21,20 +26,42 @@ from fashion.taxonomy import Taxonomy
 Space = Literal["both", "embedding", "attributes"]
 SPACES: tuple[Space, ...] = get_args(Space)
 DEFAULT_SPACE: Space = "both"
-EVEN = 0.5  # share of the embedding in "both"
+SHARE = 0.7  # of the embedding in "both"; less finds a photograph itself less often, see docs/matching.md
+
+
+def unit(embeddings: np.ndarray) -> np.ndarray:
+    """Embeddings at unit length; one of zeros stays."""
+    return embeddings / np.maximum(np.linalg.norm(embeddings, axis=-1, keepdims=True), 1e-12)
+
+
+def scores(probabilities: np.ndarray, taxonomy: Taxonomy) -> np.ndarray:
+    """What attributes are compared by, float32 (..., A): probabilities, each group's scaled to a length of at most 1.
+
+    So a product with two colors is as like its own kind as one with a single color, and less like those with one of the
+    two; and one of which the model is unsure is less like any. Lengths below 1 stay: that is what puts products of
+    which the model is sure in front.
+    """
+    found = probabilities.astype(np.float32)
+    for group in taxonomy.groups:
+        indices = taxonomy.indices(group)
+        length = np.linalg.norm(found[..., indices], axis=-1, keepdims=True)
+        found[..., indices] /= np.maximum(length, 1)
+    return found
 
 
 @dataclass(frozen=True)
 class Scales:
-    """Mean squared distance of two different products of a catalog.
+    """Means over a catalog, from which similarities are counted.
 
     Attributes:
-        embedding: of embeddings at unit length.
-        groups: of the logits of each group.
+        embedding: of 1 - cosine over pairs of different products.
+        own, others: by group the scalar product of the scores, of products with themselves and of pairs of different
+            ones.
     """
 
     embedding: float
-    groups: dict[str, float]
+    own: dict[str, float]
+    others: dict[str, float]
 
 
 class ScaleMeter:
@@ -43,26 +70,26 @@ class ScaleMeter:
     def __init__(self, taxonomy: Taxonomy, embedding: int) -> None:
         self.taxonomy, self.count = taxonomy, 0
         self._units = np.zeros(embedding)
-        self._logits = np.zeros((2, len(taxonomy)))  # sums and sums of squares
-        self._shift: np.ndarray | None = None  # the first row: sums of small differences lose no digits
+        self._sums, self._squares = np.zeros((2, len(taxonomy)))
 
-    def add(self, embeddings: np.ndarray, logits: np.ndarray) -> None:
-        """Take in products: embeddings (n, E) and logits (n, A)."""
-        if not len(logits):
-            return
-        self._shift = logits[0].astype(np.float64) if self._shift is None else self._shift
-        shifted = logits - self._shift
-        self.count += len(logits)
+    def add(self, embeddings: np.ndarray, scores: np.ndarray) -> None:
+        """Take in products: embeddings (n, E) and scores (n, A)."""
+        self.count += len(scores)
         self._units += unit(embeddings).sum(0, dtype=np.float64)
-        self._logits += np.stack([shifted.sum(0), (shifted**2).sum(0)])
+        self._sums += scores.sum(0, dtype=np.float64)
+        self._squares += (scores.astype(np.float64) ** 2).sum(0)
 
     def scales(self) -> Scales:
-        """The means so far; 1 where there are not two different products."""
-        pairs = max(self.count - 1, 1) / 2
-        total = np.maximum(self._logits[1] - self._logits[0] ** 2 / max(self.count, 1), 0) / pairs
-        spread = (self.count - (self._units**2).sum() / max(self.count, 1)) / pairs
-        groups = {group: float(total[self.taxonomy.indices(group)].sum()) for group in self.taxonomy.groups}
-        return Scales(_scale(spread), {group: _scale(value) for group, value in groups.items()})
+        """The means so far; 0 for what two different products would be needed for."""
+        products, pairs = max(self.count, 1), max(self.count * (self.count - 1), 1)
+        own, others = {}, {}
+        for group in self.taxonomy.groups:
+            indices = self.taxonomy.indices(group)
+            squares = self._squares[indices].sum()
+            own[group] = float(squares / products)
+            others[group] = float(((self._sums[indices] ** 2).sum() - squares) / pairs)
+        cosine = ((self._units**2).sum() - self.count) / pairs
+        return Scales(float(max(1 - cosine, 0)) if self.count > 1 else 0.0, own, others)
 
 
 @dataclass(frozen=True)
@@ -84,7 +111,7 @@ class Measure:
     scales: Scales
     taxonomy: Taxonomy
     weights: Mapping[str, float] = field(default_factory=dict)
-    share: float = EVEN
+    share: float = SHARE
 
     def __post_init__(self) -> None:
         if self.space not in SPACES:
@@ -104,60 +131,66 @@ class Measure:
             raise SettingError("all groups have the weight 0; one at least must count")
 
     @cached_property
-    def embedding_factor(self) -> float:
-        """What a squared distance of embeddings at unit length is multiplied with."""
-        return {"embedding": 1.0, "attributes": 0.0, "both": self.share}[self.space] / self.scales.embedding
+    def factors(self) -> tuple[float, np.ndarray]:
+        """What a cosine and each label's product of scores are multiplied with: a number and (A,)."""
+        share = self._share
+        weights = {group: self.weights.get(group, 1.0) for group in self.taxonomy.groups}
+        spread = _scale(sum(w * (self.scales.own[g] - self.scales.others[g]) for g, w in weights.items()))
+        groups = np.array([(1 - share) * weights[label.group] / spread for label in self.taxonomy.labels])
+        return share / _scale(self.scales.embedding), groups
 
     @cached_property
-    def logit_factors(self) -> np.ndarray:
-        """What the squared difference of each logit is multiplied with, (A,)."""
-        share = {"embedding": 0.0, "attributes": 1.0, "both": 1 - self.share}[self.space]
-        weights = {group: self.weights.get(group, 1.0) for group in self.taxonomy.groups}
-        scale = sum(weight * self.scales.groups[group] for group, weight in weights.items())
-        return np.array([share * weights[label.group] / scale for label in self.taxonomy.labels])
+    def offset(self) -> float:
+        """What is added to the sum of the products."""
+        embedding, labels = self.factors
+        others = sum(labels[self.taxonomy.indices(g)[0]] * mean for g, mean in self.scales.others.items())
+        return float(self._share - embedding - others)
 
-    def coordinates(self, embeddings: np.ndarray, logits: np.ndarray) -> np.ndarray:
-        """Products -> points whose squared Euclidean distances are the measure's, (n, E + A)."""
-        parts = [unit(embeddings) * self.embedding_factor**0.5, logits * np.sqrt(self.logit_factors)]
-        return np.concatenate(parts, axis=1)
+    @cached_property
+    def _share(self) -> float:
+        return {"embedding": 1.0, "attributes": 0.0, "both": self.share}[self.space]
 
-
-def distances(point: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Squared distances of one point (D,) from others (n, D)."""
-    return ((points - point) ** 2).sum(1)
+    def query(self, embedding: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        """The vector whose scalar product with a `point`, plus `offset`, is the similarity; of one product."""
+        factor, labels = self.factors
+        return point(embedding, scores) * np.concatenate([np.full(len(embedding), factor), labels])
 
 
-def diverse(point: np.ndarray, points: np.ndarray, limit: int, diversity: float) -> list[int]:
-    """Choose points that are near to one and unlike each other: maximal marginal relevance.
+def point(embeddings: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """What an engine keeps of products: embeddings at unit length (..., E) and scores (..., A), (..., E + A)."""
+    return np.concatenate([unit(embeddings), scores], axis=-1).astype(np.float32)
+
+
+def embedding_query(embeddings: np.ndarray, labels: int) -> np.ndarray:
+    """The vectors whose scalar products with points are the cosines of embeddings (..., E), (..., E + A)."""
+    return point(embeddings, np.zeros((*embeddings.shape[:-1], labels), np.float32))
+
+
+def diverse(relevance: np.ndarray, alike: Callable[[int], np.ndarray], limit: int, diversity: float) -> list[int]:
+    """Choose what is relevant and unlike each other: maximal marginal relevance.
 
     J. Carbonell, J. Goldstein: The Use of MMR, Diversity-Based Reranking for Reordering Documents and Producing
-    Summaries, SIGIR 1998; similarity is 1 minus the squared distance.
+    Summaries, SIGIR 1998.
 
     Args:
-        point: what was asked for, (D,).
-        points: the candidates, (n, D), nearest first.
+        relevance: similarity of each candidate to what was asked for, (n,), most similar first.
+        alike: gives the similarity of all candidates to one of them, (n,).
         limit: how many to choose.
-        diversity: 0 looks at nearness only, 1 only at how unlike the chosen ones are.
+        diversity: 0 looks at relevance only, 1 only at how unlike the chosen ones are.
 
     Returns:
-        Positions in `points`, in the order in which they were chosen.
+        Positions of the candidates, in the order in which they were chosen.
     """
-    relevance = 1 - distances(point, points)
-    redundancy = np.zeros(len(points))  # similarity to the nearest of those chosen; all that are unlike count alike
-    left = np.ones(len(points), dtype=bool)
+    redundancy = np.zeros(len(relevance))  # similarity to the nearest of those chosen; all that are unlike count alike
+    left = np.ones(len(relevance), dtype=bool)
     chosen: list[int] = []
     while left.any() and len(chosen) < limit:
         gain = (1 - diversity) * relevance - diversity * redundancy if chosen else relevance
         best = int(np.where(left, gain, -np.inf).argmax())
         chosen.append(best)
         left[best] = False
-        redundancy = np.maximum(redundancy, 1 - distances(points[best], points))
+        redundancy = np.maximum(redundancy, alike(best))
     return chosen
-
-
-def unit(embeddings: np.ndarray) -> np.ndarray:
-    """Embeddings at unit length; one of zeros stays."""
-    return embeddings / np.maximum(np.linalg.norm(embeddings, axis=-1, keepdims=True), 1e-12)
 
 
 def _scale(value: float) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -10,7 +10,8 @@ from catalog.columns import Column
 from catalog.conditions import Builder
 from fashion.errors import DataError
 
-EMBEDDING, ATTRIBUTES, WEIGHTED = "embedding", "attributes", "weighted"  # named vectors
+VECTOR = "product"  # see catalog.spaces.point
+EF = 128  # candidates that a search in a graph keeps
 BATCH = 256  # points of one write or read
 OVERSAMPLING = 2.0  # times as many are found by int8 copies as are then compared by the vectors themselves
 
@@ -20,27 +21,21 @@ class InUse(DataError):
 
 
 @dataclass(frozen=True)
-class VectorSpec:
-    """A named vector: its size and how two are compared."""
-
-    size: int
-    distance: Literal["cosine", "euclid", "dot"]
-
-
-@dataclass(frozen=True)
 class Tuning:
-    """How an index is built and searched beyond the exact search.
+    """How an index is built.
 
     Attributes:
-        hnsw: whether graphs are built for approximate search; without them every search compares with all products.
+        graphs: whether it is built for approximate search: graphs, int8 copies of the points in memory, the points
+            themselves as float16, and embeddings reduced, see `catalog.projection`. Otherwise every search compares
+            with all products.
         m, ef_construct: links of a product in the graph, and candidates looked at while it is built.
-        quantize: whether the engine keeps int8 copies of the vectors in memory and looks at those first.
+        asked: whether somebody asked for it; otherwise it follows the number of products.
     """
 
-    hnsw: bool = False
+    graphs: bool = False
     m: int = 16
     ef_construct: int = 100
-    quantize: bool = False
+    asked: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,7 +43,7 @@ class Point:
     """A product as an engine keeps it."""
 
     id: str
-    vectors: Mapping[str, np.ndarray]
+    vector: np.ndarray
     payload: Mapping[str, Any]
 
 
@@ -58,16 +53,16 @@ class Record(NamedTuple):
     Attributes:
         id: of the point.
         payload: see `catalog.columns`.
-        vectors: those that were asked for, float32.
+        vector: float32, or None where it was not asked for.
     """
 
     id: str
     payload: dict[str, Any]
-    vectors: dict[str, np.ndarray]
+    vector: np.ndarray | None
 
 
 class Hit(NamedTuple):
-    """A product that an engine found: the point's id, and its score: a cosine, a distance or a product."""
+    """A product that an engine found: the point's id, and its scalar product with what was asked for."""
 
     id: str
     score: float
@@ -102,8 +97,8 @@ class Store(Protocol):
     def open(self) -> None:
         """Open the points that are there. Raises DataError where that cannot be, InUse for a while."""
 
-    def create(self, vectors: Mapping[str, VectorSpec], tuning: Tuning, manifest: Mapping[str, Any]) -> None:
-        """Begin anew with that manifest: whatever points were there are deleted.
+    def create(self, size: int, tuning: Tuning, manifest: Mapping[str, Any]) -> None:
+        """Begin anew with vectors of that size and that manifest: whatever points were there are deleted.
 
         Raises:
             DataError: something else is there, or another process has it open.
@@ -127,17 +122,17 @@ class Store(Protocol):
     def count(self, where: Any = None) -> int:
         """How many points pass a filter."""
 
-    def scroll(self, where: Any = None, vectors: Sequence[str] = (), payload: Sequence[str] = ()) -> Iterator[Record]:
+    def scroll(self, where: Any = None, vector: bool = False, payload: Sequence[str] = ()) -> Iterator[Record]:
         """All points that pass a filter, in the order of their ids; of the payload only some keys, where given."""
 
-    def retrieve(self, ids: Sequence[str], vectors: Sequence[str] = ()) -> list[Record]:
+    def retrieve(self, ids: Sequence[str], vector: bool = False) -> list[Record]:
         """The points with these ids, in no order; those that do not exist are left out."""
 
-    def nearest(self, using: str, vector: np.ndarray, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
-        """The points whose vector `using` is nearest to `vector`, nearest first."""
+    def nearest(self, vector: np.ndarray, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
+        """The points whose scalar product with `vector` is largest, that first."""
 
-    def nearest_each(self, using: str, vectors: np.ndarray, limit: int, exact: bool = True) -> list[list[Hit]]:
+    def nearest_each(self, vectors: np.ndarray, limit: int, exact: bool = True) -> list[list[Hit]]:
         """The same for each row of `vectors`."""
 
-    def recommend(self, using: str, examples: Examples, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
+    def recommend(self, examples: Examples, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
         """Qdrant's recommendation by best score: near one of the examples liked, and nearer than to any disliked."""

@@ -7,22 +7,17 @@ FOLDER/left_out.csv             what could not be scored, and why
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fashion.errors import DataError, FashionError, one_line
-from fashion.taxonomy import Label, Taxonomy
+from catalog.score_manifest import MANIFEST_FILE, PARTS, Manifest, Origin
+from fashion.errors import DataError, one_line
 
-MANIFEST_FILE = "score.json"
 LEFT_OUT_FILE = "left_out.csv"
-PARTS = "part-*.parquet"
-SCHEMA = 1
 
 ID, IMAGE = "id", "image"
 PROBABILITIES, LOGITS, EMBEDDING = "probabilities", "logits", "embedding"
@@ -30,100 +25,10 @@ ATTRIBUTE = "attribute."  # and the name of a group: the column of its answered 
 VECTORS = (PROBABILITIES, LOGITS, EMBEDDING)
 ORIGIN_KEY = b"fashion.origin"  # in a part's metadata: JSON of its `Origin`
 
+PARTS_DRAWN = 16  # at most, for a sample
 BATCH_ROWS = 4096  # 2048 dimensions and 228 labels: 20 MB
 
 Vector = Literal["probabilities", "logits", "embedding"]
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What all parts of a scored catalog must have in common.
-
-    Attributes:
-        model: name, version and weights of the model, as answers carry them.
-        source: what was scored: the absolute path of a folder or a table, or globs.
-        profile: the thresholds that the answered attributes reach.
-    """
-
-    model: dict[str, str]
-    source: str
-    profile: str
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What score.json says of a scored catalog.
-
-    Attributes:
-        model, source, profile: see `Origin`.
-        labels: group and name of each probability, in the order of the model's outputs.
-        embedding: length of an embedding.
-        columns: the source's own columns, by name.
-        parts: rows of each Parquet file, by its name; files that are not named here do not count.
-        left_out: how many images could not be scored, by reason; left_out.csv lists them.
-        created: date and time, ISO 8601, UTC.
-        schema: version of this layout.
-    """
-
-    model: dict[str, str]
-    source: str
-    profile: str
-    labels: tuple[Label, ...]
-    embedding: int
-    columns: tuple[str, ...]
-    parts: dict[str, int]
-    left_out: dict[str, int]
-    created: str
-    schema: int = SCHEMA
-
-    @property
-    def origin(self) -> Origin:
-        """What the parts must have in common."""
-        return Origin(self.model, self.source, self.profile)
-
-    @cached_property
-    def taxonomy(self) -> Taxonomy:
-        """The labels as a taxonomy."""
-        return Taxonomy(self.labels)
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Names of the attribute groups, in order of first appearance."""
-        return self.taxonomy.groups
-
-    @property
-    def rows(self) -> int:
-        """Number of scored products."""
-        return sum(self.parts.values())
-
-    def to_json(self) -> dict[str, Any]:
-        """The manifest as score.json holds it, with `groups` and `rows` for who reads that."""
-        derived = {"groups": list(self.groups), "rows": self.rows}
-        return asdict(self) | {"labels": self.taxonomy.to_json()} | derived
-
-    @classmethod
-    def load(cls, folder: Path) -> "Manifest":
-        """Read `folder/score.json`.
-
-        Raises:
-            DataError: there is none, or it is not a manifest of this schema.
-        """
-        path = Path(folder) / MANIFEST_FILE
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
-            raise DataError(_no_manifest(Path(folder))) from None
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path} cannot be read as JSON: {error}; score again") from None
-        found = content.get("schema") if isinstance(content, dict) else type(content).__name__
-        if found != SCHEMA:
-            raise DataError(f"{path} has schema {found}; this version of the project reads schema {SCHEMA}")
-        try:
-            del content["groups"], content["rows"]
-            content["labels"] = Taxonomy.from_json(content["labels"]).labels
-            return cls(**content | {"columns": tuple(content["columns"])})
-        except (TypeError, KeyError, FashionError) as error:
-            raise DataError(f"{path} is not a manifest of a scored catalog: {one_line(error)}; score again") from None
 
 
 class Scored:
@@ -190,6 +95,19 @@ class Scored:
                 raise DataError(
                     f"{self.folder / name} is broken: {one_line(error)}; remove it and score again"
                 ) from None
+
+    def sample(self, columns: Sequence[str], rows: int) -> pa.Table:
+        """About so many products from all over the catalog, or all of a smaller one. Raises DataError as `batches`."""
+        if self.rows <= rows:
+            return pa.Table.from_batches(self.batches(columns))
+        parts = list(self.manifest.parts)
+        chosen = [parts[i] for i in np.unique(np.linspace(0, len(parts) - 1, min(len(parts), PARTS_DRAWN)).astype(int))]
+        tables = []
+        for name in chosen:
+            table = open_part(self.folder / name).read(columns=list(columns))
+            count = min(len(table), -(-rows // len(chosen)))
+            tables.append(table.take(np.linspace(0, len(table) - 1, count).astype(int)))
+        return pa.concat_tables(tables)
 
     def vectors(self, column: Vector) -> np.ndarray:
         """A column of vectors as float32 (N, length), row by row as `batches` gives them.
@@ -279,9 +197,3 @@ def part_origin(path: Path, part: pq.ParquetFile) -> Origin:
 def describe_model(model: Mapping[str, str]) -> str:
     """Name, version and the first digits of the weights' hash."""
     return f"{model['name']} {model['version']} ({model['weights'].removeprefix('sha256:')[:12]})"
-
-
-def _no_manifest(folder: Path) -> str:
-    if any(folder.glob(PARTS)):
-        return f"the scoring of {folder} has not ended; run its python -m catalog.score again, which goes on there"
-    return f"{folder} is not a scored catalog: it has no {MANIFEST_FILE}; python -m catalog.score makes one"

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from catalog.parts import PartWriter
-from catalog.table import Origin, Scored, table_schema, vector_column
+from catalog.score_manifest import Origin
+from catalog.table import Scored, table_schema, vector_column
 from fashion.prediction import sigmoid
 from fashion.taxonomy import Label, Taxonomy
 

@@ -17,12 +17,12 @@ from qdrant_client import QdrantClient, models
 from scored_catalog import LOCAL_MODE, MODEL, OTHER_MODEL, TAXONOMY, products, write_catalog
 
 from catalog import open_index
-from catalog.candidates import vectors
 from catalog.edge_store import MANIFEST, SHARD, EdgeStore
 from catalog.index import Changes, build, main
 from catalog.manifest import IndexManifest
 from catalog.matching import Index
 from catalog.server_store import ServerStore
+from catalog.spaces import scores
 from catalog.store import Store, Tuning
 from catalog.table import Scored
 from fashion.errors import DataError, SettingError
@@ -44,13 +44,12 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeStore]
     close()
 
 
-def content(store: Store) -> dict[str, tuple[dict[str, Any], list[list[float]]]]:
+def content(store: Store) -> dict[str, tuple[dict[str, Any], list[float]]]:
     """Everything an index holds, by product."""
     with Index(store) as index:
-        names = list(vectors(np.zeros(1), np.zeros(len(TAXONOMY)), TAXONOMY))
         return {
-            record.payload["id"]: (record.payload, [record.vectors[name].round(4).tolist() for name in names])
-            for record in index.store.scroll(vectors=names)
+            record.payload["id"]: (record.payload, np.round(record.vector, 4).tolist())
+            for record in index.store.scroll(vector=True)
         }
 
 
@@ -60,11 +59,11 @@ def test_the_index_holds_the_catalog(tmp_path: Path, store: MakeStore) -> None:
     assert build(scored, store()) == Changes(written=60, deleted=0, unchanged=0)
     with Index(store()) as index:
         assert len(index) == 60
-        for row, logits, embedding in zip(rows, scored.vectors("logits"), scored.vectors("embedding"), strict=True):
+        wanted = scores(scored.vectors("probabilities"), TAXONOMY)
+        for row, own, embedding in zip(rows, wanted, scored.vectors("embedding"), strict=True):
             product = index.product(row["id"])
-            np.testing.assert_allclose(product.logits, logits, atol=1e-6)
-            direction = product.embedding / np.linalg.norm(product.embedding)
-            np.testing.assert_allclose(direction, embedding / np.linalg.norm(embedding), atol=1e-5)
+            np.testing.assert_allclose(product.scores, own, atol=1e-6)
+            np.testing.assert_allclose(product.embedding, embedding / np.linalg.norm(embedding), atol=1e-5)
             assert product.image == row["image"]
             colors = [
                 label.name
@@ -189,7 +188,7 @@ def test_what_is_no_index(tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_text('{"schema": 99}')
     with pytest.raises(DataError, match="has schema 99"):
         open_index(tmp_path)
-    (tmp_path / MANIFEST).write_text('{"schema": 1}')
+    (tmp_path / MANIFEST).write_text('{"schema": 2}')
     with pytest.raises(DataError, match="broken manifest"):
         open_index(tmp_path)
     with pytest.raises(SettingError, match="names no collection"):
@@ -239,11 +238,11 @@ def test_graphs_and_int8_copies(tmp_path: Path) -> None:
     build(scored, EdgeStore(tmp_path / "index"))
     with open_index(tmp_path / "index") as index:
         exact = [match.product.id for match in index.search("p3")]
-    assert build(scored, EdgeStore(tmp_path / "index"), Tuning(hnsw=True, quantize=True)).written == 300
+    assert build(scored, EdgeStore(tmp_path / "index"), Tuning(graphs=True, asked=True)).written == 300
     with open_index(tmp_path / "index") as index:
-        assert index.manifest.tuning == Tuning(hnsw=True, quantize=True)
-        assert [match.product.id for match in index.search("p3")] == exact
-        assert len({match.product.id for match in index.search("p3", exact=False)} & set(exact)) >= 9
+        assert index.manifest.tuning == Tuning(graphs=True, asked=True)
+        assert [match.product.id for match in index.search("p3", exact=True)] == exact
+        assert len({match.product.id for match in index.search("p3")} & set(exact)) >= 9
     assert build(scored, EdgeStore(tmp_path / "index")) == Changes(0, 0, 300)  # and are kept where none are named
 
 

@@ -130,7 +130,7 @@ def test_recommendations_are_those_of_the_best_score(index: Index, like: list[st
     unliked = np.stack([units[id] for id in unlike]) if unlike else np.zeros((0, 16))
     scores = {id: score(unit, liked, unliked) for id, unit in units.items() if id not in (*like, *unlike)}
     best = sorted(scores, key=scores.__getitem__, reverse=True)[:10]
-    found = index.recommend(like, unlike)
+    found = index.recommend(like, unlike, space="embedding")
     assert [match.product.id for match in found] == best
     similarity = {id: max((liked @ units[id]).tolist()) for id in best}
     order = np.argsort([match.similarity for match in found])
@@ -148,8 +148,7 @@ def test_recommendations_pass_the_filter(index: Index) -> None:
     [
         ([], ["p1"], {}, SettingError, "need at least one product that is liked"),
         (["p1", "p2"], ["p2"], {}, SettingError, "product 'p2' is both liked and not liked"),
-        (["p1"], [], {"space": "both"}, SettingError, "one space, embedding or attributes, not at 'both'"),
-        (["p1"], [], {"diversity": 0.5}, SettingError, "take neither weights nor diversity"),
+        (["p1"], [], {"diversity": 0.5}, SettingError, "recommendations know no diversity"),
         (["p1"], ["p2000"], {}, DataError, "has no product with the id 'p2000'"),
     ],
 )

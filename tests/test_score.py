@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from product_tables import photograph, write_csv, write_parquet, write_photograp
 from catalog.score import main, score
 from catalog.table import LEFT_OUT_FILE, Scored
 from fashion.errors import DataError, FashionError
+from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 
 ROOT = Path(__file__).parents[1]
@@ -189,9 +191,11 @@ def test_scored_again_nothing_is_done_and_new_rows_are_added(bundle: Path, tmp_p
 
 
 def other_model(bundle: Path, folder: Path) -> Path:
-    from tiny_bundle import make_tiny_bundle
-
-    return make_tiny_bundle(folder / "other", seed=1)
+    """A card alone: a catalog of another model is refused before any weights are opened."""
+    card = ModelCard.load(bundle)
+    (folder / "other").mkdir()
+    replace(card, files=card.files | {"model.pth": "0" * 64}).save(folder / "other")
+    return folder / "other"
 
 
 def test_another_model_source_or_profile_is_refused(bundle: Path, tmp_path: Path) -> None:

@@ -22,11 +22,12 @@ from catalog.server_store import ServerStore
 from catalog.settings import How
 from catalog.sheet import COLUMNS as SHEET_COLUMNS
 from catalog.sheet import LINE, LINES, MARGIN, QUERY, TILE
-from catalog.spaces import ScaleMeter, Scales, diverse
+from catalog.spaces import SHARE, Measure, ScaleMeter, Scales, diverse, point, scores
 from catalog.table import Scored
 from fashion.errors import DataError, SettingError
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
+from fashion.taxonomy import Label, Taxonomy
 
 pytestmark = LOCAL_MODE
 
@@ -58,16 +59,20 @@ def squares(rows: np.ndarray) -> np.ndarray:
 
 
 def brute_force(scored: Scored, space: str, weights: dict[str, float], share: float) -> np.ndarray:
-    """Similarity of all pairs, from the definition: 1 minus a distance that is 1 on average."""
-    embeddings, logits = scored.vectors("embedding"), scored.vectors("logits")
-    pairs = ~np.eye(len(logits), dtype=bool)
-    embedding = squares(embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True))
-    groups = [weights.get(group, 1.0) * squares(logits[:, TAXONOMY.indices(group)]) for group in TAXONOMY.groups]
-    attributes = np.sum(groups, axis=0)
-    parts = {"embedding": embedding / embedding[pairs].mean(), "attributes": attributes / attributes[pairs].mean()}
-    if space == "both":
-        return 1 - share * parts["embedding"] - (1 - share) * parts["attributes"]
-    return 1 - parts[space]
+    """Similarity of all pairs, from the definition: 0 between products on average, 1 of products to themselves."""
+    embeddings, probabilities = scored.vectors("embedding"), scored.vectors("probabilities")
+    pairs = ~np.eye(len(embeddings), dtype=bool)
+    units = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    attributes = np.zeros(pairs.shape)
+    for group in TAXONOMY.groups:
+        own = probabilities[:, TAXONOMY.indices(group)]
+        own = np.stack([row / max(1, np.linalg.norm(row)) for row in own])
+        attributes += weights.get(group, 1.0) * own @ own.T
+    found = {}
+    for name, alike in (("embedding", units @ units.T), ("attributes", attributes)):
+        chance = alike[pairs].mean()
+        found[name] = (alike - chance) / (np.diag(alike).mean() - chance)
+    return share * found["embedding"] + (1 - share) * found["attributes"] if space == "both" else found[space]
 
 
 @pytest.mark.parametrize(
@@ -93,11 +98,11 @@ def test_what_is_found_is_what_brute_force_finds(
         assert [m.product.id for m in found] == [f"p{i}" for i in others]
 
 
-def test_attributes_rank_as_distances_of_logits_do(index: Index, scored: Scored) -> None:
-    logits = scored.vectors("logits")
-    nearest = np.argsort(np.linalg.norm(logits - logits[5], axis=1))[1:31]
-    found = index.search("p5", space="attributes", limit=30)
-    assert [match.product.id for match in found] == [f"p{i}" for i in nearest]
+def test_scores_by_hand() -> None:
+    """Probabilities; a group's are shortened where it has two labels, and unsure ones stay as they are."""
+    taxonomy = Taxonomy(tuple(Label(group, name) for group, name in (("a", "x"), ("b", "x"), ("a", "y"))))
+    found = scores(np.array([[1, 0.5, 1], [0.6, 1, 0.2]], np.float16), taxonomy)
+    np.testing.assert_allclose(found, [[0.7071, 0.5, 0.7071], [0.6, 1, 0.2]], atol=1e-3)
 
 
 @pytest.mark.parametrize("space", ["embedding", "attributes", "both"])
@@ -106,7 +111,7 @@ def test_filters_come_before_the_search(index: Index, scored: Scored, space: Any
     condition = index.condition("price<30 and color!=Black and stock>0")
     assert condition
     passing = {r.payload["id"] for r in index.store.scroll() if condition.matches(r.payload)}
-    similarity = brute_force(scored, space, {}, 0.5)[9]
+    similarity = brute_force(scored, space, {}, SHARE)[9]
     nearest = [f"p{i}" for i in np.argsort(-similarity) if i != 9 and f"p{i}" in passing][:10]
     found = index.search("p9", space=space, where="price<30 and color!=Black and stock>0")
     assert [match.product.id for match in found] == nearest
@@ -141,10 +146,10 @@ def test_shared_and_differing_attributes(index: Index) -> None:
 def test_the_same_group_and_any_other(index: Index) -> None:
     """A weight of 0 forgets a group: products that differ in it alone are as similar as can be."""
     only = dict.fromkeys(TAXONOMY.groups, 0.0) | {"sleeve": 1.0}
-    own = index.product("p3").logits[TAXONOMY.indices("sleeve")]
-    found = index.search("p3", space="attributes", weights=only, limit=5)
-    assert all(abs(m.product.logits[TAXONOMY.indices("sleeve")] - own).max() < 0.2 for m in found)
-    assert any(m.product.attributes["color"] != index.product("p3").attributes["color"] for m in found)
+    asked = next(f"p{i}" for i in range(COUNT) if index.product(f"p{i}").attributes["sleeve"])
+    found = index.search(asked, space="attributes", weights=only, limit=5)
+    assert all(match.product.attributes["sleeve"] == ["Sleeveless"] for match in found)
+    assert any(match.product.attributes["color"] != index.product(asked).attributes["color"] for match in found)
 
 
 def test_diversity(index: Index) -> None:
@@ -166,28 +171,42 @@ def test_diversity(index: Index) -> None:
 
 def test_maximal_marginal_relevance_by_hand() -> None:
     points = np.array([[1.0, 0.0], [1.0, 0.1], [-1.2, 0.0], [0.0, 3.0]])
+
+    def alike(chosen: int) -> np.ndarray:
+        return 1 - ((points - points[chosen]) ** 2).sum(1)
+
+    relevance = 1 - (points**2).sum(1)
     # the second is next to the first; at equal weights the third, on the other side, comes before it
-    assert diverse(np.zeros(2), points, 3, 0.5) == [0, 2, 1]
-    assert diverse(np.zeros(2), points, 4, 0.0) == [0, 1, 2, 3]
-    assert diverse(np.zeros(2), points, 2, 1.0) == [0, 2]
+    assert diverse(relevance, alike, 3, 0.5) == [0, 2, 1]
+    assert diverse(relevance, alike, 4, 0.0) == [0, 1, 2, 3]
+    assert diverse(relevance, alike, 2, 1.0) == [0, 2]
 
 
 def test_scales_are_means_over_all_pairs() -> None:
     rng = np.random.default_rng(3)
-    embeddings, logits = rng.random((40, 5)), rng.normal(1000, 2, (40, len(TAXONOMY)))
+    embeddings, own = rng.random((40, 5)), rng.random((40, len(TAXONOMY)))
     meter = ScaleMeter(TAXONOMY, 5)
     for start in (0, 10, 25):
         rows = slice(start, {0: 10, 10: 25, 25: 40}[start])
-        meter.add(embeddings[rows], logits[rows])
+        meter.add(embeddings[rows], own[rows])
     scales = meter.scales()
     pairs = ~np.eye(40, dtype=bool)
     units = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
-    assert scales.embedding == pytest.approx(squares(units)[pairs].mean(), rel=1e-6)
+    assert scales.embedding == pytest.approx(1 - (units @ units.T)[pairs].mean(), rel=1e-6)
     for group in TAXONOMY.groups:
-        assert scales.groups[group] == pytest.approx(
-            squares(logits[:, TAXONOMY.indices(group)])[pairs].mean(), rel=1e-6
-        )
-    assert ScaleMeter(TAXONOMY, 5).scales() == Scales(1.0, dict.fromkeys(TAXONOMY.groups, 1.0))
+        products = own[:, TAXONOMY.indices(group)] @ own[:, TAXONOMY.indices(group)].T
+        assert scales.own[group] == pytest.approx(np.diag(products).mean(), rel=1e-6)
+        assert scales.others[group] == pytest.approx(products[pairs].mean(), rel=1e-6)
+    nothing = dict.fromkeys(TAXONOMY.groups, 0.0)
+    assert ScaleMeter(TAXONOMY, 5).scales() == Scales(0.0, nothing, nothing)
+
+
+def test_a_catalog_of_one_product_can_be_measured() -> None:
+    meter = ScaleMeter(TAXONOMY, 5)
+    meter.add(np.ones((1, 5)), np.ones((1, len(TAXONOMY))))
+    measure = Measure("both", meter.scales(), TAXONOMY)
+    vector = measure.query(np.ones(5), np.ones(len(TAXONOMY)))
+    assert np.isfinite(vector @ point(np.ones(5), np.ones(len(TAXONOMY))) + measure.offset)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +258,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
 
 
 def test_a_photograph_finds_itself(photographs: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    asked = [photographs / "index", "--image", photographs / "4.png", "--bundle", bundle]
+    asked = [photographs / "index", "--image", photographs / "4.png", "--bundle", bundle, "--space", "embedding"]
     first, *others = [json.loads(line) for line in run(capsys, *asked, "--json").splitlines()]
     assert first["id"] == "4"
     assert first["similarity"] == pytest.approx(1, abs=2e-3)

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from catalog.parts import PartWriter
-from catalog.table import MANIFEST_FILE, Manifest, Origin, Scored, table_schema, vector_column, vector_rows
+from catalog.score_manifest import MANIFEST_FILE, Manifest, Origin
+from catalog.table import Scored, table_schema, vector_column, vector_rows
 from fashion.errors import DataError
 from fashion.taxonomy import Label
 

@@ -1,0 +1,103 @@
+"""How long a search takes among many products, and what an index of them costs: `make bench-matching`.
+
+    python -m benchmarks.matching [--scored FOLDER --source "NAME OF THE DATA"] [--sizes 10000,100000]
+
+The products are those of a scored catalog, each changed a little (see `benchmarks.enlarged`); without one they are
+made up. Each size is a step of its own, whose results are kept: what was measured before is not measured again. It
+writes the section `speed` of docs/matching.md and its plot.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.document import table, write_section
+from benchmarks.interpreters import BENCH_PYTHON, draw_plot, environment
+from fashion.errors import SettingError, one_line_errors
+from fashion.files import write_whole
+
+PAGE, PLOT = Path("docs/matching.md"), Path("docs/img/matching.png")
+SIZES = "10000,100000,1000000"
+OUT = Path("runs/bench-matching")
+
+
+def measure(size: int, options: argparse.Namespace) -> dict[str, Any]:
+    """The results of a size; of an earlier run where there are any."""
+    path: Path = options.out / f"{size}.json"
+    if not path.exists():
+        command = [sys.executable, "-m", "benchmarks.matching_size", str(size), "--out", str(options.out)]
+        command += ["--scored", str(options.scored)] if options.scored else []
+        command += ["--faiss", str(options.faiss)] if options.faiss.exists() else []
+        subprocess.run(command, check=True, env=environment())
+    return json.loads(path.read_text())
+
+
+def section(results: Sequence[dict[str, Any]], source: str, command: str) -> str:
+    """The Markdown that goes into the page."""
+    rows, builds = [], []
+    for result in results:
+        size, own = f"{result['size']:,}", result["ours"]
+        for name, times in own["times"].items():
+            memory = own["memory"] if name == "default" else None
+            rows.append([size, f"catalog.search, {name}", *_cells(times, memory)])
+        rows.append([size, "seed's way: torch, all logits", *_cells(result["torch"]["times"]["all"], None)])
+        rows[-1][-1] = f"{result['torch']['memory']:.2f}"
+        built = result["index"]
+        length = own["kept"] or "not reduced"
+        cells = [f"{built['seconds']:.0f}", f"{built['peak']:.2f}", f"{built['disk']:.2f}"]
+        builds.append([size, "catalog.index", *cells, length])
+        if "faiss" in result:
+            other = result["faiss"]
+            rows.append([size, "FAISS, HNSW16,SQ8", *_cells(other["times"]["all"], other["memory"])])
+            builds.append([size, "FAISS", f"{other['seconds']:.0f}", f"{other['memory']:.2f}", "-", length])
+    searched = table(["products", "way", "p50, ms", "p99, ms", "recall@10", "memory, GB"], rows)
+    costs = ["products", "way", "to build, s", "memory at most, GB", "disk, GB", "length of the embedding"]
+    return (
+        f"## How fast\n\nProducts: {source}. 200 searches for products that are not in the catalog, one after the "
+        "other. Recall: the part of the true nearest ten, by the default space on whole embeddings. The filter keeps "
+        "1 %. Default: as `catalog.index` builds for so many products, exact below 20,000, by graphs from there on. "
+        "catalog.search is timed whole, with attributes and what is shared; FAISS and torch give row numbers "
+        "only. FAISS has the same points and the same 128 candidates.\n\n"
+        f"{searched}\n\n{table(costs, builds)}\n\n![Query time by number of products](img/{PLOT.name})\n\n"
+        f"Machine: {results[0]['machine']}. Measured by\n\n    {command}\n"
+    )
+
+
+def _cells(times: dict[str, float], memory: float | None) -> list[str]:
+    recall = f"{times['recall']:.3f}" if "recall" in times else "-"
+    return [f"{times['p50']:.1f}", f"{times['p99']:.1f}", recall, "-" if memory is None else f"{memory:.2f}"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure the sizes that were not measured yet, and write the section and its plot."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.matching", description=__doc__.split("\n")[0])
+    parser.add_argument("--scored", type=Path, help="scored catalog (default: products are made up)")
+    parser.add_argument("--source", default="made up, in clusters", help="public name of its data, for the page")
+    parser.add_argument("--sizes", default=SIZES, help="numbers of products (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=OUT, help="(default: %(default)s)")
+    parser.add_argument("--faiss", type=Path, default=BENCH_PYTHON, help="a Python with FAISS (default: %(default)s)")
+    parser.add_argument("--page", type=Path, default=PAGE, help="(default: %(default)s)")
+    options = parser.parse_args(arguments)
+    with one_line_errors():
+        try:
+            sizes = [int(size) for size in options.sizes.split(",")]
+        except ValueError:
+            raise SettingError(f"--sizes {options.sizes!r} must be numbers, such as {SIZES}") from None
+        options.out.mkdir(parents=True, exist_ok=True)
+        results = [measure(size, options) for size in sizes]
+        command = "make bench-matching"
+        if options.scored:
+            command += f" ARGS=\"--scored SCORED --source '{options.source}'\""
+        write_whole(options.out / "results.json", json.dumps(results))
+        write_section("speed", section(results, options.source, command), options.page)
+        draw_plot("benchmarks.plot_matching", options.out / "results.json", options.page.parent / "img" / PLOT.name)
+    print(f"wrote  {options.page}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

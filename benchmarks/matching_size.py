@@ -1,0 +1,199 @@
+"""One size of `benchmarks.matching`: a catalog is made, indexed and searched, and others do the same. Prints JSON.
+
+python -m benchmarks.matching_size SIZE --out FOLDER [--scored FOLDER] [--faiss PYTHON]
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from tqdm import tqdm
+
+from benchmarks.enlarged import SHELF, Enlarged, originals
+from benchmarks.machine import describe
+from catalog.columns import ID as PAYLOAD_ID
+from catalog.edge_store import EdgeStore
+from catalog.index import build
+from catalog.matches import Product
+from catalog.matching import Index
+from catalog.projection import Projection
+from catalog.spaces import Measure, scores
+from catalog.table import EMBEDDING, ID, LOGITS, PROBABILITIES, vector_rows
+from fashion.files import write_whole
+
+QUERIES, FOUND = 200, 10
+WARM = 20  # queries before those that count
+FILTER = f"{SHELF}<1"  # keeps 1 %
+GB = 1e9
+
+
+def timed(search: Callable[[int], list[str]], truth: Sequence[Sequence[str]] | None) -> dict[str, float]:
+    """Query times in ms, and the part of the true nearest that was found."""
+    for number in range(WARM):
+        search(number)
+    seconds, kept = [], []
+    for number in range(QUERIES):
+        start = time.perf_counter()
+        found = search(number)
+        seconds.append(time.perf_counter() - start)
+        if truth is not None:
+            kept.append(len(set(found[:FOUND]) & set(truth[number])) / FOUND)
+    p50, p99 = np.quantile(seconds, (0.5, 0.99)) * 1000
+    return {"p50": float(p50), "p99": float(p99)} | ({"recall": float(np.mean(kept))} if kept else {})
+
+
+def make(size: int, scored: Path | None, seed: int = 0) -> Enlarged:
+    """The catalog of that size."""
+    return Enlarged(*originals(scored), rows=size, seed=seed)
+
+
+def asked(scored: Path | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Embeddings, scores and logits of products that are in no catalog."""
+    catalog = make(QUERIES, scored, seed=1)
+    (batch,) = catalog.batches([EMBEDDING, PROBABILITIES, LOGITS])
+    embeddings, probabilities, logits = (
+        vector_rows(batch.column(n)).astype(np.float32) for n in (EMBEDDING, PROBABILITIES, LOGITS)
+    )
+    return embeddings, scores(probabilities, catalog.manifest.taxonomy), logits
+
+
+def truths(catalog: Enlarged, index: Path, scored: Path | None, points: Path) -> dict[str, list[list[str]]]:
+    """The nearest ten of all products and of those on the shelf, compared one with all; keeps points for others."""
+    with Index(EdgeStore(index)) as opened:
+        manifest = opened.manifest
+    embeddings, own, _ = asked(scored)
+    measure = Measure("both", manifest.scales, manifest.taxonomy)
+    whole = Projection()
+    queries = np.stack([measure.query(e, s) for e, s in zip(whole.embedding(embeddings), own, strict=True)])
+    best: dict[str, list[Any]] = {"all": [], "shelf": []}
+    size = manifest.projection.size(manifest.embedding, len(manifest.labels))
+    kept = np.lib.format.open_memmap(points, "w+", np.float16, (catalog.rows, size))
+    start = 0
+    for batch in tqdm(catalog.batches(), "comparing", -(-catalog.rows // 4096), disable=None):
+        rows = vector_rows(batch.column(EMBEDDING)).astype(np.float32)
+        attributes = scores(vector_rows(batch.column(PROBABILITIES)), manifest.taxonomy)
+        kept[start : start + len(batch)] = manifest.projection.points(rows, attributes)
+        start += len(batch)
+        alike = queries @ whole.points(rows, attributes).T
+        names = np.array(batch.column(ID).to_pylist())
+        shelf = batch.column(SHELF).to_numpy(zero_copy_only=False) < 1
+        for name, keep in (("all", slice(None)), ("shelf", shelf)):
+            found = alike[:, keep]
+            order = np.argsort(-found, axis=1)[:, :FOUND]
+            best[name].append((np.take_along_axis(found, order, 1), names[keep][order]))
+    kept.flush()
+    result = {}
+    for name, parts in best.items():
+        values, ids = (np.concatenate(column, axis=1) for column in zip(*parts, strict=True))
+        order = np.argsort(-values, axis=1)[:, :FOUND]
+        result[name] = np.take_along_axis(ids, order, 1).tolist()
+    return result
+
+
+def ours(index: Path, scored: Path | None, truth: dict[str, list[list[str]]]) -> dict[str, Any]:
+    """`Index.search`, whole: the engine, the products' attributes, and what they share."""
+    embeddings, own, _ = asked(scored)
+    with Index(EdgeStore(index)) as opened:
+        kept = opened.manifest.projection.embedding(embeddings)
+        products = [Product(f"query {i}", "", {}, {}, e, s) for i, (e, s) in enumerate(zip(kept, own, strict=True))]
+
+        def search(number: int, **how: Any) -> list[str]:
+            return [match.product.payload[PAYLOAD_ID] for match in opened.search(products[number], **how)]
+
+        found = {
+            "default": timed(search, truth["all"]),
+            "default, filter": timed(lambda number: search(number, where=FILTER), truth["shelf"]),
+        }
+        memory = psutil.Process().memory_info().rss / GB
+        found["exact"] = timed(lambda number: search(number, exact=True), truth["all"])
+        components = opened.manifest.projection.components
+        return {"times": found, "memory": memory, "kept": None if components is None else components.shape[1]}
+
+
+def brute_force(size: int, scored: Path | None) -> dict[str, Any]:
+    """The seed's way in torch: the distances to all logits, sorted."""
+    import torch
+
+    rows = torch.empty(size, len(originals(scored)[2].labels))
+    start = 0
+    for batch in make(size, scored).batches([LOGITS]):
+        found = vector_rows(batch.column(LOGITS)).astype(np.float32)
+        rows[start : start + len(found)] = torch.from_numpy(found)
+        start += len(found)
+    queries = torch.from_numpy(asked(scored)[2])
+
+    def search(number: int) -> list[str]:
+        return [str(i) for i in torch.cdist(queries[number : number + 1], rows)[0].argsort()[:FOUND].tolist()]
+
+    return {"times": {"all": timed(search, None)}, "memory": psutil.Process().memory_info().rss / GB}
+
+
+def faiss(python: Path, folder: Path, truth: list[list[str]], scored: Path | None) -> dict[str, Any]:
+    """FAISS with the same points, in the environment of the benchmarks."""
+    with Index(EdgeStore(folder / "index")) as opened:
+        manifest = opened.manifest
+    embeddings, own, _ = asked(scored)
+    measure = Measure("both", manifest.scales, manifest.taxonomy)
+    kept = manifest.projection.embedding(embeddings)
+    queries = [
+        manifest.projection.query(measure.query(e, s), len(manifest.labels)) for e, s in zip(kept, own, strict=True)
+    ]
+    np.save(folder / "queries.npy", np.stack(queries))
+    rows = [[int(name.partition("-")[2]) for name in names] for names in truth]
+    np.save(folder / "truth.npy", np.array(rows))
+    program = Path(__file__).parent / "servers" / "faiss_hnsw.py"
+    ended = subprocess.run([python, program, folder], capture_output=True, text=True, check=True)
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+def alone(call: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function returns in a process of its own, so that its memory is its own."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(call, *arguments).result()
+
+
+def index_it(size: int, scored: Path | None, folder: Path) -> dict[str, float]:
+    """Build the index as `python -m catalog.index` does for a catalog of that size; seconds and peak memory."""
+    start = time.perf_counter()
+    build(make(size, scored), EdgeStore(folder))
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GB
+    disk = sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file()) / GB
+    return {"seconds": time.perf_counter() - start, "peak": peak, "disk": disk}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure one size and write FOLDER/SIZE.json; what was built on the way is deleted."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.matching_size", description=__doc__.split("\n")[0])
+    parser.add_argument("size", type=int)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--scored", type=Path, help="scored catalog whose vectors are enlarged (default: made up)")
+    parser.add_argument("--faiss", type=Path, help="a Python that has FAISS; without it FAISS is left out")
+    options = parser.parse_args(arguments)
+    folder = options.out / str(options.size)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    built = alone(index_it, options.size, options.scored, folder / "index")
+    truth = truths(make(options.size, options.scored), folder / "index", options.scored, folder / "points.npy")
+    result = {"size": options.size, "machine": describe(), "index": built}
+    result["ours"] = alone(ours, folder / "index", options.scored, truth)
+    result["torch"] = alone(brute_force, options.size, options.scored)
+    if options.faiss:
+        result["faiss"] = faiss(options.faiss, folder, truth["all"], options.scored)
+    write_whole(options.out / f"{options.size}.json", json.dumps(result, indent=1))
+    shutil.rmtree(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

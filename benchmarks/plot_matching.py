@@ -1,0 +1,34 @@
+"""Plot of `benchmarks.matching`: query time by number of products. Runs in the environment of the benchmarks."""
+
+import json
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from benchmarks.plots import dress, run
+
+WAYS = {
+    "catalog.search": ("ours", "default"),
+    "catalog.search, filter of 1 %": ("ours", "default, filter"),
+    "catalog.search, exact": ("ours", "exact"),
+    "seed's way in torch": ("torch", "all"),
+    "FAISS, HNSW": ("faiss", "all"),
+}
+
+
+def draw(path: Path) -> Figure:
+    """A line for each way: the 99th percentile of its query times."""
+    results = json.loads(path.read_text())
+    figure = Figure(figsize=(7, 4), layout="constrained", dpi=110)
+    axes = figure.subplots()
+    for name, (who, what) in WAYS.items():
+        found = [(each["size"], each[who]["times"][what]["p99"]) for each in results if who in each]
+        if found:
+            axes.loglog(*zip(*found, strict=True), marker="o", label=name)
+    dress(axes, "products", "query time, p99, ms")
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(draw, "plot_matching"))

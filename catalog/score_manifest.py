@@ -1,0 +1,111 @@
+"""What a scored catalog says of itself: score.json, and what each part must have in common with the others."""
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fashion.errors import DataError, FashionError, one_line
+from fashion.taxonomy import Label, Taxonomy
+
+MANIFEST_FILE = "score.json"
+PARTS = "part-*.parquet"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What all parts of a scored catalog must have in common.
+
+    Attributes:
+        model: name, version and weights of the model, as answers carry them.
+        source: what was scored: the absolute path of a folder or a table, or globs.
+        profile: the thresholds that the answered attributes reach.
+    """
+
+    model: dict[str, str]
+    source: str
+    profile: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What score.json says of a scored catalog.
+
+    Attributes:
+        model, source, profile: see `Origin`.
+        labels: group and name of each probability, in the order of the model's outputs.
+        embedding: length of an embedding.
+        columns: the source's own columns, by name.
+        parts: rows of each Parquet file, by its name; files that are not named here do not count.
+        left_out: how many images could not be scored, by reason; left_out.csv lists them.
+        created: date and time, ISO 8601, UTC.
+        schema: version of this layout.
+    """
+
+    model: dict[str, str]
+    source: str
+    profile: str
+    labels: tuple[Label, ...]
+    embedding: int
+    columns: tuple[str, ...]
+    parts: dict[str, int]
+    left_out: dict[str, int]
+    created: str
+    schema: int = SCHEMA
+
+    @property
+    def origin(self) -> Origin:
+        """What the parts must have in common."""
+        return Origin(self.model, self.source, self.profile)
+
+    @cached_property
+    def taxonomy(self) -> Taxonomy:
+        """The labels as a taxonomy."""
+        return Taxonomy(self.labels)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the attribute groups, in order of first appearance."""
+        return self.taxonomy.groups
+
+    @property
+    def rows(self) -> int:
+        """Number of scored products."""
+        return sum(self.parts.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """The manifest as score.json holds it, with `groups` and `rows` for who reads that."""
+        derived = {"groups": list(self.groups), "rows": self.rows}
+        return asdict(self) | {"labels": self.taxonomy.to_json()} | derived
+
+    @classmethod
+    def load(cls, folder: Path) -> "Manifest":
+        """Read `folder/score.json`.
+
+        Raises:
+            DataError: there is none, or it is not a manifest of this schema.
+        """
+        path = Path(folder) / MANIFEST_FILE
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            raise DataError(_no_manifest(Path(folder))) from None
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path} cannot be read as JSON: {error}; score again") from None
+        found = content.get("schema") if isinstance(content, dict) else type(content).__name__
+        if found != SCHEMA:
+            raise DataError(f"{path} has schema {found}; this version of the project reads schema {SCHEMA}")
+        try:
+            del content["groups"], content["rows"]
+            content["labels"] = Taxonomy.from_json(content["labels"]).labels
+            return cls(**content | {"columns": tuple(content["columns"])})
+        except (TypeError, KeyError, FashionError) as error:
+            raise DataError(f"{path} is not a manifest of a scored catalog: {one_line(error)}; score again") from None
+
+
+def _no_manifest(folder: Path) -> str:
+    if any(folder.glob(PARTS)):
+        return f"the scoring of {folder} has not ended; run its python -m catalog.score again, which goes on there"
+    return f"{folder} is not a scored catalog: it has no {MANIFEST_FILE}; python -m catalog.score makes one"
