@@ -142,7 +142,7 @@ def section(index: Index, asked: Queries, catalog: Scored, source: str, command:
         shares.append([f"{share:g}{' (the default)' if share == SHARE else ''}", *map(_mean, values.values()), first])
     return _text(index, list(asked.cells), source, command, rows, [[*row[:-1], f"{row[-1]:.1%}"] for row in shares]) + (
         f"\n{len(report):,} of the {len(asked.products):,} queries, drawn by a hash of the id, are in the first table, "
-        f"the others in the second, on which the share was chosen. {with_twins(index, asked.products):,} queries have "
+        f"the others in the second. {with_twins(index, asked.products):,} queries have "
         f"a near-identical photograph (cosine of {THRESHOLD} or more) of another product in the catalog; it counts "
         f"like any other product. The last column: {len(own)} products of the catalog, asked for by their own "
         "photograph.\n"

@@ -20,7 +20,6 @@ from fashion.errors import DataError, InvalidImage, one_line
 if TYPE_CHECKING:
     from fashion.predictor import Predictor
 
-SPARE = 16  # more candidates than wanted: engines round, and the last places may be tied
 POOL, POOL_LEAST = 10, 50  # candidates for each product wanted, from which unlike ones are chosen
 TWINS = 1000  # duplicates of one product that are looked for
 
@@ -199,13 +198,14 @@ class Index:
         limit, diversity = settings.limit, settings.diversity
         pool = max(POOL_LEAST, POOL * limit) if diversity else limit
         vector = _query(measure, query)
-        hits = self.store.nearest(self._asked(vector), pool + SPARE, self._filter(where), settings.exact)
+        # As few as are needed: reading vectors back takes longer than finding them.
+        hits = self.store.nearest(self._asked(vector), pool, self._filter(where), settings.exact)
         found = self._fetch([hit.id for hit in hits])
         if not found:
             return []
         points = np.stack([product.point for product in found])
         alike = points @ vector + measure.offset
-        order = sorted(range(len(found)), key=lambda i: (-alike[i], found[i].id))[:pool]
+        order = sorted(range(len(found)), key=lambda i: (-alike[i], found[i].id))
         if diversity:
 
             def to(chosen: int) -> np.ndarray:
