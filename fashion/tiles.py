@@ -91,6 +91,9 @@ class Picture:
         self.image.save(file, formats[path.suffix.lower()], optimize=True)
         return write_whole(path, file.getvalue())
 
+    def __repr__(self) -> str:
+        return f"Picture of {self.image.width} x {self.image.height} px"
+
     def _repr_jpeg_(self) -> bytes:
         file = io.BytesIO()
         self.image.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0)  # letters of one color stay sharp

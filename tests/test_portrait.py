@@ -59,10 +59,10 @@ def test_of_a_group_that_is_not_answered_the_most_probable_stands_in_gray(
     predictor: Predictor, photos: Sequence[Path]
 ) -> None:
     strict, loose = (portrait(predictor, photos[1], profile=profile) for profile in ("1.0", "0.0"))
-    assert pixels(strict, FULL) == pixels(loose, WEAK) == 0
+    assert max(pixels(strict, FULL), pixels(loose, WEAK)) < 50  # letters have a few pixels of any color
     assert min(pixels(strict, WEAK), pixels(loose, FULL)) > 500
     assert strict.image.height < loose.image.height  # one of each group, and every attribute
-    assert pixels(strict, MARK) > pixels(loose, MARK) == 0  # at 0 there is no threshold to show
+    assert pixels(strict, MARK) > 50 > pixels(loose, MARK)  # at 0 there is no threshold to show
 
 
 def test_maps_of_the_groups_that_are_named(predictor: Predictor, photos: Sequence[Path]) -> None:
