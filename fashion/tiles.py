@@ -3,7 +3,7 @@
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -36,7 +36,7 @@ class Layout:
     Attributes:
         side: width and height of a photograph, px.
         columns: the most tiles side by side.
-        lines: of text below each.
+        lines: of text below each, at most; a sheet has room for as many as its longest caption needs.
     """
 
     side: int
@@ -108,6 +108,7 @@ def sheet(tiles: Sequence[Tile], layout: Layout, title: str = "") -> Picture:
         layout: how.
         title: a line above them.
     """
+    layout = replace(layout, lines=min(layout.lines, max((len(tile.lines) for tile in tiles), default=0)))
     width, height = layout.size(len(tiles))
     above = TITLE if title else 0
     canvas = Image.new("RGB", (width, height + above), GROUND)
@@ -116,7 +117,7 @@ def sheet(tiles: Sequence[Tile], layout: Layout, title: str = "") -> Picture:
         draw.text((MARGIN, MARGIN), fitting(title, width - 2 * MARGIN, 18), INK, font(18))
     for i, tile in enumerate(tiles):
         left, top = layout.place(i)
-        _place(canvas, draw, tile, left, top + above, layout.side)
+        _place(canvas, draw, tile, left, top + above, layout)
     return Picture(canvas)
 
 
@@ -131,7 +132,8 @@ def stacked(pictures: Sequence[Picture]) -> Picture:
     return Picture(canvas)
 
 
-def _place(canvas: Image.Image, draw: ImageDraw.ImageDraw, tile: Tile, left: int, top: int, side: int) -> None:
+def _place(canvas: Image.Image, draw: ImageDraw.ImageDraw, tile: Tile, left: int, top: int, layout: Layout) -> None:
+    side = layout.side
     if tile.photo is None:
         draw.rectangle((left, top, left + side - 1, top + side - 1), EMPTY)
         draw.text((left + side // 2, top + side // 2), "no photograph", SOFT, font(SMALL), anchor="mm")
@@ -142,7 +144,7 @@ def _place(canvas: Image.Image, draw: ImageDraw.ImageDraw, tile: Tile, left: int
         draw.rectangle(
             (left - FRAME, top - FRAME, left + side + FRAME - 1, top + side + FRAME - 1), None, tile.frame, FRAME
         )
-    for i, (text, color) in enumerate(tile.lines):
+    for i, (text, color) in enumerate(tile.lines[: layout.lines]):
         size = SMALL if i else LARGE
         draw.text((left, top + side + 4 + i * LINE), fitting(text, side, size), color, font(size))
 

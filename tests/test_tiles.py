@@ -9,6 +9,7 @@ from fashion.errors import SettingError
 from fashion.tiles import (
     EMPTY,
     GROUND,
+    LINE,
     MARGIN,
     MARK,
     SMALL,
@@ -35,7 +36,7 @@ def color(name: str) -> tuple[int, ...]:
 def test_tiles_stand_in_rows() -> None:
     photo = Image.new("RGB", (30, 30), RED)
     image = sheet([Tile(photo, [])] * 4, LAYOUT).image
-    across, down = 60 + MARGIN, 60 + LAYOUT.caption + MARGIN
+    across, down = 60 + MARGIN, 60 + Layout(60, 3, lines=0).caption + MARGIN  # no captions, no room for them
     assert image.size == (MARGIN + 3 * across, MARGIN + 2 * down)
     middles = [(MARGIN + 30 + x * across, MARGIN + 30 + y * down) for y in range(2) for x in range(3)]
     assert [image.getpixel(middle) == RED for middle in middles] == [True] * 4 + [False] * 2
@@ -48,6 +49,12 @@ def test_a_photograph_keeps_its_proportions_and_is_centered() -> None:
     assert [y for y, pixel in enumerate(column) if pixel == RED] == list(range(20, 40))
     assert image.getpixel((MARGIN - 1, MARGIN + 30)) == color(MARK)
     assert within(Image.new("RGB", (1, 4000)), 60).size == (1, 60)
+
+
+def test_captions_have_the_room_that_the_longest_needs() -> None:
+    captions = [[], [("one", MARK)], [("one", MARK), ("two", MARK)], [("one", MARK)] * 3]
+    heights = [sheet([Tile(None, []), Tile(None, lines)], LAYOUT).image.height for lines in captions]
+    assert [height - heights[0] for height in heights] == [0, LINE, 2 * LINE, 2 * LINE]
 
 
 def test_no_photograph() -> None:
