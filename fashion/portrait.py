@@ -174,7 +174,7 @@ def _photo(canvas: Image.Image, draw: ImageDraw.ImageDraw, left: int, image: Ima
 
 
 def _paste(canvas: Image.Image, image: Image.Image, left: int, top: int) -> None:
-    image = within(image, WIDTH)
+    image = within(image, WIDTH, WIDTH)
     canvas.paste(image, (left + (WIDTH - image.width) // 2, top + (WIDTH - image.height) // 2))
 
 

@@ -34,14 +34,21 @@ class Layout:
     """How tiles are laid out.
 
     Attributes:
-        side: width and height of a photograph, px.
+        side: width of a photograph, px.
         columns: the most tiles side by side.
         lines: of text below each, at most; a sheet has room for as many as its longest caption needs.
+        height: of a photograph, px; None is as high as wide.
     """
 
     side: int
     columns: int
     lines: int
+    height: int | None = None
+
+    @property
+    def box(self) -> tuple[int, int]:
+        """Width and height of a photograph, px."""
+        return self.side, self.height or self.side
 
     @property
     def caption(self) -> int:
@@ -51,13 +58,13 @@ class Layout:
     def place(self, i: int) -> tuple[int, int]:
         """Left and top of a tile, px."""
         down, across = divmod(i, self.columns)
-        return MARGIN + across * (self.side + MARGIN), MARGIN + down * (self.side + self.caption + MARGIN)
+        return MARGIN + across * (self.side + MARGIN), MARGIN + down * (self.box[1] + self.caption + MARGIN)
 
     def size(self, tiles: int) -> tuple[int, int]:
         """Width and height of a sheet of so many tiles, px."""
         columns = max(1, min(self.columns, tiles))
         rows = math.ceil(tiles / self.columns)
-        return MARGIN + columns * (self.side + MARGIN), MARGIN + rows * (self.side + self.caption + MARGIN)
+        return MARGIN + columns * (self.side + MARGIN), MARGIN + rows * (self.box[1] + self.caption + MARGIN)
 
 
 HEAT = Layout(side=240, columns=4, lines=2)  # of heat maps
@@ -133,25 +140,24 @@ def stacked(pictures: Sequence[Picture]) -> Picture:
 
 
 def _place(canvas: Image.Image, draw: ImageDraw.ImageDraw, tile: Tile, left: int, top: int, layout: Layout) -> None:
-    side = layout.side
+    width, height = layout.box
     if tile.photo is None:
-        draw.rectangle((left, top, left + side - 1, top + side - 1), EMPTY)
-        draw.text((left + side // 2, top + side // 2), "no photograph", SOFT, font(SMALL), anchor="mm")
+        draw.rectangle((left, top, left + width - 1, top + height - 1), EMPTY)
+        draw.text((left + width // 2, top + height // 2), "no photograph", SOFT, font(SMALL), anchor="mm")
     else:
-        photo = within(tile.photo, side)
-        canvas.paste(photo, (left + (side - photo.width) // 2, top + (side - photo.height) // 2))
+        photo = within(tile.photo, width, height)
+        canvas.paste(photo, (left + (width - photo.width) // 2, top + (height - photo.height) // 2))
     if tile.frame:
-        draw.rectangle(
-            (left - FRAME, top - FRAME, left + side + FRAME - 1, top + side + FRAME - 1), None, tile.frame, FRAME
-        )
+        corners = (left - FRAME, top - FRAME, left + width + FRAME - 1, top + height + FRAME - 1)
+        draw.rectangle(corners, None, tile.frame, FRAME)
     for i, (text, color) in enumerate(tile.lines[: layout.lines]):
         size = SMALL if i else LARGE
-        draw.text((left, top + side + 4 + i * LINE), fitting(text, side, size), color, font(size))
+        draw.text((left, top + height + 4 + i * LINE), fitting(text, width, size), color, font(size))
 
 
-def within(photo: Image.Image, side: int) -> Image.Image:
-    """A photograph in its own proportions, its longer side so many px; a small one is enlarged."""
-    scale = side / max(photo.size)
+def within(photo: Image.Image, width: int, height: int) -> Image.Image:
+    """A photograph in its own proportions, as large as a box of so many px lets it be; a small one is enlarged."""
+    scale = min(width / photo.width, height / photo.height)
     size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
     return photo.resize(size, Image.Resampling.LANCZOS)
 

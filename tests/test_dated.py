@@ -12,7 +12,7 @@ from training.sources.dated import LEANING, MONTHS, SHOPS, dated_catalog
 from training.sources.writer import Row, write_dataset
 
 LABELS = ("Rising", "Falling", "Leaning", "Plain")
-COUNT = 400  # of each
+COUNT = 250  # of each
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,7 @@ def code_cells(path: Path) -> list[Any]:
 
 
 def test_they_are_found() -> None:
-    assert NAMES == ["attribute_prediction", "product_matching"]
+    assert NAMES == ["attribute_prediction", "product_matching", "trends"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)

@@ -2,6 +2,7 @@
 
 import io
 
+import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
@@ -48,13 +49,22 @@ def test_a_photograph_keeps_its_proportions_and_is_centered() -> None:
     column = [image.getpixel((MARGIN + 30, MARGIN + y)) for y in range(60)]
     assert [y for y, pixel in enumerate(column) if pixel == RED] == list(range(20, 40))
     assert image.getpixel((MARGIN - 1, MARGIN + 30)) == color(MARK)
-    assert within(Image.new("RGB", (1, 4000)), 60).size == (1, 60)
+    assert within(Image.new("RGB", (1, 4000)), 60, 60).size == (1, 60)
 
 
 def test_captions_have_the_room_that_the_longest_needs() -> None:
     captions = [[], [("one", MARK)], [("one", MARK), ("two", MARK)], [("one", MARK)] * 3]
     heights = [sheet([Tile(None, []), Tile(None, lines)], LAYOUT).image.height for lines in captions]
     assert [height - heights[0] for height in heights] == [0, LINE, 2 * LINE, 2 * LINE]
+
+
+def test_tiles_that_are_wider_than_high() -> None:
+    layout = Layout(side=60, columns=2, lines=0, height=20)
+    image = sheet([Tile(Image.new("RGB", (30, 10), RED), [])] * 3, layout).image
+    assert image.size == layout.size(3) == (MARGIN + 2 * (60 + MARGIN), MARGIN + 2 * (20 + layout.caption + MARGIN))
+    red = (np.asarray(image) == RED).all(axis=2)
+    assert red.sum() == 3 * 60 * 20
+    assert red[MARGIN : MARGIN + 20, MARGIN : MARGIN + 60].all()
 
 
 def test_no_photograph() -> None:
