@@ -26,8 +26,8 @@ from fashion.predictor import Predictor
 from fashion.tiles import stacked
 
 FOLDER, IMAGES, WORK = Path("notebooks"), Path("docs/img"), Path("runs/notebooks")
-PORTRAITS = {1: ("category", "neckline"), 5: ("category", "sleeve")}  # photographs, and what their heat maps show
-QUERY = "test-00001.jpg"
+PORTRAITS = (2, 3)  # photographs of the test split
+QUERY = "test-00002.jpg"
 FOUND = 4
 CODE = "code_sha256"  # in a notebook's metadata: of the code whose outputs it holds
 
@@ -74,7 +74,7 @@ def draw(bundle: Path, photographs: Path, index: Path, images: Path) -> list[Pat
     """
     predictor = Predictor.from_bundle(bundle)
     photos = image_files(photographs)
-    portraits = [portrait(predictor, photos[i], groups) for i, groups in PORTRAITS.items()]
+    portraits = [portrait(predictor, photos[i]) for i in PORTRAITS]
     with open_index(index) as opened:
         product = opened.product(QUERY)
         nearest = opened.search(QUERY, limit=FOUND)

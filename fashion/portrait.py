@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image, ImageDraw
 
@@ -77,7 +77,7 @@ def portrait(
     draw.text(place, "bar: probability, mark: threshold", SOFT, font(SMALL))
     for i, (attribute, picture) in enumerate(maps):
         left = MARGIN + (2 + i) * (WIDTH + MARGIN)
-        _photo(canvas, draw, left, picture, attribute["name"], f"where the evidence for this {attribute['group']} lies")
+        _photo(canvas, draw, left, picture.image, attribute["name"], picture.note)
     return Picture(canvas)
 
 
@@ -97,8 +97,9 @@ def heat_maps(predictor: Predictor, photo: Path | str, groups: Sequence[str] | N
     options = AnswerOptions(groups=_groups(predictor, groups), top_k=1)
     tiles = [Tile(image, [("the photograph", INK)])]
     for attribute in predictor.answer(prediction, options)["attributes"]:
-        lines = [(attribute["name"], INK), (f"{attribute['group']}, {attribute['probability']:.0%}", SOFT)]
-        tiles.append(Tile(_map(predictor, prediction, image, attribute), lines))
+        picture = _map(predictor, prediction, image, attribute)
+        lines = [(f"{attribute['name']}  {attribute['probability']:.0%}", INK), (picture.note, SOFT)]
+        tiles.append(Tile(picture.image, lines))
     return sheet(tiles, HEAT)
 
 
@@ -154,13 +155,22 @@ def _known(truth: Truth, predictor: Predictor) -> Truth:
     return {group: names for group, names in truth.items() if group in predictor.taxonomy.groups}
 
 
-def _map(predictor: Predictor, prediction: Prediction, image: Image.Image, attribute: Mapping[str, Any]) -> Image.Image:
+class _Map(NamedTuple):
+    """The photograph with the evidence in color, and what is said of it."""
+
+    image: Image.Image
+    note: str
+
+
+def _map(predictor: Predictor, prediction: Prediction, image: Image.Image, attribute: Mapping[str, Any]) -> _Map:
     assert prediction.features is not None
     index = [(label.group, label.name) for label in predictor.card.labels].index(
         (attribute["group"], attribute["name"])
     )
     evidence = activation_maps(prediction.features, predictor.engine.head[[index]])[0]
-    return overlay(image, evidence, predictor.card.input)
+    group = attribute["group"]
+    note = f"where the evidence for this {group} lies" if evidence.max() > 0 else f"nothing speaks for this {group}"
+    return _Map(overlay(image, evidence, predictor.card.input), note)
 
 
 def _of(attributes: Sequence[dict[str, Any]], group: str) -> list[dict[str, Any]]:
