@@ -17,7 +17,7 @@ ARGS ?=
 URL := http://127.0.0.1:8080/predictions/fashion
 
 .DEFAULT_GOAL := help
-.PHONY: help setup starter demo data train export evaluate archive serve app stop predict bench-serving bench-training bench-matching soak test check format clean
+.PHONY: help setup starter demo data train export evaluate archive serve app stop predict bench-serving bench-training bench-matching notebooks soak test check format clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -121,6 +121,9 @@ bench-training: $(BENCH)/installed  ## Measure the input pipeline and the traini
 bench-matching: $(BENCH)/installed  ## Measure searches among 10,000 to 1,000,000 products (ARGS="--sizes 10000": 2 minutes)
 	@$(PY) -m benchmarks.matching $(ARGS)
 
+notebooks: setup  ## Run the notebooks on BUNDLE and DATA, keep their outputs, draw two pictures of the README
+	@$(PY) -m benchmarks.notebooks $(BUNDLE) $(DATA) $(ARGS)
+
 soak: $(BENCH)/installed  ## Send the endpoint 20,000 requests and see whether its memory stays
 	@$(PY) -m benchmarks.soak $(ARGS)
 
@@ -141,6 +144,6 @@ format: setup  ## Format the code
 	@$(PY) -m ruff check --fix .
 
 clean:  ## Remove the sample's data, run and archive, imports, logs and caches; your own data and runs stay
-	@rm -rf data/sample data/demo.jpg data/demo.json data/imported runs/sample model_store/fashion.mar logs
+	@rm -rf data/sample data/demo.jpg data/demo.json data/imported runs/sample runs/notebooks model_store/fashion.mar logs
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache
 	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -3,7 +3,7 @@
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from catalog.source import InMemory, Source, rows_table
@@ -29,7 +29,7 @@ def open_source(names: Sequence[str], id_column: str | None = None, image_column
     folder = Path(names[0])
     if len(names) == 1 and folder.is_dir():
         name = os.path.abspath(folder)
-        found = sorted(_photographs(folder))
+        found = image_files(folder)
         shards = sorted([*folder.glob("*.parquet"), *folder.glob("data/*.parquet")])
         if found:
             return photographs(found, name, name)
@@ -60,13 +60,14 @@ def photographs(paths: Sequence[str], name: str, folder: str) -> InMemory:
     return InMemory(name, Path(folder), (), rows_table(ids, ids, paths))
 
 
-def _photographs(folder: Path) -> Iterator[str]:
-    """Absolute paths of the image files below a folder, without hidden ones."""
+def image_files(folder: Path) -> list[str]:
+    """Absolute paths of the image files below a folder, without hidden ones, sorted."""
+    found = []
     for parent, folders, names in os.walk(os.path.abspath(folder)):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            if not name.startswith(".") and name.lower().endswith(ENDINGS):
-                yield os.path.join(parent, name)
+        shown = (name for name in names if not name.startswith(".") and name.lower().endswith(ENDINGS))
+        found += [os.path.join(parent, name) for name in shown]
+    return sorted(found)
 
 
 def _files(names: Sequence[str]) -> list[Path]:

@@ -13,6 +13,10 @@ class FashionError(Exception):
     The message is one line: the value, what was expected, what to do.
     """
 
+    def _render_traceback_(self) -> list[str]:
+        """What notebooks show instead of a traceback (IPython asks exceptions for it)."""
+        return [f"error: {one_line(self)}"]
+
 
 class InvalidImage(FashionError):
     """An image that cannot be used: not an image, broken, too small or too large."""

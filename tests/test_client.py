@@ -13,9 +13,9 @@ from PIL import Image
 
 from fashion.options import AnswerOptions
 from fashion.predictor import Predictor
+from fashion.tiles import HEAT
 from serving.client import Client, main, table
 from serving.ports import free_ports
-from serving.sheet import CAPTION, MARGIN, TILE
 from serving.torchserve import TorchServe
 
 ANSWER = {
@@ -146,7 +146,7 @@ def test_explain_writes_a_picture_of_the_evidence(
     assert printed.err == f"{out}: where the evidence lies\n"
     assert printed.out == f"{photos[0]}\n{table(Client(endpoint.url()).ask(photo(0), top_k='1'))}\n"
     with Image.open(out) as picture:  # the photograph, and the best attribute of each of the three groups
-        assert picture.size == (MARGIN + 4 * (TILE + MARGIN), MARGIN + TILE + CAPTION + MARGIN)
+        assert picture.size == HEAT.size(4)
     out.unlink()
     with pytest.raises(SystemExit) as stop:
         main([*photos[:2], *command])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from photos import photo
-from PIL import Image
+from PIL import Image, ImageColor
 from qdrant_client import QdrantClient
 from scored_catalog import COLUMNS, LOCAL_MODE, TAXONOMY, products, write_catalog
 
@@ -20,14 +20,14 @@ from catalog.matching import Index
 from catalog.search import main
 from catalog.server_store import ServerStore
 from catalog.settings import How
-from catalog.sheet import COLUMNS as SHEET_COLUMNS
-from catalog.sheet import LINE, LINES, MARGIN, QUERY, TILE
+from catalog.sheet import LAYOUT
 from catalog.spaces import SHARE, Measure, ScaleMeter, Scales, diverse, point, scores
 from catalog.table import Scored
 from fashion.errors import DataError, SettingError
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from fashion.taxonomy import Label, Taxonomy
+from fashion.tiles import MARK
 
 pytestmark = LOCAL_MODE
 
@@ -289,13 +289,15 @@ def test_the_table(photographs: Path, capsys: pytest.CaptureFixture[str]) -> Non
 def test_the_sheet(photographs: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     run(capsys, photographs / "index", "--id", "4", "--sheet", tmp_path / "sheet.png", "--limit", "6")
     sheet = Image.open(tmp_path / "sheet.png").convert("RGB")
-    assert sheet.size == (MARGIN + SHEET_COLUMNS * (TILE + MARGIN), MARGIN + 2 * (TILE + LINES * LINE + MARGIN))
-    asked = sheet.crop((MARGIN, MARGIN, MARGIN + TILE, MARGIN + TILE)).resize((16, 16))
+    assert sheet.width == LAYOUT.size(1 + 6)[0]
+    assert 2 * LAYOUT.side < sheet.height <= LAYOUT.size(1 + 6)[1]  # two rows
+    left, top = LAYOUT.place(0)
+    asked = sheet.crop((left, top, left + LAYOUT.side, top + LAYOUT.side)).resize((16, 16))
     original = Image.open(photographs / "4.png").convert("RGB").resize((16, 16))
     difference = np.abs(np.asarray(asked, dtype=int) - np.asarray(original, dtype=int)).mean()
     assert difference < 12
-    assert sheet.getpixel((MARGIN - 1, MARGIN + TILE // 2)) == QUERY
-    assert sheet.getpixel((2 * MARGIN + TILE - 1, MARGIN + TILE // 2)) != QUERY
+    frames = [sheet.getpixel((LAYOUT.place(i)[0] - 1, top + LAYOUT.side // 2)) for i in range(2)]
+    assert [frame == ImageColor.getrgb(MARK) for frame in frames] == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from PIL import Image
 from fashion.errors import SettingError
 from fashion.options import AnswerOptions
 from fashion.predictor import Predictor
-from serving.sheet import CAPTION, COLUMNS, MARGIN, TILE, write_sheet
+from fashion.tiles import HEAT, MARGIN
+from serving.sheet import write_sheet
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +26,9 @@ def test_a_tile_for_the_photograph_and_for_each_attribute(answer, tmp_path, endi
     (tmp_path / "photo.png").write_bytes(photo(1))
     path = write_sheet(tmp_path / "photo.png", answer, tmp_path / f"sheet{ending}")
     sheet = Image.open(path)
-    rows = -(-(1 + len(answer["attributes"])) // COLUMNS)
-    assert sheet.size == (MARGIN + COLUMNS * (TILE + MARGIN), MARGIN + rows * (TILE + CAPTION + MARGIN))
-    original = Image.open(io.BytesIO(photo(1))).convert("RGB").resize((TILE, TILE))
-    tile = sheet.convert("RGB").crop((MARGIN, MARGIN, MARGIN + TILE, MARGIN + TILE))
+    assert sheet.size == HEAT.size(1 + len(answer["attributes"]))
+    original = Image.open(io.BytesIO(photo(1))).convert("RGB").resize((HEAT.side, HEAT.side))
+    tile = sheet.convert("RGB").crop((MARGIN, MARGIN, MARGIN + HEAT.side, MARGIN + HEAT.side))
     difference = sum(
         abs(a - b) for a, b in zip(tile.resize((8, 8)).tobytes(), original.resize((8, 8)).tobytes(), strict=True)
     )

@@ -1,6 +1,7 @@
-"""One photograph out of a folder in the training format, as files of its own."""
+"""Photographs out of a folder in the training format, as files of their own."""
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ import pyarrow.parquet as pq
 
 from fashion.errors import DataError
 from fashion.files import write_whole
-from training.sources.opening import read_description
+from training.sources.opening import is_training_format, read_description
 from training.sources.writer import ID, IMAGE
+
+ENDING = ".jpg"  # of an extracted file, whatever its format: decoders look into it
 
 
 def extract_photo(folder: Path, out: Path, split: str = "test", row: int = 0) -> dict[str, Any]:
@@ -31,15 +34,65 @@ def extract_photo(folder: Path, out: Path, split: str = "test", row: int = 0) ->
     rows = description["splits"].get(split, 0)
     if not 0 <= row < rows:
         raise DataError(f"{folder} has no row {row} in split {split!r}; it has {rows} there, counted from 0")
-    for path in sorted(folder.glob(f"{split}-*.parquet")):
+    for path in _shards(folder, split):
         file = pq.ParquetFile(path)
         if row >= file.metadata.num_rows:
             row -= file.metadata.num_rows
             continue
         cells = file.read().slice(row, 1).to_pylist()[0]
-        truth = {"id": cells[ID], "labels": {group: cells[group] for group in description["groups"]}}
-        text = json.dumps(truth, ensure_ascii=False, indent=1) + "\n"
-        write_whole(out.with_suffix(".json"), text)
-        write_whole(out, cells[IMAGE]["bytes"])
-        return truth
+        return _write(cells, out, description["groups"])
     raise DataError(f"{folder} has fewer rows than its description says; import the data set again")
+
+
+def as_photographs(folder: Path | str, out: Path | str, splits: Sequence[str] = ("test",)) -> Path:
+    """What holds the photographs of a folder as files.
+
+    Args:
+        folder: in the training format; anything else is returned as it is.
+        out: where the photographs of the splits are written to, `ID.jpg`, and their true labels as `ID.json`.
+        splits: those that are not there are left out.
+
+    Returns:
+        `out`, or `folder` where that is not in the training format.
+
+    Raises:
+        DataError: there is no such folder, or it has none of the splits.
+    """
+    folder, out = Path(folder), Path(out)
+    if not folder.exists():
+        raise DataError(f"{folder} does not exist; `make data` draws the sample into data/sample")
+    if not is_training_format(folder):
+        return folder
+    description = read_description(folder)
+    if not any(split in description["splits"] for split in splits):
+        raise DataError(f"{folder} has no split {' or '.join(splits)}; it has: {', '.join(description['splits'])}")
+    for cells in _rows(folder, splits):
+        name = cells[ID].replace("/", "_").removesuffix(ENDING)
+        _write(cells, out / f"{name}{ENDING}", description["groups"])
+    return out
+
+
+def true_labels(photo: Path) -> dict[str, list[str] | None]:
+    """The labels that were written beside a photograph, by group; none where there are no labels."""
+    try:
+        return json.loads(photo.with_suffix(".json").read_text(encoding="utf-8"))["labels"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _shards(folder: Path, split: str) -> list[Path]:
+    return sorted(folder.glob(f"{split}-*.parquet"))
+
+
+def _rows(folder: Path, splits: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for split in splits:
+        for path in _shards(folder, split):
+            for batch in pq.ParquetFile(path).iter_batches(100):
+                yield from batch.to_pylist()
+
+
+def _write(cells: dict[str, Any], out: Path, groups: Sequence[str]) -> dict[str, Any]:
+    truth = {"id": cells[ID], "labels": {group: cells[group] for group in groups}}
+    write_whole(out.with_suffix(".json"), json.dumps(truth, ensure_ascii=False, indent=1) + "\n")
+    write_whole(out, cells[IMAGE]["bytes"])
+    return truth
