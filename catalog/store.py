@@ -13,7 +13,7 @@ from fashion.errors import DataError
 VECTOR = "product"  # see catalog.spaces.point
 EF = 128  # candidates that a search in a graph keeps
 BATCH = 256  # points of one write or read
-OVERSAMPLING = 2.0  # times as many are found by int8 copies as are then compared by the vectors themselves
+OVERSAMPLING = 5.0  # times as many are found by int8 copies as are then compared by the vectors themselves
 
 
 class InUse(DataError):
