@@ -172,8 +172,18 @@ def index_it(size: int, scored: Path | None, folder: Path) -> dict[str, float]:
     return {"seconds": time.perf_counter() - start, "peak": peak, "disk": disk}
 
 
+def step(path: Path, measure: Callable[[], Any]) -> Any:
+    """What was measured, now or before: the file holds it."""
+    if not path.exists():
+        write_whole(path, json.dumps(measure(), indent=1))
+    return json.loads(path.read_text())
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure one size and write FOLDER/SIZE.json; what was built on the way is deleted."""
+    """Measure one size and write FOLDER/SIZE.json; what was built on the way is deleted.
+
+    Interrupted, it goes on with the step that it was in: a million products take most of an hour.
+    """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.matching_size", description=__doc__.split("\n")[0])
     parser.add_argument("size", type=int)
     parser.add_argument("--out", type=Path, required=True)
@@ -181,15 +191,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--faiss", type=Path, help="a Python that has FAISS; without it FAISS is left out")
     options = parser.parse_args(arguments)
     folder = options.out / str(options.size)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    built = alone(index_it, options.size, options.scored, folder / "index")
-    truth = truths(make(options.size, options.scored), folder / "index", options.scored, folder / "points.npy")
-    result = {"size": options.size, "machine": describe(), "index": built}
-    result["ours"] = alone(ours, folder / "index", options.scored, truth)
-    result["torch"] = alone(brute_force, options.size, options.scored)
+    if not (folder / "index.json").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    index, size, scored = folder / "index", options.size, options.scored
+    result = {"size": size, "machine": describe()}
+    result["index"] = step(folder / "index.json", lambda: alone(index_it, size, scored, index))
+    points = folder / "points.npy"
+    truth = step(folder / "truth.json", lambda: truths(make(size, scored), index, scored, points))
+    result["ours"] = step(folder / "ours.json", lambda: alone(ours, index, scored, truth))
+    result["torch"] = step(folder / "torch.json", lambda: alone(brute_force, size, scored))
     if options.faiss:
-        result["faiss"] = faiss(options.faiss, folder, truth["all"], options.scored)
+        result["faiss"] = faiss(options.faiss, folder, truth["all"], scored)
     write_whole(options.out / f"{options.size}.json", json.dumps(result, indent=1))
     shutil.rmtree(folder)
     return 0

@@ -8,6 +8,7 @@ from scored_catalog import LOCAL_MODE, TAXONOMY, products, write_catalog
 from benchmarks.enlarged import CHANGE, SHELF, Enlarged, originals
 from benchmarks.matching import section
 from benchmarks.matching_quality import Queries
+from benchmarks.matching_size import step
 from catalog.edge_store import EdgeStore
 from catalog.index import build
 from catalog.matching import Index
@@ -64,3 +65,8 @@ def test_the_section_of_the_speed() -> None:
     assert "| 10,000 | seed's way: torch, all logits | 3.0 | 4.0 | - | 0.50 |" in text
     assert "| 10,000 | catalog.index | 12 | 1.20 | 0.05 | 512 |" in text
     assert "FAISS |" not in text
+
+
+def test_a_step_is_measured_once(tmp_path: Path) -> None:
+    for value in (0.5, 0.7):
+        assert step(tmp_path / "index.json", lambda found=value: {"seconds": found}) == {"seconds": 0.5}
