@@ -6,7 +6,10 @@ A page's template includes `page.css` and `page.js`, which lie beside this file.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,15 @@ THEMES = (
     Theme("light", ground="#ffffff", ink="#1c2430", soft="#c3cad4", line="#1d5fd1", mark="#c2410c"),
     Theme("dark", ground="#1a1f27", ink="#d5dbe4", soft="#4a5361", line="#7fb0ff", mark="#fb9a5c"),
 )
+
+
+def style_axes(axes: "Axes", theme: Theme) -> None:
+    """What the plots of all pages have in common: quiet ticks and grid, no frame at the top and the right."""
+    axes.tick_params(colors=theme.ink, labelsize=8, length=0)
+    axes.grid(color=theme.soft, linewidth=0.5, alpha=0.5)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(theme.soft)
 
 
 def render_page(template: Path, filters: Mapping[str, Callable[..., Any]], **contents: Any) -> str:

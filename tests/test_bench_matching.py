@@ -64,7 +64,8 @@ def test_the_section_of_the_speed() -> None:
     assert "| 10,000 | catalog.search, default | 1.0 | 2.5 | 0.980 | 0.25 |" in text
     assert "| 10,000 | seed's way: torch, all logits | 3.0 | 4.0 | - | 0.50 |" in text
     assert "| 10,000 | catalog.index | 12 | 1.20 | 0.05 | 512 |" in text
-    assert "FAISS |" not in text
+    assert "| FAISS" not in text
+    assert "FAISS was not run for 10,000 products." in text
 
 
 def test_a_step_is_measured_once(tmp_path: Path) -> None:

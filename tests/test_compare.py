@@ -14,6 +14,7 @@ from catalog.compare import main
 from catalog.comparison import Comparison
 from catalog.overlap import overlap
 from catalog.portfolios import compare
+from catalog.report.plots import drawable
 from catalog.table import Scored
 from catalog.where import FilterError
 from fashion.errors import DataError, SettingError
@@ -182,3 +183,11 @@ def test_catalogs_that_cannot_be_compared(tmp_path: Path, shops: list[Scored]) -
     write_catalog(tmp_path / "empty", [])
     with pytest.raises(DataError, match="empty is empty: no product"):
         compare(shops[0], tmp_path / "empty")
+
+
+def test_names_that_the_plots_font_lacks_are_numbers_there() -> None:
+    assert drawable("Kurtas + Noir é", 1) == "Kurtas + Noir é"
+    assert drawable("上衣", 3) == "3"
+    long = drawable("x" * 80, 1)
+    assert len(long) < 40
+    assert long.endswith("…")

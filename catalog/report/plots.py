@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from catalog.comparison import Row
 from catalog.label_trends import LabelTrend
-from fashion.pages import THEMES, Theme
+from fashion.pages import THEMES, Theme, style_axes
 
 TREND_SIZE, BAR_HEIGHT, BARS_WIDTH = (3.4, 2.1), 0.3, 5.2  # inches, without the names
 LETTER, LONGEST = 0.072, 34  # inches of a letter of a name, and letters of the longest one that is drawn whole
@@ -91,9 +91,5 @@ def _axes(theme: Theme, size: tuple[float, float], left: float, bottom: float) -
     figure = Figure(figsize=size, dpi=_DPI, facecolor=theme.ground)
     width, height = 1 - (left + 0.15) / size[0], 1 - (bottom + 0.1) / size[1]
     axes = figure.add_axes((left / size[0], bottom / size[1], width, height), facecolor=theme.ground)
-    axes.tick_params(colors=theme.ink, labelsize=8, length=0)
-    axes.grid(color=theme.soft, linewidth=0.5, alpha=0.5)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(theme.soft)
+    style_axes(axes, theme)
     return figure, axes

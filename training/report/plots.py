@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fashion.pages import THEMES, Theme
+from fashion.pages import THEMES, Theme, style_axes
 
 SMALL, LARGE = (2.5, 2.2), (5.0, 3.5)  # inches
 _DPI = 200
@@ -83,11 +83,7 @@ def _square(theme: Theme, size: tuple[float, float], across: str, up: str) -> tu
     axes.set_yticks(ticks, ["0", "", "0.5", "", "1"])
     axes.set_xlabel(across, color=theme.ink, fontsize=8.5, labelpad=2)
     axes.set_ylabel(up, color=theme.ink, fontsize=8.5, labelpad=2)
-    axes.tick_params(colors=theme.ink, labelsize=8, length=0)
-    axes.grid(color=theme.soft, linewidth=0.5, alpha=0.5)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(theme.soft)
+    style_axes(axes, theme)
     return figure, axes
 
 
