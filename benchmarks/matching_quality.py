@@ -21,15 +21,14 @@ from tqdm import tqdm
 
 from benchmarks.document import table, write_section
 from benchmarks.machine import describe
-from catalog.duplicates import THRESHOLD
+from catalog.duplicates import THRESHOLD, twins
 from catalog.edge_store import EdgeStore
 from catalog.index import build
 from catalog.matches import Product
 from catalog.matching import Index
-from catalog.projection import Projection
 from catalog.score import score
 from catalog.settings import How
-from catalog.spaces import SHARE, embedding_query, scores
+from catalog.spaces import SHARE, scores, unit
 from catalog.store import Tuning
 from catalog.table import ID, Scored
 from fashion.errors import DataError, one_line_errors
@@ -71,20 +70,20 @@ class Queries:
         return {column: np.array(values) for column, values in found.items()}
 
 
-def products(scored: Scored, projection: Projection) -> list[Product]:
+def products(scored: Scored) -> list[Product]:
     """The products of a scored catalog as photographs that somebody searches with."""
     own = scores(scored.vectors("probabilities"), scored.manifest.taxonomy)
-    embeddings = projection.embedding(scored.vectors("embedding"))
+    embeddings = unit(scored.vectors("embedding"))
     rows = zip(_cells(scored, ID), embeddings, own, strict=True)
     return [Product(id, "", {}, {}, embedding, row) for id, embedding, row in rows]
 
 
-def queries(asked: Scored, catalog: Scored, projection: Projection, columns: Sequence[str]) -> Queries:
+def queries(asked: Scored, catalog: Scored, columns: Sequence[str]) -> Queries:
     """Validation photographs to ask for. Raises DataError for a column that one of both lacks."""
     ids = _cells(catalog, ID)
     known = {column: dict(zip(ids, _cells(catalog, column), strict=True)) for column in columns}
     cells = {column: _cells(asked, column) for column in columns}
-    return Queries(products(asked, projection), asked.vectors("logits"), cells, known)
+    return Queries(products(asked), asked.vectors("logits"), cells, known)
 
 
 def by_index(index: Index, asked: Sequence[Product], number: int, **how: Any) -> list[str]:
@@ -113,8 +112,8 @@ def finds_itself(index: Index, own: Sequence[Product], **how: Any) -> float:
 
 def with_twins(index: Index, asked: Sequence[Product]) -> int:
     """How many queries have a near-identical photograph among the products of the index."""
-    best = [index.store.nearest(embedding_query(p.embedding, len(p.scores)), 1)[0].score for p in asked]
-    return sum(cosine >= THRESHOLD for cosine in best)
+    embeddings = np.stack([product.embedding for product in asked])
+    return sum(bool(found) for found in twins(index.store, index.manifest, embeddings))
 
 
 def section(index: Index, asked: Queries, catalog: Scored, source: str, command: str) -> str:
@@ -124,7 +123,7 @@ def section(index: Index, asked: Queries, catalog: Scored, source: str, command:
         halves[zlib.crc32(product.id.encode()) % 2].append(i)
     choose, report = halves
     rng = np.random.default_rng(0)
-    everything = products(catalog, index.manifest.projection)
+    everything = products(catalog)
     own = [everything[i] for i in rng.choice(len(everything), min(THEMSELVES, len(everything)), replace=False)]
     ways: dict[str, Search] = {SEED: by_logits(catalog, asked.logits)}
     for space in ("embedding", "attributes", "both"):
@@ -201,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         build(catalog, store, Tuning(asked=True))  # compares with every product
         command = f"python -m benchmarks.matching_quality BUNDLE --data FOLDER --source '{options.source}'"
         with Index(store) as index:
-            found = queries(asked, catalog, index.manifest.projection, options.columns.split(","))
+            found = queries(asked, catalog, options.columns.split(","))
             write_section("quality", section(index, found, catalog, options.source, command), options.page)
     print(f"wrote  {options.page}")
     return 0

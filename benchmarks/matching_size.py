@@ -23,10 +23,11 @@ from benchmarks.machine import describe
 from catalog.columns import ID as PAYLOAD_ID
 from catalog.edge_store import EdgeStore
 from catalog.index import build
+from catalog.manifest import IndexManifest
 from catalog.matches import Product
 from catalog.matching import Index
-from catalog.projection import Projection
-from catalog.spaces import Measure, scores
+from catalog.spaces import DEFAULT_SPACE, Measure, point, scores, unit
+from catalog.store import CANDIDATES, EF, Query
 from catalog.table import EMBEDDING, ID, LOGITS, PROBABILITIES, vector_rows
 from fashion.files import write_whole
 
@@ -34,6 +35,7 @@ QUERIES, FOUND = 200, 10
 WARM = 20  # queries before those that count
 FILTER = f"{SHELF}<1"  # keeps 1 %
 GB = 1e9
+WHOLE, COARSE = "whole.npy", "coarse.npy"  # points, for others
 
 
 def timed(search: Callable[[int], list[str]], truth: Sequence[Sequence[str]] | None) -> dict[str, float]:
@@ -66,31 +68,32 @@ def asked(scored: Path | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return embeddings, scores(probabilities, catalog.manifest.taxonomy), logits
 
 
-def truths(catalog: Enlarged, index: Path, scored: Path | None, points: Path) -> dict[str, list[list[str]]]:
+def truths(catalog: Enlarged, index: Path, scored: Path | None, folder: Path) -> dict[str, list[list[str]]]:
     """The nearest ten of all products and of those on the shelf, compared one with all; keeps points for others."""
     with Index(EdgeStore(index)) as opened:
         manifest = opened.manifest
-    embeddings, own, _ = asked(scored)
-    measure = Measure("both", manifest.scales, manifest.taxonomy)
-    whole = Projection()
-    queries = np.stack([measure.query(e, s) for e, s in zip(whole.embedding(embeddings), own, strict=True)])
+    asked_for = wanted(manifest, scored).vector
     best: dict[str, list[Any]] = {"all": [], "shelf": []}
-    size = manifest.projection.size(manifest.embedding, len(manifest.labels))
-    kept = np.lib.format.open_memmap(points, "w+", np.float16, (catalog.rows, size))
+    kept = [_points(folder / WHOLE, catalog.rows, manifest.embedding + len(manifest.labels))]
+    if manifest.projection:
+        kept.append(_points(folder / COARSE, catalog.rows, manifest.projection.size(manifest.embedding)))
     start = 0
     for batch in tqdm(catalog.batches(), "comparing", -(-catalog.rows // 4096), disable=None):
         rows = vector_rows(batch.column(EMBEDDING)).astype(np.float32)
-        attributes = scores(vector_rows(batch.column(PROBABILITIES)), manifest.taxonomy)
-        kept[start : start + len(batch)] = manifest.projection.points(rows, attributes)
+        whole = point(rows, scores(vector_rows(batch.column(PROBABILITIES)), manifest.taxonomy))
+        kept[0][start : start + len(batch)] = whole
+        if manifest.projection:
+            kept[1][start : start + len(batch)] = manifest.projection.points(whole)
         start += len(batch)
-        alike = queries @ whole.points(rows, attributes).T
+        alike = asked_for @ whole.T
         names = np.array(batch.column(ID).to_pylist())
         shelf = batch.column(SHELF).to_numpy(zero_copy_only=False) < 1
         for name, keep in (("all", slice(None)), ("shelf", shelf)):
             found = alike[:, keep]
             order = np.argsort(-found, axis=1)[:, :FOUND]
             best[name].append((np.take_along_axis(found, order, 1), names[keep][order]))
-    kept.flush()
+    for points in kept:
+        points.flush()
     result = {}
     for name, parts in best.items():
         values, ids = (np.concatenate(column, axis=1) for column in zip(*parts, strict=True))
@@ -99,12 +102,23 @@ def truths(catalog: Enlarged, index: Path, scored: Path | None, points: Path) ->
     return result
 
 
+def _points(path: Path, rows: int, size: int) -> np.memmap:
+    return np.lib.format.open_memmap(path, "w+", np.float16, (rows, size))
+
+
+def wanted(manifest: IndexManifest, scored: Path | None) -> Query:
+    """What an engine is asked for each query, by the default space."""
+    embeddings, own, _ = asked(scored)
+    measure = Measure(DEFAULT_SPACE, manifest.scales, manifest.taxonomy)
+    return manifest.query(measure.query(embeddings, own), exact=False)
+
+
 def ours(index: Path, scored: Path | None, truth: dict[str, list[list[str]]]) -> dict[str, Any]:
     """`Index.search`, whole: the engine, the products' attributes, and what they share."""
     embeddings, own, _ = asked(scored)
     with Index(EdgeStore(index)) as opened:
-        kept = opened.manifest.projection.embedding(embeddings)
-        products = [Product(f"query {i}", "", {}, {}, e, s) for i, (e, s) in enumerate(zip(kept, own, strict=True))]
+        pairs = zip(unit(embeddings), own, strict=True)
+        products = [Product(f"query {i}", "", {}, {}, e, s) for i, (e, s) in enumerate(pairs)]
 
         def search(number: int, **how: Any) -> list[str]:
             return [match.product.payload[PAYLOAD_ID] for match in opened.search(products[number], **how)]
@@ -115,7 +129,8 @@ def ours(index: Path, scored: Path | None, truth: dict[str, list[list[str]]]) ->
         }
         memory = psutil.Process().memory_info().rss / GB
         found["exact"] = timed(lambda number: search(number, exact=True), truth["all"])
-        components = opened.manifest.projection.components
+        projection = opened.manifest.projection
+        components = projection.components if projection else None
         return {"times": found, "memory": memory, "kept": None if components is None else components.shape[1]}
 
 
@@ -138,20 +153,17 @@ def brute_force(size: int, scored: Path | None) -> dict[str, Any]:
 
 
 def faiss(python: Path, folder: Path, truth: list[list[str]], scored: Path | None) -> dict[str, Any]:
-    """FAISS with the same points, in the environment of the benchmarks."""
+    """FAISS with the same points and the same candidates, in the environment of the benchmarks."""
     with Index(EdgeStore(folder / "index")) as opened:
-        manifest = opened.manifest
-    embeddings, own, _ = asked(scored)
-    measure = Measure("both", manifest.scales, manifest.taxonomy)
-    kept = manifest.projection.embedding(embeddings)
-    queries = [
-        manifest.projection.query(measure.query(e, s), len(manifest.labels)) for e, s in zip(kept, own, strict=True)
-    ]
-    np.save(folder / "queries.npy", np.stack(queries))
+        queries = wanted(opened.manifest, scored)
     rows = [[int(name.partition("-")[2]) for name in names] for names in truth]
-    np.save(folder / "truth.npy", np.array(rows))
+    arrays = {"whole_queries": queries.vector, "coarse_queries": queries.coarse, "truth": np.array(rows)}
+    for name, array in arrays.items():
+        if array is not None:
+            np.save(folder / f"{name}.npy", array)
     program = Path(__file__).parent / "servers" / "faiss_hnsw.py"
-    ended = subprocess.run([python, program, folder], capture_output=True, text=True, check=True)
+    command: list[str | Path] = [python, program, folder, str(EF), str(FOUND + CANDIDATES)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(ended.stdout.splitlines()[-1])
 
 
@@ -197,8 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     index, size, scored = folder / "index", options.size, options.scored
     result = {"size": size, "machine": describe()}
     result["index"] = step(folder / "index.json", lambda: alone(index_it, size, scored, index))
-    points = folder / "points.npy"
-    truth = step(folder / "truth.json", lambda: truths(make(size, scored), index, scored, points))
+    truth = step(folder / "truth.json", lambda: truths(make(size, scored), index, scored, folder))
     result["ours"] = step(folder / "ours.json", lambda: alone(ours, index, scored, truth))
     result["torch"] = step(folder / "torch.json", lambda: alone(brute_force, size, scored))
     if options.faiss:

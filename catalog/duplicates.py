@@ -47,13 +47,27 @@ def groups(store: Store, manifest: IndexManifest, threshold: float = THRESHOLD, 
 
     for records in tqdm(_asked(store), total=-(-store.count() // ASKED), desc="comparing", unit="batch", disable=None):
         names.update((record.id, record.payload[ID]) for record in records)
-        for record, twins in zip(records, _twins(store, records, manifest, threshold, exact), strict=True):
-            for twin in twins:
-                leaders[leader(record.id)] = leader(twin)
-    found: dict[str, list[str]] = {}
+        embeddings = np.stack([r.vector[: manifest.embedding] for r in records if r.vector is not None])
+        for record, found in zip(records, twins(store, manifest, embeddings, threshold, exact), strict=True):
+            for twin in found:
+                if twin != record.id:
+                    leaders[leader(record.id)] = leader(twin)
+    together: dict[str, list[str]] = {}
     for point in list(leaders):
-        found.setdefault(leader(point), []).append(names[point])
-    return sorted((sorted(ids) for ids in found.values()), key=lambda ids: (-len(ids), ids))
+        together.setdefault(leader(point), []).append(names[point])
+    return sorted((sorted(ids) for ids in together.values()), key=lambda ids: (-len(ids), ids))
+
+
+def twins(
+    store: Store, manifest: IndexManifest, embeddings: np.ndarray, threshold: float = THRESHOLD, exact: bool = True
+) -> list[list[str]]:
+    """For each embedding at unit length, (n, E), the points that are near-identical; a product's own is among them."""
+    asked = manifest.query(embedding_query(embeddings, len(manifest.labels)), exact)
+    limit, found = NEIGHBORS, store.nearest_each(asked, NEIGHBORS)
+    while any(len(hits) == limit and hits[-1].score >= threshold for hits in found):
+        limit *= 4
+        found = store.nearest_each(asked, limit)
+    return [[hit.id for hit in hits if hit.score >= threshold] for hits in found]
 
 
 def _asked(store: Store) -> Iterator[list[Record]]:
@@ -66,24 +80,6 @@ def _asked(store: Store) -> Iterator[list[Record]]:
             records = []
     if records:
         yield records
-
-
-def _twins(
-    store: Store, records: Sequence[Record], manifest: IndexManifest, threshold: float, exact: bool
-) -> list[list[str]]:
-    """For each product the points of the others that are near-identical."""
-    labels = len(manifest.labels)
-    points = [manifest.projection.split(record.vector, labels) for record in records if record.vector is not None]
-    embeddings = np.stack([embedding for embedding, _ in points])
-    asked = manifest.projection.query(embedding_query(embeddings, labels), labels)
-    limit, found = NEIGHBORS, store.nearest_each(asked, NEIGHBORS, exact)
-    while any(len(hits) == limit and hits[-1].score >= threshold for hits in found):
-        limit *= 4
-        found = store.nearest_each(asked, limit, exact)
-    return [
-        [hit.id for hit in hits if hit.score >= threshold and hit.id != record.id]
-        for record, hits in zip(records, found, strict=True)
-    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

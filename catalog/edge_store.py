@@ -16,7 +16,21 @@ import qdrant_edge as qdrant
 
 from catalog.columns import Column
 from catalog.conditions import Builder
-from catalog.store import BATCH, EF, OVERSAMPLING, VECTOR, Examples, Hit, InUse, Point, Record, Tuning
+from catalog.store import (
+    BATCH,
+    CANDIDATES,
+    COARSE,
+    EF,
+    VECTOR,
+    Examples,
+    Hit,
+    InUse,
+    Lists,
+    Point,
+    Query,
+    Record,
+    Tuning,
+)
 from fashion.errors import DataError
 from fashion.files import write_whole
 
@@ -91,13 +105,13 @@ class EdgeStore:
                 f"the index {self.place} cannot be opened: {error}; give --replace to index again"
             ) from None
 
-    def create(self, size: int, tuning: Tuning, manifest: Mapping[str, Any]) -> None:
+    def create(self, size: int, coarse: int, tuning: Tuning, manifest: Mapping[str, Any]) -> None:
         shard = self.folder / SHARD
         if shard.exists():
             self._give_way(shard)
         self.write_manifest(manifest)
         shard.mkdir(parents=True)
-        self._shard = qdrant.EdgeShard.create(str(shard), _config(size, tuning))
+        self._shard = qdrant.EdgeShard.create(str(shard), _config(size, coarse, tuning))
 
     def _give_way(self, shard: Path) -> None:
         """Delete an index of ours that nobody uses."""
@@ -122,14 +136,7 @@ class EdgeStore:
     def upsert(self, points: Sequence[Point]) -> None:
         self._shard.update(
             qdrant.UpdateOperation.upsert_points(
-                [
-                    qdrant.Point(
-                        uuid.UUID(point.id),
-                        {VECTOR: point.vector.tolist()},
-                        dict(point.payload),
-                    )
-                    for point in points
-                ]
+                [qdrant.Point(uuid.UUID(point.id), point.vectors, dict(point.payload)) for point in points]
             )
         )
 
@@ -157,7 +164,7 @@ class EdgeStore:
                     limit=BATCH,
                     filter=where,
                     with_payload=list(payload) or True,
-                    with_vector=vector,
+                    with_vector=_named(vector),
                 )
             )
             yield from map(_record, records)
@@ -166,44 +173,59 @@ class EdgeStore:
 
     def retrieve(self, ids: Sequence[str], vector: bool = False) -> list[Record]:
         points = [uuid.UUID(id) for id in ids]
-        return [_record(r) for r in self._shard.retrieve(points, with_payload=True, with_vector=vector)]
+        return [_record(r) for r in self._shard.retrieve(points, with_payload=True, with_vector=_named(vector))]
 
-    def nearest(self, vector: np.ndarray, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
-        query = qdrant.Query.Nearest(vector.tolist(), using=VECTOR)
-        return _hits(self._shard.query(_request(query, limit, where, exact)))
+    def nearest(self, query: Query, limit: int, where: Any = None) -> list[Hit]:
+        return _hits(self._shard.query(_nearest(query, limit, where)))
 
-    def nearest_each(self, vectors: np.ndarray, limit: int, exact: bool = True) -> list[list[Hit]]:
-        queries = [qdrant.Query.Nearest(vector.tolist(), using=VECTOR) for vector in vectors]
-        batch = qdrant.QueryBatchRequest([_request(query, limit, None, exact) for query in queries])
+    def nearest_each(self, queries: Query, limit: int) -> list[list[Hit]]:
+        batch = qdrant.QueryBatchRequest([_nearest(query, limit, None) for query in queries.each()])
         return [_hits(found) for found in self._shard.query_batch(batch)]
 
-    def recommend(self, examples: Examples, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
-        like, unlike = ([vector.tolist() for vector in vectors] for vectors in examples)
-        query = qdrant.Query.RecommendBestScore(qdrant.RecommendQuery(like, unlike), using=VECTOR)
-        return _hits(self._shard.query(_request(query, limit, where, exact)))
+    def recommend(self, examples: Examples, limit: int, where: Any = None) -> list[Hit]:
+        def best(vectors: Lists, name: str) -> qdrant.Query:
+            return qdrant.Query.RecommendBestScore(qdrant.RecommendQuery(*vectors), using=name)
+
+        coarse = best(examples.coarse, COARSE) if examples.coarse else None
+        return _hits(self._shard.query(_request(best(examples.vectors, VECTOR), coarse, limit, where)))
 
 
-def _request(query: Any, limit: int, where: Any, exact: bool) -> qdrant.QueryRequest:
-    # exact means by the vectors themselves; otherwise int8 copies, where there are any, choose whom to look at
-    copies = qdrant.QuantizationSearchParams(ignore=exact, rescore=True, oversampling=OVERSAMPLING)
-    params = qdrant.SearchParams(hnsw_ef=EF, exact=exact, quantization=copies)
-    return qdrant.QueryRequest(limit=limit, query=query, filter=where, params=params, with_payload=False)
+def _named(vector: bool) -> list[str] | bool:
+    """Which vectors are read back; the coarse ones never."""
+    return [VECTOR] if vector else False
 
 
-def _config(size: int, tuning: Tuning) -> qdrant.EdgeConfig:
-    graph = qdrant.HnswIndexConfig(
-        m=tuning.m if tuning.graphs else 0, ef_construct=tuning.ef_construct, full_scan_threshold=FULL_SCAN
-    )
+def _nearest(query: Query, limit: int, where: Any) -> qdrant.QueryRequest:
+    coarse = None if query.coarse is None else qdrant.Query.Nearest(query.coarse.tolist(), using=COARSE)
+    return _request(qdrant.Query.Nearest(query.vector.tolist(), using=VECTOR), coarse, limit, where)
+
+
+def _request(query: Any, coarse: Any, limit: int, where: Any) -> qdrant.QueryRequest:
+    """A search; with `coarse` only candidates that the graph finds are compared."""
+    every = qdrant.SearchParams(exact=True)
+    if coarse is None:
+        return qdrant.QueryRequest(limit=limit, query=query, filter=where, params=every, with_payload=False)
+    walk = qdrant.SearchParams(hnsw_ef=EF, quantization=qdrant.QuantizationSearchParams(rescore=False))
+    candidates = qdrant.Prefetch(limit + CANDIDATES, coarse, params=walk, filter=where)
+    return qdrant.QueryRequest(limit=limit, query=query, prefetches=[candidates], params=every, with_payload=False)
+
+
+def _config(size: int, coarse: int, tuning: Tuning) -> qdrant.EdgeConfig:
+    none = qdrant.HnswIndexConfig(m=0, ef_construct=tuning.ef_construct, full_scan_threshold=FULL_SCAN)
+    dot = qdrant.Distance.Dot
+    if not tuning.graphs:
+        return qdrant.EdgeConfig(vectors={VECTOR: qdrant.EdgeVectorParams(size, dot, hnsw_config=none)})
+    half, cold = qdrant.VectorStorageDatatype.Float16, qdrant.Memory.Cold
+    graph = qdrant.HnswIndexConfig(m=tuning.m, ef_construct=tuning.ef_construct, full_scan_threshold=FULL_SCAN)
     int8 = qdrant.ScalarQuantizationConfig(qdrant.ScalarType.Int8, memory=qdrant.Memory.Pinned)
-    kind = qdrant.VectorStorageDatatype.Float16 if tuning.graphs else qdrant.VectorStorageDatatype.Float32
-    params = qdrant.EdgeVectorParams(
-        size,
-        qdrant.Distance.Dot,
-        hnsw_config=graph,
-        quantization_config=int8 if tuning.graphs else None,
-        datatype=kind,
+    return qdrant.EdgeConfig(
+        vectors={
+            VECTOR: qdrant.EdgeVectorParams(size, dot, hnsw_config=none, datatype=half, memory=cold),
+            COARSE: qdrant.EdgeVectorParams(
+                coarse, dot, hnsw_config=graph, quantization_config=int8, datatype=half, memory=cold
+            ),
+        }
     )
-    return qdrant.EdgeConfig(vectors={VECTOR: params})
 
 
 def _hits(found: Sequence[Any]) -> list[Hit]:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,8 +31,8 @@ from catalog.columns import (
 from catalog.filtering import columns_of, kinds
 from catalog.location import store_at
 from catalog.manifest import IndexManifest
-from catalog.projection import Projection, fit
-from catalog.spaces import ScaleMeter, Scales, scores
+from catalog.projection import AMONG, NEAREST, Projection, fit
+from catalog.spaces import ScaleMeter, Scales, point, scores
 from catalog.store import BATCH, InUse, Point, Store, Tuning
 from catalog.table import ATTRIBUTE as ATTRIBUTE_COLUMN
 from catalog.table import EMBEDDING, PROBABILITIES, Scored, describe_model, vector_rows
@@ -40,18 +40,24 @@ from fashion.errors import DataError, SettingError, one_line_errors
 
 LARGE = 20_000  # products from which on graphs are built, unless somebody asks for something else
 SAMPLE = 20_000  # products on which a projection is fitted
-LAYOUT = 2  # of payloads and vectors: another number writes every product again
+LAYOUT = 3  # of payloads and vectors: another number writes every product again
 INDEX_FOLDER = "index"  # within the scored catalog, where --out names no other
 COLLECTION = "fashion"
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What a run did: numbers of products."""
+    """What a run did.
+
+    Attributes:
+        written, deleted, unchanged: numbers of products.
+        projection: what the graph leads through; None where every search compares with all products.
+    """
 
     written: int
     deleted: int
     unchanged: int
+    projection: Projection | None = field(default=None, compare=False, repr=False)
 
 
 def build(scored: Scored, store: Store, tuning: Tuning | None = None, anew: bool = False) -> Changes:
@@ -74,8 +80,9 @@ def build(scored: Scored, store: Store, tuning: Tuning | None = None, anew: bool
             plan = _plan(scored, tuning, before.projection)
             store.write_manifest(plan.to_json())
         else:
-            plan = _plan(scored, tuning, _projection(scored) if tuning.graphs else Projection())
-            store.create(plan.projection.size(plan.embedding, len(plan.labels)), tuning, plan.to_json())
+            plan = _plan(scored, tuning, _projection(scored) if tuning.graphs else None)
+            coarse = plan.projection.size(plan.embedding) if plan.projection else 0
+            store.create(plan.embedding + len(plan.labels), coarse, tuning, plan.to_json())
         store.index_columns(plan.columns.columns)
         changes, scales = _update(scored, store, plan)
         store.finish()
@@ -114,14 +121,14 @@ def _opens(store: Store, before: IndexManifest) -> bool:
 
 
 def _projection(scored: Scored) -> Projection:
-    """How points are kept, fitted on products drawn from all parts of the catalog."""
+    """What the graph leads through, fitted on products drawn from all parts of the catalog."""
     drawn = scored.sample([EMBEDDING, PROBABILITIES], SAMPLE)
     embeddings = vector_rows(drawn.column(EMBEDDING).combine_chunks()).astype(np.float32)
     taxonomy = scored.manifest.taxonomy
     return fit(embeddings, scores(vector_rows(drawn.column(PROBABILITIES).combine_chunks()), taxonomy), taxonomy)
 
 
-def _plan(scored: Scored, tuning: Tuning, projection: Projection) -> IndexManifest:
+def _plan(scored: Scored, tuning: Tuning, projection: Projection | None) -> IndexManifest:
     own = scored.manifest
     return IndexManifest(
         model=own.model,
@@ -142,7 +149,7 @@ def _plan(scored: Scored, tuning: Tuning, projection: Projection) -> IndexManife
 def _update(scored: Scored, store: Store, plan: IndexManifest) -> tuple[Changes, Scales]:
     """Write what is new or changed, delete what is gone."""
     known = {record.id: record.payload.get(HASH) for record in store.scroll(payload=[HASH])}
-    meter = ScaleMeter(plan.taxonomy, plan.projection.embedding(np.zeros(plan.embedding)).size)
+    meter = ScaleMeter(plan.taxonomy, plan.embedding)
     written = unchanged = 0
     pending: list[Point] = []
     for row in tqdm(_rows(scored, plan, meter), total=scored.rows, unit="product", desc="indexing", disable=None):
@@ -150,7 +157,7 @@ def _update(scored: Scored, store: Store, plan: IndexManifest) -> tuple[Changes,
         if known.pop(id, None) == row.payload[HASH]:
             unchanged += 1
             continue
-        pending.append(Point(id, row.point, row.payload))
+        pending.append(Point(id, row.vector, row.coarse, row.payload))
         written += 1
         if len(pending) == BATCH:
             store.upsert(pending)
@@ -160,12 +167,13 @@ def _update(scored: Scored, store: Store, plan: IndexManifest) -> tuple[Changes,
     gone = list(known)
     for start in range(0, len(gone), BATCH):
         store.delete(gone[start : start + BATCH])
-    return Changes(written, len(gone), unchanged), meter.scales()
+    return Changes(written, len(gone), unchanged, plan.projection), meter.scales()
 
 
 class _Row(NamedTuple):
     payload: dict[str, Any]
-    point: np.ndarray
+    vector: np.ndarray
+    coarse: np.ndarray | None
 
 
 def _rows(scored: Scored, plan: IndexManifest, meter: ScaleMeter) -> Iterator[_Row]:
@@ -176,8 +184,9 @@ def _rows(scored: Scored, plan: IndexManifest, meter: ScaleMeter) -> Iterator[_R
     for batch in scored.batches([ID, IMAGE, *groups.values(), *own.values(), EMBEDDING, PROBABILITIES]):
         embeddings = vector_rows(batch.column(EMBEDDING)).astype(np.float32)
         attributes = scores(vector_rows(batch.column(PROBABILITIES)), plan.taxonomy)
-        meter.add(plan.projection.embedding(embeddings), attributes)
-        points = plan.projection.points(embeddings, attributes)
+        meter.add(embeddings, attributes)
+        vectors = point(embeddings, attributes)
+        coarse = plan.projection.points(vectors) if plan.projection else [None] * len(batch)
         cells = {name: batch.column(name).to_pylist() for name in (ID, IMAGE, *groups.values(), *own.values())}
         for i in range(len(batch)):
             values = {key: payload_value(cells[name][i]) for key, name in own.items()}
@@ -187,7 +196,7 @@ def _rows(scored: Scored, plan: IndexManifest, meter: ScaleMeter) -> Iterator[_R
                 ATTRIBUTE: {key: cells[name][i] or [] for key, name in groups.items()},
                 SOURCE: {key: value for key, value in values.items() if value is not None},
             }
-            yield _Row(payload | {HASH: _hash(payload, embeddings[i], attributes[i])}, points[i])
+            yield _Row(payload | {HASH: _hash(payload, embeddings[i], attributes[i])}, vectors[i], coarse[i])
 
 
 def _hash(payload: Mapping[str, Any], *rows: np.ndarray) -> str:
@@ -196,6 +205,17 @@ def _hash(payload: Mapping[str, Any], *rows: np.ndarray) -> str:
     for row in rows:
         digest.update(row.tobytes())
     return digest.hexdigest()
+
+
+def _graph(projection: Projection, embedding: int) -> str:
+    """How products are searched for where there is a graph."""
+    if projection.components is None:
+        return f"searched by a graph, over whole embeddings of {embedding:,}"
+    return (
+        f"searched by a graph, over embeddings of {embedding:,} reduced to {projection.components.shape[1]:,}: "
+        f"{projection.recall:.1%} of the nearest {NEAREST} are among the first {AMONG} of a sample; what is found is "
+        "compared by whole embeddings"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -226,6 +246,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{place or options.folder / INDEX_FOLDER}: {scored.rows:,} products; {changes.written:,} written, "
         f"{changes.deleted:,} deleted, {changes.unchanged:,} unchanged"
     )
+    if changes.projection:
+        print(_graph(changes.projection, scored.manifest.embedding))
     return 0
 
 

@@ -5,14 +5,16 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from catalog.columns import Columns
 from catalog.projection import Projection
 from catalog.spaces import Scales
-from catalog.store import Tuning
+from catalog.store import Query, Tuning
 from fashion.errors import DataError, FashionError
 from fashion.taxonomy import Label, Taxonomy
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class IndexManifest:
         columns: what filters can name.
         scales: how far two of its products are apart on average.
         tuning: how it was built.
-        projection: how its points are kept.
+        projection: what its graph leads through; None where there is none.
         catalog: the folder of the scored catalog.
         rows: number of products.
         complete: false while it is being written, and for good where that was cut off.
@@ -42,7 +44,7 @@ class IndexManifest:
     columns: Columns
     scales: Scales
     tuning: Tuning
-    projection: Projection
+    projection: Projection | None
     catalog: str
     rows: int
     complete: bool
@@ -54,6 +56,15 @@ class IndexManifest:
         """The labels as a taxonomy."""
         return Taxonomy(self.labels)
 
+    def query(self, vectors: np.ndarray, exact: bool) -> Query:
+        """What the engine is asked for the products of the largest scalar product with vectors (..., E + A).
+
+        Args:
+            vectors: see `catalog.spaces.Measure.query`.
+            exact: compare with every product, also where the index has a graph.
+        """
+        return Query(vectors, None if exact or self.projection is None else self.projection.queries(vectors))
+
     def to_json(self) -> dict[str, Any]:
         """The manifest as stores keep it."""
         return {
@@ -62,7 +73,7 @@ class IndexManifest:
             "columns": self.columns.to_json(),
             "scales": asdict(self.scales),
             "tuning": asdict(self.tuning),
-            "projection": self.projection.to_json(),
+            "projection": self.projection and self.projection.to_json(),
         }
 
     @classmethod
@@ -86,7 +97,7 @@ class IndexManifest:
                     "columns": Columns.from_json(content["columns"]),
                     "scales": Scales(**content["scales"]),
                     "tuning": Tuning(**content["tuning"]),
-                    "projection": Projection.from_json(content["projection"]),
+                    "projection": content["projection"] and Projection.from_json(content["projection"]),
                 }
             )
         except (KeyError, TypeError, ValueError, FashionError) as error:

@@ -20,7 +20,7 @@ class Product:
         image: path of the photograph; empty where there is none.
         attributes: what the model answers, by group.
         source: the catalog's own columns; those without a value are left out.
-        embedding: as the index keeps it, at unit length, float32 (D,).
+        embedding: at unit length, float32 (E,).
         scores: what its attributes are compared by, float32 (A,), see `catalog.spaces.scores`.
         payload: as the engine keeps it; empty for a photograph.
     """
@@ -113,5 +113,5 @@ def product_of(record: Record, manifest: IndexManifest) -> Product:
     attributes = {column.name: column.values(payload) for column in columns.groups}
     source = payload.get(SOURCE, {})
     own = {column.name: source[column.place[1]] for column in columns.source if column.place[1] in source}
-    vectors = manifest.projection.split(record.vector, len(manifest.labels))
-    return Product(payload[ID], payload[IMAGE], attributes, own, *vectors, dict(payload))
+    embedding, scores = np.split(record.vector, [manifest.embedding])
+    return Product(payload[ID], payload[IMAGE], attributes, own, embedding, scores, dict(payload))

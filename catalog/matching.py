@@ -12,7 +12,7 @@ from catalog.conditions import And, Condition, Not, Points
 from catalog.manifest import IndexManifest
 from catalog.matches import Match, Product, match, product_of
 from catalog.settings import How, Settings
-from catalog.spaces import Measure, diverse, embedding_query, scores
+from catalog.spaces import Measure, diverse, scores, unit
 from catalog.store import Examples, Store
 from catalog.where import parse
 from fashion.errors import DataError, InvalidImage, one_line
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from fashion.predictor import Predictor
 
 POOL, POOL_LEAST = 10, 50  # candidates for each product wanted, from which unlike ones are chosen
-TWINS = 1000  # duplicates of one product that are looked for
 
 
 class Index:
@@ -94,8 +93,7 @@ class Index:
         for attribute in predictor.answer(prediction, self.manifest.profile)["attributes"]:
             attributes[attribute["group"]].append(attribute["name"])
         own = scores(prediction.probabilities, self.manifest.taxonomy)
-        embedding = self.manifest.projection.embedding(prediction.embedding)
-        return Product(str(path), str(path), attributes, {}, embedding, own)
+        return Product(str(path), str(path), attributes, {}, unit(prediction.embedding), own)
 
     def check_model(self, name: str, version: str, weights: str) -> None:
         """Raise DataError where the vectors of a model cannot be compared with those of the index."""
@@ -150,7 +148,7 @@ class Index:
         product = self.product(id)
         wanted = conditions(product, self.columns, same, stock)
         where = self.condition(settings.where)
-        others = Not(Points(tuple(self._twins(product))))
+        others = Not(Points(tuple(self._twins(product, settings.exact))))
         return self._matches(product, measure, And((*wanted, *([where] if where else []), others)), settings)
 
     def recommend(self, like: Sequence[str], unlike: Sequence[str] = (), **how: Unpack[How]) -> list[Match]:
@@ -176,8 +174,10 @@ class Index:
         where = self.condition(settings.where)
         kept = self._filter(And((where, known)) if where else known)
         measure = settings.measure(self.manifest)
-        examples = Examples(*([self._asked(_query(measure, p)) for p in found] for found in (liked, unliked)))
-        hits = self.store.recommend(examples, settings.limit, kept, settings.exact)
+        examples = Examples(
+            *([self.manifest.query(_query(measure, p), settings.exact) for p in found] for found in (liked, unliked))
+        )
+        hits = self.store.recommend(examples, settings.limit, kept)
         found = []
         for product in self._fetch([hit.id for hit in hits]):
             alike = np.stack([_query(measure, p) for p in liked]) @ product.point + measure.offset
@@ -199,7 +199,7 @@ class Index:
         pool = max(POOL_LEAST, POOL * limit) if diversity else limit
         vector = _query(measure, query)
         # As few as are needed: reading vectors back takes longer than finding them.
-        hits = self.store.nearest(self._asked(vector), pool, self._filter(where), settings.exact)
+        hits = self.store.nearest(self.manifest.query(vector, settings.exact), pool, self._filter(where))
         found = self._fetch([hit.id for hit in hits])
         if not found:
             return []
@@ -214,10 +214,6 @@ class Index:
             order = [order[i] for i in diverse(alike[order], to, limit, diversity)]
         return [match(found[i], float(alike[i]), query.attributes) for i in order[:limit]]
 
-    def _asked(self, vector: np.ndarray) -> np.ndarray:
-        """What the engine is asked for products of the largest scalar product with a vector."""
-        return self.manifest.projection.query(vector, len(self.manifest.labels))
-
     def _fetch(self, ids: Sequence[str]) -> list[Product]:
         if not ids:
             return []
@@ -231,12 +227,12 @@ class Index:
     def _filter(self, condition: Condition | None) -> Any:
         return None if condition is None else self.store.builder.every([condition.build(self.store.builder)])
 
-    def _twins(self, product: Product) -> list[str]:
+    def _twins(self, product: Product, exact: bool) -> list[str]:
         """The points of a product and of its duplicates."""
-        from catalog.duplicates import THRESHOLD
+        from catalog.duplicates import THRESHOLD, twins
 
-        hits = self.store.nearest(self._asked(embedding_query(product.embedding, len(product.scores))), TWINS)
-        return [point_id(product.id), *(hit.id for hit in hits if hit.score >= THRESHOLD)]
+        (found,) = twins(self.store, self.manifest, product.embedding[None], THRESHOLD, exact)
+        return [point_id(product.id), *found]
 
 
 def short(weights: str) -> str:

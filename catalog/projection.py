@@ -1,4 +1,7 @@
-"""How the points of an index are kept: as they are, or shorter, for graphs and int8 copies of large catalogs."""
+"""What the graph of a large index leads through: products, shorter than they are, and all equally long.
+
+What it finds is compared again by the products themselves, see `catalog.store.CANDIDATES`.
+"""
 
 import base64
 from dataclasses import dataclass
@@ -6,71 +9,68 @@ from typing import Any
 
 import numpy as np
 
-from catalog.spaces import Measure, ScaleMeter, Space, unit
+from catalog.spaces import Measure, ScaleMeter, Space, point
 from fashion.taxonomy import Taxonomy
 
-SIZES = (256, 512, 768, 1024)  # of reduced embeddings, tried in this order
-RECALL, NEAREST = 0.99, 10  # what a reduction must keep: of the nearest ten that many
+SIZES = (128, 256, 384, 512, 768, 1024)  # of reduced embeddings, tried in this order
+NEAREST = 10
+RECALL = 0.99  # of the nearest ten so many must be among the `AMONG` nearest by what is reduced
+# The sample is a part of a large catalog, in which ten times as many products and more lie as near. Fewer than the
+# candidates of a search (catalog.store.CANDIDATES) are looked at for that.
+AMONG = 20
 QUERIES = 300  # products of the sample by which that is measured
 LEAST = 1000  # products below which nothing is fitted
+JUDGED: tuple[Space, ...] = ("both", "embedding")  # spaces in which it must be kept; the default first
 
 
 @dataclass(frozen=True)
 class Projection:
-    """How an index keeps its points.
+    """How the products of a graph follow from the whole ones.
 
-    A graph is built once, for distances between points as they are kept; queries for any space, weights and share go
+    A graph is built once, for distances between points as it has them; queries for any space, weights and share go
     through it. Therefore scores are kept in the proportion that the default space gives them, and one more number makes
     all points equally long: then the largest scalar product, the smallest angle and the smallest distance are the same.
 
     Attributes:
+        labels: A, how many numbers at the end of a product are scores.
         components: (E, D), orthonormal: the principal axes of the sample's embeddings, turned at random, so that
             all D numbers are alike and int8 copies lose little of any; None keeps embeddings as they are.
         weight: what scores are multiplied with.
-        length: the square of every point's length; 0 leaves the lengths as they are.
+        length: the square of every point's length.
         recall: the part of the nearest ten that was kept when it was fitted, the least of the spaces.
     """
 
+    labels: int
     components: np.ndarray | None = None
     weight: float = 1.0
-    length: float = 0.0
+    length: float = 1.0
     recall: float = 1.0
 
-    def embedding(self, embeddings: np.ndarray) -> np.ndarray:
-        """Embeddings (..., E) as the index keeps them, at unit length, float32 (..., D)."""
-        found = unit(embeddings)
-        return (found if self.components is None else unit(found @ self.components)).astype(np.float32)
+    def points(self, products: np.ndarray) -> np.ndarray:
+        """The points of products as `catalog.spaces.point` makes them, (..., E + A): float32 (..., D + A + 1)."""
+        found = self._reduced(products, self.weight)
+        rest = np.maximum(self.length - (found**2).sum(-1, keepdims=True), 0)
+        return np.concatenate([found, np.sqrt(rest)], axis=-1)
 
-    def points(self, embeddings: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """What the engine keeps of products: embeddings (n, E) and scores (n, A), float32 (n, `size`)."""
-        found = np.concatenate([self.embedding(embeddings), self.weight * scores], axis=1)
-        if not self.length:
-            return found.astype(np.float32)
-        rest = np.maximum(self.length - (found**2).sum(1, keepdims=True), 0)
-        return np.concatenate([found, np.sqrt(rest)], axis=1).astype(np.float32)
+    def queries(self, vectors: np.ndarray) -> np.ndarray:
+        """Vectors whose scalar products with products are wanted (..., E + A), for points: (..., D + A + 1)."""
+        found = self._reduced(vectors, 1 / self.weight)
+        return np.concatenate([found, np.zeros((*found.shape[:-1], 1), np.float32)], axis=-1)
 
-    def split(self, point: np.ndarray, labels: int) -> tuple[np.ndarray, np.ndarray]:
-        """Embedding (D,) and scores (A,) of what the engine keeps of a product."""
-        end = len(point) - (1 if self.length else 0)
-        return point[: end - labels], point[end - labels : end] / self.weight
+    def size(self, embedding: int) -> int:
+        """Length of a point, where an embedding has the length E."""
+        return (embedding if self.components is None else self.components.shape[1]) + self.labels + 1
 
-    def query(self, vectors: np.ndarray, labels: int) -> np.ndarray:
-        """What the engine is asked: vectors whose products with embedding and scores (..., D + A) are wanted."""
-        weights = np.ones(vectors.shape[-1])
-        weights[-labels:] /= self.weight
-        rest = np.zeros((*vectors.shape[:-1], 1 if self.length else 0))
-        return np.concatenate([vectors * weights, rest], axis=-1).astype(np.float32)
-
-    def size(self, embedding: int, labels: int) -> int:
-        """Length of a point."""
-        kept = embedding if self.components is None else self.components.shape[1]
-        return kept + labels + (1 if self.length else 0)
+    def _reduced(self, vectors: np.ndarray, weight: float) -> np.ndarray:
+        embeddings, scores = vectors[..., : -self.labels], vectors[..., -self.labels :]
+        kept = embeddings if self.components is None else embeddings @ self.components
+        return np.concatenate([kept, weight * scores], axis=-1).astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
         """The projection as a manifest keeps it."""
-        content: dict[str, Any] = {"weight": self.weight, "length": self.length, "recall": self.recall}
+        content = {name: getattr(self, name) for name in ("labels", "weight", "length", "recall")}
         if self.components is not None:
-            rows = np.ascontiguousarray(self.components, dtype=np.float32)
+            rows = np.ascontiguousarray(self.components, dtype=np.float16)
             content |= {"shape": list(rows.shape), "components": base64.b64encode(rows.tobytes()).decode()}
         return content
 
@@ -79,9 +79,9 @@ class Projection:
         """The inverse of `to_json`. Raises KeyError, TypeError or ValueError where it is none."""
         components = None
         if "components" in content:
-            values = np.frombuffer(base64.b64decode(content["components"]), np.float32)
-            components = values.reshape(content["shape"])
-        return cls(components, content["weight"], content["length"], content["recall"])
+            values = np.frombuffer(base64.b64decode(content["components"]), np.float16)
+            components = values.reshape(content["shape"]).astype(np.float32)
+        return cls(content["labels"], components, content["weight"], content["length"], content["recall"])
 
 
 def fit(embeddings: np.ndarray, scores: np.ndarray, taxonomy: Taxonomy) -> Projection:
@@ -92,36 +92,36 @@ def fit(embeddings: np.ndarray, scores: np.ndarray, taxonomy: Taxonomy) -> Proje
     """
     meter = ScaleMeter(taxonomy, embeddings.shape[1])
     meter.add(embeddings, scores)
-    factor, labels = Measure("both", meter.scales(), taxonomy).factors
+    measures = [Measure(space, meter.scales(), taxonomy) for space in JUDGED]
+    factor, labels = measures[0].factors
     weight = float(np.sqrt(max(labels.max(), 1e-6) / max(factor, 1e-6)))
     length = 1.0 + weight**2 * len(taxonomy.groups)  # scores of a group are at most 1 long
-    plain = Projection(None, weight, length)
+    plain = Projection(len(taxonomy), None, weight, length)
     sizes = [size for size in SIZES if size < embeddings.shape[1]]
     if len(embeddings) < LEAST or not sizes:
         return plain
-    units = unit(embeddings)
+    products = point(embeddings, scores)
+    units = products[:, : -len(taxonomy)]
     axes = np.linalg.eigh(units.T @ units)[1][:, ::-1]
-    spaces: tuple[Space, ...] = ("embedding", "both")
-    wanted = {space: _nearest(plain, embeddings, scores, meter, space) for space in spaces}
+    queries = [measure.query(embeddings[:QUERIES], scores[:QUERIES]) for measure in measures]
+    wanted = [_nearest(asked @ products.T, NEAREST) for asked in queries]
     for size in sizes:
         turn = np.linalg.qr(np.random.default_rng(0).normal(size=(size, size)))[0]
-        reduced = Projection((axes[:, :size] @ turn).astype(np.float32), weight, length)
-        recall = min(_kept(_nearest(reduced, embeddings, scores, meter, s), found) for s, found in wanted.items())
+        components = (axes[:, :size] @ turn).astype(np.float16).astype(np.float32)  # as a manifest keeps them
+        reduced = Projection(len(taxonomy), components, weight, length)
+        points = reduced.points(products)
+        found = [_nearest(reduced.queries(asked) @ points.T, AMONG) for asked in queries]
+        recall = min(map(_kept, found, wanted))
         if recall >= RECALL:
-            return Projection(reduced.components, weight, length, recall)
+            return Projection(len(taxonomy), components, weight, length, recall)
     return plain
 
 
-def _nearest(
-    projection: Projection, embeddings: np.ndarray, scores: np.ndarray, meter: ScaleMeter, space: Space
-) -> np.ndarray:
-    """Of the first products the nearest others, (QUERIES, NEAREST)."""
-    factor, labels = Measure(space, meter.scales(), meter.taxonomy).factors
-    units = projection.embedding(embeddings)
-    alike = factor * units[:QUERIES] @ units.T + (labels * scores[:QUERIES]) @ scores.T
+def _nearest(alike: np.ndarray, count: int) -> np.ndarray:
+    """For each of the first products the nearest others, (QUERIES, count)."""
     np.fill_diagonal(alike, -np.inf)
-    return np.argpartition(-alike, NEAREST, axis=1)[:, :NEAREST]
+    return np.argpartition(-alike, count, axis=1)[:, :count]
 
 
 def _kept(found: np.ndarray, wanted: np.ndarray) -> float:
-    return float(np.mean([np.isin(one, other).mean() for one, other in zip(found, wanted, strict=True)]))
+    return float(np.mean([np.isin(one, other).mean() for one, other in zip(wanted, found, strict=True)]))

@@ -14,7 +14,7 @@ from qdrant_client.http.exceptions import ApiException
 
 from catalog.columns import Column
 from catalog.conditions import Builder
-from catalog.store import BATCH, EF, OVERSAMPLING, VECTOR, Examples, Hit, Point, Record, Tuning
+from catalog.store import BATCH, CANDIDATES, COARSE, EF, VECTOR, Examples, Hit, Lists, Point, Query, Record, Tuning
 from fashion.errors import DataError, one_line
 
 API_KEY = "QDRANT_API_KEY"  # environment variable
@@ -104,11 +104,11 @@ class ServerStore:
     def open(self) -> None:
         pass
 
-    def create(self, size: int, tuning: Tuning, manifest: Mapping[str, Any]) -> None:
+    def create(self, size: int, coarse: int, tuning: Tuning, manifest: Mapping[str, Any]) -> None:
         self.read_manifest()  # a collection that is not ours stays
         self._ask(self.client.delete_collection, self.collection)
         metadata = {MANIFEST: json.dumps(manifest, ensure_ascii=False)}
-        self._ask(self.client.create_collection, self.collection, _config(size, tuning), metadata=metadata)
+        self._ask(self.client.create_collection, self.collection, _config(size, coarse, tuning), metadata=metadata)
 
     def index_columns(self, columns: Sequence[Column]) -> None:
         there = self._ask(self.client.get_collection, self.collection).payload_schema
@@ -120,14 +120,7 @@ class ServerStore:
         self._ask(
             self.client.upsert,
             self.collection,
-            [
-                models.PointStruct(
-                    id=point.id,
-                    vector={VECTOR: point.vector.tolist()},
-                    payload=dict(point.payload),
-                )
-                for point in points
-            ],
+            [models.PointStruct(id=p.id, vector=p.vectors, payload=dict(p.payload)) for p in points],
         )
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -152,7 +145,7 @@ class ServerStore:
                 limit=BATCH,
                 offset=offset,
                 with_payload=list(payload) or True,
-                with_vectors=vector,
+                with_vectors=[VECTOR] if vector else False,
             )
             yield from map(_record, records)
             if offset is None:
@@ -162,22 +155,24 @@ class ServerStore:
         return list(
             map(
                 _record,
-                self._ask(self.client.retrieve, self.collection, list(ids), with_vectors=vector),
+                self._ask(self.client.retrieve, self.collection, list(ids), with_vectors=[VECTOR] if vector else False),
             )
         )
 
-    def nearest(self, vector: np.ndarray, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
-        return self._query(_request(models.NearestQuery(nearest=vector.tolist()), limit, where, exact))[0]
+    def nearest(self, query: Query, limit: int, where: Any = None) -> list[Hit]:
+        return self._query(_nearest(query, limit, where))[0]
 
-    def nearest_each(self, vectors: np.ndarray, limit: int, exact: bool = True) -> list[list[Hit]]:
-        queries = [models.NearestQuery(nearest=vector.tolist()) for vector in vectors]
-        return self._query(*(_request(query, limit, None, exact) for query in queries))
+    def nearest_each(self, queries: Query, limit: int) -> list[list[Hit]]:
+        return self._query(*(_nearest(query, limit, None) for query in queries.each()))
 
-    def recommend(self, examples: Examples, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
-        like, unlike = ([vector.tolist() for vector in vectors] for vectors in examples)
-        best = models.RecommendStrategy.BEST_SCORE
-        query = models.RecommendQuery(recommend=models.RecommendInput(positive=like, negative=unlike, strategy=best))
-        return self._query(_request(query, limit, where, exact))[0]
+    def recommend(self, examples: Examples, limit: int, where: Any = None) -> list[Hit]:
+        def best(vectors: Lists) -> models.RecommendQuery:
+            strategy = models.RecommendStrategy.BEST_SCORE
+            asked = models.RecommendInput(positive=vectors.like, negative=vectors.unlike, strategy=strategy)
+            return models.RecommendQuery(recommend=asked)
+
+        coarse = best(examples.coarse) if examples.coarse else None
+        return self._query(_request(best(examples.vectors), coarse, limit, where))[0]
 
     def _query(self, *requests: models.QueryRequest) -> list[list[Hit]]:
         answers = self._ask(self.client.query_batch_points, self.collection, requests)
@@ -191,26 +186,39 @@ class ServerStore:
             raise DataError(f"the Qdrant server of {self.place} failed: {one_line(error)}") from None
 
 
-def _request(query: Any, limit: int, where: Any, exact: bool) -> models.QueryRequest:
-    # exact means by the vectors themselves; otherwise int8 copies, where there are any, choose whom to look at
-    copies = models.QuantizationSearchParams(ignore=exact, rescore=True, oversampling=OVERSAMPLING)
-    params = models.SearchParams(hnsw_ef=EF, exact=exact, quantization=copies)
-    return models.QueryRequest(query=query, using=VECTOR, limit=limit, filter=where, params=params, with_payload=False)
+def _nearest(query: Query, limit: int, where: Any) -> models.QueryRequest:
+    coarse = None if query.coarse is None else models.NearestQuery(nearest=query.coarse.tolist())
+    return _request(models.NearestQuery(nearest=query.vector.tolist()), coarse, limit, where)
 
 
-def _config(size: int, tuning: Tuning) -> dict[str, models.VectorParams]:
-    graph = models.HnswConfigDiff(m=tuning.m if tuning.graphs else 0, ef_construct=tuning.ef_construct)
+def _request(query: Any, coarse: Any, limit: int, where: Any) -> models.QueryRequest:
+    """A search; with `coarse` only candidates that the graph finds are compared."""
+    every = models.SearchParams(exact=True)
+    found = models.QueryRequest(query=query, using=VECTOR, limit=limit, params=every, with_payload=False)
+    if coarse is None:
+        found.filter = where
+        return found
+    walk = models.SearchParams(hnsw_ef=EF, quantization=models.QuantizationSearchParams(rescore=False))
+    candidates = models.Prefetch(query=coarse, using=COARSE, limit=limit + CANDIDATES, params=walk, filter=where)
+    found.prefetch = [candidates]
+    return found
+
+
+def _config(size: int, coarse: int, tuning: Tuning) -> dict[str, models.VectorParams]:
+    none, dot = models.HnswConfigDiff(m=0), models.Distance.DOT
+    if not tuning.graphs:
+        return {VECTOR: models.VectorParams(size=size, distance=dot, hnsw_config=none)}
+    half = models.Datatype.FLOAT16
     int8 = models.ScalarQuantization(
         scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8, always_ram=True)
     )
-    params = models.VectorParams(
-        size=size,
-        distance=models.Distance.DOT,
-        hnsw_config=graph,
-        quantization_config=int8 if tuning.graphs else None,
-        datatype=models.Datatype.FLOAT16 if tuning.graphs else models.Datatype.FLOAT32,
-    )
-    return {VECTOR: params}
+    graph = models.HnswConfigDiff(m=tuning.m, ef_construct=tuning.ef_construct)
+    return {
+        VECTOR: models.VectorParams(size=size, distance=dot, hnsw_config=none, datatype=half, on_disk=True),
+        COARSE: models.VectorParams(
+            size=coarse, distance=dot, hnsw_config=graph, quantization_config=int8, datatype=half, on_disk=True
+        ),
+    }
 
 
 def _record(found: Any) -> Record:

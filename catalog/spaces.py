@@ -151,9 +151,10 @@ class Measure:
         return {"embedding": 1.0, "attributes": 0.0, "both": self.share}[self.space]
 
     def query(self, embedding: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """The vector whose scalar product with a `point`, plus `offset`, is the similarity; of one product."""
+        """The vectors (..., E + A) whose scalar products with a `point`, plus `offset`, are the similarity."""
         factor, labels = self.factors
-        return point(embedding, scores) * np.concatenate([np.full(len(embedding), factor), labels])
+        weights = np.concatenate([np.full(embedding.shape[-1], factor), labels])
+        return point(embedding, scores) * weights.astype(np.float32)
 
 
 def point(embeddings: np.ndarray, scores: np.ndarray) -> np.ndarray:

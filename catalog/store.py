@@ -11,9 +11,10 @@ from catalog.conditions import Builder
 from fashion.errors import DataError
 
 VECTOR = "product"  # see catalog.spaces.point
-EF = 128  # candidates that a search in a graph keeps
+COARSE = "coarse"  # see catalog.projection; only where there are graphs
+EF = 128  # places that a walk through a graph keeps in mind, at least
+CANDIDATES = 100  # beyond those wanted: found by the graph and int8 copies, compared by the whole vectors
 BATCH = 256  # points of one write or read
-OVERSAMPLING = 5.0  # times as many are found by int8 copies as are then compared by the vectors themselves
 
 
 class InUse(DataError):
@@ -25,9 +26,9 @@ class Tuning:
     """How an index is built.
 
     Attributes:
-        graphs: whether it is built for approximate search: graphs, int8 copies of the points in memory, the points
-            themselves as float16, and embeddings reduced, see `catalog.projection`. Otherwise every search compares
-            with all products.
+        graphs: whether it is built for approximate search: a graph over shorter products, see `catalog.projection`,
+            with int8 copies of those in memory, and the whole ones as float16 on disk. Otherwise every search
+            compares with all products.
         m, ef_construct: links of a product in the graph, and candidates looked at while it is built.
         asked: whether somebody asked for it; otherwise it follows the number of products.
     """
@@ -40,11 +41,18 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Point:
-    """A product as an engine keeps it."""
+    """A product as an engine keeps it; `coarse` where there are graphs."""
 
     id: str
     vector: np.ndarray
+    coarse: np.ndarray | None
     payload: Mapping[str, Any]
+
+    @property
+    def vectors(self) -> dict[str, Any]:
+        """What there is of it, as engines take it."""
+        coarse = {} if self.coarse is None else {COARSE: self.coarse.tolist()}
+        return {VECTOR: self.vector.tolist(), **coarse}
 
 
 class Record(NamedTuple):
@@ -68,11 +76,46 @@ class Hit(NamedTuple):
     score: float
 
 
-class Examples(NamedTuple):
-    """Vectors of products that somebody likes and does not like."""
+class Query(NamedTuple):
+    """What products are asked for: those of the largest scalar product with `vector`.
 
-    like: list[np.ndarray]
-    unlike: list[np.ndarray]
+    Attributes:
+        vector: (E + A,), or (n, E + A) for n questions at once.
+        coarse: the same for a graph, which is walked through then; None compares with all products.
+    """
+
+    vector: np.ndarray
+    coarse: np.ndarray | None = None
+
+    def each(self) -> Iterator["Query"]:
+        """The questions one by one."""
+        for number, vector in enumerate(self.vector):
+            yield Query(vector, None if self.coarse is None else self.coarse[number])
+
+
+class Lists(NamedTuple):
+    """Vectors of examples, as engines take them."""
+
+    like: list[Any]
+    unlike: list[Any]
+
+
+class Examples(NamedTuple):
+    """Products that somebody likes and does not like."""
+
+    like: list[Query]
+    unlike: list[Query]
+
+    @property
+    def vectors(self) -> Lists:
+        """Those of both."""
+        return Lists(*([query.vector.tolist() for query in queries] for queries in self))
+
+    @property
+    def coarse(self) -> Lists | None:
+        """The same for a graph."""
+        found = Lists(*([q.coarse.tolist() for q in queries if q.coarse is not None] for queries in self))
+        return found if found.like else None
 
 
 class Store(Protocol):
@@ -97,8 +140,8 @@ class Store(Protocol):
     def open(self) -> None:
         """Open the points that are there. Raises DataError where that cannot be, InUse for a while."""
 
-    def create(self, size: int, tuning: Tuning, manifest: Mapping[str, Any]) -> None:
-        """Begin anew with vectors of that size and that manifest: whatever points were there are deleted.
+    def create(self, size: int, coarse: int, tuning: Tuning, manifest: Mapping[str, Any]) -> None:
+        """Begin anew with that manifest and vectors of these sizes: whatever points were there are deleted.
 
         Raises:
             DataError: something else is there, or another process has it open.
@@ -128,11 +171,11 @@ class Store(Protocol):
     def retrieve(self, ids: Sequence[str], vector: bool = False) -> list[Record]:
         """The points with these ids, in no order; those that do not exist are left out."""
 
-    def nearest(self, vector: np.ndarray, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
-        """The points whose scalar product with `vector` is largest, that first."""
+    def nearest(self, query: Query, limit: int, where: Any = None) -> list[Hit]:
+        """The points whose scalar product with a vector is largest, that first."""
 
-    def nearest_each(self, vectors: np.ndarray, limit: int, exact: bool = True) -> list[list[Hit]]:
-        """The same for each row of `vectors`."""
+    def nearest_each(self, queries: Query, limit: int) -> list[list[Hit]]:
+        """The same for each of several questions."""
 
-    def recommend(self, examples: Examples, limit: int, where: Any = None, exact: bool = True) -> list[Hit]:
+    def recommend(self, examples: Examples, limit: int, where: Any = None) -> list[Hit]:
         """Qdrant's recommendation by best score: near one of the examples liked, and nearer than to any disliked."""

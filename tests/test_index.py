@@ -19,7 +19,7 @@ from scored_catalog import LOCAL_MODE, MODEL, OTHER_MODEL, TAXONOMY, products, w
 from catalog import open_index
 from catalog.edge_store import MANIFEST, SHARD, EdgeStore
 from catalog.index import Changes, build, main
-from catalog.manifest import IndexManifest
+from catalog.manifest import SCHEMA, IndexManifest
 from catalog.matching import Index
 from catalog.server_store import ServerStore
 from catalog.spaces import scores
@@ -188,7 +188,7 @@ def test_what_is_no_index(tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_text('{"schema": 99}')
     with pytest.raises(DataError, match="has schema 99"):
         open_index(tmp_path)
-    (tmp_path / MANIFEST).write_text('{"schema": 2}')
+    (tmp_path / MANIFEST).write_text(json.dumps({"schema": SCHEMA}))
     with pytest.raises(DataError, match="broken manifest"):
         open_index(tmp_path)
     with pytest.raises(SettingError, match="names no collection"):
@@ -255,6 +255,9 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main([str(tmp_path / "scored")]) == 0
     assert "0 written, 0 deleted, 30 unchanged" in capsys.readouterr().out
     assert json.loads((tmp_path / "scored/index" / MANIFEST).read_text())["rows"] == 30
+    assert main([str(tmp_path / "scored"), "--ann"]) == 0
+    assert "30 written" in (lines := capsys.readouterr().out.splitlines())[0]
+    assert lines[1].startswith("searched by a graph, over whole embeddings of ")
 
 
 def test_mistakes_of_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

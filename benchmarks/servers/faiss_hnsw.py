@@ -1,6 +1,8 @@
 """FAISS beside the index: a graph over int8 copies of the same points. Prints JSON on its last line.
 
-Runs in the environment of the benchmarks, alone: FOLDER holds points.npy, queries.npy and truth.npy.
+Runs in the environment of the benchmarks, alone: FOLDER holds whole.npy, whole_queries.npy and truth.npy. Where it also
+holds coarse.npy and coarse_queries.npy, the graph is made of those, and the candidates it finds are compared by the
+whole points.
 """
 
 import json
@@ -12,27 +14,33 @@ from pathlib import Path
 import faiss
 import numpy as np
 
-LINKS, CONSTRUCT, EF, FOUND, PIECE = 16, 100, 128, 10, 20_000
+LINKS, CONSTRUCT, FOUND, PIECE = 16, 100, 10, 20_000
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, ef: int, candidates: int) -> None:
     """Build, search, and say how long each took."""
-    points = np.load(folder / "points.npy", mmap_mode="r")
-    queries, truth = np.load(folder / "queries.npy").astype(np.float32), np.load(folder / "truth.npy")
+    whole, asked = np.load(folder / "whole.npy", mmap_mode="r"), np.load(folder / "whole_queries.npy")
+    reduced = (folder / "coarse.npy").exists()
+    points = np.load(folder / "coarse.npy", mmap_mode="r") if reduced else whole
+    queries = (np.load(folder / "coarse_queries.npy") if reduced else asked).astype(np.float32)
+    truth = np.load(folder / "truth.npy")
     start = time.perf_counter()
     index = faiss.index_factory(points.shape[1], f"HNSW{LINKS},SQ8", faiss.METRIC_INNER_PRODUCT)
     index.hnsw.efConstruction = CONSTRUCT
-    index.hnsw.efSearch = EF
+    index.hnsw.efSearch = ef
     index.train(np.asarray(points[:PIECE], np.float32))
     for first in range(0, len(points), PIECE):
         index.add(np.asarray(points[first : first + PIECE], np.float32))
     seconds = time.perf_counter() - start
     times, kept = [], []
-    for query, wanted in zip(queries, truth, strict=True):
+    for query, own, wanted in zip(queries, asked, truth, strict=True):
         start = time.perf_counter()
-        _, found = index.search(query[None], FOUND)
+        _, (found,) = index.search(query[None], candidates if reduced else FOUND)
+        if reduced:
+            alike = whole[found].astype(np.float32) @ own
+            found = found[np.argsort(-alike)[:FOUND]]
         times.append(time.perf_counter() - start)
-        kept.append(np.isin(found[0], wanted).mean())
+        kept.append(np.isin(found, wanted).mean())
     p50, p99 = np.quantile(times, (0.5, 0.99)) * 1000
     print(
         json.dumps(
@@ -46,4 +54,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
