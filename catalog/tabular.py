@@ -10,6 +10,7 @@ from catalog.inference import FALSE_DISCOVERIES
 from catalog.label_trends import LabelTrend, Trends
 from fashion.files import write_whole
 
+RARE = 0.01  # share below which the table of trends leaves out a label that could not be tested
 RATE = f"{FALSE_DISCOVERIES:.0%}".replace("%", " %")
 BARS = "▁▂▃▄▅▆▇█"
 MARKS = {"riser": "rises", "faller": "falls", None: ""}
@@ -23,21 +24,28 @@ ROW_REST = ("high_2", "other_1", "other_2", "difference", "difference_low", "dif
 
 
 def trends_text(found: Trends) -> str:
-    """Trends as a table: risers first, in every group the largest share first, fallers last."""
+    """Trends as a table: risers first, in every group the largest share first, fallers last; without the rarest."""
     rows: list[tuple[str, ...]] = [
         ("", "group", "label", "share", "in time", "from", "to", "change in points", "odds a " + found.unit, "q")
     ]
     rest = sorted((label for label in found.labels if not label.trend), key=lambda label: -label.share)
     groups = list(dict.fromkeys(label.group for label in found.labels))
     rest.sort(key=lambda label: groups.index(label.group))
-    rows += [_trend_row(label) for label in (*found.risers, *rest, *reversed(found.fallers))]
+    shown = [label for label in rest if label.growth or label.share >= RARE]
+    rows += [_trend_row(label) for label in (*found.risers, *shown, *reversed(found.fallers))]
+    left_out = len(rest) - len(shown)
+    rare = (
+        [f"Not in this table, as they were not tested and are below {RARE:.0%} of the products: {left_out} labels."]
+        if left_out
+        else []
+    )
     products = f"{sum(found.products):,} products, {len(found.names)} {found.unit}s"
     head = f"{products}, {found.names[0]} to {found.names[-1]}, by the column {found.column!r}"
     tail = (
         f"{len(found.risers)} rise and {len(found.fallers)} fall of {found.tested} labels tested, at a false discovery "
         f"rate of {RATE}."
     )
-    return "\n".join([head, "", aligned(rows, "<<<><>>>>>"), "", tail, *found.notes])
+    return "\n".join([head, "", aligned(rows, "<<<><>>>>>"), "", tail, *found.notes, *rare])
 
 
 def _trend_row(label: LabelTrend) -> tuple[str, ...]:

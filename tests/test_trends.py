@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from catalog.growth import trends
 from catalog.index import build
 from catalog.scored_at import scored_at
 from catalog.table import Scored
-from catalog.tabular import spark
+from catalog.tabular import spark, trends_text
 from catalog.trends import main
 from catalog.where import FilterError
 from fashion.errors import DataError, SettingError
@@ -185,6 +186,16 @@ def test_catalogs_without_products_or_dates(tmp_path: Path) -> None:
         trends(tmp_path / "bare")
     with pytest.raises(DataError, match="is not a scored catalog"):
         trends(tmp_path)
+
+
+def test_the_table_leaves_out_rare_labels_that_were_not_tested(scored: Scored) -> None:
+    found = trends(scored, groups=["color"])
+    first, second, *rest = found.labels
+    labels = [replace(first, name="rare", share=0.004, growth=None), replace(second, name="seen", growth=None), *rest]
+    text = trends_text(replace(found, labels=labels))
+    assert " seen " in text
+    assert " rare " not in text
+    assert text.endswith("not tested and are below 1% of the products: 1 labels.")
 
 
 def test_mistakes_at_the_command_line_are_one_line(
