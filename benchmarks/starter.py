@@ -22,6 +22,7 @@ from fashion.answers import answered
 from fashion.errors import SettingError, one_line_errors
 from fashion.predictor import Predictor
 from fashion.preprocess import decode
+from fashion.taxonomy import Taxonomy
 from training.bootstrap import f1_intervals
 from training.images import Photographs, open_split
 from training.predictions import predict
@@ -90,31 +91,61 @@ def photographs(images: Photographs, count: int) -> list[Image.Image]:
     return [decode(images.encoded(i), LARGE) for i in range(min(count, len(images)))]
 
 
-def section(predictor: Predictor, catalogs: Mapping[str, Photographs], profile: str) -> list[list[str]]:
-    """Rows of the table of scores: for each catalog all groups together and each one.
+def recolored(image: Image.Image) -> Image.Image:
+    """The image with every hue turned by nearly half of the circle: the same product in another color."""
+    hue, saturation, value = image.convert("HSV").split()
+    return Image.merge("HSV", (hue.point(lambda h: (h + 120) % 256), saturation, value)).convert("RGB")
+
+
+def likeliest(predictor: Predictor, images: Sequence[Image.Image], group: str) -> list[str]:
+    """The most probable label of a group for each image."""
+    indices = predictor.taxonomy.indices(group)
+    found = predictor.predict(list(images))
+    return [predictor.taxonomy.labels[indices[p.probabilities[indices].argmax()]].name for p in found]
+
+
+def stays_when_recolored(predictor: Predictor, images: Sequence[Image.Image], group: str) -> float:
+    """The part of recolored images whose most probable label of a group is what it was."""
+    before = likeliest(predictor, images, group)
+    after = likeliest(predictor, [recolored(image) for image in images], group)
+    return float(np.mean([one == other for one, other in zip(before, after, strict=True)]))
+
+
+def section(
+    predictor: Predictor, catalogs: Mapping[str, Photographs], profile: str, together: Sequence[str] = ()
+) -> list[list[str]]:
+    """Rows of the table of scores: for each catalog all groups, some of them together, and each one.
 
     Out of fold, as the scores in the model card: calibration and thresholds are fitted anew, on other photographs than
     those they are scored on.
     """
     each = {source: predict(predictor, images, source) for source, images in catalogs.items()}
     first, *others = each.values()
-    together = sum(others, first)
-    unseen = answer_out_of_fold(together.logits, together.targets, predictor.taxonomy).answered[profile]
-    rows, end = [], 0
+    everything = sum(others, first)
+    unseen = answer_out_of_fold(everything.logits, everything.targets, predictor.taxonomy).answered[profile]
+    thresholds, rows, end = predictor.card.threshold_row(profile), [], 0
+    taxonomy = predictor.taxonomy
+    parts = {", ".join(together): together} if together else {}
+    parts |= {group: [group] for group in taxonomy.groups}
     for source, images in catalogs.items():
         seen = each[source]
         answers, end = unseen[end : end + len(seen.targets)], end + len(seen.targets)
-        scores = score_answers(answers, seen.targets, predictor.card.threshold_row(profile), predictor.taxonomy)
-        spans = f1_intervals(answers, seen.targets, predictor.taxonomy)
-        for name, found, span in [
-            (f"{source}, {len(images):,}", scores, spans),
-            *((f"— {group}", scores["groups"][group], spans["groups"][group]) for group in predictor.taxonomy.groups),
-        ]:
+        for name, groups in {f"{source}, {len(images):,}": taxonomy.groups, **parts}.items():
+            labels = np.concatenate([taxonomy.indices(group) for group in groups])
+            own = Taxonomy(tuple(taxonomy.labels[i] for i in labels))
+            found = score_answers(answers[:, labels], seen.targets[:, labels], thresholds[labels], own)
             if found["support"]:
-                low, high = span["micro_f1"]
+                low, high = f1_intervals(answers[:, labels], seen.targets[:, labels], own)["micro_f1"]
                 values = [found[key] for key in ("micro_f1", "macro_f1", "precision", "recall")]
                 cells = ["-" if value is None else f"{value:.3f}" for value in values]
-                rows.append([name, f"{cells[0]} ({low:.3f} to {high:.3f})", *cells[1:], f"{found['support']:,}"])
+                rows.append(
+                    [
+                        f"— {name}" if name in parts else name,
+                        f"{cells[0]} ({low:.3f} to {high:.3f})",
+                        *cells[1:],
+                        f"{found['support']:,}",
+                    ]
+                )
     return rows
 
 
@@ -124,6 +155,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help="(default: %(default)s)")
     parser.add_argument("--data", required=True, help="folders of the catalogs, separated by commas")
     parser.add_argument("--sources", required=True, help="their public names, separated by semicolons")
+    parser.add_argument("--together", default="", metavar="GROUPS", help="groups that shall have a row together")
+    parser.add_argument("--recolored", metavar="GROUP", help="whether recolored products keep their label of this")
     parser.add_argument("--profile", default=MICRO_F1, help="(default: %(default)s)")
     parser.add_argument("--changed", type=int, default=200, help="photographs of each to change (default: %(default)s)")
     options = parser.parse_args(arguments)
@@ -137,17 +170,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             name: open_split(folder, "val", card.taxonomy, card.input, card.taxonomy.groups, partly=True)
             for name, folder in zip(names, folders, strict=True)
         }
-        command = f"    python -m benchmarks.starter --data FOLDER,... --sources '{options.sources}'\n"
+        together = [group for group in options.together.split(",") if group]
+        command = f"    python -m benchmarks.starter --data FOLDER,... --sources '{options.sources}'"
+        command += f" --together {options.together}" if together else ""
+        command += f" --recolored {options.recolored}\n" if options.recolored else "\n"
         header = ["validation photographs of", "micro-F1, 95 % interval", "macro-F1", "precision", "recall", "labels"]
         about = f"Out of fold. Profile `{options.profile}`, {predictor.engine.name}. Machine: {describe()}. "
         about += f"Measured by\n\n{command}"
-        rows = section(predictor, catalogs, options.profile)
+        rows = section(predictor, catalogs, options.profile, together)
         write_section("starter", f"{table(header, rows)}\n\n{about}", PAGE)
-        changes = [
-            changed_answers(predictor, photographs(images, options.changed), options.profile)
-            for images in catalogs.values()
-        ]
+        shown = [photographs(images, options.changed) for images in catalogs.values()]
+        changes = [changed_answers(predictor, images, options.profile) for images in shown]
         lines = [[change, *(f"{found[change]:.1%}" for found in changes)] for change in CHANGES]
+        if options.recolored:
+            stay = [stays_when_recolored(predictor, images, options.recolored) for images in shown]
+            lines.append([f"recolored: the likeliest {options.recolored}", *(f"{part:.1%}" for part in stay)])
         write_section(
             "starter changes",
             f"{table(['answers that stay when the photograph is', *names], lines)}\n\n"
