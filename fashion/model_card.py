@@ -18,8 +18,8 @@ from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label, Taxonomy
 
 CARD_FILE = "model_card.json"
-SCHEMA = 2
-READABLE = (1, 2)  # schemas; 1 has neither `calibration` nor `top_k`
+SCHEMA = 3
+READABLE = (1, 2, 3)  # schemas; 1 has neither `calibration` nor `top_k`, 2 no `mirrored`
 
 CHECKPOINT_FILE = "model.ckpt"
 STATE_DICT_FILE = "model.pth"
@@ -50,6 +50,8 @@ class ModelCard:
             labels is sigmoid(a * logit + b). A group that is not there has a = 1 and b = 0.
         top_k: by group, how many labels the profile `top-k` answers: the most probable, whatever their probability.
             Of all groups or, where the model does not have that profile, of none.
+        mirrored: whether each image is answered together with its mirror image, see `fashion.mirrored`. Thresholds,
+            calibration and metrics are those of such answers.
         schema: version of this layout.
     """
 
@@ -67,6 +69,7 @@ class ModelCard:
     versions: dict[str, str] = field(default_factory=dict)
     calibration: dict[str, dict[str, Any]] = field(default_factory=dict)
     top_k: dict[str, int] = field(default_factory=dict)
+    mirrored: bool = False
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:

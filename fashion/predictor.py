@@ -18,6 +18,7 @@ from fashion.answers import identity, make_answer
 from fashion.engines import ENGINES, Engine, open_engine
 from fashion.errors import EXIT_USER_ERROR, InvalidImage, one_line, one_line_errors
 from fashion.explanation import OVERLAY_SIDE
+from fashion.mirrored import MirroredEngine
 from fashion.model_card import ModelCard
 from fashion.options import AnswerOptions, parse_options
 from fashion.pipeline import Pipeline, first_fault, predictions
@@ -33,12 +34,12 @@ class Predictor:
 
     Attributes:
         card: the model card.
-        engine: what runs the network.
+        engine: what runs the network, on mirror images too where the card says so.
     """
 
     def __init__(self, card: ModelCard, engine: Engine) -> None:
         self.card = card
-        self.engine = engine
+        self.engine = MirroredEngine(engine) if card.mirrored else engine
         self.taxonomy = card.taxonomy
 
     @classmethod

@@ -94,9 +94,10 @@ def test_a_new_export_replaces_the_old_one(own_run: Path) -> None:
     bundle.mkdir()
     (bundle / "model_card.json").write_text("{}")
     (bundle / "old").write_text("old")
-    card = export(Run(own_run), bundle, int8=False, version="2.1")
+    card = export(Run(own_run), bundle, int8=False, version="2.1", mirrored=True)
     assert {path.name for path in bundle.iterdir()} == FILES - {"model.int8.onnx"}
     assert (ModelCard.load(bundle).version, card.version) == ("2.1", "2.1")
+    assert ModelCard.load(bundle).mirrored
 
 
 @pytest.mark.parametrize(

@@ -85,11 +85,12 @@ def test_probabilities_are_calibrated_by_group():
     np.testing.assert_array_equal(replace(CARD, calibration={}).probabilities(logits), sigmoid(logits))
 
 
-def test_a_card_of_schema_1_is_read(tmp_path):
-    content = CARD.to_json() | {"schema": 1}
-    del content["calibration"], content["top_k"]
+@pytest.mark.parametrize(("schema", "lacks"), [(1, ("mirrored", "calibration", "top_k")), (2, ("mirrored",))])
+def test_a_card_of_an_older_schema_is_read(tmp_path, schema, lacks):
+    content = {name: value for name, value in CARD.to_json().items() if name not in lacks} | {"schema": schema}
     (tmp_path / CARD_FILE).write_text(json.dumps(content), encoding="utf-8")
-    assert ModelCard.load(tmp_path) == replace(CARD, calibration={}, top_k={})
+    empty = {} if schema == 2 else {"calibration": {}, "top_k": {}}
+    assert ModelCard.load(tmp_path) == replace(CARD, **empty)
 
 
 def test_the_weights_id_depends_on_every_file_and_on_no_order():
@@ -111,7 +112,7 @@ def change(folder: Path, **values: object) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"schema": 99}, f"has schema 99; .* reads schema 1 and {SCHEMA}"),
+        ({"schema": 99}, f"has schema 99; .* reads schema 1 and 2 and {SCHEMA}"),
         ({"schema": 99, "calibration": []}, "schema 99"),
         ({"schema": None}, "schema None"),
         ({"labels": None}, "'labels' is missing"),
