@@ -55,7 +55,7 @@ def section(results: Sequence[dict[str, Any]], source: str, command: str) -> str
             rows.append([size, "FAISS, HNSW16,SQ8", *_cells(other["times"]["all"], other["memory"])])
             builds.append([size, "FAISS", f"{other['seconds']:.0f}", f"{other['memory']:.2f}", "-", length])
     searched = table(["products", "way", "p50, ms", "p99, ms", "recall@10", "memory, GB"], rows)
-    costs = ["products", "way", "to build, s", "memory at most, GB", "disk, GB", "length of the embedding"]
+    costs = ["products", "way", "to build, s", "memory at most, GB", "disk, GB", "embedding in the graph"]
     lacking = [f"{result['size']:,}" for result in results if "faiss" not in result]
     not_run = f" FAISS was not run for {' and '.join(lacking)} products." if lacking else ""
     return (
@@ -63,7 +63,8 @@ def section(results: Sequence[dict[str, Any]], source: str, command: str) -> str
         "other. Recall: the part of the true nearest ten, by the default space on whole embeddings. The filter keeps "
         "1 %. Default: as `catalog.index` builds for so many products, exact below 20,000, by graphs from there on. "
         "catalog.search is timed whole, with attributes and what is shared; FAISS and torch give row numbers "
-        f"only. FAISS has the same points and the same 128 candidates.{not_run}\n\n"
+        "only. FAISS has the same points in its graph and compares as many candidates by whole vectors."
+        f"{not_run}\n\n"
         f"{searched}\n\n{table(costs, builds)}\n\n![Query time by number of products](img/{PLOT.name})\n\n"
         f"Machine: {results[0]['machine']}. Measured by\n\n    {command}\n"
     )
