@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny_bundle import garments
 
 from fashion.preprocess import InputSpec, decode, pixels, resize
 from training.augment import NO_AUGMENT, WHOLE, Augment, Box, Change, cut
@@ -123,3 +124,15 @@ def test_the_same_seed_draws_the_same_changes() -> None:
     assert np.array_equal(drawn[0], drawn[1])
     assert not np.array_equal(drawn[0], drawn[2])
     assert not np.array_equal(drawn[0][0], drawn[0][1])
+
+
+def test_walls_stand_in_for_images_at_the_stated_rate() -> None:
+    torch.manual_seed(0)
+    changes = [Augment(blank=0.25).draw() for _ in range(800)]
+    assert 0.2 < np.mean([change.blank for change in changes]) < 0.3
+    image = Image.fromarray(garments(1, 64, seed=1)[0])
+    walls = [Change(blank=True).pixels(image, SQUASH) for _ in range(20)]
+    assert {(found.shape, found.dtype) for found in walls} == {((64, 64, 3), np.dtype(np.uint8))}
+    assert max(found.std((0, 1)).max() for found in walls) < 30  # no edges, only light and noise
+    means = [float(found.mean()) for found in walls]
+    assert max(means) - min(means) > 100

@@ -185,6 +185,14 @@ def test_every_image_and_epoch_draws_its_own_colors_and_crop(folder: Path, cache
     assert len({round(change, 2) for change in changes}) > 10
 
 
+def test_a_wall_has_none_of_the_labels(folder: Path, cache: str) -> None:
+    plain = open_data(folder, cache)
+    data = open_data(folder, cache, augment=Augment(blank=1.0))
+    for item, original in zip(data.train, plain.train, strict=True):
+        assert not (item["targets"] == 1).any()
+        assert torch.equal(item["targets"] == NOT_ANNOTATED, original["targets"] == NOT_ANNOTATED)
+
+
 def test_a_recolored_image_says_nothing_of_colors(folder: Path, cache: str) -> None:
     plain = open_data(folder, cache)
     data = open_data(folder, cache, augment=Augment(recolor=0.5))

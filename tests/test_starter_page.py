@@ -42,7 +42,7 @@ def test_the_page_has_the_scores_of_evaluate(
     monkeypatch.setattr(starter, "PAGE", tmp_path / "starter.md")
     monkeypatch.chdir(tmp_path)
     command = ["--bundle", str(exported), "--data", str(labeled_data), "--sources", "Garments", "--changed", "4"]
-    command += ["--together", "color,sleeve", "--recolored", "category"]
+    command += ["--together", "color,shape", "--recolored", "shape"]
     assert starter.main(command) == 0
     page = (tmp_path / "starter.md").read_text()
     from training.evaluate import evaluate
@@ -53,9 +53,9 @@ def test_the_page_has_the_scores_of_evaluate(
     for group, found in scores["groups"].items():
         assert f"| — {group} | {found['micro_f1']:.3f} (" in page
     assert all(f"| {change} | " in page for change in CHANGES)
-    assert "| — color, sleeve | 0." in page
-    assert "| recolored: the likeliest category | " in page
-    assert "--together color,sleeve --recolored category\n" in page
+    assert "| — color, shape | " in page
+    assert "| recolored: the likeliest shape | " in page
+    assert "--together color,shape --recolored shape\n" in page
 
 
 def test_a_change_that_changes_nothing_keeps_all(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,8 @@ class Augment:
         recolor: probability that the hue is turned to anywhere, so that what is not a color is not learned from one;
             the image then teaches nothing of `color_groups`.
         color_groups: attribute groups that name colors.
+        blank: probability that a wall stands in for the image, of one color and a little noise; it has none of the
+            labels, so that a model learns to answer nothing where there is nothing.
 
     Raises:
         SettingError: a value out of its range.
@@ -49,6 +51,7 @@ class Augment:
     border: float = 0.0
     recolor: float = 0.0
     color_groups: tuple[str, ...] = ("color", "colour")
+    blank: float = 0.0
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -60,6 +63,7 @@ class Augment:
             ("crop_scale", 0.05, 1),
             ("border", 0, 0.5),
             ("recolor", 0, 1),
+            ("blank", 0, 1),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -79,6 +83,7 @@ class Augment:
             saturation=1 + self.saturation * saturation,
             hue=0.5 * hue if recolored else self.hue * hue,
             recolored=recolored,
+            blank=bool(self.blank) and torch.rand(()).item() < self.blank,
         )
 
 
@@ -107,6 +112,7 @@ class Change:
         brightness, contrast, saturation: factors, see `training.color.adjust`.
         hue: turns of the color circle, applied last.
         recolored: whether its colors are no longer what its labels say.
+        blank: whether a wall stands in for it, see `wall`.
     """
 
     flip: bool = False
@@ -116,6 +122,7 @@ class Change:
     saturation: float = 1.0
     hue: float = 0.0
     recolored: bool = False
+    blank: bool = False
 
     def pixels(self, source: Source, spec: InputSpec) -> np.ndarray:
         """Decode one image, change it and make it the network's size: uint8 (S, S, 3).
@@ -125,6 +132,8 @@ class Change:
         Raises:
             InvalidImage: see `fashion.preprocess.decode`.
         """
+        if self.blank:
+            return wall(spec.size)
         # Of a crop as many pixels must be decoded as else of the whole image.
         finest = math.ceil(spec.size / min(1.0, self.crop.width, self.crop.height))
         image = cut(preprocess.decode(source, finest), self.crop, spec)
@@ -133,6 +142,16 @@ class Change:
         if (self.brightness, self.contrast, self.saturation) != (1, 1, 1):
             image = adjust(image, self.brightness, self.contrast, self.saturation)
         return turn_hue(image, self.hue) if self.hue else np.array(image)
+
+
+def wall(size: int) -> np.ndarray:
+    """A blank wall, uint8 (S, S, 3): gray or nearly so, lit from one side, with the noise of a camera."""
+    gray, tint, slope, noise = torch.rand(1), torch.rand(3), torch.rand(2), torch.rand(1)
+    across = torch.linspace(-0.5, 0.5, size)
+    light = 60 * ((slope[0] - 0.5) * across[:, None] + (slope[1] - 0.5) * across[None, :])
+    color = 255 * gray + 20 * (tint - 0.5)
+    grain = 6 * noise * torch.randn(size, size, 1)
+    return (color + light[..., None] + grain).clamp(0, 255).to(torch.uint8).numpy()
 
 
 def cut(image: Image.Image, crop: Box, spec: InputSpec) -> Image.Image:

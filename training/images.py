@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, IterableDataset
 
 from fashion.errors import DataError, InvalidImage
 from fashion.preprocess import InputSpec
-from fashion.taxonomy import NOT_ANNOTATED, Taxonomy
+from fashion.taxonomy import NO, NOT_ANNOTATED, YES, Taxonomy
 from training.augment import NO_AUGMENT, Augment
 from training.catalogs import Catalog, Paths, check_splits, open_catalogs
 from training.loading import FILLER
@@ -223,6 +223,8 @@ class Reader:
         targets = self.targets(row)
         if change.recolored:
             targets[self.colors] = NOT_ANNOTATED
+        if change.blank:
+            targets[targets == YES] = NO
         return {"pixels": pixels, "targets": torch.from_numpy(targets)}
 
     def targets(self, row: dict[str, Any]) -> np.ndarray:

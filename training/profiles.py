@@ -14,6 +14,10 @@ from training.calibration import fit_calibration
 from training.folds import split_folds
 from training.thresholds import HALF, MACRO_F1, MICRO_F1, PRECISION, f1_candidates, precision_thresholds, typical_counts
 
+# The profile `precision` answers nothing that is less likely than not. On validation photographs 0.01 can be precise
+# for a label that hardly anything is confused with; on a photograph of something else, such as a wall, it is not.
+LIKELY = 0.5
+
 DECIDED_BY = {MICRO_F1: "micro_f1", MACRO_F1: "macro_f1"}  # the score that decides between a profile's candidates
 
 
@@ -75,7 +79,7 @@ def fit_profiles(logits: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy) ->
         HALF: np.full(len(taxonomy), 0.5),
         MICRO_F1: candidates[MICRO_F1][chosen[MICRO_F1]],
         MACRO_F1: candidates[MACRO_F1][chosen[MACRO_F1]],
-        PRECISION: precision_thresholds(probabilities, targets),
+        PRECISION: np.maximum(precision_thresholds(probabilities, targets), LIKELY),
     }
     return Profiles(calibration, thresholds, typical_counts(targets, taxonomy), chosen, scores)
 
