@@ -30,7 +30,7 @@ def test_all_are_here() -> None:
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
 def test_every_value_is_one_that_the_parts_take(config: Path, capsys: pytest.CaptureFixture) -> None:
     values = settings(capsys, config)
-    assert values["model"]["arch"] == "resnet50"
+    assert values["model"]["arch"] == ("resnet18" if config.stem == "starter" else "resnet50")
     FashionModule(**values["model"])
     InputSpec(**values["data"]["input"])
     Augment(**values["data"]["augment"])
