@@ -215,16 +215,19 @@ def _config(size: int, coarse: int, tuning: Tuning) -> qdrant.EdgeConfig:
     dot = qdrant.Distance.Dot
     if not tuning.graphs:
         return qdrant.EdgeConfig(vectors={VECTOR: qdrant.EdgeVectorParams(size, dot, hnsw_config=none)})
+    # An engine that is told to leave something cold drops what the system has cached of it whenever it opens it.
+    rest = qdrant.Memory.Cold if tuning.on_disk else qdrant.Memory.Cached
     half, cold = qdrant.VectorStorageDatatype.Float16, qdrant.Memory.Cold
     graph = qdrant.HnswIndexConfig(m=tuning.m, ef_construct=tuning.ef_construct, full_scan_threshold=FULL_SCAN)
     int8 = qdrant.ScalarQuantizationConfig(qdrant.ScalarType.Int8, memory=qdrant.Memory.Pinned)
     return qdrant.EdgeConfig(
+        payload_memory=rest,
         vectors={
-            VECTOR: qdrant.EdgeVectorParams(size, dot, hnsw_config=none, datatype=half, memory=cold),
+            VECTOR: qdrant.EdgeVectorParams(size, dot, hnsw_config=none, datatype=half, memory=rest),
             COARSE: qdrant.EdgeVectorParams(
                 coarse, dot, hnsw_config=graph, quantization_config=int8, datatype=half, memory=cold
             ),
-        }
+        },
     )
 
 

@@ -39,6 +39,7 @@ from catalog.table import EMBEDDING, PROBABILITIES, Scored, describe_model, vect
 from fashion.errors import DataError, SettingError, one_line_errors
 
 LARGE = 20_000  # products from which on graphs are built, unless somebody asks for something else
+IN_MEMORY = 8e9  # bytes of whole products, above which searches leave them on disk
 SAMPLE = 20_000  # products on which a projection is fitted
 LAYOUT = 3  # of payloads and vectors: another number writes every product again
 INDEX_FOLDER = "index"  # within the scored catalog, where --out names no other
@@ -77,12 +78,14 @@ def build(scored: Scored, store: Store, tuning: Tuning | None = None, anew: bool
         tuning = before.tuning if before and before.tuning.asked else Tuning(graphs=scored.rows >= LARGE)
     try:
         if before and before.tuning == tuning and _opens(store, before):
-            plan = _plan(scored, tuning, before.projection)
+            plan = _plan(scored, before.tuning, before.projection)
             store.write_manifest(plan.to_json())
         else:
+            size = scored.manifest.embedding + len(scored.manifest.labels)
+            tuning = replace(tuning, on_disk=scored.rows * size * np.float16().nbytes > IN_MEMORY)
             plan = _plan(scored, tuning, _projection(scored) if tuning.graphs else None)
             coarse = plan.projection.size(plan.embedding) if plan.projection else 0
-            store.create(plan.embedding + len(plan.labels), coarse, tuning, plan.to_json())
+            store.create(size, coarse, tuning, plan.to_json())
         store.index_columns(plan.columns.columns)
         changes, scales = _update(scored, store, plan)
         store.finish()

@@ -214,7 +214,7 @@ def _config(size: int, coarse: int, tuning: Tuning) -> dict[str, models.VectorPa
     )
     graph = models.HnswConfigDiff(m=tuning.m, ef_construct=tuning.ef_construct)
     return {
-        VECTOR: models.VectorParams(size=size, distance=dot, hnsw_config=none, datatype=half, on_disk=True),
+        VECTOR: models.VectorParams(size=size, distance=dot, hnsw_config=none, datatype=half, on_disk=tuning.on_disk),
         COARSE: models.VectorParams(
             size=coarse, distance=dot, hnsw_config=graph, quantization_config=int8, datatype=half, on_disk=True
         ),

@@ -1,7 +1,7 @@
 """Where an index lives: what a vector engine must do for it, whichever engine that is."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -13,7 +13,7 @@ from fashion.errors import DataError
 VECTOR = "product"  # see catalog.spaces.point
 COARSE = "coarse"  # see catalog.projection; only where there are graphs
 EF = 128  # places that a walk through a graph keeps in mind, at least
-CANDIDATES = 40  # beyond those wanted: found by the graph and int8 copies, compared by the whole vectors
+CANDIDATES = 100  # beyond those wanted: found by the graph and int8 copies, compared by the whole vectors
 BATCH = 256  # points of one write or read
 
 
@@ -27,13 +27,16 @@ class Tuning:
 
     Attributes:
         graphs: whether it is built for approximate search: a graph over shorter products, see `catalog.projection`,
-            with int8 copies of those in memory, and the whole ones as float16 on disk. Otherwise every search
-            compares with all products.
+            with int8 copies of those in memory, and the whole ones as float16. Otherwise every search compares with all
+            products.
+        on_disk: whether whole products and what is known of them are read from disk at each search; otherwise they
+            take as much memory as the system can spare. An index keeps what it was made with.
         m, ef_construct: links of a product in the graph, and candidates looked at while it is built.
         asked: whether somebody asked for it; otherwise it follows the number of products.
     """
 
     graphs: bool = False
+    on_disk: bool = field(default=False, compare=False)
     m: int = 16
     ef_construct: int = 100
     asked: bool = False

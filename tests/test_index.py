@@ -246,6 +246,27 @@ def test_graphs_and_int8_copies(tmp_path: Path) -> None:
     assert build(scored, EdgeStore(tmp_path / "index")) == Changes(0, 0, 300)  # and are kept where none are named
 
 
+def test_more_than_fits_in_memory_stays_on_disk(
+    tmp_path: Path, store: MakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And an index keeps what it was made with, as changing that would write it anew."""
+    scored = write_catalog(tmp_path / "scored", products(300))
+    graphs = Tuning(graphs=True, asked=True)
+    with monkeypatch.context() as small:
+        small.setattr("catalog.index.IN_MEMORY", 100)
+        assert build(scored, store(), graphs).written == 300
+    assert build(scored, store()) == Changes(0, 0, 300)
+    with Index(store()) as index:
+        assert index.manifest.tuning.on_disk
+        assert index.search("p3")
+    if isinstance(made := store(), EdgeStore):
+        kept = json.loads((made.folder / SHARD / "edge_config.json").read_text())
+        assert kept["payload_memory"] == kept["vectors"]["product"]["memory"] == "cold"
+    assert build(scored, store(), graphs, anew=True).written == 300
+    with Index(store()) as index:
+        assert not index.manifest.tuning.on_disk
+
+
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_catalog(tmp_path / "scored", products(30))
     assert main([str(tmp_path / "scored")]) == 0
