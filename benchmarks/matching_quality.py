@@ -5,7 +5,7 @@
 It scores the data's training photographs, indexes them, and asks the index for validation photographs: of the ten
 products found, how many have the query's cell in a column of the data? Beside the spaces of `catalog.search` stands the
 seed's way, the Euclidean distance of logits, as the seed does it: compared with all. It writes the section `quality` of
-docs/matching.md.
+docs/matching.md, or the one that --section names.
 """
 
 import argparse
@@ -187,6 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="catalog folder with train.csv and val.csv")
     parser.add_argument("--source", required=True, help="public name of the data set, for the page")
     parser.add_argument("--columns", default=COLUMNS, help="to compare, separated by commas (default: %(default)s)")
+    parser.add_argument("--section", default="quality", help="of the page, one for each data (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("runs/matching"), help="(default: %(default)s)")
     parser.add_argument("--page", type=Path, default=PAGE, help="(default: %(default)s)")
     options = parser.parse_args(arguments)
@@ -199,9 +200,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         store = EdgeStore(options.out / "index")
         build(catalog, store, Tuning(asked=True))  # compares with every product
         command = f"python -m benchmarks.matching_quality BUNDLE --data FOLDER --source '{options.source}'"
+        if options.section != parser.get_default("section"):
+            command += f" --section {options.section}"
         with Index(store) as index:
             found = queries(asked, catalog, options.columns.split(","))
-            write_section("quality", section(index, found, catalog, options.source, command), options.page)
+            write_section(options.section, section(index, found, catalog, options.source, command), options.page)
     print(f"wrote  {options.page}")
     return 0
 

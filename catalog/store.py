@@ -12,8 +12,8 @@ from fashion.errors import DataError
 
 VECTOR = "product"  # see catalog.spaces.point
 COARSE = "coarse"  # see catalog.projection; only where there are graphs
-EF = 128  # places that a walk through a graph keeps in mind, at least
-CANDIDATES = 100  # beyond those wanted: found by the graph and int8 copies, compared by the whole vectors
+EF = 320  # places that a walk through a graph keeps in mind, at least
+CANDIDATES = 300  # beyond those wanted: found by the graph and int8 copies, compared by the whole vectors
 BATCH = 256  # points of one write or read
 
 
