@@ -10,10 +10,11 @@ from torchvision.models import ResNet18_Weights, ResNet50_Weights, WeightsEnum
 
 from fashion.errors import BundleError, SettingError, one_line
 from fashion.network import FashionNet
-from training import torch_files
+from training import onnx_weights, torch_files
 
 IMAGENET, NONE = "imagenet", "none"
 HEAD = ("fc.weight", "fc.bias")
+ONNX = ".onnx"
 
 _IMAGENET: dict[str, WeightsEnum] = {
     "resnet50": ResNet50_Weights.IMAGENET1K_V2,
@@ -33,22 +34,33 @@ def fetch(arch: str, weights: str) -> None:
         _check_file(weights)
 
 
-def load(network: FashionNet, arch: str, weights: str) -> None:
+def load(network: FashionNet, arch: str, weights: str) -> bool:
     """Start `network` from `weights`.
 
     Args:
         network: its head keeps its random weights, unless the file's head is for as many labels.
         arch: architecture of the network; chooses the ImageNet weights.
         weights: `imagenet` (torchvision's best for the architecture, downloaded once into torch's cache), `none`, or
-            a file: a state dict of torchvision's, a bundle's `model.pth`, or a checkpoint of this project.
+            a file: a state dict of torchvision's, a bundle's `model.pth`, `model.onnx` or `model.int8.onnx`, or a
+            checkpoint of this project.
+
+    Returns:
+        Whether the file's batch norms were folded into the convolutions, and want `training.batch_norms.unfold`.
 
     Raises:
         SettingError: weights that cannot be had; the message names the choices.
         BundleError: a file that is no set of weights, or not of this architecture.
     """
     if weights == NONE:
-        return
-    state = _imagenet(arch) if weights == IMAGENET else _from_file(weights)
+        return False
+    folded = False
+    if weights == IMAGENET:
+        state = _imagenet(arch)
+    elif weights.endswith(ONNX):
+        found = onnx_weights.read(_check_file(weights), network)
+        state, folded = found.state, found.folded
+    else:
+        state = _from_file(weights)
     if weights == IMAGENET:
         state = {name: value for name, value in state.items() if name not in HEAD}
     own = network.state_dict()
@@ -57,6 +69,7 @@ def load(network: FashionNet, arch: str, weights: str) -> None:
             del state[name]
     check_fit(state, own, arch, weights)
     network.load_state_dict(state, strict=False)
+    return folded
 
 
 def _imagenet(arch: str) -> dict[str, Tensor]:

@@ -41,6 +41,8 @@ def read_source(file: Path, arch: str, spec: InputSpec) -> Source:
     network = build(arch, 1)
     if file.suffix.lower() == ".onnx":
         found = onnx_weights.read(file, network)
+        if found.quantized:
+            raise BundleError(f"{file} computes in integers, which cannot be turned back; give the file in fp32")
         state = found.state
         kind = "ONNX, " + ("batch norms folded into the convolutions" if found.folded else "with batch norms")
         engine = onnx_weights.SourceEngine(file, spec, found.output, found.is_probability)

@@ -12,8 +12,9 @@ from fashion.network import ARCHITECTURES, FashionNet, Normalize, Output, build
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Taxonomy
 from training import backbone
+from training.batch_norms import unfold
 from training.growing import Growth, shrink
-from training.images import Sample
+from training.images import Photographs, Sample
 from training.initialization import Initialization
 from training.losses import BINARY_CROSS_ENTROPY, Loss
 from training.metrics import MeanOfAnnotated, MultilabelScores
@@ -120,7 +121,9 @@ class FashionModule(LightningModule):
             self.build(data.taxonomy, data.spec)
             if not self.trainer.ckpt_path:
                 self.init.apply(self.network)
-                backbone.load(self.network, self.hparams["arch"], self.hparams["weights"])
+                if backbone.load(self.network, self.hparams["arch"], self.hparams["weights"]):
+                    drawn = data.train if isinstance(data.train, Photographs) else data.val  # not of a stream
+                    unfold(self.network, self.normalize, drawn)
         if stage == "fit" and self.hparams["compile"]:
             self.network.compile()
 

@@ -1,7 +1,7 @@
-"""The weights of a ResNet out of an ONNX file that somebody else's exporter wrote."""
+"""The weights of a ResNet out of an ONNX file, this project's or one that somebody else's exporter wrote."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ OPERATIONS = {
     *("GlobalAveragePool", "AveragePool", "ReduceMean"),
     *("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Shape", "Gather", "Slice", "Concat", "Cast", "CastLike", "Expand"),
 }
+QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"  # what int8 files have beside them
 EPSILON = 1e-5  # of torch's batch norms
 
 
@@ -75,12 +76,14 @@ class OnnxWeights:
     Attributes:
         state: by torchvision's names, float32.
         folded: whether the batch norms were folded into the convolutions, and are the identity in `state`.
+        quantized: whether the file computes in integers; `state` is what its integers stand for.
         output: name of the graph's output that comes from the head.
         is_probability: whether that is the sigmoid of the logits.
     """
 
     state: dict[str, Tensor]
     folded: bool
+    quantized: bool
     output: str
     is_probability: bool
 
@@ -103,7 +106,7 @@ def read(path: Path, network: FashionNet) -> OnnxWeights:
     head, weight, bias = graph.head()
     output, is_probability = graph.output_of(head)
     state |= {"fc.weight": _tensor(weight), "fc.bias": _tensor(bias)}
-    return OnnxWeights(state, not graph.norms, output, is_probability)
+    return OnnxWeights(state, not graph.norms, graph.quantized, output, is_probability)
 
 
 def _pair(graph: "_Graph", network: FashionNet) -> dict[tuple[str, str], Any]:
@@ -138,10 +141,12 @@ class _Graph:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._graph = _load(path)
+        self._constants = _constants(self._graph)
+        self.quantized = any(node.op_type == QUANTIZE for node in self._graph.node)
+        _drop_quantization(self._graph, self._constants)
         others = sorted({node.op_type for node in self._graph.node} - OPERATIONS)
         if others:
             raise BundleError(f"{path} has operations that a ResNet with a linear head does not: {', '.join(others)}")
-        self._constants = _constants(self._graph)
         self._readers: Mapping[str, list[Any]] = defaultdict(list)
         for node in self._graph.node:
             for name in node.input:
@@ -225,8 +230,30 @@ def _load(path: Path) -> Any:
     return graph
 
 
+def _drop_quantization(graph: Any, constants: Container[str]) -> None:
+    """Take what rounds activations out of a graph: what read its result reads its input. `constants` are known."""
+    source: dict[str, str] = {}
+    kept = []
+    for node in graph.node:  # in the order of execution
+        for i, name in enumerate(node.input):
+            node.input[i] = source.get(name, name)
+        if node.op_type not in (QUANTIZE, DEQUANTIZE):
+            kept.append(node)
+        elif node.output[0] not in constants:
+            source[node.output[0]] = node.input[0]
+    del graph.node[:]
+    graph.node.extend(kept)
+
+
+def _dequantized(values: np.ndarray, scale: np.ndarray, zero: np.ndarray | int, axis: int) -> np.ndarray:
+    """What the integers of a DequantizeLinear stand for, float32."""
+    shape = [-1 if i == axis else 1 for i in range(values.ndim)] if scale.ndim else []
+    shift = np.asarray(zero, dtype=np.float32)
+    return (values.astype(np.float32) - shift.reshape(shape)) * scale.reshape(shape)
+
+
 def _constants(graph: Any) -> dict[str, np.ndarray]:
-    """Initializers and constants by name, also under the names that an identity gives them."""
+    """Initializers and constants by name, also under the names that an identity, a cast or integers give them."""
     from onnx.numpy_helper import to_array
 
     constants = {tensor.name: to_array(tensor) for tensor in graph.initializer}
@@ -235,8 +262,12 @@ def _constants(graph: Any) -> dict[str, np.ndarray]:
             for attribute in node.attribute:
                 if attribute.name == "value":
                     constants[node.output[0]] = to_array(attribute.t)
-        elif node.op_type == "Identity" and node.input[0] in constants:
+        elif node.op_type in ("Identity", "Cast") and node.input[0] in constants:
             constants[node.output[0]] = constants[node.input[0]]
+        elif node.op_type == DEQUANTIZE and all(name in constants for name in node.input):
+            axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
+            values, scale, *zero = (constants[name] for name in node.input)
+            constants[node.output[0]] = _dequantized(values, scale, zero[0] if zero else 0, axis)
     return constants
 
 
