@@ -20,6 +20,7 @@ from benchmarks.trainings import fit
 from benchmarks.trials import PAGE
 from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_whole
+from fashion.network import ARCHITECTURES
 from training.bootstrap import f1_intervals
 
 CONFIG = "training/configs/from-scratch.yaml"
@@ -32,7 +33,8 @@ def train(name: str, paths: Sequence[Path], options: argparse.Namespace) -> Path
         return run
     flags = ["--config", CONFIG, "--data.path", f"[{','.join(str(path) for path in paths)}]"]
     flags += ["--data.groups", f"[{options.groups}]"] if options.groups else []
-    flags += ["--data.input.size", str(options.size), "--trainer.max_steps", str(options.steps)]
+    flags += ["--model.arch", options.arch, "--data.input.size", str(options.size)]
+    flags += ["--trainer.max_steps", str(options.steps)]
     # A training of less than an epoch is not validated, and has nothing to stop early by.
     flags += ["--early_stopping.patience", "1000", "--early_stopping.strict", "false", "--trainer.max_epochs", "-1"]
     print(f"train  {name}: {options.steps:,} steps", flush=True)
@@ -64,11 +66,11 @@ def section(results: dict[str, dict[str, dict[str, Any]]], options: argparse.Nam
     header = ["validation photographs of", "trained on", "micro-F1 at 0.5", "at the best threshold, with 95 % interval"]
     return (
         f"## One model of several catalogs\n\n{table(header, rows)}\n\n{options.steps:,} steps of 32 photographs each, "
-        f"{options.size}x{options.size} px, `{CONFIG}`; trained together, a catalog is seen as often as its share of "
-        "all photographs. The threshold is chosen on the photographs it is scored on. "
+        f"{options.arch} at {options.size}x{options.size} px, `{CONFIG}`; trained together, a catalog is seen as often as "
+        "its share of all photographs. The threshold is chosen on the photographs it is scored on. "
         f"Machine: {machine}. Measured by\n\n"
         f"    python -m benchmarks.together --data FOLDER,FOLDER --sources '{options.sources}' "
-        f"--size {options.size} --steps {options.steps}\n"
+        f"--arch {options.arch} --size {options.size} --steps {options.steps}\n"
     )
 
 
@@ -78,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", required=True, help="folders of the catalogs, separated by commas")
     parser.add_argument("--sources", required=True, help="their public names, separated by semicolons")
     parser.add_argument("--groups", help="columns to learn, separated by commas (default: all)")
+    parser.add_argument("--arch", choices=ARCHITECTURES, default="resnet50", help="(default: %(default)s)")
     parser.add_argument("--size", type=int, default=64, help="input size in px (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=1_500, help="of each training (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("runs/together"), help="(default: %(default)s)")
@@ -87,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with one_line_errors():
         if len(options.folders) < 2 or len(options.names) != len(options.folders):
             raise SettingError("give at least two folders with --data, and as many names with --sources")
-        options.out = options.out / f"{options.size}-{options.steps}"
+        options.out = options.out / f"{options.arch}-{options.size}-{options.steps}"
         results: dict[str, dict[str, dict[str, Any]]] = {}
         for path in options.folders:
             results[f"{path.name} alone"] = {path.name: scores(train(path.name, [path], options), path)}

@@ -1,4 +1,4 @@
-"""From logits to probabilities that mean what they say: a scale and an offset for each attribute group."""
+"""From logits to probabilities that mean what they say: by attribute group a scale, an offset, and what rivals cost."""
 
 import math
 from collections.abc import Mapping
@@ -10,41 +10,55 @@ from fashion.errors import BundleError
 from fashion.prediction import sigmoid
 from fashion.taxonomy import Taxonomy
 
-TEMPERATURE, PLATT = "temperature", "platt"
-METHODS = (TEMPERATURE, PLATT)
+TEMPERATURE, PLATT, RIVALS = "temperature", "platt", "rivals"
+# What each is made of; the others are 1 for a scale and else 0.
+METHODS = {TEMPERATURE: ("scale",), PLATT: ("scale", "offset"), RIVALS: ("scale", "offset", "rivals")}
 
-Calibration = Mapping[str, Mapping[str, Any]]  # group -> {"method": one of METHODS, "scale": a, "offset": b}
+# group -> {"method": one of METHODS, "scale": a, "offset": b} and with rivals {"rivals": c}
+Calibration = Mapping[str, Mapping[str, Any]]
+
+LARGEST_LOGIT = 30.0  # in exponentials
 
 
 def calibrated(logits: np.ndarray, taxonomy: Taxonomy, calibration: Calibration) -> np.ndarray:
-    """The probabilities sigmoid(a * logit + b), float32 (..., A).
+    """The probabilities sigmoid(a * logit + b - c * rivals), float32 (..., A).
 
     Args:
         logits: (..., A).
         taxonomy: of the A labels.
-        calibration: by group; one that is not there has a = 1 and b = 0.
+        calibration: by group; one that is not there has a = 1 and b = c = 0.
     """
     if not calibration:
         return sigmoid(logits)
-    scale, offset = rows(taxonomy, calibration)
-    return sigmoid(logits * scale + offset)
-
-
-def rows(taxonomy: Taxonomy, calibration: Calibration) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and offset of each label, float32 (A,) each."""
-    scale, offset = np.ones(len(taxonomy), np.float32), np.zeros(len(taxonomy), np.float32)
+    fitted = np.array(logits, dtype=np.float64)
     for group, values in calibration.items():
         indices = taxonomy.indices(group)
-        scale[indices], offset[indices] = values["scale"], values["offset"]
-    return scale, offset
+        own = fitted[..., indices]
+        z = values["scale"] * own + values["offset"]
+        fitted[..., indices] = z - values["rivals"] * rivalry(own) if values.get("rivals") else z
+    return sigmoid(fitted)
+
+
+def rivalry(logits: np.ndarray) -> np.ndarray:
+    """How much speaks for the other labels of a group: log(1 + sum of exp over all but the label itself), (..., G).
+
+    It is 0 where nothing else is likely. A label whose logit is lessened by all of it has the probability that softmax
+    gives it over its group and one more label, "none of these", with a logit of 0: labels of which a product has one
+    take from each other, and yet all may be unlikely.
+
+    Args:
+        logits: (..., G) of one group, float64.
+    """
+    each = np.exp(np.minimum(logits, LARGEST_LOGIT))
+    return np.log1p(np.maximum(each.sum(axis=-1, keepdims=True) - each, 0))
 
 
 def check(calibration: Calibration, taxonomy: Taxonomy) -> None:
     """Make sure that a calibration, as a file may hold it, is one.
 
     Raises:
-        BundleError: an unknown group or method, or a scale or offset that is none.
-        KeyError: one of the three is missing.
+        BundleError: an unknown group or method, or a number that is none.
+        KeyError: a value is missing.
     """
     for group, values in calibration.items():
         if group not in taxonomy.groups:
@@ -56,6 +70,10 @@ def check(calibration: Calibration, taxonomy: Taxonomy) -> None:
             raise BundleError(
                 f"the calibration of group {group!r} has scale {scale!r} and offset {offset!r}; "
                 "expected numbers, the scale above 0"
+            )
+        if method == RIVALS and not (_is_number(values["rivals"]) and values["rivals"] >= 0):
+            raise BundleError(
+                f"the calibration of group {group!r} has rivals {values['rivals']!r}; expected a number from 0 up"
             )
 
 

@@ -18,8 +18,8 @@ from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label, Taxonomy
 
 CARD_FILE = "model_card.json"
-SCHEMA = 3
-READABLE = (1, 2, 3)  # schemas; 1 has neither `calibration` nor `top_k`, 2 no `mirrored`
+SCHEMA = 4
+READABLE = (1, 2, 3, 4)  # schemas; 1 has neither `calibration` nor `top_k`, 2 no `mirrored`, 3 no rivals
 
 CHECKPOINT_FILE = "model.ckpt"
 STATE_DICT_FILE = "model.pth"
@@ -46,8 +46,9 @@ class ModelCard:
         metrics: what was measured, with the data it was measured on.
         training: command, data and duration of the training.
         versions: of the packages that trained and exported the model.
-        calibration: by group, `{"method": "temperature" or "platt", "scale": a, "offset": b}`: the probability of its
-            labels is sigmoid(a * logit + b). A group that is not there has a = 1 and b = 0.
+        calibration: by group, `{"method": "temperature", "platt" or "rivals", "scale": a, "offset": b}`, of the last
+            with `"rivals": c`: the probability of its labels is sigmoid(a * logit + b - c * rivalry), see
+            `fashion.calibration`. A group that is not there has a = 1 and b = c = 0.
         top_k: by group, how many labels the profile `top-k` answers: the most probable, whatever their probability.
             Of all groups or, where the model does not have that profile, of none.
         mirrored: whether each image is answered together with its mirror image, see `fashion.mirrored`. Thresholds,
@@ -171,8 +172,8 @@ class ModelCard:
             raise BundleError(f"{path} is not a model card: it holds a {type(content).__name__}, not an object")
         if content.get("schema") not in READABLE:  # before the rest: another schema may have other fields
             raise BundleError(
-                f"{path} has schema {content.get('schema')}; this version of the project reads schema "
-                f"{' and '.join(map(str, READABLE))}"
+                f"{path} has schema {content.get('schema')}; this version of the project reads schemas "
+                f"{READABLE[0]} to {READABLE[-1]}"
             )
         content["schema"] = SCHEMA  # what an older one lacks is empty
         try:

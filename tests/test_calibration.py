@@ -52,6 +52,53 @@ def test_what_is_calibrated_stays_nearly_as_it_is() -> None:
             assert values["scale"] == pytest.approx(1, abs=0.15)
 
 
+def chosen_one(images: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Logits of a group of which each image has one label or none, drawn by softmax over them and a logit of 0."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(-1, 2, (images, len(TAXONOMY))).astype(np.float32)
+    targets = np.zeros(logits.shape, np.int8)
+    for group in TAXONOMY.groups:
+        labels = TAXONOMY.indices(group)
+        weights = np.exp(np.concatenate([logits[:, labels], np.zeros((images, 1))], axis=1))
+        drawn = (rng.random((images, 1)) > np.cumsum(weights / weights.sum(axis=1, keepdims=True), axis=1)).sum(axis=1)
+        has = drawn < len(labels)
+        targets[np.flatnonzero(has), labels[drawn[has]]] = 1
+    return logits, targets
+
+
+def test_labels_that_exclude_each_other_are_rivals() -> None:
+    logits, targets = chosen_one(6000)
+    found = fit_calibration(logits, targets, TAXONOMY)
+    for values in found.values():
+        assert values["method"] == "rivals"
+        assert values["scale"] == pytest.approx(1, abs=0.08)
+        assert values["offset"] == pytest.approx(0, abs=0.12)
+        assert values["rivals"] == pytest.approx(1, abs=0.1)
+    probabilities = calibrated(logits, TAXONOMY, found)
+    labels = TAXONOMY.indices("sleeve")
+    odds = np.exp(logits[:, labels])
+    truth = odds / (1 + odds.sum(axis=1, keepdims=True))
+    assert np.abs(probabilities[:, labels] - truth).max() < 0.06
+    order = np.argsort(logits[:, labels], axis=1)
+    assert (np.diff(np.take_along_axis(probabilities[:, labels], order, axis=1), axis=1) >= 0).all()
+
+
+def test_rivals_do_not_make_a_group_certain_of_something() -> None:
+    """Where all of a group is unlikely, none takes from the others: a wall stays nothing."""
+    fit = {"color": {"method": "rivals", "scale": 1.0, "offset": 0.0, "rivals": 1.0}}
+    nothing = np.full(len(TAXONOMY), -6.0, np.float32)
+    assert calibrated(nothing, TAXONOMY, fit).max() < 0.003
+    extreme = np.array([80, 79, -80, 0, 80, 0, 0, 0], np.float32)
+    assert np.isfinite(calibrated(extreme, TAXONOMY, fit)).all()
+
+
+def test_labels_that_do_not_exclude_each_other_are_no_rivals() -> None:
+    for seed in range(3):
+        logits, targets = drawn(2000, seed)
+        for values in fit_calibration(2 * logits, targets, TAXONOMY).values():
+            assert abs(values.get("rivals", 0)) < 0.06
+
+
 def test_a_group_that_shows_nothing_is_left_alone() -> None:
     logits, targets = drawn(50)
     for value in (-1, 0, 1):

@@ -85,11 +85,11 @@ def test_probabilities_are_calibrated_by_group():
     np.testing.assert_array_equal(replace(CARD, calibration={}).probabilities(logits), sigmoid(logits))
 
 
-@pytest.mark.parametrize(("schema", "lacks"), [(1, ("mirrored", "calibration", "top_k")), (2, ("mirrored",))])
+@pytest.mark.parametrize(("schema", "lacks"), [(1, ("mirrored", "calibration", "top_k")), (2, ("mirrored",)), (3, ())])
 def test_a_card_of_an_older_schema_is_read(tmp_path, schema, lacks):
     content = {name: value for name, value in CARD.to_json().items() if name not in lacks} | {"schema": schema}
     (tmp_path / CARD_FILE).write_text(json.dumps(content), encoding="utf-8")
-    empty = {} if schema == 2 else {"calibration": {}, "top_k": {}}
+    empty = {} if schema > 1 else {"calibration": {}, "top_k": {}}
     assert ModelCard.load(tmp_path) == replace(CARD, **empty)
 
 
@@ -112,7 +112,7 @@ def change(folder: Path, **values: object) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"schema": 99}, f"has schema 99; .* reads schema 1 and 2 and {SCHEMA}"),
+        ({"schema": 99}, f"has schema 99; .* reads schemas 1 to {SCHEMA}"),
         ({"schema": 99, "calibration": []}, "schema 99"),
         ({"schema": None}, "schema None"),
         ({"labels": None}, "'labels' is missing"),
@@ -140,6 +140,8 @@ def change(folder: Path, **values: object) -> None:
         ({"calibration": {"color": CALIBRATED | {"scale": "1"}}}, "has scale '1'"),
         ({"calibration": {"color": {"method": "platt", "scale": 1}}}, "'offset' is missing"),
         ({"calibration": {"color": "platt"}}, "not a valid model card"),
+        ({"calibration": {"color": CALIBRATED | {"method": "rivals"}}}, "'rivals' is missing"),
+        ({"calibration": {"color": CALIBRATED | {"method": "rivals", "rivals": -1}}}, "rivals -1; expected a number"),
         ({"calibration": ["color"]}, "not a valid model card"),
         ({"input": {"size": 10, "mean": [0, 0, 0], "std": [1, 1, 1], "resize": "pad"}}, "input size 10"),
         ({"input": {"size": 64, "mean": [0, 0, 0]}}, "'std' is missing"),

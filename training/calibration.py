@@ -1,28 +1,42 @@
-"""What makes probabilities mean what they say, fitted on validation images: a scale and an offset for each group.
+"""What makes probabilities mean what they say, fitted on validation images: a few numbers for each group.
 
 Temperature scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599) divides the logits
-by one number; Platt scaling (Platt 1999, "Probabilistic Outputs for Support Vector Machines") adds an offset too. Which
-is better for a group, or that neither is, is seen on images that the fit has not seen.
+by one number; Platt scaling (Platt 1999, "Probabilistic Outputs for Support Vector Machines") adds an offset too. Both
+look at each label alone, as a sigmoid does. Of most groups a product has one label, though, so that what speaks for
+another speaks against this one: `rivals` adds that, see `fashion.calibration.rivalry`. Which of them is better for a
+group, or that none is, is seen on images that the fit has not seen.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from fashion.calibration import PLATT, TEMPERATURE
-from fashion.taxonomy import NO, NOT_ANNOTATED, YES, Taxonomy
+from fashion.calibration import METHODS, rivalry
+from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
 from training.folds import split_folds
 
-# Logits are counted in bins, and a fit reads the counts: it takes a millisecond, however many images there are.
-BIN_WIDTH = 0.01
+# Logits and their rivalry are counted in cells, and a fit reads the counts: it takes some milliseconds, however many
+# images there are.
+CELL_WIDTH = 0.1
 LARGEST = 30.0
-CENTERS = np.arange(-LARGEST, LARGEST + BIN_WIDTH / 2, BIN_WIDTH)
 
 NEWTON_STEPS = 50  # it ends after about 6
 SMALLEST_GAIN = 1e-10  # of the loss by a step, relative
-DIGITS = 4  # of a scale and an offset in the card
+DIGITS = 4  # of the numbers in the card
 
 ECE_BINS = 15
+
+
+class Counts(NamedTuple):
+    """How many (image, label) pairs of a group lie in each cell.
+
+    Attributes:
+        basis: (3, C), of each cell what scale, offset and rivals are multiplied by: logit, 1, minus the rivalry.
+        pairs: (F, 2, C), noes and yeses of each of F parts of the images.
+    """
+
+    basis: np.ndarray
+    pairs: np.ndarray
 
 
 def fit_calibration(logits: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy) -> dict[str, dict[str, Any]]:
@@ -34,70 +48,92 @@ def fit_calibration(logits: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy)
         taxonomy: of the A labels.
 
     Returns:
-        By group `method`, `scale` and `offset`, as the model card holds them.
+        By group `method`, `scale`, `offset` and, of that method, `rivals`, as the model card holds them.
     """
-    parts = [held for _, held in split_folds(len(logits))]
-    found = {}
-    for group in taxonomy.groups:
+    part = np.zeros(len(logits), dtype=np.int64)
+    for i, (_, held) in enumerate(split_folds(len(logits))):
+        part[held] = i
+    found: dict[str, dict[str, Any]] = {}
+    for group in taxonomy.groups if len(logits) else ():
         labels = taxonomy.indices(group)
-        counts = np.stack([_count(logits[np.ix_(part, labels)], targets[np.ix_(part, labels)]) for part in parts])
+        counts = _count(logits[:, labels], targets[:, labels], part)
         method = _choose(counts)
         if method:
-            scale, offset = _fit(counts.sum(axis=0), method)
-            found[group] = {"method": method, "scale": round(scale, DIGITS), "offset": round(offset, DIGITS)}
+            fit = _fit(counts.basis, counts.pairs.sum(axis=0), method)
+            values = {name: round(float(value), DIGITS) for name, value in zip(METHODS[method], fit, strict=True)}
+            found[group] = {"method": method, "scale": values["scale"], "offset": 0.0} | values
     return found
 
 
-def _choose(counts: np.ndarray) -> str | None:
-    """The method with the lowest log loss on held-out parts; None where as good as none helps.
-
-    Args:
-        counts: (F, 2, BINS), of F parts.
-    """
-    whole = counts.sum(axis=0)
+def _choose(counts: Counts) -> str | None:
+    """The method with the lowest log loss on held-out parts; None where as good as none helps."""
+    whole = counts.pairs.sum(axis=0)
     if not whole.any(axis=1).all():  # only yes, only no, or nothing
         return None
-    losses: dict[str | None, float] = {None: _log_loss(whole, 1.0, 0.0)}
-    for method in (TEMPERATURE, PLATT):
-        fits = [_fit(whole - part, method) for part in counts]
-        if min(scale for scale, _ in fits) > 0 and _fit(whole, method)[0] >= 10**-DIGITS:  # else it turns the order
-            losses[method] = sum(_log_loss(part, *fit) for part, fit in zip(counts, fits, strict=True))
+    losses: dict[str | None, float] = {None: _log_loss(counts.basis, whole, np.ones(1))}
+    for method in METHODS:
+        of_all = _fit(counts.basis, whole, method)
+        fits = [_fit(counts.basis, whole - part, method, of_all) for part in counts.pairs]
+        if all(_keeps_order(fit) for fit in (of_all, *fits)):
+            parts = zip(counts.pairs, fits, strict=True)
+            losses[method] = sum(_log_loss(counts.basis, part, fit) for part, fit in parts)
     return min(losses, key=lambda method: losses[method])
 
 
-def _count(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """How many noes and yeses lie in each bin, float64 (2, BINS)."""
-    bins = np.round((np.clip(logits, -LARGEST, LARGEST) + LARGEST) / BIN_WIDTH).astype(np.int64)
-    return np.stack([np.bincount(bins[targets == value], minlength=len(CENTERS)) for value in (NO, YES)]).astype(float)
+def _keeps_order(fit: np.ndarray) -> bool:
+    """Whether what had the higher logit of a group has the higher probability: no fit may turn that."""
+    return fit[0] >= 10**-DIGITS and (len(fit) < 3 or fit[2] >= 0)
 
 
-def _log_loss(counts: np.ndarray, scale: float, offset: float) -> float:
-    """Sum of the log losses of counted logits, in nats."""
-    z = scale * CENTERS + offset
-    return float(counts.sum(axis=0) @ np.logaddexp(0, z) - counts[1] @ z)
+def _count(logits: np.ndarray, targets: np.ndarray, part: np.ndarray) -> Counts:
+    """Count the annotated pairs of one group.
+
+    Args:
+        logits: (N, G).
+        targets: (N, G).
+        part: (N,), which part each image is in, from 0 up.
+    """
+    annotated = targets != NOT_ANNOTATED
+    clipped = np.clip(logits.astype(np.float64), -LARGEST, LARGEST)
+    cells = np.round(np.stack([clipped[annotated], rivalry(clipped)[annotated]]) / CELL_WIDTH).astype(np.int64)
+    width = round(2 * LARGEST / CELL_WIDTH)  # more than there are values of a rivalry
+    each, place = np.unique(cells[0] * width + cells[1], return_inverse=True)
+    rivals = np.mod(each, width)
+    basis = np.stack([(each - rivals) // width * CELL_WIDTH, np.ones(len(each)), -rivals * CELL_WIDTH])
+    parts = np.broadcast_to(part[:, None], targets.shape)[annotated]
+    number = int(part.max()) + 1
+    which = (parts * 2 + (targets[annotated] == YES)) * len(each) + place
+    return Counts(basis, np.bincount(which, minlength=number * 2 * len(each)).reshape(number, 2, -1).astype(float))
 
 
-def _fit(counts: np.ndarray, method: str) -> tuple[float, float]:
-    """Scale and offset with the lowest log loss, by Newton's method with halved steps (Lin, Lin, Weng 2007).
+def _log_loss(basis: np.ndarray, pairs: np.ndarray, fit: np.ndarray) -> float:
+    """Sum of the log losses of counted pairs (2, C), in nats."""
+    z = fit @ basis[: len(fit)]
+    return float(pairs.sum(axis=0) @ np.logaddexp(0, z) - pairs[1] @ z)
+
+
+def _fit(basis: np.ndarray, pairs: np.ndarray, method: str, start: np.ndarray | None = None) -> np.ndarray:
+    """The numbers of a method with the lowest log loss, by Newton's method with halved steps (Lin, Lin, Weng 2007).
 
     As Platt has it, yes counts as (P + 1) / (P + 2) and no as 1 / (N + 2): without that, logits that separate yes from
     no perfectly would want an infinite scale.
 
     Args:
-        counts: (2, BINS), noes and yeses.
-        method: for a temperature the offset is 0.
+        basis: see `Counts`.
+        pairs: (2, C), noes and yeses.
+        method: one of `fashion.calibration.METHODS`.
+        start: numbers to begin with, which change how long it takes and nothing else.
     """
-    filled = counts.any(axis=0)
-    x, (no, yes) = CENTERS[filled], counts[:, filled]
+    filled = pairs.any(axis=0)
+    basis, (no, yes) = basis[: len(METHODS[method]), filled], pairs[:, filled]
     weight = no + yes
     soft = yes * (yes.sum() + 1) / (yes.sum() + 2) + no / (no.sum() + 2)
-    basis = np.stack([x, np.ones_like(x)])[: 2 if method == PLATT else 1]  # (parameters, filled bins)
 
     def loss(parameters: np.ndarray) -> float:
         z = parameters @ basis
         return float(weight @ np.logaddexp(0, z) - soft @ z)
 
-    parameters = np.array([1.0, 0.0])[: len(basis)]
+    parameters = np.array([1.0, 0.0, 0.0])[: len(basis)] if start is None else start
     now = loss(parameters)
     for _ in range(NEWTON_STEPS):
         p = 0.5 * (1 + np.tanh(0.5 * (parameters @ basis)))
@@ -112,7 +148,7 @@ def _fit(counts: np.ndarray, method: str) -> tuple[float, float]:
         before, now = now, loss(parameters)
         if before - now < SMALLEST_GAIN * abs(before):
             break
-    return float(parameters[0]), float(parameters[1]) if method == PLATT else 0.0
+    return parameters
 
 
 def calibration_error(probabilities: np.ndarray, right: np.ndarray, bins: int = ECE_BINS) -> float | None:
