@@ -66,8 +66,8 @@ def section(results: dict[str, dict[str, dict[str, Any]]], options: argparse.Nam
     header = ["validation photographs of", "trained on", "micro-F1 at 0.5", "at the best threshold, with 95 % interval"]
     return (
         f"## One model of several catalogs\n\n{table(header, rows)}\n\n{options.steps:,} steps of 32 photographs each, "
-        f"{options.arch} at {options.size}x{options.size} px, `{CONFIG}`; trained together, a catalog is seen as often as "
-        "its share of all photographs. The threshold is chosen on the photographs it is scored on. "
+        f"{options.arch} at {options.size}x{options.size} px, `{CONFIG}`; trained together, a catalog is seen as often "
+        "as its share of all photographs. The threshold is chosen on the photographs it is scored on. "
         f"Machine: {machine}. Measured by\n\n"
         f"    python -m benchmarks.together --data FOLDER,FOLDER --sources '{options.sources}' "
         f"--arch {options.arch} --size {options.size} --steps {options.steps}\n"
