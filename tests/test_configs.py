@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from fashion.model_card import ModelCard
 from fashion.preprocess import InputSpec
 from training.augment import Augment
 from training.fit import FashionCLI
@@ -30,7 +31,7 @@ def test_all_are_here() -> None:
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
 def test_every_value_is_one_that_the_parts_take(config: Path, capsys: pytest.CaptureFixture) -> None:
     values = settings(capsys, config)
-    assert values["model"]["arch"] == ("resnet18" if config.stem == "starter" else "resnet50")
+    assert values["model"]["arch"] == ("resnet18" if "starter" in config.stem else "resnet50")
     FashionModule(**values["model"])
     InputSpec(**values["data"]["input"])
     Augment(**values["data"]["augment"])
@@ -59,3 +60,11 @@ def test_imaterialist_is_the_challenge_as_it_was_run(capsys: pytest.CaptureFixtu
     assert values["data"]["taxonomy"] == "imaterialist"
     assert values["model"]["weights"] == "imagenet"
     assert values["data"]["workers"] is None, "four ranks share the cores"
+
+
+def test_what_begins_with_the_starter_fits_it(capsys: pytest.CaptureFixture) -> None:
+    values = settings(capsys, FOLDER / "from-starter.yaml")
+    file = Path(values["model"]["weights"])
+    card = ModelCard.load(FOLDER.parent.parent / file.parent)
+    assert file.name in card.files
+    assert (values["model"]["arch"], values["data"]["input"]["size"]) == (card.arch, card.input.size)
