@@ -12,7 +12,7 @@ import argparse
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -88,7 +88,7 @@ def relative_cost(trial: Trial, size: int) -> float:
     """Pixels that an epoch of the trial sees, as a part of what one of the reference does."""
     flags = shlex.split(trial.changes)
     values = {name.removeprefix("--model.growth."): value for name, value in zip(flags[::2], flags[1::2], strict=True)}
-    growth = Growth(float(values.get("start", 1.0)), float(values.get("until", 0.75)))
+    growth = Growth(*(float(values.get(name, default)) for name, default in asdict(Growth()).items()))
     return mean((growth.size(step / STEPS, size) / size) ** 2 for step in range(STEPS))
 
 

@@ -18,6 +18,11 @@ def test_sizes_grow_to_the_input_size_and_stay() -> None:
     assert len(set(sizes)) == 5  # 64, 80, 96, 112, 128
 
 
+def test_images_may_stay_small_for_a_while() -> None:
+    growth = Growth(start=0.6, since=0.7, until=0.9)
+    assert [growth.size(p, 80) for p in (0, 0.3, 0.7, 0.8, 0.9, 1)] == [48, 48, 48, 64, 80, 80]
+
+
 def test_the_default_changes_nothing() -> None:
     assert {Growth().size(i / 10, 100) for i in range(11)} == {100}
     pixels = torch.zeros(2, 40, 40, 3, dtype=torch.uint8)
@@ -42,7 +47,7 @@ def test_shrunk_images_are_the_same_images() -> None:
     assert small[0, 10, :, 0].tolist()[18:] == [200] * 14
 
 
-@pytest.mark.parametrize("settings", [{"start": 0.0}, {"start": 1.5}, {"until": 0.0}, {"until": 1.2}])
+@pytest.mark.parametrize("settings", [{"start": 0.0}, {"start": 1.5}, {"until": 0.0}, {"until": 1.2}, {"since": 0.8}])
 def test_values_out_of_range_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(SettingError, match=f"growth.{next(iter(settings))} is"):
         Growth(**settings)

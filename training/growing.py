@@ -20,6 +20,7 @@ class Growth:
 
     Attributes:
         start: size of the first images, as a part of the input size; 1 trains at the input size throughout.
+        since: part of the training until which they stay so small.
         until: part of the training after which the images have the input size.
 
     Raises:
@@ -27,19 +28,22 @@ class Growth:
     """
 
     start: float = 1.0
+    since: float = 0.0
     until: float = 0.75
 
     def __post_init__(self) -> None:
-        for name, low, high in (("start", 0.1, 1.0), ("until", 0.01, 1.0)):
+        for name, low, high in (("start", 0.1, 1.0), ("since", 0.0, 1.0), ("until", 0.01, 1.0)):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise SettingError(f"--model.growth.{name} is {value}; it must lie between {low} and {high}")
+        if self.since >= self.until:
+            raise SettingError(f"--model.growth.since is {self.since}; it must be below until, {self.until}")
 
     def size(self, progress: float, size: int) -> int:
         """The size to train at, px, after a part of the training, for an input of `size` px."""
         if self.start == 1 or progress >= self.until:
             return size
-        grown = size * (self.start + (1 - self.start) * progress / self.until)
+        grown = size * (self.start + (1 - self.start) * max(0, progress - self.since) / (self.until - self.since))
         return min(size, max(LEAST, round(grown / STEP) * STEP))
 
 
