@@ -39,6 +39,7 @@ $(VENV)/installed: requirements.txt
 	@touch $@
 
 starter: setup  ## Serve the model that comes with the project, with no training; ask it with IMAGE=photo.jpg
+	@test -f "$(IMAGE)" || test "$(IMAGE)" = data/demo.jpg || { echo "error: no such photograph: $(IMAGE)"; exit 2; }
 	@$(PY) -m serving.archive model_store/starter
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m serving.server start
 	@if test -f "$(IMAGE)"; then echo; echo "$$ curl $(URL) -T $(IMAGE)"; \

@@ -26,6 +26,10 @@ class Mirrored:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def ids(self) -> list[str]:
+        return self.images.ids
+
     def __getitem__(self, i: int) -> dict[str, Tensor]:
         sample = self.images[i]
         return sample | {"pixels": sample["pixels"].flip(1)}

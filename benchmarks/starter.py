@@ -119,12 +119,12 @@ def section(
     Out of fold, as the scores in the model card: calibration and thresholds are fitted anew, on other photographs than
     those they are scored on.
     """
+    taxonomy = predictor.taxonomy
     each = {source: predict(predictor, images, source) for source, images in catalogs.items()}
     first, *others = each.values()
     everything = sum(others, first)
-    unseen = answer_out_of_fold(everything.logits, everything.targets, predictor.taxonomy).answered[profile]
+    unseen = answer_out_of_fold(everything.logits, everything.targets, taxonomy, everything.ids).answered[profile]
     thresholds, rows, end = predictor.card.threshold_row(profile), [], 0
-    taxonomy = predictor.taxonomy
     parts = {", ".join(together): together} if together else {}
     parts |= {group: [group] for group in taxonomy.groups}
     for source, images in catalogs.items():

@@ -44,6 +44,19 @@ def test_a_photograph_that_counts_twice_is_two_photographs() -> None:
     assert by_hand == pytest.approx([0.5 * 1 + 0.5 * 2 / 3])
 
 
+def test_photographs_of_one_product_are_drawn_together() -> None:
+    """Each photograph twice is no more evidence than once."""
+    rng, taxonomy = np.random.default_rng(0), Taxonomy((Label("a", "b"),))
+    targets = (rng.random((100, 1)) < 0.5).astype(np.int8)
+    answered = np.where(rng.random(targets.shape) < 0.8, targets == 1, targets == 0)
+    once = f1_intervals(answered, targets, taxonomy)["micro_f1"]
+    both, of = np.concatenate([answered, answered]), np.concatenate([targets, targets])
+    twice = f1_intervals(both, of, taxonomy, ids=np.tile(np.arange(100), 2))["micro_f1"]
+    assert twice == pytest.approx(once, abs=1e-6)
+    alone = f1_intervals(both, of, taxonomy)["micro_f1"]
+    assert alone[1] - alone[0] < 0.85 * (once[1] - once[0])
+
+
 def test_the_interval_covers_as_often_as_it_says() -> None:
     rng, taxonomy = np.random.default_rng(0), Taxonomy(tuple(Label("a", str(i)) for i in range(3)))
     covered = 0

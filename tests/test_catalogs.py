@@ -146,7 +146,7 @@ def test_what_cannot_be_learned_and_misspelled_names_are_noted(shapes: Path, sho
     catalogs = open_catalogs([shapes, shop], names=path)
     assert notes(catalogs, imaterialist()) == [
         "1 labels of the training split cannot be learned and are left out: 'navy' of color",
-        "1 of the names to change are in none of the data: 'nayv'",
+        "1 of the names to change are in none of the data: 'nayv' (did you mean 'navy'?)",
     ]
 
 

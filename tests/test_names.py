@@ -34,6 +34,12 @@ def test_names_that_nothing_has_are_listed(names: Names) -> None:
     assert names.unknown({"garment": ["Pants", "tshirts"], "colour": []}) == []
     assert names.unknown({"article": ["Pants"]}) == ["'tshirts'", "column 'colour'", "column 'garment'"]
     assert names.unknown({"garment": ["tshirts"], "colour": []}) == ["'Pants' of garment"]
+    found = names.unknown({"garments": ["T-shirt"], "colours": []})
+    assert found == [
+        "'tshirts' (did you mean 'T-shirt'?)",
+        "column 'colour' (did you mean 'colours'?)",
+        "column 'garment' (did you mean 'garments'?)",
+    ]
 
 
 def test_no_file_changes_nothing(tmp_path: Path) -> None:

@@ -39,8 +39,9 @@ def test_files_that_disagree_are_refused(logit: float) -> None:
 def test_quantization_that_costs_too_much_is_refused() -> None:
     targets = np.tile(np.array([[1, 0]], np.int8), (100, 1))
     probabilities = np.tile(np.array([[0.9, 0.1]], np.float32), (100, 1))
-    fp32 = Predictions(probabilities, targets, np.log(probabilities / (1 - probabilities)))
-    int8 = Predictions(probabilities.copy(), targets, fp32.logits)
+    ids = np.arange(len(targets)).astype(str)
+    fp32 = Predictions(probabilities, targets, np.log(probabilities / (1 - probabilities)), ids)
+    int8 = Predictions(probabilities.copy(), targets, fp32.logits, ids)
     same = compare_int8(fp32, int8, np.full(2, 0.5), TAXONOMY)
     assert same["difference"] == 0.0
     assert (same["images"], same["positives"]) == (100, 100)

@@ -117,7 +117,9 @@ def test_the_precision_profile_is_as_precise_as_it_says_and_answers_as_much_as_i
     rng = np.random.default_rng(0)
     targets = rng.choice([1, 0, -1], size=(400, 3), p=[0.3, 0.5, 0.2]).astype(np.int8)
     sure = np.where(targets == 1, rng.beta(6, 3, targets.shape), rng.beta(3, 6, targets.shape)).astype(np.float32)
-    for label, threshold in enumerate(precision_thresholds(sure, targets, 0.9)):
+    for label, threshold in enumerate(
+        precision_thresholds(sure, targets, Taxonomy(tuple(Label("a", str(i)) for i in range(3))), 0.9)
+    ):
         seen, column = targets[:, label] != -1, sure[:, label]
 
         def precision(cut: float, seen: np.ndarray = seen, column: np.ndarray = column, label: int = label) -> float:
@@ -129,11 +131,21 @@ def test_the_precision_profile_is_as_precise_as_it_says_and_answers_as_much_as_i
         assert all(precision(cut) < 0.9 for cut in lower)
 
 
-def test_rare_labels_take_the_precision_of_all_and_hopeless_ones_are_silent() -> None:
+def test_rare_labels_take_the_precision_of_their_group_and_hopeless_ones_are_silent() -> None:
     rng = np.random.default_rng(1)
-    targets = np.stack([rng.random(200) < 0.5, np.arange(200) < 3, rng.random(200) < 0.1], axis=1).astype(np.int8)
-    probabilities = np.stack([0.1 + 0.8 * targets[:, 0], np.full(200, 0.05), np.full(200, 0.05)], axis=1)
-    common, rare, hopeless = precision_thresholds(probabilities.astype(np.float32), targets, 0.9)
-    assert common == pytest.approx(0.9)
-    assert rare == pytest.approx(0.9)
-    assert hopeless == SILENT
+    easy, hard = (rng.random((2, 400)) < 0.5).astype(np.int8)
+    rare = (np.arange(400) < 3).astype(np.int8)
+    hopeless = (rng.random(400) < 0.1).astype(np.int8)
+    surely = 0.3 + 0.6 * easy
+    # Of the hard label 0.5 is right two times in three, 0.8 always.
+    hardly = np.where(hard == 1, np.where(rng.random(400) < 0.5, 0.8, 0.5), np.where(rng.random(400) < 0.25, 0.5, 0.1))
+    nothing = np.full(400, 0.05)
+    names = (("category", "easy"), ("category", "rare"), ("color", "hard"), ("color", "rare"), ("style", "rare"))
+    taxonomy = Taxonomy(tuple(Label(*name) for name in (*names, ("size", "hopeless"))))
+    targets = np.stack([easy, rare, hard, rare, rare, hopeless], axis=1)
+    probabilities = np.stack([surely, nothing, hardly, nothing, nothing, nothing], axis=1).astype(np.float32)
+    row = precision_thresholds(probabilities, targets, taxonomy, 0.9)
+    assert row[0] == row[1] == pytest.approx(0.9)
+    assert row[2] == row[3] == pytest.approx(0.8)
+    assert 0.3 < row[4] <= 0.9  # of all labels together
+    assert row[5] == SILENT

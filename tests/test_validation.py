@@ -21,7 +21,7 @@ def seen() -> Predictions:
     rng = np.random.default_rng(0)
     logits = rng.normal(-1, 2, (400, 8)).astype(np.float32)
     targets = (rng.random(logits.shape) < sigmoid(logits)).astype(np.int8)
-    return Predictions(sigmoid(3 * logits), targets, 3 * logits)
+    return Predictions(sigmoid(3 * logits), targets, 3 * logits, np.arange(len(logits)).astype(str))
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_the_card_holds_what_was_fitted_and_is_read_back(card: ModelCard, tmp_pa
 
 def test_scores_are_out_of_fold(card: ModelCard, seen: Predictions) -> None:
     validation = card.metrics["validation"]
-    unseen = answer_out_of_fold(seen.logits, seen.targets, card.taxonomy)
+    unseen = answer_out_of_fold(seen.logits, seen.targets, card.taxonomy, seen.ids)
     for profile, answered in unseen.answered.items():
         scores = score_answers(answered, seen.targets, np.zeros(8), card.taxonomy)
         assert validation["profiles"][profile]["micro_f1"] == scores["micro_f1"]
@@ -58,7 +58,7 @@ def test_it_is_told_in_lines(card: ModelCard, seen: Predictions) -> None:
     lines = describe(card).splitlines()
     assert [line.split("  ")[3].strip() for line in lines[2:8]][1:] == [*card.profiles]
     assert f"{card.metrics['validation']['profiles']['micro-f1']['micro_f1']:.3f}" in lines[4]
-    nothing = Predictions(seen.probabilities, np.full_like(seen.targets, -1), seen.logits)
+    nothing = Predictions(seen.probabilities, np.full_like(seen.targets, -1), seen.logits, seen.ids)
     assert "     -" in describe(with_thresholds(CARD, "folder", nothing))
 
 

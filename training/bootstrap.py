@@ -26,7 +26,12 @@ Interval = list[float] | None  # low and high; None where there are too few phot
 
 
 def f1_intervals(
-    answered: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy, resamples: int = RESAMPLES, seed: int = SEED
+    answered: np.ndarray,
+    targets: np.ndarray,
+    taxonomy: Taxonomy,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+    ids: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """95 % intervals of the F1 scores as `training.scores.score` defines them.
 
@@ -36,6 +41,7 @@ def f1_intervals(
         taxonomy: of the A labels.
         resamples: draws.
         seed: of the draws.
+        ids: (N,), of the photographs' products: all of one are drawn together. None where each is of its own.
 
     Returns:
         `micro_f1` and `macro_f1`; `groups`, the same by name; `labels`, a list of the labels' intervals of F1.
@@ -43,7 +49,7 @@ def f1_intervals(
     yes, annotated = targets == YES, targets != NOT_ANNOTATED
     counts = [mask.astype(np.float32) for mask in (answered & yes, answered & ~yes & annotated, ~answered & yes)]
     parts = [
-        [draws @ count for count in counts] for draws in _draws(len(targets), resamples, seed)
+        [draws @ count for count in counts] for draws in _draws(len(targets), resamples, seed, ids)
     ]  # exact below 2**24
     tp, fp, fn = (np.concatenate(part).astype(np.float64) for part in zip(*parts, strict=True))  # (R + 1, A)
     each = np.where(tp + fn > 0, _f1(tp, fp, fn), np.nan)
@@ -110,13 +116,15 @@ def weighted_precision(probabilities: np.ndarray, yes: np.ndarray, weights: np.n
         return (gained * np.where(answers > 0, right / answers, 0)).sum(axis=0) / right[-1]
 
 
-def _draws(images: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+def _draws(images: int, resamples: int, seed: int, ids: np.ndarray | None = None) -> Iterator[np.ndarray]:
     """How often each photograph counts, float32 (R + 1, N), some rows at a time: the first is all of them, once."""
     rng = np.random.default_rng(seed)
     yield np.ones((1, images), dtype=np.float32)
+    product = np.arange(images) if ids is None else np.unique(ids, return_inverse=True)[1]
+    products = int(product.max(initial=-1)) + 1
     for start in range(0, resamples, _AT_ONCE):
-        drawn = rng.integers(images, size=(min(_AT_ONCE, resamples - start), images))
-        yield np.stack([np.bincount(row, minlength=images) for row in drawn]).astype(np.float32)
+        drawn = rng.integers(products, size=(min(_AT_ONCE, resamples - start), products))
+        yield np.stack([np.bincount(row, minlength=products)[product] for row in drawn]).astype(np.float32)
 
 
 def _f1(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> np.ndarray:

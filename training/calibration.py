@@ -39,19 +39,22 @@ class Counts(NamedTuple):
     pairs: np.ndarray
 
 
-def fit_calibration(logits: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy) -> dict[str, dict[str, Any]]:
+def fit_calibration(
+    logits: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy, ids: np.ndarray | None = None
+) -> dict[str, dict[str, Any]]:
     """The calibration of each group that is better with one on held-out images, by log loss.
 
     Args:
         logits: (N, A).
         targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
         taxonomy: of the A labels.
+        ids: (N,), of the images' products, see `training.folds.split_folds`.
 
     Returns:
         By group `method`, `scale`, `offset` and, of that method, `rivals`, as the model card holds them.
     """
     part = np.zeros(len(logits), dtype=np.int64)
-    for i, (_, held) in enumerate(split_folds(len(logits))):
+    for i, (_, held) in enumerate(split_folds(len(logits), ids)):
         part[held] = i
     found: dict[str, dict[str, Any]] = {}
     for group in taxonomy.groups if len(logits) else ():

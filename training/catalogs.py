@@ -184,7 +184,7 @@ def notes(catalogs: Sequence[Catalog], taxonomy: Taxonomy) -> list[str]:
                 old.setdefault(column, set()).update(found)
     unknown = catalogs[0].names.unknown(old)
     if unknown:
-        lines.append(f"{len(unknown)} of the names to change are in none of the data: {_some(unknown)}")
+        lines.append(f"{len(unknown)} of the names to change are in none of the data: {', '.join(unknown)}")
     return lines
 
 

@@ -21,6 +21,7 @@ from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_whole
 from fashion.predictor import Predictor
+from fashion.taxonomy import Taxonomy
 from training.catalogs import notes
 from training.images import open_split
 from training.predictions import predict
@@ -47,7 +48,7 @@ def evaluate(
     """Score a bundle on a split of any folder that training can read, and write a report of it.
 
     Labels of the data that the model does not know are left out, with a note on stderr; what is not annotated counts
-    nowhere, nor do labels that the data never give.
+    nowhere, nor do labels that the data never give. Groups of which nothing is annotated are left out altogether.
 
     Args:
         predictor: the bundle, opened.
@@ -81,10 +82,14 @@ def evaluate(
     seen = predict(predictor, images, f"evaluate {split}", embeddings=out is not None)
     if not (seen.targets >= 0).any():
         raise SettingError(f"nothing is annotated in {data} for the groups {', '.join(wanted)}")
-    answers = {profile: answered(card, seen.probabilities, profile) for profile in thresholds}
-    precisions = average_precisions(seen.probabilities, seen.targets)
+    given = [group for group in taxonomy.groups if (seen.targets[:, taxonomy.indices(group)] >= 0).any()]
+    labels = np.concatenate([taxonomy.indices(group) for group in given])  # of the others nothing can be said
+    taxonomy = Taxonomy(tuple(taxonomy.labels[i] for i in labels))
+    probabilities, targets = seen.probabilities[:, labels], seen.targets[:, labels]
+    answers = {profile: answered(card, seen.probabilities, profile)[:, labels] for profile in thresholds}
+    precisions = average_precisions(probabilities, targets)
     scores = {
-        profile: _with_precisions(score_answers(answers[profile], seen.targets, row, taxonomy), precisions)
+        profile: _with_precisions(score_answers(answers[profile], targets, row[labels], taxonomy), precisions)
         for profile, row in thresholds.items()
     }
     result = {
@@ -97,7 +102,7 @@ def evaluate(
         "profiles": scores,
     }
     if out is not None and seen.embeddings is not None:
-        evidence = Evidence(images, taxonomy, seen.probabilities, seen.targets, seen.embeddings, answers)
+        evidence = Evidence(images, taxonomy, probabilities, targets, seen.embeddings, answers)
         write_report(evidence, scores, _header(result, command), out)
     return result
 

@@ -8,6 +8,7 @@ is written only if its files answer as the given one does.
 import argparse
 import csv
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ def import_weights(
     size: int = SIZE,
     data: Path | None = None,
     cache: Path = DEFAULT_CACHE,
+    command: str = "training.import_weights.import_weights",
 ) -> ModelCard:
     """Write a bundle with the weights of a file, whole or not at all.
 
@@ -75,6 +77,7 @@ def import_weights(
             their train split (or val, where there is none) the ranges of the int8 file. Without them the card has the
             profile 0.5 alone and the bundle no int8 file.
         cache: folder for imported data.
+        command: what the card is to say that it was made by.
 
     Returns:
         The model card that was written.
@@ -100,7 +103,7 @@ def import_weights(
         differences = check_fp32(engines, images)
         for other, difference in differences.items():
             print(f"       {other}: largest difference of a probability {difference:.1e}", flush=True)
-        card = make_card(module, folder, name, version, _origin(file, source))
+        card = make_card(module, folder, name, version, _origin(file, source, command))
         if data and validation:
             card = _fit(card, folder, data, cache, validation)
         card.metrics["parity"] = {"images": len(images), "largest_probability_difference": differences}
@@ -135,9 +138,9 @@ def _write_checkpoint(module: FashionModule, path: Path) -> None:
     torch_files.write(content, path)
 
 
-def _origin(file: Path, source: Source) -> dict[str, Any]:
+def _origin(file: Path, source: Source, command: str) -> dict[str, Any]:
     return {
-        "command": shlex.join(["python", "-m", "training.import_weights", str(file)]),
+        "command": command,
         "source": {"file": file.name, "sha256": sha256(file), "kind": source.kind},
     }
 
@@ -192,6 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--cache", type=Path, default=DEFAULT_CACHE, help="folder for imported data (default: %(default)s)"
     )
+    arguments = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_args(arguments)
     out = options.out or Path("runs") / options.file.stem / "bundle"
     with one_line_errors():
@@ -205,6 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             size=options.size,
             data=options.data,
             cache=options.cache,
+            command=shlex.join(["python", "-m", "training.import_weights", *arguments]),
         )
         check_complete(out, card)
         print(f"wrote  {out}: {', '.join(card.files)}")

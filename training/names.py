@@ -7,7 +7,7 @@ groups:                    # columns
   colour: color
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from fashion.errors import DataError, one_line
+from fashion.tables import closest
 
 GROUPS = "groups"  # the key whose entries rename columns
 
@@ -64,21 +65,27 @@ class Names:
         return self.labels_of.get(column, {}).get(name, self.labels.get(name, name))
 
     def unknown(self, names: Mapping[str, Iterable[str]]) -> list[str]:
-        """The old names that stand in none of the data: misspelled, mostly.
+        """The old names that stand in none of the data: misspelled, mostly, so each with the name that is most like it.
 
         Args:
             names: the labels of the data by column, under their old names.
         """
-        everywhere = {name for column in names.values() for name in column}
-        unknown = [repr(name) for name in self.labels if name not in everywhere]
-        unknown += [f"column {column!r}" for column in self.groups if column not in names]
+        columns = list(names)
+        everywhere = sorted({name for column in names.values() for name in column})
+        unknown = [repr(name) + _hint(name, everywhere) for name in self.labels if name not in everywhere]
+        unknown += [f"column {name!r}{_hint(name, columns)}" for name in self.groups if name not in names]
         for column, table in self.labels_of.items():
             if column not in names:
-                unknown.append(f"column {column!r}")
+                unknown.append(f"column {column!r}{_hint(column, columns)}")
             else:
-                there = set(names[column])
-                unknown += [f"{name!r} of {column}" for name in table if name not in there]
+                there = list(names[column])
+                unknown += [f"{name!r} of {column}{_hint(name, there)}" for name in table if name not in there]
         return unknown
+
+
+def _hint(name: str, choices: Sequence[str]) -> str:
+    close = closest(name, choices)
+    return f" (did you mean {close!r}?)" if close else ""
 
 
 def _check(table: Mapping[Any, Any], path: Path | str) -> None:

@@ -1,5 +1,6 @@
 """A bundle's predictions for a whole split of labeled photographs."""
 
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from fashion.predictor import Predictor
 from training.images import Photographs
 from training.loading import set_up_worker
 
+FILE_ENDING = re.compile(r"\.(jpe?g|png|webp|gif|bmp|tiff?)$", re.IGNORECASE)
 BATCH_SIZE = 8  # images of one inference; larger batches are no faster on a CPU and cost memory
 
 
@@ -23,12 +25,14 @@ class Predictions:
         probabilities: float32 (N, A), calibrated as the model card that they were made with says.
         targets: int8 (N, A), 1 yes, 0 no, -1 not annotated.
         logits: float32 (N, A).
+        ids: (N,), of the images, without the ending of a file: photographs of one product in two catalogs share it.
         embeddings: float32 (N, E), where they were asked for.
     """
 
     probabilities: np.ndarray
     targets: np.ndarray
     logits: np.ndarray
+    ids: np.ndarray
     embeddings: np.ndarray | None = None
 
     def by(self, card: ModelCard) -> "Predictions":
@@ -41,6 +45,7 @@ class Predictions:
             np.concatenate([self.probabilities, other.probabilities]),
             np.concatenate([self.targets, other.targets]),
             np.concatenate([self.logits, other.logits]),
+            np.concatenate([self.ids, other.ids]),
         )
 
 
@@ -69,5 +74,6 @@ def predict(predictor: Predictor, images: Photographs, description: str, embeddi
         np.concatenate(probabilities),
         np.concatenate(targets),
         np.concatenate(logits),
+        np.array([FILE_ENDING.sub("", name) for name in images.ids]),
         np.concatenate(vectors) if vectors else None,
     )

@@ -58,55 +58,63 @@ class OutOfFold:
     probabilities: np.ndarray
 
 
-def fit_profiles(logits: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy) -> Profiles:
+def fit_profiles(
+    logits: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy, ids: np.ndarray | None = None
+) -> Profiles:
     """Fit calibration and every profile; of each profile's candidates the simplest of those best on held-out images.
 
     Args:
         logits: (N, A).
         targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
         taxonomy: of the A labels.
+        ids: (N,), of the images' products, see `training.folds.split_folds`.
     """
-    answered = _candidate_answers(logits, targets, taxonomy)
-    chosen = {profile: _simplest_of_the_best(of, targets, DECIDED_BY[profile]) for profile, of in answered.items()}
+    answered = _candidate_answers(logits, targets, taxonomy, ids)
+    chosen = {profile: _simplest_of_the_best(of, targets, DECIDED_BY[profile], ids) for profile, of in answered.items()}
     scores = {
         profile: {name: _score(answers, targets, DECIDED_BY[profile]) for name, answers in of.items()}
         for profile, of in answered.items()
     }
-    calibration = fit_calibration(logits, targets, taxonomy)
+    calibration = fit_calibration(logits, targets, taxonomy, ids)
     probabilities = calibrated(logits, taxonomy, calibration)
     candidates = f1_candidates(probabilities, targets, taxonomy)
     thresholds = {
         HALF: np.full(len(taxonomy), 0.5),
         MICRO_F1: candidates[MICRO_F1][chosen[MICRO_F1]],
         MACRO_F1: candidates[MACRO_F1][chosen[MACRO_F1]],
-        PRECISION: np.maximum(precision_thresholds(probabilities, targets), LIKELY),
+        PRECISION: np.maximum(precision_thresholds(probabilities, targets, taxonomy), LIKELY),
     }
     return Profiles(calibration, thresholds, typical_counts(targets, taxonomy), chosen, scores)
 
 
-def answer_out_of_fold(logits: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy) -> OutOfFold:
+def answer_out_of_fold(
+    logits: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy, ids: np.ndarray | None = None
+) -> OutOfFold:
     """Fit on four fifths of the images and answer the last, five times; the choice of candidates is part of each fit.
 
     Args:
         logits: (N, A).
         targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
         taxonomy: of the A labels.
+        ids: (N,), of the images' products, see `training.folds.split_folds`.
     """
     probabilities = np.empty(logits.shape, np.float32)
     answered: dict[str, np.ndarray] = {}
-    for rest, held in split_folds(len(logits)):
-        fit = fit_profiles(logits[rest], targets[rest], taxonomy)
+    for rest, held in split_folds(len(logits), ids):
+        fit = fit_profiles(logits[rest], targets[rest], taxonomy, None if ids is None else ids[rest])
         probabilities[held] = calibrated(logits[held], taxonomy, fit.calibration)
         for profile, answers in fit.answered(probabilities[held], taxonomy).items():
             answered.setdefault(profile, np.zeros(logits.shape, bool))[held] = answers
     return OutOfFold(answered, probabilities)
 
 
-def _candidate_answers(logits: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy) -> dict[str, dict[str, np.ndarray]]:
+def _candidate_answers(
+    logits: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy, ids: np.ndarray | None
+) -> dict[str, dict[str, np.ndarray]]:
     """By profile and name what each candidate answers of images that neither it nor its calibration was fitted on."""
     answered: dict[str, dict[str, np.ndarray]] = {profile: {} for profile in DECIDED_BY}
-    for rest, held in split_folds(len(logits)):
-        calibration = fit_calibration(logits[rest], targets[rest], taxonomy)
+    for rest, held in split_folds(len(logits), ids):
+        calibration = fit_calibration(logits[rest], targets[rest], taxonomy, None if ids is None else ids[rest])
         candidates = f1_candidates(calibrated(logits[rest], taxonomy, calibration), targets[rest], taxonomy)
         probabilities = calibrated(logits[held], taxonomy, calibration)
         for profile, rows in candidates.items():
@@ -115,7 +123,9 @@ def _candidate_answers(logits: np.ndarray, targets: np.ndarray, taxonomy: Taxono
     return answered
 
 
-def _simplest_of_the_best(answered: Mapping[str, np.ndarray], targets: np.ndarray, score: str) -> str:
+def _simplest_of_the_best(
+    answered: Mapping[str, np.ndarray], targets: np.ndarray, score: str, ids: np.ndarray | None
+) -> str:
     """The first candidate that is not worse than the best by more than the standard error of their difference.
 
     Breiman et al. 1984, "Classification and Regression Trees", 3.4.3: of candidates that chance cannot tell apart, the
@@ -125,9 +135,10 @@ def _simplest_of_the_best(answered: Mapping[str, np.ndarray], targets: np.ndarra
         answered: by name, the simplest first, bool (N, A).
         targets: (N, A).
         score: which decides, see `_score`.
+        ids: (N,), see `split_folds`.
     """
     names = list(answered)
-    parts = [held for _, held in split_folds(len(targets))]
+    parts = [held for _, held in split_folds(len(targets), ids)]
     folds = np.array([[_score(answered[name][part], targets[part], score) for part in parts] for name in names])
     whole = np.array([_score(answered[name], targets, score) for name in names])
     best = int(whole.argmax())

@@ -116,28 +116,39 @@ def _best_macro_f1_threshold(curves: Sequence[Curve]) -> float:
 
 
 def precision_thresholds(
-    probabilities: np.ndarray, targets: np.ndarray, wanted: float = WANTED_PRECISION
+    probabilities: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy, wanted: float = WANTED_PRECISION
 ) -> np.ndarray:
     """For each label the lowest threshold from which on `wanted` of its answers on these images are right.
 
-    A label with fewer than 10 positives takes the threshold at which all labels together reach it. One with more that
-    reaches it nowhere is not answered at all.
+    A label with fewer than 10 positives takes the threshold at which its group's labels together reach it, a group with
+    so few that of all labels. One with more that reaches it nowhere is not answered at all.
 
     Args:
         probabilities: (N, A).
         targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
+        taxonomy: of the A labels.
         wanted: the precision, in (0, 1].
 
     Returns:
         (A,).
     """
-    together = _lowest_precise(Curve.of(probabilities, targets), wanted)
-    labels = [Curve.of(probabilities[:, i], targets[:, i]) for i in range(probabilities.shape[1])]
-    return np.array([together if c.positives < LEAST_ANSWERS else _lowest_precise(c, wanted) for c in labels])
+    together = _lowest_precise(Curve.of(probabilities, targets), wanted, SILENT)
+    row = np.empty(len(taxonomy))
+    for group in taxonomy.groups:
+        labels = taxonomy.indices(group)
+        of_group = _lowest_precise(Curve.of(probabilities[:, labels], targets[:, labels]), wanted, together)
+        for i in labels:
+            row[i] = _lowest_precise(Curve.of(probabilities[:, i], targets[:, i]), wanted, of_group)
+    return row
 
 
-def _lowest_precise(curve: Curve, wanted: float) -> float:
-    """The lowest threshold with that precision and at least `LEAST_ANSWERS` answers; `SILENT` where there is none."""
+def _lowest_precise(curve: Curve, wanted: float, parent: float) -> float:
+    """The lowest threshold with that precision and at least `LEAST_ANSWERS` answers; `SILENT` where there is none.
+
+    With fewer positives than that it is the parent's.
+    """
+    if curve.positives < LEAST_ANSWERS:
+        return parent
     good = (curve.right >= wanted * curve.answered) & (curve.answered >= LEAST_ANSWERS)
     return float(curve.lowest[np.flatnonzero(good)[-1]]) if good.any() else SILENT
 

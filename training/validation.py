@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fashion.model_card import ModelCard
+from fashion.model_card import ONNX_FILE, ModelCard
 from fashion.prediction import sigmoid
 from fashion.taxonomy import YES, Taxonomy
 from training.bootstrap import f1_intervals
@@ -21,7 +21,7 @@ from training.thresholds import HALF, MICRO_F1, WANTED_PRECISION
 LEAST_POSITIVES = 1_000
 
 
-def with_thresholds(card: ModelCard, data: str, seen: Predictions) -> ModelCard:
+def with_thresholds(card: ModelCard, data: str, seen: Predictions, file: str = ONNX_FILE) -> ModelCard:
     """The card with the calibration and profiles that validation images suggest, and with their scores.
 
     The scores are out of fold: each image is answered by a fit that has not seen it. What the card holds is fitted on
@@ -31,23 +31,26 @@ def with_thresholds(card: ModelCard, data: str, seen: Predictions) -> ModelCard:
         card: without profiles.
         data: where the images are from.
         seen: what the model says of them.
+        file: of the bundle, which said it.
     """
     taxonomy = card.taxonomy
-    fit = fit_profiles(seen.logits, seen.targets, taxonomy)
-    unseen = answer_out_of_fold(seen.logits, seen.targets, taxonomy)
+    fit = fit_profiles(seen.logits, seen.targets, taxonomy, seen.ids)
+    unseen = answer_out_of_fold(seen.logits, seen.targets, taxonomy, seen.ids)
     raw = sigmoid(seen.logits)
 
     def summary(answered: np.ndarray) -> dict[str, Any]:
         scores = score_answers(answered, seen.targets, np.zeros(len(taxonomy)), taxonomy)
         del scores["labels"]
-        interval = f1_intervals(answered, seen.targets, taxonomy)["micro_f1"]
+        interval = f1_intervals(answered, seen.targets, taxonomy, ids=seen.ids)["micro_f1"]
         return {"micro_f1_interval": interval} | scores
 
     validation = {
         "data": data,
         "split": "val",
         "images": len(seen.targets),
-        "note": f"scores are out of fold: calibration and thresholds were fitted on other images, in {FOLDS} folds",
+        "products": len(np.unique(seen.ids)),
+        "file": file,
+        "note": f"scores are out of fold: calibration and thresholds were fitted on other products, in {FOLDS} folds",
         "map": mean_average_precision(average_precisions(seen.probabilities, seen.targets)),
         "profiles": {profile: summary(answered) for profile, answered in unseen.answered.items()},
         "uncalibrated": {HALF: summary(raw >= 0.5)},

@@ -10,9 +10,9 @@ SHOWN_GROUPS = 3  # of a photograph: the ones it was chosen for
 
 
 def least_certain(evidence: Evidence, most: int = 12) -> list[dict[str, Any]]:
-    """The photographs that the model itself expects to get most wrong, whatever is annotated.
+    """The photographs of whose annotations the model itself expects to get most wrong.
 
-    The measure is the sum over all labels of min(p, 1 - p): the number of wrong yeses and noes that a calibrated model
+    The measure is the sum over annotated labels of min(p, 1 - p): the number of wrong yeses and noes that a calibrated model
     expects when it cuts at 0.5.
 
     Returns:
@@ -20,6 +20,7 @@ def least_certain(evidence: Evidence, most: int = 12) -> list[dict[str, Any]]:
         most three groups that add most to it; the highest value first.
     """
     doubts = np.minimum(evidence.probabilities, 1 - evidence.probabilities).astype(np.float64)
+    doubts = np.where(evidence.annotated, doubts, 0.0)  # of the rest nothing can be learned by looking
     return _chosen(evidence, doubts, doubts.sum(axis=1), most, evidence.taxonomy.groups)
 
 
