@@ -12,8 +12,8 @@ SHOWN_GROUPS = 3  # of a photograph: the ones it was chosen for
 def least_certain(evidence: Evidence, most: int = 12) -> list[dict[str, Any]]:
     """The photographs of whose annotations the model itself expects to get most wrong.
 
-    The measure is the sum over annotated labels of min(p, 1 - p): the number of wrong yeses and noes that a calibrated model
-    expects when it cuts at 0.5.
+    The measure is the sum over annotated labels of min(p, 1 - p): the number of wrong yeses and noes that a calibrated
+    model expects when it cuts at 0.5.
 
     Returns:
         Objects with `row`, `id`, `value` (the measure) and `groups`, the verdicts (see `Evidence.verdict`) of the at
