@@ -26,11 +26,12 @@ def test_the_card_does_not_tell_where_files_lay(bundle: Path, tmp_path: Path) ->
     copy = tmp_path / "copy"
     shutil.copytree(bundle, copy)
     card = ModelCard.load(copy)
-    card.training["settings"] = {"data": {"path": ["/home/me/shop a", "/data/b"], "cache": "/x/y"}, "lr": 0.5}
+    places = {"path": ["/home/me/shop a", "/data/b", "../data/c"], "cache": "/x/y"}
+    card.training["settings"] = {"data": places, "lr": 0.5}
     card.metrics["validation"] = {"data": "/home/me/shop, /data/b", "note": "1/2 of them"}
     card.save(copy)
     small = ship(copy, tmp_path / "out", "python -m training.fit")
-    assert small.training["settings"]["data"] == {"path": ["shop a", "b"], "cache": "y"}
+    assert small.training["settings"]["data"] == {"path": ["shop a", "b", "c"], "cache": "y"}
     assert small.metrics["validation"] == {"data": "shop, b", "note": "1/2 of them"}
     assert small.training["command"] == "python -m training.fit"
     assert "/home" not in (tmp_path / "out" / "model_card.json").read_text()

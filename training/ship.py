@@ -17,7 +17,7 @@ from fashion.folders import new_folder
 from fashion.model_card import CARD_FILE, INT8_FILE, ModelCard, checked_file
 from training.folders import check_bundle_replaceable
 
-ABSOLUTE_PATH = re.compile(r"(?<![\w.])/(?:[^\s,'\"\]/]+/)*([^\s,'\"\]/]+)")
+PLACE = re.compile(r"(?<![\w.])(?:\.{1,2})?/(?:[^\s,'\"\]/]+/)*([^\s,'\"\]/]+)")
 
 
 def ship(bundle: Path, out: Path, command: str | None = None) -> ModelCard:
@@ -55,12 +55,12 @@ def ship(bundle: Path, out: Path, command: str | None = None) -> ModelCard:
 
 
 def _without_places(value: Any) -> Any:
-    """The same with every absolute path, in any text of it, cut to its last part."""
+    """The same with every path in its texts that is absolute or leads out of this folder cut to its last part."""
     if isinstance(value, dict):
         return {name: _without_places(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_without_places(each) for each in value]
-    return ABSOLUTE_PATH.sub(r"\1", value) if isinstance(value, str) else value
+    return PLACE.sub(r"\1", value) if isinstance(value, str) else value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
