@@ -106,7 +106,13 @@ def connected(address: str) -> Iterator[None]:
                     "object_store_memory": OBJECT_STORE,
                     "_temp_dir": folder,
                 }
-                ray.init(LOCAL, num_cpus=available_cores(), **local, **quiet)
+                try:
+                    ray.init(LOCAL, num_cpus=available_cores(), **local, **quiet)
+                except Exception as error:  # it raises a bare one where its servers take too long
+                    raise SettingError(
+                        f"Ray did not start on this machine: {one_line(error)[:200]}; run the command again when it "
+                        "has less to do, or start ray start --head and give its --address"
+                    ) from None
             else:
                 parents = [str(Path(__file__).parents[1] / package) for package in PACKAGES]
                 try:

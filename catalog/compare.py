@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--combine",
         metavar="A,B",
-        help=f"two groups whose combinations count as well; '' for none (default: {' and '.join(COMBINED)}, if there)",
+        help="two groups whose combinations count as well; '' for none (default: "
+        f"{' and '.join(COMBINED[0])} or the like, if there)",
     )
     add_selection(parser)
     add_outputs(parser)

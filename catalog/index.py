@@ -29,7 +29,7 @@ from catalog.columns import (
     point_id,
 )
 from catalog.filtering import columns_of, kinds
-from catalog.location import store_at
+from catalog.location import is_server, store_at
 from catalog.manifest import IndexManifest
 from catalog.projection import AMONG, NEAREST, Projection, fit
 from catalog.spaces import ScaleMeter, Scales, point, scores
@@ -238,6 +238,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with one_line_errors():
         if options.out and options.qdrant:
             raise SettingError("--out names a folder and --qdrant a server; an index is in one of them")
+        if options.qdrant and not is_server(options.qdrant):
+            raise SettingError(
+                f"--qdrant takes the URL of a server, such as http://localhost:6333, not {options.qdrant!r}"
+            )
         scored = Scored.open(options.folder)
         place = f"{options.qdrant.rstrip('/')}/{options.collection}" if options.qdrant else options.out
         store = store_at(place or options.folder / INDEX_FOLDER)

@@ -8,6 +8,11 @@ from fashion.errors import SettingError
 URLS = ("http://", "https://")
 
 
+def is_server(place: str) -> bool:
+    """Whether it is the URL of a server, and no folder."""
+    return place.startswith(URLS)
+
+
 def store_at(place: str | Path) -> Store:
     """The store of a folder, or of `http://HOST:PORT/COLLECTION`.
 
@@ -16,7 +21,7 @@ def store_at(place: str | Path) -> Store:
         DataError: no server answers there.
     """
     text = str(place)
-    if not text.startswith(URLS):
+    if not is_server(text):
         from catalog.edge_store import EdgeStore
 
         return EdgeStore(place)

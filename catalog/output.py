@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -83,6 +84,12 @@ def show(matches: Sequence[Match], options: argparse.Namespace, *queries: Produc
         from catalog.sheet import write_sheet
 
         write_sheet(queries, matches, options.sheet)
+        if empty := sum(not product.image for product in (*queries, *(match.product for match in matches))):
+            print(
+                f"note   {empty} of the photographs are in no file of their own, so their tiles are empty: the catalog "
+                "was scored from a table that holds them",
+                file=sys.stderr,
+            )
     if options.json:
         for match in matches:
             print(json.dumps(match.to_json(), ensure_ascii=False))

@@ -47,14 +47,8 @@ class PartWriter:
 
     def write(self, rows: pa.Table) -> Path:
         """Write the next part; `rows` has the columns of the schema."""
-        file = io.BytesIO()
-        texts = [field.name for field in self._schema if field.name not in VECTORS]
-        # No value of a vector comes twice: a dictionary of them would be built for nothing.
-        table = rows.select(self._schema.names)
-        table = table.replace_schema_metadata({ORIGIN_KEY: json.dumps(asdict(self.origin)).encode()})
-        pq.write_table(table, file, compression="zstd", use_dictionary=texts, write_statistics=texts)
         number = 1 + max((int(name.split("-")[1].split(".")[0]) for name in self.parts), default=-1)
-        path = write_whole(self.folder / f"part-{number:05d}.parquet", file.getvalue())
+        path = write_part(self.folder / f"part-{number:05d}.parquet", rows.select(self._schema.names), self.origin)
         self.parts[path.name] = rows.num_rows
         self.ids.update(rows.column(ID).to_pylist())
         return path
@@ -95,6 +89,16 @@ class PartWriter:
                 f"the columns of the source have changed since {self.folder} was scored ({', '.join(changed)}); "
                 "choose another folder with --out, or remove that one"
             )
+
+
+def write_part(path: Path, rows: pa.Table, origin: Origin) -> Path:
+    """Write a part, whole or not at all; `rows` has the columns of `catalog.table.table_schema`."""
+    file = io.BytesIO()
+    # No value of a vector comes twice: a dictionary of them would be built for nothing.
+    texts = [name for name in rows.column_names if name not in VECTORS]
+    table = rows.replace_schema_metadata({ORIGIN_KEY: json.dumps(asdict(origin)).encode()})
+    pq.write_table(table, file, compression="zstd", use_dictionary=texts, write_statistics=texts)
+    return write_whole(path, file.getvalue())
 
 
 def _type(schema: pa.Schema, name: str) -> pa.DataType | None:

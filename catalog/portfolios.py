@@ -28,7 +28,8 @@ from catalog.tally import Selection, read
 from fashion.errors import DataError, SettingError
 from fashion.taxonomy import Label
 
-COMBINED = ("category", "color")  # the groups that are combined where no others are named
+# The groups that are combined where no others are named: the first pair that there is.
+COMBINED = (("category", "color"), ("category", "colour"), ("article", "color"), ("article", "colour"))
 
 
 def compare(
@@ -120,7 +121,7 @@ def _names(sides: tuple[Scored, Scored]) -> tuple[str, str]:
 def _combined(scored: Scored, groups: Sequence[str] | None) -> Selection | None:
     there = scored.manifest.groups
     if groups is None:
-        groups = COMBINED if set(COMBINED) <= set(there) else ()
+        groups = next((pair for pair in COMBINED if set(pair) <= set(there)), ())
     if groups and (len(groups) != 2 or groups[0] == groups[1]):
         raise SettingError(
             f"--combine takes two different groups, not {','.join(groups)!r}; there are: {', '.join(there)}"

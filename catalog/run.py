@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from tqdm import tqdm
 
 from catalog.parts import PartWriter
+from catalog.refresh import Refreshed, refresh
 from catalog.score_manifest import Manifest, Origin
 from catalog.scorer import DETAIL, REASON
 from catalog.source import ROW, LeftOut, Source
@@ -34,7 +35,7 @@ class Summary:
         scored: rows of this run; those of earlier ones stayed.
         seconds: of this run, what starts it included.
         left_out: rows that could not be scored.
-        gone: how many rows of earlier runs the source does not have any more; they stay.
+        refreshed: what became of the rows of earlier runs.
     """
 
     folder: Path
@@ -42,15 +43,20 @@ class Summary:
     scored: int
     seconds: float
     left_out: list[LeftOut] = field(default_factory=list)
-    gone: int = 0
+    refreshed: Refreshed = field(default_factory=Refreshed)
 
     def __str__(self) -> str:
         before = self.manifest.rows - self.scored
         parts = [f"{self.folder}: {self.manifest.rows:,} products"]
         if before:
             parts.append(f"{before:,} of them scored before")
-        if self.gone:
-            parts.append(f"{self.gone:,} not in the source any more but kept (a new folder would not have them)")
+        for count, what in (
+            (self.refreshed.changed, "with new values in their columns"),
+            (self.refreshed.moved, "scored again, their photographs are others"),
+            (self.refreshed.gone, "dropped, they are not in the source any more"),
+        ):
+            if count:
+                parts.append(f"{count:,} {what}")
         if self.left_out:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.manifest.left_out.items())
             parts.append(f"{len(self.left_out):,} left out ({reasons}), listed in {LEFT_OUT_FILE}")
@@ -66,10 +72,10 @@ class Run:
         self.out, self.card, self.origin, self.source = out, card, origin, source
         self.part_rows = part_rows
         self.left_out: list[LeftOut] = []
-        self.gone = 0
         # How long an embedding is, only the parts or the model itself know; 0 finds clashes of names all the same.
         length = stored_embedding(out)
         schema = table_schema(card.taxonomy.groups, len(card.labels), length or 0, source.columns)
+        self.refreshed = refresh(out, origin, source)
         self.writer = PartWriter(out, origin, schema)
 
     def remaining(self) -> np.ndarray:
@@ -83,7 +89,6 @@ class Run:
             elif name not in self.writer.ids:
                 positions.append(position)
             seen.add(name)
-        self.gone = len(self.writer.ids - seen)
         return np.asarray(positions, dtype=np.int64)
 
     def take(self, tables: Iterable[pa.Table], progress: tqdm) -> Summary:
@@ -102,7 +107,7 @@ class Run:
                 waiting, last = [], now
         self._write(waiting)
         seconds = time.perf_counter() - start
-        return Summary(self.out, self._finish(), scored, seconds, self.left_out, self.gone)
+        return Summary(self.out, self._finish(), scored, seconds, self.left_out, self.refreshed)
 
     def _write(self, tables: list[pa.Table]) -> None:
         tables = [table for table in tables if len(table)]

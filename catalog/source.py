@@ -51,6 +51,9 @@ class Source(Protocol):
     def ids(self) -> Sequence[str]:
         """Of all rows in order."""
 
+    def own(self) -> pa.Table:
+        """Of all rows in order PLACE, null where a photograph has none, and the columns."""
+
     def pieces(self, positions: np.ndarray, rows: int) -> Iterator[Piece]:
         """The rows at these rising positions, in pieces of about so many."""
 
@@ -71,6 +74,10 @@ class InMemory:
     def ids(self) -> Sequence[str]:
         """See `Source`."""
         return self.table.column(ID).to_pylist()
+
+    def own(self) -> pa.Table:
+        """See `Source`."""
+        return self.table.select([PLACE, *(field.name for field in self.columns)])
 
     def pieces(self, positions: np.ndarray, rows: int) -> Iterator[Piece]:
         """See `Source`."""

@@ -149,7 +149,10 @@ def table_schema(groups: Sequence[str], labels: int, embedding: int, columns: Se
     taken = {ID, IMAGE, *(field.name for field in ours)}
     for field in columns:
         if field.name in taken:
-            raise DataError(f"column {field.name!r} of the source has the name of one of the answer's; rename it")
+            raise DataError(
+                f"column {field.name!r} of the source has the name of one of the answer's; rename "
+                "it, or take it for the ids or the photographs by --id or --image"
+            )
     return pa.schema([pa.field(ID, pa.string()), pa.field(IMAGE, pa.string()), *columns, *ours])
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from catalog.cells import typed_column
-from catalog.source import InMemory, Piece, rows_table
+from catalog.source import PLACE, InMemory, Piece, rows_table
 from catalog.table import ID
 from fashion.columns import ID_COLUMNS, IMAGE_COLUMNS, usual_name
 from fashion.errors import DataError, one_line
@@ -54,6 +54,22 @@ class ParquetSource:
     files: tuple[Path, ...]
     starts: tuple[int, ...]  # position of each file's first row
     image: str
+
+    def own(self) -> pa.Table:
+        """See `Source`."""
+        columns = [field.name for field in self.columns]
+        tables = []
+        for file in self.files:
+            part = ParquetTable(file).file
+            names = _is_text(part.schema_arrow.field(self.image).type)
+            try:
+                table = part.read([*columns, *([self.image] if names else [])])
+            except (pa.ArrowException, OSError) as error:
+                raise DataError(f"{file} is broken: {one_line(error)}") from None
+            place = table[self.image].cast(pa.string()) if names else pa.nulls(len(table), pa.string())
+            plain = {name: _plain_column(table[name].combine_chunks()) for name in columns}
+            tables.append(pa.table({PLACE: place} | plain))
+        return pa.concat_tables(tables)
 
     def pieces(self, positions: np.ndarray, rows: int) -> Iterator[Piece]:
         """A piece for each row group: in smaller ones it would be read again for each."""

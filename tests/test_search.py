@@ -216,7 +216,10 @@ def test_a_catalog_of_one_product_can_be_measured() -> None:
         ({"diversity": 1.5}, "diversity is 1.5; it must be from 0 to 1"),
         ({"space": "color"}, "space 'color' is unknown; there are: both, embedding, attributes"),
         ({"share": 2.0}, "the embedding's share is 2; it must be from 0 to 1"),
-        ({"weights": {"colour": 2.0}}, "weight for 'colour': the model's groups are category, color, gender, sleeve"),
+        (
+            {"weights": {"colour": 2.0}},
+            "weight for 'colour' .did you mean 'color'..: the model's groups are category, color, gender, sleeve",
+        ),
         ({"weights": {"color": -1.0}}, "the weight of 'color' is -1; it must be 0 or more"),
         ({"weights": {"color": 2.0}, "space": "embedding"}, "the space embedding knows no groups"),
         ({"weights": dict.fromkeys(TAXONOMY.groups, 0.0)}, "all groups have the weight 0"),
