@@ -146,6 +146,8 @@ def test_the_command_prints_and_writes(shops: list[Scored], tmp_path: Path, caps
     assert sorted(path.name for path in report.iterdir()) == names
     page = (report / "index.html").read_text(encoding="utf-8")
     assert "http" not in page.split("</style>")[1]
+    shares = page.split('id="shares"')[1]
+    assert all(name in shares for name in ("Black", "Navy Blue", "Dresses"))
     assert page.count("data:image/png;base64,") == len(list((report / "plots").glob("*.png"))) == 4
 
 

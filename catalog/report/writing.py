@@ -11,7 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from catalog.comparison import Comparison
+from catalog.comparison import Comparison, Row
 from catalog.label_trends import LabelTrend, Trends
 from catalog.report.plots import draw_differences, draw_trend, drawable, files
 from catalog.tabular import (
@@ -31,6 +31,7 @@ PAGE_FILE, PLOTS = "index.html", "plots"
 TRENDS_FILE, COMPARE_FILE = "trends.json", "compare.json"
 MOVING, STEADY = 24, 6  # plots: of risers and fallers each, and of the other labels of a group
 DIFFERENCES, LISTED = 20, 200  # in the plot and the table of differences
+FREQUENT = 0.01  # share of the products of one side, from which on a label is listed whether it differs or not
 FILTERS: dict[str, Callable[..., str]] = {
     "percent": percent,
     "significance": significance,
@@ -79,9 +80,15 @@ def write_comparison(found: Comparison, out: Path) -> Path:
             if rows:
                 draw_differences(folder / PLOTS, name, rows[:DIFFERENCES])
         write_compare_csv(folder / "compare.csv", found)
-        parts = {"labels": singles, "combinations": pairs}
-        _write_page(folder, "compare", found.to_json(), found=found, parts=parts, drawn=DIFFERENCES, listed=LISTED)
+        contents = {"parts": {"labels": singles, "combinations": pairs}, "frequent": _frequent(found)}
+        _write_page(folder, "compare", found.to_json(), found=found, drawn=DIFFERENCES, listed=LISTED, **contents)
     return out / PAGE_FILE
+
+
+def _frequent(found: Comparison) -> list[Row]:
+    """Labels that enough products of one side have to be worth a line, the most frequent first."""
+    singles = [row for row in found.rows if len(row.names) == 1 and max(row.shares) >= FREQUENT]
+    return sorted(singles, key=lambda row: -max(row.shares))
 
 
 def _steady(found: Trends, group: str) -> list[LabelTrend]:
