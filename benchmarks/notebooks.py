@@ -1,9 +1,10 @@
-"""Runs the notebooks in place, so that they hold the outputs of their code, and draws two pictures of the README.
+"""Runs the notebooks in place, so that they hold the outputs of their code, and keeps three pictures for the README.
 
 python -m benchmarks.notebooks runs/sample/bundle data/sample
 """
 
 import argparse
+import base64
 import hashlib
 import os
 import shutil
@@ -84,6 +85,20 @@ def draw(bundle: Path, photographs: Path, index: Path, images: Path) -> list[Pat
     return [picture.write(images / name) for name, picture in pictures.items()]
 
 
+def keep(notebook: Path, call: str, picture: Path) -> Path:
+    """Write the JPEG picture that a cell of a notebook shows.
+
+    Args:
+        notebook: with outputs.
+        call: what stands in the cell's code.
+        picture: the file to write.
+    """
+    cells = nbformat.read(notebook, as_version=4).cells
+    (cell,) = (cell for cell in cells if cell.cell_type == "code" and call in cell.source)
+    (shown,) = (output.data["image/jpeg"] for output in cell.outputs if "image/jpeg" in output.get("data", {}))
+    return write_whole(picture, base64.b64decode(shown))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the notebooks and draw the pictures; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.notebooks", description=__doc__.split("\n")[0])
@@ -95,7 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = {"FASHION_BUNDLE": str(options.bundle), "FASHION_FOLDER": str(options.data)}
         for path in tqdm(sorted(FOLDER.glob("*.ipynb")), desc="running", unit="notebook"):
             execute(path, settings)
-        for path in draw(options.bundle, WORK / "prediction/photographs", WORK / "matching/index", IMAGES):
+        drawn = draw(options.bundle, WORK / "prediction/photographs", WORK / "matching/index", IMAGES)
+        for path in (*drawn, keep(FOLDER / "trends.ipynb", "draw_trends(", IMAGES / "trends.jpg")):
             print(f"wrote {path}")
     return 0
 
