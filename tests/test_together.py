@@ -17,7 +17,7 @@ def test_each_alone_and_all_together(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(together, "PAGE", tmp_path / "recipe.md")
     command = ["--data", ",".join(map(str, folders)), "--sources", "Shop; Market", "--size", "32", "--steps", "4"]
     assert together.main([*command, "--out", str(tmp_path / "runs")]) == 0
-    results = json.loads((tmp_path / "runs" / "32-4" / "results.json").read_text())
+    results = json.loads((tmp_path / "runs" / "resnet50-32-4" / "results.json").read_text())
     assert {name: sorted(of) for name, of in results.items()} == {
         "shop alone": ["shop"],
         "market alone": ["market"],
