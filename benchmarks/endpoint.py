@@ -1,6 +1,6 @@
 """Validation photographs through a running TorchServe, one at a time, as a client sends them.
 
-    python -m benchmarks.endpoint runs/recipes/from-scratch/bundle --data FOLDER --source "NAME OF THE DATA"
+    python -m benchmarks.endpoint runs/mine/bundle --data FOLDER --source "NAME OF THE DATA"
 
 It packs the bundle, starts TorchServe on free ports, sends the photographs, compares each answer with the Predictor's,
 scores the answers against the labels and writes the section `endpoint` of docs/benchmarks.md.

@@ -23,7 +23,7 @@ from fashion.files import write_whole
 from fashion.network import ARCHITECTURES
 from training.bootstrap import f1_intervals
 
-CONFIG = "training/configs/from-scratch.yaml"
+CONFIG = "training/configs/adamw-recipe.yaml"
 
 
 def train(name: str, paths: Sequence[Path], options: argparse.Namespace) -> Path:

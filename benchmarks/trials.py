@@ -49,16 +49,18 @@ class Trial:
         says: what it is, for the table.
         config: the configuration that is changed.
         pretrained: whether it begins with the weights of --weights.
+        longer: times the reference's epochs.
     """
 
     changes: str
     says: str
-    config: str = "from-scratch"
+    config: str = "adamw-recipe"
     pretrained: bool = False
+    longer: float = 1.0
 
 
 TRIALS: Mapping[str, Trial] = {
-    REFERENCE: Trial("", "AdamW 2e-3, one cycle, decay 0.05, flips (`from-scratch.yaml`)"),
+    REFERENCE: Trial("", "AdamW 2e-3, one cycle, decay 0.05, flips (`adamw-recipe.yaml`)"),
     "seed": Trial("", "the seed's: Adam 1e-3, no schedule, no flips (`seed-recipe.yaml`)", "seed-recipe"),
     "cosine": Trial("--model.schedule cosine --model.warmup_fraction 0.1", "cosine after a warm-up of 10 %"),
     "adam": Trial("--model.optimizer adam --model.weight_decay 0", "Adam, no decay"),
@@ -72,6 +74,10 @@ TRIALS: Mapping[str, Trial] = {
     "mixup": Trial("--model.mixup 0.2", "mixup, alpha 0.2"),
     "zero-residual": Trial("--model.init.zero_residual true", "residual blocks that begin by handing on"),
     "prior": Trial("--model.init.prior 0.01", "every label begins at a probability of 0.01"),
+    "whiten": Trial("--model.init.whiten true", "the first convolution begins with the photographs' patterns"),
+    "muon": Trial("--model.optimizer muon --model.weight_decay 0", "Muon, no decay"),
+    "from-scratch": Trial("", "Muon, no decay, prior and patterns together (`from-scratch.yaml`)", "from-scratch"),
+    "longer": Trial("", "the reference for as long as Muon takes", longer=1.8),
     "batch-16": Trial("--data.batch_size 16 --model.lr 0.0014", "batches of 16, learning rate 1.4e-3"),
     "growing": Trial("--model.growth.start 0.5 --model.growth.until 0.75", "images that grow from half the size"),
     "growing-longer": Trial("--model.growth.start 0.4 --model.growth.until 0.9", "from 0.4 of it, until 90 %"),
@@ -97,7 +103,7 @@ def run(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     trial = TRIALS[name]
     folder: Path = options.out / f"{name}-{seed}"
     result = folder / "trial.json"
-    epochs = max(1, round(options.epochs / relative_cost(trial, options.size)))
+    epochs = max(1, round(options.epochs * trial.longer / relative_cost(trial, options.size)))
     command = ["--config", f"training/configs/{trial.config}.yaml", "--data.path", str(options.data)]
     command += ["--data.groups", f"[{options.groups}]", "--data.input.size", str(options.size)]
     command += ["--model.arch", options.arch, "--seed_everything", str(seed), "--trainer.max_epochs", str(epochs)]
@@ -125,24 +131,26 @@ def run(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
 
 def section(results: Mapping[str, list[dict[str, Any]]], options: argparse.Namespace) -> str:
     """The Markdown table: means over the seeds, differences to the reference, and the spread of both."""
-    header = ["trial", "what is changed", "epochs", *SCORES.values(), "difference"]
+    header = ["trial", "what is changed", "epochs", "minutes", *SCORES.values(), "difference"]
     header += ["with mirror images, " + SCORES[score] for score in MIRRORED]
-    reference = mean(value[DECIDES] for value in results[REFERENCE])
+    reference = mean(value[DECIDES] for value in results[options.reference])
     rows = []
     for name, values in results.items():
         found = [value[DECIDES] for value in values]
         spread = f" ({min(found):.3f} to {max(found):.3f})" if len(found) > 1 else ""
         cells = [f"{mean(value[score] for value in values):.3f}" for score in SCORES]
-        difference = "" if name == REFERENCE else f"{mean(found) - reference:+.3f}"
+        difference = "" if name == options.reference else f"{mean(found) - reference:+.3f}"
         both = [f"{mean(value['mirrored'][score] for value in values):.3f}" for score in MIRRORED]
-        rows.append([name, TRIALS[name].says, int(values[0]["epochs"]), *cells, difference + spread, *both])
-    machine = results[REFERENCE][0]["machine"]
+        minutes = f"{mean(value['minutes'] for value in values):.0f}"
+        epochs = int(values[0]["epochs"])
+        rows.append([name, TRIALS[name].says, epochs, minutes, *cells, difference + spread, *both])
+    machine = results[options.reference][0]["machine"]
     return (
         f"## {options.source}: {options.arch} at {options.size}x{options.size} px\n\n{table(header, rows)}\n\n"
-        f"Difference: of micro-F1 with fitted thresholds, out of fold, to the reference. Seeds {options.seeds}. "
-        "Mirror images: logits averaged over the photograph "
-        "and its mirror image, at twice the time of an answer. The reference sees "
-        f"{options.epochs} epochs, all others as many pixels. Validation photographs only. Machine: {machine}. "
+        f"Difference: of micro-F1 with fitted thresholds, out of fold, to {options.reference}. Seeds {options.seeds}. "
+        "Mirror images: logits averaged over the photograph and its mirror image, at twice the time of an answer. "
+        f"Trials see as many pixels as {options.epochs} epochs have, but for one that says otherwise. "
+        f"Validation photographs only. Machine: {machine}. "
         "Measured by\n\n"
         f"    python -m benchmarks.trials --data FOLDER --groups {options.groups} --source '{options.source}' "
         f"--arch {options.arch} --size {options.size} --epochs {options.epochs} --seeds {options.seeds}\n"
@@ -156,6 +164,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--groups", required=True, help="columns to learn, separated by commas")
     parser.add_argument("--source", required=True, help="public name of the data set, for the page")
     parser.add_argument("--only", help="trials to run beside the reference, separated by commas (default: all)")
+    parser.add_argument(
+        "--reference", default=REFERENCE, help="trial that others are compared with (default: its name)"
+    )
     parser.add_argument("--weights", type=Path, help="of another catalog, for the trials of pretrained weights")
     parser.add_argument("--arch", choices=ARCHITECTURES, default="resnet50", help="(default: %(default)s)")
     parser.add_argument("--size", type=int, default=48, help="input size in px (default: %(default)s)")
@@ -166,14 +177,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with one_line_errors():
         possible = [name for name, trial in TRIALS.items() if options.weights or not trial.pretrained]
         names = options.only.split(",") if options.only else possible
-        if unknown := [name for name in names if name not in TRIALS]:
-            raise SettingError(f"--only names no trial {unknown[0]!r}; there are: {', '.join(TRIALS)}")
+        if unknown := [name for name in (options.reference, *names) if name not in TRIALS]:
+            raise SettingError(f"there is no trial {unknown[0]!r}; there are: {', '.join(TRIALS)}")
         if lacking := [name for name in names if name not in possible]:
             raise SettingError(f"the trial {lacking[0]!r} begins with pretrained weights; give --weights FILE")
         options.out = options.out / f"{options.data.name}-{options.arch}-{options.size}-{options.epochs}"
         seeds = [int(seed) for seed in options.seeds.split(",")]
         results = {}
-        for name in dict.fromkeys([REFERENCE, *names]):
+        for name in dict.fromkeys([options.reference, *names]):
             results[name] = [run(name, seed, options) for seed in seeds]
             write_section(f"trials {options.out.name}", section(results, options), PAGE)
         print(f"wrote  {PAGE}")

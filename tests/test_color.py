@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional
 
-from training.color import adjust, turn_hue
+from training.color import adjust, change_colors, turn_hue
 
 
 def noise(low: int, high: int) -> Image.Image:
@@ -49,10 +49,31 @@ def test_only_the_end_result_is_clipped() -> None:
 @pytest.mark.parametrize("turns", [0.02, -0.02, 0.1, -0.1, 1 / 6, 0.3, -0.45, 0.5, -0.5])
 def test_hues_turn_as_on_the_circle_of_hsv(turns: float) -> None:
     image = noise(0, 255)
-    exact = functional.adjust_hue(planes(image).double() / 255, turns).permute(1, 2, 0).numpy() * 255
+    step = round(384 * turns) / 384
+    exact = functional.adjust_hue(planes(image).double() / 255, step).permute(1, 2, 0).numpy() * 255
     assert np.abs(turn_hue(image, turns) - exact).max() <= 0.51  # half a level is the rounding
-    levels = functional.adjust_hue(planes(image), turns).permute(1, 2, 0).numpy().astype(int)
+    levels = functional.adjust_hue(planes(image), step).permute(1, 2, 0).numpy().astype(int)
     assert np.abs(turn_hue(image, turns) - levels).max() <= 1
+    here = functional.adjust_hue(planes(image).double() / 255, turns).permute(1, 2, 0).numpy() * 255
+    assert np.abs(turn_hue(image, turns) - here).max() <= 2.5  # half a step is 1/128 of 255 levels
+
+
+def test_no_hue_leaves_16_bits() -> None:
+    """Black, white and all that is between, over the whole circle: nothing goes around the ends unnoticed."""
+    levels = np.array([0, 1, 127, 128, 254, 255], np.uint8)
+    image = Image.fromarray(np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(-1, 6, 3))
+    for step in range(-192, 193):
+        exact = functional.adjust_hue(planes(image).double() / 255, step / 384).permute(1, 2, 0).numpy() * 255
+        assert np.abs(turn_hue(image, step / 384) - exact).max() <= 0.51
+
+
+@pytest.mark.parametrize("factors", [(1, 1, 1), (1.2, 0.9, 1.1)])
+@pytest.mark.parametrize("turns", [0, 0.1, -0.4])
+def test_all_at_once_is_one_after_the_other(factors: tuple[float, float, float], turns: float) -> None:
+    image = noise(0, 255)
+    adjusted = adjust(image, *factors)
+    expected = turn_hue(adjusted, turns) if turns else np.asarray(adjusted)
+    assert np.array_equal(change_colors(image, *factors, turns), expected)
 
 
 def test_hues_of_pure_colors_and_grays() -> None:

@@ -281,6 +281,20 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(
     assert all(torch.equal(expected[name], value) for name, value in weights(run).items())
 
 
+def test_muon_goes_on_as_if_it_had_not_been_interrupted(
+    flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = ["--model.optimizer", "muon", "--model.schedule", "onecycle", "--model.init.whiten", "true"]
+    flags = [*flags, *recipe, "--data.augment.flip", "0"]
+    fit.train([*flags, "--run", str(tmp_path / "whole")])
+    train_interrupted(monkeypatch, [*flags, "--run", str(tmp_path / "parts")], Interrupt(signal.SIGTERM, 8))
+    fit.train(["--run", str(tmp_path / "parts"), "--resume"])
+    expected = weights(tmp_path / "whole")
+    assert all(torch.equal(expected[name], value) for name, value in weights(tmp_path / "parts").items())
+    first, second = rows(tmp_path / "whole")
+    assert second["train/loss"] < first["train/loss"]
+
+
 def test_a_moving_average_is_what_is_validated_saved_and_resumed(
     flags: list[str], uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,22 +4,31 @@ import pytest
 import torch
 
 from fashion.errors import SettingError
-from fashion.network import ARCHITECTURES, build
+from fashion.network import ARCHITECTURES, FashionNet, Normalize, build
+from fashion.preprocess import InputSpec
+from fashion.taxonomy import Label, Taxonomy
+from training.images import Photographs, Reader
 from training.initialization import Initialization
+
+
+def apply(init: Initialization, network: FashionNet) -> None:
+    """Where nothing is asked of the photographs, none are needed."""
+    spec = InputSpec(size=32)
+    init.apply(network, Normalize(spec), Photographs([], Reader(Taxonomy((Label("color", "Red"),)), spec, [])))
 
 
 def test_nothing_is_changed_where_nothing_is_asked_for() -> None:
     torch.manual_seed(0)
     network = build("resnet18", 3)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    Initialization().apply(network)
+    apply(Initialization(), network)
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_blocks_begin_by_handing_on_what_they_are_given(arch: str) -> None:
     network = build(arch, 3).eval()
-    Initialization(zero_residual=True).apply(network)
+    apply(Initialization(zero_residual=True), network)
     images = torch.rand(2, network.layer3[1].conv1.in_channels, 4, 4)
     with torch.inference_mode():
         for block in list(network.layer3)[1:]:  # the first one changes the size
@@ -28,7 +37,7 @@ def test_blocks_begin_by_handing_on_what_they_are_given(arch: str) -> None:
 
 def test_labels_begin_at_the_prior() -> None:
     network = build("resnet18", 3)
-    Initialization(prior=0.01).apply(network)
+    apply(Initialization(prior=0.01), network)
     assert torch.sigmoid(network.fc.bias).tolist() == pytest.approx([0.01] * 3)
 
 

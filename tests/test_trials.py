@@ -31,6 +31,21 @@ def test_images_that_grow_cost_less() -> None:
     assert 0.3 < relative_cost(TRIALS["growing-longer"], 96) < relative_cost(TRIALS["growing"], 96) < 0.8
 
 
+def test_a_trial_may_take_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+
+    def stop(folder: Path, command: list[str]) -> None:
+        commands.append(command)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trials, "fit", stop)
+    options = argparse.Namespace(out=tmp_path, epochs=5, size=48, data=tmp_path, groups="color", arch="resnet18")
+    for name in (REFERENCE, "longer"):
+        with pytest.raises(KeyboardInterrupt):
+            trials.run(name, 1, options)
+    assert [shlex.join(command).split("max_epochs ")[1].split()[0] for command in commands] == ["5", "9"]
+
+
 def test_a_trial_is_run_once_and_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = write_shapes(tmp_path / "shapes", train=32, val=12)
     small = trials.Trial("--data.workers 0", "a small one")
@@ -44,18 +59,19 @@ def test_a_trial_is_run_once_and_written(tmp_path: Path, monkeypatch: pytest.Mon
     assert not list(run.glob("checkpoints/*"))
     measured = json.loads((run / "trial.json").read_text())
     page = (tmp_path / "recipe.md").read_text()
-    assert f"| reference | a small one | 1 | {measured['micro_f1']:.3f} | {measured['best_micro_f1']:.3f} |" in page
+    assert f"| reference | a small one | 1 | 0 | {measured['micro_f1']:.3f} | {measured['best_micro_f1']:.3f} |" in page
     assert measured["machine"] in page
 
 
 def test_differences_are_to_the_reference() -> None:
     def values(fitted: float) -> dict[str, object]:
         scores = {"micro_f1": 0.5, "best_micro_f1": 0.6, "fitted_micro_f1": fitted, "map": 0.4}
-        return scores | {"mirrored": scores, "epochs": 3, "machine": "a laptop"}
+        return scores | {"mirrored": scores, "epochs": 3, "minutes": 7.4, "machine": "a laptop"}
 
     options = argparse.Namespace(source="S", arch="resnet50", size=48, epochs=3, seeds="1,2", groups="color")
+    options.reference = REFERENCE
     page = section({REFERENCE: [values(0.70), values(0.72)], "mixup": [values(0.72), values(0.74)]}, options)
-    assert "| 3 | 0.500 | 0.600 | 0.730 | 0.400 | +0.020 (0.720 to 0.740) | 0.500 | 0.730 |" in page
+    assert "| 3 | 7 | 0.500 | 0.600 | 0.730 | 0.400 | +0.020 (0.720 to 0.740) | 0.500 | 0.730 |" in page
 
 
 def test_pretrained_trials_need_weights(capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,4 +83,4 @@ def test_pretrained_trials_need_weights(capsys: pytest.CaptureFixture[str]) -> N
 def test_an_unknown_trial_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--data", "x", "--groups", "color", "--source", "S", "--only", "magic"])
-    assert "--only names no trial 'magic'; there are: reference, seed" in capsys.readouterr().err
+    assert "there is no trial 'magic'; there are: reference, seed" in capsys.readouterr().err

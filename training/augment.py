@@ -11,7 +11,7 @@ from PIL import Image
 from fashion import preprocess
 from fashion.errors import SettingError
 from fashion.preprocess import InputSpec, Source
-from training.color import adjust, turn_hue
+from training.color import change_colors
 
 ASPECTS = (3 / 4, 4 / 3)  # of a crop's sides
 TRIES = 10  # draws of a crop before the whole image is taken
@@ -110,7 +110,7 @@ class Change:
         flip: whether it is mirrored.
         crop: the part of it that fills the input; what lies beyond the image has the color of its left top corner.
         brightness, contrast, saturation: factors, see `training.color.adjust`.
-        hue: turns of the color circle, applied last.
+        hue: turns of the color circle, applied last, see `training.color.turn_hue`.
         recolored: whether its colors are no longer what its labels say.
         blank: whether a wall stands in for it, see `wall`.
     """
@@ -139,9 +139,7 @@ class Change:
         image = cut(preprocess.decode(source, finest), self.crop, spec)
         if self.flip:
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        if (self.brightness, self.contrast, self.saturation) != (1, 1, 1):
-            image = adjust(image, self.brightness, self.contrast, self.saturation)
-        return turn_hue(image, self.hue) if self.hue else np.array(image)
+        return change_colors(image, self.brightness, self.contrast, self.saturation, self.hue)
 
 
 def wall(size: int) -> np.ndarray:

@@ -1,11 +1,28 @@
 """Changes of an image's colors, each in as few passes as it can be had: what Pillow and torchvision do in five."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image
 
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601: the gray that Pillow and torchvision see in a color
-CHUNK = 32_768  # pixels; as floats their channels and the intermediate ones stay in the processor's cache
+CHUNK = 32_768  # pixels; as integers their channels and the intermediate ones stay in the processor's cache
 GRID = 128  # pixels in each direction of which an image's mean is taken
+SHIFT = 6
+SIDE = 1 << SHIFT  # steps of a hue along one of the six sides of its circle
+AS_THEY_ARE = (1.0, 1.0, 1.0)  # brightness, contrast and saturation
+
+
+def change_colors(
+    image: Image.Image, brightness: float, contrast: float, saturation: float, turns: float
+) -> np.ndarray:
+    """`adjust`, then `turn_hue`, with less copying than one after the other: uint8 (H, W, 3)."""
+    factors = (brightness, contrast, saturation)
+    if factors == AS_THEY_ARE:
+        return turn_hue(image, turns) if turns else np.array(image)
+    if not turns:
+        return np.array(adjust(image, *factors))
+    return _turned([image.convert("L", row) for row in _rows(image, *factors)], turns)
 
 
 def adjust(image: Image.Image, brightness: float, contrast: float, saturation: float) -> Image.Image:
@@ -18,6 +35,11 @@ def adjust(image: Image.Image, brightness: float, contrast: float, saturation: f
     cuts off, unless one of them clips: here only the end result is clipped to 0..255, so that what became too bright on
     the way comes back with its drawing.
     """
+    return image.convert("RGB", sum(_rows(image, brightness, contrast, saturation), ()))
+
+
+def _rows(image: Image.Image, brightness: float, contrast: float, saturation: float) -> list[tuple[float, ...]]:
+    """Of red, green and blue after `adjust`: the weights of red, green and blue before it, and what is added."""
     matrix = saturation * np.eye(3) + (1 - saturation) * np.tile(LUMA, (3, 1))
     offset = 0.0
     if contrast != 1:
@@ -25,8 +47,7 @@ def adjust(image: Image.Image, brightness: float, contrast: float, saturation: f
         grid = image.resize((min(image.width, GRID), min(image.height, GRID)), Image.Resampling.NEAREST)
         mean = LUMA @ np.asarray(grid.resize((1, 1), Image.Resampling.BOX))[0, 0]
         offset = brightness * (1 - contrast) * float(mean)
-    rows = np.column_stack([brightness * contrast * matrix, np.full(3, offset)])
-    return image.convert("RGB", tuple(rows.ravel().tolist()))
+    return [(*row, offset) for row in (brightness * contrast * matrix).tolist()]
 
 
 def turn_hue(image: Image.Image, turns: float) -> np.ndarray:
@@ -40,33 +61,43 @@ def turn_hue(image: Image.Image, turns: float) -> np.ndarray:
         r' = r - g - (1 - 2d) b + (1 - d) (M + m), no less than m and no more than M
 
     as one sees by looking at each of the six sides; green and blue follow by turning r, g, b in a ring. Toward blue, g
-    and b change places. Two sides are a ring's turn of the channels, so that |d| <= 1 remains.
+    and b change places. Two sides are a ring's turn of the channels, so that |d| <= 1 remains. With d a multiple of
+    1 / `SIDE` all of it is done in 16-bit integers, twice as fast as in floating point.
 
     Args:
         image: RGB.
-        turns: of the whole circle, from -0.5 to 0.5; positive turns red toward green.
+        turns: of the whole circle, from -0.5 to 0.5, taken to the nearest of 6 * `SIDE` steps: what torchvision takes
+            to the nearest of 256 for a Pillow image. Positive turns red toward green.
 
     Returns:
         uint8 array (H, W, 3).
     """
-    ring = round(3 * turns)
-    side = 6 * turns - 2 * ring  # d, negative toward blue
-    bands = image.split()
+    return _turned(image.split(), turns)
+
+
+def _turned(bands: Sequence[Image.Image], turns: float) -> np.ndarray:
+    """`turn_hue` of an image's three bands, each of mode L."""
+    steps = round(6 * SIDE * turns)
+    ring = round(steps / (2 * SIDE))
+    side = steps - 2 * SIDE * ring  # SIDE * d, negative toward blue
     channels = [np.asarray(bands[(i - ring) % 3]).reshape(-1) for i in range(3)]
     step = 1 if side >= 0 else -1
-    scale, share = np.float32(1 - 2 * abs(side)), np.float32(1 - abs(side))
-    turned = np.empty((image.height, image.width, 3), np.uint8)
+    # Intermediate sums may go around the ends of 16 bits, and come back: the result is within [-255, 510] * SIDE.
+    scale, share = np.int16(SIDE - 2 * abs(side)), np.int16(SIDE - abs(side))
+    turned = np.empty((bands[0].height, bands[0].width, 3), np.uint8)
     pixels = turned.reshape(-1, 3)
     for start in range(0, len(pixels), CHUNK):
         part = slice(start, start + CHUNK)
-        planes = [channel[part].astype(np.float32) for channel in channels]
+        planes = [channel[part].astype(np.int16) for channel in channels]
+        scaled = [plane * np.int16(SIDE) for plane in planes]
         most = np.maximum(np.maximum(planes[0], planes[1]), planes[2])
         least = np.minimum(np.minimum(planes[0], planes[1]), planes[2])
-        both = (most + least) * share + np.float32(0.5)  # the conversion to integers cuts off
+        both = (most + least) * share + np.int16(SIDE // 2)  # the division rounds down
         for i in range(3):
-            value = planes[i] - planes[(i + step) % 3]
-            value -= planes[(i - step) % 3] * scale
-            value += both
+            value = both - planes[(i - step) % 3] * scale
+            value += scaled[i]
+            value -= scaled[(i + step) % 3]
+            value >>= SHIFT
             np.maximum(value, least, out=value)
             np.minimum(value, most, out=value)
             pixels[part, i] = value

@@ -7,7 +7,9 @@ from torch import nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from fashion.errors import SettingError
-from fashion.network import FashionNet
+from fashion.network import FashionNet, Normalize
+from training.images import Photographs
+from training.whitening import whiten
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Initialization:
         prior: the probability that every label begins with, by the head's bias; 0 leaves it near 0.5. Most labels are
             rare, and what is not spent on learning that is spent on the photographs. Lin et al. 2017, "Focal Loss for
             Dense Object Detection" (arXiv:1708.02002), 3.3.
+        whiten: the first convolution begins with the patterns of the photographs, see `training.whitening`.
 
     Raises:
         SettingError: a value out of its range.
@@ -27,13 +30,20 @@ class Initialization:
 
     zero_residual: bool = False
     prior: float = 0.0
+    whiten: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.prior < 1:
             raise SettingError(f"--model.init.prior is {self.prior}; it must be at least 0 and below 1")
 
-    def apply(self, network: FashionNet) -> None:
-        """Change the weights of a network that has random ones."""
+    def apply(self, network: FashionNet, normalize: Normalize, images: Photographs) -> None:
+        """Change the weights of a network that has random ones.
+
+        Args:
+            network: changed in place.
+            normalize: its input.
+            images: of the kind that it will learn from.
+        """
         if self.zero_residual:
             for block in network.modules():
                 if isinstance(block, Bottleneck):
@@ -42,3 +52,5 @@ class Initialization:
                     nn.init.zeros_(block.bn2.weight)
         if self.prior:
             nn.init.constant_(network.fc.bias, math.log(self.prior / (1 - self.prior)))
+        if self.whiten:
+            whiten(network, normalize, images)

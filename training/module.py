@@ -35,7 +35,8 @@ class FashionModule(LightningModule):
     Args:
         arch: `resnet50`, or `resnet18` for quick tries.
         weights: the first weights: `imagenet`, `none`, or a file (see `training.backbone.load`).
-        optimizer: `adam`, `adamw` (decays the weights of convolutions and head only) or `sgd` (momentum 0.9).
+        optimizer: `adam`, `adamw` (decays the weights of convolutions and head only), `muon` (see `training.muon`) or
+            `sgd` (momentum 0.9).
         lr: learning rate; the highest one where a schedule varies it.
         weight_decay: strength of the decay toward zero.
         schedule: `none`, `onecycle`, or `cosine`: linear warm-up, then half a cosine down to 0.
@@ -59,7 +60,7 @@ class FashionModule(LightningModule):
         self,
         arch: str = "resnet50",
         weights: str = backbone.IMAGENET,
-        optimizer: Literal["adam", "adamw", "sgd"] = "adam",
+        optimizer: Literal["adam", "adamw", "muon", "sgd"] = "adam",
         lr: float = 1e-3,
         weight_decay: float = 0.0,
         schedule: Literal["none", "onecycle", "cosine"] = "none",
@@ -120,9 +121,9 @@ class FashionModule(LightningModule):
         else:
             self.build(data.taxonomy, data.spec)
             if not self.trainer.ckpt_path:
-                self.init.apply(self.network)
+                drawn = data.train if isinstance(data.train, Photographs) else data.val  # not of a stream
+                self.init.apply(self.network, self.normalize, drawn)
                 if backbone.load(self.network, self.hparams["arch"], self.hparams["weights"]):
-                    drawn = data.train if isinstance(data.train, Photographs) else data.val  # not of a stream
                     unfold(self.network, self.normalize, drawn)
         if stage == "fit" and self.hparams["compile"]:
             self.network.compile()

@@ -6,16 +6,20 @@ from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
+from training.muon import Muon
+
 
 def make_optimizer(network: nn.Module, name: str, lr: float, weight_decay: float) -> Optimizer:
-    """`adam` and `sgd` decay every parameter alike, `adamw` (decoupled) all but biases and batch norms.
+    """`adam` and `sgd` decay every parameter alike, `adamw` and `muon` (decoupled) all but biases and batch norms.
 
-    All are torch's fused ones: a step is one pass over the parameters, several times faster on CPUs and GPUs.
+    All but `muon` are torch's fused ones: a step is one pass over the parameters, several times faster everywhere.
     """
     if name == "adam":
         return Adam(network.parameters(), lr, weight_decay=weight_decay, fused=True)
     if name == "sgd":
         return SGD(network.parameters(), lr, momentum=0.9, nesterov=True, weight_decay=weight_decay, fused=True)
+    if name == "muon":
+        return Muon(network, lr, weight_decay)
     # Only convolutions and the head have more than one dimension.
     decayed = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
