@@ -3,7 +3,7 @@
     color = Black                      one of the product's colors is Black
     color != Black                     none is, also where the product has none
     color in (Black, 'Navy Blue')      one is among these; `not in` for the opposite
-    price < 50, date >= 2026-05-01     <, <=, >, >= compare numbers and dates; a date means the whole day
+    price < 50, date >= 2026-05        <, <=, >, >= compare numbers and dates; a day, month or year is all of it
     brand = ''                         no value;  brand != ''  has one
     and, or, not, parentheses          `not` binds tightest, then `and`
 
@@ -28,6 +28,7 @@ SIGNS = ("=", "!=", *BOUNDS)
 DEPTH = 50  # parentheses and nots within one another
 LISTED = 12  # choices that an error lists
 SHOWN = 40  # characters of the filter that an error shows, before the spot and after it
+PERIOD = re.compile(r"(?P<year>\d{4})(-(?P<month>\d{2}))?")  # without a day
 DAY = timedelta(days=1)
 
 
@@ -161,7 +162,7 @@ class _Parser:
         if column.kind != "date":
             self._fail(f"{column.name!r} holds names, which {sign.text} cannot compare; use =, != or in", "", sign)
         start, end = self._time(column, value)
-        if end > start and sign.text in ("<=", ">"):  # to the end of the day, and after it
+        if end > start and sign.text in ("<=", ">"):  # to the end of the period, and after it
             return Between(column, {"lt" if sign.text == "<=" else "gte": end})
         return Between(column, {BOUNDS[sign.text]: start})
 
@@ -175,13 +176,18 @@ class _Parser:
         return number
 
     def _time(self, column: Column, token: Token) -> tuple[datetime, datetime]:
-        """The first instant and the end of what is meant: a day, or one instant where a time is given."""
+        """The first instant and the end of a year, a month or a day, or one instant where a time is given."""
         try:
+            if period := PERIOD.fullmatch(token.text):
+                year, month = int(period["year"]), int(period["month"] or 1)
+                later = 12 * year + month + (0 if period["month"] else 11)  # months since year 0, January being 0
+                return datetime(year, month, 1, tzinfo=UTC), datetime(later // 12, later % 12 + 1, 1, tzinfo=UTC)
             time = datetime.fromisoformat(token.text)
             time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
             return time, time + DAY if len(token.text) <= len(date.min.isoformat()) else time
         except (ValueError, OverflowError):
-            self._fail(f"{column.name!r} holds dates, and {token.text!r} is none such as 2026-05-01", "", token)
+            what = f"{column.name!r} holds dates, and {token.text!r} is none such as 2026-05-01 or 2026-05"
+            self._fail(what, "", token)
 
     def _tokens(self) -> list[Token]:
         tokens, position, end = [], 0, len(self.text.rstrip())

@@ -64,7 +64,7 @@ VALUES = {
     "sale": ["true", "False", "''"],
     "price": ["50", "7.5", "-1", "''"],
     "stock": ["0", "1", "2"],
-    "added": ["2026-02-01", "2026-02-01T12:00:00", "2026-01-05T00:00:00+02:00", "''"],
+    "added": ["2026-02-01", "2026-02-01T12:00:00", "2026-01-05T00:00:00+02:00", "2026-02", "2026", "''"],
     "id": ["p1", "p89", "nobody"],
 }
 
@@ -131,6 +131,12 @@ PAYLOAD = {
         ("added<=2026-02-01 and added>=2026-02-01", True),
         ("added>2026-02-01 or added<2026-02-01", False),
         ("added>2026-01-31T23:59:59", True),
+        ("added=2026-02", True),
+        ("added=2026-01 or added=2026-03 or added=2025", False),
+        ("added=2026", True),
+        ("added>2026-01 and added<2026-03", True),
+        ("added>2026-02 or added<2026-02", False),
+        ("added>=2026-02 and added<=2026", True),
         ("sale=TRUE", True),
         # and binds tighter than or, not tightest
         ("color=Black or color=Écru and price>50", True),
@@ -164,7 +170,7 @@ DEEP = "(" * 60 + "color=Black" + ")" * 60
         ("sale=maybe", "'sale' has no 'maybe'", "sale=^maybe", "; it has: true, false"),
         ("price<cheap", "'price' holds numbers, and 'cheap' is none", "price<^cheap", ""),
         ("price<nan", "'price' holds numbers, and 'nan' is none", "price<^nan", ""),
-        ("added<soon", "'added' holds dates, and 'soon' is none such as 2026-05-01", "added<^soon", ""),
+        ("added<soon", "'added' holds dates, and 'soon' is none such as 2026-05-01 or 2026-05", "added<^soon", ""),
         ("brand<Acme", "'brand' holds names, which < cannot compare; use =, != or in", "brand^<Acme", ""),
         ("brand=Marks Ltd", f"{END} before 'Ltd'; a name with spaces needs quotes", "brand=Marks ^Ltd", ""),
         ("color Black", "expected = != < <= > >= or in after 'color'", "color ^Black", ""),
