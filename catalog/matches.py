@@ -62,8 +62,8 @@ class Match:
     Attributes:
         product: the product.
         similarity: to what was asked for: 1 the same, 0 as two products at random; None where nothing was compared.
-        shared: names that both have, by group.
-        differing: names that one has, by group.
+        shared: names that both have, by group; nothing where nothing was compared.
+        differing: names that one has, by group; the same.
     """
 
     product: Product
@@ -93,7 +93,7 @@ class Match:
         return self.product.to_json() | {"similarity": similarity, "shared": self.shared, "differing": differing}
 
 
-def match(product: Product, similarity: float | None, wanted: Mapping[str, list[str]]) -> Match:
+def match(product: Product, similarity: float, wanted: Mapping[str, list[str]]) -> Match:
     """A match with what the product shares with the attributes wanted, by group, and what differs."""
     shared, differing = {}, {}
     for group in dict.fromkeys([*wanted, *product.attributes]):

@@ -121,7 +121,7 @@ class Index:
         measure = settings.measure(self.manifest)
         where = self.condition(settings.where)
         if query is None:
-            return [match(product, None, {}) for product in self._fetch(self._first(where, settings.limit))]
+            return [Match(product, None, {}, {}) for product in self._fetch(self._first(where, settings.limit))]
         if isinstance(query, str):
             query = self.product(query)
         itself = [Not(Points((point_id(query.id),)))] if query.payload else []

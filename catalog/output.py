@@ -5,7 +5,9 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from catalog.columns import nearest
 from catalog.matches import Match, Product
 from catalog.settings import LIMIT, How
 from catalog.spaces import DEFAULT_SPACE, SHARE, SPACES
@@ -52,7 +54,8 @@ def add_search(parser: argparse.ArgumentParser) -> None:
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
-    """Add --json and --sheet."""
+    """Add --show, --json and --sheet."""
+    parser.add_argument("--show", metavar="COLUMNS", help="the catalog's own columns in the table, such as price,brand")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="write a picture of the photographs too")
 
@@ -79,7 +82,12 @@ def _weight(text: str) -> tuple[str, float]:
 
 
 def show(matches: Sequence[Match], options: argparse.Namespace, *queries: Product) -> None:
-    """Print matches as a table or as JSON, and write the picture where one is wanted."""
+    """Print matches as a table or as JSON, and write the picture where one is wanted.
+
+    Raises:
+        SettingError: --show names a column of which no match has a value.
+    """
+    columns = _shown(matches, options.show)
     if options.sheet:
         from catalog.sheet import write_sheet
 
@@ -94,24 +102,52 @@ def show(matches: Sequence[Match], options: argparse.Namespace, *queries: Produc
         for match in matches:
             print(json.dumps(match.to_json(), ensure_ascii=False))
     else:
-        print(table(matches))
+        print(table(matches, columns))
 
 
-def table(matches: Sequence[Match]) -> str:
-    """Matches as aligned lines below a heading: similarity, id, the names that both have, and those that one has."""
+def _shown(matches: Sequence[Match], text: str | None) -> list[str]:
+    """The columns of --show."""
+    columns = [name.strip() for name in text.split(",")] if text else []
+    there = dict.fromkeys(name for match in matches for name in match.product.source)
+    for column in columns:
+        if matches and column not in there:
+            have = f"they have: {', '.join(there)}{nearest(column, there)}" if there else "they have no columns"
+            raise SettingError(f"--show: none of the products found has a {column!r}; {have}")
+    return columns
+
+
+def table(matches: Sequence[Match], columns: Sequence[str] = ()) -> str:
+    """Matches as aligned lines below a heading: similarity, id, the names that both have, and those that one has.
+
+    Args:
+        matches: what was found.
+        columns: of the catalog's own, to stand behind the id.
+    """
     if not matches:
         return "no product passes the filter"
-    rows = [_row(match) for match in matches]
-    if matches[0].similarity is not None:
-        rows.insert(0, ("alike", "id", "both have", "one has: - what was asked for, + the product"))
+    rows = [_row(match, columns) for match in matches]
+    compared = matches[0].similarity is not None
+    if compared or columns:
+        heading = ("both have", "one has: - what was asked for, + the product") if compared else ("it has", "")
+        rows.insert(0, ["alike" if compared else "", "id", *columns, *heading])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
 
 
-def _row(match: Match) -> tuple[str, str, str, str]:
+def _row(match: Match, columns: Sequence[str]) -> list[str]:
+    product = match.product
+    own = [_cell(product.source.get(column)) for column in columns]
     if match.similarity is None:  # nothing was asked for: the product's own attributes
-        return "", match.product.id, ", ".join(match.product.names), ""
+        return ["", product.id, *own, ", ".join(product.names), ""]
     names = ", ".join(match.shared_names), " ".join(match.differing_names)
-    return f"{match.similarity:5.2f}", match.product.id, *names
+    return [f"{match.similarity:5.2f}", product.id, *own, *names]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value).removesuffix(".0" if isinstance(value, float) else "T00:00:00Z")

@@ -289,6 +289,24 @@ def test_the_table(photographs: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert run(capsys, photographs / "index", "--where", "price<0") == "no product passes the filter\n"
 
 
+def test_the_table_shows_columns(photographs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = [photographs / "index", "--id", "4", "--limit", "3"]
+    heading, *lines = run(capsys, *asked, "--show", "price").splitlines()
+    assert heading.split()[:3] == ["alike", "id", "price"]
+    for line in lines:
+        _, product, price = line.split()[:3]
+        assert price == product  # as the fixture has it
+    listed = run(capsys, photographs / "index", "--where", "price=4", "--show", "price").splitlines()
+    assert [line.split()[:2] for line in listed] == [["id", "price"], ["4", "4"]]
+    assert run(capsys, photographs / "index", "--where", "price<0", "--show", "price").startswith("no product")
+    with pytest.raises(SystemExit, match="2"):
+        main([str(argument) for argument in [*asked, "--show", "prise"]])
+    error = "error: --show: none of the products found has a 'prise'; they have: price; did you mean 'price'?\n"
+    assert capsys.readouterr().err == error
+    (only,) = run(capsys, photographs / "index", "--where", "price=4", "--json").splitlines()
+    assert (json.loads(only)["shared"], json.loads(only)["differing"]) == ({}, {})  # nothing was asked for
+
+
 def test_the_sheet(photographs: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     run(capsys, photographs / "index", "--id", "4", "--sheet", tmp_path / "sheet.png", "--limit", "6")
     sheet = Image.open(tmp_path / "sheet.png").convert("RGB")
