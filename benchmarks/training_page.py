@@ -27,7 +27,8 @@ medians over the rounds, with the least and the most in parentheses; ratios are 
 The seed's pipeline is written anew from its description: Pillow and torchvision's transforms, the jitter in PIL at the
 photograph's own size, then the resize, `ToTensor` and `Normalize` (`benchmarks/seed_pipeline.py`). This project's makes
 bytes, which the network normalizes on its device; "normalized too" adds that. Hue is turned on the circle of HSV by
-both, with the same result (`tests/test_color.py`)."""
+both, with the same result but for the steps it is taken in, 1/384 of the circle here, 1/256 in Pillow
+(`tests/test_color.py`)."""
 
 STEPS = """\
 The whole training step of a ResNet50 with 228 labels ({step}) on photographs that the loader's processes make ready

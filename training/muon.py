@@ -19,7 +19,7 @@ ROWS = 128  # of a block that is made orthogonal by itself: time grows with the 
 
 class Muon(Optimizer):
     """Momentum whose matrix is brought near an orthogonal one before each step: Jordan et al. 2024,
-    https://kellerjordan.github.io/posts/muon/, here with Nesterov's momentum and Adam's size of steps.
+    https://kellerjordan.github.io/posts/muon/, here with Nesterov's momentum and steps of one size.
 
     A convolution's weights (O, I, h, w) are taken as a matrix (O, I h w). Where its shorter side is longer than `ROWS`
     it is cut into blocks of so many rows, each made orthogonal by itself, which costs a fraction. (torch's own Muon
