@@ -134,6 +134,7 @@ def section(results: Mapping[str, list[dict[str, Any]]], options: argparse.Names
     header = ["trial", "what is changed", "epochs", "minutes", *SCORES.values(), "difference"]
     header += ["with mirror images, " + SCORES[score] for score in MIRRORED]
     reference = mean(value[DECIDES] for value in results[options.reference])
+    names = [name for name in results if name != options.reference]
     rows = []
     for name, values in results.items():
         found = [value[DECIDES] for value in values]
@@ -147,13 +148,14 @@ def section(results: Mapping[str, list[dict[str, Any]]], options: argparse.Names
     machine = results[options.reference][0]["machine"]
     return (
         f"## {options.source}: {options.arch} at {options.size}x{options.size} px\n\n{table(header, rows)}\n\n"
-        f"Difference: of micro-F1 with fitted thresholds, out of fold, to {options.reference}. Seeds {options.seeds}. "
+        f"Difference: of micro-F1 with fitted thresholds, out of fold, to the first row. Seeds {options.seeds}. "
         "Mirror images: logits averaged over the photograph and its mirror image, at twice the time of an answer. "
         f"Trials see as many pixels as {options.epochs} epochs have, but for one that says otherwise. "
         f"Validation photographs only. Machine: {machine}. "
         "Measured by\n\n"
         f"    python -m benchmarks.trials --data FOLDER --groups {options.groups} --source '{options.source}' "
-        f"--arch {options.arch} --size {options.size} --epochs {options.epochs} --seeds {options.seeds}\n"
+        f"--arch {options.arch} --size {options.size} --epochs {options.epochs} --seeds {options.seeds}"
+        f"{'' if options.reference == REFERENCE else f' --reference {options.reference} --only ' + ','.join(names)}\n"
     )
 
 
