@@ -50,7 +50,7 @@ def test_it_is_the_same_each_time_and_only_where_asked_for(images: Photographs) 
         torch.manual_seed(0)
         network = build("resnet18", 3)
         random = network.conv1.weight.detach().clone()
-        Initialization(whiten=whitened).apply(network, normalize, images)
+        Initialization(whiten=whitened).apply(network, normalize, lambda: images)
         assert torch.equal(network.conv1.weight, random) != whitened
         found.append(network.conv1.weight)
     assert torch.equal(found[1], found[2])

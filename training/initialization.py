@@ -1,6 +1,7 @@
 """How random weights begin, where torchvision's way can be bettered at no cost."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import nn
@@ -36,13 +37,13 @@ class Initialization:
         if not 0 <= self.prior < 1:
             raise SettingError(f"--model.init.prior is {self.prior}; it must be at least 0 and below 1")
 
-    def apply(self, network: FashionNet, normalize: Normalize, images: Photographs) -> None:
+    def apply(self, network: FashionNet, normalize: Normalize, images: Callable[[], Photographs]) -> None:
         """Change the weights of a network that has random ones.
 
         Args:
             network: changed in place.
             normalize: its input.
-            images: of the kind that it will learn from.
+            images: gives some of the kind that it will learn from; asked only where they are looked at.
         """
         if self.zero_residual:
             for block in network.modules():
@@ -53,4 +54,4 @@ class Initialization:
         if self.prior:
             nn.init.constant_(network.fc.bias, math.log(self.prior / (1 - self.prior)))
         if self.whiten:
-            whiten(network, normalize, images)
+            whiten(network, normalize, images())

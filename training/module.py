@@ -121,10 +121,9 @@ class FashionModule(LightningModule):
         else:
             self.build(data.taxonomy, data.spec)
             if not self.trainer.ckpt_path:
-                drawn = data.train if isinstance(data.train, Photographs) else data.val  # not of a stream
-                self.init.apply(self.network, self.normalize, drawn)
+                self.init.apply(self.network, self.normalize, lambda: _photographs(data))
                 if backbone.load(self.network, self.hparams["arch"], self.hparams["weights"]):
-                    unfold(self.network, self.normalize, drawn)
+                    unfold(self.network, self.normalize, _photographs(data))
         if stage == "fit" and self.hparams["compile"]:
             self.network.compile()
 
@@ -226,6 +225,11 @@ class FashionModule(LightningModule):
                 f"the checkpoint has a {saved['arch']} for {spec}, the settings are {self.hparams['arch']} for "
                 f"{self.spec}; use the checkpoint's, or begin a new run"
             )
+
+
+def _photographs(data: Any) -> Photographs:
+    """Some that can be looked at: those to train on, or, where these are a stream, those to validate on."""
+    return data.train if isinstance(data.train, Photographs) else data.val
 
 
 def _spec(saved: dict[str, Any]) -> InputSpec:
