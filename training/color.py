@@ -80,7 +80,7 @@ def _turned(bands: Sequence[Image.Image], turns: float) -> np.ndarray:
     steps = round(6 * SIDE * turns)
     ring = round(steps / (2 * SIDE))
     side = steps - 2 * SIDE * ring  # SIDE * d, negative toward blue
-    channels = [np.asarray(bands[(i - ring) % 3]).reshape(-1) for i in range(3)]
+    channels = [_values(bands[(i - ring) % 3]) for i in range(3)]
     step = 1 if side >= 0 else -1
     # Intermediate sums may go around the ends of 16 bits, and come back: the result is within [-255, 510] * SIDE.
     scale, share = np.int16(SIDE - 2 * abs(side)), np.int16(SIDE - abs(side))
@@ -102,3 +102,13 @@ def _turned(bands: Sequence[Image.Image], turns: float) -> np.ndarray:
             np.minimum(value, most, out=value)
             pixels[part, i] = value
     return turned
+
+
+def _values(band: Image.Image) -> np.ndarray:
+    """The pixels of an image of mode L, uint8 (H W,), read only."""
+    import pyarrow
+
+    try:
+        return pyarrow.array(band).to_numpy()  # copies nothing
+    except ValueError:  # its rows do not lie one after the other, as where the width is no multiple of 4
+        return np.asarray(band).reshape(-1)
