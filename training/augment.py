@@ -137,9 +137,7 @@ class Change:
         # Of a crop as many pixels must be decoded as else of the whole image.
         finest = math.ceil(spec.size / min(1.0, self.crop.width, self.crop.height))
         image = cut(preprocess.decode(source, finest), self.crop, spec)
-        if self.flip:
-            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        return change_colors(image, self.brightness, self.contrast, self.saturation, self.hue)
+        return change_colors(image, self.brightness, self.contrast, self.saturation, self.hue, self.flip)
 
 
 def wall(size: int) -> np.ndarray:

@@ -14,15 +14,17 @@ AS_THEY_ARE = (1.0, 1.0, 1.0)  # brightness, contrast and saturation
 
 
 def change_colors(
-    image: Image.Image, brightness: float, contrast: float, saturation: float, turns: float
+    image: Image.Image, brightness: float, contrast: float, saturation: float, turns: float, mirrored: bool = False
 ) -> np.ndarray:
-    """`adjust`, then `turn_hue`, with less copying than one after the other: uint8 (H, W, 3)."""
+    """`adjust`, then `turn_hue`, then the mirror image, with less copying than one after the other: uint8 (H, W, 3)."""
     factors = (brightness, contrast, saturation)
-    if factors == AS_THEY_ARE:
-        return turn_hue(image, turns) if turns else np.array(image)
-    if not turns:
-        return np.array(adjust(image, *factors))
-    return _turned([image.convert("L", row) for row in _rows(image, *factors)], turns)
+    if turns:
+        as_it_is = factors == AS_THEY_ARE
+        bands = image.split() if as_it_is else [image.convert("L", row) for row in _rows(image, *factors)]
+        return _turned(bands, turns, mirrored)
+    if mirrored:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return np.array(image if factors == AS_THEY_ARE else adjust(image, *factors))
 
 
 def adjust(image: Image.Image, brightness: float, contrast: float, saturation: float) -> Image.Image:
@@ -75,8 +77,8 @@ def turn_hue(image: Image.Image, turns: float) -> np.ndarray:
     return _turned(image.split(), turns)
 
 
-def _turned(bands: Sequence[Image.Image], turns: float) -> np.ndarray:
-    """`turn_hue` of an image's three bands, each of mode L."""
+def _turned(bands: Sequence[Image.Image], turns: float, mirrored: bool = False) -> np.ndarray:
+    """`turn_hue` of an image's three bands, each of mode L; `mirrored` from left to right."""
     steps = round(6 * SIDE * turns)
     ring = round(steps / (2 * SIDE))
     side = steps - 2 * SIDE * ring  # SIDE * d, negative toward blue
@@ -84,10 +86,12 @@ def _turned(bands: Sequence[Image.Image], turns: float) -> np.ndarray:
     step = 1 if side >= 0 else -1
     # Intermediate sums may go around the ends of 16 bits, and come back: the result is within [-255, 510] * SIDE.
     scale, share = np.int16(SIDE - 2 * abs(side)), np.int16(SIDE - abs(side))
-    turned = np.empty((bands[0].height, bands[0].width, 3), np.uint8)
-    pixels = turned.reshape(-1, 3)
-    for start in range(0, len(pixels), CHUNK):
-        part = slice(start, start + CHUNK)
+    width, height = bands[0].size
+    turned = np.empty((height, width, 3), np.uint8)
+    written = turned[:, ::-1] if mirrored else turned
+    rows = max(1, CHUNK // width)
+    for top in range(0, height, rows):
+        part = slice(top * width, (top + rows) * width)
         planes = [channel[part].astype(np.int16) for channel in channels]
         scaled = [plane * np.int16(SIDE) for plane in planes]
         most = np.maximum(np.maximum(planes[0], planes[1]), planes[2])
@@ -100,7 +104,7 @@ def _turned(bands: Sequence[Image.Image], turns: float) -> np.ndarray:
             value >>= SHIFT
             np.maximum(value, least, out=value)
             np.minimum(value, most, out=value)
-            pixels[part, i] = value
+            written[top : top + rows, :, i] = value.reshape(-1, width)
     return turned
 
 
