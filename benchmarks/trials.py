@@ -3,9 +3,9 @@
     python -m benchmarks.trials --data FOLDER --groups gender,article,colour,season,usage --source "NAME OF THE DATA"
 
 Each trial is a run of `training.fit` under runs/trials; one that is there is resumed or reused, so that the table may
-grow over days. All see as many pixels as the reference does in its epochs. Scores are those of the last epoch on the
-validation photographs, in fp32, of the photographs as they are and of the mean with their mirror images. It writes its
-section of docs/recipe.md. Trials of pretrained weights need `--weights FILE`, and are left out without.
+grow over days. All but `longer` see as many pixels as the reference does in its epochs. Scores are those of the last
+epoch on the validation photographs, in fp32, of the photographs as they are and of the mean with their mirror images.
+It writes its section of docs/recipe.md. Trials of pretrained weights need `--weights FILE`, and are left out without.
 """
 
 import argparse
@@ -167,7 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--source", required=True, help="public name of the data set, for the page")
     parser.add_argument("--only", help="trials to run beside the reference, separated by commas (default: all)")
     parser.add_argument(
-        "--reference", default=REFERENCE, help="trial that others are compared with (default: its name)"
+        "--reference", default=REFERENCE, help="trial that others are compared with (default: %(default)s)"
     )
     parser.add_argument("--weights", type=Path, help="of another catalog, for the trials of pretrained weights")
     parser.add_argument("--arch", choices=ARCHITECTURES, default="resnet50", help="(default: %(default)s)")

@@ -22,9 +22,8 @@ def change_colors(
         as_it_is = factors == AS_THEY_ARE
         bands = image.split() if as_it_is else [image.convert("L", row) for row in _rows(image, *factors)]
         return _turned(bands, turns, mirrored)
-    if mirrored:
-        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return np.array(image if factors == AS_THEY_ARE else adjust(image, *factors))
+    adjusted = image if factors == AS_THEY_ARE else adjust(image, *factors)
+    return np.array(adjusted.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else adjusted)
 
 
 def adjust(image: Image.Image, brightness: float, contrast: float, saturation: float) -> Image.Image:
@@ -64,7 +63,7 @@ def turn_hue(image: Image.Image, turns: float) -> np.ndarray:
 
     as one sees by looking at each of the six sides; green and blue follow by turning r, g, b in a ring. Toward blue, g
     and b change places. Two sides are a ring's turn of the channels, so that |d| <= 1 remains. With d a multiple of
-    1 / `SIDE` all of it is done in 16-bit integers, twice as fast as in floating point.
+    1 / `SIDE` all of it is done in 16-bit integers, faster than in floating point.
 
     Args:
         image: RGB.

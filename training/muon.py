@@ -12,7 +12,7 @@ MOMENTUM = 0.95
 ITERATIONS = 5
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # bring singular values to 0.7 to 1.2 in 5 iterations
 # Of a step, in learning rates. Adam's is about 0.2: Liu et al. 2025, "Muon is Scalable for LLM Training"
-# (arXiv:2502.16982), 2.2, make it the same; with the rate that suits Adam for the other weights, twice that was better.
+# (arXiv:2502.16982), 2.2, make it the same; more than that did a little better here, at the rate that suits the others.
 ROOT_MEAN_SQUARE = 0.4
 ROWS = 128  # of a block that is made orthogonal by itself: time grows with the square of it
 
@@ -110,7 +110,7 @@ def by_iteration(x: Tensor) -> Tensor:
 def by_gram(x: Tensor) -> Tensor:
     """The same for float32: since all p(x x^T) commute, they are multiplied first, which are small matrices.
 
-    With n much larger than r it is half the work. bfloat16 would lose the small singular values in x x^T.
+    With n much larger than r it is less work. bfloat16 would lose the small singular values in x x^T.
     """
     a, b, c = COEFFICIENTS
     gram = x @ x.mT
