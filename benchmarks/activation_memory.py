@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.document import table
-from fashion.network import build
+from fashion.backbones.families import build
 
 LABELS = 228
 SIZES = (224, 384, 512)
@@ -24,7 +24,7 @@ def activation_bytes(arch: str, size: int, dtype: torch.dtype = torch.bfloat16) 
     Counted on torch's meta device, which has shapes and no data.
 
     Args:
-        arch: see `fashion.network.build`.
+        arch: see `fashion.backbones.families.build`.
         size: height and width of the input, px.
         dtype: of the activations, as autocast makes them.
     """

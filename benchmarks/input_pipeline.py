@@ -13,7 +13,7 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.seed_pipeline import seed_loader
-from fashion.network import Normalize
+from fashion.backbones.normalize import Normalize
 from fashion.preprocess import InputSpec, decode
 from training.augment import WHOLE, Augment, cut
 from training.color import adjust, turn_hue

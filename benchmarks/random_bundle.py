@@ -18,7 +18,7 @@ from fashion.taxonomy import Taxonomy, imaterialist
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from fashion.network import FashionNet
+    from fashion.backbones.contract import Backbone
 
 STATISTICS_IMAGES = 24  # for the statistics of the normalization layers and of the logits
 CALIBRATION_IMAGES = 8  # for the ranges of the int8 file
@@ -37,7 +37,7 @@ def random_bundle(folder: Path, photographs: Sequence[bytes], arch: str = "resne
     Args:
         folder: where to write; what it holds of another kind is replaced.
         photographs: image files; the first 24 are used.
-        arch: see `fashion.network.build`; the labels are the 228 of iMaterialist 2018.
+        arch: see `fashion.backbones.families.build`; the labels are the 228 of iMaterialist 2018.
         size: of the input, px.
     """
     recipe = _recipe(photographs, arch, size)
@@ -77,10 +77,11 @@ def _write_weights(folder: Path, arch: str, taxonomy: Taxonomy, spec: InputSpec,
     write_int8(folder / ONNX_FILE, spec, [image[None] for image in batch[:CALIBRATION_IMAGES]], folder / INT8_FILE)
 
 
-def _network(arch: str, num_labels: int, spec: InputSpec, batch: np.ndarray) -> "FashionNet":
+def _network(arch: str, num_labels: int, spec: InputSpec, batch: np.ndarray) -> "Backbone":
     import torch
 
-    from fashion.network import Normalize, build
+    from fashion.backbones.families import build
+    from fashion.backbones.normalize import Normalize
 
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
@@ -95,7 +96,7 @@ def _network(arch: str, num_labels: int, spec: InputSpec, batch: np.ndarray) -> 
     return network
 
 
-def _fit_head(network: "FashionNet", embedding: "Tensor") -> None:
+def _fit_head(network: "Backbone", embedding: "Tensor") -> None:
     """Random logits that spread alike for every photograph, so that each gets about as many attributes as the next."""
     import torch
 
@@ -103,8 +104,9 @@ def _fit_head(network: "FashionNet", embedding: "Tensor") -> None:
     _, spread, directions = torch.linalg.svd(embedding - center, full_matrices=False)
     count = len(embedding) - 1  # the directions that so many photographs span around their center
     whitened = directions[:count] * (len(embedding) ** 0.5 / spread[:count, None])
-    network.fc.weight.copy_(SPREAD * torch.randn(len(network.fc.bias), count) @ whitened / count**0.5)
-    network.fc.bias.copy_(MEAN - network.fc.weight @ center)
+    head = network.get_head()
+    head.weight.copy_(SPREAD * torch.randn(len(head.bias), count) @ whitened / count**0.5)
+    head.bias.copy_(MEAN - head.weight @ center)
 
 
 def _recipe(photographs: Sequence[bytes], arch: str, size: int) -> str:

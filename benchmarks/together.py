@@ -18,9 +18,9 @@ from benchmarks.last_epoch import LastEpoch
 from benchmarks.machine import describe
 from benchmarks.trainings import fit
 from benchmarks.trials import PAGE
+from fashion.backbones import resnet
 from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_whole
-from fashion.network import ARCHITECTURES
 from training.bootstrap import f1_intervals
 
 CONFIG = "training/configs/adamw-recipe.yaml"
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", required=True, help="folders of the catalogs, separated by commas")
     parser.add_argument("--sources", required=True, help="their public names, separated by semicolons")
     parser.add_argument("--groups", help="columns to learn, separated by commas (default: all)")
-    parser.add_argument("--arch", choices=ARCHITECTURES, default="resnet50", help="(default: %(default)s)")
+    parser.add_argument("--arch", choices=resnet.NAMES, default="resnet50", help="(default: %(default)s)")
     parser.add_argument("--size", type=int, default=64, help="input size in px (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=1_500, help="of each training (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("runs/together"), help="(default: %(default)s)")

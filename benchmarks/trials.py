@@ -21,9 +21,9 @@ from benchmarks.document import table, write_section
 from benchmarks.last_epoch import LastEpoch
 from benchmarks.machine import describe
 from benchmarks.trainings import column, fit
+from fashion.backbones import resnet
 from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_whole
-from fashion.network import ARCHITECTURES
 from training.growing import Growth
 
 PAGE = Path("docs/recipe.md")
@@ -170,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--reference", default=REFERENCE, help="trial that others are compared with (default: %(default)s)"
     )
     parser.add_argument("--weights", type=Path, help="of another catalog, for the trials of pretrained weights")
-    parser.add_argument("--arch", choices=ARCHITECTURES, default="resnet50", help="(default: %(default)s)")
+    parser.add_argument("--arch", choices=resnet.NAMES, default="resnet50", help="(default: %(default)s)")
     parser.add_argument("--size", type=int, default=48, help="input size in px (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=5, help="of the reference (default: %(default)s)")
     parser.add_argument("--seeds", default="1", help="separated by commas (default: %(default)s)")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # torch takes seconds and 300 MB to import; a server that run
     import onnxruntime
     import torch
 
-    from fashion.network import FashionNet
+    from fashion.backbones.contract import Backbone
 
 CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # microseconds of processor time in a period, and the period
 
@@ -24,7 +24,7 @@ ENGINES = ("auto", "int8", "onnx", "torch")
 
 
 class Outputs(NamedTuple):
-    """What an engine answers for B images; see `fashion.network.Output` for the meaning.
+    """What an engine answers for B images; see `fashion.backbones.contract.Output` for the meaning.
 
     Attributes:
         logits: float32 (B, A).
@@ -151,7 +151,7 @@ class TorchEngine:
     """The network itself on torch, on the CPU or a GPU, in channels_last.
 
     Args:
-        network: a `FashionNet`; it is put into evaluation mode and moved to the device.
+        network: a `Backbone`; it is put into evaluation mode and moved to the device.
         spec: size and normalization of the input.
         device: such as "cpu" or "cuda:0".
         dtype: autocast to it; default is bfloat16 on a GPU and none (float32) on the CPU.
@@ -159,18 +159,18 @@ class TorchEngine:
 
     def __init__(
         self,
-        network: "FashionNet",
+        network: "Backbone",
         spec: InputSpec,
         device: str = "cpu",
         dtype: "torch.dtype | None" = None,
     ) -> None:
         import torch
 
-        from fashion.network import Normalize
+        from fashion.backbones.normalize import Normalize
 
         self._device = torch.device(device)
         self._dtype = dtype or (torch.bfloat16 if self._device.type == "cuda" else None)
-        self._network = network.eval().to(self._device, memory_format=torch.channels_last)
+        self._network = network.eval().to(self._device).to(memory_format=torch.channels_last)
         self._normalize = Normalize(spec).to(self._device)
         self.name = f"torch {self._device} {str(self._dtype or torch.float32).removeprefix('torch.')}"
         self.lanes = 1
@@ -178,7 +178,7 @@ class TorchEngine:
     @cached_property
     def head(self) -> np.ndarray:
         """See `Engine.head`."""
-        return self._network.fc.weight.detach().float().cpu().numpy()
+        return self._network.get_head().weight.detach().float().cpu().numpy()
 
     def run(self, pixels: np.ndarray, features: bool = False, beside: int = 1) -> Outputs:
         """See `Engine.run`."""
@@ -265,13 +265,13 @@ def _gpu_is_there() -> bool:
 def _torch_engine(folder: Path, card: ModelCard, threads: int | None, device: str | None) -> TorchEngine:
     import torch
 
-    from fashion.network import build
+    from fashion.backbones.families import build
 
     path = checked_file(folder, card, STATE_DICT_FILE)
     network = build(card.arch, len(card.labels))
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        _check_labels(path, len(state["fc.bias"]), card)
+        _check_labels(path, len(state[network.head_weights[1]]), card)
         network.load_state_dict(state)
     except BundleError:
         raise

@@ -36,7 +36,7 @@ class ModelCard:
     Attributes:
         name, version: of the model, as answers name it.
         created: date and time of the export, ISO 8601, UTC.
-        arch: architecture of the network, see `fashion.network.ARCHITECTURES`.
+        arch: architecture of the network, see `fashion.backbones.families`.
         input: size, normalization and resize rule of the input.
         labels: group and name of each output, in output order.
         thresholds: for each profile a probability for each output; an attribute is answered at or above it. They are

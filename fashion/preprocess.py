@@ -42,6 +42,7 @@ class InputSpec:
         std: standard deviation of the channels, in (0, 1]; divided by.
         resize: `squash` scales both sides to `size` and ignores the aspect ratio; `pad` keeps the ratio and fills up
             with white.
+        interpolation: of that resize, antialiased where it shrinks.
 
     Raises:
         SettingError: a value that no network can use.
@@ -51,17 +52,25 @@ class InputSpec:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     resize: Literal["squash", "pad"] = "squash"
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
 
     def __post_init__(self) -> None:
         if not 32 <= self.size <= 2048:
             raise SettingError(f"input size {self.size} is out of range; a ResNet takes 32 to 2048 px")
         if self.resize not in ("squash", "pad"):
             raise SettingError(f"resize rule {self.resize!r} is unknown; choose 'squash' or 'pad'")
+        if self.interpolation not in ("bilinear", "bicubic"):
+            raise SettingError(f"interpolation {self.interpolation!r} is unknown; choose 'bilinear' or 'bicubic'")
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) != 3 or not all(0 <= value <= 1 for value in values):
                 raise SettingError(f"{name} {values} must be three values between 0 and 1, for red, green and blue")
         if min(self.std) == 0:
             raise SettingError(f"std {self.std} has a zero; the channels are divided by it")
+
+    @property
+    def filter(self) -> Image.Resampling:
+        """Pillow's name of the interpolation."""
+        return Image.Resampling[self.interpolation.upper()]
 
 
 def pixels(source: Source, spec: InputSpec) -> np.ndarray:
@@ -107,15 +116,15 @@ def decode(source: Source, size: int | None = None) -> Image.Image:
 
 
 def resize(image: Image.Image, spec: InputSpec) -> Image.Image:
-    """Resize an RGB image to S x S by the rule of `spec`: bilinear, with antialiasing when it shrinks."""
+    """Resize an RGB image to S x S by the rule of `spec`, with antialiasing when it shrinks."""
     size = spec.size
     if spec.resize == "squash":
-        return image.resize((size, size), Image.Resampling.BILINEAR)
+        return image.resize((size, size), spec.filter)
     scale = size / max(image.size)
     # At least 1 px: a strip of 20,000 x 20 would otherwise vanish.
     width, height = (max(1, round(side * scale)) for side in image.size)
     padded = Image.new("RGB", (size, size), (255, 255, 255))
-    padded.paste(image.resize((width, height), Image.Resampling.BILINEAR), ((size - width) // 2, (size - height) // 2))
+    padded.paste(image.resize((width, height), spec.filter), ((size - width) // 2, (size - height) // 2))
     return padded
 
 

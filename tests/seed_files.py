@@ -19,7 +19,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from tiny_bundle import garments
 from torch import Tensor, nn
 
-from fashion.network import Normalize
+from fashion.backbones.normalize import Normalize
 from fashion.preprocess import InputSpec
 from training.import_weights import MEAN, STD
 

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from fashion.network import Backbone, build
 
 from fashion.errors import BundleError, SettingError
-from fashion.network import FashionNet, build
 from training import backbone
 
 
 @pytest.fixture
-def network() -> FashionNet:
+def network() -> Backbone:
     return build("resnet18", 7)
 
 
@@ -28,7 +28,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_offline_without_a_cached_file_names_the_three_choices(network: FashionNet, hub: Path) -> None:
+def test_offline_without_a_cached_file_names_the_three_choices(network: Backbone, hub: Path) -> None:
     with pytest.raises(SettingError) as error:
         backbone.load(network, "resnet18", "imagenet")
     for choice in ("connect to the internet", "--model.weights FILE", "--model.weights none"):
@@ -37,7 +37,7 @@ def test_offline_without_a_cached_file_names_the_three_choices(network: FashionN
         backbone.fetch("resnet18", "imagenet")
 
 
-def test_offline_with_a_cached_file_takes_all_but_the_head(network: FashionNet, hub: Path) -> None:
+def test_offline_with_a_cached_file_takes_all_but_the_head(network: Backbone, hub: Path) -> None:
     cached = build("resnet18", 1000)
     torch.save(cached.state_dict(), hub / "resnet18-f37072fd.pth")  # the name torchvision gives the file
     head = network.fc.weight.clone()
@@ -47,13 +47,13 @@ def test_offline_with_a_cached_file_takes_all_but_the_head(network: FashionNet, 
     assert torch.equal(network.fc.weight, head)
 
 
-def test_broken_cached_file_is_one_error(network: FashionNet, hub: Path) -> None:
+def test_broken_cached_file_is_one_error(network: Backbone, hub: Path) -> None:
     (hub / "resnet18-f37072fd.pth").write_bytes(b"half a download")
     with pytest.raises(SettingError, match="ImageNet weights could not be had"):
         backbone.load(network, "resnet18", "imagenet")
 
 
-def test_none_changes_nothing(network: FashionNet) -> None:
+def test_none_changes_nothing(network: Backbone) -> None:
     before = {name: value.clone() for name, value in network.state_dict().items()}
     backbone.fetch("resnet18", "none")
     backbone.load(network, "resnet18", "none")
@@ -62,7 +62,7 @@ def test_none_changes_nothing(network: FashionNet) -> None:
 
 @pytest.mark.parametrize("layout", ["state dict", "checkpoint"])
 @pytest.mark.parametrize("labels", [7, 9])
-def test_file_of_weights(layout: str, labels: int, network: FashionNet, tmp_path: Path) -> None:
+def test_file_of_weights(layout: str, labels: int, network: Backbone, tmp_path: Path) -> None:
     other = build("resnet18", labels)
     state = other.state_dict()
     if layout == "checkpoint":
@@ -76,7 +76,7 @@ def test_file_of_weights(layout: str, labels: int, network: FashionNet, tmp_path
 
 
 @pytest.mark.parametrize("change", ["unexpected", "missing", "shape"])
-def test_file_that_does_not_fit_is_named(change: str, network: FashionNet, tmp_path: Path) -> None:
+def test_file_that_does_not_fit_is_named(change: str, network: Backbone, tmp_path: Path) -> None:
     state = build("resnet18", 7).state_dict()
     if change == "unexpected":
         state["extra.weight"] = torch.zeros(1)
@@ -91,14 +91,14 @@ def test_file_that_does_not_fit_is_named(change: str, network: FashionNet, tmp_p
         backbone.load(network, "resnet18", str(path))
 
 
-def test_file_with_code_is_refused_and_not_run(network: FashionNet, tmp_path: Path) -> None:
+def test_file_with_code_is_refused_and_not_run(network: Backbone, tmp_path: Path) -> None:
     torch.save({"conv1.weight": Touch(tmp_path / "ran")}, tmp_path / "weights.pth")
     with pytest.raises(BundleError, match="cannot be read as weights"):
         backbone.load(network, "resnet18", str(tmp_path / "weights.pth"))
     assert not (tmp_path / "ran").exists()
 
 
-def test_file_that_is_no_weights(network: FashionNet, tmp_path: Path) -> None:
+def test_file_that_is_no_weights(network: Backbone, tmp_path: Path) -> None:
     (tmp_path / "x.pth").write_text("hello")
     with pytest.raises(BundleError, match="cannot be read as weights"):
         backbone.load(network, "resnet18", str(tmp_path / "x.pth"))

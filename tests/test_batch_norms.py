@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from fashion.network import Backbone, Normalize, build
 from torch import Tensor
 
 from fashion.model_card import ModelCard
-from fashion.network import FashionNet, Normalize, build
 from training import backbone, fit
 from training.batch_norms import unfold
 from training.images import Photographs, open_split
@@ -22,7 +22,7 @@ def images(exported: Path, labeled_data: Path, tmp_path: Path) -> Photographs:
     return open_split(labeled_data, "train", card.taxonomy, card.input, cache=tmp_path / "cache")
 
 
-def logits(network: FashionNet, images: Photographs) -> Tensor:
+def logits(network: Backbone, images: Photographs) -> Tensor:
     pixels = torch.stack([images[i]["pixels"] for i in range(64)])
     with torch.no_grad():
         return network(Normalize(images.reader.spec)(pixels)).logits

@@ -145,7 +145,7 @@ def test_bfloat16_is_close(bundle, card, images):
     """What a GPU runs in, tried on the CPU."""
     import torch
 
-    from fashion.network import build
+    from fashion.backbones.families import build
 
     network = build(card.arch, len(card.labels))
     network.load_state_dict(torch.load(bundle / STATE_DICT_FILE, weights_only=True))

@@ -23,9 +23,9 @@ from seed_files import (
 from tiny_bundle import garments
 from torch import nn
 
+from fashion.backbones.families import build
 from fashion.engines import TorchEngine
 from fashion.model_card import ModelCard, sha256
-from fashion.network import build
 from fashion.prediction import sigmoid
 from fashion.predictor import Predictor
 from fashion.taxonomy import imaterialist

@@ -2,14 +2,14 @@
 
 import pytest
 import torch
+from fashion.network import ARCHITECTURES, Backbone, Normalize, build
 
 from fashion.errors import SettingError
-from fashion.network import ARCHITECTURES, FashionNet, Normalize, build
 from fashion.preprocess import InputSpec
 from training.initialization import Initialization
 
 
-def apply(init: Initialization, network: FashionNet) -> None:
+def apply(init: Initialization, network: Backbone) -> None:
     """Where nothing is asked of the photographs, none are needed."""
     init.apply(network, Normalize(InputSpec(size=32)), lambda: pytest.fail("photographs are asked for"))
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from fashion.network import build
+from fashion.backbones.families import build
 from training import muon
 from training.muon import Muon, by_gram, by_iteration, orthogonal
 from training.optimization import make_optimizer, make_schedule

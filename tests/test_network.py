@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from fashion.network import ARCHITECTURES, Normalize, build
 
 from fashion.errors import SettingError
-from fashion.network import ARCHITECTURES, Normalize, build
 from fashion.preprocess import InputSpec, normalize
 
 LABELS = 7

@@ -6,8 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from fashion.backbones.families import build
+from fashion.backbones.normalize import Normalize
 from fashion.model_card import ModelCard
-from fashion.network import Normalize, build
 from training.images import Photographs, open_split
 from training.initialization import Initialization
 from training.whitening import whiten

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from fashion.network import Backbone, Normalize, build
 from PIL import Image, ImageDraw
 
 from fashion.model_card import INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
-from fashion.network import FashionNet, Normalize, build
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label
 from training.onnx_files import write_int8, write_onnx
@@ -83,7 +83,7 @@ def _garment(size: int, rng: np.random.Generator) -> np.ndarray:
     return (np.asarray(image) + noise).clip(0, 255).astype(np.uint8)
 
 
-def _network(num_labels: int, spec: InputSpec, seed: int) -> FashionNet:
+def _network(num_labels: int, spec: InputSpec, seed: int) -> Backbone:
     """Random weights whose statistics fit images: fresh ones give the same answer to every image."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)

@@ -171,7 +171,7 @@ def cut(image: Image.Image, crop: Box, spec: InputSpec) -> Image.Image:
         min(float(image.height), (seen.top + seen.height - content.top) * y_scale),
     )
     size = (max(1, right - left), max(1, bottom - top))
-    part = image.resize(size, Image.Resampling.BILINEAR, box)
+    part = image.resize(size, spec.filter, box)
     if size == result.size:
         return part
     result.paste(part, (left, top))

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from fashion.network import FashionNet, Normalize
+from fashion.backbones.contract import Backbone
+from fashion.backbones.normalize import Normalize
 from training.images import Photographs
 
 IMAGES = 512  # that tell the statistics; more change the first steps of a training no more
 BATCH = 64
 
 
-def unfold(network: FashionNet, normalize: Normalize, images: Photographs) -> None:
+def unfold(network: Backbone, normalize: Normalize, images: Photographs) -> None:
     """Give each batch norm, so far the identity plus a bias, the statistics of what reaches it.
 
     A folded norm has scale 1, mean 0 and variance 1. Training would normalize by the statistics of its batches, which

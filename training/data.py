@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from fashion.engines import available_cores
 from fashion.errors import DataError, SettingError
+from fashion.gates import Gates
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Taxonomy, imaterialist
 from training.augment import NO_AUGMENT, Augment
@@ -105,6 +106,7 @@ class FashionData(LightningDataModule):
         if self._ready:
             return
         catalogs = self._catalogs()
+        self.gates = Gates()
         self.taxonomy = imaterialist() if self.labels_from == "imaterialist" else union_taxonomy(catalogs, self.groups)
         self.val = self._images(catalogs, "val")
         self.train: Photographs | PhotographStream

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from fashion.backbones.families import build
 from fashion.engines import Engine, OnnxEngine, TorchEngine, open_engine
 from fashion.errors import BundleError, one_line_errors
 from fashion.folders import new_folder
 from fashion.model_card import CHECKPOINT_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
-from fashion.network import build
 from fashion.predictor import Predictor
 from training import torch_files
 from training.catalogs import Paths, names_of

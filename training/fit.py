@@ -26,7 +26,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from fashion.errors import FashionError, SettingError, one_line, one_line_errors
 from fashion.files import write_whole
-from training import backbone, torch_files
+from training import first_weights, torch_files
 from training.averaging import Average
 from training.data import FashionData
 from training.module import MONITOR, FashionModule
@@ -74,7 +74,7 @@ def train(arguments: list[str]) -> None:
         torch_files.check(checkpoint)
     with cli.stop:
         if checkpoint is None and _first_rank():
-            backbone.fetch(module.hparams["arch"], module.hparams["weights"])
+            first_weights.fetch(module.hparams["arch"], module.hparams["weights"])
         if cli.config.find_lr:
             _find_lr(trainer, module, data)
             cli.config.model.lr = module.hparams["lr"]

@@ -1,18 +1,22 @@
-"""The weights of a ResNet out of the files of another project: Lightning checkpoint, state dict or ONNX."""
+"""The weights of a network out of the files of another project: Lightning checkpoint, state dict or ONNX."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
 
+from fashion.backbones import resnet
+from fashion.backbones.contract import Backbone
+from fashion.backbones.families import build
 from fashion.engines import Engine
 from fashion.errors import BundleError
-from fashion.network import ARCHITECTURES, FashionNet, build
 from fashion.preprocess import InputSpec
-from training import backbone, onnx_weights, torch_files
+from training import onnx_weights, torch_files
 
 NESTED = ("state_dict", "model_state_dict", "model")  # where a file keeps the weights beside other things
 LIGHTNING = "pytorch_lightning"  # whose classes old checkpoints refer to
+COUNTER = "num_batches_tracked"  # of a batch norm; older files do not have it
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class Source:
     """The weights of a file.
 
     Attributes:
-        state: by torchvision's names.
+        state: by the names of the family's library.
         kind: what the file is.
         engine: what runs the file itself, where it can be run.
     """
@@ -31,7 +35,7 @@ class Source:
 
 
 def read_source(file: Path, arch: str, spec: InputSpec) -> Source:
-    """The weights of a file by torchvision's names. Nothing in it is executed.
+    """The weights of a file, its head included. Nothing in it is executed.
 
     Raises:
         BundleError: no such file, a broken one, one that holds more than weights, or one of another network.
@@ -47,14 +51,21 @@ def read_source(file: Path, arch: str, spec: InputSpec) -> Source:
         kind = "ONNX, " + ("batch norms folded into the convolutions" if found.folded else "with batch norms")
         engine = onnx_weights.SourceEngine(file, spec, found.output, found.is_probability)
     else:
-        state, kind = _from_torch(file)
+        state, kind = read_torch(file, network, arch)
         engine = None
-    _check(file, state, network, arch)
+    _check_with_head(file, state, network, arch)
     return Source(state, kind, engine)
 
 
-def _from_torch(file: Path) -> tuple[dict[str, Tensor], str]:
-    """The weights without the prefix that a wrapper gives their names, and what kind of file it is."""
+def read_torch(file: Path, network: Backbone, arch: str) -> tuple[dict[str, Tensor], str]:
+    """The weights of a .pth or .ckpt file without the prefix that a wrapper gives their names, and the file's kind.
+
+    DataParallel, DDP, torch.compile, Lightning and modules of one's own put `module.`, `_orig_mod.`, `network.` or
+    `model.backbone.` before each name. What else the file holds beside the network is left out.
+
+    Raises:
+        BundleError: a broken file, one that holds more than weights, none of this network, or weights that are NaN.
+    """
     content = torch_files.read(file, ignored=LIGHTNING)
     kind = "state dict"
     if isinstance(content, dict):
@@ -62,29 +73,59 @@ def _from_torch(file: Path) -> tuple[dict[str, Tensor], str]:
             kind = f"Lightning checkpoint, version {content['pytorch-lightning_version']}, epoch {content.get('epoch')}"
         content = next((content[key] for key in NESTED if isinstance(content.get(key), dict)), content)
     state = {k: v for k, v in content.items() if isinstance(v, Tensor)} if isinstance(content, dict) else {}
-    first = "layer1.0.conv1.weight"
-    prefix = next((name.removesuffix(first) for name in state if name.endswith(first)), None)
+    # The last convolution of an early layer: every other network has a `conv1.weight` somewhere.
+    own = list(network.state_dict())
+    first = next((name for name in own if name == "layer1.0.conv1.weight"), own[0])
+    prefix = next((name.removesuffix(first) for name in state if _ends_with(name, first)), None)
     if prefix is None:
         has = ", ".join(map(str, list(content)[:3])) if isinstance(content, dict) else f"a {type(content).__name__}"
-        raise BundleError(f"{file} holds no weights of a ResNet (no {first}, with or without a prefix); it has: {has}")
-    return {name.removeprefix(prefix): _as_float(v) for name, v in state.items() if name.startswith(prefix)}, kind
-
-
-def _check(file: Path, state: dict[str, Tensor], network: FashionNet, arch: str) -> None:
-    own = network.state_dict()
-    try:
-        backbone.check_fit({k: v for k, v in state.items() if k not in backbone.HEAD}, own, arch, str(file))
-    except BundleError as error:
-        others = [other for other in ARCHITECTURES if other != arch and _fits(state, other)]
-        raise BundleError(f"{error}; give --arch {others[0]}" if others else str(error)) from None
-    weight, bias = (state.get(name) for name in backbone.HEAD)
-    if weight is None or bias is None or weight.ndim != 2 or weight.shape != (len(bias), own["fc.weight"].shape[1]):
-        raise BundleError(f"{file} has no linear head (fc.weight, fc.bias) on the {own['fc.weight'].shape[1]} features")
+        what = "a ResNet" if first != own[0] else arch
+        raise BundleError(f"{file} holds no weights of {what} (no {first}, with or without a prefix); it has: {has}")
+    state = {name.removeprefix(prefix): _as_float(v) for name, v in state.items() if name.startswith(prefix)}
     broken = [name for name, values in state.items() if not values.isfinite().all()]
     if broken:
         raise BundleError(
             f"{file} has {len(broken)} weights with NaN or infinite values, such as {broken[0]}: its training failed"
         )
+    return state, kind
+
+
+def check_fit(state: Mapping[str, Tensor], network: Backbone, arch: str, weights: str) -> None:
+    """Compare names and shapes of weights with those of a network; the head may be missing.
+
+    Raises:
+        BundleError: they differ; `weights` says whose they are.
+    """
+    own = network.state_dict()
+    missing = [name for name in own if name not in state and name not in network.head_weights]
+    unexpected = [name for name in state if name not in own]
+    other = [name for name in state if name in own and state[name].shape != own[name].shape]
+    missing = [name for name in missing if not name.endswith(COUNTER)]
+    for names, what in (
+        (unexpected, "weights it does not have"),
+        (missing, "no weights for"),
+        (other, "another shape"),
+    ):
+        if names:
+            some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            raise BundleError(f"{weights} does not fit {arch}: {what}: {some}")
+
+
+def _check_with_head(file: Path, state: dict[str, Tensor], network: Backbone, arch: str) -> None:
+    head = network.head_weights
+    try:
+        check_fit({k: v for k, v in state.items() if k not in head}, network, arch, str(file))
+    except BundleError as error:
+        others = [other for other in resnet.NAMES if other != arch and _fits(state, other)]
+        raise BundleError(f"{error}; give --arch {others[0]}" if others else str(error)) from None
+    weight, bias = (state.get(name) for name in head)
+    features = network.num_features
+    if weight is None or bias is None or weight.ndim != 2 or weight.shape != (len(bias), features):
+        raise BundleError(f"{file} has no linear head ({', '.join(head)}) on the {features} features")
+
+
+def _ends_with(name: str, first: str) -> bool:
+    return name == first or name.endswith(f".{first}")
 
 
 def _as_float(values: Tensor) -> Tensor:
@@ -92,6 +133,7 @@ def _as_float(values: Tensor) -> Tensor:
 
 
 def _fits(state: dict[str, Tensor], arch: str) -> bool:
-    own = build(arch, 1).state_dict()
-    names = {name for name in own if name not in backbone.HEAD and not name.endswith("num_batches_tracked")}
+    network = build(arch, 1)
+    own = network.state_dict()
+    names = {name for name in own if name not in network.head_weights and not name.endswith(COUNTER)}
     return all(name in state and state[name].shape == own[name].shape for name in names)

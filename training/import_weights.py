@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from fashion.backbones.families import build
 from fashion.engines import OnnxEngine, TorchEngine
 from fashion.errors import BundleError, DataError, one_line_errors
 from fashion.folders import new_folder
 from fashion.model_card import CHECKPOINT_FILE, ONNX_FILE, ModelCard, sha256
-from fashion.network import ARCHITECTURES
 from fashion.predictor import Predictor
 from fashion.preprocess import InputSpec, pixels
 from fashion.taxonomy import Label, Taxonomy, imaterialist
-from training import backbone, torch_files
+from training import first_weights, torch_files
 from training.export import (
     PARITY_IMAGES,
     VALIDATION_IMAGES,
@@ -70,7 +70,7 @@ def import_weights(
         file: a Lightning checkpoint, a state dict with any prefix before torchvision's names, or a `.onnx`.
         out: the folder to write; a bundle that is there is replaced when the new one is complete.
         name, version: of the model, as answers carry them.
-        arch: of the network, see `fashion.network.ARCHITECTURES`.
+        arch: of the network, see `fashion.backbones.families`.
         taxonomy: labels in output order; None for the 228 of iMaterialist, where output index = label id - 1.
         size: of the input, px.
         data: labeled photographs, any folder that training can read. Their val split gives thresholds and scores,
@@ -112,12 +112,12 @@ def import_weights(
 
 
 def _module(file: Path, state: dict[str, Tensor], arch: str, taxonomy: Taxonomy, spec: InputSpec) -> FashionModule:
-    outputs = len(state["fc.bias"])
+    outputs = len(state[build(arch, 1).head_weights[1]])
     if outputs != len(taxonomy):
         raise BundleError(
             f"{file} has {outputs} outputs, expected {len(taxonomy)}, one for each label; name its own by --labels FILE"
         )
-    module = FashionModule(arch=arch, weights=backbone.NONE)
+    module = FashionModule(arch=arch, weights=first_weights.NONE)
     module.build(taxonomy, spec)
     module.network.load_state_dict(state, strict=False)  # names were checked; old files do not count batches
     return module.eval()
@@ -187,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="labeled photographs: fits the thresholds, and makes the int8 file")
     parser.add_argument("--name", default="fashion", help="of the model (default: %(default)s)")
     parser.add_argument("--model-version", default="1.0", help="of the model (default: %(default)s)")
-    parser.add_argument("--arch", default="resnet50", choices=ARCHITECTURES, help="(default: %(default)s)")
+    parser.add_argument("--arch", default="resnet50", help="resnet50, resnet18 or timm/NAME (default: %(default)s)")
     parser.add_argument("--size", type=int, default=SIZE, help="of the input, px (default: %(default)s)")
     parser.add_argument(
         "--labels", type=Path, help="CSV with group and name of each output (default: the 228 of iMaterialist 2018)"

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
-from torch import nn
-from torchvision.models.resnet import BasicBlock, Bottleneck
+from torch import Tensor, nn
 
+from fashion.backbones.contract import Backbone
+from fashion.backbones.normalize import Normalize
 from fashion.errors import SettingError
-from fashion.network import FashionNet, Normalize
 from training.images import Photographs
 from training.whitening import whiten
 
@@ -37,7 +38,7 @@ class Initialization:
         if not 0 <= self.prior < 1:
             raise SettingError(f"--model.init.prior is {self.prior}; it must be at least 0 and below 1")
 
-    def apply(self, network: FashionNet, normalize: Normalize, images: Callable[[], Photographs]) -> None:
+    def apply(self, network: Backbone, normalize: Normalize, images: Callable[[], Photographs]) -> None:
         """Change the weights of a network that has random ones.
 
         Args:
@@ -46,12 +47,9 @@ class Initialization:
             images: gives some of the kind that it will learn from; asked only where they are looked at.
         """
         if self.zero_residual:
-            for block in network.modules():
-                if isinstance(block, Bottleneck):
-                    nn.init.zeros_(block.bn3.weight)
-                elif isinstance(block, BasicBlock):
-                    nn.init.zeros_(block.bn2.weight)
+            for norm in network.residual_norms():
+                nn.init.zeros_(cast(Tensor, norm.weight))
         if self.prior:
-            nn.init.constant_(network.fc.bias, math.log(self.prior / (1 - self.prior)))
+            nn.init.constant_(network.get_head().bias, math.log(self.prior / (1 - self.prior)))
         if self.whiten:
             whiten(network, normalize, images())

@@ -1,20 +1,28 @@
-"""What training minimizes: losses over the annotated (image, label) pairs."""
+"""What training minimizes: losses over what is annotated of each image."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from fashion.errors import SettingError
-from fashion.taxonomy import NOT_ANNOTATED, YES
+from fashion.gates import Gates
+from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
+
+LARGEST_LOGIT = 30.0  # in exponentials
 
 
 @dataclass(frozen=True)
 class Loss:
-    """Binary cross-entropy of each annotated pair, and what may be changed about it.
+    """Cross-entropy, and what may be changed about it.
 
     Attributes:
+        over: `labels` takes each (image, label) pair by itself, so that an image may have several labels of a group.
+            `groups` takes the labels of a group as alternatives, with "none of them" as one more of logit 0: a softmax,
+            which learns sooner where a product has one label of a group. What it learns is what
+            `fashion.calibration.rivalry` turns into a probability for each label.
         smoothing: targets are drawn toward 0.5 by this part: yes is 1 - smoothing / 2, no is smoothing / 2.
         focus: pairs that are no count by probability ** focus: what the network is sure to leave out counts little.
             Above 0 it is the asymmetric loss of Ridnik et al. (arXiv:2009.14119), with their gamma- and a gamma+ of 0.
@@ -25,6 +33,7 @@ class Loss:
         SettingError: a value out of its range.
     """
 
+    over: Literal["labels", "groups"] = "labels"
     smoothing: float = 0.0
     focus: float = 0.0
     margin: float = 0.0
@@ -36,12 +45,17 @@ class Loss:
                 raise SettingError(f"--model.loss.{name} is {value}; it must lie between {low} and {high}")
         if self.margin and not self.focus:
             raise SettingError("--model.loss.margin is of the asymmetric loss; set --model.loss.focus above 0 as well")
+        if self.over == "groups" and (self.smoothing or self.focus):
+            raise SettingError("--model.loss.smoothing and focus are of --model.loss.over labels")
 
-    def __call__(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean over the annotated pairs, and their number.
+    def __call__(self, logits: Tensor, targets: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean over what is annotated, (image, label) pairs or (image, group) cells, and their number.
 
-        logits (B, A); targets (B, A), 1 yes, 0 no, -1 not annotated. Without an annotated pair the loss is 0.
+        logits (B, N); targets (B, N), 1 yes, 0 no, -1 not annotated; groups (N,), see `output_groups`. Where nothing is
+        annotated the loss is 0.
         """
+        if self.over == "groups":
+            return _over_groups(logits.float(), targets, groups)
         annotated = targets != NOT_ANNOTATED
         yes = (targets == YES).float()
         each = self._each(logits.float(), yes)
@@ -58,6 +72,46 @@ class Loss:
         negative = -(1 - wanted) * (1 - shifted).clamp(min=1e-6).log()
         weight = torch.where(yes == 1, 1.0, shifted**self.focus)
         return weight * (positive + negative)
+
+    def label_logits(self, logits: Tensor, groups: Tensor) -> Tensor:
+        """(B, N) -> logits (B, N) whose sigmoid is the probability of each label by itself."""
+        if self.over == "labels":
+            return logits
+        each = logits.float().clamp(max=LARGEST_LOGIT).exp()
+        rivals = (_sum(each, groups)[:, groups] - each).clamp(min=0)
+        return logits - rivals.log1p()
+
+
+def output_groups(taxonomy: Taxonomy, gates: Gates) -> Tensor:
+    """For each output of a network the number of its group, (N,); each gate is a group of its own."""
+    order = {group: number for number, group in enumerate(taxonomy.groups)}
+    of_labels = [order[label.group] for label in taxonomy.labels]
+    return torch.tensor(of_labels + [len(order) + number for number in range(len(gates))])
+
+
+def _over_groups(logits: Tensor, targets: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
+    """Softmax cross-entropy of each (image, group) cell in which something is annotated.
+
+    Where labels of the cell are yes, they share the probability that is wanted, and labels that are not annotated are
+    left out of the softmax. Where none is, the wanted probability is that of "none of them" and of all labels that are
+    not annotated: of a cell in which some labels are known to be wrong, those alone are pushed down.
+    """
+    z = logits.clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
+    each, yes, unknown = z.exp(), (targets == YES).float(), targets == NOT_ANNOTATED
+    count = _sum(yes, groups)  # (B, G) labels that are yes
+    has_yes = count > 0
+    total = 1 + _sum(each * (~unknown | ~has_yes[:, groups]), groups)
+    allowed = 1 + _sum(each * unknown, groups)
+    wanted = torch.where(has_yes, _sum(yes * z, groups) / count.clamp(min=1), allowed.log())
+    known = _sum((~unknown).float(), groups) > 0
+    cells = known.sum()
+    return ((total.log() - wanted) * known).sum() / cells.clamp(min=1), cells
+
+
+def _sum(values: Tensor, groups: Tensor) -> Tensor:
+    """(B, N) -> sums over the outputs of each group, (B, G)."""
+    sums = values.new_zeros(len(values), int(groups[-1]) + 1)
+    return sums.index_add(1, groups, values)
 
 
 BINARY_CROSS_ENTROPY = Loss()

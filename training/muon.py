@@ -34,8 +34,10 @@ class Muon(Optimizer):
     def __init__(self, network: nn.Module, lr: float, weight_decay: float = 0.0) -> None:
         parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         first = next(parameter for parameter in parameters if parameter.ndim == 4)
-        inner = [parameter for parameter in parameters if parameter.ndim == 4 and parameter is not first]
-        matrices = [parameter for parameter in parameters if parameter.ndim > 1 and parameter.ndim != 4]
+        # A depthwise convolution has a filter for each channel and no matrix over them.
+        inner = [p for p in parameters if p.ndim == 4 and p is not first and p.shape[1] > 1]
+        others = {id(parameter) for parameter in [first, *inner]}
+        matrices = [parameter for parameter in parameters if parameter.ndim > 1 and id(parameter) not in others]
         vectors = [parameter for parameter in parameters if parameter.ndim <= 1]
         groups: list[dict[str, Any]] = [
             {"params": inner, "weight_decay": weight_decay, "orthogonal": True},

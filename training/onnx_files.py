@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import torch
 
-from fashion.network import FashionNet
+from fashion.backbones.contract import Backbone
 from fashion.preprocess import InputSpec, normalize
 
 OPSET = 18
@@ -20,13 +20,13 @@ OUTPUTS = ("logits", "embedding", "features")
 CALIBRATIONS = {"extremes": False, "mean extremes": True}
 
 
-def write_onnx(network: FashionNet, spec: InputSpec, path: Path) -> None:
+def write_onnx(network: Backbone, spec: InputSpec, path: Path) -> None:
     """Write the network in fp32, for any batch size.
 
     Its input is `image`, float32 (B, 3, S, S), normalized; its outputs are `logits`, `embedding` and `features` as
-    `fashion.network.Output` describes them.
+    `fashion.backbones.contract.Output` describes them.
     """
-    network = network.eval().to("cpu", memory_format=torch.contiguous_format)
+    network = network.eval().cpu().to(memory_format=torch.contiguous_format)
     example = torch.zeros(2, 3, spec.size, spec.size)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own deprecated calls

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fashion.backbones.contract import Backbone
 from fashion.engines import Outputs
 from fashion.errors import BundleError, one_line
-from fashion.network import FashionNet
 from fashion.preprocess import InputSpec, normalize
 
 # All that exporters make of a ResNet with a linear head; a graph with anything else is another network.
@@ -88,7 +88,7 @@ class OnnxWeights:
     is_probability: bool
 
 
-def read(path: Path, network: FashionNet) -> OnnxWeights:
+def read(path: Path, network: Backbone) -> OnnxWeights:
     """Find the weights by their place in the graph: exporters keep the names of some, and rename or fold others.
 
     Args:
@@ -105,11 +105,11 @@ def read(path: Path, network: FashionNet) -> OnnxWeights:
         state |= graph.convolution(node, convolution, norm)
     head, weight, bias = graph.head()
     output, is_probability = graph.output_of(head)
-    state |= {"fc.weight": _tensor(weight), "fc.bias": _tensor(bias)}
+    state |= dict(zip(network.head_weights, (_tensor(weight), _tensor(bias)), strict=True))
     return OnnxWeights(state, not graph.norms, graph.quantized, output, is_probability)
 
 
-def _pair(graph: "_Graph", network: FashionNet) -> dict[tuple[str, str], Any]:
+def _pair(graph: "_Graph", network: Backbone) -> dict[tuple[str, str], Any]:
     """Names of a convolution and its batch norm -> the node of the graph.
 
     The convolutions of the main path follow one another. That of a shortcut reads what the first of its block reads,
@@ -181,15 +181,17 @@ class _Graph:
         if len(linear) != 1:
             raise BundleError(f"{self.path} has {len(linear)} linear layers; expected one, the head")
         node = linear[0]
-        weight = self._constant(node.input[1], "fc.weight")
+        weight = self._constant(node.input[1], "the head's weight")
         if node.op_type == "Gemm":
             transposed = any(a.name == "transB" and a.i for a in node.attribute)
-            bias = self._constant(node.input[2], "fc.bias") if len(node.input) > 2 else np.zeros(weight.shape[-1])
+            bias = (
+                self._constant(node.input[2], "the head's bias") if len(node.input) > 2 else np.zeros(weight.shape[-1])
+            )
             return node, weight if transposed else weight.T, bias
         after = self._readers[node.output[0]]
         if len(after) == 1 and after[0].op_type == "Add":
             bias = next(name for name in after[0].input if name != node.output[0])
-            return after[0], weight.T, self._constant(bias, "fc.bias")
+            return after[0], weight.T, self._constant(bias, "the head's bias")
         return node, weight.T, np.zeros(weight.shape[1])
 
     def output_of(self, head: Any) -> tuple[str, bool]:

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fashion.network import FashionNet, Normalize
+from fashion.backbones.contract import Backbone
+from fashion.backbones.normalize import Normalize
 from training.images import Photographs
 
 IMAGES = 512  # that tell the patterns; more change them no more
@@ -14,7 +15,7 @@ PATCHES = 1_000  # of each image, at most about this many
 NOISE = 0.01  # of the mean variance, added to each: what is weaker than that is not worth seeing
 
 
-def whiten(network: FashionNet, normalize: Normalize, images: Photographs) -> None:
+def whiten(network: Backbone, normalize: Normalize, images: Photographs) -> None:
     """Begin the first convolution with the principal components of the images' patches, scaled to equal variance.
 
     Photographs vary most from light to dark over all of a patch; random filters nearly all see that, and what tells
@@ -28,10 +29,10 @@ def whiten(network: FashionNet, normalize: Normalize, images: Photographs) -> No
         normalize: its input.
         images: of the kind that it will learn from; at most `IMAGES` are looked at.
     """
-    weight = network.conv1.weight
+    weight = network.get_stem().weight
     images = images.sample(IMAGES)
     pixels = (normalize(images[i]["pixels"][None]) for i in range(len(images)))
-    covariance = _covariance(pixels, weight.shape[-1], network.conv1.stride[0])
+    covariance = _covariance(pixels, weight.shape[-1], network.get_stem().stride[0])
     variances, components = torch.linalg.eigh(covariance)  # the strongest last
     filters = (components / (variances + NOISE * variances.mean()).sqrt()).T.flip(0)
     half = len(weight) // 2

@@ -1,0 +1,26 @@
+"""The family of a network by its name: `resnet50`, or `timm/NAME`."""
+
+from typing import cast
+
+from fashion.backbones import resnet
+from fashion.backbones.contract import Backbone, Family
+
+TIMM_PREFIX = "timm/"
+
+
+def family(arch: str) -> Family:
+    """The module that knows `arch`; a name without a prefix is one of torchvision's ResNets."""
+    if arch.startswith(TIMM_PREFIX):
+        from fashion.backbones import timm  # half a second, and a package that ResNets do not need
+
+        return cast(Family, timm)
+    return cast(Family, resnet)
+
+
+def build(arch: str, num_outputs: int) -> Backbone:
+    """A network with random weights and a head of `num_outputs` logits.
+
+    Raises:
+        SettingError: an unknown architecture, or one without a pooled linear head.
+    """
+    return family(arch).build(arch, num_outputs)
