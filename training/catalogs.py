@@ -12,10 +12,13 @@ from fashion.errors import DataError
 from fashion.tables import closest
 from fashion.taxonomy import Label, Taxonomy, imaterialist
 from training.names import Names
+from training.rules import Rules
 from training.sources import load_taxonomy, open_folder, read_description
-from training.sources.opening import DEFAULT_CACHE
+from training.sources.opening import DEFAULT_CACHE, open_negatives
 
 Paths = str | Path | Sequence[str | Path]
+
+NO_RULES = Rules()
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,15 @@ class Catalog:
         folder: where it lies.
         columns: the columns that are read, with the group each one is.
         names: what labels are called.
+        rules: what labels say of other groups.
+        negative: whether its photographs show no product.
     """
 
     folder: Path
     columns: Mapping[str, str]
     names: Names
+    rules: Rules = NO_RULES
+    negative: bool = False
 
     @cached_property
     def _description(self) -> dict[str, Any]:
@@ -93,6 +100,7 @@ def open_catalogs(
     cache: Path | str = DEFAULT_CACHE,
     names: Path | str | None = None,
     partly: bool = False,
+    rules: Path | str | None = None,
 ) -> list[Catalog]:
     """Open, and import where necessary, all folders of a data set.
 
@@ -102,6 +110,7 @@ def open_catalogs(
         cache: the folder that keeps imports.
         names: a YAML file, see `training.names`.
         partly: take those of the groups that are there, at least one in each folder.
+        rules: a YAML file, see `training.rules`; the groups that it derives others from are read too.
 
     Raises:
         DataError: a folder that cannot be used, one that comes twice, or a group that none of them has.
@@ -109,12 +118,13 @@ def open_catalogs(
     each = [paths] if isinstance(paths, str | Path) else list(paths)
     if not each:
         raise DataError("no data: give at least one folder with --data.path")
-    map_of_names = Names.load(names)
-    wanted = None
+    map_of_names, map_of_rules = Names.load(names), Rules.load(rules)
+    wanted = read_groups = None
     if groups is not None:  # under the names of the columns, whichever of them a folder has
-        renamed = [column for column, group in map_of_names.groups.items() if group in groups]
-        wanted = [*renamed, *groups]
-    some = partly or len(each) > 1 or bool(map_of_names.groups)
+        read_groups = list(dict.fromkeys([*groups, *map_of_rules.sources]))
+        renamed = [column for column, group in map_of_names.groups.items() if group in read_groups]
+        wanted = [*renamed, *read_groups]
+    some = partly or len(each) > 1 or bool(map_of_names.groups) or map_of_rules != NO_RULES
     folders = [open_folder(path, wanted, cache, some) for path in each]
     for i, folder in enumerate(folders):
         if folder in folders[:i]:
@@ -122,28 +132,60 @@ def open_catalogs(
     catalogs = []
     for folder in folders:
         column_groups = {column: map_of_names.group(column) for column in read_description(folder)["groups"]}
-        read = {column: group for column, group in column_groups.items() if not groups or group in groups}
-        catalogs.append(Catalog(folder, read, map_of_names))
+        read = {column: group for column, group in column_groups.items() if not read_groups or group in read_groups}
+        catalogs.append(Catalog(folder, read, map_of_names, map_of_rules))
     _check_groups(catalogs, groups, partly)
     return catalogs
 
 
-def union_taxonomy(catalogs: Sequence[Catalog], groups: Sequence[str] | None = None) -> Taxonomy:
-    """The labels of all training rows: groups in the order asked for, or of first appearance; names sorted.
+def open_negative_catalogs(paths: Sequence[str | Path], cache: Path | str = DEFAULT_CACHE) -> list[Catalog]:
+    """Open, and import where necessary, folders of photographs that show no product.
 
     Raises:
-        DataError: a group whose training rows have no label.
+        DataError: a folder that cannot be used, or one that comes twice.
     """
-    if len(catalogs) == 1 and catalogs[0].names == Names():
+    catalogs = [Catalog(open_negatives(path, cache), {}, Names(), negative=True) for path in paths]
+    for i, catalog in enumerate(catalogs):
+        if catalog in catalogs[:i]:
+            raise DataError(f"{paths[i]} stands in the negatives twice")
+    return catalogs
+
+
+def union_taxonomy(
+    catalogs: Sequence[Catalog],
+    groups: Sequence[str] | None = None,
+    counts: Mapping[str, Mapping[str, int]] | None = None,
+    least: int = 1,
+) -> Taxonomy:
+    """The labels of all training rows: groups in the order asked for, or of first appearance; names sorted.
+
+    Args:
+        catalogs: of products.
+        groups: those to take; None for all.
+        counts: training rows of each label by group, see `training.label_rows`; needed where labels are derived or
+            `least` is above 1.
+        least: labels of fewer training rows are left out.
+
+    Raises:
+        DataError: a group whose training rows have no label, or none often enough.
+    """
+    if counts is None and len(catalogs) == 1 and catalogs[0].names == Names():
         return load_taxonomy(catalogs[0].folder, groups)
     columns: dict[str, set[str]] = {group: set() for group in groups or ()}
-    for catalog in catalogs:
-        for group, labels in catalog.labels.items():
-            columns.setdefault(group, set()).update(labels)
+    if counts is not None:
+        for group, of_group in counts.items():
+            columns.setdefault(group, set()).update(name for name, rows in of_group.items() if rows >= least)
+    else:
+        for catalog in catalogs:
+            for group, labels in catalog.labels.items():
+                columns.setdefault(group, set()).update(labels)
+    if groups is not None:  # and not those that others are derived from
+        columns = {group: columns[group] for group in groups}
     empty = [group for group in groups or () if not columns[group]]
     if empty or not any(columns.values()):
         which = f"group {empty[0]!r}" if empty else "any group"
-        raise DataError(f"no training row of {_list(catalogs)} has a label in {which}")
+        often = f" that {least} rows have (--data.min_photographs)" if least > 1 else ""
+        raise DataError(f"no training row of {_list(catalogs)} has a label in {which}{often}")
     taxonomy = Taxonomy.from_columns(columns)
     return imaterialist() if set(taxonomy.labels) == set(imaterialist().labels) else taxonomy
 
@@ -160,9 +202,21 @@ def check_splits(catalogs: Sequence[Catalog], splits: Sequence[str]) -> None:
                 )
 
 
-def notes(catalogs: Sequence[Catalog], taxonomy: Taxonomy) -> list[str]:
-    """Lines on what of the data cannot be learned, and which names of the map are in none of them."""
+def notes(
+    catalogs: Sequence[Catalog], taxonomy: Taxonomy, rare: Mapping[Label, int] | None = None, least: int = 1
+) -> list[str]:
+    """Lines on what of the data cannot be learned, and which names of the map and the rules are in none of them.
+
+    Args:
+        catalogs: of products.
+        taxonomy: what is learned.
+        rare: labels that were left out because fewer than `least` training rows have them, with these rows.
+        least: see there.
+    """
     lines = []
+    if rare:
+        each = ", ".join(f"{label.name!r} of {label.group} ({rows})" for label, rows in rare.items())
+        lines.append(f"{len(rare)} labels have fewer than {least} training photographs and are left out: {each}")
     for which, where in (("labels", "of the training split"), ("labels_outside_train", "outside the training split")):
         pairs = [
             Label(group, name)
@@ -170,6 +224,7 @@ def notes(catalogs: Sequence[Catalog], taxonomy: Taxonomy) -> list[str]:
             for group, names in getattr(catalog, which).items()
             if group in taxonomy.groups
             for name in sorted(names)
+            if Label(group, name) not in (rare or ())
         ]
         left_out = [
             f"{name!r} of {group}" for group, name in dict.fromkeys(pairs) if (group, name) not in taxonomy.index
@@ -177,7 +232,11 @@ def notes(catalogs: Sequence[Catalog], taxonomy: Taxonomy) -> list[str]:
         if left_out:
             lines.append(f"{len(left_out)} labels {where} cannot be learned and are left out: {_some(left_out)}")
     old: dict[str, set[str]] = {}
+    new: dict[str, set[str]] = {}
     for catalog in catalogs:
+        for found_labels in (catalog.labels, catalog.labels_outside_train):
+            for group, found in found_labels.items():
+                new.setdefault(group, set()).update(found)
         description = read_description(catalog.folder)
         for names in (description["groups"], description["names_outside_train"]):
             for column, found in names.items():
@@ -185,11 +244,15 @@ def notes(catalogs: Sequence[Catalog], taxonomy: Taxonomy) -> list[str]:
     unknown = catalogs[0].names.unknown(old)
     if unknown:
         lines.append(f"{len(unknown)} of the names to change are in none of the data: {', '.join(unknown)}")
+    unknown = catalogs[0].rules.unknown(new)
+    if unknown:
+        lines.append(f"{len(unknown)} of the names in the rules are in none of the data: {', '.join(unknown)}")
     return lines
 
 
 def _check_groups(catalogs: Sequence[Catalog], groups: Sequence[str] | None, partly: bool) -> None:
     there = list(dict.fromkeys(catalog.names.group(c) for catalog in catalogs for c in catalog.all_columns))
+    there += [group for group in catalogs[0].rules.derive if group not in there]
     for group in groups or ():
         if group not in there and not partly:
             close = closest(group, there)

@@ -13,10 +13,20 @@ from fashion.engines import available_cores
 from fashion.errors import DataError, SettingError
 from fashion.gates import Gates
 from fashion.preprocess import InputSpec
-from fashion.taxonomy import Taxonomy, imaterialist
+from fashion.taxonomy import Label, Taxonomy, imaterialist
+from training.applicability import Applicability
 from training.augment import NO_AUGMENT, Augment
-from training.catalogs import Catalog, check_splits, notes, open_catalogs, union_taxonomy
+from training.catalogs import (
+    NO_RULES,
+    Catalog,
+    check_splits,
+    notes,
+    open_catalogs,
+    open_negative_catalogs,
+    union_taxonomy,
+)
 from training.images import Photographs, PhotographStream, Reader, open_rows
+from training.label_rows import LabelRows, count_labels
 from training.loading import EpochSampler, ResumableLoader, WholeSampler, set_up_worker
 from training.sources.opening import DEFAULT_CACHE
 
@@ -29,16 +39,23 @@ class FashionData(LightningDataModule):
     """Training and validation batches of a labeled folder of photographs.
 
     A batch is a dict: `pixels`, uint8 (B, S, S, 3), as `fashion.preprocess.pixels` makes them, augmented in training;
-    and `targets`, int8 (B, A), 1 yes, 0 no, -1 not annotated. Each rank gets its own part by itself: the trainer need
-    not be told. In validation every image comes once; ranks are filled up with images that have no annotated label.
+    and `targets`, int8 (B, A + K), of the labels and then of `gates`, 1 yes, 0 no, -1 not annotated. Each rank gets its
+    own part by itself: the trainer need not be told. In validation every image comes once; ranks are filled up with
+    images of which nothing is annotated.
 
     Args:
         path: a folder in the training format, or anything that `training.sources` can import; or a list of them, which
             are learned as one: labels that one of them does not have are not annotated in its photographs.
         groups: attribute groups (label columns) to learn; null takes all there are.
         repeat: how often each of several folders comes in an epoch, such as [1, 3]: so that a small one is not lost
-            among the large; null takes each once.
+            among the large; numbers for the negatives may follow. Null takes each once.
         names: a YAML file that gives labels and columns of different catalogs one name, see `training.names`.
+        rules: a YAML file of labels that follow from others, and of groups that apply to some products only, see
+            `training.rules`.
+        negatives: folders of photographs that show no product, for training and validation, see
+            `training.sources.negatives`. With them the model learns to say whether there is a product. In training they
+            have none of the labels; in validation their labels do not count.
+        min_photographs: labels that fewer training photographs have are left out.
         input: size and normalization of the network's input.
         batch_size: images a batch and rank.
         workers: processes that load images, for each rank; null takes one on CPU, and beside GPUs
@@ -57,6 +74,8 @@ class FashionData(LightningDataModule):
     """
 
     taxonomy: Taxonomy
+    gates: Gates  # the outputs beside the labels
+    rare: dict[Label, int]  # labels that are left out by min_photographs, with their training rows
 
     def __init__(
         self,
@@ -64,6 +83,9 @@ class FashionData(LightningDataModule):
         groups: list[str] | None = None,
         repeat: list[int] | None = None,
         names: str | None = None,
+        rules: str | None = None,
+        negatives: list[str] | None = None,
+        min_photographs: int = 1,
         input: InputSpec = DEFAULT_INPUT,
         batch_size: int = 64,
         workers: int | None = None,
@@ -80,13 +102,15 @@ class FashionData(LightningDataModule):
             ("workers", workers, 0),
             ("limit_train", limit_train, 1),
             ("limit_val", limit_val, 1),
+            ("min_photographs", min_photographs, 1),
         ):
             if value is not None and value < least:
                 raise SettingError(f"--data.{name} is {value}; it must be at least {least}")
+        if min_photographs > 1 and taxonomy != "data":
+            raise SettingError(f"--data.min_photographs leaves labels out, but --data.taxonomy {taxonomy} fixes them")
         folders = 1 if isinstance(path, str) else len(path)
-        if repeat is not None and (folders == 1 or len(repeat) != folders or min(repeat) < 1):
-            raise SettingError(f"--data.repeat is {repeat}; give a number from 1 up for each of several folders")
-        self.repeat = repeat or [1] * folders
+        self.repeat = _repeat(repeat, folders, len(negatives or ()))
+        self.rules, self.negatives, self.min_photographs = rules, negatives or [], min_photographs
         self.path, self.groups, self.names, self.spec, self.batch_size = path, groups, names, input, batch_size
         self.workers, self.augment, self.labels_from = workers, augment, taxonomy
         self.limits = {"train": limit_train, "val": limit_val}
@@ -97,28 +121,28 @@ class FashionData(LightningDataModule):
 
     def prepare_data(self) -> None:
         """Import the data and make its random-access copy, once on a machine."""
-        catalogs = self._catalogs()
+        catalogs = [*self._catalogs(), *self._negatives()]
         for split in SPLITS:
             self._rows(catalogs, split)
 
     def setup(self, stage: str | None = None) -> None:
-        """Open the data on every rank and fix the taxonomy."""
+        """Open the data on every rank and fix the outputs of the network."""
         if self._ready:
             return
-        catalogs = self._catalogs()
-        self.gates = Gates()
-        self.taxonomy = imaterialist() if self.labels_from == "imaterialist" else union_taxonomy(catalogs, self.groups)
-        self.val = self._images(catalogs, "val")
+        products, negatives = self._catalogs(), self._negatives()
+        applies = self._fix_outputs(products)
+        catalogs = [*products, *negatives]
+        self.val = self._images(catalogs, "val", self._reader(catalogs, applies, NO_AUGMENT, learn_absence=False))
+        reader = self._reader(catalogs, applies, self.augment, learn_absence=True)
         self.train: Photographs | PhotographStream
         if self.streaming:
             rows = sum(times * c.splits["train"] for c, times in zip(catalogs, self.repeat, strict=True))
             rows = min(rows, self.limits["train"] or rows)
-            reader = Reader(self.taxonomy, self.spec, catalogs, self.augment)
             self.train = PhotographStream(self._rows(catalogs, "train"), rows, reader)
         else:
-            self.train = self._images(catalogs, "train", self.augment)
+            self.train = self._images(catalogs, "train", reader)
         self._ready = True
-        _report(catalogs, self.taxonomy, len(self.train), len(self.val))
+        self._report(products, negatives)
 
     def train_dataloader(self) -> DataLoader:
         """Shuffled by the seed and the epoch, augmented."""
@@ -164,7 +188,7 @@ class FashionData(LightningDataModule):
 
     def _catalogs(self) -> list[Catalog]:
         """The data in the training format, with both splits and the groups asked for."""
-        catalogs = open_catalogs(self.path, self.groups, self.cache, self.names)
+        catalogs = open_catalogs(self.path, self.groups, self.cache, self.names, rules=self.rules)
         check_splits(catalogs, SPLITS)
         if self.labels_from == "imaterialist":
             known = imaterialist().groups
@@ -175,13 +199,42 @@ class FashionData(LightningDataModule):
                     )
         return catalogs
 
+    def _negatives(self) -> list[Catalog]:
+        catalogs = open_negative_catalogs(self.negatives, self.cache)
+        check_splits(catalogs, SPLITS)
+        return catalogs
+
+    def _fix_outputs(self, products: list[Catalog]) -> Applicability:
+        """Choose the labels and the gates, and learn which groups apply to which products."""
+        rules = products[0].rules
+        data = [LabelRows(catalog) for catalog in products] if rules != NO_RULES or self.min_photographs > 1 else []
+        counts = count_labels(data) if data else None
+        self.taxonomy = (
+            imaterialist()
+            if self.labels_from == "imaterialist"
+            else union_taxonomy(products, self.groups, counts, self.min_photographs)
+        )
+        self.rare = {
+            Label(group, name): rows
+            for group, of_group in (counts or {}).items()
+            if self.groups is None or group in self.groups
+            for name, rows in sorted(of_group.items())
+            if rows < self.min_photographs
+        }
+        applies = tuple(group for group in rules.applies.groups if group in self.taxonomy.groups)
+        self.gates = Gates(applies, bool(self.negatives))
+        return Applicability.learn(rules.applies, self.gates, data) if applies else Applicability()
+
+    def _reader(self, catalogs: list[Catalog], applies: Applicability, augment: Augment, learn_absence: bool) -> Reader:
+        return Reader(self.taxonomy, self.spec, catalogs, augment, self.gates, applies, learn_absence)
+
     def _rows(self, catalogs: list[Catalog], split: str) -> Any:
         if split != "train":
             return open_rows(catalogs, split, self.cache)
         return open_rows(catalogs, split, self.cache, self.streaming, self.repeat)
 
-    def _images(self, catalogs: list[Catalog], split: str, augment: Augment = NO_AUGMENT) -> Photographs:
-        images = Photographs(self._rows(catalogs, split), Reader(self.taxonomy, self.spec, catalogs, augment))
+    def _images(self, catalogs: list[Catalog], split: str, reader: Reader) -> Photographs:
+        images = Photographs(self._rows(catalogs, split), reader)
         limit = self.limits[split]
         return images if limit is None else images.sample(limit)
 
@@ -203,14 +256,33 @@ class FashionData(LightningDataModule):
     def _seed(self) -> int:
         return int(os.environ.get("PL_GLOBAL_SEED", 0))  # what Lightning's seed_everything was given
 
+    @rank_zero_only
+    def _report(self, products: list[Catalog], negatives: list[Catalog]) -> None:
+        taxonomy = self.taxonomy
+        groups = ", ".join(f"{group} {len(taxonomy.indices(group))}" for group in taxonomy.groups)
+        train, val = len(self.train), len(self.val)
+        print(f"data   {train:,} training and {val:,} validation images; {len(taxonomy)} labels: {groups}")
+        if self.gates.applies:
+            print(f"       learned whether they apply: {', '.join(self.gates.applies)}")
+        if len(products) > 1:
+            for catalog in products:
+                print(f"       {_rows_of(catalog)}; {', '.join(dict.fromkeys(catalog.columns.values()))}")
+        for catalog in negatives:
+            print(f"       {_rows_of(catalog)}; without a product")
+        for line in notes(products, taxonomy, self.rare, self.min_photographs):
+            print(f"note   {line}")
 
-@rank_zero_only
-def _report(catalogs: list[Catalog], taxonomy: Taxonomy, train: int, val: int) -> None:
-    groups = ", ".join(f"{group} {len(taxonomy.indices(group))}" for group in taxonomy.groups)
-    print(f"data   {train:,} training and {val:,} validation images; {len(taxonomy)} labels: {groups}")
-    if len(catalogs) > 1:
-        for catalog in catalogs:
-            rows = ", ".join(f"{catalog.splits[split]:,} {split}" for split in SPLITS)
-            print(f"       {catalog.folder}: {rows}; {', '.join(dict.fromkeys(catalog.columns.values()))}")
-    for line in notes(catalogs, taxonomy):
-        print(f"note   {line}")
+
+def _rows_of(catalog: Catalog) -> str:
+    return f"{catalog.folder}: " + ", ".join(f"{catalog.splits[split]:,} {split}" for split in SPLITS)
+
+
+def _repeat(repeat: list[int] | None, folders: int, negatives: int) -> list[int]:
+    """How often each folder comes, those of negatives last."""
+    every = folders + negatives
+    if repeat is None:
+        return [1] * every
+    if every == 1 or len(repeat) not in (folders, every) or min(repeat) < 1:
+        more = f", and if you like for the {negatives} of the negatives" if negatives else ""
+        raise SettingError(f"--data.repeat is {repeat}; give a number from 1 up for each of several folders{more}")
+    return [*repeat, *([1] * (every - len(repeat)))]

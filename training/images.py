@@ -12,16 +12,21 @@ from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
 from fashion.errors import DataError, InvalidImage
+from fashion.gates import Gates
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import NO, NOT_ANNOTATED, YES, Taxonomy
+from training.applicability import Applicability, no_product
 from training.augment import NO_AUGMENT, Augment
-from training.catalogs import Catalog, Paths, check_splits, open_catalogs
+from training.catalogs import Catalog, Paths, check_splits, open_catalogs, open_negative_catalogs
+from training.label_rows import LabelRows
 from training.loading import FILLER
 from training.sources.opening import DEFAULT_CACHE
 from training.sources.writer import ID, IMAGE
 
 Sample = dict[str, Tensor]
 
+NO_GATES = Gates()
+NO_APPLICABILITY = Applicability()
 CATALOG = "catalog of the row"  # the column that says which of several it is; no label column is called that
 LONG_COPY = 500 * 10**6  # bytes; what takes longer than a few seconds shows its progress
 SHUFFLE_ROWS = 2_000  # kept at hand to draw from when streaming; 100 kB photographs make it 200 MB a worker
@@ -36,8 +41,11 @@ def open_split(
     cache: Path | str = DEFAULT_CACHE,
     names: Path | str | None = None,
     partly: bool = False,
+    gates: Gates = NO_GATES,
+    rules: Path | str | None = None,
+    negatives: Sequence[str | Path] = (),
 ) -> "Photographs":
-    """A split of any folders that `training.sources` can open, for a model's labels and input.
+    """A split of any folders that `training.sources` can open, for a model's outputs and input.
 
     Labels of the data that the taxonomy does not have are left out; groups that the data do not have are not annotated.
 
@@ -50,13 +58,27 @@ def open_split(
         cache: folder for imported data and the random-access copy.
         names: a YAML file of names to change, see `training.names`.
         partly: take those of the groups that are there.
+        gates: outputs of the model beside its labels; targets have a column for each.
+        rules: a YAML file of derived labels and of groups that apply to some products only, see `training.rules`.
+        negatives: folders of photographs that show no product.
 
     Raises:
         DataError: a folder that cannot be used, or without this split.
     """
-    catalogs = open_catalogs(paths, groups, cache, names, partly)
+    catalogs = open_catalogs(paths, groups, cache, names, partly, rules)
+    applicability = learn_applicability(catalogs, gates)
+    catalogs += open_negative_catalogs(negatives, cache)
     check_splits(catalogs, (split,))
-    return Photographs(open_rows(catalogs, split, Path(cache)), Reader(taxonomy, spec, catalogs))
+    reader = Reader(taxonomy, spec, catalogs, NO_AUGMENT, gates, applicability, learn_absence=split == "train")
+    return Photographs(open_rows(catalogs, split, Path(cache)), reader)
+
+
+def learn_applicability(catalogs: Sequence[Catalog], gates: Gates) -> Applicability:
+    """Which groups apply to which products, from the training rows of these catalogs of products."""
+    rule = catalogs[0].rules.applies
+    if not gates.applies or not rule.groups:
+        return Applicability()
+    return Applicability.learn(rule, gates, [LabelRows(catalog) for catalog in catalogs])
 
 
 def open_rows(
@@ -203,15 +225,28 @@ class Reader:
         spec: input of the model.
         catalogs: where the rows come from; of several, each row's column `CATALOG` says which.
         augment: random changes to the pixels.
+        gates: outputs beside the labels.
+        applicability: what the gates of groups are to say of which products.
+        learn_absence: whether photographs without a product have none of the labels, to be learned; else their labels
+            are not annotated, so that scores of labels are of products.
     """
 
     def __init__(
-        self, taxonomy: Taxonomy, spec: InputSpec, catalogs: Sequence[Catalog], augment: Augment = NO_AUGMENT
+        self,
+        taxonomy: Taxonomy,
+        spec: InputSpec,
+        catalogs: Sequence[Catalog],
+        augment: Augment = NO_AUGMENT,
+        gates: Gates = NO_GATES,
+        applicability: Applicability = NO_APPLICABILITY,
+        learn_absence: bool = True,
     ) -> None:
         self.taxonomy, self.spec, self.catalogs, self.augment = taxonomy, spec, catalogs, augment
+        self.gates, self.applicability = gates, applicability
         self.masks = [catalog.not_annotated(taxonomy) for catalog in catalogs]
         colors = [taxonomy.indices(group) for group in taxonomy.groups if group in augment.color_groups]
         self.colors = np.concatenate(colors) if colors else np.empty(0, int)
+        self.no_product = no_product(gates, len(taxonomy), NO if learn_absence else NOT_ANNOTATED)
 
     def __call__(self, row: dict[str, Any]) -> Sample:
         """Raises DataError for an image that cannot be decoded: the importers leave those out."""
@@ -223,24 +258,33 @@ class Reader:
         targets = self.targets(row)
         if change.recolored:
             targets[self.colors] = NOT_ANNOTATED
-        if change.blank:
-            targets[targets == YES] = NO
+        if change.blank:  # of other labels than the product's nothing is said, as of the product
+            labels = len(self.taxonomy)
+            targets[:labels][targets[:labels] == YES] = NO
+            targets[labels:] = self.no_product[labels:]
         return {"pixels": pixels, "targets": torch.from_numpy(targets)}
 
     def targets(self, row: dict[str, Any]) -> np.ndarray:
-        """The row's labels as int8 (A,): 1 yes, 0 no, -1 not annotated."""
+        """The row's labels and gates as int8 (A + K,): 1 yes, 0 no, -1 not annotated."""
         which = row[CATALOG] if len(self.catalogs) > 1 else 0
-        cells = self.catalogs[which].cells(row)
+        catalog = self.catalogs[which]
+        if catalog.negative:
+            return self.no_product.copy()
+        cells = catalog.cells(row)
         known = {
             group: names if names is None else [name for name in names if (group, name) in self.taxonomy.index]
             for group, names in cells.items()
         }
         targets = self.taxonomy.encode(known)
         targets[self.masks[which]] = NOT_ANNOTATED
-        return targets
+        derived = catalog.rules.derived(cells)
+        for group, each in derived.items():
+            if group in self.taxonomy.groups:
+                targets[self.taxonomy.indices(group)] = [each.target(name) for name in self.taxonomy.names(group)]
+        return np.concatenate([targets, self.applicability.targets(self.gates, cells, derived)])
 
     def empty(self) -> Sample:
         """A black image of which nothing is annotated."""
         size = self.spec.size
-        targets = torch.full((len(self.taxonomy),), NOT_ANNOTATED, dtype=torch.int8)
+        targets = torch.full((len(self.taxonomy) + len(self.gates),), NOT_ANNOTATED, dtype=torch.int8)
         return {"pixels": torch.zeros(size, size, 3, dtype=torch.uint8), "targets": targets}

@@ -80,7 +80,7 @@ class Names:
             else:
                 there = list(names[column])
                 unknown += [f"{name!r} of {column}{_hint(name, there)}" for name in table if name not in there]
-        return unknown
+        return list(dict.fromkeys(unknown))  # a column may stand among the groups and have labels
 
 
 def _hint(name: str, choices: Sequence[str]) -> str:

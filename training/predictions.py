@@ -25,6 +25,7 @@ class Predictions:
         probabilities: float32 (N, A), calibrated as the model card that they were made with says.
         targets: int8 (N, A), 1 yes, 0 no, -1 not annotated.
         logits: float32 (N, A).
+        gates: int8 (N, K), what is true of the model's outputs beside its labels.
         ids: (N,), of the images, without the ending of a file: photographs of one product in two catalogs share it.
         embeddings: float32 (N, E), where they were asked for.
     """
@@ -34,6 +35,7 @@ class Predictions:
     logits: np.ndarray
     ids: np.ndarray
     embeddings: np.ndarray | None = None
+    gates: np.ndarray | None = None
 
     def by(self, card: ModelCard) -> "Predictions":
         """The same with the probabilities that another card's calibration gives."""
@@ -46,6 +48,7 @@ class Predictions:
             np.concatenate([self.targets, other.targets]),
             np.concatenate([self.logits, other.logits]),
             np.concatenate([self.ids, other.ids]),
+            gates=None if self.gates is None or other.gates is None else np.concatenate([self.gates, other.gates]),
         )
 
 
@@ -60,13 +63,15 @@ def predict(predictor: Predictor, images: Photographs, description: str, embeddi
     """
     # One process decodes ahead of the inference; more would take the cores from it.
     loader = DataLoader(images, BATCH_SIZE, num_workers=1 if available_cores() > 1 else 0, worker_init_fn=set_up_worker)
-    probabilities, targets, logits, vectors = [], [], [], []
+    probabilities, targets, gates, logits, vectors = [], [], [], [], []
     with tqdm(total=len(images), desc=description, unit="image") as bar:
         for batch in loader:
             found = predictor.predict_pixels(batch["pixels"].numpy())
             probabilities.append(np.stack([prediction.probabilities for prediction in found]))
             logits.append(np.stack([prediction.logits for prediction in found]))
-            targets.append(batch["targets"].numpy())
+            of_labels, of_gates = images.reader.gates.split(batch["targets"].numpy())
+            targets.append(of_labels)
+            gates.append(of_gates)
             if embeddings:
                 vectors.append(np.stack([prediction.embedding for prediction in found]))
             bar.update(len(targets[-1]))
@@ -76,4 +81,5 @@ def predict(predictor: Predictor, images: Photographs, description: str, embeddi
         np.concatenate(logits),
         np.array([FILE_ENDING.sub("", name) for name in images.ids]),
         np.concatenate(vectors) if vectors else None,
+        np.concatenate(gates),
     )

@@ -9,9 +9,10 @@ from typing import Any
 import yaml
 
 from fashion.errors import BundleError, one_line
+from fashion.gates import Gates
 from training import torch_files
 from training.catalogs import Paths
-from training.images import Photographs, open_split
+from training.images import NO_GATES, Photographs, open_split
 from training.module import FashionModule
 
 CONFIG_FILE = "config.yaml"
@@ -67,8 +68,21 @@ class Run:
             DataError: the data are not there.
         """
         data = self.settings["data"]
+        gates: Gates = getattr(module, "gates", NO_GATES)
+        negatives = data.get("negatives") if gates.product else None
+        if paths is not None:  # what lay beside them may have moved with them
+            negatives = [path for path in negatives or () if Path(path).is_dir()]
         return open_split(
-            paths or data["path"], name, module.taxonomy, module.spec, data["groups"], data["cache"], data.get("names")
+            paths or data["path"],
+            name,
+            module.taxonomy,
+            module.spec,
+            data["groups"],
+            data["cache"],
+            data.get("names"),
+            gates=gates,
+            rules=data.get("rules"),
+            negatives=negatives or (),
         )
 
 

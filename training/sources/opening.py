@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from fashion.taxonomy import Taxonomy, imaterialist
 from training.sources.catalog import find_tables, import_catalog, usual_groups
 from training.sources.imaterialist import FILES, check_groups, import_imaterialist
 from training.sources.mirror import import_mirror, is_mirror
+from training.sources.negatives import import_negatives
 from training.sources.writer import DATASET_FILE, FORMAT, AlreadyThere, Summary
 
 IMPORTER = 2  # raised when importers make something else of the same files; folders imported before are left alone
@@ -55,12 +56,29 @@ def open_folder(
     columns = _columns(kind, path, groups)
     if columns is not None:
         out = out.with_name(f"{out.name}-{hashlib.sha256(repr(columns).encode()).hexdigest()[:6]}")
-    if not is_training_format(out):
-        try:
-            print(_import(kind, path, out, columns), file=sys.stderr)
-        except AlreadyThere:
-            if not is_training_format(out):  # and not merely written by a process that was quicker
-                raise
+    _import_once(out, lambda: _import(kind, path, out, columns))
+    return out
+
+
+def open_negatives(path: Path | str, cache: Path | str = DEFAULT_CACHE) -> Path:
+    """The folder in the training format that a folder of photographs of no product is, or that it is imported to.
+
+    It is kept under `cache` as `open_folder` keeps its imports.
+
+    Args:
+        path: a folder in the training format, or what `training.sources.negatives` imports.
+        cache: the folder that keeps imports.
+
+    Raises:
+        DataError: `path` is neither of them.
+    """
+    path, cache = Path(path), Path(cache)
+    if is_training_format(path):
+        return path
+    if not path.is_dir():
+        raise DataError(f"{path} is no folder; negatives are folders of photographs that show no product")
+    out = cache / f"{path.resolve().stem}-negatives-{_fingerprint(path, cache)}"
+    _import_once(out, lambda: import_negatives(path, out))
     return out
 
 
@@ -148,6 +166,16 @@ def _columns(kind: str, path: Path, groups: Sequence[str] | None) -> list[str] |
         usual = ()
     others = sorted(set(groups) - set(usual))
     return [*usual, *others] if others else None
+
+
+def _import_once(out: Path, write: Callable[[], Summary]) -> None:
+    if is_training_format(out):
+        return
+    try:
+        print(write(), file=sys.stderr)
+    except AlreadyThere:
+        if not is_training_format(out):  # and not merely written by a process that was quicker
+            raise
 
 
 def _import(kind: str, path: Path, out: Path, groups: Sequence[str] | None) -> Summary:

@@ -1,0 +1,57 @@
+"""Imports photographs that show no product: what a model is to recognize as nothing that it knows."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fashion.columns import IMAGE_COLUMNS, IMAGE_ENDINGS, usual_name
+from fashion.errors import DataError
+from training.sources.catalog import SPLIT_NAMES, find_tables, read_candidates, splits_by_hash
+from training.sources.columns import Layout
+from training.sources.holdout import split_by_hash
+from training.sources.photographs import Candidate, write_checked
+from training.sources.writer import LeftOut, Summary
+
+PRODUCT = "product"  # the only column of labels that is written; it is empty
+ENDINGS = tuple(ending for ending in IMAGE_ENDINGS if ending)
+
+
+def import_negatives(source: Path, out: Path, workers: int | None = None) -> Summary:
+    """Write photographs without a product as a new folder in the training format, all of its groups not annotated.
+
+    Args:
+        source: a folder of photographs, in the subfolders train/ and val/ or, without these, of any structure (then
+            every tenth goes to validation, chosen by a hash of its path); or with train.csv and val.csv that have a
+            column of the photographs' file names, as of a catalog. Columns of labels are not read.
+        out: the folder to make.
+        workers: threads that check photographs; None takes one for each core.
+
+    Raises:
+        DataError: no photograph, no usable one, or a broken table.
+    """
+    candidates: list[Candidate | LeftOut]
+    if any(source.glob("*.csv")) or any(source.glob("*.parquet")):
+        tables = find_tables(source)
+        image = usual_name(tables[0].table.columns, IMAGE_COLUMNS)
+        if image is None:
+            raise DataError(f"{tables[0].table.path} has no column with a usual name for images, such as image")
+        layout = Layout(image, None, None, ())
+        hold_out = splits_by_hash(tables, layout)
+        candidates = list(read_candidates(tables, layout))
+    else:
+        candidates = list(_photographs(source))
+        hold_out = not any(isinstance(each, Candidate) and each.split == "val" for each in candidates)
+        if not candidates:
+            raise DataError(f"{source} holds no photograph ({', '.join(ENDINGS)}); put some into its train/ and val/")
+    return write_checked(candidates, len(candidates), out, [PRODUCT], str(source), workers, hold_out)
+
+
+def _photographs(source: Path) -> Iterator[Candidate]:
+    folders = {path: SPLIT_NAMES[path.name.lower()] for path in source.iterdir() if path.name.lower() in SPLIT_NAMES}
+    for path in sorted(source.rglob("*")):
+        if path.suffix.lower() not in ENDINGS or not path.is_file():
+            continue
+        name = path.relative_to(source).as_posix()
+        split = next((split for folder, split in folders.items() if folder in path.parents), None)
+        if split is None and folders:
+            continue  # beside the splits
+        yield Candidate(split or split_by_hash(name.encode()), name, name, [path], {})
