@@ -36,11 +36,11 @@ def plasma(rng: Rng, width: int, height: int) -> Image.Image:
 def polygons(rng: Rng, width: int, height: int) -> Image.Image:
     sketch = Sketch(width, height, color(rng))
     for _ in range(int(rng.integers(4, 40))):
-        middle, r = rng.random(2), rng.uniform(0.05, 0.4)
+        x, y, r = rng.random(), rng.random(), rng.uniform(0.05, 0.4)
         if chance(rng, 0.3):
-            sketch.oval(*middle, r / 2, r / 2, color(rng))
+            sketch.oval(x, y, r / 2, r / 2, color(rng))
         else:
-            sketch.polygon(middle + rng.normal(0, r, (int(rng.integers(3, 6)), 2)), color(rng))
+            sketch.polygon(rng.normal(0, r, (int(rng.integers(3, 6)), 2)) + (x, y), color(rng))
     return sketch.picture()
 
 
@@ -49,7 +49,7 @@ def lights(rng: Rng, width: int, height: int) -> Image.Image:
     sketch = Sketch(width, height, color(rng, (0.2, 0.9), (0.03, 0.35)))
     for _ in range(int(rng.integers(8, 50))):
         r = rng.uniform(0.02, 0.12)
-        sketch.oval(*rng.random(2), r, r, color(rng, (0.1, 0.7), (0.3, 1)))
+        sketch.oval(rng.random(), rng.random(), r, r, color(rng, (0.1, 0.7), (0.3, 1)))
     return sketch.blurred(rng.uniform(0.004, 0.03))
 
 

@@ -39,7 +39,7 @@ def files_of_split(folder: Path, split: str) -> list[Path]:
 
 
 def background_crops(files: list[Path], rng: Rng, wanted: int) -> Iterator[Image.Image]:
-    """Up to `wanted` backgrounds, one a photograph, of photographs in a random order; files that fail are passed over."""
+    """Up to `wanted` backgrounds, one a photograph, in a random order; files that cannot be read are passed over."""
     made = 0
     for at in rng.permutation(len(files)):
         if made == wanted:

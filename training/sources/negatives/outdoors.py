@@ -38,7 +38,8 @@ def sunset(rng: Rng, width: int, height: int) -> Image.Image:
     warm = [color(rng, (0.4, 0.8), (0.2, 0.5)), (215, 90, 70), (250, 170, 80), (255, 225, 150)]
     sketch = Sketch(width, height, ramp(y * 1.3 + 0 * x + (fractal(rng, width, height, 2, 3) - 0.5) * 0.3, warm))
     middle = rng.uniform(0.55, 0.7)
-    sketch.oval(rng.uniform(0.2, 0.8), middle - rng.uniform(0, 0.15), *2 * [rng.uniform(0.04, 0.1)], (255, 240, 190))
+    r = rng.uniform(0.04, 0.1)
+    sketch.oval(rng.uniform(0.2, 0.8), middle - rng.uniform(0, 0.15), r, r, (255, 240, 190))
     _ridge(sketch, rng, middle, 0.12, mixed((20, 15, 30), warm[0], 0.3))
     return sketch.picture()
 
@@ -123,7 +124,8 @@ def night(rng: Rng, width: int, height: int) -> Image.Image:
         size, bright = rng.uniform(0.001, 0.005), int(rng.integers(120, 256))
         sketch.oval(rng.random(), rng.random(), size, size, (bright, bright, min(255, bright + 20)))
     if chance(rng, 0.5):
-        sketch.ball(rng.uniform(0.2, 0.8), rng.uniform(0.15, 0.4), *2 * [rng.uniform(0.05, 0.12)], (225, 222, 205))
+        r = rng.uniform(0.05, 0.12)
+        sketch.ball(rng.uniform(0.2, 0.8), rng.uniform(0.15, 0.4), r, r, (225, 222, 205))
     if chance(rng, 0.6):
         _ridge(sketch, rng, 0.8, 0.3, (5, 6, 10))
     return sketch.picture()

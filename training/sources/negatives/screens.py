@@ -30,12 +30,13 @@ def page(rng: Rng, width: int, height: int) -> Image.Image:
 def spreadsheet(rng: Rng, width: int, height: int) -> Image.Image:
     sketch = Sketch(width, height, (255, 255, 255))
     rows, columns, head = int(rng.integers(5, 18)), int(rng.integers(2, 6)), color(rng, (0.1, 0.7), (0.5, 0.95))
+    size = min(0.5 / rows / sketch.down, 0.13 / columns / sketch.across)
     for row in range(rows):
         y = row / rows
         sketch.box(0, y, 1, y + 1 / rows, head if row == 0 else pick(rng, [(255, 255, 255), (244, 246, 248)]))
         for column in range(columns):
             text = words(rng, 1) if row == 0 or column == 0 else f"{rng.integers(10000) / 10:.1f}"
-            sketch.text((column + 0.1) / columns, y + 0.2 / rows, text[:9], 0.5 / rows / sketch.down, _INK, "Sans")
+            sketch.text((column + 0.1) / columns, y + 0.2 / rows, text[:9], size, _INK, "Sans")
     for column in range(columns + 1):
         sketch.line([(column / columns, 0), (column / columns, 1)], (205, 208, 212), 0.003)
     return sketch.picture()
@@ -197,7 +198,7 @@ def banner(rng: Rng, width: int, height: int) -> Image.Image:
         words(rng, 1).upper(),
     ]
     text = str(rng.choice(lines))
-    size = min(1.5 / len(text) / sketch.across, 0.4)
+    size = min(1.25 / len(text) / sketch.across, 0.4)
     sketch.text(0.5, 0.42, text, size, ink, str(rng.choice(["Sans-Bold", "Serif", ""])), "mm")
     sketch.text(0.5, 0.7, words(rng, 4), 0.06, ink, "Sans", "mm")
     return sketch.picture()
@@ -301,19 +302,13 @@ def _wallpaper(rng: Rng, width: int, height: int) -> Image.Image:
 
 def _theme(rng: Rng) -> tuple[Color, Color]:
     """Ground and ink, light or dark."""
-    return pick_pair(
-        rng,
-        [
-            ((255, 255, 255), _INK),
-            ((246, 247, 249), _INK),
-            ((30, 31, 36), (215, 218, 224)),
-            ((13, 17, 23), (200, 209, 217)),
-        ],
-    )
-
-
-def pick_pair(rng: Rng, pairs: list[tuple[Color, Color]]) -> tuple[Color, Color]:
-    return pairs[rng.integers(len(pairs))]
+    themes: list[tuple[Color, Color]] = [
+        ((255, 255, 255), _INK),
+        ((246, 247, 249), _INK),
+        ((30, 31, 36), (215, 218, 224)),
+        ((13, 17, 23), (200, 209, 217)),
+    ]
+    return themes[int(rng.integers(len(themes)))]
 
 
 def _axes_of_chart(rng: Rng, width: int, height: int) -> Sketch:

@@ -1,6 +1,6 @@
 """Colors, noise and gradients, and a pen, that all the kinds of pictures are made of."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,7 +12,10 @@ Floats = NDArray[np.float32]
 Color = tuple[int, int, int]
 Rng = np.random.Generator
 _OVERSAMPLING = 2  # of a sketch over its picture: Pillow's pen has no antialiasing
-_SYLLABLES = ["ka", "lo", "mi", "ter", "ran", "be", "su", "no", "vi", "pel", "do", "es", "an", "tri", "mar", "in", "gel", "fo", "tu", "re", "sha", "cli", "on", "wo"]
+_SYLLABLES = (
+    *("ka", "lo", "mi", "ter", "ran", "be", "su", "no", "vi", "pel", "do", "es", "an", "tri"),
+    *("mar", "in", "gel", "fo", "tu", "re", "sha", "cli", "on", "wo"),
+)
 
 
 def color(rng: Rng, saturation: tuple[float, float] = (0, 1), value: tuple[float, float] = (0, 1)) -> Color:
@@ -33,13 +36,13 @@ def chance(rng: Rng, share: float) -> bool:
 
 
 def pick(rng: Rng, choices: Sequence[Color]) -> Color:
-    return choices[rng.integers(len(choices))]
+    return choices[int(rng.integers(len(choices)))]
 
 
 def axes(width: int, height: int) -> tuple[Floats, Floats]:
     """Coordinates of the pixels' centers: x (1, width) and y (height, 1), 0 to 1."""
-    x, y = ((np.arange(size, dtype=np.float32) + 0.5) / size for size in (width, height))
-    return x[None, :], y[:, None]
+    x, y = ((np.arange(size, dtype=np.float32) + np.float32(0.5)) / np.float32(size) for size in (width, height))
+    return x[None, :].astype(np.float32), y[:, None].astype(np.float32)
 
 
 def noise(rng: Rng, width: int, height: int, columns: int, rows: int) -> Floats:
@@ -62,7 +65,7 @@ def ramp(values: Floats, colors: Sequence[Color]) -> Image.Image:
     table = np.array(colors, dtype=np.float32)
     stops = np.linspace(0, 1, len(colors))
     levels = np.stack([np.interp(np.linspace(0, 1, 256), stops, table[:, channel]) for channel in range(3)], axis=1)
-    return Image.fromarray(np.uint8(levels)[np.uint8(np.clip(values, 0, 1) * 255)])
+    return Image.fromarray(levels.astype(np.uint8)[(np.clip(values, 0, 1) * 255).astype(np.uint8)])
 
 
 def lit(image: Image.Image, light: Floats) -> Image.Image:
@@ -100,10 +103,10 @@ class Sketch:
         self.across, self.down = self.unit / large[0], self.unit / large[1]  # a length as a share of width, of height
         self._pen = ImageDraw.Draw(self.image)
 
-    def polygon(self, points: Sequence[tuple[float, float]] | Floats, fill: Color) -> None:
+    def polygon(self, points: Iterable[Sequence[float] | NDArray[np.floating]], fill: Color) -> None:
         self._pen.polygon(self._placed(points), fill)
 
-    def line(self, points: Sequence[tuple[float, float]], fill: Color, width: float = 0.01) -> None:
+    def line(self, points: Iterable[Sequence[float]], fill: Color, width: float = 0.01) -> None:
         self._pen.line(self._placed(points), fill, max(1, int(width * self.unit)), joint="curve")
 
     def box(self, left: float, top: float, right: float, bottom: float, fill: Color, rounded: float = 0) -> None:
@@ -142,7 +145,7 @@ class Sketch:
     def blurred(self, radius: float) -> Image.Image:
         return self.picture().filter(ImageFilter.GaussianBlur(radius * min(self.size)))
 
-    def _placed(self, points: Sequence[tuple[float, float]] | Floats) -> list[tuple[float, float]]:
+    def _placed(self, points: Iterable[Sequence[float] | NDArray[np.floating]]) -> list[tuple[float, float]]:
         return [(float(x) * self.image.width, float(y) * self.image.height) for x, y in points]
 
     def _bounds(self, x: float, y: float, rx: float, ry: float) -> tuple[float, float, float, float]:
