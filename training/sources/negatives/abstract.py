@@ -40,7 +40,8 @@ def polygons(rng: Rng, width: int, height: int) -> Image.Image:
         if chance(rng, 0.3):
             sketch.oval(x, y, r / 2, r / 2, color(rng))
         else:
-            sketch.polygon(rng.normal(0, r, (int(rng.integers(3, 6)), 2)) + (x, y), color(rng))
+            corners = rng.normal((x, y), r, (int(rng.integers(3, 6)), 2))
+            sketch.polygon(corners, color(rng))
     return sketch.picture()
 
 

@@ -1,6 +1,7 @@
 """Which pictures are made, in which split, and the folder that they are written to."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,7 @@ def make_negatives(out: Path, count: int = DEFAULT_COUNT, photographs: Path | No
     counts = {"train": count - count // 6, "val": count // 6}
     if absent := libraries.missing():
         print(f"{' and '.join(absent)} not installed: their photographs are left out")
+    made: Counter[str] = Counter()
     with new_dataset_folder(out) as folder, tqdm(total=count, desc="making negatives", unit="image") as bar:
         (folder / "images").mkdir()
         for split, wanted in counts.items():
@@ -69,8 +71,10 @@ def make_negatives(out: Path, count: int = DEFAULT_COUNT, photographs: Path | No
                     name = f"{split}-{number:05d}.jpg"
                     (folder / "images" / name).write_bytes(content)
                     table.writerow((name, kind))
+                    made[kind if kind in (CROP, PHOTOGRAPH) else "drawn"] += 1
                     bar.update()
-    return f"{out}: {counts['train']:,} train, {counts['val']:,} val"
+    parts = f"{made['drawn']:,} drawn, {made[CROP]:,} backgrounds, {made[PHOTOGRAPH]:,} of libraries' photographs"
+    return f"{out}: {counts['train']:,} train, {counts['val']:,} val ({parts})"
 
 
 def _pictures(split: str, wanted: int, files: list[Path], seed: int) -> Iterator[tuple[str, bytes]]:
