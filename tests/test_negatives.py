@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from training.sources.__main__ import main
 from training.sources.negatives import libraries
-from training.sources.negatives.crops import LARGEST_SHARE, background_crop
+from training.sources.negatives.crops import LARGEST_SHARE, background_crop, background_crops
 from training.sources.negatives.making import KINDS, VALIDATION_ONLY, drawn, kinds_of_split
 
 FLOOR, CLOTH = (200, 180, 150), (40, 60, 140)
@@ -32,14 +32,15 @@ def photograph(covered: tuple[str, ...] = (), cloth: tuple[int, int, int] = CLOT
 
 @pytest.fixture(scope="module")
 def garments(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Amateur photographs in the form that --crops takes: the floor is gray in train, and green in val."""
+    """Amateur photographs in the form that --crops takes: floors are gray in train, and green in val."""
     folder = tmp_path_factory.mktemp("garments")
     (folder / "images").mkdir()
-    for split, floor in (("train", (160, 160, 160)), ("val", (90, 170, 90))):
+    for split in ("train", "val"):
         names = [f"{split}{number}.jpg" for number in range(20)]
-        for name in names:
+        for name, level in zip(names, range(30, 230, 10), strict=True):
+            floor = (level, level, level) if split == "train" else (level // 2, level, level // 2)
             image = Image.new("RGB", (200, 200), floor)
-            ImageDraw.Draw(image).rectangle((60, 60, 140, 140), (170, 30, 30))
+            ImageDraw.Draw(image).rectangle((60, 60, 140, 140), (250, 20, 20))
             image.save(folder / "images" / name, quality=95)
         (folder / f"{split}.csv").write_text("image,garment\n" + "".join(f"{name},Shirt\n" for name in names))
     (folder / "images" / "train0.jpg").write_bytes(b"no photograph")  # passed over
@@ -69,12 +70,14 @@ def test_a_sixth_is_for_validation_and_every_file_decodes(made: Path) -> None:
 
 
 def test_a_quarter_are_backgrounds_of_the_same_split(made: Path) -> None:
-    for split, count, floor in (("train", 10, (160, 160, 160)), ("val", 2, (90, 170, 90))):
+    for split, count, tint in (("train", 10, 1.0), ("val", 2, 2.0)):
         crops = [row["image"] for row in rows(made, split) if row["kind"] == "background"]
         assert len(crops) == count
         for name in crops:
             with Image.open(made / "images" / name) as image:
-                assert np.abs(np.asarray(image, dtype=float) - floor).max() < 12
+                red, green, blue = np.asarray(image, dtype=float).mean(axis=(0, 1))
+                assert green / red == pytest.approx(tint, rel=0.1)
+                assert green / blue == pytest.approx(tint, rel=0.1)
 
 
 def test_photographs_of_libraries_are_in_one_split_each() -> None:
@@ -148,6 +151,13 @@ def test_a_background_is_floor_alone(seed: int) -> None:
 )
 def test_no_background_where_it_is_not_sure(image: Image.Image, seed: int) -> None:
     assert background_crop(image, np.random.default_rng(seed)) is None
+
+
+def test_one_sheet_is_at_most_a_tenth(tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.png" for number in range(30)]
+    for file in files:
+        photograph().save(file)
+    assert len(list(background_crops(files, np.random.default_rng(0), 30))) == 3
 
 
 def refused(capsys: pytest.CaptureFixture[str], *flags: str) -> str:

@@ -1,6 +1,7 @@
 """Backgrounds out of photographs of single garments: corners that hold no part of the garment."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +15,10 @@ LARGEST_SHARE = 0.25  # of a side
 _SMALLEST_SHARE = 0.14
 # Distances in CIELAB as Pillow has it, 8 bits each.
 _FLAT = 20.0  # of 98 % of a corner's pixels from its median: no edge of a garment runs through it
+_STRAY = 28.0  # of all but one in 500: no tip of a sleeve reaches into it
 _LIKE = 24.0  # of a corner's median from another's: the same floor
 _UNLIKE = 30.0  # of a corner's median from the middle's, where the garment is
+_TINT = 32  # CIELAB levels; colors in the same cube of this side have the same tint
 _SHORTEST = 60  # pixels; smaller corners are enlarged
 
 
@@ -39,8 +42,12 @@ def files_of_split(folder: Path, split: str) -> list[Path]:
 
 
 def background_crops(files: list[Path], rng: Rng, wanted: int) -> Iterator[Image.Image]:
-    """Up to `wanted` backgrounds, one a photograph, in a random order; files that cannot be read are passed over."""
+    """Up to `wanted` backgrounds, one a photograph, in a random order; files that cannot be read are passed over.
+
+    A tenth at most have the same tint, or the one sheet on which somebody took hundreds of photographs is most of them.
+    """
     made = 0
+    tints: Counter[tuple[int, ...]] = Counter()
     for at in rng.permutation(len(files)):
         if made == wanted:
             return
@@ -49,7 +56,11 @@ def background_crops(files: list[Path], rng: Rng, wanted: int) -> Iterator[Image
                 crop = background_crop(opened.convert("RGB"), rng)
         except (OSError, UnidentifiedImageError):
             continue
-        if crop is not None:
+        if crop is None:
+            continue
+        tint = tuple(int(level) // _TINT for level in np.asarray(crop.convert("LAB")).mean(axis=(0, 1)))
+        tints[tint] += 1
+        if tints[tint] <= max(wanted // 10, 2):
             made += 1
             yield crop
 
@@ -72,10 +83,10 @@ def background_crop(image: Image.Image, rng: Rng) -> Image.Image | None:
     middle = lab[rows, columns]
     for at in rng.permutation(4):
         left, top, right, bottom = boxes[at]
-        flat = np.percentile(_distance(lab[top:bottom, left:right], medians[at]), 98) < _FLAT
+        most, nearly_all = np.percentile(_distance(lab[top:bottom, left:right], medians[at]), (98, 99.8))
         alike = sum(_distance(medians[at], other) < _LIKE for other in medians) > 1  # itself is one
         apart = np.percentile(_distance(middle, medians[at]), 20) > _UNLIKE
-        if flat and alike and apart:
+        if most < _FLAT and nearly_all < _STRAY and alike and apart:
             crop = image.crop(boxes[at])
             grow = max(1.0, _SHORTEST / min(crop.size))
             return crop.resize((round(width * grow), round(height * grow)), Image.Resampling.BICUBIC)
