@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fashion.errors import SettingError, one_line_errors
-from training.sources import catalog, download, imaterialist, mirror, sample
+from training.sources import catalog, download, imaterialist, mirror, negatives, sample
 from training.sources.extract import extract_photo
+from training.sources.negatives.making import DEFAULT_COUNT
 from training.sources.writer import SPLITS
 
 
@@ -28,6 +29,10 @@ def _sample(options: argparse.Namespace) -> None:
         seed=options.seed,
         workers=options.workers,
     )
+
+
+def _negatives(options: argparse.Namespace) -> None:
+    print(negatives.make_negatives(options.out, options.count, options.crops, options.seed))
 
 
 def _catalog(options: argparse.Namespace) -> None:
@@ -73,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     _add_sample(commands.add_parser("sample", help="draw the sample data set"))
+    _add_negatives(commands.add_parser("negatives", help="draw pictures that show no product"))
 
     add = commands.add_parser(
         "catalog",
@@ -124,6 +130,23 @@ def _add_sample(add: argparse.ArgumentParser) -> None:
     ):
         add.add_argument(f"--{name}", type=int, default=default, help=f"{what} (%(default)s)")
     add.set_defaults(run=_sample)
+
+
+def _add_negatives(add: argparse.ArgumentParser) -> None:
+    add.description = (
+        "Draw pictures that show no product: walls, landscapes, rooms, screenshots, animals and the like. "
+        "Writes images/, train.csv and val.csv with the columns image and kind."
+    )
+    add.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the folder to make")
+    add.add_argument("--count", type=int, default=DEFAULT_COUNT, help="pictures, a sixth for validation (%(default)s)")
+    add.add_argument(
+        "--crops",
+        type=Path,
+        metavar="FOLDER",
+        help="train.csv, val.csv and images/ of amateur photographs of single garments, to take backgrounds from",
+    )
+    add.add_argument("--seed", type=int, default=1, help="another number draws other pictures (%(default)s)")
+    add.set_defaults(run=_negatives)
 
 
 def _add_download(add: argparse.ArgumentParser) -> None:

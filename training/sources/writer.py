@@ -104,7 +104,7 @@ def write_dataset(
         DataError: not one row could be used.
     """
     _check_groups(groups)
-    with _new_folder(out) as folder:
+    with new_dataset_folder(out) as folder:
         writer = _Writer(folder, groups, shard_bytes)
         try:
             writer.take(rows)
@@ -241,7 +241,7 @@ def arrow_schema(groups: Sequence[str]) -> pa.Schema:
 
 
 @contextmanager
-def _new_folder(out: Path) -> Iterator[Path]:
+def new_dataset_folder(out: Path) -> Iterator[Path]:
     """A temporary folder beside `out` that takes its name at the end, or vanishes when anything goes wrong."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise AlreadyThere(f"{out} exists already; remove it or choose another folder to write to")
