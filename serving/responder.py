@@ -150,7 +150,7 @@ class Responder:
             tally.inference_seconds += outcome.inference_seconds
             if isinstance(outcome.result, Prediction):
                 tally.images += 1
-                reached = chosen_labels(card, outcome.result.probabilities, self._thresholds)
+                reached = chosen_labels(card, outcome.result, self._thresholds)
                 tally.attributes.update(card.labels[i] for i in reached)
 
 
