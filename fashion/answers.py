@@ -44,7 +44,7 @@ def make_answer(
         SettingError: an unknown profile, or more overlays than an answer may hold.
     """
     thresholds = card.threshold_row(options.profile)
-    chosen = chosen_labels(card, prediction, thresholds, options)
+    chosen = chosen_labels(card, prediction.probabilities, thresholds, options, prediction.gates)
     attributes: list[dict[str, Any]] = [
         {
             "group": card.labels[i].group,
@@ -78,20 +78,27 @@ def identity(card: ModelCard) -> dict[str, str]:
 
 
 def chosen_labels(
-    card: ModelCard, prediction: Prediction, thresholds: np.ndarray, options: AnswerOptions = EVERYTHING_REACHED
+    card: ModelCard,
+    probabilities: np.ndarray,
+    thresholds: np.ndarray,
+    options: AnswerOptions = EVERYTHING_REACHED,
+    gates: np.ndarray | None = None,
 ) -> list[int]:
     """Indices of the labels to answer, ordered by group and then by falling probability.
 
     Args:
         card: of the model.
-        prediction: of the image.
-        thresholds: (A,).
+        probabilities, thresholds: (A,).
         options: which to choose: `labels`, `all`, `top_k` of each group, or what its profile answers: those that reach
             their threshold or, of the profile `top-k`, the card's number of each group. Where there is no product, or
             a group does not apply, only the first two choose any.
+        gates: (K,), the probabilities of the gates; of a model that has none they may be left out.
+
+    Raises:
+        ValueError: gates that are not those of the model.
     """
     counts = card.top_k if (options.profile or card.default_profile) == TOP_K else None
-    probabilities, answerable = prediction.probabilities, card.answerable(prediction.gates)
+    answerable = card.answerable(np.empty(0) if gates is None else gates)
     chosen: list[int] = []
     for group in options.groups or card.taxonomy.groups:
         indices = card.taxonomy.indices(group)
