@@ -23,8 +23,8 @@ LEFT_OUT_FILE = "left_out.csv"
 ID, IMAGE = "id", "image"
 PROBABILITIES, LOGITS, EMBEDDING = "probabilities", "logits", "embedding"
 ATTRIBUTE = "attribute."  # and the name of a group: the column of its answered attributes
-APPLIES = "applies."  # and the name of a group that has a gate: the column of the probability that it applies
-PRODUCT = "product.probability"
+APPLIES_COLUMN = "applies."  # and the name of a group that has a gate: the column of the probability that it applies
+PRODUCT_COLUMN = "product.probability"  # not "product": shops have columns of that name
 VECTORS = (PROBABILITIES, LOGITS, EMBEDDING)
 ORIGIN_KEY = b"fashion.origin"  # in a part's metadata: JSON of its `Origin`
 
@@ -165,7 +165,7 @@ def table_schema(
 
 def gate_columns(gates: Gates) -> list[str]:
     """The columns of the gates' probabilities, in the order of the gates."""
-    return [APPLIES + group for group in gates.applies] + [PRODUCT] * gates.product
+    return [APPLIES_COLUMN + group for group in gates.applies] + [PRODUCT_COLUMN] * gates.product
 
 
 def stored_embedding(folder: Path) -> int | None:

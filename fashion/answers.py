@@ -189,14 +189,13 @@ def _jpeg(image: Image.Image) -> str:
 
 
 def remarks(answer: Mapping[str, Any]) -> list[str]:
-    """What an answer says beside attributes, in words for people: no product, and which groups do not apply."""
+    """What an answer says beside attributes, in words for people: no product, or which groups do not apply to it."""
     product = answer.get(PRODUCT)
-    lines = (
-        [] if product is None or product["recognized"] else [f"no product recognized ({product['probability']:.2f})"]
-    )
+    if product is not None and not product["recognized"]:
+        return [f"no product recognized ({product['probability']:.2f})"]
     given = {attribute["group"] for attribute in answer["attributes"]}
-    shut = [group for group, value in answer.get(APPLIES, {}).items() if value < DEFAULT_THRESHOLD]
-    return lines + [f"{group}: does not apply" for group in shut if group not in given]
+    unlikely = [group for group, probability in answer.get(APPLIES, {}).items() if probability < DEFAULT_THRESHOLD]
+    return [f"{group}: does not apply" for group in unlikely if group not in given]
 
 
 def describe(card: ModelCard) -> Mapping[str, Any]:
