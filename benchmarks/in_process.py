@@ -17,8 +17,9 @@ from typing import Any
 
 from benchmarks.servers.plain import PlainModel
 from fashion.answers import make_answer
-from fashion.engines import available_cores
+from fashion.engines import Outputs, available_cores
 from fashion.model_card import INT8_FILE, ModelCard
+from fashion.pipeline import predictions
 from fashion.prediction import Prediction
 from fashion.predictor import Predictor
 
@@ -47,7 +48,7 @@ def _openvino(bundle: Path, photographs: Sequence[bytes]) -> Step:
     def step(numbers: Sequence[int]) -> list[Prediction]:
         request.infer({"image": prepared[numbers[0]]})
         logits, embedding = (request.get_tensor(name).data[0].copy() for name in ("logits", "embedding"))
-        return [Prediction(logits, model.card.probabilities(logits), embedding)]
+        return predictions(Outputs(logits[None], embedding[None]), model.card)
 
     return step
 

@@ -80,7 +80,8 @@ def changed_answers(predictor: Predictor, images: Sequence[Image.Image], profile
 
     def answers(change: Change) -> np.ndarray:
         found = predictor.predict([change(image) for image in images])
-        return answered(predictor.card, np.stack([prediction.probabilities for prediction in found]), profile)
+        probabilities, gates = (np.stack([getattr(p, name) for p in found]) for name in ("probabilities", "gates"))
+        return answered(predictor.card, probabilities, profile, gates)
 
     before = answers(lambda image: image)
     return {name: kept(before, answers(change)) for name, change in tqdm(CHANGES.items(), "changes", unit="change")}
@@ -123,7 +124,8 @@ def section(
     each = {source: predict(predictor, images, source) for source, images in catalogs.items()}
     first, *others = each.values()
     everything = sum(others, first)
-    unseen = answer_out_of_fold(everything.logits, everything.targets, taxonomy, everything.ids).answered[profile]
+    fit_on = (everything.logits, everything.targets, taxonomy, everything.ids, everything.gates)
+    unseen = answer_out_of_fold(*fit_on).answered[profile]
     thresholds, rows, end = predictor.card.threshold_row(profile), [], 0
     parts = {", ".join(together): together} if together else {}
     parts |= {group: [group] for group in taxonomy.groups}

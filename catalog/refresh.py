@@ -14,7 +14,7 @@ import pyarrow as pa
 from catalog.parts import write_part
 from catalog.score_manifest import MANIFEST_FILE, PARTS, Origin
 from catalog.source import PLACE, Source
-from catalog.table import ATTRIBUTE, ID, IMAGE, VECTORS, open_part, part_origin
+from catalog.table import APPLIES_COLUMN, ATTRIBUTE, ID, IMAGE, PRODUCT_COLUMN, VECTORS, open_part, part_origin
 from fashion.columns import image_places
 from fashion.errors import DataError
 
@@ -67,7 +67,8 @@ def _refresh(
     """The same for one part."""
     part = open_part(path)
     schema = part.schema_arrow
-    before = [name for name in schema.names if name not in (ID, IMAGE, *VECTORS) and not name.startswith(ATTRIBUTE)]
+    fixed, by_group = (ID, IMAGE, PRODUCT_COLUMN, *VECTORS), (ATTRIBUTE, APPLIES_COLUMN)
+    before = [name for name in schema.names if name not in fixed and not name.startswith(by_group)]
     positions = np.array([place.get(name, -1) for name in names])
     gone = int((positions < 0).sum())
     columns = [field.name for field in source.columns]

@@ -74,7 +74,7 @@ class Run:
         self.left_out: list[LeftOut] = []
         # How long an embedding is, only the parts or the model itself know; 0 finds clashes of names all the same.
         length = stored_embedding(out)
-        schema = table_schema(card.taxonomy.groups, len(card.labels), length or 0, source.columns)
+        schema = table_schema(card.taxonomy.groups, len(card.labels), length or 0, source.columns, card.gates)
         self.refreshed = refresh(out, origin, source)
         self.writer = PartWriter(out, origin, schema)
 

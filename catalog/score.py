@@ -10,7 +10,6 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
@@ -18,7 +17,7 @@ from catalog.opening import open_source
 from catalog.run import Run, Summary
 from catalog.score_manifest import Origin
 from catalog.scorer import BATCH, Scoring, score_here
-from fashion.answers import answered, identity
+from fashion.answers import identity
 from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
 from fashion.model_card import ModelCard
@@ -61,7 +60,7 @@ def score(
         BundleError, SettingError: the bundle or a setting cannot be used.
     """
     card = ModelCard.load(Path(bundle))
-    answered(card, np.zeros((1, len(card.labels)), np.float32), profile)  # an unknown profile, before anything is read
+    card.threshold_row(profile)  # an unknown profile, before anything is read
     source = open_source(names, id_column, image_column)
     out = Path(out)
     with _alone(out):

@@ -8,7 +8,17 @@ import numpy as np
 import pyarrow as pa
 
 from catalog.source import CONTENT, PLACE, ROW, Piece
-from catalog.table import ATTRIBUTE, EMBEDDING, ID, IMAGE, LOGITS, PROBABILITIES, table_schema, vector_column
+from catalog.table import (
+    ATTRIBUTE,
+    EMBEDDING,
+    ID,
+    IMAGE,
+    LOGITS,
+    PROBABILITIES,
+    gate_columns,
+    table_schema,
+    vector_column,
+)
 from fashion.answers import answered
 from fashion.columns import image_places
 from fashion.errors import InvalidImage, one_line
@@ -67,7 +77,7 @@ class Scorer:
         columns = self._answers(results)
         own = [field for field in rows.schema if field.name not in (ID, ROW, PLACE, CONTENT)]
         labels, length = (columns[name].type.list_size for name in (PROBABILITIES, EMBEDDING))
-        schema = table_schema(self._predictor.taxonomy.groups, labels, length, own)
+        schema = table_schema(self._predictor.taxonomy.groups, labels, length, own, self._predictor.card.gates)
         columns |= {ID: rows[ID], IMAGE: pa.array(images, pa.string())} | {f.name: rows[f.name] for f in own}
         scored = pa.table({name: columns[name] for name in schema.names}, schema=schema)
         reasons = [getattr(fault, "reason", "broken image") if fault else None for fault in faults]
@@ -115,8 +125,11 @@ class Scorer:
                 for name, rows in values.items():
                     rows[i] = getattr(result, name)
         columns = {name: vector_column(rows) for name, rows in values.items()}
+        none = np.zeros(len(card.gates), np.float32)
+        gates = np.stack([none if result is None else result.gates for result in results])
+        columns |= {name: pa.array(gates[:, i]) for i, name in enumerate(gate_columns(card.gates))}
         probabilities = values[PROBABILITIES]
-        chosen = answered(card, probabilities, self._profile)
+        chosen = answered(card, probabilities, self._profile, gates)
         for group in card.taxonomy.groups:
             indices = card.taxonomy.indices(group)
             cells = []

@@ -16,12 +16,15 @@ import pyarrow.parquet as pq
 
 from catalog.score_manifest import MANIFEST_FILE, PARTS, Manifest, Origin
 from fashion.errors import DataError, one_line
+from fashion.gates import NO_GATES, Gates
 
 LEFT_OUT_FILE = "left_out.csv"
 
 ID, IMAGE = "id", "image"
 PROBABILITIES, LOGITS, EMBEDDING = "probabilities", "logits", "embedding"
 ATTRIBUTE = "attribute."  # and the name of a group: the column of its answered attributes
+APPLIES_COLUMN = "applies."  # and the name of a group that has a gate: the column of the probability that it applies
+PRODUCT_COLUMN = "product.probability"  # not "product": shops have columns of that name
 VECTORS = (PROBABILITIES, LOGITS, EMBEDDING)
 ORIGIN_KEY = b"fashion.origin"  # in a part's metadata: JSON of its `Origin`
 
@@ -128,7 +131,9 @@ class Scored:
         return self.manifest.embedding if column == EMBEDDING else len(self.manifest.labels)
 
 
-def table_schema(groups: Sequence[str], labels: int, embedding: int, columns: Sequence[pa.Field]) -> pa.Schema:
+def table_schema(
+    groups: Sequence[str], labels: int, embedding: int, columns: Sequence[pa.Field], gates: Gates = NO_GATES
+) -> pa.Schema:
     """The columns of a part.
 
     Args:
@@ -136,6 +141,7 @@ def table_schema(groups: Sequence[str], labels: int, embedding: int, columns: Se
         labels: how many probabilities and logits a row has.
         embedding: length of an embedding.
         columns: the source's own.
+        gates: of the model; each has a column of its probability.
 
     Raises:
         DataError: a column of the source has the name of one of ours.
@@ -144,6 +150,7 @@ def table_schema(groups: Sequence[str], labels: int, embedding: int, columns: Se
         pa.field(PROBABILITIES, pa.list_(pa.float16(), labels)),
         pa.field(LOGITS, pa.list_(pa.float16(), labels)),
         *(pa.field(ATTRIBUTE + group, pa.list_(pa.string())) for group in groups),
+        *(pa.field(name, pa.float32()) for name in gate_columns(gates)),
         pa.field(EMBEDDING, pa.list_(pa.float16(), embedding)),
     ]
     taken = {ID, IMAGE, *(field.name for field in ours)}
@@ -154,6 +161,11 @@ def table_schema(groups: Sequence[str], labels: int, embedding: int, columns: Se
                 "it, or take it for the ids or the photographs by --id or --image"
             )
     return pa.schema([pa.field(ID, pa.string()), pa.field(IMAGE, pa.string()), *columns, *ours])
+
+
+def gate_columns(gates: Gates) -> list[str]:
+    """The columns of the gates' probabilities, in the order of the gates."""
+    return [APPLIES_COLUMN + group for group in gates.applies] + [PRODUCT_COLUMN] * gates.product
 
 
 def stored_embedding(folder: Path) -> int | None:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from fashion.explanation import activation_maps, overlay
+from fashion.gates import APPLIES, DEFAULT_THRESHOLD, PRODUCT
 from fashion.model_card import TOP_K, ModelCard
 from fashion.options import MAX_OVERLAYS, AnswerOptions, InvalidOption
 from fashion.prediction import Prediction
@@ -35,14 +36,15 @@ def make_answer(
         image: the photograph, RGB, where overlays are wanted.
 
     Returns:
-        `attributes`, ordered by group and then by falling probability, and `model`, ready for JSON; with `embedding`,
-        and with `map` and `overlay` in each attribute, where they are wanted.
+        `attributes`, ordered by group and then by falling probability, and `model`, ready for JSON; with `product`
+        where the model says whether there is one; with `applies`, `embedding`, and `map` and `overlay` in each
+        attribute, where they are wanted.
 
     Raises:
         SettingError: an unknown profile, or more overlays than an answer may hold.
     """
     thresholds = card.threshold_row(options.profile)
-    chosen = chosen_labels(card, prediction.probabilities, thresholds, options)
+    chosen = chosen_labels(card, prediction.probabilities, thresholds, options, prediction.gates)
     attributes: list[dict[str, Any]] = [
         {
             "group": card.labels[i].group,
@@ -55,6 +57,15 @@ def make_answer(
     if options.wants_maps:
         _explain(attributes, chosen, card, prediction, options, head, image)
     answer: dict[str, Any] = {"attributes": attributes}
+    if prediction.product is not None:
+        recognized = bool(prediction.gates[-1] >= card.gate_row[-1])
+        answer[PRODUCT] = {"recognized": recognized, "probability": round(prediction.product, 4)}
+    if options.applies:
+        answer[APPLIES] = {
+            group: round(float(probability), 4)
+            for group, probability in zip(card.gates.applies, prediction.applies, strict=True)
+            if options.groups is None or group in options.groups
+        }
     if options.embedding:
         # Six digits are all that float32 has after the decimal point where values are near 1.
         answer["embedding"] = [round(float(value), 6) for value in prediction.embedding]
@@ -67,7 +78,11 @@ def identity(card: ModelCard) -> dict[str, str]:
 
 
 def chosen_labels(
-    card: ModelCard, probabilities: np.ndarray, thresholds: np.ndarray, options: AnswerOptions = EVERYTHING_REACHED
+    card: ModelCard,
+    probabilities: np.ndarray,
+    thresholds: np.ndarray,
+    options: AnswerOptions = EVERYTHING_REACHED,
+    gates: np.ndarray | None = None,
 ) -> list[int]:
     """Indices of the labels to answer, ordered by group and then by falling probability.
 
@@ -75,12 +90,20 @@ def chosen_labels(
         card: of the model.
         probabilities, thresholds: (A,).
         options: which to choose: `labels`, `all`, `top_k` of each group, or what its profile answers: those that reach
-            their threshold or, of the profile `top-k`, the card's number of each group.
+            their threshold or, of the profile `top-k`, the card's number of each group. Where there is no product, or
+            a group does not apply, only the first two choose any.
+        gates: (K,), the probabilities of the gates; of a model that has none they may be left out.
+
+    Raises:
+        ValueError: gates that are not those of the model.
     """
     counts = card.top_k if (options.profile or card.default_profile) == TOP_K else None
+    answerable = card.answerable(np.empty(0) if gates is None else gates)
     chosen: list[int] = []
     for group in options.groups or card.taxonomy.groups:
         indices = card.taxonomy.indices(group)
+        if options.labels is None and not options.all:
+            indices = indices[answerable[indices]]
         falling = indices[np.argsort(-probabilities[indices], kind="stable")]
         if options.labels is not None:
             falling = falling[[card.labels[i] in options.labels for i in falling]]
@@ -96,20 +119,26 @@ def chosen_labels(
     return chosen
 
 
-def answered(card: ModelCard, probabilities: np.ndarray, profile: str | None = None) -> np.ndarray:
+def answered(
+    card: ModelCard, probabilities: np.ndarray, profile: str | None = None, gates: np.ndarray | None = None
+) -> np.ndarray:
     """Which labels a profile answers of many images, bool (N, A): what `chosen_labels` chooses for each.
 
     Args:
         card: of the model.
         probabilities: (N, A).
         profile: default is the card's default profile.
+        gates: (N, K), the probabilities of the gates; of a model that has none they may be left out.
 
     Raises:
         SettingError: an unknown profile.
+        ValueError: gates that are not those of the model.
     """
     if (profile or card.default_profile) != TOP_K or not card.top_k:
-        return probabilities >= card.threshold_row(profile)
-    return most_probable(probabilities, card.taxonomy, card.top_k)
+        chosen = probabilities >= card.threshold_row(profile)
+    else:
+        chosen = most_probable(probabilities, card.taxonomy, card.top_k)
+    return chosen & card.answerable(np.empty((len(chosen), 0)) if gates is None else gates)
 
 
 def most_probable(probabilities: np.ndarray, taxonomy: Taxonomy, counts: Mapping[str, int]) -> np.ndarray:
@@ -157,6 +186,16 @@ def _jpeg(image: Image.Image) -> str:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=JPEG_QUALITY)
     return base64.b64encode(file.getvalue()).decode()
+
+
+def remarks(answer: Mapping[str, Any]) -> list[str]:
+    """What an answer says beside attributes, in words for people: no product, or which groups do not apply to it."""
+    product = answer.get(PRODUCT)
+    if product is not None and not product["recognized"]:
+        return [f"no product recognized ({product['probability']:.2f})"]
+    given = {attribute["group"] for attribute in answer["attributes"]}
+    unlikely = [group for group, probability in answer.get(APPLIES, {}).items() if probability < DEFAULT_THRESHOLD]
+    return [f"{group}: does not apply" for group in unlikely if group not in given]
 
 
 def describe(card: ModelCard) -> Mapping[str, Any]:

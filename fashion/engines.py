@@ -27,7 +27,7 @@ class Outputs(NamedTuple):
     """What an engine answers for B images; see `fashion.backbones.contract.Output` for the meaning.
 
     Attributes:
-        logits: float32 (B, A).
+        logits: float32 (B, A + K), of labels and gates.
         embedding: float32 (B, E).
         features: float32 (B, E, h, w), or None where they were not asked for.
     """
@@ -61,7 +61,7 @@ class Engine(Protocol):
 
     @property
     def head(self) -> np.ndarray:
-        """The weights of the last layer, float32 (A, E): logits = embedding @ head.T + bias."""
+        """The weights of the last layer, float32 (A + K, E): logits = embedding @ head.T + bias."""
         ...
 
 
@@ -74,7 +74,7 @@ class OnnxEngine:
         threads: of one inference; default is the number of cores this process may use.
 
     Attributes:
-        num_labels: how many logits it answers.
+        num_outputs: how many logits it answers.
 
     Raises:
         BundleError: onnxruntime cannot load the file, or its input and outputs are not those of this project.
@@ -97,7 +97,7 @@ class OnnxEngine:
             raise BundleError(
                 f"{path} takes images of {shapes['image'][1:]}, the model card says {spec.size} px: export again"
             )
-        self.num_labels: int = shapes["logits"][1]
+        self.num_outputs: int = shapes["logits"][1]
         self._spec = spec
         self.name = f"onnxruntime {Path(path).name}"
 
@@ -209,7 +209,7 @@ def open_engine(
         device: for torch; default is the first GPU, or the CPU where there is none.
 
     Raises:
-        BundleError: a file is missing, was changed, cannot be loaded or has not as many outputs as the card has labels.
+        BundleError: a file is missing, was changed, cannot be loaded or has not as many outputs as the card says.
         SettingError: an unknown engine or device, or fewer than 1 thread.
     """
     if threads is not None and threads < 1:
@@ -222,7 +222,7 @@ def open_engine(
         return _torch_engine(folder, card, threads, device)
     path = checked_file(folder, card, INT8_FILE if engine == "int8" else ONNX_FILE)
     opened = OnnxEngine(path, card.input, threads)
-    _check_labels(path, opened.num_labels, card)
+    _check_outputs(path, opened.num_outputs, card)
     return opened
 
 
@@ -236,10 +236,11 @@ def available_cores() -> int:
         return cores
 
 
-def _check_labels(path: Path, outputs: int, card: ModelCard) -> None:
-    if outputs != len(card.labels):
+def _check_outputs(path: Path, outputs: int, card: ModelCard) -> None:
+    if outputs != card.num_outputs:
+        gates = f" and {len(card.gates)} gates" if len(card.gates) else ""
         raise BundleError(
-            f"{path} has {outputs} outputs, but its model card has {len(card.labels)} labels; export again"
+            f"{path} has {outputs} outputs, but its model card has {len(card.labels)} labels{gates}; export again"
         )
 
 
@@ -268,10 +269,10 @@ def _torch_engine(folder: Path, card: ModelCard, threads: int | None, device: st
     from fashion.backbones.families import build
 
     path = checked_file(folder, card, STATE_DICT_FILE)
-    network = build(card.arch, len(card.labels))
+    network = build(card.arch, card.num_outputs)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        _check_labels(path, len(state[network.head_weights[1]]), card)
+        _check_outputs(path, len(state[network.head_weights[1]]), card)
         network.load_state_dict(state)
     except BundleError:
         raise

@@ -14,12 +14,13 @@ from fashion.calibration import calibrated
 from fashion.calibration import check as check_calibration
 from fashion.errors import BundleError, FashionError, SettingError
 from fashion.files import write_whole
+from fashion.gates import NO_GATES, Gates
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label, Taxonomy
 
 CARD_FILE = "model_card.json"
-SCHEMA = 4
-READABLE = (1, 2, 3, 4)  # schemas; 1 has neither `calibration` nor `top_k`, 2 no `mirrored`, 3 no rivals
+SCHEMA = 5
+READABLE = (1, 2, 3, 4, 5)  # schemas; 1 has neither `calibration` nor `top_k`, 2 no `mirrored`, 3 no rivals, 4 no gates
 
 CHECKPOINT_FILE = "model.ckpt"
 STATE_DICT_FILE = "model.pth"
@@ -38,7 +39,7 @@ class ModelCard:
         created: date and time of the export, ISO 8601, UTC.
         arch: architecture of the network, see `fashion.backbones.families`.
         input: size, normalization and resize rule of the input.
-        labels: group and name of each output, in output order.
+        labels: group and name of each of the first A outputs, in output order.
         thresholds: for each profile a probability for each output; an attribute is answered at or above it. They are
             probabilities as `probabilities` gives them, that is calibrated.
         default_profile: the profile used where a request names none.
@@ -53,6 +54,9 @@ class ModelCard:
             Of all groups or, where the model does not have that profile, of none.
         mirrored: whether each image is answered together with its mirror image, see `fashion.mirrored`. Thresholds,
             calibration and metrics are those of such answers.
+        gates: what the outputs behind those of the labels say.
+        gate_thresholds: `{"applies": {group: threshold}, "product": threshold}`: a group with a lower probability that
+            it applies is not answered; with a lower one that there is a product nothing is. What is left out is 0.5.
         schema: version of this layout.
     """
 
@@ -71,6 +75,8 @@ class ModelCard:
     calibration: dict[str, dict[str, Any]] = field(default_factory=dict)
     top_k: dict[str, int] = field(default_factory=dict)
     mirrored: bool = False
+    gates: Gates = NO_GATES
+    gate_thresholds: dict[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -79,6 +85,8 @@ class ModelCard:
         self._check_thresholds()
         check_calibration(self.calibration, self.taxonomy)
         self._check_top_k()
+        Gates.from_json(self.gates.to_json(), self.taxonomy.groups)
+        self.gates.check(self.gate_thresholds)
 
     def _check_thresholds(self) -> None:
         if TOP_K in self.thresholds:
@@ -107,6 +115,11 @@ class ModelCard:
     def taxonomy(self) -> Taxonomy:
         """The labels as a taxonomy."""
         return Taxonomy(self.labels)
+
+    @property
+    def num_outputs(self) -> int:
+        """A + K: how many logits the network has, of labels and of gates."""
+        return len(self.labels) + len(self.gates)
 
     @cached_property
     def weights_id(self) -> str:
@@ -139,13 +152,48 @@ class ModelCard:
             )
         return np.full(len(self.labels), threshold, dtype=np.float32)
 
-    def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """Logits (..., A) -> calibrated probabilities, float32 (..., A): what is answered and what is measured."""
-        return calibrated(logits, self.taxonomy, self.calibration)
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        """Outputs of the network -> probabilities, float32 (..., A): what is answered and what is measured.
+
+        Each is the calibrated probability of the label times that its group applies times that there is a product.
+
+        Args:
+            outputs: (..., A + K), the logits of labels and gates.
+
+        Raises:
+            ValueError: another number of outputs, such as the labels' alone of a model that has gates.
+        """
+        if outputs.shape[-1] != self.num_outputs:
+            raise ValueError(
+                f"{outputs.shape[-1]} outputs; expected {self.num_outputs}, of labels and gates. The probabilities of "
+                "the labels alone are those of fashion.calibration.calibrated"
+            )
+        logits, gates = self.gates.split(outputs)
+        return self.joint_probabilities(logits, self.gates.probabilities(gates))
+
+    def joint_probabilities(self, logits: np.ndarray, gates: np.ndarray) -> np.ndarray:
+        """The same of the labels' logits (..., A) and the gates' probabilities (..., K)."""
+        probabilities = calibrated(logits, self.taxonomy, self.calibration)
+        return probabilities * self.gates.factors(gates, self.taxonomy) if len(self.gates) else probabilities
+
+    @cached_property
+    def gate_row(self) -> np.ndarray:
+        """The thresholds of the gates, float32 (K,)."""
+        return self.gates.threshold_row(self.gate_thresholds)
+
+    def answerable(self, gates: np.ndarray) -> np.ndarray:
+        """Which labels may be answered where gates have the probabilities (..., K): bool (..., A).
+
+        Raises:
+            ValueError: another number of gates.
+        """
+        if gates.shape[-1] != len(self.gates):
+            raise ValueError(f"probabilities of {gates.shape[-1]} gates; the model has {len(self.gates)}")
+        return self.gates.answerable(gates, self.gate_row, self.taxonomy)
 
     def to_json(self) -> dict[str, Any]:
         """The card as `model_card.json` holds it."""
-        return asdict(self) | {"labels": self.taxonomy.to_json()}
+        return asdict(self) | {"labels": self.taxonomy.to_json(), "gates": self.gates.to_json()}
 
     def save(self, folder: Path) -> Path:
         """Write `model_card.json` into `folder`, whole or not at all."""
@@ -178,6 +226,7 @@ class ModelCard:
         content["schema"] = SCHEMA  # what an older one lacks is empty
         try:
             content["labels"] = Taxonomy.from_json(content["labels"]).labels
+            content["gates"] = Gates.from_json(content.get("gates"), Taxonomy(content["labels"]).groups)
             spec = content["input"]
             content["input"] = InputSpec(**spec | {"mean": tuple(spec["mean"]), "std": tuple(spec["std"])})
             return cls(**content)

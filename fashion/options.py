@@ -11,7 +11,7 @@ from fashion.taxonomy import Label
 
 DEFAULT_PROFILE = "default"
 EXPLAIN = ("none", "maps", "overlay")
-NAMES = ("profile", "top_k", "groups", "all", "embedding", "explain", "labels")
+NAMES = ("profile", "top_k", "groups", "all", "embedding", "applies", "explain", "labels")
 MAX_OVERLAYS = 32  # pictures in one answer; each is some ten kilobytes
 
 _TRUE = ("true", "1", "yes", "on")
@@ -34,6 +34,7 @@ class AnswerOptions:
         groups: answer only these groups.
         all: every label with its probability, whatever its threshold.
         embedding: the embedding as well.
+        applies: the probability of each group that it applies, given a product, as well.
         explain: `maps` adds to each attribute its class activation map, `overlay` the map laid over the photograph
             too, as a JPEG in base64.
         labels: exactly these labels, whatever their thresholds.
@@ -44,6 +45,7 @@ class AnswerOptions:
     groups: tuple[str, ...] | None = None
     all: bool = False
     embedding: bool = False
+    applies: bool = False
     explain: str = "none"
     labels: tuple[Label, ...] | None = None
 
@@ -73,6 +75,8 @@ def parse_options(values: Mapping[str, Any], card: ModelCard) -> AnswerOptions:
     chosen = [name for name in ("all", "top_k", "labels") if parsed.get(name)]
     if len(chosen) > 1:
         raise InvalidOption(f"{chosen[0]} and {chosen[1]} contradict each other; give one of them")
+    if options.applies and not card.gates.applies:
+        raise InvalidOption("applies cannot be asked of this model: it does not say which groups apply; leave it out")
     if options.groups and options.labels:
         raise InvalidOption("groups and labels contradict each other; give one of them")
     return options
@@ -185,6 +189,7 @@ _READERS: dict[str, Callable[[Any, ModelCard], Any]] = {
     "groups": _groups,
     "all": _flag("all"),
     "embedding": _flag("embedding"),
+    "applies": _flag("applies"),
     "explain": _explain,
     "labels": _labels,
 }

@@ -140,8 +140,13 @@ class Pipeline:
 def predictions(outputs: Outputs, card: ModelCard) -> list[Prediction]:
     """The outputs of a batch as one prediction for each image. In inference, probabilities come from here alone."""
     probabilities = card.probabilities(outputs.logits)
+    logits, gates = card.gates.split(outputs.logits)
+    gates = card.gates.probabilities(gates)
     features = [None] * len(probabilities) if outputs.features is None else outputs.features
-    return [Prediction(*rows) for rows in zip(outputs.logits, probabilities, outputs.embedding, features, strict=True)]
+    applies = gates[:, : len(card.gates.applies)]
+    product = gates[:, -1].tolist() if card.gates.product else [None] * len(gates)
+    rows = zip(logits, probabilities, outputs.embedding, features, applies, product, strict=True)
+    return [Prediction(*row) for row in rows]
 
 
 def first_fault(outcomes: Sequence[Outcome], start: int = 0) -> Exception | None:

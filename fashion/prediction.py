@@ -1,6 +1,6 @@
 """What the model says of one image."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -11,16 +11,27 @@ class Prediction:
     """What the model says of one image.
 
     Attributes:
-        logits: float32 (A,).
-        probabilities: float32 (A,), calibrated, see `fashion.model_card.ModelCard.probabilities`.
+        logits: float32 (A,), of the labels.
+        probabilities: float32 (A,), calibrated, see `fashion.model_card.ModelCard.probabilities`: that the label is
+            right, which takes a product, and one that the label's group applies to.
         embedding: float32 (E,), what similar products are found by.
         features: float32 (E, h, w), the last feature map, where it was asked for: class activation maps are made of it.
+        applies: float32 (G,), the probability that a group applies, given a product, of the groups that have such a
+            gate; see `fashion.gates.Gates.applies`.
+        product: the probability that there is a product, or None where the model does not say.
     """
 
     logits: np.ndarray
     probabilities: np.ndarray
     embedding: np.ndarray
     features: np.ndarray | None = None
+    applies: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
+    product: float | None = None
+
+    @property
+    def gates(self) -> np.ndarray:
+        """The probabilities of all gates in the order of the outputs, float32 (K,)."""
+        return self.applies if self.product is None else np.append(self.applies, np.float32(self.product))
 
 
 class Outcome(NamedTuple):

@@ -14,7 +14,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from fashion.answers import identity, make_answer
+from fashion.answers import identity, make_answer, remarks
 from fashion.engines import ENGINES, Engine, open_engine
 from fashion.errors import EXIT_USER_ERROR, InvalidImage, one_line, one_line_errors
 from fashion.explanation import OVERLAY_SIDE
@@ -25,7 +25,14 @@ from fashion.pipeline import Pipeline, first_fault, predictions
 from fashion.prediction import Outcome, Prediction
 from fashion.preprocess import Source, decode, pixels
 
-CHOICES = ("profile", "all", "top_k", "groups", "embedding")  # options of an answer that the command line takes
+CHOICES = (
+    "profile",
+    "all",
+    "top_k",
+    "groups",
+    "embedding",
+    "applies",
+)  # options of an answer that the command line takes
 CHUNK = 32  # images of a long list that are in memory at the same time
 
 
@@ -123,7 +130,8 @@ class Predictor:
             image: the photograph, where overlays are wanted.
 
         Returns:
-            `attributes`, ordered by group and then by falling probability, and `model`, ready for JSON.
+            What `fashion.answers.make_answer` gives: `attributes`, ordered by group and then by falling probability,
+            and `model`, ready for JSON.
 
         Raises:
             SettingError: an unknown profile.
@@ -162,6 +170,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--groups", metavar="A,B", help="only these groups")
     parser.add_argument("--embedding", action="store_true", help="the embedding as well")
     parser.add_argument(
+        "--applies", action="store_true", help="the probability of each group that it applies, given a product, as well"
+    )
+    parser.add_argument(
         "--engine", choices=ENGINES, default="auto", help="what runs the network (default: %(default)s)"
     )
     options = parser.parse_args(arguments)
@@ -182,6 +193,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 continue
             answer = predictor.answer(prediction, wanted)
             print(json.dumps({"image": path} | answer, ensure_ascii=False), flush=True)
+            for line in remarks(answer):
+                print(f"note: {path}: {line}", file=sys.stderr)
     return status
 
 

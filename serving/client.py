@@ -14,6 +14,7 @@ from typing import Any
 import requests
 import urllib3
 
+from fashion.answers import remarks
 from fashion.errors import EXIT_USER_ERROR, FashionError, one_line, one_line_errors
 from serving.connection import open_session
 from serving.keys import KEY_FILE, authorization, read_token
@@ -52,7 +53,7 @@ class Client:
             self._session.headers.update(authorization(token))
 
     def ask(self, photo: bytes | Path, **options: str) -> dict[str, Any]:
-        """The answer for one photograph: `attributes` and `model`.
+        """The answer for one photograph: `attributes`, `model` and what else `fashion.answers.make_answer` gives.
 
         Args:
             photo: the bytes of an image file, or its path.
@@ -100,12 +101,14 @@ def table(answer: Mapping[str, Any], truth: Mapping[str, list[str] | None] | Non
     """An answer as aligned lines of group, name, bar and percentage; a group's name stands on its first line only.
 
     With `truth`, the true names by group (None: not annotated), a mark says of each line whether it is right, and the
-    true names that the answer lacks are listed.
+    true names that the answer lacks are listed. A line of its own says that no product was recognized, or that a group
+    does not apply.
     """
     attributes = answer["attributes"]
     groups = max((len(attribute["group"]) for attribute in attributes), default=0)
     names = max((len(attribute["name"]) for attribute in attributes), default=0)
-    lines = [] if attributes else ["  no attribute reaches its threshold"]
+    said = remarks(answer)
+    lines = [] if attributes or said else ["  no attribute reaches its threshold"]
     before = None
     for attribute in attributes:
         group = attribute["group"] if attribute["group"] != before else ""
@@ -114,6 +117,7 @@ def table(answer: Mapping[str, Any], truth: Mapping[str, list[str] | None] | Non
         bar = "█" * round(BAR_WIDTH * probability)
         mark = "" if truth is None else f"   {_mark(attribute, truth)}"
         lines.append(f"  {group:<{groups}}  {attribute['name']:<{names}}  {bar:<{BAR_WIDTH}}  {probability:4.0%}{mark}")
+    lines += [f"  {remark}" for remark in said]
     return "\n".join(lines + ([] if truth is None else _missed(attributes, truth)))
 
 
@@ -167,6 +171,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     wanted = {name: value for name in ("profile", "top_k", "groups") if (value := getattr(options, name)) is not None}
+    if options.applies:
+        wanted["applies"] = "true"
     if options.explain:
         wanted["explain"] = "overlay"
         if len(options.photos) > 1:
@@ -216,6 +222,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--profile", help="micro-f1, macro-f1, precision, top-k, 0.5 or any threshold from 0 to 1")
     parser.add_argument("--top-k", metavar="K", help="the K most probable of each group, whatever their thresholds")
     parser.add_argument("--groups", metavar="A,B", help="only these groups")
+    parser.add_argument("--applies", action="store_true", help="say too which groups do not apply to the product")
     parser.add_argument(
         "--explain", type=Path, metavar="FILE", help="write a picture of where the evidence for each attribute lies"
     )

@@ -15,6 +15,7 @@ _TEXT: dict[str, Any] = {"type": "string"}
 _TEXTS: dict[str, Any] = {"type": "array", "items": _TEXT, "minItems": 1}
 _BASE64: dict[str, Any] = {"type": "string", "contentEncoding": "base64"}
 _MANY: dict[str, Any] = {"type": "array", "items": _BASE64, "minItems": 1, "maxItems": MAX_IMAGES}
+_PROBABILITY: dict[str, Any] = {"type": "number", "minimum": 0, "maximum": 1}
 
 # The schema of each option in JSON, and what it means.
 OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
@@ -26,6 +27,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "groups": ({"anyOf": [_TEXTS, _TEXT]}, "answer these groups only; a list, or text with commas"),
     "all": ({"type": "boolean"}, "every label with its probability"),
     "embedding": ({"type": "boolean"}, "the embedding as well"),
+    "applies": ({"type": "boolean"}, "the probability of each group that it applies, given a product, as well"),
     "explain": ({"enum": list(EXPLAIN)}, "class activation maps, as numbers or laid over the photograph too"),
     "labels": ({"anyOf": [_TEXTS, _TEXT]}, "exactly these labels, as group:name; a list, or text with semicolons"),
 }
@@ -36,8 +38,8 @@ _ATTRIBUTE = {
     "properties": {
         "group": _TEXT,
         "name": _TEXT,
-        "probability": {"type": "number", "minimum": 0, "maximum": 1},
-        "threshold": {"type": "number", "minimum": 0, "maximum": 1},
+        "probability": _PROBABILITY,
+        "threshold": _PROBABILITY,
         "map": {"type": "array", "items": {"type": "array", "items": {"type": "number"}}},
         "overlay": _BASE64 | {"description": "JPEG"},
     },
@@ -47,6 +49,13 @@ _ANSWER = {
     "required": ["attributes", "model"],
     "properties": {
         "attributes": {"type": "array", "items": _ATTRIBUTE},
+        "product": {
+            "type": "object",
+            "description": "whether there is a product; not of every model",
+            "required": ["recognized", "probability"],
+            "properties": {"recognized": {"type": "boolean"}, "probability": _PROBABILITY},
+        },
+        "applies": {"type": "object", "additionalProperties": _PROBABILITY},
         "embedding": {"type": "array", "items": {"type": "number"}},
         "model": {
             "type": "object",

@@ -150,7 +150,8 @@ class Responder:
             tally.inference_seconds += outcome.inference_seconds
             if isinstance(outcome.result, Prediction):
                 tally.images += 1
-                reached = chosen_labels(card, outcome.result.probabilities, self._thresholds)
+                found = outcome.result
+                reached = chosen_labels(card, found.probabilities, self._thresholds, gates=found.gates)
                 tally.attributes.update(card.labels[i] for i in reached)
 
 

@@ -41,6 +41,14 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def gated_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of a model with gates. Read only."""
+    from tiny_bundle import GATES, make_tiny_bundle
+
+    return make_tiny_bundle(tmp_path_factory.mktemp("gated"), gates=GATES)
+
+
+@pytest.fixture(scope="session")
 def model_store(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model store with `fashion.mar`, as shipped, and `batched.mar`, which waits 1 s for its batches. Read only."""
     from serving.archive import CONFIG_FILE, SERVING, archive

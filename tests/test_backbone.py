@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from fashion.network import Backbone, build
 
+from fashion.backbones.contract import Backbone
+from fashion.backbones.families import build
 from fashion.errors import BundleError, SettingError
 from training import backbone
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from fashion.network import Backbone, Normalize, build
 from torch import Tensor
 
+from fashion.backbones.contract import Backbone
+from fashion.backbones.families import build
+from fashion.backbones.normalize import Normalize
 from fashion.model_card import ModelCard
 from training import backbone, fit
 from training.batch_norms import unfold

@@ -44,6 +44,14 @@ def test_table_is_aligned() -> None:
     assert table({"attributes": []}) == "  no attribute reaches its threshold"
 
 
+def test_what_there_is_no_attribute_of_is_said() -> None:
+    unknown = {"attributes": [], "product": {"recognized": False, "probability": 0.0213}}
+    assert table(unknown) == "  no product recognized (0.02)"
+    answer = ANSWER | {"product": {"recognized": True, "probability": 0.99}, "applies": {"neck": 0.1, "color": 0.9}}
+    assert table(answer).splitlines() == [*table(ANSWER).splitlines(), "  neck: does not apply"]
+    assert table(ANSWER | {"product": unknown["product"]}).splitlines()[-1] == "  no product recognized (0.02)"
+
+
 def test_truth_marks_each_line_and_lists_what_is_missed() -> None:
     truth = {"category": ["Dresses", "Jeans"], "color": None, "sleeve": ["Sleeveless"], "style": []}
     assert table(ANSWER, truth).splitlines() == [

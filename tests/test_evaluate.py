@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_bundle import make_tiny_bundle
 
 from fashion.errors import SettingError
+from fashion.gates import Gates
 from fashion.predictor import Predictor
 from fashion.taxonomy import Label
 from training.evaluate import evaluate, main, report
@@ -101,3 +103,21 @@ def test_mistakes_end_in_one_line(
         main([str(exported), "--data", str(labeled_data), "--cache", str(tmp_path), *arguments])
     assert exit.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_model_with_gates_is_scored_by_what_it_answers(
+    predictor: Predictor, labeled_data: Path, tmp_path: Path
+) -> None:
+    groups = predictor.taxonomy.groups
+    bundle = make_tiny_bundle(tmp_path / "bundle", predictor.card.labels, 32, gates=Gates(groups[:1], True))
+    gated = Predictor.from_bundle(bundle, "onnx")
+    result = evaluate(gated, labeled_data, "val", ["0.5"], cache=tmp_path)
+    images = open_split(labeled_data, "val", gated.taxonomy, gated.card.input, cache=tmp_path)
+    found = gated.predict_pixels(np.stack([images[i]["pixels"].numpy() for i in range(len(images))]))
+    given = [len(gated.answer(prediction, "0.5")["attributes"]) for prediction in found]
+    assert 0 < sum(given) < len(predictor.taxonomy) * len(images) / 2
+    scores = result["profiles"]["0.5"]
+    right = round((scores["recall"] or 0) * scores["support"])
+    assert right / sum(given) == pytest.approx(scores["precision"])  # every label of these data is annotated
+    assert result["gates"] == {"applies": {}}  # of which the data say nothing
+    assert report(result)

@@ -2,8 +2,11 @@
 
 import pytest
 import torch
-from fashion.network import ARCHITECTURES, Backbone, Normalize, build
 
+from fashion.backbones import resnet
+from fashion.backbones.contract import Backbone
+from fashion.backbones.families import build
+from fashion.backbones.normalize import Normalize
 from fashion.errors import SettingError
 from fashion.preprocess import InputSpec
 from training.initialization import Initialization
@@ -22,7 +25,7 @@ def test_nothing_is_changed_where_nothing_is_asked_for() -> None:
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", resnet.NAMES)
 def test_blocks_begin_by_handing_on_what_they_are_given(arch: str) -> None:
     network = build(arch, 3).eval()
     apply(Initialization(zero_residual=True), network)

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from fashion.network import ARCHITECTURES, Normalize, build
 
+from fashion.backbones import resnet
+from fashion.backbones.families import build
+from fashion.backbones.normalize import Normalize
 from fashion.errors import SettingError
 from fashion.preprocess import InputSpec, normalize
 
@@ -13,7 +15,7 @@ LABELS = 7
 EMBEDDING = {"resnet50": 2048, "resnet18": 512}
 
 
-@pytest.fixture(scope="module", params=ARCHITECTURES)
+@pytest.fixture(scope="module", params=resnet.NAMES)
 def arch(request):
     return request.param
 

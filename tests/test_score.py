@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from photos import photo
 from product_tables import photograph, write_csv, write_parquet, write_photographs
 
 from catalog.score import main, score
@@ -66,6 +67,44 @@ def test_a_folder_of_photographs(bundle: Path, predictor: Predictor, tmp_path: P
     manifest = Scored.open(tmp_path / "out").manifest
     assert manifest.model == predictor.identity()
     assert manifest.profile == "micro-f1"
+
+
+def test_a_model_with_gates_answers_as_the_servers_do(gated_bundle: Path, tmp_path: Path) -> None:
+    for i in range(12):
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        (tmp_path / "photos" / f"{i:02}.png").write_bytes(photo(i))
+    (tmp_path / "photos" / "12.png").write_bytes(b"no image")
+    out = tmp_path / "out"
+    for profile in ("micro-f1", "top-k"):
+        score(gated_bundle, [str(tmp_path / "photos")], out / profile, profile=profile, engine="int8", batch=5)
+        predictor = Predictor.from_bundle(gated_bundle, "int8")
+        refused = 0
+        for i, row in enumerate(table(out / profile).to_pylist()):
+            prediction = predictor.predict(photo(i))
+            answer = predictor.answer(prediction, profile)
+            for group in predictor.taxonomy.groups:
+                names = [found["name"] for found in answer["attributes"] if found["group"] == group]
+                assert row[f"attribute.{group}"] == names
+            assert row["product.probability"] == pytest.approx(prediction.product)
+            assert [row["applies.sleeve"], row["applies.category"]] == pytest.approx(prediction.applies.tolist())
+            refused += not answer["product"]["recognized"]
+        assert 0 < refused < 12
+    scored = Scored.open(out / "top-k")
+    np.testing.assert_allclose(scored.vectors("probabilities")[0], predictor.predict(photo(0)).probabilities, atol=1e-3)
+    assert scored.manifest.columns == ()
+
+
+def test_own_columns_are_brought_up_to_date_beside_those_of_gates(gated_bundle: Path, tmp_path: Path) -> None:
+    path = write_csv(tmp_path, 4)
+    score(gated_bundle, [str(path)], tmp_path / "out", engine="int8")
+    before = table(tmp_path / "out")
+    path.write_text(path.read_text().replace("Brand 1", "Brand 7"))
+    summary = score(gated_bundle, [str(path)], tmp_path / "out", engine="int8")
+    after = table(tmp_path / "out")
+    assert (summary.scored, summary.refreshed.changed) == (0, 1)
+    assert after.column_names == before.column_names
+    assert after.drop(["brand"]) == before.drop(["brand"])
+    assert after["brand"].to_pylist()[1] == "Brand 7"
 
 
 def test_globs_find_the_same(bundle: Path, tmp_path: Path) -> None:

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from fashion.network import Backbone, Normalize, build
 from PIL import Image, ImageDraw
 
+from fashion.backbones.contract import Backbone
+from fashion.backbones.families import build
+from fashion.backbones.normalize import Normalize
+from fashion.gates import NO_GATES, Gates
 from fashion.model_card import INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label
@@ -35,14 +38,18 @@ CALIBRATION = {  # none for sleeve
     "color": {"method": "platt", "scale": 1.25, "offset": -0.3},
 }
 TOP_K = {"category": 1, "color": 2, "sleeve": 1}
+GATES = Gates(("sleeve", "category"), product=True)
+GATE_THRESHOLDS = {"applies": {"category": 0.4}, "product": 0.3}
 
 
-def make_tiny_bundle(folder: Path, labels: Sequence[Label] = LABELS, size: int = 64, seed: int = 0) -> Path:
+def make_tiny_bundle(
+    folder: Path, labels: Sequence[Label] = LABELS, size: int = 64, seed: int = 0, gates: Gates = NO_GATES
+) -> Path:
     """Write model.pth, model.onnx, model.int8.onnx and model_card.json into `folder` and return it."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     spec = InputSpec(size=size)
-    network = _network(len(labels), spec, seed)
+    network = _network(len(labels) + len(gates), spec, seed)
     torch.save(network.state_dict(), folder / STATE_DICT_FILE)
     write_onnx(network, spec, folder / ONNX_FILE)
     write_int8(folder / ONNX_FILE, spec, [garments(16, size, seed + 1)], folder / INT8_FILE)
@@ -60,6 +67,8 @@ def make_tiny_bundle(folder: Path, labels: Sequence[Label] = LABELS, size: int =
         metrics={"data": "none: the weights are random"},
         calibration=CALIBRATION if tuple(labels) == LABELS else {},
         top_k=TOP_K if tuple(labels) == LABELS else {},
+        gates=gates,
+        gate_thresholds=GATE_THRESHOLDS if gates == GATES else {},
     )
     card.save(folder)
     return folder
@@ -83,11 +92,11 @@ def _garment(size: int, rng: np.random.Generator) -> np.ndarray:
     return (np.asarray(image) + noise).clip(0, 255).astype(np.uint8)
 
 
-def _network(num_labels: int, spec: InputSpec, seed: int) -> Backbone:
+def _network(num_outputs: int, spec: InputSpec, seed: int) -> Backbone:
     """Random weights whose statistics fit images: fresh ones give the same answer to every image."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
-        network = build("resnet18", num_labels)
+        network = build("resnet18", num_outputs)
         images = Normalize(spec)(torch.from_numpy(garments(32, spec.size, seed)))
         for module in network.modules():
             if isinstance(module, torch.nn.BatchNorm2d):

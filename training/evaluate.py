@@ -23,6 +23,7 @@ from fashion.files import write_whole
 from fashion.predictor import Predictor
 from fashion.taxonomy import Taxonomy
 from training.catalogs import notes
+from training.gate_scores import describe_gates, score_gates
 from training.images import open_split
 from training.predictions import predict
 from training.report.evidence import Evidence
@@ -64,7 +65,8 @@ def evaluate(
 
     Returns:
         `data`, `split`, `images`, `engine`, `model`, `map` and, by profile, what `training.scores.score` gives, each
-        label with its `average_precision`. Ready for JSON; undefined values are None.
+        label with its `average_precision`; of a model with gates, `gates`, what `training.gate_scores.score_gates`
+        gives. Ready for JSON; undefined values are None.
 
     Raises:
         DataError: the folder or the split cannot be used, or lacks a group.
@@ -86,7 +88,10 @@ def evaluate(
     labels = np.concatenate([taxonomy.indices(group) for group in given])  # of the others nothing can be said
     taxonomy = Taxonomy(tuple(taxonomy.labels[i] for i in labels))
     probabilities, targets = seen.probabilities[:, labels], seen.targets[:, labels]
-    answers = {profile: answered(card, seen.probabilities, profile)[:, labels] for profile in thresholds}
+    gates = seen.seen_gates
+    answers = {
+        profile: answered(card, seen.probabilities, profile, gates.probabilities)[:, labels] for profile in thresholds
+    }
     precisions = average_precisions(probabilities, targets)
     scores = {
         profile: _with_precisions(score_answers(answers[profile], targets, row[labels], taxonomy), precisions)
@@ -101,6 +106,8 @@ def evaluate(
         "map": mean_average_precision(precisions),
         "profiles": scores,
     }
+    if len(card.gates):
+        result["gates"] = score_gates(gates, card.gate_row)
     if out is not None and seen.embeddings is not None:
         evidence = Evidence(images, taxonomy, probabilities, targets, seen.embeddings, answers)
         write_report(evidence, scores, _header(result, command), out)
@@ -130,6 +137,8 @@ def report(result: dict[str, Any]) -> str:
     for label in sorted(scores["labels"], key=lambda label: -label["support"])[:10]:
         name = f"{label['group']}: {label['name']}"
         lines.append(f"{name:24}{_cell(label['f1'], 10)}{_cell(label['average_precision'], 10)}{label['support']:>9,}")
+    if "gates" in result:
+        lines += ["", *describe_gates(result["gates"])]
     return "\n".join(lines)
 
 

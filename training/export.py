@@ -19,11 +19,13 @@ from fashion.backbones.families import build
 from fashion.engines import Engine, OnnxEngine, TorchEngine, open_engine
 from fashion.errors import BundleError, one_line_errors
 from fashion.folders import new_folder
+from fashion.gates import Gates
 from fashion.model_card import CHECKPOINT_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
 from fashion.predictor import Predictor
 from training import torch_files
 from training.catalogs import Paths, names_of
 from training.folders import check_bundle_replaceable
+from training.gate_scores import score_gates
 from training.images import Photographs
 from training.module import FashionModule
 from training.onnx_files import CALIBRATIONS, write_int8, write_onnx
@@ -100,13 +102,22 @@ def write_fp32(module: FashionModule, folder: Path) -> None:
 
 def fp32_engines(module: FashionModule, folder: Path) -> dict[str, Engine]:
     """Each file read back from the disk, the way a user reads it."""
-    state_dict = build(module.hparams["arch"], len(module.taxonomy))
+    state_dict = build(module.hparams["arch"], len(module.taxonomy) + len(gates_of(module)))
     state_dict.load_state_dict(torch_files.read(folder / STATE_DICT_FILE))
     return {
         CHECKPOINT_FILE: TorchEngine(load_module(folder / CHECKPOINT_FILE).network, module.spec),
         STATE_DICT_FILE: TorchEngine(state_dict, module.spec),
         ONNX_FILE: OnnxEngine(folder / ONNX_FILE, module.spec),
     }
+
+
+def gates_of(module: FashionModule) -> Gates:
+    """What the outputs of a trained network behind those of the labels say.
+
+    Raises:
+        BundleError: its checkpoint holds something else.
+    """
+    return Gates.from_json(module.hparams.get("gates"), module.taxonomy.groups)
 
 
 def make_card(module: FashionModule, folder: Path, name: str, version: str, training: dict[str, Any]) -> ModelCard:
@@ -122,6 +133,7 @@ def make_card(module: FashionModule, folder: Path, name: str, version: str, trai
         default_profile=HALF,
         files={file: sha256(folder / file) for file in (CHECKPOINT_FILE, STATE_DICT_FILE, ONNX_FILE)},
         training=training,
+        gates=gates_of(module),
         versions={"python": platform.python_version()} | {package: package_version(package) for package in PACKAGES},
     )
 
@@ -162,6 +174,8 @@ def add_int8(
             flush=True,
         )
         comparisons.append(comparison | {"training_images": more, "ranges": method})
+        if len(card.gates):
+            comparisons[-1]["gates"] = score_gates(int8.seen_gates, card.gate_row)
         if is_close(comparison):
             break
     check_int8(comparisons)

@@ -91,7 +91,7 @@ def named_outputs(weights: Path) -> list[OutputName] | None:
     if (weights.parent / CARD_FILE).is_file():
         card = ModelCard.load(weights.parent)
         if weights.name in card.files:
-            return output_names(card.taxonomy, getattr(card, "gates", Gates()))
+            return output_names(card.taxonomy, card.gates)
     return None
 
 

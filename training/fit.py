@@ -34,7 +34,7 @@ from training.progress import Bars, History
 from training.runs import BEST, CONFIG_FILE, LAST
 from training.stopping import StopOnNan, StopOnSignal, Stopped
 
-NAMES_FILE = "names.yaml"
+NAMES_FILE, RULES_FILE = "names.yaml", "rules.yaml"
 LR_STEPS = 100
 EXIT_SIGNAL = 128  # plus the signal's number: 130 after ctrl-C, as shells have it
 
@@ -175,11 +175,12 @@ class SaveSettings(Callback):
             return
         settings = self.cli.config.clone()
         settings.resume = settings.find_lr = False
-        if settings.data.names:  # the run keeps its own: the file may be changed for the next one
-            own = self.cli.run / NAMES_FILE
-            if Path(settings.data.names) != own:
-                write_whole(own, Path(settings.data.names).read_bytes())
-            settings.data.names = str(own)
+        for setting, name in (("names", NAMES_FILE), ("rules", RULES_FILE)):
+            if settings.data[setting]:  # the run keeps its own: the file may be changed for the next one
+                own = self.cli.run / name
+                if Path(settings.data[setting]) != own:
+                    write_whole(own, Path(settings.data[setting]).read_bytes())
+                settings.data[setting] = str(own)
         settings.pop("config", None)
         text = self.cli.parser.dump(settings, skip_unset=False, skip_validation=True)
         write_whole(self.cli.run / CONFIG_FILE, text)

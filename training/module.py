@@ -12,7 +12,7 @@ from fashion.backbones.contract import Backbone, Output
 from fashion.backbones.families import build
 from fashion.backbones.normalize import Normalize
 from fashion.errors import BundleError, SettingError
-from fashion.gates import Gates
+from fashion.gates import NO_GATES, Gates
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Taxonomy
 from training import first_weights
@@ -27,7 +27,6 @@ from training.optimization import make_optimizer, make_schedule
 
 MONITOR = "val/best_micro_f1"
 AT_FULL_SIZE = Growth()
-NO_GATES = Gates()
 AS_TORCHVISION_DOES = Initialization()
 
 

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from fashion.engines import available_cores
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
+from training.gate_scores import SeenGates, split_targets
 from training.images import Photographs
 from training.loading import set_up_worker
 
@@ -22,12 +23,12 @@ class Predictions:
     """What a model says of N labeled images, and what is true.
 
     Attributes:
-        probabilities: float32 (N, A), calibrated as the model card that they were made with says.
+        probabilities: float32 (N, A), as the model card that they were made with says, calibrated and with gates.
         targets: int8 (N, A), 1 yes, 0 no, -1 not annotated.
-        logits: float32 (N, A).
-        gates: int8 (N, K), what is true of the model's outputs beside its labels.
+        logits: float32 (N, A), of the labels.
         ids: (N,), of the images, without the ending of a file: photographs of one product in two catalogs share it.
         embeddings: float32 (N, E), where they were asked for.
+        gates: what the model's gates say of them, and what is true; None stands for a model without gates.
     """
 
     probabilities: np.ndarray
@@ -35,11 +36,16 @@ class Predictions:
     logits: np.ndarray
     ids: np.ndarray
     embeddings: np.ndarray | None = None
-    gates: np.ndarray | None = None
+    gates: SeenGates | None = None
+
+    @property
+    def seen_gates(self) -> SeenGates:
+        """`gates`, or those of a model that has none."""
+        return self.gates or SeenGates.none(len(self.targets))
 
     def by(self, card: ModelCard) -> "Predictions":
         """The same with the probabilities that another card's calibration gives."""
-        return replace(self, probabilities=card.probabilities(self.logits))
+        return replace(self, probabilities=card.joint_probabilities(self.logits, self.seen_gates.probabilities))
 
     def __add__(self, other: "Predictions") -> "Predictions":
         """These images and others, one after the other, without embeddings."""
@@ -48,7 +54,7 @@ class Predictions:
             np.concatenate([self.targets, other.targets]),
             np.concatenate([self.logits, other.logits]),
             np.concatenate([self.ids, other.ids]),
-            gates=None if self.gates is None or other.gates is None else np.concatenate([self.gates, other.gates]),
+            gates=self.seen_gates + other.seen_gates,
         )
 
 
@@ -63,23 +69,24 @@ def predict(predictor: Predictor, images: Photographs, description: str, embeddi
     """
     # One process decodes ahead of the inference; more would take the cores from it.
     loader = DataLoader(images, BATCH_SIZE, num_workers=1 if available_cores() > 1 else 0, worker_init_fn=set_up_worker)
-    probabilities, targets, gates, logits, vectors = [], [], [], [], []
+    probabilities, targets, logits, gates, vectors = [], [], [], [], []
     with tqdm(total=len(images), desc=description, unit="image") as bar:
         for batch in loader:
             found = predictor.predict_pixels(batch["pixels"].numpy())
             probabilities.append(np.stack([prediction.probabilities for prediction in found]))
             logits.append(np.stack([prediction.logits for prediction in found]))
-            of_labels, of_gates = images.reader.gates.split(batch["targets"].numpy())
-            targets.append(of_labels)
-            gates.append(of_gates)
+            gates.append(np.stack([prediction.gates for prediction in found]))
+            targets.append(batch["targets"].numpy())
             if embeddings:
                 vectors.append(np.stack([prediction.embedding for prediction in found]))
             bar.update(len(targets[-1]))
+    card = predictor.card
+    of_labels, of_gates = split_targets(np.concatenate(targets), card.gates, len(card.labels))
     return Predictions(
         np.concatenate(probabilities),
-        np.concatenate(targets),
+        of_labels,
         np.concatenate(logits),
         np.array([FILE_ENDING.sub("", name) for name in images.ids]),
         np.concatenate(vectors) if vectors else None,
-        np.concatenate(gates),
+        SeenGates(card.gates, np.concatenate(gates), of_gates),
     )

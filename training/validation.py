@@ -5,14 +5,15 @@ from typing import Any
 
 import numpy as np
 
+from fashion.gates import APPLIES
 from fashion.model_card import ONNX_FILE, ModelCard
-from fashion.prediction import sigmoid
 from fashion.taxonomy import YES, Taxonomy
 from training.bootstrap import f1_intervals
 from training.calibration import calibration_errors
 from training.folds import FOLDS
+from training.gate_scores import describe_gates, score_gates
 from training.predictions import Predictions
-from training.profiles import answer_out_of_fold, fit_profiles
+from training.profiles import answer_out_of_fold, fit_profiles, joint_probabilities
 from training.scores import average_precisions, mean_average_precision, score_answers
 from training.thresholds import HALF, MICRO_F1, WANTED_PRECISION
 
@@ -22,10 +23,10 @@ LEAST_POSITIVES = 1_000
 
 
 def with_thresholds(card: ModelCard, data: str, seen: Predictions, file: str = ONNX_FILE) -> ModelCard:
-    """The card with the calibration and profiles that validation images suggest, and with their scores.
+    """The card with the calibration, profiles and thresholds of gates that validation images suggest, and their scores.
 
     The scores are out of fold: each image is answered by a fit that has not seen it. What the card holds is fitted on
-    all of them, which is at least as good.
+    all of them, which is at least as good. Those of gates alone are not: one threshold is all that is set for them.
 
     Args:
         card: without profiles.
@@ -33,10 +34,11 @@ def with_thresholds(card: ModelCard, data: str, seen: Predictions, file: str = O
         seen: what the model says of them.
         file: of the bundle, which said it.
     """
-    taxonomy = card.taxonomy
-    fit = fit_profiles(seen.logits, seen.targets, taxonomy, seen.ids)
-    unseen = answer_out_of_fold(seen.logits, seen.targets, taxonomy, seen.ids)
-    raw = sigmoid(seen.logits)
+    taxonomy, gates = card.taxonomy, seen.seen_gates
+    fit = fit_profiles(seen.logits, seen.targets, taxonomy, seen.ids, gates)
+    unseen = answer_out_of_fold(seen.logits, seen.targets, taxonomy, seen.ids, gates)
+    raw = joint_probabilities(seen.logits, taxonomy, {}, gates)
+    uncalibrated = (raw >= 0.5) & gates.answerable(fit.gate_thresholds, taxonomy)
 
     def summary(answered: np.ndarray) -> dict[str, Any]:
         scores = score_answers(answered, seen.targets, np.zeros(len(taxonomy)), taxonomy)
@@ -53,14 +55,17 @@ def with_thresholds(card: ModelCard, data: str, seen: Predictions, file: str = O
         "note": f"scores are out of fold: calibration and thresholds were fitted on other products, in {FOLDS} folds",
         "map": mean_average_precision(average_precisions(seen.probabilities, seen.targets)),
         "profiles": {profile: summary(answered) for profile, answered in unseen.answered.items()},
-        "uncalibrated": {HALF: summary(raw >= 0.5)},
+        "uncalibrated": {HALF: summary(uncalibrated)},
         "chosen": fit.chosen,
         "candidates": fit.candidates,
         "wanted_precision": WANTED_PRECISION,
         "ece": _before_and_after(raw, unseen.probabilities, seen.targets, taxonomy),
     }
+    if len(gates.gates):
+        validation["gates"] = score_gates(gates, gates.gates.threshold_row(fit.gate_thresholds))
     return replace(
         card,
+        gate_thresholds=fit.gate_thresholds,
         calibration=fit.calibration,
         thresholds={profile: row.tolist() for profile, row in fit.thresholds.items()},
         top_k=fit.top_k,
@@ -112,6 +117,7 @@ def describe(card: ModelCard) -> str:
         )
     ece = validation["ece"]
     lines.append(f"       calibration error {_cell(ece['before'])} before, {_cell(ece['after'])} after calibration")
+    lines += [f"       {line}" for line in describe_gates(validation.get("gates", {APPLIES: {}}))]
     return "\n".join(lines)
 
 

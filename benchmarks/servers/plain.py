@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from fashion.answers import make_answer
+from fashion.engines import Outputs
 from fashion.model_card import INT8_FILE, ModelCard
+from fashion.pipeline import predictions
 from fashion.prediction import Prediction
 from fashion.preprocess import normalize, pixels
 
@@ -33,8 +35,8 @@ class PlainModel:
 
     def infer(self, image: np.ndarray) -> Prediction:
         """Run the network on what `prepare` made."""
-        logits, embedding = self._session.run(["logits", "embedding"], {"image": image})
-        return Prediction(logits[0], self.card.probabilities(logits[0]), embedding[0])
+        outputs = Outputs(*self._session.run(["logits", "embedding"], {"image": image}))
+        return predictions(outputs, self.card)[0]
 
     def answer(self, photograph: bytes) -> dict[str, Any]:
         """All of it, up to the answer that every server gives."""

@@ -1,0 +1,133 @@
+"""What is said of gates on validation images, on numbers that can be counted by hand."""
+
+import numpy as np
+import pytest
+
+from fashion.gates import NO_GATES, Gates
+from fashion.model_card import ModelCard
+from fashion.prediction import sigmoid
+from fashion.preprocess import InputSpec
+from fashion.taxonomy import Label
+from training.gate_scores import SeenGates, describe_gates, fit_gate_thresholds, score_gates, split_targets
+from training.predictions import Predictions
+from training.profiles import answer_out_of_fold
+from training.validation import describe, with_thresholds
+
+GATES = Gates(("neck", "sleeve"), True)
+SEEN = SeenGates(
+    GATES,
+    np.array([[0.9, 0.1, 0.9], [0.6, 0.1, 0.8], [0.2, 0.1, 0.2], [0.7, 0.1, 0.1], [0.1, 0.1, 0.6]], np.float32),
+    np.array([[1, -1, 1], [0, -1, 1], [1, -1, 1], [-1, -1, 0], [0, -1, 0]], np.int8),
+)
+
+
+def test_scores() -> None:
+    scores = score_gates(SEEN, np.full(3, 0.5))
+    # neck: said yes, yes, no, -, no; true yes, no, yes, -, no
+    assert scores["applies"] == {
+        "neck": {"applies_f1": 0.5, "does_not_apply_f1": 0.5, "applies": 2, "does_not_apply": 2}
+    }  # nothing is known of sleeve
+    assert scores["product"] == {
+        "threshold": 0.5,
+        "false_alarms": pytest.approx(1 / 3),
+        "products": 3,
+        "recognized_negatives": 0.5,
+        "negatives": 2,
+    }
+    lines = describe_gates(scores)
+    assert "0.500" in lines[1]
+    assert lines[2] == "no product is said of 33.33% of 3 products and of 50.00% of 2 images without one"
+
+
+def test_a_gate_that_says_no_where_nothing_applies_has_no_f1_of_the_other_answer() -> None:
+    seen = SeenGates(Gates(("neck",)), np.full((3, 1), 0.1, np.float32), np.zeros((3, 1), np.int8))
+    scores = score_gates(seen, np.array([0.5]))
+    assert scores == {
+        "applies": {"neck": {"applies_f1": None, "does_not_apply_f1": 1.0, "applies": 0, "does_not_apply": 3}}
+    }
+    assert len(describe_gates(scores)) == 2
+
+
+def test_nothing_known_is_nothing_said() -> None:
+    seen = SeenGates(GATES, SEEN.probabilities, np.full_like(SEEN.targets, -1))
+    assert score_gates(seen, np.full(3, 0.5)) == {"applies": {}}
+    assert describe_gates({"applies": {}}) == []
+
+
+@pytest.mark.parametrize(("products", "low", "expected"), [(1000, 5, 0.2), (1000, 6, 0.1), (199, 1, 0.1), (50, 0, 0.2)])
+def test_at_most_a_half_percent_of_products_is_below_the_threshold(products: int, low: int, expected: float) -> None:
+    values = np.r_[np.full(low, 0.1), np.full(products - low, 0.2)].astype(np.float32)
+    probabilities = np.r_[values, np.zeros(30, np.float32)][:, None]
+    targets = np.r_[np.ones(products, np.int8), np.zeros(30, np.int8)][:, None]
+    seen = SeenGates(Gates(product=True), probabilities, targets)
+    thresholds = fit_gate_thresholds(seen)
+    assert thresholds["product"] == pytest.approx(expected)
+    assert score_gates(seen, seen.gates.threshold_row(thresholds))["product"]["false_alarms"] <= 0.005
+
+
+def test_no_product_threshold_is_above_a_half() -> None:
+    sure = SeenGates(Gates(product=True), np.full((9, 1), 0.9, np.float32), np.ones((9, 1), np.int8))
+    assert fit_gate_thresholds(sure) == {"product": 0.5}
+    nothing = SeenGates(Gates(product=True), np.full((9, 1), 0.1, np.float32), np.full((9, 1), -1, np.int8))
+    assert fit_gate_thresholds(nothing) == {"product": 0.5}
+    assert fit_gate_thresholds(SeenGates.none(9)) == {}
+
+
+def test_targets_without_gates_say_nothing_of_them() -> None:
+    targets = np.arange(12, dtype=np.int8).reshape(2, 6)
+    labels, gates = split_targets(targets, GATES, 3)
+    assert (labels.tolist(), gates.tolist()) == ([[0, 1, 2], [6, 7, 8]], [[3, 4, 5], [9, 10, 11]])
+    labels, gates = split_targets(targets, GATES, 6)
+    assert labels is targets
+    assert gates.tolist() == [[-1] * 3] * 2
+    assert split_targets(targets, NO_GATES, 6)[1].shape == (2, 0)
+
+
+LABELS = tuple(Label(group, str(i)) for group in ("color", "neck", "sleeve") for i in range(3))
+CARD = ModelCard("fashion", "1.0", "", "resnet18", InputSpec(), LABELS, {"0.5": [0.5] * 9}, "0.5", {}, gates=GATES)
+
+
+@pytest.fixture(scope="module")
+def seen() -> Predictions:
+    """400 photographs, a quarter of them without a product; necks apply to a half of all, sleeves to most."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(-1, 2, (400, 9)).astype(np.float32)
+    targets = (rng.random(logits.shape) < sigmoid(logits)).astype(np.int8)
+    true = np.ones((400, 3), np.int8)
+    true[::4], true[1::4, 0], true[2::8, 0] = 0, 0, 0
+    targets[true[:, 0] == 0, 3:6], targets[true[:, 1] == 0, 6:], targets[true[:, 2] == 0, :3] = 0, 0, 0
+    outputs = np.where(true == 1, 3, -3) + rng.normal(0, 1, true.shape)
+    gates = SeenGates(GATES, sigmoid(outputs.astype(np.float32)), true)
+    ids = np.arange(400).astype(str)
+    probabilities = CARD.joint_probabilities(logits, gates.probabilities)
+    return Predictions(probabilities, targets, logits, ids, gates=gates)
+
+
+def test_profiles_are_fitted_to_what_gates_let_through(seen: Predictions) -> None:
+    card = with_thresholds(CARD, "folder", seen)
+    assert set(card.gate_thresholds) == {"product"}
+    assert card.metrics["validation"]["gates"]["product"]["false_alarms"] <= 0.005
+    assert card.metrics["validation"]["gates"]["applies"]["neck"]["does_not_apply_f1"] > 0.95
+    assert "no product is said of" in describe(card)
+    unseen = answer_out_of_fold(seen.logits, seen.targets, card.taxonomy, seen.ids, seen.gates)
+    without = answer_out_of_fold(seen.logits, seen.targets, card.taxonomy, seen.ids)
+    refused = ~card.answerable(seen.seen_gates.probabilities)
+    for profile in ("0.5", "micro-f1", "top-k"):
+        right, wrong = (
+            float(((found.answered[profile] == (seen.targets == 1)) & (seen.targets >= 0)).sum())
+            for found in (unseen, without)
+        )
+        assert right > wrong, profile
+        assert unseen.answered[profile][refused].mean() < 0.01  # each fold has its own threshold of the product
+    assert not np.allclose(unseen.probabilities, without.probabilities)
+    assert unseen.probabilities[::4].mean() < 0.1
+
+
+def test_another_calibration_keeps_the_gates(seen: Predictions) -> None:
+    card = with_thresholds(CARD, "folder", seen)
+    again = seen.by(card)
+    np.testing.assert_allclose(
+        again.probabilities, card.joint_probabilities(seen.logits, seen.seen_gates.probabilities)
+    )
+    both = seen + seen
+    assert both.seen_gates.targets.shape == (800, 3)
