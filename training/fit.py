@@ -45,6 +45,7 @@ NOISE = (
     ".*isinstance.treespec, LeafSpec.*",
     ".*`IterableDataset` has `__len__` defined.*",  # counted by training.data
     ".*Checkpoint directory .* exists and is not empty.*",  # checked by _check_run
+    ".*module\\(s\\) in eval mode at the start of training.*",  # what --model.frozen asks for
     ".*srun.*command is available.*",
     r"(?s).*JsonargparseDeprecationWarning",  # of what Lightning calls
     r"(?s).*``instantiate_classes`` was deprecated",

@@ -14,7 +14,7 @@ from fashion.taxonomy import Taxonomy, imaterialist
 from training.sources.catalog import find_tables, import_catalog, usual_groups
 from training.sources.imaterialist import FILES, check_groups, import_imaterialist
 from training.sources.mirror import import_mirror, is_mirror
-from training.sources.negatives import import_negatives
+from training.sources.no_product import import_negatives
 from training.sources.writer import DATASET_FILE, FORMAT, AlreadyThere, Summary
 
 IMPORTER = 2  # raised when importers make something else of the same files; folders imported before are left alone
