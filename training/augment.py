@@ -12,6 +12,7 @@ from fashion import preprocess
 from fashion.errors import SettingError
 from fashion.preprocess import InputSpec, Source
 from training.color import change_colors
+from training.grounds import replace_ground
 
 ASPECTS = (3 / 4, 4 / 3)  # of a crop's sides
 TRIES = 10  # draws of a crop before the whole image is taken
@@ -37,6 +38,7 @@ class Augment:
         color_groups: attribute groups that name colors.
         blank: probability that a wall stands in for the image, of one color and a little noise; it has none of the
             labels, so that a model learns to answer nothing where there is nothing.
+        ground: probability that a plain ground around the product is replaced, see `training.grounds`.
 
     Raises:
         SettingError: a value out of its range.
@@ -52,6 +54,7 @@ class Augment:
     recolor: float = 0.0
     color_groups: tuple[str, ...] = ("color", "colour")
     blank: float = 0.0
+    ground: float = 0.0
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -64,6 +67,7 @@ class Augment:
             ("border", 0, 0.5),
             ("recolor", 0, 1),
             ("blank", 0, 1),
+            ("ground", 0, 1),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -84,6 +88,7 @@ class Augment:
             hue=0.5 * hue if recolored else self.hue * hue,
             recolored=recolored,
             blank=bool(self.blank) and torch.rand(()).item() < self.blank,
+            ground=bool(self.ground) and torch.rand(()).item() < self.ground,
         )
 
 
@@ -113,6 +118,7 @@ class Change:
         hue: turns of the color circle, applied last, see `training.color.turn_hue`.
         recolored: whether its colors are no longer what its labels say.
         blank: whether a wall stands in for it, see `wall`.
+        ground: whether its plain ground is replaced.
     """
 
     flip: bool = False
@@ -123,6 +129,7 @@ class Change:
     hue: float = 0.0
     recolored: bool = False
     blank: bool = False
+    ground: bool = False
 
     def pixels(self, source: Source, spec: InputSpec) -> np.ndarray:
         """Decode one image, change it and make it the network's size: uint8 (S, S, 3).
@@ -137,6 +144,8 @@ class Change:
         # Of a crop as many pixels must be decoded as else of the whole image.
         finest = math.ceil(spec.size / min(1.0, self.crop.width, self.crop.height))
         image = cut(preprocess.decode(source, finest), self.crop, spec)
+        if self.ground:
+            image = replace_ground(image)
         return change_colors(image, self.brightness, self.contrast, self.saturation, self.hue, self.flip)
 
 
