@@ -1,8 +1,10 @@
 """training.rules, training.label_rows and training.applicability, and what training makes of them."""
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from textwrap import dedent
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +21,7 @@ from training.catalogs import open_catalogs
 from training.data import FashionData
 from training.images import open_split
 from training.label_rows import LabelRows, count_labels
+from training.names import Names
 from training.rules import Derived, Rules
 from training.sources.writer import Row, write_dataset
 
@@ -117,6 +120,19 @@ def test_names_that_nothing_has_are_listed(rules: Rules) -> None:
 def test_no_file_says_nothing(tmp_path: Path) -> None:
     assert Rules.load(None) == load(tmp_path, "# nothing yet\n") == Rules()
     assert Rules().derived({"article": ["Jeans"]}) == {}
+
+
+def test_the_rules_of_the_page_are_read_and_do_what_it_says(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "labels.md").read_text()
+    blocks = [dedent(block) for block in re.findall(r"(?:^    .*\n|^\n(?=    ))+", page, re.MULTILINE)]
+    rules = load(tmp_path, "".join(block for block in blocks if block.strip().startswith(("derive:", "applies:"))))
+    assert rules.applies.exceptions == {"Sweaters": {"neck": 1}}
+    found = rules.derived({"article": ["Tshirts"], "sleeve": ["Long Sleeves"], "neck": ["Round Neck"]})
+    assert found["garment"].yes == {"Longsleeve"}
+    assert rules.derived({"garment": ["Skirt"]})["article"].target("Watches") == 0
+    (names,) = (block for block in blocks if block.strip().startswith("groups:"))
+    (tmp_path / "names.yaml").write_text(names)
+    assert Names.load(tmp_path / "names.yaml").label("collar", "Cutaway Collar") == "Shirt Collar"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 from fashion.errors import SettingError, one_line_errors
 from training.sources import catalog, download, imaterialist, mirror, negatives, sample
 from training.sources.extract import extract_photo
+from training.sources.join import join
 from training.sources.negatives.making import DEFAULT_COUNT
 from training.sources.writer import SPLITS
 
@@ -73,6 +74,10 @@ def _photo(options: argparse.Namespace) -> None:
     print(f"{options.out}: {options.split} photograph {truth['id']} of {options.source}")
 
 
+def _join(options: argparse.Namespace) -> None:
+    print(join(options.source, options.other, options.on, options.out, options.columns))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training.sources", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -107,6 +112,24 @@ def _parser() -> argparse.ArgumentParser:
     _add_groups(add, "all eight")
     add.add_argument("--shards", type=int, metavar="N", help="download the first N of the 153 shards, 0.5 GB each")
     add.set_defaults(run=_mirror)
+
+    add = commands.add_parser(
+        "join",
+        help="give a catalog further columns out of another table",
+        description="Write a catalog with further columns out of another table of the same products. Photographs in "
+        "files are linked to, not copied.",
+    )
+    add.add_argument("source", type=Path, help="the catalog: a CSV or Parquet file, or a folder of them")
+    add.add_argument("--with", dest="other", type=Path, required=True, metavar="TABLE", help="the other table")
+    add.add_argument(
+        "--on",
+        required=True,
+        metavar="COLUMN",
+        help="the column that both have, or COLUMN=COLUMN of the other; endings of image files do not matter",
+    )
+    add.add_argument("--columns", type=_names, metavar="A,B,...", help="columns to add (default: all new ones)")
+    add.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the folder to make")
+    add.set_defaults(run=_join)
 
     add = commands.add_parser("photo", help="take one photograph and its labels out of an imported folder")
     add.add_argument("source", type=Path, help="folder in the training format")

@@ -1,0 +1,91 @@
+"""The names and rules of the shipped model."""
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from training.catalogs import notes, open_catalogs, union_taxonomy
+from training.label_rows import LabelRows, count_labels
+from training.names import Names
+from training.rules import Rules
+from training.sources.join import join
+
+FOLDER = Path(__file__).parent.parent / "training" / "configs" / "starter"
+NAMES, RULES = FOLDER / "names.yaml", FOLDER / "rules.yaml"
+ATTRIBUTES = ["age_group", "neck", "collar", "sleeve_length", "pattern", "print_type", "fabric", "material", "fit"]
+ATTRIBUTES += ["occasion", "length", "waist_rise", "closure", "toe_shape", "heel_type"]
+
+
+def renamed(names: Names) -> dict[str, set[str]]:
+    """Old labels that are not in use any more, by group."""
+    old: dict[str, set[str]] = {}
+    for column, table in names.labels_of.items():
+        old.setdefault(names.group(column), set()).update(set(table) - set(table.values()))
+    return old
+
+
+def test_rules_use_the_new_names() -> None:
+    names, rules = Names.load(NAMES), Rules.load(RULES)
+    columns = set(names.groups)
+    used = {*rules.derive, *rules.sources, *rules.applies.groups}
+    assert not used & columns
+    old = renamed(names)
+    for group, derivations in rules.derive.items():
+        for derivation in derivations:
+            assert not derivation.names & old.get(group, set())
+            assert not set(derivation.labels) & old.get(derivation.source, set())
+
+
+def test_names_lead_to_no_name_that_is_changed_itself() -> None:
+    for column, table in Names.load(NAMES).labels_of.items():
+        assert not set(table) & set(table.values()), column
+
+
+def test_both_directions_agree() -> None:
+    """What a garment's article may be has that garment as what it may be: nothing is contradicted by the way back."""
+    rules = Rules.load(RULES)
+    (article,) = rules.derive["article"]
+    garment = rules.derive["garment"][0]
+    for name, derived in article.labels.items():
+        for candidate in derived.only or ():
+            back = garment.labels.get(candidate)
+            assert back is None or back.target(name) != 0, f"{name} may be {candidate}, which is no {name}"
+
+
+def test_every_exception_is_of_a_label_that_decides() -> None:
+    rules = Rules.load(RULES)
+    garments = {name for each in rules.derive["garment"] for name in each.names}
+    articles = set(rules.derive["garment"][0].labels) | {n for d in rules.derive["article"] for n in d.names}
+    apart = {"Bath Robe", "Jumpsuit", "Gloves", "Waist Pouch"}  # of which no garment follows
+    assert set(rules.applies.exceptions) <= garments | articles | apart
+
+
+def test_a_key_stands_once() -> None:
+    """YAML takes the last of two; written twice, one of them is a mistake."""
+
+    class Strict(yaml.SafeLoader):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+            keys = [key.value for key, _ in node.value]
+            assert len(keys) == len(set(keys)), sorted(key for key in keys if keys.count(key) > 1)
+            return super().construct_mapping(node, deep)
+
+    for path in (NAMES, RULES):
+        yaml.load(path.read_text(), Strict)
+
+
+def test_every_name_is_in_the_data(tmp_path: Path) -> None:
+    photographs = os.environ.get("FASHION_PHOTOS")
+    if not photographs:
+        pytest.skip("FASHION_PHOTOS names no folder of photographs")
+    data = Path(photographs)
+    join(data / "products-more", data / "product-attributes", "item_ID=image", tmp_path / "more", ATTRIBUTES)
+    catalogs = open_catalogs([tmp_path / "more", data / "clothing"], None, tmp_path / "cache", NAMES, rules=RULES)
+    counts = count_labels([LabelRows(catalog) for catalog in catalogs])
+    assert counts["garment"]["T-Shirt"] > 2_000  # 835 of them are the amateurs'
+    assert counts["sleeve"]["Long Sleeves"] > 1_500
+    taxonomy = union_taxonomy(catalogs, None, counts, 20)
+    # One of three folders of the shop: few names are in the others alone.
+    unknown = [line for line in notes(catalogs, taxonomy) if "in none of the data" in line]
+    assert sum(int(line.split()[0]) for line in unknown) < 20, unknown

@@ -1,0 +1,149 @@
+"""Joins tables of products: the labels of one table beside the photographs of another."""
+
+import csv
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fashion.columns import IMAGE_ENDINGS
+from fashion.errors import DataError
+from fashion.folders import new_folder
+from fashion.tables import BATCH_ROWS, CsvTable, ParquetTable, Table, require_columns
+from training.sources.catalog import find_tables
+from training.sources.columns import SEPARATOR, read_labels
+from training.sources.opening import is_training_format
+
+ENDINGS = tuple(ending for ending in IMAGE_ENDINGS if ending)
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What was written: the folder, its rows, those that the other table has, and the columns that were added."""
+
+    folder: Path
+    rows: int
+    found: int
+    columns: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.folder}: {self.found:,} of {self.rows:,} rows found, added {', '.join(self.columns)}"
+
+
+def join(source: Path, other: Path, on: str, out: Path, columns: Sequence[str] | None = None) -> Joined:
+    """Write a catalog with further columns from another table; rows that the other one lacks leave them empty.
+
+    Keys are compared as text without the ending of an image file: `1163.jpg`, `1163` and the number 1163 are one.
+
+    Args:
+        source: the catalog with the photographs, as `training.sources.catalog.import_catalog` takes it; CSV or Parquet.
+        other: a CSV or Parquet file, or a folder of them; its splits do not matter.
+        on: the column that both have, or `column=column of the other`.
+        out: the folder to make. Photographs in files are linked to, not copied.
+        columns: of the other table; None takes all that the catalog has not. Columns that both have stay as they are.
+
+    Raises:
+        DataError: a table that cannot be used, a column that is not there, a key of several rows that differ, no row
+            that both have, or an `out` that exists.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out} exists already; remove it or choose another folder to write to")
+    if is_training_format(source):
+        raise DataError(f"{source} is imported already; join the catalog that it was imported from")
+    mine, _, theirs = on.partition("=")
+    tables, others = ([each.table for each in find_tables(path)] for path in (source, other))
+    for table in tables:
+        require_columns(table, [mine])
+    for table in others:
+        require_columns(table, [theirs or mine, *(columns or ())])
+    added = _added(columns or others[0].columns, tables[0], theirs or mine)
+    if not added:
+        raise DataError(f"{source} has all columns of {other} already: {', '.join(others[0].columns)}")
+    cells = _read(others, theirs or mine, added)
+    rows = found = 0
+    with new_folder(out) as folder:
+        for table in tables:
+            write = _join_csv if isinstance(table, CsvTable) else _join_parquet
+            for has in write(table, mine, cells, added, folder / table.path.name):
+                rows, found = rows + 1, found + has
+        if not found:
+            raise DataError(f"no {mine} of {source} is a {theirs or mine} of {other}; name the columns with --on")
+        _link_photographs(source if source.is_dir() else source.parent, folder, out)
+    return Joined(out, rows, found, tuple(added))
+
+
+def _added(columns: Sequence[str], table: Table, key: str) -> list[str]:
+    return [column for column in columns if column != key and column not in table.columns]
+
+
+def _read(tables: Sequence[Table], key: str, columns: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The cells of the other table by key, as a CSV file holds them."""
+    found: dict[str, dict[str, str]] = {}
+    for table in tables:
+        require_columns(table, columns)
+        for number, row in table.rows([key, *columns]):
+            cells = {column: SEPARATOR.join(read_labels(column, row[column]) or ()) for column in columns}
+            if found.setdefault(_key(row[key]), cells) != cells:
+                raise DataError(
+                    f"row {number} of {table.path} has the {key} {row[key]!r} of an earlier row, but others"
+                )
+    return found
+
+
+def _key(cell: Any) -> str:
+    text = SEPARATOR.join(read_labels("", cell) or ())
+    ending = Path(text).suffix
+    return text.removesuffix(ending) if ending.lower() in ENDINGS else text
+
+
+def _join_csv(
+    table: Table, key: str, cells: Mapping[str, dict[str, str]], columns: Sequence[str], path: Path
+) -> Iterator[bool]:
+    """Write the table with its new columns; yields for each row whether the other table has it."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [*table.columns, *columns], restval="")
+        writer.writeheader()
+        for _, row in table.rows(table.columns):
+            other = cells.get(_key(row[key]))
+            writer.writerow(row | (other or {}))
+            yield other is not None
+
+
+def _join_parquet(
+    table: Table, key: str, cells: Mapping[str, dict[str, str]], columns: Sequence[str], path: Path
+) -> Iterator[bool]:
+    """As `_join_csv`; photographs stay within the file."""
+    assert isinstance(table, ParquetTable)
+    schema = table.file.schema_arrow
+    new = pa.schema([*schema, *(pa.field(column, pa.string()) for column in columns)], _with_features(schema, columns))
+    with pq.ParquetWriter(path, new) as writer:
+        for batch in table.file.iter_batches(BATCH_ROWS):
+            others = [cells.get(_key(each)) for each in batch.column(key).to_pylist()]
+            values = [pa.array([(other or {}).get(name) or None for other in others], pa.string()) for name in columns]
+            writer.write_batch(pa.RecordBatch.from_arrays([*batch.columns, *values], schema=new))
+            yield from (other is not None for other in others)
+
+
+def _with_features(schema: pa.Schema, columns: Sequence[str]) -> dict[bytes, bytes]:
+    """The metadata from which `datasets` knows the columns, with the new ones."""
+    metadata = dict(schema.metadata or {})
+    description = json.loads(metadata.get(b"huggingface", b"{}"))
+    features = description.get("info", {}).get("features")
+    if features is not None:
+        features |= {column: {"dtype": "string", "_type": "Value"} for column in columns}
+        metadata[b"huggingface"] = json.dumps(description).encode()
+    return metadata
+
+
+def _link_photographs(source: Path, folder: Path, out: Path) -> None:
+    """Link to the folders of a catalog and to the photographs beside its table, by paths relative to `out`."""
+    for path in source.iterdir():
+        if path.name.startswith(".") or path.resolve() in (folder, out.resolve()):
+            continue
+        if path.is_dir() or path.suffix.lower() in ENDINGS:
+            (folder / path.name).symlink_to(os.path.relpath(path.resolve(), folder.parent.resolve() / out.name))
