@@ -53,7 +53,11 @@ class Material:
 
     def opened(self, **settings: Any) -> FashionData:
         """The training data of this project; `settings` are those of `FashionData`."""
-        wanted: dict[str, Any] = {"input": self.spec, "augment": self.augment, "batch_size": self.batch_size}
+        wanted: dict[str, Any] = {
+            "input": InputSettings.of(self.spec),
+            "augment": self.augment,
+            "batch_size": self.batch_size,
+        }
         data = FashionData(str(self.data), taxonomy="imaterialist", cache=str(self.cache), **wanted | settings)
         with redirect_stdout(io.StringIO()):
             data.prepare_data()

@@ -16,6 +16,7 @@ from fashion.taxonomy import Label, imaterialist
 from training.catalogs import notes, open_catalogs, union_taxonomy
 from training.data import FashionData
 from training.images import open_split
+from training.input_settings import InputSettings
 from training.sources.writer import Row, write_dataset
 
 SPEC = InputSpec(size=32)
@@ -51,7 +52,7 @@ def names(tmp_path: Path) -> str:
 
 
 def open_data(paths: list[Path], cache: Path, **settings: Any) -> FashionData:
-    values: dict[str, Any] = {"input": SPEC, "batch_size": 4, "workers": 0, "cache": str(cache)}
+    values: dict[str, Any] = {"input": InputSettings.of(SPEC), "batch_size": 4, "workers": 0, "cache": str(cache)}
     data = FashionData([str(path) for path in paths], **values | settings)
     data.trainer = SimpleNamespace(global_rank=0, world_size=1, num_devices=1, current_epoch=0)
     data.prepare_data()

@@ -15,10 +15,12 @@ from fashion.taxonomy import NOT_ANNOTATED, Label, Taxonomy, imaterialist
 from training.augment import Augment
 from training.data import FashionData
 from training.images import open_split
+from training.input_settings import InputSettings
 from training.loading import FILLER, EpochSampler, WholeSampler
 from training.sources.writer import Row, write_dataset
 
 SPEC = InputSpec(size=32)
+INPUT = InputSettings.of(SPEC)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def open_data(folder: Path, cache: str, rank: int = 0, ranks: int = 1, **settings: Any) -> FashionData:
     """The data as the trainer of a rank opens them."""
-    data = FashionData(str(folder), **{"input": SPEC, "batch_size": 8, "workers": 0, "cache": cache} | settings)
+    data = FashionData(str(folder), **{"input": INPUT, "batch_size": 8, "workers": 0, "cache": cache} | settings)
     data.trainer = SimpleNamespace(global_rank=rank, world_size=ranks, num_devices=ranks, current_epoch=0)
     data.prepare_data()
     data.setup()

@@ -20,12 +20,14 @@ from training.augment import Augment
 from training.catalogs import open_catalogs
 from training.data import FashionData
 from training.images import open_split
+from training.input_settings import InputSettings
 from training.label_rows import LabelRows, count_labels
 from training.names import Names
 from training.rules import Derived, Rules
 from training.sources.writer import Row, write_dataset
 
 SPEC = InputSpec(size=32)
+INPUT = InputSettings.of(SPEC)
 TEXT = """
 derive:
   garment:
@@ -212,7 +214,12 @@ def landscapes(tmp_path: Path) -> str:
 
 def open_data(paths: list[str], folder: Path, text: str = TEXT, **settings: Any) -> FashionData:
     (folder / "rules.yaml").write_text(text)
-    values: dict[str, Any] = {"input": SPEC, "batch_size": 4, "workers": 0, "cache": str(folder / "cache")}
+    values: dict[str, Any] = {
+        "input": INPUT,
+        "batch_size": 4,
+        "workers": 0,
+        "cache": str(folder / "cache"),
+    }
     data = FashionData(paths, **values | {"rules": str(folder / "rules.yaml")} | settings)
     data.trainer = SimpleNamespace(global_rank=0, world_size=1, num_devices=1, current_epoch=0)
     data.prepare_data()

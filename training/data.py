@@ -12,7 +12,6 @@ from torch.utils.data import DataLoader
 from fashion.engines import available_cores
 from fashion.errors import DataError, SettingError
 from fashion.gates import Gates
-from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label, Taxonomy, imaterialist
 from training.applicability import Applicability
 from training.augment import NO_AUGMENT, Augment
@@ -26,11 +25,12 @@ from training.catalogs import (
     union_taxonomy,
 )
 from training.images import Photographs, PhotographStream, Reader, open_rows
+from training.input_settings import InputSettings
 from training.label_rows import LabelRows, count_labels
 from training.loading import EpochSampler, ResumableLoader, WholeSampler, set_up_worker
 from training.sources.opening import DEFAULT_CACHE
 
-DEFAULT_INPUT = InputSpec()
+FROM_BACKBONE = InputSettings()
 SPLITS = ("train", "val")
 MAX_WORKERS = 16  # a process; more of them wait for memory, not for the processor
 
@@ -56,7 +56,7 @@ class FashionData(LightningDataModule):
             `training.sources.negatives`. With them the model learns to say whether there is a product. In training they
             have none of the labels; in validation their labels do not count.
         min_photographs: labels that fewer training photographs have are left out.
-        input: size and normalization of the network's input.
+        input: size and normalization of the network's input; what is not set is taken from the network's family.
         batch_size: images a batch and rank.
         workers: processes that load images, for each rank; null takes one on CPU, and beside GPUs
             shares this machine's cores among its ranks.
@@ -67,6 +67,7 @@ class FashionData(LightningDataModule):
         streaming: read the training shards from front to back and shuffle within a window, instead of copying them into
             a file with random access; for data that fills the disk.
         cache: folder for imported data and the random-access copy.
+        arch: the network, whose family declares what of `input` is not set; --model.arch on the command line.
 
     Raises:
         DataError: a folder that cannot be used, a missing split or group.
@@ -86,7 +87,7 @@ class FashionData(LightningDataModule):
         rules: str | None = None,
         negatives: list[str] | None = None,
         min_photographs: int = 1,
-        input: InputSpec = DEFAULT_INPUT,
+        input: InputSettings = FROM_BACKBONE,
         batch_size: int = 64,
         workers: int | None = None,
         augment: Augment = NO_AUGMENT,
@@ -95,6 +96,7 @@ class FashionData(LightningDataModule):
         limit_val: int | None = None,
         streaming: bool = False,
         cache: str = str(DEFAULT_CACHE),
+        arch: str = "resnet50",
     ) -> None:
         super().__init__()
         for name, value, least in (
@@ -111,7 +113,8 @@ class FashionData(LightningDataModule):
         folders = 1 if isinstance(path, str) else len(path)
         self.repeat = _repeat(repeat, folders, len(negatives or ()))
         self.rules, self.negatives, self.min_photographs = rules, negatives or [], min_photographs
-        self.path, self.groups, self.names, self.spec, self.batch_size = path, groups, names, input, batch_size
+        self.path, self.groups, self.names, self.batch_size = path, groups, names, batch_size
+        self.spec = input.spec(arch)
         self.workers, self.augment, self.labels_from = workers, augment, taxonomy
         self.limits = {"train": limit_train, "val": limit_val}
         self.streaming, self.cache = streaming, Path(cache)

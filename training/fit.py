@@ -105,6 +105,7 @@ class FashionCLI(LightningCLI):
         )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.link_arguments("model.arch", "data.arch")
         parser.add_argument("--run", type=str, help="Folder of this run, such as runs/catalog.")
         parser.add_argument("--resume", action="store_true", help="Go on with the run from its last checkpoint.")
         parser.add_argument("--find_lr", action="store_true", help="Search a learning rate first, then train with it.")

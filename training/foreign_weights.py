@@ -1,6 +1,7 @@
 """The weights of a network out of the files of another project: Lightning checkpoint, state dict or ONNX."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,14 +74,14 @@ def read_torch(file: Path, network: Backbone, arch: str) -> tuple[dict[str, Tens
             kind = f"Lightning checkpoint, version {content['pytorch-lightning_version']}, epoch {content.get('epoch')}"
         content = next((content[key] for key in NESTED if isinstance(content.get(key), dict)), content)
     state = {k: v for k, v in content.items() if isinstance(v, Tensor)} if isinstance(content, dict) else {}
-    # The last convolution of an early layer: every other network has a `conv1.weight` somewhere.
-    own = list(network.state_dict())
-    first = next((name for name in own if name == "layer1.0.conv1.weight"), own[0])
-    prefix = next((name.removesuffix(first) for name in state if _ends_with(name, first)), None)
+    own = set(network.state_dict())
+    prefix = _prefix(state, own)
     if prefix is None:
         has = ", ".join(map(str, list(content)[:3])) if isinstance(content, dict) else f"a {type(content).__name__}"
-        what = "a ResNet" if first != own[0] else arch
-        raise BundleError(f"{file} holds no weights of {what} (no {first}, with or without a prefix); it has: {has}")
+        raise BundleError(
+            f"{file} holds no weights of {arch}, such as {next(iter(network.state_dict()))} with or without a prefix; it "
+            f"has: {has}"
+        )
     state = {name.removeprefix(prefix): _as_float(v) for name, v in state.items() if name.startswith(prefix)}
     broken = [name for name, values in state.items() if not values.isfinite().all()]
     if broken:
@@ -124,8 +125,17 @@ def _check_with_head(file: Path, state: dict[str, Tensor], network: Backbone, ar
         raise BundleError(f"{file} has no linear head ({', '.join(head)}) on the {features} features")
 
 
-def _ends_with(name: str, first: str) -> bool:
-    return name == first or name.endswith(f".{first}")
+def _prefix(names: Iterable[str], own: Collection[str]) -> str | None:
+    """What stands before most of a network's own names, such as `module.`; None where few of them are there."""
+    found: Counter[str] = Counter()
+    for name in names:
+        parts = name.split(".")
+        # The longest end of a name that is the network's: its `layer1.0.conv1.weight` is no `conv1.weight`.
+        start = next((i for i in range(len(parts)) if ".".join(parts[i:]) in own), None)
+        if start is not None:
+            found[".".join(parts[:start]) + "." * (start > 0)] += 1
+    prefix, count = found.most_common(1)[0] if found else ("", 0)
+    return prefix if count > len(own) / 2 else None
 
 
 def _as_float(values: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""training.backbone."""
+"""training.first_weights."""
 
 from pathlib import Path
 
@@ -8,7 +8,11 @@ import torch
 from fashion.backbones.contract import Backbone
 from fashion.backbones.families import build
 from fashion.errors import BundleError, SettingError
-from training import backbone
+from fashion.gates import Gates
+from fashion.preprocess import InputSpec
+from fashion.taxonomy import Taxonomy
+from training import first_weights
+from training.module import FashionModule
 
 
 @pytest.fixture
@@ -31,19 +35,19 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_offline_without_a_cached_file_names_the_three_choices(network: Backbone, hub: Path) -> None:
     with pytest.raises(SettingError) as error:
-        backbone.load(network, "resnet18", "imagenet")
+        first_weights.load(network, "resnet18", "imagenet")
     for choice in ("connect to the internet", "--model.weights FILE", "--model.weights none"):
         assert choice in str(error.value)
     with pytest.raises(SettingError, match="connect"):
-        backbone.fetch("resnet18", "imagenet")
+        first_weights.fetch("resnet18", "imagenet")
 
 
 def test_offline_with_a_cached_file_takes_all_but_the_head(network: Backbone, hub: Path) -> None:
     cached = build("resnet18", 1000)
     torch.save(cached.state_dict(), hub / "resnet18-f37072fd.pth")  # the name torchvision gives the file
     head = network.fc.weight.clone()
-    backbone.fetch("resnet18", "imagenet")
-    backbone.load(network, "resnet18", "imagenet")
+    first_weights.fetch("resnet18", "imagenet")
+    first_weights.load(network, "resnet18", "imagenet")
     assert torch.equal(network.layer3[1].conv2.weight, cached.layer3[1].conv2.weight)
     assert torch.equal(network.fc.weight, head)
 
@@ -51,13 +55,13 @@ def test_offline_with_a_cached_file_takes_all_but_the_head(network: Backbone, hu
 def test_broken_cached_file_is_one_error(network: Backbone, hub: Path) -> None:
     (hub / "resnet18-f37072fd.pth").write_bytes(b"half a download")
     with pytest.raises(SettingError, match="ImageNet weights could not be had"):
-        backbone.load(network, "resnet18", "imagenet")
+        first_weights.load(network, "resnet18", "imagenet")
 
 
 def test_none_changes_nothing(network: Backbone) -> None:
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    backbone.fetch("resnet18", "none")
-    backbone.load(network, "resnet18", "none")
+    first_weights.fetch("resnet18", "none")
+    first_weights.load(network, "resnet18", "none")
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
 
 
@@ -70,10 +74,46 @@ def test_file_of_weights(layout: str, labels: int, network: Backbone, tmp_path: 
         state = {"state_dict": {f"network.{name}": value for name, value in state.items()}, "epoch": 3}
     torch.save(state, tmp_path / "weights.pth")
     head = network.fc.weight.clone()
-    backbone.load(network, "resnet18", str(tmp_path / "weights.pth"))
+    first_weights.load(network, "resnet18", str(tmp_path / "weights.pth"))
     assert torch.equal(network.conv1.weight, other.conv1.weight)
     assert torch.equal(network.bn1.running_var, other.bn1.running_var)
     assert torch.equal(network.fc.weight, other.fc.weight if labels == 7 else head)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "model.backbone.", "net.encoder."])
+def test_prefix_of_a_wrapper_is_taken_off(prefix: str, network: Backbone, tmp_path: Path) -> None:
+    other = build("resnet18", 7)
+    state = {f"{prefix}{name}": value for name, value in other.state_dict().items()}
+    torch.save({"state_dict": state | {"criterion.weight": torch.ones(2)}}, tmp_path / "weights.pth")
+    first_weights.load(network, "resnet18", str(tmp_path / "weights.pth"))
+    assert torch.equal(network.fc.weight, other.fc.weight)
+    assert torch.equal(network.layer4[1].bn2.running_mean, other.layer4[1].bn2.running_mean)
+
+
+def test_nan_is_refused(network: Backbone, tmp_path: Path) -> None:
+    state = build("resnet18", 7).state_dict()
+    state["layer2.0.conv1.weight"][0, 0] = torch.nan
+    torch.save(state, tmp_path / "weights.pth")
+    with pytest.raises(BundleError, match=r"1 weights with NaN or infinite values, such as layer2.0.conv1.weight"):
+        first_weights.load(network, "resnet18", str(tmp_path / "weights.pth"))
+
+
+def test_head_keeps_the_rows_of_equal_labels(network: Backbone, tmp_path: Path) -> None:
+    theirs = Taxonomy.from_columns({"color": ["Blue", "Green", "Red"], "sleeve": ["Long", "Short"]})
+    ours = Taxonomy.from_columns({"color": ["Black", "Red"], "sleeve": ["Long"], "fit": ["Red"]})
+    module = FashionModule(arch="resnet18", weights="none")
+    module.build(theirs, InputSpec(size=32), Gates(("sleeve",), product=True))
+    settings = {"hyper_parameters": dict(module.hparams), "state_dict": module.state_dict()}
+    torch.save(settings, tmp_path / "model.ckpt")
+    outputs = first_weights.output_names(ours, Gates(("color", "sleeve"), product=True))
+    network = build("resnet18", len(outputs))
+    before = network.fc.weight.clone()
+    first_weights.load(network, "resnet18", str(tmp_path / "model.ckpt"), outputs)
+    # Black, Red, sleeve Long, fit Red; applies color, applies sleeve, product.
+    taken = [None, 2, 3, None, None, 5, 6]
+    for row, source in enumerate(taken):
+        expected = before[row] if source is None else module.network.fc.weight[source]
+        assert torch.equal(network.fc.weight[row], expected)
 
 
 @pytest.mark.parametrize("change", ["unexpected", "missing", "shape"])
@@ -89,25 +129,25 @@ def test_file_that_does_not_fit_is_named(change: str, network: Backbone, tmp_pat
     torch.save(state, path)
     name = "extra.weight" if change == "unexpected" else "layer1.0.conv1.weight"
     with pytest.raises(BundleError, match=rf"weights.pth does not fit resnet18: .*{name}"):
-        backbone.load(network, "resnet18", str(path))
+        first_weights.load(network, "resnet18", str(path))
 
 
 def test_file_with_code_is_refused_and_not_run(network: Backbone, tmp_path: Path) -> None:
     torch.save({"conv1.weight": Touch(tmp_path / "ran")}, tmp_path / "weights.pth")
     with pytest.raises(BundleError, match="cannot be read as weights"):
-        backbone.load(network, "resnet18", str(tmp_path / "weights.pth"))
+        first_weights.load(network, "resnet18", str(tmp_path / "weights.pth"))
     assert not (tmp_path / "ran").exists()
 
 
 def test_file_that_is_no_weights(network: Backbone, tmp_path: Path) -> None:
     (tmp_path / "x.pth").write_text("hello")
     with pytest.raises(BundleError, match="cannot be read as weights"):
-        backbone.load(network, "resnet18", str(tmp_path / "x.pth"))
+        first_weights.load(network, "resnet18", str(tmp_path / "x.pth"))
     torch.save([1, 2], tmp_path / "y.pth")
-    with pytest.raises(BundleError, match="no state dict"):
-        backbone.load(network, "resnet18", str(tmp_path / "y.pth"))
+    with pytest.raises(BundleError, match="no weights of resnet18"):
+        first_weights.load(network, "resnet18", str(tmp_path / "y.pth"))
     with pytest.raises(SettingError, match=r"no such weights file: nothing.pth"):
-        backbone.fetch("resnet18", "nothing.pth")
+        first_weights.fetch("resnet18", "nothing.pth")
 
 
 class Touch:

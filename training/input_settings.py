@@ -1,0 +1,36 @@
+"""The input of a training: what is set of it, and what the network's pretrained weights were trained with."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
+
+from fashion.backbones.families import family
+from fashion.preprocess import InputSpec
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """What of `fashion.preprocess.InputSpec` is set; null takes what the network's family declares for it.
+
+    Attributes:
+        size: height and width of the input, pixels.
+        mean: mean of the red, green and blue channel, in [0, 1]; subtracted.
+        std: standard deviation of the channels, in (0, 1]; divided by.
+        resize: `squash` ignores the aspect ratio; `pad` keeps it and fills up with white.
+        interpolation: of the resize.
+    """
+
+    size: int | None = None
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    resize: Literal["squash", "pad"] | None = None
+    interpolation: Literal["bilinear", "bicubic"] | None = None
+
+    def spec(self, arch: str) -> InputSpec:
+        """The input of a network. Raises SettingError for a value that no network can use."""
+        own = {name: value for name, value in asdict(self).items() if value is not None}
+        return replace(family(arch).declared_input(arch), **own)
+
+    @classmethod
+    def of(cls, spec: InputSpec) -> "InputSettings":
+        """Everything set to the values of `spec`."""
+        return cls(**asdict(spec))
