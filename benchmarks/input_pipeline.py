@@ -18,6 +18,7 @@ from fashion.preprocess import InputSpec, decode
 from training.augment import WHOLE, Augment, cut
 from training.color import adjust, turn_hue
 from training.data import FashionData
+from training.input_settings import InputSettings
 
 SEED, RESIZED_FIRST, OURS, NORMALIZED = "seed", "resized first", "ours", "normalized"
 SEED_NO_HUE, NO_HUE = "seed, no hue", "ours, no hue"

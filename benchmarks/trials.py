@@ -68,10 +68,8 @@ TRIALS: Mapping[str, Trial] = {
     "lr-1e-3": Trial("--model.lr 0.001", "learning rate 1e-3"),
     "lr-4e-3": Trial("--model.lr 0.004", "learning rate 4e-3"),
     "smoothing": Trial("--model.loss.smoothing 0.1", "label smoothing 0.1"),
-    "asymmetric": Trial("--model.loss.focus 2 --model.loss.margin 0.05", "asymmetric loss, focus 2, margin 0.05"),
     "average": Trial("--ema 0.998", "moving average of the weights, 0.998 a step"),
     "crops": Trial("--data.augment.crop_scale 0.7", "random resized crops of 70 % and more"),
-    "mixup": Trial("--model.mixup 0.2", "mixup, alpha 0.2"),
     "zero-residual": Trial("--model.init.zero_residual true", "residual blocks that begin by handing on"),
     "prior": Trial("--model.init.prior 0.01", "every label begins at a probability of 0.01"),
     "whiten": Trial("--model.init.whiten true", "the first convolution begins with the photographs' patterns"),
@@ -82,11 +80,6 @@ TRIALS: Mapping[str, Trial] = {
     "growing": Trial("--model.growth.start 0.5 --model.growth.until 0.75", "images that grow from half the size"),
     "growing-longer": Trial("--model.growth.start 0.4 --model.growth.until 0.9", "from 0.4 of it, until 90 %"),
     "pretrained": Trial("--model.lr 0.0005", "weights of another catalog, learning rate 5e-4", pretrained=True),
-    "head-first": Trial(
-        "--model.lr 0.0005 --model.head_first 0.1",
-        "the same, for the first 10 % the head alone",
-        pretrained=True,
-    ),
 }
 
 

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from fashion.model_card import ModelCard
-from fashion.preprocess import InputSpec
 from training.augment import Augment
 from training.fit import FashionCLI
+from training.input_settings import InputSettings
 from training.module import FashionModule
 
 FOLDER = Path(__file__).parent.parent / "training" / "configs"
@@ -31,11 +31,12 @@ def test_all_are_here() -> None:
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
 def test_every_value_is_one_that_the_parts_take(config: Path, capsys: pytest.CaptureFixture) -> None:
     values = settings(capsys, config)
-    assert values["model"]["arch"] == ("resnet18" if "starter" in config.stem else "resnet50")
+    starter = "starter" in config.stem
+    assert values["model"]["arch"] == ("timm/tf_efficientnet_lite0" if starter else "resnet50")
     FashionModule(**values["model"])
-    InputSpec(**values["data"]["input"])
+    InputSettings(**values["data"]["input"]).spec(values["model"]["arch"])
     Augment(**values["data"]["augment"])
-    assert values["trainer"]["precision"] == "bf16-mixed"
+    assert values["trainer"]["precision"] == ("32-true" if starter else "bf16-mixed")
     assert values["early_stopping"]["monitor"] == "val/best_micro_f1"
     assert values["seed_everything"] == 1
 
@@ -55,7 +56,8 @@ def test_imaterialist_is_the_challenge_as_it_was_run(capsys: pytest.CaptureFixtu
         "size": 512,
         "mean": [0.6765, 0.6347, 0.6207],
         "std": [0.3284, 0.3371, 0.3379],
-        "resize": "squash",
+        "resize": None,
+        "interpolation": None,
     }
     assert values["data"]["taxonomy"] == "imaterialist"
     assert values["model"]["weights"] == "imagenet"

@@ -131,18 +131,17 @@ def test_a_run_leaves_its_files(finished: Path) -> None:
     assert there - events == {"config.yaml", "metrics.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt"}
 
 
-def test_the_head_may_learn_first(flags: list[str], tmp_path: Path) -> None:
+def test_frozen_stages_stand_still(flags: list[str], tmp_path: Path) -> None:
     def trained(name: str, *more: str) -> dict[str, torch.Tensor]:
-        fit.train([*flags, *more, "--run", str(tmp_path / name)])
+        run = ["--trainer.max_epochs", "1", "--run", str(tmp_path / name)]
+        fit.train([*flags, "--model.frozen", "2", *more, *run])
         return weights(tmp_path / name)
 
-    alone = ["--model.head_first", "0.99", "--trainer.max_epochs", "1"]
-    fast, slow = trained("fast", *alone), trained("slow", *alone, "--model.lr", "0.0001")
-    body = [name for name in fast if name.endswith("weight") and "fc" not in name]
-    assert all(torch.equal(fast[name], slow[name]) for name in body), "whatever the rate, it stands still"
-    assert not torch.equal(fast["network.fc.weight"], slow["network.fc.weight"])
-    later = trained("later", "--model.head_first", "0.5")
-    assert not any(torch.equal(fast[name], later[name]) for name in body)
+    fast, slow = trained("fast"), trained("slow", "--model.lr", "0.0001")
+    frozen = {name for name in fast if name.startswith(("network.conv1", "network.bn1", "network.layer1"))}
+    assert all(torch.equal(fast[name], slow[name]) for name in frozen), "whatever the rate, they stand still"
+    others = [name for name in fast if name.endswith("weight") and name not in frozen]
+    assert not any(torch.equal(fast[name], slow[name]) for name in others)
 
 
 def test_images_grow_over_the_training(flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +156,7 @@ def test_images_grow_over_the_training(flags: list[str], tmp_path: Path, monkeyp
     monkeypatch.setattr(FashionModule, "forward", see)
     grown = ["--data.input.size", "64", "--model.growth.start", "0.5", "--model.growth.until", "0.8"]
     run = ["--run", str(tmp_path / "run"), "--trainer.accumulate_grad_batches", "2"]
-    fit.train([*flags, *grown, "--model.mixup", "0.2", *run])
+    fit.train([*flags, *grown, *run])
     assert (len(sizes), sizes) == (12, sorted(sizes))
     assert {32, 48, 64} == set(sizes)
     assert sizes[-2:] == [64, 64]

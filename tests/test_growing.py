@@ -1,11 +1,10 @@
-"""training.growing and training.mixing."""
+"""training.growing."""
 
 import pytest
 import torch
 
 from fashion.errors import SettingError
 from training.growing import Growth, shrink
-from training.mixing import mix
 
 
 def test_sizes_grow_to_the_input_size_and_stay() -> None:
@@ -51,15 +50,3 @@ def test_shrunk_images_are_the_same_images() -> None:
 def test_values_out_of_range_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(SettingError, match=f"growth.{next(iter(settings))} is"):
         Growth(**settings)
-
-
-def test_mixed_images_are_the_share_of_both() -> None:
-    torch.manual_seed(1)
-    pixels = torch.tensor([0, 100, 200], dtype=torch.uint8).reshape(3, 1, 1, 1).expand(3, 4, 4, 3).contiguous()
-    mixed, other, share = mix(pixels, 0.4)
-    assert (mixed.dtype, mixed.shape) == (torch.uint8, pixels.shape)
-    assert 0 <= share <= 1
-    expected = share * pixels.float() + (1 - share) * pixels[other].float()
-    assert torch.allclose(mixed.float(), expected, atol=0.51)
-    assert sorted(other.tolist()) == [0, 1, 2]
-    assert pixels[1, 0, 0, 0] == 100, "the batch itself stays"

@@ -70,14 +70,14 @@ def test_differences_are_to_the_reference() -> None:
 
     options = argparse.Namespace(source="S", arch="resnet50", size=48, epochs=3, seeds="1,2", groups="color")
     options.reference = REFERENCE
-    page = section({REFERENCE: [values(0.70), values(0.72)], "mixup": [values(0.72), values(0.74)]}, options)
+    page = section({REFERENCE: [values(0.70), values(0.72)], "crops": [values(0.72), values(0.74)]}, options)
     assert "| 3 | 7 | 0.500 | 0.600 | 0.730 | 0.400 | +0.020 (0.720 to 0.740) | 0.500 | 0.730 |" in page
 
 
 def test_pretrained_trials_need_weights(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        main(["--data", "x", "--groups", "color", "--source", "S", "--only", "head-first"])
-    assert "the trial 'head-first' begins with pretrained weights; give --weights FILE" in capsys.readouterr().err
+        main(["--data", "x", "--groups", "color", "--source", "S", "--only", "pretrained"])
+    assert "the trial 'pretrained' begins with pretrained weights; give --weights FILE" in capsys.readouterr().err
 
 
 def test_an_unknown_trial_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

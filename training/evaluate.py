@@ -45,6 +45,8 @@ def evaluate(
     names: Path | None = None,
     out: Path | None = None,
     command: str = "training.evaluate.evaluate",
+    rules: Path | None = None,
+    negatives: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Score a bundle on a split of any folder that training can read, and write a report of it.
 
@@ -62,6 +64,9 @@ def evaluate(
         names: a YAML file of names to change, see `training.names`.
         out: folder for a page with plots, photographs and tables, see `training.report`; None for no report.
         command: what the report is to say that it was made by.
+        rules: a YAML file of what follows from labels, see `training.rules`: without it nothing is known of which
+            groups apply.
+        negatives: folders of photographs that show no product; of a model that knows of none they are left out.
 
     Returns:
         `data`, `split`, `images`, `engine`, `model`, `map` and, by profile, what `training.scores.score` gives, each
@@ -78,7 +83,19 @@ def evaluate(
     if out is not None:
         check_report_folder(out)  # before minutes of inference
     wanted = groups or taxonomy.groups
-    images = open_split(data, split, taxonomy, card.input, wanted, cache, names, partly=groups is None)
+    images = open_split(
+        data,
+        split,
+        taxonomy,
+        card.input,
+        wanted,
+        cache,
+        names,
+        groups is None,
+        card.gates,
+        rules,
+        negatives if card.gates.product else (),
+    )
     for line in notes(images.reader.catalogs, taxonomy):
         print(f"note   {line}", file=sys.stderr)
     seen = predict(predictor, images, f"evaluate {split}", embeddings=out is not None)
@@ -142,9 +159,9 @@ def report(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _names_of_training(predictor: Predictor) -> Path | None:
-    """The names that were changed in training, where the file is still there."""
-    name = predictor.card.training.get("settings", {}).get("data", {}).get("names")
+def _file_of_training(predictor: Predictor, setting: str) -> Path | None:
+    """The names or rules of the training, where the file is still there."""
+    name = predictor.card.training.get("settings", {}).get("data", {}).get(setting)
     return Path(name) if name and Path(name).is_file() else None
 
 
@@ -177,9 +194,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.profile,
             options.groups,
             options.cache,
-            options.names or _names_of_training(predictor),
+            options.names or _file_of_training(predictor, "names"),
             options.report,
             shlex.join(["python", "-m", "training.evaluate", *arguments]),
+            options.rules or _file_of_training(predictor, "rules"),
+            options.negatives,
         )
         print(report(result))
         if options.report:
@@ -210,6 +229,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--names", type=Path, help="YAML file of names to change (default: the one that the model was trained with)"
+    )
+    parser.add_argument(
+        "--rules", type=Path, help="YAML file of rules (default: the one that the model was trained with)"
+    )
+    parser.add_argument(
+        "--negatives", type=Path, nargs="+", default=(), help="folders of photographs that show no product"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every score, label by label")
     parser.add_argument(

@@ -79,8 +79,8 @@ def read_torch(file: Path, network: Backbone, arch: str) -> tuple[dict[str, Tens
     if prefix is None:
         has = ", ".join(map(str, list(content)[:3])) if isinstance(content, dict) else f"a {type(content).__name__}"
         raise BundleError(
-            f"{file} holds no weights of {arch}, such as {next(iter(network.state_dict()))} with or without a prefix; it "
-            f"has: {has}"
+            f"{file} holds no weights of {arch}, such as {next(iter(network.state_dict()))} with or without a prefix; "
+            f"it has: {has}"
         )
     state = {name.removeprefix(prefix): _as_float(v) for name, v in state.items() if name.startswith(prefix)}
     broken = [name for name, values in state.items() if not values.isfinite().all()]

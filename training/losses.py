@@ -24,10 +24,6 @@ class Loss:
             which learns sooner where a product has one label of a group. What it learns is what
             `fashion.calibration.rivalry` turns into a probability for each label.
         smoothing: targets are drawn toward 0.5 by this part: yes is 1 - smoothing / 2, no is smoothing / 2.
-        focus: pairs that are no count by probability ** focus: what the network is sure to leave out counts little.
-            Above 0 it is the asymmetric loss of Ridnik et al. (arXiv:2009.14119), with their gamma- and a gamma+ of 0.
-        margin: with a focus, this much is subtracted from the probability of pairs that are no; below it they count
-            nothing (their m).
 
     Raises:
         SettingError: a value out of its range.
@@ -35,18 +31,12 @@ class Loss:
 
     over: Literal["labels", "groups"] = "labels"
     smoothing: float = 0.0
-    focus: float = 0.0
-    margin: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, low, high in (("smoothing", 0, 0.5), ("focus", 0, 10), ("margin", 0, 0.5)):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise SettingError(f"--model.loss.{name} is {value}; it must lie between {low} and {high}")
-        if self.margin and not self.focus:
-            raise SettingError("--model.loss.margin is of the asymmetric loss; set --model.loss.focus above 0 as well")
-        if self.over == "groups" and (self.smoothing or self.focus):
-            raise SettingError("--model.loss.smoothing and focus are of --model.loss.over labels")
+        if not 0 <= self.smoothing <= 0.5:
+            raise SettingError(f"--model.loss.smoothing is {self.smoothing}; it must lie between 0 and 0.5")
+        if self.over == "groups" and self.smoothing:
+            raise SettingError("--model.loss.smoothing is of --model.loss.over labels, not of groups")
 
     def __call__(self, logits: Tensor, targets: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
         """Mean over what is annotated, (image, label) pairs or (image, group) cells, and their number.
@@ -57,21 +47,10 @@ class Loss:
         if self.over == "groups":
             return _over_groups(logits.float(), targets, groups)
         annotated = targets != NOT_ANNOTATED
-        yes = (targets == YES).float()
-        each = self._each(logits.float(), yes)
+        wanted = (targets == YES).float() * (1 - self.smoothing) + self.smoothing / 2
+        each = binary_cross_entropy_with_logits(logits.float(), wanted, reduction="none")
         pairs = annotated.sum()
         return (each * annotated).sum() / pairs.clamp(min=1), pairs
-
-    def _each(self, logits: Tensor, yes: Tensor) -> Tensor:
-        wanted = yes * (1 - self.smoothing) + self.smoothing / 2
-        if not self.focus:
-            return binary_cross_entropy_with_logits(logits, wanted, reduction="none")
-        probability = torch.sigmoid(logits)
-        shifted = (probability - self.margin).clamp(min=0)
-        positive = -wanted * torch.nn.functional.logsigmoid(logits)
-        negative = -(1 - wanted) * (1 - shifted).clamp(min=1e-6).log()
-        weight = torch.where(yes == 1, 1.0, shifted**self.focus)
-        return weight * (positive + negative)
 
     def label_logits(self, logits: Tensor, groups: Tensor) -> Tensor:
         """(B, N) -> logits (B, N) whose sigmoid is the probability of each label by itself."""

@@ -22,7 +22,6 @@ from training.images import Photographs, Sample
 from training.initialization import Initialization
 from training.losses import BINARY_CROSS_ENTROPY, Loss, output_groups
 from training.metrics import MeanOfAnnotated, MultilabelScores
-from training.mixing import mix
 from training.optimization import make_optimizer, make_schedule
 
 MONITOR = "val/best_micro_f1"
@@ -45,13 +44,10 @@ class FashionModule(LightningModule):
         weight_decay: strength of the decay toward zero.
         schedule: `none`, `onecycle`, or `cosine`: linear warm-up, then half a cosine down to 0.
         warmup_fraction: part of the training during which a schedule rises.
-        head_first: part of the training in which the head's weights alone are changed; for pretrained weights. Batch
-            norms go on to follow the statistics of the images.
         frozen: how many stages, from the image on, keep the weights and batch norms that they begin with: on a CPU an
             EfficientNet-Lite0 with three of its eight frozen trains nearly twice as fast. For pretrained weights.
         loss: see `training.losses.Loss`.
         growth: see `training.growing.Growth`.
-        mixup: see `training.mixing`; its alpha, 0 mixes nothing.
         init: see `training.initialization.Initialization`.
         channels_last: memory format in which convolutions are faster on most machines.
         compile: let torch.compile speed up the network, after a few minutes of compiling.
@@ -72,11 +68,9 @@ class FashionModule(LightningModule):
         weight_decay: float = 0.0,
         schedule: Literal["none", "onecycle", "cosine"] = "none",
         warmup_fraction: float = 0.25,
-        head_first: float = 0.0,
         frozen: int = 0,
         loss: Loss = BINARY_CROSS_ENTROPY,
         growth: Growth = AT_FULL_SIZE,
-        mixup: float = 0.0,
         init: Initialization = AS_TORCHVISION_DOES,
         channels_last: bool = True,
         compile: bool = False,
@@ -89,12 +83,8 @@ class FashionModule(LightningModule):
             raise SettingError(f"--model.weight_decay is {weight_decay}; it must not be below 0")
         if not 0 < warmup_fraction < 1:
             raise SettingError(f"--model.warmup_fraction is {warmup_fraction}; it must lie between 0 and 1")
-        if not 0 <= head_first < 1:
-            raise SettingError(f"--model.head_first is {head_first}; it must be at least 0 and below 1")
         if frozen < 0:
             raise SettingError(f"--model.frozen is {frozen}; it must not be below 0")
-        if mixup < 0:
-            raise SettingError(f"--model.mixup is {mixup}; it must not be below 0")
         self.loss, self.growth, self.init = loss, growth, init
         self.save_hyperparameters(ignore=["loss", "growth", "init"])
         self.built = False
@@ -158,10 +148,10 @@ class FashionModule(LightningModule):
     def on_train_start(self) -> None:
         """Raises SettingError where what was planned over the training, and is resumed, has another length than it."""
         steps = self.trainer.estimated_stepping_batches
-        if self.planned_steps not in (None, steps) and (self.growth.start < 1 or self.hparams["head_first"]):
+        if self.planned_steps not in (None, steps) and self.growth.start < 1:
             raise SettingError(
                 f"this run was planned for {self.planned_steps} steps, the settings make it {steps}: its images would "
-                "shrink or its head train alone again; resume with the run's own settings, or begin a new run from its "
+                "shrink again; resume with the run's own settings, or begin a new run from its "
                 "weights with --model.weights CHECKPOINT"
             )
         self.planned_steps = steps
@@ -186,27 +176,11 @@ class FashionModule(LightningModule):
     def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
         targets = batch["targets"]
         pixels = shrink(batch["pixels"], self.growth.size(self.progress, self.spec.size))
-        if self.hparams["mixup"]:
-            pixels, other, share = mix(pixels, self.hparams["mixup"])
-            logits = self(pixels).logits
-            (loss, pairs), (second, _) = (
-                self.loss(logits, targets, self.groups),
-                self.loss(logits, targets[other], self.groups),
-            )
-            loss = share * loss + (1 - share) * second
-        else:
-            loss, pairs = self.loss(self(pixels).logits, targets, self.groups)
-        self.train_loss.update(loss.detach(), pairs)
+        loss, cells = self.loss(self(pixels).logits, targets, self.groups)
+        self.train_loss.update(loss.detach(), cells)
         self.log("train/loss", self.train_loss, on_step=False, on_epoch=True)
         self.log("train/step_loss", loss.detach(), rank_zero_only=True)
         return loss
-
-    def on_before_optimizer_step(self, optimizer: Any) -> None:
-        """Let the head learn alone at first. Without gradients an optimizer leaves weights as they are."""
-        if self.progress < self.hparams["head_first"]:
-            for name, parameter in self.network.named_parameters():
-                if name not in self.network.head_weights:
-                    parameter.grad = None
 
     def validation_step(self, batch: Sample, batch_idx: int) -> None:
         logits, targets = self(batch["pixels"]).logits, batch["targets"]
