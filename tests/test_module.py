@@ -139,7 +139,7 @@ def test_foreign_checkpoint_is_refused() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"arch": "vgg"}, "--model.arch is 'vgg'; choose one of: resnet50, resnet18"),
+        ({"arch": "vgg"}, "architecture 'vgg' is unknown; choose one of: resnet50, resnet18, or timm"),
         ({"lr": 0.0}, "--model.lr is 0.0"),
         ({"weight_decay": -1.0}, "--model.weight_decay is -1.0"),
         ({"warmup_fraction": 1.0}, "--model.warmup_fraction is 1.0"),

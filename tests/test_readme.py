@@ -17,7 +17,12 @@ from tiny_bundle import garments
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PYTHON_BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+TREE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+PYTHON_BLOCKS = [
+    block
+    for page in (README, (ROOT / "docs/bundle.md").read_text(encoding="utf-8"))
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+]
 COMMANDS = [line.strip().split("  ")[0] for line in README.splitlines() if line.startswith("    ")]
 SMALL = ["--model.arch", "resnet18", "--model.weights", "none", "--data.input.size", "32"]
 SMALL += ["--model.lr", "0.002", "--data.batch_size", "16", "--data.workers", "0", "--trainer.max_epochs", "3"]
@@ -95,7 +100,7 @@ def test_modules_explain_themselves(module: str, capsys: pytest.CaptureFixture[s
 
 
 def test_the_tree_names_files_that_are_there() -> None:
-    tree = README.split("## The tree")[1].split("\n## ")[0]
+    tree = TREE.split("## The tree")[1].split("\n## ")[0]
     folder = ""
     for line in tree.splitlines():
         if not line.startswith("    "):
@@ -112,3 +117,7 @@ def test_the_tree_names_files_that_are_there() -> None:
 def test_linked_files_are_there() -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).is_file(), target
+
+
+def test_the_readme_is_readable_in_five_minutes() -> None:
+    assert len(README.splitlines()) <= 200
