@@ -23,6 +23,7 @@ from fashion.gates import Gates
 from fashion.model_card import CHECKPOINT_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
 from fashion.predictor import Predictor
 from training import torch_files
+from training.beginning import compare_with_beginning, describe_beginning
 from training.catalogs import Paths, names_of
 from training.folders import check_bundle_replaceable
 from training.gate_scores import score_gates
@@ -87,6 +88,10 @@ def export(
         reference = _predict_each({"validate": validation}, card, folder / ONNX_FILE)
         card = with_thresholds(card, names_of(data or run.settings["data"]["path"]), reference)
         print(describe(card), flush=True)
+        beginning = compare_with_beginning(run, card, reference, VALIDATION_IMAGES, data)
+        if beginning is not None:
+            print(describe_beginning(beginning), flush=True)
+            card.metrics["beginning"] = beginning
         card.metrics["parity"] = {"images": PARITY_IMAGES, "largest_probability_difference": differences}
         if int8:
             card = add_int8(card, folder, reference, validation, run.split("train", module, data))
