@@ -3,15 +3,16 @@
     python -m benchmarks.input_rules --data 'FOLDER,FOLDER' --groups article,colour --sources 'NAME;NAME'
 
 For each resize rule a linear probe, ridge regression on the frozen features of a pretrained network, learns the groups
-from training photographs of all folders together and is scored on validation photographs of each. With `--bundle` also:
-a trained model on validation photographs as they are and with borders added, whose border rule is `keep` and `cut`. It
-writes the sections `input rules` and `input rules, borders` of docs/recipe.md.
+from training photographs of all folders together and is scored on validation photographs of each. With `--bundle`
+instead: a trained model on validation photographs as they are and with borders added, whose border rule is `keep` and
+`cut`. It writes the section `input rules`, or `input rules, borders`, of docs/recipe.md.
 """
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ from fashion.backbones.families import build, family
 from fashion.engines import TorchEngine
 from fashion.errors import SettingError, one_line_errors
 from fashion.model_card import CARD_FILE
+from fashion.prediction import Prediction
 from fashion.predictor import Predictor
 from fashion.preprocess import InputSpec, decode, resize
 from training.catalogs import open_catalogs
@@ -40,11 +42,13 @@ from training.sources.writer import IMAGE
 IMAGENET_CLASSES = 1000
 RIDGE = 300.0  # of standardized features
 RATIO = 4 / 3  # of the sides, that `center` crops to
+SLACK = 1.02  # a photograph of 4:3 may have a side rounded
 BATCH_SIZE = 32
 REFERENCE = "squash"
+FAR = "those of them farther from square than 4:3"
 PARTS = (0.7, 0.5, 0.35, 0.25)  # of the width, that a photograph with a border has
 COLORS: Mapping[str, tuple[int, int, int]] = {"white": (255, 255, 255), "gray": (200, 200, 200)}
-BORDER_RULES = ("keep", "cut")
+BORDER_RULES: tuple[Literal["keep", "cut"], ...] = ("keep", "cut")
 
 Rule = Callable[[Image.Image, InputSpec], Image.Image]
 
@@ -79,10 +83,17 @@ def bordered(image: Image.Image, part: float, color: tuple[int, int, int]) -> Im
 
 @dataclass(frozen=True)
 class Labeled:
-    """Photographs of one split of one folder: encoded, and of each the groups that have exactly one label."""
+    """Photographs of one split of one folder.
+
+    Attributes:
+        images: encoded.
+        labels: of each the groups that have exactly one.
+        far: whether each is farther from square than `RATIO`.
+    """
 
     images: list[bytes]
     labels: list[dict[str, str]]
+    far: list[bool]
 
 
 def read(folder: Path, split: str, groups: Sequence[str], count: int, cache: Path) -> Labeled:
@@ -90,12 +101,14 @@ def read(folder: Path, split: str, groups: Sequence[str], count: int, cache: Pat
     catalogs = open_catalogs([folder], groups, cache, partly=True)
     rows = open_rows(catalogs, split, cache)
     drawn = rows.select(np.sort(np.random.default_rng(0).permutation(len(rows))[:count]))
-    images, labels = [], []
+    images, labels, far = [], [], []
     for row in drawn:
         cells = catalogs[0].cells(row)
         images.append(row[IMAGE]["bytes"])
         labels.append({group: names[0] for group, names in cells.items() if names and len(names) == 1})
-    return Labeled(images, labels)
+        width, height = decode(images[-1]).size
+        far.append(max(width, height) > SLACK * RATIO * min(width, height))
+    return Labeled(images, labels, far)
 
 
 def pretrained(arch: str) -> Backbone:
@@ -106,13 +119,18 @@ def pretrained(arch: str) -> Backbone:
 
 
 def embed(engine: TorchEngine, images: Sequence[bytes], spec: InputSpec, name: str) -> dict[str, np.ndarray]:
-    """The features (N, E) of photographs under each rule."""
+    """The features (N, E) of photographs under each rule; where a rule's pixels are the reference's, so are these."""
     found: dict[str, list[np.ndarray]] = {rule: [] for rule in RULES}
     for start in tqdm(range(0, len(images), BATCH_SIZE), name, unit="batch"):
         decoded = [decode(image) for image in images[start : start + BATCH_SIZE]]
-        for rule, function in RULES.items():
-            batch = np.stack([np.asarray(function(image, spec)) for image in decoded])
-            found[rule].append(engine.run(batch).embedding)
+        pixels = {rule: np.stack([np.asarray(how(image, spec)) for image in decoded]) for rule, how in RULES.items()}
+        reference = engine.run(pixels[REFERENCE]).embedding
+        for rule, batch in pixels.items():
+            other = (batch != pixels[REFERENCE]).any((1, 2, 3))
+            own = reference.copy()
+            if other.any():
+                own[other] = engine.run(batch[other]).embedding
+            found[rule].append(own)
     return {rule: np.concatenate(parts) for rule, parts in found.items()}
 
 
@@ -156,6 +174,10 @@ def compare_rules(train: Sequence[Labeled], val: Sequence[Labeled], options: arg
                 for rule in RULES
             }
             rows.append([source, group, f"{len(asked):,}", *(_top_1(right, rule) for rule in RULES)])
+            far = np.array([part.far[i] for i in asked])
+            if 0 < far.sum() < len(far):
+                some = {rule: answers[far] for rule, answers in right.items()}
+                rows.append([f"— {FAR}", group, f"{far.sum():,}", *(_top_1(some, rule) for rule in RULES)])
     return rows
 
 
@@ -180,6 +202,8 @@ class BorderTrial:
         trained = Predictor.from_bundle(model) if (model / CARD_FILE).exists() else LastEpoch(model).predictor
         card = trained.card
         self.groups = [group for group in card.taxonomy.groups if group in groups]
+        if not self.groups:
+            raise SettingError(f"{model} has none of the groups {', '.join(groups)}; it has {card.taxonomy.groups}")
         self._predictors = {
             rule: Predictor(replace(card, input=replace(card.input, border=rule)), trained.engine)
             for rule in BORDER_RULES
@@ -204,7 +228,7 @@ class BorderTrial:
             for rule, predictions in zip(BORDER_RULES, (found, changed), strict=True)
         }
 
-    def _scores(self, predictions: Sequence, targets: np.ndarray) -> tuple[float, float]:
+    def _scores(self, predictions: Sequence[Prediction], targets: np.ndarray) -> tuple[float, float]:
         probabilities, gates = (
             np.stack([getattr(p, name) for p in predictions]) for name in ("probabilities", "gates")
         )
