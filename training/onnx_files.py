@@ -3,7 +3,7 @@
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,15 +45,19 @@ def write_onnx(network: Backbone, spec: InputSpec, path: Path) -> None:
 
 
 def write_int8(
-    fp32: Path, spec: InputSpec, batches: Iterable[np.ndarray], path: Path, calibration: str = "extremes"
+    fp32: Path,
+    spec: InputSpec,
+    batches: Iterable[np.ndarray],
+    path: Path,
+    calibration: str = "extremes",
+    operations: Sequence[str] = ("Conv",),
 ) -> None:
     """Quantize the convolutions of an fp32 file to int8: static, per channel, as QDQ nodes.
 
     The head computes in fp32: it costs nothing, and the class activation maps need its exact weights. It is stored in
-    half precision, which is 1 MB less for 250 labels. In fp32 stay the additions of the residual branches as well:
-    quantizing them makes the error of the logits several times as large. The weights use 7 of their 8 bits, because
-    processors without VNNI add pairs of products in 16 bits, which 8-bit weights overflow: the same file would answer
-    differently on different machines.
+    half precision, which is 1 MB less for 250 labels. The weights use 7 of their 8 bits, because processors without
+    VNNI add pairs of products in 16 bits, which 8-bit weights overflow: the same file would answer differently on
+    different machines.
 
     Args:
         fp32: what `write_onnx` wrote.
@@ -62,6 +66,8 @@ def write_int8(
             are taken.
         path: where to write.
         calibration: one of `CALIBRATIONS`.
+        operations: of ONNX, that are quantized; which are good for a network its family declares
+            (`fashion.backbones.contract.Family.QUANTIZED`).
     """
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -80,7 +86,7 @@ def write_int8(
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
-            op_types_to_quantize=["Conv"],
+            op_types_to_quantize=list(operations),
             extra_options={"CalibMovingAverage": CALIBRATIONS[calibration]},
         )
     _store_head_in_half(path)
