@@ -100,7 +100,7 @@ def _weight_ranges(graph: onnx.GraphProto) -> dict[str, list[dict[str, Any]]]:
 
     Processors without VNNI multiply 8-bit weights by 8-bit activations (0 to 255) and add two neighboring products in
     16 bits with saturation: two weights of one sign may be 128 together, no more. Halving all of them (7 bits) makes
-    sure of that, and costs half of the precision. Most large weights have small neighbors, or such of the other sign, so
+    sure of that, and costs half of the precision. Most large weights have small neighbors or such of the other sign, so
     that the range is the largest weight, or the largest sum of two of one sign where that is more. Depthwise
     convolutions add nothing in 16 bits, and use all 8 bits.
     """
