@@ -202,7 +202,7 @@ class _Graph:
         others = sorted({node.op_type for node in self._graph.node} - OPERATIONS)
         if others:
             raise BundleError(
-                f"{path} has operations that networks of convolutions do not: {', '.join(others)}; {ADVICE}"
+                f"{path} has operations that a convolutional network does not: {', '.join(others)}; {ADVICE}"
             )
         self._readers: Mapping[str, list[Any]] = defaultdict(list)
         for node in self._graph.node:
