@@ -43,15 +43,30 @@ def overlay(image: Image.Image, evidence: np.ndarray, spec: InputSpec) -> Image.
     """
     scale = min(1.0, OVERLAY_SIDE / max(image.size))
     width, height = (max(1, round(side * scale)) for side in image.size)
-    strength = evidence.clip(0).astype(np.float32)
-    strength = strength / strength.max() if strength.max() > 0 else strength
-    box = _covered(strength.shape, image.size, spec)
-    # Float pixels, so that the steps of an 8-bit map are not seen.
-    smooth = Image.fromarray(strength).resize((width, height), Image.Resampling.BICUBIC, box=box)
-    strength = np.asarray(smooth).clip(0, 1)[..., None]
+    strength = spread(evidence, image.size, (width, height), spec)[..., None]
     base = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR), dtype=np.float32)
     mixed = base + (_colors(strength[..., 0]) - base) * strength * OPACITY
     return Image.fromarray(mixed.round().clip(0, 255).astype(np.uint8))
+
+
+def spread(evidence: np.ndarray, photograph: tuple[int, int], size: tuple[int, int], spec: InputSpec) -> np.ndarray:
+    """The positive evidence for one attribute at each pixel of a photograph, interpolated.
+
+    Args:
+        evidence: (h, w), one of `activation_maps`.
+        photograph: its width and height.
+        size: width and height to spread it over, in the proportions of the photograph.
+        spec: how the photograph was made the network's input.
+
+    Returns:
+        float32 (height, width), from 0 to 1, 1 where the map is highest; all 0 where it is nowhere positive.
+    """
+    strength = evidence.clip(0).astype(np.float32)
+    strength = strength / strength.max() if strength.max() > 0 else strength
+    box = _covered(strength.shape, photograph, spec)
+    # Float pixels, so that the steps of an 8-bit map are not seen.
+    smooth = Image.fromarray(strength).resize(size, Image.Resampling.BICUBIC, box=box)
+    return np.asarray(smooth).clip(0, 1)
 
 
 def _covered(shape: tuple[int, ...], size: tuple[int, int], spec: InputSpec) -> tuple[float, float, float, float]:
