@@ -44,19 +44,35 @@ def overlay(image: Image.Image, evidence: np.ndarray, spec: InputSpec) -> Image.
     """
     scale = min(1.0, OVERLAY_SIDE / max(image.size))
     width, height = (max(1, round(side * scale)) for side in image.size)
+    strength = spread(evidence, image, (width, height), spec)[..., None]
+    base = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR), dtype=np.float32)
+    mixed = base + (_colors(strength[..., 0]) - base) * strength * OPACITY
+    return Image.fromarray(mixed.round().clip(0, 255).astype(np.uint8))
+
+
+def spread(evidence: np.ndarray, image: Image.Image, size: tuple[int, int], spec: InputSpec) -> np.ndarray:
+    """The positive evidence for one attribute at each pixel of a photograph, interpolated.
+
+    Args:
+        evidence: (h, w), one of `activation_maps`.
+        image: the photograph, RGB.
+        size: width and height to spread it over, in the proportions of the photograph.
+        spec: how the photograph was made the network's input.
+
+    Returns:
+        float32 (height, width), from 0 to 1, 1 where the map is highest; 0 in a border that was cut away, and
+        everywhere where the map is nowhere positive.
+    """
     strength = evidence.clip(0).astype(np.float32)
     strength = strength / strength.max() if strength.max() > 0 else strength
     window = borders.window(image) if spec.border == "cut" else None
-    left, top, right, bottom = window.edges((width, height)) if window else (0, 0, width, height)
+    left, top, right, bottom = window.edges(size) if window else (0, 0, *size)
     seen = (right - left, bottom - top)  # the network saw this part of the photograph
-    box = _covered(strength.shape, seen, spec)
     # Float pixels, so that the steps of an 8-bit map are not seen.
-    smooth = Image.fromarray(strength).resize(seen, Image.Resampling.BICUBIC, box=box)
-    placed = np.zeros((height, width, 1), np.float32)
-    placed[top:bottom, left:right, 0] = np.asarray(smooth).clip(0, 1)
-    base = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR), dtype=np.float32)
-    mixed = base + (_colors(placed[..., 0]) - base) * placed * OPACITY
-    return Image.fromarray(mixed.round().clip(0, 255).astype(np.uint8))
+    smooth = Image.fromarray(strength).resize(seen, Image.Resampling.BICUBIC, box=_covered(strength.shape, seen, spec))
+    placed = np.zeros((size[1], size[0]), np.float32)
+    placed[top:bottom, left:right] = np.asarray(smooth).clip(0, 1)
+    return placed
 
 
 def _covered(shape: tuple[int, ...], size: tuple[int, int], spec: InputSpec) -> tuple[float, float, float, float]:

@@ -37,6 +37,25 @@ def test_the_card_does_not_tell_where_files_lay(bundle: Path, tmp_path: Path) ->
     assert "/home" not in (tmp_path / "out" / "model_card.json").read_text()
 
 
+def test_licenses_stay_beside_the_model_when_it_is_replaced(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notice, out = tmp_path / "NOTICE", tmp_path / "out"
+    notice.write_text("weights of others")
+    assert main([str(bundle), "--out", str(out), "--with", str(notice)]) == 0
+    notice.unlink()
+    assert main([str(bundle), "--out", str(out), "--with", str(out / "NOTICE")]) == 0
+    assert (out / "NOTICE").read_text() == "weights of others"
+    Predictor.from_bundle(out)
+    with pytest.raises(SystemExit):
+        main([str(bundle), "--out", str(out), "--with", str(notice)])
+    assert "is no file" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([str(bundle), "--out", str(out), "--with", str(out / "model_card.json")])
+    assert "called as a file of the bundle" in capsys.readouterr().err
+    assert (out / "NOTICE").is_file()
+
+
 def test_what_cannot_be_shipped_is_one_line(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "thesis.txt").write_text("mine")

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.starter import BUNDLE, CHANGES, changed_answers, likeliest, stays_when_recolored
+from benchmarks.changed_photographs import CHANGES, changed_answers, likeliest, stays_when_recolored
+from benchmarks.starter import BUNDLE
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from fashion.preprocess import decode
@@ -40,7 +41,7 @@ def validation(name: str, count: int) -> list[tuple[Image.Image, dict[str, str]]
 
 def test_it_is_small_and_says_nothing_of_where_it_was_made() -> None:
     files = {path.name: path.stat().st_size for path in STARTER.iterdir()}
-    assert set(files) == {"model.int8.onnx", "model_card.json"}
+    assert set(files) == {"model.int8.onnx", "model_card.json", "NOTICE", "LICENSE-APACHE-2.0"}
     assert sum(files.values()) <= MEGABYTES * 10**6
     card = ModelCard.load(STARTER)
     assert set(card.profiles) >= {"0.5", "micro-f1", "macro-f1", "precision", "top-k"}

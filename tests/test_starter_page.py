@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from tiny_bundle import garments
 
-from benchmarks import starter
-from benchmarks.starter import CHANGES, changed_answers, cropped, kept, padded
+from benchmarks import changed_photographs, starter
+from benchmarks.changed_photographs import CHANGES, WIDE_BORDERS, changed_answers, cropped, kept, padded
 from fashion.predictor import Predictor
 
 
@@ -34,6 +34,7 @@ def test_crops_and_borders_are_the_part_they_say() -> None:
     assert cropped(image, 0.1).size == (180, 90)
     assert padded(image, 0.1).size == (220, 110)
     assert padded(image, 0.1).getpixel((219, 109)) == (1, 2, 3)
+    assert [change(image).size for change in WIDE_BORDERS.values()] == [(400, 200), (800, 400)]
 
 
 def test_the_page_has_the_scores_of_evaluate(
@@ -42,7 +43,7 @@ def test_the_page_has_the_scores_of_evaluate(
     monkeypatch.setattr(starter, "PAGE", tmp_path / "starter.md")
     monkeypatch.chdir(tmp_path)
     command = ["--bundle", str(exported), "--data", str(labeled_data), "--sources", "Garments", "--changed", "4"]
-    command += ["--together", "color,shape", "--recolored", "shape"]
+    command += ["--together", "color,shape", "--recolored", "shape", "--cache", str(tmp_path / "cache")]
     assert starter.main(command) == 0
     page = (tmp_path / "starter.md").read_text()
     from training.evaluate import evaluate
@@ -52,13 +53,16 @@ def test_the_page_has_the_scores_of_evaluate(
     assert f"| Garments, {result['images']} | {scores['micro_f1']:.3f} (" in page
     for group, found in scores["groups"].items():
         assert f"| — {group} | {found['micro_f1']:.3f} (" in page
-    assert all(f"| {change} | " in page for change in CHANGES)
+    assert all(f"| {change} | " in page for change in (*CHANGES, *WIDE_BORDERS))
     assert "| — color, shape | " in page
     assert "| recolored: the likeliest shape | " in page
     assert "--together color,shape --recolored shape\n" in page
+    assert "| cells of color, shape that can be answered with 95% precision | " in page
+    assert "| every annotated label | " in page
+    assert "does not apply" not in page  # the model has no gates
 
 
 def test_a_change_that_changes_nothing_keeps_all(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(starter, "CHANGES", {"nothing": lambda image: image})
+    monkeypatch.setattr(changed_photographs, "CHANGES", {"nothing": lambda image: image})
     images = [Image.fromarray(image) for image in garments(3, 96, 1)]
     assert changed_answers(Predictor.from_bundle(bundle), images, "0.1") == {"nothing": 1.0}

@@ -9,7 +9,7 @@ photographs are all absent from a draw says nothing new there and counts with it
 Drawing is a matrix of how often each photograph was drawn, and counting the answers of all draws a matrix product.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,22 @@ def precision_intervals(
         "map": _interval(_mean(each), targets),
         "groups": {group: _interval(_mean(each[:, taxonomy.indices(group)]), targets) for group in taxonomy.groups},
     }
+
+
+def interval(
+    statistic: Callable[[np.ndarray], np.ndarray], images: int, resamples: int = RESAMPLES, seed: int = SEED
+) -> Interval:
+    """The 95 % interval of any number that can be told from how often each photograph counts.
+
+    Args:
+        statistic: float32 (R, N), how often each of N photographs counts in each of R draws -> (R,); NaN where it is
+            not defined.
+        images: N.
+        resamples: draws.
+        seed: of the draws.
+    """
+    values = np.concatenate([statistic(weights) for weights in _draws(images, resamples, seed)])
+    return _interval(values, np.empty(images))
 
 
 def weighted_precision(probabilities: np.ndarray, yes: np.ndarray, weights: np.ndarray) -> np.ndarray:

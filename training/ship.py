@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fashion.engines import open_engine
-from fashion.errors import one_line_errors
+from fashion.errors import SettingError, one_line_errors
 from fashion.folders import new_folder
 from fashion.model_card import CARD_FILE, INT8_FILE, ModelCard, checked_file
 from training.folders import check_bundle_replaceable
@@ -20,7 +20,7 @@ from training.folders import check_bundle_replaceable
 PLACE = re.compile(r"(?<![\w.])(?:\.{1,2})?/(?:[^\s,'\"\]/]+/)*([^\s,'\"\]/]+)")
 
 
-def ship(bundle: Path, out: Path, command: str | None = None) -> ModelCard:
+def ship(bundle: Path, out: Path, command: str | None = None, texts: Sequence[Path] = ()) -> ModelCard:
     """Write the int8 file of a bundle and a card that lists it alone, whole or not at all.
 
     Paths in the card are cut to their last part: where files lay on the machine that trained is nobody's concern.
@@ -31,12 +31,14 @@ def ship(bundle: Path, out: Path, command: str | None = None) -> ModelCard:
         bundle: what `training.export` wrote.
         out: the folder to write; a bundle that is there is replaced.
         command: what trains the model again; None for the one in the card.
+        texts: files to put beside the model under their own names, such as the license of the weights it began with.
 
     Returns:
         The new card.
 
     Raises:
         BundleError: there is no int8 file, it was changed, or `out` is no bundle.
+        SettingError: a text is missing, or called as a file of the bundle.
     """
     check_bundle_replaceable(out)
     card = ModelCard.load(bundle)
@@ -47,7 +49,14 @@ def ship(bundle: Path, out: Path, command: str | None = None) -> ModelCard:
         training=_without_places(card.training) | ({"command": command} if command else {}),
         metrics=_without_places(card.metrics),
     )
+    for text in texts:
+        if not text.is_file():
+            raise SettingError(f"--with {str(text)!r} is no file")
+        if text.name in (INT8_FILE, CARD_FILE):
+            raise SettingError(f"--with {str(text)!r} is called as a file of the bundle; give it another name")
     with new_folder(out) as folder:
+        for text in texts:  # which may lie in the folder that is replaced
+            shutil.copyfile(text, folder / text.name)
         shutil.copyfile(source, folder / INT8_FILE)
         small.save(folder)
         open_engine(folder, small)  # as a user would
@@ -69,9 +78,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--command", help="what trains the model again (default: what the bundle's card says)")
+    parser.add_argument(
+        "--with",
+        dest="texts",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="put this beside the model, such as the license of its first weights; may be repeated",
+    )
     options = parser.parse_args(arguments)
     with one_line_errors():
-        ship(options.bundle, options.out, options.command)
+        ship(options.bundle, options.out, options.command, options.texts)
         size = sum(path.stat().st_size for path in options.out.iterdir())
         print(f"wrote  {options.out}: {INT8_FILE} and {CARD_FILE}, {size / 1e6:.1f} MB")
     return 0

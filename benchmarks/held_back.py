@@ -1,0 +1,110 @@
+"""What a model answers of the validation photographs of several catalogs, by fits that have not seen them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from fashion.predictor import Predictor
+from fashion.taxonomy import Taxonomy
+from training.images import CATALOG, Photographs, open_split
+from training.predictions import Predictions, predict
+from training.profiles import OutOfFold, answer_out_of_fold
+from training.sources.opening import DEFAULT_CACHE
+from training.sources.writer import IMAGE
+
+
+@dataclass(frozen=True)
+class HeldBack:
+    """Validation photographs of several catalogs, what is true of them and what a model says.
+
+    Attributes:
+        taxonomy: of the model.
+        names: of the catalogs; photographs without a product are of none of them.
+        photographs: all N of them, those without a product last.
+        catalog: (N,), index into `names`; the number of names for photographs without a product.
+        seen: what the model says, and targets, derived ones too.
+        unseen: what is answered out of fold.
+        truths: for each photograph, by group, the labels that it is annotated with, known to the model or not.
+    """
+
+    taxonomy: Taxonomy
+    names: Sequence[str]
+    photographs: Photographs
+    catalog: np.ndarray
+    seen: Predictions
+    unseen: OutOfFold
+    truths: Sequence[Mapping[str, Sequence[str]]] = field(repr=False)
+
+    def of(self, catalog: int) -> np.ndarray:
+        """The positions of one catalog's photographs."""
+        return np.flatnonzero(self.catalog == catalog)
+
+    @property
+    def products(self) -> np.ndarray:
+        """The positions of photographs that show a product."""
+        return np.flatnonzero(self.catalog < len(self.names))
+
+    @property
+    def without_product(self) -> np.ndarray:
+        """The positions of those that show none."""
+        return self.of(len(self.names))
+
+
+def answer_held_back(
+    predictor: Predictor,
+    folders: Mapping[str, str | Path],
+    rules: Path | None = None,
+    names: Path | None = None,
+    negatives: Sequence[str | Path] = (),
+    cache: Path = DEFAULT_CACHE,
+) -> HeldBack:
+    """Run a model over the validation split of catalogs.
+
+    Calibration and thresholds are fitted anew on four fifths of all photographs and judged on the last, five times, as
+    the scores in a model card are, see `training.profiles.answer_out_of_fold`.
+
+    Args:
+        predictor: the model.
+        folders: of the catalogs, by their public names.
+        rules: a YAML file of derived labels, see `training.rules`.
+        names: a YAML file of names to change, see `training.names`.
+        negatives: folders of photographs that show no product.
+        cache: for imported data.
+
+    Raises:
+        DataError: a folder that cannot be used.
+    """
+    card = predictor.card
+    images = open_split(
+        list(folders.values()),
+        "val",
+        card.taxonomy,
+        card.input,
+        card.taxonomy.groups,
+        cache,
+        names,
+        partly=True,
+        gates=card.gates,
+        rules=rules,
+        negatives=negatives,
+    )
+    seen = predict(predictor, images, "validation photographs")
+    unseen = answer_out_of_fold(seen.logits, seen.targets, card.taxonomy, seen.ids, seen.seen_gates)
+    catalogs = np.array(images.rows[CATALOG]) if len(images.reader.catalogs) > 1 else np.zeros(len(images), int)
+    truths = _truths(images, catalogs, seen.targets, card.taxonomy)
+    of = np.minimum(catalogs, len(folders))
+    return HeldBack(card.taxonomy, list(folders), images, of, seen, unseen, truths)
+
+
+def _truths(
+    images: Photographs, catalogs: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy
+) -> list[dict[str, list[str]]]:
+    """By group the labels of the photographs' own columns; of groups without, those that follow from rules."""
+    truths = []
+    for row, which, target in zip(images.rows.remove_columns(IMAGE), catalogs, targets, strict=True):
+        given = {group: names for group, names in images.reader.catalogs[which].cells(row).items() if names}
+        known = {group: names for group, names in taxonomy.decode(target).items() if names}
+        truths.append(known | given)
+    return truths

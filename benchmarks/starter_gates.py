@@ -1,0 +1,102 @@
+"""The tables of docs/starter.md that are about gates: groups that do not apply, and photographs of no product."""
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.held_back import HeldBack
+from benchmarks.proportions import decimal_cell, percent_cell
+from fashion.errors import DataError
+from fashion.gates import APPLIES
+from fashion.taxonomy import NOT_ANNOTATED, YES, Label, Taxonomy
+from training.bootstrap import f1_intervals
+from training.folds import split_folds
+from training.gate_scores import SeenGates, fit_gate_thresholds
+from training.predictions import FILE_ENDING
+from training.scores import score_answers
+
+BOTH = Taxonomy((Label(APPLIES, "yes"), Label(APPLIES, "no")))
+FEW = 8  # photographs of a kind that do not make a row of their own
+
+
+def applies_rows(held: HeldBack) -> list[list[str]]:
+    """Rows of the table of groups that apply or do not, of all catalogs together; none where nothing is known."""
+    gates = held.seen.seen_gates[held.products]
+    said = gates.probabilities >= gates.gates.threshold_row({})
+    rows = []
+    for i, group in enumerate(gates.gates.applies):
+        known = gates.targets[:, i] != NOT_ANNOTATED
+        if not known.any():
+            continue
+        yes, answer = gates.targets[known, i] == YES, said[known, i]
+        answers, targets = np.stack([answer, ~answer], axis=1), np.stack([yes, ~yes], axis=1).astype(np.int8)
+        scores = score_answers(answers, targets, np.zeros(2), BOTH)["labels"]
+        intervals = f1_intervals(answers, targets, BOTH)["labels"]
+        cells = []
+        for of, around in zip(scores, intervals, strict=True):
+            cells += [decimal_cell(of["f1"], around), f"{of['support']:,}"]
+        rows.append([group, *cells])
+    return rows
+
+
+def refused(gates: SeenGates, ids: np.ndarray) -> np.ndarray:
+    """Which photographs are said to show no product, bool (N,), by thresholds set on others, in folds.
+
+    Args:
+        gates: of a model that has a gate for products.
+        ids: (N,), of the photographs.
+    """
+    said = np.zeros(len(ids), bool)
+    for rest, held in split_folds(len(ids), ids):
+        thresholds = gates.gates.threshold_row(fit_gate_thresholds(gates[rest]))
+        said[held] = gates.probabilities[held, -1] < thresholds[-1]
+    return said
+
+
+def false_alarm_rows(held: HeldBack) -> list[list[str]]:
+    """By catalog the share of products that are said to be none, and of all."""
+    said = refused(held.seen.seen_gates, held.seen.ids)
+    parts = {name: held.of(i) for i, name in enumerate(held.names)} | {"all": held.products}
+    return [[name, f"{len(of):,}", percent_cell(int(said[of].sum()), len(of))] for name, of in parts.items()]
+
+
+def recognized_rows(held: HeldBack, folders: Sequence[Path]) -> list[list[str]]:
+    """By kind the share of photographs without a product that are recognized.
+
+    Args:
+        held: the photographs.
+        folders: of those without a product; a column `kind` of their train.csv and val.csv says what each shows.
+    """
+    said = refused(held.seen.seen_gates, held.seen.ids)
+    training, kinds = set[str](), dict[str, str]()
+    for folder in folders:
+        training |= set(_kinds(folder / "train.csv").values())
+        kinds |= _kinds(folder / "val.csv")
+    of = held.without_product
+    kind = np.array([kinds.get(FILE_ENDING.sub("", name), "") for name in held.seen.ids[of]])
+    parts = [("all", np.ones(len(of), bool))]
+    for new, title in ((False, "kinds that training has too"), (True, "kinds that training has not")):
+        chosen = np.array([bool(each) and (each not in training) == new for each in kind], bool)
+        if not chosen.any():
+            continue
+        parts.append((title, chosen))
+        counts = Counter(kind[chosen].tolist())
+        parts += [(f"— {each}", kind == each) for each, count in counts.most_common() if count >= FEW]
+        rest = chosen & np.array([counts[each] < FEW for each in kind])
+        if rest.any():
+            parts.append((f"— {len(set(kind[rest].tolist()))} of fewer photographs", rest))
+    return [[name, f"{part.sum():,}", percent_cell(int(said[of][part].sum()), int(part.sum()))] for name, part in parts]
+
+
+def _kinds(table: Path) -> dict[str, str]:
+    """What each photograph of a table shows, by its name without the ending; empty without such a table or column."""
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            return {FILE_ENDING.sub("", row["image"]): row.get("kind") or "" for row in csv.DictReader(file)}
+    except FileNotFoundError:
+        return {}
+    except (KeyError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{table} cannot be read as a table with a column image: {error!r}") from None
