@@ -55,6 +55,7 @@ class LastEpoch:
             labels=module.taxonomy.labels,
             thresholds={HALF: [0.5] * len(module.taxonomy)},
             default_profile=HALF,
+            gates=module.gates,
             files={},
         )
         self.predictor = Predictor(card, TorchEngine(module.network, module.spec))

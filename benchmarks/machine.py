@@ -3,11 +3,10 @@
 import os
 import platform
 from importlib.metadata import version
-from pathlib import Path
 
 from fashion.engines import available_cores
+from fashion.processor import cpuinfo, flags, has_int8_products
 
-CPUINFO = Path("/proc/cpuinfo")
 # What multiplies int8 and bf16: a processor that has them runs the int8 file several times as fast as one without.
 INSTRUCTIONS = {
     "avx2": "AVX2",
@@ -36,22 +35,11 @@ def describe() -> str:
 
 def instructions() -> str:
     """The processor's instructions that decide how fast int8 is, such as `AVX2, no VNNI and no AMX`."""
-    flags = set(_field("flags", "Features").split())
-    names = [name for flag, name in INSTRUCTIONS.items() if flag in flags]
-    if not flags & {"avx_vnni", "avx512_vnni", "amx_int8", "asimddp"}:
+    names = [name for flag, name in INSTRUCTIONS.items() if flag in flags()]
+    if not has_int8_products():
         return ", ".join([*names, "no VNNI and no AMX"])
     return ", ".join(names)
 
 
 def _processor() -> str:
-    return _field("model name") or platform.processor() or platform.machine()
-
-
-def _field(*names: str) -> str:
-    """The first processor's value of the first of these fields that Linux tells, or nothing."""
-    try:
-        lines = CPUINFO.read_text().splitlines()
-    except OSError:
-        return ""
-    pairs = (line.partition(":") for line in lines)
-    return next((value.strip() for name, _, value in pairs if name.strip() in names), "")
+    return cpuinfo("model name") or platform.processor() or platform.machine()

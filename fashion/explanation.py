@@ -8,6 +8,7 @@ averaged, give a map whose mean is the attribute's logit without its bias. It ne
 import numpy as np
 from PIL import Image
 
+from fashion import borders
 from fashion.preprocess import InputSpec
 
 # Blue to yellow through red, dark to light, so that it reads in gray and with color blindness too.
@@ -35,7 +36,7 @@ def overlay(image: Image.Image, evidence: np.ndarray, spec: InputSpec) -> Image.
 
     Args:
         image: the photograph, RGB, in its own proportions.
-        evidence: (h, w), one of `activation_maps`.
+        evidence: (h, w), one of `activation_maps`. Of a border that was cut it says nothing: there is no color.
         spec: how the photograph was made the network's input.
 
     Returns:
@@ -45,12 +46,16 @@ def overlay(image: Image.Image, evidence: np.ndarray, spec: InputSpec) -> Image.
     width, height = (max(1, round(side * scale)) for side in image.size)
     strength = evidence.clip(0).astype(np.float32)
     strength = strength / strength.max() if strength.max() > 0 else strength
-    box = _covered(strength.shape, image.size, spec)
+    window = borders.window(image) if spec.border == "cut" else None
+    left, top, right, bottom = window.edges((width, height)) if window else (0, 0, width, height)
+    seen = (right - left, bottom - top)  # the network saw this part of the photograph
+    box = _covered(strength.shape, seen, spec)
     # Float pixels, so that the steps of an 8-bit map are not seen.
-    smooth = Image.fromarray(strength).resize((width, height), Image.Resampling.BICUBIC, box=box)
-    strength = np.asarray(smooth).clip(0, 1)[..., None]
+    smooth = Image.fromarray(strength).resize(seen, Image.Resampling.BICUBIC, box=box)
+    placed = np.zeros((height, width, 1), np.float32)
+    placed[top:bottom, left:right, 0] = np.asarray(smooth).clip(0, 1)
     base = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR), dtype=np.float32)
-    mixed = base + (_colors(strength[..., 0]) - base) * strength * OPACITY
+    mixed = base + (_colors(placed[..., 0]) - base) * placed * OPACITY
     return Image.fromarray(mixed.round().clip(0, 255).astype(np.uint8))
 
 

@@ -5,6 +5,7 @@ training.
 """
 
 import io
+import math
 import threading
 import warnings
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Literal
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
+from fashion import borders
 from fashion.errors import InvalidImage, SettingError, one_line
 
 # Photograph formats only: no vector, document or camera-raw decoder is ever run on what a stranger sends.
@@ -43,6 +45,7 @@ class InputSpec:
         resize: `squash` scales both sides to `size` and ignores the aspect ratio; `pad` keeps the ratio and fills up
             with white.
         interpolation: of that resize, antialiased where it shrinks.
+        border: `cut` takes a wide border of one color away before that resize, see `fashion.borders`; `keep` does not.
 
     Raises:
         SettingError: a value that no network can use.
@@ -53,6 +56,7 @@ class InputSpec:
     std: tuple[float, float, float] = IMAGENET_STD
     resize: Literal["squash", "pad"] = "squash"
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    border: Literal["keep", "cut"] = "keep"
 
     def __post_init__(self) -> None:
         if not 32 <= self.size <= 2048:
@@ -61,6 +65,8 @@ class InputSpec:
             raise SettingError(f"resize rule {self.resize!r} is unknown; choose 'squash' or 'pad'")
         if self.interpolation not in ("bilinear", "bicubic"):
             raise SettingError(f"interpolation {self.interpolation!r} is unknown; choose 'bilinear' or 'bicubic'")
+        if self.border not in ("keep", "cut"):
+            raise SettingError(f"border rule {self.border!r} is unknown; choose 'keep' or 'cut'")
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) != 3 or not all(0 <= value <= 1 for value in values):
                 raise SettingError(f"{name} {values} must be three values between 0 and 1, for red, green and blue")
@@ -82,7 +88,34 @@ def pixels(source: Source, spec: InputSpec) -> np.ndarray:
     Raises:
         InvalidImage: see `decode`.
     """
-    return np.array(resize(decode(source, spec.size), spec))  # a copy: Pillow's own memory is read-only to torch
+    return np.array(resize(decode_for(source, spec), spec))  # a copy: Pillow's own memory is read-only to torch
+
+
+def decode_for(source: Source, spec: InputSpec, size: int | None = None) -> Image.Image:
+    """`decode` one image for an input, and cut its border where the rule of `spec` says so.
+
+    A JPEG whose border is cut is decoded once more where what is left of the reduced decode has fewer pixels than of
+    another photograph would be left.
+
+    Args:
+        source: see `decode`.
+        spec: of the input; its size where `size` is not given.
+        size: px that the image, border cut, is to be resized to.
+
+    Raises:
+        InvalidImage: see `decode`.
+    """
+    size = size or spec.size
+    image = decode(source, size)
+    window = borders.window(image) if spec.border == "cut" else None
+    if window is None:
+        return image
+    cut = image.crop(window.edges(image.size))
+    if min(cut.size) >= DRAFT_MARGIN * size or isinstance(source, Image.Image):
+        return cut
+    part = min(window.width, window.height)
+    image = decode(source, math.ceil(size / part))
+    return image.crop(window.edges(image.size))
 
 
 def decode(source: Source, size: int | None = None) -> Image.Image:

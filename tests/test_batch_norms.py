@@ -11,7 +11,7 @@ from fashion.backbones.contract import Backbone
 from fashion.backbones.families import build
 from fashion.backbones.normalize import Normalize
 from fashion.model_card import ModelCard
-from training import backbone, fit
+from training import first_weights, fit
 from training.batch_norms import unfold
 from training.images import Photographs, open_split
 
@@ -33,7 +33,7 @@ def logits(network: Backbone, images: Photographs) -> Tensor:
 @pytest.mark.parametrize("file", FILES)
 def test_a_bundle_learns_on_from_its_onnx_files(file: str, exported: Path, images: Photographs) -> None:
     network = build("resnet18", len(images.reader.taxonomy)).eval()
-    assert backbone.load(network, "resnet18", str(exported / file))
+    assert first_weights.load(network, "resnet18", str(exported / file))
     folded = logits(network, images)
     unfold(network, Normalize(images.reader.spec), images)
     assert not network.training
@@ -46,13 +46,13 @@ def test_a_bundle_learns_on_from_its_onnx_files(file: str, exported: Path, image
     # While it learns it normalizes by its batches: much the same, where folded norms would make it another network.
     learning = logits(network.train(), images)
     assert (learning - wanted).abs().mean() < 0.3 * wanted.std()
-    backbone.load(network, "resnet18", str(exported / file))
+    first_weights.load(network, "resnet18", str(exported / file))
     assert (logits(network.train(), images) - wanted).abs().mean() > 2 * (learning - wanted).abs().mean()
 
 
 def test_the_statistics_are_those_of_what_reaches_a_norm(exported: Path, images: Photographs) -> None:
     network = build("resnet18", len(images.reader.taxonomy)).eval()
-    backbone.load(network, "resnet18", str(exported / FILES[0]))
+    first_weights.load(network, "resnet18", str(exported / FILES[0]))
     unfold(network, Normalize(images.reader.spec), images)
     pixels = torch.stack([images[i]["pixels"] for i in range(len(images))])  # fewer than would be drawn
     with torch.no_grad():
@@ -86,5 +86,5 @@ def test_a_training_from_an_int8_file_begins_where_it_is(
 def test_the_starter_is_one() -> None:
     card = ModelCard.load(Path("model_store/starter"))
     network = build(card.arch, len(card.taxonomy))
-    assert backbone.load(network, card.arch, "model_store/starter/model.int8.onnx")
+    assert first_weights.load(network, card.arch, "model_store/starter/model.int8.onnx")
     assert network.fc.bias.abs().sum() > 0

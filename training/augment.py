@@ -143,7 +143,7 @@ class Change:
             return wall(spec.size)
         # Of a crop as many pixels must be decoded as else of the whole image.
         finest = math.ceil(spec.size / min(1.0, self.crop.width, self.crop.height))
-        image = cut(preprocess.decode(source, finest), self.crop, spec)
+        image = cut(preprocess.decode_for(source, spec, finest), self.crop, spec)
         if self.ground:
             image = replace_ground(image)
         return change_colors(image, self.brightness, self.contrast, self.saturation, self.hue, self.flip)

@@ -5,17 +5,19 @@ From the command line:  python -m training.export runs/NAME
 
 import argparse
 import platform
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from fashion.backbones.families import build
+from fashion.backbones.families import build, family
 from fashion.engines import Engine, OnnxEngine, TorchEngine, open_engine
 from fashion.errors import BundleError, one_line_errors
 from fashion.folders import new_folder
@@ -23,10 +25,12 @@ from fashion.gates import Gates
 from fashion.model_card import CHECKPOINT_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
 from fashion.predictor import Predictor
 from training import torch_files
+from training.beginning import compare_with_beginning, describe_beginning
 from training.catalogs import Paths, names_of
 from training.folders import check_bundle_replaceable
 from training.gate_scores import score_gates
 from training.images import Photographs
+from training.int8_speed import measure
 from training.module import FashionModule
 from training.onnx_files import CALIBRATIONS, write_int8, write_onnx
 from training.parity import check_fp32, check_int8, compare_int8, is_close
@@ -87,6 +91,10 @@ def export(
         reference = _predict_each({"validate": validation}, card, folder / ONNX_FILE)
         card = with_thresholds(card, names_of(data or run.settings["data"]["path"]), reference)
         print(describe(card), flush=True)
+        beginning = compare_with_beginning(run, card, reference, VALIDATION_IMAGES, data)
+        if beginning is not None:
+            print(describe_beginning(beginning), flush=True)
+            card.metrics["beginning"] = beginning
         card.metrics["parity"] = {"images": PARITY_IMAGES, "largest_probability_difference": differences}
         if int8:
             card = add_int8(card, folder, reference, validation, run.split("train", module, data))
@@ -152,7 +160,7 @@ def add_int8(
             judge by, as many of these as are needed are judged on too.
 
     Raises:
-        BundleError: its micro-F1 is another one.
+        BundleError: its micro-F1 is another one, with all that the network's family has to try.
     """
     images = first_pixels(training.sample(CALIBRATION_IMAGES), CALIBRATION_IMAGES)
     judged, fp32 = {"validate": validation}, reference.by(card)
@@ -163,24 +171,30 @@ def add_int8(
         judged["train"] = training.sample(more, skip)
         fp32 += _predict_each({"train": judged["train"]}, card, folder / ONNX_FILE)
     comparisons = []
-    for method in CALIBRATIONS:
-        print(f"       quantizing to int8, ranges: {method} of {len(images)} training images", flush=True)
+    for operations, method in product(family(card.arch).QUANTIZED, CALIBRATIONS):
+        what = f"{', '.join(operations)}; ranges: {method} of {len(images)} training images"
+        print(f"       quantizing to int8: {what}", flush=True)
         batches = tqdm([images[start : start + 8] for start in range(0, len(images), 8)], "quantize", unit="batch")
-        write_int8(folder / ONNX_FILE, card.input, batches, folder / INT8_FILE, method)
+        write_int8(folder / ONNX_FILE, card.input, batches, folder / INT8_FILE, method, operations)
         int8 = _predict_each(judged, card, folder / INT8_FILE)
         comparison = compare_int8(fp32, int8, card.threshold_row(), card.taxonomy)
         print(
-            f"       {INT8_FILE}: micro-F1 {comparison['micro_f1_int8']:.4f}, fp32 {comparison['micro_f1_fp32']:.4f}",
+            f"       {INT8_FILE}: micro-F1 {comparison['micro_f1_int8']:.4f}, fp32 {comparison['micro_f1_fp32']:.4f}; "
+            f"the same first label of a group in {comparison['same_first_label']:.1%} of answers",
             flush=True,
         )
-        comparisons.append(comparison | {"training_images": more, "ranges": method})
+        comparisons.append(comparison | {"training_images": more, "ranges": method, "operations": list(operations)})
         if len(card.gates):
             comparisons[-1]["gates"] = score_gates(int8.seen_gates, card.gate_row)
         if is_close(comparison):
             break
     check_int8(comparisons)
+    speed = measure(folder / ONNX_FILE, folder / INT8_FILE, card.input, images[0])
+    print(f"       {INT8_FILE}: {speed.describe()}", flush=True)
+    if speed.warning():
+        print(f"warning: {speed.warning()}", file=sys.stderr, flush=True)
     card = replace(card, files=card.files | {INT8_FILE: sha256(folder / INT8_FILE)})
-    card.metrics["int8"] = comparisons[-1]
+    card.metrics["int8"] = comparisons[-1] | asdict(speed)
     return card
 
 

@@ -139,7 +139,7 @@ class FashionModule(LightningModule):
 
     def _freeze(self, count: int) -> None:
         """Take the first stages out of the training. Lightning leaves modules in evaluation mode as they are."""
-        stages = self.network.stages()
+        stages = self.network.get_stages()
         if count > len(stages):
             raise SettingError(f"--model.frozen is {count}; {self.hparams['arch']} has {len(stages)} stages")
         for module in (module for stage in stages[:count] for module in stage):

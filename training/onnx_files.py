@@ -3,8 +3,9 @@
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,6 +15,7 @@ from fashion.backbones.contract import Backbone
 from fashion.preprocess import InputSpec, normalize
 
 OPSET = 18
+SMALLEST_RANGE = 1e-12  # of weights, where all of a channel are zero
 OUTPUTS = ("logits", "embedding", "features")
 # How the range of an activation is taken from the calibration images, and whether onnxruntime's moving average does it.
 # The extremes over all images lose nothing; where a few of them are far out, their mean over the batches is finer.
@@ -45,15 +47,18 @@ def write_onnx(network: Backbone, spec: InputSpec, path: Path) -> None:
 
 
 def write_int8(
-    fp32: Path, spec: InputSpec, batches: Iterable[np.ndarray], path: Path, calibration: str = "extremes"
+    fp32: Path,
+    spec: InputSpec,
+    batches: Iterable[np.ndarray],
+    path: Path,
+    calibration: str = "extremes",
+    operations: Sequence[str] = ("Conv",),
 ) -> None:
     """Quantize the convolutions of an fp32 file to int8: static, per channel, as QDQ nodes.
 
     The head computes in fp32: it costs nothing, and the class activation maps need its exact weights. It is stored in
-    half precision, which is 1 MB less for 250 labels. In fp32 stay the additions of the residual branches as well:
-    quantizing them makes the error of the logits several times as large. The weights use 7 of their 8 bits, because
-    processors without VNNI add pairs of products in 16 bits, which 8-bit weights overflow: the same file would answer
-    differently on different machines.
+    half precision, which is 1 MB less for 250 labels. The scales of the weights are such that no processor overflows,
+    see `_weight_ranges`: the file answers alike on all.
 
     Args:
         fp32: what `write_onnx` wrote.
@@ -62,6 +67,8 @@ def write_int8(
             are taken.
         path: where to write.
         calibration: one of `CALIBRATIONS`.
+        operations: of ONNX, that are quantized; which are good for a network its family declares
+            (`fashion.backbones.contract.Family.QUANTIZED`).
     """
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -76,14 +83,48 @@ def write_int8(
             _CalibrationReader(batches, spec),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
-            reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
-            op_types_to_quantize=["Conv"],
-            extra_options={"CalibMovingAverage": CALIBRATIONS[calibration]},
+            op_types_to_quantize=list(operations),
+            extra_options={
+                "CalibMovingAverage": CALIBRATIONS[calibration],
+                "TensorQuantOverrides": _weight_ranges(onnx.load(prepared).graph),
+            },
         )
     _store_head_in_half(path)
+
+
+def _weight_ranges(graph: onnx.GraphProto) -> dict[str, list[dict[str, Any]]]:
+    """The range of each output channel of each convolution's weights, as onnxruntime's quantization takes them.
+
+    Processors without VNNI multiply 8-bit weights by 8-bit activations (0 to 255) and add two neighboring products in
+    16 bits with saturation: two weights of one sign may be 128 together, no more. Halving all of them (7 bits) makes
+    sure of that, and costs half of the precision. Most large weights have small neighbors or such of the other sign, so
+    that the range is the largest weight, or the largest sum of two of one sign where that is more. Depthwise
+    convolutions add nothing in 16 bits, and use all 8 bits.
+    """
+    from onnxruntime.quantization import QuantType
+
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    ranges = {}
+    for node in graph.node:
+        if node.op_type != "Conv" or node.input[1] not in constants:
+            continue
+        weights = onnx.numpy_helper.to_array(constants[node.input[1]])  # (C, K, h, w)
+        # In the order in which onnxruntime multiplies: all channels at one place, then the next place.
+        rows = weights.transpose(0, 2, 3, 1).reshape(len(weights), -1)
+        largest = np.abs(rows).max(axis=1)
+        if weights.shape[1] > 1:
+            pairs = np.pad(rows, ((0, 0), (0, rows.shape[1] % 2))).reshape(len(rows), -1, 2)
+            sums = np.maximum(pairs.clip(min=0).sum(axis=2), -pairs.clip(max=0).sum(axis=2))
+            largest = np.maximum(largest, sums.max(axis=1))
+        largest = np.maximum(largest, SMALLEST_RANGE)
+        ranges[node.input[1]] = [
+            {"quant_type": QuantType.QInt8, "axis": 0, "symmetric": True, "rmin": -limit, "rmax": limit}
+            for limit in largest
+        ]
+    return ranges
 
 
 def _store_head_in_half(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The weights of a ResNet out of an ONNX file, this project's or one that somebody else's exporter wrote."""
+"""The weights of a network out of an ONNX file, this project's or one that somebody else's exporter wrote."""
 
 from collections import defaultdict
 from collections.abc import Container, Mapping
@@ -15,14 +15,17 @@ from fashion.engines import Outputs
 from fashion.errors import BundleError, one_line
 from fashion.preprocess import InputSpec, normalize
 
-# All that exporters make of a ResNet with a linear head; a graph with anything else is another network.
+# All that exporters make of a convolutional network with a linear head; a graph with anything else is another one.
 OPERATIONS = {
     *("Conv", "BatchNormalization", "Relu", "MaxPool", "Add", "Gemm", "MatMul", "Sigmoid", "Identity", "Constant"),
     *("GlobalAveragePool", "AveragePool", "ReduceMean"),
+    *("Clip", "Pad", "Mul", "HardSwish", "HardSigmoid", "Swish"),
     *("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Shape", "Gather", "Slice", "Concat", "Cast", "CastLike", "Expand"),
 }
 QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"  # what int8 files have beside them
-EPSILON = 1e-5  # of torch's batch norms
+EPSILON = 1e-5  # of ONNX's batch norms, where a file does not say
+DUMMY_SIZE = 64  # px, of the image that tells in which order a network runs its layers
+ADVICE = "give the model.pth or model.ckpt of the network"
 
 
 class SourceEngine:
@@ -74,7 +77,7 @@ class OnnxWeights:
     """What a graph holds.
 
     Attributes:
-        state: by torchvision's names, float32.
+        state: by the names of the network's library, float32.
         folded: whether the batch norms were folded into the convolutions, and are the identity in `state`.
         quantized: whether the file computes in integers; `state` is what its integers stand for.
         output: name of the graph's output that comes from the head.
@@ -101,38 +104,90 @@ def read(path: Path, network: Backbone) -> OnnxWeights:
     graph = _Graph(path)
     layers = _pair(graph, network)
     state: dict[str, Tensor] = {}
-    for (convolution, norm), node in layers.items():
-        state |= graph.convolution(node, convolution, norm)
+    own = network.state_dict()
+    for layer, node in layers.items():
+        norm = network.get_submodule(layer.norm) if layer.norm else None
+        epsilon = norm.eps if isinstance(norm, nn.BatchNorm2d) else 0.0
+        has_bias = f"{layer.convolution}.bias" in own
+        state |= graph.convolution(node, layer, epsilon, has_bias)
     head, weight, bias = graph.head()
     output, is_probability = graph.output_of(head)
     state |= dict(zip(network.head_weights, (_tensor(weight), _tensor(bias)), strict=True))
     return OnnxWeights(state, not graph.norms, graph.quantized, output, is_probability)
 
 
-def _pair(graph: "_Graph", network: Backbone) -> dict[tuple[str, str], Any]:
-    """Names of a convolution and its batch norm -> the node of the graph.
+@dataclass(frozen=True)
+class _Layer:
+    """A convolution of the network, and the batch norm that reads it, by their names; "" where none does."""
 
-    The convolutions of the main path follow one another. That of a shortcut reads what the first of its block reads,
-    and goes into the addition with no activation between; in the file it may stand on either side of its block.
+    convolution: str
+    norm: str
+
+
+def _pair(graph: "_Graph", network: Backbone) -> dict[_Layer, Any]:
+    """The layers of a network -> the nodes of the graph, both in the order in which they are run.
+
+    Files keep that order but for shortcuts, which stand on either side of their block, and are put behind it.
     """
-    names = [name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)]
-    main = [name for name in names if "downsample" not in name]
-    shortcuts = {node.input[0]: node for node in graph.convolutions if graph.is_shortcut(node)}
-    nodes = [node for node in graph.convolutions if not graph.is_shortcut(node)]
-    if len(nodes) != len(main) or len(shortcuts) != len(names) - len(main):
-        found = f"{len(graph.convolutions)} convolutions, {len(shortcuts)} of them in shortcuts"
+    layers = _layers(network, graph)
+    nodes = graph.in_order()
+    if len(nodes) != len(layers):
+        raise BundleError(f"{graph.path} has {len(nodes)} convolutions; expected {len(layers)}: it is another network")
+    for layer, node in zip(layers, nodes, strict=True):
+        expected = tuple(network.get_submodule(layer.convolution).get_parameter("weight").shape)
+        if graph.shape(node, layer.convolution) != expected:
+            raise BundleError(
+                f"{graph.path} has a convolution of {graph.shape(node, layer.convolution)} in the place of "
+                f"{layer.convolution}, which is {expected}: it is another network"
+            )
+    return dict(zip(layers, nodes, strict=True))
+
+
+def _layers(network: Backbone, graph: "_Graph") -> list[_Layer]:
+    """The convolutions of a network in the order of execution, each with the batch norm that is run next on its output.
+
+    Raises:
+        BundleError: the network has other layers with weights, which a file does not tell by their place.
+    """
+    names = {module: name for name, module in network.named_modules()}
+    head = network.get_head()
+    others = [
+        names[module]
+        for module in network.modules()
+        if list(module.parameters(recurse=False))
+        and not isinstance(module, nn.Conv2d | nn.BatchNorm2d)
+        and module is not head
+    ]
+    seen: list[tuple[nn.Module, int, int]] = []  # module, and what it read and wrote
+    kept: list[Tensor] = []  # so that no address is used twice
+
+    def see(module: nn.Module, given: tuple[Tensor, ...], result: Tensor) -> None:
+        kept.extend((given[0], result))
+        seen.append((module, given[0].data_ptr(), result.data_ptr()))
+
+    layers = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.BatchNorm2d)]
+    hooks = [module.register_forward_hook(see) for module in layers]
+    training = network.training
+    try:
+        with torch.inference_mode():
+            network.eval()(torch.zeros(1, 3, DUMMY_SIZE, DUMMY_SIZE))
+    finally:
+        network.train(training)
+        for hook in hooks:
+            hook.remove()
+    norm_of = {given: names[module] for module, given, _ in seen if isinstance(module, nn.BatchNorm2d)}
+    found = [
+        _Layer(names[module], norm_of.get(result, "")) for module, _, result in seen if isinstance(module, nn.Conv2d)
+    ]
+    unpaired = [names[module] for module in layers if isinstance(module, nn.BatchNorm2d)]
+    unpaired = sorted(set(unpaired) - {layer.norm for layer in found})
+    if others or unpaired or len({layer.convolution for layer in found}) != len(found):
+        what = (others + unpaired or ["a convolution that is run twice"])[0]
         raise BundleError(
-            f"{graph.path} has {found}; expected {len(names)} and {len(names) - len(main)}: it is another network"
+            f"{graph.path} is ONNX, out of which only networks of convolutions, each with its batch norm, and one "
+            f"linear layer can be read; this one has {what}: {ADVICE}"
         )
-    layers = {}
-    for name, node in zip(main, nodes, strict=True):
-        layers[name, name.replace("conv", "bn")] = node
-        shortcut = name.replace("conv1", "downsample.0")
-        if name.endswith("conv1") and shortcut in names:
-            if node.input[0] not in shortcuts:
-                raise BundleError(f"{graph.path} has no shortcut beside {name}: it is another network")
-            layers[shortcut, shortcut.removesuffix("0") + "1"] = shortcuts[node.input[0]]
-    return layers
+    return found
 
 
 class _Graph:
@@ -146,34 +201,75 @@ class _Graph:
         _drop_quantization(self._graph, self._constants)
         others = sorted({node.op_type for node in self._graph.node} - OPERATIONS)
         if others:
-            raise BundleError(f"{path} has operations that a ResNet with a linear head does not: {', '.join(others)}")
+            raise BundleError(
+                f"{path} has operations that networks of convolutions do not: {', '.join(others)}; {ADVICE}"
+            )
         self._readers: Mapping[str, list[Any]] = defaultdict(list)
         for node in self._graph.node:
             for name in node.input:
                 self._readers[name].append(node)
-        self.convolutions = self._nodes("Conv")
         self.norms = self._nodes("BatchNormalization")
 
-    def is_shortcut(self, convolution: Any) -> bool:
-        """Whether it reads what another convolution reads too, and is added with no activation between."""
-        beside = [node for node in self._readers[convolution.input[0]] if node.op_type == "Conv"]
-        return len(beside) == 2 and [node.op_type for node in self._after(convolution)] == ["Add"]
+    def in_order(self) -> list[Any]:
+        """The convolutions as a network runs them: the longest path from the image, each shortcut behind its block.
 
-    def convolution(self, node: Any, name: str, norm: str) -> dict[str, Tensor]:
-        """The weights of a convolution and of the batch norm behind it: the identity where there is none."""
+        Raises:
+            BundleError: two convolutions stand beside each other, and nothing tells which is which.
+        """
+        source = {name: node for node in self._graph.node for name in node.output}
+        depths: dict[str, int] = {}  # of a value: convolutions on the longest path to it
+        last: dict[str, Any] = {}  # of a value: the convolution that it is the output of, by way of a batch norm
+        for node in self._graph.node:  # in the order of execution
+            depth = max((depths.get(name, 0) for name in node.input), default=0) + (node.op_type == "Conv")
+            depths |= dict.fromkeys(node.output, depth)
+            if node.op_type == "Conv":
+                last[node.output[0]] = node
+            elif node.op_type == "BatchNormalization" and node.input[0] in last:
+                last[node.output[0]] = last[node.input[0]]
+        places = {node.output[0]: 2 * depths[node.output[0]] for node in source.values() if node.op_type == "Conv"}
+        for node in self._graph.node:
+            ends = [last[name] for name in node.input if name in last] if node.op_type == "Add" else []
+            if len(ends) == 2:  # a block and its shortcut, which is the one of fewer convolutions
+                shortcut, block = sorted(ends, key=lambda end: depths[end.output[0]])
+                places[shortcut.output[0]] = 2 * depths[block.output[0]] + 1
+        if len(set(places.values())) != len(places):
+            raise BundleError(
+                f"{self.path} has convolutions side by side, as no network does that can be read: {ADVICE}"
+            )
+        return [source[name] for name in sorted(places, key=lambda name: places[name])]
+
+    def shape(self, node: Any, name: str) -> tuple[int, ...]:
+        """The shape of a convolution's weights; `name` is for messages."""
+        return tuple(self._constant(node.input[1], name).shape)
+
+    def convolution(self, node: Any, layer: "_Layer", epsilon: float, has_bias: bool) -> dict[str, Tensor]:
+        """The weights of a convolution and of the batch norm behind it, which is the identity where it was folded.
+
+        Args:
+            node: of the graph.
+            layer: of the network.
+            epsilon: of the network's batch norm.
+            has_bias: whether the network's convolution has one of its own.
+        """
+        name, norm = layer.convolution, layer.norm
         weight = self._constant(node.input[1], name)
         channels = len(weight)
         bias = self._constant(node.input[2], name) if len(node.input) > 2 else np.zeros(channels)
+        values = {f"{name}.weight": weight}
+        if has_bias:
+            values[f"{name}.bias"] = bias
+            bias = np.zeros(channels)
         after = self._readers[node.output[0]]
-        if after and after[0].op_type == "BatchNormalization":
+        if norm and after and after[0].op_type == "BatchNormalization":
             scale, shift, mean, variance = (self._constant(value, norm) for value in after[0].input[1:5])
-            epsilon = next((a.f for a in after[0].attribute if a.name == "epsilon"), EPSILON)
-            values = {"weight": scale, "bias": shift, "running_mean": mean - bias}
-            values["running_var"] = variance + (epsilon - EPSILON)
-        else:
+            theirs = next((a.f for a in after[0].attribute if a.name == "epsilon"), EPSILON)
+            values |= {f"{norm}.weight": scale, f"{norm}.bias": shift, f"{norm}.running_mean": mean - bias}
+            values[f"{norm}.running_var"] = variance + (theirs - epsilon)
+        elif norm:
             one, zero = np.ones(channels), np.zeros(channels)
-            values = {"weight": one, "bias": bias, "running_mean": zero, "running_var": one - EPSILON}
-        return {f"{name}.weight": _tensor(weight)} | {f"{norm}.{key}": _tensor(value) for key, value in values.items()}
+            values |= {f"{norm}.weight": one, f"{norm}.bias": bias, f"{norm}.running_mean": zero}
+            values[f"{norm}.running_var"] = one - epsilon
+        return {key: _tensor(value) for key, value in values.items()}
 
     def head(self) -> tuple[Any, np.ndarray, np.ndarray]:
         """The last node of the linear layer, its weights (A, E) and bias (A,)."""
@@ -206,13 +302,6 @@ class _Graph:
 
     def _nodes(self, operation: str) -> list[Any]:
         return [node for node in self._graph.node if node.op_type == operation]
-
-    def _after(self, node: Any) -> list[Any]:
-        """What reads a node's output, by way of its batch norm."""
-        after = self._readers[node.output[0]]
-        if len(after) == 1 and after[0].op_type == "BatchNormalization":
-            after = self._readers[after[0].output[0]]
-        return after
 
     def _constant(self, name: str, what: str) -> np.ndarray:
         if name not in self._constants:

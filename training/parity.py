@@ -57,8 +57,9 @@ def compare_int8(
         taxonomy: of the A labels.
 
     Returns:
-        `micro_f1_fp32`, `micro_f1_int8`, `difference`, `largest_probability_difference`, `images` and `positives`, how
-        many labels they have.
+        `micro_f1_fp32`, `micro_f1_int8`, `difference`, `largest_probability_difference`, `same_first_label` (the share
+        of annotated groups of images in which both find the same label the most probable), `images` and `positives`,
+        how many labels they have.
     """
     first, second = (
         score(seen.probabilities, fp32.targets, thresholds, taxonomy)["micro_f1"] or 0.0 for seen in (fp32, int8)
@@ -68,9 +69,20 @@ def compare_int8(
         "micro_f1_int8": second,
         "difference": second - first,
         "largest_probability_difference": float(np.abs(int8.probabilities - fp32.probabilities).max()),
+        "same_first_label": _same_first_label(fp32, int8, taxonomy),
         "images": len(fp32.targets),
         "positives": int((fp32.targets == YES).sum()),
     }
+
+
+def _same_first_label(fp32: Predictions, int8: Predictions, taxonomy: Taxonomy) -> float:
+    same = []
+    for indices in (taxonomy.indices(group) for group in taxonomy.groups):
+        annotated = (fp32.targets[:, indices] == YES).any(axis=1)
+        first, second = (seen.probabilities[annotated][:, indices].argmax(axis=1) for seen in (fp32, int8))
+        same.append(first == second)
+    answers = np.concatenate(same)
+    return float(answers.mean()) if len(answers) else 1.0
 
 
 def is_close(comparison: Mapping[str, Any]) -> bool:

@@ -4,15 +4,17 @@ import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 
 from fashion.errors import BundleError, one_line
 from fashion.gates import Gates
+from fashion.preprocess import InputSpec
+from fashion.taxonomy import Taxonomy
 from training import torch_files
 from training.catalogs import Paths
-from training.images import NO_GATES, Photographs, open_split
+from training.images import Photographs, open_split
 from training.module import FashionModule
 
 CONFIG_FILE = "config.yaml"
@@ -21,6 +23,17 @@ LAST, BEST = CHECKPOINTS / "last.ckpt", CHECKPOINTS / "best.ckpt"
 
 # What a checkpoint needs to be loaded again; the state of the optimizer, twice the size of the weights, is not of it.
 KEPT = ("state_dict", "hyper_parameters", "hparams_name", "epoch", "global_step", "pytorch-lightning_version")
+
+
+class Trained(Protocol):
+    """A model as far as photographs must be read for it: its labels, its input and its gates."""
+
+    @property
+    def taxonomy(self) -> Taxonomy: ...
+    @property
+    def spec(self) -> InputSpec: ...
+    @property
+    def gates(self) -> Gates: ...
 
 
 @dataclass(frozen=True)
@@ -56,27 +69,27 @@ class Run:
             raise BundleError(f"no checkpoint {str(path)!r}; train first: python -m training.fit --run {self.folder}")
         return path
 
-    def split(self, name: str, module: FashionModule, paths: Paths | None = None) -> Photographs:
+    def split(self, name: str, model: "Trained", paths: Paths | None = None) -> Photographs:
         """A split of the data the run was trained on, with the labels and input of a checkpoint.
 
         Args:
             name: `train` or `val`.
-            module: from the checkpoint.
+            model: from the checkpoint, or another one that is to see the same photographs.
             paths: the data, where they are not in their place any more.
 
         Raises:
             DataError: the data are not there.
         """
         data = self.settings["data"]
-        gates: Gates = getattr(module, "gates", NO_GATES)
+        gates = model.gates
         negatives = data.get("negatives") if gates.product else None
         if paths is not None:  # what lay beside them may have moved with them
             negatives = [path for path in negatives or () if Path(path).is_dir()]
         return open_split(
             paths or data["path"],
             name,
-            module.taxonomy,
-            module.spec,
+            model.taxonomy,
+            model.spec,
             data["groups"],
             data["cache"],
             data.get("names"),

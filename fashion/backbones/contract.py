@@ -26,7 +26,7 @@ class Backbone(nn.Module):
 
     Families derive from a class of their library and from this one, so that the state dict keeps the library's names.
     Engines, weight loading, initialization and heat maps ask these methods and know no layer by name. (The methods
-    are not called `stem` and `head`: libraries have modules of those names.)
+    are not called `stem`, `stages` and `head`: libraries have modules of those names.)
 
     Attributes:
         head_name: name of the head's module in the state dict, such as `fc`.
@@ -54,7 +54,7 @@ class Backbone(nn.Module):
         """The last batch norm of each residual block; empty where the family does not tell them."""
         return []
 
-    def stages(self) -> list[list[nn.Module]]:
+    def get_stages(self) -> list[list[nn.Module]]:
         """The modules with weights by depth, from the image to the last feature map; the head is in none."""
         raise NotImplementedError
 
@@ -71,7 +71,15 @@ class Backbone(nn.Module):
 
 
 class Family(Protocol):
-    """The module of a family, such as `fashion.backbones.resnet`. `arch` is a name that the family knows."""
+    """The module of a family, such as `fashion.backbones.resnet`. `arch` is a name that the family knows.
+
+    Attributes:
+        QUANTIZED: sets of ONNX operations that an int8 file may compute in integers, the fastest first. The export
+            takes the first one whose file answers as the fp32 file does. An activation (Relu, Clip) among them costs
+            nothing: its limits become those of the convolution's output, whose 256 levels then cover what is used.
+    """
+
+    QUANTIZED: tuple[tuple[str, ...], ...]
 
     def build(self, arch: str, num_outputs: int) -> Backbone:
         """A network with random weights. Raises SettingError for a name or a kind of network that cannot be had."""

@@ -27,14 +27,20 @@ WHEELS = {
         "models/efficientnet-lite2-9656183e.pth",
     ),
 }
+# See `Family`. Clip is ReLU6: the activation of MobileNetV2 and EfficientNet-Lite.
+QUANTIZED = (("Conv", "Clip", "Relu", "Add"), ("Conv", "Clip", "Relu"), ("Conv",))
 TRIAL_SIZE = 64  # px, of the image that a new network is tried with
 TOLERANCE = 1e-3  # of a logit, between timm's own forward pass and a linear head on the pooled feature map
 
 
 class TimmBackbone(Backbone):
-    """What is added to the class of a timm network."""
+    """What is added to the class of a timm network.
 
-    head_norm: nn.LayerNorm | None = None  # between pooling and head, as ConvNeXt has it
+    Attributes:
+        head_norm_name: name of the layer norm between pooling and head, as ConvNeXt has it; empty where there is none.
+    """
+
+    head_norm_name: str = ""  # a name and no module: as an attribute of its own it would be twice in the state dict
 
     def get_features(self, images: Tensor) -> Tensor:
         """See `Backbone.get_features`.
@@ -43,16 +49,16 @@ class TimmBackbone(Backbone):
         of the feature map instead, its mean is the normalized pooled map, and the head stays linear in it.
         """
         features = cast(Any, self).forward_features(images)  # (B, E, h, w)
-        norm = self.head_norm
-        if norm is None:
+        if not self.head_norm_name:
             return features
+        norm = cast(nn.LayerNorm, self.get_submodule(self.head_norm_name))
         pooled = features.mean((2, 3))  # (B, E)
         mean = pooled.mean(1, keepdim=True)
         scale = (pooled.var(1, keepdim=True, unbiased=False) + norm.eps).rsqrt()
         return ((features - mean[..., None, None]) * (scale * norm.weight)[..., None, None]) + norm.bias[:, None, None]
 
-    def stages(self) -> list[list[nn.Module]]:
-        """See `Backbone.stages`: as timm divides the network for layer-wise learning rates."""
+    def get_stages(self) -> list[list[nn.Module]]:
+        """See `Backbone.get_stages`: as timm divides the network for layer-wise learning rates."""
         network = cast(Any, self)
         by_depth = group_modules(network, network.group_matcher(coarse=True), return_values=True)
         head = self.get_head()
@@ -89,7 +95,7 @@ def build(arch: str, num_outputs: int) -> Backbone:
     norm = getattr(getattr(network, "head", None), "norm", None)
     network.__class__ = type(f"Timm{type(network).__name__}", (TimmBackbone, type(network)), {})
     network.head_name = names[head]
-    network.head_norm = norm if isinstance(norm, nn.LayerNorm) else None
+    network.head_norm_name = names[norm] if isinstance(norm, nn.LayerNorm) else ""
     _check_linear(network, own_forward, arch)
     return network
 
