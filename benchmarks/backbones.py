@@ -56,7 +56,7 @@ def sizes(arch: str) -> dict[str, int]:
     network = families.build(arch, 1)
     head = sum(parameter.numel() for parameter in network.get_head().parameters())
     parameters = sum(parameter.numel() for parameter in network.parameters()) - head
-    return {"parameters": parameters, "stages": len(network.stages()), "embedding": network.num_features}
+    return {"parameters": parameters, "stages": len(network.get_stages()), "embedding": network.num_features}
 
 
 def run(arch: str, options: argparse.Namespace) -> dict[str, Any]:

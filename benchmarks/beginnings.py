@@ -12,7 +12,7 @@ import argparse
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,10 @@ from benchmarks.trainings import FIXED_STEPS, column, fit, imagenet_or_none
 from fashion.errors import BundleError, SettingError, one_line_errors
 from fashion.files import write_whole
 from fashion.model_card import INT8_FILE, ModelCard
-from fashion.preprocess import InputSpec
 from training.bootstrap import f1_intervals
 from training.first_weights import IMAGENET, NONE
 from training.images import open_split
+from training.input_settings import InputSettings
 from training.profiles import answer_out_of_fold
 from training.scores import average_precisions, mean_average_precision, score_answers
 from training.thresholds import MICRO_F1
@@ -69,12 +69,12 @@ BEGINNINGS: Mapping[str, Beginning] = {
 def settings(name: str, card: ModelCard, options: argparse.Namespace) -> list[str]:
     """The flags of `training.fit` for a beginning, but for the number of steps."""
     beginning = BEGINNINGS[name]
-    spec: InputSpec = card.input
+    spec = replace(card.input, size=options.size or card.input.size)
     flags = ["--config", CONFIG, "--data.path", str(options.data), "--data.groups", f"[{options.groups}]"]
     flags += ["--data.limit_train", str(options.photographs), "--model.arch", card.arch]
-    flags += ["--data.input.size", str(options.size or spec.size), "--data.input.resize", spec.resize]
-    flags += ["--data.input.mean", json.dumps(list(spec.mean)), "--data.input.std", json.dumps(list(spec.std))]
-    flags += ["--data.input.interpolation", spec.interpolation]
+    for field in fields(InputSettings):
+        value = getattr(spec, field.name)
+        flags += [f"--data.input.{field.name}", str(list(value) if isinstance(value, tuple) else value)]
     weights = str(options.starter / INT8_FILE) if beginning.weights == STARTER else beginning.weights
     return [*flags, "--model.weights", weights, *shlex.split(beginning.changes)]
 
