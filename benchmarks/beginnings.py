@@ -88,7 +88,8 @@ def seconds_a_step(name: str, flags: Sequence[str], options: argparse.Namespace)
         fit(folder, [*flags, *FIXED_STEPS, *steps])
         for checkpoint in folder.glob("checkpoints/*.ckpt"):
             checkpoint.unlink()
-    return max(column(folder, "seconds")[1], 0.1) / TIMED_STEPS
+    first, second = column(folder, "step")
+    return max(column(folder, "seconds")[1], 0.1) / (second - first)
 
 
 def run(name: str, card: ModelCard, options: argparse.Namespace) -> dict[str, Any]:
@@ -104,7 +105,7 @@ def run(name: str, card: ModelCard, options: argparse.Namespace) -> dict[str, An
     # Both of the pretrained ones train the same layers, so one time is good for both, and their steps are equal.
     timed = STARTER if name == IMAGENET else name
     step = seconds_a_step(timed, settings(timed, card, options), options)
-    steps = max(1, round(60 * options.minutes / step))
+    steps = max(TIMED_STEPS, round(60 * options.minutes / step))
     print(f"train  {name}: {steps:,} steps of {step:.2f} s", flush=True)
     fit(folder, [*flags, *FIXED_STEPS, "--trainer.max_steps", str(steps)])
     values = {"settings": flags, "starter": card.weights_id, "machine": describe(), "steps": steps}

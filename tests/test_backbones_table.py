@@ -1,6 +1,7 @@
 """benchmarks.backbones."""
 
 import json
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from fashion.model_card import INT8_FILE, ONNX_FILE
 from training import fit
 
 TINY = "timm/test_byobnet"
+
+
+# Lightning's remark that without validation there is no best checkpoint.
+pytestmark = pytest.mark.filterwarnings("ignore:.*could not find the monitored key.*")
 
 
 def fit_here(folder: Path, flags: Sequence[str]) -> None:
@@ -79,8 +84,6 @@ def test_files_are_timed_in_turns(exported: Path) -> None:
 
 
 def test_a_refused_int8_file_and_random_weights_are_said() -> None:
-    from argparse import Namespace
-
     values = {"parameters": 4.6e6, "stages": 8, "embedding": 1280, "weights": "none", "minutes": 1.26, "machine": "M"}
     values |= {"micro_f1": 0.5, "interval": [0.4, 0.6], "int8_difference": None, "int8_bytes": None, "heat_map": [3, 3]}
     options = Namespace(source="S", steps=9, size=96, groups="a,b", rounds=5, weights="imagenet")

@@ -1,6 +1,7 @@
 """benchmarks.beginnings."""
 
 import json
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,10 @@ def fit_here(folder: Path, flags: Sequence[str]) -> None:
     fit.train(["--run", str(folder), *flags])
 
 
+# Lightning's remark that without validation there is no best checkpoint.
+pytestmark = pytest.mark.filterwarnings("ignore:.*could not find the monitored key.*")
+
+
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     fit.quiet()
@@ -31,7 +36,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         beginnings,
         "BEGINNINGS",
-        {name: replace(each, changes=f"{each.changes} --data.workers 0") for name, each in BEGINNINGS.items()},
+        {
+            name: replace(each, changes=f"{each.changes} --data.workers 0 --data.batch_size 8")
+            for name, each in BEGINNINGS.items()
+        },
     )
 
 
@@ -40,7 +48,7 @@ def command(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(beginnings, "PAGE", tmp_path / "recipe.md")
     data = write_shapes(tmp_path / "blocks", train=80, val=24)
     flags = ["--data", str(data), "--groups", "color,shape", "--source", "Blocks", "--starter", str(exported)]
-    return [*flags, "--photographs", "64", "--minutes", "0.01", "--out", str(tmp_path / "runs")]
+    return [*flags, "--photographs", "64", "--minutes", "0.001", "--out", str(tmp_path / "runs")]
 
 
 def test_each_beginning_is_trained_once_and_written(
@@ -50,7 +58,7 @@ def test_each_beginning_is_trained_once_and_written(
     monkeypatch.setattr(resnet, "imagenet", lambda arch: dict(imagenet))
     assert main(command) == 0
     (folder,) = (tmp_path / "runs").iterdir()
-    assert folder.name == "blocks-resnet18-32-64-0.01"
+    assert folder.name == "blocks-resnet18-32-64-0.001"
     measured = {name: json.loads((folder / name / "beginning.json").read_text()) for name in BEGINNINGS}
     page = (tmp_path / "recipe.md").read_text()
     for name, values in measured.items():
@@ -73,9 +81,13 @@ def test_without_imagenet_weights_there_are_two(
     def nothing(arch: str) -> dict[str, torch.Tensor]:
         raise SettingError("no hub")
 
+    def note_and_fit(folder: Path, flags: Sequence[str]) -> None:
+        trained.append(folder.name)
+        fit_here(folder, flags)
+
     trained: list[str] = []
     monkeypatch.setattr(resnet, "imagenet", nothing)
-    monkeypatch.setattr(beginnings, "fit", lambda folder, flags: trained.append(folder.name) or fit_here(folder, flags))
+    monkeypatch.setattr(beginnings, "fit", note_and_fit)
     assert main(command) == 0
     assert trained == ["starter-timed", "starter", "none-timed", "none"]
     assert "ImageNet weights of resnet18 could not be had." in (tmp_path / "recipe.md").read_text()
@@ -83,8 +95,6 @@ def test_without_imagenet_weights_there_are_two(
 
 @pytest.mark.parametrize("name", BEGINNINGS)
 def test_training_takes_the_flags_and_the_input_of_the_starter(name: str, exported: Path, tmp_path: Path) -> None:
-    from argparse import Namespace
-
     card = ModelCard.load(exported)
     options = Namespace(data="x", groups="color", photographs=7, size=None, starter=exported)
     flags = [*settings(name, card, options), *FIXED_STEPS, "--trainer.max_steps", "3"]
