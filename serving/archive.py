@@ -26,6 +26,8 @@ CONFIG_FILE = "model-config.yaml"
 # Modules of serving/ that the handler imports; they travel in the archive beside the package `fashion`.
 HANDLER_MODULES = ("__init__.py", "metrics.py", "protocol.py", "reading.py", "responder.py")
 
+NETWORKS = "backbones"  # the part of the package `fashion` that only torch needs: what runs ONNX builds no network
+
 MANIFEST = "MAR-INF/MANIFEST.json"
 
 DEFAULT_OUT = Path("model_store/fashion.mar")
@@ -104,7 +106,12 @@ def _stage(staged: Path, bundle: Path, weights: list[str], config: Path) -> Path
     """Links to all that goes into the archive but the handler, as it will lie there; the archiver follows them."""
     code = Path(fashion.__file__).parent
     sources = {name: bundle / name for name in (CARD_FILE, *weights)} | {CONFIG_FILE: config}
-    sources |= {f"fashion/{path.name}": path for path in code.iterdir() if path.suffix in (".py", ".csv")}
+    torch = STATE_DICT_FILE in weights
+    sources |= {
+        f"fashion/{path.relative_to(code)}": path
+        for path in code.rglob("*")
+        if path.suffix in (".py", ".csv") and (torch or path.parent.name != NETWORKS)
+    }
     sources |= {f"serving/{name}": SERVING / name for name in HANDLER_MODULES}
     for name, source in sources.items():
         link = staged / name

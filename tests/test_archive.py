@@ -41,6 +41,23 @@ def test_holds_code_card_and_the_weights_of_the_engine(
     assert found >= CODE | {"fashion/imaterialist_2018.csv", "serving/protocol.py"}
     assert {name for name in found if name.startswith("model.")} == weights
     assert not any("__pycache__" in name for name in found)
+    networks = {"fashion/backbones/__init__.py", "fashion/backbones/families.py", "fashion/backbones/timm.py"}
+    assert networks & found == (networks if "model.pth" in weights else set())
+
+
+@pytest.mark.parametrize("engine", ["int8", "torch"])
+def test_what_is_packed_answers_alone(bundle: Path, tmp_path: Path, engine: str) -> None:
+    """The code in the archive needs nothing of the checkout."""
+    with zipfile.ZipFile(archive(bundle, tmp_path / "fashion.mar", engine=engine)) as file:
+        file.extractall(tmp_path / "unpacked")
+    program = (
+        "import fashion; from PIL import Image; from fashion.predictor import Predictor\n"
+        f"answer = Predictor.from_bundle('.', '{engine}', device='cpu').predict(Image.new('RGB', (80, 80)))\n"
+        "print(fashion.__file__, len(answer.probabilities))"
+    )
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, cwd=tmp_path / "unpacked", capture_output=True, text=True, timeout=120)
+    assert ended.stdout == f"{tmp_path}/unpacked/fashion/__init__.py 10\n", ended.stderr
 
 
 def test_an_incomplete_bundle_is_packed_with_what_it_has(bundle: Path, tmp_path: Path) -> None:

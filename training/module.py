@@ -44,8 +44,8 @@ class FashionModule(LightningModule):
         weight_decay: strength of the decay toward zero.
         schedule: `none`, `onecycle`, or `cosine`: linear warm-up, then half a cosine down to 0.
         warmup_fraction: part of the training during which a schedule rises.
-        frozen: how many stages, from the image on, keep the weights and batch norms that they begin with: on a CPU an
-            EfficientNet-Lite0 with three of its eight frozen trains nearly twice as fast. For pretrained weights.
+        frozen: how many stages, from the image on, keep the weights and batch norms they begin with: the early ones
+            cost most of a step on a CPU and learn least. For pretrained weights.
         loss: see `training.losses.Loss`.
         growth: see `training.growing.Growth`.
         init: see `training.initialization.Initialization`.

@@ -228,7 +228,9 @@ class _Graph:
                 last[node.output[0]] = last[node.input[0]]
         places = {node.output[0]: 2 * depths[node.output[0]] for node in source.values() if node.op_type == "Conv"}
         for node in self._graph.node:
-            ends = [last[name] for name in node.input if name in last] if node.op_type == "Add" else []
+            # What an addition alone reads ends a branch; what a convolution reads too is handed on around a block.
+            branches = node.input if node.op_type == "Add" else []
+            ends = [last[name] for name in branches if name in last and len(self._readers[name]) == 1]
             if len(ends) == 2:  # a block and its shortcut, which is the one of fewer convolutions
                 shortcut, block = sorted(ends, key=lambda end: depths[end.output[0]])
                 places[shortcut.output[0]] = 2 * depths[block.output[0]] + 1

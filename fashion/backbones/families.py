@@ -4,15 +4,27 @@ from typing import cast
 
 from fashion.backbones import resnet
 from fashion.backbones.contract import Backbone, Family
+from fashion.errors import SettingError
 
 TIMM_PREFIX = "timm/"
 
 
 def family(arch: str) -> Family:
-    """The module that knows `arch`; a name without a prefix is one of torchvision's ResNets."""
-    if arch.startswith(TIMM_PREFIX):
-        from fashion.backbones import timm  # half a second, and a package that ResNets do not need
+    """The module that knows `arch`; a name without a prefix is one of torchvision's ResNets.
 
+    Raises:
+        SettingError: a network of timm where timm is not installed.
+    """
+    if arch.startswith(TIMM_PREFIX):
+        try:  # half a second, and a package that ResNets do not need
+            from fashion.backbones import timm
+        except ModuleNotFoundError as error:
+            if error.name != "timm":
+                raise
+            raise SettingError(
+                f"{arch} is a network of timm, which is not installed here; pip install timm, or take the engine int8 "
+                "or onnx, which need no network's code"
+            ) from None
         return cast(Family, timm)
     return cast(Family, resnet)
 
