@@ -58,6 +58,7 @@ def test_imaterialist_is_the_challenge_as_it_was_run(capsys: pytest.CaptureFixtu
         "std": [0.3284, 0.3371, 0.3379],
         "resize": None,
         "interpolation": None,
+        "border": None,
     }
     assert values["data"]["taxonomy"] == "imaterialist"
     assert values["model"]["weights"] == "imagenet"

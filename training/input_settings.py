@@ -17,6 +17,7 @@ class InputSettings:
         std: standard deviation of the channels, in (0, 1]; divided by.
         resize: `squash` ignores the aspect ratio; `pad` keeps it and fills up with white.
         interpolation: of the resize.
+        border: `cut` takes a wide border of one color away first, see `fashion.borders`; `keep` does not.
     """
 
     size: int | None = None
@@ -24,6 +25,7 @@ class InputSettings:
     std: tuple[float, float, float] | None = None
     resize: Literal["squash", "pad"] | None = None
     interpolation: Literal["bilinear", "bicubic"] | None = None
+    border: Literal["keep", "cut"] | None = None
 
     def spec(self, arch: str) -> InputSpec:
         """The input of a network. Raises SettingError for a value that no network can use."""
