@@ -104,7 +104,8 @@ def exported(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         Scores on validation, the difference and the size of the int8 file (None where the export refuses it), and
         height and width of the heat maps.
     """
-    bundle, values = folder / "bundle", {"int8_difference": None, "int8_bytes": None}
+    bundle = folder / "bundle"
+    values: dict[str, Any] = {"int8_difference": None, "int8_bytes": None}
     try:
         card = export(Run(folder), bundle, "last")
     except BundleError as error:
@@ -148,7 +149,7 @@ def time_engines(bundles: Mapping[str, Path], rounds: int) -> dict[str, dict[str
     Returns:
         By network and file.
     """
-    engines = {}
+    engines: dict[tuple[str, str], tuple[OnnxEngine, np.ndarray]] = {}
     for arch, bundle in bundles.items():
         card = ModelCard.load(bundle)
         pixels = np.random.default_rng(0).integers(0, 256, (1, card.input.size, card.input.size, 3), np.uint8)
@@ -224,7 +225,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for arch in names:
             families.family(arch).check(arch)  # before the first one is trained
         options.out = options.out / f"{options.data.name}-{options.size}-{options.steps}-{options.weights}"
-        name, results = f"backbones {options.out.name}", {}
+        name = f"backbones {options.out.name}"
+        results: dict[str, dict[str, Any]] = {}
         for arch in names:
             results[arch] = run(arch, options)
             write_section(name, section(results, {}, options), PAGE)
