@@ -15,6 +15,13 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def with_interval(value: float | None, interval: Sequence[float] | None) -> str:
+    """A score and its 95 % interval as a cell, such as `0.812 (0.790 to 0.833)`."""
+    if value is None:
+        return "–"
+    return f"{value:.3f}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")
+
+
 def write_section(name: str, text: str, page: Path = PAGE) -> None:
     """Replace what stands between `<!-- name -->` and `<!-- /name -->` in the page, or add both at its end."""
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"

@@ -6,9 +6,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fashion.errors import FashionError
+from fashion.backbones import families
+from fashion.errors import FashionError, SettingError
+from training.first_weights import IMAGENET, NONE
 from training.progress import METRICS_FILE
 from training.runs import LAST
+
+# Of `training.fit`, beside --trainer.max_steps: as many epochs as that takes, and no validation, which would be timed.
+FIXED_STEPS = ["--trainer.max_epochs", "-1", "--trainer.limit_val_batches", "0", "--early_stopping.strict", "false"]
 
 
 def fit(run: Path, flags: Sequence[str]) -> None:
@@ -38,3 +43,13 @@ def column(run: Path, name: str) -> list[float]:
         return []
     with path.open(newline="", encoding="utf-8") as file:
         return [float(row[name]) for row in csv.DictReader(file) if row.get(name)]
+
+
+def imagenet_or_none(arch: str) -> str:
+    """The `--model.weights` of a network: ImageNet's where they can be had, else none, with a line that says why."""
+    try:
+        families.family(arch).imagenet(arch)
+    except SettingError as error:
+        print(f"note   {error}", flush=True)
+        return NONE
+    return IMAGENET
