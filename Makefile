@@ -122,7 +122,7 @@ bench-training: $(BENCH)/installed  ## Measure the input pipeline and the traini
 bench-matching: $(BENCH)/installed  ## Measure searches among 10,000 to 1,000,000 products (ARGS="--sizes 10000": 2 minutes)
 	@$(PY) -m benchmarks.matching $(ARGS)
 
-notebooks: setup  ## Run the notebooks on BUNDLE and DATA, keep their outputs, and three pictures for the README
+notebooks: setup  ## Run the notebooks on BUNDLE and DATA, keep their outputs, and three pictures for the docs
 	@$(PY) -m benchmarks.notebooks $(BUNDLE) $(DATA) $(ARGS)
 
 soak: $(BENCH)/installed  ## Send the endpoint 20,000 requests and see whether its memory stays
