@@ -6,7 +6,7 @@
 #   and with ["Conv", "Clip"]. The first keeps Clip in float, so one expects it to be at least as accurate.
 #   It is several times less accurate: with Conv alone the output of each convolution is quantized before Clip, over all of
 #   the range that Clip cuts off, so that only a few of the 256 levels are left for what passes it.
-# Output seen: relative error of the output   Conv alone 0.0466   Conv and Clip 0.0061
+# Output seen: relative error of the output   Conv 0.3476   Conv and Clip 0.0698
 # Expected: fewer quantized operations, no larger error; or a note in the documentation of op_types_to_quantize that an
 #   activation belongs to its convolution.
 # Exits non-zero where that has changed.
@@ -24,18 +24,18 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-LAYERS, CHANNELS, SIDE = 4, 16, 16
+LAYERS, CHANNELS, SIDE = 3, 16, 16
 rng = np.random.default_rng(0)
 images = [rng.normal(size=(1, CHANNELS, SIDE, SIDE)).astype(np.float32) for _ in range(32)]
 
 
 def network(path):
-    """Convolutions whose outputs are mostly beyond what Clip(0, 6) lets through, as trained ReLU6 networks have them."""
+    """Convolutions of which one channel goes far beyond what Clip(0, 6) lets through, as in trained ReLU6 networks."""
     constants = [numpy_helper.from_array(np.float32(0), "low"), numpy_helper.from_array(np.float32(6), "high")]
     nodes, given = [], "image"
     for layer in range(LAYERS):
-        scale = 25 / np.sqrt(9 * CHANNELS) / (1 if layer == 0 else 3)
-        weights = rng.normal(size=(CHANNELS, CHANNELS, 3, 3)).astype(np.float32) * np.float32(scale)
+        weights = rng.normal(size=(CHANNELS, CHANNELS, 3, 3)).astype(np.float32) / np.float32(np.sqrt(CHANNELS))
+        weights[0] *= 20
         constants.append(numpy_helper.from_array(weights, f"weights{layer}"))
         nodes.append(helper.make_node("Conv", [given, f"weights{layer}"], [f"conv{layer}"], pads=[1, 1, 1, 1]))
         nodes.append(helper.make_node("Clip", [f"conv{layer}", "low", "high"], [f"clip{layer}"]))
@@ -83,7 +83,7 @@ for operations in (["Conv"], ["Conv", "Clip"]):
     errors[" and ".join(operations)] = np.linalg.norm(run("int8.onnx") - expected) / np.linalg.norm(expected)
 print(f"onnxruntime {onnxruntime.__version__}, onnx {onnx.__version__}, numpy {np.__version__}")
 print("relative error of the output  ", "   ".join(f"{name} {error:.4f}" for name, error in errors.items()))
-if errors["Conv"] < 1.5 * errors["Conv and Clip"]:
+if errors["Conv"] < 2 * errors["Conv and Clip"]:
     raise SystemExit("changed: quantizing the convolutions alone is no longer clearly less accurate")
 PYTHON
 "$folder/venv/bin/python" measure.py
