@@ -16,6 +16,7 @@ from benchmarks.starter import BUNDLE
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from fashion.preprocess import decode
+from training.sources.negatives.making import VALIDATION_ONLY, drawn
 
 ROOT = Path(__file__).parent.parent
 STARTER = ROOT / BUNDLE
@@ -55,6 +56,45 @@ def test_a_blank_wall_is_no_article(predictor: Predictor, gray: int) -> None:
     answer = predictor.answer(predictor.predict(wall), "precision")
     named = [a["name"] for a in answer["attributes"] if a["group"] in ("article", "garment")]
     assert named == []
+
+
+def test_pictures_of_no_product_are_said_to_be_none(predictor: Predictor) -> None:
+    """Of kinds that training never had: birds, dunes, receipts, pie charts, kitchens, ..."""
+    rng = np.random.default_rng(7)
+    answers = [predictor.answer(predictor.predict(drawn(kind, rng))) for kind in VALIDATION_ONLY for _ in range(2)]
+    recognized = [answer["product"]["recognized"] for answer in answers]
+    assert np.mean(recognized) <= 0.2
+    assert not [a for answer in answers if not answer["product"]["recognized"] for a in answer["attributes"]]
+
+
+@needs_photographs
+def test_what_does_not_apply_is_not_answered(predictor: Predictor) -> None:
+    rows = [(image, row) for image, row in validation("products", 400) if row["category"] == "Footwear"]
+    answers = [predictor.answer(predictor.predict(image)) for image, _ in rows]
+    assert len(rows) > 50
+    assert all(answer["product"]["recognized"] for answer in answers)
+    named = [a["group"] in ("neck", "sleeve", "fabric") for answer in answers for a in answer["attributes"]]
+    assert np.mean(named) <= 0.01
+
+
+@needs_photographs
+def test_wallets_and_watches_are_no_garments(predictor: Predictor) -> None:
+    rows = [image for image, row in validation("products", 700) if row["article"] in ("Wallets", "Watches", "Handbags")]
+    answers = [predictor.answer(predictor.predict(image)) for image in rows]
+    garments = [a["name"] for answer in answers for a in answer["attributes"] if a["group"] == "garment"]
+    assert len(garments) <= 0.02 * len(rows), garments
+
+
+@needs_photographs
+def test_a_wide_white_border_leaves_the_article(predictor: Predictor) -> None:
+    images = [image for image, _ in validation("products-large", 60)]
+    framed = []
+    for image in images:
+        canvas = Image.new("RGB", (4 * image.width, 4 * image.height), "white")
+        canvas.paste(image, (round(1.5 * image.width), round(1.5 * image.height)))
+        framed.append(canvas)
+    same = np.mean(np.array(likeliest(predictor, images, "article")) == likeliest(predictor, framed, "article"))
+    assert same >= 0.9
 
 
 @needs_photographs

@@ -282,10 +282,10 @@ class _Graph:
         weight = self._constant(node.input[1], "the head's weight")
         if node.op_type == "Gemm":
             transposed = any(a.name == "transB" and a.i for a in node.attribute)
-            bias = (
-                self._constant(node.input[2], "the head's bias") if len(node.input) > 2 else np.zeros(weight.shape[-1])
-            )
-            return node, weight if transposed else weight.T, bias
+            weight = weight if transposed else weight.T
+            # Exporters leave out a bias that is zero, as a new network's is.
+            bias = self._constant(node.input[2], "the head's bias") if len(node.input) > 2 else np.zeros(len(weight))
+            return node, weight, bias
         after = self._readers[node.output[0]]
         if len(after) == 1 and after[0].op_type == "Add":
             bias = next(name for name in after[0].input if name != node.output[0])
