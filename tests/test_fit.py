@@ -213,7 +213,7 @@ def validate(run: Path, folder: Path) -> dict[str, float]:
     with torch.no_grad():
         logits = module(pixels).logits
     module.scores.update(logits, targets)
-    values = {"loss": BINARY_CROSS_ENTROPY(logits, targets)[0], **module.scores.compute()}
+    values = {"loss": BINARY_CROSS_ENTROPY(logits, targets, module.groups)[0], **module.scores.compute()}
     return {f"val/{name}": value.item() for name, value in values.items()}
 
 
