@@ -16,6 +16,7 @@ from fashion.errors import SettingError
 from training.data import FashionData
 from training.fit import quiet
 from training.images import Sample
+from training.input_settings import InputSettings
 from training.module import FashionModule
 
 KEPT = 4  # batches in memory
@@ -151,7 +152,7 @@ def settings() -> str:
 def _rounds(material: Material, case: Case, rounds: int, bar: tqdm) -> Iterator[Mapping[str, float]]:
     steps = case.warm_up + case.steps
     spec = replace(material.spec, size=case.size)
-    real = material.opened(input=spec, batch_size=case.batch_size)
+    real = material.opened(input=InputSettings.of(spec), batch_size=case.batch_size)
     real.train = Repeated(real.train, steps * case.batch_size)  # type: ignore[assignment]
     kept: dict[str, LightningDataModule] = {"real": real, "memory": InMemory(real, steps)}
     module = FashionModule(

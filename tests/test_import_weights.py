@@ -198,7 +198,7 @@ WRONG: dict[str, tuple[Callable[[Path], Path], list[str], str]] = {
     "whole model": (whole_model, SMALL, "torchvision.models.resnet.ResNet"),
     "50 outputs": (lambda folder: write_state(seed_network(outputs=50), folder / "x.pth"), SMALL, "has 50 outputs"),
     "other depth": (lambda folder: write_state(seed_network(), folder / "x.pth"), [], "give --arch resnet18"),
-    "other network": (vgg, SMALL, "holds no weights of a ResNet"),
+    "other network": (vgg, SMALL, "holds no weights of resnet18"),
     "cut off": (lambda folder: cut(write_state(seed_network(), folder / "x.pth")), SMALL, "is broken"),
     "cut off, torch 1.4": (
         lambda folder: cut(write_state(seed_network(), folder / "x.pth", old=True)),

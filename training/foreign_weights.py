@@ -126,7 +126,7 @@ def _check_with_head(file: Path, state: dict[str, Tensor], network: Backbone, ar
 
 
 def _prefix(names: Iterable[str], own: Collection[str]) -> str | None:
-    """What stands before most of a network's own names, such as `module.`; None where few of them are there."""
+    """What stands before most of a network's own names, such as `module.`; None where hardly any are there."""
     found: Counter[str] = Counter()
     for name in names:
         parts = name.split(".")
@@ -135,7 +135,8 @@ def _prefix(names: Iterable[str], own: Collection[str]) -> str | None:
         if start is not None:
             found[".".join(parts[:start]) + "." * (start > 0)] += 1
     prefix, count = found.most_common(1)[0] if found else ("", 0)
-    return prefix if count > len(own) / 2 else None
+    # Networks of one family share names: what differs is said when they are compared.
+    return prefix if count > len(own) / 5 else None
 
 
 def _as_float(values: Tensor) -> Tensor:
