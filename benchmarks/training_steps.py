@@ -117,6 +117,7 @@ class InMemory(LightningDataModule):
     def __init__(self, data: FashionData, steps: int) -> None:
         super().__init__()
         self.taxonomy, self.spec = data.taxonomy, data.spec
+        self.gates = data.gates
         batches = list(islice(data.train_dataloader(), KEPT))
         if torch.cuda.is_available():
             batches = [{name: values.cuda() for name, values in batch.items()} for batch in batches]
