@@ -6,15 +6,12 @@ from typing import Any, cast
 import numpy as np
 from torch import Tensor
 
-from fashion.engines import TorchEngine
-from fashion.model_card import ModelCard
-from fashion.predictor import Predictor
 from training.images import Photographs, open_split
 from training.predictions import Predictions, predict
 from training.profiles import answer_out_of_fold
-from training.runs import LAST, load_module
+from training.runs import LAST, load_module, predictor_of
 from training.scores import average_precisions, mean_average_precision, score, score_answers
-from training.thresholds import HALF, MICRO_F1, best_global_threshold
+from training.thresholds import MICRO_F1, best_global_threshold
 
 
 class Mirrored:
@@ -46,19 +43,7 @@ class LastEpoch:
         module = load_module(run / LAST)
         self.name = run.name
         self.taxonomy, self.spec = module.taxonomy, module.spec
-        card = ModelCard(
-            name=run.name,
-            version="0",
-            created="",
-            arch=module.hparams["arch"],
-            input=module.spec,
-            labels=module.taxonomy.labels,
-            thresholds={HALF: [0.5] * len(module.taxonomy)},
-            default_profile=HALF,
-            gates=module.gates,
-            files={},
-        )
-        self.predictor = Predictor(card, TorchEngine(module.network, module.spec))
+        self.predictor = predictor_of(module, run.name)
 
     def photographs(self, data: Path) -> Photographs:
         """The validation photographs of a catalog, with what the model knows of their labels."""

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from fashion.backbones.contract import Backbone
-from fashion.engines import TorchEngine
 from fashion.errors import FashionError
 from fashion.gates import Gates
 from fashion.model_card import CARD_FILE, ModelCard
@@ -17,9 +15,9 @@ from fashion.taxonomy import Taxonomy
 from training.first_weights import IMAGENET, NONE
 from training.predictions import Predictions, predict
 from training.profiles import answer_out_of_fold
-from training.runs import Run, load_module
+from training.runs import Run, load_module, predictor_of
 from training.scores import score_answers
-from training.thresholds import HALF, MICRO_F1
+from training.thresholds import MICRO_F1
 
 
 @dataclass(frozen=True)
@@ -94,26 +92,12 @@ def _open(weights: Path, new: ModelCard) -> Earlier | None:
     """The model of a weights file: a checkpoint of this project, or a file of a bundle."""
     try:
         if weights.suffix == ".ckpt":
-            module = load_module(weights)
-            network: Backbone = module.network
-            card = ModelCard(
-                name="before",
-                version="",
-                created="",
-                arch=module.hparams["arch"],
-                input=module.spec,
-                labels=module.taxonomy.labels,
-                thresholds={HALF: [0.5] * len(module.taxonomy)},
-                default_profile=HALF,
-                files={},
-                gates=module.gates,
-            )
-            predictor = Predictor(card, TorchEngine(network, module.spec))
+            predictor = predictor_of(load_module(weights), "before")
         elif (weights.parent / CARD_FILE).is_file():
             predictor = Predictor.from_bundle(weights.parent)
-            card = predictor.card
         else:
             return None
     except FashionError:  # another file is in its place, or it is no model of this project
         return None
+    card = predictor.card
     return Earlier(card.taxonomy, card.input, card.gates, predictor)

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from fashion.errors import DataError, one_line
+from fashion.errors import DataError
 from fashion.tables import closest
+from training.yaml_files import read_yaml
 
 GROUPS = "groups"  # the key whose entries rename columns
 
@@ -43,10 +42,7 @@ class Names:
         """
         if path is None:
             return cls()
-        try:
-            content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise DataError(f"the names in {path} cannot be read: {one_line(error)}") from None
+        content = read_yaml(path, "names")
         if not isinstance(content, dict):
             raise DataError(f"{path} holds a {type(content).__name__}; expected lines such as: tshirts: T-Shirts")
         labels = {old: new for old, new in content.items() if not isinstance(new, dict)}

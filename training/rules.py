@@ -23,11 +23,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from fashion.errors import DataError, one_line
+from fashion.errors import DataError
 from fashion.tables import closest
 from fashion.taxonomy import NO, NOT_ANNOTATED, YES
+from training.yaml_files import read_yaml
 
 Cells = Mapping[str, Sequence[str] | None]  # the labels of a row by group; None for a group that is not annotated
 
@@ -144,10 +143,7 @@ class Rules:
         """
         if path is None:
             return cls()
-        try:
-            content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise DataError(f"the rules in {path} cannot be read: {one_line(error)}") from None
+        content = read_yaml(path, "rules")
         parser = _Parser(path)
         content = parser.table(content, "the file", ("derive", "applies"))
         derive = parser.table(content.get("derive") or {}, "derive")

@@ -8,14 +8,18 @@ from typing import Any, Protocol
 
 import yaml
 
+from fashion.engines import TorchEngine
 from fashion.errors import BundleError, one_line
 from fashion.gates import Gates
+from fashion.model_card import ModelCard
+from fashion.predictor import Predictor
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Taxonomy
 from training import torch_files
 from training.catalogs import Paths
 from training.images import Photographs, open_split
 from training.module import FashionModule
+from training.thresholds import HALF
 
 CONFIG_FILE = "config.yaml"
 CHECKPOINTS = Path("checkpoints")
@@ -97,6 +101,23 @@ class Run:
             rules=data.get("rules"),
             negatives=negatives or (),
         )
+
+
+def predictor_of(module: FashionModule, name: str) -> Predictor:
+    """What answers with a module as it is: uncalibrated, at threshold 0.5, by torch on the CPU."""
+    card = ModelCard(
+        name=name,
+        version="0",
+        created="",
+        arch=module.hparams["arch"],
+        input=module.spec,
+        labels=module.taxonomy.labels,
+        thresholds={HALF: [0.5] * len(module.taxonomy)},
+        default_profile=HALF,
+        gates=module.gates,
+        files={},
+    )
+    return Predictor(card, TorchEngine(module.network, module.spec))
 
 
 def load_module(checkpoint: Path) -> FashionModule:
