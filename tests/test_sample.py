@@ -4,6 +4,7 @@ import colorsys
 import io
 import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from datasets import load_dataset
 from PIL import Image
 
 from fashion.errors import SettingError
+from fashion.model_card import ModelCard
 from fashion.taxonomy import imaterialist
 from training.sources.drawing import draw, wardrobe
 from training.sources.drawing.cloth import COLORS
+from training.sources.drawing.shop_words import SHOP_GROUPS
 from training.sources.sample import make_sample
 from training.sources.writer import AlreadyThere
 
@@ -173,3 +176,18 @@ def test_files_are_jpegs(sample):
 
     raw = rows(sample).cast_column("image", ImageFeature(decode=False))[0]["image"]["bytes"]
     assert Image.open(io.BytesIO(raw)).format == "JPEG"
+
+
+def test_the_same_garments_in_the_words_of_the_starter(tmp_path):
+    drawn = {words: make_sample(tmp_path / str(words), 60, 0, 0, 32, workers=1, shop_words=words) for words in (0, 1)}
+    known = ModelCard.load(Path(__file__).parent.parent / "model_store/starter").taxonomy.index
+    for before, after in zip(rows(drawn[0]), rows(drawn[1]), strict=True):
+        assert before["image"] == after["image"]
+        assert {(group, name) for group in SHOP_GROUPS for name in after[group] or ()} <= set(known)
+        assert after["garment"]
+        if before["pattern"] == ["Stripes"]:
+            assert after["pattern"] == ["Striped"]
+        if before["category"] == ["Polos"]:
+            assert (after["garment"], after["article"], after["neck"]) == (["Polo"], ["Tshirts"], ["Polo Collar"])
+        for theirs, ours in (("pattern", "pattern"), ("sleeve", "sleeve")):
+            assert before[theirs] is not None or after[ours] is None, "what is not annotated stays so"

@@ -28,6 +28,7 @@ def _sample(options: argparse.Namespace) -> None:
         test=options.test,
         size=options.size,
         seed=options.seed,
+        shop_words=options.words == "shop",
         workers=options.workers,
     )
 
@@ -152,6 +153,12 @@ def _add_sample(add: argparse.ArgumentParser) -> None:
         ("seed", 0, "another number draws other images"),
     ):
         add.add_argument(f"--{name}", type=int, default=default, help=f"{what} (%(default)s)")
+    add.add_argument(
+        "--words",
+        choices=("taxonomy", "shop"),
+        default="taxonomy",
+        help="labels of the iMaterialist taxonomy, or in the words of the model that comes along (%(default)s)",
+    )
     add.set_defaults(run=_sample)
 
 

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from fashion.engines import available_cores
 from fashion.errors import SettingError
 from training.sources.drawing import draw
+from training.sources.drawing.shop_words import SHOP_GROUPS, in_shop_words
 from training.sources.drawing.wardrobe import GROUPS
 from training.sources.writer import DATASET_FILE, SPLITS, AlreadyThere, Row, write_dataset
 
@@ -34,6 +35,7 @@ def make_sample(
     size: int = DEFAULT_SIZE,
     seed: int = 0,
     workers: int | None = None,
+    shop_words: bool = False,
 ) -> Path:
     """Draw a data set into a new folder in the training format, and return that folder.
 
@@ -45,6 +47,7 @@ def make_sample(
         size: width and height of the images, pixels.
         seed: of all the random choices; another seed gives other garments.
         workers: processes that draw; 1 draws in this process, None takes one for each core.
+        shop_words: label them as the model that comes along does, see `training.sources.drawing.shop_words`.
 
     Raises:
         SettingError: a number out of range.
@@ -54,10 +57,14 @@ def make_sample(
     _check(counts, size, seed, workers)
     out = Path(out)
     source = f"generated sample, drawing {DRAWING}: {train} train, {val} val, {test} test, {size} px, seed {seed}"
+    source += ", in a shop's words" if shop_words else ""
     if _is_made(out, source):
         print(f"{out}: the sample is there already, made with the same settings; using it")
         return out
-    write_dataset(_rows(counts, size, seed, workers or available_cores()), out, GROUPS, source)
+    rows = _rows(counts, size, seed, workers or available_cores())
+    if shop_words:
+        rows = (row._replace(cells=in_shop_words(row.cells)) for row in rows)
+    write_dataset(rows, out, SHOP_GROUPS if shop_words else GROUPS, source)
     return out
 
 
