@@ -21,7 +21,6 @@ from fashion.backbones.families import build, family
 from fashion.engines import Engine, OnnxEngine, TorchEngine, open_engine
 from fashion.errors import BundleError, one_line_errors
 from fashion.folders import new_folder
-from fashion.gates import Gates
 from fashion.model_card import CHECKPOINT_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
 from fashion.predictor import Predictor
 from training import torch_files
@@ -110,22 +109,13 @@ def write_fp32(module: FashionModule, folder: Path) -> None:
 
 def fp32_engines(module: FashionModule, folder: Path) -> dict[str, Engine]:
     """Each file read back from the disk, the way a user reads it."""
-    state_dict = build(module.hparams["arch"], len(module.taxonomy) + len(gates_of(module)))
+    state_dict = build(module.hparams["arch"], len(module.taxonomy) + len(module.gates))
     state_dict.load_state_dict(torch_files.read(folder / STATE_DICT_FILE))
     return {
         CHECKPOINT_FILE: TorchEngine(load_module(folder / CHECKPOINT_FILE).network, module.spec),
         STATE_DICT_FILE: TorchEngine(state_dict, module.spec),
         ONNX_FILE: OnnxEngine(folder / ONNX_FILE, module.spec),
     }
-
-
-def gates_of(module: FashionModule) -> Gates:
-    """What the outputs of a trained network behind those of the labels say.
-
-    Raises:
-        BundleError: its checkpoint holds something else.
-    """
-    return Gates.from_json(module.hparams.get("gates"), module.taxonomy.groups)
 
 
 def make_card(module: FashionModule, folder: Path, name: str, version: str, training: dict[str, Any]) -> ModelCard:
@@ -141,7 +131,7 @@ def make_card(module: FashionModule, folder: Path, name: str, version: str, trai
         default_profile=HALF,
         files={file: sha256(folder / file) for file in (CHECKPOINT_FILE, STATE_DICT_FILE, ONNX_FILE)},
         training=training,
-        gates=gates_of(module),
+        gates=module.gates,
         versions={"python": platform.python_version()} | {package: package_version(package) for package in PACKAGES},
     )
 
