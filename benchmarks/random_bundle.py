@@ -25,7 +25,11 @@ CALIBRATION_IMAGES = 8  # for the ranges of the int8 file
 SPREAD, MEAN = 2.0, -4.0  # of a label's logits: of 228 labels about 5 reach 0.5, as many as people give a photograph
 
 ROOT = Path(__file__).parents[1]
-CODE = ("benchmarks/random_bundle.py", "training/onnx_files.py", "fashion/network.py")  # what the files depend on
+CODE = (  # what the files depend on
+    Path(__file__),
+    ROOT / "training/onnx_files.py",
+    *sorted((ROOT / "fashion/backbones").glob("*.py")),
+)
 
 
 def random_bundle(folder: Path, photographs: Sequence[bytes], arch: str = "resnet50", size: int = 512) -> Path:
@@ -112,8 +116,8 @@ def _fit_head(network: "Backbone", embedding: "Tensor") -> None:
 def _recipe(photographs: Sequence[bytes], arch: str, size: int) -> str:
     """What the files depend on, so that a bundle of another time is not taken for this one."""
     digest = hashlib.sha256(f"{arch} {size}".encode())
-    for name in CODE:
-        digest.update((ROOT / name).read_bytes())
+    for file in CODE:
+        digest.update(file.read_bytes())
     for photograph in photographs[:STATISTICS_IMAGES]:
         digest.update(photograph)
     return digest.hexdigest()

@@ -119,5 +119,9 @@ def test_a_model_with_gates_is_scored_by_what_it_answers(
     scores = result["profiles"]["0.5"]
     right = round((scores["recall"] or 0) * scores["support"])
     assert right / sum(given) == pytest.approx(scores["precision"])  # every label of these data is annotated
-    assert result["gates"] == {"applies": {}}  # of which the data say nothing
+    gates = result["gates"]  # every image is of a product that has a label of the group, so that it applies
+    assert gates["applies"][groups[0]]["applies"] == gates["product"]["products"] == len(images)
+    assert gates["applies"][groups[0]]["does_not_apply"] == gates["product"]["negatives"] == 0
+    refused = np.mean([gated.answer(prediction, "0.5")["product"]["recognized"] is False for prediction in found])
+    assert gates["product"]["false_alarms"] == pytest.approx(refused)
     assert report(result)
