@@ -29,12 +29,12 @@ from fashion.model_card import INT8_FILE, ONNX_FILE, ModelCard
 from fashion.options import AnswerOptions
 from fashion.prediction import Prediction
 from fashion.predictor import Predictor
+from training.data.images import open_split
 from training.evaluate import evaluate
 from training.export import export
-from training.first_weights import IMAGENET, NONE
-from training.images import open_split
-from training.runs import LAST, Run
-from training.thresholds import MICRO_F1
+from training.fitting.runs import LAST, TrainingRun
+from training.profiles.thresholds import MICRO_F1
+from training.weights.first_weights import IMAGENET, NONE
 
 PAGE = Path("docs/backbones.md")
 CONFIG = "training/configs/adamw-recipe.yaml"
@@ -93,7 +93,7 @@ def run(arch: str, options: argparse.Namespace) -> dict[str, Any]:
 def _weights(folder: Path, arch: str, wanted: str) -> str:
     """What a network begins with, or has begun with."""
     if (folder / LAST).exists():
-        return str(Run(folder).settings["model"]["weights"])
+        return str(TrainingRun(folder).settings["model"]["weights"])
     return imagenet_or_none(arch) if wanted == IMAGENET else NONE
 
 
@@ -107,10 +107,10 @@ def exported(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     bundle = folder / "bundle"
     values: dict[str, Any] = {"int8_difference": None, "int8_bytes": None}
     try:
-        card = export(Run(folder), bundle, "last")
+        card = export(TrainingRun(folder), bundle, "last")
     except BundleError as error:
         print(f"note   {error}", flush=True)
-        card = export(Run(folder), bundle, "last", int8=False)
+        card = export(TrainingRun(folder), bundle, "last", int8=False)
     scores = card.metrics["validation"]["profiles"][MICRO_F1]
     values |= {"micro_f1": scores["micro_f1"], "interval": scores["micro_f1_interval"], "labels": len(card.labels)}
     predictor = Predictor.from_bundle(bundle, "int8" if INT8_FILE in card.files else "onnx")

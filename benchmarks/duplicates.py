@@ -18,8 +18,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from benchmarks.machine import describe
-from catalog.duplicates import THRESHOLD
-from catalog.spaces import unit
+from catalog.similar.near_duplicates import THRESHOLD
+from catalog.similar.spaces import unit
 from fashion.errors import DataError, one_line_errors
 from fashion.prediction import Prediction
 from fashion.predictor import Predictor

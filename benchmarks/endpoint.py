@@ -25,8 +25,8 @@ from fashion.taxonomy import Label
 from serving.archive import archive
 from serving.client import Client
 from serving.torchserve import TorchServe
-from training.images import open_split
-from training.scores import score
+from training.data.images import open_split
+from training.profiles.scores import score
 
 
 def measure(bundle: Path, data: Path, photographs: int) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from fashion.explanation import activation_maps, spread
 from fashion.predictor import Predictor
 from fashion.preprocess import InputSpec, decode
 from fashion.taxonomy import Label
-from training.bootstrap import interval
+from training.profiles.bootstrap import interval
 
 BOXES = Path(__file__).with_name("evidence_boxes.csv")
 PAGE = Path("docs/starter.md")

@@ -8,9 +8,9 @@ import numpy as np
 
 from fashion.predictor import Predictor
 from fashion.taxonomy import Taxonomy
-from training.images import CATALOG, Photographs, open_split
-from training.predictions import Predictions, predict
-from training.profiles import OutOfFold, answer_out_of_fold
+from training.data.images import CATALOG, Photographs, open_split
+from training.profiles.out_of_fold import OutOfFold, answer_out_of_fold
+from training.profiles.predictions import Predictions, predict
 from training.sources.opening import DEFAULT_CACHE
 from training.sources.writer import IMAGE
 
@@ -63,13 +63,13 @@ def answer_held_back(
     """Run a model over the validation split of catalogs.
 
     Calibration and thresholds are fitted anew on four fifths of all photographs and judged on the last, five times, as
-    the scores in a model card are, see `training.profiles.answer_out_of_fold`.
+    the scores in a model card are, see `training.profiles.out_of_fold.answer_out_of_fold`.
 
     Args:
         predictor: the model.
         folders: of the catalogs, by their public names.
-        rules: a YAML file of derived labels, see `training.rules`.
-        names: a YAML file of names to change, see `training.names`.
+        rules: a YAML file of derived labels, see `training.data.rules`.
+        names: a YAML file of names to change, see `training.data.names`.
         negatives: folders of photographs that show no product.
         cache: for imported data.
 

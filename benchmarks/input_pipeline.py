@@ -15,10 +15,10 @@ from tqdm import tqdm
 from benchmarks.seed_pipeline import seed_loader
 from fashion.backbones.normalize import Normalize
 from fashion.preprocess import InputSpec, decode
-from training.augment import WHOLE, Augment, cut
-from training.color import adjust, turn_hue
-from training.data import FashionData
-from training.input_settings import InputSettings
+from training.data.augment import WHOLE, Augment, cut
+from training.data.color import adjust, turn_hue
+from training.data.data_module import FashionData
+from training.data.input_settings import InputSettings
 
 SEED, RESIZED_FIRST, OURS, NORMALIZED = "seed", "resized first", "ours", "normalized"
 SEED_NO_HUE, NO_HUE = "seed, no hue", "ours, no hue"

@@ -33,9 +33,9 @@ from fashion.model_card import CARD_FILE
 from fashion.prediction import Prediction
 from fashion.predictor import Predictor
 from fashion.preprocess import InputSpec, decode, resize
-from training.catalogs import open_catalogs
-from training.images import Photographs, open_rows, open_split
-from training.scores import score_answers
+from training.data.catalogs import open_catalogs
+from training.data.images import Photographs, open_rows, open_split
+from training.profiles.scores import score_answers
 from training.sources.opening import DEFAULT_CACHE
 from training.sources.writer import IMAGE
 

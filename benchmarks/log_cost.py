@@ -16,11 +16,11 @@ from benchmarks.contestants import PAIR, Place
 from benchmarks.photographs import SMALL_SIZES, photographs
 from benchmarks.random_bundle import random_bundle
 from benchmarks.right_answers import RightAnswers
-from benchmarks.rounds import Plan, measure_cell, started
+from benchmarks.rounds import ServingPlan, measure_cell, started
 
 ARCH, SIZE = "resnet18", 32  # the network, and its input in px
 CLIENTS = 8
-PLAN = Plan(tuple(PAIR), (CLIENTS,), rounds=8, seconds=1.0, warm_up=3.0)
+PLAN = ServingPlan(tuple(PAIR), (CLIENTS,), rounds=8, seconds=1.0, warm_up=3.0)
 
 
 def measure(folder: Path, scratch: Path, quick: bool = False) -> list[Cell]:

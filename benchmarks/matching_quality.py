@@ -21,16 +21,16 @@ from tqdm import tqdm
 
 from benchmarks.document import table, write_section
 from benchmarks.machine import describe
-from catalog.duplicates import THRESHOLD, twins
-from catalog.edge_store import EdgeStore
+from catalog.engines.edge_store import EdgeStore
+from catalog.engines.store import Tuning
 from catalog.index import build
-from catalog.matches import Product
-from catalog.matching import Index
 from catalog.score import score
-from catalog.settings import How
-from catalog.spaces import SHARE, scores, unit
-from catalog.store import Tuning
-from catalog.table import ID, Scored
+from catalog.scored.table import ID, Scored
+from catalog.similar.matches import Product
+from catalog.similar.matching import Index
+from catalog.similar.near_duplicates import THRESHOLD, twins
+from catalog.similar.settings import How
+from catalog.similar.spaces import SHARE, scores, unit
 from fashion.errors import DataError, one_line_errors
 
 PAGE = Path("docs/matching.md")

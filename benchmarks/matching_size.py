@@ -20,15 +20,15 @@ from tqdm import tqdm
 
 from benchmarks.enlarged import SHELF, Enlarged, originals
 from benchmarks.machine import describe
-from catalog.columns import ID as PAYLOAD_ID
-from catalog.edge_store import EdgeStore
+from catalog.engines.edge_store import EdgeStore
+from catalog.engines.store import CANDIDATES, EF, Query
+from catalog.filters.columns import ID as PAYLOAD_ID
 from catalog.index import build
-from catalog.manifest import IndexManifest
-from catalog.matches import Product
-from catalog.matching import Index
-from catalog.spaces import DEFAULT_SPACE, Measure, point, scores, unit
-from catalog.store import CANDIDATES, EF, Query
-from catalog.table import EMBEDDING, ID, LOGITS, PROBABILITIES, vector_rows
+from catalog.scored.table import EMBEDDING, ID, LOGITS, PROBABILITIES, vector_rows
+from catalog.similar.manifest import IndexManifest
+from catalog.similar.matches import Product
+from catalog.similar.matching import Index
+from catalog.similar.spaces import DEFAULT_SPACE, Measure, point, scores, unit
 from fashion.files import write_whole
 
 QUERIES, FOUND = 200, 10

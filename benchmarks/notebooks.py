@@ -18,13 +18,13 @@ from nbclient.exceptions import CellExecutionError
 from tqdm import tqdm
 
 from catalog import open_index
-from catalog.opening import image_files
-from catalog.sheet import draw_sheet
+from catalog.scoring.opening import image_files
+from catalog.similar.sheet import draw_sheet
 from fashion.errors import DataError, one_line_errors
 from fashion.files import write_whole
-from fashion.portrait import portrait
+from fashion.pictures.portrait import portrait
+from fashion.pictures.tiles import stacked
 from fashion.predictor import Predictor
-from fashion.tiles import stacked
 
 FOLDER, IMAGES, WORK = Path("notebooks"), Path("docs/img"), Path("runs/notebooks")
 PORTRAITS = (2, 3)  # photographs of the test split

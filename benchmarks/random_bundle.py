@@ -27,7 +27,7 @@ SPREAD, MEAN = 2.0, -4.0  # of a label's logits: of 228 labels about 5 reach 0.5
 ROOT = Path(__file__).parents[1]
 CODE = (  # what the files depend on
     Path(__file__),
-    ROOT / "training/onnx_files.py",
+    ROOT / "training/bundle/onnx_files.py",
     *sorted((ROOT / "fashion/backbones").glob("*.py")),
 )
 
@@ -73,7 +73,7 @@ def random_bundle(folder: Path, photographs: Sequence[bytes], arch: str = "resne
 def _write_weights(folder: Path, arch: str, taxonomy: Taxonomy, spec: InputSpec, batch: np.ndarray) -> None:
     import torch
 
-    from training.onnx_files import write_int8, write_onnx
+    from training.bundle.onnx_files import write_int8, write_onnx
 
     network = _network(arch, len(taxonomy), spec, batch)
     torch.save(network.state_dict(), folder / STATE_DICT_FILE)

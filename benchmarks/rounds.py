@@ -26,7 +26,7 @@ OTHERS = ("fastapi", "uvicorn", "litserve", "openvino")  # packages of the other
 
 
 @dataclass(frozen=True)
-class Plan:
+class ServingPlan:
     """What is measured.
 
     Attributes:
@@ -45,7 +45,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Entry:
+class StartedServer:
     """One that was started and waits, frozen, for its turn."""
 
     name: str
@@ -54,7 +54,7 @@ class Entry:
     seconds: float
 
 
-def measure(plan: Plan, bundle: Path, photographs: Path, scratch: Path) -> Results:
+def measure(plan: ServingPlan, bundle: Path, photographs: Path, scratch: Path) -> Results:
     """Start everything, measure, end everything.
 
     Args:
@@ -86,7 +86,9 @@ def read_photographs(folder: Path) -> list[bytes]:
 
 
 @contextmanager
-def started(name: str, contestant: Contestant, plan: Plan, place: Place, right: RightAnswers) -> Iterator[Entry]:
+def started(
+    name: str, contestant: Contestant, plan: ServingPlan, place: Place, right: RightAnswers
+) -> Iterator[StartedServer]:
     """One of them, warmed up and frozen, until the block ends.
 
     Raises:
@@ -99,12 +101,14 @@ def started(name: str, contestant: Contestant, plan: Plan, place: Place, right: 
             running.measure(images, 8, plan.warm_up)
             freeze(running.process)
             seconds = plan.seconds * (ENGINE_SHARE if name in ENGINES else 1)
-            yield Entry(name, running, contestant.check(right), seconds)
+            yield StartedServer(name, running, contestant.check(right), seconds)
         finally:
             thaw(running.process)  # frozen, it would not end
 
 
-def _all_rounds(plan: Plan, entries: list[Entry], right: RightAnswers, images: list[bytes], results: Results) -> None:
+def _all_rounds(
+    plan: ServingPlan, entries: list[StartedServer], right: RightAnswers, images: list[bytes], results: Results
+) -> None:
     shipped = next((entry for entry in entries if entry.name == SHIPPED), None)
     explained = _explanations(shipped, right, images, results) if shipped else None
     extra = [concurrency for concurrency in plan.concurrencies if explained and concurrency in EXPLAINED]
@@ -122,7 +126,7 @@ def _all_rounds(plan: Plan, entries: list[Entry], right: RightAnswers, images: l
                     bar.update()
 
 
-def measure_cell(entry: Entry, images: list[bytes], concurrency: int, round_: int) -> Cell:
+def measure_cell(entry: StartedServer, images: list[bytes], concurrency: int, round_: int) -> Cell:
     """One server or engine at one concurrency: thawed, measured and frozen again."""
     process = entry.running.process
     thaw(process)
@@ -154,7 +158,9 @@ def _send_first(server: Server, images: list[bytes]) -> None:
     send(server.url, [server.body(image) for image in images[:2]], 1, requests=2, content_type=server.content_type)
 
 
-def _explanations(shipped: Entry, right: RightAnswers, images: list[bytes], results: Results) -> Entry | None:
+def _explanations(
+    shipped: StartedServer, right: RightAnswers, images: list[bytes], results: Results
+) -> StartedServer | None:
     """The shipped server once more, asked for explanations; None where it does not give any."""
     assert isinstance(shipped.running, Server)
     running = replace(shipped.running, url=shipped.running.url.replace("/predictions/", "/explanations/"))
@@ -166,14 +172,14 @@ def _explanations(shipped: Entry, right: RightAnswers, images: list[bytes], resu
         results.skipped[EXPLANATIONS] = fault
         tqdm.write(f"not measured: /explanations: {fault}")
         return None
-    return Entry(EXPLANATIONS, running, right.explanation, shipped.seconds)
+    return StartedServer(EXPLANATIONS, running, right.explanation, shipped.seconds)
 
 
 def _faults(answers: Sequence[Answer], check: Check) -> dict[str, int]:
     return dict(Counter(fault for answer in answers if (fault := check(answer))))
 
 
-def _settings(plan: Plan, images: list[bytes]) -> dict[str, object]:
+def _settings(plan: ServingPlan, images: list[bytes]) -> dict[str, object]:
     sizes = sorted(len(image) for image in images)
     return {
         "photographs": len(images),

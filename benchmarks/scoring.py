@@ -16,9 +16,9 @@ import numpy as np
 from benchmarks import machine
 from benchmarks.document import table, write_section
 from benchmarks.photographs import COUNT, photographs
-from catalog.cluster import LOCAL, connected, score_with_ray
-from catalog.scorer import BATCH, Scoring
-from catalog.source import InMemory, Piece, rows_table
+from catalog.scoring.cluster import LOCAL, connected, score_with_ray
+from catalog.scoring.scorer import BATCH, Scoring
+from catalog.scoring.source import ListedSource, Piece, rows_table
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 
@@ -49,7 +49,7 @@ def through_ray(scoring: Scoring, pieces: Sequence[Piece]) -> tuple[float, float
 def rounds(scoring: Scoring, paths: Sequence[Path], count: int) -> Iterator[tuple[float, float, float]]:
     """Both rates, and the seconds that the scoring took to begin, of each round."""
     names = [str(i) for i in range(len(paths))]
-    source = InMemory("benchmark", Path(), (), rows_table(names, names, [str(path) for path in paths]))
+    source = ListedSource("benchmark", Path(), (), rows_table(names, names, [str(path) for path in paths]))
     pieces = list(source.pieces(np.arange(len(paths)), BATCH))
     predictor = Predictor.from_bundle(scoring.bundle, scoring.engine)
     in_process(predictor, paths[:BATCH])  # warm

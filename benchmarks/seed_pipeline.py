@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from fashion.preprocess import InputSpec
-from training.augment import Augment
+from training.data.augment import Augment
 
 SPEC = InputSpec(512, mean=(0.6765, 0.6347, 0.6207), std=(0.3284, 0.3371, 0.3379))
 AUGMENT = Augment(flip=0.5, brightness=0.2, contrast=0.2, saturation=0.2, hue=0.1)

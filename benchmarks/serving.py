@@ -20,7 +20,7 @@ from benchmarks.document import PAGE, write_section
 from benchmarks.interpreters import draw_plot
 from benchmarks.photographs import photographs as draw_photographs
 from benchmarks.random_bundle import random_bundle
-from benchmarks.rounds import Plan, measure
+from benchmarks.rounds import ServingPlan, measure
 from benchmarks.serving_page import section, tables
 from fashion.errors import FashionError, SettingError, one_line_errors
 
@@ -46,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="two minutes, one round; the page stays as it is")
     parser.add_argument("--servers", help=f"only these, with commas between; of: {', '.join(CONTESTANTS)}")
-    parser.add_argument("--rounds", type=int, help=f"(default: {Plan.rounds})")
-    parser.add_argument("--seconds", type=float, help=f"of each server in each cell (default: {Plan.seconds:g})")
+    parser.add_argument("--rounds", type=int, help=f"(default: {ServingPlan.rounds})")
+    parser.add_argument("--seconds", type=float, help=f"of each server in each cell (default: {ServingPlan.seconds:g})")
     parser.add_argument("--page-only", action="store_true", help="write the page from the results of the last full run")
     options = parser.parse_args(arguments)
     with one_line_errors():
@@ -74,8 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _plan(options: argparse.Namespace) -> Plan:
-    plan = Plan(concurrencies=(1, 8), rounds=1, seconds=2.0, warm_up=1.0) if options.quick else Plan()
+def _plan(options: argparse.Namespace) -> ServingPlan:
+    plan = ServingPlan(concurrencies=(1, 8), rounds=1, seconds=2.0, warm_up=1.0) if options.quick else ServingPlan()
     names = tuple(options.servers.split(",")) if options.servers else plan.names
     for name in names:
         if name not in CONTESTANTS:

@@ -23,9 +23,9 @@ from benchmarks.starter_scores import CERTAIN, SCORES, calibration_rows, certain
 from fashion.errors import SettingError, one_line_errors
 from fashion.predictor import Predictor
 from fashion.preprocess import decode
-from training.images import Photographs
+from training.data.images import Photographs
+from training.profiles.thresholds import MICRO_F1
 from training.sources.opening import DEFAULT_CACHE
-from training.thresholds import MICRO_F1
 
 PAGE = Path("docs/starter.md")
 BUNDLE = Path("model_store/starter")

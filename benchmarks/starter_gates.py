@@ -12,11 +12,11 @@ from benchmarks.proportions import decimal_cell, percent_cell
 from fashion.errors import DataError
 from fashion.gates import APPLIES
 from fashion.taxonomy import NOT_ANNOTATED, YES, Label, Taxonomy
-from training.bootstrap import f1_intervals
-from training.folds import split_folds
-from training.gate_scores import SeenGates, fit_gate_thresholds
-from training.predictions import FILE_ENDING
-from training.scores import score_answers
+from training.profiles.bootstrap import f1_intervals
+from training.profiles.folds import split_folds
+from training.profiles.gate_scores import SeenGates, fit_gate_thresholds
+from training.profiles.predictions import FILE_ENDING
+from training.profiles.scores import score_answers
 
 BOTH = Taxonomy((Label(APPLIES, "yes"), Label(APPLIES, "no")))
 FEW = 8  # photographs of a kind that do not make a row of their own

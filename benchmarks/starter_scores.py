@@ -8,10 +8,10 @@ import numpy as np
 from benchmarks.held_back import HeldBack
 from benchmarks.proportions import decimal_cell, wilson
 from fashion.taxonomy import Taxonomy
-from training.bootstrap import f1_intervals, interval
-from training.calibration import calibration_errors
-from training.profiles import joint_probabilities
-from training.scores import score_answers
+from training.profiles.bootstrap import f1_intervals, interval
+from training.profiles.calibration import calibration_errors
+from training.profiles.out_of_fold import joint_probabilities
+from training.profiles.scores import score_answers
 
 # What labels mean where several groups of names are compared by it; labels that are not here have a meaning of their
 # own, and photographs of such are not counted.

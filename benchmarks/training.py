@@ -28,7 +28,7 @@ from benchmarks.training_steps import ON_CPU, ON_GPU, Case, measure_steps, setti
 from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_whole
 from fashion.preprocess import InputSpec
-from training.sources.writer import Row, write_dataset
+from training.sources.writer import ProductRow, write_dataset
 
 OUT = Path("runs/bench-training")
 PLOT = Path("docs/img/training.png")
@@ -45,7 +45,7 @@ LABELS = ("Black", "Blue", "Red")  # of the challenge's group "color"
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """What is measured.
 
     Attributes:
@@ -69,7 +69,7 @@ class Plan:
     rows: int = 160
 
 
-def measure(plan: Plan, out: Path) -> dict[str, Any]:
+def measure(plan: TrainingPlan, out: Path) -> dict[str, Any]:
     """All results, as JSON holds them: see `section`."""
     material = _material(plan, out)
     rates = measure_pipelines(material, plan.rounds, plan.images)
@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write the section."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="one short round; the page stays as it is")
-    parser.add_argument("--rounds", type=int, help=f"(default: {Plan.rounds})")
+    parser.add_argument("--rounds", type=int, help=f"(default: {TrainingPlan.rounds})")
     parser.add_argument("--page-only", action="store_true", help="write the page from the results of the last full run")
     options = parser.parse_args(arguments)
     with one_line_errors():
@@ -125,18 +125,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _plan(options: argparse.Namespace) -> Plan:
+def _plan(options: argparse.Namespace) -> TrainingPlan:
     gpu = torch.cuda.is_available()
     cases = ON_GPU if gpu else ON_CPU
     if options.quick:
         cases = (cases[0],) if gpu else (Case(64, 8, 2, 4),)
-    rounds = (1 if options.quick else Plan.rounds) if options.rounds is None else options.rounds
+    rounds = (1 if options.quick else TrainingPlan.rounds) if options.rounds is None else options.rounds
     if rounds < 1:
         raise SettingError(f"{rounds} rounds measure nothing; give 1 or more")
-    return Plan(rounds=rounds, images=16 if options.quick else Plan.images, cases=cases)
+    return TrainingPlan(rounds=rounds, images=16 if options.quick else TrainingPlan.images, cases=cases)
 
 
-def _material(plan: Plan, out: Path) -> Material:
+def _material(plan: TrainingPlan, out: Path) -> Material:
     """The photographs as files, drawn once, and as a data set, which is written anew."""
     folder = out / "photographs"
     images = photographs(folder, plan.sizes, plan.photographs)
@@ -147,7 +147,7 @@ def _material(plan: Plan, out: Path) -> Material:
     splits = {"train": plan.rows, "val": 1}
     write_dataset(
         (
-            Row(split, f"{split}{i}", images[i % len(images)], {"color": [LABELS[i % len(LABELS)]]})
+            ProductRow(split, f"{split}{i}", images[i % len(images)], {"color": [LABELS[i % len(LABELS)]]})
             for split, rows in splits.items()
             for i in range(rows)
         ),

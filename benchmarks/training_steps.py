@@ -13,11 +13,11 @@ from tqdm import tqdm
 
 from benchmarks.input_pipeline import Material
 from fashion.errors import SettingError
-from training.data import FashionData
+from training.data.data_module import FashionData
+from training.data.images import Sample
+from training.data.input_settings import InputSettings
 from training.fit import quiet
-from training.images import Sample
-from training.input_settings import InputSettings
-from training.module import FashionModule
+from training.fitting.module import FashionModule
 
 KEPT = 4  # batches in memory
 
@@ -111,7 +111,7 @@ class Batches:
         return (self.batches[i % len(self.batches)] for i in range(self.steps))
 
 
-class InMemory(LightningDataModule):
+class RepeatedBatches(LightningDataModule):
     """The first batches of some data, made once and kept on the device."""
 
     def __init__(self, data: FashionData, steps: int) -> None:
@@ -155,7 +155,7 @@ def _rounds(material: Material, case: Case, rounds: int, bar: tqdm) -> Iterator[
     spec = replace(material.spec, size=case.size)
     real = material.opened(input=InputSettings.of(spec), batch_size=case.batch_size)
     real.train = Repeated(real.train, steps * case.batch_size)  # type: ignore[assignment]
-    kept: dict[str, LightningDataModule] = {"real": real, "memory": InMemory(real, steps)}
+    kept: dict[str, LightningDataModule] = {"real": real, "memory": RepeatedBatches(real, steps)}
     module = FashionModule(
         arch=case.arch, weights="none", optimizer="adamw", lr=1e-4, compile=torch.cuda.is_available()
     )

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from fashion.backbones import families
 from fashion.errors import FashionError, SettingError
-from training.first_weights import IMAGENET, NONE
-from training.progress import METRICS_FILE
-from training.runs import LAST
+from training.fitting.progress import METRICS_FILE
+from training.fitting.runs import LAST
+from training.weights.first_weights import IMAGENET, NONE
 
 # Of `training.fit`, beside --trainer.max_steps: as many epochs as that takes, and no validation, which would be timed.
 FIXED_STEPS = ["--trainer.max_epochs", "-1", "--trainer.limit_val_batches", "0", "--early_stopping.strict", "false"]

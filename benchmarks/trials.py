@@ -24,7 +24,7 @@ from benchmarks.trainings import column, fit
 from fashion.backbones import resnet
 from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_whole
-from training.growing import Growth
+from training.fitting.growing import ImageGrowth
 
 PAGE = Path("docs/recipe.md")
 REFERENCE = "reference"
@@ -87,7 +87,7 @@ def relative_cost(trial: Trial, size: int) -> float:
     """Pixels that an epoch of the trial sees, as a part of what one of the reference does."""
     flags = shlex.split(trial.changes)
     values = {name.removeprefix("--model.growth."): value for name, value in zip(flags[::2], flags[1::2], strict=True)}
-    growth = Growth(*(float(values.get(name, default)) for name, default in asdict(Growth()).items()))
+    growth = ImageGrowth(*(float(values.get(name, default)) for name, default in asdict(ImageGrowth()).items()))
     return mean((growth.size(step / STEPS, size) / size) ** 2 for step in range(STEPS))
 
 

@@ -5,17 +5,17 @@ From the command line:
     python -m catalog.compare OURS THEIRS --group category,color
     python -m catalog.compare FOLDER --split 'brand=Acme' 'brand=Zenith' --combine category,color --report compared
 
-OURS, THEIRS and FOLDER are scored catalogs, or indexes of them. From Python: `catalog.portfolios.compare`.
+OURS, THEIRS and FOLDER are scored catalogs, or indexes of them. From Python: `catalog.analysis.portfolios.compare`.
 """
 
 import argparse
 import json
 from collections.abc import Sequence
 
-from catalog.portfolios import COMBINED, compare
-from catalog.report.writing import check_report_folder, write_comparison
-from catalog.tabular import compare_text, write_compare_csv
-from catalog.trends import add_outputs, add_selection, split_names
+from catalog.analysis.command_line import add_outputs, add_selection, split_names
+from catalog.analysis.portfolios import COMBINED, compare
+from catalog.analysis.report.writing import check_report_folder, write_comparison
+from catalog.analysis.tabular import compare_text, write_compare_csv
 from fashion.errors import one_line_errors
 
 

@@ -19,7 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from catalog.columns import (
+from catalog.engines.location import is_server, store_at
+from catalog.engines.store import BATCH, InUse, Point, Store, Tuning
+from catalog.filters.columns import (
     ATTRIBUTE,
     HASH,
     ID,
@@ -28,14 +30,12 @@ from catalog.columns import (
     payload_value,
     point_id,
 )
-from catalog.filtering import columns_of, kinds
-from catalog.location import is_server, store_at
-from catalog.manifest import IndexManifest
-from catalog.projection import AMONG, NEAREST, Projection, fit
-from catalog.spaces import ScaleMeter, Scales, point, scores
-from catalog.store import BATCH, InUse, Point, Store, Tuning
-from catalog.table import ATTRIBUTE as ATTRIBUTE_COLUMN
-from catalog.table import EMBEDDING, PROBABILITIES, Scored, describe_model, vector_rows
+from catalog.filters.filtering import columns_of, kinds
+from catalog.scored.table import ATTRIBUTE as ATTRIBUTE_COLUMN
+from catalog.scored.table import EMBEDDING, PROBABILITIES, Scored, describe_model, vector_rows
+from catalog.similar.manifest import IndexManifest
+from catalog.similar.projection import AMONG, NEAREST, Projection, fit
+from catalog.similar.spaces import ScaleMeter, Scales, point, scores
 from fashion.errors import DataError, SettingError, one_line_errors
 
 LARGE = 20_000  # products from which on graphs are built, unless somebody asks for something else

@@ -7,19 +7,8 @@ import argparse
 from collections.abc import Sequence
 
 from catalog import open_index
-from catalog.output import add_output, add_search, how, show
-from catalog.settings import Settings
-from fashion.errors import SettingError, one_line_errors
-
-
-def check_examples(like: Sequence[str], unlike: Sequence[str], settings: Settings) -> None:
-    """Raise SettingError for likes and dislikes from which nothing can be recommended."""
-    if not like:
-        raise SettingError("recommendations need at least one product that is liked")
-    if both := sorted(set(like) & set(unlike)):
-        raise SettingError(f"product {both[0]!r} is both liked and not liked")
-    if settings.diversity:
-        raise SettingError("recommendations know no diversity; search does")
+from catalog.similar.output import add_output, add_search, how, show
+from fashion.errors import one_line_errors
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

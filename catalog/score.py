@@ -13,10 +13,10 @@ from pathlib import Path
 import pyarrow as pa
 from tqdm import tqdm
 
-from catalog.opening import open_source
-from catalog.run import Run, Summary
-from catalog.score_manifest import Origin
-from catalog.scorer import BATCH, Scoring, score_here
+from catalog.scored.score_manifest import Origin
+from catalog.scoring.opening import open_source
+from catalog.scoring.run import ScoringRun, ScoringSummary
+from catalog.scoring.scorer import BATCH, Scoring, score_here
 from fashion.answers import identity
 from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
@@ -40,19 +40,19 @@ def score(
     address: str | None = None,
     workers: int | None = None,
     part_rows: int = PART_ROWS,
-) -> Summary:
+) -> ScoringSummary:
     """Score the products of a source that `out` does not hold yet.
 
     Args:
         bundle: folder written by python -m training.export.
-        names: the source, see `catalog.opening.open_source`.
+        names: the source, see `catalog.scoring.opening.open_source`.
         out: folder of the scored catalog; made, or gone on with.
         profile: thresholds of the answered attributes; None takes the model card's default.
         id_column, image_column: of a table; None looks for a usual name.
         engine: what runs the network.
         batch: photographs of one step.
         address: of a Ray cluster; `local` starts Ray here, None does so unless the rows are few.
-        workers: models side by side; see `catalog.cluster.score_with_ray`.
+        workers: models side by side; see `catalog.scoring.cluster.score_with_ray`.
         part_rows: the most rows of a Parquet file.
 
     Raises:
@@ -63,9 +63,9 @@ def score(
     card.threshold_row(profile)  # an unknown profile, before anything is read
     source = open_source(names, id_column, image_column)
     out = Path(out)
-    with _alone(out):
+    with _lock_folder(out):
         origin = Origin(identity(card), source.name, profile or card.default_profile)
-        run = Run(out, card, origin, source, part_rows)
+        run = ScoringRun(out, card, origin, source, part_rows)
         positions = run.remaining()
         scoring = Scoring(str(Path(bundle).absolute()), str(source.folder), engine, None, profile, batch)
         pieces = source.pieces(positions, max(batch, min(MOST_PIECE_ROWS, len(positions) // 256)))
@@ -75,7 +75,7 @@ def score(
         elif address is None and workers is None and len(positions) <= FEW:
             tables = score_here(scoring, pieces)
         else:
-            from catalog.cluster import LOCAL, score_with_ray
+            from catalog.scoring.cluster import LOCAL, score_with_ray
 
             tables = score_with_ray(scoring, list(pieces), address or LOCAL, workers)
         total = len(positions)
@@ -89,7 +89,7 @@ def _nothing() -> Generator[pa.Table, None, None]:
 
 
 @contextmanager
-def _alone(out: Path) -> Iterator[None]:
+def _lock_folder(out: Path) -> Iterator[None]:
     """See that no other process scores into this folder; the lock goes when its process does."""
     out.mkdir(parents=True, exist_ok=True)
     with (out / ".lock").open("w") as lock:

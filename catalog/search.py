@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from catalog import open_index
-from catalog.matches import Product
-from catalog.matching import Index
-from catalog.output import add_output, add_search, how, show
+from catalog.similar.matches import Product
+from catalog.similar.matching import Index
+from catalog.similar.output import add_output, add_search, how, show
 from fashion.errors import SettingError, one_line_errors
 from fashion.model_card import ModelCard
 

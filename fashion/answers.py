@@ -15,14 +15,14 @@ from fashion.options import MAX_OVERLAYS, AnswerOptions, InvalidOption
 from fashion.prediction import Prediction
 from fashion.taxonomy import Taxonomy
 
-EVERYTHING_REACHED = AnswerOptions()  # every attribute that reaches its threshold
+DEFAULT_OPTIONS = AnswerOptions()  # every attribute that reaches its threshold
 JPEG_QUALITY = 80
 
 
 def make_answer(
     card: ModelCard,
     prediction: Prediction,
-    options: AnswerOptions = EVERYTHING_REACHED,
+    options: AnswerOptions = DEFAULT_OPTIONS,
     head: np.ndarray | None = None,
     image: Image.Image | None = None,
 ) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def chosen_labels(
     card: ModelCard,
     probabilities: np.ndarray,
     thresholds: np.ndarray,
-    options: AnswerOptions = EVERYTHING_REACHED,
+    options: AnswerOptions = DEFAULT_OPTIONS,
     gates: np.ndarray | None = None,
 ) -> list[int]:
     """Indices of the labels to answer, ordered by group and then by falling probability.

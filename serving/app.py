@@ -43,7 +43,7 @@ from serving.protocol import (
     json_bytes,
     log_line,
 )
-from serving.responder import Responder, Tally
+from serving.responder import BatchCounts, Responder
 
 MAX_BODY = 20 * 1024 * 1024  # bytes, as in config.properties
 RETRY_AFTER = "1"  # s
@@ -134,7 +134,7 @@ async def _respond(request: Request, explain: bool) -> Response:
         reply = await asyncio.wrap_future(request.app.state.batcher.submit(call))
     except (InvalidRequest, QueueFull, HTTPException, ClientDisconnect) as error:
         reply = _refusal(error)
-        request.app.state.counters.add(Tally(Counter([reply.outcome])))
+        request.app.state.counters.add(BatchCounts(Counter([reply.outcome])))
     logger.info(log_line(call, reply))
     headers = {"X-Request-Id": call.request_id, OUTCOME_HEADER: reply.outcome}
     return Response(reply.body, reply.status, headers | _retry_after(reply.status), JSON_TYPE)

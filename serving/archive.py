@@ -26,7 +26,10 @@ CONFIG_FILE = "model-config.yaml"
 # Modules of serving/ that the handler imports; they travel in the archive beside the package `fashion`.
 HANDLER_MODULES = ("__init__.py", "metrics.py", "protocol.py", "reading.py", "responder.py")
 
-NETWORKS = "backbones"  # the part of the package `fashion` that only torch needs: what runs ONNX builds no network
+# Rooms of the package `fashion` that do not travel: networks are built where torch runs them alone, and tables and
+# pictures are what commands and reports work with.
+NETWORKS = "backbones"
+NOT_SERVED = ("pictures", "tables")
 
 MANIFEST = "MAR-INF/MANIFEST.json"
 
@@ -106,11 +109,11 @@ def _stage(staged: Path, bundle: Path, weights: list[str], config: Path) -> Path
     """Links to all that goes into the archive but the handler, as it will lie there; the archiver follows them."""
     code = Path(fashion.__file__).parent
     sources = {name: bundle / name for name in (CARD_FILE, *weights)} | {CONFIG_FILE: config}
-    torch = STATE_DICT_FILE in weights
+    left_out = NOT_SERVED if STATE_DICT_FILE in weights else (*NOT_SERVED, NETWORKS)
     sources |= {
         f"fashion/{path.relative_to(code)}": path
         for path in code.rglob("*")
-        if path.suffix in (".py", ".csv") and (torch or path.parent.name != NETWORKS)
+        if path.suffix in (".py", ".csv") and path.relative_to(code).parts[0] not in left_out
     }
     sources |= {f"serving/{name}": SERVING / name for name in HANDLER_MODULES}
     for name, source in sources.items():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from serving.protocol import Call, Reply, error_reply
-from serving.responder import Responder, Tally
+from serving.responder import BatchCounts, Responder
 
 BATCH_SIZE = 8  # requests of one batch, as many as the archive for TorchServe asks for
 QUEUE_SIZE = 100  # requests that wait; one more is refused
@@ -24,7 +24,7 @@ class Batcher:
         observe: called with each batch's tally.
     """
 
-    def __init__(self, responder: Responder, observe: Callable[[Tally], None]) -> None:
+    def __init__(self, responder: Responder, observe: Callable[[BatchCounts], None]) -> None:
         self._responder = responder
         self._observe = observe
         self._waiting: queue.Queue[tuple[Call, Future[Reply]] | None] = queue.Queue(QUEUE_SIZE)

@@ -5,7 +5,7 @@ import threading
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 
 from serving.metrics import REQUEST_SECONDS, counts
-from serving.responder import Tally
+from serving.responder import BatchCounts
 
 
 class Counters:
@@ -18,7 +18,7 @@ class Counters:
         self._counters: dict[str, Counter] = {}
         self._seconds = Histogram(REQUEST_SECONDS, "seconds from the queue to the answer", registry=self._registry)
 
-    def add(self, tally: Tally) -> None:
+    def add(self, tally: BatchCounts) -> None:
         """Count a batch, or a request that reached none."""
         for seconds in tally.request_seconds:
             self._seconds.observe(seconds)

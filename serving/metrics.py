@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-from serving.responder import Tally
+from serving.responder import BatchCounts
 
 logger = logging.getLogger(__name__)
 
@@ -29,9 +29,9 @@ class Meter:
         self._metrics = metrics
         self._interval = interval
         self._lock = threading.Lock()
-        self._tally: Tally | None = None  # what was not written yet
+        self._tally: BatchCounts | None = None  # what was not written yet
 
-    def add(self, tally: Tally) -> None:
+    def add(self, tally: BatchCounts) -> None:
         """Count a batch; it is written within the interval."""
         if self._metrics is None:
             return
@@ -64,7 +64,7 @@ class Meter:
         return self._metrics.get_metric(name, MetricTypes(kind))
 
 
-def counts(tally: Tally) -> Iterable[tuple[str, float, dict[str, str]]]:
+def counts(tally: BatchCounts) -> Iterable[tuple[str, float, dict[str, str]]]:
     """Name, value and dimensions of each counter of a tally."""
     for outcome, count in tally.outcomes.items():
         yield "fashion_requests_total", count, {"outcome": outcome}

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass
-class Tally:
+class BatchCounts:
     """What a batch of requests came to, for metrics.
 
     Attributes:
@@ -43,7 +43,7 @@ class Tally:
     inference_seconds: float = 0.0
     postprocess_seconds: float = 0.0
 
-    def add(self, other: "Tally") -> None:
+    def add(self, other: "BatchCounts") -> None:
         """Add another batch's."""
         for name in vars(self):
             setattr(self, name, getattr(self, name) + getattr(other, name))
@@ -60,7 +60,7 @@ class Responder:
         self.predictor = predictor
         self._thresholds = predictor.card.threshold_row()
 
-    def respond(self, calls: Sequence[Call]) -> tuple[list[Reply], Tally]:
+    def respond(self, calls: Sequence[Call]) -> tuple[list[Reply], BatchCounts]:
         """A reply for each request, in their order, and what they came to.
 
         The images of all requests go through the network side by side.
@@ -70,7 +70,7 @@ class Responder:
         images = [image for request in read if isinstance(request, Request) for _, image in request.images]
         maps = [request.options.wants_maps for request in read if isinstance(request, Request) for _ in request.images]
         outcomes = iter(self._predict(images, maps))
-        replies, tally = [], Tally()
+        replies, tally = [], BatchCounts()
         for request in read:
             if isinstance(request, Request):
                 own = [next(outcomes) for _ in request.images]
@@ -98,7 +98,7 @@ class Responder:
             logger.exception("inference of %d images failed", len(good))
             return [Outcome(error if isinstance(image, bytes) else image) for image in images]
 
-    def _reply(self, request: Request, outcomes: Sequence[Outcome], tally: Tally) -> Reply:
+    def _reply(self, request: Request, outcomes: Sequence[Outcome], tally: BatchCounts) -> Reply:
         start = time.perf_counter()
         try:
             answers = [
@@ -142,7 +142,7 @@ class Responder:
             _log_fault(error, "an image could not be answered")
             return error, named | error_answer(error)[1]
 
-    def _count(self, outcomes: Sequence[Outcome], seconds: float, tally: Tally) -> None:
+    def _count(self, outcomes: Sequence[Outcome], seconds: float, tally: BatchCounts) -> None:
         card = self.predictor.card
         tally.postprocess_seconds += seconds
         for outcome in outcomes:

@@ -8,8 +8,8 @@ from typing import Any
 
 from PIL import Image
 
+from fashion.pictures.tiles import HEAT, INK, SOFT, Tile, sheet
 from fashion.preprocess import decode
-from fashion.tiles import HEAT, INK, SOFT, Tile, sheet
 
 
 def write_sheet(photo: Path, answer: Mapping[str, Any], path: Path) -> Path:

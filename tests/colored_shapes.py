@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from training.sources.writer import Row, write_dataset
+from training.sources.writer import ProductRow, write_dataset
 
 COLORS = {"Blue": (30, 30, 200), "Green": (30, 200, 30), "Red": (200, 30, 30)}
 
@@ -19,14 +19,14 @@ def write_shapes(folder: Path, train: int, val: int, only_in_val: str = "") -> P
     if that is given.
     """
 
-    def rows() -> Iterator[Row]:
+    def rows() -> Iterator[ProductRow]:
         for split, count in (("train", train), ("val", val)):
             for i in range(count):
                 color, wide = list(COLORS)[i % 3], i % 2 == 0
                 names = [only_in_val] if only_in_val and split == "val" and i == count - 1 else [color]
                 shape = None if i % 5 == 0 else ["Wide" if wide else "Tall"]
                 image = block(COLORS[color], wide, gray=255 - i % 100)
-                yield Row(split, f"{split}{i}", image, {"color": names, "shape": shape}, str(i))
+                yield ProductRow(split, f"{split}{i}", image, {"color": names, "shape": shape}, str(i))
 
     write_dataset(rows(), folder, ["color", "shape"], "blocks")
     return folder

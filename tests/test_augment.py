@@ -1,4 +1,4 @@
-"""training.augment: what is changed, what is left, and that the drawing of values is right."""
+"""training.data.augment: what is changed, what is left, and that the drawing of values is right."""
 
 import io
 from dataclasses import replace
@@ -10,7 +10,7 @@ from PIL import Image
 from tiny_bundle import garments
 
 from fashion.preprocess import InputSpec, decode, pixels, resize
-from training.augment import NO_AUGMENT, WHOLE, Augment, Box, Change, cut
+from training.data.augment import NO_AUGMENT, WHOLE, Augment, Box, Change, cut
 
 SQUASH, PAD = InputSpec(size=64), InputSpec(size=64, resize="pad")
 STRONG = Augment(flip=0.5, brightness=0.2, contrast=0.2, saturation=0.2, hue=0.1, crop_scale=0.5)

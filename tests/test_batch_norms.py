@@ -1,4 +1,4 @@
-"""training.batch_norms and the ONNX files that a training may begin with."""
+"""training.weights.batch_norms and the ONNX files that a training may begin with."""
 
 import csv
 from pathlib import Path
@@ -11,9 +11,10 @@ from fashion.backbones.contract import Backbone
 from fashion.backbones.families import build
 from fashion.backbones.normalize import Normalize
 from fashion.model_card import ModelCard
-from training import first_weights, fit
-from training.batch_norms import unfold
-from training.images import Photographs, open_split
+from training import fit
+from training.data.images import Photographs, open_split
+from training.weights import first_weights
+from training.weights.batch_norms import unfold
 
 FILES = ("model.onnx", "model.int8.onnx")
 

@@ -17,7 +17,7 @@ from fashion.backbones import resnet
 from fashion.errors import SettingError
 from fashion.model_card import ModelCard
 from training import fit
-from training.first_weights import IMAGENET, NONE
+from training.weights.first_weights import IMAGENET, NONE
 
 
 def fit_here(folder: Path, flags: Sequence[str]) -> None:

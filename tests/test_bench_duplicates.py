@@ -6,7 +6,7 @@ import pytest
 from photos import photo
 
 from benchmarks.duplicates import CHANGES, main
-from catalog.duplicates import THRESHOLD
+from catalog.similar.near_duplicates import THRESHOLD
 
 
 def test_it_names_the_closest_pair_and_the_threshold(

@@ -9,10 +9,10 @@ from benchmarks.enlarged import CHANGE, SHELF, Enlarged, originals
 from benchmarks.matching import section
 from benchmarks.matching_quality import Queries
 from benchmarks.matching_size import step
-from catalog.edge_store import EdgeStore
+from catalog.engines.edge_store import EdgeStore
 from catalog.index import build
-from catalog.matching import Index
-from catalog.table import vector_rows
+from catalog.scored.table import vector_rows
+from catalog.similar.matching import Index
 
 pytestmark = LOCAL_MODE
 

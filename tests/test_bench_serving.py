@@ -34,7 +34,7 @@ from benchmarks.memory import PeakMemory, family, proportional
 from benchmarks.photographs import SMALL_SIZES, photographs
 from benchmarks.random_bundle import random_bundle
 from benchmarks.right_answers import RightAnswers
-from benchmarks.rounds import Plan, measure
+from benchmarks.rounds import ServingPlan, measure
 from benchmarks.servers.running import NotStarted, freeze, python_server, thaw
 from benchmarks.servers.torchserve import quiet
 from benchmarks.serving import main
@@ -161,7 +161,7 @@ def test_answers_of_the_endpoint_are_right_and_others_are_not(
 
 def test_servers_and_engines_are_measured_and_ended(small: Path, folder: Path, tmp_path: Path) -> None:
     names = (FASTAPI, INFERENCE, SINGLE, EACH)
-    plan = Plan(names, concurrencies=(1, 2), rounds=2, seconds=0.3, warm_up=0)
+    plan = ServingPlan(names, concurrencies=(1, 2), rounds=2, seconds=0.3, warm_up=0)
     before = set(psutil.Process().children(recursive=True))  # servers of other tests in this process
     results = measure(plan, small, folder, tmp_path)
     assert not set(psutil.Process().children(recursive=True)) - before

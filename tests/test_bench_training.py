@@ -12,12 +12,12 @@ import torch
 from benchmarks.document import write_section
 from benchmarks.input_pipeline import NO_HUE, NORMALIZED, OURS, RESIZED_FIRST, SEED, SEED_NO_HUE, TITLES, rate
 from benchmarks.photographs import SMALL_SIZES
-from benchmarks.training import Plan, main, measure
+from benchmarks.training import TrainingPlan, main, measure
 from benchmarks.training_page import ratios, section
 from benchmarks.training_steps import Batches, Case, StepCell
 from fashion.preprocess import InputSpec
 
-TINY = Plan(
+TINY = TrainingPlan(
     rounds=1,
     images=8,
     cases=(Case(32, 4, 1, 2, "resnet18"),),

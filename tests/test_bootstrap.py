@@ -1,11 +1,11 @@
-"""training.bootstrap."""
+"""training.profiles.bootstrap."""
 
 import numpy as np
 import pytest
 
 from fashion.taxonomy import Label, Taxonomy
-from training.bootstrap import f1_intervals, weighted_precision
-from training.scores import score
+from training.profiles.bootstrap import f1_intervals, weighted_precision
+from training.profiles.scores import score
 
 
 def test_an_interval_against_the_delta_method() -> None:

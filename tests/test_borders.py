@@ -12,7 +12,7 @@ from fashion.borders import CONTENT, TOLERANCE, WIDE, cut_border, window
 from fashion.errors import SettingError
 from fashion.explanation import overlay
 from fashion.preprocess import InputSpec, decode, decode_for, pixels, resize
-from training.augment import Box, Change, cut
+from training.data.augment import Box, Change, cut
 
 KEEP, CUT = InputSpec(size=64), InputSpec(size=64, border="cut")
 WHITE, GRAY, BLACK, PINK = (255, 255, 255), (205, 205, 208), (4, 3, 5), (250, 190, 210)

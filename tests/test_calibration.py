@@ -6,7 +6,7 @@ import pytest
 from fashion.calibration import calibrated
 from fashion.prediction import sigmoid
 from fashion.taxonomy import Label, Taxonomy
-from training.calibration import calibration_error, calibration_errors, fit_calibration
+from training.profiles.calibration import calibration_error, calibration_errors, fit_calibration
 
 TAXONOMY = Taxonomy(tuple(Label(group, str(i)) for group in ("color", "sleeve") for i in range(4)))
 

@@ -1,4 +1,4 @@
-"""training.catalogs, and what training makes of several data folders."""
+"""training.data.catalogs, and what training makes of several data folders."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -13,11 +13,11 @@ from colored_shapes import COLORS, block, write_shapes
 from fashion.errors import DataError, SettingError
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label, imaterialist
-from training.catalogs import notes, open_catalogs, union_taxonomy
-from training.data import FashionData
-from training.images import open_split
-from training.input_settings import InputSettings
-from training.sources.writer import Row, write_dataset
+from training.data.catalogs import notes, open_catalogs, union_taxonomy
+from training.data.data_module import FashionData
+from training.data.images import open_split
+from training.data.input_settings import InputSettings
+from training.sources.writer import ProductRow, write_dataset
 
 SPEC = InputSpec(size=32)
 
@@ -32,12 +32,12 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Another shop's: colour (Red, navy) and size (S); navy is what others call Blue."""
 
-    def rows() -> Iterator[Row]:
+    def rows() -> Iterator[ProductRow]:
         for split, count in (("train", 20), ("val", 4)):
             for i in range(count):
                 colour, size = (["Red"], ["S"]) if i % 2 else (["navy"], None)
                 image = block(COLORS["Red" if i % 2 else "Blue"], True, gray=90 + i)
-                yield Row(split, f"{split}{i}", image, {"colour": colour, "size": size}, str(i))
+                yield ProductRow(split, f"{split}{i}", image, {"colour": colour, "size": size}, str(i))
 
     folder = tmp_path_factory.mktemp("data") / "shop"
     write_dataset(rows(), folder, ["colour", "size"], "blocks")
@@ -120,7 +120,7 @@ def test_one_folder_is_as_before(shapes: Path, tmp_path: Path) -> None:
 
 def test_two_columns_of_one_group_say_what_either_says(tmp_path: Path) -> None:
     rows = [
-        Row(split, f"{split}{i}", block((9, 9, 9), True, 100 + i), {"front": ["Red"], "back": back}, "")
+        ProductRow(split, f"{split}{i}", block((9, 9, 9), True, 100 + i), {"front": ["Red"], "back": back}, "")
         for split in ("train", "val")
         for i, back in enumerate((["Blue"], None, []))
     ]

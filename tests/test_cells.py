@@ -1,11 +1,11 @@
-"""catalog.cells."""
+"""catalog.scoring.cells."""
 
 import datetime
 
 import pyarrow as pa
 import pytest
 
-from catalog.cells import typed_column
+from catalog.scoring.cells import typed_column
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from photos import photo
 from PIL import Image
 
 from fashion.options import AnswerOptions
+from fashion.pictures.tiles import HEAT
 from fashion.predictor import Predictor
-from fashion.tiles import HEAT
 from serving.client import Client, main, table
 from serving.ports import free_ports
 from serving.torchserve import TorchServe

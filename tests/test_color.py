@@ -1,4 +1,4 @@
-"""training.color: the same colors as torchvision's functions give, one after the other."""
+"""training.data.color: the same colors as torchvision's functions give, one after the other."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional
 
-from training.color import adjust, change_colors, turn_hue
+from training.data.color import adjust, change_colors, turn_hue
 
 
 def noise(low: int, high: int) -> Image.Image:

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pytest
 from scored_catalog import MODEL, OTHER_MODEL, TAXONOMY, products, write_catalog
 
+from catalog.analysis.comparison import Comparison
+from catalog.analysis.overlap import overlap
+from catalog.analysis.portfolios import compare
+from catalog.analysis.report.plots import drawable
 from catalog.compare import main
-from catalog.comparison import Comparison
-from catalog.overlap import overlap
-from catalog.portfolios import compare
-from catalog.report.plots import drawable
-from catalog.table import Scored
-from catalog.where import FilterError
+from catalog.filters.where import FilterError
+from catalog.scored.table import Scored
 from fashion.errors import DataError, SettingError
 
 SHOP = [pa.field("shop", pa.string())]

@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from fashion.model_card import ModelCard
-from training.augment import Augment
+from training.data.augment import Augment
+from training.data.input_settings import InputSettings
 from training.fit import FashionCLI
-from training.input_settings import InputSettings
-from training.module import FashionModule
+from training.fitting.module import FashionModule
 
 FOLDER = Path(__file__).parent.parent / "training" / "configs"
 CONFIGS = sorted(FOLDER.glob("*.yaml"))

@@ -1,4 +1,4 @@
-"""training.data, training.images, training.loading and training.augment."""
+"""training.data.data_module, training.data.images, training.data.loading and training.data.augment."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,12 +12,12 @@ from colored_shapes import block, write_shapes
 from fashion.errors import DataError, SettingError
 from fashion.preprocess import InputSpec, pixels
 from fashion.taxonomy import NOT_ANNOTATED, Label, Taxonomy, imaterialist
-from training.augment import Augment
-from training.data import FashionData
-from training.images import open_split
-from training.input_settings import InputSettings
-from training.loading import FILLER, EpochSampler, WholeSampler
-from training.sources.writer import Row, write_dataset
+from training.data.augment import Augment
+from training.data.data_module import FashionData
+from training.data.images import open_split
+from training.data.input_settings import InputSettings
+from training.data.loading import FILLER, EpochSampler, WholeSampler
+from training.sources.writer import ProductRow, write_dataset
 
 SPEC = InputSpec(size=32)
 INPUT = InputSettings.of(SPEC)
@@ -76,7 +76,7 @@ def test_groups_choose_the_labels(folder: Path, cache: str) -> None:
 
 def test_imaterialist_fixes_the_taxonomy(tmp_path: Path, cache: str, folder: Path) -> None:
     rows = [
-        Row(s, f"{s}{i}", block((9, 9, 9), i > 1), {"color": ["Black", "Mauve"]}, "")
+        ProductRow(s, f"{s}{i}", block((9, 9, 9), i > 1), {"color": ["Black", "Mauve"]}, "")
         for s in ("train", "val")
         for i in range(3)
     ]
@@ -92,7 +92,10 @@ def test_imaterialist_fixes_the_taxonomy(tmp_path: Path, cache: str, folder: Pat
 
 def test_folder_without_val_is_one_error(tmp_path: Path, cache: str) -> None:
     write_dataset(
-        [Row("train", "a", block((9, 9, 9), True), {"color": ["Black"]}, "")], tmp_path / "data", ["color"], "test"
+        [ProductRow("train", "a", block((9, 9, 9), True), {"color": ["Black"]}, "")],
+        tmp_path / "data",
+        ["color"],
+        "test",
     )
     with pytest.raises(DataError, match=r"has no val split, it has: train; give its source a val.csv or more rows"):
         open_data(tmp_path / "data", cache)

@@ -7,9 +7,9 @@ import pytest
 from colored_shapes import block
 
 from fashion.errors import DataError
-from fashion.tables import CsvTable
+from fashion.tables.reading import CsvTable
 from training.sources.dated import LEANING, MONTHS, SHOPS, dated_catalog
-from training.sources.writer import Row, write_dataset
+from training.sources.writer import ProductRow, write_dataset
 
 LABELS = ("Rising", "Falling", "Leaning", "Plain")
 COUNT = 250  # of each
@@ -18,7 +18,7 @@ COUNT = 250  # of each
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     photo = block((9, 9, 200), True)
-    rows = [Row("train", f"{name}{i}", photo, {"kind": [name]}) for name in LABELS for i in range(COUNT)]
+    rows = [ProductRow("train", f"{name}{i}", photo, {"kind": [name]}) for name in LABELS for i in range(COUNT)]
     folder = tmp_path_factory.mktemp("data") / "data"
     write_dataset(rows, folder, ["kind"], "blocks")
     return folder

@@ -11,9 +11,9 @@ from fashion.errors import SettingError
 from fashion.gates import Gates
 from fashion.predictor import Predictor
 from fashion.taxonomy import Label
+from training.data.images import open_split
 from training.evaluate import evaluate, main, report
-from training.images import open_split
-from training.scores import score
+from training.profiles.scores import score
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from fashion.engines import ENGINES
 from fashion.errors import BundleError
 from fashion.model_card import ModelCard, sha256
 from fashion.predictor import Predictor
+from training.data.images import open_split
 from training.export import export, main
-from training.images import open_split
-from training.runs import Run, load_module
+from training.fitting.runs import TrainingRun, load_module
 
 FILES = {"model.ckpt", "model.pth", "model.onnx", "model.int8.onnx", "model_card.json"}
 
@@ -94,7 +94,7 @@ def test_a_new_export_replaces_the_old_one(own_run: Path) -> None:
     bundle.mkdir()
     (bundle / "model_card.json").write_text("{}")
     (bundle / "old").write_text("old")
-    card = export(Run(own_run), bundle, int8=False, version="2.1", mirrored=True)
+    card = export(TrainingRun(own_run), bundle, int8=False, version="2.1", mirrored=True)
     assert {path.name for path in bundle.iterdir()} == FILES - {"model.int8.onnx"}
     assert (ModelCard.load(bundle).version, card.version) == ("2.1", "2.1")
     assert ModelCard.load(bundle).mirrored
@@ -131,7 +131,7 @@ def test_what_is_no_bundle_is_never_replaced(own_run: Path, tmp_path: Path) -> N
     before = sorted(tmp_path.rglob("*"))
     for out, message in ((own_run, "is a folder with files and no bundle"), (tmp_path / "file", "is a file")):
         with pytest.raises(BundleError, match=message):
-            export(Run(own_run), out)
+            export(TrainingRun(own_run), out)
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -162,7 +162,7 @@ def test_files_that_disagree_are_no_bundle(own_run: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(training.export, "write_onnx", write_changed)
     with pytest.raises(BundleError, match=r"model\.onnx and model\.ckpt disagree"):
-        export(Run(own_run), own_run / "bundle")
+        export(TrainingRun(own_run), own_run / "bundle")
     assert not (own_run / "bundle").exists()
     assert not list(own_run.glob(".bundle*"))
 

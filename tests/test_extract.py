@@ -8,7 +8,7 @@ from colored_shapes import block, write_shapes
 from fashion.errors import DataError
 from fashion.preprocess import decode
 from training.sources.extract import as_photographs, extract_photo, true_labels
-from training.sources.writer import Row, write_dataset
+from training.sources.writer import ProductRow, write_dataset
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +38,12 @@ def test_what_is_not_in_the_training_format_stays_where_it_is(data: Path, tmp_pa
 
 
 def test_an_id_names_a_file_in_that_folder_and_no_other(tmp_path: Path) -> None:
-    rows = [Row("test", name, block((9, 9, 200), True), {"color": ["Blue"]}) for name in ("../up", "a/b.jpg", "7")]
-    write_dataset([Row("train", "t", rows[0].image, rows[0].cells), *rows], tmp_path / "data", ["color"], "blocks")
+    rows = [
+        ProductRow("test", name, block((9, 9, 200), True), {"color": ["Blue"]}) for name in ("../up", "a/b.jpg", "7")
+    ]
+    write_dataset(
+        [ProductRow("train", "t", rows[0].image, rows[0].cells), *rows], tmp_path / "data", ["color"], "blocks"
+    )
     folder = as_photographs(tmp_path / "data", tmp_path / "photos")
     assert sorted(path.name for path in folder.glob("*.jpg")) == [".._up.jpg", "7.jpg", "a_b.jpg"]
     assert {path.name for path in tmp_path.iterdir()} == {"data", "photos"}

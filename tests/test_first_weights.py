@@ -1,4 +1,4 @@
-"""training.first_weights."""
+"""training.weights.first_weights."""
 
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from fashion.errors import BundleError, SettingError
 from fashion.gates import Gates
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Taxonomy
-from training import first_weights
-from training.module import FashionModule
+from training.fitting.module import FashionModule
+from training.weights import first_weights
 
 
 @pytest.fixture

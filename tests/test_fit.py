@@ -22,11 +22,11 @@ from torch._dynamo.utils import counters
 
 from fashion.errors import BundleError, FashionError, SettingError
 from training import fit
-from training.images import open_split
-from training.losses import BINARY_CROSS_ENTROPY
-from training.module import FashionModule
-from training.runs import Run, load_module
-from training.stopping import StopOnSignal, Stopped
+from training.data.images import open_split
+from training.fitting.losses import BINARY_CROSS_ENTROPY
+from training.fitting.module import FashionModule
+from training.fitting.runs import TrainingRun, load_module
+from training.fitting.stopping import StopOnSignal, TrainingStopped
 
 CONFIG = Path(__file__).parent.parent / "training" / "configs" / "sample.yaml"
 ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -118,7 +118,7 @@ def train_interrupted(monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str],
             return trainer
 
         patch.setattr(fit.FashionCLI, "instantiate_trainer", instantiate_with_interrupt)
-        with pytest.raises(Stopped) as stopped:
+        with pytest.raises(TrainingStopped) as stopped:
             fit.train([*arguments])
     assert stopped.value.number == at.number
     assert stopped.value.checkpoint is not None
@@ -170,7 +170,7 @@ def test_several_folders_are_one_data_set(flags: list[str], folder: Path, tmp_pa
     run = tmp_path / "run"
     fit.train([*flags, "--data.path", f"[{folder},{other}]", "--data.repeat", "[1,2]", "--run", str(run)])
     assert rows(run)[-1]["step"] == 2 * ((48 + 2 * 16) // 8)
-    images = Run(run).split("val", load_module(run / "checkpoints" / "best.ckpt"))
+    images = TrainingRun(run).split("val", load_module(run / "checkpoints" / "best.ckpt"))
     assert len(images) == 27
 
 
@@ -337,7 +337,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_exits(flags: list[str], tmp_path: Pa
 
 
 def test_a_signal_before_the_first_step_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(Stopped) as stopped, StopOnSignal(tmp_path / "last.ckpt"):
+    with pytest.raises(TrainingStopped) as stopped, StopOnSignal(tmp_path / "last.ckpt"):
         os.kill(os.getpid(), signal.SIGTERM)
     assert stopped.value.checkpoint is None
     assert not list(tmp_path.iterdir())
@@ -462,4 +462,4 @@ def test_a_missing_gpu_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_stopped_is_not_an_error_of_the_user() -> None:
-    assert not issubclass(Stopped, FashionError)
+    assert not issubclass(TrainingStopped, FashionError)

@@ -8,10 +8,10 @@ from fashion.model_card import ModelCard
 from fashion.prediction import sigmoid
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label
-from training.gate_scores import SeenGates, describe_gates, fit_gate_thresholds, score_gates, split_targets
-from training.predictions import Predictions
-from training.profiles import answer_out_of_fold
-from training.validation import describe, with_thresholds
+from training.profiles.gate_scores import SeenGates, describe_gates, fit_gate_thresholds, score_gates, split_targets
+from training.profiles.out_of_fold import answer_out_of_fold
+from training.profiles.predictions import Predictions
+from training.profiles.validation import describe, with_thresholds
 
 GATES = Gates(("neck", "sleeve"), True)
 SEEN = SeenGates(

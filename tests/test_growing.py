@@ -1,14 +1,14 @@
-"""training.growing."""
+"""training.fitting.growing."""
 
 import pytest
 import torch
 
 from fashion.errors import SettingError
-from training.growing import Growth, shrink
+from training.fitting.growing import ImageGrowth, shrink
 
 
 def test_sizes_grow_to_the_input_size_and_stay() -> None:
-    growth = Growth(start=0.5, until=0.8)
+    growth = ImageGrowth(start=0.5, until=0.8)
     sizes = [growth.size(i / 20, 128) for i in range(21)]
     assert sizes == sorted(sizes)
     assert sizes[0] == 64
@@ -18,23 +18,23 @@ def test_sizes_grow_to_the_input_size_and_stay() -> None:
 
 
 def test_images_may_stay_small_for_a_while() -> None:
-    growth = Growth(start=0.6, since=0.7, until=0.9)
+    growth = ImageGrowth(start=0.6, since=0.7, until=0.9)
     assert [growth.size(p, 80) for p in (0, 0.3, 0.7, 0.8, 0.9, 1)] == [48, 48, 48, 64, 80, 80]
 
 
 def test_the_default_changes_nothing() -> None:
-    assert {Growth().size(i / 10, 100) for i in range(11)} == {100}
+    assert {ImageGrowth().size(i / 10, 100) for i in range(11)} == {100}
     pixels = torch.zeros(2, 40, 40, 3, dtype=torch.uint8)
     assert shrink(pixels, 40) is pixels
 
 
 def test_no_image_is_smaller_than_the_network_takes() -> None:
-    assert Growth(start=0.1).size(0, 64) == 32
-    assert Growth(start=0.1).size(0, 32) == 32
+    assert ImageGrowth(start=0.1).size(0, 64) == 32
+    assert ImageGrowth(start=0.1).size(0, 32) == 32
 
 
 def test_an_odd_input_size_is_reached_and_not_passed() -> None:
-    assert [Growth(start=0.9, until=1.0).size(p, 70) for p in (0, 0.9, 1)] == [64, 64, 70]
+    assert [ImageGrowth(start=0.9, until=1.0).size(p, 70) for p in (0, 0.9, 1)] == [64, 64, 70]
 
 
 def test_shrunk_images_are_the_same_images() -> None:
@@ -49,4 +49,4 @@ def test_shrunk_images_are_the_same_images() -> None:
 @pytest.mark.parametrize("settings", [{"start": 0.0}, {"start": 1.5}, {"until": 0.0}, {"until": 1.2}, {"since": 0.8}])
 def test_values_out_of_range_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(SettingError, match=f"growth.{next(iter(settings))} is"):
-        Growth(**settings)
+        ImageGrowth(**settings)

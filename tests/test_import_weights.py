@@ -29,10 +29,10 @@ from fashion.model_card import ModelCard, sha256
 from fashion.prediction import sigmoid
 from fashion.predictor import Predictor
 from fashion.taxonomy import imaterialist
-from training.foreign_weights import read_source
-from training.images import open_split
+from training.data.images import open_split
+from training.fitting.runs import load_module
 from training.import_weights import main, read_labels
-from training.runs import load_module
+from training.weights.foreign_weights import read_source
 
 SMALL = ["--arch", "resnet18", "--size", str(SIZE)]
 PICTURES = garments(6, SIZE, 11)

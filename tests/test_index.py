@@ -17,14 +17,14 @@ from qdrant_client import QdrantClient, models
 from scored_catalog import LOCAL_MODE, MODEL, OTHER_MODEL, TAXONOMY, products, write_catalog
 
 from catalog import open_index
-from catalog.edge_store import MANIFEST, SHARD, EdgeStore
+from catalog.engines.edge_store import MANIFEST, SHARD, EdgeStore
+from catalog.engines.server_store import ServerStore
+from catalog.engines.store import Store, Tuning
 from catalog.index import Changes, build, main
-from catalog.manifest import SCHEMA, IndexManifest
-from catalog.matching import Index
-from catalog.server_store import ServerStore
-from catalog.spaces import scores
-from catalog.store import Store, Tuning
-from catalog.table import Scored
+from catalog.scored.table import Scored
+from catalog.similar.manifest import SCHEMA, IndexManifest
+from catalog.similar.matching import Index
+from catalog.similar.spaces import scores
 from fashion.errors import DataError, SettingError
 
 pytestmark = LOCAL_MODE

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from catalog.inference import FALSE_DISCOVERIES, LEAST, Sums, adjusted, difference, line, shares
+from catalog.analysis.inference import FALSE_DISCOVERIES, LEAST, Sums, adjusted, difference, line, shares
 
 LABELS = 1500
 

@@ -1,4 +1,4 @@
-"""training.initialization."""
+"""training.fitting.initialization."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from fashion.backbones.families import build
 from fashion.backbones.normalize import Normalize
 from fashion.errors import SettingError
 from fashion.preprocess import InputSpec
-from training.initialization import Initialization
+from training.fitting.initialization import Initialization
 
 
 def apply(init: Initialization, network: Backbone) -> None:

@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 from colored_shapes import block
 
-from training.catalogs import open_catalogs
-from training.label_rows import LabelRows, count_labels
+from training.data.catalogs import open_catalogs
+from training.data.label_rows import LabelRows, count_labels
 from training.sources.__main__ import main
 
 

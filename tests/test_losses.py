@@ -1,4 +1,4 @@
-"""training.losses."""
+"""training.fitting.losses."""
 
 import math
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fashion.errors import SettingError
-from training.losses import BINARY_CROSS_ENTROPY, Loss
+from training.fitting.losses import BINARY_CROSS_ENTROPY, Loss
 
 EACH = torch.arange(3)  # one group for each label, which the loss over labels does not look at
 TARGETS = torch.tensor([[1, -1, 0], [-1, -1, 1]], dtype=torch.int8)

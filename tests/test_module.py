@@ -1,4 +1,4 @@
-"""training.module, training.metrics and training.optimization."""
+"""training.fitting.module, training.fitting.metrics and training.fitting.optimization."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from torchmetrics.functional.classification import multilabel_average_precision,
 from fashion.errors import BundleError, SettingError
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label, Taxonomy
-from training.metrics import MeanOfAnnotated, MultilabelScores
-from training.module import FashionModule
-from training.optimization import make_optimizer, make_schedule
-from training.scores import average_precisions, score
-from training.thresholds import best_global_threshold
+from training.fitting.metrics import MeanOfAnnotated, MultilabelScores
+from training.fitting.module import FashionModule
+from training.fitting.optimization import make_optimizer, make_schedule
+from training.profiles.scores import average_precisions, score
+from training.profiles.thresholds import best_global_threshold
 
 TAXONOMY = Taxonomy((Label("color", "Red"), Label("shape", "Wide"), Label("color", "Blue")))
 SPEC = InputSpec(size=32, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25), resize="pad")

@@ -1,4 +1,4 @@
-"""training.muon."""
+"""training.fitting.muon."""
 
 import copy
 
@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from fashion.backbones.families import build
-from training import muon
-from training.muon import Muon, by_gram, by_iteration, orthogonal
-from training.optimization import make_optimizer, make_schedule
+from training.fitting import muon
+from training.fitting.muon import Muon, by_gram, by_iteration, orthogonal
+from training.fitting.optimization import make_optimizer, make_schedule
 
 
 def of_rank(rows: int, columns: int) -> torch.Tensor:

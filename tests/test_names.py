@@ -1,11 +1,11 @@
-"""training.names."""
+"""training.data.names."""
 
 from pathlib import Path
 
 import pytest
 
 from fashion.errors import DataError
-from training.names import Names
+from training.data.names import Names
 
 TEXT = """
 tshirts: T-Shirts

@@ -1,4 +1,4 @@
-"""training.onnx_weights: a network with the weights of a file answers as the file does."""
+"""training.weights.onnx_weights: a network with the weights of a file answers as the file does."""
 
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from fashion.backbones.families import build
 from fashion.backbones.normalize import Normalize
 from fashion.errors import BundleError
 from fashion.preprocess import InputSpec, normalize
-from training.int8_speed import measure
-from training.onnx_files import write_int8, write_onnx
-from training.onnx_weights import read
+from training.bundle.int8_speed import measure
+from training.bundle.onnx_files import write_int8, write_onnx
+from training.weights.onnx_weights import read
 
 SPEC = InputSpec(size=64)
 PICTURES = garments(4, 64, 7)

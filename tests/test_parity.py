@@ -6,8 +6,8 @@ import pytest
 from fashion.engines import Outputs
 from fashion.errors import BundleError
 from fashion.taxonomy import Label, Taxonomy
-from training.parity import check_fp32, check_int8, compare_int8, is_close
-from training.predictions import Predictions
+from training.bundle.parity import check_fp32, check_int8, compare_int8, is_close
+from training.profiles.predictions import Predictions
 
 PIXELS = np.zeros((3, 32, 32, 3), np.uint8)
 TAXONOMY = Taxonomy((Label("color", "Black"), Label("color", "White")))

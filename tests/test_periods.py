@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.periods import NONE, UNITS, DateReader, check_span, name, numbers, start
+from catalog.analysis.periods import NONE, UNITS, DateReader, check_span, name, numbers, start
 from fashion.errors import DataError, SettingError
 
 DAYS = st.dates(date(1900, 1, 1), date(2200, 1, 1))

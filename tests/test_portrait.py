@@ -9,9 +9,9 @@ from photos import photo
 from PIL import Image, ImageColor
 
 from fashion.errors import InvalidImage, SettingError
-from fashion.portrait import BAR, FULL, MARGIN, WEAK, WIDTH, gallery, heat_maps, portrait
+from fashion.pictures.portrait import BAR, FULL, MARGIN, WEAK, WIDTH, gallery, heat_maps, portrait
+from fashion.pictures.tiles import HEAT, MARK, RIGHT, WRONG, Picture
 from fashion.predictor import Predictor
-from fashion.tiles import HEAT, MARK, RIGHT, WRONG, Picture
 
 
 @pytest.fixture(scope="module")

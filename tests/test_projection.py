@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scored_catalog import TAXONOMY, products, write_catalog
 
-from catalog.edge_store import EdgeStore
+from catalog.engines.edge_store import EdgeStore
+from catalog.engines.store import Tuning
 from catalog.index import build, main
-from catalog.matching import Index
-from catalog.projection import RECALL, Projection, fit
-from catalog.spaces import SPACES, Measure, ScaleMeter, point
-from catalog.store import Tuning
+from catalog.similar.matching import Index
+from catalog.similar.projection import RECALL, Projection, fit
+from catalog.similar.spaces import SPACES, Measure, ScaleMeter, point
 
 LENGTH, RANK, COUNT = 300, 12, 1200
 LABELS = len(TAXONOMY)

@@ -101,17 +101,19 @@ def test_modules_explain_themselves(module: str, capsys: pytest.CaptureFixture[s
 
 def test_the_tree_names_files_that_are_there() -> None:
     tree = TREE.split("## The tree")[1].split("\n## ")[0]
-    folder = ""
+    folders: dict[int, str] = {}  # by depth of indentation
     for line in tree.splitlines():
         if not line.startswith("    "):
             continue
+        depth = (len(line) - len(line.lstrip())) // 2
         names, _, rest = line.strip().partition("  ")
-        if not line.startswith("      "):
-            folder = names
-            assert (ROOT / folder).is_dir() or folder == "model_store/", folder
-            continue
-        for name in names.split(", ") + re.findall(r"[a-z_]+\.py\b", rest):
-            assert (ROOT / folder / name).exists(), f"{folder}{name}"
+        above = folders.get(depth - 1, "")
+        if names.endswith("/"):
+            folders[depth] = above = above + names
+            assert (ROOT / above).is_dir() or above == "model_store/", above
+            names = ""
+        for name in [*filter(None, names.split(", ")), *re.findall(r"[a-z0-9_]+\.py\b", rest)]:
+            assert (ROOT / above / name).exists(), f"{above}{name}"
 
 
 def test_linked_files_are_there() -> None:

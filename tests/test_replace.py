@@ -11,11 +11,12 @@ from qdrant_client import QdrantClient
 from scored_catalog import LOCAL_MODE, TAXONOMY, products, write_catalog
 
 from catalog import duplicates, recommend, replace
-from catalog.edge_store import EdgeStore
+from catalog.engines.edge_store import EdgeStore
+from catalog.engines.server_store import ServerStore
+from catalog.engines.store import Tuning
 from catalog.index import build
-from catalog.matching import Index
-from catalog.server_store import ServerStore
-from catalog.store import Tuning
+from catalog.similar.matching import Index
+from catalog.similar.replacement import conditions
 from fashion.errors import DataError, SettingError
 
 pytestmark = LOCAL_MODE
@@ -113,7 +114,7 @@ def test_an_index_without_category_and_gender(index: Index) -> None:
     with pytest.raises(
         SettingError, match=r"neither category nor gender; say with --same what .*: color, sleeve, price"
     ):
-        replace.conditions(index.product("p1"), columns)
+        conditions(index.product("p1"), columns)
 
 
 def score(product: np.ndarray, like: np.ndarray, unlike: np.ndarray) -> float:

@@ -14,7 +14,8 @@ from PIL import Image
 
 from fashion.errors import InvalidImage, SettingError
 from fashion.taxonomy import Label, Taxonomy
-from training.bootstrap import weighted_precision
+from training.profiles.bootstrap import weighted_precision
+from training.profiles.scores import score
 from training.report.confusion import confused_pairs
 from training.report.contents import contents
 from training.report.contradictions import contradictory_pairs, excluding_labels
@@ -24,7 +25,6 @@ from training.report.noise import suspicious_annotations
 from training.report.ranking import least_certain, most_wrong
 from training.report.reliability import binned, reliability
 from training.report.writing import write_report
-from training.scores import score
 
 # Names that a page, a plot and a sorting script must take as they are.
 LABELS = (

@@ -10,7 +10,7 @@ from fashion.predictor import Predictor
 from serving import responder
 from serving.archive import SERVING
 from serving.protocol import Call
-from serving.responder import MAX_ANSWER, Responder, Tally
+from serving.responder import MAX_ANSWER, BatchCounts, Responder
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_a_batch_and_its_tally(ready: Responder) -> None:
 
 
 def test_tallies_add_up(ready: Responder) -> None:
-    whole = Tally()
+    whole = BatchCounts()
     for i in range(3):
         whole.add(ready.respond([Call({"body": photo(i)})])[1])
     assert (whole.images, whole.outcomes["ok"], len(whole.request_seconds)) == (3, 3, 3)

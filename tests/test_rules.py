@@ -1,4 +1,4 @@
-"""training.rules, training.label_rows and training.applicability, and what training makes of them."""
+"""training.data.rules, training.data.label_rows and training.data.applicability, and what training makes of them."""
 
 import re
 from collections.abc import Iterator
@@ -15,16 +15,16 @@ from fashion.errors import DataError, SettingError
 from fashion.gates import Gates
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label
-from training.applicability import Applicability
-from training.augment import Augment
-from training.catalogs import open_catalogs
-from training.data import FashionData
-from training.images import open_split
-from training.input_settings import InputSettings
-from training.label_rows import LabelRows, count_labels
-from training.names import Names
-from training.rules import Derived, Rules
-from training.sources.writer import Row, write_dataset
+from training.data.applicability import Applicability
+from training.data.augment import Augment
+from training.data.catalogs import open_catalogs
+from training.data.data_module import FashionData
+from training.data.images import open_split
+from training.data.input_settings import InputSettings
+from training.data.label_rows import LabelRows, count_labels
+from training.data.names import Names
+from training.data.rules import Derived, Rules
+from training.sources.writer import ProductRow, write_dataset
 
 SPEC = InputSpec(size=32)
 INPUT = InputSettings.of(SPEC)
@@ -174,11 +174,11 @@ def test_a_file_of_something_else_is_one_line(tmp_path: Path, text: str, message
 def write(folder: Path, groups: list[str], products: list[tuple[list[str] | None, ...]]) -> str:
     """A folder whose train and val have these products, a label for each group."""
 
-    def rows() -> Iterator[Row]:
+    def rows() -> Iterator[ProductRow]:
         for split in ("train", "val"):
             for i, labels in enumerate(products):
                 image = block((9, 90, 9), i % 2 == 0, gray=100 + i)
-                yield Row(split, f"{split}{i}", image, dict(zip(groups, labels, strict=True)), str(i))
+                yield ProductRow(split, f"{split}{i}", image, dict(zip(groups, labels, strict=True)), str(i))
 
     write_dataset(rows(), folder, groups, "blocks")
     return str(folder)

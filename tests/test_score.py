@@ -17,7 +17,7 @@ from photos import photo
 from product_tables import photograph, write_csv, write_parquet, write_photographs
 
 from catalog.score import main, score
-from catalog.table import LEFT_OUT_FILE, Scored
+from catalog.scored.table import LEFT_OUT_FILE, Scored
 from fashion.errors import DataError, FashionError
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor

@@ -17,7 +17,7 @@ import pytest
 from product_tables import write_csv, write_parquet
 
 from catalog.score import score
-from catalog.table import Scored
+from catalog.scored.table import Scored
 
 ROOT = Path(__file__).parents[1]
 RAY = Path(sys.executable).parent / "ray"
@@ -103,7 +103,7 @@ def noise(stderr: str) -> list[str]:
 def test_two_nodes_give_the_same_rows(cluster: str, bundle: Path, tmp_path: Path) -> None:
     """Photographs in a table, one of them broken; then a bundle that no worker can open."""
     program = (
-        "import sys, ray; from catalog.score import main; from catalog.cluster import connected\n"
+        "import sys, ray; from catalog.score import main; from catalog.scoring.cluster import connected\n"
         "bundle, broken, shard, out, address = sys.argv[1:]\n"
         "flags = ['--address', address, '--engine', 'int8', '--batch', '4', '--out']\n"
         "with connected(address):\n"

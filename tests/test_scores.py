@@ -6,7 +6,7 @@ import torch
 from torchmetrics.functional.classification import multilabel_f1_score
 
 from fashion.taxonomy import Label, Taxonomy
-from training.scores import average_precisions, score
+from training.profiles.scores import average_precisions, score
 
 TAXONOMY = Taxonomy((Label("color", "Black"), Label("size", "S"), Label("color", "White"), Label("size", "L")))
 

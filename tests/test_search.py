@@ -13,21 +13,21 @@ from PIL import Image, ImageColor
 from qdrant_client import QdrantClient
 from scored_catalog import COLUMNS, LOCAL_MODE, TAXONOMY, products, write_catalog
 
-from catalog.edge_store import EdgeStore
+from catalog.engines.edge_store import EdgeStore
+from catalog.engines.server_store import ServerStore
 from catalog.index import build
-from catalog.matches import Difference
-from catalog.matching import Index
+from catalog.scored.table import Scored
 from catalog.search import main
-from catalog.server_store import ServerStore
-from catalog.settings import How
-from catalog.sheet import LAYOUT
-from catalog.spaces import SHARE, Measure, ScaleMeter, Scales, diverse, point, scores
-from catalog.table import Scored
+from catalog.similar.matches import NameDifference
+from catalog.similar.matching import Index
+from catalog.similar.settings import How
+from catalog.similar.sheet import LAYOUT
+from catalog.similar.spaces import SHARE, Measure, ScaleMeter, Scales, diverse, point, scores
 from fashion.errors import DataError, SettingError
 from fashion.model_card import ModelCard
+from fashion.pictures.tiles import MARK
 from fashion.predictor import Predictor
 from fashion.taxonomy import Label, Taxonomy
-from fashion.tiles import MARK
 
 pytestmark = LOCAL_MODE
 
@@ -139,7 +139,7 @@ def test_shared_and_differing_attributes(index: Index) -> None:
         for group in TAXONOMY.groups:
             own, other = set(product.attributes[group]), set(match.product.attributes[group])
             assert set(match.shared.get(group, [])) == own & other
-            difference = match.differing.get(group, Difference([], []))
+            difference = match.differing.get(group, NameDifference([], []))
             assert (set(difference.wanted), set(difference.found)) == (own - other, other - own)
 
 

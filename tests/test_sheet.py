@@ -9,8 +9,8 @@ from PIL import Image
 
 from fashion.errors import SettingError
 from fashion.options import AnswerOptions
+from fashion.pictures.tiles import HEAT, MARGIN
 from fashion.predictor import Predictor
-from fashion.tiles import HEAT, MARGIN
 from serving.sheet import write_sheet
 
 

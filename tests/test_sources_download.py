@@ -16,14 +16,14 @@ import pytest
 from source_files import jpeg
 
 from fashion.errors import DataError, SettingError
-from training.sources.download import Settings, download
+from training.sources.download import DownloadSettings, download
 from training.sources.fetch import MAX_BYTES
 from training.sources.imaterialist import import_imaterialist
 
 PHOTO = jpeg(width=200, height=200)
 DRIP = 0.2  # seconds between two bytes
 DRIP_SECONDS = len(PHOTO) * DRIP
-QUICK = Settings(concurrency=8, timeout=0.5, retries=1)
+QUICK = DownloadSettings(concurrency=8, timeout=0.5, retries=1)
 
 
 class Server(ThreadingHTTPServer):
@@ -203,7 +203,7 @@ def test_all_dead_is_an_error_only_at_the_import(tmp_path: Path, server: Server)
 
 def test_limit_and_other_folder(tmp_path: Path, server: Server) -> None:
     source = challenge(tmp_path / "challenge", {i: server.url(f"good/{i}") for i in range(1, 9)})
-    download(source / "train.json", tmp_path / "images", Settings(limit=3))
+    download(source / "train.json", tmp_path / "images", DownloadSettings(limit=3))
     assert sorted(path.name for path in (tmp_path / "images/train").iterdir()) == ["1.jpg", "2.jpg", "3.jpg"]
     assert not (source / "train").exists()
 
@@ -251,7 +251,7 @@ def test_interrupt_is_prompt_and_resumable(tmp_path: Path, server: Server) -> No
 )
 def test_settings_out_of_range(settings: dict[str, float]) -> None:
     with pytest.raises(SettingError, match=r"is out of range; it must be at least"):
-        Settings(**settings)  # type: ignore[arg-type]
+        DownloadSettings(**settings)  # type: ignore[arg-type]
 
 
 def test_other_json_files_are_refused(tmp_path: Path) -> None:

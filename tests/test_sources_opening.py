@@ -19,7 +19,7 @@ from fashion.taxonomy import Label, imaterialist
 from training.sources import load_taxonomy, open_folder
 from training.sources.__main__ import main
 from training.sources.extract import extract_photo
-from training.sources.writer import Row, write_dataset
+from training.sources.writer import ProductRow, write_dataset
 
 COUNT = 30
 
@@ -106,9 +106,11 @@ def test_taxonomy_has_the_names_of_train_only(tmp_path: Path, shop: Path) -> Non
 def test_all_of_imaterialist_keeps_the_challenges_order(tmp_path: Path) -> None:
     taxonomy = imaterialist()
     cells = {group: taxonomy.names(group) for group in taxonomy.groups}
-    write_dataset([Row("train", "1", jpeg(), cells)], tmp_path / "set", sorted(taxonomy.groups), "a test")
+    write_dataset([ProductRow("train", "1", jpeg(), cells)], tmp_path / "set", sorted(taxonomy.groups), "a test")
     assert load_taxonomy(tmp_path / "set") == taxonomy
-    write_dataset([Row("train", "1", jpeg(), {**cells, "color": None})], tmp_path / "less", taxonomy.groups, "a test")
+    write_dataset(
+        [ProductRow("train", "1", jpeg(), {**cells, "color": None})], tmp_path / "less", taxonomy.groups, "a test"
+    )
     assert len(load_taxonomy(tmp_path / "less")) == 228 - len(taxonomy.names("color"))
     with pytest.raises(DataError, match=r"no training row of .* has a label in column 'color'"):
         load_taxonomy(tmp_path / "less", ["color"])

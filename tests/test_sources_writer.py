@@ -11,15 +11,15 @@ import pytest
 from source_files import jpeg
 
 from fashion.errors import DataError, SettingError
-from training.sources.writer import AlreadyThere, LeftOut, Row, arrow_schema, write_dataset
+from training.sources.writer import AlreadyThere, ProductRow, UnusedRow, arrow_schema, write_dataset
 
 GROUPS = ["color", "style"]
 PHOTO = jpeg()
 
 
-def rows(count: int, split: str = "train") -> Iterator[Row]:
+def rows(count: int, split: str = "train") -> Iterator[ProductRow]:
     for i in range(count):
-        yield Row(split, f"{split}{i}", PHOTO, {"color": ["Red", "Blue"], "style": None if i % 2 else []})
+        yield ProductRow(split, f"{split}{i}", PHOTO, {"color": ["Red", "Blue"], "style": None if i % 2 else []})
 
 
 def test_schema_is_that_of_datasets() -> None:
@@ -46,10 +46,10 @@ def test_datasets_reads_images_and_lists(tmp_path: Path) -> None:
 def test_description_and_report(tmp_path: Path) -> None:
     out = tmp_path / "set"
     given = [
-        Row("train", "1", PHOTO, {"color": ["Red"]}),
-        LeftOut("train", "a.csv:3", "2", "missing file", "2.jpg"),
-        Row("val", "1", PHOTO, {"color": ["Red"]}),
-        Row("val", "3", PHOTO, {"color": ["Gold", "Red"], "style": ["Casual"]}),
+        ProductRow("train", "1", PHOTO, {"color": ["Red"]}),
+        UnusedRow("train", "a.csv:3", "2", "missing file", "2.jpg"),
+        ProductRow("val", "1", PHOTO, {"color": ["Red"]}),
+        ProductRow("val", "3", PHOTO, {"color": ["Gold", "Red"], "style": ["Casual"]}),
     ]
     summary = write_dataset(given, out, GROUPS, "a test")
     description = json.loads((out / "dataset.json").read_text())
@@ -74,7 +74,7 @@ def test_shards_and_row_groups_are_bounded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, DataError, OSError])
 def test_interrupt_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
-    def interrupted() -> Iterator[Row]:
+    def interrupted() -> Iterator[ProductRow]:
         yield from rows(250)
         raise error("stop")
 
@@ -84,7 +84,7 @@ def test_interrupt_leaves_nothing(tmp_path: Path, error: type[BaseException]) ->
 
 
 def test_nothing_usable_is_an_error(tmp_path: Path) -> None:
-    lost = [LeftOut("train", "train.csv:2", "1", "missing file", "1.jpg is not there")]
+    lost = [UnusedRow("train", "train.csv:2", "1", "missing file", "1.jpg is not there")]
     with pytest.raises(DataError, match=r"no usable row in X; left out: 1 missing file; .*1\.jpg is not there"):
         write_dataset(lost, tmp_path / "set", GROUPS, "X")
     with pytest.raises(DataError, match="no usable row in X: it is empty"):
@@ -104,7 +104,7 @@ def test_existing_folder_is_kept(tmp_path: Path) -> None:
 def test_loser_of_a_race_keeps_the_winners_folder(tmp_path: Path) -> None:
     out = tmp_path / "set"
 
-    def overtaken() -> Iterator[Row]:
+    def overtaken() -> Iterator[ProductRow]:
         yield from rows(1)
         write_dataset(rows(2), out, GROUPS, "winner")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from training.catalogs import notes, open_catalogs, union_taxonomy
-from training.label_rows import LabelRows, count_labels
-from training.names import Names
-from training.rules import Rules
+from training.data.catalogs import notes, open_catalogs, union_taxonomy
+from training.data.label_rows import LabelRows, count_labels
+from training.data.names import Names
+from training.data.rules import Rules
 from training.sources.join import join
 
 FOLDER = Path(__file__).parent.parent / "training" / "configs" / "starter"

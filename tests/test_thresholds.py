@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fashion.taxonomy import Label, Taxonomy
-from training.scores import score
-from training.thresholds import (
+from training.profiles.scores import score
+from training.profiles.thresholds import (
     MACRO_F1,
     MICRO_F1,
     SILENT,

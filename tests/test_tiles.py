@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageColor
 
 from fashion.errors import SettingError
-from fashion.tiles import (
+from fashion.pictures.tiles import (
     EMPTY,
     GROUND,
     LINE,
@@ -15,8 +15,8 @@ from fashion.tiles import (
     MARK,
     SMALL,
     TITLE,
-    Layout,
     Picture,
+    SheetLayout,
     Tile,
     fitting,
     folded,
@@ -26,7 +26,7 @@ from fashion.tiles import (
     within,
 )
 
-LAYOUT = Layout(side=60, columns=3, lines=2)
+LAYOUT = SheetLayout(side=60, columns=3, lines=2)
 RED = (200, 30, 30)
 
 
@@ -37,7 +37,7 @@ def color(name: str) -> tuple[int, ...]:
 def test_tiles_stand_in_rows() -> None:
     photo = Image.new("RGB", (30, 30), RED)
     image = sheet([Tile(photo, [])] * 4, LAYOUT).image
-    across, down = 60 + MARGIN, 60 + Layout(60, 3, lines=0).caption + MARGIN  # no captions, no room for them
+    across, down = 60 + MARGIN, 60 + SheetLayout(60, 3, lines=0).caption + MARGIN  # no captions, no room for them
     assert image.size == (MARGIN + 3 * across, MARGIN + 2 * down)
     middles = [(MARGIN + 30 + x * across, MARGIN + 30 + y * down) for y in range(2) for x in range(3)]
     assert [image.getpixel(middle) == RED for middle in middles] == [True] * 4 + [False] * 2
@@ -59,7 +59,7 @@ def test_captions_have_the_room_that_the_longest_needs() -> None:
 
 
 def test_tiles_that_are_wider_than_high() -> None:
-    layout = Layout(side=60, columns=2, lines=0, height=20)
+    layout = SheetLayout(side=60, columns=2, lines=0, height=20)
     image = sheet([Tile(Image.new("RGB", (30, 10), RED), [])] * 3, layout).image
     assert image.size == layout.size(3) == (MARGIN + 2 * (60 + MARGIN), MARGIN + 2 * (20 + layout.caption + MARGIN))
     red = (np.asarray(image) == RED).all(axis=2)

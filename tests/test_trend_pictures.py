@@ -7,11 +7,11 @@ import pytest
 from PIL import ImageColor
 from scored_catalog import products, write_catalog
 
-from catalog.growth import Trends, trends
-from catalog.portfolios import Comparison, compare
-from catalog.report.pictures import BARS, NAME, PLOTS, ROW, THICK, draw_comparison, draw_trends
-from fashion.pages import THEMES
-from fashion.tiles import RIGHT, SOFT, WRONG, Picture
+from catalog.analysis.growth import Trends, trends
+from catalog.analysis.portfolios import Comparison, compare
+from catalog.analysis.report.pictures import BARS, NAME, PLOTS, ROW, THICK, draw_comparison, draw_trends
+from fashion.pictures.pages import THEMES
+from fashion.pictures.tiles import RIGHT, SOFT, WRONG, Picture
 
 
 @pytest.fixture(scope="module")

@@ -13,15 +13,15 @@ import pyarrow as pa
 import pytest
 from scored_catalog import COLUMNS, OTHER_MODEL, TAXONOMY, products, write_catalog
 
-from catalog.edge_store import EdgeStore
-from catalog.filtering import RowFilter
-from catalog.growth import trends
+from catalog.analysis.growth import trends
+from catalog.analysis.scored_at import scored_at
+from catalog.analysis.tabular import spark, trends_text
+from catalog.engines.edge_store import EdgeStore
+from catalog.filters.filtering import RowFilter
+from catalog.filters.where import FilterError
 from catalog.index import build
-from catalog.scored_at import scored_at
-from catalog.table import Scored
-from catalog.tabular import spark, trends_text
+from catalog.scored.table import Scored
 from catalog.trends import main
-from catalog.where import FilterError
 from fashion.errors import DataError, SettingError
 from fashion.files import write_whole
 

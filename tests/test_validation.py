@@ -7,10 +7,10 @@ from fashion.model_card import ModelCard
 from fashion.prediction import sigmoid
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label
-from training.predictions import Predictions
-from training.profiles import answer_out_of_fold
-from training.scores import score_answers
-from training.validation import LEAST_POSITIVES, describe, more_images, with_thresholds
+from training.profiles.out_of_fold import answer_out_of_fold
+from training.profiles.predictions import Predictions
+from training.profiles.scores import score_answers
+from training.profiles.validation import LEAST_POSITIVES, describe, more_images, with_thresholds
 
 LABELS = tuple(Label(group, str(i)) for group in ("color", "sleeve") for i in range(4))
 CARD = ModelCard("fashion", "1.0", "", "resnet18", InputSpec(), LABELS, {"0.5": [0.5] * 8}, "0.5", {})

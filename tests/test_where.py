@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from qdrant_client import QdrantClient
 from scored_catalog import LOCAL_MODE, TAXONOMY, products, write_catalog
 
-from catalog.columns import Columns, timestamp
-from catalog.edge_store import EdgeStore
+from catalog.engines.edge_store import EdgeStore
+from catalog.engines.server_store import ServerStore
+from catalog.filters.columns import Columns, timestamp
+from catalog.filters.where import FilterError, parse
 from catalog.index import build
-from catalog.matching import Index
-from catalog.server_store import ServerStore
-from catalog.where import FilterError, parse
+from catalog.similar.matching import Index
 
 pytestmark = LOCAL_MODE
 

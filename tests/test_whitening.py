@@ -1,4 +1,4 @@
-"""training.whitening: filters from the photographs themselves."""
+"""training.fitting.whitening: filters from the photographs themselves."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from fashion.backbones.families import build
 from fashion.backbones.normalize import Normalize
 from fashion.model_card import ModelCard
-from training.images import Photographs, open_split
-from training.initialization import Initialization
-from training.whitening import whiten
+from training.data.images import Photographs, open_split
+from training.fitting.initialization import Initialization
+from training.fitting.whitening import whiten
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from fashion.gates import NO_GATES, Gates
 from fashion.model_card import INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label
-from training.onnx_files import write_int8, write_onnx
+from training.bundle.onnx_files import write_int8, write_onnx
 
 # Three groups that interleave, a name with commas and one that is not ASCII: what a real taxonomy may hold.
 LABELS = (

@@ -22,15 +22,15 @@ from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_whole
 from fashion.predictor import Predictor
 from fashion.taxonomy import Taxonomy
-from training.catalogs import notes
-from training.gate_scores import describe_gates, score_gates
-from training.images import open_split
-from training.predictions import predict
+from training.data.catalogs import notes
+from training.data.images import open_split
+from training.profiles.gate_scores import describe_gates, score_gates
+from training.profiles.predictions import predict
+from training.profiles.scores import average_precisions, mean_average_precision, score_answers
+from training.profiles.thresholds import HALF
 from training.report.evidence import Evidence
 from training.report.writing import PAGE_FILE, check_report_folder, write_report
-from training.scores import average_precisions, mean_average_precision, score_answers
 from training.sources.opening import DEFAULT_CACHE
-from training.thresholds import HALF
 
 PACKAGES = ("onnxruntime", "torch", "numpy", "pillow")  # whose versions may change a score in its last digits
 
@@ -61,17 +61,17 @@ def evaluate(
             at the last.
         groups: the model's groups to score; default is all that the data have.
         cache: folder for imported data.
-        names: a YAML file of names to change, see `training.names`.
+        names: a YAML file of names to change, see `training.data.names`.
         out: folder for a page with plots, photographs and tables, see `training.report`; None for no report.
         command: what the report is to say that it was made by.
-        rules: a YAML file of what follows from labels, see `training.rules`: without it nothing is known of which
+        rules: a YAML file of what follows from labels, see `training.data.rules`: without it nothing is known of which
             groups apply.
         negatives: folders of photographs that show no product; of a model that knows of none they are left out.
 
     Returns:
-        `data`, `split`, `images`, `engine`, `model`, `map` and, by profile, what `training.scores.score` gives, each
-        label with its `average_precision`; of a model with gates, `gates`, what `training.gate_scores.score_gates`
-        gives. Ready for JSON; undefined values are None.
+        `data`, `split`, `images`, `engine`, `model`, `map` and, by profile, what `training.profiles.scores.score`
+        gives, each label with its `average_precision`; of a model with gates, `gates`, what
+        `training.profiles.gate_scores.score_gates` gives. Ready for JSON; undefined values are None.
 
     Raises:
         DataError: the folder or the split cannot be used, or lacks a group.

@@ -23,20 +23,20 @@ from fashion.errors import BundleError, one_line_errors
 from fashion.folders import new_folder
 from fashion.model_card import CHECKPOINT_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
 from fashion.predictor import Predictor
-from training import torch_files
-from training.beginning import compare_with_beginning, describe_beginning
-from training.catalogs import Paths, names_of
-from training.folders import check_bundle_replaceable
-from training.gate_scores import score_gates
-from training.images import Photographs
-from training.int8_speed import measure
-from training.module import FashionModule
-from training.onnx_files import CALIBRATIONS, write_int8, write_onnx
-from training.parity import check_fp32, check_int8, compare_int8, is_close
-from training.predictions import Predictions, predict
-from training.runs import Run, load_module, write_slim
-from training.thresholds import HALF
-from training.validation import describe, more_images, with_thresholds
+from training.bundle.beginning import compare_with_beginning, describe_beginning
+from training.bundle.folders import check_bundle_replaceable
+from training.bundle.int8_speed import measure
+from training.bundle.onnx_files import CALIBRATIONS, write_int8, write_onnx
+from training.bundle.parity import check_fp32, check_int8, compare_int8, is_close
+from training.data.catalogs import Paths, names_of
+from training.data.images import Photographs
+from training.fitting.module import FashionModule
+from training.fitting.runs import TrainingRun, load_module, write_slim
+from training.profiles.gate_scores import score_gates
+from training.profiles.predictions import Predictions, predict
+from training.profiles.thresholds import HALF
+from training.profiles.validation import describe, more_images, with_thresholds
+from training.weights import torch_files
 
 PARITY_IMAGES = 16  # real images that every fp32 file is run on
 CALIBRATION_IMAGES = 256  # training images from which the int8 ranges are taken
@@ -45,7 +45,7 @@ PACKAGES = ("torch", "torchvision", "pytorch-lightning", "onnx", "onnxruntime", 
 
 
 def export(
-    run: Run,
+    run: TrainingRun,
     out: Path,
     checkpoint: str = "best",
     data: Paths | None = None,
@@ -222,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = options.out or options.run / "bundle"
     with one_line_errors():
         card = export(
-            Run(options.run),
+            TrainingRun(options.run),
             out,
             options.checkpoint,
             options.data,

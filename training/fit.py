@@ -26,13 +26,13 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from fashion.errors import FashionError, SettingError, one_line, one_line_errors
 from fashion.files import write_whole
-from training import first_weights, torch_files
-from training.averaging import Average
-from training.data import FashionData
-from training.module import MONITOR, FashionModule
-from training.progress import Bars, History
-from training.runs import BEST, CONFIG_FILE, LAST
-from training.stopping import StopOnNan, StopOnSignal, Stopped
+from training.data.data_module import FashionData
+from training.fitting.averaging import Average
+from training.fitting.module import MONITOR, FashionModule
+from training.fitting.progress import Bars, History
+from training.fitting.runs import BEST, CONFIG_FILE, LAST
+from training.fitting.stopping import StopOnNan, StopOnSignal, TrainingStopped
+from training.weights import first_weights, torch_files
 
 NAMES_FILE, RULES_FILE = "names.yaml", "rules.yaml"
 LR_STEPS = 100
@@ -58,8 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with one_line_errors():
         try:
             train(list(sys.argv[1:] if arguments is None else arguments))
-        except Stopped as stopped:
-            sys.exit(_goodbye(stopped))
+        except TrainingStopped as stopped:
+            sys.exit(_report_stop(stopped))
         except FashionError:
             if not _first_rank():
                 _let_first_rank_speak()
@@ -262,7 +262,7 @@ def _report(cli: FashionCLI) -> None:
         _say(f"next   python -m training.export {cli.run}")
 
 
-def _goodbye(stopped: Stopped) -> int:
+def _report_stop(stopped: TrainingStopped) -> int:
     if not _first_rank():
         return 0  # the first rank's launcher would take anything else for a crash
     if stopped.checkpoint is not None:

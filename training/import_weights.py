@@ -24,7 +24,9 @@ from fashion.model_card import CHECKPOINT_FILE, ONNX_FILE, ModelCard, sha256
 from fashion.predictor import Predictor
 from fashion.preprocess import InputSpec, pixels
 from fashion.taxonomy import Label, Taxonomy, imaterialist
-from training import first_weights, torch_files
+from training.bundle.folders import check_bundle_replaceable
+from training.bundle.parity import check_fp32
+from training.data.images import Photographs, open_split
 from training.export import (
     PARITY_IMAGES,
     VALIDATION_IMAGES,
@@ -35,16 +37,14 @@ from training.export import (
     make_card,
     write_fp32,
 )
-from training.folders import check_bundle_replaceable
-from training.foreign_weights import Source, read_source
-from training.images import Photographs, open_split
-from training.module import FashionModule
-from training.parity import check_fp32
-from training.predictions import predict
+from training.fitting.module import FashionModule
+from training.profiles.predictions import predict
+from training.profiles.validation import with_thresholds
 from training.sources import open_folder, read_description
 from training.sources.drawing import draw
 from training.sources.opening import DEFAULT_CACHE
-from training.validation import with_thresholds
+from training.weights import first_weights, torch_files
+from training.weights.foreign_weights import WeightsSource, read_source
 
 # Of the photographs that project was trained on, as its own documentation gives them.
 MEAN, STD, SIZE = (0.6765, 0.6347, 0.6207), (0.3284, 0.3371, 0.3379), 512
@@ -124,7 +124,7 @@ def _module(file: Path, state: dict[str, Tensor], arch: str, taxonomy: Taxonomy,
 
 
 def _write_checkpoint(module: FashionModule, path: Path) -> None:
-    """As `training.runs.write_slim` leaves one."""
+    """As `training.fitting.runs.write_slim` leaves one."""
     import pytorch_lightning
 
     content = {
@@ -138,7 +138,7 @@ def _write_checkpoint(module: FashionModule, path: Path) -> None:
     torch_files.write(content, path)
 
 
-def _origin(file: Path, source: Source, command: str) -> dict[str, Any]:
+def _origin(file: Path, source: WeightsSource, command: str) -> dict[str, Any]:
     return {
         "command": command,
         "source": {"file": file.name, "sha256": sha256(file), "kind": source.kind},

@@ -15,7 +15,7 @@ from fashion.engines import open_engine
 from fashion.errors import SettingError, one_line_errors
 from fashion.folders import new_folder
 from fashion.model_card import CARD_FILE, INT8_FILE, ModelCard, checked_file
-from training.folders import check_bundle_replaceable
+from training.bundle.folders import check_bundle_replaceable
 
 PLACE = re.compile(r"(?<![\w.])(?:\.{1,2})?/(?:[^\s,'\"\]/]+/)*([^\s,'\"\]/]+)")
 

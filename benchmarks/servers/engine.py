@@ -1,4 +1,4 @@
-"""`benchmarks.in_process` in a process of its own, asked to measure as a server is."""
+"""`benchmarks.servers.in_process` in a process of its own, asked to measure as a server is."""
 
 import json
 import subprocess
@@ -10,13 +10,13 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.in_process import READY
 from benchmarks.load import Answer, Load
+from benchmarks.servers.in_process import READY
 from benchmarks.servers.running import NotStarted, last_line, spawned
 
 
 @dataclass(frozen=True)
-class Engine:
+class EngineProcess:
     """The process, and the pipes to it."""
 
     process: psutil.Process
@@ -39,11 +39,11 @@ class Engine:
 
 
 @contextmanager
-def engine(way: str, bundle: Path, photographs: Path, log: Path, python: Path | None = None) -> Iterator[Engine]:
+def engine(way: str, bundle: Path, photographs: Path, log: Path, python: Path | None = None) -> Iterator[EngineProcess]:
     """Start the process, and end it with the block.
 
     Args:
-        way: a key of `benchmarks.in_process.WAYS`.
+        way: a key of `benchmarks.servers.in_process.WAYS`.
         bundle: whose int8 file is run.
         photographs: folder of JPEG files, taken in the order of their names.
         log: file for what it prints.
@@ -52,10 +52,10 @@ def engine(way: str, bundle: Path, photographs: Path, log: Path, python: Path | 
     Raises:
         NotStarted: it does not get ready; the message is the last line that it printed.
     """
-    command = [str(python or sys.executable), "-m", "benchmarks.in_process"]
+    command = [str(python or sys.executable), "-m", "benchmarks.servers.in_process"]
     command += [str(bundle.resolve()), str(photographs.resolve()), "--way", way]
     with spawned(command, log, pipes=True) as pipes:
         assert pipes.stdout is not None
         if pipes.stdout.readline().strip() != READY:
             raise NotStarted(last_line(log))
-        yield Engine(psutil.Process(pipes.pid), pipes)
+        yield EngineProcess(psutil.Process(pipes.pid), pipes)

@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 from fashion.preprocess import InputSpec
 
+TIMM_PREFIX = "timm/"  # of the names of networks that timm has
+
 
 class Output(NamedTuple):
     """What the network says of B images.

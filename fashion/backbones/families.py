@@ -3,10 +3,8 @@
 from typing import cast
 
 from fashion.backbones import resnet
-from fashion.backbones.contract import Backbone, Family
+from fashion.backbones.contract import TIMM_PREFIX, Backbone, Family
 from fashion.errors import SettingError
-
-TIMM_PREFIX = "timm/"
 
 
 def family(arch: str) -> Family:

@@ -10,8 +10,7 @@ import torch
 from timm.models import group_modules
 from torch import Tensor, nn
 
-from fashion.backbones.contract import Backbone, Output
-from fashion.backbones.families import TIMM_PREFIX
+from fashion.backbones.contract import TIMM_PREFIX, Backbone, Output
 from fashion.errors import SettingError, one_line
 from fashion.preprocess import InputSpec
 

@@ -28,7 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from training import bootstrap
+from training.profiles import bootstrap
+from training.profiles.scores import mean_average_precision
 from training.report.confusion import confused_pairs
 from training.report.contradictions import contradictory_pairs, excluding_labels
 from training.report.curves import precision_recall
@@ -36,7 +37,6 @@ from training.report.evidence import Evidence
 from training.report.noise import suspicious_annotations
 from training.report.ranking import least_certain, most_wrong
 from training.report.reliability import reliability
-from training.scores import mean_average_precision
 
 SCHEMA = 1
 CURVES = 24  # labels, the most frequent ones, that get a curve of their own
@@ -51,7 +51,7 @@ def contents(
 
     Args:
         evidence: photographs and answers.
-        scores: by profile of the evidence what `training.scores.score` gives, each label with `average_precision`.
+        scores: by profile of the evidence what `training.profiles.scores.score` gives, with `average_precision`.
         header: what was run on what.
         step: called with a few words before each part of the work.
     """

@@ -11,7 +11,7 @@ from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
 
 
 class Album(Protocol):
-    """Photographs in a fixed order, such as `training.images.Photographs`."""
+    """Photographs in a fixed order, such as `training.data.images.Photographs`."""
 
     @property
     def ids(self) -> list[str]:

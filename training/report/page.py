@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fashion.pages import render_page
+from fashion.pictures.pages import render_page
 from training.report import plots, sheets
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fashion.pages import THEMES, Theme, style_axes
+from fashion.pictures.pages import THEMES, Theme, style_axes
 
 SMALL, LARGE = (2.5, 2.2), (5.0, 3.5)  # inches
 _DPI = 200

@@ -31,7 +31,7 @@ def write_report(evidence: Evidence, scores: dict[str, Any], header: dict[str, A
 
     Args:
         evidence: photographs and answers.
-        scores: by profile of the evidence what `training.scores.score` gives, each label with `average_precision`.
+        scores: by profile of the evidence what `training.profiles.scores.score` gives, with `average_precision`.
         header: what was run on what, see `training.report.contents`.
         out: the folder; a report that is there is replaced when the new one is complete.
 

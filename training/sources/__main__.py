@@ -62,7 +62,7 @@ def _mirror(options: argparse.Namespace) -> None:
 
 
 def _download(options: argparse.Namespace) -> None:
-    settings = download.Settings(options.concurrency, options.timeout, options.retries, options.limit)
+    settings = download.DownloadSettings(options.concurrency, options.timeout, options.retries, options.limit)
     try:
         print(download.download(options.source, options.out, settings))
     except KeyboardInterrupt:

@@ -5,13 +5,21 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from fashion.columns import image_places
 from fashion.errors import DataError
-from fashion.tables import open_table
-from training.sources.columns import Layout, SplitTable, find_layout, read_labels, survey_cells, text_note, without_text
+from fashion.tables.columns import image_places
+from fashion.tables.reading import open_table
+from training.sources.columns import (
+    ColumnLayout,
+    SplitTable,
+    find_layout,
+    read_labels,
+    survey_cells,
+    text_note,
+    without_text,
+)
 from training.sources.holdout import split_by_hash
 from training.sources.photographs import Candidate, write_checked
-from training.sources.writer import LeftOut, Summary
+from training.sources.writer import ImportSummary, UnusedRow
 
 SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
@@ -25,7 +33,7 @@ def import_catalog(
     image_column: str | None = None,
     id_column: str | None = None,
     workers: int | None = None,
-) -> Summary:
+) -> ImportSummary:
     """Write a catalog as a new folder in the training format.
 
     A cell may hold one label, several separated by `|`, or (in Parquet) a list; an empty one is not annotated. Where
@@ -63,7 +71,7 @@ def usual_groups(source: Path) -> tuple[str, ...]:
     return without_text(tables, layout, survey_cells(tables, layout.groups)).groups
 
 
-def splits_by_hash(tables: Sequence[SplitTable], layout: Layout) -> bool:
+def splits_by_hash(tables: Sequence[SplitTable], layout: ColumnLayout) -> bool:
     """Whether nothing in a catalog says which of its rows are for validation."""
     return layout.split is None and any(table.split is None for table in tables)
 
@@ -92,8 +100,8 @@ def find_tables(source: Path) -> list[SplitTable]:
 
 
 def read_candidates(
-    tables: Sequence[SplitTable], layout: Layout, read_cell: ReadCell | None = None
-) -> Iterator[Candidate | LeftOut]:
+    tables: Sequence[SplitTable], layout: ColumnLayout, read_cell: ReadCell | None = None
+) -> Iterator[Candidate | UnusedRow]:
     """The rows of all tables, each with its labels and the place of its photograph."""
     for table in tables:
         for number, cells in table.table.rows(layout.columns):
@@ -101,8 +109,8 @@ def read_candidates(
 
 
 def _candidate(
-    source: SplitTable, layout: Layout, number: int, row: dict[str, Any], read_cell: ReadCell
-) -> Candidate | LeftOut:
+    source: SplitTable, layout: ColumnLayout, number: int, row: dict[str, Any], read_cell: ReadCell
+) -> Candidate | UnusedRow:
     path = source.table.path
     where, image = f"{path.name}:{number}", row[layout.image]
     if isinstance(image, dict):  # as `datasets` stores an image
@@ -116,14 +124,14 @@ def _candidate(
     if layout.split is not None and source.split is None:
         given = str(row[layout.split]).strip().lower()
         if given not in SPLIT_NAMES:
-            return LeftOut("", where, name, "unknown split", f"{given!r}; expected train, val or test")
+            return UnusedRow("", where, name, "unknown split", f"{given!r}; expected train, val or test")
         split = SPLIT_NAMES[given]
     if image in (None, b"", ""):
-        return LeftOut(split, where, name, "no image", f"column {layout.image!r} is empty")
+        return UnusedRow(split, where, name, "no image", f"column {layout.image!r} is empty")
     try:
         cells = {group: read_cell(group, row[group]) for group in layout.groups}
     except DataError as error:
-        return LeftOut(split, where, name, "unknown label", str(error))
+        return UnusedRow(split, where, name, "unknown label", str(error))
     return Candidate(
         split, where, name, image if isinstance(image, bytes) else image_places(path.parent, str(image)), cells
     )

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fashion.columns import ID_COLUMNS, IMAGE_COLUMNS, plain, usual_name
 from fashion.errors import DataError
-from fashion.tables import Table, require_columns
+from fashion.tables.columns import ID_COLUMNS, IMAGE_COLUMNS, plain, usual_name
+from fashion.tables.reading import Table, require_columns
 
 SPLIT_COLUMNS = ("split", "subset", "fold")
 OTHER_COLUMNS = ("url", "image_url", "link", "__index_level_0__")  # neither labels nor an image on this disk
@@ -28,7 +28,7 @@ class SplitTable:
 
 
 @dataclass(frozen=True)
-class Layout:
+class ColumnLayout:
     """Which column is which."""
 
     image: str
@@ -61,7 +61,7 @@ def find_layout(
     groups: Sequence[str] | None,
     image_column: str | None = None,
     id_column: str | None = None,
-) -> Layout:
+) -> ColumnLayout:
     """Tell the columns apart by their names. Raises DataError for a name that a table lacks, or no image column."""
     first = tables[0].table
     image = image_column or usual_name(first.columns, IMAGE_COLUMNS)
@@ -79,7 +79,7 @@ def find_layout(
         ]
     if not groups:
         raise DataError(f"{first.path} has no column of labels; its columns are: {', '.join(first.columns)}")
-    layout = Layout(image, name, split if split not in groups else None, tuple(groups))
+    layout = ColumnLayout(image, name, split if split not in groups else None, tuple(groups))
     for table in tables:
         require_columns(table.table, layout.columns)
     return layout
@@ -106,7 +106,7 @@ def survey_cells(tables: Sequence[SplitTable], groups: Sequence[str]) -> Survey:
     return Survey(rows, {group: labels[group] for group in groups}, {group: len(seen) for group, seen in names.items()})
 
 
-def without_text(tables: Sequence[SplitTable], layout: Layout, survey: Survey) -> Layout:
+def without_text(tables: Sequence[SplitTable], layout: ColumnLayout, survey: Survey) -> ColumnLayout:
     """Leave out the groups that are text. Raises DataError where all are."""
     groups = tuple(group for group in layout.groups if not survey.is_text(group))
     if not groups:
@@ -117,7 +117,7 @@ def without_text(tables: Sequence[SplitTable], layout: Layout, survey: Survey) -
     return replace(layout, groups=groups)
 
 
-def text_note(layout: Layout, survey: Survey) -> str:
+def text_note(layout: ColumnLayout, survey: Survey) -> str:
     """A line about the groups that `without_text` leaves out, and how to have them; empty where there is none."""
     text = [group for group in layout.groups if survey.is_text(group)]
     if not text:

@@ -16,7 +16,7 @@ import requests
 from tqdm import tqdm
 
 from fashion.errors import DataError, SettingError
-from training.sources.fetch import Failure, Stopped, fetch_image, open_session
+from training.sources.fetch import DownloadStopped, Failure, fetch_image, open_session
 from training.sources.imaterialist import FILES, find_files, is_file_name, read_entries
 
 FAILURES_FILE = "download_failures.csv"
@@ -25,7 +25,7 @@ DOWNLOADED, ALREADY_THERE, FAILED = "downloaded", "already there", "failed"
 
 
 @dataclass(frozen=True)
-class Settings:
+class DownloadSettings:
     """How to download.
 
     Attributes:
@@ -95,7 +95,7 @@ class Report:
         os.replace(partial, path)
 
 
-def download(source: Path, out: Path | None = None, settings: Settings | None = None) -> Report:
+def download(source: Path, out: Path | None = None, settings: DownloadSettings | None = None) -> Report:
     """Fetch the images of the challenge's JSON files to `OUT/train/ID.jpg`, `OUT/validation/ID.jpg` and so on.
 
     Failures never stop it; they are listed in `OUT/download_failures.csv`. Interrupted and run again, it fetches only
@@ -104,14 +104,14 @@ def download(source: Path, out: Path | None = None, settings: Settings | None = 
     Args:
         source: the folder of the JSON files, or one of them.
         out: the folder for the images; None takes the folder of the JSON files, where the importer looks for them.
-        settings: see `Settings`.
+        settings: see `DownloadSettings`.
 
     Raises:
         DataError: no JSON file, or one that is not the challenge's.
         KeyboardInterrupt: within about a second of ctrl-C.
         OSError: a file cannot be written.
     """
-    settings = settings or Settings()
+    settings = settings or DownloadSettings()
     files = {_split_of(source): source} if source.is_file() else find_files(source)
     report = Report(out or (source.parent if source.is_file() else source))
     jobs: list[Job] = []
@@ -136,7 +136,7 @@ def download(source: Path, out: Path | None = None, settings: Settings | None = 
     return report
 
 
-def _do_all(jobs: Sequence[Job], settings: Settings) -> Generator[tuple[Job, str], None, None]:
+def _do_all(jobs: Sequence[Job], settings: DownloadSettings) -> Generator[tuple[Job, str], None, None]:
     """Do the jobs in threads and yield their outcomes as they come.
 
     The threads are daemons, so that ctrl-C need not wait for a server that does not answer.
@@ -173,7 +173,7 @@ def _do_all(jobs: Sequence[Job], settings: Settings) -> Generator[tuple[Job, str
             thread.join(max(0.0, deadline - monotonic()))
 
 
-def _do(job: Job, session: requests.Session, settings: Settings, stop: threading.Event) -> str:
+def _do(job: Job, session: requests.Session, settings: DownloadSettings, stop: threading.Event) -> str:
     """Fetch one image; return the outcome, or the reason of the failure."""
     if not is_file_name(job.id):
         return "bad id"
@@ -187,7 +187,7 @@ def _do(job: Job, session: requests.Session, settings: Settings, stop: threading
             reason = str(failure)
         else:
             if stop.is_set():
-                raise Stopped
+                raise DownloadStopped
             _save(image, job.path)
             return DOWNLOADED
     return reason

@@ -32,7 +32,7 @@ class PassingFailure(Failure):
         self.wait = wait
 
 
-class Stopped(Exception):
+class DownloadStopped(Exception):
     """The download is to end now."""
 
 
@@ -52,7 +52,7 @@ def fetch_image(url: str, session: requests.Session, timeout: float, retries: in
     Args:
         timeout: seconds to wait for the server to connect or to go on.
         retries: further tries after a timeout, a broken connection or a busy server.
-        stop: once set, `Stopped` is raised at the next chance.
+        stop: once set, `DownloadStopped` is raised at the next chance.
 
     Raises:
         Failure: the last try's reason.
@@ -67,7 +67,7 @@ def fetch_image(url: str, session: requests.Session, timeout: float, retries: in
                 raise
             delay = min(LONGEST_DELAY, FIRST_DELAY * 2**attempt) * random.uniform(0.5, 1)
             if stop.wait(max(delay, min(failure.wait, LONGEST_DELAY))):
-                raise Stopped from None
+                raise DownloadStopped from None
     try:
         decode(data, CHECK_SIZE)
     except InvalidImage as error:
@@ -109,7 +109,7 @@ def _body(response: requests.Response, deadline: float, stop: threading.Event) -
         if time.monotonic() > deadline:
             raise PassingFailure("timeout")
         if stop.is_set():
-            raise Stopped
+            raise DownloadStopped
     return bytes(body)
 
 

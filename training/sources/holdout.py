@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 
-from training.sources.writer import LeftOut, Row, duplicate
+from training.sources.writer import ProductRow, UnusedRow, duplicate
 
 VAL_SHARE = 0.1
 
@@ -18,16 +18,16 @@ def split_by_hash(key: bytes) -> str:
     return "val" if hash_fraction(key) < VAL_SHARE else "train"
 
 
-def hold_out_one(rows: Iterable[Row | LeftOut]) -> Iterator[Row | LeftOut]:
+def hold_out_one(rows: Iterable[ProductRow | UnusedRow]) -> Iterator[ProductRow | UnusedRow]:
     """Where no usable row is for validation, as happens with few rows, move the one whose id has the lowest hash there.
 
     A data set of a single row keeps it for training. Rows keep their order, but for those that are held back until the
     first row for validation comes.
     """
-    kept: Row | None = None  # the row with the lowest hash so far
+    kept: ProductRow | None = None  # the row with the lowest hash so far
     held_out = other = False
     for row in rows:
-        if held_out or isinstance(row, LeftOut) or row.split == "test":
+        if held_out or isinstance(row, UnusedRow) or row.split == "test":
             yield row
         elif row.split == "val":
             held_out = True

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError
-from fashion.tables import closest
+from fashion.tables.reading import closest
 from fashion.taxonomy import Taxonomy, imaterialist
 from training.sources.photographs import Candidate, write_checked
-from training.sources.writer import LeftOut, Summary
+from training.sources.writer import ImportSummary, UnusedRow
 
 FILES = {"train": ("train.json",), "val": ("validation.json", "val.json"), "test": ("test.json",)}
 IMAGE_FOLDERS = ("{split}", "images/{split}", "images", "{split}_images", "{split}-images")
@@ -24,7 +24,7 @@ IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AnnotatedImage:
     """One image of the challenge; `label_ids` is None where the file has no annotations, as for the test split."""
 
     id: str
@@ -34,7 +34,7 @@ class Entry:
 
 def import_imaterialist(
     source: Path, out: Path, groups: Sequence[str] | None = None, workers: int | None = None
-) -> Summary:
+) -> ImportSummary:
     """Write the challenge's folder as a new folder in the training format, with the names of its 228 labels.
 
     The challenge scores every label of every image, so a group of which an annotated image has no label is an empty
@@ -88,7 +88,7 @@ def check_groups(groups: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(groups or known)
 
 
-def read_entries(path: Path) -> list[Entry]:
+def read_entries(path: Path) -> list[AnnotatedImage]:
     """The images of one JSON file with their URLs and label ids. Raises DataError for anything else."""
     try:
         content = json.loads(path.read_bytes())
@@ -109,7 +109,7 @@ def read_entries(path: Path) -> list[Entry]:
         ) from None
     if not urls:
         raise DataError(f"{path} lists no image")
-    return [Entry(name, of_image, label_ids.get(name)) for name, of_image in urls]
+    return [AnnotatedImage(name, of_image, label_ids.get(name)) for name, of_image in urls]
 
 
 def names_of(label_ids: Sequence[str], taxonomy: Taxonomy, groups: Sequence[str]) -> dict[str, list[str] | None]:
@@ -125,14 +125,16 @@ def names_of(label_ids: Sequence[str], taxonomy: Taxonomy, groups: Sequence[str]
     return cells
 
 
-def _candidate(source: Path, split: str, file: str, entry: Entry, groups: Sequence[str]) -> Candidate | LeftOut:
+def _candidate(
+    source: Path, split: str, file: str, entry: AnnotatedImage, groups: Sequence[str]
+) -> Candidate | UnusedRow:
     where = f"{file}:{entry.id}"
     if not is_file_name(entry.id):
-        return LeftOut(split, where, entry.id, "bad id", "an image id must be letters, digits, '-' and '_'")
+        return UnusedRow(split, where, entry.id, "bad id", "an image id must be letters, digits, '-' and '_'")
     try:
         cells = {} if entry.label_ids is None else names_of(entry.label_ids, imaterialist(), groups)
     except DataError as error:
-        return LeftOut(split, where, entry.id, "unknown label", str(error))
+        return UnusedRow(split, where, entry.id, "unknown label", str(error))
     # The challenge numbers each split from 1, so the id alone would come three times.
     return Candidate(split, where, f"{split}/{entry.id}", _places(source, split, entry.id), cells)
 

@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fashion.columns import IMAGE_ENDINGS
 from fashion.errors import DataError
 from fashion.folders import new_folder
-from fashion.tables import BATCH_ROWS, CsvTable, ParquetTable, Table, require_columns
+from fashion.tables.columns import IMAGE_ENDINGS
+from fashion.tables.reading import BATCH_ROWS, CsvTable, ParquetTable, Table, require_columns
 from training.sources.catalog import find_tables
 from training.sources.columns import SEPARATOR, read_labels
 from training.sources.opening import is_training_format

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError, SettingError, one_line
-from fashion.tables import ParquetTable, Table, closest
+from fashion.tables.reading import ParquetTable, Table, closest
 from fashion.taxonomy import imaterialist
 from training.sources.catalog import find_tables, read_candidates, splits_by_hash
 from training.sources.columns import find_layout
 from training.sources.imaterialist import check_groups
 from training.sources.photographs import write_checked
-from training.sources.writer import Summary
+from training.sources.writer import ImportSummary
 
 REPOSITORY = "Marqo/iMaterialist"
 
@@ -27,7 +27,7 @@ def import_mirror(
     groups: Sequence[str] | None = None,
     workers: int | None = None,
     name: str | None = None,
-) -> Summary:
+) -> ImportSummary:
     """Write shards of the mirror as a new folder in the training format, with the names of the challenge's 228 labels.
 
     An empty cell is an empty list (none apply), as in the challenge, which scores every label of every image. The

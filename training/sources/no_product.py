@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from fashion.columns import IMAGE_COLUMNS, IMAGE_ENDINGS, usual_name
 from fashion.errors import DataError
+from fashion.tables.columns import IMAGE_COLUMNS, IMAGE_ENDINGS, usual_name
 from training.sources.catalog import SPLIT_NAMES, find_tables, read_candidates, splits_by_hash
-from training.sources.columns import Layout
+from training.sources.columns import ColumnLayout
 from training.sources.holdout import split_by_hash
 from training.sources.photographs import Candidate, write_checked
-from training.sources.writer import LeftOut, Summary
+from training.sources.writer import ImportSummary, UnusedRow
 
 PRODUCT = "product"  # the only column of labels that is written; it is empty
 ENDINGS = tuple(ending for ending in IMAGE_ENDINGS if ending)
 
 
-def import_negatives(source: Path, out: Path, workers: int | None = None) -> Summary:
+def import_negatives(source: Path, out: Path, workers: int | None = None) -> ImportSummary:
     """Write photographs without a product as a new folder in the training format, all of its groups not annotated.
 
     Args:
@@ -28,13 +28,13 @@ def import_negatives(source: Path, out: Path, workers: int | None = None) -> Sum
     Raises:
         DataError: no photograph, no usable one, or a broken table.
     """
-    candidates: list[Candidate | LeftOut]
+    candidates: list[Candidate | UnusedRow]
     if any(source.glob("*.csv")) or any(source.glob("*.parquet")):
         tables = find_tables(source)
         image = usual_name(tables[0].table.columns, IMAGE_COLUMNS)
         if image is None:
             raise DataError(f"{tables[0].table.path} has no column with a usual name for images, such as image")
-        layout = Layout(image, None, None, ())
+        layout = ColumnLayout(image, None, None, ())
         hold_out = splits_by_hash(tables, layout)
         candidates = list(read_candidates(tables, layout))
     else:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError
-from fashion.tables import closest
+from fashion.tables.reading import closest
 from fashion.taxonomy import Taxonomy, imaterialist
 from training.sources.catalog import find_tables, import_catalog, usual_groups
 from training.sources.imaterialist import FILES, check_groups, import_imaterialist
 from training.sources.mirror import import_mirror, is_mirror
 from training.sources.no_product import import_negatives
-from training.sources.writer import DATASET_FILE, FORMAT, AlreadyThere, Summary
+from training.sources.writer import DATASET_FILE, FORMAT, AlreadyThere, ImportSummary
 
 IMPORTER = 2  # raised when importers make something else of the same files; folders imported before are left alone
 DEFAULT_CACHE = Path("data/imported")
@@ -168,7 +168,7 @@ def _columns(kind: str, path: Path, groups: Sequence[str] | None) -> list[str] |
     return [*usual, *others] if others else None
 
 
-def _import_once(out: Path, write: Callable[[], Summary]) -> None:
+def _import_once(out: Path, write: Callable[[], ImportSummary]) -> None:
     if is_training_format(out):
         return
     try:
@@ -178,7 +178,7 @@ def _import_once(out: Path, write: Callable[[], Summary]) -> None:
             raise
 
 
-def _import(kind: str, path: Path, out: Path, groups: Sequence[str] | None) -> Summary:
+def _import(kind: str, path: Path, out: Path, groups: Sequence[str] | None) -> ImportSummary:
     if kind == "imaterialist":
         return import_imaterialist(path, out)
     if kind == "mirror":

@@ -14,7 +14,7 @@ from fashion.engines import available_cores
 from fashion.errors import InvalidImage
 from fashion.preprocess import decode
 from training.sources.holdout import hold_out_one
-from training.sources.writer import LeftOut, Row, Summary, write_dataset
+from training.sources.writer import ImportSummary, ProductRow, UnusedRow, write_dataset
 
 # Decoded only to see that it can be: a JPEG at 1/8 scale reads the whole file but costs little.
 CHECK_SIZE = 32
@@ -33,14 +33,14 @@ class Candidate:
 
 
 def write_checked(
-    candidates: Iterable[Candidate | LeftOut],
+    candidates: Iterable[Candidate | UnusedRow],
     total: int,
     out: Path,
     groups: Sequence[str],
     source: str,
     workers: int | None = None,
     hold_out: bool = False,
-) -> Summary:
+) -> ImportSummary:
     """Check the photographs of `candidates` and write the good rows; the others are listed as left out.
 
     Args:
@@ -57,12 +57,12 @@ def write_checked(
 
 
 def check_photographs(
-    candidates: Iterable[Candidate | LeftOut], workers: int | None = None
-) -> Generator[Row | LeftOut, None, None]:
+    candidates: Iterable[Candidate | UnusedRow], workers: int | None = None
+) -> Generator[ProductRow | UnusedRow, None, None]:
     """Rows in the order of `candidates`, each with its image file's bytes, or as left out."""
     workers = workers or available_cores()
     remaining = iter(candidates)
-    pending: deque[Future[list[Row | LeftOut]]] = deque()
+    pending: deque[Future[list[ProductRow | UnusedRow]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
             while chunk := list(islice(remaining, CHUNK)):
@@ -75,26 +75,26 @@ def check_photographs(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _check_all(candidates: list[Candidate | LeftOut]) -> list[Row | LeftOut]:
+def _check_all(candidates: list[Candidate | UnusedRow]) -> list[ProductRow | UnusedRow]:
     return [check_photograph(candidate) for candidate in candidates]
 
 
-def check_photograph(candidate: Candidate | LeftOut) -> Row | LeftOut:
+def check_photograph(candidate: Candidate | UnusedRow) -> ProductRow | UnusedRow:
     """Read the photograph of one candidate and see that it can be decoded."""
-    if isinstance(candidate, LeftOut):
+    if isinstance(candidate, UnusedRow):
         return candidate
     split, row, name = candidate.split, candidate.row, candidate.id
     try:
         image = candidate.image if isinstance(candidate.image, bytes) else _read_first(candidate.image)
     except FileNotFoundError as error:
-        return LeftOut(split, row, name, "missing file", str(error))
+        return UnusedRow(split, row, name, "missing file", str(error))
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
-        return LeftOut(split, row, name, "unreadable file", str(error))
+        return UnusedRow(split, row, name, "unreadable file", str(error))
     try:
         decode(image, CHECK_SIZE)
     except InvalidImage as error:
-        return LeftOut(split, row, name, "broken image", str(error))
-    return Row(split, name, image, candidate.cells, row)
+        return UnusedRow(split, row, name, "broken image", str(error))
+    return ProductRow(split, name, image, candidate.cells, row)
 
 
 def _read_first(paths: Iterable[Path]) -> bytes:

@@ -17,7 +17,7 @@ from fashion.errors import SettingError
 from training.sources.drawing import draw
 from training.sources.drawing.shop_words import SHOP_GROUPS, in_shop_words
 from training.sources.drawing.wardrobe import GROUPS
-from training.sources.writer import DATASET_FILE, SPLITS, AlreadyThere, Row, write_dataset
+from training.sources.writer import DATASET_FILE, SPLITS, AlreadyThere, ProductRow, write_dataset
 
 DRAWING = 1  # raised when the same seed gives another picture, so that folders drawn before are not taken for new
 # group -> share of images where it is not annotated (null), as in data that people labeled
@@ -91,7 +91,7 @@ def _is_made(out: Path, source: str) -> bool:
     return True
 
 
-def _rows(counts: dict[str, int], size: int, seed: int, workers: int) -> Iterator[Row]:
+def _rows(counts: dict[str, int], size: int, seed: int, workers: int) -> Iterator[ProductRow]:
     tasks = [
         (split, number, size, _image_seed(seed, at, number))
         for at, split in enumerate(SPLITS)
@@ -103,7 +103,7 @@ def _rows(counts: dict[str, int], size: int, seed: int, workers: int) -> Iterato
             yield row
 
 
-def _drawn(tasks: list[tuple[str, int, int, int]], workers: int) -> Iterator[Row]:
+def _drawn(tasks: list[tuple[str, int, int, int]], workers: int) -> Iterator[ProductRow]:
     if workers == 1:
         yield from map(_row, tasks)
         return
@@ -119,7 +119,7 @@ def _image_seed(seed: int, split: int, number: int) -> int:
     return int(np.random.SeedSequence((seed, split, number)).generate_state(1, np.uint64)[0])
 
 
-def _row(task: tuple[str, int, int, int]) -> Row:
+def _row(task: tuple[str, int, int, int]) -> ProductRow:
     split, number, size, seed = task
     image, labels = draw(seed, size)
     rng = np.random.default_rng((seed, 1))
@@ -129,4 +129,4 @@ def _row(task: tuple[str, int, int, int]) -> Row:
     for group, share in NOT_ANNOTATED.items():
         if rng.random() < share:
             cells[group] = None
-    return Row(split, f"{split}-{number:05d}", file.getvalue(), cells)
+    return ProductRow(split, f"{split}-{number:05d}", file.getvalue(), cells)

@@ -29,7 +29,7 @@ GROUP_BYTES = 64 * 2**20
 SHARD_BYTES = 500 * 10**6
 
 
-class Row(NamedTuple):
+class ProductRow(NamedTuple):
     """One product: its split, an id unique in the data set, the image file's own bytes, and its labels by group.
 
     In `cells`, None (or a missing group) says not annotated, an empty list that no label of the group applies. `row`
@@ -43,7 +43,7 @@ class Row(NamedTuple):
     row: str = ""
 
 
-class LeftOut(NamedTuple):
+class UnusedRow(NamedTuple):
     """A row that cannot be used: where it stands in its source, its id, a short reason to count by, and the detail."""
 
     split: str
@@ -53,9 +53,9 @@ class LeftOut(NamedTuple):
     detail: str = ""
 
 
-def duplicate(row: Row) -> LeftOut:
+def duplicate(row: ProductRow) -> UnusedRow:
     """A row whose id came before."""
-    return LeftOut(row.split, row.row, row.id, "duplicate id", "an earlier row has this id")
+    return UnusedRow(row.split, row.row, row.id, "duplicate id", "an earlier row has this id")
 
 
 class AlreadyThere(DataError):
@@ -63,7 +63,7 @@ class AlreadyThere(DataError):
 
 
 @dataclass
-class Summary:
+class ImportSummary:
     """What was written: the folder, its rows by split, and the rows left out by reason."""
 
     folder: Path
@@ -80,12 +80,12 @@ class Summary:
 
 
 def write_dataset(
-    rows: Iterable[Row | LeftOut],
+    rows: Iterable[ProductRow | UnusedRow],
     out: Path,
     groups: Sequence[str],
     source: str,
     shard_bytes: int = SHARD_BYTES,
-) -> Summary:
+) -> ImportSummary:
     """Stream rows into a new folder in the training format.
 
     Memory stays at one row group a split, whatever the number of rows. The folder appears under its name when all of it
@@ -124,7 +124,7 @@ def write_dataset(
         }
         text = json.dumps(description, indent=2, ensure_ascii=False)
         (folder / DATASET_FILE).write_text(text + "\n", encoding="utf-8")
-    return Summary(out, splits, description["left_out"])
+    return ImportSummary(out, splits, description["left_out"])
 
 
 @dataclass
@@ -149,23 +149,23 @@ class _Writer:
         self.ids: set[str] = set()
         self.counts: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
-        self.first_left_out: LeftOut | None = None
+        self.first_left_out: UnusedRow | None = None
 
-    def take(self, rows: Iterable[Row | LeftOut]) -> None:
+    def take(self, rows: Iterable[ProductRow | UnusedRow]) -> None:
         with (self.folder / LEFT_OUT_FILE).open("w", newline="", encoding="utf-8") as file:
             report = csv.writer(file)
-            report.writerow(LeftOut._fields)
+            report.writerow(UnusedRow._fields)
             for row in rows:
-                if isinstance(row, Row) and row.id in self.ids:
+                if isinstance(row, ProductRow) and row.id in self.ids:
                     row = duplicate(row)
-                if isinstance(row, LeftOut):
+                if isinstance(row, UnusedRow):
                     report.writerow(row)
                     self.left_out[row.reason] += 1
                     self.first_left_out = self.first_left_out or row
                 else:
                     self._add(row)
 
-    def _add(self, row: Row) -> None:
+    def _add(self, row: ProductRow) -> None:
         self.ids.add(row.id)
         self.counts[row.split] += 1
         cells = {group: _as_list(row.cells.get(group)) for group in self.groups}

@@ -1,0 +1,1 @@
+"""Trends of a catalog and comparisons of two: sums, statistics, tables, pages."""

@@ -1,0 +1,25 @@
+"""What the commands for trends and comparisons are told alike."""
+
+import argparse
+from pathlib import Path
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Add what trends and comparisons are told alike."""
+    parser.add_argument("--group", metavar="A,B", help="attribute groups to look at (default: all)")
+    parser.add_argument("--where", metavar="FILTER", help="look at these products alone, such as 'category=Dresses'")
+    parser.add_argument(
+        "--answers", action="store_true", help="count answered attributes instead of calibrated probabilities"
+    )
+
+
+def add_outputs(parser: argparse.ArgumentParser) -> None:
+    """Add --json, --csv and --report."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write a table for spreadsheets too")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write a page with plots, tables and JSON too")
+
+
+def split_names(text: str | None) -> list[str] | None:
+    """`A,B` as a list; None stays None."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]

@@ -1,0 +1,126 @@
+"""The share of each attribute among a catalog's products over time, and which of them grow or shrink.
+
+from catalog.analysis.growth import trends
+
+found = trends("scored", by="month", groups=["color"])
+for label in found.risers:
+    print(label.name, label.growth.first, label.growth.last, label.growth.interval)
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from catalog.analysis import inference, periods
+from catalog.analysis.inference import Sums
+from catalog.analysis.label_trends import LabelTrend, ShareGrowth, Trends
+from catalog.analysis.periods import NONE, DateReader, Unit
+from catalog.analysis.scored_at import scored_at
+from catalog.analysis.tally import Selection, Tally, read
+from catalog.filters.filtering import RowFilter
+from catalog.scored.table import Scored
+from fashion.errors import DataError
+
+
+def trends(
+    catalog: str | Path | Scored,
+    by: Unit = "month",
+    groups: Sequence[str] | None = None,
+    *,
+    column: str | None = None,
+    where: str | None = None,
+    answers: bool = False,
+) -> Trends:
+    """Shares of attributes over time, and which of them grow or shrink.
+
+    Args:
+        catalog: a scored catalog, its folder, or an index of it.
+        by: length of a period.
+        groups: the attribute groups that are looked at; None takes all. Every label of them is a test that q allows
+            for.
+        column: the column of dates; None tells it by its name, see `catalog.analysis.periods.date_column`.
+        where: a filter, see `catalog.filters.where`; shares are of the products that it keeps.
+        answers: count answered attributes instead of calibrated probabilities.
+
+    Raises:
+        DataError: the catalog cannot be used, is empty, has no dates, or no product passes the filter.
+        SettingError: an unknown group, column or period, or a filter that cannot be read.
+    """
+    scored = catalog if isinstance(catalog, Scored) else scored_at(catalog)
+    selection = Selection.of(scored, groups)
+    kept = RowFilter(where, scored) if where else None
+    dates = DateReader(periods.date_column(scored, column), by)
+    expected, answered, count = _read(scored, selection, dates, kept)
+    if not count:
+        raise DataError(f"no product of {scored.folder} passes the filter {where!r}")
+    dates.check(count)
+    first, last = expected.cells[0], expected.cells[-1]
+    periods.check_span(first, last, by)
+    cells = range(first, last + 1)
+    counted, other = (answered, expected) if answers else (expected, answered)
+    sums, others = counted.sums(cells), other.sums(cells)
+    return Trends(
+        catalog=str(scored.folder),
+        model=scored.manifest.model,
+        measure="answered" if answers else "expected",
+        unit=by,
+        column=dates.column,
+        where=where,
+        starts=[periods.start(cell, by) for cell in cells],
+        names=[periods.name(cell, by) for cell in cells],
+        products=[int(n) for n in sums.products[:, 0]],
+        undated=dates.empty,
+        unreadable=dates.unreadable,
+        example=dates.example,
+        labels=_labels(selection, sums, others),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _read(scored: Scored, selection: Selection, dates: DateReader, where: RowFilter | None) -> tuple[Tally, Tally, int]:
+    """Sums of probabilities and of answers by period, and how many products passed the filter."""
+    expected, answered = Tally(len(selection.labels)), Tally(len(selection.labels))
+    count = 0
+    for batch in read(scored, [dates.column, *selection.columns], where):
+        cells = dates.read(batch.column(dates.column))
+        values, dated = selection.values(batch), cells != NONE
+        expected.add(cells[dated], values.expected[dated])
+        answered.add(cells[dated], values.answered[dated])
+        count += len(batch)
+    return expected, answered, count
+
+
+def _labels(selection: Selection, sums: Sums, others: Sums) -> list[LabelTrend]:
+    share, low, high = map(_optional, inference.shares(sums))
+    other = _optional(inference.shares(others)[0])
+    overall = sums.total.sum(0) / sums.products.sum()
+    growths = _growths(sums)
+    return [
+        LabelTrend(label.group, label.name, float(overall[i]), share[i], low[i], high[i], other[i], growths[i])
+        for i, label in enumerate(selection.labels)
+    ]
+
+
+def _growths(sums: Sums) -> list[ShareGrowth | None]:
+    line = inference.line(sums)
+    columns = np.stack(
+        [
+            *(line.first, line.last, line.change, line.change_low, line.change_high),
+            *(np.expm1(slope) for slope in (line.slope, line.low, line.high)),
+            *(line.scatter, line.p, inference.adjusted(line.p)),
+        ],
+        axis=1,
+    )
+    return [None if np.isnan(row).any() else _growth(*row.tolist()) for row in columns]
+
+
+def _growth(first: float, last: float, change: float, low: float, high: float, *rest: float) -> ShareGrowth:
+    odds, odds_low, odds_high, scatter, p, q = rest
+    return ShareGrowth(first, last, change, (low, high), odds, (odds_low, odds_high), scatter, p, q)
+
+
+def _optional(values: np.ndarray) -> list[list[float | None]]:
+    """Values (T, A) as a list for each label, NaN as None."""
+    return [[None if np.isnan(value) else float(value) for value in column] for column in values.T]

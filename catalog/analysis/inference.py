@@ -1,0 +1,219 @@
+"""How sure a share, a trend and a difference are, from sums over products alone.
+
+Everything takes the number of products, the sum of their values and the sum of the squares, so that a catalog of any
+size is read once. A value is a calibrated probability, or 1 and 0 for answered and not; products count as drawn
+independently.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special, stats
+
+LEVEL = 0.95  # of all intervals
+FALSE_DISCOVERIES = 0.05  # the share of false ones among what is called a trend or a difference
+LEAST = 10.0  # expected products with a label, and without it, from which on it is tested
+PSEUDO = 2.0  # products added to a fit, spread like the others: one for each parameter
+_STEPS, _LONGEST = 100, 1.0  # Newton steps, and how far one may go on the logit scale
+
+Z = float(special.ndtri(0.5 + LEVEL / 2))
+
+
+class Sums(NamedTuple):
+    """Sums over products in T cells (periods, or shops): number (T, 1), values and their squares (T, A), float64."""
+
+    products: np.ndarray
+    total: np.ndarray
+    squares: np.ndarray
+
+
+class TrendLine(NamedTuple):
+    """A straight line through the logits of shares over time, for each of A labels; float64 (A,), NaN where not tested.
+
+    Attributes:
+        slope, low, high: change of the logit in one period, with its interval.
+        first, last: the share on the line in the first and in the last period that has products.
+        change, change_low, change_high: from first to last, with its interval.
+        scatter: squared distances of the periods from the line, as a multiple of what chance would give; 1 where the
+            periods are too few to tell.
+        p: of a slope of 0.
+    """
+
+    slope: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+    change: np.ndarray
+    change_low: np.ndarray
+    change_high: np.ndarray
+    scatter: np.ndarray
+    p: np.ndarray
+
+
+class ShareDifference(NamedTuple):
+    """Share in one shop less the share in another, with its interval, and p of no difference; float64 (A,) each."""
+
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    p: np.ndarray
+
+
+def shares(sums: Sums, least: float | np.ndarray = LEAST) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Share, lower and upper end of its interval, (T, A) each; NaN where there is no product.
+
+    The interval is Wilson's (1927, J. Am. Stat. Assoc. 22, 209-212). Probabilities vary less than answers, so the
+    number of products is replaced by the number of answers that would be as certain, corrected for the variance being
+    estimated (Korn and Graubard 1998, Survey Methodology 24, 193-201), and never smaller than the products themselves.
+    Where fewer than `least` products are expected with the label or without it, products count as they are: so few
+    probabilities do not tell how much they vary.
+    """
+    n = sums.products
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = sums.total / n
+        variance = (sums.squares - n * share**2) / (n - 1)
+        factor = (Z / stats.t.ppf(0.5 + LEVEL / 2, n - 1)) ** 2
+        certain = n * share * (1 - share) / variance * factor
+        enough = np.minimum(sums.total, n - sums.total) >= least
+        certain = np.where(enough & (certain > n), certain, n)
+        center = (share + Z**2 / (2 * certain)) / (1 + Z**2 / certain)
+        half = Z / (1 + Z**2 / certain) * np.sqrt(share * (1 - share) / certain + Z**2 / (4 * certain**2))
+        return share, np.clip(center - half, 0, 1), np.clip(center + half, 0, 1)
+
+
+def enough(sums: Sums) -> np.ndarray:
+    """Whether a label is expected on enough products, and missing on enough, to be tested; bool (A,)."""
+    total, count = sums.total.sum(0), sums.products.sum()
+    return (total >= LEAST) & (count - total >= LEAST)
+
+
+def line(sums: Sums) -> TrendLine:
+    """Fit share = logistic(a + b * period) to each label, and say how sure b is.
+
+    The fit is the fractional logit with its robust variance (Papke and Wooldridge 1996, J. Appl. Econometrics 11,
+    619-632), which for answers is logistic regression. Two pseudo-products, distributed over time as all of them are,
+    keep b finite where a label begins or ends (Clogg et al. 1991, J. Am. Stat. Assoc. 86, 68-78). Where periods
+    scatter more around the line than products drawn at random would make them, the variance grows by that factor and
+    Student's t with two degrees less than periods takes the place of the normal distribution (quasi-likelihood,
+    McCullagh and Nelder 1989, section 4.5).
+
+    Args:
+        sums: T periods, all of the same length and in order; those without products do not count.
+    """
+    labels = sums.total.shape[1]
+    there = np.flatnonzero(sums.products[:, 0] > 0)
+    found = np.full((len(TrendLine._fields), labels), np.nan)
+    kept = enough(sums)
+    if len(there) >= 2 and kept.any():
+        found[:, kept] = _line(there.astype(float), _part(sums, there, kept))
+    return TrendLine(*found)
+
+
+def _part(sums: Sums, periods: np.ndarray, labels: np.ndarray) -> Sums:
+    return Sums(sums.products[periods], sums.total[periods][:, labels], sums.squares[periods][:, labels])
+
+
+def _line(x: np.ndarray, sums: Sums) -> np.ndarray:
+    n, total, squares = _with_pseudo(sums)
+    x = (x - (x * n[:, 0]).sum() / n.sum())[:, None]
+    a, b = _fit(x, n, total)
+    mean = special.expit(a + b * x)  # (T, A)
+    bread = np.linalg.inv(_moments(x, n * mean * (1 - mean)))
+    meat = _moments(x, np.maximum(squares - 2 * mean * total + n * mean**2, 0))
+    scatter = _scatter(n, total, squares, mean)
+    products = n.sum()
+    covariance = bread @ meat @ bread * (products / (products - 2)) * np.maximum(scatter, 1)[:, None, None]
+    error = np.sqrt(covariance[:, 1, 1])
+    freedom = np.where(scatter > 1, max(len(x) - 2, 1), np.inf)
+    width = stats.t.ppf(0.5 + LEVEL / 2, freedom)
+    slopes = mean[[0, -1]] * (1 - mean[[0, -1]])
+    gradient = np.stack([slopes[1] - slopes[0], slopes[1] * x[-1] - slopes[0] * x[0]], axis=1)  # (A, 2)
+    change, half = mean[-1] - mean[0], width * np.sqrt(np.einsum("ai,aij,aj->a", gradient, covariance, gradient))
+    p = 2 * stats.t.sf(np.abs(b) / error, freedom)
+    return np.stack(
+        [b, b - width * error, b + width * error, mean[0], mean[-1], change, change - half, change + half, scatter, p]
+    )
+
+
+def _with_pseudo(sums: Sums) -> Sums:
+    more = PSEUDO / sums.products.sum() * sums.products / sums.products.sum()
+    return Sums(
+        sums.products + PSEUDO * sums.products / sums.products.sum(),
+        sums.total + more * sums.total.sum(0),
+        sums.squares + more * sums.squares.sum(0),
+    )
+
+
+def _fit(x: np.ndarray, n: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Newton's method for all labels at once, from no trend."""
+    a = special.logit(total.sum(0) / n.sum())
+    b = np.zeros_like(a)
+    reach = np.array([1.0, np.abs(x).max()])
+    for _ in range(_STEPS):
+        mean = special.expit(a + b * x)
+        rest = total - n * mean
+        score = np.stack([rest.sum(0), (rest * x).sum(0)], axis=1)
+        step = np.linalg.solve(_moments(x, n * mean * (1 - mean)), score[..., None])[..., 0]
+        step /= np.maximum(np.abs(step * reach).max(1, keepdims=True) / _LONGEST, 1)
+        a, b = a + step[:, 0], b + step[:, 1]
+        if np.abs(step * reach).max() < 1e-10:
+            break
+    return a, b
+
+
+def _moments(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Sums over periods of weight times (1, x; x, x squared), (A, 2, 2)."""
+    zero, one, two = weights.sum(0), (weights * x).sum(0), (weights * x**2).sum(0)
+    return np.stack([np.stack([zero, one], 1), np.stack([one, two], 1)], 1)
+
+
+def _scatter(n: np.ndarray, total: np.ndarray, squares: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Pearson's statistic of the periods around the line, divided by its degrees of freedom; 1 where it has none.
+
+    The variance within periods is taken to be the same part of mean * (1 - mean) in all of them.
+    """
+    freedom = len(n) - 2
+    if freedom < 1:
+        return np.ones(total.shape[1])
+    binomial = mean * (1 - mean)
+    within = np.maximum(squares - total**2 / n, 0).sum(0) / (n * binomial).sum(0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scatter = ((total - n * mean) ** 2 / (n * binomial)).sum(0) / within / freedom
+    return np.nan_to_num(scatter, nan=1.0, posinf=np.finfo(float).max)
+
+
+def difference(one: Sums, other: Sums) -> ShareDifference:
+    """How the shares of two shops differ; one cell each.
+
+    The interval is made of the two shares' own (Newcombe 1998, Statistics in Medicine 17, 873-890, method 10). p is of
+    the permutation test's normal approximation, which for answers is the pooled test of two proportions. Labels on too
+    few products of the two together have no p.
+    """
+    n, m = one.products[0, 0], other.products[0, 0]
+    both = Sums(*(np.concatenate(parts) for parts in zip(one, other, strict=True)))
+    least = np.where(enough(both), 0, LEAST)  # what is tested has products enough in the two together
+    (a, a_low, a_high), (b, b_low, b_high) = (tuple(part[0] for part in shares(sums, least)) for sums in (one, other))
+    mean = both.total.sum(0) / (n + m)
+    variance = np.maximum(both.squares.sum(0) / (n + m) - mean**2, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = 2 * special.ndtr(-np.abs(a - b) / np.sqrt(variance * (1 / n + 1 / m)))
+    return ShareDifference(
+        a - b,
+        a - b - np.sqrt((a - a_low) ** 2 + (b_high - b) ** 2),
+        a - b + np.sqrt((a_high - a) ** 2 + (b - b_low) ** 2),
+        np.where(enough(both) & (variance > 0), p, np.nan),
+    )
+
+
+def adjusted(p: np.ndarray) -> np.ndarray:
+    """p values adjusted for all tests of a run; NaN stays NaN, and does not count.
+
+    What is at most 0.05 holds at a false discovery rate of 5 % (Benjamini and Hochberg 1995, J. R. Stat. Soc. B 57,
+    289-300).
+    """
+    found = np.full(p.shape, np.nan)
+    tested = ~np.isnan(p)
+    if tested.any():
+        found[tested] = stats.false_discovery_control(p[tested])
+    return found

@@ -1,0 +1,177 @@
+"""Dates of products, and the weeks, months, quarters or years that they fall into.
+
+A period is a number that counts from 1970, so that neighbors differ by one and a gap is as long as it was.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal, get_args
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import types
+
+from catalog.filters.columns import nearest
+from catalog.scored.table import Scored
+from fashion.errors import DataError, SettingError
+from fashion.tables.columns import DATE_COLUMNS, usual_name
+
+Unit = Literal["week", "month", "quarter", "year"]
+UNITS: tuple[Unit, ...] = get_args(Unit)
+NONE = np.iinfo(np.int64).min  # the period of a product without a date
+MOST = 1000  # periods; more of them come from a wrong date
+
+_EPOCH = date(1970, 1, 1)
+_MONDAY = 3  # 1970 began on a Thursday
+_COARSE = re.compile(r"((?:19|20|21)\d\d)(?:[-/](0[1-9]|1[0-2]))?(?:\.0)?")  # a year or a month; 2016.0 is a year too
+_NEEDS = {"year": ("year",), "month": ("month", "quarter", "year")}  # what can be made of a year, or of a month
+
+
+def numbers(days: np.ndarray, unit: Unit) -> np.ndarray:
+    """Days since 1970, int64 -> the numbers of their periods, int64. Weeks begin on Monday."""
+    if unit == "week":
+        return (days + _MONDAY) // 7
+    months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    return months // {"month": 1, "quarter": 3, "year": 12}[unit]
+
+
+def start(number: int, unit: Unit) -> date:
+    """The first day of a period."""
+    if unit == "week":
+        return _EPOCH + timedelta(days=7 * number - _MONDAY)
+    months = number * {"month": 1, "quarter": 3, "year": 12}[unit]
+    return date(1970 + months // 12, 1 + months % 12, 1)
+
+
+def name(number: int, unit: Unit) -> str:
+    """2026-W07 (ISO 8601), 2026-02, 2026-Q1 or 2026."""
+    first = start(number, unit)
+    if unit == "week":
+        year, week, _ = first.isocalendar()
+        return f"{year}-W{week:02}"
+    if unit == "month":
+        return f"{first:%Y-%m}"
+    return f"{first.year}-Q{first.month // 3 + 1}" if unit == "quarter" else str(first.year)
+
+
+def date_column(scored: Scored, wanted: str | None = None) -> str:
+    """The column that says when a product came.
+
+    Args:
+        scored: the catalog.
+        wanted: its name; None takes the first with a usual name (`fashion.tables.columns.DATE_COLUMNS`), or else the
+            only one whose cells are dates.
+
+    Raises:
+        SettingError: there is no column of that name.
+        DataError: none can be told.
+    """
+    own = scored.manifest.columns
+    if wanted is not None:
+        if wanted not in own:
+            listed = ", ".join(own) or "none but the model's answers"
+            raise SettingError(f"{scored.folder} has no column {wanted!r}; it has: {listed}{nearest(wanted, own)}")
+        return wanted
+    if usual := usual_name(own, DATE_COLUMNS):
+        return usual
+    dates = [column for column in own if _is_date(scored.schema.field(column).type)]
+    if len(dates) == 1:
+        return dates[0]
+    told = f"several columns of dates: {', '.join(dates)}" if dates else f"no date among its columns: {', '.join(own)}"
+    raise DataError(f"{scored.folder} has {told if own else 'no columns of its own, so no dates'}; name one by --date")
+
+
+class DateReader:
+    """Reads the cells of one column of dates.
+
+    Attributes:
+        empty, unreadable: how many cells had no value, or one that is no date.
+        example: the first cell that was unreadable.
+    """
+
+    def __init__(self, column: str, unit: Unit) -> None:
+        if unit not in UNITS:
+            raise SettingError(f"unknown period {unit!r}; choose among: {', '.join(UNITS)}")
+        self.column, self.unit = column, unit
+        self.empty = self.unreadable = 0
+        self.example = ""
+        self._coarse = ""
+
+    def read(self, cells: pa.Array) -> np.ndarray:
+        """The periods of cells, int64, `NONE` where there is no date."""
+        kind = cells.type
+        if _is_date(kind):
+            self.empty += cells.null_count
+            if types.is_timestamp(kind) and kind.tz:
+                cells = cells.cast(pa.timestamp(kind.unit, "UTC"))  # a cast to days would take the zone's own
+            days = cells.cast(pa.date32(), safe=False).cast(pa.int32())
+            known = days.is_valid().to_numpy(zero_copy_only=False)
+            return np.where(known, numbers(days.fill_null(0).to_numpy().astype(np.int64), self.unit), NONE)
+        if types.is_boolean(kind) or types.is_nested(kind) or types.is_binary(kind) or types.is_large_binary(kind):
+            raise DataError(f"the column {self.column!r} holds {kind}, no dates; name another by --date")
+        coded = cells if types.is_dictionary(kind) else cells.dictionary_encode()
+        found = np.array([*map(self._period, coded.dictionary.to_pylist()), NONE], np.int64)
+        places = coded.indices.fill_null(len(found) - 1).to_numpy().astype(np.int64)
+        self._count(places, coded.dictionary.to_pylist(), found)
+        return found[places]
+
+    def check(self, read: int) -> None:
+        """Raise DataError where none of so many cells was a date."""
+        if self.empty + self.unreadable < read or not read:
+            return
+        if not self.unreadable:
+            raise DataError(f"the column {self.column!r} is empty: no product has a date; name another by --date")
+        if self._coarse:
+            raise DataError(
+                f"the column {self.column!r} holds {self._coarse}s such as {self.example!r}, which make no "
+                f"{self.unit}s; give --by {self._coarse}"
+            )
+        raise DataError(
+            f"the column {self.column!r} holds no dates such as 2026-05-01: its first cell is {self.example!r}"
+        )
+
+    def _count(self, places: np.ndarray, values: Sequence[object], found: np.ndarray) -> None:
+        used = np.bincount(places, minlength=len(found))
+        self.empty += int(used[-1])
+        for value, count, period in zip(values, used[:-1], found[:-1], strict=True):
+            if period == NONE and count:
+                if _text(value):
+                    self.unreadable += int(count)
+                    self.example = self.example or _text(value)[:40]
+                else:
+                    self.empty += int(count)
+
+    def _period(self, value: object) -> int:
+        day = self._day(_text(value))
+        return NONE if day is None else int(numbers(np.array([(day - _EPOCH).days]), self.unit)[0])
+
+    def _day(self, text: str) -> date | None:
+        if coarse := _COARSE.fullmatch(text):
+            unit = "month" if coarse[2] else "year"
+            if self.unit not in _NEEDS[unit]:
+                self._coarse = unit
+                return None
+            return date(int(coarse[1]), int(coarse[2] or 1), 1)
+        try:
+            time = datetime.fromisoformat(text)
+            return (time if time.tzinfo is None else time.astimezone(UTC)).date()
+        except (ValueError, OverflowError):
+            return None
+
+
+def check_span(first: int, last: int, unit: Unit) -> None:
+    """Raise DataError where dates lie so far apart that one of them must be wrong."""
+    if last - first >= MOST:
+        raise DataError(
+            f"the dates go from {start(first, unit)} to {start(last, unit)}, {last - first + 1:,} {unit}s; leave wrong "
+            "ones out with --where, or take longer periods with --by"
+        )
+
+
+def _is_date(kind: pa.DataType) -> bool:
+    return types.is_date(kind) or types.is_timestamp(kind)
+
+
+def _text(value: object) -> str:
+    return "" if value is None or value != value else str(value).strip()

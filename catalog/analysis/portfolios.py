@@ -1,0 +1,196 @@
+"""Two catalogs, or two parts of one, beside each other: what one has more of, what the other lacks, what they share.
+
+from catalog.analysis.portfolios import compare
+
+found = compare("ours/scored", "theirs/scored", groups=["color"])
+for row in found.gaps:
+    print(row.name, row.shares, row.interval)
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from catalog.analysis import inference
+from catalog.analysis.comparison import ComparedShare, Comparison
+from catalog.analysis.inference import Sums
+from catalog.analysis.overlap import Overlap, overlap
+from catalog.analysis.portfolio_sums import SIDES, PortfolioSums
+from catalog.analysis.scored_at import scored_at
+from catalog.analysis.tally import Selection, read
+from catalog.filters.filtering import RowFilter
+from catalog.scored.table import ID, Scored, describe_model
+from fashion.errors import DataError, SettingError
+from fashion.taxonomy import Label
+
+# The groups that are combined where no others are named: the first pair that there is.
+COMBINED = (("category", "color"), ("category", "colour"), ("article", "color"), ("article", "colour"))
+
+
+def compare(
+    one: str | Path | Scored,
+    other: str | Path | Scored | None = None,
+    *,
+    split: tuple[str, str] | None = None,
+    groups: Sequence[str] | None = None,
+    combine: Sequence[str] | None = None,
+    where: str | None = None,
+    answers: bool = False,
+) -> Comparison:
+    """Compare the attributes of two catalogs, or of two parts of one.
+
+    Args:
+        one, other: scored catalogs, their folders, or indexes of them.
+        split: instead of `other`: the filters of the two parts of `one`, which must exclude each other.
+        groups: the attribute groups that are looked at; None takes all.
+        combine: two groups whose combinations are looked at as well; None takes category and color where the model has
+            both, an empty list none.
+        where: a filter for both.
+        answers: count answered attributes instead of calibrated probabilities.
+
+    Raises:
+        DataError: a catalog cannot be used or is empty, the two are of different models, or no product passes a filter.
+        SettingError: an unknown group, a filter that cannot be read, or parts that are not two.
+    """
+    sides = _sides(one, other, split)
+    manifests = [scored.manifest for scored in sides]
+    profiles = manifests[0].profile, manifests[1].profile
+    if answers and profiles[0] != profiles[1]:
+        raise DataError(
+            f"the answers of the two catalogs are of different profiles, {' and '.join(profiles)}; score one of them "
+            "again, or compare probabilities"
+        )
+    selection = Selection.of(sides[0], groups)
+    sums = PortfolioSums(selection, _combined(sides[0], combine), answers)
+    for side, batch in _split(sides[0], split, where, sums.columns) if split else _both(sides, where, sums.columns):
+        sums.add(side, batch)
+    labels = sums.labels.sums(SIDES)
+    for side, count in enumerate(labels.products[:, 0]):
+        if not count:
+            passes = " and ".join(repr(text) for text in (where, split[side] if split else None) if text)
+            raise DataError(f"no product of {sides[side].folder} passes the filter {passes}")
+    return Comparison(
+        sides=split or _names(sides),
+        catalogs=(str(sides[0].folder), str(sides[1].folder)),
+        where=where,
+        model=manifests[0].model,
+        profiles=profiles,
+        measure="answered" if answers else "expected",
+        products=(int(labels.products[0, 0]), int(labels.products[1, 0])),
+        rows=_rows(sums),
+        overlaps=_overlaps(selection, sums, labels),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _sides(
+    one: str | Path | Scored, other: str | Path | Scored | None, split: tuple[str, str] | None
+) -> tuple[Scored, Scored]:
+    """The two catalogs, which are the same one where it is split."""
+    if (other is None) == (split is None):
+        raise SettingError("two catalogs are compared, or two parts of one that --split FILTER FILTER tells apart")
+    first = one if isinstance(one, Scored) else scored_at(one)
+    if other is None:
+        return first, first
+    second = other if isinstance(other, Scored) else scored_at(other)
+    if first.folder.resolve() == second.folder.resolve():
+        raise SettingError(f"both are the catalog {first.folder}; to compare parts of it give --split FILTER FILTER")
+    models = first.manifest.model, second.manifest.model
+    if models[0]["weights"] != models[1]["weights"]:
+        raise DataError(
+            f"{first.folder} was scored by {describe_model(models[0])}, {second.folder} by "
+            f"{describe_model(models[1])}; probabilities of two models cannot be compared: score both with one"
+        )
+    return first, second
+
+
+def _names(sides: tuple[Scored, Scored]) -> tuple[str, str]:
+    """What to call two catalogs: the last parts of their paths that differ."""
+    paths = [scored.folder.resolve().parts for scored in sides]
+    short = next(
+        (pair for pair in zip(*(reversed(parts) for parts in paths), strict=False) if pair[0] != pair[1]), None
+    )
+    return short or (str(sides[0].folder), str(sides[1].folder))
+
+
+def _combined(scored: Scored, groups: Sequence[str] | None) -> Selection | None:
+    there = scored.manifest.groups
+    if groups is None:
+        groups = next((pair for pair in COMBINED if set(pair) <= set(there)), ())
+    if groups and (len(groups) != 2 or groups[0] == groups[1]):
+        raise SettingError(
+            f"--combine takes two different groups, not {','.join(groups)!r}; there are: {', '.join(there)}"
+        )
+    return Selection.of(scored, groups) if groups else None
+
+
+def _both(sides: tuple[Scored, Scored], where: str | None, columns: Sequence[str]) -> Iterator[tuple[int, Any]]:
+    filters = [RowFilter(where, scored) if where else None for scored in sides]  # both, before the first is read
+    for side, scored in enumerate(sides):
+        for batch in read(scored, columns, filters[side]):
+            yield side, batch
+
+
+def _split(
+    scored: Scored, split: tuple[str, str], where: str | None, columns: Sequence[str]
+) -> Iterator[tuple[int, Any]]:
+    parts = [RowFilter(text, scored) for text in split]
+    needed = [ID, *columns, *(name for part in parts for name in part.needed)]
+    for batch in read(scored, needed, RowFilter(where, scored) if where else None):
+        kept = [part.keeps(batch) for part in parts]
+        if (twice := np.flatnonzero(kept[0] & kept[1])).size:
+            raise SettingError(
+                f"product {batch.column(ID)[int(twice[0])].as_py()!r} passes both filters, {split[0]!r} and "
+                f"{split[1]!r}; the two parts must exclude each other"
+            )
+        for side, mask in enumerate(kept):
+            yield side, batch.filter(pa.array(mask))
+
+
+def _rows(sums: PortfolioSums) -> list[ComparedShare]:
+    found: list[tuple[tuple[Label, ...], list[float], list[float]]] = []
+    tests = []
+    for labels, counted, other in sums.families():
+        spans = [inference.shares(part) for part in counted]
+        others = [inference.shares(part)[0] for part in other]
+        differences = inference.difference(counted[0], counted[1])
+        tests.append(differences.p)
+        columns = np.stack([*(part[0] for triple in spans for part in triple), *(part[0] for part in others)], axis=1)
+        found += zip(labels, columns.tolist(), np.stack(differences, axis=1).tolist(), strict=True)
+    q = inference.adjusted(np.concatenate(tests)).tolist()
+    return [_row(labels, values, difference, q[i]) for i, (labels, values, difference) in enumerate(found)]
+
+
+def _row(labels: tuple[Label, ...], values: list[float], difference: list[float], q: float) -> ComparedShare:
+    (a, a_low, a_high, b, b_low, b_high, a_other, b_other), (value, low, high, p) = values, difference
+    return ComparedShare(
+        groups=tuple(label.group for label in labels),
+        names=tuple(label.name for label in labels),
+        shares=(a, b),
+        low=(a_low, b_low),
+        high=(a_high, b_high),
+        other=(a_other, b_other),
+        difference=value,
+        interval=(low, high),
+        p=None if math.isnan(p) else p,
+        q=None if math.isnan(p) else q,
+    )
+
+
+def _overlaps(selection: Selection, sums: PortfolioSums, labels: Sums) -> list[Overlap]:
+    shares = labels.total / labels.products
+    counts = float(labels.products[0, 0]), float(labels.products[1, 0])
+    return [
+        overlap(
+            group,
+            (shares[0, selection.places(group)], shares[1, selection.places(group)]),
+            counts,
+            sums.moments.covariance(group, labels),
+        )
+        for group in selection.groups
+    ]

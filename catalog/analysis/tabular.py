@@ -1,0 +1,177 @@
+"""Tables of shares: as aligned text for people, as CSV for spreadsheets."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from catalog.analysis.comparison import ComparedShare, Comparison
+from catalog.analysis.inference import FALSE_DISCOVERIES
+from catalog.analysis.label_trends import LabelTrend, Trends
+from fashion.files import write_whole
+
+RARE = 0.01  # share below which the table of trends leaves out a label that could not be tested
+RATE = f"{FALSE_DISCOVERIES:.0%}".replace("%", " %")
+BARS = "▁▂▃▄▅▆▇█"
+MARKS = {"riser": "rises", "faller": "falls", None: ""}
+SHOWN = 20  # differences and gaps that the table of a comparison lists
+WIDTH = 36  # periods that a row of bars shows
+LABEL_HEADER = ("group", "name", "share", "trend", "first", "last", "change", "change_low", "change_high")
+GROWTH_HEADER = ("odds_growth", "odds_growth_low", "odds_growth_high", "scatter", "p", "q")
+PERIOD_HEADER = ("group", "name", "period", "start", "products", "share", "low", "high", "by_other_measure")
+ROW_HEADER = ("group", "name", "combined_group", "combined_name", "share_1", "low_1", "high_1", "share_2", "low_2")
+ROW_REST = ("high_2", "other_1", "other_2", "difference", "difference_low", "difference_high", "p", "q", "more", "gap")
+
+
+def trends_text(found: Trends) -> str:
+    """Trends as a table: risers first, in every group the largest share first, fallers last; without the rarest."""
+    rows: list[tuple[str, ...]] = [
+        ("", "group", "label", "share", "in time", "from", "to", "change in points", "odds a " + found.unit, "q")
+    ]
+    rest = sorted((label for label in found.labels if not label.trend), key=lambda label: -label.share)
+    groups = list(dict.fromkeys(label.group for label in found.labels))
+    rest.sort(key=lambda label: groups.index(label.group))
+    shown = [label for label in rest if label.growth or label.share >= RARE]
+    rows += [_trend_row(label) for label in (*found.risers, *shown, *reversed(found.fallers))]
+    left_out = len(rest) - len(shown)
+    rare = [f"Labels of less than 1 % of the products that were not tested, left out of this table: {left_out}."]
+    products = f"{sum(found.products):,} products, {len(found.names)} {found.unit}s"
+    head = f"{products}, {found.names[0]} to {found.names[-1]}, by the column {found.column!r}"
+    tail = (
+        f"{len(found.risers)} rise and {len(found.fallers)} fall of {found.tested} labels tested, at a false discovery "
+        f"rate of {RATE}."
+    )
+    return "\n".join([head, "", aligned(rows, "<<<><>>>>>"), "", tail, *found.notes, *(rare if left_out else [])])
+
+
+def _trend_row(label: LabelTrend) -> tuple[str, ...]:
+    bars = spark(label.shares)
+    if label.growth is None:
+        return "", label.group, label.name, percent(label.share), bars, "", "", "", "", ""
+    growth = label.growth
+    return (
+        MARKS[growth.trend],
+        label.group,
+        label.name,
+        percent(label.share),
+        bars,
+        percent(growth.first),
+        percent(growth.last),
+        points(growth.change, growth.interval),
+        f"{growth.odds:+.1%}",
+        significance(growth.q),
+    )
+
+
+def compare_text(found: Comparison) -> str:
+    """A comparison as tables: groups, gaps, and the largest differences."""
+    one, other = (f"{name} ({count:,} products)" for name, count in zip(found.sides, found.products, strict=True))
+    parts = [f"{one}\n{other}"]
+    rows = [("group", "overlap", "by chance")]
+    rows += [(o.group, _optional(o.overlap), _optional(o.chance)) for o in found.overlaps]
+    parts.append(aligned(rows, "<>>"))
+    for title, chosen in (
+        ("What one has and the other hardly", found.gaps),
+        ("What one has more of", [row for row in found.differences if row.gap is None]),
+    ):
+        rest = f", {SHOWN} of {len(chosen):,}" if len(chosen) > SHOWN else ""
+        table = aligned(
+            [("group", "label", *found.sides, "difference in points", "q"), *map(_difference_row, chosen[:SHOWN])]
+        )
+        parts.append(f"{title}{rest}\n{table if chosen else 'nothing'}")
+    tail = (
+        f"{len(found.differences)} of {found.tested:,} labels and combinations tested differ, at a false discovery "
+        f"rate of {RATE}."
+    )
+    return "\n\n".join([*parts, "\n".join([tail, *found.notes])])
+
+
+def _difference_row(row: ComparedShare) -> tuple[str, ...]:
+    shares = percent(row.shares[0]), percent(row.shares[1])
+    return " + ".join(row.groups), row.name, *shares, points(row.difference, row.interval), significance(row.q)
+
+
+def write_trends_csv(path: Path, found: Trends) -> None:
+    """One line a label: its growth, and its share in each period."""
+    header = [*LABEL_HEADER, *GROWTH_HEADER, *found.names]
+    _write(path, header, (_csv_growth(label) for label in found.labels))
+
+
+def _csv_growth(label: LabelTrend) -> list[object]:
+    growth = label.growth
+    numbers: Sequence[float | None] = [None] * 11
+    if growth:
+        numbers = [growth.first, growth.last, growth.change, *growth.interval, growth.odds, *growth.odds_interval]
+        numbers += [growth.scatter, growth.p, growth.q]
+    return [label.group, label.name, label.share, label.trend or "", *numbers, *label.shares]
+
+
+def write_periods_csv(path: Path, found: Trends) -> None:
+    """One line for each label and period, with intervals."""
+    _write(
+        path,
+        PERIOD_HEADER,
+        (
+            [label.group, label.name, name, start.isoformat(), count, *values]
+            for label in found.labels
+            for name, start, count, *values in zip(
+                *(found.names, found.starts, found.products, label.shares, label.low, label.high, label.other),
+                strict=True,
+            )
+        ),
+    )
+
+
+def write_compare_csv(path: Path, found: Comparison) -> None:
+    """One line for each label and combination."""
+    _write(path, [*ROW_HEADER, *ROW_REST], map(_csv_row, found.rows))
+
+
+def _csv_row(row: ComparedShare) -> list[object]:
+    labels = [cell for pair in zip(row.groups, row.names, strict=True) for cell in pair]
+    spans = [cell for side in (0, 1) for cell in (row.shares[side], row.low[side], row.high[side])]
+    sides = [None if side is None else side + 1 for side in (row.more, row.gap)]
+    return [*labels, *[""] * (4 - len(labels)), *spans, *row.other, row.difference, *row.interval, row.p, row.q, *sides]
+
+
+def aligned(rows: Sequence[Sequence[str]], sides: str = "<<>>>>") -> str:
+    """Rows as aligned lines; `sides` has < or > for each column."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def spark(shares: Sequence[float | None]) -> str:
+    """The last shares as a row of bars from 0 to their largest; a dot where there is none."""
+    shown = shares[-WIDTH:]
+    most = max((share for share in shown if share is not None), default=0) or 1
+    return "".join("·" if share is None else BARS[min(int(share / most * len(BARS)), 7)] for share in shown)
+
+
+def percent(share: float) -> str:
+    """12.3%; a share that is not 0 is never shown as 0."""
+    return "<0.1%" if 0 < share < 0.0005 else f"{share:.1%}"
+
+
+def points(change: float, interval: tuple[float, float]) -> str:
+    """+3.1 [+1.0, +5.2], in percentage points."""
+    return f"{100 * change:+.1f} [{100 * interval[0]:+.1f}, {100 * interval[1]:+.1f}]"
+
+
+def significance(q: float | None) -> str:
+    """Three digits; a dash where nothing was tested."""
+    return "–" if q is None else "<0.001" if q < 0.001 else f"{q:.3f}"
+
+
+def _optional(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
+    write_whole(path, file.getvalue())

@@ -1,0 +1,125 @@
+"""What trends and comparisons read of a scored catalog: sums over its products, batch by batch.
+
+The catalog is never in memory: a batch is, and a row of sums for each cell (a period, or a shop).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from tqdm import tqdm
+
+from catalog.analysis.inference import Sums
+from catalog.filters.filtering import RowFilter
+from catalog.scored.table import ATTRIBUTE, PROBABILITIES, Scored, vector_rows
+from fashion.errors import DataError, SettingError
+from fashion.taxonomy import Label, Taxonomy
+
+
+class Values(NamedTuple):
+    """Values of some products for some labels: probabilities float64 (rows, A), and answers, 1 or 0, likewise."""
+
+    expected: np.ndarray
+    answered: np.ndarray
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which labels are read, in the order of their groups.
+
+    Attributes:
+        taxonomy: of the model.
+        groups: the attribute groups.
+    """
+
+    taxonomy: Taxonomy
+    groups: tuple[str, ...]
+
+    @classmethod
+    def of(cls, scored: Scored, groups: Sequence[str] | None = None) -> "Selection":
+        """The labels of some groups, by default of all. Raises SettingError for an unknown group."""
+        taxonomy = scored.manifest.taxonomy
+        for group in groups or ():
+            try:
+                taxonomy.indices(group)
+            except DataError as error:
+                raise SettingError(str(error)) from None
+        return cls(taxonomy, tuple(dict.fromkeys(groups)) if groups else taxonomy.groups)
+
+    @property
+    def labels(self) -> list[Label]:
+        """The labels, (A,)."""
+        return [self.taxonomy.labels[i] for i in self.indices]
+
+    @property
+    def indices(self) -> np.ndarray:
+        """Their places among the model's outputs, (A,)."""
+        return np.concatenate([self.taxonomy.indices(group) for group in self.groups])
+
+    def places(self, group: str) -> slice:
+        """Where a group's labels stand among the selected ones."""
+        before = sum(len(self.taxonomy.indices(g)) for g in self.groups[: self.groups.index(group)])
+        return slice(before, before + len(self.taxonomy.indices(group)))
+
+    @property
+    def columns(self) -> list[str]:
+        """What a batch must have."""
+        return [PROBABILITIES, *(ATTRIBUTE + group for group in self.groups)]
+
+    def values(self, batch: pa.RecordBatch) -> Values:
+        """Probabilities and answers of the products of a batch."""
+        expected = vector_rows(batch.column(PROBABILITIES))[:, self.indices].astype(np.float64)
+        answered = np.zeros_like(expected)
+        for group in self.groups:
+            cells = batch.column(ATTRIBUTE + group)
+            rows = pc.list_parent_indices(cells)
+            columns = pc.index_in(cells.flatten(), pa.array(self.taxonomy.names(group), pa.string()))
+            known = columns.is_valid().to_numpy(zero_copy_only=False)
+            answered[:, self.places(group)][rows.to_numpy()[known], columns.drop_null().to_numpy()] = 1
+        return Values(expected, answered)
+
+
+def read(scored: Scored, columns: Sequence[str], where: RowFilter | None) -> Iterator[pa.RecordBatch]:
+    """The products that pass a filter, in batches, with a progress bar."""
+    needed = list(dict.fromkeys([*columns, *(where.needed if where else ())]))
+    with tqdm(total=scored.rows, unit="product", desc=f"reading {scored.folder.name}", disable=None) as bar:
+        for batch in scored.batches(needed):
+            bar.update(len(batch))
+            yield batch.filter(pa.array(where.keeps(batch))) if where else batch
+
+
+class Tally:
+    """Sums by cell, of any number of cells that turn up while reading."""
+
+    def __init__(self, labels: int) -> None:
+        self._labels = labels
+        self._cells: dict[int, tuple[int, np.ndarray]] = {}  # number, and (2, A): values and squares
+
+    def add(self, cells: np.ndarray, values: np.ndarray) -> None:
+        """Add products: their cells, int64 (rows,), and values (rows, A)."""
+        order = np.argsort(cells, kind="stable")
+        found, starts, counts = np.unique(cells[order], return_index=True, return_counts=True)
+        if not len(found):
+            return
+        ordered = values[order]
+        sums = np.stack(
+            [np.add.reduceat(ordered, starts), np.add.reduceat(ordered**2, starts)], axis=1
+        )  # (cells, 2, A)
+        for cell, count, add in zip(found.tolist(), counts.tolist(), sums, strict=True):
+            before, total = self._cells.get(cell, (0, np.zeros((2, self._labels))))
+            self._cells[cell] = before + count, total + add
+
+    @property
+    def cells(self) -> list[int]:
+        """The cells that have products, rising."""
+        return sorted(self._cells)
+
+    def sums(self, cells: Sequence[int]) -> Sums:
+        """The sums of these cells; of one without products they are 0."""
+        nothing = (0, np.zeros((2, self._labels)))
+        found = [self._cells.get(cell, nothing) for cell in cells]
+        sums = np.array([part[1] for part in found]).reshape(len(found), 2, self._labels)
+        return Sums(np.array([[float(part[0])] for part in found]), sums[:, 0], sums[:, 1])

@@ -1,0 +1,1 @@
+"""The vector engines that hold an index."""

@@ -1,0 +1,1 @@
+"""The filter language, and the columns that it can name."""

@@ -1,0 +1,150 @@
+"""What a filter says of a product, as a tree: asked of a payload directly, or handed to a vector engine."""
+
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from catalog.filters.columns import ID, Column, point_id, timestamp
+
+Bound = float | datetime
+COMPARE = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
+
+
+class Builder(Protocol):
+    """Makes an engine's own filters. `every`, `some` and `no` give filters that may stand within one another."""
+
+    def every(self, conditions: Sequence[Any]) -> Any:
+        """All of the conditions hold."""
+
+    def some(self, conditions: Sequence[Any]) -> Any:
+        """At least one holds."""
+
+    def no(self, conditions: Sequence[Any]) -> Any:
+        """None holds."""
+
+    def one_of(self, key: str, values: Sequence[str]) -> Any:
+        """A value at `key` is among `values`."""
+
+    def between(self, key: str, bounds: Mapping[str, float]) -> Any:
+        """The number at `key` lies within all of `bounds`, by "gt", "gte", "lt" and "lte"."""
+
+    def between_times(self, key: str, bounds: Mapping[str, str]) -> Any:
+        """The same of a time; bounds as RFC 3339."""
+
+    def missing(self, key: str) -> Any:
+        """There is no value at `key`."""
+
+    def with_ids(self, ids: Sequence[str]) -> Any:
+        """The point is one of these."""
+
+
+class Condition(Protocol):
+    """One node of the tree."""
+
+    def matches(self, payload: Mapping[str, Any]) -> bool:
+        """Whether a product of this payload is kept."""
+
+    def build(self, builder: Builder) -> Any:
+        """The same as an engine's filter or condition."""
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A value of the column is among these."""
+
+    column: Column
+    values: tuple[str, ...]
+
+    def matches(self, payload: Mapping[str, Any]) -> bool:
+        return any(value in self.values for value in self.column.values(payload))
+
+    def build(self, builder: Builder) -> Any:
+        return builder.one_of(self.column.key, self.values)
+
+
+@dataclass(frozen=True)
+class Between:
+    """The column's number or time lies within bounds, by "gt", "gte", "lt" and "lte"."""
+
+    column: Column
+    bounds: Mapping[str, Bound]
+
+    def matches(self, payload: Mapping[str, Any]) -> bool:
+        return any(self._holds(value) for value in self.column.values(payload))
+
+    def _holds(self, value: Any) -> bool:
+        if self.column.kind == "date":
+            value = datetime.fromisoformat(value)
+        return all(COMPARE[name](value, bound) for name, bound in self.bounds.items())
+
+    def build(self, builder: Builder) -> Any:
+        numbers = {name: bound for name, bound in self.bounds.items() if not isinstance(bound, datetime)}
+        times = {name: timestamp(bound) for name, bound in self.bounds.items() if isinstance(bound, datetime)}
+        return builder.between_times(self.column.key, times) if times else builder.between(self.column.key, numbers)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """The column has no value."""
+
+    column: Column
+
+    def matches(self, payload: Mapping[str, Any]) -> bool:
+        return not self.column.values(payload)
+
+    def build(self, builder: Builder) -> Any:
+        return builder.missing(self.column.key)
+
+
+@dataclass(frozen=True)
+class Points:
+    """The point is one of these: for what filters cannot say, such as all but a product's duplicates."""
+
+    ids: tuple[str, ...]
+
+    def matches(self, payload: Mapping[str, Any]) -> bool:
+        return point_id(payload[ID]) in self.ids
+
+    def build(self, builder: Builder) -> Any:
+        return builder.with_ids(self.ids)
+
+
+@dataclass(frozen=True)
+class Not:
+    """The condition does not hold."""
+
+    condition: Condition
+
+    def matches(self, payload: Mapping[str, Any]) -> bool:
+        return not self.condition.matches(payload)
+
+    def build(self, builder: Builder) -> Any:
+        return builder.no([self.condition.build(builder)])
+
+
+@dataclass(frozen=True)
+class And:
+    """All conditions hold; also true of none."""
+
+    conditions: tuple[Condition, ...]
+
+    def matches(self, payload: Mapping[str, Any]) -> bool:
+        return all(condition.matches(payload) for condition in self.conditions)
+
+    def build(self, builder: Builder) -> Any:
+        return builder.every([condition.build(builder) for condition in self.conditions])
+
+
+@dataclass(frozen=True)
+class Or:
+    """At least one condition holds."""
+
+    conditions: tuple[Condition, ...]
+
+    def matches(self, payload: Mapping[str, Any]) -> bool:
+        return any(condition.matches(payload) for condition in self.conditions)
+
+    def build(self, builder: Builder) -> Any:
+        return builder.some([condition.build(builder) for condition in self.conditions])

@@ -1,0 +1,1 @@
+"""The scored catalog on disk."""

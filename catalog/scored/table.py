@@ -1,0 +1,214 @@
+"""The scored catalog on disk: what `python -m catalog.score` writes, and search, trends and the rest read.
+
+FOLDER/part-00000.parquet ...   the products, some thousands a part; columns as `table_schema` says
+FOLDER/score.json               the manifest, written last: a folder without it is not finished
+FOLDER/left_out.csv             what could not be scored, and why
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from catalog.scored.score_manifest import MANIFEST_FILE, PARTS, Manifest, Origin
+from fashion.errors import DataError, one_line
+from fashion.gates import NO_GATES, Gates
+
+LEFT_OUT_FILE = "left_out.csv"
+
+ID, IMAGE = "id", "image"
+PROBABILITIES, LOGITS, EMBEDDING = "probabilities", "logits", "embedding"
+ATTRIBUTE = "attribute."  # and the name of a group: the column of its answered attributes
+APPLIES_COLUMN = "applies."  # and the name of a group that has a gate: the column of the probability that it applies
+PRODUCT_COLUMN = "product.probability"  # not "product": shops have columns of that name
+VECTORS = (PROBABILITIES, LOGITS, EMBEDDING)
+ORIGIN_KEY = b"fashion.origin"  # in a part's metadata: JSON of its `Origin`
+
+PARTS_DRAWN = 16  # at most, for a sample
+BATCH_ROWS = 4096  # 2048 dimensions and 228 labels: 20 MB
+
+Vector = Literal["probabilities", "logits", "embedding"]
+
+
+class Scored:
+    """A scored catalog. Open one with `Scored.open`.
+
+    Attributes:
+        folder: where it is.
+        manifest: what it holds.
+        schema: names and types of its columns.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, schema: pa.Schema) -> None:
+        self.folder, self.manifest, self.schema = folder, manifest, schema
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Scored":
+        """Open the folder that `python -m catalog.score` wrote and check that its parts belong together.
+
+        Raises:
+            DataError: it is not such a folder, the scoring has not ended, or a part is missing, broken or of another
+                model.
+        """
+        folder = Path(folder)
+        manifest = Manifest.load(folder)
+        schema: pa.Schema | None = None
+        for name, rows in manifest.parts.items():
+            part = open_part(folder / name)
+            origin = part_origin(folder / name, part)
+            if origin.model != manifest.model:
+                raise DataError(
+                    f"{folder / name} was scored by {describe_model(origin.model)}, the rest of the catalog by "
+                    f"{describe_model(manifest.model)}; score again into a new folder"
+                )
+            if part.metadata.num_rows != rows:
+                raise DataError(
+                    f"{folder / name} has {part.metadata.num_rows} rows, {MANIFEST_FILE} says {rows}; score again"
+                )
+            schema = schema or part.schema_arrow
+        return cls(folder, manifest, (schema or pa.schema([])).remove_metadata())
+
+    @property
+    def rows(self) -> int:
+        """Number of products."""
+        return self.manifest.rows
+
+    def batches(self, columns: Sequence[str] | None = None, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+        """The products in order, so many at a time; memory does not grow with the catalog.
+
+        Args:
+            columns: the columns to read; None reads all.
+            rows: the most rows of one batch.
+
+        Raises:
+            DataError: a column that the catalog does not have, or a broken part.
+        """
+        for name in columns or ():
+            if name not in self.schema.names:
+                raise DataError(f"{self.folder} has no column {name!r}; its columns: {', '.join(self.schema.names)}")
+        for name in self.manifest.parts:
+            part = open_part(self.folder / name)
+            try:
+                yield from part.iter_batches(rows, columns=None if columns is None else list(columns))
+            except (pa.ArrowException, OSError) as error:
+                raise DataError(
+                    f"{self.folder / name} is broken: {one_line(error)}; remove it and score again"
+                ) from None
+
+    def sample(self, columns: Sequence[str], rows: int) -> pa.Table:
+        """About so many products from all over the catalog, or all of a smaller one. Raises DataError as `batches`."""
+        if self.rows <= rows:
+            return pa.Table.from_batches(self.batches(columns))
+        parts = list(self.manifest.parts)
+        chosen = [parts[i] for i in np.unique(np.linspace(0, len(parts) - 1, min(len(parts), PARTS_DRAWN)).astype(int))]
+        tables = []
+        for name in chosen:
+            table = open_part(self.folder / name).read(columns=list(columns))
+            count = min(len(table), -(-rows // len(chosen)))
+            tables.append(table.take(np.linspace(0, len(table) - 1, count).astype(int)))
+        return pa.concat_tables(tables)
+
+    def vectors(self, column: Vector) -> np.ndarray:
+        """A column of vectors as float32 (N, length), row by row as `batches` gives them.
+
+        In memory stands the answer and one batch: 10,000 embeddings of 2048 take 82 MB.
+
+        Raises:
+            DataError: see `batches`.
+        """
+        found = np.empty((self.rows, self._length(column)), np.float32)
+        start = 0
+        for batch in self.batches([column]):
+            found[start : start + len(batch)] = vector_rows(batch.column(column))
+            start += len(batch)
+        return found
+
+    def _length(self, column: str) -> int:
+        return self.manifest.embedding if column == EMBEDDING else len(self.manifest.labels)
+
+
+def table_schema(
+    groups: Sequence[str], labels: int, embedding: int, columns: Sequence[pa.Field], gates: Gates = NO_GATES
+) -> pa.Schema:
+    """The columns of a part.
+
+    Args:
+        groups: the attribute groups; each has a column of its answered attributes.
+        labels: how many probabilities and logits a row has.
+        embedding: length of an embedding.
+        columns: the source's own.
+        gates: of the model; each has a column of its probability.
+
+    Raises:
+        DataError: a column of the source has the name of one of ours.
+    """
+    ours = [
+        pa.field(PROBABILITIES, pa.list_(pa.float16(), labels)),
+        pa.field(LOGITS, pa.list_(pa.float16(), labels)),
+        *(pa.field(ATTRIBUTE + group, pa.list_(pa.string())) for group in groups),
+        *(pa.field(name, pa.float32()) for name in gate_columns(gates)),
+        pa.field(EMBEDDING, pa.list_(pa.float16(), embedding)),
+    ]
+    taken = {ID, IMAGE, *(field.name for field in ours)}
+    for field in columns:
+        if field.name in taken:
+            raise DataError(
+                f"column {field.name!r} of the source has the name of one of the answer's; rename "
+                "it, or take it for the ids or the photographs by --id or --image"
+            )
+    return pa.schema([pa.field(ID, pa.string()), pa.field(IMAGE, pa.string()), *columns, *ours])
+
+
+def gate_columns(gates: Gates) -> list[str]:
+    """The columns of the gates' probabilities, in the order of the gates."""
+    return [APPLIES_COLUMN + group for group in gates.applies] + [PRODUCT_COLUMN] * gates.product
+
+
+def stored_embedding(folder: Path) -> int | None:
+    """Length of the embeddings in a folder's parts; None where it has none. Raises DataError for a broken part."""
+    first = min(Path(folder).glob(PARTS), default=None)
+    if first is None:
+        return None
+    schema = open_part(first).schema_arrow
+    return schema.field(EMBEDDING).type.list_size if EMBEDDING in schema.names else None
+
+
+def vector_rows(column: pa.Array) -> np.ndarray:
+    """A column of vectors, fixed_size_list<halffloat>, as float16 (rows, length)."""
+    return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), column.type.list_size)
+
+
+def vector_column(rows: np.ndarray) -> pa.Array:
+    """The inverse of `vector_rows`: float (rows, length), rounded to float16."""
+    flat = np.ascontiguousarray(rows, dtype=np.float16).reshape(-1)
+    return pa.FixedSizeListArray.from_arrays(pa.array(flat), rows.shape[1])
+
+
+def open_part(path: Path) -> pq.ParquetFile:
+    """Open a part. Raises DataError where it is missing or broken."""
+    try:
+        return pq.ParquetFile(path)
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing; score again, and only its products will be scored") from None
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{path} is not a Parquet file, or broken: {one_line(error)}; remove it and score again"
+        ) from None
+
+
+def part_origin(path: Path, part: pq.ParquetFile) -> Origin:
+    """What a part says of where it is from. Raises DataError where it does not."""
+    metadata: Mapping[bytes, bytes] = part.schema_arrow.metadata or {}
+    try:
+        return Origin(**json.loads(metadata[ORIGIN_KEY]))
+    except (KeyError, ValueError, TypeError):
+        raise DataError(f"{path} was not written by python -m catalog.score; move it elsewhere") from None
+
+
+def describe_model(model: Mapping[str, str]) -> str:
+    """Name, version and the first digits of the weights' hash."""
+    return f"{model['name']} {model['version']} ({model['weights'].removeprefix('sha256:')[:12]})"

@@ -1,0 +1,1 @@
+"""A source of products -> a scored catalog: sources, workers, parts, resuming."""

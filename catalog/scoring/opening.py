@@ -1,0 +1,85 @@
+"""Tells what kind of source a command line names: a folder of photographs, globs, or tables."""
+
+import glob
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from catalog.scoring.source import ListedSource, ProductSource, rows_table
+from catalog.scoring.table_source import csv_source, parquet_source
+from fashion.errors import DataError
+from fashion.tables.reading import open_table
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
+_MAGIC = re.compile(r"[*?\[]")
+
+
+def open_source(names: Sequence[str], id_column: str | None = None, image_column: str | None = None) -> ProductSource:
+    """Open what a command line names.
+
+    Args:
+        names: one folder of photographs or of Parquet files, one CSV or Parquet file, or globs and files: photographs,
+            or Parquet files that are shards of one table.
+        id_column, image_column: of a table; None looks for a usual name. Without ids the image's name is one.
+
+    Raises:
+        DataError: nothing is there, or no image in it, or a table cannot be read or lacks a column.
+    """
+    folder = Path(names[0])
+    if len(names) == 1 and folder.is_dir():
+        name = os.path.abspath(folder)
+        found = image_files(folder)
+        shards = sorted([*folder.glob("*.parquet"), *folder.glob("data/*.parquet")])
+        if found:
+            return photographs(found, name, name)
+        if shards:
+            return parquet_source(shards, name, id_column, image_column)
+        raise DataError(f"{folder} holds no image ({', '.join(ENDINGS)}) and no .parquet file; give another source")
+    name = ", ".join(os.path.abspath(name) for name in names)
+    files = _files(names)
+    kinds = {file.suffix.lower() for file in files}
+    if kinds <= {".csv", ".parquet"} and (len(files) == 1 or kinds == {".parquet"}):
+        for file in files:
+            open_table(file)  # checks that it can be read
+        if kinds == {".csv"}:
+            return csv_source(files[0], name, id_column, image_column)
+        return parquet_source(files, name, id_column, image_column)
+    if kinds & {".csv", ".parquet"}:
+        raise DataError(f"{' '.join(names)}: a table cannot be mixed with other files; score it alone")
+    # The part before the first * or ?: ids stay the same when photographs are added.
+    roots = [os.path.dirname(os.path.abspath(_MAGIC.split(name)[0] + "x")) for name in names]
+    return photographs([os.path.abspath(file) for file in files], name, os.path.commonpath(roots))
+
+
+def photographs(paths: Sequence[str], name: str, folder: str) -> ListedSource:
+    """Image files as a source without columns; an id is the path below `folder`."""
+    # A name that is no UTF-8 cannot be a cell: spelled so, it is listed as missing.
+    paths = [path.encode(errors="backslashreplace").decode() for path in paths]
+    ids = [os.path.relpath(path, folder) for path in paths]
+    return ListedSource(name, Path(folder), (), rows_table(ids, ids, paths))
+
+
+def image_files(folder: Path) -> list[str]:
+    """Absolute paths of the image files below a folder, without hidden ones, sorted."""
+    found = []
+    for parent, folders, names in os.walk(os.path.abspath(folder)):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        shown = (name for name in names if not name.startswith(".") and name.lower().endswith(ENDINGS))
+        found += [os.path.join(parent, name) for name in shown]
+    return sorted(found)
+
+
+def _files(names: Sequence[str]) -> list[Path]:
+    """The files that globs and paths name, each once, in order."""
+    found: dict[str, None] = {}
+    for name in names:
+        if os.path.isdir(name):
+            raise DataError(f"{name} is a folder; score it alone, or as the glob '{os.path.join(name, '**', '*.jpg')}'")
+        matched = [name] if os.path.isfile(name) else sorted(filter(os.path.isfile, glob.iglob(name, recursive=True)))
+        if not matched and not _MAGIC.search(name):
+            raise DataError(f"{name} does not exist; expected a folder, a CSV or Parquet file, an image, or a glob")
+        if not matched:
+            raise DataError(f"no file matches {name!r}")
+        found |= dict.fromkeys(matched)
+    return [Path(name) for name in found]

@@ -1,0 +1,105 @@
+"""Writes a scored catalog part by part, so that what was scored once is never scored again."""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from catalog.scored.score_manifest import MANIFEST_FILE, PARTS, Manifest, Origin
+from catalog.scored.table import ID, ORIGIN_KEY, VECTORS, describe_model, open_part, part_origin
+from fashion.errors import DataError
+from fashion.files import write_whole
+from fashion.taxonomy import Label
+
+
+class PartWriter:
+    """Adds parts to a folder; each is there whole or not at all.
+
+    Args:
+        folder: of the scored catalog; what it holds already counts.
+        origin: what the parts must have in common.
+        schema: of a part, from `catalog.scored.table.table_schema`.
+
+    Attributes:
+        parts: rows of each part, by file name.
+        ids: of all products in the parts.
+
+    Raises:
+        DataError: a part of the folder is broken, or from another model, source or profile, or has other columns.
+    """
+
+    def __init__(self, folder: Path, origin: Origin, schema: pa.Schema) -> None:
+        self.folder, self.origin = Path(folder), origin
+        self._schema = schema
+        self.parts: dict[str, int] = {}
+        self.ids: set[str] = set()
+        for path in sorted(self.folder.glob(PARTS)):
+            part = open_part(path)
+            self._check(path, part)
+            self.parts[path.name] = part.metadata.num_rows
+            for batch in part.iter_batches(columns=[ID]):
+                self.ids.update(batch.column(0).to_pylist())
+
+    def write(self, rows: pa.Table) -> Path:
+        """Write the next part; `rows` has the columns of the schema."""
+        number = 1 + max((int(name.split("-")[1].split(".")[0]) for name in self.parts), default=-1)
+        path = write_part(self.folder / f"part-{number:05d}.parquet", rows.select(self._schema.names), self.origin)
+        self.parts[path.name] = rows.num_rows
+        self.ids.update(rows.column(ID).to_pylist())
+        return path
+
+    def finish(self, labels: Sequence[Label], embedding: int, columns: Sequence[str], left_out: Mapping) -> Manifest:
+        """Write the manifest, by which the catalog is complete; see `Manifest` for the arguments."""
+        manifest = Manifest(
+            **asdict(self.origin),
+            labels=tuple(labels),
+            embedding=embedding,
+            columns=tuple(columns),
+            parts=dict(self.parts),
+            left_out=dict(left_out),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        write_whole(self.folder / MANIFEST_FILE, json.dumps(manifest.to_json(), indent=1, ensure_ascii=False) + "\n")
+        return manifest
+
+    def _check(self, path: Path, part: pq.ParquetFile) -> None:
+        found = part_origin(path, part)
+        if found.model != self.origin.model:
+            raise DataError(
+                f"{self.folder} was scored by {describe_model(found.model)}, not by "
+                f"{describe_model(self.origin.model)}; choose another folder with --out, or remove that one"
+            )
+        for what in ("source", "profile"):
+            was, given = getattr(found, what), getattr(self.origin, what)
+            if was != given:
+                raise DataError(
+                    f"{self.folder} was scored with {what} {was!r}, not {given!r}; choose another folder with --out, "
+                    "or remove that one"
+                )
+        there, wanted = part.schema_arrow, self._schema
+        if not there.equals(wanted):
+            names = sorted({*there.names, *wanted.names})
+            changed = [name for name in names if _type(there, name) != _type(wanted, name)] or ["their order"]
+            raise DataError(
+                f"the columns of the source have changed since {self.folder} was scored ({', '.join(changed)}); "
+                "choose another folder with --out, or remove that one"
+            )
+
+
+def write_part(path: Path, rows: pa.Table, origin: Origin) -> Path:
+    """Write a part, whole or not at all; `rows` has the columns of `catalog.scored.table.table_schema`."""
+    file = io.BytesIO()
+    # No value of a vector comes twice: a dictionary of them would be built for nothing.
+    texts = [name for name in rows.column_names if name not in VECTORS]
+    table = rows.replace_schema_metadata({ORIGIN_KEY: json.dumps(asdict(origin)).encode()})
+    pq.write_table(table, file, compression="zstd", use_dictionary=texts, write_statistics=texts)
+    return write_whole(path, file.getvalue())
+
+
+def _type(schema: pa.Schema, name: str) -> pa.DataType | None:
+    return schema.field(name).type if name in schema.names else None

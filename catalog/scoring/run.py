@@ -1,0 +1,139 @@
+"""One run of a scoring: which rows remain, where the scored ones go, and what is said at its end."""
+
+import csv
+import io
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from tqdm import tqdm
+
+from catalog.scored.score_manifest import Manifest, Origin
+from catalog.scored.table import ID, LEFT_OUT_FILE, stored_embedding, table_schema
+from catalog.scoring.parts import PartWriter
+from catalog.scoring.refresh import Refreshed, refresh
+from catalog.scoring.scorer import DETAIL, REASON
+from catalog.scoring.source import ROW, ProductSource, UnscoredRow
+from fashion.errors import DataError
+from fashion.files import write_whole
+from fashion.model_card import ModelCard
+
+PART_SECONDS = 30.0  # what a crash costs at most
+
+
+@dataclass
+class ScoringSummary:
+    """What a scoring did.
+
+    Attributes:
+        folder, manifest: what is there now.
+        scored: rows of this run; those of earlier ones stayed.
+        seconds: of this run, what starts it included.
+        left_out: rows that could not be scored.
+        refreshed: what became of the rows of earlier runs.
+    """
+
+    folder: Path
+    manifest: Manifest
+    scored: int
+    seconds: float
+    left_out: list[UnscoredRow] = field(default_factory=list)
+    refreshed: Refreshed = field(default_factory=Refreshed)
+
+    def __str__(self) -> str:
+        before = self.manifest.rows - self.scored
+        parts = [f"{self.folder}: {self.manifest.rows:,} products"]
+        if before:
+            parts.append(f"{before:,} of them scored before")
+        for count, what in (
+            (self.refreshed.changed, "with new values in their columns"),
+            (self.refreshed.moved, "scored again, their photographs are others"),
+            (self.refreshed.gone, "dropped, they are not in the source any more"),
+        ):
+            if count:
+                parts.append(f"{count:,} {what}")
+        if self.left_out:
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.manifest.left_out.items())
+            parts.append(f"{len(self.left_out):,} left out ({reasons}), listed in {LEFT_OUT_FILE}")
+        if self.scored:
+            parts.append(f"{self.scored / self.seconds:,.1f} a second")
+        return f"{'; '.join(parts)}. Next: python -m catalog.index {self.folder}"
+
+
+class ScoringRun:
+    """One run of the scoring: which rows remain, and where the scored ones go."""
+
+    def __init__(self, out: Path, card: ModelCard, origin: Origin, source: ProductSource, part_rows: int) -> None:
+        self.out, self.card, self.origin, self.source = out, card, origin, source
+        self.part_rows = part_rows
+        self.left_out: list[UnscoredRow] = []
+        # How long an embedding is, only the parts or the model itself know; 0 finds clashes of names all the same.
+        length = stored_embedding(out)
+        schema = table_schema(card.taxonomy.groups, len(card.labels), length or 0, source.columns, card.gates)
+        self.refreshed = refresh(out, origin, source)
+        self.writer = PartWriter(out, origin, schema)
+
+    def remaining(self) -> np.ndarray:
+        """Positions of the rows to score; rows whose id came before are left out."""
+        positions: list[int] = []
+        seen: set[str] = set()
+        for position, name in enumerate(self.source.ids):
+            if name in seen:
+                row = self.source.row(position)
+                self.left_out.append(UnscoredRow(row, name, "duplicate id", "an earlier row has this id"))
+            elif name not in self.writer.ids:
+                positions.append(position)
+            seen.add(name)
+        return np.asarray(positions, dtype=np.int64)
+
+    def take(self, tables: Iterable[pa.Table], progress: tqdm) -> ScoringSummary:
+        """Write what comes, part by part, and the manifest at the end."""
+        waiting: list[pa.Table] = []
+        scored, start, last = 0, time.perf_counter(), time.perf_counter()
+        for table in tables:
+            good = table.filter(pc.is_null(table[REASON]))
+            self._list(table.filter(pc.is_valid(table[REASON])))
+            waiting.append(good)
+            scored += len(good)
+            progress.update(len(table))
+            now = time.perf_counter()
+            if sum(map(len, waiting)) >= self.part_rows or now - last > PART_SECONDS:
+                self._write(waiting)
+                waiting, last = [], now
+        self._write(waiting)
+        seconds = time.perf_counter() - start
+        return ScoringSummary(self.out, self._finish(), scored, seconds, self.left_out, self.refreshed)
+
+    def _write(self, tables: list[pa.Table]) -> None:
+        tables = [table for table in tables if len(table)]
+        if not tables:
+            return
+        rows = pa.concat_tables(tables)
+        for first in range(0, len(rows), self.part_rows):
+            self.writer.write(rows.slice(first, self.part_rows))
+
+    def _list(self, rows: pa.Table) -> None:
+        cells = (rows[name].to_pylist() for name in (ROW, ID, REASON, DETAIL))
+        self.left_out += [UnscoredRow(*entry) for entry in zip(*cells, strict=True)]
+
+    def _finish(self) -> Manifest:
+        counts = Counter(entry.reason for entry in self.left_out)
+        if not self.writer.parts:
+            first = self.left_out[0]
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.most_common())
+            raise DataError(
+                f"no image of {self.source.name} can be used ({reasons}); the first, {first.row}: {first.detail}"
+            )
+        file = io.StringIO(newline="")
+        writer = csv.writer(file)
+        writer.writerow(UnscoredRow._fields)
+        writer.writerows(self.left_out)
+        write_whole(self.out / LEFT_OUT_FILE, file.getvalue().encode(errors="surrogateescape"))
+        length = stored_embedding(self.out)
+        names = [column.name for column in self.source.columns]
+        return self.writer.finish(self.card.labels, length or 0, names, dict(counts.most_common()))

@@ -1,0 +1,114 @@
+"""What a source of products is to the scoring: ids in order, and pieces that are read where they are scored."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from catalog.scored.table import ID
+
+# Columns of a piece besides `id` and the source's own.
+ROW = "fashion.row"  # where it stands in its source, for left_out.csv
+PLACE = "fashion.place"  # the photograph's path, or what its table says of it
+CONTENT = "fashion.content"  # the image file itself, where the source holds it
+
+
+class UnscoredRow(NamedTuple):
+    """A row that cannot be scored: where it stands in its source, its id, a short reason to count by, the detail."""
+
+    row: str
+    id: str
+    reason: str
+    detail: str = ""
+
+
+class Piece(Protocol):
+    """Some rows of a source, small enough to be sent elsewhere."""
+
+    def read(self) -> Iterator[pa.Table]:
+        """The rows, some at a time: `id`, ROW, PLACE, CONTENT and the source's own columns."""
+
+
+class ProductSource(Protocol):
+    """Products with photographs."""
+
+    @property
+    def name(self) -> str:
+        """Absolute path or paths, by which the source is known again."""
+
+    @property
+    def folder(self) -> Path:
+        """Where photographs lie whose place is no absolute path."""
+
+    @property
+    def columns(self) -> tuple[pa.Field, ...]:
+        """Its own, which the scored catalog keeps."""
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Of all rows in order."""
+
+    def own(self) -> pa.Table:
+        """Of all rows in order PLACE, null where a photograph has none, and the columns."""
+
+    def pieces(self, positions: np.ndarray, rows: int) -> Iterator[Piece]:
+        """The rows at these rising positions, in pieces of about so many."""
+
+    def row(self, position: int) -> str:
+        """Where a row stands in its source."""
+
+
+@dataclass(frozen=True)
+class ListedSource:
+    """A `ProductSource` that knows all about its rows but the photographs; `table` is what its pieces are made of."""
+
+    name: str
+    folder: Path
+    columns: tuple[pa.Field, ...]
+    table: pa.Table
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """See `ProductSource`."""
+        return self.table.column(ID).to_pylist()
+
+    def own(self) -> pa.Table:
+        """See `ProductSource`."""
+        return self.table.select([PLACE, *(field.name for field in self.columns)])
+
+    def pieces(self, positions: np.ndarray, rows: int) -> Iterator[Piece]:
+        """See `ProductSource`."""
+        for start in range(0, len(positions), rows):
+            # Taken, not sliced: a slice carries the whole table to where it is read.
+            yield TablePiece(self.table.take(pa.array(positions[start : start + rows])))
+
+    def row(self, position: int) -> str:
+        """See `ProductSource`."""
+        return self.table.column(ROW)[position].as_py()
+
+
+@dataclass(frozen=True)
+class TablePiece:
+    """Rows that are in memory."""
+
+    table: pa.Table
+
+    def read(self) -> Iterator[pa.Table]:
+        """See `Piece`."""
+        yield self.table
+
+
+def rows_table(
+    ids: Sequence[str],
+    rows: Sequence[str],
+    places: pa.Array | Sequence[str | None],
+    content: pa.Array | None = None,
+    own: Mapping[str, pa.Array] | None = None,
+) -> pa.Table:
+    """Rows as pieces give them."""
+    columns = {ID: pa.array(ids, pa.string()), ROW: pa.array(rows, pa.string()), PLACE: pa.array(places, pa.string())}
+    columns[CONTENT] = pa.nulls(len(ids), pa.binary()) if content is None else content
+    return pa.table(columns | dict(own or {}))

@@ -1,0 +1,104 @@
+"""What an index says of itself."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from catalog.engines.store import Query, Tuning
+from catalog.filters.columns import Columns
+from catalog.similar.projection import Projection
+from catalog.similar.spaces import Scales
+from fashion.errors import DataError, FashionError
+from fashion.taxonomy import Label, Taxonomy
+
+SCHEMA = 3
+
+
+@dataclass(frozen=True)
+class IndexManifest:
+    """What an index says of itself.
+
+    Attributes:
+        model: name, version and weights of the model whose vectors it holds.
+        labels: of the model, in output order.
+        profile: the thresholds that the answered attributes reach.
+        embedding: length of an embedding.
+        columns: what filters can name.
+        scales: how far two of its products are apart on average.
+        tuning: how it was built.
+        projection: what its graph leads through; None where there is none.
+        catalog: the folder of the scored catalog.
+        rows: number of products.
+        complete: false while it is being written, and for good where that was cut off.
+        created: date and time of the last change, ISO 8601, UTC.
+        schema: version of this layout.
+    """
+
+    model: dict[str, str]
+    labels: tuple[Label, ...]
+    profile: str
+    embedding: int
+    columns: Columns
+    scales: Scales
+    tuning: Tuning
+    projection: Projection | None
+    catalog: str
+    rows: int
+    complete: bool
+    created: str
+    schema: int = SCHEMA
+
+    @cached_property
+    def taxonomy(self) -> Taxonomy:
+        """The labels as a taxonomy."""
+        return Taxonomy(self.labels)
+
+    def query(self, vectors: np.ndarray, exact: bool) -> Query:
+        """What the engine is asked for the products of the largest scalar product with vectors (..., E + A).
+
+        Args:
+            vectors: see `catalog.similar.spaces.Measure.query`.
+            exact: compare with every product, also where the index has a graph.
+        """
+        return Query(vectors, None if exact or self.projection is None else self.projection.queries(vectors))
+
+    def to_json(self) -> dict[str, Any]:
+        """The manifest as stores keep it."""
+        return {
+            **{name: value for name, value in vars(self).items() if name in self.__dataclass_fields__},
+            "labels": self.taxonomy.to_json(),
+            "columns": self.columns.to_json(),
+            "scales": asdict(self.scales),
+            "tuning": asdict(self.tuning),
+            "projection": self.projection and self.projection.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any], place: str) -> "IndexManifest":
+        """The inverse of `to_json`.
+
+        Raises:
+            DataError: it is another schema's, or no manifest at all; the message names `place`.
+        """
+        found = content.get("schema") if isinstance(content, Mapping) else type(content).__name__
+        if found != SCHEMA:
+            raise DataError(
+                f"the index {place} has schema {found}; this version reads {SCHEMA}; index the catalog again with "
+                "--replace"
+            )
+        try:
+            return cls(
+                **{
+                    **content,
+                    "labels": Taxonomy.from_json(content["labels"]).labels,
+                    "columns": Columns.from_json(content["columns"]),
+                    "scales": Scales(**content["scales"]),
+                    "tuning": Tuning(**content["tuning"]),
+                    "projection": content["projection"] and Projection.from_json(content["projection"]),
+                }
+            )
+        except (KeyError, TypeError, ValueError, FashionError) as error:
+            raise DataError(f"the index {place} has a broken manifest: {error!r}; index the catalog again") from None

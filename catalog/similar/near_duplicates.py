@@ -1,0 +1,76 @@
+"""Products with near-identical photographs: the same one twice, scaled, compressed again, or slightly cropped."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from tqdm import tqdm
+
+from catalog.engines.store import Record, Store
+from catalog.filters.columns import ID
+from catalog.similar.manifest import IndexManifest
+from catalog.similar.spaces import embedding_query
+from fashion.errors import SettingError
+
+THRESHOLD = 0.999  # cosine of two embeddings; measured by benchmarks.duplicates
+NEIGHBORS = 32  # of a product that are looked at first; one with more duplicates is asked for again
+ASKED = 64  # products that are asked for at once
+
+
+def groups(store: Store, manifest: IndexManifest, threshold: float = THRESHOLD, exact: bool = True) -> list[list[str]]:
+    """Products that are linked by near-identical photographs: ids, sorted; the largest group first.
+
+    Args:
+        store: of an index that is open.
+        manifest: of that index.
+        threshold: cosine of two embeddings from which on photographs count as near-identical.
+        exact: compare every product with every other; otherwise with its nearest by the engine's graphs.
+
+    Raises:
+        SettingError: a threshold that is not above 0 and at most 1.
+    """
+    if not 0 < threshold <= 1:
+        raise SettingError(f"threshold is {threshold:g}; it must be above 0 and at most 1")
+    names: dict[str, str] = {}
+    leaders: dict[str, str] = {}  # union-find
+
+    def leader(point: str) -> str:
+        while leaders.setdefault(point, point) != point:
+            leaders[point] = leaders[leaders[point]]
+            point = leaders[point]
+        return point
+
+    for records in tqdm(_asked(store), total=-(-store.count() // ASKED), desc="comparing", unit="batch", disable=None):
+        names.update((record.id, record.payload[ID]) for record in records)
+        embeddings = np.stack([r.vector[: manifest.embedding] for r in records if r.vector is not None])
+        for record, found in zip(records, twins(store, manifest, embeddings, threshold, exact), strict=True):
+            for twin in found:
+                if twin != record.id:
+                    leaders[leader(record.id)] = leader(twin)
+    together: dict[str, list[str]] = {}
+    for point in list(leaders):
+        together.setdefault(leader(point), []).append(names[point])
+    return sorted((sorted(ids) for ids in together.values()), key=lambda ids: (-len(ids), ids))
+
+
+def twins(
+    store: Store, manifest: IndexManifest, embeddings: np.ndarray, threshold: float = THRESHOLD, exact: bool = True
+) -> list[list[str]]:
+    """For each embedding at unit length, (n, E), the points that are near-identical; a product's own is among them."""
+    asked = manifest.query(embedding_query(embeddings, len(manifest.labels)), exact)
+    limit, found = NEIGHBORS, store.nearest_each(asked, NEIGHBORS)
+    while any(len(hits) == limit and hits[-1].score >= threshold for hits in found):
+        limit *= 4
+        found = store.nearest_each(asked, limit)
+    return [[hit.id for hit in hits if hit.score >= threshold] for hits in found]
+
+
+def _asked(store: Store) -> Iterator[list[Record]]:
+    """All products, some at a time."""
+    records = []
+    for record in store.scroll(vector=True, payload=[ID]):
+        records.append(record)
+        if len(records) == ASKED:
+            yield records
+            records = []
+    if records:
+        yield records

@@ -1,0 +1,153 @@
+"""What the commands of the catalog have in common: how a search is done, and how its matches are shown."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from catalog.filters.columns import nearest
+from catalog.similar.matches import Match, Product
+from catalog.similar.settings import LIMIT, How
+from catalog.similar.spaces import DEFAULT_SPACE, SHARE, SPACES
+from fashion.errors import SettingError
+
+DIVERSITY = 0.5  # of --diverse without a number
+
+
+def add_where(parser: argparse.ArgumentParser) -> None:
+    """Add --where and --exact: which products are compared."""
+    parser.add_argument("--where", metavar="FILTER", help="such as 'color=Black and sleeve!=Sleeveless and price<50'")
+    parser.add_argument("--exact", action="store_true", help="compare with every product, not by the index's graphs")
+
+
+def add_limit(parser: argparse.ArgumentParser) -> None:
+    """Add --limit."""
+    parser.add_argument("--limit", type=int, default=LIMIT, help="products to find (default: %(default)s)")
+
+
+def add_search(parser: argparse.ArgumentParser) -> None:
+    """Add everything that a search can be told."""
+    add_where(parser)
+    parser.add_argument("--space", choices=SPACES, default=DEFAULT_SPACE, help="what counts (default: %(default)s)")
+    parser.add_argument(
+        "--weight",
+        action="append",
+        default=[],
+        metavar="GROUP=NUMBER",
+        help="how much an attribute group counts, 1 by default; neckline=2 and color=0: same neckline, any color",
+    )
+    parser.add_argument(
+        "--share", type=float, default=SHARE, help="of the embedding in the space both (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--diverse",
+        nargs="?",
+        type=float,
+        const=DIVERSITY,
+        default=0.0,
+        metavar="0..1",
+        help=f"products that differ from each other, more or less (default: {DIVERSITY} where no number follows)",
+    )
+    add_limit(parser)
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add --show, --json and --sheet."""
+    parser.add_argument("--show", metavar="COLUMNS", help="the catalog's own columns in the table, such as price,brand")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--sheet", type=Path, metavar="FILE", help="write a picture of the photographs too")
+
+
+def how(options: argparse.Namespace) -> How:
+    """What the flags of `add_search` say. Raises SettingError for a weight that is none."""
+    return {
+        "space": options.space,
+        "weights": dict(map(_weight, options.weight)),
+        "share": options.share,
+        "where": options.where,
+        "limit": options.limit,
+        "diversity": options.diverse,
+        "exact": options.exact,
+    }
+
+
+def _weight(text: str) -> tuple[str, float]:
+    group, _, number = text.rpartition("=")
+    try:
+        return group.strip(), float(number)
+    except ValueError:
+        raise SettingError(f"--weight {text!r} must be GROUP=NUMBER, such as neckline=2") from None
+
+
+def show(matches: Sequence[Match], options: argparse.Namespace, *queries: Product) -> None:
+    """Print matches as a table or as JSON, and write the picture where one is wanted.
+
+    Raises:
+        SettingError: --show names a column of which no match has a value.
+    """
+    columns = _shown(matches, options.show)
+    if options.sheet:
+        from catalog.similar.sheet import write_sheet
+
+        write_sheet(queries, matches, options.sheet)
+        if empty := sum(not product.image for product in (*queries, *(match.product for match in matches))):
+            print(
+                f"note   {empty} of the photographs are in no file of their own, so their tiles are empty: the catalog "
+                "was scored from a table that holds them",
+                file=sys.stderr,
+            )
+    if options.json:
+        for match in matches:
+            print(json.dumps(match.to_json(), ensure_ascii=False))
+    else:
+        print(table(matches, columns))
+
+
+def _shown(matches: Sequence[Match], text: str | None) -> list[str]:
+    """The columns of --show."""
+    columns = [name.strip() for name in text.split(",")] if text else []
+    there = dict.fromkeys(name for match in matches for name in match.product.source)
+    for column in columns:
+        if matches and column not in there:
+            have = f"they have: {', '.join(there)}{nearest(column, there)}" if there else "they have no columns"
+            raise SettingError(f"--show: none of the products found has a {column!r}; {have}")
+    return columns
+
+
+def table(matches: Sequence[Match], columns: Sequence[str] = ()) -> str:
+    """Matches as aligned lines below a heading: similarity, id, the names that both have, and those that one has.
+
+    Args:
+        matches: what was found.
+        columns: of the catalog's own, to stand behind the id.
+    """
+    if not matches:
+        return "no product passes the filter"
+    rows = [_row(match, columns) for match in matches]
+    compared = matches[0].similarity is not None
+    if compared or columns:
+        heading = ("both have", "one has: - what was asked for, + the product") if compared else ("it has", "")
+        rows.insert(0, ["alike" if compared else "", "id", *columns, *heading])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _row(match: Match, columns: Sequence[str]) -> list[str]:
+    product = match.product
+    own = [_cell(product.source.get(column)) for column in columns]
+    if match.similarity is None:  # nothing was asked for: the product's own attributes
+        return ["", product.id, *own, ", ".join(product.names), ""]
+    names = ", ".join(match.shared_names), " ".join(match.differing_names)
+    return [f"{match.similarity:5.2f}", product.id, *own, *names]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value).removesuffix(".0" if isinstance(value, float) else "T00:00:00Z")

@@ -1,0 +1,203 @@
+"""How alike two products are: by embedding, by attributes, or by both, and what the number means.
+
+Every space is a scalar product of two vectors, moved and scaled: similarity 0 is no more alike than two products taken
+at random from the catalog, 1 as alike as products are to themselves on average.
+
+    embedding    the cosine of the embeddings
+    attributes   the number of attributes that both have, as expected from their probabilities: the sum of p x q over
+                 the labels, each group's probabilities being scaled to a length of at most 1; weights multiply groups
+    both         the sum of the two, each with its share
+
+Because all of it is linear in the product that is looked at, an engine needs one vector of each, whatever space,
+weights and share somebody asks for. benchmarks.matching_quality compares this with the distance of logits, by which the
+project that this one re-implements matches products.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, get_args
+
+import numpy as np
+
+from fashion.errors import SettingError
+from fashion.tables.reading import closest
+from fashion.taxonomy import Taxonomy
+
+Space = Literal["both", "embedding", "attributes"]
+SPACES: tuple[Space, ...] = get_args(Space)
+DEFAULT_SPACE: Space = "both"
+SHARE = 0.7  # of the embedding in "both"; less finds a photograph itself less often, see docs/matching.md
+
+
+def unit(embeddings: np.ndarray) -> np.ndarray:
+    """Embeddings at unit length; one of zeros stays."""
+    return embeddings / np.maximum(np.linalg.norm(embeddings, axis=-1, keepdims=True), 1e-12)
+
+
+def scores(probabilities: np.ndarray, taxonomy: Taxonomy) -> np.ndarray:
+    """What attributes are compared by, float32 (..., A): probabilities, each group's scaled to a length of at most 1.
+
+    So a product with two colors is as like its own kind as one with a single color, and less like those with one of the
+    two; and one of which the model is unsure is less like any. Lengths below 1 stay: that is what puts products of
+    which the model is sure in front.
+    """
+    found = probabilities.astype(np.float32)
+    for group in taxonomy.groups:
+        indices = taxonomy.indices(group)
+        length = np.linalg.norm(found[..., indices], axis=-1, keepdims=True)
+        found[..., indices] /= np.maximum(length, 1)
+    return found
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Means over a catalog, from which similarities are counted.
+
+    Attributes:
+        embedding: of 1 - cosine over pairs of different products.
+        own, others: by group the scalar product of the scores, of products with themselves and of pairs of different
+            ones.
+    """
+
+    embedding: float
+    own: dict[str, float]
+    others: dict[str, float]
+
+
+class ScaleMeter:
+    """Measures `Scales` exactly and in one pass: the mean over all pairs follows from sums over the products."""
+
+    def __init__(self, taxonomy: Taxonomy, embedding: int) -> None:
+        self.taxonomy, self.count = taxonomy, 0
+        self._units = np.zeros(embedding)
+        self._sums, self._squares = np.zeros((2, len(taxonomy)))
+
+    def add(self, embeddings: np.ndarray, scores: np.ndarray) -> None:
+        """Take in products: embeddings (n, E) and scores (n, A)."""
+        self.count += len(scores)
+        self._units += unit(embeddings).sum(0, dtype=np.float64)
+        self._sums += scores.sum(0, dtype=np.float64)
+        self._squares += (scores.astype(np.float64) ** 2).sum(0)
+
+    def scales(self) -> Scales:
+        """The means so far; 0 for what two different products would be needed for."""
+        products, pairs = max(self.count, 1), max(self.count * (self.count - 1), 1)
+        own, others = {}, {}
+        for group in self.taxonomy.groups:
+            indices = self.taxonomy.indices(group)
+            squares = self._squares[indices].sum()
+            own[group] = float(squares / products)
+            others[group] = float(((self._sums[indices] ** 2).sum() - squares) / pairs)
+        cosine = ((self._units**2).sum() - self.count) / pairs
+        return Scales(float(max(1 - cosine, 0)) if self.count > 1 else 0.0, own, others)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A way to compare products.
+
+    Attributes:
+        space: what counts.
+        scales: of the catalog.
+        taxonomy: the model's labels.
+        weights: by group; 1 for a group that is not named.
+        share: of the embedding in "both", from 0 to 1.
+
+    Raises:
+        SettingError: an unknown space or group, a weight below 0, all weights 0, or a share that is none.
+    """
+
+    space: Space
+    scales: Scales
+    taxonomy: Taxonomy
+    weights: Mapping[str, float] = field(default_factory=dict)
+    share: float = SHARE
+
+    def __post_init__(self) -> None:
+        if self.space not in SPACES:
+            raise SettingError(f"space {self.space!r} is unknown; there are: {', '.join(SPACES)}")
+        if not 0 <= self.share <= 1:
+            raise SettingError(f"the embedding's share is {self.share:g}; it must be from 0 to 1")
+        for group, weight in self.weights.items():
+            if group not in self.taxonomy.groups:
+                close = closest(group, self.taxonomy.groups)
+                raise SettingError(
+                    f"weight for {group!r}{f' (did you mean {close!r}?)' if close else ''}: the model's groups are "
+                    f"{', '.join(self.taxonomy.groups)}"
+                )
+            if not 0 <= weight < np.inf:
+                raise SettingError(f"the weight of {group!r} is {weight:g}; it must be 0 or more")
+        if self.weights and self.space == "embedding":
+            raise SettingError(
+                "weights are for attributes; the space embedding knows no groups, take both or attributes"
+            )
+        if not any(self.weights.get(group, 1) for group in self.taxonomy.groups):
+            raise SettingError("all groups have the weight 0; one at least must count")
+
+    @cached_property
+    def factors(self) -> tuple[float, np.ndarray]:
+        """What a cosine and each label's product of scores are multiplied with: a number and (A,)."""
+        share = self._share
+        weights = {group: self.weights.get(group, 1.0) for group in self.taxonomy.groups}
+        spread = _scale(sum(w * (self.scales.own[g] - self.scales.others[g]) for g, w in weights.items()))
+        groups = np.array([(1 - share) * weights[label.group] / spread for label in self.taxonomy.labels])
+        return share / _scale(self.scales.embedding), groups
+
+    @cached_property
+    def offset(self) -> float:
+        """What is added to the sum of the products."""
+        embedding, labels = self.factors
+        others = sum(labels[self.taxonomy.indices(g)[0]] * mean for g, mean in self.scales.others.items())
+        return float(self._share - embedding - others)
+
+    @cached_property
+    def _share(self) -> float:
+        return {"embedding": 1.0, "attributes": 0.0, "both": self.share}[self.space]
+
+    def query(self, embedding: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        """The vectors (..., E + A) whose scalar products with a `point`, plus `offset`, are the similarity."""
+        factor, labels = self.factors
+        weights = np.concatenate([np.full(embedding.shape[-1], factor), labels])
+        return point(embedding, scores) * weights.astype(np.float32)
+
+
+def point(embeddings: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """What an engine keeps of products: embeddings at unit length (..., E) and scores (..., A), (..., E + A)."""
+    return np.concatenate([unit(embeddings), scores], axis=-1).astype(np.float32)
+
+
+def embedding_query(embeddings: np.ndarray, labels: int) -> np.ndarray:
+    """The vectors whose scalar products with points are the cosines of embeddings (..., E), (..., E + A)."""
+    return point(embeddings, np.zeros((*embeddings.shape[:-1], labels), np.float32))
+
+
+def diverse(relevance: np.ndarray, alike: Callable[[int], np.ndarray], limit: int, diversity: float) -> list[int]:
+    """Choose what is relevant and unlike each other: maximal marginal relevance.
+
+    J. Carbonell, J. Goldstein: The Use of MMR, Diversity-Based Reranking for Reordering Documents and Producing
+    Summaries, SIGIR 1998.
+
+    Args:
+        relevance: similarity of each candidate to what was asked for, (n,), most similar first.
+        alike: gives the similarity of all candidates to one of them, (n,).
+        limit: how many to choose.
+        diversity: 0 looks at relevance only, 1 only at how unlike the chosen ones are.
+
+    Returns:
+        Positions of the candidates, in the order in which they were chosen.
+    """
+    redundancy = np.zeros(len(relevance))  # similarity to the nearest of those chosen; all that are unlike count alike
+    left = np.ones(len(relevance), dtype=bool)
+    chosen: list[int] = []
+    while left.any() and len(chosen) < limit:
+        gain = (1 - diversity) * relevance - diversity * redundancy if chosen else relevance
+        best = int(np.where(left, gain, -np.inf).argmax())
+        chosen.append(best)
+        left[best] = False
+        redundancy = np.maximum(redundancy, alike(best))
+    return chosen
+
+
+def _scale(value: float) -> float:
+    return float(value) if value > 1e-9 else 1.0

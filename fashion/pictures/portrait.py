@@ -1,0 +1,243 @@
+"""Photographs with what a model says of them: bars for the attributes, and heat maps of the evidence."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from PIL import Image, ImageDraw
+
+from fashion.explanation import activation_maps, overlay
+from fashion.options import AnswerOptions, parse_options
+from fashion.pictures.tiles import (
+    GROUND,
+    HEAT,
+    INK,
+    LARGE,
+    MARK,
+    RIGHT,
+    SMALL,
+    SOFT,
+    WRONG,
+    Picture,
+    Tile,
+    fitting,
+    font,
+    sheet,
+    within,
+)
+from fashion.prediction import Prediction
+from fashion.predictor import Predictor
+from fashion.preprocess import decode
+
+WIDTH, MARGIN, ROW = 290, 20, 24  # px of a column, between columns, of a line in its bar
+METER, THICK = 36, 8  # px of a line above its bar, and of that bar
+NAME = 72  # px, where names begin, right of their groups
+BAR, FULL, WEAK, TRACK = "#dbe4f0", "#7ea1d1", "#c9ccd1", "#f1f2f4"  # behind text; answered, not answered, and the rest
+MAPS = 2  # attributes that are explained where none are named
+
+Truth = Mapping[str, Sequence[str] | None]  # names by group; None where not annotated
+
+
+def portrait(
+    predictor: Predictor, photo: Path | str, groups: Sequence[str] | None = None, profile: str | None = None
+) -> Picture:
+    """One photograph, what is answered of it, and heat maps.
+
+    Every attribute that is answered has a bar as long as its probability and a mark at its threshold; of a group of
+    which nothing is answered, the most probable one stands there in gray.
+
+    Args:
+        predictor: the model.
+        photo: the photograph.
+        groups: whose most probable attribute has a heat map; None takes the two of which the model is most certain.
+        profile: which thresholds to take; None the model card's.
+
+    Raises:
+        InvalidImage: the photograph cannot be read.
+        SettingError: an unknown group or profile.
+    """
+    wanted = _groups(predictor, groups)
+    image, prediction = _look(predictor, photo)
+    best = predictor.answer(prediction, AnswerOptions(profile=profile, top_k=1))["attributes"]
+    answered = predictor.answer(prediction, profile)["attributes"]
+    if wanted is None:
+        certain = sorted(best, key=lambda attribute: -attribute["probability"])[:MAPS]
+        wanted = tuple(attribute["group"] for attribute in certain)
+    explained = [attribute for attribute in best if attribute["group"] in wanted]
+    maps = [(a, _map(predictor, prediction, image, a)) for a in explained]
+    there = {attribute["group"] for attribute in answered}
+    rows = [a for one in best for a in (_of(answered, one["group"]) if one["group"] in there else [one])]
+    height = max(WIDTH + 2 * ROW, len(rows) * METER + ROW)
+    canvas = Image.new("RGB", ((2 + len(maps)) * (WIDTH + MARGIN) + MARGIN, height + 2 * MARGIN), GROUND)
+    draw = ImageDraw.Draw(canvas)
+    _photo(canvas, draw, MARGIN, image, Path(photo).name, "the photograph")
+    for i, attribute in enumerate(rows):
+        _meter(draw, WIDTH + 2 * MARGIN, MARGIN + i * METER, attribute, attribute in answered)
+    place = (WIDTH + 2 * MARGIN, MARGIN + len(rows) * METER)
+    draw.text(place, "bar: probability, mark: threshold", SOFT, font(SMALL))
+    for i, (attribute, picture) in enumerate(maps):
+        left = MARGIN + (2 + i) * (WIDTH + MARGIN)
+        _photo(canvas, draw, left, picture.image, attribute["name"], picture.note)
+    return Picture(canvas)
+
+
+def heat_maps(predictor: Predictor, photo: Path | str, groups: Sequence[str] | None = None) -> Picture:
+    """Where in a photograph the evidence for the most probable attribute of each group lies.
+
+    Args:
+        predictor: the model.
+        photo: the photograph.
+        groups: which; None takes all.
+
+    Raises:
+        InvalidImage: the photograph cannot be read.
+        SettingError: an unknown group.
+    """
+    image, prediction = _look(predictor, photo)
+    options = AnswerOptions(groups=_groups(predictor, groups), top_k=1)
+    tiles = [Tile(image, [("the photograph", INK)])]
+    for attribute in predictor.answer(prediction, options)["attributes"]:
+        picture = _map(predictor, prediction, image, attribute)
+        lines = [(f"{attribute['name']}  {attribute['probability']:.0%}", INK), (picture.note, SOFT)]
+        tiles.append(Tile(picture.image, lines))
+    return sheet(tiles, HEAT)
+
+
+def gallery(
+    predictor: Predictor, photos: Sequence[Path | str], truths: Sequence[Truth] | None = None, columns: int = 4
+) -> Picture:
+    """Photographs side by side, below each what is answered of it, with a bar as long as its probability.
+
+    Args:
+        predictor: the model.
+        photos: the photographs.
+        truths: what is true of each, empty where that is not known: names are then green where they are right, orange
+            where they are wrong or missed, and gray where their group is not annotated.
+        columns: the most photographs side by side.
+
+    Raises:
+        InvalidImage: a photograph cannot be read.
+    """
+    blocks = []
+    for i, (photo, prediction) in enumerate(zip(photos, predictor.predict(list(photos)), strict=True)):
+        attributes = predictor.answer(prediction)["attributes"]
+        blocks.append((decode(photo), attributes, _known(truths[i], predictor) if truths and truths[i] else None))
+    rows = [blocks[start : start + columns] for start in range(0, len(blocks), columns)]
+    heights = [
+        2 * MARGIN + WIDTH + max(_lines(attributes, truth) for _, attributes, truth in row) * ROW for row in rows
+    ]
+    canvas = Image.new("RGB", (min(columns, len(blocks)) * (WIDTH + MARGIN) + MARGIN, sum(heights) + MARGIN), GROUND)
+    draw, top = ImageDraw.Draw(canvas), MARGIN
+    for row, height in zip(rows, heights, strict=True):
+        for i, (image, attributes, truth) in enumerate(row):
+            left = MARGIN + i * (WIDTH + MARGIN)
+            _paste(canvas, image, left, top)
+            _answers(draw, left, top + WIDTH + MARGIN, attributes, truth)
+        top += height
+    return Picture(canvas)
+
+
+def _groups(predictor: Predictor, groups: Sequence[str] | None) -> tuple[str, ...] | None:
+    return parse_options({"groups": list(groups)}, predictor.card).groups if groups else None
+
+
+def _look(predictor: Predictor, photo: Path | str) -> tuple[Image.Image, Prediction]:
+    """The photograph, and its prediction with the feature map."""
+    image = decode(photo)
+    prediction = predictor.predict_each([image], features=True)[0].result
+    if not isinstance(prediction, Prediction):
+        raise prediction
+    return image, prediction
+
+
+def _known(truth: Truth, predictor: Predictor) -> Truth:
+    """What is true in the groups that the model has."""
+    return {group: names for group, names in truth.items() if group in predictor.taxonomy.groups}
+
+
+class _Map(NamedTuple):
+    """The photograph with the evidence in color, and what is said of it."""
+
+    image: Image.Image
+    note: str
+
+
+def _map(predictor: Predictor, prediction: Prediction, image: Image.Image, attribute: Mapping[str, Any]) -> _Map:
+    assert prediction.features is not None
+    index = [(label.group, label.name) for label in predictor.card.labels].index(
+        (attribute["group"], attribute["name"])
+    )
+    evidence = activation_maps(prediction.features, predictor.engine.head[[index]])[0]
+    group = attribute["group"]
+    note = f"where the evidence for this {group} lies" if evidence.max() > 0 else f"nothing speaks for this {group}"
+    return _Map(overlay(image, evidence, predictor.card.input), note)
+
+
+def _of(attributes: Sequence[dict[str, Any]], group: str) -> list[dict[str, Any]]:
+    return [attribute for attribute in attributes if attribute["group"] == group]
+
+
+def _photo(canvas: Image.Image, draw: ImageDraw.ImageDraw, left: int, image: Image.Image, name: str, note: str) -> None:
+    _paste(canvas, image, left, MARGIN)
+    draw.text((left, MARGIN + WIDTH + 6), fitting(name, WIDTH, LARGE), INK, font(LARGE))
+    draw.text((left, MARGIN + WIDTH + 6 + ROW - 4), fitting(note, WIDTH, SMALL), SOFT, font(SMALL))
+
+
+def _paste(canvas: Image.Image, image: Image.Image, left: int, top: int) -> None:
+    image = within(image, WIDTH, WIDTH)
+    canvas.paste(image, (left + (WIDTH - image.width) // 2, top + (WIDTH - image.height) // 2))
+
+
+def _answers(
+    draw: ImageDraw.ImageDraw, left: int, top: int, attributes: Sequence[dict[str, Any]], truth: Truth | None
+) -> None:
+    for attribute in attributes:
+        names = truth.get(attribute["group"]) if truth is not None else None
+        color = INK if truth is None else SOFT if names is None else RIGHT if attribute["name"] in names else WRONG
+        _bar(draw, left, top, attribute, color)
+        top += ROW
+    for group, name in _missed(attributes, truth):
+        _words(draw, left + 6, top, group, f"{name} (missed)", WRONG, WIDTH - 12)
+        top += ROW
+
+
+def _meter(draw: ImageDraw.ImageDraw, left: int, top: int, attribute: Mapping[str, Any], answered: bool) -> None:
+    """Name and probability, and below them the bar with the mark of the threshold."""
+    length = _percent(draw, left + WIDTH, top, attribute)
+    _words(draw, left, top, attribute["group"], attribute["name"], INK if answered else SOFT, WIDTH - length)
+    above, below = top + ROW - 2, top + ROW - 2 + THICK
+    draw.rectangle((left, above, left + WIDTH - 1, below - 1), TRACK)
+    if length := round(WIDTH * attribute["probability"]):
+        draw.rectangle((left, above, left + length - 1, below - 1), FULL if answered else WEAK)
+    if attribute["threshold"]:  # the profile top-k has none
+        at = left + round(WIDTH * attribute["threshold"])
+        draw.rectangle((at - 1, above - 2, at, below + 1), MARK)
+
+
+def _bar(draw: ImageDraw.ImageDraw, left: int, top: int, attribute: Mapping[str, Any], color: str) -> None:
+    """Name and probability in the bar."""
+    draw.rectangle((left, top, left + WIDTH * attribute["probability"], top + ROW - 4), BAR)
+    length = _percent(draw, left + WIDTH - 6, top, attribute)
+    _words(draw, left + 6, top, attribute["group"], attribute["name"], color, WIDTH - 12 - length)
+
+
+def _percent(draw: ImageDraw.ImageDraw, right: int, top: int, attribute: Mapping[str, Any]) -> int:
+    """Write the probability; returns its width with the space before it, px."""
+    percent = f"{attribute['probability']:.0%}"
+    length = round(font(LARGE).getlength(percent))
+    draw.text((right - length, top + 1), percent, INK, font(LARGE))
+    return length + 8
+
+
+def _words(draw: ImageDraw.ImageDraw, left: int, top: int, group: str, name: str, color: str, width: int) -> None:
+    draw.text((left, top + 3), fitting(group, NAME - 6, SMALL), SOFT, font(SMALL))
+    draw.text((left + NAME, top + 1), fitting(name, width - NAME, LARGE), color, font(LARGE))
+
+
+def _lines(attributes: Sequence[dict[str, Any]], truth: Truth | None) -> int:
+    return len(attributes) + len(_missed(attributes, truth))
+
+
+def _missed(attributes: Sequence[dict[str, Any]], truth: Truth | None) -> list[tuple[str, str]]:
+    given = {(attribute["group"], attribute["name"]) for attribute in attributes}
+    return [(g, name) for g, names in (truth or {}).items() for name in names or () if (g, name) not in given]

@@ -1,0 +1,189 @@
+"""Pictures for people: photographs with captions on one sheet, and the colors and letters of all pictures."""
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image, ImageDraw, ImageFont
+
+from fashion.errors import SettingError
+from fashion.files import write_whole
+
+INK, SOFT, GROUND, EMPTY = "#1f2328", "#6b7280", "#ffffff", "#e8e8e4"
+RIGHT, WRONG, MARK = "#15803d", "#c2410c", "#265ca8"  # right or shared; wrong or differing; what was asked for
+MARGIN, LINE, FRAME = 14, 18, 3  # px
+LARGE, SMALL = 15, 13  # px, of letters
+TITLE = 32  # px, height of the line above a sheet
+JPEG_QUALITY = 88  # of a picture in a notebook: a fifth of the PNG
+
+
+class Tile(NamedTuple):
+    """A photograph, or None where there is none, lines of text below it, each with its color, and a frame's color."""
+
+    photo: Image.Image | None
+    lines: Sequence[tuple[str, str]]
+    frame: str | None = None
+
+
+@dataclass(frozen=True)
+class SheetLayout:
+    """How tiles are laid out.
+
+    Attributes:
+        side: width of a photograph, px.
+        columns: the most tiles side by side.
+        lines: of text below each, at most; a sheet has room for as many as its longest caption needs.
+        height: of a photograph, px; None is as high as wide.
+    """
+
+    side: int
+    columns: int
+    lines: int
+    height: int | None = None
+
+    @property
+    def box(self) -> tuple[int, int]:
+        """Width and height of a photograph, px."""
+        return self.side, self.height or self.side
+
+    @property
+    def caption(self) -> int:
+        """Height of the text below a photograph, px."""
+        return self.lines * LINE + 4
+
+    def place(self, i: int) -> tuple[int, int]:
+        """Left and top of a tile, px."""
+        down, across = divmod(i, self.columns)
+        return MARGIN + across * (self.side + MARGIN), MARGIN + down * (self.box[1] + self.caption + MARGIN)
+
+    def size(self, tiles: int) -> tuple[int, int]:
+        """Width and height of a sheet of so many tiles, px."""
+        columns = max(1, min(self.columns, tiles))
+        rows = math.ceil(tiles / self.columns)
+        return MARGIN + columns * (self.side + MARGIN), MARGIN + rows * (self.box[1] + self.caption + MARGIN)
+
+
+HEAT = SheetLayout(side=240, columns=4, lines=2)  # of heat maps
+
+
+class Picture:
+    """A picture that is written to a file, and that notebooks show.
+
+    Attributes:
+        image: RGB.
+    """
+
+    def __init__(self, image: Image.Image) -> None:
+        self.image = image
+
+    def write(self, path: Path, flag: str = "the picture") -> Path:
+        """Write it in the format that the file's ending names.
+
+        Args:
+            path: the file.
+            flag: what a message calls it.
+
+        Raises:
+            SettingError: an ending that names no format of pictures.
+        """
+        path = Path(path)
+        formats = Image.registered_extensions()
+        if path.suffix.lower() not in formats:
+            raise SettingError(f"{flag} {str(path)!r} must end in .jpg, .png or another picture's ending")
+        file = io.BytesIO()
+        self.image.save(file, formats[path.suffix.lower()], optimize=True)
+        return write_whole(path, file.getvalue())
+
+    def __repr__(self) -> str:
+        return f"Picture of {self.image.width} x {self.image.height} px"
+
+    def _repr_jpeg_(self) -> bytes:
+        file = io.BytesIO()
+        self.image.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0)  # letters of one color stay sharp
+        return file.getvalue()
+
+
+def sheet(tiles: Sequence[Tile], layout: SheetLayout, title: str = "") -> Picture:
+    """Draw tiles in rows.
+
+    Args:
+        tiles: what to draw.
+        layout: how.
+        title: a line above them.
+    """
+    layout = replace(layout, lines=min(layout.lines, max((len(tile.lines) for tile in tiles), default=0)))
+    width, height = layout.size(len(tiles))
+    above = TITLE if title else 0
+    canvas = Image.new("RGB", (width, height + above), GROUND)
+    draw = ImageDraw.Draw(canvas)
+    if title:
+        draw.text((MARGIN, MARGIN), fitting(title, width - 2 * MARGIN, 18), INK, font(18))
+    for i, tile in enumerate(tiles):
+        left, top = layout.place(i)
+        _place(canvas, draw, tile, left, top + above, layout)
+    return Picture(canvas)
+
+
+def stacked(pictures: Sequence[Picture]) -> Picture:
+    """Pictures one below the other."""
+    width = max(picture.image.width for picture in pictures)
+    canvas = Image.new("RGB", (width, sum(picture.image.height for picture in pictures)), GROUND)
+    top = 0
+    for picture in pictures:
+        canvas.paste(picture.image, (0, top))
+        top += picture.image.height
+    return Picture(canvas)
+
+
+def _place(
+    canvas: Image.Image, draw: ImageDraw.ImageDraw, tile: Tile, left: int, top: int, layout: SheetLayout
+) -> None:
+    width, height = layout.box
+    if tile.photo is None:
+        draw.rectangle((left, top, left + width - 1, top + height - 1), EMPTY)
+        draw.text((left + width // 2, top + height // 2), "no photograph", SOFT, font(SMALL), anchor="mm")
+    else:
+        photo = within(tile.photo, width, height)
+        canvas.paste(photo, (left + (width - photo.width) // 2, top + (height - photo.height) // 2))
+    if tile.frame:
+        corners = (left - FRAME, top - FRAME, left + width + FRAME - 1, top + height + FRAME - 1)
+        draw.rectangle(corners, None, tile.frame, FRAME)
+    for i, (text, color) in enumerate(tile.lines[: layout.lines]):
+        size = SMALL if i else LARGE
+        draw.text((left, top + height + 4 + i * LINE), fitting(text, width, size), color, font(size))
+
+
+def within(photo: Image.Image, width: int, height: int) -> Image.Image:
+    """A photograph in its own proportions, as large as a box of so many px lets it be; a small one is enlarged."""
+    scale = min(width / photo.width, height / photo.height)
+    size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
+    return photo.resize(size, Image.Resampling.LANCZOS)
+
+
+@cache
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Letters of so many px."""
+    return ImageFont.load_default(size)
+
+
+def fitting(text: str, width: int, size: int) -> str:
+    """A line of letters of this size, cut to a width in px."""
+    while text and font(size).getlength(text) > width:
+        text = text[:-2].rstrip() + "…"
+    return text
+
+
+def folded(names: Sequence[str], width: int, most: int) -> list[str]:
+    """Names with commas between them, in small lines no wider than so many px; the last is cut where needed."""
+    lines: list[str] = []
+    for name in names:
+        longer = f"{lines[-1]}, {name}" if lines else name
+        if lines and (font(SMALL).getlength(longer) <= width or len(lines) == most):
+            lines[-1] = longer
+        else:
+            lines.append(name)
+    return [fitting(line, width, SMALL) for line in lines]

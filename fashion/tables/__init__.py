@@ -1,0 +1,1 @@
+"""Product tables as they come: files, and what their columns are called."""

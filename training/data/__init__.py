@@ -1,0 +1,1 @@
+"""Labeled photographs as batches: folders, names and rules of labels, decoding, augmentation, order."""

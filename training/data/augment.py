@@ -1,0 +1,226 @@
+"""Random changes to training images that leave their labels true."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+
+from fashion import preprocess
+from fashion.errors import SettingError
+from fashion.preprocess import InputSpec, Source
+from training.data.color import change_colors
+from training.data.grounds import replace_ground
+
+ASPECTS = (3 / 4, 4 / 3)  # of a crop's sides
+TRIES = 10  # draws of a crop before the whole image is taken
+
+
+@dataclass(frozen=True)
+class Augment:
+    """How strongly training images are varied; each image draws its own values each time it is loaded.
+
+    The defaults change nothing.
+
+    Attributes:
+        flip: probability of a left-right mirror image.
+        brightness: factor drawn from [1 - brightness, 1 + brightness].
+        contrast: the same for contrast.
+        saturation: the same for saturation.
+        hue: shift drawn from [-hue, hue], in turns of the color circle; at most 0.5. Colors are labels here: keep it
+            near 0.
+        crop_scale: smallest part of the area that a random crop keeps; 1 does not crop.
+        border: half of the images get borders in the color of their left top corner, each up to this part of a side.
+        recolor: probability that the hue is turned to anywhere, so that what is not a color is not learned from one;
+            the image then teaches nothing of `color_groups`.
+        color_groups: attribute groups that name colors.
+        blank: probability that a wall stands in for the image, of one color and a little noise; it has none of the
+            labels, so that a model learns to answer nothing where there is nothing.
+        ground: probability that a plain ground around the product is replaced, see `training.data.grounds`.
+
+    Raises:
+        SettingError: a value out of its range.
+    """
+
+    flip: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    crop_scale: float = 1.0
+    border: float = 0.0
+    recolor: float = 0.0
+    color_groups: tuple[str, ...] = ("color", "colour")
+    blank: float = 0.0
+    ground: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("flip", 0, 1),
+            ("brightness", 0, 1),
+            ("contrast", 0, 1),
+            ("saturation", 0, 1),
+            ("hue", 0, 0.5),
+            ("crop_scale", 0.05, 1),
+            ("border", 0, 0.5),
+            ("recolor", 0, 1),
+            ("blank", 0, 1),
+            ("ground", 0, 1),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise SettingError(f"--data.augment.{name} is {value}; it must lie between {low} and {high}")
+
+    def draw(self) -> "Change":
+        """The change of one image, drawn with torch's generator, which loaders seed for each of their processes."""
+        flip, *values = torch.rand(5, dtype=torch.float64).tolist()
+        brightness, contrast, saturation, hue = (2 * value - 1 for value in values)  # each in [-1, 1)
+        crop = _draw_crop(self.crop_scale) if self.crop_scale < 1 else WHOLE
+        recolored = bool(self.recolor) and torch.rand(()).item() < self.recolor
+        return Change(
+            flip=flip < self.flip,
+            crop=_draw_border(crop, self.border) if self.border else crop,
+            brightness=1 + self.brightness * brightness,
+            contrast=1 + self.contrast * contrast,
+            saturation=1 + self.saturation * saturation,
+            hue=0.5 * hue if recolored else self.hue * hue,
+            recolored=recolored,
+            blank=bool(self.blank) and torch.rand(()).item() < self.blank,
+            ground=bool(self.ground) and torch.rand(()).item() < self.ground,
+        )
+
+
+NO_AUGMENT = Augment()
+
+
+class Box(NamedTuple):
+    """A rectangle in parts of the network's square input: its left top corner, its width and its height."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+WHOLE = Box(0.0, 0.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens to one image; the defaults change nothing.
+
+    Attributes:
+        flip: whether it is mirrored.
+        crop: the part of it that fills the input; what lies beyond the image has the color of its left top corner.
+        brightness, contrast, saturation: factors, see `training.data.color.adjust`.
+        hue: turns of the color circle, applied last, see `training.data.color.turn_hue`.
+        recolored: whether its colors are no longer what its labels say.
+        blank: whether a wall stands in for it, see `wall`.
+        ground: whether its plain ground is replaced.
+    """
+
+    flip: bool = False
+    crop: Box = WHOLE
+    brightness: float = 1.0
+    contrast: float = 1.0
+    saturation: float = 1.0
+    hue: float = 0.0
+    recolored: bool = False
+    blank: bool = False
+    ground: bool = False
+
+    def pixels(self, source: Source, spec: InputSpec) -> np.ndarray:
+        """Decode one image, change it and make it the network's size: uint8 (S, S, 3).
+
+        Where nothing is changed it is `fashion.preprocess.pixels`, and a mirrored image is the mirror image of that.
+
+        Raises:
+            InvalidImage: see `fashion.preprocess.decode`.
+        """
+        if self.blank:
+            return wall(spec.size)
+        # Of a crop as many pixels must be decoded as else of the whole image.
+        finest = math.ceil(spec.size / min(1.0, self.crop.width, self.crop.height))
+        image = cut(preprocess.decode_for(source, spec, finest), self.crop, spec)
+        if self.ground:
+            image = replace_ground(image)
+        return change_colors(image, self.brightness, self.contrast, self.saturation, self.hue, self.flip)
+
+
+def wall(size: int) -> np.ndarray:
+    """A blank wall, uint8 (S, S, 3): gray or nearly so, lit from one side, with the noise of a camera."""
+    gray, tint, slope, noise = torch.rand(1), torch.rand(3), torch.rand(2), torch.rand(1)
+    across = torch.linspace(-0.5, 0.5, size)
+    light = 60 * ((slope[0] - 0.5) * across[:, None] + (slope[1] - 0.5) * across[None, :])
+    color = 255 * gray + 20 * (tint - 0.5)
+    grain = 6 * noise * torch.randn(size, size, 1)
+    return (color + light[..., None] + grain).clamp(0, 255).to(torch.uint8).numpy()
+
+
+def cut(image: Image.Image, crop: Box, spec: InputSpec) -> Image.Image:
+    """The part `crop` of what `fashion.preprocess.resize` makes of an RGB image, at S x S and resampled only once."""
+    if crop == WHOLE:
+        return preprocess.resize(image, spec)
+    content = WHOLE if spec.resize == "squash" else _padded(image)
+    seen = _intersection(content, crop)
+    ground: Any = (255, 255, 255) if spec.resize == "pad" else image.getpixel((0, 0))
+    result = Image.new("RGB", (spec.size, spec.size), ground)
+    if seen is None:  # of a padded image nothing but the white ground
+        return result
+    # Where it stands in the result, px, and in the image, px.
+    left, right = (round((x - crop.left) / crop.width * spec.size) for x in (seen.left, seen.left + seen.width))
+    top, bottom = (round((y - crop.top) / crop.height * spec.size) for y in (seen.top, seen.top + seen.height))
+    x_scale, y_scale = image.width / content.width, image.height / content.height
+    box = (
+        max(0.0, (seen.left - content.left) * x_scale),
+        max(0.0, (seen.top - content.top) * y_scale),
+        min(float(image.width), (seen.left + seen.width - content.left) * x_scale),
+        min(float(image.height), (seen.top + seen.height - content.top) * y_scale),
+    )
+    size = (max(1, right - left), max(1, bottom - top))
+    part = image.resize(size, spec.filter, box)
+    if size == result.size:
+        return part
+    result.paste(part, (left, top))
+    return result
+
+
+def _padded(image: Image.Image) -> Box:
+    """Where an image stands in its padded square."""
+    side = max(image.size)
+    width, height = image.width / side, image.height / side
+    return Box((1 - width) / 2, (1 - height) / 2, width, height)
+
+
+def _intersection(a: Box, b: Box) -> Box | None:
+    left, top = max(a.left, b.left), max(a.top, b.top)
+    right, bottom = min(a.left + a.width, b.left + b.width), min(a.top + a.height, b.top + b.height)
+    return Box(left, top, right - left, bottom - top) if right > left and bottom > top else None
+
+
+def _draw_border(crop: Box, most: float) -> Box:
+    """A crop, or in half of the cases what it is with a border on each side, up to `most` of the crop's own sides."""
+    whether, left, top, right, bottom = torch.rand(5, dtype=torch.float64).tolist()
+    if whether < 0.5:
+        return crop
+    width, height = crop.width * most, crop.height * most
+    return Box(
+        crop.left - left * width,
+        crop.top - top * height,
+        crop.width + (left + right) * width,
+        crop.height + (top + bottom) * height,
+    )
+
+
+def _draw_crop(least: float) -> Box:
+    """A part of the square with an area in [least, 1] and sides in a ratio of 3:4 to 4:3, as torchvision draws it."""
+    for _ in range(TRIES):
+        area, aspect, x, y = torch.rand(4, dtype=torch.float64).tolist()
+        area = least + (1 - least) * area
+        ratio = math.exp(math.log(ASPECTS[0]) + math.log(ASPECTS[1] / ASPECTS[0]) * aspect)
+        width, height = math.sqrt(area * ratio), math.sqrt(area / ratio)
+        if width <= 1 and height <= 1:
+            return Box(x * (1 - width), y * (1 - height), width, height)
+    return WHOLE

@@ -1,0 +1,276 @@
+"""One or several folders of labeled photographs as one data set: their columns, names and labels together."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fashion.errors import DataError
+from fashion.tables.reading import closest
+from fashion.taxonomy import Label, Taxonomy, imaterialist
+from training.data.names import Names
+from training.data.rules import Rules
+from training.sources import load_taxonomy, open_folder, read_description
+from training.sources.opening import DEFAULT_CACHE, open_negatives
+
+Paths = str | Path | Sequence[str | Path]
+
+NO_RULES = Rules()
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """A folder in the training format, and what its columns and labels are called in the data set.
+
+    Attributes:
+        folder: where it lies.
+        columns: the columns that are read, with the group each one is.
+        names: what labels are called.
+        rules: what labels say of other groups.
+        negative: whether its photographs show no product.
+    """
+
+    folder: Path
+    columns: Mapping[str, str]
+    names: Names
+    rules: Rules = NO_RULES
+    negative: bool = False
+
+    @cached_property
+    def _description(self) -> dict[str, Any]:
+        return read_description(self.folder)
+
+    @property
+    def all_columns(self) -> list[str]:
+        """Its columns, read or not."""
+        return list(self._description["groups"])
+
+    @property
+    def splits(self) -> Mapping[str, int]:
+        """Its rows by split."""
+        return self._description["splits"]
+
+    @cached_property
+    def labels(self) -> dict[str, set[str]]:
+        """The labels of its training rows by group."""
+        return self._named(self._description["groups"])
+
+    @cached_property
+    def labels_outside_train(self) -> dict[str, set[str]]:
+        """The labels that stand in its other rows alone, by group."""
+        return self._named(self._description["names_outside_train"])
+
+    def cells(self, row: Mapping[str, Any]) -> dict[str, list[str] | None]:
+        """A row's labels by group; None for a group that is not annotated."""
+        cells: dict[str, list[str] | None] = {}
+        for column, group in self.columns.items():
+            found = row.get(column)
+            named = None if found is None else [self.names.label(column, name) for name in found]
+            # Two columns that are one group: what either says.
+            cells[group] = named if cells.get(group) is None else [*(cells[group] or []), *(named or [])]
+        return cells
+
+    def not_annotated(self, taxonomy: Taxonomy) -> np.ndarray:
+        """The labels that this catalog never gives, bool (A,): where it does not say yes, it does not say no either."""
+        known = [
+            label.name in self.labels.get(label.group, ())
+            or label.name in self.labels_outside_train.get(label.group, ())
+            for label in taxonomy.labels
+        ]
+        return ~np.array(known)
+
+    def _named(self, names: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
+        labels: dict[str, set[str]] = {}
+        for column, group in self.columns.items():
+            labels.setdefault(group, set()).update(self.names.label(column, name) for name in names.get(column, ()))
+        return labels
+
+
+def names_of(paths: Paths) -> str:
+    """The folders of a data set in words."""
+    return ", ".join([str(paths)] if isinstance(paths, str | Path) else [str(path) for path in paths])
+
+
+def open_catalogs(
+    paths: Paths,
+    groups: Sequence[str] | None = None,
+    cache: Path | str = DEFAULT_CACHE,
+    names: Path | str | None = None,
+    partly: bool = False,
+    rules: Path | str | None = None,
+) -> list[Catalog]:
+    """Open, and import where necessary, all folders of a data set.
+
+    Args:
+        paths: one or several of what `training.sources.open_folder` takes.
+        groups: attribute groups to read, under their new names; None for all. Of several folders each may lack some.
+        cache: the folder that keeps imports.
+        names: a YAML file, see `training.data.names`.
+        partly: take those of the groups that are there, at least one in each folder.
+        rules: a YAML file, see `training.data.rules`; the groups that it derives others from are read too.
+
+    Raises:
+        DataError: a folder that cannot be used, one that comes twice, or a group that none of them has.
+    """
+    each = [paths] if isinstance(paths, str | Path) else list(paths)
+    if not each:
+        raise DataError("no data: give at least one folder with --data.path")
+    map_of_names, map_of_rules = Names.load(names), Rules.load(rules)
+    wanted = read_groups = None
+    if groups is not None:  # under the names of the columns, whichever of them a folder has
+        read_groups = list(dict.fromkeys([*groups, *map_of_rules.sources]))
+        renamed = [column for column, group in map_of_names.groups.items() if group in read_groups]
+        wanted = [*renamed, *read_groups]
+    some = partly or len(each) > 1 or bool(map_of_names.groups) or map_of_rules != NO_RULES
+    folders = [open_folder(path, wanted, cache, some) for path in each]
+    for i, folder in enumerate(folders):
+        if folder in folders[:i]:
+            raise DataError(f"{each[i]} stands in the data twice")
+    catalogs = []
+    for folder in folders:
+        column_groups = {column: map_of_names.group(column) for column in read_description(folder)["groups"]}
+        read = {column: group for column, group in column_groups.items() if not read_groups or group in read_groups}
+        catalogs.append(Catalog(folder, read, map_of_names, map_of_rules))
+    _check_groups(catalogs, groups, partly)
+    return catalogs
+
+
+def open_negative_catalogs(paths: Sequence[str | Path], cache: Path | str = DEFAULT_CACHE) -> list[Catalog]:
+    """Open, and import where necessary, folders of photographs that show no product.
+
+    Raises:
+        DataError: a folder that cannot be used, or one that comes twice.
+    """
+    catalogs = [Catalog(open_negatives(path, cache), {}, Names(), negative=True) for path in paths]
+    for i, catalog in enumerate(catalogs):
+        if catalog in catalogs[:i]:
+            raise DataError(f"{paths[i]} stands in the negatives twice")
+    return catalogs
+
+
+def union_taxonomy(
+    catalogs: Sequence[Catalog],
+    groups: Sequence[str] | None = None,
+    counts: Mapping[str, Mapping[str, int]] | None = None,
+    least: int = 1,
+) -> Taxonomy:
+    """The labels of all training rows: groups in the order asked for, or of first appearance; names sorted.
+
+    Args:
+        catalogs: of products.
+        groups: those to take; None for all.
+        counts: training rows of each label by group, see `training.data.label_rows`; needed where labels are derived or
+            `least` is above 1.
+        least: labels of fewer training rows are left out.
+
+    Raises:
+        DataError: a group whose training rows have no label, or none often enough.
+    """
+    if counts is None and len(catalogs) == 1 and catalogs[0].names == Names():
+        return load_taxonomy(catalogs[0].folder, groups)
+    columns: dict[str, set[str]] = {group: set() for group in groups or ()}
+    if counts is not None:
+        for group, of_group in counts.items():
+            columns.setdefault(group, set()).update(name for name, rows in of_group.items() if rows >= least)
+    else:
+        for catalog in catalogs:
+            for group, labels in catalog.labels.items():
+                columns.setdefault(group, set()).update(labels)
+    if groups is not None:  # and not those that others are derived from
+        columns = {group: columns[group] for group in groups}
+    empty = [group for group in groups or () if not columns[group]]
+    if empty or not any(columns.values()):
+        which = f"group {empty[0]!r}" if empty else "any group"
+        often = f" that {least} rows have (--data.min_photographs)" if least > 1 else ""
+        raise DataError(f"no training row of {_list(catalogs)} has a label in {which}{often}")
+    taxonomy = Taxonomy.from_columns(columns)
+    return imaterialist() if set(taxonomy.labels) == set(imaterialist().labels) else taxonomy
+
+
+def check_splits(catalogs: Sequence[Catalog], splits: Sequence[str]) -> None:
+    """Raises DataError where a folder lacks one of the splits."""
+    mend = {"train": "more rows", "val": "a val.csv or more rows", "test": "a test.csv, or choose another split"}
+    for catalog in catalogs:
+        for split in splits:
+            if not catalog.splits.get(split):
+                raise DataError(
+                    f"{catalog.folder} has no {split} split, it has: {', '.join(catalog.splits)}; give its source "
+                    f"{mend[split]}"
+                )
+
+
+def notes(
+    catalogs: Sequence[Catalog], taxonomy: Taxonomy, rare: Mapping[Label, int] | None = None, least: int = 1
+) -> list[str]:
+    """Lines on what of the data cannot be learned, and which names of the map and the rules are in none of them.
+
+    Args:
+        catalogs: of products.
+        taxonomy: what is learned.
+        rare: labels that were left out because fewer than `least` training rows have them, with these rows.
+        least: see there.
+    """
+    lines = []
+    if rare:
+        each = ", ".join(f"{label.name!r} of {label.group} ({rows})" for label, rows in rare.items())
+        lines.append(f"{len(rare)} labels have fewer than {least} training photographs and are left out: {each}")
+    for which, where in (("labels", "of the training split"), ("labels_outside_train", "outside the training split")):
+        pairs = [
+            Label(group, name)
+            for catalog in catalogs
+            for group, names in getattr(catalog, which).items()
+            if group in taxonomy.groups
+            for name in sorted(names)
+            if Label(group, name) not in (rare or ())
+        ]
+        left_out = [
+            f"{name!r} of {group}" for group, name in dict.fromkeys(pairs) if (group, name) not in taxonomy.index
+        ]
+        if left_out:
+            lines.append(f"{len(left_out)} labels {where} cannot be learned and are left out: {_some(left_out)}")
+    old: dict[str, set[str]] = {}
+    new: dict[str, set[str]] = {}
+    for catalog in catalogs:
+        for found_labels in (catalog.labels, catalog.labels_outside_train):
+            for group, found in found_labels.items():
+                new.setdefault(group, set()).update(found)
+        description = read_description(catalog.folder)
+        for names in (description["groups"], description["names_outside_train"]):
+            for column, found in names.items():
+                old.setdefault(column, set()).update(found)
+    unknown = catalogs[0].names.unknown(old)
+    if unknown:
+        lines.append(f"{len(unknown)} of the names to change are in none of the data: {', '.join(unknown)}")
+    unknown = catalogs[0].rules.unknown(new)
+    if unknown:
+        lines.append(f"{len(unknown)} of the names in the rules are in none of the data: {', '.join(unknown)}")
+    return lines
+
+
+def _check_groups(catalogs: Sequence[Catalog], groups: Sequence[str] | None, partly: bool) -> None:
+    there = list(dict.fromkeys(catalog.names.group(c) for catalog in catalogs for c in catalog.all_columns))
+    there += [group for group in catalogs[0].rules.derive if group not in there]
+    for group in groups or ():
+        if group not in there and not partly:
+            close = closest(group, there)
+            hint = f" (did you mean {close!r}?)" if close else ""
+            raise DataError(
+                f"{_list(catalogs)} has no attribute group {group!r}{hint}; its groups are: {', '.join(there)}"
+            )
+    for catalog in catalogs:
+        if not catalog.columns:
+            raise DataError(
+                f"{catalog.folder} has none of the groups {', '.join(groups or ())}; it has: "
+                f"{', '.join(catalog.all_columns)}"
+            )
+
+
+def _list(catalogs: Sequence[Catalog]) -> str:
+    return ", ".join(str(catalog.folder) for catalog in catalogs)
+
+
+def _some(items: Sequence[str]) -> str:
+    return ", ".join(items[:5]) + (", ..." if len(items) > 5 else "")

@@ -1,0 +1,311 @@
+"""What labels say of other groups: a small YAML file of derived labels, and of groups that apply to some products only.
+
+derive:                    # a group that is filled in where a row does not annotate it
+  garment:
+    from: article          # the group that it follows from; both by their new names, see `training.data.names`
+    labels:
+      Jeans: Pants         # a label, or a list of several; the other labels that these rules name are not given
+      Watches: []          # none of the group's labels
+      Sweaters: {not: [Shoes, Hat]}           # these not; nothing is known of the others
+      Tshirts: {one of: [T-Shirt, Polo]}      # one of these, and none of the others
+applies:                   # learned from how often the training rows of a label annotate a group
+  by: [article, garment]   # whose labels decide: the first group that a row has
+  groups: [neck, sleeve]   # that get an output which says whether they apply
+  yes: 0.2                 # a group applies where at least this share of the rows is annotated,
+  no: 0.01                 # not where at most this share is; between the two it is unknown
+  rows: 10                 # labels of fewer training rows decide nothing
+  except:                  # by label of a deciding group: yes, no or unknown
+    Watches: {neck: no}
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fashion.errors import DataError
+from fashion.tables.reading import closest
+from fashion.taxonomy import NO, NOT_ANNOTATED, YES
+from training.data.yaml_files import read_yaml
+
+Cells = Mapping[str, Sequence[str] | None]  # the labels of a row by group; None for a group that is not annotated
+
+FORMS = "a label, a list of labels, {not: [labels]} or {one of: [labels]}"
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What is known of the labels of one group of a product.
+
+    Attributes:
+        yes: those it has.
+        no: those it has not.
+        only: it has no label but of these; None where that is not known.
+        some: it has at least one of `only`.
+    """
+
+    yes: frozenset[str] = frozenset()
+    no: frozenset[str] = frozenset()
+    only: frozenset[str] | None = None
+    some: bool = False
+
+    @property
+    def nothing(self) -> bool:
+        """Whether it is known to have none of the group's labels."""
+        return self.only is not None and not self.only
+
+    def target(self, name: str) -> int:
+        """1 yes, 0 no, -1 not known, of a label."""
+        if name in self.yes:
+            return YES
+        return NO if name in self.no or (self.only is not None and name not in self.only) else NOT_ANNOTATED
+
+    def __and__(self, other: "Derived") -> "Derived":
+        """What two rules say together. Where a single label is left that may be the one it has, it has it."""
+        only = self.only if other.only is None else other.only if self.only is None else self.only & other.only
+        both = Derived(self.yes | other.yes, self.no | other.no, only, self.some or other.some)
+        return both._concluded()
+
+    def _concluded(self) -> "Derived":
+        if self.yes or not self.some or self.only is None:
+            return self
+        left = self.only - self.no
+        if not left:  # the rules contradict each other, so one of them is wrong
+            return Derived()
+        return Derived(left, self.no, self.only, True) if len(left) == 1 else self
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """How the labels of one group follow from those of another.
+
+    Attributes:
+        source: the group they follow from.
+        labels: what follows from each of its labels; from those that are missing nothing follows.
+    """
+
+    source: str
+    labels: Mapping[str, Derived]
+
+    def __call__(self, names: Sequence[str]) -> Derived | None:
+        """What follows from a row's labels of the source. Of several, each says only what the product has."""
+        found = [self.labels[name] for name in names if name in self.labels]
+        if len(names) == 1:
+            return found[0] if found else None
+        yes = frozenset[str]().union(*(each.yes for each in found))
+        return Derived(yes) if yes else None
+
+    @property
+    def names(self) -> set[str]:
+        """All labels of the group that it speaks of."""
+        return {name for each in self.labels.values() for name in (*each.yes, *each.no, *(each.only or ()))}
+
+
+@dataclass(frozen=True)
+class AppliesRule:
+    """Which groups get an output that says whether they apply, and how the training rows decide it.
+
+    Attributes:
+        by: groups whose labels decide; the first that a row has.
+        groups: that get the output.
+        yes: share of annotated rows from which on a group applies.
+        no: share of annotated rows up to which it does not apply.
+        rows: labels of fewer training rows decide nothing.
+        exceptions: by label of a deciding group, by group: what holds instead, 1 yes, 0 no, -1 unknown.
+    """
+
+    by: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    yes: float = 0.2
+    no: float = 0.01
+    rows: int = 10
+    exceptions: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of a file. The empty ones say nothing.
+
+    Attributes:
+        derive: by group, how its labels follow from those of other groups.
+        applies: which groups get an output that says whether they apply.
+    """
+
+    derive: Mapping[str, tuple[Derivation, ...]] = field(default_factory=dict)
+    applies: AppliesRule = field(default_factory=AppliesRule)
+
+    @classmethod
+    def load(cls, path: Path | str | None) -> "Rules":
+        """Read the file; None gives the empty ones.
+
+        Raises:
+            DataError: it cannot be read, or holds something else than rules.
+        """
+        if path is None:
+            return cls()
+        content = read_yaml(path, "rules")
+        parser = _RulesParser(path)
+        content = parser.table(content, "the file", ("derive", "applies"))
+        derive = parser.table(content.get("derive") or {}, "derive")
+        return cls(
+            {group: parser.derivations(group, rules) for group, rules in derive.items()},
+            parser.applies(content["applies"]) if content.get("applies") else AppliesRule(),
+        )
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The groups whose labels the rules read."""
+        derived_from = [each.source for derivations in self.derive.values() for each in derivations]
+        return tuple(dict.fromkeys([*derived_from, *self.applies.by]))
+
+    def sources_of(self, groups: Iterable[str]) -> set[str]:
+        """The groups that decide what is derived for these."""
+        return {each.source for group in groups for each in self.derive.get(group, ())}
+
+    def derived(self, cells: Cells) -> dict[str, Derived]:
+        """What follows for the groups that a row does not annotate, from those that it does."""
+        found = {group: self._derived(group, cells) for group in self.derive if cells.get(group) is None}
+        return {group: each for group, each in found.items() if each is not None}
+
+    def _derived(self, group: str, cells: Cells) -> Derived | None:
+        result = None
+        for derivation in self.derive[group]:
+            names = cells.get(derivation.source)
+            each = derivation(names) if names else None
+            if each is not None:
+                result = each if result is None else result & each
+        return None if result is None or result == Derived() else result
+
+    def unknown(self, labels: Mapping[str, Iterable[str]]) -> list[str]:
+        """Groups and labels that the rules name and none of the data has, each with the one that is most like it.
+
+        Args:
+            labels: of the data by group, under their new names.
+        """
+        there = {group: set(names) for group, names in labels.items()}
+        for group, derivations in self.derive.items():
+            if group not in there:  # it need not be in the data: the rules make it
+                there[group] = {name for each in derivations for name in each.names}
+        groups = dict.fromkeys([*self.sources, *self.applies.groups])
+        unknown = [f"group {group!r}{_hint(group, there)}" for group in groups if group not in there]
+        for group, name in dict.fromkeys(self._named()):
+            if group in there and name not in there[group]:
+                unknown.append(f"{name!r} of {group}{_hint(name, there[group])}")
+        deciding = {name for group in self.applies.by for name in there.get(group, ())}
+        unknown += [f"{name!r}{_hint(name, deciding)}" for name in self.applies.exceptions if name not in deciding]
+        return unknown
+
+    def _named(self) -> Iterator[tuple[str, str]]:
+        for group, derivations in self.derive.items():
+            for derivation in derivations:
+                yield from ((derivation.source, name) for name in derivation.labels)
+                yield from ((group, name) for name in sorted(derivation.names))
+
+
+class _RulesParser:
+    """Checks what YAML made of a file."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = path
+
+    def table(self, content: Any, where: str, keys: Sequence[str] | None = None) -> dict[str, Any]:
+        """A table whose keys are names, or some of `keys`."""
+        if not isinstance(content, dict):
+            raise self._error(f"{where} holds {content!r}; expected a table, see training/data/rules.py")
+        for key in content:
+            if keys is not None and key not in keys:
+                raise self._error(f"{where} has {key!r}{_hint(str(key), keys)}; it may have: {', '.join(keys)}")
+            if not isinstance(key, str):
+                raise self._error(f"{where} has the name {key!r}; put what YAML takes for more into quotes")
+        return content
+
+    def derivations(self, group: str, rules: Any) -> tuple[Derivation, ...]:
+        """One table of `from` and `labels`, or a list of them."""
+        where = f"derive {group}"
+        tables = [
+            self.table(each, where, ("from", "labels")) for each in (rules if isinstance(rules, list) else [rules])
+        ]
+        parsed = [
+            (self._name(each.get("from"), f"{where}, from"), self._statements(where, each.get("labels")))
+            for each in tables
+        ]
+        if any(source == group for source, _ in parsed):
+            raise self._error(f"{where} follows from itself; name another group at from")
+        derivations = [Derivation(source, labels) for source, labels in parsed]
+        # A label that no rule names is one its author did not think of: nothing is known of it.
+        named = frozenset[str]().union(*(each.names for each in derivations))
+        return tuple(
+            Derivation(
+                each.source,
+                {
+                    name: Derived(d.yes, named - d.yes) if d.only is None and d.yes else d
+                    for name, d in each.labels.items()
+                },
+            )
+            for each in derivations
+        )
+
+    def applies(self, content: Any) -> AppliesRule:
+        # YAML takes yes and no for true and false.
+        if isinstance(content, dict):
+            content = {
+                {True: "yes", False: "no"}.get(key, key) if isinstance(key, bool) else key: v
+                for key, v in content.items()
+            }
+        content = self.table(content, "applies", ("by", "groups", "yes", "no", "rows", "except"))
+        default = AppliesRule()
+        yes, no, rows = (content.get(name, getattr(default, name)) for name in ("yes", "no", "rows"))
+        shares = all(isinstance(share, int | float) and not isinstance(share, bool) for share in (yes, no))
+        if not shares or not 0 <= no < yes <= 1:
+            raise self._error(f"applies has yes {yes!r} and no {no!r}; expected shares, 0 <= no < yes <= 1")
+        if not isinstance(rows, int) or isinstance(rows, bool) or rows < 1:
+            raise self._error(f"applies has rows {rows!r}; expected a number from 1 up")
+        by, groups = (tuple(self.names(content.get(name), f"applies, {name}")) for name in ("by", "groups"))
+        for name, given in (("by", by), ("groups", groups)):
+            if not given or len(set(given)) < len(given):
+                raise self._error(f"applies has {name} {list(given)}; expected one or more groups, each once")
+        exceptions = self.table(content.get("except") or {}, "applies, except")
+        return AppliesRule(by, groups, yes, no, rows, {n: self._exception(n, v, groups) for n, v in exceptions.items()})
+
+    def _exception(self, name: str, content: Any, groups: Sequence[str]) -> dict[str, int]:
+        verdicts = {True: YES, False: NO, "yes": YES, "no": NO, "unknown": NOT_ANNOTATED}
+        where = f"applies, except {name}"
+        for group, verdict in self.table(content, where, groups).items():
+            if not isinstance(verdict, bool | str) or verdict not in verdicts:
+                raise self._error(f"{where} has {group}: {verdict!r}; expected yes, no or unknown")
+        return {group: verdicts[verdict] for group, verdict in content.items()}
+
+    def _statements(self, where: str, content: Any) -> dict[str, Derived]:
+        return {name: self._statement(f"{where}, {name}", value) for name, value in self.table(content, where).items()}
+
+    def _statement(self, where: str, value: Any) -> Derived:
+        if isinstance(value, str | list):
+            names = frozenset(self.names(value, where))
+            return Derived(names) if names else Derived(only=names)
+        if isinstance(value, dict) and len(value) == 1:
+            form, content = next(iter(value.items()))
+            names = frozenset(self.names(content, where))
+            if names and form == "not":
+                return Derived(no=names)
+            if names and form == "one of":
+                return Derived(only=names, some=True)._concluded()
+        raise self._error(f"{where} holds {value!r}; expected {FORMS}")
+
+    def names(self, value: Any, where: str) -> list[str]:
+        """A name, or a list of names and of such lists, as YAML's anchors make them."""
+        if isinstance(value, list):
+            return [name for each in value for name in self.names(each, where)]
+        return [self._name(value, where)]
+
+    def _name(self, value: Any, where: str) -> str:
+        if not isinstance(value, str) or not value.strip():
+            raise self._error(f"{where} holds {value!r}, no name; put what YAML takes for more into quotes")
+        return value
+
+    def _error(self, message: str) -> DataError:
+        return DataError(f"{self.path}: {message}")
+
+
+def _hint(name: str, choices: Iterable[str]) -> str:
+    close = closest(name, list(choices))
+    return f" (did you mean {close!r}?)" if close else ""

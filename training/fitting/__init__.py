@@ -1,0 +1,1 @@
+"""One training: network, loss, metrics, optimizers, schedules, progress, ways to stop, what it leaves on disk."""

@@ -1,0 +1,92 @@
+"""Scores over a whole validation set, exact across batches and ranks."""
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from fashion.taxonomy import NOT_ANNOTATED, YES
+
+# Logits are counted in bins 0.01 wide: thresholds are tried at most 0.0025 apart in probability, finer near 0 and 1,
+# where the probabilities of rare labels lie. Logit 0, probability 0.5, is the edge between two bins.
+BIN_WIDTH = 0.01
+LARGEST = 12.0  # sigmoid(12) = 0.999994; logits beyond are counted in the outermost bins
+BINS = round(2 * LARGEST / BIN_WIDTH)
+HALF = BINS // 2
+
+
+class MultilabelScores(Metric):
+    """Micro-F1, macro-F1, mAP and the best global threshold over everything that `update` has seen.
+
+    Targets that are not annotated (-1) do not count. The state is a histogram of the logits of each label's positive
+    and negative images: 1 MB for 30 labels whatever the number of images, and a sum over ranks makes it the histogram
+    of the whole set. `training.profiles.scores` has the same scores from all probabilities at once; for labels with few
+    positive images the mAP of the two differs in the third decimal, because a bin ties what lies in it.
+    """
+
+    full_state_update = False
+    counts: Tensor
+
+    def __init__(self, num_labels: int) -> None:
+        super().__init__()
+        self.num_labels = num_labels
+        self.add_state("counts", torch.zeros(num_labels * 2 * BINS, dtype=torch.long), dist_reduce_fx="sum")
+
+    def update(self, logits: Tensor, targets: Tensor) -> None:
+        """Count a batch: logits (B, A) and targets (B, A), 1 yes, 0 no, -1 not annotated."""
+        # A network that diverged gives NaN; its loss says so, here it must only find a bin.
+        bins = ((logits.float().nan_to_num(-LARGEST) + LARGEST) / BIN_WIDTH).clamp(0, BINS - 1).long()
+        label = torch.arange(self.num_labels, device=logits.device)
+        cells = (label * 2 + (targets == YES).long()) * BINS + bins
+        cells = cells[targets != NOT_ANNOTATED]
+        # Not bincount: its result would be as long as the whole state, for every batch.
+        self.counts.index_add_(0, cells, torch.ones_like(cells))
+
+    def compute(self) -> dict[str, Tensor]:
+        """The scores, each a scalar; with nothing annotated as yes they are 0.
+
+        `micro_f1` and `macro_f1` at probability 0.5, the latter over the labels with at least one positive image, as is
+        `map`; `best_micro_f1`, the highest that one threshold for all labels reaches, and `best_threshold`, that one.
+        """
+        counts = self.counts.view(self.num_labels, 2, BINS).double()
+        # Answered yes when the threshold is the lower edge of a bin: all that lies in it or above.
+        fp, tp = counts.flip(-1).cumsum(-1).flip(-1).unbind(1)  # (A, BINS) each
+        positives = tp[:, :1]  # (A, 1)
+        f1 = 2 * tp / (tp + fp + positives).clamp(min=1)  # of each label at each threshold
+        micro = 2 * tp.sum(0) / (tp.sum(0) + fp.sum(0) + positives.sum()).clamp(min=1)
+        # Average precision = sum of precision * increase of recall, from the highest threshold to the lowest.
+        precision = tp / (tp + fp).clamp(min=1)
+        average_precision = (precision * counts[:, 1]).sum(-1) / positives[:, 0].clamp(min=1)
+        has_positive = positives[:, 0] > 0
+        known = has_positive.sum().clamp(min=1)
+        # Between thresholds that answer the same, the middle one.
+        best = (micro == micro.max()).nonzero().flatten()
+        edge = best[len(best) // 2] * BIN_WIDTH - LARGEST
+        scores = {
+            "micro_f1": micro[HALF],
+            "macro_f1": f1[has_positive, HALF].sum() / known,
+            "map": average_precision[has_positive].sum() / known,
+            "best_micro_f1": micro.max(),
+            "best_threshold": torch.sigmoid(edge),
+        }
+        return {name: value.float() for name, value in scores.items()}
+
+
+class MeanOfAnnotated(Metric):
+    """Mean binary cross-entropy over every annotated (image, label) pair that `update` has seen."""
+
+    full_state_update = False
+    total: Tensor
+    pairs: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", torch.zeros((), dtype=torch.float32), dist_reduce_fx="sum")
+        self.add_state("pairs", torch.zeros((), dtype=torch.float32), dist_reduce_fx="sum")
+
+    def update(self, mean: Tensor, pairs: Tensor) -> None:
+        """Add a batch: its mean loss, and the number of annotated pairs it is the mean of."""
+        self.total += mean.float() * pairs
+        self.pairs += pairs
+
+    def compute(self) -> Tensor:
+        return self.total / self.pairs.clamp(min=1)

@@ -1,0 +1,142 @@
+"""A training run on disk: its settings, its checkpoints and the data it was trained on."""
+
+import shlex
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+
+from fashion.engines import TorchEngine
+from fashion.errors import BundleError, one_line
+from fashion.gates import Gates
+from fashion.model_card import ModelCard
+from fashion.predictor import Predictor
+from fashion.preprocess import InputSpec
+from fashion.taxonomy import Taxonomy
+from training.data.catalogs import Paths
+from training.data.images import Photographs, open_split
+from training.fitting.module import FashionModule
+from training.profiles.thresholds import HALF
+from training.weights import torch_files
+
+CONFIG_FILE = "config.yaml"
+CHECKPOINTS = Path("checkpoints")
+LAST, BEST = CHECKPOINTS / "last.ckpt", CHECKPOINTS / "best.ckpt"
+
+# What a checkpoint needs to be loaded again; the state of the optimizer, twice the size of the weights, is not of it.
+KEPT = ("state_dict", "hyper_parameters", "hparams_name", "epoch", "global_step", "pytorch-lightning_version")
+
+
+class Trained(Protocol):
+    """A model as far as photographs must be read for it: its labels, its input and its gates."""
+
+    @property
+    def taxonomy(self) -> Taxonomy: ...
+    @property
+    def spec(self) -> InputSpec: ...
+    @property
+    def gates(self) -> Gates: ...
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """The folder that `python -m training.fit --run FOLDER` wrote."""
+
+    folder: Path
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """What config.yaml says. Raises BundleError where there is none."""
+        path = self.folder / CONFIG_FILE
+        try:
+            return yaml.safe_load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise BundleError(
+                f"{str(self.folder)!r} is no training run (no {CONFIG_FILE}); one is made by python -m training.fit"
+            ) from None
+        except (OSError, yaml.YAMLError) as error:
+            raise BundleError(f"{path} cannot be read: {one_line(error)}") from None
+
+    @property
+    def command(self) -> str:
+        """What trains it again."""
+        return shlex.join(
+            ["python", "-m", "training.fit", "--config", str(self.folder / CONFIG_FILE), "--run", "runs/NEW"]
+        )
+
+    def checkpoint(self, which: str = "best") -> Path:
+        """The path of the `best` or `last` checkpoint, or of a file. Raises BundleError where it is not there."""
+        path = self.folder / CHECKPOINTS / f"{which}.ckpt" if which in ("best", "last") else Path(which)
+        if not path.is_file():
+            raise BundleError(f"no checkpoint {str(path)!r}; train first: python -m training.fit --run {self.folder}")
+        return path
+
+    def split(self, name: str, model: "Trained", paths: Paths | None = None) -> Photographs:
+        """A split of the data the run was trained on, with the labels and input of a checkpoint.
+
+        Args:
+            name: `train` or `val`.
+            model: from the checkpoint, or another one that is to see the same photographs.
+            paths: the data, where they are not in their place any more.
+
+        Raises:
+            DataError: the data are not there.
+        """
+        data = self.settings["data"]
+        gates = model.gates
+        negatives = data.get("negatives") if gates.product else None
+        if paths is not None:  # what lay beside them may have moved with them
+            negatives = [path for path in negatives or () if Path(path).is_dir()]
+        return open_split(
+            paths or data["path"],
+            name,
+            model.taxonomy,
+            model.spec,
+            data["groups"],
+            data["cache"],
+            data.get("names"),
+            gates=gates,
+            rules=data.get("rules"),
+            negatives=negatives or (),
+        )
+
+
+def predictor_of(module: FashionModule, name: str) -> Predictor:
+    """What answers with a module as it is: uncalibrated, at threshold 0.5, by torch on the CPU."""
+    card = ModelCard(
+        name=name,
+        version="0",
+        created="",
+        arch=module.hparams["arch"],
+        input=module.spec,
+        labels=module.taxonomy.labels,
+        thresholds={HALF: [0.5] * len(module.taxonomy)},
+        default_profile=HALF,
+        gates=module.gates,
+        files={},
+    )
+    return Predictor(card, TorchEngine(module.network, module.spec))
+
+
+def load_module(checkpoint: Path) -> FashionModule:
+    """The module of a checkpoint, on the CPU, in evaluation mode. Nothing in the file is executed.
+
+    Raises:
+        BundleError: the file is broken, or is no checkpoint of this project.
+    """
+    torch_files.check(checkpoint)
+    try:
+        module = FashionModule.load_from_checkpoint(checkpoint, map_location="cpu", weights_only=True)
+    except BundleError as error:
+        raise BundleError(f"{checkpoint}: {error}") from None
+    except Exception as error:  # a damaged file fails in zipfile, pickle, torch or Lightning, each in its own way
+        raise BundleError(f"{checkpoint} cannot be loaded: {one_line(error)[:300]}") from None
+    return module.eval()
+
+
+def write_slim(checkpoint: Path, path: Path) -> None:
+    """Copy a checkpoint without the state of its optimizer: a third of the size, loads the same, cannot be resumed."""
+    content = torch_files.read(checkpoint)
+    torch_files.write({name: value for name, value in content.items() if name in KEPT}, path)

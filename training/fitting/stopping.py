@@ -1,0 +1,115 @@
+"""Ways a training ends early: on a signal, resumable, or because the loss is no number any more."""
+
+import math
+import signal
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from fashion.errors import SettingError
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Ranks agree on stopping this often: asking costs a message between all of them.
+AGREE_EVERY = 10
+
+
+class TrainingStopped(Exception):
+    """A signal has ended the training; `checkpoint` was saved, or is None where no step had been made."""
+
+    def __init__(self, number: int, checkpoint: Path | None) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.number, self.checkpoint = number, checkpoint
+
+
+class StopOnSignal(Callback):
+    """After ctrl-C or SIGTERM: finish the step, save `last.ckpt`, raise `TrainingStopped` on every rank.
+
+    The optimizer is never interrupted halfway, and an epoch that has all its steps gets its validation first. A second
+    ctrl-C ends the process at once. Use it as a context manager around the training; the signals' former handlers come
+    back at its end.
+    """
+
+    def __init__(self, checkpoint: Path) -> None:
+        self.checkpoint = checkpoint
+        self.received: int | None = None
+        self.training = False
+        self.phase = "step"
+        self._former: dict[int, Any] = {}
+
+    def __enter__(self) -> "StopOnSignal":
+        for number in SIGNALS:
+            self._former[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if not self.training:
+            raise TrainingStopped(number, None)
+        if self.received is None:
+            self.received = number
+            print(f"\nstopping after this {self.phase}; once more ends it without saving", flush=True)
+            for each in SIGNALS:
+                signal.signal(each, signal.SIG_DFL)
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self.training = True
+        # Lightning puts a handler of its own before ours; it ends the process with status 0, now and then unsaved.
+        signal.signal(signal.SIGTERM, self._receive)
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, i: int) -> None:
+        if not trainer.is_last_batch and _agreeable(trainer, i):
+            self._stop_if_asked(trainer)
+
+    def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self.phase = "validation"
+
+    def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
+        self.phase = "step"
+
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        self._stop_if_asked(trainer)
+
+    def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
+        self.training = False
+
+    def _stop_if_asked(self, trainer: Trainer) -> None:
+        if _anywhere(trainer, self.received is not None):
+            trainer.save_checkpoint(self.checkpoint)
+            raise TrainingStopped(self.received or signal.SIGINT, self.checkpoint)
+
+
+class StopOnNan(Callback):
+    """End the training, before a checkpoint is spoiled, when the loss is not finite.
+
+    Raises:
+        SettingError: the step, and what to change.
+    """
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, i: int) -> None:
+        # Reading the loss makes a GPU wait, so not at every step; once it is not finite it stays so.
+        if i % AGREE_EVERY == 0:
+            self._check(trainer, outputs["loss"].item(), "training")
+
+    def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
+        if "val/loss" in trainer.callback_metrics:
+            self._check(trainer, trainer.callback_metrics["val/loss"].item(), "validation")
+
+    def _check(self, trainer: Trainer, loss: float, which: str) -> None:
+        if _anywhere(trainer, not math.isfinite(loss)):
+            raise SettingError(
+                f"the training diverged: the {which} loss is not finite in epoch {trainer.current_epoch + 1}, at step "
+                f"{trainer.global_step}; lower --model.lr (--find_lr suggests one) or set --trainer.precision 32-true"
+            )
+
+
+def _agreeable(trainer: Trainer, i: int) -> bool:
+    return trainer.world_size == 1 or i % AGREE_EVERY == 0
+
+
+def _anywhere(trainer: Trainer, here: bool) -> bool:
+    return bool(trainer.strategy.reduce_boolean_decision(here, all=False))

@@ -1,0 +1,1 @@
+"""From predictions on validation images to calibration, threshold profiles and scores."""

@@ -1,0 +1,150 @@
+"""What validation images say of gates: the threshold of the product's, and how often each is right."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fashion.gates import APPLIES, DEFAULT_THRESHOLD, NO_GATES, PRODUCT, Gates
+from fashion.taxonomy import NO, NOT_ANNOTATED, YES, Label, Taxonomy
+from training.profiles.scores import score_answers
+
+# Of real products, how many may be said to be none on the images that the threshold is set on. At most 1 % is wanted on
+# others, and in the int8 file.
+FALSE_ALARMS = 0.005
+
+
+@dataclass(frozen=True)
+class SeenGates:
+    """What the gates of a model say of N images, and what is true.
+
+    Attributes:
+        gates: of the model.
+        probabilities: float32 (N, K).
+        targets: int8 (N, K), 1 yes, 0 no, -1 unknown.
+    """
+
+    gates: Gates
+    probabilities: np.ndarray
+    targets: np.ndarray
+
+    @classmethod
+    def none(cls, images: int) -> "SeenGates":
+        """Of a model without gates."""
+        return cls(NO_GATES, np.empty((images, 0), np.float32), np.empty((images, 0), np.int8))
+
+    def __getitem__(self, rows: np.ndarray) -> "SeenGates":
+        """Those of some images."""
+        return SeenGates(self.gates, self.probabilities[rows], self.targets[rows])
+
+    def __add__(self, other: "SeenGates") -> "SeenGates":
+        """Those of these images and of others, one after the other."""
+        return SeenGates(
+            self.gates,
+            np.concatenate([self.probabilities, other.probabilities]),
+            np.concatenate([self.targets, other.targets]),
+        )
+
+    def factors(self, taxonomy: Taxonomy) -> np.ndarray:
+        """See `fashion.gates.Gates.factors`."""
+        return self.gates.factors(self.probabilities, taxonomy)
+
+    def answerable(self, thresholds: dict[str, Any], taxonomy: Taxonomy) -> np.ndarray:
+        """Which labels may be answered at thresholds as a model card holds them, bool (N, A)."""
+        return self.gates.answerable(self.probabilities, self.gates.threshold_row(thresholds), taxonomy)
+
+
+def split_targets(targets: np.ndarray, gates: Gates, labels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Targets (N, A + K), or (N, A) of data that say nothing of gates -> those of labels (N, A) and of gates (N, K)."""
+    if targets.shape[1] == labels:
+        return targets, np.full((len(targets), len(gates)), NOT_ANNOTATED, targets.dtype)
+    return gates.split(targets)
+
+
+def fit_gate_thresholds(seen: SeenGates) -> dict[str, Any]:
+    """The thresholds that suit these images, as a model card holds them; groups keep 0.5.
+
+    That of the product's gate is the largest that says of at most `FALSE_ALARMS` of the products that they are none,
+    and at most 0.5: a product that is answered nothing costs more than a wall that is answered something.
+    """
+    if not seen.gates.product:
+        return {}
+    products = np.sort(seen.probabilities[seen.targets[:, -1] == YES, -1])
+    threshold = products[int(FALSE_ALARMS * len(products))] if len(products) else DEFAULT_THRESHOLD
+    return {PRODUCT: min(DEFAULT_THRESHOLD, float(threshold))}
+
+
+def score_gates(seen: SeenGates, thresholds: np.ndarray) -> dict[str, Any]:
+    """How often gates are right.
+
+    Args:
+        seen: what they say, and what is true; what is unknown does not count.
+        thresholds: (K,); a gate says yes at or above its threshold.
+
+    Returns:
+        `applies`, for each group of which anything is known F1 of both answers, `applies_f1` and `does_not_apply_f1`,
+        and of how many images each is true, `applies` and `does_not_apply`; and `product`, where anything is known of
+        it: `false_alarms`, the part of the `products` that are said to be none, and `recognized_negatives`, the part of
+        the `negatives` that are. A value that is not defined (0 / 0) is None.
+    """
+    said, targets = seen.probabilities >= thresholds, seen.targets
+    known = (targets != NOT_ANNOTATED).any(axis=0)
+    scores: dict[str, Any] = {
+        APPLIES: {group: _both_f1(said[:, i], targets[:, i]) for i, group in enumerate(seen.gates.applies) if known[i]}
+    }
+    if seen.gates.product and known[-1]:
+        refused = ~said[:, -1]
+        products, negatives = refused[targets[:, -1] == YES], refused[targets[:, -1] == NO]
+        scores[PRODUCT] = {
+            "threshold": float(thresholds[-1]),
+            "false_alarms": _mean(products),
+            "products": len(products),
+            "recognized_negatives": _mean(negatives),
+            "negatives": len(negatives),
+        }
+    return scores
+
+
+def describe_gates(scores: dict[str, Any]) -> list[str]:
+    """What `score_gates` gives as lines for people; none where nothing is known."""
+    lines = []
+    if scores[APPLIES]:
+        lines.append(f"{'group':24}{'F1 applies':>12}{'images':>9}{'F1 does not':>13}{'images':>9}")
+        for group, of in scores[APPLIES].items():
+            lines.append(
+                f"{group:24}{_cell(of['applies_f1']):>12}{of['applies']:>9,}"
+                f"{_cell(of['does_not_apply_f1']):>13}{of['does_not_apply']:>9,}"
+            )
+    if PRODUCT in scores:
+        of = scores[PRODUCT]
+        lines.append(
+            f"no product is said of {_percent(of['false_alarms'])} of {of['products']:,} products and of "
+            f"{_percent(of['recognized_negatives'])} of {of['negatives']:,} images without one"
+        )
+    return lines
+
+
+def _both_f1(said: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+    known = targets != NOT_ANNOTATED
+    said, yes = said[known], targets[known] == YES
+    answers = Taxonomy((Label(APPLIES, "yes"), Label(APPLIES, "no")))
+    both = np.stack([yes, ~yes], axis=1).astype(np.int8)
+    of_yes, of_no = score_answers(np.stack([said, ~said], axis=1), both, np.zeros(2), answers)["labels"]
+    return {
+        "applies_f1": of_yes["f1"],
+        "does_not_apply_f1": of_no["f1"],
+        "applies": of_yes["support"],
+        "does_not_apply": of_no["support"],
+    }
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2%}"

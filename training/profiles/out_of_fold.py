@@ -1,0 +1,205 @@
+"""Calibration and threshold profiles, fitted on validation images and judged on those that each fit has not seen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fashion.answers import most_probable
+from fashion.calibration import Calibration, calibrated
+from fashion.model_card import TOP_K
+from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
+from training.profiles.calibration import fit_calibration
+from training.profiles.folds import split_folds
+from training.profiles.gate_scores import SeenGates, fit_gate_thresholds
+from training.profiles.thresholds import (
+    HALF,
+    MACRO_F1,
+    MICRO_F1,
+    PRECISION,
+    f1_candidates,
+    precision_thresholds,
+    typical_counts,
+)
+
+# The profile `precision` answers nothing that is less likely than not. On validation photographs 0.01 can be precise
+# for a label that hardly anything is confused with; on a photograph of something else, such as a wall, it is not.
+LIKELY = 0.5
+
+DECIDED_BY = {MICRO_F1: "micro_f1", MACRO_F1: "macro_f1"}  # the score that decides between a profile's candidates
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """What a fit found.
+
+    Attributes:
+        calibration: by group, as the model card holds it.
+        thresholds: by profile, (A,), for calibrated probabilities times those of gates.
+        top_k: by group, as the model card holds it.
+        chosen: by profile the name of the candidate that was taken, see `training.profiles.thresholds.f1_candidates`.
+        candidates: by profile and name the score of each candidate on images it was not fitted on.
+        gate_thresholds: as the model card holds them.
+    """
+
+    calibration: dict[str, dict[str, Any]]
+    thresholds: dict[str, np.ndarray]
+    top_k: dict[str, int]
+    chosen: dict[str, str]
+    candidates: dict[str, dict[str, float]]
+    gate_thresholds: dict[str, Any]
+
+    def answered(self, logits: np.ndarray, taxonomy: Taxonomy, gates: SeenGates) -> dict[str, np.ndarray]:
+        """By profile what it answers, bool (N, A), of logits (N, A) and gates of N images."""
+        probabilities = joint_probabilities(logits, taxonomy, self.calibration, gates)
+        answered = {profile: probabilities >= row for profile, row in self.thresholds.items()}
+        answered[TOP_K] = most_probable(probabilities, taxonomy, self.top_k)
+        answerable = gates.answerable(self.gate_thresholds, taxonomy)
+        return {profile: labels & answerable for profile, labels in answered.items()}
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """What profiles answer of images that they were not fitted on: each is held out of the fit that answers it.
+
+    Attributes:
+        answered: by profile, bool (N, A).
+        probabilities: calibrated and with gates, float32 (N, A).
+    """
+
+    answered: dict[str, np.ndarray]
+    probabilities: np.ndarray
+
+
+def joint_probabilities(
+    logits: np.ndarray, taxonomy: Taxonomy, calibration: Calibration, gates: SeenGates
+) -> np.ndarray:
+    """What `fashion.model_card.ModelCard.probabilities` gives with that calibration, float32 (N, A)."""
+    return calibrated(logits, taxonomy, calibration) * gates.factors(taxonomy)
+
+
+def fit_profiles(
+    logits: np.ndarray,
+    targets: np.ndarray,
+    taxonomy: Taxonomy,
+    ids: np.ndarray | None = None,
+    gates: SeenGates | None = None,
+) -> Profiles:
+    """Fit calibration and every profile; of each profile's candidates the simplest of those best on held-out images.
+
+    Args:
+        logits: (N, A).
+        targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
+        taxonomy: of the A labels.
+        ids: (N,), of the images' products, see `training.profiles.folds.split_folds`.
+        gates: of a model that has some.
+
+    The calibration is that of the labels' own logits; thresholds are compared with those probabilities times those of
+    the gates, of labels that gates let through.
+    """
+    gates = gates or SeenGates.none(len(logits))
+    answered = _candidate_answers(logits, targets, taxonomy, ids, gates)
+    chosen = {profile: _simplest_of_the_best(of, targets, DECIDED_BY[profile], ids) for profile, of in answered.items()}
+    scores = {
+        profile: {name: _score(answers, targets, DECIDED_BY[profile]) for name, answers in of.items()}
+        for profile, of in answered.items()
+    }
+    calibration, gate_thresholds = fit_calibration(logits, targets, taxonomy, ids), fit_gate_thresholds(gates)
+    probabilities = _let_through(logits, taxonomy, calibration, gates, gate_thresholds)
+    candidates = f1_candidates(probabilities, targets, taxonomy)
+    thresholds = {
+        HALF: np.full(len(taxonomy), 0.5),
+        MICRO_F1: candidates[MICRO_F1][chosen[MICRO_F1]],
+        MACRO_F1: candidates[MACRO_F1][chosen[MACRO_F1]],
+        PRECISION: np.maximum(precision_thresholds(probabilities, targets, taxonomy), LIKELY),
+    }
+    counts = typical_counts(targets, taxonomy)
+    return Profiles(calibration, thresholds, counts, chosen, scores, gate_thresholds)
+
+
+def answer_out_of_fold(
+    logits: np.ndarray,
+    targets: np.ndarray,
+    taxonomy: Taxonomy,
+    ids: np.ndarray | None = None,
+    gates: SeenGates | None = None,
+) -> OutOfFold:
+    """Fit on four fifths of the images and answer the last, five times; the choice of candidates is part of each fit.
+
+    Args:
+        logits: (N, A).
+        targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
+        taxonomy: of the A labels.
+        ids: (N,), of the images' products, see `training.profiles.folds.split_folds`.
+        gates: of a model that has some.
+    """
+    gates = gates or SeenGates.none(len(logits))
+    probabilities = np.empty(logits.shape, np.float32)
+    answered: dict[str, np.ndarray] = {}
+    for rest, held in split_folds(len(logits), ids):
+        fit = fit_profiles(logits[rest], targets[rest], taxonomy, None if ids is None else ids[rest], gates[rest])
+        probabilities[held] = joint_probabilities(logits[held], taxonomy, fit.calibration, gates[held])
+        for profile, answers in fit.answered(logits[held], taxonomy, gates[held]).items():
+            answered.setdefault(profile, np.zeros(logits.shape, bool))[held] = answers
+    return OutOfFold(answered, probabilities)
+
+
+def _candidate_answers(
+    logits: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy, ids: np.ndarray | None, gates: SeenGates
+) -> dict[str, dict[str, np.ndarray]]:
+    """By profile and name what each candidate answers of images that neither it nor its calibration was fitted on."""
+    answered: dict[str, dict[str, np.ndarray]] = {profile: {} for profile in DECIDED_BY}
+    for rest, held in split_folds(len(logits), ids):
+        calibration = fit_calibration(logits[rest], targets[rest], taxonomy, None if ids is None else ids[rest])
+        gate_thresholds = fit_gate_thresholds(gates[rest])
+        fitted, probabilities = (
+            _let_through(logits[part], taxonomy, calibration, gates[part], gate_thresholds) for part in (rest, held)
+        )
+        candidates = f1_candidates(fitted, targets[rest], taxonomy)
+        for profile, rows in candidates.items():
+            for name, row in rows.items():
+                answered[profile].setdefault(name, np.zeros(logits.shape, bool))[held] = probabilities >= row
+    return answered
+
+
+def _let_through(
+    logits: np.ndarray, taxonomy: Taxonomy, calibration: Calibration, gates: SeenGates, thresholds: dict[str, Any]
+) -> np.ndarray:
+    """Joint probabilities, float32 (N, A), 0 for labels that gates keep from being answered."""
+    joint = joint_probabilities(logits, taxonomy, calibration, gates)
+    return np.where(gates.answerable(thresholds, taxonomy), joint, np.float32(0))
+
+
+def _simplest_of_the_best(
+    answered: Mapping[str, np.ndarray], targets: np.ndarray, score: str, ids: np.ndarray | None
+) -> str:
+    """The first candidate that is not worse than the best by more than the standard error of their difference.
+
+    Breiman et al. 1984, "Classification and Regression Trees", 3.4.3: of candidates that chance cannot tell apart, the
+    simplest is the one to trust. The error is that of the mean over the folds of the difference.
+
+    Args:
+        answered: by name, the simplest first, bool (N, A).
+        targets: (N, A).
+        score: which decides, see `_score`.
+        ids: (N,), see `split_folds`.
+    """
+    names = list(answered)
+    parts = [held for _, held in split_folds(len(targets), ids)]
+    folds = np.array([[_score(answered[name][part], targets[part], score) for part in parts] for name in names])
+    whole = np.array([_score(answered[name], targets, score) for name in names])
+    best = int(whole.argmax())
+    errors = (folds[best] - folds).std(axis=1, ddof=1) / np.sqrt(len(parts))
+    return names[int(np.flatnonzero(whole[best] - whole <= errors)[0])]
+
+
+def _score(answered: np.ndarray, targets: np.ndarray, which: str) -> float:
+    """`micro_f1` or `macro_f1` as `training.profiles.scores` defines them; 0 where there is nothing to be found."""
+    yes = targets == YES
+    right = (answered & yes).sum(axis=0)
+    whole = (answered & (targets != NOT_ANNOTATED)).sum(axis=0) + yes.sum(axis=0)
+    if which == "micro_f1":
+        return float(2 * right.sum() / max(1, whole.sum()))
+    known = yes.any(axis=0)
+    return float((2 * right[known] / whole[known]).mean()) if known.any() else 0.0

@@ -1,0 +1,1 @@
+"""Weights read from files of any origin, and written safely."""

@@ -1,0 +1,150 @@
+"""The weights of a network out of the files of another project: Lightning checkpoint, state dict or ONNX."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from fashion.backbones import resnet
+from fashion.backbones.contract import Backbone
+from fashion.backbones.families import build
+from fashion.engines import Engine
+from fashion.errors import BundleError
+from fashion.preprocess import InputSpec
+from training.weights import onnx_weights, torch_files
+
+NESTED = ("state_dict", "model_state_dict", "model")  # where a file keeps the weights beside other things
+LIGHTNING = "pytorch_lightning"  # whose classes old checkpoints refer to
+COUNTER = "num_batches_tracked"  # of a batch norm; older files do not have it
+
+
+@dataclass(frozen=True)
+class WeightsSource:
+    """The weights of a file.
+
+    Attributes:
+        state: by the names of the family's library.
+        kind: what the file is.
+        engine: what runs the file itself, where it can be run.
+    """
+
+    state: dict[str, Tensor]
+    kind: str
+    engine: Engine | None = None
+
+
+def read_source(file: Path, arch: str, spec: InputSpec) -> WeightsSource:
+    """The weights of a file, its head included. Nothing in it is executed.
+
+    Raises:
+        BundleError: no such file, a broken one, one that holds more than weights, or one of another network.
+    """
+    if not file.is_file():
+        raise BundleError(f"no such file: {file}; give a .ckpt, .pth or .onnx file")
+    network = build(arch, 1)
+    if file.suffix.lower() == ".onnx":
+        found = onnx_weights.read(file, network)
+        if found.quantized:
+            raise BundleError(f"{file} computes in integers, which cannot be turned back; give the file in fp32")
+        state = found.state
+        kind = "ONNX, " + ("batch norms folded into the convolutions" if found.folded else "with batch norms")
+        engine = onnx_weights.SourceEngine(file, spec, found.output, found.is_probability)
+    else:
+        state, kind = read_torch(file, network, arch)
+        engine = None
+    _check_with_head(file, state, network, arch)
+    return WeightsSource(state, kind, engine)
+
+
+def read_torch(file: Path, network: Backbone, arch: str) -> tuple[dict[str, Tensor], str]:
+    """The weights of a .pth or .ckpt file without the prefix that a wrapper gives their names, and the file's kind.
+
+    DataParallel, DDP, torch.compile, Lightning and modules of one's own put `module.`, `_orig_mod.`, `network.` or
+    `model.backbone.` before each name. What else the file holds beside the network is left out.
+
+    Raises:
+        BundleError: a broken file, one that holds more than weights, none of this network, or weights that are NaN.
+    """
+    content = torch_files.read(file, ignored=LIGHTNING)
+    kind = "state dict"
+    if isinstance(content, dict):
+        if "pytorch-lightning_version" in content:
+            kind = f"Lightning checkpoint, version {content['pytorch-lightning_version']}, epoch {content.get('epoch')}"
+        content = next((content[key] for key in NESTED if isinstance(content.get(key), dict)), content)
+    state = {k: v for k, v in content.items() if isinstance(v, Tensor)} if isinstance(content, dict) else {}
+    own = set(network.state_dict())
+    prefix = _prefix(state, own)
+    if prefix is None:
+        has = ", ".join(map(str, list(content)[:3])) if isinstance(content, dict) else f"a {type(content).__name__}"
+        raise BundleError(
+            f"{file} holds no weights of {arch}, such as {next(iter(network.state_dict()))} with or without a prefix; "
+            f"it has: {has}"
+        )
+    state = {name.removeprefix(prefix): _as_float(v) for name, v in state.items() if name.startswith(prefix)}
+    broken = [name for name, values in state.items() if not values.isfinite().all()]
+    if broken:
+        raise BundleError(
+            f"{file} has {len(broken)} weights with NaN or infinite values, such as {broken[0]}: its training failed"
+        )
+    return state, kind
+
+
+def check_fit(state: Mapping[str, Tensor], network: Backbone, arch: str, weights: str) -> None:
+    """Compare names and shapes of weights with those of a network; the head may be missing.
+
+    Raises:
+        BundleError: they differ; `weights` says whose they are.
+    """
+    own = network.state_dict()
+    missing = [name for name in own if name not in state and name not in network.head_weights]
+    unexpected = [name for name in state if name not in own]
+    other = [name for name in state if name in own and state[name].shape != own[name].shape]
+    missing = [name for name in missing if not name.endswith(COUNTER)]
+    for names, what in (
+        (unexpected, "weights it does not have"),
+        (missing, "no weights for"),
+        (other, "another shape"),
+    ):
+        if names:
+            some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            raise BundleError(f"{weights} does not fit {arch}: {what}: {some}")
+
+
+def _check_with_head(file: Path, state: dict[str, Tensor], network: Backbone, arch: str) -> None:
+    head = network.head_weights
+    try:
+        check_fit({k: v for k, v in state.items() if k not in head}, network, arch, str(file))
+    except BundleError as error:
+        others = [other for other in resnet.NAMES if other != arch and _fits(state, other)]
+        raise BundleError(f"{error}; give --arch {others[0]}" if others else str(error)) from None
+    weight, bias = (state.get(name) for name in head)
+    features = network.num_features
+    if weight is None or bias is None or weight.ndim != 2 or weight.shape != (len(bias), features):
+        raise BundleError(f"{file} has no linear head ({', '.join(head)}) on the {features} features")
+
+
+def _prefix(names: Iterable[str], own: Collection[str]) -> str | None:
+    """What stands before most of a network's own names, such as `module.`; None where hardly any are there."""
+    found: Counter[str] = Counter()
+    for name in names:
+        parts = name.split(".")
+        # The longest end of a name that is the network's: its `layer1.0.conv1.weight` is no `conv1.weight`.
+        start = next((i for i in range(len(parts)) if ".".join(parts[i:]) in own), None)
+        if start is not None:
+            found[".".join(parts[:start]) + "." * (start > 0)] += 1
+    prefix, count = found.most_common(1)[0] if found else ("", 0)
+    # Networks of one family share names: what differs is said when they are compared.
+    return prefix if count > len(own) / 5 else None
+
+
+def _as_float(values: Tensor) -> Tensor:
+    return values.float() if values.is_floating_point() else values
+
+
+def _fits(state: dict[str, Tensor], arch: str) -> bool:
+    network = build(arch, 1)
+    own = network.state_dict()
+    names = {name for name in own if name not in network.head_weights and not name.endswith(COUNTER)}
+    return all(name in state and state[name].shape == own[name].shape for name in names)
