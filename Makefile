@@ -17,7 +17,7 @@ ARGS ?=
 URL := http://127.0.0.1:8080/predictions/fashion
 
 .DEFAULT_GOAL := help
-.PHONY: help setup starter demo data train export evaluate archive serve app stop predict bench-serving bench-training bench-matching notebooks soak test check format clean
+.PHONY: help setup starter demo data train export evaluate archive serve app stop predict bench-serving bench-training bench-matching notebooks soak test lint check format clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -134,11 +134,13 @@ TEST := $(PY) -m pytest --numprocesses 2 --dist loadfile
 test: setup  ## Run every test
 	@$(TEST) $(ARGS)
 
-check: setup  ## Format, lint, types and tests
+lint: setup  ## Format, lint, types, and who may import whom
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
-	@$(TEST) $(ARGS)
+	@$(VENV)/bin/lint-imports --no-logo --no-cache
+
+check: lint test  ## Both
 
 format: setup  ## Format the code
 	@$(PY) -m ruff format .
