@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from photos import photo
 from PIL import Image, ImageColor
+from plain_filter import matches
 from qdrant_client import QdrantClient
 from scored_catalog import COLUMNS, LOCAL_MODE, TAXONOMY, products, write_catalog
 
@@ -110,7 +111,7 @@ def test_filters_come_before_the_search(index: Index, scored: Scored, space: Any
     """The nearest of what passes, not what passes of the nearest."""
     condition = index.condition("price<30 and color!=Black and stock>0")
     assert condition
-    passing = {r.payload["id"] for r in index.store.scroll() if condition.matches(r.payload)}
+    passing = {r.payload["id"] for r in index.store.scroll() if matches(condition, r.payload)}
     similarity = brute_force(scored, space, {}, SHARE)[9]
     nearest = [f"p{i}" for i in np.argsort(-similarity) if i != 9 and f"p{i}" in passing][:10]
     found = index.search("p9", space=space, where="price<30 and color!=Black and stock>0")

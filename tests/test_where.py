@@ -4,27 +4,36 @@ import contextlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from plain_filter import matches
 from qdrant_client import QdrantClient
 from scored_catalog import LOCAL_MODE, TAXONOMY, products, write_catalog
 
 from catalog.engines.edge_store import EdgeStore
 from catalog.engines.server_store import ServerStore
 from catalog.filters.columns import Columns, timestamp
+from catalog.filters.filtering import RowFilter
 from catalog.filters.where import FilterError, parse
 from catalog.index import build
+from catalog.scored.table import Scored
 from catalog.similar.matching import Index
 
 pytestmark = LOCAL_MODE
 
 
 @pytest.fixture(scope="module")
-def indexes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Index]]:
-    """The same 90 products in both engines."""
-    folder = tmp_path_factory.mktemp("where")
-    scored = write_catalog(folder / "scored", products(90))
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
+    """90 products."""
+    return write_catalog(tmp_path_factory.mktemp("where") / "scored", products(90))
+
+
+@pytest.fixture(scope="module")
+def indexes(scored: Scored, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Index]]:
+    """The same products in both engines."""
+    folder = tmp_path_factory.mktemp("index")
     client = QdrantClient(":memory:")
     client.close = lambda **_: None  # what is in memory would be gone
     stores = [EdgeStore(folder / "index"), ServerStore(client, "fashion", "memory/fashion")]
@@ -50,7 +59,7 @@ def kept(index: Index, text: str) -> set[str]:
 def matching(index: Index, text: str) -> set[str]:
     """Ids of the products that the plain predicate keeps."""
     condition = parse(text, index.columns)
-    return {record.payload["id"] for record in index.store.scroll() if condition.matches(record.payload)}
+    return {record.payload["id"] for record in index.store.scroll() if matches(condition, record.payload)}
 
 
 VALUES = {
@@ -95,9 +104,12 @@ FILTERS = st.recursive(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=FILTERS)
-def test_engines_and_predicate_agree(indexes: list[Index], text: str) -> None:
+def test_engines_and_table_agree_with_the_plain_meaning(indexes: list[Index], scored: Scored, text: str) -> None:
     wanted = matching(indexes[0], text)
     assert [kept(index, text) for index in indexes] == [wanted, wanted], text
+    where = RowFilter(text, scored)
+    batches = scored.batches([*where.needed, "id"])
+    assert {id for batch in batches for id in batch.filter(pa.array(where.keeps(batch)))["id"].to_pylist()} == wanted
 
 
 PAYLOAD = {
@@ -146,7 +158,7 @@ PAYLOAD = {
     ],
 )
 def test_what_a_filter_means(columns: Columns, text: str, answer: bool) -> None:
-    assert parse(text, columns).matches(PAYLOAD) is answer
+    assert matches(parse(text, columns), PAYLOAD) is answer
 
 
 NAMES = '; there are: category, color, gender, sleeve, price, brand, stock, added, sale, tags, odd "name", of it, id'
@@ -197,7 +209,7 @@ def test_mistakes_are_told_with_their_place(columns: Columns, text: str, what: s
 @given(text=st.text(alphabet="color=Bk andornti()'\"!<>,p3. price\n", max_size=40))
 def test_anything_is_read_or_refused_in_one_way(columns: Columns, text: str) -> None:
     with contextlib.suppress(FilterError):
-        assert parse(text, columns).matches(PAYLOAD) in (True, False)
+        assert matches(parse(text, columns), PAYLOAD) in (True, False)
 
 
 def test_columns_survive_the_manifest(columns: Columns) -> None:

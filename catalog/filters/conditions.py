@@ -1,15 +1,13 @@
-"""What a filter says of a product, as a tree: asked of a payload directly, or handed to a vector engine."""
+"""What a filter says of a product, as a tree that a vector engine or a batch of a table is asked with."""
 
-import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from catalog.filters.columns import ID, Column, point_id, timestamp
+from catalog.filters.columns import ID, Column, timestamp
 
 Bound = float | datetime
-COMPARE = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
 
 
 class Builder(Protocol):
@@ -43,11 +41,11 @@ class Builder(Protocol):
 class Condition(Protocol):
     """One node of the tree."""
 
-    def matches(self, payload: Mapping[str, Any]) -> bool:
-        """Whether a product of this payload is kept."""
+    def columns(self) -> Iterator[Column]:
+        """The columns that are compared."""
 
     def build(self, builder: Builder) -> Any:
-        """The same as an engine's filter or condition."""
+        """The condition as the builder makes it."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +55,8 @@ class OneOf:
     column: Column
     values: tuple[str, ...]
 
-    def matches(self, payload: Mapping[str, Any]) -> bool:
-        return any(value in self.values for value in self.column.values(payload))
+    def columns(self) -> Iterator[Column]:
+        yield self.column
 
     def build(self, builder: Builder) -> Any:
         return builder.one_of(self.column.key, self.values)
@@ -71,13 +69,8 @@ class Between:
     column: Column
     bounds: Mapping[str, Bound]
 
-    def matches(self, payload: Mapping[str, Any]) -> bool:
-        return any(self._holds(value) for value in self.column.values(payload))
-
-    def _holds(self, value: Any) -> bool:
-        if self.column.kind == "date":
-            value = datetime.fromisoformat(value)
-        return all(COMPARE[name](value, bound) for name, bound in self.bounds.items())
+    def columns(self) -> Iterator[Column]:
+        yield self.column
 
     def build(self, builder: Builder) -> Any:
         numbers = {name: bound for name, bound in self.bounds.items() if not isinstance(bound, datetime)}
@@ -91,8 +84,8 @@ class Missing:
 
     column: Column
 
-    def matches(self, payload: Mapping[str, Any]) -> bool:
-        return not self.column.values(payload)
+    def columns(self) -> Iterator[Column]:
+        yield self.column
 
     def build(self, builder: Builder) -> Any:
         return builder.missing(self.column.key)
@@ -104,8 +97,8 @@ class Points:
 
     ids: tuple[str, ...]
 
-    def matches(self, payload: Mapping[str, Any]) -> bool:
-        return point_id(payload[ID]) in self.ids
+    def columns(self) -> Iterator[Column]:
+        yield Column(ID, "text", (ID,))
 
     def build(self, builder: Builder) -> Any:
         return builder.with_ids(self.ids)
@@ -117,8 +110,8 @@ class Not:
 
     condition: Condition
 
-    def matches(self, payload: Mapping[str, Any]) -> bool:
-        return not self.condition.matches(payload)
+    def columns(self) -> Iterator[Column]:
+        yield from self.condition.columns()
 
     def build(self, builder: Builder) -> Any:
         return builder.no([self.condition.build(builder)])
@@ -130,8 +123,9 @@ class And:
 
     conditions: tuple[Condition, ...]
 
-    def matches(self, payload: Mapping[str, Any]) -> bool:
-        return all(condition.matches(payload) for condition in self.conditions)
+    def columns(self) -> Iterator[Column]:
+        for condition in self.conditions:
+            yield from condition.columns()
 
     def build(self, builder: Builder) -> Any:
         return builder.every([condition.build(builder) for condition in self.conditions])
@@ -143,8 +137,9 @@ class Or:
 
     conditions: tuple[Condition, ...]
 
-    def matches(self, payload: Mapping[str, Any]) -> bool:
-        return any(condition.matches(payload) for condition in self.conditions)
+    def columns(self) -> Iterator[Column]:
+        for condition in self.conditions:
+            yield from condition.columns()
 
     def build(self, builder: Builder) -> Any:
         return builder.some([condition.build(builder) for condition in self.conditions])

@@ -1,27 +1,31 @@
-"""Filters on a scored catalog, without an index: its rows are read and asked one by one."""
+"""Filters on a scored catalog, without an index: its rows are read in batches, and compared column by column."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from catalog.filters.columns import (
     ATTRIBUTE,
     ID,
-    SOURCE,
     Column,
     Columns,
     Kind,
     group_column,
     kind_of,
-    payload_value,
+    point_id,
     source_column,
 )
-from catalog.filters.conditions import And, Between, Condition, Missing, Not, OneOf, Or
 from catalog.filters.where import parse
 from catalog.scored.table import ATTRIBUTE as ATTRIBUTE_COLUMN
 from catalog.scored.table import Scored
+
+MOMENT = pa.timestamp("us", "UTC")
+COMPARE = {"gt": pc.greater, "gte": pc.greater_equal, "lt": pc.less, "lte": pc.less_equal}
 
 
 def kinds(scored: Scored) -> dict[str, Kind | None]:
@@ -47,33 +51,87 @@ class RowFilter:
     def __init__(self, text: str, scored: Scored) -> None:
         """Read a filter. Raises `catalog.filters.where.FilterError` for one that cannot be read."""
         self._condition = parse(text, columns_of(scored))
-        self._stored = {column: _stored_name(column) for column in _columns_in(self._condition)}
+        self._stored = {column.key: _stored_name(column) for column in self._condition.columns()}
         self.needed = list(dict.fromkeys(self._stored.values()))
 
     def keeps(self, batch: pa.RecordBatch) -> np.ndarray:
         """Which rows of a batch the filter keeps, bool (rows,)."""
-        cells = {name: batch.column(name).to_pylist() for name in self.needed}
-        payload: dict[str, Any] = {ATTRIBUTE: {}, SOURCE: {}}
-        kept = np.zeros(len(batch), bool)
-        for row in range(len(batch)):
-            for column, name in self._stored.items():
-                place: Any = payload
-                for key in column.place[:-1]:
-                    place = place[key]
-                place[column.place[-1]] = payload_value(cells[name][row])
-            kept[row] = self._condition.matches(payload)
-        return kept
+        return self._condition.build(ArrowBuilder(batch, self._stored))
 
 
-def _columns_in(condition: Condition) -> Iterator[Column]:
-    match condition:
-        case OneOf() | Between() | Missing():
-            yield condition.column
-        case Not():
-            yield from _columns_in(condition.condition)
-        case And() | Or():
-            for part in condition.conditions:
-                yield from _columns_in(part)
+class ArrowBuilder:
+    """Builds conditions (see `catalog.filters.conditions.Builder`) as what they say of a batch: bool (rows,) each.
+
+    What is no value of a payload (see `catalog.filters.columns.payload_value`) is none here: null, an empty text, a
+    list of nothing, and a number that is not finite.
+    """
+
+    def __init__(self, batch: pa.RecordBatch, stored: Mapping[str, str]) -> None:
+        """`stored` has the batch's column for each key that a condition may name."""
+        self._batch, self._stored = batch, stored
+
+    def every(self, conditions: Sequence[np.ndarray]) -> np.ndarray:
+        return reduce(np.logical_and, conditions, np.ones(len(self._batch), bool))
+
+    def some(self, conditions: Sequence[np.ndarray]) -> np.ndarray:
+        return reduce(np.logical_or, conditions, np.zeros(len(self._batch), bool))
+
+    def no(self, conditions: Sequence[np.ndarray]) -> np.ndarray:
+        return ~self.some(conditions)
+
+    def one_of(self, key: str, values: Sequence[str]) -> np.ndarray:
+        texts, rows = self._texts(key)
+        return self._any(rows[_mask(pc.is_in(texts, pa.array(values, texts.type)))])
+
+    def between(self, key: str, bounds: Mapping[str, float]) -> np.ndarray:
+        numbers = self._column(key).cast(pa.float64(), safe=False)
+        within = [_mask(COMPARE[name](numbers, bound)) for name, bound in bounds.items()]
+        return self.every([*within, _mask(pc.is_finite(numbers))])
+
+    def between_times(self, key: str, bounds: Mapping[str, str]) -> np.ndarray:
+        times = self._column(key)
+        if not (pa.types.is_timestamp(times.type) and times.type.tz):
+            times = pc.assume_timezone(times.cast(pa.timestamp("us"), safe=False), "UTC")
+        times = times.cast(MOMENT, safe=False)
+        limits = {name: pa.scalar(datetime.fromisoformat(bound), MOMENT) for name, bound in bounds.items()}
+        return self.every([_mask(COMPARE[name](times, limit)) for name, limit in limits.items()])
+
+    def missing(self, key: str) -> np.ndarray:
+        column = self._column(key)
+        if kind_of(column.type) == "text":
+            texts, rows = self._texts(key)
+            return ~self._any(rows[_mask(pc.not_equal(texts, pa.scalar("", texts.type)))])
+        if kind_of(column.type) == "number":
+            return ~_mask(pc.is_finite(column.cast(pa.float64(), safe=False)))
+        return ~_mask(column.is_valid())
+
+    def with_ids(self, ids: Sequence[str]) -> np.ndarray:
+        return np.array([point_id(id) in ids for id in self._batch.column(ID).to_pylist()], bool)
+
+    def _column(self, key: str) -> pa.Array:
+        column = self._batch.column(self._stored[key])
+        return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+    def _texts(self, key: str) -> tuple[pa.Array, np.ndarray]:
+        """All texts of a column, one after the other, and the row of each."""
+        column = self._column(key)
+        rows = np.arange(len(column))
+        if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+            rows = pc.list_parent_indices(column).to_numpy()
+            column = pc.list_flatten(column)
+            column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        return column.cast(pa.large_string()), rows
+
+    def _any(self, rows: np.ndarray) -> np.ndarray:
+        """The rows that occur, as bool (rows of the batch,)."""
+        found = np.zeros(len(self._batch), bool)
+        found[rows] = True
+        return found
+
+
+def _mask(found: Any) -> np.ndarray:
+    """Booleans of Arrow as numpy's; null is false."""
+    return pc.fill_null(found, False).to_numpy(zero_copy_only=False)
 
 
 def _stored_name(column: Column) -> str:
