@@ -42,11 +42,12 @@ class Engine(Protocol):
 
     Attributes:
         name: what it is, for logs and reports.
-        lanes: how many runs may go on side by side, each on its share of the cores. Where it is 1, a batch in one run
-            is the quick way.
+        in_batches: whether many images in one run take less time than runs side by side.
+        lanes: how many runs may go on side by side, each on its share of the cores.
     """
 
     name: str
+    in_batches: bool
     lanes: int
 
     def run(self, pixels: np.ndarray, features: bool = False, beside: int = 1) -> Outputs:
@@ -79,6 +80,8 @@ class OnnxEngine:
     Raises:
         BundleError: onnxruntime cannot load the file, or its input and outputs are not those of this project.
     """
+
+    in_batches = False
 
     def __init__(self, path: Path, spec: InputSpec, threads: int | None = None) -> None:
         import onnxruntime
@@ -157,6 +160,9 @@ class TorchEngine:
         dtype: autocast to it; default is bfloat16 on a GPU and none (float32) on the CPU.
     """
 
+    in_batches = True
+    lanes = 1  # torch has its own threads, or the GPU
+
     def __init__(
         self,
         network: "Backbone",
@@ -173,7 +179,6 @@ class TorchEngine:
         self._network = network.eval().to(self._device).to(memory_format=torch.channels_last)
         self._normalize = Normalize(spec).to(self._device)
         self.name = f"torch {self._device} {str(self._dtype or torch.float32).removeprefix('torch.')}"
-        self.lanes = 1
 
     @cached_property
     def head(self) -> np.ndarray:

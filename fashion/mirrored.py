@@ -18,7 +18,7 @@ class MirroredEngine:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.name, self.lanes = f"{engine.name}, mirrored", engine.lanes
+        self.name, self.lanes, self.in_batches = f"{engine.name}, mirrored", engine.lanes, engine.in_batches
 
     @property
     def head(self) -> np.ndarray:

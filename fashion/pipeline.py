@@ -13,16 +13,16 @@ from fashion.model_card import ModelCard
 from fashion.prediction import Outcome, Prediction
 from fashion.preprocess import Source, pixels
 
-BATCH_SIZE = 16  # images of one run of an engine without lanes; a GPU's memory holds many more, a CPU's cache does not
+BATCH_SIZE = 16  # images of one run in batches; a GPU's memory holds many more, a CPU's cache does not
 
 
 class Pipeline:
-    """Runs images on an engine. Pillow, numpy and the engines let go of Python's lock, so that threads are enough.
+    """Runs images on an engine. Pillow, numpy and the engines release the GIL, so that threads suffice.
 
-    Where the engine has lanes, that is onnxruntime on a CPU, images go through the network side by side, each on its
-    share of the cores: two images on one core each take less time than one after the other on both, because nothing
-    waits for the other core between the layers, and the decoding of one goes on beside the inference of another.
-    Where it has none, that is torch, the images are decoded side by side and go through the network as a batch.
+    onnxruntime on a CPU runs images side by side, each on its share of the cores: two images on one core each take
+    less time than one after the other on both, because nothing waits for the other core between the layers, and the
+    decoding of one goes on beside the inference of another. torch is faster in batches (`Engine.in_batches`): the
+    images are decoded side by side and go through the network together.
 
     Args:
         engine: runs the network.
@@ -40,7 +40,7 @@ class Pipeline:
             images: bytes of image files, paths or PIL images.
             features: for each whether its feature map is wanted.
         """
-        if self.engine.lanes == 1:
+        if self.engine.in_batches:
             return self._in_batches(images, features)
         outcomes: list[Outcome] = []
         # As many images as there are lanes keep every core busy with one each; the rest divide the cores.
@@ -57,7 +57,7 @@ class Pipeline:
         return outcomes + self._finish(prepared, features[full:])
 
     def warm_up(self, most: int) -> None:
-        """Run images of nothing, so that no request waits for memory and threads to be set up.
+        """Run blank images, so that no request waits for memory and threads to be set up.
 
         Args:
             most: how many images will come at once.
@@ -66,12 +66,13 @@ class Pipeline:
         empty = np.zeros((size, size, 3), np.uint8)
         for count in range(1, min(most, self.engine.lanes) + 1):
             self._finish([(empty, 0.0)] * count, [True] * count)
-        if self.engine.lanes == 1:
+        if self.engine.in_batches:
             self.engine.run(np.stack([empty] * min(most, BATCH_SIZE)))
 
     @cached_property
     def _lanes(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(max(self.engine.lanes, available_cores()), thread_name_prefix="lane")
+        threads = available_cores() if self.engine.in_batches else self.engine.lanes
+        return ThreadPoolExecutor(threads, thread_name_prefix="lane")
 
     def _one(self, image: Source, features: bool, beside: int) -> Outcome:
         prepared, seconds = self._prepare(image)

@@ -35,6 +35,7 @@ class SourceEngine:
         BundleError: onnxruntime cannot load it, or it takes images of another size.
     """
 
+    in_batches = True
     lanes = 1
 
     def __init__(self, path: Path, spec: InputSpec, output: str, is_probability: bool) -> None:
