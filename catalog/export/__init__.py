@@ -1,0 +1,1 @@
+"""A scored catalog in the words and columns of shop systems."""

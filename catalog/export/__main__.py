@@ -1,0 +1,100 @@
+"""Export a scored catalog for a shop system.
+
+From the command line:
+
+    python -m catalog.export SCORED --bundle BUNDLE --format google --out feed.tsv
+    python -m catalog.export SCORED --bundle BUNDLE --format csv --profile precision --out attributes.csv
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from catalog.analysis.scored_at import scored_at
+from catalog.export.fields import Translator
+from catalog.export.formats import FORMATS, Task
+from catalog.export.mapping import SHIPPED, Mapping
+from catalog.export.merging import Merger
+from catalog.export.products import products, shown_columns
+from catalog.export.taxonomy_facts import LANGUAGES
+from catalog.export.writing import write, write_differences
+from fashion.errors import SettingError, one_line_errors
+from fashion.model_card import ModelCard
+
+SHOWN = 5  # labels without a counterpart that are named
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the file, and say what was filled in, kept and contradicted; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    with one_line_errors():
+        scored = scored_at(options.catalog)
+        card = ModelCard.load(options.bundle)
+        translator = Translator(Mapping.load(options.mapping), options.language)
+        texts = dict(_template(each, [*card.taxonomy.groups, *shown_columns(scored)]) for each in options.text)
+        task = Task(card.taxonomy.groups, tuple(shown_columns(scored)), translator, Merger(options.overwrite), texts)
+        found = products(scored, card, options.profile or scored.manifest.profile, options.where)
+        shape = FORMATS[options.format]
+        counted = tqdm(found, total=scored.rows, desc="exporting", unit="product", disable=None)
+        write(options.out, options.format, shape.columns(task), shape.rows(task, counted))
+        _report(task, options.out, options.format)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m catalog.export", description="Export a scored catalog for a shop system."
+    )
+    parser.add_argument("catalog", help="scored catalog, or an index of it")
+    parser.add_argument("--bundle", type=Path, required=True, help="the model that scored it")
+    parser.add_argument("--format", choices=FORMATS, required=True, help="what to write")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
+    parser.add_argument("--profile", help="thresholds of the answers (default: as it was scored)")
+    parser.add_argument("--where", metavar="FILTER", help="export these products alone, such as 'category=Dresses'")
+    parser.add_argument("--overwrite", action="store_true", help="answers replace cells that the source has filled")
+    parser.add_argument("--mapping", type=Path, default=SHIPPED, metavar="CSV", help="labels in Shopify's taxonomy")
+    parser.add_argument("--language", choices=LANGUAGES, default="en", help="of names of values (default: %(default)s)")
+    parser.add_argument(
+        "--text",
+        action="append",
+        default=[],
+        metavar="COLUMN=TEMPLATE",
+        help="a column such as title='{colour} {article}'",
+    )
+    return parser
+
+
+def _template(text: str, names: Sequence[str]) -> tuple[str, str]:
+    column, _, template = text.partition("=")
+    try:
+        template.format_map(dict.fromkeys(names, ""))
+    except (KeyError, ValueError, IndexError, AttributeError) as error:
+        raise SettingError(f"--text {text!r}: {{{error}}} is unknown; choose among: {', '.join(names)}") from None
+    if not column or not template:
+        raise SettingError(f"--text {text!r} is not COLUMN=TEMPLATE, such as title='{{{names[0]}}}'")
+    return column.strip(), template
+
+
+def _report(task: Task, out: Path, kind: str) -> None:
+    merger = task.merger
+    filled, kept = sum(merger.filled.values()), sum(merger.kept.values())
+    print(f"{out}: {kind}; {filled:,} cells filled in, {kept:,} of the source kept")
+    if merger.differences:
+        beside = out.with_name(f"{out.name}.differences.csv")
+        write_differences(beside, merger.differences)
+        surest = max(merger.differences, key=lambda each: each.probability)
+        print(
+            f"{beside}: {len(merger.differences):,} cells differ; the table says {surest.table} for {surest.id}, "
+            f"the photograph is {surest.photograph} {surest.probability:.2f}"
+        )
+    unknown = task.translator.unknown.most_common()
+    if unknown and kind != "akeneo":
+        named = ", ".join(f"{group} {name} ({count:,})" for (group, name), count in unknown[:SHOWN])
+        print(f"note   {len(unknown)} labels have no counterpart in the mapping: {named}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

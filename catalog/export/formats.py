@@ -1,0 +1,201 @@
+"""Products as the rows of a format: its columns, and a cell for each."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.export.fields import Translator, google_fields
+from catalog.export.merging import Merger, source_column, text
+from catalog.export.products import Answered, Product
+
+# Metafields that Shopify's own categories have, by attribute of the taxonomy; a cell holds the values' keys.
+METAFIELDS = {
+    "color": "color-pattern",
+    "neckline": "neckline",
+    "sleeve-length-type": "sleeve-length-type",
+    "fabric": "fabric",
+    "closure-type": "closure-type",
+    "waist-rise": "waist-rise",
+    "toe-style": "toe-style",
+    "age-group": "age-group",
+    "target-gender": "target-gender",
+}
+# The groups whose answers a field of Google's is made of, to be compared with the source's cell.
+GOOGLE_GROUPS = {
+    "color": ("color", "colour"),
+    "gender": (),
+    "pattern": ("pattern",),
+    "material": ("material", "fabric"),
+}
+
+Rows = Iterator[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What rows are made with.
+
+    Attributes:
+        groups: attribute groups of the model.
+        columns: of the source.
+        translator: to the taxonomy.
+        merger: with the source's cells.
+        texts: columns to write by a template, such as `{colour} {article}`.
+    """
+
+    groups: tuple[str, ...]
+    columns: tuple[str, ...]
+    translator: Translator
+    merger: Merger
+    texts: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format.
+
+    Attributes:
+        columns: its columns for a task.
+        rows: products -> cells by column.
+        separator: between cells, where the file is text; None for JSON lines and Excel.
+    """
+
+    columns: Callable[[Task], list[str]]
+    rows: Callable[[Task, Iterable[Product]], Rows]
+    separator: str | None = ","
+
+
+def flat_columns(task: Task) -> list[str]:
+    """The catalog as it was, a column for each group, and the categories."""
+    groups = [_column_of(task, group) for group in task.groups]
+    google = _column_of(task, "google_product_category")
+    return list(dict.fromkeys(["id", "image", *task.columns, *groups, *task.texts, "shopify_category", google]))
+
+
+def flat_rows(task: Task, products: Iterable[Product]) -> Rows:
+    """A group's names are joined by `|`."""
+    for product in products:
+        row: dict[str, Any] = {"id": product.id, "image": product.image}
+        row |= {name: text(value) for name, value in product.source.items()}
+        for group in task.groups:
+            answers = product.answers.get(group, [])
+            row[_column_of(task, group)] = task.merger.cell(
+                product, group, "|".join(each.name for each in answers), answers
+            )
+        category = task.translator.category(product, task.translator.values(product))
+        row["shopify_category"] = category.name if category else ""
+        name, google = "google_product_category", category.google_id if category else ""
+        row[_column_of(task, name)] = task.merger.cell(product, name, google)
+        yield row | _texts(task, product)
+
+
+def json_rows(task: Task, products: Iterable[Product]) -> Rows:
+    """One object for each product, with probabilities."""
+    for product in products:
+        category = task.translator.category(product, task.translator.values(product))
+        yield {
+            "id": product.id,
+            "image": product.image,
+            "source": {name: text(value) for name, value in product.source.items()},
+            "attributes": {
+                group: [{"name": each.name, "probability": round(each.probability, 4)} for each in answers]
+                for group, answers in product.answers.items()
+            },
+            "shopify_category": {"id": category.id, "name": category.name} if category else None,
+            "google_product_category": category.google_id if category else None,
+        } | _texts(task, product)
+
+
+def google_columns(task: Task) -> list[str]:
+    """Of a supplemental feed."""
+    return ["id", "google_product_category", "color", "gender", "age_group", "material", "pattern", *task.texts]
+
+
+def google_rows(task: Task, products: Iterable[Product]) -> Rows:
+    """Tab-separated, as Google Merchant Center takes supplemental feeds."""
+    for product in products:
+        found = google_fields(product, task.translator)
+        row = {
+            name: task.merger.cell(product, name, cell, _of_groups(product, GOOGLE_GROUPS.get(name, ())))
+            for name, cell in found.items()
+        }
+        yield {"id": product.id} | row | _texts(task, product)
+
+
+def shopify_columns(task: Task) -> list[str]:
+    """Of a product CSV file."""
+    return ["Handle", "Product Category", *map(_metafield, METAFIELDS), *task.texts]
+
+
+def shopify_rows(task: Task, products: Iterable[Product]) -> Rows:
+    """The category by its full name, metafields by the keys of their values. The id must be the product's handle."""
+    for product in products:
+        values = task.translator.values(product)
+        category = task.translator.category(product, values)
+        row = {"Handle": product.id}
+        row["Product Category"] = task.merger.cell(product, "Product Category", category.name if category else "")
+        for attribute in METAFIELDS:
+            said = values.get(attribute, [])
+            if attribute == "fabric" and not (category and category.id.startswith("aa-1")):
+                said = []  # a metafield of clothing alone
+            keys = "; ".join(each.value.handle.split("__")[1] for each in said)
+            row[_metafield(attribute)] = task.merger.cell(product, _metafield(attribute), keys)
+        yield row | _texts(task, product)
+
+
+def akeneo_columns(task: Task) -> list[str]:
+    """Codes of attributes: letters, digits and underscores."""
+    return ["sku", *(code(group) for group in task.groups), *task.texts]
+
+
+def akeneo_rows(task: Task, products: Iterable[Product]) -> Rows:
+    """Codes of options, several with commas between."""
+    for product in products:
+        row = {"sku": product.id}
+        for group in task.groups:
+            answers = product.answers.get(group, [])
+            row[code(group)] = task.merger.cell(product, group, ",".join(code(each.name) for each in answers), answers)
+        yield row | _texts(task, product)
+
+
+def code(name: str) -> str:
+    """A name as a code of Akeneo: `Navy Blue` -> `navy_blue`."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def _column_of(task: Task, name: str) -> str:
+    """The source's column of a field, which is filled in, or else one of the field's name."""
+    return source_column(task.columns, name) or name
+
+
+def _metafield(attribute: str) -> str:
+    words = attribute.replace("-", " ").capitalize()
+    return f"{words} (product.metafields.shopify.{METAFIELDS[attribute]})"
+
+
+def _of_groups(product: Product, groups: Iterable[str]) -> list[Answered]:
+    return [answer for group in groups for answer in product.answers.get(group, [])]
+
+
+def _texts(task: Task, product: Product) -> dict[str, str]:
+    """Cells by template; what is not answered leaves no gap."""
+    names = {name: text(value) for name, value in product.source.items()}
+    for group in task.groups:
+        own = names.get(source_column(product.source, group) or "", "")
+        answers = product.answers.get(group)
+        names[group] = answers[0].name if answers and (task.merger.overwrite or not own) else own
+    return {
+        column: task.merger.cell(product, column, " ".join(template.format_map(names).split()))
+        for column, template in task.texts.items()
+    }
+
+
+FORMATS = {
+    "csv": Format(flat_columns, flat_rows),
+    "xlsx": Format(flat_columns, flat_rows, None),
+    "jsonl": Format(lambda task: [], json_rows, None),
+    "google": Format(google_columns, google_rows, "\t"),
+    "shopify": Format(shopify_columns, shopify_rows),
+    "akeneo": Format(akeneo_columns, akeneo_rows, ";"),
+}

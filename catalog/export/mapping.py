@@ -1,0 +1,78 @@
+"""What labels of a model are called in Shopify's taxonomy: the table that comes along, or a user's own CSV file."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog.export.taxonomy_facts import FACTS, Category, Value, categories, values
+from fashion.errors import DataError, one_line
+
+SHIPPED = FACTS / "labels.csv"
+NEEDED = ("group", "label", "category", "values")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a label stands for.
+
+    Attributes:
+        category: of the product, or None where the label says nothing of it.
+        kids_category: the category where the product is for children.
+        values: of attributes.
+    """
+
+    category: Category | None
+    kids_category: Category | None
+    values: tuple[Value, ...]
+
+
+class Mapping:
+    """Targets by group and label.
+
+    Attributes:
+        targets: all of them; the order of their groups is that in which a product's category is looked for.
+    """
+
+    def __init__(self, targets: dict[tuple[str, str], Target]) -> None:
+        self.targets = targets
+        self.groups = tuple(dict.fromkeys(group for group, _ in targets))
+
+    @classmethod
+    def load(cls, path: Path = SHIPPED) -> "Mapping":
+        """Read a CSV file with the columns `group,label,category,values` and, if wanted, `kids_category`.
+
+        `category` is an id such as `aa-1-4`, `values` handles such as `neckline__v-neck` with blanks between.
+
+        Raises:
+            DataError: it cannot be read, lacks a column, or names a category or value that the taxonomy does not have.
+        """
+        try:
+            with Path(path).open(encoding="utf-8-sig", newline="") as file:
+                reader = csv.DictReader(file)
+                missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
+                if missing:
+                    raise DataError(f"{path} has no column {missing[0]!r}; a mapping has {', '.join(NEEDED)}")
+                rows = [(row, f"{path}, line {reader.line_num}") for row in reader]
+                return cls({(row["group"], row["label"]): _target(row, where) for row, where in rows})
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise DataError(f"the mapping {path} cannot be read: {one_line(error)}") from None
+
+
+def _target(row: dict[str, str], where: str) -> Target:
+    handles = (row["values"] or "").split()
+    for handle in handles:
+        if handle not in values():
+            raise DataError(f"{where}: there is no value {handle!r} in Shopify's taxonomy; see docs/export.md")
+    return Target(
+        _category(row["category"], where),
+        _category(row.get("kids_category"), where),
+        tuple(values()[handle] for handle in handles),
+    )
+
+
+def _category(id: str | None, where: str) -> Category | None:
+    if not id:
+        return None
+    if id not in categories():
+        raise DataError(f"{where}: there is no category {id!r} in Shopify's taxonomy; see docs/export.md")
+    return categories()[id]

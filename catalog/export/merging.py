@@ -1,0 +1,84 @@
+"""The shop's own cells beside the answers: what is kept, what is filled in, and where the two differ."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from catalog.export.products import Answered, Product
+from fashion.tables.columns import plain
+
+# Names under which shops keep what a field means, beside the field's own; spelled as `plain` does.
+OTHER_NAMES = {
+    "color": ("colour", "farbe", "couleur"),
+    "colour": ("color", "farbe", "couleur"),
+    "google_product_category": ("google_category",),
+    "age_group": ("age",),
+    "material": ("fabric",),
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A cell of the source that the photograph contradicts."""
+
+    id: str
+    column: str
+    table: str
+    photograph: str
+    probability: float
+
+
+@dataclass
+class Merger:
+    """Decides cell by cell, and counts.
+
+    Attributes:
+        overwrite: answers replace what the source says.
+        filled: cells that an answer filled, by field.
+        kept: cells of the source that were kept, by field.
+        differences: where the source says what no answer does.
+    """
+
+    overwrite: bool = False
+    filled: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
+    differences: list[Difference] = field(default_factory=list)
+
+    def cell(self, product: Product, name: str, answer: str, answers: Sequence[Answered] = ()) -> str:
+        """The cell of a field.
+
+        Args:
+            product: with its source.
+            name: of the field.
+            answer: as the cell would hold it; empty where nothing is answered.
+            answers: what it was made of, to be compared with the source's cell.
+        """
+        column = source_column(product.source, name)
+        own = text(product.source[column]) if column else ""
+        if own and column and answers and not _agree(own, answer, answers):
+            best = answers[0]
+            self.differences.append(Difference(product.id, column, own, best.name, best.probability))
+        if own and not (self.overwrite and answer):
+            self.kept[name] += 1
+            return own
+        self.filled[name] += bool(answer)
+        return answer
+
+
+def source_column(columns: Iterable[str], name: str) -> str | None:
+    """The source's column of a field, whatever its case of letters."""
+    wanted = (plain(name), *OTHER_NAMES.get(name, ()))
+    there = {plain(column): column for column in reversed(list(columns))}
+    return next((there[each] for each in wanted if each in there), None)
+
+
+def text(value: object) -> str:
+    """A cell of the catalog as text; empty for no value."""
+    if value is None:
+        return ""
+    return "|".join(map(text, value)) if isinstance(value, list) else str(value).strip()
+
+
+def _agree(own: str, answer: str, answers: Sequence[Answered]) -> bool:
+    named = {each.name.casefold() for each in answers} | {answer.casefold()}
+    return own.casefold() in named or any(part.strip().casefold() in named for part in own.replace("/", "|").split("|"))

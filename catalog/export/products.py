@@ -1,0 +1,92 @@
+"""The products of a scored catalog with their answers at a profile."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from catalog.filters.columns import kind_of
+from catalog.filters.filtering import RowFilter
+from catalog.scored.table import ID, IMAGE, PROBABILITIES, Scored, describe_model, gate_columns, vector_rows
+from fashion.errors import DataError
+from fashion.model_card import ModelCard
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answered label and its probability."""
+
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product of a catalog.
+
+    Attributes:
+        id: of the product.
+        image: its photograph, as the source names it.
+        source: the catalog's own cells, by column; None where there is no value.
+        answers: by group, the most probable first; a group without an answer is not there.
+    """
+
+    id: str
+    image: str
+    source: dict[str, Any]
+    answers: dict[str, list[Answered]]
+
+
+def products(scored: Scored, card: ModelCard, profile: str, where: str | None = None) -> Iterator[Product]:
+    """Products in order.
+
+    Args:
+        scored: the catalog.
+        card: of the model that scored it.
+        profile: its thresholds decide what is answered.
+        where: a filter, see `catalog.filters.where`.
+
+    Raises:
+        DataError: the catalog was scored by another model.
+        FilterError: a filter that cannot be read.
+        SettingError: an unknown profile.
+    """
+    if card.weights_id != scored.manifest.model["weights"]:
+        raise DataError(
+            f"{scored.folder} was scored by {describe_model(scored.manifest.model)}, the bundle holds {card.name} "
+            f"{card.version}; give the bundle that scored it"
+        )
+    kept = RowFilter(where, scored) if where else None
+    thresholds = card.threshold_row(profile)
+    own = shown_columns(scored)
+    gates = [name for name in gate_columns(card.gates) if name in scored.schema.names]
+    needed = [ID, IMAGE, PROBABILITIES, *own, *gates, *(kept.needed if kept else [])]
+    for batch in scored.batches(list(dict.fromkeys(needed))):
+        if kept:
+            batch = batch.filter(pa.array(kept.keeps(batch)))
+        probabilities = vector_rows(batch.column(PROBABILITIES)).astype(np.float32)
+        answered = probabilities >= thresholds
+        if gates:
+            seen = np.stack([batch.column(name).to_numpy(zero_copy_only=False) for name in gates], axis=1)
+            answered &= card.gates.answerable(seen, card.gates.threshold_row(card.gate_thresholds), card.taxonomy)
+        cells = {name: batch.column(name).to_pylist() for name in own}
+        ids, images = batch.column(ID).to_pylist(), batch.column(IMAGE).to_pylist()
+        for row in range(len(batch)):
+            source = {name: cells[name][row] for name in own}
+            yield Product(ids[row], images[row], source, _answers(card, answered[row], probabilities[row]))
+
+
+def shown_columns(scored: Scored) -> list[str]:
+    """The catalog's own columns without those that hold bytes."""
+    return [name for name in scored.manifest.columns if kind_of(scored.schema.field(name).type)]
+
+
+def _answers(card: ModelCard, answered: np.ndarray, probabilities: np.ndarray) -> dict[str, list[Answered]]:
+    found: dict[str, list[Answered]] = {}
+    chosen = np.flatnonzero(answered)
+    for index in chosen[np.argsort(-probabilities[chosen], kind="stable")]:
+        label = card.labels[index]
+        found.setdefault(label.group, []).append(Answered(label.name, float(probabilities[index])))
+    return {group: found[group] for group in card.taxonomy.groups if group in found}

@@ -1,0 +1,63 @@
+"""Rows -> a file of a format, whole or not at all."""
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import xlsxwriter
+
+from catalog.export.formats import FORMATS
+from catalog.export.merging import Difference
+
+
+def write(path: Path, kind: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write a file of the format `kind`. Raises OSError where it cannot be written; then nothing stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        if kind == "xlsx":
+            _write_excel(temporary, columns, rows)
+        elif kind == "jsonl":
+            with temporary.open("w", encoding="utf-8") as file:
+                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        else:
+            _write_text(temporary, columns, rows, FORMATS[kind].separator or ",")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_differences(path: Path, differences: Sequence[Difference]) -> None:
+    """Write what the table says and the photograph does not, the surest first."""
+    rows = [
+        {
+            "id": each.id,
+            "column": each.column,
+            "table": each.table,
+            "photograph": each.photograph,
+            "probability": f"{each.probability:.4f}",
+        }
+        for each in sorted(differences, key=lambda each: -each.probability)
+    ]
+    write(path, "csv", ["id", "column", "table", "photograph", "probability"], rows)
+
+
+def _write_text(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]], separator: str) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, delimiter=separator, lineterminator="\n", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _write_excel(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """All cells are text: Excel would make numbers of ids such as 007 and dates of sizes such as 1-2."""
+    with xlsxwriter.Workbook(path, {"constant_memory": True, "strings_to_formulas": False}) as book:
+        sheet = book.add_worksheet("products")
+        for place, name in enumerate(columns):
+            sheet.write_string(0, place, name)
+        for number, row in enumerate(rows, 1):
+            for place, name in enumerate(columns):
+                sheet.write_string(number, place, str(row.get(name, "")))
