@@ -20,12 +20,13 @@ from fashion.answers import answered
 from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_whole
+from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from fashion.taxonomy import Taxonomy
 from training.data.catalogs import notes
-from training.data.images import open_split
+from training.data.images import Photographs, open_split
 from training.profiles.gate_scores import describe_gates, score_gates
-from training.profiles.predictions import predict
+from training.profiles.predictions import Predictions, predict
 from training.profiles.scores import average_precisions, mean_average_precision, score_answers
 from training.profiles.thresholds import HALF
 from training.report.evidence import Evidence
@@ -79,9 +80,10 @@ def evaluate(
     """
     card, taxonomy = predictor.card, predictor.taxonomy
     profiles = profiles or list(dict.fromkeys([HALF, card.default_profile]))
-    thresholds = {profile: card.threshold_row(profile) for profile in profiles}
+    for profile in profiles:
+        card.threshold_row(profile)  # an unknown one is told before minutes of inference
     if out is not None:
-        check_report_folder(out)  # before minutes of inference
+        check_report_folder(out)
     wanted = groups or taxonomy.groups
     images = open_split(
         data,
@@ -101,34 +103,42 @@ def evaluate(
     seen = predict(predictor, images, f"evaluate {split}", embeddings=out is not None)
     if not (seen.targets >= 0).any():
         raise SettingError(f"nothing is annotated in {data} for the groups {', '.join(wanted)}")
-    given = [group for group in taxonomy.groups if (seen.targets[:, taxonomy.indices(group)] >= 0).any()]
-    labels = np.concatenate([taxonomy.indices(group) for group in given])  # of the others nothing can be said
-    taxonomy = Taxonomy(tuple(taxonomy.labels[i] for i in labels))
-    probabilities, targets = seen.probabilities[:, labels], seen.targets[:, labels]
-    gates = seen.seen_gates
-    answers = {
-        profile: answered(card, seen.probabilities, profile, gates.probabilities)[:, labels] for profile in thresholds
-    }
-    precisions = average_precisions(probabilities, targets)
-    scores = {
-        profile: _with_precisions(score_answers(answers[profile], targets, row[labels], taxonomy), precisions)
-        for profile, row in thresholds.items()
-    }
+    evidence, scores = _score(seen, card, profiles, images)
     result = {
         "data": str(data),
         "split": split,
         "images": len(seen.targets),
         "engine": predictor.engine.name,
         "model": predictor.identity(),
-        "map": mean_average_precision(precisions),
+        "map": mean_average_precision(average_precisions(evidence.probabilities, evidence.targets)),
         "profiles": scores,
     }
     if len(card.gates):
-        result["gates"] = score_gates(gates, card.gate_row)
-    if out is not None and seen.embeddings is not None:
-        evidence = Evidence(images, taxonomy, probabilities, targets, seen.embeddings, answers)
+        result["gates"] = score_gates(seen.seen_gates, card.gate_row)
+    if out is not None:
         write_report(evidence, scores, _header(result, command), out)
     return result
+
+
+def _score(
+    seen: Predictions, card: ModelCard, profiles: Sequence[str], images: Photographs
+) -> tuple[Evidence, dict[str, Any]]:
+    """What the labels of which anything is known are answered, and how good that is at each profile."""
+    given = [group for group in card.taxonomy.groups if (seen.targets[:, card.taxonomy.indices(group)] >= 0).any()]
+    labels = np.concatenate([card.taxonomy.indices(group) for group in given])
+    taxonomy = Taxonomy(tuple(card.taxonomy.labels[i] for i in labels))
+    probabilities, targets = seen.probabilities[:, labels], seen.targets[:, labels]
+    gates = seen.seen_gates.probabilities
+    answers = {profile: answered(card, seen.probabilities, profile, gates)[:, labels] for profile in profiles}
+    precisions = average_precisions(probabilities, targets)
+    scores = {
+        profile: _with_precisions(
+            score_answers(answers[profile], targets, card.threshold_row(profile)[labels], taxonomy), precisions
+        )
+        for profile in profiles
+    }
+    embeddings = np.empty((len(targets), 0), np.float32) if seen.embeddings is None else seen.embeddings
+    return Evidence(images, taxonomy, probabilities, targets, embeddings, answers), scores
 
 
 def _header(result: dict[str, Any], command: str) -> dict[str, Any]:

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fashion.model_card import TOP_K
 from fashion.taxonomy import YES, Taxonomy
 from training.profiles.cuts import Curve, best_f1_thresholds
 
 # Names of profiles.
 HALF, MICRO_F1, MACRO_F1, PRECISION = "0.5", "micro-f1", "macro-f1", "precision"
-PROFILES = (HALF, MICRO_F1, MACRO_F1, PRECISION, TOP_K)
 
 WANTED_PRECISION = 0.9  # of the profile `precision`: nine of ten answers are right
 LEAST_ANSWERS = 10  # a precision measured on fewer is chance
