@@ -3,6 +3,7 @@
 From the command line:
 
     python -m catalog.search INDEX --image photo.jpg --bundle BUNDLE
+    python -m catalog.search INDEX --text 'red dress with long sleeves, no print, under 50'
     python -m catalog.search INDEX --id 1042 --where 'color=Black and price<50'
     python -m catalog.search INDEX --id 1042 --space attributes --weight neckline=2 --weight color=0
 """
@@ -15,6 +16,7 @@ from catalog import open_index
 from catalog.similar.matches import Product
 from catalog.similar.matching import Index
 from catalog.similar.output import add_output, add_search, how, show
+from catalog.words.searching import search_words
 from fashion.errors import SettingError, one_line_errors
 from fashion.model_card import ModelCard
 
@@ -22,12 +24,14 @@ from fashion.model_card import ModelCard
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the products that were found; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m catalog.search", description="Find the products that are most like a photograph or a product."
+        prog="python -m catalog.search",
+        description="Find the products that are most like a photograph, a product or a text.",
     )
     parser.add_argument("index", help="folder, or http://HOST:PORT/COLLECTION")
     asked = parser.add_mutually_exclusive_group()
     asked.add_argument("--image", type=Path, metavar="PHOTO", help="a photograph; needs --bundle")
     asked.add_argument("--id", help="a product of the index")
+    asked.add_argument("--text", metavar="WORDS", help="such as 'red dress with long sleeves, no print, under 50'")
     parser.add_argument("--bundle", type=Path, help="the bundle that the catalog was scored with")
     add_search(parser)
     add_output(parser)
@@ -35,9 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with one_line_errors():
         if options.image and not options.bundle:
             raise SettingError("--image needs --bundle, the bundle that the catalog was scored with")
-        if not options.image and options.id is None and options.where is None:
-            raise SettingError("nothing is asked for; give --image, --id or --where")
+        if not options.image and options.id is None and options.text is None and options.where is None:
+            raise SettingError("nothing is asked for; give --image, --id, --text or --where")
         with open_index(options.index) as index:
+            if options.text is not None:
+                show(search_words(index, options.text, options.where, options.limit, options.exact), options)
+                return 0
             query = _query(index, options)
             show(index.search(query, **how(options)), options, *([query] if query else []))
     return 0

@@ -1,0 +1,1 @@
+"""Searches in words: which labels, columns and titles a text asks for."""
