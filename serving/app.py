@@ -199,7 +199,7 @@ def _add_kserve_routes(app: FastAPI, name: str, predictor: Predictor) -> None:
         """What the model takes and answers."""
         _check_version(request, name, version)
         inputs, outputs = ([{"name": tensor, "datatype": "BYTES", "shape": [-1]}] for tensor in ("image", "answers"))
-        platform = f"fashion_{predictor.engine.name}"
+        platform = predictor.engine.name.partition(" ")[0]
         return _json({"name": name, "versions": [version], "platform": platform, "inputs": inputs, "outputs": outputs})
 
     versioned = f"/v2/models/{name}/versions/{{version}}"

@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from image_files import encoded
+from image_files import photo as picture
 from photos import photo
 
 from serving.forms import with_parts
@@ -14,13 +17,18 @@ from serving.handler import FashionHandler
 from serving.protocol import Call, InvalidRequest
 from serving.unpacking import BODY
 
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", ResourceWarning)  # the package leaves its version.txt open
+    from ts.context import Context, RequestProcessor
+
 URLENCODED = "application/x-www-form-urlencoded"
 
 
 def taken_apart(**request: Any) -> Call:
     """A form as `requests` sends it, with its parts."""
     prepared = requests.Request("POST", "http://x", **request).prepare()
-    return asyncio.run(with_parts(Call({BODY: prepared.body}, content_type=prepared.headers["Content-Type"])))
+    body = prepared.body.encode() if isinstance(prepared.body, str) else prepared.body
+    return asyncio.run(with_parts(Call({BODY: body}, content_type=prepared.headers["Content-Type"])))
 
 
 def test_files_and_texts() -> None:
@@ -43,9 +51,6 @@ def test_names_are_read_as_utf_8() -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
 def test_a_photograph_that_is_declared_a_form_is_the_body(kind: str) -> None:
-    from image_files import encoded
-    from image_files import photo as picture
-
     call = Call({BODY: encoded(picture(), kind)}, content_type=URLENCODED)
     assert asyncio.run(with_parts(call)) is call
 
@@ -70,8 +75,6 @@ def test_forms_that_are_refused(content_type: str, body: bytes, message: str) ->
 
 
 def test_torchserve_says_which_parts_are_texts(bundle: Path) -> None:
-    from ts.context import Context, RequestProcessor
-
     handler = FashionHandler()
     handler.initialize(Context("fashion", str(bundle), {}, 2, None, "0.12.0", model_yaml_config={}))
     context = Context("fashion", "", {}, 2, None, "0.12.0")
