@@ -52,7 +52,7 @@ async def _form(call: Call) -> FormData | None:
     # curl --data-binary declares every file a form. One begins with text, and a photograph does not.
     if declared.startswith(FORM_TYPE) and _is_text(body[:64]):
         form = await FormParser(Headers(), _stream(body), max_part_size=MAX_BODY).parse()
-        return FormData([(name, value.encode().decode(BYTES)) for name, value in form.multi_items()])
+        return FormData([(name, str(value).encode().decode(BYTES)) for name, value in form.multi_items()])
     return None
 
 
