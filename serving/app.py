@@ -1,15 +1,17 @@
 """The endpoint without TorchServe: the same requests and answers from the same bundle, on FastAPI.
 
-From the command line:  python -m serving.app BUNDLE [--host 127.0.0.1] [--port 8080]
+From the command line:  python -m serving.app BUNDLE [--host 127.0.0.1] [--port 8080] [--allow-origin ORIGIN]
 """
 
 import argparse
 import asyncio
 import logging
+import re
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -17,47 +19,59 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
 from fashion.answers import describe
 from fashion.engines import ENGINES
-from fashion.errors import SettingError, one_line_errors
-from fashion.model_card import ModelCard
+from fashion.errors import FashionError, SettingError, one_line_errors
+from fashion.options import NAMES, InvalidOption
 from fashion.predictor import Predictor
 from serving import openapi
 from serving.batcher import BATCH_SIZE, Batcher, QueueFull
 from serving.counters import Counters
+from serving.forms import with_parts
 from serving.ports import is_free, owner_of
 from serving.protocol import (
     BUSY,
     DISCONNECTED,
     JSON_TYPE,
+    MAX_BODY,
     OUTCOME_HEADER,
     Call,
-    InvalidRequest,
     Reply,
+    TooLarge,
+    TooSlow,
     error_object,
     error_reply,
     json_bytes,
     log_line,
 )
+from serving.reading import header_name
 from serving.responder import BatchCounts, Responder
+from serving.unpacking import BODY, unpacked
 
-MAX_BODY = 20 * 1024 * 1024  # bytes, as in config.properties
+BODY_TIMEOUT = 60.0  # s, for all of a body
+STOP_TIMEOUT = 10  # s that requests have to end when the server is to
 RETRY_AFTER = "1"  # s
 CLIENT_CLOSED_REQUEST = 499  # nginx's number for it; HTTP has none
+
+ORIGIN = re.compile(r"\*|https?://[^/?#\s]+")  # as browsers send it: no path, no slash at the end
 
 logger = logging.getLogger(__name__)
 
 
-def create_app(predictor: Predictor, name: str = "fashion") -> FastAPI:
+def create_app(predictor: Predictor, name: str = "fashion", allow_origins: Sequence[str] = ()) -> FastAPI:
     """The application.
 
     Args:
         predictor: what answers.
         name: of the model, as in `/predictions/NAME`.
+        allow_origins: of web pages that browsers let read the answers, such as `https://shop.example`; `*` is every.
+
+    Raises:
+        SettingError: an origin that is none.
     """
 
     counters = Counters()
@@ -73,18 +87,38 @@ def create_app(predictor: Predictor, name: str = "fashion") -> FastAPI:
         title="Fashion attributes", version=predictor.card.version, description=openapi.DESCRIPTION, lifespan=lifespan
     )
     app.add_exception_handler(HTTPException, _on_http_error)
-    _add_photograph_routes(app, name)
-    _add_service_routes(app, name, predictor.card)
+    if allow_origins:
+        _let_browsers_ask(app, allow_origins)
+    _add_photograph_routes(app, name, predictor.card.version)
+    _add_service_routes(app, name, predictor)
+    _add_kserve_routes(app, name, predictor)
     return app
 
 
-def _add_photograph_routes(app: FastAPI, name: str) -> None:
+def _let_browsers_ask(app: FastAPI, origins: Sequence[str]) -> None:
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin):
+            raise SettingError(
+                f"--allow-origin {origin!r} must be like https://shop.example, with no path or end slash"
+            )
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST", "PUT"],
+        allow_headers=["Content-Type", "X-Request-Id", *map(header_name, NAMES)],
+        expose_headers=["X-Request-Id", "Retry-After"],
+    )
+
+
+def _add_photograph_routes(app: FastAPI, name: str, version: str) -> None:
     async def predictions(request: Request) -> Response:
         """Attributes of one photograph, or of several."""
+        _check_version(request, name, version)
         return await _respond(request, explain=False)
 
     async def explanations(request: Request) -> Response:
         """The same with the class activation map of each attribute."""
+        _check_version(request, name, version)
         return await _respond(request, explain=True)
 
     for method in ("POST", "PUT"):  # curl -T puts
@@ -99,13 +133,26 @@ def _add_photograph_routes(app: FastAPI, name: str) -> None:
             app.add_api_route(
                 path, endpoint, methods=[method], operation_id=f"{method}{path}", **openapi.operation(path)
             )
+    for path, endpoint in {
+        f"/predictions/{name}/{{version}}": predictions,
+        f"/explanations/{name}/{{version}}": explanations,
+        f"/v2/models/{name}/versions/{{version}}/infer": predictions,
+        f"/v2/models/{name}/versions/{{version}}/explain": explanations,
+    }.items():
+        app.add_api_route(path, endpoint, methods=["POST", "PUT"], include_in_schema=False)
 
 
-def _add_service_routes(app: FastAPI, name: str, card: ModelCard) -> None:
+def _check_version(request: Request, name: str, version: str) -> None:
+    asked = request.path_params.get("version", version)
+    if asked != version:
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"{name} is here in version {version} and not in {asked[:60]!r}")
+
+
+def _add_service_routes(app: FastAPI, name: str, predictor: Predictor) -> None:
     @app.get(f"/models/{name}", responses=openapi.DESCRIBED)
     async def model() -> Response:
         """The model card: labels, groups, thresholds, versions, sha256 of the weights."""
-        return _json(describe(card))
+        return _json(describe(predictor.card))
 
     @app.get("/livez", responses=openapi.STATUS)
     async def live() -> Response:
@@ -116,9 +163,7 @@ def _add_service_routes(app: FastAPI, name: str, card: ModelCard) -> None:
     @app.get("/ping", responses=openapi.STATUS | openapi.UNAVAILABLE)
     async def ready(request: Request) -> Response:
         """Whether photographs are answered."""
-        if request.app.state.batcher.alive:
-            return _json({"status": "Healthy"})
-        return _error(HTTPStatus.SERVICE_UNAVAILABLE, "Unavailable", "the model does not answer")
+        return _if_ready(request, {"status": "Healthy"})
 
     @app.get("/metrics", responses=openapi.METRICS)
     async def metrics(request: Request) -> Response:
@@ -126,26 +171,77 @@ def _add_service_routes(app: FastAPI, name: str, card: ModelCard) -> None:
         return Response(request.app.state.counters.text(), media_type=CONTENT_TYPE_LATEST)
 
 
+def _add_kserve_routes(app: FastAPI, name: str, predictor: Predictor) -> None:
+    """What clients of KServe ask before they send anything, v1 and v2."""
+    version = predictor.card.version
+
+    @app.get("/v2", responses=openapi.STATUS)
+    async def server_metadata() -> Response:
+        """Which server this is."""
+        return _json({"name": app.title, "version": app.version, "extensions": ["binary_tensor_data"]})
+
+    @app.get("/v2/health/live", responses=openapi.STATUS)
+    async def server_live() -> Response:
+        """Whether the process answers at all."""
+        return _json({"live": True})
+
+    @app.get("/v2/health/ready", responses=openapi.STATUS | openapi.UNAVAILABLE)
+    async def server_ready(request: Request) -> Response:
+        """Whether photographs are answered."""
+        return _if_ready(request, {"ready": True})
+
+    async def model_ready(request: Request) -> Response:
+        """Whether photographs are answered."""
+        _check_version(request, name, version)
+        return _if_ready(request, {"name": name, "ready": True})
+
+    async def model_metadata(request: Request) -> Response:
+        """What the model takes and answers."""
+        _check_version(request, name, version)
+        inputs, outputs = ([{"name": tensor, "datatype": "BYTES", "shape": [-1]}] for tensor in ("image", "answers"))
+        platform = predictor.engine.name.partition(" ")[0]
+        return _json({"name": name, "versions": [version], "platform": platform, "inputs": inputs, "outputs": outputs})
+
+    versioned = f"/v2/models/{name}/versions/{{version}}"
+    for path in (f"/v1/models/{name}", f"/v2/models/{name}/ready"):
+        app.add_api_route(path, model_ready, responses=openapi.STATUS | openapi.UNAVAILABLE)
+    app.add_api_route(f"/v2/models/{name}", model_metadata, responses=openapi.STATUS)
+    app.add_api_route(f"{versioned}/ready", model_ready, include_in_schema=False)
+    app.add_api_route(versioned, model_metadata, include_in_schema=False)
+
+
+def _if_ready(request: Request, content: Any) -> Response:
+    if request.app.state.batcher.alive:
+        return _json(content)
+    return _error(HTTPStatus.SERVICE_UNAVAILABLE, "Unavailable", "the model does not answer")
+
+
 async def _respond(request: Request, explain: bool) -> Response:
-    call = Call(fields={}, request_id=request.headers.get("x-request-id", "")[:100] or uuid.uuid4().hex)
+    headers = request.headers
+    request_id = headers.get("x-request-id", "")[:100] or uuid.uuid4().hex
+    call = Call({}, headers, headers.get("content-type", ""), explain=explain, request_id=request_id)
     try:
-        fields = await _fields(request)
-        call = Call(fields, request.headers, request.headers.get("content-type", ""), explain, call.request_id)
+        call = await _with_body(replace(call, query=_query(request)), request)
         reply = await asyncio.wrap_future(request.app.state.batcher.submit(call))
-    except (InvalidRequest, QueueFull, HTTPException, ClientDisconnect) as error:
+    except (FashionError, QueueFull, HTTPException, ClientDisconnect, asyncio.CancelledError) as error:
         reply = _refusal(error)
         request.app.state.counters.add(BatchCounts(Counter([reply.outcome])))
     logger.info(log_line(call, reply))
-    headers = {"X-Request-Id": call.request_id, OUTCOME_HEADER: reply.outcome}
-    return Response(reply.body, reply.status, headers | _retry_after(reply.status), JSON_TYPE)
+    answered = {"X-Request-Id": call.request_id, OUTCOME_HEADER: reply.outcome}
+    if reply.status == HTTPStatus.REQUEST_TIMEOUT:
+        answered["Connection"] = "close"  # what is still to come would be taken for the next request
+    return Response(reply.body, reply.status, answered | _retry_after(reply.status), JSON_TYPE)
 
 
-def _refusal(error: Exception) -> Reply:
+def _refusal(error: BaseException) -> Reply:
     """The reply to a request that does not reach the model."""
     if isinstance(error, QueueFull):
         status, answer = error_object(
             HTTPStatus.SERVICE_UNAVAILABLE, "Busy", "too many requests wait; ask again in a second"
         )
+        return Reply(status, json_bytes(answer), BUSY)
+    if isinstance(error, asyncio.CancelledError):  # uvicorn's, when `STOP_TIMEOUT` is over
+        status, answer = error_object(HTTPStatus.SERVICE_UNAVAILABLE, "Unavailable", "the server is ending; ask again")
         return Reply(status, json_bytes(answer), BUSY)
     if isinstance(error, ClientDisconnect):
         return Reply(CLIENT_CLOSED_REQUEST, b"", DISCONNECTED)  # for the log: nobody hears it
@@ -154,42 +250,44 @@ def _refusal(error: Exception) -> Reply:
     return error_reply(error)
 
 
-async def _fields(request: Request) -> Mapping[str, Any]:
-    """The parts of a form by name, or of another body the one part `body`, as TorchServe hands them on.
+def _query(request: Request) -> dict[str, str]:
+    """The options that the URL gives.
 
     Raises:
-        HTTPException: 413, a body that is too large, or 400, a form that cannot be read.
-        InvalidRequest: two parts of one name.
+        InvalidOption: one that is given twice.
     """
-    body = await _body(request)
-    if not request.headers.get("content-type", "").lower().startswith(("multipart/", "application/x-www-form")):
-        return {"body": body}
-    fields: dict[str, Any] = {}
-    async with Request(request.scope, _once(body)).form() as form:
-        for name, value in form.multi_items():
-            if name in fields:
-                raise InvalidRequest(f"the form has {name[:60]!r} twice; give each part a name of its own")
-            fields[name] = await value.read() if isinstance(value, UploadFile) else value.encode()
-    return fields
+    query: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in query:
+            raise InvalidOption(f"option {name[:60]!r} is twice in the URL; give it once")
+        query[name] = value
+    return query
+
+
+async def _with_body(call: Call, request: Request) -> Call:
+    """A request with the parts of its form by name, or with another body as the one part `body`, as TorchServe has it.
+
+    Raises:
+        InvalidRequest: a body that is too large, does not come, or cannot be unpacked, or a form that cannot be read.
+    """
+    call = replace(call, fields={BODY: await _body(request)})
+    if "content-encoding" in call.headers:
+        call = await asyncio.to_thread(unpacked, call)
+    return await with_parts(call)
 
 
 async def _body(request: Request) -> bytes:
     parts, length = [], 0
-    async for part in request.stream():
-        length += len(part)
-        if length > MAX_BODY:  # told before all of it has come
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {MAX_BODY // 2**20} MiB")
-        parts.append(part)
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            async for part in request.stream():
+                length += len(part)
+                if length > MAX_BODY:  # told before all of it has come
+                    raise TooLarge
+                parts.append(part)
+    except TimeoutError:
+        raise TooSlow(f"the body was not here within {BODY_TIMEOUT:g} s; send it again, or a smaller one") from None
     return b"".join(parts)
-
-
-def _once(body: bytes) -> Any:
-    """A body that was read already, for Starlette to read again."""
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
@@ -200,8 +298,11 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 def _http_error(error: HTTPException) -> bytes:
     phrase = HTTPStatus(error.status_code).phrase
+    detail = str(error.detail)
+    if detail == phrase:  # the framework's own, which says nothing
+        detail = "nothing is answered so at this address; /docs says what is"
     # Every word of the phrase, so that 404 is of type NotFound.
-    return json_bytes(error_object(error.status_code, phrase.title().replace(" ", ""), str(error.detail))[1])
+    return json_bytes(error_object(error.status_code, phrase.title().replace(" ", ""), detail)[1])
 
 
 def _error(status: int, kind: str, message: str) -> Response:
@@ -226,16 +327,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--name", default="fashion", help="of the model, as in /predictions/NAME (default: %(default)s)"
     )
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="(default: %(default)s)")
+    parser.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="of web pages that browsers let read the answers, such as https://shop.example; may be given again",
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with one_line_errors():
         if not is_free(options.host, options.port):
             owner = owner_of(options.port)
             raise SettingError(f"port {options.port} is taken{f' by {owner}' if owner else ''}; choose another --port")
-        app = create_app(Predictor.from_bundle(options.bundle, options.engine), options.name)
+        app = create_app(Predictor.from_bundle(options.bundle, options.engine), options.name, options.allow_origin)
         print(f"curl http://{options.host}:{options.port}/predictions/{options.name} -T photo.jpg", flush=True)
         print(f"what can be asked: http://{options.host}:{options.port}/docs", flush=True)
-        uvicorn.run(app, host=options.host, port=options.port, access_log=False, log_level="warning")
+        uvicorn.run(
+            app,
+            host=options.host,
+            port=options.port,
+            access_log=False,
+            log_level="warning",
+            timeout_graceful_shutdown=STOP_TIMEOUT,
+        )
     return 0
 
 

@@ -24,7 +24,9 @@ SERVING = Path(__file__).parent
 HANDLER_FILE = "handler.py"
 CONFIG_FILE = "model-config.yaml"
 # Modules of serving/ that the handler imports; they travel in the archive beside the package `fashion`.
-HANDLER_MODULES = ("__init__.py", "metrics.py", "protocol.py", "reading.py", "responder.py")
+HANDLER_MODULES = (
+    *("__init__.py", "binary_tensors.py", "metrics.py", "protocol.py", "reading.py", "responder.py", "unpacking.py"),
+)
 
 # Rooms of the package `fashion` that do not travel: networks are built where torch runs them alone, and tables and
 # pictures are what commands and reports work with.

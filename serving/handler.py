@@ -86,14 +86,18 @@ class FashionHandler:
 
 
 def _call(fields: Mapping[str, Any], i: int, context: Any) -> Call:
-    # Beside the request's headers, TorchServe keeps what it knows of each part of a form there, which is no text.
-    headers = {name: value for name, value in context.get_all_request_header(i).items() if isinstance(value, str)}
+    # Beside the request's headers, TorchServe keeps there what it knows of each part of a form, which is no text: the
+    # type of a file, and nothing of what is none.
+    known = context.get_all_request_header(i)
+    headers = {name: value for name, value in known.items() if isinstance(value, str)}
+    texts = {name for name in fields if isinstance(known.get(name), dict) and not known[name].get("content-type")}
     content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
     # Set by TorchServe itself on the routes for explanations; requests to both may come in one batch.
     explain = headers.get("explain") == "True"
     # TorchServe's own id, by which nginx's log finds it too, and the caller's.
     ids = [context.get_request_id(i), next((v[:64] for n, v in headers.items() if n.lower() == "x-request-id"), None)]
-    return Call(fields, headers, content_type, explain, " ".join(filter(None, ids)))
+    request_id = " ".join(filter(None, ids))
+    return Call(fields, headers, content_type, texts=texts, explain=explain, request_id=request_id)
 
 
 def threads_of_a_worker(config: Mapping[str, Any]) -> int:

@@ -4,11 +4,11 @@ from typing import Any
 
 from fashion.options import EXPLAIN, NAMES
 from serving.protocol import JSON_TYPE
-from serving.reading import MAX_IMAGES, header_name
+from serving.reading import MAX_IMAGES, PROTOCOLS_OWN, header_name
 
 DESCRIPTION = (
     "Named attributes of fashion photographs. Send a photograph as the body, as the parts of a form, or in base64 in "
-    "JSON. Options are fields of the form or of the JSON, or headers."
+    "JSON. Options are fields of the form or of the JSON, headers, or in the query."
 )
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -111,14 +111,17 @@ def operation(path: str) -> dict[str, Any]:
         | {
             200: _json(good, "the attributes; of several images a bad one has an error in its place"),
             400: _json({"anyOf": [_ERROR, _PREDICTIONS, _TENSORS]}, "an image, option or request that cannot be used"),
-            413: _json(_ERROR, "the body is too large"),
+            408: _json(_ERROR, "the body did not come in time"),
+            413: _json(_ERROR, "the body is too large, as it comes or unpacked"),
+            415: _json(_ERROR, "the body is packed with something else than gzip or deflate"),
             500: _json(_ERROR, "a fault of the server's own"),
         },
         "openapi_extra": {
             "requestBody": {"required": True, "content": body},
             "parameters": [
-                {"name": header_name(name), "in": "header", "schema": _TEXT, "description": OPTIONS[name][1]}
+                {"name": written, "in": place, "schema": _TEXT, "description": OPTIONS[name][1]}
                 for name in NAMES
+                for written, place in ((header_name(name), "header"), (name, "query"))
             ],
         },
     }
@@ -151,4 +154,10 @@ _TENSOR = {
         "data": _MANY,
     },
 }
-_V2 = _object("inputs", id=_TEXT, inputs={"type": "array", "items": _TENSOR, "minItems": 1}, parameters=_PARAMETERS)
+_V2 = _object(
+    "inputs",
+    id=_TEXT,
+    inputs={"type": "array", "items": _TENSOR, "minItems": 1},
+    outputs={"type": "array", "items": {"type": "object"}},
+    parameters=_PARAMETERS | {"properties": _OPTIONS | {name: {} for name in PROTOCOLS_OWN}},
+)

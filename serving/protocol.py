@@ -1,7 +1,7 @@
 """What goes over the wire, for every server of this project: requests as servers hand them on, replies, and errors."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -9,11 +9,39 @@ from typing import Any
 from fashion.errors import FashionError, InvalidImage, SettingError, one_line
 
 JSON_TYPE = "application/json"
+MAX_BODY = 20 * 1024 * 1024  # bytes, as in config.properties; of a packed body, what it is unpacked
 OUTCOME_HEADER = "Fashion-Outcome"  # one of `OUTCOMES`: tells the proxy that a 500 is an answer, not a dead worker
 
 
 class InvalidRequest(FashionError):
-    """A request that is not built as this project's requests are."""
+    """A request that is not built as this project's requests are.
+
+    Attributes:
+        status: the HTTP status that says so.
+    """
+
+    status = HTTPStatus.BAD_REQUEST
+
+
+class TooLarge(InvalidRequest):
+    """A body that is larger than `MAX_BODY`, as it comes or unpacked."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+    def __init__(self) -> None:
+        super().__init__(f"the body is larger than {MAX_BODY // 2**20} MiB; send a smaller photograph, or fewer")
+
+
+class TooSlow(InvalidRequest):
+    """A body that does not come."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+
+
+class UnsupportedEncoding(InvalidRequest):
+    """A body that is packed in a way that cannot be unpacked here."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
 @dataclass(frozen=True)
@@ -22,8 +50,10 @@ class Call:
 
     Attributes:
         fields: the parts of its form by name; of any other body the one part `body`.
-        headers: by name, in any case; only those that are options count.
+        headers: by name, in any case, as servers read them: each byte a character.
         content_type: of the body, as the client declared it, or nothing.
+        texts: the names of those parts that came as text and not as files.
+        query: the URL's, where the server hands it on.
         explain: whether the route is one for explanations.
         request_id: under which logs name it.
     """
@@ -31,6 +61,8 @@ class Call:
     fields: Mapping[str, Any]
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = ""
+    texts: Collection[str] = ()
+    query: Mapping[str, str] = field(default_factory=dict)
     explain: bool = False
     request_id: str = ""
 
@@ -77,7 +109,8 @@ def log_line(call: Call, reply: Reply) -> str:
 
 def json_bytes(answer: Any) -> bytes:
     """An answer as it goes over the wire."""
-    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+    # Half of a surrogate pair, which JSON can say and UTF-8 cannot, goes back as it came: escaped.
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
 
 
 def reason(status: int) -> str:
@@ -86,10 +119,11 @@ def reason(status: int) -> str:
 
 
 def error_answer(error: BaseException) -> tuple[int, dict[str, Any]]:
-    """HTTP status and answer for what went wrong: 400 with its message where the client can mend it, else 500."""
+    """HTTP status and answer for what went wrong: 4xx with its message where the client can mend it, else 500."""
     # Not every FashionError: a bundle or data that cannot be used is a fault of the server's own.
     if isinstance(error, InvalidImage | InvalidRequest | SettingError):
-        return error_object(HTTPStatus.BAD_REQUEST, type(error).__name__, one_line(error))
+        status = error.status if isinstance(error, InvalidRequest) else HTTPStatus.BAD_REQUEST
+        return error_object(status, type(error).__name__, one_line(error))
     message = "the server failed on this request; its log says why"
     return error_object(HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError", message)
 

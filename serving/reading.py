@@ -7,7 +7,8 @@ thing. URLs are never fetched.
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -15,13 +16,20 @@ from typing import Any
 from fashion.errors import InvalidImage, one_line
 from fashion.model_card import ModelCard
 from fashion.options import NAMES, AnswerOptions, InvalidOption, parse_options
+from serving.binary_tensors import json_length, with_elements
 from serving.protocol import JSON_TYPE, Call, InvalidRequest
+from serving.unpacking import BODY, unpacked
 
-BODY = "body"  # TorchServe's name for a body that is no form
-IMAGE_FIELDS = (BODY, "data", "image")  # of a form; and every name that begins with `image`
+# Fields of a form for photographs. So is every other whose name begins with `image`, unless it holds a short text:
+# `image_id` or `imageName` beside a photograph are the caller's own affair.
+IMAGE_FIELD = re.compile(rf"{BODY}|data|images?[0-9]*(\[\w*\])?")
+SHORT_TEXT = 1000  # bytes
 HEADER_PREFIX = "fashion-"
 FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_IMAGES = 64  # in one request; more would keep all others waiting
+
+# What clients of KServe v2 say to every server, and what changes no answer of this one.
+PROTOCOLS_OWN = ("binary_data_output", "timeout", "priority", "content_type", "headers")
 
 HOW = "send one as the body (curl -T photo.jpg) or as the form field 'image' (curl -F image=@photo.jpg)"
 
@@ -56,27 +64,22 @@ def read_request(call: Call, card: ModelCard) -> Request:
     """Understand a request.
 
     Raises:
-        InvalidRequest: it is not built as a request is.
+        InvalidRequest: it is not built as a request is, or is too large once it is unpacked.
         InvalidOption: an option that is unknown, or has a value it cannot take.
         InvalidImage: it has no image, or something else in its place.
     """
-    options = header_options(call.headers)
+    call = unpacked(call)
+    options = dict(call.query) | header_options(call.headers)
     if call.explain:
         options.setdefault("explain", "maps")
-    body = call.fields.get(BODY)
-    if len(call.fields) == 1 and body is not None:
-        declared = call.content_type.partition(";")[0].strip().lower() == JSON_TYPE
-        if isinstance(body, str):
-            body = body.encode()
-        if not isinstance(body, bytes | bytearray):  # a server that parses JSON by itself
-            return _from_json(body, options, card)
-        if declared or bytes(body[:64]).lstrip().startswith(b"{"):
-            return _from_json(_json(body), options, card)
-    if FORM_TYPE in call.content_type.lower() and not any(map(str.isidentifier, call.fields)):  # as curl -d declares it
+    if call.fields.keys() == {BODY}:
+        return _from_body(call, options, card)
+    if FORM_TYPE in call.content_type.lower() and not _is_form(call.fields):
         raise InvalidRequest(
-            f"the body is declared a form and has no fields; JSON: curl -H 'Content-Type: {JSON_TYPE}' -d ..."
+            "the body is declared a form and is none; send a photograph with -T or -H 'Content-Type: image/jpeg', "
+            f"JSON with -H 'Content-Type: {JSON_TYPE}'"
         )
-    return _from_form(call.fields, options, card)
+    return _from_form(call, options, card)
 
 
 def header_options(headers: Mapping[str, str]) -> dict[str, Any]:
@@ -93,8 +96,16 @@ def header_options(headers: Mapping[str, str]) -> dict[str, Any]:
             if option not in NAMES:
                 choices = ", ".join(header_name(known) for known in NAMES)
                 raise InvalidOption(f"header {name[:60]!r} is no option; choose among: {choices}")
-            options[option] = value
+            options[option] = header_text(value)
     return options
+
+
+def header_text(value: str) -> str:
+    """A header's text: servers make a character of each byte, and what clients send is mostly UTF-8."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
 
 
 def header_name(option: str) -> str:
@@ -102,23 +113,61 @@ def header_name(option: str) -> str:
     return "-".join(part.capitalize() for part in f"{HEADER_PREFIX}{option}".replace("_", "-").split("-"))
 
 
-def _from_form(fields: Mapping[str, Any], options: dict[str, Any], card: ModelCard) -> Request:
-    images = {name: value for name, value in fields.items() if name in IMAGE_FIELDS or name.startswith("image")}
+def _from_body(call: Call, options: dict[str, Any], card: ModelCard) -> Request:
+    body = call.fields[BODY]
+    if isinstance(body, str):
+        body = body.encode()
+    if not isinstance(body, bytes | bytearray):  # a server that parses JSON by itself
+        return _from_json(body, options, card)
+    length = json_length(call.headers, body)
+    if length is not None:
+        return _from_kserve_v2(with_elements(_json(body[:length]), bytes(body[length:])), options, card)
+    declared = call.content_type.partition(";")[0].strip().lower() == JSON_TYPE
+    if declared or bytes(body[:64]).lstrip().startswith(b"{"):
+        return _from_json(_json(body), options, card)
+    return Request((("", bytes(body)),), parse_options(options, card), Style.ONE)
+
+
+def _is_form(fields: Mapping[str, Any]) -> bool:
+    """Whether a body that is declared a form has fields: curl -d and --data-binary declare everything one."""
+    return any(map(str.isidentifier, fields)) and all(map(str.isprintable, fields))
+
+
+def _from_form(call: Call, options: dict[str, Any], card: ModelCard) -> Request:
+    fields = {name: value for name, value in call.fields.items() if not _is_passed_over(name, value, call.texts)}
+    images = {name: value for name, value in fields.items() if IMAGE_FIELD.fullmatch(name) or name.startswith("image")}
     if not images:
-        given = f"only {', '.join(map(repr, sorted(fields)))}" if fields else "an empty body"
-        raise InvalidImage(f"the request has {given[:200]} and no image; {HOW}")
+        given = f"only {', '.join(map(repr, sorted(call.fields)))}"[:200] if call.fields else "an empty body"
+        raise InvalidImage(f"the request has {given} and no image; {HOW}")
     parsed = parse_options(options | {name: fields[name] for name in fields if name not in images}, card)
     _check_number(len(images))
     style = Style.ONE if len(images) == 1 else Style.SEVERAL
+    read = [_field_bytes(name, value, call.texts) for name, value in images.items()]
     names = images if style is Style.SEVERAL else [""]
-    return Request(tuple(zip(names, map(_field_bytes, images, images.values()), strict=True)), parsed, style)
+    return Request(tuple(zip(names, read, strict=True)), parsed, style)
 
 
-def _field_bytes(name: str, value: Any) -> bytes | InvalidImage:
+def _is_passed_over(name: str, value: Any, texts: Collection[str]) -> bool:
+    if name not in texts or not name.startswith("image") or IMAGE_FIELD.fullmatch(name):
+        return False
+    return len(value) <= SHORT_TEXT and _is_text(value)
+
+
+def _is_text(value: Any) -> bool:
+    try:
+        text = value if isinstance(value, str) else bytes(value).decode()
+    except (UnicodeDecodeError, TypeError):
+        return False
+    return all(map(str.isprintable, text.split()))
+
+
+def _field_bytes(name: str, value: Any, texts: Collection[str]) -> bytes | InvalidImage:
     if isinstance(value, str):  # the client declared text; the decoder will say what it looks like
-        return value.encode()
+        value = value.encode()
     if not isinstance(value, bytes | bytearray):
-        return InvalidImage(f"{name!r} holds JSON, not an image; send the bytes of an image file")
+        return InvalidImage(f"{name[:60]!r} holds JSON, not an image; send the bytes of an image file")
+    if value and name in texts and _is_text(value):
+        return InvalidImage(f"the field {name[:60]!r} holds text; send a file: curl -F {name[:60]}=@photo.jpg")
     return bytes(value)
 
 
@@ -158,7 +207,8 @@ def _from_kserve_v1(body: Mapping[str, Any], options: dict[str, Any], card: Mode
 
 def _from_kserve_v2(body: Mapping[str, Any], options: dict[str, Any], card: ModelCard) -> Request:
     """https://github.com/kserve/open-inference-protocol"""
-    parsed = parse_options(options | _parameters(body, ("id", "inputs", "outputs", "parameters")), card)
+    given = _parameters(body, ("id", "inputs", "outputs", "parameters"))
+    parsed = parse_options(options | {name: given[name] for name in given if name not in PROTOCOLS_OWN}, card)
     tensors = body["inputs"]
     if not isinstance(tensors, list) or not all(isinstance(tensor, dict) for tensor in tensors):
         raise InvalidRequest("'inputs' must be a list of tensors")
@@ -171,13 +221,17 @@ def _from_kserve_v2(body: Mapping[str, Any], options: dict[str, Any], card: Mode
             )
         values = tensor.get("data")
         if not isinstance(values, list):
-            raise InvalidRequest("a tensor's 'data' must be a list; binary tensors are not taken")
+            raise InvalidRequest(
+                "a tensor's 'data' must be a list, or follow the JSON as Inference-Header-Content-Length says"
+            )
         if tensor.get("shape") not in ([len(values)], [len(values), 1]):
             raise InvalidRequest(f"a tensor's 'shape' must be [{len(values)}], the number of its images")
         data += values
     number = body.get("id")
     if number is not None and not isinstance(number, str):
         raise InvalidRequest("'id' must be text")
+    if number is not None and any("\ud800" <= letter <= "\udfff" for letter in number):
+        raise InvalidRequest(f"'id' {number[:60]!r} holds half of a surrogate pair; send whole characters")
     return Request(_several(data, "'inputs'"), parsed, Style.KSERVE_V2, number)
 
 
@@ -206,7 +260,14 @@ def _check_number(count: int) -> None:
 
 
 def _decoded(value: Any) -> bytes | InvalidImage:
-    """The bytes of an image in base64, as text or as KServe's {"b64": text}; a data URL's head is left off."""
+    """The bytes of an image in base64, as text or as KServe's {"b64": text}; a data URL's head is left off.
+
+    What a binary tensor holds is taken as it is; where it is text, it is base64 too.
+    """
+    if isinstance(value, bytes):
+        if not value.isascii() or b"\0" in value:
+            return value
+        value = value.decode()
     while isinstance(value, dict):
         key = next((name for name in ("b64", "image", "data") if name in value), None)
         if key is None or len(value) > 1:

@@ -1,10 +1,13 @@
 """The server without TorchServe: what is its own beside the contract that both keep."""
 
+import gzip
 import http.client
 import json
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,17 +16,23 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+import uvicorn
 import yaml
+from conftest import answers
 from image_files import encoded
 from photos import photo
 from PIL import Image
+from starlette.testclient import TestClient
 
+from fashion.errors import SettingError
 from fashion.predictor import Predictor
-from serving.app import MAX_BODY, create_app
+from serving import app as server
+from serving.app import create_app
 from serving.archive import CONFIG_FILE, SERVING
 from serving.batcher import BATCH_SIZE, QUEUE_SIZE, Batcher, QueueFull
+from serving.ports import free_ports
 from serving.properties import read_properties
-from serving.protocol import Call
+from serving.protocol import MAX_BODY, Call
 from serving.responder import Responder
 from serving.torchserve import DEFAULT_CONFIG, HARDENED_CONFIG
 
@@ -183,3 +192,140 @@ def test_a_model_has_the_name_that_it_is_given(predictor: Predictor) -> None:
     paths = create_app(predictor, "shop").openapi()["paths"]
     assert {"/predictions/shop", "/v2/models/shop/infer", "/models/shop"} <= paths.keys()
     assert not any("fashion" in path for path in paths)
+
+
+# What curl and browsers send
+
+
+def test_curls_data_binary_is_answered(app_url: str) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    for body in (photo(1), encoded(Image.new("RGB", (64, 64))), encoded(Image.new("RGB", (64, 64)), "WEBP")):
+        response = requests.post(f"{app_url}/predictions/fashion", data=body, headers=headers, timeout=WAIT)
+        assert "attributes" in response.json()
+
+
+def test_options_in_the_query(app_url: str) -> None:
+    url = f"{app_url}/predictions/fashion"
+    given = requests.post(url, data=photo(1), headers={"Fashion-Top-K": "1"}, timeout=WAIT).json()
+    assert requests.post(f"{url}?top_k=1", data=photo(1), timeout=WAIT).json() == given
+    for query, message in (
+        ("topk=1", "option 'topk' is unknown"),
+        ("top_k=x", "top_k 'x' must be"),
+        ("top_k=1&top_k=2", "option 'top_k' is twice in the URL"),
+    ):
+        error = requests.post(f"{url}?{query}", data=photo(1), timeout=WAIT).json()["error"]
+        assert (error["code"], error["type"]) == (400, "InvalidOption")
+        assert message in error["message"]
+
+
+def test_too_large_is_told_alike_packed_or_not(app_url: str) -> None:
+    for body, headers in (
+        (bytes(MAX_BODY + 1), {}),
+        (gzip.compress(bytes(MAX_BODY + 1)), {"Content-Encoding": "gzip"}),
+    ):
+        response = requests.post(f"{app_url}/predictions/fashion", data=body, headers=headers, timeout=WAIT)
+        assert (response.status_code, response.json()["error"]["type"]) == (413, "TooLarge")
+
+
+def test_a_packed_form_is_unpacked(app_url: str) -> None:
+    url = f"{app_url}/predictions/fashion"
+    plain = requests.Request("POST", url, files={"image": photo(1)}).prepare()
+    headers = {"Content-Type": plain.headers["Content-Type"], "Content-Encoding": "gzip"}
+    assert isinstance(plain.body, bytes)
+    packed = requests.post(url, data=gzip.compress(plain.body), headers=headers, timeout=WAIT)
+    assert "attributes" in packed.json()
+
+
+def test_browsers_may_ask_where_it_is_allowed(predictor: Predictor) -> None:
+    asks = {
+        "Origin": "https://shop.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "fashion-top-k, content-type",
+    }
+    with TestClient(create_app(predictor, allow_origins=["https://shop.example"])) as client:
+        allowed = client.options("/predictions/fashion", headers=asks)
+        assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, "https://shop.example")
+        answer = client.post("/predictions/fashion", content=photo(1), headers={"Origin": "https://shop.example"})
+        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "https://shop.example")
+        assert client.options("/predictions/fashion", headers=asks | {"Origin": "https://x.example"}).status_code == 400
+    with TestClient(create_app(predictor)) as client:
+        assert "access-control-allow-origin" not in client.options("/predictions/fashion", headers=asks).headers
+
+
+@pytest.mark.parametrize("origin", ["shop.example", "https://shop.example/", "https://shop.example/a", "", "null"])
+def test_an_origin_that_no_browser_sends_is_told(predictor: Predictor, origin: str) -> None:
+    with pytest.raises(SettingError, match="must be like https://shop"):
+        create_app(predictor, allow_origins=[origin])
+
+
+# KServe
+
+
+def test_what_clients_of_kserve_ask_first(app_url: str) -> None:
+    tensors = {"inputs": "image", "outputs": "answers"}
+    metadata = {"name": "fashion", "versions": ["1.0"], "platform": "onnxruntime"}
+    metadata |= {side: [{"name": name, "datatype": "BYTES", "shape": [-1]}] for side, name in tensors.items()}
+    for path, expected in {
+        "v2": {"name": "Fashion attributes", "version": "1.0", "extensions": ["binary_tensor_data"]},
+        "v2/health/live": {"live": True},
+        "v2/health/ready": {"ready": True},
+        "v2/models/fashion": metadata,
+        "v2/models/fashion/versions/1.0": metadata,
+        "v2/models/fashion/ready": {"name": "fashion", "ready": True},
+        "v2/models/fashion/versions/1.0/ready": {"name": "fashion", "ready": True},
+        "v1/models/fashion": {"name": "fashion", "ready": True},
+    }.items():
+        response = requests.get(f"{app_url}/{path}", timeout=WAIT)
+        assert (response.status_code, response.json()) == (200, expected), path
+
+
+def test_a_version_is_the_models_own(app_url: str) -> None:
+    for path in ("predictions/fashion/{}", "v2/models/fashion/versions/{}/infer"):
+        assert requests.post(f"{app_url}/{path.format('1.0')}", data=photo(1), timeout=WAIT).status_code == 200
+        error = requests.post(f"{app_url}/{path.format('2.0')}", data=photo(1), timeout=WAIT).json()["error"]
+        message = "fashion is here in version 1.0 and not in '2.0'"
+        assert error == {"code": 404, "type": "NotFound", "message": message}
+
+
+# Clients that stop
+
+
+def test_a_body_that_does_not_come_is_told(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "BODY_TIMEOUT", 0.1)
+
+    (port,) = free_ports(1)
+    running = uvicorn.Server(uvicorn.Config(create_app(predictor), port=port, log_level="warning"))
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    try:
+        while not running.started:
+            time.sleep(0.05)
+        with socket.create_connection(("127.0.0.1", port), timeout=WAIT) as connection:
+            connection.sendall(b"POST /predictions/fashion HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf")
+            answer = b"".join(iter(lambda: connection.recv(10_000), b""))  # until the server hangs up
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b'"type":"TooSlow"' in answer
+    finally:
+        running.should_exit = True
+        thread.join(WAIT)
+
+
+def test_a_stopped_client_does_not_keep_it_from_ending(bundle: Path) -> None:
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "serving.app", str(bundle), "--port", str(port), "--engine", "int8"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        end = time.monotonic() + WAIT
+        while not answers(f"http://127.0.0.1:{port}/readyz"):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        with socket.create_connection(("127.0.0.1", port), timeout=WAIT) as connection:
+            connection.sendall(b"POST /predictions/fashion HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf")
+            time.sleep(0.5)
+            process.send_signal(signal.SIGTERM)
+            printed, _ = process.communicate(timeout=server.STOP_TIMEOUT + 20)
+    finally:
+        process.kill()
+        process.wait()
+    assert "Traceback" not in printed
+    assert '"status":503' in printed

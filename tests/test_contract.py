@@ -1,18 +1,24 @@
 """What a request can say and what it is answered: the same tests against TorchServe and the server without it."""
 
 import base64
+import gzip
 import json
+import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from image_files import encoded
 from photos import photo
+from PIL import Image
 
 from fashion.options import AnswerOptions
 from fashion.predictor import Predictor
 from fashion.taxonomy import Label
+from serving.protocol import MAX_BODY
 from serving.reading import MAX_IMAGES
 
 JSON = {"Content-Type": "application/json"}
@@ -90,6 +96,42 @@ def test_a_form_with_several_images_and_options(server: Server, expected: Any) -
     assert (two["image"], two["error"]["code"], two["error"]["type"]) == ("image2", 400, "InvalidImage")
 
 
+@pytest.mark.parametrize("field", ["image_id", "imageName", "image-url"])
+def test_a_short_text_beside_a_photograph_is_passed_over(server: Server, expected: Any, field: str) -> None:
+    response = server.ask(files={"image": photo(2)}, data={field: "https://shop.example/Größe 38.jpg"})
+    assert (response.status_code, response.json()) == (200, expected(2))
+
+
+def test_a_part_without_a_file_name_may_be_a_photograph(server: Server, expected: Any) -> None:
+    assert server.ask(files={"image": (None, photo(2))}).json() == expected(2)
+    large = encoded(Image.effect_noise((1200, 1200), 100), "PNG")  # above 1 MB
+    assert "attributes" in server.ask(files={"image": (None, large), "image_id": (None, "7")}).json()
+
+
+def test_a_text_in_place_of_a_photograph_is_told(server: Server) -> None:
+    response = server.ask(files={"image": (None, "photo.jpg"), "top_k": (None, "1")})
+    assert response.status_code == 400
+    message = "the field 'image' holds text; send a file: curl -F image=@photo.jpg"
+    assert response.json()["error"] == {"code": 400, "type": "InvalidImage", "message": message}
+
+
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_packed_bodies(server: Server, expected: Any, encoding: str, pack: Any) -> None:
+    packed = {"Content-Encoding": encoding}
+    assert server.ask(data=pack(photo(1)), headers=packed).json() == expected(1)
+    assert server.ask(data=pack(json.dumps({"image": b64(1)}).encode()), headers=JSON | packed).json() == expected(1)
+    bomb = server.ask(data=pack(bytes(MAX_BODY + 1)), headers=packed)
+    assert (bomb.status_code, bomb.json()["error"]["type"]) == (413, "TooLarge")
+
+
+def test_bodies_that_cannot_be_unpacked(server: Server) -> None:
+    other = server.ask(data=photo(1), headers={"Content-Encoding": "br"})
+    assert (other.status_code, other.json()["error"]["type"]) == (415, "UnsupportedEncoding")
+    assert "Content-Encoding 'br'" in other.json()["error"]["message"]
+    none = server.ask(data=photo(1), headers={"Content-Encoding": "gzip"})
+    assert (none.status_code, none.json()["error"]["type"]) == (400, "InvalidRequest")
+
+
 def test_json_with_one_image(server: Server, expected: Any) -> None:
     assert server.json({"image": b64(1)}).json() == expected(1)
     assert server.json({"image": "data:image/png;base64," + b64(1)}).json() == expected(1)
@@ -137,6 +179,16 @@ def test_kserve_v2(server: Server, expected: Any, route: str, explain: str) -> N
     assert [json.loads(text) for text in tensor["data"]] == [expected(1, options), expected(2, options)]
 
 
+def test_kserve_v2_binary(server: Server, expected: Any) -> None:
+    data = b"".join(struct.pack("<I", len(photo(i))) + photo(i) for i in (1, 2))
+    tensor = {"name": "image", "shape": [2], "datatype": "BYTES", "parameters": {"binary_data_size": len(data)}}
+    head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True, "timeout": 5}}).encode()
+    headers = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": str(len(head))}
+    response = server.ask("/v2/models/fashion/infer", data=head + data, headers=headers)
+    assert response.status_code == 200
+    assert [json.loads(text) for text in response.json()["outputs"][0]["data"]] == [expected(1), expected(2)]
+
+
 # --- options ----------------------------------------------------------------------------------------------------------
 
 OPTIONS = {
@@ -158,6 +210,12 @@ def test_each_option_in_each_place(server: Server, expected: Any, name: str) -> 
     assert server.ask(data=photo(4), headers={header: value}).json() == wanted
     assert server.ask(files={"image": photo(4)}, data={name: value}).json() == wanted
     assert server.json({"image": b64(4), name: value}).json() == wanted
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_header_that_is_not_ascii(server: Server, expected: Any, encoding: str) -> None:
+    answer = server.ask(data=photo(1), headers={"Fashion-Labels": "color:\u00c9cru".encode(encoding)}).json()
+    assert answer == expected(1, AnswerOptions(labels=(Label("color", "\u00c9cru"),)))
 
 
 def test_the_profile_that_counts(server: Server, expected: Any) -> None:
@@ -233,6 +291,8 @@ BAD_JSON: dict[str, tuple[Any, str, str]] = {
     "v2 inputs": ({"inputs": {}}, "InvalidRequest", "must be a list of tensors"),
     "v2 nothing": ({"inputs": []}, "InvalidRequest", "at least one image"),
     "v2 id": (v2(TEXT, id=7), "InvalidRequest", "'id' must be text"),
+    "v2 half an id": (v2(TEXT, id="\ud800"), "InvalidRequest", "half of a surrogate pair"),
+    "half a character": ({"image": "\ud800"}, "InvalidImage", "not base64"),
 }
 
 

@@ -1,16 +1,22 @@
 """Requests are understood or refused with one line, whatever they hold."""
 
+import gzip
 import json
+import struct
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from photos import photo
 from test_options import CARD
 
 from fashion.errors import InvalidImage
 from fashion.options import NAMES, InvalidOption
-from serving.protocol import Call, InvalidRequest
+from fashion.taxonomy import Label
+from serving.protocol import MAX_BODY, Call, InvalidRequest, TooLarge, UnsupportedEncoding
 from serving.reading import MAX_IMAGES, Request, Style, header_name, header_options, read_request
 
 WORDS = [
@@ -87,3 +93,201 @@ def test_explanations_are_the_routes_default_only() -> None:
         ]
     ]
     assert asked == ["none", "maps", "overlay", "none"]
+
+
+# Forms
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"image": photo(), "image_id": b"1042"},
+        {"image_front": photo(), "imageName": "Kleid grün.jpg".encode()},
+        {"data": photo(), "image_url": b"https://shop.example/a.jpg", "image_alt": b""},
+    ],
+)
+def test_a_short_text_beside_a_photograph_is_none(fields: dict[str, bytes]) -> None:
+    texts = set(list(fields)[1:])
+    assert read_request(Call(fields, texts=texts), CARD).images == (("", photo()),)
+
+
+def test_a_photograph_without_a_file_name_is_one() -> None:
+    request = read_request(Call({"image_1": photo(1), "image_2": photo(2)}, texts={"image_1", "image_2"}), CARD)
+    assert request.images == (("image_1", photo(1)), ("image_2", photo(2)))
+
+
+@pytest.mark.parametrize("name", ["image", "image2", "images[]", "data"])
+def test_a_forgotten_at_sign_is_told(name: str) -> None:
+    request = read_request(Call({name: b"photo.jpg", "image1": photo()}, texts={name}), CARD)
+    told = dict(request.images)[name]
+    assert isinstance(told, InvalidImage)
+    assert f"the field '{name}' holds text; send a file: curl -F {name}=@photo.jpg" in str(told)
+
+
+def test_a_file_is_an_image_whatever_it_holds_and_a_long_text_is_no_note() -> None:
+    assert len(read_request(Call({"image_a": b"text", "image_b": photo()}), CARD).images) == 2
+    long = read_request(Call({"image_a": b"x" * 2000, "image_b": photo()}, texts={"image_a"}), CARD)
+    assert isinstance(long.images[0][1], InvalidImage)
+
+
+def test_a_form_without_a_photograph_is_told() -> None:
+    with pytest.raises(InvalidImage, match=r"the request has only 'image_id' and no image; send one as the body"):
+        read_request(Call({"image_id": b"1042"}, texts={"image_id"}), CARD)
+
+
+@pytest.mark.parametrize("body", [b"\xff\xd8\xff\xe0\0\x10JFIF=1&a=2", b"RIFF\0\0\0\0WEBPVP8 =&x"])
+def test_a_photograph_that_was_taken_apart_as_a_form_is_told_in_words(body: bytes) -> None:
+    fields = {pair.partition(b"=")[0].decode("latin-1"): b"" for pair in body.split(b"&")}
+    with pytest.raises(
+        InvalidRequest, match=r"^the body is declared a form and is none; send a photograph with -T"
+    ) as told:
+        read_request(Call(fields, content_type="application/x-www-form-urlencoded", texts=set(fields)), CARD)
+    assert str(told.value).isprintable()
+
+
+# Options in headers and in the query
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_headers_are_read_as_utf_8_and_else_as_latin_1(encoding: str) -> None:
+    value = "color:\u00c9cru".encode(encoding).decode("latin-1")  # as both servers hand it on
+    options = read_request(Call({"body": b"x"}, {"Fashion-Labels": value}), CARD).options
+    assert options.labels == (Label("color", "\u00c9cru"),)
+
+
+def test_other_alphabets_arrive() -> None:
+    assert header_options({"fashion-labels": "\u0141\u00f3d\u017a".encode().decode("latin-1")}) == {
+        "labels": "\u0141\u00f3d\u017a"
+    }
+
+
+def test_the_query_gives_options_and_a_header_wins() -> None:
+    query = {"top_k": "2", "all": "no"}
+    assert read_request(Call({"body": b"x"}, query=query), CARD).options.top_k == 2
+    assert read_request(Call({"body": b"x"}, {"Fashion-Top-K": "1"}, query=query), CARD).options.top_k == 1
+    with pytest.raises(InvalidOption, match="option 'topk' is unknown"):
+        read_request(Call({"body": b"x"}, query={"topk": "2"}), CARD)
+
+
+# Packed bodies
+
+
+def raw_deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(body) + packer.flush()
+
+
+PACKERS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "gzip": ("gzip", gzip.compress),
+    "x-gzip": ("X-GZIP", gzip.compress),
+    "deflate": ("deflate", zlib.compress),
+    "deflate without a head": ("deflate", raw_deflate),
+    "identity": ("identity", bytes),
+    "nothing": ("", bytes),
+}
+
+
+@pytest.mark.parametrize("name", PACKERS)
+def test_a_packed_body_is_unpacked(name: str) -> None:
+    encoding, pack = PACKERS[name]
+    headers = {"Content-Encoding": encoding}
+    assert read_request(Call({"body": bytearray(pack(photo()))}, headers), CARD).images == (("", photo()),)
+    text = b'{"image": "eA==", "top_k": 2}'
+    assert read_request(Call({"body": pack(text)}, headers, "application/json"), CARD).options.top_k == 2
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, raw_deflate])
+def test_the_limit_is_of_what_comes_out(pack: Callable[[bytes], bytes]) -> None:
+    headers = {"Content-Encoding": "gzip" if pack is gzip.compress else "deflate"}
+    whole = read_request(Call({"body": pack(bytes(MAX_BODY))}, headers), CARD)
+    assert len(whole.images[0][1]) == MAX_BODY  # type: ignore[arg-type]
+    with pytest.raises(TooLarge, match="the body is larger than 20 MiB"):
+        read_request(Call({"body": pack(bytes(MAX_BODY + 1))}, headers), CARD)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "kind", "message"),
+    [
+        ("br", b"x", UnsupportedEncoding, "Content-Encoding 'br' cannot be unpacked; send the body as it is"),
+        ("gzip, gzip", b"x", UnsupportedEncoding, "Content-Encoding 'gzip, gzip'"),
+        ("gzip", photo(), InvalidRequest, "declared Content-Encoding: gzip and is not that"),
+        ("deflate", photo(), InvalidRequest, "declared Content-Encoding: deflate and is not that"),
+        ("gzip", gzip.compress(photo())[:-20], InvalidRequest, "the packed body ends early"),
+        ("gzip", gzip.compress(b"a") + b"b", InvalidRequest, "more follows"),
+        ("gzip", b"", None, ""),
+    ],
+)
+def test_packed_bodies_that_are_refused(encoding: str, body: bytes, kind: Any, message: str) -> None:
+    call = Call({"body": body}, {"content-encoding": encoding})
+    if kind is None:
+        assert read_request(call, CARD).images == (("", b""),)
+        return
+    with pytest.raises(kind, match=message) as told:
+        read_request(call, CARD)
+    assert type(told.value) is kind
+
+
+# KServe v2
+
+
+def binary(
+    *images: bytes, size: Any = None, datatype: str = "BYTES", more: bytes = b""
+) -> tuple[bytes, dict[str, str]]:
+    """A request as tritonclient sends it, and its headers."""
+    data = b"".join(struct.pack("<I", len(image)) + image for image in images)
+    tensor = {"name": "image", "shape": [len(images)], "datatype": datatype}
+    tensor |= {"parameters": {"binary_data_size": len(data) if size is None else size}}
+    head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True, "top_k": 2}}).encode()
+    return head + data + more, {"Inference-Header-Content-Length": str(len(head))}
+
+
+def test_binary_tensors() -> None:
+    body, headers = binary(photo(1), b"eA==", photo(2))
+    request = read_request(Call({"body": body}, headers, "application/octet-stream"), CARD)
+    assert request.images == (("", photo(1)), ("", b"x"), ("", photo(2)))
+    assert (request.style, request.options.top_k) == (Style.KSERVE_V2, 2)
+    packed = Call({"body": gzip.compress(body)}, headers | {"Content-Encoding": "gzip"})
+    assert read_request(packed, CARD) == request
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (binary(b"x", size=4), "ends? within|longer than"),
+        (binary(b"x", size=2), "within the length"),
+        (binary(b"x", size=99), "binary_data_size 99 is more than the 5 bytes"),
+        (binary(b"x", size="5"), "binary_data_size '5' must be a number"),
+        (binary(b"x", size=-5), "binary_data_size '-5' must be a number"),
+        (binary(b"x", size=True), "binary_data_size 'True' must be a number"),
+        (binary(b"x", more=b"yy"), "2 bytes follow the JSON"),
+        (binary(b"x", datatype="FP32"), "send images as BYTES"),
+        ((b"{}", {"inference-header-content-length": "3"}), "Inference-Header-Content-Length '3' must be"),
+        ((b"{}", {"inference-header-content-length": "x"}), "Inference-Header-Content-Length 'x' must be"),
+        ((b"{}", {"inference-header-content-length": "2"}), "an object with 'inputs'"),
+        ((b"[]", {"inference-header-content-length": "2"}), "an object with 'inputs'"),
+    ],
+)
+def test_binary_tensors_that_are_refused(request_: tuple[bytes, dict[str, str]], message: str) -> None:
+    body, headers = request_
+    with pytest.raises(InvalidRequest, match=message):
+        read_request(Call({"body": body}, headers), CARD)
+
+
+@settings(max_examples=200, deadline=None)
+@given(VALUES, st.binary(max_size=30), st.integers(-2, 2))
+def test_any_binary_request(value: Any, data: bytes, off: int) -> None:
+    head = json.dumps({"inputs": value}).encode()
+    understood(Call({"body": head + data}, {"inference-header-content-length": str(len(head) + off)}))
+
+
+def test_an_id_with_half_a_character_is_refused() -> None:
+    body = b'{"id": "\\ud800", "inputs": [{"name": "x", "shape": [1], "datatype": "BYTES", "data": ["eA=="]}]}'
+    with pytest.raises(InvalidRequest, match=r"'id' '\\ud800' holds half of a surrogate pair"):
+        read_request(Call({"body": body}), CARD)
+
+
+@pytest.mark.parametrize("name", ["binary_data_output", "timeout", "priority", "content_type", "headers"])
+def test_parameters_of_the_protocol_itself_pass(name: str) -> None:
+    tensor = {"name": "x", "shape": [1], "datatype": "BYTES", "data": ["eA=="]}
+    body = json.dumps({"inputs": [tensor], "parameters": {name: True, "top_k": 1}}).encode()
+    assert read_request(Call({"body": body}), CARD).options.top_k == 1

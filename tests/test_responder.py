@@ -1,5 +1,6 @@
 """Batches of requests through the responder, without any server."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from photos import photo
 from fashion.predictor import Predictor
 from serving import responder
 from serving.archive import SERVING
-from serving.protocol import Call
+from serving.protocol import MAX_BODY, Call, json_bytes
 from serving.responder import MAX_ANSWER, BatchCounts, Responder
 
 
@@ -70,3 +71,25 @@ def test_a_batch_of_the_largest_answers_is_one_response(config: str) -> None:
     lines = (SERVING / config).read_text().splitlines()
     (size,) = (int(line.split("=")[1]) for line in lines if line.startswith("max_response_size="))
     assert size > 8 * MAX_ANSWER
+
+
+def test_what_cannot_be_unpacked_has_a_status_of_its_own(ready: Responder) -> None:
+    replies, _ = ready.respond(
+        [
+            Call({"body": gzip.compress(photo(1))}, {"content-encoding": "gzip"}),
+            Call({"body": gzip.compress(bytes(MAX_BODY + 1))}, {"content-encoding": "gzip"}),
+            Call({"body": photo(1)}, {"content-encoding": "br"}),
+        ]
+    )
+    assert [reply.status for reply in replies] == [200, 413, 415]
+    assert [json.loads(reply.body)["error"]["type"] for reply in replies[1:]] == ["TooLarge", "UnsupportedEncoding"]
+    assert {reply.outcome for reply in replies[1:]} == {"bad_request"}
+
+
+def test_half_a_character_is_no_fault_of_the_servers(ready: Responder) -> None:
+    values = ["\ud800", {"\ud800": 1}, {"b64": "\ud800"}]
+    bodies = [{"image": value} for value in values] + [{"images": ["eA=="], name: "\ud800"} for name in ("x", "groups")]
+    bodies += [{"inputs": [], "id": "\ud800"}, {"inputs": [{"name": "\ud800"}]}, {"instances": [1], "\ud800": 1}]
+    replies, _ = ready.respond([Call({"body": json.dumps(body).encode()}) for body in bodies])
+    assert {reply.status for reply in replies} == {400}
+    assert json.loads(json_bytes({"half": "\ud800"})) == {"half": "\ud800"}

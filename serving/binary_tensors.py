@@ -1,0 +1,85 @@
+"""KServe v2's binary tensors: a request whose JSON is followed by the elements of its tensors.
+
+tritonclient sends them so unless it is told not to.
+
+https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
+"""
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from serving.protocol import InvalidRequest
+
+HEADER = "inference-header-content-length"  # bytes of the JSON
+
+
+def json_length(headers: Mapping[str, str], body: bytes | bytearray) -> int | None:
+    """How many bytes of a body are its JSON, or None where it has no binary tensors.
+
+    Raises:
+        InvalidRequest: the header that says so is no such number.
+    """
+    given = next((value for name, value in headers.items() if name.lower() == HEADER), None)
+    if given is None:
+        return None
+    # A few digits only: int() takes underscores and blanks, and refuses 5,000 digits with a lecture.
+    length = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
+    if not 1 <= length <= len(body):
+        raise InvalidRequest(
+            f"Inference-Header-Content-Length {given[:60]!r} must be the length of the JSON that the body of "
+            f"{len(body)} bytes begins with"
+        )
+    return length
+
+
+def with_elements(request: Any, binary: bytes) -> Any:
+    """A request whose tensors have as `data` the elements that followed its JSON.
+
+    Args:
+        request: the JSON.
+        binary: all that followed it.
+
+    Raises:
+        InvalidRequest: a tensor whose elements are not there, or bytes that no tensor says are its own.
+    """
+    tensors = request.get("inputs") if isinstance(request, dict) else None
+    if not isinstance(tensors, list):
+        raise InvalidRequest("the JSON before binary tensors must be an object with 'inputs', a list of tensors")
+    filled, used = [], 0
+    for tensor in tensors:
+        size = _size(tensor)
+        if size is not None:
+            if size > len(binary) - used:
+                raise InvalidRequest(f"binary_data_size {size} is more than the {len(binary) - used} bytes that follow")
+            own, used = binary[used : used + size], used + size
+            # What is not of bytes is refused by whoever reads the tensors.
+            tensor = tensor | {"data": _elements(own) if tensor.get("datatype") == "BYTES" else []}
+        filled.append(tensor)
+    if used != len(binary):
+        raise InvalidRequest(f"{len(binary) - used} bytes follow the JSON that no tensor's binary_data_size counts")
+    return request | {"inputs": filled}
+
+
+def _size(tensor: Any) -> int | None:
+    """How many bytes of the binary data a tensor says are its own."""
+    parameters = tensor.get("parameters") if isinstance(tensor, dict) else None
+    size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
+    if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
+        raise InvalidRequest(f"binary_data_size {str(size)[:60]!r} must be a number of bytes")
+    return size
+
+
+def _elements(data: bytes) -> list[bytes]:
+    """The elements of a BYTES tensor: each has its length before it, in four bytes, the lowest first."""
+    elements, at = [], 0
+    while at < len(data):
+        if len(data) - at < 4:
+            raise InvalidRequest("a binary tensor ends within the length of an element")
+        (length,) = struct.unpack_from("<I", data, at)
+        at += 4
+        if length > len(data) - at:
+            raise InvalidRequest(f"an element of {length} bytes is longer than what is left of its binary tensor")
+        elements.append(data[at : at + length])
+        at += length
+    return elements

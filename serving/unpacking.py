@@ -1,0 +1,55 @@
+"""A body as it was before its sender packed it: HTTP's Content-Encoding, within the limit of bodies."""
+
+import zlib
+from dataclasses import replace
+
+from serving.protocol import MAX_BODY, Call, InvalidRequest, TooLarge, UnsupportedEncoding
+
+HEADER = "content-encoding"
+BODY = "body"  # TorchServe's name for a body that is no form
+GZIP, ZLIB, BARE = 31, 15, -15  # zlib's `wbits`
+# Some clients send deflate without the head of two bytes that HTTP asks for.
+FORMATS = {"gzip": (GZIP,), "x-gzip": (GZIP,), "deflate": (ZLIB, BARE)}
+
+
+def unpacked(call: Call) -> Call:
+    """A request whose body is unpacked and no longer declared packed; the same where there is nothing to unpack.
+
+    Raises:
+        UnsupportedEncoding: it is packed otherwise than with gzip or deflate.
+        TooLarge: unpacked it would be larger than a body may be.
+        InvalidRequest: it is not what it is declared to be, or ends early.
+    """
+    encoding = next((value for name, value in call.headers.items() if name.lower() == HEADER), "").strip().lower()
+    body = call.fields.get(BODY)
+    if encoding in ("", "identity") or len(call.fields) != 1 or not isinstance(body, bytes | bytearray) or not body:
+        return call
+    if encoding not in FORMATS:
+        raise UnsupportedEncoding(
+            f"Content-Encoding {encoding[:60]!r} cannot be unpacked; send the body as it is, or with gzip or deflate"
+        )
+    headers = {name: value for name, value in call.headers.items() if name.lower() != HEADER}
+    return replace(call, fields={BODY: _unpack(bytes(body), encoding)}, headers=headers)
+
+
+def _unpack(packed: bytes, encoding: str) -> bytes:
+    for wbits in FORMATS[encoding]:
+        try:
+            return _inflate(packed, wbits)
+        except zlib.error:
+            continue
+    raise InvalidRequest(
+        f"the body is declared Content-Encoding: {encoding} and is not that; leave the header out, or pack the body"
+    )
+
+
+def _inflate(packed: bytes, wbits: int) -> bytes:
+    stream = zlib.decompressobj(wbits)
+    whole = stream.decompress(packed, MAX_BODY + 1)
+    if len(whole) > MAX_BODY:
+        raise TooLarge
+    if not stream.eof:
+        raise InvalidRequest("the packed body ends early; send all of it")
+    if stream.unused_data:
+        raise InvalidRequest("more follows where the packed body ends; pack all of it as one")
+    return whole

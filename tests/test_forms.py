@@ -1,0 +1,89 @@
+"""Forms are taken apart alike by both servers: which parts there are, and which of them came as text."""
+
+import asyncio
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from image_files import encoded
+from image_files import photo as picture
+from photos import photo
+
+from serving.forms import with_parts
+from serving.handler import FashionHandler
+from serving.protocol import Call, InvalidRequest
+from serving.unpacking import BODY
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", ResourceWarning)  # the package leaves its version.txt open
+    from ts.context import Context, RequestProcessor
+
+URLENCODED = "application/x-www-form-urlencoded"
+
+
+def taken_apart(**request: Any) -> Call:
+    """A form as `requests` sends it, with its parts."""
+    prepared = requests.Request("POST", "http://x", **request).prepare()
+    body = prepared.body.encode() if isinstance(prepared.body, str) else prepared.body
+    return asyncio.run(with_parts(Call({BODY: body}, content_type=prepared.headers["Content-Type"])))
+
+
+def test_files_and_texts() -> None:
+    call = taken_apart(files={"image": photo(), "empty": b""}, data={"image_id": "1042", "note": "Gr\u00fcn"})
+    assert call.fields == {"image": photo(), "empty": b"", "image_id": b"1042", "note": "Gr\u00fcn".encode()}
+    assert call.texts == {"image_id", "note"}
+
+
+def test_a_part_without_a_file_name_keeps_its_bytes() -> None:
+    large = photo() + bytes(range(256)) * 8_000  # more than Starlette takes of a text by itself
+    call = taken_apart(files={"image": (None, large)})
+    assert (call.fields, call.texts) == ({"image": large}, {"image"})
+
+
+def test_names_are_read_as_utf_8() -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="Gr\xc3\xb6\xc3\x9fe"\r\n\r\n38\r\n--x--\r\n'
+    call = Call({BODY: body}, content_type="multipart/form-data; boundary=x")
+    assert asyncio.run(with_parts(call)).fields == {"Gr\u00f6\u00dfe": b"38"}
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+def test_a_photograph_that_is_declared_a_form_is_the_body(kind: str) -> None:
+    call = Call({BODY: encoded(picture(), kind)}, content_type=URLENCODED)
+    assert asyncio.run(with_parts(call)) is call
+
+
+def test_fields_of_a_urlencoded_form_are_texts() -> None:
+    call = taken_apart(data={"image_id": "1042", "note": "Gr\u00fcn &c"})
+    assert call.fields == {"image_id": b"1042", "note": "Gr\u00fcn &c".encode()}
+    assert call.texts == {"image_id", "note"}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "message"),
+    [
+        ("multipart/form-data", b"x", "the form cannot be read: Missing boundary in multipart"),
+        ("multipart/form-data; boundary=x", b"none", "the form cannot be read"),
+        (URLENCODED, b"a=1&a=2", "the form has 'a' twice"),
+    ],
+)
+def test_forms_that_are_refused(content_type: str, body: bytes, message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        asyncio.run(with_parts(Call({BODY: body}, content_type=content_type)))
+
+
+def test_torchserve_says_which_parts_are_texts(bundle: Path) -> None:
+    handler = FashionHandler()
+    handler.initialize(Context("fashion", str(bundle), {}, 2, None, "0.12.0", model_yaml_config={}))
+    context = Context("fashion", "", {}, 2, None, "0.12.0")
+    # As TorchServe's worker has it: nothing is the type of a part that is no file.
+    parts = {"image": {"content-type": "image/png"}, "image_id": {"content-type": ""}}
+    files = {name: {"content-type": "image/png"} for name in parts}
+    form = {"Content-Type": "multipart/form-data"}
+    context.request_processor = [RequestProcessor(parts | form), RequestProcessor(files | form)]
+    fields = {"image": bytearray(photo()), "image_id": bytearray(b"1042")}
+    one, two = map(json.loads, handler.handle([fields, fields], context))
+    assert "attributes" in one
+    assert [answer["image"] for answer in two["predictions"]] == ["image", "image_id"]
