@@ -126,7 +126,7 @@ def evaluate(
     if len(card.gates):
         result["gates"] = score_gates(gates, card.gate_row)
     if out is not None and seen.embeddings is not None:
-        evidence = Evidence(images, taxonomy, probabilities, targets, seen.embeddings, answers)
+        evidence = Evidence(images, taxonomy, probabilities, targets, seen.embeddings, answers, seen.ids)
         write_report(evidence, scores, _header(result, command), out)
     return result
 

@@ -14,6 +14,7 @@ from fashion.errors import DataError, one_line
 
 DELIMITERS = ",;\t"  # a spreadsheet saves with a semicolon where the comma is the decimal sign
 BATCH_ROWS = 100
+LIST_FEATURES = ("List", "LargeList", "Sequence")  # what `datasets` calls a column of lists, by its version
 
 
 class Table(Protocol):
@@ -115,8 +116,10 @@ class ParquetTable:
             raise DataError(f"{path} is not a Parquet file, or a broken one") from None
         schema = self.file.schema_arrow
         self.columns = tuple(schema.names)
-        self.label_columns = tuple(field.name for field in schema if _holds_labels(field.type))
         self.class_names = _class_names(schema)
+        self.label_columns = tuple(
+            field.name for field in schema if field.name in self.class_names or _holds_labels(field.type)
+        )
 
     def rows(self, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
         """Raises DataError where the file is broken."""
@@ -136,29 +139,51 @@ class ParquetTable:
         """Number of rows."""
         return self.file.metadata.num_rows
 
-    def _class_name(self, column: str, value: int | None) -> str | None:
+    def _class_name(self, column: str, value: Any) -> Any:
+        """The name of a class label, the names of a list of them; None, and nothing in a list, for "no label"."""
+        if isinstance(value, list):
+            return [name for name in (self._class_name(column, each) for each in value) if name is not None]
         names = self.class_names[column]
         return names[value] if value is not None and 0 <= value < len(names) else None  # -1 is "no label"
 
 
 def _holds_labels(kind: pa.DataType) -> bool:
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+    if _is_list(kind):
         return _is_text(kind.value_type)
     return _is_text(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    types = pa.types
+    return (
+        types.is_list(kind)
+        or types.is_large_list(kind)
+        or types.is_fixed_size_list(kind)
+        or types.is_list_view(kind)
+        or types.is_large_list_view(kind)
+    )
 
 
 def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def _class_names(schema: pa.Schema) -> dict[str, list[str]]:
-    """Names of the ClassLabel columns, which `datasets` writes as numbers and explains in the schema's metadata."""
+    """Names of the columns of ClassLabel, or of lists of it, which `datasets` writes as numbers and explains in the
+    schema's metadata."""
     metadata = (schema.metadata or {}).get(b"huggingface", b"{}")
     features = json.loads(metadata).get("info", {}).get("features", {})
-    return {
-        name: feature["names"]
-        for name, feature in features.items()
-        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
-    }
+    found = {name: _names_of_feature(feature) for name, feature in features.items() if name in schema.names}
+    return {name: names for name, names in found.items() if names is not None}
+
+
+def _names_of_feature(feature: Any) -> list[str] | None:
+    if isinstance(feature, list) and len(feature) == 1:  # as versions of `datasets` before 2 wrote a list
+        return _names_of_feature(feature[0])
+    if not isinstance(feature, dict):
+        return None
+    if feature.get("_type") in LIST_FEATURES:
+        return _names_of_feature(feature.get("feature"))
+    return feature.get("names") if feature.get("_type") == "ClassLabel" else None
