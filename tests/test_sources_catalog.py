@@ -270,6 +270,7 @@ JOINED = ["Red, White", "Blue, White", "Red, Blue", "White"]
     ("values", "said"),
     [
         (JOINED, "color (3 of 4 with ',', such as 'Blue, White')"),
+        ([*JOINED, "Red/Pink", "White/Pink"], "color (3 of 6 with ',', such as 'Blue, White')"),
         (["Red/White", "Blue/White", "Black/White"], "color (3 of 3 with '/', such as 'Black/White')"),
         (["Hosiery, Stockings, Tights", "Bags, Belts", "Hats", "T-Shirt/Top"], None),
         (["1,5", "2,5", "5,5", "1,2"], None),
@@ -286,14 +287,27 @@ def test_labels_that_are_made_of_others_are_noted(
     assert said is None or (said in notes[0] and "--out FOLDER --separator" in notes[0])
 
 
+def test_columns_may_have_separators_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [f"{i}.jpg;{name};{name.replace(', ', '/')}\n" for i, name in enumerate(JOINED)]
+    source = catalog(tmp_path / "shop", train="image;color;trim\n" + "".join(lines))
+    import_catalog(source, tmp_path / "out")
+    assert "--out FOLDER --separator ',' --separator '/', and" in capsys.readouterr().err
+    import_catalog(source, tmp_path / "comma", separators=[","])
+    assert "--out FOLDER --separator ',' --separator '/', and" in capsys.readouterr().err
+    import_catalog(source, tmp_path / "both", separators=[",", "/"])
+    assert "note" not in capsys.readouterr().err
+    colors = ["Blue", "Red", "White"]
+    assert json.loads((tmp_path / "both/dataset.json").read_text())["groups"] == {"color": colors, "trim": colors}
+
+
 def test_another_separator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = "image;color\n" + "".join(f"{i}.jpg;{value}\n" for i, value in enumerate(JOINED))
     source = catalog(tmp_path / "shop", train=text)
-    import_catalog(source, tmp_path / "out", separator=",")
+    import_catalog(source, tmp_path / "out", separators=[","])
     assert json.loads((tmp_path / "out/dataset.json").read_text())["groups"] == {"color": ["Blue", "Red", "White"]}
     assert "note" not in capsys.readouterr().err
     with pytest.raises(SettingError, match="--separator is empty"):
-        import_catalog(source, tmp_path / "none", separator="")
+        import_catalog(source, tmp_path / "none", separators=[",", ""])
 
 
 def test_labels_that_look_the_same_are_one(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Tables of products: CSV and Parquet files read row by row, with one clear error where a file cannot be read."""
 
 import csv
-import json
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fashion.errors import DataError, one_line
+from fashion.tables.class_labels import class_names, named
 
 DELIMITERS = ",;\t"  # a spreadsheet saves with a semicolon where the comma is the decimal sign
 BATCH_ROWS = 100
-LIST_FEATURES = ("List", "LargeList", "Sequence")  # what `datasets` calls a column of lists, by its version
 
 
 class Table(Protocol):
@@ -116,7 +115,7 @@ class ParquetTable:
             raise DataError(f"{path} is not a Parquet file, or a broken one") from None
         schema = self.file.schema_arrow
         self.columns = tuple(schema.names)
-        self.class_names = _class_names(schema)
+        self.class_names = class_names(schema)
         self.label_columns = tuple(
             field.name for field in schema if field.name in self.class_names or _holds_labels(field.type)
         )
@@ -129,7 +128,7 @@ class ParquetTable:
                 for row in batch.to_pylist():
                     number += 1
                     for name in self.class_names.keys() & row.keys():
-                        row[name] = self._class_name(name, row[name])
+                        row[name] = named(row[name], self.class_names[name])
                     yield number, row
         except (pa.ArrowInvalid, OSError) as error:
             raise DataError(f"{self.path} is broken after row {number}: {one_line(error)}") from None
@@ -138,13 +137,6 @@ class ParquetTable:
     def count(self) -> int:
         """Number of rows."""
         return self.file.metadata.num_rows
-
-    def _class_name(self, column: str, value: Any) -> Any:
-        """The name of a class label, the names of a list of them; None, and nothing in a list, for "no label"."""
-        if isinstance(value, list):
-            return [name for name in (self._class_name(column, each) for each in value) if name is not None]
-        names = self.class_names[column]
-        return names[value] if value is not None and 0 <= value < len(names) else None  # -1 is "no label"
 
 
 def _holds_labels(kind: pa.DataType) -> bool:
@@ -168,22 +160,3 @@ def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-
-
-def _class_names(schema: pa.Schema) -> dict[str, list[str]]:
-    """Names of the columns of ClassLabel, or of lists of it, which `datasets` writes as numbers and explains in the
-    schema's metadata."""
-    metadata = (schema.metadata or {}).get(b"huggingface", b"{}")
-    features = json.loads(metadata).get("info", {}).get("features", {})
-    found = {name: _names_of_feature(feature) for name, feature in features.items() if name in schema.names}
-    return {name: names for name, names in found.items() if names is not None}
-
-
-def _names_of_feature(feature: Any) -> list[str] | None:
-    if isinstance(feature, list) and len(feature) == 1:  # as versions of `datasets` before 2 wrote a list
-        return _names_of_feature(feature[0])
-    if not isinstance(feature, dict):
-        return None
-    if feature.get("_type") in LIST_FEATURES:
-        return _names_of_feature(feature.get("feature"))
-    return feature.get("names") if feature.get("_type") == "ClassLabel" else None

@@ -48,7 +48,7 @@ def _catalog(options: argparse.Namespace) -> None:
         options.image_column,
         options.id_column,
         options.workers,
-        options.separator,
+        options.separators,
     )
     print(summary)
     note = case_note(read_description(summary.folder)["groups"])
@@ -111,9 +111,11 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--id-column", metavar="NAME", help="column of the product ids (default: a usual name)")
     add.add_argument(
         "--separator",
-        default=SEPARATOR,
+        dest="separators",
+        action="append",
+        default=[],
         metavar="TEXT",
-        help="what stands between the labels of a cell, such as ',' (default: %(default)s)",
+        help=f"what stands between the labels of a cell, beside {SEPARATOR}, such as ','; may be repeated",
     )
     add.set_defaults(run=_catalog)
 

@@ -10,7 +10,6 @@ from fashion.errors import DataError, SettingError
 from fashion.tables.columns import image_places
 from fashion.tables.reading import open_table
 from training.sources.columns import (
-    SEPARATOR,
     ColumnLayout,
     SplitTable,
     find_layout,
@@ -37,7 +36,7 @@ def import_catalog(
     image_column: str | None = None,
     id_column: str | None = None,
     workers: int | None = None,
-    separator: str = SEPARATOR,
+    separators: Sequence[str] = (),
 ) -> ImportSummary:
     """Write a catalog as a new folder in the training format.
 
@@ -54,27 +53,27 @@ def import_catalog(
         image_column: column of the image's file name, path or bytes; None looks for one of the usual names.
         id_column: column of the product's id; None looks for a usual name, then takes the image's name.
         workers: threads that check photographs; None takes one for each core.
-        separator: what stands between the labels of a cell of text.
+        separators: what else stands between the labels of a cell of text.
 
     Raises:
         DataError: no table, a broken table, a wrong column name, no column of labels, no usable row.
         SettingError: an empty separator.
     """
-    if not separator:
+    if not all(separators):
         raise SettingError("--separator is empty; give what stands between the labels of a cell, such as ','")
     tables = find_tables(source)
     layout = find_layout(tables, groups, image_column, id_column)
-    survey = survey_cells(tables, layout.groups, separator)
+    survey = survey_cells(tables, layout.groups, separators)
     notes = []
     if groups is None:
         notes += [unread_note(tables, layout), text_note(layout, survey)]
         layout = without_text(tables, layout, survey)
     labels = {group: survey.names[group] for group in layout.groups if not survey.is_text(group)}
-    notes.append(joined_note(labels, separator, str(source)))
+    notes.append(joined_note(labels, separators, str(source)))
     for note in filter(None, notes):
         print(f"note   {note}", file=sys.stderr)
     hold_out = splits_by_hash(tables, layout)
-    candidates = read_candidates(tables, layout, partial(read_labels, separator=separator))
+    candidates = read_candidates(tables, layout, partial(read_labels, separators=separators))
     return write_checked(candidates, survey.rows, out, layout.groups, str(source), workers, hold_out)
 
 

@@ -15,7 +15,7 @@ SPLIT_COLUMNS = ("split", "subset", "fold")
 PRODUCT_COLUMNS = ("product_id", "productid", "item_id", "itemid", "article_id")
 OTHER_COLUMNS = ("url", "image_url", "link", "__index_level_0__")  # neither labels nor an image on this disk
 
-SEPARATOR = "|"  # between the labels of one cell, unless the user says otherwise; a comma is part of a label
+SEPARATOR = "|"  # between the labels of one cell; a comma is part of a label
 # A column of text, such as a title, is no attribute to learn: it has very many values, or hardly one of them twice.
 MAX_NAMES = 1000
 MAX_DIFFERENT = 0.5  # of all labels in the column
@@ -96,7 +96,7 @@ def find_layout(
     return layout
 
 
-def survey_cells(tables: Sequence[SplitTable], groups: Sequence[str], separator: str = SEPARATOR) -> Survey:
+def survey_cells(tables: Sequence[SplitTable], groups: Sequence[str], separators: Sequence[str] = ()) -> Survey:
     """Read all labels once, so that a broken line is found before any photograph is read.
 
     Counting different labels ends above `MAX_NAMES`. Raises DataError for a broken table, or no row.
@@ -108,7 +108,7 @@ def survey_cells(tables: Sequence[SplitTable], groups: Sequence[str], separator:
         for _, row in table.table.rows(groups):
             rows += 1
             for group, seen in names.items():
-                cell = read_labels(group, row[group], separator) or ()
+                cell = read_labels(group, row[group], separators) or ()
                 labels[group] += len(cell)
                 if len(seen) <= MAX_NAMES:
                     seen.update(cell)
@@ -159,13 +159,13 @@ def unread_note(tables: Sequence[SplitTable], layout: ColumnLayout) -> str:
     )
 
 
-def read_labels(group: str, cell: Any, separator: str = SEPARATOR) -> list[str] | None:
+def read_labels(group: str, cell: Any, separators: Sequence[str] = ()) -> list[str] | None:
     """The labels of a catalog's cell, in their normal form; None where it is empty.
 
     Args:
         group: not needed here; other sources spell the labels of some groups in their own way.
-        cell: text with a separator between labels, a number, or a list.
-        separator: see there.
+        cell: text with `|` between labels, a number, or a list.
+        separators: what parts the labels of a text too.
     """
     if cell is None or cell != cell:  # NaN, which pandas writes for an empty number
         return None
@@ -173,4 +173,7 @@ def read_labels(group: str, cell: Any, separator: str = SEPARATOR) -> list[str] 
         return [name for name in (label_name(str(each)) for each in cell if each is not None) if name]
     if isinstance(cell, float) and cell.is_integer():  # 2012.0, where pandas met an empty cell in a column of years
         cell = int(cell)
-    return [name for name in map(label_name, str(cell).split(separator)) if name] or None
+    text = str(cell)
+    for separator in separators:
+        text = text.replace(separator, SEPARATOR)
+    return [name for name in map(label_name, text.split(SEPARATOR)) if name] or None

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 JOINTS = (",", "/")  # what shops write between several labels of one cell, beside the separator of the format
 # Less than that is no habit of the shop's: "Hosiery, Stockings, Tights" is one label.
@@ -36,16 +36,16 @@ def case_note(labels: Mapping[str, Iterable[str]]) -> str:
     )
 
 
-def joined_note(labels: Mapping[str, Collection[str]], separator: str, source: str) -> str:
+def joined_note(labels: Mapping[str, Collection[str]], separators: Sequence[str], source: str) -> str:
     """A line on groups of which many labels are made of others, and how to part them; empty where there are none.
 
     Args:
         labels: different labels by group.
-        separator: what parts the labels of a cell already.
+        separators: those that the user gave; the labels hold none of them.
         source: what is imported.
     """
-    found = {group: _joined(names, separator) for group, names in labels.items()}
-    joints = [joint for joint, names in found.values() if names]
+    found = {group: _joined(names, separators) for group, names in labels.items()}
+    joints = dict.fromkeys(joint for joint, names in found.values() if names)
     if not joints:
         return ""
     each = ", ".join(
@@ -53,9 +53,10 @@ def joined_note(labels: Mapping[str, Collection[str]], separator: str, source: s
         for group, (joint, names) in found.items()
         if names
     )
+    flags = " ".join(f"--separator {separator!r}" for separator in (*separators, *joints))
     return (
-        f"many labels are made of others: {each}; to part them, import with --separator {joints[0]!r}: "
-        f"python -m training.sources catalog {source} --out FOLDER --separator {joints[0]!r}, and train on FOLDER"
+        f"many labels are made of others: {each}; to part them: python -m training.sources catalog {source} "
+        f"--out FOLDER {flags}, and train on FOLDER"
     )
 
 
@@ -66,12 +67,13 @@ def _alike(names: Iterable[str]) -> list[list[str]]:
     return [group for group in folded.values() if len(group) > 1]
 
 
-def _joined(names: Collection[str], separator: str) -> tuple[str, list[str]]:
+def _joined(names: Collection[str], separators: Sequence[str]) -> tuple[str, list[str]]:
     """The labels that are made of others, where these are many, and the character between their parts."""
-    each = {joint: _made_of_others(names, joint) for joint in JOINTS if joint not in separator}
-    joint = max(each, key=lambda joint: len(each[joint]))
+    each = {joint: _made_of_others(names, joint) for joint in JOINTS if joint not in separators}
+    joint = max(each, key=lambda joint: len(each[joint]), default=JOINTS[0])
     enough = max(FEWEST_JOINED, LEAST_JOINED * len(names))
-    return joint, each[joint] if len(each[joint]) >= enough else []
+    found = each.get(joint, [])
+    return joint, found if len(found) >= enough else []
 
 
 def _made_of_others(names: Iterable[str], joint: str) -> list[str]:
