@@ -24,8 +24,8 @@ class Mirrored:
         return len(self.images)
 
     @property
-    def ids(self) -> list[str]:
-        return self.images.ids
+    def products(self) -> list[str]:
+        return self.images.products
 
     def __getitem__(self, i: int) -> dict[str, Tensor]:
         sample = self.images[i]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fashion.taxonomy import Label, Taxonomy
-from training.profiles.bootstrap import f1_intervals, weighted_precision
+from training.profiles.bootstrap import f1_intervals, precision_intervals, weighted_precision
 from training.profiles.scores import score
 
 
@@ -55,6 +55,9 @@ def test_photographs_of_one_product_are_drawn_together() -> None:
     assert twice == pytest.approx(once, abs=1e-6)
     alone = f1_intervals(both, of, taxonomy)["micro_f1"]
     assert alone[1] - alone[0] < 0.85 * (once[1] - once[0])
+    sure, products = answered.astype(np.float32), np.tile(np.arange(100), 2)
+    precision = precision_intervals(sure, targets, taxonomy)["map"]
+    assert precision_intervals(np.tile(sure, (2, 1)), of, taxonomy, ids=products)["map"] == pytest.approx(precision)
 
 
 def test_the_interval_covers_as_often_as_it_says() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 from colored_shapes import COLORS, block, write_shapes
@@ -182,6 +183,47 @@ def test_catalogs_of_tables_are_imported_with_the_groups_they_have(tmp_path: Pat
             (folder / f"{split}.csv").write_text(f"{columns}\n{split}.png,Shirt\n")
     catalogs = open_catalogs([tmp_path / "a", tmp_path / "b"], ["garment", "article"], tmp_path / "cache")
     assert [list(catalog.columns) for catalog in catalogs] == [["article"], ["garment"]]
+
+
+def test_labels_that_differ_in_case_are_noted_until_they_have_one_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, label in (("a", "Red"), ("b", "RED")):
+        rows = [
+            ProductRow(split, f"{split}{i}", block((9, 9, 9), True, 100 + i), {"color": [[label], ["Blue"]][i]}, "")
+            for split in ("train", "val")
+            for i in range(2)
+        ]
+        write_dataset(rows, tmp_path / name, ["color"], "test")
+    open_data([tmp_path / "a", tmp_path / "b"], tmp_path / "cache")
+    said = capsys.readouterr().out
+    assert "note   2 labels differ from another only in letter case: RED / Red; to learn them as one" in said
+    assert "--data.names" in said
+    (tmp_path / "names.yaml").write_text("RED: Red\n")
+    open_data([tmp_path / "a", tmp_path / "b"], tmp_path / "cache", names=str(tmp_path / "names.yaml"))
+    assert "letter case" not in capsys.readouterr().out
+
+
+def test_photographs_know_their_products(shapes: Path, tmp_path: Path) -> None:
+    photos = [block((9, 9, 9), True, 100 + i) for i in range(3)]
+    rows = [
+        ProductRow(split, f"{split}{i // 2}.jpg", photo, {"color": ["Red"]}, "")
+        for split in ("train", "val")
+        for i, photo in enumerate(photos)
+    ]
+    write_dataset(rows, tmp_path / "data", ["color"], "test")
+    (before,) = shapes.glob("val-*")
+    folder = tmp_path / "before"  # as written before photographs had products
+    folder.mkdir()
+    (folder / "dataset.json").write_bytes((shapes / "dataset.json").read_bytes())
+    pq.write_table(pq.read_table(before).drop_columns(["product_id"]), folder / before.name)
+    taxonomy = union_taxonomy(open_catalogs([tmp_path / "data"]))
+    alone = open_split(tmp_path / "data", "val", taxonomy, SPEC, cache=tmp_path)
+    assert alone.ids == ["val0.jpg", "val0.jpg-2", "val1.jpg"]
+    assert alone.products == ["val0.jpg", "val0.jpg", "val1.jpg"]
+    both = open_split([folder, tmp_path / "data"], "val", taxonomy, SPEC, cache=tmp_path)
+    assert both.products[-4:] == ["val5", "val0.jpg", "val0.jpg", "val1.jpg"]
+    assert open_split(folder, "val", taxonomy, SPEC, cache=tmp_path, partly=True).products[0] == "val0"
 
 
 def test_a_small_folder_may_come_more_often(shapes: Path, shop: Path, tmp_path: Path) -> None:

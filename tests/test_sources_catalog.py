@@ -2,6 +2,7 @@
 
 import csv
 import json
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 from source_files import jpeg, save_jpegs
 
-from fashion.errors import DataError
+from fashion.errors import DataError, SettingError
+from training.sources import holdout
 from training.sources.catalog import import_catalog
 from training.sources.columns import read_labels
-from training.sources.holdout import hash_fraction
+from training.sources.holdout import hash_fraction, hold_out_one
+from training.sources.writer import ProductRow
 
 HEADER = "image,color,style\n"
 
@@ -104,6 +107,46 @@ def test_a_single_row_is_for_training(tmp_path: Path) -> None:
     assert summary.splits == {"train": 1}
 
 
+@pytest.mark.parametrize("header", ["product_id,image,color", "item_id,image,color", "Product ID,image,id,color"])
+def test_all_photographs_of_a_product_are_in_one_split(tmp_path: Path, header: str) -> None:
+    save_jpegs(tmp_path / "shop/images", [f"{i}.jpg" for i in range(120)])
+    own = ",id," in header
+    lines = [f"P{i // 3},{i}.jpg,{f'{i},' if own else ''}Red\n" for i in range(120)]
+    (tmp_path / "shop/train.csv").write_text(f"{header}\n" + "".join(lines + lines[:2]))
+    summary = import_catalog(tmp_path / "shop", tmp_path / "out")
+    assert sum(summary.splits.values()) == 120
+    assert summary.left_out == {"duplicate row": 2}
+    train, val = ([row["product_id"] for row in rows_of(tmp_path / "out", split)] for split in ("train", "val"))
+    assert not set(train) & set(val)
+    assert val.count(val[0]) == 3
+    ids = [row["id"] for row in rows_of(tmp_path / "out") + rows_of(tmp_path / "out", "val")]
+    assert sorted(ids) == sorted(f"P{i}{number}" for i in range(40) for number in ("", "-2", "-3"))
+
+
+def test_few_products_hold_out_all_photographs_of_one(tmp_path: Path) -> None:
+    text = "id,image,color\n" + "".join(f"{i % 2},{i}.jpg,Red\n" for i in range(4))
+    summary = import_catalog(catalog(tmp_path / "shop", train=text), tmp_path / "out")
+    assert min(hash_fraction(name) for name in (b"0", b"1")) > 0.1, "no product is held out by its hash alone"
+    assert summary.splits == {"train": 2, "val": 2}
+    assert len({row["product_id"] for row in rows_of(tmp_path / "out", "val")}) == 1
+
+
+def test_a_product_of_very_many_photographs_is_not_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holdout, "MOST_HELD_BACK", 3)
+    low, high = sorted("abc", key=lambda name: hash_fraction(name.encode()))[:2]
+    rows = [ProductRow("train", name, b"", {}) for name in (high, *[low] * 5, high, low)]
+    assert list(hold_out_one(rows)) == rows
+
+
+def test_a_product_stays_in_the_split_of_its_first_row(tmp_path: Path) -> None:
+    source = catalog(
+        tmp_path / "shop", train="id,image,color\n7,0.jpg,Red\n", val="id,image,color\n7,1.jpg,Red\n8,2.jpg,Red\n"
+    )
+    summary = import_catalog(source, tmp_path / "out")
+    assert (summary.splits, summary.left_out) == ({"train": 1, "val": 1}, {"other split": 1})
+    assert "--id-column" in left_out(tmp_path / "out")[0]["detail"]
+
+
 def test_split_column(tmp_path: Path) -> None:
     text = "image,split,color\n0.jpg,train,Red\n1.jpg,Validation,Red\n2.jpg,test,Red\n3.jpg,holdout,Red\n"
     summary = import_catalog(catalog(tmp_path / "shop", all=text), tmp_path / "out")
@@ -121,10 +164,10 @@ def test_bad_rows_are_left_out_and_listed(tmp_path: Path) -> None:
     (source / "images/empty.jpg").write_bytes(b"")
     summary = import_catalog(source, tmp_path / "out")
     assert summary.splits == {"train": 1, "val": 1}
-    assert summary.left_out == {"missing file": 2, "broken image": 2, "duplicate id": 1, "no image": 1}
+    assert summary.left_out == {"missing file": 2, "broken image": 2, "other labels": 1, "no image": 1}
     report = {row["row"]: row for row in left_out(tmp_path / "out")}
     assert report["train.csv:3"]["detail"].startswith("gone.jpg is not in ")
-    assert report["train.csv:5"]["reason"] == "duplicate id"
+    assert report["train.csv:5"]["reason"] == "other labels"
     assert "0 bytes" in report["train.csv:7"]["detail"]
     assert "6 left out (" in str(summary)
 
@@ -139,7 +182,10 @@ def test_bad_rows_are_left_out_and_listed(tmp_path: Path) -> None:
         ({"train": HEADER + "0.jpg,Red,a,b\n"}, r"line 2 of .* has 4 values"),
         ({"train": HEADER + '0.jpg,"Red,a\n'}, "is not a CSV file"),
         ({"train": "image,a,a\n0.jpg,1,2\n"}, "two columns named 'a'"),
-        ({"train": "a,b\n1,2\n"}, "no column with a usual name for images.*a, b; name it with --image-column"),
+        (
+            {"train": "a,b\n1,2\n"},
+            "no column with a usual name for images.*a, b; name it with --image-column of: python -m training.sources",
+        ),
         ({"train": "image,id\n0.jpg,2\n"}, "no column of labels"),
         ({"train": HEADER + "0.jpg,Red,\n", "val": "image,color\n1.jpg,Red\n"}, "val.csv has no column 'style'"),
         ({"a": HEADER, "b": HEADER}, r"has no table: expected train.csv.* \(2 CSV files"),
@@ -209,6 +255,70 @@ def test_few_rows_may_all_be_different(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out/dataset.json").read_text())["groups"].keys() == {"name"}
 
 
+def test_columns_that_are_no_labels_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    columns = {"image": [jpeg()], "sku": ["a"], "id": [1], "color": ["Red"], "url": ["x"], "box": [[1, 2]]}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    import_catalog(tmp_path / "t.parquet", tmp_path / "out")
+    (note,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note")]
+    assert note.startswith("note   3 of the columns left out: sku, url, box; ")
+
+
+JOINED = ["Red, White", "Blue, White", "Red, Blue", "White"]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (JOINED, "color (3 of 4 with ',', such as 'Blue, White')"),
+        ([*JOINED, "Red/Pink", "White/Pink"], "color (3 of 6 with ',', such as 'Blue, White')"),
+        (["Red/White", "Blue/White", "Black/White"], "color (3 of 3 with '/', such as 'Black/White')"),
+        (["Hosiery, Stockings, Tights", "Bags, Belts", "Hats", "T-Shirt/Top"], None),
+        (["1,5", "2,5", "5,5", "1,2"], None),
+        (["38/40", "40/42", "42/44"], None),
+    ],
+)
+def test_labels_that_are_made_of_others_are_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], values: list[str], said: str | None
+) -> None:
+    text = "image;color\n" + "".join(f"{i}.jpg;{value}\n" for i, value in enumerate(values))
+    import_catalog(catalog(tmp_path / "shop", train=text), tmp_path / "out")
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note")]
+    assert len(notes) == (said is not None)
+    assert said is None or (said in notes[0] and "--out FOLDER --separator" in notes[0])
+
+
+def test_columns_may_have_separators_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [f"{i}.jpg;{name};{name.replace(', ', '/')}\n" for i, name in enumerate(JOINED)]
+    source = catalog(tmp_path / "shop", train="image;color;trim\n" + "".join(lines))
+    import_catalog(source, tmp_path / "out")
+    assert "--out FOLDER --separator ',' --separator '/', and" in capsys.readouterr().err
+    import_catalog(source, tmp_path / "comma", separators=[","])
+    assert "--out FOLDER --separator ',' --separator '/', and" in capsys.readouterr().err
+    import_catalog(source, tmp_path / "both", separators=[",", "/"])
+    assert "note" not in capsys.readouterr().err
+    colors = ["Blue", "Red", "White"]
+    assert json.loads((tmp_path / "both/dataset.json").read_text())["groups"] == {"color": colors, "trim": colors}
+
+
+def test_another_separator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "image;color\n" + "".join(f"{i}.jpg;{value}\n" for i, value in enumerate(JOINED))
+    source = catalog(tmp_path / "shop", train=text)
+    import_catalog(source, tmp_path / "out", separators=[","])
+    assert json.loads((tmp_path / "out/dataset.json").read_text())["groups"] == {"color": ["Blue", "Red", "White"]}
+    assert "note" not in capsys.readouterr().err
+    with pytest.raises(SettingError, match="--separator is empty"):
+        import_catalog(source, tmp_path / "none", separators=[",", ""])
+
+
+def test_labels_that_look_the_same_are_one(tmp_path: Path) -> None:
+    decomposed = unicodedata.normalize("NFD", "Grün")
+    text = f"image,color\n0.jpg,Grün\n1.jpg,{decomposed}\n2.jpg,Light Blue\n3.jpg,Light\u00a0 Blue\n"
+    import_catalog(catalog(tmp_path / "shop", train=text), tmp_path / "out")
+    description = json.loads((tmp_path / "out/dataset.json").read_text())
+    names = set(description["groups"]["color"]) | set(description["names_outside_train"].get("color", ()))
+    assert names == {"Grün", "Light Blue"}
+
+
 def test_nothing_but_text_is_one_error(tmp_path: Path) -> None:
     lines = "".join(f"0.jpg,{i},name {i}\n" for i in range(21))
     source = catalog(tmp_path / "shop", train="image,id,name\n" + lines)
@@ -233,8 +343,8 @@ def test_parquet_with_bytes_lists_and_numbers(tmp_path: Path) -> None:
     pq.write_table(table.slice(1, 1), shop / "train-00001-of-00002.parquet")
     pq.write_table(table.slice(2), shop / "validation-00000-of-00001.parquet")
     summary = import_catalog(tmp_path / "shop", tmp_path / "out")
-    assert summary.splits == {"train": 2, "val": 1}
-    assert summary.left_out == {"duplicate id": 1}
+    assert summary.splits == {"train": 2, "val": 2}
+    assert summary.left_out == {}
     cells = [
         {name: row[name] for name in ("id", "color", "year", "garment")}
         for row in rows_of(tmp_path / "out") + rows_of(tmp_path / "out", "val")
@@ -243,6 +353,7 @@ def test_parquet_with_bytes_lists_and_numbers(tmp_path: Path) -> None:
         {"id": "10", "color": ["Red", "Blue"], "year": ["2012"], "garment": ["Shoes", "Boots"]},
         {"id": "11", "color": [], "year": None, "garment": None},
         {"id": "12", "color": None, "year": ["2013.5"], "garment": None},
+        {"id": "12-2", "color": ["Red"], "year": ["2012"], "garment": ["Hat"]},
     ]
 
 
@@ -266,6 +377,32 @@ def test_class_labels_of_datasets_become_names(tmp_path: Path) -> None:
     assert [row["kind"] for row in rows_of(tmp_path / "out")] == [["Shoe"], ["Hat"], None]
 
 
+@pytest.mark.parametrize("kind", ["List", "LargeList", "Sequence", "before"])
+def test_lists_of_class_labels_become_names(tmp_path: Path, kind: str) -> None:
+    label = {"names": ["Red", "Blue"], "_type": "ClassLabel"}
+    feature = [label] if kind == "before" else {"feature": label, "_type": kind}
+    features = json.dumps({"info": {"features": {"image": {"_type": "Image"}, "colors": feature}}})
+    table = pa.table({"image": [jpeg(i) for i in range(4)], "colors": [[1, 0], [], None, [0, -1]]})
+    table = table.replace_schema_metadata({"huggingface": features})
+    pq.write_table(table, tmp_path / "train.parquet")
+    pq.write_table(table.slice(0, 0), tmp_path / "val.parquet")
+    import_catalog(tmp_path, tmp_path / "out")
+    assert [row["colors"] for row in rows_of(tmp_path / "out")] == [["Blue", "Red"], [], None, ["Red"]]
+
+
+@pytest.mark.parametrize("kind", [pa.string_view(), pa.list_view(pa.string_view()), pa.list_(pa.string_view(), 1)])
+def test_text_of_every_arrow_kind_is_labels(tmp_path: Path, kind: pa.DataType) -> None:
+    cells = ["Red", "Blue"] if kind == pa.string_view() else [["Red"], ["Blue"]]
+    images = pa.array([jpeg(i) for i in range(2)], pa.binary_view())
+    table = pa.table({"image": images, "color": pa.array(cells, kind), "year": [2012, 2013]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    import_catalog(tmp_path / "t.parquet", tmp_path / "out")
+    description = json.loads((tmp_path / "out/dataset.json").read_text())
+    assert description["groups"].keys() == {"color", "year"}
+    rows = rows_of(tmp_path / "out") + rows_of(tmp_path / "out", "val")
+    assert sorted(row["color"][0] for row in rows) == ["Blue", "Red"]
+
+
 def test_broken_parquet(tmp_path: Path) -> None:
     source = tmp_path / "train.parquet"
     source.write_bytes(b"PAR1 not really")
@@ -287,6 +424,8 @@ def test_broken_parquet(tmp_path: Path) -> None:
         (True, ["True"]),
         ([], []),
         (["a", "", None], ["a"]),
+        ("Light\u00a0 Blue|\u00a0", ["Light Blue"]),
+        (["u\u0308"], ["\u00fc"]),
     ],
 )
 def test_cells(cell: Any, names: list[str] | None) -> None:

@@ -187,9 +187,23 @@ def test_command_line(tmp_path: Path, shop: Path, capsys: pytest.CaptureFixture[
     assert load_taxonomy(tmp_path / "out").groups == ("color", "style")
 
 
+def test_command_line_of_a_catalog_in_other_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_jpegs(tmp_path / "shop", [f"{i}.jpg" for i in range(4)])
+    (tmp_path / "shop/all.csv").write_text(
+        "Bild;Farbe;Nr\n0.jpg;Rot,rot;1\n1.jpg;Rot;1\n2.jpg;rot,Rot;2\n3.jpg;rot,Rot;3\n"
+    )
+    flags = ["--image-column", "Bild", "--id-column", "Nr", "--separator", ","]
+    main(["catalog", str(tmp_path / "shop"), "--out", str(tmp_path / "out"), *flags])
+    said = capsys.readouterr()
+    assert "none left out" in said.out
+    assert "note   2 labels differ from another only in letter case: Rot / rot" in said.err
+    assert load_taxonomy(tmp_path / "out").names("Farbe") == ("Rot", "rot")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["catalog", "SHOP", "--out", "OUT", "--separator", ""], "--separator is empty"),
         (["catalog", "SHOP", "--out", "OUT", "--groups", "colr"], "no column 'colr' (did you mean 'color'?)"),
         (["catalog", "SHOP/images", "--out", "OUT"], "has no table"),
         (["catalog", "SHOP", "--out", "SHOP"], "exists already"),

@@ -24,7 +24,13 @@ def rows(count: int, split: str = "train") -> Iterator[ProductRow]:
 
 def test_schema_is_that_of_datasets() -> None:
     text = datasets.Value("string")
-    columns = {"image": datasets.Image(), "id": text, "color": datasets.List(text), "style": datasets.List(text)}
+    columns = {
+        "image": datasets.Image(),
+        "id": text,
+        "product_id": text,
+        "color": datasets.List(text),
+        "style": datasets.List(text),
+    }
     assert arrow_schema(GROUPS).equals(datasets.Features(columns).arrow_schema, check_metadata=True)
 
 
@@ -56,10 +62,30 @@ def test_description_and_report(tmp_path: Path) -> None:
     assert description["groups"] == {"color": ["Red"], "style": []}
     assert description["names_outside_train"] == {"color": ["Gold"], "style": ["Casual"]}
     assert description["splits"] == {"train": 1, "val": 1}
-    assert description["left_out"] == {"missing file": 1, "duplicate id": 1}
+    assert description["left_out"] == {"missing file": 1, "duplicate row": 1}
     report = list(csv.DictReader((out / "left_out.csv").read_text().splitlines()))
-    assert [(row["id"], row["reason"]) for row in report] == [("2", "missing file"), ("1", "duplicate id")]
-    assert "2 left out (1 missing file, 1 duplicate id)" in str(summary)
+    assert [(row["id"], row["reason"]) for row in report] == [("2", "missing file"), ("1", "duplicate row")]
+    assert "2 left out (1 missing file, 1 duplicate row)" in str(summary)
+
+
+def test_rows_of_one_id_are_photographs_of_one_product(tmp_path: Path) -> None:
+    red, blue = {"color": ["Red", "Blue"]}, {"color": ["Blue", "Red"]}
+    given = [
+        ProductRow("train", "a", jpeg(0), red),
+        ProductRow("train", "a", jpeg(1), red),
+        ProductRow("train", "a-2", jpeg(2), red),
+        ProductRow("train", "a", jpeg(3), {"color": []}),
+        ProductRow("train", "a", jpeg(1), blue),
+        ProductRow("train", "a", jpeg(1), {"color": None}),
+        ProductRow("val", "a", jpeg(4), red),
+        ProductRow("val", "b", jpeg(1), red),
+    ]
+    summary = write_dataset(given, tmp_path / "set", ["color"], "a test")
+    assert summary.splits == {"train": 4, "val": 1}
+    assert summary.left_out == {"duplicate row": 1, "other labels": 1, "other split": 1}
+    train = pq.read_table(next((tmp_path / "set").glob("train-*")))
+    assert train["id"].to_pylist() == ["a", "a-2", "a-2-2", "a-3"]
+    assert train["product_id"].to_pylist() == ["a", "a", "a-2", "a"]
 
 
 def test_shards_and_row_groups_are_bounded(tmp_path: Path) -> None:
@@ -114,7 +140,7 @@ def test_loser_of_a_race_keeps_the_winners_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [out]
 
 
-@pytest.mark.parametrize("groups", [[], ["image"], ["id", "color"], ["color", "color"]])
+@pytest.mark.parametrize("groups", [[], ["image"], ["id", "color"], ["product_id"], ["color", "color"]])
 def test_groups_that_cannot_be_columns(tmp_path: Path, groups: list[str]) -> None:
     with pytest.raises(SettingError):
         write_dataset([], tmp_path / "set", groups, "X")

@@ -138,7 +138,7 @@ def _score(
         for profile in profiles
     }
     embeddings = np.empty((len(targets), 0), np.float32) if seen.embeddings is None else seen.embeddings
-    return Evidence(images, taxonomy, probabilities, targets, embeddings, answers), scores
+    return Evidence(images, taxonomy, probabilities, targets, embeddings, answers, seen.ids), scores
 
 
 def _header(result: dict[str, Any], command: str) -> dict[str, Any]:

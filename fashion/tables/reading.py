@@ -1,7 +1,6 @@
 """Tables of products: CSV and Parquet files read row by row, with one clear error where a file cannot be read."""
 
 import csv
-import json
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fashion.errors import DataError, one_line
+from fashion.tables.class_labels import class_names, named
 
 DELIMITERS = ",;\t"  # a spreadsheet saves with a semicolon where the comma is the decimal sign
 BATCH_ROWS = 100
@@ -115,8 +115,10 @@ class ParquetTable:
             raise DataError(f"{path} is not a Parquet file, or a broken one") from None
         schema = self.file.schema_arrow
         self.columns = tuple(schema.names)
-        self.label_columns = tuple(field.name for field in schema if _holds_labels(field.type))
-        self.class_names = _class_names(schema)
+        self.class_names = class_names(schema)
+        self.label_columns = tuple(
+            field.name for field in schema if field.name in self.class_names or _holds_labels(field.type)
+        )
 
     def rows(self, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
         """Raises DataError where the file is broken."""
@@ -126,7 +128,7 @@ class ParquetTable:
                 for row in batch.to_pylist():
                     number += 1
                     for name in self.class_names.keys() & row.keys():
-                        row[name] = self._class_name(name, row[name])
+                        row[name] = named(row[name], self.class_names[name])
                     yield number, row
         except (pa.ArrowInvalid, OSError) as error:
             raise DataError(f"{self.path} is broken after row {number}: {one_line(error)}") from None
@@ -136,29 +138,25 @@ class ParquetTable:
         """Number of rows."""
         return self.file.metadata.num_rows
 
-    def _class_name(self, column: str, value: int | None) -> str | None:
-        names = self.class_names[column]
-        return names[value] if value is not None and 0 <= value < len(names) else None  # -1 is "no label"
-
 
 def _holds_labels(kind: pa.DataType) -> bool:
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+    if _is_list(kind):
         return _is_text(kind.value_type)
     return _is_text(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    types = pa.types
+    return (
+        types.is_list(kind)
+        or types.is_large_list(kind)
+        or types.is_fixed_size_list(kind)
+        or types.is_list_view(kind)
+        or types.is_large_list_view(kind)
+    )
 
 
 def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
-
-
-def _class_names(schema: pa.Schema) -> dict[str, list[str]]:
-    """Names of the ClassLabel columns, which `datasets` writes as numbers and explains in the schema's metadata."""
-    metadata = (schema.metadata or {}).get(b"huggingface", b"{}")
-    features = json.loads(metadata).get("info", {}).get("features", {})
-    return {
-        name: feature["names"]
-        for name, feature in features.items()
-        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
-    }
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)

@@ -29,6 +29,7 @@ from training.data.input_settings import InputSettings
 from training.data.label_rows import LabelRows, count_labels
 from training.data.loading import EpochSampler, ResumableLoader, WholeSampler, set_up_worker
 from training.sources.opening import DEFAULT_CACHE
+from training.sources.spelling import case_note
 
 FROM_BACKBONE = InputSettings()
 SPLITS = ("train", "val")
@@ -272,7 +273,9 @@ class FashionData(LightningDataModule):
                 print(f"       {_rows_of(catalog)}; {', '.join(dict.fromkeys(catalog.columns.values()))}")
         for catalog in negatives:
             print(f"       {_rows_of(catalog)}; without a product")
-        for line in notes(products, taxonomy, self.rare, self.min_photographs):
+        lines = notes(products, taxonomy, self.rare, self.min_photographs)
+        lines.append(case_note({group: taxonomy.names(group) for group in taxonomy.groups}))
+        for line in filter(None, lines):
             print(f"note   {line}")
 
 

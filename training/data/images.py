@@ -21,7 +21,7 @@ from training.data.catalogs import Catalog, Paths, check_splits, open_catalogs, 
 from training.data.label_rows import LabelRows
 from training.data.loading import FILLER
 from training.sources.opening import DEFAULT_CACHE
-from training.sources.writer import ID, IMAGE
+from training.sources.writer import ID, IMAGE, PRODUCT_ID
 
 Sample = dict[str, Tensor]
 
@@ -128,7 +128,10 @@ def _folder_rows(catalog: Catalog, split: str, cache: Path, streaming: bool) -> 
         if isinstance(cause, OSError) and cause.errno is not None:  # such as a full disk
             raise cause from None
         raise DataError(f"{catalog.folder} cannot be read: {cause or error}; import the data again") from None
-    return rows.select_columns([IMAGE, ID, *catalog.columns]).cast_column(IMAGE, datasets.Image(decode=False))
+    columns = [IMAGE, ID, *catalog.columns]
+    if not streaming and PRODUCT_ID in rows.column_names:  # folders of earlier versions lack it; streams need none
+        columns.append(PRODUCT_ID)
+    return rows.select_columns(columns).cast_column(IMAGE, datasets.Image(decode=False))
 
 
 @contextmanager
@@ -172,6 +175,13 @@ class Photographs(Dataset):
     def ids(self) -> list[str]:
         """The id of each image."""
         return list(self.rows[ID])
+
+    @property
+    def products(self) -> list[str]:
+        """The id of each image's product: what must not be seen on one side and judged on the other."""
+        if PRODUCT_ID not in self.rows.column_names:
+            return self.ids
+        return [product or name for product, name in zip(self.rows[PRODUCT_ID], self.ids, strict=True)]
 
     def encoded(self, index: int) -> bytes:
         """The image file as it was imported."""

@@ -71,6 +71,7 @@ def precision_intervals(
     taxonomy: Taxonomy,
     resamples: int = MAP_RESAMPLES,
     seed: int = SEED,
+    ids: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """95 % intervals of mean average precision.
 
@@ -80,11 +81,12 @@ def precision_intervals(
         taxonomy: of the A labels.
         resamples: draws.
         seed: of the draws.
+        ids: (N,), of the photographs' products: all of one are drawn together. None where each is of its own.
 
     Returns:
         `map`, and `groups`, the same by name.
     """
-    draws = np.concatenate(list(_draws(len(targets), resamples, seed))).T.copy()  # (N, R + 1)
+    draws = np.concatenate(list(_draws(len(targets), resamples, seed, ids))).T.copy()  # (N, R + 1)
     each = np.full((resamples + 1, len(taxonomy)), np.nan)
     for label in np.flatnonzero((targets == YES).any(axis=0)):
         rows = np.flatnonzero(targets[:, label] != NOT_ANNOTATED)

@@ -26,7 +26,8 @@ class Predictions:
         probabilities: float32 (N, A), as the model card that they were made with says, calibrated and with gates.
         targets: int8 (N, A), 1 yes, 0 no, -1 not annotated.
         logits: float32 (N, A), of the labels.
-        ids: (N,), of the images, without the ending of a file: photographs of one product in two catalogs share it.
+        ids: (N,), of the images' products, without the ending of a file: photographs of one product share it, in one
+            catalog or in two.
         embeddings: float32 (N, E), where they were asked for.
         gates: what the model's gates say of them, and what is true; None stands for a model without gates.
     """
@@ -86,7 +87,7 @@ def predict(predictor: Predictor, images: Photographs, description: str, embeddi
         np.concatenate(probabilities),
         of_labels,
         np.concatenate(logits),
-        np.array([FILE_ENDING.sub("", name) for name in images.ids]),
+        np.array([FILE_ENDING.sub("", name) for name in images.products]),
         np.concatenate(vectors) if vectors else None,
         SeenGates(card.gates, np.concatenate(gates), of_gates),
     )

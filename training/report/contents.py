@@ -57,7 +57,7 @@ def contents(
     """
     step("bootstrap")
     spans = {
-        profile: bootstrap.f1_intervals(answered, evidence.targets, evidence.taxonomy)
+        profile: bootstrap.f1_intervals(answered, evidence.targets, evidence.taxonomy, ids=evidence.products)
         for profile, answered in evidence.answers.items()
     }
     profiles = {
@@ -67,7 +67,9 @@ def contents(
     }
     step("average precision")
     precisions = np.array([label["average_precision"] for label in scores[evidence.profile]["labels"]], dtype=float)
-    map_spans = bootstrap.precision_intervals(evidence.probabilities, evidence.targets, evidence.taxonomy)
+    map_spans = bootstrap.precision_intervals(
+        evidence.probabilities, evidence.targets, evidence.taxonomy, ids=evidence.products
+    )
     found: dict[str, Any] = {
         "schema": SCHEMA,
         "header": header,

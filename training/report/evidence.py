@@ -32,6 +32,7 @@ class Evidence:
         targets: int8 (N, A), 1 yes, 0 no, -1 not annotated.
         embeddings: float32 (N, E).
         answers: by profile which labels it answers, bool (N, A). The last profile is the one that is looked at closely.
+        products: (N,), the ids of the photographs' products; None where each is of its own.
     """
 
     photographs: Album
@@ -40,6 +41,7 @@ class Evidence:
     targets: np.ndarray
     embeddings: np.ndarray
     answers: Mapping[str, np.ndarray]
+    products: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.targets)

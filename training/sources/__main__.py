@@ -7,9 +7,12 @@ from pathlib import Path
 
 from fashion.errors import SettingError, one_line_errors
 from training.sources import catalog, download, imaterialist, mirror, negatives, sample
+from training.sources.columns import SEPARATOR
 from training.sources.extract import extract_photo
 from training.sources.join import join
 from training.sources.negatives.making import DEFAULT_COUNT
+from training.sources.opening import read_description
+from training.sources.spelling import case_note
 from training.sources.writer import SPLITS
 
 
@@ -38,11 +41,19 @@ def _negatives(options: argparse.Namespace) -> None:
 
 
 def _catalog(options: argparse.Namespace) -> None:
-    print(
-        catalog.import_catalog(
-            options.source, options.out, options.groups, options.image_column, options.id_column, options.workers
-        )
+    summary = catalog.import_catalog(
+        options.source,
+        options.out,
+        options.groups,
+        options.image_column,
+        options.id_column,
+        options.workers,
+        options.separators,
     )
+    print(summary)
+    note = case_note(read_description(summary.folder)["groups"])
+    if note:
+        print(f"note   {note}", file=sys.stderr)
 
 
 def _imaterialist(options: argparse.Namespace) -> None:
@@ -90,13 +101,22 @@ def _parser() -> argparse.ArgumentParser:
         "catalog",
         help="import a shop's catalog: CSV or Parquet, and photographs",
         description="Import a catalog: a table whose columns are attribute groups, and a column with each photograph's "
-        "file name, path or bytes. Cells with several labels separate them by |; an empty cell is not annotated.",
+        "file name, path or bytes. Cells with several labels separate them by |; an empty cell is not annotated. Rows "
+        "of one id are photographs of one product.",
     )
     add.add_argument("source", type=Path, help="a CSV or Parquet file, or a folder of train.csv, val.csv and images/")
     _add_out(add)
     _add_groups(add, "all columns but the image's, the id's, text and the like")
     add.add_argument("--image-column", metavar="NAME", help="column of the photographs (default: a usual name)")
     add.add_argument("--id-column", metavar="NAME", help="column of the product ids (default: a usual name)")
+    add.add_argument(
+        "--separator",
+        dest="separators",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help=f"what stands between the labels of a cell, beside {SEPARATOR}, such as ','; may be repeated",
+    )
     add.set_defaults(run=_catalog)
 
     add = commands.add_parser(

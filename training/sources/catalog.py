@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fashion.errors import DataError
+from fashion.errors import DataError, SettingError
 from fashion.tables.columns import image_places
 from fashion.tables.reading import open_table
 from training.sources.columns import (
@@ -15,10 +16,12 @@ from training.sources.columns import (
     read_labels,
     survey_cells,
     text_note,
+    unread_note,
     without_text,
 )
 from training.sources.holdout import split_by_hash
 from training.sources.photographs import Candidate, write_checked
+from training.sources.spelling import joined_note
 from training.sources.writer import ImportSummary, UnusedRow
 
 SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -33,34 +36,44 @@ def import_catalog(
     image_column: str | None = None,
     id_column: str | None = None,
     workers: int | None = None,
+    separators: Sequence[str] = (),
 ) -> ImportSummary:
     """Write a catalog as a new folder in the training format.
 
-    A cell may hold one label, several separated by `|`, or (in Parquet) a list; an empty one is not annotated. Where
-    there is no table for validation, every tenth training row goes there, chosen by a hash of its id, and at least one.
+    A cell may hold one label, several separated by `|`, or (in Parquet) a list; an empty one is not annotated. Rows of
+    one id are photographs of one product. Where there is no table for validation, every tenth product of the training
+    rows goes there, chosen by a hash of its id, and at least one.
 
     Args:
         source: a CSV or Parquet file, or a folder with `train.csv` and if need be `val.csv` and `test.csv`, with one
             CSV file, or with Parquet shards.
         out: the folder to make.
         groups: columns to take as attribute groups; None takes all but the image's, the id's and the like, and but
-            columns of text, which a line on stderr names.
+            columns of text; lines on stderr name what is left out.
         image_column: column of the image's file name, path or bytes; None looks for one of the usual names.
         id_column: column of the product's id; None looks for a usual name, then takes the image's name.
         workers: threads that check photographs; None takes one for each core.
+        separators: what else stands between the labels of a cell of text.
 
     Raises:
         DataError: no table, a broken table, a wrong column name, no column of labels, no usable row.
+        SettingError: an empty separator.
     """
+    if not all(separators):
+        raise SettingError("--separator is empty; give what stands between the labels of a cell, such as ','")
     tables = find_tables(source)
     layout = find_layout(tables, groups, image_column, id_column)
-    survey = survey_cells(tables, layout.groups)
+    survey = survey_cells(tables, layout.groups, separators)
+    notes = []
     if groups is None:
-        note, layout = text_note(layout, survey), without_text(tables, layout, survey)
-        if note:
-            print(note, file=sys.stderr)
+        notes += [unread_note(tables, layout), text_note(layout, survey)]
+        layout = without_text(tables, layout, survey)
+    labels = {group: survey.names[group] for group in layout.groups if not survey.is_text(group)}
+    notes.append(joined_note(labels, separators, str(source)))
+    for note in filter(None, notes):
+        print(f"note   {note}", file=sys.stderr)
     hold_out = splits_by_hash(tables, layout)
-    candidates = read_candidates(tables, layout)
+    candidates = read_candidates(tables, layout, partial(read_labels, separators=separators))
     return write_checked(candidates, survey.rows, out, layout.groups, str(source), workers, hold_out)
 
 

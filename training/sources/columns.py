@@ -8,8 +8,11 @@ from typing import Any
 from fashion.errors import DataError
 from fashion.tables.columns import ID_COLUMNS, IMAGE_COLUMNS, plain, usual_name
 from fashion.tables.reading import Table, require_columns
+from training.sources.spelling import label_name
 
 SPLIT_COLUMNS = ("split", "subset", "fold")
+# Go before other ids: what is in one split must be the product, also where its photographs have ids of their own.
+PRODUCT_COLUMNS = ("product_id", "productid", "item_id", "itemid", "article_id")
 OTHER_COLUMNS = ("url", "image_url", "link", "__index_level_0__")  # neither labels nor an image on this disk
 
 SEPARATOR = "|"  # between the labels of one cell; a comma is part of a label
@@ -44,15 +47,21 @@ class ColumnLayout:
 
 @dataclass(frozen=True)
 class Survey:
-    """What the cells of a catalog hold: its rows, and the labels of each group, all of them and the different ones."""
+    """What the cells of a catalog hold.
+
+    Attributes:
+        rows: how many there are.
+        labels: how many labels each group has in all rows.
+        names: the different ones of these; of more than `MAX_NAMES`, some.
+    """
 
     rows: int
     labels: dict[str, int]
-    different: dict[str, int]
+    names: dict[str, set[str]]
 
     def is_text(self, group: str) -> bool:
         """Whether the values of a column are too many or too different to be labels."""
-        labels, different = self.labels[group], self.different[group]
+        labels, different = self.labels[group], len(self.names[group])
         return different > MAX_NAMES or (labels > FEW_LABELS and different > MAX_DIFFERENT * labels)
 
 
@@ -68,9 +77,11 @@ def find_layout(
     if image is None:
         raise DataError(
             f"{first.path} has no column with a usual name for images, such as image, photo, file or path; "
-            f"its columns are: {', '.join(first.columns)}; name it with --image-column"
+            f"its columns are: {', '.join(first.columns)}; name it with --image-column of: "
+            "python -m training.sources catalog SOURCE --out FOLDER, and train on FOLDER"
         )
-    name = id_column or usual_name([column for column in first.columns if column != image], ID_COLUMNS)
+    others = [column for column in first.columns if column != image]
+    name = id_column or usual_name(others, PRODUCT_COLUMNS + ID_COLUMNS)
     split = usual_name(first.columns, SPLIT_COLUMNS) if tables[0].split is None else None
     if groups is None:
         usual = IMAGE_COLUMNS + ID_COLUMNS + SPLIT_COLUMNS + OTHER_COLUMNS
@@ -85,7 +96,7 @@ def find_layout(
     return layout
 
 
-def survey_cells(tables: Sequence[SplitTable], groups: Sequence[str]) -> Survey:
+def survey_cells(tables: Sequence[SplitTable], groups: Sequence[str], separators: Sequence[str] = ()) -> Survey:
     """Read all labels once, so that a broken line is found before any photograph is read.
 
     Counting different labels ends above `MAX_NAMES`. Raises DataError for a broken table, or no row.
@@ -97,13 +108,13 @@ def survey_cells(tables: Sequence[SplitTable], groups: Sequence[str]) -> Survey:
         for _, row in table.table.rows(groups):
             rows += 1
             for group, seen in names.items():
-                cell = read_labels(group, row[group]) or ()
+                cell = read_labels(group, row[group], separators) or ()
                 labels[group] += len(cell)
                 if len(seen) <= MAX_NAMES:
                     seen.update(cell)
     if rows == 0:
         raise DataError(f"{tables[0].table.path} has no row below its header")
-    return Survey(rows, {group: labels[group] for group in groups}, {group: len(seen) for group, seen in names.items()})
+    return Survey(rows, {group: labels[group] for group in groups}, names)
 
 
 def without_text(tables: Sequence[SplitTable], layout: ColumnLayout, survey: Survey) -> ColumnLayout:
@@ -123,20 +134,46 @@ def text_note(layout: ColumnLayout, survey: Survey) -> str:
     if not text:
         return ""
     counts = ", ".join(
-        f"{group} ({'over ' if survey.different[group] > MAX_NAMES else ''}"
-        f"{min(survey.different[group], MAX_NAMES):,} different values in {survey.labels[group]:,})"
+        f"{group} ({'over ' if len(survey.names[group]) > MAX_NAMES else ''}"
+        f"{min(len(survey.names[group]), MAX_NAMES):,} different values in {survey.labels[group]:,})"
         for group in text
     )
     wanted = ",".join([*(group for group in layout.groups if group not in text), text[0]])
-    return f"note   left out as text, not attributes: {counts}; to use one, name all groups: --data.groups '[{wanted}]'"
+    return f"left out as text, not attributes: {counts}; to use one, name all groups: --data.groups '[{wanted}]'"
 
 
-def read_labels(group: str, cell: Any) -> list[str] | None:
-    """The labels of a catalog's cell: text with `|` between labels, a number, a list; None where it is empty."""
+def unread_note(tables: Sequence[SplitTable], layout: ColumnLayout) -> str:
+    """A line about the columns that `find_layout` does not take for labels; empty where there is none.
+
+    Args:
+        tables: all of a catalog.
+        layout: what `find_layout` made of them by itself.
+    """
+    there = dict.fromkeys(column for table in tables for column in table.table.columns)
+    unread = [column for column in there if column not in layout.columns]
+    if not unread:
+        return ""
+    return (
+        f"{len(unread)} of the columns left out: {', '.join(unread)}; their names or types are not those of attributes "
+        "(ids, addresses, dates, lists of numbers and the like), or the first table lacks them"
+    )
+
+
+def read_labels(group: str, cell: Any, separators: Sequence[str] = ()) -> list[str] | None:
+    """The labels of a catalog's cell, in their normal form; None where it is empty.
+
+    Args:
+        group: not needed here; other sources spell the labels of some groups in their own way.
+        cell: text with `|` between labels, a number, or a list.
+        separators: what parts the labels of a text too.
+    """
     if cell is None or cell != cell:  # NaN, which pandas writes for an empty number
         return None
     if isinstance(cell, list):
-        return [str(name).strip() for name in cell if name is not None and str(name).strip()]
+        return [name for name in (label_name(str(each)) for each in cell if each is not None) if name]
     if isinstance(cell, float) and cell.is_integer():  # 2012.0, where pandas met an empty cell in a column of years
         cell = int(cell)
-    return [name for name in map(str.strip, str(cell).split(SEPARATOR)) if name] or None
+    text = str(cell)
+    for separator in separators:
+        text = text.replace(separator, SEPARATOR)
+    return [name for name in map(label_name, text.split(SEPARATOR)) if name] or None

@@ -17,7 +17,7 @@ from training.sources.mirror import import_mirror, is_mirror
 from training.sources.no_product import import_negatives
 from training.sources.writer import DATASET_FILE, FORMAT, AlreadyThere, ImportSummary
 
-IMPORTER = 2  # raised when importers make something else of the same files; folders imported before are left alone
+IMPORTER = 3  # raised when importers make something else of the same files; folders imported before are left alone
 DEFAULT_CACHE = Path("data/imported")
 
 

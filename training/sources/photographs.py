@@ -47,7 +47,7 @@ def write_checked(
         candidates: rows in order; `total` of them, for the progress bar.
         out, groups, source: see `write_dataset`, whose errors this raises too.
         workers: threads that decode (the decoders release Python's lock); None takes one for each core.
-        hold_out: see that at least one row is for validation.
+        hold_out: see that at least one product is for validation.
     """
     with (
         closing(check_photographs(candidates, workers)) as rows,

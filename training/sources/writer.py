@@ -16,12 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fashion.errors import DataError, SettingError
+from training.sources.products import Products
 
 FORMAT = 1  # raised when a folder written before cannot be read any more
 DATASET_FILE = "dataset.json"
 LEFT_OUT_FILE = "left_out.csv"
 SPLITS = ("train", "val", "test")
-IMAGE, ID = "image", "id"
+IMAGE, ID, PRODUCT_ID = "image", "id", "product_id"
 
 # A reader holds one row group in memory: 100 photographs of 100 kB are 10 MB; larger ones end a group earlier.
 GROUP_ROWS = 100
@@ -30,7 +31,7 @@ SHARD_BYTES = 500 * 10**6
 
 
 class ProductRow(NamedTuple):
-    """One product: its split, an id unique in the data set, the image file's own bytes, and its labels by group.
+    """A photograph: its split, its product's id, the image file's own bytes, and its labels by group.
 
     In `cells`, None (or a missing group) says not annotated, an empty list that no label of the group applies. `row`
     says where it stands in its source, should it have to be left out.
@@ -51,11 +52,6 @@ class UnusedRow(NamedTuple):
     id: str
     reason: str
     detail: str = ""
-
-
-def duplicate(row: ProductRow) -> UnusedRow:
-    """A row whose id came before."""
-    return UnusedRow(row.split, row.row, row.id, "duplicate id", "an earlier row has this id")
 
 
 class AlreadyThere(DataError):
@@ -88,8 +84,9 @@ def write_dataset(
 ) -> ImportSummary:
     """Stream rows into a new folder in the training format.
 
-    Memory stays at one row group a split, whatever the number of rows. The folder appears under its name when all of it
-    is written; after an error or an interrupt nothing of it is left. A row whose id came before is left out.
+    Memory stays at one row group a split, whatever the number of rows, but for their ids. The folder appears under its
+    name when all of it is written; after an error or an interrupt nothing of it is left. Rows of one id are photographs
+    of one product: each gets an id of its own, and what `products.Products` refuses is left out.
 
     Args:
         rows: what to write, and what to list as left out, in any order of splits.
@@ -100,7 +97,7 @@ def write_dataset(
 
     Raises:
         AlreadyThere: `out` exists and is not an empty folder.
-        SettingError: a group named like the columns `image` and `id`, or twice.
+        SettingError: a group named like the columns `image`, `id` and `product_id`, or twice.
         DataError: not one row could be used.
     """
     _check_groups(groups)
@@ -146,7 +143,7 @@ class _Writer:
         self.schema = arrow_schema(groups)
         self.shards = {split: _Shards() for split in SPLITS}
         self.names: dict[str, dict[str, set[str]]] = {split: {group: set() for group in groups} for split in SPLITS}
-        self.ids: set[str] = set()
+        self.products = Products()
         self.counts: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
         self.first_left_out: UnusedRow | None = None
@@ -156,26 +153,32 @@ class _Writer:
             report = csv.writer(file)
             report.writerow(UnusedRow._fields)
             for row in rows:
-                if isinstance(row, ProductRow) and row.id in self.ids:
-                    row = duplicate(row)
-                if isinstance(row, UnusedRow):
-                    report.writerow(row)
-                    self.left_out[row.reason] += 1
-                    self.first_left_out = self.first_left_out or row
-                else:
-                    self._add(row)
+                unused = row if isinstance(row, UnusedRow) else self._add(row)
+                if unused is not None:
+                    report.writerow(unused)
+                    self.left_out[unused.reason] += 1
+                    self.first_left_out = self.first_left_out or unused
 
-    def _add(self, row: ProductRow) -> None:
-        self.ids.add(row.id)
-        self.counts[row.split] += 1
+    def _add(self, row: ProductRow) -> UnusedRow | None:
+        """Take a row, or say why it is left out."""
         cells = {group: _as_list(row.cells.get(group)) for group in self.groups}
+        refusal = self.products.refusal(row.id, row.split, row.image, cells)
+        if refusal is not None:
+            return UnusedRow(row.split, row.row, row.id, *refusal)
+        self.counts[row.split] += 1
         for group, names in cells.items():
             self.names[row.split][group].update(names or ())
         shards = self.shards[row.split]
-        shards.buffer.append({IMAGE: {"bytes": row.image, "path": None}, ID: row.id, **cells})
+        fixed = {
+            IMAGE: {"bytes": row.image, "path": None},
+            ID: self.products.photograph_id(row.id),
+            PRODUCT_ID: row.id,
+        }
+        shards.buffer.append(fixed | cells)
         shards.buffer_bytes += len(row.image)
         if len(shards.buffer) >= GROUP_ROWS or shards.buffer_bytes >= GROUP_BYTES:
             self._flush(row.split)
+        return None
 
     def _flush(self, split: str) -> None:
         shards = self.shards[split]
@@ -230,11 +233,12 @@ def arrow_schema(groups: Sequence[str]) -> pa.Schema:
     Written here because importing `datasets` for it takes seconds; a test compares it with what `datasets` writes.
     """
     text = {"dtype": "string", "_type": "Value"}
-    features: dict[str, Any] = {IMAGE: {"_type": "Image"}, ID: text}
+    features: dict[str, Any] = {IMAGE: {"_type": "Image"}, ID: text, PRODUCT_ID: text}
     features |= {group: {"feature": text, "_type": "List"} for group in groups}
     fields = [
         pa.field(IMAGE, pa.struct({"bytes": pa.binary(), "path": pa.string()})),
-        pa.field(ID, pa.string()),
+        pa.field(ID, pa.string()),  # of the photograph
+        pa.field(PRODUCT_ID, pa.string()),  # folders that were written before there was one have one photograph each
         *(pa.field(group, pa.list_(pa.string())) for group in groups),
     ]
     return pa.schema(fields, metadata={"huggingface": json.dumps({"info": {"features": features}})})
@@ -264,7 +268,7 @@ def _check_groups(groups: Sequence[str]) -> None:
     if not groups:
         raise SettingError("no attribute group is left to write; a data set needs at least one column of labels")
     for group in groups:
-        if group in (IMAGE, ID) or groups.count(group) > 1:
+        if group in (IMAGE, ID, PRODUCT_ID) or groups.count(group) > 1:
             raise SettingError(f"attribute group {group!r} is given twice or named like a column of the format")
 
 

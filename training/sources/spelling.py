@@ -1,0 +1,93 @@
+"""How labels are spelled: one normal form, and notes on spellings that make one label two, or two labels one."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+JOINTS = (",", "/")  # what shops write between several labels of one cell, beside the separator of the format
+# Less than that is no habit of the shop's: "Hosiery, Stockings, Tights" is one label.
+FEWEST_JOINED = 3
+LEAST_JOINED = 0.1  # of the different labels of a column
+EXAMPLES = 5
+
+
+def label_name(text: str) -> str:
+    """A label as it is written in data sets: what looks the same is the same.
+
+    Unicode in its composed form (NFC), so that both ways to write an umlaut are one; white space of any kind and length
+    as one blank, none at the ends.
+    """
+    return unicodedata.normalize("NFC", " ".join(text.split()))
+
+
+def case_note(labels: Mapping[str, Iterable[str]]) -> str:
+    """A line on labels of one group that differ only in letter case, and how to join them; empty where there are none.
+
+    Args:
+        labels: different labels by group.
+    """
+    alike = [names for group in labels.values() for names in _alike(group)]
+    if not alike:
+        return ""
+    count = sum(map(len, alike))
+    return (
+        f"{count} labels differ from another only in letter case: {_some([' / '.join(names) for names in alike])}; to "
+        "learn them as one, give them one name in a file for --data.names, see docs/labels.md"
+    )
+
+
+def joined_note(labels: Mapping[str, Collection[str]], separators: Sequence[str], source: str) -> str:
+    """A line on groups of which many labels are made of others, and how to part them; empty where there are none.
+
+    Args:
+        labels: different labels by group.
+        separators: those that the user gave; the labels hold none of them.
+        source: what is imported.
+    """
+    found = {group: _joined(names, separators) for group, names in labels.items()}
+    joints = dict.fromkeys(joint for joint, names in found.values() if names)
+    if not joints:
+        return ""
+    each = ", ".join(
+        f"{group} ({len(names):,} of {len(labels[group]):,} with {joint!r}, such as {names[0]!r})"
+        for group, (joint, names) in found.items()
+        if names
+    )
+    flags = " ".join(f"--separator {separator!r}" for separator in (*separators, *joints))
+    return (
+        f"many labels are made of others: {each}; to part them: python -m training.sources catalog {source} "
+        f"--out FOLDER {flags}, and train on FOLDER"
+    )
+
+
+def _alike(names: Iterable[str]) -> list[list[str]]:
+    folded: dict[str, list[str]] = {}
+    for name in sorted(set(names)):
+        folded.setdefault(name.casefold(), []).append(name)
+    return [group for group in folded.values() if len(group) > 1]
+
+
+def _joined(names: Collection[str], separators: Sequence[str]) -> tuple[str, list[str]]:
+    """The labels that are made of others, where these are many, and the character between their parts."""
+    each = {joint: _made_of_others(names, joint) for joint in JOINTS if joint not in separators}
+    joint = max(each, key=lambda joint: len(each[joint]), default=JOINTS[0])
+    enough = max(FEWEST_JOINED, LEAST_JOINED * len(names))
+    found = each.get(joint, [])
+    return joint, found if len(found) >= enough else []
+
+
+def _made_of_others(names: Iterable[str], joint: str) -> list[str]:
+    """Labels of several parts, at least one of which stands in another label too; numbers such as 1,5 have no parts."""
+    parts = {name: {part for part in map(str.strip, name.split(joint)) if part} for name in names}
+    stands = Counter(part for of_name in parts.values() for part in of_name)
+    return sorted(
+        name
+        for name, of_name in parts.items()
+        if len(of_name) > 1
+        and all(any(map(str.isalpha, part)) for part in of_name)
+        and any(stands[part] > 1 for part in of_name)
+    )
+
+
+def _some(items: list[str]) -> str:
+    return ", ".join(items[:EXAMPLES]) + (", ..." if len(items) > EXAMPLES else "")
