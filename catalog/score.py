@@ -133,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "source",
         nargs="+",
-        help="a folder of photographs; a table (CSV, TSV, JSON, Excel, Parquet); or globs, quoted, of photographs",
+        help="a folder of photographs; a table (CSV, JSON, Excel, Parquet); or globs, quoted",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the folder to make or to go on with")
     parser.add_argument("--profile", help="thresholds of the answered attributes (default: the model card's)")

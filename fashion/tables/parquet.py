@@ -83,7 +83,7 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_binary_view(kind):
         return pa.binary()
     if is_list(kind):
-        return pa.list_(plain_type(kind.value_type))
+        return pa.list_(kind.value_field.with_type(plain_type(kind.value_type)))
     if pa.types.is_struct(kind):
         return pa.struct([pa.field(field.name, plain_type(field.type)) for field in kind])
     return kind

@@ -51,7 +51,7 @@ class ImagePlaces:
         tried = f"is not in {self.folder} nor in its folder {', '.join(filter(None, IMAGE_FOLDERS))}"
         if not is_address(wanted):
             return f"{_shown(wanted)} {tried}"
-        return f"{_shown(wanted)} is an address, of which nothing is fetched, and {_last_part(wanted)} {tried}"
+        return f"{_shown(wanted)} is an address, of which nothing is fetched; {_last_part(wanted)} {tried}"
 
     def _names(self) -> Iterator[str]:
         """Each once: relative to the folder, with slashes."""
@@ -98,8 +98,8 @@ def _path(name: str) -> str:
 
 
 def _last_part(name: str) -> str:
-    return repr(unquote(_path(name)).rpartition("/")[2])
+    return unquote(_path(name)).rpartition("/")[2]
 
 
 def _shown(name: str) -> str:
-    return repr(one_line(name)[:SHOWN]) + ("..." if len(name) > SHOWN else "")
+    return one_line(name[:SHOWN]) + ("..." if len(name) > SHOWN else "")
