@@ -131,7 +131,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
     parser.add_argument(
-        "source", nargs="+", help="a folder of photographs; a CSV or Parquet file; or globs, quoted, of photographs"
+        "source",
+        nargs="+",
+        help="a folder of photographs; a table (CSV, JSON, Excel, Parquet); or globs, quoted",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the folder to make or to go on with")
     parser.add_argument("--profile", help="thresholds of the answered attributes (default: the model card's)")

@@ -171,6 +171,25 @@ def test_bad_rows_are_listed_and_not_fatal(bundle: Path, tmp_path: Path) -> None
     assert table(tmp_path / "out").column("id").to_pylist() == ["a", "c"]
 
 
+def test_lines_and_row_groups_that_cannot_be_read_are_listed(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "good.jpg").write_bytes(photograph(0))
+    (tmp_path / "t.csv").write_text("id,image\na,good.jpg\nb,bad.jpg,c\nd,good.jpg,\n")
+    score(bundle, [str(tmp_path / "t.csv")], tmp_path / "out", engine="int8")
+    assert table(tmp_path / "out").column("id").to_pylist() == ["a", "d"]
+    (entry,) = left_out(tmp_path / "out")
+    assert (entry["row"], entry["reason"]) == ("t.csv:3", "bad line")
+    path = write_parquet(tmp_path / "t.parquet", 10, "binary")
+    column = pq.read_metadata(path).row_group(1).column(0)
+    content = bytearray(path.read_bytes())
+    start = column.dictionary_page_offset or column.data_page_offset
+    content[start : start + column.total_compressed_size] = b"\xff" * column.total_compressed_size
+    path.write_bytes(content)
+    score(bundle, [str(path)], tmp_path / "parquet", engine="int8")
+    assert table(tmp_path / "parquet").column("id").to_pylist() == [str(i) for i in range(5)]
+    assert {entry["reason"] for entry in left_out(tmp_path / "parquet")} == {"broken row group"}
+    assert score(bundle, [str(path)], tmp_path / "parquet", engine="int8").scored == 0
+
+
 def test_names_that_are_no_utf8_are_listed(bundle: Path, tmp_path: Path) -> None:
     write_photographs(tmp_path / "photos", 1)
     with open(os.fsencode(tmp_path / "photos") + b"/\xff.jpg", "wb") as file:
@@ -308,11 +327,14 @@ def test_another_model_source_or_profile_is_refused(bundle: Path, tmp_path: Path
         ),
         ("a.csv", "id,image\n", "a.csv has no row; nothing to score"),
         ("a.csv", "", "a.csv is empty"),
-        ("a.csv", "id,image\na\n", "line 2 of .*a.csv has 1 values"),
+        ("a.csv", "id,image\na\n", "no image of .*a.csv can be used .1 no image.; the first, a.csv:2"),
+        ("a.csv", "id,image\na,b,c\n", "line 2 of .*a.csv has 3 values"),
+        ("a.csv", "id,image\na,https://x/b.jpg\na,\n", "1 missing file.*the first, a.csv:2: .* nothing is fetched"),
         ("a.csv", "id,image,embedding\na,b,c\n", "column 'embedding' of the source has the name"),
         ("a.csv", "id,image\na,b.jpg\n", "no image of .*a.csv can be used .1 missing file.; the first, a.csv:2"),
         ("a.parquet", "no", "is not a Parquet file"),
-        ("a.txt", "no", "no image of .*a.txt can be used"),
+        ("a.txt", "no", "a.txt has no column with a usual name for images"),
+        ("a.xml", "no", "a.xml is text, neither a photograph nor a table"),
     ],
 )
 def test_a_source_that_cannot_be_used(

@@ -178,10 +178,11 @@ def test_bad_rows_are_left_out_and_listed(tmp_path: Path) -> None:
         ({"train": ""}, r"train.csv is empty \(0 bytes\)"),
         ({"train": "\n\n"}, "train.csv is empty; its first line"),
         ({"train": HEADER}, "has no row below its header"),
-        ({"train": HEADER + "0.jpg,Red\n"}, r"line 2 of .* has 2 values, but its header names 3 columns"),
-        ({"train": HEADER + "0.jpg,Red,a,b\n"}, r"line 2 of .* has 4 values"),
-        ({"train": HEADER + '0.jpg,"Red,a\n'}, "is not a CSV file"),
-        ({"train": "image,a,a\n0.jpg,1,2\n"}, "two columns named 'a'"),
+        (
+            {"train": HEADER + "0.jpg,Red,a,b\n"},
+            r"line 2 of .* has 4 values, but its header names 3 columns",
+        ),
+        ({"train": HEADER + '0.jpg,"Red,a\n'}, r"line 2 of .* has a quote that is not closed.*between .quotes."),
         (
             {"train": "a,b\n1,2\n"},
             "no column with a usual name for images.*a, b; name it with --image-column of: python -m training.sources",
@@ -198,6 +199,48 @@ def test_tables_that_cannot_be_used(tmp_path: Path, files: dict[str, str], messa
         import_catalog(source, tmp_path / "out")
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["shop"]
+
+
+def test_lines_that_do_not_fit_are_left_out_and_listed(tmp_path: Path) -> None:
+    source = catalog(
+        tmp_path / "shop",
+        train=HEADER + '0.jpg,Red,a\n9.jpg,Red,a, b\n1.jpg,Blue\n8.jpg,"Red,\n',
+        val=HEADER + "2.jpg,Red,a\n",
+    )
+    summary = import_catalog(source, tmp_path / "out")
+    assert (summary.splits, summary.left_out) == ({"train": 2, "val": 1}, {"bad line": 2})
+    listed = [(row["row"], row["reason"], row["detail"]) for row in left_out(tmp_path / "out")]
+    assert listed == [
+        ("train.csv:3", "bad line", "has 4 values, but its header names 3 columns"),
+        ("train.csv:5", "bad line", "has a quote that is not closed, or not doubled"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["products.tsv", "products.jsonl", "train.CSV", "feed.txt"])
+def test_tables_of_other_endings(tmp_path: Path, name: str) -> None:
+    source = catalog(tmp_path / "shop")
+    lines = ['{"image": "0.jpg", "color": ["Red", "Blue"]}', '{"image": ["1.jpg", "2.jpg"], "color": "Red"}']
+    text = "\n".join(lines) if name.endswith("jsonl") else "image\tcolor\n0.jpg\tRed|Blue\n1.jpg, 2.jpg\tRed\n"
+    (source / name).write_text(text)
+    import_catalog(source / name if name.endswith("txt") else source, tmp_path / "out")
+    rows = rows_of(tmp_path / "out") + rows_of(tmp_path / "out", "val")
+    assert sorted(row["color"] for row in rows) == [["Red"], ["Red", "Blue"]]
+    assert (source / "images/1.jpg").read_bytes() in [row["image"]["bytes"] for row in rows]
+
+
+def test_parquet_as_polars_writes_it_with_several_photographs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    struct = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    images = pa.array([[{"bytes": jpeg(i), "path": None}] * 2 for i in range(3)], pa.large_list(struct))
+    table = pa.table({"images": images, "color": pa.array(["Red", "Blue", "Red"], pa.string_view())})
+    pq.write_table(table, tmp_path / "t.parquet")
+    summary = import_catalog(tmp_path / "t.parquet", tmp_path / "out")
+    assert sum(summary.splits.values()) == 3
+    assert "the first photograph of each is taken" in capsys.readouterr().err
+    pq.write_table(pa.table({"image": [[1, 2]], "color": ["Red"]}), tmp_path / "pixels.parquet")
+    with pytest.raises(DataError, match="holds pixels"):
+        import_catalog(tmp_path / "pixels.parquet", tmp_path / "no")
 
 
 def test_other_encoding_is_named(tmp_path: Path) -> None:

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from catalog.scoring.source import ListedSource, ProductSource, rows_table
-from catalog.scoring.table_source import csv_source, parquet_source
+from catalog.scoring.table_source import parquet_source, text_source
 from fashion.errors import DataError
-from fashion.tables.reading import open_table
+from fashion.tables.parquet import ParquetTable
+from fashion.tables.reading import PARQUET_ENDING, TABLE_ENDINGS, open_table
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
+BESIDE_PHOTOGRAPHS = (".txt", ".json")  # a glob of photographs may find such files, which are listed as broken images
+TEXT_BYTES = 4096  # by which text is told from photographs; the last letter of them may be cut
 _MAGIC = re.compile(r"[*?\[]")
 
 
@@ -19,8 +22,8 @@ def open_source(names: Sequence[str], id_column: str | None = None, image_column
     """Open what a command line names.
 
     Args:
-        names: one folder of photographs or of Parquet files, one CSV or Parquet file, or globs and files: photographs,
-            or Parquet files that are shards of one table.
+        names: one folder of photographs or of Parquet files, one table (`fashion.tables.reading.TABLE_ENDINGS`), or
+            globs and files: photographs, or Parquet files that are shards of one table.
         id_column, image_column: of a table; None looks for a usual name. Without ids the image's name is one.
 
     Raises:
@@ -39,14 +42,15 @@ def open_source(names: Sequence[str], id_column: str | None = None, image_column
     name = ", ".join(os.path.abspath(name) for name in names)
     files = _files(names)
     kinds = {file.suffix.lower() for file in files}
-    if kinds <= {".csv", ".parquet"} and (len(files) == 1 or kinds == {".parquet"}):
-        for file in files:
-            open_table(file)  # checks that it can be read
-        if kinds == {".csv"}:
-            return csv_source(files[0], name, id_column, image_column)
-        return parquet_source(files, name, id_column, image_column)
-    if kinds & {".csv", ".parquet"}:
+    if kinds <= {*TABLE_ENDINGS} and (len(files) == 1 or kinds == {PARQUET_ENDING}):
+        tables = [open_table(file) for file in files]  # checks that they can be read
+        if isinstance(tables[0], ParquetTable):
+            return parquet_source(files, name, id_column, image_column)
+        return text_source(tables[0], name, id_column, image_column)
+    if kinds & {*TABLE_ENDINGS} - {*BESIDE_PHOTOGRAPHS}:
         raise DataError(f"{' '.join(names)}: a table cannot be mixed with other files; score it alone")
+    if len(files) == 1:
+        _check_no_text(files[0])
     # The part before the first * or ?: ids stay the same when photographs are added.
     roots = [os.path.dirname(os.path.abspath(_MAGIC.split(name)[0] + "x")) for name in names]
     return photographs([os.path.abspath(file) for file in files], name, os.path.commonpath(roots))
@@ -70,6 +74,16 @@ def image_files(folder: Path) -> list[str]:
     return sorted(found)
 
 
+def _check_no_text(file: Path) -> None:
+    """Raises DataError for a file that is text, and so no photograph, whatever it is called."""
+    if file.suffix.lower() in ENDINGS:
+        return
+    with file.open("rb") as opened:
+        start = opened.read(TEXT_BYTES)
+    if start and b"\0" not in start and not start.decode("utf-8", errors="replace").count("\ufffd") > 1:
+        raise DataError(f"{file} is text, neither a photograph nor a table; tables are {', '.join(TABLE_ENDINGS)}")
+
+
 def _files(names: Sequence[str]) -> list[Path]:
     """The files that globs and paths name, each once, in order."""
     found: dict[str, None] = {}
@@ -78,7 +92,7 @@ def _files(names: Sequence[str]) -> list[Path]:
             raise DataError(f"{name} is a folder; score it alone, or as the glob '{os.path.join(name, '**', '*.jpg')}'")
         matched = [name] if os.path.isfile(name) else sorted(filter(os.path.isfile, glob.iglob(name, recursive=True)))
         if not matched and not _MAGIC.search(name):
-            raise DataError(f"{name} does not exist; expected a folder, a CSV or Parquet file, an image, or a glob")
+            raise DataError(f"{name} does not exist; expected a folder, a table, an image, or a glob")
         if not matched:
             raise DataError(f"no file matches {name!r}")
         found |= dict.fromkeys(matched)

@@ -16,7 +16,7 @@ from catalog.scored.table import APPLIES_COLUMN, ATTRIBUTE, ID, IMAGE, PRODUCT_C
 from catalog.scoring.parts import write_part
 from catalog.scoring.source import PLACE, ProductSource
 from fashion.errors import DataError
-from fashion.tables.columns import image_places
+from fashion.tables.places import ImagePlaces
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _refresh(
 
 def _is_at(image: str, folder: Path, where: str | None) -> bool:
     """Whether a photograph that was found at `image` is the one that a row names now; "" is none on a disk."""
-    return not image or not where or Path(image) in list(image_places(folder, where))
+    return not image or not where or Path(image) in ImagePlaces(folder, where)
 
 
 def _rows(table: pa.Table, names: list[str]) -> list[str]:

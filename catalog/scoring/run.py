@@ -71,7 +71,7 @@ class ScoringRun:
     def __init__(self, out: Path, card: ModelCard, origin: Origin, source: ProductSource, part_rows: int) -> None:
         self.out, self.card, self.origin, self.source = out, card, origin, source
         self.part_rows = part_rows
-        self.left_out: list[UnscoredRow] = []
+        self.left_out: list[UnscoredRow] = list(source.left_out)
         # How long an embedding is, only the parts or the model itself know; 0 finds clashes of names all the same.
         length = stored_embedding(out)
         schema = table_schema(card.taxonomy.groups, len(card.labels), length or 0, source.columns, card.gates)
@@ -124,7 +124,8 @@ class ScoringRun:
     def _finish(self) -> Manifest:
         counts = Counter(entry.reason for entry in self.left_out)
         if not self.writer.parts:
-            first = self.left_out[0]
+            # A duplicate says nothing of why its first row was left out.
+            first = next((entry for entry in self.left_out if entry.reason != "duplicate id"), self.left_out[0])
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.most_common())
             raise DataError(
                 f"no image of {self.source.name} can be used ({reasons}); the first, {first.row}: {first.detail}"

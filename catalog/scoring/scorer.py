@@ -18,12 +18,12 @@ from catalog.scored.table import (
     table_schema,
     vector_column,
 )
-from catalog.scoring.source import CONTENT, PLACE, ROW, Piece
+from catalog.scoring.source import CONTENT, FAULT, PLACE, ROW, Piece
 from fashion.answers import answered
 from fashion.errors import InvalidImage, one_line
 from fashion.prediction import Outcome, Prediction
 from fashion.predictor import Predictor
-from fashion.tables.columns import image_places
+from fashion.tables.places import ImagePlaces
 
 # Beside the columns of a part, for rows that were left out; null in the others.
 REASON, DETAIL = "fashion.reason", "fashion.detail"
@@ -75,7 +75,7 @@ class Scorer:
         results = [outcome.result if isinstance(outcome.result, Prediction) else None for outcome in outcomes]
         faults = [outcome.result if isinstance(outcome.result, InvalidImage) else None for outcome in outcomes]
         columns = self._answers(results)
-        own = [field for field in rows.schema if field.name not in (ID, ROW, PLACE, CONTENT)]
+        own = [field for field in rows.schema if field.name not in (ID, ROW, PLACE, CONTENT, FAULT)]
         labels, length = (columns[name].type.list_size for name in (PROBABILITIES, EMBEDDING))
         schema = table_schema(self._predictor.taxonomy.groups, labels, length, own, self._predictor.card.gates)
         columns |= {ID: rows[ID], IMAGE: pa.array(images, pa.string())} | {f.name: rows[f.name] for f in own}
@@ -94,23 +94,25 @@ class Scorer:
 
     def _predict(self, rows: pa.Table) -> tuple[list[str], list[Outcome]]:
         """The path of each photograph, "" where it has none, and what became of it."""
-        found = [self._find(place, content) for place, content in zip(*_cells(rows), strict=True)]
+        found = [self._find(*cells) for cells in zip(*_cells(rows), strict=True)]
         there = [image for image in found if not isinstance(image, InvalidImage)]
         answers = iter(self._predictor.predict_each(there))
         outcomes = [Outcome(image) if isinstance(image, InvalidImage) else next(answers) for image in found]
         return [str(image) if isinstance(image, Path) else "" for image in found], outcomes
 
-    def _find(self, place: str | None, content: bytes | None) -> "bytes | Path | NotThere":
+    def _find(self, fault: str | None, place: str | None, content: bytes | None) -> "bytes | Path | NotThere":
+        if fault:
+            return NotThere("broken row group", fault)
         if content:
             return content
         if not place:
             return NotThere("no image", "the row names none")
         try:
-            paths = list(image_places(self._folder, place))
-            found = next((path for path in paths if path.is_file()), None)
+            places = ImagePlaces(self._folder, place)
+            found = next((path for path in places if path.is_file()), None)
         except (OSError, ValueError) as error:  # a name too long for a file, or with a zero byte
             return NotThere("missing file", one_line(error))
-        return found or NotThere("missing file", f"{place!r} is not in {self._folder} nor in its folder of images")
+        return found or NotThere("missing file", places.missing())
 
     def _answers(self, results: Sequence[Prediction | None]) -> dict[str, pa.Array]:
         """The columns that are ours, by name."""
@@ -155,5 +157,5 @@ def score_here(scoring: Scoring, pieces: Iterable[Piece]) -> Generator[pa.Table,
         yield from scorer.each(piece)
 
 
-def _cells(rows: pa.Table) -> tuple[list, list]:
-    return rows[PLACE].to_pylist(), rows[CONTENT].to_pylist()
+def _cells(rows: pa.Table) -> tuple[list, list, list]:
+    return rows[FAULT].to_pylist(), rows[PLACE].to_pylist(), rows[CONTENT].to_pylist()

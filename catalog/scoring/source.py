@@ -14,6 +14,7 @@ from catalog.scored.table import ID
 ROW = "fashion.row"  # where it stands in its source, for left_out.csv
 PLACE = "fashion.place"  # the photograph's path, or what its table says of it
 CONTENT = "fashion.content"  # the image file itself, where the source holds it
+FAULT = "fashion.fault"  # why the row cannot be read; null where it can
 
 
 class UnscoredRow(NamedTuple):
@@ -29,7 +30,7 @@ class Piece(Protocol):
     """Some rows of a source, small enough to be sent elsewhere."""
 
     def read(self) -> Iterator[pa.Table]:
-        """The rows, some at a time: `id`, ROW, PLACE, CONTENT and the source's own columns."""
+        """The rows, some at a time: `id`, ROW, PLACE, CONTENT, FAULT and the source's own columns."""
 
 
 class ProductSource(Protocol):
@@ -51,6 +52,10 @@ class ProductSource(Protocol):
     def ids(self) -> Sequence[str]:
         """Of all rows in order."""
 
+    @property
+    def left_out(self) -> Sequence[UnscoredRow]:
+        """What is no row of it, because it could not be read."""
+
     def own(self) -> pa.Table:
         """Of all rows in order PLACE, null where a photograph has none, and the columns."""
 
@@ -69,6 +74,7 @@ class ListedSource:
     folder: Path
     columns: tuple[pa.Field, ...]
     table: pa.Table
+    left_out: tuple[UnscoredRow, ...] = ()
 
     @property
     def ids(self) -> Sequence[str]:
@@ -107,8 +113,10 @@ def rows_table(
     places: pa.Array | Sequence[str | None],
     content: pa.Array | None = None,
     own: Mapping[str, pa.Array] | None = None,
+    fault: str | None = None,
 ) -> pa.Table:
-    """Rows as pieces give them."""
+    """Rows as pieces give them; `fault` is that of all of them."""
     columns = {ID: pa.array(ids, pa.string()), ROW: pa.array(rows, pa.string()), PLACE: pa.array(places, pa.string())}
     columns[CONTENT] = pa.nulls(len(ids), pa.binary()) if content is None else content
+    columns[FAULT] = pa.array([fault] * len(ids), pa.string())
     return pa.table(columns | dict(own or {}))

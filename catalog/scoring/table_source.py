@@ -1,5 +1,6 @@
-"""Tables of products as sources: CSV and Parquet files whose rows name their photographs or hold them."""
+"""Tables of products as sources, whose rows name their photographs or (Parquet) hold them."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,33 +12,46 @@ import pyarrow.parquet as pq
 
 from catalog.scored.table import ID
 from catalog.scoring.cells import typed_column
-from catalog.scoring.source import PLACE, ListedSource, Piece, rows_table
-from fashion.errors import DataError, one_line
+from catalog.scoring.source import PLACE, ListedSource, Piece, UnscoredRow, rows_table
+from fashion.errors import DataError
+from fashion.tables.cells import first_photograph, text_cell
 from fashion.tables.columns import ID_COLUMNS, IMAGE_COLUMNS, usual_name
-from fashion.tables.reading import CsvTable, ParquetTable, Table, require_columns
+from fashion.tables.parquet import (
+    ParquetTable,
+    check_photographs,
+    first_of_lists,
+    is_list,
+    is_text,
+    plain_array,
+    read_fault,
+)
+from fashion.tables.reading import Table, require_columns
 
 READ_ROWS = 64  # photographs in memory at once while a Parquet file of them is read
 
 
-def csv_source(path: Path, name: str, id_column: str | None = None, image_column: str | None = None) -> ListedSource:
-    """A CSV file with a column of paths. Columns of numbers become numbers, see `catalog.scoring.cells`.
+def text_source(table: Table, name: str, id_column: str | None = None, image_column: str | None = None) -> ListedSource:
+    """A table with a column of paths. Columns of numbers become numbers, see `catalog.scoring.cells`.
 
     Raises:
         DataError: it cannot be read, has no row, or lacks a column.
     """
-    table = CsvTable(path)
+    path = table.path
     image, key = _layout(table, id_column, image_column)
+    _show(table.notes)
     rows: list[str] = []
     cells: dict[str, list[str]] = {column: [] for column in table.columns}
     for number, values in table.rows(table.columns):
         rows.append(f"{path.name}:{number}")
         for column, value in values.items():
-            cells[column].append(value)
+            cells[column].append(text_cell(first_photograph(value) if column == image else value))
     _check_rows(path, rows)
     own = {column: typed_column(values) for column, values in cells.items() if column not in _ours(image, key)}
     fields = tuple(pa.field(column, values.type) for column, values in own.items())
     content = rows_table(_ids(cells[key or image], rows), rows, cells[image], None, own)
-    return ListedSource(name, path.absolute().parent, fields, content)
+    misfits = table.misfits.items()
+    left_out = tuple(UnscoredRow(f"{path.name}:{number}", "", table.misfit_reason, fault) for number, fault in misfits)
+    return ListedSource(name, path.absolute().parent, fields, content, left_out)
 
 
 @dataclass(frozen=True)
@@ -54,21 +68,18 @@ class ParquetSource:
     files: tuple[Path, ...]
     starts: tuple[int, ...]  # position of each file's first row
     image: str
+    left_out: tuple[UnscoredRow, ...] = ()  # rows of a broken row group have ids, and a fault when they are read
 
     def own(self) -> pa.Table:
         """See `Source`."""
         columns = [field.name for field in self.columns]
         tables = []
         for file in self.files:
-            part = ParquetTable(file).file
-            names = _is_text(part.schema_arrow.field(self.image).type)
-            try:
-                table = part.read([*columns, *([self.image] if names else [])])
-            except (pa.ArrowException, OSError) as error:
-                raise DataError(f"{file} is broken: {one_line(error)}") from None
-            place = table[self.image].cast(pa.string()) if names else pa.nulls(len(table), pa.string())
-            plain = {name: _plain_column(table[name].combine_chunks()) for name in columns}
-            tables.append(pa.table({PLACE: place} | plain))
+            part = ParquetTable(file)
+            names = _names_photographs(part.schema.field(self.image).type)
+            table = _read(part, [*columns, *([self.image] if names else [])])
+            place = _image_cells(table[self.image])[0] if names else pa.nulls(part.count, pa.string())
+            tables.append(pa.table({PLACE: place} | {name: table[name] for name in columns}))
         return pa.concat_tables(tables)
 
     def pieces(self, positions: np.ndarray, rows: int) -> Iterator[Piece]:
@@ -103,8 +114,9 @@ def parquet_source(
     tables = [ParquetTable(file.absolute()) for file in files]
     first = tables[0]
     image, key = _layout(first, id_column, image_column)
-    schema = first.file.schema_arrow
-    names = key or (image if _is_text(schema.field(image).type) else None)
+    kind = first.schema.field(image).type
+    _show([check_photographs(first.path, image, kind)])
+    names = key or (image if _names_photographs(kind) else None)
     ids: list[str] = []
     starts: list[int] = []
     for table in tables:
@@ -113,8 +125,7 @@ def parquet_source(
         rows = [f"{table.path.name}:{number}" for number in range(1, table.count + 1)]
         ids += _ids(_column(table, names), rows) if names else rows
     _check_rows(files[0], ids)
-    own = [field for field in schema if field.name not in _ours(image, key)]
-    fields = tuple(pa.field(field.name, _plain_type(field.type)) for field in own)
+    fields = tuple(field for field in first.schema if field.name not in _ours(image, key))
     paths = tuple(table.path for table in tables)
     return ParquetSource(name, paths[0].parent, fields, ids, paths, tuple(starts), image)
 
@@ -137,19 +148,30 @@ class ParquetPiece:
     places: Sequence[str]
 
     def read(self) -> Iterator[pa.Table]:
-        """See `Piece`. Raises DataError where the file is broken."""
-        start = 0
-        try:
-            for batch in pq.ParquetFile(self.file).iter_batches(READ_ROWS, [self.group], [*self.columns, self.image]):
-                low, high = np.searchsorted(self.wanted, [start, start + len(batch)])
-                if high > low:
-                    chosen = batch.take(pa.array(self.wanted[low:high] - start))
-                    own = {name: _plain_column(chosen.column(name)) for name in self.columns}
-                    place, content = _image_cells(chosen.column(self.image))
-                    yield rows_table(self.ids[low:high], self.places[low:high], place, content, own)
-                start += len(batch)
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{self.file} is broken in row group {self.group}: {one_line(error)}") from None
+        """See `Piece`. From where the row group is broken its rows have a fault."""
+        start = given = 0
+        table = ParquetTable(self.file)
+        batches = table.file.iter_batches(READ_ROWS, [self.group], [*self.columns, self.image])
+        while given < len(self.wanted):
+            try:
+                batch = next(batches)
+            except (pa.ArrowException, OSError, StopIteration) as error:
+                fault = read_fault(self.file, error) or "it ends too soon"
+                yield self._faulty(table, given, f"row group {self.group} is broken: {fault}")
+                return
+            end = int(np.searchsorted(self.wanted, start + len(batch)))
+            if end > given:
+                positions = pa.array(self.wanted[given:end] - start)
+                own = {name: plain_array(batch.column(name)).take(positions) for name in self.columns}
+                place, content = _image_cells(plain_array(batch.column(self.image)).take(positions))
+                yield rows_table(self.ids[given:end], self.places[given:end], place, content, own)
+            start, given = start + len(batch), end
+
+    def _faulty(self, table: ParquetTable, first: int, fault: str) -> pa.Table:
+        """The rows from the first of them on, without cells."""
+        ids, places = self.ids[first:], self.places[first:]
+        own = {name: pa.nulls(len(ids), table.schema.field(name).type) for name in self.columns}
+        return rows_table(ids, places, pa.nulls(len(ids), pa.string()), None, own, fault)
 
 
 def _layout(table: Table, id_column: str | None, image_column: str | None) -> tuple[str, str | None]:
@@ -178,19 +200,28 @@ def _ids(cells: Sequence[Any], rows: Sequence[str]) -> list[str]:
 def _check_types(table: ParquetTable, first: ParquetTable) -> None:
     """Shards of one table have the same columns."""
     require_columns(table, first.columns)
-    for field in first.file.schema_arrow:
-        found = table.file.schema_arrow.field(field.name).type
-        if _plain_type(found) != _plain_type(field.type):
+    for field in first.schema:
+        found = table.schema.field(field.name).type
+        if found != field.type:
             raise DataError(
                 f"column {field.name!r} is {found} in {table.path} and {field.type} in {first.path}; make them the same"
             )
 
 
 def _column(table: ParquetTable, name: str) -> list[Any]:
+    """The cells of a column, the first of each list."""
+    array = _read(table, [name])[name]
+    return (first_of_lists(array) if is_list(array.type) else array).to_pylist()
+
+
+def _read(table: ParquetTable, names: Sequence[str]) -> dict[str, pa.Array]:
+    """These columns as plain arrays. Raises DataError where one is broken: a row cannot be told without them."""
     try:
-        return table.file.read(columns=[name]).column(0).to_pylist()
+        read = table.file.read(list(names))
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{table.path} is broken: {one_line(error)}") from None
+        raise DataError(f"{table.path} is broken: {read_fault(table.path, error)}") from None
+    nothing = {name: pa.nulls(0, table.schema.field(name).type) for name in names}
+    return {name: pa.concat_arrays([nothing[name], *map(plain_array, read[name].chunks)]) for name in names}
 
 
 def _check_rows(path: Path, rows: Sequence[str]) -> None:
@@ -200,6 +231,8 @@ def _check_rows(path: Path, rows: Sequence[str]) -> None:
 
 def _image_cells(column: pa.Array) -> tuple[pa.Array | None, pa.Array | None]:
     """Paths and contents of photographs; one of them stands in each row, if anything does."""
+    if is_list(column.type):
+        column = first_of_lists(column)
     nothing = pa.nulls(len(column), pa.string())
     if pa.types.is_struct(column.type):  # as `datasets` stores an image
         fields = {column.type.field(i).name: column.field(i) for i in range(column.type.num_fields)}
@@ -210,13 +243,11 @@ def _image_cells(column: pa.Array) -> tuple[pa.Array | None, pa.Array | None]:
     return column.cast(pa.string()), None
 
 
-def _plain_column(column: pa.Array) -> pa.Array:
-    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+def _names_photographs(kind: pa.DataType) -> bool:
+    """Whether cells of this plain type are paths, or lists of them."""
+    return is_text(kind.value_type if is_list(kind) else kind)
 
 
-def _plain_type(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+def _show(notes: Sequence[str]) -> None:
+    for note in filter(None, notes):
+        print(note, file=sys.stderr)

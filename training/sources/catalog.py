@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError, SettingError
-from fashion.tables.columns import image_places
-from fashion.tables.reading import open_table
+from fashion.tables.cells import first_photograph
+from fashion.tables.parquet import ParquetTable, check_photographs
+from fashion.tables.places import ImagePlaces
+from fashion.tables.reading import JSON_ENDINGS, PARQUET_ENDING, SPREADSHEET_ENDINGS, TABLE_ENDINGS, open_table
 from training.sources.columns import (
     ColumnLayout,
     SplitTable,
@@ -24,6 +26,9 @@ from training.sources.photographs import Candidate, write_checked
 from training.sources.spelling import joined_note
 from training.sources.writer import ImportSummary, UnusedRow
 
+CSV_ENDING = ".csv"
+# Tables that a folder may hold in place of CSV files; .txt and .json are seldom tables there.
+OTHER_ENDINGS = (".tsv", ".tab", *(ending for ending in JSON_ENDINGS if ending != ".json"), *SPREADSHEET_ENDINGS)
 SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 ReadCell = Callable[[str, Any], list[str] | None]  # (group, cell) -> labels; raises DataError for an unknown label
@@ -41,12 +46,12 @@ def import_catalog(
     """Write a catalog as a new folder in the training format.
 
     A cell may hold one label, several separated by `|`, or (in Parquet) a list; an empty one is not annotated. Rows of
-    one id are photographs of one product. Where there is no table for validation, every tenth product of the training
-    rows goes there, chosen by a hash of its id, and at least one.
+    one id are photographs of one product; of several photographs in a cell the first is taken. Where there is no table
+    for validation, every tenth product of the training rows goes there, chosen by a hash of its id, and at least one.
 
     Args:
-        source: a CSV or Parquet file, or a folder with `train.csv` and if need be `val.csv` and `test.csv`, with one
-            CSV file, or with Parquet shards.
+        source: a file with one of `fashion.tables.reading.TABLE_ENDINGS`; or a folder with `train.csv` and if need be
+            `val.csv` and `test.csv`, with one CSV file, with Parquet shards, or with such tables of another ending.
         out: the folder to make.
         groups: columns to take as attribute groups; None takes all but the image's, the id's and the like, and but
             columns of text; lines on stderr name what is left out.
@@ -63,8 +68,8 @@ def import_catalog(
         raise SettingError("--separator is empty; give what stands between the labels of a cell, such as ','")
     tables = find_tables(source)
     layout = find_layout(tables, groups, image_column, id_column)
+    notes = table_notes(tables, layout)
     survey = survey_cells(tables, layout.groups, separators)
-    notes = []
     if groups is None:
         notes += [unread_note(tables, layout), text_note(layout, survey)]
         layout = without_text(tables, layout, survey)
@@ -92,15 +97,15 @@ def splits_by_hash(tables: Sequence[SplitTable], layout: ColumnLayout) -> bool:
 def find_tables(source: Path) -> list[SplitTable]:
     """The tables of a catalog and their splits. Raises DataError where there is none."""
     if not source.exists():
-        raise DataError(f"{source} does not exist; expected a catalog's folder, CSV or Parquet file")
+        raise DataError(f"{source} does not exist; expected a catalog's folder or table ({', '.join(TABLE_ENDINGS)})")
     if source.is_file():
         return [SplitTable(open_table(source), None)]
-    csv_files = sorted(source.glob("*.csv"))
-    named = [path for path in csv_files if path.stem.lower() in SPLIT_NAMES]
-    if named or len(csv_files) == 1:
-        paths = named or csv_files
-    else:
-        paths = sorted(path for folder in (source, source / "data") for path in folder.glob("*.parquet"))
+    csv_files = _with_ending(source, CSV_ENDING)
+    paths = (
+        _named_or_single(csv_files)
+        or sorted(_with_ending(source, PARQUET_ENDING) + _with_ending(source / "data", PARQUET_ENDING))
+        or ([] if csv_files else _named_or_single(_with_ending(source, *OTHER_ENDINGS)))
+    )
     if not paths:
         found = f" ({len(csv_files)} CSV files, none of that name)" if csv_files else ""
         raise DataError(
@@ -119,15 +124,16 @@ def read_candidates(
     for table in tables:
         for number, cells in table.table.rows(layout.columns):
             yield _candidate(table, layout, number, cells, read_cell or read_labels)
+        for number, fault in table.table.misfits.items():
+            where = f"{table.table.path.name}:{number}"
+            yield UnusedRow(table.split or "", where, "", table.table.misfit_reason, fault)
 
 
 def _candidate(
     source: SplitTable, layout: ColumnLayout, number: int, row: dict[str, Any], read_cell: ReadCell
 ) -> Candidate | UnusedRow:
     path = source.table.path
-    where, image = f"{path.name}:{number}", row[layout.image]
-    if isinstance(image, dict):  # as `datasets` stores an image
-        image = image.get("bytes") or image.get("path")
+    where, image = f"{path.name}:{number}", first_photograph(row[layout.image])
     name = row[layout.id] if layout.id is not None else None
     if name in (None, ""):
         name = where if isinstance(image, bytes) else image
@@ -146,8 +152,30 @@ def _candidate(
     except DataError as error:
         return UnusedRow(split, where, name, "unknown label", str(error))
     return Candidate(
-        split, where, name, image if isinstance(image, bytes) else image_places(path.parent, str(image)), cells
+        split, where, name, image if isinstance(image, bytes) else ImagePlaces(path.parent, str(image)), cells
     )
+
+
+def table_notes(tables: Sequence[SplitTable], layout: ColumnLayout) -> list[str]:
+    """What is not read of the tables. Raises DataError for photographs in a form that is not read."""
+    notes: dict[str, None] = {}
+    for each in tables:
+        notes |= dict.fromkeys(each.table.notes)
+        if isinstance(each.table, ParquetTable):
+            kind = each.table.schema.field(layout.image).type
+            notes[check_photographs(each.table.path, layout.image, kind)] = None
+    return [note.removeprefix("note").strip() for note in notes]
+
+
+def _with_ending(folder: Path, *endings: str) -> list[Path]:
+    """The files of a folder with these endings in any case of letters, sorted."""
+    return sorted(path for path in folder.glob("*.*") if path.suffix.lower() in endings)
+
+
+def _named_or_single(paths: list[Path]) -> list[Path]:
+    """Those that are named as splits, or the only one."""
+    named = [path for path in paths if path.stem.lower() in SPLIT_NAMES]
+    return named or (paths if len(paths) == 1 else [])
 
 
 def _split_of_file(path: Path) -> str | None:

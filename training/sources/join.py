@@ -13,8 +13,10 @@ import pyarrow.parquet as pq
 
 from fashion.errors import DataError
 from fashion.folders import new_folder
+from fashion.tables.cells import text_cell
 from fashion.tables.columns import IMAGE_ENDINGS
-from fashion.tables.reading import BATCH_ROWS, CsvTable, ParquetTable, Table, require_columns
+from fashion.tables.parquet import BATCH_ROWS, ParquetTable
+from fashion.tables.reading import Table, require_columns
 from training.sources.catalog import find_tables
 from training.sources.columns import SEPARATOR, read_labels
 from training.sources.opening import is_training_format
@@ -24,15 +26,20 @@ ENDINGS = tuple(ending for ending in IMAGE_ENDINGS if ending)
 
 @dataclass(frozen=True)
 class Joined:
-    """What was written: the folder, its rows, those that the other table has, and the columns that were added."""
+    """What was written: the folder, its rows, those that the other table has, and the columns that were added.
+
+    `left_out` counts the lines of the catalog that could not be read.
+    """
 
     folder: Path
     rows: int
     found: int
     columns: tuple[str, ...]
+    left_out: int = 0
 
     def __str__(self) -> str:
-        return f"{self.folder}: {self.found:,} of {self.rows:,} rows found, added {', '.join(self.columns)}"
+        text = f"{self.folder}: {self.found:,} of {self.rows:,} rows found, added {', '.join(self.columns)}"
+        return f"{text}; {self.left_out:,} lines that cannot be read left out" if self.left_out else text
 
 
 def join(source: Path, other: Path, on: str, out: Path, columns: Sequence[str] | None = None) -> Joined:
@@ -65,16 +72,18 @@ def join(source: Path, other: Path, on: str, out: Path, columns: Sequence[str] |
     if not added:
         raise DataError(f"{source} has all columns of {other} already: {', '.join(others[0].columns)}")
     cells = _read(others, theirs or mine, added)
-    rows = found = 0
+    rows = found = left_out = 0
     with new_folder(out) as folder:
         for table in tables:
-            write = _join_csv if isinstance(table, CsvTable) else _join_parquet
-            for has in write(table, mine, cells, added, folder / table.path.name):
+            write, ending = (_join_parquet, "") if isinstance(table, ParquetTable) else (_join_csv, ".csv")
+            path = folder / table.path.name
+            for has in write(table, mine, cells, added, path.with_suffix(ending) if ending else path):
                 rows, found = rows + 1, found + has
+            left_out += len(table.misfits)
         if not found:
             raise DataError(f"no {mine} of {source} is a {theirs or mine} of {other}; name the columns with --on")
         _link_photographs(source if source.is_dir() else source.parent, folder, out)
-    return Joined(out, rows, found, tuple(added))
+    return Joined(out, rows, found, tuple(added), left_out)
 
 
 def _added(columns: Sequence[str], table: Table, key: str) -> list[str]:
@@ -110,7 +119,7 @@ def _join_csv(
         writer.writeheader()
         for _, row in table.rows(table.columns):
             other = cells.get(_key(row[key]))
-            writer.writerow(row | (other or {}))
+            writer.writerow({name: text_cell(cell) for name, cell in row.items()} | (other or {}))
             yield other is not None
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError, SettingError, one_line
-from fashion.tables.reading import ParquetTable, Table, closest
+from fashion.tables.parquet import ParquetTable
+from fashion.tables.reading import Table, closest
 from fashion.taxonomy import imaterialist
 from training.sources.catalog import find_tables, read_candidates, splits_by_hash
 from training.sources.columns import find_layout

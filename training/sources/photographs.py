@@ -13,6 +13,7 @@ from tqdm import tqdm
 from fashion.engines import available_cores
 from fashion.errors import InvalidImage
 from fashion.preprocess import decode
+from fashion.tables.places import ImagePlaces
 from training.sources.holdout import hold_out_one
 from training.sources.writer import ImportSummary, ProductRow, UnusedRow, write_dataset
 
@@ -104,5 +105,7 @@ def _read_first(paths: Iterable[Path]) -> bytes:
             return path.read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             tried.append(path)
+    if isinstance(paths, ImagePlaces):
+        raise FileNotFoundError(paths.missing())
     folders = dict.fromkeys(str(path.parent) for path in tried)
     raise FileNotFoundError(f"{tried[0].name} is not in {', nor in '.join(folders)}")

@@ -1,0 +1,227 @@
+"""Tables of text: CSV files and feeds, as spreadsheets, databases and shops write them."""
+
+import codecs
+import csv
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from fashion.errors import DataError
+from fashion.tables.header import Header, filled, find_header, header_name, refuse_many, usual_names
+
+SEPARATORS = ",;\t|"  # a spreadsheet saves with a semicolon where the comma is the decimal sign
+SAMPLE_LINES = 100  # by which separator, quotes and header are told
+SAMPLE_LETTERS = 2**22
+RECORD_LINES = 10_000  # of one row at most: a quote that nothing closes ends there
+LONGEST_CELL = 2**31 - 1  # a description with a picture in it is longer than what the csv module allows by itself
+END_OF_FILE = "\x1a"  # which old systems write
+
+_BACKSLASHED = re.compile(r"\\([\"\\])")
+
+
+class CsvTable:
+    """Rows of text below a header, separated by commas, semicolons, tabs or bars; UTF-8, or UTF-16 with its mark.
+
+    All cells are text. Lines above the header are passed over; a line with fewer values than columns has empty cells.
+
+    Attributes:
+        misfits: what is wrong with the lines that `rows` passed over, by their numbers; complete when it has ended.
+    """
+
+    misfit_reason = "bad line"
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, path: Path) -> None:
+        csv.field_size_limit(LONGEST_CELL)
+        self.path = path
+        self.misfits: dict[int, str] = {}
+        self._encoding = _encoding(path)
+        sample = self._sample()
+        if not any(line.strip() for line in sample):
+            raise DataError(f"{path} is empty; its first line must name the columns")
+        self._separator = max(SEPARATORS, key=lambda separator: _likelihood(_split(sample, separator)))
+        self._quote = '"'
+        end, cells = _header(sample, self._separator, self._quote)
+        if all(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in map(header_name, cells)):
+            self._quote = "'"
+            end, cells = _header(sample, self._separator, self._quote)
+        self._header_end = end
+        self._header = Header(tuple(cells))
+        self.columns = self._header.names
+        self.label_columns = self.columns
+        if not self.columns:
+            raise DataError(f"{path} names no column in line {end}; its first line must name the columns")
+
+    def rows(self, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Rows with the number of their first line; lines that do not fit are passed over, see `misfits`.
+
+        Raises:
+            DataError: a letter is not of the file's encoding, or more than half of the lines do not fit.
+        """
+        good = 0
+        self.misfits = {}
+        for number, values in self._records():
+            if isinstance(values, str):
+                self.misfits[number] = values
+            else:
+                good += 1
+                yield number, self._header.row(values, columns)
+        mend = 'put a value that holds the separator or a quote between "quotes", and double its own quotes'
+        refuse_many(self.path, self.misfits, good, "line", mend)
+
+    def _records(self) -> Iterator[tuple[int, list[str] | str]]:
+        """Below the header the number of each row's first line, and its values or what is wrong with it."""
+        lines = _Lines(self._lines(), self._header_end)
+        while True:
+            reader = self._reader(lines)
+            while True:
+                lines.taken.clear()
+                try:
+                    values = next(reader)
+                except StopIteration:
+                    return
+                except csv.Error:
+                    values = None
+                number = lines.taken[0][0]
+                if values is not None and not self._header.misfit(values):
+                    if filled(values) and values != [END_OF_FILE]:
+                        yield number, values
+                    continue
+                yield number, self._mended(lines) or self._fault(values)
+                break  # what the first line did not use is read anew
+
+    def _mended(self, lines: "_Lines") -> list[str] | None:
+        """The values of a row that is no right CSV; gives back the lines that it has not used."""
+        first = lines.taken[0][1]
+        backslashes = any('\\"' in line for _, line in lines.taken)
+        lines.give_back()
+        values = self._backslashed(lines) if backslashes else None
+        if values is not None:
+            return values
+        next(lines)
+        return self._alone(first)
+
+    def _backslashed(self, lines: "_Lines") -> list[str] | None:
+        """The values of the next row if quotes in its cells stand behind a backslash, as MySQL writes them."""
+        reader = self._reader(_BACKSLASHED.sub(lambda found: '""' if found[1] == '"' else "\\", it) for it in lines)
+        try:
+            values = next(reader, [])
+        except csv.Error:
+            values = []
+        if values and not self._header.misfit(values):
+            return values
+        lines.give_back()
+        return None
+
+    def _alone(self, line: str) -> list[str] | None:
+        """The values of a line by itself, if it has one for each column: quotes within cells are letters."""
+        plainly = next(csv.reader([line.rstrip("\r\n")], delimiter=self._separator, quoting=csv.QUOTE_NONE), [])
+        closed = all(cell.count(self._quote) != 1 for cell in map(str.strip, plainly) if cell[:1] == self._quote)
+        if closed and len(plainly) == len(self._header.cells):
+            return [_without_quotes(cell.strip(), self._quote) for cell in plainly]
+        try:  # the end of this line would be the end of a quote that is open
+            ended = list(csv.reader([line, self._separator], **self._dialect(strict=False)))
+        except csv.Error:
+            return None
+        return ended[0] if len(ended) == 2 and len(ended[0]) == len(self._header.cells) else None
+
+    def _fault(self, values: list[str] | None) -> str:
+        fault = None if values is None else self._header.misfit(values)
+        return fault or "has a quote that is not closed, or not doubled"
+
+    def _reader(self, lines: Iterator[str]) -> Any:
+        return csv.reader(lines, **self._dialect(strict=True))
+
+    def _dialect(self, strict: bool) -> dict[str, Any]:
+        return {"delimiter": self._separator, "quotechar": self._quote, "skipinitialspace": True, "strict": strict}
+
+    def _sample(self) -> list[str]:
+        sample: list[str] = []
+        letters = 0
+        for line in self._lines():
+            sample.append(line)
+            letters += len(line)
+            if len(sample) == SAMPLE_LINES or letters > SAMPLE_LETTERS:
+                break
+        return sample
+
+    def _lines(self) -> Iterator[str]:
+        number = 0
+        with self.path.open(newline="", encoding=self._encoding) as file:
+            try:
+                for line in file:
+                    number += 1
+                    yield line
+            except UnicodeError as error:
+                what = f"byte 0x{error.object[error.start]:02x}, " if isinstance(error, UnicodeDecodeError) else ""
+                raise DataError(
+                    f"{self.path} is not {'UTF-8' if 'utf-8' in self._encoding else 'UTF-16'} text ({what}in line "
+                    f"{number + 1} or after it); save it as UTF-8"
+                ) from None
+
+
+class _Lines:
+    """The lines of a file below its header, that can be given back.
+
+    Attributes:
+        taken: number and text of the lines since it was cleared last.
+    """
+
+    def __init__(self, lines: Iterator[str], passed_over: int) -> None:
+        self._lines = ((number, line) for number, line in enumerate(lines, 1) if number > passed_over)
+        self._given_back: deque[tuple[int, str]] = deque()
+        self.taken: list[tuple[int, str]] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if len(self.taken) >= RECORD_LINES:
+            raise StopIteration
+        numbered = self._given_back.popleft() if self._given_back else next(self._lines)
+        self.taken.append(numbered)
+        return numbered[1]
+
+    def give_back(self, keep: int = 0) -> None:
+        """Give back all lines that were taken but the first ones."""
+        self._given_back.extendleft(reversed(self.taken[keep:]))
+        del self.taken[keep:]
+
+
+def _encoding(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(2)
+    return "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+
+
+def _split(sample: Sequence[str], separator: str, quote: str = '"') -> list[tuple[int, list[str]]]:
+    """The lines that are not blank, each with the number of its last line."""
+    reader = csv.reader(sample, delimiter=separator, quotechar=quote, skipinitialspace=True)
+    return [(reader.line_num, values) for values in reader if filled(values)]
+
+
+def _header(sample: Sequence[str], separator: str, quote: str) -> tuple[int, list[str]]:
+    """The number of the header's last line, and its cells."""
+    lines = _split(sample, separator, quote)
+    end, cells = lines[find_header([values for _, values in lines])]
+    first = cells[0].lstrip()
+    return end, [first[1:] if first.startswith("#") else first, *cells[1:]]
+
+
+def _likelihood(lines: Sequence[tuple[int, Sequence[str]]]) -> tuple[bool, bool, int, float, int]:
+    """How much speaks for the separator by which these lines were split; more is greater."""
+    values = [each for _, each in lines]
+    place = find_header(values)
+    width = filled(values[place])
+    below = [filled(line) for line in values[place + 1 :]]
+    fit = sum(1.0 if count == width else 0.5 * (2 <= count < width) for count in below) / max(1, len(below))
+    return usual_names(values[place]) > 0, width > 1, -place, round(fit, 1), width
+
+
+def _without_quotes(cell: str, quote: str) -> str:
+    inner = cell[1:-1]
+    if len(cell) > 1 and cell[0] == cell[-1] == quote and quote not in inner.replace(quote * 2, ""):
+        return inner.replace(quote * 2, quote)
+    return cell

@@ -1,0 +1,107 @@
+"""The line of a table that names its columns: which one it is, and how the lines below it fit."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from fashion.errors import DataError
+from fashion.tables.columns import DATE_COLUMNS, ID_COLUMNS, IMAGE_COLUMNS, plain
+
+TITLE_LINES = 10  # at most so many stand above the header
+INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"  # marks that str.strip() leaves
+MOST_MISFITS = 0.5  # of all lines; with more of them the table is not what it seems, and is refused
+
+
+@dataclass(frozen=True)
+class Header:
+    """The names of a table's columns as they stand in its header.
+
+    Columns without a name are not read. Of columns of one name, each row has the first value that is filled.
+
+    Attributes:
+        cells: of the header line.
+    """
+
+    cells: tuple[str, ...]
+
+    @cached_property
+    def positions(self) -> dict[str, tuple[int, ...]]:
+        """Where the values of each column stand."""
+        found: dict[str, tuple[int, ...]] = {}
+        for position, cell in enumerate(self.cells):
+            name = header_name(cell)
+            if name:
+                found[name] = (*found.get(name, ()), position)
+        return found
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns, each once, in their order."""
+        return tuple(self.positions)
+
+    def misfit(self, values: Sequence[str]) -> str | None:
+        """What is wrong with the number of values of a line; values may be missing at its end, or be empty there."""
+        if filled(values) <= len(self.cells):
+            return None
+        return f"has {len(values)} values, but its header names {len(self.cells)} columns"
+
+    def row(self, values: Sequence[str], columns: Iterable[str]) -> dict[str, str]:
+        """The cells of these columns; those that a line leaves out at its end are empty."""
+        return {name: self._cell(values, self.positions[name]) for name in columns}
+
+    @staticmethod
+    def _cell(values: Sequence[str], positions: tuple[int, ...]) -> str:
+        cells = (values[position].strip() for position in positions if position < len(values))
+        return next(filter(None, cells), "")
+
+
+def header_name(cell: str) -> str:
+    """A cell of a header without white space and invisible marks around it."""
+    return cell.strip().strip(INVISIBLE).strip()
+
+
+def filled(values: Sequence[str]) -> int:
+    """The number of values of a line without the empty ones at its end."""
+    count = len(values)
+    while count and not values[count - 1].strip():
+        count -= 1
+    return count
+
+
+def find_header(lines: Sequence[Sequence[str]]) -> int:
+    """Which of a table's first lines is its header: the first that is no title and no comment."""
+    widths = [filled(line) for line in lines]
+    counts = Counter(widths)
+    typical = max(counts, key=lambda width: (counts[width], -width))
+    leading = lines[:TITLE_LINES]
+    for place, line in enumerate(leading):
+        if has_image_name(line) and usual_names(line) > 1:
+            return place
+    for place, line in enumerate(leading):
+        comment = line[0].lstrip().startswith("#") and place + 1 < len(lines) and usual_names(lines[place + 1])
+        short = widths[place] < typical and (widths[place] == 1 or 2 * widths[place] < typical)
+        if usual_names(line) or not (comment or short):
+            return place
+    return 0
+
+
+def usual_names(line: Sequence[str]) -> int:
+    """How many cells are usual names of columns."""
+    return sum(plain(header_name(cell)) in IMAGE_COLUMNS + ID_COLUMNS + DATE_COLUMNS for cell in line)
+
+
+def has_image_name(line: Sequence[str]) -> bool:
+    """Whether a cell is a usual name of a column of photographs."""
+    return any(plain(header_name(cell)) in IMAGE_COLUMNS for cell in line)
+
+
+def refuse_many(path: Path, misfits: dict[int, str], good: int, what: str, mend: str) -> None:
+    """Raises DataError, about the first of them, where more than half of all lines (`what`) are misfits."""
+    total = len(misfits) + good
+    if len(misfits) > MOST_MISFITS * total:
+        number, fault = next(iter(misfits.items()))
+        raise DataError(
+            f"{what} {number} of {path} {fault}, and {len(misfits):,} of {total:,} {what}s do not fit; {mend}"
+        )

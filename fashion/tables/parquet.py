@@ -1,0 +1,163 @@
+"""Parquet files as tables, as pandas, Polars and the library `datasets` write them."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from fashion.errors import DataError, one_line
+from fashion.tables.class_labels import class_names, named
+
+BATCH_ROWS = 100
+
+
+class ParquetTable:
+    """A Parquet file. Cells keep their types, but for the class labels of `datasets`, which become their names.
+
+    Attributes:
+        file: the open file; `schema` has its columns with the types of `plain_type`.
+        misfits: what is wrong with the rows that `rows` passed over, by their numbers; complete when it has ended.
+    """
+
+    misfit_reason = "broken row group"
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.misfits: dict[int, str] = {}
+        try:
+            self.file = pq.ParquetFile(path)
+        except pa.ArrowInvalid:
+            raise DataError(f"{path} is not a Parquet file, or a broken one") from None
+        except pa.ArrowException as error:
+            raise unreadable(path, error) from None
+        stored = self.file.schema_arrow
+        self.schema = pa.schema([pa.field(field.name, plain_type(field.type)) for field in stored], stored.metadata)
+        self.columns = tuple(self.schema.names)
+        self.class_names = class_names(self.schema)
+        self.label_columns = tuple(
+            field.name for field in self.schema if field.name in self.class_names or _holds_labels(field.type)
+        )
+
+    def rows(self, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Rows with their numbers, from 1; those of a row group that is broken are passed over, see `misfits`.
+
+        Raises:
+            DataError: all row groups are broken, or of a kind that pyarrow does not read.
+        """
+        self.misfits = {}
+        end, broken = 0, 0
+        for group in range(self.file.num_row_groups):
+            number, end = end, end + self.file.metadata.row_group(group).num_rows
+            try:
+                for batch in self.file.iter_batches(BATCH_ROWS, [group], list(columns)):
+                    for row in batch.to_pylist():
+                        number += 1
+                        for name in self.class_names.keys() & row.keys():
+                            row[name] = named(row[name], self.class_names[name])
+                        yield number, row
+            except (pa.ArrowException, OSError) as error:
+                fault = f"row group {group} is broken: {read_fault(self.path, error)}"
+                broken += 1
+                if broken == self.file.num_row_groups:
+                    raise DataError(f"{self.path} is broken in all row groups; the first: {fault}") from None
+                self.misfits |= dict.fromkeys(range(number + 1, end + 1), fault)
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return self.file.metadata.num_rows
+
+
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """A type without the ways of storing it: `string_view` (of Polars) and categories of text are text."""
+    if pa.types.is_dictionary(kind):
+        return plain_type(kind.value_type)
+    if pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_binary_view(kind):
+        return pa.binary()
+    if is_list(kind):
+        return pa.list_(kind.value_field.with_type(plain_type(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(field.name, plain_type(field.type)) for field in kind])
+    return kind
+
+
+def plain_array(array: pa.Array) -> pa.Array:
+    """The array as its `plain_type`; pyarrow has no way to take, filter or sort what is stored otherwise."""
+    if pa.types.is_dictionary(array.type):
+        values = plain_array(array.dictionary)
+        array = pa.DictionaryArray.from_arrays(array.indices, values)
+    return array.cast(plain_type(array.type))
+
+
+def first_of_lists(array: pa.Array) -> pa.Array:
+    """Of an array of lists the first value of each; null for an empty list."""
+    starts = array.offsets[: len(array)]
+    there = pc.greater(pc.list_value_length(array), 0)
+    return array.values.take(pc.if_else(there, starts, pa.scalar(None, starts.type)))
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a plain type is text."""
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Whether values are lists, however they are stored."""
+    return (
+        pa.types.is_list(kind)
+        or pa.types.is_large_list(kind)
+        or pa.types.is_fixed_size_list(kind)
+        or pa.types.is_list_view(kind)
+        or pa.types.is_large_list_view(kind)
+    )
+
+
+def check_photographs(path: Path, column: str, kind: pa.DataType) -> str:
+    """See that a column of this plain type can name or hold photographs.
+
+    Returns:
+        What is to be said of it, or nothing.
+
+    Raises:
+        DataError: its cells are pixels.
+    """
+    inner = kind.value_type if is_list(kind) else kind
+    if is_list(inner) or (is_list(kind) and _is_number(inner)):
+        raise DataError(
+            f"column {column!r} of {path} holds pixels ({kind}); expected paths or the bytes of image files, such as "
+            "PNG; store the photographs so, or name another column"
+        )
+    if is_list(kind):
+        return f"note   column {column!r} of {path} has lists; the first photograph of each is taken"
+    return ""
+
+
+def read_fault(path: Path, error: Exception) -> str:
+    """What is wrong with a file that cannot be read. Raises DataError where the file is not at fault."""
+    if isinstance(error, (pa.ArrowNotImplementedError, pa.ArrowTypeError, pa.ArrowKeyError, pa.ArrowMemoryError)):
+        raise unreadable(path, error) from None
+    return one_line(error)
+
+
+def unreadable(path: Path, error: Exception) -> DataError:
+    """For what pyarrow cannot do with a file that may well be whole."""
+    return DataError(
+        f"pyarrow {pa.__version__} cannot read {path}: {one_line(error)}; write it with plain types, such as string, "
+        "binary and numbers"
+    )
+
+
+def _holds_labels(kind: pa.DataType) -> bool:
+    if is_list(kind):
+        return is_text(kind.value_type)
+    return is_text(kind) or _is_number(kind) or pa.types.is_boolean(kind)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind)

@@ -1,0 +1,105 @@
+"""Where the photograph may lie that a cell of a product table names.
+
+Shops name photographs by addresses, by paths of another machine, or several in one cell. Nothing is fetched: the files
+are looked for beside the table.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+from fashion.errors import one_line
+from fashion.tables.columns import IMAGE_ENDINGS, IMAGE_FOLDERS
+
+MOST_PARTS = 4  # of a path that is not there as it stands: the file is looked for by so many of its last parts
+MOST_BYTES = 255  # of a file's name; a longer one is none
+SHOWN = 120  # letters of a cell in a message
+
+_ADDRESS = re.compile(r"(?i)[a-z][a-z0-9+.-]+://|//[^/\\]")
+_DRIVE = re.compile(r"[A-Za-z]:(?=[\\/])")
+_LIST = re.compile(r"""\[\s*(["'])(.*?)\1.*\]""", re.DOTALL)  # ["a.jpg", "b.jpg"], as JSON and Python write it
+_ENDED = r"\.(?:jpe?g|jfif|png|webp|gif|avif|bmp|tiff?|heic)(?:\?[^\s,;|]*)?"
+_SEVERAL = re.compile(rf"(?is)(.+?(?:{_ENDED}(?=\s*[,;|\n]\s*\S)|(?=\s*[,;|\s]\s*https?://)))")
+
+
+@dataclass(frozen=True)
+class ImagePlaces:
+    """The paths where the photograph that a cell names may be, the likeliest first.
+
+    As the cell spells it; then the first of several; then, of an address or a path of another machine, its last parts;
+    each in both normal forms of Unicode. That is so in `folder` itself and in a folder of images in it.
+
+    Attributes:
+        folder: of the table.
+        cell: the photograph's name, path or address, or several of them.
+    """
+
+    folder: Path
+    cell: str
+
+    def __iter__(self) -> Iterator[Path]:
+        for name in self._names():
+            if all(len(part.encode(errors="surrogatepass")) <= MOST_BYTES for part in name.split("/")):
+                yield from (self.folder / sub / (name + ending) for ending in IMAGE_ENDINGS for sub in IMAGE_FOLDERS)
+
+    def missing(self) -> str:
+        """What to say where none of the paths is a file."""
+        wanted = first_of_several(self.cell)
+        tried = f"is not in {self.folder} nor in its folder {', '.join(filter(None, IMAGE_FOLDERS))}"
+        if not is_address(wanted):
+            return f"{_shown(wanted)} {tried}"
+        return f"{_shown(wanted)} is an address, of which nothing is fetched; {_last_part(wanted)} {tried}"
+
+    def _names(self) -> Iterator[str]:
+        """Each once: relative to the folder, with slashes."""
+        seen: set[str] = set()
+        as_it_stands = () if is_address(self.cell) else (self.cell,)
+        for name in (*as_it_stands, *_shorter_and_shorter(first_of_several(self.cell))):
+            for form in (name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)):
+                if form and form not in seen:
+                    seen.add(form)
+                    yield form
+
+
+def first_of_several(cell: str) -> str:
+    """The first photograph of a cell such as `a.jpg, b.jpg`; the cell itself where it names one."""
+    listed = _LIST.fullmatch(cell.strip())
+    if listed:
+        return listed[2].strip()
+    several = _SEVERAL.match(cell)
+    return several[1].strip() if several else cell
+
+
+def is_address(name: str) -> bool:
+    """Whether this is a URL and no path."""
+    return _ADDRESS.match(name) is not None
+
+
+def _shorter_and_shorter(name: str) -> Iterator[str]:
+    """A path as it stands, unless it is an address; then its last parts, most of them first."""
+    if not is_address(name):
+        yield name
+    for path in dict.fromkeys((_path(name), unquote(_path(name)))):
+        parts = [part for part in path.split("/") if part not in ("", ".", "..")]
+        for start in range(max(0, len(parts) - MOST_PARTS), len(parts)):
+            yield "/".join(parts[start:])
+
+
+def _path(name: str) -> str:
+    """A path without what only another machine knows of: scheme, host and query of an address, or a drive."""
+    if is_address(name):
+        _, _, rest = name.partition("//")
+        _, _, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
+        return path
+    return _DRIVE.sub("", name).replace("\\", "/")
+
+
+def _last_part(name: str) -> str:
+    return unquote(_path(name)).rpartition("/")[2]
+
+
+def _shown(name: str) -> str:
+    return one_line(name[:SHOWN]) + ("..." if len(name) > SHOWN else "")

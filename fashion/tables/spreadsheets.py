@@ -1,0 +1,62 @@
+"""Tables in files of spreadsheets."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+
+from fashion.errors import DataError, one_line
+from fashion.tables.cells import text_cell
+from fashion.tables.header import Header, filled, find_header
+
+
+class SpreadsheetTable:
+    """The first sheet of a spreadsheet that is not empty. All cells are text, as a CSV file of it would hold them.
+
+    Attributes:
+        notes: which sheets are not read, if there are others.
+    """
+
+    misfit_reason = "bad line"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.misfits: dict[int, str] = {}  # what stands beside the named columns is in a column of its own
+        try:
+            lines, name, others = _first_sheet(path)
+        except (CalamineError, OSError, ValueError) as error:
+            raise DataError(
+                f"{path} is not a spreadsheet, or a broken or protected one ({one_line(error)[:120]}); save it as "
+                ".xlsx or .csv"
+            ) from None
+        self.notes = (f"note   of {path} the sheet {name!r} is read, not: {', '.join(others)}",) if others else ()
+        if not lines:
+            raise DataError(f"{path} has no row; its first must name the columns")
+        place = find_header([cells for _, cells in lines])
+        self._rows = lines[place + 1 :]
+        self._header = Header(tuple(lines[place][1]))
+        self.columns = self._header.names
+        self.label_columns = self.columns
+
+    def rows(self, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Rows with the numbers that the spreadsheet shows."""
+        for number, cells in self._rows:
+            yield number, self._header.row(cells, columns)
+
+
+def _first_sheet(path: Path) -> tuple[list[tuple[int, list[str]]], str, list[str]]:
+    """The rows that are not empty, with their numbers, the sheet's name, and those of other sheets that are seen."""
+    book = CalamineWorkbook.from_path(path)
+    shown = [
+        sheet.name
+        for sheet in book.sheets_metadata
+        if sheet.visible == SheetVisibleEnum.Visible and sheet.typ == SheetTypeEnum.WorkSheet
+    ]
+    for name in shown:
+        rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+        cells = ((number, [text_cell(value) for value in row]) for number, row in enumerate(rows, 1))
+        lines = [(number, row) for number, row in cells if filled(row)]
+        if lines:
+            return lines, name, [other for other in shown if other != name]
+    return [], "", []

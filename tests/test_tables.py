@@ -1,0 +1,521 @@
+"""fashion.tables: product tables as shops, spreadsheets and databases write them, and where their photographs lie."""
+
+import json
+import unicodedata
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from catalog.scoring.opening import open_source
+from catalog.scoring.source import CONTENT, FAULT, PLACE
+from fashion.errors import DataError
+from fashion.tables.cells import first_photograph, text_cell
+from fashion.tables.places import ImagePlaces, first_of_several
+from fashion.tables.reading import open_table
+
+Row = dict[str, Any]
+
+
+def read(path: Path, text: str | None = None) -> tuple[list[tuple[int, Row]], dict[int, str]]:
+    """The rows of a table, and what is wrong with the lines that are none."""
+    if text is not None:
+        path.write_text(text, encoding="utf-8", newline="")
+    table = open_table(path)
+    rows = list(table.rows(table.columns))
+    return rows, dict(table.misfits)
+
+
+def rows_of(path: Path, text: str | None = None) -> list[Row]:
+    rows, misfits = read(path, text)
+    assert not misfits
+    return [row for _, row in rows]
+
+
+A, B = {"id": "1", "image": "a.jpg"}, {"id": "2", "image": "b.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("id,image,note\n1,a.jpg\n2\n", [A | {"note": ""}, {"id": "2", "image": "", "note": ""}]),
+        ("id,image\n1,a.jpg,\n2,b.jpg,,\n", [A, B]),
+        ("id,image,,\n1,a.jpg,,\n2,b.jpg,,7\n", [A, B]),
+        (",id,image\n0,1,a.jpg\n", [A]),  # the index of pandas
+        ("id,image,more,more\n1,a.jpg,,x\n2,b.jpg,y,z\n", [A | {"more": "x"}, B | {"more": "y"}]),
+        ("id,image\n1,a.jpg\n,,\n , \n2,b.jpg\n\x1a", [A, B]),
+        ("\n\nid,image\r\n\r\n1,a.jpg\r\n", [A]),
+        ("id,image\r1,a.jpg\r2,b.jpg\r", [A, B]),
+        ("\u200bid,image\u00a0\n1,a.jpg\n", [A]),
+        ("'id','image'\n'1','a.jpg'\n", [A]),
+        ("1,a.jpg\n", []),  # one line is a header
+    ],
+    ids=str,
+)
+def test_values_that_are_missing_or_too_many_and_empty(tmp_path: Path, text: str, rows: list[Row]) -> None:
+    assert rows_of(tmp_path / "t.csv", text) == rows
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "Product export 2026-05-01\n",
+        "Products, May 2026\nShop of Acme,\n\n",
+        "# exported, by the shop\n",
+        "# a\n# b\n",
+        "sep=,\n",
+        "#",
+        "Products,,,,\n",
+    ],
+)
+def test_lines_above_the_header(tmp_path: Path, above: str) -> None:
+    rows, misfits = read(tmp_path / "t.csv", above + "id,image,price,stock,name\n1,a.jpg,3,2,x\n")
+    first = above.count("\n") + 2
+    assert rows == [(first, A | {"price": "3", "stock": "2", "name": "x"})]
+    assert not misfits
+
+
+def test_a_header_without_usual_names_may_be_shorter_than_its_lines(tmp_path: Path) -> None:
+    rows, misfits = read(tmp_path / "t.csv", "pic,kind\na.jpg,photo\nb.jpg,image\nc.jpg,x,y\n")
+    assert [row for _, row in rows] == [{"pic": "a.jpg", "kind": "photo"}, {"pic": "b.jpg", "kind": "image"}]
+    assert misfits == {4: "has 3 values, but its header names 2 columns"}
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ('14" bag', '14" bag'),
+        ('"Basic" tee', '"Basic" tee'),
+        ('"Basic" tee 14"', '"Basic" tee 14"'),
+        ('"a \\"nice\\" tee"', 'a "nice" tee'),
+        ('"a \\"nice\\", long\ntee"', 'a "nice", long\ntee'),
+        ('"a ""nice"" tee, red"', 'a "nice" tee, red'),
+        ('"C:\\tees\\"', "C:\\tees\\"),
+        (' "x, y"', "x, y"),
+        ('"two\nlines"', "two\nlines"),
+    ],
+)
+def test_quotes(tmp_path: Path, cell: str, value: str) -> None:
+    text = f'id,title,image\n1,{cell},a.jpg\n2,"ok, too",b.jpg\n'
+    assert rows_of(tmp_path / "t.csv", text) == [A | {"title": value}, B | {"title": "ok, too"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("id;image;price, EUR, incl. VAT, net\n1;a.jpg;3\n", [A | {"price, EUR, incl. VAT, net": "3"}]),
+        ("id;image;price\n1;a.jpg;3,50\n2;b.jpg;4,50\n", [A | {"price": "3,50"}, B | {"price": "4,50"}]),
+        ("id|image\n1|a.jpg\n", [A]),
+        (
+            "id\timage\tname\n1\ta.jpg\tred, blue, green\n2\tb.jpg\ta; b\n",
+            [A | {"name": "red, blue, green"}, B | {"name": "a; b"}],
+        ),
+        ('id,image,tags\n1,a.jpg,"x|y|z;q"\n', [A | {"tags": "x|y|z;q"}]),
+        ("image\na.jpg\nb.jpg\n", [{"image": "a.jpg"}, {"image": "b.jpg"}]),
+    ],
+    ids=str,
+)
+def test_separators(tmp_path: Path, text: str, rows: list[Row]) -> None:
+    assert rows_of(tmp_path / "t.csv", text) == rows
+
+
+def test_lines_that_do_not_fit_are_listed(tmp_path: Path) -> None:
+    lines = [
+        "id,title,image",
+        "1,tee, red,a.jpg",
+        '2,"open,b.jpg',
+        "3,ok,c.jpg",
+        '4,"two',
+        'lines",d.jpg',
+        '5,"x"y,"z,e.jpg',
+    ]
+    rows, misfits = read(tmp_path / "t.csv", "\n".join([*lines, "6,ok,f.jpg", "7,ok,g.jpg"]) + "\n")
+    assert [(number, row["image"]) for number, row in rows] == [(4, "c.jpg"), (5, "d.jpg"), (8, "f.jpg"), (9, "g.jpg")]
+    assert misfits == {
+        2: "has 4 values, but its header names 3 columns",
+        3: "has a quote that is not closed, or not doubled",
+        7: "has a quote that is not closed, or not doubled",
+    }
+
+
+def test_a_quote_that_is_never_closed_costs_its_line_and_little_time(tmp_path: Path) -> None:
+    lines = [f"{i},{chr(34) if i % 5000 == 0 else ''}x,{i}.jpg" for i in range(30_000)]
+    rows, misfits = read(tmp_path / "t.csv", "\n".join(["id,title,image", *lines]))
+    assert (len(rows), sorted(misfits)) == (29_994, [2 + 5000 * i for i in range(6)])
+
+
+def test_more_bad_lines_than_good_ones_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"^line 3 of .*t.csv has 3 values, .* names 2 columns, and 2 of 3 lines do not"
+    ):
+        read(tmp_path / "t.csv", "id,image\n1,a.jpg\n1,a,b\n1,a,b\n")
+
+
+def test_long_cells(tmp_path: Path) -> None:
+    long = "<p>" + "x" * 300_000
+    assert rows_of(tmp_path / "t.csv", f'id,body,image\n1,"{long}",a.jpg\n') == [A | {"body": long}]
+
+
+def test_utf16_as_excel_saves_unicode_text(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("id\timage\n1\ta.jpg\n", encoding="utf-16")
+    assert rows_of(tmp_path / "t.txt") == [A]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".CSV", ".tsv", ".txt", ".tab"])
+def test_endings_of_feeds(tmp_path: Path, ending: str) -> None:
+    text = 'id\timage\tdescription\n1\ta.jpg\t14" wide, "Basic"\n2\tb.jpg\t"Basic" tee, red\n'
+    found = rows_of(tmp_path / f"t{ending}", text)
+    assert found == [A | {"description": '14" wide, "Basic"'}, B | {"description": '"Basic" tee, red'}]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("t.json", '[{"id": 1, "image": "a.jpg"}, {"image": "b.jpg", "tags": ["x", "y"]}]'),
+        ("t.json", '{"products": [{"id": 1, "image": "a.jpg"}, {"image": "b.jpg", "tags": ["x", "y"]}]}'),
+        ("t.jsonl", '{"id": 1, "image": "a.jpg"}\n\n{"image": "b.jpg", "tags": ["x", "y"]}\n'),
+        ("t.ndjson", '\ufeff{"id": 1, "image": "a.jpg"}\r\n{"image": "b.jpg", "tags": ["x", "y"]}'),
+        ("t.json", '{"id": 1, "image": "a.jpg"}\n{"image": "b.jpg", "tags": ["x", "y"]}\n'),
+    ],
+)
+def test_json(tmp_path: Path, name: str, text: str) -> None:
+    assert rows_of(tmp_path / name, text) == [
+        {"id": 1, "image": "a.jpg", "tags": None},
+        {"id": None, "image": "b.jpg", "tags": ["x", "y"]},
+    ]
+
+
+def test_json_lines_that_are_none_are_listed(tmp_path: Path) -> None:
+    rows, misfits = read(tmp_path / "t.jsonl", '{"id": 1}\n{"id": \n3\n{"id": 4}\n{"id": 5}\n')
+    assert [number for number, _ in rows] == [1, 4, 5]
+    assert misfits[2].startswith("is not JSON (")
+    assert misfits[3] == "is no JSON object"
+    for text in ("no JSON\n", "[1, 2]", '{"image": {"0": "a.jpg"}}x', "[]"):
+        with pytest.raises(DataError, match="expected a list of objects, or an object on each line"):
+            read(tmp_path / "t.json", text)
+
+
+def write_xlsx(path: Path, sheets: dict[str, list[list[str | float | bool | None]]]) -> None:
+    """A spreadsheet with as little in it as a reader needs."""
+    with zipfile.ZipFile(path, "w") as file:
+        names = list(enumerate(sheets, 1))
+        relation = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+        main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+        package = "http://schemas.openxmlformats.org/package/2006"
+        kinds = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+        file.writestr(
+            "[Content_Types].xml",
+            f'<Types xmlns="{package}/content-types"><Default Extension="rels" ContentType="application/vnd.openxml'
+            'formats-package.relationships+xml"/>'
+            f'<Override PartName="/xl/workbook.xml" ContentType="{kinds}.sheet.main+xml"/>'
+            + "".join(f'<Override PartName="/xl/s{i}.xml" ContentType="{kinds}.worksheet+xml"/>' for i, _ in names)
+            + "</Types>",
+        )
+        file.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{package}/relationships"><Relationship Id="r0" Type="{relation}/officeDocument" '
+            'Target="xl/workbook.xml"/></Relationships>',
+        )
+        file.writestr(
+            "xl/workbook.xml",
+            f'<workbook xmlns="{main}" xmlns:r="{relation}"><sheets>'
+            + "".join(f'<sheet name="{name}" sheetId="{i}" r:id="r{i}"/>' for i, name in names)
+            + "</sheets></workbook>",
+        )
+        file.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'<Relationships xmlns="{package}/relationships">'
+            + "".join(f'<Relationship Id="r{i}" Type="{relation}/worksheet" Target="s{i}.xml"/>' for i, _ in names)
+            + "</Relationships>",
+        )
+        for i, name in names:
+            rows = "".join(
+                f'<row r="{r}">'
+                + "".join(_xlsx_cell(f"{chr(64 + c)}{r}", value) for c, value in enumerate(row, 1))
+                + "</row>"
+                for r, row in enumerate(sheets[name], 1)
+            )
+            file.writestr(f"xl/s{i}.xml", f'<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>')
+
+
+def _xlsx_cell(place: str, value: str | float | bool | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return f'<c r="{place}" t="inlineStr"><is><t>{value}</t></is></c>'
+    return (
+        f'<c r="{place}" t="b"><v>{value:d}</v></c>'
+        if isinstance(value, bool)
+        else f'<c r="{place}"><v>{value}</v></c>'
+    )
+
+
+def test_spreadsheets(tmp_path: Path) -> None:
+    rows = [
+        ["Export"],
+        [],
+        ["id", "image", "price", "new", None, None],
+        [1, "a.jpg", 19.99, True, None, "a remark"],
+        [],
+        [2, "b.jpg"],
+    ]
+    write_xlsx(tmp_path / "t.xlsx", {"cover": [], "products": rows, "other": [["x"]]})
+    table = open_table(tmp_path / "t.xlsx")
+    assert list(table.rows(table.columns)) == [
+        (4, A | {"price": "19.99", "new": "true"}),
+        (6, B | {"price": "", "new": ""}),
+    ]
+    (note,) = table.notes
+    assert note.endswith("the sheet 'products' is read, not: cover, other")
+    (tmp_path / "bad.xlsx").write_bytes(b"PKxxxxxx")
+    with pytest.raises(DataError, match=r"bad.xlsx is not a spreadsheet, or a broken or protected one"):
+        open_table(tmp_path / "bad.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        (float("nan"), ""),
+        (True, "true"),
+        (3.0, "3"),
+        (2.5, "2.5"),
+        (["a", 1], "a|1"),
+        ({"a": [1]}, '{"a": [1]}'),
+    ],
+)
+def test_cells_as_text(value: object, text: str) -> None:
+    assert text_cell(value) == text
+
+
+@pytest.mark.parametrize(
+    ("cell", "first"),
+    [
+        ("a.jpg", "a.jpg"),
+        (["", "a.jpg", "b.jpg"], "a.jpg"),
+        ([{"src": "a.jpg"}, {"src": "b.jpg"}], "a.jpg"),
+        ([{"bytes": None, "path": "a.jpg"}], "a.jpg"),
+        ({"bytes": b"x", "path": "a.jpg"}, b"x"),
+        ([], None),
+        ([{}], None),
+    ],
+)
+def test_first_photographs(cell: object, first: object) -> None:
+    assert first_photograph(cell) == first
+
+
+@pytest.mark.parametrize(
+    ("cell", "first"),
+    [
+        ("a.jpg", "a.jpg"),
+        ("a.jpg, b.jpg", "a.jpg"),
+        ("a.JPG;b.jpg", "a.JPG"),
+        ("a.png|b.png|c.png", "a.png"),
+        ("https://x/a.jpg?v=1, https://x/b.jpg?v=1", "https://x/a.jpg?v=1"),
+        ("https://x/a,https://x/b", "https://x/a"),
+        ("https://x/w_100,h_100/a.jpg", "https://x/w_100,h_100/a.jpg"),
+        ('["a.jpg", "b.jpg"]', "a.jpg"),
+        ("['a.jpg']", "a.jpg"),
+        ("tee, red.jpg", "tee, red.jpg"),
+    ],
+)
+def test_the_first_of_several(cell: str, first: str) -> None:
+    assert first_of_several(cell) == first
+
+
+@pytest.mark.parametrize(
+    ("cell", "file"),
+    [
+        ("a.jpg", "images/a.jpg"),
+        ("a", "images/a.jpg"),
+        ("/m/b/a.jpg", "images/m/b/a.jpg"),
+        ("m\\b\\a.jpg", "m/b/a.jpg"),
+        ("C:\\shop\\photos\\a.jpg", "images/a.jpg"),
+        ("https://cdn.example/s/files/1/a%20b.jpg?v=170", "images/a b.jpg"),
+        ("//cdn.example/2026/05/a.jpg", "images/05/a.jpg"),
+        ("a.jpg, c.jpg", "a.jpg"),
+        ("a.jpg, c.jpg", "a.jpg, c.jpg"),
+        ("https://x/u/a.jpg, https://x/u/c.jpg", "images/a.jpg"),
+        (unicodedata.normalize("NFC", "Rock-grün.jpg"), unicodedata.normalize("NFD", "images/Rock-grün.jpg")),
+        (unicodedata.normalize("NFD", "Rock-grün.jpg"), unicodedata.normalize("NFC", "Rock-grün.jpg")),
+    ],
+)
+def test_photographs_are_found(tmp_path: Path, cell: str, file: str) -> None:
+    for name in (file, "images/c.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert next(path for path in ImagePlaces(tmp_path, cell) if path.is_file()) == tmp_path / file
+
+
+def test_photographs_that_are_not_there(tmp_path: Path) -> None:
+    assert (
+        ImagePlaces(tmp_path, "x.jpg").missing()
+        == f"x.jpg is not in {tmp_path} nor in its folder images, image, imgs, photos"
+    )
+    said = ImagePlaces(tmp_path, "https://cdn.example/x.jpg?v=1").missing()
+    assert said.startswith("https://cdn.example/x.jpg?v=1 is an address, of which nothing is fetched; x.jpg is not in")
+    assert len(ImagePlaces(tmp_path, "y" * 9999).missing()) < 500 + len(str(tmp_path))
+    assert list(ImagePlaces(tmp_path, "y" * 9999)) == []
+
+
+VIEWS = {"image": pa.string_view(), "brand": pa.string_view(), "kind": pa.dictionary(pa.int8(), pa.string())}
+
+
+def test_text_of_polars_is_text(tmp_path: Path) -> None:
+    columns = {name: pa.array(["a.jpg", None, "c.jpg"], kind) for name, kind in VIEWS.items()}
+    columns["tags"] = pa.array([["x"], None, []], pa.large_list(pa.string_view()))
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    table = open_table(tmp_path / "t.parquet")
+    assert table.label_columns == ("image", "brand", "kind", "tags")
+    source = open_source([str(tmp_path / "t.parquet")])
+    assert list(source.ids) == ["a.jpg", "t.parquet:2", "c.jpg"]
+    assert [str(field.type) for field in source.columns] == ["string", "string", "list<element: string>"]
+    (piece,) = source.pieces(np.array([0, 2]), 10)
+    (rows,) = piece.read()
+    assert rows[PLACE].to_pylist() == ["a.jpg", "c.jpg"]
+    assert rows["tags"].to_pylist() == [["x"], []]
+    assert source.own()["kind"].to_pylist() == ["a.jpg", None, "c.jpg"]
+    assert source.own().schema.field("brand").type == pa.string()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pa.binary_view(), pa.list_(pa.binary()), pa.list_(pa.struct([("bytes", pa.binary()), ("path", pa.null())]))],
+    ids=str,
+)
+def test_photographs_in_cells_of_every_type(
+    tmp_path: Path, kind: pa.DataType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells: list[Any] = [b"1", b"2", None]
+    if pa.types.is_list(kind):
+        cells = [[b"1", b"x"], [b"2"], []]
+    if pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):
+        cells = [[{"bytes": each, "path": None} for each in cell] for cell in cells]
+    pq.write_table(pa.table({"image": pa.array(cells, kind)}), tmp_path / "t.parquet")
+    source = open_source([str(tmp_path / "t.parquet")])
+    (piece,) = source.pieces(np.arange(3), 10)
+    (rows,) = piece.read()
+    assert rows[CONTENT].to_pylist() == [b"1", b"2", None]
+    assert ("the first photograph of each is taken" in capsys.readouterr().err) == pa.types.is_list(kind)
+
+
+def test_lists_of_paths(tmp_path: Path) -> None:
+    cells = [["a.jpg", "b.jpg"], [], ["c.jpg"]]
+    pq.write_table(pa.table({"images": pa.array(cells), "id": [1, 2, 3]}), tmp_path / "t.parquet")
+    source = open_source([str(tmp_path / "t.parquet")])
+    assert source.own()[PLACE].to_pylist() == ["a.jpg", None, "c.jpg"]
+    (piece,) = source.pieces(np.array([1, 2]), 10)
+    assert [rows[PLACE].to_pylist() for rows in piece.read()] == [[None, "c.jpg"]]
+
+
+@pytest.mark.parametrize("cell", [[1, 2, 3], [[1, 2], [3, 4]], [[[0.5]]]], ids=str)
+def test_pixels_are_refused(tmp_path: Path, cell: list) -> None:
+    pq.write_table(pa.table({"image": [cell, cell]}), tmp_path / "t.parquet")
+    with pytest.raises(
+        DataError, match=r"column 'image' of .*t.parquet holds pixels \(list<.*expected paths or the bytes"
+    ):
+        open_source([str(tmp_path / "t.parquet")])
+
+
+def broken_parquet(path: Path) -> None:
+    """Three row groups of four photographs; those of the second cannot be read."""
+    images = [bytes([i]) * 5000 for i in range(12)]
+    table = pa.table({"id": [str(i) for i in range(12)], "image": images, "price": list(range(12))})
+    pq.write_table(table, path, row_group_size=4, compression="zstd", use_dictionary=False)
+    column = pq.read_metadata(path).row_group(1).column(1)
+    content = bytearray(path.read_bytes())
+    start = column.data_page_offset
+    content[start : start + column.total_compressed_size] = b"\xff" * column.total_compressed_size
+    path.write_bytes(content)
+
+
+def test_a_broken_row_group_costs_its_own_rows(tmp_path: Path) -> None:
+    broken_parquet(tmp_path / "t.parquet")
+    source = open_source([str(tmp_path / "t.parquet")])
+    tables = [rows for piece in source.pieces(np.arange(12), 10) for rows in piece.read()]
+    found = pa.concat_tables(tables)
+    assert found["id"].to_pylist() == [str(i) for i in range(12)]
+    assert [i for i, fault in enumerate(found[FAULT].to_pylist()) if fault] == [4, 5, 6, 7]
+    assert found[FAULT][4].as_py().startswith("row group 1 is broken: ")
+    rows, misfits = read(tmp_path / "t.parquet")
+    assert [number for number, _ in rows] == [1, 2, 3, 4, 9, 10, 11, 12]
+    assert list(misfits) == [5, 6, 7, 8]
+
+
+def test_a_table_of_text_as_a_source(tmp_path: Path) -> None:
+    text = json.dumps(
+        [{"sku": 7, "images": [{"src": "https://x/a.jpg"}], "price": 2.5, "sale": True, "tags": ["a", "b"]}]
+    )
+    (tmp_path / "t.json").write_text(text)
+    source = open_source([str(tmp_path / "t.json")])
+    assert list(source.ids) == ["7"]
+    (row,) = source.own().to_pylist()
+    assert row == {PLACE: "https://x/a.jpg", "sku": 7, "price": 2.5, "sale": "true", "tags": "a|b"}
+
+
+def test_bad_lines_of_a_source_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("id,image\n1,a.jpg\n2,b.jpg,x\n3,c.jpg\n")
+    source = open_source([str(tmp_path / "t.csv")])
+    assert list(source.ids) == ["1", "3"]
+    assert [tuple(entry) for entry in source.left_out] == [
+        ("t.csv:3", "", "bad line", "has 3 values, but its header names 2 columns")
+    ]
+
+
+def test_text_is_no_photograph(tmp_path: Path) -> None:
+    for name, message in (
+        ("feed.xml", "is text, neither a photograph nor a table"),
+        ("a.txt", "no column with a usual"),
+    ):
+        (tmp_path / name).write_text("<feed/>")
+        with pytest.raises(DataError, match=message):
+            open_source([str(tmp_path / name)])
+
+
+SHOPS: dict[str, tuple[str, str, str]] = {
+    "Shopify": ("Handle,Title,Variant SKU,Image Src,Image Position", "tee,Tee,T0,https://cdn/x/tee.jpg?v=1,1", "tee"),
+    "WooCommerce": ("ID,SKU,Name,Images", '7,W,Tee,"https://s/u/tee.jpg, https://s/u/b.jpg"', "7"),
+    "Google": ("id\ttitle\timage link\tprice", "G1\tTee\thttps://cdn/tee.jpg\t19.99 USD", "G1"),
+    "Magento": ("sku,name,base_image,small_image", "M1,Tee,/t/e/tee.jpg,/t/e/s.jpg", "M1"),
+}
+
+
+@pytest.mark.parametrize("shop", SHOPS)
+def test_exports_of_shop_systems(tmp_path: Path, shop: str) -> None:
+    header, line, name = SHOPS[shop]
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "tee.jpg").write_bytes(b"")
+    (tmp_path / "t.csv").write_text(f"{header}\n{line}\n")
+    source = open_source([str(tmp_path / "t.csv")])
+    assert list(source.ids) == [name]
+    (place,) = source.own()[PLACE].to_pylist()
+    assert next(path for path in ImagePlaces(source.folder, place) if path.is_file()) == tmp_path / "images" / "tee.jpg"
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "t.pdf": lambda path: path.write_bytes(b"%PDF"),
+    "t.csv": lambda path: path.write_bytes(b""),
+    "u.csv": lambda path: path.write_text(",,\n1,2,3\n"),
+    "t.parquet": lambda path: path.write_bytes(b"PAR1 no"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("t.pdf", "is neither a .csv nor a .parquet file, nor another table: .csv, .tsv"),
+        ("t.csv", r"is empty \(0 bytes\)"),
+        ("t.parquet", "is not a Parquet file, or a broken one"),
+        ("gone.csv", "cannot read .*gone.csv: No such file"),
+    ],
+)
+def test_files_that_are_no_tables(tmp_path: Path, name: str, message: str) -> None:
+    if name in WRITERS:
+        WRITERS[name](tmp_path / name)
+    with pytest.raises(DataError, match=message):
+        open_table(tmp_path / name)
