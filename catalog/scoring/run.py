@@ -16,13 +16,14 @@ from tqdm import tqdm
 from catalog.scored.score_manifest import Manifest, Origin
 from catalog.scored.table import ID, LEFT_OUT_FILE, stored_embedding, table_schema
 from catalog.scoring.parts import PartWriter
-from catalog.scoring.refresh import Refreshed, refresh
+from catalog.scoring.refresh import Refreshed, plan_refresh
 from catalog.scoring.scorer import DETAIL, REASON
 from catalog.scoring.source import ROW, ProductSource, UnscoredRow
 from fashion.errors import DataError
 from fashion.files import write_whole
 from fashion.model_card import ModelCard
 
+DUPLICATE = "duplicate id"
 PART_SECONDS = 30.0  # what a crash costs at most
 
 
@@ -66,17 +67,30 @@ class ScoringSummary:
 
 
 class ScoringRun:
-    """One run of the scoring: which rows remain, and where the scored ones go."""
+    """One run of the scoring: which rows remain, and where the scored ones go.
 
-    def __init__(self, out: Path, card: ModelCard, origin: Origin, source: ProductSource, part_rows: int) -> None:
+    Raises:
+        DataError: see `catalog.scoring.refresh.plan_refresh` and `catalog.scoring.parts.PartWriter`.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        card: ModelCard,
+        origin: Origin,
+        source: ProductSource,
+        part_rows: int,
+        allow_removal: bool = False,
+    ) -> None:
         self.out, self.card, self.origin, self.source = out, card, origin, source
-        self.part_rows = part_rows
+        self.part_rows, self.allow_removal = part_rows, allow_removal
         self.left_out: list[UnscoredRow] = []
+        self._scored: set[str] = set()  # ids, of this run
         # How long an embedding is, only the parts or the model itself know; 0 finds clashes of names all the same.
         length = stored_embedding(out)
         schema = table_schema(card.taxonomy.groups, len(card.labels), length or 0, source.columns, card.gates)
-        self.refreshed = refresh(out, origin, source)
-        self.writer = PartWriter(out, origin, schema)
+        self.refresh = plan_refresh(out, origin, source, allow_removal)
+        self.writer = PartWriter(out, origin, schema, refreshed=True)
 
     def remaining(self) -> np.ndarray:
         """Positions of the rows to score; rows whose id came before are left out."""
@@ -85,14 +99,18 @@ class ScoringRun:
         for position, name in enumerate(self.source.ids):
             if name in seen:
                 row = self.source.row(position)
-                self.left_out.append(UnscoredRow(row, name, "duplicate id", "an earlier row has this id"))
-            elif name not in self.writer.ids:
+                self.left_out.append(UnscoredRow(row, name, DUPLICATE, "an earlier row has this id"))
+            elif name not in self.refresh.kept:
                 positions.append(position)
             seen.add(name)
         return np.asarray(positions, dtype=np.int64)
 
     def take(self, tables: Iterable[pa.Table], progress: tqdm) -> ScoringSummary:
-        """Write what comes, part by part, and the manifest at the end."""
+        """Write what comes, part by part; at the end bring the earlier parts up to date and write the manifest.
+
+        Raises:
+            DataError: no image is good, or too many products would go whose photographs cannot be used any more.
+        """
         waiting: list[pa.Table] = []
         scored, start, last = 0, time.perf_counter(), time.perf_counter()
         for table in tables:
@@ -107,7 +125,7 @@ class ScoringRun:
                 waiting, last = [], now
         self._write(waiting)
         seconds = time.perf_counter() - start
-        return ScoringSummary(self.out, self._finish(), scored, seconds, self.left_out, self.refreshed)
+        return ScoringSummary(self.out, self._finish(), scored, seconds, self.left_out, self.refresh.counts)
 
     def _write(self, tables: list[pa.Table]) -> None:
         tables = [table for table in tables if len(table)]
@@ -116,15 +134,23 @@ class ScoringRun:
         rows = pa.concat_tables(tables)
         for first in range(0, len(rows), self.part_rows):
             self.writer.write(rows.slice(first, self.part_rows))
+        self._scored.update(rows[ID].to_pylist())
 
     def _list(self, rows: pa.Table) -> None:
         cells = (rows[name].to_pylist() for name in (ROW, ID, REASON, DETAIL))
         self.left_out += [UnscoredRow(*entry) for entry in zip(*cells, strict=True)]
 
+    def _check_lost(self) -> None:
+        """Products whose new photograph cannot be used would go too, beside those that the source has no more."""
+        lost = self.refresh.before - self.refresh.kept - self._scored
+        if lost and not self.allow_removal:
+            why = f"are gone, or their photographs cannot be used any more (listed in {LEFT_OUT_FILE})"
+            self.refresh.check_lost(len(lost), why, min(lost))
+
     def _finish(self) -> Manifest:
         counts = Counter(entry.reason for entry in self.left_out)
-        if not self.writer.parts:
-            first = self.left_out[0]
+        if not self.refresh.kept and not self._scored:
+            first = next((entry for entry in self.left_out if entry.reason != DUPLICATE), self.left_out[0])
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.most_common())
             raise DataError(
                 f"no image of {self.source.name} can be used ({reasons}); the first, {first.row}: {first.detail}"
@@ -134,6 +160,9 @@ class ScoringRun:
         writer.writerow(UnscoredRow._fields)
         writer.writerows(self.left_out)
         write_whole(self.out / LEFT_OUT_FILE, file.getvalue().encode(errors="surrogateescape"))
+        self._check_lost()
+        self.refresh.apply()
+        self.writer.count()
         length = stored_embedding(self.out)
         names = [column.name for column in self.source.columns]
         return self.writer.finish(self.card.labels, length or 0, names, dict(counts.most_common()))
