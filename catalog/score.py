@@ -99,9 +99,10 @@ def _nothing() -> Generator[pa.Table, None, None]:
 
 
 def _check_engine(bundle: Path, card: ModelCard, engine: str) -> None:
-    """Open the file that the engine would run, before workers are started that could not. Raises BundleError."""
-    if engine in ENGINE_FILES:
-        checked_file(bundle, card, ENGINE_FILES[engine])
+    """See that the file is there that an engine runs, before workers are started for it. Raises BundleError."""
+    name = ENGINE_FILES.get(engine)
+    if name and not (bundle / name).is_file():
+        checked_file(bundle, card, name)  # says what there is
 
 
 @contextmanager
