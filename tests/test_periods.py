@@ -44,6 +44,9 @@ def months(cells: pa.Array, unit: Any = "month") -> tuple[list[str | None], Date
         pa.array(["2026-03-31", None]),
         pa.array([" 2026-03-31T23:59:00Z", ""]),
         pa.array(["2026-04-01T01:00:00+02:00", " "]),
+        pa.array(["2026-03-31 22:59:00 -0100", None]),
+        pa.array(["31.03.2026", None]),
+        pa.array(["31.3.2026 23:59", None]),
         pa.array(["2026-03", None]),
         pa.array([20260331, None]),
         pa.array(["2026-03-31", None]).dictionary_encode(),
@@ -75,6 +78,9 @@ def test_what_cannot_be_read_is_counted_and_one_is_kept() -> None:
 def test_no_date_at_all_is_one_clear_error() -> None:
     _, reader = months(pa.array(["Summer", None]))
     with pytest.raises(DataError, match="'added' holds no dates such as 2026-05-01: its first cell is 'Summer'"):
+        reader.check(2)
+    _, reader = months(pa.array(["05/01/2026", None]))
+    with pytest.raises(DataError, match="its first cell is '05/01/2026', of which nobody can tell month and day"):
         reader.check(2)
     _, reader = months(pa.array([None, None], pa.string()))
     with pytest.raises(DataError, match="'added' is empty"):

@@ -16,6 +16,7 @@ from catalog.filters.columns import nearest
 from catalog.scored.table import Scored
 from fashion.errors import DataError, SettingError
 from fashion.tables.columns import DATE_COLUMNS, usual_name
+from fashion.tables.dates import is_slashed, read_date
 
 Unit = Literal["week", "month", "quarter", "year"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
@@ -127,8 +128,9 @@ class DateReader:
                 f"the column {self.column!r} holds {self._coarse}s such as {self.example!r}, which make no "
                 f"{self.unit}s; give --by {self._coarse}"
             )
+        unclear = ", of which nobody can tell month and day; write them so" if is_slashed(self.example) else ""
         raise DataError(
-            f"the column {self.column!r} holds no dates such as 2026-05-01: its first cell is {self.example!r}"
+            f"the column {self.column!r} holds no dates such as 2026-05-01: its first cell is {self.example!r}{unclear}"
         )
 
     def _count(self, places: np.ndarray, values: Sequence[object], found: np.ndarray) -> None:
@@ -154,7 +156,9 @@ class DateReader:
                 return None
             return date(int(coarse[1]), int(coarse[2] or 1), 1)
         try:
-            time = datetime.fromisoformat(text)
+            time = read_date(text) or datetime.fromisoformat(text)  # which reads 20260501 and 2026-W18-5
+            if not isinstance(time, datetime):
+                return time
             return (time if time.tzinfo is None else time.astimezone(UTC)).date()
         except (ValueError, OverflowError):
             return None

@@ -1,14 +1,16 @@
 """The cells of a CSV file, which are text, as columns of flags, numbers or dates where they are such."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
-from fashion.tables.dates import Order, is_slashed, order_of, read_date
+from fashion.tables.columns import ID_COLUMNS, plain
+from fashion.tables.dates import is_slashed, order_of, read_date
 
 MOST = 0.95  # of a column's values, that make it what they are
 EXACT = 2**53  # above it a float, as which filters compare numbers, is not every whole number
@@ -18,20 +20,33 @@ NO_VALUES = frozenset(
     ("n/a", "na", "#n/a", "#na", "n.a.", "nan", "null", "nil", "none", "-", "--", "\N{EN DASH}", "\N{EM DASH}", r"\n")
 )
 FLAGS = {"true": True, "false": False}  # in any case of letters
+SYMBOLS = {
+    "€": "eur",
+    "$": "usd",
+    "us$": "usd",
+    "£": "gbp",
+    "₹": "inr",
+    "₩": "krw",
+    "₺": "try",
+    "₽": "rub",
+    "zł": "pln",
+}
 CURRENCIES = (
-    *("EUR", "USD", "GBP", "CHF", "SEK", "NOK", "DKK", "ISK", "PLN", "CZK", "HUF", "RON", "BGN", "TRY", "UAH", "JPY"),
-    *("CNY", "INR", "KRW", "HKD", "SGD", "TWD", "THB", "IDR", "VND", "AUD", "NZD", "CAD", "MXN", "BRL", "ZAR", "AED"),
-    *("ILS", "RUB", "US$", "C$", "A$", "R$", "kr", "Kč", "zł", "Ft", "lei", "$", "€", "£", "¥", "₹", "₩", "₺", "₽"),
+    *("eur", "usd", "gbp", "chf", "sek", "nok", "dkk", "isk", "pln", "czk", "huf", "ron", "bgn", "try", "uah", "jpy"),
+    *("cny", "inr", "krw", "hkd", "sgd", "twd", "thb", "idr", "vnd", "aud", "nzd", "cad", "mxn", "brl", "zar", "aed"),
+    *("ils", "rub", "c$", "a$", "r$", "kr", "kč", "zł", "¥", *SYMBOLS),
 )
 _CURRENCY = "|".join(map(re.escape, CURRENCIES))
 _SPACES = " \u00a0\u202f"  # narrow and unbreakable ones stand between thousands
 _NUMBER = re.compile(
-    rf"(?P<sign>[-\u2212]?)(?:(?P<before>{_CURRENCY})[{_SPACES}]?)?(?P<inner>[-\u2212]?)"
-    rf"(?P<digits>\d+(?:[.,'\u2019{_SPACES}]\d+)*)(?P<power>[eE][+-]?\d+)?(?:[{_SPACES}]?(?P<after>{_CURRENCY}))?"
+    rf"(?P<sign>[-\u2212]?)(?:(?P<before>{_CURRENCY})[{_SPACES}]?(?P<inner>[-\u2212]?))?"
+    rf"(?P<digits>\d+(?:[.,'\u2019{_SPACES}]\d+)*)(?P<power>e[+-]?\d+)?(?:[{_SPACES}]?(?P<after>{_CURRENCY}))?",
+    re.IGNORECASE,
 )
 _THOUSANDS = rf"['\u2019{_SPACES}]"
-# 007, +49 and 12-A are names of things, which a number, or no value, would spoil: one of them makes a column text.
+# 007, +49, 12-A and 12E3 name things, and a number, or no value, would spoil them: one makes its column text.
 _NAME = re.compile(rf"0\d[\d{_SPACES}./-]*|\+\d.*|(?=.*\d)(?=.*[^\W\d_])\S+")
+_FLOAT_ID = re.compile(r"(\d+)\.0")
 
 Sign = Literal[".", ","]
 
@@ -41,7 +56,7 @@ class Odd(NamedTuple):
 
     count: int
     first: int  # position of the first
-    kind: str  # what they are not: "true or false", "numbers", "dates"
+    kind: str  # what they are not: "true or false", "number", "date"
 
 
 @dataclass(frozen=True)
@@ -51,7 +66,7 @@ class TypedColumn:
     Attributes:
         values: the cells.
         odd: those that became null although something stands in them.
-        unclear: position of the first date of a column of dates that stays text, because none says what the day is.
+        unclear: position of the first date of a column that stays text, because none of its dates says what the day is.
     """
 
     values: pa.Array
@@ -62,14 +77,14 @@ class TypedColumn:
         """What a person should know of it, in a line; `rows` says where each cell stands."""
         if self.odd:
             count, first, kind = self.odd
-            what = (
-                f"{count:,} cells of the column {column!r} are" if count > 1 else f"1 cell of the column {column!r} is"
+            return (
+                f"note   {count:,} of {len(cells):,} cells of the column {column!r} are no {kind}, as the others are, "
+                f"and count as empty; the first is {cells[first][:40]!r} in {rows[first]}"
             )
-            return f"{what} no {kind} as the rest and count as empty, first {cells[first][:40]!r} in {rows[first]}"
         if self.unclear is not None:
             return (
-                f"the column {column!r} stays text: {cells[self.unclear]!r} in {rows[self.unclear]} may be of two days, and no "
-                "row tells which; write dates as 2026-05-01"
+                f"note   the column {column!r} stays text: {cells[self.unclear]!r} in {rows[self.unclear]} may be of "
+                "two days, and the other rows do not tell which; write dates as 2026-05-01"
             )
         return None
 
@@ -79,55 +94,72 @@ def typed_column(cells: Sequence[str]) -> pa.Array:
     return read_column(cells).values
 
 
-def typed_columns(
-    cells: Mapping[str, Sequence[str]], rows: Sequence[str]
-) -> tuple[dict[str, pa.Array], tuple[str, ...]]:
-    """Columns by name, and the remarks on them; `rows` says where each row stands, such as `products.csv:2`."""
-    found = {column: read_column(values) for column, values in cells.items()}
-    remarks = (typed.remark(column, cells[column], rows) for column, typed in found.items())
-    return {column: typed.values for column, typed in found.items()}, tuple(filter(None, remarks))
+def typed_columns(cells: Mapping[str, Sequence[str]], rows: Sequence[str]) -> tuple[dict[str, pa.Array], list[str]]:
+    """Columns by name as `read_column` makes them, and notes on what a person should know of them.
+
+    Args:
+        cells: of each column; in one of ids 123.0 is 123, see `id_texts`.
+        rows: where each row stands, such as `products.csv:2`.
+    """
+    columns, notes = {}, []
+    for name, texts in cells.items():
+        texts = id_texts(texts) if plain(name) in ID_COLUMNS else texts
+        typed = read_column(texts)
+        columns[name] = typed.values
+        if remark := typed.remark(name, texts, rows):
+            notes.append(remark)
+    return columns, notes
+
+
+def id_texts(cells: Sequence[Any]) -> list[str]:
+    """Ids as text, "" where there is none. Where all are whole numbers with .0, as pandas writes them beside a gap,
+    they lose it.
+    """
+    texts = ["" if cell is None or cell != cell else str(cell).strip() for cell in cells]
+    found = [_FLOAT_ID.fullmatch(text) for text in texts]
+    if not all(match or not text for match, text in zip(found, texts, strict=True)):
+        return texts
+    return [match[1] if match else "" for match in found]
 
 
 def read_column(cells: Sequence[str]) -> TypedColumn:
     """Cells of one column as what at least 95 % of them are; the others become null and are counted.
 
     - bool: TRUE and false, in any case of letters.
-    - int64 or double: 12, -1.5, 1.5e-3, 10,50, 1.299,00, 1'299.00, each with a currency before or behind it. Of a comma or
-      point the column as a whole says which is the decimal sign. A column with a cell such as 007, +49, 12E3, 12-A, or with
-      a whole number above 2^53, holds names: it is text.
+    - int64 or double: 12, -1.5, 1.5e-3, 10,50, 1.299,00, 1'299.00, each with a currency before or behind it, the same
+      in all cells. Whether comma or point is the decimal sign, the column as a whole says. A column with a cell such as
+      007, +49, 12E3, 12-A, or a whole number above 2^53, holds names of things: it is text.
     - date32, or timestamp where there are times, in UTC where there are zones: see `fashion.tables.dates`.
     - string: everything else, and a column of empty cells.
 
     Empty cells are null, and among flags, numbers and dates so are N/A, -, null and the like.
     """
-    filled = [cell for cell in cells if cell and cell.lower() not in NO_VALUES]
+    filled = [cell for cell in cells if not _is_none(cell)]
     if filled:
         for read in (_flags, _numbers, _dates):
             if found := read(cells, filled):
                 return found
-    text = pa.array([cell or None for cell in cells], pa.string())
-    return TypedColumn(text, unclear=_first_unclear(cells, filled))
+    return TypedColumn(pa.array([cell or None for cell in cells], pa.string()), unclear=_first_unclear(cells, filled))
 
 
 def _flags(cells: Sequence[str], filled: Sequence[str]) -> TypedColumn | None:
-    return _column(cells, filled, lambda cell: FLAGS.get(cell.lower()), "true or false", lambda _: pa.bool_())
+    return _column(cells, filled, lambda cell: FLAGS.get(cell.lower()), "true or false", pa.bool_())
 
 
 def _numbers(cells: Sequence[str], filled: Sequence[str]) -> TypedColumn | None:
-    written = {cell: match for cell in set(filled) if (match := _NUMBER.fullmatch(cell))}
-    if len(written) < len(set(filled)) * MOST and not _are_most(sum(cell in written for cell in filled), filled):
+    distinct = Counter(filled)
+    written = {cell: match for cell in distinct if (match := _NUMBER.fullmatch(cell))}
+    if not _are_most(sum(distinct[cell] for cell in written), filled) or len(_currencies(written.values())) > 1:
         return None
-    sign = _decimal_sign([match["digits"] for match in written.values()])
+    sign = _decimal_sign({match["digits"]: distinct[cell] for cell, match in written.items()})
     numbers = {cell: number for cell, match in written.items() if (number := _number(match, sign)) is not None}
-    if any(_NAME.fullmatch(cell) for cell in set(filled) - numbers.keys()):
+    if any(map(_NAME.fullmatch, distinct.keys() - numbers.keys())):
         return None
     if any(abs(number) > EXACT and not written[cell]["power"] for cell, number in numbers.items()):
         return None
-    whole = all(isinstance(number, int) for number in numbers.values())
-    kind = pa.int64() if whole else pa.float64()
-    if not whole:
-        numbers = {cell: float(number) for cell, number in numbers.items()}
-    return _column(cells, filled, numbers.get, "numbers", lambda _: kind)
+    if all(isinstance(number, int) for number in numbers.values()):
+        return _column(cells, filled, numbers.get, "number", pa.int64())
+    return _column(cells, filled, {cell: float(number) for cell, number in numbers.items()}.get, "number", pa.float64())
 
 
 def _dates(cells: Sequence[str], filled: Sequence[str]) -> TypedColumn | None:
@@ -135,63 +167,66 @@ def _dates(cells: Sequence[str], filled: Sequence[str]) -> TypedColumn | None:
     dates = {cell: found for cell in set(filled) if (found := read_date(cell, order)) is not None}
     times = [found for found in dates.values() if isinstance(found, datetime)]
     if not times:
-        return _column(cells, filled, dates.get, "dates", lambda _: pa.date32())
+        return _column(cells, filled, dates.get, "date", pa.date32())
     zone = UTC if any(time.tzinfo for time in times) else None
     moments = {cell: _moment(found, zone) for cell, found in dates.items()}
-    return _column(cells, filled, moments.get, "dates", lambda _: pa.timestamp("us", "UTC" if zone else None))
+    return _column(cells, filled, moments.get, "date", pa.timestamp("us", "UTC" if zone else None))
 
 
 def _column(
-    cells: Sequence[str],
-    filled: Sequence[str],
-    read: Callable[[str], Any],
-    kind: str,
-    type_of: Callable[[Sequence[Any]], pa.DataType],
+    cells: Sequence[str], filled: Sequence[str], read: Callable[[str], Any], kind: str, stored: pa.DataType
 ) -> TypedColumn | None:
     """The column where most of its cells can be read so, or None."""
-    values = [None if not cell or cell.lower() in NO_VALUES else read(cell) for cell in cells]
-    known = sum(value is not None for value in values)
-    if not known or not _are_most(known, filled):
+    values = [None if _is_none(cell) else read(cell) for cell in cells]
+    odd = [i for i, value in enumerate(values) if value is None and not _is_none(cells[i])]
+    if not _are_most(len(filled) - len(odd), filled):
         return None
-    odd = None
-    if known < len(filled):
-        first = next(i for i, cell in enumerate(cells) if cell and values[i] is None and cell.lower() not in NO_VALUES)
-        odd = Odd(len(filled) - known, first, kind)
-    return TypedColumn(pa.array(values, type_of(values)), odd)
+    return TypedColumn(pa.array(values, stored), Odd(len(odd), odd[0], kind) if odd else None)
+
+
+def _is_none(cell: str) -> bool:
+    return not cell or cell.lower() in NO_VALUES
 
 
 def _are_most(count: int, filled: Sequence[str]) -> bool:
     return count >= MOST * len(filled)
 
 
-def _decimal_sign(numbers: Sequence[str]) -> Sign | None:
-    """Which of comma and point is the decimal sign in all of these; None where cells contradict each other.
+def _currencies(written: Iterable[re.Match[str]]) -> set[str]:
+    """The currencies of these numbers; one with two of them, as in $ 10 USD, has them both."""
+    found = {sign.lower() for match in written for sign in (match["before"], match["after"]) if sign}
+    return {SYMBOLS.get(sign, sign) for sign in found}
 
-    A cell tells it that has both (the last one is), or one that is not followed by exactly three digits, or one of them
-    more than once (the other is). Where none tells, the point is: 1.299 is a little more than 1, and 1,299 is not.
+
+def _decimal_sign(numbers: Mapping[str, int]) -> Sign | None:
+    """Which of comma and point is the decimal sign in most of these, given how often each stands there; else None.
+
+    A number tells it that has both (the last one is), one that has one of them more than once (the other is), or where
+    not exactly three digits follow. Where none tells, the point is: 1.299 is a little more than 1, and 1,299 is not.
     """
-    found: set[Sign] = set()
-    for number in numbers:
+    votes: Counter[Sign] = Counter()
+    for number, times in numbers.items():
         signs = re.findall(r"[.,]", number)
         if not signs:
             continue
         last: Sign = "," if signs[-1] == "," else "."
         other: Sign = "." if last == "," else ","
         if other in signs:
-            found.add(last)
+            votes[last] += times
         elif len(signs) > 1:
-            found.add(other)
+            votes[other] += times
         elif len(number) - 1 - number.index(last) != 3 or re.search(_THOUSANDS, number) or number.startswith("0"):
-            found.add(last)
-    if len(found) > 1:
-        return None
-    return found.pop() if found else "."
+            votes[last] += times
+    if not votes:
+        return "."
+    sign, count = votes.most_common(1)[0]
+    return sign if count >= MOST * votes.total() else None
 
 
 def _number(match: re.Match[str], sign: Sign | None) -> int | float | None:
     """A cell as a number, or None where it is none with this decimal sign."""
     digits, power, money = match["digits"], match["power"], match["before"] or match["after"]
-    if sign is None or (match["sign"] and match["inner"]) or (match["inner"] and not match["before"]):
+    if sign is None or (match["sign"] and match["inner"]):
         return None
     whole, point, fraction = digits.rpartition(sign) if sign in digits else (digits, "", "")
     other = "," if sign == "." else "."
@@ -199,15 +234,14 @@ def _number(match: re.Match[str], sign: Sign | None) -> int | float | None:
         return None
     if point and not fraction.isdigit():
         return None
-    # Without a point or a sign of the exponent it is more likely an article number.
+    # Without a point or a sign of its own an exponent is more likely part of an article number.
     if power and (money or not (point or power[1] in "+-")):
         return None
-    negative = "-" if match["sign"] or match["inner"] else ""
-    text = negative + re.sub(r"\D", "", whole)
+    text = ("-" if match["sign"] or match["inner"] else "") + re.sub(r"\D", "", whole)
     return float(f"{text}.{fraction or 0}{power or ''}") if point or power else int(text)
 
 
-def _moment(found: date, zone: Any) -> datetime:
+def _moment(found: date, zone: tzinfo | None) -> datetime:
     """A datetime in this zone; a date is its first instant, and one without a zone is taken for UTC."""
     if not isinstance(found, datetime):
         found = datetime(found.year, found.month, found.day)
@@ -217,10 +251,8 @@ def _moment(found: date, zone: Any) -> datetime:
 
 
 def _first_unclear(cells: Sequence[str], filled: Sequence[str]) -> int | None:
-    """Where a column is one of dates, if only it were known what their days are."""
-    as_if: Order = "month first"
-    if not filled or not any(map(is_slashed, filled)):
+    """The first date such as 05/01/2026 in a column of text that would be one of dates if their days were known."""
+    slashed = sum(map(is_slashed, filled))
+    if not slashed or not _are_most(slashed + sum(read_date(cell) is not None for cell in filled), filled):
         return None
-    other: Order = "day first"
-    readable = sum(read_date(cell, as_if) is not None or read_date(cell, other) is not None for cell in filled)
-    return next(i for i, cell in enumerate(cells) if is_slashed(cell)) if _are_most(readable, filled) else None
+    return next(i for i, cell in enumerate(cells) if is_slashed(cell))

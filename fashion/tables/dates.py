@@ -18,7 +18,7 @@ _UTC_NAMES = ("Z", "UTC", "GMT")
 def read_date(text: str, order: Order | None = None) -> date | datetime | None:
     """A date, or with its time a datetime, which has a zone where one is written; None for anything else.
 
-    Read are 2026-05-01, 2026/05/01 and 01.05.2026, and 05/01/2026 where `order` says what stands first, each alone or with
+    Read are 2026-05-01, 2026/05/01 and 01.05.2026, and 05/01/2026 where `order` says what stands first; alone or with
     a time (`T10:00`, ` 10:00:00.5`) and a zone (`Z`, ` UTC`, `+02:00`, ` -0400`).
     """
     found = _ISO.fullmatch(text) or _DOTTED.fullmatch(text)
