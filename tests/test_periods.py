@@ -1,6 +1,7 @@
 """Dates fall into the periods they should, and a column that holds none is told in one line."""
 
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scored_catalog import products, write_catalog
 
-from catalog.analysis.periods import NONE, UNITS, DateReader, check_span, name, numbers, start
+from catalog.analysis.periods import NONE, UNITS, DateReader, check_span, date_column, name, numbers, start
 from fashion.errors import DataError, SettingError
 
 DAYS = st.dates(date(1900, 1, 1), date(2200, 1, 1))
@@ -73,6 +75,14 @@ def test_what_cannot_be_read_is_counted_and_one_is_kept() -> None:
     assert found == [None, "2026-01", None, None, None, None]
     assert (reader.empty, reader.unreadable, reader.example) == (2, 3, "soon")
     reader.check(6)
+
+
+def test_a_column_of_flags_is_none_of_dates_whatever_its_name(tmp_path: Path) -> None:
+    columns = [pa.field("published", pa.bool_()), pa.field("date created", pa.date32())]
+    rows = [row | {"published": True, "date created": row["added"]} for row in products(3)]
+    scored = write_catalog(tmp_path, rows, columns=columns)
+    assert date_column(scored) == "date created"
+    assert date_column(scored, "published") == "published"  # who asks for it is told what it holds
 
 
 def test_no_date_at_all_is_one_clear_error() -> None:

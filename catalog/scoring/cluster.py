@@ -130,7 +130,7 @@ def connected(address: str) -> Iterator[None]:
                     ) from None
         yield
     finally:
-        started = set(psutil.Process().children(recursive=True)) - before
+        started = set(psutil.Process().children(recursive=True)) - before if address == LOCAL else set()
         ray.shutdown(wait_for_processes=True)
         _end(started)
         shutil.rmtree(folder, ignore_errors=True)

@@ -11,7 +11,9 @@ IMAGE_COLUMNS = (
 ID_COLUMNS = ("id", "item_id", "itemid", "product_id", "productid", "sku", "image_id", "imageid", "article_id")
 DATE_COLUMNS = (
     *("date", "listed", "listed_at", "date_listed", "added", "added_at", "date_added", "created", "created_at"),
+    *("date_created", "created_on", "creation_date", "added_on", "listed_on", "listing_date", "date_published"),
     *("published", "published_at", "published_on", "released", "release_date", "launched", "launch_date", "launch"),
+    *("publish_date", "published_date", "publication_date", "availability_date", "available_since"),
     *("first_seen", "available_from", "online_since", "timestamp", "datetime", "day", "week", "month", "year"),
 )
 # What says whether a product can be sold comes before how many there are: a shop may leave these empty.

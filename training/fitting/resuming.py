@@ -41,7 +41,7 @@ def check_resumed(settings: Mapping[str, Any], before: Mapping[str, Any], checkp
     for name in FIXED:
         was, given = setting(before, name), setting(settings, name)
         # A run may go on without its schedule, at the rate that it has reached.
-        if was != given and _is_known(before, name) and (name, given) != ("model.schedule", "none"):
+        if _is_known(before, name) and not _same(was, given) and (name, given) != ("model.schedule", "none"):
             raise SettingError(
                 f"this run began with --{name} {_shown(was)}, not {_shown(given)}; resume it with its own, or {NEW_RUN}"
             )
@@ -85,6 +85,13 @@ def _is_known(settings: Mapping[str, Any], name: str) -> bool:
     outer, _, last = name.rpartition(".")
     found = setting(settings, outer) if outer else settings
     return isinstance(found, Mapping) and last in found
+
+
+def _same(was: Any, given: Any) -> bool:
+    """Whether two values are the same as far as the earlier one goes: a newer version may have more settings."""
+    if isinstance(was, Mapping) and isinstance(given, Mapping):
+        return all(_same(value, given.get(name)) for name, value in was.items())
+    return was == given
 
 
 def _shown(value: Any) -> str:
