@@ -7,6 +7,7 @@ A source that was cut off looks like one whose products are gone. So what will c
 is done before all rows are scored: a run that fails leaves the catalog as it was.
 """
 
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from catalog.scored.score_manifest import MANIFEST_FILE, PARTS, Origin
-from catalog.scored.table import ID, IMAGE, open_part, part_origin
+from catalog.scored.table import ID, IMAGE, LEFT_OUT_FILE, open_part, part_origin
 from catalog.scoring.parts import own_columns, write_part
 from catalog.scoring.source import PLACE, ProductSource
 from fashion.errors import DataError
@@ -87,12 +88,20 @@ class Refresh:
             *(sum(getattr(change, name) for change in self.changes) for name in ("changed", "gone", "moved"))
         )
 
-    def check_lost(self, lost: int, why: str, first: str) -> None:
-        """Raises DataError where so many of the scored products would go that the source itself may be at fault."""
-        if lost > MOST_LOST * len(self.before):
+    def check_gone(self) -> None:
+        """Raises DataError where so many products are gone that the source itself may be at fault, as one cut off."""
+        self._check(self.gone, f"are not in {self.source.name} any more")
+
+    def check_lost(self, scored: Set[str]) -> None:
+        """The same of all that would go once these ids are scored: also those whose photograph cannot be used now."""
+        lost = sorted(self.before - self.kept - scored)
+        self._check(lost, f"are gone, or their photographs cannot be used any more (see {LEFT_OUT_FILE})")
+
+    def _check(self, lost: Sequence[str], why: str) -> None:
+        if len(lost) > MOST_LOST * len(self.before):
             raise DataError(
-                f"{lost:,} of the {len(self.before):,} products of {self.folder} {why}, such as {first!r}; nothing was "
-                f"removed: see whether {self.source.name} is whole, or give --allow-removal to drop them"
+                f"{len(lost):,} of the {len(self.before):,} products of {self.folder} {why}, such as {lost[0]!r}; "
+                f"nothing was removed: see whether {self.source.name} is whole, or give --allow-removal to drop them"
             )
 
     def apply(self) -> None:
@@ -122,7 +131,7 @@ class Refresh:
         write_part(change.path, pa.table(table).filter(pa.array(change.kept)), self.origin)
 
 
-def plan_refresh(folder: Path, origin: Origin, source: ProductSource, allow_removal: bool = False) -> Refresh:
+def plan_refresh(folder: Path, origin: Origin, source: ProductSource) -> Refresh:
     """Find what must change in the parts of a folder; nothing is written.
 
     Parts of another origin are left alone: `catalog.scoring.parts.PartWriter` refuses them.
@@ -131,10 +140,9 @@ def plan_refresh(folder: Path, origin: Origin, source: ProductSource, allow_remo
         folder: of the scored catalog.
         origin: of this run.
         source: what the parts are compared with.
-        allow_removal: whether more than `MOST_LOST` of the products may go.
 
     Raises:
-        DataError: a part is broken, the source has not one of the products, or more of them are gone than may be.
+        DataError: a part is broken, or the source has not one of the products.
     """
     folder = Path(folder)
     parts = {path: open_part(path) for path in sorted(folder.glob(PARTS))}
@@ -150,10 +158,6 @@ def plan_refresh(folder: Path, origin: Origin, source: ProductSource, allow_remo
         raise DataError(
             f"{source.name} has none of the products of {folder}, such as {next(iter(there.values()))[0]!r}; is it "
             "another column of ids? Choose another folder with --out, or remove that one"
-        )
-    if gone and not allow_removal:
-        Refresh(folder, origin, source, before=before).check_lost(
-            len(gone), f"are not in {source.name} any more", gone[0]
         )
     own = source.own()
     changes = tuple(_change(path, source, own, place, names) for path, names in there.items())

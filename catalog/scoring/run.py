@@ -70,7 +70,8 @@ class ScoringRun:
     """One run of the scoring: which rows remain, and where the scored ones go.
 
     Raises:
-        DataError: see `catalog.scoring.refresh.plan_refresh` and `catalog.scoring.parts.PartWriter`.
+        DataError: more than a fifth of the products in `out` are gone, without `allow_removal`; or see
+            `catalog.scoring.refresh.plan_refresh` and `catalog.scoring.parts.PartWriter`.
     """
 
     def __init__(
@@ -89,7 +90,9 @@ class ScoringRun:
         # How long an embedding is, only the parts or the model itself know; 0 finds clashes of names all the same.
         length = stored_embedding(out)
         schema = table_schema(card.taxonomy.groups, len(card.labels), length or 0, source.columns, card.gates)
-        self.refresh = plan_refresh(out, origin, source, allow_removal)
+        self.refresh = plan_refresh(out, origin, source)
+        if not allow_removal:
+            self.refresh.check_gone()
         self.writer = PartWriter(out, origin, schema, refreshed=True)
 
     def remaining(self) -> np.ndarray:
@@ -140,13 +143,6 @@ class ScoringRun:
         cells = (rows[name].to_pylist() for name in (ROW, ID, REASON, DETAIL))
         self.left_out += [UnscoredRow(*entry) for entry in zip(*cells, strict=True)]
 
-    def _check_lost(self) -> None:
-        """Products whose new photograph cannot be used would go too, beside those that the source has no more."""
-        lost = self.refresh.before - self.refresh.kept - self._scored
-        if lost and not self.allow_removal:
-            why = f"are gone, or their photographs cannot be used any more (listed in {LEFT_OUT_FILE})"
-            self.refresh.check_lost(len(lost), why, min(lost))
-
     def _finish(self) -> Manifest:
         counts = Counter(entry.reason for entry in self.left_out)
         if not self.refresh.kept and not self._scored:
@@ -160,7 +156,8 @@ class ScoringRun:
         writer.writerow(UnscoredRow._fields)
         writer.writerows(self.left_out)
         write_whole(self.out / LEFT_OUT_FILE, file.getvalue().encode(errors="surrogateescape"))
-        self._check_lost()
+        if not self.allow_removal:
+            self.refresh.check_lost(self._scored)
         self.refresh.apply()
         self.writer.count()
         length = stored_embedding(self.out)
