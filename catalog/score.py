@@ -109,7 +109,7 @@ def _check_engine(bundle: Path, card: ModelCard, engine: str) -> None:
 def _lock_folder(out: Path) -> Iterator[None]:
     """See that no other process scores into this folder; the lock goes when its process does.
 
-    A folder that was made for a run that failed, and holds nothing else, goes with it.
+    Of a run that failed before it wrote anything nothing stays, neither the lock's file nor a folder that was made.
     """
     made = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
@@ -125,9 +125,10 @@ def _lock_folder(out: Path) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            if made and os.listdir(out) == [LOCK]:
+            if os.listdir(out) == [LOCK]:
                 path.unlink()
-                out.rmdir()
+                if made:
+                    out.rmdir()
             raise
 
 
