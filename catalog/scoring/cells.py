@@ -112,10 +112,10 @@ def typed_columns(cells: Mapping[str, Sequence[str]], rows: Sequence[str]) -> tu
 
 
 def id_texts(cells: Sequence[Any]) -> list[str]:
-    """Ids as text, "" where there is none. Where all are whole numbers with .0, as pandas writes them beside a gap,
-    they lose it.
+    """Ids as text, "" where there is none. Where all are such as 123.0, as pandas makes them of numbers beside a gap,
+    they become 123.
     """
-    texts = ["" if cell is None or cell != cell else str(cell).strip() for cell in cells]
+    texts = ["" if cell is None or cell != cell else str(cell) for cell in cells]
     found = [_FLOAT_ID.fullmatch(text) for text in texts]
     if not all(match or not text for match, text in zip(found, texts, strict=True)):
         return texts
