@@ -204,7 +204,7 @@ def test_columns_of_stocks_are_known_by_their_usual_names(name: str, kind: Kind,
     columns = Columns([source_column("price", "number"), source_column(name, kind)])
     assert stock_column(columns) == (name if found else None)
     product = Product("p1", "", {}, {}, np.zeros(1), np.zeros(1), payload={})
-    asked = {condition.column.name for condition in conditions(product, columns, same=[])}
+    asked = {column.name for condition in conditions(product, columns, same=[]) for column in condition.columns()}
     assert asked == ({name} if found else set())
 
 

@@ -54,7 +54,7 @@ Sign = Literal[".", ","]
 class Odd(NamedTuple):
     """Cells of a column that are not what most of them are, and so became null."""
 
-    count: int
+    cells: int  # how many
     first: int  # position of the first
     kind: str  # what they are not: "true or false", "number", "date"
 
@@ -76,9 +76,9 @@ class TypedColumn:
     def remark(self, column: str, cells: Sequence[str], rows: Sequence[str]) -> str | None:
         """What a person should know of it, in a line; `rows` says where each cell stands."""
         if self.odd:
-            count, first, kind = self.odd
+            odd, first, kind = self.odd
             return (
-                f"note   {count:,} of {len(cells):,} cells of the column {column!r} are no {kind}, as the others are, "
+                f"note   {odd:,} of {len(cells):,} cells of the column {column!r} are no {kind}, as the others are, "
                 f"and count as empty; the first is {cells[first][:40]!r} in {rows[first]}"
             )
         if self.unclear is not None:
