@@ -4,11 +4,12 @@ From the command line:  python -m catalog.replace INDEX ID
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from catalog import open_index
 from catalog.similar.output import add_output, add_search, how, show
-from catalog.similar.replacement import SAME, STOCK
+from catalog.similar.replacement import SAME, stock_column
 from fashion.errors import one_line_errors
 
 
@@ -22,13 +23,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("id", help="of the product that is replaced")
     parser.add_argument("--same", metavar="A,B", help=f"what a replacement must share (default: {' and '.join(SAME)})")
     parser.add_argument(
-        "--stock", metavar="COLUMN", help=f"what says that a product is in stock (default: {' or '.join(STOCK)})"
+        "--stock", metavar="COLUMN", help="what says that a product is in stock (default: a usual name), '' for none"
     )
     add_search(parser)
     add_output(parser)
     options = parser.parse_args(arguments)
     with one_line_errors(), open_index(options.index) as index:
         same = None if options.same is None else [name.strip() for name in options.same.split(",") if name.strip()]
+        if options.stock is None and not stock_column(index.columns):
+            print(
+                "note   no column has a usual name for what is in stock, so products that are sold out may be among "
+                "these; name one with --stock, or none with --stock ''",
+                file=sys.stderr,
+            )
         matches = index.replace(options.id, same=same, stock=options.stock, **how(options))
         show(matches, options, index.product(options.id))
     return 0

@@ -5,6 +5,7 @@ From the command line:  python -m catalog.score BUNDLE SOURCE --out FOLDER
 
 import argparse
 import fcntl
+import os
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -15,16 +16,19 @@ from tqdm import tqdm
 
 from catalog.scored.score_manifest import Origin
 from catalog.scoring.opening import open_source
+from catalog.scoring.refresh import MOST_LOST
 from catalog.scoring.run import ScoringRun, ScoringSummary
 from catalog.scoring.scorer import BATCH, Scoring, score_here
 from fashion.answers import identity
 from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
-from fashion.model_card import ModelCard
+from fashion.model_card import INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, checked_file
 
 PART_ROWS = 4096
 FEW = 500  # rows that are scored in this process: Ray needs longer to start
 MOST_PIECE_ROWS = 1024
+LOCK = ".lock"
+ENGINE_FILES = {"int8": INT8_FILE, "onnx": ONNX_FILE, "torch": STATE_DICT_FILE}  # `auto` takes what there is
 
 
 def score(
@@ -40,6 +44,7 @@ def score(
     address: str | None = None,
     workers: int | None = None,
     part_rows: int = PART_ROWS,
+    allow_removal: bool = False,
 ) -> ScoringSummary:
     """Score the products of a source that `out` does not hold yet.
 
@@ -54,9 +59,12 @@ def score(
         address: of a Ray cluster; `local` starts Ray here, None does so unless the rows are few.
         workers: models side by side; see `catalog.scoring.cluster.score_with_ray`.
         part_rows: the most rows of a Parquet file.
+        allow_removal: whether more than a fifth of the products in `out` may go, because the source has them no more
+            or their photographs cannot be used any more.
 
     Raises:
-        DataError: the source cannot be used, `out` is of another model or source, or no image is good.
+        DataError: the source cannot be used, `out` is of another model or source, no image is good, or too many
+            products would go.
         BundleError, SettingError: the bundle or a setting cannot be used.
     """
     card = ModelCard.load(Path(bundle))
@@ -65,8 +73,10 @@ def score(
     out = Path(out)
     with _lock_folder(out):
         origin = Origin(identity(card), source.name, profile or card.default_profile)
-        run = ScoringRun(out, card, origin, source, part_rows)
+        run = ScoringRun(out, card, origin, source, part_rows, allow_removal)
         positions = run.remaining()
+        if len(positions):
+            _check_engine(Path(bundle), card, engine)
         scoring = Scoring(str(Path(bundle).absolute()), str(source.folder), engine, None, profile, batch)
         pieces = source.pieces(positions, max(batch, min(MOST_PIECE_ROWS, len(positions) // 256)))
         tables: Generator[pa.Table, None, None]
@@ -88,16 +98,38 @@ def _nothing() -> Generator[pa.Table, None, None]:
     yield from ()
 
 
+def _check_engine(bundle: Path, card: ModelCard, engine: str) -> None:
+    """See that the file is there that an engine runs, before workers are started for it. Raises BundleError."""
+    name = ENGINE_FILES.get(engine)
+    if name and not (bundle / name).is_file():
+        checked_file(bundle, card, name)  # says what there is
+
+
 @contextmanager
 def _lock_folder(out: Path) -> Iterator[None]:
-    """See that no other process scores into this folder; the lock goes when its process does."""
+    """See that no other process scores into this folder; the lock goes when its process does.
+
+    Of a run that failed before it wrote anything nothing stays, neither the lock's file nor a folder that was made.
+    """
+    made = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
-    with (out / ".lock").open("w") as lock:
+    path = out / LOCK
+    with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SettingError(f"another process is scoring into {out}; wait for it, or choose another --out") from None
-        yield
+            taken = os.path.samestat(os.fstat(lock.fileno()), path.stat())
+        except (BlockingIOError, FileNotFoundError):
+            taken = False
+        if not taken:  # or it was taken away by a run that failed just now
+            raise SettingError(f"another process is scoring into {out}; wait for it, or choose another --out")
+        try:
+            yield
+        except BaseException:
+            if os.listdir(out) == [LOCK]:
+                path.unlink()
+                if made:
+                    out.rmdir()
+            raise
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -118,6 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     address=options.address,
                     workers=options.workers,
                     part_rows=options.part,
+                    allow_removal=options.allow_removal,
                 )
             )
         except KeyboardInterrupt:
@@ -142,6 +175,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="what runs the network (%(default)s)")
     parser.add_argument("--batch", type=_at_least_1, default=BATCH, help="photographs of one step (%(default)s)")
     parser.add_argument("--part", type=_at_least_1, default=PART_ROWS, help="most rows of a file (%(default)s)")
+    parser.add_argument(
+        "--allow-removal",
+        action="store_true",
+        help=f"drop products that the source has no more, even if they are more than {MOST_LOST:.0%}% of the catalog",
+    )
     parser.add_argument(
         "--address", metavar="RAY", help=f"of a Ray cluster (default: Ray on this machine; up to {FEW} rows without it)"
     )

@@ -1,26 +1,125 @@
 """catalog.scoring.cells."""
 
 import datetime
+from datetime import UTC
 
 import pyarrow as pa
 import pytest
 
-from catalog.scoring.cells import typed_column
+from catalog.scoring.cells import id_texts, read_column, typed_column, typed_columns
+
+DAYS = [datetime.date(2026, 5, 1), None, datetime.date(2026, 5, 25)]
 
 
 @pytest.mark.parametrize(
     ("cells", "kind", "values"),
     [
         (["1", "", "-20"], pa.int64(), [1, None, -20]),
-        (["1", "2.5", "1e3"], pa.float64(), [1.0, 2.5, 1000.0]),
+        (["1", "2.5", "1e+3", "1.5E3"], pa.float64(), [1.0, 2.5, 1000.0, 1500.0]),
         (["007", "1"], pa.string(), ["007", "1"]),
         (["2026-05-01", "", "2024-02-29"], pa.date32(), [datetime.date(2026, 5, 1), None, datetime.date(2024, 2, 29)]),
         (["2026-05-01", "2026-02-30"], pa.string(), ["2026-05-01", "2026-02-30"]),
         (["2026-05", "2026-06"], pa.string(), ["2026-05", "2026-06"]),
         (["", ""], pa.string(), [None, None]),
+        (["TRUE", "false", ""], pa.bool_(), [True, False, None]),
+        (["true", "maybe"], pa.string(), ["true", "maybe"]),
+        (["10.5", "N/A", "-", "null"], pa.float64(), [10.5, None, None, None]),
+        (["N/A", "-"], pa.string(), ["N/A", "-"]),
+        (["Acme", "N/A", "-"], pa.string(), ["Acme", "N/A", "-"]),
+        (["12E3", "12E4"], pa.string(), ["12E3", "12E4"]),
+        (["1", "2", "12e3"], pa.string(), ["1", "2", "12e3"]),
+        (["9007199254740992", "-9007199254740992"], pa.int64(), [2**53, -(2**53)]),
+        (["123456789012345671", "5"], pa.string(), ["123456789012345671", "5"]),
+        (["12345678901234567890123", "5"], pa.string(), ["12345678901234567890123", "5"]),
+        (["v1.2.3", "v1.2.4"], pa.string(), ["v1.2.3", "v1.2.4"]),
+        (["1.2.3", "1.2.4"], pa.string(), ["1.2.3", "1.2.4"]),
     ],
 )
 def test_cells_are_what_all_of_them_are(cells: list[str], kind: pa.DataType, values: list[object]) -> None:
     column = typed_column(cells)
     assert column.type == kind
     assert column.to_pylist() == values
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["10,50", "7"], [10.5, 7.0]),
+        (["10.50 EUR", "9 EUR"], [10.5, 9.0]),
+        (["€ 1.299,00", "1.299"], [1299.0, 1299.0]),
+        (["$1,299.00", "-$5", "usd 1,000"], [1299.0, -5.0, 1000.0]),
+        (["1,299", "999"], [1299, 999]),
+        (["1.299", "999"], [1.299, 999.0]),
+        (["1.299.000", "1.500"], [1299000, 1500]),
+        (["1 299,00 kr", "99,50 kr"], [1299.0, 99.5]),
+        (["1'299.00 CHF", "0.105"], [1299.0, 0.105]),
+        (["0,125", "2,250"], [0.125, 2.25]),
+    ],
+)
+def test_prices_are_numbers_however_they_are_written(cells: list[str], values: list[float]) -> None:
+    assert typed_column(cells).to_pylist() == values
+
+
+@pytest.mark.parametrize("cells", [["10 EUR", "10 USD"], ["10,50", "10.50"], ["12 Stück", "13 Stück"]])
+def test_what_cannot_be_compared_as_numbers_stays_text(cells: list[str]) -> None:
+    assert typed_column(cells).to_pylist() == cells
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["01.05.2026", "", "25.5.2026"],
+        ["05/01/2026", "", "05/25/2026"],
+        ["01/05/2026", "-", "25/05/2026"],
+        ["2026/05/01", "", "2026/05/25"],
+    ],
+)
+def test_days_are_dates(cells: list[str]) -> None:
+    column = typed_column(cells)
+    assert column.type == pa.date32()
+    assert column.to_pylist() == DAYS
+
+
+def test_dates_with_times_are_moments() -> None:
+    zoned = typed_column(["2026-05-01 10:00:00 -0400", "2026-05-01T10:00Z", "2026-05-01"])
+    assert zoned.type == pa.timestamp("us", "UTC")
+    assert zoned.to_pylist() == [datetime.datetime(2026, 5, 1, hour, tzinfo=UTC) for hour in (14, 10, 0)]
+    plain = typed_column(["2026-05-01T10:00:00.5", "01.05.2026 10:00"])
+    assert plain.type == pa.timestamp("us")
+    assert plain.to_pylist() == [datetime.datetime(2026, 5, 1, 10, 0, 0, half) for half in (500_000, 0)]
+
+
+def test_dates_of_which_none_says_what_the_day_is_stay_text() -> None:
+    columns, (note,) = typed_columns(
+        {"added": ["05/01/2026", "2026-05-01", "05/02/2026"]}, ["c.csv:2", "c.csv:3", "c:4"]
+    )
+    assert columns["added"].type == pa.string()
+    assert "'added' stays text: '05/01/2026' in c.csv:2 may be of two days" in note
+    assert (
+        read_column(["05/01/2026", "25/05/2026", "05/25/2026"]).values.type == pa.string()
+    )  # they contradict each other
+
+
+def test_a_column_is_what_most_of_its_cells_are_and_the_others_are_counted() -> None:
+    rows = [f"c.csv:{line}" for line in range(2, 42)]
+    prices = ["9,50"] * 38 + ["on request", "n/a"]
+    days = ["2026-05-01"] * 39 + ["soon"]
+    columns, notes = typed_columns({"price": prices, "added": days, "code": ["12"] * 39 + ["12-A"]}, rows)
+    assert columns["price"].to_pylist() == [9.5] * 38 + [None] * 2
+    assert columns["added"].null_count == 1
+    assert columns["code"].to_pylist()[-1] == "12-A"  # numbers would lose it
+    assert notes == [
+        f"note   1 of 40 cells of the column {name!r} are no {kind}, as the others are, and count as empty; "
+        f"the first is {cell!r} in {row}"
+        for name, kind, cell, row in (("price", "number", "on request", rows[38]), ("added", "date", "soon", rows[39]))
+    ]
+    assert typed_column(["9.50"] * 9 + ["on request"]).type == pa.string()
+
+
+def test_ids_that_pandas_made_floats_are_whole_again() -> None:
+    assert id_texts(["1500.0", "", "7.0"]) == ["1500", "", "7"]
+    assert id_texts([1500.0, float("nan"), None]) == ["1500", "", ""]
+    assert id_texts(["1.0", "1.1"]) == ["1.0", "1.1"]
+    columns, _ = typed_columns({"Product ID": ["1500.0", ""], "stock": ["5.0", ""]}, ["a", "b"])
+    assert columns["Product ID"].to_pylist() == [1500, None]
+    assert columns["stock"].type == pa.float64()

@@ -22,6 +22,7 @@ from torch._dynamo.utils import counters
 
 from fashion.errors import BundleError, FashionError, SettingError
 from training import fit
+from training.data.data_module import FashionData
 from training.data.images import open_split
 from training.fitting.losses import BINARY_CROSS_ENTROPY
 from training.fitting.module import FashionModule
@@ -357,9 +358,38 @@ def test_a_one_cycle_schedule_is_not_lengthened(finished: Path) -> None:
         fit.train(["--run", str(finished), "--resume", "--trainer.max_epochs", "3"])
 
 
-def test_resuming_with_other_labels_is_one_error(finished: Path) -> None:
-    with pytest.raises(BundleError, match="the checkpoint has 5 labels, the data has 2"):
-        fit.train(["--run", str(finished), "--resume", "--data.groups", "[shape]", "--trainer.max_epochs", "3"])
+def test_resuming_with_other_labels_is_one_error(finished: Path, tmp_path: Path) -> None:
+    other = write_shapes(tmp_path / "other", train=2, val=2)  # one of the colors and of the shapes is missing
+    with pytest.raises(BundleError, match="the checkpoint has 5 labels, the data has 3"):
+        fit.train(["--run", str(finished), "--resume", "--data.path", str(other)])
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (["--trainer.max_epochs", "3"], r"planned for 12 steps.* make it 18: .*\(--trainer.max_epochs 2\)"),
+        (["--model.optimizer", "sgd"], "began with --model.optimizer adamw, not sgd"),
+        (["--model.schedule", "cosine"], "began with --model.schedule onecycle, not cosine"),
+        (["--data.groups", "[shape]"], r"began with --data.groups null, not \['shape'\]; resume it with its own, or"),
+        (["--data.input.size", "48"], "began with --data.input .*'size': 32.*, not .*'size': 48"),
+    ],
+)
+def test_a_resume_is_refused_before_the_data_are_opened_and_changes_nothing(
+    changed: list[str], message: str, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
+    monkeypatch.setattr(FashionData, "prepare_data", lambda data: pytest.fail("the data were opened"))
+    with pytest.raises(SettingError, match=message):
+        fit.train(["--run", str(finished), "--resume", *changed])
+    assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == before
+
+
+def test_a_resume_that_only_the_data_can_refuse_leaves_the_settings(finished: Path) -> None:
+    before = (finished / "config.yaml").read_bytes()
+    with pytest.raises(SettingError, match="planned for 12 steps, the settings make it 9"):
+        fit.train(["--run", str(finished), "--resume", "--trainer.max_epochs", "3", "--data.batch_size", "16"])
+    assert (finished / "config.yaml").read_bytes() == before
+    fit.train(["--run", str(finished), "--resume"])
 
 
 def test_weights_of_a_run_start_another(finished: Path, flags: list[str], tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Dates fall into the periods they should, and a column that holds none is told in one line."""
 
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scored_catalog import products, write_catalog
 
-from catalog.analysis.periods import NONE, UNITS, DateReader, check_span, name, numbers, start
+from catalog.analysis.periods import NONE, UNITS, DateReader, check_span, date_column, name, numbers, start
 from fashion.errors import DataError, SettingError
 
 DAYS = st.dates(date(1900, 1, 1), date(2200, 1, 1))
@@ -44,6 +46,9 @@ def months(cells: pa.Array, unit: Any = "month") -> tuple[list[str | None], Date
         pa.array(["2026-03-31", None]),
         pa.array([" 2026-03-31T23:59:00Z", ""]),
         pa.array(["2026-04-01T01:00:00+02:00", " "]),
+        pa.array(["2026-03-31 22:59:00 -0100", None]),
+        pa.array(["31.03.2026", None]),
+        pa.array(["31.3.2026 23:59", None]),
         pa.array(["2026-03", None]),
         pa.array([20260331, None]),
         pa.array(["2026-03-31", None]).dictionary_encode(),
@@ -72,9 +77,20 @@ def test_what_cannot_be_read_is_counted_and_one_is_kept() -> None:
     reader.check(6)
 
 
+def test_a_column_of_flags_is_none_of_dates_whatever_its_name(tmp_path: Path) -> None:
+    columns = [pa.field("published", pa.bool_()), pa.field("date created", pa.date32())]
+    rows = [row | {"published": True, "date created": row["added"]} for row in products(3)]
+    scored = write_catalog(tmp_path, rows, columns=columns)
+    assert date_column(scored) == "date created"
+    assert date_column(scored, "published") == "published"  # who asks for it is told what it holds
+
+
 def test_no_date_at_all_is_one_clear_error() -> None:
     _, reader = months(pa.array(["Summer", None]))
     with pytest.raises(DataError, match="'added' holds no dates such as 2026-05-01: its first cell is 'Summer'"):
+        reader.check(2)
+    _, reader = months(pa.array(["05/01/2026", None]))
+    with pytest.raises(DataError, match="its first cell is '05/01/2026', of which nobody can tell month and day"):
         reader.check(2)
     _, reader = months(pa.array([None, None], pa.string()))
     with pytest.raises(DataError, match="'added' is empty"):

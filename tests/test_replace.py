@@ -6,17 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from qdrant_client import QdrantClient
-from scored_catalog import LOCAL_MODE, TAXONOMY, products, write_catalog
+from scored_catalog import COLUMNS, LOCAL_MODE, TAXONOMY, products, write_catalog
 
 from catalog import duplicates, recommend, replace
 from catalog.engines.edge_store import EdgeStore
 from catalog.engines.server_store import ServerStore
 from catalog.engines.store import Tuning
+from catalog.filters.columns import Columns, Kind, source_column
 from catalog.index import build
+from catalog.similar.matches import Product
 from catalog.similar.matching import Index
-from catalog.similar.replacement import conditions
+from catalog.similar.replacement import conditions, stock_column
 from fashion.errors import DataError, SettingError
 
 pytestmark = LOCAL_MODE
@@ -100,7 +103,8 @@ def test_what_a_replacement_must_share_can_be_said(index: Index) -> None:
     [
         ({"same": ["categry"]}, "unknown column 'categry'; there are: .*; did you mean 'category'?"),
         ({"same": ["price"]}, "'price' holds numbers; a replacement shares names, for these use --where"),
-        ({"stock": "brand"}, "'brand' holds text, not numbers or true and false that say what is in stock"),
+        ({"stock": "brand"}, "'brand' holds text, not numbers, true and false or texts such as 'in stock' that say"),
+        ({"stock": 'odd "name", of it'}, "of it' holds text such as 'x', not numbers, true and false or texts"),
         ({"stock": "stok"}, "unknown column 'stok'"),
     ],
 )
@@ -185,6 +189,44 @@ def test_the_commands(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"p0  twin0a  twin0b\np4  twin4a\n2 groups, 5 of {COUNT + 3} products\n"
     assert duplicates.main([str(folder), "--threshold", "0.999", "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[1]) == ["p4", "twin4a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "found"),
+    [
+        *((name, "number", True) for name in ("Stock", "In stock?", "Variant Inventory Qty", "qty", "is_in_stock")),
+        *((name, "text", True) for name in ("availability", "Stock-Status")),
+        ("quantity", "flag", True),
+        ("stockings", "number", False),
+    ],
+)
+def test_columns_of_stocks_are_known_by_their_usual_names(name: str, kind: Kind, found: bool) -> None:
+    columns = Columns([source_column("price", "number"), source_column(name, kind)])
+    assert stock_column(columns) == (name if found else None)
+    product = Product("p1", "", {}, {}, np.zeros(1), np.zeros(1), payload={})
+    asked = {column.name for condition in conditions(product, columns, same=[]) for column in condition.columns()}
+    assert asked == ({name} if found else set())
+
+
+def test_texts_say_what_is_in_stock_and_without_a_column_a_note_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = ("in stock", "Out of stock", "TRUE", "no", "https://schema.org/InStock", "sold_out", None)
+    known = {row["id"]: row | {"Availability": texts[i % len(texts)]} for i, row in enumerate(products(40, seed=3))}
+    kept = [column for column in COLUMNS if column.name != "stock"]
+    text = [*kept, pa.field("Availability", pa.string())]
+    build(write_catalog(tmp_path / "text", list(known.values()), columns=text), EdgeStore(tmp_path / "text" / "index"))
+    flags = ["p1", "--same", "", "--json", "--limit", "100"]
+    assert replace.main([str(tmp_path / "text" / "index"), *flags]) == 0
+    said = capsys.readouterr()
+    found = {known[json.loads(line)["id"]]["Availability"] for line in said.out.splitlines()}
+    assert found == {"in stock", "TRUE", "https://schema.org/InStock"}
+    assert "in stock" not in said.err
+    build(write_catalog(tmp_path / "none", list(known.values()), columns=kept), EdgeStore(tmp_path / "none" / "index"))
+    for more, lines in (([], 1), (["--stock", ""], 0)):
+        assert replace.main([str(tmp_path / "none" / "index"), *flags, *more]) == 0
+        notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note   no column")]
+        assert len(notes) == lines
 
 
 @pytest.mark.parametrize(

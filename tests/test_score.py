@@ -18,7 +18,7 @@ from product_tables import photograph, write_csv, write_parquet, write_photograp
 
 from catalog.score import main, score
 from catalog.scored.table import LEFT_OUT_FILE, Scored
-from fashion.errors import DataError, FashionError
+from fashion.errors import BundleError, DataError, FashionError
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 
@@ -239,15 +239,67 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(bundle: Path, tmp_path: Pa
 
 def test_scored_again_nothing_is_done_and_new_rows_are_added(bundle: Path, tmp_path: Path) -> None:
     source, out = tmp_path / "photos", tmp_path / "out"
-    first = write_photographs(source, 3)[0]
+    first = write_photographs(source, 6)[0]
     score(bundle, [str(source)], out, engine="int8")
     assert score(bundle, [str(source)], out, engine="int8").scored == 0
     (source / "new.jpg").write_bytes(photograph(9))
     first.unlink()
     summary = score(bundle, [str(source)], out, engine="int8")
-    assert (summary.scored, summary.refreshed.gone, Scored.open(out).rows) == (1, 1, 3)
+    assert (summary.scored, summary.refreshed.gone, Scored.open(out).rows) == (1, 1, 6)
     assert "1 dropped, they are not in the source any more" in str(summary)
-    assert sorted(table(out).column("id").to_pylist()) == ["2.jpg", "more/1.jpg", "new.jpg"]
+    ids = ["2.jpg", "4.jpg", "more/1.jpg", "more/3.jpg", "more/5.jpg", "new.jpg"]
+    assert sorted(table(out).column("id").to_pylist()) == ids
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The files that make a scored catalog."""
+    return {path.name: path.read_bytes() for path in [*folder.glob("part-*.parquet"), folder / "score.json"]}
+
+
+def test_a_source_that_was_cut_off_removes_nothing_unasked(bundle: Path, tmp_path: Path) -> None:
+    path, out = write_csv(tmp_path, 10), tmp_path / "out"
+    score(bundle, [str(path)], out, engine="int8", part_rows=4)
+    before, lines = contents(out), path.read_text().splitlines()
+    path.write_text("\n".join(lines[:6]) + "\n")
+    message = r"5 of the 10 products of .*out are not in .*catalog.csv any more, such as 'p5'; nothing.*--allow-removal"
+    with pytest.raises(DataError, match=message):
+        score(bundle, [str(path)], out, engine="int8")
+    assert contents(out) == before
+    path.write_text(f"{lines[0]}\np0,gone.jpg,0.5,000,Brand 0\n")  # and its only photograph is not there
+    with pytest.raises(DataError, match=r"no image of .*catalog.csv can be used .1 missing file."):
+        score(bundle, [str(path)], out, engine="int8", allow_removal=True)
+    assert contents(out) == before
+    path.write_text("\n".join(lines[:6]) + "\n")
+    summary = score(bundle, [str(path)], out, engine="int8", allow_removal=True)
+    assert (summary.refreshed.gone, Scored.open(out).rows) == (5, 5)
+
+
+def test_photographs_that_are_not_where_they_shall_be_remove_nothing_unasked(bundle: Path, tmp_path: Path) -> None:
+    path, out = write_csv(tmp_path, 10), tmp_path / "out"
+    score(bundle, [str(path)], out, engine="int8")
+    before, text = contents(out), path.read_text()
+    path.write_text(text.replace(",0.jpg", ",zero.jpg").replace(",1.jpg", ",4.jpg"))
+    (tmp_path / "images" / "4.jpg").write_bytes(photograph(4))
+    with pytest.raises(
+        DataError, match=r"3 of the 10 products .* photographs cannot be used any more .*, such as 'p0'"
+    ):
+        score(bundle, [str(path)], out, engine="int8")
+    assert {name: content for name, content in contents(out).items() if name in before} == before
+    (tmp_path / "images" / "zero.jpg").write_bytes(photograph(5))
+    assert score(bundle, [str(path)], out, engine="int8").scored == 3  # those of 4.jpg were scored before
+    found = {row["id"]: Path(row["image"]).name for row in table(out).to_pylist()}
+    names = ("zero.jpg", "4.jpg", "2.jpg", "3.jpg")
+    assert found == {f"p{i}": names[i % 4] for i in range(10)}
+
+
+def test_an_engine_without_its_file_ends_before_anything_begins(bundle: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    for name in ("model.int8.onnx", "model_card.json"):
+        (small / name).symlink_to(bundle / name)
+    with pytest.raises(BundleError, match=r"has no model.pth; it has: model.int8.onnx"):
+        score(small, [str(write_csv(tmp_path, 1))], tmp_path / "out", engine="torch", address="local")
+    assert not (tmp_path / "out").exists()
 
 
 def test_columns_of_the_source_are_brought_up_to_date_without_scoring(bundle: Path, tmp_path: Path) -> None:
@@ -345,7 +397,7 @@ def test_a_source_that_cannot_be_used(
     with pytest.raises(FashionError, match=message) as caught:
         score(bundle, [name], "out", engine="int8")
     assert "\n" not in str(caught.value)
-    assert not list(tmp_path.glob("out/part*"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_nothing_there(bundle: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -114,7 +115,7 @@ def test_two_nodes_give_the_same_rows(cluster: str, bundle: Path, tmp_path: Path
     shard = write_parquet(tmp_path / "shard.parquet", 30, bad=3)
     score(bundle, [str(shard)], tmp_path / "here", engine="int8")
     broken = shutil.copytree(bundle, tmp_path / "broken")
-    (broken / "model.int8.onnx").unlink()
+    (broken / "model.int8.onnx").write_bytes(b"no model")
     arguments = [str(bundle), str(broken), str(shard), str(tmp_path / "there"), cluster]
     command = [sys.executable, "-c", program, *arguments]
     ended = subprocess.run(command, cwd=ROOT, env=os.environ | QUIET, capture_output=True, text=True, timeout=500)
@@ -123,23 +124,48 @@ def test_two_nodes_give_the_same_rows(cluster: str, bundle: Path, tmp_path: Path
     check_same(tmp_path / "there", tmp_path / "here")
     assert ended.returncode == 2
     (line,) = noise(ended.stderr)
-    assert re.match(r"error: the bundle '.*broken' has no model.int8.onnx; it has", line)
+    assert re.match(r"error: .*broken/model.int8.onnx was changed: its sha256", line)
     assert not list(tmp_path.glob("there-never/*.parquet"))
 
 
 def test_ray_on_this_machine_leaves_nothing_behind(bundle: Path, tmp_path: Path) -> None:
     path = write_csv(tmp_path, 20)
     score(bundle, [str(path)], tmp_path / "here", engine="int8")
-    before = {process.pid for process in psutil.process_iter()}
     command = [sys.executable, "-m", "catalog.score", str(bundle), str(path), "--out", str(tmp_path / "out")]
     command += ["--engine", "int8", "--address", "local"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=500)
-    assert ended.returncode == 0, ended.stderr
-    assert not noise(ended.stderr)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True)
+    started, listening = watch(psutil.Process(process.pid))
+    _, stderr = process.communicate(timeout=500)
+    assert process.returncode == 0, stderr
+    assert not noise(stderr)
     check_same(tmp_path / "out", tmp_path / "here")
-    left = [process for process in psutil.process_iter(["name"]) if process.pid not in before]
-    assert not [process for process in left if process.info["name"] in ("raylet", "gcs_server")]
+    assert {"raylet", "gcs_server"} <= set(started.values())
+    assert listening
+    assert all(address in ("127.0.0.1", "::1", "::ffff:127.0.0.1") for address in listening)
+    assert not [f"{name} ({there.pid})" for there, name in started.items() if _runs(there)]
+
+
+def _runs(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def watch(parent: psutil.Process) -> tuple[dict[psutil.Process, str], set[str]]:
+    """Until a process ends: the processes below it, by name, and the addresses that they and it listen at."""
+    started: dict[psutil.Process, str] = {}
+    listening: set[str] = set()
+    while _runs(parent):
+        for process in [parent, *_below(parent)]:
+            with suppress(psutil.Error):
+                if process not in started and process != parent:
+                    started[process] = process.name()
+                found = process.net_connections(kind="tcp")
+                listening |= {each.laddr.ip for each in found if each.status == psutil.CONN_LISTEN}
+        time.sleep(0.5)
+    return started, listening
 
 
 def test_an_address_where_nothing_answers(bundle: Path, tmp_path: Path) -> None:

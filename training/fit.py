@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, Namespace
@@ -30,7 +31,8 @@ from training.data.data_module import FashionData
 from training.fitting.averaging import Average
 from training.fitting.module import MONITOR, FashionModule
 from training.fitting.progress import Bars, History
-from training.fitting.runs import BEST, CONFIG_FILE, LAST
+from training.fitting.resuming import PLAN, check_resumed, plan
+from training.fitting.runs import BEST, CONFIG_FILE, LAST, TrainingRun
 from training.fitting.stopping import StopOnNan, StopOnSignal, TrainingStopped
 from training.weights import first_weights, torch_files
 
@@ -72,7 +74,8 @@ def train(arguments: list[str]) -> None:
     trainer, module, data = cli.trainer, cli.model, cli.datamodule
     checkpoint = cli.run / LAST if cli.config.resume else None
     if checkpoint is not None:
-        torch_files.check(checkpoint)
+        began = TrainingRun(cli.run).settings if (cli.run / CONFIG_FILE).is_file() else {}
+        check_resumed(cli.plain_settings(), began, torch_files.read(checkpoint))
     with cli.stop:
         if checkpoint is None and _first_rank():
             first_weights.fetch(module.hparams["arch"], module.hparams["weights"])
@@ -130,6 +133,16 @@ class FashionCLI(LightningCLI):
         self.run = Path(self.config.run)
         self.history, self.stop = History(self.run), StopOnSignal(self.run / LAST)
 
+    def plain_settings(self) -> dict[str, Any]:
+        """The settings as config.yaml holds them."""
+        return yaml.safe_load(self.dump(self.config))
+
+    def dump(self, settings: Namespace) -> str:
+        """Settings as text for config.yaml."""
+        settings = settings.clone()
+        settings.pop("config", None)
+        return self.parser.dump(settings, skip_unset=False, skip_validation=True)
+
     def before_instantiate_classes(self) -> None:
         settings = self.config.trainer
         if _on_cpu(settings.accelerator) and settings.precision == "bf16-mixed" and not _cpu_has_bf16():
@@ -167,14 +180,28 @@ class FashionCLI(LightningCLI):
 
 
 class SaveSettings(Callback):
-    """Writes config.yaml once the data are open: what came before cannot be resumed."""
+    """Writes config.yaml before the first step: what came before cannot be resumed.
+
+    And no sooner: until then a run that is resumed may be refused, whose settings are those it had.
+    """
 
     def __init__(self, cli: FashionCLI) -> None:
         self.cli = cli
+        self.saved = False
 
     def on_fit_start(self, trainer: Trainer, module: LightningModule) -> None:
-        if not trainer.is_global_zero:
-            return
+        self.saved = False  # a search for a learning rate has changed it
+
+    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, i: int) -> None:
+        if trainer.is_global_zero and not self.saved:
+            self._save()
+        self.saved = True
+
+    def on_save_checkpoint(self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Keep what the number of steps followed from."""
+        checkpoint[PLAN] = plan(self.cli.plain_settings())
+
+    def _save(self) -> None:
         settings = self.cli.config.clone()
         settings.resume = settings.find_lr = False
         for setting, name in (("names", NAMES_FILE), ("rules", RULES_FILE)):
@@ -183,9 +210,7 @@ class SaveSettings(Callback):
                 if Path(settings.data[setting]) != own:
                     write_whole(own, Path(settings.data[setting]).read_bytes())
                 settings.data[setting] = str(own)
-        settings.pop("config", None)
-        text = self.cli.parser.dump(settings, skip_unset=False, skip_validation=True)
-        write_whole(self.cli.run / CONFIG_FILE, text)
+        write_whole(self.cli.run / CONFIG_FILE, self.cli.dump(settings))
 
 
 def quiet() -> None:

@@ -16,6 +16,7 @@ from catalog.filters.columns import nearest
 from catalog.scored.table import Scored
 from fashion.errors import DataError, SettingError
 from fashion.tables.columns import DATE_COLUMNS, usual_name
+from fashion.tables.dates import is_slashed, read_date
 
 Unit = Literal["week", "month", "quarter", "year"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
@@ -60,8 +61,8 @@ def date_column(scored: Scored, wanted: str | None = None) -> str:
 
     Args:
         scored: the catalog.
-        wanted: its name; None takes the first with a usual name (`fashion.tables.columns.DATE_COLUMNS`), or else the
-            only one whose cells are dates.
+        wanted: its name; None takes the first with a usual name (`fashion.tables.columns.DATE_COLUMNS`) that can hold
+            dates, or else the only one whose cells are dates.
 
     Raises:
         SettingError: there is no column of that name.
@@ -73,7 +74,8 @@ def date_column(scored: Scored, wanted: str | None = None) -> str:
             listed = ", ".join(own) or "none but the model's answers"
             raise SettingError(f"{scored.folder} has no column {wanted!r}; it has: {listed}{nearest(wanted, own)}")
         return wanted
-    if usual := usual_name(own, DATE_COLUMNS):
+    # A shop's `published` may well be true or false.
+    if usual := usual_name([c for c in own if not _holds_no_dates(scored.schema.field(c).type)], DATE_COLUMNS):
         return usual
     dates = [column for column in own if _is_date(scored.schema.field(column).type)]
     if len(dates) == 1:
@@ -108,7 +110,7 @@ class DateReader:
             days = cells.cast(pa.date32(), safe=False).cast(pa.int32())
             known = days.is_valid().to_numpy(zero_copy_only=False)
             return np.where(known, numbers(days.fill_null(0).to_numpy().astype(np.int64), self.unit), NONE)
-        if types.is_boolean(kind) or types.is_nested(kind) or types.is_binary(kind) or types.is_large_binary(kind):
+        if _holds_no_dates(kind):
             raise DataError(f"the column {self.column!r} holds {kind}, no dates; name another by --date")
         coded = cells if types.is_dictionary(kind) else cells.dictionary_encode()
         found = np.array([*map(self._period, coded.dictionary.to_pylist()), NONE], np.int64)
@@ -127,8 +129,9 @@ class DateReader:
                 f"the column {self.column!r} holds {self._coarse}s such as {self.example!r}, which make no "
                 f"{self.unit}s; give --by {self._coarse}"
             )
+        unclear = ", of which nobody can tell month and day; write them so" if is_slashed(self.example) else ""
         raise DataError(
-            f"the column {self.column!r} holds no dates such as 2026-05-01: its first cell is {self.example!r}"
+            f"the column {self.column!r} holds no dates such as 2026-05-01: its first cell is {self.example!r}{unclear}"
         )
 
     def _count(self, places: np.ndarray, values: Sequence[object], found: np.ndarray) -> None:
@@ -154,7 +157,9 @@ class DateReader:
                 return None
             return date(int(coarse[1]), int(coarse[2] or 1), 1)
         try:
-            time = datetime.fromisoformat(text)
+            time = read_date(text) or datetime.fromisoformat(text)  # which reads 20260501 and 2026-W18-5
+            if not isinstance(time, datetime):
+                return time
             return (time if time.tzinfo is None else time.astimezone(UTC)).date()
         except (ValueError, OverflowError):
             return None
@@ -171,6 +176,10 @@ def check_span(first: int, last: int, unit: Unit) -> None:
 
 def _is_date(kind: pa.DataType) -> bool:
     return types.is_date(kind) or types.is_timestamp(kind)
+
+
+def _holds_no_dates(kind: pa.DataType) -> bool:
+    return types.is_boolean(kind) or types.is_nested(kind) or types.is_binary(kind) or types.is_large_binary(kind)
 
 
 def _text(value: object) -> str:

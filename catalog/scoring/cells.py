@@ -1,39 +1,258 @@
-"""The cells of a CSV file, which are text, as columns of numbers or dates where they are such."""
+"""The cells of a CSV file, which are text, as columns of flags, numbers or dates where they are such."""
 
 import re
-from collections.abc import Sequence
-from datetime import date
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, tzinfo
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
-# As people write them in tables. 007 and +49 are no numbers but names that a number would spoil.
-_WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_DECIMAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
+from fashion.tables.columns import ID_COLUMNS, plain
+from fashion.tables.dates import is_slashed, order_of, read_date
+
+MOST = 0.95  # of a column's values, that make it what they are
+EXACT = 2**53  # above it a float, as which filters compare numbers, is not every whole number
+
+# Among flags, numbers and dates these say that there is no value; among texts they are texts.
+NO_VALUES = frozenset(
+    ("n/a", "na", "#n/a", "#na", "n.a.", "nan", "null", "nil", "none", "-", "--", "\N{EN DASH}", "\N{EM DASH}", r"\n")
+)
+FLAGS = {"true": True, "false": False}  # in any case of letters
+SYMBOLS = {
+    "€": "eur",
+    "$": "usd",
+    "us$": "usd",
+    "£": "gbp",
+    "₹": "inr",
+    "₩": "krw",
+    "₺": "try",
+    "₽": "rub",
+    "zł": "pln",
+}
+CURRENCIES = (
+    *("eur", "usd", "gbp", "chf", "sek", "nok", "dkk", "isk", "pln", "czk", "huf", "ron", "bgn", "try", "uah", "jpy"),
+    *("cny", "inr", "krw", "hkd", "sgd", "twd", "thb", "idr", "vnd", "aud", "nzd", "cad", "mxn", "brl", "zar", "aed"),
+    *("ils", "rub", "c$", "a$", "r$", "kr", "kč", "zł", "¥", *SYMBOLS),
+)
+_CURRENCY = "|".join(map(re.escape, CURRENCIES))
+_SPACES = " \u00a0\u202f"  # narrow and unbreakable ones stand between thousands
+_NUMBER = re.compile(
+    rf"(?P<sign>[-\u2212]?)(?:(?P<before>{_CURRENCY})[{_SPACES}]?(?P<inner>[-\u2212]?))?"
+    rf"(?P<digits>\d+(?:[.,'\u2019{_SPACES}]\d+)*)(?P<power>e[+-]?\d+)?(?:[{_SPACES}]?(?P<after>{_CURRENCY}))?",
+    re.IGNORECASE,
+)
+_THOUSANDS = rf"['\u2019{_SPACES}]"
+# 007, +49, 12-A and 12E3 name things, and a number, or no value, would spoil them: one makes its column text.
+_NAME = re.compile(rf"0\d[\d{_SPACES}./-]*|\+\d.*|(?=.*\d)(?=.*[^\W\d_])\S+")
+_FLOAT_ID = re.compile(r"(\d+)\.0")
+
+Sign = Literal[".", ","]
+
+
+class Odd(NamedTuple):
+    """Cells of a column that are not what most of them are, and so became null."""
+
+    cells: int  # how many
+    first: int  # position of the first
+    kind: str  # what they are not: "true or false", "number", "date"
+
+
+@dataclass(frozen=True)
+class TypedColumn:
+    """A column as `read_column` made it.
+
+    Attributes:
+        values: the cells.
+        odd: those that became null although something stands in them.
+        unclear: position of the first date of a column that stays text, because none of its dates says what the day is.
+    """
+
+    values: pa.Array
+    odd: Odd | None = None
+    unclear: int | None = None
+
+    def remark(self, column: str, cells: Sequence[str], rows: Sequence[str]) -> str | None:
+        """What a person should know of it, in a line; `rows` says where each cell stands."""
+        if self.odd:
+            odd, first, kind = self.odd
+            return (
+                f"note   {odd:,} of {len(cells):,} cells of the column {column!r} are no {kind}, as the others are, "
+                f"and count as empty; the first is {cells[first][:40]!r} in {rows[first]}"
+            )
+        if self.unclear is not None:
+            return (
+                f"note   the column {column!r} stays text: {cells[self.unclear]!r} in {rows[self.unclear]} may be of "
+                "two days, and the other rows do not tell which; write dates as 2026-05-01"
+            )
+        return None
 
 
 def typed_column(cells: Sequence[str]) -> pa.Array:
-    """Cells of one column as int64, double, date32 (of 2026-05-01) or, where one of them is none, string.
+    """The values of `read_column`."""
+    return read_column(cells).values
 
-    An empty cell is null.
 
-    A column of empty cells is text.
+def typed_columns(cells: Mapping[str, Sequence[str]], rows: Sequence[str]) -> tuple[dict[str, pa.Array], list[str]]:
+    """Columns by name as `read_column` makes them, and notes on what a person should know of them.
+
+    Args:
+        cells: of each column; in one of ids 123.0 is 123, see `id_texts`.
+        rows: where each row stands, such as `products.csv:2`.
     """
-    filled = [cell for cell in cells if cell]
-    if filled and all(map(_WHOLE.fullmatch, filled)):
-        return pa.array([int(cell) if cell else None for cell in cells], pa.int64())
-    if filled and all(map(_DECIMAL.fullmatch, filled)):
-        return pa.array([float(cell) if cell else None for cell in cells], pa.float64())
-    if filled and all(map(_is_date, filled)):
-        return pa.array([date.fromisoformat(cell) if cell else None for cell in cells], pa.date32())
-    return pa.array([cell or None for cell in cells], pa.string())
+    columns, notes = {}, []
+    for name, texts in cells.items():
+        texts = id_texts(texts) if plain(name) in ID_COLUMNS else texts
+        typed = read_column(texts)
+        columns[name] = typed.values
+        if remark := typed.remark(name, texts, rows):
+            notes.append(remark)
+    return columns, notes
 
 
-def _is_date(cell: str) -> bool:
-    if not _DATE.fullmatch(cell):
-        return False
-    try:
-        date.fromisoformat(cell)
-    except ValueError:  # such as February 30
-        return False
-    return True
+def id_texts(cells: Sequence[Any]) -> list[str]:
+    """Ids as text, "" where there is none. Where all are such as 123.0, as pandas makes them of numbers beside a gap,
+    they become 123.
+    """
+    texts = ["" if cell is None or cell != cell else str(cell) for cell in cells]
+    found = [_FLOAT_ID.fullmatch(text) for text in texts]
+    if not all(match or not text for match, text in zip(found, texts, strict=True)):
+        return texts
+    return [match[1] if match else "" for match in found]
+
+
+def read_column(cells: Sequence[str]) -> TypedColumn:
+    """Cells of one column as what at least 95 % of them are; the others become null and are counted.
+
+    - bool: TRUE and false, in any case of letters.
+    - int64 or double: 12, -1.5, 1.5e-3, 10,50, 1.299,00, 1'299.00, each with a currency before or behind it, the same
+      in all cells. Whether comma or point is the decimal sign, the column as a whole says. A column with a cell such as
+      007, +49, 12E3, 12-A, or a whole number above 2^53, holds names of things: it is text.
+    - date32, or timestamp where there are times, in UTC where there are zones: see `fashion.tables.dates`.
+    - string: everything else, and a column of empty cells.
+
+    Empty cells are null, and among flags, numbers and dates so are N/A, -, null and the like.
+    """
+    filled = [cell for cell in cells if not _is_none(cell)]
+    if filled:
+        for read in (_flags, _numbers, _dates):
+            if found := read(cells, filled):
+                return found
+    return TypedColumn(pa.array([cell or None for cell in cells], pa.string()), unclear=_first_unclear(cells, filled))
+
+
+def _flags(cells: Sequence[str], filled: Sequence[str]) -> TypedColumn | None:
+    return _column(cells, filled, lambda cell: FLAGS.get(cell.lower()), "true or false", pa.bool_())
+
+
+def _numbers(cells: Sequence[str], filled: Sequence[str]) -> TypedColumn | None:
+    distinct = Counter(filled)
+    written = {cell: match for cell in distinct if (match := _NUMBER.fullmatch(cell))}
+    if not _are_most(sum(distinct[cell] for cell in written), filled) or len(_currencies(written.values())) > 1:
+        return None
+    sign = _decimal_sign({match["digits"]: distinct[cell] for cell, match in written.items()})
+    numbers = {cell: number for cell, match in written.items() if (number := _number(match, sign)) is not None}
+    if any(map(_NAME.fullmatch, distinct.keys() - numbers.keys())):
+        return None
+    if any(abs(number) > EXACT and not written[cell]["power"] for cell, number in numbers.items()):
+        return None
+    if all(isinstance(number, int) for number in numbers.values()):
+        return _column(cells, filled, numbers.get, "number", pa.int64())
+    return _column(cells, filled, {cell: float(number) for cell, number in numbers.items()}.get, "number", pa.float64())
+
+
+def _dates(cells: Sequence[str], filled: Sequence[str]) -> TypedColumn | None:
+    order = order_of(filled)
+    dates = {cell: found for cell in set(filled) if (found := read_date(cell, order)) is not None}
+    times = [found for found in dates.values() if isinstance(found, datetime)]
+    if not times:
+        return _column(cells, filled, dates.get, "date", pa.date32())
+    zone = UTC if any(time.tzinfo for time in times) else None
+    moments = {cell: _moment(found, zone) for cell, found in dates.items()}
+    return _column(cells, filled, moments.get, "date", pa.timestamp("us", "UTC" if zone else None))
+
+
+def _column(
+    cells: Sequence[str], filled: Sequence[str], read: Callable[[str], Any], kind: str, stored: pa.DataType
+) -> TypedColumn | None:
+    """The column where most of its cells can be read so, or None."""
+    values = [None if _is_none(cell) else read(cell) for cell in cells]
+    odd = [i for i, value in enumerate(values) if value is None and not _is_none(cells[i])]
+    if not _are_most(len(filled) - len(odd), filled):
+        return None
+    return TypedColumn(pa.array(values, stored), Odd(len(odd), odd[0], kind) if odd else None)
+
+
+def _is_none(cell: str) -> bool:
+    return not cell or cell.lower() in NO_VALUES
+
+
+def _are_most(count: int, filled: Sequence[str]) -> bool:
+    return count >= MOST * len(filled)
+
+
+def _currencies(written: Iterable[re.Match[str]]) -> set[str]:
+    """The currencies of these numbers; one with two of them, as in $ 10 USD, has them both."""
+    found = {sign.lower() for match in written for sign in (match["before"], match["after"]) if sign}
+    return {SYMBOLS.get(sign, sign) for sign in found}
+
+
+def _decimal_sign(numbers: Mapping[str, int]) -> Sign | None:
+    """Which of comma and point is the decimal sign in most of these, given how often each stands there; else None.
+
+    A number tells it that has both (the last one is), one that has one of them more than once (the other is), or where
+    not exactly three digits follow. Where none tells, the point is: 1.299 is a little more than 1, and 1,299 is not.
+    """
+    votes: Counter[Sign] = Counter()
+    for number, times in numbers.items():
+        signs = re.findall(r"[.,]", number)
+        if not signs:
+            continue
+        last: Sign = "," if signs[-1] == "," else "."
+        other: Sign = "." if last == "," else ","
+        if other in signs:
+            votes[last] += times
+        elif len(signs) > 1:
+            votes[other] += times
+        elif len(number) - 1 - number.index(last) != 3 or re.search(_THOUSANDS, number) or number.startswith("0"):
+            votes[last] += times
+    if not votes:
+        return "."
+    sign, count = votes.most_common(1)[0]
+    return sign if count >= MOST * votes.total() else None
+
+
+def _number(match: re.Match[str], sign: Sign | None) -> int | float | None:
+    """A cell as a number, or None where it is none with this decimal sign."""
+    digits, power, money = match["digits"], match["power"], match["before"] or match["after"]
+    if sign is None or (match["sign"] and match["inner"]):
+        return None
+    whole, point, fraction = digits.rpartition(sign) if sign in digits else (digits, "", "")
+    other = "," if sign == "." else "."
+    if not re.fullmatch(rf"0|[1-9]\d*|[1-9]\d{{0,2}}(?:(?:{re.escape(other)}|{_THOUSANDS})\d{{3}})+", whole):
+        return None
+    if point and not fraction.isdigit():
+        return None
+    # Without a point or a sign of its own an exponent is more likely part of an article number.
+    if power and (money or not (point or power[1] in "+-")):
+        return None
+    text = ("-" if match["sign"] or match["inner"] else "") + re.sub(r"\D", "", whole)
+    return float(f"{text}.{fraction or 0}{power or ''}") if point or power else int(text)
+
+
+def _moment(found: date, zone: tzinfo | None) -> datetime:
+    """A datetime in this zone; a date is its first instant, and one without a zone is taken for UTC."""
+    if not isinstance(found, datetime):
+        found = datetime(found.year, found.month, found.day)
+    if zone is None:
+        return found
+    return found.replace(tzinfo=zone) if found.tzinfo is None else found.astimezone(zone)
+
+
+def _first_unclear(cells: Sequence[str], filled: Sequence[str]) -> int | None:
+    """The first date such as 05/01/2026 in a column of text that would be one of dates if their days were known."""
+    slashed = sum(map(is_slashed, filled))
+    if not slashed or not _are_most(slashed + sum(read_date(cell) is not None for cell in filled), filled):
+        return None
+    return next(i for i, cell in enumerate(cells) if is_slashed(cell))

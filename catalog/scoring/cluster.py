@@ -9,12 +9,13 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow as pa
 
 from catalog.scoring.scorer import Scorer, Scoring
@@ -24,6 +25,8 @@ from fashion.engines import available_cores
 from fashion.errors import FashionError, SettingError, one_line
 
 LOCAL = "local"
+LOOPBACK = "127.0.0.1"
+END_SECONDS = 5.0  # for Ray's processes to end by themselves
 STDERR = 2  # file descriptor
 PIECE = "piece"  # the column of pickled pieces that the workers get
 OBJECT_STORE = 256 * 2**20  # bytes for the pieces and for answers that wait to be written
@@ -95,6 +98,7 @@ def connected(address: str) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    before = set(psutil.Process().children(recursive=True))
     # Of a socket in it the whole path may have 107 bytes.
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp" if len(tempfile.gettempdir()) > 30 else None)
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
@@ -105,6 +109,7 @@ def connected(address: str) -> Iterator[None]:
                     "include_dashboard": False,
                     "object_store_memory": OBJECT_STORE,
                     "_temp_dir": folder,
+                    "_node_ip_address": LOOPBACK,
                 }
                 try:
                     ray.init(LOCAL, num_cpus=available_cores(), **local, **quiet)
@@ -125,8 +130,18 @@ def connected(address: str) -> Iterator[None]:
                     ) from None
         yield
     finally:
-        ray.shutdown()
+        started = set(psutil.Process().children(recursive=True)) - before if address == LOCAL else set()
+        ray.shutdown(wait_for_processes=True)
+        _end(started)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end(processes: Collection[psutil.Process]) -> None:
+    """See that these end: Ray waits for its own children, not for theirs, some of which live on for a minute."""
+    _, alive = psutil.wait_procs(processes, timeout=END_SECONDS)
+    for process in alive:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _check_reachable(address: str) -> None:

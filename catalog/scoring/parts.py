@@ -11,7 +11,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from catalog.scored.score_manifest import MANIFEST_FILE, PARTS, Manifest, Origin
-from catalog.scored.table import ID, ORIGIN_KEY, VECTORS, describe_model, open_part, part_origin
+from catalog.scored.table import (
+    APPLIES_COLUMN,
+    ATTRIBUTE,
+    ID,
+    IMAGE,
+    ORIGIN_KEY,
+    PRODUCT_COLUMN,
+    VECTORS,
+    describe_model,
+    open_part,
+    part_origin,
+)
 from fashion.errors import DataError
 from fashion.files import write_whole
 from fashion.taxonomy import Label
@@ -24,6 +35,8 @@ class PartWriter:
         folder: of the scored catalog; what it holds already counts.
         origin: what the parts must have in common.
         schema: of a part, from `catalog.scored.table.table_schema`.
+        refreshed: whether the source's own columns of the parts that are there will be written anew, and so may be
+            others now.
 
     Attributes:
         parts: rows of each part, by file name.
@@ -33,14 +46,20 @@ class PartWriter:
         DataError: a part of the folder is broken, or from another model, source or profile, or has other columns.
     """
 
-    def __init__(self, folder: Path, origin: Origin, schema: pa.Schema) -> None:
+    def __init__(self, folder: Path, origin: Origin, schema: pa.Schema, refreshed: bool = False) -> None:
         self.folder, self.origin = Path(folder), origin
         self._schema = schema
         self.parts: dict[str, int] = {}
         self.ids: set[str] = set()
         for path in sorted(self.folder.glob(PARTS)):
+            self._check(path, open_part(path), refreshed)
+        self.count()
+
+    def count(self) -> None:
+        """Look anew at what the folder holds. Raises DataError for a broken part."""
+        self.parts, self.ids = {}, set()
+        for path in sorted(self.folder.glob(PARTS)):
             part = open_part(path)
-            self._check(path, part)
             self.parts[path.name] = part.metadata.num_rows
             for batch in part.iter_batches(columns=[ID]):
                 self.ids.update(batch.column(0).to_pylist())
@@ -67,7 +86,7 @@ class PartWriter:
         write_whole(self.folder / MANIFEST_FILE, json.dumps(manifest.to_json(), indent=1, ensure_ascii=False) + "\n")
         return manifest
 
-    def _check(self, path: Path, part: pq.ParquetFile) -> None:
+    def _check(self, path: Path, part: pq.ParquetFile, refreshed: bool) -> None:
         found = part_origin(path, part)
         if found.model != self.origin.model:
             raise DataError(
@@ -82,6 +101,8 @@ class PartWriter:
                     "or remove that one"
                 )
         there, wanted = part.schema_arrow, self._schema
+        if refreshed:
+            there, wanted = _without_own(there), _without_own(wanted)
         if not there.equals(wanted):
             names = sorted({*there.names, *wanted.names})
             changed = [name for name in names if _type(there, name) != _type(wanted, name)] or ["their order"]
@@ -99,6 +120,17 @@ def write_part(path: Path, rows: pa.Table, origin: Origin) -> Path:
     table = rows.replace_schema_metadata({ORIGIN_KEY: json.dumps(asdict(origin)).encode()})
     pq.write_table(table, file, compression="zstd", use_dictionary=texts, write_statistics=texts)
     return write_whole(path, file.getvalue())
+
+
+def own_columns(schema: pa.Schema) -> list[str]:
+    """The source's own columns among those of a part."""
+    fixed, by_group = (ID, IMAGE, PRODUCT_COLUMN, *VECTORS), (ATTRIBUTE, APPLIES_COLUMN)
+    return [name for name in schema.names if name not in fixed and not name.startswith(by_group)]
+
+
+def _without_own(schema: pa.Schema) -> pa.Schema:
+    own = set(own_columns(schema))
+    return pa.schema([field for field in schema if field.name not in own])
 
 
 def _type(schema: pa.Schema, name: str) -> pa.DataType | None:

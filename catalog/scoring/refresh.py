@@ -2,9 +2,13 @@
 
 Prices and stocks change every day, photographs seldom. So the source's own columns are written anew where they differ,
 products that the source has no more go, and so do those whose photograph is another file now: they are scored again.
+
+A source that was cut off looks like one whose products are gone. So what will change is found first, and nothing of it
+is done before all rows are scored: a run that fails leaves the catalog as it was.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +16,13 @@ import numpy as np
 import pyarrow as pa
 
 from catalog.scored.score_manifest import MANIFEST_FILE, PARTS, Origin
-from catalog.scored.table import APPLIES_COLUMN, ATTRIBUTE, ID, IMAGE, PRODUCT_COLUMN, VECTORS, open_part, part_origin
-from catalog.scoring.parts import write_part
+from catalog.scored.table import ID, IMAGE, LEFT_OUT_FILE, open_part, part_origin
+from catalog.scoring.parts import own_columns, write_part
 from catalog.scoring.source import PLACE, ProductSource
 from fashion.errors import DataError
 from fashion.tables.places import ImagePlaces
+
+MOST_LOST = 0.2  # of the scored products, that a run drops unasked; a day's changes are far fewer
 
 
 @dataclass(frozen=True)
@@ -34,44 +40,140 @@ class Refreshed:
     moved: int = 0
 
 
-def refresh(folder: Path, origin: Origin, source: ProductSource) -> Refreshed:
-    """Make the parts of a folder say of their products what the source says now.
+@dataclass(frozen=True)
+class PartChange:
+    """What is to be done with a part.
 
-    Each part is written whole or not at all; a run that is cut off leaves the rest to the next. Parts of another origin
-    are left alone: `catalog.scoring.parts.PartWriter` refuses them.
+    Attributes:
+        path: of the part.
+        positions: of its products in the source, int64 (rows,); -1 for those that are gone.
+        kept: which rows stay, bool (rows,).
+        anew: whether it must be written, for rows that go or own columns that differ.
+        changed, gone, moved: see `Refreshed`.
+    """
+
+    path: Path
+    positions: np.ndarray
+    kept: np.ndarray
+    anew: bool
+    changed: int
+    gone: int
+    moved: int
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """What a run has to change in the parts of earlier ones, and does with `apply` once it has succeeded.
+
+    Attributes:
+        kept: ids of the products that stay as they were scored.
+        before: ids of all that were scored before.
+        gone: those of them that the source has no more, in the order of the parts.
+        changes: for each part.
+    """
+
+    folder: Path
+    origin: Origin
+    source: ProductSource
+    own: pa.Table | None = None
+    kept: frozenset[str] = frozenset()
+    before: frozenset[str] = frozenset()
+    gone: tuple[str, ...] = ()
+    changes: tuple[PartChange, ...] = field(default=(), repr=False)
+
+    @property
+    def counts(self) -> Refreshed:
+        """How many products each kind of change is of."""
+        return Refreshed(
+            *(sum(getattr(change, name) for change in self.changes) for name in ("changed", "gone", "moved"))
+        )
+
+    def check_gone(self) -> None:
+        """Raises DataError where so many products are gone that the source itself may be at fault, as one cut off."""
+        self._check(self.gone, f"are not in {self.source.name} any more")
+
+    def check_lost(self, scored: Set[str]) -> None:
+        """The same of all that would go once these ids are scored: also those whose photograph cannot be used now."""
+        lost = sorted(self.before - self.kept - scored)
+        self._check(lost, f"are gone, or their photographs cannot be used any more (see {LEFT_OUT_FILE})")
+
+    def _check(self, lost: Sequence[str], why: str) -> None:
+        if len(lost) > MOST_LOST * len(self.before):
+            raise DataError(
+                f"{len(lost):,} of the {len(self.before):,} products of {self.folder} {why}, such as {lost[0]!r}; "
+                f"nothing was removed: see whether {self.source.name} is whole, or give --allow-removal to drop them"
+            )
+
+    def apply(self) -> None:
+        """Make the parts say of their products what the source says.
+
+        Each part is written whole or not at all; a run that is cut off leaves the rest to the next.
+        """
+        for change in self.changes:
+            if not change.anew:
+                continue
+            # It counts the rows of the parts; the run ends with another.
+            (self.folder / MANIFEST_FILE).unlink(missing_ok=True)
+            if change.kept.any():
+                self._write(change)
+            else:
+                change.path.unlink()
+
+    def _write(self, change: PartChange) -> None:
+        assert self.own is not None
+        part = open_part(change.path)
+        before, columns = own_columns(part.schema_arrow), [field.name for field in self.source.columns]
+        fresh = self.own.take(pa.array(np.maximum(change.positions, 0)))
+        whole = part.read()
+        ours = [name for name in part.schema_arrow.names if name not in before]
+        table = {name: whole[name] for name in ours[:2]}
+        table |= {name: fresh[name] for name in columns} | {name: whole[name] for name in ours[2:]}
+        write_part(change.path, pa.table(table).filter(pa.array(change.kept)), self.origin)
+
+
+def plan_refresh(folder: Path, origin: Origin, source: ProductSource) -> Refresh:
+    """Find what must change in the parts of a folder; nothing is written.
+
+    Parts of another origin are left alone: `catalog.scoring.parts.PartWriter` refuses them.
+
+    Args:
+        folder: of the scored catalog.
+        origin: of this run.
+        source: what the parts are compared with.
 
     Raises:
         DataError: a part is broken, or the source has not one of the products.
     """
-    paths = sorted(Path(folder).glob(PARTS))
-    parts = {path: open_part(path) for path in paths}
+    folder = Path(folder)
+    parts = {path: open_part(path) for path in sorted(folder.glob(PARTS))}
     if not parts or any(part_origin(path, part) != origin for path, part in parts.items()):
-        return Refreshed()
+        return Refresh(folder, origin, source)
     place = {
         name: position for position, name in reversed(list(enumerate(source.ids)))
     }  # the first row of an id counts
     there = {path: part.read([ID])[ID].to_pylist() for path, part in parts.items()}
-    if not any(name in place for names in there.values() for name in names):
+    before = frozenset(name for names in there.values() for name in names)
+    gone = tuple(dict.fromkeys(name for names in there.values() for name in names if name not in place))
+    if len(gone) == len(before):
         raise DataError(
             f"{source.name} has none of the products of {folder}, such as {next(iter(there.values()))[0]!r}; is it "
             "another column of ids? Choose another folder with --out, or remove that one"
         )
     own = source.own()
-    found = [_refresh(path, origin, source, own, place, names) for path, names in there.items()]
-    return Refreshed(*(sum(getattr(each, name) for each in found) for name in ("changed", "gone", "moved")))
+    changes = tuple(_change(path, source, own, place, names) for path, names in there.items())
+    kept = frozenset(
+        name for change in changes for name, stays in zip(there[change.path], change.kept, strict=True) if stays
+    )
+    needed = own if any(change.anew for change in changes) else None
+    return Refresh(folder, origin, source, needed, kept, before, gone, changes)
 
 
-def _refresh(
-    path: Path, origin: Origin, source: ProductSource, own: pa.Table, place: dict[str, int], names: list[str]
-) -> Refreshed:
+def _change(path: Path, source: ProductSource, own: pa.Table, place: dict[str, int], names: list[str]) -> PartChange:
     """The same for one part."""
     part = open_part(path)
     schema = part.schema_arrow
-    fixed, by_group = (ID, IMAGE, PRODUCT_COLUMN, *VECTORS), (ATTRIBUTE, APPLIES_COLUMN)
-    before = [name for name in schema.names if name not in fixed and not name.startswith(by_group)]
+    before, columns = own_columns(schema), [field.name for field in source.columns]
     positions = np.array([place.get(name, -1) for name in names])
-    gone = int((positions < 0).sum())
-    columns = [field.name for field in source.columns]
     fresh = own.take(pa.array(np.maximum(positions, 0)))
     old = part.read([IMAGE, *before])
     moved = np.array(
@@ -85,18 +187,8 @@ def _refresh(
     same_types = before == columns and all(schema.field(name).type == own.schema.field(name).type for name in before)
     differs = np.array([a != b for a, b in zip(_rows(old, before), _rows(fresh, columns), strict=True)], dtype=bool)
     changed = int((differs & kept).sum())
-    if kept.all() and same_types and not changed:
-        return Refreshed()
-    (path.parent / MANIFEST_FILE).unlink(missing_ok=True)  # it counts the rows of the parts; the run ends with another
-    if not kept.any():
-        path.unlink()
-        return Refreshed(0, gone, int(moved.sum()))
-    whole, mask = part.read(), pa.array(kept)
-    ours = [name for name in schema.names if name not in before]
-    table = {name: whole[name] for name in ours[:2]}
-    table |= {name: fresh[name] for name in columns} | {name: whole[name] for name in ours[2:]}
-    write_part(path, pa.table(table).filter(mask), origin)
-    return Refreshed(changed, gone, int(moved.sum()))
+    anew = bool(not kept.all() or not same_types or changed)
+    return PartChange(path, positions, kept, anew, changed, int((positions < 0).sum()), int(moved.sum()))
 
 
 def _is_at(image: str, folder: Path, where: str | None) -> bool:

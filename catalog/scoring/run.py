@@ -16,13 +16,14 @@ from tqdm import tqdm
 from catalog.scored.score_manifest import Manifest, Origin
 from catalog.scored.table import ID, LEFT_OUT_FILE, stored_embedding, table_schema
 from catalog.scoring.parts import PartWriter
-from catalog.scoring.refresh import Refreshed, refresh
+from catalog.scoring.refresh import Refreshed, plan_refresh
 from catalog.scoring.scorer import DETAIL, REASON
 from catalog.scoring.source import ROW, ProductSource, UnscoredRow
 from fashion.errors import DataError
 from fashion.files import write_whole
 from fashion.model_card import ModelCard
 
+DUPLICATE = "duplicate id"
 PART_SECONDS = 30.0  # what a crash costs at most
 
 
@@ -66,17 +67,33 @@ class ScoringSummary:
 
 
 class ScoringRun:
-    """One run of the scoring: which rows remain, and where the scored ones go."""
+    """One run of the scoring: which rows remain, and where the scored ones go.
 
-    def __init__(self, out: Path, card: ModelCard, origin: Origin, source: ProductSource, part_rows: int) -> None:
+    Raises:
+        DataError: more than a fifth of the products in `out` are gone, without `allow_removal`; or see
+            `catalog.scoring.refresh.plan_refresh` and `catalog.scoring.parts.PartWriter`.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        card: ModelCard,
+        origin: Origin,
+        source: ProductSource,
+        part_rows: int,
+        allow_removal: bool = False,
+    ) -> None:
         self.out, self.card, self.origin, self.source = out, card, origin, source
-        self.part_rows = part_rows
+        self.part_rows, self.allow_removal = part_rows, allow_removal
         self.left_out: list[UnscoredRow] = list(source.left_out)
+        self._scored: set[str] = set()  # ids, of this run
         # How long an embedding is, only the parts or the model itself know; 0 finds clashes of names all the same.
         length = stored_embedding(out)
         schema = table_schema(card.taxonomy.groups, len(card.labels), length or 0, source.columns, card.gates)
-        self.refreshed = refresh(out, origin, source)
-        self.writer = PartWriter(out, origin, schema)
+        self.refresh = plan_refresh(out, origin, source)
+        if not allow_removal:
+            self.refresh.check_gone()
+        self.writer = PartWriter(out, origin, schema, refreshed=True)
 
     def remaining(self) -> np.ndarray:
         """Positions of the rows to score; rows whose id came before are left out."""
@@ -85,14 +102,18 @@ class ScoringRun:
         for position, name in enumerate(self.source.ids):
             if name in seen:
                 row = self.source.row(position)
-                self.left_out.append(UnscoredRow(row, name, "duplicate id", "an earlier row has this id"))
-            elif name not in self.writer.ids:
+                self.left_out.append(UnscoredRow(row, name, DUPLICATE, "an earlier row has this id"))
+            elif name not in self.refresh.kept:
                 positions.append(position)
             seen.add(name)
         return np.asarray(positions, dtype=np.int64)
 
     def take(self, tables: Iterable[pa.Table], progress: tqdm) -> ScoringSummary:
-        """Write what comes, part by part, and the manifest at the end."""
+        """Write what comes, part by part; at the end bring the earlier parts up to date and write the manifest.
+
+        Raises:
+            DataError: no image is good, or too many products would go whose photographs cannot be used any more.
+        """
         waiting: list[pa.Table] = []
         scored, start, last = 0, time.perf_counter(), time.perf_counter()
         for table in tables:
@@ -107,7 +128,7 @@ class ScoringRun:
                 waiting, last = [], now
         self._write(waiting)
         seconds = time.perf_counter() - start
-        return ScoringSummary(self.out, self._finish(), scored, seconds, self.left_out, self.refreshed)
+        return ScoringSummary(self.out, self._finish(), scored, seconds, self.left_out, self.refresh.counts)
 
     def _write(self, tables: list[pa.Table]) -> None:
         tables = [table for table in tables if len(table)]
@@ -116,6 +137,7 @@ class ScoringRun:
         rows = pa.concat_tables(tables)
         for first in range(0, len(rows), self.part_rows):
             self.writer.write(rows.slice(first, self.part_rows))
+        self._scored.update(rows[ID].to_pylist())
 
     def _list(self, rows: pa.Table) -> None:
         cells = (rows[name].to_pylist() for name in (ROW, ID, REASON, DETAIL))
@@ -123,9 +145,9 @@ class ScoringRun:
 
     def _finish(self) -> Manifest:
         counts = Counter(entry.reason for entry in self.left_out)
-        if not self.writer.parts:
+        if not self.refresh.kept and not self._scored:
             # A duplicate says nothing of why its first row was left out.
-            first = next((entry for entry in self.left_out if entry.reason != "duplicate id"), self.left_out[0])
+            first = next((entry for entry in self.left_out if entry.reason != DUPLICATE), self.left_out[0])
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.most_common())
             raise DataError(
                 f"no image of {self.source.name} can be used ({reasons}); the first, {first.row}: {first.detail}"
@@ -135,6 +157,10 @@ class ScoringRun:
         writer.writerow(UnscoredRow._fields)
         writer.writerows(self.left_out)
         write_whole(self.out / LEFT_OUT_FILE, file.getvalue().encode(errors="surrogateescape"))
+        if not self.allow_removal:
+            self.refresh.check_lost(self._scored)
+        self.refresh.apply()
+        self.writer.count()
         length = stored_embedding(self.out)
         names = [column.name for column in self.source.columns]
         return self.writer.finish(self.card.labels, length or 0, names, dict(counts.most_common()))

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from catalog.scored.table import ID
-from catalog.scoring.cells import typed_column
+from catalog.scoring.cells import id_texts, typed_columns
 from catalog.scoring.source import PLACE, ListedSource, Piece, UnscoredRow, rows_table
 from fashion.errors import DataError
 from fashion.tables.cells import first_photograph, text_cell
@@ -46,7 +46,9 @@ def text_source(table: Table, name: str, id_column: str | None = None, image_col
         for column, value in values.items():
             cells[column].append(text_cell(first_photograph(value) if column == image else value))
     _check_rows(path, rows)
-    own = {column: typed_column(values) for column, values in cells.items() if column not in _ours(image, key)}
+    ours = _ours(image, key)
+    own, notes = typed_columns({column: texts for column, texts in cells.items() if column not in ours}, rows)
+    _show(notes)
     fields = tuple(pa.field(column, values.type) for column, values in own.items())
     content = rows_table(_ids(cells[key or image], rows), rows, cells[image], None, own)
     misfits = table.misfits.items()
@@ -194,7 +196,7 @@ def _ours(image: str, key: str | None) -> set[str]:
 
 def _ids(cells: Sequence[Any], rows: Sequence[str]) -> list[str]:
     """The cells as text; an empty one becomes the row's place."""
-    return [row if cell in (None, "") else str(cell) for cell, row in zip(cells, rows, strict=True)]
+    return [text or row for text, row in zip(id_texts(cells), rows, strict=True)]
 
 
 def _check_types(table: ParquetTable, first: ParquetTable) -> None:

@@ -1,14 +1,22 @@
 """What a product must fulfill to take the place of one that cannot be sold."""
 
 from collections.abc import Sequence
+from functools import cache
 
 from catalog.filters.columns import Column, Columns
 from catalog.filters.conditions import Between, Condition, OneOf
 from catalog.similar.matches import Product
 from fashion.errors import DataError, SettingError
+from fashion.tables.columns import STOCK_COLUMNS, usual_name
 
 SAME = ("category", "gender")
-STOCK = ("stock", "in_stock")
+# What texts say of a product, in any case of letters, with _, - or nothing for a space.
+IN_STOCK = ("in stock", "available", "yes", "true", "y", "on hand", "low stock", "limited availability", "instore only")
+NOT_IN_STOCK = (
+    *("out of stock", "not in stock", "sold out", "unavailable", "not available", "no", "false", "n", "discontinued"),
+    *("preorder", "pre order", "presale", "backorder", "back order", "on backorder"),
+)
+SCHEMA = ("", "https://schema.org/", "http://schema.org/")  # as pages for search engines write it
 
 
 def conditions(
@@ -21,8 +29,8 @@ def conditions(
         columns: of the index.
         same: groups or columns of which a replacement must share a value; by default category and gender, as far as
             the index has them. One of which the product itself has no value does not count.
-        stock: the column that says what is in stock: a number above 0, or true. By default stock or in_stock, where
-            there is one, and "" for none.
+        stock: the column that says what is in stock: a number above 0, true, or a text such as `in stock` or `yes`. By
+            default the one that `stock_column` finds, and "" for none.
 
     Raises:
         SettingError: an unknown column, none that must be the same, or one whose values do not say so.
@@ -35,10 +43,15 @@ def conditions(
                 + ", ".join(columns.names)
             )
     if stock is None:
-        stock = next((name for name in STOCK if name in columns), "")
+        stock = stock_column(columns) or ""
     wanted = [_shared(product, _column(name, columns)) for name in same]
-    available = [_in_stock(_column(stock, columns))] if stock else []
+    available = [_in_stock(product, _column(stock, columns))] if stock else []
     return [condition for condition in (*wanted, *available) if condition]
+
+
+def stock_column(columns: Columns) -> str | None:
+    """The catalog's own column that has the first usual name for what is in stock, or None."""
+    return usual_name([column.name for column in columns.source], STOCK_COLUMNS)
 
 
 def _column(name: str, columns: Columns) -> Column:
@@ -55,12 +68,30 @@ def _shared(product: Product, column: Column) -> Condition | None:
     return OneOf(column, tuple(values)) if values else None
 
 
-def _in_stock(column: Column) -> Condition:
+def _in_stock(product: Product, column: Column) -> Condition:
     if column.kind == "number":
         return Between(column, {"gt": 0.0})
     if column.kind == "flag":
         return OneOf(column, ("true",))
+    held = f"{column.kind}s" if column.kind == "date" else column.kind
+    if column.kind == "text":
+        values = column.values(product.payload)
+        unknown = [value for value in values if value not in spellings(IN_STOCK + NOT_IN_STOCK)]
+        # What holds no value here is believed by its name alone.
+        if not unknown and (values or usual_name([column.name], STOCK_COLUMNS)):
+            return OneOf(column, spellings(IN_STOCK))
+        held = f"text such as {unknown[0]!r}" if unknown else held
     raise SettingError(
-        f"the column {column.name!r} holds {column.kind}, not numbers or true and false that say what is in stock; "
-        "name another with --stock, or none with --stock '' and use --where"
+        f"the column {column.name!r} holds {held}, not numbers, true and false or texts such as 'in stock' that say "
+        "what is in stock; name another with --stock, or none with --stock '' and use --where"
     )
+
+
+@cache
+def spellings(texts: Sequence[str]) -> tuple[str, ...]:
+    """The ways in which tables spell these texts; a filter compares letter by letter."""
+    joined = (sign.join(text.split()) for text in texts for sign in (" ", "_", "-", ""))
+    cased = (form for text in joined for form in (text, text.upper(), text.capitalize(), text.title()))
+    camel = [text.title().replace(" ", "") for text in texts]
+    words = dict.fromkeys((*cased, *camel, *(word[:1].lower() + word[1:] for word in camel)))
+    return tuple(prefix + word for word in words for prefix in SCHEMA)

@@ -17,8 +17,18 @@ ID_COLUMNS = (
 )
 DATE_COLUMNS = (
     *("date", "listed", "listed_at", "date_listed", "added", "added_at", "date_added", "created", "created_at"),
+    *("date_created", "created_on", "creation_date", "added_on", "listed_on", "listing_date", "date_published"),
     *("published", "published_at", "published_on", "released", "release_date", "launched", "launch_date", "launch"),
+    *("publish_date", "published_date", "publication_date", "availability_date", "available_since"),
     *("first_seen", "available_from", "online_since", "timestamp", "datetime", "day", "week", "month", "year"),
+)
+# What says whether a product can be sold comes before how many there are: a shop may leave these empty.
+STOCK_COLUMNS = (
+    *("in_stock", "is_in_stock", "instock", "availability", "is_available", "stock_status", "inventory_status"),
+    *("stock", "stock_qty", "stock_quantity", "stock_level", "qty", "quantity", "quantity_in_stock", "qty_in_stock"),
+    *("inventory", "inventory_qty", "inventory_quantity", "inventory_level", "variant_inventory_qty"),
+    *("variant_inventory_quantity", "total_inventory", "total_inventory_qty", "available_qty", "available_quantity"),
+    *("on_hand", "quantity_on_hand", "units_in_stock", "lagerbestand", "bestand"),
 )
 IMAGE_FOLDERS = ("", "images", "image", "imgs", "photos")  # looked through beside the table
 IMAGE_ENDINGS = ("", ".jpg", ".jpeg", ".png", ".webp")  # a cell may name a photograph without its ending
@@ -32,4 +42,5 @@ def usual_name(columns: Sequence[str], names: Sequence[str]) -> str | None:
 
 def plain(column: str) -> str:
     """A column's name as the lists above spell it."""
-    return column.strip().lower().removeprefix("g:").replace(" ", "_").replace("-", "_")  # g: is Google's name space
+    name = column.strip(" ?").lower().removeprefix("g:")  # g: is Google's name space
+    return name.replace(" ", "_").replace("-", "_")

@@ -1,0 +1,98 @@
+"""What a run that is resumed must have in common with its beginning, seen before anything is read or written."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fashion.errors import SettingError
+
+PLAN = "plan"  # of a checkpoint: the settings that its number of steps followed from
+NEW_RUN = "begin a new run from its weights with --model.weights CHECKPOINT"
+
+# A checkpoint holds weights, and the state of the optimizer, that fit these alone.
+FIXED = (
+    *("model.arch", "model.optimizer", "model.schedule"),
+    *("data.input", "data.groups", "data.taxonomy", "data.min_photographs"),
+)
+# Where nothing else of these has changed, the number of steps grows with the epochs.
+EPOCHS = "trainer.max_epochs"
+STEPS = (
+    *("trainer.max_steps", "trainer.accumulate_grad_batches", "trainer.limit_train_batches", "trainer.devices"),
+    *("trainer.num_nodes", "data.path", "data.batch_size", "data.limit_train", "data.repeat", "data.negatives"),
+)
+
+
+def plan(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a checkpoint keeps of the settings, as nested mappings, to tell later whether its length has changed."""
+    return {name: setting(settings, name) for name in (EPOCHS, *STEPS)}
+
+
+def check_resumed(settings: Mapping[str, Any], before: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> None:
+    """See that a run can go on with these settings; what only the data can tell is left to the training itself.
+
+    Args:
+        settings: of now, nested as a configuration is.
+        before: those of the run, from its config.yaml; what it does not name does not count.
+        checkpoint: what is gone on with.
+
+    Raises:
+        SettingError: the first setting that cannot be changed, what it was, and what to do.
+    """
+    _check_length(settings, checkpoint)
+    for name in FIXED:
+        was, given = setting(before, name), setting(settings, name)
+        # A run may go on without its schedule, at the rate that it has reached.
+        if _is_known(before, name) and not _same(was, given) and (name, given) != ("model.schedule", "none"):
+            raise SettingError(
+                f"this run began with --{name} {_shown(was)}, not {_shown(given)}; resume it with its own, or {NEW_RUN}"
+            )
+    if before.get("ema") and not settings.get("ema"):
+        raise SettingError(
+            f"this run keeps an average of its weights (--ema {before['ema']}), which --ema 0 would go on from as if "
+            f"they were the weights; resume it with its own, or {NEW_RUN}"
+        )
+
+
+def setting(settings: Mapping[str, Any], name: str) -> Any:
+    """The value of a setting such as `model.lr`; None where there is none."""
+    found: Any = settings
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
+
+
+def _check_length(settings: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> None:
+    """Where a schedule or growing images were planned over the training, it may not become longer or shorter."""
+    began, steps = checkpoint.get(PLAN), checkpoint.get("planned_steps")
+    now = plan(settings)
+    if not began or not steps or steps == float("inf") or any(began.get(name) != now[name] for name in STEPS):
+        return
+    if began[EPOCHS] == now[EPOCHS] or not began[EPOCHS] or (now["trainer.max_steps"] or -1) > 0:
+        return
+    grows = (setting(settings, "model.growth.start") or 1) < 1
+    one_cycle = setting(settings, "model.schedule") == "onecycle"
+    if grows or one_cycle:
+        what = "its images would shrink again" if grows else "its one-cycle schedule has no other length"
+        epochs = now[EPOCHS] or -1
+        made = f"{round(steps / began[EPOCHS] * epochs)}" if epochs > 0 else "endless"
+        raise SettingError(
+            f"this run was planned for {steps:.0f} steps, the settings make it {made}: {what}; resume with the run's "
+            f"own settings (--{EPOCHS} {began[EPOCHS]}), or {NEW_RUN}"
+        )
+
+
+def _is_known(settings: Mapping[str, Any], name: str) -> bool:
+    """Whether a configuration names a setting at all, be it as null."""
+    outer, _, last = name.rpartition(".")
+    found = setting(settings, outer) if outer else settings
+    return isinstance(found, Mapping) and last in found
+
+
+def _same(was: Any, given: Any) -> bool:
+    """Whether two values are the same as far as the earlier one goes: a newer version may have more settings."""
+    if isinstance(was, Mapping) and isinstance(given, Mapping):
+        return all(_same(value, given.get(name)) for name, value in was.items())
+    return was == given
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else str(value)
