@@ -71,7 +71,7 @@ class ScoringRun:
     def __init__(self, out: Path, card: ModelCard, origin: Origin, source: ProductSource, part_rows: int) -> None:
         self.out, self.card, self.origin, self.source = out, card, origin, source
         self.part_rows = part_rows
-        self.left_out: list[UnscoredRow] = []
+        self.left_out: list[UnscoredRow] = [*source.unscored]
         # How long an embedding is, only the parts or the model itself know; 0 finds clashes of names all the same.
         length = stored_embedding(out)
         schema = table_schema(card.taxonomy.groups, len(card.labels), length or 0, source.columns, card.gates)

@@ -48,6 +48,10 @@ class ProductSource(Protocol):
         """Its own, which the scored catalog keeps."""
 
     @property
+    def unscored(self) -> Sequence[UnscoredRow]:
+        """What it holds besides its rows and leaves out itself."""
+
+    @property
     def ids(self) -> Sequence[str]:
         """Of all rows in order."""
 
@@ -69,6 +73,7 @@ class ListedSource:
     folder: Path
     columns: tuple[pa.Field, ...]
     table: pa.Table
+    unscored: tuple[UnscoredRow, ...] = ()
 
     @property
     def ids(self) -> Sequence[str]:

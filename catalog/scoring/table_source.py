@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from catalog.scored.table import ID
 from catalog.scoring.cells import typed_column
-from catalog.scoring.source import PLACE, ListedSource, Piece, rows_table
+from catalog.scoring.source import PLACE, ListedSource, Piece, UnscoredRow, rows_table
 from fashion.errors import DataError, one_line
 from fashion.tables.columns import ID_COLUMNS, IMAGE_COLUMNS, usual_name
 from fashion.tables.reading import CsvTable, ParquetTable, Table, require_columns
@@ -54,6 +54,7 @@ class ParquetSource:
     files: tuple[Path, ...]
     starts: tuple[int, ...]  # position of each file's first row
     image: str
+    unscored: tuple[UnscoredRow, ...] = ()
 
     def own(self) -> pa.Table:
         """See `Source`."""
