@@ -13,13 +13,21 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image
 
 from fashion import borders
+from fashion.color_profiles import to_srgb
 from fashion.errors import InvalidImage, SettingError, one_line
+from fashion.orientation import upright
+from fashion.plain_files import without_metadata
 
 # Photograph formats only: no vector, document or camera-raw decoder is ever run on what a stranger sends.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+# What files of these formats are called, in any case.
+ENDINGS = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi", ".pjpeg", ".pjp", ".mpo"),
+    *(".png", ".apng", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".avifs"),
+)
 MIN_SIDE = 8  # px; below this nothing can be seen
 MAX_PIXELS = 80_000_000  # a 50-megapixel phone photograph passes; 0.3 GB once decoded, 0.9 GB with transparency
 # A JPEG is decoded at a reduced scale only where at least this many pixels remain for each one of the input: at 1 the
@@ -119,9 +127,11 @@ def decode_for(source: Source, spec: InputSpec, size: int | None = None) -> Imag
 
 
 def decode(source: Source, size: int | None = None) -> Image.Image:
-    """Read an image, turn it as its EXIF data says and make it RGB on white.
+    """Read an image, turn it as its EXIF orientation says and make it sRGB on white.
 
-    Grayscale, palette, transparent, CMYK and 16-bit images are converted; of an animation the first frame is taken.
+    Grayscale, palette, transparent, CMYK and 16-bit images are converted, and colors by the file's ICC profile, see
+    `fashion.color_profiles`; of an animation the first frame is taken. No other metadata decides anything: a file
+    whose metadata cannot be read is read without it.
 
     Args:
         source: the bytes of an image file, the path of one, or a PIL image.
@@ -135,17 +145,20 @@ def decode(source: Source, size: int | None = None) -> Image.Image:
         TypeError: neither bytes nor a path nor a PIL image.
     """
     _ignore_pillow_warnings()
-    image = source if isinstance(source, Image.Image) else _open(_read(source))
-    _check_size(image)
+    if isinstance(source, Image.Image):
+        return _load(source)
+    data = _read(source)
     try:
-        if size is not None and image is not source:
-            image.draft(None, (DRAFT_MARGIN * size, DRAFT_MARGIN * size))
-        image.load()
-        return _to_rgb(image)
+        return _load(_open(data), size)
     except InvalidImage:
-        raise
-    except Exception as error:  # fed with arbitrary bytes, decoders raise OSError, SyntaxError, struct.error ...
-        raise _broken(error) from None
+        plain = without_metadata(data)
+        if plain is None:
+            raise
+        try:
+            return _load(_open(plain), size)
+        except InvalidImage:
+            pass
+        raise  # what is wrong with the file as it came
 
 
 def resize(image: Image.Image, spec: InputSpec) -> Image.Image:
@@ -181,6 +194,11 @@ def normalize(batch: np.ndarray, spec: InputSpec) -> np.ndarray:
     np.multiply(planes, scale, out=normalized)
     normalized += shift
     return normalized
+
+
+def begins_as_image(data: bytes) -> bool:
+    """Whether the first 12 bytes or more of a file are those of a photograph format that is read."""
+    return data.startswith(_SIGNATURES) or data[4:12] == b"ftypavif" or data[8:12] == b"WEBP"
 
 
 def _ignore_pillow_warnings() -> None:
@@ -221,6 +239,20 @@ def _open(data: bytes) -> Image.Image:
         raise _broken(error) from None
 
 
+def _load(image: Image.Image, size: int | None = None) -> Image.Image:
+    """Decode the pixels of an opened image; with `size` see `decode`."""
+    _check_size(image)
+    try:
+        if size is not None:
+            image.draft(None, (DRAFT_MARGIN * size, DRAFT_MARGIN * size))
+        image.load()
+        return _to_rgb(image)
+    except InvalidImage:
+        raise
+    except Exception as error:  # fed with arbitrary bytes, decoders raise OSError, SyntaxError, struct.error ...
+        raise _broken(error) from None
+
+
 def _check_size(image: Image.Image) -> None:
     width, height = image.size
     if min(width, height) < MIN_SIDE:
@@ -236,12 +268,12 @@ def _broken(error: Exception) -> InvalidImage:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # exif_transpose copies what is upright already
-        image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):  # 16-bit grayscale; Pillow's own conversion would clip it at 255
-        image = Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
+    profile = image.info.get("icc_profile")
+    if image.mode.startswith("I"):
+        image = _eight_bit(image)
     elif image.mode == "F":
         raise InvalidImage("the image has floating-point pixels; save it with 8 or 16 bits a channel")
+    image = to_srgb(upright(image), profile)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGB", image.size, (255, 255, 255))
@@ -250,18 +282,33 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Gray of 12 or 16 bits, upright, as 8 bits; Pillow's own conversion would clip it at 255."""
+    tags = getattr(image, "tag_v2", {})  # of a TIFF; of 16 bits Pillow leaves white that is zero as it is
+    bits = min((16, *tags.get(_BITS, ())))
+    white = 2**bits - 1
+    levels = np.asarray(upright(image)).clip(0, white).astype(np.uint32)
+    if tags and tags.get(_PHOTOMETRIC, _WHITE_IS_ZERO) == _WHITE_IS_ZERO:
+        levels = white - levels
+    return Image.fromarray((levels * 255 // white).astype(np.uint8))
+
+
 def _describe(data: bytes) -> str:
     """What to say of bytes that Pillow does not recognize."""
     length = f"{len(data)} byte{'s' if len(data) > 1 else ''}"
     head = data[:256].lstrip().lower()
-    if data.startswith(_SIGNATURES) or data[4:12] == b"ftypavif" or data[8:12] == b"WEBP":
+    if begins_as_image(data):
         return f"the image is broken: {length} that begin as an image does, with a header that cannot be read"
     kind = next((kind for start, kind in _OTHERS.items() if head.startswith(start)), "")
     if data[4:8] == b"ftyp":
-        kind = "HEIC or a video"
+        if data[8:12] in _HEIC_BRANDS:
+            return f"not an image that can be read: {length} that look like HEIC; convert it to JPEG"
+        kind = "a video"
     return f"not an image: {length}{kind and ' that look like '}{kind}; expected {', '.join(FORMATS)}"
 
 
+_BITS, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # TIFF tags, and a value of the second
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*")
 _OTHERS = {
     b"<!doctype html": "an HTML page",

@@ -161,6 +161,45 @@ def _sixteen_bit_tiff() -> bytes:
     return encoded(Image.fromarray(_sixteen_bit(photo().convert("L"))), "TIFF")
 
 
+def exif_block(*entries: tuple[int, int, int, bytes]) -> bytes:
+    """An EXIF block of such entries as they come: tag, type, count, and the value's bytes, little-endian."""
+    tail_at, head, tail = 8 + 2 + 12 * len(entries) + 4, struct.pack("<H", len(entries)), b""
+    for tag, kind, count, value in entries:
+        head += struct.pack("<HHI", tag, kind, count)
+        head += value.ljust(4, b"\0") if len(value) <= 4 else struct.pack("<I", tail_at + len(tail))
+        tail += value if len(value) > 4 else b""
+    return b"Exif\0\0II*\0" + struct.pack("<I", 8) + head + bytes(4) + tail
+
+
+def with_segments(*segments: tuple[int, bytes], jpeg: bytes | None = None) -> bytes:
+    """A JPEG, of the photo unless it is given, with these segments at its beginning: marker, content."""
+    jpeg = jpeg or encoded(photo())
+    added = b"".join(
+        bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content for marker, content in segments
+    )
+    return jpeg[:2] + added + jpeg[2:]
+
+
+def with_chunks(*chunks: tuple[bytes, bytes], png: bytes | None = None, at_end: bool = False) -> bytes:
+    """A PNG, of the photo unless it is given, with these chunks behind its header or before its end."""
+    png = png or encoded(photo(), "PNG")
+    place = len(png) - 12 if at_end else 8 + 25
+    return png[:place] + b"".join(_chunk(*chunk) for chunk in chunks) + png[place:]
+
+
+def tiff(width: int, height: int, pixels: bytes, order: str = "<", **tags: tuple[int, int]) -> bytes:
+    """An uncompressed gray TIFF; further tags as `t258=(type, value)`, types 3 (16 bits) and 4 (32 bits)."""
+    entries = {256: (4, width), 257: (4, height), 259: (3, 1), 273: (4, 8), 277: (3, 1), 278: (4, height)}
+    entries |= {279: (4, len(pixels))} | {int(name[1:]): entry for name, entry in tags.items()}
+    directory = struct.pack(f"{order}H", len(entries))
+    for tag, (kind, value) in sorted(entries.items()):
+        packed = struct.pack(f"{order}{'H' if kind == 3 else 'I'}", value).ljust(4, b"\0")
+        directory += struct.pack(f"{order}HHI", tag, kind, 1) + packed
+    start = 8 + len(pixels) + len(pixels) % 2
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", start)
+    return head + pixels.ljust(start - 8, b"\0") + directory + bytes(4)
+
+
 def _jpeg_with_broken_exif() -> bytes:
     return encoded(photo(), exif=b"Exif\0\0II*\0\xff\xff\xff\x7f and no directory where it should be")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from icc_profiles import display_p3
 from image_files import (
     BAD_IMAGES,
     EXIF_ORIENTATION,
@@ -342,6 +343,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 FUZZED = {
     "JPEG": lambda: encoded(photo().resize((60, 80))),
     "JPEG with EXIF": lambda: with_orientation(6),
+    "JPEG with a color profile": lambda: encoded(photo().resize((60, 80)), icc_profile=display_p3()),
     "PNG": lambda: encoded(photo().resize((60, 80)), "PNG"),
     "palette PNG": ODD_IMAGES["palette with transparency"].data,
     "animated PNG": lambda: animated("PNG"),

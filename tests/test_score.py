@@ -69,6 +69,19 @@ def test_a_folder_of_photographs(bundle: Path, predictor: Predictor, tmp_path: P
     assert manifest.profile == "micro-f1"
 
 
+def test_photographs_of_a_folder_that_are_not_scored_are_listed(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for name in ("a.jpg", "b.JFIF", "c.jpe", "phone.heic", "d"):
+        (tmp_path / "photos" / name).write_bytes(photograph(0))
+    summary = score(bundle, [str(tmp_path / "photos")], tmp_path / "out", engine="int8")
+    assert table(tmp_path / "out").column("id").to_pylist() == ["a.jpg", "b.JFIF", "c.jpe"]
+    assert [(row["id"], row["reason"]) for row in left_out(tmp_path / "out")] == [
+        ("d", "no ending"),
+        ("phone.heic", "format not read"),
+    ]
+    assert "2 left out (1 no ending, 1 format not read), listed in left_out.csv" in str(summary)
+
+
 def test_a_model_with_gates_answers_as_the_servers_do(gated_bundle: Path, tmp_path: Path) -> None:
     for i in range(12):
         (tmp_path / "photos").mkdir(exist_ok=True)

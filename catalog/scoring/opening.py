@@ -3,18 +3,29 @@
 import glob
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from catalog.scoring.source import ListedSource, ProductSource, rows_table
+from catalog.scoring.source import ListedSource, ProductSource, UnscoredRow, rows_table
 from catalog.scoring.table_source import parquet_source, text_source
 from fashion.errors import DataError
+from fashion.preprocess import ENDINGS, begins_as_image
 from fashion.tables.parquet import ParquetTable
 from fashion.tables.reading import PARQUET_ENDING, TABLE_ENDINGS, open_table
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 BESIDE_PHOTOGRAPHS = (".txt", ".json")  # a glob of photographs may find such files, which are listed as broken images
 TEXT_BYTES = 4096  # by which text is told from photographs; the last letter of them may be cut
+# Photographs that no decoder here reads: of phones, and unprocessed ones of cameras.
+UNREAD_ENDINGS = {
+    **dict.fromkeys((".heic", ".heif", ".hif"), "HEIC is not read; convert it to JPEG"),
+    **dict.fromkeys((".jxl", ".jp2", ".jpx", ".j2k"), "JPEG XL and JPEG 2000 are not read; convert it to JPEG"),
+    **dict.fromkeys(
+        (".arw", ".cr2", ".cr3", ".crw", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".srw"),
+        "unprocessed photographs of cameras are not read; export it as JPEG",
+    ),
+    **dict.fromkeys((".psd", ".psb"), "layers of an editor are not read; export it as JPEG"),
+}
+NOT_READ, NO_ENDING = "format not read", "no ending"
 _MAGIC = re.compile(r"[*?\[]")
 
 
@@ -35,10 +46,10 @@ def open_source(names: Sequence[str], id_column: str | None = None, image_column
         found = image_files(folder)
         shards = sorted([*folder.glob("*.parquet"), *folder.glob("data/*.parquet")])
         if found:
-            return photographs(found, name, name)
+            return photographs(found, name, name, unread_photographs(folder))
         if shards:
             return parquet_source(shards, name, id_column, image_column)
-        raise DataError(f"{folder} holds no image ({', '.join(ENDINGS)}) and no .parquet file; give another source")
+        raise DataError(f"{folder} holds no image ({', '.join(ENDINGS)}) and no .parquet file; {_instead(folder)}")
     name = ", ".join(os.path.abspath(name) for name in names)
     files = _files(names)
     kinds = {file.suffix.lower() for file in files}
@@ -56,22 +67,59 @@ def open_source(names: Sequence[str], id_column: str | None = None, image_column
     return photographs([os.path.abspath(file) for file in files], name, os.path.commonpath(roots))
 
 
-def photographs(paths: Sequence[str], name: str, folder: str) -> ListedSource:
+def photographs(paths: Sequence[str], name: str, folder: str, left_out: Sequence[UnscoredRow] = ()) -> ListedSource:
     """Image files as a source without columns; an id is the path below `folder`."""
     # A name that is no UTF-8 cannot be a cell: spelled so, it is listed as missing.
     paths = [path.encode(errors="backslashreplace").decode() for path in paths]
     ids = [os.path.relpath(path, folder) for path in paths]
-    return ListedSource(name, Path(folder), (), rows_table(ids, ids, paths))
+    return ListedSource(name, Path(folder), (), rows_table(ids, ids, paths), tuple(left_out))
 
 
 def image_files(folder: Path) -> list[str]:
-    """Absolute paths of the image files below a folder, without hidden ones, sorted."""
-    found = []
+    """Absolute paths of the image files below a folder, by their ending, without hidden ones, sorted."""
+    return sorted(path for path in _shown_files(folder) if path.lower().endswith(ENDINGS))
+
+
+def unread_photographs(folder: Path) -> list[UnscoredRow]:
+    """Files below a folder that are photographs but are not scored, with the reason.
+
+    Those of formats that are not read, and those that begin as an image does and have no ending, which may be
+    anything: a cache, a thumbnail. Files of other kinds are nobody's photographs.
+    """
+    unread = []
+    for path in sorted(_shown_files(folder)):
+        name = os.path.relpath(path, os.path.abspath(folder)).encode(errors="backslashreplace").decode()
+        ending = os.path.splitext(path)[1].lower()
+        if ending in UNREAD_ENDINGS:
+            unread.append(UnscoredRow(name, name, NOT_READ, UNREAD_ENDINGS[ending]))
+        elif not ending and _is_image(path):
+            unread.append(UnscoredRow(name, name, NO_ENDING, "begins as an image does; name it .jpg, .png or as it is"))
+    return unread
+
+
+def _is_image(path: str) -> bool:
+    try:
+        if not os.path.isfile(path):  # opening a pipe would wait for its other end
+            return False
+        with open(path, "rb") as file:
+            return begins_as_image(file.read(16))
+    except OSError:
+        return False
+
+
+def _shown_files(folder: Path) -> Iterator[str]:
+    """Absolute paths of the files below a folder, without hidden ones and those of hidden folders."""
     for parent, folders, names in os.walk(os.path.abspath(folder)):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        shown = (name for name in names if not name.startswith(".") and name.lower().endswith(ENDINGS))
-        found += [os.path.join(parent, name) for name in shown]
-    return sorted(found)
+        yield from (os.path.join(parent, name) for name in names if not name.startswith("."))
+
+
+def _instead(folder: Path) -> str:
+    """What to do with a folder of which nothing can be scored."""
+    unread = unread_photographs(folder)
+    if not unread:
+        return "give another source"
+    return f"{len(unread):,} photograph{'s' if len(unread) > 1 else ''}, the first {unread[0].id}: {unread[0].detail}"
 
 
 def _check_no_text(file: Path) -> None:

@@ -54,7 +54,7 @@ class ProductSource(Protocol):
 
     @property
     def left_out(self) -> Sequence[UnscoredRow]:
-        """What is no row of it, because it could not be read."""
+        """What it holds and is no row of it: lines and files that could not be read."""
 
     def own(self) -> pa.Table:
         """Of all rows in order PLACE, null where a photograph has none, and the columns."""

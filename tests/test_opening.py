@@ -1,0 +1,55 @@
+"""What a folder of photographs is to a scoring: which files are rows, and which are listed as left out."""
+
+import os
+from pathlib import Path
+
+import pytest
+from image_files import encoded, photo
+from PIL import Image
+
+from catalog.scoring.opening import ENDINGS, UNREAD_ENDINGS, open_source
+from fashion.errors import DataError
+from fashion.preprocess import FORMATS
+
+
+def folder_of(place: Path, *names: str) -> Path:
+    """A folder with files of these names, each the same JPEG."""
+    for name in names:
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(encoded(photo()))
+    return place
+
+
+def test_files_of_every_ending_of_the_formats_that_are_read_are_rows(tmp_path: Path) -> None:
+    Image.init()
+    usual = {ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS}
+    assert usual <= set(ENDINGS)
+    names = [f"{i}{ending.upper() if i % 2 else ending}" for i, ending in enumerate(ENDINGS)]
+    assert list(open_source([str(folder_of(tmp_path, *names))]).ids) == sorted(names)
+
+
+def test_photographs_that_are_not_read_are_listed_with_what_to_do(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "a.jpg", "deep/phone.HEIC", "camera.Nef", "cached", ".hidden.heic", ".git/blob")
+    (folder / "README").write_text("a text without an ending")
+    (folder / "notes.txt").write_bytes(encoded(photo()))
+    os.mkfifo(folder / "pipe")
+    source = open_source([str(folder)])
+    assert list(source.ids) == ["a.jpg"]
+    found = {entry.id: (entry.reason, entry.detail) for entry in source.left_out}
+    assert found == {
+        "deep/phone.HEIC": ("format not read", "HEIC is not read; convert it to JPEG"),
+        "camera.Nef": ("format not read", UNREAD_ENDINGS[".nef"]),
+        "cached": ("no ending", "begins as an image does; name it .jpg, .png or as it is"),
+    }
+
+
+def test_a_folder_of_nothing_but_photographs_that_are_not_read_says_so(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "1.heic", "2.heic")
+    with pytest.raises(DataError, match=r"; 2 photographs, the first 1\.heic: HEIC is not read; convert it to JPEG"):
+        open_source([str(folder)])
+
+
+def test_a_folder_of_other_files_says_what_is_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("no photograph")
+    with pytest.raises(DataError, match=r"holds no image \(\.jpg, .*give another source"):
+        open_source([str(tmp_path)])
