@@ -64,7 +64,7 @@ class Client:
             RequestError: the server cannot be reached, does not answer in time or does not take the token.
         """
         data = photo if isinstance(photo, bytes) else _read(photo)
-        response = self._send(data, {header_name(option): value for option, value in options.items()})
+        response = self._send(data, {header_name(option): value.encode() for option, value in options.items()})
         if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:  # TorchServe sends no JSON with it
             raise Refused(f"{len(data) / 1e6:.1f} MB are more than the server takes; send a smaller file")
         try:
@@ -81,8 +81,8 @@ class Client:
             raise Refused(f"{self.url} answered {response.status_code} without attributes; is it the right URL?")
         return answer
 
-    def _send(self, data: bytes, options: Mapping[str, str]) -> requests.Response:
-        headers = {"Content-Type": "application/octet-stream"} | dict(options)
+    def _send(self, data: bytes, options: Mapping[str, bytes]) -> requests.Response:
+        headers = {"Content-Type": b"application/octet-stream"} | dict(options)
         try:
             return self._session.post(self.url, data=data, headers=headers, timeout=self._timeout)
         except requests.ConnectTimeout:
