@@ -107,7 +107,7 @@ class CsvTable:
         """The values of the next row if quotes in its cells stand behind a backslash, as MySQL writes them."""
         reader = self._reader(_BACKSLASHED.sub(lambda found: '""' if found[1] == '"' else "\\", it) for it in lines)
         try:
-            values = next(reader, [])
+            values: list[str] = next(reader, [])
         except csv.Error:
             values = []
         if values and not self._header.misfit(values):

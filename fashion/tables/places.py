@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from fashion.errors import one_line
 from fashion.tables.columns import IMAGE_ENDINGS, IMAGE_FOLDERS
 
 MOST_PARTS = 4  # of a path that is not there as it stands: the file is looked for by so many of its last parts
@@ -102,4 +101,4 @@ def _last_part(name: str) -> str:
 
 
 def _shown(name: str) -> str:
-    return one_line(name[:SHOWN]) + ("..." if len(name) > SHOWN else "")
+    return " ".join(name[:SHOWN].split()) + ("..." if len(name) > SHOWN else "")
