@@ -213,7 +213,7 @@ def test_the_limit_is_of_what_comes_out(pack: Callable[[bytes], bytes]) -> None:
         ("gzip", photo(), InvalidRequest, "declared Content-Encoding: gzip and is not that"),
         ("deflate", photo(), InvalidRequest, "declared Content-Encoding: deflate and is not that"),
         ("gzip", gzip.compress(photo())[:-20], InvalidRequest, "the packed body ends early"),
-        ("gzip", gzip.compress(b"a") + b"b", InvalidRequest, "more follows"),
+        ("gzip", gzip.compress(b"a", mtime=0) + b"b", InvalidRequest, "more follows"),
         ("gzip", b"", None, ""),
     ],
 )
@@ -246,7 +246,7 @@ def test_binary_tensors() -> None:
     request = read_request(Call({"body": body}, headers, "application/octet-stream"), CARD)
     assert request.images == (("", photo(1)), ("", b"x"), ("", photo(2)))
     assert (request.style, request.options.top_k) == (Style.KSERVE_V2, 2)
-    packed = Call({"body": gzip.compress(body)}, headers | {"Content-Encoding": "gzip"})
+    packed = Call({"body": gzip.compress(body, mtime=0)}, headers | {"Content-Encoding": "gzip"})
     assert read_request(packed, CARD) == request
 
 
