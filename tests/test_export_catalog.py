@@ -12,9 +12,9 @@ import pyarrow as pa
 import pytest
 from scored_catalog import EMBEDDING, write_catalog
 
-from catalog.export.__main__ import main
-from catalog.export.mapping import Mapping
-from catalog.export.taxonomy_facts import LANGUAGES, categories, values
+from catalog.export import main
+from catalog.exporting.mapping import Mapping
+from catalog.exporting.taxonomy_facts import LANGUAGES, categories, values
 from fashion.errors import DataError
 from fashion.model_card import ModelCard
 from fashion.preprocess import InputSpec

@@ -107,7 +107,8 @@ def test_the_tree_names_files_that_are_there() -> None:
             continue
         depth = (len(line) - len(line.lstrip())) // 2
         names, _, rest = line.strip().partition("  ")
-        above = folders.get(depth - 1, "")
+        folders = {at: name for at, name in folders.items() if at < depth}
+        above = folders[max(folders)] if folders else ""  # a file may have files of its own below it
         if names.endswith("/"):
             folders[depth] = above = above + names
             assert (ROOT / above).is_dir() or above == "model_store/", above

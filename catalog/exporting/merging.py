@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from catalog.export.products import Answered, Product
+from catalog.exporting.products import Answered, Product
 from fashion.tables.columns import plain
 
 # Names under which shops keep what a field means, beside the field's own; spelled as `plain` does.

@@ -3,9 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from catalog.export.mapping import Mapping
-from catalog.export.products import Answered, Product
-from catalog.export.taxonomy_facts import Category, Value
+from catalog.exporting.mapping import Mapping
+from catalog.exporting.products import Answered, Product
+from catalog.exporting.taxonomy_facts import Category, Value
 
 GENDERS = {"target-gender__male": "male", "target-gender__female": "female", "target-gender__unisex": "unisex"}
 AGES = {"age-group__adults": "adult", "age-group__kids": "kids", "age-group__toddlers": "toddler"}

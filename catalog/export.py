@@ -14,13 +14,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from catalog.analysis.scored_at import scored_at
-from catalog.export.fields import Translator
-from catalog.export.formats import FORMATS, Task
-from catalog.export.mapping import SHIPPED, Mapping
-from catalog.export.merging import Merger
-from catalog.export.products import products, shown_columns
-from catalog.export.taxonomy_facts import LANGUAGES
-from catalog.export.writing import write, write_differences
+from catalog.exporting.fields import Translator
+from catalog.exporting.formats import FORMATS, Task
+from catalog.exporting.mapping import SHIPPED, Mapping
+from catalog.exporting.merging import Merger
+from catalog.exporting.products import products, shown_columns
+from catalog.exporting.taxonomy_facts import LANGUAGES
+from catalog.exporting.writing import write, write_differences
 from fashion.errors import SettingError, one_line_errors
 from fashion.model_card import ModelCard
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import xlsxwriter
 
-from catalog.export.formats import FORMATS
-from catalog.export.merging import Difference
+from catalog.exporting.formats import FORMATS
+from catalog.exporting.merging import Difference
 
 
 def write(path: Path, kind: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:

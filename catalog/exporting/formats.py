@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.export.fields import Translator, google_fields
-from catalog.export.merging import Merger, source_column, text
-from catalog.export.products import Answered, Product
+from catalog.exporting.fields import Translator, google_fields
+from catalog.exporting.merging import Merger, source_column, text
+from catalog.exporting.products import Answered, Product
 
 # Metafields that Shopify's own categories have, by attribute of the taxonomy; a cell holds the values' keys.
 METAFIELDS = {

@@ -4,7 +4,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.export.taxonomy_facts import FACTS, Category, Value, categories, values
+from catalog.exporting.taxonomy_facts import FACTS, Category, Value, categories, values
 from fashion.errors import DataError, one_line
 
 SHIPPED = FACTS / "labels.csv"
