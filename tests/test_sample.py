@@ -130,7 +130,7 @@ def test_the_folder_is_in_the_training_format(sample):
     train = rows(sample)
     assert len(train) == COUNTS["train"]
     assert train[0]["image"].size == (48, 48)
-    assert train.column_names == ["image", "id", *wardrobe.GROUPS]
+    assert train.column_names == ["image", "id", "product_id", *wardrobe.GROUPS]
     imaterialist().encode({group: train[0][group] for group in wardrobe.GROUPS})
 
 

@@ -74,7 +74,7 @@ def test_groups_can_be_chosen(tmp_path: Path) -> None:
     )
     save_jpegs(tmp_path, ["images/1.jpg"])
     challenge.import_imaterialist(tmp_path, tmp_path / "out", ["style"])
-    assert rows_of(tmp_path / "out", "train")[0].keys() == {"image", "id", "style"}
+    assert rows_of(tmp_path / "out", "train")[0].keys() == {"image", "id", "product_id", "style"}
     with pytest.raises(DataError, match=r"no attribute group 'colour' \(did you mean 'color'\?\); its groups are"):
         challenge.import_imaterialist(tmp_path, tmp_path / "out2", ["colour"])
 
