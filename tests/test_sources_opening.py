@@ -145,9 +145,9 @@ def test_other_folders_are_one_error(tmp_path: Path) -> None:
         open_folder(tmp_path)
     with pytest.raises(DataError, match=r"does not exist"):
         open_folder(tmp_path / "nowhere")
-    (tmp_path / "a.txt").write_text("hello")
+    (tmp_path / "a.md").write_text("hello")
     with pytest.raises(DataError, match=r"neither a .csv nor a .parquet"):
-        open_folder(tmp_path / "a.txt")
+        open_folder(tmp_path / "a.md")
     (tmp_path / "dataset.json").write_text("{}")
     (tmp_path / "train-0.parquet").write_text("")
     with pytest.raises(DataError, match=r"dataset.json is missing or broken"):

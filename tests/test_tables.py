@@ -455,7 +455,7 @@ def test_a_table_of_text_as_a_source(tmp_path: Path) -> None:
     source = open_source([str(tmp_path / "t.json")])
     assert list(source.ids) == ["7"]
     (row,) = source.own().to_pylist()
-    assert row == {PLACE: "https://x/a.jpg", "sku": 7, "price": 2.5, "sale": "true", "tags": "a|b"}
+    assert row == {PLACE: "https://x/a.jpg", "sku": 7, "price": 2.5, "sale": True, "tags": "a|b"}
 
 
 def test_bad_lines_of_a_source_are_listed(tmp_path: Path) -> None:
