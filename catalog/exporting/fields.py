@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from catalog.exporting.mapping import Mapping
-from catalog.exporting.products import Answered, Product
+from catalog.exporting.products import Answered, ExportedProduct
 from catalog.exporting.taxonomy_facts import Category, Value
 
 GENDERS = {"target-gender__male": "male", "target-gender__female": "female", "target-gender__unisex": "unisex"}
@@ -35,7 +35,7 @@ class Translator:
     language: str = "en"
     unknown: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def values(self, product: Product) -> dict[str, list[Said]]:
+    def values(self, product: ExportedProduct) -> dict[str, list[Said]]:
         """Values by attribute, the most probable first, each once."""
         found: dict[str, list[Said]] = {}
         for group, answers in product.answers.items():
@@ -50,7 +50,7 @@ class Translator:
                         said.append(Said(value, answer))
         return found
 
-    def category(self, product: Product, values: dict[str, list[Said]]) -> Category | None:
+    def category(self, product: ExportedProduct, values: dict[str, list[Said]]) -> Category | None:
         """The category of the first group that says one; a child's is in a branch of its own."""
         for group in self.mapping.groups:
             for answer in product.answers.get(group, []):
@@ -64,7 +64,7 @@ class Translator:
         return said.label.name if self.language == "en" else said.value.name(self.language)
 
 
-def google_fields(product: Product, translator: Translator) -> dict[str, str]:
+def google_fields(product: ExportedProduct, translator: Translator) -> dict[str, str]:
     """The fields of a Google Merchant feed that a photograph can fill; empty where nothing is answered."""
     values = translator.values(product)
     category = translator.category(product, values)

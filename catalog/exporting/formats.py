@@ -7,7 +7,7 @@ from typing import Any
 
 from catalog.exporting.fields import Translator, google_fields
 from catalog.exporting.merging import Merger, source_column, text
-from catalog.exporting.products import Answered, Product
+from catalog.exporting.products import Answered, ExportedProduct
 
 # Metafields that Shopify's own categories have, by attribute of the taxonomy; a cell holds the values' keys.
 METAFIELDS = {
@@ -62,7 +62,7 @@ class Format:
     """
 
     columns: Callable[[Task], list[str]]
-    rows: Callable[[Task, Iterable[Product]], Rows]
+    rows: Callable[[Task, Iterable[ExportedProduct]], Rows]
     separator: str | None = ","
 
 
@@ -73,7 +73,7 @@ def flat_columns(task: Task) -> list[str]:
     return list(dict.fromkeys(["id", "image", *task.columns, *groups, *task.texts, "shopify_category", google]))
 
 
-def flat_rows(task: Task, products: Iterable[Product]) -> Rows:
+def flat_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
     """A group's names are joined by `|`."""
     for product in products:
         row: dict[str, Any] = {"id": product.id, "image": product.image}
@@ -90,7 +90,7 @@ def flat_rows(task: Task, products: Iterable[Product]) -> Rows:
         yield row | _texts(task, product)
 
 
-def json_rows(task: Task, products: Iterable[Product]) -> Rows:
+def json_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
     """One object for each product, with probabilities."""
     for product in products:
         category = task.translator.category(product, task.translator.values(product))
@@ -112,7 +112,7 @@ def google_columns(task: Task) -> list[str]:
     return ["id", "google_product_category", "color", "gender", "age_group", "material", "pattern", *task.texts]
 
 
-def google_rows(task: Task, products: Iterable[Product]) -> Rows:
+def google_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
     """Tab-separated, as Google Merchant Center takes supplemental feeds."""
     for product in products:
         found = google_fields(product, task.translator)
@@ -128,7 +128,7 @@ def shopify_columns(task: Task) -> list[str]:
     return ["Handle", "Product Category", *map(_metafield, METAFIELDS), *task.texts]
 
 
-def shopify_rows(task: Task, products: Iterable[Product]) -> Rows:
+def shopify_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
     """The category by its full name, metafields by the keys of their values. The id must be the product's handle."""
     for product in products:
         values = task.translator.values(product)
@@ -149,7 +149,7 @@ def akeneo_columns(task: Task) -> list[str]:
     return ["sku", *(code(group) for group in task.groups), *task.texts]
 
 
-def akeneo_rows(task: Task, products: Iterable[Product]) -> Rows:
+def akeneo_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
     """Codes of options, several with commas between."""
     for product in products:
         row = {"sku": product.id}
@@ -174,11 +174,11 @@ def _metafield(attribute: str) -> str:
     return f"{words} (product.metafields.shopify.{METAFIELDS[attribute]})"
 
 
-def _of_groups(product: Product, groups: Iterable[str]) -> list[Answered]:
+def _of_groups(product: ExportedProduct, groups: Iterable[str]) -> list[Answered]:
     return [answer for group in groups for answer in product.answers.get(group, [])]
 
 
-def _texts(task: Task, product: Product) -> dict[str, str]:
+def _texts(task: Task, product: ExportedProduct) -> dict[str, str]:
     """Cells by template; what is not answered leaves no gap."""
     names = {name: text(value) for name, value in product.source.items()}
     for group in task.groups:

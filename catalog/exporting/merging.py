@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from catalog.exporting.products import Answered, Product
+from catalog.exporting.products import Answered, ExportedProduct
 from fashion.tables.columns import plain
 
 # Names under which shops keep what a field means, beside the field's own; spelled as `plain` does.
@@ -44,7 +44,7 @@ class Merger:
     kept: Counter[str] = field(default_factory=Counter)
     differences: list[Difference] = field(default_factory=list)
 
-    def cell(self, product: Product, name: str, answer: str, answers: Sequence[Answered] = ()) -> str:
+    def cell(self, product: ExportedProduct, name: str, answer: str, answers: Sequence[Answered] = ()) -> str:
         """The cell of a field.
 
         Args:

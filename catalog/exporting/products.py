@@ -23,7 +23,7 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class Product:
+class ExportedProduct:
     """A product of a catalog.
 
     Attributes:
@@ -39,7 +39,7 @@ class Product:
     answers: dict[str, list[Answered]]
 
 
-def products(scored: Scored, card: ModelCard, profile: str, where: str | None = None) -> Iterator[Product]:
+def products(scored: Scored, card: ModelCard, profile: str, where: str | None = None) -> Iterator[ExportedProduct]:
     """Products in order.
 
     Args:
@@ -75,7 +75,7 @@ def products(scored: Scored, card: ModelCard, profile: str, where: str | None = 
         ids, images = batch.column(ID).to_pylist(), batch.column(IMAGE).to_pylist()
         for row in range(len(batch)):
             source = {name: cells[name][row] for name in own}
-            yield Product(ids[row], images[row], source, _answers(card, answered[row], probabilities[row]))
+            yield ExportedProduct(ids[row], images[row], source, _answers(card, answered[row], probabilities[row]))
 
 
 def shown_columns(scored: Scored) -> list[str]:
