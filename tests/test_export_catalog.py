@@ -216,3 +216,13 @@ def test_known_mistakes_of_the_official_tables_are_not_repeated() -> None:
     assert not names & {"Schildkröte", "Tortue", "Splissig", "枝毛", "白髪", "Punta tonda", "Non preoccuparti", "Gorra"}
     assert values()["neckline__turtle"].name("de") == "Rollkragen"
     assert {values()["color__gray"].name(language) for language in LANGUAGES} >= {"Gray", "Grau", "Gris"}
+
+
+def test_groups_that_the_mapping_does_not_have_are_no_news(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = home / "own.csv"
+    own.write_text("group,label,category,values\narticle,Tshirts,aa-1-13-8,\n")
+    export(home, "google", "--mapping", str(own))
+    assert (
+        "2 labels have no counterpart in the mapping: article Dresses (1), article Backpacks (1)"
+        in capsys.readouterr().err
+    )

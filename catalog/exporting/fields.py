@@ -28,7 +28,7 @@ class Translator:
     Attributes:
         mapping: of labels to the taxonomy.
         language: of names.
-        unknown: answers without a target, by group and label.
+        unknown: answers without a target in groups that the mapping has, by group and label.
     """
 
     mapping: Mapping
@@ -42,7 +42,8 @@ class Translator:
             for answer in answers:
                 target = self.mapping.targets.get((group, answer.name))
                 if target is None:
-                    self.unknown[group, answer.name] += 1
+                    if group in self.mapping.groups:  # of the others nothing is asked
+                        self.unknown[group, answer.name] += 1
                     continue
                 for value in target.values:
                     said = found.setdefault(value.attribute, [])
