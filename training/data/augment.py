@@ -36,6 +36,8 @@ class Augment:
         recolor: probability that the hue is turned to anywhere, so that what is not a color is not learned from one;
             the image then teaches nothing of `color_groups`.
         color_groups: attribute groups that name colors.
+        rotate: degrees; the image is turned by an angle drawn from [-rotate, rotate], its corners in the color of its
+            left top corner.
         blank: probability that a wall stands in for the image, of one color and a little noise; it has none of the
             labels, so that a model learns to answer nothing where there is nothing.
         ground: probability that a plain ground around the product is replaced, see `training.data.grounds`.
@@ -53,6 +55,7 @@ class Augment:
     border: float = 0.0
     recolor: float = 0.0
     color_groups: tuple[str, ...] = ("color", "colour")
+    rotate: float = 0.0
     blank: float = 0.0
     ground: float = 0.0
 
@@ -66,6 +69,7 @@ class Augment:
             ("crop_scale", 0.05, 1),
             ("border", 0, 0.5),
             ("recolor", 0, 1),
+            ("rotate", 0, 180),
             ("blank", 0, 1),
             ("ground", 0, 1),
         ):
@@ -79,6 +83,7 @@ class Augment:
         brightness, contrast, saturation, hue = (2 * value - 1 for value in values)  # each in [-1, 1)
         crop = _draw_crop(self.crop_scale) if self.crop_scale < 1 else WHOLE
         recolored = bool(self.recolor) and torch.rand(()).item() < self.recolor
+        turn = 2 * torch.rand(()).item() - 1 if self.rotate else 0.0
         return Change(
             flip=flip < self.flip,
             crop=_draw_border(crop, self.border) if self.border else crop,
@@ -87,6 +92,7 @@ class Augment:
             saturation=1 + self.saturation * saturation,
             hue=0.5 * hue if recolored else self.hue * hue,
             recolored=recolored,
+            angle=self.rotate * turn,
             blank=bool(self.blank) and torch.rand(()).item() < self.blank,
             ground=bool(self.ground) and torch.rand(()).item() < self.ground,
         )
@@ -117,6 +123,7 @@ class Change:
         brightness, contrast, saturation: factors, see `training.data.color.adjust`.
         hue: turns of the color circle, applied last, see `training.data.color.turn_hue`.
         recolored: whether its colors are no longer what its labels say.
+        angle: degrees by which it is turned counterclockwise about its middle, after the crop.
         blank: whether a wall stands in for it, see `wall`.
         ground: whether its plain ground is replaced.
     """
@@ -128,6 +135,7 @@ class Change:
     saturation: float = 1.0
     hue: float = 0.0
     recolored: bool = False
+    angle: float = 0.0
     blank: bool = False
     ground: bool = False
 
@@ -144,6 +152,8 @@ class Change:
         # Of a crop as many pixels must be decoded as else of the whole image.
         finest = math.ceil(spec.size / min(1.0, self.crop.width, self.crop.height))
         image = cut(preprocess.decode_for(source, spec, finest), self.crop, spec)
+        if self.angle:
+            image = image.rotate(self.angle, Image.Resampling.BILINEAR, fillcolor=image.getpixel((0, 0)))
         if self.ground:
             image = replace_ground(image)
         return change_colors(image, self.brightness, self.contrast, self.saturation, self.hue, self.flip)
