@@ -20,19 +20,12 @@ from fashion.errors import EXIT_USER_ERROR, InvalidImage, one_line, one_line_err
 from fashion.explanation import OVERLAY_SIDE
 from fashion.mirrored import MirroredEngine
 from fashion.model_card import ModelCard
-from fashion.options import AnswerOptions, parse_options
+from fashion.options import AnswerOptions, add_flags, flag_values, parse_options
 from fashion.pipeline import Pipeline, first_fault, predictions
 from fashion.prediction import Outcome, Prediction
 from fashion.preprocess import Source, decode, pixels
 
-CHOICES = (
-    "profile",
-    "all",
-    "top_k",
-    "groups",
-    "embedding",
-    "applies",
-)  # options of an answer that the command line takes
+FLAGS = ("profile", "all", "top_k", "groups", "embedding", "applies")  # options of an answer that the command takes
 CHUNK = 32  # images of a long list that are in memory at the same time
 
 
@@ -160,18 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("bundle", help="folder written by python -m training.export")
     parser.add_argument("images", nargs="+", metavar="image", help="image files")
-    parser.add_argument(
-        "--profile",
-        help="what to answer: micro-f1, macro-f1, precision, top-k, 0.5 or any other threshold for all labels "
-        "(default: the model card's)",
-    )
-    parser.add_argument("--all", action="store_true", help="every label with its probability")
-    parser.add_argument("--top-k", metavar="K", help="the K most probable of each group, whatever their thresholds")
-    parser.add_argument("--groups", metavar="A,B", help="only these groups")
-    parser.add_argument("--embedding", action="store_true", help="the embedding as well")
-    parser.add_argument(
-        "--applies", action="store_true", help="the probability of each group that it applies, given a product, as well"
-    )
+    add_flags(parser, FLAGS)
     parser.add_argument(
         "--engine", choices=ENGINES, default="auto", help="what runs the network (default: %(default)s)"
     )
@@ -180,9 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a file name may hold bytes that are no UTF-8
     with one_line_errors():
         predictor = Predictor.from_bundle(options.bundle, options.engine)
-        wanted = parse_options(  # before any image is read
-            {name: value for name in CHOICES if (value := getattr(options, name))}, predictor.card
-        )
+        wanted = parse_options(flag_values(options, FLAGS), predictor.card)  # before any image is read
         status = 0
         for path in options.images:
             try:

@@ -16,6 +16,7 @@ import urllib3
 
 from fashion.answers import remarks
 from fashion.errors import EXIT_USER_ERROR, FashionError, one_line, one_line_errors
+from fashion.options import add_flags, flag_values
 from serving.connection import open_session
 from serving.keys import KEY_FILE, authorization, read_token
 from serving.reading import header_name
@@ -25,6 +26,7 @@ DEFAULT_URL = "http://127.0.0.1:8080/predictions/fashion"
 TIMEOUT = 60.0  # s; for an answer, as a busy server lets requests wait
 CONNECT_TIMEOUT = 5.0  # s
 WRONG_TOKEN = "InvalidKeyException"  # TorchServe's word, for none as well
+FLAGS = ("profile", "top_k", "groups", "applies")  # options of an answer that the command takes
 BAR_WIDTH = 20  # characters of a probability of 1
 
 
@@ -170,9 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print what the server says of each photograph; returns the exit status, 2 if any failed."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    wanted = {name: value for name in ("profile", "top_k", "groups") if (value := getattr(options, name)) is not None}
-    if options.applies:
-        wanted["applies"] = "true"
+    wanted = flag_values(options, FLAGS)
     if options.explain:
         wanted["explain"] = "overlay"
         if len(options.photos) > 1:
@@ -219,10 +219,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help='true labels to mark the table with, JSON {"labels": {group: [name]}}',
     )
-    parser.add_argument("--profile", help="micro-f1, macro-f1, precision, top-k, 0.5 or any threshold from 0 to 1")
-    parser.add_argument("--top-k", metavar="K", help="the K most probable of each group, whatever their thresholds")
-    parser.add_argument("--groups", metavar="A,B", help="only these groups")
-    parser.add_argument("--applies", action="store_true", help="say too which groups do not apply to the product")
+    add_flags(parser, FLAGS)
     parser.add_argument(
         "--explain", type=Path, metavar="FILE", help="write a picture of where the evidence for each attribute lies"
     )
