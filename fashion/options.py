@@ -11,7 +11,7 @@ from fashion.model_card import ModelCard
 from fashion.taxonomy import Label
 
 DEFAULT_PROFILE = "default"
-EXPLAIN = ("none", "maps", "overlay")
+EXPLAIN = ("none", "maps", "overlay", "covered")
 MAX_OVERLAYS = 32  # pictures in one answer; each is some ten kilobytes
 
 _TRUE = ("true", "1", "yes", "on")
@@ -192,8 +192,8 @@ class AnswerOptions:
         "none",
         _explain,
         {"enum": list(EXPLAIN)},
-        "`maps`, `overlay`",
-        "class activation maps, as numbers or laid over the photograph too, as a JPEG in base64",
+        "`maps`, `overlay`, `covered`",
+        "where the evidence lies: class activation maps, the same laid over the photograph, or better and slower maps",
         "HOW",
     )
     labels: tuple[Label, ...] | None = _option(
@@ -207,8 +207,18 @@ class AnswerOptions:
 
     @property
     def wants_maps(self) -> bool:
-        """Whether the answer needs the network's feature map."""
+        """Whether each attribute is wanted with a map of its evidence."""
         return self.explain != "none"
+
+    @property
+    def wants_features(self) -> bool:
+        """Whether the answer needs the network's feature map."""
+        return self.explain in ("maps", "overlay")
+
+    @property
+    def wants_overlays(self) -> bool:
+        """Whether maps are wanted over the photograph too."""
+        return self.explain in ("overlay", "covered")
 
 
 OPTIONS: Mapping[str, RequestOption] = {each.name: each.metadata["option"] for each in fields(AnswerOptions)}

@@ -14,10 +14,11 @@ from typing import Any, overload
 
 import numpy as np
 
-from fashion.answers import identity, make_answer, remarks
+from fashion.answers import Evidence, identity, make_answer, remarks
+from fashion.covering import covered_maps
 from fashion.engines import ENGINES, Engine, open_engine
 from fashion.errors import EXIT_USER_ERROR, InvalidImage, one_line, one_line_errors
-from fashion.explanation import OVERLAY_SIDE
+from fashion.explanation import OVERLAY_SIDE, activation_maps
 from fashion.mirrored import MirroredEngine
 from fashion.model_card import ModelCard
 from fashion.options import AnswerOptions, add_flags, flag_values, parse_options
@@ -118,9 +119,9 @@ class Predictor:
         """The response for one image, as every server of this project gives it.
 
         Args:
-            prediction: of the image; made with `features=True` where maps are wanted.
+            prediction: of the image; made with `features=True` where `maps` or `overlay` are wanted.
             options: what to answer; a text is the name of a threshold profile.
-            image: the photograph, where overlays are wanted.
+            image: the photograph, where overlays are wanted, and of `covered` without overlays too.
 
         Returns:
             What `fashion.answers.make_answer` gives: `attributes`, ordered by group and then by falling probability,
@@ -128,14 +129,43 @@ class Predictor:
 
         Raises:
             SettingError: an unknown profile.
+            ValueError: what maps are made of is missing.
         """
         if not isinstance(options, AnswerOptions):
             options = AnswerOptions(profile=options)
-        head = self.engine.head if options.wants_maps else None
-        picture = None
-        if options.explain == "overlay" and image is not None:
-            picture = decode(image, OVERLAY_SIDE)
-        return make_answer(self.card, prediction, options, head, picture)
+        evidence = self._evidence(prediction, options, image) if options.wants_maps else None
+        picture = decode(image, OVERLAY_SIDE) if options.wants_overlays and image is not None else None
+        return make_answer(self.card, prediction, options, evidence, picture)
+
+    def _evidence(self, prediction: Prediction, options: AnswerOptions, image: Source | None) -> Evidence:
+        """What an answer's maps are made of."""
+        features, head = prediction.features, self.engine.head
+        if options.explain != "covered":
+            if features is None:
+                raise ValueError("maps need a prediction made with features=True")
+            return lambda labels: activation_maps(features, head[labels])
+        if image is None:
+            raise ValueError("covered maps need the photograph")
+        return lambda labels: self.evidence(image, labels)
+
+    def evidence(self, image: Source, labels: Sequence[int]) -> np.ndarray:
+        """Where the evidence for labels lies, in as much time as 65 photographs take, see `fashion.covering`.
+
+        Args:
+            image: the photograph.
+            labels: indices of K labels.
+
+        Returns:
+            float32 (K, 8, 8), in log-odds.
+
+        Raises:
+            InvalidImage: the photograph cannot be read.
+        """
+        chosen = list(labels)
+        return covered_maps(
+            pixels(image, self.card.input),
+            lambda batch: self.card.probabilities(self.engine.run(batch).logits)[:, chosen],
+        )
 
     def identity(self) -> dict[str, str]:
         """Name, version and weights of the model, as answers carry them."""

@@ -174,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     wanted = flag_values(options, FLAGS)
     if options.explain:
-        wanted["explain"] = "overlay"
+        wanted["explain"] = "covered"
         if len(options.photos) > 1:
             parser.error("--explain takes one photograph at a time")
     status = 0

@@ -68,7 +68,9 @@ class Responder:
         start = time.perf_counter()
         read = [self._read(call) for call in calls]
         images = [image for request in read if isinstance(request, Request) for _, image in request.images]
-        maps = [request.options.wants_maps for request in read if isinstance(request, Request) for _ in request.images]
+        maps = [
+            request.options.wants_features for request in read if isinstance(request, Request) for _ in request.images
+        ]
         outcomes = iter(self._predict(images, maps))
         replies, tally = [], BatchCounts()
         for request in read:

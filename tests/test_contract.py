@@ -230,7 +230,7 @@ def test_a_field_wins_over_a_header(server: Server, expected: Any) -> None:
     assert response.json() == expected(1, AnswerOptions(top_k=1))
 
 
-@pytest.mark.parametrize("explain", [None, "maps", "overlay", "none"])
+@pytest.mark.parametrize("explain", [None, "maps", "overlay", "covered", "none"])
 def test_explanations(server: Server, expected: Any, explain: str | None) -> None:
     headers = {} if explain is None else {"Fashion-Explain": explain}
     answer = server.ask("/explanations/fashion", data=photo(1), headers=headers).json()

@@ -75,7 +75,7 @@ def test_what_options_may_hold(values: dict[str, Any], expected: AnswerOptions) 
         ({"top_k": "9" * 6000}, "must be a whole number"),
         ({"all": "maybe"}, "all 'maybe' must be true or false"),
         ({"embedding": [1]}, "embedding [1] must be true or false"),
-        ({"explain": "why"}, "explain 'why' is unknown; choose among: none, maps, overlay"),
+        ({"explain": "why"}, "explain 'why' is unknown; choose among: none, maps, overlay, covered"),
         ({"groups": "size"}, "group 'size' is unknown; the model has: category, color, sleeve"),
         ({"groups": ""}, "groups '' must be a list of names, or text with ',' between them"),
         ({"groups": [1]}, "must be a list of names"),
@@ -120,7 +120,7 @@ def test_anything_else_is_options_or_one_clear_line(values: dict[str, Any]) -> N
             "profile": st.sampled_from(["0.5", "micro-f1"]) | st.floats(0, 1).map(repr),
             "groups": st.lists(st.sampled_from(["category", "color", "sleeve"]), min_size=1),
             "embedding": st.booleans(),
-            "explain": st.sampled_from(["none", "maps", "overlay"]),
+            "explain": st.sampled_from(["none", "maps", "overlay", "covered"]),
             "top_k": st.integers(1, len(LABELS)),
         },
     )
