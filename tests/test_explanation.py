@@ -60,7 +60,7 @@ def test_covered_maps_find_where_the_photograph_matters():
         return np.stack([red, 1 - red], axis=1)
 
     image = np.zeros((64, 64, 3), np.uint8)
-    image[4:14, 50:60] = 255
+    image[8:19, 45:56] = 255  # one of the parts
     found = covered_maps(image, red_in_the_corner)
     assert found.shape == (2, PLACES, PLACES)
     assert np.unravel_index(found[0].argmax(), found[0].shape) == (1, PLACES - 2)
