@@ -20,6 +20,9 @@ def add_where(parser: argparse.ArgumentParser) -> None:
     """Add --where and --exact: which products are compared."""
     parser.add_argument("--where", metavar="FILTER", help="such as 'color=Black and sleeve!=Sleeveless and price<50'")
     parser.add_argument("--exact", action="store_true", help="compare with every product, not by the index's graphs")
+    parser.add_argument(
+        "--duplicates", action="store_true", help="show every listing of what has near-identical photographs"
+    )
 
 
 def add_limit(parser: argparse.ArgumentParser) -> None:
@@ -70,6 +73,7 @@ def how(options: argparse.Namespace) -> How:
         "limit": options.limit,
         "diversity": options.diverse,
         "exact": options.exact,
+        "duplicates": options.duplicates,
     }
 
 
