@@ -24,6 +24,7 @@ from benchmarks.document import table, write_section
 from benchmarks.machine import describe
 from benchmarks.made_views import VIEWS, made_views
 from catalog.similar.spaces import unit
+from fashion.answers import answered
 from fashion.errors import DataError, SettingError, one_line_errors
 from fashion.model_card import ModelCard
 from fashion.prediction import sigmoid
@@ -41,6 +42,7 @@ SETS: Mapping[str, tuple[str, ...]] = {
     "whole, detail, size chart": ("whole", "detail", "chart"),
 }
 DRAWN_SIDE = 400  # px
+SMALLEST_SIDE = 24  # px, where the labels alone are wanted: they are the same at every size
 LEAST_KNOWN = 20  # products with a label of a group, for the group to count
 # What the drawn garments' labels are called by the starter.
 DRAWN_NAMES = {
@@ -113,40 +115,56 @@ class Judged:
             weights[..., labels:] = shown == shown.max(1, keepdims=True)
             return weights
 
+        def applies(seen: Seen) -> np.ndarray:
+            gates = sigmoid(seen.logits[..., labels:])
+            own = card.gates.factors(gates, card.taxonomy)
+            return np.concatenate([own, np.broadcast_to(product(seen), gates.shape)], axis=-1)
+
         return {
             "the first photograph alone": first,
             "mean of logits": lambda seen: np.ones((1, 1, 1)),
             "best view of each group": best,
             "by sharpness": lambda seen: seen.sharpness[..., None],
             "by the probability of a product": product,
-            "by product and applies (the way taken)": lambda seen: np.stack(
+            "by product and applies": applies,
+            "by certainty in each group (the way taken)": lambda seen: np.stack(
                 [view_weights(rows, card) for rows in seen.logits]
             ),
         }
 
-    def right(self, name: str, seen: Seen) -> dict[str, np.ndarray]:
-        """By group for each product whose label is known whether the most probable one is right."""
+    def scores(self, name: str, seen: Seen) -> tuple[float, float]:
+        """How good a way is.
+
+        Returns:
+            The share of products whose most probable label is right, the mean over the groups; and micro-F1 of what
+            the card's default profile answers, of products whose label is known.
+        """
         weights = np.broadcast_to(self.ways[name](seen), seen.logits.shape).astype(np.float64)
-        logits = (seen.logits * weights / weights.sum(1, keepdims=True)[:, :]).sum(1)
-        found = self.card.probabilities(logits.astype(np.float32))
-        right = {}
+        outputs = (seen.logits * weights / weights.sum(1, keepdims=True)).sum(1).astype(np.float32)
+        found = self.card.probabilities(outputs)
+        gates = self.card.gates.probabilities(self.card.gates.split(outputs)[1])
+        given = answered(self.card, found, gates=gates)
+        first, hits, answers, true = [], 0, 0, 0
         for group, names in self.truth.items():
             indices = self.card.taxonomy.indices(group)
+            known = np.array([bool(name) for name in names])
             of = [self.card.labels[i].name for i in indices]
-            chosen = found[:, indices].argmax(1)
-            right[group] = np.array([of[c] == name for c, name in zip(chosen, names, strict=True) if name])
-        return right
+            right = np.array([of.index(name) for name in names if name])
+            rows = np.arange(len(right))
+            first.append(float(np.mean(found[known][:, indices].argmax(1) == right)))
+            hits += int(given[known][:, indices][rows, right].sum())
+            answers += int(given[known][:, indices].sum())
+            true += len(right)
+        return float(np.mean(first)), 2 * hits / (answers + true)
 
 
 def joined_rows(judged: Judged) -> list[list[str]]:
-    """For each way the share of right labels, groups counting alike, by the sets of views."""
+    """For each way its scores by the sets of views, and their means."""
     rows = []
     for name in judged.ways:
-        cells = []
-        for views in SETS.values():
-            right = judged.right(name, judged.seen.of(views))
-            cells.append(f"{np.mean([values.mean() for values in right.values()]):.3f}")
-        rows.append([name, *cells])
+        scores = [judged.scores(name, judged.seen.of(views)) for views in SETS.values()]
+        cells = [*scores, tuple(np.mean(scores, axis=0))]
+        rows.append([name, *(f"{top:.3f}, {f1:.3f}" for top, f1 in cells)])
     return rows
 
 
@@ -225,11 +243,11 @@ def labeled(table_file: Path, attributes: Path | None, card: ModelCard, count: i
     return [table_file.parent / "images" / row["image"] for row in rows], truth
 
 
-def drawn(count: int, card: ModelCard) -> tuple[list[Image.Image], dict]:
-    """Drawn garments and their labels, as far as the model has such names."""
+def drawn(count: int, card: ModelCard, side: int = DRAWN_SIDE) -> tuple[list[Image.Image], dict]:
+    """Drawn garments, so many px wide and high, and their labels, as far as the model has such names."""
     images, truth = [], {group: [] for group, _ in DRAWN_NAMES.values()}
     for seed in tqdm(range(count), "drawing", unit="image", disable=None):
-        image, labels = draw(seed, DRAWN_SIDE)
+        image, labels = draw(seed, side)
         images.append(image)
         for of, (group, names) in DRAWN_NAMES.items():
             name = next(iter(labels.get(of, [])), "")
@@ -248,10 +266,11 @@ def section(judged: Judged, source: str, command: str) -> str:
     known = ", ".join(f"{group} {sum(map(bool, names)):,}" for group, names in judged.truth.items())
     return "\n\n".join(
         [
-            f"**{source}**, {len(judged.seen.logits):,} products. The share of products whose most probable label is "
-            f"right, the mean over the groups (products whose label is known: {known}). The three photographs of a "
-            "product are made of one; real second photographs were not available.",
-            table(["joined by", *SETS], joined_rows(judged)),
+            f"**{source}**, {len(judged.seen.logits):,} products. First the share of products whose most "
+            f"probable label is right, the mean over the groups (products whose label is known: {known}), then "
+            "micro-F1 of the default profile's answers. The three photographs of a product are made of one; real "
+            "second photographs were not available.",
+            table(["joined by", *SETS, "mean"], joined_rows(judged)),
             "How often a photograph finds its own product first, by the embedding, among the products of this table:",
             table(
                 [
@@ -284,12 +303,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if (options.data is None) == (options.drawn is None):
             raise SettingError("give one of --data and --drawn")
         card = ModelCard.load(options.bundle)
+        kept = options.keep is not None and options.keep.is_file()
         photographs, truth = (
-            drawn(options.drawn, card)
+            drawn(options.drawn, card, SMALLEST_SIDE if kept else DRAWN_SIDE)
             if options.data is None
             else labeled(options.data, options.attributes, card, options.count)
         )
-        if options.keep and options.keep.is_file():
+        if kept:
             seen = Seen(**np.load(options.keep))
         else:
             predictor = Predictor.from_bundle(options.bundle)

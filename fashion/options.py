@@ -11,7 +11,7 @@ from fashion.taxonomy import Label
 
 DEFAULT_PROFILE = "default"
 EXPLAIN = ("none", "maps", "overlay")
-NAMES = ("profile", "top_k", "groups", "all", "embedding", "applies", "explain", "labels")
+NAMES = ("profile", "top_k", "groups", "all", "embedding", "applies", "explain", "labels", "product")
 MAX_OVERLAYS = 32  # pictures in one answer; each is some ten kilobytes
 
 _TRUE = ("true", "1", "yes", "on")
@@ -38,6 +38,7 @@ class AnswerOptions:
         explain: `maps` adds to each attribute its class activation map, `overlay` the map laid over the photograph
             too, as a JPEG in base64.
         labels: exactly these labels, whatever their thresholds.
+        product: the photographs of the request are of one product, which has one answer; see `fashion.views`.
     """
 
     profile: str | None = None
@@ -48,6 +49,7 @@ class AnswerOptions:
     applies: bool = False
     explain: str = "none"
     labels: tuple[Label, ...] | None = None
+    product: bool = False
 
     @property
     def wants_maps(self) -> bool:
@@ -192,4 +194,5 @@ _READERS: dict[str, Callable[[Any, ModelCard], Any]] = {
     "applies": _flag("applies"),
     "explain": _explain,
     "labels": _labels,
+    "product": _flag("product"),
 }

@@ -24,6 +24,7 @@ from fashion.options import AnswerOptions, parse_options
 from fashion.pipeline import Pipeline, first_fault, predictions
 from fashion.prediction import Outcome, Prediction
 from fashion.preprocess import Source, decode, pixels
+from fashion.views import joined
 
 CHOICES = (
     "profile",
@@ -172,6 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--applies", action="store_true", help="the probability of each group that it applies, given a product, as well"
     )
+    parser.add_argument("--product", action="store_true", help="the images are of one product: one answer")
     parser.add_argument(
         "--engine", choices=ENGINES, default="auto", help="what runs the network (default: %(default)s)"
     )
@@ -184,6 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             {name: value for name in CHOICES if (value := getattr(options, name))}, predictor.card
         )
         status = 0
+        of_product: list[Prediction] = []
         for path in options.images:
             try:
                 prediction = predictor.predict(Path(path))
@@ -191,11 +194,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"error: {path}: {one_line(error)}", file=sys.stderr)
                 status = EXIT_USER_ERROR
                 continue
-            answer = predictor.answer(prediction, wanted)
-            print(json.dumps({"image": path} | answer, ensure_ascii=False), flush=True)
-            for line in remarks(answer):
-                print(f"note: {path}: {line}", file=sys.stderr)
+            if options.product:
+                of_product.append(prediction)
+            else:
+                _print(path, predictor.answer(prediction, wanted))
+        if of_product:
+            answer = predictor.answer(joined(of_product, predictor.card), wanted)
+            _print(", ".join(options.images), answer | {"photographs": {"used": len(of_product)}})
     return status
+
+
+def _print(path: str, answer: dict[str, Any]) -> None:
+    print(json.dumps({"image": path} | answer, ensure_ascii=False), flush=True)
+    for line in remarks(answer):
+        print(f"note: {path}: {line}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Several photographs of one product -> one prediction.
 
-Each output is the weighted mean of the photographs' logits. A photograph counts as much as it probably shows a product
-and, for the labels of a group that has a gate, as much as that group probably applies to what it shows: of a size chart
-nothing is taken, and of a collar seen closely little is taken for the length of the sleeves. That there is a product
-says the photograph that shows it best. A model without gates has plain means. docs/scoring.md measures other ways.
+Each output is a weighted mean of the photographs' logits. In each group a photograph counts by the square of the
+probability of its most probable label. That is small where it shows no product, where the group does not apply to what
+it shows, and where the model is unsure: of a size chart nothing is taken, and of a collar seen closely little for the
+length of the sleeves. Whether a group applies is weighted by the probability of a product, and that there is a product
+says the photograph that shows it best. `python -m benchmarks.views` compares this with other ways, see docs/scoring.md.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import numpy as np
 from fashion.model_card import ModelCard
 from fashion.prediction import Prediction
 
-LEAST = 1e-6  # weight of a photograph: where none shows anything, all count alike
+LEAST = 1e-9  # weight of a photograph: where none shows anything, all count alike
 
 
 def joined(predictions: Sequence[Prediction], card: ModelCard) -> Prediction:
@@ -57,10 +58,14 @@ def view_weights(outputs: np.ndarray, card: ModelCard) -> np.ndarray:
         outputs: (V, A + K), logits of labels and gates.
         card: of the model.
     """
-    _, gates = card.gates.split(outputs)
+    logits, gates = card.gates.split(outputs)
     opened = card.gates.probabilities(gates)
+    probabilities = card.joint_probabilities(logits, opened)
     shown = opened[:, -1:] if card.gates.product else np.ones((len(outputs), 1), np.float32)
-    weights = np.concatenate([card.gates.factors(opened, card.taxonomy), np.repeat(shown, len(card.gates), 1)], axis=1)
+    weights = np.repeat(shown, outputs.shape[1], axis=1)
+    for group in card.taxonomy.groups:
+        indices = card.taxonomy.indices(group)
+        weights[:, indices] = probabilities[:, indices].max(1, keepdims=True) ** 2
     weights = np.maximum(weights, LEAST)
     if card.gates.product:
         weights[:, -1] = np.arange(len(outputs)) == shown[:, 0].argmax()

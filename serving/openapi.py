@@ -30,6 +30,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "applies": ({"type": "boolean"}, "the probability of each group that it applies, given a product, as well"),
     "explain": ({"enum": list(EXPLAIN)}, "class activation maps, as numbers or laid over the photograph too"),
     "labels": ({"anyOf": [_TEXTS, _TEXT]}, "exactly these labels, as group:name; a list, or text with semicolons"),
+    "product": ({"type": "boolean"}, "all photographs of the request are of one product, which has one answer"),
 }
 
 _ATTRIBUTE = {
@@ -57,6 +58,12 @@ _ANSWER = {
         },
         "applies": {"type": "object", "additionalProperties": _PROBABILITY},
         "embedding": {"type": "array", "items": {"type": "number"}},
+        "photographs": {
+            "type": "object",
+            "description": "of a product: how many were used, and which could not be",
+            "required": ["used", "left_out"],
+            "properties": {"used": {"type": "integer"}, "left_out": {"type": "array", "items": {"type": "object"}}},
+        },
         "model": {
             "type": "object",
             "required": ["name", "version", "weights"],
@@ -137,7 +144,15 @@ _BODY = {"oneOf": [_object("image", image=_BASE64, **_OPTIONS), _object("images"
 _FORM = {
     "type": "object",
     "required": ["image"],
-    "properties": {"image": {"type": "string", "format": "binary"}} | dict.fromkeys(NAMES, _TEXT),
+    "properties": {
+        "image": {
+            "anyOf": [
+                {"type": "string", "format": "binary"},
+                {"type": "array", "items": {"type": "string", "format": "binary"}, "maxItems": MAX_IMAGES},
+            ]
+        }
+    }
+    | dict.fromkeys(NAMES, _TEXT),
 }
 _V1 = _object(
     "instances",

@@ -93,13 +93,13 @@ def show(matches: Sequence[Match], options: argparse.Namespace, *queries: Produc
     """
     columns = _shown(matches, options.show)
     if options.sheet:
-        from catalog.similar.sheet import write_sheet
+        from catalog.similar.sheet import photograph, write_sheet
 
-        write_sheet(queries, matches, options.sheet)
-        if empty := sum(not product.image for product in (*queries, *(match.product for match in matches))):
+        write_sheet(queries, matches, options.sheet, columns)
+        if empty := sum(photograph(product) is None for product in (*queries, *(match.product for match in matches))):
             print(
-                f"note   {empty} of the photographs are in no file of their own, so their tiles are empty: the catalog "
-                "was scored from a table that holds them",
+                f"note   {empty} of the photographs cannot be read any more where they were when the catalog was "
+                "scored, so their tiles are empty",
                 file=sys.stderr,
             )
     if options.json:
