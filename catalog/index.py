@@ -26,16 +26,28 @@ from catalog.filters.columns import (
     HASH,
     ID,
     IMAGE,
+    PHOTOGRAPH,
+    PHOTOGRAPH_COLUMN,
     SOURCE,
     payload_value,
+    photograph_id,
     point_id,
 )
 from catalog.filters.filtering import columns_of, kinds
 from catalog.scored.table import ATTRIBUTE as ATTRIBUTE_COLUMN
-from catalog.scored.table import EMBEDDING, PROBABILITIES, Scored, describe_model, vector_rows
+from catalog.scored.table import (
+    EMBEDDING,
+    PHOTOGRAPHS,
+    PROBABILITIES,
+    VIEWS,
+    Scored,
+    describe_model,
+    vector_rows,
+    views_of,
+)
 from catalog.similar.manifest import IndexManifest
 from catalog.similar.projection import AMONG, NEAREST, Projection, fit
-from catalog.similar.spaces import ScaleMeter, Scales, point, scores
+from catalog.similar.spaces import ScaleMeter, point, scores
 from fashion.errors import DataError, SettingError, one_line_errors
 
 LARGE = 20_000  # products from which on graphs are built, unless somebody asks for something else
@@ -86,10 +98,10 @@ def build(scored: Scored, store: Store, tuning: Tuning | None = None, anew: bool
             plan = _plan(scored, tuning, _projection(scored) if tuning.graphs else None)
             coarse = plan.projection.size(plan.embedding) if plan.projection else 0
             store.create(size, coarse, tuning, plan.to_json())
-        store.index_columns(plan.columns.columns)
-        changes, scales = _update(scored, store, plan)
+        store.index_columns([*plan.columns.columns, *([PHOTOGRAPH_COLUMN] if VIEWS in scored.schema.names else [])])
+        changes, done = _update(scored, store, plan)
         store.finish()
-        store.write_manifest(replace(plan, scales=scales, rows=scored.rows, complete=True).to_json())
+        store.write_manifest(replace(done, complete=True).to_json())
     finally:
         store.close()
     return changes
@@ -149,28 +161,39 @@ def _plan(scored: Scored, tuning: Tuning, projection: Projection | None) -> Inde
     )
 
 
-def _update(scored: Scored, store: Store, plan: IndexManifest) -> tuple[Changes, Scales]:
-    """Write what is new or changed, delete what is gone."""
-    known = {record.id: record.payload.get(HASH) for record in store.scroll(payload=[HASH])}
+def _update(scored: Scored, store: Store, plan: IndexManifest) -> tuple[Changes, IndexManifest]:
+    """Write what is new or changed, delete what is gone; of changes products are counted, not their photographs."""
+    known = {
+        record.id: (record.payload.get(HASH), PHOTOGRAPH in record.payload)
+        for record in store.scroll(payload=[HASH, PHOTOGRAPH])
+    }
     meter = ScaleMeter(plan.taxonomy, plan.embedding)
-    written = unchanged = 0
+    written = unchanged = photographs = 0
     pending: list[Point] = []
-    for row in tqdm(_rows(scored, plan, meter), total=scored.rows, unit="product", desc="indexing", disable=None):
-        id = point_id(row.payload[ID])
-        if known.pop(id, None) == row.payload[HASH]:
-            unchanged += 1
+    bar = tqdm(total=scored.rows, unit="product", desc="indexing", disable=None)
+    for row in _rows(scored, plan, meter):
+        number = row.payload.get(PHOTOGRAPH)
+        product = number is None
+        id = point_id(row.payload[ID]) if product else photograph_id(row.payload[ID], number)
+        photographs += not product
+        bar.update(product)
+        if known.pop(id, (None, False))[0] == row.payload[HASH]:
+            unchanged += product
             continue
         pending.append(Point(id, row.vector, row.coarse, row.payload))
-        written += 1
+        written += product
         if len(pending) == BATCH:
             store.upsert(pending)
             pending = []
     if pending:
         store.upsert(pending)
+    bar.close()
     gone = list(known)
     for start in range(0, len(gone), BATCH):
         store.delete(gone[start : start + BATCH])
-    return Changes(written, len(gone), unchanged, plan.projection), meter.scales()
+    deleted = sum(not photograph for _, photograph in known.values())
+    done = replace(plan, scales=meter.scales(), rows=scored.rows, photographs=photographs)
+    return Changes(written, deleted, unchanged, plan.projection), done
 
 
 class _Row(NamedTuple):
@@ -184,7 +207,8 @@ def _rows(scored: Scored, plan: IndexManifest, meter: ScaleMeter) -> Iterator[_R
     own = {column.place[1]: column.name for column in plan.columns.source}
     if not scored.rows:
         return
-    for batch in scored.batches([ID, IMAGE, *groups.values(), *own.values(), EMBEDDING, PROBABILITIES]):
+    several = [PHOTOGRAPHS, VIEWS] if VIEWS in scored.schema.names else []
+    for batch in scored.batches([ID, IMAGE, *groups.values(), *own.values(), EMBEDDING, PROBABILITIES, *several]):
         embeddings = vector_rows(batch.column(EMBEDDING)).astype(np.float32)
         attributes = scores(vector_rows(batch.column(PROBABILITIES)), plan.taxonomy)
         meter.add(embeddings, attributes)
@@ -200,6 +224,20 @@ def _rows(scored: Scored, plan: IndexManifest, meter: ScaleMeter) -> Iterator[_R
                 SOURCE: {key: value for key, value in values.items() if value is not None},
             }
             yield _Row(payload | {HASH: _hash(payload, embeddings[i], attributes[i])}, vectors[i], coarse[i])
+            if several and (views := views_of(batch.column(VIEWS)[i])) is not None:
+                yield from _photographs(payload, batch.column(PHOTOGRAPHS)[i].as_py(), views, attributes[i], plan)
+
+
+def _photographs(
+    payload: Mapping[str, Any], images: Sequence[str], views: np.ndarray, attributes: np.ndarray, plan: IndexManifest
+) -> Iterator[_Row]:
+    """A product's photographs: each has its own embedding, and the attributes of the product."""
+    embeddings = views.astype(np.float32)
+    vectors = point(embeddings, np.repeat(attributes[None], len(views), axis=0))
+    coarse = plan.projection.points(vectors) if plan.projection else [None] * len(views)
+    for number, image in enumerate(images):
+        own = {**payload, IMAGE: image, PHOTOGRAPH: number}
+        yield _Row(own | {HASH: _hash(own, embeddings[number], attributes)}, vectors[number], coarse[number])
 
 
 def _hash(payload: Mapping[str, Any], *rows: np.ndarray) -> str:

@@ -38,7 +38,7 @@ def score(
     *,
     profile: str | None = None,
     id_column: str | None = None,
-    image_column: str | None = None,
+    image_column: str | Sequence[str] = (),
     engine: str = "auto",
     batch: int = BATCH,
     address: str | None = None,
@@ -53,7 +53,8 @@ def score(
         names: the source, see `catalog.scoring.opening.open_source`.
         out: folder of the scored catalog; made, or gone on with.
         profile: thresholds of the answered attributes; None takes the model card's default.
-        id_column, image_column: of a table; None looks for a usual name.
+        id_column: of a table; None looks for a usual name.
+        image_column: of a table, one or several; none looks for usual names.
         engine: what runs the network.
         batch: photographs of one step.
         address: of a Ray cluster; `local` starts Ray here, None does so unless the rows are few.
@@ -69,7 +70,7 @@ def score(
     """
     card = ModelCard.load(Path(bundle))
     card.threshold_row(profile)  # an unknown profile, before anything is read
-    source = open_source(names, id_column, image_column)
+    source = open_source(names, id_column, [image_column] if isinstance(image_column, str) else image_column)
     out = Path(out)
     with _lock_folder(out):
         origin = Origin(identity(card), source.name, profile or card.default_profile)
@@ -171,7 +172,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the folder to make or to go on with")
     parser.add_argument("--profile", help="thresholds of the answered attributes (default: the model card's)")
     parser.add_argument("--id", metavar="COLUMN", help="column of the ids (default: a usual name)")
-    parser.add_argument("--image", metavar="COLUMN", help="column of paths or bytes (default: a usual name)")
+    parser.add_argument(
+        "--image",
+        metavar="COLUMN",
+        action="append",
+        default=[],
+        help="column of paths or bytes; again for columns of further photographs (default: usual names)",
+    )
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="what runs the network (%(default)s)")
     parser.add_argument("--batch", type=_at_least_1, default=BATCH, help="photographs of one step (%(default)s)")
     parser.add_argument("--part", type=_at_least_1, default=PART_ROWS, help="most rows of a file (%(default)s)")

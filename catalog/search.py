@@ -43,7 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise SettingError("nothing is asked for; give --image, --id, --text or --where")
         with open_index(options.index) as index:
             if options.text is not None:
-                show(search_words(index, options.text, options.where, options.limit, options.exact), options)
+                found = search_words(
+                    index, options.text, options.where, options.limit, options.exact, options.duplicates
+                )
+                show(found, options)
                 return 0
             query = _query(index, options)
             show(index.search(query, **how(options)), options, *([query] if query else []))

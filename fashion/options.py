@@ -154,7 +154,8 @@ class AnswerOptions:
     """What an answer should hold. The default is every attribute that reaches its threshold of the default profile.
 
     Each field is an option of requests; what it means is declared with it. Of `profile` None is the card's default, and
-    the profile `top-k` has no thresholds: it answers as many of each group as the card says.
+    the profile `top-k` has no thresholds: it answers as many of each group as the card says. How
+    photographs of one product are joined says `fashion.views`.
     """
 
     profile: str | None = _option(
@@ -203,6 +204,13 @@ class AnswerOptions:
         "`color:Black;sleeve:Sleeveless` or a JSON list",
         "exactly these, whatever their thresholds",
         "A:B;C:D",
+    )
+    product: bool = _option(
+        False,
+        _flag("product"),
+        {"type": "boolean"},
+        "`true`",
+        "the photographs are of one product: one answer",
     )
 
     @property

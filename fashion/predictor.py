@@ -25,8 +25,9 @@ from fashion.options import AnswerOptions, add_flags, flag_values, parse_options
 from fashion.pipeline import Pipeline, first_fault, predictions
 from fashion.prediction import Outcome, Prediction
 from fashion.preprocess import Source, decode, pixels
+from fashion.views import joined
 
-FLAGS = ("profile", "all", "top_k", "groups", "embedding", "applies")  # options of an answer that the command takes
+FLAGS = ("profile", "all", "top_k", "groups", "embedding", "applies", "product")
 CHUNK = 32  # images of a long list that are in memory at the same time
 
 
@@ -194,6 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         predictor = Predictor.from_bundle(options.bundle, options.engine)
         wanted = parse_options(flag_values(options, FLAGS), predictor.card)  # before any image is read
         status = 0
+        of_product: list[Prediction] = []
         for path in options.images:
             try:
                 prediction = predictor.predict(Path(path))
@@ -201,11 +203,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"error: {path}: {one_line(error)}", file=sys.stderr)
                 status = EXIT_USER_ERROR
                 continue
-            answer = predictor.answer(prediction, wanted)
-            print(json.dumps({"image": path} | answer, ensure_ascii=False), flush=True)
-            for line in remarks(answer):
-                print(f"note: {path}: {line}", file=sys.stderr)
+            if options.product:
+                of_product.append(prediction)
+            else:
+                _print(path, predictor.answer(prediction, wanted))
+        if of_product:
+            answer = predictor.answer(joined(of_product, predictor.card), wanted)
+            _print(", ".join(options.images), answer | {"photographs": {"used": len(of_product)}})
     return status
+
+
+def _print(path: str, answer: dict[str, Any]) -> None:
+    print(json.dumps({"image": path} | answer, ensure_ascii=False), flush=True)
+    for line in remarks(answer):
+        print(f"note: {path}: {line}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,12 @@ _ANSWER = {
         },
         "applies": {"type": "object", "additionalProperties": _PROBABILITY},
         "embedding": {"type": "array", "items": {"type": "number"}},
+        "photographs": {
+            "type": "object",
+            "description": "of a product: how many were used, and which could not be",
+            "required": ["used", "left_out"],
+            "properties": {"used": {"type": "integer"}, "left_out": {"type": "array", "items": {"type": "object"}}},
+        },
         "model": {
             "type": "object",
             "required": ["name", "version", "weights"],
@@ -121,7 +127,15 @@ _BODY = {"oneOf": [_object("image", image=_BASE64, **_OPTIONS), _object("images"
 _FORM = {
     "type": "object",
     "required": ["image"],
-    "properties": {"image": {"type": "string", "format": "binary"}} | dict.fromkeys(NAMES, _TEXT),
+    "properties": {
+        "image": {
+            "anyOf": [
+                {"type": "string", "format": "binary"},
+                {"type": "array", "items": {"type": "string", "format": "binary"}, "maxItems": MAX_IMAGES},
+            ]
+        }
+    }
+    | dict.fromkeys(NAMES, _TEXT),
 }
 _V1 = _object(
     "instances",

@@ -25,6 +25,9 @@ PROBABILITIES, LOGITS, EMBEDDING = "probabilities", "logits", "embedding"
 ATTRIBUTE = "attribute."  # and the name of a group: the column of its answered attributes
 APPLIES_COLUMN = "applies."  # and the name of a group that has a gate: the column of the probability that it applies
 PRODUCT_COLUMN = "product.probability"  # not "product": shops have columns of that name
+# Of catalogs in which products have several photographs, null for those that have one: where they are, in the order of
+# the source, and the embedding of each.
+PHOTOGRAPHS, VIEWS = "photographs.image", "photographs.embedding"
 VECTORS = (PROBABILITIES, LOGITS, EMBEDDING)
 ORIGIN_KEY = b"fashion.origin"  # in a part's metadata: JSON of its `Origin`
 
@@ -132,7 +135,12 @@ class Scored:
 
 
 def table_schema(
-    groups: Sequence[str], labels: int, embedding: int, columns: Sequence[pa.Field], gates: Gates = NO_GATES
+    groups: Sequence[str],
+    labels: int,
+    embedding: int,
+    columns: Sequence[pa.Field],
+    gates: Gates = NO_GATES,
+    several: bool = False,
 ) -> pa.Schema:
     """The columns of a part.
 
@@ -142,6 +150,7 @@ def table_schema(
         embedding: length of an embedding.
         columns: the source's own.
         gates: of the model; each has a column of its probability.
+        several: whether products may have several photographs.
 
     Raises:
         DataError: a column of the source has the name of one of ours.
@@ -153,6 +162,11 @@ def table_schema(
         *(pa.field(name, pa.float32()) for name in gate_columns(gates)),
         pa.field(EMBEDDING, pa.list_(pa.float16(), embedding)),
     ]
+    if several:
+        ours += [
+            pa.field(PHOTOGRAPHS, pa.list_(pa.string())),
+            pa.field(VIEWS, pa.list_(pa.list_(pa.float16(), embedding))),
+        ]
     taken = {ID, IMAGE, *(field.name for field in ours)}
     for field in columns:
         if field.name in taken:
@@ -186,6 +200,11 @@ def vector_column(rows: np.ndarray) -> pa.Array:
     """The inverse of `vector_rows`: float (rows, length), rounded to float16."""
     flat = np.ascontiguousarray(rows, dtype=np.float16).reshape(-1)
     return pa.FixedSizeListArray.from_arrays(pa.array(flat), rows.shape[1])
+
+
+def views_of(cell: pa.Scalar) -> np.ndarray | None:
+    """The embeddings of a product's photographs, a cell of `VIEWS`, as float16 (V, E); None of a single one."""
+    return vector_rows(cell.values) if cell.is_valid else None
 
 
 def open_part(path: Path) -> pq.ParquetFile:

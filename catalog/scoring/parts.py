@@ -17,8 +17,10 @@ from catalog.scored.table import (
     ID,
     IMAGE,
     ORIGIN_KEY,
+    PHOTOGRAPHS,
     PRODUCT_COLUMN,
     VECTORS,
+    VIEWS,
     describe_model,
     open_part,
     part_origin,
@@ -35,8 +37,8 @@ class PartWriter:
         folder: of the scored catalog; what it holds already counts.
         origin: what the parts must have in common.
         schema: of a part, from `catalog.scored.table.table_schema`.
-        refreshed: whether the source's own columns of the parts that are there will be written anew, and so may be
-            others now.
+        refreshed: whether the source's own columns of the parts that are there, and those of several photographs, will
+            be written anew, and so may be others now.
 
     Attributes:
         parts: rows of each part, by file name.
@@ -102,7 +104,7 @@ class PartWriter:
                 )
         there, wanted = part.schema_arrow, self._schema
         if refreshed:
-            there, wanted = _without_own(there), _without_own(wanted)
+            there, wanted = _refreshed_apart(there), _refreshed_apart(wanted)
         if not there.equals(wanted):
             names = sorted({*there.names, *wanted.names})
             changed = [name for name in names if _type(there, name) != _type(wanted, name)] or ["their order"]
@@ -116,7 +118,7 @@ def write_part(path: Path, rows: pa.Table, origin: Origin) -> Path:
     """Write a part, whole or not at all; `rows` has the columns of `catalog.scored.table.table_schema`."""
     file = io.BytesIO()
     # No value of a vector comes twice: a dictionary of them would be built for nothing.
-    texts = [name for name in rows.column_names if name not in VECTORS]
+    texts = [name for name in rows.column_names if name not in (*VECTORS, VIEWS)]
     table = rows.replace_schema_metadata({ORIGIN_KEY: json.dumps(asdict(origin)).encode()})
     pq.write_table(table, file, compression="zstd", use_dictionary=texts, write_statistics=texts)
     return write_whole(path, file.getvalue())
@@ -124,12 +126,12 @@ def write_part(path: Path, rows: pa.Table, origin: Origin) -> Path:
 
 def own_columns(schema: pa.Schema) -> list[str]:
     """The source's own columns among those of a part."""
-    fixed, by_group = (ID, IMAGE, PRODUCT_COLUMN, *VECTORS), (ATTRIBUTE, APPLIES_COLUMN)
+    fixed, by_group = (ID, IMAGE, PRODUCT_COLUMN, PHOTOGRAPHS, VIEWS, *VECTORS), (ATTRIBUTE, APPLIES_COLUMN)
     return [name for name in schema.names if name not in fixed and not name.startswith(by_group)]
 
 
-def _without_own(schema: pa.Schema) -> pa.Schema:
-    own = set(own_columns(schema))
+def _refreshed_apart(schema: pa.Schema) -> pa.Schema:
+    own = {*own_columns(schema), PHOTOGRAPHS, VIEWS}
     return pa.schema([field for field in schema if field.name not in own])
 
 

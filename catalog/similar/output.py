@@ -20,6 +20,9 @@ def add_where(parser: argparse.ArgumentParser) -> None:
     """Add --where and --exact: which products are compared."""
     parser.add_argument("--where", metavar="FILTER", help="such as 'color=Black and sleeve!=Sleeveless and price<50'")
     parser.add_argument("--exact", action="store_true", help="compare with every product, not by the index's graphs")
+    parser.add_argument(
+        "--duplicates", action="store_true", help="show every listing of what has near-identical photographs"
+    )
 
 
 def add_limit(parser: argparse.ArgumentParser) -> None:
@@ -70,6 +73,7 @@ def how(options: argparse.Namespace) -> How:
         "limit": options.limit,
         "diversity": options.diverse,
         "exact": options.exact,
+        "duplicates": options.duplicates,
     }
 
 
@@ -89,13 +93,13 @@ def show(matches: Sequence[Match], options: argparse.Namespace, *queries: Produc
     """
     columns = _shown(matches, options.show)
     if options.sheet:
-        from catalog.similar.sheet import write_sheet
+        from catalog.similar.sheet import photograph, write_sheet
 
-        write_sheet(queries, matches, options.sheet)
-        if empty := sum(not product.image for product in (*queries, *(match.product for match in matches))):
+        write_sheet(queries, matches, options.sheet, columns)
+        if empty := sum(photograph(product) is None for product in (*queries, *(match.product for match in matches))):
             print(
-                f"note   {empty} of the photographs are in no file of their own, so their tiles are empty: the catalog "
-                "was scored from a table that holds them",
+                f"note   {empty} of the photographs cannot be read any more where they were when the catalog was "
+                "scored, so their tiles are empty",
                 file=sys.stderr,
             )
     if options.json:

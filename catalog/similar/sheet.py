@@ -1,59 +1,128 @@
 """The photographs of a search on one picture: what was asked for, and what was found."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from catalog.similar.matches import Match, Product
 from fashion.errors import InvalidImage
-from fashion.pictures.tiles import INK, MARK, RIGHT, SOFT, WRONG, Picture, SheetLayout, Tile, folded, sheet
+from fashion.pictures.tiles import (
+    INK,
+    MARK,
+    RIGHT,
+    SOFT,
+    WRONG,
+    Picture,
+    SheetLayout,
+    Tile,
+    beside,
+    folded,
+    legend,
+    sheet,
+    stacked,
+)
 from fashion.preprocess import decode
+from fashion.tables.stored import read_stored
 
-LAYOUT = SheetLayout(side=200, columns=5, lines=5)
+LAYOUT = SheetLayout(side=200, columns=5, lines=6)
+ALIKE = ("The number is the similarity: 1 is as alike as a product is to itself, 0 as two taken at random.", INK)
+ASKED = ("The number says how well a product has what the words ask for: 1 is all of it, 0 nothing.", INK)
+SHARED = ("Green: both have it.", RIGHT)
+DIFFERING = ("Orange: one has it, - what was asked for, + the product found.", WRONG)
 
 
-def draw_sheet(queries: Sequence[Product], matches: Sequence[Match], title: str = "") -> Picture:
-    """Draw what was asked for, in a frame, and then what was found.
+def draw_sheet(
+    queries: Sequence[Product], matches: Sequence[Match], title: str = "", columns: Sequence[str] = ()
+) -> Picture:
+    """Draw what was asked for, in frames on the left, and what was found beside it, in rows of equal length.
 
     Under each product are its similarity and id, the names that both have in green and those that differ in orange:
-    with - of what was asked for alone, with + of the product alone.
+    with - of what was asked for alone, with + of the product alone. A line below says so.
+
+    Args:
+        queries: what was asked for.
+        matches: what was found.
+        title: a line above.
+        columns: of the catalog's own, which stand under each product.
     """
-    asked = [Tile(_photograph(product), _asked(product), MARK) for product in queries]
-    found = [Tile(_photograph(match.product), _found(match)) for match in matches]
-    return sheet([*asked, *found], LAYOUT, title)
+    asked = [Tile(photograph(product), _asked(product, columns), MARK) for product in queries]
+    found = [Tile(photograph(match.product), _found(match, columns)) for match in matches]
+    one_column = replace(LAYOUT, columns=1)
+    parts = [sheet(asked, one_column, title)] if asked else []
+    if found or not parts:
+        parts.append(sheet(found, LAYOUT, " " if title and parts else title))
+    picture = beside(parts)
+    if not any(match.similarity is not None for match in matches):
+        return picture
+    texts = [ALIKE if queries else ASKED, SHARED, DIFFERING]
+    return stacked([picture, legend(texts, picture.image.width)])
 
 
-def write_sheet(queries: Sequence[Product], matches: Sequence[Match], path: Path) -> Path:
-    """Write that picture, in the format that the file's ending names.
+def draw_groups(groups: Sequence[Sequence[Product]], alike: Sequence[float]) -> Picture:
+    """Draw a row of photographs for each group of duplicates, with the lowest cosine of any two in it."""
+    return stacked(
+        [
+            sheet(
+                [Tile(photograph(product), [(product.id, INK)]) for product in group],
+                replace(LAYOUT, columns=max(map(len, groups)) if max(map(len, groups)) < LAYOUT.columns else 5),
+                f"{len(group)} listings, cosine {cosine:.4f}",
+            )
+            for group, cosine in zip(groups, alike, strict=True)
+        ]
+    )
+
+
+def write_sheet(queries: Sequence[Product], matches: Sequence[Match], path: Path, columns: Sequence[str] = ()) -> Path:
+    """Write the picture of `draw_sheet`, in the format that the file's ending names.
 
     Raises:
         SettingError: an ending that names no format of pictures.
     """
-    return draw_sheet(queries, matches).write(path, "--sheet")
+    return draw_sheet(queries, matches, columns=columns).write(path, "--sheet")
 
 
-def _asked(product: Product) -> list[tuple[str, str]]:
-    return [(Path(product.id).name, MARK), *_lines(product.names, INK, LAYOUT.lines - 1)]
+def photograph(product: Product) -> Image.Image | None:
+    """The photograph, from its file or the table that holds it; None where it is gone or cannot be read."""
+    if not product.image:
+        return None
+    try:
+        return decode(read_stored(product.image) or Path(product.image), LAYOUT.side)
+    except InvalidImage:
+        return None
 
 
-def _found(match: Match) -> list[tuple[str, str]]:
+def shown(value: Any) -> str:
+    """A value of the catalog's own as text; "" for none."""
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value).removesuffix(".0" if isinstance(value, float) else "T00:00:00Z")
+
+
+def _asked(product: Product, columns: Sequence[str]) -> list[tuple[str, str]]:
+    title = [(Path(product.id).name, MARK), *_own(product, columns)]
+    return [*title, *_lines(product.names, INK, LAYOUT.lines - len(title))]
+
+
+def _found(match: Match, columns: Sequence[str]) -> list[tuple[str, str]]:
+    alike = "" if match.similarity is None else f"{match.similarity:.2f}  "
+    title = [(f"{alike}{match.product.id}", INK), *_own(match.product, columns)]
+    room = LAYOUT.lines - len(title)
     if match.similarity is None:
-        return [(match.product.id, INK), *_lines(match.product.names, SOFT, LAYOUT.lines - 1)]
-    shared = _lines(match.shared_names, RIGHT, LAYOUT.lines - 2)
-    title = (f"{match.similarity:.2f}  {match.product.id}", INK)
-    return [title, *shared, *_lines(match.differing_names, WRONG, LAYOUT.lines - 1 - len(shared))]
+        return [*title, *_lines(match.product.names, SOFT, room)]
+    shared = _lines(match.shared_names, RIGHT, room - 1)
+    return [*title, *shared, *_lines(match.differing_names, WRONG, room - len(shared))]
+
+
+def _own(product: Product, columns: Sequence[str]) -> list[tuple[str, str]]:
+    """The line of the catalog's own columns, where any is wanted."""
+    cells = [f"{name} {cell}" for name in columns if (cell := shown(product.source.get(name)))]
+    return _lines(cells, SOFT, 1) if columns else []
 
 
 def _lines(names: Sequence[str], color: str, most: int) -> list[tuple[str, str]]:
     return [(line, color) for line in folded(names, LAYOUT.side, most)]
-
-
-def _photograph(product: Product) -> Image.Image | None:
-    """The photograph; None where its file is gone or cannot be read."""
-    if not product.image:
-        return None
-    try:
-        return decode(Path(product.image), LAYOUT.side)
-    except InvalidImage:
-        return None

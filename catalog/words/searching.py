@@ -24,7 +24,12 @@ EVERY = 1_000_000  # products with a word that is not wanted
 
 
 def search_words(
-    index: Index, text: str, where: str | None = None, limit: int = LIMIT, exact: bool = False
+    index: Index,
+    text: str,
+    where: str | None = None,
+    limit: int = LIMIT,
+    exact: bool = False,
+    duplicates: bool = False,
 ) -> list[Match]:
     """The products that a text asks for, the best first.
 
@@ -38,6 +43,7 @@ def search_words(
         where: a filter beside what the text says.
         limit: how many products are wanted.
         exact: compare with every product, also where the index has graphs.
+        duplicates: answer listings with near-identical photographs each.
 
     Raises:
         SettingError: the text asks for nothing, for a price that the catalog does not have, or for words that no
@@ -55,9 +61,13 @@ def search_words(
         named = Points(tuple(map(point_id, texts)))
         found |= _listed(index, And((*conditions, named)), len(texts))
     if not asked.wanted and not asked.words:
-        found = _listed(index, And(tuple(conditions)), limit)
+        found = _listed(index, And(tuple(conditions)), limit if duplicates else max(CANDIDATES, limit))
     matches = [_match(index, product, asked, texts) for product in found.values()]
-    return sorted(matches, key=lambda each: (-(each.similarity or 0), each.product.id))[:limit]
+    matches.sort(key=lambda each: (-(each.similarity or 0), each.product.id))
+    if not duplicates:
+        kept = {product.id for product in index.without_copies([each.product for each in matches])}
+        matches = [each for each in matches if each.product.id in kept]
+    return matches[:limit]
 
 
 def _filters(index: Index, asked: Asked) -> Iterator[Condition]:
@@ -86,14 +96,16 @@ def _by_labels(
     scores[[taxonomy.index[label] for label in labels]] = 1
     weights = {group: float(group in {label.group for label in labels}) for group in taxonomy.groups}
     query = Product(text, "", {}, {}, np.zeros(index.manifest.embedding, np.float32), scores)
-    found = index.search(query, space="attributes", weights=weights, where=where, limit=limit, exact=exact)
+    found = index.search(
+        query, space="attributes", weights=weights, where=where, limit=limit, exact=exact, duplicates=True
+    )
     return {match.product.id: match.product for match in found}
 
 
 def _listed(index: Index, where: Condition, limit: int) -> dict[str, Product]:
     if not limit:
         return {}
-    return {match.product.id: match.product for match in index.search(None, where=where, limit=limit)}
+    return {match.product.id: match.product for match in index.search(None, where=where, limit=limit, duplicates=True)}
 
 
 def _match(index: Index, product: Product, asked: Asked, texts: dict[str, float]) -> Match:
@@ -125,7 +137,7 @@ def _texts_of(index: Index) -> Path:
     if stamp_of(path) != index.manifest.created:
         rows = (
             (record.payload["id"], " ".join(str(v) for column in columns for v in column.values(record.payload)))
-            for record in index.store.scroll()
+            for record in index.store.scroll(index.products_filter())
         )
         write_texts(path, index.manifest.created, rows)
     return path

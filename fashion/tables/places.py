@@ -4,6 +4,7 @@ Shops name photographs by addresses, by paths of another machine, or several in 
 are looked for beside the table.
 """
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ SHOWN = 120  # letters of a cell in a message
 _ADDRESS = re.compile(r"(?i)[a-z][a-z0-9+.-]+://|//[^/\\]")
 _DRIVE = re.compile(r"[A-Za-z]:(?=[\\/])")
 _LIST = re.compile(r"""\[\s*(["'])(.*?)\1.*\]""", re.DOTALL)  # ["a.jpg", "b.jpg"], as JSON and Python write it
+_LISTED = re.compile(r"""(["'])(.*?)\1\s*(?=[,\]])""", re.DOTALL)
 _ENDED = r"\.(?:jpe?g|jfif|png|webp|gif|avif|bmp|tiff?|heic)(?:\?[^\s,;|]*)?"
 _SEVERAL = re.compile(rf"(?is)(.+?(?:{_ENDED}(?=\s*[,;|\n]\s*\S)|(?=\s*[,;|\s]\s*https?://)))")
 
@@ -65,11 +67,27 @@ class ImagePlaces:
 
 def first_of_several(cell: str) -> str:
     """The first photograph of a cell such as `a.jpg, b.jpg`; the cell itself where it names one."""
-    listed = _LIST.fullmatch(cell.strip())
-    if listed:
-        return listed[2].strip()
-    several = _SEVERAL.match(cell)
-    return several[1].strip() if several else cell
+    return each_of_several(cell)[0]
+
+
+def each_of_several(cell: str) -> list[str]:
+    """The photographs of a cell such as `a.jpg, b.jpg`, in order; the cell itself where it names one."""
+    if _LIST.fullmatch(cell.strip()):
+        return [found[2].strip() for found in _LISTED.finditer(cell)]
+    names = []
+    rest = cell
+    while several := _SEVERAL.match(rest):
+        names.append(several[1].strip())
+        rest = rest[several.end() :].lstrip(" \t\r\n,;|")
+    return [*names, rest.strip()] if names else [cell]
+
+
+def named_photographs(folder: Path, cell: str) -> list[str]:
+    """The photographs that a cell names, each once: several, unless a file beside the table is called as all of it."""
+    names = each_of_several(cell)
+    if len(names) > 1 and not is_address(cell) and any(os.path.isfile(folder / sub / cell) for sub in IMAGE_FOLDERS):
+        return [cell]
+    return list(dict.fromkeys(filter(None, names)))
 
 
 def is_address(name: str) -> bool:
