@@ -7,6 +7,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 from serving.metrics import REQUEST_SECONDS, counts
 from serving.responder import BatchCounts
 
+VERSION_REQUESTS = "fashion_version_requests_total"  # TorchServe counts by version itself
+
 
 class Counters:
     """Tallies as Prometheus counters, under the names that TorchServe's metrics have. Any thread may add one."""
@@ -18,13 +20,16 @@ class Counters:
         self._counters: dict[str, Counter] = {}
         self._seconds = Histogram(REQUEST_SECONDS, "seconds from the queue to the answer", registry=self._registry)
 
-    def add(self, tally: BatchCounts) -> None:
-        """Count a batch, or a request that reached none."""
+    def add(self, tally: BatchCounts, version: str = "") -> None:
+        """Count a batch, with the version of the model that answered it, or a request that reached none."""
         for seconds in tally.request_seconds:
             self._seconds.observe(seconds)
         for name, value, dimensions in counts(tally):
             counter = self._counter(name, tuple(dimensions))
             (counter.labels(**dimensions) if dimensions else counter).inc(value)
+        if version:
+            for outcome, count in tally.outcomes.items():
+                self._counter(VERSION_REQUESTS, ("version", "outcome")).labels(version, outcome).inc(count)
 
     def text(self) -> bytes:
         """All of them, as Prometheus reads them."""
