@@ -80,7 +80,7 @@ def create_app(served: Predictor | Traffic, name: str = "fashion", allow_origins
         SettingError: an origin that is none.
     """
     traffic = served if isinstance(served, Traffic) else Traffic(LiveModel(served))
-    counters = Counters()
+    counters = Counters(lambda: traffic.waiting)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -51,6 +51,11 @@ class Batcher:
         """Whether requests are answered."""
         return self._thread.is_alive()
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait, about."""
+        return self._waiting.qsize()
+
     def submit(self, call: Call) -> "Future[Reply]":
         """Queue a request.
 

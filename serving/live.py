@@ -46,6 +46,11 @@ class LiveModel:
         """Whether requests are answered."""
         return self._batcher is not None and self._batcher.alive
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait, about."""
+        return 0 if self._batcher is None else self._batcher.waiting
+
     def submit(self, call: Call, version: str | None = None) -> "Future[Reply]":
         """Queue a request.
 
@@ -128,6 +133,11 @@ class Traffic:
     def alive(self) -> bool:
         """Whether requests are answered, by every model."""
         return all(model.alive for model in self.models)
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait, about, for any model."""
+        return sum(model.waiting for model in self.models)
 
     @property
     def versions(self) -> list[str]:

@@ -27,7 +27,7 @@ from serving.app import create_app, main
 from serving.live import LiveModel, Traffic
 from serving.ports import free_ports
 
-WAIT = 60  # s
+WAIT = 240  # s; two servers start on a machine that may be busy
 
 
 @contextmanager
