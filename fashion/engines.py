@@ -77,6 +77,7 @@ class OnnxEngine:
 
     Attributes:
         num_outputs: how many logits it answers.
+        output_shapes: by name, of one image; -1 where a length depends on it.
 
     Raises:
         BundleError: onnxruntime cannot load the file, or its input and outputs are not those of this project.
@@ -102,6 +103,8 @@ class OnnxEngine:
                 f"{path} takes images of {shapes['image'][1:]}, the model card says {spec.size} px: export again"
             )
         self.num_outputs: int = shapes["logits"][1]
+        lengths = {port.name: port.shape[1:] for port in session.get_outputs()}
+        self.output_shapes = {name: [n if isinstance(n, int) else -1 for n in shape] for name, shape in lengths.items()}
         self._spec = spec
         self.name = f"onnxruntime {Path(path).name}"
 
