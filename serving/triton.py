@@ -1,7 +1,7 @@
 """A bundle -> a model of a Triton model repository: the ONNX file, and a config.pbtxt that says what it takes.
 
-Triton runs the network alone. Its clients decode, resize and normalize as `fashion.preprocess` does, and make answers of
-logits by the model card, which lies beside the file; docs/deployment.md shows how.
+Triton runs the network alone. Its clients decode, resize and normalize as `fashion.preprocess` does, and make answers
+of logits by the model card, which lies beside the file; docs/deployment.md shows how.
 The layout is that of https://github.com/triton-inference-server/server/blob/main/docs/user_guide/model_repository.md
 """
 

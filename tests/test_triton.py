@@ -1,4 +1,4 @@
-"""The model repository for Triton: its config as Triton's own description of it says, and against the file beside it."""
+"""The model repository for Triton: its config by Triton's own description, and against the file beside it."""
 
 import subprocess
 import sys
@@ -45,7 +45,8 @@ def test_the_config_is_what_tritons_client_reads(model: Path, tmp_path: Path) ->
     program = (
         "import sys; from google.protobuf import text_format; from tritonclient.grpc import model_config_pb2 as pb\n"
         "config = text_format.Parse(open(sys.argv[1]).read(), pb.ModelConfig())\n"
-        "print(config.name, config.backend, config.max_batch_size, config.dynamic_batching.max_queue_delay_microseconds)\n"
+        "batching = config.dynamic_batching\n"
+        "print(config.name, config.backend, config.max_batch_size, batching.max_queue_delay_microseconds)\n"
         "for port in (*config.input, *config.output):\n"
         "    print(port.name, pb.DataType.Name(port.data_type), *port.dims)\n"
     )
@@ -62,7 +63,7 @@ def test_the_config_is_what_tritons_client_reads(model: Path, tmp_path: Path) ->
 
 
 def test_a_client_answers_with_what_triton_returns(model: Path) -> None:
-    """As docs/deployment.md shows: the predictor around an engine that asks elsewhere; here onnxruntime stands for it."""
+    """As docs/deployment.md shows: the predictor around an engine that asks elsewhere; here that is onnxruntime."""
     session, card = onnxruntime.InferenceSession(model / VERSION / MODEL_FILE), ModelCard.load(model)
 
     class Elsewhere:
