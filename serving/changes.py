@@ -208,12 +208,26 @@ def _group(group: str, counts: np.ndarray) -> GroupChanges:
     sums = rows.sum(0)
     answers = int(sums[:3].sum())
     shares = [sums[kind] / answers if answers else None for kind in range(3)] + [sums[3] / len(rows)]
-    intervals = [(float(low), float(high)) for low, high in bootstrap_shares(rows).T]
+    answering = [int(counts.any(1).sum())] * 3 + [len(rows)]
     cells = [
-        AnswerShare(int(count), None if share is None else float(share), None if share is None else interval)
-        for count, share, interval in zip(sums, shares, intervals, strict=True)
+        _share(int(count), share, ends, of)
+        for count, share, ends, of in zip(sums, shares, bootstrap_shares(rows).T, answering, strict=True)
     ]
     return GroupChanges(group, *cells)
+
+
+def _share(count: int, share: float | None, ends: np.ndarray, photographs: int) -> AnswerShare:
+    """With its interval, which is the bootstrap's but where it saw none or nothing else: there it would have no width,
+    and the exact one of a count among so many photographs stands in (Clopper and Pearson, 1934)."""
+    if share is None:
+        return AnswerShare(count)
+    low, high = map(float, ends)
+    most = 1 - 0.025 ** (1 / photographs)
+    if share == 0:
+        low, high = 0.0, most
+    elif share == 1:
+        low, high = 1 - most, 1.0
+    return AnswerShare(count, float(share), (low, high))
 
 
 def bootstrap_shares(rows: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -25,7 +25,7 @@ from serving.changes import AnswerShare, BundleChanges, PhotographChanges, compa
 PAGE_FILE, CHANGES_FILE, SHEET_FILE = "index.html", "changes.json", "changes.jpg"
 EXAMPLES = 24
 LISTED = 50  # labels on the page
-LAYOUT = SheetLayout(side=220, columns=4, lines=6)
+LAYOUT = SheetLayout(side=270, columns=4, lines=9)  # letters of the sheet have neither dashes nor arrows
 
 
 def photographs_of(folder: Path, most: int | None = None) -> dict[str, Path]:
@@ -102,10 +102,10 @@ def _picture(shown: Sequence[PhotographChanges], photographs: dict[str, Path]) -
     tiles = []
     for each in shown:
         lines = [(each.image, INK)]
-        for sign, color, answers in (("+", RIGHT, each.gained), ("–", WRONG, each.lost)):
+        for sign, color, answers in (("+", RIGHT, each.gained), ("-", WRONG, each.lost)):
             for answer in answers:
                 old, new = ("none" if p is None else f"{p:.2f}" for p in (answer.old, answer.new))
-                lines.append((f"{sign} {answer.label.name} ({answer.label.group}) {old} → {new}", color))
+                lines.append((f"{sign} {answer.label.group}: {answer.label.name}, {old} to {new}", color))
         if each.kept:
             lines.append((f"both: {', '.join(label.name for label in each.kept)}", SOFT))
         tiles.append(Tile(decode(photographs[each.image], LAYOUT.side), lines))
