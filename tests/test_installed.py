@@ -114,21 +114,21 @@ def test_the_image_answers_and_is_healthy(served: Path, tmp_path: Path) -> None:
     command = [here.get(word, word) for word in json.loads(steps["ENTRYPOINT"]) + json.loads(steps["CMD"])]
     check = json.loads(steps["HEALTHCHECK"].partition("CMD ")[2])
     check = [here.get(word, word).replace(":8080/", f":{port}/") for word in check]
-    process = subprocess.Popen([*command, "--port", str(port)], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    try:
-        end = time.monotonic() + 240
-        while subprocess.run(check, capture_output=True, timeout=60).returncode:
-            assert process.poll() is None, process.stderr and process.stderr.read()
-            assert time.monotonic() < end
-        asked = {"Fashion-Explain": "maps", "Fashion-Top-K": "1"}
-        for headers in ({}, asked):
-            response = requests.post(
-                f"http://127.0.0.1:{port}/predictions/fashion", data=photo(), headers=headers, timeout=60
-            )
-            assert response.status_code == 200, response.text
-        assert all("map" in attribute for attribute in response.json()["attributes"])
-    finally:
-        process.terminate()
-        process.wait(60)
+    command += ["--port", str(port)]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            end = time.monotonic() + 240
+            while subprocess.run(check, capture_output=True, timeout=60).returncode:
+                assert process.poll() is None, process.stderr and process.stderr.read()
+                assert time.monotonic() < end
+            asked = {"Fashion-Explain": "maps", "Fashion-Top-K": "1"}
+            for headers in ({}, asked):
+                response = requests.post(
+                    f"http://127.0.0.1:{port}/predictions/fashion", data=photo(), headers=headers, timeout=60
+                )
+                assert response.status_code == 200, response.text
+            assert all("map" in attribute for attribute in response.json()["attributes"])
+        finally:
+            process.terminate()
     assert subprocess.run(check, capture_output=True, timeout=60).returncode != 0
     assert not list(tmp_path.iterdir())  # it runs on a file system that is read-only

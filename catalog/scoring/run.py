@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from catalog.scored.score_manifest import Manifest, Origin
 from catalog.scored.table import ID, LEFT_OUT_FILE, stored_embedding, table_schema
+from catalog.scoring.journal import PartJournal, recover_parts
 from catalog.scoring.parts import PartWriter
 from catalog.scoring.refresh import Refreshed, plan_refresh
 from catalog.scoring.scorer import DETAIL, REASON
@@ -24,7 +25,6 @@ from fashion.files import write_whole
 from fashion.model_card import ModelCard
 
 DUPLICATE = "duplicate id"
-PART_SECONDS = 30.0  # what a crash costs at most
 
 
 @dataclass
@@ -87,6 +87,7 @@ class ScoringRun:
         self.part_rows, self.allow_removal = part_rows, allow_removal
         self.left_out: list[UnscoredRow] = list(source.left_out)
         self._scored: set[str] = set()  # ids, of this run
+        recover_parts(out)  # of one that was killed
         # How long an embedding is, only the parts or the model itself know; 0 finds clashes of names all the same.
         length = stored_embedding(out)
         schema = table_schema(card.taxonomy.groups, len(card.labels), length or 0, source.columns, card.gates)
@@ -115,18 +116,22 @@ class ScoringRun:
             DataError: no image is good, or too many products would go whose photographs cannot be used any more.
         """
         waiting: list[pa.Table] = []
-        scored, start, last = 0, time.perf_counter(), time.perf_counter()
+        scored, start = 0, time.perf_counter()
+        journal = PartJournal(self.writer.next_part(), self.origin)
         for table in tables:
-            good = table.filter(pc.is_null(table[REASON]))
+            good = self.writer.select(table.filter(pc.is_null(table[REASON])))
             self._list(table.filter(pc.is_valid(table[REASON])))
             waiting.append(good)
             scored += len(good)
             progress.update(len(table))
-            now = time.perf_counter()
-            if sum(map(len, waiting)) >= self.part_rows or now - last > PART_SECONDS:
+            if sum(map(len, waiting)) >= self.part_rows:
                 self._write(waiting)
-                waiting, last = [], now
+                journal.remove()
+                waiting, journal = [], PartJournal(self.writer.next_part(), self.origin)
+            elif len(good):
+                journal.append(good)
         self._write(waiting)
+        journal.remove()
         seconds = time.perf_counter() - start
         return ScoringSummary(self.out, self._finish(), scored, seconds, self.left_out, self.refresh.counts)
 
