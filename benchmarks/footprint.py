@@ -32,6 +32,7 @@ from serving.torchserve import TorchServe
 
 PHOTOGRAPHS = Path("data/bench-photographs")
 REQUESTS = 40  # before memory is looked at: by then all that answering sets up is there
+FEW_PHOTOGRAPHS = 4
 START, APP, WORKER = 1.2, 200.0, 365.0  # ratio, MB, MB
 # What no program that answers can do without, as one line of Python.
 LEAST = (
@@ -127,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--without-torchserve", action="store_true")
     parser.add_argument("--page", type=Path, default=PAGE, help="(%(default)s)")
     options = parser.parse_args(arguments)
-    photographs(PHOTOGRAPHS)
+    photographs(PHOTOGRAPHS, count=FEW_PHOTOGRAPHS)
     files = sorted(PHOTOGRAPHS.glob("*.jpg"))
     rows = start_up(files[0], options.rounds)
     servers = [("serving.app", app, APP)] + (
