@@ -35,6 +35,7 @@ def journal(tmp_path: Path) -> Path:
     written = PartJournal(tmp_path / "part-00002.parquet", ORIGIN)
     for first in (0, 10, 20):
         written.append(rows(first, 10))
+    written.close()
     (found,) = tmp_path.iterdir()
     return found
 

@@ -40,11 +40,15 @@ class PartJournal:
         self._stream.write_table(rows.replace_schema_metadata(self._metadata))
         self._file.flush()
 
-    def remove(self) -> None:
-        """The rows are a part now."""
+    def close(self) -> None:
+        """Write no more; what was written stays, for the next run."""
         if self._file is not None:
             self._file.close()
             self._file = self._stream = None
+
+    def remove(self) -> None:
+        """The rows are a part now."""
+        self.close()
         self._path.unlink(missing_ok=True)
 
 

@@ -118,20 +118,23 @@ class ScoringRun:
         waiting: list[pa.Table] = []
         scored, start = 0, time.perf_counter()
         journal = PartJournal(self.writer.next_part(), self.origin)
-        for table in tables:
-            good = self.writer.select(table.filter(pc.is_null(table[REASON])))
-            self._list(table.filter(pc.is_valid(table[REASON])))
-            waiting.append(good)
-            scored += len(good)
-            progress.update(len(table))
-            if sum(map(len, waiting)) >= self.part_rows:
-                self._write(waiting)
-                journal.remove()
-                waiting, journal = [], PartJournal(self.writer.next_part(), self.origin)
-            elif len(good):
-                journal.append(good)
-        self._write(waiting)
-        journal.remove()
+        try:
+            for table in tables:
+                good = self.writer.select(table.filter(pc.is_null(table[REASON])))
+                self._list(table.filter(pc.is_valid(table[REASON])))
+                waiting.append(good)
+                scored += len(good)
+                progress.update(len(table))
+                if sum(map(len, waiting)) >= self.part_rows:
+                    self._write(waiting)
+                    journal.remove()
+                    waiting, journal = [], PartJournal(self.writer.next_part(), self.origin)
+                elif len(good):
+                    journal.append(good)
+            self._write(waiting)
+            journal.remove()
+        finally:
+            journal.close()
         seconds = time.perf_counter() - start
         return ScoringSummary(self.out, self._finish(), scored, seconds, self.left_out, self.refresh.counts)
 
