@@ -16,17 +16,18 @@ from tqdm import tqdm
 
 from catalog.scored.score_manifest import Origin
 from catalog.scoring.opening import open_source
+from catalog.scoring.placing import score_pieces
 from catalog.scoring.refresh import MOST_LOST
 from catalog.scoring.run import ScoringRun, ScoringSummary
-from catalog.scoring.scorer import BATCH, Scoring, score_here
+from catalog.scoring.scorer import BATCH, Scoring
 from fashion.answers import identity
 from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
 from fashion.model_card import INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, checked_file
 
 PART_ROWS = 4096
-FEW = 500  # rows that are scored in this process: Ray needs longer to start
 MOST_PIECE_ROWS = 1024
+PIECE_STEPS = 4  # at least: a worker of Ray has the next step of a piece beside each but the last
 LOCK = ".lock"
 ENGINE_FILES = {"int8": INT8_FILE, "onnx": ONNX_FILE, "torch": STATE_DICT_FILE}  # `auto` takes what there is
 
@@ -57,8 +58,8 @@ def score(
         image_column: of a table, one or several; none looks for usual names.
         engine: what runs the network.
         batch: photographs of one step.
-        address: of a Ray cluster; `local` starts Ray here, None does so unless the rows are few.
-        workers: models side by side; see `catalog.scoring.cluster.score_with_ray`.
+        address: of a Ray cluster; `local` starts Ray here, None does so where that pays.
+        workers: models side by side, with Ray; see `catalog.scoring.cluster.score_with_ray`.
         part_rows: the most rows of a Parquet file.
         allow_removal: whether more than a fifth of the products in `out` may go, because the source has them no more
             or their photographs cannot be used any more.
@@ -79,16 +80,8 @@ def score(
         if len(positions):
             _check_engine(Path(bundle), card, engine)
         scoring = Scoring(str(Path(bundle).absolute()), str(source.folder), engine, None, profile, batch)
-        pieces = source.pieces(positions, max(batch, min(MOST_PIECE_ROWS, len(positions) // 256)))
-        tables: Generator[pa.Table, None, None]
-        if not len(positions):
-            tables = _nothing()
-        elif address is None and workers is None and len(positions) <= FEW:
-            tables = score_here(scoring, pieces)
-        else:
-            from catalog.scoring.cluster import LOCAL, score_with_ray
-
-            tables = score_with_ray(scoring, list(pieces), address or LOCAL, workers)
+        pieces = source.pieces(positions, max(PIECE_STEPS * batch, min(MOST_PIECE_ROWS, len(positions) // 256)))
+        tables = score_pieces(scoring, pieces, len(positions), address, workers) if len(positions) else _nothing()
         total = len(positions)
         bar = tqdm(desc=f"scoring {names[0]}", total=total, unit="image", smoothing=0.05, disable=not total)
         with closing(tables), bar:
@@ -188,7 +181,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"drop products that the source has no more, even if they are more than {MOST_LOST:.0%}% of the catalog",
     )
     parser.add_argument(
-        "--address", metavar="RAY", help=f"of a Ray cluster (default: Ray on this machine; up to {FEW} rows without it)"
+        "--address", metavar="RAY", help="of a Ray cluster (default: this machine, with Ray where it has several GPUs)"
     )
     parser.add_argument("--workers", type=_at_least_1, metavar="N", help="models side by side (default: one a node)")
     return parser

@@ -66,10 +66,18 @@ class PartWriter:
             for batch in part.iter_batches(columns=[ID]):
                 self.ids.update(batch.column(0).to_pylist())
 
+    def next_part(self) -> Path:
+        """The file that the next part is to become."""
+        number = 1 + max((int(name.split("-")[1].split(".")[0]) for name in self.parts), default=-1)
+        return self.folder / f"part-{number:05d}.parquet"
+
+    def select(self, rows: pa.Table) -> pa.Table:
+        """The columns of a part."""
+        return rows.select(self._schema.names)
+
     def write(self, rows: pa.Table) -> Path:
         """Write the next part; `rows` has the columns of the schema."""
-        number = 1 + max((int(name.split("-")[1].split(".")[0]) for name in self.parts), default=-1)
-        path = write_part(self.folder / f"part-{number:05d}.parquet", rows.select(self._schema.names), self.origin)
+        path = write_part(self.next_part(), self.select(rows), self.origin)
         self.parts[path.name] = rows.num_rows
         self.ids.update(rows.column(ID).to_pylist())
         return path

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from catalog.scored.score_manifest import Manifest, Origin
 from catalog.scored.table import ID, LEFT_OUT_FILE, stored_embedding, table_schema
 from catalog.scoring.joining import ProductJoiner
+from catalog.scoring.journal import PartJournal, recover_parts
 from catalog.scoring.parts import PartWriter
 from catalog.scoring.refresh import Refreshed, plan_refresh
 from catalog.scoring.scorer import DETAIL, REASON
@@ -26,7 +27,6 @@ from fashion.model_card import ModelCard
 
 DUPLICATE = "duplicate id"
 MOST_PHOTOGRAPHS = 250  # of a product, as many as Shopify takes; an id that more rows have is more likely none
-PART_SECONDS = 30.0  # what a crash costs at most
 
 
 @dataclass
@@ -112,6 +112,7 @@ class ScoringRun:
         self.left_out: list[UnscoredRow] = list(source.left_out)
         self._scored: set[str] = set()  # ids, of this run
         self._rows: dict[str, int] = {}  # by id, how many are to come
+        recover_parts(out)  # of one that was killed
         # How long an embedding is, only the parts or the model itself know; 0 finds clashes of names all the same.
         length = stored_embedding(out)
         schema = table_schema(
@@ -161,19 +162,27 @@ class ScoringRun:
         """
         waiting: list[pa.Table] = []
         joiner = ProductJoiner(self.card, self.origin.profile, self._rows, self.source.several)
-        scored, images, start, last = 0, 0, time.perf_counter(), time.perf_counter()
-        for table in tables:
-            faults = table.filter(pc.is_valid(table[REASON]))
-            self._list(faults)
-            waiting.append(joiner.take(table))
-            scored += len(waiting[-1])
-            images += len(table) - len(faults)
-            progress.update(pc.sum(table[LAST]).as_py())
-            now = time.perf_counter()
-            if sum(map(len, waiting)) >= self.part_rows or now - last > PART_SECONDS:
-                self._write(waiting)
-                waiting, last = [], now
-        self._write(waiting)
+        scored, images, start = 0, 0, time.perf_counter()
+        journal = PartJournal(self.writer.next_part(), self.origin)
+        try:
+            for table in tables:
+                faults = table.filter(pc.is_valid(table[REASON]))
+                self._list(faults)
+                complete = self.writer.select(joiner.take(table))
+                waiting.append(complete)
+                scored += len(complete)
+                images += len(table) - len(faults)
+                progress.update(pc.sum(table[LAST]).as_py())
+                if sum(map(len, waiting)) >= self.part_rows:
+                    self._write(waiting)
+                    journal.remove()
+                    waiting, journal = [], PartJournal(self.writer.next_part(), self.origin)
+                elif len(complete):
+                    journal.append(complete)
+            self._write(waiting)
+            journal.remove()
+        finally:
+            journal.close()
         seconds = time.perf_counter() - start
         return ScoringSummary(self.out, self._finish(), scored, images, seconds, self.left_out, self.refresh.counts)
 

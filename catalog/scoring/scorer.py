@@ -1,6 +1,8 @@
 """The step that scores rows: photographs in, their columns of the scored catalog out."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections import deque
+from collections.abc import Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,8 @@ from fashion.tables.places import ImagePlaces
 
 # Beside the columns of a part, for rows that were left out; null in the others.
 REASON, DETAIL = "fashion.reason", "fashion.detail"
-BATCH = 64  # photographs of one step: enough that its last ones, which leave cores idle, do not count
+BATCH = 32  # photographs of one step, which is what a run that is killed does again, and those that go on beside it
+BESIDE = 2  # steps at a time: while one writes its rows, or has one photograph left, the other has the cores
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,26 @@ class Scorer:
             scored = scored.append_column(name, column)
         return scored.append_column(DETAIL, pa.array(details, pa.string()))
 
-    def each(self, piece: Piece) -> Iterator[pa.Table]:
-        """Read a piece and score it, a step at a time."""
-        for rows in piece.read():
-            for start in range(0, len(rows), self._batch):
-                yield self(rows.slice(start, self._batch))
+    def each(self, pieces: Iterable[Piece]) -> Generator[pa.Table, None, None]:
+        """Read pieces and score them, in order, a step at a time with the next one beside it."""
+        steps = (
+            rows.slice(start, self._batch)
+            for piece in pieces
+            for rows in piece.read()
+            for start in range(0, len(rows), self._batch)
+        )
+        begun: deque[Future[pa.Table]] = deque()
+        with ThreadPoolExecutor(BESIDE, thread_name_prefix="step") as pool:
+            try:
+                for rows in steps:
+                    begun.append(pool.submit(self, rows))
+                    if len(begun) > BESIDE:  # one waits, so that none of the threads does
+                        yield begun.popleft().result()
+                while begun:
+                    yield begun.popleft().result()
+            finally:
+                for step in begun:
+                    step.cancel()
 
     def _predict(self, rows: pa.Table) -> tuple[list[str], list[Outcome]]:
         """Where each photograph is, "" where that cannot be said, and what became of it."""
@@ -112,13 +130,6 @@ class NotThere(InvalidImage):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
-
-
-def score_here(scoring: Scoring, pieces: Iterable[Piece]) -> Generator[pa.Table, None, None]:
-    """Score pieces in this process, without Ray: what it takes to start would be most of a small catalog's time."""
-    scorer = Scorer(scoring)
-    for piece in pieces:
-        yield from scorer.each(piece)
 
 
 def _cells(rows: pa.Table) -> tuple[list, list, list]:
