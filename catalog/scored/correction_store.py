@@ -12,7 +12,6 @@ import getpass
 import os
 import secrets
 import sqlite3
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -315,11 +314,6 @@ def login_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # no entry in the system's list of users, as in containers
         return "unknown"
-
-
-def count_by_author(entries: Iterable[Entry]) -> Counter[str]:
-    """How many entries are of whom."""
-    return Counter(entry.who for entry in entries)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -88,12 +88,15 @@ class Scored:
         """Number of products."""
         return self.manifest.rows
 
-    def batches(self, columns: Sequence[str] | None = None, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
-        """The products in order, so many at a time, with corrections; memory does not grow with the catalog.
+    def batches(
+        self, columns: Sequence[str] | None = None, rows: int = BATCH_ROWS, corrected: bool = True
+    ) -> Iterator[pa.RecordBatch]:
+        """The products in order, so many at a time; memory does not grow with the catalog.
 
         Args:
             columns: the columns to read; None reads all.
             rows: the most rows of one batch.
+            corrected: with corrections, or as the model said it.
 
         Raises:
             DataError: a column that the catalog does not have, or a broken part.
@@ -102,7 +105,7 @@ class Scored:
             if name not in self.schema.names:
                 raise DataError(f"{self.folder} has no column {name!r}; its columns: {', '.join(self.schema.names)}")
         wanted = self.schema.names if columns is None else list(columns)
-        overlay = self.overlay()
+        overlay = self.overlay() if corrected else None
         for name in self.manifest.parts:
             yield from self._part(name, wanted, rows, overlay)
 
@@ -128,14 +131,19 @@ class Scored:
         overlay = self.overlay()
         return overlay.refit.on_card(card) if overlay and overlay.refit else card
 
-    def rows_of(self, ids: Iterable[str], columns: Sequence[str]) -> pa.Table:
-        """Some products, in the order of the catalog, with corrections; ids that are not there are left out.
+    def rows_of(self, ids: Iterable[str], columns: Sequence[str], corrected: bool = True) -> pa.Table:
+        """Some products, in the order of the catalog; ids that are not there are left out.
+
+        Args:
+            ids: of the products.
+            columns: to read.
+            corrected: with corrections, or as the model said it.
 
         Raises:
             DataError: see `batches`.
         """
         wanted = pa.array(list(dict.fromkeys(ids)), pa.string())
-        overlay, found = self.overlay(), []
+        overlay, found = self.overlay() if corrected else None, []
         for name in self.manifest.parts:
             there = [pc.is_in(batch.column(ID), wanted) for batch in self._part(name, [ID], BATCH_ROWS, None)]
             if any(pc.any(kept).as_py() for kept in there):  # only parts that have some are read whole
