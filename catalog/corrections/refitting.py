@@ -3,12 +3,13 @@
 They begin with those in force and move away from them as far as corrections show: a group's calibration gets a scale
 and an offset on top of its own where that lowers the log loss of products it was not fitted on; thresholds are drawn
 toward those that suit the corrections best, the more the more corrected labels there are, and stay where chance cannot
-tell both apart. Scores are out of fold: no product is judged by what was fitted on it.
+tell both apart. Scores are out of fold: no product is judged by what was fitted on it. They are scores of the corrected
+products; those of a queue are harder than the rest, those of the queue `random` are like it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -140,13 +141,17 @@ def propose(scored: Scored, card: ModelCard) -> Proposal:
     seen = CorrectionStore(scored.folder).states([REFITS])[REFITS]
     card, profile = _card(scored, card), scored.manifest.profile
     data = _corrected(scored, card)
-    before = np.asarray(card.thresholds[profile])
-    calibration, thresholds, chosen = _fit(data, card.calibration, before, profile)
+    before = card.threshold_row(profile)
+    fitted = _fit(data, card.calibration, before, profile)
     now = data.probabilities(card.calibration)
-    then, answered = _out_of_fold(data, card.calibration, before, profile)
     score = SCORES.get(profile, "micro_f1")
     refit = Refit(
-        card.weights_id, profile, calibration, thresholds.tolist(), card.gates.to_json(), dict(card.gate_thresholds)
+        card.weights_id,
+        profile,
+        fitted.calibration,
+        fitted.thresholds.tolist(),
+        card.gates.to_json(),
+        dict(card.gate_thresholds),
     )
     decided = data.targets != NOT_ANNOTATED
     counts = _count_changes(scored, card, refit)
@@ -155,13 +160,13 @@ def propose(scored: Scored, card: ModelCard) -> Proposal:
         seen=seen,
         products=len(data.targets),
         labels=int(decided.sum()),
-        chosen=chosen,
-        recalibrated=[g for g in data.taxonomy.groups if calibration.get(g) != card.calibration.get(g)],
+        chosen=fitted.chosen,
+        recalibrated=[g for g in data.taxonomy.groups if fitted.calibration.get(g) != card.calibration.get(g)],
         before=score_of(now >= before, data.targets, score),
-        after=score_of(answered, data.targets, score),
-        interval=_gain_interval(now >= before, answered, data.targets),
+        after=score_of(fitted.answered, data.targets, score),
+        interval=_gain_interval(now >= before, fitted.answered, data.targets),
         error_before=calibration_error(now[decided], data.targets[decided] == YES),
-        error_after=calibration_error(then[decided], data.targets[decided] == YES),
+        error_after=calibration_error(fitted.probabilities[decided], data.targets[decided] == YES),
         added=sum(a for a, _, _ in counts.values()),
         removed=sum(r for _, r, _ in counts.values()),
         answers=sum(n for _, _, n in counts.values()),
@@ -214,40 +219,42 @@ def _corrected(scored: Scored, card: ModelCard) -> Corrected:
         )
     ids = rows[ID].to_pylist()
     logits = vector_rows(rows[LOGITS].combine_chunks()).astype(np.float32)
-    seen = _columns([rows[name].to_numpy() for name in gate_columns(card.gates)], count)
+    seen = _columns(
+        [rows[name].combine_chunks().to_numpy(zero_copy_only=False) for name in gate_columns(card.gates)], count
+    )
     targets = target_rows(known, ids, card.taxonomy)
     return Corrected(card.taxonomy, card.gates, card.gate_thresholds, logits, seen, targets)
 
 
-def _fit(
-    data: Corrected, calibration: Calibration, thresholds: np.ndarray, profile: str
-) -> tuple[dict[str, dict[str, Any]], np.ndarray, str]:
-    """Calibration, thresholds (A,) and the name of the candidate that these are."""
-    fitted = _recalibrated(data, calibration)
-    if profile not in SCORES:
-        return fitted, thresholds, AS_BEFORE
+class Fitted(NamedTuple):
+    """What was fitted on all corrected products, and what it says of each when that is held out.
+
+    Attributes:
+        calibration: by group.
+        thresholds: (A,).
+        chosen: name of the candidate that the thresholds are.
+        probabilities, answered: (N, A), out of fold. Which candidate is taken is decided by the same answers, once.
+    """
+
+    calibration: dict[str, dict[str, Any]]
+    thresholds: np.ndarray
+    chosen: str
+    probabilities: np.ndarray
+    answered: np.ndarray
+
+
+def _fit(data: Corrected, calibration: Calibration, thresholds: np.ndarray, profile: str) -> Fitted:
+    probabilities = np.empty(data.targets.shape, np.float32)
     answered: dict[str, np.ndarray] = {}
     for rest, held in split_folds(len(data.targets)):
         part = _recalibrated(data[rest], calibration)
-        rows = _candidates(data[rest], part, thresholds, profile)
-        probabilities = data[held].probabilities(part)
-        for name, row in rows.items():
-            answered.setdefault(name, np.zeros(data.targets.shape, bool))[held] = probabilities >= row
-    chosen = simplest_of_the_best(answered, data.targets, SCORES[profile], None)
-    return fitted, _candidates(data, fitted, thresholds, profile)[chosen], chosen
-
-
-def _out_of_fold(
-    data: Corrected, calibration: Calibration, thresholds: np.ndarray, profile: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities and answers (N, A) of products that the fit has not seen."""
-    probabilities = np.empty(data.targets.shape, np.float32)
-    answered = np.zeros(data.targets.shape, bool)
-    for rest, held in split_folds(len(data.targets)):
-        fitted, row, _ = _fit(data[rest], calibration, thresholds, profile)
-        probabilities[held] = data[held].probabilities(fitted)
-        answered[held] = probabilities[held] >= row
-    return probabilities, answered
+        probabilities[held] = data[held].probabilities(part)
+        for name, row in _candidates(data[rest], part, thresholds, profile).items():
+            answered.setdefault(name, np.zeros(data.targets.shape, bool))[held] = probabilities[held] >= row
+    chosen = simplest_of_the_best(answered, data.targets, SCORES.get(profile, "micro_f1"), None)
+    fitted = _recalibrated(data, calibration)
+    row = _candidates(data, fitted, thresholds, profile)[chosen]
+    return Fitted(fitted, row, chosen, probabilities, answered[chosen])
 
 
 def _recalibrated(data: Corrected, calibration: Calibration) -> dict[str, dict[str, Any]]:
@@ -275,13 +282,15 @@ def _candidates(
     data: Corrected, calibration: Calibration, thresholds: np.ndarray, profile: str
 ) -> dict[str, np.ndarray]:
     """Thresholds that may be better, (A,) each, the simplest first: those in force, and others drawn toward them."""
+    found = {AS_BEFORE: thresholds}
+    if profile not in SCORES:
+        return found
     best = f1_candidates(data.probabilities(calibration), data.targets, data.taxonomy)[profile]
     positives = (data.targets == YES).sum(axis=0)
     of_group = np.zeros(len(thresholds))
     for group in data.taxonomy.groups:
         indices = data.taxonomy.indices(group)
         of_group[indices] = positives[indices].sum()
-    found = {AS_BEFORE: thresholds}
     for name, row in best.items():
         found[name] = toward(row, positives if name.startswith("label") else of_group, thresholds, WEIGHT)
     return found
@@ -306,7 +315,7 @@ def _gain_interval(before: np.ndarray, after: np.ndarray, targets: np.ndarray) -
 def _count_changes(scored: Scored, card: ModelCard, refit: Refit) -> dict[str, tuple[int, int, int]]:
     """By group how many answers come, how many go and how many there are, over the whole catalog."""
     taxonomy, gates = card.taxonomy, gate_columns(card.gates)
-    before = np.asarray(card.thresholds[refit.profile], np.float32)
+    before = card.threshold_row(refit.profile)
     overlay = scored.overlay()
     added, removed, there = (np.zeros(len(taxonomy), np.int64) for _ in range(3))
     for batch in scored.batches([ID, LOGITS, *gates], corrected=False):
