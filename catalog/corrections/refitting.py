@@ -306,10 +306,10 @@ def _gain_interval(before: np.ndarray, after: np.ndarray, targets: np.ndarray) -
 
     def gain(weights: np.ndarray) -> np.ndarray:
         was, then = (2 * (weights @ right) / np.maximum(1, weights @ whole) for right, whole in counts)
-        return 1 + then - was  # intervals are of numbers from 0 on
+        return (1 + then - was) / 2  # an interval is within 0 and 1, a gain within -1 and 1
 
     found = interval(gain, len(targets), RESAMPLES)
-    return found and [value - 1 for value in found]
+    return found and [2 * value - 1 for value in found]
 
 
 def _count_changes(scored: Scored, card: ModelCard, refit: Refit) -> dict[str, tuple[int, int, int]]:
