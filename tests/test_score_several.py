@@ -12,7 +12,8 @@ import pytest
 from several_photographs import PRODUCTS, STARTER, views, write_rows, write_views
 
 from catalog.score import score
-from catalog.scored.table import EMBEDDING, LEFT_OUT_FILE, PHOTOGRAPHS, PROBABILITIES, VIEWS, Scored, views_of
+from catalog.scored.columns import EMBEDDING, PHOTOGRAPHS, PROBABILITIES, VIEWS, views_of
+from catalog.scored.table import LEFT_OUT_FILE, Scored
 from fashion.predictor import Predictor
 from fashion.tables.stored import read_stored
 from fashion.views import joined

@@ -24,7 +24,8 @@ from catalog.analysis.portfolio_sums import SIDES, PortfolioSums
 from catalog.analysis.scored_at import scored_at
 from catalog.analysis.tally import Selection, read
 from catalog.filters.filtering import RowFilter
-from catalog.scored.table import ID, Scored, describe_model
+from catalog.scored.columns import ID
+from catalog.scored.table import Scored, describe_model
 from fashion.errors import DataError, SettingError
 from fashion.taxonomy import Label
 

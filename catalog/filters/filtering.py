@@ -22,7 +22,7 @@ from catalog.filters.columns import (
     source_column,
 )
 from catalog.filters.where import parse
-from catalog.scored.table import ATTRIBUTE as ATTRIBUTE_COLUMN
+from catalog.scored.columns import ATTRIBUTE as ATTRIBUTE_COLUMN
 from catalog.scored.table import Scored
 
 MOMENT = pa.timestamp("us", "UTC")

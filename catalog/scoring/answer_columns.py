@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from catalog.scored.table import ATTRIBUTE, EMBEDDING, LOGITS, PROBABILITIES, gate_columns, vector_column
+from catalog.scored.columns import ATTRIBUTE, EMBEDDING, LOGITS, PROBABILITIES, gate_columns, vector_column
 from fashion.answers import answered
 from fashion.model_card import ModelCard
 from fashion.prediction import Prediction

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from catalog.scored.table import (
+from catalog.scored.columns import (
     EMBEDDING,
     ID,
     IMAGE,

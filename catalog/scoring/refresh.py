@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from catalog.scored.columns import EMBEDDING, ID, IMAGE, PHOTOGRAPHS, VIEWS
 from catalog.scored.score_manifest import MANIFEST_FILE, PARTS, Origin
-from catalog.scored.table import EMBEDDING, ID, IMAGE, LEFT_OUT_FILE, PHOTOGRAPHS, VIEWS, open_part, part_origin
+from catalog.scored.table import LEFT_OUT_FILE, open_part, part_origin
 from catalog.scoring.parts import own_columns, write_part
 from catalog.scoring.source import PLACE, ProductSource
 from fashion.errors import DataError

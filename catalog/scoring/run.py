@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tqdm import tqdm
 
+from catalog.scored.columns import ID
 from catalog.scored.score_manifest import Manifest, Origin
-from catalog.scored.table import ID, LEFT_OUT_FILE, stored_embedding, table_schema
+from catalog.scored.table import LEFT_OUT_FILE, stored_embedding, table_schema
 from catalog.scoring.joining import ProductJoiner
 from catalog.scoring.journal import PartJournal, recover_parts
 from catalog.scoring.parts import PartWriter

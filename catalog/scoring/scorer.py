@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from catalog.scored.table import EMBEDDING, ID, IMAGE, PROBABILITIES, table_schema
+from catalog.scored.columns import EMBEDDING, ID, IMAGE, PROBABILITIES
+from catalog.scored.table import table_schema
 from catalog.scoring.answer_columns import answer_columns
 from catalog.scoring.source import CONTENT, FAULT, LAST, PLACE, ROW, Piece
 from fashion.errors import InvalidImage, one_line

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catalog.scored.table import ID
+from catalog.scored.columns import ID
 
 # Columns of a piece besides `id` and the source's own.
 ROW = "fashion.row"  # where it stands in its source, for left_out.csv

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from catalog.scored.table import ID
+from catalog.scored.columns import ID
 from catalog.scoring.cells import id_texts, typed_columns
 from catalog.scoring.source import PLACE, ListedSource, Piece, UnscoredRow, rows_table
 from fashion.errors import DataError
