@@ -31,7 +31,7 @@ LAYOUT = SheetLayout(side=200, columns=5, lines=6)
 ALIKE = ("The number is the similarity: 1 is as alike as a product is to itself, 0 as two taken at random.", INK)
 ASKED = ("The number says how well a product has what the words ask for: 1 is all of it, 0 nothing.", INK)
 SHARED = ("Green: both have it.", RIGHT)
-DIFFERING = ("Orange: one has it, - what was asked for, + the product found.", WRONG)
+DIFFERING = ("Orange: they differ; - only what was asked for has it, + only the product found.", WRONG)
 
 
 def draw_sheet(
@@ -39,8 +39,8 @@ def draw_sheet(
 ) -> Picture:
     """Draw what was asked for, in frames on the left, and what was found beside it, in rows of equal length.
 
-    Under each product are its similarity and id, the names that both have in green and those that differ in orange:
-    with - of what was asked for alone, with + of the product alone. A line below says so.
+    Under each product are its similarity and id, the names that both have in green, and in orange with their groups
+    those that differ: with - of what was asked for alone, with + of the product alone. A line below says so.
 
     Args:
         queries: what was asked for.
@@ -115,7 +115,18 @@ def _found(match: Match, columns: Sequence[str]) -> list[tuple[str, str]]:
     if match.similarity is None:
         return [*title, *_lines(match.product.names, SOFT, room)]
     shared = _lines(match.shared_names, RIGHT, room - 1)
-    return [*title, *shared, *_lines(match.differing_names, WRONG, room - len(shared))]
+    return [*title, *shared, *_lines(_differences(match), WRONG, room - len(shared))]
+
+
+def _differences(match: Match) -> list[str]:
+    """What differs, by group: `colour Red not Black`, `+sleeve Sleeveless`, `-pattern Striped`."""
+    found = []
+    for group, (wanted, other) in match.differing.items():
+        if wanted and other:
+            found.append(f"{group} {' and '.join(other)} not {' and '.join(wanted)}")
+        else:
+            found += [f"{sign}{group} {name}" for sign, names in (("-", wanted), ("+", other)) for name in names]
+    return found
 
 
 def _own(product: Product, columns: Sequence[str]) -> list[tuple[str, str]]:
@@ -125,4 +136,5 @@ def _own(product: Product, columns: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _lines(names: Sequence[str], color: str, most: int) -> list[tuple[str, str]]:
-    return [(line, color) for line in folded(names, LAYOUT.side, most)]
+    # One name may stand in two groups, such as Casual in usage and occasion.
+    return [(line, color) for line in folded(list(dict.fromkeys(names)), LAYOUT.side, most)]
