@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
-from catalog.similar.matches import Match, Product
+from catalog.similar.matches import Match, Product, cell_text
 from fashion.errors import InvalidImage
 from fashion.pictures.tiles import (
     INK,
@@ -20,6 +19,7 @@ from fashion.pictures.tiles import (
     Tile,
     beside,
     folded,
+    heading,
     legend,
     sheet,
     stacked,
@@ -50,29 +50,23 @@ def draw_sheet(
     """
     asked = [Tile(photograph(product), _asked(product, columns), MARK) for product in queries]
     found = [Tile(photograph(match.product), _found(match, columns)) for match in matches]
-    one_column = replace(LAYOUT, columns=1)
-    parts = [sheet(asked, one_column, title)] if asked else []
-    if found or not parts:
-        parts.append(sheet(found, LAYOUT, " " if title and parts else title))
-    picture = beside(parts)
-    if not any(match.similarity is not None for match in matches):
-        return picture
-    texts = [ALIKE if queries else ASKED, SHARED, DIFFERING]
-    return stacked([picture, legend(texts, picture.image.width)])
+    parts = [sheet(tiles, layout) for tiles, layout in ((asked, replace(LAYOUT, columns=1)), (found, LAYOUT)) if tiles]
+    picture = beside(parts) if parts else sheet([], LAYOUT)
+    rows = [picture]
+    if title:
+        rows.insert(0, heading(title, picture.image.width))
+    if any(match.similarity is not None for match in matches):
+        rows.append(legend([ALIKE if queries else ASKED, SHARED, DIFFERING], picture.image.width))
+    return stacked(rows)
 
 
 def draw_groups(groups: Sequence[Sequence[Product]], alike: Sequence[float]) -> Picture:
-    """Draw a row of photographs for each group of duplicates, with the lowest cosine of any two in it."""
-    return stacked(
-        [
-            sheet(
-                [Tile(photograph(product), [(product.id, INK)]) for product in group],
-                replace(LAYOUT, columns=max(map(len, groups)) if max(map(len, groups)) < LAYOUT.columns else 5),
-                f"{len(group)} listings, cosine {cosine:.4f}",
-            )
-            for group, cosine in zip(groups, alike, strict=True)
-        ]
-    )
+    """Draw the photographs of each group of duplicates below a line with the lowest cosine of any two in it."""
+    rows = []
+    for group, cosine in zip(groups, alike, strict=True):
+        tiles = [Tile(photograph(product), [(product.id, INK), *_lines(product.names, SOFT, 2)]) for product in group]
+        rows.append(sheet(tiles, LAYOUT, f"{len(group)} listings, cosine {cosine:.4f}"))
+    return stacked(rows)
 
 
 def write_sheet(queries: Sequence[Product], matches: Sequence[Match], path: Path, columns: Sequence[str] = ()) -> Path:
@@ -92,15 +86,6 @@ def photograph(product: Product) -> Image.Image | None:
         return decode(read_stored(product.image) or Path(product.image), LAYOUT.side)
     except InvalidImage:
         return None
-
-
-def shown(value: Any) -> str:
-    """A value of the catalog's own as text; "" for none."""
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return str(value).removesuffix(".0" if isinstance(value, float) else "T00:00:00Z")
 
 
 def _asked(product: Product, columns: Sequence[str]) -> list[tuple[str, str]]:
@@ -131,7 +116,7 @@ def _differences(match: Match) -> list[str]:
 
 def _own(product: Product, columns: Sequence[str]) -> list[tuple[str, str]]:
     """The line of the catalog's own columns, where any is wanted."""
-    cells = [f"{name} {cell}" for name in columns if (cell := shown(product.source.get(name)))]
+    cells = [f"{name} {cell}" for name in columns if (cell := cell_text(product.source.get(name)))]
     return _lines(cells, SOFT, 1) if columns else []
 
 
