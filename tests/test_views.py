@@ -75,7 +75,7 @@ def test_what_shows_no_product_says_nothing() -> None:
 
 
 def test_a_group_that_does_not_apply_to_what_is_seen_says_little() -> None:
-    whole, detail = seen(GATED, [1, -1, 3, -3, 4, 5], [1, 0]), seen(GATED, [3, -3, -3, 3, -6, 5], [0, 1])
+    whole, detail = seen(GATED, [1, -1, 3, -3, 4, 5], [1, 0]), seen(GATED, [3, -3, -3, 3, -1, 5], [0, 1])
     weights = view_weights(np.stack([logits_of(whole), logits_of(detail)]), GATED)
     np.testing.assert_allclose(weights.sum(0), 1, rtol=1e-6)
     assert weights[1, 0] > 0.5 > weights[1, 2]  # the color is surer in the detail, the sleeve is not in it

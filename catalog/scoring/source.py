@@ -106,8 +106,8 @@ class ListedSource:
     def own(self) -> pa.Table:
         """See `ProductSource`."""
         places = [[place] if place else [] for place in self.table.column(PLACE).to_pylist()]
-        table = self.table.select([field.name for field in self.columns])
-        return table.add_column(0, PLACE, pa.array(places, pa.list_(pa.string())))
+        own = {field.name: self.table[field.name] for field in self.columns}
+        return pa.table({PLACE: pa.array(places, pa.list_(pa.string())), **own})
 
     def pieces(self, positions: np.ndarray, rows: int) -> Iterator[Piece]:
         """See `ProductSource`."""

@@ -126,8 +126,8 @@ class ParquetSource:
         if not self.several:
             return whole
         first = {name: row for row, name in reversed(list(enumerate(self.ids)))}
-        own = whole.drop_columns([PLACE]).take(pa.array([first[name] for name in self.ids]))
-        return own.add_column(0, PLACE, whole[PLACE])
+        rows = pa.array([first[name] for name in self.ids])
+        return pa.table({PLACE: whole[PLACE]} | {name: whole[name].take(rows) for name in columns})
 
     def pieces(self, positions: np.ndarray, rows: int) -> Iterator[Piece]:
         """A piece for each row group, in their order: in smaller ones it would be read again for each."""

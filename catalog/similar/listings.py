@@ -38,7 +38,10 @@ def faces_alone(manifest: IndexManifest) -> Condition | None:
 
 def once(points: Sequence[Product]) -> list[Product]:
     """Of the points of each product the first."""
-    return list({point.id: point for point in reversed(points)}.values())[::-1]
+    first: dict[str, Product] = {}
+    for point in points:
+        first.setdefault(point.id, point)
+    return list(first.values())
 
 
 def without_copies(

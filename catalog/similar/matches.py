@@ -93,6 +93,15 @@ class Match:
         return self.product.to_json() | {"similarity": similarity, "shared": self.shared, "differing": differing}
 
 
+def cell_text(value: Any) -> str:
+    """A value of the catalog's own columns as people read it; "" for none."""
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value).removesuffix(".0" if isinstance(value, float) else "T00:00:00Z")
+
+
 def match(product: Product, similarity: float, wanted: Mapping[str, list[str]]) -> Match:
     """A match with what the product shares with the attributes wanted, by group, and what differs."""
     shared, differing = {}, {}

@@ -5,10 +5,9 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from catalog.filters.columns import nearest
-from catalog.similar.matches import Match, Product
+from catalog.similar.matches import Match, Product, cell_text
 from catalog.similar.settings import LIMIT, How
 from catalog.similar.spaces import DEFAULT_SPACE, SHARE, SPACES
 from fashion.errors import SettingError
@@ -142,16 +141,8 @@ def table(matches: Sequence[Match], columns: Sequence[str] = ()) -> str:
 
 def _row(match: Match, columns: Sequence[str]) -> list[str]:
     product = match.product
-    own = [_cell(product.source.get(column)) for column in columns]
+    own = [cell_text(product.source.get(column)) for column in columns]
     if match.similarity is None:  # nothing was asked for: the product's own attributes
         return ["", product.id, *own, ", ".join(product.names), ""]
     names = ", ".join(match.shared_names), " ".join(match.differing_names)
     return [f"{match.similarity:5.2f}", product.id, *own, *names]
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return str(value).removesuffix(".0" if isinstance(value, float) else "T00:00:00Z")

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
-from catalog.similar.matches import Match, Product
+from catalog.similar.matches import Match, Product, cell_text
 from fashion.errors import InvalidImage
 from fashion.pictures.tiles import (
     INK,
@@ -20,6 +19,7 @@ from fashion.pictures.tiles import (
     Tile,
     beside,
     folded,
+    heading,
     legend,
     sheet,
     stacked,
@@ -31,7 +31,7 @@ LAYOUT = SheetLayout(side=200, columns=5, lines=6)
 ALIKE = ("The number is the similarity: 1 is as alike as a product is to itself, 0 as two taken at random.", INK)
 ASKED = ("The number says how well a product has what the words ask for: 1 is all of it, 0 nothing.", INK)
 SHARED = ("Green: both have it.", RIGHT)
-DIFFERING = ("Orange: one has it, - what was asked for, + the product found.", WRONG)
+DIFFERING = ("Orange: they differ; - only what was asked for has it, + only the product found.", WRONG)
 
 
 def draw_sheet(
@@ -39,8 +39,8 @@ def draw_sheet(
 ) -> Picture:
     """Draw what was asked for, in frames on the left, and what was found beside it, in rows of equal length.
 
-    Under each product are its similarity and id, the names that both have in green and those that differ in orange:
-    with - of what was asked for alone, with + of the product alone. A line below says so.
+    Under each product are its similarity and id, the names that both have in green, and in orange with their groups
+    those that differ: with - of what was asked for alone, with + of the product alone. A line below says so.
 
     Args:
         queries: what was asked for.
@@ -50,29 +50,23 @@ def draw_sheet(
     """
     asked = [Tile(photograph(product), _asked(product, columns), MARK) for product in queries]
     found = [Tile(photograph(match.product), _found(match, columns)) for match in matches]
-    one_column = replace(LAYOUT, columns=1)
-    parts = [sheet(asked, one_column, title)] if asked else []
-    if found or not parts:
-        parts.append(sheet(found, LAYOUT, " " if title and parts else title))
-    picture = beside(parts)
-    if not any(match.similarity is not None for match in matches):
-        return picture
-    texts = [ALIKE if queries else ASKED, SHARED, DIFFERING]
-    return stacked([picture, legend(texts, picture.image.width)])
+    parts = [sheet(tiles, layout) for tiles, layout in ((asked, replace(LAYOUT, columns=1)), (found, LAYOUT)) if tiles]
+    picture = beside(parts) if parts else sheet([], LAYOUT)
+    rows = [picture]
+    if title:
+        rows.insert(0, heading(title, picture.image.width))
+    if any(match.similarity is not None for match in matches):
+        rows.append(legend([ALIKE if queries else ASKED, SHARED, DIFFERING], picture.image.width))
+    return stacked(rows)
 
 
 def draw_groups(groups: Sequence[Sequence[Product]], alike: Sequence[float]) -> Picture:
-    """Draw a row of photographs for each group of duplicates, with the lowest cosine of any two in it."""
-    return stacked(
-        [
-            sheet(
-                [Tile(photograph(product), [(product.id, INK)]) for product in group],
-                replace(LAYOUT, columns=max(map(len, groups)) if max(map(len, groups)) < LAYOUT.columns else 5),
-                f"{len(group)} listings, cosine {cosine:.4f}",
-            )
-            for group, cosine in zip(groups, alike, strict=True)
-        ]
-    )
+    """Draw the photographs of each group of duplicates below a line with the lowest cosine of any two in it."""
+    rows = []
+    for group, cosine in zip(groups, alike, strict=True):
+        tiles = [Tile(photograph(product), [(product.id, INK), *_lines(product.names, SOFT, 2)]) for product in group]
+        rows.append(sheet(tiles, LAYOUT, f"{len(group)} listings, cosine {cosine:.4f}"))
+    return stacked(rows)
 
 
 def write_sheet(queries: Sequence[Product], matches: Sequence[Match], path: Path, columns: Sequence[str] = ()) -> Path:
@@ -94,15 +88,6 @@ def photograph(product: Product) -> Image.Image | None:
         return None
 
 
-def shown(value: Any) -> str:
-    """A value of the catalog's own as text; "" for none."""
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return str(value).removesuffix(".0" if isinstance(value, float) else "T00:00:00Z")
-
-
 def _asked(product: Product, columns: Sequence[str]) -> list[tuple[str, str]]:
     title = [(Path(product.id).name, MARK), *_own(product, columns)]
     return [*title, *_lines(product.names, INK, LAYOUT.lines - len(title))]
@@ -115,14 +100,26 @@ def _found(match: Match, columns: Sequence[str]) -> list[tuple[str, str]]:
     if match.similarity is None:
         return [*title, *_lines(match.product.names, SOFT, room)]
     shared = _lines(match.shared_names, RIGHT, room - 1)
-    return [*title, *shared, *_lines(match.differing_names, WRONG, room - len(shared))]
+    return [*title, *shared, *_lines(_differences(match), WRONG, room - len(shared))]
+
+
+def _differences(match: Match) -> list[str]:
+    """What differs, by group: `colour Red not Black`, `+sleeve Sleeveless`, `-pattern Striped`."""
+    found = []
+    for group, (wanted, other) in match.differing.items():
+        if wanted and other:
+            found.append(f"{group} {' and '.join(other)} not {' and '.join(wanted)}")
+        else:
+            found += [f"{sign}{group} {name}" for sign, names in (("-", wanted), ("+", other)) for name in names]
+    return found
 
 
 def _own(product: Product, columns: Sequence[str]) -> list[tuple[str, str]]:
     """The line of the catalog's own columns, where any is wanted."""
-    cells = [f"{name} {cell}" for name in columns if (cell := shown(product.source.get(name)))]
+    cells = [f"{name} {cell}" for name in columns if (cell := cell_text(product.source.get(name)))]
     return _lines(cells, SOFT, 1) if columns else []
 
 
 def _lines(names: Sequence[str], color: str, most: int) -> list[tuple[str, str]]:
-    return [(line, color) for line in folded(names, LAYOUT.side, most)]
+    # One name may stand in two groups, such as Casual in usage and occasion.
+    return [(line, color) for line in folded(list(dict.fromkeys(names)), LAYOUT.side, most)]

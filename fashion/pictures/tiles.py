@@ -122,15 +122,13 @@ def sheet(tiles: Sequence[Tile], layout: SheetLayout, title: str = "") -> Pictur
     """
     layout = replace(layout, lines=min(layout.lines, max((len(tile.lines) for tile in tiles), default=0)))
     width, height = layout.size(len(tiles))
-    above = TITLE if title else 0
-    canvas = Image.new("RGB", (width, height + above), GROUND)
+    canvas = Image.new("RGB", (width, height), GROUND)
     draw = ImageDraw.Draw(canvas)
-    if title:
-        draw.text((MARGIN, MARGIN), fitting(title, width - 2 * MARGIN, 18), INK, font(18))
     for i, tile in enumerate(tiles):
         left, top = layout.place(i, len(tiles))
-        _place(canvas, draw, tile, left, top + above, layout)
-    return Picture(canvas)
+        _place(canvas, draw, tile, left, top, layout)
+    picture = Picture(canvas)
+    return stacked([heading(title, width), picture]) if title else picture
 
 
 def stacked(pictures: Sequence[Picture]) -> Picture:
@@ -152,6 +150,13 @@ def beside(pictures: Sequence[Picture]) -> Picture:
     for picture in pictures:
         canvas.paste(picture.image, (left, 0))
         left += picture.image.width
+    return Picture(canvas)
+
+
+def heading(title: str, width: int) -> Picture:
+    """A line above a picture of this width."""
+    canvas = Image.new("RGB", (width, TITLE), GROUND)
+    ImageDraw.Draw(canvas).text((MARGIN, MARGIN), fitting(title, width - 2 * MARGIN, 18), INK, font(18))
     return Picture(canvas)
 
 
