@@ -1,9 +1,12 @@
 """What an answer should hold: the options of a request, read and checked in one place for every server and command."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from fashion.errors import SettingError
 from fashion.model_card import ModelCard
@@ -11,7 +14,8 @@ from fashion.taxonomy import Label
 
 DEFAULT_PROFILE = "default"
 EXPLAIN = ("none", "maps", "overlay")
-NAMES = ("profile", "top_k", "groups", "all", "embedding", "applies", "explain", "labels")
+NAMES = ("profile", "caution", "top_k", "groups", "all", "embedding", "applies", "explain", "labels")
+LEAST_CAUTION, MOST_CAUTION = 0.001, 1000.0
 MAX_OVERLAYS = 32  # pictures in one answer; each is some ten kilobytes
 
 _TRUE = ("true", "1", "yes", "on")
@@ -30,6 +34,7 @@ class AnswerOptions:
     Attributes:
         profile: the thresholds to use, the name of one of the card's profiles or a number from 0 to 1 for all labels;
             `top-k` has none, it answers as many of each group as the card says. None is the card's default profile.
+        caution: the odds of every threshold are multiplied by it, see `cautious`: above 1 for fewer, surer attributes.
         top_k: the k most probable attributes of each group, whatever their thresholds.
         groups: answer only these groups.
         all: every label with its probability, whatever its threshold.
@@ -41,6 +46,7 @@ class AnswerOptions:
     """
 
     profile: str | None = None
+    caution: float = 1.0
     top_k: int | None = None
     groups: tuple[str, ...] | None = None
     all: bool = False
@@ -53,6 +59,18 @@ class AnswerOptions:
     def wants_maps(self) -> bool:
         """Whether the answer needs the network's feature map."""
         return self.explain != "none"
+
+
+def cautious(thresholds: np.ndarray, caution: float) -> np.ndarray:
+    """Thresholds t with their odds t / (1 - t) multiplied: c * t / (1 - t + c * t).
+
+    They stay between 0 and 1 and in their order; 0 and 1, which say never and always, stay as they are.
+
+    Args:
+        thresholds: float32, of any shape.
+        caution: c, above 0.
+    """
+    return thresholds if caution == 1 else caution * thresholds / (1 - thresholds + caution * thresholds)
 
 
 def parse_options(values: Mapping[str, Any], card: ModelCard) -> AnswerOptions:
@@ -109,6 +127,17 @@ def _profile(value: Any, card: ModelCard) -> str | None:
 
 def _profiles(card: ModelCard) -> str:
     return f"choose among: {', '.join((DEFAULT_PROFILE, *card.profiles))}, or a number from 0 to 1"
+
+
+def _caution(value: Any, card: ModelCard) -> float:
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not LEAST_CAUTION <= number <= MOST_CAUTION:
+        expected = f"a number from {LEAST_CAUTION:g} to {MOST_CAUTION:g}; 1 leaves the thresholds as they are"
+        raise InvalidOption(f"caution {_quoted(value)} must be {expected}")
+    return number
 
 
 def _top_k(value: Any, card: ModelCard) -> int:
@@ -185,6 +214,7 @@ def _some(names: Any) -> str:
 
 _READERS: dict[str, Callable[[Any, ModelCard], Any]] = {
     "profile": _profile,
+    "caution": _caution,
     "top_k": _top_k,
     "groups": _groups,
     "all": _flag("all"),

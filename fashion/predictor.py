@@ -27,6 +27,7 @@ from fashion.preprocess import Source, decode, pixels
 
 CHOICES = (
     "profile",
+    "caution",
     "all",
     "top_k",
     "groups",
@@ -164,6 +165,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--profile",
         help="what to answer: micro-f1, macro-f1, precision, top-k, 0.5 or any other threshold for all labels "
         "(default: the model card's)",
+    )
+    parser.add_argument(
+        "--caution", metavar="C", help="multiply the odds of every threshold; above 1 for fewer, surer attributes"
     )
     parser.add_argument("--all", action="store_true", help="every label with its probability")
     parser.add_argument("--top-k", metavar="K", help="the K most probable of each group, whatever their thresholds")

@@ -170,7 +170,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print what the server says of each photograph; returns the exit status, 2 if any failed."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    wanted = {name: value for name in ("profile", "top_k", "groups") if (value := getattr(options, name)) is not None}
+    names = ("profile", "caution", "top_k", "groups")
+    wanted = {name: value for name in names if (value := getattr(options, name)) is not None}
     if options.applies:
         wanted["applies"] = "true"
     if options.explain:
@@ -220,6 +221,9 @@ def _parser() -> argparse.ArgumentParser:
         help='true labels to mark the table with, JSON {"labels": {group: [name]}}',
     )
     parser.add_argument("--profile", help="micro-f1, macro-f1, precision, top-k, 0.5 or any threshold from 0 to 1")
+    parser.add_argument(
+        "--caution", metavar="C", help="multiply the odds of every threshold; above 1 for fewer, surer attributes"
+    )
     parser.add_argument("--top-k", metavar="K", help="the K most probable of each group, whatever their thresholds")
     parser.add_argument("--groups", metavar="A,B", help="only these groups")
     parser.add_argument("--applies", action="store_true", help="say too which groups do not apply to the product")

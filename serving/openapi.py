@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fashion.options import EXPLAIN, NAMES
+from fashion.options import EXPLAIN, LEAST_CAUTION, MOST_CAUTION, NAMES
 from serving.protocol import JSON_TYPE
 from serving.reading import MAX_IMAGES, PROTOCOLS_OWN, header_name
 
@@ -22,6 +22,10 @@ OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "profile": (
         {"anyOf": [_TEXT, {"type": "number", "minimum": 0, "maximum": 1}]},
         "what is answered: default, the name of one of the model card's profiles, or a threshold from 0 to 1",
+    ),
+    "caution": (
+        {"type": "number", "minimum": LEAST_CAUTION, "maximum": MOST_CAUTION},
+        "the odds of every threshold are multiplied by it: above 1 fewer, surer attributes",
     ),
     "top_k": ({"type": "integer", "minimum": 1}, "the most probable attributes of each group, whatever the thresholds"),
     "groups": ({"anyOf": [_TEXTS, _TEXT]}, "answer these groups only; a list, or text with commas"),
