@@ -14,6 +14,8 @@ from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
 from fashion.predictor import Predictor
 from page.application import create_page
+from page.browsing.reports import find_reports
+from page.browsing.shop import Shop
 from serving.app import STOP_TIMEOUT
 from serving.ports import is_free, owner_of
 
@@ -36,6 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="NAME",
         help="a name that browsers call this server by, such as page.shop.example; may be given again",
     )
+    parser.add_argument(
+        "--report",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FOLDER",
+        help="of catalog.trends or catalog.compare, to be linked beside those in SCORED; may be given again",
+    )
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="(default: %(default)s)")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -44,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             owner = owner_of(options.port)
             raise SettingError(f"port {options.port} is taken{f' by {owner}' if owner else ''}; choose another --port")
         predictor = Predictor.from_bundle(options.bundle, options.engine)
-        app = create_page(predictor, hosts=(options.host, *options.allow_host))
+        shop = Shop.open(options.scored, predictor.card) if options.scored else None
+        reports = find_reports(options.scored, options.report) if options.scored else {}
+        app = create_page(predictor, hosts=(options.host, *options.allow_host), shop=shop, reports=reports)
         print(f"open http://{options.host}:{options.port} in a browser; ctrl-C ends it", flush=True)
         uvicorn.run(
             app,

@@ -72,7 +72,5 @@ def add_static_routes(app: FastAPI) -> None:
     def static(version: str, name: str) -> FileResponse:
         path = static_files().get(name)
         if path is None or version != static_version():
-            raise HTTPException(
-                HTTPStatus.NOT_FOUND, f"no file {name[:60]!r} of that version; reload the page"
-            )
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"no file {name[:60]!r} of that version; reload the page")
         return FileResponse(path, media_type=TYPES[path.suffix], headers={"Cache-Control": FOR_EVER})
