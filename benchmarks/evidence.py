@@ -28,8 +28,8 @@ from fashion.errors import DataError, SettingError, one_line_errors
 from fashion.explanation import activation_maps, spread
 from fashion.predictor import Predictor
 from fashion.preprocess import InputSpec, decode
+from fashion.profiles.bootstrap import interval
 from fashion.taxonomy import Label
-from training.profiles.bootstrap import interval
 
 BOXES = Path(__file__).with_name("evidence_boxes.csv")
 PAGE = Path("docs/starter.md")

@@ -7,41 +7,31 @@ that was cut off, by kill -9 too, is completed by the next.
 """
 
 import argparse
-import hashlib
-import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from catalog.engines.location import is_server, store_at
 from catalog.engines.store import BATCH, InUse, Point, Store, Tuning
-from catalog.filters.columns import (
-    ATTRIBUTE,
-    HASH,
-    ID,
-    IMAGE,
-    SOURCE,
-    payload_value,
-    point_id,
-)
+from catalog.filters.columns import HASH
 from catalog.filters.filtering import columns_of, kinds
-from catalog.scored.table import ATTRIBUTE as ATTRIBUTE_COLUMN
-from catalog.scored.table import EMBEDDING, PROBABILITIES, Scored, describe_model, vector_rows
+from catalog.scored.columns import EMBEDDING, PROBABILITIES, vector_rows
+from catalog.scored.correction_store import CorrectionStore
+from catalog.scored.table import Scored, describe_model
 from catalog.similar.manifest import IndexManifest
+from catalog.similar.points import needed_columns, points
 from catalog.similar.projection import AMONG, NEAREST, Projection, fit
-from catalog.similar.spaces import ScaleMeter, Scales, point, scores
+from catalog.similar.spaces import ScaleMeter, Scales, scores
 from fashion.errors import DataError, SettingError, one_line_errors
 
 LARGE = 20_000  # products from which on graphs are built, unless somebody asks for something else
 IN_MEMORY = 8e9  # bytes of whole products, above which searches leave them on disk
 SAMPLE = 20_000  # products on which a projection is fitted
-LAYOUT = 3  # of payloads and vectors: another number writes every product again
 INDEX_FOLDER = "index"  # within the scored catalog, where --out names no other
 COLLECTION = "fashion"
 
@@ -145,6 +135,7 @@ def _plan(scored: Scored, tuning: Tuning, projection: Projection | None) -> Inde
         catalog=str(scored.folder.absolute()),
         rows=0,
         complete=False,
+        corrections=CorrectionStore(scored.folder).last(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -155,12 +146,12 @@ def _update(scored: Scored, store: Store, plan: IndexManifest) -> tuple[Changes,
     meter = ScaleMeter(plan.taxonomy, plan.embedding)
     written = unchanged = 0
     pending: list[Point] = []
-    for row in tqdm(_rows(scored, plan, meter), total=scored.rows, unit="product", desc="indexing", disable=None):
-        id = point_id(row.payload[ID])
-        if known.pop(id, None) == row.payload[HASH]:
+    rows = points(scored.batches(needed_columns(plan)), plan, meter) if scored.rows else ()
+    for row in tqdm(rows, total=scored.rows, unit="product", desc="indexing", disable=None):
+        if known.pop(row.id, None) == row.payload[HASH]:
             unchanged += 1
             continue
-        pending.append(Point(id, row.vector, row.coarse, row.payload))
+        pending.append(row)
         written += 1
         if len(pending) == BATCH:
             store.upsert(pending)
@@ -171,43 +162,6 @@ def _update(scored: Scored, store: Store, plan: IndexManifest) -> tuple[Changes,
     for start in range(0, len(gone), BATCH):
         store.delete(gone[start : start + BATCH])
     return Changes(written, len(gone), unchanged, plan.projection), meter.scales()
-
-
-class _Row(NamedTuple):
-    payload: dict[str, Any]
-    vector: np.ndarray
-    coarse: np.ndarray | None
-
-
-def _rows(scored: Scored, plan: IndexManifest, meter: ScaleMeter) -> Iterator[_Row]:
-    groups = {column.place[1]: f"{ATTRIBUTE_COLUMN}{column.name}" for column in plan.columns.groups}
-    own = {column.place[1]: column.name for column in plan.columns.source}
-    if not scored.rows:
-        return
-    for batch in scored.batches([ID, IMAGE, *groups.values(), *own.values(), EMBEDDING, PROBABILITIES]):
-        embeddings = vector_rows(batch.column(EMBEDDING)).astype(np.float32)
-        attributes = scores(vector_rows(batch.column(PROBABILITIES)), plan.taxonomy)
-        meter.add(embeddings, attributes)
-        vectors = point(embeddings, attributes)
-        coarse = plan.projection.points(vectors) if plan.projection else [None] * len(batch)
-        cells = {name: batch.column(name).to_pylist() for name in (ID, IMAGE, *groups.values(), *own.values())}
-        for i in range(len(batch)):
-            values = {key: payload_value(cells[name][i]) for key, name in own.items()}
-            payload = {
-                ID: cells[ID][i],
-                IMAGE: cells[IMAGE][i] or "",
-                ATTRIBUTE: {key: cells[name][i] or [] for key, name in groups.items()},
-                SOURCE: {key: value for key, value in values.items() if value is not None},
-            }
-            yield _Row(payload | {HASH: _hash(payload, embeddings[i], attributes[i])}, vectors[i], coarse[i])
-
-
-def _hash(payload: Mapping[str, Any], *rows: np.ndarray) -> str:
-    """Changes with everything that the engine keeps of a product."""
-    digest = hashlib.blake2b(json.dumps([LAYOUT, payload], sort_keys=True).encode(), digest_size=16)
-    for row in rows:
-        digest.update(row.tobytes())
-    return digest.hexdigest()
 
 
 def _graph(projection: Projection, embedding: int) -> str:

@@ -58,6 +58,7 @@ def products(scored: Scored, card: ModelCard, profile: str, where: str | None = 
             f"{scored.folder} was scored by {describe_model(scored.manifest.model)}, the bundle holds {card.name} "
             f"{card.version}; give the bundle that scored it"
         )
+    card = scored.refitted(card)
     kept = RowFilter(where, scored) if where else None
     thresholds = card.threshold_row(profile)
     own = shown_columns(scored)

@@ -10,19 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from catalog.scored.columns import APPLIES_COLUMN, ATTRIBUTE, ID, IMAGE, PRODUCT_COLUMN
 from catalog.scored.score_manifest import MANIFEST_FILE, PARTS, Manifest, Origin
-from catalog.scored.table import (
-    APPLIES_COLUMN,
-    ATTRIBUTE,
-    ID,
-    IMAGE,
-    ORIGIN_KEY,
-    PRODUCT_COLUMN,
-    VECTORS,
-    describe_model,
-    open_part,
-    part_origin,
-)
+from catalog.scored.table import ORIGIN_KEY, VECTORS, describe_model, open_part, part_origin
 from fashion.errors import DataError
 from fashion.files import write_whole
 from fashion.taxonomy import Label

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from catalog.scored.table import (
+from catalog.scored.columns import (
     ATTRIBUTE,
     EMBEDDING,
     ID,
@@ -15,9 +15,9 @@ from catalog.scored.table import (
     LOGITS,
     PROBABILITIES,
     gate_columns,
-    table_schema,
     vector_column,
 )
+from catalog.scored.table import table_schema
 from catalog.scoring.source import CONTENT, FAULT, PLACE, ROW, Piece
 from fashion.answers import answered
 from fashion.errors import InvalidImage, one_line
