@@ -15,7 +15,7 @@ from fashion.errors import SettingError, one_line_errors
 from fashion.predictor import Predictor
 from page.application import create_page
 from page.browsing.reports import find_reports
-from page.browsing.shop import Shop
+from page.shop import Shop
 from serving.app import STOP_TIMEOUT
 from serving.ports import is_free, owner_of
 

@@ -7,9 +7,10 @@ from fastapi import FastAPI
 
 from fashion.predictor import Predictor
 from page.browsing.routes import add_browse_routes
-from page.browsing.shop import Shop
 from page.guarding import Guard
 from page.rendering import Renderer, add_static_routes
+from page.reviewing.routes import add_review_routes
+from page.shop import Shop
 from page.trying.routes import add_try_routes
 from serving.app import create_app
 
@@ -32,9 +33,10 @@ def create_page(
     """
     app = create_app(predictor, name, viewer=False)
     app.add_middleware(Guard, hosts=hosts)
-    renderer = Renderer({"Try": "/"} | ({"Browse": "/browse"} if shop else {}))
+    renderer = Renderer({"Try": "/"} | ({"Review": "/review", "Browse": "/browse"} if shop else {}))
     add_static_routes(app)
     add_try_routes(app, renderer, predictor, name)
     if shop:
+        add_review_routes(app, renderer, shop, predictor.card)
         add_browse_routes(app, renderer, shop, predictor, reports or {})
     return app

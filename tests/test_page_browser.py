@@ -110,8 +110,6 @@ def test_photographs_become_cards(
     expect(tab.locator(".card")).to_have_count(2)
     expect(tab.locator("#status")).to_have_text("2 of 3 answered, 1 could not be used")
     expect(tab.locator("#failed li")).to_contain_text("notes.jpg: not an image: 19 bytes that look like an HTML page")
-        "notes.jpg: not an image: 19 bytes that look like an HTML page; expected JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF"
-    )
     expect(tab.locator(".card h3").nth(1)).to_have_text(photographs[1].name)  # as text
     assert tab.locator("img[onerror]").count() == 0
     assert fits(tab)

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalog.filters.columns import SOURCE, Column
-from catalog.scored.table import ATTRIBUTE
+from catalog.scored.columns import ATTRIBUTE
 from page.browsing.selection import Selection, can_name, filter_name, is_group
-from page.browsing.shop import Shop
+from page.shop import Shop
 
 MOST_VALUES = 40  # of a column of texts that is offered; one with more is no list to choose from
 

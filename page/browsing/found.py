@@ -12,7 +12,7 @@ from fashion.predictor import Predictor
 from page.browsing.facets import Facet, facets
 from page.browsing.product_cards import ProductCard, listed, matched
 from page.browsing.selection import Selection
-from page.browsing.shop import Shop
+from page.shop import Shop
 
 PAGE_SIZE = 48
 SEARCHED = 240  # products that a search finds at most
@@ -40,6 +40,7 @@ class Found:
 def found(shop: Shop, selection: Selection) -> Found:
     """The products of a selection. What cannot be read keeps all products, and is told."""
     try:
+        shop.refresh()
         return _found(shop, selection)
     except FashionError as problem:
         return Found(facets=_all_facets(shop), error=one_line(problem))

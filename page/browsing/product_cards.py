@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from catalog.similar.matches import Match
-from page.browsing.shop import Shop
+from page.shop import Shop
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from fashion.model_card import ModelCard
-from page.browsing.shop import Shop
+from page.shop import Shop
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class AnsweredAttribute:
 
 def answered_attributes(shop: Shop, card: ModelCard, row: int) -> tuple[list[AnsweredAttribute], list[str]]:
     """What is answered of a product, with its probabilities, and the groups of which nothing is."""
+    card = shop.scored.refitted(card)
     probabilities, thresholds = shop.probabilities(row), card.threshold_row(shop.scored.manifest.profile)
     places = {(label.group, label.name): i for i, label in enumerate(card.labels)}
     found, silent = [], []

@@ -9,7 +9,7 @@ from catalog.similar.matches import Match
 from catalog.similar.matching import Index
 from fashion.errors import FashionError, one_line
 from page.browsing.product_cards import ProductCard, matched
-from page.browsing.shop import Shop
+from page.shop import Shop
 
 SHOWN = 8  # of each kind
 

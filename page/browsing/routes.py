@@ -17,8 +17,8 @@ from page.browsing.product_page import answered_attributes
 from page.browsing.relations import recommended, relations
 from page.browsing.reports import report_policy
 from page.browsing.selection import Selection
-from page.browsing.shop import Shop
 from page.rendering import Renderer
+from page.shop import Shop
 from serving.app import received_body
 from serving.forms import with_parts
 from serving.protocol import Call
@@ -73,6 +73,7 @@ def _add_lists(app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predicto
 def _add_products(app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predictor) -> None:
     @app.get("/browse/product/{id:path}", include_in_schema=False)
     def product(id: str) -> Response:
+        shop.refresh()
         row = _or_404(shop.row, id)
         answered, silent = answered_attributes(shop, predictor.card, row)
         return renderer.page(

@@ -12,15 +12,18 @@ from catalog import open_index
 from catalog.filters.columns import Columns
 from catalog.filters.filtering import RowFilter, columns_of, kinds
 from catalog.index import INDEX_FOLDER
-from catalog.scored.table import ATTRIBUTE, ID, IMAGE, PROBABILITIES, Scored, describe_model, vector_rows
+from catalog.scored.columns import ATTRIBUTE, ID, IMAGE, PROBABILITIES, vector_rows
+from catalog.scored.correction_store import CorrectionStore
+from catalog.scored.table import Scored, describe_model
+from catalog.similar.following import follow_corrections
 from catalog.similar.matching import Index
+from catalog.words.searching import PRICES
 from fashion.answers import identity
 from fashion.errors import DataError
 from fashion.model_card import ModelCard
 from fashion.tables.columns import usual_name
 
 TITLES = ("name", "title", "product_name", "product_title", "product_display_name", "display_name")
-PRICES = ("price", "sale_price", "selling_price", "variant_price", "regular_price")
 
 
 class Shop:
@@ -30,6 +33,7 @@ class Shop:
         scored: the catalog.
         index: of it, or None.
         columns: what filters can name.
+        store: what people said of it.
         lock: hold it while the index is asked; requests are answered by several threads.
     """
 
@@ -37,15 +41,27 @@ class Shop:
         self.scored, self.index = scored, index
         self.columns: Columns = columns_of(scored)
         self.lock = Lock()
+        self.store = CorrectionStore(scored.folder)
         own = [name for name, kind in kinds(scored).items() if kind]
-        names = [ID, IMAGE, *(ATTRIBUTE + group for group in scored.manifest.groups), *own]
-        table = pa.Table.from_batches(scored.batches(names)).combine_chunks()
-        self._batch = table.to_batches()[0]
+        self.title_column = usual_name(own, TITLES)
+        self.price_column = usual_name(own, PRICES)
+        self._names = [ID, IMAGE, *(ATTRIBUTE + group for group in scored.manifest.groups), *own]
+        self._last = -1
+        self.refresh()
         ids = self._batch.column(ID).to_pylist()
         self._rows = {id: row for row, id in enumerate(ids)}
         self._ids = np.array(ids, object)
-        self.title_column = usual_name(own, TITLES)
-        self.price_column = usual_name(own, PRICES)
+
+    def refresh(self) -> None:
+        """Read what was corrected since, here and by others. Raises DataError where it cannot be read."""
+        with self.lock:
+            last = self.store.last()
+            if last == self._last:
+                return
+            self._batch = pa.Table.from_batches(self.scored.batches(self._names)).combine_chunks().to_batches()[0]
+            if self.index:
+                follow_corrections(self.index)
+            self._last = last
 
     @classmethod
     def open(cls, folder: Path, card: ModelCard) -> "Shop":
@@ -115,12 +131,8 @@ class Shop:
 
     def probabilities(self, row: int) -> np.ndarray:
         """The probability of each label, float32 (A,)."""
-        start = 0
-        for batch in self.scored.batches([PROBABILITIES]):
-            if row < start + len(batch):
-                return vector_rows(batch.column(PROBABILITIES))[row - start].astype(np.float32)
-            start += len(batch)
-        raise AssertionError(f"row {row} of {start}")
+        found = self.scored.rows_of([self._ids[row]], [PROBABILITIES])[PROBABILITIES]
+        return vector_rows(found.combine_chunks())[0].astype(np.float32)
 
     def title(self, row: int) -> str:
         """What a product is called, or its id."""
