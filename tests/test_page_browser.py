@@ -23,6 +23,7 @@ WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 PATIENCE = 30_000  # ms; a machine may be busy
 USABLE, ANSWER = 2.0, 0.5  # s: until the page can be used, and from an answer's own time until it is seen
 SERIOUS = ("serious", "critical")
+EXPECTED: list[str] = []  # statuses that a test expects, which browsers write to the console as errors
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +46,16 @@ def opened(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
     errors: list[str] = []
     contexts = []
 
+    def keep(text: str) -> None:
+        if not any(f"status of {status}" in text for status in EXPECTED):
+            errors.append(text)
+
     def open_page(path: str = "/", viewport: dict[str, int] = WIDE, scheme: str = "light") -> Page:
         context = browser.new_context(viewport=viewport, color_scheme=scheme, accept_downloads=True)
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
         tab = context.new_page()
-        tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        tab.on("console", lambda message: keep(message.text) if message.type == "error" else None)
         tab.on("pageerror", lambda error: errors.append(str(error)))
         tab.goto(url + path)
         return tab
@@ -58,6 +63,7 @@ def opened(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
     yield open_page
     for context in contexts:
         context.close()
+    EXPECTED.clear()
     assert errors == []
 
 
@@ -311,3 +317,75 @@ def test_recommending(opened: Callable[..., Page]) -> None:
     tab.get_by_role("link", name="Less").first.click()
     expect(tab.get_by_role("heading", name="Not liked")).to_be_visible()
     assert violations(tab) == []
+
+
+# --- review -----------------------------------------------------------------------------------------------------------
+
+
+@EVERY
+def test_reviewing_by_keyboard(opened: Callable[..., Page], viewport: dict[str, int], scheme: str) -> None:
+    tab = opened("/review", viewport, scheme)
+    question = tab.locator("#question")
+    expect(question).to_contain_text("?")
+    expect(tab.locator("#map")).to_be_visible()  # the evidence for the label that has the focus
+    assert violations(tab) == []
+    assert fits(tab)
+    first = question.text_content() or ""
+    pressed = tab.locator("#options button").nth(1)
+    was = pressed.get_attribute("aria-pressed")
+    tab.keyboard.press("2")
+    expect(pressed).to_have_attribute("aria-pressed", "false" if was == "true" else "true")
+    tab.keyboard.press("ArrowDown")
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#told")).to_contain_text("1 decided")
+    expect(question).not_to_have_text(first)
+    tab.keyboard.press("ArrowRight")
+    expect(tab.locator("#told")).to_contain_text("1 decided")
+    tab.keyboard.press("u")
+    expect(tab.locator("#told")).to_contain_text("0 decided")
+    expect(question).to_have_text(first)
+    tab.keyboard.press("x")
+    expect(tab.locator("#told")).to_contain_text("1 decided")
+    tab.keyboard.press("u")
+    expect(tab.locator("#told")).to_contain_text("0 decided")
+
+
+def test_two_reviewers_at_once(opened: Callable[..., Page]) -> None:
+    one, two = opened("/review"), opened("/review")
+    for tab, name in ((one, "ana"), (two, "bob")):
+        tab.select_option("#group", "season")
+        expect(tab.locator("#question")).to_contain_text("season of")
+        tab.locator("#who").fill(name)
+        tab.locator("#options button").first.focus()
+    asked = one.locator("#question").text_content() or ""
+    expect(two.locator("#question")).to_have_text(asked)
+    one.keyboard.press("Enter")
+    expect(one.locator("#told")).to_contain_text("1 decided")
+    two.locator("#options button").first.focus()
+    EXPECTED.append("409")
+    two.keyboard.press("Enter")
+    expect(two.locator("#error")).to_contain_text("by ana")
+    expect(two.locator("#question")).to_have_text(asked)  # as ana left it
+    expect(two.locator("#told")).to_contain_text("0 decided")
+
+
+def test_a_batch_at_once(opened: Callable[..., Page]) -> None:
+    tab = opened("/review")
+    tab.select_option("#kind", "batches")
+    expect(tab.locator("#batch-question")).to_contain_text("all")
+    tiles = tab.locator("#tiles button")
+    count = tiles.count()
+    assert violations(tab) == []
+    expect(tiles.first).to_be_focused()
+    tab.keyboard.press("n")
+    tab.keyboard.press("Space")
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("Shift+Space")  # from the first to here
+    pressed = [tile.get_attribute("aria-pressed") for tile in tiles.all()]
+    assert pressed[:3] == ["true"] * 3
+    assert pressed[3:] == ["false"] * (count - 3)
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#told")).to_contain_text(f"{count} decided")
+    tab.keyboard.press("u")
+    expect(tab.locator("#told")).to_contain_text("0 decided")

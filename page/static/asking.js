@@ -14,7 +14,7 @@ export async function ask(path, file, options, signal) {
       if (error.name === "AbortError") throw error;
       throw new Refused("the file cannot be read, or the server does not answer");
     }
-    const busy = response.status === 503 && tries < RETRIES;
+    const busy = [429, 503].includes(response.status) && tries < RETRIES; // its own queue, or the proxy before it
     if (busy) {
       await new Promise((resolve) => setTimeout(resolve, 1000 * Number(response.headers.get("Retry-After") ?? 1)));
       continue;
