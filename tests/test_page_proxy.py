@@ -1,7 +1,6 @@
 """The page behind the nginx of deploy/: its own origin is known through it, and other sites' is not."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import requests
@@ -57,7 +56,7 @@ def test_the_page_knows_its_own_origin_through_the_proxy(outside: tuple[str, req
     assert (other.status_code, other.json()["error"]["type"]) == (421, "WrongHost")
 
 
-def test_large_bodies_are_refused_before_the_page(outside: tuple[str, requests.Session], tmp_path: Path) -> None:
+def test_large_bodies_are_refused_before_the_page(outside: tuple[str, requests.Session]) -> None:
     url, session = outside
     refused = session.post(f"{url}/predictions/fashion", data=bytes(21 * 2**20), timeout=60)
     assert (refused.status_code, refused.json()["error"]["type"]) == (413, "TooLarge")
