@@ -25,12 +25,37 @@ export async function ask(path, file, options, signal) {
   }
 }
 
-// Runs `work` on the entries, `sideBySide` at a time, until they are done or the signal says stop.
-export async function runEach(entries, sideBySide, work, signal) {
-  const waiting = [...entries];
-  const lane = async () => {
-    while (waiting.length && !signal.aborted) await work(waiting.shift());
-  };
-  await Promise.all(Array.from({ length: sideBySide }, lane));
-  return waiting; // what was not begun
+// Entries that are worked on `sideBySide` at a time; more may come while it runs.
+export class WorkQueue {
+  #waiting = [];
+  #lanes = 0;
+  #stop = new AbortController();
+
+  constructor(sideBySide, work, whenIdle) {
+    Object.assign(this, { sideBySide, work, whenIdle }); // work takes an entry and a signal
+  }
+
+  get isIdle() {
+    return this.#lanes === 0;
+  }
+
+  add(entries) {
+    this.#waiting.push(...entries);
+    while (this.#lanes < this.sideBySide && this.#waiting.length) this.#lane(); // which takes its first at once
+  }
+
+  // Stops what runs, and returns what was not begun.
+  cancel() {
+    const left = this.#waiting.splice(0);
+    this.#stop.abort();
+    this.#stop = new AbortController();
+    return left;
+  }
+
+  async #lane() {
+    this.#lanes++;
+    while (this.#waiting.length) await this.work(this.#waiting.shift(), this.#stop.signal);
+    this.#lanes--;
+    if (this.isIdle) this.whenIdle();
+  }
 }

@@ -1,5 +1,5 @@
 // The page "Try": photographs in, cards out.
-import { ask, Refused, runEach } from "./asking.js";
+import { ask, Refused, WorkQueue } from "./asking.js";
 import { Card } from "./card.js";
 import { element } from "./elements.js";
 import { asCurl, asPython } from "./how_to_ask.js";
@@ -12,7 +12,7 @@ const OPTIONS = { "Fashion-All": "true", ...(Object.keys(facts.applies).length ?
 let cards = [];
 let failures = []; // of { name, reason }
 let counts = { asked: 0, done: 0, cancelled: 0 };
-let running; // an AbortController, while photographs are asked about
+const queue = new WorkQueue(facts.sideBySide, askAbout, showProgress);
 
 // --- settings ---------------------------------------------------------------------------------------------------------
 
@@ -53,22 +53,24 @@ find("settings").addEventListener("submit", (event) => event.preventDefault());
 
 // --- photographs ------------------------------------------------------------------------------------------------------
 
-async function take(files) {
-  if (!files.length || running) return;
+function take(files) {
+  if (!files.length) return;
   find("results").hidden = false;
   const room = Math.max(0, facts.maxFiles - cards.length);
+  counts.asked += files.length;
   for (const file of files.slice(room)) fail(file, `more than ${facts.maxFiles} at a time; clear these first`);
   const taken = files.slice(0, room).map((file) => new Card(facts, file));
   cards.push(...taken);
-  counts.asked += taken.length;
   find("cards").append(...taken.map((card) => card.element));
   showRequest();
-  running = new AbortController();
+  queue.add(taken);
   showProgress();
-  const left = await runEach(taken, facts.sideBySide, (card) => askAbout(card, running.signal), running.signal);
+}
+
+function cancel() {
+  const left = queue.cancel();
   for (const card of left) drop(card);
   counts.cancelled += left.length;
-  running = undefined;
   showProgress();
 }
 
@@ -100,17 +102,17 @@ function fail(file, reason) {
 function showProgress() {
   const { asked, done, cancelled } = counts;
   find("progress").max = Math.max(asked, 1);
-  find("progress").value = running ? done + failures.length : asked;
-  find("progress").hidden = !running;
+  find("progress").value = done + failures.length;
+  find("progress").hidden = queue.isIdle;
   const parts = [`${done} of ${asked} answered`];
   if (failures.length) parts.push(`${failures.length} could not be used`);
   if (cancelled) parts.push(`${cancelled} cancelled`);
   find("status").textContent = parts.join(", ");
-  find("cancel").hidden = !running;
-  find("clear").hidden = Boolean(running);
+  find("cancel").hidden = queue.isIdle;
+  find("clear").hidden = !queue.isIdle;
 }
 
-find("cancel").addEventListener("click", () => running?.abort());
+find("cancel").addEventListener("click", cancel);
 find("clear").addEventListener("click", () => {
   for (const card of cards) card.forget();
   [cards, failures, counts] = [[], [], { asked: 0, done: 0, cancelled: 0 }];
