@@ -1,6 +1,6 @@
 """Products as lists show them, and why they stand there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from catalog.similar.matches import Match
@@ -33,7 +33,7 @@ def listed(shop: Shop, rows: Sequence[int]) -> list[ProductCard]:
     """Products that a filter keeps."""
     found = []
     for row, id in zip(rows, shop.ids(list(rows)), strict=True):
-        names = tuple(name for names in shop.attributes(row).values() for name in names)
+        names = _each_once(name for names in shop.attributes(row).values() for name in names)
         found.append(ProductCard(id, shop.title(row), shop.price(row), names))
     return found
 
@@ -43,9 +43,14 @@ def matched(shop: Shop, matches: Sequence[Match]) -> list[ProductCard]:
     found = []
     for match in matches:
         for row in shop.rows([match.product.id]):
-            missing = tuple(name for difference in match.differing.values() for name in difference.wanted)
-            added = tuple(name for difference in match.differing.values() for name in difference.found)
-            shared = tuple(match.shared_names)
+            missing = _each_once(name for difference in match.differing.values() for name in difference.wanted)
+            added = _each_once(name for difference in match.differing.values() for name in difference.found)
+            shared = _each_once(match.shared_names)
             card = (match.product.id, shop.title(row), shop.price(row), ())
             found.append(ProductCard(*card, match.similarity, shared, missing, added))
     return found
+
+
+def _each_once(names: Iterable[str]) -> tuple[str, ...]:
+    """Names without repetition: several groups may have labels of one name, such as Solid."""
+    return tuple(dict.fromkeys(names))

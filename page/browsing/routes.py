@@ -91,6 +91,8 @@ def _add_products(app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predi
     def recommend(request: Request) -> Response:
         like, unlike = (list(dict.fromkeys(request.query_params.getlist(name))) for name in ("like", "unlike"))
         like = [id for id in like if id not in unlike]
+        for id in (*like, *unlike):
+            _or_404(shop.row, id)
         relation = recommended(shop, like, unlike)
         return renderer.page(
             "recommend.html.j2", section="Browse", shop=shop, like=like, unlike=unlike, relation=relation

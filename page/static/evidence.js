@@ -7,7 +7,7 @@ function show(button) {
   clearTimeout(due);
   due = setTimeout(() => {
     map.src = button.dataset.address;
-    map.alt = `Where the evidence for ${button.dataset.label} lies`;
+    map.alt = `Where the evidence for ${button.dataset.label.replace(":", ": ")} lies`;
     map.hidden = false;
     told.textContent = map.alt;
   }, WAIT);

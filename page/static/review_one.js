@@ -96,7 +96,7 @@ export class SingleView {
     this.#due = setTimeout(() => {
       const label = `${group}:${choice.name}`;
       find("map").src = `/browse/evidence/${encodeURIComponent(product)}?label=${encodeURIComponent(label)}`;
-      find("map").alt = `Where the evidence for ${label} lies`;
+      find("map").alt = `Where the evidence for ${group}: ${choice.name} lies`;
       find("map").hidden = false;
       find("evidence").textContent = find("map").alt;
     }, 60);
