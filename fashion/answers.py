@@ -11,7 +11,7 @@ from PIL import Image
 from fashion.explanation import overlay
 from fashion.gates import APPLIES, DEFAULT_THRESHOLD, PRODUCT
 from fashion.model_card import TOP_K, ModelCard
-from fashion.options import MAX_OVERLAYS, AnswerOptions, InvalidOption
+from fashion.options import MAX_OVERLAYS, AnswerOptions, InvalidOption, cautious
 from fashion.prediction import Prediction
 from fashion.taxonomy import Taxonomy
 
@@ -45,7 +45,7 @@ def make_answer(
     Raises:
         SettingError: an unknown profile, or more overlays than an answer may hold.
     """
-    thresholds = card.threshold_row(options.profile)
+    thresholds = cautious(card.threshold_row(options.profile), options.caution)
     chosen = chosen_labels(card, prediction.probabilities, thresholds, options, prediction.gates)
     attributes: list[dict[str, Any]] = [
         {

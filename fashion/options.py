@@ -2,9 +2,12 @@
 
 import argparse
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
+
+import numpy as np
 
 from fashion.errors import SettingError
 from fashion.model_card import ModelCard
@@ -12,6 +15,7 @@ from fashion.taxonomy import Label
 
 DEFAULT_PROFILE = "default"
 EXPLAIN = ("none", "maps", "overlay", "covered")
+LEAST_CAUTION, MOST_CAUTION = 0.001, 1000.0
 MAX_OVERLAYS = 32  # pictures in one answer; each is some ten kilobytes
 
 _TRUE = ("true", "1", "yes", "on")
@@ -51,6 +55,17 @@ def _profile(value: Any, card: ModelCard) -> str | None:
 
 def _profiles(card: ModelCard) -> str:
     return f"choose among: {', '.join((DEFAULT_PROFILE, *card.profiles))}, or a number from 0 to 1"
+
+
+def _caution(value: Any, card: ModelCard) -> float:
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not LEAST_CAUTION <= number <= MOST_CAUTION:
+        expected = f"a number from {LEAST_CAUTION:g} to {MOST_CAUTION:g}; 1 leaves the thresholds as they are"
+        raise InvalidOption(f"caution {_quoted(value)} must be {expected}")
+    return number
 
 
 def _top_k(value: Any, card: ModelCard) -> int:
@@ -167,6 +182,14 @@ class AnswerOptions:
         "the thresholds; a number is one for all labels, and top-k takes as many of each group as the card says",
         "NAME",
     )
+    caution: float = _option(
+        1.0,
+        _caution,
+        {"type": "number", "minimum": LEAST_CAUTION, "maximum": MOST_CAUTION},
+        "a number from 0.001 to 1000",
+        "the odds of every threshold are multiplied by it: 4 makes 0.8 of 0.5; above 1 fewer, surer attributes",
+        "C",
+    )
     top_k: int | None = _option(
         None,
         _top_k,
@@ -247,6 +270,18 @@ def flag_values(given: argparse.Namespace, names: Sequence[str]) -> dict[str, st
     """The options that a command line gives, as text for `parse_options` or a request; a switch is `true`."""
     values = {name: getattr(given, name) for name in names}
     return {name: "true" if value is True else value for name, value in values.items() if value not in (None, False)}
+
+
+def cautious(thresholds: np.ndarray, caution: float) -> np.ndarray:
+    """Thresholds t with their odds t / (1 - t) multiplied: c * t / (1 - t + c * t).
+
+    They stay between 0 and 1 and in their order; 0 and 1, which say never and always, stay as they are.
+
+    Args:
+        thresholds: float32, of any shape.
+        caution: c, above 0.
+    """
+    return thresholds if caution == 1 else caution * thresholds / (1 - thresholds + caution * thresholds)
 
 
 def parse_options(values: Mapping[str, Any], card: ModelCard) -> AnswerOptions:

@@ -27,7 +27,7 @@ from fashion.prediction import Outcome, Prediction
 from fashion.preprocess import Source, decode, pixels
 from fashion.views import joined
 
-FLAGS = ("profile", "all", "top_k", "groups", "embedding", "applies", "product")
+FLAGS = ("profile", "caution", "all", "top_k", "groups", "embedding", "applies", "product")
 CHUNK = 32  # images of a long list that are in memory at the same time
 
 

@@ -68,13 +68,16 @@ ORIGIN = re.compile(r"\*|https?://[^/?#\s]+")  # as browsers send it: no path, n
 logger = logging.getLogger(__name__)
 
 
-def create_app(served: Predictor | Traffic, name: str = "fashion", allow_origins: Sequence[str] = ()) -> FastAPI:
+def create_app(
+    served: Predictor | Traffic, name: str = "fashion", allow_origins: Sequence[str] = (), viewer: bool = True
+) -> FastAPI:
     """The application.
 
     Args:
         served: what answers.
         name: of the model, as in `/predictions/NAME`.
         allow_origins: of web pages that browsers let read the answers, such as `https://shop.example`; `*` is every.
+        viewer: whether /docs and /redoc show the API; their scripts come from elsewhere (jsdelivr.net).
 
     Raises:
         SettingError: an origin that is none.
@@ -88,8 +91,14 @@ def create_app(served: Predictor | Traffic, name: str = "fashion", allow_origins
             app.state.traffic, app.state.counters = traffic, counters
             yield
 
-    version = traffic.versions[0]
-    app = FastAPI(title="Fashion attributes", version=version, description=openapi.DESCRIPTION, lifespan=lifespan)
+    app = FastAPI(
+        title="Fashion attributes",
+        version=traffic.versions[0],
+        description=openapi.DESCRIPTION,
+        lifespan=lifespan,
+        docs_url="/docs" if viewer else None,
+        redoc_url="/redoc" if viewer else None,
+    )
     app.add_exception_handler(HTTPException, _on_http_error)
     if allow_origins:
         _let_browsers_ask(app, allow_origins)
@@ -287,13 +296,18 @@ async def _with_body(call: Call, request: Request) -> Call:
     Raises:
         InvalidRequest: a body that is too large, does not come, or cannot be unpacked, or a form that cannot be read.
     """
-    call = replace(call, fields={BODY: await _body(request)})
+    call = replace(call, fields={BODY: await received_body(request)})
     if "content-encoding" in call.headers:
         call = await asyncio.to_thread(unpacked, call)
     return await with_parts(call)
 
 
-async def _body(request: Request) -> bytes:
+async def received_body(request: Request) -> bytes:
+    """All of a body.
+
+    Raises:
+        TooLarge, TooSlow: it has more than `MAX_BODY` bytes, or is not here within `BODY_TIMEOUT`.
+    """
     parts, length = [], 0
     try:
         async with asyncio.timeout(BODY_TIMEOUT):

@@ -26,7 +26,7 @@ DEFAULT_URL = "http://127.0.0.1:8080/predictions/fashion"
 TIMEOUT = 60.0  # s; for an answer, as a busy server lets requests wait
 CONNECT_TIMEOUT = 5.0  # s
 WRONG_TOKEN = "InvalidKeyException"  # TorchServe's word, for none as well
-FLAGS = ("profile", "top_k", "groups", "applies", "product")  # options of an answer that the command takes
+FLAGS = ("profile", "caution", "top_k", "groups", "applies", "product")  # options of an answer that the command takes
 BAR_WIDTH = 20  # characters of a probability of 1
 
 

@@ -259,6 +259,7 @@ def test_a_map_is_of_one_photograph(server: Server) -> None:
 
 OPTIONS = {
     "profile": ("0.5", AnswerOptions(profile="0.5")),
+    "caution": ("2.5", AnswerOptions(caution=2.5)),
     "top_k": ("2", AnswerOptions(top_k=2)),
     "groups": ("sleeve,color", AnswerOptions(groups=("color", "sleeve"))),
     "all": ("true", AnswerOptions(all=True)),
@@ -337,7 +338,7 @@ BAD_JSON: dict[str, tuple[Any, str, str]] = {
     "no images": ({"images": []}, "InvalidRequest", "at least one image"),
     "images as text": ({"images": TEXT}, "InvalidRequest", "must be a list"),
     "too many": ({"images": [TEXT] * (MAX_IMAGES + 1)}, "InvalidRequest", f"more than the {MAX_IMAGES}"),
-    "unknown option": ({"image": TEXT, "topk": 1}, "InvalidOption", "choose among: profile, top_k"),
+    "unknown option": ({"image": TEXT, "topk": 1}, "InvalidOption", "choose among: profile, caution, top_k"),
     "bad value": (
         {"image": TEXT, "top_k": "many"},
         "InvalidOption",

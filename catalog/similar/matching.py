@@ -80,23 +80,24 @@ class Index:
                 raise DataError(f"the index {self.store.place} has no product with the id {id!r}")
         return [found[id] for id in ids]
 
-    def photograph(self, path: str | Path, predictor: "Predictor") -> Product:
-        """A photograph as something to search with.
+    def photograph(self, path: str | Path | bytes, predictor: "Predictor") -> Product:
+        """A photograph, a file or the bytes of one, as something to search with.
 
         Raises:
             DataError: the predictor's model is not the one whose vectors the index holds.
             InvalidImage: it cannot be used.
         """
         self.check_model(predictor.card.name, predictor.card.version, predictor.card.weights_id)
+        name = "photograph" if isinstance(path, bytes) else str(path)
         try:
-            prediction = predictor.predict(Path(path))
+            prediction = predictor.predict(path if isinstance(path, bytes) else Path(path))
         except InvalidImage as error:
-            raise InvalidImage(f"{path}: {one_line(error)}") from None
+            raise InvalidImage(f"{name}: {one_line(error)}") from None
         attributes: dict[str, list[str]] = {group: [] for group in predictor.taxonomy.groups}
         for attribute in predictor.answer(prediction, self.manifest.profile)["attributes"]:
             attributes[attribute["group"]].append(attribute["name"])
         own = scores(prediction.probabilities, self.manifest.taxonomy)
-        return Product(str(path), str(path), attributes, {}, unit(prediction.embedding), own)
+        return Product(name, name, attributes, {}, unit(prediction.embedding), own)
 
     def check_model(self, name: str, version: str, weights: str) -> None:
         """Raise DataError where the vectors of a model cannot be compared with those of the index."""
