@@ -90,10 +90,10 @@ def _check(options: argparse.Namespace) -> None:
 def _show_queue(scored: Scored, options: argparse.Namespace) -> None:
     label = _label(options.label)
     if options.queue == BATCHES:
-        batches = label_batches(scored, options.group, label, options.where, options.top)
-        for batch in batches:
+        for batch in label_batches(scored, options.group, label, options.where, options.top):
             shown = {**vars(batch), "label": batch.label._asdict(), "reason": batch.reason}
-            print(json.dumps(shown, ensure_ascii=False) if options.json else f"{batch.reason}\n  {batch.products}")
+            text = f"{batch.reason}\n    {', '.join(batch.products)}"
+            print(json.dumps(shown, ensure_ascii=False) if options.json else text)
         return
     found = queue(scored, options.queue or UNCERTAIN, options.group, label, options.where, options.top)
     width = max((len(item.product) for item in found), default=0)
