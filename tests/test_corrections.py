@@ -65,9 +65,9 @@ def scored(tmp_path: Path) -> Scored:
     return catalog(tmp_path / "scored", rows)
 
 
-def write(scored: Scored, *corrections: Correction) -> None:
+def write(scored: Scored, *corrections: Correction, found_by: str = "") -> None:
     store = CorrectionStore(scored.folder)
-    store.write(corrections, store.states(c.product for c in corrections), "ana")
+    store.write(corrections, store.states(c.product for c in corrections), "ana", found_by)
 
 
 def test_the_least_certain_come_first(scored: Scored) -> None:
@@ -223,7 +223,7 @@ def shifted(tmp_path: Path) -> Scored:
     return write_catalog(tmp_path / "scored", products(600), model, profile="micro-f1")
 
 
-def review(scored: Scored, count: int, shift: float = 2.0) -> None:
+def review(scored: Scored, count: int, shift: float = 2.0, found_by: str = RANDOM) -> None:
     rng = np.random.default_rng(1)
     truth = rng.random((count, len(TAXONOMY))) < 1 / (1 + np.exp(-(scored.vectors("logits")[:count] + shift)))
     write(
@@ -233,6 +233,7 @@ def review(scored: Scored, count: int, shift: float = 2.0) -> None:
             for row in range(count)
             for i, label in enumerate(TAXONOMY.labels)
         ),
+        found_by=found_by,
     )
 
 
@@ -274,9 +275,24 @@ def test_a_refit_of_what_is_right_changes_little(shifted: Scored) -> None:
     assert proposal.added + proposal.removed < 0.1 * proposal.answers  # 0.5 is not quite the best for micro-F1
 
 
+def test_a_refit_learns_nothing_from_what_is_mostly_wrong(shifted: Scored) -> None:
+    review(shifted, 100, found_by=CONTRADICTIONS)
+    with pytest.raises(DataError, match=r"^0 of the 100 corrected products"):
+        propose(shifted, card())
+
+
+def test_thresholds_stay_where_the_corrected_products_are_not_like_the_rest(shifted: Scored) -> None:
+    review(shifted, 100, found_by=UNCERTAIN)
+    proposal = propose(shifted, card())
+    assert (proposal.products, proposal.representative, proposal.chosen) == (100, 0, "as before")
+    assert proposal.refit.thresholds == [0.5] * len(TAXONOMY)
+    assert proposal.recalibrated
+    assert "which are harder than the rest" in str(proposal)
+
+
 def test_too_few_corrections_another_model_and_no_thresholds(shifted: Scored, tmp_path: Path) -> None:
     review(shifted, 10)
-    with pytest.raises(DataError, match=r"^\d+ products of .* a refit needs 30"):
+    with pytest.raises(DataError, match=r"^\d+ of the 10 corrected products of .* a refit needs 30"):
         propose(shifted, card())
     with pytest.raises(DataError, match="give the bundle that scored it"):
         propose(shifted, card("cd" * 32))

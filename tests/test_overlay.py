@@ -119,6 +119,10 @@ def test_corrections_hold_wherever_columns_are_read_from(scored: Scored) -> None
     assert whole[0].schema.equals(scored.schema)
     (some,) = scored.rows_of(["p119", "nobody"], ["attribute.color", "id"]).to_pylist()
     assert some == {"attribute.color": ["Écru"], "id": "p119"}
+    assert scored.rows_of(["p119"], ["attribute.color", "id"], corrected=False).column_names == [
+        "attribute.color",
+        "id",
+    ]
     assert scored.rows_of([], ["id"]).num_rows == 0
     assert scored.sample(["id", "attribute.color"], 500).to_pylist()[-1]["attribute.color"] == ["Écru"]
 

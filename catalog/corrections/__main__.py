@@ -17,7 +17,7 @@ from pathlib import Path
 
 from catalog.corrections.label_batches import label_batches
 from catalog.corrections.listing import listed, listing
-from catalog.corrections.queues import KINDS, TOP, UNCERTAIN, queue
+from catalog.corrections.queues import BATCHES, KINDS, TOP, UNCERTAIN, queue
 from catalog.corrections.refitting import apply, propose, undo_refit
 from catalog.corrections.training_folder import write_training_folder
 from catalog.scored.correction_store import CorrectionStore
@@ -26,7 +26,6 @@ from fashion.errors import DataError, SettingError, one_line_errors
 from fashion.model_card import ModelCard
 from fashion.taxonomy import Label
 
-BATCHES = "batches"
 REFIT = "refit"
 
 
@@ -91,10 +90,10 @@ def _check(options: argparse.Namespace) -> None:
 def _show_queue(scored: Scored, options: argparse.Namespace) -> None:
     label = _label(options.label)
     if options.queue == BATCHES:
-        batches = label_batches(scored, options.group, label, options.where, options.top)
-        for batch in batches:
+        for batch in label_batches(scored, options.group, label, options.where, options.top):
             shown = {**vars(batch), "label": batch.label._asdict(), "reason": batch.reason}
-            print(json.dumps(shown, ensure_ascii=False) if options.json else f"{batch.reason}\n  {batch.products}")
+            text = f"{batch.reason}\n    {', '.join(batch.products)}"
+            print(json.dumps(shown, ensure_ascii=False) if options.json else text)
         return
     found = queue(scored, options.queue or UNCERTAIN, options.group, label, options.where, options.top)
     width = max((len(item.product) for item in found), default=0)

@@ -22,6 +22,7 @@ from fashion.taxonomy import NOT_ANNOTATED, Label, Taxonomy
 
 UNCERTAIN, CONTRADICTIONS, NEW, RANDOM = "uncertain", "contradictions", "new", "random"
 KINDS = (UNCERTAIN, CONTRADICTIONS, NEW, RANDOM)
+BATCHES = "batches"  # see catalog.corrections.label_batches
 TOP = 20
 NAMED = 3  # labels that a reason names
 LIKELY = 0.05  # and the least probability of those behind the first

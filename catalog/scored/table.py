@@ -105,7 +105,7 @@ class Scored:
         for name in columns or ():
             if name not in self.schema.names:
                 raise DataError(f"{self.folder} has no column {name!r}; its columns: {', '.join(self.schema.names)}")
-        wanted = self.schema.names if columns is None else list(columns)
+        wanted = self.schema.names if columns is None else list(dict.fromkeys(columns))
         overlay = self.overlay() if corrected else None
         for name in self.manifest.parts:
             yield from self._part(name, wanted, rows, overlay)
@@ -114,7 +114,7 @@ class Scored:
         part = open_part(self.folder / name)
         try:
             for batch in part.iter_batches(rows, columns=overlay.needs(columns) if overlay else columns):
-                yield overlay.apply(batch, columns) if overlay else batch
+                yield overlay.apply(batch, columns) if overlay else batch.select(columns)
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"{self.folder / name} is broken: {one_line(error)}; remove it and score again") from None
 
@@ -146,10 +146,11 @@ class Scored:
         wanted = pa.array(list(dict.fromkeys(ids)), pa.string())
         overlay, found = self.overlay() if corrected else None, []
         for name in self.manifest.parts:
-            there = [pc.is_in(batch.column(ID), wanted) for batch in self._part(name, [ID], BATCH_ROWS, None)]
-            if any(pc.any(kept).as_py() for kept in there):  # only parts that have some are read whole
-                batches = self._part(name, list(columns), BATCH_ROWS, overlay)
-                found += [batch.filter(kept) for batch, kept in zip(batches, there, strict=True)]
+            there = (pc.is_in(batch.column(ID), wanted) for batch in self._part(name, [ID], BATCH_ROWS, None))
+            if not any(pc.any(kept).as_py() for kept in there):
+                continue  # only parts that have some are read whole
+            for batch in self._part(name, list(dict.fromkeys([ID, *columns])), BATCH_ROWS, overlay):
+                found.append(batch.filter(pc.is_in(batch.column(ID), wanted)).select(list(columns)))
         return pa.Table.from_batches(found, pa.schema([self.schema.field(name) for name in columns]))
 
     def sample(self, columns: Sequence[str], rows: int) -> pa.Table:
