@@ -17,7 +17,7 @@ from pathlib import Path
 
 from catalog.corrections.label_batches import label_batches
 from catalog.corrections.listing import listed, listing
-from catalog.corrections.queues import KINDS, TOP, UNCERTAIN, queue
+from catalog.corrections.queues import BATCHES, KINDS, TOP, UNCERTAIN, queue
 from catalog.corrections.refitting import apply, propose, undo_refit
 from catalog.corrections.training_folder import write_training_folder
 from catalog.scored.correction_store import CorrectionStore
@@ -26,7 +26,6 @@ from fashion.errors import DataError, SettingError, one_line_errors
 from fashion.model_card import ModelCard
 from fashion.taxonomy import Label
 
-BATCHES = "batches"
 REFIT = "refit"
 
 

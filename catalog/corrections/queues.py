@@ -22,6 +22,7 @@ from fashion.taxonomy import NOT_ANNOTATED, Label, Taxonomy
 
 UNCERTAIN, CONTRADICTIONS, NEW, RANDOM = "uncertain", "contradictions", "new", "random"
 KINDS = (UNCERTAIN, CONTRADICTIONS, NEW, RANDOM)
+BATCHES = "batches"  # see catalog.corrections.label_batches
 TOP = 20
 NAMED = 3  # labels that a reason names
 LIKELY = 0.05  # and the least probability of those behind the first
@@ -101,6 +102,7 @@ def queue(
     mask = _mask(taxonomy, wanted, label)
     if kind == CONTRADICTIONS:
         return _contradictions(scored, wanted, label, where, top)
+    places = [taxonomy.groups.index(group) for group in wanted]
     rng = np.random.default_rng(seed)
 
     def rewards(cells: Cells) -> np.ndarray:
@@ -109,14 +111,14 @@ def queue(
         errors = expected_errors(cells.probabilities, cells.answered, mask)
         if kind == UNCERTAIN:
             return errors
-        worst = errors == errors.max(axis=1, keepdims=True)  # of a product one group is enough to lead to it
+        # Of a product one group is enough to lead to it.
+        worst = np.arange(len(wanted)) == np.where(cells.open[:, places], errors, -1).argmax(axis=1)[:, None]
         return np.where(worst, cells.first + np.arange(len(cells.ids))[:, None], -np.inf)
 
     def reason(cells: Cells, row: int, group: str) -> str:
         told = describe_cell(taxonomy, group, cells.probabilities[row], cells.answered[row])
         return f"scored last, {told}" if kind == NEW else told
 
-    places = [taxonomy.groups.index(group) for group in wanted]
     best = _Best(top)
     for cells in read_cells(scored, where):
         reward = np.where(cells.open[:, places], rewards(cells), -np.inf)

@@ -1,22 +1,28 @@
 """Calibration and thresholds fitted anew on what people said of a catalog's products.
 
-They begin with those in force and move away from them as far as corrections show: a group's calibration gets a scale
-and an offset on top of its own where that lowers the log loss of products it was not fitted on; thresholds are drawn
-toward those that suit the corrections best, the more the more corrected labels there are, and stay where chance cannot
-tell both apart. Scores are out of fold: no product is judged by what was fitted on it.
+They begin with those in force and move away from them as far as corrections show. It matters which products were
+corrected: what somebody came across, or what contradicts the table, is mostly wrong and would teach that all is. So
+
+- a group's calibration gets a scale and an offset on top of its own, fitted on what queues led to that do not look at
+  what is true (`BLIND`), where that lowers the log loss of products it was not fitted on;
+- thresholds are drawn toward those that suit the products best that stand for the whole catalog (`REPRESENTATIVE`),
+  the more the more corrected labels there are, and stay where chance cannot tell both apart.
+
+Scores are out of fold: no product is judged by what was fitted on it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from catalog.corrections.queues import BATCHES, NEW, RANDOM, UNCERTAIN
 from catalog.scored.columns import ID, LOGITS, gate_columns, vector_rows
 from catalog.scored.correction_store import REFITS, CorrectionStore, Entry, in_force
 from catalog.scored.refit import Refit
 from catalog.scored.table import Scored, describe_model
-from catalog.scored.verdicts import target_rows
+from catalog.scored.verdicts import target_rows, verdicts
 from fashion.calibration import PLATT, RIVALS, TEMPERATURE, Calibration, calibrated
 from fashion.errors import DataError, SettingError
 from fashion.gates import Gates
@@ -29,6 +35,8 @@ from fashion.profiles.thresholds import MACRO_F1, MICRO_F1, f1_candidates, towar
 from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
 
 LEAST = 30  # corrected products with a label that is right; of fewer, folds hold too few to judge anything
+REPRESENTATIVE = (NEW, RANDOM)  # queues whose products are like the rest
+BLIND = (UNCERTAIN, BATCHES, *REPRESENTATIVE)  # and those that choose by what the model says alone
 AS_BEFORE = "as before"
 WEIGHT = 30  # corrected labels that weigh as much as the thresholds in force
 SCORES = {MICRO_F1: "micro_f1", MACRO_F1: "macro_f1"}  # profiles whose thresholds are fitted; others keep theirs
@@ -44,6 +52,7 @@ class Corrected:
         logits: float32 (N, A).
         seen: float32 (N, K), the probabilities of the gates.
         targets: int8 (N, A), 1 yes, 0 no, -1 nobody said.
+        representative: the same of what stands for the whole catalog, -1 elsewhere.
     """
 
     taxonomy: Taxonomy
@@ -52,12 +61,17 @@ class Corrected:
     logits: np.ndarray
     seen: np.ndarray
     targets: np.ndarray
+    representative: np.ndarray
 
     def __getitem__(self, rows: np.ndarray) -> "Corrected":
         """Those of some products."""
-        return Corrected(
-            self.taxonomy, self.gates, self.gate_thresholds, self.logits[rows], self.seen[rows], self.targets[rows]
-        )
+        parts = (self.logits, self.seen, self.targets, self.representative)
+        return Corrected(self.taxonomy, self.gates, self.gate_thresholds, *(part[rows] for part in parts))
+
+    @property
+    def represents(self) -> int:
+        """How many products stand for the whole catalog."""
+        return int((self.representative == YES).any(axis=1).sum())
 
     def probabilities(self, calibration: Calibration) -> np.ndarray:
         """Calibrated and with gates, float32 (N, A), 0 for labels that gates keep from being answered."""
@@ -74,10 +88,13 @@ class Proposal:
         refit: to be written by `apply`.
         seen: the state of `REFITS` in the store when it was made.
         products, labels: corrected products that it is fitted on, and labels of theirs that people decided.
+        representative: how many of the products stand for the whole catalog; of fewer than `LEAST`, thresholds stay
+            and scores are of what a queue led to, which is harder than the rest.
         chosen: how the thresholds were set: `as before`, or the name of a candidate.
         recalibrated: groups with another calibration.
-        before, after: micro-F1 (or macro-F1, where the profile is for that) of the corrected products, the latter out
-            of fold; `gain` is their difference, `interval` its 95 % interval over products.
+        before, after: micro-F1 (or macro-F1, where the profile is for that) of the products that stand for the
+            catalog, where they are enough, else of all of them; the latter out of fold. `gain` is their difference,
+            `interval` its 95 % interval over products.
         error_before, error_after: expected calibration error of the decided labels, the latter out of fold.
         added, removed, answers: answers of the catalog that would be new or go, and how many there are now; by group
             in `by_group`.
@@ -87,6 +104,7 @@ class Proposal:
     seen: int
     products: int
     labels: int
+    representative: int
     chosen: str
     recalibrated: list[str]
     before: float
@@ -108,12 +126,17 @@ class Proposal:
         low, high = self.interval or (float("nan"), float("nan"))
         calibration = ", ".join(self.recalibrated) or "none"
         name = SCORES.get(self.refit.profile, "micro_f1").replace("_f1", "-F1")
+        judged = (
+            f"the {self.representative:,} of them that stand for the whole catalog"
+            if self.representative >= LEAST
+            else f"these products, which are harder than the rest (--queue {RANDOM} has others)"
+        )
         changes = ", ".join(f"{group} +{a:,} -{r:,}" for group, (a, r) in self.by_group.items() if a or r) or "none"
         return "\n".join(
             [
                 f"fitted on {self.products:,} corrected products with {self.labels:,} decided labels",
                 f"thresholds of the profile {self.refit.profile}: {self.chosen}; calibration of: {calibration}",
-                f"{name} of these products: {self.before:.3f} before, {self.after:.3f} after (out of fold), "
+                f"{name} of {judged}: {self.before:.3f} before, {self.after:.3f} after (out of fold), "
                 f"{self.gain:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}",
                 f"calibration error: {_cell(self.error_before)} before, {_cell(self.error_after)} after (out of fold)",
                 f"of {self.answers:,} answers of the catalog {self.removed:,} would go, {self.added:,} come: {changes}",
@@ -140,28 +163,34 @@ def propose(scored: Scored, card: ModelCard) -> Proposal:
     seen = CorrectionStore(scored.folder).states([REFITS])[REFITS]
     card, profile = _card(scored, card), scored.manifest.profile
     data = _corrected(scored, card)
-    before = np.asarray(card.thresholds[profile])
-    calibration, thresholds, chosen = _fit(data, card.calibration, before, profile)
+    before = card.threshold_row(profile)
+    fitted = _fit(data, card.calibration, before, profile)
     now = data.probabilities(card.calibration)
-    then, answered = _out_of_fold(data, card.calibration, before, profile)
     score = SCORES.get(profile, "micro_f1")
     refit = Refit(
-        card.weights_id, profile, calibration, thresholds.tolist(), card.gates.to_json(), dict(card.gate_thresholds)
+        card.weights_id,
+        profile,
+        fitted.calibration,
+        fitted.thresholds.tolist(),
+        card.gates.to_json(),
+        dict(card.gate_thresholds),
     )
     decided = data.targets != NOT_ANNOTATED
+    judged = data.representative if data.represents >= LEAST else data.targets
     counts = _count_changes(scored, card, refit)
     return Proposal(
         refit=refit,
         seen=seen,
         products=len(data.targets),
         labels=int(decided.sum()),
-        chosen=chosen,
-        recalibrated=[g for g in data.taxonomy.groups if calibration.get(g) != card.calibration.get(g)],
-        before=score_of(now >= before, data.targets, score),
-        after=score_of(answered, data.targets, score),
-        interval=_gain_interval(now >= before, answered, data.targets),
+        representative=data.represents,
+        chosen=fitted.chosen,
+        recalibrated=[g for g in data.taxonomy.groups if fitted.calibration.get(g) != card.calibration.get(g)],
+        before=score_of(now >= before, judged, score),
+        after=score_of(fitted.answered, judged, score),
+        interval=_gain_interval(now >= before, fitted.answered, judged),
         error_before=calibration_error(now[decided], data.targets[decided] == YES),
-        error_after=calibration_error(then[decided], data.targets[decided] == YES),
+        error_after=calibration_error(fitted.probabilities[decided], data.targets[decided] == YES),
         added=sum(a for a, _, _ in counts.values()),
         removed=sum(r for _, r, _ in counts.values()),
         answers=sum(n for _, _, n in counts.values()),
@@ -204,50 +233,68 @@ def _card(scored: Scored, card: ModelCard) -> ModelCard:
 
 def _corrected(scored: Scored, card: ModelCard) -> Corrected:
     overlay = scored.overlay()
+    entries = overlay.entries if overlay else []
     known = overlay.known if overlay else {}
-    useful = [id for id, verdict in known.items() if not verdict.not_product and (verdict.targets == YES).any()]
+    blind, like_the_rest = (
+        verdicts([entry for entry in entries if entry.found_by in queues], card.taxonomy)
+        for queues in (BLIND, REPRESENTATIVE)
+    )
+    useful = [id for id in blind if not known[id].not_product and (known[id].targets == YES).any()]
     rows = scored.rows_of(useful, [ID, LOGITS, *gate_columns(card.gates)], corrected=False) if useful else None
     count = rows.num_rows if rows else 0
     if rows is None or count < LEAST:
         raise DataError(
-            f"{count} products of {scored.folder} have a label that somebody said to be right; a refit needs {LEAST}"
+            f"{count} of the {len(known)} corrected products of {scored.folder} have a label that is right and came "
+            f"from one of the queues {', '.join(BLIND)}; a refit needs {LEAST}, and learns nothing from what somebody "
+            "came across, which is mostly what is wrong"
         )
     ids = rows[ID].to_pylist()
     logits = vector_rows(rows[LOGITS].combine_chunks()).astype(np.float32)
-    seen = _columns([rows[name].to_numpy() for name in gate_columns(card.gates)], count)
-    targets = target_rows(known, ids, card.taxonomy)
-    return Corrected(card.taxonomy, card.gates, card.gate_thresholds, logits, seen, targets)
+    seen = _columns(
+        [rows[name].combine_chunks().to_numpy(zero_copy_only=False) for name in gate_columns(card.gates)], count
+    )
+    said = target_rows(known, ids, card.taxonomy)  # by the last word, whatever led to it
+    targets, representative = (
+        np.where(target_rows(part, ids, card.taxonomy) != NOT_ANNOTATED, said, np.int8(NOT_ANNOTATED))
+        for part in (blind, like_the_rest)
+    )
+    return Corrected(card.taxonomy, card.gates, card.gate_thresholds, logits, seen, targets, representative)
 
 
-def _fit(
-    data: Corrected, calibration: Calibration, thresholds: np.ndarray, profile: str
-) -> tuple[dict[str, dict[str, Any]], np.ndarray, str]:
-    """Calibration, thresholds (A,) and the name of the candidate that these are."""
-    fitted = _recalibrated(data, calibration)
-    if profile not in SCORES:
-        return fitted, thresholds, AS_BEFORE
+class Fitted(NamedTuple):
+    """What was fitted on all corrected products, and what it says of each when that is held out.
+
+    Attributes:
+        calibration: by group.
+        thresholds: (A,).
+        chosen: name of the candidate that the thresholds are.
+        probabilities, answered: (N, A), out of fold. Which candidate is taken is decided by the same answers, once.
+    """
+
+    calibration: dict[str, dict[str, Any]]
+    thresholds: np.ndarray
+    chosen: str
+    probabilities: np.ndarray
+    answered: np.ndarray
+
+
+def _fit(data: Corrected, calibration: Calibration, thresholds: np.ndarray, profile: str) -> Fitted:
+    fits_thresholds = profile in SCORES and data.represents >= LEAST
+
+    def candidates(part: Corrected, calibration: Calibration) -> dict[str, np.ndarray]:
+        return _candidates(part, calibration, thresholds, profile) if fits_thresholds else {AS_BEFORE: thresholds}
+
+    probabilities = np.empty(data.targets.shape, np.float32)
     answered: dict[str, np.ndarray] = {}
     for rest, held in split_folds(len(data.targets)):
         part = _recalibrated(data[rest], calibration)
-        rows = _candidates(data[rest], part, thresholds, profile)
-        probabilities = data[held].probabilities(part)
-        for name, row in rows.items():
-            answered.setdefault(name, np.zeros(data.targets.shape, bool))[held] = probabilities >= row
-    chosen = simplest_of_the_best(answered, data.targets, SCORES[profile], None)
-    return fitted, _candidates(data, fitted, thresholds, profile)[chosen], chosen
-
-
-def _out_of_fold(
-    data: Corrected, calibration: Calibration, thresholds: np.ndarray, profile: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities and answers (N, A) of products that the fit has not seen."""
-    probabilities = np.empty(data.targets.shape, np.float32)
-    answered = np.zeros(data.targets.shape, bool)
-    for rest, held in split_folds(len(data.targets)):
-        fitted, row, _ = _fit(data[rest], calibration, thresholds, profile)
-        probabilities[held] = data[held].probabilities(fitted)
-        answered[held] = probabilities[held] >= row
-    return probabilities, answered
+        probabilities[held] = data[held].probabilities(part)
+        for name, row in candidates(data[rest], part).items():
+            answered.setdefault(name, np.zeros(data.targets.shape, bool))[held] = probabilities[held] >= row
+    chosen = simplest_of_the_best(answered, data.representative, SCORES.get(profile, "micro_f1"), None)
+    fitted = _recalibrated(data, calibration)
+    row = candidates(data, fitted)[chosen]
+    return Fitted(fitted, row, chosen, probabilities, answered[chosen])
 
 
 def _recalibrated(data: Corrected, calibration: Calibration) -> dict[str, dict[str, Any]]:
@@ -275,8 +322,8 @@ def _candidates(
     data: Corrected, calibration: Calibration, thresholds: np.ndarray, profile: str
 ) -> dict[str, np.ndarray]:
     """Thresholds that may be better, (A,) each, the simplest first: those in force, and others drawn toward them."""
-    best = f1_candidates(data.probabilities(calibration), data.targets, data.taxonomy)[profile]
-    positives = (data.targets == YES).sum(axis=0)
+    best = f1_candidates(data.probabilities(calibration), data.representative, data.taxonomy)[profile]
+    positives = (data.representative == YES).sum(axis=0)
     of_group = np.zeros(len(thresholds))
     for group in data.taxonomy.groups:
         indices = data.taxonomy.indices(group)
@@ -297,16 +344,16 @@ def _gain_interval(before: np.ndarray, after: np.ndarray, targets: np.ndarray) -
 
     def gain(weights: np.ndarray) -> np.ndarray:
         was, then = (2 * (weights @ right) / np.maximum(1, weights @ whole) for right, whole in counts)
-        return 1 + then - was  # intervals are of numbers from 0 on
+        return (1 + then - was) / 2  # an interval is within 0 and 1, a gain within -1 and 1
 
     found = interval(gain, len(targets), RESAMPLES)
-    return found and [value - 1 for value in found]
+    return found and [2 * value - 1 for value in found]
 
 
 def _count_changes(scored: Scored, card: ModelCard, refit: Refit) -> dict[str, tuple[int, int, int]]:
     """By group how many answers come, how many go and how many there are, over the whole catalog."""
     taxonomy, gates = card.taxonomy, gate_columns(card.gates)
-    before = np.asarray(card.thresholds[refit.profile], np.float32)
+    before = card.threshold_row(refit.profile)
     overlay = scored.overlay()
     added, removed, there = (np.zeros(len(taxonomy), np.int64) for _ in range(3))
     for batch in scored.batches([ID, LOGITS, *gates], corrected=False):

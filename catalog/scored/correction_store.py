@@ -46,7 +46,8 @@ CREATE TABLE entries (
     label_group TEXT NOT NULL,
     label TEXT NOT NULL,
     undoes INTEGER REFERENCES entries (number),
-    content TEXT NOT NULL
+    content TEXT NOT NULL,
+    found_by TEXT NOT NULL
 );
 CREATE INDEX entries_of_product ON entries (product, number);
 CREATE TRIGGER no_change BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'entries are never changed'); END;
@@ -83,6 +84,7 @@ class Entry:
         verdict, group, label: see `Correction`; further verdicts are `undo` and `refit`.
         undoes: the number of the entry that this one takes back.
         content: of a refit, JSON.
+        found_by: the queue that led to it, see `catalog.corrections.queues`; empty for what somebody came across.
     """
 
     number: int
@@ -95,6 +97,7 @@ class Entry:
     label: str
     undoes: int | None = None
     content: str = ""
+    found_by: str = ""
 
 
 class ChangedMeanwhile(DataError):
@@ -123,7 +126,9 @@ class CorrectionStore:
         self.path = self.folder / CORRECTIONS_FILE
         self.taxonomy = Manifest.load(self.folder).taxonomy
 
-    def write(self, corrections: Sequence[Correction], seen: Mapping[str, int], who: str | None = None) -> list[Entry]:
+    def write(
+        self, corrections: Sequence[Correction], seen: Mapping[str, int], who: str | None = None, found_by: str = ""
+    ) -> list[Entry]:
         """Write corrections as one transaction: all of them, or none. They are on the disk when it returns.
 
         Args:
@@ -131,6 +136,8 @@ class CorrectionStore:
             seen: for each product the state that the author saw, as `states` gives it; 0 for one that nobody
                 had corrected.
             who: says it; None takes the login name.
+            found_by: the queue that led to them, such as `uncertain`. What somebody came across is mostly what is
+                wrong, so a refit learns from what a queue led to alone.
 
         Raises:
             ChangedMeanwhile: somebody has changed one of the products since then.
@@ -139,7 +146,7 @@ class CorrectionStore:
         """
         for correction in corrections:
             self._check(correction)
-        return self._append([(*correction, None, "") for correction in corrections], seen, who)
+        return self._append([(*correction, None, "", found_by) for correction in corrections], seen, who)
 
     def undo(self, numbers: Iterable[int], seen: Mapping[str, int], who: str | None = None) -> list[Entry]:
         """Take entries back, by entries of their own, in one transaction; an undo can be undone too.
@@ -162,12 +169,14 @@ class CorrectionStore:
             if number not in standing:
                 raise DataError(f"entry {number} of {self.path} is undone already")
         return self._append(
-            [(known[number].product, UNDO, "", "", number, "") for number in sorted(wanted, reverse=True)], seen, who
+            [(known[number].product, UNDO, "", "", number, "", "") for number in sorted(wanted, reverse=True)],
+            seen,
+            who,
         )
 
     def write_refit(self, content: str, seen: int, who: str | None = None) -> Entry:
         """Write what was refitted, see `catalog.scored.refit.Refit`. `seen` is the state of the product `REFITS`."""
-        return self._append([(REFITS, REFIT, "", "", None, content)], {REFITS: seen}, who)[0]
+        return self._append([(REFITS, REFIT, "", "", None, content, "")], {REFITS: seen}, who)[0]
 
     def states(self, products: Iterable[str]) -> dict[str, int]:
         """For each product the number of its last entry, 0 where it has none."""
@@ -233,7 +242,7 @@ class CorrectionStore:
                 at = datetime.now(UTC).isoformat(timespec="milliseconds")
                 added = [Entry(first + i, first, at, who, *row) for i, row in enumerate(rows)]
                 database.executemany(
-                    "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     [tuple(vars(entry).values()) for entry in added],
                 )
         return added

@@ -33,6 +33,7 @@ class Overlay:
 
     Attributes:
         last: number of the last entry that it knows of.
+        entries: those in force.
         known: by id what is known of the corrected products.
         refit: calibration and thresholds in force; None where they are the model's.
     """
@@ -40,7 +41,7 @@ class Overlay:
     def __init__(self, store: CorrectionStore, manifest: Manifest) -> None:
         entries = store.entries()
         self.last = entries[-1].number if entries else 0
-        standing = in_force(entries)
+        standing = self.entries = in_force(entries)
         self.taxonomy = manifest.taxonomy
         self.known: dict[str, ProductVerdict] = verdicts(standing, self.taxonomy)
         self.refit: Refit | None = refit_in_force(standing, manifest.model["weights"])
