@@ -51,7 +51,7 @@ def numbers_of(content: Mapping[str, Any]) -> list[int]:
 
 
 def queue_of(content: Mapping[str, Any]) -> str:
-    """`{"found_by": kind}`, the queue that led to corrections; empty for none. Raises InvalidRequest for an unknown one.
+    """`{"found_by": kind}`, the queue that led to corrections, empty for none. Raises InvalidRequest for others.
 
     A filter may choose by what is true, so what a queue behind a filter led to counts as come across.
     """
