@@ -50,7 +50,7 @@ starter: setup  ## Serve the model that comes with the project, with no training
 	@echo "  what it knows         docs/starter.md"
 	@echo "  end the server        make stop"
 
-page: setup  ## Serve the web page of the model that comes along, http://127.0.0.1:8070 (ARGS=FOLDER: review and browse it too)
+page: setup  ## Serve the web page to try photographs, http://127.0.0.1:8070 (ARGS=SCORED: review, browse)
 	@$(PY) -m page model_store/starter $(ARGS)
 
 demo: setup  ## Everything: sample data, training, export, archive, TorchServe, and an answer

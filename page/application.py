@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from fashion.predictor import Predictor
 from page.browsing.routes import add_browse_routes
+from page.failing import add_error_pages
 from page.guarding import Guard
 from page.rendering import Renderer, add_static_routes
 from page.reviewing.routes import add_review_routes
@@ -34,6 +35,7 @@ def create_page(
     app = create_app(predictor, name, viewer=False)
     app.add_middleware(Guard, hosts=hosts)
     renderer = Renderer({"Try": "/"} | ({"Review": "/review", "Browse": "/browse"} if shop else {}))
+    add_error_pages(app, renderer)
     add_static_routes(app)
     add_try_routes(app, renderer, predictor, name)
     if shop:

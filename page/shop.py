@@ -46,22 +46,32 @@ class Shop:
         self.title_column = usual_name(own, TITLES)
         self.price_column = usual_name(own, PRICES)
         self._names = [ID, IMAGE, *(ATTRIBUTE + group for group in scored.manifest.groups), *own]
-        self._last = -1
-        self.refresh()
+        self._last = self.store.last()
+        self._batch = self._read()
         ids = self._batch.column(ID).to_pylist()
         self._rows = {id: row for row, id in enumerate(ids)}
         self._ids = np.array(ids, object)
 
     def refresh(self) -> None:
-        """Read what was corrected since, here and by others. Raises DataError where it cannot be read."""
+        """Read what was corrected since, here and by others.
+
+        Raises:
+            DataError: it cannot be read, or the catalog holds other products than when it was opened.
+        """
         with self.lock:
             last = self.store.last()
             if last == self._last:
                 return
-            self._batch = pa.Table.from_batches(self.scored.batches(self._names)).combine_chunks().to_batches()[0]
+            batch = self._read()
+            if not batch.column(ID).equals(self._batch.column(ID)):
+                raise DataError(f"{self.scored.folder} was scored again; end the page and start it anew")
+            self._batch = batch
             if self.index:
                 follow_corrections(self.index)
             self._last = last
+
+    def _read(self) -> pa.RecordBatch:
+        return pa.Table.from_batches(self.scored.batches(self._names)).combine_chunks().to_batches()[0]
 
     @classmethod
     def open(cls, folder: Path, card: ModelCard) -> "Shop":

@@ -222,6 +222,13 @@ def test_a_product_and_what_is_near_it(url: str) -> None:
     assert requests.get(f"{url}/browse/product/none", timeout=60).status_code == 404
 
 
+def test_errors_are_pages_to_browsers_and_json_to_programs(url: str) -> None:
+    for path, message in (("/nowhere", "There is no such page."), ("/browse/product/x", "has no product &#39;x&#39;")):
+        shown = requests.get(url + path, headers={"Accept": "text/html"}, timeout=60)
+        assert (shown.status_code, message in shown.text, "<h1>" in shown.text) == (404, True, True)
+        assert requests.get(url + path, timeout=60).json()["error"]["type"] == "NotFound"
+
+
 def test_recommendations(url: str) -> None:
     text = requests.get(f"{url}/browse/recommend", {"like": ["g/1", "g/2"], "unlike": "g/3"}, timeout=60).text
     listed = re.findall(r'<span class="tile"', text)

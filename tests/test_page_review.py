@@ -91,12 +91,22 @@ def test_who_was_slower_is_told(url: str) -> None:
         {"corrections": [["g/1", "maybe", "colour", "Black"]], "seen": {"g/1": 0}},
         {"corrections": [["g/1", "is", "colour", "Black"]], "seen": {"g/1": True}},
         {"corrections": [["g/1", "is", "colour", "Black"]] * 1001, "seen": {"g/1": 0}},
+        {"corrections": [["g/1", "is", "colour", "Black"]], "seen": {"g/1": 0}, "found_by": "luck"},
     ],
 )
 def test_what_cannot_be_read_writes_nothing(url: str, scored: Path, content: Any) -> None:
     refused = requests.post(f"{url}/review/corrections", json=content, timeout=60)
     assert (refused.status_code, list(refused.json())) == (400, ["error"])
     assert CorrectionStore(scored).history("g/1") == []
+
+
+@pytest.mark.parametrize(("where", "led"), [("", "uncertain"), ("price>1", "")])
+def test_a_correction_says_which_queue_led_to_it(url: str, scored: Path, where: str, led: str) -> None:
+    state = ask(url, "item", product="g/7", group="season")["state"]
+    row = ["g/7", "is", "season", "Summer"]
+    content = {"corrections": [row], "seen": {"g/7": state}, "found_by": "uncertain", "where": where}
+    assert requests.post(f"{url}/review/corrections", json=content, timeout=60).ok
+    assert CorrectionStore(scored).history("g/7")[-1].found_by == led
 
 
 def test_a_refit_wants_enough_corrections(url: str) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from catalog.corrections.queues import BATCHES, KINDS
 from catalog.scored.correction_store import Correction, login_name
 from fashion.errors import one_line
 from serving.protocol import InvalidRequest
@@ -47,6 +48,17 @@ def numbers_of(content: Mapping[str, Any]) -> list[int]:
     if not isinstance(numbers, list) or not all(type(number) is int for number in numbers) or len(numbers) > MOST:
         raise InvalidRequest(f"'numbers' must be a list of at most {MOST:,} whole numbers")
     return numbers
+
+
+def queue_of(content: Mapping[str, Any]) -> str:
+    """`{"found_by": kind}`, the queue that led to corrections, empty for none. Raises InvalidRequest for others.
+
+    A filter may choose by what is true, so what a queue behind a filter led to counts as come across.
+    """
+    kind = content.get("found_by", "")
+    if kind not in ("", *KINDS, BATCHES):
+        raise InvalidRequest(f"'found_by' must be one of {', '.join((*KINDS, BATCHES))}, or empty")
+    return "" if content.get("where") else kind
 
 
 def author_of(content: Mapping[str, Any]) -> str:

@@ -8,27 +8,26 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 
 from catalog.corrections.label_batches import label_batches
-from catalog.corrections.queues import KINDS, UNCERTAIN, queue
+from catalog.corrections.queues import BATCHES, CONTRADICTIONS, KINDS, NEW, RANDOM, UNCERTAIN, queue
 from catalog.corrections.refitting import Proposal, apply, propose, undo_refit
 from catalog.scored.correction_store import ChangedMeanwhile, login_name
 from fashion.errors import DataError, FashionError, one_line
 from fashion.model_card import ModelCard
 from fashion.taxonomy import Label
 from page.rendering import Renderer
-from page.reviewing.posted import author_of, corrections_of, numbers_of, read_json, seen_of
+from page.reviewing.posted import author_of, corrections_of, numbers_of, queue_of, read_json, seen_of
 from page.reviewing.review_items import batch_items, one_item, review_items
 from page.shop import Shop
 from serving.app import received_body
 from serving.protocol import JSON_TYPE, error_answer, error_object, json_bytes
 
-BATCHES = "batches"
 AT_ONCE = 40  # products of a queue that are sent at a time
 BATCHES_AT_ONCE = 6
 WORDS = {
     UNCERTAIN: "least certain first",
-    "contradictions": "likely wrong labels of the source's table first",
-    "new": "new arrivals first",
-    "random": "in random order",
+    CONTRADICTIONS: "likely wrong labels of the source's table first",
+    NEW: "new arrivals first",
+    RANDOM: "in random order",
     BATCHES: "batches of one label",
 }
 
@@ -71,7 +70,7 @@ def _add_writing(app: FastAPI, shop: Shop) -> None:
         async def write() -> Any:
             content = read_json(await received_body(request))
             corrections, seen, who = corrections_of(content), seen_of(content), author_of(content)
-            entries = await asyncio.to_thread(shop.store.write, corrections, seen, who)
+            entries = await asyncio.to_thread(shop.store.write, corrections, seen, who, queue_of(content))
             return _written(shop, {entry.product for entry in entries}, [entry.number for entry in entries])
 
         return await _posted(write)

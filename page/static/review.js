@@ -60,7 +60,7 @@ async function write(corrections) {
   const products = shown.products ?? [shown];
   const seen = Object.fromEntries(products.map(({ product, state }) => [product, state]));
   try {
-    const written = await post("/review/corrections", { corrections, seen, who: who() });
+    const written = await post("/review/corrections", { corrections, seen, who: who(), found_by: find("kind").value, where: find("where").value });
     saved.push({ ...written, item: shown });
     remember(written.states);
   } catch (error) {

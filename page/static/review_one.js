@@ -64,7 +64,7 @@ export class SingleView {
     const button = element(
       "button",
       { type: "button", "aria-pressed": String(this.on.has(choice.name)) },
-      element("span", { class: "of" }, element("kbd", { textContent: at < 9 ? at + 1 : "" }), element("span", { class: "tick", textContent: "✓" })),
+      element("span", { class: "of", "aria-hidden": "true" }, element("kbd", { textContent: at < 9 ? at + 1 : "" }), element("span", { class: "tick", textContent: "✓" })),
       element("span", { class: "name", textContent: choice.name }),
       element("span", { class: "percent", textContent: percent(choice.probability) }),
       bar,
