@@ -18,6 +18,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -32,7 +33,7 @@ from serving import openapi
 from serving.batcher import BATCH_SIZE, Batcher, QueueFull
 from serving.counters import Counters
 from serving.forms import with_parts
-from serving.ports import is_free, owner_of
+from serving.ports import obstacle
 from serving.protocol import (
     BUSY,
     DISCONNECTED,
@@ -83,7 +84,8 @@ def create_app(predictor: Predictor, name: str = "fashion", allow_origins: Seque
             app.state.batcher, app.state.counters = batcher, counters
             yield
 
-    app = FastAPI(
+    # Its pages /docs and /redoc bring their scripts along; FastAPI's own fetch them from servers of others.
+    app = FastAPIOffline(
         title="Fashion attributes", version=predictor.card.version, description=openapi.DESCRIPTION, lifespan=lifespan
     )
     app.add_exception_handler(HTTPException, _on_http_error)
@@ -154,6 +156,7 @@ def _add_service_routes(app: FastAPI, name: str, predictor: Predictor) -> None:
         """The model card: labels, groups, thresholds, versions, sha256 of the weights."""
         return _json(describe(predictor.card))
 
+    @app.get("/", responses=openapi.STATUS)  # where clients of KServe v1 ask
     @app.get("/livez", responses=openapi.STATUS)
     async def live() -> Response:
         """Whether the process answers at all."""
@@ -317,12 +320,22 @@ def _json(content: Any) -> Response:
     return Response(json_bytes(content), media_type=JSON_TYPE)
 
 
+def _port(host: str, text: str) -> int:
+    """The number of a port on which the server can listen. Raises SettingError where it cannot."""
+    if not text.isascii() or not text.isdigit():
+        raise SettingError(f"--port is {text[:60]!r}; it must be a number, such as 8080")
+    found = obstacle(host, int(text))
+    if found:
+        raise SettingError("{}; choose another --{}".format(*found))
+    return int(text)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve a bundle until ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m serving.app", description="Serve a bundle without TorchServe.")
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8080, help="(default: %(default)s)")
+    parser.add_argument("--port", default="8080", help="(default: %(default)s)")
     parser.add_argument(
         "--name", default="fashion", help="of the model, as in /predictions/NAME (default: %(default)s)"
     )
@@ -337,16 +350,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with one_line_errors():
-        if not is_free(options.host, options.port):
-            owner = owner_of(options.port)
-            raise SettingError(f"port {options.port} is taken{f' by {owner}' if owner else ''}; choose another --port")
+        port = _port(options.host, options.port)
         app = create_app(Predictor.from_bundle(options.bundle, options.engine), options.name, options.allow_origin)
-        print(f"curl http://{options.host}:{options.port}/predictions/{options.name} -T photo.jpg", flush=True)
-        print(f"what can be asked: http://{options.host}:{options.port}/docs", flush=True)
+        address = f"http://{f'[{options.host}]' if ':' in options.host else options.host}:{port}"
+        print(f"curl {address}/predictions/{options.name} -T photo.jpg", flush=True)
+        print(f"what can be asked: {address}/docs", flush=True)
         uvicorn.run(
             app,
             host=options.host,
-            port=options.port,
+            port=port,
             access_log=False,
             log_level="warning",
             timeout_graceful_shutdown=STOP_TIMEOUT,
