@@ -20,9 +20,12 @@ from catalog.scoring.placing import score_pieces
 from catalog.scoring.refresh import MOST_LOST
 from catalog.scoring.run import ScoringRun, ScoringSummary
 from catalog.scoring.scorer import BATCH, Scoring
+from catalog.scoring.source import PLACE
 from fashion.answers import identity
 from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
+from fashion.fetching.bounds import FetchSettings, add_fetch_flags
+from fashion.fetching.table_images import fetch_places
 from fashion.model_card import INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, checked_file
 
 PART_ROWS = 4096
@@ -46,6 +49,7 @@ def score(
     workers: int | None = None,
     part_rows: int = PART_ROWS,
     allow_removal: bool = False,
+    fetch: FetchSettings | None = None,
 ) -> ScoringSummary:
     """Score the products of a source that `out` does not hold yet.
 
@@ -63,6 +67,7 @@ def score(
         part_rows: the most rows of a Parquet file.
         allow_removal: whether more than a fifth of the products in `out` may go, because the source has them no more
             or their photographs cannot be used any more.
+        fetch: how to download photographs that a table names by address; None does not.
 
     Raises:
         DataError: the source cannot be used, `out` is of another model or source, no image is good, or too many
@@ -79,6 +84,8 @@ def score(
         positions = run.remaining()
         if len(positions):
             _check_engine(Path(bundle), card, engine)
+        if fetch is not None:
+            fetch_places(source.own()[PLACE].take(positions).to_pylist(), source.folder, fetch)
         scoring = Scoring(str(Path(bundle).absolute()), str(source.folder), engine, None, profile, batch)
         pieces = source.pieces(positions, max(PIECE_STEPS * batch, min(MOST_PIECE_ROWS, len(positions) // 256)))
         tables = score_pieces(scoring, pieces, len(positions), address, workers) if len(positions) else _nothing()
@@ -145,6 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     workers=options.workers,
                     part_rows=options.part,
                     allow_removal=options.allow_removal,
+                    fetch=FetchSettings.of(options),
                 )
             )
         except KeyboardInterrupt:
@@ -183,6 +191,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--address", metavar="RAY", help="of a Ray cluster (default: this machine, with Ray where it has several GPUs)"
     )
+    add_fetch_flags(parser)
     parser.add_argument("--workers", type=_at_least_1, metavar="N", help="models side by side (default: one a node)")
     return parser
 

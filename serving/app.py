@@ -20,6 +20,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -35,7 +36,7 @@ from serving.batcher import QueueFull
 from serving.counters import Counters
 from serving.forms import with_parts
 from serving.live import LiveModel, Traffic, UnknownVersion
-from serving.ports import is_free, owner_of
+from serving.ports import obstacle
 from serving.protocol import (
     BUSY,
     DISCONNECTED,
@@ -77,7 +78,8 @@ def create_app(
         served: what answers.
         name: of the model, as in `/predictions/NAME`.
         allow_origins: of web pages that browsers let read the answers, such as `https://shop.example`; `*` is every.
-        viewer: whether /docs and /redoc show the API; their scripts come from elsewhere (jsdelivr.net).
+        viewer: whether /docs and /redoc show the API, and / says that the server is there; not where / is a page of
+            its own, under a policy that lets no script in a page run.
 
     Raises:
         SettingError: an origin that is none.
@@ -91,7 +93,8 @@ def create_app(
             app.state.traffic, app.state.counters = traffic, counters
             yield
 
-    app = FastAPI(
+    # Its pages /docs and /redoc bring their scripts along; FastAPI's own fetch them from servers of others.
+    app = FastAPIOffline(
         title="Fashion attributes",
         version=traffic.versions[0],
         description=openapi.DESCRIPTION,
@@ -103,7 +106,7 @@ def create_app(
     if allow_origins:
         _let_browsers_ask(app, allow_origins)
     _add_photograph_routes(app, name)
-    _add_service_routes(app, name, traffic)
+    _add_service_routes(app, name, traffic, root=viewer)
     _add_kserve_routes(app, name, traffic)
     add_reload_route(app, traffic)
     return app
@@ -167,7 +170,7 @@ def _no_such_version(request: Request, name: str) -> HTTPException:
     return HTTPException(HTTPStatus.NOT_FOUND, f"{name} is here in {here} and not in {asked[:60]!r}")
 
 
-def _add_service_routes(app: FastAPI, name: str, traffic: Traffic) -> None:
+def _add_service_routes(app: FastAPI, name: str, traffic: Traffic, root: bool) -> None:
     @app.get(f"/models/{name}", responses=openapi.DESCRIBED)
     async def model() -> Response:
         """The model card: labels, groups, thresholds, versions, sha256 of the weights."""
@@ -177,6 +180,9 @@ def _add_service_routes(app: FastAPI, name: str, traffic: Traffic) -> None:
     async def live() -> Response:
         """Whether the process answers at all."""
         return _json({"status": "alive"})
+
+    if root:
+        app.get("/", responses=openapi.STATUS)(live)  # where clients of KServe v1 ask
 
     @app.get("/readyz", responses=openapi.STATUS | openapi.UNAVAILABLE)
     @app.get("/ping", responses=openapi.STATUS | openapi.UNAVAILABLE)
@@ -356,12 +362,22 @@ def _opened(bundle: Path, engine: str) -> LiveModel:
     return LiveModel(open_bundle(), open_bundle)
 
 
+def _port(host: str, text: str) -> int:
+    """The number of a port on which the server can listen. Raises SettingError where it cannot."""
+    if not text.isascii() or not text.isdigit():
+        raise SettingError(f"--port is {text[:60]!r}; it must be a number, such as 8080")
+    found = obstacle(host, int(text))
+    if found:
+        raise SettingError("{}; choose another --{}".format(*found))
+    return int(text)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve a bundle until ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m serving.app", description="Serve a bundle without TorchServe.")
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8080, help="(default: %(default)s)")
+    parser.add_argument("--port", default="8080", help="(default: %(default)s)")
     parser.add_argument(
         "--name", default="fashion", help="of the model, as in /predictions/NAME (default: %(default)s)"
     )
@@ -378,9 +394,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with one_line_errors():
-        if not is_free(options.host, options.port):
-            owner = owner_of(options.port)
-            raise SettingError(f"port {options.port} is taken{f' by {owner}' if owner else ''}; choose another --port")
+        port = _port(options.host, options.port)
         if options.share is not None and options.canary is None:
             raise SettingError(f"--share {options.share} is of the canary's requests; give its bundle with --canary")
         canary = _opened(options.canary, options.engine) if options.canary else None
@@ -388,12 +402,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         traffic = Traffic(_opened(options.bundle, options.engine), canary, share if canary else 0.0)
         app = create_app(traffic, options.name, options.allow_origin)
         reload_on_hangup(traffic)
-        print(f"curl http://{options.host}:{options.port}/predictions/{options.name} -T photo.jpg", flush=True)
-        print(f"what can be asked: http://{options.host}:{options.port}/docs", flush=True)
+        address = f"http://{f'[{options.host}]' if ':' in options.host else options.host}:{port}"
+        print(f"curl {address}/predictions/{options.name} -T photo.jpg", flush=True)
+        print(f"what can be asked: {address}/docs", flush=True)
         uvicorn.run(
             app,
             host=options.host,
-            port=options.port,
+            port=port,
             access_log=False,
             log_level="warning",
             timeout_graceful_shutdown=STOP_TIMEOUT,

@@ -30,10 +30,10 @@ HANDLER_MODULES = (
     *("__init__.py", "binary_tensors.py", "metrics.py", "protocol.py", "reading.py", "responder.py", "unpacking.py"),
 )
 
-# Rooms of the package `fashion` that do not travel: networks are built where torch runs them alone, and tables and
-# pictures are what commands and reports work with.
+# Rooms of the package `fashion` that do not travel: networks are built where torch runs them alone, and tables,
+# downloads and pictures are what commands and reports work with.
 NETWORKS = "backbones"
-NOT_SERVED = ("pictures", "tables")
+NOT_SERVED = ("fetching", "pictures", "tables")
 
 MANIFEST = "MAR-INF/MANIFEST.json"
 

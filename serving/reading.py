@@ -30,6 +30,7 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_IMAGES = 64  # in one request; more would keep all others waiting
 
 # What clients of KServe v2 say to every server, and what changes no answer of this one.
+ADDRESSED_TO = ("model_name", "model_version")  # which the kserve client says twice, as its URL does too
 PROTOCOLS_OWN = ("binary_data_output", "timeout", "priority", "content_type", "headers")
 
 HOW = "send one as the body (curl -T photo.jpg) or as the form field 'image' (curl -F image=@photo.jpg)"
@@ -230,7 +231,7 @@ def _from_kserve_v1(body: Mapping[str, Any], options: dict[str, Any], card: Mode
 
 def _from_kserve_v2(body: Mapping[str, Any], options: dict[str, Any], card: ModelCard) -> Request:
     """https://github.com/kserve/open-inference-protocol"""
-    given = _parameters(body, ("id", "inputs", "outputs", "parameters"))
+    given = _parameters(body, ("id", *ADDRESSED_TO, "inputs", "outputs", "parameters"))
     parsed = parse_options(options | {name: given[name] for name in given if name not in PROTOCOLS_OWN}, card)
     tensors = body["inputs"]
     if not isinstance(tensors, list) or not all(isinstance(tensor, dict) for tensor in tensors):
