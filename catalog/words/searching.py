@@ -24,7 +24,7 @@ EVERY = 1_000_000  # products with a word that is not wanted
 
 
 def search_words(
-    index: Index, text: str, where: str | None = None, limit: int = LIMIT, exact: bool = False
+    index: Index, text: str, where: str | Condition | None = None, limit: int = LIMIT, exact: bool = False
 ) -> list[Match]:
     """The products that a text asks for, the best first.
 
