@@ -96,14 +96,12 @@ def _too_small(measures: PhotographMeasures, today: date) -> Iterator[tuple[str,
             SMALL,
             measures.shorter,
             now,
-            f"too small for Google Merchant: {size}, it asks for {now} x {now}",
+            f"too small for Google Merchant: {size}, {now} x {now} are asked for",
         )
         return
     for start, pixels in least_sizes():
         if start > today and measures.shorter < pixels:
-            said = (
-                f"too small for Google Merchant from {start:%Y-%m-%d} on: {size}, it will ask for {pixels} x {pixels}"
-            )
+            said = f"too small for Google Merchant from {start} on: {size}, {pixels} x {pixels} will be asked for"
             yield SMALL_SOON, measures.shorter, pixels, said
             return
 

@@ -48,7 +48,7 @@ class PhotographMeasures:
 def measure_photograph(source: Path | Image.Image) -> PhotographMeasures:
     """Measure a photograph. Raises InvalidImage for one that cannot be used."""
     width, height = source.size if isinstance(source, Image.Image) else _size(source)
-    image = decode(source, SIDE)
+    image = decode(source, SIDE).copy()  # an image that was given stays as it is
     image.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
     levels = np.asarray(image)
     return PhotographMeasures(

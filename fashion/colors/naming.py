@@ -25,15 +25,19 @@ BASIC_COLORS = (
 # cloth that is called black is photographed as dark gray. `benchmarks.colors --fit` fits them on training photographs.
 REACH = {
     "black": 14.0,
-    "grey": -4.0,
-    "red": 5.0,
-    "green": 4.0,
-    "blue": 1.0,
-    "yellow": 7.0,
-    "brown": 2.0,
-    "orange": -1.0,
+    "white": -6.0,
+    "grey": -9.0,
+    "red": 7.0,
+    "green": 9.0,
+    "blue": 3.0,
+    "yellow": 8.0,
+    "brown": -2.0,
+    "orange": 1.0,
+    "pink": -1.0,
+    "beige": -3.0,
 }
 NEUTRAL = 4.0  # chroma C* below which a color is black, grey or white, and nothing else
+COLORFUL = 12.0  # chroma from which on it is none of these: navy blue is no black
 NEUTRAL_COLORS = ("black", "white", "grey")
 
 _FOLDER = Path(__file__).parent
@@ -70,16 +74,20 @@ def nearest_basic(distances: np.ndarray, chroma: np.ndarray, reach: Mapping[str,
         reach: by basic color what is taken off, see `REACH`.
     """
     colorful = np.array([name not in NEUTRAL_COLORS for name in BASIC_COLORS])
-    refused = colorful & (chroma < NEUTRAL)[..., None]
+    refused = np.where(colorful, (chroma < NEUTRAL)[..., None], (chroma >= COLORFUL)[..., None])
     return np.where(refused, np.inf, distances - [reach.get(name, 0.0) for name in BASIC_COLORS]).argmin(axis=-1)
+
+
+def basic_distances(lab: np.ndarray) -> np.ndarray:
+    """The CIEDE2000 difference of colors (N, 3) to the nearest name of each basic color, (N, 12)."""
+    return _nearest_names(difference(lab[:, None, :], color_names().lab))
 
 
 def name_colors(lab: np.ndarray) -> list[tuple[str, str]]:
     """The basic color and the finer name of colors (N, 3): the nearest name of the basic color that is nearest."""
     table = color_names()
     found = difference(lab[:, None, :], table.lab)
-    nearest = np.stack([found[:, table.basic == i].min(axis=1) for i in range(len(BASIC_COLORS))], axis=1)
-    basic = nearest_basic(nearest, np.hypot(lab[:, 1], lab[:, 2]), REACH)
+    basic = nearest_basic(_nearest_names(found), np.hypot(lab[:, 1], lab[:, 2]), REACH)
     finer = np.where(table.basic == basic[:, None], found, np.inf).argmin(axis=1)
     return [(BASIC_COLORS[i], table.names[j]) for i, j in zip(basic, finer, strict=True)]
 
@@ -92,6 +100,12 @@ def basic_of_label(label: str) -> str | None:
         return listed[text] or None
     last = text.rpartition(" ")[2].replace("gray", "grey")
     return last if last in BASIC_COLORS else None
+
+
+def _nearest_names(distances: np.ndarray) -> np.ndarray:
+    """Differences to all names (N, names) -> to the nearest of each basic color (N, 12)."""
+    basic = color_names().basic
+    return np.stack([distances[:, basic == i].min(axis=1) for i in range(len(BASIC_COLORS))], axis=1)
 
 
 @cache
