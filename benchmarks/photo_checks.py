@@ -203,6 +203,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.fit:
             for name, limit, found, alarms in fitted(measured):
                 print(f"{name:10} {limit:8.4f}  finds {found:.1%}, false alarms {alarms:.1%}")
+            for most in range(8):
+                bad = [each.letters > most for damage in FAULTY["letters"] for each in measured.bad[damage]]
+                good = [each.letters > most for each in measured.good]
+                print(f"more than {most} letters  finds {np.mean(bad):.1%}, false alarms {np.mean(good):.1%}")
             return 0
         section = text(measured, Limits(), describe())
         write_section("checks", section, PAGE)

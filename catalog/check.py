@@ -38,10 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         products = [[fault for fault in found if fault.check not in skipped] for found in bar]
         faulty = [found for found in products if found]
         faults = [fault for found in faulty for fault in found]
+        if options.sheet:  # first: it refuses an ending that is no picture's
+            write_fault_sheet(options.sheet, faulty)
         if options.out:
             write_faults(options.out, faults)
-        if options.sheet:
-            write_fault_sheet(options.sheet, faulty)
         if options.json:
             for fault in faults:
                 print(json.dumps(asdict(fault), ensure_ascii=False))

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +45,11 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
 
 
 @pytest.fixture(scope="module")
-def index(scored: Scored) -> Iterator[Path]:
+def index(scored: Scored) -> Path:
     assert command.main([str(scored.folder)]) == 0
     place = scored.folder / "index"
     build(scored, EdgeStore(place))
-    yield place
+    return place
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
