@@ -26,7 +26,7 @@ EVERY = 1_000_000  # products with a word that is not wanted
 def search_words(
     index: Index,
     text: str,
-    where: str | None = None,
+    where: str | Condition | None = None,
     limit: int = LIMIT,
     exact: bool = False,
     duplicates: bool = False,
