@@ -9,6 +9,7 @@ From the command line:
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,7 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise SettingError("nothing is asked for; give --image, --id, --text or --where")
         with open_index(options.index) as index:
             if options.text is not None:
-                show(search_words(index, options.text, options.where, options.limit, options.exact), options)
+                found = search_words(index, options.text, options.where, options.limit, options.exact)
+                for note in found.notes:
+                    print(f"note   {note}", file=sys.stderr)
+                show(found.matches, options)
                 return 0
             query = _query(index, options)
             show(index.search(query, **how(options)), options, *([query] if query else []))

@@ -59,7 +59,7 @@ def index(folder: Path) -> Iterator[Index]:
 
 
 def ids(index: Index, text: str, limit: int = 10, **flags: Any) -> list[str]:
-    return [match.product.id for match in search_words(index, text, limit=limit, **flags)]
+    return [match.product.id for match in search_words(index, text, limit=limit, **flags).matches]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_filters_hold_for_all_that_is_found(index: Index) -> None:
 
 
 def test_what_is_missing_is_told(index: Index) -> None:
-    (best, *_) = search_words(index, "grey dress")
+    (best, *_) = search_words(index, "grey dress").matches
     assert best.similarity == pytest.approx(0.5, abs=0.05)
     assert list(best.shared.values()) in ([["Grey"]], [["Dresses"]])
     assert len(best.differing) == 1

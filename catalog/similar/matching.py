@@ -188,6 +188,18 @@ class Index:
             self.store, self.manifest, near_duplicates.THRESHOLD if threshold is None else threshold, exact
         )
 
+    def nearest(self, vector: np.ndarray, where: Condition | None, limit: int, exact: bool = False) -> list[Product]:
+        """The products whose points have the largest scalar product with a vector, that first.
+
+        Args:
+            vector: float32 (E + A,), see `catalog.similar.spaces.point`.
+            where: only products that pass it are compared.
+            limit: as few as are needed: reading vectors back takes longer than finding them.
+            exact: compare with every product, also where the index has a graph.
+        """
+        hits = self.store.nearest(self.manifest.query(vector, exact), limit, self._filter(where))
+        return self._fetch([hit.id for hit in hits])
+
     def condition(self, where: str | Condition | None) -> Condition | None:
         """A filter, read if it is text."""
         return parse(where, self.columns) if isinstance(where, str) else where
@@ -196,9 +208,7 @@ class Index:
         limit, diversity = settings.limit, settings.diversity
         pool = max(POOL_LEAST, POOL * limit) if diversity else limit
         vector = _query(measure, query)
-        # As few as are needed: reading vectors back takes longer than finding them.
-        hits = self.store.nearest(self.manifest.query(vector, settings.exact), pool, self._filter(where))
-        found = self._fetch([hit.id for hit in hits])
+        found = self.nearest(vector, where, pool, settings.exact)
         if not found:
             return []
         points = np.stack([product.point for product in found])

@@ -129,6 +129,7 @@ def table(matches: Sequence[Match], columns: Sequence[str] = ()) -> str:
     compared = matches[0].similarity is not None
     if compared or columns:
         heading = ("both have", "one has: - what was asked for, + the product") if compared else ("it has", "")
+        heading = ("why", "instead: - what was asked for, + the product") if matches[0].why else heading
         rows.insert(0, ["alike" if compared else "", "id", *columns, *heading])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
@@ -141,7 +142,8 @@ def _row(match: Match, columns: Sequence[str]) -> list[str]:
     own = [_cell(product.source.get(column)) for column in columns]
     if match.similarity is None:  # nothing was asked for: the product's own attributes
         return ["", product.id, *own, ", ".join(product.names), ""]
-    names = ", ".join(match.shared_names), " ".join(match.differing_names)
+    reasons = match.why or match.shared_names
+    names = ", ".join(map(str, reasons)), " ".join(match.differing_names)
     return [f"{match.similarity:5.2f}", product.id, *own, *names]
 
 
