@@ -55,7 +55,7 @@ class NameDifference(NamedTuple):
     found: list[str]
 
 
-class Evidence(NamedTuple):
+class Reason(NamedTuple):
     """Why a product was found for a phrase of a text.
 
     Attributes:
@@ -93,12 +93,17 @@ class Match:
     similarity: float | None
     shared: dict[str, list[str]]
     differing: dict[str, NameDifference]
-    why: tuple[Evidence, ...] = ()
+    why: tuple[Reason, ...] = ()
 
     @property
     def shared_names(self) -> list[str]:
         """What both have, of all groups."""
         return [name for names in self.shared.values() for name in names]
+
+    @property
+    def reasons(self) -> list[str]:
+        """What speaks for it: of a search in words why it was found, otherwise what both have."""
+        return [str(reason) for reason in self.why] or self.shared_names
 
     @property
     def differing_names(self) -> list[str]:
@@ -114,7 +119,7 @@ class Match:
         """The match as `--json` prints it."""
         similarity = None if self.similarity is None else round(self.similarity, 4)
         differing = {group: difference._asdict() for group, difference in self.differing.items()}
-        why = {"why": [evidence._asdict() for evidence in self.why]} if self.why else {}
+        why = {"why": [reason._asdict() for reason in self.why]} if self.why else {}
         return self.product.to_json() | {"similarity": similarity, "shared": self.shared, "differing": differing} | why
 
 

@@ -142,8 +142,7 @@ def _row(match: Match, columns: Sequence[str]) -> list[str]:
     own = [_cell(product.source.get(column)) for column in columns]
     if match.similarity is None:  # nothing was asked for: the product's own attributes
         return ["", product.id, *own, ", ".join(product.names), ""]
-    reasons = match.why or match.shared_names
-    names = ", ".join(map(str, reasons)), " ".join(match.differing_names)
+    names = ", ".join(match.reasons), " ".join(match.differing_names)
     return [f"{match.similarity:5.2f}", product.id, *own, *names]
 
 

@@ -16,8 +16,8 @@ LAYOUT = SheetLayout(side=200, columns=5, lines=5)
 def draw_sheet(queries: Sequence[Product], matches: Sequence[Match], title: str = "") -> Picture:
     """Draw what was asked for, in a frame, and then what was found.
 
-    Under each product are its similarity and id, the names that both have in green and those that differ in orange:
-    with - of what was asked for alone, with + of the product alone.
+    Under each product are its similarity and id, the names that both have in green, or why a text found it, and those
+    that differ in orange: with - of what was asked for alone, with + of the product alone.
     """
     asked = [Tile(_photograph(product), _asked(product), MARK) for product in queries]
     found = [Tile(_photograph(match.product), _found(match)) for match in matches]
@@ -40,7 +40,7 @@ def _asked(product: Product) -> list[tuple[str, str]]:
 def _found(match: Match) -> list[tuple[str, str]]:
     if match.similarity is None:
         return [(match.product.id, INK), *_lines(match.product.names, SOFT, LAYOUT.lines - 1)]
-    shared = _lines(match.shared_names, RIGHT, LAYOUT.lines - 2)
+    shared = _lines(match.reasons, RIGHT, LAYOUT.lines - 2)
     title = (f"{match.similarity:.2f}  {match.product.id}", INK)
     return [title, *shared, *_lines(match.differing_names, WRONG, LAYOUT.lines - 1 - len(shared))]
 

@@ -1,6 +1,6 @@
 """An index searched in words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from catalog.similar.matches import Match, Product
 from catalog.similar.matching import Index
 from catalog.similar.settings import LIMIT
 from catalog.words.asking import Asked, read
-from catalog.words.ranking import Part, candidate_vector, match_of
+from catalog.words.ranking import AskedPart, candidate_vector, rank
 from catalog.words.suggestions import unknown_note
 from catalog.words.vocabulary import Phrase, Vocabulary, words_of
 from catalog.words.word_file import FILE, WordFile, is_of, open_words, write_words
@@ -37,7 +37,7 @@ class WordSearch:
 
 
 def search_words(
-    index: Index, text: str, where: str | None = None, limit: int = LIMIT, exact: bool = False
+    index: Index, text: str, where: str | Condition | None = None, limit: int = LIMIT, exact: bool = False
 ) -> WordSearch:
     """The products that a text asks for, the best first.
 
@@ -65,37 +65,42 @@ def search_words(
         words = stack.enter_context(open_words(path)) if path else None
         unknown = [word for word in (*asked.words, *asked.unwanted_words) if not _phrases(word, asked, words)]
         notes = [unknown_note(word, vocabulary, words) for word in dict.fromkeys(unknown)]
-        parts = list(_parts(asked, words))
+        parts = parts_of(asked, words)
         conditions = [*_filters(index, asked, words), *filter(None, [index.condition(where)])]
         if not (parts or conditions):
             raise SettingError("; ".join([f"the text {text!r} names nothing to search for", *notes]))
         if not parts:
             return WordSearch(index.search(None, where=And(tuple(conditions)), limit=limit), notes)
-        found, order = _candidates(index, asked, parts, words, And(tuple(conditions)), max(CANDIDATES, limit), exact)
-    matches = [match_of(product, parts, index.manifest.taxonomy) for product in found.values()]
-    last = len(order)
-    return WordSearch(
-        sorted(matches, key=lambda m: (-(m.similarity or 0), order.get(m.product.id, last), m.product.id))[:limit],
-        notes,
-    )
+        order = words.best([phrase for part in parts for phrase in part.phrases]) if words else []
+    found = _candidates(index, parts, order, And(tuple(conditions)), max(CANDIDATES, limit), exact)
+    places = {id: place for place, id in enumerate(order)}
+    matches = rank(found, parts, index.manifest.taxonomy)
+    matches.sort(key=lambda m: (-(m.similarity or 0), places.get(m.product.id, len(places)), m.product.id))
+    return WordSearch(matches[:limit], notes)
 
 
-def _parts(asked: Asked, words: WordFile | None) -> Iterator[Part]:
+def parts_of(asked: Asked, words: WordFile | None) -> list[AskedPart]:
+    """What a text wants, with what is known of each phrase; words that nothing is known of are left out."""
+    parts: list[AskedPart] = []
     for wish in asked.wanted:
-        names = dict.fromkeys([wish.phrase, *(tuple(words_of(label.name)) for label in wish.labels)])
-        titled = words.with_phrases(list(names)) if words else ()
-        yield Part(" ".join(wish.phrase), wish.labels, None, frozenset(titled))
+        names = tuple(dict.fromkeys([wish.phrase, *(tuple(words_of(label.name)) for label in wish.labels)]))
+        titled = words.with_phrases(names) if words else ()
+        parts.append(AskedPart(" ".join(wish.phrase), names, wish.labels, titled=frozenset(titled)))
     for word in dict.fromkeys(asked.words):
         if words and (phrases := _phrases(word, asked, words)):
-            known = words.known(word) or words.known("".join(phrases[0]))
+            known = words.known(word)
             shown = known.shown if known else " ".join(phrases[0])
-            yield Part(shown, (), words.look(word), frozenset(words.with_phrases(phrases)))
+            titled = frozenset(words.with_phrases(phrases))
+            parts.append(AskedPart(shown, tuple(phrases), look=words.look(word), titled=titled))
+    return parts
 
 
 def _phrases(word: str, asked: Asked, words: WordFile | None) -> list[Phrase]:
-    """How texts may have a word: as it is, or its parts between hyphens one after another; those that some text has."""
+    """How texts have a word, as it is or as its parts between hyphens; none where nothing is known of it."""
+    if not words:
+        return []
     phrases = [(word,), *([asked.parts[word]] if word in asked.parts else [])]
-    return [phrase for phrase in phrases if words and words.with_phrases([phrase])]
+    return [phrase for phrase in phrases if words.with_phrases([phrase]) or (len(phrase) == 1 and words.look(word))]
 
 
 def _filters(index: Index, asked: Asked, words: WordFile | None) -> Iterator[Condition]:
@@ -114,22 +119,37 @@ def _filters(index: Index, asked: Asked, words: WordFile | None) -> Iterator[Con
 
 
 def _candidates(
-    index: Index, asked: Asked, parts: Sequence[Part], words: WordFile | None, where: Condition, count: int, exact: bool
-) -> tuple[dict[str, Product], dict[str, int]]:
-    """Products that may be among the best, by id, and the places of those that were found by their texts."""
+    index: Index, parts: Sequence[AskedPart], order: Sequence[str], where: Condition, count: int, exact: bool
+) -> list[Product]:
+    """Products that may be among the best: by looks, by looks among those with all words, and by texts.
+
+    Args:
+        index: open.
+        parts: of the text.
+        order: ids of the products whose texts have some of its phrases, the best first.
+        where: what they must pass.
+        count: how many of each kind.
+        exact: compare with every product.
+    """
     found: dict[str, Product] = {}
     if any(part.labels or part.look for part in parts):
         vector = candidate_vector(parts, index.manifest.taxonomy, index.manifest.embedding)
-        found = {product.id: product for product in index.nearest(vector, where, count, exact)}
-    phrases = [wish.phrase for wish in asked.wanted] + [p for word in asked.words for p in _phrases(word, asked, words)]
-    order = {id: place for place, id in enumerate(words.best(phrases, count))} if words and phrases else {}
-    if rest := [id for id in order if id not in found]:
-        listed = index.search(None, where=And((where, _these(rest))), limit=len(rest))
-        found |= {match.product.id: match.product for match in listed}
-    return found, order
+        named = [part.titled for part in parts if not part.labels and part.titled]
+        both = frozenset.intersection(*named) if named else frozenset()
+        for pool in (where, *([And((where, _these(both)))] if both else [])):
+            found |= {product.id: product for product in index.nearest(vector, pool, count, exact)}
+    rest, listed = [id for id in order if id not in found], 0
+    for start in range(0, len(rest), CANDIDATES):
+        if listed >= count:
+            break
+        some = And((where, _these(rest[start : start + CANDIDATES])))
+        passed = index.search(None, where=some, limit=CANDIDATES)
+        found |= {match.product.id: match.product for match in passed}
+        listed += len(passed)
+    return list(found.values())
 
 
-def _these(ids: Sequence[str] | set[str]) -> Points:
+def _these(ids: Iterable[str]) -> Points:
     return Points(tuple(map(point_id, ids)))
 
 

@@ -86,10 +86,10 @@ class WordFile:
         """Ids of the products whose texts have one of the phrases, word after word."""
         return {id for (id,) in self._database.execute("SELECT id FROM texts WHERE texts MATCH ?", (_any(phrases),))}
 
-    def best(self, phrases: Sequence[Phrase], limit: int) -> list[str]:
+    def best(self, phrases: Sequence[Phrase]) -> list[str]:
         """Ids of the products whose texts have some of the phrases, the best by BM25 first."""
-        asked = "SELECT id FROM texts WHERE texts MATCH ? ORDER BY bm25(texts), id LIMIT ?"
-        return [id for (id,) in self._database.execute(asked, (_any(phrases), limit))]
+        asked = "SELECT id FROM texts WHERE texts MATCH ? ORDER BY bm25(texts), id"
+        return [id for (id,) in self._database.execute(asked, (_any(phrases),))]
 
     def known(self, word: str) -> KnownWord | None:
         """What is known of a word, as `words_of` writes it."""
@@ -108,10 +108,6 @@ class WordFile:
         """What a word looks like; None where that was not learned."""
         found = self._database.execute("SELECT weights, offset FROM looks WHERE word = ?", (word,)).fetchone()
         return found and Look(word, np.frombuffer(found[0], np.float16).astype(np.float32), found[1])
-
-    def looks(self) -> int:
-        """How many words' looks were learned."""
-        return int(self._database.execute("SELECT count(*) FROM looks").fetchone()[0])
 
 
 @contextmanager
