@@ -12,7 +12,7 @@ import argparse
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,37 +210,32 @@ class TextBench:
 
 
 def learning_time(embeddings: np.ndarray, titles: Sequence[str], products: int) -> tuple[int, float]:
-    """How many words are learned from so many products, the given ones over and over, and the seconds that takes."""
+    """How many words are learned from so many products, the given ones over and over, and the processor time, s."""
     places = np.arange(products) % len(titles)
-    start = time.perf_counter()
+    start = time.process_time()
     looks = learn(embeddings[places], [titles[place] for place in places])
-    return len(looks), time.perf_counter() - start
+    return len(looks), time.process_time() - start
 
 
 def section(
-    options: argparse.Namespace,
-    halves: Sequence[TextBench],
-    asked: Sequence[Sequence[TextQuestion]],
-    learned: str,
+    halves: Sequence[TextBench], asked: Sequence[Sequence[TextQuestion]], learned: str, options: argparse.Namespace
 ) -> str:
-    """Measure everything: the Markdown that goes into the page."""
+    """Ask everything: the Markdown that goes into the page.
+
+    Args:
+        halves: one that chooses how the evidence is joined, and one that is reported.
+        asked: the questions to each.
+        learned: what was learned, in a sentence.
+        options: of the command line.
+    """
     joins = halves[0].joins([question for question in asked[0] if "or more" not in question.kind])
-    results = halves[1].reported(asked[1])
-    rows = []
-    for kind, words in KINDS.items():
-        if kind not in results[WAYS[0]]:
-            continue
-        own = [question for question in asked[1] if question.kind == kind]
-        most = np.mean([min(len(question.right), FOUND) / FOUND for question in own])
-        cells = [np.mean(results[way][kind], 0) for way in WAYS]
-        rows.append([words, len(own), *(f"{one:.3f} / {ten:.3f}" for one, ten in cells), f"{most:.3f}"])
     compared = [[name, f"{one:.3f}", f"{ten:.3f}"] for name, (one, ten) in joins.items()]
     model = halves[0].index.manifest.model
     return (
         f"### How good they are: {options.source}\n\n"
         f"{learned} The table asks {len(halves[1].shelf.ids):,} other products, whose texts in the index are their "
         f"titles alone: precision@1 / precision@{FOUND}, places that stay empty counting as wrong.\n\n"
-        f"{table(['asked for', 'questions', *WAYS, f'precision@{FOUND} at most'], rows)}\n\n"
+        f"{_reported(halves[1].reported(asked[1]), asked[1])}\n\n"
         "Right is what the shop's own columns say, or its title where a word is hidden. Model and words were trained "
         "on other products of the same shop: this is no zero-shot. Hidden words are all that were learned, stand in "
         f"{LEAST} of these titles or more and name no label, brands too.\n\n"
@@ -250,6 +245,42 @@ def section(
         f"Model: {model['name']} {model['version']}, {model['weights'][:19]}. Machine: {describe()}. Measured by\n\n"
         f"    python -m benchmarks.text_search BUNDLE --learn TABLE --search TABLE --source '{options.source}'\n"
     )
+
+
+def _reported(found: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]], asked: Sequence[TextQuestion]) -> str:
+    """The table of the kinds of questions, as `TextBench.reported` found them."""
+    rows = []
+    for kind, words in KINDS.items():
+        own = [question for question in asked if question.kind == kind]
+        if own:
+            most = np.mean([min(len(question.right), FOUND) / FOUND for question in own])
+            cells = [np.mean(found[way][kind], 0) for way in WAYS]
+            rows.append([words, len(own), *(f"{one:.3f} / {ten:.3f}" for one, ten in cells), f"{most:.3f}"])
+    return table(["asked for", "questions", *WAYS, f"precision@{FOUND} at most"], rows)
+
+
+def measured(others: Scored, own: Scored, options: argparse.Namespace) -> str:
+    """Learn from some products, index others, and ask: the section of the page."""
+    embeddings, titles = unit(others.vectors("embedding")), _cells(others, options.title)
+    start = time.process_time()
+    looks = learn(embeddings, titles)
+    learned = (
+        f"What {len(looks):,} words look like was learned from the titles of {len(titles):,} products in "
+        f"{time.process_time() - start:.0f} s of processor time."
+    )
+    if options.scale:
+        words, seconds = learning_time(embeddings, titles, options.scale)
+        learned += f" With the same products repeated to {options.scale:,}, {words:,} words took {seconds:.0f} s."
+    store = EdgeStore(options.out / "index")
+    build(own, store, Tuning(asked=True))  # compares with every product
+    columns = options.columns.split(",")
+    known = dict(zip(_cells(own, ID), _cells(own, options.title), strict=True))
+    with Index(store) as index:
+        write_words(store.folder / FILE, index.manifest.created, known.items(), looks)
+        hidden = HiddenTitles(store.folder / FILE, known)
+        halves = [TextBench(index, hidden, _shelf(own, half, options.title, columns), own) for half in (0, 1)]
+        asked = [questions(half.shelf, looks, half.vocabulary, columns) for half in halves]
+        return section(halves, asked, learned, options)
 
 
 def _cells(scored: Scored, column: str) -> list[str]:
@@ -278,34 +309,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--source", required=True, help="public name of the data set, for the page")
     parser.add_argument("--title", default="name", help="column of titles (default: %(default)s)")
     parser.add_argument("--columns", default=COLUMNS, help="sub-category, color, article (default: %(default)s)")
-    parser.add_argument("--scale", type=int, default=SCALE, help="products to time the learning of (%(default)s)")
+    parser.add_argument(
+        "--scale", type=int, default=SCALE, help="products to time the learning of; 0 for none (%(default)s)"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/text_search"), help="(default: %(default)s)")
     parser.add_argument("--page", type=Path, default=PAGE, help="(default: %(default)s)")
     options = parser.parse_args(arguments)
-    columns = options.columns.split(",")
     with one_line_errors():
         for path in (options.learn, options.search):
             score(options.bundle, [str(path)], options.out / path.stem)
-        own, others = (Scored.open(options.out / path.stem) for path in (options.search, options.learn))
-        embeddings, titles = unit(others.vectors("embedding")), _cells(others, options.title)
-        start = time.perf_counter()
-        looks = learn(embeddings, titles)
-        seconds = time.perf_counter() - start
-        words, longer = learning_time(embeddings, titles, options.scale)
-        learned = (
-            f"What {len(looks):,} words look like was learned from the titles of {len(titles):,} products in "
-            f"{seconds:.0f} s; with the same products repeated to {options.scale:,}, {words:,} words took "
-            f"{longer:.0f} s."
-        )
-        store = EdgeStore(options.out / "index")
-        build(own, store, Tuning(asked=True))  # compares with every product
-        known = dict(zip(_cells(own, ID), _cells(own, options.title), strict=True))
-        with Index(store) as index:
-            write_words(store.folder / FILE, index.manifest.created, known.items(), looks)
-            hidden = HiddenTitles(store.folder / FILE, known)
-            halves = [TextBench(index, hidden, _shelf(own, half, options.title, columns), own) for half in (0, 1)]
-            asked = [questions(half.shelf, looks, half.vocabulary, columns) for half in halves]
-            write_section("words", section(options, halves, asked, learned), options.page)
+        others, own = (Scored.open(options.out / path.stem) for path in (options.learn, options.search))
+        write_section("words", measured(others, own, options), options.page)
     print(f"wrote  {options.page}")
     return 0
 

@@ -20,7 +20,8 @@ from fashion.errors import SettingError
 from fashion.tables.columns import plain
 
 PRICES = ("price", "sale_price", "selling_price", "variant_price", "regular_price")
-CANDIDATES = 200  # of either kind, by looks and by texts; the best of both are ranked together
+CANDIDATES = 100  # of each kind, by looks and by texts; the best of all are ranked together
+MOST_NAMED = 20_000  # products that one filter names
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _phrases(word: str, asked: Asked, words: WordFile | None) -> list[Phrase]:
     if not words:
         return []
     phrases = [(word,), *([asked.parts[word]] if word in asked.parts else [])]
-    return [phrase for phrase in phrases if words.with_phrases([phrase]) or (len(phrase) == 1 and words.look(word))]
+    return [phrase for phrase in phrases if words.has(phrase) or (len(phrase) == 1 and words.look(word))]
 
 
 def _filters(index: Index, asked: Asked, words: WordFile | None) -> Iterator[Condition]:
@@ -136,7 +137,7 @@ def _candidates(
         vector = candidate_vector(parts, index.manifest.taxonomy, index.manifest.embedding)
         named = [part.titled for part in parts if not part.labels and part.titled]
         both = frozenset.intersection(*named) if named else frozenset()
-        for pool in (where, *([And((where, _these(both)))] if both else [])):
+        for pool in (where, *([And((where, _these(both)))] if 0 < len(both) <= MOST_NAMED else [])):
             found |= {product.id: product for product in index.nearest(vector, pool, count, exact)}
     rest, listed = [id for id in order if id not in found], 0
     for start in range(0, len(rest), CANDIDATES):

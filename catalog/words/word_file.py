@@ -82,6 +82,11 @@ class WordFile:
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
 
+    def has(self, phrase: Phrase) -> bool:
+        """Whether some product's texts have a phrase."""
+        asked = "SELECT 1 FROM texts WHERE texts MATCH ? LIMIT 1"
+        return self._database.execute(asked, (_any([phrase]),)).fetchone() is not None
+
     def with_phrases(self, phrases: Sequence[Phrase]) -> set[str]:
         """Ids of the products whose texts have one of the phrases, word after word."""
         return {id for (id,) in self._database.execute("SELECT id FROM texts WHERE texts MATCH ?", (_any(phrases),))}
