@@ -48,9 +48,7 @@ WAYS = ("full text alone", "photographs alone", "catalog.search")
 LEAST = 5  # right products of a question about color and article, and of a hidden word
 KINDS = {
     "subcategory": "a sub-category",
-    "subcategory, 5 or more": f"of those with {LEAST} products or more",
     "colour": "a color",
-    "colour, 5 or more": f"of those with {LEAST} products or more",
     "colour and article": "color and article",
     "half hidden": "a title word, hidden in every second title that has it",
     "all hidden": "a title word, hidden in all titles",
@@ -108,10 +106,7 @@ def questions(
     subcategory, colour, article = columns
     for kind, column in (("subcategory", subcategory), ("colour", colour)):
         for value in sorted({*shelf.cells[column]} - {""}):
-            right = shelf.having(column, value)
-            found.append(TextQuestion(kind, value, right))
-            if len(right) >= LEAST:
-                found.append(TextQuestion(f"{kind}, 5 or more", value, right))
+            found.append(TextQuestion(kind, value, shelf.having(column, value)))
     pairs = Counter(zip(shelf.cells[colour], shelf.cells[article], strict=True))
     for (one, other), count in sorted(pairs.items()):
         if count >= LEAST and one and other:
@@ -159,8 +154,11 @@ class TextBench:
         self.scores = scores(scored.vectors("probabilities"), scored.manifest.taxonomy)[rows]
 
     def everything(self, question: TextQuestion) -> list[str]:
-        """What catalog.search finds."""
-        return [m.product.id for m in search_words(self.index, question.text, self.where, FOUND).matches]
+        """What catalog.search finds; nothing where it knows none of the words."""
+        try:
+            return [m.product.id for m in search_words(self.index, question.text, self.where, FOUND).matches]
+        except SettingError:
+            return []
 
     def full_text(self, question: TextQuestion) -> list[str]:
         """What SQLite's FTS5 finds alone: products with any of the words, by BM25."""
@@ -176,21 +174,17 @@ class TextBench:
             order = file.best([(word,) for word in words_of(question.text) if word not in EMPTY])
         return Seen.of(parts, order, self.shelf.ids, self.embeddings, self.scores, self.index.manifest.taxonomy)
 
-    def reported(self, asked: Sequence[TextQuestion]) -> dict[str, dict[str, list[tuple[float, float]]]]:
-        """The precisions of each way, by way and kind; full text, photographs alone, everything."""
-        found: dict[str, dict[str, list[tuple[float, float]]]] = {name: {} for name in WAYS}
+    def reported(self, asked: Sequence[TextQuestion]) -> dict[str, np.ndarray]:
+        """The precisions of each way for each question, (Q, 2): full text, photographs alone, everything."""
+        found: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
         for question in tqdm(asked, "asking", disable=None):
             with self._hiding(question):
-                for name, way in zip(WAYS[::2], (self.full_text, self.everything), strict=True):
-                    found[name].setdefault(question.kind, []).append(precision(way(question), question.right))
+                found[WAYS[0]].append(precision(self.full_text(question), question.right))
+                found[WAYS[2]].append(precision(self.everything(question), question.right))
         with self.hidden.blank():
             for question in tqdm(asked, "asking photographs", disable=None):
-                try:
-                    ids = self.everything(question)
-                except SettingError:  # of a text of unknown words nothing is left
-                    ids = []
-                found[WAYS[1]].setdefault(question.kind, []).append(precision(ids, question.right))
-        return found
+                found[WAYS[1]].append(precision(self.everything(question), question.right))
+        return {name: np.array(values) for name, values in found.items()}
 
     def joins(self, asked: Sequence[TextQuestion]) -> dict[str, tuple[float, float]]:
         """The precisions of each way to join the evidence: means over the kinds of questions."""
@@ -228,7 +222,7 @@ def section(
         learned: what was learned, in a sentence.
         options: of the command line.
     """
-    joins = halves[0].joins([question for question in asked[0] if "or more" not in question.kind])
+    joins = halves[0].joins(asked[0])
     compared = [[name, f"{one:.3f}", f"{ten:.3f}"] for name, (one, ten) in joins.items()]
     model = halves[0].index.manifest.model
     return (
@@ -247,15 +241,20 @@ def section(
     )
 
 
-def _reported(found: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]], asked: Sequence[TextQuestion]) -> str:
+def _reported(found: Mapping[str, np.ndarray], asked: Sequence[TextQuestion]) -> str:
     """The table of the kinds of questions, as `TextBench.reported` found them."""
     rows = []
     for kind, words in KINDS.items():
-        own = [question for question in asked if question.kind == kind]
-        if own:
-            most = np.mean([min(len(question.right), FOUND) / FOUND for question in own])
-            cells = [np.mean(found[way][kind], 0) for way in WAYS]
-            rows.append([words, len(own), *(f"{one:.3f} / {ten:.3f}" for one, ten in cells), f"{most:.3f}"])
+        own = np.array([question.kind == kind for question in asked])
+        right = np.array([len(question.right) for question in asked])
+        common = own & (right >= LEAST)
+        some = [(words, own), (f"{words}, with {LEAST} right products or more", common)]
+        for name, chosen in some[: 1 + bool(0 < common.sum() < own.sum())]:
+            most = np.mean(
+                [min(len(q.right), FOUND) / FOUND for q, is_one in zip(asked, chosen, strict=True) if is_one]
+            )
+            cells = [found[way][chosen].mean(0) for way in WAYS]
+            rows.append([name, int(chosen.sum()), *(f"{one:.3f} / {ten:.3f}" for one, ten in cells), f"{most:.3f}"])
     return table(["asked for", "questions", *WAYS, f"precision@{FOUND} at most"], rows)
 
 
