@@ -196,6 +196,10 @@ def test_each_match_says_why(index: Index) -> None:
         ("red derss", "did you mean 'dress'?"),
         ("red zefyr", "'zefyr' names no label and stands in no text of the catalog; it was left out"),
         ("red zephry", "did you mean 'zephyr'?"),
+        (
+            "red dres",
+            "'dres' names no label and stands in no text of the catalog; it was left out; did you mean 'dress'?",
+        ),
         ("red, no glitter", "'glitter' names no label"),
         ("red 红裙", "'红裙' names no label"),
     ],
@@ -252,6 +256,22 @@ def test_a_word_of_many_titles_is_found_behind_a_filter(index: Index) -> None:
 def test_nothing_is_refused(index: Index, text: str) -> None:
     with pytest.raises(SettingError, match="names nothing to search for"):
         search_words(index, text)
+
+
+def test_a_catalog_without_texts_and_prices(tmp_path: Path) -> None:
+    """Labels are found; other words are noted, and a price is refused."""
+    logits = np.array([3.0 if label.name in ("Dresses", "Red") else -4.0 for label in TAXONOMY.labels], np.float32)
+    rows = [{"id": "x", "image": "", "logits": logits, "embedding": np.ones(EMBEDDING)}]
+    build(write_catalog(tmp_path / "scored", rows, taxonomy=TAXONOMY, columns=[]), EdgeStore(tmp_path / "index"))
+    with Index(EdgeStore(tmp_path / "index")) as opened:
+        found = search_words(opened, "zephyr red dres")
+        assert [match.product.id for match in found.matches] == ["x"]
+        assert found.notes == [
+            "'zephyr' names no label, and there are no texts; it was left out",
+            "'dres' names no label, and there are no texts; it was left out; did you mean 'dress'?",
+        ]
+        with pytest.raises(SettingError, match="no column of numbers is called price"):
+            search_words(opened, "red under 50")
 
 
 def test_the_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -54,6 +54,7 @@ class Asked:
         words: what is neither, to be looked for in the catalog's own texts.
         unwanted_words: negated words that name no label.
         parts: of words that were written with hyphens, what stands between these.
+        typed: how words were typed, in small letters.
     """
 
     wanted: list[Wish] = field(default_factory=list)
@@ -62,6 +63,7 @@ class Asked:
     words: list[str] = field(default_factory=list)
     unwanted_words: list[str] = field(default_factory=list)
     parts: dict[str, Phrase] = field(default_factory=dict)
+    typed: dict[str, str] = field(default_factory=dict)
 
 
 def read(text: str, vocabulary: Vocabulary) -> Asked:
@@ -71,7 +73,7 @@ def read(text: str, vocabulary: Vocabulary) -> Asked:
     one wish of both.
     """
     text = _spoken(text)
-    asked, words = Asked(parts=hyphenated(text)), words_of(text)
+    asked, words = Asked(parts=hyphenated(text), typed=_typed(text)), words_of(text)
     place, negated, either = 0, False, False
     while place < len(words):
         rest = words[place:]
@@ -103,6 +105,11 @@ def _spoken(text: str) -> str:
     for sign, word in (("<=", "at most"), (">=", "at least"), ("<", "under"), (">", "over")):
         text = text.replace(sign, f" {word} ")
     return "".join(f" {SIGN} " if unicodedata.category(letter) == "Sc" else letter for letter in text)
+
+
+def _typed(text: str) -> dict[str, str]:
+    written = re.findall(r"[^\W_][^\s,;:!?()\"]*", text.lower())
+    return {found[0]: token.rstrip(".'") for token in reversed(written) if len(found := words_of(token)) == 1}
 
 
 def _add(wishes: list[Wish], wish: Wish, either: bool) -> None:

@@ -65,7 +65,7 @@ def search_words(
         path = _words_of(index)
         words = stack.enter_context(open_words(path)) if path else None
         unknown = [word for word in (*asked.words, *asked.unwanted_words) if not _phrases(word, asked, words)]
-        notes = [unknown_note(word, vocabulary, words) for word in dict.fromkeys(unknown)]
+        notes = [unknown_note(word, asked.typed.get(word, word), vocabulary, words) for word in dict.fromkeys(unknown)]
         parts = parts_of(asked, words)
         conditions = [*_filters(index, asked, words), *filter(None, [index.condition(where)])]
         if not (parts or conditions):
@@ -89,10 +89,8 @@ def parts_of(asked: Asked, words: WordFile | None) -> list[AskedPart]:
         parts.append(AskedPart(" ".join(wish.phrase), names, wish.labels, titled=frozenset(titled)))
     for word in dict.fromkeys(asked.words):
         if words and (phrases := _phrases(word, asked, words)):
-            known = words.known(word)
-            shown = known.shown if known else " ".join(phrases[0])
             titled = frozenset(words.with_phrases(phrases))
-            parts.append(AskedPart(shown, tuple(phrases), look=words.look(word), titled=titled))
+            parts.append(AskedPart(asked.typed.get(word, word), tuple(phrases), look=words.look(word), titled=titled))
     return parts
 
 

@@ -8,20 +8,27 @@ from catalog.words.word_file import WordFile
 LEAST_SUGGESTED = 2  # products that must have a word, because a single title may be misspelled itself
 
 
-def unknown_note(word: str, vocabulary: Vocabulary, words: WordFile | None) -> str:
-    """Say that a word is unknown, and which known words are one edit away, if any."""
+def unknown_note(word: str, typed: str, vocabulary: Vocabulary, words: WordFile | None) -> str:
+    """Say that a word is unknown, and which known words are one edit away, if any.
+
+    Args:
+        word: as `words_of` writes it.
+        typed: as somebody typed it.
+        vocabulary: of the labels.
+        words: of the catalog's texts; None where there are none.
+    """
     where = "names no label and stands in no text of the catalog" if words else "names no label, and there are no texts"
-    near = [f"{other!r}" for other in suggest(word, vocabulary, words)]
-    return f"{word!r} {where}; it was left out" + (f"; did you mean {' or '.join(near)}?" if near else "")
+    near = [f"{other!r}" for other in suggest({word, typed}, vocabulary, words)]
+    return f"{typed!r} {where}; it was left out" + (f"; did you mean {' or '.join(near)}?" if near else "")
 
 
-def suggest(word: str, vocabulary: Vocabulary, words: WordFile | None, most: int = 2) -> list[str]:
+def suggest(spellings: set[str], vocabulary: Vocabulary, words: WordFile | None, most: int = 2) -> list[str]:
     """Known words one edit away from a word: first those of labels, then those of texts, the most frequent first."""
-    if len(word) < 3 or any(letter.isdigit() for letter in word):
+    if any(len(word) < 3 or not word.isalpha() for word in spellings):
         return []
     found: dict[str, None] = {}
-    for other, shown in _known(word, vocabulary, words):
-        if one_edit_apart(word, other):
+    for other, shown in _known(spellings, vocabulary, words):
+        if any(one_edit_apart(word, other) for word in spellings):
             found.setdefault(shown)
         if len(found) == most:
             break
@@ -37,11 +44,12 @@ def one_edit_apart(one: str, other: str) -> bool:
     return one[:2] == other[1::-1] and one[2:] == other[2:]
 
 
-def _known(word: str, vocabulary: Vocabulary, words: WordFile | None) -> Iterator[tuple[str, str]]:
+def _known(spellings: set[str], vocabulary: Vocabulary, words: WordFile | None) -> Iterator[tuple[str, str]]:
     """Known words that are about as long, and how they are written."""
     for other in dict.fromkeys(each for phrase in vocabulary.phrases() for each in phrase):
         yield other, other
     if words:
-        for other, known in words.known_words(len(word) - 1, len(word) + 1):
+        lengths = [len(word) for word in spellings]
+        for other, known in words.known_words(min(lengths) - 1, max(lengths) + 1):
             if known.products >= LEAST_SUGGESTED:
                 yield other, known.shown

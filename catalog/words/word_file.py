@@ -96,11 +96,6 @@ class WordFile:
         asked = "SELECT id FROM texts WHERE texts MATCH ? ORDER BY bm25(texts), id"
         return [id for (id,) in self._database.execute(asked, (_any(phrases),))]
 
-    def known(self, word: str) -> KnownWord | None:
-        """What is known of a word, as `words_of` writes it."""
-        found = self._database.execute("SELECT shown, products FROM known WHERE word = ?", (word,)).fetchone()
-        return None if found is None else KnownWord(*found)
-
     def known_words(self, shortest: int, longest: int) -> Iterator[tuple[str, KnownWord]]:
         """The known words of some lengths, the most frequent first."""
         asked = (
