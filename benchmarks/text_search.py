@@ -42,7 +42,6 @@ from fashion.errors import SettingError, one_line_errors
 
 PAGE = Path("docs/search.md")
 FOUND = 10
-SCALE = 40_000
 COLUMNS = "subcategory,colour,article"
 WAYS = ("full text alone", "photographs alone", "catalog.search")
 LEAST = 5  # right products of a question about color and article, and of a hidden word
@@ -203,14 +202,6 @@ class TextBench:
         return self.hidden.without(*question.hidden) if question.hidden else nullcontext()
 
 
-def learning_time(embeddings: np.ndarray, titles: Sequence[str], products: int) -> tuple[int, float]:
-    """How many words are learned from so many products, the given ones over and over, and the processor time, s."""
-    places = np.arange(products) % len(titles)
-    start = time.process_time()
-    looks = learn(embeddings[places], [titles[place] for place in places])
-    return len(looks), time.process_time() - start
-
-
 def section(
     halves: Sequence[TextBench], asked: Sequence[Sequence[TextQuestion]], learned: str, options: argparse.Namespace
 ) -> str:
@@ -267,9 +258,6 @@ def measured(others: Scored, own: Scored, options: argparse.Namespace) -> str:
         f"What {len(looks):,} words look like was learned from the titles of {len(titles):,} products in "
         f"{time.process_time() - start:.0f} s of processor time."
     )
-    if options.scale:
-        words, seconds = learning_time(embeddings, titles, options.scale)
-        learned += f" With the same products repeated to {options.scale:,}, {words:,} words took {seconds:.0f} s."
     store = EdgeStore(options.out / "index")
     build(own, store, Tuning(asked=True))  # compares with every product
     columns = options.columns.split(",")
@@ -308,9 +296,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--source", required=True, help="public name of the data set, for the page")
     parser.add_argument("--title", default="name", help="column of titles (default: %(default)s)")
     parser.add_argument("--columns", default=COLUMNS, help="sub-category, color, article (default: %(default)s)")
-    parser.add_argument(
-        "--scale", type=int, default=SCALE, help="products to time the learning of; 0 for none (%(default)s)"
-    )
     parser.add_argument("--out", type=Path, default=Path("runs/text_search"), help="(default: %(default)s)")
     parser.add_argument("--page", type=Path, default=PAGE, help="(default: %(default)s)")
     options = parser.parse_args(arguments)

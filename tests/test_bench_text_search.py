@@ -9,6 +9,7 @@ import pyarrow as pa
 from scored_catalog import write_catalog
 
 from benchmarks.text_search import COLUMNS, KINDS, measured, precision
+from benchmarks.word_learning import main as time_main
 from catalog.scored.table import Scored
 from fashion.taxonomy import Label, Taxonomy
 
@@ -38,7 +39,7 @@ def catalog(folder: Path, seed: int, count: int = 160) -> Scored:
 
 
 def test_it_measures_every_kind_of_question(tmp_path: Path) -> None:
-    options = argparse.Namespace(title="name", columns=COLUMNS, scale=300, out=tmp_path, source="drawn")
+    options = argparse.Namespace(title="name", columns=COLUMNS, out=tmp_path, source="drawn")
     text = measured(catalog(tmp_path / "learn", 1), catalog(tmp_path / "search", 2), options)
     assert "was learned from the titles of 160 products" in text
     rows = {cells[0]: cells for line in text.splitlines() if line.startswith("| ") for cells in [cells_of(line)]}
@@ -51,6 +52,13 @@ def test_it_measures_every_kind_of_question(tmp_path: Path) -> None:
     assert most == "1.000"
     half = [float(cell.split(" / ")[1]) for cell in rows["a title word, hidden in every second title that has it"][2:5]]
     assert half[0] < half[2]
+
+
+def test_it_times_the_learning(tmp_path: Path) -> None:
+    catalog(tmp_path / "scored", 1)
+    page = tmp_path / "page.md"
+    assert time_main([str(tmp_path / "scored"), "--products", "400", "--page", str(page)]) == 0
+    assert "6 words from the titles of 400 products took" in page.read_text()
 
 
 def cells_of(line: str) -> list[str]:
