@@ -30,15 +30,6 @@ class HiddenTitles:
         finally:
             self._write({id: searchable(self.titles[id]) for id in ids})
 
-    @contextmanager
-    def blank(self) -> Iterator[None]:
-        """Take all texts away, and put them back: what is left is what photographs say."""
-        self._write({id: [] for id in self._rows})
-        try:
-            yield
-        finally:
-            self._write({id: searchable(self.titles[id]) for id in self._rows})
-
     def _write(self, texts: Mapping[str, list[str]]) -> None:
         with closing(sqlite3.connect(self.path)) as database, database:
             rows = ((" ".join(words), self._rows[id]) for id, words in texts.items())

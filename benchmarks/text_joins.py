@@ -1,7 +1,7 @@
 """Ways to join what photographs and titles say of a text, each over all products."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -49,11 +49,20 @@ class Seen:
 
     def probabilities(self, weights: JoinWeights = WEIGHTS) -> np.ndarray:
         """Of each part by photographs alone, (P, n)."""
-        return np.stack([part.seen(self.embeddings, self.scores, self.taxonomy, weights) for part in self.parts])
+        found = [part.seen(self.embeddings, self.scores, self.taxonomy, weights) for part in self.parts]
+        return np.array(found).reshape(len(found), len(self.embeddings))
+
+    def untitled(self) -> "Seen":
+        """The same without titles; parts that photographs know nothing of are left out."""
+        kept = [number for number, part in enumerate(self.parts) if part.labels or part.look]
+        parts = [self.parts[number] for number in kept]
+        return replace(self, parts=parts, titled=np.zeros((len(parts), len(self.text)), bool), text=0 * self.text)
 
 
-def geometric(seen: Seen, weights: JoinWeights) -> np.ndarray:
+def geometric(seen: Seen, weights: JoinWeights = WEIGHTS) -> np.ndarray:
     """The way of `catalog.words.ranking`."""
+    if not seen.parts:
+        return np.zeros(len(seen.embeddings))
     labels = np.array([bool(part.labels) for part in seen.parts])
     return joined(seen.probabilities(weights), seen.titled, labels, weights)
 

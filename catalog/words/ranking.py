@@ -99,18 +99,28 @@ def candidate_vector(parts: Sequence[AskedPart], taxonomy: Taxonomy, embedding: 
     return vector
 
 
-def rank(products: Sequence[Product], parts: Sequence[AskedPart], taxonomy: Taxonomy) -> list[Match]:
-    """Products as matches, in their order; a match's similarity is how well the product fits all parts."""
+def rank(
+    products: Sequence[Product], parts: Sequence[AskedPart], taxonomy: Taxonomy, order: Sequence[str], limit: int
+) -> list[Match]:
+    """The products that fit all parts best, that first; a match's similarity is how well it fits.
+
+    Args:
+        products: candidates.
+        parts: of the text.
+        taxonomy: the labels.
+        order: ids of products, the best by their texts first; it decides between those that fit alike.
+        limit: how many matches.
+    """
     if not products:
         return []
     embeddings, scores = (np.stack(rows) for rows in zip(*((p.embedding, p.scores) for p in products), strict=True))
     seen = np.stack([part.seen(embeddings, scores, taxonomy) for part in parts])
     titled = np.array([[product.id in part.titled for product in products] for part in parts])
     fits = joined(seen, titled, np.array([bool(part.labels) for part in parts]))
-    return [
-        _match(product, float(fit), parts, looks, taxonomy)
-        for product, fit, looks in zip(products, fits, seen.T, strict=True)
-    ]
+    places = {id: place for place, id in enumerate(order)}
+    ids = [product.id for product in products]
+    best = sorted(range(len(ids)), key=lambda i: (-fits[i], places.get(ids[i], len(places)), ids[i]))[:limit]
+    return [_match(products[i], float(fits[i]), parts, seen[:, i], taxonomy) for i in best]
 
 
 def _match(product: Product, fit: float, parts: Sequence[AskedPart], seen: np.ndarray, taxonomy: Taxonomy) -> Match:

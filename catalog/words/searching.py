@@ -74,10 +74,7 @@ def search_words(
             return WordSearch(index.search(None, where=And(tuple(conditions)), limit=limit), notes)
         order = words.best([phrase for part in parts for phrase in part.phrases]) if words else []
     found = _candidates(index, parts, order, And(tuple(conditions)), max(CANDIDATES, limit), exact)
-    places = {id: place for place, id in enumerate(order)}
-    matches = rank(found, parts, index.manifest.taxonomy)
-    matches.sort(key=lambda m: (-(m.similarity or 0), places.get(m.product.id, len(places)), m.product.id))
-    return WordSearch(matches[:limit], notes)
+    return WordSearch(rank(found, parts, index.manifest.taxonomy, order, limit), notes)
 
 
 def parts_of(asked: Asked, words: WordFile | None) -> list[AskedPart]:
@@ -90,7 +87,8 @@ def parts_of(asked: Asked, words: WordFile | None) -> list[AskedPart]:
     for word in dict.fromkeys(asked.words):
         if words and (phrases := _phrases(word, asked, words)):
             titled = frozenset(words.with_phrases(phrases))
-            parts.append(AskedPart(asked.typed.get(word, word), tuple(phrases), look=words.look(word), titled=titled))
+            looks = filter(None, map(words.look, (word, *asked.parts.get(word, ()))))
+            parts.append(AskedPart(asked.typed.get(word, word), tuple(phrases), look=next(looks, None), titled=titled))
     return parts
 
 
