@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from catalog.engines.edge_store import EdgeStore
 from catalog.engines.location import is_server, store_at
 from catalog.engines.store import BATCH, InUse, Point, Store, Tuning
 from catalog.filters.columns import HASH, PHOTOGRAPH, PHOTOGRAPH_COLUMN
@@ -27,6 +28,7 @@ from catalog.similar.manifest import IndexManifest
 from catalog.similar.points import needed_columns, points
 from catalog.similar.projection import AMONG, NEAREST, Projection, fit
 from catalog.similar.spaces import ScaleMeter, scores
+from catalog.words.titles import learn_titles, title_columns
 from fashion.errors import DataError, SettingError, one_line_errors
 
 LARGE = 20_000  # products from which on graphs are built, unless somebody asks for something else
@@ -195,6 +197,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--qdrant", metavar="URL", help="a Qdrant server that shall hold the index instead")
     parser.add_argument("--collection", default=COLLECTION, help="its collection there (default: %(default)s)")
     parser.add_argument("--replace", action="store_true", help="delete the index that is there and write it anew")
+    parser.add_argument(
+        "--titles",
+        metavar="COLUMNS",
+        help="columns of titles, from which it is learned what words look like, separated by commas (default: one that "
+        "has a usual name, such as title or name); none for none",
+    )
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--ann", action="store_true", help=f"build graphs; the default from {LARGE:,} products on")
     kind.add_argument("--exact", action="store_true", help="build none: every search compares with all products")
@@ -206,11 +214,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise SettingError(
                 f"--qdrant takes the URL of a server, such as http://localhost:6333, not {options.qdrant!r}"
             )
+        if options.titles and options.qdrant:
+            raise SettingError("--titles is for an index in a folder; one on a server keeps no words")
         scored = Scored.open(options.folder)
+        titles = title_columns(scored, options.titles)
         place = f"{options.qdrant.rstrip('/')}/{options.collection}" if options.qdrant else options.out
         store = store_at(place or options.folder / INDEX_FOLDER)
         tuning = Tuning(graphs=options.ann, asked=True) if options.ann or options.exact else None
         changes = build(scored, store, tuning, options.replace)
+        looks = learn_titles(scored, store, titles) if isinstance(store, EdgeStore) and scored.rows and titles else []
     if left_out := [name for name, kind in kinds(scored).items() if not kind]:
         print(f"columns that no filter can compare stay out of the index: {', '.join(left_out)}", file=sys.stderr)
     print(
@@ -219,6 +231,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     if changes.projection:
         print(_graph(changes.projection, scored.manifest.embedding))
+    if looks:
+        print(f"what {len(looks):,} words look like was learned from {' and '.join(titles)}")
     return 0
 
 

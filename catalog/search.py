@@ -10,6 +10,7 @@ From the command line:
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -64,7 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 found = search_words(
                     index, options.text, options.where, options.limit, options.exact, options.duplicates
                 )
-                show(found, options)
+                for note in found.notes:
+                    print(f"note   {note}", file=sys.stderr)
+                show(found.matches, options)
                 return 0
             query = _query(index, options)
             show(index.search(query, **how(options)), options, *([query] if query else []))

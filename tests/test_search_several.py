@@ -114,9 +114,9 @@ def test_duplicates_are_products(index: Index) -> None:
 def test_words_name_products_once(scored: Scored, tmp_path: Path) -> None:
     build(scored, EdgeStore(tmp_path / "index"))
     with Index(EdgeStore(tmp_path / "index")) as index:
-        assert ids(search_words(index, "again", limit=9, duplicates=True)) == [COPY]
-        assert len({"p0", COPY} & set(ids(search_words(index, "product", limit=9)))) == 1
-        assert len(search_words(index, "under 100", limit=9)) == PRODUCTS
+        assert ids(search_words(index, "again", limit=9, duplicates=True).matches) == [COPY]
+        assert len({"p0", COPY} & set(ids(search_words(index, "product", limit=9).matches))) == 1
+        assert len(search_words(index, "under 100", limit=9).matches) == PRODUCTS
 
 
 def test_an_index_follows_its_photographs(scored: Scored, tmp_path: Path) -> None:

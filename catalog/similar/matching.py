@@ -207,6 +207,21 @@ class Index:
         """The engine's filter that keeps one point of each product; None where there are no others."""
         return self._filter(And(tuple(kept)) if (kept := products_alone(self.manifest)) else None)
 
+    def nearest(self, vector: np.ndarray, where: Condition | None, limit: int, exact: bool = False) -> list[Product]:
+        """The products whose points have the largest scalar product with a vector, that first.
+
+        Args:
+            vector: float32 (E + A,), see `catalog.similar.spaces.point`.
+            where: only products that pass it are compared; not their photographs, where they have several.
+            limit: as few as are needed: reading vectors back takes longer than finding them.
+            exact: compare with every product, also where the index has a graph.
+        """
+        kept = [*([where] if where else []), *products_alone(self.manifest)]
+        hits = self.store.nearest(
+            self.manifest.query(vector, exact), limit, self._filter(And(tuple(kept)) if kept else None)
+        )
+        return self._fetch([hit.id for hit in hits])
+
     def condition(self, where: str | Condition | None) -> Condition | None:
         """A filter, read if it is text."""
         return parse(where, self.columns) if isinstance(where, str) else where

@@ -132,6 +132,7 @@ def table(matches: Sequence[Match], columns: Sequence[str] = ()) -> str:
     compared = matches[0].similarity is not None
     if compared or columns:
         heading = ("both have", "one has: - what was asked for, + the product") if compared else ("it has", "")
+        heading = ("why", "instead: - what was asked for, + the product") if matches[0].why else heading
         rows.insert(0, ["alike" if compared else "", "id", *columns, *heading])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
@@ -144,5 +145,5 @@ def _row(match: Match, columns: Sequence[str]) -> list[str]:
     own = [cell_text(product.source.get(column)) for column in columns]
     if match.similarity is None:  # nothing was asked for: the product's own attributes
         return ["", product.id, *own, ", ".join(product.names), ""]
-    names = ", ".join(match.shared_names), " ".join(match.differing_names)
+    names = ", ".join(match.reasons), " ".join(match.differing_names)
     return [f"{match.similarity:5.2f}", product.id, *own, *names]

@@ -39,8 +39,9 @@ def draw_sheet(
 ) -> Picture:
     """Draw what was asked for, in frames on the left, and what was found beside it, in rows of equal length.
 
-    Under each product are its similarity and id, the names that both have in green, and in orange with their groups
-    those that differ: with - of what was asked for alone, with + of the product alone. A line below says so.
+    Under each product are its similarity and id, the names that both have in green, or why a text found it, and in
+    orange with their groups those that differ: with - of what was asked for alone, with + of the product alone. A line
+    below says so.
 
     Args:
         queries: what was asked for.
@@ -99,7 +100,7 @@ def _found(match: Match, columns: Sequence[str]) -> list[tuple[str, str]]:
     room = LAYOUT.lines - len(title)
     if match.similarity is None:
         return [*title, *_lines(match.product.names, SOFT, room)]
-    shared = _lines(match.shared_names, RIGHT, room - 1)
+    shared = _lines(match.reasons, RIGHT, room - 1)
     return [*title, *shared, *_lines(_differences(match), WRONG, room - len(shared))]
 
 

@@ -42,6 +42,10 @@ STOCK_COLUMNS = (
     *("variant_inventory_quantity", "total_inventory", "total_inventory_qty", "available_qty", "available_quantity"),
     *("on_hand", "quantity_on_hand", "units_in_stock", "lagerbestand", "bestand"),
 )
+TITLE_COLUMNS = (
+    *("title", "product_title", "item_title", "name", "product_name", "productname", "item_name", "display_name"),
+    *("product_display_name", "productdisplayname", "headline", "label"),
+)
 IMAGE_FOLDERS = ("", "images", "image", "imgs", "photos")  # looked through beside the table
 IMAGE_ENDINGS = ("", ".jpg", ".jpeg", ".png", ".webp")  # a cell may name a photograph without its ending
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from catalog.similar.matches import Match
 from catalog.similar.matching import Index
-from catalog.words.searching import search_words
+from catalog.words.searching import WordSearch, search_words
 from fashion.errors import FashionError, SettingError, one_line
 from fashion.predictor import Predictor
 from page.browsing.facets import Facet, facets
@@ -28,6 +28,7 @@ class Found:
         cards: the products.
         facets: what else can be chosen.
         error: what is wrong with the filter or the words.
+        notes: what of the words could not be used.
     """
 
     total: int = 0
@@ -35,6 +36,7 @@ class Found:
     cards: list[ProductCard] = field(default_factory=list)
     facets: list[Facet] = field(default_factory=list)
     error: str = ""
+    notes: list[str] = field(default_factory=list)
 
 
 def found(shop: Shop, selection: Selection) -> Found:
@@ -49,8 +51,10 @@ def found(shop: Shop, selection: Selection) -> Found:
 def _found(shop: Shop, selection: Selection) -> Found:
     among = np.ones(len(shop), bool)
     matches: list[Match] = []
+    notes: list[str] = []
     if selection.words:
-        matches = _searched(shop, selection)
+        searched = _searched(shop, selection)
+        matches, notes = searched.matches, searched.notes
         among = np.zeros(len(shop), bool)
         among[shop.rows([match.product.id for match in matches])] = True
     kept = shop.kept(selection.filter()) & among
@@ -60,7 +64,7 @@ def _found(shop: Shop, selection: Selection) -> Found:
         cards = matched(shop, matches[first : first + PAGE_SIZE])
     else:
         cards = listed(shop, [int(row) for row in np.flatnonzero(kept)[first : first + PAGE_SIZE]])
-    return Found(total, max(1, -(-total // PAGE_SIZE)), cards, facets(shop, selection, kept, among))
+    return Found(total, max(1, -(-total // PAGE_SIZE)), cards, facets(shop, selection, kept, among), notes=notes)
 
 
 def like_photograph(shop: Shop, predictor: Predictor, selection: Selection, photo: bytes) -> Found:
@@ -78,7 +82,7 @@ def like_photograph(shop: Shop, predictor: Predictor, selection: Selection, phot
     return Found(len(matches), 1, matched(shop, matches), facets(shop, selection, kept, kept))
 
 
-def _searched(shop: Shop, selection: Selection) -> list[Match]:
+def _searched(shop: Shop, selection: Selection) -> WordSearch:
     index = _index(shop)
     with shop.lock:
         return search_words(index, selection.words, selection.filter() or None, SEARCHED)
