@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from tqdm import tqdm
 
 from catalog.scored.score_manifest import Manifest, Origin
+from catalog.scored.share_corrections import keep_corrections
 from catalog.scored.table import ID, LEFT_OUT_FILE, stored_embedding, table_schema
 from catalog.scoring.parts import PartWriter
 from catalog.scoring.refresh import Refreshed, plan_refresh
@@ -163,4 +164,5 @@ class ScoringRun:
         self.writer.count()
         length = stored_embedding(self.out)
         names = [column.name for column in self.source.columns]
+        keep_corrections(self.out, self.card)
         return self.writer.finish(self.card.labels, length or 0, names, dict(counts.most_common()))
