@@ -20,7 +20,6 @@ from catalog.scored.table import (
     LOGITS,
     PROBABILITIES,
     Scored,
-    gate_columns,
     table_schema,
     vector_column,
 )
@@ -103,7 +102,8 @@ class DrawnCatalogs:
             members = self._members(group)
             draws = [drawn_rows(members, self.rng.multinomial(PRODUCTS, each), self.rng) for each in shares]
             rows, month = np.concatenate(draws), np.repeat(np.arange(MONTHS), PRODUCTS)
-        return self._write(folder, rows, [self.starts[i] for i in month])
+        groups = self._card.taxonomy.groups if group is None else (group,)
+        return self._write(folder, groups, rows, [self.starts[i] for i in month])
 
     def _members(self, group: str) -> list[np.ndarray]:
         truths = self._truths[group][self._others]
@@ -112,26 +112,27 @@ class DrawnCatalogs:
     def _available(self, group: str) -> np.ndarray:
         return np.array([len(rows) for rows in self._members(group)])
 
-    def _write(self, folder: Path, rows: np.ndarray, days: Sequence[date]) -> Scored:
+    def _write(self, folder: Path, groups: Sequence[str], rows: np.ndarray, days: Sequence[date]) -> Scored:
+        """The catalog as of a model that knows these groups alone: to write and read the others would take longest."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         card, taxonomy, own = self._card, self._card.taxonomy, [pa.field(DATE, pa.date32())]
-        schema = table_schema(taxonomy.groups, len(taxonomy), 1, own, card.gates)
+        labels = np.sort(np.concatenate([taxonomy.indices(group) for group in groups]))
+        schema = table_schema(groups, len(labels), 1, own)
         columns: dict[str, Any] = {
             ID: [str(i) for i in range(len(rows))],
             IMAGE: self._seen.ids[rows].tolist(),
             DATE: list(days),
-            PROBABILITIES: vector_column(self._seen.probabilities[rows]),
-            LOGITS: vector_column(self._seen.logits[rows]),
+            PROBABILITIES: vector_column(self._seen.probabilities[rows][:, labels]),
+            LOGITS: vector_column(self._seen.logits[rows][:, labels]),
             EMBEDDING: vector_column(np.ones((len(rows), 1))),
         }
-        gates = self._seen.seen_gates.probabilities[rows]
-        columns |= {name: gates[:, i] for i, name in enumerate(gate_columns(card.gates))}
-        for group in taxonomy.groups:
+        for group in groups:
             names, chosen = taxonomy.names(group), self._answered[rows][:, taxonomy.indices(group)]
             columns[ATTRIBUTE + group] = [[names[i] for i in np.flatnonzero(row)] for row in chosen]
         writer = PartWriter(folder, Origin(identity(card), "drawn", card.default_profile), schema)
         writer.write(pa.table(columns, schema=schema))
-        keep_corrections(folder, card)
-        writer.finish(card.labels, 1, [DATE], {})
+        corrections = {group: card.share_corrections[group] for group in groups if group in card.share_corrections}
+        keep_corrections(folder, replace(card, share_corrections=corrections))
+        writer.finish([taxonomy.labels[i] for i in labels], 1, [DATE], {})
         return Scored.open(folder)

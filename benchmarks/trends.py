@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.document import table, write_section
-from benchmarks.drawn_catalogs import MONTHS, PRODUCTS, DrawnCatalogs
+from benchmarks.drawn_catalogs import DATE, MONTHS, PRODUCTS, DrawnCatalogs
 from benchmarks.machine import describe
 from catalog.analysis.growth import trends
 from catalog.analysis.portfolios import compare
@@ -61,31 +61,23 @@ class Counts:
         return f"{100 * self._errors[way] / self._of[way]:.1f}" if self._of[way] else "-"
 
 
-def covered_months(drawn: DrawnCatalogs, group: str, folder: Path, counts: Counts) -> None:
-    """Count the monthly shares of a group's labels that their intervals hold."""
+def covered_shares(drawn: DrawnCatalogs, group: str, folder: Path, months: Counts, differences: Counts) -> None:
+    """Count monthly shares, and differences between the first and the second half, that their intervals hold."""
     shares = drawn.shifted(group, MONTHS)
     scored = drawn.write(folder, group, shares)
+    middle = MONTHS // 2
+    one, other = shares[:middle].mean(0), shares[middle:].mean(0)
+    split = (f"{DATE}<{drawn.starts[middle]}", f"{DATE}>={drawn.starts[middle]}")
     for way in WAYS:
         for place, label in enumerate(trends(scored, groups=[group], correct=way).labels):
             truth = shares[:, place]
             of = np.flatnonzero(truth >= NOTICED)
             low, high, found = (np.array(values, float)[of] for values in (label.low, label.high, label.shares))
-            counts.add(way, (low <= truth[of]) & (truth[of] <= high), (found - truth[of]).tolist())
-
-
-def covered_differences(drawn: DrawnCatalogs, group: str, folder: Path, counts: Counts) -> None:
-    """Count the differences between two shops that their intervals hold, of labels that one of them has."""
-    shares = np.repeat(drawn.shifted(group, 2), [MONTHS // 2, MONTHS - MONTHS // 2], axis=0)
-    scored = drawn.write(folder, group, shares)
-    middle = drawn.starts[MONTHS // 2].isoformat()
-    for way in WAYS:
-        found = compare(
-            scored, split=(f"added<{middle}", f"added>={middle}"), groups=[group], combine=[], correct=way
-        ).rows
-        for place, row in enumerate(found):
-            one, other = shares[0, place], shares[-1, place]
-            if max(one, other) >= NOTICED:
-                counts.add(way, [row.interval[0] <= one - other <= row.interval[1]], [row.difference - (one - other)])
+            months.add(way, (low <= truth[of]) & (truth[of] <= high), (found - truth[of]).tolist())
+        for place, row in enumerate(compare(scored, split=split, groups=[group], combine=[], correct=way).rows):
+            differs = float(one[place] - other[place])
+            if max(one[place], other[place]) >= NOTICED:
+                differences.add(way, [row.interval[0] <= differs <= row.interval[1]], [row.difference - differs])
 
 
 def false_trends(drawn: DrawnCatalogs, folder: Path, counts: Counts, runs: Counts) -> None:
@@ -128,8 +120,7 @@ def measure(drawn: DrawnCatalogs, groups: Sequence[str], redraws: int, color: st
             drawn.split()
             for group in groups:
                 if drawn.teaches(group):
-                    covered_months(drawn, group, folder, months[group])
-                    covered_differences(drawn, group, folder, differences[group])
+                    covered_shares(drawn, group, folder, months[group], differences[group])
             false_trends(drawn, folder, false, runs)
             if color:
                 planted_color(drawn, color, folder, called, covered)
@@ -185,8 +176,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = measure(drawn, groups, options.redraws, color)
         about = (
             f"{describe()}. Model {card.name} {card.version}; {len(images):,} validation photographs, "
-            f"{options.redraws} redraws; catalogs of {MONTHS} months with {PRODUCTS} products each. `python -m benchmarks.trends "
-            f"{options.bundle} --redraws {options.redraws}` and its data"
+            f"{options.redraws} redraws; catalogs of {MONTHS} months with {PRODUCTS} products each. "
+            f"`python -m benchmarks.trends {options.bundle} --redraws {options.redraws}` and its data"
         )
         print(f"{about}\n\n{text}")
         write_section("trends", f"{about}:\n\n{text}", PAGE)
