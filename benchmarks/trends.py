@@ -22,10 +22,12 @@ from benchmarks.machine import describe
 from catalog.analysis.growth import trends
 from catalog.analysis.portfolios import compare
 from fashion.errors import SettingError, one_line_errors
+from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from fashion.share_correction import TRUSTED
 from training.data.images import open_split
-from training.profiles.predictions import predict
+from training.profiles.gate_scores import SeenGates
+from training.profiles.predictions import Predictions, predict
 from training.sources.opening import DEFAULT_CACHE
 
 PAGE = Path("docs/trends.md")
@@ -147,6 +149,31 @@ def _row(drawn: DrawnCatalogs, group: str, months: Counts, differences: Counts) 
     return [name, f"{drawn.known(group):,}", *cells, f"{months.error(True)}, {months.error(False)}"]
 
 
+def _kept(file: Path, card: ModelCard) -> Predictions | None:
+    """What an earlier run kept; None where there is nothing of this model."""
+    if not file.is_file():
+        return None
+    with np.load(file) as kept:
+        if str(kept["weights"]) != card.weights_id:
+            return None
+        gates = SeenGates(card.gates, kept["gates"], kept["gate_targets"])
+        return Predictions(kept["probabilities"], kept["targets"], kept["logits"], kept["ids"], gates=gates)
+
+
+def _keep(file: Path, card: ModelCard, seen: Predictions) -> None:
+    gates = seen.seen_gates
+    np.savez_compressed(
+        file,
+        weights=card.weights_id,
+        probabilities=seen.probabilities,
+        targets=seen.targets,
+        logits=seen.logits,
+        ids=seen.ids,
+        gates=gates.probabilities,
+        gate_targets=gates.targets,
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and write the section."""
     parser = argparse.ArgumentParser(
@@ -158,6 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rules", type=Path, help="YAML file of rules")
     parser.add_argument("--negatives", type=Path, nargs="+", default=(), help="photographs that show no product")
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="folder for imported data")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="keep what the model answers, and take it from there")
     parser.add_argument("--redraws", type=int, default=40, help="(default: %(default)s)")
     parser.add_argument("--group", action="append", help="may be repeated (default: all)")
     options = parser.parse_args(arguments)
@@ -166,16 +194,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise SettingError(f"--redraws is {options.redraws}; expected 1 or more")
         predictor = Predictor.from_bundle(options.bundle)
         card = predictor.card
-        images = open_split(
-            options.data, "val", card.taxonomy, card.input, card.taxonomy.groups, options.cache, options.names,
-            partly=True, gates=card.gates, rules=options.rules, negatives=options.negatives,
-        )  # fmt: skip
-        drawn = DrawnCatalogs(card, predict(predictor, images, "validation photographs"))
+        seen = _kept(options.keep, card) if options.keep else None
+        if seen is None:
+            images = open_split(
+                options.data, "val", card.taxonomy, card.input, card.taxonomy.groups, options.cache, options.names,
+                partly=True, gates=card.gates, rules=options.rules, negatives=options.negatives,
+            )  # fmt: skip
+            seen = predict(predictor, images, "validation photographs")
+            if options.keep:
+                _keep(options.keep, card, seen)
+        drawn = DrawnCatalogs(card, seen)
         groups = options.group or card.taxonomy.groups
         color = next((name for name in COLORS if name in groups), None)
         text = measure(drawn, groups, options.redraws, color)
         about = (
-            f"{describe()}. Model {card.name} {card.version}; {len(images):,} validation photographs, "
+            f"{describe()}. Model {card.name} {card.version}; {len(seen.ids):,} validation photographs, "
             f"{options.redraws} redraws; catalogs of {MONTHS} months with {PRODUCTS} products each. "
             f"`python -m benchmarks.trends {options.bundle} --redraws {options.redraws}` and its data"
         )

@@ -41,6 +41,25 @@ def test_adjusted_counts_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.variances[0, 0] == pytest.approx(0.01 / 19 / 0.5**2)
 
 
+def test_it_is_what_quapy_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """QuaPy 0.2.3: `PACC(classifier, fit_classifier=False)`, fitted on the first photographs, of the others."""
+    monkeypatch.setattr(share_corrections, "BELIEVED", 0.0)
+    rng = np.random.default_rng(0)
+
+    def drawn(counts: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        truths = np.repeat(np.arange(3), counts)
+        likely = np.exp(1.5 * (rng.normal(size=(len(truths), 3)) + 1.2 * np.eye(3)[truths]))
+        return truths, likely / likely.sum(1, keepdims=True)
+
+    truths, probabilities = drawn([600, 300, 100])
+    _, catalog = drawn([100, 200, 700])
+    found = fit_correction(probabilities, truths, NAMES, own_products(truths))
+    assert found
+    shares = found.estimates(catalog, NAMES).mean(0)
+    assert shares == pytest.approx([0.14871750518526305, 0.2331708687918305, 0.6181116260229065], abs=1e-5)
+    assert catalog.mean(0) == pytest.approx([0.23498415, 0.28015253, 0.48486332])
+
+
 def test_photographs_of_one_product_are_not_independent() -> None:
     rng = np.random.default_rng(0)
     truths, probabilities = photographs(USUAL, rng)
@@ -89,11 +108,11 @@ def test_coverage_is_measured_on_other_products() -> None:
 
 
 def test_rare_labels_are_one_class_and_none_is_another() -> None:
-    truths = np.repeat([0, 1, 2, 3], [50, 6, 6, 20])
+    truths = np.repeat([0, 1, 2, 3], [50, 11, 11, 20])
     probabilities = np.eye(4)[truths][:, :3] * 0.8 + 0.02
-    found = fit_correction(probabilities, truths, NAMES, np.arange(82))
+    found = fit_correction(probabilities, truths, NAMES, np.arange(92))
     assert found
-    assert (found.labels, found.rest, found.none, found.photographs) == (("Black",), True, True, (50, 12, 20))
+    assert (found.labels, found.rest, found.none, found.photographs) == (("Black",), True, True, (50, 22, 20))
     assert fit_correction(probabilities[:50], truths[:50], NAMES, np.arange(50)) is None  # a single class
     values = class_probabilities(probabilities, NAMES, ("Black",), True, False)
     assert values.sum(1) == pytest.approx(1)  # none goes with the rest

@@ -115,9 +115,10 @@ def line(sums: Sums, noise: Noise = no_noise) -> TrendLine:
     The fit is the fractional logit with its robust variance (Papke and Wooldridge 1996, J. Appl. Econometrics 11,
     619-632), which for answers is logistic regression. Two pseudo-products, distributed over time as all of them are,
     keep b finite where a label begins or ends (Clogg et al. 1991, J. Am. Stat. Assoc. 86, 68-78). Where periods
-    scatter more around the line than products drawn at random would make them, the variance grows by that factor and
-    Student's t with two degrees less than periods takes the place of the normal distribution (quasi-likelihood,
-    McCullagh and Nelder 1989, section 4.5).
+    scatter more around the line than products drawn at random would make them, the variance grows by that factor
+    (quasi-likelihood, McCullagh and Nelder 1989, section 4.5). Where they do so by more than chance would, Student's t
+    with two degrees less than periods takes the place of the normal distribution: everywhere, it would hide a change of
+    15 points among the forty colors of eight months.
 
     Args:
         sums: T periods, all of the same length and in order; those without products do not count.
@@ -198,9 +199,14 @@ def _line(x: np.ndarray, sums: Sums) -> _FittedLine:
         mean[[0, -1]],
         np.sqrt(np.einsum("ai,aij,aj->a", gradient, covariance, gradient)),
         scatter,
-        np.where(scatter > 1, max(len(x) - 2, 1), np.inf),
+        np.where(scatter > _chance_scatter(len(x) - 2), max(len(x) - 2, 1), np.inf),
         float(x[-1, 0] - x[0, 0]),
     )
+
+
+def _chance_scatter(freedom: int) -> float:
+    """The scatter up to which 95 of 100 lines lie whose products are drawn at random."""
+    return float(stats.chi2.ppf(0.95, freedom)) / freedom if freedom > 0 else np.inf
 
 
 def _with_pseudo(sums: Sums) -> Sums:
