@@ -199,5 +199,10 @@ def remarks(answer: Mapping[str, Any]) -> list[str]:
 
 
 def describe(card: ModelCard) -> Mapping[str, Any]:
-    """What a server tells of its model: the whole card, and the id of its weights as answers carry it."""
-    return {"weights": card.weights_id} | card.to_json()
+    """What a server tells of its model: the card, and the id of its weights as answers carry it.
+
+    The corrections of shares, pages of numbers for catalogs as a whole, are left out.
+    """
+    content = card.to_json()
+    del content["share_corrections"]
+    return {"weights": card.weights_id} | content

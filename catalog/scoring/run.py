@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from catalog.scored.columns import ID
 from catalog.scored.score_manifest import Manifest, Origin
+from catalog.scored.share_corrections import keep_corrections
 from catalog.scored.table import LEFT_OUT_FILE, stored_embedding, table_schema
 from catalog.scoring.joining import ProductJoiner
 from catalog.scoring.journal import PartJournal, recover_parts
@@ -220,4 +221,5 @@ class ScoringRun:
         self.writer.count()
         length = stored_embedding(self.out)
         names = [column.name for column in self.source.columns]
+        keep_corrections(self.out, self.card)
         return self.writer.finish(self.card.labels, length or 0, names, dict(counts.most_common()))
