@@ -5,14 +5,17 @@ From the command line:
     python -m catalog.search INDEX --image photo.jpg --bundle BUNDLE
     python -m catalog.search INDEX --text 'red dress with long sleeves, no print, under 50'
     python -m catalog.search INDEX --id 1042 --where 'color=Black and price<50'
+    python -m catalog.search INDEX --color '#7a1f2b' --where 'article=Tops'
     python -m catalog.search INDEX --id 1042 --space attributes --weight neckline=2 --weight color=0
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from catalog import open_index
+from catalog.coloring.color_search import DISTANCE, ColorSearch, index_colors
 from catalog.similar.matches import Product
 from catalog.similar.matching import Index
 from catalog.similar.output import add_output, add_search, how, show
@@ -33,17 +36,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked.add_argument("--id", help="a product of the index")
     asked.add_argument("--text", metavar="WORDS", help="such as 'red dress with long sleeves, no print, under 50'")
     parser.add_argument("--bundle", type=Path, help="the bundle that the catalog was scored with")
+    parser.add_argument("--color", metavar="HEX", help="such as '#7a1f2b'; needs a run of python -m catalog.colors")
+    parser.add_argument(
+        "--color-distance", type=float, default=DISTANCE, help="CIEDE2000 up to which it counts (default: %(default)s)"
+    )
     add_search(parser)
     add_output(parser)
     options = parser.parse_args(arguments)
     with one_line_errors():
         if options.image and not options.bundle:
             raise SettingError("--image needs --bundle, the bundle that the catalog was scored with")
-        if not options.image and options.id is None and options.text is None and options.where is None:
-            raise SettingError("nothing is asked for; give --image, --id, --text or --where")
+        if (
+            not options.image
+            and options.id is None
+            and options.text is None
+            and (options.where or options.color) is None
+        ):
+            raise SettingError("nothing is asked for; give --image, --id, --text, --color or --where")
         with open_index(options.index) as index:
+            if options.color is not None:
+                near = ColorSearch(index_colors(index), options.color, options.color_distance)
+                where = index.condition(options.where)
+                if options.text is None and not options.image and options.id is None:
+                    show(near.matches(index, where, options.limit), options)
+                    return 0
+                options.where = near.condition(where)
             if options.text is not None:
-                show(search_words(index, options.text, options.where, options.limit, options.exact), options)
+                found = search_words(
+                    index, options.text, options.where, options.limit, options.exact, options.duplicates
+                )
+                for note in found.notes:
+                    print(f"note   {note}", file=sys.stderr)
+                show(found.matches, options)
                 return 0
             query = _query(index, options)
             show(index.search(query, **how(options)), options, *([query] if query else []))

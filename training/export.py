@@ -23,6 +23,7 @@ from fashion.errors import BundleError, one_line_errors
 from fashion.folders import new_folder
 from fashion.model_card import CHECKPOINT_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
 from fashion.predictor import Predictor
+from fashion.profiles.thresholds import HALF
 from training.bundle.beginning import compare_with_beginning, describe_beginning
 from training.bundle.folders import check_bundle_replaceable
 from training.bundle.int8_speed import measure
@@ -35,7 +36,6 @@ from training.fitting.runs import TrainingRun, load_module, write_slim
 from training.profiles.gate_scores import score_gates
 from training.profiles.predictions import Predictions, predict
 from training.profiles.share_corrections import correct_shares, describe_corrections
-from training.profiles.thresholds import HALF
 from training.profiles.validation import describe, more_images, with_thresholds
 from training.weights import torch_files
 

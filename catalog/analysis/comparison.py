@@ -47,6 +47,11 @@ class ComparedShare:
         return " + ".join(self.names)
 
     @property
+    def name_in_group(self) -> str:
+        """The same; of a single label with its group: one name may stand in two."""
+        return f"{self.name} ({self.groups[0]})" if len(self.names) == 1 else self.name
+
+    @property
     def more(self) -> int | None:
         """Which of the two has more of it at a false discovery rate of 5 %: 0, 1, or None."""
         if self.q is None or self.q > FALSE_DISCOVERIES:

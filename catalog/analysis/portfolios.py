@@ -25,8 +25,9 @@ from catalog.analysis.scored_at import scored_at
 from catalog.analysis.share_correction import CorrectionState, SelectionCorrection
 from catalog.analysis.tally import Selection, read
 from catalog.filters.filtering import RowFilter
+from catalog.scored.columns import ID
 from catalog.scored.share_corrections import kept_corrections
-from catalog.scored.table import ID, Scored, describe_model
+from catalog.scored.table import Scored, describe_model
 from fashion.errors import DataError, SettingError
 from fashion.taxonomy import Label
 

@@ -1,0 +1,1 @@
+"""Faults of a catalog's photographs: measured, told in words, drawn."""

@@ -1,0 +1,113 @@
+"""Checks the photographs of a scored catalog: by their pixels, by the model's answers, and against each other."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from catalog.checking.copies import copies
+from catalog.checking.faults import DUPLICATE, NO_PRODUCT, TITLE, UNREADABLE, Fault, Limits, measured_faults
+from catalog.checking.measures import PhotographMeasures, measure_photograph
+from catalog.checking.titles import TitleReader, title_column, title_probability
+from catalog.scored.table import EMBEDDING, ID, IMAGE, PROBABILITIES, PRODUCT_COLUMN, Scored, vector_rows
+from catalog.words.vocabulary import Vocabulary
+from fashion.engines import available_cores
+from fashion.errors import InvalidImage, one_line
+from fashion.tables.places import ImagePlaces
+
+AT_ONCE = 256  # photographs that are under way
+NO_FILE = "the photograph is in no file of its own; its pixels were not checked"
+
+
+@dataclass(frozen=True)
+class CatalogCheck:
+    """A check of a catalog.
+
+    Attributes:
+        scored: the catalog.
+        photographs: where photographs lie that are not where they were scored; None looks there alone.
+        limits: what they must keep.
+        today: by which size limits are chosen.
+        title: the column of titles; None where there is none.
+    """
+
+    scored: Scored
+    photographs: Path | None = None
+    limits: Limits = field(default_factory=Limits)
+    today: date = field(default_factory=date.today)
+    title: str | None = None
+
+    @classmethod
+    def of(cls, scored: Scored, photographs: Path | None = None, title: str | None = None) -> "CatalogCheck":
+        """A check with the usual limits, of titles in the column that is named or has a usual name."""
+        return cls(scored, photographs, title=title or title_column(scored.manifest.columns))
+
+    def faults(self) -> Iterator[list[Fault]]:
+        """The faults of each product, in the catalog's order; an empty list where there is none."""
+        twins = self._twins()
+        rows = self._rows()
+        with ThreadPoolExecutor(available_cores(), thread_name_prefix="checks") as threads:
+            while some := list(islice(rows, AT_ONCE)):
+                measured = threads.map(self._measured, [row[IMAGE] or "" for row in some])
+                for row, found in zip(some, measured, strict=True):
+                    image, measures = found
+                    yield [Fault(row[ID], image, *each) for each in self._of_row(row, measures, twins)]
+
+    def _of_row(
+        self, row: dict[str, Any], measures: PhotographMeasures | str, twins: dict[str, tuple[str, float]]
+    ) -> Iterator[tuple[str, float | None, float | None, str]]:
+        if isinstance(measures, str):
+            yield UNREADABLE, None, None, measures
+        else:
+            yield from measured_faults(measures, self.limits, self.today)
+        product = row.get(PRODUCT_COLUMN)
+        if product is not None and product < self.limits.product:
+            yield NO_PRODUCT, product, self.limits.product, f"no product is seen in it ({product:.2f})"
+        if row[ID] in twins:
+            other, cosine = twins[row[ID]]
+            yield DUPLICATE, cosine, None, f"near-identical to the photograph of {other}"
+        if self.title and row[TITLE] is not None and row[TITLE][1] < self.limits.title:
+            named, probability, seen = row[TITLE]
+            said = f"not what its title says: {named} is {probability:.3f} likely, the photograph shows {seen}"
+            yield TITLE, probability, self.limits.title, said
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        """Id, image, probability of a product and, under TITLE, what the title names, how likely, and what is seen."""
+        taxonomy = self.scored.manifest.taxonomy
+        reader = TitleReader(Vocabulary(taxonomy), taxonomy.groups)
+        own = [name for name in (self.title, PRODUCT_COLUMN) if name and name in self.scored.schema.names]
+        for batch in self.scored.batches(list(dict.fromkeys([ID, IMAGE, PROBABILITIES, *own]))):
+            probabilities = vector_rows(batch.column(PROBABILITIES)).astype(np.float32)
+            cells = {name: batch.column(name).to_pylist() for name in (ID, IMAGE, *own)}
+            for i in range(len(batch)):
+                row = {name: values[i] for name, values in cells.items()}
+                title = row.get(self.title) if self.title else None
+                labels = reader.labels(str(title)) if title else []
+                row[TITLE] = None
+                if labels:
+                    likely = title_probability(labels, taxonomy.index, probabilities[i])
+                    indices = taxonomy.indices(labels[0].group)
+                    seen = taxonomy.labels[indices[probabilities[i][indices].argmax()]].name
+                    row[TITLE] = (labels[0].name, likely, seen)
+                yield row
+
+    def _twins(self) -> dict[str, tuple[str, float]]:
+        ids = [id for batch in self.scored.batches([ID]) for id in batch.column(ID).to_pylist()]
+        return {id: (other, cosine) for id, other, cosine in copies(ids, self.scored.vectors(EMBEDDING))}
+
+    def _measured(self, image: str) -> tuple[str, PhotographMeasures | str]:
+        """Where the photograph is, and its measures or why there are none."""
+        if not image:
+            return "", NO_FILE
+        path = Path(image)
+        if self.photographs is not None and not path.is_file():
+            path = next((place for place in ImagePlaces(self.photographs, image) if place.is_file()), path)
+        try:
+            return str(path), measure_photograph(path)
+        except InvalidImage as error:
+            return str(path), one_line(error)

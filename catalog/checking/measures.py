@@ -1,0 +1,107 @@
+"""What is measured of a photograph to tell whether it is fit for a shop."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from catalog.checking.lettering import letters_in_a_row
+from fashion.colors.cielab import lab
+from fashion.colors.plain_ground import ground_color, ground_share
+from fashion.errors import InvalidImage, one_line
+from fashion.preprocess import decode
+
+SIDE = 384  # px, the longer side at most of what is measured
+TOLERANCE = 12  # levels by which a plain ground may differ from its color
+BRIGHTEST = 98  # percentile that says how bright a photograph is: a black product on white is not dark
+SIDES = ("top", "bottom", "left", "right")
+
+
+@dataclass(frozen=True)
+class PhotographMeasures:
+    """Measures of a photograph.
+
+    Attributes:
+        width, height: of the file, px.
+        blur: 0 sharp to 1 blurred, see `blur`.
+        brightest: L* that 98 % of the photograph do not exceed, 0 to 100.
+        ground: part of the border that has one color, 0 to 1.
+        cut: by side the longest run of the border that the product covers, in parts of the side.
+        letters: the most that stand in a row beside the product.
+    """
+
+    width: int
+    height: int
+    blur: float
+    brightest: float
+    ground: float
+    cut: dict[str, float]
+    letters: int
+
+    @property
+    def shorter(self) -> int:
+        """Of the two sides, px."""
+        return min(self.width, self.height)
+
+
+def measure_photograph(source: Path | Image.Image) -> PhotographMeasures:
+    """Measure a photograph. Raises InvalidImage for one that cannot be used."""
+    width, height = source.size if isinstance(source, Image.Image) else _size(source)
+    image = decode(source, SIDE).copy()  # an image that was given stays as it is
+    image.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
+    levels = np.asarray(image)
+    return PhotographMeasures(
+        width,
+        height,
+        blur(np.asarray(image.convert("L"), dtype=np.float32)),
+        float(np.percentile(lab(levels[::3, ::3])[..., 0], BRIGHTEST)),
+        ground_share(levels, TOLERANCE),
+        covered_border(levels),
+        letters_in_a_row(levels),
+    )
+
+
+def blur(gray: np.ndarray) -> float:
+    """How little a photograph loses when it is blurred once more, 0 sharp to 1 blurred, the worse of both directions.
+
+    F. Crete, T. Dolmiere, P. Ladret, M. Nicolas: The Blur Effect: Perception and Estimation with a New No-Reference
+    Perceptual Blur Metric, SPIE 6492, 2007; a mean over 9 px.
+
+    Args:
+        gray: float (H, W), 0 to 255.
+    """
+    return max(_blur_along(gray, 0), _blur_along(gray, 1))
+
+
+def _blur_along(gray: np.ndarray, axis: int, length: int = 9) -> float:
+    if gray.shape[axis] <= length:
+        return 0.0
+    sums = np.cumsum(np.insert(gray, 0, 0, axis=axis), axis=axis, dtype=np.float64)
+    ends = np.arange(length, sums.shape[axis])
+    means = (np.take(sums, ends, axis) - np.take(sums, ends - length, axis)) / length
+    middle = np.take(gray, np.arange(length // 2, gray.shape[axis] - length // 2), axis)
+    sharp, smooth = np.abs(np.diff(middle, axis=axis)), np.abs(np.diff(means, axis=axis))
+    whole = sharp.sum()
+    return float(1 - np.maximum(0, sharp - smooth).sum() / whole) if whole else 0.0
+
+
+def covered_border(levels: np.ndarray) -> dict[str, float]:
+    """By side the longest run of the border that has not the ground's color, in parts of the side."""
+    off = np.abs(levels.astype(np.int16) - ground_color(levels)).max(axis=-1) > TOLERANCE
+    lines = (off[:2].all(axis=0), off[-2:].all(axis=0), off[:, :2].all(axis=1), off[:, -2:].all(axis=1))
+    return {side: _longest_run(line) / len(line) for side, line in zip(SIDES, lines, strict=True)}
+
+
+def _longest_run(line: np.ndarray) -> int:
+    ends = np.flatnonzero(np.diff(np.concatenate([[False], line, [False]]).astype(np.int8)))
+    return int((ends[1::2] - ends[::2]).max(initial=0))
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Width and height of a file, px, before it is turned or reduced."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InvalidImage(f"{path} cannot be read: {one_line(error)}") from None

@@ -1,0 +1,45 @@
+"""Whether a product's title names what its photograph shows."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from catalog.words.vocabulary import Vocabulary, words_of
+from fashion.tables.columns import usual_name
+from fashion.taxonomy import Label
+
+TITLE_COLUMNS = ("title", "name", "product_name", "product_title", "productdisplayname", "display_name", "item_name")
+# Groups whose labels say what a product is; others, such as color, say how it is.
+KINDS = ("article", "garment", "subcategory", "category", "product_type", "type")
+
+
+class TitleReader:
+    """Finds the labels that a title names, of the groups that say what a product is.
+
+    Args:
+        vocabulary: of the model's labels.
+        groups: of the model.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, groups: Sequence[str]) -> None:
+        self._vocabulary = vocabulary
+        self._kinds = [group for group in KINDS if group in groups]
+
+    def labels(self, title: str) -> list[Label]:
+        """The labels that the words of a title name."""
+        words, place, found = words_of(title), 0, list[Label]()
+        while place < len(words):
+            length, labels = self._vocabulary.at(words[place:])
+            found += [label for label in labels if label.group in self._kinds and label not in found]
+            place += max(1, length)
+        return found
+
+
+def title_probability(labels: Sequence[Label], index: dict[Label, int], probabilities: np.ndarray) -> float:
+    """How likely the likeliest of the labels is that a title names; 1 where it names none."""
+    return max((float(probabilities[index[label]]) for label in labels), default=1.0)
+
+
+def title_column(columns: Sequence[str]) -> str | None:
+    """The column of titles, by its usual names."""
+    return usual_name(columns, TITLE_COLUMNS)

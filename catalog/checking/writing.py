@@ -1,0 +1,60 @@
+"""Faults as a CSV file and as a picture."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from PIL import Image
+
+from catalog.checking.faults import Fault
+from fashion.errors import InvalidImage
+from fashion.files import write_whole
+from fashion.pictures.tiles import INK, SOFT, WRONG, SheetLayout, Tile, folded, sheet
+from fashion.preprocess import decode
+
+LAYOUT = SheetLayout(side=220, columns=5, lines=6)
+MOST_TILES = 60  # of a sheet
+
+
+def write_faults(path: Path, faults: Sequence[Fault]) -> Path:
+    """A line for each fault."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\n")
+    names = [field.name for field in fields(Fault)]
+    writer.writerow(names)
+    for fault in faults:
+        cells = [getattr(fault, name) for name in names]
+        writer.writerow([f"{cell:.4g}" if isinstance(cell, float) else cell for cell in cells])
+    return write_whole(path, file.getvalue().encode(errors="surrogateescape"))
+
+
+def write_fault_sheet(path: Path, products: Sequence[Sequence[Fault]]) -> Path:
+    """Draw products with their faults, at most 60, those with most faults first.
+
+    Raises:
+        SettingError: an ending that names no format of pictures.
+    """
+    shown = sorted(products, key=lambda faults: -len(faults))[:MOST_TILES]
+    title = f"{len(shown):,} of {len(products):,} products with faults" if products else "no product has a fault"
+    return sheet([_tile(faults) for faults in shown], LAYOUT, title).write(path, "--sheet")
+
+
+def _tile(faults: Sequence[Fault]) -> Tile:
+    lines = [(faults[0].id, INK), *((line, WRONG) for fault in faults for line in _wrapped(fault.reason))]
+    return Tile(_photograph(faults[0].image), lines[: LAYOUT.lines] if lines else [("", SOFT)])
+
+
+def _wrapped(reason: str) -> list[str]:
+    """A reason in lines of a tile's width."""
+    return [line.replace(", ", " ") for line in folded(reason.replace(", ", " ,").split(" "), LAYOUT.side - 20, 2)]
+
+
+def _photograph(image: str) -> Image.Image | None:
+    if not image:
+        return None
+    try:
+        return decode(Path(image), LAYOUT.side)
+    except InvalidImage:
+        return None

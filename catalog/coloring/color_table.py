@@ -1,0 +1,88 @@
+"""The colors of a scored catalog's products, in a Parquet file beside its parts.
+
+FOLDER/colors.parquet           id, stamp, and of each color hex, name, basic and share
+FOLDER/colors_left_out.csv      products without colors, and why
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from catalog.scored.table import ID
+from fashion.colors.palette import DominantColor
+from fashion.errors import DataError, one_line
+from fashion.files import write_whole
+
+COLORS_FILE, COLORLESS_FILE = "colors.parquet", "colors_left_out.csv"
+STAMP, HEX, NAME, BASIC, SHARE = "stamp", "hex", "name", "basic", "share"
+SCHEMA = pa.schema(
+    [
+        pa.field(ID, pa.string()),
+        pa.field(STAMP, pa.string()),
+        *(pa.field(name, pa.list_(pa.string())) for name in (HEX, NAME, BASIC)),
+        pa.field(SHARE, pa.list_(pa.float32())),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class ColoredProduct:
+    """A product and its colors.
+
+    Attributes:
+        id: of the product.
+        stamp: path, size and time of change of the photograph that was looked at.
+        colors: the largest share first; none where the photograph could not be used.
+        fault: why there are none.
+    """
+
+    id: str
+    stamp: str
+    colors: tuple[DominantColor, ...] = ()
+    fault: str = ""
+
+
+def read_colors(folder: Path) -> dict[str, ColoredProduct]:
+    """The colors beside a scored catalog, by product. Raises DataError where there are none, or the file is broken."""
+    path = Path(folder) / COLORS_FILE
+    try:
+        table = pq.read_table(path, schema=SCHEMA)
+    except FileNotFoundError:
+        raise DataError(f"{folder} has no colors yet; python -m catalog.colors {folder} measures them") from None
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path} is broken: {one_line(error)}; remove it and run python -m catalog.colors") from None
+    cells = (table[name].to_pylist() for name in SCHEMA.names)
+    return {
+        id: ColoredProduct(id, stamp, tuple(map(DominantColor, shares, *colors)))
+        for id, stamp, *colors, shares in zip(*cells, strict=True)
+    }
+
+
+def write_colors(folder: Path, products: Sequence[ColoredProduct]) -> Path:
+    """Write the colors of products, and the list of those that have none."""
+    good = [product for product in products if not product.fault]
+    columns = {
+        ID: [product.id for product in good],
+        STAMP: [product.stamp for product in good],
+        **{
+            name: [[getattr(color, name) for color in product.colors] for product in good]
+            for name in (HEX, NAME, BASIC, SHARE)
+        },
+    }
+    file, left_out = io.BytesIO(), io.StringIO(newline="")
+    pq.write_table(pa.table(columns, schema=SCHEMA), file, compression="zstd")
+    writer = csv.writer(left_out)
+    writer.writerow(("id", "detail"))
+    writer.writerows((product.id, product.fault) for product in products if product.fault)
+    write_whole(folder / COLORLESS_FILE, left_out.getvalue().encode(errors="surrogateescape"))
+    return write_whole(folder / COLORS_FILE, file.getvalue())
+
+
+def named_colors(colors: Iterable[DominantColor]) -> str:
+    """Colors in words, such as `navy blue 62 %, white 20 %`."""
+    return ", ".join(f"{color.name} {color.share:.0%}".replace("%", " %") for color in colors)

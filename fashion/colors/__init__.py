@@ -1,0 +1,1 @@
+"""The colors of what a photograph shows: measured in CIELAB, with shares and names."""

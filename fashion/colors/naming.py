@@ -1,0 +1,120 @@
+"""Names of colors: twelve basic ones, finer ones, and which basic color a shop's label means.
+
+The basic colors are the eleven basic terms of English (B. Berlin, P. Kay: Basic Color Terms, 1969) and beige, which
+shops use as one. `names.csv` has finer names with the sRGB values of the xkcd color survey of 2010, in which 222,500
+people named colors (https://xkcd.com/color/rgb.txt, CC0); of its names those that a shop could write, and the basic
+color of each, which is this project's judgement. `labels.csv` has the basic color of shops' labels whose last word does
+not say it.
+"""
+
+import csv
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from fashion.colors.cielab import difference, read_hex
+
+BASIC_COLORS = (
+    *("black", "white", "grey", "red", "green", "blue"),
+    *("yellow", "brown", "orange", "pink", "purple", "beige"),
+)
+# Units of difference by which a basic color reaches farther than its names, which were given to colors of a screen:
+# cloth that is called black is photographed as dark gray. `benchmarks.colors --fit` fits them on training photographs.
+REACH = {
+    "black": 14.0,
+    "white": -6.0,
+    "grey": -9.0,
+    "red": 7.0,
+    "green": 9.0,
+    "blue": 3.0,
+    "yellow": 8.0,
+    "brown": -2.0,
+    "orange": 1.0,
+    "pink": -1.0,
+    "beige": -3.0,
+}
+NEUTRAL = 4.0  # chroma C* below which a color is black, grey or white, and nothing else
+COLORFUL = 12.0  # chroma from which on it is none of these: navy blue is no black
+NEUTRAL_COLORS = ("black", "white", "grey")
+
+_FOLDER = Path(__file__).parent
+
+
+class Names(NamedTuple):
+    """The table of names.
+
+    Attributes:
+        names: N of them.
+        lab: L*, a*, b*, float32 (N, 3).
+        basic: position of each one's basic color, (N,).
+    """
+
+    names: tuple[str, ...]
+    lab: np.ndarray
+    basic: np.ndarray
+
+
+@cache
+def color_names() -> Names:
+    """The finer names."""
+    rows = _rows("names.csv")
+    basic = np.array([BASIC_COLORS.index(row["basic"]) for row in rows])
+    return Names(tuple(row["name"] for row in rows), np.stack([read_hex(row["hex"]) for row in rows]), basic)
+
+
+def nearest_basic(distances: np.ndarray, chroma: np.ndarray, reach: Mapping[str, float]) -> np.ndarray:
+    """The position of the basic color that is nearest.
+
+    Args:
+        distances: CIEDE2000 differences to the nearest name of each basic color, (..., 12).
+        chroma: C* of the colors, (...).
+        reach: by basic color what is taken off, see `REACH`.
+    """
+    colorful = np.array([name not in NEUTRAL_COLORS for name in BASIC_COLORS])
+    refused = np.where(colorful, (chroma < NEUTRAL)[..., None], (chroma >= COLORFUL)[..., None])
+    return np.where(refused, np.inf, distances - [reach.get(name, 0.0) for name in BASIC_COLORS]).argmin(axis=-1)
+
+
+def basic_distances(lab: np.ndarray) -> np.ndarray:
+    """The CIEDE2000 difference of colors (N, 3) to the nearest name of each basic color, (N, 12)."""
+    return _nearest_names(difference(lab[:, None, :], color_names().lab))
+
+
+def name_colors(lab: np.ndarray) -> list[tuple[str, str]]:
+    """The basic color and the finer name of colors (N, 3): the nearest name of the basic color that is nearest."""
+    table = color_names()
+    found = difference(lab[:, None, :], table.lab)
+    basic = nearest_basic(_nearest_names(found), np.hypot(lab[:, 1], lab[:, 2]), REACH)
+    finer = np.where(table.basic == basic[:, None], found, np.inf).argmin(axis=1)
+    return [(BASIC_COLORS[i], table.names[j]) for i, j in zip(basic, finer, strict=True)]
+
+
+def basic_of_label(label: str) -> str | None:
+    """The basic color that a shop's label means, such as blue for `Navy Blue`; None for `Multi` and unknown ones."""
+    text = " ".join(label.lower().replace("-", " ").split())
+    listed = _labels()
+    if text in listed:
+        return listed[text] or None
+    last = text.rpartition(" ")[2].replace("gray", "grey")
+    return last if last in BASIC_COLORS else None
+
+
+def _nearest_names(distances: np.ndarray) -> np.ndarray:
+    """Differences to all names (N, names) -> to the nearest of each basic color (N, 12)."""
+    basic = color_names().basic
+    return np.stack([distances[:, basic == i].min(axis=1) for i in range(len(BASIC_COLORS))], axis=1)
+
+
+@cache
+def _labels() -> dict[str, str]:
+    table = color_names()
+    found = {name: BASIC_COLORS[i] for name, i in zip(table.names, table.basic, strict=True)}
+    return found | {row["label"].lower(): row["basic"] for row in _rows("labels.csv")}
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (_FOLDER / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

@@ -1,0 +1,114 @@
+"""The dominant colors of a product in a photograph: k-means in CIELAB, with shares and names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fashion.colors.cielab import difference, hex_of, lab
+from fashion.colors.naming import BASIC_COLORS, name_colors
+
+PIXELS = 3000  # of the product at most: shares are right to 2 % then
+CLUSTERS = 8  # before those alike are joined
+ROUNDS = 6  # of k-means
+HUE = 1.5  # how much more a* and b* count than L* there: a fold's shadow is of the same color
+JOINED = 8.0  # CIEDE2000 difference below which two clusters are one color
+LEAST = 0.05  # share of a color that is named
+MOST = 5  # colors of a product
+SPREAD = (0.42, 0.55)  # of the middle's weight across and down, standard deviations in halves of the sides
+
+
+@dataclass(frozen=True)
+class DominantColor:
+    """A color of a product.
+
+    Attributes:
+        share: of the product's pixels, those in the photograph's middle counting most; 0 to 1.
+        hex: such as `#7a1f2b`, sRGB.
+        name: the finer name, such as `burgundy`.
+        basic: one of the twelve basic colors.
+    """
+
+    share: float
+    hex: str
+    name: str
+    basic: str
+
+
+def dominant_colors(levels: np.ndarray, product: np.ndarray) -> list[DominantColor]:
+    """The colors of a product, the largest share first.
+
+    Args:
+        levels: the photograph, uint8 (H, W, 3); about 160 px a side are enough.
+        product: which of its pixels show the product, bool (H, W); of none the whole photograph is looked at.
+    """
+    centers, shares = join_alike(*clusters(levels, product))
+    found: dict[str, DominantColor] = {}
+    for i, (basic, name) in sorted(enumerate(name_colors(centers)), key=lambda each: -shares[each[0]]):
+        if name in found:  # of one name the largest share says the color
+            found[name] = replace(found[name], share=found[name].share + float(shares[i]))
+        else:
+            found[name] = DominantColor(float(shares[i]), hex_of(centers[i]), name, basic)
+    falling = sorted(found.values(), key=lambda color: -color.share)
+    return [color for i, color in enumerate(falling[:MOST]) if not i or color.share >= LEAST]
+
+
+def basic_shares(colors: Sequence[DominantColor]) -> np.ndarray:
+    """The share of each basic color, (12,)."""
+    found = np.zeros(len(BASIC_COLORS))
+    for color in colors:
+        found[BASIC_COLORS.index(color.basic)] += color.share
+    return found
+
+
+def basic_color(colors: Sequence[DominantColor]) -> str:
+    """The basic color with the largest share: three shades of blue count together."""
+    return BASIC_COLORS[int(basic_shares(colors).argmax())]
+
+
+def clusters(levels: np.ndarray, product: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """K-means of the product's pixels in CIELAB: centers (K, 3) and their shares (K,)."""
+    chosen = np.flatnonzero(product) if product.any() else np.arange(product.size)
+    chosen = chosen[:: -(-len(chosen) // PIXELS)]
+    stretch = np.array([1, HUE, HUE], np.float32)
+    space = lab(levels.reshape(-1, 3)[chosen]) * stretch
+    mass = _middle_weight(product.shape).reshape(-1)[chosen]
+    centers = _begin(space, mass)
+    for _ in range(ROUNDS):
+        nearest = ((centers**2).sum(axis=1) - 2 * space @ centers.T).argmin(axis=1)
+        counts = np.bincount(nearest, mass, len(centers))
+        sums = np.stack([np.bincount(nearest, mass * axis, len(centers)) for axis in space.T], axis=1)
+        there = counts > 0
+        centers, counts = (sums[there] / counts[there, None]).astype(np.float32), counts[there]
+    return centers / stretch, counts / counts.sum()
+
+
+def join_alike(centers: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Join the two clusters that are most alike until none are within `JOINED` of each other."""
+    while len(centers) > 1:
+        apart = difference(centers[:, None], centers[None]) + np.diag(np.full(len(centers), np.inf))
+        one, other = np.unravel_index(apart.argmin(), apart.shape)
+        if apart[one, other] >= JOINED:
+            break
+        both = shares[[one, other]]
+        centers[one] = both @ centers[[one, other]] / both.sum()
+        shares[one] = both.sum()
+        centers, shares = np.delete(centers, other, axis=0), np.delete(shares, other)
+    return centers, shares
+
+
+def _begin(space: np.ndarray, mass: np.ndarray) -> np.ndarray:
+    """First centers: the mean, and then one by one what is farthest from those there are, by its mass."""
+    centers = [np.average(space, axis=0, weights=mass)]
+    far = ((space - centers[0]) ** 2).sum(axis=1)
+    for _ in range(CLUSTERS - 1):
+        centers.append(space[int((far * mass).argmax())])
+        far = np.minimum(far, ((space - centers[-1]) ** 2).sum(axis=1))
+    return np.stack(centers).astype(np.float32)
+
+
+def _middle_weight(size: tuple[int, ...]) -> np.ndarray:
+    """What a pixel counts, float32 (H, W): other garments, legs and faces are away from the middle."""
+    down, across = (np.linspace(-1, 1, side, dtype=np.float32) for side in size)
+    x, y = across / SPREAD[0], down / SPREAD[1]
+    return np.exp(-(y[:, None] ** 2 + x[None] ** 2) / 2)
