@@ -38,7 +38,7 @@ WAYS = (True, False)  # corrected, and not
 COLORS = ("colour", "color")
 
 
-class Counts:
+class HeldCounts:
     """How often something was so, of how often it could have been, corrected and not."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Counts:
         return f"{100 * self._errors[way] / self._of[way]:.1f}" if self._of[way] else "-"
 
 
-def covered_shares(drawn: DrawnCatalogs, group: str, folder: Path, months: Counts, differences: Counts) -> None:
+def covered_shares(drawn: DrawnCatalogs, group: str, folder: Path, months: HeldCounts, differences: HeldCounts) -> None:
     """Count monthly shares, and differences between the first and the second half, that their intervals hold."""
     shares = drawn.shifted(group, MONTHS)
     scored = drawn.write(folder, group, shares)
@@ -82,7 +82,7 @@ def covered_shares(drawn: DrawnCatalogs, group: str, folder: Path, months: Count
                 differences.add(way, [row.interval[0] <= differs <= row.interval[1]], [row.difference - differs])
 
 
-def false_trends(drawn: DrawnCatalogs, folder: Path, counts: Counts, runs: Counts) -> None:
+def false_trends(drawn: DrawnCatalogs, folder: Path, counts: HeldCounts, runs: HeldCounts) -> None:
     """Count labels that are called rising or falling where nothing changes, and catalogs that have one."""
     scored = drawn.write(folder, None, None)
     for way in WAYS:
@@ -92,7 +92,7 @@ def false_trends(drawn: DrawnCatalogs, folder: Path, counts: Counts, runs: Count
         runs.add(way, [any(called)])
 
 
-def planted_color(drawn: DrawnCatalogs, group: str, folder: Path, called: Counts, covered: Counts) -> None:
+def planted_color(drawn: DrawnCatalogs, group: str, folder: Path, called: HeldCounts, covered: HeldCounts) -> None:
     """Count planted changes of a frequent color that are called, and those that their intervals hold."""
     usual = drawn.usual(group)
     place = int(drawn.rng.choice(np.flatnonzero(usual[:-1] >= FREQUENT)))
@@ -114,8 +114,8 @@ def planted_color(drawn: DrawnCatalogs, group: str, folder: Path, called: Counts
 
 def measure(drawn: DrawnCatalogs, groups: Sequence[str], redraws: int, color: str | None) -> str:
     """Draw catalogs and say what was found, as the section of the page."""
-    months, differences = ({group: Counts() for group in groups} for _ in range(2))
-    false, runs, called, covered = Counts(), Counts(), Counts(), Counts()
+    months, differences = ({group: HeldCounts() for group in groups} for _ in range(2))
+    false, runs, called, covered = HeldCounts(), HeldCounts(), HeldCounts(), HeldCounts()
     with TemporaryDirectory() as name:
         folder = Path(name)
         for _ in tqdm(range(redraws), "redraws", unit="redraw", disable=None):
@@ -142,7 +142,7 @@ def measure(drawn: DrawnCatalogs, groups: Sequence[str], redraws: int, color: st
     return "\n\n".join([table(header, rows), table(["", "corrected", "uncorrected"], whole)])
 
 
-def _row(drawn: DrawnCatalogs, group: str, months: Counts, differences: Counts) -> list[str]:
+def _row(drawn: DrawnCatalogs, group: str, months: HeldCounts, differences: HeldCounts) -> list[str]:
     share = months.share(True)
     name = group if share is not None and share >= TRUSTED else f"{group} \\*"
     cells = [part.cell(way) for part in (months, differences) for way in WAYS]

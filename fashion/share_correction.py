@@ -83,7 +83,8 @@ class GroupCorrection:
         matrices = [np.array([row.split() for row in content[name]], np.float64) for name in ("weights", "variances")]
         if len(photographs) != size or any(m.shape != (size, size) or not np.isfinite(m).all() for m in matrices):
             raise ValueError(f"expected numbers of {size} classes")
-        return cls(labels, bool(rest), bool(none), photographs, *matrices, coverage)
+        weights, variances = matrices
+        return cls(labels, bool(rest), bool(none), photographs, weights, variances, coverage)
 
 
 def class_probabilities(

@@ -12,10 +12,10 @@ import pytest
 from scored_catalog import COLUMNS, MODEL, TAXONOMY, write_catalog
 from test_share_correction import NAMES, USUAL, own_products, photographs
 
-from catalog.analysis.correction import MARK
 from catalog.analysis.growth import trends
 from catalog.analysis.portfolios import compare
 from catalog.analysis.report.writing import write_comparison, write_trends
+from catalog.analysis.share_correction import MARK
 from catalog.analysis.tabular import compare_text, trends_text
 from catalog.scored.share_corrections import CORRECTIONS_FILE, keep_corrections
 from catalog.scored.table import Scored

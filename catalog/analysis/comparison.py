@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.analysis.correction import CorrectedGroup, CorrectionState, correction_notes, marked
 from catalog.analysis.inference import FALSE_DISCOVERIES, LEAST
 from catalog.analysis.label_trends import Measure
 from catalog.analysis.overlap import Overlap
+from catalog.analysis.share_correction import CorrectedGroup, CorrectionState, correction_notes, marked
 
 SCHEMA = 1
 GAP_SHARE = 0.01  # a gap is a label that one has on at least this share of its products,

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from catalog.analysis import inference, periods
-from catalog.analysis.correction import Correction
 from catalog.analysis.inference import Sums, TrendLine
 from catalog.analysis.label_trends import LabelTrend, ShareGrowth, Trends
 from catalog.analysis.periods import NONE, DateReader, Unit
 from catalog.analysis.scored_at import scored_at
+from catalog.analysis.share_correction import SelectionCorrection
 from catalog.analysis.tally import Selection, Tally, read
 from catalog.filters.filtering import RowFilter
 from catalog.scored.share_corrections import kept_corrections
@@ -56,7 +56,7 @@ def trends(
     selection = Selection.of(scored, groups)
     kept = RowFilter(where, scored) if where else None
     dates = DateReader(periods.date_column(scored, column), by)
-    correction = Correction(selection, kept_corrections(scored) if correct and not answers else {})
+    correction = SelectionCorrection(selection, kept_corrections(scored) if correct and not answers else {})
     expected, answered, count = _read(scored, correction, dates, kept)
     if not count:
         raise DataError(f"no product of {scored.folder} passes the filter {where!r}")
@@ -87,7 +87,7 @@ def trends(
 
 
 def _read(
-    scored: Scored, correction: Correction, dates: DateReader, where: RowFilter | None
+    scored: Scored, correction: SelectionCorrection, dates: DateReader, where: RowFilter | None
 ) -> tuple[Tally, Tally, int]:
     """Sums of corrected probabilities and of answers by period, and how many products passed the filter."""
     selection = correction.selection
@@ -102,7 +102,7 @@ def _read(
     return expected, answered, count
 
 
-def _labels(correction: Correction, sums: Sums, others: Sums) -> list[LabelTrend]:
+def _labels(correction: SelectionCorrection, sums: Sums, others: Sums) -> list[LabelTrend]:
     share, low, high = map(_optional, inference.shares(sums, correction.noise))
     other = _optional(inference.shares(others)[0])
     overall = np.clip(sums.total.sum(0) / sums.products.sum(), 0, 1)

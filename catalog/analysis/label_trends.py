@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from catalog.analysis.correction import CorrectedGroup, CorrectionState, correction_notes, marked
 from catalog.analysis.inference import FALSE_DISCOVERIES, LEAST
 from catalog.analysis.periods import Unit
+from catalog.analysis.share_correction import CorrectedGroup, CorrectionState, correction_notes, marked
 
 SCHEMA = 1
 FEW = 30  # products: a period with fewer is named, since little can be said of it

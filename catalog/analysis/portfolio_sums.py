@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from catalog.analysis.correction import STATES, Correction, CorrectionState
 from catalog.analysis.inference import Noise, Sums
+from catalog.analysis.share_correction import STATES, CorrectionState, SelectionCorrection
 from catalog.analysis.tally import Selection, Tally
 from fashion.taxonomy import Label
 
@@ -15,7 +15,7 @@ SIDES = (0, 1)
 
 
 @dataclass(frozen=True)
-class Family:
+class FamilySums:
     """Labels, or combinations of two, and their sums.
 
     Attributes:
@@ -79,7 +79,7 @@ class PairNoise:
     """The noise of combinations: that of one group among products with a label of the other, and the reverse.
 
     Args:
-        first, second: variances of the groups' columns, (I, I) and (J, J), see `Correction.variances`.
+        first, second: variances of the groups' columns, (I, I) and (J, J), see `SelectionCorrection.variances`.
     """
 
     def __init__(self, first: np.ndarray, second: np.ndarray) -> None:
@@ -120,7 +120,7 @@ class CombinationSums:
         correction: of the two groups.
     """
 
-    def __init__(self, correction: Correction) -> None:
+    def __init__(self, correction: SelectionCorrection) -> None:
         self.correction = correction
         groups = correction.selection
         first, second = groups.groups
@@ -132,14 +132,14 @@ class CombinationSums:
         self.counted.add(side, measures[0])
         self.other.add(side, measures[1])
 
-    def family(self) -> Family:
+    def family(self) -> FamilySums:
         """The combinations."""
         counted, other = ([part.sums(side) for side in SIDES] for part in (self.counted, self.other))
         noise = PairNoise(*map(self.correction.variances, self.correction.selection.groups))
         of = dict(zip(self.correction.selection.labels, self.correction.states, strict=True))
         labels = self.counted.labels
         worse: list[CorrectionState] = [max(of[one], of[other], key=STATES.index) for one, other in labels]
-        return Family(list(labels), counted, other, self.counted.places, noise, worse)
+        return FamilySums(list(labels), counted, other, self.counted.places, noise, worse)
 
 
 class PortfolioSums:
@@ -156,7 +156,9 @@ class PortfolioSums:
         moments: of the measure that counts.
     """
 
-    def __init__(self, correction: Correction, of_combinations: Correction | None, answers: bool) -> None:
+    def __init__(
+        self, correction: SelectionCorrection, of_combinations: SelectionCorrection | None, answers: bool
+    ) -> None:
         self._correction, self._answers = correction, answers
         self.labels, self.other = Tally(correction.width), Tally(len(correction.selection.labels))
         self.combinations = CombinationSums(of_combinations) if of_combinations is not None else None
@@ -178,16 +180,16 @@ class PortfolioSums:
         if self.combinations:
             self.combinations.add(side, self._measures(batch, self.combinations.correction))
 
-    def families(self) -> Iterator[Family]:
+    def families(self) -> Iterator[FamilySums]:
         """Labels, and then combinations."""
         names: list[tuple[Label, ...]] = [(label,) for label in self._correction.selection.labels]
         counted, other = ([part.sums([side]) for side in SIDES] for part in (self.labels, self.other))
         places = np.arange(len(names))
-        yield Family(names, counted, other, places, self._correction.noise, self._correction.states)
+        yield FamilySums(names, counted, other, places, self._correction.noise, self._correction.states)
         if self.combinations:
             yield self.combinations.family()
 
-    def _measures(self, batch: pa.RecordBatch, correction: Correction) -> tuple[np.ndarray, np.ndarray]:
+    def _measures(self, batch: pa.RecordBatch, correction: SelectionCorrection) -> tuple[np.ndarray, np.ndarray]:
         """Values by the measure that counts and by the other one."""
         values = correction.selection.values(batch)
         if self._answers:

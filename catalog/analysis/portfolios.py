@@ -18,11 +18,11 @@ import pyarrow as pa
 
 from catalog.analysis import inference
 from catalog.analysis.comparison import ComparedShare, Comparison
-from catalog.analysis.correction import Correction, CorrectionState
 from catalog.analysis.inference import Sums
 from catalog.analysis.overlap import Overlap, overlap
 from catalog.analysis.portfolio_sums import SIDES, PortfolioSums
 from catalog.analysis.scored_at import scored_at
+from catalog.analysis.share_correction import CorrectionState, SelectionCorrection
 from catalog.analysis.tally import Selection, read
 from catalog.filters.filtering import RowFilter
 from catalog.scored.columns import ID
@@ -73,8 +73,8 @@ def compare(
     selection = Selection.of(sides[0], groups)
     combined = _combined(sides[0], combine)
     kept = (kept_corrections(sides[0]) or kept_corrections(sides[1])) if correct and not answers else {}
-    correction = Correction(selection, kept)
-    sums = PortfolioSums(correction, Correction(combined, kept) if combined else None, answers)
+    correction = SelectionCorrection(selection, kept)
+    sums = PortfolioSums(correction, SelectionCorrection(combined, kept) if combined else None, answers)
     for side, batch in _split(sides[0], split, where, sums.columns) if split else _both(sides, where, sums.columns):
         sums.add(side, batch)
     labels = sums.labels.sums(SIDES)

@@ -43,7 +43,7 @@ class CorrectedGroup:
     left: tuple[str, ...]
 
 
-class Correction:
+class SelectionCorrection:
     """The corrections of the groups of a selection.
 
     Args:
