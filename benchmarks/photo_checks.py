@@ -152,7 +152,8 @@ def _best(good: np.ndarray, faulty: np.ndarray, more: bool) -> tuple[float, floa
     gains = rates @ (1, -COST)
     best = np.flatnonzero(gains == gains.max())
     # In the middle of a gap: what lies at its edge is the next photograph's fault.
-    return float(candidates[best].mean()), *map(float, rates[best[0]])
+    found, alarms = rates[best[0]]
+    return float(candidates[best].mean()), float(found), float(alarms)
 
 
 def text(split: MeasuredSplit, limits: Limits, machine: str) -> str:

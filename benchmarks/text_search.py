@@ -30,7 +30,8 @@ from catalog.filters.columns import point_id
 from catalog.filters.conditions import Points
 from catalog.index import build
 from catalog.score import score
-from catalog.scored.table import ID, Scored
+from catalog.scored.columns import ID
+from catalog.scored.table import Scored
 from catalog.similar.matching import Index
 from catalog.similar.spaces import scores, unit
 from catalog.words.asking import EMPTY, read

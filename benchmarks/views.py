@@ -245,7 +245,8 @@ def labeled(table_file: Path, attributes: Path | None, card: ModelCard, count: i
 
 def drawn(count: int, card: ModelCard, side: int = DRAWN_SIDE) -> tuple[list[Image.Image], dict]:
     """Drawn garments, so many px wide and high, and their labels, as far as the model has such names."""
-    images, truth = [], {group: [] for group, _ in DRAWN_NAMES.values()}
+    images = []
+    truth: dict[str, list] = {group: [] for group, _ in DRAWN_NAMES.values()}
     for seed in tqdm(range(count), "drawing", unit="image", disable=None):
         image, labels = draw(seed, side)
         images.append(image)

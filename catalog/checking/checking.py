@@ -14,7 +14,8 @@ from catalog.checking.copies import copies
 from catalog.checking.faults import DUPLICATE, NO_PRODUCT, TITLE, UNREADABLE, Fault, Limits, measured_faults
 from catalog.checking.measures import PhotographMeasures, measure_photograph
 from catalog.checking.titles import TitleReader, title_column, title_probability
-from catalog.scored.table import EMBEDDING, ID, IMAGE, PROBABILITIES, PRODUCT_COLUMN, Scored, vector_rows
+from catalog.scored.columns import ID, IMAGE, PROBABILITIES, PRODUCT_COLUMN, vector_rows
+from catalog.scored.table import Scored
 from catalog.words.vocabulary import Vocabulary
 from fashion.engines import available_cores
 from fashion.errors import InvalidImage, one_line
@@ -108,7 +109,7 @@ class CatalogCheck:
 
     def _twins(self) -> dict[str, tuple[str, float]]:
         ids = [id for batch in self.scored.batches([ID]) for id in batch.column(ID).to_pylist()]
-        return {id: (other, cosine) for id, other, cosine in copies(ids, self.scored.vectors(EMBEDDING))}
+        return {id: (other, cosine) for id, other, cosine in copies(ids, self.scored.vectors("embedding"))}
 
     def _measured(self, image: str) -> tuple[str, PhotographMeasures | str]:
         """Where the photograph is, and its measures or why there are none."""

@@ -28,7 +28,7 @@ class EpochSampler(DistributedSampler):
     def __len__(self) -> int:
         return self.rows // self.num_replicas
 
-    def __iter__(self) -> Iterator[TrainingDraw]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[TrainingDraw]:
         generator = torch.Generator()
         generator.manual_seed(self.seed * 1_000_003 + self.epoch)
         order = torch.randperm(self.rows, generator=generator)
@@ -68,7 +68,7 @@ class ResumableLoader(DataLoader):
     batches = 0  # of the running epoch, handed out
     start = 0  # batch at which the next epoch begins
 
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Any]:
         # A generator begins with its first batch, and so after the sampler has been told the epoch.
         self.batches, self.start = self.start, 0
         passed, images = 0, self.batch_size or 1
