@@ -68,7 +68,7 @@ class ResumableLoader(DataLoader):
     batches = 0  # of the running epoch, handed out
     start = 0  # batch at which the next epoch begins
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         # A generator begins with its first batch, and so after the sampler has been told the epoch.
         self.batches, self.start = self.start, 0
         passed, images = 0, self.batch_size or 1
