@@ -144,7 +144,8 @@ class Judged:
         found = self.card.probabilities(outputs)
         gates = self.card.gates.probabilities(self.card.gates.split(outputs)[1])
         given = answered(self.card, found, gates=gates)
-        first, hits, answers, true = [], 0, 0, 0
+        first: list[float] = []
+        hits = answers = true = 0
         for group, names in self.truth.items():
             indices = self.card.taxonomy.indices(group)
             known = np.array([bool(name) for name in names])
@@ -163,8 +164,8 @@ def joined_rows(judged: Judged) -> list[list[str]]:
     rows = []
     for name in judged.ways:
         scores = [judged.scores(name, judged.seen.of(views)) for views in SETS.values()]
-        cells = [*scores, tuple(np.mean(scores, axis=0))]
-        rows.append([name, *(f"{top:.3f}, {f1:.3f}" for top, f1 in cells)])
+        scores.append((float(np.mean([top for top, _ in scores])), float(np.mean([f1 for _, f1 in scores]))))
+        rows.append([name, *(f"{top:.3f}, {f1:.3f}" for top, f1 in scores)])
     return rows
 
 
@@ -218,7 +219,9 @@ def see(predictor: Predictor, images: Iterable[Image.Image], total: int) -> Seen
     return Seen(np.stack(logits), np.stack(embeddings), np.array(sharp))
 
 
-def labeled(table_file: Path, attributes: Path | None, card: ModelCard, count: int) -> tuple[list[Path], dict]:
+def labeled(
+    table_file: Path, attributes: Path | None, card: ModelCard, count: int
+) -> tuple[list[Path], dict[str, list[str]]]:
     """Photographs and, by group, their labels as the model names them; "" where they are not known.
 
     Raises:
@@ -243,9 +246,10 @@ def labeled(table_file: Path, attributes: Path | None, card: ModelCard, count: i
     return [table_file.parent / "images" / row["image"] for row in rows], truth
 
 
-def drawn(count: int, card: ModelCard, side: int = DRAWN_SIDE) -> tuple[list[Image.Image], dict]:
+def drawn(count: int, card: ModelCard, side: int = DRAWN_SIDE) -> tuple[list[Image.Image], dict[str, list[str]]]:
     """Drawn garments, so many px wide and high, and their labels, as far as the model has such names."""
-    images, truth = [], {group: [] for group, _ in DRAWN_NAMES.values()}
+    images: list[Image.Image] = []
+    truth: dict[str, list[str]] = {group: [] for group, _ in DRAWN_NAMES.values()}
     for seed in tqdm(range(count), "drawing", unit="image", disable=None):
         image, labels = draw(seed, side)
         images.append(image)
