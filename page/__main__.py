@@ -60,9 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reports = find_reports(options.scored, options.report) if options.scored else {}
         app = create_page(predictor, hosts=(options.host, *options.allow_host), shop=shop, reports=reports)
         if shop:
-            found(
-                shop, Selection()
-            )  # pyarrow imports pandas, where it is installed: the first page need not wait for it
+            found(shop, Selection())  # pyarrow imports pandas where it is installed: before somebody waits for it
         print(f"open http://{options.host}:{options.port} in a browser; ctrl-C ends it", flush=True)
         uvicorn.run(
             app,
