@@ -14,7 +14,9 @@ from fashion.engines import ENGINES
 from fashion.errors import one_line_errors
 from fashion.predictor import Predictor
 from page.application import create_page
+from page.browsing.found import found
 from page.browsing.reports import find_reports
+from page.browsing.selection import Selection
 from page.shop import Shop
 from serving.app import STOP_TIMEOUT
 from serving.ports import listening_port
@@ -55,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shop = Shop.open(options.scored, predictor.card) if options.scored else None
         reports = find_reports(options.scored, options.report) if options.scored else {}
         app = create_page(predictor, hosts=(options.host, *options.allow_host), shop=shop, reports=reports)
+        if shop:
+            found(shop, Selection())  # pyarrow imports pandas where it is installed: before somebody waits for it
         print(f"open http://{options.host}:{port} in a browser; ctrl-C ends it", flush=True)
         uvicorn.run(
             app,
