@@ -17,7 +17,7 @@ ARGS ?=
 URL := http://127.0.0.1:8080/predictions/fashion
 
 .DEFAULT_GOAL := help
-.PHONY: help setup starter demo data train export evaluate archive serve app stop predict bench-serving bench-training bench-matching notebooks soak test lint check format clean
+.PHONY: help setup starter page demo data train export evaluate archive serve app stop predict bench-serving bench-training bench-matching notebooks soak test lint check format clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ starter: setup  ## Serve the model that comes with the project, with no training
 	@echo "  your own photo        make predict IMAGE=photo.jpg"
 	@echo "  what it knows         docs/starter.md"
 	@echo "  end the server        make stop"
+
+page: setup  ## Serve the web page to try photographs, http://127.0.0.1:8070 (ARGS=SCORED: review, browse)
+	@$(PY) -m page model_store/starter $(ARGS)
 
 demo: setup  ## Everything: sample data, training, export, archive, TorchServe, and an answer
 	@$(MAKE) --no-print-directory data

@@ -29,11 +29,11 @@ from fashion.model_card import INT8_FILE, ONNX_FILE, ModelCard
 from fashion.options import AnswerOptions
 from fashion.prediction import Prediction
 from fashion.predictor import Predictor
+from fashion.profiles.thresholds import MICRO_F1
 from training.data.images import open_split
 from training.evaluate import evaluate
 from training.export import export
 from training.fitting.runs import LAST, TrainingRun
-from training.profiles.thresholds import MICRO_F1
 from training.weights.first_weights import IMAGENET, NONE
 
 PAGE = Path("docs/backbones.md")

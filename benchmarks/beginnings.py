@@ -25,12 +25,12 @@ from benchmarks.trainings import FIXED_STEPS, column, fit, imagenet_or_none
 from fashion.errors import BundleError, SettingError, one_line_errors
 from fashion.files import write_whole
 from fashion.model_card import INT8_FILE, ModelCard
+from fashion.profiles.bootstrap import f1_intervals
+from fashion.profiles.thresholds import MICRO_F1
 from training.data.images import open_split
 from training.data.input_settings import InputSettings
-from training.profiles.bootstrap import f1_intervals
 from training.profiles.out_of_fold import answer_out_of_fold
 from training.profiles.scores import average_precisions, mean_average_precision, score_answers
-from training.profiles.thresholds import MICRO_F1
 from training.weights.first_weights import IMAGENET, NONE
 
 PAGE = Path("docs/recipe.md")

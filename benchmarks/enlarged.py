@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from catalog.scored.columns import ATTRIBUTE, EMBEDDING, ID, IMAGE, LOGITS, PROBABILITIES, vector_column
 from catalog.scored.score_manifest import Manifest
-from catalog.scored.table import ATTRIBUTE, EMBEDDING, ID, IMAGE, LOGITS, PROBABILITIES, Scored, vector_column
+from catalog.scored.table import Scored
 from catalog.similar.spaces import unit
 from fashion.prediction import sigmoid
 from fashion.taxonomy import Label, Taxonomy

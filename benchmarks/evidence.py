@@ -28,11 +28,12 @@ from fashion.errors import DataError, SettingError, one_line_errors
 from fashion.explanation import activation_maps, spread
 from fashion.predictor import Predictor
 from fashion.preprocess import InputSpec, decode
+from fashion.profiles.bootstrap import interval
 from fashion.taxonomy import Label
-from training.profiles.bootstrap import interval
 
 BOXES = Path(__file__).with_name("evidence_boxes.csv")
 PAGE = Path("docs/starter.md")
+KINDS = ("covered", "activation")  # of maps, see fashion.covering and fashion.explanation
 LARGE = 1024  # px; photographs are decoded at their own size
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in parts of width and height
@@ -120,8 +121,13 @@ def point(evidence: np.ndarray, boxes: Sequence[Box], image: Image.Image, spec: 
     return Pointing(float(strength[mask].sum() / whole) if whole else 0.0, float(mask.mean()), hit)
 
 
-def measure(predictor: Predictor, photographs: Sequence[BoxedPhotograph]) -> list[Pointing]:
+def measure(predictor: Predictor, photographs: Sequence[BoxedPhotograph], kind: str) -> list[Pointing]:
     """How well the heat map of each photograph's own label points, be it the model's answer or not.
+
+    Args:
+        predictor: the model.
+        photographs: with boxes.
+        kind: `activation` or `covered`, of the maps.
 
     Raises:
         SettingError: the model does not know a label.
@@ -132,17 +138,21 @@ def measure(predictor: Predictor, photographs: Sequence[BoxedPhotograph]) -> lis
         if photograph.label not in index:
             raise SettingError(f"the model does not know {photograph.label.name!r} of {photograph.label.group}")
         image = decode(photograph.path, LARGE)
-        result = predictor.predict_each([image], features=True)[0].result
-        if isinstance(result, Exception):
-            raise result
-        assert result.features is not None  # they were asked for
-        (evidence,) = activation_maps(result.features, head[[index[photograph.label]]])
+        labels = [index[photograph.label]]
+        if kind == "covered":
+            (evidence,) = predictor.evidence(image, labels)
+        else:
+            result = predictor.predict_each([image], features=True)[0].result
+            if isinstance(result, Exception):
+                raise result
+            assert result.features is not None  # they were asked for
+            (evidence,) = activation_maps(result.features, head[labels])
         found.append(point(evidence, photograph.boxes, image, predictor.card.input))
     return found
 
 
-def rows(photographs: Sequence[BoxedPhotograph], pointings: Sequence[Pointing]) -> list[list[str]]:
-    """Rows of the table: each group, and each of its labels."""
+def rows(photographs: Sequence[BoxedPhotograph], pointings: Sequence[Pointing], kind: str) -> list[list[str]]:
+    """Rows of the table for one kind of maps: each group, and each of its labels."""
     lines = []
     groups = dict.fromkeys(photograph.label.group for photograph in photographs)
     for group in groups:
@@ -158,6 +168,7 @@ def rows(photographs: Sequence[BoxedPhotograph], pointings: Sequence[Pointing]) 
             lines.append(
                 [
                     f"— {name}" if name else group,
+                    kind,
                     str(len(chosen)),
                     _mean(shares),
                     f"{area:.3f}",
@@ -184,18 +195,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folders = {Path(folder).name: Path(folder) for folder in options.data.split(",")}
         photographs = read_boxes(options.boxes, folders)
         predictor = Predictor.from_bundle(options.bundle)
-        pointings = measure(predictor, photographs)
+        lines = [row for kind in KINDS for row in rows(photographs, measure(predictor, photographs, kind), kind)]
         header = [
             "heat maps of",
+            "kind",
             "photographs",
             "evidence inside the boxes, 95 % interval",
             "area of the boxes",
             "times as much as by chance",
             "highest inside a box",
         ]
-        text = (
-            f"{table(header, rows(photographs, pointings))}\n\nOf each photograph's own label; {predictor.engine.name}."
-        )
+        text = f"{table(header, lines)}\n\nOf each photograph's own label; {predictor.engine.name}."
         text += " Measured by\n\n    python -m benchmarks.evidence BUNDLE --data FOLDER,..."
         write_section("starter evidence", text, PAGE)
         print(text)

@@ -6,12 +6,12 @@ from typing import Any, cast
 import numpy as np
 from torch import Tensor
 
+from fashion.profiles.thresholds import MICRO_F1, best_global_threshold
 from training.data.images import Photographs, open_split
 from training.fitting.runs import LAST, load_module, predictor_of
 from training.profiles.out_of_fold import answer_out_of_fold
 from training.profiles.predictions import Predictions, predict
 from training.profiles.scores import average_precisions, mean_average_precision, score, score_answers
-from training.profiles.thresholds import MICRO_F1, best_global_threshold
 
 
 class Mirrored:

@@ -25,7 +25,8 @@ from catalog.engines.edge_store import EdgeStore
 from catalog.engines.store import Tuning
 from catalog.index import build
 from catalog.score import score
-from catalog.scored.table import ID, Scored
+from catalog.scored.columns import ID
+from catalog.scored.table import Scored
 from catalog.similar.matches import Product
 from catalog.similar.matching import Index
 from catalog.similar.near_duplicates import THRESHOLD, twins

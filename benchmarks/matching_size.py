@@ -24,7 +24,7 @@ from catalog.engines.edge_store import EdgeStore
 from catalog.engines.store import CANDIDATES, EF, Query
 from catalog.filters.columns import ID as PAYLOAD_ID
 from catalog.index import build
-from catalog.scored.table import EMBEDDING, ID, LOGITS, PROBABILITIES, vector_rows
+from catalog.scored.columns import EMBEDDING, ID, LOGITS, PROBABILITIES, vector_rows
 from catalog.similar.manifest import IndexManifest
 from catalog.similar.matches import Product
 from catalog.similar.matching import Index

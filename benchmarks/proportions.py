@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from training.profiles.bootstrap import Interval
+from fashion.profiles.bootstrap import Interval
 
 Z = 1.959964  # standard deviations that the middle 95 % of a normal distribution reach to either side
 

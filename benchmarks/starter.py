@@ -23,8 +23,8 @@ from benchmarks.starter_scores import CERTAIN, SCORES, calibration_rows, certain
 from fashion.errors import SettingError, one_line_errors
 from fashion.predictor import Predictor
 from fashion.preprocess import decode
+from fashion.profiles.thresholds import MICRO_F1
 from training.data.images import Photographs
-from training.profiles.thresholds import MICRO_F1
 from training.sources.opening import DEFAULT_CACHE
 
 PAGE = Path("docs/starter.md")

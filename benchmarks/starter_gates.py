@@ -11,9 +11,9 @@ from benchmarks.held_back import HeldBack
 from benchmarks.proportions import decimal_cell, percent_cell
 from fashion.errors import DataError
 from fashion.gates import APPLIES
+from fashion.profiles.bootstrap import f1_intervals
+from fashion.profiles.folds import split_folds
 from fashion.taxonomy import NOT_ANNOTATED, YES, Label, Taxonomy
-from training.profiles.bootstrap import f1_intervals
-from training.profiles.folds import split_folds
 from training.profiles.gate_scores import SeenGates, fit_gate_thresholds
 from training.profiles.predictions import FILE_ENDING
 from training.profiles.scores import score_answers

@@ -7,9 +7,9 @@ import numpy as np
 
 from benchmarks.held_back import HeldBack
 from benchmarks.proportions import decimal_cell, wilson
+from fashion.profiles.bootstrap import f1_intervals, interval
+from fashion.profiles.calibration import calibration_errors
 from fashion.taxonomy import Taxonomy
-from training.profiles.bootstrap import f1_intervals, interval
-from training.profiles.calibration import calibration_errors
 from training.profiles.out_of_fold import joint_probabilities
 from training.profiles.scores import score_answers
 

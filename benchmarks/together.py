@@ -21,7 +21,7 @@ from benchmarks.trials import PAGE
 from fashion.backbones import resnet
 from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_whole
-from training.profiles.bootstrap import f1_intervals
+from fashion.profiles.bootstrap import f1_intervals
 
 CONFIG = "training/configs/adamw-recipe.yaml"
 

@@ -3,13 +3,22 @@
 from pathlib import Path
 
 from catalog.engines.location import store_at
+from catalog.similar.following import follow_corrections
 from catalog.similar.matching import Index
 
 
 def open_index(place: str | Path) -> Index:
     """Open an index: its folder, or the URL of a Qdrant server with the collection's name at the end.
 
+    What was corrected in the catalog since the index was made is written into it first.
+
     Raises:
         DataError: it is no index, is half-written, or another process has it open.
     """
-    return Index(store_at(place))
+    index = Index(store_at(place))
+    try:
+        follow_corrections(index)
+    except BaseException:
+        index.close()
+        raise
+    return index

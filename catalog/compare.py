@@ -49,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             combine=split_names(options.combine),
             where=options.where,
             answers=options.answers,
+            correct=options.correct,
         )
         if options.report:
             write_comparison(found, options.report)

@@ -7,41 +7,33 @@ that was cut off, by kill -9 too, is completed by the next.
 """
 
 import argparse
-import hashlib
-import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
+from catalog.engines.edge_store import EdgeStore
 from catalog.engines.location import is_server, store_at
 from catalog.engines.store import BATCH, InUse, Point, Store, Tuning
-from catalog.filters.columns import (
-    ATTRIBUTE,
-    HASH,
-    ID,
-    IMAGE,
-    SOURCE,
-    payload_value,
-    point_id,
-)
+from catalog.filters.columns import HASH, PHOTOGRAPH, PHOTOGRAPH_COLUMN
 from catalog.filters.filtering import columns_of, kinds
-from catalog.scored.table import ATTRIBUTE as ATTRIBUTE_COLUMN
-from catalog.scored.table import EMBEDDING, PROBABILITIES, Scored, describe_model, vector_rows
+from catalog.scored.columns import EMBEDDING, PROBABILITIES, VIEWS, vector_rows
+from catalog.scored.correction_store import CorrectionStore
+from catalog.scored.table import Scored, describe_model
 from catalog.similar.manifest import IndexManifest
+from catalog.similar.points import needed_columns, points
 from catalog.similar.projection import AMONG, NEAREST, Projection, fit
-from catalog.similar.spaces import ScaleMeter, Scales, point, scores
+from catalog.similar.spaces import ScaleMeter, scores
+from catalog.words.titles import learn_titles, title_columns
 from fashion.errors import DataError, SettingError, one_line_errors
 
 LARGE = 20_000  # products from which on graphs are built, unless somebody asks for something else
 IN_MEMORY = 8e9  # bytes of whole products, above which searches leave them on disk
 SAMPLE = 20_000  # products on which a projection is fitted
-LAYOUT = 3  # of payloads and vectors: another number writes every product again
 INDEX_FOLDER = "index"  # within the scored catalog, where --out names no other
 COLLECTION = "fashion"
 
@@ -86,10 +78,10 @@ def build(scored: Scored, store: Store, tuning: Tuning | None = None, anew: bool
             plan = _plan(scored, tuning, _projection(scored) if tuning.graphs else None)
             coarse = plan.projection.size(plan.embedding) if plan.projection else 0
             store.create(size, coarse, tuning, plan.to_json())
-        store.index_columns(plan.columns.columns)
-        changes, scales = _update(scored, store, plan)
+        store.index_columns([*plan.columns.columns, *([PHOTOGRAPH_COLUMN] if VIEWS in scored.schema.names else [])])
+        changes, done = _update(scored, store, plan)
         store.finish()
-        store.write_manifest(replace(plan, scales=scales, rows=scored.rows, complete=True).to_json())
+        store.write_manifest(replace(done, complete=True).to_json())
     finally:
         store.close()
     return changes
@@ -145,69 +137,43 @@ def _plan(scored: Scored, tuning: Tuning, projection: Projection | None) -> Inde
         catalog=str(scored.folder.absolute()),
         rows=0,
         complete=False,
+        corrections=CorrectionStore(scored.folder).last(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
-def _update(scored: Scored, store: Store, plan: IndexManifest) -> tuple[Changes, Scales]:
-    """Write what is new or changed, delete what is gone."""
-    known = {record.id: record.payload.get(HASH) for record in store.scroll(payload=[HASH])}
+def _update(scored: Scored, store: Store, plan: IndexManifest) -> tuple[Changes, IndexManifest]:
+    """Write what is new or changed, delete what is gone; of changes products are counted, not their photographs."""
+    known = {
+        record.id: (record.payload.get(HASH), PHOTOGRAPH in record.payload)
+        for record in store.scroll(payload=[HASH, PHOTOGRAPH])
+    }
     meter = ScaleMeter(plan.taxonomy, plan.embedding)
-    written = unchanged = 0
+    written = unchanged = photographs = 0
     pending: list[Point] = []
-    for row in tqdm(_rows(scored, plan, meter), total=scored.rows, unit="product", desc="indexing", disable=None):
-        id = point_id(row.payload[ID])
-        if known.pop(id, None) == row.payload[HASH]:
-            unchanged += 1
+    bar = tqdm(total=scored.rows, unit="product", desc="indexing", disable=None)
+    rows = points(scored.batches(needed_columns(plan, scored.schema)), plan, meter) if scored.rows else ()
+    for row in rows:
+        product = PHOTOGRAPH not in row.payload
+        photographs += not product
+        bar.update(product)
+        if known.pop(row.id, (None, False))[0] == row.payload[HASH]:
+            unchanged += product
             continue
-        pending.append(Point(id, row.vector, row.coarse, row.payload))
-        written += 1
+        pending.append(row)
+        written += product
         if len(pending) == BATCH:
             store.upsert(pending)
             pending = []
     if pending:
         store.upsert(pending)
+    bar.close()
     gone = list(known)
     for start in range(0, len(gone), BATCH):
         store.delete(gone[start : start + BATCH])
-    return Changes(written, len(gone), unchanged, plan.projection), meter.scales()
-
-
-class _Row(NamedTuple):
-    payload: dict[str, Any]
-    vector: np.ndarray
-    coarse: np.ndarray | None
-
-
-def _rows(scored: Scored, plan: IndexManifest, meter: ScaleMeter) -> Iterator[_Row]:
-    groups = {column.place[1]: f"{ATTRIBUTE_COLUMN}{column.name}" for column in plan.columns.groups}
-    own = {column.place[1]: column.name for column in plan.columns.source}
-    if not scored.rows:
-        return
-    for batch in scored.batches([ID, IMAGE, *groups.values(), *own.values(), EMBEDDING, PROBABILITIES]):
-        embeddings = vector_rows(batch.column(EMBEDDING)).astype(np.float32)
-        attributes = scores(vector_rows(batch.column(PROBABILITIES)), plan.taxonomy)
-        meter.add(embeddings, attributes)
-        vectors = point(embeddings, attributes)
-        coarse = plan.projection.points(vectors) if plan.projection else [None] * len(batch)
-        cells = {name: batch.column(name).to_pylist() for name in (ID, IMAGE, *groups.values(), *own.values())}
-        for i in range(len(batch)):
-            values = {key: payload_value(cells[name][i]) for key, name in own.items()}
-            payload = {
-                ID: cells[ID][i],
-                IMAGE: cells[IMAGE][i] or "",
-                ATTRIBUTE: {key: cells[name][i] or [] for key, name in groups.items()},
-                SOURCE: {key: value for key, value in values.items() if value is not None},
-            }
-            yield _Row(payload | {HASH: _hash(payload, embeddings[i], attributes[i])}, vectors[i], coarse[i])
-
-
-def _hash(payload: Mapping[str, Any], *rows: np.ndarray) -> str:
-    """Changes with everything that the engine keeps of a product."""
-    digest = hashlib.blake2b(json.dumps([LAYOUT, payload], sort_keys=True).encode(), digest_size=16)
-    for row in rows:
-        digest.update(row.tobytes())
-    return digest.hexdigest()
+    deleted = sum(not photograph for _, photograph in known.values())
+    done = replace(plan, scales=meter.scales(), rows=scored.rows, photographs=photographs)
+    return Changes(written, deleted, unchanged, plan.projection), done
 
 
 def _graph(projection: Projection, embedding: int) -> str:
@@ -231,6 +197,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--qdrant", metavar="URL", help="a Qdrant server that shall hold the index instead")
     parser.add_argument("--collection", default=COLLECTION, help="its collection there (default: %(default)s)")
     parser.add_argument("--replace", action="store_true", help="delete the index that is there and write it anew")
+    parser.add_argument(
+        "--titles",
+        metavar="COLUMNS",
+        help="columns of titles, from which it is learned what words look like, separated by commas (default: one that "
+        "has a usual name, such as title or name); none for none",
+    )
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--ann", action="store_true", help=f"build graphs; the default from {LARGE:,} products on")
     kind.add_argument("--exact", action="store_true", help="build none: every search compares with all products")
@@ -242,11 +214,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise SettingError(
                 f"--qdrant takes the URL of a server, such as http://localhost:6333, not {options.qdrant!r}"
             )
+        if options.titles and options.qdrant:
+            raise SettingError("--titles is for an index in a folder; one on a server keeps no words")
         scored = Scored.open(options.folder)
+        titles = title_columns(scored, options.titles)
         place = f"{options.qdrant.rstrip('/')}/{options.collection}" if options.qdrant else options.out
         store = store_at(place or options.folder / INDEX_FOLDER)
         tuning = Tuning(graphs=options.ann, asked=True) if options.ann or options.exact else None
         changes = build(scored, store, tuning, options.replace)
+        looks = learn_titles(scored, store, titles) if isinstance(store, EdgeStore) and scored.rows and titles else []
     if left_out := [name for name, kind in kinds(scored).items() if not kind]:
         print(f"columns that no filter can compare stay out of the index: {', '.join(left_out)}", file=sys.stderr)
     print(
@@ -255,6 +231,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     if changes.projection:
         print(_graph(changes.projection, scored.manifest.embedding))
+    if looks:
+        print(f"what {len(looks):,} words look like was learned from {' and '.join(titles)}")
     return 0
 
 

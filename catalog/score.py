@@ -16,17 +16,21 @@ from tqdm import tqdm
 
 from catalog.scored.score_manifest import Origin
 from catalog.scoring.opening import open_source
+from catalog.scoring.placing import score_pieces
 from catalog.scoring.refresh import MOST_LOST
 from catalog.scoring.run import ScoringRun, ScoringSummary
-from catalog.scoring.scorer import BATCH, Scoring, score_here
+from catalog.scoring.scorer import BATCH, Scoring
+from catalog.scoring.source import PLACE
 from fashion.answers import identity
 from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
+from fashion.fetching.bounds import FetchSettings, add_fetch_flags
+from fashion.fetching.table_images import fetch_places
 from fashion.model_card import INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, checked_file
 
 PART_ROWS = 4096
-FEW = 500  # rows that are scored in this process: Ray needs longer to start
 MOST_PIECE_ROWS = 1024
+PIECE_STEPS = 4  # at least: a worker of Ray has the next step of a piece beside each but the last
 LOCK = ".lock"
 ENGINE_FILES = {"int8": INT8_FILE, "onnx": ONNX_FILE, "torch": STATE_DICT_FILE}  # `auto` takes what there is
 
@@ -38,13 +42,14 @@ def score(
     *,
     profile: str | None = None,
     id_column: str | None = None,
-    image_column: str | None = None,
+    image_column: str | Sequence[str] = (),
     engine: str = "auto",
     batch: int = BATCH,
     address: str | None = None,
     workers: int | None = None,
     part_rows: int = PART_ROWS,
     allow_removal: bool = False,
+    fetch: FetchSettings | None = None,
 ) -> ScoringSummary:
     """Score the products of a source that `out` does not hold yet.
 
@@ -53,14 +58,16 @@ def score(
         names: the source, see `catalog.scoring.opening.open_source`.
         out: folder of the scored catalog; made, or gone on with.
         profile: thresholds of the answered attributes; None takes the model card's default.
-        id_column, image_column: of a table; None looks for a usual name.
+        id_column: of a table; None looks for a usual name.
+        image_column: of a table, one or several; none looks for usual names.
         engine: what runs the network.
         batch: photographs of one step.
-        address: of a Ray cluster; `local` starts Ray here, None does so unless the rows are few.
-        workers: models side by side; see `catalog.scoring.cluster.score_with_ray`.
+        address: of a Ray cluster; `local` starts Ray here, None does so where that pays.
+        workers: models side by side, with Ray; see `catalog.scoring.cluster.score_with_ray`.
         part_rows: the most rows of a Parquet file.
         allow_removal: whether more than a fifth of the products in `out` may go, because the source has them no more
             or their photographs cannot be used any more.
+        fetch: how to download photographs that a table names by address; None does not.
 
     Raises:
         DataError: the source cannot be used, `out` is of another model or source, no image is good, or too many
@@ -69,7 +76,7 @@ def score(
     """
     card = ModelCard.load(Path(bundle))
     card.threshold_row(profile)  # an unknown profile, before anything is read
-    source = open_source(names, id_column, image_column)
+    source = open_source(names, id_column, [image_column] if isinstance(image_column, str) else image_column)
     out = Path(out)
     with _lock_folder(out):
         origin = Origin(identity(card), source.name, profile or card.default_profile)
@@ -77,17 +84,11 @@ def score(
         positions = run.remaining()
         if len(positions):
             _check_engine(Path(bundle), card, engine)
+        if fetch is not None:
+            fetch_places(source.own()[PLACE].take(positions).to_pylist(), source.folder, fetch)
         scoring = Scoring(str(Path(bundle).absolute()), str(source.folder), engine, None, profile, batch)
-        pieces = source.pieces(positions, max(batch, min(MOST_PIECE_ROWS, len(positions) // 256)))
-        tables: Generator[pa.Table, None, None]
-        if not len(positions):
-            tables = _nothing()
-        elif address is None and workers is None and len(positions) <= FEW:
-            tables = score_here(scoring, pieces)
-        else:
-            from catalog.scoring.cluster import LOCAL, score_with_ray
-
-            tables = score_with_ray(scoring, list(pieces), address or LOCAL, workers)
+        pieces = source.pieces(positions, max(PIECE_STEPS * batch, min(MOST_PIECE_ROWS, len(positions) // 256)))
+        tables = score_pieces(scoring, pieces, len(positions), address, workers) if len(positions) else _nothing()
         total = len(positions)
         bar = tqdm(desc=f"scoring {names[0]}", total=total, unit="image", smoothing=0.05, disable=not total)
         with closing(tables), bar:
@@ -151,6 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     workers=options.workers,
                     part_rows=options.part,
                     allow_removal=options.allow_removal,
+                    fetch=FetchSettings.of(options),
                 )
             )
         except KeyboardInterrupt:
@@ -171,7 +173,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the folder to make or to go on with")
     parser.add_argument("--profile", help="thresholds of the answered attributes (default: the model card's)")
     parser.add_argument("--id", metavar="COLUMN", help="column of the ids (default: a usual name)")
-    parser.add_argument("--image", metavar="COLUMN", help="column of paths or bytes (default: a usual name)")
+    parser.add_argument(
+        "--image",
+        metavar="COLUMN",
+        action="append",
+        default=[],
+        help="column of paths or bytes; again for columns of further photographs (default: usual names)",
+    )
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="what runs the network (%(default)s)")
     parser.add_argument("--batch", type=_at_least_1, default=BATCH, help="photographs of one step (%(default)s)")
     parser.add_argument("--part", type=_at_least_1, default=PART_ROWS, help="most rows of a file (%(default)s)")
@@ -181,8 +189,9 @@ def _parser() -> argparse.ArgumentParser:
         help=f"drop products that the source has no more, even if they are more than {MOST_LOST:.0%}% of the catalog",
     )
     parser.add_argument(
-        "--address", metavar="RAY", help=f"of a Ray cluster (default: Ray on this machine; up to {FEW} rows without it)"
+        "--address", metavar="RAY", help="of a Ray cluster (default: this machine, with Ray where it has several GPUs)"
     )
+    add_fetch_flags(parser)
     parser.add_argument("--workers", type=_at_least_1, metavar="N", help="models side by side (default: one a node)")
     return parser
 

@@ -10,6 +10,7 @@ From the command line:
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,7 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     return 0
                 options.where = near.condition(where)
             if options.text is not None:
-                show(search_words(index, options.text, options.where, options.limit, options.exact), options)
+                found = search_words(
+                    index, options.text, options.where, options.limit, options.exact, options.duplicates
+                )
+                for note in found.notes:
+                    print(f"note   {note}", file=sys.stderr)
+                show(found.matches, options)
                 return 0
             query = _query(index, options)
             show(index.search(query, **how(options)), options, *([query] if query else []))

@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             column=options.date,
             where=options.where,
             answers=options.answers,
+            correct=options.correct,
         )
         if options.report:
             write_trends(found, options.report)

@@ -2,37 +2,39 @@
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from fashion.explanation import activation_maps, overlay
+from fashion.explanation import overlay
 from fashion.gates import APPLIES, DEFAULT_THRESHOLD, PRODUCT
 from fashion.model_card import TOP_K, ModelCard
-from fashion.options import MAX_OVERLAYS, AnswerOptions, InvalidOption
+from fashion.options import MAX_OVERLAYS, AnswerOptions, InvalidOption, cautious
 from fashion.prediction import Prediction
 from fashion.taxonomy import Taxonomy
 
 DEFAULT_OPTIONS = AnswerOptions()  # every attribute that reaches its threshold
 JPEG_QUALITY = 80
 
+Evidence = Callable[[list[int]], np.ndarray]  # indices of K labels -> their maps, float32 (K, h, w)
+
 
 def make_answer(
     card: ModelCard,
     prediction: Prediction,
     options: AnswerOptions = DEFAULT_OPTIONS,
-    head: np.ndarray | None = None,
+    evidence: Evidence | None = None,
     image: Image.Image | None = None,
 ) -> dict[str, Any]:
     """The answer for one image.
 
     Args:
         card: of the model.
-        prediction: of the image; with its features where maps are wanted.
+        prediction: of the image.
         options: what to answer.
-        head: (A, E), the weights of the network's head, where maps are wanted.
+        evidence: the maps of labels, given by their indices, where maps are wanted.
         image: the photograph, RGB, where overlays are wanted.
 
     Returns:
@@ -43,7 +45,7 @@ def make_answer(
     Raises:
         SettingError: an unknown profile, or more overlays than an answer may hold.
     """
-    thresholds = card.threshold_row(options.profile)
+    thresholds = cautious(card.threshold_row(options.profile), options.caution)
     chosen = chosen_labels(card, prediction.probabilities, thresholds, options, prediction.gates)
     attributes: list[dict[str, Any]] = [
         {
@@ -55,7 +57,7 @@ def make_answer(
         for i in chosen
     ]
     if options.wants_maps:
-        _explain(attributes, chosen, card, prediction, options, head, image)
+        _explain(attributes, chosen, card, options, evidence, image)
     answer: dict[str, Any] = {"attributes": attributes}
     if prediction.product is not None:
         recognized = bool(prediction.gates[-1] >= card.gate_row[-1])
@@ -161,24 +163,22 @@ def _explain(
     attributes: list[dict[str, Any]],
     chosen: list[int],
     card: ModelCard,
-    prediction: Prediction,
     options: AnswerOptions,
-    head: np.ndarray | None,
+    evidence: Evidence | None,
     image: Image.Image | None,
 ) -> None:
     """Put its map, and the overlay where it is wanted, into each attribute."""
-    if prediction.features is None or head is None:
-        raise ValueError("maps need a prediction made with features=True and the head's weights")
-    draws = options.explain == "overlay"
+    if evidence is None:
+        raise ValueError("maps are wanted, and there is nothing to make them of")
+    draws = options.wants_overlays
     if draws and len(chosen) > MAX_OVERLAYS:
         raise InvalidOption(
             f"{len(chosen)} overlays are more than the {MAX_OVERLAYS} an answer may hold; choose with labels or top_k"
         )
-    maps = activation_maps(prediction.features, head[chosen])
-    for attribute, evidence in zip(attributes, maps, strict=True):
-        attribute["map"] = np.round(evidence.astype(np.float64), 3).tolist()
+    for attribute, found in zip(attributes, evidence(chosen), strict=True):
+        attribute["map"] = np.round(found.astype(np.float64), 3).tolist()
         if draws and image is not None:
-            attribute["overlay"] = _jpeg(overlay(image, evidence, card.input))
+            attribute["overlay"] = _jpeg(overlay(image, found, card.input))
 
 
 def _jpeg(image: Image.Image) -> str:
@@ -199,5 +199,10 @@ def remarks(answer: Mapping[str, Any]) -> list[str]:
 
 
 def describe(card: ModelCard) -> Mapping[str, Any]:
-    """What a server tells of its model: the whole card, and the id of its weights as answers carry it."""
-    return {"weights": card.weights_id} | card.to_json()
+    """What a server tells of its model: the card, and the id of its weights as answers carry it.
+
+    The corrections of shares, pages of numbers for catalogs as a whole, are left out.
+    """
+    content = card.to_json()
+    del content["share_corrections"]
+    return {"weights": card.weights_id} | content

@@ -10,6 +10,7 @@ import numpy as np
 
 from fashion.errors import BundleError, SettingError, one_line
 from fashion.model_card import INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, checked_file
+from fashion.onnx_head import read_head
 from fashion.preprocess import InputSpec, normalize
 
 if TYPE_CHECKING:  # torch takes seconds and 300 MB to import; a server that runs ONNX never needs it
@@ -76,6 +77,7 @@ class OnnxEngine:
 
     Attributes:
         num_outputs: how many logits it answers.
+        output_shapes: by name, of one image; -1 where a length depends on it.
 
     Raises:
         BundleError: onnxruntime cannot load the file, or its input and outputs are not those of this project.
@@ -101,6 +103,8 @@ class OnnxEngine:
                 f"{path} takes images of {shapes['image'][1:]}, the model card says {spec.size} px: export again"
             )
         self.num_outputs: int = shapes["logits"][1]
+        lengths = {port.name: port.shape[1:] for port in session.get_outputs()}
+        self.output_shapes = {name: [n if isinstance(n, int) else -1 for n in shape] for name, shape in lengths.items()}
         self._spec = spec
         self.name = f"onnxruntime {Path(path).name}"
 
@@ -113,19 +117,7 @@ class OnnxEngine:
     @cached_property
     def head(self) -> np.ndarray:
         """See `Engine.head`."""
-        import onnx
-
-        graph = onnx.load(self._path).graph
-        last = next((node for node in graph.node if "logits" in node.output), None)
-        constants = {constant.name: constant for constant in graph.initializer}
-        for node in graph.node:  # the int8 file stores them in half precision
-            if node.op_type == "Cast" and node.input[0] in constants:
-                constants[node.output[0]] = constants[node.input[0]]
-        if last is None or last.op_type != "Gemm" or last.input[1] not in constants:
-            raise BundleError(f"{self._path} does not end in a linear layer of float weights: export again")
-        weights = onnx.numpy_helper.to_array(constants[last.input[1]])
-        transposed = any(attribute.name == "transB" and attribute.i for attribute in last.attribute)
-        return np.ascontiguousarray(weights if transposed else weights.T, dtype=np.float32)
+        return read_head(self._path)
 
     def _session(self, threads: int) -> "onnxruntime.InferenceSession":
         """A session of that many threads, or of the next smaller power of two where the cores are shared.

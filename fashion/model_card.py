@@ -16,11 +16,13 @@ from fashion.errors import BundleError, FashionError, SettingError
 from fashion.files import write_whole
 from fashion.gates import NO_GATES, Gates
 from fashion.preprocess import InputSpec
+from fashion.share_correction import read_corrections
 from fashion.taxonomy import Label, Taxonomy
 
 CARD_FILE = "model_card.json"
-SCHEMA = 5
-READABLE = (1, 2, 3, 4, 5)  # schemas; 1 has neither `calibration` nor `top_k`, 2 no `mirrored`, 3 no rivals, 4 no gates
+SCHEMA = 6
+# Schemas; 1 has neither `calibration` nor `top_k`, 2 no `mirrored`, 3 no rivals, 4 no gates, 5 no corrections.
+READABLE = (1, 2, 3, 4, 5, 6)
 
 CHECKPOINT_FILE = "model.ckpt"
 STATE_DICT_FILE = "model.pth"
@@ -57,6 +59,8 @@ class ModelCard:
         gates: what the outputs behind those of the labels say.
         gate_thresholds: `{"applies": {group: threshold}, "product": threshold}`: a group with a lower probability that
             it applies is not answered; with a lower one that there is a product nothing is. What is left out is 0.5.
+        share_corrections: by group how shares of its labels among many products are corrected for the model's errors,
+            see `fashion.share_correction`. Of a group that is not there they are not.
         schema: version of this layout.
     """
 
@@ -77,6 +81,7 @@ class ModelCard:
     mirrored: bool = False
     gates: Gates = NO_GATES
     gate_thresholds: dict[str, Any] = field(default_factory=dict)
+    share_corrections: dict[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -87,6 +92,7 @@ class ModelCard:
         self._check_top_k()
         Gates.from_json(self.gates.to_json(), self.taxonomy.groups)
         self.gates.check(self.gate_thresholds)
+        read_corrections(self.share_corrections, self.taxonomy, CARD_FILE)
 
     def _check_thresholds(self) -> None:
         if TOP_K in self.thresholds:

@@ -1,6 +1,7 @@
 """The endpoint without TorchServe: the same requests and answers from the same bundle, on FastAPI.
 
 From the command line:  python -m serving.app BUNDLE [--host 127.0.0.1] [--port 8080] [--allow-origin ORIGIN]
+                                           [--canary BUNDLE --share 0.1]
 """
 
 import argparse
@@ -10,6 +11,7 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from http import HTTPStatus
@@ -18,6 +20,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -29,10 +32,11 @@ from fashion.errors import FashionError, SettingError, one_line_errors
 from fashion.options import NAMES, InvalidOption
 from fashion.predictor import Predictor
 from serving import openapi
-from serving.batcher import BATCH_SIZE, Batcher, QueueFull
+from serving.batcher import QueueFull
 from serving.counters import Counters
 from serving.forms import with_parts
-from serving.ports import is_free, owner_of
+from serving.live import LiveModel, Traffic, UnknownVersion
+from serving.ports import obstacle
 from serving.protocol import (
     BUSY,
     DISCONNECTED,
@@ -49,7 +53,8 @@ from serving.protocol import (
     log_line,
 )
 from serving.reading import header_name
-from serving.responder import BatchCounts, Responder
+from serving.reloading import add_reload_route, reload_on_hangup
+from serving.responder import BatchCounts
 from serving.unpacking import BODY, unpacked
 
 BODY_TIMEOUT = 60.0  # s, for all of a body
@@ -57,41 +62,53 @@ STOP_TIMEOUT = 10  # s that requests have to end when the server is to
 RETRY_AFTER = "1"  # s
 CLIENT_CLOSED_REQUEST = 499  # nginx's number for it; HTTP has none
 
+SHARE = 0.1  # of requests that go to a canary
+
 ORIGIN = re.compile(r"\*|https?://[^/?#\s]+")  # as browsers send it: no path, no slash at the end
 
 logger = logging.getLogger(__name__)
 
 
-def create_app(predictor: Predictor, name: str = "fashion", allow_origins: Sequence[str] = ()) -> FastAPI:
+def create_app(
+    served: Predictor | Traffic, name: str = "fashion", allow_origins: Sequence[str] = (), viewer: bool = True
+) -> FastAPI:
     """The application.
 
     Args:
-        predictor: what answers.
+        served: what answers.
         name: of the model, as in `/predictions/NAME`.
         allow_origins: of web pages that browsers let read the answers, such as `https://shop.example`; `*` is every.
+        viewer: whether /docs and /redoc show the API, and / says that the server is there; not where / is a page of
+            its own, under a policy that lets no script in a page run.
 
     Raises:
         SettingError: an origin that is none.
     """
-
-    counters = Counters()
+    traffic = served if isinstance(served, Traffic) else Traffic(LiveModel(served))
+    counters = Counters(lambda: traffic.waiting)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await asyncio.to_thread(predictor.warm_up, BATCH_SIZE)
-        with Batcher(Responder(predictor), counters.add) as batcher:
-            app.state.batcher, app.state.counters = batcher, counters
+        with traffic.answering(counters.add):
+            app.state.traffic, app.state.counters = traffic, counters
             yield
 
-    app = FastAPI(
-        title="Fashion attributes", version=predictor.card.version, description=openapi.DESCRIPTION, lifespan=lifespan
+    # Its pages /docs and /redoc bring their scripts along; FastAPI's own fetch them from servers of others.
+    app = FastAPIOffline(
+        title="Fashion attributes",
+        version=traffic.versions[0],
+        description=openapi.DESCRIPTION,
+        lifespan=lifespan,
+        docs_url="/docs" if viewer else None,
+        redoc_url="/redoc" if viewer else None,
     )
     app.add_exception_handler(HTTPException, _on_http_error)
     if allow_origins:
         _let_browsers_ask(app, allow_origins)
-    _add_photograph_routes(app, name, predictor.card.version)
-    _add_service_routes(app, name, predictor)
-    _add_kserve_routes(app, name, predictor)
+    _add_photograph_routes(app, name)
+    _add_service_routes(app, name, traffic, root=viewer)
+    _add_kserve_routes(app, name, traffic)
+    add_reload_route(app, traffic)
     return app
 
 
@@ -110,16 +127,16 @@ def _let_browsers_ask(app: FastAPI, origins: Sequence[str]) -> None:
     )
 
 
-def _add_photograph_routes(app: FastAPI, name: str, version: str) -> None:
+def _add_photograph_routes(app: FastAPI, name: str) -> None:
     async def predictions(request: Request) -> Response:
         """Attributes of one photograph, or of several."""
-        _check_version(request, name, version)
-        return await _respond(request, explain=False)
+        _check_version(request, name)
+        return await _respond(request, name, explain=False)
 
     async def explanations(request: Request) -> Response:
         """The same with the class activation map of each attribute."""
-        _check_version(request, name, version)
-        return await _respond(request, explain=True)
+        _check_version(request, name)
+        return await _respond(request, name, explain=True)
 
     for method in ("POST", "PUT"):  # curl -T puts
         for path, endpoint in {
@@ -142,22 +159,30 @@ def _add_photograph_routes(app: FastAPI, name: str, version: str) -> None:
         app.add_api_route(path, endpoint, methods=["POST", "PUT"], include_in_schema=False)
 
 
-def _check_version(request: Request, name: str, version: str) -> None:
-    asked = request.path_params.get("version", version)
-    if asked != version:
-        raise HTTPException(HTTPStatus.NOT_FOUND, f"{name} is here in version {version} and not in {asked[:60]!r}")
+def _check_version(request: Request, name: str) -> None:
+    if request.path_params.get("version") not in (None, *request.app.state.traffic.versions):
+        raise _no_such_version(request, name)
 
 
-def _add_service_routes(app: FastAPI, name: str, predictor: Predictor) -> None:
+def _no_such_version(request: Request, name: str) -> HTTPException:
+    versions, asked = request.app.state.traffic.versions, request.path_params["version"]
+    here = f"version{'s' if len(versions) > 1 else ''} {' and '.join(versions)}"
+    return HTTPException(HTTPStatus.NOT_FOUND, f"{name} is here in {here} and not in {asked[:60]!r}")
+
+
+def _add_service_routes(app: FastAPI, name: str, traffic: Traffic, root: bool) -> None:
     @app.get(f"/models/{name}", responses=openapi.DESCRIBED)
     async def model() -> Response:
         """The model card: labels, groups, thresholds, versions, sha256 of the weights."""
-        return _json(describe(predictor.card))
+        return _json(describe(traffic.models[0].predictor.card))
 
     @app.get("/livez", responses=openapi.STATUS)
     async def live() -> Response:
         """Whether the process answers at all."""
         return _json({"status": "alive"})
+
+    if root:
+        app.get("/", responses=openapi.STATUS)(live)  # where clients of KServe v1 ask
 
     @app.get("/readyz", responses=openapi.STATUS | openapi.UNAVAILABLE)
     @app.get("/ping", responses=openapi.STATUS | openapi.UNAVAILABLE)
@@ -171,14 +196,13 @@ def _add_service_routes(app: FastAPI, name: str, predictor: Predictor) -> None:
         return Response(request.app.state.counters.text(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _add_kserve_routes(app: FastAPI, name: str, predictor: Predictor) -> None:
+def _add_kserve_routes(app: FastAPI, name: str, traffic: Traffic) -> None:
     """What clients of KServe ask before they send anything, v1 and v2."""
-    version = predictor.card.version
 
     @app.get("/v2", responses=openapi.STATUS)
     async def server_metadata() -> Response:
         """Which server this is."""
-        return _json({"name": app.title, "version": app.version, "extensions": ["binary_tensor_data"]})
+        return _json({"name": app.title, "version": traffic.versions[0], "extensions": ["binary_tensor_data"]})
 
     @app.get("/v2/health/live", responses=openapi.STATUS)
     async def server_live() -> Response:
@@ -192,15 +216,16 @@ def _add_kserve_routes(app: FastAPI, name: str, predictor: Predictor) -> None:
 
     async def model_ready(request: Request) -> Response:
         """Whether photographs are answered."""
-        _check_version(request, name, version)
+        _check_version(request, name)
         return _if_ready(request, {"name": name, "ready": True})
 
     async def model_metadata(request: Request) -> Response:
         """What the model takes and answers."""
-        _check_version(request, name, version)
+        _check_version(request, name)
         inputs, outputs = ([{"name": tensor, "datatype": "BYTES", "shape": [-1]}] for tensor in ("image", "answers"))
-        platform = predictor.engine.name.partition(" ")[0]
-        return _json({"name": name, "versions": [version], "platform": platform, "inputs": inputs, "outputs": outputs})
+        platform = traffic.models[0].predictor.engine.name.partition(" ")[0]
+        answer = {"name": name, "versions": traffic.versions, "platform": platform}
+        return _json(answer | {"inputs": inputs, "outputs": outputs})
 
     versioned = f"/v2/models/{name}/versions/{{version}}"
     for path in (f"/v1/models/{name}", f"/v2/models/{name}/ready"):
@@ -211,18 +236,18 @@ def _add_kserve_routes(app: FastAPI, name: str, predictor: Predictor) -> None:
 
 
 def _if_ready(request: Request, content: Any) -> Response:
-    if request.app.state.batcher.alive:
+    if request.app.state.traffic.alive:
         return _json(content)
     return _error(HTTPStatus.SERVICE_UNAVAILABLE, "Unavailable", "the model does not answer")
 
 
-async def _respond(request: Request, explain: bool) -> Response:
+async def _respond(request: Request, name: str, explain: bool) -> Response:
     headers = request.headers
     request_id = headers.get("x-request-id", "")[:100] or uuid.uuid4().hex
     call = Call({}, headers, headers.get("content-type", ""), explain=explain, request_id=request_id)
     try:
         call = await _with_body(replace(call, query=_query(request)), request)
-        reply = await asyncio.wrap_future(request.app.state.batcher.submit(call))
+        reply = await asyncio.wrap_future(_submit(call, request, name))
     except (FashionError, QueueFull, HTTPException, ClientDisconnect, asyncio.CancelledError) as error:
         reply = _refusal(error)
         request.app.state.counters.add(BatchCounts(Counter([reply.outcome])))
@@ -231,6 +256,13 @@ async def _respond(request: Request, explain: bool) -> Response:
     if reply.status == HTTPStatus.REQUEST_TIMEOUT:
         answered["Connection"] = "close"  # what is still to come would be taken for the next request
     return Response(reply.body, reply.status, answered | _retry_after(reply.status), JSON_TYPE)
+
+
+def _submit(call: Call, request: Request, name: str) -> "Future[Reply]":
+    try:
+        return request.app.state.traffic.submit(call, request.path_params.get("version"))
+    except UnknownVersion:  # another took its place while the body came
+        raise _no_such_version(request, name) from None
 
 
 def _refusal(error: BaseException) -> Reply:
@@ -270,13 +302,18 @@ async def _with_body(call: Call, request: Request) -> Call:
     Raises:
         InvalidRequest: a body that is too large, does not come, or cannot be unpacked, or a form that cannot be read.
     """
-    call = replace(call, fields={BODY: await _body(request)})
+    call = replace(call, fields={BODY: await received_body(request)})
     if "content-encoding" in call.headers:
         call = await asyncio.to_thread(unpacked, call)
     return await with_parts(call)
 
 
-async def _body(request: Request) -> bytes:
+async def received_body(request: Request) -> bytes:
+    """All of a body.
+
+    Raises:
+        TooLarge, TooSlow: it has more than `MAX_BODY` bytes, or is not here within `BODY_TIMEOUT`.
+    """
     parts, length = [], 0
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
@@ -317,12 +354,30 @@ def _json(content: Any) -> Response:
     return Response(json_bytes(content), media_type=JSON_TYPE)
 
 
+def _opened(bundle: Path, engine: str) -> LiveModel:
+    def open_bundle() -> Predictor:
+        # A link is followed once: its card and its weights are of one bundle, wherever the link leads meanwhile.
+        return Predictor.from_bundle(bundle.resolve(), engine)
+
+    return LiveModel(open_bundle(), open_bundle)
+
+
+def _port(host: str, text: str) -> int:
+    """The number of a port on which the server can listen. Raises SettingError where it cannot."""
+    if not text.isascii() or not text.isdigit():
+        raise SettingError(f"--port is {text[:60]!r}; it must be a number, such as 8080")
+    found = obstacle(host, int(text))
+    if found:
+        raise SettingError("{}; choose another --{}".format(*found))
+    return int(text)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve a bundle until ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m serving.app", description="Serve a bundle without TorchServe.")
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8080, help="(default: %(default)s)")
+    parser.add_argument("--port", default="8080", help="(default: %(default)s)")
     parser.add_argument(
         "--name", default="fashion", help="of the model, as in /predictions/NAME (default: %(default)s)"
     )
@@ -334,19 +389,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="ORIGIN",
         help="of web pages that browsers let read the answers, such as https://shop.example; may be given again",
     )
+    parser.add_argument("--canary", type=Path, metavar="BUNDLE", help="answers a share of the requests in its place")
+    parser.add_argument("--share", type=float, help=f"of requests for the canary, from 0 to 1 (default: {SHARE})")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with one_line_errors():
-        if not is_free(options.host, options.port):
-            owner = owner_of(options.port)
-            raise SettingError(f"port {options.port} is taken{f' by {owner}' if owner else ''}; choose another --port")
-        app = create_app(Predictor.from_bundle(options.bundle, options.engine), options.name, options.allow_origin)
-        print(f"curl http://{options.host}:{options.port}/predictions/{options.name} -T photo.jpg", flush=True)
-        print(f"what can be asked: http://{options.host}:{options.port}/docs", flush=True)
+        port = _port(options.host, options.port)
+        if options.share is not None and options.canary is None:
+            raise SettingError(f"--share {options.share} is of the canary's requests; give its bundle with --canary")
+        canary = _opened(options.canary, options.engine) if options.canary else None
+        share = SHARE if options.share is None else options.share
+        traffic = Traffic(_opened(options.bundle, options.engine), canary, share if canary else 0.0)
+        app = create_app(traffic, options.name, options.allow_origin)
+        reload_on_hangup(traffic)
+        address = f"http://{f'[{options.host}]' if ':' in options.host else options.host}:{port}"
+        print(f"curl {address}/predictions/{options.name} -T photo.jpg", flush=True)
+        print(f"what can be asked: {address}/docs", flush=True)
         uvicorn.run(
             app,
             host=options.host,
-            port=options.port,
+            port=port,
             access_log=False,
             log_level="warning",
             timeout_graceful_shutdown=STOP_TIMEOUT,

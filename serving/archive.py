@@ -1,6 +1,7 @@
-"""A bundle -> the .mar that TorchServe loads.
+"""A bundle -> the .mar that TorchServe loads, or a model of a Triton repository.
 
 From the command line:  python -m serving.archive BUNDLE [--out model_store/fashion.mar]
+                        python -m serving.archive BUNDLE --format triton [--out model_store/triton]
 """
 
 import argparse
@@ -19,6 +20,7 @@ import fashion
 from fashion.engines import ENGINES
 from fashion.errors import BundleError, SettingError, one_line_errors
 from fashion.model_card import CARD_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, checked_file
+from serving.triton import write_repository
 
 SERVING = Path(__file__).parent
 HANDLER_FILE = "handler.py"
@@ -28,14 +30,15 @@ HANDLER_MODULES = (
     *("__init__.py", "binary_tensors.py", "metrics.py", "protocol.py", "reading.py", "responder.py", "unpacking.py"),
 )
 
-# Rooms of the package `fashion` that do not travel: networks are built where torch runs them alone, and tables and
-# pictures are what commands and reports work with.
+# Rooms of the package `fashion` that do not travel: networks are built where torch runs them alone, and tables,
+# downloads and pictures are what commands and reports work with.
 NETWORKS = "backbones"
-NOT_SERVED = ("pictures", "tables")
+NOT_SERVED = ("fetching", "pictures", "tables")
 
 MANIFEST = "MAR-INF/MANIFEST.json"
 
 DEFAULT_OUT = Path("model_store/fashion.mar")
+TRITON_REPOSITORY = Path("model_store/triton")
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # what TorchServe accepts, and a part of the URL
 
 
@@ -166,10 +169,22 @@ def _contents(archive: Path) -> dict[str, int] | None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Pack a bundle and print what came out."""
-    parser = argparse.ArgumentParser(prog="python -m serving.archive", description="Pack a bundle for TorchServe.")
+    parser = argparse.ArgumentParser(
+        prog="python -m serving.archive", description="Pack a bundle for TorchServe, or for Triton."
+    )
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
-    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="file to write (default: %(default)s)")
-    parser.add_argument("--name", help="of the model, as in /predictions/NAME (default: the stem of --out)")
+    parser.add_argument(
+        "--format",
+        choices=("mar", "triton"),
+        default="mar",
+        help="mar: a file for TorchServe; triton: a model in a repository of Triton (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help=f"file to write (default: {DEFAULT_OUT}), or Triton's repository (default: {TRITON_REPOSITORY})",
+    )
+    parser.add_argument("--name", help="of the model (default: the stem of --out, fashion for Triton)")
     parser.add_argument(
         "--engine",
         choices=ENGINES,
@@ -181,7 +196,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     with one_line_errors():
-        out = archive(options.bundle, options.out, options.name, options.engine, options.config)
+        if options.format == "triton":
+            if not MODEL_NAME.fullmatch(options.name or "fashion"):
+                raise SettingError(f"model name {options.name!r} must be letters, digits, '_', '-' and '.'")
+            repository = options.out or TRITON_REPOSITORY
+            out = write_repository(options.bundle, repository, options.name or "fashion", options.engine)
+            print(f"{out}: tritonserver --model-repository {repository}")
+            return 0
+        out = archive(options.bundle, options.out or DEFAULT_OUT, options.name, options.engine, options.config)
         card = ModelCard.load(options.bundle)
         weights = " + ".join(weights_for(options.bundle, card, options.engine))
         model = f"{card.name} {card.version}, {len(card.labels)} labels, {weights}"

@@ -30,18 +30,31 @@ class Batcher:
         self._waiting: queue.Queue[tuple[Call, Future[Reply]] | None] = queue.Queue(QUEUE_SIZE)
         self._thread = threading.Thread(target=self._work, name="batches", daemon=True)
 
-    def __enter__(self) -> "Batcher":
+    def start(self) -> None:
+        """Begin to answer."""
         self._thread.start()
+
+    def close(self) -> None:
+        """Answer all that wait, and end; nothing is to be submitted any more."""
+        self._waiting.put(None)  # behind all that wait
+        self._thread.join()
+
+    def __enter__(self) -> "Batcher":
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._waiting.put(None)  # behind all that wait: they are answered
-        self._thread.join()
+        self.close()
 
     @property
     def alive(self) -> bool:
         """Whether requests are answered."""
         return self._thread.is_alive()
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait, about."""
+        return self._waiting.qsize()
 
     def submit(self, call: Call) -> "Future[Reply]":
         """Queue a request.

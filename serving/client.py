@@ -16,6 +16,7 @@ import urllib3
 
 from fashion.answers import remarks
 from fashion.errors import EXIT_USER_ERROR, FashionError, one_line, one_line_errors
+from fashion.options import add_flags, flag_values
 from serving.connection import open_session
 from serving.keys import KEY_FILE, authorization, read_token
 from serving.reading import header_name
@@ -25,6 +26,7 @@ DEFAULT_URL = "http://127.0.0.1:8080/predictions/fashion"
 TIMEOUT = 60.0  # s; for an answer, as a busy server lets requests wait
 CONNECT_TIMEOUT = 5.0  # s
 WRONG_TOKEN = "InvalidKeyException"  # TorchServe's word, for none as well
+FLAGS = ("profile", "caution", "top_k", "groups", "applies", "product")  # options of an answer that the command takes
 BAR_WIDTH = 20  # characters of a probability of 1
 
 
@@ -64,9 +66,28 @@ class Client:
             RequestError: the server cannot be reached, does not answer in time or does not take the token.
         """
         data = photo if isinstance(photo, bytes) else _read(photo)
-        response = self._send(data, {header_name(option): value.encode() for option, value in options.items()})
+        return self._answer(len(data), options, data=data, headers={"Content-Type": b"application/octet-stream"})
+
+    def ask_product(self, photos: Sequence[bytes | Path], **options: str) -> dict[str, Any]:
+        """The one answer for all photographs of a product, with `photographs`, which says how many were used.
+
+        Args:
+            photos: the bytes of image files, or their paths.
+            options: see `ask`.
+
+        Raises:
+            Refused, RequestError: see `ask`.
+        """
+        read = [photo if isinstance(photo, bytes) else _read(photo) for photo in photos]
+        files = [("image", (f"{number}", data, "application/octet-stream")) for number, data in enumerate(read, 1)]
+        return self._answer(sum(map(len, read)), options | {"product": "true"}, files=files, headers={})
+
+    def _answer(self, size: int, options: Mapping[str, str], **request: Any) -> dict[str, Any]:
+        """The answer to a request of so many bytes. Raises the errors of `ask`."""
+        request["headers"] |= {header_name(option): value.encode() for option, value in options.items()}
+        response = self._send(size, **request)
         if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:  # TorchServe sends no JSON with it
-            raise Refused(f"{len(data) / 1e6:.1f} MB are more than the server takes; send a smaller file")
+            raise Refused(f"{size / 1e6:.1f} MB are more than the server takes; send a smaller file")
         try:
             answer = response.json()
         except requests.JSONDecodeError:
@@ -81,17 +102,16 @@ class Client:
             raise Refused(f"{self.url} answered {response.status_code} without attributes; is it the right URL?")
         return answer
 
-    def _send(self, data: bytes, options: Mapping[str, bytes]) -> requests.Response:
-        headers = {"Content-Type": b"application/octet-stream"} | dict(options)
+    def _send(self, size: int, **request: Any) -> requests.Response:
         try:
-            return self._session.post(self.url, data=data, headers=headers, timeout=self._timeout)
+            return self._session.post(self.url, timeout=self._timeout, **request)
         except requests.ConnectTimeout:
             raise RequestError(f"no connection to {self.url} within {self._timeout[0]:g} s") from None
         except requests.Timeout:
             raise RequestError(f"no answer from {self.url} within {self._timeout[1]:g} s; set --timeout") from None
         except requests.ConnectionError as error:
             if _was_cut_off(error):
-                raise Refused(f"{self.url} closed the connection before it answered {len(data) / 1e6:.1f} MB") from None
+                raise Refused(f"{self.url} closed the connection before it answered {size / 1e6:.1f} MB") from None
             raise RequestError(f"nothing answers at {self.url}; start the server with: make serve") from None
         except (requests.RequestException, ValueError) as error:  # such as a URL that is none
             raise RequestError(f"{self.url} cannot be asked: {one_line(error)}") from None
@@ -170,31 +190,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print what the server says of each photograph; returns the exit status, 2 if any failed."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    wanted = {name: value for name in ("profile", "top_k", "groups") if (value := getattr(options, name)) is not None}
-    if options.applies:
-        wanted["applies"] = "true"
+    wanted = flag_values(options, FLAGS)
     if options.explain:
-        wanted["explain"] = "overlay"
+        wanted["explain"] = "covered"
         if len(options.photos) > 1:
             parser.error("--explain takes one photograph at a time")
+    if options.product and options.explain:
+        parser.error("--explain shows the evidence in one photograph; leave --product out")
     status = 0
     with one_line_errors():
         truth = _truth(options.truth) if options.truth else None
         token = read_token(options.token) if options.token is not None else None
         client = Client(options.url, options.timeout, token)
-        for photo in options.photos:
+        asked: list[list[Path]] = [options.photos] if options.product else [[photo] for photo in options.photos]
+        for photos in asked:
+            photo = ", ".join(map(str, photos)) if options.product else photos[0]
             try:
-                answer = client.ask(photo, **wanted)
+                answer = client.ask_product(photos, **wanted) if options.product else client.ask(photos[0], **wanted)
             except Refused as error:
                 print(f"error: {photo}: {one_line(error)}", file=sys.stderr)
                 status = EXIT_USER_ERROR
                 continue
             if options.explain:
-                print(f"{write_sheet(photo, answer, options.explain)}: where the evidence lies", file=sys.stderr)
+                print(f"{write_sheet(photos[0], answer, options.explain)}: where the evidence lies", file=sys.stderr)
             if options.json:
                 print(json.dumps({"image": str(photo)} | answer, ensure_ascii=False), flush=True)
             else:
                 print(f"{photo}\n{table(answer, truth)}", flush=True)
+            for left_out in answer.get("photographs", {}).get("left_out", ()):
+                place = photos[left_out["number"] - 1]
+                print(f"note   {place}: left out: {_message(left_out)}", file=sys.stderr)
     return status
 
 
@@ -219,10 +244,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help='true labels to mark the table with, JSON {"labels": {group: [name]}}',
     )
-    parser.add_argument("--profile", help="micro-f1, macro-f1, precision, top-k, 0.5 or any threshold from 0 to 1")
-    parser.add_argument("--top-k", metavar="K", help="the K most probable of each group, whatever their thresholds")
-    parser.add_argument("--groups", metavar="A,B", help="only these groups")
-    parser.add_argument("--applies", action="store_true", help="say too which groups do not apply to the product")
+    add_flags(parser, FLAGS)
     parser.add_argument(
         "--explain", type=Path, metavar="FILE", help="write a picture of where the evidence for each attribute lies"
     )

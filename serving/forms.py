@@ -8,6 +8,7 @@ from starlette.formparsers import FormParser, MultiPartException, MultiPartParse
 
 from serving.protocol import MAX_BODY, Call, InvalidRequest
 from serving.reading import FORM_TYPE, header_text
+from serving.repeated_parts import numbered
 from serving.unpacking import BODY
 
 MULTIPART_TYPE = "multipart/form-data"
@@ -15,10 +16,10 @@ BYTES = "latin-1"  # in which every byte is a character, and every one of the fi
 
 
 async def with_parts(call: Call) -> Call:
-    """A request whose form is taken apart; the same where its body is none.
+    """A request whose form is taken apart; the same where its body is none. Parts of one name are numbered.
 
     Raises:
-        InvalidRequest: a form that cannot be read, or has two parts of one name.
+        InvalidRequest: a form that cannot be read.
     """
     try:
         form = await _form(call)
@@ -29,10 +30,8 @@ async def with_parts(call: Call) -> Call:
     fields: dict[str, bytes] = {}
     texts = set()
     try:
-        for name, value in form.multi_items():
-            name = header_text(name)
-            if name in fields:
-                raise InvalidRequest(f"the form has {name[:60]!r} twice; give each part a name of its own")
+        items = form.multi_items()
+        for name, (_, value) in zip(numbered(header_text(name) for name, _ in items), items, strict=True):
             if isinstance(value, UploadFile):
                 fields[name] = await value.read()
             else:

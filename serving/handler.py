@@ -20,6 +20,7 @@ from fashion.engines import available_cores  # noqa: E402
 from fashion.predictor import Predictor  # noqa: E402
 from serving.metrics import Meter  # noqa: E402
 from serving.protocol import JSON_TYPE, OUTCOME_HEADER, Call, json_bytes, log_line, reason  # noqa: E402
+from serving.repeated_parts import keep_repeated_parts  # noqa: E402
 from serving.responder import Responder  # noqa: E402
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class FashionHandler:
         device = "cpu" if gpu is None else f"cuda:{gpu}"
         predictor = Predictor.from_bundle(properties["model_dir"], threads=threads, device=device)
         predictor.warm_up(int(properties["batch_size"]))
+        keep_repeated_parts()
         self.responder = Responder(predictor)
         self.meter = Meter(context.metrics)
         model, engine = predictor.identity(), predictor.engine.name

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from fashion.options import EXPLAIN, NAMES
+from fashion.options import NAMES, OPTIONS
 from serving.protocol import JSON_TYPE
-from serving.reading import MAX_IMAGES, PROTOCOLS_OWN, header_name
+from serving.reading import ADDRESSED_TO, MAX_IMAGES, PROTOCOLS_OWN, header_name
 
 DESCRIPTION = (
     "Named attributes of fashion photographs. Send a photograph as the body, as the parts of a form, or in base64 in "
@@ -12,25 +12,9 @@ DESCRIPTION = (
 )
 
 _TEXT: dict[str, Any] = {"type": "string"}
-_TEXTS: dict[str, Any] = {"type": "array", "items": _TEXT, "minItems": 1}
 _BASE64: dict[str, Any] = {"type": "string", "contentEncoding": "base64"}
 _MANY: dict[str, Any] = {"type": "array", "items": _BASE64, "minItems": 1, "maxItems": MAX_IMAGES}
 _PROBABILITY: dict[str, Any] = {"type": "number", "minimum": 0, "maximum": 1}
-
-# The schema of each option in JSON, and what it means.
-OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
-    "profile": (
-        {"anyOf": [_TEXT, {"type": "number", "minimum": 0, "maximum": 1}]},
-        "what is answered: default, the name of one of the model card's profiles, or a threshold from 0 to 1",
-    ),
-    "top_k": ({"type": "integer", "minimum": 1}, "the most probable attributes of each group, whatever the thresholds"),
-    "groups": ({"anyOf": [_TEXTS, _TEXT]}, "answer these groups only; a list, or text with commas"),
-    "all": ({"type": "boolean"}, "every label with its probability"),
-    "embedding": ({"type": "boolean"}, "the embedding as well"),
-    "applies": ({"type": "boolean"}, "the probability of each group that it applies, given a product, as well"),
-    "explain": ({"enum": list(EXPLAIN)}, "class activation maps, as numbers or laid over the photograph too"),
-    "labels": ({"anyOf": [_TEXTS, _TEXT]}, "exactly these labels, as group:name; a list, or text with semicolons"),
-}
 
 _ATTRIBUTE = {
     "type": "object",
@@ -57,6 +41,12 @@ _ANSWER = {
         },
         "applies": {"type": "object", "additionalProperties": _PROBABILITY},
         "embedding": {"type": "array", "items": {"type": "number"}},
+        "photographs": {
+            "type": "object",
+            "description": "of a product: how many were used, and which could not be",
+            "required": ["used", "left_out"],
+            "properties": {"used": {"type": "integer"}, "left_out": {"type": "array", "items": {"type": "object"}}},
+        },
         "model": {
             "type": "object",
             "required": ["name", "version", "weights"],
@@ -119,7 +109,7 @@ def operation(path: str) -> dict[str, Any]:
         "openapi_extra": {
             "requestBody": {"required": True, "content": body},
             "parameters": [
-                {"name": written, "in": place, "schema": _TEXT, "description": OPTIONS[name][1]}
+                {"name": written, "in": place, "schema": _TEXT, "description": OPTIONS[name].meaning}
                 for name in NAMES
                 for written, place in ((header_name(name), "header"), (name, "query"))
             ],
@@ -131,13 +121,21 @@ def _object(required: str, **properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "required": [required], "properties": properties, "additionalProperties": False}
 
 
-_OPTIONS = {name: schema | {"description": meaning} for name, (schema, meaning) in OPTIONS.items()}
+_OPTIONS = {name: {**option.schema, "description": option.meaning} for name, option in OPTIONS.items()}
 _PARAMETERS = {"type": "object", "properties": _OPTIONS, "additionalProperties": False}
 _BODY = {"oneOf": [_object("image", image=_BASE64, **_OPTIONS), _object("images", images=_MANY, **_OPTIONS)]}
 _FORM = {
     "type": "object",
     "required": ["image"],
-    "properties": {"image": {"type": "string", "format": "binary"}} | dict.fromkeys(NAMES, _TEXT),
+    "properties": {
+        "image": {
+            "anyOf": [
+                {"type": "string", "format": "binary"},
+                {"type": "array", "items": {"type": "string", "format": "binary"}, "maxItems": MAX_IMAGES},
+            ]
+        }
+    }
+    | dict.fromkeys(NAMES, _TEXT),
 }
 _V1 = _object(
     "instances",
@@ -157,6 +155,7 @@ _TENSOR = {
 _V2 = _object(
     "inputs",
     id=_TEXT,
+    **dict.fromkeys(ADDRESSED_TO, _TEXT),
     inputs={"type": "array", "items": _TENSOR, "minItems": 1},
     outputs={"type": "array", "items": {"type": "object"}},
     parameters=_PARAMETERS | {"properties": _OPTIONS | {name: {} for name in PROTOCOLS_OWN}},

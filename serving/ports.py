@@ -1,8 +1,11 @@
-"""TCP ports of this machine: which are free, and who has one that is not."""
+"""TCP ports of this machine: which are free, and why a server could not listen on one."""
 
+import errno
 import socket
 
 import psutil
+
+LAST_PORT = 65_535
 
 
 def free_ports(count: int) -> list[int]:
@@ -14,15 +17,25 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: closed connections do not count
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+def obstacle(host: str, port: int) -> tuple[str, str] | None:
+    """Why a server could not listen there now, and which of `host` and `port` is to be changed; None where it could."""
+    if not 1 <= port <= LAST_PORT:
+        return f"port {port} is none; they go from 1 to {LAST_PORT}", "port"
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(
+                socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+            )  # as servers do: closed connections do not count
+            probe.bind(address)
+    except (OSError, UnicodeError) as error:
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            owner = owner_of(port)
+            return f"port {port} is taken{f' by {owner}' if owner else ''}", "port"
+        if isinstance(error, PermissionError):
+            return f"port {port} is the system's; this user may listen on those from 1024 on", "port"
+        return f"{host[:100]!r} is no address of this machine", "host"
+    return None
 
 
 def owner_of(port: int) -> str | None:

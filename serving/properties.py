@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from fashion.errors import FashionError
-from serving.ports import is_free, owner_of
+from serving.ports import obstacle
 
 PORTS = {"inference_address": 8080, "management_address": 8081, "metrics_address": 8082}
 GRPC_PORTS = {"grpc_inference_port": 7070, "grpc_management_port": 7071}
@@ -37,16 +37,18 @@ def check_ports(properties: Mapping[str, str], config: Path) -> None:
         config: the file, for the message.
 
     Raises:
-        ServerError: a port is taken.
+        ServerError: a port is taken, or an address is none.
     """
-    wanted = {name: urlsplit(properties.get(name, f"http://127.0.0.1:{port}")) for name, port in PORTS.items()}
+    wanted = {name: properties.get(name, f"http://127.0.0.1:{port}") for name, port in PORTS.items()}
     for name, port in GRPC_PORTS.items():
         host = properties.get(name.replace("port", "address"), "127.0.0.1")
-        wanted[name] = urlsplit(f"http://{host}:{properties.get(name, port)}")
+        wanted[name] = f"http://{host}:{properties.get(name, port)}"
     for name, address in wanted.items():
-        number = address.port or (443 if address.scheme == "https" else 80)
-        if not is_free(address.hostname or "127.0.0.1", number):
-            owner = owner_of(number)
-            raise ServerError(
-                f"port {number} is taken{f' by {owner}' if owner else ''}; end that, or set another {name} in {config}"
-            )
+        try:
+            parts = urlsplit(address)
+            number = parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError as error:  # a port that is no number, or too large a one
+            raise ServerError(f"{name} is {address[:100]!r} in {config}: {error}; set another") from None
+        found = obstacle(parts.hostname or "127.0.0.1", number)
+        if found:
+            raise ServerError(f"{found[0]}; set another {name} in {config}, or end what is in the way")

@@ -18,6 +18,7 @@ from fashion.model_card import ModelCard
 from fashion.options import NAMES, AnswerOptions, InvalidOption, parse_options
 from serving.binary_tensors import json_length, with_elements
 from serving.protocol import JSON_TYPE, Call, InvalidRequest
+from serving.repeated_parts import plain_name
 from serving.unpacking import BODY, unpacked
 
 # Fields of a form for photographs. So is every other whose name begins with `image`, unless it holds a short text:
@@ -29,6 +30,7 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_IMAGES = 64  # in one request; more would keep all others waiting
 
 # What clients of KServe v2 say to every server, and what changes no answer of this one.
+ADDRESSED_TO = ("model_name", "model_version")  # which the kserve client says twice, as its URL does too
 PROTOCOLS_OWN = ("binary_data_output", "timeout", "priority", "content_type", "headers")
 
 HOW = "send one as the body (curl -T photo.jpg) or as the form field 'image' (curl -F image=@photo.jpg)"
@@ -50,7 +52,7 @@ class Request:
     Attributes:
         images: name and bytes of each image, or why there are none; names are empty where the request gives none.
         options: what to answer.
-        style: how to wrap it.
+        style: how to wrap it. Photographs of one product (`options.product`) have one answer together.
         id: the request's own id, KServe v2's.
     """
 
@@ -135,20 +137,42 @@ def _is_form(fields: Mapping[str, Any]) -> bool:
 
 def _from_form(call: Call, options: dict[str, Any], card: ModelCard) -> Request:
     fields = {name: value for name, value in call.fields.items() if not _is_passed_over(name, value, call.texts)}
-    images = {name: value for name, value in fields.items() if IMAGE_FIELD.fullmatch(name) or name.startswith("image")}
+    images = {name: value for name, value in fields.items() if _is_photograph(name)}
     if not images:
         given = f"only {', '.join(map(repr, sorted(call.fields)))}"[:200] if call.fields else "an empty body"
         raise InvalidImage(f"the request has {given} and no image; {HOW}")
-    parsed = parse_options(options | {name: fields[name] for name in fields if name not in images}, card)
+    others = {name: fields[name] for name in fields if name not in images}
+    for name in others:
+        if plain_name(name) != name:
+            raise InvalidRequest(f"the form has {plain_name(name)[:60]!r} twice; give each part a name of its own")
+    parsed = parse_options(options | others, card)
     _check_number(len(images))
-    style = Style.ONE if len(images) == 1 else Style.SEVERAL
     read = [_field_bytes(name, value, call.texts) for name, value in images.items()]
-    names = images if style is Style.SEVERAL else [""]
-    return Request(tuple(zip(names, read, strict=True)), parsed, style)
+    names = map(plain_name, images) if len(images) > 1 else [""]
+    return _request(tuple(zip(names, read, strict=True)), parsed, Style.ONE if len(images) == 1 else Style.SEVERAL)
+
+
+def _request(
+    images: tuple[tuple[str, bytes | InvalidImage], ...], options: AnswerOptions, style: Style, id: str | None = None
+) -> Request:
+    """A request whose photographs may be of one product."""
+    if options.product:
+        if options.wants_maps and len(images) > 1:
+            raise InvalidOption(
+                "explain cannot be asked of several photographs of one product, because a map is of one of them; leave "
+                "product out to have one of each"
+            )
+        style = Style.ONE if style is Style.SEVERAL else style
+    return Request(images, options, style, id)
+
+
+def _is_photograph(name: str) -> bool:
+    """Whether a part of this name holds a photograph."""
+    return name.startswith("image") or IMAGE_FIELD.fullmatch(plain_name(name)) is not None
 
 
 def _is_passed_over(name: str, value: Any, texts: Collection[str]) -> bool:
-    if name not in texts or not name.startswith("image") or IMAGE_FIELD.fullmatch(name):
+    if name not in texts or not name.startswith("image") or IMAGE_FIELD.fullmatch(plain_name(name)):
         return False
     return len(value) <= SHORT_TEXT and _is_text(value)
 
@@ -196,18 +220,18 @@ def _from_json(body: Any, options: dict[str, Any], card: ModelCard) -> Request:
     parsed = parse_options(options | given, card)
     if "image" in body:
         return Request((("", _decoded(body["image"])),), parsed, Style.ONE)
-    return Request(_several(body["images"], "'images'"), parsed, Style.SEVERAL)
+    return _request(_several(body["images"], "'images'"), parsed, Style.SEVERAL)
 
 
 def _from_kserve_v1(body: Mapping[str, Any], options: dict[str, Any], card: ModelCard) -> Request:
     """https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol"""
     parsed = parse_options(options | _parameters(body, ("instances", "parameters")), card)
-    return Request(_several(body["instances"], "'instances'"), parsed, Style.KSERVE_V1)
+    return _request(_several(body["instances"], "'instances'"), parsed, Style.KSERVE_V1)
 
 
 def _from_kserve_v2(body: Mapping[str, Any], options: dict[str, Any], card: ModelCard) -> Request:
     """https://github.com/kserve/open-inference-protocol"""
-    given = _parameters(body, ("id", "inputs", "outputs", "parameters"))
+    given = _parameters(body, ("id", *ADDRESSED_TO, "inputs", "outputs", "parameters"))
     parsed = parse_options(options | {name: given[name] for name in given if name not in PROTOCOLS_OWN}, card)
     tensors = body["inputs"]
     if not isinstance(tensors, list) or not all(isinstance(tensor, dict) for tensor in tensors):
@@ -232,7 +256,7 @@ def _from_kserve_v2(body: Mapping[str, Any], options: dict[str, Any], card: Mode
         raise InvalidRequest("'id' must be text")
     if number is not None and any("\ud800" <= letter <= "\udfff" for letter in number):
         raise InvalidRequest(f"'id' {number[:60]!r} holds half of a surrogate pair; send whole characters")
-    return Request(_several(data, "'inputs'"), parsed, Style.KSERVE_V2, number)
+    return _request(_several(data, "'inputs'"), parsed, Style.KSERVE_V2, number)
 
 
 def _parameters(body: Mapping[str, Any], allowed: tuple[str, ...]) -> dict[str, Any]:

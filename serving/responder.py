@@ -12,6 +12,7 @@ from fashion.errors import InvalidImage
 from fashion.prediction import Outcome, Prediction
 from fashion.predictor import Predictor
 from fashion.taxonomy import Label
+from fashion.views import joined
 from serving.protocol import Call, InvalidRequest, Reply, error_answer, error_reply, json_bytes, outcome_of
 from serving.reading import Request, Style, read_request
 
@@ -68,7 +69,9 @@ class Responder:
         start = time.perf_counter()
         read = [self._read(call) for call in calls]
         images = [image for request in read if isinstance(request, Request) for _, image in request.images]
-        maps = [request.options.wants_maps for request in read if isinstance(request, Request) for _ in request.images]
+        maps = [
+            request.options.wants_features for request in read if isinstance(request, Request) for _ in request.images
+        ]
         outcomes = iter(self._predict(images, maps))
         replies, tally = [], BatchCounts()
         for request in read:
@@ -101,10 +104,7 @@ class Responder:
     def _reply(self, request: Request, outcomes: Sequence[Outcome], tally: BatchCounts) -> Reply:
         start = time.perf_counter()
         try:
-            answers = [
-                self._answer(request, image, name, outcome)
-                for (name, image), outcome in zip(request.images, outcomes, strict=True)
-            ]
+            answers = self._product(request, outcomes) if request.options.product else self._each(request, outcomes)
             faults = [error for error, _ in answers if error is not None]
             if len(faults) == len(answers) and (request.style is Style.ONE or len(answers) == 1):
                 reply = error_reply(faults[0])
@@ -127,6 +127,28 @@ class Responder:
             decode_seconds=sum(outcome.decode_seconds for outcome in outcomes),
             inference_seconds=sum(outcome.inference_seconds for outcome in outcomes),
         )
+
+    def _each(self, request: Request, outcomes: Sequence[Outcome]) -> list[tuple[Exception | None, dict[str, Any]]]:
+        return [
+            self._answer(request, image, name, outcome)
+            for (name, image), outcome in zip(request.images, outcomes, strict=True)
+        ]
+
+    def _product(self, request: Request, outcomes: Sequence[Outcome]) -> list[tuple[Exception | None, dict[str, Any]]]:
+        """One answer for all photographs of a request; where none of them can be used, what is wrong with the first."""
+        good = [outcome.result for outcome in outcomes if isinstance(outcome.result, Prediction)]
+        left_out = []
+        for number, ((name, _), outcome) in enumerate(zip(request.images, outcomes, strict=True), 1):
+            if isinstance(outcome.result, Exception):
+                _log_fault(outcome.result, "an image could not be answered")
+                named = {"image": name} if name else {}
+                left_out.append({"number": number, **named, **error_answer(outcome.result)[1]})
+        if not good:
+            first = next(outcome.result for outcome in outcomes if isinstance(outcome.result, Exception))
+            return [(first, error_answer(first)[1])]
+        image = next((image for _, image in request.images if isinstance(image, bytes)), None)
+        answer = self.predictor.answer(joined(good, self.predictor.card), request.options, image)
+        return [(None, answer | {"photographs": {"used": len(good), "left_out": left_out}})]
 
     def _answer(
         self, request: Request, image: bytes | InvalidImage, name: str, outcome: Outcome

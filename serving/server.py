@@ -23,20 +23,21 @@ def start(server: TorchServe, timeout: float = START_TIMEOUT) -> None:
     Raises:
         ServerError: it cannot be started or does not get ready.
     """
-    running = server.find()
-    if running and server.is_stale(running):
-        print("the model archive is newer than the running server: starting it again")
-        server.stop()
-        running = None
-    if running:
-        print(f"already running as process {running.pid}")
-        seconds = _wait(server, running, timeout)
-    else:
-        try:
-            seconds = _wait(server, server.start(), timeout)
-        except BaseException:
+    with server.only_starter():  # of two at once the second finds what the first has started
+        running = server.find()
+        if running and server.is_stale(running):
+            print("the model archive is newer than the running server: starting it again")
             server.stop()
-            raise
+            running = None
+        process = running or server.start()
+    if running:
+        print(f"already running as process {running.pid}", flush=True)
+    try:
+        seconds = _wait(server, process, timeout)
+    except BaseException:
+        if not running:
+            server.stop()
+        raise
     _tell(server, seconds)  # no more part of the start: a pipe that closes now, as of `head`, must not end the server
 
 

@@ -1,5 +1,6 @@
 """One TorchServe on this machine: started, waited for, found again and ended, without touching any other."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -7,7 +8,8 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,12 +23,12 @@ from serving.ports import free_ports
 from serving.processes import end_server, find_server, is_alive, temporary_folder_of
 from serving.properties import GRPC_PORTS, PORTS, ServerError, check_ports, read_properties
 from serving.server_log import ServerLog
+from serving.temporary_folders import PID_FILE, TEMPORARY_PREFIX, remove_abandoned
 
 DEFAULT_CONFIG = Path(__file__).with_name("config.properties")
 HARDENED_CONFIG = Path(__file__).with_name("config.hardened.properties")
 LOG_CONFIG = Path(__file__).with_name("log4j2.xml")
 METRICS_CONFIG = Path(__file__).with_name("metrics.yaml")
-TEMPORARY_PREFIX = "fashion-torchserve-"
 SHORT_FOLDER = "/tmp"  # whatever $TMPDIR says: the path of a socket must be shorter than 108 characters
 
 START_TIMEOUT = 300.0  # s; a large model on a slow disk
@@ -115,8 +117,17 @@ class TorchServe:
         started = process.create_time() + CLOCK_ERROR
         return any((self.model_store / name).stat().st_mtime > started for name in self.archives())
 
+    @contextmanager
+    def only_starter(self) -> Iterator[None]:
+        """Let no other process start a server with this config meanwhile; wait for one that is at it."""
+        with self.config.open("rb") as config:
+            fcntl.flock(config, fcntl.LOCK_EX)
+            yield
+
     def start(self) -> psutil.Process:
         """Start the server in the background; it is not ready yet.
+
+        Temporary folders of servers that were killed are removed.
 
         Raises:
             ServerError: no Java, no archive, or a port that is taken.
@@ -127,9 +138,17 @@ class TorchServe:
             raise ServerError("no java on the PATH and none beside python; set it up with: make setup")
         check_ports(self.properties, self.config)
         self.logs.mkdir(parents=True, exist_ok=True)
+        try:
+            return self._launch(environment)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _launch(self, environment: dict[str, str]) -> psutil.Process:
         # Its own temporary folder: TorchServe keeps its process id and sockets there under fixed names.
         short = SHORT_FOLDER if os.access(SHORT_FOLDER, os.W_OK | os.X_OK) else None
         self._temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=short))
+        remove_abandoned(self._temporary.parent)
         environment |= {"TMPDIR": str(self._temporary), "TEMP": str(self._temporary)}
         environment |= {"LOG_LOCATION": str(self.logs), "METRICS_LOCATION": str(self.logs)}
         command = [sys.executable, "-m", "ts.model_server", "--start", "--ncs", "--ts-config", str(self.config)]
@@ -147,9 +166,8 @@ class TorchServe:
                 start_new_session=True,
             )
         try:
-            return psutil.Process(int((self._temporary / ".model_server.pid").read_text()))
+            return psutil.Process(int((self._temporary / PID_FILE).read_text()))
         except (OSError, ValueError, psutil.Error):
-            self.stop()
             raise ServerError(f"TorchServe did not start: {self.log.last_words()}") from None
 
     def wait(
@@ -192,8 +210,9 @@ class TorchServe:
         return process is not None
 
     def __enter__(self) -> "TorchServe":
+        process = self.start()  # which ends what it has started, and nothing else, where it fails
         try:
-            self.wait(self.start())
+            self.wait(process)
         except BaseException:
             self.stop()
             raise

@@ -11,12 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     import requests
     from proxy import Proxy
 
     from serving.torchserve import TorchServe
+
+
+# As many examples of each property as a night has time for: pytest --hypothesis-profile=damage tests/test_damage.py
+settings.register_profile("damage", max_examples=1_000)
 
 
 @pytest.fixture(scope="session", autouse=True)

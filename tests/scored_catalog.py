@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from catalog.scored.columns import vector_column
 from catalog.scored.score_manifest import Origin
-from catalog.scored.table import Scored, table_schema, vector_column
+from catalog.scored.table import Scored, table_schema
 from catalog.scoring.parts import PartWriter
 from fashion.prediction import sigmoid
 from fashion.taxonomy import Label, Taxonomy

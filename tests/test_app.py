@@ -1,19 +1,23 @@
 """The server without TorchServe: what is its own beside the contract that both keep."""
 
+import base64
 import gzip
 import http.client
 import json
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 import requests
 import uvicorn
@@ -25,12 +29,13 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from fashion.errors import SettingError
+from fashion.options import AnswerOptions
 from fashion.predictor import Predictor
 from serving import app as server
 from serving.app import create_app
 from serving.archive import CONFIG_FILE, SERVING
 from serving.batcher import BATCH_SIZE, QUEUE_SIZE, Batcher, QueueFull
-from serving.ports import free_ports
+from serving.ports import free_ports, obstacle
 from serving.properties import read_properties
 from serving.protocol import MAX_BODY, Call
 from serving.responder import Responder
@@ -54,7 +59,15 @@ def test_every_answer_is_as_the_openapi_page_says(app_url: str, tmp_path: Path) 
 
 
 def test_the_page_for_people_is_there(app_url: str) -> None:
-    assert "swagger" in requests.get(f"{app_url}/docs", timeout=10).text
+    for page, script in {"docs": "SwaggerUIBundle", "redoc": "Redoc"}.items():
+        text = requests.get(f"{app_url}/{page}", timeout=10).text
+        parts = re.findall(r"""<(?:script|link|img)\b[^>]*?(?:src|href)="([^"]*)""", text)
+        assert len(parts) >= 2
+        assert all(part.startswith("/") and not part.startswith("//") for part in parts), "with no other server"
+        assert "url(" not in text
+        answers = [requests.get(app_url + part, timeout=10) for part in parts]
+        assert {answer.status_code for answer in answers} == {200}
+        assert any(script in answer.text for answer in answers)
     paths = requests.get(f"{app_url}/openapi.json", timeout=10).json()["paths"]
     assert {"/predictions/fashion", "/explanations/fashion", "/v1/models/fashion:predict"} <= set(paths)
 
@@ -188,6 +201,42 @@ def test_a_taken_port_is_one_line(bundle: Path) -> None:
     assert len(ended.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--port", "99999"], "port 99999 is none; they go from 1 to 65535; choose another --port"),
+        (["--port", "0"], "port 0 is none; they go from 1 to 65535; choose another --port"),
+        (["--port", "-1"], "--port is '-1'; it must be a number, such as 8080"),
+        (["--port", "web"], "--port is 'web'; it must be a number, such as 8080"),
+        (["--host", "192.0.2.1"], "'192.0.2.1' is no address of this machine; choose another --host"),
+        (["--host", "no host"], "'no host' is no address of this machine; choose another --host"),
+        (["--host", "a" * 80 + ".example"], "is no address of this machine; choose another --host"),
+    ],
+)
+def test_a_bad_address_is_one_line_before_the_model_is_read(
+    flags: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        server.main([str(tmp_path / "nowhere"), *flags])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert message in said
+    assert len(said.splitlines()) == 1
+
+
+def test_it_may_listen_on_ipv6() -> None:
+    with socket.socket(socket.AF_INET6) as taken:
+        try:
+            taken.bind(("::1", 0))
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+        taken.listen()
+        number = taken.getsockname()[1]
+        assert obstacle("::1", number)[0].startswith(f"port {number} is taken by process")
+    assert obstacle("::1", number) is None
+
+
 def test_a_model_has_the_name_that_it_is_given(predictor: Predictor) -> None:
     paths = create_app(predictor, "shop").openapi()["paths"]
     assert {"/predictions/shop", "/v2/models/shop/infer", "/models/shop"} <= paths.keys()
@@ -277,6 +326,84 @@ def test_what_clients_of_kserve_ask_first(app_url: str) -> None:
     }.items():
         response = requests.get(f"{app_url}/{path}", timeout=WAIT)
         assert (response.status_code, response.json()) == (200, expected), path
+
+
+# What tritonclient 2.73 and the kserve client 0.21 sent when they were tried: path, headers, JSON and whether the
+# photograph follows it as a binary tensor, {n} bytes long.
+TENSOR = '"name":"image","shape":[{count}],"datatype":"BYTES","parameters":{{"binary_data_size":{n}}}'
+CLIENT_REQUESTS = {
+    "triton": ("infer", {}, '{"inputs":[{TENSOR}],"parameters":{"binary_data_output":true}}', 1),
+    "triton, an output": (
+        "infer",
+        {},
+        '{"inputs":[{TENSOR}],"outputs":[{"name":"answers","parameters":{"binary_data":true}}]}',
+        1,
+    ),
+    "triton, an id and parameters": (
+        "infer",
+        {},
+        '{"id":"7","inputs":[{TENSOR}],"parameters":{"priority":1,"timeout":5000000,"binary_data_output":true,"top_k":1}}',
+        1,
+    ),
+    "triton, two": ("infer", {}, '{"inputs":[{TENSOR}],"parameters":{"binary_data_output":true}}', 2),
+    "triton, a version": (
+        "versions/1.0/infer",
+        {},
+        '{"inputs":[{TENSOR}],"parameters":{"binary_data_output":true}}',
+        1,
+    ),
+    "triton, gzip": (
+        "infer",
+        {"Content-Encoding": "gzip"},
+        '{"inputs":[{TENSOR}],"parameters":{"binary_data_output":true}}',
+        1,
+    ),
+    "triton, deflate": (
+        "infer",
+        {"Content-Encoding": "deflate"},
+        '{"inputs":[{TENSOR}],"parameters":{"binary_data_output":true}}',
+        1,
+    ),
+    "kserve": (
+        "infer",
+        {"content-type": "application/octet-stream"},
+        '{"id":"d8bad1de-2e54-4f56-a93f-3f8e5138d384","model_name":"fashion","inputs":[{TENSOR}]}',
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CLIENT_REQUESTS)
+def test_what_clients_of_kserve_send(app_url: str, predictor: Predictor, name: str) -> None:
+    path, headers, request, count = CLIENT_REQUESTS[name]
+    elements = (len(photo(1)).to_bytes(4, "little") + photo(1)) * count
+    shape = "2,1" if count > 1 else "1"
+    head = request.replace("{TENSOR}", f"{{{TENSOR.format(count=shape, n=len(elements))}}}").encode()
+    pack = {"gzip": gzip.compress, "deflate": zlib.compress}.get(headers.get("Content-Encoding", ""), bytes)
+    headers = {**headers, "Inference-Header-Content-Length": str(len(head))}
+    response = httpx.post(f"{app_url}/v2/models/fashion/{path}", content=pack(head + elements), headers=headers)
+    assert response.status_code == 200, response.text
+    (output,) = response.json()["outputs"]
+    assert (output["name"], output["datatype"], output["shape"]) == ("answers", "BYTES", [count])
+    options = AnswerOptions(top_k=1) if "top_k" in request else None
+    assert json.loads(output["data"][0]) == predictor.answer(predictor.predict(photo(1)), options)
+    assert response.json().get("id") == json.loads(head).get("id")
+    assert "Inference-Header-Content-Length" not in response.headers, "all of the answer is JSON"
+
+
+def test_the_kserve_clients_other_requests(app_url: str) -> None:
+    assert httpx.get(f"{app_url}/").json() == {"status": "alive"}
+    text = base64.b64encode(photo(1)).decode()
+    requests_ = {
+        "v1/models/fashion:predict": {"instances": [{"b64": text}]},
+        "v2/models/fashion/infer": {
+            "id": "1",
+            "model_name": "fashion",
+            "inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": [text]}],
+        },
+    }
+    for path, content in requests_.items():
+        assert httpx.post(f"{app_url}/{path}", json=content).status_code == 200, path
 
 
 def test_a_version_is_the_models_own(app_url: str) -> None:

@@ -11,7 +11,7 @@ from benchmarks.matching_quality import Queries
 from benchmarks.matching_size import step
 from catalog.engines.edge_store import EdgeStore
 from catalog.index import build
-from catalog.scored.table import vector_rows
+from catalog.scored.columns import vector_rows
 from catalog.similar.matching import Index
 
 pytestmark = LOCAL_MODE

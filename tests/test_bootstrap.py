@@ -1,10 +1,10 @@
-"""training.profiles.bootstrap."""
+"""fashion.profiles.bootstrap."""
 
 import numpy as np
 import pytest
 
+from fashion.profiles.bootstrap import f1_intervals, precision_intervals, weighted_precision
 from fashion.taxonomy import Label, Taxonomy
-from training.profiles.bootstrap import f1_intervals, precision_intervals, weighted_precision
 from training.profiles.scores import score
 
 

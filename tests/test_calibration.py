@@ -5,8 +5,8 @@ import pytest
 
 from fashion.calibration import calibrated
 from fashion.prediction import sigmoid
+from fashion.profiles.calibration import calibration_error, calibration_errors, fit_calibration
 from fashion.taxonomy import Label, Taxonomy
-from training.profiles.calibration import calibration_error, calibration_errors, fit_calibration
 
 TAXONOMY = Taxonomy(tuple(Label(group, str(i)) for group in ("color", "sleeve") for i in range(4)))
 

@@ -18,6 +18,7 @@ from PIL import Image
 from fashion.options import AnswerOptions
 from fashion.predictor import Predictor
 from fashion.taxonomy import Label
+from fashion.views import joined
 from serving.protocol import MAX_BODY
 from serving.reading import MAX_IMAGES
 
@@ -189,10 +190,76 @@ def test_kserve_v2_binary(server: Server, expected: Any) -> None:
     assert [json.loads(text) for text in response.json()["outputs"][0]["data"]] == [expected(1), expected(2)]
 
 
+@pytest.fixture(scope="module")
+def together(predictor: Predictor) -> Any:
+    """What is right for the photographs of some seeds, of one product."""
+
+    def answer(*seeds: int, options: AnswerOptions | None = None) -> dict[str, Any]:
+        each = [predictor.predict_each([photo(seed)])[0].result for seed in seeds]
+        counted = {"photographs": {"used": len(seeds), "left_out": []}}
+        return predictor.answer(joined(each, predictor.card), options) | counted
+
+    return answer
+
+
+def test_several_photographs_of_one_product_have_one_answer(server: Server, together: Any) -> None:
+    files = [("image", ("a.png", photo(1))), ("image", ("b.png", photo(2))), ("image", ("c.png", photo(3)))]
+    options = AnswerOptions(top_k=2)
+    wanted = together(1, 2, 3, options=options)
+    assert wanted["attributes"] not in [together(seed, options=options)["attributes"] for seed in (1, 2, 3)]
+    response = server.ask(files=files, data={"product": "1", "top_k": "2"})
+    assert (response.status_code, response.json()) == (200, wanted)
+    named = {"image1": photo(1), "image2": photo(2), "data": photo(3)}
+    assert server.ask(files=named, data={"top_k": "2"}, headers={"Fashion-Product": "1"}).json() == wanted
+    body = {"images": [b64(1), b64(2), b64(3)], "product": True, "top_k": 2}
+    assert server.json(body).json() == wanted
+    assert server.ask(files={"image": photo(1)}, data={"product": "1"}).json() == together(1)
+
+
+def test_several_photographs_of_one_product_by_kserve(server: Server, together: Any) -> None:
+    parameters = {"product": True, "embedding": True}
+    wanted = together(1, 2, options=AnswerOptions(embedding=True))
+    body = {"instances": [{"b64": b64(1)}, {"b64": b64(2)}], "parameters": parameters}
+    assert server.json(body, "/v1/models/fashion:predict").json() == {"predictions": [wanted]}
+    answer = server.json(v2(b64(1), b64(2), parameters=parameters), "/v2/models/fashion/infer").json()
+    (tensor,) = answer["outputs"]
+    assert (tensor["shape"], [json.loads(text) for text in tensor["data"]]) == ([1], [wanted])
+
+
+def test_a_bad_photograph_of_a_product_is_named(server: Server, together: Any) -> None:
+    files = [("image", photo(1)), ("image", b"no image"), ("image", photo(3))]
+    answer = server.ask(files=files, data={"product": "true"}).json()
+    counted = answer.pop("photographs")
+    assert answer == {name: value for name, value in together(1, 3).items() if name != "photographs"}
+    (left_out,) = counted["left_out"]
+    assert (counted["used"], left_out["number"], left_out["image"]) == (2, 2, "image")
+    assert left_out["error"]["type"] == "InvalidImage"
+    response = server.json({"images": [TEXT, TEXT], "product": True})
+    assert (response.status_code, response.json()["error"]["type"]) == (400, "InvalidImage")
+
+
+def test_parts_of_one_name(server: Server, expected: Any) -> None:
+    answers = server.ask(files=[("image", photo(1)), ("image", photo(2))]).json()["predictions"]
+    assert answers == [{"image": "image"} | expected(1), {"image": "image"} | expected(2)]
+    response = server.ask(files={"image": photo(1)}, data=[("top_k", "1"), ("top_k", "2")])
+    assert (response.status_code, response.json()["error"]["type"]) == (400, "InvalidRequest")
+    assert "the form has 'top_k' twice" in response.json()["error"]["message"]
+
+
+def test_a_map_is_of_one_photograph(server: Server) -> None:
+    files = [("image", photo(1)), ("image", photo(2))]
+    response = server.ask("/explanations/fashion", files=files, data={"product": "1"})
+    assert (response.status_code, response.json()["error"]["type"]) == (400, "InvalidOption")
+    assert "a map is of one of them" in response.json()["error"]["message"]
+    one = server.ask("/explanations/fashion", files={"image": photo(1)}, data={"product": "1"})
+    assert all("map" in attribute for attribute in one.json()["attributes"])
+
+
 # --- options ----------------------------------------------------------------------------------------------------------
 
 OPTIONS = {
     "profile": ("0.5", AnswerOptions(profile="0.5")),
+    "caution": ("2.5", AnswerOptions(caution=2.5)),
     "top_k": ("2", AnswerOptions(top_k=2)),
     "groups": ("sleeve,color", AnswerOptions(groups=("color", "sleeve"))),
     "all": ("true", AnswerOptions(all=True)),
@@ -230,7 +297,7 @@ def test_a_field_wins_over_a_header(server: Server, expected: Any) -> None:
     assert response.json() == expected(1, AnswerOptions(top_k=1))
 
 
-@pytest.mark.parametrize("explain", [None, "maps", "overlay", "none"])
+@pytest.mark.parametrize("explain", [None, "maps", "overlay", "covered", "none"])
 def test_explanations(server: Server, expected: Any, explain: str | None) -> None:
     headers = {} if explain is None else {"Fashion-Explain": explain}
     answer = server.ask("/explanations/fashion", data=photo(1), headers=headers).json()
@@ -271,7 +338,7 @@ BAD_JSON: dict[str, tuple[Any, str, str]] = {
     "no images": ({"images": []}, "InvalidRequest", "at least one image"),
     "images as text": ({"images": TEXT}, "InvalidRequest", "must be a list"),
     "too many": ({"images": [TEXT] * (MAX_IMAGES + 1)}, "InvalidRequest", f"more than the {MAX_IMAGES}"),
-    "unknown option": ({"image": TEXT, "topk": 1}, "InvalidOption", "choose among: profile, top_k"),
+    "unknown option": ({"image": TEXT, "topk": 1}, "InvalidOption", "choose among: profile, caution, top_k"),
     "bad value": (
         {"image": TEXT, "top_k": "many"},
         "InvalidOption",

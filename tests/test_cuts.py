@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from training.profiles.cuts import Curve, best_f1_thresholds
+from fashion.profiles.cuts import Curve, best_f1_thresholds
 
 
 def random_case(seed: int, labels: int = 3) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,6 @@
 """training.data.data_module, training.data.images, training.data.loading and training.data.augment."""
 
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from fashion.preprocess import InputSpec, pixels
 from fashion.taxonomy import NOT_ANNOTATED, Label, Taxonomy, imaterialist
 from training.data.augment import Augment
 from training.data.data_module import FashionData
+from training.data.draws import TrainingDraw
 from training.data.images import open_split
 from training.data.input_settings import InputSettings
 from training.data.loading import FILLER, EpochSampler, WholeSampler
@@ -182,10 +184,12 @@ def test_every_image_and_epoch_draws_its_own_colors_and_crop(folder: Path, cache
     augment = Augment(brightness=0.4, contrast=0.2, saturation=0.2, hue=0.05, crop_scale=0.5)
     data = open_data(folder, cache, augment=augment, batch_size=50)
     loader = data.train_dataloader()
-    first, second = next(iter(loader))["pixels"], next(iter(loader))["pixels"]  # the same order: no epoch was set
+    first, again = next(iter(loader))["pixels"], next(iter(loader))["pixels"]
     assert first.shape == (50, 32, 32, 3)
-    assert all(not torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    assert torch.equal(first, again), "the same epoch"
     plain = next(iter(open_data(folder, cache, batch_size=50).train_dataloader()))["pixels"]
+    for which in (TrainingDraw(0, 3, 1), TrainingDraw(0, 4, 0)):
+        assert not torch.equal(data.train[which]["pixels"], data.train[TrainingDraw(0, 3, 0)]["pixels"])
     changes = (first.float().mean((1, 2, 3)) / plain.float().mean((1, 2, 3))).tolist()
     assert len({round(change, 2) for change in changes}) > 10
 
@@ -222,11 +226,54 @@ def test_augmentations_leave_validation_alone(folder: Path, cache: str) -> None:
     )
 
 
-def test_worker_processes_give_the_same_images_and_other_augmentations(folder: Path, cache: str) -> None:
-    data = open_data(folder, cache, workers=2)
-    assert prints(data.train_dataloader()) == prints(open_data(folder, cache).train_dataloader())
-    jittered = open_data(folder, cache, workers=2, augment=Augment(brightness=0.5)).train_dataloader()
-    assert prints(jittered) != prints(jittered)  # workers live on, and so do their random numbers
+EVERY_CHANGE = Augment(
+    flip=0.5,
+    brightness=0.2,
+    contrast=0.2,
+    saturation=0.2,
+    hue=0.05,
+    crop_scale=0.5,
+    border=0.2,
+    recolor=0.3,
+    rotate=20,
+    blank=0.2,
+    ground=0.5,
+)
+
+
+def epoch(loader: Any) -> list[torch.Tensor]:
+    """Pixels and targets of an epoch, in one tensor for each batch."""
+    batches = islice(loader, len(loader))  # a stream has no end of its own
+    return [torch.cat([batch["pixels"].flatten(1), batch["targets"].to(torch.uint8)], dim=1) for batch in batches]
+
+
+def test_augmentations_are_the_same_whatever_loads_them_and_was_drawn_before(folder: Path, cache: str) -> None:
+    alone = open_data(folder, cache, augment=EVERY_CHANGE).train_dataloader()
+    first = epoch(alone)
+    alone.sampler.set_epoch(1)
+    second = epoch(alone)
+    assert not any(map(torch.equal, second, first))
+    torch.manual_seed(1234)
+    loader = open_data(folder, cache, augment=EVERY_CHANGE, workers=2).train_dataloader()
+    assert all(map(torch.equal, epoch(loader), first))
+    loader.sampler.set_epoch(1)  # the workers live on, and must learn of it
+    assert all(map(torch.equal, epoch(loader), second))
+
+
+@pytest.mark.usefixtures("no_pause")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_stream_goes_on_where_it_was_left(workers: int, folder: Path, cache: str) -> None:
+    settings: dict[str, Any] = {"augment": EVERY_CHANGE, "streaming": True, "batch_size": 5, "workers": workers}
+    whole = epoch(open_data(folder, cache, **settings).train_dataloader())
+    left = open_data(folder, cache, **settings)
+    begun = iter(left.train_dataloader())
+    for _ in range(3):
+        next(begun)
+    resumed = open_data(folder, cache, **settings)
+    resumed.load_state_dict(left.state_dict())
+    loader = resumed.train_dataloader()
+    assert all(map(torch.equal, epoch(loader), whole[3:]))
+    assert all(map(torch.equal, epoch(loader), whole)), "and the next epoch is whole again"
 
 
 @pytest.fixture

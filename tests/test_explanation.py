@@ -1,4 +1,4 @@
-"""Class activation maps: that they are the logits' own parts, and that their pictures lie over the photograph."""
+"""Maps of evidence: what they are made of, and that their pictures lie over the photograph."""
 
 import base64
 import io
@@ -8,10 +8,12 @@ import pytest
 from photos import photo
 from PIL import Image
 
+from fashion.covering import PLACES, covered_maps
 from fashion.explanation import OVERLAY_SIDE, activation_maps, overlay
 from fashion.options import AnswerOptions, InvalidOption
 from fashion.predictor import Predictor
 from fashion.preprocess import InputSpec
+from fashion.taxonomy import Label
 
 SQUASH, PAD = InputSpec(size=64), InputSpec(size=64, resize="pad")
 
@@ -48,6 +50,34 @@ def test_overlays_are_jpegs_in_the_photographs_proportions(predictor):
     for attribute in answer["attributes"]:
         picture = Image.open(io.BytesIO(base64.b64decode(attribute["overlay"])))
         assert (picture.format, picture.size) == ("JPEG", (OVERLAY_SIDE, OVERLAY_SIDE // 3))
+
+
+def test_covered_maps_find_where_the_photograph_matters():
+    """Of a model that looks at one corner, the maps are highest there and nothing elsewhere."""
+
+    def red_in_the_corner(batch: np.ndarray) -> np.ndarray:
+        red = batch[:, :20, 44:, 0].mean((1, 2)) / 255
+        return np.stack([red, 1 - red], axis=1)
+
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[8:19, 45:56] = 255  # one of the parts
+    found = covered_maps(image, red_in_the_corner)
+    assert found.shape == (2, PLACES, PLACES)
+    assert np.unravel_index(found[0].argmax(), found[0].shape) == (1, PLACES - 2)
+    assert found[0].max() > 0.1
+    assert np.abs(found[0][4:]).max() == np.abs(found[0][:, :4]).max() == 0
+    assert np.allclose(found[0], -found[1], atol=1e-6)
+
+
+def test_covered_maps_are_those_of_the_answer(predictor):
+    result = predictor.predict_each([photo()])[0].result
+    answer = predictor.answer(result, AnswerOptions(explain="covered", top_k=1), photo())
+    chosen = [predictor.taxonomy.index[Label(each["group"], each["name"])] for each in answer["attributes"]]
+    maps = np.array([each["map"] for each in answer["attributes"]])
+    assert np.allclose(maps, predictor.evidence(photo(), chosen), atol=1e-3)
+    assert all(each["overlay"] for each in answer["attributes"])
+    with pytest.raises(ValueError, match="need the photograph"):
+        predictor.answer(result, AnswerOptions(explain="covered"))
 
 
 def corner(spec: InputSpec, size: tuple[int, int]) -> np.ndarray:

@@ -26,6 +26,7 @@ from training.data.data_module import FashionData
 from training.data.images import open_split
 from training.fitting.losses import BINARY_CROSS_ENTROPY
 from training.fitting.module import FashionModule
+from training.fitting.rate_search import LR_STEPS, suggested_rate
 from training.fitting.runs import TrainingRun, load_module
 from training.fitting.stopping import StopOnSignal, TrainingStopped
 
@@ -239,15 +240,6 @@ def test_a_run_is_not_overwritten(finished: Path, flags: list[str]) -> None:
         fit.train([*flags, "--run", str(finished)])
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(flags: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run whose images are the same each epoch. Read only."""
-    run = tmp_path_factory.mktemp("runs") / "uninterrupted"
-    fit.quiet()
-    fit.train([*flags, "--data.augment.flip", "0", "--run", str(run)])
-    return run
-
-
 @pytest.mark.parametrize(
     ("at", "epochs", "bar"),
     [
@@ -265,19 +257,16 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
-    uninterrupted: Path,
+    finished: Path,
 ) -> None:
     run = tmp_path / "run"
-    train_interrupted(monkeypatch, [*flags, "--data.augment.flip", "0", "--run", str(run)], at)
+    train_interrupted(monkeypatch, [*flags, "--run", str(run)], at)
     assert len(rows(run)) == epochs
     capsys.readouterr()
     fit.train(["--run", str(run), "--resume"])
     assert re.findall(r"epoch \d+/\d+: +\d+%", capsys.readouterr().err)[0] == bar
-    whole, resumed = rows(uninterrupted), rows(run)
-    for table in (whole, resumed):
-        table[1].pop("train/loss")  # of the steps after the interrupt only
-    assert without_time(resumed) == without_time(whole)
-    expected = weights(uninterrupted)
+    assert without_time(rows(run)) == without_time(rows(finished))
+    expected = weights(finished)
     assert all(torch.equal(expected[name], value) for name, value in weights(run).items())
 
 
@@ -285,7 +274,7 @@ def test_muon_goes_on_as_if_it_had_not_been_interrupted(
     flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = ["--model.optimizer", "muon", "--model.schedule", "onecycle", "--model.init.whiten", "true"]
-    flags = [*flags, *recipe, "--data.augment.flip", "0"]
+    flags = [*flags, *recipe]
     fit.train([*flags, "--run", str(tmp_path / "whole")])
     train_interrupted(monkeypatch, [*flags, "--run", str(tmp_path / "parts")], Interrupt(signal.SIGTERM, 8))
     fit.train(["--run", str(tmp_path / "parts"), "--resume"])
@@ -296,24 +285,18 @@ def test_muon_goes_on_as_if_it_had_not_been_interrupted(
 
 
 def test_a_moving_average_is_what_is_validated_saved_and_resumed(
-    flags: list[str], uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    flags: list[str], finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, parts = tmp_path / "whole", tmp_path / "parts"
-    flags = [*flags, "--data.augment.flip", "0"]  # an interrupt changes which images are flipped
     fit.train([*flags, "--ema", "0.8", "--run", str(run)])
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     averaged, current = checkpoint["state_dict"], checkpoint["current_model_state"]
-    assert all(torch.equal(current[name], value) for name, value in weights(uninterrupted).items()), (
-        "trained as without"
-    )
+    assert all(torch.equal(current[name], value) for name, value in weights(finished).items()), "trained as without"
     assert not torch.equal(averaged["network.fc.weight"], current["network.fc.weight"])
-    assert rows(run)[-1]["val/loss"] != rows(uninterrupted)[-1]["val/loss"]
+    assert rows(run)[-1]["val/loss"] != rows(finished)[-1]["val/loss"]
     train_interrupted(monkeypatch, [*flags, "--ema", "0.8", "--run", str(parts)], Interrupt(signal.SIGTERM, 9))
     fit.train(["--run", str(parts), "--resume"])
-    whole, resumed = rows(run), rows(parts)
-    for table in (whole, resumed):
-        table[1].pop("train/loss")  # of the steps after the interrupt only
-    assert without_time(resumed) == without_time(whole)
+    assert without_time(rows(parts)) == without_time(rows(run))
     assert all(torch.equal(weights(parts)[name], value) for name, value in averaged.items())
 
 
@@ -424,11 +407,28 @@ def test_find_lr_suggests_and_trains_with_it(flags: list[str], tmp_path: Path, c
     assert "found  learning rate" in said
     assert "(--model.lr was 0.001); training with it" in said
     used = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["model"]["lr"]
-    assert used != 0.001
+    assert 1e-5 < used < 0.5
     saved = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
     assert saved["hyper_parameters"]["lr"] == used
     assert saved["global_step"] == 6
     assert not list(tmp_path.rglob(".lr_find*"))
+
+
+def test_find_lr_of_a_tiny_set_is_no_rate_of_the_noise(tmp_path: Path, flags: list[str]) -> None:
+    few = write_shapes(tmp_path / "few", train=8, val=6)
+    arguments = ["--data.path", str(few), "--find_lr", "--trainer.max_epochs", "1", "--run", str(tmp_path / "run")]
+    fit.train([*flags, *arguments])
+    assert 1e-5 < yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["model"]["lr"] < 0.5
+
+
+def test_the_suggested_rate() -> None:
+    rates = np.geomspace(1e-8, 1, LR_STEPS)
+    noise = 0.01 * np.sin(np.arange(LR_STEPS) * 2.3)
+    falling = 0.7 - 0.3 / (1 + (3e-3 / rates) ** 2) + 20 * np.maximum(0, rates - 0.1) + noise
+    assert 1e-3 < suggested_rate(rates, falling) < 2e-2
+    assert suggested_rate(rates, 0.7 + noise) is None
+    assert suggested_rate(rates, np.full(LR_STEPS, np.nan)) is None
+    assert suggested_rate(rates[:5], falling[:5]) is None
 
 
 def test_compiled_network_is_saved_under_the_same_names(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.profiles.folds import FOLDS, split_folds
+from fashion.profiles.folds import FOLDS, split_folds
 
 
 @pytest.mark.parametrize("images", [1, 4, 7, 103])

@@ -15,6 +15,7 @@ from photos import photo
 from serving.forms import with_parts
 from serving.handler import FashionHandler
 from serving.protocol import Call, InvalidRequest
+from serving.repeated_parts import numbered, plain_name
 from serving.unpacking import BODY
 
 with warnings.catch_warnings():
@@ -61,12 +62,19 @@ def test_fields_of_a_urlencoded_form_are_texts() -> None:
     assert call.texts == {"image_id", "note"}
 
 
+def test_parts_of_one_name_are_numbered() -> None:
+    call = taken_apart(files=[("image", b"1"), ("image", b"2"), ("note", (None, "x")), ("note", (None, "y"))])
+    assert call.fields == {"image": b"1", "image#2": b"2", "note": b"x", "note#2": b"y"}
+    assert call.texts == {"note", "note#2"}
+    assert [plain_name(name) for name in call.fields] == ["image", "image", "note", "note"]
+    assert numbered(["a", "b", "a", "a"]) == ["a", "b", "a#2", "a#3"]
+
+
 @pytest.mark.parametrize(
     ("content_type", "body", "message"),
     [
         ("multipart/form-data", b"x", "the form cannot be read: Missing boundary in multipart"),
         ("multipart/form-data; boundary=x", b"none", "the form cannot be read"),
-        (URLENCODED, b"a=1&a=2", "the form has 'a' twice"),
     ],
 )
 def test_forms_that_are_refused(content_type: str, body: bytes, message: str) -> None:

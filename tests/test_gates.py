@@ -60,7 +60,7 @@ def test_the_card_is_read_back(tmp_path: Path) -> None:
     assert ModelCard.load(tmp_path) == CARD
     content = json.loads((tmp_path / CARD_FILE).read_text(encoding="utf-8"))
     assert content["gates"] == {"applies": ["sleeve", "category"], "product": True}
-    assert content["schema"] == 5
+    assert content["schema"] == 6
     assert CARD.num_outputs == 13
 
 

@@ -1,15 +1,23 @@
 """What `pip install .[serve]` brings suffices to answer and to search, and what extras name is what is pinned."""
 
+import json
 import re
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
 import pytest
+import requests
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from photos import photo
+from starter import STARTER
+from test_deploy import instructions
+
+from serving.ports import free_ports
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -93,3 +101,34 @@ def test_it_serves_and_searches(served: Path, bundle: Path, tmp_path: Path) -> N
 def test_its_commands_say_how_they_are_used(served: Path, module: str, tmp_path: Path) -> None:
     ended = subprocess.run([served, "-m", module, "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert ended.stdout.startswith(f"usage: python -m {module}"), ended.stderr
+
+
+def test_the_image_answers_and_is_healthy(served: Path, tmp_path: Path) -> None:
+    """The command and the health check of deploy/Dockerfile, in the environment that its steps make.
+
+    The image itself is built only where a container engine runs.
+    """
+    (port,) = free_ports(1)
+    steps = dict(instructions(ROOT / "deploy" / "Dockerfile"))
+    here = {"/opt/fashion/bin/python": str(served), "/bundle": str(STARTER), "0.0.0.0": "127.0.0.1"}
+    command = [here.get(word, word) for word in json.loads(steps["ENTRYPOINT"]) + json.loads(steps["CMD"])]
+    check = json.loads(steps["HEALTHCHECK"].partition("CMD ")[2])
+    check = [here.get(word, word).replace(":8080/", f":{port}/") for word in check]
+    command += ["--port", str(port)]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            end = time.monotonic() + 240
+            while subprocess.run(check, capture_output=True, timeout=60).returncode:
+                assert process.poll() is None, process.stderr and process.stderr.read()
+                assert time.monotonic() < end
+            asked = {"Fashion-Explain": "maps", "Fashion-Top-K": "1"}
+            for headers in ({}, asked):
+                response = requests.post(
+                    f"http://127.0.0.1:{port}/predictions/fashion", data=photo(), headers=headers, timeout=60
+                )
+                assert response.status_code == 200, response.text
+            assert all("map" in attribute for attribute in response.json()["attributes"])
+        finally:
+            process.terminate()
+    assert subprocess.run(check, capture_output=True, timeout=60).returncode != 0
+    assert not list(tmp_path.iterdir())  # it runs on a file system that is read-only

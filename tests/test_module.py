@@ -9,12 +9,12 @@ from torchmetrics.functional.classification import multilabel_average_precision,
 
 from fashion.errors import BundleError, SettingError
 from fashion.preprocess import InputSpec
+from fashion.profiles.thresholds import best_global_threshold
 from fashion.taxonomy import Label, Taxonomy
 from training.fitting.metrics import MeanOfAnnotated, MultilabelScores
 from training.fitting.module import FashionModule
 from training.fitting.optimization import make_optimizer, make_schedule
 from training.profiles.scores import average_precisions, score
-from training.profiles.thresholds import best_global_threshold
 
 TAXONOMY = Taxonomy((Label("color", "Red"), Label("shape", "Wide"), Label("color", "Blue")))
 SPEC = InputSpec(size=32, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25), resize="pad")

@@ -3,13 +3,14 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_bundle import LABELS
 
 from fashion.model_card import ModelCard
-from fashion.options import NAMES, AnswerOptions, InvalidOption, parse_options
+from fashion.options import NAMES, AnswerOptions, InvalidOption, cautious, parse_options
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label
 
@@ -34,6 +35,8 @@ CARD = ModelCard(
         ({"profile": " micro-f1 "}, AnswerOptions(profile="micro-f1")),
         ({"profile": 0.25}, AnswerOptions(profile="0.25")),
         ({"profile": "1"}, AnswerOptions(profile="1")),
+        ({"caution": "0.5"}, AnswerOptions(caution=0.5)),
+        ({"caution": b"1e1"}, AnswerOptions(caution=10)),
         ({"top_k": "3"}, AnswerOptions(top_k=3)),
         ({"top_k": 10}, AnswerOptions(top_k=10)),
         ({"groups": "sleeve,color"}, AnswerOptions(groups=("color", "sleeve"))),
@@ -67,6 +70,10 @@ def test_what_options_may_hold(values: dict[str, Any], expected: AnswerOptions) 
         ({"profile": "nan"}, "profile 'nan' is unknown"),
         ({"profile": None}, "profile None is neither a name nor a number"),
         ({"profile": b"\xff"}, "profile is not text in UTF-8"),
+        ({"caution": 0}, "caution 0 must be a number from 0.001 to 1000; 1 leaves the thresholds as they are"),
+        ({"caution": True}, "caution True must be"),
+        ({"caution": "nan"}, "caution 'nan' must be"),
+        ({"caution": 10**400}, "must be a number"),
         ({"top_k": 0}, "top_k 0 must be a whole number from 1 to 10"),
         ({"top_k": 11}, "must be a whole number from 1 to 10"),
         ({"top_k": True}, "top_k True must be"),
@@ -75,7 +82,7 @@ def test_what_options_may_hold(values: dict[str, Any], expected: AnswerOptions) 
         ({"top_k": "9" * 6000}, "must be a whole number"),
         ({"all": "maybe"}, "all 'maybe' must be true or false"),
         ({"embedding": [1]}, "embedding [1] must be true or false"),
-        ({"explain": "why"}, "explain 'why' is unknown; choose among: none, maps, overlay"),
+        ({"explain": "why"}, "explain 'why' is unknown; choose among: none, maps, overlay, covered"),
         ({"groups": "size"}, "group 'size' is unknown; the model has: category, color, sleeve"),
         ({"groups": ""}, "groups '' must be a list of names, or text with ',' between them"),
         ({"groups": [1]}, "must be a list of names"),
@@ -91,6 +98,15 @@ def test_what_they_may_not_and_how_it_is_told(values: dict[str, Any], message: s
         parse_options(values, CARD)
     assert message in str(error.value)
     assert len(str(error.value)) < 400
+
+
+def test_caution_multiplies_the_odds_of_thresholds() -> None:
+    thresholds = np.array([0, 0.2, 0.5, 0.9, 1], np.float32)
+    found = cautious(thresholds, 4)
+    assert np.allclose(found, [0, 0.5, 0.8, 36 / 37, 1])
+    assert found.dtype == np.float32
+    assert np.array_equal(cautious(thresholds, 1), thresholds)
+    assert np.allclose(cautious(found, 1 / 4), thresholds)
 
 
 JSON_VALUES = st.recursive(
@@ -120,7 +136,7 @@ def test_anything_else_is_options_or_one_clear_line(values: dict[str, Any]) -> N
             "profile": st.sampled_from(["0.5", "micro-f1"]) | st.floats(0, 1).map(repr),
             "groups": st.lists(st.sampled_from(["category", "color", "sleeve"]), min_size=1),
             "embedding": st.booleans(),
-            "explain": st.sampled_from(["none", "maps", "overlay"]),
+            "explain": st.sampled_from(["none", "maps", "overlay", "covered"]),
             "top_k": st.integers(1, len(LABELS)),
         },
     )

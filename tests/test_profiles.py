@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from fashion.prediction import sigmoid
+from fashion.profiles.folds import split_folds
+from fashion.profiles.thresholds import f1_candidates
 from fashion.taxonomy import Label, Taxonomy
-from training.profiles.folds import split_folds
 from training.profiles.out_of_fold import answer_out_of_fold, fit_profiles
 from training.profiles.scores import score_answers
-from training.profiles.thresholds import f1_candidates
 
 TAXONOMY = Taxonomy(tuple(Label(group, str(i)) for group in ("color", "sleeve") for i in range(5)))
 PROFILES = ["0.5", "micro-f1", "macro-f1", "precision", "top-k"]

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from fashion.errors import InvalidImage, SettingError
+from fashion.profiles.bootstrap import weighted_precision
 from fashion.taxonomy import Label, Taxonomy
-from training.profiles.bootstrap import weighted_precision
 from training.profiles.scores import score
 from training.report.confusion import confused_pairs
 from training.report.contents import contents

@@ -26,7 +26,7 @@ from catalog.similar.sheet import LAYOUT
 from catalog.similar.spaces import SHARE, Measure, ScaleMeter, Scales, diverse, point, scores
 from fashion.errors import DataError, SettingError
 from fashion.model_card import ModelCard
-from fashion.pictures.tiles import MARK
+from fashion.pictures.tiles import LINE, MARK
 from fashion.predictor import Predictor
 from fashion.taxonomy import Label, Taxonomy
 
@@ -311,14 +311,14 @@ def test_the_table_shows_columns(photographs: Path, capsys: pytest.CaptureFixtur
 def test_the_sheet(photographs: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     run(capsys, photographs / "index", "--id", "4", "--sheet", tmp_path / "sheet.png", "--limit", "6")
     sheet = Image.open(tmp_path / "sheet.png").convert("RGB")
-    assert sheet.width == LAYOUT.size(1 + 6)[0]
-    assert 2 * LAYOUT.side < sheet.height <= LAYOUT.size(1 + 6)[1]  # two rows
-    left, top = LAYOUT.place(0)
+    assert sheet.width == LAYOUT.size(1)[0] + LAYOUT.size(6)[0]  # what was asked for stands on the left
+    assert 2 * LAYOUT.side < sheet.height <= LAYOUT.size(6)[1] + 4 * LINE  # two rows of three, and what they say
+    left, top = LAYOUT.place(0, 1)
     asked = sheet.crop((left, top, left + LAYOUT.side, top + LAYOUT.side)).resize((16, 16))
     original = Image.open(photographs / "4.png").convert("RGB").resize((16, 16))
     difference = np.abs(np.asarray(asked, dtype=int) - np.asarray(original, dtype=int)).mean()
     assert difference < 12
-    frames = [sheet.getpixel((LAYOUT.place(i)[0] - 1, top + LAYOUT.side // 2)) for i in range(2)]
+    frames = [sheet.getpixel((x - 1, top + LAYOUT.side // 2)) for x in (left, LAYOUT.size(1)[0] + left)]
     assert [frame == ImageColor.getrgb(MARK) for frame in frames] == [True, False]
 
 

@@ -1,6 +1,7 @@
 """TorchServe itself, started on free ports and asked over HTTP."""
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 import requests
 from photos import bad_photos, photo, unusual_photos
@@ -23,6 +25,7 @@ from serving.connection import is_this_machine, open_session
 from serving.ports import free_ports
 from serving.processes import find_server, temporary_folder_of
 from serving.server import main
+from serving.temporary_folders import PID_FILE, remove_abandoned
 from serving.torchserve import DEFAULT_CONFIG, ServerError, TorchServe, read_properties
 
 
@@ -139,6 +142,81 @@ def test_two_servers_at_once(
     capsys.readouterr()
     assert main(["stop", *options]) == 0
     assert capsys.readouterr().out.startswith("no TorchServe with")
+
+
+def test_of_two_starts_at_once_the_first_lives_and_what_a_killed_server_left_is_removed(
+    model_store: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    store.mkdir()
+    shutil.copy(model_store / "fashion.mar", store)
+    server = TorchServe.temporary(store, tmp_path / "server")
+    command = [sys.executable, "-m", "serving.server", "start", "--config", server.config, "--logs", server.logs]
+    folders = []
+    try:
+        for _ in range(2):
+            both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+            printed = [process.communicate(timeout=120)[0] for process in both]
+            assert [process.returncode for process in both] == [0, 0]
+            running = server.find()
+            assert running is not None
+            assert sum(f"already running as process {running.pid}\n" in text for text in printed) == 1
+            assert ask(server, photo()).status_code == 200
+            folders.append(temporary_folder_of(running))
+            family = [running, *running.children(recursive=True)]
+            for process in family:
+                process.kill()
+            psutil.wait_procs(family, 30)
+        assert not folders[0].exists()
+        assert folders[1].is_dir(), "killed, and nothing was started since"
+    finally:
+        server.stop()
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_only_folders_without_a_server_are_removed(tmp_path: Path) -> None:
+    def folder(name: str, pid: int | None) -> Path:
+        made = tmp_path / f"fashion-torchserve-{name}"
+        made.mkdir()
+        if pid is not None:
+            (made / PID_FILE).write_text(str(pid))
+        return made
+
+    def running(*arguments: str) -> subprocess.Popen:
+        return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", *arguments])
+
+    ended = running()
+    ended.kill()
+    ended.wait(30)
+    alive = running(f"-Djava.io.tmpdir={tmp_path / 'fashion-torchserve-alive'}")
+    try:
+        gone = [folder("dead", ended.pid), folder("number-of-another", alive.pid), folder("never-started", None)]
+        os.utime(gone[-1], (0, 0))
+        kept = [folder("alive", alive.pid), folder("starting", None)]
+        (tmp_path / "fashion-torchserve-link").symlink_to(tmp_path.parent)
+        other = tmp_path / "fashion-other"
+        other.mkdir()
+        remove_abandoned(tmp_path)
+    finally:
+        alive.kill()
+        alive.wait(30)
+    assert not any(path.exists() for path in gone)
+    assert all(path.is_dir() for path in [*kept, other, tmp_path / "fashion-torchserve-link"])
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("http://127.0.0.1:99999", "inference_address is 'http://127.0.0.1:99999' in"),
+        ("http://192.0.2.1:8080", "'192.0.2.1' is no address of this machine; set another inference_address in"),
+    ],
+)
+def test_an_address_that_is_none_is_told(
+    address: str, message: str, model_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = TorchServe.temporary(model_store, tmp_path, inference_address=address)
+    assert message in fails_to_start(server, capsys)
 
 
 @pytest.fixture

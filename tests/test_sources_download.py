@@ -5,114 +5,26 @@ import json
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from source_files import jpeg
+from photo_server import DRIP_SECONDS, PHOTO, PhotoServer, running
 
 from fashion.errors import DataError, SettingError
 from training.sources.download import DownloadSettings, download
-from training.sources.fetch import MAX_BYTES
 from training.sources.imaterialist import import_imaterialist
 
-PHOTO = jpeg(width=200, height=200)
-DRIP = 0.2  # seconds between two bytes
-DRIP_SECONDS = len(PHOTO) * DRIP
-QUICK = DownloadSettings(concurrency=8, timeout=0.5, retries=1)
-
-
-class Server(ThreadingHTTPServer):
-    """Counts the requests for each path."""
-
-    daemon_threads = True
-    request_queue_size = 64
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answers)
-        self.asked: Counter[str] = Counter()
-        self.release = threading.Event()  # lets the answers to /hang go
-
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.server_port}/{path}"
-
-
-class Answers(BaseHTTPRequestHandler):
-    """The first part of the path says how to answer."""
-
-    server: Server
-
-    def do_GET(self) -> None:
-        self.server.asked[self.path] += 1
-        kind = self.path.split("/")[1]
-        if kind == "good":
-            self.answer(200, PHOTO)
-        elif kind == "flaky":
-            self.answer(200 if self.server.asked[self.path] > 1 else 500, PHOTO)
-        elif kind == "busy":
-            self.answer(429, b"", {"Retry-After": "1"})
-        elif kind == "html":
-            self.answer(200, b"<!DOCTYPE html><html>gone</html>")
-        elif kind == "moved":
-            self.answer(302, b"", {"Location": "/good/moved"})
-        elif kind == "circle":
-            self.answer(302, b"", {"Location": self.path})
-        elif kind == "elsewhere":
-            self.answer(302, b"", {"Location": "file:///etc/passwd"})
-        elif kind == "truncated":  # says more than it sends
-            self.answer(200, PHOTO[:2000], {"Content-Length": str(len(PHOTO))})
-        elif kind == "cut":  # the photograph itself is cut off
-            self.answer(200, PHOTO[:2000])
-        elif kind == "large":
-            self.answer(200, b"\xff\xd8" + bytes(MAX_BYTES))
-        elif kind == "slow":
-            self.server.release.wait(3)
-        elif kind == "drip":
-            self.drip()
-        else:
-            self.answer(404, b"not here")
-
-    def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        try:
-            self.wfile.write(body)
-        except OSError:  # the client has seen enough
-            self.close_connection = True
-
-    def drip(self) -> None:
-        """A byte now and then: never a timeout between two of them."""
-        self.send_response(200)
-        self.end_headers()
-        try:
-            for byte in PHOTO:
-                if self.server.release.wait(DRIP):
-                    return
-                self.wfile.write(bytes([byte]))
-        except OSError:
-            self.close_connection = True
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
+QUICK = DownloadSettings(concurrency=8, timeout=0.5, retries=1, allow_private=True)
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[PhotoServer]:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with running() as server:
         yield server
-        server.release.set()
-        server.shutdown()
-        thread.join()
 
 
 def challenge(folder: Path, urls: dict[int | str, list[str] | str]) -> Path:
@@ -129,7 +41,7 @@ def failures(folder: Path) -> dict[str, str]:
     return {row["id"]: row["reason"] for row in csv.DictReader(lines)}
 
 
-def test_every_kind_of_answer(tmp_path: Path, server: Server) -> None:
+def test_every_kind_of_answer(tmp_path: Path, server: PhotoServer) -> None:
     kinds = ["good", "flaky", "moved", "gone", "html", "truncated", "cut", "large", "slow", "drip", "busy"]
     kinds += ["circle", "elsewhere"]
     urls: dict[int | str, list[str] | str] = {kind: [server.url(f"{kind}/1")] for kind in kinds}
@@ -176,7 +88,7 @@ def test_every_kind_of_answer(tmp_path: Path, server: Server) -> None:
     assert [asked[kind] for kind in twice] == [2] * len(twice)
 
 
-def test_second_run_fetches_only_what_is_missing_and_the_importer_finds_it(tmp_path: Path, server: Server) -> None:
+def test_second_run_fetches_only_what_is_missing_and_the_importer_finds_it(tmp_path: Path, server: PhotoServer) -> None:
     urls: dict[int | str, list[str] | str] = {i: server.url(f"good/{i}") for i in range(1, 8)}
     source = challenge(tmp_path / "challenge", {**urls, 8: server.url("gone/8"), 9: server.url("gone/9")})
     (source / "train").mkdir()
@@ -194,25 +106,25 @@ def test_second_run_fetches_only_what_is_missing_and_the_importer_finds_it(tmp_p
     assert (summary.splits, summary.left_out) == ({"train": 7}, {"missing file": 2})
 
 
-def test_all_dead_is_an_error_only_at_the_import(tmp_path: Path, server: Server) -> None:
+def test_all_dead_is_an_error_only_at_the_import(tmp_path: Path, server: PhotoServer) -> None:
     source = challenge(tmp_path / "challenge", {i: server.url(f"gone/{i}") for i in range(20)})
     assert download(source, settings=QUICK).counts == {"failed": 20}
     with pytest.raises(DataError, match=r"no usable row in .*20 missing file"):
         import_imaterialist(source, tmp_path / "out")
 
 
-def test_limit_and_other_folder(tmp_path: Path, server: Server) -> None:
+def test_limit_and_other_folder(tmp_path: Path, server: PhotoServer) -> None:
     source = challenge(tmp_path / "challenge", {i: server.url(f"good/{i}") for i in range(1, 9)})
-    download(source / "train.json", tmp_path / "images", DownloadSettings(limit=3))
+    download(source / "train.json", tmp_path / "images", DownloadSettings(limit=3, allow_private=True))
     assert sorted(path.name for path in (tmp_path / "images/train").iterdir()) == ["1.jpg", "2.jpg", "3.jpg"]
     assert not (source / "train").exists()
 
 
-def test_file_that_cannot_be_written_stops_it(tmp_path: Path, server: Server) -> None:
+def test_file_that_cannot_be_written_stops_it(tmp_path: Path, server: PhotoServer) -> None:
     source = challenge(tmp_path / "challenge", {i: server.url(f"good/{i}") for i in range(1, 40)})
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000));"
-        f"from training.sources.__main__ import main; main(['download', {str(source)!r}])"
+        f"from training.sources.__main__ import main; main(['download', {str(source)!r}, '--allow-private'])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 2
@@ -220,11 +132,20 @@ def test_file_that_cannot_be_written_stops_it(tmp_path: Path, server: Server) ->
     assert list((source / "train").iterdir()) == []
 
 
-def test_interrupt_is_prompt_and_resumable(tmp_path: Path, server: Server) -> None:
+def test_interrupt_is_prompt_and_resumable(tmp_path: Path, server: PhotoServer) -> None:
     urls: dict[int | str, list[str] | str] = {i: server.url(f"good/{i}") for i in range(1, 31)}
     urls |= {i: server.url(f"drip/{i}") for i in range(31, 40)}
     source = challenge(tmp_path / "challenge", urls)
-    command = [sys.executable, "-m", "training.sources", "download", str(source), "--concurrency", "4"]
+    command = [
+        sys.executable,
+        "-m",
+        "training.sources",
+        "download",
+        str(source),
+        "--concurrency",
+        "4",
+        "--allow-private",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while sum(server.asked[f"/drip/{i}"] for i in range(31, 40)) < 4 and time.monotonic() < deadline:

@@ -56,6 +56,20 @@ def test_changes_are_noticed(tmp_path: Path, shop: Path) -> None:
     assert second != first
 
 
+def test_what_is_left_out_is_not_told_to_somebody_who_named_groups(
+    tmp_path: Path, shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = shop / "train.csv"
+    lines = table.read_text().splitlines()
+    texts = ["image,color,style,title", *(f"{lines[1 + i % 20]},title {i}" for i in range(100))]
+    table.write_text("\n".join(texts) + "\n")
+    (shop / "val.csv").unlink()
+    open_folder(shop, cache=tmp_path / "all")
+    assert "left out as text, not attributes: title" in capsys.readouterr().err
+    open_folder(shop, ["color"], cache=tmp_path / "named")
+    assert "note" not in capsys.readouterr().err
+
+
 def test_any_choice_of_groups_is_one_import(tmp_path: Path, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = open_folder(shop, ["color"], cache=tmp_path / "cache")
     for groups in (None, ["color", "style"], ["style"]):

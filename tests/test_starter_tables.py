@@ -15,7 +15,7 @@ from benchmarks.starter_gates import applies_rows, refused
 from benchmarks.starter_scores import MEANINGS, best_guesses, certain_row, certain_share, top_1_rows
 from fashion.gates import Gates
 from fashion.predictor import Predictor
-from training.profiles.bootstrap import interval
+from fashion.profiles.bootstrap import interval
 from training.profiles.gate_scores import FALSE_ALARMS, SeenGates, score_gates
 
 RULES = """

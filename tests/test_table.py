@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from catalog.scored.columns import vector_column, vector_rows
 from catalog.scored.score_manifest import MANIFEST_FILE, Manifest, Origin
-from catalog.scored.table import Scored, table_schema, vector_column, vector_rows
+from catalog.scored.table import Scored, table_schema
 from catalog.scoring.parts import PartWriter
 from fashion.errors import DataError
 from fashion.taxonomy import Label

@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from fashion.taxonomy import Label, Taxonomy
-from training.profiles.scores import score
-from training.profiles.thresholds import (
+from fashion.profiles.thresholds import (
     MACRO_F1,
     MICRO_F1,
     SILENT,
@@ -15,6 +13,8 @@ from training.profiles.thresholds import (
     toward,
     typical_counts,
 )
+from fashion.taxonomy import Label, Taxonomy
+from training.profiles.scores import score
 
 TAXONOMY = Taxonomy(tuple(Label(group, str(i)) for group in ("color", "sleeve") for i in range(3)))
 

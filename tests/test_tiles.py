@@ -18,9 +18,11 @@ from fashion.pictures.tiles import (
     Picture,
     SheetLayout,
     Tile,
+    beside,
     fitting,
     folded,
     font,
+    legend,
     sheet,
     stacked,
     within,
@@ -38,9 +40,10 @@ def test_tiles_stand_in_rows() -> None:
     photo = Image.new("RGB", (30, 30), RED)
     image = sheet([Tile(photo, [])] * 4, LAYOUT).image
     across, down = 60 + MARGIN, 60 + SheetLayout(60, 3, lines=0).caption + MARGIN  # no captions, no room for them
-    assert image.size == (MARGIN + 3 * across, MARGIN + 2 * down)
-    middles = [(MARGIN + 30 + x * across, MARGIN + 30 + y * down) for y in range(2) for x in range(3)]
-    assert [image.getpixel(middle) == RED for middle in middles] == [True] * 4 + [False] * 2
+    assert image.size == (MARGIN + 2 * across, MARGIN + 2 * down)
+    middles = [(MARGIN + 30 + x * across, MARGIN + 30 + y * down) for y in range(2) for x in range(2)]
+    assert [image.getpixel(middle) == RED for middle in middles] == [True] * 4
+    assert [LAYOUT.across(tiles) for tiles in (0, 1, 3, 4, 5, 6, 7, 9, 10)] == [1, 1, 3, 2, 3, 3, 3, 3, 3]
     assert sheet([Tile(photo, [])], LAYOUT).image.width == MARGIN + across  # no wider than what is on it
 
 
@@ -88,6 +91,17 @@ def test_text_keeps_to_its_width() -> None:
     assert max(font(SMALL).getlength(line) for line in lines) <= 120
     assert lines[1].endswith("…")
     assert fitting("Écru", 100, SMALL) == "Écru"
+
+
+def test_beside_and_a_legend() -> None:
+    left, right = (Picture(Image.new("RGB", size, RED)) for size in ((10, 20), (30, 5)))
+    image = beside([left, right]).image
+    assert image.size == (40, 20)
+    assert (image.getpixel((39, 4)), image.getpixel((39, 6))) == (RED, color(GROUND))
+    one, several = (legend([("short words in a row " * times, MARK)], 300).image for times in (1, 5))
+    assert several.width == 300
+    assert several.height > one.height
+    assert color(MARK) in {pixel for _, pixel in several.getcolors(100_000)}
 
 
 def test_stacked() -> None:

@@ -16,6 +16,7 @@ from catalog.search import main
 from catalog.similar.matching import Index
 from catalog.words.asking import read
 from catalog.words.searching import search_words
+from catalog.words.suggestions import one_edit_apart
 from catalog.words.vocabulary import Vocabulary, words_of
 from fashion.errors import SettingError
 from fashion.model_card import ModelCard
@@ -37,6 +38,7 @@ PRODUCTS: dict[str, tuple[tuple[str, ...], str, float]] = {
     "d": (("Tshirts", "Red", "Sleeveless", "Solid", "Men"), "Zephyr running top", 20),
     "e": (("Casual Shoes", "Grey", "Solid", "Men"), "Suede moccasins", 60),
     "f": (("Trousers", "Grey", "Checked", "Men"), "Café racer chinos", 55),
+    "g": (("Casual Shoes", "Navy Blue", "Solid", "Men"), "Canvas Slip-On", 35),
 }
 
 
@@ -59,37 +61,95 @@ def index(folder: Path) -> Iterator[Index]:
 
 
 def ids(index: Index, text: str, limit: int = 10, **flags: Any) -> list[str]:
-    return [match.product.id for match in search_words(index, text, limit=limit, **flags)]
+    return [match.product.id for match in search_words(index, text, limit=limit, **flags).matches]
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted", "unwanted", "words", "prices"),
+    ("text", "wanted", "unwanted", "words"),
     [
-        ("Red dresses", ["Red", "Dresses"], [], [], (None, None)),
-        ("a checked shirt for men", ["Checked", "Men"], [], ["shirt"], (None, None)),
-        ("plaid pants", ["Checked", "Trousers"], [], [], (None, None)),
-        ("long-sleeved tee, no print", ["Long Sleeves", "Tshirts"], ["Printed"], [], (None, None)),
-        ("dress without sleeves", ["Dresses", "Sleeveless"], [], [], (None, None)),
-        ("navy dress under 50 EUR", ["Navy Blue", "Dresses"], [], [], (None, 50.0)),
-        ("dress between 20 and 49,90", ["Dresses"], [], [], (20.0, 49.9)),
-        ("shoes from 40 to 60", [], [], ["shoe"], (40.0, 60.0)),
-        ("gray moccasins", ["Grey"], [], ["moccasin"], (None, None)),
+        ("Red dresses", ["Red", "Dresses"], [], []),
+        ("a checked shirt for men", ["Checked", "Men"], [], ["shirt"]),
+        ("plaid pants", ["Checked", "Trousers"], [], []),
+        ("long-sleeved tee, no print", ["Long Sleeves", "Tshirts"], ["Printed"], []),
+        ("dress without sleeves", ["Dresses", "Sleeveless"], [], []),
+        ("navy dress under 50 EUR", ["Navy Blue", "Dresses"], [], []),
+        ("gray moccasins", ["Grey"], [], ["moccasin"]),
+        ("NAVY BLUE t-shirts", ["Navy Blue", "Tshirts"], [], []),
+        ("men’s T shirt", ["Men", "Tshirts"], [], []),
+        ("dress -red", ["Dresses"], ["Red"], []),
+        ("dress, no print, not checked", ["Dresses"], ["Printed", "Checked"], []),
+        ("non-solid dress", ["Dresses"], ["Solid"], []),
+        ("please show me a red dress", ["Red", "Dresses"], [], []),
+        ('"red" AND dress* NEAR(gown) OR ^title:x', ["Red", "Dresses"], [], ["near", "gown", "title", "x"]),
+        ("sizes 8-10", [], [], ["size", "8", "10"]),
+        ("red\x00dress; DROP TABLE texts --", ["Red", "Dresses"], [], ["drop", "table", "text"]),
     ],
 )
-def test_what_a_text_asks_for(
-    text: str, wanted: list[str], unwanted: list[str], words: list[str], prices: tuple[float | None, float | None]
-) -> None:
+def test_what_a_text_asks_for(text: str, wanted: list[str], unwanted: list[str], words: list[str]) -> None:
     asked = read(text, Vocabulary(TAXONOMY))
-    assert [labels[0].name for labels in asked.wanted] == wanted
-    assert [labels[0].name for labels in asked.unwanted] == unwanted
+    assert [wish.labels[0].name for wish in asked.wanted] == wanted
+    assert [wish.labels[0].name for wish in asked.unwanted] == unwanted
     assert asked.words == words
-    assert (asked.above, asked.below) == prices
+
+
+@pytest.mark.parametrize(
+    ("text", "prices"),
+    [
+        ("under 50", {"lt": 50}),
+        ("dress between 20 and 49,90", {"gte": 20, "lte": 49.9}),
+        ("between 40 and 20", {"gte": 20, "lte": 40}),
+        ("shoes from 40 to 60", {"gte": 40, "lte": 60}),
+        ("less than Rs 999", {"lt": 999}),
+        ("up to Rs.1,299.50", {"lte": 1299.5}),
+        ("below 1.299,50 €", {"lt": 1299.5}),
+        ("$20-$40 dress", {"gte": 20, "lte": 40}),
+        ("20 – 40 EUR", {"gte": 20, "lte": 40}),
+        ("price < 50", {"lt": 50}),
+        ("priced over £30 and under £80", {"gt": 30, "lt": 80}),
+        ("no more than 50", {"lte": 50}),
+        ("at least 1,000", {"gte": 1000}),
+        ("from zara", {}),
+        ("8 to 10", {}),
+        ("under the sea", {}),
+        ("between 5", {}),
+    ],
+)
+def test_prices(text: str, prices: dict[str, float]) -> None:
+    asked = read(text, Vocabulary(TAXONOMY))
+    assert asked.prices == prices
+    assert not asked.unwanted_words
+
+
+def test_or_makes_one_wish_and_carries_a_negation_on() -> None:
+    asked = read("red or grey dress", Vocabulary(TAXONOMY))
+    assert [[label.name for label in wish.labels] for wish in asked.wanted] == [["Red", "Grey"], ["Dresses"]]
+    asked = read("dress without print or zephyr", Vocabulary(TAXONOMY))
+    assert [wish.labels[0].name for wish in asked.wanted] == ["Dresses"]
+    assert [wish.labels[0].name for wish in asked.unwanted] == ["Printed"]
+    assert asked.unwanted_words == ["zephyr"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        (("hoodie", "Hoodies", "HOODIE"), ["hoody"]),
+        (("accessory", "accessories"), ["accessory"]),
+        (("watch", "watches"), ["watch"]),
+        (("dress", "dresses"), ["dress"]),
+        (("Café", "cafe"), ["cafe"]),
+        (("women's", "women’s", "womens"), ["women"]),
+        (("Rs.1,299.50", "RS 1,299.50"), ["rs", "1,299.50"]),
+    ],
+)
+def test_spellings_of_one_word(texts: tuple[str, ...], words: list[str]) -> None:
+    for text in texts:
+        assert words_of(text) == words
 
 
 @pytest.mark.parametrize(
     ("text", "first"),
     [
-        ("red dress", ["a", "b"]),
+        ("red dress", ["b", "a"]),  # whose title says dress comes first
         ("red dress with long sleeves", ["a"]),
         ("red dress, no long sleeves", ["b"]),
         ("red dress under 50", ["b"]),
@@ -113,16 +173,105 @@ def test_filters_hold_for_all_that_is_found(index: Index) -> None:
 
 
 def test_what_is_missing_is_told(index: Index) -> None:
-    (best, *_) = search_words(index, "grey dress")
-    assert best.similarity == pytest.approx(0.5, abs=0.05)
+    (best, *_) = search_words(index, "grey dress").matches
+    assert best.similarity is not None
+    assert best.similarity < 0.2
     assert list(best.shared.values()) in ([["Grey"]], [["Dresses"]])
     assert len(best.differing) == 1
+    assert {reason.kind for reason in best.why} == {"label", "nothing"}
+
+
+def test_each_match_says_why(index: Index) -> None:
+    (best, *_) = search_words(index, "zephyr red dress").matches
+    found = [(reason.asked, reason.kind, reason.found) for reason in best.why]
+    assert found == [("red", "label", "Red"), ("dress", "label", "Dresses"), ("zephyr", "title", "zephyr")]
+    assert best.why[0].probability == pytest.approx(0.95, abs=0.01)
+    assert [reason["kind"] for reason in best.to_json()["why"]] == ["label", "label", "title"]
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("red mocasin", "'mocasin' names no label and stands in no text of the catalog; it was left out"),
+        ("red derss", "did you mean 'dress'?"),
+        ("red zefyr", "'zefyr' names no label and stands in no text of the catalog; it was left out"),
+        ("red zephry", "did you mean 'zephyr'?"),
+        (
+            "red dres",
+            "'dres' names no label and stands in no text of the catalog; it was left out; did you mean 'dress'?",
+        ),
+        ("red, no glitter", "'glitter' names no label"),
+        ("red 红裙", "'红裙' names no label"),
+    ],
+)
+def test_unknown_words_are_named_and_left_out(index: Index, text: str, note: str) -> None:
+    found = search_words(index, text)
+    assert len(found.notes) == 1
+    assert note in found.notes[0]
+    assert {match.product.id for match in found.matches[:3]} == {"a", "b", "d"}
+
+
+def test_a_misspelled_word_alone_is_refused_with_a_suggestion(index: Index) -> None:
+    with pytest.raises(SettingError, match=r"'derss' names nothing to search for; .*did you mean 'dress'\?"):
+        search_words(index, "derss")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "near"),
+    [
+        ("dress", "dres", True),
+        ("dress", "drress", True),
+        ("dress", "drass", True),
+        ("dress", "derss", True),
+        ("dress", "dress", False),
+        ("dress", "drse", False),
+        ("dress", "rdesss", False),
+        ("ab", "ba", True),
+        ("", "a", True),
+    ],
+)
+def test_one_edit(one: str, other: str, near: bool) -> None:
+    assert one_edit_apart(one, other) is near
+    assert one_edit_apart(other, one) is near
+
+
+@pytest.mark.parametrize(
+    "text", ['zephyr" OR "x', "zephyr*", "zephyr AND", "(zephyr", "zephyr:", "^zephyr", "zephyr'--"]
+)
+def test_operators_of_the_full_text_engine_are_words(index: Index, text: str) -> None:
+    assert {match.product.id for match in search_words(index, text).matches[:2]} == {"a", "d"}
+
+
+def test_hyphens_do_not_matter(index: Index) -> None:
+    """`Slip-On` in a title is found as slip-on, slipon and slip on."""
+    for text in ("slip-on", "slipon", "slip on", "Slip-Ons"):
+        assert ids(index, text)[0] == "g", text
+
+
+def test_a_word_of_many_titles_is_found_behind_a_filter(index: Index) -> None:
+    assert ids(index, "zephyr", where="Price<50") == ["d"]
 
 
 @pytest.mark.parametrize("text", ["", "  ", "the", "with a", "!!"])
 def test_nothing_is_refused(index: Index, text: str) -> None:
     with pytest.raises(SettingError, match="names nothing to search for"):
         search_words(index, text)
+
+
+def test_a_catalog_without_texts_and_prices(tmp_path: Path) -> None:
+    """Labels are found; other words are noted, and a price is refused."""
+    logits = np.array([3.0 if label.name in ("Dresses", "Red") else -4.0 for label in TAXONOMY.labels], np.float32)
+    rows = [{"id": "x", "image": "", "logits": logits, "embedding": np.ones(EMBEDDING)}]
+    build(write_catalog(tmp_path / "scored", rows, taxonomy=TAXONOMY, columns=[]), EdgeStore(tmp_path / "index"))
+    with Index(EdgeStore(tmp_path / "index")) as opened:
+        found = search_words(opened, "zephyr red dres")
+        assert [match.product.id for match in found.matches] == ["x"]
+        assert found.notes == [
+            "'zephyr' names no label, and there are no texts; it was left out",
+            "'dres' names no label, and there are no texts; it was left out; did you mean 'dress'?",
+        ]
+        with pytest.raises(SettingError, match="no column of numbers is called price"):
+            search_words(opened, "red under 50")
 
 
 def test_the_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,13 +22,13 @@ from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_whole
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
+from fashion.profiles.thresholds import HALF
 from fashion.taxonomy import Taxonomy
 from training.data.catalogs import notes
 from training.data.images import Photographs, open_split
 from training.profiles.gate_scores import describe_gates, score_gates
 from training.profiles.predictions import Predictions, predict
 from training.profiles.scores import average_precisions, mean_average_precision, score_answers
-from training.profiles.thresholds import HALF
 from training.report.evidence import Evidence
 from training.report.writing import PAGE_FILE, check_report_folder, write_report
 from training.sources.opening import DEFAULT_CACHE

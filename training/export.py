@@ -23,6 +23,7 @@ from fashion.errors import BundleError, one_line_errors
 from fashion.folders import new_folder
 from fashion.model_card import CHECKPOINT_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
 from fashion.predictor import Predictor
+from fashion.profiles.thresholds import HALF
 from training.bundle.beginning import compare_with_beginning, describe_beginning
 from training.bundle.folders import check_bundle_replaceable
 from training.bundle.int8_speed import measure
@@ -34,7 +35,7 @@ from training.fitting.module import FashionModule
 from training.fitting.runs import TrainingRun, load_module, write_slim
 from training.profiles.gate_scores import score_gates
 from training.profiles.predictions import Predictions, predict
-from training.profiles.thresholds import HALF
+from training.profiles.share_corrections import correct_shares, describe_corrections
 from training.profiles.validation import describe, more_images, with_thresholds
 from training.weights import torch_files
 
@@ -95,8 +96,11 @@ def export(
             print(describe_beginning(beginning), flush=True)
             card.metrics["beginning"] = beginning
         card.metrics["parity"] = {"images": PARITY_IMAGES, "largest_probability_difference": differences}
+        seen = reference.by(card)
         if int8:
-            card = add_int8(card, folder, reference, validation, run.split("train", module, data))
+            card, seen = add_int8(card, folder, reference, validation, run.split("train", module, data))
+        card = replace(card, share_corrections=correct_shares(seen, card))
+        print(describe_corrections(card), flush=True)
         card.save(folder)
     return card
 
@@ -138,8 +142,8 @@ def make_card(module: FashionModule, folder: Path, name: str, version: str, trai
 
 def add_int8(
     card: ModelCard, folder: Path, reference: Predictions, validation: Photographs, training: Photographs
-) -> ModelCard:
-    """Write model.int8.onnx and return the card with it.
+) -> tuple[ModelCard, Predictions]:
+    """Write model.int8.onnx; returns the card with it, and what the file says of the validation images.
 
     Args:
         card: with profiles.
@@ -185,7 +189,7 @@ def add_int8(
         print(f"warning: {speed.warning()}", file=sys.stderr, flush=True)
     card = replace(card, files=card.files | {INT8_FILE: sha256(folder / INT8_FILE)})
     card.metrics["int8"] = comparisons[-1] | asdict(speed)
-    return card
+    return card, int8[: len(validation)]
 
 
 def _predict_each(splits: Mapping[str, Photographs], card: ModelCard, file: Path) -> Predictions:

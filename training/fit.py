@@ -31,13 +31,13 @@ from training.data.data_module import FashionData
 from training.fitting.averaging import Average
 from training.fitting.module import MONITOR, FashionModule
 from training.fitting.progress import Bars, History
+from training.fitting.rate_search import LEAST_FALL, LR_STEPS, suggested_rate
 from training.fitting.resuming import PLAN, check_resumed, plan
 from training.fitting.runs import BEST, CONFIG_FILE, LAST, TrainingRun
 from training.fitting.stopping import StopOnNan, StopOnSignal, TrainingStopped
 from training.weights import first_weights, torch_files
 
 NAMES_FILE, RULES_FILE = "names.yaml", "rules.yaml"
-LR_STEPS = 100
 EXIT_SIGNAL = 128  # plus the signal's number: 130 after ctrl-C, as shells have it
 
 # Lightning's advice to developers; a user of this program cannot act on it, or it does not apply.
@@ -269,11 +269,15 @@ def _trainer_error(settings: Namespace, error: Exception) -> SettingError:
 def _find_lr(trainer: Trainer, module: FashionModule, data: FashionData) -> None:
     before, epochs = module.hparams["lr"], trainer.fit_loop.max_epochs
     trainer.fit_loop.max_epochs = LR_STEPS  # the search ends by its own number of steps, however few make an epoch
-    found = Tuner(trainer).lr_find(module, datamodule=data, num_training=LR_STEPS)
+    found = Tuner(trainer).lr_find(module, datamodule=data, num_training=LR_STEPS, update_attr=False)
     trainer.fit_loop.max_epochs = epochs
-    suggestion = found.suggestion() if found else None
+    suggestion = suggested_rate(found.results["lr"], found.results["loss"]) if found else None
     if suggestion is None:
-        raise SettingError("no learning rate could be suggested; more images or a smaller --data.batch_size may help")
+        raise SettingError(
+            f"no learning rate could be suggested: at none of {LR_STEPS} rates the loss fell by {LEAST_FALL:.0%}; give "
+            "more training images or a smaller --data.batch_size, or a rate with --model.lr"
+        )
+    module.hparams["lr"] = suggestion
     _say(f"found  learning rate {suggestion:.2g} (--model.lr was {before:.2g}); training with it")
 
 

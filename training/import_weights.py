@@ -10,6 +10,7 @@ import csv
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from training.export import (
 )
 from training.fitting.module import FashionModule
 from training.profiles.predictions import predict
+from training.profiles.share_corrections import correct_shares
 from training.profiles.validation import with_thresholds
 from training.sources import open_folder, read_description
 from training.sources.drawing import draw
@@ -146,14 +148,15 @@ def _origin(file: Path, source: WeightsSource, command: str) -> dict[str, Any]:
 
 
 def _fit(card: ModelCard, folder: Path, data: Path, cache: Path, validation: Photographs) -> ModelCard:
-    """Thresholds, scores and the int8 file, as an export makes them."""
+    """Thresholds, scores, the int8 file and the corrections of shares, as an export makes them."""
     reference = predict(Predictor(card, OnnxEngine(folder / ONNX_FILE, card.input)), validation, "validate fp32")
     if not (reference.targets >= 0).any():
         raise DataError(f"nothing in {data} is annotated for the groups {', '.join(card.taxonomy.groups)}")
     card = with_thresholds(card, str(data), reference)
     split = "train" if read_description(open_folder(data, None, cache))["splits"].get("train") else "val"
     training = open_split(data, split, card.taxonomy, card.input, cache=cache)
-    return add_int8(card, folder, reference, validation, training)
+    card, seen = add_int8(card, folder, reference, validation, training)
+    return replace(card, share_corrections=correct_shares(seen, card))
 
 
 def _drawn(spec: InputSpec) -> np.ndarray:

@@ -11,6 +11,12 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--answers", action="store_true", help="count answered attributes instead of calibrated probabilities"
     )
+    parser.add_argument(
+        "--uncorrected",
+        dest="correct",
+        action="store_false",
+        help="do not correct probabilities for the model's errors, where the catalog keeps how",
+    )
 
 
 def add_outputs(parser: argparse.ArgumentParser) -> None:

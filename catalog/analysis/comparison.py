@@ -6,6 +6,7 @@ from typing import Any
 from catalog.analysis.inference import FALSE_DISCOVERIES, LEAST
 from catalog.analysis.label_trends import Measure
 from catalog.analysis.overlap import Overlap
+from catalog.analysis.share_correction import CorrectedGroup, CorrectionState, correction_notes, marked
 
 SCHEMA = 1
 GAP_SHARE = 0.01  # a gap is a label that one has on at least this share of its products,
@@ -25,6 +26,7 @@ class ComparedShare:
         difference, interval: the first share less the second, with its 95 % interval.
         p, q: of no difference; q allows for all labels and combinations that were tested. None where there were too few
             products to test it.
+        correction: how far the label is corrected for the model's errors; of a combination the worse of its two.
     """
 
     groups: tuple[str, ...]
@@ -37,11 +39,17 @@ class ComparedShare:
     interval: Pair
     p: float | None
     q: float | None
+    correction: CorrectionState = "none"
 
     @property
     def name(self) -> str:
         """The label's name, or both with a + between."""
         return " + ".join(self.names)
+
+    @property
+    def name_in_group(self) -> str:
+        """The same; of a single label with its group: one name may stand in two."""
+        return f"{self.name} ({self.groups[0]})" if len(self.names) == 1 else self.name
 
     @property
     def more(self) -> int | None:
@@ -69,7 +77,10 @@ class Comparison:
         where: the filter of both.
         model: that scored both.
         profiles: the thresholds that the answers reach, of each.
-        measure: what counts: "expected" (calibrated probabilities) or "answered".
+        measure: what counts: "corrected" (calibrated probabilities, where `corrections` says so corrected for the
+            model's errors), "expected" (calibrated probabilities) or "answered".
+        correct: whether probabilities were to be corrected.
+        corrections: by group how far they are; empty where none is.
         products: of each.
         rows: labels by group, in the model's order, then combinations.
         overlaps: how alike the two are, by group.
@@ -82,6 +93,8 @@ class Comparison:
     model: dict[str, str]
     profiles: tuple[str, str]
     measure: Measure
+    correct: bool
+    corrections: list[CorrectedGroup]
     products: tuple[int, int]
     rows: list[ComparedShare]
     overlaps: list[Overlap]
@@ -97,6 +110,10 @@ class Comparison:
         """What one has and the other hardly, the largest difference first."""
         return [row for row in self.differences if row.gap is not None]
 
+    def marked(self, groups: tuple[str, ...]) -> str:
+        """Names of groups, marked where their shares are not corrected, or to be doubted, and others are."""
+        return " + ".join(marked(group, self.corrections) for group in groups)
+
     @property
     def tested(self) -> int:
         """How many labels and combinations were tested."""
@@ -105,7 +122,7 @@ class Comparison:
     @property
     def notes(self) -> list[str]:
         """What a reader must know of these numbers, a sentence each."""
-        found = []
+        found = correction_notes(self.corrections, self.correct and self.measure != "answered")
         if untested := len(self.rows) - self.tested:
             found.append(
                 f"{untested:,} of {len(self.rows):,} labels and combinations were not tested: fewer than {LEAST:g} "
@@ -117,10 +134,11 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as `--json` prints it and `compare.json` holds it; docs/trends.md says what it means."""
-        own = {name: value for name, value in vars(self).items() if name not in ("rows", "overlaps")}
+        own = {name: value for name, value in vars(self).items() if name not in ("rows", "overlaps", "correct")}
         return {
             "schema": SCHEMA,
             **own,
+            "corrections": [vars(group) for group in self.corrections],
             "tested": self.tested,
             "notes": self.notes,
             "overlaps": [vars(entry) for entry in self.overlaps],

@@ -14,12 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from catalog.analysis import inference, periods
-from catalog.analysis.inference import Sums
+from catalog.analysis.inference import Sums, TrendLine
 from catalog.analysis.label_trends import LabelTrend, ShareGrowth, Trends
 from catalog.analysis.periods import NONE, DateReader, Unit
 from catalog.analysis.scored_at import scored_at
+from catalog.analysis.share_correction import SelectionCorrection
 from catalog.analysis.tally import Selection, Tally, read
 from catalog.filters.filtering import RowFilter
+from catalog.scored.share_corrections import kept_corrections
 from catalog.scored.table import Scored
 from fashion.errors import DataError
 
@@ -32,6 +34,7 @@ def trends(
     column: str | None = None,
     where: str | None = None,
     answers: bool = False,
+    correct: bool = True,
 ) -> Trends:
     """Shares of attributes over time, and which of them grow or shrink.
 
@@ -43,6 +46,7 @@ def trends(
         column: the column of dates; None tells it by its name, see `catalog.analysis.periods.date_column`.
         where: a filter, see `catalog.filters.where`; shares are of the products that it keeps.
         answers: count answered attributes instead of calibrated probabilities.
+        correct: correct probabilities for the model's errors, where the catalog keeps how; answers never are.
 
     Raises:
         DataError: the catalog cannot be used, is empty, has no dates, or no product passes the filter.
@@ -52,7 +56,8 @@ def trends(
     selection = Selection.of(scored, groups)
     kept = RowFilter(where, scored) if where else None
     dates = DateReader(periods.date_column(scored, column), by)
-    expected, answered, count = _read(scored, selection, dates, kept)
+    correction = SelectionCorrection(selection, kept_corrections(scored) if correct and not answers else {})
+    expected, answered, count = _read(scored, correction, dates, kept)
     if not count:
         raise DataError(f"no product of {scored.folder} passes the filter {where!r}")
     dates.check(count)
@@ -64,7 +69,9 @@ def trends(
     return Trends(
         catalog=str(scored.folder),
         model=scored.manifest.model,
-        measure="answered" if answers else "expected",
+        measure="answered" if answers else "corrected" if correction else "expected",
+        correct=correct,
+        corrections=correction.groups,
         unit=by,
         column=dates.column,
         where=where,
@@ -74,45 +81,53 @@ def trends(
         undated=dates.empty,
         unreadable=dates.unreadable,
         example=dates.example,
-        labels=_labels(selection, sums, others),
+        labels=_labels(correction, sums, others),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
-def _read(scored: Scored, selection: Selection, dates: DateReader, where: RowFilter | None) -> tuple[Tally, Tally, int]:
-    """Sums of probabilities and of answers by period, and how many products passed the filter."""
-    expected, answered = Tally(len(selection.labels)), Tally(len(selection.labels))
+def _read(
+    scored: Scored, correction: SelectionCorrection, dates: DateReader, where: RowFilter | None
+) -> tuple[Tally, Tally, int]:
+    """Sums of corrected probabilities and of answers by period, and how many products passed the filter."""
+    selection = correction.selection
+    expected, answered = Tally(correction.width), Tally(len(selection.labels))
     count = 0
     for batch in read(scored, [dates.column, *selection.columns], where):
         cells = dates.read(batch.column(dates.column))
         values, dated = selection.values(batch), cells != NONE
-        expected.add(cells[dated], values.expected[dated])
+        expected.add(cells[dated], correction.values(values.expected[dated]))
         answered.add(cells[dated], values.answered[dated])
         count += len(batch)
     return expected, answered, count
 
 
-def _labels(selection: Selection, sums: Sums, others: Sums) -> list[LabelTrend]:
-    share, low, high = map(_optional, inference.shares(sums))
+def _labels(correction: SelectionCorrection, sums: Sums, others: Sums) -> list[LabelTrend]:
+    share, low, high = map(_optional, inference.shares(sums, correction.noise))
     other = _optional(inference.shares(others)[0])
-    overall = sums.total.sum(0) / sums.products.sum()
-    growths = _growths(sums)
+    overall = np.clip(sums.total.sum(0) / sums.products.sum(), 0, 1)
+    growths = _growths(inference.line(sums, correction.noise), len(correction.selection.labels))
+    states = correction.states
     return [
-        LabelTrend(label.group, label.name, float(overall[i]), share[i], low[i], high[i], other[i], growths[i])
-        for i, label in enumerate(selection.labels)
+        LabelTrend(
+            label.group, label.name, float(overall[i]), share[i], low[i], high[i], other[i], growths[i], states[i]
+        )
+        for i, label in enumerate(correction.selection.labels)
     ]
 
 
-def _growths(sums: Sums) -> list[ShareGrowth | None]:
-    line = inference.line(sums)
+def _growths(line: TrendLine, labels: int) -> list[ShareGrowth | None]:
+    """The growth of each of the labels, which stand first."""
+    p = line.p[:labels]
     columns = np.stack(
         [
             *(line.first, line.last, line.change, line.change_low, line.change_high),
             *(np.expm1(slope) for slope in (line.slope, line.low, line.high)),
-            *(line.scatter, line.p, inference.adjusted(line.p)),
+            *(line.scatter, line.p),
         ],
         axis=1,
-    )
+    )[:labels]
+    columns = np.column_stack([columns, inference.adjusted(p)])
     return [None if np.isnan(row).any() else _growth(*row.tolist()) for row in columns]
 
 

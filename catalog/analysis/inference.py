@@ -1,22 +1,40 @@
 """How sure a share, a trend and a difference are, from sums over products alone.
 
 Everything takes the number of products, the sum of their values and the sum of the squares, so that a catalog of any
-size is read once. A value is a calibrated probability, or 1 and 0 for answered and not; products count as drawn
-independently.
+size is read once. A value is a calibrated probability, one that is corrected for the model's errors (which may lie
+outside 0 to 1), or 1 and 0 for answered and not; products count as drawn independently.
+
+What is not known of the model's errors makes shares less sure, changes and differences by less: it is the same error on
+both sides. A `Noise` says by how much.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from scipy import special, stats
 
-LEVEL = 0.95  # of all intervals
+from fashion.share_intervals import LEVEL, Z, score_interval
+
 FALSE_DISCOVERIES = 0.05  # the share of false ones among what is called a trend or a difference
 LEAST = 10.0  # expected products with a label, and without it, from which on it is tested
 PSEUDO = 2.0  # products added to a fit, spread like the others: one for each parameter
+_WHOLE = 1 - 1e-9  # 100 points, as far as their area tangent is finite
 _STEPS, _LONGEST = 100, 1.0  # Newton steps, and how far one may go on the logit scale
 
-Z = float(special.ndtri(0.5 + LEVEL / 2))
+
+class Noise(Protocol):
+    """What is not known of the model's errors."""
+
+    def __call__(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Covariance that estimates of the true shares `one` and `other`, (..., A), get from it, (..., A).
+
+        With a difference of shares as both it is the variance of the estimated difference.
+        """
+
+
+def no_noise(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The noise of values that are taken as they are: none."""
+    return np.zeros(np.broadcast_shapes(one.shape, other.shape))
 
 
 class Sums(NamedTuple):
@@ -60,26 +78,29 @@ class ShareDifference(NamedTuple):
     p: np.ndarray
 
 
-def shares(sums: Sums, least: float | np.ndarray = LEAST) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def shares(
+    sums: Sums, noise: Noise = no_noise, least: float | np.ndarray = LEAST
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Share, lower and upper end of its interval, (T, A) each; NaN where there is no product.
 
     The interval is Wilson's (1927, J. Am. Stat. Assoc. 22, 209-212). Probabilities vary less than answers, so the
     number of products is replaced by the number of answers that would be as certain, corrected for the variance being
     estimated (Korn and Graubard 1998, Survey Methodology 24, 193-201), and never smaller than the products themselves.
     Where fewer than `least` products are expected with the label or without it, products count as they are: so few
-    probabilities do not tell how much they vary.
+    probabilities do not tell how much they vary. Corrected values vary more than answers: what they vary more, and the
+    noise, is a variance that does not depend on the share, see `fashion.share_intervals.score_interval`.
     """
     n = sums.products
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = sums.total / n
-        variance = (sums.squares - n * share**2) / (n - 1)
-        factor = (Z / stats.t.ppf(0.5 + LEVEL / 2, n - 1)) ** 2
-        certain = n * share * (1 - share) / variance * factor
+        mean = sums.total / n
+        share = np.clip(mean, 0, 1)
+        of_answers = share * (1 - share)
+        variance = (sums.squares - n * mean**2) / (n - 1) / (Z / stats.t.ppf(0.5 + LEVEL / 2, n - 1)) ** 2
         enough = np.minimum(sums.total, n - sums.total) >= least
-        certain = np.where(enough & (certain > n), certain, n)
-        center = (share + Z**2 / (2 * certain)) / (1 + Z**2 / certain)
-        half = Z / (1 + Z**2 / certain) * np.sqrt(share * (1 - share) / certain + Z**2 / (4 * certain**2))
-        return share, np.clip(center - half, 0, 1), np.clip(center + half, 0, 1)
+        part = np.where(enough & (variance < of_answers), variance / of_answers, 1)
+        more = np.maximum(np.nan_to_num((sums.squares - n * mean**2) / (n - 1) - n / (n - 1) * of_answers), 0) / n
+        low, high = score_interval(share, part / n, more + noise(share, share))
+        return share, low, high
 
 
 def enough(sums: Sums) -> np.ndarray:
@@ -88,33 +109,79 @@ def enough(sums: Sums) -> np.ndarray:
     return (total >= LEAST) & (count - total >= LEAST)
 
 
-def line(sums: Sums) -> TrendLine:
+def line(sums: Sums, noise: Noise = no_noise) -> TrendLine:
     """Fit share = logistic(a + b * period) to each label, and say how sure b is.
 
     The fit is the fractional logit with its robust variance (Papke and Wooldridge 1996, J. Appl. Econometrics 11,
     619-632), which for answers is logistic regression. Two pseudo-products, distributed over time as all of them are,
     keep b finite where a label begins or ends (Clogg et al. 1991, J. Am. Stat. Assoc. 86, 68-78). Where periods
-    scatter more around the line than products drawn at random would make them, the variance grows by that factor and
-    Student's t with two degrees less than periods takes the place of the normal distribution (quasi-likelihood,
-    McCullagh and Nelder 1989, section 4.5).
+    scatter more around the line than products drawn at random would make them, the variance grows by that factor
+    (quasi-likelihood, McCullagh and Nelder 1989, section 4.5). Where they do so by more than chance would, Student's t
+    with two degrees less than periods takes the place of the normal distribution: everywhere, it would hide a change of
+    15 points among the forty colors of eight months.
 
     Args:
         sums: T periods, all of the same length and in order; those without products do not count.
+        noise: of the values.
     """
     labels = sums.total.shape[1]
     there = np.flatnonzero(sums.products[:, 0] > 0)
     found = np.full((len(TrendLine._fields), labels), np.nan)
     kept = enough(sums)
     if len(there) >= 2 and kept.any():
-        found[:, kept] = _line(there.astype(float), _part(sums, there, kept))
+        fitted = _line(there.astype(float), _part(sums, there, kept))
+        found[:, kept] = fitted.with_noise(_noise_of_ends(fitted.ends, sums, kept, noise))
     return TrendLine(*found)
+
+
+def _noise_of_ends(ends: np.ndarray, sums: Sums, kept: np.ndarray, noise: Noise) -> np.ndarray:
+    """Covariances of the errors at the first end and itself, the first and the last, and the last, (3, kept)."""
+    shares = np.tile(np.clip(sums.total.sum(0) / sums.products.sum(), 0, 1), (2, 1))
+    shares[:, kept] = ends
+    return np.stack([noise(shares[i], shares[j])[kept] for i, j in ((0, 0), (0, 1), (1, 1))])
 
 
 def _part(sums: Sums, periods: np.ndarray, labels: np.ndarray) -> Sums:
     return Sums(sums.products[periods], sums.total[periods][:, labels], sums.squares[periods][:, labels])
 
 
-def _line(x: np.ndarray, sums: Sums) -> np.ndarray:
+class _FittedLine(NamedTuple):
+    """A line before noise: slope and its error, shares at both ends (2, A), the error of their difference, and scatter.
+
+    `span` is the number of periods from the first to the last, `freedom` that of Student's t.
+    """
+
+    slope: np.ndarray
+    error: np.ndarray
+    ends: np.ndarray
+    change_error: np.ndarray
+    scatter: np.ndarray
+    freedom: np.ndarray
+    span: float
+
+    def with_noise(self, noise: np.ndarray) -> np.ndarray:
+        """The rows of a `TrendLine`, with covariances of errors from `_noise_of_ends`.
+
+        The interval of the change is one of its area tangent, so that it stays within 100 points either way.
+        """
+        first, last = self.ends
+        slopes = np.maximum(self.ends * (1 - self.ends), np.finfo(float).tiny)  # of the logistic function
+        of_slope = noise[0] / slopes[0] ** 2 - 2 * noise[1] / slopes[0] / slopes[1] + noise[2] / slopes[1] ** 2
+        error = np.sqrt(self.error**2 + np.maximum(of_slope, 0) / self.span**2)
+        change_error = np.sqrt(self.change_error**2 + np.maximum(noise[0] - 2 * noise[1] + noise[2], 0))
+        width = stats.t.ppf(0.5 + LEVEL / 2, self.freedom)
+        change = np.clip(last - first, -_WHOLE, _WHOLE)
+        center, half = np.arctanh(change), width * change_error / np.maximum(1 - change**2, np.finfo(float).tiny)
+        p = 2 * stats.t.sf(np.abs(self.slope) / error, self.freedom)
+        return np.stack(
+            [
+                *(self.slope, self.slope - width * error, self.slope + width * error, first, last),
+                *(change, np.tanh(center - half), np.tanh(center + half), self.scatter, p),
+            ]
+        )
+
+
+def _line(x: np.ndarray, sums: Sums) -> _FittedLine:
     n, total, squares = _with_pseudo(sums)
     x = (x - (x * n[:, 0]).sum() / n.sum())[:, None]
     a, b = _fit(x, n, total)
@@ -124,16 +191,22 @@ def _line(x: np.ndarray, sums: Sums) -> np.ndarray:
     scatter = _scatter(n, total, squares, mean)
     products = n.sum()
     covariance = bread @ meat @ bread * (products / (products - 2)) * np.maximum(scatter, 1)[:, None, None]
-    error = np.sqrt(covariance[:, 1, 1])
-    freedom = np.where(scatter > 1, max(len(x) - 2, 1), np.inf)
-    width = stats.t.ppf(0.5 + LEVEL / 2, freedom)
     slopes = mean[[0, -1]] * (1 - mean[[0, -1]])
     gradient = np.stack([slopes[1] - slopes[0], slopes[1] * x[-1] - slopes[0] * x[0]], axis=1)  # (A, 2)
-    change, half = mean[-1] - mean[0], width * np.sqrt(np.einsum("ai,aij,aj->a", gradient, covariance, gradient))
-    p = 2 * stats.t.sf(np.abs(b) / error, freedom)
-    return np.stack(
-        [b, b - width * error, b + width * error, mean[0], mean[-1], change, change - half, change + half, scatter, p]
+    return _FittedLine(
+        b,
+        np.sqrt(covariance[:, 1, 1]),
+        mean[[0, -1]],
+        np.sqrt(np.einsum("ai,aij,aj->a", gradient, covariance, gradient)),
+        scatter,
+        np.where(scatter > _chance_scatter(len(x) - 2), max(len(x) - 2, 1), np.inf),
+        float(x[-1, 0] - x[0, 0]),
     )
+
+
+def _chance_scatter(freedom: int) -> float:
+    """The scatter up to which 95 of 100 lines lie whose products are drawn at random."""
+    return float(stats.chi2.ppf(0.95, freedom)) / freedom if freedom > 0 else np.inf
 
 
 def _with_pseudo(sums: Sums) -> Sums:
@@ -183,25 +256,28 @@ def _scatter(n: np.ndarray, total: np.ndarray, squares: np.ndarray, mean: np.nda
     return np.nan_to_num(scatter, nan=1.0, posinf=np.finfo(float).max)
 
 
-def difference(one: Sums, other: Sums) -> ShareDifference:
+def difference(one: Sums, other: Sums, noise: Noise = no_noise) -> ShareDifference:
     """How the shares of two shops differ; one cell each.
 
-    The interval is made of the two shares' own (Newcombe 1998, Statistics in Medicine 17, 873-890, method 10). p is of
-    the permutation test's normal approximation, which for answers is the pooled test of two proportions. Labels on too
-    few products of the two together have no p.
+    The interval is made of the two shares' own (Newcombe 1998, Statistics in Medicine 17, 873-890, method 10), with the
+    noise of the difference added. p is of the permutation test's normal approximation, which for answers is the pooled
+    test of two proportions. Labels on too few products of the two together have no p.
     """
     n, m = one.products[0, 0], other.products[0, 0]
     both = Sums(*(np.concatenate(parts) for parts in zip(one, other, strict=True)))
     least = np.where(enough(both), 0, LEAST)  # what is tested has products enough in the two together
-    (a, a_low, a_high), (b, b_low, b_high) = (tuple(part[0] for part in shares(sums, least)) for sums in (one, other))
+    (a, a_low, a_high), (b, b_low, b_high) = (
+        tuple(part[0] for part in shares(sums, least=least)) for sums in (one, other)
+    )
     mean = both.total.sum(0) / (n + m)
     variance = np.maximum(both.squares.sum(0) / (n + m) - mean**2, 0)
+    more = np.maximum(noise(a - b, a - b), 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        p = 2 * special.ndtr(-np.abs(a - b) / np.sqrt(variance * (1 / n + 1 / m)))
+        p = 2 * special.ndtr(-np.abs(a - b) / np.sqrt(variance * (1 / n + 1 / m) + more))
     return ShareDifference(
         a - b,
-        a - b - np.sqrt((a - a_low) ** 2 + (b_high - b) ** 2),
-        a - b + np.sqrt((a_high - a) ** 2 + (b - b_low) ** 2),
+        np.maximum(a - b - np.sqrt((a - a_low) ** 2 + (b_high - b) ** 2 + Z**2 * more), -1),
+        np.minimum(a - b + np.sqrt((a_high - a) ** 2 + (b - b_low) ** 2 + Z**2 * more), 1),
         np.where(enough(both) & (variance > 0), p, np.nan),
     )
 

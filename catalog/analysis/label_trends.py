@@ -6,12 +6,13 @@ from typing import Any, Literal
 
 from catalog.analysis.inference import FALSE_DISCOVERIES, LEAST
 from catalog.analysis.periods import Unit
+from catalog.analysis.share_correction import CorrectedGroup, CorrectionState, correction_notes, marked
 
 SCHEMA = 1
 FEW = 30  # products: a period with fewer is named, since little can be said of it
 
 Trend = Literal["riser", "faller"]
-Measure = Literal["expected", "answered"]
+Measure = Literal["corrected", "expected", "answered"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class LabelTrend:
         shares, low, high: in each period, with their 95 % intervals.
         other: the shares in each period by the other measure: answers where probabilities count, or the reverse.
         growth: None where it was not tested: too few products, or one period only.
+        correction: how far the label is corrected for the model's errors.
     """
 
     group: str
@@ -65,6 +67,7 @@ class LabelTrend:
     high: list[float | None]
     other: list[float | None]
     growth: ShareGrowth | None
+    correction: CorrectionState = "none"
 
     @property
     def trend(self) -> Trend | None:
@@ -78,7 +81,10 @@ class Trends:
 
     Attributes:
         catalog, model: the scored catalog's folder and its model.
-        measure: what counts: "expected" (calibrated probabilities) or "answered" (answers at the catalog's profile).
+        measure: what counts: "corrected" (calibrated probabilities, where `corrections` says so corrected for the
+            model's errors), "expected" (calibrated probabilities) or "answered" (answers at the catalog's profile).
+        correct: whether probabilities were to be corrected.
+        corrections: by group how far they are; empty where none is.
         unit: of the periods.
         column, where: the column of dates, and the filter.
         starts, names: the first day and the name of each period, without gaps.
@@ -91,6 +97,8 @@ class Trends:
     catalog: str
     model: dict[str, str]
     measure: Measure
+    correct: bool
+    corrections: list[CorrectedGroup]
     unit: Unit
     column: str
     where: str | None
@@ -118,6 +126,10 @@ class Trends:
         sign = -1 if trend == "riser" else 1
         return [label for _, label in sorted(found, key=lambda pair: sign * pair[0])]
 
+    def marked(self, group: str) -> str:
+        """The name of a group, marked where its shares are not corrected, or to be doubted, and others are."""
+        return marked(group, self.corrections)
+
     @property
     def tested(self) -> int:
         """How many labels were tested for a trend."""
@@ -126,7 +138,7 @@ class Trends:
     @property
     def notes(self) -> list[str]:
         """What a reader must know of these numbers, a sentence each."""
-        found = []
+        found = correction_notes(self.corrections, self.correct and self.measure != "answered")
         if self.undated:
             found.append(f"{self.undated:,} products have no date and are left out.")
         if self.unreadable:
@@ -159,6 +171,7 @@ class Trends:
             "catalog": self.catalog,
             "model": self.model,
             "measure": self.measure,
+            "corrections": [vars(group) for group in self.corrections],
             "by": self.unit,
             "date_column": self.column,
             "where": self.where,

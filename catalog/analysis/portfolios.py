@@ -22,9 +22,12 @@ from catalog.analysis.inference import Sums
 from catalog.analysis.overlap import Overlap, overlap
 from catalog.analysis.portfolio_sums import SIDES, PortfolioSums
 from catalog.analysis.scored_at import scored_at
+from catalog.analysis.share_correction import CorrectionState, SelectionCorrection
 from catalog.analysis.tally import Selection, read
 from catalog.filters.filtering import RowFilter
-from catalog.scored.table import ID, Scored, describe_model
+from catalog.scored.columns import ID
+from catalog.scored.share_corrections import kept_corrections
+from catalog.scored.table import Scored, describe_model
 from fashion.errors import DataError, SettingError
 from fashion.taxonomy import Label
 
@@ -41,6 +44,7 @@ def compare(
     combine: Sequence[str] | None = None,
     where: str | None = None,
     answers: bool = False,
+    correct: bool = True,
 ) -> Comparison:
     """Compare the attributes of two catalogs, or of two parts of one.
 
@@ -52,6 +56,7 @@ def compare(
             both, an empty list none.
         where: a filter for both.
         answers: count answered attributes instead of calibrated probabilities.
+        correct: correct probabilities for the model's errors, where the catalog keeps how; answers never are.
 
     Raises:
         DataError: a catalog cannot be used or is empty, the two are of different models, or no product passes a filter.
@@ -66,7 +71,10 @@ def compare(
             "again, or compare probabilities"
         )
     selection = Selection.of(sides[0], groups)
-    sums = PortfolioSums(selection, _combined(sides[0], combine), answers)
+    combined = _combined(sides[0], combine)
+    kept = (kept_corrections(sides[0]) or kept_corrections(sides[1])) if correct and not answers else {}
+    correction = SelectionCorrection(selection, kept)
+    sums = PortfolioSums(correction, SelectionCorrection(combined, kept) if combined else None, answers)
     for side, batch in _split(sides[0], split, where, sums.columns) if split else _both(sides, where, sums.columns):
         sums.add(side, batch)
     labels = sums.labels.sums(SIDES)
@@ -80,7 +88,9 @@ def compare(
         where=where,
         model=manifests[0].model,
         profiles=profiles,
-        measure="answered" if answers else "expected",
+        measure="answered" if answers else "corrected" if correction else "expected",
+        correct=correct,
+        corrections=correction.groups,
         products=(int(labels.products[0, 0]), int(labels.products[1, 0])),
         rows=_rows(sums),
         overlaps=_overlaps(selection, sums, labels),
@@ -153,20 +163,23 @@ def _split(
 
 
 def _rows(sums: PortfolioSums) -> list[ComparedShare]:
-    found: list[tuple[tuple[Label, ...], list[float], list[float]]] = []
+    found: list[tuple[tuple[Label, ...], list[float], list[float], CorrectionState]] = []
     tests = []
-    for labels, counted, other in sums.families():
-        spans = [inference.shares(part) for part in counted]
-        others = [inference.shares(part)[0] for part in other]
-        differences = inference.difference(counted[0], counted[1])
-        tests.append(differences.p)
-        columns = np.stack([*(part[0] for triple in spans for part in triple), *(part[0] for part in others)], axis=1)
-        found += zip(labels, columns.tolist(), np.stack(differences, axis=1).tolist(), strict=True)
+    for family in sums.families():
+        spans = [inference.shares(part, family.noise) for part in family.counted]
+        counted = np.stack([part[0, family.columns] for triple in spans for part in triple], axis=1)
+        others = np.stack([inference.shares(part)[0][0] for part in family.other], axis=1)
+        differences = np.stack(inference.difference(*family.counted, family.noise), axis=1)[family.columns]
+        tests.append(differences[:, -1])
+        values = np.concatenate([counted, others], axis=1)
+        found += zip(family.names, values.tolist(), differences.tolist(), family.states, strict=True)
     q = inference.adjusted(np.concatenate(tests)).tolist()
-    return [_row(labels, values, difference, q[i]) for i, (labels, values, difference) in enumerate(found)]
+    return [_row(*row, q[i]) for i, row in enumerate(found)]
 
 
-def _row(labels: tuple[Label, ...], values: list[float], difference: list[float], q: float) -> ComparedShare:
+def _row(
+    labels: tuple[Label, ...], values: list[float], difference: list[float], state: CorrectionState, q: float
+) -> ComparedShare:
     (a, a_low, a_high, b, b_low, b_high, a_other, b_other), (value, low, high, p) = values, difference
     return ComparedShare(
         groups=tuple(label.group for label in labels),
@@ -179,11 +192,12 @@ def _row(labels: tuple[Label, ...], values: list[float], difference: list[float]
         interval=(low, high),
         p=None if math.isnan(p) else p,
         q=None if math.isnan(p) else q,
+        correction=state,
     )
 
 
 def _overlaps(selection: Selection, sums: PortfolioSums, labels: Sums) -> list[Overlap]:
-    shares = labels.total / labels.products
+    shares = np.maximum(labels.total / labels.products, 0)  # corrected ones may be below 0 by chance
     counts = float(labels.products[0, 0]), float(labels.products[1, 0])
     return [
         overlap(

@@ -7,24 +7,30 @@ from pathlib import Path
 
 from catalog.analysis.comparison import ComparedShare, Comparison
 from catalog.analysis.inference import FALSE_DISCOVERIES
-from catalog.analysis.label_trends import LabelTrend, Trends
+from catalog.analysis.label_trends import LabelTrend, Measure, Trends
 from fashion.files import write_whole
 
 RARE = 0.01  # share below which the table of trends leaves out a label that could not be tested
 RATE = f"{FALSE_DISCOVERIES:.0%}".replace("%", " %")
 BARS = "▁▂▃▄▅▆▇█"
 MARKS = {"riser": "rises", "faller": "falls", None: ""}
+COUNTED: dict[Measure, str] = {
+    "corrected": "calibrated probabilities, corrected for the model's errors",
+    "expected": "calibrated probabilities, not corrected for the model's errors",
+    "answered": "answered attributes, not corrected for the model's errors",
+}
 SHOWN = 20  # differences and gaps that the table of a comparison lists
 WIDTH = 36  # periods that a row of bars shows
 LABEL_HEADER = ("group", "name", "share", "trend", "first", "last", "change", "change_low", "change_high")
-GROWTH_HEADER = ("odds_growth", "odds_growth_low", "odds_growth_high", "scatter", "p", "q")
+GROWTH_HEADER = ("odds_growth", "odds_growth_low", "odds_growth_high", "scatter", "p", "q", "correction")
 PERIOD_HEADER = ("group", "name", "period", "start", "products", "share", "low", "high", "by_other_measure")
 ROW_HEADER = ("group", "name", "combined_group", "combined_name", "share_1", "low_1", "high_1", "share_2", "low_2")
-ROW_REST = ("high_2", "other_1", "other_2", "difference", "difference_low", "difference_high", "p", "q", "more", "gap")
+ROW_REST = ("high_2", "other_1", "other_2", "difference", "difference_low", "difference_high", "p", "q")
+ROW_END = ("more", "gap", "correction")
 
 
 def trends_text(found: Trends) -> str:
-    """Trends as a table: risers first, in every group the largest share first, fallers last; without the rarest."""
+    """Trends as a table: risers and fallers first, then by group the largest share first; without the rarest."""
     rows: list[tuple[str, ...]] = [
         ("", "group", "label", "share", "in time", "from", "to", "change in points", "odds a " + found.unit, "q")
     ]
@@ -32,11 +38,13 @@ def trends_text(found: Trends) -> str:
     groups = list(dict.fromkeys(label.group for label in found.labels))
     rest.sort(key=lambda label: groups.index(label.group))
     shown = [label for label in rest if label.growth or label.share >= RARE]
-    rows += [_trend_row(label) for label in (*found.risers, *shown, *reversed(found.fallers))]
+    rows += [_trend_row(found, label) for label in (*found.risers, *found.fallers, *shown)]
     left_out = len(rest) - len(shown)
     rare = [f"Labels of less than 1 % of the products that were not tested, left out of this table: {left_out}."]
     products = f"{sum(found.products):,} products, {len(found.names)} {found.unit}s"
-    head = f"{products}, {found.names[0]} to {found.names[-1]}, by the column {found.column!r}"
+    head = (
+        f"{products}, {found.names[0]} to {found.names[-1]}, by the column {found.column!r}; {COUNTED[found.measure]}"
+    )
     tail = (
         f"{len(found.risers)} rise and {len(found.fallers)} fall of {found.tested} labels tested, at a false discovery "
         f"rate of {RATE}."
@@ -44,14 +52,14 @@ def trends_text(found: Trends) -> str:
     return "\n".join([head, "", aligned(rows, "<<<><>>>>>"), "", tail, *found.notes, *(rare if left_out else [])])
 
 
-def _trend_row(label: LabelTrend) -> tuple[str, ...]:
-    bars = spark(label.shares)
+def _trend_row(found: Trends, label: LabelTrend) -> tuple[str, ...]:
+    bars, group = spark(label.shares), found.marked(label.group)
     if label.growth is None:
-        return "", label.group, label.name, percent(label.share), bars, "", "", "", "", ""
+        return "", group, label.name, percent(label.share), bars, "", "", "", "", ""
     growth = label.growth
     return (
         MARKS[growth.trend],
-        label.group,
+        group,
         label.name,
         percent(label.share),
         bars,
@@ -66,18 +74,17 @@ def _trend_row(label: LabelTrend) -> tuple[str, ...]:
 def compare_text(found: Comparison) -> str:
     """A comparison as tables: groups, gaps, and the largest differences."""
     one, other = (f"{name} ({count:,} products)" for name, count in zip(found.sides, found.products, strict=True))
-    parts = [f"{one}\n{other}"]
+    parts = [f"{one}\n{other}\n{COUNTED[found.measure]}"]
     rows = [("group", "overlap", "by chance")]
-    rows += [(o.group, _optional(o.overlap), _optional(o.chance)) for o in found.overlaps]
+    rows += [(found.marked((o.group,)), _optional(o.overlap), _optional(o.chance)) for o in found.overlaps]
     parts.append(aligned(rows, "<>>"))
     for title, chosen in (
         ("What one has and the other hardly", found.gaps),
         ("What one has more of", [row for row in found.differences if row.gap is None]),
     ):
         rest = f", {SHOWN} of {len(chosen):,}" if len(chosen) > SHOWN else ""
-        table = aligned(
-            [("group", "label", *found.sides, "difference in points", "q"), *map(_difference_row, chosen[:SHOWN])]
-        )
+        header = ("group", "label", *found.sides, "difference in points", "q")
+        table = aligned([header, *(_difference_row(found, row) for row in chosen[:SHOWN])])
         parts.append(f"{title}{rest}\n{table if chosen else 'nothing'}")
     tail = (
         f"{len(found.differences)} of {found.tested:,} labels and combinations tested differ, at a false discovery "
@@ -86,9 +93,9 @@ def compare_text(found: Comparison) -> str:
     return "\n\n".join([*parts, "\n".join([tail, *found.notes])])
 
 
-def _difference_row(row: ComparedShare) -> tuple[str, ...]:
+def _difference_row(found: Comparison, row: ComparedShare) -> tuple[str, ...]:
     shares = percent(row.shares[0]), percent(row.shares[1])
-    return " + ".join(row.groups), row.name, *shares, points(row.difference, row.interval), significance(row.q)
+    return found.marked(row.groups), row.name, *shares, points(row.difference, row.interval), significance(row.q)
 
 
 def write_trends_csv(path: Path, found: Trends) -> None:
@@ -103,7 +110,7 @@ def _csv_growth(label: LabelTrend) -> list[object]:
     if growth:
         numbers = [growth.first, growth.last, growth.change, *growth.interval, growth.odds, *growth.odds_interval]
         numbers += [growth.scatter, growth.p, growth.q]
-    return [label.group, label.name, label.share, label.trend or "", *numbers, *label.shares]
+    return [label.group, label.name, label.share, label.trend or "", *numbers, label.correction, *label.shares]
 
 
 def write_periods_csv(path: Path, found: Trends) -> None:
@@ -124,14 +131,25 @@ def write_periods_csv(path: Path, found: Trends) -> None:
 
 def write_compare_csv(path: Path, found: Comparison) -> None:
     """One line for each label and combination."""
-    _write(path, [*ROW_HEADER, *ROW_REST], map(_csv_row, found.rows))
+    _write(path, [*ROW_HEADER, *ROW_REST, *ROW_END], map(_csv_row, found.rows))
 
 
 def _csv_row(row: ComparedShare) -> list[object]:
     labels = [cell for pair in zip(row.groups, row.names, strict=True) for cell in pair]
     spans = [cell for side in (0, 1) for cell in (row.shares[side], row.low[side], row.high[side])]
     sides = [None if side is None else side + 1 for side in (row.more, row.gap)]
-    return [*labels, *[""] * (4 - len(labels)), *spans, *row.other, row.difference, *row.interval, row.p, row.q, *sides]
+    return [
+        *labels,
+        *[""] * (4 - len(labels)),
+        *spans,
+        *row.other,
+        row.difference,
+        *row.interval,
+        row.p,
+        row.q,
+        *sides,
+        row.correction,
+    ]
 
 
 def aligned(rows: Sequence[Sequence[str]], sides: str = "<<>>>>") -> str:

@@ -14,7 +14,8 @@ from tqdm import tqdm
 
 from catalog.analysis.inference import Sums
 from catalog.filters.filtering import RowFilter
-from catalog.scored.table import ATTRIBUTE, PROBABILITIES, Scored, vector_rows
+from catalog.scored.columns import ATTRIBUTE, PROBABILITIES, vector_rows
+from catalog.scored.table import Scored
 from fashion.errors import DataError, SettingError
 from fashion.taxonomy import Label, Taxonomy
 

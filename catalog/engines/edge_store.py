@@ -178,8 +178,8 @@ class EdgeStore:
     def nearest(self, query: Query, limit: int, where: Any = None) -> list[Hit]:
         return _hits(self._shard.query(_nearest(query, limit, where)))
 
-    def nearest_each(self, queries: Query, limit: int) -> list[list[Hit]]:
-        batch = qdrant.QueryBatchRequest([_nearest(query, limit, None) for query in queries.each()])
+    def nearest_each(self, queries: Query, limit: int, where: Any = None) -> list[list[Hit]]:
+        batch = qdrant.QueryBatchRequest([_nearest(query, limit, where) for query in queries.each()])
         return [_hits(found) for found in self._shard.query_batch(batch)]
 
     def recommend(self, examples: Examples, limit: int, where: Any = None) -> list[Hit]:

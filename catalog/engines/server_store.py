@@ -175,8 +175,8 @@ class ServerStore:
     def nearest(self, query: Query, limit: int, where: Any = None) -> list[Hit]:
         return self._query(_nearest(query, limit, where))[0]
 
-    def nearest_each(self, queries: Query, limit: int) -> list[list[Hit]]:
-        return self._query(*(_nearest(query, limit, None) for query in queries.each()))
+    def nearest_each(self, queries: Query, limit: int, where: Any = None) -> list[list[Hit]]:
+        return self._query(*(_nearest(query, limit, where) for query in queries.each()))
 
     def recommend(self, examples: Examples, limit: int, where: Any = None) -> list[Hit]:
         def best(vectors: Lists) -> models.RecommendQuery:

@@ -177,7 +177,7 @@ class Store(Protocol):
     def nearest(self, query: Query, limit: int, where: Any = None) -> list[Hit]:
         """The points whose scalar product with a vector is largest, that first."""
 
-    def nearest_each(self, queries: Query, limit: int) -> list[list[Hit]]:
+    def nearest_each(self, queries: Query, limit: int, where: Any = None) -> list[list[Hit]]:
         """The same for each of several questions."""
 
     def recommend(self, examples: Examples, limit: int, where: Any = None) -> list[Hit]:

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from catalog.filters.columns import kind_of
 from catalog.filters.filtering import RowFilter
-from catalog.scored.table import ID, IMAGE, PROBABILITIES, Scored, describe_model, gate_columns, vector_rows
+from catalog.scored.columns import ID, IMAGE, PROBABILITIES, gate_columns, vector_rows
+from catalog.scored.table import Scored, describe_model
 from fashion.errors import DataError
 from fashion.model_card import ModelCard
 
@@ -58,6 +59,7 @@ def products(scored: Scored, card: ModelCard, profile: str, where: str | None = 
             f"{scored.folder} was scored by {describe_model(scored.manifest.model)}, the bundle holds {card.name} "
             f"{card.version}; give the bundle that scored it"
         )
+    card = scored.refitted(card)
     kept = RowFilter(where, scored) if where else None
     thresholds = card.threshold_row(profile)
     own = shown_columns(scored)

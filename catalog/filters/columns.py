@@ -5,6 +5,9 @@ A payload, as every store keeps it:
     {"id": "1001", "image": "photos/1001.jpg", "hash": "...",
      "attribute": {"color": ["Black", "White"], "sleeve": []},       what the model answers, by group
      "source": {"price": 49.9, "brand": "Acme", "sale": "true"}}     the catalog's own columns; no value, no key
+
+Of a product with several photographs each of them has a point of its own too, with the product's payload, the place of
+that photograph as `image`, and its number, from 0, as `photograph`.
 """
 
 import math
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 ID, IMAGE, HASH, ATTRIBUTE, SOURCE = "id", "image", "hash", "attribute", "source"
 TRUE, FALSE = "true", "false"  # flags are kept as text: not every engine filters booleans alike
+
+PHOTOGRAPH = "photograph"
 
 POINTS = uuid.UUID("6d3f4a3e-6f0a-4c1e-9a55-5a9d1c1f7b52")  # name space of point ids; any constant would do
 
@@ -73,6 +78,11 @@ def point_id(product: str) -> str:
     return str(uuid.uuid5(POINTS, product))
 
 
+def photograph_id(product: str, number: int) -> str:
+    """The point id of one of a product's photographs, from 0."""
+    return str(uuid.uuid5(uuid.UUID(point_id(product)), str(number)))
+
+
 def payload_name(name: str) -> str:
     """A column's name as a key of payloads: Qdrant's paths cannot hold a quotation mark."""
     return name.replace('"', "″")
@@ -114,6 +124,10 @@ def timestamp(value: date) -> str:
         value = datetime(value.year, value.month, value.day)
     value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     return value.isoformat().replace("+00:00", "Z")
+
+
+ID_COLUMN = Column(ID, "text", (ID,))
+PHOTOGRAPH_COLUMN = Column(PHOTOGRAPH, "number", (PHOTOGRAPH,))  # of photographs' own points, no filter of users
 
 
 class Columns:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from catalog.filters.columns import (
     ATTRIBUTE,
     ID,
+    ID_COLUMN,
     Column,
     Columns,
     Kind,
@@ -21,7 +22,7 @@ from catalog.filters.columns import (
     source_column,
 )
 from catalog.filters.where import parse
-from catalog.scored.table import ATTRIBUTE as ATTRIBUTE_COLUMN
+from catalog.scored.columns import ATTRIBUTE as ATTRIBUTE_COLUMN
 from catalog.scored.table import Scored
 
 MOMENT = pa.timestamp("us", "UTC")
@@ -38,7 +39,7 @@ def columns_of(scored: Scored) -> Columns:
     taxonomy = scored.manifest.taxonomy
     groups = [group_column(group, taxonomy.names(group)) for group in taxonomy.groups]
     own = [source_column(name, kind) for name, kind in kinds(scored).items() if kind]
-    return Columns([*groups, *own, Column(ID, "text", (ID,))])
+    return Columns([*groups, *own, ID_COLUMN])
 
 
 class RowFilter:

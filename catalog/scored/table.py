@@ -3,28 +3,39 @@
 FOLDER/part-00000.parquet ...   the products, some thousands a part; columns as `table_schema` says
 FOLDER/score.json               the manifest, written last: a folder without it is not finished
 FOLDER/left_out.csv             what could not be scored, and why
+FOLDER/corrections.sqlite       what people said of the products; what is read of them has it laid over
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from catalog.scored.columns import (
+    ATTRIBUTE,
+    EMBEDDING,
+    ID,
+    IMAGE,
+    LOGITS,
+    PHOTOGRAPHS,
+    PROBABILITIES,
+    VIEWS,
+    gate_columns,
+    vector_rows,
+)
+from catalog.scored.correction_store import CORRECTIONS_FILE, CorrectionStore
+from catalog.scored.overlay import Overlay
 from catalog.scored.score_manifest import MANIFEST_FILE, PARTS, Manifest, Origin
 from fashion.errors import DataError, one_line
 from fashion.gates import NO_GATES, Gates
+from fashion.model_card import ModelCard
 
 LEFT_OUT_FILE = "left_out.csv"
-
-ID, IMAGE = "id", "image"
-PROBABILITIES, LOGITS, EMBEDDING = "probabilities", "logits", "embedding"
-ATTRIBUTE = "attribute."  # and the name of a group: the column of its answered attributes
-APPLIES_COLUMN = "applies."  # and the name of a group that has a gate: the column of the probability that it applies
-PRODUCT_COLUMN = "product.probability"  # not "product": shops have columns of that name
 VECTORS = (PROBABILITIES, LOGITS, EMBEDDING)
 ORIGIN_KEY = b"fashion.origin"  # in a part's metadata: JSON of its `Origin`
 
@@ -45,6 +56,7 @@ class Scored:
 
     def __init__(self, folder: Path, manifest: Manifest, schema: pa.Schema) -> None:
         self.folder, self.manifest, self.schema = folder, manifest, schema
+        self._overlay: Overlay | None = None
 
     @classmethod
     def open(cls, folder: str | Path) -> "Scored":
@@ -77,12 +89,15 @@ class Scored:
         """Number of products."""
         return self.manifest.rows
 
-    def batches(self, columns: Sequence[str] | None = None, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, columns: Sequence[str] | None = None, rows: int = BATCH_ROWS, corrected: bool = True
+    ) -> Iterator[pa.RecordBatch]:
         """The products in order, so many at a time; memory does not grow with the catalog.
 
         Args:
             columns: the columns to read; None reads all.
             rows: the most rows of one batch.
+            corrected: with corrections, or as the model said it.
 
         Raises:
             DataError: a column that the catalog does not have, or a broken part.
@@ -90,14 +105,53 @@ class Scored:
         for name in columns or ():
             if name not in self.schema.names:
                 raise DataError(f"{self.folder} has no column {name!r}; its columns: {', '.join(self.schema.names)}")
+        wanted = self.schema.names if columns is None else list(dict.fromkeys(columns))
+        overlay = self.overlay() if corrected else None
         for name in self.manifest.parts:
-            part = open_part(self.folder / name)
-            try:
-                yield from part.iter_batches(rows, columns=None if columns is None else list(columns))
-            except (pa.ArrowException, OSError) as error:
-                raise DataError(
-                    f"{self.folder / name} is broken: {one_line(error)}; remove it and score again"
-                ) from None
+            yield from self._part(name, wanted, rows, overlay)
+
+    def _part(self, name: str, columns: list[str], rows: int, overlay: Overlay | None) -> Iterator[pa.RecordBatch]:
+        part = open_part(self.folder / name)
+        try:
+            for batch in part.iter_batches(rows, columns=overlay.needs(columns) if overlay else columns):
+                yield overlay.apply(batch, columns) if overlay else batch.select(columns)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"{self.folder / name} is broken: {one_line(error)}; remove it and score again") from None
+
+    def overlay(self) -> Overlay | None:
+        """What people have said until now; None where nobody has said anything. Raises DataError for a broken store."""
+        if not (self.folder / CORRECTIONS_FILE).exists():
+            return None
+        store = CorrectionStore(self.folder)
+        if self._overlay is None or self._overlay.last != store.last():
+            self._overlay = Overlay(store, self.manifest)
+        return self._overlay
+
+    def refitted(self, card: ModelCard) -> ModelCard:
+        """A model card with the calibration and thresholds in force here, see `catalog.scored.refit.Refit`."""
+        overlay = self.overlay()
+        return overlay.refit.on_card(card) if overlay and overlay.refit else card
+
+    def rows_of(self, ids: Iterable[str], columns: Sequence[str], corrected: bool = True) -> pa.Table:
+        """Some products, in the order of the catalog; ids that are not there are left out.
+
+        Args:
+            ids: of the products.
+            columns: to read.
+            corrected: with corrections, or as the model said it.
+
+        Raises:
+            DataError: see `batches`.
+        """
+        wanted = pa.array(list(dict.fromkeys(ids)), pa.string())
+        overlay, found = self.overlay() if corrected else None, []
+        for name in self.manifest.parts:
+            there = (pc.is_in(batch.column(ID), wanted) for batch in self._part(name, [ID], BATCH_ROWS, None))
+            if not any(pc.any(kept).as_py() for kept in there):
+                continue  # only parts that have some are read whole
+            for batch in self._part(name, list(dict.fromkeys([ID, *columns])), BATCH_ROWS, overlay):
+                found.append(batch.filter(pc.is_in(batch.column(ID), wanted)).select(list(columns)))
+        return pa.Table.from_batches(found, pa.schema([self.schema.field(name) for name in columns]))
 
     def sample(self, columns: Sequence[str], rows: int) -> pa.Table:
         """About so many products from all over the catalog, or all of a smaller one. Raises DataError as `batches`."""
@@ -105,9 +159,9 @@ class Scored:
             return pa.Table.from_batches(self.batches(columns))
         parts = list(self.manifest.parts)
         chosen = [parts[i] for i in np.unique(np.linspace(0, len(parts) - 1, min(len(parts), PARTS_DRAWN)).astype(int))]
-        tables = []
+        tables, overlay = [], self.overlay()
         for name in chosen:
-            table = open_part(self.folder / name).read(columns=list(columns))
+            table = pa.Table.from_batches(self._part(name, list(columns), BATCH_ROWS, overlay))
             count = min(len(table), -(-rows // len(chosen)))
             tables.append(table.take(np.linspace(0, len(table) - 1, count).astype(int)))
         return pa.concat_tables(tables)
@@ -132,7 +186,12 @@ class Scored:
 
 
 def table_schema(
-    groups: Sequence[str], labels: int, embedding: int, columns: Sequence[pa.Field], gates: Gates = NO_GATES
+    groups: Sequence[str],
+    labels: int,
+    embedding: int,
+    columns: Sequence[pa.Field],
+    gates: Gates = NO_GATES,
+    several: bool = False,
 ) -> pa.Schema:
     """The columns of a part.
 
@@ -142,6 +201,7 @@ def table_schema(
         embedding: length of an embedding.
         columns: the source's own.
         gates: of the model; each has a column of its probability.
+        several: whether products may have several photographs.
 
     Raises:
         DataError: a column of the source has the name of one of ours.
@@ -153,6 +213,11 @@ def table_schema(
         *(pa.field(name, pa.float32()) for name in gate_columns(gates)),
         pa.field(EMBEDDING, pa.list_(pa.float16(), embedding)),
     ]
+    if several:
+        ours += [
+            pa.field(PHOTOGRAPHS, pa.list_(pa.string())),
+            pa.field(VIEWS, pa.list_(pa.list_(pa.float16(), embedding))),
+        ]
     taken = {ID, IMAGE, *(field.name for field in ours)}
     for field in columns:
         if field.name in taken:
@@ -163,11 +228,6 @@ def table_schema(
     return pa.schema([pa.field(ID, pa.string()), pa.field(IMAGE, pa.string()), *columns, *ours])
 
 
-def gate_columns(gates: Gates) -> list[str]:
-    """The columns of the gates' probabilities, in the order of the gates."""
-    return [APPLIES_COLUMN + group for group in gates.applies] + [PRODUCT_COLUMN] * gates.product
-
-
 def stored_embedding(folder: Path) -> int | None:
     """Length of the embeddings in a folder's parts; None where it has none. Raises DataError for a broken part."""
     first = min(Path(folder).glob(PARTS), default=None)
@@ -175,17 +235,6 @@ def stored_embedding(folder: Path) -> int | None:
         return None
     schema = open_part(first).schema_arrow
     return schema.field(EMBEDDING).type.list_size if EMBEDDING in schema.names else None
-
-
-def vector_rows(column: pa.Array) -> np.ndarray:
-    """A column of vectors, fixed_size_list<halffloat>, as float16 (rows, length)."""
-    return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), column.type.list_size)
-
-
-def vector_column(rows: np.ndarray) -> pa.Array:
-    """The inverse of `vector_rows`: float (rows, length), rounded to float16."""
-    flat = np.ascontiguousarray(rows, dtype=np.float16).reshape(-1)
-    return pa.FixedSizeListArray.from_arrays(pa.array(flat), rows.shape[1])
 
 
 def open_part(path: Path) -> pq.ParquetFile:

@@ -85,8 +85,7 @@ class _Worker:
 
     def __call__(self, rows: pa.Table) -> Iterator[pa.Table]:
         """Score the pieces in these rows."""
-        for piece in rows[PIECE].to_pylist():
-            yield from self._scorer.each(pickle.loads(piece))
+        yield from self._scorer.each(map(pickle.loads, rows[PIECE].to_pylist()))
 
 
 @contextmanager
@@ -121,13 +120,10 @@ def connected(address: str) -> Iterator[None]:
             else:
                 parents = [str(Path(__file__).parents[2] / package) for package in PACKAGES]
                 try:
-                    _check_reachable(address)
+                    check_cluster(address)
                     ray.init(address, runtime_env={"py_modules": parents}, **quiet)
                 except (OSError, ValueError, RuntimeError) as error:
-                    raise SettingError(
-                        f"no Ray cluster can be joined at {address!r}: {one_line(error)[:200]}; start one with ray "
-                        "start --head, or leave --address out"
-                    ) from None
+                    raise _unjoinable(address, error) from None
         yield
     finally:
         started = set(psutil.Process().children(recursive=True)) - before if address == LOCAL else set()
@@ -144,11 +140,21 @@ def _end(processes: Collection[psutil.Process]) -> None:
             process.kill()
 
 
-def _check_reachable(address: str) -> None:
-    """See whether anything answers there; Ray itself would try for minutes. Raises OSError."""
+def check_cluster(address: str) -> None:
+    """See whether anything answers there; Ray itself would try for minutes. Raises SettingError."""
     host, _, port = address.rpartition(":")
     if port.isdecimal():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+        except OSError as error:
+            raise _unjoinable(address, error) from None
+
+
+def _unjoinable(address: str, error: Exception) -> SettingError:
+    return SettingError(
+        f"no Ray cluster can be joined at {address!r}: {one_line(error)[:200]}; start one with ray start --head, or "
+        "leave --address out"
+    )
 
 
 @contextmanager

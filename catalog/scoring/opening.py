@@ -29,13 +29,14 @@ NOT_READ, NO_ENDING = "format not read", "no ending"
 _MAGIC = re.compile(r"[*?\[]")
 
 
-def open_source(names: Sequence[str], id_column: str | None = None, image_column: str | None = None) -> ProductSource:
+def open_source(names: Sequence[str], id_column: str | None = None, image_columns: Sequence[str] = ()) -> ProductSource:
     """Open what a command line names.
 
     Args:
         names: one folder of photographs or of Parquet files, one table (`fashion.tables.reading.TABLE_ENDINGS`), or
             globs and files: photographs, or Parquet files that are shards of one table.
-        id_column, image_column: of a table; None looks for a usual name. Without ids the image's name is one.
+        id_column, image_columns: of a table; None and no column look for usual names. Without ids the image's name is
+            one. Of several columns of photographs that of the first ones comes first.
 
     Raises:
         DataError: nothing is there, or no image in it, or a table cannot be read or lacks a column.
@@ -48,7 +49,7 @@ def open_source(names: Sequence[str], id_column: str | None = None, image_column
         if found:
             return photographs(found, name, name, unread_photographs(folder))
         if shards:
-            return parquet_source(shards, name, id_column, image_column)
+            return parquet_source(shards, name, id_column, image_columns)
         raise DataError(f"{folder} holds no image ({', '.join(ENDINGS)}) and no .parquet file; {_instead(folder)}")
     name = ", ".join(os.path.abspath(name) for name in names)
     files = _files(names)
@@ -56,8 +57,8 @@ def open_source(names: Sequence[str], id_column: str | None = None, image_column
     if kinds <= {*TABLE_ENDINGS} and (len(files) == 1 or kinds == {PARQUET_ENDING}):
         tables = [open_table(file) for file in files]  # checks that they can be read
         if isinstance(tables[0], ParquetTable):
-            return parquet_source(files, name, id_column, image_column)
-        return text_source(tables[0], name, id_column, image_column)
+            return parquet_source(files, name, id_column, image_columns)
+        return text_source(tables[0], name, id_column, image_columns)
     if kinds & {*TABLE_ENDINGS} - {*BESIDE_PHOTOGRAPHS}:
         raise DataError(f"{' '.join(names)}: a table cannot be mixed with other files; score it alone")
     if len(files) == 1:

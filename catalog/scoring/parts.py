@@ -10,19 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from catalog.scored.columns import APPLIES_COLUMN, ATTRIBUTE, ID, IMAGE, PHOTOGRAPHS, PRODUCT_COLUMN, VIEWS
 from catalog.scored.score_manifest import MANIFEST_FILE, PARTS, Manifest, Origin
-from catalog.scored.table import (
-    APPLIES_COLUMN,
-    ATTRIBUTE,
-    ID,
-    IMAGE,
-    ORIGIN_KEY,
-    PRODUCT_COLUMN,
-    VECTORS,
-    describe_model,
-    open_part,
-    part_origin,
-)
+from catalog.scored.table import ORIGIN_KEY, VECTORS, describe_model, open_part, part_origin
 from fashion.errors import DataError
 from fashion.files import write_whole
 from fashion.taxonomy import Label
@@ -35,8 +25,8 @@ class PartWriter:
         folder: of the scored catalog; what it holds already counts.
         origin: what the parts must have in common.
         schema: of a part, from `catalog.scored.table.table_schema`.
-        refreshed: whether the source's own columns of the parts that are there will be written anew, and so may be
-            others now.
+        refreshed: whether the source's own columns of the parts that are there, and those of several photographs, will
+            be written anew, and so may be others now.
 
     Attributes:
         parts: rows of each part, by file name.
@@ -64,10 +54,18 @@ class PartWriter:
             for batch in part.iter_batches(columns=[ID]):
                 self.ids.update(batch.column(0).to_pylist())
 
+    def next_part(self) -> Path:
+        """The file that the next part is to become."""
+        number = 1 + max((int(name.split("-")[1].split(".")[0]) for name in self.parts), default=-1)
+        return self.folder / f"part-{number:05d}.parquet"
+
+    def select(self, rows: pa.Table) -> pa.Table:
+        """The columns of a part."""
+        return rows.select(self._schema.names)
+
     def write(self, rows: pa.Table) -> Path:
         """Write the next part; `rows` has the columns of the schema."""
-        number = 1 + max((int(name.split("-")[1].split(".")[0]) for name in self.parts), default=-1)
-        path = write_part(self.folder / f"part-{number:05d}.parquet", rows.select(self._schema.names), self.origin)
+        path = write_part(self.next_part(), self.select(rows), self.origin)
         self.parts[path.name] = rows.num_rows
         self.ids.update(rows.column(ID).to_pylist())
         return path
@@ -102,7 +100,7 @@ class PartWriter:
                 )
         there, wanted = part.schema_arrow, self._schema
         if refreshed:
-            there, wanted = _without_own(there), _without_own(wanted)
+            there, wanted = _refreshed_apart(there), _refreshed_apart(wanted)
         if not there.equals(wanted):
             names = sorted({*there.names, *wanted.names})
             changed = [name for name in names if _type(there, name) != _type(wanted, name)] or ["their order"]
@@ -116,7 +114,7 @@ def write_part(path: Path, rows: pa.Table, origin: Origin) -> Path:
     """Write a part, whole or not at all; `rows` has the columns of `catalog.scored.table.table_schema`."""
     file = io.BytesIO()
     # No value of a vector comes twice: a dictionary of them would be built for nothing.
-    texts = [name for name in rows.column_names if name not in VECTORS]
+    texts = [name for name in rows.column_names if name not in (*VECTORS, VIEWS)]
     table = rows.replace_schema_metadata({ORIGIN_KEY: json.dumps(asdict(origin)).encode()})
     pq.write_table(table, file, compression="zstd", use_dictionary=texts, write_statistics=texts)
     return write_whole(path, file.getvalue())
@@ -124,12 +122,12 @@ def write_part(path: Path, rows: pa.Table, origin: Origin) -> Path:
 
 def own_columns(schema: pa.Schema) -> list[str]:
     """The source's own columns among those of a part."""
-    fixed, by_group = (ID, IMAGE, PRODUCT_COLUMN, *VECTORS), (ATTRIBUTE, APPLIES_COLUMN)
+    fixed, by_group = (ID, IMAGE, PRODUCT_COLUMN, PHOTOGRAPHS, VIEWS, *VECTORS), (ATTRIBUTE, APPLIES_COLUMN)
     return [name for name in schema.names if name not in fixed and not name.startswith(by_group)]
 
 
-def _without_own(schema: pa.Schema) -> pa.Schema:
-    own = set(own_columns(schema))
+def _refreshed_apart(schema: pa.Schema) -> pa.Schema:
+    own = {*own_columns(schema), PHOTOGRAPHS, VIEWS}
     return pa.schema([field for field in schema if field.name not in own])
 
 

@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from catalog.scored.columns import EMBEDDING, ID, IMAGE, PHOTOGRAPHS, VIEWS
 from catalog.scored.score_manifest import MANIFEST_FILE, PARTS, Origin
-from catalog.scored.table import ID, IMAGE, LEFT_OUT_FILE, open_part, part_origin
+from catalog.scored.table import LEFT_OUT_FILE, open_part, part_origin
 from catalog.scoring.parts import own_columns, write_part
 from catalog.scoring.source import PLACE, ProductSource
 from fashion.errors import DataError
 from fashion.tables.places import ImagePlaces
+from fashion.tables.stored import row_of_stored
 
 MOST_LOST = 0.2  # of the scored products, that a run drops unasked; a day's changes are far fewer
 
@@ -32,7 +34,7 @@ class Refreshed:
     Attributes:
         changed: whose own columns are others now.
         gone: which the source has no more.
-        moved: whose photograph lies elsewhere now; they are to be scored again.
+        moved: whose photographs are others now; they are to be scored again.
     """
 
     changed: int = 0
@@ -46,7 +48,8 @@ class PartChange:
 
     Attributes:
         path: of the part.
-        positions: of its products in the source, int64 (rows,); -1 for those that are gone.
+        positions: of the first rows of its products in the source, int64 (rows,); -1 for those that are gone.
+        images: of each product where its photographs are now.
         kept: which rows stay, bool (rows,).
         anew: whether it must be written, for rows that go or own columns that differ.
         changed, gone, moved: see `Refreshed`.
@@ -54,6 +57,7 @@ class PartChange:
 
     path: Path
     positions: np.ndarray
+    images: tuple[tuple[str, ...], ...]
     kept: np.ndarray
     anew: bool
     changed: int
@@ -125,9 +129,11 @@ class Refresh:
         before, columns = own_columns(part.schema_arrow), [field.name for field in self.source.columns]
         fresh = self.own.take(pa.array(np.maximum(change.positions, 0)))
         whole = part.read()
-        ours = [name for name in part.schema_arrow.names if name not in before]
-        table = {name: whole[name] for name in ours[:2]}
-        table |= {name: fresh[name] for name in columns} | {name: whole[name] for name in ours[2:]}
+        ours = [name for name in part.schema_arrow.names if name not in (*before, ID, IMAGE, PHOTOGRAPHS, VIEWS)]
+        table = {ID: whole[ID], IMAGE: pa.array([images[0] for images in change.images], pa.string())}
+        table |= {name: fresh[name] for name in columns} | {name: whole[name] for name in ours}
+        if self.source.several:
+            table |= _of_several(whole, change.images)
         write_part(change.path, pa.table(table).filter(pa.array(change.kept)), self.origin)
 
 
@@ -148,9 +154,9 @@ def plan_refresh(folder: Path, origin: Origin, source: ProductSource) -> Refresh
     parts = {path: open_part(path) for path in sorted(folder.glob(PARTS))}
     if not parts or any(part_origin(path, part) != origin for path, part in parts.items()):
         return Refresh(folder, origin, source)
-    place = {
-        name: position for position, name in reversed(list(enumerate(source.ids)))
-    }  # the first row of an id counts
+    place: dict[str, list[int]] = {}
+    for position, name in enumerate(source.ids):
+        place.setdefault(name, []).append(position)
     there = {path: part.read([ID])[ID].to_pylist() for path, part in parts.items()}
     before = frozenset(name for names in there.values() for name in names)
     gone = tuple(dict.fromkeys(name for names in there.values() for name in names if name not in place))
@@ -168,32 +174,84 @@ def plan_refresh(folder: Path, origin: Origin, source: ProductSource) -> Refresh
     return Refresh(folder, origin, source, needed, kept, before, gone, changes)
 
 
-def _change(path: Path, source: ProductSource, own: pa.Table, place: dict[str, int], names: list[str]) -> PartChange:
+def _change(
+    path: Path, source: ProductSource, own: pa.Table, place: dict[str, list[int]], names: list[str]
+) -> PartChange:
     """The same for one part."""
     part = open_part(path)
     schema = part.schema_arrow
     before, columns = own_columns(schema), [field.name for field in source.columns]
-    positions = np.array([place.get(name, -1) for name in names])
+    rows = [place.get(name, []) for name in names]
+    positions = np.array([of[0] if of else -1 for of in rows])
     fresh = own.take(pa.array(np.maximum(positions, 0)))
-    old = part.read([IMAGE, *before])
-    moved = np.array(
-        [
-            position >= 0 and not _is_at(image, source.folder, where)
-            for position, image, where in zip(positions, old[IMAGE].to_pylist(), fresh[PLACE].to_pylist(), strict=True)
-        ],
-        dtype=bool,
-    )
+    several = PHOTOGRAPHS in schema.names
+    old = part.read([IMAGE, *([PHOTOGRAPHS] if several else []), *before])
+    images = _images(old)
+    named = own[PLACE].take(pa.array([position for of in rows for position in of], pa.int64())).to_pylist()
+    now = iter(named)
+    found = [_images_now(source, of, [next(now) for _ in product]) for of, product in zip(images, rows, strict=True)]
+    moved = np.array([bool(of) and image is None for of, image in zip(rows, found, strict=True)], dtype=bool)
     kept = (positions >= 0) & ~moved
+    images_now = tuple(of if image is None else image for of, image in zip(images, found, strict=True))
     same_types = before == columns and all(schema.field(name).type == own.schema.field(name).type for name in before)
     differs = np.array([a != b for a, b in zip(_rows(old, before), _rows(fresh, columns), strict=True)], dtype=bool)
     changed = int((differs & kept).sum())
-    anew = bool(not kept.all() or not same_types or changed)
-    return PartChange(path, positions, kept, anew, changed, int((positions < 0).sum()), int(moved.sum()))
+    anew = not kept.all() or not same_types or changed or several != source.several or images_now != tuple(images)
+    counts = changed, int((positions < 0).sum()), int(moved.sum())
+    return PartChange(path, positions, images_now, kept, bool(anew), *counts)
 
 
-def _is_at(image: str, folder: Path, where: str | None) -> bool:
-    """Whether a photograph that was found at `image` is the one that a row names now; "" is none on a disk."""
-    return not image or not where or Path(image) in ImagePlaces(folder, where)
+def _images(part: pa.Table) -> list[tuple[str, ...]]:
+    """Where the photographs of each product of a part are; "" stands for one of which it is not known."""
+    several = part[PHOTOGRAPHS].to_pylist() if PHOTOGRAPHS in part.column_names else [None] * len(part)
+    return [tuple(of or [first or ""]) for first, of in zip(part[IMAGE].to_pylist(), several, strict=True)]
+
+
+def _images_now(
+    source: ProductSource, images: Sequence[str], named: Sequence[Sequence[str] | None]
+) -> tuple[str, ...] | None:
+    """Where the photographs that were scored are now; None where they are not those that the product's rows name.
+
+    Args:
+        source: of the rows.
+        images: that were scored; photographs that could not be used are not among them.
+        named: for each row of the product what it names, see `ProductSource.own`.
+    """
+    if source.holds_photographs:
+        return _followed(images, [place for places in named for place in places or []])
+    wanted = list(dict.fromkeys(place for places in named for place in places or []))
+    if images == ("",) or not wanted:
+        return tuple(images)
+    places = [ImagePlaces(source.folder, where) for where in wanted]
+    scored = [[Path(image) in of for of in places] for image in images]
+    if not all(map(any, scored)):
+        return None
+    # One that is new, and no file, was left out and will be; one that is a file is to be scored.
+    new = [of for of, *found in zip(places, *scored, strict=True) if not any(found)]
+    return None if any(path.is_file() for of in new for path in of) else tuple(images)
+
+
+def _followed(images: Sequence[str], rows: Sequence[str]) -> tuple[str, ...] | None:
+    """Photographs that lie in rows of a table, under the names that their rows have now.
+
+    None where the rows are more or fewer. Others stay as they are: files, and "".
+    """
+    before = list(dict.fromkeys(filter(None, map(row_of_stored, images))))
+    if not before:
+        return tuple(images)
+    if len(before) != len(rows):
+        return None
+    now = dict(zip(before, rows, strict=True))
+    return tuple(now[row] + image[len(row) :] if (row := row_of_stored(image)) else image for image in images)
+
+
+def _of_several(part: pa.Table, images: Sequence[Sequence[str]]) -> dict[str, pa.Array]:
+    """The columns of products with several photographs, as a part is to have them."""
+    cells = [list(of) if len(of) > 1 else None for of in images]
+    size = part.schema.field(EMBEDDING).type.list_size
+    kind = pa.list_(pa.list_(pa.float16(), size))
+    views = part[VIEWS] if VIEWS in part.column_names else pa.nulls(len(part), kind)
+    return {PHOTOGRAPHS: pa.array(cells, pa.list_(pa.string())), VIEWS: views}
 
 
 def _rows(table: pa.Table, names: list[str]) -> list[str]:

@@ -4,7 +4,7 @@ import csv
 import io
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,18 +13,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tqdm import tqdm
 
+from catalog.scored.columns import ID
 from catalog.scored.score_manifest import Manifest, Origin
-from catalog.scored.table import ID, LEFT_OUT_FILE, stored_embedding, table_schema
+from catalog.scored.share_corrections import keep_corrections
+from catalog.scored.table import LEFT_OUT_FILE, stored_embedding, table_schema
+from catalog.scoring.joining import ProductJoiner
+from catalog.scoring.journal import PartJournal, recover_parts
 from catalog.scoring.parts import PartWriter
 from catalog.scoring.refresh import Refreshed, plan_refresh
 from catalog.scoring.scorer import DETAIL, REASON
-from catalog.scoring.source import ROW, ProductSource, UnscoredRow
+from catalog.scoring.source import LAST, PLACE, ROW, ProductSource, UnscoredRow
 from fashion.errors import DataError
 from fashion.files import write_whole
 from fashion.model_card import ModelCard
 
 DUPLICATE = "duplicate id"
-PART_SECONDS = 30.0  # what a crash costs at most
+MOST_PHOTOGRAPHS = 250  # of a product, as many as Shopify takes; an id that more rows have is more likely none
 
 
 @dataclass
@@ -33,7 +37,8 @@ class ScoringSummary:
 
     Attributes:
         folder, manifest: what is there now.
-        scored: rows of this run; those of earlier ones stayed.
+        scored: products of this run; those of earlier ones stayed.
+        images: photographs of this run that were scored.
         seconds: of this run, what starts it included.
         left_out: rows that could not be scored.
         refreshed: what became of the rows of earlier runs.
@@ -42,6 +47,7 @@ class ScoringSummary:
     folder: Path
     manifest: Manifest
     scored: int
+    images: int
     seconds: float
     left_out: list[UnscoredRow] = field(default_factory=list)
     refreshed: Refreshed = field(default_factory=Refreshed)
@@ -51,6 +57,8 @@ class ScoringSummary:
         parts = [f"{self.folder}: {self.manifest.rows:,} products"]
         if before:
             parts.append(f"{before:,} of them scored before")
+        if self.images > self.scored:
+            parts.append(f"{self.images:,} photographs of {self.scored:,} of them scored")
         for count, what in (
             (self.refreshed.changed, "with new values in their columns"),
             (self.refreshed.moved, "scored again, their photographs are others"),
@@ -62,8 +70,26 @@ class ScoringSummary:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.manifest.left_out.items())
             parts.append(f"{len(self.left_out):,} left out ({reasons}), listed in {LEFT_OUT_FILE}")
         if self.scored:
-            parts.append(f"{self.scored / self.seconds:,.1f} a second")
+            parts.append(f"{self.images / self.seconds:,.1f} photographs a second")
         return f"{'; '.join(parts)}. Next: python -m catalog.index {self.folder}"
+
+
+def _with_photographs(rows: int, named: Sequence[Sequence[str]] | None) -> list[int]:
+    """Which of a product's rows bring photographs.
+
+    Args:
+        rows: how many there are.
+        named: the photographs that each names; None where all hold some.
+    """
+    if named is None:
+        return list(range(min(rows, MOST_PHOTOGRAPHS)))
+    seen: set[str] = set()
+    chosen = []
+    for row, names in enumerate(named):
+        if not seen.issuperset(names) and len(seen) < MOST_PHOTOGRAPHS:
+            chosen.append(row)
+            seen.update(names)
+    return chosen or [0]
 
 
 class ScoringRun:
@@ -87,48 +113,85 @@ class ScoringRun:
         self.part_rows, self.allow_removal = part_rows, allow_removal
         self.left_out: list[UnscoredRow] = list(source.left_out)
         self._scored: set[str] = set()  # ids, of this run
+        self._rows: dict[str, int] = {}  # by id, how many are to come
+        recover_parts(out)  # of one that was killed
         # How long an embedding is, only the parts or the model itself know; 0 finds clashes of names all the same.
         length = stored_embedding(out)
-        schema = table_schema(card.taxonomy.groups, len(card.labels), length or 0, source.columns, card.gates)
+        schema = table_schema(
+            card.taxonomy.groups, len(card.labels), length or 0, source.columns, card.gates, source.several
+        )
         self.refresh = plan_refresh(out, origin, source)
         if not allow_removal:
             self.refresh.check_gone()
         self.writer = PartWriter(out, origin, schema, refreshed=True)
 
     def remaining(self) -> np.ndarray:
-        """Positions of the rows to score; rows whose id came before are left out."""
+        """Positions of the rows to score, those of a product together.
+
+        Rows that repeat an id and bring no further photograph are left out.
+        """
+        ids = self.source.ids
+        if len(set(ids)) == len(ids):
+            wanted = (position for position, name in enumerate(ids) if name not in self.refresh.kept)
+            return np.fromiter(wanted, dtype=np.int64)
         positions: list[int] = []
-        seen: set[str] = set()
-        for position, name in enumerate(self.source.ids):
-            if name in seen:
-                row = self.source.row(position)
-                self.left_out.append(UnscoredRow(row, name, DUPLICATE, "an earlier row has this id"))
-            elif name not in self.refresh.kept:
-                positions.append(position)
-            seen.add(name)
+        for name, rows in self._products().items():
+            if name not in self.refresh.kept:
+                positions += rows
+                if len(rows) > 1:
+                    self._rows[name] = len(rows)
         return np.asarray(positions, dtype=np.int64)
 
+    def _products(self) -> dict[str, list[int]]:
+        """By id the positions of the rows that bring photographs; the others of an id are listed."""
+        rows: dict[str, list[int]] = {}
+        for position, name in enumerate(self.source.ids):
+            rows.setdefault(name, []).append(position)
+        repeated = {name: positions for name, positions in rows.items() if len(positions) > 1}
+        if repeated:
+            places = None if self.source.holds_photographs else self.source.own()[PLACE]
+            for name, positions in repeated.items():
+                named = None if places is None else [places[position].as_py() for position in positions]
+                rows[name] = [positions[i] for i in _with_photographs(len(positions), named)]
+                self._list_repeats(name, sorted({*positions} - {*rows[name]}))
+        return rows
+
+    def _list_repeats(self, name: str, positions: Sequence[int]) -> None:
+        detail = f"further row of an id, without a further photograph, or with more than {MOST_PHOTOGRAPHS} before it"
+        self.left_out += [UnscoredRow(self.source.row(position), name, DUPLICATE, detail) for position in positions]
+
     def take(self, tables: Iterable[pa.Table], progress: tqdm) -> ScoringSummary:
-        """Write what comes, part by part; at the end bring the earlier parts up to date and write the manifest.
+        """Write the products of the photographs that come, part by part; at the end bring the earlier parts up to date
+        and write the manifest.
 
         Raises:
             DataError: no image is good, or too many products would go whose photographs cannot be used any more.
         """
         waiting: list[pa.Table] = []
-        scored, start, last = 0, time.perf_counter(), time.perf_counter()
-        for table in tables:
-            good = table.filter(pc.is_null(table[REASON]))
-            self._list(table.filter(pc.is_valid(table[REASON])))
-            waiting.append(good)
-            scored += len(good)
-            progress.update(len(table))
-            now = time.perf_counter()
-            if sum(map(len, waiting)) >= self.part_rows or now - last > PART_SECONDS:
-                self._write(waiting)
-                waiting, last = [], now
-        self._write(waiting)
+        joiner = ProductJoiner(self.card, self.origin.profile, self._rows, self.source.several)
+        scored, images, start = 0, 0, time.perf_counter()
+        journal = PartJournal(self.writer.next_part(), self.origin)
+        try:
+            for table in tables:
+                faults = table.filter(pc.is_valid(table[REASON]))
+                self._list(faults)
+                complete = self.writer.select(joiner.take(table))
+                waiting.append(complete)
+                scored += len(complete)
+                images += len(table) - len(faults)
+                progress.update(pc.sum(table[LAST]).as_py())
+                if sum(map(len, waiting)) >= self.part_rows:
+                    self._write(waiting)
+                    journal.remove()
+                    waiting, journal = [], PartJournal(self.writer.next_part(), self.origin)
+                elif len(complete):
+                    journal.append(complete)
+            self._write(waiting)
+            journal.remove()
+        finally:
+            journal.close()
         seconds = time.perf_counter() - start
-        return ScoringSummary(self.out, self._finish(), scored, seconds, self.left_out, self.refresh.counts)
+        return ScoringSummary(self.out, self._finish(), scored, images, seconds, self.left_out, self.refresh.counts)
 
     def _write(self, tables: list[pa.Table]) -> None:
         tables = [table for table in tables if len(table)]
@@ -163,4 +226,5 @@ class ScoringRun:
         self.writer.count()
         length = stored_embedding(self.out)
         names = [column.name for column in self.source.columns]
+        keep_corrections(self.out, self.card)
         return self.writer.finish(self.card.labels, length or 0, names, dict(counts.most_common()))

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from catalog.scored.table import ID
+from catalog.scored.columns import ID
 from catalog.scoring.cells import id_texts, typed_columns
 from catalog.scoring.source import PLACE, ListedSource, Piece, UnscoredRow, rows_table
 from fashion.errors import DataError
-from fashion.tables.cells import first_photograph, text_cell
-from fashion.tables.columns import ID_COLUMNS, IMAGE_COLUMNS, usual_name
+from fashion.tables.cells import first_photograph, photographs, text_cell
+from fashion.tables.columns import ID_COLUMNS, IMAGE_COLUMNS, further_images, usual_name
 from fashion.tables.parquet import (
     ParquetTable,
     check_photographs,
@@ -25,35 +25,68 @@ from fashion.tables.parquet import (
     plain_array,
     read_fault,
 )
+from fashion.tables.places import each_of_several, named_photographs
 from fashion.tables.reading import Table, require_columns
+from fashion.tables.stored import stored_row
 
 READ_ROWS = 64  # photographs in memory at once while a Parquet file of them is read
 
 
-def text_source(table: Table, name: str, id_column: str | None = None, image_column: str | None = None) -> ListedSource:
-    """A table with a column of paths. Columns of numbers become numbers, see `catalog.scoring.cells`.
+def text_source(
+    table: Table, name: str, id_column: str | None = None, image_columns: Sequence[str] = ()
+) -> ListedSource:
+    """A table with columns of paths. Columns of numbers become numbers, see `catalog.scoring.cells`.
+
+    Rows of one id are one product: of each of its own columns it has the first value that is filled.
 
     Raises:
         DataError: it cannot be read, has no row, or lacks a column.
     """
     path = table.path
-    image, key = _layout(table, id_column, image_column)
+    images, key = _layout(table, id_column, image_columns)
     _show(table.notes)
     rows: list[str] = []
+    named: list[list[str]] = []  # of each row its photographs
     cells: dict[str, list[str]] = {column: [] for column in table.columns}
+    folder = path.absolute().parent
     for number, values in table.rows(table.columns):
         rows.append(f"{path.name}:{number}")
+        named.append(_named(folder, [values[image] for image in images]))
         for column, value in values.items():
-            cells[column].append(text_cell(first_photograph(value) if column == image else value))
+            cells[column].append(text_cell(first_photograph(value) if column == images[0] else value))
     _check_rows(path, rows)
-    ours = _ours(image, key)
+    ids = _ids(cells[key or images[0]], rows)
+    ours = _ours(images[0], key)
     own, notes = typed_columns({column: texts for column, texts in cells.items() if column not in ours}, rows)
     _show(notes)
     fields = tuple(pa.field(column, values.type) for column, values in own.items())
-    content = rows_table(_ids(cells[key or image], rows), rows, cells[image], None, own)
+    filled = {column: values.take(pa.array(_first_filled(ids, values))) for column, values in own.items()}
+    each = [(row, place) for row, places in enumerate(named) for place in places or [None]]
+    content = rows_table(ids, rows, [None] * len(rows), None, filled).take(pa.array([row for row, _ in each]))
+    place = content.schema.get_field_index(PLACE)
+    content = content.set_column(place, PLACE, pa.array([place for _, place in each], pa.string()))
     misfits = table.misfits.items()
     left_out = tuple(UnscoredRow(f"{path.name}:{number}", "", table.misfit_reason, fault) for number, fault in misfits)
-    return ListedSource(name, path.absolute().parent, fields, content, left_out)
+    return ListedSource(name, folder, fields, content, left_out)
+
+
+def _named(folder: Path, cells: Sequence[Any]) -> list[str]:
+    """The photographs that the cells of a row name, each once."""
+    named: dict[str, None] = {}
+    for cell in cells:
+        for photograph in photographs(cell):
+            named |= dict.fromkeys(named_photographs(folder, text_cell(photograph)))
+    return list(named)
+
+
+def _first_filled(ids: Sequence[str], values: pa.Array) -> np.ndarray:
+    """For each row the first one of its product that has a value; its own place where none has."""
+    filled = values.is_valid().to_numpy(zero_copy_only=False)
+    first: dict[str, int] = {}
+    for row, (name, there) in enumerate(zip(ids, filled, strict=True)):
+        if there:
+            first.setdefault(name, row)
+    return np.array([first.get(name, row) for row, name in enumerate(ids)])
 
 
 @dataclass(frozen=True)
@@ -69,26 +102,39 @@ class ParquetSource:
     ids: Sequence[str]
     files: tuple[Path, ...]
     starts: tuple[int, ...]  # position of each file's first row
-    image: str
+    images: tuple[str, ...]  # columns of photographs; one where it holds them
+    several: bool
+    holds_photographs: bool
     left_out: tuple[UnscoredRow, ...] = ()  # rows of a broken row group have ids, and a fault when they are read
 
     def own(self) -> pa.Table:
-        """See `Source`."""
+        """See `ProductSource`."""
         columns = [field.name for field in self.columns]
         tables = []
         for file in self.files:
             part = ParquetTable(file)
-            names = _names_photographs(part.schema.field(self.image).type)
-            table = _read(part, [*columns, *([self.image] if names else [])])
-            place = _image_cells(table[self.image])[0] if names else pa.nulls(part.count, pa.string())
-            tables.append(pa.table({PLACE: place} | {name: table[name] for name in columns}))
-        return pa.concat_tables(tables)
+            table = _read(part, list(dict.fromkeys([*columns, *(() if self.holds_photographs else self.images)])))
+            if self.holds_photographs:
+                places = [[stored_row(file, self.images[0], row)] for row in range(part.count)]
+            else:
+                cells = zip(*(table[image].to_pylist() for image in self.images), strict=True)
+                places = [_named(self.folder, row) for row in cells]
+            tables.append(
+                pa.table({PLACE: pa.array(places, pa.list_(pa.string()))} | {name: table[name] for name in columns})
+            )
+        whole = pa.concat_tables(tables)
+        if not self.several:
+            return whole
+        first = {name: row for row, name in reversed(list(enumerate(self.ids)))}
+        rows = pa.array([first[name] for name in self.ids])
+        return pa.table({PLACE: whole[PLACE]} | {name: whole[name].take(rows) for name in columns})
 
     def pieces(self, positions: np.ndarray, rows: int) -> Iterator[Piece]:
-        """A piece for each row group: in smaller ones it would be read again for each."""
+        """A piece for each row group, in their order: in smaller ones it would be read again for each."""
         columns = [field.name for field in self.columns]
-        for file, start in zip(self.files, self.starts, strict=True):
-            metadata = pq.read_metadata(file)
+        positions = np.sort(positions)
+        for file, first in zip(self.files, self.starts, strict=True):
+            metadata, start = pq.read_metadata(file), first
             for group in range(metadata.num_row_groups):
                 end = start + metadata.row_group(group).num_rows
                 low, high = np.searchsorted(positions, [start, end])
@@ -96,17 +142,19 @@ class ParquetSource:
                     wanted = positions[low:high]
                     ids = [self.ids[position] for position in wanted]
                     places = [self.row(int(position)) for position in wanted]
-                    yield ParquetPiece(file, group, self.image, columns, wanted - start, ids, places)
+                    yield ParquetPiece(
+                        file, group, start - first, self.folder, self.images, columns, wanted - start, ids, places
+                    )
                 start = end
 
     def row(self, position: int) -> str:
-        """See `Source`."""
+        """See `ProductSource`."""
         file = int(np.searchsorted(self.starts, position, side="right")) - 1
         return f"{self.files[file].name}:{position - self.starts[file] + 1}"
 
 
 def parquet_source(
-    files: Sequence[Path], name: str, id_column: str | None = None, image_column: str | None = None
+    files: Sequence[Path], name: str, id_column: str | None = None, image_columns: Sequence[str] = ()
 ) -> ParquetSource:
     """Open Parquet files and read their ids.
 
@@ -115,10 +163,14 @@ def parquet_source(
     """
     tables = [ParquetTable(file.absolute()) for file in files]
     first = tables[0]
-    image, key = _layout(first, id_column, image_column)
-    kind = first.schema.field(image).type
-    _show([check_photographs(first.path, image, kind)])
-    names = key or (image if _names_photographs(kind) else None)
+    images, key = _layout(first, id_column, image_columns)
+    kinds = [first.schema.field(image).type for image in images]
+    for image, kind in zip(images, kinds, strict=True):
+        check_photographs(first.path, image, kind)
+    holds = not all(map(_names_photographs, kinds))
+    if holds:  # further ones of which there are names are not looked for
+        images, kinds = images[:1], kinds[:1]
+    names = key or (None if holds else images[0])
     ids: list[str] = []
     starts: list[int] = []
     for table in tables:
@@ -127,9 +179,12 @@ def parquet_source(
         rows = [f"{table.path.name}:{number}" for number in range(1, table.count + 1)]
         ids += _ids(_column(table, names), rows) if names else rows
     _check_rows(files[0], ids)
-    fields = tuple(field for field in first.schema if field.name not in _ours(image, key))
+    fields = tuple(field for field in first.schema if field.name not in _ours(images[0], key))
     paths = tuple(table.path for table in tables)
-    return ParquetSource(name, paths[0].parent, fields, ids, paths, tuple(starts), image)
+    several = len(images) > 1 or any(map(is_list, kinds)) or len(set(ids)) < len(ids)
+    if not holds and not several:
+        several = any(len(each_of_several(cell or "")) > 1 for table in tables for cell in _column(table, images[0]))
+    return ParquetSource(name, paths[0].parent, fields, ids, paths, tuple(starts), images, several, holds)
 
 
 @dataclass(frozen=True)
@@ -137,13 +192,17 @@ class ParquetPiece:
     """Rows of one row group.
 
     Attributes:
+        before: rows of the file in front of the row group.
+        folder, images: see `ParquetSource`.
         wanted: their rising positions in the row group.
         ids, places: of each; `places` are for left_out.csv.
     """
 
     file: Path
     group: int
-    image: str
+    before: int
+    folder: Path
+    images: Sequence[str]
     columns: Sequence[str]
     wanted: np.ndarray
     ids: Sequence[str]
@@ -153,7 +212,8 @@ class ParquetPiece:
         """See `Piece`. From where the row group is broken its rows have a fault."""
         start = given = 0
         table = ParquetTable(self.file)
-        batches = table.file.iter_batches(READ_ROWS, [self.group], [*self.columns, self.image])
+        needed = list(dict.fromkeys([*self.columns, *self.images]))
+        batches = table.file.iter_batches(READ_ROWS, [self.group], needed)
         while given < len(self.wanted):
             try:
                 batch = next(batches)
@@ -164,10 +224,29 @@ class ParquetPiece:
             end = int(np.searchsorted(self.wanted, start + len(batch)))
             if end > given:
                 positions = pa.array(self.wanted[given:end] - start)
-                own = {name: plain_array(batch.column(name)).take(positions) for name in self.columns}
-                place, content = _image_cells(plain_array(batch.column(self.image)).take(positions))
-                yield rows_table(self.ids[given:end], self.places[given:end], place, content, own)
+                taken = {name: plain_array(batch.column(name)).take(positions) for name in needed}
+                yield self._photographs(taken, given, end)
             start, given = start + len(batch), end
+
+    def _photographs(self, taken: dict[str, pa.Array], first: int, end: int) -> pa.Table:
+        """The photographs of some rows; a row without any has one of nothing."""
+        parents: list[int] = []
+        places: list[str | None] = []
+        contents: list[bytes | None] = []
+        for row, cells in enumerate(zip(*(taken[image].to_pylist() for image in self.images), strict=True)):
+            found = [photograph for cell in cells for photograph in photographs(cell)]
+            stored = stored_row(self.file, self.images[0], self.before + int(self.wanted[first + row]))
+            named = [(f"{stored}:{i}", each) for i, each in enumerate(found) if isinstance(each, bytes)]
+            named += [(name, None) for name in _named(self.folder, [each for each in found if isinstance(each, str)])]
+            for place, content in named or [(None, None)]:
+                parents.append(row)
+                places.append(place)
+                contents.append(content)
+        of = pa.array(parents)
+        own = {name: taken[name].take(of) for name in self.columns}
+        ids, rows = ([names[first + row] for row in parents] for names in (self.ids, self.places))
+        last = [i + 1 == len(parents) or parents[i + 1] != row for i, row in enumerate(parents)]
+        return rows_table(ids, rows, places, pa.array(contents, pa.binary()), own, last=last)
 
     def _faulty(self, table: ParquetTable, first: int, fault: str) -> pa.Table:
         """The rows from the first of them on, without cells."""
@@ -176,17 +255,20 @@ class ParquetPiece:
         return rows_table(ids, places, pa.nulls(len(ids), pa.string()), None, own, fault)
 
 
-def _layout(table: Table, id_column: str | None, image_column: str | None) -> tuple[str, str | None]:
-    """The columns of the photographs and of the ids, or None for these."""
-    image = image_column or usual_name(table.columns, IMAGE_COLUMNS)
-    if image is None:
-        raise DataError(
-            f"{table.path} has no column with a usual name for images, such as image, photo, file or path; "
-            f"its columns are: {', '.join(table.columns)}; name it with --image"
-        )
-    key = id_column or usual_name([column for column in table.columns if column != image], ID_COLUMNS)
-    require_columns(table, [image] if key is None else [image, key])
-    return image, key
+def _layout(table: Table, id_column: str | None, image_columns: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
+    """The columns of the photographs, and that of the ids or None."""
+    images = tuple(image_columns)
+    if not images:
+        image = usual_name(table.columns, IMAGE_COLUMNS)
+        if image is None:
+            raise DataError(
+                f"{table.path} has no column with a usual name for images, such as image, photo, file or path; "
+                f"its columns are: {', '.join(table.columns)}; name it with --image"
+            )
+        images = (image, *further_images(table.columns, image))
+    key = id_column or usual_name([column for column in table.columns if column not in images], ID_COLUMNS)
+    require_columns(table, [*images] if key is None else [*images, key])
+    return images, key
 
 
 def _ours(image: str, key: str | None) -> set[str]:
@@ -229,20 +311,6 @@ def _read(table: ParquetTable, names: Sequence[str]) -> dict[str, pa.Array]:
 def _check_rows(path: Path, rows: Sequence[str]) -> None:
     if not rows:
         raise DataError(f"{path} has no row; nothing to score")
-
-
-def _image_cells(column: pa.Array) -> tuple[pa.Array | None, pa.Array | None]:
-    """Paths and contents of photographs; one of them stands in each row, if anything does."""
-    if is_list(column.type):
-        column = first_of_lists(column)
-    nothing = pa.nulls(len(column), pa.string())
-    if pa.types.is_struct(column.type):  # as `datasets` stores an image
-        fields = {column.type.field(i).name: column.field(i) for i in range(column.type.num_fields)}
-        path = fields["path"].cast(pa.string()) if "path" in fields else nothing
-        return path, fields["bytes"].cast(pa.binary()) if "bytes" in fields else None
-    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-        return nothing, column.cast(pa.binary())
-    return column.cast(pa.string()), None
 
 
 def _names_photographs(kind: pa.DataType) -> bool:

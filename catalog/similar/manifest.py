@@ -34,6 +34,8 @@ class IndexManifest:
         rows: number of products.
         complete: false while it is being written, and for good where that was cut off.
         created: date and time of the last change, ISO 8601, UTC.
+        photographs: how many of products that have several; each has a point of its own.
+        corrections: number of the last entry of the catalog's corrections that it knows of.
         schema: version of this layout.
     """
 
@@ -49,6 +51,8 @@ class IndexManifest:
     rows: int
     complete: bool
     created: str
+    photographs: int = 0
+    corrections: int = 0
     schema: int = SCHEMA
 
     @cached_property

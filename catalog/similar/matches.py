@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -55,6 +55,28 @@ class NameDifference(NamedTuple):
     found: list[str]
 
 
+class Reason(NamedTuple):
+    """Why a product was found for a phrase of a text.
+
+    Attributes:
+        asked: the phrase.
+        kind: "label", "title" or "looks like"; "nothing" where nothing speaks for it.
+        found: the label, or the phrase as it stands in the texts.
+        probability: of the label or of the look; None of titles, which have it.
+    """
+
+    asked: str
+    kind: Literal["label", "title", "looks like", "nothing"]
+    found: str
+    probability: float | None = None
+
+    def __str__(self) -> str:
+        if self.kind == "nothing":
+            return f"no sign of {self.asked!r}"
+        said = self.found if self.kind == "label" else f"{self.kind} {self.found!r}"
+        return said if self.probability is None else f"{said} {self.probability:.2f}"
+
+
 @dataclass(frozen=True)
 class Match:
     """A product that was found.
@@ -64,17 +86,24 @@ class Match:
         similarity: to what was asked for: 1 the same, 0 as two products at random; None where nothing was compared.
         shared: names that both have, by group; nothing where nothing was compared.
         differing: names that one has, by group; the same.
+        why: what speaks for it, of a search in words.
     """
 
     product: Product
     similarity: float | None
     shared: dict[str, list[str]]
     differing: dict[str, NameDifference]
+    why: tuple[Reason, ...] = ()
 
     @property
     def shared_names(self) -> list[str]:
         """What both have, of all groups."""
         return [name for names in self.shared.values() for name in names]
+
+    @property
+    def reasons(self) -> list[str]:
+        """What speaks for it: of a search in words why it was found, otherwise what both have."""
+        return [str(reason) for reason in self.why] or self.shared_names
 
     @property
     def differing_names(self) -> list[str]:
@@ -90,7 +119,17 @@ class Match:
         """The match as `--json` prints it."""
         similarity = None if self.similarity is None else round(self.similarity, 4)
         differing = {group: difference._asdict() for group, difference in self.differing.items()}
-        return self.product.to_json() | {"similarity": similarity, "shared": self.shared, "differing": differing}
+        why = {"why": [reason._asdict() for reason in self.why]} if self.why else {}
+        return self.product.to_json() | {"similarity": similarity, "shared": self.shared, "differing": differing} | why
+
+
+def cell_text(value: Any) -> str:
+    """A value of the catalog's own columns as people read it; "" for none."""
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value).removesuffix(".0" if isinstance(value, float) else "T00:00:00Z")
 
 
 def match(product: Product, similarity: float, wanted: Mapping[str, list[str]]) -> Match:

@@ -1,6 +1,6 @@
 """An index that is open: the products that are like one, may take its place, or go with those somebody likes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Unpack
@@ -9,9 +9,10 @@ import numpy as np
 
 from catalog.engines.store import Examples, Store
 from catalog.filters.columns import Columns, point_id
-from catalog.filters.conditions import And, Condition, Not, Points
+from catalog.filters.conditions import And, Condition
 from catalog.filters.where import parse
 from catalog.similar import near_duplicates, replacement
+from catalog.similar.listings import all_but, faces_alone, once, products_alone, without_copies
 from catalog.similar.manifest import IndexManifest
 from catalog.similar.matches import Match, Product, match, product_of
 from catalog.similar.recommendation import check_examples
@@ -79,23 +80,24 @@ class Index:
                 raise DataError(f"the index {self.store.place} has no product with the id {id!r}")
         return [found[id] for id in ids]
 
-    def photograph(self, path: str | Path, predictor: "Predictor") -> Product:
-        """A photograph as something to search with.
+    def photograph(self, path: str | Path | bytes, predictor: "Predictor") -> Product:
+        """A photograph, a file or the bytes of one, as something to search with.
 
         Raises:
             DataError: the predictor's model is not the one whose vectors the index holds.
             InvalidImage: it cannot be used.
         """
         self.check_model(predictor.card.name, predictor.card.version, predictor.card.weights_id)
+        name = "photograph" if isinstance(path, bytes) else str(path)
         try:
-            prediction = predictor.predict(Path(path))
+            prediction = predictor.predict(path if isinstance(path, bytes) else Path(path))
         except InvalidImage as error:
-            raise InvalidImage(f"{path}: {one_line(error)}") from None
+            raise InvalidImage(f"{name}: {one_line(error)}") from None
         attributes: dict[str, list[str]] = {group: [] for group in predictor.taxonomy.groups}
         for attribute in predictor.answer(prediction, self.manifest.profile)["attributes"]:
             attributes[attribute["group"]].append(attribute["name"])
         own = scores(prediction.probabilities, self.manifest.taxonomy)
-        return Product(str(path), str(path), attributes, {}, unit(prediction.embedding), own)
+        return Product(name, name, attributes, {}, unit(prediction.embedding), own)
 
     def check_model(self, name: str, version: str, weights: str) -> None:
         """Raise DataError where the vectors of a model cannot be compared with those of the index."""
@@ -112,7 +114,8 @@ class Index:
 
         Args:
             query: a product, its id, or a `photograph`; None lists what the filter keeps, in no order. A product of the
-                index is not among its own matches.
+                index is not among its own matches. Of one with several photographs the one most like it counts, or
+                what all of them joined are; the match has that photograph as its image.
             how: see `catalog.similar.settings.SearchSettings`.
 
         Raises:
@@ -123,11 +126,12 @@ class Index:
         measure = settings.measure(self.manifest)
         where = self.condition(settings.where)
         if query is None:
-            return [Match(product, None, {}, {}) for product in self._fetch(self._first(where, settings.limit))]
+            return [Match(product, None, {}, {}) for product in self._listed(where, settings)]
         if isinstance(query, str):
             query = self.product(query)
-        itself = [Not(Points((point_id(query.id),)))] if query.payload else []
-        return self._matches(query, measure, And((*([where] if where else []), *itself)), settings)
+        itself = [all_but([query.id], self.manifest)] if query.payload else []
+        known = [query] if query.payload and not settings.duplicates else []
+        return self._matches(query, measure, And((*([where] if where else []), *itself)), settings, known)
 
     def replace(
         self, id: str, *, same: Sequence[str] | None = None, stock: str | None = None, **how: Unpack[How]
@@ -148,8 +152,8 @@ class Index:
         product = self.product(id)
         wanted = replacement.conditions(product, self.columns, same, stock)
         where = self.condition(settings.where)
-        others = Not(Points(tuple(self._twins(product, settings.exact))))
-        return self._matches(product, measure, And((*wanted, *([where] if where else []), others)), settings)
+        others = all_but([id], self.manifest)
+        return self._matches(product, measure, And((*wanted, *([where] if where else []), others)), settings, [product])
 
     def recommend(self, like: Sequence[str], unlike: Sequence[str] = (), **how: Unpack[How]) -> list[Match]:
         """Products near one of those that somebody likes, and farther from all that they do not like.
@@ -158,7 +162,7 @@ class Index:
         in, is to the nearest of `like`.
 
         Args:
-            like, unlike: ids of products; none of them is recommended.
+            like, unlike: ids of products; none of them is recommended, nor another listing of the same.
             how: see `catalog.similar.settings.SearchSettings`; diversity is not for recommendations.
 
         Raises:
@@ -168,49 +172,121 @@ class Index:
         settings = SearchSettings(**how)
         check_examples(like, unlike, settings)
         liked, unliked = self.products(like), self.products(unlike)
-        known = Not(Points(tuple(point_id(id) for id in (*like, *unlike))))
+        known = all_but([*like, *unlike], self.manifest)
         where = self.condition(settings.where)
         kept = self._filter(And((where, known)) if where else known)
         measure = settings.measure(self.manifest)
         examples = Examples(
             *([self.manifest.query(_query(measure, p), settings.exact) for p in found] for found in (liked, unliked))
         )
-        hits = self.store.recommend(examples, settings.limit, kept)
+
+        def ask(count: int) -> list[str]:
+            return [hit.id for hit in self.store.recommend(examples, count, kept)]
+
+        vectors = np.stack([_query(measure, p) for p in liked])
         found = []
-        for product in self._fetch([hit.id for hit in hits]):
-            alike = np.stack([_query(measure, p) for p in liked]) @ product.point + measure.offset
+        for product in self._collected(ask, settings.limit, settings, [*liked, *unliked])[: settings.limit]:
+            alike = vectors @ product.point + measure.offset
             found.append(match(product, float(alike.max()), liked[int(alike.argmax())].attributes))
         return found
 
     def duplicates(self, threshold: float | None = None, exact: bool = True) -> list[list[str]]:
-        """Groups of products with near-identical photographs, see `catalog.similar.near_duplicates.groups`."""
-        return near_duplicates.groups(
-            self.store, self.manifest, near_duplicates.THRESHOLD if threshold is None else threshold, exact
+        """Groups of products with near-identical photographs, see `catalog.similar.near_duplicates.groups`.
+
+        Of a product with several photographs the first one counts, and what all of them joined are.
+        """
+        chosen = near_duplicates.THRESHOLD if threshold is None else threshold
+        where = self._filter(faces_alone(self.manifest))
+        return near_duplicates.groups(self.store, self.manifest, chosen, exact, where)
+
+    def without_copies(self, products: Sequence[Product]) -> list[Product]:
+        """Products of which no two are listings of one, see `catalog.similar.listings.without_copies`."""
+        return without_copies(products, [], self.store, self.manifest)
+
+    def products_filter(self) -> Any:
+        """The engine's filter that keeps one point of each product; None where there are no others."""
+        return self._filter(And(tuple(kept)) if (kept := products_alone(self.manifest)) else None)
+
+    def nearest(self, vector: np.ndarray, where: Condition | None, limit: int, exact: bool = False) -> list[Product]:
+        """The products whose points have the largest scalar product with a vector, that first.
+
+        Args:
+            vector: float32 (E + A,), see `catalog.similar.spaces.point`.
+            where: only products that pass it are compared; not their photographs, where they have several.
+            limit: as few as are needed: reading vectors back takes longer than finding them.
+            exact: compare with every product, also where the index has a graph.
+        """
+        kept = [*([where] if where else []), *products_alone(self.manifest)]
+        hits = self.store.nearest(
+            self.manifest.query(vector, exact), limit, self._filter(And(tuple(kept)) if kept else None)
         )
+        return self._fetch([hit.id for hit in hits])
 
     def condition(self, where: str | Condition | None) -> Condition | None:
         """A filter, read if it is text."""
         return parse(where, self.columns) if isinstance(where, str) else where
 
-    def _matches(self, query: Product, measure: Measure, where: Condition, settings: SearchSettings) -> list[Match]:
+    def _matches(
+        self, query: Product, measure: Measure, where: Condition, settings: SearchSettings, known: Sequence[Product]
+    ) -> list[Match]:
         limit, diversity = settings.limit, settings.diversity
         pool = max(POOL_LEAST, POOL * limit) if diversity else limit
-        vector = _query(measure, query)
-        # As few as are needed: reading vectors back takes longer than finding them.
-        hits = self.store.nearest(self.manifest.query(vector, settings.exact), pool, self._filter(where))
-        found = self._fetch([hit.id for hit in hits])
+        vector, kept = _query(measure, query), self._filter(where)
+
+        def ask(count: int) -> list[str]:
+            return [hit.id for hit in self.store.nearest(self.manifest.query(vector, settings.exact), count, kept)]
+
+        def ranked(found: list[Product]) -> list[Product]:
+            alike = np.stack([product.point for product in found]) @ vector
+            return [found[i] for i in sorted(range(len(found)), key=lambda i: (-alike[i], found[i].id))]
+
+        found = self._collected(ask, pool, settings, known, ranked)[:pool]
         if not found:
             return []
         points = np.stack([product.point for product in found])
         alike = points @ vector + measure.offset
-        order = sorted(range(len(found)), key=lambda i: (-alike[i], found[i].id))
+        order = list(range(len(found)))
         if diversity:
 
             def to(chosen: int) -> np.ndarray:
-                return points[order] @ _query(measure, found[order[chosen]]) + measure.offset
+                return points @ _query(measure, found[chosen]) + measure.offset
 
-            order = [order[i] for i in diverse(alike[order], to, limit, diversity)]
+            order = diverse(alike, to, limit, diversity)
         return [match(found[i], float(alike[i]), query.attributes) for i in order[:limit]]
+
+    def _collected(
+        self,
+        ask: Callable[[int], list[str]],
+        wanted: int,
+        settings: SearchSettings,
+        known: Sequence[Product] = (),
+        ranked: Callable[[list[Product]], list[Product]] = list,
+    ) -> list[Product]:
+        """Products, each once, that an engine gives, and no copies of those that are known, the best first.
+
+        Args:
+            ask: gives the ids of so many points, in the engine's order.
+            wanted: how many products at least, if there are so many.
+            settings: whether copies of each other count.
+            known: products whose copies do not count.
+            ranked: sorts them.
+        """
+        # As few as are needed: reading vectors back takes longer than finding them.
+        count = wanted
+        while True:
+            ids = ask(count)
+            points = self._fetch(ids)
+            found = once(ranked(points)) if points else []
+            if not settings.duplicates or known:
+                found = self._distinct(found, known, settings)
+            if len(found) >= wanted or len(ids) < count:
+                return found
+            count = 2 * count + len(known)
+
+    def _distinct(self, found: list[Product], known: Sequence[Product], settings: SearchSettings) -> list[Product]:
+        if not settings.duplicates:
+            return without_copies(found, known, self.store, self.manifest)
+        return [product for product in found if without_copies([product], known, self.store, self.manifest)]
 
     def _fetch(self, ids: Sequence[str]) -> list[Product]:
         if not ids:
@@ -218,17 +294,19 @@ class Index:
         found = {record.id: record for record in self.store.retrieve(ids, vector=True)}
         return [product_of(found[id], self.manifest) for id in ids if id in found]
 
-    def _first(self, condition: Condition | None, limit: int) -> list[str]:
-        records = self.store.scroll(self._filter(condition), payload=["id"])
-        return [record.id for record, _ in zip(records, range(limit), strict=False)]
+    def _listed(self, condition: Condition | None, settings: SearchSettings) -> list[Product]:
+        """The first products that pass a filter."""
+        conditions = (*([condition] if condition else []), *products_alone(self.manifest))
+        kept = self._filter(And(conditions) if conditions else None)
+
+        def ask(count: int) -> list[str]:
+            records = self.store.scroll(kept, payload=["id"])
+            return [record.id for record, _ in zip(records, range(count), strict=False)]
+
+        return self._collected(ask, settings.limit, settings)[: settings.limit]
 
     def _filter(self, condition: Condition | None) -> Any:
         return None if condition is None else self.store.builder.every([condition.build(self.store.builder)])
-
-    def _twins(self, product: Product, exact: bool) -> list[str]:
-        """The points of a product and of its duplicates."""
-        (found,) = near_duplicates.twins(self.store, self.manifest, product.embedding[None], exact=exact)
-        return [point_id(product.id), *found]
 
 
 def short(weights: str) -> str:

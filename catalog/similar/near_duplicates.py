@@ -1,6 +1,7 @@
 """Products with near-identical photographs: the same one twice, scaled, compressed again, or slightly cropped."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -16,7 +17,9 @@ NEIGHBORS = 32  # of a product that are looked at first; one with more duplicate
 ASKED = 64  # products that are asked for at once
 
 
-def groups(store: Store, manifest: IndexManifest, threshold: float = THRESHOLD, exact: bool = True) -> list[list[str]]:
+def groups(
+    store: Store, manifest: IndexManifest, threshold: float = THRESHOLD, exact: bool = True, where: Any = None
+) -> list[list[str]]:
     """Products that are linked by near-identical photographs: ids, sorted; the largest group first.
 
     Args:
@@ -24,6 +27,7 @@ def groups(store: Store, manifest: IndexManifest, threshold: float = THRESHOLD, 
         manifest: of that index.
         threshold: cosine of two embeddings from which on photographs count as near-identical.
         exact: compare every product with every other; otherwise with its nearest by the engine's graphs.
+        where: the engine's filter of the points that are compared; None compares all.
 
     Raises:
         SettingError: a threshold that is not above 0 and at most 1.
@@ -39,35 +43,45 @@ def groups(store: Store, manifest: IndexManifest, threshold: float = THRESHOLD, 
             point = leaders[point]
         return point
 
-    for records in tqdm(_asked(store), total=-(-store.count() // ASKED), desc="comparing", unit="batch", disable=None):
+    total = -(-store.count(where) // ASKED)
+    for records in tqdm(_asked(store, where), total=total, desc="comparing", unit="batch", disable=None):
         names.update((record.id, record.payload[ID]) for record in records)
         embeddings = np.stack([r.vector[: manifest.embedding] for r in records if r.vector is not None])
-        for record, found in zip(records, twins(store, manifest, embeddings, threshold, exact), strict=True):
+        for record, found in zip(records, twins(store, manifest, embeddings, threshold, exact, where), strict=True):
             for twin in found:
                 if twin != record.id:
                     leaders[leader(record.id)] = leader(twin)
-    together: dict[str, list[str]] = {}
+    points: dict[str, str] = {}
+    for point in list(leaders):  # a product may have several
+        leaders[leader(point)] = leader(points.setdefault(names[point], point))
+    together: dict[str, set[str]] = {}
     for point in list(leaders):
-        together.setdefault(leader(point), []).append(names[point])
-    return sorted((sorted(ids) for ids in together.values()), key=lambda ids: (-len(ids), ids))
+        together.setdefault(leader(point), set()).add(names[point])
+    several = (sorted(ids) for ids in together.values() if len(ids) > 1)
+    return sorted(several, key=lambda ids: (-len(ids), ids))
 
 
 def twins(
-    store: Store, manifest: IndexManifest, embeddings: np.ndarray, threshold: float = THRESHOLD, exact: bool = True
+    store: Store,
+    manifest: IndexManifest,
+    embeddings: np.ndarray,
+    threshold: float = THRESHOLD,
+    exact: bool = True,
+    where: Any = None,
 ) -> list[list[str]]:
     """For each embedding at unit length, (n, E), the points that are near-identical; a product's own is among them."""
     asked = manifest.query(embedding_query(embeddings, len(manifest.labels)), exact)
-    limit, found = NEIGHBORS, store.nearest_each(asked, NEIGHBORS)
+    limit, found = NEIGHBORS, store.nearest_each(asked, NEIGHBORS, where)
     while any(len(hits) == limit and hits[-1].score >= threshold for hits in found):
         limit *= 4
-        found = store.nearest_each(asked, limit)
+        found = store.nearest_each(asked, limit, where)
     return [[hit.id for hit in hits if hit.score >= threshold] for hits in found]
 
 
-def _asked(store: Store) -> Iterator[list[Record]]:
-    """All products, some at a time."""
+def _asked(store: Store, where: Any) -> Iterator[list[Record]]:
+    """All points that pass a filter, some at a time."""
     records = []
-    for record in store.scroll(vector=True, payload=[ID]):
+    for record in store.scroll(where, vector=True, payload=[ID]):
         records.append(record)
         if len(records) == ASKED:
             yield records

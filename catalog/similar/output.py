@@ -5,10 +5,9 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from catalog.filters.columns import nearest
-from catalog.similar.matches import Match, Product
+from catalog.similar.matches import Match, Product, cell_text
 from catalog.similar.settings import LIMIT, How
 from catalog.similar.spaces import DEFAULT_SPACE, SHARE, SPACES
 from fashion.errors import SettingError
@@ -20,6 +19,9 @@ def add_where(parser: argparse.ArgumentParser) -> None:
     """Add --where and --exact: which products are compared."""
     parser.add_argument("--where", metavar="FILTER", help="such as 'color=Black and sleeve!=Sleeveless and price<50'")
     parser.add_argument("--exact", action="store_true", help="compare with every product, not by the index's graphs")
+    parser.add_argument(
+        "--duplicates", action="store_true", help="show every listing of what has near-identical photographs"
+    )
 
 
 def add_limit(parser: argparse.ArgumentParser) -> None:
@@ -70,6 +72,7 @@ def how(options: argparse.Namespace) -> How:
         "limit": options.limit,
         "diversity": options.diverse,
         "exact": options.exact,
+        "duplicates": options.duplicates,
     }
 
 
@@ -89,13 +92,13 @@ def show(matches: Sequence[Match], options: argparse.Namespace, *queries: Produc
     """
     columns = _shown(matches, options.show)
     if options.sheet:
-        from catalog.similar.sheet import write_sheet
+        from catalog.similar.sheet import photograph, write_sheet
 
-        write_sheet(queries, matches, options.sheet)
-        if empty := sum(not product.image for product in (*queries, *(match.product for match in matches))):
+        write_sheet(queries, matches, options.sheet, columns)
+        if empty := sum(photograph(product) is None for product in (*queries, *(match.product for match in matches))):
             print(
-                f"note   {empty} of the photographs are in no file of their own, so their tiles are empty: the catalog "
-                "was scored from a table that holds them",
+                f"note   {empty} of the photographs cannot be read any more where they were when the catalog was "
+                "scored, so their tiles are empty",
                 file=sys.stderr,
             )
     if options.json:
@@ -129,6 +132,7 @@ def table(matches: Sequence[Match], columns: Sequence[str] = ()) -> str:
     compared = matches[0].similarity is not None
     if compared or columns:
         heading = ("both have", "one has: - what was asked for, + the product") if compared else ("it has", "")
+        heading = ("why", "instead: - what was asked for, + the product") if matches[0].why else heading
         rows.insert(0, ["alike" if compared else "", "id", *columns, *heading])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
@@ -138,16 +142,8 @@ def table(matches: Sequence[Match], columns: Sequence[str] = ()) -> str:
 
 def _row(match: Match, columns: Sequence[str]) -> list[str]:
     product = match.product
-    own = [_cell(product.source.get(column)) for column in columns]
+    own = [cell_text(product.source.get(column)) for column in columns]
     if match.similarity is None:  # nothing was asked for: the product's own attributes
         return ["", product.id, *own, ", ".join(product.names), ""]
-    names = ", ".join(match.shared_names), " ".join(match.differing_names)
+    names = ", ".join(match.reasons), " ".join(match.differing_names)
     return [f"{match.similarity:5.2f}", product.id, *own, *names]
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return str(value).removesuffix(".0" if isinstance(value, float) else "T00:00:00Z")

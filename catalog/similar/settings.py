@@ -22,6 +22,7 @@ class How(TypedDict, total=False):
     limit: int
     diversity: float
     exact: bool
+    duplicates: bool
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class SearchSettings:
         limit: how many products are answered.
         diversity: from 0 to 1, how much they should differ from each other, see `catalog.similar.spaces.diverse`.
         exact: compare with every product, also where the index has graphs.
+        duplicates: answer listings with near-identical photographs each; otherwise the first of them stands for all.
 
     Raises:
         SettingError: a limit below 1, or a diversity that is not between 0 and 1.
@@ -48,6 +50,7 @@ class SearchSettings:
     limit: int = LIMIT
     diversity: float = 0.0
     exact: bool = False
+    duplicates: bool = False
 
     def __post_init__(self) -> None:
         if self.limit < 1:

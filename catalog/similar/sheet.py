@@ -1,59 +1,133 @@
 """The photographs of a search on one picture: what was asked for, and what was found."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
-from catalog.similar.matches import Match, Product
+from catalog.similar.matches import Match, Product, cell_text
 from fashion.errors import InvalidImage
-from fashion.pictures.tiles import INK, MARK, RIGHT, SOFT, WRONG, Picture, SheetLayout, Tile, folded, sheet
+from fashion.pictures.tiles import (
+    INK,
+    MARK,
+    RIGHT,
+    SOFT,
+    WRONG,
+    Picture,
+    SheetLayout,
+    Tile,
+    beside,
+    folded,
+    heading,
+    legend,
+    sheet,
+    stacked,
+)
 from fashion.preprocess import decode
+from fashion.tables.stored import read_stored
 
-LAYOUT = SheetLayout(side=200, columns=5, lines=5)
+LAYOUT = SheetLayout(side=200, columns=5, lines=6)
+# Below a sheet: what the numbers and colors mean, of a search by products and of one in words.
+LIKE = (
+    ("The number is the similarity: 1 is as alike as products are to themselves, 0 as two taken at random.", INK),
+    ("Green: both have it.", RIGHT),
+    ("Orange: they differ; - only what was asked for has it, + only the product found.", WRONG),
+)
+IN_WORDS = (
+    ("The number says how well a product has what the words ask for: 1 is all of it, 0 nothing.", INK),
+    ("Green: it has that.", RIGHT),
+    ("Orange: it has something else, or nothing.", WRONG),
+)
 
 
-def draw_sheet(queries: Sequence[Product], matches: Sequence[Match], title: str = "") -> Picture:
-    """Draw what was asked for, in a frame, and then what was found.
+def draw_sheet(
+    queries: Sequence[Product], matches: Sequence[Match], title: str = "", columns: Sequence[str] = ()
+) -> Picture:
+    """Draw what was asked for, in frames on the left, and what was found beside it, in rows of equal length.
 
-    Under each product are its similarity and id, the names that both have in green and those that differ in orange:
-    with - of what was asked for alone, with + of the product alone.
+    Under each product are its similarity and id, the names that both have in green, or why a text found it, and in
+    orange with their groups those that differ: with - of what was asked for alone, with + of the product alone. A line
+    below says so.
+
+    Args:
+        queries: what was asked for.
+        matches: what was found.
+        title: a line above.
+        columns: of the catalog's own, which stand under each product.
     """
-    asked = [Tile(_photograph(product), _asked(product), MARK) for product in queries]
-    found = [Tile(_photograph(match.product), _found(match)) for match in matches]
-    return sheet([*asked, *found], LAYOUT, title)
+    asked = [Tile(photograph(product), _asked(product, columns), MARK) for product in queries]
+    found = [Tile(photograph(match.product), _found(match, columns)) for match in matches]
+    parts = [sheet(tiles, layout) for tiles, layout in ((asked, replace(LAYOUT, columns=1)), (found, LAYOUT)) if tiles]
+    picture = beside(parts) if parts else sheet([], LAYOUT)
+    rows = [picture]
+    if title:
+        rows.insert(0, heading(title, picture.image.width))
+    if any(match.similarity is not None for match in matches):
+        rows.append(legend(LIKE if queries else IN_WORDS, picture.image.width))
+    return stacked(rows)
 
 
-def write_sheet(queries: Sequence[Product], matches: Sequence[Match], path: Path) -> Path:
-    """Write that picture, in the format that the file's ending names.
+def draw_groups(groups: Sequence[Sequence[Product]], alike: Sequence[float]) -> Picture:
+    """Draw the photographs of each group of duplicates below a line with the lowest cosine of any two in it."""
+    rows = []
+    for group, cosine in zip(groups, alike, strict=True):
+        tiles = [Tile(photograph(product), [(product.id, INK), *_lines(product.names, SOFT, 2)]) for product in group]
+        rows.append(sheet(tiles, LAYOUT, f"{len(group)} listings, cosine {cosine:.4f}"))
+    return stacked(rows)
+
+
+def write_sheet(queries: Sequence[Product], matches: Sequence[Match], path: Path, columns: Sequence[str] = ()) -> Path:
+    """Write the picture of `draw_sheet`, in the format that the file's ending names.
 
     Raises:
         SettingError: an ending that names no format of pictures.
     """
-    return draw_sheet(queries, matches).write(path, "--sheet")
+    return draw_sheet(queries, matches, columns=columns).write(path, "--sheet")
 
 
-def _asked(product: Product) -> list[tuple[str, str]]:
-    return [(Path(product.id).name, MARK), *_lines(product.names, INK, LAYOUT.lines - 1)]
-
-
-def _found(match: Match) -> list[tuple[str, str]]:
-    if match.similarity is None:
-        return [(match.product.id, INK), *_lines(match.product.names, SOFT, LAYOUT.lines - 1)]
-    shared = _lines(match.shared_names, RIGHT, LAYOUT.lines - 2)
-    title = (f"{match.similarity:.2f}  {match.product.id}", INK)
-    return [title, *shared, *_lines(match.differing_names, WRONG, LAYOUT.lines - 1 - len(shared))]
-
-
-def _lines(names: Sequence[str], color: str, most: int) -> list[tuple[str, str]]:
-    return [(line, color) for line in folded(names, LAYOUT.side, most)]
-
-
-def _photograph(product: Product) -> Image.Image | None:
-    """The photograph; None where its file is gone or cannot be read."""
+def photograph(product: Product) -> Image.Image | None:
+    """The photograph, from its file or the table that holds it; None where it is gone or cannot be read."""
     if not product.image:
         return None
     try:
-        return decode(Path(product.image), LAYOUT.side)
+        return decode(read_stored(product.image) or Path(product.image), LAYOUT.side)
     except InvalidImage:
         return None
+
+
+def _asked(product: Product, columns: Sequence[str]) -> list[tuple[str, str]]:
+    title = [(Path(product.id).name, MARK), *_own(product, columns)]
+    return [*title, *_lines(product.names, INK, LAYOUT.lines - len(title))]
+
+
+def _found(match: Match, columns: Sequence[str]) -> list[tuple[str, str]]:
+    alike = "" if match.similarity is None else f"{match.similarity:.2f}  "
+    title = [(f"{alike}{match.product.id}", INK), *_own(match.product, columns)]
+    room = LAYOUT.lines - len(title)
+    if match.similarity is None:
+        return [*title, *_lines(match.product.names, SOFT, room)]
+    shared = _lines(match.reasons, RIGHT, room - 1)
+    return [*title, *shared, *_lines(_differences(match), WRONG, room - len(shared))]
+
+
+def _differences(match: Match) -> list[str]:
+    """What differs, by group: `colour Red not Black`, `+sleeve Sleeveless`, `-pattern Striped`."""
+    found = []
+    for group, (wanted, other) in match.differing.items():
+        if wanted and other:
+            found.append(f"{group} {' and '.join(other)} not {' and '.join(wanted)}")
+        else:
+            found += [f"{sign}{group} {name}" for sign, names in (("-", wanted), ("+", other)) for name in names]
+    return found
+
+
+def _own(product: Product, columns: Sequence[str]) -> list[tuple[str, str]]:
+    """The line of the catalog's own columns, where any is wanted."""
+    cells = [f"{name} {cell}" for name in columns if (cell := cell_text(product.source.get(name)))]
+    return _lines(cells, SOFT, 1) if columns else []
+
+
+def _lines(names: Sequence[str], color: str, most: int) -> list[tuple[str, str]]:
+    # One name may stand in two groups, such as Casual in usage and occasion.
+    return [(line, color) for line in folded(list(dict.fromkeys(names)), LAYOUT.side, most)]

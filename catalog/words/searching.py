@@ -1,36 +1,55 @@
 """An index searched in words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from catalog.engines.edge_store import EdgeStore
 from catalog.filters.columns import point_id
 from catalog.filters.conditions import And, Between, Condition, Not, OneOf, Points
-from catalog.similar.matches import Match, NameDifference, Product
+from catalog.similar.matches import Match, Product
 from catalog.similar.matching import Index
 from catalog.similar.settings import LIMIT
 from catalog.words.asking import Asked, read
-from catalog.words.full_text import FILE, find_texts, stamp_of, write_texts
-from catalog.words.vocabulary import Vocabulary
+from catalog.words.ranking import AskedPart, candidate_vector, rank
+from catalog.words.suggestions import unknown_note
+from catalog.words.vocabulary import Phrase, Vocabulary, words_of
+from catalog.words.word_file import FILE, WordFile, is_of, open_words, write_words
 from fashion.errors import SettingError
 from fashion.tables.columns import plain
-from fashion.taxonomy import Label
 
 PRICES = ("price", "sale_price", "selling_price", "variant_price", "regular_price")
-CANDIDATES = 200  # of either kind, by labels and by texts; the best of both are ranked together
-EVERY = 1_000_000  # products with a word that is not wanted
+CANDIDATES = 100  # of each kind, by looks and by texts; the best of all are ranked together
+MOST_NAMED = 20_000  # products that one filter names
+
+
+@dataclass(frozen=True)
+class WordSearch:
+    """What a search in words found.
+
+    Attributes:
+        matches: the best first.
+        notes: what of the text could not be used, and why; a sentence each.
+    """
+
+    matches: list[Match]
+    notes: list[str]
 
 
 def search_words(
-    index: Index, text: str, where: str | Condition | None = None, limit: int = LIMIT, exact: bool = False
-) -> list[Match]:
+    index: Index,
+    text: str,
+    where: str | Condition | None = None,
+    limit: int = LIMIT,
+    exact: bool = False,
+    duplicates: bool = False,
+) -> WordSearch:
     """The products that a text asks for, the best first.
 
-    A label that is named ranks products by its probability; labels behind `no` or `without`, and limits of the price,
-    are filters; other words are looked for in the catalog's own text columns. A match's similarity is the mean over
-    what is asked for: each label's probability, and how well the texts match, 1 for the best of the catalog.
+    Labels that are named, and words that titles have or that look like something, rank products, see
+    `catalog.words.ranking`; labels and words behind `no` or `without`, and limits of the price, are filters. Words that
+    nothing is known of are left out and noted.
 
     Args:
         index: open.
@@ -38,94 +57,124 @@ def search_words(
         where: a filter beside what the text says.
         limit: how many products are wanted.
         exact: compare with every product, also where the index has graphs.
+        duplicates: answer listings with near-identical photographs each.
 
     Raises:
-        SettingError: the text asks for nothing, for a price that the catalog does not have, or for words that no
-            column can have.
+        SettingError: the text asks for nothing, for nothing that is known, or for a price that the catalog does not
+            have.
     """
-    asked = read(text, Vocabulary(index.manifest.taxonomy))
-    texts = find_texts(_texts_of(index), asked.words, CANDIDATES) if asked.words else {}
-    conditions = [*_filters(index, asked), *filter(None, [index.condition(where)])]
-    if not (asked.wanted or asked.words or conditions):
-        raise SettingError(f"the text {text!r} names nothing to search for")
-    found: dict[str, Product] = {}
-    if asked.wanted:
-        found |= _by_labels(index, text, asked.wanted, And(tuple(conditions)), max(CANDIDATES, limit), exact)
-    if asked.words:
-        named = Points(tuple(map(point_id, texts)))
-        found |= _listed(index, And((*conditions, named)), len(texts))
-    if not asked.wanted and not asked.words:
-        found = _listed(index, And(tuple(conditions)), limit)
-    matches = [_match(index, product, asked, texts) for product in found.values()]
-    return sorted(matches, key=lambda each: (-(each.similarity or 0), each.product.id))[:limit]
+    if limit < 1:
+        raise SettingError(f"limit is {limit}; it must be 1 or more")
+    vocabulary = Vocabulary(index.manifest.taxonomy)
+    asked = read(text, vocabulary)
+    with ExitStack() as stack:
+        path = _words_of(index)
+        words = stack.enter_context(open_words(path)) if path else None
+        unknown = [word for word in (*asked.words, *asked.unwanted_words) if not _phrases(word, asked, words)]
+        notes = [unknown_note(word, asked.typed.get(word, word), vocabulary, words) for word in dict.fromkeys(unknown)]
+        parts = parts_of(asked, words)
+        conditions = [*_filters(index, asked, words), *filter(None, [index.condition(where)])]
+        if not (parts or conditions):
+            raise SettingError("; ".join([f"the text {text!r} names nothing to search for", *notes]))
+        if not parts:
+            return WordSearch(
+                index.search(None, where=And(tuple(conditions)), limit=limit, duplicates=duplicates), notes
+            )
+        order = words.best([phrase for part in parts for phrase in part.phrases]) if words else []
+    found = _candidates(index, parts, order, And(tuple(conditions)), max(CANDIDATES, limit), exact)
+    matches = rank(found, parts, index.manifest.taxonomy, order, len(found))
+    if not duplicates:
+        different = {product.id for product in index.without_copies([each.product for each in matches])}
+        matches = [each for each in matches if each.product.id in different]
+    return WordSearch(matches[:limit], notes)
 
 
-def _filters(index: Index, asked: Asked) -> Iterator[Condition]:
+def parts_of(asked: Asked, words: WordFile | None) -> list[AskedPart]:
+    """What a text wants, with what is known of each phrase; words that nothing is known of are left out."""
+    parts: list[AskedPart] = []
+    for wish in asked.wanted:
+        names = tuple(dict.fromkeys([wish.phrase, *(tuple(words_of(label.name)) for label in wish.labels)]))
+        titled = words.with_phrases(names) if words else ()
+        parts.append(AskedPart(" ".join(wish.phrase), names, wish.labels, titled=frozenset(titled)))
+    for word in dict.fromkeys(asked.words):
+        if words and (phrases := _phrases(word, asked, words)):
+            titled = frozenset(words.with_phrases(phrases))
+            looks = filter(None, map(words.look, (word, *asked.parts.get(word, ()))))
+            parts.append(AskedPart(asked.typed.get(word, word), tuple(phrases), look=next(looks, None), titled=titled))
+    return parts
+
+
+def _phrases(word: str, asked: Asked, words: WordFile | None) -> list[Phrase]:
+    """How texts have a word, as it is or as its parts between hyphens; none where nothing is known of it."""
+    if not words:
+        return []
+    phrases = [(word,), *([asked.parts[word]] if word in asked.parts else [])]
+    return [phrase for phrase in phrases if words.has(phrase) or (len(phrase) == 1 and words.look(word))]
+
+
+def _filters(index: Index, asked: Asked, words: WordFile | None) -> Iterator[Condition]:
     columns = {column.name: column for column in index.columns.groups}
-    for labels in asked.unwanted:
-        for label in labels:
+    for wish in asked.unwanted:
+        for label in wish.labels:
             yield Not(OneOf(columns[label.group], (label.name,)))
-    if asked.unwanted_words:
-        named = find_texts(_texts_of(index), asked.unwanted_words, EVERY)
-        yield Not(Points(tuple(map(point_id, named))))
-    bounds = {name: value for name, value in (("gte", asked.above), ("lt", asked.below)) if value is not None}
-    if bounds:
+    for word in asked.unwanted_words:
+        if words and (phrases := _phrases(word, asked, words)):
+            yield Not(_these(words.with_phrases(phrases)))
+    if asked.prices:
         price = next((c for c in index.columns.source if plain(c.name) in PRICES and c.kind == "number"), None)
         if price is None:
             raise SettingError("the text names a price, and no column of numbers is called price; use --where")
-        yield Between(price, bounds)
+        yield Between(price, asked.prices)
 
 
-def _by_labels(
-    index: Index, text: str, wanted: Sequence[Sequence[Label]], where: Condition, limit: int, exact: bool
-) -> dict[str, Product]:
-    """The products with the highest sums of the labels' probabilities."""
-    taxonomy = index.manifest.taxonomy
-    labels = [label for phrase in wanted for label in phrase]
-    scores = np.zeros(len(taxonomy), np.float32)
-    scores[[taxonomy.index[label] for label in labels]] = 1
-    weights = {group: float(group in {label.group for label in labels}) for group in taxonomy.groups}
-    query = Product(text, "", {}, {}, np.zeros(index.manifest.embedding, np.float32), scores)
-    found = index.search(query, space="attributes", weights=weights, where=where, limit=limit, exact=exact)
-    return {match.product.id: match.product for match in found}
+def _candidates(
+    index: Index, parts: Sequence[AskedPart], order: Sequence[str], where: Condition, count: int, exact: bool
+) -> list[Product]:
+    """Products that may be among the best: by looks, by looks among those with all words, and by texts.
+
+    Args:
+        index: open.
+        parts: of the text.
+        order: ids of the products whose texts have some of its phrases, the best first.
+        where: what they must pass.
+        count: how many of each kind.
+        exact: compare with every product.
+    """
+    found: dict[str, Product] = {}
+    if any(part.labels or part.look for part in parts):
+        vector = candidate_vector(parts, index.manifest.taxonomy, index.manifest.embedding)
+        named = [part.titled for part in parts if not part.labels and part.titled]
+        both = frozenset.intersection(*named) if named else frozenset()
+        for pool in (where, *([And((where, _these(both)))] if 0 < len(both) <= MOST_NAMED else [])):
+            found |= {product.id: product for product in index.nearest(vector, pool, count, exact)}
+    rest, listed = [id for id in order if id not in found], 0
+    for start in range(0, len(rest), CANDIDATES):
+        if listed >= count:
+            break
+        some = And((where, _these(rest[start : start + CANDIDATES])))
+        passed = index.search(None, where=some, limit=CANDIDATES, duplicates=True)
+        found |= {match.product.id: match.product for match in passed}
+        listed += len(passed)
+    return list(found.values())
 
 
-def _listed(index: Index, where: Condition, limit: int) -> dict[str, Product]:
-    if not limit:
-        return {}
-    return {match.product.id: match.product for match in index.search(None, where=where, limit=limit)}
+def _these(ids: Iterable[str]) -> Points:
+    return Points(tuple(map(point_id, ids)))
 
 
-def _match(index: Index, product: Product, asked: Asked, texts: dict[str, float]) -> Match:
-    parts: list[float] = []
-    shared: dict[str, list[str]] = {}
-    differing: dict[str, NameDifference] = {}
-    for labels in asked.wanted:
-        parts.append(max(float(product.scores[index.manifest.taxonomy.index[label]]) for label in labels))
-        has = [label for label in labels if label.name in product.attributes.get(label.group, [])]
-        for label in has:
-            shared.setdefault(label.group, []).append(label.name)
-        if not has:
-            group = labels[0].group
-            differing[group] = NameDifference([labels[0].name], product.attributes.get(group, []))
-    if asked.words:
-        parts.append(texts.get(product.id, 0.0) / max(texts.values(), default=1.0))
-    return Match(product, float(np.mean(parts)) if parts else None, shared, differing)
-
-
-def _texts_of(index: Index) -> Path:
-    """The index of texts beside an index in a folder, made at the first search that needs it."""
+def _words_of(index: Index) -> Path | None:
+    """What is known of words, made at the first search that needs it; None where the catalog has no texts."""
     columns = [column for column in index.columns.source if column.kind == "text"]
     if not columns or not isinstance(index.store, EdgeStore):
-        raise SettingError(
-            "some words name no label, and there are no texts to look for them in: the catalog has no column of "
-            "texts, or its index is on a server"
-        )
+        return None
     path = index.store.folder / FILE
-    if stamp_of(path) != index.manifest.created:
-        rows = (
-            (record.payload["id"], " ".join(str(v) for column in columns for v in column.values(record.payload)))
-            for record in index.store.scroll()
-        )
-        write_texts(path, index.manifest.created, rows)
+    if not is_of(path, index.manifest.created):
+        write_words(path, index.manifest.created, texts_of(index))
     return path
+
+
+def texts_of(index: Index) -> Iterator[tuple[str, str]]:
+    """The id and all texts of each product of an index."""
+    columns = [column for column in index.columns.source if column.kind == "text"]
+    for record in index.store.scroll(index.products_filter()):
+        yield record.payload["id"], " ".join(str(v) for column in columns for v in column.values(record.payload))

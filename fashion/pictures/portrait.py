@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from PIL import Image, ImageDraw
 
-from fashion.explanation import activation_maps, overlay
+from fashion.explanation import overlay
 from fashion.options import AnswerOptions, parse_options
 from fashion.pictures.tiles import (
     GROUND,
@@ -25,9 +26,9 @@ from fashion.pictures.tiles import (
     sheet,
     within,
 )
-from fashion.prediction import Prediction
 from fashion.predictor import Predictor
 from fashion.preprocess import decode
+from fashion.taxonomy import Label
 
 WIDTH, MARGIN, ROW = 290, 20, 24  # px of a column, between columns, of a line in its bar
 METER, THICK = 36, 8  # px of a line above its bar, and of that bar
@@ -57,14 +58,15 @@ def portrait(
         SettingError: an unknown group or profile.
     """
     wanted = _groups(predictor, groups)
-    image, prediction = _look(predictor, photo)
+    image = decode(photo)
+    prediction = predictor.predict(image)
     best = predictor.answer(prediction, AnswerOptions(profile=profile, top_k=1))["attributes"]
     answered = predictor.answer(prediction, profile)["attributes"]
     if wanted is None:
         certain = sorted(best, key=lambda attribute: -attribute["probability"])[:MAPS]
         wanted = tuple(attribute["group"] for attribute in certain)
     explained = [attribute for attribute in best if attribute["group"] in wanted]
-    maps = [(a, _map(predictor, prediction, image, a)) for a in explained]
+    maps = list(zip(explained, _maps(predictor, image, explained), strict=True))
     there = {attribute["group"] for attribute in answered}
     rows = [a for one in best for a in (_of(answered, one["group"]) if one["group"] in there else [one])]
     height = max(WIDTH + 2 * ROW, len(rows) * METER + ROW)
@@ -93,11 +95,11 @@ def heat_maps(predictor: Predictor, photo: Path | str, groups: Sequence[str] | N
         InvalidImage: the photograph cannot be read.
         SettingError: an unknown group.
     """
-    image, prediction = _look(predictor, photo)
+    image = decode(photo)
     options = AnswerOptions(groups=_groups(predictor, groups), top_k=1)
     tiles = [Tile(image, [("the photograph", INK)])]
-    for attribute in predictor.answer(prediction, options)["attributes"]:
-        picture = _map(predictor, prediction, image, attribute)
+    attributes = predictor.answer(predictor.predict(image), options)["attributes"]
+    for attribute, picture in zip(attributes, _maps(predictor, image, attributes), strict=True):
         lines = [(f"{attribute['name']}  {attribute['probability']:.0%}", INK), (picture.note, SOFT)]
         tiles.append(Tile(picture.image, lines))
     return sheet(tiles, HEAT)
@@ -141,15 +143,6 @@ def _groups(predictor: Predictor, groups: Sequence[str] | None) -> tuple[str, ..
     return parse_options({"groups": list(groups)}, predictor.card).groups if groups else None
 
 
-def _look(predictor: Predictor, photo: Path | str) -> tuple[Image.Image, Prediction]:
-    """The photograph, and its prediction with the feature map."""
-    image = decode(photo)
-    prediction = predictor.predict_each([image], features=True)[0].result
-    if not isinstance(prediction, Prediction):
-        raise prediction
-    return image, prediction
-
-
 def _known(truth: Truth, predictor: Predictor) -> Truth:
     """What is true in the groups that the model has."""
     return {group: names for group, names in truth.items() if group in predictor.taxonomy.groups}
@@ -162,13 +155,13 @@ class _Map(NamedTuple):
     note: str
 
 
-def _map(predictor: Predictor, prediction: Prediction, image: Image.Image, attribute: Mapping[str, Any]) -> _Map:
-    assert prediction.features is not None
-    index = [(label.group, label.name) for label in predictor.card.labels].index(
-        (attribute["group"], attribute["name"])
-    )
-    evidence = activation_maps(prediction.features, predictor.engine.head[[index]])[0]
-    group = attribute["group"]
+def _maps(predictor: Predictor, image: Image.Image, attributes: Sequence[Mapping[str, Any]]) -> list[_Map]:
+    labels = [predictor.taxonomy.index[Label(each["group"], each["name"])] for each in attributes]
+    found = predictor.evidence(image, labels)
+    return [_map(predictor, image, each["group"], evidence) for each, evidence in zip(attributes, found, strict=True)]
+
+
+def _map(predictor: Predictor, image: Image.Image, group: str, evidence: np.ndarray) -> _Map:
     note = f"where the evidence for this {group} lies" if evidence.max() > 0 else f"nothing speaks for this {group}"
     return _Map(overlay(image, evidence, predictor.card.input), note)
 

@@ -35,7 +35,7 @@ class SheetLayout:
 
     Attributes:
         side: width of a photograph, px.
-        columns: the most tiles side by side.
+        columns: the most tiles side by side; so many rows as that takes are filled alike.
         lines: of text below each, at most; a sheet has room for as many as its longest caption needs.
         height: of a photograph, px; None is as high as wide.
     """
@@ -55,15 +55,20 @@ class SheetLayout:
         """Height of the text below a photograph, px."""
         return self.lines * LINE + 4
 
-    def place(self, i: int) -> tuple[int, int]:
-        """Left and top of a tile, px."""
-        down, across = divmod(i, self.columns)
+    def across(self, tiles: int) -> int:
+        """How many of so many tiles stand side by side: rows of equal length, or the last a little shorter."""
+        rows = max(1, math.ceil(tiles / self.columns))
+        return max(1, math.ceil(tiles / rows))
+
+    def place(self, i: int, tiles: int) -> tuple[int, int]:
+        """Left and top of one of so many tiles, px."""
+        down, across = divmod(i, self.across(tiles))
         return MARGIN + across * (self.side + MARGIN), MARGIN + down * (self.box[1] + self.caption + MARGIN)
 
     def size(self, tiles: int) -> tuple[int, int]:
         """Width and height of a sheet of so many tiles, px."""
-        columns = max(1, min(self.columns, tiles))
-        rows = math.ceil(tiles / self.columns)
+        columns = self.across(tiles)
+        rows = math.ceil(tiles / columns)
         return MARGIN + columns * (self.side + MARGIN), MARGIN + rows * (self.box[1] + self.caption + MARGIN)
 
 
@@ -117,15 +122,13 @@ def sheet(tiles: Sequence[Tile], layout: SheetLayout, title: str = "") -> Pictur
     """
     layout = replace(layout, lines=min(layout.lines, max((len(tile.lines) for tile in tiles), default=0)))
     width, height = layout.size(len(tiles))
-    above = TITLE if title else 0
-    canvas = Image.new("RGB", (width, height + above), GROUND)
+    canvas = Image.new("RGB", (width, height), GROUND)
     draw = ImageDraw.Draw(canvas)
-    if title:
-        draw.text((MARGIN, MARGIN), fitting(title, width - 2 * MARGIN, 18), INK, font(18))
     for i, tile in enumerate(tiles):
-        left, top = layout.place(i)
-        _place(canvas, draw, tile, left, top + above, layout)
-    return Picture(canvas)
+        left, top = layout.place(i, len(tiles))
+        _place(canvas, draw, tile, left, top, layout)
+    picture = Picture(canvas)
+    return stacked([heading(title, width), picture]) if title else picture
 
 
 def stacked(pictures: Sequence[Picture]) -> Picture:
@@ -136,6 +139,43 @@ def stacked(pictures: Sequence[Picture]) -> Picture:
     for picture in pictures:
         canvas.paste(picture.image, (0, top))
         top += picture.image.height
+    return Picture(canvas)
+
+
+def beside(pictures: Sequence[Picture]) -> Picture:
+    """Pictures one beside the other, their tops in a line."""
+    height = max(picture.image.height for picture in pictures)
+    canvas = Image.new("RGB", (sum(picture.image.width for picture in pictures), height), GROUND)
+    left = 0
+    for picture in pictures:
+        canvas.paste(picture.image, (left, 0))
+        left += picture.image.width
+    return Picture(canvas)
+
+
+def heading(title: str, width: int) -> Picture:
+    """A line above a picture of this width."""
+    canvas = Image.new("RGB", (width, TITLE), GROUND)
+    ImageDraw.Draw(canvas).text((MARGIN, MARGIN - 6), fitting(title, width - 2 * MARGIN, 18), INK, font(18))
+    return Picture(canvas)
+
+
+def legend(parts: Sequence[tuple[str, str]], width: int) -> Picture:
+    """Sentences, each with its color, in small lines of a picture of this width; they break between words."""
+    words = [(word, color) for text, color in parts for word in text.split()]
+    lines: list[list[tuple[str, str]]] = [[]]
+    for word, color in words:
+        longer = " ".join([*(each for each, _ in lines[-1]), word])
+        if lines[-1] and font(SMALL).getlength(longer) > width - 2 * MARGIN:
+            lines.append([])
+        lines[-1].append((word, color))
+    canvas = Image.new("RGB", (width, len(lines) * LINE + MARGIN), GROUND)
+    draw = ImageDraw.Draw(canvas)
+    for i, line in enumerate(lines):
+        left = float(MARGIN)
+        for word, color in line:
+            draw.text((left, i * LINE), word, color, font(SMALL))
+            left += font(SMALL).getlength(word + " ")
     return Picture(canvas)
 
 

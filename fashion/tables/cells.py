@@ -27,9 +27,17 @@ def text_cell(value: Any) -> str:
     return str(value).strip()
 
 
+def photographs(cell: Any) -> list[Any]:
+    """What a cell says of its photographs: for each a text or bytes; nothing where it is empty."""
+    if isinstance(cell, list):
+        return [photograph for value in cell for photograph in photographs(value)]
+    if isinstance(cell, dict):
+        return photographs(next((cell[name] for name in PLACES if cell.get(name)), None))
+    return [cell] if cell else []
+
+
 def first_photograph(cell: Any) -> Any:
     """What a cell says of its first photograph: text, bytes, or nothing where it is empty."""
-    while isinstance(cell, (list, dict)):
-        values = cell if isinstance(cell, list) else [cell.get(name) for name in PLACES]
-        cell = next((value for value in values if value), None)
+    if isinstance(cell, (list, dict)):
+        return next(iter(photographs(cell)), None)
     return cell

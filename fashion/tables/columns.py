@@ -11,6 +11,18 @@ IMAGE_COLUMNS = (
     *("image_1", "image1", "photos", "pictures", "image_url", "image_urls", "main_image_url", "img_src", "img_url"),
     *("photo_url", "picture_url", "product_image", "variant_image", "small_image"),
 )
+# Beside one of those, and taken together with it: a product's further photographs.
+FURTHER_IMAGE_COLUMNS = (
+    *("additional_image_link", "additional_image_links", "additional_images", "additional_image", "more_images"),
+    *("additional_image_urls", "additional_image_url", "other_images", "extra_images", "gallery", "gallery_images"),
+    *("image_gallery", "media_gallery", "product_gallery", "further_images"),
+    *(
+        f"{name}{sign}{number}"
+        for name in ("image", "photo", "picture")
+        for sign in ("_", "")
+        for number in range(1, 21)
+    ),
+)
 ID_COLUMNS = (
     *("id", "item_id", "itemid", "product_id", "productid", "sku", "image_id", "imageid", "article_id"),
     *("handle", "variant_sku", "article_number", "product_code", "item_number", "gtin", "ean", "asin"),
@@ -30,6 +42,10 @@ STOCK_COLUMNS = (
     *("variant_inventory_quantity", "total_inventory", "total_inventory_qty", "available_qty", "available_quantity"),
     *("on_hand", "quantity_on_hand", "units_in_stock", "lagerbestand", "bestand"),
 )
+TITLE_COLUMNS = (
+    *("title", "product_title", "item_title", "name", "product_name", "productname", "item_name", "display_name"),
+    *("product_display_name", "productdisplayname", "headline", "label"),
+)
 IMAGE_FOLDERS = ("", "images", "image", "imgs", "photos")  # looked through beside the table
 IMAGE_ENDINGS = ("", ".jpg", ".jpeg", ".png", ".webp")  # a cell may name a photograph without its ending
 
@@ -38,6 +54,11 @@ def usual_name(columns: Sequence[str], names: Sequence[str]) -> str | None:
     """The column that has the first of these usual names, or None."""
     there = {plain(column): column for column in reversed(columns)}
     return next((there[name] for name in names if name in there), None)
+
+
+def further_images(columns: Sequence[str], image: str) -> list[str]:
+    """The columns of further photographs beside the one of the first, in the table's order."""
+    return [column for column in columns if column != image and plain(column) in FURTHER_IMAGE_COLUMNS]
 
 
 def plain(column: str) -> str:

@@ -1,9 +1,11 @@
 """Where the photograph may lie that a cell of a product table names.
 
-Shops name photographs by addresses, by paths of another machine, or several in one cell. Nothing is fetched: the files
-are looked for beside the table.
+Shops name photographs by addresses, by paths of another machine, or several in one cell. Nothing is fetched here: the
+files are looked for beside the table, and those of addresses also where `fashion.fetching` puts them.
 """
 
+import hashlib
+import os
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from urllib.parse import unquote
 
 from fashion.tables.columns import IMAGE_ENDINGS, IMAGE_FOLDERS
 
+FETCHED_FOLDER = "fetched"  # beside a table: photographs of its addresses, by hashes of these
 MOST_PARTS = 4  # of a path that is not there as it stands: the file is looked for by so many of its last parts
 MOST_BYTES = 255  # of a file's name; a longer one is none
 SHOWN = 120  # letters of a cell in a message
@@ -20,6 +23,7 @@ SHOWN = 120  # letters of a cell in a message
 _ADDRESS = re.compile(r"(?i)[a-z][a-z0-9+.-]+://|//[^/\\]")
 _DRIVE = re.compile(r"[A-Za-z]:(?=[\\/])")
 _LIST = re.compile(r"""\[\s*(["'])(.*?)\1.*\]""", re.DOTALL)  # ["a.jpg", "b.jpg"], as JSON and Python write it
+_LISTED = re.compile(r"""(["'])(.*?)\1\s*(?=[,\]])""", re.DOTALL)
 _ENDED = r"\.(?:jpe?g|jfif|png|webp|gif|avif|bmp|tiff?|heic)(?:\?[^\s,;|]*)?"
 _SEVERAL = re.compile(rf"(?is)(.+?(?:{_ENDED}(?=\s*[,;|\n]\s*\S)|(?=\s*[,;|\s]\s*https?://)))")
 
@@ -39,7 +43,25 @@ class ImagePlaces:
     folder: Path
     cell: str
 
+    @property
+    def address(self) -> str | None:
+        """The URL of the photograph, where the cell names it by one."""
+        wanted = first_of_several(self.cell).strip()
+        if not is_address(wanted):
+            return None
+        return f"https:{wanted}" if wanted.startswith("//") else wanted
+
+    @property
+    def fetched(self) -> Path | None:
+        """Where the photograph of an address is fetched to."""
+        if self.address is None:
+            return None
+        name = hashlib.sha256(self.address.encode(errors="surrogatepass")).hexdigest()[:40]
+        return self.folder / FETCHED_FOLDER / f"{name}.jpg"
+
     def __iter__(self) -> Iterator[Path]:
+        if self.fetched is not None:
+            yield self.fetched
         for name in self._names():
             if all(len(part.encode(errors="surrogatepass")) <= MOST_BYTES for part in name.split("/")):
                 yield from (self.folder / sub / (name + ending) for ending in IMAGE_ENDINGS for sub in IMAGE_FOLDERS)
@@ -50,7 +72,7 @@ class ImagePlaces:
         tried = f"is not in {self.folder} nor in its folder {', '.join(filter(None, IMAGE_FOLDERS))}"
         if not is_address(wanted):
             return f"{_shown(wanted)} {tried}"
-        return f"{_shown(wanted)} is an address, of which nothing is fetched; {_last_part(wanted)} {tried}"
+        return f"{_shown(wanted)} is an address, which --fetch downloads; {_last_part(wanted)} {tried}"
 
     def _names(self) -> Iterator[str]:
         """Each once: relative to the folder, with slashes."""
@@ -65,11 +87,27 @@ class ImagePlaces:
 
 def first_of_several(cell: str) -> str:
     """The first photograph of a cell such as `a.jpg, b.jpg`; the cell itself where it names one."""
-    listed = _LIST.fullmatch(cell.strip())
-    if listed:
-        return listed[2].strip()
-    several = _SEVERAL.match(cell)
-    return several[1].strip() if several else cell
+    return each_of_several(cell)[0]
+
+
+def each_of_several(cell: str) -> list[str]:
+    """The photographs of a cell such as `a.jpg, b.jpg`, in order; the cell itself where it names one."""
+    if _LIST.fullmatch(cell.strip()):
+        return [found[2].strip() for found in _LISTED.finditer(cell)]
+    names = []
+    rest = cell
+    while several := _SEVERAL.match(rest):
+        names.append(several[1].strip())
+        rest = rest[several.end() :].lstrip(" \t\r\n,;|")
+    return [*names, rest.strip()] if names else [cell]
+
+
+def named_photographs(folder: Path, cell: str) -> list[str]:
+    """The photographs that a cell names, each once: several, unless a file beside the table is called as all of it."""
+    names = each_of_several(cell)
+    if len(names) > 1 and not is_address(cell) and any(os.path.isfile(folder / sub / cell) for sub in IMAGE_FOLDERS):
+        return [cell]
+    return list(dict.fromkeys(filter(None, names)))
 
 
 def is_address(name: str) -> bool:

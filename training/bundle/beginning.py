@@ -11,12 +11,12 @@ from fashion.gates import Gates
 from fashion.model_card import CARD_FILE, ModelCard
 from fashion.predictor import Predictor
 from fashion.preprocess import InputSpec
+from fashion.profiles.thresholds import MICRO_F1
 from fashion.taxonomy import Taxonomy
 from training.fitting.runs import TrainingRun, load_module, predictor_of
 from training.profiles.out_of_fold import answer_out_of_fold
 from training.profiles.predictions import Predictions, predict
 from training.profiles.scores import score_answers
-from training.profiles.thresholds import MICRO_F1
 from training.weights.first_weights import IMAGENET, NONE
 
 

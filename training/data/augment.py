@@ -20,7 +20,7 @@ TRIES = 10  # draws of a crop before the whole image is taken
 
 @dataclass(frozen=True)
 class Augment:
-    """How strongly training images are varied; each image draws its own values each time it is loaded.
+    """How strongly training images are varied; each image draws its own values in each epoch.
 
     The defaults change nothing.
 
@@ -77,24 +77,28 @@ class Augment:
             if not low <= value <= high:
                 raise SettingError(f"--data.augment.{name} is {value}; it must lie between {low} and {high}")
 
-    def draw(self) -> "Change":
-        """The change of one image, drawn with torch's generator, which loaders seed for each of their processes."""
-        flip, *values = torch.rand(5, dtype=torch.float64).tolist()
+    def draw(self, generator: torch.Generator | None = None) -> "Change":
+        """The change of one image, drawn with a generator, or with torch's global one."""
+
+        def one() -> float:
+            return torch.rand((), generator=generator).item()
+
+        flip, *values = _draw_values(5, generator)
         brightness, contrast, saturation, hue = (2 * value - 1 for value in values)  # each in [-1, 1)
-        crop = _draw_crop(self.crop_scale) if self.crop_scale < 1 else WHOLE
-        recolored = bool(self.recolor) and torch.rand(()).item() < self.recolor
-        turn = 2 * torch.rand(()).item() - 1 if self.rotate else 0.0
+        crop = _draw_crop(self.crop_scale, generator) if self.crop_scale < 1 else WHOLE
+        recolored = bool(self.recolor) and one() < self.recolor
+        turn = 2 * one() - 1 if self.rotate else 0.0
         return Change(
             flip=flip < self.flip,
-            crop=_draw_border(crop, self.border) if self.border else crop,
+            crop=_draw_border(crop, self.border, generator) if self.border else crop,
             brightness=1 + self.brightness * brightness,
             contrast=1 + self.contrast * contrast,
             saturation=1 + self.saturation * saturation,
             hue=0.5 * hue if recolored else self.hue * hue,
             recolored=recolored,
             angle=self.rotate * turn,
-            blank=bool(self.blank) and torch.rand(()).item() < self.blank,
-            ground=bool(self.ground) and torch.rand(()).item() < self.ground,
+            blank=bool(self.blank) and one() < self.blank,
+            ground=bool(self.ground) and one() < self.ground,
         )
 
 
@@ -139,33 +143,34 @@ class Change:
     blank: bool = False
     ground: bool = False
 
-    def pixels(self, source: Source, spec: InputSpec) -> np.ndarray:
+    def pixels(self, source: Source, spec: InputSpec, generator: torch.Generator | None = None) -> np.ndarray:
         """Decode one image, change it and make it the network's size: uint8 (S, S, 3).
 
         Where nothing is changed it is `fashion.preprocess.pixels`, and a mirrored image is the mirror image of that.
+        Walls and grounds are drawn with `generator`, or with torch's global one.
 
         Raises:
             InvalidImage: see `fashion.preprocess.decode`.
         """
         if self.blank:
-            return wall(spec.size)
+            return wall(spec.size, generator)
         # Of a crop as many pixels must be decoded as else of the whole image.
         finest = math.ceil(spec.size / min(1.0, self.crop.width, self.crop.height))
         image = cut(preprocess.decode_for(source, spec, finest), self.crop, spec)
         if self.angle:
             image = image.rotate(self.angle, Image.Resampling.BILINEAR, fillcolor=image.getpixel((0, 0)))
         if self.ground:
-            image = replace_ground(image)
+            image = replace_ground(image, generator)
         return change_colors(image, self.brightness, self.contrast, self.saturation, self.hue, self.flip)
 
 
-def wall(size: int) -> np.ndarray:
+def wall(size: int, generator: torch.Generator | None = None) -> np.ndarray:
     """A blank wall, uint8 (S, S, 3): gray or nearly so, lit from one side, with the noise of a camera."""
-    gray, tint, slope, noise = torch.rand(1), torch.rand(3), torch.rand(2), torch.rand(1)
+    gray, tint, slope, noise = torch.rand(7, generator=generator).split([1, 3, 2, 1])
     across = torch.linspace(-0.5, 0.5, size)
     light = 60 * ((slope[0] - 0.5) * across[:, None] + (slope[1] - 0.5) * across[None, :])
     color = 255 * gray + 20 * (tint - 0.5)
-    grain = 6 * noise * torch.randn(size, size, 1)
+    grain = 6 * noise * torch.randn(size, size, 1, generator=generator)
     return (color + light[..., None] + grain).clamp(0, 255).to(torch.uint8).numpy()
 
 
@@ -210,9 +215,13 @@ def _intersection(a: Box, b: Box) -> Box | None:
     return Box(left, top, right - left, bottom - top) if right > left and bottom > top else None
 
 
-def _draw_border(crop: Box, most: float) -> Box:
+def _draw_values(count: int, generator: torch.Generator | None) -> list[float]:
+    return torch.rand(count, dtype=torch.float64, generator=generator).tolist()
+
+
+def _draw_border(crop: Box, most: float, generator: torch.Generator | None) -> Box:
     """A crop, or in half of the cases what it is with a border on each side, up to `most` of the crop's own sides."""
-    whether, left, top, right, bottom = torch.rand(5, dtype=torch.float64).tolist()
+    whether, left, top, right, bottom = _draw_values(5, generator)
     if whether < 0.5:
         return crop
     width, height = crop.width * most, crop.height * most
@@ -224,10 +233,10 @@ def _draw_border(crop: Box, most: float) -> Box:
     )
 
 
-def _draw_crop(least: float) -> Box:
+def _draw_crop(least: float, generator: torch.Generator | None) -> Box:
     """A part of the square with an area in [least, 1] and sides in a ratio of 3:4 to 4:3, as torchvision draws it."""
     for _ in range(TRIES):
-        area, aspect, x, y = torch.rand(4, dtype=torch.float64).tolist()
+        area, aspect, x, y = _draw_values(4, generator)
         area = least + (1 - least) * area
         ratio = math.exp(math.log(ASPECTS[0]) + math.log(ASPECTS[1] / ASPECTS[0]) * aspect)
         width, height = math.sqrt(area * ratio), math.sqrt(area / ratio)

@@ -1,6 +1,5 @@
 """The training format as batches: pixels and targets for each rank, epoch by epoch."""
 
-import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +23,7 @@ from training.data.catalogs import (
     open_negative_catalogs,
     union_taxonomy,
 )
+from training.data.draws import run_seed
 from training.data.images import Photographs, PhotographStream, Reader, open_rows
 from training.data.input_settings import InputSettings
 from training.data.label_rows import LabelRows, count_labels
@@ -152,10 +152,10 @@ class FashionData(LightningDataModule):
         """Shuffled by the seed and the epoch, augmented."""
         rank, ranks = self._place()
         if isinstance(self.train, PhotographStream):
-            stream = self.train.part(rank, ranks, self._seed(), self._epoch)
+            stream = self.train.part(rank, ranks, run_seed(), self._epoch)
             loader = self._loader(stream, None, drop_last=len(stream) >= self.batch_size)
         else:
-            sampler = EpochSampler(len(self.train), rank, ranks, self._seed())
+            sampler = EpochSampler(len(self.train), rank, ranks, run_seed())
             # A last batch of one image would break batch normalization; small data sets still make one batch.
             loader = self._loader(self.train, sampler, drop_last=len(sampler) >= self.batch_size)
         if len(loader) == 0:
@@ -256,9 +256,6 @@ class FashionData(LightningDataModule):
             return 1  # the network is what takes the time, and a second one would take its cores
         ranks_here = max(1, self.trainer.num_devices) if self.trainer else 1
         return max(1, min(MAX_WORKERS, available_cores() // ranks_here))
-
-    def _seed(self) -> int:
-        return int(os.environ.get("PL_GLOBAL_SEED", 0))  # what Lightning's seed_everything was given
 
     @rank_zero_only
     def _report(self, products: list[Catalog], negatives: list[Catalog]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, IterableDataset
+from torch.utils.data import Dataset, get_worker_info
 
 from fashion.errors import DataError, InvalidImage
 from fashion.gates import Gates
@@ -18,8 +18,9 @@ from fashion.taxonomy import NO, NOT_ANNOTATED, YES, Taxonomy
 from training.data.applicability import Applicability, no_product
 from training.data.augment import NO_AUGMENT, Augment
 from training.data.catalogs import Catalog, Paths, check_splits, open_catalogs, open_negative_catalogs
+from training.data.draws import TrainingDraw, seeded_generator
 from training.data.label_rows import LabelRows
-from training.data.loading import FILLER
+from training.data.loading import FILLER, ResumableStream
 from training.sources.opening import DEFAULT_CACHE
 from training.sources.writer import ID, IMAGE, PRODUCT_ID
 
@@ -150,7 +151,11 @@ def _bars(show: bool) -> Iterator[None]:
 
 
 class Photographs(Dataset):
-    """Encoded images and label names, by index -> pixels and targets. The index `FILLER` is an empty image."""
+    """Encoded images and label names, by index -> pixels and targets. The index `FILLER` is an empty image.
+
+    What an `EpochSampler` draws is augmented by random numbers of its own, an image that is asked for by its index by
+    torch's global ones.
+    """
 
     def __init__(self, rows: Any, reader: "Reader") -> None:
         self.rows, self.reader = rows, reader
@@ -187,20 +192,26 @@ class Photographs(Dataset):
         """The image file as it was imported."""
         return self.rows[index][IMAGE]["bytes"]
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, which: int | TrainingDraw) -> Sample:
+        if isinstance(which, TrainingDraw):
+            return self._read(which.place, seeded_generator(which.seed, which.epoch, which.place))
+        return self._read(which)
+
+    def _read(self, index: int, generator: torch.Generator | None = None) -> Sample:
         if index == FILLER:
             return self.reader.empty()
         if not 0 <= index < len(self.rows):
             raise IndexError(f"image {index} of {len(self.rows)}")
-        return self.reader(self.rows[index])
+        return self.reader(self.rows[index], generator)
 
 
-class PhotographStream(IterableDataset):
+class PhotographStream(ResumableStream):
     """The training split read from front to back, endlessly; an epoch is as many images as the split has rows."""
 
     def __init__(self, rows: Any, length: int, reader: "Reader") -> None:
         self.rows, self.length, self.reader = rows, length, reader
         self.epoch: Callable[[], int] = int  # 0 until told otherwise
+        self.seed = self.rank = 0
 
     def part(self, rank: int, ranks: int, seed: int, epoch: Callable[[], int]) -> "PhotographStream":
         """This rank's part, shuffled anew for each value of `epoch()`."""
@@ -208,6 +219,7 @@ class PhotographStream(IterableDataset):
 
         part = PhotographStream.__new__(PhotographStream)
         part.reader, part.length, part.epoch = self.reader, self.length // ranks, epoch
+        part.seed, part.rank = seed, rank
         part.rows = split_dataset_by_node(self.rows, rank, ranks).shuffle(seed=seed, buffer_size=SHUFFLE_ROWS)
         return part
 
@@ -215,13 +227,22 @@ class PhotographStream(IterableDataset):
         return self.length
 
     def __iter__(self) -> Iterator[Sample]:
+        worker = get_worker_info()
+        place = (self.seed, self.epoch(), self.rank, worker.id if worker else 0)
+        for number, row in enumerate(self._endless_rows()):
+            if number < self.skip:
+                yield self.reader.empty()
+            else:
+                yield self.reader(row, seeded_generator(*place, number))
+
+    def _endless_rows(self) -> Iterator[dict[str, Any]]:
         epoch = self.epoch()
         while True:  # ranks and workers hold unequal parts; the trainer stops when the epoch has its batches
             self.rows.set_epoch(epoch)
             empty = True
             for row in self.rows:
                 empty = False
-                yield self.reader(row)
+                yield row
             if empty:
                 return
             epoch += 1_000_000
@@ -258,11 +279,14 @@ class Reader:
         self.colors = np.concatenate(colors) if colors else np.empty(0, int)
         self.no_product = no_product(gates, len(taxonomy), NO if learn_absence else NOT_ANNOTATED)
 
-    def __call__(self, row: dict[str, Any]) -> Sample:
-        """Raises DataError for an image that cannot be decoded: the importers leave those out."""
-        change = self.augment.draw()
+    def __call__(self, row: dict[str, Any], generator: torch.Generator | None = None) -> Sample:
+        """Pixels, augmented by `generator`, or by torch's global one, and targets of a row.
+
+        Raises DataError for an image that cannot be decoded: the importers leave those out.
+        """
+        change = self.augment.draw(generator)
         try:
-            pixels = torch.from_numpy(change.pixels(row[IMAGE]["bytes"], self.spec))  # (S, S, 3)
+            pixels = torch.from_numpy(change.pixels(row[IMAGE]["bytes"], self.spec, generator))  # (S, S, 3)
         except InvalidImage as error:
             raise DataError(f"a photograph of the data set is broken: {error}; import the data again") from None
         targets = self.targets(row)

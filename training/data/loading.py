@@ -2,10 +2,13 @@
 
 import signal
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, DistributedSampler
+from torch.utils.data import DataLoader, DistributedSampler, IterableDataset
+
+from training.data.draws import TrainingDraw
 
 FILLER = -1  # index of an image that is not there
 
@@ -25,12 +28,12 @@ class EpochSampler(DistributedSampler):
     def __len__(self) -> int:
         return self.rows // self.num_replicas
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[TrainingDraw]:  # type: ignore[override]
         generator = torch.Generator()
         generator.manual_seed(self.seed * 1_000_003 + self.epoch)
         order = torch.randperm(self.rows, generator=generator)
         mine = order[self.rank :: self.num_replicas][: len(self)][self.skip :]
-        return iter(mine.tolist())
+        return (TrainingDraw(index, self.seed, self.epoch) for index in mine.tolist())
 
 
 class WholeSampler(DistributedSampler):
@@ -53,6 +56,12 @@ class WholeSampler(DistributedSampler):
         return iter(index if index < self.rows else FILLER for index in mine)
 
 
+class ResumableStream(IterableDataset):
+    """Samples that come in an order of their own, of which a resumed epoch passes over the first."""
+
+    skip = 0  # samples of each worker, at most, that nobody looks at: they need not be made
+
+
 class ResumableLoader(DataLoader):
     """A data loader that goes on within an epoch. Lightning saves and restores its state with the checkpoint."""
 
@@ -62,9 +71,14 @@ class ResumableLoader(DataLoader):
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         # A generator begins with its first batch, and so after the sampler has been told the epoch.
         self.batches, self.start = self.start, 0
+        passed, images = 0, self.batch_size or 1
         if isinstance(self.sampler, EpochSampler):
-            self.sampler.skip = self.batches * (self.batch_size or 1)
-        for batch in super().__iter__():
+            self.sampler.skip = self.batches * images
+        elif isinstance(self.dataset, ResumableStream):
+            passed = self.batches
+            # Workers take turns, and those without a shard drop out: of the batches each of the others made no fewer.
+            self.dataset.skip = passed // max(1, self.num_workers) * images
+        for batch in islice(super().__iter__(), passed, None):
             self.batches += 1
             yield batch
 

@@ -88,5 +88,14 @@ class MeanOfAnnotated(Metric):
         self.total += mean.float() * pairs
         self.pairs += pairs
 
+    def sums(self) -> tuple[Tensor, Tensor]:
+        """The sum over all pairs of this rank, and their number."""
+        return self.total.clone(), self.pairs.clone()
+
+    def go_on(self, total: float, pairs: float) -> None:
+        """Begin with the sums that all ranks had when an epoch was left."""
+        self.total.fill_(total)
+        self.pairs.fill_(pairs)
+
     def compute(self) -> Tensor:
         return self.total / self.pairs.clamp(min=1)

@@ -15,6 +15,7 @@ from fashion.errors import BundleError, SettingError
 from fashion.gates import NO_GATES, Gates
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Taxonomy
+from training.data.draws import mixed_seed, run_seed
 from training.data.images import Photographs, Sample
 from training.fitting.growing import ImageGrowth, shrink
 from training.fitting.initialization import Initialization
@@ -89,6 +90,7 @@ class FashionModule(LightningModule):
         self.save_hyperparameters(ignore=["loss", "growth", "init"])
         self.built = False
         self.planned_steps: float | None = None  # of the whole training, since it began
+        self.loss_before: list[float] | None = None  # of the epoch that is gone on with, see MeanOfAnnotated.sums
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -147,6 +149,8 @@ class FashionModule(LightningModule):
 
     def on_train_start(self) -> None:
         """Raises SettingError where what was planned over the training, and is resumed, has another length than it."""
+        if self.loss_before and self.trainer.is_global_zero:
+            self.train_loss.go_on(*self.loss_before)
         steps = self.trainer.estimated_stepping_batches
         if self.planned_steps not in (None, steps) and self.growth.start < 1:
             raise SettingError(
@@ -172,6 +176,13 @@ class FashionModule(LightningModule):
     def forward(self, pixels: Tensor) -> Output:
         """pixels: uint8 (B, S, S, 3)."""
         return self.network(self.normalize(pixels))
+
+    def on_train_epoch_start(self) -> None:
+        self.train_loss.reset()  # and not where an epoch is gone on with: Lightning does not call this then
+
+    def on_train_batch_start(self, batch: Sample, batch_idx: int) -> None:
+        """Let what a network draws at random, such as dropout, follow from the step alone, also in a resumed run."""
+        torch.manual_seed(mixed_seed(run_seed(), self.trainer.current_epoch, batch_idx, self.trainer.global_rank))
 
     def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
         targets = batch["targets"]
@@ -208,8 +219,11 @@ class FashionModule(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep how long the training was meant to be."""
+        """Keep how long the training was meant to be, and the loss of the running epoch."""
         checkpoint["planned_steps"] = self.planned_steps
+        checkpoint["train_loss"] = [
+            self.trainer.strategy.reduce(each, reduce_op="sum").item() for each in self.train_loss.sums()
+        ]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Build the network the checkpoint was made with, or compare it with the one there is.
@@ -218,6 +232,7 @@ class FashionModule(LightningModule):
             BundleError: the checkpoint is not one of this project, or has other labels or another input.
         """
         self.planned_steps = checkpoint.get("planned_steps")
+        self.loss_before = checkpoint.get("train_loss")
         saved = checkpoint.get("hyper_parameters", {})
         if "labels" not in saved or "input" not in saved:
             raise BundleError("the checkpoint does not say its labels and input; it is not one of this project")

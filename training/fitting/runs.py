@@ -14,11 +14,11 @@ from fashion.gates import Gates
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from fashion.preprocess import InputSpec
+from fashion.profiles.thresholds import HALF
 from fashion.taxonomy import Taxonomy
 from training.data.catalogs import Paths
 from training.data.images import Photographs, open_split
 from training.fitting.module import FashionModule
-from training.profiles.thresholds import HALF
 from training.weights import torch_files
 
 CONFIG_FILE = "config.yaml"

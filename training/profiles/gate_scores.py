@@ -33,7 +33,7 @@ class SeenGates:
         """Of a model without gates."""
         return cls(NO_GATES, np.empty((images, 0), np.float32), np.empty((images, 0), np.int8))
 
-    def __getitem__(self, rows: np.ndarray) -> "SeenGates":
+    def __getitem__(self, rows: np.ndarray | slice) -> "SeenGates":
         """Those of some images."""
         return SeenGates(self.gates, self.probabilities[rows], self.targets[rows])
 

@@ -1,6 +1,5 @@
 """Calibration and threshold profiles, fitted on validation images and judged on those that each fit has not seen."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +8,10 @@ import numpy as np
 from fashion.answers import most_probable
 from fashion.calibration import Calibration, calibrated
 from fashion.model_card import TOP_K
-from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
-from training.profiles.calibration import fit_calibration
-from training.profiles.folds import split_folds
-from training.profiles.gate_scores import SeenGates, fit_gate_thresholds
-from training.profiles.thresholds import (
+from fashion.profiles.calibration import fit_calibration
+from fashion.profiles.choosing import score_of, simplest_of_the_best
+from fashion.profiles.folds import split_folds
+from fashion.profiles.thresholds import (
     HALF,
     MACRO_F1,
     MICRO_F1,
@@ -22,6 +20,8 @@ from training.profiles.thresholds import (
     precision_thresholds,
     typical_counts,
 )
+from fashion.taxonomy import Taxonomy
+from training.profiles.gate_scores import SeenGates, fit_gate_thresholds
 
 # The profile `precision` answers nothing that is less likely than not. On validation photographs 0.01 can be precise
 # for a label that hardly anything is confused with; on a photograph of something else, such as a wall, it is not.
@@ -38,7 +38,7 @@ class Profiles:
         calibration: by group, as the model card holds it.
         thresholds: by profile, (A,), for calibrated probabilities times those of gates.
         top_k: by group, as the model card holds it.
-        chosen: by profile the name of the candidate that was taken, see `training.profiles.thresholds.f1_candidates`.
+        chosen: by profile the name of the candidate that was taken, see `fashion.profiles.thresholds.f1_candidates`.
         candidates: by profile and name the score of each candidate on images it was not fitted on.
         gate_thresholds: as the model card holds them.
     """
@@ -92,7 +92,7 @@ def fit_profiles(
         logits: (N, A).
         targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
         taxonomy: of the A labels.
-        ids: (N,), of the images' products, see `training.profiles.folds.split_folds`.
+        ids: (N,), of the images' products, see `fashion.profiles.folds.split_folds`.
         gates: of a model that has some.
 
     The calibration is that of the labels' own logits; thresholds are compared with those probabilities times those of
@@ -100,9 +100,9 @@ def fit_profiles(
     """
     gates = gates or SeenGates.none(len(logits))
     answered = _candidate_answers(logits, targets, taxonomy, ids, gates)
-    chosen = {profile: _simplest_of_the_best(of, targets, DECIDED_BY[profile], ids) for profile, of in answered.items()}
+    chosen = {profile: simplest_of_the_best(of, targets, DECIDED_BY[profile], ids) for profile, of in answered.items()}
     scores = {
-        profile: {name: _score(answers, targets, DECIDED_BY[profile]) for name, answers in of.items()}
+        profile: {name: score_of(answers, targets, DECIDED_BY[profile]) for name, answers in of.items()}
         for profile, of in answered.items()
     }
     calibration, gate_thresholds = fit_calibration(logits, targets, taxonomy, ids), fit_gate_thresholds(gates)
@@ -131,7 +131,7 @@ def answer_out_of_fold(
         logits: (N, A).
         targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
         taxonomy: of the A labels.
-        ids: (N,), of the images' products, see `training.profiles.folds.split_folds`.
+        ids: (N,), of the images' products, see `fashion.profiles.folds.split_folds`.
         gates: of a model that has some.
     """
     gates = gates or SeenGates.none(len(logits))
@@ -169,37 +169,3 @@ def _let_through(
     """Joint probabilities, float32 (N, A), 0 for labels that gates keep from being answered."""
     joint = joint_probabilities(logits, taxonomy, calibration, gates)
     return np.where(gates.answerable(thresholds, taxonomy), joint, np.float32(0))
-
-
-def _simplest_of_the_best(
-    answered: Mapping[str, np.ndarray], targets: np.ndarray, score: str, ids: np.ndarray | None
-) -> str:
-    """The first candidate that is not worse than the best by more than the standard error of their difference.
-
-    Breiman et al. 1984, "Classification and Regression Trees", 3.4.3: of candidates that chance cannot tell apart, the
-    simplest is the one to trust. The error is that of the mean over the folds of the difference.
-
-    Args:
-        answered: by name, the simplest first, bool (N, A).
-        targets: (N, A).
-        score: which decides, see `_score`.
-        ids: (N,), see `split_folds`.
-    """
-    names = list(answered)
-    parts = [held for _, held in split_folds(len(targets), ids)]
-    folds = np.array([[_score(answered[name][part], targets[part], score) for part in parts] for name in names])
-    whole = np.array([_score(answered[name], targets, score) for name in names])
-    best = int(whole.argmax())
-    errors = (folds[best] - folds).std(axis=1, ddof=1) / np.sqrt(len(parts))
-    return names[int(np.flatnonzero(whole[best] - whole <= errors)[0])]
-
-
-def _score(answered: np.ndarray, targets: np.ndarray, which: str) -> float:
-    """`micro_f1` or `macro_f1` as `training.profiles.scores` defines them; 0 where there is nothing to be found."""
-    yes = targets == YES
-    right = (answered & yes).sum(axis=0)
-    whole = (answered & (targets != NOT_ANNOTATED)).sum(axis=0) + yes.sum(axis=0)
-    if which == "micro_f1":
-        return float(2 * right.sum() / max(1, whole.sum()))
-    known = yes.any(axis=0)
-    return float((2 * right[known] / whole[known]).mean()) if known.any() else 0.0

@@ -48,6 +48,11 @@ class Predictions:
         """The same with the probabilities that another card's calibration gives."""
         return replace(self, probabilities=card.joint_probabilities(self.logits, self.seen_gates.probabilities))
 
+    def __getitem__(self, rows: np.ndarray | slice) -> "Predictions":
+        """Those of some images, without embeddings."""
+        gates = self.seen_gates[rows]
+        return Predictions(self.probabilities[rows], self.targets[rows], self.logits[rows], self.ids[rows], gates=gates)
+
     def __add__(self, other: "Predictions") -> "Predictions":
         """These images and others, one after the other, without embeddings."""
         return Predictions(

@@ -7,15 +7,15 @@ import numpy as np
 
 from fashion.gates import APPLIES
 from fashion.model_card import ONNX_FILE, ModelCard
+from fashion.profiles.bootstrap import f1_intervals
+from fashion.profiles.calibration import calibration_errors
+from fashion.profiles.folds import FOLDS
+from fashion.profiles.thresholds import HALF, MICRO_F1, WANTED_PRECISION
 from fashion.taxonomy import YES, Taxonomy
-from training.profiles.bootstrap import f1_intervals
-from training.profiles.calibration import calibration_errors
-from training.profiles.folds import FOLDS
 from training.profiles.gate_scores import describe_gates, score_gates
 from training.profiles.out_of_fold import answer_out_of_fold, fit_profiles, joint_probabilities
 from training.profiles.predictions import Predictions
 from training.profiles.scores import average_precisions, mean_average_precision, score_answers
-from training.profiles.thresholds import HALF, MICRO_F1, WANTED_PRECISION
 
 # Of 1,000 labels one changed answer changes micro-F1 by at most 0.001, a fifth of what the int8 file may differ by; of
 # 100 it would be 0.01, and one answer would decide.

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from training.profiles.calibration import ECE_BINS, calibration_error, first_answers
+from fashion.profiles.calibration import ECE_BINS, calibration_error, first_answers
 from training.report.evidence import Evidence
 
 
@@ -34,7 +34,7 @@ def binned(confidence: np.ndarray, right: np.ndarray, bins: int = ECE_BINS) -> d
         bins: at most that many; fewer where there are fewer answers.
 
     Returns:
-        `ece`, the expected calibration error, see `training.profiles.calibration.calibration_error`; `count`; and lists
+        `ece`, the expected calibration error, see `fashion.profiles.calibration.calibration_error`; `count`; and lists
         `confidence`, `right` and `counts` of the bins. None where N is 0.
     """
     if not len(confidence):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fashion.errors import SettingError, one_line_errors
+from fashion.fetching.bounds import FetchSettings, add_fetch_flags
 from training.sources import catalog, download, imaterialist, mirror, negatives, sample
 from training.sources.columns import SEPARATOR
 from training.sources.extract import extract_photo
@@ -49,6 +50,7 @@ def _catalog(options: argparse.Namespace) -> None:
         options.id_column,
         options.workers,
         options.separators,
+        FetchSettings.of(options),
     )
     print(summary)
     note = case_note(read_description(summary.folder)["groups"])
@@ -73,7 +75,13 @@ def _mirror(options: argparse.Namespace) -> None:
 
 
 def _download(options: argparse.Namespace) -> None:
-    settings = download.DownloadSettings(options.concurrency, options.timeout, options.retries, options.limit)
+    settings = download.DownloadSettings(
+        concurrency=options.concurrency,
+        timeout=options.timeout,
+        retries=options.retries,
+        limit=options.limit,
+        allow_private=options.allow_private,
+    )
     try:
         print(download.download(options.source, options.out, settings))
     except KeyboardInterrupt:
@@ -117,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TEXT",
         help=f"what stands between the labels of a cell, beside {SEPARATOR}, such as ','; may be repeated",
     )
+    add_fetch_flags(add)
     add.set_defaults(run=_catalog)
 
     add = commands.add_parser(
@@ -206,6 +215,7 @@ def _add_download(add: argparse.ArgumentParser) -> None:
     add.add_argument("--timeout", type=float, default=10, help="seconds to wait for a server (%(default)s)")
     add.add_argument("--retries", type=int, default=3, help="further tries after a fault that may pass (%(default)s)")
     add.add_argument("--limit", type=int, metavar="N", help="take only the first N images of each file")
+    add.add_argument("--allow-private", action="store_true", help="also from this machine and its network")
     add.set_defaults(run=_download)
 
 

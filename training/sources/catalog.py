@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError, SettingError
+from fashion.fetching.bounds import FetchSettings
+from fashion.fetching.table_images import fetch_places
 from fashion.tables.cells import first_photograph
 from fashion.tables.parquet import ParquetTable, check_photographs
 from fashion.tables.places import ImagePlaces
@@ -42,6 +44,8 @@ def import_catalog(
     id_column: str | None = None,
     workers: int | None = None,
     separators: Sequence[str] = (),
+    fetch: FetchSettings | None = None,
+    tell_choice: bool = True,
 ) -> ImportSummary:
     """Write a catalog as a new folder in the training format.
 
@@ -59,6 +63,9 @@ def import_catalog(
         id_column: column of the product's id; None looks for a usual name, then takes the image's name.
         workers: threads that check photographs; None takes one for each core.
         separators: what else stands between the labels of a cell of text.
+        fetch: how to download photographs that the tables name by address; None does not.
+        tell_choice: whether to say which columns are left out where `groups` is None; of no use to somebody who has
+            named those that he wants.
 
     Raises:
         DataError: no table, a broken table, a wrong column name, no column of labels, no usable row.
@@ -71,15 +78,30 @@ def import_catalog(
     notes = table_notes(tables, layout)
     survey = survey_cells(tables, layout.groups, separators)
     if groups is None:
-        notes += [unread_note(tables, layout), text_note(layout, survey)]
+        if tell_choice:
+            notes += [unread_note(tables, layout), text_note(layout, survey)]
         layout = without_text(tables, layout, survey)
     labels = {group: survey.names[group] for group in layout.groups if not survey.is_text(group)}
     notes.append(joined_note(labels, separators, str(source)))
     for note in filter(None, notes):
         print(f"note   {note}", file=sys.stderr)
+    if fetch is not None:
+        _fetch(tables, layout, fetch)
     hold_out = splits_by_hash(tables, layout)
     candidates = read_candidates(tables, layout, partial(read_labels, separators=separators))
     return write_checked(candidates, survey.rows, out, layout.groups, str(source), workers, hold_out)
+
+
+def _fetch(tables: Sequence[SplitTable], layout: ColumnLayout, settings: FetchSettings) -> None:
+    """Download what the image column of the tables names by address, of all folders they lie in."""
+    cells: dict[Path, list[str]] = {}
+    for table in tables:
+        of_folder = cells.setdefault(table.table.path.parent, [])
+        for _, row in table.table.rows([layout.image]):
+            image = first_photograph(row[layout.image])
+            of_folder += [image] if isinstance(image, str) else []
+    for folder, names in cells.items():
+        fetch_places(names, folder, settings)
 
 
 def usual_groups(source: Path) -> tuple[str, ...]:

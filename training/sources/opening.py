@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError
+from fashion.tables.places import FETCHED_FOLDER
 from fashion.tables.reading import closest
 from fashion.taxonomy import Taxonomy, imaterialist
 from training.sources.catalog import find_tables, import_catalog, usual_groups
@@ -56,7 +57,7 @@ def open_folder(
     columns = _columns(kind, path, groups)
     if columns is not None:
         out = out.with_name(f"{out.name}-{hashlib.sha256(repr(columns).encode()).hexdigest()[:6]}")
-    _import_once(out, lambda: _import(kind, path, out, columns))
+    _import_once(out, lambda: _import(kind, path, out, columns, tell_choice=not groups))
     return out
 
 
@@ -178,12 +179,12 @@ def _import_once(out: Path, write: Callable[[], ImportSummary]) -> None:
             raise
 
 
-def _import(kind: str, path: Path, out: Path, groups: Sequence[str] | None) -> ImportSummary:
+def _import(kind: str, path: Path, out: Path, groups: Sequence[str] | None, tell_choice: bool) -> ImportSummary:
     if kind == "imaterialist":
         return import_imaterialist(path, out)
     if kind == "mirror":
         return import_mirror([path], out)
-    return import_catalog(path, out, groups)
+    return import_catalog(path, out, groups, tell_choice=tell_choice)
 
 
 def _check_groups(folder: Path, groups: Sequence[str] | None) -> None:
@@ -201,8 +202,8 @@ def _fingerprint(path: Path, cache: Path) -> str:
     if path.is_dir():
         files: Iterable[tuple[str, os.stat_result]] = _files(path, cache.resolve())
     else:
-        images = _files(path.parent / "images", cache.resolve())
-        files = [(path.name, path.stat()), *images]
+        folders = [path.parent / name for name in ("images", FETCHED_FOLDER)]
+        files = [(path.name, path.stat()), *(file for each in folders for file in _files(each, cache.resolve()))]
     for name, status in sorted(files, key=lambda file: file[0]):
         digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode(errors="surrogateescape"))
     return digest.hexdigest()[:12]

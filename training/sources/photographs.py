@@ -12,13 +12,12 @@ from tqdm import tqdm
 
 from fashion.engines import available_cores
 from fashion.errors import InvalidImage
+from fashion.fetching.one_image import CHECK_SIZE
 from fashion.preprocess import decode
 from fashion.tables.places import ImagePlaces
 from training.sources.holdout import hold_out_one
 from training.sources.writer import ImportSummary, ProductRow, UnusedRow, write_dataset
 
-# Decoded only to see that it can be: a JPEG at 1/8 scale reads the whole file but costs little.
-CHECK_SIZE = 32
 CHUNK = 16  # rows handed to a thread at once: for small images, handing over costs as much as decoding
 
 

@@ -53,7 +53,7 @@ def draw_trend(folder: Path, name: str, label: LabelTrend, starts: Sequence[date
 
 def draw_differences(folder: Path, name: str, rows: Sequence[ComparedShare]) -> None:
     """Differences of shares with their intervals, in percentage points, one below the other; the first on top."""
-    names = [drawable(row.name, place + 1) for place, row in enumerate(rows)]
+    names = [drawable(row.name_in_group, place + 1) for place, row in enumerate(rows)]
     left = 0.15 + LETTER * max(map(len, names))
     size = BARS_WIDTH + left, BAR_HEIGHT * len(rows) + 0.5
     for theme in THEMES:

@@ -15,6 +15,7 @@ from catalog.analysis.comparison import ComparedShare, Comparison
 from catalog.analysis.label_trends import LabelTrend, Trends
 from catalog.analysis.report.plots import draw_differences, draw_trend, drawable, files
 from catalog.analysis.tabular import (
+    COUNTED,
     RATE,
     percent,
     points,
@@ -114,6 +115,7 @@ def _write_page(folder: Path, kind: str, content: dict[str, Any], **contents: An
         FILTERS,
         embedded=embedded,
         rate=RATE,
+        counted=COUNTED,
         drawable=drawable,
         **contents,
     )

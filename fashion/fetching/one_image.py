@@ -8,8 +8,8 @@ import requests
 import urllib3
 
 from fashion.errors import InvalidImage, one_line
+from fashion.fetching.public_addresses import PrivateAddress, PublicAdapter
 from fashion.preprocess import decode
-from training.sources.photographs import CHECK_SIZE
 
 TRANSIENT_STATUS = (408, 425, 429, 500, 502, 503, 504)  # the server may answer otherwise in a moment
 MAX_BYTES = 20 * 2**20
@@ -17,7 +17,9 @@ MAX_REDIRECTS = 5
 READ_BYTES = 64 * 2**10
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # s, before another try
 PATIENCE = 4  # a whole image may take this many timeouts: a server that drips would never run into one
-USER_AGENT = "Mozilla/5.0 (compatible; fashion-attributes; image data set download)"
+# Decoded only to see that it can be: a JPEG at 1/8 scale reads the whole file but costs little.
+CHECK_SIZE = 32  # px
+USER_AGENT = "Mozilla/5.0 (compatible; fashion-attributes; photographs of products)"
 
 
 class Failure(Exception):
@@ -36,9 +38,16 @@ class DownloadStopped(Exception):
     """The download is to end now."""
 
 
-def open_session() -> requests.Session:
-    """A session for one thread; it keeps connections open from image to image."""
+def open_session(allow_private: bool = False) -> requests.Session:
+    """A session for one thread; it keeps connections open from image to image.
+
+    Args:
+        allow_private: whether it may ask this machine and its network.
+    """
     session = requests.Session()
+    if not allow_private:
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, PublicAdapter())
     session.headers["User-Agent"] = USER_AGENT
     session.max_redirects = MAX_REDIRECTS
     return session
@@ -84,6 +93,8 @@ def fetch(url: str, session: requests.Session, timeout: float, stop: threading.E
             if response.status_code != 200:
                 raise Failure(f"HTTP {response.status_code}")
             return _body(response, time.monotonic() + PATIENCE * timeout, stop)
+    except PrivateAddress as error:
+        raise Failure(f"private address {error}") from None
     except requests.TooManyRedirects:
         raise Failure(f"more than {MAX_REDIRECTS} redirects") from None
     except requests.exceptions.SSLError as error:

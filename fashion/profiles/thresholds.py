@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fashion.profiles.cuts import Curve, best_f1_thresholds
 from fashion.taxonomy import YES, Taxonomy
-from training.profiles.cuts import Curve, best_f1_thresholds
 
 # Names of profiles.
 HALF, MICRO_F1, MACRO_F1, PRECISION = "0.5", "micro-f1", "macro-f1", "precision"

@@ -7,13 +7,14 @@ another speaks against this one: `rivals` adds that, see `fashion.calibration.ri
 group, or that none is, is seen on images that the fit has not seen.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fashion.calibration import METHODS, rivalry
+from fashion.profiles.folds import split_folds
 from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
-from training.profiles.folds import split_folds
 
 # Logits and their rivalry are counted in cells, and a fit reads the counts: it takes some milliseconds, however many
 # images there are.
@@ -40,7 +41,11 @@ class Counts(NamedTuple):
 
 
 def fit_calibration(
-    logits: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy, ids: np.ndarray | None = None
+    logits: np.ndarray,
+    targets: np.ndarray,
+    taxonomy: Taxonomy,
+    ids: np.ndarray | None = None,
+    methods: Sequence[str] = tuple(METHODS),
 ) -> dict[str, dict[str, Any]]:
     """The calibration of each group that is better with one on held-out images, by log loss.
 
@@ -48,7 +53,8 @@ def fit_calibration(
         logits: (N, A).
         targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
         taxonomy: of the A labels.
-        ids: (N,), of the images' products, see `training.profiles.folds.split_folds`.
+        ids: (N,), of the images' products, see `fashion.profiles.folds.split_folds`.
+        methods: among which it chooses.
 
     Returns:
         By group `method`, `scale`, `offset` and, of that method, `rivals`, as the model card holds them.
@@ -60,7 +66,7 @@ def fit_calibration(
     for group in taxonomy.groups if len(logits) else ():
         labels = taxonomy.indices(group)
         counts = _count(logits[:, labels], targets[:, labels], part)
-        method = _choose(counts)
+        method = _choose(counts, methods)
         if method:
             fit = _fit(counts.basis, counts.pairs.sum(axis=0), method)
             values = {name: round(float(value), DIGITS) for name, value in zip(METHODS[method], fit, strict=True)}
@@ -68,13 +74,13 @@ def fit_calibration(
     return found
 
 
-def _choose(counts: Counts) -> str | None:
+def _choose(counts: Counts, methods: Sequence[str]) -> str | None:
     """The method with the lowest log loss on held-out parts; None where as good as none helps."""
     whole = counts.pairs.sum(axis=0)
     if not whole.any(axis=1).all():  # only yes, only no, or nothing
         return None
     losses: dict[str | None, float] = {None: _log_loss(counts.basis, whole, np.ones(1))}
-    for method in METHODS:
+    for method in methods:
         of_all = _fit(counts.basis, whole, method)
         fits = [_fit(counts.basis, whole - part, method, of_all) for part in counts.pairs]
         if all(_keeps_order(fit) for fit in (of_all, *fits)):

@@ -1,0 +1,138 @@
+"""Scored catalogs drawn from labeled photographs, of which the shares are known because they were chosen."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from catalog.scored.score_manifest import Origin
+from catalog.scored.share_corrections import keep_corrections
+from catalog.scored.table import (
+    ATTRIBUTE,
+    EMBEDDING,
+    ID,
+    IMAGE,
+    LOGITS,
+    PROBABILITIES,
+    Scored,
+    table_schema,
+    vector_column,
+)
+from catalog.scoring.parts import PartWriter
+from fashion.answers import answered, identity
+from fashion.model_card import ModelCard
+from fashion.taxonomy import YES
+from training.profiles.predictions import Predictions
+from training.profiles.share_corrections import drawn_rows, fit_correction, halves, shifted_shares, true_classes
+
+MONTHS, PRODUCTS = 8, 300  # of a catalog, and of each of its months
+DATE = "added"
+SEED = 0
+
+
+class DrawnCatalogs:
+    """Catalogs of photographs that the corrections were not learned from.
+
+    Args:
+        card: of the model.
+        seen: what it says of the photographs, and what is true.
+
+    Attributes:
+        rng: what draws.
+        starts: first day of each month.
+    """
+
+    def __init__(self, card: ModelCard, seen: Predictions) -> None:
+        self.rng = np.random.default_rng(SEED)
+        self.starts = [date(2025, month + 1, 1) for month in range(MONTHS)]
+        self._card, self._seen = card, seen
+        gates = seen.seen_gates
+        self._truths = {g: true_classes(seen.targets, card.taxonomy, g, gates) for g in card.taxonomy.groups}
+        self._answered = answered(card, seen.probabilities, None, gates.probabilities)
+        self._products = (gates.targets[:, -1] == YES) if gates.gates.product else np.ones(len(seen.ids), bool)
+        self._others = np.arange(0)
+
+    def split(self) -> None:
+        """Learn the corrections from half of the products; what follows is drawn of the others."""
+        (teaching, self._others), *_ = halves(self._seen.ids, self.rng, 1)
+        found: dict[str, Any] = {}
+        for group, truths in self._truths.items():
+            known = teaching[truths[teaching] >= 0]
+            probabilities = self._seen.probabilities[known][:, self._card.taxonomy.indices(group)].astype(np.float16)
+            names, ids = self._card.taxonomy.names(group), self._seen.ids[known]
+            correction = fit_correction(probabilities, truths[known], names, ids)
+            if correction is not None:
+                found[group] = replace(correction, coverage=1.0).to_json()
+        self._card = replace(self._card, share_corrections=found)
+
+    def teaches(self, group: str) -> bool:
+        """Whether there are photographs enough to correct a group."""
+        return group in self._card.share_corrections
+
+    def known(self, group: str) -> int:
+        """Photographs of which it is known what label of a group they have, or that they have none."""
+        return int((self._truths[group] >= 0).sum())
+
+    def usual(self, group: str) -> np.ndarray:
+        """Shares of a group's labels and of none among the photographs that are drawn, (L + 1,)."""
+        available = self._available(group)
+        return available / available.sum()
+
+    def shifted(self, group: str, times: int) -> np.ndarray:
+        """Shares of a group's labels and of none, chosen so many times, (times, L + 1)."""
+        return np.stack([shifted_shares(self._available(group), self.rng, PRODUCTS) for _ in range(times)])
+
+    def write(self, folder: Path, group: str | None, shares: np.ndarray | None) -> Scored:
+        """Draw a catalog and write it into a folder, in place of what is there.
+
+        Args:
+            folder: for it.
+            group: of which shares are chosen; None draws from all photographs of products, and changes nothing.
+            shares: of its labels and of none, by month (MONTHS, L + 1).
+        """
+        if group is None or shares is None:
+            rows = self.rng.permutation(self._others[self._products[self._others]])[: MONTHS * PRODUCTS]
+            month = np.sort(np.arange(len(rows)) % MONTHS)
+        else:
+            members = self._members(group)
+            draws = [drawn_rows(members, self.rng.multinomial(PRODUCTS, each), self.rng) for each in shares]
+            rows, month = np.concatenate(draws), np.repeat(np.arange(MONTHS), PRODUCTS)
+        groups = self._card.taxonomy.groups if group is None else (group,)
+        return self._write(folder, groups, rows, [self.starts[i] for i in month])
+
+    def _members(self, group: str) -> list[np.ndarray]:
+        truths = self._truths[group][self._others]
+        return [self._others[truths == i] for i in range(len(self._card.taxonomy.indices(group)) + 1)]
+
+    def _available(self, group: str) -> np.ndarray:
+        return np.array([len(rows) for rows in self._members(group)])
+
+    def _write(self, folder: Path, groups: Sequence[str], rows: np.ndarray, days: Sequence[date]) -> Scored:
+        """The catalog as of a model that knows these groups alone: to write and read the others would take longest."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        card, taxonomy, own = self._card, self._card.taxonomy, [pa.field(DATE, pa.date32())]
+        labels = np.sort(np.concatenate([taxonomy.indices(group) for group in groups]))
+        schema = table_schema(groups, len(labels), 1, own)
+        columns: dict[str, Any] = {
+            ID: [str(i) for i in range(len(rows))],
+            IMAGE: self._seen.ids[rows].tolist(),
+            DATE: list(days),
+            PROBABILITIES: vector_column(self._seen.probabilities[rows][:, labels]),
+            LOGITS: vector_column(self._seen.logits[rows][:, labels]),
+            EMBEDDING: vector_column(np.ones((len(rows), 1))),
+        }
+        for group in groups:
+            names, chosen = taxonomy.names(group), self._answered[rows][:, taxonomy.indices(group)]
+            columns[ATTRIBUTE + group] = [[names[i] for i in np.flatnonzero(row)] for row in chosen]
+        writer = PartWriter(folder, Origin(identity(card), "drawn", card.default_profile), schema)
+        writer.write(pa.table(columns, schema=schema))
+        corrections = {group: card.share_corrections[group] for group in groups if group in card.share_corrections}
+        keep_corrections(folder, replace(card, share_corrections=corrections))
+        writer.finish([taxonomy.labels[i] for i in labels], 1, [DATE], {})
+        return Scored.open(folder)

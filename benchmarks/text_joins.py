@@ -1,0 +1,101 @@
+"""Ways to join what photographs and titles say of a text, each over all products."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from catalog.words.ranking import WEIGHTS, AskedPart, JoinWeights, joined
+from fashion.taxonomy import Taxonomy
+
+RANK_CONSTANT = 60  # G. Cormack, C. Clarke, S. Buettcher: Reciprocal Rank Fusion, SIGIR 2009
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of each product for a text of P parts.
+
+    Attributes:
+        parts: the parts, P.
+        embeddings, scores: (n, E) and (n, A).
+        titled: which products' titles have a part, (P, n).
+        text: how well titles match the whole text, from 0 to 1, by their order; (n,).
+        taxonomy: the labels.
+    """
+
+    parts: Sequence[AskedPart]
+    embeddings: np.ndarray
+    scores: np.ndarray
+    titled: np.ndarray
+    text: np.ndarray
+    taxonomy: Taxonomy
+
+    @classmethod
+    def of(
+        cls,
+        parts: Sequence[AskedPart],
+        order: Sequence[str],
+        ids: Sequence[str],
+        embeddings: np.ndarray,
+        scores: np.ndarray,
+        taxonomy: Taxonomy,
+    ) -> "Seen":
+        """Collect it; `order` are the ids of products that full text finds, the best first."""
+        titled = np.array([[id in part.titled for id in ids] for part in parts])
+        places = {id: place for place, id in enumerate(order)}
+        text = np.array([1 - places[id] / len(places) if id in places else 0.0 for id in ids])
+        return cls(parts, embeddings, scores, titled, text, taxonomy)
+
+    def probabilities(self, weights: JoinWeights = WEIGHTS) -> np.ndarray:
+        """Of each part by photographs alone, (P, n)."""
+        found = [part.seen(self.embeddings, self.scores, self.taxonomy, weights) for part in self.parts]
+        return np.array(found).reshape(len(found), len(self.embeddings))
+
+    def untitled(self) -> "Seen":
+        """The same without titles; parts that photographs know nothing of are left out."""
+        kept = [number for number, part in enumerate(self.parts) if part.labels or part.look]
+        parts = [self.parts[number] for number in kept]
+        return replace(self, parts=parts, titled=np.zeros((len(parts), len(self.text)), bool), text=0 * self.text)
+
+
+def geometric(seen: Seen, weights: JoinWeights = WEIGHTS) -> np.ndarray:
+    """The way of `catalog.words.ranking`."""
+    if not seen.parts:
+        return np.zeros(len(seen.embeddings))
+    labels = np.array([bool(part.labels) for part in seen.parts])
+    return joined(seen.probabilities(weights), seen.titled, labels, weights)
+
+
+def mean(seen: Seen) -> np.ndarray:
+    """The mean of the parts' probabilities and of the match of the titles."""
+    return np.mean([*seen.probabilities(), seen.text], axis=0)
+
+
+def reciprocal_ranks(seen: Seen) -> np.ndarray:
+    """Reciprocal rank fusion: of each part by photographs, and of the titles."""
+    lists = [*seen.probabilities(), seen.text]
+    return np.sum([np.where(found > 0, 1 / (RANK_CONSTANT + 1 + _ranks(found)), 0) for found in lists], axis=0)
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    ranks = np.empty(len(values), int)
+    ranks[np.argsort(-values, kind="stable")] = np.arange(len(values))
+    return ranks
+
+
+JOINS: dict[str, Callable[[Seen], np.ndarray]] = {
+    "mean of all probabilities and the titles' match": mean,
+    f"reciprocal rank fusion, k = {RANK_CONSTANT}": reciprocal_ranks,
+    "geometric mean, titles as chosen": partial(geometric, weights=WEIGHTS),
+    **{
+        f"the same, {name} {value:g}": partial(geometric, weights=JoinWeights(**{name: value}))
+        for name, values in {
+            "label_title": (0.0, 0.5, 0.95),
+            "word_title": (0.5, 0.98),
+            "floor": (1e-4, 1e-2),
+            "readings": (0.0, 0.5),
+        }.items()
+        for value in values
+    },
+}

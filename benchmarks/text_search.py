@@ -1,0 +1,323 @@
+"""How good searches in words are: products that the words are learned from, others that are searched, and questions.
+
+    python -m benchmarks.text_search BUNDLE --learn TABLE --search TABLE --source "NAME OF THE DATA"
+
+Both tables are scored; what words look like is learned from the titles of the first, the products of the second are
+indexed with their titles alone, and each is asked for what its columns say: every sub-category, every color, color and
+article, and words of titles that are hidden from the texts. One half of the products chooses how the evidence is
+joined, the other half is reported. It writes the section `words` of docs/search.md.
+"""
+
+import argparse
+import time
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks.document import table, write_section
+from benchmarks.hidden_titles import HiddenTitles
+from benchmarks.machine import describe
+from benchmarks.text_joins import JOINS, Seen, geometric
+from catalog.engines.edge_store import EdgeStore
+from catalog.engines.store import Tuning
+from catalog.filters.columns import point_id
+from catalog.filters.conditions import Points
+from catalog.index import build
+from catalog.score import score
+from catalog.scored.table import ID, Scored
+from catalog.similar.matching import Index
+from catalog.similar.spaces import scores, unit
+from catalog.words.asking import EMPTY, read
+from catalog.words.learning import Look, learn
+from catalog.words.searching import parts_of, search_words
+from catalog.words.vocabulary import Vocabulary, searchable, words_of
+from catalog.words.word_file import FILE, open_words, write_words
+from fashion.errors import SettingError, one_line_errors
+
+PAGE = Path("docs/search.md")
+FOUND = 10
+COLUMNS = "subcategory,colour,article"
+SAMPLED = 10  # one in so many questions is asked of catalog.search too
+WAYS = ("full text alone", "photographs alone", "both joined")
+LEAST = 5  # right products of a question about color and article, and of a hidden word
+KINDS = {
+    "subcategory": "a sub-category",
+    "colour": "a color",
+    "colour and article": "color and article",
+    "half hidden": "a title word, hidden in every second title that has it",
+    "all hidden": "a title word, hidden in all titles",
+    "colour and hidden": "a color and a title word, the word hidden in all titles",
+}
+
+
+@dataclass(frozen=True)
+class TextQuestion:
+    """A text, and the products that are right.
+
+    Attributes:
+        kind: of question, see `KINDS`.
+        text: what is typed.
+        right: ids.
+        hidden: a word, and the ids of the products whose texts do not have it while this is asked.
+    """
+
+    kind: str
+    text: str
+    right: frozenset[str]
+    hidden: tuple[str, frozenset[str]] | None = None
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Products of the searched table: one half of them.
+
+    Attributes:
+        ids, titles: in order.
+        cells: by column.
+    """
+
+    ids: list[str]
+    titles: list[str]
+    cells: dict[str, list[str]]
+
+    def having(self, column: str, value: str) -> frozenset[str]:
+        """The products with that cell."""
+        return frozenset(id for id, cell in zip(self.ids, self.cells[column], strict=True) if cell == value)
+
+
+def questions(
+    shelf: Shelf, looks: Sequence[Look], vocabulary: Vocabulary, columns: Sequence[str]
+) -> list[TextQuestion]:
+    """Everything that is asked for of a shelf.
+
+    Args:
+        shelf: the products.
+        looks: what was learned; hidden words are among these.
+        vocabulary: hidden words name no label.
+        columns: the three that say sub-category, color and article.
+    """
+    found: list[TextQuestion] = []
+    subcategory, colour, article = columns
+    for kind, column in (("subcategory", subcategory), ("colour", colour)):
+        for value in sorted({*shelf.cells[column]} - {""}):
+            found.append(TextQuestion(kind, value, shelf.having(column, value)))
+    pairs = Counter(zip(shelf.cells[colour], shelf.cells[article], strict=True))
+    for (one, other), count in sorted(pairs.items()):
+        if count >= LEAST and one and other:
+            right = shelf.having(colour, one) & shelf.having(article, other)
+            found.append(TextQuestion("colour and article", f"{one} {other}", right))
+    return [*found, *_hidden(shelf, looks, vocabulary, colour)]
+
+
+def _hidden(shelf: Shelf, looks: Sequence[Look], vocabulary: Vocabulary, colour: str) -> Iterator[TextQuestion]:
+    """Questions for words of titles which name no label and are no numbers."""
+    having: dict[str, set[str]] = {}
+    for id, title in zip(shelf.ids, shelf.titles, strict=True):
+        for word in searchable(title):
+            having.setdefault(word, set()).add(id)
+    colours = dict(zip(shelf.ids, shelf.cells[colour], strict=True))
+    for word in sorted(look.word for look in looks):
+        right = frozenset(having.get(word, ()))
+        if len(right) < LEAST or len(word) < 2 or not word.isalpha() or word in EMPTY or vocabulary.at([word])[1]:
+            continue
+        half = frozenset(id for id in right if zlib.crc32(f"{word} {id}".encode()) % 2)
+        yield TextQuestion("half hidden", word, right, (word, half))
+        yield TextQuestion("all hidden", word, right, (word, right))
+        for name, count in Counter(colours[id] for id in right).most_common(2):
+            if count >= LEAST and name and word not in words_of(name):
+                both = right & shelf.having(colour, name)
+                yield TextQuestion("colour and hidden", f"{name} {word}", both, (word, right))
+
+
+def precision(found: Sequence[str], right: frozenset[str]) -> tuple[float, float]:
+    """Whether the first product found is right, and which part of ten; fewer than ten leave places empty."""
+    hits = [id in right for id in found[:FOUND]]
+    return float(bool(hits) and hits[0]), sum(hits) / FOUND
+
+
+class TextBench:
+    """One half of the searched products, ready to be asked."""
+
+    def __init__(self, index: Index, hidden: HiddenTitles, shelf: Shelf, scored: Scored) -> None:
+        self.index, self.hidden, self.shelf = index, hidden, shelf
+        self.where = Points(tuple(map(point_id, shelf.ids)))
+        self.vocabulary = Vocabulary(index.manifest.taxonomy)
+        chosen = {id: place for place, id in enumerate(_cells(scored, ID))}
+        rows = [chosen[id] for id in shelf.ids]
+        self.embeddings = unit(scored.vectors("embedding"))[rows]
+        self.scores = scores(scored.vectors("probabilities"), scored.manifest.taxonomy)[rows]
+
+    def searched(self, question: TextQuestion) -> list[str]:
+        """What catalog.search finds; nothing where it knows none of the words."""
+        try:
+            found = search_words(self.index, question.text, self.where, FOUND, duplicates=True)
+            return [m.product.id for m in found.matches]
+        except SettingError:
+            return []
+
+    def full_text(self, question: TextQuestion) -> list[str]:
+        """What SQLite's FTS5 finds alone: products with any of the words, by BM25."""
+        words = [(word,) for word in words_of(question.text) if word not in EMPTY]
+        with open_words(self.hidden.path) as file:
+            own = set(self.shelf.ids)
+            return [id for id in file.best(words) if id in own][:FOUND]
+
+    def seen(self, question: TextQuestion) -> Seen:
+        """The evidence for every product of the shelf, for ways to join it."""
+        with open_words(self.hidden.path) as file:
+            parts = parts_of(read(question.text, self.vocabulary), file)
+            order = file.best([(word,) for word in words_of(question.text) if word not in EMPTY])
+        return Seen.of(parts, order, self.shelf.ids, self.embeddings, self.scores, self.index.manifest.taxonomy)
+
+    def reported(self, asked: Sequence[TextQuestion]) -> tuple[dict[str, np.ndarray], float]:
+        """The precisions of each way of `WAYS` for each question, (Q, 2), and how alike searches are.
+
+        Every product of the shelf is ranked. catalog.search ranks candidates: of its first ten, the second number are
+        the same, on one of `SAMPLED` questions.
+        """
+        found: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
+        same: list[float] = []
+        for number, question in enumerate(tqdm(asked, "asking", disable=None)):
+            with self._hiding(question):
+                seen, listed = self.seen(question), self.full_text(question)
+                ways = [listed, self._best(geometric(seen.untitled())), self._best(geometric(seen))]
+                if number % SAMPLED == 0:
+                    same.append(len({*self.searched(question)} & {*ways[2]}) / max(len(ways[2]), 1))
+            for name, ids in zip(WAYS, ways, strict=True):
+                found[name].append(precision(ids, question.right))
+        return {name: np.array(values) for name, values in found.items()}, float(np.mean(same))
+
+    def _best(self, fits: np.ndarray) -> list[str]:
+        """The first products by a way; none where the text has no part that is known."""
+        return [self.shelf.ids[i] for i in np.argsort(-fits, kind="stable")[:FOUND]] if fits.any() else []
+
+    def joins(self, asked: Sequence[TextQuestion]) -> dict[str, tuple[float, float]]:
+        """The precisions of each way to join the evidence: means over the kinds of questions."""
+        found: dict[str, dict[str, list[tuple[float, float]]]] = {name: {} for name in JOINS}
+        for question in tqdm(asked, "joining", disable=None):
+            with self._hiding(question):
+                seen = self.seen(question)
+            for name, join in JOINS.items():
+                found[name].setdefault(question.kind, []).append(precision(self._best(join(seen)), question.right))
+        kinds = [np.mean([np.mean(values, 0) for values in each.values()], 0) for each in found.values()]
+        return {name: (float(one), float(ten)) for name, (one, ten) in zip(found, kinds, strict=True)}
+
+    def _hiding(self, question: TextQuestion) -> AbstractContextManager[None]:
+        return self.hidden.without(*question.hidden) if question.hidden else nullcontext()
+
+
+def section(
+    halves: Sequence[TextBench], asked: Sequence[Sequence[TextQuestion]], learned: str, options: argparse.Namespace
+) -> str:
+    """Ask everything: the Markdown that goes into the page.
+
+    Args:
+        halves: one that chooses how the evidence is joined, and one that is reported.
+        asked: the questions to each.
+        learned: what was learned, in a sentence.
+        options: of the command line.
+    """
+    joins, (results, same) = halves[0].joins(asked[0]), halves[1].reported(asked[1])
+    compared = [[name, f"{one:.3f}", f"{ten:.3f}"] for name, (one, ten) in joins.items()]
+    model = halves[0].index.manifest.model
+    return (
+        f"### How good they are: {options.source}\n\n"
+        f"{learned} The table asks {len(halves[1].shelf.ids):,} other products, whose texts in the index are their "
+        f"titles alone: precision@1 / precision@{FOUND}, places that stay empty counting as wrong.\n\n"
+        f"{_reported(results, asked[1])}\n\n"
+        "Right is what the shop's own columns say, or its title where a word is hidden. Model and words were trained "
+        "on other products of the same shop: this is no zero-shot. Hidden words are all that were learned, stand in "
+        f"{LEAST} of these titles or more and name no label, brands too. All products are ranked here; "
+        f"{same:.1%} of the first {FOUND} of catalog.search, which ranks candidates, are the same.\n\n"
+        f"How the evidence is joined was chosen on the other {len(halves[0].shelf.ids):,} products; means over the "
+        "kinds of questions:\n\n"
+        f"{table(['way', 'precision@1', f'precision@{FOUND}'], compared)}\n\n"
+        f"Model: {model['name']} {model['version']}, {model['weights'][:19]}. Machine: {describe()}. Measured by\n\n"
+        f"    python -m benchmarks.text_search BUNDLE --learn TABLE --search TABLE --source '{options.source}'\n"
+    )
+
+
+def _reported(found: Mapping[str, np.ndarray], asked: Sequence[TextQuestion]) -> str:
+    """The table of the kinds of questions, as `TextBench.reported` found them."""
+    rows = []
+    for kind, words in KINDS.items():
+        own = np.array([question.kind == kind for question in asked])
+        right = np.array([len(question.right) for question in asked])
+        common = own & (right >= LEAST)
+        some = [(words, own), (f"{words}, with {LEAST} right products or more", common)]
+        for name, chosen in some[: 1 + bool(0 < common.sum() < own.sum())]:
+            most = np.mean(
+                [min(len(q.right), FOUND) / FOUND for q, is_one in zip(asked, chosen, strict=True) if is_one]
+            )
+            cells = [found[way][chosen].mean(0) for way in WAYS]
+            rows.append([name, int(chosen.sum()), *(f"{one:.3f} / {ten:.3f}" for one, ten in cells), f"{most:.3f}"])
+    return table(["asked for", "questions", *WAYS, f"precision@{FOUND} at most"], rows)
+
+
+def measured(others: Scored, own: Scored, options: argparse.Namespace) -> str:
+    """Learn from some products, index others, and ask: the section of the page."""
+    embeddings, titles = unit(others.vectors("embedding")), _cells(others, options.title)
+    start = time.process_time()
+    looks = learn(embeddings, titles)
+    learned = (
+        f"What {len(looks):,} words look like was learned from the titles of {len(titles):,} products in "
+        f"{time.process_time() - start:.0f} s of processor time."
+    )
+    store = EdgeStore(options.out / "index")
+    build(own, store, Tuning(asked=True))  # compares with every product
+    columns = options.columns.split(",")
+    known = dict(zip(_cells(own, ID), _cells(own, options.title), strict=True))
+    with Index(store) as index:
+        write_words(store.folder / FILE, index.manifest.created, known.items(), looks)
+        hidden = HiddenTitles(store.folder / FILE, known)
+        halves = [TextBench(index, hidden, _shelf(own, half, options.title, columns), own) for half in (0, 1)]
+        asked = [questions(half.shelf, looks, half.vocabulary, columns) for half in halves]
+        return section(halves, asked, learned, options)
+
+
+def _cells(scored: Scored, column: str) -> list[str]:
+    cells = [cell for batch in scored.batches([column]) for cell in batch.column(column).to_pylist()]
+    return ["" if cell is None else str(cell) for cell in cells]
+
+
+def _shelf(scored: Scored, half: int, title: str, columns: Sequence[str]) -> Shelf:
+    """One half of the products, by a hash of the id."""
+    ids = _cells(scored, ID)
+    rows = [row for row, id in enumerate(ids) if zlib.crc32(id.encode()) % 2 == half]
+
+    def chosen(cells: Sequence[str]) -> list[str]:
+        return [cells[row] for row in rows]
+
+    cells = {column: chosen(_cells(scored, column)) for column in columns}
+    return Shelf(chosen(ids), chosen(_cells(scored, title)), cells)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Score, learn, index, ask and write the section; what was scored before stays. Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.text_search", description=__doc__.split("\n")[0])
+    parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
+    parser.add_argument("--learn", type=Path, required=True, metavar="TABLE", help="products that words are learned of")
+    parser.add_argument("--search", type=Path, required=True, metavar="TABLE", help="other products, that are searched")
+    parser.add_argument("--source", required=True, help="public name of the data set, for the page")
+    parser.add_argument("--title", default="name", help="column of titles (default: %(default)s)")
+    parser.add_argument("--columns", default=COLUMNS, help="sub-category, color, article (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("runs/text_search"), help="(default: %(default)s)")
+    parser.add_argument("--page", type=Path, default=PAGE, help="(default: %(default)s)")
+    options = parser.parse_args(arguments)
+    with one_line_errors():
+        for path in (options.learn, options.search):
+            score(options.bundle, [str(path)], options.out / path.stem)
+        others, own = (Scored.open(options.out / path.stem) for path in (options.learn, options.search))
+        write_section("words", measured(others, own, options), options.page)
+    print(f"wrote  {options.page}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

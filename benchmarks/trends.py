@@ -1,0 +1,221 @@
+"""Whether trends and comparisons of catalogs hold what is true, with the model's errors corrected and without.
+
+    python -m benchmarks.trends BUNDLE --data FOLDER FOLDER --names FILE --rules FILE --negatives FOLDER
+
+Catalogs are drawn from validation photographs, so that what is true of them is known, with shares that were chosen:
+half of the products teach the corrections, catalogs are drawn of the other half, each time anew. They are written as
+`catalog.score` writes them and read by what `catalog.trends` and `catalog.compare` call. Writes the section `trends` of
+docs/trends.md.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks.document import table, write_section
+from benchmarks.drawn_catalogs import DATE, MONTHS, PRODUCTS, DrawnCatalogs
+from benchmarks.machine import describe
+from catalog.analysis.growth import trends
+from catalog.analysis.portfolios import compare
+from fashion.errors import SettingError, one_line_errors
+from fashion.model_card import ModelCard
+from fashion.predictor import Predictor
+from fashion.share_correction import TRUSTED
+from training.data.images import open_split
+from training.profiles.gate_scores import SeenGates
+from training.profiles.predictions import Predictions, predict
+from training.sources.opening import DEFAULT_CACHE
+
+PAGE = Path("docs/trends.md")
+NOTICED = 0.01  # true share from which on a label's intervals count
+PLANTED = 0.15  # change of a color's share from the first month to the last
+FREQUENT = 0.05  # usual share of the colors that are planted
+WAYS = (True, False)  # corrected, and not
+COLORS = ("colour", "color")
+
+
+class HeldCounts:
+    """How often something was so, of how often it could have been, corrected and not."""
+
+    def __init__(self) -> None:
+        self._so, self._of, self._errors = dict.fromkeys(WAYS, 0), dict.fromkeys(WAYS, 0), dict.fromkeys(WAYS, 0.0)
+
+    def add(self, way: bool, so: Sequence[bool] | np.ndarray, errors: Sequence[float] = ()) -> None:
+        """Count some cases, and how far estimates were off."""
+        self._so[way] += int(np.sum(so))
+        self._of[way] += len(so)
+        self._errors[way] += float(np.sum(np.abs(errors)))
+
+    def cell(self, way: bool) -> str:
+        """Percent that was so."""
+        return f"{self._so[way] / self._of[way]:.1%}" if self._of[way] else "-"
+
+    def share(self, way: bool) -> float | None:
+        """The same as a number."""
+        return self._so[way] / self._of[way] if self._of[way] else None
+
+    def error(self, way: bool) -> str:
+        """Mean distance of estimates from the truth, in points."""
+        return f"{100 * self._errors[way] / self._of[way]:.1f}" if self._of[way] else "-"
+
+
+def covered_shares(drawn: DrawnCatalogs, group: str, folder: Path, months: HeldCounts, differences: HeldCounts) -> None:
+    """Count monthly shares, and differences between the first and the second half, that their intervals hold."""
+    shares = drawn.shifted(group, MONTHS)
+    scored = drawn.write(folder, group, shares)
+    middle = MONTHS // 2
+    one, other = shares[:middle].mean(0), shares[middle:].mean(0)
+    split = (f"{DATE}<{drawn.starts[middle]}", f"{DATE}>={drawn.starts[middle]}")
+    for way in WAYS:
+        for place, label in enumerate(trends(scored, groups=[group], correct=way).labels):
+            truth = shares[:, place]
+            of = np.flatnonzero(truth >= NOTICED)
+            low, high, found = (np.array(values, float)[of] for values in (label.low, label.high, label.shares))
+            months.add(way, (low <= truth[of]) & (truth[of] <= high), (found - truth[of]).tolist())
+        for place, row in enumerate(compare(scored, split=split, groups=[group], combine=[], correct=way).rows):
+            differs = float(one[place] - other[place])
+            if max(one[place], other[place]) >= NOTICED:
+                differences.add(way, [row.interval[0] <= differs <= row.interval[1]], [row.difference - differs])
+
+
+def false_trends(drawn: DrawnCatalogs, folder: Path, counts: HeldCounts, runs: HeldCounts) -> None:
+    """Count labels that are called rising or falling where nothing changes, and catalogs that have one."""
+    scored = drawn.write(folder, None, None)
+    for way in WAYS:
+        found = trends(scored, correct=way)
+        called = [bool(label.trend) for label in found.labels if label.growth]
+        counts.add(way, called)
+        runs.add(way, [any(called)])
+
+
+def planted_color(drawn: DrawnCatalogs, group: str, folder: Path, called: HeldCounts, covered: HeldCounts) -> None:
+    """Count planted changes of a frequent color that are called, and those that their intervals hold."""
+    usual = drawn.usual(group)
+    place = int(drawn.rng.choice(np.flatnonzero(usual[:-1] >= FREQUENT)))
+    rising = drawn.rng.random() < 0.5
+    ends = np.array([usual[place], usual[place] + PLANTED])[:: 1 if rising else -1]
+    logits = np.log(ends / (1 - ends))
+    line = 1 / (1 + np.exp(-np.linspace(*logits, MONTHS)))
+    shares = np.outer(1 - line, usual * (np.arange(len(usual)) != place) / (1 - usual[place]))
+    shares[:, place] = line
+    scored = drawn.write(folder, group, shares)
+    for way in WAYS:
+        label = trends(scored, groups=[group], correct=way).labels[place]
+        called.add(way, [label.trend == ("riser" if rising else "faller")])
+        if label.growth:
+            low, high = label.growth.interval
+            truth = ends[1] - ends[0]
+            covered.add(way, [low <= truth <= high], [label.growth.change - truth])
+
+
+def measure(drawn: DrawnCatalogs, groups: Sequence[str], redraws: int, color: str | None) -> str:
+    """Draw catalogs and say what was found, as the section of the page."""
+    months, differences = ({group: HeldCounts() for group in groups} for _ in range(2))
+    false, runs, called, covered = HeldCounts(), HeldCounts(), HeldCounts(), HeldCounts()
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for _ in tqdm(range(redraws), "redraws", unit="redraw", disable=None):
+            drawn.split()
+            for group in groups:
+                if drawn.teaches(group):
+                    covered_shares(drawn, group, folder, months[group], differences[group])
+            false_trends(drawn, folder, false, runs)
+            if color:
+                planted_color(drawn, color, folder, called, covered)
+    rows = [_row(drawn, group, months[group], differences[group]) for group in groups]
+    header = ["group", "photographs", "months held", "uncorrected", "differences held", "uncorrected", "off by, points"]
+    whole = [
+        ["labels called a trend where nothing changes", false.cell(True), false.cell(False)],
+        ["catalogs with such a label", runs.cell(True), runs.cell(False)],
+    ]
+    if color:
+        title = f"a change of {PLANTED:.0%} of a color"
+        whole += [
+            [f"{title}: called", called.cell(True), called.cell(False)],
+            [f"{title}: held by its interval", covered.cell(True), covered.cell(False)],
+            [f"{title}: off by, points", covered.error(True), covered.error(False)],
+        ]
+    return "\n\n".join([table(header, rows), table(["", "corrected", "uncorrected"], whole)])
+
+
+def _row(drawn: DrawnCatalogs, group: str, months: HeldCounts, differences: HeldCounts) -> list[str]:
+    share = months.share(True)
+    name = group if share is not None and share >= TRUSTED else f"{group} \\*"
+    cells = [part.cell(way) for part in (months, differences) for way in WAYS]
+    return [name, f"{drawn.known(group):,}", *cells, f"{months.error(True)}, {months.error(False)}"]
+
+
+def _kept(file: Path, card: ModelCard) -> Predictions | None:
+    """What an earlier run kept; None where there is nothing of this model."""
+    if not file.is_file():
+        return None
+    with np.load(file) as kept:
+        if str(kept["weights"]) != card.weights_id:
+            return None
+        gates = SeenGates(card.gates, kept["gates"], kept["gate_targets"])
+        return Predictions(kept["probabilities"], kept["targets"], kept["logits"], kept["ids"], gates=gates)
+
+
+def _keep(file: Path, card: ModelCard, seen: Predictions) -> None:
+    gates = seen.seen_gates
+    np.savez_compressed(
+        file,
+        weights=card.weights_id,
+        probabilities=seen.probabilities,
+        targets=seen.targets,
+        logits=seen.logits,
+        ids=seen.ids,
+        gates=gates.probabilities,
+        gate_targets=gates.targets,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print and write the section."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.trends", description="Measure trends of drawn catalogs."
+    )
+    parser.add_argument("bundle", type=Path, help="the model")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of labeled photographs")
+    parser.add_argument("--names", type=Path, help="YAML file of names to change")
+    parser.add_argument("--rules", type=Path, help="YAML file of rules")
+    parser.add_argument("--negatives", type=Path, nargs="+", default=(), help="photographs that show no product")
+    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="folder for imported data")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="keep what the model answers, and take it from there")
+    parser.add_argument("--redraws", type=int, default=40, help="(default: %(default)s)")
+    parser.add_argument("--group", action="append", help="may be repeated (default: all)")
+    options = parser.parse_args(arguments)
+    with one_line_errors():
+        if options.redraws < 1:
+            raise SettingError(f"--redraws is {options.redraws}; expected 1 or more")
+        predictor = Predictor.from_bundle(options.bundle)
+        card = predictor.card
+        seen = _kept(options.keep, card) if options.keep else None
+        if seen is None:
+            images = open_split(
+                options.data, "val", card.taxonomy, card.input, card.taxonomy.groups, options.cache, options.names,
+                partly=True, gates=card.gates, rules=options.rules, negatives=options.negatives,
+            )  # fmt: skip
+            seen = predict(predictor, images, "validation photographs")
+            if options.keep:
+                _keep(options.keep, card, seen)
+        drawn = DrawnCatalogs(card, seen)
+        groups = options.group or card.taxonomy.groups
+        color = next((name for name in COLORS if name in groups), None)
+        text = measure(drawn, groups, options.redraws, color)
+        about = (
+            f"{describe()}. Model {card.name} {card.version}; {len(seen.ids):,} validation photographs, "
+            f"{options.redraws} redraws; catalogs of {MONTHS} months with {PRODUCTS} products each. "
+            f"`python -m benchmarks.trends {options.bundle} --redraws {options.redraws}` and its data"
+        )
+        print(f"{about}\n\n{text}")
+        write_section("trends", f"{about}:\n\n{text}", PAGE)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,57 @@
+"""How long it takes to learn what the words of a catalog's titles look like.
+
+    python -m benchmarks.word_learning SCORED [--title name] [--products 40000]
+
+A smaller catalog is repeated until there are so many products; then more of its words are frequent enough to be
+learned. It writes the section `word-learning` of docs/search.md.
+"""
+
+import argparse
+import resource
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.document import write_section
+from benchmarks.machine import describe
+from catalog.scored.table import Scored
+from catalog.similar.spaces import unit
+from catalog.words.learning import learn
+from fashion.errors import one_line_errors
+
+PAGE = Path("docs/search.md")
+PRODUCTS = 40_000
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Learn once and write the section; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.word_learning", description=__doc__.split("\n")[0])
+    parser.add_argument("scored", type=Path, help="scored catalog, written by python -m catalog.score")
+    parser.add_argument("--title", default="name", help="column of titles (default: %(default)s)")
+    parser.add_argument("--products", type=int, default=PRODUCTS, help="(default: %(default)s)")
+    parser.add_argument("--page", type=Path, default=PAGE, help="(default: %(default)s)")
+    options = parser.parse_args(arguments)
+    with one_line_errors():
+        scored = Scored.open(options.scored)
+        titles = [cell or "" for batch in scored.batches([options.title]) for cell in batch.column(0).to_pylist()]
+        places = np.arange(options.products) % len(titles)
+        embeddings = unit(scored.vectors("embedding"))[places]
+        start, busy = time.perf_counter(), time.process_time()
+        looks = learn(embeddings, [titles[place] for place in places])
+        seconds, busy = time.perf_counter() - start, time.process_time() - busy
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        text = (
+            f"Learning {len(looks):,} words from the titles of {options.products:,} products took {busy:.0f} s of "
+            f"processor time ({seconds:.0f} s by the clock, the machine being as busy as it was) and {memory:.1f} GiB "
+            f"at most; the products are {min(len(titles), options.products):,} that were repeated. Machine: "
+            f"{describe()}. Measured by\n\n    python -m benchmarks.word_learning SCORED\n"
+        )
+        write_section("word-learning", text, options.page)
+    print(f"wrote  {options.page}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,141 @@
+"""Corrections of a scored catalog: list them, learn from them, see what to look at next, fit thresholds anew.
+
+From the command line:
+
+    python -m catalog.corrections SCORED                                          who said what, and when
+    python -m catalog.corrections SCORED --queue uncertain --group color --top 20
+    python -m catalog.corrections SCORED --queue batches --label pattern=Striped
+    python -m catalog.corrections SCORED --out FOLDER                             a folder to train on
+    python -m catalog.corrections SCORED --refit --bundle BUNDLE [--apply]
+    python -m catalog.corrections SCORED --undo [NUMBER]                          the refit, or an entry
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from catalog.corrections.label_batches import label_batches
+from catalog.corrections.listing import listed, listing
+from catalog.corrections.queues import BATCHES, KINDS, TOP, UNCERTAIN, queue
+from catalog.corrections.refitting import apply, propose, undo_refit
+from catalog.corrections.training_folder import write_training_folder
+from catalog.scored.correction_store import CorrectionStore
+from catalog.scored.table import Scored
+from fashion.errors import DataError, SettingError, one_line_errors
+from fashion.model_card import ModelCard
+from fashion.taxonomy import Label
+
+REFIT = "refit"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what is asked for; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    with one_line_errors():
+        _check(options)
+        scored = Scored.open(options.catalog)
+        if options.queue:
+            _show_queue(scored, options)
+        elif options.out:
+            print(write_training_folder(scored, options.out, options.photographs))
+        elif options.undo:
+            _undo(scored, options)
+        elif options.refit:
+            _refit(scored, options)
+        else:
+            entries = CorrectionStore(scored.folder).entries()
+            if options.json:
+                for entry in listed(entries):
+                    print(json.dumps(entry, ensure_ascii=False))
+            else:
+                print(listing(scored, entries))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m catalog.corrections",
+        description="List what people said of a scored catalog's products, learn from it, see what to look at next.",
+    )
+    parser.add_argument("catalog", type=Path, help="folder of the scored catalog")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--queue", choices=(*KINDS, BATCHES), help="what to look at first, and why")
+    what.add_argument("--out", type=Path, metavar="FOLDER", help="write the corrected products as a training folder")
+    what.add_argument("--refit", action="store_true", help="fit calibration and thresholds anew, and say what changes")
+    parser.add_argument("--undo", nargs="?", const=REFIT, metavar="NUMBER", help="take an entry back; alone: the refit")
+    parser.add_argument("--group", action="append", default=[], help="of a queue; may be repeated (default: all)")
+    parser.add_argument("--label", metavar="GROUP=LABEL", help="of a queue, the one label that is in question")
+    parser.add_argument("--where", metavar="FILTER", help="of a queue, such as 'category=Dresses'")
+    parser.add_argument("--top", type=int, default=TOP, help="of a queue, how many (default: %(default)s)")
+    parser.add_argument("--photographs", type=Path, metavar="FOLDER", help="with --out, where they lie now")
+    parser.add_argument("--bundle", type=Path, help="with --refit, the model that scored the catalog")
+    parser.add_argument("--apply", action="store_true", help="with --refit, let it take effect in this catalog")
+    parser.add_argument("--who", help="who applies or undoes it (default: the login name)")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    return parser
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.refit and not options.undo and not options.bundle:
+        raise SettingError("--refit needs --bundle, the bundle that the catalog was scored with")
+    if options.apply and (options.undo or not options.refit):
+        raise SettingError("--apply goes with --refit, and without --undo")
+    if options.undo and (options.queue or options.out):
+        raise SettingError("--undo goes with neither --queue nor --out")
+    if options.photographs and not options.out:
+        raise SettingError("--photographs goes with --out")
+
+
+def _show_queue(scored: Scored, options: argparse.Namespace) -> None:
+    label = _label(options.label)
+    if options.queue == BATCHES:
+        for batch in label_batches(scored, options.group, label, options.where, options.top):
+            shown = {**vars(batch), "label": batch.label._asdict(), "reason": batch.reason}
+            text = f"{batch.reason}\n    {', '.join(batch.products)}"
+            print(json.dumps(shown, ensure_ascii=False) if options.json else text)
+        return
+    found = queue(scored, options.queue or UNCERTAIN, options.group, label, options.where, options.top)
+    width = max((len(item.product) for item in found), default=0)
+    for item in found:
+        text = f"{item.product:{width}}  {item.reward:7.3f}  {item.reason}"
+        print(json.dumps(item._asdict(), ensure_ascii=False) if options.json else text)
+    if not found and not options.json:
+        print("nothing to look at")
+
+
+def _label(text: str | None) -> Label | None:
+    if text is None:
+        return None
+    group, equals, name = text.partition("=")
+    if not equals:
+        raise SettingError(f"--label {text!r} is not GROUP=LABEL, such as pattern=Striped")
+    return Label(group.strip(), name.strip())
+
+
+def _refit(scored: Scored, options: argparse.Namespace) -> None:
+    proposal = propose(scored, ModelCard.load(options.bundle))
+    print(json.dumps(proposal.to_json(), ensure_ascii=False) if options.json else proposal)
+    if options.apply:
+        entry = apply(scored, proposal, options.who)
+        print(f"applied, as entry {entry.number}; --undo takes it back")
+    elif not options.json:
+        print("nothing was changed; --apply lets it take effect")
+
+
+def _undo(scored: Scored, options: argparse.Namespace) -> None:
+    if options.undo == REFIT:
+        print(f"undone, by entry {undo_refit(scored, options.who).number}")
+        return
+    if not options.undo.isdigit():
+        raise SettingError(f"--undo takes the number of an entry, not {options.undo!r}")
+    store, number = CorrectionStore(scored.folder), int(options.undo)
+    entry = next((entry for entry in store.entries() if entry.number == number), None)
+    if entry is None:
+        raise DataError(f"{store.path} has no entry {number}; python -m catalog.corrections lists them")
+    undone = store.undo([number], store.states([entry.product]), options.who)[0]
+    print(f"undone, by entry {undone.number}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,99 @@
+"""Products that all have one label near its threshold, to be accepted or rejected at once: are these 24 all Striped?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from catalog.corrections.queues import read_cells, wanted_groups
+from catalog.scored.table import Scored
+from fashion.taxonomy import Label
+
+SIZE = 24
+
+
+@dataclass(frozen=True)
+class LabelBatch:
+    """Some products and the label that is asked for.
+
+    Attributes:
+        label: its group and name.
+        products: ids, the most probable first.
+        probabilities: of the label, of each product.
+        answered: whether the label is answered, of each.
+        threshold: about from which probability on it is.
+        reward: how many of the answers are expected to be wrong.
+    """
+
+    label: Label
+    products: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    answered: tuple[bool, ...]
+    threshold: float
+    reward: float
+
+    @property
+    def reason(self) -> str:
+        """In words."""
+        return (
+            f"{self.label.group}: {self.label.name} {self.probabilities[0]:.2f} to {self.probabilities[-1]:.2f}, "
+            f"answered from about {self.threshold:.2f} on; {self.reward:.1f} of {len(self.products)} expected wrong"
+        )
+
+
+def label_batches(
+    scored: Scored,
+    groups: Sequence[str] = (),
+    label: Label | None = None,
+    where: str | None = None,
+    top: int = 5,
+    size: int = SIZE,
+) -> list[LabelBatch]:
+    """The batches that mend most, one for each label at most.
+
+    Args:
+        scored: the catalog.
+        groups, label, where: see `catalog.corrections.queues.queue`.
+        top: how many batches.
+        size: products of each, at most.
+
+    Raises:
+        SettingError: an unknown group or label, or a filter that cannot be read.
+    """
+    taxonomy = scored.manifest.taxonomy
+    wanted = wanted_groups(taxonomy, groups, label)
+    labels = [taxonomy.index[label]] if label else np.concatenate([taxonomy.indices(g) for g in wanted]).tolist()
+    least = _thresholds(scored)
+    near: dict[int, list[tuple[float, str, float, bool]]] = {index: [] for index in labels if np.isfinite(least[index])}
+    for cells in read_cells(scored, where):
+        for index, found in near.items():
+            group = taxonomy.groups.index(taxonomy.labels[index].group)
+            p, said = cells.probabilities[:, index], cells.answered[:, index]
+            distance = np.abs(_logit(p) - _logit(least[index]))
+            free = np.flatnonzero(cells.open[:, group])
+            for row in free[np.argsort(distance[free], kind="stable")][:size]:
+                found.append((float(distance[row]), cells.ids[row], float(p[row]), bool(said[row])))
+            found.sort(key=lambda each: each[0])
+            del found[size:]
+    batches = [_batch(taxonomy.labels[index], found, float(least[index])) for index, found in near.items() if found]
+    return sorted(batches, key=lambda batch: -batch.reward)[:top]
+
+
+def _batch(label: Label, found: Sequence[tuple[float, str, float, bool]], threshold: float) -> LabelBatch:
+    falling = sorted(found, key=lambda each: -each[2])
+    _, ids, probabilities, answered = zip(*falling, strict=True)
+    reward = sum(1 - p if said else p for _, _, p, said in falling)
+    return LabelBatch(label, ids, probabilities, answered, threshold, reward)
+
+
+def _thresholds(scored: Scored) -> np.ndarray:
+    """The least probability with which each label is answered, (A,), float64; infinite for one that never is."""
+    least = np.full(len(scored.manifest.taxonomy), np.inf)
+    for cells in read_cells(scored):
+        least = np.minimum(least, np.where(cells.answered, cells.probabilities, np.inf).min(axis=0, initial=np.inf))
+    return least
+
+
+def _logit(probabilities: np.ndarray | float) -> np.ndarray:
+    bounded = np.clip(probabilities, 1e-4, 1 - 1e-4)
+    return np.log(bounded / (1 - bounded))

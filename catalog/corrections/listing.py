@@ -1,0 +1,41 @@
+"""The entries of a store of corrections, for people and for programs."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from catalog.scored.correction_store import Entry, describe, in_force
+from catalog.scored.table import Scored
+
+
+def listed(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """The entries as `--json` prints them, each with whether it holds."""
+    standing = {entry.number for entry in in_force(entries, undoes=True)}
+    hidden = ("content",)  # of a refit: thresholds of all labels
+    return [
+        {name: value for name, value in vars(entry).items() if name not in hidden} | {"holds": entry.number in standing}
+        for entry in entries
+    ]
+
+
+def listing(scored: Scored, entries: Sequence[Entry]) -> str:
+    """The entries as text: a line each, and who has made how many."""
+    if not entries:
+        return f"{scored.folder}: nobody has corrected anything"
+    standing = {entry.number for entry in in_force(entries, undoes=True)}
+    lines = [
+        f"{entry.number:>7} {entry.at[:19]} {entry.who:12} {entry.product or 'the catalog':20} {describe(entry)}"
+        + ("" if entry.number in standing else "  (undone)")
+        for entry in entries
+    ]
+    authors = ", ".join(f"{who} {count:,}" for who, count in Counter(e.who for e in entries).most_common())
+    overlay = scored.overlay()
+    known = overlay.known if overlay else {}
+    lines.append(f"{len(known):,} products corrected; entries: {authors}")
+    if unused := Counter(label for verdict in known.values() for label in verdict.left_out):
+        named = ", ".join(f"{label.group} {label.name} ({count:,})" for label, count in unused.most_common())
+        lines.append(f"the model has not, so it says nothing: {named}")
+    gone = set(known) - set(scored.rows_of(known, ["id"])["id"].to_pylist()) if known else set()
+    if gone:
+        lines.append(f"{len(gone):,} of the products are not in the catalog any more, such as {min(gone)!r}")
+    return "\n".join(lines)

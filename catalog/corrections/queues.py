@@ -1,0 +1,268 @@
+"""Which products of a scored catalog are worth a person's look, the most rewarding first, and why.
+
+for item in queue(Scored.open("scored"), UNCERTAIN, groups=["color"], top=20):
+    print(item.product, item.group, item.reason)
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from catalog.corrections.source_labels import SourceLabels
+from catalog.filters.filtering import RowFilter
+from catalog.scored.columns import ATTRIBUTE, ID, PROBABILITIES, vector_rows
+from catalog.scored.overlay import Overlay
+from catalog.scored.table import Scored
+from fashion.errors import DataError, SettingError
+from fashion.taxonomy import NOT_ANNOTATED, Label, Taxonomy
+
+UNCERTAIN, CONTRADICTIONS, NEW, RANDOM = "uncertain", "contradictions", "new", "random"
+KINDS = (UNCERTAIN, CONTRADICTIONS, NEW, RANDOM)
+BATCHES = "batches"  # see catalog.corrections.label_batches
+TOP = 20
+NAMED = 3  # labels that a reason names
+LIKELY = 0.05  # and the least probability of those behind the first
+
+
+class Queued(NamedTuple):
+    """What somebody should look at.
+
+    Attributes:
+        product: its id.
+        group: of which the answer is in question.
+        label: what the source's table says, where it is that which is in question; else empty.
+        reward: what the queue is sorted by; of `uncertain` how many wrong or missing answers are expected.
+        reason: in words.
+    """
+
+    product: str
+    group: str
+    label: str
+    reward: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells of some products that nobody has corrected.
+
+    Attributes:
+        ids: (N,).
+        probabilities: float64 (N, A).
+        answered: bool (N, A).
+        open: bool (N, G), whether nobody has said anything of the group yet.
+        first: the place of the first product in the catalog.
+    """
+
+    ids: list[str]
+    probabilities: np.ndarray
+    answered: np.ndarray
+    open: np.ndarray
+    first: int
+
+
+def queue(
+    scored: Scored,
+    kind: str = UNCERTAIN,
+    groups: Sequence[str] = (),
+    label: Label | None = None,
+    where: str | None = None,
+    top: int = TOP,
+    seed: int = 0,
+) -> list[Queued]:
+    """What to look at first. A group of a product of which somebody has said something is not asked for again.
+
+    Args:
+        scored: the catalog.
+        kind: `uncertain`, by how many errors are expected among the answers of a group: the sum of 1 - p over what is
+            answered and of p over what is not. Of calibrated probabilities that is what a correction mends on average.
+            `contradictions`, what the source's own table says and the photograph denies, see
+            `catalog.corrections.source_labels`. `new`, what was scored last, at the group that is least certain.
+            `random`, in an order that says nothing of the answers: what is measured on it holds for the whole catalog.
+        groups: look at these alone.
+        label: look at this label alone.
+        where: a filter, see `catalog.filters.where`.
+        top: how many.
+        seed: of `random`.
+
+    Raises:
+        SettingError: an unknown kind, group or label, or a filter that cannot be read.
+        DataError: no column of the source's table is a group of the model.
+    """
+    if kind not in KINDS:
+        raise SettingError(f"unknown queue {kind!r}; choose among: {', '.join(KINDS)}")
+    if top < 1:
+        raise SettingError(f"--top is {top}; it must be 1 or more")
+    taxonomy = scored.manifest.taxonomy
+    wanted = wanted_groups(taxonomy, groups, label)
+    mask = _mask(taxonomy, wanted, label)
+    if kind == CONTRADICTIONS:
+        return _contradictions(scored, wanted, label, where, top)
+    places = [taxonomy.groups.index(group) for group in wanted]
+    rng = np.random.default_rng(seed)
+
+    def rewards(cells: Cells) -> np.ndarray:
+        if kind == RANDOM:
+            return rng.random((len(cells.ids), len(wanted)))
+        errors = expected_errors(cells.probabilities, cells.answered, mask)
+        if kind == UNCERTAIN:
+            return errors
+        # Of a product one group is enough to lead to it.
+        worst = np.arange(len(wanted)) == np.where(cells.open[:, places], errors, -1).argmax(axis=1)[:, None]
+        return np.where(worst, cells.first + np.arange(len(cells.ids))[:, None], -np.inf)
+
+    def reason(cells: Cells, row: int, group: str) -> str:
+        told = describe_cell(taxonomy, group, cells.probabilities[row], cells.answered[row])
+        return f"scored last, {told}" if kind == NEW else told
+
+    best = _Best(top)
+    for cells in read_cells(scored, where):
+        reward = np.where(cells.open[:, places], rewards(cells), -np.inf)
+        for row, column in best.candidates(reward):
+            group = wanted[column]
+            best.add(Queued(cells.ids[row], group, "", float(reward[row, column]), reason(cells, row, group)))
+    return best.sorted()
+
+
+def expected_errors(probabilities: np.ndarray, answered: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """How many answers of each group are expected to be wrong or missing, (N, G).
+
+    Args:
+        probabilities: (N, A), calibrated.
+        answered: bool (N, A).
+        mask: float (A, G), which labels are of which group.
+    """
+    return np.where(answered, 1 - probabilities, probabilities) @ mask
+
+
+def read_cells(scored: Scored, where: str | None = None) -> Iterator[Cells]:
+    """The products that pass a filter, in batches."""
+    taxonomy = scored.manifest.taxonomy
+    kept = RowFilter(where, scored) if where else None
+    overlay = scored.overlay()
+    answers = [ATTRIBUTE + group for group in taxonomy.groups]
+    columns = list(dict.fromkeys([ID, PROBABILITIES, *answers, *(kept.needed if kept else ())]))
+    first = 0
+    for batch in scored.batches(columns) if scored.rows else ():
+        there = len(batch)
+        if kept:
+            batch = batch.filter(pa.array(kept.keeps(batch)))
+        ids = batch.column(ID).to_pylist()
+        probabilities = vector_rows(batch.column(PROBABILITIES)).astype(np.float64)
+        yield Cells(ids, probabilities, answered_of(batch, taxonomy), _open(ids, overlay, taxonomy), first)
+        first += there
+
+
+def answered_of(batch: pa.RecordBatch, taxonomy: Taxonomy) -> np.ndarray:
+    """Which labels are answered, bool (rows, A)."""
+    answered = np.zeros((len(batch), len(taxonomy)), bool)
+    for group in taxonomy.groups:
+        cells = batch.column(ATTRIBUTE + group)
+        places = pc.index_in(cells.flatten(), pa.array(taxonomy.names(group), pa.string()))
+        known = places.is_valid().to_numpy(zero_copy_only=False)
+        rows = pc.list_parent_indices(cells).to_numpy()[known]
+        answered[rows, taxonomy.indices(group)[places.drop_null().to_numpy()]] = True
+    return answered
+
+
+def describe_cell(taxonomy: Taxonomy, group: str, probabilities: np.ndarray, answered: np.ndarray) -> str:
+    """What the model says of a group of a product: `color: Black 0.48, else Navy Blue 0.44`."""
+    indices = taxonomy.indices(group)
+    falling = indices[np.argsort(-probabilities[indices], kind="stable")]
+    named = [i for i in falling if answered[i]]
+    others = [i for i in falling if not answered[i] and probabilities[i] >= LIKELY][:NAMED]
+    told = ", ".join(f"{taxonomy.labels[i].name} {probabilities[i]:.2f}" for i in named) or "no answer"
+    return f"{group}: {told}" + (
+        ", else " + ", ".join(f"{taxonomy.labels[i].name} {probabilities[i]:.2f}" for i in others) if others else ""
+    )
+
+
+def wanted_groups(taxonomy: Taxonomy, groups: Sequence[str], label: Label | None) -> tuple[str, ...]:
+    """The groups that are looked at. Raises SettingError for an unknown one, or an unknown label."""
+    for group in [*groups, *([label.group] if label else [])]:
+        if group not in taxonomy.groups:
+            raise SettingError(f"unknown attribute group {group!r}; the model has: {', '.join(taxonomy.groups)}")
+    if label and label not in taxonomy.index:
+        names = ", ".join(taxonomy.names(label.group))
+        raise SettingError(f"group {label.group!r} has no label {label.name!r}; it has: {names}")
+    return (label.group,) if label else tuple(dict.fromkeys(groups)) or taxonomy.groups
+
+
+def _mask(taxonomy: Taxonomy, groups: Sequence[str], label: Label | None) -> np.ndarray:
+    mask = np.zeros((len(taxonomy), len(groups)))
+    for column, group in enumerate(groups):
+        mask[[taxonomy.index[label]] if label else taxonomy.indices(group), column] = 1
+    return mask
+
+
+def _open(ids: Sequence[str], overlay: Overlay | None, taxonomy: Taxonomy) -> np.ndarray:
+    free = np.ones((len(ids), len(taxonomy.groups)), bool)
+    for row, id in enumerate(ids):
+        verdict = overlay.known.get(id) if overlay else None
+        if verdict is not None:
+            said = verdict.targets != NOT_ANNOTATED
+            free[row] = [not (verdict.not_product or said[taxonomy.indices(group)].any()) for group in taxonomy.groups]
+    return free
+
+
+def _contradictions(
+    scored: Scored, groups: Sequence[str], label: Label | None, where: str | None, top: int
+) -> list[Queued]:
+    taxonomy = scored.manifest.taxonomy
+    source = SourceLabels.of(scored, groups)
+    if not source.columns:
+        raise DataError(
+            f"{scored.folder} has no column of its own for {', '.join(groups)}, so nothing contradicts; its columns: "
+            f"{', '.join(scored.manifest.columns) or 'none'}"
+        )
+    usual = source.usual_confidence(scored)
+    best = _Best(top)
+    names = list(source.columns)
+    for batch, cells in zip(source.batches(scored, where), read_cells(scored, where), strict=True):
+        margins, given, other = source.margins(batch, cells.probabilities, usual)
+        free = cells.open[:, [taxonomy.groups.index(group) for group in names]]
+        if label:
+            free = free & (np.isin(given, taxonomy.index[label]) | np.isin(other, taxonomy.index[label]))
+        for row, column in best.candidates(np.where(free, margins, -np.inf)):
+            said, seen = taxonomy.labels[given[row, column]], taxonomy.labels[other[row, column]]
+            p = cells.probabilities[row]
+            best.add(
+                Queued(
+                    cells.ids[row],
+                    said.group,
+                    said.name,
+                    float(margins[row, column]),
+                    f"{said.group}: the table says {said.name} {p[given[row, column]]:.2f}, the photograph "
+                    f"{seen.name} {p[other[row, column]]:.2f}",
+                )
+            )
+    return best.sorted()
+
+
+class _Best:
+    """Keeps the items of the highest rewards."""
+
+    def __init__(self, top: int) -> None:
+        self._top, self._items, self._least = top, list[Queued](), -np.inf
+
+    def candidates(self, rewards: np.ndarray) -> Iterator[tuple[int, int]]:
+        """The places in (N, G) that may be among the best; minus infinity is none."""
+        flat = rewards.reshape(-1)
+        order = np.argsort(-flat, kind="stable")[: self._top]
+        for place in order[flat[order] > self._least].tolist():
+            yield divmod(place, rewards.shape[1])
+
+    def add(self, item: Queued) -> None:
+        """Take in an item; of equal rewards the first that came stays."""
+        self._items.append(item)
+        if len(self._items) >= 2 * self._top:
+            self._items = self.sorted()
+            self._least = self._items[-1].reward
+
+    def sorted(self) -> list[Queued]:
+        """The best, in order."""
+        return sorted(self._items, key=lambda item: -item.reward)[: self._top]

@@ -1,0 +1,102 @@
+"""Labels that the source's own table gives, and which of them the photographs deny: confident learning.
+
+Northcutt, Jiang, Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels", arXiv:1911.00068: a label
+is likely wrong where another label of the group is at least as probable as it usually is where it is given, and more
+so than the given one. What sorts them is the normalized margin: the probability of the other label less that of the
+given one.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from catalog.filters.filtering import RowFilter
+from catalog.scored.columns import PROBABILITIES, vector_rows
+from catalog.scored.table import Scored
+from fashion.tables.columns import plain
+from fashion.taxonomy import Taxonomy
+
+SEPARATOR = "|"  # between the labels of a cell, as the training format has it
+
+
+@dataclass(frozen=True)
+class SourceLabels:
+    """Which of the source's columns are groups of the model.
+
+    Attributes:
+        taxonomy: of the model.
+        columns: the source's column of each group that has one.
+    """
+
+    taxonomy: Taxonomy
+    columns: Mapping[str, str]
+
+    @classmethod
+    def of(cls, scored: Scored, groups: Sequence[str]) -> "SourceLabels":
+        """Those of some groups: columns of the same name, whatever its case."""
+        own = {plain(name): name for name in reversed(scored.manifest.columns)}
+        return cls(scored.manifest.taxonomy, {group: own[plain(group)] for group in groups if plain(group) in own})
+
+    def batches(self, scored: Scored, where: str | None = None) -> Iterator[pa.RecordBatch]:
+        """Products with their probabilities and these columns, as `catalog.corrections.queues.read_cells` has them."""
+        kept = RowFilter(where, scored) if where else None
+        columns = list(dict.fromkeys([PROBABILITIES, *self.columns.values(), *(kept.needed if kept else ())]))
+        for batch in scored.batches(columns) if scored.rows else ():
+            yield batch.filter(pa.array(kept.keeps(batch))) if kept else batch
+
+    def given(self, batch: pa.RecordBatch) -> np.ndarray:
+        """The label that the table gives in each group, its index, int64 (N, G); -1 for none, several or another."""
+        found = np.full((len(batch), len(self.columns)), -1)
+        for column, (group, name) in enumerate(self.columns.items()):
+            names, indices = self.taxonomy.names(group), self.taxonomy.indices(group)
+            places = {each.casefold(): index for each, index in zip(names, indices.tolist(), strict=True)}
+            found[:, column] = [places.get(_single(cell), -1) for cell in batch.column(name).to_pylist()]
+        return found
+
+    def usual_confidence(self, scored: Scored) -> np.ndarray:
+        """The mean probability of each label where the table gives it, (A,); infinite where it never does."""
+        total, count = np.zeros(len(self.taxonomy)), np.zeros(len(self.taxonomy))
+        for batch in self.batches(scored):
+            given, probabilities = self.given(batch), vector_rows(batch.column(PROBABILITIES)).astype(np.float64)
+            rows, columns = np.nonzero(given >= 0)
+            labels = given[rows, columns]
+            np.add.at(total, labels, probabilities[rows, labels])
+            np.add.at(count, labels, 1)
+        return np.divide(total, count, out=np.full(len(total), np.inf), where=count > 0)
+
+    def margins(
+        self, batch: pa.RecordBatch, probabilities: np.ndarray, usual: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """How much the photographs deny what the table gives, (N, G), minus infinity where they do not; the given
+        labels and the more probable ones, int64 (N, G), -1 where there is none.
+
+        Args:
+            batch: of `batches`.
+            probabilities: (N, A).
+            usual: (A,), see `usual_confidence`.
+        """
+        given = self.given(batch)
+        other = np.full_like(given, -1)
+        margins = np.full(given.shape, -np.inf)
+        for column, group in enumerate(self.columns):
+            indices = self.taxonomy.indices(group)
+            rows = np.flatnonzero(given[:, column] >= 0)
+            own = probabilities[rows, given[rows, column]]
+            sure = np.where(
+                probabilities[np.ix_(rows, indices)] >= usual[indices], probabilities[np.ix_(rows, indices)], -1
+            )
+            best = indices[sure.argmax(axis=1)]
+            denied = (sure.max(axis=1) > own) & (best != given[rows, column])
+            margins[rows[denied], column] = (sure.max(axis=1) - own)[denied]
+            other[rows[denied], column] = best[denied]
+        return margins, given, other
+
+
+def _single(cell: Any) -> str:
+    """The one label of a cell, without its case; empty for none and for several."""
+    names = cell if isinstance(cell, list) else str("" if cell is None else cell).split(SEPARATOR)
+    filled = [str(name).strip().casefold() for name in names if name]
+    return filled[0] if len(filled) == 1 else ""

@@ -1,0 +1,142 @@
+"""Corrected products as a folder that training reads: train.csv beside images/.
+
+OUT/train.csv        image, id, and a column for each group: its labels, `|` between several; empty is not annotated
+OUT/images/          copies of the photographs
+OUT/no_product/      copies of those of which somebody said that they show none, for --data.negatives
+OUT/left_out.csv     products that are not among them, and why
+OUT/corrections.json what it was made of
+"""
+
+import csv
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from catalog.corrections.source_labels import SEPARATOR
+from catalog.scored.columns import ID, IMAGE
+from catalog.scored.table import Scored
+from catalog.scored.verdicts import ProductVerdict
+from fashion.errors import DataError
+from fashion.folders import check_replaceable, new_folder
+from fashion.tables.places import ImagePlaces
+from fashion.taxonomy import YES, Taxonomy
+
+TRAIN_FILE, LEFT_OUT_FILE, MARK_FILE = "train.csv", "left_out.csv", "corrections.json"
+IMAGES, NO_PRODUCT = "images", "no_product"
+GONE, NO_LABEL, NO_PHOTOGRAPH = "not in the catalog", "no label said to be right", "no photograph"
+
+
+@dataclass
+class TrainingFolder:
+    """What was written.
+
+    Attributes:
+        folder: where.
+        products: rows of train.csv.
+        annotated: how many of them each group is annotated in.
+        no_product: photographs of no product.
+        left_out: products that are not there: id and reason.
+    """
+
+    folder: Path
+    products: int = 0
+    annotated: Counter[str] = field(default_factory=Counter)
+    no_product: int = 0
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        groups = ", ".join(f"{group} {count:,}" for group, count in self.annotated.most_common())
+        reasons = Counter(reason for _, reason in self.left_out).most_common()
+        told = ", ".join(f"{count:,} {reason}" for reason, count in reasons)
+        left = f"; {len(self.left_out):,} left out ({told}), listed in {LEFT_OUT_FILE}" if told else "; none left out"
+        return f"{self.folder}: {self.products:,} products ({groups}), {self.no_product:,} of no product{left}"
+
+
+def write_training_folder(scored: Scored, out: Path, photographs: Path | None = None) -> TrainingFolder:
+    """Write what people said as data to learn from; the folder is there whole or not at all.
+
+    A group is annotated where somebody said of a label that it is right; its other labels then count as wrong, as the
+    training format has it. Where only "is not" was said, the group stays empty.
+
+    Args:
+        scored: the catalog.
+        out: the folder; one that was written before is replaced.
+        photographs: where photographs lie that are not where they were scored.
+
+    Raises:
+        DataError: nobody has corrected anything that could be learned, or `out` holds something else.
+    """
+    check_replaceable(out, lambda folder: (folder / MARK_FILE).is_file(), "training folder", "--out", DataError)
+    overlay, taxonomy = scored.overlay(), scored.manifest.taxonomy
+    known = overlay.known if overlay else {}
+    made = TrainingFolder(out)
+    with new_folder(out) as folder:
+        (folder / IMAGES).mkdir()
+        with (folder / TRAIN_FILE).open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            table.writerow([IMAGE, ID, *taxonomy.groups])
+            for row in _rows(scored, known, photographs, folder, made):
+                table.writerow(row)
+        if not made.products and not made.no_product:
+            raise DataError(
+                f"nobody has said of a product of {scored.folder} which label is right, so there is nothing to learn"
+            )
+        with (folder / LEFT_OUT_FILE).open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("id", "reason"), *made.left_out])
+        mark = {"catalog": str(scored.folder.absolute()), "entries": overlay.last if overlay else 0}
+        mark |= {"created": datetime.now(UTC).isoformat(timespec="seconds"), "products": made.products}
+        (folder / MARK_FILE).write_text(json.dumps(mark, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return made
+
+
+def _rows(
+    scored: Scored, known: dict[str, ProductVerdict], photographs: Path | None, folder: Path, made: TrainingFolder
+) -> Iterator[list[str]]:
+    taxonomy = scored.manifest.taxonomy
+    found = scored.rows_of(known, [ID, IMAGE]).to_pylist() if known else []
+    for number, row in enumerate(found):
+        verdict = known[row[ID]]
+        cells = _cells(verdict, taxonomy)
+        image = _photograph(row, photographs)
+        if not verdict.not_product and not any(cells):
+            made.left_out.append((row[ID], NO_LABEL))
+        elif image is None:
+            made.left_out.append((row[ID], NO_PHOTOGRAPH))
+        elif verdict.not_product:
+            made.no_product += 1
+            _copy(image, folder / NO_PRODUCT, number)
+        else:
+            made.products += 1
+            made.annotated.update(group for group, cell in zip(taxonomy.groups, cells, strict=True) if cell)
+            yield [_copy(image, folder / IMAGES, number), row[ID], *cells]
+    there = {row[ID] for row in found}
+    made.left_out += [(id, GONE) for id in known if id not in there]
+
+
+def _cells(verdict: ProductVerdict, taxonomy: Taxonomy) -> list[str]:
+    targets = verdict.targets
+    return [
+        SEPARATOR.join(taxonomy.labels[i].name for i in taxonomy.indices(group) if targets[i] == YES)
+        for group in taxonomy.groups
+    ]
+
+
+def _photograph(row: dict[str, str], folder: Path | None) -> Path | None:
+    """Where a product's photograph is: as it was scored, or in a folder by its name or the product's id."""
+    names: Sequence[str] = [name for name in (row[IMAGE], row[ID]) if name]
+    places = [Path(row[IMAGE])] if row[IMAGE] else []
+    if folder is not None:
+        places += [place for name in names for place in ImagePlaces(folder, name)]
+    return next((place for place in places if place.is_file()), None)
+
+
+def _copy(image: Path, folder: Path, number: int) -> str:
+    """Copy a photograph under a name of its own; returns the name."""
+    folder.mkdir(exist_ok=True)
+    name = image.name if not (folder / image.name).exists() else f"{number}-{image.name}"
+    shutil.copyfile(image, folder / name)
+    return name

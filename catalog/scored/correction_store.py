@@ -1,0 +1,367 @@
+"""What people say of a scored catalog's products: an append-only SQLite file in its folder, corrections.sqlite.
+
+Every entry stays: what is taken back is undone by an entry of its own. The file is in WAL mode and each transaction is
+synced before it is acknowledged, so that a process that is killed, or a machine that loses power, loses none.
+
+store = CorrectionStore("scored")
+seen = store.states(["1001", "1002"])                       # what the author looks at
+store.write([Correction("1001", IS, "pattern", "Striped")], seen, who="ana")
+"""
+
+import getpass
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NamedTuple
+
+from catalog.scored.score_manifest import Manifest
+from fashion.errors import DataError, SettingError
+from fashion.taxonomy import Label
+
+CORRECTIONS_FILE = "corrections.sqlite"
+IS, IS_NOT, ONLY, NOT_A_PRODUCT = "is", "is not", "only", "not a product"
+VERDICTS = (IS, IS_NOT, ONLY, NOT_A_PRODUCT)
+UNDO, REFIT = "undo", "refit"  # verdicts that the store itself writes
+REFITS = ""  # stands for the product in entries that are of the whole catalog
+
+WAIT = 30.0  # seconds for another process that writes
+LAYOUT = 1
+SHOWN = 3  # products that a message names
+_AT_ONCE = 500  # products of one question
+
+_TABLES = """
+CREATE TABLE entries (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    batch INTEGER NOT NULL,
+    at TEXT NOT NULL,
+    who TEXT NOT NULL,
+    product TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    label_group TEXT NOT NULL,
+    label TEXT NOT NULL,
+    undoes INTEGER REFERENCES entries (number),
+    content TEXT NOT NULL,
+    found_by TEXT NOT NULL
+);
+CREATE INDEX entries_of_product ON entries (product, number);
+CREATE TRIGGER no_change BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'entries are never changed'); END;
+CREATE TRIGGER no_removal BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'entries are never deleted'); END;
+"""
+
+
+class Correction(NamedTuple):
+    """What somebody says of a product.
+
+    Attributes:
+        product: its id.
+        verdict: `is` or `is not` (the label, the others of its group stay as they are), `only` (it is the label and
+            none of the others of its group; of an empty label: it is none of them), or `not a product`.
+        group, label: of the model; both are empty for `not a product`.
+    """
+
+    product: str
+    verdict: str
+    group: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the store.
+
+    Attributes:
+        number: which rises with every entry of the store, from 1.
+        batch: the number of the first entry of its transaction.
+        at: when, ISO 8601, UTC.
+        who: said it.
+        product: the id; empty where the entry is of the whole catalog.
+        verdict, group, label: see `Correction`; further verdicts are `undo` and `refit`.
+        undoes: the number of the entry that this one takes back.
+        content: of a refit, JSON.
+        found_by: the queue that led to it, see `catalog.corrections.queues`; empty for what somebody came across.
+    """
+
+    number: int
+    batch: int
+    at: str
+    who: str
+    product: str
+    verdict: str
+    group: str
+    label: str
+    undoes: int | None = None
+    content: str = ""
+    found_by: str = ""
+
+
+class ChangedMeanwhile(DataError):
+    """Somebody has changed a product since the author of a correction saw it; nothing of the batch was written.
+
+    Attributes:
+        entries: the last entry of each product that was changed.
+    """
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.entries = list(entries)
+        named = "; ".join(f"{e.product!r} by {e.who}, {describe(e)}, {e.at}" for e in self.entries[:SHOWN])
+        more = f" and {len(self.entries) - SHOWN:,} more" if len(self.entries) > SHOWN else ""
+        super().__init__(f"nothing was written: changed since you saw it: {named}{more}; look again and repeat")
+
+
+class CorrectionStore:
+    """The corrections of a scored catalog. The file is made by the first entry.
+
+    Every call opens the file and closes it, so that any number of threads and processes may use it at the same time.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        """Corrections of the scored catalog in `folder`. Raises DataError where there is none."""
+        self.folder = Path(folder)
+        self.path = self.folder / CORRECTIONS_FILE
+        self.taxonomy = Manifest.load(self.folder).taxonomy
+
+    def write(
+        self, corrections: Sequence[Correction], seen: Mapping[str, int], who: str | None = None, found_by: str = ""
+    ) -> list[Entry]:
+        """Write corrections as one transaction: all of them, or none. They are on the disk when it returns.
+
+        Args:
+            corrections: in order; a later one of the same cell wins.
+            seen: for each product the state that the author saw, as `states` gives it; 0 for one that nobody
+                had corrected.
+            who: says it; None takes the login name.
+            found_by: the queue that led to them, such as `uncertain`. What somebody came across is mostly what is
+                wrong, so a refit learns from what a queue led to alone.
+
+        Raises:
+            ChangedMeanwhile: somebody has changed one of the products since then.
+            SettingError: a verdict or a label that is not known, or a product that `seen` does not name.
+            DataError: the file is broken, or cannot be written.
+        """
+        for correction in corrections:
+            self._check(correction)
+        return self._append([(*correction, None, "", found_by) for correction in corrections], seen, who)
+
+    def undo(self, numbers: Iterable[int], seen: Mapping[str, int], who: str | None = None) -> list[Entry]:
+        """Take entries back, by entries of their own, in one transaction; an undo can be undone too.
+
+        Args:
+            numbers: of the entries.
+            seen: for each of their products the state that the author saw.
+            who: does it; None takes the login name.
+
+        Raises:
+            DataError: there is no such entry, or it is undone already.
+            ChangedMeanwhile, SettingError: see `write`.
+        """
+        wanted = list(dict.fromkeys(numbers))
+        known = {entry.number: entry for entry in self.entries()}
+        standing = {entry.number for entry in in_force(list(known.values()), undoes=True)}
+        for number in wanted:
+            if number not in known:
+                raise DataError(f"{self.path} has no entry {number}; python -m catalog.corrections lists them")
+            if number not in standing:
+                raise DataError(f"entry {number} of {self.path} is undone already")
+        return self._append(
+            [(known[number].product, UNDO, "", "", number, "", "") for number in sorted(wanted, reverse=True)],
+            seen,
+            who,
+        )
+
+    def write_refit(self, content: str, seen: int, who: str | None = None) -> Entry:
+        """Write what was refitted, see `catalog.scored.refit.Refit`. `seen` is the state of the product `REFITS`."""
+        return self._append([(REFITS, REFIT, "", "", None, content, "")], {REFITS: seen}, who)[0]
+
+    def states(self, products: Iterable[str]) -> dict[str, int]:
+        """For each product the number of its last entry, 0 where it has none."""
+        wanted = list(dict.fromkeys(products))
+        with self._open() as database:
+            return _states(database, wanted) if database else dict.fromkeys(wanted, 0)
+
+    def entries(self, after: int = 0) -> list[Entry]:
+        """All entries with a higher number than `after`, in order."""
+        with self._open() as database:
+            if not database:
+                return []
+            return [
+                Entry(*row) for row in database.execute("SELECT * FROM entries WHERE number > ? ORDER BY 1", (after,))
+            ]
+
+    def history(self, product: str) -> list[Entry]:
+        """All entries of a product, in order."""
+        with self._open() as database:
+            if not database:
+                return []
+            found = database.execute("SELECT * FROM entries WHERE product = ? ORDER BY number", (product,))
+            return [Entry(*row) for row in found]
+
+    def last(self) -> int:
+        """The number of the last entry, 0 where there is none: what is read of the catalog changes with it alone."""
+        with self._open() as database:
+            return _last(database) if database else 0
+
+    def _check(self, correction: Correction) -> None:
+        product, verdict, group, label = correction
+        if verdict not in VERDICTS:
+            raise SettingError(f"unknown verdict {verdict!r}; choose among: {', '.join(VERDICTS)}")
+        if not product:
+            raise SettingError("a correction names no product")
+        if verdict == NOT_A_PRODUCT:
+            if group or label:
+                raise SettingError(f"{NOT_A_PRODUCT!r} takes neither group nor label, not {group!r} and {label!r}")
+            return
+        if group not in self.taxonomy.groups:
+            raise SettingError(f"unknown attribute group {group!r}; the model has: {', '.join(self.taxonomy.groups)}")
+        if (label or verdict != ONLY) and Label(group, label) not in self.taxonomy.index:
+            close = get_close_matches(label, self.taxonomy.names(group), n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise SettingError(f"unknown label {label!r} in group {group!r}{hint}")
+
+    def _append(self, rows: Sequence[tuple], seen: Mapping[str, int], who: str | None) -> list[Entry]:
+        products = list(dict.fromkeys(row[0] for row in rows))
+        if unseen := [product for product in products if product not in seen]:
+            raise SettingError(f"the state of product {unseen[0]!r} is not given; take it from CorrectionStore.states")
+        who = who or login_name()
+        if not rows:
+            return []
+        if not self.path.exists():
+            self._make()
+        with self._open() as database:
+            assert database is not None
+            with _transaction(database, self.path):
+                now = _states(database, products)
+                if changed := [product for product in products if now[product] != seen[product]]:
+                    raise ChangedMeanwhile([_entry(database, now[product]) for product in changed])
+                first = _last(database) + 1
+                at = datetime.now(UTC).isoformat(timespec="milliseconds")
+                added = [Entry(first + i, first, at, who, *row) for i, row in enumerate(rows)]
+                database.executemany(
+                    "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    [tuple(vars(entry).values()) for entry in added],
+                )
+        return added
+
+    def _make(self) -> None:
+        """Make the file, whole or not at all: whoever comes first."""
+        temporary = self.folder / f".{CORRECTIONS_FILE}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        try:
+            with closing(sqlite3.connect(temporary)) as database:
+                database.execute("PRAGMA journal_mode = WAL")
+                database.executescript(f"{_TABLES} PRAGMA user_version = {LAYOUT};")
+            try:
+                os.link(temporary, self.path)
+                _sync_folder(self.folder)
+            except FileExistsError:
+                return  # another process was quicker
+        except sqlite3.Error as error:
+            raise DataError(f"{self.path} cannot be made: {error}; see that the folder can be written") from None
+        finally:
+            for ending in ("", "-wal", "-shm"):
+                temporary.with_name(temporary.name + ending).unlink(missing_ok=True)
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection | None]:
+        """The file; None where there is none yet. What SQLite says of a broken one becomes one line."""
+        if not self.path.exists():
+            yield None
+            return
+        try:
+            with closing(self._connect()) as database:
+                found = database.execute("PRAGMA user_version").fetchone()[0]
+                if found != LAYOUT:
+                    raise DataError(f"{self.path} has layout {found}; this version of the project reads {LAYOUT}")
+                yield database
+        except sqlite3.Error as error:
+            raise DataError(
+                f"{self.path} cannot be used: {error}; move it elsewhere and put back a copy that was kept"
+            ) from None
+
+    def _connect(self) -> sqlite3.Connection:
+        """A connection; of a folder that nobody may write to, one that reads alone."""
+        place = self.path.absolute().as_uri()
+        mode = "mode=rw"
+        if not os.access(self.folder, os.W_OK) or not os.access(self.path, os.W_OK):
+            wal = self.path.with_name(f"{self.path.name}-wal")
+            mode = "mode=ro" if wal.exists() else "immutable=1"
+        database = sqlite3.connect(f"{place}?{mode}", uri=True, timeout=WAIT, isolation_level=None)
+        database.execute("PRAGMA synchronous = FULL")
+        return database
+
+
+def in_force(entries: Sequence[Entry], undoes: bool = False) -> list[Entry]:
+    """The entries that nobody has taken back, in order.
+
+    Args:
+        entries: all of the store, or all of some products, in order.
+        undoes: leave in the entries that undo others, as long as nobody has undone them.
+    """
+    undone: set[int] = set()
+    for entry in reversed(entries):  # an undo stands behind what it undoes
+        if entry.undoes is not None and entry.number not in undone:
+            undone.add(entry.undoes)
+    return [entry for entry in entries if entry.number not in undone and (undoes or entry.undoes is None)]
+
+
+def describe(entry: Entry) -> str:
+    """What an entry says, in words."""
+    if entry.verdict == UNDO:
+        return f"undo of {entry.undoes}"
+    if entry.verdict in (NOT_A_PRODUCT, REFIT):
+        return entry.verdict
+    return f"{entry.group}: {entry.verdict} {entry.label}" if entry.label else f"{entry.group}: none"
+
+
+def login_name() -> str:
+    """Who is logged in, or `unknown` where the system does not say."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no entry in the system's list of users, as in containers
+        return "unknown"
+
+
+def _sync_folder(folder: Path) -> None:
+    """See that a file's name is on the disk too, not only what is in it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _transaction(database: sqlite3.Connection, path: Path) -> Iterator[None]:
+    try:
+        database.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        raise DataError(f"{path} cannot be written: {error}; try again") from None
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
+def _states(database: sqlite3.Connection, products: Sequence[str]) -> dict[str, int]:
+    found = dict.fromkeys(products, 0)
+    for start in range(0, len(products), _AT_ONCE):
+        part = products[start : start + _AT_ONCE]
+        marks = ", ".join("?" * len(part))
+        question = f"SELECT product, MAX(number) FROM entries WHERE product IN ({marks}) GROUP BY product"
+        found.update(database.execute(question, part))
+    return found
+
+
+def _last(database: sqlite3.Connection) -> int:
+    return database.execute("SELECT MAX(number) FROM entries").fetchone()[0] or 0
+
+
+def _entry(database: sqlite3.Connection, number: int) -> Entry:
+    return Entry(*database.execute("SELECT * FROM entries WHERE number = ?", (number,)).fetchone())

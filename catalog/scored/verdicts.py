@@ -1,0 +1,61 @@
+"""What the corrections of a store say of each product, all taken together."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from catalog.scored.correction_store import IS, NOT_A_PRODUCT, ONLY, REFITS, Entry
+from fashion.taxonomy import NO, NOT_ANNOTATED, YES, Label, Taxonomy
+
+
+@dataclass
+class ProductVerdict:
+    """What is known of a product.
+
+    Attributes:
+        targets: int8 (A,), 1 yes, 0 no, -1 nobody said.
+        not_product: whether the photograph shows no product; then no label is answered, whatever `targets` says.
+    """
+
+    targets: np.ndarray
+    not_product: bool = False
+    left_out: list[Label] = field(default_factory=list)
+
+    def take(self, entry: Entry, taxonomy: Taxonomy) -> None:
+        """Take in the next entry that is in force. One of a label that the model does not have is kept aside."""
+        if entry.verdict == NOT_A_PRODUCT:
+            self.not_product = True
+            return
+        label = Label(entry.group, entry.label)
+        if entry.group not in taxonomy.groups or (entry.label and label not in taxonomy.index):
+            self.left_out.append(label)
+            return
+        if entry.verdict == ONLY:
+            self.targets[taxonomy.indices(entry.group)] = NO
+        if entry.label:
+            self.targets[taxonomy.index[label]] = YES if entry.verdict in (IS, ONLY) else NO
+
+
+def verdicts(entries: Iterable[Entry], taxonomy: Taxonomy) -> dict[str, ProductVerdict]:
+    """By id what is known of each product that was corrected.
+
+    Args:
+        entries: those in force, see `catalog.scored.correction_store.in_force`.
+        taxonomy: of the model; labels of another one say nothing, see `ProductVerdict.left_out`.
+    """
+    found: dict[str, ProductVerdict] = {}
+    for entry in entries:
+        if entry.product == REFITS:
+            continue
+        if entry.product not in found:
+            found[entry.product] = ProductVerdict(np.full(len(taxonomy), NOT_ANNOTATED, np.int8))
+        found[entry.product].take(entry, taxonomy)
+    return found
+
+
+def target_rows(known: Mapping[str, ProductVerdict], ids: Iterable[str], taxonomy: Taxonomy) -> np.ndarray:
+    """The targets of some products, int8 (N, A); all -1 of those that nobody corrected, or that are none."""
+    unknown = np.full(len(taxonomy), NOT_ANNOTATED, np.int8)
+    rows = [known[id].targets if id in known and not known[id].not_product else unknown for id in ids]
+    return np.stack(rows) if rows else np.empty((0, len(taxonomy)), np.int8)

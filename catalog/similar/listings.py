@@ -1,0 +1,80 @@
+"""Products instead of points: photographs of one product count once, and so do listings of one under several ids."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from catalog.engines.store import Store
+from catalog.filters.columns import ID_COLUMN, PHOTOGRAPH_COLUMN, photograph_id, point_id
+from catalog.filters.conditions import Between, Condition, Missing, Not, OneOf, Or, Points
+from catalog.similar.manifest import IndexManifest
+from catalog.similar.matches import Product
+from catalog.similar.near_duplicates import THRESHOLD
+
+BLOCK = 512  # vectors that are compared with all before them at once
+
+
+def all_but(ids: Sequence[str], manifest: IndexManifest) -> Condition:
+    """Any point but those of these products."""
+    if manifest.photographs:
+        return Not(OneOf(ID_COLUMN, tuple(ids)))
+    return Not(Points(tuple(map(point_id, ids))))
+
+
+def products_alone(manifest: IndexManifest) -> list[Condition]:
+    """What keeps the points of products and leaves out those of their photographs."""
+    return [Missing(PHOTOGRAPH_COLUMN)] if manifest.photographs else []
+
+
+def faces_alone(manifest: IndexManifest) -> Condition | None:
+    """The points by which listings are compared: of products, and of their first photographs.
+
+    Not of the others: a chart of sizes is the same in many products.
+    """
+    if not manifest.photographs:
+        return None
+    return Or((Missing(PHOTOGRAPH_COLUMN), Between(PHOTOGRAPH_COLUMN, {"lte": 0.0})))
+
+
+def once(points: Sequence[Product]) -> list[Product]:
+    """Of the points of each product the first."""
+    first: dict[str, Product] = {}
+    for point in points:
+        first.setdefault(point.id, point)
+    return list(first.values())
+
+
+def without_copies(
+    products: Sequence[Product], known: Sequence[Product], store: Store, manifest: IndexManifest
+) -> list[Product]:
+    """Products of which none is a copy of one before it, or of one that is known; in their order.
+
+    A copy has a near-identical photograph, see `catalog.similar.near_duplicates`: of several, the first, or all joined.
+    """
+    everything = [*known, *products]
+    faces = _faces(everything, store, manifest)
+    owners = np.repeat(np.arange(len(everything)), [len(of) for of in faces])
+    flat = np.concatenate(faces) if faces else np.empty((0, 0))
+    like: dict[int, set[int]] = {}
+    for start in range(0, len(flat), BLOCK):
+        end = start + BLOCK
+        for one, other in np.argwhere(flat[start:end] @ flat[:end].T >= THRESHOLD):
+            like.setdefault(int(owners[start + one]), set()).add(int(owners[other]))
+    kept = set(range(len(known)))
+    for i in range(len(known), len(everything)):
+        if kept.isdisjoint(like.get(i, ())):
+            kept.add(i)
+    return [everything[i] for i in sorted(kept) if i >= len(known)]
+
+
+def _faces(products: Sequence[Product], store: Store, manifest: IndexManifest) -> list[np.ndarray]:
+    """The embeddings (F, E) at unit length by which each product is compared."""
+    if not manifest.photographs:
+        return [product.embedding[None] for product in products]
+    wanted = [(point_id(product.id), photograph_id(product.id, 0)) for product in products]
+    records = store.retrieve([id for ids in wanted for id in ids], vector=True)
+    found = {r.id: r.vector[: manifest.embedding] for r in records if r.vector is not None}
+    return [
+        np.stack([found[id] for id in ids if id in found] or [product.embedding])
+        for ids, product in zip(wanted, products, strict=True)
+    ]

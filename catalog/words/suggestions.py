@@ -1,0 +1,55 @@
+"""What is said of a word that nothing is known of."""
+
+from collections.abc import Iterator
+
+from catalog.words.vocabulary import Vocabulary
+from catalog.words.word_file import WordFile
+
+LEAST_SUGGESTED = 2  # products that must have a word, because a single title may be misspelled itself
+
+
+def unknown_note(word: str, typed: str, vocabulary: Vocabulary, words: WordFile | None) -> str:
+    """Say that a word is unknown, and which known words are one edit away, if any.
+
+    Args:
+        word: as `words_of` writes it.
+        typed: as somebody typed it.
+        vocabulary: of the labels.
+        words: of the catalog's texts; None where there are none.
+    """
+    where = "names no label and stands in no text of the catalog" if words else "names no label, and there are no texts"
+    near = [f"{other!r}" for other in suggest({word, typed}, vocabulary, words)]
+    return f"{typed!r} {where}; it was left out" + (f"; did you mean {' or '.join(near)}?" if near else "")
+
+
+def suggest(spellings: set[str], vocabulary: Vocabulary, words: WordFile | None, most: int = 2) -> list[str]:
+    """Known words one edit away from a word: first those of labels, then those of texts, the most frequent first."""
+    if any(len(word) < 3 or not word.isalpha() for word in spellings):
+        return []
+    found: dict[str, None] = {}
+    for other, shown in _known(spellings, vocabulary, words):
+        if any(one_edit_apart(word, other) for word in spellings):
+            found.setdefault(shown)
+        if len(found) == most:
+            break
+    return list(found)
+
+
+def one_edit_apart(one: str, other: str) -> bool:
+    """Whether a letter more, less or another, or two neighbors exchanged, makes one word of the other."""
+    start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    one, other = one[start:], other[start:]
+    if one[1:] == other[1:] or one[1:] == other or one == other[1:]:
+        return one != other
+    return one[:2] == other[1::-1] and one[2:] == other[2:]
+
+
+def _known(spellings: set[str], vocabulary: Vocabulary, words: WordFile | None) -> Iterator[tuple[str, str]]:
+    """Known words that are about as long, and how they are written."""
+    for other in dict.fromkeys(each for phrase in vocabulary.phrases() for each in phrase):
+        yield other, other
+    if words:
+        lengths = [len(word) for word in spellings]
+        for other, known in words.known_words(min(lengths) - 1, max(lengths) + 1):
+            if known.products >= LEAST_SUGGESTED:
+                yield other, known.shown

@@ -1,0 +1,68 @@
+"""The titles of a catalog: which columns they are, and what is learned from them for an index."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from catalog.engines.edge_store import EdgeStore
+from catalog.filters.filtering import kinds
+from catalog.scored.table import EMBEDDING, Scored, vector_rows
+from catalog.similar.matching import Index
+from catalog.similar.spaces import unit
+from catalog.words.learning import Look, learn
+from catalog.words.searching import texts_of
+from catalog.words.word_file import FILE, write_words
+from fashion.errors import SettingError
+from fashion.tables.columns import TITLE_COLUMNS, usual_name
+
+MOST_PRODUCTS = 40_000  # that are learned from; of larger catalogs so many are drawn from all parts
+NONE = "none"
+
+
+def title_columns(scored: Scored, asked: str | None = None) -> list[str]:
+    """The columns of a catalog's titles.
+
+    Args:
+        scored: the catalog.
+        asked: names, separated by commas, or "none"; None takes the one that has a usual name, if any.
+
+    Raises:
+        SettingError: no column of texts has that name.
+    """
+    texts = [name for name, kind in kinds(scored).items() if kind == "text"]
+    if asked is None:
+        usual = usual_name(texts, TITLE_COLUMNS)
+        return [usual] if usual else []
+    if asked == NONE:
+        return []
+    names = [name.strip() for name in asked.split(",")]
+    for name in names:
+        if name not in texts:
+            raise SettingError(
+                f"--titles: the catalog has no column of texts called {name!r}; it has {', '.join(texts) or NONE}"
+            )
+    return names
+
+
+def learn_titles(scored: Scored, store: EdgeStore, columns: Sequence[str]) -> list[Look]:
+    """Learn what the words of titles look like, and write it with all texts beside an index of the same catalog.
+
+    Args:
+        scored: the catalog.
+        store: of the index, closed; `catalog.index.build` has brought it up to date.
+        columns: of the titles, one at least.
+
+    Returns:
+        What was learned, the most frequent word first.
+    """
+    drawn = scored.sample([EMBEDDING, *columns], MOST_PRODUCTS)
+    embeddings = vector_rows(drawn.column(EMBEDDING).combine_chunks()).astype(np.float32)
+    cells = zip(*(drawn.column(column).to_pylist() for column in columns), strict=True)
+    looks = learn(unit(embeddings), [" ".join(map(_text, row)) for row in cells])
+    with Index(store) as index:
+        write_words(store.folder / FILE, index.manifest.created, texts_of(index), looks)
+    return looks
+
+
+def _text(cell: object) -> str:
+    return " ".join(map(str, cell)) if isinstance(cell, list) else "" if cell is None else str(cell)

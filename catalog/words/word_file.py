@@ -1,0 +1,144 @@
+"""What an index knows of words, in one SQLite file beside it.
+
+texts       the catalog's own texts, found by their words' stems (FTS5, Porter's stems, no accents)
+known       each word of them: how it is written most often, and how many products have it
+looks       what words look like, see `catalog.words.learning`
+state       which state of the catalog all of this is of
+"""
+
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from catalog.words.learning import Look
+from catalog.words.vocabulary import Phrase, searchable, words_of
+from fashion.errors import DataError
+
+FILE = "words.sqlite"  # beside an index in a folder
+LAYOUT = 2  # of the tables
+
+
+class KnownWord(NamedTuple):
+    """A word of the catalog's texts: how it is written most often, and how many products have it."""
+
+    shown: str
+    products: int
+
+
+def write_words(path: Path, state: str, products: Iterable[tuple[str, str]], looks: Iterable[Look] = ()) -> None:
+    """Write the file, whole or not at all.
+
+    Args:
+        path: the file.
+        state: of the catalog, see `state_of`.
+        products: the id and all texts of each product.
+        looks: what words look like; none where nothing was learned.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        with closing(sqlite3.connect(temporary)) as database:
+            database.execute("PRAGMA journal_mode = OFF")
+            tokens = "porter unicode61 remove_diacritics 2"
+            database.execute(f"CREATE VIRTUAL TABLE texts USING fts5(id UNINDEXED, text, tokenize = '{tokens}')")
+            database.execute("CREATE TABLE known (word TEXT PRIMARY KEY, shown TEXT, products INTEGER)")
+            database.execute("CREATE TABLE looks (word TEXT PRIMARY KEY, weights BLOB, offset REAL)")
+            database.execute("CREATE TABLE state (state TEXT)")
+            counts: Counter[str] = Counter()
+            spellings: dict[str, Counter[str]] = {}
+            texts = _counted(products, counts, spellings)
+            database.executemany("INSERT INTO texts VALUES (?, ?)", texts)
+            known = ((word, spellings[word].most_common(1)[0][0], count) for word, count in counts.items())
+            database.executemany("INSERT INTO known VALUES (?, ?, ?)", known)
+            rows = ((look.word, look.weights.astype(np.float16).tobytes(), look.offset) for look in looks)
+            database.executemany("INSERT INTO looks VALUES (?, ?, ?)", rows)
+            database.execute("INSERT INTO state VALUES (?)", (f"{LAYOUT} {state}",))
+            database.commit()
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def is_of(path: Path, state: str) -> bool:
+    """Whether a file is there, of this layout and of that state of the catalog."""
+    if not path.exists():
+        return False
+    try:
+        with closing(_opened(path)) as database:
+            return database.execute("SELECT state FROM state").fetchone() == (f"{LAYOUT} {state}",)
+    except sqlite3.Error:
+        return False
+
+
+class WordFile:
+    """The file, open for questions. Make one with `open_words`."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def has(self, phrase: Phrase) -> bool:
+        """Whether some product's texts have a phrase."""
+        asked = "SELECT 1 FROM texts WHERE texts MATCH ? LIMIT 1"
+        return self._database.execute(asked, (_any([phrase]),)).fetchone() is not None
+
+    def with_phrases(self, phrases: Sequence[Phrase]) -> set[str]:
+        """Ids of the products whose texts have one of the phrases, word after word."""
+        return {id for (id,) in self._database.execute("SELECT id FROM texts WHERE texts MATCH ?", (_any(phrases),))}
+
+    def best(self, phrases: Sequence[Phrase]) -> list[str]:
+        """Ids of the products whose texts have some of the phrases, the best by BM25 first."""
+        asked = "SELECT id FROM texts WHERE texts MATCH ? ORDER BY bm25(texts), id"
+        return [id for (id,) in self._database.execute(asked, (_any(phrases),))]
+
+    def known_words(self, shortest: int, longest: int) -> Iterator[tuple[str, KnownWord]]:
+        """The known words of some lengths, the most frequent first."""
+        asked = (
+            "SELECT word, shown, products FROM known WHERE length(word) BETWEEN ? AND ? ORDER BY products DESC, word"
+        )
+        for word, *found in self._database.execute(asked, (shortest, longest)):
+            yield word, KnownWord(*found)
+
+    def look(self, word: str) -> Look | None:
+        """What a word looks like; None where that was not learned."""
+        found = self._database.execute("SELECT weights, offset FROM looks WHERE word = ?", (word,)).fetchone()
+        return found and Look(word, np.frombuffer(found[0], np.float16).astype(np.float32), found[1])
+
+
+@contextmanager
+def open_words(path: Path) -> Iterator[WordFile]:
+    """Open a file for questions. Raises DataError where it is broken."""
+    try:
+        with closing(_opened(path)) as database:
+            yield WordFile(database)
+    except sqlite3.Error as error:
+        raise DataError(f"{path} cannot be read: {error}; remove it, and the next search in words makes it") from None
+
+
+def _counted(
+    products: Iterable[tuple[str, str]], counts: Counter[str], spellings: dict[str, Counter[str]]
+) -> Iterator[tuple[str, str]]:
+    """The products with their texts as FTS5 takes them; on the way their words are counted."""
+    for id, text in products:
+        words = searchable(text)
+        counts.update(set(words))
+        for written in text.lower().split():
+            for word in words_of(written)[:1]:
+                spellings.setdefault(word, Counter())[written.strip(",.;:!?()[]\"'")] += 1
+        for word in words:
+            spellings.setdefault(word, Counter({word: 1}))
+        yield id, " ".join(words)
+
+
+def _any(phrases: Sequence[Phrase]) -> str:
+    """FTS5's query for one of these phrases; quoted, so that nothing in them is an operator."""
+    return " OR ".join('"{}"'.format(" ".join(words)) for words in phrases)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)

@@ -1,0 +1,104 @@
+"""How photographs are fetched, and when it is enough: settings, their flags, and what a run may still take."""
+
+import argparse
+import threading
+import time
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from fashion.errors import SettingError
+
+GIGABYTE = 10**9
+
+
+@dataclass(frozen=True)
+class FetchSettings:
+    """How to fetch photographs.
+
+    Attributes:
+        concurrency: downloads at a time.
+        timeout: seconds to wait for a server to connect or to go on; a whole image may take four times as long.
+        retries: further tries after a fault that may pass: a timeout, a broken connection, a busy server.
+        most: images that a run fetches; None fetches all.
+        gigabytes: that a run fetches.
+        minutes: after which a run begins no further download.
+        allow_private: whether addresses of this machine and its network may be asked.
+
+    Raises:
+        SettingError: a value out of range.
+    """
+
+    concurrency: int = 8
+    timeout: float = 10.0
+    retries: int = 3
+    most: int | None = 100_000
+    gigabytes: float = 20.0
+    minutes: float = 600.0
+    allow_private: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value, least in (
+            ("concurrency", self.concurrency, 1),
+            ("timeout", self.timeout, 0.1),
+            ("retries", self.retries, 0),
+            ("most", 1 if self.most is None else self.most, 1),
+            ("gigabytes", self.gigabytes, 0),
+            ("minutes", self.minutes, 0),
+        ):
+            if not value >= least:
+                raise SettingError(f"--{self._flag(name)} {value} is out of range; it must be at least {least}")
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> Self | None:
+        """What the flags of `add_fetch_flags` say; None without --fetch."""
+        if not options.fetch:
+            return None
+        return cls(**{each.name: getattr(options, f"fetch_{each.name}") for each in fields(cls)})
+
+    def _flag(self, name: str) -> str:
+        return f"fetch-{name}"
+
+
+def add_fetch_flags(parser: argparse.ArgumentParser) -> None:
+    """--fetch, and how."""
+    add: Any = parser.add_argument_group("photographs at addresses (URLs)").add_argument
+    plain = FetchSettings()
+    add("--fetch", action="store_true", help="download those of the table's addresses into its folder `fetched`")
+    add("--fetch-concurrency", type=int, default=plain.concurrency, metavar="N", help="at a time (%(default)s)")
+    add("--fetch-timeout", type=float, default=plain.timeout, metavar="S", help="seconds for a server (%(default)s)")
+    add("--fetch-retries", type=int, default=plain.retries, metavar="N", help="of faults that may pass (%(default)s)")
+    add("--fetch-most", type=int, default=plain.most, metavar="N", help="downloads of a run (%(default)s)")
+    add("--fetch-gigabytes", type=float, default=plain.gigabytes, metavar="N", help="of a run (%(default)s)")
+    add("--fetch-minutes", type=float, default=plain.minutes, metavar="N", help="of a run (%(default)s)")
+    add(
+        "--fetch-allow-private",
+        action="store_true",
+        help="also from this machine and its network, which a table of somebody else's should not reach",
+    )
+
+
+class FetchBudget:
+    """What a run may still take, asked by many threads."""
+
+    def __init__(self, settings: FetchSettings) -> None:
+        self._images, self._bytes = settings.most, settings.gigabytes * GIGABYTE
+        self._bounds = settings
+        self._end = time.monotonic() + 60 * settings.minutes
+        self._lock = threading.Lock()
+
+    def take(self) -> str | None:
+        """Take one image more; or say which bound is reached."""
+        with self._lock:
+            if self._images == 0:
+                return f"{self._bounds.most:,} images"
+            if self._bytes <= 0:
+                return f"{self._bounds.gigabytes:g} GB"
+            if time.monotonic() >= self._end:
+                return f"{self._bounds.minutes:g} minutes"
+            self._images = None if self._images is None else self._images - 1
+            return None
+
+    def spend(self, count: int) -> None:
+        """Count the bytes of an image."""
+        with self._lock:
+            self._bytes -= count

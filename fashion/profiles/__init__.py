@@ -1,0 +1,1 @@
+"""Calibration, thresholds and intervals, fitted on what is known to be true."""

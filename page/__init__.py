@@ -1,0 +1,1 @@
+"""The web page: try photographs, review and browse a scored catalog. Run as `python -m page BUNDLE [SCORED]`."""

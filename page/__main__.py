@@ -1,0 +1,73 @@
+"""Serve the page of a bundle, and of a scored catalog where one is given, until ctrl-C.
+
+From the command line:  python -m page BUNDLE [SCORED] [--host 127.0.0.1] [--port 8070]
+"""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+
+from fashion.engines import ENGINES
+from fashion.errors import SettingError, one_line_errors
+from fashion.predictor import Predictor
+from page.application import create_page
+from page.browsing.reports import find_reports
+from page.shop import Shop
+from serving.app import STOP_TIMEOUT
+from serving.ports import is_free, owner_of
+
+PORT = 8070
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until ctrl-C; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m page", description="A web page to try photographs, and to review and browse a scored catalog."
+    )
+    parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
+    parser.add_argument("scored", type=Path, nargs="?", help="folder written by python -m catalog.score with it")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=PORT, help="(default: %(default)s)")
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name that browsers call this server by, such as page.shop.example; may be given again",
+    )
+    parser.add_argument(
+        "--report",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FOLDER",
+        help="of catalog.trends or catalog.compare, to be linked beside those in SCORED; may be given again",
+    )
+    parser.add_argument("--engine", choices=ENGINES, default="auto", help="(default: %(default)s)")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    with one_line_errors():
+        if not is_free(options.host, options.port):
+            owner = owner_of(options.port)
+            raise SettingError(f"port {options.port} is taken{f' by {owner}' if owner else ''}; choose another --port")
+        predictor = Predictor.from_bundle(options.bundle, options.engine)
+        shop = Shop.open(options.scored, predictor.card) if options.scored else None
+        reports = find_reports(options.scored, options.report) if options.scored else {}
+        app = create_page(predictor, hosts=(options.host, *options.allow_host), shop=shop, reports=reports)
+        print(f"open http://{options.host}:{options.port} in a browser; ctrl-C ends it", flush=True)
+        uvicorn.run(
+            app,
+            host=options.host,
+            port=options.port,
+            access_log=False,
+            log_level="warning",
+            timeout_graceful_shutdown=STOP_TIMEOUT,
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

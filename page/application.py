@@ -1,0 +1,44 @@
+"""The page's application: the server's own endpoint, and beside it the pages that ask it."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from fashion.predictor import Predictor
+from page.browsing.routes import add_browse_routes
+from page.failing import add_error_pages
+from page.guarding import Guard
+from page.rendering import Renderer, add_static_routes
+from page.reviewing.routes import add_review_routes
+from page.shop import Shop
+from page.trying.routes import add_try_routes
+from serving.app import create_app
+
+
+def create_page(
+    predictor: Predictor,
+    name: str = "fashion",
+    hosts: Collection[str] = (),
+    shop: Shop | None = None,
+    reports: Mapping[str, Path] | None = None,
+) -> FastAPI:
+    """The application.
+
+    Args:
+        predictor: what answers.
+        name: of the model, as in `/predictions/NAME`.
+        hosts: see `page.guarding.Guard`.
+        shop: the scored catalog, where there is one to be browsed.
+        reports: of that catalog, see `page.browsing.reports.find_reports`.
+    """
+    app = create_app(predictor, name, viewer=False)
+    app.add_middleware(Guard, hosts=hosts)
+    renderer = Renderer({"Try": "/"} | ({"Review": "/review", "Browse": "/browse"} if shop else {}))
+    add_error_pages(app, renderer)
+    add_static_routes(app)
+    add_try_routes(app, renderer, predictor, name)
+    if shop:
+        add_review_routes(app, renderer, shop, predictor.card)
+        add_browse_routes(app, renderer, shop, predictor, reports or {})
+    return app

@@ -1,0 +1,101 @@
+"""The products of a list: those that a filter keeps, or that a search in words or by a photograph finds among them."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from catalog.similar.matches import Match
+from catalog.similar.matching import Index
+from catalog.words.searching import WordSearch, search_words
+from fashion.errors import FashionError, SettingError, one_line
+from fashion.predictor import Predictor
+from page.browsing.facets import Facet, facets
+from page.browsing.product_cards import ProductCard, listed, matched
+from page.browsing.selection import Selection
+from page.shop import Shop
+
+PAGE_SIZE = 48
+SEARCHED = 240  # products that a search finds at most
+
+
+@dataclass(frozen=True)
+class Found:
+    """One page of a list.
+
+    Attributes:
+        total: how many products there are on all pages.
+        pages: how many there are.
+        cards: the products.
+        facets: what else can be chosen.
+        error: what is wrong with the filter or the words.
+        notes: what of the words could not be used.
+    """
+
+    total: int = 0
+    pages: int = 1
+    cards: list[ProductCard] = field(default_factory=list)
+    facets: list[Facet] = field(default_factory=list)
+    error: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+def found(shop: Shop, selection: Selection) -> Found:
+    """The products of a selection. What cannot be read keeps all products, and is told."""
+    try:
+        shop.refresh()
+        return _found(shop, selection)
+    except FashionError as problem:
+        return Found(facets=_all_facets(shop), error=one_line(problem))
+
+
+def _found(shop: Shop, selection: Selection) -> Found:
+    among = np.ones(len(shop), bool)
+    matches: list[Match] = []
+    notes: list[str] = []
+    if selection.words:
+        searched = _searched(shop, selection)
+        matches, notes = searched.matches, searched.notes
+        among = np.zeros(len(shop), bool)
+        among[shop.rows([match.product.id for match in matches])] = True
+    kept = shop.kept(selection.filter()) & among
+    total = int(kept.sum())
+    first = (selection.page - 1) * PAGE_SIZE
+    if selection.words:
+        cards = matched(shop, matches[first : first + PAGE_SIZE])
+    else:
+        cards = listed(shop, [int(row) for row in np.flatnonzero(kept)[first : first + PAGE_SIZE]])
+    return Found(total, max(1, -(-total // PAGE_SIZE)), cards, facets(shop, selection, kept, among), notes=notes)
+
+
+def like_photograph(shop: Shop, predictor: Predictor, selection: Selection, photo: bytes) -> Found:
+    """The products that are most like a photograph, among those that a selection keeps.
+
+    Raises:
+        FashionError: the photograph or the filter cannot be used, or there is no index.
+    """
+    index = _index(shop)
+    query = index.photograph(photo, predictor)
+    with shop.lock:
+        matches = index.search(query, where=selection.filter() or None, limit=PAGE_SIZE)
+    kept = np.zeros(len(shop), bool)
+    kept[shop.rows([match.product.id for match in matches])] = True
+    return Found(len(matches), 1, matched(shop, matches), facets(shop, selection, kept, kept))
+
+
+def _searched(shop: Shop, selection: Selection) -> WordSearch:
+    index = _index(shop)
+    with shop.lock:
+        return search_words(index, selection.words, selection.filter() or None, SEARCHED)
+
+
+def _index(shop: Shop) -> Index:
+    if shop.index is None:
+        raise SettingError(
+            f"searches need an index, and there is none yet: python -m catalog.index {shop.scored.folder} makes one"
+        )
+    return shop.index
+
+
+def _all_facets(shop: Shop) -> list[Facet]:
+    every = np.ones(len(shop), bool)
+    return facets(shop, Selection(), every, every)

@@ -1,0 +1,70 @@
+"""What an index says of a product: which others are like it, may take its place, go with it, or show the same."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from catalog.filters.conditions import Points
+from catalog.similar import near_duplicates
+from catalog.similar.matches import Match
+from catalog.similar.matching import Index
+from fashion.errors import FashionError, one_line
+from page.browsing.product_cards import ProductCard, matched
+from page.shop import Shop
+
+SHOWN = 8  # of each kind
+
+
+@dataclass(frozen=True)
+class Relation:
+    """One kind of other products.
+
+    Attributes:
+        title: of the kind.
+        note: what it means, or why there are none.
+        cards: the products.
+    """
+
+    title: str
+    note: str
+    cards: list[ProductCard]
+
+
+def relations(shop: Shop, id: str) -> list[Relation]:
+    """All kinds of other products that the index finds for one; none where there is no index."""
+    index = shop.index
+    if index is None:
+        return []
+    kinds: dict[str, tuple[str, Callable[[], Sequence[Match]]]] = {
+        "Similar": ("Alike in what is seen, and in attributes.", lambda: index.search(id, limit=SHOWN)),
+        "Replacements": (
+            "Alike, the same category and gender, in stock as far as the catalog says, and no duplicate.",
+            lambda: index.replace(id, limit=SHOWN),
+        ),
+        "Duplicates": ("Near-identical photographs.", lambda: _duplicates(index, id)),
+    }
+    with shop.lock:
+        return [_relation(shop, title, note, find) for title, (note, find) in kinds.items()]
+
+
+def _relation(shop: Shop, title: str, note: str, find: Callable[[], Sequence[Match]]) -> Relation:
+    try:
+        cards = matched(shop, find())
+    except FashionError as error:  # such as a catalog without categories, in which nothing can replace anything
+        return Relation(title, one_line(error), [])
+    return Relation(title, note if cards else "None.", cards)
+
+
+def _duplicates(index: Index, id: str) -> Sequence[Match]:
+    product = index.product(id)
+    (points,) = near_duplicates.twins(index.store, index.manifest, product.embedding[None])
+    return index.search(id, space="embedding", where=Points(tuple(points)), limit=SHOWN) if len(points) > 1 else []
+
+
+def recommended(shop: Shop, like: Sequence[str], unlike: Sequence[str]) -> Relation:
+    """Products for somebody who likes some, and does not like others."""
+    index, title = shop.index, "Recommended"
+    if index is None:
+        return Relation(title, "Recommendations need an index: python -m catalog.index makes one.", [])
+    with shop.lock:
+        note = "Near one of those that are liked, and farther from all that are not."
+        return _relation(shop, title, note, lambda: index.recommend(like, unlike, limit=3 * SHOWN))

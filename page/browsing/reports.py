@@ -1,0 +1,49 @@
+"""Trends and comparisons as their commands wrote them, linked and shown under a policy that lets their pages work."""
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from fashion.errors import DataError
+from fashion.pictures import pages
+
+PAGE = "index.html"
+KINDS = {"trends.json": "Trends", "compare.json": "Comparison"}  # files beside the page of a report
+SCRIPT = Path(pages.__file__).with_name("page.js")
+
+
+def find_reports(scored: Path, others: Iterable[Path] = ()) -> dict[str, Path]:
+    """Reports by the name that they are linked as: those in folders of a scored catalog, and others.
+
+    Raises:
+        DataError: one of `others` is no report.
+    """
+    found: dict[str, Path] = {}
+    for folder in sorted(path for path in scored.iterdir() if path.is_dir()):
+        if kind := _kind(folder):
+            found[f"{kind}: {folder.name}"] = folder / PAGE
+    for folder in others:
+        kind = _kind(folder)
+        if not kind:
+            raise DataError(f"{folder} is no report of python -m catalog.trends or catalog.compare; give its folder")
+        found[f"{kind}: {folder.name}"] = folder / PAGE
+    return found
+
+
+def report_policy() -> str:
+    """The content security policy of a report: its own styles and pictures, and the one script that is this project's.
+
+    The script is allowed by its sha256, with the line breaks that the reports' template puts around it.
+    """
+    digest = hashlib.sha256(f"\n{SCRIPT.read_text(encoding='utf-8')}".encode()).digest()
+    script = f"'sha256-{base64.b64encode(digest).decode()}'"
+    return (
+        f"default-src 'none'; script-src {script}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    )
+
+
+def _kind(folder: Path) -> str | None:
+    kinds = [kind for name, kind in KINDS.items() if (folder / name).is_file()]
+    return kinds[0] if kinds and (folder / PAGE).is_file() else None

@@ -1,0 +1,137 @@
+"""Browse: lists with filters, searches, a page for each product, its photographs, and reports."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from fashion.errors import DataError, FashionError, InvalidImage, SettingError, one_line
+from fashion.predictor import Predictor
+from page.browsing.found import SEARCHED, Found, found, like_photograph
+from page.browsing.photographs import SIDES, changed_at, heat_map, small
+from page.browsing.product_page import answered_attributes
+from page.browsing.relations import recommended, relations
+from page.browsing.reports import report_policy
+from page.browsing.selection import Selection
+from page.rendering import Renderer
+from page.shop import Shop
+from serving.app import received_body
+from serving.forms import with_parts
+from serving.protocol import Call
+from serving.unpacking import BODY
+
+JPEG_TYPE = "image/jpeg"
+A_DAY = {"Cache-Control": "private, max-age=86400"}
+
+
+def add_browse_routes(
+    app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predictor, reports: Mapping[str, Path]
+) -> None:
+    """Add the pages below `/browse`.
+
+    Args:
+        app, renderer, predictor: of the page.
+        shop: the catalog.
+        reports: their pages, by the name that they are linked as.
+    """
+    _add_lists(app, renderer, shop, predictor, list(reports))
+    _add_products(app, renderer, shop, predictor)
+    _add_pictures(app, shop, predictor)
+    _add_reports(app, list(reports.values()))
+
+
+def _add_lists(app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predictor, reports: Sequence[str]) -> None:
+    def show(selection: Selection, products: Found, **contents: Any) -> Response:
+        status = HTTPStatus.BAD_REQUEST if products.error else HTTPStatus.OK
+        contents |= {"section": "Browse", "most": SEARCHED, "reports": reports}
+        return renderer.page(
+            "browse.html.j2", status, shop=shop, selection=selection, found=products, by_photograph=False, **contents
+        )
+
+    @app.get("/browse", include_in_schema=False)
+    def browse(request: Request) -> Response:
+        selection = Selection.read(request.query_params.multi_items())
+        return show(selection, found(shop, selection))
+
+    @app.post("/browse", include_in_schema=False)
+    async def by_photograph(request: Request) -> Response:
+        selection = Selection.read(request.query_params.multi_items())
+        try:
+            body = await received_body(request)
+            call = await with_parts(Call({BODY: body}, request.headers, request.headers.get("content-type", "")))
+            photo = call.fields.get("photograph", b"")
+            products = await asyncio.to_thread(like_photograph, shop, predictor, selection, bytes(photo))
+        except FashionError as error:
+            products = Found(error=one_line(error))
+        return show(selection, products, by_photograph=True)
+
+
+def _add_products(app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predictor) -> None:
+    @app.get("/browse/product/{id:path}", include_in_schema=False)
+    def product(id: str) -> Response:
+        shop.refresh()
+        row = _or_404(shop.row, id)
+        answered, silent = answered_attributes(shop, predictor.card, row)
+        return renderer.page(
+            "product.html.j2",
+            section="Browse",
+            shop=shop,
+            id=id,
+            row=row,
+            answered=answered,
+            silent=silent,
+            relations=relations(shop, id),
+        )
+
+    @app.get("/browse/recommend", include_in_schema=False)
+    def recommend(request: Request) -> Response:
+        like, unlike = (list(dict.fromkeys(request.query_params.getlist(name))) for name in ("like", "unlike"))
+        like = [id for id in like if id not in unlike]
+        for id in (*like, *unlike):
+            _or_404(shop.row, id)
+        relation = recommended(shop, like, unlike)
+        return renderer.page(
+            "recommend.html.j2", section="Browse", shop=shop, like=like, unlike=unlike, relation=relation
+        )
+
+
+def _add_pictures(app: FastAPI, shop: Shop, predictor: Predictor) -> None:
+    def path_of(id: str) -> Path:
+        path = _or_404(shop.image, id)
+        if path is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "the photograph is in no file of its own")
+        return path
+
+    @app.get("/browse/photograph/{side}/{id:path}", include_in_schema=False)
+    def photograph(side: int, id: str) -> Response:
+        if side not in SIDES:
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"photographs have a side of {' or '.join(map(str, SIDES))} px")
+        path = path_of(id)
+        return Response(_or_404(lambda: small(path, side, changed_at(path))), media_type=JPEG_TYPE, headers=A_DAY)
+
+    @app.get("/browse/evidence/{id:path}", include_in_schema=False)
+    def evidence(id: str, label: str) -> Response:
+        path = path_of(id)
+        return Response(_or_404(heat_map, predictor, path, label), media_type=JPEG_TYPE, headers=A_DAY)
+
+
+def _add_reports(app: FastAPI, places: Sequence[Path]) -> None:
+    headers = {"Content-Security-Policy": report_policy()}
+
+    @app.get("/browse/report/{number}", include_in_schema=False)
+    def report(number: int) -> Response:
+        if not 0 <= number < len(places) or not places[number].is_file():
+            raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such report; start the page again to see new ones")
+        return Response(places[number].read_bytes(), media_type="text/html", headers=headers)
+
+
+def _or_404(find: Callable[..., Any], *arguments: Any) -> Any:
+    """What is found, or a status that says that it is not there."""
+    try:
+        return find(*arguments)
+    except (DataError, InvalidImage, SettingError) as error:
+        raise HTTPException(HTTPStatus.NOT_FOUND, one_line(error)) from None

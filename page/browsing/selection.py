@@ -1,0 +1,105 @@
+"""What a person has chosen among filters, as the address of a page says it, and as the filter language does."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from catalog.filters.columns import ATTRIBUTE, Column, Columns
+from fashion.errors import SettingError
+
+IS, LEAST, MOST = "is.", "least.", "most."  # and a column: prefixes of the address' parameters
+PLAIN = re.compile(r"[\w.][\w.-]*")
+WORDS = {"and", "or", "not", "in"}  # the filter language's own
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is chosen.
+
+    Attributes:
+        chosen: values by column; a product has one of each.
+        least, most: limits by column of numbers or dates.
+        where: a filter as somebody wrote it.
+        words: a search in words.
+        page: of the list, from 1.
+    """
+
+    chosen: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    least: Mapping[str, str] = field(default_factory=dict)
+    most: Mapping[str, str] = field(default_factory=dict)
+    where: str = ""
+    words: str = ""
+    page: int = 1
+
+    @classmethod
+    def read(cls, parameters: Iterable[tuple[str, str]]) -> "Selection":
+        """From the parameters of an address; those without a value count as not there."""
+        chosen: dict[str, list[str]] = {}
+        limits: dict[str, dict[str, str]] = {LEAST: {}, MOST: {}}
+        texts = {"where": "", "words": "", "page": "1"}
+        for name, value in parameters:
+            if not value.strip():
+                continue
+            if name.startswith(IS):
+                chosen.setdefault(name.removeprefix(IS), []).append(value)
+            elif name.startswith((LEAST, MOST)):
+                prefix, _, column = name.partition(".")
+                limits[f"{prefix}."][column] = value.strip()
+            elif name in texts:
+                texts[name] = value.strip()
+        page = int(texts["page"]) if re.fullmatch(r"[0-9]{1,9}", texts["page"]) else 1
+        return cls(chosen, limits[LEAST], limits[MOST], texts["where"], texts["words"], max(1, page))
+
+    def filter(self, without: str | None = None) -> str:
+        """As the filter language says it.
+
+        Args:
+            without: a column whose chosen values are left out: what else could be chosen there is counted so.
+
+        Raises:
+            SettingError: a value with both kinds of quotation marks, which no filter can name.
+        """
+        parts = [
+            f"{_quoted(column)}={_quoted(values[0])}"
+            if len(values) == 1
+            else f"{_quoted(column)} in ({', '.join(map(_quoted, values))})"
+            for column, values in self.chosen.items()
+            if column != without
+        ]
+        parts += [f"{_quoted(column)}>={_quoted(value)}" for column, value in self.least.items()]
+        parts += [f"{_quoted(column)}<={_quoted(value)}" for column, value in self.most.items()]
+        if self.where:
+            parts.append(f"({self.where})" if parts else self.where)
+        return " and ".join(parts)
+
+    def address(self, page: int) -> str:
+        """The parameters of another page of the same list."""
+        pairs = [(IS + column, value) for column, values in self.chosen.items() for value in values]
+        pairs += [(LEAST + column, value) for column, value in self.least.items()]
+        pairs += [(MOST + column, value) for column, value in self.most.items()]
+        pairs += [("where", self.where)] * bool(self.where) + [("words", self.words)] * bool(self.words)
+        return urlencode([*pairs, ("page", page)])
+
+
+def filter_name(column: Column, columns: Columns) -> str:
+    """What filters call a column: one of the catalog's own that has the name of a group by its full name."""
+    return column.name if columns[column.name] is column else f"{column.place[0]}.{column.name}"
+
+
+def is_group(column: Column) -> bool:
+    """Whether the model answers it."""
+    return column.place[0] == ATTRIBUTE
+
+
+def can_name(value: str) -> bool:
+    """Whether a filter can name a value."""
+    return not ("'" in value and '"' in value)
+
+
+def _quoted(text: str) -> str:
+    if PLAIN.fullmatch(text) and text.lower() not in WORDS:
+        return text
+    if not can_name(text):
+        raise SettingError(f"no filter can name {text[:60]!r}, which has both kinds of quotation marks")
+    return f'"{text}"' if "'" in text else f"'{text}'"

@@ -1,0 +1,91 @@
+"""What stands before every route of the page: which hosts and origins are answered, and what browsers may load.
+
+A server on this machine can be reached by every web page that its user opens. Such a page must neither post to it (the
+origin is compared with the host) nor read from it under a name of its own that it lets point here (DNS rebinding: the
+host is an address, this machine, or a name that was given).
+"""
+
+import ipaddress
+import socket
+from collections.abc import Collection
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.protocol import JSON_TYPE, error_object, json_bytes
+
+# Scripts, styles and data from this server alone, nothing inline, nothing evaluated; photographs that were dropped are
+# shown from memory (blob:).
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+READING = ("GET", "HEAD")
+
+
+class Guard:
+    """Middleware that refuses foreign hosts and origins, and adds `HEADERS` to what does not have its own.
+
+    Args:
+        app: what is guarded.
+        hosts: names that this server is called by, beside addresses, `localhost` and this machine's own name.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Collection[str] = ()) -> None:
+        self._app = app
+        self._hosts = {"localhost", socket.gethostname().lower(), *(host.lower() for host in hosts)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, see https://asgi.readthedocs.io/en/latest/specs/www.html."""
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(scope["method"], Headers(scope=scope))
+        await (refusal or self._app)(scope, receive, send_guarded)
+
+    def _refusal(self, method: str, headers: Headers) -> Response | None:
+        host = headers.get("host", "").lower()
+        if not self._is_own(host):
+            message = f"this server is not called {host[:100]!r}; start it with --allow-host to answer under that name"
+            return _refused(HTTPStatus.MISDIRECTED_REQUEST, "WrongHost", message)
+        origin = headers.get("origin")
+        foreign = origin is not None and urlsplit(origin).netloc.lower() != host
+        if method not in READING and (foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site")):
+            message = f"a page of {(origin or 'another site')[:100]} may not post here"
+            return _refused(HTTPStatus.FORBIDDEN, "ForeignOrigin", message)
+        return None
+
+    def _is_own(self, host: str) -> bool:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name in self._hosts or is_address(name)
+
+
+def is_address(name: str) -> bool:
+    """Whether a host is an IP address, which no DNS server can point elsewhere."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _refused(status: HTTPStatus, kind: str, message: str) -> Response:
+    return Response(json_bytes(error_object(status, kind, message)[1]), status, media_type=JSON_TYPE)

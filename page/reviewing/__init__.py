@@ -1,0 +1,1 @@
+"""Answers of a scored catalog, looked at and corrected by people."""

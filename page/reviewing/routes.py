@@ -1,0 +1,145 @@
+"""Review: queues and batches, corrections and their undoing, and thresholds fitted anew."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+
+from catalog.corrections.label_batches import label_batches
+from catalog.corrections.queues import BATCHES, CONTRADICTIONS, KINDS, NEW, RANDOM, UNCERTAIN, queue
+from catalog.corrections.refitting import Proposal, apply, propose, undo_refit
+from catalog.scored.correction_store import ChangedMeanwhile, login_name
+from fashion.errors import DataError, FashionError, one_line
+from fashion.model_card import ModelCard
+from fashion.taxonomy import Label
+from page.rendering import Renderer
+from page.reviewing.posted import author_of, corrections_of, numbers_of, queue_of, read_json, seen_of
+from page.reviewing.review_items import batch_items, one_item, review_items
+from page.shop import Shop
+from serving.app import received_body
+from serving.protocol import JSON_TYPE, error_answer, error_object, json_bytes
+
+AT_ONCE = 40  # products of a queue that are sent at a time
+BATCHES_AT_ONCE = 6
+WORDS = {
+    UNCERTAIN: "least certain first",
+    CONTRADICTIONS: "likely wrong labels of the source's table first",
+    NEW: "new arrivals first",
+    RANDOM: "in random order",
+    BATCHES: "batches of one label",
+}
+
+
+def add_review_routes(app: FastAPI, renderer: Renderer, shop: Shop, card: ModelCard) -> None:
+    """Add the pages and the requests below `/review`."""
+    _add_reading(app, renderer, shop, card)
+    _add_writing(app, shop)
+    _add_refitting(app, shop, card)
+
+
+def _add_reading(app: FastAPI, renderer: Renderer, shop: Shop, card: ModelCard) -> None:
+    labels = {group: list(card.taxonomy.names(group)) for group in card.taxonomy.groups}
+
+    @app.get("/review", include_in_schema=False)
+    def review() -> Response:
+        kinds = {kind: WORDS[kind] for kind in (*KINDS, BATCHES)}
+        return renderer.page("review.html.j2", section="Review", kinds=kinds, labels=labels, who=login_name())
+
+    @app.get("/review/queue", include_in_schema=False)
+    async def queued(kind: str = UNCERTAIN, group: str = "", label: str = "", where: str = "") -> Response:
+        def find() -> Any:
+            shop.refresh()
+            groups, wanted = [group] if group and not label else [], Label(group, label) if label else None
+            if kind == BATCHES:
+                found = label_batches(shop.scored, groups, wanted, where or None, BATCHES_AT_ONCE)
+                return {"batches": batch_items(shop, found)}
+            return {"items": review_items(shop, queue(shop.scored, kind, groups, wanted, where or None, AT_ONCE))}
+
+        return await _answer(find)
+
+    @app.get("/review/item", include_in_schema=False)
+    async def item(product: str, group: str) -> Response:
+        return await _answer(lambda: one_item(shop, product, group))
+
+
+def _add_writing(app: FastAPI, shop: Shop) -> None:
+    @app.post("/review/corrections", include_in_schema=False)
+    async def correct(request: Request) -> Response:
+        async def write() -> Any:
+            content = read_json(await received_body(request))
+            corrections, seen, who = corrections_of(content), seen_of(content), author_of(content)
+            entries = await asyncio.to_thread(shop.store.write, corrections, seen, who, queue_of(content))
+            return _written(shop, {entry.product for entry in entries}, [entry.number for entry in entries])
+
+        return await _posted(write)
+
+    @app.post("/review/undo", include_in_schema=False)
+    async def undo(request: Request) -> Response:
+        async def write() -> Any:
+            content = read_json(await received_body(request))
+            numbers, seen, who = numbers_of(content), seen_of(content), author_of(content)
+            entries = await asyncio.to_thread(shop.store.undo, numbers, seen, who)
+            return _written(shop, {entry.product for entry in entries}, [entry.number for entry in entries])
+
+        return await _posted(write)
+
+
+def _add_refitting(app: FastAPI, shop: Shop, card: ModelCard) -> None:
+    proposed: dict[int, Proposal] = {}  # the last one alone, by the number that the page gives back to apply it
+
+    @app.post("/review/refit", include_in_schema=False)
+    async def refit() -> Response:
+        def find() -> Any:
+            proposal = propose(shop.scored, card)
+            number = max(proposed, default=0) + 1
+            proposed.clear()
+            proposed[number] = proposal
+            return {"number": number, "text": str(proposal)} | proposal.to_json()
+
+        return await _answer(find)
+
+    @app.post("/review/refit/apply/{number}", include_in_schema=False)
+    async def apply_refit(number: int, request: Request) -> Response:
+        async def write() -> Any:
+            who = author_of(read_json(await received_body(request)))
+            if number not in proposed:
+                raise DataError("somebody has asked for another refit since; look at that one first")
+            entry = await asyncio.to_thread(apply, shop.scored, proposed.pop(number), who)
+            return {"number": entry.number}
+
+        return await _posted(write)
+
+    @app.post("/review/refit/undo", include_in_schema=False)
+    async def undo(request: Request) -> Response:
+        async def write() -> Any:
+            who = author_of(read_json(await received_body(request)))
+            return {"number": (await asyncio.to_thread(undo_refit, shop.scored, who)).number}
+
+        return await _posted(write)
+
+
+def _written(shop: Shop, products: set[str], numbers: list[int]) -> Mapping[str, Any]:
+    return {"numbers": numbers, "states": shop.store.states(products)}
+
+
+async def _answer(find: Callable[[], Any]) -> Response:
+    """What is found, in a thread of its own, as JSON."""
+
+    async def found() -> Any:
+        return await asyncio.to_thread(find)
+
+    return await _posted(found)
+
+
+async def _posted(write: Callable[[], Any]) -> Response:
+    try:
+        return Response(json_bytes(await write()), media_type=JSON_TYPE)
+    except ChangedMeanwhile as error:
+        status, answer = error_object(HTTPStatus.CONFLICT, "ChangedMeanwhile", one_line(error))
+    except DataError as error:
+        status, answer = error_object(HTTPStatus.BAD_REQUEST, "DataError", one_line(error))
+    except FashionError as error:
+        status, answer = error_answer(error)
+    return Response(json_bytes(answer), status, media_type=JSON_TYPE)

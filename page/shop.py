@@ -1,0 +1,160 @@
+"""A scored catalog that is browsed: its columns in memory, its index where there is one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from catalog import open_index
+from catalog.filters.columns import Columns
+from catalog.filters.filtering import RowFilter, columns_of, kinds
+from catalog.index import INDEX_FOLDER
+from catalog.scored.columns import ATTRIBUTE, ID, IMAGE, PROBABILITIES, vector_rows
+from catalog.scored.correction_store import CorrectionStore
+from catalog.scored.table import Scored, describe_model
+from catalog.similar.following import follow_corrections
+from catalog.similar.matching import Index
+from catalog.words.searching import PRICES
+from fashion.answers import identity
+from fashion.errors import DataError
+from fashion.model_card import ModelCard
+from fashion.tables.columns import usual_name
+
+TITLES = ("name", "title", "product_name", "product_title", "product_display_name", "display_name")
+
+
+class Shop:
+    """A scored catalog. Open one with `Shop.open`.
+
+    Attributes:
+        scored: the catalog.
+        index: of it, or None.
+        columns: what filters can name.
+        store: what people said of it.
+        lock: hold it while the index is asked; requests are answered by several threads.
+    """
+
+    def __init__(self, scored: Scored, index: Index | None) -> None:
+        self.scored, self.index = scored, index
+        self.columns: Columns = columns_of(scored)
+        self.lock = Lock()
+        self.store = CorrectionStore(scored.folder)
+        own = [name for name, kind in kinds(scored).items() if kind]
+        self.title_column = usual_name(own, TITLES)
+        self.price_column = usual_name(own, PRICES)
+        self._names = [ID, IMAGE, *(ATTRIBUTE + group for group in scored.manifest.groups), *own]
+        self._last = self.store.last()
+        self._batch = self._read()
+        ids = self._batch.column(ID).to_pylist()
+        self._rows = {id: row for row, id in enumerate(ids)}
+        self._ids = np.array(ids, object)
+
+    def refresh(self) -> None:
+        """Read what was corrected since, here and by others.
+
+        Raises:
+            DataError: it cannot be read, or the catalog holds other products than when it was opened.
+        """
+        with self.lock:
+            last = self.store.last()
+            if last == self._last:
+                return
+            batch = self._read()
+            if not batch.column(ID).equals(self._batch.column(ID)):
+                raise DataError(f"{self.scored.folder} was scored again; end the page and start it anew")
+            self._batch = batch
+            if self.index:
+                follow_corrections(self.index)
+            self._last = last
+
+    def _read(self) -> pa.RecordBatch:
+        return pa.Table.from_batches(self.scored.batches(self._names)).combine_chunks().to_batches()[0]
+
+    @classmethod
+    def open(cls, folder: Path, card: ModelCard) -> "Shop":
+        """Open a scored catalog, and its index where there is one.
+
+        Args:
+            folder: written by `python -m catalog.score`; its index lies in the folder `index` within it.
+            card: of the model that photographs are compared with.
+
+        Raises:
+            DataError: no such catalog, an empty one, one of another model, or an index that is in use or half-written.
+        """
+        scored = Scored.open(folder)
+        model = scored.manifest.model
+        if model["weights"] != card.weights_id:
+            raise DataError(
+                f"{folder} was scored by {describe_model(model)}, the bundle holds {describe_model(identity(card))}; "
+                "give the bundle that it was scored with"
+            )
+        if not scored.rows:
+            raise DataError(f"{folder} holds no product")
+        place = folder / INDEX_FOLDER
+        return cls(scored, open_index(place) if place.is_dir() else None)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def kept(self, where: str) -> np.ndarray:
+        """Which products a filter keeps, bool (rows,). Raises FilterError for one that cannot be read."""
+        if not where.strip():
+            return np.ones(len(self), bool)
+        return RowFilter(where, self.scored).keeps(self._batch)
+
+    def values(self, column: str) -> pa.Array:
+        """A column of the scored table, all rows."""
+        return self._batch.column(column)
+
+    def ids(self, rows: Sequence[int] | np.ndarray) -> list[str]:
+        """The products of rows."""
+        return list(self._ids[rows])
+
+    def row(self, id: str) -> int:
+        """Where a product stands. Raises DataError where there is none."""
+        if id not in self._rows:
+            raise DataError(f"the catalog has no product {id[:60]!r}")
+        return self._rows[id]
+
+    def rows(self, ids: Sequence[str]) -> list[int]:
+        """Where products stand; those that the catalog does not have are left out."""
+        return [self._rows[id] for id in ids if id in self._rows]
+
+    def image(self, id: str) -> Path | None:
+        """The photograph of a product; None where it lies in no file of its own. Raises DataError as `row`."""
+        path = self._batch.column(IMAGE)[self.row(id)].as_py()
+        return Path(path) if path else None
+
+    def attributes(self, row: int) -> dict[str, list[str]]:
+        """What is answered of a product, by group."""
+        return {
+            group: self._batch.column(ATTRIBUTE + group)[row].as_py() or [] for group in self.scored.manifest.groups
+        }
+
+    def source(self, row: int) -> dict[str, Any]:
+        """The catalog's own columns of a product, those with a value."""
+        found = {column.name: self._batch.column(column.name)[row].as_py() for column in self.columns.source}
+        return {name: value for name, value in found.items() if value not in (None, "", [])}
+
+    def probabilities(self, row: int) -> np.ndarray:
+        """The probability of each label, float32 (A,)."""
+        found = self.scored.rows_of([self._ids[row]], [PROBABILITIES])[PROBABILITIES]
+        return vector_rows(found.combine_chunks())[0].astype(np.float32)
+
+    def title(self, row: int) -> str:
+        """What a product is called, or its id."""
+        named = self._batch.column(self.title_column)[row].as_py() if self.title_column else None
+        return str(named or self._ids[row])
+
+    def price(self, row: int) -> str:
+        """Its price as the catalog writes it, or nothing."""
+        value = self._batch.column(self.price_column)[row].as_py() if self.price_column else None
+        return "" if value is None else f"{value:,.2f}" if isinstance(value, float) else str(value)
+
+    def close(self) -> None:
+        """Let go of the index."""
+        if self.index:
+            self.index.close()

@@ -1,0 +1,61 @@
+// Requests to the server, some at a time.
+
+const RETRIES = 20;
+
+export class Refused extends Error {}
+
+// One photograph's answer. Throws Refused with the server's own words.
+export async function ask(path, file, options, signal) {
+  for (let tries = 0; ; tries++) {
+    let response;
+    try {
+      response = await fetch(path, { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream", ...options }, signal });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new Refused("the file cannot be read, or the server does not answer");
+    }
+    const busy = [429, 503].includes(response.status) && tries < RETRIES; // its own queue, or the proxy before it
+    if (busy) {
+      await new Promise((resolve) => setTimeout(resolve, 1000 * Number(response.headers.get("Retry-After") ?? 1)));
+      continue;
+    }
+    const answer = await response.json().catch(() => ({ error: { message: `status ${response.status}` } }));
+    if (!response.ok) throw new Refused(answer.error?.message ?? `status ${response.status}`);
+    return answer;
+  }
+}
+
+// Entries that are worked on `sideBySide` at a time; more may come while it runs.
+export class WorkQueue {
+  #waiting = [];
+  #lanes = 0;
+  #stop = new AbortController();
+
+  constructor(sideBySide, work, whenIdle) {
+    Object.assign(this, { sideBySide, work, whenIdle }); // work takes an entry and a signal
+  }
+
+  get isIdle() {
+    return this.#lanes === 0;
+  }
+
+  add(entries) {
+    this.#waiting.push(...entries);
+    while (this.#lanes < this.sideBySide && this.#waiting.length) this.#lane(); // which takes its first at once
+  }
+
+  // Stops what runs, and returns what was not begun.
+  cancel() {
+    const left = this.#waiting.splice(0);
+    this.#stop.abort();
+    this.#stop = new AbortController();
+    return left;
+  }
+
+  async #lane() {
+    this.#lanes++;
+    while (this.#waiting.length) await this.work(this.#waiting.shift(), this.#stop.signal);
+    this.#lanes--;
+    if (this.isIdle) this.whenIdle();
+  }
+}

@@ -1,0 +1,36 @@
+// Filters apply as soon as they are chosen: the same page is loaded again, and what changed is put in its place, so that
+// the focus and what was unfolded stay. Without this script the forms do the same by their buttons.
+
+const form = () => document.getElementById("filters");
+
+async function load(address, remember) {
+  const response = await fetch(address);
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const focused = document.activeElement?.id;
+  const unfolded = [...document.querySelectorAll("#filters details")].map((details) => [details.id, details.open]);
+  for (const id of ["filters", "found", "by-photograph"]) document.getElementById(id).replaceWith(page.getElementById(id));
+  for (const [id, open] of unfolded) {
+    const details = id ? document.getElementById(id) : document.querySelector("#filters > details");
+    if (details) details.open = open;
+  }
+  document.getElementById("words").value = page.getElementById("words").value;
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  if (remember) history.pushState(null, "", address);
+}
+
+function address() {
+  const parameters = new URLSearchParams([...new FormData(form())].filter(([, value]) => value !== ""));
+  return `/browse?${parameters}`;
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.form?.id === "filters") load(address(), true);
+  if (event.target.id === "photograph") event.target.form.requestSubmit();
+});
+document.addEventListener("submit", (event) => {
+  if (event.target.id !== "filters") return;
+  event.preventDefault();
+  load(address(), true);
+});
+addEventListener("popstate", () => load(location.href, false));
+if (matchMedia("(max-width: 44rem)").matches) document.querySelector("#filters > details").open = false;

@@ -1,0 +1,16 @@
+// Elements whose texts are texts: nothing that a file or a label is called is ever read as HTML.
+export function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name === "class") made.className = value;
+    else if (name.startsWith("aria-") || name === "role") made.setAttribute(name, value);
+    else made[name] = value;
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+export const percent = (probability) => {
+  const rounded = Math.round(100 * probability);
+  return rounded === 100 && probability < 1 ? ">99 %" : rounded === 0 && probability > 0 ? "<1 %" : `${rounded} %`;
+};

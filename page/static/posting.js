@@ -1,0 +1,14 @@
+// Requests of the review page.
+
+export class Conflict extends Error {}
+
+async function read(response) {
+  const answer = await response.json().catch(() => ({ error: { message: `status ${response.status}` } }));
+  if (response.ok) return answer;
+  throw new (response.status === 409 ? Conflict : Error)(answer.error.message);
+}
+
+export const get = async (path, parameters) => read(await fetch(`${path}?${new URLSearchParams(parameters)}`));
+
+export const post = async (path, content) =>
+  read(await fetch(path, { method: "POST", body: JSON.stringify(content), headers: { "Content-Type": "application/json" } }));

@@ -1,0 +1,182 @@
+// The page "Review": a queue from the server, one item or batch at a time, saved as soon as it is decided.
+import { Conflict, get, post } from "./posting.js";
+import { element } from "./elements.js";
+import { BatchView } from "./review_batch.js";
+import { SingleView } from "./review_one.js";
+
+const find = (id) => document.getElementById(id);
+const labels = JSON.parse(find("labels").textContent);
+const NAME = "reviewer"; // in the browser's own store
+const save = (corrections) => attempt(() => write(corrections));
+const single = new SingleView(save);
+const batch = new BatchView(save);
+
+let waiting = []; // items or batches that are still to come
+let current;
+let saved = []; // of { numbers, states, item }, to be undone
+let decided = 0;
+let isBusy = false;
+const known = new Map(); // by product the last state that the page has heard of
+const skipped = new Set();
+
+const isBatches = () => find("kind").value === "batches";
+const who = () => find("who").value.trim();
+const nameOf = (each) => JSON.stringify([each.product, each.group, each.name]);
+
+// --- the queue --------------------------------------------------------------------------------------------------------
+
+async function load() {
+  const parameters = { kind: find("kind").value, group: find("group").value, label: find("label").value, where: find("where").value };
+  const found = await get("/review/queue", parameters);
+  waiting = (found.batches ?? found.items).filter((each) => !skipped.has(nameOf(each)));
+  next();
+}
+
+function next() {
+  current = waiting.shift();
+  find("single").hidden = isBatches() || !current;
+  find("batch").hidden = !isBatches() || !current;
+  if (current) (isBatches() ? batch : single).show(current);
+}
+
+// The next of what is here, and then whatever the server has by now.
+const advance = async () => (waiting.length ? next() : load());
+
+function skip() {
+  skipped.add(nameOf(current));
+  return advance();
+}
+
+function tell() {
+  const rest = current ? `${waiting.length} more at hand` : "nothing more to look at";
+  find("told").textContent = `${decided} decided; ${rest}`;
+  find("undo").disabled = !saved.length;
+}
+
+// --- corrections ------------------------------------------------------------------------------------------------------
+
+async function write(corrections) {
+  const shown = current;
+  const products = shown.products ?? [shown];
+  const seen = Object.fromEntries(products.map(({ product, state }) => [product, state]));
+  try {
+    const written = await post("/review/corrections", { corrections, seen, who: who(), found_by: find("kind").value, where: find("where").value });
+    saved.push({ ...written, item: shown });
+    remember(written.states);
+  } catch (error) {
+    if (error instanceof Conflict) await lookAgain(shown);
+    throw error;
+  }
+  decided += products.length;
+  await advance();
+}
+
+async function undo() {
+  if (!saved.length) return;
+  const { numbers, states, item } = saved.at(-1);
+  const undone = await post("/review/undo", { numbers, seen: latest(states), who: who() });
+  saved.pop();
+  decided -= Object.keys(states).length;
+  remember(undone.states);
+  if (current) waiting.unshift(current);
+  waiting.unshift(item);
+  next();
+}
+
+// States that the page has heard of since: other items of the same product follow.
+function remember(states) {
+  for (const [product, state] of Object.entries(states)) known.set(product, state);
+  const all = [current, ...waiting, ...saved.map((each) => each.item)].filter(Boolean);
+  for (const each of all.flatMap((item) => item.products ?? [item])) each.state = known.get(each.product) ?? each.state;
+}
+
+const latest = (states) => Object.fromEntries(Object.keys(states).map((product) => [product, known.get(product)]));
+
+// Somebody was quicker: the same question with what they left.
+async function lookAgain(shown) {
+  if (shown.products) {
+    await load();
+    return;
+  }
+  const fresh = await get("/review/item", { product: shown.product, group: shown.group });
+  current = { ...fresh, reason: "changed meanwhile; this is how it is now" };
+  single.show(current);
+}
+
+// One thing at a time; what goes wrong is told.
+async function attempt(work) {
+  if (isBusy) return;
+  isBusy = true;
+  find("error").hidden = true;
+  try {
+    await work();
+  } catch (error) {
+    find("error").textContent = error.message;
+    find("error").hidden = false;
+  } finally {
+    isBusy = false;
+    tell();
+  }
+}
+
+// --- controls ---------------------------------------------------------------------------------------------------------
+
+find("group").addEventListener("change", () => {
+  const names = labels[find("group").value] ?? [];
+  find("label").replaceChildren(element("option", { value: "", textContent: "all" }), ...names.map((name) => element("option", { textContent: name })));
+  find("label").disabled = !names.length;
+});
+for (const id of ["kind", "group", "label", "where"]) find(id).addEventListener("change", () => attempt(load));
+find("queue").addEventListener("submit", (event) => event.preventDefault());
+for (const id of ["next", "skip"]) find(id).addEventListener("click", () => attempt(skip));
+find("undo").addEventListener("click", () => attempt(undo));
+find("who").value = localStorage.getItem(NAME) ?? find("who").value;
+find("who").addEventListener("change", () => localStorage.setItem(NAME, who()));
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea, summary")) return;
+  const isElsewhere = event.target.matches("button, a") && !event.target.closest("#options, #tiles");
+  if (event.key === "Enter" && isElsewhere) return; // that button's own
+  const commands = { u: undo, ...(current ? { ArrowRight: skip } : {}) };
+  if (current && (isBatches() ? batch : single).key(event)) event.preventDefault();
+  else if (commands[event.key]) {
+    event.preventDefault();
+    attempt(commands[event.key]);
+  }
+});
+
+// --- thresholds -------------------------------------------------------------------------------------------------------
+
+let proposal;
+
+function propose(text, number) {
+  proposal = number;
+  find("proposal").textContent = text;
+  find("proposal").hidden = false;
+  find("apply").hidden = number === undefined;
+}
+
+const refitting = (work) => async () => {
+  try {
+    await work();
+  } catch (error) {
+    propose(error.message);
+  }
+};
+find("refit").addEventListener("click", refitting(async () => {
+  propose("Fitting …");
+  const found = await post("/review/refit", {});
+  propose(found.text, found.number);
+}));
+find("apply").addEventListener("click", refitting(async () => {
+  const { number } = await post(`/review/refit/apply/${proposal}`, { who: who() });
+  propose(`Applied, as entry ${number}.`);
+  await attempt(load);
+}));
+find("undo-refit").addEventListener("click", refitting(async () => {
+  const { number } = await post("/review/refit/undo", { who: who() });
+  propose(`Undone, by entry ${number}.`);
+  await attempt(load);
+}));
+
+attempt(load);

@@ -1,0 +1,77 @@
+// Some products that may all have one label: which have it?
+import { element, percent } from "./elements.js";
+
+const find = (id) => document.getElementById(id);
+
+export class BatchView {
+  constructor(save) {
+    this.saveCorrections = save;
+    find("save").addEventListener("click", () => this.save());
+    find("all").addEventListener("click", () => this.#set(() => true));
+    find("no-one").addEventListener("click", () => this.#set(() => false));
+  }
+
+  show(batch) {
+    this.batch = batch;
+    this.last = 0; // the tile that was turned last: where a range begins
+    find("batch-question").textContent = `Are these ${batch.products.length} all ${batch.name}?`;
+    find("batch-reason").textContent = batch.reason;
+    find("tiles").replaceChildren(...batch.products.map((product, at) => this.#tile(product, at)));
+    this.#set(() => true);
+    this.#tiles()[0].focus();
+  }
+
+  save() {
+    const { group, name, products } = this.batch;
+    const tiles = this.#tiles();
+    this.saveCorrections(products.map(({ product }, at) => [product, this.#isOn(tiles[at]) ? "is" : "is not", group, name]));
+  }
+
+  key(event) {
+    const tiles = this.#tiles();
+    const at = tiles.indexOf(document.activeElement);
+    const columns = tiles.filter((tile) => tile.offsetTop === tiles[0].offsetTop).length;
+    const move = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+    if (move && at >= 0) tiles[at + move]?.focus();
+    else if (event.key === "a") find("all").click();
+    else if (event.key === "n") find("no-one").click();
+    else if (event.key === "Enter") this.save();
+    else return false;
+    return true;
+  }
+
+  #tiles() {
+    return [...find("tiles").querySelectorAll("button")];
+  }
+
+  #isOn(tile) {
+    return tile.getAttribute("aria-pressed") === "true";
+  }
+
+  #set(isOn) {
+    this.#tiles().forEach((tile, at) => tile.setAttribute("aria-pressed", String(isOn(at))));
+  }
+
+  #tile(product, at) {
+    const address = `/browse/photograph/240/${encodeURIComponent(product.product)}`;
+    const photo = product.photograph ? element("img", { src: address, alt: "", loading: "lazy" }) : element("span", { class: "how", textContent: "no photograph in a file of its own" });
+    const button = element(
+      "button",
+      { type: "button", class: "tile-button", "aria-label": `${product.title}: ${this.batch.name}, ${percent(product.probability)}` },
+      element("span", { class: "tile" }, photo),
+      element("span", { class: "name", textContent: product.title }),
+      element("span", { class: "percent", textContent: percent(product.probability) }),
+    );
+    // Space is a click too, and says whether Shift was held.
+    button.addEventListener("click", (event) => this.#turn(at, event.shiftKey));
+    return element("li", {}, button);
+  }
+
+  #turn(at, isRange) {
+    const tiles = this.#tiles();
+    const value = String(isRange ? this.#isOn(tiles[this.last]) : !this.#isOn(tiles[at]));
+    const [from, to] = isRange ? [Math.min(at, this.last), Math.max(at, this.last)] : [at, at];
+    for (const tile of tiles.slice(from, to + 1)) tile.setAttribute("aria-pressed", value);
+    this.last = at;
+  }
+}

@@ -1,0 +1,1 @@
+"""Photographs of the user's own: what the model says of them."""

@@ -1,0 +1,33 @@
+"""What the browser must know of the model to choose attributes as `fashion.answers.chosen_labels` does."""
+
+from typing import Any
+
+from fashion.model_card import TOP_K, ModelCard
+from page.trying.limits import MAX_FILES, SIDE_BY_SIDE
+from serving.protocol import MAX_BODY
+
+
+def card_facts(card: ModelCard, name: str) -> dict[str, Any]:
+    """Groups, labels, gates, and the thresholds of each profile, ready for JSON.
+
+    Args:
+        card: of the model.
+        name: under which the server answers.
+
+    Returns:
+        `profiles` has for each profile the threshold of each label, by `group:name`; `applies` the threshold of each
+        group's gate.
+    """
+    names = [f"{label.group}:{label.name}" for label in card.labels]
+    rows = {profile: [round(float(t), 4) for t in card.threshold_row(profile)] for profile in card.profiles}
+    return {
+        "name": name,
+        "groups": list(card.taxonomy.groups),
+        "profiles": {profile: dict(zip(names, row, strict=True)) for profile, row in rows.items()},
+        "default": card.default_profile,
+        "counting": {TOP_K: card.top_k} if card.top_k else {},
+        "applies": {group: float(t) for group, t in zip(card.gates.applies, card.gate_row, strict=False)},
+        "maxFiles": MAX_FILES,
+        "maxBytes": MAX_BODY,
+        "sideBySide": SIDE_BY_SIDE,
+    }

@@ -1,0 +1,42 @@
+"""Try: one page, which asks the server's own endpoint, and the download of what it shows."""
+
+import asyncio
+import json
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request, Response
+
+from fashion.errors import SettingError, one_line
+from fashion.predictor import Predictor
+from page.rendering import Renderer
+from page.trying.card_facts import card_facts
+from page.trying.downloads import download
+from page.trying.limits import MAX_FILES
+from serving.app import received_body
+from serving.protocol import JSON_TYPE, InvalidRequest, error_answer, json_bytes
+
+
+def add_try_routes(app: FastAPI, renderer: Renderer, predictor: Predictor, name: str) -> None:
+    """Add the page at `/` and the downloads at `/try/download/KIND`."""
+    facts = card_facts(predictor.card, name)
+
+    @app.get("/", include_in_schema=False)
+    def try_page() -> Response:
+        return renderer.page("try.html.j2", section="Try", facts=facts, most=MAX_FILES, card=predictor.card)
+
+    @app.post("/try/download/{kind}", include_in_schema=False)
+    async def try_download(kind: str, request: Request) -> Response:
+        try:
+            content, media_type = await asyncio.to_thread(download, kind, _read(await received_body(request)))
+        except (SettingError, InvalidRequest) as error:
+            status, answer = error_answer(error)
+            return Response(json_bytes(answer), status, media_type=JSON_TYPE)
+        headers = {"Content-Disposition": f'attachment; filename="attributes.{kind}"'}
+        return Response(content, HTTPStatus.OK, headers, media_type)
+
+
+def _read(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"the body is no JSON: {one_line(error)[:100]}") from None

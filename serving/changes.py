@@ -1,0 +1,275 @@
+"""What another bundle would change: the answers of two to the same photographs, label by label."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fashion.answers import chosen_labels, identity
+from fashion.errors import DataError, InvalidImage, SettingError, one_line
+from fashion.prediction import Prediction
+from fashion.predictor import CHUNK, Predictor
+from fashion.taxonomy import Label
+
+ALL = "all groups"
+KINDS = ("kept", "gained", "lost")
+DRAWS = 1000  # of the bootstrap
+DRAWS_AT_ONCE = 50  # so that 100,000 photographs take 40 MB
+
+
+@dataclass(frozen=True)
+class AnswerShare:
+    """A count of answers, its share, and the 95 % interval of the share; share and interval of nothing are None."""
+
+    count: int
+    share: float | None = None
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class GroupChanges:
+    """What becomes of a group's answers.
+
+    Attributes:
+        group: its name, or ALL.
+        kept, gained, lost: answers of both bundles, of the new one alone, of the old one alone; shares of all three.
+        photographs: whose answers in this group change; a share of all photographs.
+    """
+
+    group: str
+    kept: AnswerShare
+    gained: AnswerShare
+    lost: AnswerShare
+    photographs: AnswerShare
+
+
+@dataclass(frozen=True)
+class ChangedAnswer:
+    """One label that one of the bundles answers, with the probability that each gives it; None of a label it lacks."""
+
+    label: Label
+    old: float | None
+    new: float | None
+
+
+@dataclass(frozen=True)
+class PhotographChanges:
+    """What becomes of one photograph's answers; `size` sums up by how much the probabilities of what changed moved."""
+
+    image: str
+    kept: tuple[Label, ...]
+    gained: tuple[ChangedAnswer, ...]
+    lost: tuple[ChangedAnswer, ...]
+
+    @property
+    def size(self) -> float:
+        """The sum of the differences in probability over all labels gained or lost."""
+        return sum(abs((each.new or 0.0) - (each.old or 0.0)) for each in (*self.gained, *self.lost))
+
+
+@dataclass
+class BundleChanges:
+    """What another bundle would change.
+
+    Attributes:
+        old, new: the models' names, versions and weights.
+        groups: ALL, and each group that either has.
+        labels: how often each label that is gained or lost anywhere is kept, gained and lost; the most changed first.
+        photographs: of all photographs that could be used, those that change most first.
+        left_out: photographs that could not be used, with the reason.
+        only_old, only_new: labels that one bundle alone has.
+    """
+
+    old: dict[str, str]
+    new: dict[str, str]
+    groups: list[GroupChanges]
+    labels: list[tuple[Label, dict[str, int]]]
+    photographs: list[PhotographChanges]
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    only_old: list[Label] = field(default_factory=list)
+    only_new: list[Label] = field(default_factory=list)
+
+    def changed(self) -> list[PhotographChanges]:
+        """The photographs with an answer gained or lost."""
+        return [each for each in self.photographs if each.gained or each.lost]
+
+    def to_json(self, examples: int) -> dict[str, Any]:
+        """All of it, with the changes of so many photographs."""
+        return {
+            "old": self.old,
+            "new": self.new,
+            "photographs": len(self.photographs),
+            "left_out": [{"image": image, "reason": reason} for image, reason in self.left_out],
+            "labels_of_old_alone": [each._asdict() for each in self.only_old],
+            "labels_of_new_alone": [each._asdict() for each in self.only_new],
+            "groups": [asdict(each) for each in self.groups],
+            "labels": [label._asdict() | counts for label, counts in self.labels],
+            "examples": [_example(each) for each in self.changed()[:examples]],
+        }
+
+
+def compare_bundles(
+    old: Predictor, new: Predictor, photographs: Mapping[str, Path], profile: str | None = None
+) -> BundleChanges:
+    """Ask two bundles about the same photographs.
+
+    Args:
+        old, new: the two.
+        photographs: by the name that the result gives them.
+        profile: of thresholds; None is each model card's default.
+
+    Raises:
+        DataError: no photograph can be used.
+        SettingError: a profile that one of them does not have, or two that have no label in common.
+    """
+    for predictor in (old, new):
+        predictor.card.threshold_row(profile)
+    of_old, of_new = ({*predictor.card.labels} for predictor in (old, new))
+    if not of_old & of_new:
+        raise SettingError("the two bundles have no label in common; compare bundles of the same taxonomy")
+    left_out: list[tuple[str, str]] = []
+    changes = list(_each(old, new, photographs, profile, left_out))
+    if not changes:
+        reason = f"; the first, {left_out[0][0]}: {left_out[0][1]}" if left_out else ""
+        raise DataError(f"none of {len(photographs)} photographs can be used{reason}")
+    groups = list(dict.fromkeys((*old.taxonomy.groups, *new.taxonomy.groups)))
+    return BundleChanges(
+        identity(old.card),
+        identity(new.card),
+        _group_changes(changes, groups),
+        _label_counts(changes),
+        sorted(changes, key=lambda each: -each.size),
+        left_out,
+        [label for label in old.card.labels if label not in of_new],
+        [label for label in new.card.labels if label not in of_old],
+    )
+
+
+def _each(
+    old: Predictor,
+    new: Predictor,
+    photographs: Mapping[str, Path],
+    profile: str | None,
+    left_out: list[tuple[str, str]],
+) -> Iterator[PhotographChanges]:
+    names = list(photographs)
+    for start in range(0, len(names), CHUNK):
+        part = names[start : start + CHUNK]
+        paths = [photographs[name] for name in part]
+        for name, before, after in zip(part, old.predict_each(paths), new.predict_each(paths), strict=True):
+            faults = [each.result for each in (before, after) if isinstance(each.result, Exception)]
+            if faults and not isinstance(faults[0], InvalidImage):
+                raise faults[0]
+            if faults:
+                left_out.append((name, one_line(faults[0])))
+            elif isinstance(before.result, Prediction) and isinstance(after.result, Prediction):
+                yield _changes(name, (old, before.result), (new, after.result), profile)
+
+
+def _changes(
+    name: str, before: tuple[Predictor, Prediction], after: tuple[Predictor, Prediction], profile: str | None
+) -> PhotographChanges:
+    answers, probabilities = [], []
+    for predictor, found in (before, after):
+        card = predictor.card
+        chosen = chosen_labels(card, found.probabilities, card.threshold_row(profile), gates=found.gates)
+        answers.append([card.labels[i] for i in chosen])
+        probabilities.append(dict(zip(card.labels, found.probabilities.tolist(), strict=True)))
+
+    def moved(label: Label) -> ChangedAnswer:
+        return ChangedAnswer(label, probabilities[0].get(label), probabilities[1].get(label))
+
+    first, second = answers
+    return PhotographChanges(
+        name,
+        tuple(label for label in first if label in second),
+        tuple(moved(label) for label in second if label not in first),
+        tuple(moved(label) for label in first if label not in second),
+    )
+
+
+def _group_changes(changes: Sequence[PhotographChanges], groups: Sequence[str]) -> list[GroupChanges]:
+    counts = np.zeros((len(changes), len(groups), len(KINDS)), np.int64)
+    place = {group: i for i, group in enumerate(groups)}
+    for row, each in enumerate(changes):
+        labels = (each.kept, [answer.label for answer in each.gained], [answer.label for answer in each.lost])
+        for kind, found in enumerate(labels):
+            for label in found:
+                counts[row, place[label.group], kind] += 1
+    rows = {ALL: counts.sum(1)} | {group: counts[:, i] for i, group in enumerate(groups)}
+    return [_group(group, of_group) for group, of_group in rows.items()]
+
+
+def _group(group: str, counts: np.ndarray) -> GroupChanges:
+    """From the counts of each photograph (N, 3), in the order of KINDS."""
+    rows = np.column_stack([counts, counts[:, 1:].any(1)])  # (N, 4)
+    sums = rows.sum(0)
+    answers = int(sums[:3].sum())
+    shares = [sums[kind] / answers if answers else None for kind in range(3)] + [sums[3] / len(rows)]
+    answering = [int(counts.any(1).sum())] * 3 + [len(rows)]
+    cells = [
+        _share(int(count), share, ends, of)
+        for count, share, ends, of in zip(sums, shares, bootstrap_shares(rows).T, answering, strict=True)
+    ]
+    return GroupChanges(group, *cells)
+
+
+def _share(count: int, share: float | None, ends: np.ndarray, photographs: int) -> AnswerShare:
+    """With its interval, which is the bootstrap's but where it saw none or nothing else: there it would have no width,
+    and the exact one of a count among so many photographs stands in (Clopper and Pearson, 1934)."""
+    if share is None:
+        return AnswerShare(count)
+    low, high = map(float, ends)
+    most = 1 - 0.025 ** (1 / photographs)
+    if share == 0:
+        low, high = 0.0, most
+    elif share == 1:
+        low, high = 1 - most, 1.0
+    return AnswerShare(count, float(share), (low, high))
+
+
+def bootstrap_shares(rows: np.ndarray, seed: int = 0) -> np.ndarray:
+    """95 % percentile intervals of shares, by drawing photographs with replacement (Efron, 1979): whole photographs,
+    because the answers to one depend on each other.
+
+    Args:
+        rows: (N, 4), of each photograph answers kept, gained and lost, and whether any changed.
+        seed: of the draws.
+
+    Returns:
+        (2, 4): lower and upper ends; NaN where there are no answers.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(DRAWS // DRAWS_AT_ONCE):
+        weights = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=DRAWS_AT_ONCE)
+        drawn.append(weights @ rows)
+    sums = np.concatenate(drawn)  # (DRAWS, 4)
+    answers = sums[:, :3].sum(1)
+    ends = np.full((2, 4), np.nan)
+    if answers.any():  # draws without any answer have no shares
+        ends[:, :3] = np.percentile(sums[answers > 0, :3] / answers[answers > 0, None], [2.5, 97.5], axis=0)
+    ends[:, 3] = np.percentile(sums[:, 3] / len(rows), [2.5, 97.5])
+    return ends
+
+
+def _label_counts(changes: Sequence[PhotographChanges]) -> list[tuple[Label, dict[str, int]]]:
+    counts: dict[Label, dict[str, int]] = {}
+    for each in changes:
+        labels = (each.kept, [answer.label for answer in each.gained], [answer.label for answer in each.lost])
+        for kind, found in zip(KINDS, labels, strict=True):
+            for label in found:
+                counts.setdefault(label, dict.fromkeys(KINDS, 0))[kind] += 1
+    changed = [(label, found) for label, found in counts.items() if found["gained"] or found["lost"]]
+    return sorted(changed, key=lambda entry: -(entry[1]["gained"] + entry[1]["lost"]))
+
+
+def _example(change: PhotographChanges) -> dict[str, Any]:
+    def told(answers: Sequence[ChangedAnswer]) -> list[dict[str, Any]]:
+        rounded = [(each.label, [None if p is None else round(p, 4) for p in (each.old, each.new)]) for each in answers]
+        return [label._asdict() | {"old": old, "new": new} for label, (old, new) in rounded]
+
+    kept = [label._asdict() for label in change.kept]
+    return {"image": change.image, "kept": kept, "gained": told(change.gained), "lost": told(change.lost)}

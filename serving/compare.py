@@ -1,0 +1,157 @@
+"""What a new bundle would change before it goes live: a page by group, with the photographs that change most.
+
+From the command line:  python -m serving.compare OLD NEW photos/ --out FOLDER
+"""
+
+import argparse
+import base64
+import io
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fashion.engines import ENGINES
+from fashion.errors import DataError, SettingError, one_line_errors
+from fashion.folders import check_replaceable, new_folder
+from fashion.pictures.pages import render_page
+from fashion.pictures.tiles import INK, RIGHT, SOFT, WRONG, Picture, SheetLayout, Tile, sheet
+from fashion.predictor import Predictor
+from fashion.preprocess import ENDINGS, decode
+from serving.changes import AnswerShare, BundleChanges, PhotographChanges, compare_bundles
+
+PAGE_FILE, CHANGES_FILE, SHEET_FILE = "index.html", "changes.json", "changes.jpg"
+EXAMPLES = 24
+LISTED = 50  # labels on the page
+LAYOUT = SheetLayout(side=270, columns=4, lines=9)  # letters of the sheet have neither dashes nor arrows
+
+
+def photographs_of(folder: Path, most: int | None = None) -> dict[str, Path]:
+    """Image files below a folder by their path within it, sorted, without hidden ones.
+
+    Args:
+        folder: where to look.
+        most: draw so many at random, always the same ones.
+
+    Raises:
+        DataError: there is none.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no folder; give one with photographs")
+    found = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(parent, name) for name in names if name.lower().endswith(ENDINGS) and not name.startswith(".")]
+    if not found:
+        raise DataError(f"{folder} holds no image ({', '.join(ENDINGS)}); give another folder")
+    found.sort()
+    if most is not None and most < len(found):
+        found = [found[i] for i in sorted(np.random.default_rng(0).choice(len(found), most, replace=False))]
+    # A name that is no UTF-8 could not be written into the page.
+    return {str(path.relative_to(folder)).encode(errors="backslashreplace").decode(): path for path in found}
+
+
+def write_changes(changes: BundleChanges, photographs: dict[str, Path], out: Path, examples: int = EXAMPLES) -> Path:
+    """Write the page, with JSON and a picture beside it; returns the page.
+
+    Args:
+        changes: what was found.
+        photographs: by the names in `changes`.
+        out: the folder; one of an earlier comparison is replaced.
+        examples: photographs in the picture.
+
+    Raises:
+        SettingError: `out` is something else.
+    """
+    check_folder(out)
+    shown = changes.changed()[:examples]
+    with new_folder(out) as folder:
+        picture = _picture(shown, photographs) if shown else None
+        if picture:
+            picture.write(folder / SHEET_FILE)
+        text = json.dumps(changes.to_json(examples), indent=1, ensure_ascii=False, allow_nan=False)
+        (folder / CHANGES_FILE).write_text(text + "\n", encoding="utf-8")
+        page = render_page(
+            Path(__file__).with_name("compare.html.j2"),
+            {"count": "{:,}".format, "share": told_share},
+            found=changes,
+            listed=LISTED,
+            shown=len(shown),
+            picture=_embedded(picture) if picture else None,
+        )
+        (folder / PAGE_FILE).write_text(page, encoding="utf-8")
+    return out / PAGE_FILE
+
+
+def check_folder(out: Path) -> None:
+    """Raises SettingError where a comparison cannot be written to `out` without replacing something else."""
+    check_replaceable(out, lambda folder: (folder / CHANGES_FILE).is_file(), "comparison", "--out", SettingError)
+
+
+def told_share(share: AnswerShare) -> str:
+    """Such as `12.3 % (10.1 to 14.8)`."""
+    if share.share is None or share.interval is None:
+        return "–"
+    low, high = (100 * end for end in share.interval)
+    return f"{100 * share.share:.1f} % ({low:.1f} to {high:.1f})"
+
+
+def _picture(shown: Sequence[PhotographChanges], photographs: dict[str, Path]) -> Picture:
+    tiles = []
+    for each in shown:
+        lines = [(each.image, INK)]
+        for sign, color, answers in (("+", RIGHT, each.gained), ("-", WRONG, each.lost)):
+            for answer in answers:
+                old, new = ("none" if p is None else f"{p:.2f}" for p in (answer.old, answer.new))
+                lines.append((f"{sign} {answer.label.group}: {answer.label.name}, {old} to {new}", color))
+        if each.kept:
+            lines.append((f"both: {', '.join(label.name for label in each.kept)}", SOFT))
+        tiles.append(Tile(decode(photographs[each.image], LAYOUT.side), lines))
+    return sheet(tiles, LAYOUT)
+
+
+def _embedded(picture: Picture) -> str:
+    file = io.BytesIO()
+    picture.image.save(file, "JPEG", quality=88, subsampling=0)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def _told(changes: BundleChanges, page: Path) -> str:
+    every = changes.groups[0]
+    parts = [f"{len(changes.photographs):,} photographs, answers of {every.photographs.count:,} change"]
+    parts.append(f"gained {told_share(every.gained)}, lost {told_share(every.lost)}")
+    if changes.left_out:
+        parts.append(f"{len(changes.left_out):,} left out, listed in {CHANGES_FILE}")
+    return f"{page}: {'; '.join(parts)}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare as the command line says; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m serving.compare", description="What a new bundle would change in the answers to photographs."
+    )
+    parser.add_argument("old", type=Path, help="the bundle that answers now")
+    parser.add_argument("new", type=Path, help="the bundle that is to take its place")
+    parser.add_argument("photographs", type=Path, help="folder of photographs like those that are asked about")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the page, JSON and a picture")
+    parser.add_argument("--profile", help="thresholds (default: each bundle's own)")
+    parser.add_argument("--engine", choices=ENGINES, default="auto", help="(default: %(default)s)")
+    parser.add_argument("--most", type=int, metavar="N", help="draw N of the photographs at random (default: all)")
+    parser.add_argument("--examples", type=int, default=EXAMPLES, help="photographs in the picture (%(default)s)")
+    options = parser.parse_args(arguments)
+    for flag, value in (("--most", options.most), ("--examples", options.examples)):
+        if value is not None and value < 1:
+            parser.error(f"{flag} {value} must be at least 1")
+    with one_line_errors():
+        check_folder(options.out)  # before minutes of work
+        photographs = photographs_of(options.photographs, options.most)
+        old, new = (Predictor.from_bundle(bundle, options.engine) for bundle in (options.old, options.new))
+        changes = compare_bundles(old, new, photographs, options.profile)
+        print(_told(changes, write_changes(changes, photographs, options.out, options.examples)))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,46 @@
+"""Parts of a form that have one name, as in `curl -F image=@a.jpg -F image=@b.jpg`: all are kept, and numbered."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+_NUMBERED = re.compile(r"(.*)#[0-9]+", re.DOTALL)
+
+
+def numbered(names: Iterable[str]) -> list[str]:
+    """The names, in order; a second part of one name is `NAME#2`, a third `NAME#3`."""
+    seen: Counter[str] = Counter()
+    found = []
+    for name in names:
+        seen[name] += 1
+        found.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return found
+
+
+def plain_name(name: str) -> str:
+    """A part's name as the client gave it."""
+    found = _NUMBERED.fullmatch(name)
+    return found[1] if found else name
+
+
+def keep_repeated_parts() -> None:
+    """Make TorchServe's worker number the parts of a form that have one name; it would keep only the last of them.
+
+    Its frontend hands on all of them, and `ts.service.Service.retrieve_data_for_inference` puts them into a dict.
+    """
+    from ts.service import Service
+
+    retrieve = Service.retrieve_data_for_inference
+    if getattr(retrieve, "numbers_parts", False):
+        return
+
+    def retrieve_numbered(batch: Any) -> Any:
+        for request in batch or ():
+            parameters = request["parameters"]
+            for parameter, name in zip(parameters, numbered(each["name"] for each in parameters), strict=True):
+                parameter["name"] = name
+        return retrieve(batch)
+
+    retrieve_numbered.numbers_parts = True  # type: ignore[attr-defined]
+    Service.retrieve_data_for_inference = staticmethod(retrieve_numbered)

@@ -1,0 +1,136 @@
+"""serving.compare: what a new bundle would change, counted on real answers of two versions of the shipped model."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from photos import photo
+from starter import STARTER, starter_version
+
+from fashion.model_card import CARD_FILE
+from fashion.predictor import Predictor
+from serving.changes import ALL, BundleChanges, bootstrap_shares, compare_bundles
+from serving.compare import CHANGES_FILE, PAGE_FILE, SHEET_FILE, main, photographs_of
+
+COUNT = 6
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some photographs, a broken one, and what is none."""
+    folder = tmp_path_factory.mktemp("photographs")
+    (folder / "below").mkdir()
+    for i in range(COUNT):
+        (folder / ("below" if i % 2 else "") / f"{i}.png").write_bytes(photo(i, 224))
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff no photograph")
+    (folder / ".hidden.jpg").write_bytes(b"")
+    (folder / "notes.txt").write_text("none")
+    return folder
+
+
+def altered(folder: Path, threshold: float) -> Path:
+    """The starter as version 9.9 with one threshold for every label, and its gates as open as they can be."""
+    starter_version(folder, "9.9")
+    card = json.loads((folder / CARD_FILE).read_text())
+    card["thresholds"] = {name: [threshold] * len(values) for name, values in card["thresholds"].items()}
+    card["gate_thresholds"] = {"applies": dict.fromkeys(card["gates"]["applies"], 0.0), "product": 0.0}
+    (folder / CARD_FILE).write_text(json.dumps(card))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def changes(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> BundleChanges:
+    """From answers at 0.2 to answers at 0.6."""
+    old, new = (altered(tmp_path_factory.mktemp("bundles") / str(at), at) for at in (0.2, 0.6))
+    return compare_bundles(Predictor.from_bundle(old), Predictor.from_bundle(new), photographs_of(folder))
+
+
+def test_every_answer_is_counted_once(changes: BundleChanges) -> None:
+    every, *groups = changes.groups
+    assert every.group == ALL
+    for kind in ("kept", "gained", "lost"):
+        counted = [getattr(each, kind).count for each in groups]
+        assert sum(counted) == getattr(every, kind).count
+        assert sum(counted) == sum(len(getattr(each, kind)) for each in changes.photographs)
+    assert every.lost.count > 0
+    assert every.gained.count == 0  # the same probabilities, and a higher threshold
+    shares = [share.share for share in (every.kept, every.gained, every.lost)]
+    assert sum(shares) == pytest.approx(1)  # type: ignore[arg-type]
+    # 0 of 6 photographs: the true share may be up to 46 %, says the exact interval.
+    assert every.gained.interval == (0.0, pytest.approx(0.459, abs=0.001))
+    for share in (every.kept, every.lost, every.photographs):
+        assert share.interval is not None
+        assert share.interval[0] <= share.share <= share.interval[1]  # type: ignore[operator]
+
+
+def test_what_is_lost_lies_between_the_thresholds(changes: BundleChanges) -> None:
+    for each in changes.photographs:
+        for answer in each.lost:
+            assert answer.old == answer.new
+            assert 0.2 <= answer.old < 0.6 + 1e-6  # type: ignore[operator]
+
+
+def test_a_broken_photograph_is_listed(changes: BundleChanges) -> None:
+    assert len(changes.photographs) == COUNT
+    ((image, reason),) = changes.left_out
+    assert image == "broken.jpg"
+    assert reason
+
+
+def test_the_command_writes_a_page_and_replaces_only_its_own(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new, out = altered(tmp_path / "new", 0.05), tmp_path / "out"
+    for _ in range(2):
+        assert main([str(STARTER), str(new), str(folder), "--out", str(out), "--most", "4"]) == 0
+    assert re.search(r"index.html: [34] photographs, answers of \d change", capsys.readouterr().out)
+    assert {path.name for path in out.iterdir()} == {PAGE_FILE, CHANGES_FILE, SHEET_FILE}
+    written = json.loads((out / CHANGES_FILE).read_text())
+    assert (written["old"]["version"], written["new"]["version"]) == ("3.1", "9.9")
+    page = (out / PAGE_FILE).read_text()
+    assert all(group["group"] in page for group in written["groups"])
+    assert written["examples"][0]["gained"]
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "work.txt").write_text("mine")
+    with pytest.raises(SystemExit):
+        main([str(STARTER), str(new), str(folder), "--out", str(other)])
+    assert "no comparison" in capsys.readouterr().err
+    assert (other / "work.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"photographs": "nowhere"}, "nowhere is no folder"),
+        ({"profile": "best"}, "threshold profile 'best' is unknown"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line(
+    folder: Path, tmp_path: Path, changed: dict[str, str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [str(STARTER), str(STARTER), changed.get("photographs", str(folder)), "--out", str(tmp_path / "out")]
+    arguments += ["--profile", changed["profile"]] if "profile" in changed else []
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_intervals_hold_what_they_say() -> None:
+    """Shares of 95 of 100 samples lie about where their intervals say, and nothing is said of nothing."""
+    rng = np.random.default_rng(1)
+    hits = 0
+    for seed in range(60):
+        lost = rng.binomial(3, 0.2, size=80)
+        rows = np.column_stack([3 - lost, np.zeros_like(lost), lost, lost > 0]).astype(np.int64)
+        low, high = bootstrap_shares(rows, seed)
+        hits += low[2] <= 0.2 <= high[2]
+    assert hits >= 51  # 57 of 60 expected, and three standard deviations
+    none = np.zeros((5, 4), np.int64)
+    assert np.isnan(bootstrap_shares(none)[:, :3]).all()
+    assert (bootstrap_shares(none)[:, 3] == 0).all()

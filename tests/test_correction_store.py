@@ -1,0 +1,207 @@
+"""The store of corrections: append-only, refused where somebody else was quicker, whole after kill -9."""
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from scored_catalog import products, write_catalog
+
+from catalog.scored.correction_store import (
+    CORRECTIONS_FILE,
+    IS,
+    IS_NOT,
+    NOT_A_PRODUCT,
+    ONLY,
+    REFITS,
+    ChangedMeanwhile,
+    Correction,
+    CorrectionStore,
+    in_force,
+)
+from fashion.errors import DataError, SettingError
+
+BATCH = 24
+WRITER = f"""
+import sys
+from catalog.scored.correction_store import Correction, CorrectionStore
+store = CorrectionStore(sys.argv[1])
+own, number = sys.argv[2], 0
+while True:
+    batch = [Correction(f"{{own}}{{number}}-{{i}}", "is", "color", "Black") for i in range({BATCH})]
+    written = store.write(batch, store.states(c.product for c in batch), who=own)
+    print(written[-1].number, flush=True)
+    number += 1
+"""
+COUNTER = """
+import sys
+from catalog.scored.correction_store import ChangedMeanwhile, Correction, CorrectionStore
+store, own, refused = CorrectionStore(sys.argv[1]), sys.argv[2], 0
+for number in range(40):
+    while True:
+        try:
+            store.write([Correction("p1", "is", "color", "Black")], store.states(["p1"]), who=own)
+            break
+        except ChangedMeanwhile:
+            refused += 1
+print(refused)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_catalog(tmp_path / "scored", products(20))
+    return tmp_path / "scored"
+
+
+def start(code: str, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": "."})
+
+
+def test_nothing_is_made_until_somebody_writes(folder: Path) -> None:
+    store = CorrectionStore(folder)
+    assert (store.entries(), store.last(), store.states(["p1"])) == ([], 0, {"p1": 0})
+    assert not (folder / CORRECTIONS_FILE).exists()
+
+
+def test_entries_say_who_when_and_what(folder: Path) -> None:
+    store = CorrectionStore(folder)
+    store.write([Correction("p1", IS_NOT, "color", "Écru"), Correction("p2", NOT_A_PRODUCT)], {"p1": 0, "p2": 0}, "ana")
+    first, second = store.entries()
+    assert (first.who, first.product, first.verdict, first.group, first.label) == ("ana", "p1", IS_NOT, "color", "Écru")
+    assert (second.verdict, second.group, second.batch) == (NOT_A_PRODUCT, "", first.number)
+    assert first.at.endswith("+00:00")
+    assert store.states(["p1", "p2", "p3"]) == {"p1": 1, "p2": 2, "p3": 0}
+    assert store.history("p2") == [second]
+
+
+def test_who_is_the_login_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "berta")
+    (entry,) = CorrectionStore(folder).write([Correction("p1", NOT_A_PRODUCT)], {"p1": 0})
+    assert entry.who == "berta"
+
+
+def test_nothing_is_changed_or_deleted_behind_its_back(folder: Path) -> None:
+    store = CorrectionStore(folder)
+    store.write([Correction("p1", NOT_A_PRODUCT)], {"p1": 0})
+    with closing(sqlite3.connect(store.path)) as database:
+        for change in ("DELETE FROM entries", "UPDATE entries SET who = 'x'"):
+            with pytest.raises(sqlite3.IntegrityError, match="never"):
+                database.execute(change)
+        assert database.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+
+
+def test_a_correction_of_what_somebody_else_changed_is_refused_whole(folder: Path) -> None:
+    store = CorrectionStore(folder)
+    seen = store.states(["p1", "p2"])
+    store.write([Correction("p1", IS, "color", "Black")], seen, "ana")
+    late = [Correction("p2", IS, "color", "Black"), Correction("p1", IS, "color", "Écru")]
+    with pytest.raises(ChangedMeanwhile, match=r"'p1' by ana, color: is Black.*look again") as refused:
+        store.write(late, seen, "bea")
+    assert [entry.product for entry in refused.value.entries] == ["p1"]
+    assert len(store.entries()) == 1
+    store.write(late, store.states(["p1", "p2"]), "bea")
+    assert len(store.entries()) == 3
+
+
+def test_an_undo_is_an_entry_and_can_be_undone(folder: Path) -> None:
+    store = CorrectionStore(folder)
+    store.write([Correction("p1", IS, "color", "Black")], {"p1": 0})
+    store.undo([1], {"p1": 1}, "bea")
+    assert in_force(store.entries()) == []
+    with pytest.raises(DataError, match=r"entry 1 .* is undone already"):
+        store.undo([1], {"p1": 2})
+    store.undo([2], {"p1": 2})
+    assert [entry.number for entry in in_force(store.entries())] == [1]
+    assert len(store.entries()) == 3
+    with pytest.raises(DataError, match="no entry 9"):
+        store.undo([9], {"p1": 3})
+    with pytest.raises(ChangedMeanwhile):
+        store.undo([3], {"p1": 2})
+
+
+@pytest.mark.parametrize(
+    ("correction", "message"),
+    [
+        (Correction("p1", "perhaps", "color", "Black"), "unknown verdict 'perhaps'; choose among: is"),
+        (Correction("p1", IS, "colour", "Black"), "unknown attribute group 'colour'"),
+        (Correction("p1", IS, "color", "Blak"), "unknown label 'Blak' in group 'color'; did you mean 'Black'"),
+        (Correction("p1", IS, "color", ""), "unknown label ''"),
+        (Correction("p1", NOT_A_PRODUCT, "color", "Black"), "takes neither group nor label"),
+        (Correction("", NOT_A_PRODUCT), "names no product"),
+    ],
+)
+def test_what_cannot_be_said_is_refused(folder: Path, correction: Correction, message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        CorrectionStore(folder).write([correction], {"p1": 0, "": 0})
+    assert not (folder / CORRECTIONS_FILE).exists()
+
+
+def test_a_state_must_be_given_and_none_may_be_empty_of_labels(folder: Path) -> None:
+    with pytest.raises(SettingError, match="the state of product 'p1' is not given"):
+        CorrectionStore(folder).write([Correction("p1", NOT_A_PRODUCT)], {})
+    assert CorrectionStore(folder).write([Correction("p1", ONLY, "color")], {"p1": 0})[0].label == ""
+
+
+def test_refits_stand_beside_the_products(folder: Path) -> None:
+    store = CorrectionStore(folder)
+    store.write([Correction("p1", NOT_A_PRODUCT)], {"p1": 0})
+    entry = store.write_refit("{}", 0)
+    assert (entry.product, entry.content) == (REFITS, "{}")
+    with pytest.raises(ChangedMeanwhile):
+        store.write_refit("{}", 0)
+
+
+def test_a_broken_file_and_one_of_another_layout_are_one_line(folder: Path) -> None:
+    store = CorrectionStore(folder)
+    store.write([Correction("p1", NOT_A_PRODUCT)], {"p1": 0})
+    with closing(sqlite3.connect(store.path)) as database:
+        database.execute("PRAGMA user_version = 99")
+    with pytest.raises(DataError, match="has layout 99; this version of the project reads 1"):
+        store.entries()
+    store.path.write_bytes(b"no database" * 500)
+    with pytest.raises(DataError, match="cannot be used: file is not a database"):
+        store.entries()
+
+
+def test_no_scored_catalog_no_store(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is not a scored catalog"):
+        CorrectionStore(tmp_path)
+
+
+def test_kill_9_at_20_moments_loses_no_acknowledged_entry(folder: Path) -> None:
+    store, draw = CorrectionStore(folder), random.Random(7)
+    acknowledged = 0
+    for number in range(20):
+        with start(WRITER, str(folder), f"w{number}-") as writer:
+            assert writer.stdout is not None
+            first = writer.stdout.readline()  # it writes
+            time.sleep(draw.uniform(0, 0.15))
+            writer.send_signal(signal.SIGKILL)
+            said = [first, *writer.stdout.read().splitlines(keepends=True)]
+        acknowledged = int([line for line in said if line.endswith("\n")][-1])
+        entries = store.entries()
+        assert len(entries) >= acknowledged
+        assert [entry.number for entry in entries] == list(range(1, len(entries) + 1))
+        assert set(Counter(entry.batch for entry in entries).values()) == {BATCH}, "a batch is there in part"
+    with closing(sqlite3.connect(store.path)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    assert acknowledged >= 20 * BATCH
+
+
+def test_two_processes_write_at_once_and_neither_overwrites(folder: Path) -> None:
+    writers = [start(COUNTER, str(folder), name) for name in ("ana", "bea")]
+    refused = [int(writer.communicate(timeout=120)[0]) for writer in writers]
+    assert all(writer.returncode == 0 for writer in writers)
+    entries = CorrectionStore(folder).entries()
+    assert Counter(entry.who for entry in entries) == {"ana": 40, "bea": 40}
+    assert sum(refused) > 0, "they never met; nothing was tested"
+    assert not list(folder.glob(f".{CORRECTIONS_FILE}*"))

@@ -1,0 +1,360 @@
+"""python -m catalog.corrections: queues, batches, the training folder, refits, and what it says."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+from scored_catalog import EMBEDDING, MODEL, OTHER_MODEL, TAXONOMY, products, write_catalog
+
+from catalog.corrections.__main__ import main
+from catalog.corrections.label_batches import label_batches
+from catalog.corrections.queues import CONTRADICTIONS, NEW, RANDOM, UNCERTAIN, queue
+from catalog.corrections.refitting import apply, propose, undo_refit
+from catalog.corrections.source_labels import SourceLabels
+from catalog.corrections.training_folder import write_training_folder
+from catalog.scored.correction_store import (
+    IS,
+    IS_NOT,
+    NOT_A_PRODUCT,
+    ONLY,
+    ChangedMeanwhile,
+    Correction,
+    CorrectionStore,
+)
+from catalog.scored.table import Scored
+from fashion.errors import DataError, SettingError
+from fashion.model_card import ModelCard
+from fashion.preprocess import InputSpec
+from fashion.taxonomy import Label, Taxonomy
+from training.sources import open_folder, read_description
+
+LABELS = Taxonomy((Label("color", "Black"), Label("color", "Red"), Label("kind", "Tee"), Label("kind", "Dress")))
+
+
+def catalog(folder: Path, rows: dict[str, tuple[list[float], str | None]], images: Path | None = None) -> Scored:
+    """Products by id: logits of the four labels, and what the source's own column Color says."""
+    made = [
+        {
+            "id": id,
+            "image": str(images / f"{id}.jpg") if images else f"/photographs/{id}.jpg",
+            "Color": color,
+            "logits": np.array(logits, np.float32),
+            "embedding": np.ones(EMBEDDING),
+        }
+        for id, (logits, color) in rows.items()
+    ]
+    return write_catalog(folder, made, MODEL, 3, LABELS, [pa.field("Color", pa.string())])
+
+
+@pytest.fixture
+def scored(tmp_path: Path) -> Scored:
+    rows: dict[str, tuple[list[float], str | None]] = {
+        "sure": ([5, -5, 5, -5], "Black"),
+        "unsure color": ([0.1, -0.1, 5, -5], "black"),
+        "unsure kind": ([5, -5, 0.5, -5], None),
+        "wrong table": ([-5, 5, 5, -5], "Black"),
+        "two of the table": ([-5, 5, 5, -5], "Black|Red"),
+        "other of the table": ([-4, 4, 4, -4], "Mauve"),
+        "right table": ([-3, 3, -3, 3], "Red"),
+    }
+    return catalog(tmp_path / "scored", rows)
+
+
+def write(scored: Scored, *corrections: Correction, found_by: str = "") -> None:
+    store = CorrectionStore(scored.folder)
+    store.write(corrections, store.states(c.product for c in corrections), "ana", found_by)
+
+
+def test_the_least_certain_come_first(scored: Scored) -> None:
+    found = queue(scored, UNCERTAIN, top=2)
+    assert [(item.product, item.group) for item in found] == [("unsure color", "color"), ("unsure kind", "kind")]
+    assert found[0].reward == pytest.approx(2 / (1 + np.exp(0.1)), abs=1e-3)
+    assert found[0].reason == "color: Black 0.52, else Red 0.48"
+    assert [item.product for item in queue(scored, UNCERTAIN, ["kind"], top=1)] == ["unsure kind"]
+    assert queue(scored, UNCERTAIN, label=Label("color", "Red"), top=1)[0].reward == pytest.approx(0.475, abs=1e-3)
+    assert [i.product for i in queue(scored, UNCERTAIN, where="id = 'right table'", top=9)] == ["right table"] * 2
+
+
+def test_what_somebody_decided_is_not_asked_for_again(scored: Scored) -> None:
+    write(scored, Correction("unsure color", IS_NOT, "color", "Red"), Correction("unsure kind", NOT_A_PRODUCT))
+    for kind in (UNCERTAIN, RANDOM):
+        asked = {(item.product, item.group) for item in queue(scored, kind, top=100)}
+        assert len(asked) == 2 * 7 - 3
+        assert ("unsure color", "color") not in asked
+        assert "unsure kind" not in {product for product, _ in asked}
+
+
+def test_what_the_photograph_denies_of_the_table(scored: Scored) -> None:
+    (found,) = queue(scored, CONTRADICTIONS)
+    assert (found.product, found.group, found.label) == ("wrong table", "color", "Black")
+    assert found.reason == "color: the table says Black 0.01, the photograph Red 0.99"
+    with pytest.raises(DataError, match="no column of its own for kind, so nothing contradicts; its columns: Color"):
+        queue(scored, CONTRADICTIONS, ["kind"])
+    write(scored, Correction("wrong table", ONLY, "color", "Black"))
+    assert queue(scored, CONTRADICTIONS) == []
+
+
+def test_usual_confidence_is_the_mean_where_the_table_gives_the_label(scored: Scored) -> None:
+    usual = SourceLabels.of(scored, ["color"]).usual_confidence(scored)
+    sigmoid = 1 / (1 + np.exp(-np.array([5, 0.1, -5])))
+    np.testing.assert_allclose(usual[:2], [sigmoid.mean(), 1 / (1 + np.exp(-3))], atol=1e-3)
+    assert np.isinf(usual[2:]).all()
+
+
+def test_new_arrivals_and_random_order(scored: Scored) -> None:
+    assert [item.product for item in queue(scored, NEW, top=2)] == ["right table", "other of the table"]
+    orders = {tuple(item[:2] for item in queue(scored, RANDOM, top=14, seed=seed)) for seed in (1, 2, 1)}
+    assert len(orders) == 2
+    assert all(len(set(order)) == 14 for order in orders)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"kind": "best"}, "unknown queue 'best'; choose among: uncertain"),
+        ({"groups": ["size"]}, "unknown attribute group 'size'; the model has: color, kind"),
+        ({"label": Label("color", "Blue")}, "group 'color' has no label 'Blue'; it has: Black, Red"),
+        ({"top": 0}, "--top is 0"),
+        ({"where": "size=3"}, "unknown column 'size'"),
+    ],
+)
+def test_what_a_queue_does_not_know(scored: Scored, settings: dict, message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        queue(scored, **settings)
+
+
+def test_batches_are_products_near_one_threshold(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = {f"p{i}": ([float(z), -5.0, 5.0, -5.0], None) for i, z in enumerate(rng.uniform(-4, 4, 100))}
+    scored = catalog(tmp_path / "scored", rows)
+    batch = label_batches(scored, size=24)[0]
+    assert batch.label == Label("color", "Black")
+    logits = {id: row[0][0] for id, row in rows.items()}
+    least = min(z for z in logits.values() if z > 0)
+    nearest = sorted(logits, key=lambda id: abs(logits[id] - least))[:24]
+    assert set(batch.products) == set(nearest)
+    assert list(batch.probabilities) == sorted(batch.probabilities, reverse=True)
+    assert list(batch.answered) == [p >= batch.threshold for p in batch.probabilities]
+    write(scored, *(Correction(id, IS, "color", "Black") for id in batch.products))
+    assert not set(label_batches(scored, label=batch.label)[0].products) & set(nearest)
+
+
+def photographs(folder: Path, *names: str) -> Path:
+    folder.mkdir(parents=True)
+    for name in names:
+        Image.new("RGB", (64, 64), "red").save(folder / f"{name}.jpg")
+    return folder
+
+
+def test_a_training_folder_that_training_reads(tmp_path: Path) -> None:
+    images = photographs(tmp_path / "photos", "a", "b", "c", "d")
+    rows: dict = {name: ([5, -5, 5, -5], None) for name in "abcde"}
+    scored = catalog(tmp_path / "scored", rows, images)
+    write(
+        scored,
+        Correction("a", IS, "color", "Red"),
+        Correction("a", IS, "color", "Black"),
+        Correction("b", ONLY, "kind", "Dress"),
+        Correction("b", IS_NOT, "color", "Black"),
+        Correction("c", IS_NOT, "color", "Black"),
+        Correction("d", NOT_A_PRODUCT),
+        Correction("e", IS, "kind", "Tee"),
+        Correction("gone", IS, "kind", "Tee"),
+    )
+    out = tmp_path / "train"
+    made = write_training_folder(scored, out)
+    assert (made.products, made.no_product, dict(made.annotated)) == (2, 1, {"color": 1, "kind": 1})
+    with (out / "train.csv").open(newline="") as file:
+        assert list(csv.DictReader(file)) == [
+            {"image": "a.jpg", "id": "a", "color": "Black|Red", "kind": ""},
+            {"image": "b.jpg", "id": "b", "color": "", "kind": "Dress"},
+        ]
+    assert sorted(path.name for path in (out / "images").iterdir()) == ["a.jpg", "b.jpg"]
+    assert [path.name for path in (out / "no_product").iterdir()] == ["d.jpg"]
+    with (out / "left_out.csv").open(newline="") as file:
+        left = list(csv.reader(file))[1:]
+    assert left == [["c", "no label said to be right"], ["e", "no photograph"], ["gone", "not in the catalog"]]
+    read = read_description(open_folder(out, cache=tmp_path / "cache"))
+    assert sum(read["splits"].values()) == 2
+    names = {group: {*read["groups"][group], *read["names_outside_train"].get(group, ())} for group in read["groups"]}
+    assert names == {"color": {"Black", "Red"}, "kind": {"Dress"}}
+    assert write_training_folder(scored, out).products == 2  # it replaces its own
+
+
+def test_photographs_that_have_moved_and_folders_of_others(tmp_path: Path) -> None:
+    images = photographs(tmp_path / "photos", "a")
+    scored = catalog(tmp_path / "scored", {"a": ([5, -5, 5, -5], None)}, images)
+    with pytest.raises(DataError, match="so there is nothing to learn"):
+        write_training_folder(scored, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    write(scored, Correction("a", IS, "color", "Red"))
+    shutil.move(images, tmp_path / "moved")
+    with pytest.raises(DataError, match="nothing to learn"):
+        write_training_folder(scored, tmp_path / "none")
+    assert write_training_folder(scored, tmp_path / "train", tmp_path / "moved").products == 1
+    with pytest.raises(DataError, match="is a folder with files and no training folder"):
+        write_training_folder(scored, tmp_path / "moved")
+
+
+def card(weights: str = "ab" * 32) -> ModelCard:
+    return ModelCard(
+        name="fashion",
+        version="1.0",
+        created="2026-01-01T00:00:00+00:00",
+        arch="resnet18",
+        input=InputSpec(size=64),
+        labels=TAXONOMY.labels,
+        thresholds={"0.5": [0.5] * len(TAXONOMY), "micro-f1": [0.5] * len(TAXONOMY)},
+        default_profile="micro-f1",
+        files={"model.onnx": weights},
+    )
+
+
+@pytest.fixture
+def shifted(tmp_path: Path) -> Scored:
+    """A catalog whose model says yes too seldom: what is true is drawn from logits that are 2 higher."""
+    own = card()
+    model = {"name": own.name, "version": own.version, "weights": own.weights_id}
+    return write_catalog(tmp_path / "scored", products(600), model, profile="micro-f1")
+
+
+def review(scored: Scored, count: int, shift: float = 2.0, found_by: str = RANDOM) -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.random((count, len(TAXONOMY))) < 1 / (1 + np.exp(-(scored.vectors("logits")[:count] + shift)))
+    write(
+        scored,
+        *(
+            Correction(f"p{row}", IS if truth[row, i] else IS_NOT, label.group, label.name)
+            for row in range(count)
+            for i, label in enumerate(TAXONOMY.labels)
+        ),
+        found_by=found_by,
+    )
+
+
+def test_a_refit_mends_a_model_that_says_yes_too_seldom(shifted: Scored) -> None:
+    review(shifted, 300)
+    before = shifted.vectors("probabilities")
+    proposal = propose(shifted, card())
+    assert proposal.gain > 0.05
+    assert proposal.interval is not None
+    assert 0 < proposal.interval[0] < proposal.gain < proposal.interval[1]
+    assert proposal.error_after < proposal.error_before / 2
+    assert proposal.added > 10 * proposal.removed
+    np.testing.assert_array_equal(shifted.vectors("probabilities"), before)  # nothing is changed unasked
+    answers = count_answers(shifted, 300)
+    entry = apply(shifted, proposal, "bea")
+    assert count_answers(shifted, 300) - answers == proposal.added - proposal.removed
+    later = shifted.vectors("probabilities")[300:]
+    expected = 1 / (1 + np.exp(-(shifted.vectors("logits")[300:] + 2)))
+    assert np.abs(later - expected).mean() < 0.5 * np.abs(before[300:] - expected).mean()
+    with pytest.raises(ChangedMeanwhile):
+        apply(shifted, proposal)
+    assert propose(shifted, card()).gain < 0.01  # of what is in force now
+    assert undo_refit(shifted).undoes == entry.number
+    np.testing.assert_array_equal(shifted.vectors("probabilities"), before)
+    with pytest.raises(DataError, match="so there is nothing to undo"):
+        undo_refit(shifted)
+
+
+def count_answers(scored: Scored, first: int) -> int:
+    columns = [f"attribute.{group}" for group in TAXONOMY.groups]
+    rows = [row for batch in scored.batches(columns) for row in batch.to_pylist()]
+    return sum(len(names) for row in rows[first:] for names in row.values())
+
+
+def test_a_refit_of_what_is_right_changes_little(shifted: Scored) -> None:
+    review(shifted, 300, shift=0)
+    proposal = propose(shifted, card())
+    assert abs(proposal.gain) < 0.01
+    assert proposal.added + proposal.removed < 0.1 * proposal.answers  # 0.5 is not quite the best for micro-F1
+
+
+def test_a_refit_learns_nothing_from_what_is_mostly_wrong(shifted: Scored) -> None:
+    review(shifted, 100, found_by=CONTRADICTIONS)
+    with pytest.raises(DataError, match=r"^0 of the 100 corrected products"):
+        propose(shifted, card())
+
+
+def test_thresholds_stay_where_the_corrected_products_are_not_like_the_rest(shifted: Scored) -> None:
+    review(shifted, 100, found_by=UNCERTAIN)
+    proposal = propose(shifted, card())
+    assert (proposal.products, proposal.representative, proposal.chosen) == (100, 0, "as before")
+    assert proposal.refit.thresholds == [0.5] * len(TAXONOMY)
+    assert proposal.recalibrated
+    assert "which are harder than the rest" in str(proposal)
+
+
+def test_too_few_corrections_another_model_and_no_thresholds(shifted: Scored, tmp_path: Path) -> None:
+    review(shifted, 10)
+    with pytest.raises(DataError, match=r"^\d+ of the 10 corrected products of .* a refit needs 30"):
+        propose(shifted, card())
+    with pytest.raises(DataError, match="give the bundle that scored it"):
+        propose(shifted, card("cd" * 32))
+    own = card()
+    model = {"name": own.name, "version": own.version, "weights": own.weights_id}
+    other = write_catalog(tmp_path / "other", products(40), model, profile="top-k")
+    with pytest.raises(SettingError, match="the profile 'top-k', which has no thresholds to fit"):
+        propose(other, card())
+
+
+def test_the_command(shifted: Scored, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def says(*flags: str) -> str:
+        assert main([str(shifted.folder), *flags]) == 0
+        return capsys.readouterr().out
+
+    assert "nobody has corrected anything" in says()
+    card().save(tmp_path / "bundle")
+    review(shifted, 60)
+    assert "60 products corrected; entries: ana 540" in says()
+    first = json.loads(says("--json").splitlines()[0])
+    assert (first["number"], first["who"], first["holds"]) == (1, "ana", True)
+    assert len(says("--queue", "uncertain", "--group", "color", "--top", "5").splitlines()) == 5
+    assert json.loads(says("--queue", "new", "--top", "1", "--json"))["product"] == "p599"
+    assert says("--queue", "batches", "--label", "color=Black").startswith("color: Black ")
+    proposal = says("--refit", "--bundle", str(tmp_path / "bundle"))
+    assert "after (out of fold)" in proposal
+    assert "95 % interval" in proposal
+    assert proposal.endswith("nothing was changed; --apply lets it take effect\n")
+    assert "applied, as entry 541" in says("--refit", "--bundle", str(tmp_path / "bundle"), "--apply", "--who", "bea")
+    assert says("--undo") == "undone, by entry 542\n"
+    assert says("--undo", "1") == "undone, by entry 543\n"
+    assert "(undone)" in says().splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--refit"], "--refit needs --bundle"),
+        (["--apply"], "--apply goes with --refit"),
+        (["--undo", "x"], "--undo takes the number of an entry, not 'x'"),
+        (["--undo", "7"], "has no entry 7"),
+        (["--undo", "7", "--queue", "new"], "--undo goes with neither"),
+        (["--photographs", "x"], "--photographs goes with --out"),
+        (["--queue", "new", "--label", "Black"], "--label 'Black' is not GROUP=LABEL"),
+    ],
+)
+def test_flags_that_cannot_be_used(
+    scored: Scored, flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([str(scored.folder), *flags])
+    assert message in capsys.readouterr().err
+
+
+def test_a_catalog_scored_by_another_model_is_listed_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scored = catalog(tmp_path / "scored", {"a": ([5, -5, 5, -5], None)})
+    write(scored, Correction("a", IS, "color", "Red"), Correction("gone", IS, "kind", "Tee"))
+    fewer = Taxonomy(LABELS.labels[:1])
+    row = {"id": "a", "image": "", "Color": None, "logits": np.ones(1), "embedding": np.ones(EMBEDDING)}
+    other = write_catalog(tmp_path / "other", [row], OTHER_MODEL, 3, fewer, [pa.field("Color", pa.string())])
+    shutil.copy(scored.folder / "corrections.sqlite", other.folder)
+    main([str(other.folder)])
+    said = capsys.readouterr().out
+    assert "the model has not, so it says nothing: color Red (1), kind Tee (1)" in said
+    assert "1 of the products are not in the catalog any more, such as 'gone'" in said

@@ -1,0 +1,157 @@
+"""The images, Compose and Kubernetes files of deploy/: by their schemas, and against what the server really has.
+
+tests/test_installed.py runs the command and the health check of the image in an environment made as the image is.
+"""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from starter import STARTER
+
+from fashion.predictor import Predictor
+from serving.app import create_app
+from serving.counters import WAITING, Counters
+
+ROOT = Path(__file__).parents[1]
+DEPLOY = ROOT / "deploy"
+KUBERNETES = "1.33"  # whose schemas count; all that is used is older
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+PLAIN = {each["kind"]: each for each in yaml.safe_load_all((DEPLOY / "kubernetes" / "deployment.yaml").read_text())}
+KSERVE = yaml.safe_load((DEPLOY / "kubernetes" / "inference-service.yaml").read_text())
+# What a predictor of KServe's v1beta1 has beside the fields of a pod, of those that are used: from the models of the
+# package kserve 0.21.
+KSERVE_FIELDS = {"minReplicas", "maxReplicas", "scaleMetric", "scaleTarget", "containerConcurrency"}
+
+
+def instructions(dockerfile: Path) -> list[tuple[str, str]]:
+    """The instructions of a Dockerfile: word and rest."""
+    text = re.sub(r"\\\n\s*", " ", re.sub(r"(?m)^#.*\n", "", dockerfile.read_text()))
+    return [(word, rest) for word, _, rest in (line.partition(" ") for line in text.splitlines() if line)]
+
+
+# Compose
+
+
+def check_compose(path: Path) -> subprocess.CompletedProcess[str]:
+    command = [Path(sys.executable).with_name("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", path]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_compose_is_as_its_schema_says(tmp_path: Path) -> None:
+    checked = check_compose(DEPLOY / "compose.yaml")
+    assert checked.returncode == 0, checked.stdout
+    wrong = tmp_path / "compose.yaml"
+    wrong.write_text((DEPLOY / "compose.yaml").read_text().replace("depends_on:", "depend_on:"))
+    assert check_compose(wrong).returncode == 1
+
+
+def test_every_file_that_compose_mounts_is_there() -> None:
+    mounted = [volume.split(":")[0] for each in COMPOSE["services"].values() for volume in each.get("volumes", [])]
+    files = [name for name in mounted if name.startswith("./")]
+    assert len(files) == 5
+    assert all((DEPLOY / name).is_file() for name in files)
+    build = COMPOSE["services"]["server"]["build"]
+    assert (DEPLOY / build["context"] / build["dockerfile"]).is_file()
+
+
+def test_nobody_but_nginx_and_grafana_is_reached_from_outside() -> None:
+    published = {port for each in COMPOSE["services"].values() for port in each.get("ports", [])}
+    assert published == {"443:443", "80:80", "127.0.0.1:3000:3000"}
+    assert COMPOSE["services"]["server"]["command"][-2:] == ["--host", "127.0.0.1"]
+    others = [each for name, each in COMPOSE["services"].items() if name != "server"]
+    assert all(each["network_mode"] == "service:server" for each in others)
+    assert all(each["read_only"] for each in COMPOSE["services"].values())
+
+
+def test_nginx_is_changed_as_the_page_says(tmp_path: Path) -> None:
+    """What Compose does to nginx.conf; tests/test_proxy.py runs nginx with the same changes."""
+    *_, script = COMPOSE["services"]["nginx"]["command"]
+    script = script.split("&&")[0].replace("/etc/nginx/fashion/nginx.conf", shlex.quote(str(DEPLOY / "nginx.conf")))
+    changed = tmp_path / "nginx.conf"
+    subprocess.run(["sh", "-c", script.replace("/tmp/nginx.conf", shlex.quote(str(changed)))], check=True)
+    before, after = ((path).read_text().splitlines() for path in (DEPLOY / "nginx.conf", changed))
+    lines = [line.strip() for line, was in zip(after, before, strict=True) if line != was]
+    assert lines == ["proxy_pass http://torchserve/readyz;", "proxy_method GET;"]
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="prometheus is not installed")
+def test_prometheus_takes_its_configuration(tmp_path: Path) -> None:
+    (tmp_path / "prometheus.yml").write_text(COMPOSE["configs"]["prometheus"]["content"])
+    shutil.copy(DEPLOY / "monitoring" / "alerts.yml", tmp_path)
+    checked = subprocess.run(["promtool", "check", "config", "prometheus.yml"], cwd=tmp_path, capture_output=True)
+    assert checked.returncode == 0, checked.stdout
+
+
+# Kubernetes
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+def test_kubernetes_is_as_its_schemas_say(kind: str) -> None:
+    kubernetes_validate.validate(PLAIN[kind], KUBERNETES, strict=True)
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(PLAIN[kind] | {"specs": {}}, KUBERNETES, strict=True)
+
+
+def kserve_pod() -> dict[str, Any]:
+    """The predictor of the InferenceService without KServe's own fields: what is left is to be a pod."""
+    spec = {name: value for name, value in KSERVE["spec"]["predictor"].items() if name not in KSERVE_FIELDS}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": KSERVE["metadata"], "spec": spec}
+
+
+def test_the_inference_service_is_a_pod_with_fields_of_kserve() -> None:
+    assert (KSERVE["apiVersion"], KSERVE["kind"]) == ("serving.kserve.io/v1beta1", "InferenceService")
+    assert KSERVE["spec"]["predictor"].keys() >= KSERVE_FIELDS
+    kubernetes_validate.validate(kserve_pod(), KUBERNETES, strict=True)
+    # A custom predictor is told by the name of its container.
+    assert [each["name"] for each in kserve_pod()["spec"]["containers"]] == ["kserve-container"]
+
+
+@pytest.mark.parametrize("spec", [PLAIN["Deployment"]["spec"]["template"]["spec"], kserve_pod()["spec"]])
+def test_probes_ask_what_the_server_answers(spec: dict[str, Any]) -> None:
+    (container,) = spec["containers"]
+    (port,) = container["ports"]
+    assert ("EXPOSE", str(port["containerPort"])) in instructions(DEPLOY / "Dockerfile")
+    probes = [value["httpGet"] for name, value in container.items() if name.endswith("Probe")]
+    paths = {route.path for route in create_app(Predictor.from_bundle(STARTER)).routes}  # type: ignore[attr-defined]
+    assert {probe["path"] for probe in probes} == {"/livez", "/readyz"} <= paths
+    assert all(probe["port"] in (port.get("name"), port["containerPort"]) for probe in probes)
+    assert ("USER", f"{spec['securityContext']['runAsUser']}:{spec['securityContext']['runAsGroup']}") in instructions(
+        DEPLOY / "Dockerfile"
+    )
+
+
+def test_pods_are_added_by_what_the_server_counts() -> None:
+    scaler = PLAIN["HorizontalPodAutoscaler"]["spec"]
+    assert scaler["scaleTargetRef"]["name"] == PLAIN["Deployment"]["metadata"]["name"]
+    (metric,) = scaler["metrics"]
+    assert metric["pods"]["metric"]["name"] == WAITING
+    waiting = [3]
+    assert f"\n{WAITING} 3.0\n".encode() in Counters(lambda: waiting[0]).text()
+    labels = PLAIN["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    assert PLAIN["Service"]["spec"]["selector"].items() <= labels.items()
+
+
+# Images
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "torchserve.Dockerfile"])
+def test_an_image_is_built_of_files_that_are_there_and_run_by_nobody(name: str) -> None:
+    steps = instructions(DEPLOY / name)
+    copied = [source for word, rest in steps if word == "COPY" and "--from" not in rest for source in rest.split()[:-1]]
+    sources = [source for source in copied if not source.startswith("--")]
+    assert all((ROOT / source).exists() for source in sources)
+    sent = (DEPLOY / f"{name}.dockerignore").read_text().splitlines()
+    for source in sources:
+        assert any(f"!{source}".startswith(line) for line in sent if line.startswith("!")), f"{source} is not sent"
+    words = [word for word, _ in steps]
+    assert words.count("FROM") == 2
+    assert ("USER", "10001:10001") in steps[words.index("FROM", 1) :]
+    assert {"HEALTHCHECK", "ENTRYPOINT"} <= set(words)

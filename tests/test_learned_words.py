@@ -1,0 +1,176 @@
+"""What words look like is learned from titles: by `catalog.index`, and used by `catalog.search`."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scored_catalog import write_catalog
+
+from catalog.engines.edge_store import EdgeStore
+from catalog.index import main as index_main
+from catalog.search import main as search_main
+from catalog.similar.matching import Index
+from catalog.similar.spaces import unit
+from catalog.words.learning import LEAST, fit_sigmoids, learn
+from catalog.words.searching import search_words
+from catalog.words.word_file import FILE
+from fashion.taxonomy import Label, Taxonomy
+
+TAXONOMY = Taxonomy((Label("color", "Red"), Label("color", "Blue")))
+SIZE, COUNT = 24, 240
+COLUMNS = [pa.field("title", pa.string()), pa.field("remark", pa.string())]
+HIDDEN = ("p0", "p12", "p24")  # moccasins whose titles do not say so
+
+
+def drawn(seed: int = 0) -> tuple[np.ndarray, list[str], np.ndarray]:
+    """Embeddings in twelve clusters, titles, and the clusters: the first are moccasins, the second polka dots.
+
+    Every third product is by a brand that cannot be seen.
+    """
+    rng = np.random.default_rng(seed)
+    kinds = np.arange(COUNT) % 12
+    centers = np.abs(rng.normal(size=(12, SIZE)))
+    embeddings = np.abs(centers[kinds] + rng.normal(0, 0.15, (COUNT, SIZE)))
+    words = {0: "Moccasins", 1: "Polka-Dot blouse"}
+    titles = [f"{'Zephyr ' * (i % 3 == 0)}{words.get(int(kind), 'thing')} no. {i}" for i, kind in enumerate(kinds)]
+    return unit(embeddings).astype(np.float32), titles, kinds
+
+
+def folder_of(home: Path) -> Path:
+    embeddings, titles, _ = drawn()
+    rows = [
+        {
+            "id": f"p{i}",
+            "image": "",
+            "title": "thing" if f"p{i}" in HIDDEN else title,
+            "remark": "plush" if i == 5 else None,
+            "logits": np.array([3.0, -3.0] if i % 2 else [-3.0, 3.0], np.float32),
+            "embedding": embedding,
+        }
+        for i, (embedding, title) in enumerate(zip(embeddings, titles, strict=True))
+    ]
+    write_catalog(home / "scored", rows, taxonomy=TAXONOMY, columns=COLUMNS)
+    return home / "scored"
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = folder_of(tmp_path_factory.mktemp("learned"))
+    assert index_main([str(folder)]) == 0
+    return folder
+
+
+def test_what_can_be_seen_is_learned_and_what_cannot_is_not() -> None:
+    embeddings, titles, kinds = drawn()
+    looks = {look.word: look for look in learn(embeddings, titles)}
+    assert {"moccasin", "polkadot", "polka", "dot", "blouse", "zephyr", "thing"} <= looks.keys()
+    others, _, _ = drawn()
+    moccasin = looks["moccasin"].probability(others)
+    assert moccasin[kinds == 0].min() > 0.5
+    assert moccasin[kinds != 0].max() < 0.2
+    zephyr = looks["zephyr"].probability(others)
+    assert np.abs(zephyr - 1 / 3).max() < 0.25  # its share, whatever the photograph
+
+
+def test_probabilities_mean_what_they_say() -> None:
+    """A word that half of a cluster's titles have is about as likely for each of its products."""
+    embeddings, titles, kinds = drawn()
+    rng = np.random.default_rng(1)
+    titles = [
+        f"{title} {'fringed' * bool(k == 2 and rng.random() < 0.5)}" for title, k in zip(titles, kinds, strict=True)
+    ]
+    look = next(look for look in learn(embeddings, titles) if look.word == "fringed")
+    assert look.probability(embeddings[kinds == 2]).mean() == pytest.approx(0.5, abs=0.2)
+    assert look.probability(embeddings[kinds != 2]).mean() < 0.05
+
+
+def test_a_word_of_few_titles_and_titles_that_are_empty() -> None:
+    embeddings, titles, _ = drawn()
+    few = ["plush" if i < LEAST - 1 else "velvet" if i < 20 else "" for i in range(len(titles))]
+    assert [look.word for look in learn(embeddings, few)] == ["velvet"]
+    assert learn(embeddings, [""] * len(titles)) == []
+
+
+def test_sigmoids_are_those_of_known_odds() -> None:
+    """Scores of which the odds are known: logit = 2 x - 1."""
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(20_000, 1))
+    has = (rng.random((20_000, 1)) < 1 / (1 + np.exp(-(2 * scores - 1)))).astype(np.float32)
+    slope, constant = fit_sigmoids(scores, has)
+    assert slope == pytest.approx([2], abs=0.1)
+    assert constant == pytest.approx([-1], abs=0.1)
+    slope, constant = fit_sigmoids(scores, 1 - has)
+    assert slope == pytest.approx([0])  # the opposite: nothing is learned of it
+    assert constant == pytest.approx([np.log((1 - has).sum() / has.sum())], abs=0.01)
+
+
+def test_products_whose_titles_lack_the_word_are_found_by_their_looks(scored: Path) -> None:
+    with Index(EdgeStore(scored / "index")) as index:
+        matches = search_words(index, "moccasin", limit=20).matches
+        assert {match.product.id for match in matches} == {f"p{i}" for i in range(0, COUNT, 12)}
+        assert {match.product.id for match in matches[-len(HIDDEN) :]} == {*HIDDEN}  # behind those whose title says it
+        assert [reason.kind for reason in matches[0].why] == ["title", "looks like"]
+        assert [reason.kind for reason in matches[-1].why] == ["looks like"]
+        assert {m.product.id for m in search_words(index, "polka dots", limit=20).matches} == {
+            f"p{i}" for i in range(1, COUNT, 12)
+        }
+        (best, *_) = search_words(index, "red moccasins", limit=1).matches  # there is none: all are blue
+        assert best.similarity is not None
+        assert best.similarity < 0.5
+
+
+def test_the_commands(scored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert search_main([str(scored / "index"), "--text", "moccasins, gliter", "--limit", "1", "--show", "title"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[0].split()[:4] == ["alike", "id", "title", "why"]
+    assert "title 'moccasins', looks like 'moccasins' " in printed.out
+    assert printed.err == "note   'gliter' names no label and stands in no text of the catalog; it was left out\n"
+    assert search_main([str(scored / "index"), "--text", "moccasin", "--limit", "1", "--json"]) == 0
+    why = json.loads(capsys.readouterr().out)["why"]
+    assert why[1]["kind"] == "looks like"
+    assert why[1]["probability"] > 0.5
+
+
+def test_columns_of_titles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scored, index = folder_of(tmp_path), tmp_path / "index"
+    assert index_main([str(scored), "--out", str(index)]) == 0
+    assert "words look like was learned from title" in capsys.readouterr().out
+    assert index_main([str(scored), "--out", str(index), "--titles", "title,remark"]) == 0
+    assert "words look like was learned from title and remark" in capsys.readouterr().out
+    (index / FILE).unlink()
+    assert index_main([str(scored), "--out", str(index), "--titles", "none"]) == 0
+    assert "learned" not in capsys.readouterr().out
+    with Index(EdgeStore(index)) as opened:  # texts are there all the same
+        found = search_words(opened, "moccasin").matches
+        assert {reason.kind for match in found for reason in match.why} == {"title"}
+        assert search_words(opened, "plush").matches[0].product.id == "p5"
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (
+            ["--titles", "headline"],
+            "--titles: the catalog has no column of texts called 'headline'; it has title, remark",
+        ),
+        (["--titles", "title", "--qdrant", "http://localhost:1"], "--titles is for an index in a folder"),
+    ],
+)
+def test_titles_that_cannot_be(
+    flags: list[str], message: str, scored: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        index_main([str(scored), *flags])
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_broken_file_of_words_is_told(scored: Path, tmp_path: Path) -> None:
+    shutil.copytree(scored / "index", tmp_path / "index")
+    path = tmp_path / "index" / FILE
+    path.write_bytes(path.read_bytes()[:4096])
+    with Index(EdgeStore(tmp_path / "index")) as index:  # made anew, without looks
+        assert {reason.kind for reason in search_words(index, "moccasin").matches[0].why} == {"title"}

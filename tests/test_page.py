@@ -1,0 +1,278 @@
+"""The page's server: policies, refusals, downloads, lists, products."""
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from page_server import HOSTILE, PRODUCTS, STARTER, garment, page, scored_garments
+from python_calamine import CalamineWorkbook
+
+from fashion.errors import SettingError
+from fashion.model_card import ModelCard
+from page.browsing.reports import report_policy
+from page.browsing.selection import Selection
+from page.guarding import POLICY
+from page.trying.card_facts import card_facts
+from page.trying.downloads import download
+from page.trying.limits import MAX_FILES
+from serving.protocol import MAX_BODY
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = scored_garments(tmp_path_factory.mktemp("page"))
+    report = folder / "rising"
+    report.mkdir()
+    (report / "trends.json").write_text("{}")
+    (report / "index.html").write_text("<h1>Which attributes rise</h1>")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def url(scored: Path) -> Iterator[str]:
+    with page(STARTER, scored) as address:
+        yield address
+
+
+# --- safety -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/", "/browse", "/browse/product/g/1", "/readyz", "/nowhere", "/static/x/try.js"])
+def test_everything_has_the_strict_policy(url: str, path: str) -> None:
+    headers = requests.get(url + path, timeout=60).headers
+    assert headers["content-security-policy"] == POLICY
+    assert "unsafe" not in POLICY
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_pages_load_nothing_from_elsewhere_and_hold_no_inline_code(url: str) -> None:
+    for path in ("/", "/browse", "/browse/product/g/1", "/browse/recommend?like=g/1"):
+        text = requests.get(url + path, timeout=60).text
+        assert not re.findall(r"""(?:src|href|action)=["'](?:https?:)?//""", text)
+        assert not re.findall(r"<script(?![^>]*(?:src=|application/json))", text)
+        assert not re.findall(r"\s(?:style|on\w+)=", text.replace("&lt;img src=x onerror=alert(1)&gt;", ""))
+
+
+def test_static_files_are_there_and_kept(url: str) -> None:
+    text = requests.get(url, timeout=60).text
+    for address in re.findall(r'"(/static/[^"]+)"', text):
+        answer = requests.get(url + address, timeout=60)
+        assert answer.ok
+        assert "immutable" in answer.headers["cache-control"]
+    assert requests.get(f"{url}/static/other/try.js", timeout=60).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_pages_of_other_sites_may_not_post(url: str, headers: dict[str, str]) -> None:
+    for path in ("/predictions/fashion", "/try/download/csv", "/browse"):
+        refused = requests.post(url + path, data=garment(0), headers=headers, timeout=60)
+        assert (refused.status_code, refused.json()["error"]["type"]) == (403, "ForeignOrigin")
+    assert requests.post(f"{url}/predictions/fashion", data=garment(0), headers={"Origin": url}, timeout=60).ok
+
+
+@pytest.mark.parametrize(("host", "status"), [("evil.example", 421), ("", 421), ("127.0.0.1", 200), ("localhost", 200)])
+def test_only_its_own_names_are_answered(url: str, host: str, status: int) -> None:
+    """A name of another site may point here (DNS rebinding)."""
+    assert requests.get(url, headers={"Host": host}, timeout=60).status_code == status
+
+
+def test_uploads_are_bounded(url: str) -> None:
+    for path in ("/predictions/fashion", "/try/download/csv"):
+        refused = requests.post(url + path, data=bytes(MAX_BODY + 1), timeout=60)
+        assert (refused.status_code, refused.json()["error"]["type"]) == (413, "TooLarge")
+    shown = requests.post(f"{url}/browse", files={"photograph": bytes(MAX_BODY + 1)}, timeout=60)
+    assert shown.status_code == 400
+    assert "larger than 20 MiB" in shown.text
+
+
+def test_names_of_the_catalog_are_text(url: str) -> None:
+    for path in ("/browse", "/browse/product/g/0"):
+        text = requests.get(url + path, timeout=60).text
+        assert "&lt;img src=x onerror=alert(1)&gt;" in text
+        assert HOSTILE not in text
+
+
+# --- try --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_browser_knows_the_card() -> None:
+    card = ModelCard.load(STARTER)
+    facts = card_facts(card, "fashion")
+    assert json.loads(json.dumps(facts)) == facts
+    assert facts["profiles"].keys() == set(card.profiles)
+    label, threshold = card.labels[5], card.threshold_row("precision")[5]
+    assert facts["profiles"]["precision"][f"{label.group}:{label.name}"] == pytest.approx(threshold, abs=1e-4)
+    assert facts["applies"].keys() == set(card.gates.applies)
+
+
+ATTRIBUTE = {"group": "colour", "name": "Navy Blue", "probability": 0.91234, "threshold": 0.4}
+PHOTOGRAPHS: list[dict[str, Any]] = [
+    {"file": "=1+1.jpg", "attributes": [ATTRIBUTE, ATTRIBUTE | {"name": "Écru"}]},
+    {"file": "wall.jpg", "attributes": [], "note": "no product recognized"},
+]
+
+
+def test_downloads_hold_what_was_answered() -> None:
+    rows = list(csv.DictReader(io.StringIO(download("csv", PHOTOGRAPHS)[0].decode("utf-8-sig"))))
+    assert [(row["file"], row["name"], row["probability"], row["note"]) for row in rows] == [
+        ("=1+1.jpg", "Navy Blue", "0.9123", ""),
+        ("=1+1.jpg", "Écru", "0.9123", ""),
+        ("wall.jpg", "", "", "no product recognized"),
+    ]
+    book = CalamineWorkbook.from_filelike(io.BytesIO(download("xlsx", PHOTOGRAPHS)[0]))
+    cells = book.get_sheet_by_index(0).to_python()
+    assert cells[1] == ["=1+1.jpg", "colour", "Navy Blue", 0.9123, 0.4, ""]
+    assert json.loads(download("json", PHOTOGRAPHS)[0])[0]["attributes"][1]["name"] == "Écru"
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("pdf", PHOTOGRAPHS),
+        ("csv", None),
+        ("csv", [{"file": "a"}]),
+        ("csv", [{"file": "a", "attributes": [{"group": "x"}]}]),
+        ("csv", [PHOTOGRAPHS[1]] * (MAX_FILES + 1)),
+    ],
+)
+def test_what_cannot_be_downloaded(url: str, kind: str, content: Any) -> None:
+    with pytest.raises(SettingError):
+        download(kind, content)
+    refused = requests.post(f"{url}/try/download/{kind}", json=content, timeout=60)
+    assert (refused.status_code, refused.json()["error"]["type"]) == (400, "SettingError")
+
+
+# --- browse -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [
+        ([("is.colour", "Black")], "colour=Black"),
+        ([("is.colour", "Black"), ("is.colour", "Navy Blue")], "colour in (Black, 'Navy Blue')"),
+        ([("is.not", "in")], "'not'='in'"),
+        ([("is.brand", "Levi's")], 'brand="Levi\'s"'),
+        ([("least.price", "5"), ("most.price", ""), ("where", "a=b or c=d")], "price>=5 and (a=b or c=d)"),
+        ([("where", "a=b"), ("other", "x"), ("page", "-1")], "a=b"),
+    ],
+)
+def test_a_selection_as_a_filter(address: list[tuple[str, str]], text: str) -> None:
+    assert Selection.read(address).filter() == text
+
+
+def counts(text: str) -> dict[str, int]:
+    """Each choice's count."""
+    found = re.findall(r'name="(is\.[^"]+)" value="([^"]+)".*?class="count">([\d,]+)<', text)
+    return {f"{name} {value}": int(count) for name, value, count in found}
+
+
+def test_counts_of_choices_are_the_products_that_choosing_them_lists(url: str) -> None:
+    every = counts(requests.get(f"{url}/browse", timeout=60).text)
+    assert len({key.split()[0] for key in every}) > 5
+    for choice, count in list(every.items())[::7]:
+        name, _, value = choice.partition(" ")
+        chosen = requests.get(f"{url}/browse", {name: value}, timeout=60).text
+        assert f"{count} product" in chosen
+        assert counts(chosen)[choice] == count  # of its own group the counts stay
+        assert chosen.count('<span class="tile">') == count
+
+
+def test_limits_and_filters(url: str) -> None:
+    assert "5 products" in requests.get(f"{url}/browse", {"least.price": 6, "most.price": "10"}, timeout=60).text
+    assert "3 products" in requests.get(f"{url}/browse", {"most.added": "2026-05-03"}, timeout=60).text
+    wrong = requests.get(f"{url}/browse", {"where": "prise<5"}, timeout=60)
+    assert wrong.status_code == 400
+    assert "did you mean &#39;price&#39;?" in wrong.text
+
+
+def test_searches_in_words_and_by_a_photograph(url: str) -> None:
+    words = requests.get(f"{url}/browse", {"words": "Garment under 8"}, timeout=60).text
+    assert "2 products, the best for" in words  # the first is not called so
+    photograph = requests.post(f"{url}/browse", files={"photograph": garment(4)}, timeout=60)
+    assert photograph.ok
+    first = re.findall(r'href="/browse/product/([^"]+)"', photograph.text)[0]
+    assert first == "g/4"
+    bad = requests.post(f"{url}/browse", files={"photograph": b"<html>"}, timeout=60)
+    assert (bad.status_code, "look like an HTML page" in bad.text) == (400, True)
+
+
+def test_a_product_and_what_is_near_it(url: str) -> None:
+    text = requests.get(f"{url}/browse/product/g/{PRODUCTS - 1}", timeout=60).text
+    relations = dict(re.findall(r'<h2 id="relation-\d">(\w+)</h2>(.*?)</section>', text, re.DOTALL))
+    assert relations.keys() == {"Similar", "Replacements", "Duplicates"}
+    assert re.findall(r'href="/browse/product/([^"]+)"', relations["Duplicates"]) == [f"g/{PRODUCTS - 2}"]
+    assert f'"/browse/product/g/{PRODUCTS - 2}"' not in relations["Replacements"]
+    assert "alike:" in relations["Similar"]
+    assert requests.get(f"{url}/browse/product/none", timeout=60).status_code == 404
+
+
+def test_errors_are_pages_to_browsers_and_json_to_programs(url: str) -> None:
+    for path, message in (("/nowhere", "There is no such page."), ("/browse/product/x", "has no product &#39;x&#39;")):
+        shown = requests.get(url + path, headers={"Accept": "text/html"}, timeout=60)
+        assert (shown.status_code, message in shown.text, "<h1>" in shown.text) == (404, True, True)
+        assert requests.get(url + path, timeout=60).json()["error"]["type"] == "NotFound"
+
+
+def test_recommendations(url: str) -> None:
+    text = requests.get(f"{url}/browse/recommend", {"like": ["g/1", "g/2"], "unlike": "g/3"}, timeout=60).text
+    listed = re.findall(r'<span class="tile"', text)
+    assert len(listed) == PRODUCTS - 3
+
+
+def test_photographs_and_evidence(url: str) -> None:
+    for path in ("/browse/photograph/240/g/1", "/browse/evidence/g/1?label=colour:Black"):
+        answer = requests.get(url + path, timeout=60)
+        assert answer.headers["content-type"] == "image/jpeg"
+        assert answer.content.startswith(b"\xff\xd8")
+    for path in ("/browse/photograph/9999/g/1", "/browse/photograph/240/x", "/browse/evidence/g/1?label=colour:Blak"):
+        assert requests.get(url + path, timeout=60).status_code == 404
+
+
+def test_reports_are_linked_and_shown_under_their_own_policy(url: str) -> None:
+    assert '<a href="/browse/report/0">Trends: rising</a>' in requests.get(f"{url}/browse", timeout=60).text
+    report = requests.get(f"{url}/browse/report/0", timeout=60)
+    assert report.text == "<h1>Which attributes rise</h1>"
+    assert report.headers["content-security-policy"] == report_policy()
+    assert requests.get(f"{url}/browse/report/1", timeout=60).status_code == 404
+
+
+def test_without_an_index(scored: Path, tmp_path: Path) -> None:
+    for file in scored.glob("*.*"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    with page(STARTER, tmp_path) as url:
+        assert "need an index" in requests.get(f"{url}/browse/product/g/1", timeout=60).text
+        refused = requests.get(f"{url}/browse", {"words": "dress"}, timeout=60)
+        assert (refused.status_code, "python -m catalog.index" in refused.text) == (400, True)
+        assert "14 products" in requests.get(f"{url}/browse", timeout=60).text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "nowhere is not a bundle"),
+        ([STARTER, "nowhere"], "nowhere is not a scored catalog"),
+    ],
+)
+def test_what_cannot_be_shown_is_one_line(arguments: list[str | Path], message: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "page", *map(str, arguments), "--port", "0"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: ")
+    assert message in ended.stderr
+    assert ended.stderr.count("\n") == 1

@@ -1,0 +1,141 @@
+"""The requests of the review page: queues, corrections, who was quicker, undo, kill -9."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from page_server import STARTER, page, scored_garments
+
+from catalog.scored.correction_store import CorrectionStore
+from catalog.scored.table import Scored
+from serving.ports import free_ports
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return scored_garments(tmp_path_factory.mktemp("review"))
+
+
+@pytest.fixture(scope="module")
+def url(scored: Path) -> Iterator[str]:
+    with page(STARTER, scored) as address:
+        yield address
+
+
+def ask(url: str, path: str, **parameters: str) -> Any:
+    answer = requests.get(f"{url}/review/{path}", parameters, timeout=60)
+    assert answer.ok, answer.text
+    return answer.json()
+
+
+def correct(url: str, *rows: list[str], seen: dict[str, int], who: str = "ana") -> requests.Response:
+    content = {"corrections": list(rows), "seen": seen, "who": who}
+    return requests.post(f"{url}/review/corrections", json=content, timeout=60)
+
+
+def test_a_queue_says_what_is_asked(url: str) -> None:
+    items = ask(url, "queue", kind="uncertain", group="colour")["items"]
+    assert {item["group"] for item in items} == {"colour"}
+    first = items[0]
+    probabilities = [choice["probability"] for choice in first["choices"] if not choice["answered"]]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert len(first["choices"]) == 39
+    assert {"product", "title", "photograph", "reason", "state"} <= first.keys()
+    assert len(ask(url, "queue", kind="new")["items"]) > len(items) / 22
+    batch = ask(url, "queue", kind="batches", group="colour", label="Black")["batches"][0]
+    assert (batch["group"], batch["name"]) == ("colour", "Black")
+    assert 1 <= len(batch["products"]) <= 24
+
+
+def test_what_is_corrected_is_searched_at_once_and_undone(url: str, scored: Path) -> None:
+    before = requests.get(f"{url}/browse", {"is.colour": "Turquoise Blue"}, timeout=60).text
+    assert 'href="/browse/product/g/5"' not in before
+    written = correct(url, ["g/5", "only", "colour", "Turquoise Blue"], seen={"g/5": 0}).json()
+    found = requests.get(f"{url}/browse", {"is.colour": "Turquoise Blue"}, timeout=60).text
+    assert 'href="/browse/product/g/5"' in found
+    searched = requests.get(f"{url}/browse", {"words": "turquoise blue"}, timeout=60).text
+    assert searched.index("/browse/product/g/5") == searched.index("/browse/product/")  # the index follows too
+    assert "g/5" not in [item["product"] for item in ask(url, "queue", kind="uncertain", group="colour")["items"]]
+    content = {"numbers": written["numbers"], "seen": written["states"], "who": "ana"}
+    assert requests.post(f"{url}/review/undo", json=content, timeout=60).ok
+    after = requests.get(f"{url}/browse", {"is.colour": "Turquoise Blue"}, timeout=60).text
+    assert 'href="/browse/product/g/5"' not in after
+    assert [entry.who for entry in CorrectionStore(scored).history("g/5")] == ["ana", "ana"]
+
+
+def test_who_was_slower_is_told(url: str) -> None:
+    state = ask(url, "item", product="g/6", group="colour")["state"]
+    assert correct(url, ["g/6", "is", "colour", "Red"], seen={"g/6": state}).ok
+    refused = correct(url, ["g/6", "is not", "colour", "Red"], seen={"g/6": state}, who="bob")
+    assert (refused.status_code, refused.json()["error"]["type"]) == (409, "ChangedMeanwhile")
+    assert "by ana" in refused.json()["error"]["message"]
+    now = ask(url, "item", product="g/6", group="colour")
+    assert now["state"] > state
+    assert now["choices"][0] == {"name": "Red", "probability": 1.0, "answered": True}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [],
+        {"corrections": []},
+        {"corrections": [["g/1", "is", "colour"]], "seen": {}},
+        {"corrections": [["g/1", "is", "colour", 1]], "seen": {"g/1": 0}},
+        {"corrections": [["g/1", "is", "colour", "Blak"]], "seen": {"g/1": 0}},
+        {"corrections": [["g/1", "maybe", "colour", "Black"]], "seen": {"g/1": 0}},
+        {"corrections": [["g/1", "is", "colour", "Black"]], "seen": {"g/1": True}},
+        {"corrections": [["g/1", "is", "colour", "Black"]] * 1001, "seen": {"g/1": 0}},
+        {"corrections": [["g/1", "is", "colour", "Black"]], "seen": {"g/1": 0}, "found_by": "luck"},
+    ],
+)
+def test_what_cannot_be_read_writes_nothing(url: str, scored: Path, content: Any) -> None:
+    refused = requests.post(f"{url}/review/corrections", json=content, timeout=60)
+    assert (refused.status_code, list(refused.json())) == (400, ["error"])
+    assert CorrectionStore(scored).history("g/1") == []
+
+
+@pytest.mark.parametrize(("where", "led"), [("", "uncertain"), ("price>1", "")])
+def test_a_correction_says_which_queue_led_to_it(url: str, scored: Path, where: str, led: str) -> None:
+    state = ask(url, "item", product="g/7", group="season")["state"]
+    row = ["g/7", "is", "season", "Summer"]
+    content = {"corrections": [row], "seen": {"g/7": state}, "found_by": "uncertain", "where": where}
+    assert requests.post(f"{url}/review/corrections", json=content, timeout=60).ok
+    assert CorrectionStore(scored).history("g/7")[-1].found_by == led
+
+
+def test_a_refit_wants_enough_corrections(url: str) -> None:
+    refused = requests.post(f"{url}/review/refit", timeout=60)
+    assert (refused.status_code, "a refit needs 30" in refused.text) == (400, True)
+    assert requests.post(f"{url}/review/refit/apply/1", json={}, timeout=60).status_code == 400
+
+
+def test_a_killed_server_has_kept_what_it_acknowledged(tmp_path: Path) -> None:
+    folder = scored_garments(tmp_path / "killed")
+    (port,) = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen([sys.executable, "-m", "page", STARTER, folder, "--port", str(port)])
+    try:
+        end = time.monotonic() + 120
+        while True:
+            try:
+                if requests.get(f"{url}/readyz", timeout=10).ok:
+                    break
+            except requests.RequestException:
+                assert time.monotonic() < end
+                time.sleep(0.1)
+        acknowledged = 0
+        for number in range(14):
+            acknowledged += correct(url, [f"g/{number}", "is", "colour", "Red"], seen={f"g/{number}": 0}).ok
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait(30)
+    assert acknowledged == 14
+    overlay = Scored.open(folder).overlay()
+    assert overlay is not None
+    assert len(overlay.known) == 14

@@ -1,0 +1,125 @@
+"""Trainings that are killed and resumed, with every shipped configuration: to the last bit what they would be."""
+
+import csv
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from colored_shapes import write_shapes
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from training import fit
+from training.fitting.stopping import TrainingStopped
+
+CONFIGS = Path(__file__).parent.parent / "training" / "configs"
+STEPS = 6  # of an epoch
+# What the configurations have of their own labels, files and machines; their recipes and augmentations stay.
+SMALL = [
+    *("--model.arch", "resnet18", "--model.weights", "none", "--trainer.accelerator", "cpu", "--trainer.devices", "1"),
+    *("--trainer.precision", "32-true", "--data.input.size", "32", "--data.batch_size", "4", "--data.taxonomy", "data"),
+    *("--data.groups", "null", "--data.names", "null", "--data.rules", "null", "--data.min_photographs", "1"),
+    *("--trainer.max_epochs", "2"),
+]
+EVERY_CHANGE = (
+    '{"flip": 0.5, "brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.05, "crop_scale": 0.5, '
+    '"border": 0.2, "recolor": 0.3, "rotate": 20, "blank": 0.2, "ground": 0.5}'
+)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Flags that make any configuration a matter of a second."""
+    folder = write_shapes(tmp_path_factory.mktemp("data") / "shapes", train=4 * STEPS, val=6)
+    return [*SMALL, "--data.path", str(folder), "--data.cache", str(tmp_path_factory.mktemp("cache"))]
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> None:
+    fit.quiet()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class SignalAtStep(Callback):
+    """Sends this process a signal before a step."""
+
+    def __init__(self, number: int, step: int) -> None:
+        self.number, self.step = number, step
+
+    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, i: int) -> None:
+        if trainer.global_step == self.step:
+            os.kill(os.getpid(), self.number)
+
+
+def train_until(number: int, step: int, arguments: list[str]) -> None:
+    """Train in this process, until it gets a signal."""
+    torch.set_num_threads(1)
+    fit.quiet()
+    instantiate = fit.FashionCLI.instantiate_trainer
+
+    def with_signal(cli: fit.FashionCLI) -> Trainer:
+        trainer = instantiate(cli)
+        trainer.callbacks.insert(0, SignalAtStep(number, step))
+        return trainer
+
+    fit.FashionCLI.instantiate_trainer = with_signal  # type: ignore[method-assign]
+    try:
+        fit.train(arguments)
+    except TrainingStopped:
+        return
+    finally:
+        fit.FashionCLI.instantiate_trainer = instantiate  # type: ignore[method-assign]
+
+
+def train_in_a_process(number: int, step: int, arguments: list[str]) -> None:
+    """The same in a process of its own, which ends by the signal."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["training.fit"])  # imported once for all that are killed
+    process = context.Process(target=train_until, args=(number, step, arguments))
+    process.start()
+    process.join(120)
+    assert process.exitcode == (0 if number == signal.SIGTERM else -number)
+
+
+def losses(run: Path) -> list[dict[str, str]]:
+    """What metrics.csv has of each epoch but its time, as it is written there."""
+    with (run / "metrics.csv").open(newline="", encoding="utf-8") as file:
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+
+
+def check_alike(run: Path, expected: Path) -> None:
+    assert losses(run) == losses(expected)
+    found, wanted = (torch.load(each / "checkpoints" / "last.ckpt", weights_only=True) for each in (run, expected))
+    assert found["state_dict"].keys() == wanted["state_dict"].keys()
+    assert all(torch.equal(found["state_dict"][name], value) for name, value in wanted["state_dict"].items())
+
+
+# Whether images are loaded by two other processes or none: before the kill, after it, and without one.
+WORKERS = [(2, 2, 0), (0, 0, 2)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["kill", "term"])
+@pytest.mark.parametrize("config", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
+def test_a_shipped_configuration_is_resumed_to_the_last_bit(
+    config: str, number: int, small: list[str], tmp_path: Path
+) -> None:
+    before, after, without = WORKERS[number == signal.SIGTERM]
+    flags = ["--config", str(CONFIGS / f"{config}.yaml"), *small]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    fit.train([*flags, "--data.workers", str(without), "--run", str(whole)])
+    train_in_a_process(number, STEPS + 3, [*flags, "--data.workers", str(before), "--run", str(parts)])
+    assert len(losses(parts)) == 1
+    fit.train(["--run", str(parts), "--resume", "--data.workers", str(after)])
+    assert len(losses(parts)) == 2
+    check_alike(parts, whole)

@@ -1,0 +1,123 @@
+"""A scoring that is killed has lost nothing but the steps that were under way; where it runs is chosen by what pays."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from product_tables import write_csv
+from starter import STARTER
+
+from catalog.score import score
+from catalog.scored.score_manifest import Origin
+from catalog.scored.table import Scored, part_origin
+from catalog.scoring import placing
+from catalog.scoring.journal import PartJournal, recover_parts
+from catalog.scoring.placing import RAY_START, RayStart, models_side_by_side, pays
+from catalog.scoring.scorer import BATCH, BESIDE
+
+ROOT = Path(__file__).parents[1]
+ORIGIN = Origin({"name": "shop", "version": "1", "weights": "sha256:0"}, "catalog.csv", "0.5")
+
+
+def rows(first: int, count: int) -> pa.Table:
+    return pa.table({"id": [f"p{i}" for i in range(first, first + count)], "price": pa.array(range(count), pa.int64())})
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """The file of a process that ended after three steps of 10 rows."""
+    written = PartJournal(tmp_path / "part-00002.parquet", ORIGIN)
+    for first in (0, 10, 20):
+        written.append(rows(first, 10))
+    written.close()
+    (found,) = tmp_path.iterdir()
+    return found
+
+
+def test_what_was_written_becomes_a_part(journal: Path) -> None:
+    assert recover_parts(journal.parent) == 30
+    (part,) = journal.parent.iterdir()
+    assert part.name == "part-00002.parquet"
+    assert pq.read_table(part).equals(rows(0, 30).set_column(1, "price", pa.array([*range(10)] * 3, pa.int64())))
+    assert part_origin(part, pq.ParquetFile(part)) == ORIGIN
+
+
+def test_a_step_that_was_cut_off_is_left_out_and_the_others_stay(journal: Path) -> None:
+    whole = journal.read_bytes()
+    found = []
+    for length in range(0, len(whole) + 1, 7):
+        journal.write_bytes(whole[:length])
+        found.append(recover_parts(journal.parent))
+        journal.with_name("part-00002.parquet").unlink(missing_ok=True)
+    assert sorted(set(found)) == [0, 10, 20, 30]
+    assert found == sorted(found)
+
+
+def test_a_journal_whose_part_is_there_says_nothing_new(journal: Path) -> None:
+    part = journal.with_name("part-00002.parquet")
+    pq.write_table(rows(0, 30), part)
+    assert recover_parts(journal.parent) == 0
+    assert [path.name for path in journal.parent.iterdir()] == [part.name]
+
+
+def test_killed_it_does_again_what_was_under_way_and_no_more(tmp_path: Path) -> None:
+    """With parts that are never full, kill -9 loses the steps that run, of 2 rows, and the one behind them."""
+    count, batch = 60, 2
+    path, out = write_csv(tmp_path, count), tmp_path / "out"
+    command = [sys.executable, "-m", "catalog.score", str(STARTER), str(path), "--out", str(out), "--batch", str(batch)]
+    with (tmp_path / "log").open("w+") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stderr=log)
+        end = time.monotonic() + 240
+        while not re.search(r" (1\d|2\d|3\d)/60 ", (tmp_path / "log").read_text()):
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait(30)
+    shown = int(re.findall(r" (\d+)/60 ", (tmp_path / "log").read_text())[-1])
+    assert not list(out.glob("*.parquet"))
+    summary = score(STARTER, [str(path)], out)
+    assert summary.scored <= count - shown + (BESIDE + 1) * batch
+    ids = [name for batch in Scored.open(out).batches(["id"]) for name in batch.column(0).to_pylist()]
+    assert sorted(ids) == sorted(f"p{i}" for i in range(count))
+    assert not list(out.glob(".part*"))
+
+
+def test_what_is_under_way_is_a_few_seconds_of_work() -> None:
+    assert BATCH * BESIDE / 25 < 5  # photographs, at 25 a second: the shipped model beside a training on 2 cores
+
+
+# Where it runs
+
+
+def test_ray_is_started_where_it_pays() -> None:
+    assert not pays(1_000_000, 0.03, models=1)  # one process has all cores
+    assert not pays(500, 0.03, models=4)
+    assert pays(20_000, 0.03, models=4)
+    assert not pays(int(RAY_START / 0.03), 0.03, models=1000)  # done before Ray answers
+
+
+def test_models_are_as_many_as_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placing, "GPUS", tmp_path)
+    assert models_side_by_side() == 1
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
+        (tmp_path / name).touch()
+    assert models_side_by_side() == 2
+
+
+def test_pieces_go_on_here_until_ray_is_up() -> None:
+    ray = RayStart("local")
+    pieces = iter(range(10))
+    taken = []
+    for piece in ray.until_ready(pieces):  # type: ignore[arg-type]
+        taken.append(piece)
+        if piece == 3:
+            ray._over.set()
+    assert taken == [0, 1, 2, 3]
+    assert list(pieces) == [4, 5, 6, 7, 8, 9]

@@ -1,0 +1,116 @@
+"""How shares of labels in catalogs are corrected for a model's errors, learned and added to the card of a bundle.
+
+From the command line:  python -m training.correct BUNDLE --data FOLDER FOLDER
+
+`training.export` does it by itself; this is for bundles that were exported before, and for other photographs. The
+weights and their id stay, so catalogs that the bundle scored stay valid: `catalog.score` copies the corrections there.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from fashion.engines import ENGINES
+from fashion.errors import SettingError, one_line_errors
+from fashion.model_card import CARD_FILE, ModelCard
+from fashion.predictor import Predictor
+from training.data.catalogs import Paths
+from training.data.images import open_split
+from training.profiles.predictions import predict
+from training.profiles.share_corrections import correct_shares, describe_corrections
+from training.sources.opening import DEFAULT_CACHE
+
+PHOTOGRAPHS = 10_000  # drawn from the split
+
+
+def correct(
+    bundle: Path,
+    data: Paths,
+    split: str = "val",
+    *,
+    names: Path | None = None,
+    rules: Path | None = None,
+    negatives: Sequence[Path] = (),
+    cache: Path = DEFAULT_CACHE,
+    engine: str = "auto",
+) -> ModelCard:
+    """Learn the corrections on labeled photographs that the model was not trained on, and write the card anew.
+
+    Args:
+        bundle: its folder.
+        data: the folder or folders of the photographs, as `training.data.images.open_split` takes them.
+        split: of them.
+        names, rules: YAML files, see `training.data.names` and `training.data.rules`.
+        negatives: folders of photographs that show no product.
+        cache: folder for imported data.
+        engine: what runs the network: corrections are for what it answers.
+
+    Returns:
+        The new card.
+
+    Raises:
+        BundleError, DataError: the bundle or the data cannot be used.
+        SettingError: the photographs say too little of every group.
+    """
+    predictor = Predictor.from_bundle(bundle, engine)
+    card = predictor.card
+    images = open_split(
+        data,
+        split,
+        card.taxonomy,
+        card.input,
+        card.taxonomy.groups,
+        cache,
+        names,
+        partly=True,
+        gates=card.gates,
+        rules=rules,
+        negatives=negatives if card.gates.product else (),
+    ).sample(PHOTOGRAPHS)
+    corrections = correct_shares(predict(predictor, images, f"predict {split}"), card)
+    if not corrections:
+        raise SettingError(f"{len(images):,} photographs of {split} say too little of every group; give more --data")
+    card = replace(card, share_corrections=corrections)
+    card.save(bundle)
+    return card
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Add the corrections and say of which groups."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.correct", description="Add to a bundle how shares in catalogs are corrected."
+    )
+    parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="any folders that training can read")
+    parser.add_argument("--split", default="val", choices=("val", "test"), help="(default: %(default)s)")
+    parser.add_argument("--names", type=Path, help="YAML file of names to change")
+    parser.add_argument("--rules", type=Path, help="YAML file of rules")
+    parser.add_argument(
+        "--negatives", type=Path, nargs="+", default=(), help="folders of photographs that show no product"
+    )
+    parser.add_argument(
+        "--cache", type=Path, default=DEFAULT_CACHE, help="folder for imported data (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--engine", choices=ENGINES, default="auto", help="what runs the network (default: %(default)s)"
+    )
+    options = parser.parse_args(arguments)
+    with one_line_errors():
+        card = correct(
+            options.bundle,
+            options.data,
+            options.split,
+            names=options.names,
+            rules=options.rules,
+            negatives=options.negatives,
+            cache=options.cache,
+            engine=options.engine,
+        )
+        print(describe_corrections(card))
+        print(f"wrote  {options.bundle / CARD_FILE}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,201 @@
+"""What validation photographs say of a model's errors: by group a correction of shares, and whether it can be trusted.
+
+`fashion.share_correction` says what a correction is. Here it is learned, and tried on catalogs of the other half of the
+products, drawn with shares that were chosen.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from fashion.model_card import CARD_FILE, ModelCard
+from fashion.share_correction import GroupCorrection, class_probabilities, read_corrections
+from fashion.share_intervals import share_intervals
+from fashion.taxonomy import NO, YES, Taxonomy
+from training.profiles.gate_scores import SeenGates
+from training.profiles.predictions import Predictions
+
+# Of a class whose errors are learned; labels of fewer are the class `rest`. With 10 a change of Brown in the starter is
+# a fifth less sure: rare shades of it take its noise.
+LEAST_PHOTOGRAPHS = 20
+BELIEVED = 5.0  # photographs that the model's own probabilities count for, in what its mean probabilities are
+SPLITS, CATALOGS, PRODUCTS = 20, 10, 300  # trials: halves of the products, catalogs drawn of each, products of one
+SHIFT = 1.0  # standard deviation of the logarithms that the shares of drawn catalogs are multiplied by
+NOTICED = 0.01  # share of the products from which on a label counts in the coverage
+SEED = 0
+
+
+def correct_shares(seen: Predictions, card: ModelCard) -> dict[str, Any]:
+    """The corrections of all groups that validation photographs say enough of, as the card holds them.
+
+    Args:
+        seen: what the model says of the photographs, with the calibration of the card.
+        card: of the model.
+    """
+    found: dict[str, Any] = {}
+    for group in tqdm(card.taxonomy.groups, "correction of shares", unit="group", disable=None):
+        truths = true_classes(seen.targets, card.taxonomy, group, seen.seen_gates)
+        known = truths >= 0
+        # As scored catalogs hold them
+        probabilities = seen.probabilities[known][:, card.taxonomy.indices(group)].astype(np.float16)
+        names = card.taxonomy.names(group)
+        correction = fit_correction(probabilities, truths[known], names, seen.ids[known])
+        if correction is not None:
+            covered = coverage(probabilities, truths[known], names, seen.ids[known])
+            found[group] = replace(correction, coverage=covered).to_json()
+    return found
+
+
+def describe_corrections(card: ModelCard) -> str:
+    """What the card says of corrections as a line for people."""
+    corrections = read_corrections(card.share_corrections, card.taxonomy, CARD_FILE)
+    trusted = [group for group, correction in corrections.items() if correction.trusted]
+    others = [group for group in card.taxonomy.groups if group not in trusted]
+    rest = f"; not, or to be doubted, of {', '.join(others)}" if others else ""
+    return f"       shares among many products are corrected of {len(trusted)} groups{rest}"
+
+
+def true_classes(targets: np.ndarray, taxonomy: Taxonomy, group: str, gates: SeenGates) -> np.ndarray:
+    """Which label of a group each photograph has: its place, L for none of the L labels, -1 where it is not known.
+
+    Photographs of several labels are not known: shares are corrected as if a product had one.
+
+    Args:
+        targets: (N, A), 1 yes, 0 no, -1 not annotated.
+        taxonomy: of the A labels.
+        group: of the labels.
+        gates: what is true of gates: a group that does not apply has none of its labels.
+    """
+    own = targets[:, taxonomy.indices(group)]
+    yes = own == YES
+    none = (own == NO).all(axis=1)
+    if group in gates.gates.applies:
+        none |= gates.targets[:, gates.gates.applies.index(group)] == NO
+    if gates.gates.product:
+        none |= gates.targets[:, -1] == NO
+    truths = np.where(none, own.shape[1], -1)
+    return np.where(yes.sum(axis=1) == 1, yes.argmax(axis=1), np.where(yes.any(axis=1), -1, truths))
+
+
+def fit_correction(
+    probabilities: np.ndarray, truths: np.ndarray, names: Sequence[str], ids: np.ndarray
+) -> GroupCorrection | None:
+    """Learn a group's correction; None where fewer than two classes have enough photographs.
+
+    The mean probabilities of a class are those of its photographs and of `BELIEVED` more that the model makes up: of
+    all photographs, each with the probability of that class as its weight, as though the probabilities were right. That
+    keeps the inverse of classes of a dozen photographs within bounds, and changes that of hundreds by next to nothing.
+
+    Args:
+        probabilities: (N, L), calibrated.
+        truths: (N,), from `true_classes`, all known.
+        names: of the L labels.
+        ids: (N,), of the photographs' products: those of one are not independent.
+    """
+    size = len(names)
+    counts = np.bincount(truths, minlength=size + 1)
+    common = np.flatnonzero(counts[:size] >= LEAST_PHOTOGRAPHS)
+    rare = np.flatnonzero(counts[:size] < LEAST_PHOTOGRAPHS)
+    rest, none = bool(counts[rare].sum() >= LEAST_PHOTOGRAPHS), bool(counts[size] >= LEAST_PHOTOGRAPHS)
+    classes = len(common) + rest + none
+    if not len(common) or classes < 2:
+        return None
+    labels = tuple(names[i] for i in common)
+    place = np.full(size + 1, -1)
+    place[common] = np.arange(len(common))
+    if rest:
+        place[rare] = len(common)
+    if none:
+        place[size] = classes - 1
+    of = place[truths]
+    values = class_probabilities(probabilities[of >= 0], names, labels, rest, none)
+    members = np.eye(classes)[of[of >= 0]]  # (n, C)
+    photographs = members.sum(0)
+    believed = np.maximum(values, 0)
+    made_up = believed.T @ values / np.maximum(believed.sum(0), 1e-9)[:, None]
+    means = (members.T @ values + BELIEVED * made_up) / (photographs + BELIEVED)[:, None]  # of classes, (C, C)
+    weights = np.linalg.pinv(means.T)
+    estimates = values @ weights.T
+    center = members.T @ estimates / photographs[:, None]
+    variances = np.stack(
+        [
+            _variance_of_sum((estimates - center[j])[members[:, j] > 0], ids[of >= 0][members[:, j] > 0])
+            / (photographs[j] + BELIEVED) ** 2
+            for j in range(classes)
+        ]
+    )
+    return GroupCorrection(labels, rest, none, tuple(photographs.astype(int).tolist()), weights, variances)
+
+
+def _variance_of_sum(residuals: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Variance of the sums of residuals (n, C), from one product to another, (C,)."""
+    product = np.unique(ids, return_inverse=True)[1]
+    products = int(product.max()) + 1
+    sums = np.zeros((products, residuals.shape[1]))
+    np.add.at(sums, product, residuals)
+    return (sums**2).sum(0) * products / max(products - 1, 1)
+
+
+def coverage(probabilities: np.ndarray, truths: np.ndarray, names: Sequence[str], ids: np.ndarray) -> float | None:
+    """Share of 95 % intervals that hold the truth in catalogs with shares that were chosen; None where none was drawn.
+
+    Half of the products teach the correction, catalogs are drawn of the other half, `SPLITS` times anew. Intervals of
+    labels that at least `NOTICED` of the products have count.
+    """
+    rng = np.random.default_rng(SEED)
+    held, drawn = 0, 0
+    for teaching, others in halves(ids, rng, SPLITS):
+        correction = fit_correction(probabilities[teaching], truths[teaching], names, ids[teaching])
+        if correction is None or not len(others):
+            continue
+        corrected = [list(names).index(name) for name in correction.labels]
+        estimates = correction.estimates(probabilities[others], names)
+        members = [np.flatnonzero(truths[others] == i) for i in range(len(names) + 1)]
+        available = np.array([len(rows) for rows in members])
+        for _ in range(CATALOGS):
+            shares = shifted_shares(available, rng)
+            rows = drawn_rows(members, rng.multinomial(PRODUCTS, shares), rng)
+            mean, variance = estimates[rows].mean(0), estimates[rows].var(0, ddof=1)
+            noise = np.clip(mean, 0, 1) ** 2 @ correction.variances
+            low, high = share_intervals(mean, variance, PRODUCTS, noise)
+            truth = shares[corrected]
+            noticed = truth >= NOTICED
+            inside = (low[: len(truth)] <= truth) & (truth <= high[: len(truth)])
+            held, drawn = held + int(inside[noticed].sum()), drawn + int(noticed.sum())
+    return round(held / drawn, 4) if drawn else None
+
+
+def halves(ids: np.ndarray, rng: np.random.Generator, times: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Positions of two halves, whole products each, drawn so many times."""
+    products = np.unique(ids, return_inverse=True)[1]
+    for _ in range(times):
+        first = (rng.permutation(products.max(initial=-1) + 1) % 2 == 0)[products]
+        yield np.flatnonzero(first), np.flatnonzero(~first)
+
+
+def shifted_shares(available: np.ndarray, rng: np.random.Generator, products: int = PRODUCTS) -> np.ndarray:
+    """Shares of classes, chosen at random around the usual ones, (C,).
+
+    None is larger than what so many different photographs as there are can fill, but for the chance of the draw: the
+    same photograph twice is not two products, which intervals are for.
+
+    Args:
+        available: photographs of each class, (C,).
+        rng: what draws.
+        products: of a catalog.
+    """
+    shares = available * np.exp(SHIFT * rng.normal(size=len(available)))
+    for _ in range(10):  # what one class cannot have, the others get
+        shares = np.minimum(shares / shares.sum(), available / products)
+    return shares / shares.sum()
+
+
+def drawn_rows(rows: Sequence[np.ndarray], counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """So many rows of each class, different ones as long as there are enough."""
+    chosen = [
+        rng.choice(each, count, replace=count > len(each)) for each, count in zip(rows, counts, strict=True) if count
+    ]
+    return np.concatenate(chosen)
