@@ -14,7 +14,8 @@ from catalog.checking.copies import copies
 from catalog.checking.faults import DUPLICATE, NO_PRODUCT, TITLE, UNREADABLE, Fault, Limits, measured_faults
 from catalog.checking.measures import PhotographMeasures, measure_photograph
 from catalog.checking.titles import TitleReader, title_column, title_probability
-from catalog.scored.table import EMBEDDING, ID, IMAGE, PROBABILITIES, PRODUCT_COLUMN, Scored, vector_rows
+from catalog.scored.columns import EMBEDDING, ID, IMAGE, PROBABILITIES, PRODUCT_COLUMN, vector_rows
+from catalog.scored.table import Scored
 from catalog.words.vocabulary import Vocabulary
 from fashion.engines import available_cores
 from fashion.errors import InvalidImage, one_line
