@@ -175,7 +175,7 @@ def _cell(right: Sequence[bool]) -> str:
     return decimal_cell(float(np.mean(right)), wilson(sum(right), len(right)))
 
 
-def text(parts: dict[str, list[ColorResult]], machine: str) -> str:
+def text(parts: dict[str, list[ColorResult]], machine: str, limits: str) -> str:
     """The section of the page."""
     header = ["right basic color", *(f"{name}, {len(found)}" for name, found in parts.items())]
     rows = [
@@ -195,7 +195,7 @@ def text(parts: dict[str, list[ColorResult]], machine: str) -> str:
     return (
         f"{table(header, rows)}\n\nShares with 95 % intervals (Wilson). Processor time of one photograph, decoded: "
         f"{'; '.join(times)}. Machine: {machine}. Measured by\n\n"
-        "    python -m benchmarks.colors BUNDLE --data FOLDER,... --amateur FOLDER"
+        f"    python -m benchmarks.colors BUNDLE --data FOLDER,... --amateur FOLDER{limits}"
     )
 
 
@@ -256,6 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         model = ModelColors(Predictor.from_bundle(options.bundle))
         minutes = options.minutes / (3 if options.amateur else 1)
+        limits = f" --minutes {options.minutes:g}" if math.isfinite(options.minutes) else ""
         shop = list(results(shop_photographs(folders, "val", options.most), model, minutes))
         parts = {"shop, white grounds": shop}
         if options.amateur:
@@ -263,7 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 amateur = amateur_photographs(options.amateur, split)
                 found = list(results(amateur, model, minutes))
                 parts[f"amateurs, {'chosen on' if split == 'train' else 'validation'}"] = found
-        section = f"{text(parts, describe())}\n\nBy color, white grounds:\n\n{by_color(shop)}"
+        section = f"{text(parts, describe(), limits)}\n\nBy color, white grounds:\n\n{by_color(shop)}"
         write_section("colors", section, PAGE)
         print(section)
     return 0
