@@ -10,19 +10,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from catalog.scored.columns import ATTRIBUTE, EMBEDDING, ID, IMAGE, LOGITS, PROBABILITIES, vector_column
 from catalog.scored.score_manifest import Origin
 from catalog.scored.share_corrections import keep_corrections
-from catalog.scored.table import (
-    ATTRIBUTE,
-    EMBEDDING,
-    ID,
-    IMAGE,
-    LOGITS,
-    PROBABILITIES,
-    Scored,
-    table_schema,
-    vector_column,
-)
+from catalog.scored.table import Scored, table_schema
 from catalog.scoring.parts import PartWriter
 from fashion.answers import answered, identity
 from fashion.model_card import ModelCard
