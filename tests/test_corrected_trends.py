@@ -17,6 +17,7 @@ from catalog.analysis.portfolios import compare
 from catalog.analysis.report.writing import write_comparison, write_trends
 from catalog.analysis.share_correction import MARK
 from catalog.analysis.tabular import compare_text, trends_text
+from catalog.scored.correction_store import ONLY, Correction, CorrectionStore
 from catalog.scored.share_corrections import CORRECTIONS_FILE, keep_corrections
 from catalog.scored.table import Scored
 from catalog.trends import main
@@ -149,6 +150,19 @@ def test_how_far_shares_are_corrected_is_said(tmp_path: Path, scored: Scored) ->
     assert f"color{MARK}" in compare_text(compared)
     assert f"color{MARK}" in write_comparison(compared, tmp_path / "compared").read_text()
     assert {row.correction for row in compared.rows if len(row.names) == 2} == {"none"}  # the worse of the two
+
+
+def test_what_people_said_is_no_error_of_the_model(tmp_path: Path) -> None:
+    """Everything is said to be White; one product more is said not to be one."""
+    scored = catalog(tmp_path / "said", rising()[:2], 11, corrections(12))
+    store = CorrectionStore(scored.folder)
+    ids = [f"p{month}-{i}" for month in range(2) for i in range(EACH)]
+    seen = store.states(ids)
+    store.write([Correction(id, ONLY, "color", "White") for id in ids[:-1]], seen, who="ana")
+    found = trends(scored, groups=GROUPS)
+    assert found.measure == "corrected"
+    assert found.labels[2].shares == pytest.approx([1, 1], abs=0.01)
+    assert found.labels[0].share < 0.01
 
 
 def test_without_corrections_that_is_said(tmp_path: Path, scored: Scored, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ from catalog.analysis.inference import Sums, TrendLine
 from catalog.analysis.label_trends import LabelTrend, ShareGrowth, Trends
 from catalog.analysis.periods import NONE, DateReader, Unit
 from catalog.analysis.scored_at import scored_at
-from catalog.analysis.share_correction import SelectionCorrection
+from catalog.analysis.share_correction import SelectionCorrection, known_products, said_of
 from catalog.analysis.tally import Selection, Tally, read
 from catalog.filters.filtering import RowFilter
 from catalog.scored.share_corrections import kept_corrections
@@ -90,13 +90,13 @@ def _read(
     scored: Scored, correction: SelectionCorrection, dates: DateReader, where: RowFilter | None
 ) -> tuple[Tally, Tally, int]:
     """Sums of corrected probabilities and of answers by period, and how many products passed the filter."""
-    selection = correction.selection
+    selection, known = correction.selection, known_products(scored)
     expected, answered = Tally(correction.width), Tally(len(selection.labels))
     count = 0
     for batch in read(scored, [dates.column, *selection.columns], where):
         cells = dates.read(batch.column(dates.column))
         values, dated = selection.values(batch), cells != NONE
-        expected.add(cells[dated], correction.values(values.expected[dated]))
+        expected.add(cells[dated], correction.values(values.expected, said_of(batch, known))[dated])
         answered.add(cells[dated], values.answered[dated])
         count += len(batch)
     return expected, answered, count

@@ -1,14 +1,15 @@
 """Sums over the products of two portfolios: for labels, for combinations of two groups, and for groups as a whole."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from catalog.analysis.inference import Noise, Sums
-from catalog.analysis.share_correction import STATES, CorrectionState, SelectionCorrection
+from catalog.analysis.share_correction import STATES, CorrectionState, SelectionCorrection, said_of
 from catalog.analysis.tally import Selection, Tally
+from catalog.scored.verdicts import ProductVerdict
 from fashion.taxonomy import Label
 
 SIDES = (0, 1)
@@ -149,6 +150,7 @@ class PortfolioSums:
         correction: of the labels; without any group where values are not to be corrected.
         of_combinations: of the two groups that are combined; None without.
         answers: whether answers count.
+        known: of each side, by id, what people said of its products.
 
     Attributes:
         labels, other: sums of labels by side, by the measure that counts and by the other one.
@@ -157,9 +159,13 @@ class PortfolioSums:
     """
 
     def __init__(
-        self, correction: SelectionCorrection, of_combinations: SelectionCorrection | None, answers: bool
+        self,
+        correction: SelectionCorrection,
+        of_combinations: SelectionCorrection | None,
+        answers: bool,
+        known: tuple[Mapping[str, ProductVerdict], Mapping[str, ProductVerdict]],
     ) -> None:
-        self._correction, self._answers = correction, answers
+        self._correction, self._answers, self._known = correction, answers, known
         self.labels, self.other = Tally(correction.width), Tally(len(correction.selection.labels))
         self.combinations = CombinationSums(of_combinations) if of_combinations is not None else None
         self.moments = GroupMoments(correction.selection)
@@ -172,13 +178,14 @@ class PortfolioSums:
 
     def add(self, side: int, batch: pa.RecordBatch) -> None:
         """Add a batch of products of a side."""
-        counted, other = self._measures(batch, self._correction)
+        said = said_of(batch, self._known[side])
+        counted, other = self._measures(batch, self._correction, said)
         sides = np.full(len(counted), side, np.int64)
         self.labels.add(sides, counted)
         self.other.add(sides, other)
         self.moments.add(side, counted)
         if self.combinations:
-            self.combinations.add(side, self._measures(batch, self.combinations.correction))
+            self.combinations.add(side, self._measures(batch, self.combinations.correction, said))
 
     def families(self) -> Iterator[FamilySums]:
         """Labels, and then combinations."""
@@ -189,9 +196,11 @@ class PortfolioSums:
         if self.combinations:
             yield self.combinations.family()
 
-    def _measures(self, batch: pa.RecordBatch, correction: SelectionCorrection) -> tuple[np.ndarray, np.ndarray]:
+    def _measures(
+        self, batch: pa.RecordBatch, correction: SelectionCorrection, said: Mapping[int, ProductVerdict]
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Values by the measure that counts and by the other one."""
         values = correction.selection.values(batch)
         if self._answers:
             return values.answered, values.expected
-        return correction.values(values.expected), values.answered
+        return correction.values(values.expected, said), values.answered

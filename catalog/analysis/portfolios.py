@@ -22,7 +22,7 @@ from catalog.analysis.inference import Sums
 from catalog.analysis.overlap import Overlap, overlap
 from catalog.analysis.portfolio_sums import SIDES, PortfolioSums
 from catalog.analysis.scored_at import scored_at
-from catalog.analysis.share_correction import CorrectionState, SelectionCorrection
+from catalog.analysis.share_correction import CorrectionState, SelectionCorrection, known_products
 from catalog.analysis.tally import Selection, read
 from catalog.filters.filtering import RowFilter
 from catalog.scored.columns import ID
@@ -74,7 +74,9 @@ def compare(
     combined = _combined(sides[0], combine)
     kept = (kept_corrections(sides[0]) or kept_corrections(sides[1])) if correct and not answers else {}
     correction = SelectionCorrection(selection, kept)
-    sums = PortfolioSums(correction, SelectionCorrection(combined, kept) if combined else None, answers)
+    of_combinations = SelectionCorrection(combined, kept) if combined else None
+    known = known_products(sides[0]), known_products(sides[1])
+    sums = PortfolioSums(correction, of_combinations, answers, known)
     for side, batch in _split(sides[0], split, where, sums.columns) if split else _both(sides, where, sums.columns):
         sums.add(side, batch)
     labels = sums.labels.sums(SIDES)

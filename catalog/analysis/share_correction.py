@@ -8,18 +8,24 @@ are too rare to be corrected, and none of its labels).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Literal, get_args
 
 import numpy as np
+import pyarrow as pa
 
 from catalog.analysis.tally import Selection
+from catalog.scored.columns import ID
 from catalog.scored.score_manifest import MANIFEST_FILE
+from catalog.scored.table import Scored
+from catalog.scored.verdicts import ProductVerdict
 from fashion.share_correction import TRUSTED, GroupCorrection
-from fashion.taxonomy import Label
+from fashion.taxonomy import NO, YES, Label
 
 # Whether a label's share is corrected; doubtful where intervals of its group were seen to hold the truth too seldom.
 CorrectionState = Literal["corrected", "doubtful", "none"]
 STATES: tuple[CorrectionState, ...] = get_args(CorrectionState)
+NOTHING_SAID: Mapping[int, ProductVerdict] = MappingProxyType({})
 MARK = "*"  # behind the name of a group that is not simply corrected
 
 
@@ -71,14 +77,38 @@ class SelectionCorrection:
     def __bool__(self) -> bool:
         return bool(self._groups)
 
-    def values(self, expected: np.ndarray) -> np.ndarray:
-        """Probabilities (rows, A) -> corrected values (rows, B); those of other labels stay what they are."""
+    def values(self, expected: np.ndarray, said: Mapping[int, ProductVerdict] = NOTHING_SAID) -> np.ndarray:
+        """Probabilities (rows, A) -> corrected values (rows, B); those of other labels stay what they are.
+
+        Args:
+            expected: with what people said laid over.
+            said: by row what they said: of what they know the model's errors are no matter.
+        """
         found = np.zeros((len(expected), self.width))
         found[:, : expected.shape[1]] = expected
         for group, correction in self._groups.items():
             names = self.selection.taxonomy.names(group)
             found[:, self._columns[group]] = correction.estimates(expected[:, self.selection.places(group)], names)
+            for row, verdict in said.items():
+                self._take(found[row], group, verdict)
         return found
+
+    def _take(self, values: np.ndarray, group: str, verdict: ProductVerdict) -> None:
+        """Put what people said of a product's group in the place of its values (B,), where that is a single class."""
+        correction, columns = self._groups[group], self._columns[group]
+        taxonomy, labels = self.selection.taxonomy, list(correction.labels)
+        indices = taxonomy.indices(group)
+        targets = np.full(len(indices), NO) if verdict.not_product else verdict.targets[indices]
+        right = [name for name, target in zip(taxonomy.names(group), targets, strict=True) if target == YES]
+        if len(right) > 1 or (not right and (targets != NO).any()):
+            return
+        values[columns] = 0
+        if right and right[0] in labels:
+            values[columns[labels.index(right[0])]] = 1
+        elif right and correction.rest:
+            values[columns[len(labels)]] = 1
+        elif not right and correction.none:
+            values[columns[-1]] = 1
 
     def noise(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """See `catalog.analysis.inference.Noise`; shares and what is found are (..., B)."""
@@ -127,6 +157,19 @@ class SelectionCorrection:
         return CorrectedGroup(group, sum(correction.photographs), correction.coverage, correction.trusted, left)
 
 
+def known_products(scored: Scored) -> Mapping[str, ProductVerdict]:
+    """By id what people said of a catalog's products."""
+    overlay = scored.overlay()
+    return overlay.known if overlay else {}
+
+
+def said_of(batch: pa.RecordBatch, known: Mapping[str, ProductVerdict]) -> Mapping[int, ProductVerdict]:
+    """By row of a batch what people said of its product."""
+    if not known:
+        return NOTHING_SAID
+    return {row: known[id] for row, id in enumerate(batch.column(ID).to_pylist()) if id in known}
+
+
 def marked(group: str, groups: Sequence[CorrectedGroup]) -> str:
     """A group's name, with a mark where shares are corrected, but its own are not, or are to be doubted."""
     return f"{group}{MARK}" if any(each.group == group and not each.trusted for each in groups) else group
@@ -144,8 +187,8 @@ def correction_notes(groups: Sequence[CorrectedGroup], wanted: bool) -> list[str
     if not groups:
         return [
             "Shares are not corrected for the model's errors, and move less than the truth does: the catalog keeps no "
-            f"corrections beside {MANIFEST_FILE}. Where the model has them (python -m training.correct), run python -m "
-            "catalog.score again, which copies them and scores nothing twice."
+            f"corrections beside {MANIFEST_FILE}, or has a calibration of its own. Where the model has them (python -m "
+            "training.correct), run python -m catalog.score again, which copies them and scores nothing twice."
         ]
     notes = []
     for group in groups:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from catalog.analysis.inference import Sums
 from catalog.filters.filtering import RowFilter
-from catalog.scored.columns import ATTRIBUTE, PROBABILITIES, vector_rows
+from catalog.scored.columns import ATTRIBUTE, ID, PROBABILITIES, vector_rows
 from catalog.scored.table import Scored
 from fashion.errors import DataError, SettingError
 from fashion.taxonomy import Label, Taxonomy
@@ -68,7 +68,7 @@ class Selection:
     @property
     def columns(self) -> list[str]:
         """What a batch must have."""
-        return [PROBABILITIES, *(ATTRIBUTE + group for group in self.groups)]
+        return [ID, PROBABILITIES, *(ATTRIBUTE + group for group in self.groups)]
 
     def values(self, batch: pa.RecordBatch) -> Values:
         """Probabilities and answers of the products of a batch."""

@@ -26,9 +26,14 @@ def keep_corrections(folder: Path, card: ModelCard) -> None:
 def kept_corrections(scored: Scored) -> Mapping[str, GroupCorrection]:
     """By group how shares of a catalog are corrected; empty where its model could not say.
 
+    Nor can it say of a catalog whose calibration was fitted anew: the model's errors were seen with its own.
+
     Raises:
         DataError: the file is broken, or another model's.
     """
+    overlay = scored.overlay()
+    if overlay and overlay.refit:
+        return {}
     path = scored.folder / CORRECTIONS_FILE
     again = "remove it, and shares are not corrected, or run python -m catalog.score again"
     try:
