@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from fashion.errors import DataError, FashionError, InvalidImage, SettingError, one_line
 from fashion.predictor import Predictor
 from page.browsing.found import SEARCHED, Found, found, like_photograph
-from page.browsing.photographs import SIDES, changed_at, heat_map, small
+from page.browsing.photographs import SIDES, EvidenceMaps, changed_at, small
 from page.browsing.product_page import answered_attributes
 from page.browsing.relations import recommended, relations
 from page.browsing.reports import report_policy
@@ -106,6 +106,8 @@ def _add_products(app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predi
 
 
 def _add_pictures(app: FastAPI, shop: Shop, predictor: Predictor) -> None:
+    maps = EvidenceMaps(predictor)
+
     def path_of(id: str) -> Path:
         path = _or_404(shop.image, id)
         if path is None:
@@ -122,7 +124,7 @@ def _add_pictures(app: FastAPI, shop: Shop, predictor: Predictor) -> None:
     @app.get("/browse/evidence/{id:path}", include_in_schema=False)
     def evidence(id: str, label: str) -> Response:
         path = path_of(id)
-        return Response(_or_404(heat_map, predictor, path, label), media_type=JPEG_TYPE, headers=A_DAY)
+        return Response(_or_404(maps.picture, path, label), media_type=JPEG_TYPE, headers=A_DAY)
 
 
 def _add_reports(app: FastAPI, places: Sequence[Path]) -> None:

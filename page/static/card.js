@@ -35,9 +35,14 @@ export class Card {
     if (!this.result) return;
     this.groups = choose(this.facts, this.result, settings);
     const rows = [];
+    this.shown = [];
+    const add = (attribute, isAnswered) => {
+      this.shown.push(attribute);
+      rows.push(this.#row(attribute, isAnswered));
+    };
     for (const { applies, answered, likeliest } of this.groups) {
-      if (answered.length) rows.push(...answered.map((attribute) => this.#row(attribute, true)));
-      else if (this.isProduct && applies && likeliest && settings.unsure) rows.push(this.#row(likeliest, false));
+      if (answered.length) answered.forEach((attribute) => add(attribute, true));
+      else if (this.isProduct && applies && likeliest && settings.unsure) add(likeliest, false);
     }
     const unfit = this.isProduct ? this.groups.filter((group) => !group.applies).map((group) => group.group) : [];
     this.content.replaceChildren(
@@ -84,7 +89,7 @@ export class Card {
       element("span", { class: "percent", textContent: percent(attribute.probability) }),
       bar,
     );
-    const show = () => this.heat.show(attribute, (address) => this.#showMap(address, attribute));
+    const show = () => this.heat.show(attribute, this.shown, (address, isFirst) => this.#showMap(address, attribute, isFirst));
     const hide = () => this.#hideMap();
     button.addEventListener("pointerenter", show);
     button.addEventListener("focus", show);
@@ -94,11 +99,11 @@ export class Card {
     return element("li", { class: isAnswered ? "" : "unsure" }, button);
   }
 
-  #showMap(address, attribute) {
+  #showMap(address, attribute, isFirst) {
     this.map.src = address;
     this.map.alt = `Where the evidence for ${attribute.group}: ${attribute.name} lies`;
     this.map.hidden = false;
-    this.caption.textContent = this.map.alt;
+    this.caption.textContent = isFirst ? `${this.map.alt}; looking closer …` : this.map.alt;
   }
 
   #hideMap() {
