@@ -174,7 +174,7 @@ def _update(scored: Scored, store: Store, plan: IndexManifest) -> tuple[Changes,
     for row in _rows(scored, plan, meter):
         number = row.payload.get(PHOTOGRAPH)
         product = number is None
-        id = point_id(row.payload[ID]) if product else photograph_id(row.payload[ID], number)
+        id = point_id(row.payload[ID]) if number is None else photograph_id(row.payload[ID], number)
         photographs += not product
         bar.update(product)
         if known.pop(id, (None, False))[0] == row.payload[HASH]:
