@@ -61,10 +61,10 @@ def spent(command: Sequence[str | Path]) -> tuple[float, float]:
     return time.perf_counter() - begun, usage.ru_utime + usage.ru_stime
 
 
-def start_up(photograph: Path, rounds: int) -> list[list[object]]:
+def start_up(photograph: Path, rounds: int) -> list[list[str]]:
     """The rows of the table: seconds of both processes, and their ratio."""
-    least = [sys.executable, "-c", LEAST, BUNDLE / INT8_FILE, photograph]
-    whole = [sys.executable, "-m", "fashion.predictor", BUNDLE, photograph]
+    least: list[str | Path] = [sys.executable, "-c", LEAST, BUNDLE / INT8_FILE, photograph]
+    whole: list[str | Path] = [sys.executable, "-m", "fashion.predictor", BUNDLE, photograph]
     found = [(spent(least), spent(whole)) for _ in range(rounds + 1)][1:]  # the first reads the files from the disk
     rows = []
     for kind, name in enumerate(("clock", "processor")):
