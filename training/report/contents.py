@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from training.profiles import bootstrap
+from fashion.profiles import bootstrap
 from training.profiles.scores import mean_average_precision
 from training.report.confusion import confused_pairs
 from training.report.contradictions import contradictory_pairs, excluding_labels
