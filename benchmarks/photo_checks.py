@@ -161,7 +161,7 @@ def _best(good: np.ndarray, faulty: np.ndarray, more: bool) -> tuple[float, floa
     return float(candidates[best].mean()), float(found), float(alarms)
 
 
-def text(split: MeasuredSplit, limits: Limits, machine: str) -> str:
+def text(split: MeasuredSplit, limits: Limits, machine: str, most: int) -> str:
     """The section of the page."""
 
     def blamed(measures: Sequence[PhotographMeasures], check: str) -> int:
@@ -186,7 +186,7 @@ def text(split: MeasuredSplit, limits: Limits, machine: str) -> str:
         f"{table(header, rows)}\n\n{len(split.good)} validation photographs, each damaged in each way, and "
         f"{len(split.amateur)} of amateurs; {split.unnamed} titles name nothing that the model knows. Shares with 95 % "
         f"intervals (Wilson); titles of {len(split.titles)}. Machine: {machine}. Measured by\n\n"
-        "    python -m benchmarks.photo_checks BUNDLE --data FOLDER --amateur FOLDER"
+        f"    python -m benchmarks.photo_checks BUNDLE --data FOLDER --amateur FOLDER --most {most}"
     )
 
 
@@ -215,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 good = [each.letters > most for each in measured.good]
                 print(f"more than {most} letters  finds {np.mean(bad):.1%}, false alarms {np.mean(good):.1%}")
             return 0
-        section = text(measured, Limits(), describe())
+        section = text(measured, Limits(), describe(), options.most)
         write_section("checks", section, PAGE)
         print(section)
     return 0

@@ -53,7 +53,7 @@ class Limits:
     brightest: float = 70.0
     ground: float = 0.6
     cut: float = 0.24
-    letters: int = 3
+    letters: int = 1
     product: float = 0.5
     title: float = 0.05
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import textwrap
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -11,10 +12,11 @@ from PIL import Image
 from catalog.checking.faults import Fault
 from fashion.errors import InvalidImage
 from fashion.files import write_whole
-from fashion.pictures.tiles import INK, SOFT, WRONG, SheetLayout, Tile, folded, sheet
+from fashion.pictures.tiles import INK, WRONG, SheetLayout, Tile, sheet
 from fashion.preprocess import decode
 
 LAYOUT = SheetLayout(side=220, columns=5, lines=6)
+LETTERS = 34  # of a line below a tile
 MOST_TILES = 60  # of a sheet
 
 
@@ -37,18 +39,15 @@ def write_fault_sheet(path: Path, products: Sequence[Sequence[Fault]]) -> Path:
         SettingError: an ending that names no format of pictures.
     """
     shown = sorted(products, key=lambda faults: -len(faults))[:MOST_TILES]
-    title = f"{len(shown):,} of {len(products):,} products with faults" if products else "no product has a fault"
+    part = f"{len(shown):,} of " if len(shown) < len(products) else ""
+    title = f"{part}{len(products):,} products with faults" if products else "no product has a fault"
     return sheet([_tile(faults) for faults in shown], LAYOUT, title).write(path, "--sheet")
 
 
 def _tile(faults: Sequence[Fault]) -> Tile:
-    lines = [(faults[0].id, INK), *((line, WRONG) for fault in faults for line in _wrapped(fault.reason))]
-    return Tile(_photograph(faults[0].image), lines[: LAYOUT.lines] if lines else [("", SOFT)])
-
-
-def _wrapped(reason: str) -> list[str]:
-    """A reason in lines of a tile's width."""
-    return [line.replace(", ", " ") for line in folded(reason.replace(", ", " ,").split(" "), LAYOUT.side - 20, 2)]
+    reasons = [line for fault in faults for line in textwrap.wrap(fault.reason, LETTERS)]
+    lines = [(Path(faults[0].id).name, INK), *((line, WRONG) for line in reasons)]
+    return Tile(_photograph(faults[0].image), lines[: LAYOUT.lines])
 
 
 def _photograph(image: str) -> Image.Image | None:
