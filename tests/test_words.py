@@ -279,7 +279,7 @@ def test_a_catalog_without_texts_and_prices(tmp_path: Path) -> None:
 
 def test_the_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(folder), "--text", "red dress", "--json", "--limit", "1"]) == 0
-    assert json.loads(capsys.readouterr().out)["id"] == "a"
+    assert json.loads(capsys.readouterr().out)["id"] == "b"
 
 
 def test_texts_are_those_of_the_index_as_it_is(folder: Path, tmp_path: Path) -> None:
