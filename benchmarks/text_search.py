@@ -265,7 +265,7 @@ def _reported(found: Mapping[str, np.ndarray], asked: Sequence[TextQuestion]) ->
         right = np.array([len(question.right) for question in asked])
         common = own & (right >= LEAST)
         some = [(words, own), (f"{words}, with {LEAST} right products or more", common)]
-        for name, chosen in some[: 1 + bool(0 < common.sum() < own.sum())]:
+        for name, chosen in some[: bool(own.any()) + bool(0 < common.sum() < own.sum())]:
             most = np.mean(
                 [min(len(q.right), FOUND) / FOUND for q, is_one in zip(asked, chosen, strict=True) if is_one]
             )

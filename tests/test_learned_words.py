@@ -35,7 +35,9 @@ def drawn(seed: int = 0) -> tuple[np.ndarray, list[str], np.ndarray]:
     centers = np.abs(rng.normal(size=(12, SIZE)))
     embeddings = np.abs(centers[kinds] + rng.normal(0, 0.15, (COUNT, SIZE)))
     words = {0: "Moccasins", 1: "Polka-Dot blouse"}
-    titles = [f"{'Zephyr ' * (i % 3 == 0)}{words.get(int(kind), 'thing')} no. {i}" for i, kind in enumerate(kinds)]
+    titles = [
+        f"{'Zephyr ' * (i // 12 % 3 == 0)}{words.get(int(kind), 'thing')} no. {i}" for i, kind in enumerate(kinds)
+    ]
     return unit(embeddings).astype(np.float32), titles, kinds
 
 
