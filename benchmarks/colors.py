@@ -17,6 +17,7 @@ one, such as Navy Blue.
 
 import argparse
 import csv
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -128,7 +129,6 @@ FINDERS: dict[str, Finder] = {
     "the whole photograph": lambda levels, evidence: np.ones(levels.shape[:2], bool),
     "where the model's heat map is warm": lambda levels, evidence: evidence >= WARM,
     "flood fill, else GrabCut from the middle": lambda levels, evidence: product_pixels(levels),
-    "GrabCut from the middle on all grounds": lambda levels, evidence: grabbed_product(levels),
     "GrabCut from the heat map": lambda levels, evidence: grabbed_product(levels, evidence >= WARM),
 }
 TAKEN = "flood fill, else GrabCut from the middle"
@@ -153,9 +153,14 @@ class ColorResult:
         return np.log(self.model + 1e-3) + JOINED * np.log(self.shares[TAKEN] + 0.05)
 
 
-def results(photographs: Sequence[ColoredPhotograph], model: ModelColors) -> Iterator[ColorResult]:
-    """Measure photographs in every way."""
+def results(
+    photographs: Sequence[ColoredPhotograph], model: ModelColors, minutes: float = math.inf
+) -> Iterator[ColorResult]:
+    """Measure photographs in every way, as many as so many minutes allow."""
+    end = time.monotonic() + 60 * minutes
     for photograph in tqdm(photographs, unit="image", disable=None):
+        if time.monotonic() > end:
+            return
         probabilities, evidence = model.of(photograph.path)
         levels = working_levels(photograph.path)
         shares, seconds = {}, 0.0
@@ -170,7 +175,7 @@ def _cell(right: Sequence[bool]) -> str:
     return decimal_cell(float(np.mean(right)), wilson(sum(right), len(right)))
 
 
-def text(parts: dict[str, list[ColorResult]], machine: str) -> str:
+def text(parts: dict[str, list[ColorResult]], machine: str, limits: str) -> str:
     """The section of the page."""
     header = ["right basic color", *(f"{name}, {len(found)}" for name, found in parts.items())]
     rows = [
@@ -190,7 +195,7 @@ def text(parts: dict[str, list[ColorResult]], machine: str) -> str:
     return (
         f"{table(header, rows)}\n\nShares with 95 % intervals (Wilson). Processor time of one photograph, decoded: "
         f"{'; '.join(times)}. Machine: {machine}. Measured by\n\n"
-        "    python -m benchmarks.colors BUNDLE --data FOLDER,... --amateur FOLDER"
+        f"    python -m benchmarks.colors BUNDLE --data FOLDER,... --amateur FOLDER{limits}"
     )
 
 
@@ -241,6 +246,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", required=True, help="folders of catalogs with a column colour, by commas")
     parser.add_argument("--amateur", type=Path, help="folder of the Clothing dataset")
     parser.add_argument("--most", type=int, default=100_000, help="photographs of the catalogs, drawn at random")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="measure as many as this allows")
     parser.add_argument("--fit", action="store_true", help="fit the reach of the basic colors on training photographs")
     options = parser.parse_args(arguments)
     with one_line_errors():
@@ -249,15 +255,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(*fit_reach(shop_photographs(folders, "train", options.most, finer=True)))
             return 0
         model = ModelColors(Predictor.from_bundle(options.bundle))
-        shop = list(results(shop_photographs(folders, "val", options.most), model))
+        minutes = options.minutes / (3 if options.amateur else 1)
+        limits = f" --minutes {options.minutes:g}" if math.isfinite(options.minutes) else ""
+        shop = list(results(shop_photographs(folders, "val", options.most), model, minutes))
         parts = {"shop, white grounds": shop}
         if options.amateur:
-            for split in ("train", "val"):
+            for split in ("val", "train"):
                 amateur = amateur_photographs(options.amateur, split)
-                parts[f"amateurs, {'chosen on' if split == 'train' else 'validation'}"] = list(results(amateur, model))
-        found = f"{text(parts, describe())}\n\nBy color, white grounds:\n\n{by_color(shop)}"
-        write_section("colors", found, PAGE)
-        print(found)
+                found = list(results(amateur, model, minutes))
+                parts[f"amateurs, {'chosen on' if split == 'train' else 'validation'}"] = found
+        section = f"{text(parts, describe(), limits)}\n\nBy color, white grounds:\n\n{by_color(shop)}"
+        write_section("colors", section, PAGE)
+        print(section)
     return 0
 
 

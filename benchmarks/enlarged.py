@@ -46,8 +46,10 @@ class Enlarged(Scored):
         super().__init__(Path("made"), manifest, schema)
         self.embeddings, self.logits, self.seed = embeddings, logits, seed
 
-    def batches(self, columns: Sequence[str] | None = None, rows: int = ROWS) -> Iterator[pa.RecordBatch]:
-        """See `Scored.batches`; the batches have `ROWS` rows."""
+    def batches(
+        self, columns: Sequence[str] | None = None, rows: int = ROWS, corrected: bool = True
+    ) -> Iterator[pa.RecordBatch]:
+        """See `Scored.batches`; the batches have `ROWS` rows, and nobody corrected any."""
         for start in range(0, self.rows, ROWS):
             rng = np.random.default_rng([self.seed, start])
             count = min(ROWS, self.rows - start)

@@ -13,6 +13,8 @@ prints limits chosen on training photographs: those at which detection less thre
 
 import argparse
 import csv
+import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -85,17 +87,20 @@ def read_photographs(folder: Path, split: str, most: int) -> list[TitledPhotogra
 
 
 def measure_split(
-    predictor: Predictor, photographs: Sequence[TitledPhotograph], amateurs: Sequence[Path]
+    predictor: Predictor, photographs: Sequence[TitledPhotograph], amateurs: Sequence[Path], minutes: float = math.inf
 ) -> MeasuredSplit:
-    """Measure photographs as they are and damaged, and their titles and those of others."""
+    """Measure photographs as they are and damaged, as many as the minutes allow, and all titles and those of others."""
+    probabilities, products = _predicted(predictor, [photograph.path for photograph in photographs])
+    end = time.monotonic() + 60 * minutes
     good, bad = [], {name: list[PhotographMeasures]() for name in DAMAGES}
     for seed, photograph in enumerate(tqdm(photographs, unit="image", disable=None)):
+        if time.monotonic() > end:
+            break
         photo = decode(photograph.path)
         good.append(measure_photograph(photograph.path))
         for name, measures in bad.items():
             measures.append(measure_photograph(damaged(photo, name, seed)))
     amateur = [measure_photograph(path) for path in tqdm(amateurs, unit="image", disable=None)]
-    probabilities, products = _predicted(predictor, [photograph.path for photograph in photographs])
     reader = TitleReader(Vocabulary(predictor.taxonomy), predictor.taxonomy.groups)
     own, swapped, unnamed = [], [], 0
     for i, photograph in enumerate(photographs):
@@ -152,7 +157,8 @@ def _best(good: np.ndarray, faulty: np.ndarray, more: bool) -> tuple[float, floa
     gains = rates @ (1, -COST)
     best = np.flatnonzero(gains == gains.max())
     # In the middle of a gap: what lies at its edge is the next photograph's fault.
-    return float(candidates[best].mean()), *map(float, rates[best[0]])
+    found, alarms = rates[best[0]]
+    return float(candidates[best].mean()), float(found), float(alarms)
 
 
 def text(split: MeasuredSplit, limits: Limits, machine: str) -> str:
@@ -179,7 +185,7 @@ def text(split: MeasuredSplit, limits: Limits, machine: str) -> str:
     return (
         f"{table(header, rows)}\n\n{len(split.good)} validation photographs, each damaged in each way, and "
         f"{len(split.amateur)} of amateurs; {split.unnamed} titles name nothing that the model knows. Shares with 95 % "
-        f"intervals (Wilson). Machine: {machine}. Measured by\n\n"
+        f"intervals (Wilson); titles of {len(split.titles)}. Machine: {machine}. Measured by\n\n"
         "    python -m benchmarks.photo_checks BUNDLE --data FOLDER --amateur FOLDER"
     )
 
@@ -191,6 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of a catalog with whole photographs")
     parser.add_argument("--amateur", type=Path, required=True, help="folder of the Clothing dataset")
     parser.add_argument("--most", type=int, default=200, help="photographs of each folder (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="damage as many as this allows")
     parser.add_argument("--fit", action="store_true", help="choose limits on training photographs")
     options = parser.parse_args(arguments)
     with one_line_errors():
@@ -199,7 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             names = [row["image"] for row in csv.DictReader(file)][: options.most]
         amateurs = [options.amateur / "images" / name for name in names]
         photographs = read_photographs(options.data, split, options.most)
-        measured = measure_split(Predictor.from_bundle(options.bundle), photographs, amateurs)
+        measured = measure_split(Predictor.from_bundle(options.bundle), photographs, amateurs, options.minutes)
         if options.fit:
             for name, limit, found, alarms in fitted(measured):
                 print(f"{name:10} {limit:8.4f}  finds {found:.1%}, false alarms {alarms:.1%}")

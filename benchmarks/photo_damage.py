@@ -51,7 +51,8 @@ def cut_through(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
         (left + across, 0, width, height),
         (0, 0, right - across, height),
     )
-    return photo.crop(tuple(map(int, boxes[int(rng.integers(4))])))
+    left, top, right, bottom = boxes[int(rng.integers(4))]
+    return photo.crop((int(left), int(top), int(right), int(bottom)))
 
 
 def with_text(photo: Image.Image, rng: np.random.Generator) -> Image.Image:

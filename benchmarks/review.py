@@ -153,7 +153,8 @@ def simulate(cells: ReviewedCells, gain: float, by_product: bool, repeats: int =
     """
     rng = np.random.default_rng(SEED)
     products = np.unique(cells.product)
-    queued, random = [], []
+    queued: list[float] = []
+    random: list[float] = []
     for _ in range(repeats):
         drawn = rng.choice(products, int(DRAWN * len(products)), replace=False)
         part = cells.of(drawn)

@@ -99,7 +99,7 @@ def planted_color(drawn: DrawnCatalogs, group: str, folder: Path, called: HeldCo
     rising = drawn.rng.random() < 0.5
     ends = np.array([usual[place], usual[place] + PLANTED])[:: 1 if rising else -1]
     logits = np.log(ends / (1 - ends))
-    line = 1 / (1 + np.exp(-np.linspace(*logits, MONTHS)))
+    line = 1 / (1 + np.exp(-np.linspace(logits[0], logits[1], MONTHS)))
     shares = np.outer(1 - line, usual * (np.arange(len(usual)) != place) / (1 - usual[place]))
     shares[:, place] = line
     scored = drawn.write(folder, group, shares)

@@ -29,7 +29,7 @@ from fashion.errors import DataError, SettingError, one_line_errors
 from fashion.model_card import ModelCard
 from fashion.prediction import sigmoid
 from fashion.predictor import Predictor
-from fashion.preprocess import decode
+from fashion.preprocess import Source, decode
 from fashion.views import joined_embedding, logits_of, view_weights
 from training.sources.drawing import draw
 
@@ -43,9 +43,10 @@ SETS: Mapping[str, tuple[str, ...]] = {
 }
 DRAWN_SIDE = 400  # px
 SMALLEST_SIDE = 24  # px, where the labels alone are wanted: they are the same at every size
+EVERYTHING = 1_000_000  # photographs
 LEAST_KNOWN = 20  # products with a label of a group, for the group to count
 # What the drawn garments' labels are called by the starter.
-DRAWN_NAMES = {
+DRAWN_NAMES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "color": ("colour", {}),
     "sleeve": ("sleeve", {"Long Sleeved": "Long Sleeves"}),
     "neckline": ("neck", {"V-Necks": "V-Neck", "Turtlenecks": "High Neck", "Square Necked": "Square Neck"}),
@@ -144,7 +145,8 @@ class Judged:
         found = self.card.probabilities(outputs)
         gates = self.card.gates.probabilities(self.card.gates.split(outputs)[1])
         given = answered(self.card, found, gates=gates)
-        first, hits, answers, true = [], 0, 0, 0
+        first: list[float] = []
+        hits = answers = true = 0
         for group, names in self.truth.items():
             indices = self.card.taxonomy.indices(group)
             known = np.array([bool(name) for name in names])
@@ -163,8 +165,8 @@ def joined_rows(judged: Judged) -> list[list[str]]:
     rows = []
     for name in judged.ways:
         scores = [judged.scores(name, judged.seen.of(views)) for views in SETS.values()]
-        cells = [*scores, tuple(np.mean(scores, axis=0))]
-        rows.append([name, *(f"{top:.3f}, {f1:.3f}" for top, f1 in cells)])
+        scores.append((float(np.mean([top for top, _ in scores])), float(np.mean([f1 for _, f1 in scores]))))
+        rows.append([name, *(f"{top:.3f}, {f1:.3f}" for top, f1 in scores)])
     return rows
 
 
@@ -218,7 +220,9 @@ def see(predictor: Predictor, images: Iterable[Image.Image], total: int) -> Seen
     return Seen(np.stack(logits), np.stack(embeddings), np.array(sharp))
 
 
-def labeled(table_file: Path, attributes: Path | None, card: ModelCard, count: int) -> tuple[list[Path], dict]:
+def labeled(
+    table_file: Path, attributes: Path | None, card: ModelCard, count: int
+) -> tuple[list[Path], dict[str, list[str]]]:
     """Photographs and, by group, their labels as the model names them; "" where they are not known.
 
     Raises:
@@ -243,9 +247,10 @@ def labeled(table_file: Path, attributes: Path | None, card: ModelCard, count: i
     return [table_file.parent / "images" / row["image"] for row in rows], truth
 
 
-def drawn(count: int, card: ModelCard, side: int = DRAWN_SIDE) -> tuple[list[Image.Image], dict]:
+def drawn(count: int, card: ModelCard, side: int = DRAWN_SIDE) -> tuple[list[Image.Image], dict[str, list[str]]]:
     """Drawn garments, so many px wide and high, and their labels, as far as the model has such names."""
-    images, truth = [], {group: [] for group, _ in DRAWN_NAMES.values()}
+    images: list[Image.Image] = []
+    truth: dict[str, list[str]] = {group: [] for group, _ in DRAWN_NAMES.values()}
     for seed in tqdm(range(count), "drawing", unit="image", disable=None):
         image, labels = draw(seed, side)
         images.append(image)
@@ -295,7 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--attributes", type=Path, metavar="TABLE", help="CSV file of further labels of them")
     parser.add_argument("--drawn", type=int, metavar="N", help="so many drawn garments instead")
     parser.add_argument("--source", default="Drawn garments", help="what the page calls the photographs")
-    parser.add_argument("--count", type=int, default=1_000_000, help="the first photographs only")
+    parser.add_argument("--count", type=int, default=EVERYTHING, help="the first photographs only")
     parser.add_argument("--keep", type=Path, metavar="FILE", help=".npz, read if it is there, else written")
     parser.add_argument("--section", default="views", help="of docs/scoring.md (default: %(default)s)")
     options = parser.parse_args(arguments)
@@ -304,11 +309,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise SettingError("give one of --data and --drawn")
         card = ModelCard.load(options.bundle)
         kept = options.keep is not None and options.keep.is_file()
-        photographs, truth = (
-            drawn(options.drawn, card, SMALLEST_SIDE if kept else DRAWN_SIDE)
-            if options.data is None
-            else labeled(options.data, options.attributes, card, options.count)
-        )
+        photographs: Sequence[Source]
+        if options.data is None:
+            photographs, truth = drawn(options.drawn, card, SMALLEST_SIDE if kept else DRAWN_SIDE)
+        else:
+            photographs, truth = labeled(options.data, options.attributes, card, options.count)
         if kept:
             seen = Seen(**np.load(options.keep))
         else:
@@ -317,7 +322,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.keep:
                 seen.save(options.keep)
         shown = [f"--drawn {options.drawn}"] if options.data is None else [f"--data TABLE --source {options.source!r}"]
-        command = " ".join(["python -m benchmarks.views BUNDLE", *shown])
+        shown += ["--attributes TABLE"] * (options.attributes is not None)
+        shown += [f"--count {options.count}"] * (options.count != EVERYTHING)
+        command = " ".join(["python -m benchmarks.views BUNDLE", *shown, f"--section {options.section}"])
         write_section(options.section, section(Judged(card, seen, truth), options.source, command), PAGE)
     return 0
 

@@ -33,10 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scored = scored_at(options.catalog)
         if options.title and options.title not in scored.manifest.columns:
             raise SettingError(f"--title: there is no column {options.title!r}; {', '.join(scored.manifest.columns)}")
-        check = CatalogCheck.of(scored, options.photographs, options.title)
+        check = CatalogCheck.of(scored, options.photographs, options.title, skipped)
         bar = tqdm(check.faults(), total=scored.rows, unit="image", desc="checking", disable=None)
-        products = [[fault for fault in found if fault.check not in skipped] for found in bar]
-        faulty = [found for found in products if found]
+        faulty = [found for found in bar if found]
         faults = [fault for found in faulty for fault in found]
         if options.sheet:  # first: it refuses an ending that is no picture's
             write_fault_sheet(options.sheet, faulty)

@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 near = ColorSearch(index_colors(index), options.color, options.color_distance)
                 where = index.condition(options.where)
                 if options.text is None and not options.image and options.id is None:
-                    show(near.matches(index, where, options.limit), options)
+                    show(near.matches(index, where, options.limit, options.duplicates), options)
                     return 0
                 options.where = near.condition(where)
             if options.text is not None:

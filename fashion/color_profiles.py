@@ -8,9 +8,13 @@ import hashlib
 import io
 import threading
 from collections import OrderedDict
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
+
+if TYPE_CHECKING:  # few photographs have a profile; the others need no Little CMS
+    from PIL import ImageCms
 
 LARGEST_PROFILE = 4 * 2**20  # bytes; profiles of printing presses, the largest there are, have 0.5 to 3 MB
 KEPT_TRANSFORMS = 16  # for each thread
@@ -22,10 +26,6 @@ DARKEST_WHITE = 200
 # Image mode -> what its channels are; profile's color space -> the mode that its numbers come in.
 _CHANNELS = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "RGB": "RGB", "RGBA": "RGB", "YCbCr": "RGB", "CMYK": "CMYK"}
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
-
-# As print previews do it: colors keep their place relative to white, and black stays black.
-_INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
-_FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 
 
 class _Kept(threading.local):
@@ -63,13 +63,13 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return converted
 
 
-def _apply(transform: ImageCms.ImageCmsTransform, image: Image.Image) -> Image.Image:
+def _apply(transform: "ImageCms.ImageCmsTransform", image: Image.Image) -> Image.Image:
     converted = transform.apply(image.convert(transform.input_mode) if image.mode != transform.input_mode else image)
     converted.info.clear()  # Pillow notes the profile of sRGB, which goes without saying
     return converted
 
 
-def _transform(profile: bytes, channels: str) -> ImageCms.ImageCmsTransform | None:
+def _transform(profile: bytes, channels: str) -> "ImageCms.ImageCmsTransform | None":
     """The transform of this thread for a profile; None where nothing is to be done."""
     key = (hashlib.blake2b(profile, digest_size=16).digest(), channels)
     transforms = _kept.transforms
@@ -81,7 +81,11 @@ def _transform(profile: bytes, channels: str) -> ImageCms.ImageCmsTransform | No
     return transforms[key]
 
 
-def _build(profile: bytes, channels: str) -> ImageCms.ImageCmsTransform | None:
+def _build(profile: bytes, channels: str) -> "ImageCms.ImageCmsTransform | None":
+    from PIL import ImageCms
+
+    # As print previews do it: colors keep their place relative to white, and black stays black.
+    intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         mode = _PROFILE_MODES.get(source.profile.xcolor_space.strip())
@@ -89,13 +93,13 @@ def _build(profile: bytes, channels: str) -> ImageCms.ImageCmsTransform | None:
         if mode is None or (mode != channels and (channels, mode) != ("L", "RGB")):
             return None
         srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-        transform = ImageCms.ImageCmsTransform(source, srgb, mode, "RGB", _INTENT, flags=_FLAGS)
+        transform = ImageCms.ImageCmsTransform(source, srgb, mode, "RGB", intent, flags=flags)
         return transform if _changes_colors(transform) else None
     except (OSError, TypeError, ValueError):  # what Pillow makes of the errors of Little CMS
         return None
 
 
-def _changes_colors(transform: ImageCms.ImageCmsTransform) -> bool:
+def _changes_colors(transform: "ImageCms.ImageCmsTransform") -> bool:
     """Whether a transform does anything to colors, and anything sensible."""
     mode = transform.input_mode
     white = transform.apply(Image.new(mode, (1, 1), (0, 0, 0, 0) if mode == "CMYK" else "white"))

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from fashion.errors import InvalidImage
 from fashion.model_card import ModelCard
 from fashion.prediction import Outcome, Prediction
 from fashion.preprocess import Source, pixels
+
+if TYPE_CHECKING:  # one image needs no threads
+    from concurrent.futures import ThreadPoolExecutor
 
 BATCH_SIZE = 16  # images of one run in batches; a GPU's memory holds many more, a CPU's cache does not
 
@@ -70,7 +73,9 @@ class Pipeline:
             self.engine.run(np.stack([empty] * min(most, BATCH_SIZE)))
 
     @cached_property
-    def _lanes(self) -> ThreadPoolExecutor:
+    def _lanes(self) -> "ThreadPoolExecutor":
+        from concurrent.futures import ThreadPoolExecutor
+
         threads = available_cores() if self.engine.in_batches else self.engine.lanes
         return ThreadPoolExecutor(threads, thread_name_prefix="lane")
 

@@ -80,10 +80,13 @@ class GroupCorrection:
         labels, photographs = tuple(content["labels"]), tuple(content["photographs"])
         rest, none, coverage = content["rest"], content["none"], content["coverage"]
         size = len(labels) + bool(rest) + bool(none)
-        matrices = [np.array([row.split() for row in content[name]], np.float64) for name in ("weights", "variances")]
-        if len(photographs) != size or any(m.shape != (size, size) or not np.isfinite(m).all() for m in matrices):
+        weights, variances = (
+            np.array([row.split() for row in content[name]], np.float64) for name in ("weights", "variances")
+        )
+        if len(photographs) != size or any(
+            matrix.shape != (size, size) or not np.isfinite(matrix).all() for matrix in (weights, variances)
+        ):
             raise ValueError(f"expected numbers of {size} classes")
-        weights, variances = matrices
         return cls(labels, bool(rest), bool(none), photographs, weights, variances, coverage)
 
 

@@ -3,7 +3,6 @@
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -103,6 +102,8 @@ class Taxonomy:
         }
 
     def _suggestion(self, group: str, name: str) -> str:
+        from difflib import get_close_matches  # for the message alone
+
         close = get_close_matches(name, self.names(group), n=1)
         return f"; did you mean {close[0]!r}?" if close else ""
 

@@ -11,13 +11,15 @@ from pathlib import Path
 import uvicorn
 
 from fashion.engines import ENGINES
-from fashion.errors import SettingError, one_line_errors
+from fashion.errors import one_line_errors
 from fashion.predictor import Predictor
 from page.application import create_page
+from page.browsing.found import found
 from page.browsing.reports import find_reports
+from page.browsing.selection import Selection
 from page.shop import Shop
 from serving.app import STOP_TIMEOUT
-from serving.ports import is_free, owner_of
+from serving.ports import listening_port
 
 PORT = 8070
 
@@ -30,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
     parser.add_argument("scored", type=Path, nargs="?", help="folder written by python -m catalog.score with it")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=PORT, help="(default: %(default)s)")
+    parser.add_argument("--port", default=str(PORT), help="(default: %(default)s)")
     parser.add_argument(
         "--allow-host",
         action="append",
@@ -50,18 +52,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     with one_line_errors():
-        if not is_free(options.host, options.port):
-            owner = owner_of(options.port)
-            raise SettingError(f"port {options.port} is taken{f' by {owner}' if owner else ''}; choose another --port")
+        port = listening_port(options.host, options.port)
         predictor = Predictor.from_bundle(options.bundle, options.engine)
         shop = Shop.open(options.scored, predictor.card) if options.scored else None
         reports = find_reports(options.scored, options.report) if options.scored else {}
         app = create_page(predictor, hosts=(options.host, *options.allow_host), shop=shop, reports=reports)
-        print(f"open http://{options.host}:{options.port} in a browser; ctrl-C ends it", flush=True)
+        if shop:
+            found(shop, Selection())  # pyarrow imports pandas where it is installed: before somebody waits for it
+        print(f"open http://{options.host}:{port} in a browser; ctrl-C ends it", flush=True)
         uvicorn.run(
             app,
             host=options.host,
-            port=options.port,
+            port=port,
             access_log=False,
             log_level="warning",
             timeout_graceful_shutdown=STOP_TIMEOUT,

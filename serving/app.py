@@ -36,7 +36,7 @@ from serving.batcher import QueueFull
 from serving.counters import Counters
 from serving.forms import with_parts
 from serving.live import LiveModel, Traffic, UnknownVersion
-from serving.ports import obstacle
+from serving.ports import listening_port
 from serving.protocol import (
     BUSY,
     DISCONNECTED,
@@ -362,16 +362,6 @@ def _opened(bundle: Path, engine: str) -> LiveModel:
     return LiveModel(open_bundle(), open_bundle)
 
 
-def _port(host: str, text: str) -> int:
-    """The number of a port on which the server can listen. Raises SettingError where it cannot."""
-    if not text.isascii() or not text.isdigit():
-        raise SettingError(f"--port is {text[:60]!r}; it must be a number, such as 8080")
-    found = obstacle(host, int(text))
-    if found:
-        raise SettingError("{}; choose another --{}".format(*found))
-    return int(text)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve a bundle until ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m serving.app", description="Serve a bundle without TorchServe.")
@@ -394,7 +384,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with one_line_errors():
-        port = _port(options.host, options.port)
+        port = listening_port(options.host, options.port)
         if options.share is not None and options.canary is None:
             raise SettingError(f"--share {options.share} is of the canary's requests; give its bundle with --canary")
         canary = _opened(options.canary, options.engine) if options.canary else None

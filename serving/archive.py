@@ -27,7 +27,8 @@ HANDLER_FILE = "handler.py"
 CONFIG_FILE = "model-config.yaml"
 # Modules of serving/ that the handler imports; they travel in the archive beside the package `fashion`.
 HANDLER_MODULES = (
-    *("__init__.py", "binary_tensors.py", "metrics.py", "protocol.py", "reading.py", "responder.py", "unpacking.py"),
+    *("__init__.py", "binary_tensors.py", "metrics.py", "protocol.py", "reading.py", "repeated_parts.py"),
+    *("responder.py", "unpacking.py"),
 )
 
 # Rooms of the package `fashion` that do not travel: networks are built where torch runs them alone, and tables,

@@ -5,6 +5,8 @@ import socket
 
 import psutil
 
+from fashion.errors import SettingError
+
 LAST_PORT = 65_535
 
 
@@ -36,6 +38,20 @@ def obstacle(host: str, port: int) -> tuple[str, str] | None:
             return f"port {port} is the system's; this user may listen on those from 1024 on", "port"
         return f"{host[:100]!r} is no address of this machine", "host"
     return None
+
+
+def listening_port(host: str, text: str) -> int:
+    """The number of a port, as a command line gives it, on which a server can listen now.
+
+    Raises:
+        SettingError: it is no number, or a server cannot listen there.
+    """
+    if not text.isascii() or not text.isdigit():
+        raise SettingError(f"--port is {text[:60]!r}; it must be a number, such as 8080")
+    found = obstacle(host, int(text))
+    if found:
+        raise SettingError("{}; choose another --{}".format(*found))
+    return int(text)
 
 
 def owner_of(port: int) -> str | None:

@@ -40,7 +40,10 @@ def test_holds_code_card_and_the_weights_of_the_engine(
     found = names(archive(bundle, tmp_path / "store" / "fashion.mar", engine=engine))
     assert found >= CODE | {"fashion/imaterialist_2018.csv", "serving/protocol.py"}
     assert {name for name in found if name.startswith("model.")} == weights
-    assert not any("__pycache__" in name or name.startswith(("fashion/pictures/", "fashion/tables/")) for name in found)
+    assert not any(
+        "__pycache__" in name or name.startswith(("fashion/fetching/", "fashion/pictures/", "fashion/tables/"))
+        for name in found
+    )
     networks = {"fashion/backbones/__init__.py", "fashion/backbones/families.py", "fashion/backbones/timm.py"}
     assert networks & found == (networks if "model.pth" in weights else set())
 

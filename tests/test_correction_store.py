@@ -1,15 +1,16 @@
 """The store of corrections: append-only, refused where somebody else was quicker, whole after kill -9."""
 
+import multiprocessing
 import os
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections import Counter
 from contextlib import closing
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scored_catalog import products, write_catalog
@@ -29,41 +30,35 @@ from catalog.scored.correction_store import (
 from fashion.errors import DataError, SettingError
 
 BATCH = 24
-WRITER = f"""
-import sys
-from catalog.scored.correction_store import Correction, CorrectionStore
-store = CorrectionStore(sys.argv[1])
-own, number = sys.argv[2], 0
-while True:
-    batch = [Correction(f"{{own}}{{number}}-{{i}}", "is", "color", "Black") for i in range({BATCH})]
-    written = store.write(batch, store.states(c.product for c in batch), who=own)
-    print(written[-1].number, flush=True)
-    number += 1
-"""
-COUNTER = """
-import sys
-from catalog.scored.correction_store import ChangedMeanwhile, Correction, CorrectionStore
-store, own, refused = CorrectionStore(sys.argv[1]), sys.argv[2], 0
-for number in range(40):
-    while True:
-        try:
-            store.write([Correction("p1", "is", "color", "Black")], store.states(["p1"]), who=own)
-            break
-        except ChangedMeanwhile:
-            refused += 1
-print(refused)
-"""
+PROCESSES = multiprocessing.get_context("fork")  # 20 interpreters that start would take most of the test's time
+
+
+def write_on(folder: Path, own: str, acknowledged: int) -> None:
+    """Write batches for ever, and a line to a pipe for each that is acknowledged."""
+    store = CorrectionStore(folder)
+    for number in count():
+        batch = [Correction(f"{own}{number}-{i}", IS, "color", "Black") for i in range(BATCH)]
+        written = store.write(batch, store.states(c.product for c in batch), own)
+        os.write(acknowledged, f"{written[-1].number}\n".encode())
+
+
+def insist(folder: Path, own: str, together: Any, refused: Any) -> None:
+    """Correct one product 15 times, looking again whenever somebody else was quicker."""
+    store = CorrectionStore(folder)
+    together.wait()
+    for _ in range(15):
+        while True:
+            try:
+                store.write([Correction("p1", IS, "color", "Black")], store.states(["p1"]), own)
+                break
+            except ChangedMeanwhile:
+                refused.value += 1
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     write_catalog(tmp_path / "scored", products(20))
     return tmp_path / "scored"
-
-
-def start(code: str, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", code, *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": "."})
 
 
 def test_nothing_is_made_until_somebody_writes(folder: Path) -> None:
@@ -181,12 +176,17 @@ def test_kill_9_at_20_moments_loses_no_acknowledged_entry(folder: Path) -> None:
     store, draw = CorrectionStore(folder), random.Random(7)
     acknowledged = 0
     for number in range(20):
-        with start(WRITER, str(folder), f"w{number}-") as writer:
-            assert writer.stdout is not None
-            first = writer.stdout.readline()  # it writes
+        receiving, sending = os.pipe()
+        writer = PROCESSES.Process(target=write_on, args=(folder, f"w{number}-", sending))
+        writer.start()
+        os.close(sending)
+        with open(receiving, encoding="utf-8") as pipe:
+            said = [pipe.readline()]  # it writes
             time.sleep(draw.uniform(0, 0.15))
-            writer.send_signal(signal.SIGKILL)
-            said = [first, *writer.stdout.read().splitlines(keepends=True)]
+            writer.kill()
+            said += pipe.readlines()
+        writer.join()
+        assert writer.exitcode == -signal.SIGKILL
         acknowledged = int([line for line in said if line.endswith("\n")][-1])
         entries = store.entries()
         assert len(entries) >= acknowledged
@@ -198,10 +198,18 @@ def test_kill_9_at_20_moments_loses_no_acknowledged_entry(folder: Path) -> None:
 
 
 def test_two_processes_write_at_once_and_neither_overwrites(folder: Path) -> None:
-    writers = [start(COUNTER, str(folder), name) for name in ("ana", "bea")]
-    refused = [int(writer.communicate(timeout=120)[0]) for writer in writers]
-    assert all(writer.returncode == 0 for writer in writers)
+    together = PROCESSES.Barrier(2)
+    refused = [PROCESSES.Value("i", 0) for _ in range(2)]
+    writers = [
+        PROCESSES.Process(target=insist, args=(folder, name, together, number))
+        for name, number in zip(("ana", "bea"), refused, strict=True)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(120)
+    assert [writer.exitcode for writer in writers] == [0, 0]
     entries = CorrectionStore(folder).entries()
-    assert Counter(entry.who for entry in entries) == {"ana": 40, "bea": 40}
-    assert sum(refused) > 0, "they never met; nothing was tested"
+    assert Counter(entry.who for entry in entries) == {"ana": 15, "bea": 15}
+    assert sum(each.value for each in refused) > 0, "they never met; nothing was tested"
     assert not list(folder.glob(f".{CORRECTIONS_FILE}*"))

@@ -21,6 +21,7 @@ from catalog.scored.table import LEFT_OUT_FILE, Scored
 from fashion.errors import BundleError, DataError, FashionError
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
+from fashion.tables.stored import read_stored
 
 ROOT = Path(__file__).parents[1]
 
@@ -148,7 +149,10 @@ def test_parquet_with_the_images_in_it(bundle: Path, predictor: Predictor, tmp_p
     score(bundle, [str(tmp_path / "shards")], tmp_path / "out", engine="int8")
     found = table(tmp_path / "out")
     assert found.column("id").to_pylist() == [str(i) for i in range(10)]
-    assert found.column("image").to_pylist() == [""] * 10
+    rows = [("a", row) for row in range(7)] + [("b", row) for row in range(3)]
+    places = [f"{tmp_path / 'shards' / name}.parquet#image:{row}:0" for name, row in rows]
+    assert found.column("image").to_pylist() == places
+    assert [read_stored(place) for place in places] == [photograph(i % 4) for i in range(10)]
     assert found.schema.field("stock").type == pa.int32()
     assert found.column("stock").to_pylist() == list(range(10))
     check_answers(tmp_path / "out", predictor, [photograph(i % 4) for i in range(10)])

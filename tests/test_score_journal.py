@@ -51,7 +51,7 @@ def test_what_was_written_becomes_a_part(journal: Path) -> None:
 def test_a_step_that_was_cut_off_is_left_out_and_the_others_stay(journal: Path) -> None:
     whole = journal.read_bytes()
     found = []
-    for length in range(0, len(whole) + 1, 7):
+    for length in (*range(0, len(whole), 7), len(whole)):
         journal.write_bytes(whole[:length])
         found.append(recover_parts(journal.parent))
         journal.with_name("part-00002.parquet").unlink(missing_ok=True)

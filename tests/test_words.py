@@ -176,9 +176,12 @@ def test_what_is_missing_is_told(index: Index) -> None:
     (best, *_) = search_words(index, "grey dress").matches
     assert best.similarity is not None
     assert best.similarity < 0.2
-    assert list(best.shared.values()) in ([["Grey"]], [["Dresses"]])
-    assert len(best.differing) == 1
-    assert {reason.kind for reason in best.why} == {"label", "nothing"}
+    assert best.shared == {"article": ["Dresses"]}
+    assert best.differing["colour"].wanted == ["Grey"]
+    assert {reason.asked for reason in best.why} == {"dress"}
+    (best, *_) = search_words(index, "grey moccasins canvas").matches
+    assert best.differing_names == ["-canvas"]
+    assert best.reasons == ["Grey 0.95", "title 'moccasins'"]
 
 
 def test_each_match_says_why(index: Index) -> None:

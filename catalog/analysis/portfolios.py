@@ -171,7 +171,9 @@ def _rows(sums: PortfolioSums) -> list[ComparedShare]:
         spans = [inference.shares(part, family.noise) for part in family.counted]
         counted = np.stack([part[0, family.columns] for triple in spans for part in triple], axis=1)
         others = np.stack([inference.shares(part)[0][0] for part in family.other], axis=1)
-        differences = np.stack(inference.difference(*family.counted, family.noise), axis=1)[family.columns]
+        differences = np.stack(inference.difference(family.counted[0], family.counted[1], family.noise), axis=1)[
+            family.columns
+        ]
         tests.append(differences[:, -1])
         values = np.concatenate([counted, others], axis=1)
         found += zip(family.names, values.tolist(), differences.tolist(), family.states, strict=True)

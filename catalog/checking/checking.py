@@ -1,6 +1,6 @@
 """Checks the photographs of a scored catalog: by their pixels, by the model's answers, and against each other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,7 +14,8 @@ from catalog.checking.copies import copies
 from catalog.checking.faults import DUPLICATE, NO_PRODUCT, TITLE, UNREADABLE, Fault, Limits, measured_faults
 from catalog.checking.measures import PhotographMeasures, measure_photograph
 from catalog.checking.titles import TitleReader, title_column, title_probability
-from catalog.scored.table import EMBEDDING, ID, IMAGE, PROBABILITIES, PRODUCT_COLUMN, Scored, vector_rows
+from catalog.scored.columns import ID, IMAGE, PROBABILITIES, PRODUCT_COLUMN, vector_rows
+from catalog.scored.table import Scored
 from catalog.words.vocabulary import Vocabulary
 from fashion.engines import available_cores
 from fashion.errors import InvalidImage, one_line
@@ -34,6 +35,7 @@ class CatalogCheck:
         limits: what they must keep.
         today: by which size limits are chosen.
         title: the column of titles; None where there is none.
+        skipped: checks that are left out.
     """
 
     scored: Scored
@@ -41,22 +43,31 @@ class CatalogCheck:
     limits: Limits = field(default_factory=Limits)
     today: date = field(default_factory=date.today)
     title: str | None = None
+    skipped: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, scored: Scored, photographs: Path | None = None, title: str | None = None) -> "CatalogCheck":
+    def of(
+        cls, scored: Scored, photographs: Path | None = None, title: str | None = None, skipped: Iterable[str] = ()
+    ) -> "CatalogCheck":
         """A check with the usual limits, of titles in the column that is named or has a usual name."""
-        return cls(scored, photographs, title=title or title_column(scored.manifest.columns))
+        return cls(
+            scored, photographs, title=title or title_column(scored.manifest.columns), skipped=frozenset(skipped)
+        )
 
     def faults(self) -> Iterator[list[Fault]]:
         """The faults of each product, in the catalog's order; an empty list where there is none."""
-        twins = self._twins()
+        twins = {} if DUPLICATE in self.skipped else self._twins()
         rows = self._rows()
         with ThreadPoolExecutor(available_cores(), thread_name_prefix="checks") as threads:
             while some := list(islice(rows, AT_ONCE)):
                 measured = threads.map(self._measured, [row[IMAGE] or "" for row in some])
                 for row, found in zip(some, measured, strict=True):
                     image, measures = found
-                    yield [Fault(row[ID], image, *each) for each in self._of_row(row, measures, twins)]
+                    yield [
+                        Fault(row[ID], image, *each)
+                        for each in self._of_row(row, measures, twins)
+                        if each[0] not in self.skipped
+                    ]
 
     def _of_row(
         self, row: dict[str, Any], measures: PhotographMeasures | str, twins: dict[str, tuple[str, float]]
@@ -98,7 +109,7 @@ class CatalogCheck:
 
     def _twins(self) -> dict[str, tuple[str, float]]:
         ids = [id for batch in self.scored.batches([ID]) for id in batch.column(ID).to_pylist()]
-        return {id: (other, cosine) for id, other, cosine in copies(ids, self.scored.vectors(EMBEDDING))}
+        return {id: (other, cosine) for id, other, cosine in copies(ids, self.scored.vectors("embedding"))}
 
     def _measured(self, image: str) -> tuple[str, PhotographMeasures | str]:
         """Where the photograph is, and its measures or why there are none."""

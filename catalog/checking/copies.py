@@ -36,4 +36,4 @@ def copies(
             better = value > best
             best[better], nearest[better] = value[better], before + found[better]
         for row in np.flatnonzero(best >= threshold):
-            yield ids[start + row], ids[nearest[row]], float(best[row])
+            yield ids[start + int(row)], ids[int(nearest[row])], float(best[row])

@@ -49,13 +49,13 @@ class Limits:
         title: least probability of what the title names.
     """
 
-    blur: float = 0.5
+    blur: float = 0.45
     brightest: float = 70.0
     ground: float = 0.6
-    cut: float = 0.2
-    letters: int = 4
+    cut: float = 0.24
+    letters: int = 3
     product: float = 0.5
-    title: float = 0.02
+    title: float = 0.05
 
 
 @cache

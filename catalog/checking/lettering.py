@@ -10,6 +10,7 @@ HEIGHT = (0.012, 0.15)  # of a letter, in parts of the photograph's height
 LARGEST = 0.02  # of the photograph, that a letter covers
 ALIKE = 0.6  # of two neighboring letters the smaller one's height by the larger one's
 LEVEL = 0.35  # of a letter's height, by which the middles of neighbors lie apart up or down
+OVERLAP = 0.2  # of a letter's height, by which slanted neighbors reach over each other
 GAP = 1.2  # of a letter's height, between neighbors at most
 
 
@@ -20,28 +21,24 @@ def letters_in_a_row(levels: np.ndarray) -> int:
     is none, and of a watermark across it only what stands beside it counts.
     """
     height, width = levels.shape[:2]
-    off = np.abs(levels.astype(np.int16) - ground_color(levels)).max(axis=-1) > CONTRAST
+    off = np.abs(levels - ground_color(levels)).max(axis=-1) > CONTRAST
     _, _, stats, _ = cv2.connectedComponentsWithStats(off.astype(np.uint8), connectivity=8)
+    left, top, across, down, area = stats[1:].T
     low, high = (part * height for part in HEIGHT)
-    boxes = [
-        (left, top, across, down)
-        for left, top, across, down, area in stats[1:].tolist()
-        if low <= down <= high
-        and across <= 2 * down
-        and area <= LARGEST * height * width
-        and area >= 0.1 * across * down
-    ]
-    return _longest_row(sorted(boxes))
+    letter = (down >= low) & (down <= high) & (across <= 2 * down)
+    letter &= (area >= 0.1 * across * down) & (area <= LARGEST * height * width)
+    boxes = np.stack([left, top, across, down], axis=1)[letter]
+    return _longest_row(boxes[np.argsort(boxes[:, 0], kind="stable")])
 
 
-def _longest_row(boxes: list[tuple[int, int, int, int]]) -> int:
-    """The longest chain of neighbors among boxes (left, top, width, height) that are sorted by their left edge."""
-    length = [1] * len(boxes)
-    for i, (left, top, _, down) in enumerate(boxes):
-        for j in range(i):
-            before, above, wide, tall = boxes[j]
-            gap, larger = left - (before + wide), max(down, tall)
-            level = abs((top + down / 2) - (above + tall / 2)) <= LEVEL * larger
-            if level and -0.2 * larger <= gap <= GAP * larger and min(down, tall) >= ALIKE * larger:
-                length[i] = max(length[i], length[j] + 1)
-    return max(length, default=0)
+def _longest_row(boxes: np.ndarray) -> int:
+    """The longest chain of neighbors among boxes (N, 4): left, top, width and height, sorted by their left edge."""
+    length = np.ones(len(boxes), np.int64)
+    rights, middles, heights = boxes[:, 0] + boxes[:, 2], boxes[:, 1] + boxes[:, 3] / 2, boxes[:, 3]
+    for i in range(1, len(boxes)):
+        gap, larger = boxes[i, 0] - rights[:i], np.maximum(heights[:i], heights[i])
+        beside = (gap >= -OVERLAP * larger) & (gap <= GAP * larger)
+        beside &= np.abs(middles[:i] - middles[i]) <= LEVEL * larger
+        beside &= np.minimum(heights[:i], heights[i]) >= ALIKE * larger
+        length[i] = 1 + (length[:i][beside].max() if beside.any() else 0)
+    return int(length.max(initial=0))

@@ -88,8 +88,9 @@ def _blur_along(gray: np.ndarray, axis: int, length: int = 9) -> float:
 
 def covered_border(levels: np.ndarray) -> dict[str, float]:
     """By side the longest run of the border that has not the ground's color, in parts of the side."""
-    off = np.abs(levels.astype(np.int16) - ground_color(levels)).max(axis=-1) > TOLERANCE
-    lines = (off[:2].all(axis=0), off[-2:].all(axis=0), off[:, :2].all(axis=1), off[:, -2:].all(axis=1))
+    color = ground_color(levels)
+    strips = (levels[:2], levels[-2:], levels[:, :2].swapaxes(0, 1), levels[:, -2:].swapaxes(0, 1))
+    lines = ((np.abs(strip - color).max(axis=-1) > TOLERANCE).all(axis=0) for strip in strips)
     return {side: _longest_run(line) / len(line) for side, line in zip(SIDES, lines, strict=True)}
 
 

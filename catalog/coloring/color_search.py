@@ -55,14 +55,17 @@ class ColorSearch:
         near = Points(tuple(map(point_id, self.found)))
         return And((near, where)) if where else near
 
-    def matches(self, index: Index, where: Condition | None, limit: int) -> list[Match]:
+    def matches(self, index: Index, where: Condition | None, limit: int, duplicates: bool = False) -> list[Match]:
         """The products of an index, the nearest color first; 1 is the color itself, 0 as far as white from black."""
         matches: list[Match] = []
         ordered = list(self.found)
         for start in range(0, len(ordered), AT_ONCE):
             some = ordered[start : start + AT_ONCE]
             condition = And((Points(tuple(map(point_id, some))), *([where] if where else [])))
-            kept = {match.product.id: match.product for match in index.search(None, where=condition, limit=AT_ONCE)}
+            kept = {
+                match.product.id: match.product
+                for match in index.search(None, where=condition, limit=AT_ONCE, duplicates=duplicates)
+            }
             matches += [self._match(kept[id]) for id in some if id in kept]
             if len(matches) >= limit:
                 break

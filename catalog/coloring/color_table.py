@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from catalog.scored.table import ID
+from catalog.scored.columns import ID
 from fashion.colors.palette import DominantColor
 from fashion.errors import DataError, one_line
 from fashion.files import write_whole

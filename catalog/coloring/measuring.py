@@ -9,7 +9,8 @@ from pathlib import Path
 
 from catalog.coloring.color_table import ColoredProduct
 from catalog.coloring.segmentation import product_pixels, working_levels
-from catalog.scored.table import ID, IMAGE, Scored
+from catalog.scored.columns import ID, IMAGE
+from catalog.scored.table import Scored
 from fashion.colors.palette import DominantColor, dominant_colors
 from fashion.engines import available_cores
 from fashion.errors import InvalidImage, one_line

@@ -58,7 +58,8 @@ def grabbed_product(levels: np.ndarray, likely: np.ndarray | None = None) -> np.
         return _middle((height, width), MARGIN)
     models = np.zeros((2, 1, 65))
     cv2.setRNGSeed(0)
-    cv2.grabCut(small, seeds, None, models[0], models[1], ROUNDS, cv2.GC_INIT_WITH_MASK)
+    everywhere = (0, 0, *size)  # which GC_INIT_WITH_MASK does not look at
+    cv2.grabCut(small, seeds, everywhere, models[0], models[1], ROUNDS, cv2.GC_INIT_WITH_MASK)
     found = (seeds == cv2.GC_FGD) | (seeds == cv2.GC_PR_FGD)
     whole = cv2.resize(found.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
     return whole if whole.mean() >= LEAST else _middle((height, width), MARGIN)

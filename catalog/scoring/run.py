@@ -130,11 +130,16 @@ class ScoringRun:
 
         Rows that repeat an id and bring no further photograph are left out.
         """
+        ids = self.source.ids
+        if len(set(ids)) == len(ids):
+            wanted = (position for position, name in enumerate(ids) if name not in self.refresh.kept)
+            return np.fromiter(wanted, dtype=np.int64)
         positions: list[int] = []
         for name, rows in self._products().items():
             if name not in self.refresh.kept:
                 positions += rows
-                self._rows[name] = len(rows)
+                if len(rows) > 1:
+                    self._rows[name] = len(rows)
         return np.asarray(positions, dtype=np.int64)
 
     def _products(self) -> dict[str, list[int]]:

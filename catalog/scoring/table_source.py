@@ -61,7 +61,8 @@ def text_source(
     _show(notes)
     fields = tuple(pa.field(column, values.type) for column, values in own.items())
     filled = {column: values.take(pa.array(_first_filled(ids, values))) for column, values in own.items()}
-    each = [(row, place) for row, places in enumerate(named) for place in places or [None]]
+    nothing: list[str | None] = [None]
+    each = [(row, place) for row, places in enumerate(named) for place in places or nothing]
     content = rows_table(ids, rows, [None] * len(rows), None, filled).take(pa.array([row for row, _ in each]))
     place = content.schema.get_field_index(PLACE)
     content = content.set_column(place, PLACE, pa.array([place for _, place in each], pa.string()))
@@ -236,7 +237,9 @@ class ParquetPiece:
         for row, cells in enumerate(zip(*(taken[image].to_pylist() for image in self.images), strict=True)):
             found = [photograph for cell in cells for photograph in photographs(cell)]
             stored = stored_row(self.file, self.images[0], self.before + int(self.wanted[first + row]))
-            named = [(f"{stored}:{i}", each) for i, each in enumerate(found) if isinstance(each, bytes)]
+            named: list[tuple[str | None, bytes | None]] = [
+                (f"{stored}:{i}", each) for i, each in enumerate(found) if isinstance(each, bytes)
+            ]
             named += [(name, None) for name in _named(self.folder, [each for each in found if isinstance(each, str)])]
             for place, content in named or [(None, None)]:
                 parents.append(row)

@@ -60,7 +60,7 @@ class Reason(NamedTuple):
 
     Attributes:
         asked: the phrase.
-        kind: "label", "title" or "looks like"; "nothing" where nothing speaks for it.
+        kind: "label", "title" or "looks like"; "nothing" where nothing speaks for a word that is no label.
         found: the label, or the phrase as it stands in the texts.
         probability: of the label or of the look; None of titles, which have it.
     """
@@ -71,8 +71,6 @@ class Reason(NamedTuple):
     probability: float | None = None
 
     def __str__(self) -> str:
-        if self.kind == "nothing":
-            return f"no sign of {self.asked!r}"
         said = self.found if self.kind == "label" else f"{self.kind} {self.found!r}"
         return said if self.probability is None else f"{said} {self.probability:.2f}"
 
@@ -103,7 +101,7 @@ class Match:
     @property
     def reasons(self) -> list[str]:
         """What speaks for it: of a search in words why it was found, otherwise what both have."""
-        return [str(reason) for reason in self.why] or self.shared_names
+        return [str(reason) for reason in self.why if reason.kind != "nothing"] or self.shared_names
 
     @property
     def differing_names(self) -> list[str]:
@@ -113,7 +111,7 @@ class Match:
             for difference in self.differing.values()
             for sign, names in (("-", difference.wanted), ("+", difference.found))
             for name in names
-        ]
+        ] + [f"-{reason.asked}" for reason in self.why if reason.kind == "nothing"]
 
     def to_json(self) -> dict[str, Any]:
         """The match as `--json` prints it."""

@@ -132,7 +132,9 @@ def table(matches: Sequence[Match], columns: Sequence[str] = ()) -> str:
     compared = matches[0].similarity is not None
     if compared or columns:
         heading = ("both have", "one has: - what was asked for, + the product") if compared else ("it has", "")
-        heading = ("why", "instead: - what was asked for, + the product") if matches[0].why else heading
+        heading = (
+            ("why", "instead: - what was asked for, + the product") if any(match.why for match in matches) else heading
+        )
         rows.insert(0, ["alike" if compared else "", "id", *columns, *heading])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(

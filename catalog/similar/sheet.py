@@ -28,10 +28,17 @@ from fashion.preprocess import decode
 from fashion.tables.stored import read_stored
 
 LAYOUT = SheetLayout(side=200, columns=5, lines=6)
-ALIKE = ("The number is the similarity: 1 is as alike as a product is to itself, 0 as two taken at random.", INK)
-ASKED = ("The number says how well a product has what the words ask for: 1 is all of it, 0 nothing.", INK)
-SHARED = ("Green: both have it.", RIGHT)
-DIFFERING = ("Orange: they differ; - only what was asked for has it, + only the product found.", WRONG)
+# Below a sheet: what the numbers and colors mean, of a search by products and of one in words.
+LIKE = (
+    ("The number is the similarity: 1 is as alike as products are to themselves, 0 as two taken at random.", INK),
+    ("Green: both have it.", RIGHT),
+    ("Orange: they differ; - only what was asked for has it, + only the product found.", WRONG),
+)
+IN_WORDS = (
+    ("The number says how well a product has what the words ask for: 1 is all of it, 0 nothing.", INK),
+    ("Green: it has that.", RIGHT),
+    ("Orange: it has something else, or nothing.", WRONG),
+)
 
 
 def draw_sheet(
@@ -57,7 +64,7 @@ def draw_sheet(
     if title:
         rows.insert(0, heading(title, picture.image.width))
     if any(match.similarity is not None for match in matches):
-        rows.append(legend([ALIKE if queries else ASKED, SHARED, DIFFERING], picture.image.width))
+        rows.append(legend(LIKE if queries else IN_WORDS, picture.image.width))
     return stacked(rows)
 
 

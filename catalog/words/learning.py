@@ -61,7 +61,8 @@ def learn(embeddings: np.ndarray, titles: Sequence[str], ridge: float = RIDGE) -
     centered = embeddings[told] - mean
     inverse = _inverse(centered, ridge)
     leverage = np.einsum("nd,nd->n", centered @ inverse, centered) + 1 / len(centered)
-    words, found = list(rows), []
+    words = list(rows)
+    found: list[Look] = []
     with tqdm(total=len(words), desc="learning words", unit="word", disable=None) as bar:
         for start in range(0, len(words), WORDS_AT_ONCE):
             some = {word: rows[word] for word in words[start : start + WORDS_AT_ONCE]}

@@ -142,7 +142,7 @@ def _match(product: Product, fit: float, parts: Sequence[AskedPart], seen: np.nd
 def _reasons(
     part: AskedPart, labels: Sequence[Label], product: Product, seen: float, taxonomy: Taxonomy
 ) -> list[Reason]:
-    """What speaks for a product that is answered these labels of a part."""
+    """What speaks for a product that is answered these labels of a part; that labels are missing, differences say."""
     names: dict[str, float] = {}  # a name may stand in several groups
     for label in labels:
         names[label.name] = max(names.get(label.name, 0.0), float(product.scores[taxonomy.index[label]]))
@@ -151,4 +151,4 @@ def _reasons(
         found.append(Reason(part.text, "title", part.text))
     if part.look and seen >= VISIBLE:
         found.append(Reason(part.text, "looks like", part.text, seen))
-    return found or [Reason(part.text, "nothing", "")]
+    return found if found or part.labels else [Reason(part.text, "nothing", "")]

@@ -94,8 +94,9 @@ def parts_of(asked: Asked, words: WordFile | None) -> list[AskedPart]:
     parts: list[AskedPart] = []
     for wish in asked.wanted:
         names = tuple(dict.fromkeys([wish.phrase, *(tuple(words_of(label.name)) for label in wish.labels)]))
-        titled = words.with_phrases(names) if words else ()
-        parts.append(AskedPart(" ".join(wish.phrase), names, wish.labels, titled=frozenset(titled)))
+        titled = frozenset(words.with_phrases(names) if words else ())
+        text = " ".join(asked.typed.get(word, word) for word in wish.phrase)
+        parts.append(AskedPart(text, names, wish.labels, titled=titled))
     for word in dict.fromkeys(asked.words):
         if words and (phrases := _phrases(word, asked, words)):
             titled = frozenset(words.with_phrases(phrases))

@@ -6,7 +6,8 @@ import numpy as np
 
 from catalog.engines.edge_store import EdgeStore
 from catalog.filters.filtering import kinds
-from catalog.scored.table import EMBEDDING, Scored, vector_rows
+from catalog.scored.columns import EMBEDDING, vector_rows
+from catalog.scored.table import Scored
 from catalog.similar.matching import Index
 from catalog.similar.spaces import unit
 from catalog.words.learning import Look, learn

@@ -7,14 +7,13 @@ PLAIN = 0.6  # of the border that must have the ground's color; the rest may be 
 
 
 def ground_color(levels: np.ndarray) -> np.ndarray:
-    """The median of each channel along the border of a photograph, uint8 (H, W, 3) -> float (3,)."""
-    edge = np.concatenate([levels[0], levels[-1], levels[:, 0], levels[:, -1]])
-    return np.median(edge, axis=0)
+    """The median of each channel along the border of a photograph, uint8 (H, W, 3) -> int16 (3,)."""
+    return np.median(_edge(levels), axis=0).astype(np.int16)
 
 
 def ground_share(levels: np.ndarray, tolerance: float = TOLERANCE) -> float:
     """Which part of the border of a photograph, uint8 (H, W, 3), has the border's most usual color, from 0 to 1."""
-    return float(_edge(_alike(levels, tolerance)).mean())
+    return float((np.abs(_edge(levels) - ground_color(levels)).max(axis=-1) <= tolerance).mean())
 
 
 def plain_ground(levels: np.ndarray, tolerance: float = TOLERANCE) -> np.ndarray | None:
@@ -53,7 +52,7 @@ def _swept(reached: np.ndarray, passable: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _alike(levels: np.ndarray, tolerance: float) -> np.ndarray:
-    return np.abs(levels.astype(np.int16) - ground_color(levels)).max(axis=-1) <= tolerance
+    return np.abs(levels - ground_color(levels)).max(axis=-1) <= tolerance
 
 
 def _edge(mask: np.ndarray) -> np.ndarray:

@@ -156,7 +156,7 @@ def beside(pictures: Sequence[Picture]) -> Picture:
 def heading(title: str, width: int) -> Picture:
     """A line above a picture of this width."""
     canvas = Image.new("RGB", (width, TITLE), GROUND)
-    ImageDraw.Draw(canvas).text((MARGIN, MARGIN), fitting(title, width - 2 * MARGIN, 18), INK, font(18))
+    ImageDraw.Draw(canvas).text((MARGIN, MARGIN - 6), fitting(title, width - 2 * MARGIN, 18), INK, font(18))
     return Picture(canvas)
 
 

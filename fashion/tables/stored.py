@@ -1,5 +1,6 @@
 """Photographs that lie in a Parquet file: how one is named, and how it is read again."""
 
+import os
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -32,7 +33,8 @@ def read_stored(name: str) -> bytes | None:
     if found is None:
         return None
     try:
-        cell = _cell(_open(found["file"]), found["column"], int(found["number"]))
+        table = _open(found["file"], os.stat(found["file"]).st_mtime_ns)
+        cell = _cell(table, found["column"], int(found["number"]))
         content = photographs(cell)[int(found["photograph"])]
     except (DataError, pa.ArrowException, OSError, KeyError, IndexError, ValueError):
         return None
@@ -40,7 +42,8 @@ def read_stored(name: str) -> bytes | None:
 
 
 @lru_cache(OPEN_FILES)
-def _open(file: str) -> ParquetTable:
+def _open(file: str, changed: int) -> ParquetTable:
+    """A table, kept open while its time of change is the same."""
     return ParquetTable(Path(file))
 
 

@@ -45,11 +45,17 @@ def add_browse_routes(
 
 
 def _add_lists(app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predictor, reports: Sequence[str]) -> None:
-    def show(selection: Selection, products: Found, **contents: Any) -> Response:
-        status = HTTPStatus.BAD_REQUEST if products.error else HTTPStatus.OK
-        contents |= {"section": "Browse", "most": SEARCHED, "reports": reports}
+    def show(selection: Selection, products: Found, by_photograph: bool = False) -> Response:
         return renderer.page(
-            "browse.html.j2", status, shop=shop, selection=selection, found=products, by_photograph=False, **contents
+            "browse.html.j2",
+            HTTPStatus.BAD_REQUEST if products.error else HTTPStatus.OK,
+            section="Browse",
+            shop=shop,
+            selection=selection,
+            found=products,
+            by_photograph=by_photograph,
+            most=SEARCHED,
+            reports=reports,
         )
 
     @app.get("/browse", include_in_schema=False)

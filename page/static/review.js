@@ -19,7 +19,7 @@ let isBusy = false;
 const known = new Map(); // by product the last state that the page has heard of
 const skipped = new Set();
 
-const isBatches = () => find("kind").value === "batches";
+const viewOf = (each) => (each.products ? batch : single);
 const who = () => find("who").value.trim();
 const nameOf = (each) => JSON.stringify([each.product, each.group, each.name]);
 
@@ -34,9 +34,9 @@ async function load() {
 
 function next() {
   current = waiting.shift();
-  find("single").hidden = isBatches() || !current;
-  find("batch").hidden = !isBatches() || !current;
-  if (current) (isBatches() ? batch : single).show(current);
+  find("single").hidden = !current || viewOf(current) !== single;
+  find("batch").hidden = !current || viewOf(current) !== batch;
+  if (current) viewOf(current).show(current);
 }
 
 // The next of what is here, and then whatever the server has by now.
@@ -138,7 +138,7 @@ document.addEventListener("keydown", (event) => {
   const isElsewhere = event.target.matches("button, a") && !event.target.closest("#options, #tiles");
   if (event.key === "Enter" && isElsewhere) return; // that button's own
   const commands = { u: undo, ...(current ? { ArrowRight: skip } : {}) };
-  if (current && (isBatches() ? batch : single).key(event)) event.preventDefault();
+  if (current && viewOf(current).key(event)) event.preventDefault();
   else if (commands[event.key]) {
     event.preventDefault();
     attempt(commands[event.key]);

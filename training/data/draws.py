@@ -11,9 +11,9 @@ import torch
 
 
 class TrainingDraw(NamedTuple):
-    """An image of an epoch: its index, and with it what its augmentation is drawn from."""
+    """An image of an epoch: its place in the data, and with it what its augmentation is drawn from."""
 
-    index: int
+    place: int
     seed: int
     epoch: int
 

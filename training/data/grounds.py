@@ -5,7 +5,8 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
-PLAIN = 0.7  # of the pixels at the image's edge must have the ground's color, else there is no plain ground
+from fashion.colors.plain_ground import plain_ground
+
 LEVELS = 12  # of 255, how far a pixel of the ground may lie from its color: JPEG noise, no shadows
 LEAST, MOST = 0.05, 0.9  # parts of the image that a ground may cover
 
@@ -13,35 +14,21 @@ LEAST, MOST = 0.05, 0.9  # parts of the image that a ground may cover
 def replace_ground(image: Image.Image, generator: torch.Generator | None = None) -> Image.Image:
     """The image with another ground: gray or colored, plain, shaded or grainy; unchanged where it has no plain one.
 
-    The ground is what has its color and is connected with the image's edge. The new one is drawn at
-    random.
+    The new one is drawn at random.
 
     Args:
         image: RGB.
         generator: what it is drawn with; None takes torch's global one.
     """
     pixels = np.asarray(image)
-    ground = plain_ground(pixels)
-    if ground is None:
+    ground = plain_ground(pixels, LEVELS)
+    if ground is None or not LEAST <= ground.mean() <= MOST:
         return image
     # A soft edge: photographs have no staircase between product and ground.
     ground = ndimage.binary_dilation(ground)  # the halo of the old ground
     share = ndimage.uniform_filter(ground.astype(np.float32), 3)[..., None]
-    mixed = pixels + (_draw(*ground.shape, generator) - pixels) * share
+    mixed = pixels + (_draw(ground.shape[0], ground.shape[1], generator) - pixels) * share
     return Image.fromarray(mixed.round().clip(0, 255).astype(np.uint8))
-
-
-def plain_ground(pixels: np.ndarray) -> np.ndarray | None:
-    """Which pixels are a plain ground, bool (H, W); None where there is none. `pixels` are uint8 (H, W, 3)."""
-    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    color = np.median(edge, axis=0)
-    if (np.abs(edge - color).max(axis=1) <= LEVELS).mean() < PLAIN:
-        return None
-    alike = np.abs(pixels - color).max(axis=2) <= LEVELS
-    regions, _ = ndimage.label(alike)
-    at_edge = np.unique(np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]]))
-    ground = np.isin(regions, at_edge[at_edge > 0])
-    return ground if LEAST <= ground.mean() <= MOST else None
 
 
 def _draw(height: int, width: int, generator: torch.Generator | None) -> np.ndarray:

@@ -26,6 +26,6 @@ def suggested_rate(rates: Sequence[float], losses: Sequence[float]) -> float | N
         return None
     begun = float(np.median(values[:FIRST]))
     lowest = int(values.argmin())
-    if not values[lowest] <= (1 - LEAST_FALL) * begun:
+    if not np.isfinite(begun) or values[lowest] > (1 - LEAST_FALL) * begun:
         return None
     return float(rates[lowest]) / BELOW_LOWEST

@@ -103,7 +103,7 @@ def fit_correction(
     classes = len(common) + rest + none
     if not len(common) or classes < 2:
         return None
-    labels = tuple(names[i] for i in common)
+    labels = tuple(names[int(i)] for i in common)
     place = np.full(size + 1, -1)
     place[common] = np.arange(len(common))
     if rest:
