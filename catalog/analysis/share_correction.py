@@ -202,5 +202,5 @@ def correction_notes(groups: Sequence[CorrectedGroup], wanted: bool) -> list[str
             )
     left = sum(len(group.left) for group in groups if group.photographs)
     if left:
-        notes.append(f"{left:,} labels of corrected groups are not: too few validation photographs have them.")
+        notes.append(f"{left:,} labels of these groups are not corrected: too few validation photographs have them.")
     return notes

@@ -39,11 +39,11 @@ def draw_trend(folder: Path, name: str, label: LabelTrend, starts: Sequence[date
     for theme in THEMES:
         figure, axes = _axes(theme, TREND_SIZE, left=0.55, bottom=0.3)
         axes.vlines(places, low, high, color=theme.soft, linewidth=2.2)
-        axes.plot(places, shares, "o", color=theme.line, markersize=3.6)
+        axes.plot(places, shares, "o", color=theme.line, markersize=3.6, clip_on=False)  # one at 0 is whole
         if label.growth and label.trend:
             axes.plot(places[[0, -1]], [label.growth.first, label.growth.last], color=theme.mark, linewidth=1.8)
         axes.set_ylim(0, min(1, max(high) * 1.05))
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0 if max(high) > 0.05 else 1))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0 if max(high) > 0.1 else 1))
         axes.yaxis.set_major_locator(MaxNLocator(4))
         locator = mdates.AutoDateLocator(minticks=2, maxticks=5)
         axes.xaxis.set_major_locator(locator)
