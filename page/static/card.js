@@ -103,7 +103,7 @@ export class Card {
     this.map.src = address;
     this.map.alt = `Where the evidence for ${attribute.group}: ${attribute.name} lies`;
     this.map.hidden = false;
-    this.caption.textContent = isFirst ? `${this.map.alt}; looking closer …` : this.map.alt;
+    this.caption.textContent = isFirst ? `${this.map.alt} …` : this.map.alt;
   }
 
   #hideMap() {
