@@ -43,7 +43,7 @@ NEUTRAL_COLORS = ("black", "white", "grey")
 _FOLDER = Path(__file__).parent
 
 
-class Names(NamedTuple):
+class ColorNames(NamedTuple):
     """The table of names.
 
     Attributes:
@@ -58,11 +58,11 @@ class Names(NamedTuple):
 
 
 @cache
-def color_names() -> Names:
+def color_names() -> ColorNames:
     """The finer names."""
     rows = _rows("names.csv")
     basic = np.array([BASIC_COLORS.index(row["basic"]) for row in rows])
-    return Names(tuple(row["name"] for row in rows), np.stack([read_hex(row["hex"]) for row in rows]), basic)
+    return ColorNames(tuple(row["name"] for row in rows), np.stack([read_hex(row["hex"]) for row in rows]), basic)
 
 
 def nearest_basic(distances: np.ndarray, chroma: np.ndarray, reach: Mapping[str, float]) -> np.ndarray:
