@@ -11,9 +11,9 @@ import torch
 
 
 class TrainingDraw(NamedTuple):
-    """An image of an epoch: its index, and with it what its augmentation is drawn from."""
+    """An image of an epoch, by its index, and with it what its augmentation is drawn from."""
 
-    index: int
+    image: int
     seed: int
     epoch: int
 
