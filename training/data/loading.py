@@ -28,7 +28,7 @@ class EpochSampler(DistributedSampler):
     def __len__(self) -> int:
         return self.rows // self.num_replicas
 
-    def __iter__(self) -> Iterator[TrainingDraw]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[TrainingDraw]:
         generator = torch.Generator()
         generator.manual_seed(self.seed * 1_000_003 + self.epoch)
         order = torch.randperm(self.rows, generator=generator)
