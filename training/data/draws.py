@@ -11,9 +11,9 @@ import torch
 
 
 class TrainingDraw(NamedTuple):
-    """An image of an epoch: its place in the data, and with it what its augmentation is drawn from."""
+    """An image of an epoch, by its index, and with it what its augmentation is drawn from."""
 
-    place: int
+    image: int
     seed: int
     epoch: int
 

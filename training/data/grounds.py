@@ -27,7 +27,8 @@ def replace_ground(image: Image.Image, generator: torch.Generator | None = None)
     # A soft edge: photographs have no staircase between product and ground.
     ground = ndimage.binary_dilation(ground)  # the halo of the old ground
     share = ndimage.uniform_filter(ground.astype(np.float32), 3)[..., None]
-    mixed = pixels + (_draw(ground.shape[0], ground.shape[1], generator) - pixels) * share
+    height, width = ground.shape
+    mixed = pixels + (_draw(height, width, generator) - pixels) * share
     return Image.fromarray(mixed.round().clip(0, 255).astype(np.uint8))
 
 

@@ -194,7 +194,7 @@ class Photographs(Dataset):
 
     def __getitem__(self, which: int | TrainingDraw) -> Sample:
         if isinstance(which, TrainingDraw):
-            return self._read(which.place, seeded_generator(which.seed, which.epoch, which.place))
+            return self._read(which.image, seeded_generator(which.seed, which.epoch, which.image))
         return self._read(which)
 
     def _read(self, index: int, generator: torch.Generator | None = None) -> Sample:
