@@ -32,7 +32,7 @@ def large_photograph() -> bytes:
     picture = draw(3, 400)[0].resize((2400, 2400))
     grain = Image.effect_noise(picture.size, 24).convert("RGB")
     file = io.BytesIO()
-    Image.blend(picture, grain, 0.2).save(file, "JPEG", quality=60)
+    Image.blend(picture, grain, 0.2).save(file, "JPEG", quality=86)
     return file.getvalue()
 
 

@@ -49,7 +49,7 @@ def found(shop: Shop, selection: Selection) -> Found:
 
 
 def _found(shop: Shop, selection: Selection) -> Found:
-    among = np.ones(len(shop), bool)
+    among: np.ndarray = np.ones(len(shop), bool)
     matches: list[Match] = []
     notes: list[str] = []
     if selection.words:
@@ -77,7 +77,7 @@ def like_photograph(shop: Shop, predictor: Predictor, selection: Selection, phot
     query = index.photograph(photo, predictor)
     with shop.lock:
         matches = index.search(query, where=selection.filter() or None, limit=PAGE_SIZE)
-    kept = np.zeros(len(shop), bool)
+    kept: np.ndarray = np.zeros(len(shop), bool)
     kept[shop.rows([match.product.id for match in matches])] = True
     return Found(len(matches), 1, matched(shop, matches), facets(shop, selection, kept, kept))
 
@@ -97,5 +97,5 @@ def _index(shop: Shop) -> Index:
 
 
 def _all_facets(shop: Shop) -> list[Facet]:
-    every = np.ones(len(shop), bool)
+    every: np.ndarray = np.ones(len(shop), bool)
     return facets(shop, Selection(), every, every)

@@ -23,8 +23,9 @@ def answered_attributes(shop: Shop, card: ModelCard, row: int) -> tuple[list[Ans
     places = {(label.group, label.name): i for i, label in enumerate(card.labels)}
     found, silent = [], []
     for group, names in shop.attributes(row).items():
-        indices = [places[group, name] for name in names]
-        found += [AnsweredAttribute(group, card.labels[i].name, probabilities[i], thresholds[i]) for i in indices]
+        for i in (places[group, name] for name in names):
+            p, threshold = float(probabilities[i]), float(thresholds[i])
+            found.append(AnsweredAttribute(group, card.labels[i].name, p, threshold))
         if not names:
             silent.append(group)
     return found, silent
