@@ -50,9 +50,9 @@ def test_what_moves_comes_first(found: Trends) -> None:
     line = THEMES[0].mark  # drawn where there is a trend alone
     captions = pixels(one, RIGHT)[-PLOTS.caption :], pixels(one, WRONG)[-PLOTS.caption :]
     assert [caption.any() for caption in captions] == [True, False]
-    assert pixels(two, SOFT)[:, PLOTS.place(1)[0] :].any()
+    assert pixels(two, SOFT)[:, PLOTS.place(1, 2)[0] :].any()
     columns = np.flatnonzero((np.abs(np.asarray(two.image, dtype=int) - ImageColor.getrgb(line)) < 60).all(2).any(0))
-    assert columns.max() < PLOTS.place(1)[0]
+    assert columns.max() < PLOTS.place(1, 2)[0]
     assert riser.name == "Dresses"
 
 
