@@ -197,7 +197,7 @@ def _line(x: np.ndarray, sums: Sums) -> _FittedLine:
         b,
         np.sqrt(covariance[:, 1, 1]),
         mean[[0, -1]],
-        np.sqrt(np.einsum("ai,aij,aj->a", gradient, covariance, gradient)),
+        np.sqrt(np.maximum(np.einsum("ai,aij,aj->a", gradient, covariance, gradient), 0)),  # below 0 by rounding
         scatter,
         np.where(scatter > _chance_scatter(len(x) - 2), max(len(x) - 2, 1), np.inf),
         float(x[-1, 0] - x[0, 0]),
