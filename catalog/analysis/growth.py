@@ -25,6 +25,8 @@ from catalog.scored.share_corrections import kept_corrections
 from catalog.scored.table import Scored
 from fashion.errors import DataError
 
+STEEPEST = 50.0  # log-odds a year; the interval of a line through a few days may be wider than numbers go
+
 
 def trends(
     catalog: str | Path | Scored,
@@ -122,7 +124,7 @@ def _growths(line: TrendLine, labels: int) -> list[ShareGrowth | None]:
     columns = np.stack(
         [
             *(line.first, line.last, line.change, line.change_low, line.change_high),
-            *(np.expm1(slope) for slope in (line.slope, line.low, line.high)),
+            *(np.expm1(np.minimum(slope, STEEPEST)) for slope in (line.slope, line.low, line.high)),
             *(line.scatter, line.p),
         ],
         axis=1,
