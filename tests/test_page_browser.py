@@ -246,7 +246,7 @@ def test_downloads(opened: Callable[..., Page], photographs: list[Path], kind: s
 
 
 def test_it_is_quick(opened: Callable[..., Page], tmp_path: Path) -> None:
-    """Times beside those of the Predictor in this process; on a machine that has other work, limits are as much later."""
+    """Times beside those of the Predictor in this process; where a machine has other work, limits are so much later."""
     photograph = tmp_path / "large.jpg"
     photograph.write_bytes(large_photograph())
     assert 0.8e6 < photograph.stat().st_size < 1.3e6
