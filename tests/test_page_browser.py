@@ -269,9 +269,8 @@ def test_it_is_quick(opened: Callable[..., Page], tmp_path: Path) -> None:
         shown.append(time.perf_counter() - start)
         tab.locator("#clear").click()
     busy = slowness()
-    print(
-        f"usable after {usable:.2f} s; Predictor {min(own):.3f} s, shown {min(shown):.3f} s; machine {busy:.1f} x slower"
-    )
+    told = f"usable after {usable:.2f} s; Predictor {min(own):.3f} s, shown {min(shown):.3f} s"
+    print(f"{told}; machine {busy:.1f} x slower")
     assert usable < USABLE * busy
     assert min(shown) - min(own) < ANSWER * busy
 
