@@ -145,7 +145,7 @@ def test_downloads_hold_what_was_answered() -> None:
     ("kind", "content"),
     [
         ("pdf", PHOTOGRAPHS),
-        ("csv", None),
+        ("csv", 7),
         ("csv", [{"file": "a"}]),
         ("csv", [{"file": "a", "attributes": [{"group": "x"}]}]),
         ("csv", [PHOTOGRAPHS[1]] * (MAX_FILES + 1)),

@@ -246,7 +246,7 @@ def test_downloads(opened: Callable[..., Page], photographs: list[Path], kind: s
 
 
 def test_it_is_quick(opened: Callable[..., Page], tmp_path: Path) -> None:
-    """Times beside those of the Predictor in this process, on the same machine at the same time."""
+    """Times beside those of the Predictor in this process; where a machine has other work, limits are so much later."""
     photograph = tmp_path / "large.jpg"
     photograph.write_bytes(large_photograph())
     assert 0.8e6 < photograph.stat().st_size < 1.3e6
@@ -268,9 +268,19 @@ def test_it_is_quick(opened: Callable[..., Page], tmp_path: Path) -> None:
         tab.locator(".attributes").wait_for()
         shown.append(time.perf_counter() - start)
         tab.locator("#clear").click()
-    print(f"usable after {usable:.2f} s; Predictor {min(own):.3f} s, shown after {min(shown):.3f} s")
-    assert usable < USABLE
-    assert min(shown) - min(own) < ANSWER
+    busy = slowness()
+    told = f"usable after {usable:.2f} s; Predictor {min(own):.3f} s, shown {min(shown):.3f} s"
+    print(f"{told}; machine {busy:.1f} x slower")
+    assert usable < USABLE * busy
+    assert min(shown) - min(own) < ANSWER * busy
+
+
+def slowness() -> float:
+    """How much longer work takes here than its processor time: 1 on a machine that has no other."""
+    start, own = time.perf_counter(), time.process_time()
+    while time.process_time() - own < 0.3:
+        pass
+    return (time.perf_counter() - start) / 0.3
 
 
 # --- browse -----------------------------------------------------------------------------------------------------------

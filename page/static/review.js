@@ -75,9 +75,9 @@ async function undo() {
   if (!saved.length) return;
   const { numbers, states, item } = saved.at(-1);
   const undone = await post("/review/undo", { numbers, seen: latest(states), who: who() });
+  remember(undone.states); // while the item is among those saved
   saved.pop();
   decided -= Object.keys(states).length;
-  remember(undone.states);
   if (current) waiting.unshift(current);
   waiting.unshift(item);
   next();
