@@ -27,6 +27,7 @@ from fashion.errors import SettingError, one_line_errors
 from fashion.fetching.bounds import FetchSettings, add_fetch_flags
 from fashion.fetching.table_images import fetch_places
 from fashion.model_card import INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, checked_file
+from fashion.tables.cells import photographs
 
 PART_ROWS = 4096
 MOST_PIECE_ROWS = 1024
@@ -85,7 +86,10 @@ def score(
         if len(positions):
             _check_engine(Path(bundle), card, engine)
         if fetch is not None:
-            fetch_places(source.own()[PLACE].take(positions).to_pylist(), source.folder, fetch)
+            cells = source.own()[PLACE].take(positions).to_pylist()
+            fetch_places(
+                [place for cell in cells for place in photographs(cell) if isinstance(place, str)], source.folder, fetch
+            )
         scoring = Scoring(str(Path(bundle).absolute()), str(source.folder), engine, None, profile, batch)
         pieces = source.pieces(positions, max(PIECE_STEPS * batch, min(MOST_PIECE_ROWS, len(positions) // 256)))
         tables = score_pieces(scoring, pieces, len(positions), address, workers) if len(positions) else _nothing()

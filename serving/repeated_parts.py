@@ -1,6 +1,7 @@
 """Parts of a form that have one name, as in `curl -F image=@a.jpg -F image=@b.jpg`: all are kept, and numbered."""
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -27,10 +28,13 @@ def plain_name(name: str) -> str:
 def keep_repeated_parts() -> None:
     """Make TorchServe's worker number the parts of a form that have one name; it would keep only the last of them.
 
-    Its frontend hands on all of them, and `ts.service.Service.retrieve_data_for_inference` puts them into a dict.
+    Its frontend hands on all of them, and `ts.service.Service.retrieve_data_for_inference` puts them into a dict. A
+    worker has loaded that module, and torch with it; elsewhere there is nothing to change.
     """
-    from ts.service import Service
-
+    module = sys.modules.get("ts.service")
+    if module is None:
+        return
+    Service = module.Service
     retrieve = Service.retrieve_data_for_inference
     if getattr(retrieve, "numbers_parts", False):
         return

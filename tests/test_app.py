@@ -84,11 +84,14 @@ def test_errors_of_the_framework_have_the_projects_form(app_url: str) -> None:
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, 405)
 
 
-def test_two_parts_of_one_name_are_told(app_url: str) -> None:
+def test_photographs_of_one_name_are_all_answered_and_options_of_one_name_refused(app_url: str) -> None:
     files = [("image", photo(1)), ("image", photo(2))]
     response = requests.post(f"{app_url}/predictions/fashion", files=files, timeout=10)
+    assert len(response.json()["predictions"]) == 2
+    twice = [("top_k", (None, "1")), ("top_k", (None, "2")), *files]
+    response = requests.post(f"{app_url}/predictions/fashion", files=twice, timeout=10)
     assert (response.status_code, response.json()["error"]["type"]) == (400, "InvalidRequest")
-    assert "'image' twice" in response.json()["error"]["message"]
+    assert "top_k" in response.json()["error"]["message"]
 
 
 def test_a_request_has_an_id(app_url: str) -> None:

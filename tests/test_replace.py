@@ -77,11 +77,11 @@ def test_replacements_share_category_and_gender_are_in_stock_and_no_twins(index:
             and row["stock"] > 0
             and all(not names(own, group) or names(own, group) & names(row, group) for group in ("category", "gender"))
         }
-        found = index.replace(asked, limit=500)
+        found = index.replace(asked, limit=500, duplicates=True)
         assert {match.product.id for match in found} == wanted
         similarities = [match.similarity for match in found]
         assert similarities == sorted(similarities, reverse=True)
-    assert TWINS["p0"][0] in {match.product.id for match in index.search("p0")}  # a search may well find them
+    assert TWINS["p0"][0] in {match.product.id for match in index.search("p0", duplicates=True)}
 
 
 def test_what_a_replacement_must_share_can_be_said(index: Index) -> None:
@@ -145,7 +145,9 @@ def test_recommendations_are_those_of_the_best_score(index: Index, like: list[st
 
 
 def test_recommendations_pass_the_filter(index: Index) -> None:
-    found = index.recommend(["p1"], ["p2"], where="stock>0 and price<50", limit=500, space="attributes")
+    found = index.recommend(
+        ["p1"], ["p2"], where="stock>0 and price<50", limit=500, space="attributes", duplicates=True
+    )
     wanted = {r["id"] for r in rows() if r["stock"] > 0 and r["price"] and r["price"] < 50} - {"p1", "p2"}
     assert {match.product.id for match in found} == wanted
 

@@ -398,7 +398,11 @@ def test_another_model_source_or_profile_is_refused(bundle: Path, tmp_path: Path
         ("a.csv", "", "a.csv is empty"),
         ("a.csv", "id,image\na\n", "no image of .*a.csv can be used .1 no image.; the first, a.csv:2"),
         ("a.csv", "id,image\na,b,c\n", "line 2 of .*a.csv has 3 values"),
-        ("a.csv", "id,image\na,https://x/b.jpg\na,\n", "1 missing file.*the first, a.csv:2: .* nothing is fetched"),
+        (
+            "a.csv",
+            "id,image\na,https://x/b.jpg\na,\n",
+            "1 missing file.*a.csv:2: .* which --fetch downloads",
+        ),
         ("a.csv", "id,image,embedding\na,b,c\n", "column 'embedding' of the source has the name"),
         ("a.csv", "id,image\na,b.jpg\n", "no image of .*a.csv can be used .1 missing file.; the first, a.csv:2"),
         ("a.parquet", "no", "is not a Parquet file"),

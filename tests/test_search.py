@@ -326,7 +326,7 @@ def test_the_sheet(photographs: Path, capsys: pytest.CaptureFixture[str], tmp_pa
     ("arguments", "message"),
     [
         (["--id", "400"], "has no product with the id '400'"),
-        ([], "nothing is asked for; give --image, --id, --text or --where"),
+        ([], "nothing is asked for; give --image, --id, --text, --color or --where"),
         (["--image", "{folder}/4.png"], "--image needs --bundle"),
         (["--image", "{folder}/missing.png", "--bundle", "{bundle}"], "missing.png: "),
         (["--image", "{folder}/index/index.json", "--bundle", "{bundle}"], "index.json: not an image"),

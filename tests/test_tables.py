@@ -358,7 +358,7 @@ def test_photographs_that_are_not_there(tmp_path: Path) -> None:
         == f"x.jpg is not in {tmp_path} nor in its folder images, image, imgs, photos"
     )
     said = ImagePlaces(tmp_path, "https://cdn.example/x.jpg?v=1").missing()
-    assert said.startswith("https://cdn.example/x.jpg?v=1 is an address, of which nothing is fetched; x.jpg is not in")
+    assert said.startswith("https://cdn.example/x.jpg?v=1 is an address, which --fetch downloads; x.jpg is not in")
     assert len(ImagePlaces(tmp_path, "y" * 9999).missing()) < 500 + len(str(tmp_path))
     assert list(ImagePlaces(tmp_path, "y" * 9999)) == []
 

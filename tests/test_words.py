@@ -46,10 +46,10 @@ PRODUCTS: dict[str, tuple[tuple[str, ...], str, float]] = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("words")
     rows: list[dict[str, Any]] = []
-    for id, (names, title, price) in PRODUCTS.items():
+    for number, (id, (names, title, price)) in enumerate(PRODUCTS.items()):
         logits = np.array([3.0 if label.name in names else -4.0 for label in TAXONOMY.labels], np.float32)
         row = {"id": id, "image": f"{id}.jpg", "title": title, "Price": price}
-        rows.append(row | {"logits": logits, "embedding": np.ones(EMBEDDING)})
+        rows.append(row | {"logits": logits, "embedding": 1 + np.eye(EMBEDDING)[number]})
     build(write_catalog(home / "scored", rows, taxonomy=TAXONOMY, columns=COLUMNS), EdgeStore(home / "index"))
     return home / "index"
 

@@ -22,19 +22,18 @@ BASIC_COLORS = (
     *("yellow", "brown", "orange", "pink", "purple", "beige"),
 )
 # Units of difference by which a basic color reaches farther than its names, which were given to colors of a screen:
-# cloth that is called black is photographed as dark gray. `benchmarks.colors --fit` fits them on training photographs.
+# cloth that is called black is photographed as dark gray. `benchmarks.colors --fit` fits them on training photographs;
+# those of red, yellow, brown and beige were set so that colors of a screen keep their names.
 REACH = {
     "black": 14.0,
     "white": -6.0,
     "grey": -9.0,
-    "red": 7.0,
+    "red": 3.0,
     "green": 9.0,
     "blue": 3.0,
-    "yellow": 8.0,
-    "brown": -2.0,
+    "yellow": 3.0,
     "orange": 1.0,
     "pink": -1.0,
-    "beige": -3.0,
 }
 NEUTRAL = 4.0  # chroma C* below which a color is black, grey or white, and nothing else
 COLORFUL = 12.0  # chroma from which on it is none of these: navy blue is no black

@@ -57,7 +57,9 @@ def _relation(shop: Shop, title: str, note: str, find: Callable[[], Sequence[Mat
 def _duplicates(index: Index, id: str) -> Sequence[Match]:
     product = index.product(id)
     (points,) = near_duplicates.twins(index.store, index.manifest, product.embedding[None])
-    return index.search(id, space="embedding", where=Points(tuple(points)), limit=SHOWN) if len(points) > 1 else []
+    if len(points) < 2:
+        return []
+    return index.search(id, space="embedding", where=Points(tuple(points)), limit=SHOWN, duplicates=True)
 
 
 def recommended(shop: Shop, like: Sequence[str], unlike: Sequence[str]) -> Relation:
