@@ -265,7 +265,7 @@ def test_without_an_index(scored: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere"], "nowhere is not a bundle"),
+        (["nowhere"], "no model_card.json in 'nowhere'"),
         ([STARTER, "nowhere"], "nowhere is not a scored catalog"),
     ],
 )
