@@ -16,6 +16,7 @@ let current;
 let saved = []; // of { numbers, states, item }, to be undone
 let decided = 0;
 let isBusy = false;
+let isStale = false;
 const known = new Map(); // by product the last state that the page has heard of
 const skipped = new Set();
 
@@ -103,9 +104,12 @@ async function lookAgain(shown) {
   single.show(current);
 }
 
-// One thing at a time; what goes wrong is told.
+// One thing at a time, so that a key that is held saves one product; what goes wrong is told.
 async function attempt(work) {
-  if (isBusy) return;
+  if (isBusy) {
+    isStale ||= work === load; // another queue was chosen meanwhile: it is not forgotten
+    return;
+  }
   isBusy = true;
   find("error").hidden = true;
   try {
@@ -116,6 +120,10 @@ async function attempt(work) {
   } finally {
     isBusy = false;
     tell();
+  }
+  if (isStale) {
+    isStale = false;
+    await attempt(load);
   }
 }
 
