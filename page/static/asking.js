@@ -19,8 +19,11 @@ export async function ask(path, file, options, signal) {
       await new Promise((resolve) => setTimeout(resolve, 1000 * Number(response.headers.get("Retry-After") ?? 1)));
       continue;
     }
-    const answer = await response.json().catch(() => ({ error: { message: `status ${response.status}` } }));
-    if (!response.ok) throw new Refused(answer.error?.message ?? `status ${response.status}`);
+    const answer = await response.json().catch((error) => {
+      if (signal?.aborted) throw error; // cancelled while the answer came
+      return { error: { message: `status ${response.status}` } };
+    });
+    if (!response.ok || answer.error) throw new Refused(answer.error?.message ?? `status ${response.status}`);
     return answer;
   }
 }
