@@ -23,6 +23,7 @@ from fashion.predictor import Predictor  # noqa: E402
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 PATIENCE = 30_000  # ms; a machine may be busy
 USABLE, ANSWER = 2.0, 0.5  # s: until the page can be used, and from an answer's own time until it is seen
+BUSY = 1.2  # times slower than alone, from which on times say nothing
 expect.set_options(timeout=PATIENCE)
 SERIOUS = ("serious", "critical")
 EXPECTED: list[str] = []  # statuses that a test expects, which browsers write to the console as errors
@@ -247,7 +248,8 @@ def test_downloads(opened: Callable[..., Page], photographs: list[Path], kind: s
 
 
 def test_it_is_quick(opened: Callable[..., Page], tmp_path: Path) -> None:
-    """Times beside those of the Predictor in this process; where a machine has other work, limits are so much later."""
+    """Times beside those of the Predictor in this process, on a machine that has no other work."""
+    before = slowness()
     photograph = tmp_path / "large.jpg"
     photograph.write_bytes(large_photograph())
     assert 0.8e6 < photograph.stat().st_size < 1.3e6
@@ -270,11 +272,12 @@ def test_it_is_quick(opened: Callable[..., Page], tmp_path: Path) -> None:
         tab.locator(".attributes").wait_for()
         shown.append(time.perf_counter() - start)
         tab.locator("#clear").click()
-    busy = slowness()
+    busy = max(before, slowness())
     told = f"usable after {usable:.2f} s; Predictor {min(own):.3f} s, shown {min(shown):.3f} s"
-    print(f"{told}; machine {busy:.1f} x slower")
-    assert usable < USABLE * busy
-    assert min(shown) - min(own) < ANSWER * busy
+    if busy > BUSY:
+        pytest.skip(f"the machine has other work, which makes this one {busy:.1f} times slower: {told}")
+    assert usable < USABLE
+    assert min(shown) - min(own) < ANSWER
 
 
 def slowness() -> float:
