@@ -13,7 +13,7 @@ RANK_CONSTANT = 60  # G. Cormack, C. Clarke, S. Buettcher: Reciprocal Rank Fusio
 
 
 @dataclass(frozen=True)
-class Seen:
+class TextCandidates:
     """What is known of each product for a text of P parts.
 
     Attributes:
@@ -40,7 +40,7 @@ class Seen:
         embeddings: np.ndarray,
         scores: np.ndarray,
         taxonomy: Taxonomy,
-    ) -> "Seen":
+    ) -> "TextCandidates":
         """Collect it; `order` are the ids of products that full text finds, the best first."""
         titled = np.array([[id in part.titled for id in ids] for part in parts])
         places = {id: place for place, id in enumerate(order)}
@@ -52,14 +52,14 @@ class Seen:
         found = [part.seen(self.embeddings, self.scores, self.taxonomy, weights) for part in self.parts]
         return np.array(found).reshape(len(found), len(self.embeddings))
 
-    def untitled(self) -> "Seen":
+    def untitled(self) -> "TextCandidates":
         """The same without titles; parts that photographs know nothing of are left out."""
         kept = [number for number, part in enumerate(self.parts) if part.labels or part.look]
         parts = [self.parts[number] for number in kept]
         return replace(self, parts=parts, titled=np.zeros((len(parts), len(self.text)), bool), text=0 * self.text)
 
 
-def geometric(seen: Seen, weights: JoinWeights = WEIGHTS) -> np.ndarray:
+def geometric(seen: TextCandidates, weights: JoinWeights = WEIGHTS) -> np.ndarray:
     """The way of `catalog.words.ranking`."""
     if not seen.parts:
         return np.zeros(len(seen.embeddings))
@@ -67,12 +67,12 @@ def geometric(seen: Seen, weights: JoinWeights = WEIGHTS) -> np.ndarray:
     return joined(seen.probabilities(weights), seen.titled, labels, weights)
 
 
-def mean(seen: Seen) -> np.ndarray:
+def mean(seen: TextCandidates) -> np.ndarray:
     """The mean of the parts' probabilities and of the match of the titles."""
     return np.mean([*seen.probabilities(), seen.text], axis=0)
 
 
-def reciprocal_ranks(seen: Seen) -> np.ndarray:
+def reciprocal_ranks(seen: TextCandidates) -> np.ndarray:
     """Reciprocal rank fusion: of each part by photographs, and of the titles."""
     lists = [*seen.probabilities(), seen.text]
     return np.sum([np.where(found > 0, 1 / (RANK_CONSTANT + 1 + _ranks(found)), 0) for found in lists], axis=0)
@@ -84,7 +84,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return ranks
 
 
-JOINS: dict[str, Callable[[Seen], np.ndarray]] = {
+JOINS: dict[str, Callable[[TextCandidates], np.ndarray]] = {
     "mean of all probabilities and the titles' match": mean,
     f"reciprocal rank fusion, k = {RANK_CONSTANT}": reciprocal_ranks,
     "geometric mean, titles as chosen": partial(geometric, weights=WEIGHTS),

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from benchmarks.document import table, write_section
 from benchmarks.hidden_titles import HiddenTitles
 from benchmarks.machine import describe
-from benchmarks.text_joins import JOINS, Seen, geometric
+from benchmarks.text_joins import JOINS, TextCandidates, geometric
 from catalog.engines.edge_store import EdgeStore
 from catalog.engines.store import Tuning
 from catalog.filters.columns import point_id
@@ -175,12 +175,14 @@ class TextBench:
             own = set(self.shelf.ids)
             return [id for id in file.best(words) if id in own][:FOUND]
 
-    def seen(self, question: TextQuestion) -> Seen:
+    def seen(self, question: TextQuestion) -> TextCandidates:
         """The evidence for every product of the shelf, for ways to join it."""
         with open_words(self.hidden.path) as file:
             parts = parts_of(read(question.text, self.vocabulary), file)
             order = file.best([(word,) for word in words_of(question.text) if word not in EMPTY])
-        return Seen.of(parts, order, self.shelf.ids, self.embeddings, self.scores, self.index.manifest.taxonomy)
+        return TextCandidates.of(
+            parts, order, self.shelf.ids, self.embeddings, self.scores, self.index.manifest.taxonomy
+        )
 
     def reported(self, asked: Sequence[TextQuestion]) -> tuple[dict[str, np.ndarray], float]:
         """The precisions of each way of `WAYS` for each question, (Q, 2), and how alike searches are.

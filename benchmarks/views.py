@@ -55,7 +55,7 @@ DRAWN_NAMES: Mapping[str, tuple[str, Mapping[str, str]]] = {
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenViews:
     """What a model says of V views of each of N products.
 
     Attributes:
@@ -68,10 +68,10 @@ class Seen:
     embeddings: np.ndarray
     sharpness: np.ndarray
 
-    def of(self, names: Sequence[str]) -> "Seen":
+    def of(self, names: Sequence[str]) -> "SeenViews":
         """Some of the views."""
         places = [list(VIEWS).index(name) for name in names]
-        return Seen(self.logits[:, places], self.embeddings[:, places], self.sharpness[:, places])
+        return SeenViews(self.logits[:, places], self.embeddings[:, places], self.sharpness[:, places])
 
     def save(self, path: Path) -> None:
         """Keep it for the next run."""
@@ -90,21 +90,21 @@ class Judged:
     """
 
     card: ModelCard
-    seen: Seen
+    seen: SeenViews
     truth: Mapping[str, Sequence[str]]
 
     @cached_property
-    def ways(self) -> Mapping[str, Callable[[Seen], np.ndarray]]:
+    def ways(self) -> Mapping[str, Callable[[SeenViews], np.ndarray]]:
         """By name what gives the weights of each view's outputs, (N, V, A + K), which sum to 1 over the views."""
         labels, card = len(self.card.labels), self.card
 
-        def product(seen: Seen) -> np.ndarray:
+        def product(seen: SeenViews) -> np.ndarray:
             return sigmoid(seen.logits[..., -1:])
 
-        def first(seen: Seen) -> np.ndarray:
+        def first(seen: SeenViews) -> np.ndarray:
             return np.arange(seen.logits.shape[1])[None, :, None] == 0
 
-        def best(seen: Seen) -> np.ndarray:
+        def best(seen: SeenViews) -> np.ndarray:
             """Of each group the view with the most probable label; of the gates the view that shows most product."""
             found = card.probabilities(seen.logits)
             weights = np.zeros(seen.logits.shape)
@@ -116,7 +116,7 @@ class Judged:
             weights[..., labels:] = shown == shown.max(1, keepdims=True)
             return weights
 
-        def applies(seen: Seen) -> np.ndarray:
+        def applies(seen: SeenViews) -> np.ndarray:
             gates = sigmoid(seen.logits[..., labels:])
             own = card.gates.factors(gates, card.taxonomy)
             return np.concatenate([own, np.broadcast_to(product(seen), gates.shape)], axis=-1)
@@ -133,7 +133,7 @@ class Judged:
             ),
         }
 
-    def scores(self, name: str, seen: Seen) -> tuple[float, float]:
+    def scores(self, name: str, seen: SeenViews) -> tuple[float, float]:
         """How good a way is.
 
         Returns:
@@ -170,7 +170,7 @@ def joined_rows(judged: Judged) -> list[list[str]]:
     return rows
 
 
-def found_rows(seen: Seen, card: ModelCard) -> list[list[str]]:
+def found_rows(seen: SeenViews, card: ModelCard) -> list[list[str]]:
     """How often a photograph finds its product first: by the joined embedding, and by the nearest of all of them."""
     rows = []
     for name, views in SETS.items():
@@ -208,7 +208,7 @@ def sharpness(image: Image.Image) -> float:
     return float((4 * inner - gray[:-2, 1:-1] - gray[2:, 1:-1] - gray[1:-1, :-2] - gray[1:-1, 2:]).var())
 
 
-def see(predictor: Predictor, images: Iterable[Image.Image], total: int) -> Seen:
+def see(predictor: Predictor, images: Iterable[Image.Image], total: int) -> SeenViews:
     """What a model says of the views of photographs."""
     logits, embeddings, sharp = [], [], []
     for seed, image in enumerate(tqdm(images, total=total, unit="product", disable=None)):
@@ -217,7 +217,7 @@ def see(predictor: Predictor, images: Iterable[Image.Image], total: int) -> Seen
         logits.append(np.stack([logits_of(prediction) for prediction in found]))
         embeddings.append(np.stack([prediction.embedding for prediction in found]))
         sharp.append([sharpness(view) for view in views])
-    return Seen(np.stack(logits), np.stack(embeddings), np.array(sharp))
+    return SeenViews(np.stack(logits), np.stack(embeddings), np.array(sharp))
 
 
 def labeled(
@@ -315,7 +315,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             photographs, truth = labeled(options.data, options.attributes, card, options.count)
         if kept:
-            seen = Seen(**np.load(options.keep))
+            seen = SeenViews(**np.load(options.keep))
         else:
             predictor = Predictor.from_bundle(options.bundle)
             seen = see(predictor, (decode(photograph) for photograph in photographs), len(photographs))

@@ -8,18 +8,16 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import uvicorn
-
 from fashion.engines import ENGINES
 from fashion.errors import one_line_errors
 from fashion.predictor import Predictor
 from page.application import create_page
 from page.browsing.found import found
 from page.browsing.reports import find_reports
-from page.browsing.selection import Selection
+from page.browsing.selection import ListSelection
 from page.shop import Shop
-from serving.app import STOP_TIMEOUT
-from serving.ports import listening_port
+from serving.app import run
+from serving.ports import http_address, listening_port
 
 PORT = 8070
 
@@ -58,16 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reports = find_reports(options.scored, options.report) if options.scored else {}
         app = create_page(predictor, hosts=(options.host, *options.allow_host), shop=shop, reports=reports)
         if shop:
-            found(shop, Selection())  # pyarrow imports pandas where it is installed: before somebody waits for it
-        print(f"open http://{options.host}:{port} in a browser; ctrl-C ends it", flush=True)
-        uvicorn.run(
-            app,
-            host=options.host,
-            port=port,
-            access_log=False,
-            log_level="warning",
-            timeout_graceful_shutdown=STOP_TIMEOUT,
-        )
+            found(shop, ListSelection())  # pyarrow imports pandas where it is installed: before somebody waits for it
+        print(f"open {http_address(options.host, port)} in a browser; ctrl-C ends it", flush=True)
+        run(app, options.host, port)
     return 0
 
 

@@ -36,7 +36,7 @@ from serving.batcher import QueueFull
 from serving.counters import Counters
 from serving.forms import with_parts
 from serving.live import LiveModel, Traffic, UnknownVersion
-from serving.ports import listening_port
+from serving.ports import http_address, listening_port
 from serving.protocol import (
     BUSY,
     DISCONNECTED,
@@ -362,6 +362,18 @@ def _opened(bundle: Path, engine: str) -> LiveModel:
     return LiveModel(open_bundle(), open_bundle)
 
 
+def run(app: FastAPI, host: str, port: int) -> None:
+    """Answer at a host and port until a signal ends it; requests under way have some seconds to end too."""
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=STOP_TIMEOUT,
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve a bundle until ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m serving.app", description="Serve a bundle without TorchServe.")
@@ -392,17 +404,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         traffic = Traffic(_opened(options.bundle, options.engine), canary, share if canary else 0.0)
         app = create_app(traffic, options.name, options.allow_origin)
         reload_on_hangup(traffic)
-        address = f"http://{f'[{options.host}]' if ':' in options.host else options.host}:{port}"
+        address = http_address(options.host, port)
         print(f"curl {address}/predictions/{options.name} -T photo.jpg", flush=True)
         print(f"what can be asked: {address}/docs", flush=True)
-        uvicorn.run(
-            app,
-            host=options.host,
-            port=port,
-            access_log=False,
-            log_level="warning",
-            timeout_graceful_shutdown=STOP_TIMEOUT,
-        )
+        run(app, options.host, port)
     return 0
 
 

@@ -54,6 +54,11 @@ def listening_port(host: str, text: str) -> int:
     return int(text)
 
 
+def http_address(host: str, port: int) -> str:
+    """What a browser opens: an IPv6 address stands in brackets."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def owner_of(port: int) -> str | None:
     """`process 123 (java)`, or None where it cannot be told, as for another user's process."""
     try:

@@ -1,30 +1,18 @@
-"""The page as its command runs it, with a small scored catalog of drawn garments and the model that comes along."""
+"""A page with products and files that want to be more than text."""
 
-import csv
 import io
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import requests
 from PIL import Image
 
-from serving.ports import free_ports
+from benchmarks import drawn_shop
+from benchmarks.drawn_shop import STARTER, garment, page
 from training.sources.drawing import draw
 
-STARTER = Path(__file__).parents[1] / "model_store" / "starter"
+__all__ = ["HOSTILE", "PRODUCTS", "STARTER", "garment", "large_photograph", "page", "scored_garments"]
+
 PRODUCTS = 14  # the last two are the same photograph
 HOSTILE = "<img src=x onerror=alert(1)>"  # what a product and a file are called
-
-
-def garment(seed: int, size: int = 200) -> bytes:
-    """A drawn garment as a JPEG."""
-    file = io.BytesIO()
-    draw(seed, size)[0].save(file, "JPEG", quality=90)
-    return file.getvalue()
 
 
 def large_photograph() -> bytes:
@@ -38,46 +26,4 @@ def large_photograph() -> bytes:
 
 def scored_garments(home: Path) -> Path:
     """A scored and indexed catalog."""
-    from catalog.engines.location import store_at
-    from catalog.index import build
-    from catalog.score import score
-    from catalog.scored.table import Scored
-
-    home.mkdir(exist_ok=True)
-    with (home / "products.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "image", "title", "price", "added", "stock"])
-        for number in range(PRODUCTS):
-            seed = min(number, PRODUCTS - 2)
-            (home / f"{number}.jpg").write_bytes(garment(seed))
-            title = HOSTILE if number == 0 else f"Garment {number}"
-            writer.writerow([f"g/{number}", f"{number}.jpg", title, 5 + number, f"2026-05-{number + 1:02}", number % 3])
-    score(STARTER, [str(home / "products.csv")], home / "scored", workers=None)
-    build(Scored.open(home / "scored"), store_at(home / "scored" / "index"))
-    return home / "scored"
-
-
-@contextmanager
-def page(*arguments: str | Path) -> Iterator[str]:
-    """A running page's address."""
-    (port,) = free_ports(1)
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "page", *map(str, arguments), "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        end = time.monotonic() + 120
-        while not _is_ready(url):
-            assert process.poll() is None, process.stdout and process.stdout.read()
-            assert time.monotonic() < end
-            time.sleep(0.1)
-        yield url
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/readyz", timeout=10).ok
-    except requests.RequestException:
-        return False
+    return drawn_shop.scored_garments(home, [HOSTILE, *(f"Garment {number}" for number in range(1, PRODUCTS))])

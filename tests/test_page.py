@@ -18,7 +18,7 @@ from python_calamine import CalamineWorkbook
 from fashion.errors import SettingError
 from fashion.model_card import ModelCard
 from page.browsing.reports import report_policy
-from page.browsing.selection import Selection
+from page.browsing.selection import ListSelection
 from page.guarding import POLICY
 from page.trying.card_facts import card_facts
 from page.trying.downloads import download
@@ -175,7 +175,7 @@ def test_what_cannot_be_downloaded(url: str, kind: str, content: Any) -> None:
     ],
 )
 def test_a_selection_as_a_filter(address: list[tuple[str, str]], text: str) -> None:
-    assert Selection.read(address).filter() == text
+    assert ListSelection.read(address).filter() == text
 
 
 def counts(text: str) -> dict[str, int]:

@@ -23,6 +23,15 @@ def test_the_packages_are_found():
     assert {name.split("/")[0] for name in NAMES} == set(PACKAGES)
 
 
+def test_public_classes_have_names_of_their_own():
+    places: dict[str, list[str]] = {}
+    for name, path in zip(NAMES, SOURCES, strict=True):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name)
+    assert {name: of for name, of in places.items() if len(of) > 1} == {}
+
+
 def test_imports_run_one_way():
     """Which package and which room may import which stands in pyproject.toml."""
     command = [Path(sys.executable).with_name("lint-imports"), "--no-logo", "--no-cache"]

@@ -19,7 +19,7 @@ from catalog.analysis.label_trends import LabelTrend, ShareGrowth, Trends
 from catalog.analysis.periods import NONE, DateReader, Unit
 from catalog.analysis.scored_at import scored_at
 from catalog.analysis.share_correction import SelectionCorrection, known_products, said_of
-from catalog.analysis.tally import Selection, Tally, read
+from catalog.analysis.tally import LabelSelection, Tally, read
 from catalog.filters.filtering import RowFilter
 from catalog.scored.share_corrections import kept_corrections
 from catalog.scored.table import Scored
@@ -55,7 +55,7 @@ def trends(
         SettingError: an unknown group, column or period, or a filter that cannot be read.
     """
     scored = catalog if isinstance(catalog, Scored) else scored_at(catalog)
-    selection = Selection.of(scored, groups)
+    selection = LabelSelection.of(scored, groups)
     kept = RowFilter(where, scored) if where else None
     dates = DateReader(periods.date_column(scored, column), by)
     correction = SelectionCorrection(selection, kept_corrections(scored) if correct and not answers else {})

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from catalog.analysis.inference import Noise, Sums
 from catalog.analysis.share_correction import STATES, CorrectionState, SelectionCorrection, said_of
-from catalog.analysis.tally import Selection, Tally
+from catalog.analysis.tally import LabelSelection, Tally
 from catalog.scored.verdicts import ProductVerdict
 from fashion.taxonomy import Label
 
@@ -47,7 +47,7 @@ class PairSums:
         columns: where the values of each group stand, (I,) and (J,): its labels first.
     """
 
-    def __init__(self, groups: Selection, columns: Sequence[np.ndarray]) -> None:
+    def __init__(self, groups: LabelSelection, columns: Sequence[np.ndarray]) -> None:
         self._groups, self._columns = groups, columns
         self.shape = len(columns[0]), len(columns[1])
         self._count, self._total, self._squares = np.zeros(2), np.zeros((2, *self.shape)), np.zeros((2, *self.shape))
@@ -96,7 +96,7 @@ class PairNoise:
 class GroupMoments:
     """What says how far labels of a group vary, and vary together: sums of their products over all products."""
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: LabelSelection) -> None:
         self._places = {group: selection.places(group) for group in selection.groups}
         self._products = {
             group: np.zeros((2, *2 * [place.stop - place.start])) for group, place in self._places.items()

@@ -23,7 +23,7 @@ from catalog.analysis.overlap import Overlap, overlap
 from catalog.analysis.portfolio_sums import SIDES, PortfolioSums
 from catalog.analysis.scored_at import scored_at
 from catalog.analysis.share_correction import CorrectionState, SelectionCorrection, known_products
-from catalog.analysis.tally import Selection, read
+from catalog.analysis.tally import LabelSelection, read
 from catalog.filters.filtering import RowFilter
 from catalog.scored.columns import ID
 from catalog.scored.share_corrections import kept_corrections
@@ -70,7 +70,7 @@ def compare(
             f"the answers of the two catalogs are of different profiles, {' and '.join(profiles)}; score one of them "
             "again, or compare probabilities"
         )
-    selection = Selection.of(sides[0], groups)
+    selection = LabelSelection.of(sides[0], groups)
     combined = _combined(sides[0], combine)
     kept = (kept_corrections(sides[0]) or kept_corrections(sides[1])) if correct and not answers else {}
     correction = SelectionCorrection(selection, kept)
@@ -130,7 +130,7 @@ def _names(sides: tuple[Scored, Scored]) -> tuple[str, str]:
     return short or (str(sides[0].folder), str(sides[1].folder))
 
 
-def _combined(scored: Scored, groups: Sequence[str] | None) -> Selection | None:
+def _combined(scored: Scored, groups: Sequence[str] | None) -> LabelSelection | None:
     there = scored.manifest.groups
     if groups is None:
         groups = next((pair for pair in COMBINED if set(pair) <= set(there)), ())
@@ -138,7 +138,7 @@ def _combined(scored: Scored, groups: Sequence[str] | None) -> Selection | None:
         raise SettingError(
             f"--combine takes two different groups, not {','.join(groups)!r}; there are: {', '.join(there)}"
         )
-    return Selection.of(scored, groups) if groups else None
+    return LabelSelection.of(scored, groups) if groups else None
 
 
 def _both(sides: tuple[Scored, Scored], where: str | None, columns: Sequence[str]) -> Iterator[tuple[int, Any]]:
@@ -200,7 +200,7 @@ def _row(
     )
 
 
-def _overlaps(selection: Selection, sums: PortfolioSums, labels: Sums) -> list[Overlap]:
+def _overlaps(selection: LabelSelection, sums: PortfolioSums, labels: Sums) -> list[Overlap]:
     shares = np.maximum(labels.total / labels.products, 0)  # corrected ones may be below 0 by chance
     counts = float(labels.products[0, 0]), float(labels.products[1, 0])
     return [

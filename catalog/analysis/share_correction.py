@@ -14,7 +14,7 @@ from typing import Literal, get_args
 import numpy as np
 import pyarrow as pa
 
-from catalog.analysis.tally import Selection
+from catalog.analysis.tally import LabelSelection
 from catalog.scored.columns import ID
 from catalog.scored.score_manifest import MANIFEST_FILE
 from catalog.scored.table import Scored
@@ -61,7 +61,7 @@ class SelectionCorrection:
         width: B, the labels and the classes behind them.
     """
 
-    def __init__(self, selection: Selection, groups: Mapping[str, GroupCorrection]) -> None:
+    def __init__(self, selection: LabelSelection, groups: Mapping[str, GroupCorrection]) -> None:
         self.selection = selection
         self._groups = {group: groups[group] for group in selection.groups if group in groups}
         self.width = len(selection.labels)

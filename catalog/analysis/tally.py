@@ -28,7 +28,7 @@ class Values(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Selection:
+class LabelSelection:
     """Which labels are read, in the order of their groups.
 
     Attributes:
@@ -40,7 +40,7 @@ class Selection:
     groups: tuple[str, ...]
 
     @classmethod
-    def of(cls, scored: Scored, groups: Sequence[str] | None = None) -> "Selection":
+    def of(cls, scored: Scored, groups: Sequence[str] | None = None) -> "LabelSelection":
         """The labels of some groups, by default of all. Raises SettingError for an unknown group."""
         taxonomy = scored.manifest.taxonomy
         for group in groups or ():

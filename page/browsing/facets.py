@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from catalog.filters.columns import SOURCE, Column
 from catalog.scored.columns import ATTRIBUTE
-from page.browsing.selection import Selection, can_name, filter_name, is_group
+from page.browsing.selection import ListSelection, can_name, filter_name, is_group
 from page.shop import Shop
 
 MOST_VALUES = 40  # of a column of texts that is offered; one with more is no list to choose from
@@ -50,7 +50,7 @@ class Facet:
         return bool(self.least or self.most or any(choice.is_chosen for choice in self.choices))
 
 
-def facets(shop: Shop, selection: Selection, kept: np.ndarray, among: np.ndarray) -> list[Facet]:
+def facets(shop: Shop, selection: ListSelection, kept: np.ndarray, among: np.ndarray) -> list[Facet]:
     """The facets of a selection.
 
     Args:
@@ -65,7 +65,9 @@ def facets(shop: Shop, selection: Selection, kept: np.ndarray, among: np.ndarray
     return [facet for column in shop.columns.columns for facet in _facet(shop, column, selection, kept, among)]
 
 
-def _facet(shop: Shop, column: Column, selection: Selection, kept: np.ndarray, among: np.ndarray) -> Iterator[Facet]:
+def _facet(
+    shop: Shop, column: Column, selection: ListSelection, kept: np.ndarray, among: np.ndarray
+) -> Iterator[Facet]:
     if column.kind in ("number", "date") and column.place[0] == SOURCE:
         yield _range(shop, column, selection)
     elif is_group(column) or column.place[0] == SOURCE:
@@ -90,7 +92,7 @@ def _counts(shop: Shop, column: Column, rows: np.ndarray) -> dict[str, int]:
     return {each["values"]: each["counts"] for each in counted.to_pylist() if each["values"]}
 
 
-def _range(shop: Shop, column: Column, selection: Selection) -> Facet:
+def _range(shop: Shop, column: Column, selection: ListSelection) -> Facet:
     name = filter_name(column, shop.columns)
     limits = pc.min_max(shop.values(column.name)).as_py()
     lowest, highest = (_written(limits[end], column.kind) for end in ("min", "max"))

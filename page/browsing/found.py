@@ -11,7 +11,7 @@ from fashion.errors import FashionError, SettingError, one_line
 from fashion.predictor import Predictor
 from page.browsing.facets import Facet, facets
 from page.browsing.product_cards import ProductCard, listed, matched
-from page.browsing.selection import Selection
+from page.browsing.selection import ListSelection
 from page.shop import Shop
 
 PAGE_SIZE = 48
@@ -39,7 +39,7 @@ class Found:
     notes: list[str] = field(default_factory=list)
 
 
-def found(shop: Shop, selection: Selection) -> Found:
+def found(shop: Shop, selection: ListSelection) -> Found:
     """The products of a selection. What cannot be read keeps all products, and is told."""
     try:
         shop.refresh()
@@ -48,7 +48,7 @@ def found(shop: Shop, selection: Selection) -> Found:
         return Found(facets=_all_facets(shop), error=one_line(problem))
 
 
-def _found(shop: Shop, selection: Selection) -> Found:
+def _found(shop: Shop, selection: ListSelection) -> Found:
     among: np.ndarray = np.ones(len(shop), bool)
     matches: list[Match] = []
     notes: list[str] = []
@@ -67,7 +67,7 @@ def _found(shop: Shop, selection: Selection) -> Found:
     return Found(total, max(1, -(-total // PAGE_SIZE)), cards, facets(shop, selection, kept, among), notes=notes)
 
 
-def like_photograph(shop: Shop, predictor: Predictor, selection: Selection, photo: bytes) -> Found:
+def like_photograph(shop: Shop, predictor: Predictor, selection: ListSelection, photo: bytes) -> Found:
     """The products that are most like a photograph, among those that a selection keeps.
 
     Raises:
@@ -82,7 +82,7 @@ def like_photograph(shop: Shop, predictor: Predictor, selection: Selection, phot
     return Found(len(matches), 1, matched(shop, matches), facets(shop, selection, kept, kept))
 
 
-def _searched(shop: Shop, selection: Selection) -> WordSearch:
+def _searched(shop: Shop, selection: ListSelection) -> WordSearch:
     index = _index(shop)
     with shop.lock:
         return search_words(index, selection.words, selection.filter() or None, SEARCHED)
@@ -98,4 +98,4 @@ def _index(shop: Shop) -> Index:
 
 def _all_facets(shop: Shop) -> list[Facet]:
     every: np.ndarray = np.ones(len(shop), bool)
-    return facets(shop, Selection(), every, every)
+    return facets(shop, ListSelection(), every, every)

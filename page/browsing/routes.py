@@ -16,7 +16,7 @@ from page.browsing.photographs import SIDES, EvidenceMaps, changed_at, small
 from page.browsing.product_page import answered_attributes
 from page.browsing.relations import recommended, relations
 from page.browsing.reports import report_policy
-from page.browsing.selection import Selection
+from page.browsing.selection import ListSelection
 from page.rendering import Renderer
 from page.shop import Shop
 from serving.app import received_body
@@ -45,7 +45,7 @@ def add_browse_routes(
 
 
 def _add_lists(app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predictor, reports: Sequence[str]) -> None:
-    def show(selection: Selection, products: Found, by_photograph: bool = False) -> Response:
+    def show(selection: ListSelection, products: Found, by_photograph: bool = False) -> Response:
         return renderer.page(
             "browse.html.j2",
             HTTPStatus.BAD_REQUEST if products.error else HTTPStatus.OK,
@@ -60,12 +60,12 @@ def _add_lists(app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predicto
 
     @app.get("/browse", include_in_schema=False)
     def browse(request: Request) -> Response:
-        selection = Selection.read(request.query_params.multi_items())
+        selection = ListSelection.read(request.query_params.multi_items())
         return show(selection, found(shop, selection))
 
     @app.post("/browse", include_in_schema=False)
     async def by_photograph(request: Request) -> Response:
-        selection = Selection.read(request.query_params.multi_items())
+        selection = ListSelection.read(request.query_params.multi_items())
         try:
             body = await received_body(request)
             call = await with_parts(Call({BODY: body}, request.headers, request.headers.get("content-type", "")))

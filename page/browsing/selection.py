@@ -14,7 +14,7 @@ WORDS = {"and", "or", "not", "in"}  # the filter language's own
 
 
 @dataclass(frozen=True)
-class Selection:
+class ListSelection:
     """What is chosen.
 
     Attributes:
@@ -33,7 +33,7 @@ class Selection:
     page: int = 1
 
     @classmethod
-    def read(cls, parameters: Iterable[tuple[str, str]]) -> "Selection":
+    def read(cls, parameters: Iterable[tuple[str, str]]) -> "ListSelection":
         """From the parameters of an address; those without a value count as not there."""
         chosen: dict[str, list[str]] = {}
         limits: dict[str, dict[str, str]] = {LEAST: {}, MOST: {}}

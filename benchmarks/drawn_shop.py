@@ -1,0 +1,77 @@
+"""A small shop of drawn garments, and the page that runs on it, as its command runs it."""
+
+import csv
+import io
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+
+from catalog.engines.location import store_at
+from catalog.index import build
+from catalog.score import score
+from catalog.scored.table import Scored
+from fashion.errors import FashionError
+from serving.ports import free_ports
+from training.sources.drawing import draw
+
+STARTER = Path(__file__).parents[1] / "model_store" / "starter"
+START_LIMIT = 120  # s
+
+
+def garment(seed: int, size: int = 200) -> bytes:
+    """A drawn garment, so many px wide and high, as a JPEG."""
+    file = io.BytesIO()
+    draw(seed, size)[0].save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+def scored_garments(home: Path, titles: Sequence[str], size: int = 200) -> Path:
+    """A scored and indexed catalog, a product for each title; the last two have the same photograph.
+
+    Args:
+        home: folder for table and photographs; the catalog is in its folder `scored`.
+        titles: of the products.
+        size: px, of the photographs.
+    """
+    home.mkdir(exist_ok=True)
+    with (home / "products.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "image", "title", "price", "added", "stock"])
+        for number, title in enumerate(titles):
+            (home / f"{number}.jpg").write_bytes(garment(min(number, len(titles) - 2), size))
+            writer.writerow([f"g/{number}", f"{number}.jpg", title, 5 + number, f"2026-05-{number + 1:02}", number % 3])
+    score(STARTER, [str(home / "products.csv")], home / "scored", workers=None)
+    build(Scored.open(home / "scored"), store_at(home / "scored" / "index"))
+    return home / "scored"
+
+
+@contextmanager
+def page(*arguments: str | Path) -> Iterator[str]:
+    """A running page's address. Raises FashionError, with what it said, where it does not start."""
+    (port,) = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "page", *map(str, arguments), "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        end = time.monotonic() + START_LIMIT
+        while not _is_ready(url):
+            if process.poll() is not None or time.monotonic() > end:
+                process.terminate()
+                raise FashionError(f"the page does not start: {process.communicate()[0]}")
+            time.sleep(0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/readyz", timeout=10).ok
+    except requests.RequestException:
+        return False

@@ -1,0 +1,99 @@
+"""Pictures of the page for docs/page.md, with drawn garments: no photographs are shipped.
+
+    python -m benchmarks.page_pictures
+
+It takes them in Debian's chromium and writes page_try.png, page_review.png, page_batch.png and page_browse.png.
+"""
+
+import argparse
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+from benchmarks.drawn_shop import STARTER, garment, page, scored_garments
+from fashion.errors import SettingError, one_line_errors
+
+OUT = Path("docs/img")
+SIZE = {"width": 1280, "height": 800}
+SIDE = 400  # px, of the garments
+TRIED = (1, 7)  # seeds of garments
+PRODUCTS = 14
+PATIENCE = 30_000  # ms
+
+
+def take_try(tab: Page, url: str, folder: Path) -> None:
+    """Garments with their attributes, and the evidence for a sleeve in color."""
+    files = []
+    for seed in TRIED:
+        files.append(folder / f"garment-{seed}.jpg")
+        files[-1].write_bytes(garment(seed, SIDE))
+    tab.goto(url)
+    tab.set_input_files("#files", files)
+    expect(tab.locator(".card .attributes")).to_have_count(len(files))
+    first = tab.locator(".card").filter(has=tab.locator("button[aria-label^=sleeve]")).first
+    first.scroll_into_view_if_needed()
+    first.locator("button[aria-label^=sleeve]").focus()
+    expect(first.locator(".evidence")).to_have_text(re.compile("lies$"))  # not "lies ...": a better map follows
+
+
+def take_review(tab: Page, url: str, folder: Path) -> None:
+    """The first product of the queue."""
+    tab.goto(f"{url}/review")
+    tab.locator("#options button").first.wait_for()
+    tab.wait_for_load_state("networkidle")
+
+
+def take_batch(tab: Page, url: str, folder: Path) -> None:
+    """Products that may all have one label."""
+    take_review(tab, url, folder)
+    tab.select_option("#kind", "batches")
+    tab.select_option("#group", "pattern")
+    expect(tab.locator("#batch-question")).to_contain_text("all Solid")
+    tab.wait_for_function("() => [...document.querySelectorAll('#tiles img')].every((image) => image.naturalWidth)")
+
+
+def take_browse(tab: Page, url: str, folder: Path) -> None:
+    """All products, with filters."""
+    tab.goto(f"{url}/browse")
+    tab.wait_for_load_state("networkidle")
+
+
+PICTURES: dict[str, Callable[[Page, str, Path], None]] = {
+    "page_try": take_try,
+    "page_review": take_review,
+    "page_batch": take_batch,
+    "page_browse": take_browse,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Take the pictures."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.page_pictures", description=__doc__.split("\n")[0])
+    parser.add_argument("--out", type=Path, default=OUT, help="(default: %(default)s)")
+    options = parser.parse_args(arguments)
+    with one_line_errors(), tempfile.TemporaryDirectory() as home:
+        browser_path = shutil.which("chromium")
+        if browser_path is None:
+            raise SettingError("there is no chromium: apt-get install chromium")
+        folder = Path(home)
+        titles = [f"Garment {number}" for number in range(1, PRODUCTS + 1)]
+        expect.set_options(timeout=PATIENCE)
+        with page(STARTER, scored_garments(folder / "shop", titles, SIDE)) as url, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=browser_path)
+            for name, take in PICTURES.items():
+                tab = browser.new_page(viewport=SIZE)
+                tab.set_default_timeout(PATIENCE)
+                take(tab, url, folder)
+                tab.screenshot(path=options.out / f"{name}.png")
+                print(f"wrote  {options.out / name}.png")
+                tab.close()
+            browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
