@@ -12,13 +12,13 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
 
 from benchmarks.drawn_shop import STARTER, garment, page, scored_garments
 from fashion.errors import SettingError, one_line_errors
 
 OUT = Path("docs/img")
-SIZE = {"width": 1280, "height": 800}
+SIZE: ViewportSize = {"width": 1280, "height": 800}
 SIDE = 400  # px, of the garments
 TRIED = (1, 7)  # seeds of garments
 PRODUCTS = 14
