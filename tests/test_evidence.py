@@ -84,11 +84,13 @@ def test_the_page_says_how_well_maps_point(
     command = [str(bundle), "--data", str(tmp_path / "shop"), "--boxes", str(boxes)]
     assert evidence.main(command) == 0
     page = (tmp_path / "starter.md").read_text()
-    rows = {line.split(" | ")[0]: line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")}
-    assert rows["| sleeve"][1:2] == rows["| — Sleeveless"][1:2] == ["3"]
-    assert rows["| sleeve"][3] == "0.667"  # of the photographs' area
-    assert rows["| color"][3] == "0.125"
-    assert 1 / 3 <= float(rows["| sleeve"][2].split()[0]) <= 1
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    found = {(of, kind): rest for of, kind, *rest in rows}
+    for kind in ("covered", "activation"):
+        assert found["sleeve", kind][0] == found["— Sleeveless", kind][0] == "3"
+        assert found["sleeve", kind][2] == "0.667"  # of the photographs' area
+        assert found["color", kind][2] == "0.125"
+        assert 1 / 3 <= float(found["sleeve", kind][1].split()[0]) <= 1
 
 
 @pytest.mark.parametrize(

@@ -93,10 +93,10 @@ def test_make_targets(target: str) -> None:
 
 @pytest.mark.parametrize("module", sorted(set(re.findall(r"python -m ([a-z_.]+)", README))))
 def test_modules_explain_themselves(module: str, capsys: pytest.CaptureFixture[str]) -> None:
+    imported = import_module(module)
+    command = import_module(f"{module}.__main__") if hasattr(imported, "__path__") else imported
     with pytest.raises(SystemExit) as exit:
-        imported = import_module(module)
-        package = hasattr(imported, "__path__")
-        (import_module(f"{module}.__main__") if package else imported).main(["--help"])
+        command.main(["--help"])
     assert exit.value.code == 0
     assert f"python -m {module}" in capsys.readouterr().out
 

@@ -4,7 +4,9 @@ import csv
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,10 @@ import pytest
 import torch
 from colored_shapes import write_shapes
 from pytorch_lightning import Callback, LightningModule, Trainer
+from torch.utils.data import DataLoader, Dataset
 
 from training import fit
+from training.data.loading import set_up_worker
 from training.fitting.stopping import TrainingStopped
 
 CONFIGS = Path(__file__).parent.parent / "training" / "configs"
@@ -92,6 +96,49 @@ def train_in_a_process(number: int, step: int, arguments: list[str]) -> None:
     assert process.exitcode == (0 if number == signal.SIGTERM else -number)
 
 
+def load_until_killed(send: Connection) -> None:
+    """Load images by two other processes, tell their ids, and die as one that is killed does."""
+    loader = DataLoader(ProcessIds(), batch_size=1, num_workers=2, worker_init_fn=set_up_worker)
+    loading = iter(loader)
+    send.send(sorted({int(next(loading)) for _ in range(8)}))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class ProcessIds(Dataset[int]):
+    """Each item is the id of the process that loads it."""
+
+    def __len__(self) -> int:
+        return 1000
+
+    def __getitem__(self, index: int) -> int:
+        return os.getpid()
+
+
+def is_running(process: int) -> bool:
+    """Whether a process is there and has not ended, however little its parent cares."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="tells by /proc whether a process runs")
+def test_what_loads_images_ends_with_a_killed_trainer_however_it_was_started() -> None:
+    context = multiprocessing.get_context("forkserver")  # which is what loads in it then, too
+    receive, send = context.Pipe(duplex=False)
+    trainer = context.Process(target=load_until_killed, args=(send,))
+    trainer.start()
+    loaders = receive.recv()
+    trainer.join(60)
+    assert trainer.exitcode == -signal.SIGKILL
+    assert len(loaders) == 2
+    end = time.monotonic() + 30
+    while any(map(is_running, loaders)) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not any(map(is_running, loaders))
+
+
 def losses(run: Path) -> list[dict[str, str]]:
     """What metrics.csv has of each epoch but its time, as it is written there."""
     with (run / "metrics.csv").open(newline="", encoding="utf-8") as file:
@@ -109,8 +156,11 @@ def check_alike(run: Path, expected: Path) -> None:
 WORKERS = [(2, 2, 0), (0, 0, 2)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["kill", "term"])
-@pytest.mark.parametrize("config", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
+# Every configuration is killed, and one is asked to end as well: what it does then is the same for all.
+@pytest.mark.parametrize(
+    ("config", "number"),
+    [(path.stem, signal.SIGKILL) for path in sorted(CONFIGS.glob("*.yaml"))] + [("sample", signal.SIGTERM)],
+)
 def test_a_shipped_configuration_is_resumed_to_the_last_bit(
     config: str, number: int, small: list[str], tmp_path: Path
 ) -> None:

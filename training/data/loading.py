@@ -1,6 +1,9 @@
 """Which images a rank loads, in which order, and from where it goes on after an interrupt."""
 
+import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -96,3 +99,16 @@ def set_up_worker(worker: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
+    threading.Thread(target=end_with_the_trainer, daemon=True).start()
+
+
+def end_with_the_trainer() -> None:
+    """Wait until the trainer has died, and end this process then.
+
+    torch looks at the id of the parent process for that, which with the start method `forkserver`, the default from
+    Python 3.14 on, is not the trainer's: loaders would outlive one that was killed.
+    """
+    trainer = multiprocessing.parent_process()
+    if trainer is not None:
+        trainer.join()
+        os._exit(1)
