@@ -1,0 +1,113 @@
+"""Searches in a table of PostgreSQL: through the graph where that is quicker, else of all that a filter keeps.
+
+pgvector walks its graph first and asks the filter afterwards: with one that keeps a share s, c candidates are found
+among the nearest c / s, each of which costs a walk of its own. Comparing all that is kept costs as much as they are.
+The two meet where as many are kept as `_worth_it` says.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from pgvector import HalfVector, Vector
+from psycopg import sql
+
+from catalog.engines.postgres_filters import Clause
+from catalog.engines.store import CANDIDATES, EF, Examples, Hit, Query
+
+STEP = 4  # products that are compared as fast as a graph gives its next one
+SETTINGS = {  # of a session
+    "client_connection_check_interval": "2s",  # what a killed client asked for ends soon, and its lock with it
+    "hnsw.ef_search": str(EF),
+    "hnsw.iterative_scan": "relaxed_order",  # until there are enough; they are ordered by whole products
+}
+NOT_COUNTED, COUNTED = sql.SQL("0"), sql.SQL("(SELECT count(*) FROM found)")
+
+Fetch = Callable[[sql.Composable, Sequence[object]], list[tuple[Any, ...]]]
+
+
+class PostgresSearch(NamedTuple):
+    """A table that is searched.
+
+    Attributes:
+        fetch: asks the database and returns the rows.
+        table: the table.
+        graphs: whether there is a graph; whole vectors are halfvec then.
+    """
+
+    fetch: Fetch
+    table: sql.Identifier
+    graphs: bool
+
+    def nearest(self, query: Query, limit: int, where: Clause) -> list[Hit]:
+        """See `catalog.engines.store.Store.nearest`."""
+        return self.recommend(Examples([query], []), limit, where)
+
+    def recommend(self, examples: Examples, limit: int, where: Clause) -> list[Hit]:
+        """See `catalog.engines.store.Store.recommend`; a search is one product that is liked."""
+        vectors, scale = self._vectors([query.vector for query in (*examples.like, *examples.unlike)])
+        near, far = _best(vectors[: len(examples.like)]), _best(vectors[len(examples.like) :])
+        coarse = [query.coarse for query in examples.like if query.coarse is not None]
+        if coarse and self._worth_it(limit + CANDIDATES, where):
+            found = self._ranked(near, far, limit, self._candidates(coarse, limit + CANDIDATES, where), COUNTED)
+            # A graph that is walked as far as it may be gives fewer, and none of them may be liked more than not.
+            if found and found[0][3] >= limit + CANDIDATES and all(near > far for _, near, far, _ in found):
+                return _hits(found, scale)
+        everything = sql.SQL("SELECT id, vector FROM {} WHERE {}").format(self.table, where.text)
+        return _hits(self._ranked(near, far, limit, Clause(everything, where.parameters)), scale)
+
+    def _ranked(
+        self, near: Clause, far: Clause, limit: int, some: Clause, among: sql.SQL = NOT_COUNTED
+    ) -> list[tuple[Any, ...]]:
+        """Of some products the best: id, how near they are to what is liked and to what is not, and `among`.
+
+        Those that are nearer to what is liked come first, the nearest before the others; then the rest, the farther
+        from what is not liked the better.
+        """
+        asked = sql.SQL(
+            "WITH found AS ({}), compared AS (SELECT id, {} AS near, {} AS far FROM found OFFSET 0) "  # computed once
+            "SELECT id, near, far, {} FROM compared "
+            "ORDER BY near > far DESC, CASE WHEN near > far THEN near ELSE -far END DESC, id LIMIT {}"
+        ).format(some.text, near.text, far.text, among, sql.Literal(limit))
+        return self.fetch(asked, (*some.parameters, *near.parameters, *far.parameters))
+
+    def _candidates(self, coarse: Sequence[np.ndarray], count: int, where: Clause) -> Clause:
+        """The products that the graph finds near one of some."""
+        one = sql.SQL("(SELECT id FROM {} WHERE {} ORDER BY coarse <#> %s LIMIT {})").format(
+            self.table, where.text, sql.Literal(count)
+        )
+        each = sql.SQL(" UNION ").join([one] * len(coarse))
+        text = sql.SQL("SELECT id, vector FROM {} WHERE id IN ({})").format(self.table, each)
+        vectors = [HalfVector(vector / _length(vector)) for vector in coarse]  # their order is the same at any length
+        return Clause(text, tuple(value for vector in vectors for value in (*where.parameters, vector)))
+
+    def _worth_it(self, wanted: int, where: Clause) -> bool:
+        """Whether a filter keeps so many products, as PostgreSQL estimates, that the graph is the quicker way."""
+        total, kept = (
+            self.fetch(sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {} WHERE {}").format(self.table, text), values)[0][0]
+            for text, values in ((sql.SQL("TRUE"), ()), where)
+        )
+        rows = [plan[0]["Plan"]["Plan Rows"] for plan in (total, kept)]
+        return rows[1] > math.sqrt(STEP * wanted * rows[0])
+
+    def _vectors(self, vectors: Sequence[np.ndarray]) -> tuple[list[Any], float]:
+        """Vectors as whole ones are compared with, and what scalar products with them have to be multiplied by."""
+        if not self.graphs:
+            return [Vector(vector) for vector in vectors], 1.0
+        scale = max(map(_length, vectors))  # float16 ends at 65,504
+        return [HalfVector(vector / scale) for vector in vectors], scale
+
+
+def _best(vectors: Sequence[Any]) -> Clause:
+    """The largest scalar product with one of some vectors; minus infinity where there are none."""
+    each = [sql.SQL("'-infinity'::float8"), *[sql.SQL("-(vector <#> %s)")] * len(vectors)]
+    return Clause(sql.SQL("GREATEST({})").format(sql.SQL(", ").join(each)), tuple(vectors))
+
+
+def _length(vector: np.ndarray) -> float:
+    return float(np.linalg.norm(vector)) or 1.0
+
+
+def _hits(found: Sequence[tuple[Any, ...]], scale: float) -> list[Hit]:
+    return [Hit(str(id), near * scale) for id, near, *_ in found]
