@@ -16,13 +16,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from catalog.engines.edge_store import EdgeStore
 from catalog.engines.location import add_servers, server_place, store_at
 from catalog.engines.store import BATCH, InUse, Point, Store, Tuning
 from catalog.filters.columns import HASH, PHOTOGRAPH, PHOTOGRAPH_COLUMN
 from catalog.filters.filtering import columns_of, kinds
 from catalog.scored.columns import EMBEDDING, PROBABILITIES, VIEWS, vector_rows
-from catalog.scored.correction_store import CorrectionStore
+from catalog.scored.correction_store import CORRECTIONS_FILE, CorrectionStore
 from catalog.scored.table import Scored, describe_model
 from catalog.similar.manifest import IndexManifest
 from catalog.similar.points import needed_columns, points
@@ -136,7 +135,8 @@ def _plan(scored: Scored, tuning: Tuning, projection: Projection | None) -> Inde
         catalog=str(scored.folder.absolute()),
         rows=0,
         complete=False,
-        corrections=CorrectionStore(scored.folder).last(),
+        # a catalog that is made while it is read has no folder, see benchmarks.enlarged
+        corrections=CorrectionStore(scored.folder).last() if (scored.folder / CORRECTIONS_FILE).exists() else 0,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -211,13 +211,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             flag = "--qdrant" if options.qdrant else "--postgres"
             raise SettingError(f"--out names a folder and {flag} a server; an index is in one of them")
         if options.titles and options.qdrant:
-            raise SettingError("--titles is for an index in a folder; one on a server keeps no words")
+            raise SettingError("--titles is for an index in a folder or in PostgreSQL; a Qdrant server keeps no words")
         scored = Scored.open(options.folder)
         titles = title_columns(scored, options.titles)
         store = store_at(server or options.out or options.folder / INDEX_FOLDER)
         tuning = Tuning(graphs=options.ann, asked=True) if options.ann or options.exact else None
         changes = build(scored, store, tuning, options.replace)
-        looks = learn_titles(scored, store, titles) if isinstance(store, EdgeStore) and scored.rows and titles else []
+        looks = learn_titles(scored, store, titles) if titles and scored.rows and not options.qdrant else []
     if left_out := [name for name, kind in kinds(scored).items() if not kind]:
         print(f"columns that no filter can compare stay out of the index: {', '.join(left_out)}", file=sys.stderr)
     place = store.place if server else options.out or options.folder / INDEX_FOLDER

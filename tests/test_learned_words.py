@@ -158,7 +158,10 @@ def test_columns_of_titles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
             ["--titles", "headline"],
             "--titles: the catalog has no column of texts called 'headline'; it has title, remark",
         ),
-        (["--titles", "title", "--qdrant", "http://localhost:1"], "--titles is for an index in a folder"),
+        (
+            ["--titles", "title", "--qdrant", "http://localhost:1"],
+            "--titles is for an index in a folder or in",
+        ),
     ],
 )
 def test_titles_that_cannot_be(

@@ -59,12 +59,14 @@ def connect(url: str, settings: Mapping[str, str]) -> psycopg.Connection[tuple]:
     """
     try:
         timeout = {} if "PGCONNECT_TIMEOUT" in os.environ else {"connect_timeout": TIMEOUT}
-        url = make_conninfo(url, **{**timeout, **conninfo_to_dict(url)})
+        known = conninfo_to_dict(url)
+        [int(port) for port in str(known.get("port") or 0).split(",")]
+        url = make_conninfo(url, **{**timeout, **known})
         found = psycopg.connect(url, autocommit=True, prepare_threshold=None)
         for name, value in settings.items():
             found.execute("SELECT set_config(%s, %s, false)", (name, value))
         return found
-    except psycopg.ProgrammingError:  # the URL itself, which the message may quote
+    except (psycopg.ProgrammingError, ValueError):  # the URL itself, which the message may quote
         raise SettingError(f"--postgres takes {EXAMPLE}, not {without_secrets(url)!r}") from None
     except psycopg.Error as error:
         raise DataError(f"no PostgreSQL database answers at {without_secrets(url)}: {_said(error, url)}") from None

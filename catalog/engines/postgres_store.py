@@ -1,7 +1,7 @@
 """An index in a PostgreSQL database with pgvector: two tables.
 
 COLLECTION           a row for each point: its id, what is known of it, the whole vector, and the shorter one of graphs
-COLLECTION_catalog   one row: what the index says of itself
+COLLECTION_catalog   what lies in the folder of an index elsewhere: its manifest, and files
 """
 
 import hashlib
@@ -11,6 +11,8 @@ import shlex
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,7 @@ from catalog.filters.conditions import Builder
 from fashion.errors import DataError, SettingError
 
 NAMES = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")  # PostgreSQL cuts names off at 63 bytes; some of ours are longer
+MANIFEST = "index.json"
 OURS = "index of fashion-attributes"  # comment on our tables
 LONGEST_WHOLE, LONGEST_COARSE = 16_000, 4_000  # numbers of a pgvector column, and of one with a graph of halfvec
 MEMORY = (64, 2048)  # MB that building a graph may take, at least and at most; what does not fit takes far longer
@@ -66,6 +69,7 @@ class PostgresStore:
         self._connection: psycopg.Connection[tuple] | None = None
         self._columns: list[Column] | None = None  # that `finish` indexes
         self._graphs: bool | None = None  # whether there are vectors for them; None where that was not looked up
+        self._files: TemporaryDirectory[str] | None = None
         self._ready = self._claimed = False
 
     @classmethod
@@ -78,16 +82,15 @@ class PostgresStore:
             if not self._is_there():
                 return None
             self._prepare(connection)
-            found = self._fetch(sql.SQL("SELECT manifest FROM {}").format(self.about))
-        if not found:
+            content = self._content(MANIFEST)
+        if content is None:
             raise DataError(f"the index {self.place} has lost its manifest; give --replace to index again")
-        return found[0][0]
+        return json.loads(content)
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         self._claim()
         with self._asked():
-            content = json.dumps(manifest, ensure_ascii=False)
-            self._do(sql.SQL("UPDATE {} SET manifest = %s").format(self.about), (content,))
+            self._write(MANIFEST, json.dumps(manifest, ensure_ascii=False).encode())
             if manifest.get("complete"):
                 self._release()
 
@@ -113,13 +116,12 @@ class PostgresStore:
                 *([sql.SQL("coarse halfvec({}) NOT NULL").format(sql.Literal(coarse))] if tuning.graphs else []),
             ]
             self._do(sql.SQL("CREATE TABLE {} ({})").format(self.table, sql.SQL(", ").join(columns)))
-            self._do(sql.SQL("CREATE TABLE {} (manifest json NOT NULL)").format(self.about))
+            self._do(sql.SQL("CREATE TABLE {} (name text PRIMARY KEY, content bytea NOT NULL)").format(self.about))
             for name in ("vector", "coarse")[: 1 + tuning.graphs]:
                 self._do(sql.SQL("ALTER TABLE {} ALTER {} SET STATISTICS 0").format(self.table, sql.Identifier(name)))
             for table in (self.table, self.about):
                 self._do(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(OURS)))
-            content = json.dumps(manifest, ensure_ascii=False)
-            self._do(sql.SQL("INSERT INTO {} VALUES (%s)").format(self.about), (content,))
+            self._write(MANIFEST, json.dumps(manifest, ensure_ascii=False).encode())
             self._graphs = tuning.graphs
 
     def index_columns(self, columns: Sequence[Column]) -> None:
@@ -153,6 +155,28 @@ class PostgresStore:
         with self._asked():
             self._delete(ids)
 
+    def file(self, name: str) -> Path:
+        """A copy in a folder that goes with `close`."""
+        if self._files is None:
+            self._files = TemporaryDirectory(prefix="index-")
+        path = Path(self._files.name) / name
+        if not path.exists():
+            with self._asked():
+                content = self._content(name)
+            if content is not None:
+                path.write_bytes(content)
+        return path
+
+    def keep(self, name: str) -> None:
+        """Write it into the database; who may only read that has the copy alone."""
+        asked = sql.SQL(
+            "SELECT has_table_privilege(t, 'INSERT') AND has_table_privilege(t, 'UPDATE') "
+            "FROM to_regclass(quote_ident(%s)) AS t"
+        )
+        with self._asked():
+            if self._fetch(asked, (f"{self.collection}_catalog",))[0][0]:
+                self._write(name, self.file(name).read_bytes())
+
     def finish(self) -> None:
         """Build indexes of the columns and the graph, where `index_columns` was called."""
         if self._columns is None:
@@ -170,7 +194,9 @@ class PostgresStore:
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
-        self._connection = self._graphs = None
+        if self._files is not None:
+            self._files.cleanup()
+        self._connection = self._graphs = self._files = None
         self._ready = self._claimed = False
 
     def count(self, where: Clause | None = None) -> int:
@@ -231,6 +257,14 @@ class PostgresStore:
         with self._asked() as connection, connection.cursor(binary=True) as cursor:
             return cursor.execute(asked, parameters).fetchall()
 
+    def _content(self, name: str) -> bytes | None:
+        found = self._fetch(sql.SQL("SELECT content FROM {} WHERE name = %s").format(self.about), (name,))
+        return found[0][0] if found else None
+
+    def _write(self, name: str, content: bytes) -> None:
+        command = "INSERT INTO {} VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET content = excluded.content"
+        self._do(sql.SQL(command).format(self.about), (name, content))
+
     def _is_there(self) -> bool:
         """Whether one of our tables is there. Raises DataError where a table of others has its name."""
         asked = sql.SQL(
@@ -287,7 +321,7 @@ class PostgresStore:
             least, most = MEMORY
             memory = f"{min(max(wanted, least), most)}MB"
             self._fetch(sql.SQL("SELECT set_config('maintenance_work_mem', %s, true)"), (memory,))
-            tuning = self._fetch(sql.SQL("SELECT manifest -> 'tuning' FROM {}").format(self.about))[0][0]
+            tuning = json.loads(self._content(MANIFEST) or "")["tuning"]
             how = sql.SQL("WITH (m = {}, ef_construction = {})").format(tuning["m"], tuning["ef_construct"])
             self._index("graph", sql.SQL("hnsw"), sql.SQL("coarse halfvec_ip_ops"), how)
 
