@@ -119,6 +119,11 @@ def told(place: str, url: str) -> Iterator[None]:
             f"PostgreSQL lets this user not do that with {place}: {_said(error, url)}; grant the right, or take the "
             "user that made the index"
         ) from None
+    except errors.DiskFull as error:
+        raise DataError(
+            f"the PostgreSQL server of {place} has no space left: {_said(error, url)}; free some, or where it is "
+            "shared memory in Docker give it more (docker run --shm-size 1g), and run the same command again"
+        ) from None
     except (errors.UndefinedTable, errors.UndefinedColumn) as error:
         raise DataError(
             f"the index {place} has gone or was changed by others: {_said(error, url)}; index the catalog again with "

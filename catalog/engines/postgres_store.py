@@ -34,7 +34,7 @@ MANIFEST = "index.json"
 OURS = "index of fashion-attributes"  # comment on our tables
 LONGEST_WHOLE, LONGEST_COARSE = 16_000, 4_000  # numbers of a pgvector column, and of one with a graph of halfvec
 MEMORY = (64, 2048)  # MB that building a graph may take, at least and at most; what does not fit takes far longer
-POINT = 500  # bytes of a point in a graph, beside its numbers; measured: 330 to 420
+POINT = 800  # bytes of a point while a graph of 16 links is built, beside its numbers; measured: 720
 
 NOTHING = sql.SQL("")
 
