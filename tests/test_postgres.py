@@ -397,6 +397,17 @@ def test_a_graph_that_gives_too_few_is_not_relied_on(
     assert graph_scans(store) > before
 
 
+def test_a_graph_is_built_where_shared_memory_is_short(
+    scored: Scored, postgres: str, collection: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in Docker, where /dev/shm has 64 MB: several processes ask for more at once than there is, one does not."""
+    monkeypatch.setattr("catalog.engines.postgres_store.MEMORY", (10**6, 10**6))
+    store = PostgresStore(f"{postgres}&options=-c%20min_parallel_table_scan_size%3D0", collection)
+    assert build(scored, store, GRAPHS).written == 300
+    with Index(store) as index:
+        assert len(index.search("p3")) == 10
+
+
 def test_many_weights_do_not_overflow(large: Scored, postgres: str, collection: str) -> None:
     """Whole products are float16 where there are graphs, which ends at 65,504."""
     build(large, PostgresStore(postgres, collection), GRAPHS)

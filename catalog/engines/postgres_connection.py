@@ -13,7 +13,7 @@ from pgvector.psycopg import register_vector
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from fashion.errors import DataError, SettingError, one_line
+from fashion.errors import DataError, SettingError
 
 EXAMPLE = "postgresql://USER@HOST:5432/DATABASE"
 LEAST_PGVECTOR = (0, 8)  # the first with iterative scans
@@ -135,7 +135,7 @@ def told(place: str, url: str) -> Iterator[None]:
 
 def _said(error: psycopg.Error, url: str) -> str:
     """What the server said, without what it quotes of the URL's password."""
-    text = one_line(error.diag.message_primary or error)
+    text = " ".join((error.diag.message_primary or str(error)).split())
     for name, secret in conninfo_to_dict(url).items():
         if secret and ("pass" in name or "secret" in name):
             text = text.replace(str(secret), "***")

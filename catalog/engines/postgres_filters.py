@@ -25,10 +25,13 @@ INDEXES: Mapping[Kind, tuple[str, sql.SQL, int]] = {  # method, expression, how 
 }
 
 
+Sql = sql.SQL | sql.Composed
+
+
 class Clause(NamedTuple):
     """A condition of SQL: true, false or null, and the parameters of its placeholders in their order."""
 
-    text: sql.Composable
+    text: Sql
     parameters: tuple[object, ...] = ()
 
 
@@ -68,19 +71,19 @@ class PostgresBuilder:
         return Clause(sql.SQL("(id = ANY(%s::uuid[]))"), (list(ids),))
 
 
-def indexed(column: Column) -> tuple[sql.SQL, sql.Composable]:
+def indexed(column: Column) -> tuple[sql.SQL, Sql]:
     """The method and the expression of the index that a column's filters use."""
     method, expression, times = INDEXES[column.kind]
     path = sql.SQL("{}::text[]").format(sql.Literal(_path(column.key)))
-    return sql.SQL(method), sql.SQL("({})").format(expression.format(*[path] * times))  # type: ignore[arg-type]
+    return sql.SQL(method), sql.SQL("({})").format(expression.format(*[path] * times))
 
 
-def _at(expression: sql.SQL, times: int) -> sql.Composable:
+def _at(expression: sql.SQL, times: int) -> Sql:
     """An expression with its path as a parameter."""
     return expression.format(*[sql.SQL("%s::text[]")] * times)
 
 
-def _compared(value: sql.Composable, name: str, path: tuple[object, ...], bound: object) -> Clause:
+def _compared(value: Sql, name: str, path: tuple[object, ...], bound: object) -> Clause:
     return Clause(sql.SQL("({} {} %s)").format(value, COMPARE[name]), (*path, bound))
 
 
@@ -89,5 +92,5 @@ def _path(key: str) -> list[str]:
 
 
 def _joined(word: str, clauses: Sequence[Clause]) -> Clause:
-    text = sql.SQL("({})").format(sql.SQL(word).join([clause.text for clause in clauses]))  # type: ignore[arg-type]
+    text = sql.SQL("({})").format(sql.SQL(word).join([clause.text for clause in clauses]))
     return Clause(text, tuple(value for clause in clauses for value in clause.parameters))

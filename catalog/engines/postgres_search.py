@@ -14,7 +14,7 @@ import numpy as np
 from pgvector import HalfVector, Vector
 from psycopg import sql
 
-from catalog.engines.postgres_filters import Clause
+from catalog.engines.postgres_filters import Clause, Sql
 from catalog.engines.store import CANDIDATES, EF, Examples, Hit, Query
 
 STEP = 6  # products that are compared as fast as a graph gives its next one: 3 and 20 µs among 40,000, of 184 numbers
@@ -25,7 +25,7 @@ SETTINGS = {  # of a session
 }
 NOT_COUNTED, COUNTED = sql.SQL("0"), sql.SQL("(SELECT count(*) FROM found)")
 
-Fetch = Callable[[sql.Composable, Sequence[object]], list[tuple[Any, ...]]]
+Fetch = Callable[[Sql, Sequence[object]], list[tuple[Any, ...]]]
 
 
 class PostgresSearch(NamedTuple):

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import psycopg
 from pgvector import HalfVector, Vector
-from psycopg import sql
+from psycopg import errors, sql
 from psycopg.types.json import Jsonb
 
 from catalog.engines.postgres_connection import connect, require_pgvector, split_place, told, without_secrets
-from catalog.engines.postgres_filters import EVERYTHING, Clause, PostgresBuilder, indexed
+from catalog.engines.postgres_filters import EVERYTHING, Clause, PostgresBuilder, Sql, indexed
 from catalog.engines.postgres_search import SETTINGS, PostgresSearch
 from catalog.engines.store import BATCH, Examples, Hit, InUse, Point, Query, Record, Tuning
 from catalog.filters.columns import Column
@@ -60,10 +60,8 @@ class PostgresStore:
             )
         self.url, self.collection = url, collection
         shown = without_secrets(url)
-        self.place, self.flags = (
-            f"{collection} at {shown}",
-            f"--postgres {shlex.quote(shown)} --collection {collection}",
-        )
+        self.place = f"{collection} at {shown}"
+        self.flags = f"--postgres {shlex.quote(shown)} --collection {collection}"
         self.builder: Builder = PostgresBuilder()
         self.table, self.about = sql.Identifier(collection), sql.Identifier(f"{collection}_catalog")
         self._connection: psycopg.Connection[tuple] | None = None
@@ -147,7 +145,7 @@ class PostgresStore:
                 copy.set_types(["uuid", "jsonb", "halfvec" if graphs else "vector", "halfvec"][: len(names)])
                 for point in rows:
                     whole = HalfVector(point.vector) if graphs else Vector(point.vector)
-                    coarse = [HalfVector(point.coarse)] if graphs else []
+                    coarse = [] if point.coarse is None else [HalfVector(point.coarse)]
                     copy.write_row([uuid.UUID(point.id), Jsonb(dict(point.payload)), whole, *coarse])
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -185,7 +183,7 @@ class PostgresStore:
         with self._asked():
             for column in self._columns:
                 method, expression = indexed(column)
-                self._index(f"{column.kind} {column.key}", method, expression)
+                self._do(self._index(f"{column.kind} {column.key}", method, expression))
             if self._has_graphs():
                 self._index_graph()
             self._do(sql.SQL("ANALYZE {}").format(self.table))
@@ -249,11 +247,11 @@ class PostgresStore:
             require_pgvector(connection, self.place, create)
             self._ready = True
 
-    def _do(self, command: sql.Composable, parameters: Sequence[object] | None = None) -> None:
+    def _do(self, command: Sql, parameters: Sequence[object] | None = None) -> None:
         with self._asked() as connection:
             connection.execute(command, parameters)
 
-    def _fetch(self, asked: sql.Composable, parameters: Sequence[object] | None = None) -> list[tuple]:
+    def _fetch(self, asked: Sql, parameters: Sequence[object] | None = None) -> list[tuple]:
         with self._asked() as connection, connection.cursor(binary=True) as cursor:
             return cursor.execute(asked, parameters).fetchall()
 
@@ -304,36 +302,46 @@ class PostgresStore:
     def _delete(self, ids: Sequence[str]) -> None:
         self._do(sql.SQL("DELETE FROM {} WHERE id = ANY(%s::uuid[])").format(self.table), (list(ids),))
 
-    def _index(self, what: str, method: sql.SQL, expression: sql.Composable, how: sql.Composable = NOTHING) -> None:
+    def _index(self, what: str, method: sql.SQL, expression: Sql, how: Sql = NOTHING) -> sql.Composed:
+        """The command that makes an index, named by what it is of, where it is not there."""
         digest = hashlib.sha256(what.encode()).hexdigest()[:16]
-        self._do(
-            sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} USING {} ({}) {}").format(
-                sql.Identifier(f"{self.collection}_{digest}"), self.table, method, expression, how
-            )
+        return sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} USING {} ({}) {}").format(
+            sql.Identifier(f"{self.collection}_{digest}"), self.table, method, expression, how
         )
 
     def _index_graph(self) -> None:
         """Build the graph, in memory as far as may be."""
-        with self._asked() as connection, connection.transaction():
-            size = sql.SQL("SELECT count(*), (SELECT vector_dims(coarse) FROM {0} LIMIT 1) FROM {0}").format(self.table)
-            ((rows, numbers),) = self._fetch(size)
-            wanted = rows * (np.float16().nbytes * (numbers or 0) + POINT) // 10**6
-            least, most = MEMORY
-            memory = f"{min(max(wanted, least), most)}MB"
-            self._fetch(sql.SQL("SELECT set_config('maintenance_work_mem', %s, true)"), (memory,))
-            tuning = json.loads(self._content(MANIFEST) or "")["tuning"]
-            how = sql.SQL("WITH (m = {}, ef_construction = {})").format(tuning["m"], tuning["ef_construct"])
-            self._index("graph", sql.SQL("hnsw"), sql.SQL("coarse halfvec_ip_ops"), how)
+        tuning = json.loads(self._content(MANIFEST) or "")["tuning"]
+        how = sql.SQL("WITH (m = {}, ef_construction = {})").format(tuning["m"], tuning["ef_construct"])
+        command = self._index("graph", sql.SQL("hnsw"), sql.SQL("coarse halfvec_ip_ops"), how)
+        size = sql.SQL("SELECT count(*), (SELECT vector_dims(coarse) FROM {0} LIMIT 1) FROM {0}").format(self.table)
+        ((rows, numbers),) = self._fetch(size)
+        least, most = MEMORY
+        memory = min(max(rows * (np.float16().nbytes * (numbers or 0) + POINT) // 10**6, least), most)
+        with self._asked() as connection:
+            try:
+                _build_graph(connection, command, memory)
+            except errors.DiskFull:  # of shared memory, which in Docker is 64 MB; what builds alone needs none
+                _build_graph(connection, command, memory, alone=True)
 
     def _search(self) -> PostgresSearch:
         return PostgresSearch(self._fetch, self.table, self._has_graphs())
+
+
+def _build_graph(connection: psycopg.Connection[tuple], command: Sql, memory: int, alone: bool = False) -> None:
+    """Run a command that builds a graph with so many MB, `alone` without other processes of the server."""
+    with connection.transaction():
+        connection.execute("SELECT set_config('maintenance_work_mem', %s, true)", (f"{memory}MB",))
+        if alone:
+            connection.execute("SET LOCAL max_parallel_maintenance_workers = 0")
+        connection.execute(command)
 
 
 def _type(half: bool) -> sql.SQL:
     return sql.SQL("halfvec" if half else "vector")
 
 
-def _selected(vector: bool, payload: Sequence[str] = ()) -> sql.Composable:
+def _selected(vector: bool, payload: Sequence[str] = ()) -> Sql:
     """The columns of a `_record`; with `payload` the first parameter names the keys that are wanted."""
     some = "(SELECT jsonb_object_agg(key, value) FROM jsonb_each(payload) WHERE key = ANY(%s::text[]))"
     return sql.SQL("id, {}, {}").format(
