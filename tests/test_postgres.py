@@ -132,6 +132,7 @@ def test_what_is_shown_of_a_url() -> None:
     url = "postgresql://me:geheim@db.example:5433/shop?sslmode=require&password=geheim&sslpassword=geheim"
     assert without_secrets(url) == "postgresql://me@db.example:5433/shop"
     assert without_secrets("postgresql://:geheim@/shop?host=/run/x&port=1") == "postgresql:///shop?host=/run/x&port=1"
+    assert without_secrets("postgresql://me:ge/heim@db/shop") == "postgresql://..."
     assert without_secrets("postgresql://me:geheim@db/shop?pass=geheim") == "postgresql://..."
 
 

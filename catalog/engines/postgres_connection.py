@@ -4,6 +4,7 @@ Passwords belong into PGPASSWORD or ~/.pgpass; one that stands in a URL is used,
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
@@ -16,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from fashion.errors import DataError, SettingError
 
 EXAMPLE = "postgresql://USER@HOST:5432/DATABASE"
+PORTS = re.compile(r"[0-9,]*")  # one for each host
 LEAST_PGVECTOR = (0, 8)  # the first with iterative scans
 TIMEOUT = 10  # s, to connect, unless the URL or PGCONNECT_TIMEOUT says otherwise
 
@@ -42,13 +44,16 @@ def without_secrets(url: str) -> str:
         known = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         return "postgresql://..."
-    host, port, user = (str(known.get(name) or "") for name in ("host", "port", "user"))
+    host, port, user, database = (str(known.get(name) or "") for name in ("host", "port", "user", "dbname"))
+    if "@" in database or not PORTS.fullmatch(port):  # a password with a / is read as these
+        return "postgresql://..."
     authority = f"{quote(user)}@" if user else ""
     by_socket = host.startswith("/")
-    authority += "" if by_socket else host + (f":{port}" if port else "")
+    host_part = f"[{host}]" if host.count(":") > 1 and "," not in host else host
+    authority += "" if by_socket else host_part + (f":{port}" if port else "")
     shown = {"host": host, **({"port": port} if port else {})} if by_socket else {}
     query = f"?{urlencode(shown, safe='/')}" if shown else ""
-    return f"postgresql://{authority}/{quote(str(known.get('dbname') or ''))}{query}"
+    return f"postgresql://{authority}/{quote(database)}{query}"
 
 
 def connect(url: str, settings: Mapping[str, str]) -> psycopg.Connection[tuple]:
@@ -60,7 +65,8 @@ def connect(url: str, settings: Mapping[str, str]) -> psycopg.Connection[tuple]:
     try:
         timeout = {} if "PGCONNECT_TIMEOUT" in os.environ else {"connect_timeout": TIMEOUT}
         known = conninfo_to_dict(url)
-        [int(port) for port in str(known.get("port") or 0).split(",")]
+        if not PORTS.fullmatch(str(known.get("port") or "")):
+            raise ValueError("port")
         url = make_conninfo(url, **{**timeout, **known})
         found = psycopg.connect(url, autocommit=True, prepare_threshold=None)
         for name, value in settings.items():
