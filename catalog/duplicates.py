@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from catalog import open_index
-from catalog.engines.location import add_index, index_place
+from catalog.engines.location import add_index, index_place, parse_index
 from catalog.similar.matching import Index
 from catalog.similar.near_duplicates import THRESHOLD
 from fashion.errors import one_line_errors
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--ann", action="store_true", help="by the graphs of an index built with --ann")
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="write a picture of the photographs too")
     parser.add_argument("--json", action="store_true", help="one JSON list of ids a line")
-    options = parser.parse_args(arguments)
+    options = parse_index(parser, arguments)
     with one_line_errors(), open_index(index_place(options)) as index:
         found = index.duplicates(options.threshold, not options.ann)
         for ids in found:

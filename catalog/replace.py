@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from catalog import open_index
-from catalog.engines.location import add_index, index_place
+from catalog.engines.location import add_index, index_place, parse_index
 from catalog.similar.output import add_output, add_search, how, show
 from catalog.similar.replacement import SAME, stock_column
 from fashion.errors import one_line_errors
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     add_search(parser)
     add_output(parser)
-    options = parser.parse_intermixed_args(arguments)  # INDEX may be left out, and flags stand before ID
+    options = parse_index(parser, arguments)
     with one_line_errors(), open_index(index_place(options)) as index:
         same = None if options.same is None else [name.strip() for name in options.same.split(",") if name.strip()]
         if options.stock is None and not stock_column(index.columns):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from catalog import open_index
 from catalog.coloring.color_search import DISTANCE, ColorSearch, index_colors
-from catalog.engines.location import add_index, index_place
+from catalog.engines.location import add_index, index_place, parse_index
 from catalog.similar.matches import Product
 from catalog.similar.matching import Index
 from catalog.similar.output import add_output, add_search, how, show
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     add_search(parser)
     add_output(parser)
-    options = parser.parse_args(arguments)
+    options = parse_index(parser, arguments)
     with one_line_errors():
         if options.image and not options.bundle:
             raise SettingError("--image needs --bundle, the bundle that the catalog was scored with")

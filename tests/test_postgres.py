@@ -95,10 +95,14 @@ def test_every_command_takes_the_server(
         (duplicates, ["--threshold", "0.99"]),
     ):
         found = []
-        for place in (server, [str(scored.folder / "index")]):
-            assert command.main([*place, *asked, "--json"]) == 0
+        folder = str(scored.folder / "index")
+        placed = [[*server, *asked], [folder, *asked]]
+        if command is not replace:
+            placed.append([*asked, folder])
+        for given in placed:
+            assert command.main([*given, "--json"]) == 0
             found.append(capsys.readouterr().out)
-        assert found[0] == found[1]
+        assert all(each == found[0] for each in found)
         assert found[0] or command is duplicates
     place = urlsplit(postgres)._replace(path=f"/postgres/{collection}").geturl()
     assert scored_at(place).rows == 300

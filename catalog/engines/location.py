@@ -1,6 +1,7 @@
 """Which engine holds an index, by what the index is called, and the flags that name it."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from catalog.engines.store import Store
@@ -62,9 +63,17 @@ def add_servers(parser: argparse.ArgumentParser) -> None:
 
 
 def add_index(parser: argparse.ArgumentParser) -> None:
-    """Add INDEX, and the flags that name a server instead; read them with `index_place`."""
+    """Add INDEX, and the flags that name a server instead; read them with `parse_index` and `index_place`."""
     parser.add_argument("index", nargs="?", help=PLACES)
     add_servers(parser)
+
+
+def parse_index(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse a command line with INDEX, which may be left out: before flags, behind them, and before another argument.
+
+    Python's `parse_args` settles what may be left out before it has seen what stands behind the first flag.
+    """
+    return parser.parse_intermixed_args(arguments)
 
 
 def server_place(options: argparse.Namespace) -> str | None:

@@ -50,7 +50,7 @@ def without_secrets(url: str) -> str:
     authority = f"{quote(user)}@" if user else ""
     by_socket = host.startswith("/")
     host_part = f"[{host}]" if host.count(":") > 1 and "," not in host else host
-    authority += "" if by_socket else host_part + (f":{port}" if port else "")
+    authority += "" if by_socket else host_part + (f":{port}" if port.strip(",") else "")
     shown = {"host": host, **({"port": port} if port else {})} if by_socket else {}
     query = f"?{urlencode(shown, safe='/')}" if shown else ""
     return f"postgresql://{authority}/{quote(database)}{query}"

@@ -1,4 +1,4 @@
-"""An index in a collection of a Qdrant server or cluster.
+"""An index in a collection of a Qdrant server or cluster: experimental.
 
 It was tried with qdrant-client's own local mode, which answers as a server does but is none.
 """
