@@ -235,6 +235,18 @@ def test_one_writes_and_others_read(scored: Scored, postgres: str, collection: s
     assert build(scored, PostgresStore(postgres, collection)) == Changes(0, 0, 300)
 
 
+def test_a_connection_that_was_ended_is_made_anew(scored: Scored, postgres: str, collection: str) -> None:
+    build(scored, PostgresStore(postgres, collection))
+    named = f"{postgres}&application_name={collection}"
+    ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s"
+    with Index(PostgresStore(named, collection)) as index, psycopg.connect(postgres, autocommit=True) as admin:
+        found = ids(index.search("p3"))
+        assert admin.execute(ended, (collection,)).fetchall() == [(True,)]
+        with pytest.raises(DataError, match=f"PostgreSQL failed with {collection} at .*: terminating connection"):
+            index.search("p3")
+        assert ids(index.search("p3")) == found
+
+
 def test_kill_9_while_indexing(tmp_path: Path, postgres: str, collection: str) -> None:
     scored = write_catalog(tmp_path / "scored", products(3000), part=500)
     command = [sys.executable, "-m", "catalog.index", str(scored.folder), "--ann"]

@@ -237,8 +237,11 @@ class PostgresStore:
     @contextmanager
     def _asked(self) -> Iterator[psycopg.Connection[tuple]]:
         """The connection; what goes wrong with it is told in a line."""
-        if self._connection is None:
-            self._connection = connect(self.url, SETTINGS)
+        if self._connection is None or self._connection.closed:
+            prepared = self._ready  # before the server ended the connection
+            self._connection, self._ready, self._claimed = connect(self.url, SETTINGS), False, False
+            if prepared:
+                self._prepare(self._connection)
         with told(self.place, self.url):
             yield self._connection
 
