@@ -17,7 +17,8 @@ from psycopg import sql
 from catalog.engines.postgres_filters import Clause, Sql
 from catalog.engines.store import CANDIDATES, EF, Examples, Hit, Query
 
-STEP = 6  # products that are compared as fast as a graph gives its next one: 3 and 20 µs among 40,000, of 184 numbers
+# Products that are compared as fast as a graph gives its next one: 3 and 20 µs by EXPLAIN ANALYZE, 184 numbers, 40,000
+STEP = 6
 SETTINGS = {  # of a session
     "client_connection_check_interval": "2s",  # what a killed client asked for ends soon, and its lock with it
     "hnsw.ef_search": str(EF),
