@@ -14,6 +14,7 @@ def test_both_are_measured_and_the_section_is_written(
 ) -> None:
     for module in ("benchmarks.matching_size", "benchmarks.stores"):
         monkeypatch.setattr(f"{module}.QUERIES", 5)
+    monkeypatch.setattr("benchmarks.stores.WARM", 2)
     write_catalog(tmp_path / "scored", products(60))
     page = tmp_path / "page.md"
     page.write_text("# Scale\n")
