@@ -21,7 +21,8 @@ from fashion.taxonomy import Label, Taxonomy
 ROWS = 4096  # of a batch
 CHANGE = 0.35  # of the way between two products of one kind that another is moved
 ORIGINALS = 20_000  # at most, that are kept in memory
-SHELF = "shelf"  # the column that filters ask for: a whole number from 0 to 99, at random
+SHELF = "shelf"  # a column that filters ask for: a whole number from 0 to 99, at random
+DRAWER = "drawer"  # another: from 0 to 999
 LABELS, CLUSTERS, LENGTH = (("category", 40), ("color", 12), ("gender", 3)), 400, 2048  # where nothing is given
 
 
@@ -41,8 +42,8 @@ class Enlarged(Scored):
     def __init__(
         self, embeddings: np.ndarray, logits: np.ndarray, manifest: Manifest, rows: int, seed: int = 0
     ) -> None:
-        schema = pa.schema([(SHELF, pa.int64())])
-        manifest = replace(manifest, parts={"made": rows}, columns=(SHELF,))
+        schema = pa.schema([(SHELF, pa.int64()), (DRAWER, pa.int64())])
+        manifest = replace(manifest, parts={"made": rows}, columns=(SHELF, DRAWER))
         super().__init__(Path("made"), manifest, schema)
         self.embeddings, self.logits, self.seed = embeddings, logits, seed
 
@@ -67,6 +68,7 @@ class Enlarged(Scored):
                 indices = self.manifest.taxonomy.indices(group)
                 best = [self.manifest.labels[indices[i]].name for i in logits[:, indices].argmax(1)]
                 made[ATTRIBUTE + group] = pa.array([[name] for name in best])
+            made[DRAWER] = pa.array(rng.integers(0, 1000, count))  # last, so that what was measured before stays so
             wanted = list(made) if columns is None else columns
             yield pa.RecordBatch.from_arrays([made[name] for name in wanted], list(wanted))
 

@@ -8,7 +8,9 @@ from catalog.similar.matching import Index
 
 
 def open_index(place: str | Path) -> Index:
-    """Open an index: its folder, or the URL of a Qdrant server with the collection's name at the end.
+    """Open an index: its folder, or `postgresql://USER@HOST:PORT/DATABASE/COLLECTION` of a database.
+
+    The URL of a Qdrant server with the collection's name at the end is experimental: no server was tried.
 
     What was corrected in the catalog since the index was made is written into it first.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from catalog import open_index
+from catalog.engines.location import add_index, index_place, parse_index
 from catalog.similar.matching import Index
 from catalog.similar.near_duplicates import THRESHOLD
 from fashion.errors import one_line_errors
@@ -24,15 +25,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m catalog.duplicates", description="Find products with near-identical photographs."
     )
-    parser.add_argument("index", help="folder, or http://HOST:PORT/COLLECTION")
+    add_index(parser)
     parser.add_argument(
         "--threshold", type=float, default=THRESHOLD, help="cosine of two embeddings (default: %(default)s)"
     )
     parser.add_argument("--ann", action="store_true", help="by the graphs of an index built with --ann")
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="write a picture of the photographs too")
     parser.add_argument("--json", action="store_true", help="one JSON list of ids a line")
-    options = parser.parse_args(arguments)
-    with one_line_errors(), open_index(options.index) as index:
+    options = parse_index(parser, arguments)
+    with one_line_errors(), open_index(index_place(options)) as index:
         found = index.duplicates(options.threshold, not options.ann)
         for ids in found:
             print(json.dumps(ids, ensure_ascii=False) if options.json else "  ".join(ids))

@@ -16,13 +16,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from catalog.engines.edge_store import EdgeStore
-from catalog.engines.location import is_server, store_at
+from catalog.engines.location import add_servers, server_place, store_at
 from catalog.engines.store import BATCH, InUse, Point, Store, Tuning
 from catalog.filters.columns import HASH, PHOTOGRAPH, PHOTOGRAPH_COLUMN
 from catalog.filters.filtering import columns_of, kinds
 from catalog.scored.columns import EMBEDDING, PROBABILITIES, VIEWS, vector_rows
-from catalog.scored.correction_store import CorrectionStore
+from catalog.scored.correction_store import CORRECTIONS_FILE, CorrectionStore
 from catalog.scored.table import Scored, describe_model
 from catalog.similar.manifest import IndexManifest
 from catalog.similar.points import needed_columns, points
@@ -35,7 +34,6 @@ LARGE = 20_000  # products from which on graphs are built, unless somebody asks 
 IN_MEMORY = 8e9  # bytes of whole products, above which searches leave them on disk
 SAMPLE = 20_000  # products on which a projection is fitted
 INDEX_FOLDER = "index"  # within the scored catalog, where --out names no other
-COLLECTION = "fashion"
 
 
 @dataclass(frozen=True)
@@ -137,7 +135,8 @@ def _plan(scored: Scored, tuning: Tuning, projection: Projection | None) -> Inde
         catalog=str(scored.folder.absolute()),
         rows=0,
         complete=False,
-        corrections=CorrectionStore(scored.folder).last(),
+        # a catalog that is made while it is read has no folder, see benchmarks.enlarged
+        corrections=CorrectionStore(scored.folder).last() if (scored.folder / CORRECTIONS_FILE).exists() else 0,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -194,8 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("folder", type=Path, help="scored catalog, written by python -m catalog.score")
     parser.add_argument("--out", type=Path, metavar="INDEX", help="folder of the index (default: FOLDER/index)")
-    parser.add_argument("--qdrant", metavar="URL", help="a Qdrant server that shall hold the index instead")
-    parser.add_argument("--collection", default=COLLECTION, help="its collection there (default: %(default)s)")
+    add_servers(parser)
     parser.add_argument("--replace", action="store_true", help="delete the index that is there and write it anew")
     parser.add_argument(
         "--titles",
@@ -208,25 +206,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kind.add_argument("--exact", action="store_true", help="build none: every search compares with all products")
     options = parser.parse_args(arguments)
     with one_line_errors():
-        if options.out and options.qdrant:
-            raise SettingError("--out names a folder and --qdrant a server; an index is in one of them")
-        if options.qdrant and not is_server(options.qdrant):
-            raise SettingError(
-                f"--qdrant takes the URL of a server, such as http://localhost:6333, not {options.qdrant!r}"
-            )
+        server = server_place(options)
+        if options.out and server:
+            flag = "--qdrant" if options.qdrant else "--postgres"
+            raise SettingError(f"--out names a folder and {flag} a server; an index is in one of them")
         if options.titles and options.qdrant:
-            raise SettingError("--titles is for an index in a folder; one on a server keeps no words")
+            raise SettingError("--titles is for an index in a folder or in PostgreSQL; a Qdrant server keeps no words")
         scored = Scored.open(options.folder)
         titles = title_columns(scored, options.titles)
-        place = f"{options.qdrant.rstrip('/')}/{options.collection}" if options.qdrant else options.out
-        store = store_at(place or options.folder / INDEX_FOLDER)
+        store = store_at(server or options.out or options.folder / INDEX_FOLDER)
         tuning = Tuning(graphs=options.ann, asked=True) if options.ann or options.exact else None
         changes = build(scored, store, tuning, options.replace)
-        looks = learn_titles(scored, store, titles) if isinstance(store, EdgeStore) and scored.rows and titles else []
+        looks = learn_titles(scored, store, titles) if titles and scored.rows and not options.qdrant else []
     if left_out := [name for name, kind in kinds(scored).items() if not kind]:
         print(f"columns that no filter can compare stay out of the index: {', '.join(left_out)}", file=sys.stderr)
+    place = store.place if server else options.out or options.folder / INDEX_FOLDER
     print(
-        f"{place or options.folder / INDEX_FOLDER}: {scored.rows:,} products; {changes.written:,} written, "
+        f"{place}: {scored.rows:,} products; {changes.written:,} written, "
         f"{changes.deleted:,} deleted, {changes.unchanged:,} unchanged"
     )
     if changes.projection:

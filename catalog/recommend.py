@@ -7,6 +7,7 @@ import argparse
 from collections.abc import Sequence
 
 from catalog import open_index
+from catalog.engines.location import add_index, index_place, parse_index
 from catalog.similar.output import add_output, add_search, how, show
 from fashion.errors import one_line_errors
 
@@ -16,13 +17,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m catalog.recommend", description="Recommend products by what somebody likes and does not like."
     )
-    parser.add_argument("index", help="folder, or http://HOST:PORT/COLLECTION")
+    add_index(parser)
     parser.add_argument("--like", required=True, metavar="ID,ID", help="products that are liked")
     parser.add_argument("--unlike", default="", metavar="ID,ID", help="products that are not")
     add_search(parser)
     add_output(parser)
-    options = parser.parse_args(arguments)
-    with one_line_errors(), open_index(options.index) as index:
+    options = parse_index(parser, arguments)
+    with one_line_errors(), open_index(index_place(options)) as index:
         like, unlike = ([id.strip() for id in text.split(",") if id.strip()] for text in (options.like, options.unlike))
         show(index.recommend(like, unlike, **how(options)), options, *index.products(like))
     return 0

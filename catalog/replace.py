@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from catalog import open_index
+from catalog.engines.location import add_index, index_place, parse_index
 from catalog.similar.output import add_output, add_search, how, show
 from catalog.similar.replacement import SAME, stock_column
 from fashion.errors import one_line_errors
@@ -19,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m catalog.replace",
         description="Find products that may take the place of one: alike, in stock, and no duplicates of it.",
     )
-    parser.add_argument("index", help="folder, or http://HOST:PORT/COLLECTION")
+    add_index(parser)
     parser.add_argument("id", help="of the product that is replaced")
     parser.add_argument("--same", metavar="A,B", help=f"what a replacement must share (default: {' and '.join(SAME)})")
     parser.add_argument(
@@ -27,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     add_search(parser)
     add_output(parser)
-    options = parser.parse_args(arguments)
-    with one_line_errors(), open_index(options.index) as index:
+    options = parse_index(parser, arguments)
+    with one_line_errors(), open_index(index_place(options)) as index:
         same = None if options.same is None else [name.strip() for name in options.same.split(",") if name.strip()]
         if options.stock is None and not stock_column(index.columns):
             print(

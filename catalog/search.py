@@ -16,6 +16,7 @@ from pathlib import Path
 
 from catalog import open_index
 from catalog.coloring.color_search import DISTANCE, ColorSearch, index_colors
+from catalog.engines.location import add_index, index_place, parse_index
 from catalog.similar.matches import Product
 from catalog.similar.matching import Index
 from catalog.similar.output import add_output, add_search, how, show
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m catalog.search",
         description="Find the products that are most like a photograph, a product or a text.",
     )
-    parser.add_argument("index", help="folder, or http://HOST:PORT/COLLECTION")
+    add_index(parser)
     asked = parser.add_mutually_exclusive_group()
     asked.add_argument("--image", type=Path, metavar="PHOTO", help="a photograph; needs --bundle")
     asked.add_argument("--id", help="a product of the index")
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     add_search(parser)
     add_output(parser)
-    options = parser.parse_args(arguments)
+    options = parse_index(parser, arguments)
     with one_line_errors():
         if options.image and not options.bundle:
             raise SettingError("--image needs --bundle, the bundle that the catalog was scored with")
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             and (options.where or options.color) is None
         ):
             raise SettingError("nothing is asked for; give --image, --id, --text, --color or --where")
-        with open_index(options.index) as index:
+        with open_index(index_place(options)) as index:
             if options.color is not None:
                 near = ColorSearch(index_colors(index), options.color, options.color_distance)
                 where = index.condition(options.where)

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from postgres_server import CannotStart, postgres_server
 
 if TYPE_CHECKING:
     import requests
@@ -35,6 +37,17 @@ def interruptible() -> None:
     """Programs that tests interrupt must get the signal, also where pytest itself was started in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a program started by this one would inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a database with pgvector, started for these tests; each takes collections of its own."""
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(postgres_server())
+        except CannotStart as error:
+            pytest.skip(f"no PostgreSQL: {error}")
+        yield url
 
 
 @pytest.fixture(scope="session")

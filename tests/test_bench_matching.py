@@ -30,7 +30,7 @@ def test_an_enlarged_catalog_is_the_same_each_time_and_can_be_indexed(tmp_path: 
     small = Enlarged(embeddings, logits, manifest, 300)
     build(small, EdgeStore(tmp_path / "index"))
     with Index(EdgeStore(tmp_path / "index")) as index:
-        assert len(index.search("0-7", limit=400)) == 299
+        assert len(index.search("0-7", limit=400, duplicates=True)) == 299
         assert {m.product.source[SHELF] for m in index.search(where=f"{SHELF}<1", limit=50)} <= {0}
 
 

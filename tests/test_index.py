@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from engine_stores import ENGINES, MakeStore, new_store
 from qdrant_client import QdrantClient, models
 from scored_catalog import LOCAL_MODE, MODEL, OTHER_MODEL, TAXONOMY, products, write_catalog
 
@@ -29,19 +30,11 @@ from fashion.errors import DataError, SettingError
 
 pytestmark = LOCAL_MODE
 
-MakeStore = Callable[[], Store]
 
-
-@pytest.fixture(params=["edge", "client"])
+@pytest.fixture(params=ENGINES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeStore]:
-    """Makes the store of one and the same index again and again, as one command after the other does."""
-    if request.param == "edge":
-        yield lambda: EdgeStore(tmp_path / "index")
-        return
-    client = QdrantClient(":memory:")
-    close, client.close = client.close, lambda **_: None  # what is in memory would be gone
-    yield lambda: ServerStore(client, "fashion", "memory/fashion")
-    close()
+    with new_store(request.param, request, tmp_path / "index") as make:
+        yield make
 
 
 def content(store: Store) -> dict[str, tuple[dict[str, Any], list[float]]]:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -136,6 +137,20 @@ def test_the_commands(scored: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert why[1]["probability"] > 0.5
 
 
+def test_an_index_in_postgres_keeps_what_was_learned(
+    scored: Path, postgres: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = ["--postgres", postgres, "--collection", f"t{uuid4().hex}"]
+    assert index_main([str(scored), *server]) == 0
+    assert "words look like was learned from title" in capsys.readouterr().out
+    found = []
+    for place in (server, [str(scored / "index")]):
+        assert search_main([*place, "--text", "moccasin", "--limit", "20", "--json"]) == 0
+        found.append([json.loads(line) for line in capsys.readouterr().out.splitlines()])
+    assert [each["id"] for each in found[0]] == [each["id"] for each in found[1]]
+    assert [reason["kind"] for reason in found[0][-1]["why"]] == ["looks like"]
+
+
 def test_columns_of_titles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scored, index = folder_of(tmp_path), tmp_path / "index"
     assert index_main([str(scored), "--out", str(index)]) == 0
@@ -158,7 +173,10 @@ def test_columns_of_titles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
             ["--titles", "headline"],
             "--titles: the catalog has no column of texts called 'headline'; it has title, remark",
         ),
-        (["--titles", "title", "--qdrant", "http://localhost:1"], "--titles is for an index in a folder"),
+        (
+            ["--titles", "title", "--qdrant", "http://localhost:1"],
+            "--titles is for an index in a folder or in",
+        ),
     ],
 )
 def test_titles_that_cannot_be(

@@ -2,6 +2,8 @@
 
 import hashlib
 from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +13,7 @@ from scored_catalog import MODEL, OTHER_MODEL, TAXONOMY, products, write_catalog
 from catalog import open_index
 from catalog.analysis.growth import trends
 from catalog.analysis.portfolios import compare
-from catalog.engines.edge_store import EdgeStore
+from catalog.engines.location import store_at
 from catalog.filters.filtering import RowFilter
 from catalog.index import build
 from catalog.scored.columns import gate_columns, vector_column
@@ -192,10 +194,14 @@ def test_gates_follow_corrections(tmp_path: Path) -> None:
     assert found["product.probability"] == [1, 0.25, 0, 0.25]
 
 
-def test_an_index_follows_corrections(scored: Scored) -> None:
-    build(scored, EdgeStore(scored.folder / "index"))
+@pytest.mark.parametrize("engine", ["edge", "postgres"])
+def test_an_index_follows_corrections(scored: Scored, engine: str, request: pytest.FixtureRequest) -> None:
+    place = str(scored.folder / "index")
+    if engine == "postgres":
+        place = urlsplit(request.getfixturevalue("postgres"))._replace(path=f"/postgres/t{uuid4().hex}").geturl()
+    build(scored, store_at(place))
     correct(scored, Correction("p7", ONLY, "color", "Écru"), Correction("p8", ONLY, "color", "Black"))
-    with open_index(scored.folder / "index") as index:
+    with open_index(place) as index:
         assert index.product("p7").attributes["color"] == ["Écru"]
         found = {match.product.id for match in index.search(where="color='Écru'", limit=200)}
         assert found == kept(scored, "color='Écru'")
@@ -205,7 +211,7 @@ def test_an_index_follows_corrections(scored: Scored) -> None:
         assert follow_corrections(index) == 1
         assert index.product("p7").attributes["color"] == cell(scored, "p7", "attribute.color")
     store.write_refit(refit(threshold=0.6).to_json(), 0)
-    with open_index(scored.folder / "index") as index:
+    with open_index(place) as index:
         for product in ("p2", "p8", "p77"):
             assert index.product(product).attributes["color"] == cell(scored, product, "attribute.color")
-    assert build(scored, EdgeStore(scored.folder / "index")).written == 0
+    assert build(scored, store_at(place)).written == 0

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from qdrant_client import QdrantClient
+from engine_stores import ENGINES, new_store
 from scored_catalog import COLUMNS, LOCAL_MODE, TAXONOMY, products, write_catalog
 
 from catalog import duplicates, recommend, replace
 from catalog.engines.edge_store import EdgeStore
-from catalog.engines.server_store import ServerStore
 from catalog.engines.store import Tuning
 from catalog.filters.columns import Columns, Kind, source_column
 from catalog.index import build
@@ -47,19 +46,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "index"
 
 
-@pytest.fixture(scope="module", params=["edge", "client", "edge graph", "client graph"])
+@pytest.fixture(scope="module", params=[f"{e}{g}" for e in ENGINES for g in ("", " graph")])
 def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
     folder = tmp_path_factory.mktemp("engines")
     engine, _, graphs = request.param.partition(" ")
-    if engine == "edge":
-        store: Any = EdgeStore(folder / "index")
-    else:
-        client = QdrantClient(":memory:")
-        client.close = lambda **_: None  # what is in memory would be gone
-        store = ServerStore(client, "fashion", "memory/fashion")
-    build(write_catalog(folder / "scored", rows()), store, Tuning(graphs=bool(graphs), asked=True))
-    with Index(store) as opened:
-        yield opened
+    with new_store(engine, request, folder / "index") as make:
+        build(write_catalog(folder / "scored", rows()), make(), Tuning(graphs=bool(graphs), asked=True))
+        with Index(make()) as opened:
+            yield opened
 
 
 def names(row: dict[str, Any], group: str) -> set[str]:

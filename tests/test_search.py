@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from engine_stores import ENGINES, new_store
 from photos import photo
 from PIL import Image, ImageColor
 from plain_filter import matches
-from qdrant_client import QdrantClient
 from scored_catalog import COLUMNS, LOCAL_MODE, TAXONOMY, products, write_catalog
 
 from catalog.engines.edge_store import EdgeStore
-from catalog.engines.server_store import ServerStore
 from catalog.index import build
 from catalog.scored.table import Scored
 from catalog.search import main
@@ -40,18 +39,12 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
     return write_catalog(tmp_path_factory.mktemp("search") / "scored", products(COUNT, clusters=25), part=COUNT)
 
 
-@pytest.fixture(scope="module", params=["edge", "client"])
+@pytest.fixture(scope="module", params=ENGINES)
 def index(request: pytest.FixtureRequest, scored: Scored) -> Iterator[Index]:
-    if request.param == "edge":
-        store: Any = EdgeStore(scored.folder / "index")
-        build(scored, store)
-    else:
-        client = QdrantClient(":memory:")
-        client.close = lambda **_: None  # what is in memory would be gone
-        store = ServerStore(client, "fashion", "memory/fashion")
-        build(scored, store)
-    with Index(store) as opened:
-        yield opened
+    with new_store(request.param, request, scored.folder / "index") as make:
+        build(scored, make())
+        with Index(make()) as opened:
+            yield opened
 
 
 def squares(rows: np.ndarray) -> np.ndarray:

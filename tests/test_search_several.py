@@ -9,14 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from engine_stores import new_store
 from PIL import Image
-from qdrant_client import QdrantClient
 from scored_catalog import LOCAL_MODE
 from several_photographs import PRODUCTS, STARTER, views, write_rows
 
 from catalog import duplicates, recommend, replace, search
 from catalog.engines.edge_store import EdgeStore
-from catalog.engines.server_store import ServerStore
 from catalog.engines.store import Tuning
 from catalog.index import build
 from catalog.score import score
@@ -42,18 +41,13 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
     return Scored.open(path.parent / "scored")
 
 
-@pytest.fixture(scope="module", params=["edge", "graphs", "client"])
+@pytest.fixture(scope="module", params=["edge", "edge graphs", "client", "postgres", "postgres graphs"])
 def index(request: pytest.FixtureRequest, scored: Scored) -> Iterator[Index]:
-    store: Any
-    if request.param == "client":
-        client = QdrantClient(":memory:")
-        client.close = lambda **_: None  # what is in memory would be gone
-        store = ServerStore(client, "fashion", "memory/fashion")
-    else:
-        store = EdgeStore(scored.folder / request.param)
-    build(scored, store, Tuning(graphs=request.param == "graphs", asked=True))
-    with Index(store) as opened:
-        yield opened
+    engine, _, graphs = request.param.partition(" ")
+    with new_store(engine, request, scored.folder / request.param) as make:
+        build(scored, make(), Tuning(graphs=bool(graphs), asked=True))
+        with Index(make()) as opened:
+            yield opened
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from engine_stores import new_store
 from scored_catalog import EMBEDDING, write_catalog
 
 from catalog.engines.edge_store import EdgeStore
 from catalog.index import build
+from catalog.scored.table import Scored
 from catalog.search import main
 from catalog.similar.matching import Index
 from catalog.words.asking import read
@@ -54,10 +56,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "index"
 
 
-@pytest.fixture
-def index(folder: Path) -> Iterator[Index]:
-    with Index(EdgeStore(folder)) as opened:
-        yield opened
+@pytest.fixture(scope="module", params=["edge", "postgres"])
+def index(request: pytest.FixtureRequest, folder: Path) -> Iterator[Index]:
+    with new_store(request.param, request, folder) as make:
+        if request.param != "edge":
+            build(Scored.open(folder.parent / "scored"), make())
+        with Index(make()) as opened:
+            yield opened
 
 
 def ids(index: Index, text: str, limit: int = 10, **flags: Any) -> list[str]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from catalog.engines.location import URLS, store_at
+from catalog.engines.location import is_server, store_at
 from catalog.scored.table import MANIFEST_FILE, PARTS, Scored, describe_model
 from catalog.similar.manifest import IndexManifest
 from fashion.errors import DataError
@@ -14,7 +14,7 @@ def scored_at(place: str | Path) -> Scored:
     """Open a scored catalog, or the one that an index was made from.
 
     Args:
-        place: the folder of either, or `http://HOST:PORT/COLLECTION`.
+        place: the folder of either, or the URL of an index on a server, see `catalog.engines.location.store_at`.
 
     Raises:
         DataError: it is neither, the scored catalog has gone or was scored again by another model, or it is empty.
@@ -26,29 +26,34 @@ def scored_at(place: str | Path) -> Scored:
 
 
 def _is_index(place: str | Path) -> bool:
-    if str(place).startswith(URLS):
+    if is_server(place):
         return True
     folder = Path(place)
     return (folder / INDEX_FILE).is_file() and not (folder / MANIFEST_FILE).is_file()
 
 
 def _behind(index: str | Path) -> Scored:
-    content = store_at(index).read_manifest()
+    store = store_at(index)
+    shown = store.place if is_server(index) else index  # a URL may have a password
+    try:
+        content = store.read_manifest()
+    finally:
+        store.close()
     if content is None:
-        raise DataError(f"{index} is not an index; name the folder of the scored catalog")
-    manifest = IndexManifest.from_json(content, repr(str(index)))
+        raise DataError(f"{shown} is not an index; name the folder of the scored catalog")
+    manifest = IndexManifest.from_json(content, repr(str(shown)))
     folders = [Path(manifest.catalog)]
-    if not str(index).startswith(URLS):
+    if not is_server(index):
         folders.append(Path(index).absolute().parent)  # moved together with the catalog
     folder = next((f for f in folders if (f / MANIFEST_FILE).is_file() or any(f.glob(PARTS))), None)
     if folder is None:
         raise DataError(
-            f"the scored catalog of the index {index} is not at {manifest.catalog} any more; name its folder instead"
+            f"the scored catalog of the index {shown} is not at {manifest.catalog} any more; name its folder instead"
         )
     scored = Scored.open(folder)
     if scored.manifest.model["weights"] != manifest.model["weights"]:
         raise DataError(
-            f"the index {index} was made of products scored by {describe_model(manifest.model)}, {folder} is now "
+            f"the index {shown} was made of products scored by {describe_model(manifest.model)}, {folder} is now "
             f"scored by {describe_model(scored.manifest.model)}; index it again, or name {folder} itself"
         )
     return scored

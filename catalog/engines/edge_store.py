@@ -143,6 +143,12 @@ class EdgeStore:
     def delete(self, ids: Sequence[str]) -> None:
         self._shard.update(qdrant.UpdateOperation.delete_points([uuid.UUID(id) for id in ids]))
 
+    def file(self, name: str) -> Path:
+        return self.folder / name
+
+    def keep(self, name: str) -> None:
+        pass  # it lies where it belongs
+
     def finish(self) -> None:
         self._shard.optimize()
         self._shard.flush()

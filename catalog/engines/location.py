@@ -1,26 +1,40 @@
-"""Which engine holds an index, by what the index is called."""
+"""Which engine holds an index, by what the index is called, and the flags that name it."""
 
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from catalog.engines.store import Store
 from fashion.errors import SettingError
 
-URLS = ("http://", "https://")
+QDRANT_URLS = ("http://", "https://")
+POSTGRES_URLS = ("postgresql://", "postgres://")
+COLLECTION = "fashion"
+PLACES = "folder of the index, http://HOST:PORT/COLLECTION or postgresql://USER@HOST/DATABASE/COLLECTION"
 
 
-def is_server(place: str) -> bool:
+def is_server(place: str | Path) -> bool:
     """Whether it is the URL of a server, and no folder."""
-    return place.startswith(URLS)
+    return str(place).startswith(QDRANT_URLS + POSTGRES_URLS)
 
 
 def store_at(place: str | Path) -> Store:
-    """The store of a folder, or of `http://HOST:PORT/COLLECTION`.
+    """The store of a folder, of `http://HOST:PORT/COLLECTION`, or of `postgresql://USER@HOST:PORT/DATABASE/COLLECTION`.
 
     Raises:
-        SettingError: a URL without a collection.
+        SettingError: a URL without a collection, or of PostgreSQL where what speaks with it is not installed.
         DataError: no server answers there.
     """
     text = str(place)
+    if text.startswith(POSTGRES_URLS):
+        try:
+            from catalog.engines.postgres_store import PostgresStore
+        except ImportError as error:
+            raise SettingError(
+                f"PostgreSQL needs the extra postgres, which is not installed ({error}): pip install "
+                "'fashion-attributes[postgres]'"
+            ) from None
+        return PostgresStore.at(text)
     if not is_server(text):
         from catalog.engines.edge_store import EdgeStore
 
@@ -31,3 +45,63 @@ def store_at(place: str | Path) -> Store:
     from catalog.engines.server_store import ServerStore
 
     return ServerStore.at(url, collection)
+
+
+def add_servers(parser: argparse.ArgumentParser) -> None:
+    """Add --qdrant, --postgres and --collection: servers that hold an index instead of a folder."""
+    servers = parser.add_mutually_exclusive_group()
+    servers.add_argument(
+        "--postgres",
+        metavar="URL",
+        help="a PostgreSQL database with pgvector that holds the index, such as postgresql://USER@HOST/DATABASE; the "
+        "password best in PGPASSWORD or ~/.pgpass",
+    )
+    servers.add_argument(
+        "--qdrant", metavar="URL", help="experimental, no server was tried: a Qdrant server that holds the index"
+    )
+    parser.add_argument("--collection", default=COLLECTION, help="its name on the server (default: %(default)s)")
+
+
+def add_index(parser: argparse.ArgumentParser) -> None:
+    """Add INDEX, and the flags that name a server instead; read them with `parse_index` and `index_place`."""
+    parser.add_argument("index", nargs="?", help=PLACES)
+    add_servers(parser)
+
+
+def parse_index(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse a command line with INDEX, which may be left out: before flags, behind them, and before another argument.
+
+    Python's `parse_args` settles what may be left out before it has seen what stands behind the first flag.
+    """
+    return parser.parse_intermixed_args(arguments)
+
+
+def server_place(options: argparse.Namespace) -> str | None:
+    """The place that the flags of `add_servers` name; None where they name none.
+
+    Raises:
+        SettingError: a URL of something else.
+    """
+    if options.qdrant is not None:
+        if not options.qdrant.startswith(QDRANT_URLS):
+            raise SettingError(
+                f"--qdrant takes the URL of a server, such as http://localhost:6333, not {options.qdrant!r}"
+            )
+        return f"{options.qdrant.rstrip('/')}/{options.collection}"
+    if options.postgres is None:
+        return None
+    if not options.postgres.startswith(POSTGRES_URLS):  # not quoted: there may be a password in it
+        raise SettingError("--postgres takes a URL, such as postgresql://USER@HOST:5432/DATABASE")
+    scheme, _, rest = options.postgres.partition("://")
+    path, question, parameters = rest.partition("?")
+    host, _, database = path.rstrip("/").partition("/")
+    return f"{scheme}://{host}/{database}/{options.collection}{question}{parameters}"
+
+
+def index_place(options: argparse.Namespace) -> str:
+    """The index that the arguments of `add_index` name. Raises SettingError where they name none, or two."""
+    server = server_place(options)
+    if (options.index is None) == (server is None):
+        what = "two are named" if server else "none is named"
+        raise SettingError(f"one index is searched, and {what}; give its folder, or --postgres URL --collection NAME")
+    return server or options.index

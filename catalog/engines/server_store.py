@@ -1,4 +1,4 @@
-"""An index in a collection of a Qdrant server or cluster.
+"""An index in a collection of a Qdrant server or cluster: experimental.
 
 It was tried with qdrant-client's own local mode, which answers as a server does but is none.
 """
@@ -138,6 +138,12 @@ class ServerStore:
 
     def delete(self, ids: Sequence[str]) -> None:
         self._ask(self.client.delete, self.collection, models.PointIdsList(points=list(ids)))
+
+    def file(self, name: str) -> None:
+        return None
+
+    def keep(self, name: str) -> None:
+        raise NotImplementedError(f"a Qdrant server keeps no {name}")
 
     def finish(self) -> None:
         pass  # a server builds its graphs by itself

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -158,6 +159,12 @@ class Store(Protocol):
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete points."""
+
+    def file(self, name: str) -> Path | None:
+        """Where a file that belongs to the index is read and written, until `close`; None where none can be kept."""
+
+    def keep(self, name: str) -> None:
+        """Keep what was written to `file(name)`."""
 
     def finish(self) -> None:
         """Build what `Tuning` asks for, and see that everything is on disk."""

@@ -63,6 +63,12 @@ class Column:
         return found if isinstance(found, list) else [] if found is None else [found]
 
 
+def key_parts(key: str) -> tuple[str, ...]:
+    """The place that a column's `key` was made from."""
+    first, *rest = key.split('."')
+    return (first, *(part.removesuffix('"') for part in rest))
+
+
 def group_column(group: str, labels: Iterable[str]) -> Column:
     """The column of an attribute group."""
     return Column(group, "label", (ATTRIBUTE, payload_name(group)), tuple(labels))

@@ -36,10 +36,17 @@ class Index:
     """
 
     def __init__(self, store: Store) -> None:
+        self.store = store
+        try:
+            self._open(store)
+        except BaseException:
+            store.close()
+            raise
+
+    def _open(self, store: Store) -> None:
         content = store.read_manifest()
         if content is None:
             raise DataError(f"{store.place} is not an index; python -m catalog.index makes one from a scored catalog")
-        self.store = store
         self.manifest = IndexManifest.from_json(content, store.place)
         self.columns: Columns = self.manifest.columns
         if not self.manifest.complete:

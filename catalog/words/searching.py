@@ -5,7 +5,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.engines.edge_store import EdgeStore
 from catalog.filters.columns import point_id
 from catalog.filters.conditions import And, Between, Condition, Not, OneOf, Points
 from catalog.similar.matches import Match, Product
@@ -166,11 +165,10 @@ def _these(ids: Iterable[str]) -> Points:
 def _words_of(index: Index) -> Path | None:
     """What is known of words, made at the first search that needs it; None where the catalog has no texts."""
     columns = [column for column in index.columns.source if column.kind == "text"]
-    if not columns or not isinstance(index.store, EdgeStore):
-        return None
-    path = index.store.folder / FILE
-    if not is_of(path, index.manifest.created):
+    path = index.store.file(FILE) if columns else None
+    if path is not None and not is_of(path, index.manifest.created):
         write_words(path, index.manifest.created, texts_of(index))
+        index.store.keep(FILE)
     return path
 
 

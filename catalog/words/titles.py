@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from catalog.engines.edge_store import EdgeStore
+from catalog.engines.store import Store
 from catalog.filters.filtering import kinds
 from catalog.scored.columns import EMBEDDING, vector_rows
 from catalog.scored.table import Scored
@@ -45,8 +45,8 @@ def title_columns(scored: Scored, asked: str | None = None) -> list[str]:
     return names
 
 
-def learn_titles(scored: Scored, store: EdgeStore, columns: Sequence[str]) -> list[Look]:
-    """Learn what the words of titles look like, and write it with all texts beside an index of the same catalog.
+def learn_titles(scored: Scored, store: Store, columns: Sequence[str]) -> list[Look]:
+    """Learn what the words of titles look like, and keep it with all texts in an index of the same catalog.
 
     Args:
         scored: the catalog.
@@ -54,14 +54,18 @@ def learn_titles(scored: Scored, store: EdgeStore, columns: Sequence[str]) -> li
         columns: of the titles, one at least.
 
     Returns:
-        What was learned, the most frequent word first.
+        What was learned, the most frequent word first; nothing where the engine keeps no files.
     """
     drawn = scored.sample([EMBEDDING, *columns], MOST_PRODUCTS)
     embeddings = vector_rows(drawn.column(EMBEDDING).combine_chunks()).astype(np.float32)
     cells = zip(*(drawn.column(column).to_pylist() for column in columns), strict=True)
     looks = learn(unit(embeddings), [" ".join(map(_text, row)) for row in cells])
     with Index(store) as index:
-        write_words(store.folder / FILE, index.manifest.created, texts_of(index), looks)
+        path = store.file(FILE)
+        if path is None:
+            return []
+        write_words(path, index.manifest.created, texts_of(index), looks)
+        store.keep(FILE)
     return looks
 
 

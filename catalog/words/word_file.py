@@ -1,4 +1,4 @@
-"""What an index knows of words, in one SQLite file beside it.
+"""What an index knows of words, in one SQLite file that it keeps.
 
 texts       the catalog's own texts, found by their words' stems (FTS5, Porter's stems, no accents)
 known       each word of them: how it is written most often, and how many products have it
@@ -20,7 +20,7 @@ from catalog.words.learning import Look
 from catalog.words.vocabulary import Phrase, searchable, words_of
 from fashion.errors import DataError
 
-FILE = "words.sqlite"  # beside an index in a folder
+FILE = "words.sqlite"  # see `catalog.engines.store.Store.file`
 LAYOUT = 2  # of the tables
 
 
