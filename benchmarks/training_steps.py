@@ -14,6 +14,7 @@ from tqdm import tqdm
 from benchmarks.input_pipeline import Material
 from fashion.errors import SettingError
 from training.data.data_module import FashionData
+from training.data.draws import TrainingDraw
 from training.data.images import Sample
 from training.data.input_settings import InputSettings
 from training.fit import quiet
@@ -94,8 +95,8 @@ class Repeated(Dataset):
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, index: int) -> Sample:
-        return self.images[index % len(self.images)]
+    def __getitem__(self, index: TrainingDraw) -> Sample:
+        return self.images[index._replace(image=index.image % len(self.images))]
 
 
 class Batches:
