@@ -46,7 +46,7 @@ def test_a_queue_says_what_is_asked(url: str) -> None:
     probabilities = [choice["probability"] for choice in first["choices"] if not choice["answered"]]
     assert probabilities == sorted(probabilities, reverse=True)
     assert len(first["choices"]) == 39
-    assert {"product", "title", "photograph", "reason", "state"} <= first.keys()
+    assert {"product", "title", "photographs", "reason", "state"} <= first.keys()
     assert len(ask(url, "queue", kind="new")["items"]) > len(items) / 22
     batch = ask(url, "queue", kind="batches", group="colour", label="Black")["batches"][0]
     assert (batch["group"], batch["name"]) == ("colour", "Black")
