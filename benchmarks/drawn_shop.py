@@ -75,7 +75,7 @@ def page(*arguments: str | Path) -> Iterator[str]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         end = time.monotonic() + START_LIMIT
-        while not _is_ready(url):
+        while not is_ready(url):
             if process.poll() is not None or time.monotonic() > end:
                 process.terminate()
                 raise FashionError(f"the page does not start: {process.communicate()[0]}")
@@ -86,7 +86,8 @@ def page(*arguments: str | Path) -> Iterator[str]:
         process.communicate(timeout=30)
 
 
-def _is_ready(url: str) -> bool:
+def is_ready(url: str) -> bool:
+    """Whether a page answers photographs."""
     try:
         return requests.get(f"{url}/readyz", timeout=10).ok
     except requests.RequestException:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from catalog.corrections.refitting import LEAST, SCORES, Proposal
+from catalog.corrections.refitting import AS_BEFORE, LEAST, SCORES, Proposal
 from catalog.scored.correction_store import REFITS, CorrectionStore, in_force
 
 
 def shown_proposal(proposal: Proposal) -> dict[str, Any]:
-    """What a refit would change, ready for JSON, with the name of its score and what it was judged on."""
+    """What a refit would change, ready for JSON, with `score` (its name), `judged` (on what) and `fits_thresholds`."""
     judged = (
         f"Judged on {proposal.representative:,} products that stand for the whole catalog"
         if proposal.representative >= LEAST
@@ -15,7 +15,8 @@ def shown_proposal(proposal: Proposal) -> dict[str, Any]:
         f"{LEAST} products came from the random order or the new arrivals"
     )
     score = SCORES.get(proposal.refit.profile, "micro_f1").replace("_f1", "-F1")
-    return proposal.to_json() | {"score": score, "judged": judged}
+    told = {"score": score, "judged": judged, "fits_thresholds": proposal.chosen != AS_BEFORE}
+    return proposal.to_json() | told
 
 
 def refit_in_words(store: CorrectionStore) -> str:

@@ -16,7 +16,8 @@ def review_items(shop: Shop, queued: Sequence[Queued]) -> list[dict[str, Any]]:
     Returns:
         `product`, `title`, `photographs` (how many there are in files of their own), `group`, `label` (what the
         source's table says, where that is in question), `reason`, `state` (of the store, to be given back with a
-        correction) and `choices`: all labels of the group with `name`, `probability` and `answered`, the likeliest first.
+        correction) and `choices`: all labels of the group with `name`, `probability` and `answered`, the likeliest
+        first.
     """
     groups = list(dict.fromkeys(each.group for each in queued))
     columns = [ID, PROBABILITIES, *(ATTRIBUTE + group for group in groups)]

@@ -53,6 +53,7 @@ def _add_reading(app: FastAPI, renderer: Renderer, shop: Shop, card: ModelCard) 
             labels=labels,
             who=login_name(),
             in_force=refit_in_words(shop.store),
+            folder=shop.scored.folder,
         )
 
     @app.get("/review/queue", include_in_schema=False)

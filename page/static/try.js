@@ -31,10 +31,11 @@ function settings() {
 function applySettings() {
   const chosen = settings();
   const counting = chosen.profile in facts.counting;
+  find("profile-means").value = facts.meanings[chosen.profile] ?? "";
   caution.disabled = counting;
   const effect = chosen.caution > 1 ? "fewer, surer attributes" : "more attributes, less sure";
   means.value = counting
-    ? `${chosen.profile} takes so many of each group, sure or not`
+    ? `not for ${chosen.profile}, which has no thresholds`
     : chosen.caution === 1
       ? "balanced, as the model was tuned"
       : `${effect} (odds of every threshold × ${chosen.caution})`;
