@@ -228,6 +228,23 @@ def test_pasted_and_dropped(opened: Callable[..., Page], photographs: list[Path]
         expect(tab.locator(".card .attributes")).to_have_count(number)
 
 
+def test_a_folder_is_dropped(opened: Callable[..., Page], tmp_path: Path) -> None:
+    folder = tmp_path / "shoot"
+    (folder / "within").mkdir(parents=True)
+    for number, place in ((10, folder), (9, folder), (2, folder / "within")):
+        (place / f"{number}.jpg").write_bytes(garment(number))
+    (folder / ".DS_Store").write_bytes(b"of the system")
+    tab = opened()
+    box = tab.locator("#drop").bounding_box()
+    assert box
+    devtools = tab.context.new_cdp_session(tab)
+    data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "x": box["x"] + 50, "y": box["y"] + 20, "data": data})
+    expect(tab.locator("#status")).to_have_text("3 of 3 answered")
+    expect(tab.locator(".card h3")).to_have_text(["2.jpg", "9.jpg", "10.jpg"])
+
+
 SEND = """([event, data, name]) => {
   const transfer = new DataTransfer();
   transfer.items.add(new File([new Uint8Array(data)], name, { type: "image/jpeg" }));

@@ -1,6 +1,7 @@
 // The page "Try": photographs in, cards out.
 import { ask, Refused, WorkQueue } from "./asking.js";
 import { Card } from "./card.js";
+import { droppedFiles } from "./dropping.js";
 import { element } from "./elements.js";
 import { asCurl, asPython, colorsByCurl } from "./how_to_ask.js";
 import { Joining } from "./joining.js";
@@ -203,11 +204,11 @@ document.addEventListener("dragover", (event) => {
 document.addEventListener("dragleave", (event) => {
   if (!event.relatedTarget) find("drop").classList.remove("over");
 });
-document.addEventListener("drop", (event) => {
+document.addEventListener("drop", async (event) => {
   if (!dragsFiles(event)) return;
   event.preventDefault();
   find("drop").classList.remove("over");
-  take([...event.dataTransfer.files]);
+  take(await droppedFiles(event.dataTransfer));
 });
 
 // --- downloads and copies ---------------------------------------------------------------------------------------------
