@@ -41,6 +41,15 @@ export class Card {
     return this.photographs.length > 1;
   }
 
+  get isSelected() {
+    return this.pick.checked;
+  }
+
+  set isSelected(value) {
+    this.pick.checked = value;
+    this.element.classList.toggle("selected", value);
+  }
+
   get files() {
     return this.photographs.map(({ file }) => file);
   }

@@ -28,7 +28,7 @@ export class Joining {
   }
 
   get selected() {
-    return this.cards().filter((card) => card.pick.checked);
+    return this.cards().filter((card) => card.isSelected);
   }
 
   join() {
@@ -36,7 +36,7 @@ export class Joining {
     if (chosen.length < 2) return;
     const photographs = chosen.flatMap((card) => card.photographs);
     const parts = chosen.flatMap((card) => (card.isJoined ? card.parts : [card]));
-    for (const card of parts) card.pick.checked = false;
+    for (const card of parts) card.isSelected = false;
     const made = new Card(this.facts, photographs, parts);
     this.replace(chosen, [made]);
     this.answer([made]);
@@ -64,7 +64,7 @@ export class Joining {
   }
 
   unselect() {
-    for (const card of this.cards()) card.pick.checked = false;
+    for (const card of this.selected) card.isSelected = false;
     this.#tell("");
   }
 
@@ -92,9 +92,8 @@ export class Joining {
     const cards = this.cards();
     const [at, last] = [event.target, this.#last].map((box) => cards.findIndex((card) => card.pick === box));
     this.#last = event.target;
-    if (event.shiftKey && last >= 0) {
-      for (const card of cards.slice(Math.min(at, last), Math.max(at, last) + 1)) if (!card.pick.disabled) card.pick.checked = event.target.checked;
-    }
+    const from = event.shiftKey && last >= 0 ? last : at;
+    for (const card of cards.slice(Math.min(at, from), Math.max(at, from) + 1)) if (!card.pick.disabled) card.isSelected = event.target.checked;
     this.#tell("");
   }
 }

@@ -11,6 +11,7 @@ const facts = JSON.parse(document.getElementById("facts").textContent);
 const find = (id) => document.getElementById(id);
 const [profile, caution, means, unsure] = ["profile", "caution", "caution-means", "unsure"].map(find);
 const OPTIONS = { "Fashion-All": "true", ...(Object.keys(facts.applies).length ? { "Fashion-Applies": "true" } : {}) };
+const downloads = document.querySelectorAll("[data-download]");
 const NOT_MEASURED = "not measured: cancelled";
 
 let cards = [];
@@ -18,7 +19,7 @@ let failures = []; // of { name, reason }
 let counts = { asked: 0, done: 0, cancelled: 0 };
 let touched; // the card that was used last, which the request below is of
 const queue = new WorkQueue(facts.sideBySide, askAbout, measureColors);
-const colorQueue = new WorkQueue(1, measure, showProgress); // after all answers, so that none of them waits for a color
+const colorQueue = new WorkQueue(2, measure, showProgress); // after all answers, so that none of them waits for a color
 const joining = new Joining(facts, { cards: () => cards, replace, answer });
 
 // --- settings ---------------------------------------------------------------------------------------------------------
@@ -98,7 +99,7 @@ async function askAbout(card, signal) {
     if (error.name !== "AbortError" && !(error instanceof Refused)) throw error;
     notAnswered(card, error instanceof Refused ? error.message : undefined);
   }
-  showProgress();
+  showProgressSoon();
 }
 
 // Cancelled, or refused for a reason.
@@ -138,7 +139,6 @@ async function measure(photograph, signal) {
     if (error.name !== "AbortError" && !(error instanceof Refused)) throw error;
     withColors(photograph, error instanceof Refused ? error.message : NOT_MEASURED);
   }
-  showProgress();
 }
 
 function withColors(photograph, colors) {
@@ -150,6 +150,16 @@ function fail(file, reason) {
   failures.push({ name: file.name, reason });
   find("failed").hidden = false;
   find("failed").querySelector("ul").append(element("li", {}, element("strong", { textContent: file.name }), `: ${reason}`));
+}
+
+let isDue = false;
+function showProgressSoon() {
+  if (isDue) return;
+  isDue = true;
+  requestAnimationFrame(() => {
+    isDue = false;
+    showProgress();
+  });
 }
 
 function showProgress() {
@@ -165,7 +175,7 @@ function showProgress() {
   find("status").textContent = parts.join(", ");
   find("cancel").hidden = isIdle;
   find("clear").hidden = !isIdle;
-  for (const button of document.querySelectorAll("[data-download]")) button.disabled = !isIdle || !(cards.length + failures.length);
+  for (const button of downloads) button.disabled = !isIdle || !(cards.length + failures.length);
   joining.show();
 }
 
@@ -225,7 +235,7 @@ async function download(kind) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-for (const button of document.querySelectorAll("[data-download]")) {
+for (const button of downloads) {
   button.addEventListener("click", () => download(button.dataset.download));
 }
 for (const button of document.querySelectorAll("[data-copy]")) {
