@@ -30,23 +30,39 @@ def garment(seed: int, size: int = 200) -> bytes:
     return file.getvalue()
 
 
-def scored_garments(home: Path, titles: Sequence[str], size: int = 200) -> Path:
-    """A scored and indexed catalog, a product for each title; the last two have the same photograph.
+def detail(seed: int, size: int = 200) -> bytes:
+    """The middle of a drawn garment, as a JPEG."""
+    picture = draw(seed, size)[0]
+    file = io.BytesIO()
+    picture.crop((size // 4, size // 4, 3 * size // 4, 3 * size // 4)).resize((size, size)).save(file, "JPEG")
+    return file.getvalue()
+
+
+def scored_garments(home: Path, titles: Sequence[str], size: int = 200, indexed: bool = True) -> Path:
+    """A scored catalog, a product for each title; the last two have the same photograph, and of every fifth there are
+    two photographs.
 
     Args:
         home: folder for table and photographs; the catalog is in its folder `scored`.
         titles: of the products.
         size: px, of the photographs.
+        indexed: whether it has an index.
     """
     home.mkdir(exist_ok=True)
     with (home / "products.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "image", "title", "price", "added", "stock"])
         for number, title in enumerate(titles):
-            (home / f"{number}.jpg").write_bytes(garment(min(number, len(titles) - 2), size))
-            writer.writerow([f"g/{number}", f"{number}.jpg", title, 5 + number, f"2026-05-{number + 1:02}", number % 3])
+            seed = min(number, len(titles) - 2)
+            own = [title, 5 + number, f"2026-{5 + number // 28:02}-{number % 28 + 1:02}", number % 3]
+            (home / f"{number}.jpg").write_bytes(garment(seed, size))
+            writer.writerow([f"g/{number}", f"{number}.jpg", *own])
+            if number % 5 == 3 and seed == number:
+                (home / f"{number}-detail.jpg").write_bytes(detail(seed, size))
+                writer.writerow([f"g/{number}", f"{number}-detail.jpg", *own])
     score(STARTER, [str(home / "products.csv")], home / "scored", workers=None)
-    build(Scored.open(home / "scored"), store_at(home / "scored" / "index"))
+    if indexed:
+        build(Scored.open(home / "scored"), store_at(home / "scored" / "index"))
     return home / "scored"
 
 
@@ -59,7 +75,7 @@ def page(*arguments: str | Path) -> Iterator[str]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         end = time.monotonic() + START_LIMIT
-        while not _is_ready(url):
+        while not is_ready(url):
             if process.poll() is not None or time.monotonic() > end:
                 process.terminate()
                 raise FashionError(f"the page does not start: {process.communicate()[0]}")
@@ -70,7 +86,8 @@ def page(*arguments: str | Path) -> Iterator[str]:
         process.communicate(timeout=30)
 
 
-def _is_ready(url: str) -> bool:
+def is_ready(url: str) -> bool:
+    """Whether a page answers photographs."""
     try:
         return requests.get(f"{url}/readyz", timeout=10).ok
     except requests.RequestException:

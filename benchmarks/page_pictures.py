@@ -2,7 +2,8 @@
 
     python -m benchmarks.page_pictures
 
-It takes them in Debian's chromium and writes page_try.png, page_review.png, page_batch.png and page_browse.png.
+It takes them in Debian's chromium and writes page_try.png, page_joined.png, page_review.png, page_batch.png,
+page_browse.png and page_product.png.
 """
 
 import argparse
@@ -12,15 +13,15 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
 
-from benchmarks.drawn_shop import STARTER, garment, page, scored_garments
+from benchmarks.drawn_shop import STARTER, detail, garment, page, scored_garments
 from fashion.errors import SettingError, one_line_errors
 
 OUT = Path("docs/img")
 SIZE: ViewportSize = {"width": 1280, "height": 800}
 SIDE = 400  # px, of the garments
-TRIED = (1, 7)  # seeds of garments
+TRIED, JOINED = (1, 7), 7  # seeds of garments
 PRODUCTS = 14
 PATIENCE = 30_000  # ms
 
@@ -34,10 +35,34 @@ def take_try(tab: Page, url: str, folder: Path) -> None:
     tab.goto(url)
     tab.set_input_files("#files", files)
     expect(tab.locator(".card .attributes")).to_have_count(len(files))
+    expect(tab.locator("#clear")).to_be_visible()  # colors are measured
     first = tab.locator(".card").filter(has=tab.locator("button[aria-label^=sleeve]")).first
-    first.scroll_into_view_if_needed()
-    first.locator("button[aria-label^=sleeve]").focus()
-    expect(first.locator(".evidence")).to_have_text(re.compile("lies$"))  # not "lies ...": a better map follows
+    _show_evidence(first, "sleeve")
+    first.evaluate("(card) => card.scrollIntoView({ block: 'end' })")
+    tab.mouse.wheel(0, 24)  # the card's border too
+
+
+def take_joined(tab: Page, url: str, folder: Path) -> None:
+    """A garment and a part of it as one product."""
+    files = [folder / name for name in ("front.jpg", "detail.jpg")]
+    files[0].write_bytes(garment(JOINED, SIDE))
+    files[1].write_bytes(detail(JOINED, SIDE))
+    tab.goto(url)
+    tab.set_input_files("#files", files)
+    expect(tab.locator("#clear")).to_be_visible()
+    for box in tab.locator(".pick").all():
+        box.check()
+    tab.keyboard.press("p")
+    card = tab.locator(".card")
+    expect(card).to_have_count(1)
+    expect(tab.locator("#clear")).to_be_visible()
+    _show_evidence(card, "pattern")
+    tab.locator("#results").evaluate("(results) => results.scrollIntoView({ block: 'end' })")
+
+
+def _show_evidence(card: Locator, group: str) -> None:
+    card.locator(f"button[aria-label^={group}]").focus()
+    expect(card.locator(".evidence")).to_have_text(re.compile("lies$"))  # not "lies ...": a better map follows
 
 
 def take_review(tab: Page, url: str, folder: Path) -> None:
@@ -62,11 +87,19 @@ def take_browse(tab: Page, url: str, folder: Path) -> None:
     tab.wait_for_load_state("networkidle")
 
 
+def take_product(tab: Page, url: str, folder: Path) -> None:
+    """A product with two photographs, its attributes, colors and checks."""
+    tab.goto(f"{url}/browse/product/g/3")
+    tab.wait_for_load_state("networkidle")
+
+
 PICTURES: dict[str, Callable[[Page, str, Path], None]] = {
     "page_try": take_try,
+    "page_joined": take_joined,
     "page_review": take_review,
     "page_batch": take_batch,
     "page_browse": take_browse,
+    "page_product": take_product,
 }
 
 

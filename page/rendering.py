@@ -37,11 +37,25 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.globals |= {"sections": dict(sections), "static": static_url}
+        self._environment.filters |= {"percent": percent, "in_words": in_words}
 
     def page(self, template: str, status: int = HTTPStatus.OK, **contents: Any) -> HTMLResponse:
         """A page. What the template names and `contents` does not have is an error."""
         text = self._environment.get_template(template).render(contents)
         return HTMLResponse(text, status, {"Cache-Control": "no-store"})
+
+
+def percent(probability: float) -> str:
+    """A probability as people read it, as `percent` of static/elements.js: only what is certain is 0 or 100 %."""
+    rounded = round(100 * probability)
+    if rounded == 100 and probability < 1:
+        return ">99 %"
+    return "<1 %" if rounded == 0 and probability > 0 else f"{rounded} %"
+
+
+def in_words(name: str) -> str:
+    """What a group or a column is called to people: print type, not print_type."""
+    return name.replace("_", " ")
 
 
 @cache

@@ -12,7 +12,7 @@ from catalog import open_index
 from catalog.filters.columns import Columns
 from catalog.filters.filtering import RowFilter, columns_of, kinds
 from catalog.index import INDEX_FOLDER
-from catalog.scored.columns import ATTRIBUTE, ID, IMAGE, PROBABILITIES, vector_rows
+from catalog.scored.columns import ATTRIBUTE, ID, IMAGE, PHOTOGRAPHS, PROBABILITIES, vector_rows
 from catalog.scored.correction_store import CorrectionStore
 from catalog.scored.table import Scored, describe_model
 from catalog.similar.following import follow_corrections
@@ -45,7 +45,9 @@ class Shop:
         own = [name for name, kind in kinds(scored).items() if kind]
         self.title_column = usual_name(own, TITLES)
         self.price_column = usual_name(own, PRICES)
-        self._names = [ID, IMAGE, *(ATTRIBUTE + group for group in scored.manifest.groups), *own]
+        self._several = PHOTOGRAPHS in scored.schema.names
+        several = [PHOTOGRAPHS] * self._several
+        self._names = [ID, IMAGE, *several, *(ATTRIBUTE + group for group in scored.manifest.groups), *own]
         self._last = self.store.last()
         self._batch = self._read()
         ids = self._batch.column(ID).to_pylist()
@@ -123,10 +125,11 @@ class Shop:
         """Where products stand; those that the catalog does not have are left out."""
         return [self._rows[id] for id in ids if id in self._rows]
 
-    def image(self, id: str) -> Path | None:
-        """The photograph of a product; None where it lies in no file of its own. Raises DataError as `row`."""
-        path = self._batch.column(IMAGE)[self.row(id)].as_py()
-        return Path(path) if path else None
+    def photographs(self, id: str) -> list[Path]:
+        """The photographs of a product; none where they lie in no files of their own. Raises DataError as `row`."""
+        row = self.row(id)
+        several = self._batch.column(PHOTOGRAPHS)[row].as_py() if self._several else None
+        return [Path(path) for path in several or [self._batch.column(IMAGE)[row].as_py()] if path]
 
     def attributes(self, row: int) -> dict[str, list[str]]:
         """What is answered of a product, by group."""
@@ -135,9 +138,11 @@ class Shop:
         }
 
     def source(self, row: int) -> dict[str, Any]:
-        """The catalog's own columns of a product, those with a value."""
+        """The catalog's own columns of a product, those with a value, but its title, which stands above them."""
         found = {column.name: self._batch.column(column.name)[row].as_py() for column in self.columns.source}
-        return {name: value for name, value in found.items() if value not in (None, "", [])}
+        return {
+            name: value for name, value in found.items() if value not in (None, "", []) and name != self.title_column
+        }
 
     def probabilities(self, row: int) -> np.ndarray:
         """The probability of each label, float32 (A,)."""

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from scored_catalog import products, write_catalog
 
 from catalog.check import main
+from catalog.checking.checking import CatalogCheck
 from catalog.checking.copies import copies
 from catalog.checking.faults import (
     BLURRED,
@@ -187,6 +188,15 @@ def test_checks_are_skipped_and_printed_as_json(scored, capsys):
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["id"], line["check"]) for line in lines] == [("p1", BLURRED), ("p1", DUPLICATE)]
     assert lines[0]["value"] > lines[0]["limit"]
+
+
+def test_one_product_is_checked_as_all_are(scored):
+    check = CatalogCheck.of(scored, skipped=[DUPLICATE])
+    every = list(check.faults())
+    assert any(every)
+    ids = [id for batch in scored.batches(["id"]) for id in batch.column(0).to_pylist()]
+    assert [check.faults_of(id) for id in ids] == every
+    assert check.faults_of("nowhere") == []
 
 
 def test_photographs_that_were_moved(scored, tmp_path, capsys):

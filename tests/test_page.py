@@ -13,8 +13,12 @@ from typing import Any
 import pytest
 import requests
 from page_server import HOSTILE, PRODUCTS, STARTER, garment, page, scored_garments
+from PIL import Image
 from python_calamine import CalamineWorkbook
 
+from catalog.coloring.color_table import COLORS_FILE, ColoredProduct, write_colors
+from catalog.coloring.measuring import photograph_colors
+from fashion.colors.palette import DominantColor
 from fashion.errors import SettingError
 from fashion.model_card import ModelCard
 from page.browsing.reports import report_policy
@@ -22,7 +26,7 @@ from page.browsing.selection import ListSelection
 from page.guarding import POLICY
 from page.trying.card_facts import card_facts
 from page.trying.downloads import download
-from page.trying.limits import MAX_FILES
+from page.trying.limits import MAX_ENTRIES
 from serving.ports import free_ports
 from serving.protocol import MAX_BODY
 
@@ -81,7 +85,7 @@ def test_static_files_are_there_and_kept(url: str) -> None:
     ],
 )
 def test_pages_of_other_sites_may_not_post(url: str, headers: dict[str, str]) -> None:
-    for path in ("/predictions/fashion", "/try/download/csv", "/browse"):
+    for path in ("/predictions/fashion", "/colors", "/try/download/csv", "/browse"):
         refused = requests.post(url + path, data=garment(0), headers=headers, timeout=60)
         assert (refused.status_code, refused.json()["error"]["type"]) == (403, "ForeignOrigin")
     assert requests.post(f"{url}/predictions/fashion", data=garment(0), headers={"Origin": url}, timeout=60).ok
@@ -94,7 +98,7 @@ def test_only_its_own_names_are_answered(url: str, host: str, status: int) -> No
 
 
 def test_uploads_are_bounded(url: str) -> None:
-    for path in ("/predictions/fashion", "/try/download/csv"):
+    for path in ("/predictions/fashion", "/colors", "/try/download/csv"):
         refused = requests.post(url + path, data=bytes(MAX_BODY + 1), timeout=60)
         assert (refused.status_code, refused.json()["error"]["type"]) == (413, "TooLarge")
     shown = requests.post(f"{url}/browse", files={"photograph": bytes(MAX_BODY + 1)}, timeout=60)
@@ -123,33 +127,57 @@ def test_the_browser_knows_the_card() -> None:
 
 
 ATTRIBUTE = {"group": "colour", "name": "Navy Blue", "probability": 0.91234, "threshold": 0.4}
-PHOTOGRAPHS: list[dict[str, Any]] = [
-    {"file": "=1+1.jpg", "attributes": [ATTRIBUTE, ATTRIBUTE | {"name": "Écru"}]},
-    {"file": "wall.jpg", "attributes": [], "note": "no product recognized"},
+COLOR = {"hex": "#28335f", "name": "navy", "basic": "blue", "share": 0.71234}
+ANSWERED: list[dict[str, Any]] = [
+    {
+        "photographs": ["=1+1.jpg", "back.jpg"],
+        "attributes": [ATTRIBUTE, ATTRIBUTE | {"name": "Écru"}],
+        "colors": [COLOR],
+    },
+    {"photographs": ["wall.jpg"], "attributes": [], "colors": [], "note": "no product recognized"},
 ]
 
 
-def test_downloads_hold_what_was_answered() -> None:
-    rows = list(csv.DictReader(io.StringIO(download("csv", PHOTOGRAPHS)[0].decode("utf-8-sig"))))
-    assert [(row["file"], row["name"], row["probability"], row["note"]) for row in rows] == [
-        ("=1+1.jpg", "Navy Blue", "0.9123", ""),
-        ("=1+1.jpg", "Écru", "0.9123", ""),
-        ("wall.jpg", "", "", "no product recognized"),
+def test_downloads_hold_what_was_answered_and_measured() -> None:
+    rows = list(csv.DictReader(io.StringIO(download("csv", ANSWERED)[0].decode("utf-8-sig"))))
+    names = ("file", "group", "name", "probability", "hex", "share", "note")
+    assert [tuple(row[name] for name in names) for row in rows] == [
+        ("=1+1.jpg; back.jpg", "colour", "Navy Blue", "0.9123", "", "", ""),
+        ("=1+1.jpg; back.jpg", "colour", "Écru", "0.9123", "", "", ""),
+        ("=1+1.jpg; back.jpg", "measured color", "navy", "", "#28335f", "0.7123", ""),
+        ("wall.jpg", "", "", "", "", "", "no product recognized"),
     ]
-    book = CalamineWorkbook.from_filelike(io.BytesIO(download("xlsx", PHOTOGRAPHS)[0]))
+    book = CalamineWorkbook.from_filelike(io.BytesIO(download("xlsx", ANSWERED)[0]))
     cells = book.get_sheet_by_index(0).to_python()
-    assert cells[1] == ["=1+1.jpg", "colour", "Navy Blue", 0.9123, 0.4, ""]
-    assert json.loads(download("json", PHOTOGRAPHS)[0])[0]["attributes"][1]["name"] == "Écru"
+    assert cells[1] == ["=1+1.jpg; back.jpg", "colour", "Navy Blue", 0.9123, 0.4, "", "", ""]
+    assert cells[3] == ["=1+1.jpg; back.jpg", "measured color", "navy", "", "", "#28335f", 0.7123, ""]
+    first = json.loads(download("json", ANSWERED)[0])[0]
+    assert first["attributes"][1]["name"] == "Écru"
+    assert first["photographs"] == ["=1+1.jpg", "back.jpg"]
+    assert first["colors"] == [{"hex": "#28335f", "name": "navy", "share": 0.7123}]
+
+
+def test_colors_of_a_photograph(url: str) -> None:
+    photo = io.BytesIO()
+    picture = Image.new("RGB", (120, 120), "white")
+    picture.paste("#28335f", (30, 20, 90, 100))
+    picture.save(photo, "PNG")
+    for ask in (requests.post, requests.put):  # the page posts, curl -T puts
+        (color,) = ask(f"{url}/colors", data=photo.getvalue(), timeout=60).json()["colors"]
+        assert color == {"hex": "#28335f", "name": "navy", "basic": "blue", "share": 1.0}
+    refused = requests.post(f"{url}/colors", data=b"<html>", timeout=60)
+    assert (refused.status_code, refused.json()["error"]["type"]) == (400, "InvalidImage")
 
 
 @pytest.mark.parametrize(
     ("kind", "content"),
     [
-        ("pdf", PHOTOGRAPHS),
+        ("pdf", ANSWERED),
         ("csv", 7),
-        ("csv", [{"file": "a"}]),
-        ("csv", [{"file": "a", "attributes": [{"group": "x"}]}]),
-        ("csv", [PHOTOGRAPHS[1]] * (MAX_FILES + 1)),
+        ("csv", [{"photographs": ["a"]}]),
+        ("csv", [{"photographs": ["a"], "attributes": [{"group": "x"}], "colors": []}]),
+        ("xlsx", [ANSWERED[1] | {"colors": [COLOR | {"hex": "red"}]}]),
+        ("csv", [ANSWERED[1]] * (MAX_ENTRIES + 1)),
     ],
 )
 def test_what_cannot_be_downloaded(url: str, kind: str, content: Any) -> None:
@@ -224,6 +252,29 @@ def test_a_product_and_what_is_near_it(url: str) -> None:
     assert requests.get(f"{url}/browse/product/none", timeout=60).status_code == 404
 
 
+def test_a_product_has_all_its_photographs_colors_and_checks(url: str, scored: Path) -> None:
+    text = requests.get(f"{url}/browse/product/g/3", timeout=60).text
+    assert re.findall(r'aria-label="(Photograph . of .)"', text) == ["Photograph 1 of 2", "Photograph 2 of 2"]
+    first, second = (requests.get(f"{url}/browse/photograph/640/g/3?number={n}", timeout=60).content for n in (1, 2))
+    assert first != second
+    assert requests.get(f"{url}/browse/photograph/640/g/3?number=3", timeout=60).status_code == 404
+    own = photograph_colors(scored.parent / "3.jpg")
+    assert re.findall(r'<rect width="10" height="10" fill="(#[0-9a-f]{6})"/>', text) == [color.hex for color in own]
+    assert "too small for Google Merchant: 200 x 200 px" in text
+    alone = requests.get(f"{url}/browse/product/g/4", timeout=60).text
+    assert "Photograph 1 of" not in alone
+
+
+def test_colors_are_those_that_the_catalog_measured(url: str, scored: Path) -> None:
+    measured = [ColoredProduct("g/2", "", (DominantColor(0.5, "#123456", "navy", "blue"),))]
+    write_colors(scored, measured)
+    try:
+        text = requests.get(f"{url}/browse/product/g/2", timeout=60).text
+    finally:
+        (scored / COLORS_FILE).unlink()
+    assert re.findall(r'fill="(#[0-9a-f]{6})"', text) == ["#123456"]
+
+
 def test_errors_are_pages_to_browsers_and_json_to_programs(url: str) -> None:
     for path, message in (("/nowhere", "There is no such page."), ("/browse/product/x", "has no product &#39;x&#39;")):
         shown = requests.get(url + path, headers={"Accept": "text/html"}, timeout=60)
@@ -238,7 +289,7 @@ def test_recommendations(url: str) -> None:
 
 
 def test_photographs_and_evidence(url: str) -> None:
-    for path in ("/browse/photograph/240/g/1", "/browse/evidence/g/1?label=colour:Black"):
+    for path in ("/browse/photograph/240/g/1", "/browse/evidence/g/3?label=colour:Black&number=2"):
         answer = requests.get(url + path, timeout=60)
         assert answer.headers["content-type"] == "image/jpeg"
         assert answer.content.startswith(b"\xff\xd8")

@@ -1,17 +1,23 @@
 """The requests of the review page: queues, corrections, who was quicker, undo, kill -9."""
 
+import itertools
+import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from page_server import STARTER, page, scored_garments
+from page_server import PRODUCTS, STARTER, page, scored_garments
 
+from benchmarks.drawn_shop import is_ready
 from catalog.scored.correction_store import CorrectionStore
 from catalog.scored.table import Scored
 from serving.ports import free_ports
@@ -46,7 +52,7 @@ def test_a_queue_says_what_is_asked(url: str) -> None:
     probabilities = [choice["probability"] for choice in first["choices"] if not choice["answered"]]
     assert probabilities == sorted(probabilities, reverse=True)
     assert len(first["choices"]) == 39
-    assert {"product", "title", "photograph", "reason", "state"} <= first.keys()
+    assert {"product", "title", "photographs", "reason", "state"} <= first.keys()
     assert len(ask(url, "queue", kind="new")["items"]) > len(items) / 22
     batch = ask(url, "queue", kind="batches", group="colour", label="Black")["batches"][0]
     assert (batch["group"], batch["name"]) == ("colour", "Black")
@@ -115,27 +121,58 @@ def test_a_refit_wants_enough_corrections(url: str) -> None:
     assert requests.post(f"{url}/review/refit/apply/1", json={}, timeout=60).status_code == 400
 
 
-def test_a_killed_server_has_kept_what_it_acknowledged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [int(os.environ.get("FASHION_KILLS", "2"))])
+def test_a_killed_server_has_kept_what_it_acknowledged(tmp_path: Path, kills: int) -> None:
+    """It is killed at any moment while corrections are posted, as often as FASHION_KILLS says."""
     folder = scored_garments(tmp_path / "killed")
-    (port,) = free_ports(1)
-    url = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen([sys.executable, "-m", "page", STARTER, folder, "--port", str(port)])
-    try:
-        end = time.monotonic() + 120
-        while True:
-            try:
-                if requests.get(f"{url}/readyz", timeout=10).ok:
-                    break
-            except requests.RequestException:
-                assert time.monotonic() < end
-                time.sleep(0.1)
-        acknowledged = 0
-        for number in range(14):
-            acknowledged += correct(url, [f"g/{number}", "is", "colour", "Red"], seen={f"g/{number}": 0}).ok
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait(30)
-    assert acknowledged == 14
+    store, moments = CorrectionStore(folder), random.Random(0)
+    acknowledged: list[int] = []
+    for _ in range(kills):
+        with running_page(folder) as (url, process):
+            first = threading.Event()
+            posting = threading.Thread(target=post_until_it_ends, args=(url, store, acknowledged, first))
+            posting.start()
+            assert first.wait(120)
+            threading.Event().wait(moments.uniform(0, 0.2))  # any moment of several corrections
+            process.send_signal(signal.SIGKILL)
+            posting.join(120)
+    kept = {entry.number for entry in store.entries()}
+    assert set(acknowledged) <= kept
+    assert len(acknowledged) >= kills
+    assert len(kept) - len(acknowledged) <= kills  # at most the one that was under way
     overlay = Scored.open(folder).overlay()
     assert overlay is not None
-    assert len(overlay.known) == 14
+    assert set(overlay.known) <= {f"g/{number}" for number in range(PRODUCTS)}
+
+
+@contextmanager
+def running_page(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    (port,) = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "page", STARTER, folder, "--port", str(port)], stdout=subprocess.DEVNULL
+    )
+    try:
+        end = time.monotonic() + 120
+        while not is_ready(url):
+            assert time.monotonic() < end
+            assert process.poll() is None
+            time.sleep(0.1)
+        yield url, process
+    finally:
+        process.kill()
+        process.wait(30)
+
+
+def post_until_it_ends(url: str, store: CorrectionStore, acknowledged: list[int], first: threading.Event) -> None:
+    with requests.Session() as session:
+        for number in itertools.count():
+            product, verdict = f"g/{number % PRODUCTS}", ("is", "is not")[number // PRODUCTS % 2]
+            row = [product, verdict, "colour", "Red"]
+            content = {"corrections": [row], "seen": store.states([product]), "who": "ana"}
+            try:
+                answer = session.post(f"{url}/review/corrections", json=content, timeout=60).json()
+            except (requests.RequestException, ValueError):
+                return
+            acknowledged += answer["numbers"]
+            first.set()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from catalog.checking.copies import copies
 from catalog.checking.faults import DUPLICATE, NO_PRODUCT, TITLE, UNREADABLE, Fault, Limits, measured_faults
@@ -57,17 +58,27 @@ class CatalogCheck:
     def faults(self) -> Iterator[list[Fault]]:
         """The faults of each product, in the catalog's order; an empty list where there is none."""
         twins = {} if DUPLICATE in self.skipped else self._twins()
-        rows = self._rows()
+        rows = self._rows(self.scored.batches(self._columns()))
         with ThreadPoolExecutor(available_cores(), thread_name_prefix="checks") as threads:
             while some := list(islice(rows, AT_ONCE)):
                 measured = threads.map(self._measured, [row[IMAGE] or "" for row in some])
                 for row, found in zip(some, measured, strict=True):
-                    image, measures = found
-                    yield [
-                        Fault(row[ID], image, *each)
-                        for each in self._of_row(row, measures, twins)
-                        if each[0] not in self.skipped
-                    ]
+                    yield self._told(row, *found, twins)
+
+    def faults_of(self, id: str) -> list[Fault]:
+        """The faults of one product, none where the catalog does not have it. It is compared with no other product."""
+        rows = self._rows(self.scored.rows_of([id], self._columns()).to_batches())
+        return [fault for row in rows for fault in self._told(row, *self._measured(row[IMAGE] or ""), {})]
+
+    def _told(
+        self,
+        row: dict[str, Any],
+        image: str,
+        measures: PhotographMeasures | str,
+        twins: dict[str, tuple[str, float]],
+    ) -> list[Fault]:
+        found = self._of_row(row, measures, twins)
+        return [Fault(row[ID], image, *each) for each in found if each[0] not in self.skipped]
 
     def _of_row(
         self, row: dict[str, Any], measures: PhotographMeasures | str, twins: dict[str, tuple[str, float]]
@@ -87,14 +98,17 @@ class CatalogCheck:
             said = f"not what its title says: {named} is {probability:.3f} likely, the photograph shows {seen}"
             yield TITLE, probability, self.limits.title, said
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def _columns(self) -> list[str]:
+        own = [name for name in (self.title, PRODUCT_COLUMN) if name and name in self.scored.schema.names]
+        return list(dict.fromkeys([ID, IMAGE, PROBABILITIES, *own]))
+
+    def _rows(self, batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
         """Id, image, probability of a product and, under TITLE, what the title names, how likely, and what is seen."""
         taxonomy = self.scored.manifest.taxonomy
         reader = TitleReader(Vocabulary(taxonomy), taxonomy.groups)
-        own = [name for name in (self.title, PRODUCT_COLUMN) if name and name in self.scored.schema.names]
-        for batch in self.scored.batches(list(dict.fromkeys([ID, IMAGE, PROBABILITIES, *own]))):
+        for batch in batches:
             probabilities = vector_rows(batch.column(PROBABILITIES)).astype(np.float32)
-            cells = {name: batch.column(name).to_pylist() for name in (ID, IMAGE, *own)}
+            cells = {name: batch.column(name).to_pylist() for name in self._columns() if name != PROBABILITIES}
             for i in range(len(batch)):
                 row = {name: values[i] for name, values in cells.items()}
                 title = row.get(self.title) if self.title else None

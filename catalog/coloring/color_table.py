@@ -47,11 +47,19 @@ class ColoredProduct:
     fault: str = ""
 
 
-def read_colors(folder: Path) -> dict[str, ColoredProduct]:
-    """The colors beside a scored catalog, by product. Raises DataError where there are none, or the file is broken."""
+def read_colors(folder: Path, ids: Sequence[str] | None = None) -> dict[str, ColoredProduct]:
+    """The colors beside a scored catalog, by product.
+
+    Args:
+        folder: of the scored catalog.
+        ids: the products; None is all.
+
+    Raises:
+        DataError: there are none, or the file is broken.
+    """
     path = Path(folder) / COLORS_FILE
     try:
-        table = pq.read_table(path, schema=SCHEMA)
+        table = pq.read_table(path, schema=SCHEMA, filters=None if ids is None else [(ID, "in", list(ids))])
     except FileNotFoundError:
         raise DataError(f"{folder} has no colors yet; python -m catalog.colors {folder} measures them") from None
     except (pa.ArrowException, OSError) as error:

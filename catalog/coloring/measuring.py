@@ -14,6 +14,7 @@ from catalog.scored.table import Scored
 from fashion.colors.palette import DominantColor, dominant_colors
 from fashion.engines import available_cores
 from fashion.errors import InvalidImage, one_line
+from fashion.preprocess import Source
 
 AT_ONCE = 256  # photographs that are under way
 NO_FILE = "the photograph is in no file of its own: the catalog was scored from a table that holds it"
@@ -31,9 +32,9 @@ def measure_colors(scored: Scored, before: dict[str, ColoredProduct]) -> Iterato
             yield from threads.map(partial(_measured, before), some)
 
 
-def photograph_colors(path: Path) -> list[DominantColor]:
+def photograph_colors(source: Source) -> list[DominantColor]:
     """The colors of the product in a photograph. Raises InvalidImage for one that cannot be used."""
-    levels = working_levels(path)
+    levels = working_levels(source)
     return dominant_colors(levels, product_pixels(levels))
 
 

@@ -1,13 +1,11 @@
 """Which pixels of a photograph show its product: a flood fill on plain grounds, GrabCut on all others."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 from PIL import Image
 
 from fashion.colors.plain_ground import plain_ground
-from fashion.preprocess import decode
+from fashion.preprocess import Source, decode
 
 WORKING = 160  # px, the longer side of what colors are measured on
 
@@ -18,9 +16,9 @@ MARGIN = 0.15  # of a side, beyond which the product is likely
 LEAST = 0.03  # of the photograph that a product covers
 
 
-def working_levels(path: Path) -> np.ndarray:
+def working_levels(source: Source) -> np.ndarray:
     """A photograph as it is looked at, uint8 (H, W, 3) of at most 160 px. Raises InvalidImage."""
-    image = decode(path, WORKING)
+    image = decode(source, WORKING)
     image.thumbnail((WORKING, WORKING), Image.Resampling.BOX)
     return np.asarray(image)
 

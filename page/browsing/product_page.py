@@ -1,7 +1,14 @@
-"""What the page of a product shows of the model's answer."""
+"""What the page of a product shows beside the catalog's own columns: the model's answer, colors and checks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from catalog.checking.checking import CatalogCheck
+from catalog.checking.faults import Fault
+from catalog.coloring.color_table import COLORS_FILE, read_colors
+from catalog.coloring.measuring import photograph_colors
+from fashion.colors.palette import DominantColor
+from fashion.errors import FashionError, InvalidImage
 from fashion.model_card import ModelCard
 from page.shop import Shop
 
@@ -29,3 +36,27 @@ def answered_attributes(shop: Shop, card: ModelCard, row: int) -> tuple[list[Ans
         if not names:
             silent.append(group)
     return found, silent
+
+
+def measured_colors(shop: Shop, id: str) -> Sequence[DominantColor]:
+    """The colors of a product: as `python -m catalog.colors` measured them, else measured now on its first photograph.
+
+    None where that cannot be read; the checks say why.
+    """
+    if (shop.scored.folder / COLORS_FILE).is_file():
+        try:
+            known = read_colors(shop.scored.folder, [id])
+        except FashionError:  # a broken file; the command says so
+            known = {}
+        if id in known:
+            return known[id].colors
+    photographs = shop.photographs(id)
+    try:
+        return photograph_colors(photographs[0]) if photographs else ()
+    except InvalidImage:
+        return ()
+
+
+def photograph_faults(shop: Shop, id: str) -> list[Fault]:
+    """What `python -m catalog.check` says of a product's first photograph; its duplicates are found by the index."""
+    return CatalogCheck.of(shop.scored).faults_of(id)

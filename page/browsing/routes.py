@@ -13,7 +13,7 @@ from fashion.errors import DataError, FashionError, InvalidImage, SettingError, 
 from fashion.predictor import Predictor
 from page.browsing.found import SEARCHED, Found, found, like_photograph
 from page.browsing.photographs import SIDES, EvidenceMaps, changed_at, small
-from page.browsing.product_page import answered_attributes
+from page.browsing.product_page import answered_attributes, measured_colors, photograph_faults
 from page.browsing.relations import recommended, relations
 from page.browsing.reports import report_policy
 from page.browsing.selection import ListSelection
@@ -90,6 +90,8 @@ def _add_products(app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predi
             row=row,
             answered=answered,
             silent=silent,
+            colors=measured_colors(shop, id),
+            faults=photograph_faults(shop, id),
             relations=relations(shop, id),
         )
 
@@ -108,22 +110,22 @@ def _add_products(app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predi
 def _add_pictures(app: FastAPI, shop: Shop, predictor: Predictor) -> None:
     maps = EvidenceMaps(predictor)
 
-    def path_of(id: str) -> Path:
-        path = _or_404(shop.image, id)
-        if path is None:
-            raise HTTPException(HTTPStatus.NOT_FOUND, "the photograph is in no file of its own")
-        return path
+    def path_of(id: str, number: int) -> Path:
+        paths = _or_404(shop.photographs, id)
+        if not 1 <= number <= len(paths):
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"the product has no photograph {number} in a file of its own")
+        return paths[number - 1]
 
     @app.get("/browse/photograph/{side}/{id:path}", include_in_schema=False)
-    def photograph(side: int, id: str) -> Response:
+    def photograph(side: int, id: str, number: int = 1) -> Response:
         if side not in SIDES:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"photographs have a side of {' or '.join(map(str, SIDES))} px")
-        path = path_of(id)
+        path = path_of(id, number)
         return Response(_or_404(lambda: small(path, side, changed_at(path))), media_type=JPEG_TYPE, headers=A_DAY)
 
     @app.get("/browse/evidence/{id:path}", include_in_schema=False)
-    def evidence(id: str, label: str) -> Response:
-        path = path_of(id)
+    def evidence(id: str, label: str, number: int = 1) -> Response:
+        path = path_of(id, number)
         return Response(_or_404(maps.picture, path, label), media_type=JPEG_TYPE, headers=A_DAY)
 
 

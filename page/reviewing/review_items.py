@@ -14,9 +14,10 @@ def review_items(shop: Shop, queued: Sequence[Queued]) -> list[dict[str, Any]]:
     """One entry for each queued cell.
 
     Returns:
-        `product`, `title`, `photograph` (whether there is a file of it), `group`, `label` (what the source's table
-        says, where that is in question), `reason`, `state` (of the store, to be given back with a correction) and
-        `choices`: all labels of the group with `name`, `probability` and `answered`, the likeliest first.
+        `product`, `title`, `photographs` (how many there are in files of their own), `group`, `label` (what the
+        source's table says, where that is in question), `reason`, `state` (of the store, to be given back with a
+        correction) and `choices`: all labels of the group with `name`, `probability` and `answered`, the likeliest
+        first.
     """
     groups = list(dict.fromkeys(each.group for each in queued))
     columns = [ID, PROBABILITIES, *(ATTRIBUTE + group for group in groups)]
@@ -69,7 +70,7 @@ def one_item(shop: Shop, product: str, group: str) -> dict[str, Any]:
 
 def _described(shop: Shop, id: str, state: int) -> dict[str, Any]:
     row = shop.row(id)
-    return {"product": id, "title": shop.title(row), "photograph": shop.image(id) is not None, "state": state}
+    return {"product": id, "title": shop.title(row), "photographs": len(shop.photographs(id)), "state": state}
 
 
 def _choices(shop: Shop, group: str, probabilities: Any, answered: Sequence[str]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from fashion.model_card import ModelCard
 from fashion.taxonomy import Label
 from page.rendering import Renderer
 from page.reviewing.posted import author_of, corrections_of, numbers_of, queue_of, read_json, seen_of
+from page.reviewing.refits import refit_in_words, shown_proposal
 from page.reviewing.review_items import batch_items, one_item, review_items
 from page.shop import Shop
 from serving.app import received_body
@@ -45,7 +46,15 @@ def _add_reading(app: FastAPI, renderer: Renderer, shop: Shop, card: ModelCard) 
     @app.get("/review", include_in_schema=False)
     def review() -> Response:
         kinds = {kind: WORDS[kind] for kind in (*KINDS, BATCHES)}
-        return renderer.page("review.html.j2", section="Review", kinds=kinds, labels=labels, who=login_name())
+        return renderer.page(
+            "review.html.j2",
+            section="Review",
+            kinds=kinds,
+            labels=labels,
+            who=login_name(),
+            in_force=refit_in_words(shop.store),
+            folder=shop.scored.folder,
+        )
 
     @app.get("/review/queue", include_in_schema=False)
     async def queued(kind: str = UNCERTAIN, group: str = "", label: str = "", where: str = "") -> Response:
@@ -96,7 +105,7 @@ def _add_refitting(app: FastAPI, shop: Shop, card: ModelCard) -> None:
             number = max(proposed, default=0) + 1
             proposed.clear()
             proposed[number] = proposal
-            return {"number": number, "text": str(proposal)} | proposal.to_json()
+            return shown_proposal(proposal) | {"number": number}
 
         return await _answer(find)
 
@@ -106,8 +115,8 @@ def _add_refitting(app: FastAPI, shop: Shop, card: ModelCard) -> None:
             who = author_of(read_json(await received_body(request)))
             if number not in proposed:
                 raise DataError("somebody has asked for another refit since; look at that one first")
-            entry = await asyncio.to_thread(apply, shop.scored, proposed.pop(number), who)
-            return {"number": entry.number}
+            await asyncio.to_thread(apply, shop.scored, proposed.pop(number), who)
+            return {"in_force": refit_in_words(shop.store)}
 
         return await _posted(write)
 
@@ -115,7 +124,8 @@ def _add_refitting(app: FastAPI, shop: Shop, card: ModelCard) -> None:
     async def undo(request: Request) -> Response:
         async def write() -> Any:
             who = author_of(read_json(await received_body(request)))
-            return {"number": (await asyncio.to_thread(undo_refit, shop.scored, who)).number}
+            await asyncio.to_thread(undo_refit, shop.scored, who)
+            return {"in_force": refit_in_words(shop.store)}
 
         return await _posted(write)
 

@@ -4,12 +4,14 @@ const RETRIES = 20;
 
 export class Refused extends Error {}
 
-// One photograph's answer. Throws Refused with the server's own words.
-export async function ask(path, file, options, signal) {
+// The answer to a photograph, or to a form of several. Throws Refused with the server's own words.
+export async function ask(path, body, options, signal) {
+  const type = body instanceof FormData ? {} : { "Content-Type": "application/octet-stream" }; // of forms the browser says it
+
   for (let tries = 0; ; tries++) {
     let response;
     try {
-      response = await fetch(path, { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream", ...options }, signal });
+      response = await fetch(path, { method: "POST", body, headers: { ...type, ...options }, signal });
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new Refused("the file cannot be read, or the server does not answer");

@@ -2,10 +2,15 @@
 // the focus and what was unfolded stay. Without this script the forms do the same by their buttons.
 
 const form = () => document.getElementById("filters");
+let newest; // address that was asked for last: what answers an earlier one comes too late
 
 async function load(address, remember) {
+  newest = address;
   const response = await fetch(address);
-  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const text = await response.text();
+  if (newest !== address) return;
+  newest = null; // a second answer to the same address changes nothing
+  const page = new DOMParser().parseFromString(text, "text/html");
   const focused = document.activeElement?.id;
   const unfolded = [...document.querySelectorAll("#filters details")].map((details) => [details.id, details.open]);
   for (const id of ["filters", "found", "by-photograph"]) document.getElementById(id).replaceWith(page.getElementById(id));
@@ -25,7 +30,10 @@ function address() {
 
 document.addEventListener("change", (event) => {
   if (event.target.form?.id === "filters") load(address(), true);
-  if (event.target.id === "photograph") event.target.form.requestSubmit();
+  if (event.target.id === "photograph") {
+    newest = null;
+    event.target.form.requestSubmit();
+  }
 });
 document.addEventListener("submit", (event) => {
   if (event.target.id !== "filters") return;

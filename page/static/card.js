@@ -1,33 +1,87 @@
-// One photograph and what is said of it.
+// What is said of a product: of one photograph, or of several that are joined.
+import { ask, Refused } from "./asking.js";
 import { choose } from "./choosing.js";
-import { element, percent } from "./elements.js";
-import { HeatMaps } from "./heat.js";
+import { colorList } from "./colors.js";
+import { element, inWords, percent } from "./elements.js";
 
 const MOVES = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
+const FORM = 2 ** 16; // bytes of a form beside its photographs
 
 export class Card {
-  constructor(facts, file) {
-    this.facts = facts;
-    this.file = file;
-    this.address = URL.createObjectURL(file);
-    this.heat = new HeatMaps(facts, file);
-    this.photo = element("img", { class: "photo", src: this.address, alt: `Photograph ${file.name}`, loading: "lazy", decoding: "async" });
-    this.photo.addEventListener("error", () => this.photo.replaceWith(element("p", { class: "how", textContent: "No preview: browsers do not show files of this kind." })));
+  // `parts` are the cards that it was joined from.
+  constructor(facts, photographs, parts = []) {
+    Object.assign(this, { facts, photographs, parts });
+    this.photo = element("img", { class: "photo" });
+    this.noPhoto = element("p", { class: "how", textContent: "No preview: browsers do not show files of this kind.", hidden: true });
+    this.photo.addEventListener("error", () => (this.photo.hidden = !(this.noPhoto.hidden = false)));
     this.map = element("img", { class: "map", alt: "", hidden: true });
     this.caption = element("p", { class: "evidence how" });
-    this.content = element("div", { class: "answers" }, element("p", { class: "how", textContent: "Waiting …" }));
+    this.pick = element("input", { type: "checkbox", class: "pick", disabled: true });
+    this.answers = element("div", {}, element("p", { class: "how", textContent: "Waiting …" }));
+    this.colors = element("div", { class: "measured", hidden: true });
     this.element = element(
       "li",
       { class: "card" },
-      element("div", { class: "seen" }, element("div", { class: "frame" }, this.photo, this.map), element("h3", { textContent: file.name }), this.caption),
-      this.content,
+      element(
+        "div",
+        { class: "seen" },
+        element("div", { class: "frame" }, this.photo, this.noPhoto, this.map),
+        this.isJoined ? this.#thumbnails() : null,
+        element("h3", {}, element("label", {}, this.pick, element("span", { textContent: this.name }))),
+        this.isJoined ? this.#separating() : null,
+        this.caption,
+      ),
+      element("div", { class: "answers" }, this.answers, this.colors),
     );
-    this.content.addEventListener("keydown", (event) => this.#move(event));
+    this.answers.addEventListener("keydown", (event) => this.#move(event));
+    this.#see(photographs[0]);
   }
 
-  answer(answer, settings) {
-    this.result = answer;
-    this.show(settings);
+  get isJoined() {
+    return this.photographs.length > 1;
+  }
+
+  get isSelected() {
+    return this.pick.checked;
+  }
+
+  set isSelected(value) {
+    this.pick.checked = value;
+    this.element.classList.toggle("selected", value);
+  }
+
+  get files() {
+    return this.photographs.map(({ file }) => file);
+  }
+
+  get name() {
+    const [first, ...others] = this.files;
+    return others.length ? `${first.name} and ${others.length} more` : first.name;
+  }
+
+  get isProduct() {
+    return this.result.product?.recognized ?? true;
+  }
+
+  // The one whose colors are shown, as catalog.colors measures the first of a product; none where nothing is recognized.
+  get colored() {
+    return this.result && this.isProduct ? (this.photographs.find((each) => each.isProduct) ?? this.photographs[0]) : undefined;
+  }
+
+  // Throws Refused with the reason.
+  async ask(options, signal) {
+    const path = `/predictions/${this.facts.name}`;
+    const { maxBytes } = this.facts;
+    if (this.files.reduce((sum, { size }) => sum + size, this.isJoined * FORM) > maxBytes) {
+      const advice = this.isJoined ? "together these are larger than" : "larger than";
+      throw new Refused(`${advice} ${maxBytes / 2 ** 20} MiB; make ${this.isJoined ? "them" : "it"} smaller`);
+    }
+    if (this.isJoined) {
+      const form = new FormData();
+      for (const file of this.files) form.append("image", file);
+      this.result = await ask(path, form, { ...options, "Fashion-Product": "true" }, signal);
+    } else this.result = this.photographs[0].result = await ask(path, this.files[0], options, signal);
+    this.pick.disabled = false;
   }
 
   // Draw it for a profile and a caution.
@@ -44,31 +98,57 @@ export class Card {
       if (answered.length) answered.forEach((attribute) => add(attribute, true));
       else if (this.isProduct && applies && likeliest && settings.unsure) add(likeliest, false);
     }
-    const unfit = this.isProduct ? this.groups.filter((group) => !group.applies).map((group) => group.group) : [];
-    this.content.replaceChildren(
+    const unfit = this.isProduct ? this.groups.filter((group) => !group.applies).map(({ group }) => inWords(group)) : [];
+    this.answers.replaceChildren(
       ...(this.isProduct ? [] : [this.#noProduct()]),
       ...(rows.length ? [element("ul", { class: "attributes" }, ...rows)] : []),
-      ...(rows.length || !this.isProduct ? [] : [element("p", { class: "how", textContent: "Nothing reaches its threshold." })]),
+      ...(rows.length || !this.isProduct ? [] : [element("p", { class: "how", textContent: "Nothing is sure enough to be answered." })]),
       ...(unfit.length ? [element("p", { class: "unfit" }, element("span", { textContent: "Does not apply: " }), unfit.join(", "))] : []),
     );
-    const first = this.content.querySelector("button");
+    const first = this.answers.querySelector("button");
     if (first) first.tabIndex = 0;
+    this.showColors();
   }
 
-  get isProduct() {
-    return this.result.product?.recognized ?? true;
+  showColors() {
+    const colored = this.colored;
+    this.colors.hidden = !colored;
+    if (colored) this.colors.replaceChildren(colorList(colored.colors, this.isJoined ? ` on ${colored.file.name}` : ""));
   }
 
   // As a row of a download.
   get record() {
     const attributes = this.groups?.flatMap((group) => group.answered) ?? [];
-    return { file: this.file.name, attributes, note: this.result && !this.isProduct ? "no product recognized" : "" };
+    const measured = this.colored?.colors ?? [];
+    const note = this.result && !this.isProduct ? "no product recognized" : Array.isArray(measured) ? "" : `colors: ${measured}`;
+    return { photographs: this.files.map(({ name }) => name), attributes, colors: Array.isArray(measured) ? measured : [], note };
   }
 
   forget() {
-    URL.revokeObjectURL(this.address);
-    this.heat.forget();
+    for (const photograph of this.photographs) photograph.forget();
     this.element.remove();
+  }
+
+  #see(photograph) {
+    this.seen = photograph;
+    this.noPhoto.hidden = !(this.photo.hidden = false);
+    this.photo.src = photograph.address;
+    this.photo.alt = `Photograph ${photograph.file.name}`;
+    this.thumbnails?.forEach((button, at) => button.setAttribute("aria-pressed", String(this.photographs[at] === photograph)));
+  }
+
+  #thumbnails() {
+    this.thumbnails = this.photographs.map((photograph) => {
+      const button = element("button", { type: "button", "aria-label": `Show ${photograph.file.name}` }, element("img", { src: photograph.address, alt: "" }));
+      button.addEventListener("click", () => this.#see(photograph));
+      return button;
+    });
+    return element("p", { class: "thumbnails" }, ...this.thumbnails);
+  }
+
+  #separating() {
+    this.separate = element("button", { type: "button", class: "separate", textContent: "Separate again" });
+    return element("p", { class: "joined" }, element("span", { textContent: `${this.photographs.length} photographs of one product` }), this.separate);
   }
 
   #noProduct() {
@@ -83,13 +163,13 @@ export class Card {
     const limit = attribute.threshold ? `, threshold ${percent(attribute.threshold)}` : "";
     const button = element(
       "button",
-      { type: "button", tabIndex: -1, "aria-label": `${attribute.group}: ${attribute.name}, ${percent(attribute.probability)}${limit}${isAnswered ? "" : ", not answered"}` },
-      element("span", { class: "of", textContent: attribute.group }),
+      { type: "button", tabIndex: -1, "aria-label": `${inWords(attribute.group)}: ${attribute.name}, ${percent(attribute.probability)}${limit}${isAnswered ? "" : ", not answered"}` },
+      element("span", { class: "of", textContent: inWords(attribute.group) }),
       element("span", { class: "name", textContent: attribute.name }),
       element("span", { class: "percent", textContent: percent(attribute.probability) }),
       bar,
     );
-    const show = () => this.heat.show(attribute, this.shown, (address, isFirst) => this.#showMap(address, attribute, isFirst));
+    const show = () => this.#showEvidence(attribute);
     const hide = () => this.#hideMap();
     button.addEventListener("pointerenter", show);
     button.addEventListener("focus", show);
@@ -99,22 +179,27 @@ export class Card {
     return element("li", { class: isAnswered ? "" : "unsure" }, button);
   }
 
-  #showMap(address, attribute, isFirst) {
-    this.map.src = address;
-    this.map.alt = `Where the evidence for ${attribute.group}: ${attribute.name} lies`;
-    this.map.hidden = false;
-    this.caption.textContent = isFirst ? `${this.map.alt} …` : this.map.alt;
+  // Over the photograph that shows the attribute best.
+  #showEvidence(attribute) {
+    const best = this.photographs.reduce((one, other) => (other.probability(attribute) > one.probability(attribute) ? other : one));
+    if (best !== this.seen) this.#see(best);
+    best.heat.show(attribute, this.shown, (address, isFirst) => {
+      this.map.src = address;
+      this.map.alt = `Where the evidence for ${inWords(attribute.group)}: ${attribute.name} lies`;
+      this.map.hidden = false;
+      this.caption.textContent = isFirst ? `${this.map.alt} …` : this.map.alt;
+    });
   }
 
   #hideMap() {
-    this.heat.cancel();
+    this.seen.heat.cancel();
     this.map.hidden = true;
     this.caption.textContent = "";
   }
 
-  // One tab stop a card: arrows move within it.
+  // One tab stop for all attributes: arrows move among them.
   #move(event) {
-    const buttons = [...this.content.querySelectorAll("button")];
+    const buttons = [...this.answers.querySelectorAll("button")];
     const at = buttons.indexOf(document.activeElement);
     const to = { Home: 0, End: buttons.length - 1 }[event.key] ?? at + (MOVES[event.key] ?? NaN);
     if (at < 0 || !buttons[to]) return;

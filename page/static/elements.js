@@ -14,3 +14,6 @@ export const percent = (probability) => {
   const rounded = Math.round(100 * probability);
   return rounded === 100 && probability < 1 ? ">99 %" : rounded === 0 && probability > 0 ? "<1 %" : `${rounded} %`;
 };
+
+// What a group is called to people: print type, not print_type.
+export const inWords = (group) => group.replaceAll("_", " ");

@@ -1,29 +1,12 @@
-// The evidence for the attribute under the pointer or the focus, over the product's photograph.
-const [map, told] = ["map", "evidence"].map((id) => document.getElementById(id));
-const WAIT = 60; // ms that a pointer rests
-let due;
+// A product's own page: the evidence for the attribute under the pointer or the focus, over the photograph that is shown.
+import { ProductPhoto } from "./product_photo.js";
 
-function show(button) {
-  clearTimeout(due);
-  due = setTimeout(() => {
-    map.src = button.dataset.address;
-    map.alt = `Where the evidence for ${button.dataset.label.replace(":", ": ")} lies`;
-    map.hidden = false;
-    told.textContent = map.alt;
-  }, WAIT);
-}
+const { product, title } = document.getElementById("frame").dataset;
+const photo = new ProductPhoto();
+photo.take(product, title);
 
-function hide() {
-  clearTimeout(due);
-  map.hidden = true;
-  told.textContent = "";
-}
-
-map.addEventListener("error", () => {
-  map.hidden = true;
-  told.textContent = "The photograph cannot be read any more.";
-});
 for (const button of document.querySelectorAll("#attributes button")) {
-  for (const event of ["pointerenter", "focus", "click"]) button.addEventListener(event, () => show(button));
-  for (const event of ["pointerleave", "blur"]) button.addEventListener(event, hide);
+  const { group, name } = button.dataset;
+  for (const event of ["pointerenter", "focus", "click"]) button.addEventListener(event, () => photo.evidence(group, name));
+  for (const event of ["pointerleave", "blur"]) button.addEventListener(event, () => photo.clear());
 }

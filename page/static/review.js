@@ -2,6 +2,7 @@
 import { Conflict, get, post } from "./posting.js";
 import { element } from "./elements.js";
 import { BatchView } from "./review_batch.js";
+import { startRefitting } from "./review_refit.js";
 import { SingleView } from "./review_one.js";
 
 const find = (id) => document.getElementById(id);
@@ -37,6 +38,7 @@ function next() {
   current = waiting.shift();
   find("single").hidden = !current || viewOf(current) !== single;
   find("batch").hidden = !current || viewOf(current) !== batch;
+  find("nothing").hidden = Boolean(current);
   if (current) viewOf(current).show(current);
 }
 
@@ -153,38 +155,5 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// --- thresholds -------------------------------------------------------------------------------------------------------
-
-let proposal;
-
-function propose(text, number) {
-  proposal = number;
-  find("proposal").textContent = text;
-  find("proposal").hidden = false;
-  find("apply").hidden = number === undefined;
-}
-
-const refitting = (work) => async () => {
-  try {
-    await work();
-  } catch (error) {
-    propose(error.message);
-  }
-};
-find("refit").addEventListener("click", refitting(async () => {
-  propose("Fitting …");
-  const found = await post("/review/refit", {});
-  propose(found.text, found.number);
-}));
-find("apply").addEventListener("click", refitting(async () => {
-  const { number } = await post(`/review/refit/apply/${proposal}`, { who: who() });
-  propose(`Applied, as entry ${number}.`);
-  await attempt(load);
-}));
-find("undo-refit").addEventListener("click", refitting(async () => {
-  const { number } = await post("/review/refit/undo", { who: who() });
-  propose(`Undone, by entry ${number}.`);
-  await attempt(load);
-}));
-
+startRefitting(who, () => attempt(load));
 attempt(load);

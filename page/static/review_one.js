@@ -1,30 +1,26 @@
 // One product and one group of labels: which of them are right?
-import { element, percent } from "./elements.js";
+import { element, inWords, percent } from "./elements.js";
+import { ProductPhoto } from "./product_photo.js";
 
 const find = (id) => document.getElementById(id);
 const BY_NUMBER = 9; // labels that stand in the list; the rest in a menu
 
 export class SingleView {
-  #due;
-
   constructor(save) {
     this.save = save; // called with the corrections of the item
     find("accept").addEventListener("click", () => this.accept());
     find("none").addEventListener("click", () => save([[this.item.product, "not a product", "", ""]]));
     find("other").addEventListener("change", () => this.#add(find("other").value));
-    find("map").addEventListener("error", () => (find("map").hidden = true));
+    this.photo = new ProductPhoto();
   }
 
   show(item) {
     this.item = item;
     this.on = new Set(item.choices.filter((choice) => choice.answered).map((choice) => choice.name));
     this.listed = item.choices.slice(0, Math.max(BY_NUMBER, this.on.size));
-    const address = encodeURIComponent(item.product);
-    find("photo").hidden = !item.photograph;
-    find("photo").src = item.photograph ? `/browse/photograph/640/${address}` : "";
-    find("photo").alt = `Photograph of ${item.title}`;
-    find("more").href = `/browse/product/${address}`;
-    find("question").textContent = `${item.group} of ${item.title}?`;
+    this.photo.show(item.product, item.title, item.photographs);
+    find("more").href = `/browse/product/${encodeURIComponent(item.product)}`;
+    find("question").textContent = `Which ${inWords(item.group)}? ${item.title}`;
     find("reason").textContent = item.reason;
     this.#draw();
     find("options").querySelector("button")?.focus();
@@ -46,6 +42,7 @@ export class SingleView {
     } else if (/^[1-9]$/.test(event.key) && buttons[event.key - 1]) buttons[event.key - 1].click();
     else if (event.key === "Enter") this.accept();
     else if (event.key === "x") find("none").click();
+    else if (event.key === "v") this.photo.turn();
     else return false;
     return true;
   }
@@ -73,8 +70,8 @@ export class SingleView {
       if (!this.on.delete(choice.name)) this.on.add(choice.name);
       button.setAttribute("aria-pressed", String(this.on.has(choice.name)));
     });
-    for (const event of ["focus", "pointerenter"]) button.addEventListener(event, () => this.#evidence(choice));
-    for (const event of ["blur", "pointerleave"]) button.addEventListener(event, () => this.#evidence(null));
+    for (const event of ["focus", "pointerenter"]) button.addEventListener(event, () => this.photo.evidence(this.item.group, choice.name));
+    for (const event of ["blur", "pointerleave"]) button.addEventListener(event, () => this.photo.clear());
     return element("li", {}, button);
   }
 
@@ -85,20 +82,5 @@ export class SingleView {
     this.on.add(name);
     this.#draw();
     [...find("options").querySelectorAll("button")].at(-1).focus();
-  }
-
-  #evidence(choice) {
-    clearTimeout(this.#due);
-    find("map").hidden = true;
-    find("evidence").textContent = "";
-    if (!choice || !this.item.photograph) return;
-    const { product, group } = this.item;
-    this.#due = setTimeout(() => {
-      const label = `${group}:${choice.name}`;
-      find("map").src = `/browse/evidence/${encodeURIComponent(product)}?label=${encodeURIComponent(label)}`;
-      find("map").alt = `Where the evidence for ${group}: ${choice.name} lies`;
-      find("map").hidden = false;
-      find("evidence").textContent = find("map").alt;
-    }, 60);
   }
 }

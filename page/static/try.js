@@ -1,18 +1,26 @@
 // The page "Try": photographs in, cards out.
 import { ask, Refused, WorkQueue } from "./asking.js";
 import { Card } from "./card.js";
+import { droppedFiles } from "./dropping.js";
 import { element } from "./elements.js";
-import { asCurl, asPython } from "./how_to_ask.js";
+import { asCurl, asPython, colorsByCurl } from "./how_to_ask.js";
+import { Joining } from "./joining.js";
+import { Photograph } from "./photograph.js";
 
 const facts = JSON.parse(document.getElementById("facts").textContent);
 const find = (id) => document.getElementById(id);
 const [profile, caution, means, unsure] = ["profile", "caution", "caution-means", "unsure"].map(find);
 const OPTIONS = { "Fashion-All": "true", ...(Object.keys(facts.applies).length ? { "Fashion-Applies": "true" } : {}) };
+const downloads = document.querySelectorAll("[data-download]");
+const NOT_MEASURED = "not measured: cancelled";
 
 let cards = [];
 let failures = []; // of { name, reason }
 let counts = { asked: 0, done: 0, cancelled: 0 };
-const queue = new WorkQueue(facts.sideBySide, askAbout, showProgress);
+let touched; // the card that was used last, which the request below is of
+const queue = new WorkQueue(facts.sideBySide, askAbout, measureColors);
+const colorQueue = new WorkQueue(2, measure, showProgress); // after all answers, so that none of them waits for a color
+const joining = new Joining(facts, { cards: () => cards, replace, answer });
 
 // --- settings ---------------------------------------------------------------------------------------------------------
 
@@ -25,22 +33,25 @@ function settings() {
 function applySettings() {
   const chosen = settings();
   const counting = chosen.profile in facts.counting;
+  find("profile-means").value = facts.meanings[chosen.profile] ?? "";
   caution.disabled = counting;
   const effect = chosen.caution > 1 ? "fewer, surer attributes" : "more attributes, less sure";
   means.value = counting
-    ? `${chosen.profile} counts attributes and has no thresholds`
+    ? `not for ${chosen.profile}, which has no thresholds`
     : chosen.caution === 1
-      ? "thresholds as they were fitted"
-      : `odds of every threshold × ${chosen.caution}: ${effect}`;
+      ? "balanced, as the model was tuned"
+      : `${effect} (odds of every threshold × ${chosen.caution})`;
   caution.setAttribute("aria-valuetext", means.value);
   for (const card of cards) card.show(chosen);
   showRequest();
 }
 
 function showRequest() {
-  const name = cards[0]?.file.name;
-  find("curl").textContent = asCurl(location.origin, facts, settings(), name);
-  find("python").textContent = asPython(location.origin, facts, settings(), name);
+  const card = cards.includes(touched) ? touched : cards[0];
+  const names = card?.files.map(({ name }) => name) ?? ["photo.jpg"];
+  find("curl").textContent = asCurl(location.origin, facts, settings(), names);
+  find("python").textContent = asPython(location.origin, facts, settings(), names);
+  find("curl-colors").textContent = colorsByCurl(location.origin, card?.colored?.file.name ?? names[0]);
 }
 
 let due;
@@ -53,44 +64,86 @@ find("settings").addEventListener("submit", (event) => event.preventDefault());
 
 // --- photographs ------------------------------------------------------------------------------------------------------
 
+const photographs = () => cards.flatMap((card) => card.photographs);
+
 function take(files) {
   if (!files.length) return;
   find("results").hidden = false;
-  const room = Math.max(0, facts.maxFiles - cards.length);
+  const room = Math.max(0, facts.maxFiles - photographs().length);
   counts.asked += files.length;
   for (const file of files.slice(room)) fail(file, `more than ${facts.maxFiles} at a time; clear these first`);
-  const taken = files.slice(0, room).map((file) => new Card(facts, file));
+  const taken = files.slice(0, room).map((file) => new Card(facts, [new Photograph(facts, file)]));
   cards.push(...taken);
   find("cards").append(...taken.map((card) => card.element));
   showRequest();
-  queue.add(taken);
+  answer(taken);
+}
+
+function answer(asked) {
+  queue.add(asked);
   showProgress();
 }
 
 function cancel() {
-  const left = queue.cancel();
-  for (const card of left) drop(card);
-  counts.cancelled += left.length;
+  for (const card of queue.cancel()) notAnswered(card);
+  for (const photograph of colorQueue.cancel()) withColors(photograph, NOT_MEASURED);
   showProgress();
 }
 
 async function askAbout(card, signal) {
   try {
-    if (card.file.size > facts.maxBytes) throw new Refused(`larger than ${facts.maxBytes / 2 ** 20} MiB; make it smaller`);
-    card.answer(await ask(`/predictions/${facts.name}`, card.file, OPTIONS, signal), settings());
-    counts.done++;
+    await card.ask(OPTIONS, signal);
+    card.show(settings());
+    if (!card.isJoined) counts.done++;
   } catch (error) {
-    drop(card);
-    if (error.name === "AbortError") counts.cancelled++;
-    else if (error instanceof Refused) fail(card.file, error.message);
-    else throw error;
+    if (error.name !== "AbortError" && !(error instanceof Refused)) throw error;
+    notAnswered(card, error instanceof Refused ? error.message : undefined);
   }
+  showProgressSoon();
+}
+
+// Cancelled, or refused for a reason.
+function notAnswered(card, reason) {
+  if (card.isJoined) {
+    if (cards.includes(card)) joining.failed(card, reason ?? "it was cancelled");
+    return;
+  }
+  cards = cards.filter((other) => other !== card);
+  card.forget();
+  if (reason === undefined) counts.cancelled++;
+  else fail(card.files[0], reason);
+}
+
+function replace(old, made) {
+  old[0].element.before(...made.map((card) => card.element));
+  const at = cards.indexOf(old[0]);
+  cards.splice(at, 0, ...made);
+  cards = cards.filter((card) => !old.includes(card));
+  for (const card of old) card.element.remove();
+  for (const card of made) card.show(settings());
+  [touched] = made;
+  showRequest();
+}
+
+function measureColors() {
+  const wanted = cards.map((card) => card.colored).filter((each) => each && each.colors === undefined);
+  for (const photograph of wanted) photograph.colors = null; // under way
+  colorQueue.add(wanted);
   showProgress();
 }
 
-function drop(card) {
-  cards = cards.filter((other) => other !== card);
-  card.forget();
+async function measure(photograph, signal) {
+  try {
+    withColors(photograph, (await ask("/colors", photograph.file, {}, signal)).colors);
+  } catch (error) {
+    if (error.name !== "AbortError" && !(error instanceof Refused)) throw error;
+    withColors(photograph, error instanceof Refused ? error.message : NOT_MEASURED);
+  }
+}
+
+function withColors(photograph, colors) {
+  photograph.colors = colors;
+  for (const card of cards) if (card.colored === photograph) card.showColors();
 }
 
 function fail(file, reason) {
@@ -99,25 +152,40 @@ function fail(file, reason) {
   find("failed").querySelector("ul").append(element("li", {}, element("strong", { textContent: file.name }), `: ${reason}`));
 }
 
+let isDue = false;
+function showProgressSoon() {
+  if (isDue) return;
+  isDue = true;
+  requestAnimationFrame(() => {
+    isDue = false;
+    showProgress();
+  });
+}
+
 function showProgress() {
   const { asked, done, cancelled } = counts;
   find("progress").max = Math.max(asked, 1);
   find("progress").value = done + failures.length;
   find("progress").hidden = queue.isIdle;
+  const isIdle = queue.isIdle && colorQueue.isIdle;
   const parts = [`${done} of ${asked} answered`];
   if (failures.length) parts.push(`${failures.length} could not be used`);
   if (cancelled) parts.push(`${cancelled} cancelled`);
+  if (queue.isIdle && !colorQueue.isIdle) parts.push("measuring colors …");
   find("status").textContent = parts.join(", ");
-  find("cancel").hidden = queue.isIdle;
-  find("clear").hidden = !queue.isIdle;
+  find("cancel").hidden = isIdle;
+  find("clear").hidden = !isIdle;
+  for (const button of downloads) button.disabled = !isIdle || !(cards.length + failures.length);
+  joining.show();
 }
 
 find("cancel").addEventListener("click", cancel);
 find("clear").addEventListener("click", () => {
   for (const card of cards) card.forget();
-  [cards, failures, counts] = [[], [], { asked: 0, done: 0, cancelled: 0 }];
+  [cards, failures, counts, touched] = [[], [], { asked: 0, done: 0, cancelled: 0 }];
   find("failed").querySelector("ul").replaceChildren();
   find("failed").hidden = find("results").hidden = true;
+  joining.unselect();
   showRequest();
   find("files").focus();
 });
@@ -126,6 +194,14 @@ for (const input of [find("files"), find("camera")]) {
   input.addEventListener("change", () => {
     take([...input.files]);
     input.value = ""; // the same file may be chosen again
+  });
+}
+for (const event of ["focusin", "pointerdown"]) {
+  find("cards").addEventListener(event, ({ target }) => {
+    const card = cards.find((each) => each.element.contains(target));
+    if (!card || card === touched) return;
+    touched = card;
+    showRequest();
   });
 }
 document.addEventListener("paste", (event) => take([...event.clipboardData.files]));
@@ -138,17 +214,17 @@ document.addEventListener("dragover", (event) => {
 document.addEventListener("dragleave", (event) => {
   if (!event.relatedTarget) find("drop").classList.remove("over");
 });
-document.addEventListener("drop", (event) => {
+document.addEventListener("drop", async (event) => {
   if (!dragsFiles(event)) return;
   event.preventDefault();
   find("drop").classList.remove("over");
-  take([...event.dataTransfer.files]);
+  take(await droppedFiles(event.dataTransfer));
 });
 
 // --- downloads and copies ---------------------------------------------------------------------------------------------
 
 async function download(kind) {
-  const records = [...cards.map((card) => card.record), ...failures.map(({ name, reason }) => ({ file: name, attributes: [], note: reason }))];
+  const records = [...cards.map((card) => card.record), ...failures.map(({ name, reason }) => ({ photographs: [name], attributes: [], colors: [], note: reason }))];
   const response = await fetch(`/try/download/${kind}`, { method: "POST", body: JSON.stringify(records), headers: { "Content-Type": "application/json" } });
   if (!response.ok) {
     find("status").textContent = (await response.json()).error.message;
@@ -159,7 +235,7 @@ async function download(kind) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-for (const button of document.querySelectorAll("[data-download]")) {
+for (const button of downloads) {
   button.addEventListener("click", () => download(button.dataset.download));
 }
 for (const button of document.querySelectorAll("[data-copy]")) {

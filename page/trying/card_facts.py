@@ -3,8 +3,18 @@
 from typing import Any
 
 from fashion.model_card import TOP_K, ModelCard
+from fashion.profiles.thresholds import HALF, MACRO_F1, MICRO_F1, PRECISION
 from page.trying.limits import MAX_FILES, SIDE_BY_SIDE
 from serving.protocol import MAX_BODY
+
+# What the usual profiles are for, see docs/thresholds.md; the page shows others by their name alone.
+MEANINGS = {
+    MICRO_F1: "the most answers right: for filters, search and figures",
+    MACRO_F1: "rare labels too, though more often wrong: for people to look through",
+    PRECISION: "few answers, about 9 in 10 right: for writing into a shop unseen",
+    TOP_K: "a value for each group, sure or not: for forms",
+    HALF: "what is more likely than not",
+}
 
 
 def card_facts(card: ModelCard, name: str) -> dict[str, Any]:
@@ -25,6 +35,7 @@ def card_facts(card: ModelCard, name: str) -> dict[str, Any]:
         "groups": list(card.taxonomy.groups),
         "profiles": {profile: dict(zip(names, row, strict=True)) for profile, row in rows.items()},
         "default": card.default_profile,
+        "meanings": {profile: MEANINGS[profile] for profile in card.profiles if profile in MEANINGS},
         "counting": {TOP_K: card.top_k} if card.top_k else {},
         "applies": {group: float(t) for group, t in zip(card.gates.applies, card.gate_row, strict=False)},
         "maxFiles": MAX_FILES,

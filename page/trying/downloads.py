@@ -3,92 +3,121 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import xlsxwriter
 
+from fashion.colors.cielab import read_hex
 from fashion.errors import SettingError
-from page.trying.limits import MAX_FILES, MAX_ROWS
+from page.trying.limits import MAX_ENTRIES, MAX_ROWS
 from serving.protocol import JSON_TYPE
 
-COLUMNS = ("file", "group", "name", "probability", "threshold", "note")
+COLUMNS = ("file", "group", "name", "probability", "threshold", "hex", "share", "note")
+MEASURED = "measured color"  # stands for the group in rows of colors
+SEPARATOR = "; "  # between the photographs of one product
+MIDDLE = 49.5  # L* above which black has more contrast than white: a luminance of 0.18 (contrast ratio of WCAG 2.2)
+HEX = re.compile("#[0-9a-f]{6}")
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 Row = Mapping[str, Any]
 
 
-def download(kind: str, photographs: Any) -> tuple[bytes, str]:
+def download(kind: str, products: Any) -> tuple[bytes, str]:
     """A file of the answers, and its media type.
 
     Args:
         kind: one of `WRITERS`.
-        photographs: `[{"file": name, "attributes": [{"group", "name", "probability", "threshold"}], "note": text}]`; a
-            photograph without attributes has a row with its note alone, such as why it could not be used.
+        products: `[{"photographs": [name, ...], "attributes": [{"group", "name", "probability", "threshold"}],
+            "colors": [{"hex", "name", "share"}], "note": text}]`; one without attributes and colors has a row with
+            its note alone, such as why it could not be used.
 
     Raises:
         SettingError: an unknown kind, or something else than such a list.
     """
     if kind not in WRITERS:
         raise SettingError(f"format {kind[:60]!r} is unknown; choose among: {', '.join(WRITERS)}")
-    return WRITERS[kind](_checked(photographs))
+    return WRITERS[kind](_checked(products))
 
 
-def _checked(photographs: Any) -> list[dict[str, Any]]:
+def _checked(products: Any) -> list[dict[str, Any]]:
     try:
-        if len(photographs) > MAX_FILES or sum(len(each["attributes"]) for each in photographs) > MAX_ROWS:
-            raise SettingError(f"a table has at most {MAX_FILES} photographs and {MAX_ROWS:,} attributes; send fewer")
+        rows = sum(len(each["attributes"]) + len(each["colors"]) for each in products)
+        if sum(len(each["photographs"]) for each in products) > MAX_ENTRIES or rows > MAX_ROWS:
+            raise SettingError(f"a table has at most {MAX_ENTRIES:,} photographs and {MAX_ROWS:,} rows; send fewer")
         return [
             {
-                "file": str(each["file"]),
+                "photographs": [str(name) for name in each["photographs"]],
                 "attributes": [
                     {"group": str(a["group"]), "name": str(a["name"])}
                     | {key: round(float(a[key]), 4) for key in ("probability", "threshold")}
                     for a in each["attributes"]
                 ],
+                "colors": [
+                    {"hex": _hex(color["hex"]), "name": str(color["name"]), "share": round(float(color["share"]), 4)}
+                    for color in each["colors"]
+                ],
                 "note": str(each.get("note", "")),
             }
-            for each in photographs
+            for each in products
         ]
     except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
-        raise SettingError("the table is no list of photographs with 'file' and 'attributes'") from None
+        expected = "'photographs', 'attributes' and 'colors'"
+        raise SettingError(f"the table is no list of products with {expected}") from None
 
 
-def _rows(photographs: Sequence[Mapping[str, Any]]) -> list[Row]:
+def _hex(text: Any) -> str:
+    if not HEX.fullmatch(text):
+        raise ValueError(text)
+    return str(text)
+
+
+def _rows(products: Sequence[Mapping[str, Any]]) -> list[Row]:
     return [
-        {"file": each["file"], "note": each["note"]} | attribute
-        for each in photographs
-        for attribute in each["attributes"] or [{}]
+        {"file": SEPARATOR.join(each["photographs"]), "note": each["note"]} | row
+        for each in products
+        for row in [*each["attributes"], *({"group": MEASURED} | color for color in each["colors"])] or [{}]
     ]
 
 
-def _csv(photographs: Sequence[Mapping[str, Any]]) -> tuple[bytes, str]:
+def _csv(products: Sequence[Mapping[str, Any]]) -> tuple[bytes, str]:
     file = io.StringIO(newline="")
     writer = csv.DictWriter(file, COLUMNS)
     writer.writeheader()
-    writer.writerows(_rows(photographs))
+    writer.writerows(_rows(products))
     # Spreadsheets read UTF-8 where a byte order mark says so; half of a surrogate pair is in no UTF-8.
     return file.getvalue().encode("utf-8-sig", errors="replace"), "text/csv; charset=utf-8"
 
 
-def _excel(photographs: Sequence[Mapping[str, Any]]) -> tuple[bytes, str]:
+def _excel(products: Sequence[Mapping[str, Any]]) -> tuple[bytes, str]:
     file = io.BytesIO()
     with xlsxwriter.Workbook(file, {"in_memory": True}) as book:
         sheet = book.add_worksheet("attributes")
         sheet.freeze_panes(1, 0)
         sheet.write_row(0, 0, COLUMNS, book.add_format({"bold": True}))
-        for number, row in enumerate(_rows(photographs), 1):
+        fills: dict[str, Any] = {}  # by color the format of a cell that shows it
+        for number, row in enumerate(_rows(products), 1):
             for place, name in enumerate(COLUMNS):
                 value = row.get(name, "")
-                if isinstance(value, str):  # never a formula, whatever a file is called
+                if name == "hex" and value:
+                    ink = "#000000" if _is_light(value) else "#ffffff"
+                    fill = fills.setdefault(value, book.add_format({"bg_color": value, "font_color": ink}))
+                    sheet.write_string(number, place, value, fill)
+                elif isinstance(value, str):  # never a formula, whatever a file is called
                     sheet.write_string(number, place, value.encode(errors="replace").decode())
                 else:
                     sheet.write_number(number, place, value)
     return file.getvalue(), XLSX_TYPE
 
 
-def _json(photographs: Sequence[Mapping[str, Any]]) -> tuple[bytes, str]:
-    text = json.dumps(photographs, ensure_ascii=False, indent=1)
+def _is_light(color: str) -> bool:
+    """Whether black is read better than white on a color."""
+    return bool(read_hex(color)[0] > MIDDLE)
+
+
+def _json(products: Sequence[Mapping[str, Any]]) -> tuple[bytes, str]:
+    text = json.dumps(products, ensure_ascii=False, indent=1)
     return text.encode(errors="backslashreplace"), JSON_TYPE
 
 

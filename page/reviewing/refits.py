@@ -1,0 +1,27 @@
+"""Thresholds and calibration fitted to corrections, as the review page shows them."""
+
+from typing import Any
+
+from catalog.corrections.refitting import AS_BEFORE, LEAST, SCORES, Proposal
+from catalog.scored.correction_store import REFITS, CorrectionStore, in_force
+
+
+def shown_proposal(proposal: Proposal) -> dict[str, Any]:
+    """What a refit would change, ready for JSON, with `score` (its name), `judged` (on what) and `fits_thresholds`."""
+    judged = (
+        f"Judged on {proposal.representative:,} products that stand for the whole catalog"
+        if proposal.representative >= LEAST
+        else "Judged on what a queue led to, which is harder than the rest; thresholds are fitted once "
+        f"{LEAST} products came from the random order or the new arrivals"
+    )
+    score = SCORES.get(proposal.refit.profile, "micro_f1").replace("_f1", "-F1")
+    told = {"score": score, "judged": judged, "fits_thresholds": proposal.chosen != AS_BEFORE}
+    return proposal.to_json() | told
+
+
+def refit_in_words(store: CorrectionStore) -> str:
+    """Who applied the refit in force, and when; nothing where there is none."""
+    standing = in_force(store.history(REFITS))
+    if not standing:
+        return ""
+    return f"In force: what {standing[-1].who} applied on {standing[-1].at[:16].replace('T', ' at ')} (UTC)."

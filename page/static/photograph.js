@@ -1,0 +1,27 @@
+// A photograph of the user's own, with what was said of it.
+import { HeatMaps } from "./heat.js";
+
+export class Photograph {
+  result; // the answer to it alone
+  colors; // { hex, name, share } of each, a text that says why there are none, null while they are measured
+
+  constructor(facts, file) {
+    this.file = file;
+    this.address = URL.createObjectURL(file);
+    this.heat = new HeatMaps(facts, file);
+  }
+
+  get isProduct() {
+    return this.result?.product?.recognized ?? true;
+  }
+
+  // That it shows an attribute.
+  probability({ group, name }) {
+    return this.result.attributes.find((each) => each.group === group && each.name === name)?.probability ?? 0;
+  }
+
+  forget() {
+    URL.revokeObjectURL(this.address);
+    this.heat.forget();
+  }
+}

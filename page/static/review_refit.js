@@ -1,0 +1,81 @@
+// Thresholds and calibration that are fitted to the corrections: what would change, and whether it does.
+import { post } from "./posting.js";
+import { element, inWords } from "./elements.js";
+
+const find = (id) => document.getElementById(id);
+const number = (value) => value.toLocaleString("en");
+const signed = (value) => (value < 0 ? `−${(-value).toFixed(3)}` : `+${value.toFixed(3)}`);
+let proposed; // its number, to be given back when it is applied
+
+// `who` gives who reviews, `changed` is called when answers are others than before.
+export function startRefitting(who, changed) {
+  const on = (id, work) => find(id).addEventListener("click", () => attempt(work));
+  on("refit", async () => {
+    tell("Fitting …");
+    const found = await post("/review/refit", {});
+    proposed = found.number;
+    show(found);
+  });
+  on("apply", async () => {
+    const { in_force: inForce } = await post(`/review/refit/apply/${proposed}`, { who: who() });
+    tell("Applied: the catalog is answered by what was fitted.");
+    showInForce(inForce);
+    await changed();
+  });
+  on("undo-refit", async () => {
+    const { in_force: inForce } = await post("/review/refit/undo", { who: who() });
+    tell("Undone: the catalog is answered as before.");
+    showInForce(inForce);
+    await changed();
+  });
+}
+
+async function attempt(work) {
+  for (const id of ["refit", "apply", "undo-refit"]) find(id).disabled = true;
+  try {
+    await work();
+  } catch (error) {
+    tell(error.message);
+  } finally {
+    for (const id of ["refit", "apply", "undo-refit"]) find(id).disabled = false;
+  }
+}
+
+function tell(text) {
+  find("apply").hidden = true;
+  find("refit-told").textContent = text;
+  find("proposal").replaceChildren();
+}
+
+function showInForce(text) {
+  find("in-force").textContent = text || "Nothing is fitted yet: the model's own thresholds are in force.";
+  find("undo-refit").hidden = !text;
+}
+
+function show(found) {
+  const changes = Object.entries(found.by_group).filter(([, [added, removed]]) => added || removed);
+  const isSame = !changes.length && !found.recalibrated.length;
+  const [low, high] = found.interval ?? [];
+  tell(`Learned from ${number(found.products)} corrected products with ${number(found.labels)} decided labels.`);
+  find("apply").hidden = isSame;
+  find("proposal").replaceChildren(
+    ...table(["", "now", "then", "change (95 % interval)"], [
+      [`Right answers (${found.score})`, found.before.toFixed(3), found.after.toFixed(3), signed(found.gain) + (found.interval ? ` (${signed(low)} to ${signed(high)})` : "")],
+      ["Error of the percentages (calibration error)", cell(found.error_before), cell(found.error_after), ""],
+    ]),
+    said(`${found.judged}. Each product is judged by what was fitted on the others.`),
+    said(isSame ? "Nothing would change: the corrections agree with the model." : found.interval && low <= 0 && high >= 0 ? "Chance alone may explain the change of right answers: its interval holds 0." : ""),
+    said(`Thresholds ${found.fits_thresholds ? "are fitted anew" : "stay as they are"}. Percentages fitted anew for: ${found.recalibrated.map(inWords).join(", ") || "no group"}.`),
+    said(`Of ${number(found.answers)} answers of the catalog ${number(found.removed)} would go, and ${number(found.added)} new ones come${changes.length ? ":" : "."}`),
+    ...(changes.length ? table(["group", "come", "go"], changes.map(([group, [added, removed]]) => [inWords(group), number(added), number(removed)])) : []),
+  );
+}
+
+const cell = (value) => (value === null ? "–" : value.toFixed(4));
+const said = (textContent) => (textContent ? element("p", { textContent }) : "");
+
+function table(header, rows) {
+  const head = element("tr", {}, ...header.map((textContent, at) => element("th", { scope: "col", class: at ? "" : "text", textContent })));
+  const lines = rows.map(([name, ...cells]) => element("tr", {}, element("th", { scope: "row", textContent: name }), ...cells.map((textContent) => element("td", { textContent }))));
+  return [element("div", { class: "box", tabIndex: 0, role: "region", "aria-label": header.at(-1) }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...lines)))];
+}
