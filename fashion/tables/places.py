@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from fashion.tables.columns import IMAGE_ENDINGS, IMAGE_FOLDERS
+from fashion.tables.file_names import file_spelled_alike
 
 FETCHED_FOLDER = "fetched"  # beside a table: photographs of its addresses, by hashes of these
 MOST_PARTS = 4  # of a path that is not there as it stands: the file is looked for by so many of its last parts
@@ -33,7 +34,8 @@ class ImagePlaces:
     """The paths where the photograph that a cell names may be, the likeliest first.
 
     As the cell spells it; then the first of several; then, of an address or a path of another machine, its last parts;
-    each in both normal forms of Unicode. That is so in `folder` itself and in a folder of images in it.
+    each in both normal forms of Unicode, and at last in any case of letters. That is so in `folder` itself and in a
+    folder of images in it.
 
     Attributes:
         folder: of the table.
@@ -62,9 +64,12 @@ class ImagePlaces:
     def __iter__(self) -> Iterator[Path]:
         if self.fetched is not None:
             yield self.fetched
-        for name in self._names():
-            if all(len(part.encode(errors="surrogatepass")) <= MOST_BYTES for part in name.split("/")):
-                yield from (self.folder / sub / (name + ending) for ending in IMAGE_ENDINGS for sub in IMAGE_FOLDERS)
+        names = [name for name in self._names() if _may_be_a_file(name)]
+        for name in names:
+            yield from (self.folder / sub / (name + ending) for ending in IMAGE_ENDINGS for sub in IMAGE_FOLDERS)
+        for name in names:
+            within = (f"{sub}/{name}" if sub else name for sub in IMAGE_FOLDERS)
+            yield from filter(None, (file_spelled_alike(self.folder, path) for path in within))
 
     def missing(self) -> str:
         """What to say where none of the paths is a file."""
@@ -113,6 +118,10 @@ def named_photographs(folder: Path, cell: str) -> list[str]:
 def is_address(name: str) -> bool:
     """Whether this is a URL and no path."""
     return _ADDRESS.match(name) is not None
+
+
+def _may_be_a_file(name: str) -> bool:
+    return all(len(part.encode(errors="surrogatepass")) <= MOST_BYTES for part in name.split("/"))
 
 
 def _shorter_and_shorter(name: str) -> Iterator[str]:
