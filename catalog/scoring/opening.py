@@ -10,6 +10,7 @@ from catalog.scoring.source import ListedSource, ProductSource, UnscoredRow, row
 from catalog.scoring.table_source import parquet_source, text_source
 from fashion.errors import DataError
 from fashion.preprocess import ENDINGS, begins_as_image
+from fashion.tables.first_bytes import check_first_bytes, is_spreadsheet
 from fashion.tables.parquet import ParquetTable
 from fashion.tables.reading import PARQUET_ENDING, TABLE_ENDINGS, open_table
 
@@ -124,9 +125,12 @@ def _instead(folder: Path) -> str:
 
 
 def _check_no_text(file: Path) -> None:
-    """Raises DataError for a file that is text, and so no photograph, whatever it is called."""
+    """Raises DataError for a file that is text or packed, and so no photograph, whatever it is called."""
     if file.suffix.lower() in ENDINGS:
         return
+    if is_spreadsheet(file):
+        raise DataError(f"{file} is an archive, or a spreadsheet; unpack it first, or name it .xlsx")
+    check_first_bytes(file)
     with file.open("rb") as opened:
         start = opened.read(TEXT_BYTES)
     if start and b"\0" not in start and not start.decode("utf-8", errors="replace").count("\ufffd") > 1:

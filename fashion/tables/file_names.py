@@ -1,4 +1,4 @@
-"""Files by names that are spelled otherwise: in another case of letters, another form of Unicode, without the ending."""
+"""Files by names that are spelled otherwise: in another case of letters or form of Unicode, without the ending."""
 
 import os
 import unicodedata

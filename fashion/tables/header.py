@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from fashion.errors import DataError
-from fashion.tables.columns import DATE_COLUMNS, ID_COLUMNS, IMAGE_COLUMNS, plain
+from fashion.tables.columns import DATE_COLUMNS, ID_COLUMNS, IMAGE_COLUMNS, is_usual
 
 TITLE_LINES = 10  # at most so many stand above the header
 INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"  # marks that str.strip() leaves
@@ -89,12 +89,12 @@ def find_header(lines: Sequence[Sequence[str]]) -> int:
 
 def usual_names(line: Sequence[str]) -> int:
     """How many cells are usual names of columns."""
-    return sum(plain(header_name(cell)) in IMAGE_COLUMNS + ID_COLUMNS + DATE_COLUMNS for cell in line)
+    return sum(is_usual(header_name(cell), IMAGE_COLUMNS + ID_COLUMNS + DATE_COLUMNS) for cell in line)
 
 
 def has_image_name(line: Sequence[str]) -> bool:
     """Whether a cell is a usual name of a column of photographs."""
-    return any(plain(header_name(cell)) in IMAGE_COLUMNS for cell in line)
+    return any(is_usual(header_name(cell), IMAGE_COLUMNS) for cell in line)
 
 
 def refuse_many(path: Path, misfits: dict[int, str], good: int, what: str, mend: str) -> None:

@@ -5,6 +5,7 @@ files are looked for beside the table, and those of addresses also where `fashio
 """
 
 import hashlib
+import json
 import os
 import re
 import unicodedata
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from fashion.tables.cells import photographs
 from fashion.tables.columns import IMAGE_ENDINGS, IMAGE_FOLDERS
 from fashion.tables.file_names import file_spelled_alike
 
@@ -24,7 +26,9 @@ SHOWN = 120  # letters of a cell in a message
 _ADDRESS = re.compile(r"(?i)[a-z][a-z0-9+.-]+://|//[^/\\]")
 _DRIVE = re.compile(r"[A-Za-z]:(?=[\\/])")
 _LIST = re.compile(r"""\[\s*(["'])(.*?)\1.*\]""", re.DOTALL)  # ["a.jpg", "b.jpg"], as JSON and Python write it
-_LISTED = re.compile(r"""(["'])(.*?)\1\s*(?=[,\]])""", re.DOTALL)
+_LISTED = re.compile(r"""(["'])(.*?)\1\s*(?=[,\]]|(?<=\s)["'])""", re.DOTALL)  # numpy writes no commas
+_ARRAY = re.compile(r"\{([^{}:]*)\}")  # {a.jpg,b.jpg}, as PostgreSQL writes it
+_WITHIN = re.compile(r"""["'(](https?://[^"')\s]+)["')]""")  # <img src="https://...">, =IMAGE("https://...")
 _ENDED = r"\.(?:jpe?g|jfif|png|webp|gif|avif|bmp|tiff?|heic)(?:\?[^\s,;|]*)?"
 _SEVERAL = re.compile(rf"(?is)(.+?(?:{_ENDED}(?=\s*[,;|\n]\s*\S)|(?=\s*[,;|\s]\s*https?://)))")
 
@@ -97,14 +101,30 @@ def first_of_several(cell: str) -> str:
 
 def each_of_several(cell: str) -> list[str]:
     """The photographs of a cell such as `a.jpg, b.jpg`, in order; the cell itself where it names one."""
-    if _LIST.fullmatch(cell.strip()):
-        return [found[2].strip() for found in _LISTED.finditer(cell)]
+    if found := _bracketed(cell.strip()):
+        return found
     names = []
     rest = cell
     while several := _SEVERAL.match(rest):
         names.append(several[1].strip())
         rest = rest[several.end() :].lstrip(" \t\r\n,;|")
-    return [*names, rest.strip()] if names else [cell]
+    return [*names, rest.strip()] if names else _WITHIN.findall(cell) or [cell]
+
+
+def _bracketed(cell: str) -> list[str]:
+    """The photographs of a cell in brackets or braces, as JSON, Python and databases write lists; else none."""
+    if _LIST.fullmatch(cell):
+        return [found[2].strip() for found in _LISTED.finditer(cell)]
+    if array := _ARRAY.fullmatch(cell):
+        return [name.strip(' "') for name in array[1].split(",") if name.strip(' "')]
+    if cell in ("[]", "{}"):
+        return [""]
+    if cell[:1] not in ("[", "{"):
+        return []
+    try:
+        return [text for text in photographs(json.loads(cell)) if isinstance(text, str)]
+    except (ValueError, RecursionError):
+        return []
 
 
 def named_photographs(folder: Path, cell: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from fashion.errors import DataError, SettingError
 from fashion.fetching.bounds import FetchSettings
 from fashion.fetching.table_images import fetch_places
-from fashion.tables.cells import first_photograph
+from fashion.tables.cells import first_photograph, text_cell
 from fashion.tables.parquet import ParquetTable, check_photographs
 from fashion.tables.places import ImagePlaces
 from fashion.tables.reading import JSON_ENDINGS, PARQUET_ENDING, SPREADSHEET_ENDINGS, TABLE_ENDINGS, open_table
@@ -156,10 +156,8 @@ def _candidate(
 ) -> Candidate | UnusedRow:
     path = source.table.path
     where, image = f"{path.name}:{number}", first_photograph(row[layout.image])
-    name = row[layout.id] if layout.id is not None else None
-    if name in (None, ""):
-        name = where if isinstance(image, bytes) else image
-    name = str(name)
+    name = text_cell(row[layout.id]) if layout.id is not None else ""  # empty for NaN too, which pandas writes
+    name = name or (where if isinstance(image, bytes) else str(image))
     key = image if isinstance(image, bytes) and layout.id is None else name.encode()
     split = source.split or split_by_hash(key)
     if layout.split is not None and source.split is None:

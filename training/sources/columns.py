@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fashion.errors import DataError
-from fashion.tables.columns import ID_COLUMNS, IMAGE_COLUMNS, plain, usual_name
+from fashion.tables.columns import ID_COLUMNS, IMAGE_COLUMNS, is_usual, usual_name
 from fashion.tables.reading import Table, require_columns
 from training.sources.spelling import label_name
 
 SPLIT_COLUMNS = ("split", "subset", "fold")
 # Go before other ids: what is in one split must be the product, also where its photographs have ids of their own.
-PRODUCT_COLUMNS = ("product_id", "productid", "item_id", "itemid", "article_id")
+PRODUCT_COLUMNS = ("product_id", "item_id", "article_id")
 OTHER_COLUMNS = ("url", "image_url", "link", "__index_level_0__")  # neither labels nor an image on this disk
 
 SEPARATOR = "|"  # between the labels of one cell; a comma is part of a label
@@ -86,7 +86,7 @@ def find_layout(
     if groups is None:
         usual = IMAGE_COLUMNS + ID_COLUMNS + SPLIT_COLUMNS + OTHER_COLUMNS
         groups = [
-            column for column in first.label_columns if column not in (image, name) and plain(column) not in usual
+            column for column in first.label_columns if column not in (image, name) and not is_usual(column, usual)
         ]
     if not groups:
         raise DataError(f"{first.path} has no column of labels; its columns are: {', '.join(first.columns)}")
