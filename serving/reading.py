@@ -84,6 +84,20 @@ def read_request(call: Call, card: ModelCard) -> Request:
     return _from_form(call, options, card)
 
 
+def is_kserve_v2(call: Call) -> bool:
+    """Whether a request is one of KServe v2: its route says so, or where that is not known its body."""
+    if call.kserve_v2 is not None:
+        return call.kserve_v2
+    try:
+        body = unpacked(call).fields[BODY]
+        if isinstance(body, bytes | bytearray):
+            length = json_length(call.headers, body)
+            body = _json(body if length is None else body[:length])
+    except (InvalidRequest, KeyError):
+        return False
+    return isinstance(body, dict) and "inputs" in body
+
+
 def header_options(headers: Mapping[str, str]) -> dict[str, Any]:
     """The options that headers give: `Fashion-Top-K: 3` is the option top_k.
 

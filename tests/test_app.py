@@ -412,9 +412,23 @@ def test_the_kserve_clients_other_requests(app_url: str) -> None:
 def test_a_version_is_the_models_own(app_url: str) -> None:
     for path in ("predictions/fashion/{}", "v2/models/fashion/versions/{}/infer"):
         assert requests.post(f"{app_url}/{path.format('1.0')}", data=photo(1), timeout=WAIT).status_code == 200
-        error = requests.post(f"{app_url}/{path.format('2.0')}", data=photo(1), timeout=WAIT).json()["error"]
+        response = requests.post(f"{app_url}/{path.format('2.0')}", data=photo(1), timeout=WAIT)
         message = "fashion is here in version 1.0 and not in '2.0'"
-        assert error == {"code": 404, "type": "NotFound", "message": message}
+        error = message if path.startswith("v2") else {"code": 404, "type": "NotFound", "message": message}
+        assert (response.status_code, response.json()) == (404, {"error": error})
+
+
+def test_every_error_below_v2_is_a_text(app_url: str) -> None:
+    for path, status, body, headers in (
+        ("v2/models/other/infer", 404, b"x", {}),
+        ("v2/models/fashion/infer", 400, b"no JSON", {"Content-Type": "application/json"}),
+        ("v2/models/fashion/infer?topk=1", 400, photo(1), {}),
+        ("v2/models/fashion/infer", 413, bytes(MAX_BODY + 1), {}),
+        ("v2/models/fashion/infer", 415, b"x", {"Content-Encoding": "br"}),
+    ):
+        response = requests.post(f"{app_url}/{path}", data=body, headers=headers, timeout=WAIT)
+        assert (response.status_code, list(response.json())) == (status, ["error"]), path
+        assert isinstance(response.json()["error"], str), path
 
 
 # Clients that stop
