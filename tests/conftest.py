@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from fashion.heic import heic_is_read
+
 if TYPE_CHECKING:
     import requests
     from proxy import Proxy
@@ -35,6 +37,16 @@ def interruptible() -> None:
     """Programs that tests interrupt must get the signal, also where pytest itself was started in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a program started by this one would inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def without_heic(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As where pillow-heif is not installed."""
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    heic_is_read.cache_clear()
+    yield
+    monkeypatch.undo()
+    heic_is_read.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -256,6 +256,14 @@ def test_curls_data_binary_is_answered(app_url: str) -> None:
         assert "attributes" in response.json()
 
 
+def test_curls_d_of_json_is_answered(app_url: str) -> None:
+    body = json.dumps({"image": base64.b64encode(photo(1)).decode(), "top_k": 1})
+    url = f"{app_url}/predictions/fashion"
+    declared = requests.post(url, data=body, headers={"Content-Type": "application/json"}, timeout=WAIT)
+    curl = requests.post(url, data=body, headers={"Content-Type": "application/x-www-form-urlencoded"}, timeout=WAIT)
+    assert (curl.status_code, curl.json()) == (200, declared.json())
+
+
 def test_options_in_the_query(app_url: str) -> None:
     url = f"{app_url}/predictions/fashion"
     given = requests.post(url, data=photo(1), headers={"Fashion-Top-K": "1"}, timeout=WAIT).json()
