@@ -11,35 +11,12 @@ import pyarrow as pa
 
 from fashion.tables.columns import ID_COLUMNS, is_usual
 from fashion.tables.dates import is_slashed, order_of, read_date
+from fashion.tables.no_values import says_nothing
 
 MOST = 0.95  # of a column's values, that make it what they are
 FEW = 4  # so many make it that, too, where a single one is something else
 EXACT = 2**53  # above it a float, as which filters compare numbers, is not every whole number
 
-# Among flags, numbers and dates these say that there is no value; among texts they are texts.
-NO_VALUES = frozenset(
-    (
-        *(
-            "n/a",
-            "na",
-            "n.a.",
-            "nan",
-            "nat",
-            "<na>",
-            "null",
-            "(null)",
-            "nil",
-            "none",
-            "undefined",
-            r"\n",
-            "k.a.",
-            "k. a.",
-        ),
-        *("(blank)", "(leer)", "-", "--", "\N{EN DASH}", "\N{EM DASH}", "0000-00-00", "0000-00-00 00:00:00"),
-    )
-)
-# What a formula that fails shows, in English, German and other languages of spreadsheets: #REF!, #WERT!, #NV.
-_FAILED = re.compile(r"#(?:n/?a|n/?[dv]|[^\W\d_][\w/]*[!?])", re.IGNORECASE)
 # As Excel saves them in English, German, French, Spanish, Italian, Portuguese, Dutch and Polish; in any case.
 FLAGS = {
     **dict.fromkeys(("true", "wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar", "prawda"), True),
@@ -188,9 +165,10 @@ def read_column(cells: Sequence[str]) -> TypedColumn:
     - date32, or timestamp where there are times, in UTC where there are zones: see `fashion.tables.dates`.
     - string: everything else, and a column of empty cells.
 
-    Empty cells are null, and among flags, numbers and dates so are N/A, -, null, #REF! and the like.
+    Empty cells are null. So are those of `fashion.tables.no_values` among flags, numbers and dates; among texts they
+    are texts.
     """
-    filled = [cell for cell in cells if not _is_none(cell)]
+    filled = [cell for cell in cells if not says_nothing(cell)]
     if filled:
         for read in (_flags, _numbers, _dates):
             if found := read(cells, filled):
@@ -234,15 +212,11 @@ def _column(
     cells: Sequence[str], filled: Sequence[str], read: Callable[[str], Any], kind: str, stored: pa.DataType
 ) -> TypedColumn | None:
     """The column where most of its cells can be read so, or None."""
-    values = [None if _is_none(cell) else read(cell) for cell in cells]
-    odd = [i for i, value in enumerate(values) if value is None and not _is_none(cells[i])]
+    values = [None if says_nothing(cell) else read(cell) for cell in cells]
+    odd = [i for i, value in enumerate(values) if value is None and not says_nothing(cells[i])]
     if not _are_most(len(filled) - len(odd), filled):
         return None
     return TypedColumn(pa.array(values, stored), Odd(len(odd), odd[0], kind) if odd else None)
-
-
-def _is_none(cell: str) -> bool:
-    return not cell or cell.lower() in NO_VALUES or (cell[0] == "#" and _FAILED.fullmatch(cell) is not None)
 
 
 def _are_most(count: int, filled: Sequence[str]) -> bool:
@@ -324,7 +298,7 @@ def _mixed(cells: Sequence[str], filled: Sequence[str]) -> Odd | None:
     for kind, is_one in (("number", lambda cell: _NUMBER.fullmatch(cell) is not None), ("date", _is_date)):
         count = sum(map(is_one, filled))
         if len(filled) > count > len(filled) / 2:
-            others = [i for i, cell in enumerate(cells) if not _is_none(cell) and not is_one(cell)]
+            others = [i for i, cell in enumerate(cells) if not says_nothing(cell) and not is_one(cell)]
             if not any(_NAME.fullmatch(cells[i]) for i in others):
                 return Odd(len(others), others[0], kind)
     return None

@@ -17,6 +17,7 @@ from training.sources.columns import (
     ColumnLayout,
     SplitTable,
     find_layout,
+    nothing_note,
     read_labels,
     survey_cells,
     text_note,
@@ -82,7 +83,7 @@ def import_catalog(
             notes += [unread_note(tables, layout), text_note(layout, survey)]
         layout = without_text(tables, layout, survey)
     labels = {group: survey.names[group] for group in layout.groups if not survey.is_text(group)}
-    notes.append(joined_note(labels, separators, str(source)))
+    notes += [nothing_note(layout, survey), joined_note(labels, separators, str(source))]
     for note in filter(None, notes):
         print(f"note   {note}", file=sys.stderr)
     if fetch is not None:
