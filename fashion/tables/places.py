@@ -81,7 +81,9 @@ class ImagePlaces:
         tried = f"is not in {self.folder} nor in its folder {', '.join(filter(None, IMAGE_FOLDERS))}"
         if not is_address(wanted):
             return f"{_shown(wanted)} {tried}"
-        return f"{_shown(wanted)} is an address, which --fetch downloads; {_last_part(wanted)} {tried}"
+        web = (self.address or "").lower().startswith(("http://", "https://"))
+        how = "which --fetch downloads" if web else "which is not fetched: copy its file beside the table"
+        return f"{_shown(wanted)} is an address, {how}; {_last_part(wanted)} {tried}"
 
     def _names(self) -> Iterator[str]:
         """Each once: relative to the folder, with slashes."""
