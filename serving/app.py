@@ -36,6 +36,7 @@ from serving.batcher import QueueFull
 from serving.counters import Counters
 from serving.forms import with_parts
 from serving.live import LiveModel, Traffic, UnknownVersion
+from serving.log_writer import flush_log, start_log
 from serving.ports import http_address, listening_port
 from serving.protocol import (
     BUSY,
@@ -93,6 +94,7 @@ def create_app(
         with traffic.answering(counters.add):
             app.state.traffic, app.state.counters = traffic, counters
             yield
+        await asyncio.to_thread(flush_log)
 
     # Its pages /docs and /redoc bring their scripts along; FastAPI's own fetch them from servers of others.
     app = FastAPIOffline(
@@ -380,6 +382,7 @@ def run(app: FastAPI, host: str, port: int) -> None:
         host=host,
         port=port,
         access_log=False,
+        log_config=None,  # see `serving.log_writer`
         log_level="warning",
         timeout_graceful_shutdown=STOP_TIMEOUT,
     )
@@ -405,7 +408,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--canary", type=Path, metavar="BUNDLE", help="answers a share of the requests in its place")
     parser.add_argument("--share", type=float, help=f"of requests for the canary, from 0 to 1 (default: {SHARE})")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    start_log(logging.INFO)
     with one_line_errors():
         port = listening_port(options.host, options.port)
         if options.share is not None and options.canary is None:

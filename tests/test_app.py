@@ -4,6 +4,7 @@ import base64
 import gzip
 import http.client
 import json
+import os
 import re
 import signal
 import socket
@@ -460,6 +461,30 @@ def test_a_body_that_does_not_come_is_told(predictor: Predictor, monkeypatch: py
     finally:
         running.should_exit = True
         thread.join(WAIT)
+
+
+def test_a_log_that_nobody_reads_does_not_stall_it(bundle: Path) -> None:
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "serving.app", str(bundle), "--port", str(port), "--engine", "int8"]
+    reader, writer = os.pipe()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=writer)
+    os.close(writer)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        end = time.monotonic() + WAIT
+        while not answers(f"{url}/readyz"):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        with requests.Session() as session:
+            for _ in range(700):  # a line each; a pipe holds 64 KiB
+                assert session.post(f"{url}/predictions/fashion", data=b"no image", timeout=WAIT).status_code == 400
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(server.STOP_TIMEOUT) in (0, -signal.SIGTERM)
+        assert len(os.read(reader, 2**20)) > 60_000, "it was full"
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reader)
 
 
 def test_a_stopped_client_does_not_keep_it_from_ending(bundle: Path) -> None:

@@ -482,7 +482,9 @@ def test_photographs_that_are_not_there(tmp_path: Path) -> None:
     said = ImagePlaces(tmp_path, "https://cdn.example/x.jpg?v=1").missing()
     assert said.startswith("https://cdn.example/x.jpg?v=1 is an address, which --fetch downloads; x.jpg is not in")
     said = ImagePlaces(tmp_path, "s3://shop/x.jpg").missing()
-    assert said.startswith("s3://shop/x.jpg is an address, which is not fetched: copy its file beside the table; x.jpg is")
+    assert said.startswith(
+        "s3://shop/x.jpg is an address, which is not fetched: copy its file beside the table; x.jpg is"
+    )
     assert len(ImagePlaces(tmp_path, "y" * 9999).missing()) < 500 + len(str(tmp_path))
     assert list(ImagePlaces(tmp_path, "y" * 9999)) == []
 
