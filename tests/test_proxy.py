@@ -66,6 +66,18 @@ def test_options_pass_and_torchserves_own_words_do_not(outside: requests.Session
     assert ask(outside, proxy, headers={"describe": "True", "explain": "True", "Authorization": "x"}).json() == plain
 
 
+@pytest.mark.parametrize("head", ["base64", "quoted-printable", None])
+def test_a_form_that_torchserve_cannot_take_apart_is_refused(
+    outside: requests.Session, proxy: Proxy, head: str | None
+) -> None:
+    disposition = b'form-data; name="image"' if head else b"form-data"
+    lines = [b"--x", b"Content-Disposition: " + disposition + b'; filename="a.jpg"']
+    lines += [b"Content-Transfer-Encoding: " + head.encode()] if head else []
+    body = b"\r\n".join([*lines, b"", base64.b64encode(photo()), b"--x--", b""])
+    response = ask(outside, proxy, body, headers={"Content-Type": "multipart/form-data; boundary=x"})
+    assert "the form cannot be read" in refusal(response, 400, "InvalidRequest").json()["error"]["message"]
+
+
 def test_a_request_keeps_its_id(outside: requests.Session, proxy: Proxy) -> None:
     assert ask(outside, proxy, headers={"X-Request-Id": "order-7.a_B"}).headers["x-request-id"] == "order-7.a_B"
     made = {ask(outside, proxy, headers={"X-Request-Id": bad}).headers["x-request-id"] for bad in ("a b", "x" * 65)}
