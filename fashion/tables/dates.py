@@ -31,6 +31,7 @@ _NAMED = tuple(
     )
 )
 _SLASHED = re.compile(rf"(?P<first>\d\d?)([/-])(?P<last>\d\d?)\2(?P<year>\d{{4}}|(?<=/)\d\d){_TIME}")
+_AMERICAN = re.compile(rf"\d\d?/\d\d?/\d\d, \d\d?:\d\d{_SPACE}[AP]M")  # "M/d/yy, h:mm a" of Unicode's CLDR for en-US
 PIVOT = 70  # a year of two digits is one of 1970 to 2069
 _UTC_NAMES = ("Z", "UTC", "GMT")
 
@@ -81,10 +82,13 @@ def is_slashed(text: str) -> bool:
 
 
 def order_of(texts: Iterable[str]) -> Order | None:
-    """What stands first in all dates such as 05/25/2026 of a column; None where no date tells, or they differ."""
+    """What stands first in all dates such as 05/25/2026 of a column; None where no date tells, or they differ.
+
+    5/1/26, 10:15 AM is how programs in American English write a date, Magento among them: there the month does.
+    """
     found = [match for match in map(_SLASHED.fullmatch, texts) if match]
     day_first = any(int(match["first"]) > 12 for match in found)
-    month_first = any(int(match["last"]) > 12 for match in found)
+    month_first = any(int(match["last"]) > 12 or _AMERICAN.fullmatch(match.string) for match in found)
     if day_first == month_first:
         return None
     return "day first" if day_first else "month first"
