@@ -626,6 +626,15 @@ SHOPS: dict[str, tuple[str, str, str]] = {
 }
 
 
+def test_a_column_of_photographs_may_be_there_several_times(tmp_path: Path) -> None:
+    header = "id\timage_link\tadditional_image_link\tadditional_image_link\tprice\tprice"
+    lines = ["1\thttps://x/a\thttps://x/b\thttps://x/c\t\t3", "2\ta.jpg\t\tb.jpg\t4\t5"]
+    (tmp_path / "t.txt").write_text("\n".join([header, *lines]))
+    own = open_source([str(tmp_path / "t.txt")]).own()
+    assert [place for (place,) in own[PLACE].to_pylist()] == [*(f"https://x/{i}" for i in "abc"), "a.jpg", "b.jpg"]
+    assert own["price"].to_pylist() == [3, 3, 3, 4, 4]
+
+
 @pytest.mark.parametrize("shop", SHOPS)
 def test_exports_of_shop_systems(tmp_path: Path, shop: str) -> None:
     header, line, name = SHOPS[shop]
