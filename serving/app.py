@@ -255,7 +255,7 @@ async def _respond(request: Request, name: str, explain: bool) -> Response:
     )
     try:
         call = await _with_body(replace(call, query=_query(request)), request)
-        reply = await asyncio.wrap_future(_submit(call, request, name))
+        reply = await _answered(_submit(call, request, name), request)
     except (FashionError, QueueFull, HTTPException, ClientDisconnect, asyncio.CancelledError) as error:
         reply = _refusal(error, _is_kserve_v2(request))
         request.app.state.counters.add(BatchCounts(Counter([reply.outcome])))
@@ -264,6 +264,29 @@ async def _respond(request: Request, name: str, explain: bool) -> Response:
     if reply.status == HTTPStatus.REQUEST_TIMEOUT:
         answered["Connection"] = "close"  # what is still to come would be taken for the next request
     return Response(reply.body, reply.status, answered | _retry_after(reply.status), JSON_TYPE)
+
+
+async def _answered(answer: "Future[Reply]", request: Request) -> Reply:
+    """What the model answers; where the client leaves before its turn, nothing is computed for it.
+
+    Raises:
+        ClientDisconnect: it has left.
+    """
+    reply, left = asyncio.wrap_future(answer), asyncio.create_task(_until_left(request))
+    try:
+        await asyncio.wait((reply, left), return_when=asyncio.FIRST_COMPLETED)
+        if not reply.done():
+            raise ClientDisconnect
+        return reply.result()
+    finally:
+        left.cancel()
+        reply.cancel()  # takes it out of the queue, unless it is done
+
+
+async def _until_left(request: Request) -> None:
+    """Ends when the connection does. The body has been read: nothing else can come."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _submit(call: Call, request: Request, name: str) -> "Future[Reply]":

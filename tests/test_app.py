@@ -140,6 +140,24 @@ def test_a_caller_who_goes_away_is_one_line_of_the_log(app_url: str, app_log: Pa
     assert requests.post(f"{app_url}/predictions/fashion", data=photo(), timeout=WAIT).status_code == 200
 
 
+def test_what_nobody_waits_for_is_not_computed(app_url: str, app_log: Path) -> None:
+    address = urlsplit(app_url)
+    slow = encoded(Image.new("RGB", (3000, 3000)), "PNG")
+    busy = [http.client.HTTPConnection(address.netloc, timeout=WAIT) for _ in range(3 * BATCH_SIZE)]
+    for connection in busy:
+        connection.request("POST", "/predictions/fashion", slow)
+    time.sleep(0.2)
+    for i in range(5):
+        head = f"POST /predictions/fashion HTTP/1.1\r\nHost: x\r\nX-Request-Id: left{i}\r\n"
+        head += f"Content-Length: {len(photo(1))}\r\n\r\n"
+        with socket.create_connection((address.hostname, address.port), timeout=WAIT) as connection:
+            connection.sendall(head.encode() + photo(1))
+            time.sleep(0.05)
+    assert [connection.getresponse().status for connection in busy] == [200] * len(busy)
+    for i in range(5):
+        assert logged(app_log, request=f"left{i}", status=499, outcome="disconnected", images=0), i
+
+
 def test_who_meets_a_full_queue_is_told_logged_and_counted(app_url: str, app_log: Path) -> None:
     before = count(app_url, "busy"), len(logged(app_log, status=503, outcome="busy"))
     slow = encoded(Image.new("RGB", (2000, 2000)), "PNG")  # takes long to read, but not to send
