@@ -114,8 +114,8 @@ def _rows_within(value: dict[str, Any]) -> list[Any]:
             # A column each, and in it a value for each row.
             return [{name: column[row] for name, column in value.items()} for row in inner[0]]
         if all(usual_name(list(each), IMAGE_COLUMNS) for each in inner):  # a row each
-            named = usual_name(list(inner[0]), ID_COLUMNS)
-            return inner if named else [{"id": name} | row for name, row in value.items()]
+            have_ids = usual_name(list(inner[0]), ID_COLUMNS)
+            return inner if have_ids else [{"id": name} | row for name, row in value.items()]
     names, lines = value.get("columns"), value.get("data")
     if isinstance(names, list) and isinstance(lines, list) and all(isinstance(line, list) for line in lines):
         return [dict(zip(map(str, names), line, strict=False)) for line in lines]
