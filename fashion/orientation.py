@@ -43,7 +43,7 @@ def orientation(image: Image.Image) -> int:
     except Exception:  # whatever stands in the EXIF or XMP of a stranger
         found = None
     # An entry before it that cannot be read keeps Pillow from the orientation. AVIF is turned by its own boxes.
-    if found is None and image.format != "AVIF":
+    if not isinstance(found, int | float) and image.format != "AVIF":
         found = orientation_of_exif(image.info.get("exif"))
     return int(found) if isinstance(found, int | float) and found in TURNS else UPRIGHT
 

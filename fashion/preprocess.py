@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from fashion import borders
 from fashion.color_profiles import to_srgb
 from fashion.errors import InvalidImage, SettingError, one_line
+from fashion.heic import FORMAT as HEIC
+from fashion.heic import HOW, begins_as_heic, heic_is_read
 from fashion.orientation import upright
 from fashion.plain_files import without_metadata
 
@@ -197,6 +199,8 @@ def normalize(batch: np.ndarray, spec: InputSpec) -> np.ndarray:
 
 def begins_as_image(data: bytes) -> bool:
     """Whether the first 12 bytes or more of a file are those of a photograph format that is read."""
+    if begins_as_heic(data):
+        return heic_is_read()
     return data.startswith(_SIGNATURES) or data[4:12] == b"ftypavif" or data[8:12] == b"WEBP"
 
 
@@ -229,13 +233,21 @@ def _read(source: bytes | bytearray | memoryview | str | Path) -> bytes:
 def _open(data: bytes) -> Image.Image:
     """Read the header; the pixels are decoded later, when the size is known to be acceptable."""
     try:
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+        _know_inverted_gray()
+        heic = begins_as_heic(data) and heic_is_read()
+        return Image.open(io.BytesIO(data), formats=(HEIC,) if heic else FORMATS)
     except Image.UnidentifiedImageError:
         raise InvalidImage(_describe(data)) from None
     except Image.DecompressionBombError:
         raise InvalidImage(f"the image has more than {MAX_PIXELS // 10**6} megapixels; send a smaller one") from None
     except Exception as error:
         raise _broken(error) from None
+
+
+def _know_inverted_gray() -> None:
+    """Pillow knows 16-bit TIFF with white as zero in one order of bytes only; `_eight_bit` turns both around."""
+    of_scanners = (TiffImagePlugin.MM, 0, (1,), 1, (16,), ())
+    TiffImagePlugin.OPEN_INFO.setdefault(of_scanners, ("I;16B", "I;16B"))
 
 
 def _load(image: Image.Image, size: int | None = None) -> Image.Image:
@@ -284,6 +296,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _eight_bit(image: Image.Image) -> Image.Image:
     """Gray of 12 or 16 bits, upright, as 8 bits; Pillow's own conversion would clip it at 255."""
     tags = getattr(image, "tag_v2", {})  # of a TIFF; of 16 bits Pillow leaves white that is zero as it is
+    if max(tags.get(_BITS, (16,))) > 16:
+        raise InvalidImage("the image has 32 bits a pixel; save it with 8 or 16 bits a channel")
     bits = min((16, *tags.get(_BITS, ())))
     white = 2**bits - 1
     levels = np.asarray(upright(image)).clip(0, white).astype(np.uint32)
@@ -296,18 +310,18 @@ def _describe(data: bytes) -> str:
     """What to say of bytes that Pillow does not recognize."""
     length = f"{len(data)} byte{'s' if len(data) > 1 else ''}"
     head = data[:256].lstrip().lower()
+    if begins_as_heic(data) and not heic_is_read():
+        return f"not an image that can be read: {length} that look like HEIC; {HOW}"
     if begins_as_image(data):
-        return f"the image is broken: {length} that begin as an image does, with a header that cannot be read"
+        like = "HEIC" if begins_as_heic(data) else "an image"
+        return f"the image is broken: {length} that begin as {like} does, with a header that cannot be read"
     kind = next((kind for start, kind in _OTHERS.items() if head.startswith(start)), "")
     if data[4:8] == b"ftyp":
-        if data[8:12] in _HEIC_BRANDS:
-            return f"not an image that can be read: {length} that look like HEIC; convert it to JPEG"
         kind = "a video"
     return f"not an image: {length}{kind and ' that look like '}{kind}; expected {', '.join(FORMATS)}"
 
 
 _BITS, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # TIFF tags, and a value of the second
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*")
 _OTHERS = {
     b"<!doctype html": "an HTML page",

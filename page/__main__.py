@@ -17,6 +17,7 @@ from page.browsing.reports import find_reports
 from page.browsing.selection import ListSelection
 from page.shop import Shop
 from serving.app import run
+from serving.log_writer import start_log
 from serving.ports import http_address, listening_port
 
 PORT = 8070
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="(default: %(default)s)")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    start_log(logging.WARNING)
     with one_line_errors():
         port = listening_port(options.host, options.port)
         predictor = Predictor.from_bundle(options.bundle, options.engine)

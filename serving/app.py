@@ -36,6 +36,7 @@ from serving.batcher import QueueFull
 from serving.counters import Counters
 from serving.forms import with_parts
 from serving.live import LiveModel, Traffic, UnknownVersion
+from serving.log_writer import flush_log, start_log
 from serving.ports import http_address, listening_port
 from serving.protocol import (
     BUSY,
@@ -47,6 +48,7 @@ from serving.protocol import (
     Reply,
     TooLarge,
     TooSlow,
+    error_bytes,
     error_object,
     error_reply,
     json_bytes,
@@ -92,6 +94,7 @@ def create_app(
         with traffic.answering(counters.add):
             app.state.traffic, app.state.counters = traffic, counters
             yield
+        await asyncio.to_thread(flush_log)
 
     # Its pages /docs and /redoc bring their scripts along; FastAPI's own fetch them from servers of others.
     app = FastAPIOffline(
@@ -209,7 +212,7 @@ def _add_kserve_routes(app: FastAPI, name: str, traffic: Traffic) -> None:
         """Whether the process answers at all."""
         return _json({"live": True})
 
-    @app.get("/v2/health/ready", responses=openapi.STATUS | openapi.UNAVAILABLE)
+    @app.get("/v2/health/ready", responses=openapi.STATUS | openapi.UNAVAILABLE_V2)
     async def server_ready(request: Request) -> Response:
         """Whether photographs are answered."""
         return _if_ready(request, {"ready": True})
@@ -228,8 +231,8 @@ def _add_kserve_routes(app: FastAPI, name: str, traffic: Traffic) -> None:
         return _json(answer | {"inputs": inputs, "outputs": outputs})
 
     versioned = f"/v2/models/{name}/versions/{{version}}"
-    for path in (f"/v1/models/{name}", f"/v2/models/{name}/ready"):
-        app.add_api_route(path, model_ready, responses=openapi.STATUS | openapi.UNAVAILABLE)
+    app.add_api_route(f"/v1/models/{name}", model_ready, responses=openapi.STATUS | openapi.UNAVAILABLE)
+    app.add_api_route(f"/v2/models/{name}/ready", model_ready, responses=openapi.STATUS | openapi.UNAVAILABLE_V2)
     app.add_api_route(f"/v2/models/{name}", model_metadata, responses=openapi.STATUS)
     app.add_api_route(f"{versioned}/ready", model_ready, include_in_schema=False)
     app.add_api_route(versioned, model_metadata, include_in_schema=False)
@@ -238,24 +241,52 @@ def _add_kserve_routes(app: FastAPI, name: str, traffic: Traffic) -> None:
 def _if_ready(request: Request, content: Any) -> Response:
     if request.app.state.traffic.alive:
         return _json(content)
-    return _error(HTTPStatus.SERVICE_UNAVAILABLE, "Unavailable", "the model does not answer")
+    return _unavailable(request, "the model does not answer")
 
 
 async def _respond(request: Request, name: str, explain: bool) -> Response:
     headers = request.headers
     request_id = headers.get("x-request-id", "")[:100] or uuid.uuid4().hex
-    call = Call({}, headers, headers.get("content-type", ""), explain=explain, request_id=request_id)
+    call = Call(
+        *({}, headers, headers.get("content-type", "")),
+        explain=explain,
+        kserve_v2=_is_kserve_v2(request),
+        request_id=request_id,
+    )
     try:
         call = await _with_body(replace(call, query=_query(request)), request)
-        reply = await asyncio.wrap_future(_submit(call, request, name))
+        reply = await _answered(_submit(call, request, name), request)
     except (FashionError, QueueFull, HTTPException, ClientDisconnect, asyncio.CancelledError) as error:
-        reply = _refusal(error)
+        reply = _refusal(error, _is_kserve_v2(request))
         request.app.state.counters.add(BatchCounts(Counter([reply.outcome])))
     logger.info(log_line(call, reply))
     answered = {"X-Request-Id": call.request_id, OUTCOME_HEADER: reply.outcome}
     if reply.status == HTTPStatus.REQUEST_TIMEOUT:
         answered["Connection"] = "close"  # what is still to come would be taken for the next request
     return Response(reply.body, reply.status, answered | _retry_after(reply.status), JSON_TYPE)
+
+
+async def _answered(answer: "Future[Reply]", request: Request) -> Reply:
+    """What the model answers; where the client leaves before its turn, nothing is computed for it.
+
+    Raises:
+        ClientDisconnect: it has left.
+    """
+    reply, left = asyncio.wrap_future(answer), asyncio.create_task(_until_left(request))
+    try:
+        await asyncio.wait((reply, left), return_when=asyncio.FIRST_COMPLETED)
+        if not reply.done():
+            raise ClientDisconnect
+        return reply.result()
+    finally:
+        left.cancel()
+        reply.cancel()  # takes it out of the queue, unless it is done
+
+
+async def _until_left(request: Request) -> None:
+    """Ends when the connection does. The body has been read: nothing else can come."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _submit(call: Call, request: Request, name: str) -> "Future[Reply]":
@@ -265,21 +296,25 @@ def _submit(call: Call, request: Request, name: str) -> "Future[Reply]":
         raise _no_such_version(request, name) from None
 
 
-def _refusal(error: BaseException) -> Reply:
+def _is_kserve_v2(request: Request) -> bool:
+    return request.url.path.startswith("/v2/")
+
+
+def _refusal(error: BaseException, kserve_v2: bool) -> Reply:
     """The reply to a request that does not reach the model."""
     if isinstance(error, QueueFull):
         status, answer = error_object(
             HTTPStatus.SERVICE_UNAVAILABLE, "Busy", "too many requests wait; ask again in a second"
         )
-        return Reply(status, json_bytes(answer), BUSY)
+        return Reply(status, error_bytes(answer, kserve_v2), BUSY)
     if isinstance(error, asyncio.CancelledError):  # uvicorn's, when `STOP_TIMEOUT` is over
         status, answer = error_object(HTTPStatus.SERVICE_UNAVAILABLE, "Unavailable", "the server is ending; ask again")
-        return Reply(status, json_bytes(answer), BUSY)
+        return Reply(status, error_bytes(answer, kserve_v2), BUSY)
     if isinstance(error, ClientDisconnect):
         return Reply(CLIENT_CLOSED_REQUEST, b"", DISCONNECTED)  # for the log: nobody hears it
     if isinstance(error, HTTPException):
-        return Reply(error.status_code, _http_error(error), "bad_request")
-    return error_reply(error)
+        return Reply(error.status_code, _http_error(error, kserve_v2), "bad_request")
+    return error_reply(error, kserve_v2)
 
 
 def _query(request: Request) -> dict[str, str]:
@@ -330,20 +365,21 @@ async def received_body(request: Request) -> bytes:
 async def _on_http_error(request: Request, error: Exception) -> Response:
     """Errors of the framework in the project's own form."""
     assert isinstance(error, HTTPException)
-    return Response(_http_error(error), error.status_code, error.headers, JSON_TYPE)
+    return Response(_http_error(error, _is_kserve_v2(request)), error.status_code, error.headers, JSON_TYPE)
 
 
-def _http_error(error: HTTPException) -> bytes:
+def _http_error(error: HTTPException, kserve_v2: bool) -> bytes:
     phrase = HTTPStatus(error.status_code).phrase
     detail = str(error.detail)
     if detail == phrase:  # the framework's own, which says nothing
         detail = "nothing is answered so at this address; /docs says what is"
     # Every word of the phrase, so that 404 is of type NotFound.
-    return json_bytes(error_object(error.status_code, phrase.title().replace(" ", ""), detail)[1])
+    return error_bytes(error_object(error.status_code, phrase.title().replace(" ", ""), detail)[1], kserve_v2)
 
 
-def _error(status: int, kind: str, message: str) -> Response:
-    return Response(json_bytes(error_object(status, kind, message)[1]), status, _retry_after(status), JSON_TYPE)
+def _unavailable(request: Request, message: str) -> Response:
+    status, answer = error_object(HTTPStatus.SERVICE_UNAVAILABLE, "Unavailable", message)
+    return Response(error_bytes(answer, _is_kserve_v2(request)), status, _retry_after(status), JSON_TYPE)
 
 
 def _retry_after(status: int) -> dict[str, str]:
@@ -369,6 +405,7 @@ def run(app: FastAPI, host: str, port: int) -> None:
         host=host,
         port=port,
         access_log=False,
+        log_config=None,  # see `serving.log_writer`
         log_level="warning",
         timeout_graceful_shutdown=STOP_TIMEOUT,
     )
@@ -394,7 +431,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--canary", type=Path, metavar="BUNDLE", help="answers a share of the requests in its place")
     parser.add_argument("--share", type=float, help=f"of requests for the canary, from 0 to 1 (default: {SHARE})")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    start_log(logging.INFO)
     with one_line_errors():
         port = listening_port(options.host, options.port)
         if options.share is not None and options.canary is None:

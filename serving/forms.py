@@ -48,8 +48,9 @@ async def _form(call: Call) -> FormData | None:
     if declared.startswith(MULTIPART_TYPE):
         headers = Headers({"content-type": f"{call.content_type}; charset={BYTES}"})
         return await MultiPartParser(headers, _stream(body), max_part_size=MAX_BODY).parse()
-    # curl --data-binary declares every file a form. One begins with text, and a photograph does not.
-    if declared.startswith(FORM_TYPE) and _is_text(body[:64]):
+    # curl --data-binary declares every file a form, and -d all text. One begins with a name, which photographs and JSON
+    # do not.
+    if declared.startswith(FORM_TYPE) and _is_text(body[:64]) and not body.lstrip().startswith(b"{"):
         form = await FormParser(Headers(), _stream(body), max_part_size=MAX_BODY).parse()
         return FormData([(name, str(value).encode().decode(BYTES)) for name, value in form.multi_items()])
     return None

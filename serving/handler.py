@@ -96,10 +96,12 @@ def _call(fields: Mapping[str, Any], i: int, context: Any) -> Call:
     content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
     # Set by TorchServe itself on the routes for explanations; requests to both may come in one batch.
     explain = headers.get("explain") == "True"
+    # What KServe's routes lack, whose version only the body says.
+    kserve_v2 = None if all(name.lower() != "url_path" for name in headers) else False
     # TorchServe's own id, by which nginx's log finds it too, and the caller's.
     ids = [context.get_request_id(i), next((v[:64] for n, v in headers.items() if n.lower() == "x-request-id"), None)]
     request_id = " ".join(filter(None, ids))
-    return Call(fields, headers, content_type, texts=texts, explain=explain, request_id=request_id)
+    return Call(fields, headers, content_type, texts=texts, explain=explain, kserve_v2=kserve_v2, request_id=request_id)
 
 
 def threads_of_a_worker(config: Mapping[str, Any]) -> int:

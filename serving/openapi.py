@@ -65,6 +65,7 @@ _ERROR = {
         }
     },
 }
+_ERROR_V2 = {"type": "object", "required": ["error"], "properties": {"error": _TEXT}}
 _PREDICTIONS = {
     "type": "object",
     "required": ["predictions"],
@@ -84,6 +85,9 @@ def _json(schema: dict[str, Any], description: str) -> dict[str, Any]:
 _ANY_OBJECT = {"type": "object"}
 STATUS: dict[int | str, dict[str, Any]] = {200: _json(_ANY_OBJECT, "as it should be")}
 UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: _json(_ERROR, "not now; ask again after Retry-After seconds")}
+UNAVAILABLE_V2: dict[int | str, dict[str, Any]] = {
+    503: _json(_ERROR_V2, "not now; ask again after Retry-After seconds")
+}
 DESCRIBED: dict[int | str, dict[str, Any]] = {200: _json(_ANY_OBJECT, "the model card")}
 METRICS: dict[int | str, dict[str, Any]] = {200: {"description": "counters", "content": {"text/plain": {}}}}
 
@@ -96,15 +100,17 @@ def operation(path: str) -> dict[str, Any]:
         body |= {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
         body |= {"multipart/form-data": {"schema": _FORM}}
     good = {"anyOf": [_ANSWER, _PREDICTIONS, _TENSORS]}
+    error = _ERROR_V2 if kserve is _V2 else _ERROR
+    bad = error if kserve is _V2 else {"anyOf": [_ERROR, _PREDICTIONS, _TENSORS]}
     return {
-        "responses": UNAVAILABLE
+        "responses": (UNAVAILABLE_V2 if kserve is _V2 else UNAVAILABLE)
         | {
             200: _json(good, "the attributes; of several images a bad one has an error in its place"),
-            400: _json({"anyOf": [_ERROR, _PREDICTIONS, _TENSORS]}, "an image, option or request that cannot be used"),
-            408: _json(_ERROR, "the body did not come in time"),
-            413: _json(_ERROR, "the body is too large, as it comes or unpacked"),
-            415: _json(_ERROR, "the body is packed with something else than gzip or deflate"),
-            500: _json(_ERROR, "a fault of the server's own"),
+            400: _json(bad, "an image, option or request that cannot be used"),
+            408: _json(error, "the body did not come in time"),
+            413: _json(error, "the body is too large, as it comes or unpacked"),
+            415: _json(error, "the body is packed with something else than gzip or deflate"),
+            500: _json(error, "a fault of the server's own"),
         },
         "openapi_extra": {
             "requestBody": {"required": True, "content": body},

@@ -55,6 +55,7 @@ class Call:
         texts: the names of those parts that came as text and not as files.
         query: the URL's, where the server hands it on.
         explain: whether the route is one for explanations.
+        kserve_v2: whether the route is one of KServe v2, whose errors are texts; None where only the body says so.
         request_id: under which logs name it.
     """
 
@@ -64,6 +65,7 @@ class Call:
     texts: Collection[str] = ()
     query: Mapping[str, str] = field(default_factory=dict)
     explain: bool = False
+    kserve_v2: bool | None = False
     request_id: str = ""
 
 
@@ -133,10 +135,19 @@ def error_object(code: int, kind: str, message: str) -> tuple[int, dict[str, Any
     return int(code), {"error": {"code": int(code), "type": kind, "message": message}}
 
 
-def error_reply(error: BaseException) -> Reply:
+def error_reply(error: BaseException, kserve_v2: bool = False) -> Reply:
     """The reply for what went wrong with a whole request."""
     status, answer = error_answer(error)
-    return Reply(status, json_bytes(answer), outcome_of(error))
+    return Reply(status, error_bytes(answer, kserve_v2), outcome_of(error))
+
+
+def error_bytes(answer: dict[str, Any], kserve_v2: bool = False) -> bytes:
+    """What `error_answer` or `error_object` made, as it goes over the wire.
+
+    KServe v2 has a text where this project has an object, and its clients raise an exception of that text:
+    https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
+    """
+    return json_bytes({"error": answer["error"]["message"]} if kserve_v2 else answer)
 
 
 def outcome_of(error: BaseException) -> str:

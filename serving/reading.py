@@ -16,6 +16,7 @@ from typing import Any
 from fashion.errors import InvalidImage, one_line
 from fashion.model_card import ModelCard
 from fashion.options import NAMES, AnswerOptions, InvalidOption, parse_options
+from serving.binary_tensors import HEADER as BINARY_TENSORS
 from serving.binary_tensors import json_length, with_elements
 from serving.protocol import JSON_TYPE, Call, InvalidRequest
 from serving.repeated_parts import plain_name
@@ -82,6 +83,20 @@ def read_request(call: Call, card: ModelCard) -> Request:
             f"JSON with -H 'Content-Type: {JSON_TYPE}'"
         )
     return _from_form(call, options, card)
+
+
+def is_kserve_v2(call: Call) -> bool:
+    """Whether a request is one of KServe v2: its route says so, or where that is not known its body."""
+    if call.kserve_v2 is not None:
+        return call.kserve_v2
+    if any(name.lower() == BINARY_TENSORS for name in call.headers):
+        return True
+    try:
+        body = unpacked(call).fields[BODY]
+        body = _json(body) if isinstance(body, bytes | bytearray) else body
+    except (InvalidRequest, KeyError):
+        return False
+    return isinstance(body, dict) and "inputs" in body
 
 
 def header_options(headers: Mapping[str, str]) -> dict[str, Any]:
@@ -293,7 +308,7 @@ def _decoded(value: Any) -> bytes | InvalidImage:
             return value
         value = value.decode()
     while isinstance(value, dict):
-        key = next((name for name in ("b64", "image", "data") if name in value), None)
+        key = next((name for name in ("b64", "image", "image_bytes", "data") if name in value), None)
         if key is None or len(value) > 1:
             return InvalidImage('an image in JSON is text in base64, or {"b64": "<base64>"}')
         value = value[key]

@@ -14,7 +14,7 @@ from fashion.predictor import Predictor
 from fashion.taxonomy import Label
 from fashion.views import joined
 from serving.protocol import Call, InvalidRequest, Reply, error_answer, error_reply, json_bytes, outcome_of
-from serving.reading import Request, Style, read_request
+from serving.reading import Request, Style, is_kserve_v2, read_request
 
 # Bytes. Above its `max_response_size`, 64 MiB in the shipped configurations, TorchServe ends the worker; a batch of
 # eight is one response.
@@ -74,12 +74,12 @@ class Responder:
         ]
         outcomes = iter(self._predict(images, maps))
         replies, tally = [], BatchCounts()
-        for request in read:
+        for call, request in zip(calls, read, strict=True):
             if isinstance(request, Request):
                 own = [next(outcomes) for _ in request.images]
-                reply = self._reply(request, own, tally)
+                reply = self._reply(request, own, tally, call)
             else:
-                reply = error_reply(request)
+                reply = error_reply(request, is_kserve_v2(call))
             tally.outcomes[reply.outcome] += 1
             replies.append(reply)
         tally.request_seconds = [time.perf_counter() - start] * len(calls)
@@ -101,13 +101,15 @@ class Responder:
             logger.exception("inference of %d images failed", len(good))
             return [Outcome(error if isinstance(image, bytes) else image) for image in images]
 
-    def _reply(self, request: Request, outcomes: Sequence[Outcome], tally: BatchCounts) -> Reply:
+    def _reply(self, request: Request, outcomes: Sequence[Outcome], tally: BatchCounts, call: Call) -> Reply:
         start = time.perf_counter()
+        # Of a request that was understood its style says as much as its body.
+        kserve_v2 = request.style is Style.KSERVE_V2 if call.kserve_v2 is None else call.kserve_v2
         try:
             answers = self._product(request, outcomes) if request.options.product else self._each(request, outcomes)
             faults = [error for error, _ in answers if error is not None]
-            if len(faults) == len(answers) and (request.style is Style.ONE or len(answers) == 1):
-                reply = error_reply(faults[0])
+            if len(faults) == len(answers) and (kserve_v2 or request.style is Style.ONE or len(answers) == 1):
+                reply = error_reply(faults[0], kserve_v2)
             else:
                 status = error_answer(faults[0])[0] if len(faults) == len(answers) else 200
                 wrapped = wrap([answer for _, answer in answers], request, self.predictor.identity())
@@ -119,7 +121,7 @@ class Responder:
                     )
         except Exception as error:
             _log_fault(error, "an answer could not be made")
-            reply = error_reply(error)
+            reply = error_reply(error, kserve_v2)
         self._count(outcomes, time.perf_counter() - start, tally)
         return replace(
             reply,

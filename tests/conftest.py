@@ -15,6 +15,8 @@ import pytest
 from hypothesis import settings
 from postgres_server import CannotStart, postgres_server
 
+from fashion.heic import heic_is_read
+
 if TYPE_CHECKING:
     import requests
     from proxy import Proxy
@@ -37,6 +39,16 @@ def interruptible() -> None:
     """Programs that tests interrupt must get the signal, also where pytest itself was started in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a program started by this one would inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def without_heic(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As where pillow-heif is not installed."""
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    heic_is_read.cache_clear()
+    yield
+    monkeypatch.undo()
+    heic_is_read.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import base64
 import gzip
 import http.client
 import json
+import os
 import re
 import signal
 import socket
@@ -139,6 +140,26 @@ def test_a_caller_who_goes_away_is_one_line_of_the_log(app_url: str, app_log: Pa
     assert requests.post(f"{app_url}/predictions/fashion", data=photo(), timeout=WAIT).status_code == 200
 
 
+def test_what_nobody_waits_for_is_not_computed(app_url: str, app_log: Path) -> None:
+    address = urlsplit(app_url)
+    slow = encoded(Image.new("RGB", (3000, 3000)), "PNG")
+    busy = [http.client.HTTPConnection(address.netloc, timeout=WAIT) for _ in range(6 * BATCH_SIZE)]
+    for connection in busy:
+        connection.request("POST", "/predictions/fashion", slow)
+    time.sleep(0.2)
+    for i in range(5):
+        head = f"POST /predictions/fashion HTTP/1.1\r\nHost: x\r\nX-Request-Id: left{i}\r\n"
+        head += f"Content-Length: {len(photo(1))}\r\n\r\n"
+        with socket.create_connection((address.hostname, address.port), timeout=WAIT) as connection:
+            connection.sendall(head.encode() + photo(1))
+            time.sleep(0.05)
+    for connection in busy:
+        assert connection.getresponse().read().startswith(b'{"attributes"')
+        connection.close()
+    for i in range(5):
+        assert logged(app_log, request=f"left{i}", status=499, outcome="disconnected", images=0), i
+
+
 def test_who_meets_a_full_queue_is_told_logged_and_counted(app_url: str, app_log: Path) -> None:
     before = count(app_url, "busy"), len(logged(app_log, status=503, outcome="busy"))
     slow = encoded(Image.new("RGB", (2000, 2000)), "PNG")  # takes long to read, but not to send
@@ -254,6 +275,14 @@ def test_curls_data_binary_is_answered(app_url: str) -> None:
     for body in (photo(1), encoded(Image.new("RGB", (64, 64))), encoded(Image.new("RGB", (64, 64)), "WEBP")):
         response = requests.post(f"{app_url}/predictions/fashion", data=body, headers=headers, timeout=WAIT)
         assert "attributes" in response.json()
+
+
+def test_curls_d_of_json_is_answered(app_url: str) -> None:
+    body = json.dumps({"image": base64.b64encode(photo(1)).decode(), "top_k": 1})
+    url = f"{app_url}/predictions/fashion"
+    declared = requests.post(url, data=body, headers={"Content-Type": "application/json"}, timeout=WAIT)
+    curl = requests.post(url, data=body, headers={"Content-Type": "application/x-www-form-urlencoded"}, timeout=WAIT)
+    assert (curl.status_code, curl.json()) == (200, declared.json())
 
 
 def test_options_in_the_query(app_url: str) -> None:
@@ -412,9 +441,23 @@ def test_the_kserve_clients_other_requests(app_url: str) -> None:
 def test_a_version_is_the_models_own(app_url: str) -> None:
     for path in ("predictions/fashion/{}", "v2/models/fashion/versions/{}/infer"):
         assert requests.post(f"{app_url}/{path.format('1.0')}", data=photo(1), timeout=WAIT).status_code == 200
-        error = requests.post(f"{app_url}/{path.format('2.0')}", data=photo(1), timeout=WAIT).json()["error"]
+        response = requests.post(f"{app_url}/{path.format('2.0')}", data=photo(1), timeout=WAIT)
         message = "fashion is here in version 1.0 and not in '2.0'"
-        assert error == {"code": 404, "type": "NotFound", "message": message}
+        error = message if path.startswith("v2") else {"code": 404, "type": "NotFound", "message": message}
+        assert (response.status_code, response.json()) == (404, {"error": error})
+
+
+def test_every_error_below_v2_is_a_text(app_url: str) -> None:
+    for path, status, body, headers in (
+        ("v2/models/other/infer", 404, b"x", {}),
+        ("v2/models/fashion/infer", 400, b"no JSON", {"Content-Type": "application/json"}),
+        ("v2/models/fashion/infer?topk=1", 400, photo(1), {}),
+        ("v2/models/fashion/infer", 413, bytes(MAX_BODY + 1), {}),
+        ("v2/models/fashion/infer", 415, b"x", {"Content-Encoding": "br"}),
+    ):
+        response = requests.post(f"{app_url}/{path}", data=body, headers=headers, timeout=WAIT)
+        assert (response.status_code, list(response.json())) == (status, ["error"]), path
+        assert isinstance(response.json()["error"], str), path
 
 
 # Clients that stop
@@ -438,6 +481,30 @@ def test_a_body_that_does_not_come_is_told(predictor: Predictor, monkeypatch: py
     finally:
         running.should_exit = True
         thread.join(WAIT)
+
+
+def test_a_log_that_nobody_reads_does_not_stall_it(bundle: Path) -> None:
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "serving.app", str(bundle), "--port", str(port), "--engine", "int8"]
+    reader, writer = os.pipe()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=writer)
+    os.close(writer)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        end = time.monotonic() + WAIT
+        while not answers(f"{url}/readyz"):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        with requests.Session() as session:
+            for _ in range(700):  # a line each; a pipe holds 64 KiB
+                assert session.post(f"{url}/predictions/fashion", data=b"no image", timeout=WAIT).status_code == 400
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(server.STOP_TIMEOUT) in (0, -signal.SIGTERM)
+        assert len(os.read(reader, 2**20)) > 60_000, "it was full"
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reader)
 
 
 def test_a_stopped_client_does_not_keep_it_from_ending(bundle: Path) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC
 import pyarrow as pa
 import pytest
 
-from catalog.scoring.cells import id_texts, read_column, typed_column, typed_columns
+from catalog.scoring.cells import id_texts, read_column, rounded_ids, typed_column, typed_columns
 
 DAYS = [datetime.date(2026, 5, 1), None, datetime.date(2026, 5, 25)]
 
@@ -33,6 +33,10 @@ DAYS = [datetime.date(2026, 5, 1), None, datetime.date(2026, 5, 25)]
         (["12345678901234567890123", "5"], pa.string(), ["12345678901234567890123", "5"]),
         (["v1.2.3", "v1.2.4"], pa.string(), ["v1.2.3", "v1.2.4"]),
         (["1.2.3", "1.2.4"], pa.string(), ["1.2.3", "1.2.4"]),
+        (["WAHR", "Falsch", "k.A."], pa.bool_(), [True, False, None]),
+        (["#REF!", "#NV", "#DIV/0!", "#WERT!", "#N/A", "3"], pa.int64(), [None] * 5 + [3]),
+        (["#FF0000", "3"], pa.string(), ["#FF0000", "3"]),
+        (["<NA>", "NaT", "(null)", "3"], pa.int64(), [None, None, None, 3]),
     ],
 )
 def test_cells_are_what_all_of_them_are(cells: list[str], kind: pa.DataType, values: list[object]) -> None:
@@ -54,6 +58,10 @@ def test_cells_are_what_all_of_them_are(cells: list[str], kind: pa.DataType, val
         (["1 299,00 kr", "99,50 kr"], [1299.0, 99.5]),
         (["1'299.00 CHF", "0.105"], [1299.0, 0.105]),
         (["0,125", "2,250"], [0.125, 2.25]),
+        (["12,- €", "15,50 €", "9,-- €"], [12.0, 15.5, 9.0]),
+        (["CHF 12.-", "CHF 1'200.50"], [12.0, 1200.5]),
+        (["Rs. 1,29,999.00", "Rs. 999.00"], [129999.0, 999.0]),
+        (["5.00-", ".50"], [-5.0, 0.5]),
     ],
 )
 def test_prices_are_numbers_however_they_are_written(cells: list[str], values: list[float]) -> None:
@@ -72,6 +80,12 @@ def test_what_cannot_be_compared_as_numbers_stays_text(cells: list[str]) -> None
         ["05/01/2026", "", "05/25/2026"],
         ["01/05/2026", "-", "25/05/2026"],
         ["2026/05/01", "", "2026/05/25"],
+        ["2026-5-1", "0000-00-00", "2026.05.25"],
+        ["01.05.26", "", "25.05.26"],
+        ["5/1/26", "", "5/25/26"],
+        ["01-05-2026", "", "25-05-2026"],
+        ["1 May 2026", "", "25-May-26"],
+        ["May 1, 2026", "", "May 25, 2026"],
     ],
 )
 def test_days_are_dates(cells: list[str]) -> None:
@@ -87,6 +101,24 @@ def test_dates_with_times_are_moments() -> None:
     plain = typed_column(["2026-05-01T10:00:00.5", "01.05.2026 10:00"])
     assert plain.type == pa.timestamp("us")
     assert plain.to_pylist() == [datetime.datetime(2026, 5, 1, 10, 0, 0, half) for half in (500_000, 0)]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["5/1/26, 10:30 AM", "5/25/26, 1:05\u202fPM"],
+        ["05/01/2026 10:30:00 am", "05/25/2026 1:05:00 p.m."],
+        ["01.05.2026 10:30 Uhr", "25.05.2026 13:05"],
+        ["01.05.26 10:30", "25.05.26 13:05"],
+    ],
+)
+def test_local_dates_with_times(cells: list[str]) -> None:
+    moments = [datetime.datetime(2026, 5, 1, 10, 30), datetime.datetime(2026, 5, 25, 13, 5)]
+    assert typed_column(cells).to_pylist() == moments
+    assert typed_column(["5/1/26, 10:30 AM", "5/2/26, 1:05 PM"])[0].as_py() == moments[0]
+    assert typed_column(["5/1/26, 10:30 AM", "25/2/26, 1:05 PM"]).type == pa.string(), "they contradict each other"
+    assert typed_column(["5/1/26 10:30", "5/2/26 13:05"]).type == pa.string(), "nobody can tell"
+    assert typed_column(["13:00 PM", "5/1/26, 13:05 PM"]).type == pa.string()
 
 
 def test_dates_of_which_none_says_what_the_day_is_stay_text() -> None:
@@ -113,13 +145,34 @@ def test_a_column_is_what_most_of_its_cells_are_and_the_others_are_counted() -> 
         f"the first is {cell!r} in {row}"
         for name, kind, cell, row in (("price", "number", "on request", rows[38]), ("added", "date", "soon", rows[39]))
     ]
-    assert typed_column(["9.50"] * 9 + ["on request"]).type == pa.string()
+    assert typed_column(["9.50"] * 4 + ["on request"]).to_pylist() == [9.5] * 4 + [None]
+    assert typed_column(["9.50"] * 3 + ["on request"]).type == pa.string()
+
+
+def test_a_column_that_a_few_cells_make_text_says_so() -> None:
+    cells = {"price": ["9.50"] * 7 + ["on request"] * 3, "code": ["12"] * 7 + ["12-A"] * 3, "brand": ["Acme"] * 10}
+    columns, notes = typed_columns(cells, [f"c.csv:{line}" for line in range(2, 12)])
+    assert columns["price"].to_pylist() == cells["price"]
+    assert notes == [
+        "note   the column 'price' stays text: 3 of 10 cells are no number, as most are; the first is 'on request' in "
+        "c.csv:9"
+    ]
 
 
 def test_ids_that_pandas_made_floats_are_whole_again() -> None:
     assert id_texts(["1500.0", "", "7.0"]) == ["1500", "", "7"]
     assert id_texts([1500.0, float("nan"), None]) == ["1500", "", ""]
     assert id_texts(["1.0", "1.1"]) == ["1.0", "1.1"]
+    assert id_texts(["1500,0", "7,0"]) == ["1500", "7"]
+    assert id_texts([b"A1", b"A2"]) == ["A1", "A2"]
     columns, _ = typed_columns({"Product ID": ["1500.0", ""], "stock": ["5.0", ""]}, ["a", "b"])
     assert columns["Product ID"].to_pylist() == [1500, None]
     assert columns["stock"].type == pa.float64()
+
+
+def test_ids_that_a_spreadsheet_has_rounded_are_told() -> None:
+    note = rounded_ids("ean", ["4012345678901", "4,01235E+12", "4,01235E+12"], ["c.csv:2", "c.csv:3", "c.csv:4"])
+    assert note is not None
+    assert note.startswith("note   2 of 3 ids in the column 'ean' have lost digits")
+    assert "'4,01235E+12' in c.csv:3" in note
+    assert rounded_ids("ean", ["12E3", "7"], ["c.csv:2", "c.csv:3"]) is None

@@ -18,7 +18,7 @@ from proxy import DEPLOY, Proxy, ask, needs_nginx, refusal
 
 from serving import client, server
 from serving.keys import authorization, hand_over, main, read_key, write_include
-from serving.protocol import error_answer, json_bytes
+from serving.protocol import error_answer, error_bytes
 from serving.torchserve import HARDENED_CONFIG, TorchServe, read_properties
 
 QUEUE = 4  # requests that TorchServe lets wait
@@ -46,8 +46,14 @@ def test_the_shipped_config_is_the_one_that_is_tested() -> None:
 
 
 def test_the_proxy_says_of_a_fault_what_the_handler_says() -> None:
-    (said,) = re.findall(r"\$fashion_internal_error \{\s+default '(.+)';", (DEPLOY / "errors.conf").read_text())
-    assert said == json_bytes(error_answer(RuntimeError("of any kind"))[1]).decode()
+    text = (DEPLOY / "errors.conf").read_text()
+    (said,) = re.findall(r'\$fashion_internal_error_said \{\s+default "(.+)";', text)
+    texts = re.findall(r"\$fashion_internal_error \{\s+1 '(.+)';\s+default '(.+)';", text)
+    answer = error_answer(RuntimeError("of any kind"))[1]
+    expected = tuple(error_bytes(answer, kserve_v2).decode() for kserve_v2 in (True, False))
+    assert [tuple(each.replace("$fashion_internal_error_said", said) for each in forms) for forms in texts] == [
+        expected
+    ]
 
 
 @pytest.mark.parametrize("token", [None, "wrong", "management"])
@@ -144,6 +150,14 @@ def counted(hardened: TorchServe, name: str) -> float:
 
 @needs_nginx
 def test_health_is_told_without_a_key(outside: requests.Session, proxy: Proxy) -> None:
+    for path, answer in {
+        "/v2/health/live": {"live": True},
+        "/v2/health/ready": {"ready": True},
+        "/v1/models/fashion": {"name": "fashion", "ready": True},
+        "/v2/models/fashion/ready": {"name": "fashion", "ready": True},
+    }.items():
+        response = outside.get(f"{proxy.url}{path}", timeout=60)
+        assert (response.status_code, response.json()) == (200, answer), path
     for path, status in (("/livez", "live"), ("/readyz", "ready")):
         response = outside.get(proxy.url + path, timeout=60)
         assert (response.status_code, response.json()) == (200, {"status": status})

@@ -109,6 +109,13 @@ def test_the_orientation_alone_is_read_from_exif_of_either_byte_order(order: str
     assert orientation_of_exif(None) is None
 
 
+@pytest.mark.parametrize(("kind", "form"), [(1, "B3x"), (3, "H2x"), (4, "I")])
+def test_an_orientation_of_any_whole_number_turns(kind: int, form: str) -> None:
+    entry = struct.pack(f"<HHI{form}", EXIF_ORIENTATION, kind, 1, 6)
+    block = b"Exif\0\0II" + struct.pack("<HIH", 42, 8, 1) + entry + bytes(4)
+    assert same(with_segments((0xE1, block), jpeg=encoded(STORED)))
+
+
 def test_a_turned_image_is_not_turned_again() -> None:
     once = decode(with_orientation(6))
     assert np.array_equal(np.asarray(decode(once)), np.asarray(once))
@@ -241,7 +248,13 @@ def test_gray_of_any_depth_is_read_either_way_round(order: str, bits: int, white
 
 
 # Pillow has no decoder for them, and says so.
-NOT_READ = {(">", 16, True), ("<", 12, True), (">", 12, True), (">", 12, False)}
+NOT_READ = {("<", 12, True), (">", 12, True), (">", 12, False)}
+
+
+def test_gray_of_32_bits_is_refused() -> None:
+    levels = np.linspace(0, 2**31, 192).astype("<u4")
+    with pytest.raises(InvalidImage, match="has 32 bits a pixel; save it with 8 or 16 bits a channel"):
+        decode(tiff(16, 12, levels.tobytes(), t258=(3, 32), t262=(3, 1)))
 
 
 @pytest.mark.parametrize("orientation", [1, 6])

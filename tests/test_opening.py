@@ -28,6 +28,7 @@ def test_files_of_every_ending_of_the_formats_that_are_read_are_rows(tmp_path: P
     assert list(open_source([str(folder_of(tmp_path, *names))]).ids) == sorted(names)
 
 
+@pytest.mark.usefixtures("without_heic")
 def test_photographs_that_are_not_read_are_listed_with_what_to_do(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "a.jpg", "deep/phone.HEIC", "camera.Nef", "cached", ".hidden.heic", ".git/blob")
     (folder / "README").write_text("a text without an ending")
@@ -37,12 +38,18 @@ def test_photographs_that_are_not_read_are_listed_with_what_to_do(tmp_path: Path
     assert list(source.ids) == ["a.jpg"]
     found = {entry.id: (entry.reason, entry.detail) for entry in source.left_out}
     assert found == {
-        "deep/phone.HEIC": ("format not read", "HEIC is not read; convert it to JPEG"),
+        "deep/phone.HEIC": ("format not read", "HEIC is not read; convert it to JPEG, or install pillow-heif"),
         "camera.Nef": ("format not read", UNREAD_ENDINGS[".nef"]),
         "cached": ("no ending", "begins as an image does; name it .jpg, .png or as it is"),
     }
 
 
+def test_heic_is_read_where_its_library_is_installed(tmp_path: Path) -> None:
+    pytest.importorskip("pillow_heif")
+    assert list(open_source([str(folder_of(tmp_path, "a.jpg", "deep/phone.HEIC"))]).ids) == ["a.jpg", "deep/phone.HEIC"]
+
+
+@pytest.mark.usefixtures("without_heic")
 def test_a_folder_of_nothing_but_photographs_that_are_not_read_says_so(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "1.heic", "2.heic")
     with pytest.raises(DataError, match=r"; 2 photographs, the first 1\.heic: HEIC is not read; convert it to JPEG"):

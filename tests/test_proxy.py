@@ -66,6 +66,18 @@ def test_options_pass_and_torchserves_own_words_do_not(outside: requests.Session
     assert ask(outside, proxy, headers={"describe": "True", "explain": "True", "Authorization": "x"}).json() == plain
 
 
+@pytest.mark.parametrize("head", ["base64", "quoted-printable", None])
+def test_a_form_that_torchserve_cannot_take_apart_is_refused(
+    outside: requests.Session, proxy: Proxy, head: str | None
+) -> None:
+    disposition = b'form-data; name="image"' if head else b"form-data"
+    lines = [b"--x", b"Content-Disposition: " + disposition + b'; filename="a.jpg"']
+    lines += [b"Content-Transfer-Encoding: " + head.encode()] if head else []
+    body = b"\r\n".join([*lines, b"", base64.b64encode(photo()), b"--x--", b""])
+    response = ask(outside, proxy, body, headers={"Content-Type": "multipart/form-data; boundary=x"})
+    assert "the form cannot be read" in refusal(response, 400, "InvalidRequest").json()["error"]["message"]
+
+
 def test_a_request_keeps_its_id(outside: requests.Session, proxy: Proxy) -> None:
     assert ask(outside, proxy, headers={"X-Request-Id": "order-7.a_B"}).headers["x-request-id"] == "order-7.a_B"
     made = {ask(outside, proxy, headers={"X-Request-Id": bad}).headers["x-request-id"] for bad in ("a b", "x" * 65)}
@@ -131,7 +143,7 @@ def test_callers_may_need_a_certificate(hardened: TorchServe, tmp_path: Path) ->
 CLOSED = [
     *("/", "/models", "/models/fashion", "/models/fashion/all", "/models?url=http://127.0.0.1:1/x.mar", "/workflows"),
     *("/metrics", "/ping", "/describe", "/refused", "/api-description", "/token?type=inference", "/invocations"),
-    *("/wfpredict/x", "/fashion/predict", "/models/fashion/invoke", "/v1/models/fashion", "/v2", "/v2/health/ready"),
+    *("/wfpredict/x", "/fashion/predict", "/models/fashion/invoke", "/v2"),
     *("/v2/models/fashion", "/v1/models/fashion:delete", "/predictions", "/predictions/", "/predictions/a/b/c"),
 ]
 TRICKS = [
@@ -153,7 +165,10 @@ def test_every_other_path_is_shut(proxy: Proxy, hardened: TorchServe, path: str)
         connection.close()
         assert response.status in (400, 404, 405), (method, body)
         if response.status != 400:  # of what nginx itself cannot read
-            assert json.loads(body)["error"]["type"] in ("NotFound", "MethodNotAllowed")
+            error = json.loads(body)["error"]
+            assert (
+                isinstance(error, str) if path.startswith("/v2/") else error["type"] in ("NotFound", "MethodNotAllowed")
+            )
         assert response.headers["content-type"] == "application/json"
     assert len(hardened.models()) == 1
 

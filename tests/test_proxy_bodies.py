@@ -45,6 +45,21 @@ def test_the_query_is_refused(caller: requests.Session, shop: Proxy) -> None:
     assert "send them as headers" in refusal(response, 400, "InvalidOption").json()["error"]["message"]
 
 
+def test_below_v2_errors_are_texts(caller: requests.Session, shop: Proxy) -> None:
+    url = f"{shop.url}/v2/models/fashion/infer"
+    gone = caller.get(f"{shop.url}/v2/models/fashion/config", timeout=60)
+    responses = {
+        400: caller.post(f"{url}?top_k=2", data=photo(1), timeout=60),
+        404: gone,
+        405: caller.delete(url, timeout=60),
+        413: caller.post(url, data=bytes(20 * 2**20 + 1), timeout=60),
+    }
+    for status, response in responses.items():
+        assert (response.status_code, response.headers["content-type"]) == (status, "application/json")
+        assert list(response.json()) == ["error"]
+        assert isinstance(response.json()["error"], str)
+
+
 def test_packed_bodies(caller: requests.Session, shop: Proxy) -> None:
     packed = {"Content-Encoding": "gzip"}
     assert ask(caller, shop, gzip.compress(photo(1)), headers=packed).json() == ask(caller, shop, photo(1)).json()

@@ -70,6 +70,7 @@ def test_a_folder_of_photographs(bundle: Path, predictor: Predictor, tmp_path: P
     assert manifest.profile == "micro-f1"
 
 
+@pytest.mark.usefixtures("without_heic")
 def test_photographs_of_a_folder_that_are_not_scored_are_listed(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     for name in ("a.jpg", "b.JFIF", "c.jpe", "phone.heic", "d"):

@@ -243,11 +243,14 @@ def test_parquet_as_polars_writes_it_with_several_photographs(
         import_catalog(tmp_path / "pixels.parquet", tmp_path / "no")
 
 
-def test_other_encoding_is_named(tmp_path: Path) -> None:
+def test_another_encoding_is_read_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = catalog(tmp_path / "shop")
     (source / "train.csv").write_bytes(HEADER.encode() + b"0.jpg,Red,\n1.jpg,Caf\xe9,\n")
-    with pytest.raises(DataError, match=r"is not UTF-8 text .byte 0xe9, in line"):
-        import_catalog(source, tmp_path / "out")
+    summary = import_catalog(source, tmp_path / "out")
+    assert sum(summary.splits.values()) == 2
+    assert (
+        "is not UTF-8, and what is not is read as Windows-1252: its line 3 has '1.jpg,Café,'" in capsys.readouterr().err
+    )
 
 
 def test_folder_without_images(tmp_path: Path) -> None:
@@ -464,6 +467,12 @@ def test_broken_parquet(tmp_path: Path) -> None:
         (" Red | Blue ", ["Red", "Blue"]),
         (7, ["7"]),
         (2012.0, ["2012"]),
+        ("2012.0", ["2012"]),
+        ("38.5", ["38.5"]),
+        ("N/A", None),
+        ("-", None),
+        ("#NV|Red", ["Red"]),
+        ("none", ["none"]),
         (True, ["True"]),
         ([], []),
         (["a", "", None], ["a"]),
@@ -473,3 +482,36 @@ def test_broken_parquet(tmp_path: Path) -> None:
 )
 def test_cells(cell: Any, names: list[str] | None) -> None:
     assert read_labels("color", cell) == names
+
+
+def test_cells_that_say_that_there_is_no_label_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = catalog(tmp_path / "shop", train=HEADER + "0.jpg,N/A,none\n1.jpg,Red,-\n2.jpg,null,x\n3.jpg,Red,x\n")
+    import_catalog(source, tmp_path / "out")
+    said = "cells that say that there is no value count as not annotated: "
+    assert f"note   {said}color (2, such as 'N/A'), style (1, such as '-')" in capsys.readouterr().err
+    rows = [row for split in ("train", "val") for row in rows_of(tmp_path / "out", split)]
+    assert sorted((row["id"], row["color"]) for row in rows) == [
+        ("0.jpg", None),
+        ("1.jpg", ["Red"]),
+        ("2.jpg", None),
+        ("3.jpg", ["Red"]),
+    ]
+
+
+@pytest.mark.parametrize("metadata", [b"no JSON", b"null", b'{"info": null}', b'{"info": {"features": {"color": 7}}}'])
+def test_broken_metadata_of_the_library_datasets_cost_nothing(tmp_path: Path, metadata: bytes) -> None:
+    images = [{"bytes": jpeg(i), "path": None} for i in range(3)]
+    table = pa.table({"image": images, "color": [0, 1, 0]}).replace_schema_metadata({b"huggingface": metadata})
+    pq.write_table(table, tmp_path / "t.parquet")
+    summary = import_catalog(tmp_path / "t.parquet", tmp_path / "out")
+    assert sum(summary.splits.values()) == 3
+
+
+def test_rows_without_an_id_are_products_of_their_own(tmp_path: Path) -> None:
+    source = catalog(tmp_path / "shop")
+    ids = pa.array([7.0, float("nan"), float("nan"), None])
+    table = pa.table({"id": ids, "image": [f"{i}.jpg" for i in range(4)], "color": ["Red", "Blue"] * 2})
+    pq.write_table(table, source / "t.parquet")
+    import_catalog(source / "t.parquet", tmp_path / "out")
+    rows = [row for split in ("train", "val") for row in rows_of(tmp_path / "out", split)]
+    assert {row["id"] for row in rows} == {"7", "1.jpg", "2.jpg", "3.jpg"}

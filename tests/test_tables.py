@@ -166,6 +166,67 @@ def test_utf16_as_excel_saves_unicode_text(tmp_path: Path) -> None:
     assert rows_of(tmp_path / "t.txt") == [A]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_its_mark(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "t.csv").write_text("id\timage\n1\ta.jpg\n", encoding=encoding)
+    assert rows_of(tmp_path / "t.csv") == [A]
+
+
+def test_windows_1252_as_excel_saves_csv(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("Artikelnummer;Bild;Größe;Preis\r\n1;a.jpg;groß;10,50 €\r\n", encoding="cp1252")
+    assert rows_of(path) == [{"Artikelnummer": "1", "Bild": "a.jpg", "Größe": "groß", "Preis": "10,50 €"}]
+    (note,) = open_table(path).notes
+    assert "read as Windows-1252: its line 1 has 'Artikelnummer;Bild;Größe;Preis'" in note
+
+
+def test_lines_of_another_encoding_cost_nothing(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes("id,image\nä,a.jpg\n".encode() + "ü,b.jpg\n".encode("cp1252") + b"\x81,c.jpg\n")
+    assert [row["id"] for row in rows_of(tmp_path / "t.csv")] == ["ä", "ü", "\ufffd"]
+    (note,) = open_table(tmp_path / "t.csv").notes
+    assert "its line 3 has 'ü,b.jpg'" in note
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"id,image\n\xff\x00\x01\x02", "is no text"),
+        (b"\x1f\x8b\x08\x00", "is packed .gzip.; unpack it first"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"),
+        (b"\n<!DOCTYPE html><p>not found, sorry", "is HTML or XML"),
+    ],
+)
+@pytest.mark.parametrize("ending", [".csv", ".json", ".xls"])
+def test_what_is_called_a_table_and_is_none(tmp_path: Path, content: bytes, message: str, ending: str) -> None:
+    (tmp_path / f"t{ending}").write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        open_table(tmp_path / f"t{ending}")
+
+
+def test_packed_files_are_no_photographs(tmp_path: Path) -> None:
+    for name, content in (("t.csv.gz", b"\x1f\x8b\x08\x00"), ("t.zip", b"PK\x03\x04")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match="unpack it first"):
+            open_source([str(tmp_path / name)])
+
+
+def test_a_text_that_is_called_a_spreadsheet_and_a_spreadsheet_that_is_called_a_text(tmp_path: Path) -> None:
+    assert rows_of(tmp_path / "t.xls", "id\timage\n1\ta.jpg\n") == [A]
+    write_xlsx(tmp_path / "t.csv", {"all": [["id", "image"], ["1", "a.jpg"]]})
+    assert rows_of(tmp_path / "t.csv") == [A]
+
+
+def test_a_header_that_is_repeated_is_listed(tmp_path: Path) -> None:
+    rows, misfits = read(tmp_path / "t.csv", "id,image\n1,a.jpg\nid,image\n2,b.jpg\n")
+    assert [row for _, row in rows] == [A, B]
+    assert misfits == {3: "repeats the header"}
+
+
+def test_cells_that_are_formulas_of_a_text(tmp_path: Path) -> None:
+    text = 'id,image\n="0012",a.jpg\n"=""0013""",b.jpg\n'
+    assert [row["id"] for row in rows_of(tmp_path / "t.csv", text)] == ["0012", "0013"]
+
+
 @pytest.mark.parametrize("ending", [".csv", ".CSV", ".tsv", ".txt", ".tab"])
 def test_endings_of_feeds(tmp_path: Path, ending: str) -> None:
     text = 'id\timage\tdescription\n1\ta.jpg\t14" wide, "Basic"\n2\tb.jpg\t"Basic" tee, red\n'
@@ -177,6 +238,13 @@ def test_endings_of_feeds(tmp_path: Path, ending: str) -> None:
     ("name", "text"),
     [
         ("t.json", '[{"id": 1, "image": "a.jpg"}, {"image": "b.jpg", "tags": ["x", "y"]}]'),
+        ("t.json", '{"count": 2, "results": [{"id": 1, "image": "a.jpg"}, {"image": "b.jpg", "tags": ["x", "y"]}]}'),
+        (
+            "t.json",
+            '{"tax": [{"a": 1}], "data": [{"id": 1, "image": "a.jpg"}, {"image": "b.jpg", "tags": ["x", "y"]}]}',
+        ),
+        ("t.json", '{\n"id": 1,\n"image": "a.jpg"\n}\n\n{\n"image": "b.jpg",\n"tags": ["x", "y"]\n}\n'),
+        ("t.json", '[\n{"id": 1, "image": "a.jpg"},\n{"image": "b.jpg", "tags": ["x", "y"]},\n]\n'),
         ("t.json", '{"products": [{"id": 1, "image": "a.jpg"}, {"image": "b.jpg", "tags": ["x", "y"]}]}'),
         ("t.jsonl", '{"id": 1, "image": "a.jpg"}\n\n{"image": "b.jpg", "tags": ["x", "y"]}\n'),
         ("t.ndjson", '\ufeff{"id": 1, "image": "a.jpg"}\r\n{"image": "b.jpg", "tags": ["x", "y"]}'),
@@ -187,6 +255,43 @@ def test_json(tmp_path: Path, name: str, text: str) -> None:
     assert rows_of(tmp_path / name, text) == [
         {"id": 1, "image": "a.jpg", "tags": None},
         {"id": None, "image": "b.jpg", "tags": ["x", "y"]},
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"id": {"0": "1", "1": "2"}, "image": {"0": "a.jpg", "1": "b.jpg"}}',
+        '{"columns": ["id", "image"], "index": [0, 1], "data": [["1", "a.jpg"], ["2", "b.jpg"]]}',
+        '{"0": {"id": "1", "image": "a.jpg"}, "1": {"id": "2", "image": "b.jpg"}}',
+        '{"1": {"image": "a.jpg"}, "2": {"image": "b.jpg"}}',
+        '{"schema": {"fields": []}, "data": [{"id": "1", "image": "a.jpg"}, {"id": "2", "image": "b.jpg"}]}',
+    ],
+    ids=["columns", "split", "index", "by id", "table"],
+)
+def test_json_as_pandas_writes_it(tmp_path: Path, text: str) -> None:
+    assert rows_of(tmp_path / "t.json", text) == [A, B]
+
+
+def test_json_of_letters_and_types_that_are_none(tmp_path: Path) -> None:
+    text = r'{"_id": {"$oid": "5f1"}, "image": "a.jpg", "title": "\ud83d\udc57 \ud83d"}' + "\n"
+    assert rows_of(tmp_path / "t.jsonl", text) == [{"_id": "5f1", "image": "a.jpg", "title": "👗 \ufffd"}]
+    source = open_source([str(tmp_path / "t.jsonl")])
+    assert (list(source.ids), source.own()["title"].to_pylist()) == (["5f1"], ["👗 \ufffd"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+def test_json_in_other_encodings(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "t.json").write_text('[{"id": "ü", "image": "a.jpg"}]', encoding=encoding)
+    assert rows_of(tmp_path / "t.json") == [A | {"id": "ü"}]
+
+
+def test_further_photographs_of_an_api_stand_in_a_list_beside_the_first(tmp_path: Path) -> None:
+    product = {"id": 7, "image": {"src": "https://x/a.jpg"}, "images": [{"src": f"https://x/{i}.jpg"} for i in "ab"]}
+    (tmp_path / "t.json").write_text(json.dumps({"products": [product]}))
+    assert open_source([str(tmp_path / "t.json")]).own()[PLACE].to_pylist() == [
+        ["https://x/a.jpg"],
+        ["https://x/b.jpg"],
     ]
 
 
@@ -272,6 +377,10 @@ def test_spreadsheets(tmp_path: Path) -> None:
     ]
     (note,) = table.notes
     assert note.endswith("the sheet 'products' is read, not: cover, other")
+    write_xlsx(
+        tmp_path / "c.xlsx", {"cover": [["Export of May"], ["by the shop"]], "all": [["id", "image"], [1, "a.jpg"]]}
+    )
+    assert rows_of(tmp_path / "c.xlsx") == [A]
     (tmp_path / "bad.xlsx").write_bytes(b"PKxxxxxx")
     with pytest.raises(DataError, match=r"bad.xlsx is not a spreadsheet, or a broken or protected one"):
         open_table(tmp_path / "bad.xlsx")
@@ -321,6 +430,13 @@ def test_first_photographs(cell: object, first: object) -> None:
         ("https://x/w_100,h_100/a.jpg", "https://x/w_100,h_100/a.jpg"),
         ('["a.jpg", "b.jpg"]', "a.jpg"),
         ("['a.jpg']", "a.jpg"),
+        ("['a.jpg' 'b.jpg']", "a.jpg"),
+        ('{a.jpg,"b.jpg"}', "a.jpg"),
+        ('[{"id": 3, "src": "a.jpg"}, {"src": "b.jpg"}]', "a.jpg"),
+        ('{"url": "https://x/a.jpg"}', "https://x/a.jpg"),
+        ('=IMAGE("https://x/a.jpg")', "https://x/a.jpg"),
+        ('<img src="https://x/a.jpg" alt="tee">', "https://x/a.jpg"),
+        ("[]", ""),
         ("tee, red.jpg", "tee, red.jpg"),
     ],
 )
@@ -341,6 +457,12 @@ def test_the_first_of_several(cell: str, first: str) -> None:
         ("a.jpg, c.jpg", "a.jpg"),
         ("a.jpg, c.jpg", "a.jpg, c.jpg"),
         ("https://x/u/a.jpg, https://x/u/c.jpg", "images/a.jpg"),
+        ("A.JPG", "images/a.jpg"),
+        ("a", "images/A.JFIF"),
+        ("https://cdn.example/Uploads/05/A.jpg", "images/05/a.JPG"),
+        (unicodedata.normalize("NFC", "ROCK-GRÜN.JPG"), unicodedata.normalize("NFD", "images/Rock-grün.jpg")),
+        ("images\\A.Jpg", "Images/a.jpg"),
+        ("a.jpg", "Images/a.jpg"),
         (unicodedata.normalize("NFC", "Rock-grün.jpg"), unicodedata.normalize("NFD", "images/Rock-grün.jpg")),
         (unicodedata.normalize("NFD", "Rock-grün.jpg"), unicodedata.normalize("NFC", "Rock-grün.jpg")),
     ],
@@ -359,6 +481,10 @@ def test_photographs_that_are_not_there(tmp_path: Path) -> None:
     )
     said = ImagePlaces(tmp_path, "https://cdn.example/x.jpg?v=1").missing()
     assert said.startswith("https://cdn.example/x.jpg?v=1 is an address, which --fetch downloads; x.jpg is not in")
+    said = ImagePlaces(tmp_path, "s3://shop/x.jpg").missing()
+    assert said.startswith(
+        "s3://shop/x.jpg is an address, which is not fetched: copy its file beside the table; x.jpg is"
+    )
     assert len(ImagePlaces(tmp_path, "y" * 9999).missing()) < 500 + len(str(tmp_path))
     assert list(ImagePlaces(tmp_path, "y" * 9999)) == []
 
@@ -434,6 +560,14 @@ def broken_parquet(path: Path) -> None:
     path.write_bytes(content)
 
 
+def test_two_columns_of_one_name_are_told(tmp_path: Path) -> None:
+    pq.write_table(
+        pa.table([pa.array(["a.jpg"]), pa.array(["b.jpg"])], names=["image", "image"]), tmp_path / "t.parquet"
+    )
+    with pytest.raises(DataError, match="has two columns 'image'; give each a name of its own"):
+        open_table(tmp_path / "t.parquet")
+
+
 def test_a_broken_row_group_costs_its_own_rows(tmp_path: Path) -> None:
     broken_parquet(tmp_path / "t.parquet")
     source = open_source([str(tmp_path / "t.parquet")])
@@ -478,11 +612,27 @@ def test_text_is_no_photograph(tmp_path: Path) -> None:
 
 
 SHOPS: dict[str, tuple[str, str, str]] = {
+    "Shopify in capitals": ("HANDLE,TITLE,IMAGE SRC", "tee,Tee,https://cdn/x/TEE.JPG?v=1", "tee"),
+    "WooCommerce in German": ("ID,Typ,Artikelnummer,Bilder", "7,simple,W,https://s/u/tee.jpg", "7"),
+    "an API": ("productId,imageUrl,createdAt", "7,https://s/u/tee.jpg,2026-05-01", "7"),
+    "PrestaShop": ("Product ID;Active (0/1);Image URLs (x,y,z...)", "7;1;https://s/u/tee.jpg", "7"),
+    "BigCommerce": ("Product ID,Product Name,Product Image File - 1", "7,Tee,tee.jpg", "7"),
+    "Amazon": ("item_sku\tmain_image_url\tother_image_url1", "A7\thttps://s/tee.jpg\t", "A7"),
+    "eBay": ("Action;CustomLabel;PicURL", "Add;E7;https://s/tee.jpg", "E7"),
     "Shopify": ("Handle,Title,Variant SKU,Image Src,Image Position", "tee,Tee,T0,https://cdn/x/tee.jpg?v=1,1", "tee"),
     "WooCommerce": ("ID,SKU,Name,Images", '7,W,Tee,"https://s/u/tee.jpg, https://s/u/b.jpg"', "7"),
     "Google": ("id\ttitle\timage link\tprice", "G1\tTee\thttps://cdn/tee.jpg\t19.99 USD", "G1"),
     "Magento": ("sku,name,base_image,small_image", "M1,Tee,/t/e/tee.jpg,/t/e/s.jpg", "M1"),
 }
+
+
+def test_a_column_of_photographs_may_be_there_several_times(tmp_path: Path) -> None:
+    header = "id\timage_link\tadditional_image_link\tadditional_image_link\tprice\tprice"
+    lines = ["1\thttps://x/a\thttps://x/b\thttps://x/c\t\t3", "2\ta.jpg\t\tb.jpg\t4\t5"]
+    (tmp_path / "t.txt").write_text("\n".join([header, *lines]))
+    own = open_source([str(tmp_path / "t.txt")]).own()
+    assert [place for (place,) in own[PLACE].to_pylist()] == [*(f"https://x/{i}" for i in "abc"), "a.jpg", "b.jpg"]
+    assert own["price"].to_pylist() == [3, 3, 3, 4, 4]
 
 
 @pytest.mark.parametrize("shop", SHOPS)

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from catalog.exporting.products import Answered, ExportedProduct
-from fashion.tables.columns import plain
+from fashion.tables.columns import usual_name
 
-# Names under which shops keep what a field means, beside the field's own; spelled as `plain` does.
+# Names under which shops keep what a field means, beside the field's own.
 OTHER_NAMES = {
     "color": ("colour", "farbe", "couleur"),
     "colour": ("color", "farbe", "couleur"),
@@ -67,9 +67,7 @@ class Merger:
 
 def source_column(columns: Iterable[str], name: str) -> str | None:
     """The source's column of a field, whatever its case of letters."""
-    wanted = (plain(name), *OTHER_NAMES.get(name, ()))
-    there = {plain(column): column for column in reversed(list(columns))}
-    return next((there[each] for each in wanted if each in there), None)
+    return usual_name(list(columns), (name, *OTHER_NAMES.get(name, ())))
 
 
 def text(value: object) -> str:

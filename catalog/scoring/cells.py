@@ -9,23 +9,27 @@ from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
-from fashion.tables.columns import ID_COLUMNS, plain
+from fashion.tables.columns import ID_COLUMNS, is_usual
 from fashion.tables.dates import is_slashed, order_of, read_date
+from fashion.tables.no_values import says_nothing
 
 MOST = 0.95  # of a column's values, that make it what they are
+FEW = 4  # so many make it that, too, where a single one is something else
 EXACT = 2**53  # above it a float, as which filters compare numbers, is not every whole number
 
-# Among flags, numbers and dates these say that there is no value; among texts they are texts.
-NO_VALUES = frozenset(
-    ("n/a", "na", "#n/a", "#na", "n.a.", "nan", "null", "nil", "none", "-", "--", "\N{EN DASH}", "\N{EM DASH}", r"\n")
-)
-FLAGS = {"true": True, "false": False}  # in any case of letters
+# As Excel saves them in English, German, French, Spanish, Italian, Portuguese, Dutch and Polish; in any case.
+FLAGS = {
+    **dict.fromkeys(("true", "wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar", "prawda"), True),
+    **dict.fromkeys(("false", "falsch", "faux", "falso", "onwaar", "fałsz"), False),
+}
 SYMBOLS = {
     "€": "eur",
     "$": "usd",
     "us$": "usd",
     "£": "gbp",
     "₹": "inr",
+    "rs.": "inr",
+    "rs": "inr",
     "₩": "krw",
     "₺": "try",
     "₽": "rub",
@@ -40,13 +44,16 @@ _CURRENCY = "|".join(map(re.escape, CURRENCIES))
 _SPACES = " \u00a0\u202f"  # narrow and unbreakable ones stand between thousands
 _NUMBER = re.compile(
     rf"(?P<sign>[-\u2212]?)(?:(?P<before>{_CURRENCY})[{_SPACES}]?(?P<inner>[-\u2212]?))?"
-    rf"(?P<digits>\d+(?:[.,'\u2019{_SPACES}]\d+)*)(?P<power>e[+-]?\d+)?(?:[{_SPACES}]?(?P<after>{_CURRENCY}))?",
+    rf"(?P<digits>\d+(?:[.,'\u2019{_SPACES}]\d+)*|[.,]\d+)(?P<power>e[+-]?\d+)?"
+    # 12,- is a price without cents, and 12.50- a negative number of SAP.
+    rf"(?:[.,](?:--?|\u2013|\u2014)|(?P<minus>-))?(?:[{_SPACES}]?(?P<after>{_CURRENCY}))?",
     re.IGNORECASE,
 )
 _THOUSANDS = rf"['\u2019{_SPACES}]"
 # 007, +49, 12-A and 12E3 name things, and a number, or no value, would spoil them: one makes its column text.
 _NAME = re.compile(rf"0\d[\d{_SPACES}./-]*|\+\d.*|(?=.*\d)(?=.*[^\W\d_])\S+")
-_FLOAT_ID = re.compile(r"(\d+)\.0")
+_FLOAT_ID = re.compile(r"(\d+)[.,]0")
+_ROUNDED_ID = re.compile(r"\d[.,]\d+E\+\d\d", re.IGNORECASE)  # as Excel shows, and saves, numbers of 12 digits and more
 
 Sign = Literal[".", ","]
 
@@ -67,11 +74,13 @@ class TypedColumn:
         values: the cells.
         odd: those that became null although something stands in them.
         unclear: position of the first date of a column that stays text, because none of its dates says what the day is.
+        mixed: the cells of a column that stays text which keep it from being one of numbers or dates.
     """
 
     values: pa.Array
     odd: Odd | None = None
     unclear: int | None = None
+    mixed: Odd | None = None
 
     def remark(self, column: str, cells: Sequence[str], rows: Sequence[str]) -> str | None:
         """What a person should know of it, in a line; `rows` says where each cell stands."""
@@ -85,6 +94,12 @@ class TypedColumn:
             return (
                 f"note   the column {column!r} stays text: {cells[self.unclear]!r} in {rows[self.unclear]} may be of "
                 "two days, and the other rows do not tell which; write dates as 2026-05-01"
+            )
+        if self.mixed:
+            others, first, kind = self.mixed
+            return (
+                f"note   the column {column!r} stays text: {others:,} of {len(cells):,} cells are no {kind}, as most "
+                f"are; the first is {cells[first][:40]!r} in {rows[first]}"
             )
         return None
 
@@ -103,7 +118,7 @@ def typed_columns(cells: Mapping[str, Sequence[str]], rows: Sequence[str]) -> tu
     """
     columns, notes = {}, []
     for name, texts in cells.items():
-        texts = id_texts(texts) if plain(name) in ID_COLUMNS else texts
+        texts = id_texts(texts) if is_usual(name, ID_COLUMNS) else texts
         typed = read_column(texts)
         columns[name] = typed.values
         if remark := typed.remark(name, texts, rows):
@@ -113,33 +128,53 @@ def typed_columns(cells: Mapping[str, Sequence[str]], rows: Sequence[str]) -> tu
 
 def id_texts(cells: Sequence[Any]) -> list[str]:
     """Ids as text, "" where there is none. Where all are such as 123.0, as pandas makes them of numbers beside a gap,
-    they become 123.
+    they become 123. Bytes are text, as old writers of Parquet store it.
     """
-    texts = ["" if cell is None or cell != cell else str(cell) for cell in cells]
+    texts = [_id_text(cell) for cell in cells]
     found = [_FLOAT_ID.fullmatch(text) for text in texts]
     if not all(match or not text for match, text in zip(found, texts, strict=True)):
         return texts
     return [match[1] if match else "" for match in found]
 
 
-def read_column(cells: Sequence[str]) -> TypedColumn:
-    """Cells of one column as what at least 95 % of them are; the others become null and are counted.
+def rounded_ids(column: str, cells: Sequence[str], rows: Sequence[str]) -> str | None:
+    """A note where ids are such as 4.01235E+12, which a spreadsheet has made of several; None where none is."""
+    rounded = [i for i, cell in enumerate(cells) if _ROUNDED_ID.fullmatch(cell)]
+    if not rounded:
+        return None
+    return (
+        f"note   {len(rounded):,} of {len(cells):,} ids in the column {column!r} have lost digits in a spreadsheet, "
+        f"and different products may have become one; the first is {cells[rounded[0]]!r} in {rows[rounded[0]]}; save "
+        "them as text, or name another column with --id"
+    )
 
-    - bool: TRUE and false, in any case of letters.
-    - int64 or double: 12, -1.5, 1.5e-3, 10,50, 1.299,00, 1'299.00, each with a currency before or behind it, the same
-      in all cells. Whether comma or point is the decimal sign, the column as a whole says. A column with a cell such as
-      007, +49, 12E3, 12-A, or a whole number above 2^53, holds names of things: it is text.
+
+def _id_text(cell: Any) -> str:
+    if isinstance(cell, bytes):
+        return cell.decode(errors="backslashreplace")
+    return "" if cell is None or cell != cell else str(cell)
+
+
+def read_column(cells: Sequence[str]) -> TypedColumn:
+    """Cells of one column as what at least 95 % of them, or all but one, are; the others become null and are counted.
+
+    - bool: TRUE and false, in any case of letters, and what Excel writes for them in other languages.
+    - int64 or double: 12, -1.5, 1.5e-3, 10,50, 12,-, 1.299,00, 1'299.00, each with a currency before or behind it,
+      the same in all cells. Whether comma or point is the decimal sign, the column as a whole says. A column with a
+      cell such as 007, +49, 12E3, 12-A, or a whole number above 2^53, holds names of things: it is text.
     - date32, or timestamp where there are times, in UTC where there are zones: see `fashion.tables.dates`.
     - string: everything else, and a column of empty cells.
 
-    Empty cells are null, and among flags, numbers and dates so are N/A, -, null and the like.
+    Empty cells are null. So are those of `fashion.tables.no_values` among flags, numbers and dates; among texts they
+    are texts.
     """
-    filled = [cell for cell in cells if not _is_none(cell)]
+    filled = [cell for cell in cells if not says_nothing(cell)]
     if filled:
         for read in (_flags, _numbers, _dates):
             if found := read(cells, filled):
                 return found
-    return TypedColumn(pa.array([cell or None for cell in cells], pa.string()), unclear=_first_unclear(cells, filled))
+    texts = pa.array([cell or None for cell in cells], pa.string())
+    return TypedColumn(texts, unclear=_first_unclear(cells, filled), mixed=_mixed(cells, filled))
 
 
 def _flags(cells: Sequence[str], filled: Sequence[str]) -> TypedColumn | None:
@@ -177,19 +212,15 @@ def _column(
     cells: Sequence[str], filled: Sequence[str], read: Callable[[str], Any], kind: str, stored: pa.DataType
 ) -> TypedColumn | None:
     """The column where most of its cells can be read so, or None."""
-    values = [None if _is_none(cell) else read(cell) for cell in cells]
-    odd = [i for i, value in enumerate(values) if value is None and not _is_none(cells[i])]
+    values = [None if says_nothing(cell) else read(cell) for cell in cells]
+    odd = [i for i, value in enumerate(values) if value is None and not says_nothing(cells[i])]
     if not _are_most(len(filled) - len(odd), filled):
         return None
     return TypedColumn(pa.array(values, stored), Odd(len(odd), odd[0], kind) if odd else None)
 
 
-def _is_none(cell: str) -> bool:
-    return not cell or cell.lower() in NO_VALUES
-
-
 def _are_most(count: int, filled: Sequence[str]) -> bool:
-    return count >= MOST * len(filled)
+    return count >= MOST * len(filled) or count == len(filled) - 1 >= FEW
 
 
 def _currencies(written: Iterable[re.Match[str]]) -> set[str]:
@@ -215,7 +246,7 @@ def _decimal_sign(numbers: Mapping[str, int]) -> Sign | None:
             votes[last] += times
         elif len(signs) > 1:
             votes[other] += times
-        elif len(number) - 1 - number.index(last) != 3 or re.search(_THOUSANDS, number) or number.startswith("0"):
+        elif len(number) - 1 - number.index(last) != 3 or re.search(_THOUSANDS, number) or number[0] in "0.,":
             votes[last] += times
     if not votes:
         return "."
@@ -226,18 +257,22 @@ def _decimal_sign(numbers: Mapping[str, int]) -> Sign | None:
 def _number(match: re.Match[str], sign: Sign | None) -> int | float | None:
     """A cell as a number, or None where it is none with this decimal sign."""
     digits, power, money = match["digits"], match["power"], match["before"] or match["after"]
-    if sign is None or (match["sign"] and match["inner"]):
+    minuses = [name for name in ("sign", "inner", "minus") if match[name]]
+    if sign is None or len(minuses) > 1:
         return None
     whole, point, fraction = digits.rpartition(sign) if sign in digits else (digits, "", "")
+    whole = whole or "0"  # of .50
     other = "," if sign == "." else "."
-    if not re.fullmatch(rf"0|[1-9]\d*|[1-9]\d{{0,2}}(?:(?:{re.escape(other)}|{_THOUSANDS})\d{{3}})+", whole):
+    grouped = rf"[1-9]\d{{0,2}}(?:(?:{re.escape(other)}|{_THOUSANDS})\d{{3}})+"
+    # In India two digits stand together above the thousands.
+    if not re.fullmatch(rf"0|[1-9]\d*|{grouped}|[1-9]\d?(?:,\d\d)*,\d{{3}}", whole):
         return None
     if point and not fraction.isdigit():
         return None
     # Without a point or a sign of its own an exponent is more likely part of an article number.
     if power and (money or not (point or power[1] in "+-")):
         return None
-    text = ("-" if match["sign"] or match["inner"] else "") + re.sub(r"\D", "", whole)
+    text = ("-" if minuses else "") + re.sub(r"\D", "", whole)
     return float(f"{text}.{fraction or 0}{power or ''}") if point or power else int(text)
 
 
@@ -256,3 +291,18 @@ def _first_unclear(cells: Sequence[str], filled: Sequence[str]) -> int | None:
     if not slashed or not _are_most(slashed + sum(read_date(cell) is not None for cell in filled), filled):
         return None
     return next(i for i, cell in enumerate(cells) if is_slashed(cell))
+
+
+def _mixed(cells: Sequence[str], filled: Sequence[str]) -> Odd | None:
+    """The cells that make a column text of which more than half are numbers, or dates; None where they are names."""
+    for kind, is_one in (("number", lambda cell: _NUMBER.fullmatch(cell) is not None), ("date", _is_date)):
+        count = sum(map(is_one, filled))
+        if len(filled) > count > len(filled) / 2:
+            others = [i for i, cell in enumerate(cells) if not says_nothing(cell) and not is_one(cell)]
+            if not any(_NAME.fullmatch(cells[i]) for i in others):
+                return Odd(len(others), others[0], kind)
+    return None
+
+
+def _is_date(cell: str) -> bool:
+    return is_slashed(cell) or read_date(cell) is not None

@@ -9,15 +9,16 @@ from pathlib import Path
 from catalog.scoring.source import ListedSource, ProductSource, UnscoredRow, rows_table
 from catalog.scoring.table_source import parquet_source, text_source
 from fashion.errors import DataError
+from fashion.heic import HEIC_ENDINGS, HOW, heic_is_read
 from fashion.preprocess import ENDINGS, begins_as_image
+from fashion.tables.first_bytes import check_first_bytes, is_spreadsheet
 from fashion.tables.parquet import ParquetTable
 from fashion.tables.reading import PARQUET_ENDING, TABLE_ENDINGS, open_table
 
 BESIDE_PHOTOGRAPHS = (".txt", ".json")  # a glob of photographs may find such files, which are listed as broken images
 TEXT_BYTES = 4096  # by which text is told from photographs; the last letter of them may be cut
-# Photographs that no decoder here reads: of phones, and unprocessed ones of cameras.
+# Photographs that no decoder here reads, most of them unprocessed ones of cameras.
 UNREAD_ENDINGS = {
-    **dict.fromkeys((".heic", ".heif", ".hif"), "HEIC is not read; convert it to JPEG"),
     **dict.fromkeys((".jxl", ".jp2", ".jpx", ".j2k"), "JPEG XL and JPEG 2000 are not read; convert it to JPEG"),
     **dict.fromkeys(
         (".arw", ".cr2", ".cr3", ".crw", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".srw"),
@@ -78,7 +79,8 @@ def photographs(paths: Sequence[str], name: str, folder: str, left_out: Sequence
 
 def image_files(folder: Path) -> list[str]:
     """Absolute paths of the image files below a folder, by their ending, without hidden ones, sorted."""
-    return sorted(path for path in _shown_files(folder) if path.lower().endswith(ENDINGS))
+    endings = (*ENDINGS, *HEIC_ENDINGS) if heic_is_read() else ENDINGS
+    return sorted(path for path in _shown_files(folder) if path.lower().endswith(endings))
 
 
 def unread_photographs(folder: Path) -> list[UnscoredRow]:
@@ -91,7 +93,9 @@ def unread_photographs(folder: Path) -> list[UnscoredRow]:
     for path in sorted(_shown_files(folder)):
         name = os.path.relpath(path, os.path.abspath(folder)).encode(errors="backslashreplace").decode()
         ending = os.path.splitext(path)[1].lower()
-        if ending in UNREAD_ENDINGS:
+        if ending in HEIC_ENDINGS and not heic_is_read():
+            unread.append(UnscoredRow(name, name, NOT_READ, f"HEIC is not read; {HOW}"))
+        elif ending in UNREAD_ENDINGS:
             unread.append(UnscoredRow(name, name, NOT_READ, UNREAD_ENDINGS[ending]))
         elif not ending and _is_image(path):
             unread.append(UnscoredRow(name, name, NO_ENDING, "begins as an image does; name it .jpg, .png or as it is"))
@@ -124,9 +128,12 @@ def _instead(folder: Path) -> str:
 
 
 def _check_no_text(file: Path) -> None:
-    """Raises DataError for a file that is text, and so no photograph, whatever it is called."""
+    """Raises DataError for a file that is text or packed, and so no photograph, whatever it is called."""
     if file.suffix.lower() in ENDINGS:
         return
+    if is_spreadsheet(file):
+        raise DataError(f"{file} is an archive, or a spreadsheet; unpack it first, or name it .xlsx")
+    check_first_bytes(file)
     with file.open("rb") as opened:
         start = opened.read(TEXT_BYTES)
     if start and b"\0" not in start and not start.decode("utf-8", errors="replace").count("\ufffd") > 1:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from catalog.scored.columns import ID
-from catalog.scoring.cells import id_texts, typed_columns
+from catalog.scoring.cells import id_texts, rounded_ids, typed_columns
 from catalog.scoring.source import PLACE, ListedSource, Piece, UnscoredRow, rows_table
 from fashion.errors import DataError
 from fashion.tables.cells import first_photograph, photographs, text_cell
@@ -58,7 +58,7 @@ def text_source(
     ids = _ids(cells[key or images[0]], rows)
     ours = _ours(images[0], key)
     own, notes = typed_columns({column: texts for column, texts in cells.items() if column not in ours}, rows)
-    _show(notes)
+    _show([*notes, rounded_ids(key, cells[key], rows) or ""] if key else notes)
     fields = tuple(pa.field(column, values.type) for column, values in own.items())
     filled = {column: values.take(pa.array(_first_filled(ids, values))) for column, values in own.items()}
     nothing: list[str | None] = [None]

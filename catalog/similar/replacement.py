@@ -11,10 +11,28 @@ from fashion.tables.columns import STOCK_COLUMNS, usual_name
 
 SAME = ("category", "gender")
 # What texts say of a product, in any case of letters, with _, - or nothing for a space.
-IN_STOCK = ("in stock", "available", "yes", "true", "y", "on hand", "low stock", "limited availability", "instore only")
+IN_STOCK = (
+    "in stock",
+    "available",
+    "yes",
+    "true",
+    "y",
+    "on hand",
+    "low stock",
+    "limited availability",
+    "instore only",
+    "1",
+    "ja",
+    "auf lager",
+    "vorrätig",
+    "verfügbar",
+    "lieferbar",
+    "sofort lieferbar",
+)
 NOT_IN_STOCK = (
     *("out of stock", "not in stock", "sold out", "unavailable", "not available", "no", "false", "n", "discontinued"),
     *("preorder", "pre order", "presale", "backorder", "back order", "on backorder"),
+    *("0", "nein", "ausverkauft", "nicht auf lager", "nicht vorrätig", "nicht verfügbar", "nicht lieferbar"),
 )
 SCHEMA = ("", "https://schema.org/", "http://schema.org/")  # as pages for search engines write it
 

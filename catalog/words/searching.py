@@ -16,7 +16,7 @@ from catalog.words.suggestions import unknown_note
 from catalog.words.vocabulary import Phrase, Vocabulary, words_of
 from catalog.words.word_file import FILE, WordFile, is_of, open_words, write_words
 from fashion.errors import SettingError
-from fashion.tables.columns import plain
+from fashion.tables.columns import is_usual
 
 PRICES = ("price", "sale_price", "selling_price", "variant_price", "regular_price")
 CANDIDATES = 100  # of each kind, by looks and by texts; the best of all are ranked together
@@ -121,7 +121,7 @@ def _filters(index: Index, asked: Asked, words: WordFile | None) -> Iterator[Con
         if words and (phrases := _phrases(word, asked, words)):
             yield Not(_these(words.with_phrases(phrases)))
     if asked.prices:
-        price = next((c for c in index.columns.source if plain(c.name) in PRICES and c.kind == "number"), None)
+        price = next((c for c in index.columns.source if is_usual(c.name, PRICES) and c.kind == "number"), None)
         if price is None:
             raise SettingError("the text names a price, and no column of numbers is called price; use --where")
         yield Between(price, asked.prices)

@@ -5,7 +5,14 @@ from datetime import date, datetime, time
 from typing import Any
 
 SEPARATOR = "|"  # between the values of a list, as between the labels of one cell of a catalog
-PLACES = ("bytes", "path", "src", "url", "image")  # where a record of a photograph has it: as `datasets`, as Shopify
+PLACES = (
+    "bytes",
+    "path",
+    "src",
+    "url",
+    "image",
+    "image_url",
+)  # where a record of a photograph has it: as `datasets`, as Shopify
 
 
 def text_cell(value: Any) -> str:

@@ -10,9 +10,12 @@ LIST_FEATURES = ("List", "LargeList", "Sequence")  # what `datasets` calls a col
 
 def class_names(schema: pa.Schema) -> dict[str, list[str]]:
     """The names of each column of ClassLabel, or of lists of it, in the order of their numbers."""
-    metadata = (schema.metadata or {}).get(b"huggingface", b"{}")
-    features = json.loads(metadata).get("info", {}).get("features", {})
-    found = {column: _names(feature) for column, feature in features.items() if column in schema.names}
+    try:
+        features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
+        described = {column: features[column] for column in schema.names if column in features}
+    except (ValueError, KeyError, TypeError):  # there is none, or it is broken: the numbers stay
+        return {}
+    found = {column: _names(feature) for column, feature in described.items()}
     return {column: names for column, names in found.items() if names is not None}
 
 
@@ -31,4 +34,5 @@ def _names(feature: Any) -> list[str] | None:
         return None
     if feature.get("_type") in LIST_FEATURES:
         return _names(feature.get("feature"))
-    return feature.get("names") if feature.get("_type") == "ClassLabel" else None
+    names = feature.get("names") if feature.get("_type") == "ClassLabel" else None
+    return list(map(str, names)) if isinstance(names, list) else None

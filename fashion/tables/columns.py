@@ -1,31 +1,50 @@
 """What the columns of product tables are called in the wild."""
 
+import re
+import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
-# Most telling first; letter case, spaces and dashes do not matter.
+# Most telling first; neither letter case nor spaces and signs matter: "Image Src" is image_src, and so is imageSrc.
 IMAGE_COLUMNS = (
     *("image", "img", "photo", "picture", "image_path", "image_file", "image_name", "image_filename"),
     *("filename", "file_name", "file", "filepath", "file_path", "path", "jpg"),
     # of the usual shop systems, which name several
     *("image_src", "images", "image_link", "base_image", "main_image", "primary_image", "featured_image"),
-    *("image_1", "image1", "photos", "pictures", "image_url", "image_urls", "main_image_url", "img_src", "img_url"),
-    *("photo_url", "picture_url", "product_image", "variant_image", "small_image"),
+    *("image_1", "photos", "pictures", "image_url", "image_urls", "main_image_url", "img_src", "img_url"),
+    *("photo_url", "picture_url", "pic_url", "product_image", "product_image_url", "variant_image", "small_image"),
+    *("cover_image", "cover_url", "hosted_image_urls", "image_urls_xyz", "image_link_1", "image_url_1"),
+    *(
+        "product_image_file_1",
+        "default_image",
+        "thumbnail",
+        "bild",
+        "bilder",
+        "bild_url",
+        "produktbild",
+        "foto",
+        "fotos",
+    ),
 )
 # Beside one of those, and taken together with it: a product's further photographs.
 FURTHER_IMAGE_COLUMNS = (
     *("additional_image_link", "additional_image_links", "additional_images", "additional_image", "more_images"),
     *("additional_image_urls", "additional_image_url", "other_images", "extra_images", "gallery", "gallery_images"),
-    *("image_gallery", "media_gallery", "product_gallery", "further_images"),
+    *("image_gallery", "media_gallery", "product_gallery", "further_images", "images", "all_images", "bilder"),
     *(
-        f"{name}{sign}{number}"
-        for name in ("image", "photo", "picture")
-        for sign in ("_", "")
+        f"{name}_{number}"
+        for name in (
+            *("image", "photo", "picture", "image_link", "image_url", "image_src", "additional_image_link", "bild"),
+            *("other_image_url", "product_image_file"),
+        )
         for number in range(1, 21)
     ),
 )
 ID_COLUMNS = (
-    *("id", "item_id", "itemid", "product_id", "productid", "sku", "image_id", "imageid", "article_id"),
+    *("id", "item_id", "product_id", "sku", "image_id", "article_id"),
     *("handle", "variant_sku", "article_number", "product_code", "item_number", "gtin", "ean", "asin"),
+    *("product_number", "item_sku", "product_sku", "seller_sku", "custom_label", "product_code_sku", "handle_id"),
+    *("artikelnummer", "artikelnr", "artikel_id", "produktnummer", "bestellnummer"),
 )
 DATE_COLUMNS = (
     *("date", "listed", "listed_at", "date_listed", "added", "added_at", "date_added", "created", "created_at"),
@@ -33,6 +52,7 @@ DATE_COLUMNS = (
     *("published", "published_at", "published_on", "released", "release_date", "launched", "launch_date", "launch"),
     *("publish_date", "published_date", "publication_date", "availability_date", "available_since"),
     *("first_seen", "available_from", "online_since", "timestamp", "datetime", "day", "week", "month", "year"),
+    *("datum", "erstellt", "erstellt_am", "angelegt_am", "erscheinungsdatum"),
 )
 # What says whether a product can be sold comes before how many there are: a shop may leave these empty.
 STOCK_COLUMNS = (
@@ -40,11 +60,12 @@ STOCK_COLUMNS = (
     *("stock", "stock_qty", "stock_quantity", "stock_level", "qty", "quantity", "quantity_in_stock", "qty_in_stock"),
     *("inventory", "inventory_qty", "inventory_quantity", "inventory_level", "variant_inventory_qty"),
     *("variant_inventory_quantity", "total_inventory", "total_inventory_qty", "available_qty", "available_quantity"),
-    *("on_hand", "quantity_on_hand", "units_in_stock", "lagerbestand", "bestand"),
+    *("on_hand", "quantity_on_hand", "units_in_stock", "current_stock_level", "current_stock"),
+    *("vorrätig", "auf_lager", "lieferbar", "verfügbar", "lagerbestand", "bestand"),
 )
 TITLE_COLUMNS = (
-    *("title", "product_title", "item_title", "name", "product_name", "productname", "item_name", "display_name"),
-    *("product_display_name", "productdisplayname", "headline", "label"),
+    *("title", "product_title", "item_title", "name", "product_name", "item_name", "display_name"),
+    *("product_display_name", "headline", "label", "titel", "bezeichnung", "artikelbezeichnung", "produktname"),
 )
 IMAGE_FOLDERS = ("", "images", "image", "imgs", "photos")  # looked through beside the table
 IMAGE_ENDINGS = ("", ".jpg", ".jpeg", ".png", ".webp")  # a cell may name a photograph without its ending
@@ -53,15 +74,26 @@ IMAGE_ENDINGS = ("", ".jpg", ".jpeg", ".png", ".webp")  # a cell may name a phot
 def usual_name(columns: Sequence[str], names: Sequence[str]) -> str | None:
     """The column that has the first of these usual names, or None."""
     there = {plain(column): column for column in reversed(columns)}
-    return next((there[name] for name in names if name in there), None)
+    return next((there[name] for name in _plain_names(tuple(names)) if name in there), None)
+
+
+def is_usual(column: str, names: Sequence[str]) -> bool:
+    """Whether the column has one of these usual names."""
+    return plain(column) in _plain_names(tuple(names))
 
 
 def further_images(columns: Sequence[str], image: str) -> list[str]:
     """The columns of further photographs beside the one of the first, in the table's order."""
-    return [column for column in columns if column != image and plain(column) in FURTHER_IMAGE_COLUMNS]
+    return [column for column in columns if column != image and is_usual(column, FURTHER_IMAGE_COLUMNS)]
 
 
+@lru_cache(4096)
 def plain(column: str) -> str:
-    """A column's name as the lists above spell it."""
-    name = column.strip(" ?").lower().removeprefix("g:")  # g: is Google's name space
-    return name.replace(" ", "_").replace("-", "_")
+    """The letters and digits of a column's name, in lower case: what its spellings have in common."""
+    name = unicodedata.normalize("NFC", column).strip().lower().removeprefix("g:")  # g: is Google's name space
+    return re.sub(r"[\W_]+", "", name)
+
+
+@lru_cache
+def _plain_names(names: tuple[str, ...]) -> dict[str, None]:
+    return dict.fromkeys(map(plain, names))

@@ -1,6 +1,5 @@
 """Tables of text: CSV files and feeds, as spreadsheets, databases and shops write them."""
 
-import codecs
 import csv
 import re
 from collections import deque
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError
+from fashion.tables.encodings import text_encoding
 from fashion.tables.header import Header, filled, find_header, header_name, refuse_many, usual_names
 
 SEPARATORS = ",;\t|"  # a spreadsheet saves with a semicolon where the comma is the decimal sign
@@ -22,22 +22,23 @@ _BACKSLASHED = re.compile(r"\\([\"\\])")
 
 
 class CsvTable:
-    """Rows of text below a header, separated by commas, semicolons, tabs or bars; UTF-8, or UTF-16 with its mark.
+    """Rows of text below a header, separated by commas, semicolons, tabs or bars; for its letters see `encodings`.
 
     All cells are text. Lines above the header are passed over; a line with fewer values than columns has empty cells.
 
     Attributes:
+        notes: what the user should know of its encoding.
         misfits: what is wrong with the lines that `rows` passed over, by their numbers; complete when it has ended.
     """
 
     misfit_reason = "bad line"
-    notes: tuple[str, ...] = ()
 
     def __init__(self, path: Path) -> None:
         csv.field_size_limit(LONGEST_CELL)
         self.path = path
         self.misfits: dict[int, str] = {}
-        self._encoding = _encoding(path)
+        self._encoding = text_encoding(path)
+        self.notes = tuple(filter(None, [self._encoding.note]))
         sample = self._sample()
         if not any(line.strip() for line in sample):
             raise DataError(f"{path} is empty; its first line must name the columns")
@@ -67,7 +68,7 @@ class CsvTable:
                 self.misfits[number] = values
             else:
                 good += 1
-                yield number, self._header.row(values, columns)
+                yield number, self._header.row([*map(_without_formula, values)], columns)
         mend = 'put a value that holds the separator or a quote between "quotes", and double its own quotes'
         refuse_many(self.path, self.misfits, good, "line", mend)
 
@@ -85,6 +86,9 @@ class CsvTable:
                 except csv.Error:
                     values = None
                 number = lines.taken[0][0]
+                if values is not None and tuple(values) == self._header.cells:
+                    yield number, "repeats the header"
+                    continue
                 if values is not None and not self._header.misfit(values):
                     if filled(values) and values != [END_OF_FILE]:
                         yield number, values
@@ -149,7 +153,7 @@ class CsvTable:
 
     def _lines(self) -> Iterator[str]:
         number = 0
-        with self.path.open(newline="", encoding=self._encoding) as file:
+        with self._encoding.open(self.path) as file:
             try:
                 for line in file:
                     number += 1
@@ -157,8 +161,7 @@ class CsvTable:
             except UnicodeError as error:
                 what = f"byte 0x{error.object[error.start]:02x}, " if isinstance(error, UnicodeDecodeError) else ""
                 raise DataError(
-                    f"{self.path} is not {'UTF-8' if 'utf-8' in self._encoding else 'UTF-16'} text ({what}in line "
-                    f"{number + 1} or after it); save it as UTF-8"
+                    f"{self.path} is not UTF-16 text ({what}in line {number + 1} or after it); save it as UTF-8"
                 ) from None
 
 
@@ -190,12 +193,6 @@ class _Lines:
         del self.taken[keep:]
 
 
-def _encoding(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(2)
-    return "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
-
-
 def _split(sample: Sequence[str], separator: str, quote: str = '"') -> list[tuple[int, list[str]]]:
     """The lines that are not blank, each with the number of its last line."""
     reader = csv.reader(sample, delimiter=separator, quotechar=quote, skipinitialspace=True)
@@ -218,6 +215,11 @@ def _likelihood(lines: Sequence[tuple[int, Sequence[str]]]) -> tuple[bool, bool,
     below = [filled(line) for line in values[place + 1 :]]
     fit = sum(1.0 if count == width else 0.5 * (2 <= count < width) for count in below) / max(1, len(below))
     return usual_names(values[place]) > 0, width > 1, -place, round(fit, 1), width
+
+
+def _without_formula(cell: str) -> str:
+    """A cell as it is shown: ="0012" is how tables keep Excel from making a number of 0012."""
+    return cell[2:-1].replace('""', '"') if cell[:2] == '="' and cell[-1] == '"' and len(cell) > 2 else cell
 
 
 def _without_quotes(cell: str, quote: str) -> str:

@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from fashion.errors import DataError
-from fashion.tables.columns import DATE_COLUMNS, ID_COLUMNS, IMAGE_COLUMNS, plain
+from fashion.tables.cells import SEPARATOR
+from fashion.tables.columns import DATE_COLUMNS, FURTHER_IMAGE_COLUMNS, ID_COLUMNS, IMAGE_COLUMNS, is_usual
 
 TITLE_LINES = 10  # at most so many stand above the header
 INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"  # marks that str.strip() leaves
@@ -18,7 +19,8 @@ MOST_MISFITS = 0.5  # of all lines; with more of them the table is not what it s
 class Header:
     """The names of a table's columns as they stand in its header.
 
-    Columns without a name are not read. Of columns of one name, each row has the first value that is filled.
+    Columns without a name are not read. Of columns of one name, each row has the first value that is filled; of columns
+    of photographs, which feeds repeat, all of them.
 
     Attributes:
         cells: of the header line.
@@ -49,12 +51,14 @@ class Header:
 
     def row(self, values: Sequence[str], columns: Iterable[str]) -> dict[str, str]:
         """The cells of these columns; those that a line leaves out at its end are empty."""
-        return {name: self._cell(values, self.positions[name]) for name in columns}
+        return {name: self._cell(values, name) for name in columns}
 
-    @staticmethod
-    def _cell(values: Sequence[str], positions: tuple[int, ...]) -> str:
-        cells = (values[position].strip() for position in positions if position < len(values))
-        return next(filter(None, cells), "")
+    def _cell(self, values: Sequence[str], name: str) -> str:
+        positions = self.positions[name]
+        cells = filter(None, (values[position].strip() for position in positions if position < len(values)))
+        if len(positions) > 1 and is_usual(name, IMAGE_COLUMNS + FURTHER_IMAGE_COLUMNS):
+            return SEPARATOR.join(dict.fromkeys(cells))
+        return next(cells, "")
 
 
 def header_name(cell: str) -> str:
@@ -89,12 +93,12 @@ def find_header(lines: Sequence[Sequence[str]]) -> int:
 
 def usual_names(line: Sequence[str]) -> int:
     """How many cells are usual names of columns."""
-    return sum(plain(header_name(cell)) in IMAGE_COLUMNS + ID_COLUMNS + DATE_COLUMNS for cell in line)
+    return sum(is_usual(header_name(cell), IMAGE_COLUMNS + ID_COLUMNS + DATE_COLUMNS) for cell in line)
 
 
 def has_image_name(line: Sequence[str]) -> bool:
     """Whether a cell is a usual name of a column of photographs."""
-    return any(plain(header_name(cell)) in IMAGE_COLUMNS for cell in line)
+    return any(is_usual(header_name(cell), IMAGE_COLUMNS) for cell in line)
 
 
 def refuse_many(path: Path, misfits: dict[int, str], good: int, what: str, mend: str) -> None:

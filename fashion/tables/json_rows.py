@@ -1,12 +1,19 @@
 """Tables in JSON: a list of objects, or an object on each line."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError
+from fashion.tables.columns import ID_COLUMNS, IMAGE_COLUMNS, usual_name
+from fashion.tables.encodings import text_encoding
 from fashion.tables.header import refuse_many
+
+# Half of a surrogate pair, which is no letter, as JSON writes it; and values of MongoDB with their types.
+_UNUSUAL = re.compile(r'\\u[dD][89a-fA-F]|"\$(?:oid|date|number\w*)"')
+_SPACE = re.compile(r"\s*")
 
 
 class JsonTable:
@@ -14,24 +21,28 @@ class JsonTable:
 
     Attributes:
         misfits: what is wrong with the lines that are no objects, by their numbers.
+        notes: what the user should know of its encoding.
     """
 
     misfit_reason = "bad line"
-    notes: tuple[str, ...] = ()
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.misfits: dict[int, str] = {}
         self._rows: list[tuple[int, dict[str, Any]]] = []
+        encoding = text_encoding(path)
+        self.notes = tuple(filter(None, [encoding.note]))
         try:
-            text = path.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            byte = f"byte 0x{error.object[error.start]:02x} at {error.start:,}"
-            raise DataError(f"{path} is not UTF-8 text ({byte}); save it as UTF-8") from None
+            with encoding.open(path) as file:
+                text = file.read()
+        except UnicodeError:
+            raise DataError(f"{path} is not UTF-16 text; save it as UTF-8") from None
         values = _whole(text)
         what = "object"
         if values is None:
             values, what = self._lines(text), "line"
+            if len(self.misfits) > len(values) and (several := _one_after_the_other(text)):
+                values, what, self.misfits = several, "object", {}
         for number, value in values:
             if isinstance(value, dict):
                 self._rows.append((number, value))
@@ -39,6 +50,8 @@ class JsonTable:
                 self.misfits.setdefault(number, "is no JSON object")
         mend = "expected a list of objects, or an object on each line"
         refuse_many(path, self.misfits, len(self._rows), what, mend)
+        if _UNUSUAL.search(text):
+            self._rows = [(number, _usual(row)) for number, row in self._rows]
         names = dict.fromkeys(name for _, row in self._rows for name in row)
         nested = {name for _, row in self._rows for name, cell in row.items() if _is_nested(cell)}
         self.columns = tuple(names)
@@ -54,24 +67,76 @@ class JsonTable:
     def _lines(self, text: str) -> list[tuple[int, Any]]:
         found = []
         for number, line in enumerate(text.split("\n"), 1):
-            if line.strip():
+            if line.strip() and line.strip() not in ("[", "]"):  # a list of which each row is a line
                 try:
-                    found.append((number, json.loads(line)))
-                except ValueError as error:
+                    found.append((number, json.loads(line.rstrip().removesuffix(","))))
+                except (ValueError, RecursionError) as error:
                     self.misfits[number] = f"is not JSON ({error})"
         return found
 
 
 def _whole(text: str) -> list[tuple[int, Any]] | None:
-    """The objects of a list, or of the one list in an object, such as {"products": [...]}; None for another text."""
+    """The objects of a text that is JSON as a whole; None for another text."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if isinstance(value, dict):
-        lists = [each for each in value.values() if isinstance(each, list) and each and isinstance(each[0], dict)]
-        value = lists[0] if len(lists) == 1 and len(value) == 1 else [value]
+        value = _rows_within(value)
     return list(enumerate(value if isinstance(value, list) else [value], 1))
+
+
+def _one_after_the_other(text: str) -> list[tuple[int, Any]] | None:
+    """Objects over several lines each, as jq writes them; None for another text."""
+    decoder, found = json.JSONDecoder(), []
+    at = _after_space(text, 0)
+    try:
+        while at < len(text):
+            value, at = decoder.raw_decode(text, at)
+            found.append(value)
+            at = _after_space(text, at)
+    except (ValueError, RecursionError):
+        return None
+    return list(enumerate(found, 1))
+
+
+def _after_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    assert found
+    return found.end()
+
+
+def _rows_within(value: dict[str, Any]) -> list[Any]:
+    """The rows of an object: those of a list in it such as {"products": [...]}, what pandas writes, or itself."""
+    inner = list(value.values())
+    if value and all(isinstance(each, dict) for each in inner):
+        if usual_name(list(value), IMAGE_COLUMNS) and len({tuple(each) for each in inner}) == 1:
+            # A column each, and in it a value for each row.
+            return [{name: column[row] for name, column in value.items()} for row in inner[0]]
+        if all(usual_name(list(each), IMAGE_COLUMNS) for each in inner):  # a row each
+            have_ids = usual_name(list(inner[0]), ID_COLUMNS)
+            return inner if have_ids else [{"id": name} | row for name, row in value.items()]
+    names, lines = value.get("columns"), value.get("data")
+    if isinstance(names, list) and isinstance(lines, list) and all(isinstance(line, list) for line in lines):
+        return [dict(zip(map(str, names), line, strict=False)) for line in lines]
+    if usual_name(list(value), IMAGE_COLUMNS):
+        return [value]
+    lists = [each for each in inner if isinstance(each, list) and each and isinstance(each[0], dict)]
+    named = [each for each in lists if usual_name(list(each[0]), IMAGE_COLUMNS)]
+    return next((each for each in (named, lists) if len(each) == 1), [[value]])[0]
+
+
+def _usual(value: Any) -> Any:
+    """A value with a replacement character for half of a surrogate pair, and without the types of MongoDB."""
+    if isinstance(value, str):
+        return value.encode("utf-16", errors="surrogatepass").decode("utf-16", errors="replace")
+    if isinstance(value, list):
+        return [_usual(each) for each in value]
+    if isinstance(value, dict):
+        if len(value) == 1 and (name := next(iter(value))).startswith("$"):
+            return _usual(value[name])
+        return {_usual(name): _usual(each) for name, each in value.items()}
+    return value
 
 
 def _is_nested(cell: Any) -> bool:

@@ -1,5 +1,6 @@
 """Parquet files as tables, as pandas, Polars and the library `datasets` write them."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ class ParquetTable:
         except pa.ArrowException as error:
             raise unreadable(path, error) from None
         stored = self.file.schema_arrow
+        if twice := next((name for name, count in Counter(stored.names).items() if count > 1), None):
+            raise DataError(f"{path} has two columns {twice!r}; give each a name of its own")
         self.schema = pa.schema([pa.field(field.name, plain_type(field.type)) for field in stored], stored.metadata)
         self.columns = tuple(self.schema.names)
         self.class_names = class_names(self.schema)

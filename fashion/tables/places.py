@@ -5,6 +5,7 @@ files are looked for beside the table, and those of addresses also where `fashio
 """
 
 import hashlib
+import json
 import os
 import re
 import unicodedata
@@ -13,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from fashion.tables.cells import photographs
 from fashion.tables.columns import IMAGE_ENDINGS, IMAGE_FOLDERS
+from fashion.tables.file_names import file_spelled_alike
 
 FETCHED_FOLDER = "fetched"  # beside a table: photographs of its addresses, by hashes of these
 MOST_PARTS = 4  # of a path that is not there as it stands: the file is looked for by so many of its last parts
@@ -23,7 +26,9 @@ SHOWN = 120  # letters of a cell in a message
 _ADDRESS = re.compile(r"(?i)[a-z][a-z0-9+.-]+://|//[^/\\]")
 _DRIVE = re.compile(r"[A-Za-z]:(?=[\\/])")
 _LIST = re.compile(r"""\[\s*(["'])(.*?)\1.*\]""", re.DOTALL)  # ["a.jpg", "b.jpg"], as JSON and Python write it
-_LISTED = re.compile(r"""(["'])(.*?)\1\s*(?=[,\]])""", re.DOTALL)
+_LISTED = re.compile(r"""(["'])(.*?)\1\s*(?=[,\]]|(?<=\s)["'])""", re.DOTALL)  # numpy writes no commas
+_ARRAY = re.compile(r"\{([^{}:]*)\}")  # {a.jpg,b.jpg}, as PostgreSQL writes it
+_WITHIN = re.compile(r"""["'(](https?://[^"')\s]+)["')]""")  # <img src="https://...">, =IMAGE("https://...")
 _ENDED = r"\.(?:jpe?g|jfif|png|webp|gif|avif|bmp|tiff?|heic)(?:\?[^\s,;|]*)?"
 _SEVERAL = re.compile(rf"(?is)(.+?(?:{_ENDED}(?=\s*[,;|\n]\s*\S)|(?=\s*[,;|\s]\s*https?://)))")
 
@@ -33,7 +38,8 @@ class ImagePlaces:
     """The paths where the photograph that a cell names may be, the likeliest first.
 
     As the cell spells it; then the first of several; then, of an address or a path of another machine, its last parts;
-    each in both normal forms of Unicode. That is so in `folder` itself and in a folder of images in it.
+    each in both normal forms of Unicode, and at last in any case of letters. That is so in `folder` itself and in a
+    folder of images in it.
 
     Attributes:
         folder: of the table.
@@ -62,9 +68,12 @@ class ImagePlaces:
     def __iter__(self) -> Iterator[Path]:
         if self.fetched is not None:
             yield self.fetched
-        for name in self._names():
-            if all(len(part.encode(errors="surrogatepass")) <= MOST_BYTES for part in name.split("/")):
-                yield from (self.folder / sub / (name + ending) for ending in IMAGE_ENDINGS for sub in IMAGE_FOLDERS)
+        names = [name for name in self._names() if _may_be_a_file(name)]
+        for name in names:
+            yield from (self.folder / sub / (name + ending) for ending in IMAGE_ENDINGS for sub in IMAGE_FOLDERS)
+        for name in names:
+            within = (f"{sub}/{name}" if sub else name for sub in IMAGE_FOLDERS)
+            yield from filter(None, (file_spelled_alike(self.folder, path) for path in within))
 
     def missing(self) -> str:
         """What to say where none of the paths is a file."""
@@ -72,7 +81,9 @@ class ImagePlaces:
         tried = f"is not in {self.folder} nor in its folder {', '.join(filter(None, IMAGE_FOLDERS))}"
         if not is_address(wanted):
             return f"{_shown(wanted)} {tried}"
-        return f"{_shown(wanted)} is an address, which --fetch downloads; {_last_part(wanted)} {tried}"
+        web = (self.address or "").lower().startswith(("http://", "https://"))
+        how = "which --fetch downloads" if web else "which is not fetched: copy its file beside the table"
+        return f"{_shown(wanted)} is an address, {how}; {_last_part(wanted)} {tried}"
 
     def _names(self) -> Iterator[str]:
         """Each once: relative to the folder, with slashes."""
@@ -92,14 +103,30 @@ def first_of_several(cell: str) -> str:
 
 def each_of_several(cell: str) -> list[str]:
     """The photographs of a cell such as `a.jpg, b.jpg`, in order; the cell itself where it names one."""
-    if _LIST.fullmatch(cell.strip()):
-        return [found[2].strip() for found in _LISTED.finditer(cell)]
+    if found := _bracketed(cell.strip()):
+        return found
     names = []
     rest = cell
     while several := _SEVERAL.match(rest):
         names.append(several[1].strip())
         rest = rest[several.end() :].lstrip(" \t\r\n,;|")
-    return [*names, rest.strip()] if names else [cell]
+    return [*names, rest.strip()] if names else _WITHIN.findall(cell) or [cell]
+
+
+def _bracketed(cell: str) -> list[str]:
+    """The photographs of a cell in brackets or braces, as JSON, Python and databases write lists; else none."""
+    if _LIST.fullmatch(cell):
+        return [found[2].strip() for found in _LISTED.finditer(cell)]
+    if array := _ARRAY.fullmatch(cell):
+        return [name.strip(' "') for name in array[1].split(",") if name.strip(' "')]
+    if cell in ("[]", "{}"):
+        return [""]
+    if cell[:1] not in ("[", "{"):
+        return []
+    try:
+        return [text for text in photographs(json.loads(cell)) if isinstance(text, str)]
+    except (ValueError, RecursionError):
+        return []
 
 
 def named_photographs(folder: Path, cell: str) -> list[str]:
@@ -113,6 +140,10 @@ def named_photographs(folder: Path, cell: str) -> list[str]:
 def is_address(name: str) -> bool:
     """Whether this is a URL and no path."""
     return _ADDRESS.match(name) is not None
+
+
+def _may_be_a_file(name: str) -> bool:
+    return all(len(part.encode(errors="surrogatepass")) <= MOST_BYTES for part in name.split("/"))
 
 
 def _shorter_and_shorter(name: str) -> Iterator[str]:

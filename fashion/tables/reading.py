@@ -7,13 +7,14 @@ from typing import Any, Protocol
 
 from fashion.errors import DataError, one_line
 from fashion.tables.delimited import CsvTable
+from fashion.tables.first_bytes import check_first_bytes, is_spreadsheet
 from fashion.tables.json_rows import JsonTable
 from fashion.tables.parquet import ParquetTable
 from fashion.tables.spreadsheets import SpreadsheetTable
 
 TEXT_ENDINGS = (".csv", ".tsv", ".tab", ".txt")
 JSON_ENDINGS = (".json", ".jsonl", ".ndjson")
-SPREADSHEET_ENDINGS = (".xlsx", ".xlsm", ".xls", ".ods")
+SPREADSHEET_ENDINGS = (".xls", ".xlsx", ".xlsm", ".ods")
 PARQUET_ENDING = ".parquet"
 TABLE_ENDINGS = (*TEXT_ENDINGS, *JSON_ENDINGS, *SPREADSHEET_ENDINGS, PARQUET_ENDING)
 
@@ -53,11 +54,13 @@ def open_table(path: Path) -> Table:
     try:
         if path.stat().st_size == 0:
             raise DataError(f"{path} is empty (0 bytes)")
+        check_first_bytes(path)
         if ending == PARQUET_ENDING:
             return ParquetTable(path)
-        if ending in JSON_ENDINGS:
-            return JsonTable(path)
-        return SpreadsheetTable(path) if ending in SPREADSHEET_ENDINGS else CsvTable(path)
+        # What many shops call .xls is text, which Excel opens too.
+        if is_spreadsheet(path) or ending in SPREADSHEET_ENDINGS[1:]:
+            return SpreadsheetTable(path)
+        return JsonTable(path) if ending in JSON_ENDINGS else CsvTable(path)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or one_line(error)}") from None
 

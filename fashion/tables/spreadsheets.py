@@ -8,11 +8,13 @@ from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, Shee
 
 from fashion.errors import DataError, one_line
 from fashion.tables.cells import text_cell
-from fashion.tables.header import Header, filled, find_header
+from fashion.tables.header import Header, filled, find_header, has_image_name
 
 
 class SpreadsheetTable:
-    """The first sheet of a spreadsheet that is not empty. All cells are text, as a CSV file of it would hold them.
+    """The first sheet of a spreadsheet that names photographs, or is not empty where none does.
+
+    All cells are text, as a CSV file of it would hold them.
 
     Attributes:
         notes: which sheets are not read, if there are others.
@@ -24,7 +26,7 @@ class SpreadsheetTable:
         self.path = path
         self.misfits: dict[int, str] = {}  # what stands beside the named columns is in a column of its own
         try:
-            lines, name, others = _first_sheet(path)
+            lines, name, others = _sheet_of_products(path)
         except (CalamineError, OSError, ValueError) as error:
             raise DataError(
                 f"{path} is not a spreadsheet, or a broken or protected one ({one_line(error)[:120]}); save it as "
@@ -45,7 +47,7 @@ class SpreadsheetTable:
             yield number, self._header.row(cells, columns)
 
 
-def _first_sheet(path: Path) -> tuple[list[tuple[int, list[str]]], str, list[str]]:
+def _sheet_of_products(path: Path) -> tuple[list[tuple[int, list[str]]], str, list[str]]:
     """The rows that are not empty, with their numbers, the sheet's name, and those of other sheets that are seen."""
     book = CalamineWorkbook.from_path(path)
     shown = [
@@ -53,10 +55,19 @@ def _first_sheet(path: Path) -> tuple[list[tuple[int, list[str]]], str, list[str
         for sheet in book.sheets_metadata
         if sheet.visible == SheetVisibleEnum.Visible and sheet.typ == SheetTypeEnum.WorkSheet
     ]
+    first: tuple[list[tuple[int, list[str]]], str] = [], ""
     for name in shown:
-        rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-        cells = ((number, [text_cell(value) for value in row]) for number, row in enumerate(rows, 1))
-        lines = [(number, row) for number, row in cells if filled(row)]
-        if lines:
-            return lines, name, [other for other in shown if other != name]
-    return [], "", []
+        lines = _lines(book, name)
+        cells = [row for _, row in lines]
+        if lines and has_image_name(cells[find_header(cells)]):
+            first = lines, name
+            break
+        first = first if first[0] else (lines, name)
+    return *first, [other for other in shown if other != first[1]]
+
+
+def _lines(book: CalamineWorkbook, name: str) -> list[tuple[int, list[str]]]:
+    """The rows of a sheet that are not empty, with their numbers."""
+    rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+    cells = ((number, [text_cell(value) for value in row]) for number, row in enumerate(rows, 1))
+    return [(number, row) for number, row in cells if filled(row)]

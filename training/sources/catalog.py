@@ -9,7 +9,7 @@ from typing import Any
 from fashion.errors import DataError, SettingError
 from fashion.fetching.bounds import FetchSettings
 from fashion.fetching.table_images import fetch_places
-from fashion.tables.cells import first_photograph
+from fashion.tables.cells import first_photograph, text_cell
 from fashion.tables.parquet import ParquetTable, check_photographs
 from fashion.tables.places import ImagePlaces
 from fashion.tables.reading import JSON_ENDINGS, PARQUET_ENDING, SPREADSHEET_ENDINGS, TABLE_ENDINGS, open_table
@@ -17,6 +17,7 @@ from training.sources.columns import (
     ColumnLayout,
     SplitTable,
     find_layout,
+    nothing_note,
     read_labels,
     survey_cells,
     text_note,
@@ -82,7 +83,7 @@ def import_catalog(
             notes += [unread_note(tables, layout), text_note(layout, survey)]
         layout = without_text(tables, layout, survey)
     labels = {group: survey.names[group] for group in layout.groups if not survey.is_text(group)}
-    notes.append(joined_note(labels, separators, str(source)))
+    notes += [nothing_note(layout, survey), joined_note(labels, separators, str(source))]
     for note in filter(None, notes):
         print(f"note   {note}", file=sys.stderr)
     if fetch is not None:
@@ -156,10 +157,8 @@ def _candidate(
 ) -> Candidate | UnusedRow:
     path = source.table.path
     where, image = f"{path.name}:{number}", first_photograph(row[layout.image])
-    name = row[layout.id] if layout.id is not None else None
-    if name in (None, ""):
-        name = where if isinstance(image, bytes) else image
-    name = str(name)
+    name = text_cell(row[layout.id]) if layout.id is not None else ""  # empty for NaN too, which pandas writes
+    name = name or (where if isinstance(image, bytes) else str(image))
     key = image if isinstance(image, bytes) and layout.id is None else name.encode()
     split = source.split or split_by_hash(key)
     if layout.split is not None and source.split is None:

@@ -1,20 +1,23 @@
 """Which column of a catalog is which: image, id, split, and the attribute groups among the rest."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from fashion.errors import DataError
-from fashion.tables.columns import ID_COLUMNS, IMAGE_COLUMNS, plain, usual_name
+from fashion.tables.columns import ID_COLUMNS, IMAGE_COLUMNS, is_usual, usual_name
+from fashion.tables.no_values import says_nothing
 from fashion.tables.reading import Table, require_columns
 from training.sources.spelling import label_name
 
 SPLIT_COLUMNS = ("split", "subset", "fold")
 # Go before other ids: what is in one split must be the product, also where its photographs have ids of their own.
-PRODUCT_COLUMNS = ("product_id", "productid", "item_id", "itemid", "article_id")
+PRODUCT_COLUMNS = ("product_id", "item_id", "article_id")
 OTHER_COLUMNS = ("url", "image_url", "link", "__index_level_0__")  # neither labels nor an image on this disk
 
+_FLOAT = re.compile(r"^(\d+)\.0$")  # as pandas writes whole numbers of a column with a gap
 SEPARATOR = "|"  # between the labels of one cell; a comma is part of a label
 # A column of text, such as a title, is no attribute to learn: it has very many values, or hardly one of them twice.
 MAX_NAMES = 1000
@@ -53,11 +56,13 @@ class Survey:
         rows: how many there are.
         labels: how many labels each group has in all rows.
         names: the different ones of these; of more than `MAX_NAMES`, some.
+        nothing: of each group how often its cells say that there is no label, such as N/A, by what they say.
     """
 
     rows: int
     labels: dict[str, int]
     names: dict[str, set[str]]
+    nothing: dict[str, Counter[str]]
 
     def is_text(self, group: str) -> bool:
         """Whether the values of a column are too many or too different to be labels."""
@@ -86,7 +91,7 @@ def find_layout(
     if groups is None:
         usual = IMAGE_COLUMNS + ID_COLUMNS + SPLIT_COLUMNS + OTHER_COLUMNS
         groups = [
-            column for column in first.label_columns if column not in (image, name) and plain(column) not in usual
+            column for column in first.label_columns if column not in (image, name) and not is_usual(column, usual)
         ]
     if not groups:
         raise DataError(f"{first.path} has no column of labels; its columns are: {', '.join(first.columns)}")
@@ -103,6 +108,7 @@ def survey_cells(tables: Sequence[SplitTable], groups: Sequence[str], separators
     """
     names: dict[str, set[str]] = {group: set() for group in groups}
     labels: Counter[str] = Counter()
+    nothing: dict[str, Counter[str]] = {group: Counter() for group in groups}
     rows = 0
     for table in tables:
         for _, row in table.table.rows(groups):
@@ -110,11 +116,13 @@ def survey_cells(tables: Sequence[SplitTable], groups: Sequence[str], separators
             for group, seen in names.items():
                 cell = read_labels(group, row[group], separators) or ()
                 labels[group] += len(cell)
+                if isinstance(row[group], str) and row[group] and _is_no_label(row[group]):
+                    nothing[group][row[group]] += 1
                 if len(seen) <= MAX_NAMES:
                     seen.update(cell)
     if rows == 0:
         raise DataError(f"{tables[0].table.path} has no row below its header")
-    return Survey(rows, {group: labels[group] for group in groups}, names)
+    return Survey(rows, {group: labels[group] for group in groups}, names, nothing)
 
 
 def without_text(tables: Sequence[SplitTable], layout: ColumnLayout, survey: Survey) -> ColumnLayout:
@@ -140,6 +148,15 @@ def text_note(layout: ColumnLayout, survey: Survey) -> str:
     )
     wanted = ",".join([*(group for group in layout.groups if group not in text), text[0]])
     return f"left out as text, not attributes: {counts}; to use one, name all groups: --data.groups '[{wanted}]'"
+
+
+def nothing_note(layout: ColumnLayout, survey: Survey) -> str:
+    """A line about cells that say that there is no label; empty where there are none."""
+    said = {group: survey.nothing[group] for group in layout.groups if survey.nothing[group]}
+    if not said:
+        return ""
+    counts = ", ".join(f"{group} ({words.total():,}, such as {next(iter(words))!r})" for group, words in said.items())
+    return f"cells that say that there is no value count as not annotated: {counts}"
 
 
 def unread_note(tables: Sequence[SplitTable], layout: ColumnLayout) -> str:
@@ -170,10 +187,15 @@ def read_labels(group: str, cell: Any, separators: Sequence[str] = ()) -> list[s
     if cell is None or cell != cell:  # NaN, which pandas writes for an empty number
         return None
     if isinstance(cell, list):
-        return [name for name in (label_name(str(each)) for each in cell if each is not None) if name]
+        return [name for name in (label_name(str(each)) for each in cell if each is not None) if not _is_no_label(name)]
     if isinstance(cell, float) and cell.is_integer():  # 2012.0, where pandas met an empty cell in a column of years
         cell = int(cell)
-    text = str(cell)
+    text = _FLOAT.sub(r"\1", str(cell))
     for separator in separators:
         text = text.replace(separator, SEPARATOR)
-    return [name for name in map(label_name, text.split(SEPARATOR)) if name] or None
+    return [name for name in map(label_name, text.split(SEPARATOR)) if not _is_no_label(name)] or None
+
+
+def _is_no_label(text: str) -> bool:
+    """Whether a text stands for no label; `none` may well be one, of a closure or a pattern."""
+    return says_nothing(text) and text.lower() != "none"

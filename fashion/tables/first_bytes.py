@@ -1,0 +1,39 @@
+"""What a file is by its first bytes, whatever it is called: a spreadsheet, a packed file, a web page."""
+
+from pathlib import Path
+
+from fashion.errors import DataError
+
+READ = 256  # bytes
+SPREADSHEET = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")  # .xlsx and .ods are ZIP archives, .xls is OLE
+_PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"(\xb5/\xfd": "zstd",
+    b"7z\xbc\xaf": "7z",
+    b"Rar!": "rar",
+}
+_PAGE = (b"<!doctype", b"<html", b"<table", b"<?xml", b"<rss")
+_POINTER = b"version https://git-lfs"
+
+
+def is_spreadsheet(path: Path) -> bool:
+    """Whether a file begins as spreadsheets do. Raises OSError where it cannot be read."""
+    return _start(path).startswith(SPREADSHEET)
+
+
+def check_first_bytes(path: Path) -> None:
+    """Raises DataError for what is no table although it may be called one, OSError where it cannot be read."""
+    start = _start(path)
+    if packed := next((name for magic, name in _PACKED.items() if start.startswith(magic)), None):
+        raise DataError(f"{path} is packed ({packed}); unpack it first")
+    if start.startswith(_POINTER):
+        raise DataError(f"{path} is a pointer of Git LFS and not the file itself; get it by: git lfs pull")
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGE):
+        raise DataError(f"{path} is HTML or XML and no table that is read here; save it as .csv or .xlsx")
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(READ)
