@@ -572,6 +572,7 @@ def test_a_refit_is_shown_applied_and_undone(
         tab.keyboard.press("Enter")
         expect(tab.locator("#in-force")).to_contain_text("Nothing is fitted yet")
         expect(tab.locator("#apply")).to_be_hidden()
+        expect(tab.locator("#refit")).to_be_enabled()
         tab.keyboard.press("Tab")
         tab.keyboard.press("Enter")
         judged = tab.locator("#proposal tbody").first.locator("tr").first

@@ -28,6 +28,7 @@ export function startRefitting(who, changed) {
     showInForce(inForce);
     await changed();
   });
+  find("refit").disabled = false; // before this script nothing answers it
 }
 
 async function attempt(work) {
