@@ -21,7 +21,7 @@ from fashion.errors import SettingError, one_line_errors
 OUT = Path("docs/img")
 SIZE: ViewportSize = {"width": 1280, "height": 800}
 SIDE = 400  # px, of the garments
-TRIED, JOINED = (1, 7), 7  # seeds of garments
+TRIED, JOINED = (1, 7), 14  # seeds of garments
 PRODUCTS = 14
 PATIENCE = 30_000  # ms
 
@@ -89,7 +89,7 @@ def take_browse(tab: Page, url: str, folder: Path) -> None:
 
 def take_product(tab: Page, url: str, folder: Path) -> None:
     """A product with two photographs, its attributes, colors and checks."""
-    tab.goto(f"{url}/browse/product/g/3")
+    tab.goto(f"{url}/browse/product/g/8")
     tab.wait_for_load_state("networkidle")
 
 
