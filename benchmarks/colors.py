@@ -36,7 +36,7 @@ from fashion.colors.palette import basic_shares, clusters, dominant_colors
 from fashion.errors import DataError, SettingError, one_line_errors
 from fashion.explanation import activation_maps, spread
 from fashion.predictor import Predictor
-from fashion.preprocess import decode
+from fashion.preprocess import Source, decode
 
 AMATEUR = Path(__file__).with_name("clothing_colors.csv")
 PAGE = Path("docs/colors.md")
@@ -101,9 +101,9 @@ class ModelColors:
         self.predictor = predictor
         self._kinds = [group for group in KINDS if group in taxonomy.groups]
 
-    def of(self, path: Path) -> tuple[Shares, np.ndarray]:
+    def of(self, photograph: Source) -> tuple[Shares, np.ndarray]:
         """Probabilities of the basic colors (12,), and the product's evidence at each working pixel (H, W)."""
-        image = decode(path, LARGE)
+        image = decode(photograph, LARGE)
         result = self.predictor.predict_each([image], features=True)[0].result
         if isinstance(result, Exception):
             raise result
@@ -117,7 +117,7 @@ class ModelColors:
         ]
         assert result.features is not None  # they were asked for
         maps = activation_maps(result.features, self.predictor.engine.head[best])
-        image.thumbnail(working_levels(path).shape[1::-1], Image.Resampling.BOX)
+        image.thumbnail(working_levels(photograph).shape[1::-1], Image.Resampling.BOX)
         evidence = np.mean([spread(each, image, image.size, self.predictor.card.input) for each in maps], axis=0)
         return found, evidence / max(float(evidence.max()), 1e-6)
 

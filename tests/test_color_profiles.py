@@ -4,12 +4,12 @@ import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import icc_profiles as icc
 import numpy as np
 import pytest
 from image_files import STORED_AS, cutout, encoded, photo, with_orientation
 from PIL import Image, ImageCms
 
+from benchmarks import icc_profiles as icc
 from fashion import color_profiles
 from fashion.color_profiles import KEPT_TRANSFORMS, LARGEST_PROFILE, to_srgb
 from fashion.preprocess import InputSpec, decode, pixels

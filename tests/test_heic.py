@@ -4,10 +4,10 @@ import io
 
 import numpy as np
 import pytest
-from icc_profiles import display_p3
 from image_files import HEIC, encoded, photo
 from PIL import Image
 
+from benchmarks.icc_profiles import display_p3
 from fashion.errors import InvalidImage
 from fashion.heic import heic_is_read
 from fashion.orientation import exif_of_orientation

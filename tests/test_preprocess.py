@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from icc_profiles import display_p3
 from image_files import (
     BAD_IMAGES,
     EXIF_ORIENTATION,
@@ -23,6 +22,7 @@ from image_files import (
 )
 from PIL import Image
 
+from benchmarks.icc_profiles import display_p3
 from fashion.errors import InvalidImage, SettingError
 from fashion.preprocess import MAX_PIXELS, MIN_SIDE, InputSpec, decode, normalize, pixels, resize, scale_and_shift
 

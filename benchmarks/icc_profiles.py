@@ -9,6 +9,7 @@ D50 = (0.9642, 1.0, 0.8249)
 # Red, green and blue in XYZ, adapted to D50, as the usual profiles of these names have them.
 SRGB_PRIMARIES = ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410))
 P3_PRIMARIES = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
+ADOBE_GAMMA = 2.19921875
 ADOBE_PRIMARIES = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457))
 
 
@@ -47,7 +48,7 @@ def display_p3() -> bytes:
 
 def adobe_rgb() -> bytes:
     """What cameras and editors write."""
-    return rgb_profile(ADOBE_PRIMARIES, gamma(2.19921875))
+    return rgb_profile(ADOBE_PRIMARIES, gamma(ADOBE_GAMMA))
 
 
 def linear_gray() -> bytes:
