@@ -159,6 +159,22 @@ def test_adamw_decays_weights_but_no_bias_and_no_batch_norm(module: FashionModul
     assert len(decayed["params"]) + len(others["params"]) == len(names)
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 10])
+@pytest.mark.parametrize("warmup_fraction", [0.05, 0.1, 0.2, 0.25, 0.5, 0.9])
+def test_a_warm_up_of_one_step_or_less_is_one_step(steps: int, warmup_fraction: float, module: FashionModule) -> None:
+    optimizer = make_optimizer(module.network, "adam", 1e-3, 0.0)
+    schedule = make_schedule(optimizer, "onecycle", 1e-3, steps, warmup_fraction)
+    rates = [optimizer.param_groups[0]["lr"]]
+    for _ in range(steps - 1):
+        optimizer.step()
+        schedule.step()
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert max(rates) <= 1e-3
+    if steps > 1:
+        assert rates[0] == pytest.approx(1e-3 / 25)  # where torch's schedule begins
+        assert max(rates) > 5e-4 * (steps > 2)
+
+
 @pytest.mark.parametrize("name", ["onecycle", "cosine"])
 def test_schedules_rise_to_the_rate_and_end_near_zero(name: str, module: FashionModule) -> None:
     optimizer = make_optimizer(module.network, "adam", 1e-3, 0.0)

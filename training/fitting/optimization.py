@@ -37,7 +37,9 @@ def make_schedule(optimizer: Optimizer, name: str, lr: float, steps: int, warmup
     restarts (arXiv:1608.03983) after a linear warm-up.
     """
     if name == "onecycle":
-        return OneCycleLR(optimizer, max_lr=lr, total_steps=steps, pct_start=warmup_fraction)
+        # torch divides by zero where the warm-up is one step, and leaves a shorter one out.
+        at_least_a_step = 1.5 / steps if steps > 1 and warmup_fraction * steps <= 1 else warmup_fraction
+        return OneCycleLR(optimizer, max_lr=lr, total_steps=steps, pct_start=at_least_a_step)
     warmup = max(1, round(steps * warmup_fraction))
 
     def factor(step: int) -> float:
