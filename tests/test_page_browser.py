@@ -593,6 +593,7 @@ def test_a_refit_is_shown_applied_and_undone(
         tab.locator("#undo-refit").click()
         expect(tab.locator("#in-force")).to_contain_text("Nothing is fitted yet")
         assert answers(scored) == before
+        tab.close()  # before its server ends
 
 
 def test_a_refit_of_too_little_says_what_it_needs(opened: Callable[..., Page]) -> None:
