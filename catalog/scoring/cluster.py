@@ -176,8 +176,8 @@ def _settings(address: str) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers of each start
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what ends a scoring is raised
     if address == LOCAL:
-        # Where all was scored before Ray is up, it ends at once: while its first workers were still starting, that took
-        # a minute, and then ended this process with status 1 and no word. None starts before it has something to do.
+        # Where all was scored before Ray is up, it ends at once. Three such runs ended with status 1 and no word, a
+        # minute after the raylet had, whose first workers were still starting. None starts before it has work to do.
         os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
         # Its servers run what they are sent: they listen on the loopback address alone, and ask for a password.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
