@@ -27,7 +27,6 @@ from fashion.errors import BundleError, SettingError, one_line, one_line_errors
 from fashion.files import write_whole
 from fashion.model_card import INT8_FILE, ONNX_FILE, ModelCard
 from fashion.options import AnswerOptions
-from fashion.prediction import Prediction
 from fashion.predictor import Predictor
 from fashion.profiles.thresholds import MICRO_F1
 from training.data.images import open_split
@@ -131,9 +130,7 @@ def _heat_map(predictor: Predictor, options: argparse.Namespace) -> list[int]:
     """Height and width of the maps in an answer that explains itself."""
     card = predictor.card
     image = open_split(options.data, "val", card.taxonomy, card.input, options.groups.split(",")).encoded(0)
-    prediction = predictor.predict_each([image], features=True)[0].result
-    if not isinstance(prediction, Prediction):
-        raise prediction
+    prediction = predictor.predict_each([image], features=True)[0].get()
     predictor.answer(prediction, AnswerOptions(explain="maps"))
     assert prediction.features is not None
     return list(prediction.features.shape[1:])

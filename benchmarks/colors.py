@@ -104,9 +104,7 @@ class ModelColors:
     def of(self, photograph: Source) -> tuple[Shares, np.ndarray]:
         """Probabilities of the basic colors (12,), and the product's evidence at each working pixel (H, W)."""
         image = decode(photograph, LARGE)
-        result = self.predictor.predict_each([image], features=True)[0].result
-        if isinstance(result, Exception):
-            raise result
+        result = self.predictor.predict_each([image], features=True)[0].get()
         taxonomy, found = self.predictor.taxonomy, np.zeros(len(BASIC_COLORS))
         for i in taxonomy.indices(str(self._group)):
             basic = basic_of_label(taxonomy.labels[i].name)

@@ -21,7 +21,6 @@ from benchmarks.machine import describe
 from catalog.similar.near_duplicates import THRESHOLD
 from catalog.similar.spaces import unit
 from fashion.errors import DataError, one_line_errors
-from fashion.prediction import Prediction
 from fashion.predictor import Predictor
 from fashion.preprocess import Source
 
@@ -60,9 +59,7 @@ def embeddings(predictor: Predictor, photos: Sequence[Source]) -> np.ndarray:
     found = []
     for start in tqdm(range(0, len(photos), BATCH), unit="batch", disable=None):
         for outcome in predictor.predict_each(photos[start : start + BATCH]):
-            if not isinstance(outcome.result, Prediction):
-                raise outcome.result
-            found.append(outcome.result.embedding)
+            found.append(outcome.get().embedding)
     return unit(np.stack(found))
 
 

@@ -142,9 +142,7 @@ def measure(predictor: Predictor, photographs: Sequence[BoxedPhotograph], kind: 
         if kind == "covered":
             (evidence,) = predictor.evidence(image, labels)
         else:
-            result = predictor.predict_each([image], features=True)[0].result
-            if isinstance(result, Exception):
-                raise result
+            result = predictor.predict_each([image], features=True)[0].get()
             assert result.features is not None  # they were asked for
             (evidence,) = activation_maps(result.features, head[labels])
         found.append(point(evidence, photograph.boxes, image, predictor.card.input))

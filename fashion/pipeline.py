@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,14 @@ if TYPE_CHECKING:  # one image needs no threads
     from concurrent.futures import ThreadPoolExecutor
 
 BATCH_SIZE = 16  # images of one run in batches; a GPU's memory holds many more, a CPU's cache does not
+
+
+class _Prepared(NamedTuple):
+    """An image that is decoded and resized, uint8 (S, S, 3), or why it could not be."""
+
+    pixels: np.ndarray | None
+    error: Exception | None
+    seconds: float
 
 
 class Pipeline:
@@ -68,7 +76,7 @@ class Pipeline:
         size = self._card.input.size
         empty = np.zeros((size, size, 3), np.uint8)
         for count in range(1, min(most, self.engine.lanes) + 1):
-            self._finish([(empty, 0.0)] * count, [True] * count)
+            self._finish([_Prepared(empty, None, 0.0)] * count, [True] * count)
         if self.engine.in_batches:
             self.engine.run(np.stack([empty] * min(most, BATCH_SIZE)))
 
@@ -80,43 +88,36 @@ class Pipeline:
         return ThreadPoolExecutor(threads, thread_name_prefix="lane")
 
     def _one(self, image: Source, features: bool, beside: int) -> Outcome:
-        prepared, seconds = self._prepare(image)
-        if isinstance(prepared, Exception):
-            return Outcome(prepared, seconds)
-        return self._infer(prepared, seconds, features, beside)
+        return self._infer(self._prepare(image), features, beside)
 
-    def _finish(
-        self, prepared: Sequence[tuple[np.ndarray | Exception, float]], features: Sequence[bool]
-    ) -> list[Outcome]:
+    def _finish(self, prepared: Sequence[_Prepared], features: Sequence[bool]) -> list[Outcome]:
         """Run fewer images than there are lanes, the good ones side by side on equal shares of the cores."""
-        good = sum(isinstance(image, np.ndarray) for image, _ in prepared)
-
-        def run(entry: tuple[np.ndarray | Exception, float], wanted: bool) -> Outcome:
-            image, seconds = entry
-            return (
-                Outcome(image, seconds) if isinstance(image, Exception) else self._infer(image, seconds, wanted, good)
-            )
-
+        good = sum(image.pixels is not None for image in prepared)
         if good <= 1:
-            return [run(entry, wanted) for entry, wanted in zip(prepared, features, strict=True)]
-        return list(self._lanes.map(run, prepared, features))
+            return [self._infer(image, wanted, 1) for image, wanted in zip(prepared, features, strict=True)]
+        return list(self._lanes.map(self._infer, prepared, features, [good] * len(prepared)))
 
-    def _prepare(self, image: Source) -> tuple[np.ndarray | Exception, float]:
+    def _prepare(self, image: Source) -> _Prepared:
         start = time.perf_counter()
-        prepared: np.ndarray | Exception
+        found: np.ndarray | None = None
+        fault: Exception | None = None
         try:
-            prepared = pixels(image, self._card.input)
+            found = pixels(image, self._card.input)
         except Exception as error:  # an InvalidImage, or a fault of ours that must not cost the other images theirs
-            prepared = error
-        return prepared, time.perf_counter() - start
+            fault = error
+        return _Prepared(found, fault, time.perf_counter() - start)
 
-    def _infer(self, image: np.ndarray, decode_seconds: float, features: bool, beside: int) -> Outcome:
+    def _infer(self, image: _Prepared, features: bool, beside: int) -> Outcome:
+        if image.pixels is None:
+            return Outcome(error=image.error, decode_seconds=image.seconds)
         start = time.perf_counter()
+        prediction: Prediction | None = None
+        fault: Exception | None = None
         try:
-            result: Prediction | Exception = predictions(self.engine.run(image[None], features, beside), self._card)[0]
+            prediction = predictions(self.engine.run(image.pixels[None], features, beside), self._card)[0]
         except Exception as error:
-            result = error
-        return Outcome(result, decode_seconds, time.perf_counter() - start)
+            fault = error
+        return Outcome(prediction, fault, image.seconds, time.perf_counter() - start)
 
     def _in_batches(self, images: Sequence[Source], features: Sequence[bool]) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -127,19 +128,22 @@ class Pipeline:
 
     def _as_batch(self, images: Sequence[Source], features: bool) -> list[Outcome]:
         prepared = [self._prepare(images[0])] if len(images) == 1 else list(self._lanes.map(self._prepare, images))
-        good = [image for image, _ in prepared if isinstance(image, np.ndarray)]
+        good = [image.pixels for image in prepared if image.pixels is not None]
         begin = time.perf_counter()
+        found: Sequence[Prediction | None] = []
+        fault: Exception | None = None
         try:
-            found: Sequence[Prediction | Exception] = (
-                predictions(self.engine.run(np.stack(good), features), self._card) if good else []
-            )
+            if good:
+                found = predictions(self.engine.run(np.stack(good), features), self._card)
         except Exception as error:
-            found = [error] * len(good)
+            found, fault = [None] * len(good), error
         seconds = (time.perf_counter() - begin) / max(1, len(good))
-        results = iter(found)
+        answers = iter(found)
         return [
-            Outcome(image, decoding) if isinstance(image, Exception) else Outcome(next(results), decoding, seconds)
-            for image, decoding in prepared
+            Outcome(error=image.error, decode_seconds=image.seconds)
+            if image.pixels is None
+            else Outcome(next(answers), fault, image.seconds, seconds)
+            for image in prepared
         ]
 
 
@@ -158,8 +162,8 @@ def predictions(outputs: Outputs, card: ModelCard) -> list[Prediction]:
 def first_fault(outcomes: Sequence[Outcome], start: int = 0) -> Exception | None:
     """The first exception among outcomes; of a bad image with its position, counted from `start`, in front."""
     for position, outcome in enumerate(outcomes, start):
-        if isinstance(outcome.result, InvalidImage):
-            return InvalidImage(f"image {position}: {outcome.result}")
-        if isinstance(outcome.result, Exception):
-            return outcome.result
+        if isinstance(outcome.error, InvalidImage):
+            return InvalidImage(f"image {position}: {outcome.error}")
+        if outcome.error:
+            return outcome.error
     return None

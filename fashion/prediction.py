@@ -1,7 +1,6 @@
 """What the model says of one image."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
@@ -34,18 +33,32 @@ class Prediction:
         return self.applies if self.product is None else np.append(self.applies, np.float32(self.product))
 
 
-class Outcome(NamedTuple):
-    """What became of one image of many.
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one image of many: it has a prediction or an error, and never both.
 
     Attributes:
-        result: its prediction, or why there is none: an `InvalidImage`, or a fault of the engine.
+        prediction: what the model says of it.
+        error: why there is no prediction: an `InvalidImage`, or a fault of the engine.
         decode_seconds: spent on decoding and resizing it.
         inference_seconds: spent in the network; of a batch its share.
     """
 
-    result: Prediction | Exception
+    prediction: Prediction | None = None
+    error: Exception | None = None
     decode_seconds: float = 0.0
     inference_seconds: float = 0.0
+
+    def get(self) -> Prediction:
+        """The prediction.
+
+        Raises:
+            Exception: `error`, where there is none.
+        """
+        if self.prediction is None:
+            assert self.error is not None
+            raise self.error
+        return self.prediction
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

@@ -80,7 +80,7 @@ class Predictor:
             fault = first_fault(outcomes, start)
             if fault:
                 raise fault
-            found += [outcome.result for outcome in outcomes if isinstance(outcome.result, Prediction)]
+            found += [outcome.get() for outcome in outcomes]
         return found
 
     def predict_each(self, images: Sequence[Source], features: bool | Sequence[bool] = False) -> list[Outcome]:

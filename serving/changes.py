@@ -159,13 +159,13 @@ def _each(
         part = names[start : start + CHUNK]
         paths = [photographs[name] for name in part]
         for name, before, after in zip(part, old.predict_each(paths), new.predict_each(paths), strict=True):
-            faults = [each.result for each in (before, after) if isinstance(each.result, Exception)]
+            faults = [each.error for each in (before, after) if each.error]
             if faults and not isinstance(faults[0], InvalidImage):
                 raise faults[0]
             if faults:
                 left_out.append((name, one_line(faults[0])))
-            elif isinstance(before.result, Prediction) and isinstance(after.result, Prediction):
-                yield _changes(name, (old, before.result), (new, after.result), profile)
+            else:
+                yield _changes(name, (old, before.get()), (new, after.get()), profile)
 
 
 def _changes(

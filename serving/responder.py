@@ -9,7 +9,7 @@ from typing import Any
 
 from fashion.answers import chosen_labels
 from fashion.errors import InvalidImage
-from fashion.prediction import Outcome, Prediction
+from fashion.prediction import Outcome
 from fashion.predictor import Predictor
 from fashion.taxonomy import Label
 from fashion.views import joined
@@ -96,10 +96,10 @@ class Responder:
         good = [(image, wanted) for image, wanted in zip(images, maps, strict=True) if isinstance(image, bytes)]
         try:
             predicted = iter(self.predictor.predict_each([image for image, _ in good], [wanted for _, wanted in good]))
-            return [next(predicted) if isinstance(image, bytes) else Outcome(image) for image in images]
+            return [next(predicted) if isinstance(image, bytes) else Outcome(error=image) for image in images]
         except Exception as error:
             logger.exception("inference of %d images failed", len(good))
-            return [Outcome(error if isinstance(image, bytes) else image) for image in images]
+            return [Outcome(error=error if isinstance(image, bytes) else image) for image in images]
 
     def _reply(self, request: Request, outcomes: Sequence[Outcome], tally: BatchCounts, call: Call) -> Reply:
         start = time.perf_counter()
@@ -138,15 +138,15 @@ class Responder:
 
     def _product(self, request: Request, outcomes: Sequence[Outcome]) -> list[tuple[Exception | None, dict[str, Any]]]:
         """One answer for all photographs of a request; where none of them can be used, what is wrong with the first."""
-        good = [outcome.result for outcome in outcomes if isinstance(outcome.result, Prediction)]
+        good = [outcome.prediction for outcome in outcomes if outcome.prediction]
         left_out = []
         for number, ((name, _), outcome) in enumerate(zip(request.images, outcomes, strict=True), 1):
-            if isinstance(outcome.result, Exception):
-                _log_fault(outcome.result, "an image could not be answered")
+            if outcome.error:
+                _log_fault(outcome.error, "an image could not be answered")
                 named = {"image": name} if name else {}
-                left_out.append({"number": number, **named, **error_answer(outcome.result)[1]})
+                left_out.append({"number": number, **named, **error_answer(outcome.error)[1]})
         if not good:
-            first = next(outcome.result for outcome in outcomes if isinstance(outcome.result, Exception))
+            first = next(outcome.error for outcome in outcomes if outcome.error)
             return [(first, error_answer(first)[1])]
         image = next((image for _, image in request.images if isinstance(image, bytes)), None)
         answer = self.predictor.answer(joined(good, self.predictor.card), request.options, image)
@@ -158,10 +158,8 @@ class Responder:
         """What went wrong, if anything, and the answer or error of one image."""
         named = {"image": name} if name else {}
         try:
-            if isinstance(outcome.result, Exception):
-                raise outcome.result
             picture = image if isinstance(image, bytes) else None
-            return None, named | self.predictor.answer(outcome.result, request.options, picture)
+            return None, named | self.predictor.answer(outcome.get(), request.options, picture)
         except Exception as error:
             _log_fault(error, "an image could not be answered")
             return error, named | error_answer(error)[1]
@@ -172,9 +170,8 @@ class Responder:
         for outcome in outcomes:
             tally.decode_seconds += outcome.decode_seconds
             tally.inference_seconds += outcome.inference_seconds
-            if isinstance(outcome.result, Prediction):
+            if found := outcome.prediction:
                 tally.images += 1
-                found = outcome.result
                 reached = chosen_labels(card, found.probabilities, self._thresholds, gates=found.gates)
                 tally.attributes.update(card.labels[i] for i in reached)
 

@@ -65,7 +65,7 @@ def expected(predictor: Predictor) -> Any:
     """What is right for the photograph of a seed."""
 
     def answer(seed: int, options: AnswerOptions | None = None) -> dict[str, Any]:
-        outcome = predictor.predict_each([photo(seed)], features=True)[0].result
+        outcome = predictor.predict_each([photo(seed)], features=True)[0].get()
         return predictor.answer(outcome, options, photo(seed))
 
     return answer
@@ -198,7 +198,7 @@ def together(predictor: Predictor) -> Any:
     """What is right for the photographs of some seeds, of one product."""
 
     def answer(*seeds: int, options: AnswerOptions | None = None) -> dict[str, Any]:
-        each = [predictor.predict_each([photo(seed)])[0].result for seed in seeds]
+        each = [predictor.predict_each([photo(seed)])[0].get() for seed in seeds]
         counted = {"photographs": {"used": len(seeds), "left_out": []}}
         return predictor.answer(joined(each, predictor.card), options) | counted
 
@@ -311,7 +311,7 @@ def test_explanations(server: Server, expected: Any, explain: str | None) -> Non
 def test_an_explanation_of_labels_that_were_not_answered(server: Server, predictor: Predictor) -> None:
     headers = {"Fashion-Labels": "color:Black;sleeve:Sleeveless"}
     answer = server.ask("/explanations/fashion", data=photo(1), headers=headers).json()
-    found = predictor.predict_each([photo(1)], features=True)[0].result
+    found = predictor.predict_each([photo(1)], features=True)[0].get()
     for attribute in answer["attributes"]:
         index = predictor.taxonomy.index[Label(attribute["group"], attribute["name"])]
         # The mean of the map is the logit without its bias.

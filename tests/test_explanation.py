@@ -25,7 +25,7 @@ def predictor(request, bundle):
 
 def test_the_mean_of_a_map_is_the_logit_without_its_bias(predictor):
     outcomes = predictor.predict_each([photo(i) for i in range(3)], features=True)
-    results = [outcome.result for outcome in outcomes]
+    results = [outcome.get() for outcome in outcomes]
     means = np.stack([activation_maps(one.features, predictor.engine.head).mean((1, 2)) for one in results])
     bias = np.stack([one.logits for one in results]) - means
     assert np.ptp(bias, axis=0).max() < 1e-3  # one bias for each label, whatever the image
@@ -33,7 +33,7 @@ def test_the_mean_of_a_map_is_the_logit_without_its_bias(predictor):
 
 
 def test_maps_are_asked_for(predictor):
-    plain, explained = (predictor.predict_each([photo()], features=wanted)[0].result for wanted in (False, True))
+    plain, explained = (predictor.predict_each([photo()], features=wanted)[0].get() for wanted in (False, True))
     assert plain.features is None
     assert explained.features.shape == (512, 2, 2)
     answer = predictor.answer(explained, AnswerOptions(explain="maps", top_k=1))
@@ -45,7 +45,7 @@ def test_maps_are_asked_for(predictor):
 
 def test_overlays_are_jpegs_in_the_photographs_proportions(predictor):
     wide = Image.open(io.BytesIO(photo())).resize((900, 300))
-    result = predictor.predict_each([wide], features=True)[0].result
+    result = predictor.predict_each([wide], features=True)[0].get()
     answer = predictor.answer(result, AnswerOptions(explain="overlay", top_k=1), wide)
     for attribute in answer["attributes"]:
         picture = Image.open(io.BytesIO(base64.b64decode(attribute["overlay"])))
@@ -70,7 +70,7 @@ def test_covered_maps_find_where_the_photograph_matters():
 
 
 def test_covered_maps_are_those_of_the_answer(predictor):
-    result = predictor.predict_each([photo()])[0].result
+    result = predictor.predict_each([photo()])[0].get()
     answer = predictor.answer(result, AnswerOptions(explain="covered", top_k=1), photo())
     chosen = [predictor.taxonomy.index[Label(each["group"], each["name"])] for each in answer["attributes"]]
     maps = np.array([each["map"] for each in answer["attributes"]])
@@ -110,7 +110,7 @@ def test_no_evidence_no_color():
 
 def test_overlays_have_a_limit(bundle, monkeypatch):
     predictor = Predictor.from_bundle(bundle, engine="int8")
-    result = predictor.predict_each([photo()], features=True)[0].result
+    result = predictor.predict_each([photo()], features=True)[0].get()
     monkeypatch.setattr("fashion.answers.MAX_OVERLAYS", 3)
     with pytest.raises(InvalidOption, match="10 overlays are more than the 3"):
         predictor.answer(result, AnswerOptions(explain="overlay", all=True), photo())

@@ -43,7 +43,7 @@ def test_every_way_of_predicting_mirrors(bundle: Path, images: np.ndarray) -> No
     predictor = Predictor(card, open_engine(bundle, card, "onnx"))
     pictures = [Image.fromarray(image) for image in images]
     wanted = [prediction.logits for prediction in predictor.predict_pixels(images)]
-    each = [outcome.result for outcome in predictor.predict_each(pictures)]
+    each = [outcome.get() for outcome in predictor.predict_each(pictures)]
     listed = predictor.predict([Image.fromarray(image[:, ::-1]) for image in images])
     for found in (each, listed):
         np.testing.assert_allclose([prediction.logits for prediction in found], wanted, atol=1e-4)

@@ -8,7 +8,6 @@ from fashion.engines import open_engine
 from fashion.errors import InvalidImage
 from fashion.model_card import ModelCard
 from fashion.pipeline import BATCH_SIZE, Pipeline
-from fashion.prediction import Prediction
 from fashion.predictor import Predictor
 
 
@@ -24,8 +23,7 @@ def test_every_image_gets_its_own_answer(predictor, count):
     outcomes = predictor.predict_each(images)
     assert len(outcomes) == count
     for image, outcome in zip(images, outcomes, strict=True):
-        assert isinstance(outcome.result, Prediction)
-        np.testing.assert_allclose(outcome.result.logits, predictor.predict(image).logits, atol=2e-4)
+        np.testing.assert_allclose(outcome.get().logits, predictor.predict(image).logits, atol=2e-4)
         assert outcome.decode_seconds > 0
         assert outcome.inference_seconds > 0
 
@@ -35,21 +33,21 @@ def test_bad_images_cost_the_good_nothing(predictor):
     outcomes = predictor.predict_each(mixed)
     for i, outcome in enumerate(outcomes):
         if i % 2:
-            assert isinstance(outcome.result, InvalidImage)
+            assert isinstance(outcome.error, InvalidImage)
             assert outcome.inference_seconds == 0
         else:
-            np.testing.assert_allclose(outcome.result.logits, predictor.predict(mixed[i]).logits, atol=2e-4)
+            np.testing.assert_allclose(outcome.get().logits, predictor.predict(mixed[i]).logits, atol=2e-4)
 
 
 def test_bad_images_alone(predictor):
-    assert all(isinstance(outcome.result, InvalidImage) for outcome in predictor.predict_each([b"", b"x", b"y"]))
+    assert all(isinstance(outcome.error, InvalidImage) for outcome in predictor.predict_each([b"", b"x", b"y"]))
 
 
 def test_features_are_given_to_those_that_ask(bundle):
     predictor = Predictor.from_bundle(bundle, engine="int8", threads=2)
     wanted = [True, False, False, True, True]
     outcomes = predictor.predict_each([photo(i) for i in range(5)], wanted)
-    assert [outcome.result.features is not None for outcome in outcomes] == wanted
+    assert [outcome.get().features is not None for outcome in outcomes] == wanted
 
 
 @pytest.mark.parametrize("engine", ["int8", "torch"])
@@ -62,7 +60,7 @@ def test_a_fault_of_the_engine_is_each_images_own(bundle, engine, monkeypatch):
 
     monkeypatch.setattr(pipeline.engine, "run", fail)
     outcomes = pipeline.run([photo(), b"", photo()], [False] * 3)
-    assert [type(outcome.result) for outcome in outcomes] == [RuntimeError, InvalidImage, RuntimeError]
+    assert [type(outcome.error) for outcome in outcomes] == [RuntimeError, InvalidImage, RuntimeError]
 
 
 @pytest.mark.parametrize("most", [1, 2, 8])

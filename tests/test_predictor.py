@@ -64,7 +64,7 @@ def test_a_prediction(predictor, files):
 @pytest.mark.parametrize("engine", ["onnx", "int8", "torch"])
 def test_probabilities_are_calibrated_on_every_way(bundle, engine, files):
     one = Predictor.from_bundle(bundle, engine)
-    outcomes = [outcome.result for outcome in one.predict_each([files[0], files[1], files[2]])]
+    outcomes = [outcome.get() for outcome in one.predict_each([files[0], files[1], files[2]])]
     for prediction in (one.predict(files[0]), *one.predict([files[1]]), *outcomes):
         np.testing.assert_array_equal(prediction.probabilities, one.card.probabilities(prediction.logits))
 

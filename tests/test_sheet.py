@@ -17,7 +17,7 @@ from serving.sheet import write_sheet
 @pytest.fixture(scope="module")
 def answer(bundle: Path) -> dict[str, object]:
     predictor = Predictor.from_bundle(bundle, engine="int8")
-    found = predictor.predict_each([photo(1)], features=True)[0].result
+    found = predictor.predict_each([photo(1)], features=True)[0].get()
     return predictor.answer(found, AnswerOptions(explain="overlay", all=True), photo(1))
 
 

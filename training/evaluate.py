@@ -24,6 +24,7 @@ from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from fashion.profiles.thresholds import HALF
 from fashion.taxonomy import Taxonomy
+from fashion.text_tables import text_table
 from training.data.catalogs import notes
 from training.data.images import Photographs, open_split
 from training.profiles.gate_scores import describe_gates, score_gates
@@ -151,22 +152,27 @@ def _header(result: dict[str, Any], command: str) -> dict[str, Any]:
 
 def report(result: dict[str, Any]) -> str:
     """The result as tables for people: the whole, the groups, and the ten most frequent labels."""
-    lines = [f"{result['images']:,} images of {result['data']} ({result['split']}), {result['engine']}", ""]
-    lines.append(f"{'profile':14}{'micro-F1':>10}{'macro-F1':>10}{'precision':>11}{'recall':>9}{'mAP':>9}")
-    for profile, scores in result["profiles"].items():
-        values = (scores["micro_f1"], scores["macro_f1"], scores["precision"], scores["recall"], result["map"])
-        lines.append(f"{profile:14}" + "".join(_cell(v, w) for v, w in zip(values, (10, 10, 11, 9, 9), strict=True)))
+    parts = [f"{result['images']:,} images of {result['data']} ({result['split']}), {result['engine']}"]
+    measures = ("micro_f1", "macro_f1", "precision", "recall")
+    rows = [
+        [profile, *(_cell(scores[measure]) for measure in measures), _cell(result["map"])]
+        for profile, scores in result["profiles"].items()
+    ]
+    parts.append(text_table(["profile", "micro-F1", "macro-F1", "precision", "recall", "mAP"], rows, range(1, 6)))
     profile, scores = list(result["profiles"].items())[-1]
-    lines += ["", f"{'group':24}{'micro-F1':>10}{'macro-F1':>10}{'support':>9}   at profile {profile}"]
-    for group, values in scores["groups"].items():
-        lines.append(f"{group:24}{_cell(values['micro_f1'], 10)}{_cell(values['macro_f1'], 10)}{values['support']:>9,}")
-    lines += ["", f"{'most frequent labels':24}{'F1':>10}{'AP':>10}{'support':>9}"]
-    for label in sorted(scores["labels"], key=lambda label: -label["support"])[:10]:
-        name = f"{label['group']}: {label['name']}"
-        lines.append(f"{name:24}{_cell(label['f1'], 10)}{_cell(label['average_precision'], 10)}{label['support']:>9,}")
+    rows = [
+        [group, _cell(of["micro_f1"]), _cell(of["macro_f1"]), f"{of['support']:,}"]
+        for group, of in scores["groups"].items()
+    ]
+    parts.append(text_table([f"group, at profile {profile}", "micro-F1", "macro-F1", "support"], rows, range(1, 4)))
+    rows = [
+        [f"{of['group']}: {of['name']}", _cell(of["f1"]), _cell(of["average_precision"]), f"{of['support']:,}"]
+        for of in sorted(scores["labels"], key=lambda label: -label["support"])[:10]
+    ]
+    parts.append(text_table(["most frequent labels", "F1", "AP", "support"], rows, range(1, 4)))
     if "gates" in result:
-        lines += ["", *describe_gates(result["gates"])]
-    return "\n".join(lines)
+        parts.append("\n".join(describe_gates(result["gates"])))
+    return "\n\n".join(parts)
 
 
 def _file_of_training(predictor: Predictor, setting: str) -> Path | None:
@@ -185,8 +191,8 @@ def _number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _cell(value: float | None, width: int) -> str:
-    return f"{'-' if value is None else format(value, '.3f'):>{width}}"
+def _cell(value: float | None) -> str:
+    return "-" if value is None else format(value, ".3f")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -63,7 +63,7 @@ def _each(bundle: Path, photographs: Sequence[bytes]) -> Step:
 
     def step(numbers: Sequence[int]) -> list[Prediction]:
         outcomes = predictor.predict_each([photographs[number] for number in numbers])
-        return [outcome.result for outcome in outcomes if isinstance(outcome.result, Prediction)]
+        return [outcome.prediction for outcome in outcomes if outcome.prediction]
 
     return step
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from catalog.scored.correction_store import Entry, describe, in_force
 from catalog.scored.table import Scored
+from fashion.text_tables import text_table
 
 
 def listed(entries: Sequence[Entry]) -> list[dict[str, Any]]:
@@ -23,11 +24,17 @@ def listing(scored: Scored, entries: Sequence[Entry]) -> str:
     if not entries:
         return f"{scored.folder}: nobody has corrected anything"
     standing = {entry.number for entry in in_force(entries, undoes=True)}
-    lines = [
-        f"{entry.number:>7} {entry.at[:19]} {entry.who:12} {entry.product or 'the catalog':20} {describe(entry)}"
-        + ("" if entry.number in standing else "  (undone)")
+    rows = [
+        [
+            str(entry.number),
+            entry.at[:19],
+            entry.who,
+            entry.product or "the catalog",
+            describe(entry) + ("" if entry.number in standing else "  (undone)"),
+        ]
         for entry in entries
     ]
+    lines = [text_table(["entry", "time", "by", "product", "what"], rows, [0])]
     authors = ", ".join(f"{who} {count:,}" for who, count in Counter(e.who for e in entries).most_common())
     overlay = scored.overlay()
     known = overlay.known if overlay else {}

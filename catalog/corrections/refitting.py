@@ -13,71 +13,26 @@ Scores are out of fold: no product is judged by what was fitted on it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from catalog.corrections.queues import BATCHES, NEW, RANDOM, UNCERTAIN
+from catalog.corrections.corrected_products import LEAST, corrected_products, side_by_side
+from catalog.corrections.refit_thresholds import SCORES, fit_refit
+from catalog.corrections.queues import RANDOM
 from catalog.scored.columns import ID, LOGITS, gate_columns, vector_rows
 from catalog.scored.correction_store import REFITS, CorrectionStore, Entry, in_force
 from catalog.scored.refit import Refit
 from catalog.scored.table import Scored, describe_model
-from catalog.scored.verdicts import target_rows, verdicts
-from fashion.calibration import PLATT, RIVALS, TEMPERATURE, Calibration, calibrated
+from catalog.scored.verdicts import target_rows
 from fashion.errors import DataError, SettingError
-from fashion.gates import Gates
 from fashion.model_card import ModelCard
 from fashion.profiles.bootstrap import Interval, interval
-from fashion.profiles.calibration import calibration_error, fit_calibration
-from fashion.profiles.choosing import score_of, simplest_of_the_best
-from fashion.profiles.folds import split_folds
-from fashion.profiles.thresholds import MACRO_F1, MICRO_F1, f1_candidates, toward
-from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
+from fashion.profiles.calibration import calibration_error
+from fashion.profiles.choosing import score_of
+from fashion.taxonomy import NOT_ANNOTATED, YES
 
-LEAST = 30  # corrected products with a label that is right; of fewer, folds hold too few to judge anything
-REPRESENTATIVE = (NEW, RANDOM)  # queues whose products are like the rest
-BLIND = (UNCERTAIN, BATCHES, *REPRESENTATIVE)  # and those that choose by what the model says alone
-AS_BEFORE = "as before"
-WEIGHT = 30  # corrected labels that weigh as much as the thresholds in force
-SCORES = {MICRO_F1: "micro_f1", MACRO_F1: "macro_f1"}  # profiles whose thresholds are fitted; others keep theirs
 RESAMPLES = 1_000
-
-
-@dataclass(frozen=True)
-class Corrected:
-    """What the model says of N corrected products, and what people say.
-
-    Attributes:
-        taxonomy, gates, gate_thresholds: of the model.
-        logits: float32 (N, A).
-        seen: float32 (N, K), the probabilities of the gates.
-        targets: int8 (N, A), 1 yes, 0 no, -1 nobody said.
-        representative: the same of what stands for the whole catalog, -1 elsewhere.
-    """
-
-    taxonomy: Taxonomy
-    gates: Gates
-    gate_thresholds: dict[str, Any]
-    logits: np.ndarray
-    seen: np.ndarray
-    targets: np.ndarray
-    representative: np.ndarray
-
-    def __getitem__(self, rows: np.ndarray) -> "Corrected":
-        """Those of some products."""
-        parts = (self.logits, self.seen, self.targets, self.representative)
-        return Corrected(self.taxonomy, self.gates, self.gate_thresholds, *(part[rows] for part in parts))
-
-    @property
-    def represents(self) -> int:
-        """How many products stand for the whole catalog."""
-        return int((self.representative == YES).any(axis=1).sum())
-
-    def probabilities(self, calibration: Calibration) -> np.ndarray:
-        """Calibrated and with gates, float32 (N, A), 0 for labels that gates keep from being answered."""
-        own = calibrated(self.logits, self.taxonomy, calibration) * self.gates.factors(self.seen, self.taxonomy)
-        thresholds = self.gates.threshold_row(self.gate_thresholds)
-        return np.where(self.gates.answerable(self.seen, thresholds, self.taxonomy), own, np.float32(0))
 
 
 @dataclass(frozen=True)
@@ -161,10 +116,10 @@ def propose(scored: Scored, card: ModelCard) -> Proposal:
         SettingError: the catalog was scored with a profile that has no thresholds.
     """
     seen = CorrectionStore(scored.folder).states([REFITS])[REFITS]
-    card, profile = _card(scored, card), scored.manifest.profile
-    data = _corrected(scored, card)
+    card, profile = _card_in_force(scored, card), scored.manifest.profile
+    data = corrected_products(scored, card)
     before = card.threshold_row(profile)
-    fitted = _fit(data, card.calibration, before, profile)
+    fitted = fit_refit(data, card.calibration, before, profile)
     now = data.probabilities(card.calibration)
     score = SCORES.get(profile, "micro_f1")
     refit = Refit(
@@ -216,7 +171,7 @@ def undo_refit(scored: Scored, who: str | None = None) -> Entry:
     return store.undo([standing[-1].number], store.states([REFITS]), who)[0]
 
 
-def _card(scored: Scored, card: ModelCard) -> ModelCard:
+def _card_in_force(scored: Scored, card: ModelCard) -> ModelCard:
     """The card with what is in force in the catalog."""
     if card.weights_id != scored.manifest.model["weights"]:
         raise DataError(
@@ -229,109 +184,6 @@ def _card(scored: Scored, card: ModelCard) -> ModelCard:
             f"score with one of: {', '.join(card.thresholds)}"
         )
     return scored.refitted(card)
-
-
-def _corrected(scored: Scored, card: ModelCard) -> Corrected:
-    overlay = scored.overlay()
-    entries = overlay.entries if overlay else []
-    known = overlay.known if overlay else {}
-    blind, like_the_rest = (
-        verdicts([entry for entry in entries if entry.found_by in queues], card.taxonomy)
-        for queues in (BLIND, REPRESENTATIVE)
-    )
-    useful = [id for id in blind if not known[id].not_product and (known[id].targets == YES).any()]
-    rows = scored.rows_of(useful, [ID, LOGITS, *gate_columns(card.gates)], corrected=False) if useful else None
-    count = rows.num_rows if rows else 0
-    if rows is None or count < LEAST:
-        raise DataError(
-            f"{count} of the {len(known)} corrected products of {scored.folder} have a label that is right and came "
-            f"from one of the queues {', '.join(BLIND)}; a refit needs {LEAST}, and learns nothing from what somebody "
-            "came across, which is mostly what is wrong"
-        )
-    ids = rows[ID].to_pylist()
-    logits = vector_rows(rows[LOGITS].combine_chunks()).astype(np.float32)
-    seen = _columns(
-        [rows[name].combine_chunks().to_numpy(zero_copy_only=False) for name in gate_columns(card.gates)], count
-    )
-    said = target_rows(known, ids, card.taxonomy)  # by the last word, whatever led to it
-    targets, representative = (
-        np.where(target_rows(part, ids, card.taxonomy) != NOT_ANNOTATED, said, np.int8(NOT_ANNOTATED))
-        for part in (blind, like_the_rest)
-    )
-    return Corrected(card.taxonomy, card.gates, card.gate_thresholds, logits, seen, targets, representative)
-
-
-class Fitted(NamedTuple):
-    """What was fitted on all corrected products, and what it says of each when that is held out.
-
-    Attributes:
-        calibration: by group.
-        thresholds: (A,).
-        chosen: name of the candidate that the thresholds are.
-        probabilities, answered: (N, A), out of fold. Which candidate is taken is decided by the same answers, once.
-    """
-
-    calibration: dict[str, dict[str, Any]]
-    thresholds: np.ndarray
-    chosen: str
-    probabilities: np.ndarray
-    answered: np.ndarray
-
-
-def _fit(data: Corrected, calibration: Calibration, thresholds: np.ndarray, profile: str) -> Fitted:
-    fits_thresholds = profile in SCORES and data.represents >= LEAST
-
-    def candidates(part: Corrected, calibration: Calibration) -> dict[str, np.ndarray]:
-        return _candidates(part, calibration, thresholds, profile) if fits_thresholds else {AS_BEFORE: thresholds}
-
-    probabilities = np.empty(data.targets.shape, np.float32)
-    answered: dict[str, np.ndarray] = {}
-    for rest, held in split_folds(len(data.targets)):
-        part = _recalibrated(data[rest], calibration)
-        probabilities[held] = data[held].probabilities(part)
-        for name, row in candidates(data[rest], part).items():
-            answered.setdefault(name, np.zeros(data.targets.shape, bool))[held] = probabilities[held] >= row
-    chosen = simplest_of_the_best(answered, data.representative, SCORES.get(profile, "micro_f1"), None)
-    fitted = _recalibrated(data, calibration)
-    row = candidates(data, fitted)[chosen]
-    return Fitted(fitted, row, chosen, probabilities, answered[chosen])
-
-
-def _recalibrated(data: Corrected, calibration: Calibration) -> dict[str, dict[str, Any]]:
-    """The calibration with a scale and an offset more in the groups where that helps.
-
-    sigmoid(s * (a * logit + b - c * rivalry) + o) is of the same form: a, b and c become s * a, s * b + o and s * c.
-    """
-    own = np.clip(calibrated(data.logits, data.taxonomy, calibration).astype(np.float64), 1e-7, 1 - 1e-7)
-    targets = data.targets.copy()
-    for group in data.taxonomy.groups:  # a group that does not apply says nothing of its labels' own probabilities
-        indices = data.taxonomy.indices(group)
-        targets[np.ix_(~(targets[:, indices] == YES).any(axis=1), indices)] = NOT_ANNOTATED
-    more = fit_calibration(np.log(own / (1 - own)), targets, data.taxonomy, methods=(TEMPERATURE, PLATT))
-    found = {group: dict(values) for group, values in calibration.items()}
-    for group, step in more.items():
-        was = found.get(group, {"scale": 1.0, "offset": 0.0})
-        scale, offset = step["scale"], step["offset"]
-        values = {"scale": scale * was["scale"], "offset": scale * was["offset"] + offset}
-        rivals = {"rivals": scale * was["rivals"]} if was.get("rivals") else {}
-        found[group] = {"method": RIVALS if rivals else PLATT} | values | rivals
-    return found
-
-
-def _candidates(
-    data: Corrected, calibration: Calibration, thresholds: np.ndarray, profile: str
-) -> dict[str, np.ndarray]:
-    """Thresholds that may be better, (A,) each, the simplest first: those in force, and others drawn toward them."""
-    best = f1_candidates(data.probabilities(calibration), data.representative, data.taxonomy)[profile]
-    positives = (data.representative == YES).sum(axis=0)
-    of_group = np.zeros(len(thresholds))
-    for group in data.taxonomy.groups:
-        indices = data.taxonomy.indices(group)
-        of_group[indices] = positives[indices].sum()
-    found = {AS_BEFORE: thresholds}
-    for name, row in best.items():
-        found[name] = toward(row, positives if name.startswith("label") else of_group, thresholds, WEIGHT)
-    return found
 
 
 def _gain_interval(before: np.ndarray, after: np.ndarray, targets: np.ndarray) -> Interval:
@@ -358,7 +210,7 @@ def _count_changes(scored: Scored, card: ModelCard, refit: Refit) -> dict[str, t
     added, removed, there = (np.zeros(len(taxonomy), np.int64) for _ in range(3))
     for batch in scored.batches([ID, LOGITS, *gates], corrected=False):
         logits = vector_rows(batch.column(LOGITS)).astype(np.float32)
-        seen = _columns([batch.column(name).to_numpy(zero_copy_only=False) for name in gates], len(batch))
+        seen = side_by_side([batch.column(name).to_numpy(zero_copy_only=False) for name in gates], len(batch))
         answerable = card.answerable(seen)
         was = (card.joint_probabilities(logits, seen) >= before) & answerable
         then = refit.answered(refit.probabilities(logits, seen, taxonomy), seen, taxonomy)
@@ -370,11 +222,6 @@ def _count_changes(scored: Scored, card: ModelCard, refit: Refit) -> dict[str, t
         group: tuple(int(count[taxonomy.indices(group)].sum()) for count in (added, removed, there))  # type: ignore[misc]
         for group in taxonomy.groups
     }
-
-
-def _columns(columns: list[np.ndarray], rows: int) -> np.ndarray:
-    """Columns beside each other, (rows, K), also where there are none."""
-    return np.stack(columns, axis=1) if columns else np.empty((rows, 0), np.float32)
 
 
 def _cell(value: float | None) -> str:

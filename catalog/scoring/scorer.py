@@ -13,7 +13,7 @@ from catalog.scored.table import table_schema
 from catalog.scoring.answer_columns import answer_columns
 from catalog.scoring.source import CONTENT, FAULT, LAST, PLACE, ROW, Piece
 from fashion.errors import InvalidImage, one_line
-from fashion.prediction import Outcome, Prediction
+from fashion.prediction import Outcome
 from fashion.predictor import Predictor
 from fashion.tables.places import ImagePlaces
 
@@ -63,10 +63,10 @@ class Scorer:
         """
         images, outcomes = self._predict(rows)
         for outcome in outcomes:
-            if isinstance(outcome.result, Exception) and not isinstance(outcome.result, InvalidImage):
-                raise outcome.result
-        results = [outcome.result if isinstance(outcome.result, Prediction) else None for outcome in outcomes]
-        faults = [outcome.result if isinstance(outcome.result, InvalidImage) else None for outcome in outcomes]
+            if outcome.error and not isinstance(outcome.error, InvalidImage):
+                raise outcome.error
+        results = [outcome.prediction for outcome in outcomes]
+        faults = [outcome.error for outcome in outcomes]
         width = next((len(result.embedding) for result in results if result), self._predictor.engine.head.shape[1])
         columns = answer_columns(self._predictor.card, results, width, self._profile)
         own = [field for field in rows.schema if field.name not in (ID, ROW, PLACE, CONTENT, FAULT, LAST)]
@@ -106,7 +106,7 @@ class Scorer:
         found = [self._find(*cells) for cells in zip(*_cells(rows), strict=True)]
         there = [image for image in found if not isinstance(image, InvalidImage)]
         answers = iter(self._predictor.predict_each(there))
-        outcomes = [Outcome(image) if isinstance(image, InvalidImage) else next(answers) for image in found]
+        outcomes = [Outcome(error=image) if isinstance(image, InvalidImage) else next(answers) for image in found]
         places = zip(found, rows[PLACE].to_pylist(), strict=True)
         return [str(image) if isinstance(image, Path) else place or "" for image, place in places], outcomes
 

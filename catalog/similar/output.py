@@ -11,6 +11,7 @@ from catalog.similar.matches import Match, Product, cell_text
 from catalog.similar.settings import LIMIT, How
 from catalog.similar.spaces import DEFAULT_SPACE, SHARE, SPACES
 from fashion.errors import SettingError
+from fashion.text_tables import text_table
 
 DIVERSITY = 0.5  # of --diverse without a number
 
@@ -128,24 +129,16 @@ def table(matches: Sequence[Match], columns: Sequence[str] = ()) -> str:
     """
     if not matches:
         return "no product passes the filter"
-    rows = [_row(match, columns) for match in matches]
-    compared = matches[0].similarity is not None
-    if compared or columns:
-        heading = ("both have", "one has: - what was asked for, + the product") if compared else ("it has", "")
-        heading = (
-            ("why", "instead: - what was asked for, + the product") if any(match.why for match in matches) else heading
-        )
-        rows.insert(0, ["alike" if compared else "", "id", *columns, *heading])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    if matches[0].similarity is None:  # nothing was asked for: the products' own attributes
+        rows = [[*_own(match, columns), ", ".join(match.product.names)] for match in matches]
+        return text_table(["id", *columns, "it has"] if columns else [], rows)
+    rows = [
+        [f"{match.similarity:5.2f}", *_own(match, columns), ", ".join(match.reasons), " ".join(match.differing_names)]
+        for match in matches
+    ]
+    same, different = ("why", "instead") if any(match.why for match in matches) else ("both have", "one has")
+    return text_table(["alike", "id", *columns, same, f"{different}: - what was asked for, + the product"], rows)
 
 
-def _row(match: Match, columns: Sequence[str]) -> list[str]:
-    product = match.product
-    own = [cell_text(product.source.get(column)) for column in columns]
-    if match.similarity is None:  # nothing was asked for: the product's own attributes
-        return ["", product.id, *own, ", ".join(product.names), ""]
-    names = ", ".join(match.reasons), " ".join(match.differing_names)
-    return [f"{match.similarity:5.2f}", product.id, *own, *names]
+def _own(match: Match, columns: Sequence[str]) -> list[str]:
+    return [match.product.id, *(cell_text(match.product.source.get(column)) for column in columns)]

@@ -19,8 +19,8 @@ from page.browsing.reports import report_policy
 from page.browsing.selection import ListSelection
 from page.rendering import Renderer
 from page.shop import Shop
-from serving.app import received_body
 from serving.forms import with_parts
+from serving.http_requests import received_body
 from serving.protocol import Call
 from serving.unpacking import BODY
 

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from catalog.corrections.refitting import AS_BEFORE, LEAST, SCORES, Proposal
+from catalog.corrections.corrected_products import LEAST
+from catalog.corrections.refit_thresholds import AS_BEFORE, SCORES
+from catalog.corrections.refitting import Proposal
 from catalog.scored.correction_store import REFITS, CorrectionStore, in_force
 
 

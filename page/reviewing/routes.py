@@ -19,7 +19,7 @@ from page.reviewing.posted import author_of, corrections_of, numbers_of, queue_o
 from page.reviewing.refits import refit_in_words, shown_proposal
 from page.reviewing.review_items import batch_items, one_item, review_items
 from page.shop import Shop
-from serving.app import received_body
+from serving.http_requests import received_body
 from serving.protocol import JSON_TYPE, error_answer, error_object, json_bytes
 
 AT_ONCE = 40  # products of a queue that are sent at a time

@@ -13,7 +13,7 @@ from page.trying.card_facts import card_facts
 from page.trying.colors import colors_answer
 from page.trying.downloads import download
 from page.trying.limits import MAX_FILES
-from serving.app import received_body
+from serving.http_requests import received_body
 from serving.protocol import JSON_TYPE, InvalidRequest, error_answer, json_bytes
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from fashion.gates import APPLIES, DEFAULT_THRESHOLD, NO_GATES, PRODUCT, Gates
 from fashion.taxonomy import NO, NOT_ANNOTATED, YES, Label, Taxonomy
+from fashion.text_tables import text_table
 from training.profiles.scores import score_answers
 
 # Of real products, how many may be said to be none on the images that the threshold is set on. At most 1 % is wanted on
@@ -109,12 +110,18 @@ def describe_gates(scores: dict[str, Any]) -> list[str]:
     """What `score_gates` gives as lines for people; none where nothing is known."""
     lines = []
     if scores[APPLIES]:
-        lines.append(f"{'group':24}{'F1 applies':>12}{'images':>9}{'F1 does not':>13}{'images':>9}")
-        for group, of in scores[APPLIES].items():
-            lines.append(
-                f"{group:24}{_cell(of['applies_f1']):>12}{of['applies']:>9,}"
-                f"{_cell(of['does_not_apply_f1']):>13}{of['does_not_apply']:>9,}"
-            )
+        rows = [
+            [
+                group,
+                _cell(of["applies_f1"]),
+                f"{of['applies']:,}",
+                _cell(of["does_not_apply_f1"]),
+                f"{of['does_not_apply']:,}",
+            ]
+            for group, of in scores[APPLIES].items()
+        ]
+        heading = ["group", "F1 applies", "images", "F1 does not", "images"]
+        lines += text_table(heading, rows, range(1, 5)).splitlines()
     if PRODUCT in scores:
         of = scores[PRODUCT]
         lines.append(

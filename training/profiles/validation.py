@@ -12,6 +12,7 @@ from fashion.profiles.calibration import calibration_errors
 from fashion.profiles.folds import FOLDS
 from fashion.profiles.thresholds import HALF, MICRO_F1, WANTED_PRECISION
 from fashion.taxonomy import YES, Taxonomy
+from fashion.text_tables import text_table
 from training.profiles.gate_scores import describe_gates, score_gates
 from training.profiles.out_of_fold import answer_out_of_fold, fit_profiles, joint_probabilities
 from training.profiles.predictions import Predictions
@@ -106,20 +107,21 @@ def more_images(targets: np.ndarray, available: int) -> int:
 def describe(card: ModelCard) -> str:
     """The scores in the card as lines for people."""
     validation = card.metrics["validation"]
-    lines = [f"       {validation['images']:,} validation images, scores out of fold:"]
-    lines.append(f"       {'profile':10}  micro-F1   95 % interval  macro-F1  precision  recall")
-    rows = {"sigmoid 0.5": validation["uncalibrated"][HALF]} | validation["profiles"]
-    for profile, scores in rows.items():
-        low, high = scores["micro_f1_interval"] or (None, None)
-        lines.append(
-            f"       {profile:11} {_cell(scores['micro_f1'])}      {_cell(low)} to {_cell(high)}     "
-            f"{_cell(scores['macro_f1'])}      {_cell(scores['precision'])}   {_cell(scores['recall'])}"
-        )
+    rows = []
+    for profile, scores in ({"sigmoid 0.5": validation["uncalibrated"][HALF]} | validation["profiles"]).items():
+        interval = " to ".join(map(_cell, scores["micro_f1_interval"] or (None, None)))
+        measures = (_cell(scores[measure]) for measure in ("macro_f1", "precision", "recall"))
+        rows.append([profile, _cell(scores["micro_f1"]), interval, *measures])
+    heading = ["profile", "micro-F1", "95 % interval", "macro-F1", "precision", "recall"]
     ece = validation["ece"]
-    lines.append(f"       calibration error {_cell(ece['before'])} before, {_cell(ece['after'])} after calibration")
-    lines += [f"       {line}" for line in describe_gates(validation.get("gates", {APPLIES: {}}))]
-    return "\n".join(lines)
+    lines = [
+        f"{validation['images']:,} validation images, scores out of fold:",
+        *text_table(heading, rows, range(1, 6)).splitlines(),
+        f"calibration error {_cell(ece['before'])} before, {_cell(ece['after'])} after calibration",
+        *describe_gates(validation.get("gates", {APPLIES: {}})),
+    ]
+    return "\n".join(f"       {line}" for line in lines)
 
 
 def _cell(value: float | None) -> str:
-    return "    -" if value is None else f"{value:.3f}"
+    return "-" if value is None else f"{value:.3f}"

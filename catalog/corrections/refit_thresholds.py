@@ -1,0 +1,97 @@
+"""Calibration and thresholds fitted on corrected products, and judged on those that they were not fitted on."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from catalog.corrections.corrected_products import LEAST, Corrected
+from fashion.calibration import PLATT, RIVALS, TEMPERATURE, Calibration, calibrated
+from fashion.profiles.calibration import fit_calibration
+from fashion.profiles.choosing import simplest_of_the_best
+from fashion.profiles.folds import split_folds
+from fashion.profiles.thresholds import MACRO_F1, MICRO_F1, f1_candidates, toward
+from fashion.taxonomy import NOT_ANNOTATED, YES
+
+AS_BEFORE = "as before"
+WEIGHT = 30  # corrected labels that weigh as much as the thresholds in force
+SCORES = {MICRO_F1: "micro_f1", MACRO_F1: "macro_f1"}  # profiles whose thresholds are fitted; others keep theirs
+
+
+class Fitted(NamedTuple):
+    """What was fitted on all corrected products, and what it says of each when that is held out.
+
+    Attributes:
+        calibration: by group.
+        thresholds: (A,).
+        chosen: name of the candidate that the thresholds are.
+        probabilities, answered: (N, A), out of fold. Which candidate is taken is decided by the same answers, once.
+    """
+
+    calibration: dict[str, dict[str, Any]]
+    thresholds: np.ndarray
+    chosen: str
+    probabilities: np.ndarray
+    answered: np.ndarray
+
+
+def fit_refit(data: Corrected, calibration: Calibration, thresholds: np.ndarray, profile: str) -> Fitted:
+    """Fit calibration and thresholds on all corrected products, and on all but a fold for each fold.
+
+    Args:
+        data: the corrected products.
+        calibration, thresholds: what is in force, thresholds (A,).
+        profile: whose thresholds are fitted; one that is not of `SCORES` keeps its own.
+    """
+    fits_thresholds = profile in SCORES and data.represents >= LEAST
+
+    def candidates(part: Corrected, calibration: Calibration) -> dict[str, np.ndarray]:
+        return _candidates(part, calibration, thresholds, profile) if fits_thresholds else {AS_BEFORE: thresholds}
+
+    probabilities = np.empty(data.targets.shape, np.float32)
+    answered: dict[str, np.ndarray] = {}
+    for rest, held in split_folds(len(data.targets)):
+        part = _recalibrated(data[rest], calibration)
+        probabilities[held] = data[held].probabilities(part)
+        for name, row in candidates(data[rest], part).items():
+            answered.setdefault(name, np.zeros(data.targets.shape, bool))[held] = probabilities[held] >= row
+    chosen = simplest_of_the_best(answered, data.representative, SCORES.get(profile, "micro_f1"), None)
+    fitted = _recalibrated(data, calibration)
+    row = candidates(data, fitted)[chosen]
+    return Fitted(fitted, row, chosen, probabilities, answered[chosen])
+
+
+def _recalibrated(data: Corrected, calibration: Calibration) -> dict[str, dict[str, Any]]:
+    """The calibration with a scale and an offset more in the groups where that helps.
+
+    sigmoid(s * (a * logit + b - c * rivalry) + o) is of the same form: a, b and c become s * a, s * b + o and s * c.
+    """
+    own = np.clip(calibrated(data.logits, data.taxonomy, calibration).astype(np.float64), 1e-7, 1 - 1e-7)
+    targets = data.targets.copy()
+    for group in data.taxonomy.groups:  # a group that does not apply says nothing of its labels' own probabilities
+        indices = data.taxonomy.indices(group)
+        targets[np.ix_(~(targets[:, indices] == YES).any(axis=1), indices)] = NOT_ANNOTATED
+    more = fit_calibration(np.log(own / (1 - own)), targets, data.taxonomy, methods=(TEMPERATURE, PLATT))
+    found = {group: dict(values) for group, values in calibration.items()}
+    for group, step in more.items():
+        was = found.get(group, {"scale": 1.0, "offset": 0.0})
+        scale, offset = step["scale"], step["offset"]
+        values = {"scale": scale * was["scale"], "offset": scale * was["offset"] + offset}
+        rivals = {"rivals": scale * was["rivals"]} if was.get("rivals") else {}
+        found[group] = {"method": RIVALS if rivals else PLATT} | values | rivals
+    return found
+
+
+def _candidates(
+    data: Corrected, calibration: Calibration, thresholds: np.ndarray, profile: str
+) -> dict[str, np.ndarray]:
+    """Thresholds that may be better, (A,) each, the simplest first: those in force, and others drawn toward them."""
+    best = f1_candidates(data.probabilities(calibration), data.representative, data.taxonomy)[profile]
+    positives = (data.representative == YES).sum(axis=0)
+    of_group = np.zeros(len(thresholds))
+    for group in data.taxonomy.groups:
+        indices = data.taxonomy.indices(group)
+        of_group[indices] = positives[indices].sum()
+    found = {AS_BEFORE: thresholds}
+    for name, row in best.items():
+        found[name] = toward(row, positives if name.startswith("label") else of_group, thresholds, WEIGHT)
+    return found

@@ -1,0 +1,170 @@
+"""A request to the FastAPI server on its way to the model and back: its body, its options, the queue, the answer."""
+
+import asyncio
+import logging
+import uuid
+from collections import Counter
+from concurrent.futures import Future
+from dataclasses import replace
+from http import HTTPStatus
+
+from fastapi import Request, Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from fashion.errors import FashionError
+from fashion.options import InvalidOption
+from serving.batcher import QueueFull
+from serving.forms import with_parts
+from serving.http_responses import http_error, is_kserve_v2, retry_after
+from serving.live import UnknownVersion
+from serving.protocol import (
+    BUSY,
+    DISCONNECTED,
+    JSON_TYPE,
+    MAX_BODY,
+    OUTCOME_HEADER,
+    Call,
+    Reply,
+    TooLarge,
+    TooSlow,
+    error_bytes,
+    error_object,
+    error_reply,
+    log_line,
+)
+from serving.responder import BatchCounts
+from serving.unpacking import BODY, unpacked
+
+BODY_TIMEOUT = 60.0  # s, for all of a body
+CLIENT_CLOSED_REQUEST = 499  # nginx's number for it; HTTP has none
+
+logger = logging.getLogger(__name__)
+
+
+async def respond(request: Request, name: str, explain: bool) -> Response:
+    """Answer photographs: read the body, wait for the model's turn, count and log what came of it.
+
+    Args:
+        request: with the application's `state.traffic` and `state.counters`.
+        name: of the model, for messages.
+        explain: whether the address asks for class activation maps.
+    """
+    headers = request.headers
+    request_id = headers.get("x-request-id", "")[:100] or uuid.uuid4().hex
+    call = Call(
+        *({}, headers, headers.get("content-type", "")),
+        explain=explain,
+        kserve_v2=is_kserve_v2(request),
+        request_id=request_id,
+    )
+    try:
+        call = await _with_body(replace(call, query=_query(request)), request)
+        reply = await _answered(_submit(call, request, name), request)
+    except (FashionError, QueueFull, HTTPException, ClientDisconnect, asyncio.CancelledError) as error:
+        reply = _refusal(error, is_kserve_v2(request))
+        request.app.state.counters.add(BatchCounts(Counter([reply.outcome])))
+    logger.info(log_line(call, reply))
+    answered = {"X-Request-Id": call.request_id, OUTCOME_HEADER: reply.outcome}
+    if reply.status == HTTPStatus.REQUEST_TIMEOUT:
+        answered["Connection"] = "close"  # what is still to come would be taken for the next request
+    return Response(reply.body, reply.status, answered | retry_after(reply.status), JSON_TYPE)
+
+
+def no_such_version(request: Request, name: str) -> HTTPException:
+    """The error of a request for a version that is not here."""
+    versions, asked = request.app.state.traffic.versions, request.path_params["version"]
+    here = f"version{'s' if len(versions) > 1 else ''} {' and '.join(versions)}"
+    return HTTPException(HTTPStatus.NOT_FOUND, f"{name} is here in {here} and not in {asked[:60]!r}")
+
+
+async def _answered(answer: "Future[Reply]", request: Request) -> Reply:
+    """What the model answers; where the client leaves before its turn, nothing is computed for it.
+
+    Raises:
+        ClientDisconnect: it has left.
+    """
+    reply, left = asyncio.wrap_future(answer), asyncio.create_task(_until_left(request))
+    try:
+        await asyncio.wait((reply, left), return_when=asyncio.FIRST_COMPLETED)
+        if not reply.done():
+            raise ClientDisconnect
+        return reply.result()
+    finally:
+        left.cancel()
+        reply.cancel()  # takes it out of the queue, unless it is done
+
+
+async def _until_left(request: Request) -> None:
+    """Ends when the connection does. The body has been read: nothing else can come."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _submit(call: Call, request: Request, name: str) -> "Future[Reply]":
+    try:
+        return request.app.state.traffic.submit(call, request.path_params.get("version"))
+    except UnknownVersion:  # another took its place while the body came
+        raise no_such_version(request, name) from None
+
+
+def _refusal(error: BaseException, kserve_v2: bool) -> Reply:
+    """The reply to a request that does not reach the model."""
+    if isinstance(error, QueueFull):
+        status, answer = error_object(
+            HTTPStatus.SERVICE_UNAVAILABLE, "Busy", "too many requests wait; ask again in a second"
+        )
+        return Reply(status, error_bytes(answer, kserve_v2), BUSY)
+    if isinstance(error, asyncio.CancelledError):  # uvicorn's, when `STOP_TIMEOUT` is over
+        status, answer = error_object(HTTPStatus.SERVICE_UNAVAILABLE, "Unavailable", "the server is ending; ask again")
+        return Reply(status, error_bytes(answer, kserve_v2), BUSY)
+    if isinstance(error, ClientDisconnect):
+        return Reply(CLIENT_CLOSED_REQUEST, b"", DISCONNECTED)  # for the log: nobody hears it
+    if isinstance(error, HTTPException):
+        return Reply(error.status_code, http_error(error, kserve_v2), "bad_request")
+    return error_reply(error, kserve_v2)
+
+
+def _query(request: Request) -> dict[str, str]:
+    """The options that the URL gives.
+
+    Raises:
+        InvalidOption: one that is given twice.
+    """
+    query: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in query:
+            raise InvalidOption(f"option {name[:60]!r} is twice in the URL; give it once")
+        query[name] = value
+    return query
+
+
+async def _with_body(call: Call, request: Request) -> Call:
+    """A request with the parts of its form by name, or with another body as the one part `body`, as TorchServe has it.
+
+    Raises:
+        InvalidRequest: a body that is too large, does not come, or cannot be unpacked, or a form that cannot be read.
+    """
+    call = replace(call, fields={BODY: await received_body(request)})
+    if "content-encoding" in call.headers:
+        call = await asyncio.to_thread(unpacked, call)
+    return await with_parts(call)
+
+
+async def received_body(request: Request) -> bytes:
+    """All of a body.
+
+    Raises:
+        TooLarge, TooSlow: it has more than `MAX_BODY` bytes, or is not here within `BODY_TIMEOUT`.
+    """
+    parts, length = [], 0
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            async for part in request.stream():
+                length += len(part)
+                if length > MAX_BODY:  # told before all of it has come
+                    raise TooLarge
+                parts.append(part)
+    except TimeoutError:
+        raise TooSlow(f"the body was not here within {BODY_TIMEOUT:g} s; send it again, or a smaller one") from None
+    return b"".join(parts)

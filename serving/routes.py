@@ -1,0 +1,124 @@
+"""The addresses of the FastAPI server, and what each is asked for."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from fashion.answers import describe
+from serving import openapi
+from serving.http_requests import no_such_version, respond
+from serving.http_responses import json_response, unavailable
+from serving.live import Traffic
+
+
+def add_photograph_routes(app: FastAPI, name: str) -> None:
+    """Where photographs are sent: TorchServe's addresses, and those of KServe v1 and v2."""
+
+    async def predictions(request: Request) -> Response:
+        """Attributes of one photograph, or of several."""
+        _check_version(request, name)
+        return await respond(request, name, explain=False)
+
+    async def explanations(request: Request) -> Response:
+        """The same with the class activation map of each attribute."""
+        _check_version(request, name)
+        return await respond(request, name, explain=True)
+
+    for method in ("POST", "PUT"):  # curl -T puts
+        for path, endpoint in {
+            f"/predictions/{name}": predictions,
+            f"/explanations/{name}": explanations,
+            f"/v1/models/{name}:predict": predictions,
+            f"/v1/models/{name}:explain": explanations,
+            f"/v2/models/{name}/infer": predictions,
+            f"/v2/models/{name}/explain": explanations,
+        }.items():
+            app.add_api_route(
+                path, endpoint, methods=[method], operation_id=f"{method}{path}", **openapi.operation(path)
+            )
+    for path, endpoint in {
+        f"/predictions/{name}/{{version}}": predictions,
+        f"/explanations/{name}/{{version}}": explanations,
+        f"/v2/models/{name}/versions/{{version}}/infer": predictions,
+        f"/v2/models/{name}/versions/{{version}}/explain": explanations,
+    }.items():
+        app.add_api_route(path, endpoint, methods=["POST", "PUT"], include_in_schema=False)
+
+
+def add_service_routes(app: FastAPI, name: str, traffic: Traffic, root: bool) -> None:
+    """The model card, health and metrics; `root` says whether / is one of them."""
+
+    @app.get(f"/models/{name}", responses=openapi.DESCRIBED)
+    async def model() -> Response:
+        """The model card: labels, groups, thresholds, versions, sha256 of the weights."""
+        return json_response(describe(traffic.models[0].predictor.card))
+
+    @app.get("/livez", responses=openapi.STATUS)
+    async def live() -> Response:
+        """Whether the process answers at all."""
+        return json_response({"status": "alive"})
+
+    if root:
+        app.get("/", responses=openapi.STATUS)(live)  # where clients of KServe v1 ask
+
+    @app.get("/readyz", responses=openapi.STATUS | openapi.UNAVAILABLE)
+    @app.get("/ping", responses=openapi.STATUS | openapi.UNAVAILABLE)
+    async def ready(request: Request) -> Response:
+        """Whether photographs are answered."""
+        return _if_ready(request, {"status": "Healthy"})
+
+    @app.get("/metrics", responses=openapi.METRICS)
+    async def metrics(request: Request) -> Response:
+        """Counts for Prometheus."""
+        return Response(request.app.state.counters.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+def add_kserve_routes(app: FastAPI, name: str, traffic: Traffic) -> None:
+    """What clients of KServe ask before they send anything, v1 and v2."""
+
+    @app.get("/v2", responses=openapi.STATUS)
+    async def server_metadata() -> Response:
+        """Which server this is."""
+        return json_response({"name": app.title, "version": traffic.versions[0], "extensions": ["binary_tensor_data"]})
+
+    @app.get("/v2/health/live", responses=openapi.STATUS)
+    async def server_live() -> Response:
+        """Whether the process answers at all."""
+        return json_response({"live": True})
+
+    @app.get("/v2/health/ready", responses=openapi.STATUS | openapi.UNAVAILABLE_V2)
+    async def server_ready(request: Request) -> Response:
+        """Whether photographs are answered."""
+        return _if_ready(request, {"ready": True})
+
+    async def model_ready(request: Request) -> Response:
+        """Whether photographs are answered."""
+        _check_version(request, name)
+        return _if_ready(request, {"name": name, "ready": True})
+
+    async def model_metadata(request: Request) -> Response:
+        """What the model takes and answers."""
+        _check_version(request, name)
+        inputs, outputs = ([{"name": tensor, "datatype": "BYTES", "shape": [-1]}] for tensor in ("image", "answers"))
+        platform = traffic.models[0].predictor.engine.name.partition(" ")[0]
+        answer = {"name": name, "versions": traffic.versions, "platform": platform}
+        return json_response(answer | {"inputs": inputs, "outputs": outputs})
+
+    versioned = f"/v2/models/{name}/versions/{{version}}"
+    app.add_api_route(f"/v1/models/{name}", model_ready, responses=openapi.STATUS | openapi.UNAVAILABLE)
+    app.add_api_route(f"/v2/models/{name}/ready", model_ready, responses=openapi.STATUS | openapi.UNAVAILABLE_V2)
+    app.add_api_route(f"/v2/models/{name}", model_metadata, responses=openapi.STATUS)
+    app.add_api_route(f"{versioned}/ready", model_ready, include_in_schema=False)
+    app.add_api_route(versioned, model_metadata, include_in_schema=False)
+
+
+def _check_version(request: Request, name: str) -> None:
+    if request.path_params.get("version") not in (None, *request.app.state.traffic.versions):
+        raise no_such_version(request, name)
+
+
+def _if_ready(request: Request, content: Any) -> Response:
+    if request.app.state.traffic.alive:
+        return json_response(content)
+    return unavailable(request, "the model does not answer")
