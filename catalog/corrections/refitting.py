@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from catalog.corrections.corrected_products import LEAST, corrected_products, side_by_side
-from catalog.corrections.refit_thresholds import SCORES, fit_refit
 from catalog.corrections.queues import RANDOM
+from catalog.corrections.refit_thresholds import SCORES, fit_refit
 from catalog.scored.columns import ID, LOGITS, gate_columns, vector_rows
 from catalog.scored.correction_store import REFITS, CorrectionStore, Entry, in_force
 from catalog.scored.refit import Refit
