@@ -90,6 +90,17 @@ def test_prefix_of_a_wrapper_is_taken_off(prefix: str, network: Backbone, tmp_pa
     assert torch.equal(network.layer4[1].bn2.running_mean, other.layer4[1].bn2.running_mean)
 
 
+@pytest.mark.parametrize("keys", [("net",), ("model_ema",), ("checkpoint", "generator")])
+def test_dicts_around_the_weights_are_taken_off(keys: tuple[str, ...], network: Backbone, tmp_path: Path) -> None:
+    other = build("resnet18", 7)
+    content: dict[str, object] = dict(other.state_dict())
+    for key in reversed(keys):
+        content = {key: content, "epoch": 3}
+    torch.save(content, tmp_path / "weights.pth")
+    first_weights.load(network, "resnet18", str(tmp_path / "weights.pth"))
+    assert torch.equal(network.fc.weight, other.fc.weight)
+
+
 def test_nan_is_refused(network: Backbone, tmp_path: Path) -> None:
     state = build("resnet18", 7).state_dict()
     state["layer2.0.conv1.weight"][0, 0] = torch.nan

@@ -1,9 +1,10 @@
 """The weights of a network out of the files of another project: Lightning checkpoint, state dict or ONNX."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -62,7 +63,8 @@ def read_torch(file: Path, network: Backbone, arch: str) -> tuple[dict[str, Tens
     """The weights of a .pth or .ckpt file without the prefix that a wrapper gives their names, and the file's kind.
 
     DataParallel, DDP, torch.compile, Lightning and modules of one's own put `module.`, `_orig_mod.`, `network.` or
-    `model.backbone.` before each name. What else the file holds beside the network is left out.
+    `model.backbone.` before each name; a dict in which a file keeps them, such as `model_ema` or `net`, is a prefix
+    too. What else the file holds beside the network is left out.
 
     Raises:
         BundleError: a broken file, one that holds more than weights, none of this network, or weights that are NaN.
@@ -73,7 +75,7 @@ def read_torch(file: Path, network: Backbone, arch: str) -> tuple[dict[str, Tens
         if "pytorch-lightning_version" in content:
             kind = f"Lightning checkpoint, version {content['pytorch-lightning_version']}, epoch {content.get('epoch')}"
         content = next((content[key] for key in NESTED if isinstance(content.get(key), dict)), content)
-    state = {k: v for k, v in content.items() if isinstance(v, Tensor)} if isinstance(content, dict) else {}
+    state = dict(_tensors(content)) if isinstance(content, dict) else {}
     own = set(network.state_dict())
     prefix = _prefix(state, own)
     if prefix is None:
@@ -123,6 +125,15 @@ def _check_with_head(file: Path, state: dict[str, Tensor], network: Backbone, ar
     features = network.num_features
     if weight is None or bias is None or weight.ndim != 2 or weight.shape != (len(bias), features):
         raise BundleError(f"{file} has no linear head ({', '.join(head)}) on the {features} features")
+
+
+def _tensors(content: Mapping[Any, Any], before: str = "") -> Iterator[tuple[str, Tensor]]:
+    """All tensors of a dict and of the dicts in it, by their keys with dots between them."""
+    for key, value in content.items():
+        if isinstance(value, Tensor):
+            yield f"{before}{key}", value
+        elif isinstance(value, Mapping):
+            yield from _tensors(value, f"{before}{key}.")
 
 
 def _prefix(names: Iterable[str], own: Collection[str]) -> str | None:
