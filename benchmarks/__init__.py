@@ -1,1 +1,1 @@
-"""Measurements: each module is a command that writes its section of docs/benchmarks.md."""
+"""Benchmarks: each command writes its section of a page in docs/."""

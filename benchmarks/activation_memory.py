@@ -1,4 +1,4 @@
-"""How much memory a training step keeps for its backward pass: counted, on any machine, without running it.
+"""Compute the memory that a training step keeps for its backward pass, on any machine, without running it.
 
 From the command line:  python -m benchmarks.activation_memory
 """
@@ -19,9 +19,9 @@ BYTES_A_WEIGHT = 4 + 4 + 8 + 2
 
 
 def activation_bytes(arch: str, size: int, dtype: torch.dtype = torch.bfloat16) -> int:
-    """Bytes of activations that autograd keeps for one image: every tensor saved for backward but the weights, once.
+    """Bytes of activations that autograd keeps for one image: all tensors saved for backward except weights, each once.
 
-    Counted on torch's meta device, which has shapes and no data.
+    Computed on torch's meta device, which has shapes but no data.
 
     Args:
         arch: see `fashion.backbones.families.build`.
@@ -45,12 +45,12 @@ def activation_bytes(arch: str, size: int, dtype: torch.dtype = torch.bfloat16) 
 
 
 def _storage(values: Tensor) -> int:
-    """What two tensors over the same memory share."""
+    """The storage's id, equal for tensors that share memory."""
     return values.untyped_storage()._cdata
 
 
 def step_bytes(arch: str, size: int, batch: int) -> int:
-    """Bytes of weights, gradients, Adam's moments and activations of a step; without cuDNN's work space."""
+    """Bytes of weights, gradients, Adam's moments and activations of a step; without cuDNN's workspace."""
     with torch.device("meta"):
         weights = sum(values.numel() for values in build(arch, LABELS).parameters())
     return weights * BYTES_A_WEIGHT + batch * activation_bytes(arch, size)

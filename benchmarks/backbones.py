@@ -1,11 +1,11 @@
-"""What networks cost and reach after the same training, from photographs to answers of the int8 file.
+"""Cost and scores of networks after the same training, from photographs to answers of the int8 file.
 
     python -m benchmarks.backbones --data FOLDER --groups A,B --source NAME --size 96 --steps 100
 
 Each network is trained by `training.fit` under runs/backbones on the same photographs, exported with all four files,
-evaluated, and asked for an answer with heat maps. Then the files of all networks are timed in one process, in turns. A
-network that is there is reused, one that was interrupted is gone on with. It writes a section of docs/backbones.md.
-Where no hub can be reached, `HF_HUB_OFFLINE=1` saves half a minute of tries for each of timm's networks.
+evaluated, and asked for an answer with heat maps. Then the files of all networks are timed in one process, in turns.
+Existing runs are reused, interrupted ones resumed. It writes a section of docs/backbones.md.
+If no hub can be reached, `HF_HUB_OFFLINE=1` saves half a minute of retries for each of timm's networks.
 """
 
 import argparse
@@ -37,12 +37,12 @@ from training.weights.first_weights import IMAGENET, NONE
 
 PAGE = Path("docs/backbones.md")
 CONFIG = "training/configs/adamw-recipe.yaml"
-# A rate at which pretrained weights are not lost; 32-bit floats, for depthwise convolutions are slower in bfloat16.
+# A learning rate low enough to keep pretrained weights; fp32, because depthwise convolutions are slower in bfloat16.
 SETTINGS = "--model.lr 0.001 --model.loss.over groups --trainer.precision 32-true"
 NETWORKS = "resnet18,resnet50,timm/tf_efficientnet_lite0,timm/tf_efficientnet_lite2,timm/convnext_tiny"
 RESULT_FILE = "backbone.json"
 BEGINS = {IMAGENET: "ImageNet", NONE: "random weights"}
-ROUNDS = 50  # inferences of each file, one of each a round
+ROUNDS = 50  # one inference of each file per round
 NOTHING = "–"
 
 
@@ -59,10 +59,10 @@ def sizes(arch: str) -> dict[str, int]:
 
 
 def run(arch: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Take one network from photographs to answers, or reuse what is there.
+    """Train, export and evaluate one network, or reuse an existing run.
 
     Returns:
-        The figures of the table; where its export failed, `failed` and why, which is tried again the next time.
+        The figures of the table; if its export failed, `failed` and why; it is retried the next time.
     """
     folder: Path = options.out / arch.replace("/", "-")
     result = folder / RESULT_FILE
@@ -81,7 +81,7 @@ def run(arch: str, options: argparse.Namespace) -> dict[str, Any]:
     values["minutes"] = sum(column(folder, "seconds")) / 60
     try:
         values |= exported(folder, options)
-    except Exception as error:  # exporters fail at unusual networks each in their own way; the others go on
+    except Exception as error:  # exporters raise various errors for unusual networks; continue with the others
         print(f"failed {arch}: {one_line(error)}", flush=True)
         return values | {"failed": one_line(error)[:200]}
     write_whole(result, json.dumps(values))
@@ -90,7 +90,7 @@ def run(arch: str, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _weights(folder: Path, arch: str, wanted: str) -> str:
-    """What a network begins with, or has begun with."""
+    """The initial weights of a network, from its run if there is one."""
     if (folder / LAST).exists():
         return str(TrainingRun(folder).settings["model"]["weights"])
     return imagenet_or_none(arch) if wanted == IMAGENET else NONE
@@ -120,14 +120,14 @@ def exported(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _micro_f1(predictor: Predictor, options: argparse.Namespace) -> float:
-    """On validation photographs, at the thresholds of the card."""
+    """Micro-F1 on validation photographs, at the card's thresholds."""
     profile = predictor.card.default_profile
     found = evaluate(predictor, options.data, profiles=[profile], groups=options.groups.split(","))
     return float(found["profiles"][profile]["micro_f1"] or 0)
 
 
 def _heat_map(predictor: Predictor, options: argparse.Namespace) -> list[int]:
-    """Height and width of the maps in an answer that explains itself."""
+    """Height and width of the heat maps in an answer."""
     card = predictor.card
     image = open_split(options.data, "val", card.taxonomy, card.input, options.groups.split(",")).encoded(0)
     prediction = predictor.predict_each([image], features=True)[0].get()
@@ -141,7 +141,7 @@ def time_engines(bundles: Mapping[str, Path], rounds: int) -> dict[str, dict[str
 
     Args:
         bundles: by the name of the network.
-        rounds: in each, every file of every network answers once; what else the machine does meets all of them alike.
+        rounds: in each, every file of every network answers once, so that other load affects all of them alike.
 
     Returns:
         By network and file.
@@ -203,7 +203,7 @@ def section(results: Mapping[str, dict[str, Any]], times: Mapping[str, dict[str,
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is missing of the networks, time all of them and write the section."""
+    """Train the missing networks, time all of them and write the section."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.backbones", description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="catalog folder with a train and a val split")
     parser.add_argument("--groups", required=True, help="columns to learn, separated by commas")

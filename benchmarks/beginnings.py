@@ -1,10 +1,10 @@
-"""What a training on new labels is best begun with: the model that comes along, ImageNet weights or random ones.
+"""Compare initial weights for a training on new labels: the starter model's, ImageNet's and random ones.
 
     python -m benchmarks.beginnings --data FOLDER --groups A,B --source NAME --photographs 2000 --minutes 4
 
 The starter's network is trained three times by `training.fit` under runs/beginnings, on the same photographs for the
-same time: a few steps are timed first, and each training has as many as that time takes, so that its schedule comes to
-its end. Scores are those of the last step, in fp32, on the validation photographs. A run that is there is resumed or
+same time: a few steps are timed first, and each training gets the number of steps that fits, so that its schedule
+completes. Scores are those of the last step, in fp32, on the validation photographs. Existing runs are resumed or
 reused. It writes a section of docs/recipe.md.
 """
 
@@ -41,12 +41,12 @@ TIMED_STEPS = 8  # of each of two epochs; the first one warms up
 
 @dataclass(frozen=True)
 class Beginning:
-    """What a training begins with.
+    """The initial weights of a training.
 
     Attributes:
         weights: as `--model.weights` takes them; `starter` stands for the file of --starter.
-        says: what it is, for the table.
-        changes: flags of training.fit, to what the configuration says.
+        says: their description in the table.
+        changes: flags of training.fit that override the configuration.
     """
 
     weights: str
@@ -57,7 +57,7 @@ class Beginning:
 BEGINNINGS: Mapping[str, Beginning] = {
     STARTER: Beginning(STARTER, "the model that comes along (`from-starter.yaml`)"),
     IMAGENET: Beginning(IMAGENET, "ImageNet weights, the same settings"),
-    # What is frozen could not learn, and crops cost more than they regularize in few epochs (docs/recipe.md).
+    # Frozen random stages could not learn, and crops lower the score in few epochs (docs/recipe.md).
     NONE: Beginning(
         NONE,
         "random weights: nothing frozen, learning rate 2e-3, no crops, first filters from the photographs",
@@ -67,7 +67,7 @@ BEGINNINGS: Mapping[str, Beginning] = {
 
 
 def settings(name: str, card: ModelCard, options: argparse.Namespace) -> list[str]:
-    """The flags of `training.fit` for a beginning, but for the number of steps."""
+    """The flags of `training.fit` for these initial weights, except the number of steps."""
     beginning = BEGINNINGS[name]
     spec = replace(card.input, size=options.size or card.input.size)
     flags = ["--config", CONFIG, "--data.path", str(options.data), "--data.groups", f"[{options.groups}]"]
@@ -80,7 +80,7 @@ def settings(name: str, card: ModelCard, options: argparse.Namespace) -> list[st
 
 
 def seconds_a_step(name: str, flags: Sequence[str], options: argparse.Namespace) -> float:
-    """How long a step of a training takes: a short training says it, or one that is there."""
+    """Seconds per training step, from an existing run or a short training."""
     folder: Path = options.out / f"{name}-timed"
     if len(column(folder, "seconds")) < 2:
         print(f"time   {name}: {TIMED_STEPS} steps", flush=True)
@@ -93,7 +93,7 @@ def seconds_a_step(name: str, flags: Sequence[str], options: argparse.Namespace)
 
 
 def run(name: str, card: ModelCard, options: argparse.Namespace) -> dict[str, Any]:
-    """Train from one beginning, or reuse what is there: its steps, minutes and scores."""
+    """Train from one kind of initial weights, or reuse an existing run: its steps, minutes and scores."""
     folder: Path = options.out / name
     result = folder / "beginning.json"
     flags = settings(name, card, options)
@@ -102,7 +102,7 @@ def run(name: str, card: ModelCard, options: argparse.Namespace) -> dict[str, An
         if (values["settings"], values["starter"]) != (flags, card.weights_id):
             raise SettingError(f"{folder} was made with other settings; remove {options.out} to make it again")
         return values
-    # Both of the pretrained ones train the same layers, so one time is good for both, and their steps are equal.
+    # Both pretrained ones train the same layers, so the time of one holds for both, and their steps are equal.
     timed = STARTER if name == IMAGENET else name
     step = seconds_a_step(timed, settings(timed, card, options), options)
     steps = max(TIMED_STEPS, round(60 * options.minutes / step))
@@ -117,11 +117,11 @@ def run(name: str, card: ModelCard, options: argparse.Namespace) -> dict[str, An
 
 
 def scores(folder: Path, card: ModelCard, options: argparse.Namespace) -> dict[str, Any]:
-    """What the last step of a training is worth, with thresholds and calibration fitted out of fold.
+    """Scores of the last step of a training, with thresholds and calibration fitted out of fold.
 
     Returns:
-        `micro_f1`, `interval` and `groups` (both of each group), `map`; how many photographs and labels there are; and
-        `known`, how many of the labels the starter has.
+        `micro_f1`, `interval` and `groups` (both for each group), `map`; the numbers of photographs and labels; and
+        `known`, the number of labels that the starter has.
     """
     model = LastEpoch(folder)
     taxonomy = model.taxonomy
@@ -146,7 +146,7 @@ def scores(folder: Path, card: ModelCard, options: argparse.Namespace) -> dict[s
 
 
 def section(results: Mapping[str, dict[str, Any]], card: ModelCard, options: argparse.Namespace) -> str:
-    """The Markdown: a row for each beginning, and how it was measured."""
+    """The Markdown: a row for each kind of initial weights, and how it was measured."""
     groups = options.groups.split(",") if "," in options.groups else []
     rows = []
     for name, values in results.items():
@@ -171,7 +171,7 @@ def section(results: Mapping[str, dict[str, Any]], card: ModelCard, options: arg
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is missing of the beginnings and write the section."""
+    """Run the missing trainings and write the section."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.beginnings", description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="catalog folder with a train and a val split")
     parser.add_argument("--groups", required=True, help="columns to learn, separated by commas")

@@ -1,4 +1,4 @@
-"""What the serving benchmark measured, cell by cell: one server at one concurrency in one round."""
+"""Results of the serving benchmark, in cells: one server at one concurrency in one round."""
 
 import json
 import math
@@ -19,15 +19,15 @@ class Cell:
 
     Attributes:
         name: of the server.
-        concurrency: clients that sent at the same time; of an engine that of the servers measured beside it.
+        concurrency: number of concurrent clients; for an engine that of the servers measured in the same turn.
         round: counted from 0.
-        images: that were answered.
-        seconds: they took together.
-        latencies: of each, ms, in the order in which they came.
-        client: processor time of the load generator, ms for each image.
-        resident: most resident memory of the server's processes, MB.
-        proportional: the same with shared pages divided, at the end, MB; None where it cannot be told.
-        faults: what was wrong with answers, each sort once, with how often.
+        images: number of images answered.
+        seconds: total time.
+        latencies: of each image, ms, in order of arrival.
+        client: processor time of the load generator, ms per image.
+        resident: peak resident memory (RSS) of the server's processes, MB.
+        proportional: proportional memory (PSS) at the end, MB; None if it is unknown.
+        faults: each kind of wrong answer, with its count.
     """
 
     name: str
@@ -49,11 +49,11 @@ class Cell:
 
 @dataclass
 class Results:
-    """All cells of a run, and what is to be said of them.
+    """All cells of a run, with statistics of them.
 
     Attributes:
         machine: see `benchmarks.machine.describe`.
-        settings: facts for the page by name.
+        settings: values for the page by name.
         titles: of the servers and engines by name, in the order of the tables.
         skipped: why servers were not measured, by name.
         cells: in the order in which they were measured.
@@ -66,7 +66,7 @@ class Results:
     cells: list[Cell] = field(default_factory=list)
 
     def save(self, path: Path) -> None:
-        """Write them as JSON, whole or not at all."""
+        """Write them as JSON, atomically."""
         write_whole(path, json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
@@ -77,20 +77,20 @@ class Results:
 
     @property
     def concurrencies(self) -> list[int]:
-        """All that were measured, rising."""
+        """All measured concurrencies, in ascending order."""
         return sorted({cell.concurrency for cell in self.cells})
 
     def of(self, name: str, concurrency: int | None = None) -> list[Cell]:
-        """The cells of one server, in the order of the rounds; of one concurrency or of all."""
+        """The cells of one server, in the order of the rounds; for one concurrency or for all."""
         return [cell for cell in self.cells if cell.name == name and concurrency in (None, cell.concurrency)]
 
     def ratios(self, name: str, other: str, concurrency: int) -> list[float]:
-        """Images a second of one over those of another, within each round: a slow minute then hits both."""
+        """Ratio of images a second of one server to another's, within each round, so that a slow minute affects both."""
         others = {cell.round: cell for cell in self.of(other, concurrency)}
         return [cell.rate / others[cell.round].rate for cell in self.of(name, concurrency) if cell.round in others]
 
     def delays(self, name: str, other: str, concurrency: int) -> list[float]:
-        """How much later one answers than another within each round: the difference of the medians, ms."""
+        """Difference of the median latencies of one server and another within each round, ms."""
         others = {cell.round: cell for cell in self.of(other, concurrency)}
         return [
             percentile(cell.latencies, 0.5) - percentile(others[cell.round].latencies, 0.5)
@@ -99,13 +99,13 @@ class Results:
         ]
 
     def costs(self, name: str, other: str) -> list[float]:
-        """Time for each image that one takes more than another within each round, whatever the concurrency, ms."""
+        """Additional time per image of one server over another within each round, at any concurrency, ms."""
         others = {(cell.round, cell.concurrency): cell for cell in self.of(other)}
         pairs = ((cell, others.get((cell.round, cell.concurrency))) for cell in self.of(name))
         return [1000 / cell.rate - 1000 / match.rate for cell, match in pairs if match]
 
     def faults(self) -> list[str]:
-        """What was wrong, a line for each cell and sort."""
+        """A line for each cell and kind of wrong answer."""
         return [
             f"{cell.name}, concurrency {cell.concurrency}, round {cell.round + 1}: {count} of {cell.images}: {fault}"
             for cell in self.cells

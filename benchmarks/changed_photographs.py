@@ -1,4 +1,4 @@
-"""What a model answers of photographs that were changed in ways that leave their labels true."""
+"""Robustness of a model's answers to changes of photographs that keep their labels valid."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -15,26 +15,26 @@ Change = Callable[[Image.Image], Image.Image]
 
 
 def jpeg(image: Image.Image, quality: int) -> Image.Image:
-    """The image after it was saved as JPEG."""
+    """The image after JPEG compression."""
     file = io.BytesIO()
     image.save(file, "JPEG", quality=quality)
     return Image.open(file).convert("RGB")
 
 
 def cropped(image: Image.Image, part: float) -> Image.Image:
-    """The image without that part of its sides, half of it on each."""
+    """The image cropped by that part of each dimension, half of it on each side."""
     across, down = image.width * part / 2, image.height * part / 2
     return image.crop((round(across), round(down), round(image.width - across), round(image.height - down)))
 
 
 def padded(image: Image.Image, part: float) -> Image.Image:
-    """The image with a border that continues the color of its corner, that part of its sides in all."""
+    """The image with a border in the color of its corner; the border adds that part of each dimension."""
     corner: Any = image.getpixel((0, 0))
     across, down = round(image.width * part / 2), round(image.height * part / 2)
     return ImageOps.expand(image, (across, down, across, down), corner)
 
 
-# Changes after which a person would say the same of the product.
+# Changes after which a person would give the product the same labels.
 CHANGES: Mapping[str, Change] = {
     "mirrored": ImageOps.mirror,
     "10 % cropped away": lambda image: cropped(image, 0.1),
@@ -44,7 +44,7 @@ CHANGES: Mapping[str, Change] = {
     "JPEG of quality 50": lambda image: jpeg(image, 50),
     "twice as large": lambda image: image.resize((image.width * 2, image.height * 2), Image.Resampling.BICUBIC),
 }
-# Of these too, but what is left of the product in a small input is less.
+# After these too, but the product becomes small in the network's input.
 WIDE_BORDERS: Mapping[str, Change] = {
     "half as wide and high as a border around it": lambda image: padded(image, 1.0),
     "a quarter as wide and high as a border around it": lambda image: padded(image, 3.0),
@@ -52,7 +52,7 @@ WIDE_BORDERS: Mapping[str, Change] = {
 
 
 def kept(before: np.ndarray, after: np.ndarray) -> float:
-    """The part of the answers, before and after a change, that are given both times; bool (N, A) each."""
+    """The share of the answers before or after a change that are given both times; bool (N, A) each."""
     either = (before | after).sum()
     return float((before & after).sum() / either) if either else 1.0
 
@@ -60,7 +60,7 @@ def kept(before: np.ndarray, after: np.ndarray) -> float:
 def changed_answers(
     predictor: Predictor, images: Sequence[Image.Image], profile: str, changes: Mapping[str, Change] | None = None
 ) -> dict[str, float]:
-    """For each change the part of the answers that it leaves as they were.
+    """For each change the share of answers that stay the same.
 
     Args:
         predictor: the model.
@@ -80,7 +80,7 @@ def changed_answers(
 
 
 def recolored(image: Image.Image) -> Image.Image:
-    """The image with every hue turned by nearly half of the circle: the same product in another color."""
+    """The image with every hue rotated by nearly half the circle: the same product in another color."""
     hue, saturation, value = image.convert("HSV").split()
     return Image.merge("HSV", (hue.point(lambda h: (h + 120) % 256), saturation, value)).convert("RGB")
 
@@ -93,7 +93,7 @@ def likeliest(predictor: Predictor, images: Sequence[Image.Image], group: str) -
 
 
 def stays_when_recolored(predictor: Predictor, images: Sequence[Image.Image], group: str) -> float:
-    """The part of recolored images whose most probable label of a group is what it was."""
+    """The share of recolored images whose most probable label of a group is unchanged."""
     before = likeliest(predictor, images, group)
     after = likeliest(predictor, [recolored(image) for image in images], group)
     return float(np.mean([one == other for one, other in zip(before, after, strict=True)]))

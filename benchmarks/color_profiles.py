@@ -1,11 +1,11 @@
-"""What the conversion of color profiles changes in the colors that are answered, and what it costs.
+"""Effect of converting color profiles on the answered colors, and its cost.
 
     python -m benchmarks.color_profiles BUNDLE --data FOLDER,...
 
-It writes the section `profiles` of docs/colors.md. Each validation photograph that the shop calls one of the strong
-colors is written again as phones (Display P3) and cameras (Adobe RGB) write what they see: the same colors in the
-numbers of that space, with its profile. It is answered as it is, and once more without its profile, as a reader
-answers it who takes every number for sRGB.
+It writes the section `profiles` of docs/colors.md. Each validation photograph with one of the shop's strong
+colors is converted to the color spaces of phones (Display P3) and cameras (Adobe RGB): the same colors in the
+values of that space, with its profile. It is answered as it is, and once more without its profile, as by a reader
+that takes all values for sRGB.
 """
 
 import argparse
@@ -49,7 +49,7 @@ QUALITY = 95
 
 @dataclass(frozen=True)
 class ColorSpace:
-    """A space that photographs are written in: its primaries in XYZ, its curve, its profile."""
+    """A color space of photographs: its primaries in XYZ, its transfer curve, its ICC profile."""
 
     name: str
     primaries: Sequence[Sequence[float]]
@@ -57,7 +57,7 @@ class ColorSpace:
     profile: bytes
 
     def written(self, image: Image.Image, with_profile: bool) -> bytes:
-        """An sRGB image as a JPEG in the numbers of this space, with its profile or without."""
+        """An sRGB image as a JPEG in the values of this space, with its profile or without."""
         linear = linear_of_srgb(np.asarray(image, dtype=np.float64) / 255)
         there = linear @ np.array(SRGB_PRIMARIES) @ np.linalg.inv(np.array(self.primaries))
         levels = np.rint(self.encode(there.clip(0, 1)) * 255).astype(np.uint8)
@@ -76,7 +76,7 @@ SPACES = (
 
 @dataclass(frozen=True)
 class ColorAnswer:
-    """What is answered of a photograph: the most probable basic color, and the largest color that was measured."""
+    """The answer to a photograph: the most probable basic color, and the measured color with the largest share."""
 
     basic: str
     probability: float
@@ -85,7 +85,7 @@ class ColorAnswer:
 
 @dataclass(frozen=True)
 class ProfileResult:
-    """A photograph of a strong color: what it is called, and the answers to it in sRGB, with a profile and without."""
+    """A photograph of a strong color: its true color, and the answers in sRGB, with a profile and without."""
 
     right: str
     plain: ColorAnswer
@@ -112,7 +112,7 @@ def results(photographs: Sequence[ColoredPhotograph], space: ColorSpace, model: 
 
 
 def row(name: str, found: Sequence[ColorAnswer], results: Sequence[ProfileResult]) -> list[str]:
-    """A line of the table: how often the answers are right and as in sRGB, and how far what is measured is off."""
+    """A row of the table: how often answers are right and equal to those in sRGB, and the error of measured colors."""
     right = sum(each.basic == result.right for each, result in zip(found, results, strict=True))
     alike = sum(each.basic == result.plain.basic for each, result in zip(found, results, strict=True))
     off = [float(difference(a.measured, r.plain.measured)) for a, r in zip(found, results, strict=True)]
@@ -121,7 +121,7 @@ def row(name: str, found: Sequence[ColorAnswer], results: Sequence[ProfileResult
 
 
 def milliseconds(spaces: Sequence[ColorSpace], image: Image.Image, size: int) -> list[float]:
-    """The median processor time from bytes to the network's input for each space, asked in turns."""
+    """The median processor time from bytes to the network's input for each space, measured in turns."""
     spec = InputSpec(size=size)
     files = [space.written(image, bool(space.profile)) for space in spaces]
     times: list[list[float]] = [[] for _ in files]

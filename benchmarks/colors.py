@@ -1,17 +1,17 @@
-"""How often the colors measured on photographs are those that a shop, or a person, says.
+"""Agreement of colors measured on photographs with the colors that a shop, or a person, names.
 
     python -m benchmarks.colors BUNDLE --data FOLDER,... --amateur FOLDER
 
-It writes the section `colors` of docs/colors.md. The folders of --data are catalogs whose column `colour` says what the
-shop calls the color; counted are validation photographs of which it says one of twelve basic colors.
+It writes the section `colors` of docs/colors.md. The folders of --data are data folders whose column `colour` has the
+shop's name of the color; only validation photographs with one of twelve basic colors count.
 `clothing_colors.csv`, beside this file, holds the colors of 120 garments of the Clothing dataset, named by eye on
-sheets of 150 px a photograph: one, or several where persons could disagree or the garment has several; any of them
-counts as right. 60 are of its training photographs, on which the way to find the product was chosen, 60 of its
-validation ones.
+contact sheets with 150 px per photograph: one, or several if people could disagree or the garment has several; any of
+them counts as right. 60 are training photographs, on which the method of finding the product was chosen, 60 are
+validation photographs.
 
     python -m benchmarks.colors BUNDLE --data FOLDER,... --fit
 
-prints the numbers of `fashion.colors.naming.REACH`, fitted on training photographs of all colors that are some basic
+prints the values of `fashion.colors.naming.REACH`, fitted on training photographs of all colors that map to a basic
 one, such as Navy Blue.
 """
 
@@ -41,9 +41,9 @@ from fashion.preprocess import Source, decode
 AMATEUR = Path(__file__).with_name("clothing_colors.csv")
 PAGE = Path("docs/colors.md")
 COLOR_GROUPS = ("colour", "color")
-KINDS = ("article", "garment", "subcategory")  # groups whose evidence together is where the product is
-WARM = 0.35  # of the highest evidence, from which on a place is warm
-JOINED = 0.3  # how much the logarithm of a measured share counts beside that of the model's probability
+KINDS = ("article", "garment", "subcategory")  # groups whose summed evidence locates the product
+WARM = 0.35  # share of the highest evidence above which a position counts as product
+JOINED = 0.3  # weight of the log of a measured share relative to the log of the model's probability
 STEPS = (-8, -4, -2, -1, 1, 2, 4, 8)  # of the fit
 LARGE = 512  # px
 
@@ -52,14 +52,14 @@ Shares = np.ndarray  # of the twelve basic colors
 
 @dataclass(frozen=True)
 class ColoredPhotograph:
-    """A photograph and the basic colors that are right of it."""
+    """A photograph and its true basic colors."""
 
     path: Path
     right: tuple[str, ...]
 
 
 def shop_photographs(folders: Sequence[Path], split: str, most: int, finer: bool = False) -> list[ColoredPhotograph]:
-    """The photographs of which the shop says a basic color, or a finer one. Raises DataError without a table."""
+    """The photographs that the shop labels with a basic color, or a finer one. Raises DataError without a table."""
     found = []
     for folder in folders:
         try:
@@ -76,7 +76,7 @@ def shop_photographs(folders: Sequence[Path], split: str, most: int, finer: bool
 
 
 def amateur_photographs(folder: Path, split: str) -> list[ColoredPhotograph]:
-    """The photographs that were named by eye. Raises DataError for one that is not there."""
+    """The photographs whose colors were named by eye. Raises DataError if one is missing."""
     with AMATEUR.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
     found = [
@@ -91,7 +91,7 @@ def amateur_photographs(folder: Path, split: str) -> list[ColoredPhotograph]:
 
 
 class ModelColors:
-    """What a model says of photographs: the probability of each basic color, and where the product is."""
+    """A model's outputs for photographs: the probability of each basic color, and the location of the product."""
 
     def __init__(self, predictor: Predictor) -> None:
         taxonomy = predictor.taxonomy
@@ -122,7 +122,7 @@ class ModelColors:
 
 Finder = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
-# Ways to find the product: levels (H, W, 3) and the model's evidence (H, W) -> bool (H, W).
+# Methods of finding the product: levels (H, W, 3) and the model's evidence (H, W) -> bool (H, W).
 FINDERS: dict[str, Finder] = {
     "the whole photograph": lambda levels, evidence: np.ones(levels.shape[:2], bool),
     "where the model's heat map is warm": lambda levels, evidence: evidence >= WARM,
@@ -134,7 +134,7 @@ TAKEN = "flood fill, else GrabCut from the middle"
 
 @dataclass(frozen=True)
 class ColorResult:
-    """What was found of a photograph: the shares of the basic colors by each way, and the model's probabilities."""
+    """Results for a photograph: the shares of the basic colors by each method, and the model's probabilities."""
 
     right: tuple[str, ...]
     shares: dict[str, Shares]
@@ -142,19 +142,19 @@ class ColorResult:
     seconds: float
 
     def is_right(self, scores: Shares) -> bool:
-        """Whether the basic color with the highest score is a right one."""
+        """Whether the basic color with the highest score is correct."""
         return BASIC_COLORS[int(scores.argmax())] in self.right
 
     @property
     def joined(self) -> Shares:
-        """The model's probabilities and the measured shares together."""
+        """The model's probabilities combined with the measured shares."""
         return np.log(self.model + 1e-3) + JOINED * np.log(self.shares[TAKEN] + 0.05)
 
 
 def results(
     photographs: Sequence[ColoredPhotograph], model: ModelColors, minutes: float = math.inf
 ) -> Iterator[ColorResult]:
-    """Measure photographs in every way, as many as so many minutes allow."""
+    """Measure photographs with every method, until the minutes are used up."""
     end = time.monotonic() + 60 * minutes
     for photograph in tqdm(photographs, unit="image", disable=None):
         if time.monotonic() > end:
@@ -198,7 +198,7 @@ def text(parts: dict[str, list[ColorResult]], machine: str, limits: str) -> str:
 
 
 def by_color(found: Sequence[ColorResult]) -> str:
-    """A table of what the photographs of each color are named."""
+    """A table of the names given to the photographs of each color."""
     rows = []
     for name in BASIC_COLORS:
         of = [result for result in found if result.right == (name,)]
@@ -211,7 +211,7 @@ def by_color(found: Sequence[ColorResult]) -> str:
 
 
 def fit_reach(photographs: Sequence[ColoredPhotograph]) -> tuple[dict[str, float], float]:
-    """The reach of each basic color at which most photographs are named right, and that share."""
+    """The reach of each basic color that maximizes the share of correctly named photographs, and that share."""
     measured = []
     for photograph in tqdm(photographs, unit="image", disable=None):
         levels = working_levels(photograph.path)
@@ -224,7 +224,7 @@ def fit_reach(photographs: Sequence[ColoredPhotograph]) -> tuple[dict[str, float
     def score(reach: dict[str, float]) -> float:
         found = np.zeros((len(measured), len(BASIC_COLORS)))
         np.add.at(found, (owner, nearest_basic(distances, chroma, reach)), shares)
-        # The mean share of the right color decides between ways that name as many right.
+        # The mean share of the right color breaks ties.
         return float(np.mean(found.argmax(axis=1) == right) + 0.02 * found[np.arange(len(right)), right].mean())
 
     reach, best = dict.fromkeys(BASIC_COLORS, 0.0), -1.0

@@ -1,4 +1,4 @@
-"""Who takes part in the serving benchmark, and how each is started and checked."""
+"""The servers and engines of the serving benchmark, and how each is started and checked."""
 
 import base64
 import json
@@ -18,12 +18,12 @@ LOG = "server.log"
 
 @dataclass(frozen=True)
 class Place:
-    """What a server is started with.
+    """Paths that a server is started with.
 
     Attributes:
         bundle: the model.
         photographs: the folder of the photographs.
-        folder: for what the server writes; each has one of its own.
+        folder: for the server's files; each server has its own.
     """
 
     bundle: Path
@@ -36,9 +36,9 @@ class Contestant:
     """One row of the tables.
 
     Attributes:
-        title: as the tables name it.
-        start: the server or engine, which runs as long as the context lasts.
-        check: picks what finds its wrong answers.
+        title: its name in the tables.
+        start: context manager that runs the server or engine.
+        check: selects the function that finds its wrong answers.
     """
 
     title: str
@@ -109,7 +109,7 @@ ENGINES = {
 }
 CONTESTANTS = SERVERS | ENGINES
 
-# What logs and metrics cost is told by these two, with a model so small that the server is all there is.
+# These two measure the cost of logs and metrics, with a model so small that the server's own time dominates.
 LOGGED, QUIET = "logged", "quiet"
 PAIR = {
     LOGGED: Contestant("as shipped", _shipped, lambda right: right.answer),

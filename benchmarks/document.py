@@ -23,7 +23,7 @@ def with_interval(value: float | None, interval: Sequence[float] | None) -> str:
 
 
 def write_section(name: str, text: str, page: Path = PAGE) -> None:
-    """Replace what stands between `<!-- name -->` and `<!-- /name -->` in the page, or add both at its end."""
+    """Replace the text between `<!-- name -->` and `<!-- /name -->` in the page, or append both markers."""
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     section = f"{start}\n{text.strip()}\n{end}"
     content = page.read_text(encoding="utf-8") if page.exists() else "# Benchmarks\n"

@@ -1,4 +1,4 @@
-"""Scored catalogs drawn from labeled photographs, of which the shares are known because they were chosen."""
+"""Scored catalogs sampled from labeled photographs, with chosen and therefore known shares."""
 
 import shutil
 from collections.abc import Sequence
@@ -27,14 +27,14 @@ SEED = 0
 
 
 class DrawnCatalogs:
-    """Catalogs of photographs that the corrections were not learned from.
+    """Sample catalogs of photographs that the corrections were not learned from.
 
     Args:
         card: of the model.
-        seen: what it says of the photographs, and what is true.
+        seen: the model's outputs for the photographs, and the ground truth.
 
     Attributes:
-        rng: what draws.
+        rng: the random number generator.
         starts: first day of each month.
     """
 
@@ -49,7 +49,7 @@ class DrawnCatalogs:
         self._others = np.arange(0)
 
     def split(self) -> None:
-        """Learn the corrections from half of the products; what follows is drawn of the others."""
+        """Learn the corrections from half of the products; catalogs are then sampled from the others."""
         (teaching, self._others), *_ = halves(self._seen.ids, self.rng, 1)
         found: dict[str, Any] = {}
         for group, truths in self._truths.items():
@@ -62,29 +62,29 @@ class DrawnCatalogs:
         self._card = replace(self._card, share_corrections=found)
 
     def teaches(self, group: str) -> bool:
-        """Whether there are photographs enough to correct a group."""
+        """Whether there are enough photographs to correct a group."""
         return group in self._card.share_corrections
 
     def known(self, group: str) -> int:
-        """Photographs of which it is known what label of a group they have, or that they have none."""
+        """Number of photographs whose label of a group, or its absence, is known."""
         return int((self._truths[group] >= 0).sum())
 
     def usual(self, group: str) -> np.ndarray:
-        """Shares of a group's labels and of none among the photographs that are drawn, (L + 1,)."""
+        """Shares of a group's labels and of "none" among the sampled photographs, (L + 1,)."""
         available = self._available(group)
         return available / available.sum()
 
     def shifted(self, group: str, times: int) -> np.ndarray:
-        """Shares of a group's labels and of none, chosen so many times, (times, L + 1)."""
+        """Random shares of a group's labels and of "none", (times, L + 1)."""
         return np.stack([shifted_shares(self._available(group), self.rng, PRODUCTS) for _ in range(times)])
 
     def write(self, folder: Path, group: str | None, shares: np.ndarray | None) -> Scored:
-        """Draw a catalog and write it into a folder, in place of what is there.
+        """Sample a catalog and write it into a folder, replacing its contents.
 
         Args:
-            folder: for it.
-            group: of which shares are chosen; None draws from all photographs of products, and changes nothing.
-            shares: of its labels and of none, by month (MONTHS, L + 1).
+            folder: for the catalog.
+            group: whose shares are given; None samples uniformly from all photographs of products.
+            shares: of its labels and of "none", by month (MONTHS, L + 1).
         """
         if group is None or shares is None:
             rows = self.rng.permutation(self._others[self._products[self._others]])[: MONTHS * PRODUCTS]
@@ -104,7 +104,7 @@ class DrawnCatalogs:
         return np.array([len(rows) for rows in self._members(group)])
 
     def _write(self, folder: Path, groups: Sequence[str], rows: np.ndarray, days: Sequence[date]) -> Scored:
-        """The catalog as of a model that knows these groups alone: to write and read the others would take longest."""
+        """Write the catalog with these groups only, because writing and reading the others would take longest."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         card, taxonomy, own = self._card, self._card.taxonomy, [pa.field(DATE, pa.date32())]

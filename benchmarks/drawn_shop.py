@@ -1,4 +1,4 @@
-"""A small shop of drawn garments, and the page that runs on it, as its command runs it."""
+"""A small shop of drawn garments, and the web page running on it, started by its command."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ START_LIMIT = 120  # s
 
 
 def garment(seed: int, size: int = 200) -> bytes:
-    """A drawn garment, so many px wide and high, as a JPEG."""
+    """A drawn garment, `size` px wide and high, as a JPEG."""
     file = io.BytesIO()
     draw(seed, size)[0].save(file, "JPEG", quality=90)
     return file.getvalue()
@@ -39,8 +39,8 @@ def detail(seed: int, size: int = 200) -> bytes:
 
 
 def scored_garments(home: Path, titles: Sequence[str], size: int = 200, indexed: bool = True) -> Path:
-    """A scored catalog, a product for each title; the last two have the same photograph, and of every fifth there are
-    two photographs.
+    """A scored catalog with a product for each title; the last two share a photograph, and every fifth has two
+    photographs.
 
     Args:
         home: folder for table and photographs; the catalog is in its folder `scored`.
@@ -68,7 +68,7 @@ def scored_garments(home: Path, titles: Sequence[str], size: int = 200, indexed:
 
 @contextmanager
 def page(*arguments: str | Path) -> Iterator[str]:
-    """A running page's address. Raises FashionError, with what it said, where it does not start."""
+    """The address of a running page. Raises FashionError with the page's output if it does not start."""
     (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "page", *map(str, arguments), "--port", str(port)]
@@ -87,7 +87,7 @@ def page(*arguments: str | Path) -> Iterator[str]:
 
 
 def is_ready(url: str) -> bool:
-    """Whether a page answers photographs."""
+    """Whether the page answers photographs."""
     try:
         return requests.get(f"{url}/readyz", timeout=10).ok
     except requests.RequestException:

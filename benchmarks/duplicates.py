@@ -1,10 +1,10 @@
-"""Which cosine of embeddings tells a photograph that was changed a little from one of another product.
+"""Find the cosine of embeddings that separates slightly changed copies of a photograph from other products.
 
     python -m benchmarks.duplicates BUNDLE FOLDER [--count 3000] [--copies 200]
 
-FOLDER holds photographs of different products. Some are compared with changed copies of themselves, as shops make them,
-and all with their nearest other photograph; a threshold is good if it is below nearly all of the former and above
-nearly all of the latter. Among the latter are true duplicates too, if the folder has any: the closest pairs are named.
+FOLDER holds photographs of different products. Some are compared with typical changed copies of themselves, and all
+with their nearest other photograph; a good threshold is below nearly all similarities of the former and above nearly
+all of the latter. The latter include true duplicates, if the folder has any: the closest pairs are printed.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from fashion.preprocess import Source
 
 THRESHOLDS = (0.98, 0.99, 0.995, 0.997, 0.998, 0.999, 0.9995)
 BATCH = 16
-NAMED = 5  # closest pairs of different files
+NAMED = 5  # closest pairs of different files that are printed
 
 
 def _compressed(photo: Image.Image, quality: int) -> Image.Image:
@@ -64,7 +64,7 @@ def embeddings(predictor: Predictor, photos: Sequence[Source]) -> np.ndarray:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the quantiles and what each threshold would do; returns the exit status."""
+    """Print the quantiles and the effect of each threshold; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.duplicates", description=__doc__.splitlines()[0])
     parser.add_argument("bundle", type=Path)
     parser.add_argument("folder", type=Path, help="folder of photographs")

@@ -1,4 +1,4 @@
-"""Validation photographs through a running TorchServe, one at a time, as a client sends them.
+"""Send validation photographs to a running TorchServe, one at a time, as a client does.
 
     python -m benchmarks.endpoint runs/mine/bundle --data FOLDER --source "NAME OF THE DATA"
 
@@ -34,7 +34,7 @@ def measure(bundle: Path, data: Path, photographs: int) -> dict[str, Any]:
 
     Returns:
         `photographs`, `seconds` of each, `micro_f1` of the answered attributes and `different`, the number of
-        photographs that the Predictor answers otherwise.
+        photographs with another answer than the Predictor's.
     """
     predictor = Predictor.from_bundle(bundle)
     taxonomy = predictor.taxonomy

@@ -1,6 +1,6 @@
-"""A scored catalog of any size, made from a small one: its products again and again, each changed a little.
+"""A scored catalog of any size, generated from a small one by repeating its products with slight changes.
 
-Nothing of it is written to disk: products are made when they are read, the same ones each time.
+Nothing is written to disk: products are generated when they are read, the same ones each time.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,24 +19,24 @@ from fashion.prediction import sigmoid
 from fashion.taxonomy import Label, Taxonomy
 
 ROWS = 4096  # of a batch
-CHANGE = 0.35  # of the way between two products of one kind that another is moved
-ORIGINALS = 20_000  # at most, that are kept in memory
-SHELF = "shelf"  # a column that filters ask for: a whole number from 0 to 99, at random
+CHANGE = 0.35  # share of the difference between two products of a kind that is added to another
+ORIGINALS = 20_000  # maximum kept in memory
+SHELF = "shelf"  # a column for filters: a random whole number from 0 to 99
 DRAWER = "drawer"  # another: from 0 to 999
-LABELS, CLUSTERS, LENGTH = (("category", 40), ("color", 12), ("gender", 3)), 400, 2048  # where nothing is given
+LABELS, CLUSTERS, LENGTH = (("category", 40), ("color", 12), ("gender", 3)), 400, 2048  # without a catalog
 
 
 class Enlarged(Scored):
-    """So many products like those of a scored catalog.
+    """A given number of products similar to those of a scored catalog.
 
-    Each is one of the originals, moved by a part of the difference between two others of its neighborhood: catalogs
-    differ in the directions in which the original does, and clusters stay clusters.
+    Each is one of the originals plus a part of the difference between two of its neighbors, so that the variation
+    has the original's directions and clusters remain.
 
     Args:
-        embeddings, logits: of the originals, (n, E) and (n, A), products of one kind next to each other.
+        embeddings, logits: of the originals, (n, E) and (n, A), sorted by kind of product.
         manifest: of the original.
-        rows: how many products.
-        seed: another one makes other products.
+        rows: number of products.
+        seed: of the random numbers.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Enlarged(Scored):
     def batches(
         self, columns: Sequence[str] | None = None, rows: int = ROWS, corrected: bool = True
     ) -> Iterator[pa.RecordBatch]:
-        """See `Scored.batches`; the batches have `ROWS` rows, and nobody corrected any."""
+        """See `Scored.batches`; the batches have `ROWS` rows, without corrections."""
         for start in range(0, self.rows, ROWS):
             rng = np.random.default_rng([self.seed, start])
             count = min(ROWS, self.rows - start)
@@ -68,12 +68,12 @@ class Enlarged(Scored):
                 indices = self.manifest.taxonomy.indices(group)
                 best = [self.manifest.labels[indices[i]].name for i in logits[:, indices].argmax(1)]
                 made[ATTRIBUTE + group] = pa.array([[name] for name in best])
-            made[DRAWER] = pa.array(rng.integers(0, 1000, count))  # last, so that what was measured before stays so
+            made[DRAWER] = pa.array(rng.integers(0, 1000, count))  # last, so that earlier columns get the same random numbers as before
             wanted = list(made) if columns is None else columns
             yield pa.RecordBatch.from_arrays([made[name] for name in wanted], list(wanted))
 
     def sample(self, columns: Sequence[str], rows: int) -> pa.Table:
-        """See `Scored.sample`; the first ones are as good as any."""
+        """See `Scored.sample`; takes the first rows, which are random already."""
         return pa.Table.from_batches(islice(self.batches(columns), -(-rows // ROWS)))
 
     def _vectors(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +87,7 @@ class Enlarged(Scored):
 
 
 def originals(folder: Path | None) -> tuple[np.ndarray, np.ndarray, Manifest]:
-    """Embeddings and logits of a scored catalog, sorted by their likeliest labels, and its manifest; else made up.
+    """Embeddings and logits of a scored catalog, sorted by most probable labels, and its manifest; synthetic without one.
 
     Raises:
         DataError: the folder is not a scored catalog.
@@ -102,7 +102,7 @@ def originals(folder: Path | None) -> tuple[np.ndarray, np.ndarray, Manifest]:
 
 
 def _made_up() -> tuple[np.ndarray, np.ndarray, Manifest]:
-    """Clusters of products, as a network's last layer has them: values from 0 on, most of them small."""
+    """Synthetic clusters of products, distributed like a network's last layer: values from 0, most of them small."""
     rng = np.random.default_rng(0)
     labels = tuple(Label(group, f"{group} {i}") for group, count in LABELS for i in range(count))
     taxonomy = Taxonomy(labels)

@@ -1,17 +1,17 @@
-"""Whether heat maps point at what they explain: the share of their evidence inside boxes that were drawn by hand.
+"""Localization of heat maps: the share of their evidence inside boxes drawn by hand.
 
     python -m benchmarks.evidence BUNDLE --data FOLDER,...
 
 It writes the section `starter evidence` of docs/starter.md. `evidence_boxes.csv`, beside this file, holds the boxes of
-30 validation photographs of the catalog Fashion Product Images, in parts of the photograph's width and height. They
-were drawn on each photograph shown 500 px high under a grid of 5 %, before any heat map was looked at:
+30 validation photographs of Fashion Product Images, in fractions of the photograph's width and height. They
+were drawn on each photograph shown 500 px high under a grid of 5 %, before any heat map was viewed:
 
-- `sleeve`: both sleeves, from the shoulder's seam to the hem or cuff; of sleeveless garments both armholes, with as
-  much of the arm as a short sleeve would cover;
-- `neck`: the collar, or the edge of the opening, with the opening; of polo shirts the row of buttons too.
+- `sleeve`: both sleeves, from the shoulder seam to the hem or cuff; for sleeveless garments both armholes, with the
+  part of the arm that a short sleeve would cover;
+- `neck`: the collar, or the opening with its edge; for polo shirts the row of buttons too.
 
-46 photographs had been drawn at random, some of each label and few of one article. 15 of sleeves and 15 of necks were
-kept; those with rolled-up sleeves, with another garment's sleeves or without straps were not.
+46 photographs had been sampled, some of each label and few of one article. 15 of sleeves and 15 of necks were
+kept; those with rolled-up sleeves, with another garment's sleeves or without straps were dropped.
 """
 
 import argparse
@@ -34,18 +34,18 @@ from fashion.taxonomy import Label
 BOXES = Path(__file__).with_name("evidence_boxes.csv")
 PAGE = Path("docs/starter.md")
 KINDS = ("covered", "activation")  # of maps, see fashion.covering and fashion.explanation
-LARGE = 1024  # px; photographs are decoded at their own size
+LARGE = 1024  # px; larger than the photographs, so that they are decoded at full size
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in parts of width and height
 
 
 @dataclass(frozen=True)
 class BoxedPhotograph:
-    """A photograph with boxes around what its label is seen by.
+    """A photograph with boxes around the visible evidence for its label.
 
     Attributes:
         path: of the image file.
-        label: what the photograph is annotated with.
+        label: its annotated label.
         boxes: one or more.
     """
 
@@ -56,12 +56,12 @@ class BoxedPhotograph:
 
 @dataclass(frozen=True)
 class Pointing:
-    """How well one heat map points into its boxes.
+    """How well one heat map localizes its boxes.
 
     Attributes:
-        share: of the positive evidence that lies inside them; 0 where there is none.
-        area: of the photograph that they cover: the share of evidence that is spread evenly.
-        hit: whether the map is highest inside one of them, the "pointing game" of Zhang et al. 2016, "Top-down Neural
+        share: of the positive evidence that is inside the boxes; 0 without positive evidence.
+        area: share of the photograph that the boxes cover, which is the expected share of uniform evidence.
+        hit: whether the map's maximum is inside a box, the "pointing game" of Zhang et al. 2016, "Top-down Neural
             Attention by Excitation Backprop", arXiv:1608.00507.
     """
 
@@ -79,7 +79,7 @@ def read_boxes(path: Path, folders: Mapping[str, Path]) -> list[BoxedPhotograph]
         folders: of the data sets, by the name that the file gives them.
 
     Raises:
-        DataError: a data set that is not among the folders, a missing photograph, or a box outside of its photograph.
+        DataError: a data set that is not among the folders, a missing photograph, or a box outside its photograph.
     """
     found: dict[tuple[Path, Label], list[Box]] = {}
     with path.open(newline="", encoding="utf-8") as file:
@@ -97,7 +97,7 @@ def read_boxes(path: Path, folders: Mapping[str, Path]) -> list[BoxedPhotograph]
 
 
 def inside(boxes: Sequence[Box], size: tuple[int, int]) -> np.ndarray:
-    """Which pixels of a photograph lie in any of the boxes, bool (height, width)."""
+    """Mask of a photograph's pixels inside any of the boxes, bool (height, width)."""
     width, height = size
     mask = np.zeros((height, width), bool)
     for left, top, right, bottom in boxes:
@@ -112,7 +112,7 @@ def point(evidence: np.ndarray, boxes: Sequence[Box], image: Image.Image, spec: 
         evidence: (h, w), one of `fashion.explanation.activation_maps`.
         boxes: of the photograph.
         image: the photograph.
-        spec: how it was made the network's input.
+        spec: of the network's input.
     """
     strength = spread(evidence, image, image.size, spec).astype(np.float64)
     mask = inside(boxes, image.size)
@@ -122,7 +122,7 @@ def point(evidence: np.ndarray, boxes: Sequence[Box], image: Image.Image, spec: 
 
 
 def measure(predictor: Predictor, photographs: Sequence[BoxedPhotograph], kind: str) -> list[Pointing]:
-    """How well the heat map of each photograph's own label points, be it the model's answer or not.
+    """Localization of each photograph's own label, whether or not the model answers it.
 
     Args:
         predictor: the model.

@@ -1,9 +1,9 @@
-"""How long the command line takes to start, and how much memory serving.app and a worker of TorchServe take.
+"""Measure the start-up time of the command line, and the memory of serving.app and of a TorchServe worker.
 
     python -m benchmarks.footprint [--rounds 10] [--without-torchserve]
 
-It writes the section `footprint` of docs/benchmarks.md. Processes are measured in turns, and by processor time too,
-which other work on the machine changes less.
+It writes the section `footprint` of docs/benchmarks.md. Processes are measured in turns, also by processor time,
+which depends less on other load.
 """
 
 import argparse
@@ -32,10 +32,10 @@ from serving.torchserve import TorchServe
 
 PHOTOGRAPHS = Path("data/bench-photographs")
 COMPILED = Path("data/bench-compiled")
-REQUESTS = 40  # before memory is looked at: by then all that answering sets up is there
+REQUESTS = 40  # before memory is measured, so that everything is initialized
 FEW_PHOTOGRAPHS = 4
 START, APP, WORKER = 1.2, 200.0, 365.0  # ratio, MB, MB
-# What no program that answers can do without, as one line of Python.
+# The minimum of any such program, as one line of Python.
 LEAST = (
     "import sys, numpy, onnxruntime; from PIL import Image\n"
     "options = onnxruntime.SessionOptions()\n"
@@ -46,9 +46,9 @@ LEAST = (
 
 
 def spent(command: Sequence[str | Path]) -> tuple[float, float]:
-    """Seconds of a whole process: on the clock and of the processor.
+    """Wall-clock and processor seconds of a whole process.
 
-    From the second one on its modules are compiled already, as they are where the project was installed.
+    From the second run on, its modules are compiled already, as in an installed project.
     """
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment = kept | {"PYTHONPYCACHEPREFIX": str(COMPILED.absolute())}
@@ -65,7 +65,7 @@ def start_up(photograph: Path, rounds: int) -> list[list[str]]:
     """The rows of the table: seconds of both processes, and their ratio."""
     least: list[str | Path] = [sys.executable, "-c", LEAST, BUNDLE / INT8_FILE, photograph]
     whole: list[str | Path] = [sys.executable, "-m", "fashion.predictor", BUNDLE, photograph]
-    found = [(spent(least), spent(whole)) for _ in range(rounds + 1)][1:]  # the first reads the files from the disk
+    found = [(spent(least), spent(whole)) for _ in range(rounds + 1)][1:]  # the first run reads the files from disk
     rows = []
     for kind, name in enumerate(("clock", "processor")):
         of_least, of_whole = (median(times[i][kind] for times in found) for i in (0, 1))
@@ -76,7 +76,7 @@ def start_up(photograph: Path, rounds: int) -> list[list[str]]:
 
 @contextmanager
 def app() -> Iterator[tuple[str, psutil.Process]]:
-    """serving.app with the starter: where it answers, and its process."""
+    """Run serving.app with the starter: its URL and process."""
     (port,) = free_ports(1)
     command = [sys.executable, "-m", "serving.app", str(BUNDLE), "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -90,7 +90,7 @@ def app() -> Iterator[tuple[str, psutil.Process]]:
 
 @contextmanager
 def torchserve() -> Iterator[tuple[str, psutil.Process]]:
-    """TorchServe with the starter: where it answers, and the process of its worker."""
+    """Run TorchServe with the starter: its URL and the process of its worker."""
     with tempfile.TemporaryDirectory() as folder:
         archive(BUNDLE, Path(folder) / "store" / "fashion.mar")
         with TorchServe.temporary(Path(folder) / "store", Path(folder)) as server:
@@ -103,7 +103,7 @@ def torchserve() -> Iterator[tuple[str, psutil.Process]]:
 
 
 def memory(url: str, process: psutil.Process, files: Sequence[Path]) -> tuple[float, float]:
-    """MB of a process that has answered: resident, and with what it shares divided among those who share it."""
+    """Resident (RSS) and proportional (PSS) memory of a process after requests, MB."""
     with requests.Session() as session:
         for i in range(REQUESTS):
             session.post(url, data=files[i % len(files)].read_bytes(), timeout=120).raise_for_status()

@@ -1,4 +1,4 @@
-"""What a model answers of the validation photographs of several catalogs, by fits that have not seen them."""
+"""Cross-validated answers of a model to the validation photographs of several data folders."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,16 +17,16 @@ from training.sources.writer import IMAGE
 
 @dataclass(frozen=True)
 class HeldBack:
-    """Validation photographs of several catalogs, what is true of them and what a model says.
+    """Validation photographs of several data folders, with their ground truth and a model's outputs.
 
     Attributes:
         taxonomy: of the model.
-        names: of the catalogs; photographs without a product are of none of them.
+        names: of the data folders; photographs without a product belong to none of them.
         photographs: all N of them, those without a product last.
-        catalog: (N,), index into `names`; the number of names for photographs without a product.
-        seen: what the model says, and targets, derived ones too.
-        unseen: what is answered out of fold.
-        truths: for each photograph, by group, the labels that it is annotated with, known to the model or not.
+        catalog: (N,), index into `names`; `len(names)` for photographs without a product.
+        seen: the model's outputs, and targets, derived ones too.
+        unseen: the cross-validated answers.
+        truths: for each photograph, by group, its annotated labels, known to the model or not.
     """
 
     taxonomy: Taxonomy
@@ -38,7 +38,7 @@ class HeldBack:
     truths: Sequence[Mapping[str, Sequence[str]]] = field(repr=False)
 
     def of(self, catalog: int) -> np.ndarray:
-        """The positions of one catalog's photographs."""
+        """The positions of one data folder's photographs."""
         return np.flatnonzero(self.catalog == catalog)
 
     @property
@@ -48,7 +48,7 @@ class HeldBack:
 
     @property
     def without_product(self) -> np.ndarray:
-        """The positions of those that show none."""
+        """The positions of photographs that show no product."""
         return self.of(len(self.names))
 
 
@@ -60,16 +60,16 @@ def answer_held_back(
     negatives: Sequence[str | Path] = (),
     cache: Path = DEFAULT_CACHE,
 ) -> HeldBack:
-    """Run a model over the validation split of catalogs.
+    """Run a model over the validation split of data folders.
 
-    Calibration and thresholds are fitted anew on four fifths of all photographs and judged on the last, five times, as
-    the scores in a model card are, see `training.profiles.out_of_fold.answer_out_of_fold`.
+    Calibration and thresholds are fitted on four fifths of all photographs and applied to the last, five times, as
+    for the scores in a model card, see `training.profiles.out_of_fold.answer_out_of_fold`.
 
     Args:
         predictor: the model.
-        folders: of the catalogs, by their public names.
+        folders: data folders, by their public names.
         rules: a YAML file of derived labels, see `training.data.rules`.
-        names: a YAML file of names to change, see `training.data.names`.
+        names: a YAML file of renamed labels, see `training.data.names`.
         negatives: folders of photographs that show no product.
         cache: for imported data.
 
@@ -101,7 +101,7 @@ def answer_held_back(
 def _truths(
     images: Photographs, catalogs: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy
 ) -> list[dict[str, list[str]]]:
-    """By group the labels of the photographs' own columns; of groups without, those that follow from rules."""
+    """By group the labels of the photographs' own columns; for groups without a column, those derived by rules."""
     truths = []
     for row, which, target in zip(images.rows.remove_columns(IMAGE), catalogs, targets, strict=True):
         given = {group: names for group, names in images.reader.catalogs[which].cells(row).items() if names}

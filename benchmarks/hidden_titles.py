@@ -1,4 +1,4 @@
-"""Words that are taken out of products' texts for the time of a question, in the words of an index."""
+"""Remove words temporarily from the products' texts in the word file of an index."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from catalog.words.vocabulary import searchable
 
 
 class HiddenTitles:
-    """The words of an index, whose texts may be changed for a while.
+    """The word file of an index, whose texts can be changed temporarily.
 
     Args:
         path: the file that `catalog.words.word_file.write_words` wrote.
@@ -23,7 +23,7 @@ class HiddenTitles:
 
     @contextmanager
     def without(self, word: str, ids: frozenset[str]) -> Iterator[None]:
-        """Take a word out of the texts of some products, and put it back."""
+        """Remove a word from the texts of some products, and restore it on exit."""
         self._write({id: [other for other in searchable(self.titles[id]) if other != word] for id in ids})
         try:
             yield

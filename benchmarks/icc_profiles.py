@@ -1,4 +1,4 @@
-"""ICC profiles, written byte by byte as the ICC specification has them (ICC.1:2001-04, version 2, and `para` of 4)."""
+"""ICC profiles, written byte by byte by the ICC specification (ICC.1:2001-04, version 2, and `para` of version 4)."""
 
 import struct
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 D50 = (0.9642, 1.0, 0.8249)
-# Red, green and blue in XYZ, adapted to D50, as the usual profiles of these names have them.
+# Red, green and blue in XYZ, adapted to D50, as in the usual profiles of these names.
 SRGB_PRIMARIES = ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410))
 P3_PRIMARIES = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
 ADOBE_GAMMA = 2.19921875
@@ -14,7 +14,7 @@ ADOBE_PRIMARIES = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.
 
 
 def linear_of_srgb(encoded: np.ndarray) -> np.ndarray:
-    """The curve of sRGB and of Display P3, values in 0 to 1."""
+    """The transfer curve of sRGB and of Display P3, values in 0 to 1."""
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
 
@@ -24,7 +24,7 @@ def srgb_of_linear(linear: np.ndarray) -> np.ndarray:
 
 
 def in_srgb(levels: np.ndarray, primaries: Sequence, linear: np.ndarray) -> np.ndarray:
-    """What colors are in sRGB, by the textbook: levels of shape (..., 3) whose linear values are `linear`, 0 to 255."""
+    """Colors converted to sRGB by the textbook formula: levels (..., 3), 0 to 255, with linear values `linear`."""
     assert levels.shape == linear.shape
     there = linear @ np.array(primaries) @ np.linalg.inv(np.array(SRGB_PRIMARIES))
     return srgb_of_linear(there.clip(0, 1)) * 255
@@ -37,27 +37,27 @@ def rgb_profile(primaries: Sequence[Sequence[float]], curve: bytes) -> bytes:
 
 
 def srgb() -> bytes:
-    """The kind of sRGB that most files have: a table of 1024 values as its curve."""
+    """The usual sRGB profile, with a table of 1024 values as its curve."""
     return rgb_profile(SRGB_PRIMARIES, table(linear_of_srgb(np.linspace(0, 1, 1024))))
 
 
 def display_p3() -> bytes:
-    """What phones write."""
+    """Display P3, as phones write it."""
     return rgb_profile(P3_PRIMARIES, srgb_curve())
 
 
 def adobe_rgb() -> bytes:
-    """What cameras and editors write."""
+    """Adobe RGB, as cameras and editors write it."""
     return rgb_profile(ADOBE_PRIMARIES, gamma(ADOBE_GAMMA))
 
 
 def linear_gray() -> bytes:
-    """Gray whose levels are proportional to light."""
+    """Linear gray."""
     return profile("GRAY", "XYZ ", {"kTRC": gamma(1.0)})
 
 
 def cmyk() -> bytes:
-    """A press: full inks in Lab, mixtures by the product of their lightness."""
+    """A CMYK press: full inks in Lab, mixtures by the product of their lightness."""
     inks = {"C": (140, 91, 78), "M": (122, 202, 125), "Y": (227, 123, 221), "K": (41, 128, 128)}  # L of 255; a, b + 128
     colors = []
     for corner in range(16):  # cyan changes slowest
@@ -73,7 +73,7 @@ def cmyk() -> bytes:
 
 
 def profile(space: str, connection: str, tags: Mapping[str, bytes], kind: str = "mntr") -> bytes:
-    """A profile of the given tags."""
+    """A profile with the given tags."""
     tags = dict(tags) | {"wtpt": _xyz(D50)}
     entries, body = b"", b""
     start = 128 + 4 + 12 * len(tags)
@@ -87,12 +87,12 @@ def profile(space: str, connection: str, tags: Mapping[str, bytes], kind: str = 
 
 
 def gamma(exponent: float) -> bytes:
-    """A curve that is a power."""
+    """A gamma curve."""
     return b"curv" + bytes(4) + struct.pack(">IH", 1, round(exponent * 256))
 
 
 def table(values: np.ndarray) -> bytes:
-    """A curve by its values, 0 to 1."""
+    """A curve as a table of values, 0 to 1."""
     return b"curv" + struct.pack(">II", 0, len(values)) + (values * 65535).round().astype(">u2").tobytes()
 
 

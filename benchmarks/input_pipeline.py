@@ -1,4 +1,4 @@
-"""How many photographs a core makes ready for the network: this project's input pipeline and the seed's, in turn."""
+"""Throughput per core of this project's input pipeline and of the seed project's, measured in turn."""
 
 import io
 import statistics
@@ -34,14 +34,14 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Material:
-    """What is loaded.
+    """The photographs and settings of a measurement.
 
     Attributes:
         files: the photographs.
         data: the same, in the training format.
         cache: folder for the random-access copy.
         spec: of the network's input.
-        augment: strength of the changes.
+        augment: augmentation settings.
         batch_size: images in a batch.
     """
 
@@ -67,7 +67,7 @@ class Material:
 
 
 def rate(batches: Iterable[Any], size: Callable[[Any], int], images: int) -> float:
-    """Images a second of processor time, until at least so many have come out of `batches`."""
+    """Images a second of processor time, over at least `images` images of `batches`."""
     start, seen = time.process_time(), 0
     for batch in batches:
         seen += size(batch)
@@ -79,8 +79,8 @@ def rate(batches: Iterable[Any], size: Callable[[Any], int], images: int) -> flo
 def measure_pipelines(material: Material, rounds: int, images: int) -> dict[str, list[float]]:
     """Images a second and core of each pipeline, round by round.
 
-    Each is a `DataLoader` in this process, held to one thread. Processor time is taken, not time of day: nothing here
-    waits, and what else the machine does then counts less.
+    Each is a `DataLoader` in this process, limited to one thread. Processor time is measured instead of wall-clock
+    time, because nothing waits here and other load then matters less.
     """
     loaders = _loaders(material)
     rates: dict[str, list[float]] = {name: [] for name in loaders}
@@ -90,7 +90,7 @@ def measure_pipelines(material: Material, rounds: int, images: int) -> dict[str,
         for i in tqdm(range(rounds + 1), "input pipelines", unit="round", leave=False):
             for name, epoch in loaders.items():
                 found = rate(_endless(epoch), _images_of, images if i else 1)
-                if i:  # the first round only warms up
+                if i:  # the first round is warm-up
                     rates[name].append(found)
     finally:
         torch.set_num_threads(threads)

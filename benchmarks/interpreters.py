@@ -1,4 +1,4 @@
-"""Which Python runs a part of a benchmark: this one, or the one with the packages of benchmarks/requirements.txt."""
+"""The Python interpreter for a part of a benchmark: this one, or that with benchmarks/requirements.txt."""
 
 import os
 import subprocess
@@ -15,13 +15,13 @@ BENCH_PYTHON = Path(sys.prefix) / "bench" / "bin" / "python"
 def bench_python() -> Path:
     """The interpreter of the environment that `make bench-serving` sets up for other servers, engines and plots.
 
-    Where there is none it is this one, which has some of the packages too.
+    Without one it is this interpreter, which has some of the packages too.
     """
     return BENCH_PYTHON if BENCH_PYTHON.exists() else Path(sys.executable)
 
 
 def bench_versions(packages: Sequence[str]) -> dict[str, str]:
-    """Versions of those of the packages that `bench_python` has."""
+    """Versions of the packages that are installed in `bench_python`."""
     program = (
         "import sys; from importlib.metadata import distributions; "
         "print(*(f'{d.name.lower()}={d.version}' for d in distributions() if d.name.lower() in sys.argv[1:]))"
@@ -33,15 +33,15 @@ def bench_versions(packages: Sequence[str]) -> dict[str, str]:
 
 
 def environment() -> dict[str, str]:
-    """The environment in which modules of this project are found, wherever a process runs."""
+    """Environment variables with which any process finds this project's modules."""
     return os.environ | {"PYTHONPATH": str(ROOT)}
 
 
 def draw_plot(module: str, results: Path, out: Path) -> None:
-    """Run a module that draws a plot of a file of results.
+    """Run a module that plots a results file.
 
     Raises:
-        FashionError: it failed; what it printed says why.
+        FashionError: it failed; its output says why.
     """
     command = [str(bench_python()), "-m", module, str(results.resolve()), str(out.resolve())]
     if subprocess.run(command, cwd=ROOT, check=False).returncode:

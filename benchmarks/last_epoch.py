@@ -1,4 +1,4 @@
-"""What the last epoch of a training is worth, on validation photographs."""
+"""Scores of the last epoch of a training, on validation photographs."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +15,7 @@ from training.profiles.scores import average_precisions, mean_average_precision,
 
 
 class Mirrored:
-    """Photographs, each its left-right mirror image."""
+    """Photographs, mirrored left to right."""
 
     def __init__(self, images: Photographs) -> None:
         self.images = images
@@ -33,7 +33,7 @@ class Mirrored:
 
 
 class LastEpoch:
-    """The last checkpoint of a run, ready to answer in fp32.
+    """The last checkpoint of a run, loaded for inference in fp32.
 
     Args:
         run: its folder.
@@ -46,20 +46,19 @@ class LastEpoch:
         self.predictor = predictor_of(module, run.name)
 
     def photographs(self, data: Path) -> Photographs:
-        """The validation photographs of a catalog, with what the model knows of their labels."""
+        """The validation photographs of a data folder, with those of their labels that the model has."""
         return open_split(data, "val", self.taxonomy, self.spec, self.taxonomy.groups, partly=True)
 
     def answer(self, images: Photographs, mirrored: bool = False) -> Predictions:
-        """What it says of the photographs, or of their mirror images."""
+        """Predictions for the photographs, or for their mirror images."""
         seen = cast(Photographs, Mirrored(images)) if mirrored else images
         return predict(self.predictor, seen, f"{self.name}{', mirrored' if mirrored else ''}")
 
     def scores(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
-        """Micro-F1 at 0.5, at the best threshold for all labels, with fitted ones out of fold; mAP.
+        """Micro-F1 at 0.5, at the best threshold for all labels, with cross-validated fitted thresholds; and mAP.
 
-        The best threshold is chosen on the photographs that it is scored on, as the project that this one
-        re-implements does; `fitted` is the profile micro-f1 on photographs that neither its thresholds nor its
-        calibration were fitted on.
+        The best threshold is chosen on the photographs that it is scored on, as in the original project; `fitted` is
+        the profile micro-f1 on photographs that neither its thresholds nor its calibration were fitted on.
 
         Args:
             logits: (N, A).

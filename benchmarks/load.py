@@ -1,4 +1,4 @@
-"""The load generator: so many clients, each of which sends its next photograph when the one before is answered."""
+"""Closed-loop load generator: each client sends its next photograph once the previous one is answered."""
 
 import http.client
 import itertools
@@ -8,17 +8,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-TIMEOUT = 120.0  # s for one answer; a slow server with 16 clients takes a tenth of it
+TIMEOUT = 120.0  # s per answer; a slow server with 16 clients takes a tenth of it
 NO_ANSWER = 0  # the status of a request whose connection broke
 OCTETS = "application/octet-stream"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back for one request.
+    """The answer to one request.
 
     Attributes:
-        number: the place of its body in the list of bodies.
+        number: the index of its body in the list of bodies.
         seconds: from the first byte sent to the last one received.
         status: of HTTP, or `NO_ANSWER`.
         body: the answer, or why there is none.
@@ -32,12 +32,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Load:
-    """What one run of the generator measured.
+    """The measurements of one run of the generator.
 
     Attributes:
-        answers: in the order in which they came.
+        answers: in order of arrival.
         seconds: from the first request to the last answer.
-        client_seconds: processor time the generator itself took.
+        client_seconds: processor time of the generator itself.
     """
 
     answers: list[Answer]
@@ -53,14 +53,14 @@ def send(
     requests: int | None = None,
     content_type: str = OCTETS,
 ) -> Load:
-    """Send the bodies, over and over, until the time is over or so many were sent; all that was sent is waited for.
+    """Send the bodies in a loop until the time or number of requests is reached, and wait for all answers.
 
     Args:
         url: where each body is posted to.
         bodies: in the order in which they are sent.
-        concurrency: clients, each with one connection that it keeps.
-        seconds: after these no client begins another request.
-        requests: or how many are sent in all.
+        concurrency: number of clients, each with one keep-alive connection.
+        seconds: after which no client starts another request.
+        requests: total number to send instead.
         content_type: of the bodies.
     """
     numbers = _Numbers(_numbers(len(bodies), seconds, requests))
@@ -77,7 +77,7 @@ def send(
 
 
 class _Numbers:
-    """Which body is sent next, for all clients together."""
+    """Thread-safe iterator over the index of the next body, shared by all clients."""
 
     def __init__(self, source: Iterator[int]) -> None:
         self._source = source
@@ -89,7 +89,7 @@ class _Numbers:
 
 
 def _numbers(bodies: int, seconds: float | None, requests: int | None) -> Iterator[int]:
-    """Places in the list of bodies; the time begins with the first."""
+    """Indices into the list of bodies; the time starts with the first."""
     begin = time.perf_counter()
     for i in itertools.count() if requests is None else range(requests):
         if i and seconds is not None and time.perf_counter() > begin + seconds:
@@ -98,7 +98,7 @@ def _numbers(bodies: int, seconds: float | None, requests: int | None) -> Iterat
 
 
 class _Client(threading.Thread):
-    """Its answers, each with the time at which it came, and the processor time it took."""
+    """A client thread: its answers, each with its time of arrival, and its processor time."""
 
     def __init__(self, url: str, bodies: Sequence[bytes], content_type: str, numbers: _Numbers) -> None:
         super().__init__(daemon=True)

@@ -1,8 +1,8 @@
-"""What logs and metrics cost the endpoint: as shipped against the same without a trace of its requests.
+"""Cost of logs and metrics: the endpoint as shipped, compared with the same without logs and metrics of requests.
 
-With the ResNet50 of the benchmark they would be lost among the work of the model, so these two servers have one so
-small that the server is all there is. Each is asked for a second in turn, while the other is frozen; what they differ
-by is the time of one request.
+The cost would be lost in the noise of the benchmark's ResNet50, so these two servers have a model so small that the
+server's own time dominates. Each gets requests for a second in turn, while the other is frozen; the result is the
+difference per request.
 """
 
 from contextlib import ExitStack
@@ -24,12 +24,12 @@ PLAN = ServingPlan(tuple(PAIR), (CLIENTS,), rounds=8, seconds=1.0, warm_up=3.0)
 
 
 def measure(folder: Path, scratch: Path, quick: bool = False) -> list[Cell]:
-    """A cell of each server and round.
+    """Measure a cell for each server and round.
 
     Args:
-        folder: where the photographs and the bundle are kept for the next time.
-        scratch: folder for what the servers write.
-        quick: for a look: a quarter of the rounds.
+        folder: for the photographs and the bundle, which are reused.
+        scratch: folder for the servers' files.
+        quick: run a quarter of the rounds only.
 
     Raises:
         FashionError: a server cannot be started here.
