@@ -85,7 +85,7 @@ class Results:
         return [cell for cell in self.cells if cell.name == name and concurrency in (None, cell.concurrency)]
 
     def ratios(self, name: str, other: str, concurrency: int) -> list[float]:
-        """Ratio of images a second of one server to another's, within each round, so that a slow minute affects both."""
+        """Ratio of images a second of two servers within each round, so that a slow minute affects both."""
         others = {cell.round: cell for cell in self.of(other, concurrency)}
         return [cell.rate / others[cell.round].rate for cell in self.of(name, concurrency) if cell.round in others]
 

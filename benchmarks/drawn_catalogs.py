@@ -62,7 +62,7 @@ class DrawnCatalogs:
         self._card = replace(self._card, share_corrections=found)
 
     def teaches(self, group: str) -> bool:
-        """Whether there are enough photographs to correct a group."""
+        """Whether a correction of the group could be learned."""
         return group in self._card.share_corrections
 
     def known(self, group: str) -> int:

@@ -68,7 +68,7 @@ class Enlarged(Scored):
                 indices = self.manifest.taxonomy.indices(group)
                 best = [self.manifest.labels[indices[i]].name for i in logits[:, indices].argmax(1)]
                 made[ATTRIBUTE + group] = pa.array([[name] for name in best])
-            made[DRAWER] = pa.array(rng.integers(0, 1000, count))  # last, so that earlier columns get the same random numbers as before
+            made[DRAWER] = pa.array(rng.integers(0, 1000, count))  # last: other columns keep their values
             wanted = list(made) if columns is None else columns
             yield pa.RecordBatch.from_arrays([made[name] for name in wanted], list(wanted))
 
@@ -87,7 +87,7 @@ class Enlarged(Scored):
 
 
 def originals(folder: Path | None) -> tuple[np.ndarray, np.ndarray, Manifest]:
-    """Embeddings and logits of a scored catalog, sorted by most probable labels, and its manifest; synthetic without one.
+    """Embeddings and logits of a scored catalog, sorted by likeliest labels, and its manifest; else synthetic ones.
 
     Raises:
         DataError: the folder is not a scored catalog.

@@ -114,7 +114,7 @@ def read(folder: Path, split: str, groups: Sequence[str], count: int, cache: Pat
 def pretrained(arch: str) -> Backbone:
     """A network with its ImageNet weights."""
     network = build(arch, IMAGENET_CLASSES)
-    network.load_state_dict(family(arch).imagenet(arch), strict=False)  # the packaged weights lack the batch norms' counters
+    network.load_state_dict(family(arch).imagenet(arch), strict=False)  # packages lack the batch norms' counters
     return network
 
 

@@ -1,4 +1,4 @@
-"""Which machine a figure was measured on."""
+"""A one-line description of the machine that figures are measured on."""
 
 import os
 import platform
@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fashion.engines import available_cores
 from fashion.processor import cpuinfo, flags, has_int8_products
 
-# What multiplies int8 and bf16: a processor that has them runs the int8 file several times as fast as one without.
+# Instructions for int8 and bf16: a processor with them runs the int8 file several times as fast as one without.
 INSTRUCTIONS = {
     "avx2": "AVX2",
     "avx512f": "AVX-512",
@@ -22,7 +22,7 @@ INSTRUCTIONS = {
 
 
 def describe() -> str:
-    """Processor, cores, memory, GPU and the versions that matter, in one line."""
+    """Processor, cores, memory, GPU and relevant versions, in one line."""
     import torch
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

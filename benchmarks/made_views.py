@@ -1,7 +1,7 @@
-"""Views of a product made from one photograph of it: crops, other light, borders, a lack of focus, and a size chart.
+"""Views of a product generated from one photograph: crops, other light, borders, blur, and a size chart.
 
-They stand in for a shop's second and third photographs where no data has any. What they cannot show: a product from
-behind, its inside, or on a person.
+They replace a shop's second and third photographs, which no data set here has. They cannot show a product from behind,
+its inside, or on a person.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ def _whole(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def _detail(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Two fifths of the product's width and height, from somewhere in its middle."""
+    """Two fifths of the product's width and height, from a random position around its middle."""
     return _part(image, 0.4, 0.4, *rng.uniform(0.2, 0.4, 2))
 
 
@@ -38,7 +38,7 @@ def _light(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def _border(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Small on a colored ground, a little turned."""
+    """The product small on a colored background, slightly rotated."""
     ground = tuple(int(value) for value in rng.integers(90, 256, 3))
     turned = image.rotate(float(rng.uniform(-12, 12)), Image.Resampling.BICUBIC, expand=True, fillcolor=ground)
     canvas = Image.new("RGB", (turned.width * 2, turned.height * 2), ground)
@@ -51,7 +51,7 @@ def _blurred(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def _chart(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """A table of sizes, which shows nothing of the product."""
+    """A size chart without the product."""
     chart = Image.new("RGB", (SIDE, SIDE), "white")
     draw = ImageDraw.Draw(chart)
     rows, columns = int(rng.integers(5, 9)), int(rng.integers(3, 6))
@@ -82,7 +82,7 @@ def made_views(image: Image.Image, seed: int) -> list[Image.Image]:
 
 
 def _part(image: Image.Image, across: float, down: float, left: float, top: float) -> Image.Image:
-    """A part of the product's width and height; its ground is left off first, so that a part shows product."""
+    """A part of the product's bounding box; the background is cropped first, so that every part shows product."""
     found = window(image)
     product = image.crop(found.edges(image.size)) if found else image
     width, height = product.size

@@ -1,10 +1,10 @@
-"""How long a search takes among many products, and what an index of them costs: `make bench-matching`.
+"""Search time among many products, and the cost of indexing them: `make bench-matching`.
 
     python -m benchmarks.matching [--scored FOLDER --source "NAME OF THE DATA"] [--sizes 10000,100000]
 
-The products are those of a scored catalog, each changed a little (see `benchmarks.enlarged`); without one they are
-made up. Each size is a step of its own, whose results are kept: what was measured before is not measured again. It
-writes the section `speed` of docs/matching.md and its plot.
+The products are slightly changed copies of a scored catalog's (see `benchmarks.enlarged`); without one they are
+synthetic. The results of each size are saved and not measured again. It writes the section `speed` of
+docs/matching.md and its plot.
 """
 
 import argparse
@@ -26,7 +26,7 @@ OUT = Path("runs/bench-matching")
 
 
 def measure(size: int, options: argparse.Namespace) -> dict[str, Any]:
-    """The results of a size; of an earlier run where there are any."""
+    """The results of a size, from an earlier run if there is one."""
     path: Path = options.out / f"{size}.json"
     if not path.exists():
         command = [sys.executable, "-m", "benchmarks.matching_size", str(size), "--out", str(options.out)]
@@ -59,12 +59,12 @@ def section(results: Sequence[dict[str, Any]], source: str, command: str) -> str
     lacking = [f"{result['size']:,}" for result in results if "faiss" not in result]
     not_run = f" FAISS was not run for {' and '.join(lacking)} products." if lacking else ""
     return (
-        f"## How fast\n\nProducts: {source}. 200 searches for products that are not in the catalog, one after the "
-        "other. Recall: the part of the true nearest ten, by the default space on whole embeddings. The filter keeps "
-        "1 %. Default: as `catalog.index` builds for so many products, exact below 20,000, by graphs from there on. "
-        "catalog.search is timed whole, with attributes and what is shared; FAISS and torch give row numbers "
-        "only. FAISS has the same points in its graph and compares as many candidates by whole vectors. Memory counts "
-        "files that are mapped, which the system takes back where it is short of memory."
+        f"## Speed\n\nProducts: {source}. 200 searches for products that are not in the catalog, one after the "
+        "other. Recall: the share of the true nearest ten found, by the default space on full embeddings. The filter "
+        "keeps 1 %. Default: as `catalog.index` builds for that many products, exact below 20,000, by graphs from "
+        "there on. The time of catalog.search includes attributes and shared attributes; FAISS and torch return row "
+        "numbers only. FAISS has the same points in its graph and compares as many candidates by full vectors. Memory "
+        "includes mapped files, which the system can evict."
         f"{not_run}\n\n"
         f"{searched}\n\n{table(costs, builds)}\n\n![Query time by number of products](img/{PLOT.name})\n\n"
         f"Machine: {results[0]['machine']}. Measured by\n\n    {command}\n"
@@ -77,7 +77,7 @@ def _cells(times: dict[str, float], memory: float | None) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure the sizes that were not measured yet, and write the section and its plot."""
+    """Measure the missing sizes, and write the section and its plot."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.matching", description=__doc__.split("\n")[0])
     parser.add_argument("--scored", type=Path, help="scored catalog (default: products are made up)")
     parser.add_argument("--source", default="made up, in clusters", help="public name of its data, for the page")

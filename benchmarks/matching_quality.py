@@ -1,11 +1,11 @@
-"""How good the matches are: photographs of products that the catalog does not hold, and what is found for them.
+"""Quality of matches: search with photographs of products that are not in the catalog.
 
     python -m benchmarks.matching_quality BUNDLE --data FOLDER --source "NAME OF THE DATA"
 
-It scores the data's training photographs, indexes them, and asks the index for validation photographs: of the ten
-products found, how many have the query's cell in a column of the data? Beside the spaces of `catalog.search` stands the
-seed's way, the Euclidean distance of logits, as the seed does it: compared with all. It writes the section `quality` of
-docs/matching.md, or the one that --section names.
+It scores the data's training photographs, indexes them, and searches with the validation photographs. The score is the
+share of the ten products found that have the query's value in a column of the data. The spaces of `catalog.search` are
+compared with the seed project's method, an exhaustive search by the Euclidean distance of logits. It writes the section
+`quality` of docs/matching.md, or the one that --section names.
 """
 
 import argparse
@@ -38,7 +38,7 @@ PAGE = Path("docs/matching.md")
 FOUND = 10
 COLUMNS = "article,colour,gender"
 SHARES = (0.0, 0.3, 0.5, 0.7, 0.9, 1.0)
-THEMSELVES = 500  # products of the catalog that are looked for by their own photograph
+THEMSELVES = 500  # products of the catalog that are searched by their own photograph
 SEED = "seed: distance of logits"
 
 Search = Callable[[int], list[str]]  # from a query's number to the ids of the products found
@@ -46,10 +46,10 @@ Search = Callable[[int], list[str]]  # from a query's number to the ids of the p
 
 @dataclass(frozen=True)
 class Queries:
-    """What is asked for, and what both sides' cells say.
+    """The queries, with the table cells of queries and of the catalog.
 
     Attributes:
-        products: as photographs are: not in the index.
+        products: without ids, as photographs that are not in the index.
         logits: (Q, A).
         cells: of the queries, by column.
         catalog: the cells of the products in the index, by column and id.
@@ -61,7 +61,7 @@ class Queries:
     catalog: Mapping[str, Mapping[str, str]]
 
     def precision(self, search: Search, numbers: Sequence[int], name: str) -> dict[str, np.ndarray]:
-        """By column for each of these queries the part of the products found that have its cell; NaN for no cell."""
+        """By column the precision of each of these queries: the share of results with its cell; NaN without a cell."""
         found: dict[str, list[float]] = {column: [] for column in self.cells}
         for number in tqdm(numbers, name, unit="query", disable=None):
             ids = search(number)
@@ -72,7 +72,7 @@ class Queries:
 
 
 def products(scored: Scored) -> list[Product]:
-    """The products of a scored catalog as photographs that somebody searches with."""
+    """The products of a scored catalog as query photographs."""
     own = scores(scored.vectors("probabilities"), scored.manifest.taxonomy)
     embeddings = unit(scored.vectors("embedding"))
     rows = zip(_cells(scored, ID), embeddings, own, strict=True)
@@ -80,7 +80,7 @@ def products(scored: Scored) -> list[Product]:
 
 
 def queries(asked: Scored, catalog: Scored, columns: Sequence[str]) -> Queries:
-    """Validation photographs to ask for. Raises DataError for a column that one of both lacks."""
+    """Validation photographs as queries. Raises DataError for a column that is missing on either side."""
     ids = _cells(catalog, ID)
     known = {column: dict(zip(ids, _cells(catalog, column), strict=True)) for column in columns}
     cells = {column: _cells(asked, column) for column in columns}
@@ -88,13 +88,13 @@ def queries(asked: Scored, catalog: Scored, columns: Sequence[str]) -> Queries:
 
 
 def by_index(index: Index, asked: Sequence[Product], number: int, **how: Any) -> list[str]:
-    """What the index finds."""
+    """The ids that the index finds."""
     settings: How = {"limit": FOUND, "exact": True, **how}  # type: ignore[typeddict-item]
     return [match.product.id for match in index.search(asked[number], **settings)]
 
 
 def by_logits(catalog: Scored, asked: np.ndarray) -> Search:
-    """The seed's way: all distances, sorted."""
+    """The seed project's method: all distances, sorted."""
     import torch
 
     ids, rows = _cells(catalog, ID), torch.from_numpy(catalog.vectors("logits"))
@@ -107,12 +107,12 @@ def by_logits(catalog: Scored, asked: np.ndarray) -> Search:
 
 
 def finds_itself(index: Index, own: Sequence[Product], **how: Any) -> float:
-    """The part of products of the catalog that their own photograph finds in the first place."""
+    """The share of the catalog's products that their own photograph finds first."""
     return float(np.mean([by_index(index, own, i, limit=1, **how) == [own[i].id] for i in range(len(own))]))
 
 
 def with_twins(index: Index, asked: Sequence[Product]) -> int:
-    """How many queries have a near-identical photograph among the products of the index."""
+    """The number of queries with a near-identical photograph in the index."""
     embeddings = np.stack([product.embedding for product in asked])
     return sum(bool(found) for found in twins(index.store, index.manifest, embeddings))
 
@@ -156,9 +156,9 @@ def _text(
     model = index.manifest.model
     return (
         f"## On {source}\n\n"
-        f"Validation photographs, searched for among the {len(index):,} training photographs: the part of the first "
-        f"{FOUND} products that have the query's cell. A query without a cell is left out; a product without one "
-        "counts as a miss, for every space alike. No product is in both splits.\n\n"
+        f"Searches with validation photographs among the {len(index):,} training photographs: the share of the first "
+        f"{FOUND} products that have the query's label. A query without a label is left out; a product without one "
+        "counts as a miss, in every space. No product is in both splits.\n\n"
         f"{table(['space', *columns], rows)}\n\n"
         f"{table(['share of the embedding', *columns, 'finds itself first'], shares)}\n\n"
         f"Model: {model['name']} {model['version']}, {model['weights'][:19]}, labels of the groups "
@@ -182,7 +182,7 @@ def _interval(gains: np.ndarray) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Score, index, measure and write the section; what was scored before stays."""
+    """Score, index, measure and write the section; existing scores are reused."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.matching_quality", description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
     parser.add_argument("--data", type=Path, required=True, help="catalog folder with train.csv and val.csv")

@@ -1,4 +1,4 @@
-"""One size of `benchmarks.matching`: a catalog is made, indexed and searched, and others do the same. Prints JSON.
+"""Measure one size of `benchmarks.matching`: index and search a catalog, here and with other libraries. Prints JSON.
 
 python -m benchmarks.matching_size SIZE --out FOLDER [--scored FOLDER] [--faiss PYTHON]
 """
@@ -32,14 +32,14 @@ from catalog.similar.spaces import DEFAULT_SPACE, Measure, point, scores, unit
 from fashion.files import write_whole
 
 QUERIES, FOUND = 200, 10
-WARM = 20  # queries before those that count
+WARM = 20  # warm-up queries
 FILTER = f"{SHELF}<1"  # keeps 1 %
 GB = 1e9
-WHOLE, COARSE = "whole.npy", "coarse.npy"  # points, for others
+WHOLE, COARSE = "whole.npy", "coarse.npy"  # points, for the other libraries
 
 
 def timed(search: Callable[[int], list[str]], truth: Sequence[Sequence[str]] | None) -> dict[str, float]:
-    """Query times in ms, and the part of the true nearest that was found."""
+    """Query times in ms, and recall of the true nearest."""
     for number in range(WARM):
         search(number)
     seconds, kept = [], []
@@ -59,7 +59,7 @@ def make(size: int, scored: Path | None, seed: int = 0) -> Enlarged:
 
 
 def asked(scored: Path | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Embeddings, scores and logits of products that are in no catalog."""
+    """Embeddings, scores and logits of query products, which are in no catalog."""
     catalog = make(QUERIES, scored, seed=1)
     (batch,) = catalog.batches([EMBEDDING, PROBABILITIES, LOGITS])
     embeddings, probabilities, logits = (
@@ -69,7 +69,7 @@ def asked(scored: Path | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def truths(catalog: Enlarged, index: Path, scored: Path | None, folder: Path) -> dict[str, list[list[str]]]:
-    """The nearest ten of all products and of those on the shelf, compared one with all; keeps points for others."""
+    """The nearest ten of all and of filtered products, by exhaustive search; saves points for the other libraries."""
     with Index(EdgeStore(index)) as opened:
         manifest = opened.manifest
     asked_for = wanted(manifest, scored).vector
@@ -107,14 +107,14 @@ def _points(path: Path, rows: int, size: int) -> np.memmap:
 
 
 def wanted(manifest: IndexManifest, scored: Path | None) -> Query:
-    """What an engine is asked for each query, by the default space."""
+    """The query to the engine, in the default space."""
     embeddings, own, _ = asked(scored)
     measure = Measure(DEFAULT_SPACE, manifest.scales, manifest.taxonomy)
     return manifest.query(measure.query(embeddings, own), exact=False)
 
 
 def ours(index: Path, scored: Path | None, truth: dict[str, list[list[str]]]) -> dict[str, Any]:
-    """`Index.search`, whole: the engine, the products' attributes, and what they share."""
+    """`Index.search` as a whole: the engine, the products' attributes, and shared attributes."""
     embeddings, own, _ = asked(scored)
     with Index(EdgeStore(index)) as opened:
         pairs = zip(unit(embeddings), own, strict=True)
@@ -135,7 +135,7 @@ def ours(index: Path, scored: Path | None, truth: dict[str, list[list[str]]]) ->
 
 
 def brute_force(size: int, scored: Path | None) -> dict[str, Any]:
-    """The seed's way in torch: the distances to all logits, sorted."""
+    """The seed project's method in torch: the distances to all logits, sorted."""
     import torch
 
     rows = torch.empty(size, len(originals(scored)[2].labels))
@@ -168,7 +168,7 @@ def faiss(python: Path, folder: Path, truth: list[list[str]], scored: Path | Non
 
 
 def alone(call: Callable[..., Any], *arguments: Any) -> Any:
-    """What a function returns in a process of its own, so that its memory is its own."""
+    """Call a function in a separate process, so that its memory can be measured."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(call, *arguments).result()
 
@@ -185,16 +185,16 @@ def index_it(size: int, scored: Path | None, folder: Path) -> dict[str, float]:
 
 
 def step(path: Path, measure: Callable[[], Any]) -> Any:
-    """What was measured, now or before: the file holds it."""
+    """The result of a measurement, read from its file if an earlier run saved it."""
     if not path.exists():
         write_whole(path, json.dumps(measure(), indent=1))
     return json.loads(path.read_text())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure one size and write FOLDER/SIZE.json; what was built on the way is deleted.
+    """Measure one size and write FOLDER/SIZE.json; intermediate files are deleted.
 
-    Interrupted, it goes on with the step that it was in: a million products take most of an hour.
+    An interrupted run resumes at its last step: a million products take most of an hour.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.matching_size", description=__doc__.split("\n")[0])
     parser.add_argument("size", type=int)

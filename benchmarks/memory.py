@@ -1,4 +1,4 @@
-"""Memory of a server: of the process that was started and of all its children."""
+"""Memory of a server: of its process and all children."""
 
 import threading
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ MB = 1e6
 
 
 def family(process: psutil.Process) -> list[psutil.Process]:
-    """A process and all that descend from it; nothing where it has ended."""
+    """A process and its descendants; empty if it has ended."""
     try:
         return [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
@@ -20,7 +20,7 @@ def family(process: psutil.Process) -> list[psutil.Process]:
 
 
 def resident(processes: Sequence[psutil.Process]) -> float:
-    """Resident memory in MB, summed: pages that several share count for each of them."""
+    """Summed resident memory (RSS) in MB; shared pages count for each process."""
     total = 0
     for process in processes:
         try:
@@ -31,7 +31,7 @@ def resident(processes: Sequence[psutil.Process]) -> float:
 
 
 def proportional(processes: Sequence[psutil.Process]) -> float | None:
-    """Resident memory in MB with each shared page divided among those who share it; None where Linux does not tell."""
+    """Proportional memory (PSS) in MB, with shared pages divided among processes; None if Linux does not tell."""
     total = 0
     for process in processes:
         try:
@@ -45,7 +45,7 @@ def proportional(processes: Sequence[psutil.Process]) -> float | None:
 
 
 class PeakMemory:
-    """The most resident memory, in MB, that a process and its children had within the `with` block."""
+    """Peak resident memory, in MB, of a process and its children within the `with` block."""
 
     def __init__(self, process: psutil.Process) -> None:
         self.peak = 0.0
@@ -54,7 +54,7 @@ class PeakMemory:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def _watch(self) -> None:
-        processes = family(self._process)  # once: looking through all processes of a machine costs milliseconds
+        processes = family(self._process)  # once, because listing all processes takes milliseconds
         while True:
             self.peak = max(self.peak, resident(processes))
             if self._end.wait(POLL):

@@ -1,4 +1,4 @@
-"""Runs the notebooks in place, so that they hold the outputs of their code, and keeps three pictures for the README.
+"""Run the notebooks in place, so that they contain their outputs, and save three pictures for the docs.
 
 python -m benchmarks.notebooks runs/sample/bundle data/sample
 """
@@ -30,13 +30,13 @@ FOLDER, IMAGES, WORK = Path("notebooks"), Path("docs/img"), Path("runs/notebooks
 PORTRAITS = (2, 3)  # photographs of the test split
 QUERY = "test-00002.jpg"
 FOUND = 4
-CODE = "code_sha256"  # in a notebook's metadata: of the code whose outputs it holds
+CODE = "code_sha256"  # in a notebook's metadata: hash of the code that its outputs are from
 
 
 def execute(path: Path, settings: Mapping[str, str]) -> None:
-    """Run a notebook in a kernel of its own and write it with its outputs, or not at all.
+    """Run a notebook in its own kernel and write it with its outputs, atomically.
 
-    Progress bars and times are left out: they would change with each run.
+    Progress bars and times are left out, because they change with each run.
 
     Args:
         path: the notebook.
@@ -59,7 +59,7 @@ def execute(path: Path, settings: Mapping[str, str]) -> None:
 
 
 def code_hash(notebook: Any) -> str:
-    """The sha256 of the code of a notebook, as hexadecimal digits; where a function is imported from does not count."""
+    """The sha256 of a notebook's code, in hexadecimal; the modules that functions are imported from are ignored."""
     cells = [cell.source.splitlines() for cell in notebook.cells if cell.cell_type == "code"]
     code = ["\n".join(line for line in lines if not line.startswith(("from ", "import "))) for lines in cells]
     return hashlib.sha256("\0".join(code).encode()).hexdigest()
@@ -70,8 +70,8 @@ def draw(bundle: Path, photographs: Path, index: Path, images: Path) -> list[Pat
 
     Args:
         bundle: the model.
-        photographs: the folder that the notebook of attributes looks at.
-        index: of the notebook of products.
+        photographs: the folder that the attribute notebook uses.
+        index: of the product notebook.
         images: the folder to write to.
     """
     predictor = Predictor.from_bundle(bundle)
@@ -87,11 +87,11 @@ def draw(bundle: Path, photographs: Path, index: Path, images: Path) -> list[Pat
 
 
 def keep(notebook: Path, call: str, picture: Path) -> Path:
-    """Write the JPEG picture that a cell of a notebook shows.
+    """Write the JPEG output of a notebook cell to a file.
 
     Args:
         notebook: with outputs.
-        call: what stands in the cell's code.
+        call: text in the cell's code.
         picture: the file to write.
     """
     cells = nbformat.read(notebook, as_version=4).cells
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("data", type=Path, help="folder in the training format with splits val and test")
     options = parser.parse_args(arguments)
     with one_line_errors():
-        shutil.rmtree(WORK, ignore_errors=True)  # what other models scored
+        shutil.rmtree(WORK, ignore_errors=True)  # scores of other models
         settings = {"FASHION_BUNDLE": str(options.bundle), "FASHION_FOLDER": str(options.data)}
         for path in tqdm(sorted(FOLDER.glob("*.ipynb")), desc="running", unit="notebook"):
             execute(path, settings)

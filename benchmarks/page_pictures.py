@@ -1,8 +1,8 @@
-"""Pictures of the page for docs/page.md, with drawn garments: no photographs are shipped.
+"""Screenshots of the page for docs/page.md, with drawn garments, because no photographs are shipped.
 
     python -m benchmarks.page_pictures
 
-It takes them in Debian's chromium and writes page_try.png, page_joined.png, page_review.png, page_batch.png,
+It uses Debian's Chromium and writes page_try.png, page_joined.png, page_review.png, page_batch.png,
 page_browse.png and page_product.png.
 """
 
@@ -62,7 +62,7 @@ def take_joined(tab: Page, url: str, folder: Path) -> None:
 
 def _show_evidence(card: Locator, group: str) -> None:
     card.locator(f"button[aria-label^={group}]").focus()
-    expect(card.locator(".evidence")).to_have_text(re.compile("lies$"))  # not "lies ...": a better map follows
+    expect(card.locator(".evidence")).to_have_text(re.compile("lies$"))  # "lies ..." means that a better map follows
 
 
 def take_review(tab: Page, url: str, folder: Path) -> None:

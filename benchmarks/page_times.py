@@ -1,8 +1,8 @@
-"""How soon the page can be used after it is opened, and how much later than the Predictor it shows an answer.
+"""Time until the page is usable, and its delay in showing an answer compared with the Predictor.
 
     python -m benchmarks.page_times
 
-With the starter, in Debian's chromium, on this machine. It writes the section `times` of docs/page.md.
+With the starter, in Debian's Chromium, on this machine. It writes the section `times` of docs/page.md.
 """
 
 import argparse
@@ -52,10 +52,10 @@ class PageTimes:
     """Medians, in seconds.
 
     Attributes:
-        usable: from opening the address until a photograph can be chosen and the settings answer.
-        predictor: the Predictor in a process of its own, from the bytes of the photograph to its answer.
+        usable: from opening the URL until a photograph can be chosen and the settings work.
+        predictor: the Predictor in its own process, from the bytes of the photograph to its answer.
         shown: from dropping the photograph until its attributes are painted.
-        colors: and until its colors are there.
+        colors: from dropping the photograph until its colors are shown.
     """
 
     usable: float
@@ -65,7 +65,7 @@ class PageTimes:
 
     @property
     def later(self) -> float:
-        """How much later than the Predictor has it the page shows an answer."""
+        """Delay of the page's answer after the Predictor's."""
         return self.shown - self.predictor
 
 
@@ -79,13 +79,13 @@ def large_photograph() -> bytes:
 
 
 def measure_times(browser: Browser, url: str, folder: Path, repeats: int = REPEATS) -> PageTimes:
-    """Times of a page that runs.
+    """Measure a running page.
 
     Args:
         browser: that opens it.
         url: of the page.
         folder: for the photograph.
-        repeats: of everything; the first ones, which load what stays, are not counted.
+        repeats: of everything; the first ones are warm-up and not counted.
     """
     photograph = folder / "large.jpg"
     photograph.write_bytes(large_photograph())
@@ -133,7 +133,7 @@ def section(times: PageTimes, load: float, beside: str) -> str:
         ["the page is usable after it is opened", f"{times.usable:.2f} s", f"{USABLE:g} s"],
         ["the Predictor's answer to a photograph of 1 MB", f"{1000 * times.predictor:.0f} ms", ""],
         ["the answer shows after the photograph is dropped", f"{1000 * times.shown:.0f} ms", ""],
-        ["how much later than the Predictor has it", f"{1000 * times.later:.0f} ms", f"{1000 * ANSWER:.0f} ms"],
+        ["delay after the Predictor's answer", f"{1000 * times.later:.0f} ms", f"{1000 * ANSWER:.0f} ms"],
         ["its colors show after it is dropped", f"{1000 * times.colors:.0f} ms", ""],
     ]
     return (

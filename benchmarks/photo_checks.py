@@ -1,14 +1,14 @@
-"""How many damaged photographs the checks of `catalog.check` find, and how many good ones they blame.
+"""Detection rate of `catalog.check` on damaged photographs, and its false alarms on good ones.
 
     python -m benchmarks.photo_checks BUNDLE --data FOLDER --amateur FOLDER
 
-It writes the section `checks` of docs/checks.md. FOLDER is a catalog with whole photographs and a column `name`, its
-validation photographs are damaged on purpose (`benchmarks/photo_damage.py`), and titles are those of another product
-with another article. --amateur is a folder of photographs that are not on plain grounds.
+It writes the section `checks` of docs/checks.md. FOLDER is a data folder with full-size photographs and a column
+`name`; its validation photographs are damaged on purpose (`benchmarks/photo_damage.py`), and titles are replaced by
+those of products with another article. --amateur is a folder of photographs without plain backgrounds.
 
     python -m benchmarks.photo_checks BUNDLE --data FOLDER --amateur FOLDER --fit
 
-prints limits chosen on training photographs: those at which detection less three times the false alarms is highest.
+prints limits fitted on training photographs, which maximize the detection rate minus three times the false alarm rate.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from fashion.predictor import Predictor
 from fashion.preprocess import decode
 
 PAGE = Path("docs/checks.md")
-TODAY = date(2026, 11, 29)  # by whose size limits it is measured
+TODAY = date(2026, 11, 29)  # whose size limits apply
 FOUND_BY = dict(zip(DAMAGES, (SMALL, BLURRED, DARK, CUT, TEXT, TEXT), strict=True))
 COST = 3  # of a false alarm, in detections
 BATCH = 32
@@ -45,7 +45,7 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class TitledPhotograph:
-    """A photograph, its title, and what it shows."""
+    """A photograph, its title, and its article."""
 
     path: Path
     title: str
@@ -54,15 +54,15 @@ class TitledPhotograph:
 
 @dataclass(frozen=True)
 class MeasuredSplit:
-    """Measures of photographs as they are, and of damaged ones by the damage; of amateurs' ones; and of titles.
+    """Measures of good, damaged and amateur photographs, and of titles.
 
     Attributes:
         good, amateur: measures.
         bad: by the name of the damage.
-        titles: probability of what each title names; where it names nothing, nothing.
-        swapped: the same of titles of other products.
-        unnamed: titles that name nothing.
-        products: probability that there is a product; empty where the model does not say.
+        titles: probability of the label that each title names; titles that name none are left out.
+        swapped: the same with titles of other products.
+        unnamed: number of titles that name no label.
+        products: probability that there is a product; empty if the model has no such gate.
     """
 
     good: list[PhotographMeasures]
@@ -75,7 +75,7 @@ class MeasuredSplit:
 
 
 def read_photographs(folder: Path, split: str, most: int) -> list[TitledPhotograph]:
-    """Some photographs of a catalog. Raises DataError for a folder without such a table."""
+    """Some photographs of a data folder. Raises DataError for a folder without such a table."""
     try:
         with (folder / f"{split}.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -89,7 +89,7 @@ def read_photographs(folder: Path, split: str, most: int) -> list[TitledPhotogra
 def measure_split(
     predictor: Predictor, photographs: Sequence[TitledPhotograph], amateurs: Sequence[Path], minutes: float = math.inf
 ) -> MeasuredSplit:
-    """Measure photographs as they are and damaged, as many as the minutes allow, and all titles and those of others."""
+    """Measure good and damaged photographs, as many as the minutes allow, and all titles, own and swapped."""
     probabilities, products = _predicted(predictor, [photograph.path for photograph in photographs])
     end = time.monotonic() + 60 * minutes
     good, bad = [], {name: list[PhotographMeasures]() for name in DAMAGES}
@@ -123,7 +123,7 @@ def _predicted(predictor: Predictor, paths: Sequence[Path]) -> tuple[np.ndarray,
     return np.stack([each.probabilities for each in found]), products
 
 
-# What each limit is compared with, and whether more of it is a fault.
+# The measure that each limit applies to, and whether values above it are faults.
 VALUES: dict[str, tuple[Callable[[PhotographMeasures], float], bool]] = {
     "blur": (lambda measures: measures.blur, True),
     "brightest": (lambda measures: measures.brightest, False),
@@ -140,7 +140,7 @@ FAULTY = {
 
 
 def fitted(split: MeasuredSplit) -> Iterator[tuple[str, float, float, float]]:
-    """For each limit its value, the detection and the false alarms there."""
+    """For each limit its value, detection rate and false alarm rate."""
     for name, (value, more) in VALUES.items():
         good = np.array([value(each) for each in split.good])
         faulty = split.amateur if name == "ground" else [each for damage in FAULTY[name] for each in split.bad[damage]]
@@ -149,14 +149,14 @@ def fitted(split: MeasuredSplit) -> Iterator[tuple[str, float, float, float]]:
 
 
 def _best(good: np.ndarray, faulty: np.ndarray, more: bool) -> tuple[float, float, float]:
-    """The limit, its detection and its false alarms; a fault is above it, or below."""
+    """The best limit, its detection rate and false alarm rate; faults are above it, or below."""
     candidates = np.unique(np.concatenate([good, faulty]))
     rates = np.array(
         [[np.mean(values > limit if more else values < limit) for values in (faulty, good)] for limit in candidates]
     )
     gains = rates @ (1, -COST)
     best = np.flatnonzero(gains == gains.max())
-    # In the middle of a gap: what lies at its edge is the next photograph's fault.
+    # In the middle of a gap between values, to leave a margin on both sides.
     found, alarms = rates[best[0]]
     return float(candidates[best].mean()), float(found), float(alarms)
 

@@ -1,4 +1,4 @@
-"""Good photographs damaged on purpose, as `benchmarks.photo_checks` measures detection on."""
+"""Damage good photographs on purpose, for `benchmarks.photo_checks`."""
 
 from collections.abc import Callable
 
@@ -10,15 +10,15 @@ from fashion.colors.plain_ground import plain_ground
 
 Damage = Callable[[Image.Image, np.random.Generator], Image.Image]
 
-BLUR = 0.008  # radius of the Gaussian, in parts of the longer side: 4 px of 512
-LIGHT = 0.45  # of each level, that a dark photograph keeps
-SHORTER = 200  # px, of a photograph that is too small
-CROPPED = 0.25  # of the product, that a crop takes away on one side
-LETTERS = 0.05  # height of a line of text, in parts of the photograph's
+BLUR = 0.008  # radius of the Gaussian, relative to the longer side: 4 px of 512
+LIGHT = 0.45  # factor on all levels of a dark photograph
+SHORTER = 200  # px, shorter side of a photograph that is too small
+CROPPED = 0.25  # share of the product that is cropped away on one side
+LETTERS = 0.05  # height of a line of text, relative to the photograph's
 INKS = ("#111111", "#b91c1c", "#1d4ed8")
 WORDS = ("NEW ARRIVAL", "SALE 50% OFF", "www.example.com", "FREE SHIPPING")
 OPACITY = 0.35  # of a watermark
-QUALITY = 90  # JPEG, of what was damaged: shops store files
+QUALITY = 90  # JPEG quality of the damaged photographs, because shops store files
 
 
 def blurred(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
@@ -38,7 +38,7 @@ def shrunk(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def cut_through(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """A quarter of the product cut away, on a side that is drawn."""
+    """A quarter of the product cut away, on a random side."""
     ground = plain_ground(np.asarray(photo), 12)
     product = np.ones(photo.size[::-1], bool) if ground is None else ~ground
     rows, columns = (np.flatnonzero(product.any(axis=axis)) for axis in (1, 0))

@@ -8,8 +8,8 @@ from tqdm import tqdm
 
 from fashion.files import write_whole
 
-# Width and height, px: most as shops send them, about 600x600, some smaller, some from a camera that was not asked.
-# Any few neighbors are a fair sample, because slow servers get to see only the first ones.
+# Width and height, px: most are typical of shops, about 600x600, some smaller, some uncropped camera formats.
+# Any few consecutive sizes are a fair sample, because slow servers process only the first photographs.
 SIZES = (
     (600, 600),
     (600, 800),
@@ -25,18 +25,18 @@ SIZES = (
     (900, 1200),
 )
 SMALL_SIZES = ((96, 96), (120, 160), (80, 80))
-QUALITIES = (75, 85, 92, 80, 95)  # five, so that they meet each of the twelve sizes in turn
-PROGRESSIVE = 6  # one in so many
+QUALITIES = (75, 85, 92, 80, 95)  # five, so that each is combined with each of the twelve sizes
+PROGRESSIVE = 6  # every sixth is progressive
 COUNT = 24
 
 
 def photographs(folder: Path, sizes: Sequence[tuple[int, int]] = SIZES, count: int = COUNT) -> list[bytes]:
-    """JPEG files, drawn where `folder` does not hold them yet; the same on every machine.
+    """JPEG files, drawn if they are not in `folder` yet; the same on every machine.
 
     Args:
-        folder: where they are kept for the next time.
-        sizes: width and height of each, px, begun again at the end.
-        count: how many.
+        folder: where they are kept for reuse.
+        sizes: width and height of each, px, used cyclically.
+        count: number of files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / _name(i, sizes) for i in range(count)]

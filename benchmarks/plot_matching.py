@@ -17,7 +17,7 @@ WAYS = {
 
 
 def draw(path: Path) -> Figure:
-    """A line for each way: the 99th percentile of its query times."""
+    """A line for each method: the 99th percentile of its query times."""
     results = json.loads(path.read_text())
     figure = Figure(figsize=(7, 4), layout="constrained", dpi=110)
     axes = figure.subplots()

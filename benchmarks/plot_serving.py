@@ -22,7 +22,7 @@ LIMITS = {
 
 
 def draw(path: Path) -> Figure:
-    """Two panels: throughput with the span of the rounds, and the median latency."""
+    """Two panels: throughput with the range over the rounds, and the median latency."""
     results = Results.load(path)
     figure = Figure(figsize=(11, 4.4), dpi=150, layout="constrained")
     rates, latencies = figure.subplots(1, 2)

@@ -15,7 +15,7 @@ COLORS = {"workers": "#1d4ed8", "java": "#c2410c"}
 
 
 def draw(path: Path) -> Figure:
-    """A line for each kind of process, and the band in which it is to stay."""
+    """A line for each kind of process, and its allowed band."""
     result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     figure = Figure(figsize=(9, 3.6), dpi=150, layout="constrained")
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""The plot of the training benchmark: what a core makes ready, and the training step with and without loading.
+"""The plot of the training benchmark: input pipelines per core, and the training step with and without loading.
 
 python -m benchmarks.plot_training runs/bench-training/results.json docs/img/training.png
 """
@@ -18,7 +18,7 @@ GOAL = 3  # times the seed's images a second
 
 
 def draw(results: dict[str, Any]) -> Figure:
-    """Two panels of bars, each with the span of its rounds."""
+    """Two panels of bars, each with the range over its rounds."""
     figure = Figure(figsize=(11, 3.8), dpi=150, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     pipelines, titles = results["pipelines"], results["titles"]
@@ -40,7 +40,7 @@ def draw(results: dict[str, Any]) -> Figure:
 
 
 def _bars(axes: Axes, labels: list[str], rates: list[list[float]], colors: list[str]) -> None:
-    """One bar for each, from the top down: the median, and a line from the least to the most."""
+    """One bar for each, from the top down: the median, and a line from minimum to maximum."""
     middles = [statistics.median(values) for values in rates]
     spans = [
         [middle - min(values) for middle, values in zip(middles, rates, strict=True)],
@@ -50,7 +50,7 @@ def _bars(axes: Axes, labels: list[str], rates: list[list[float]], colors: list[
     for i, (middle, values) in enumerate(zip(middles, rates, strict=True)):
         axes.annotate(f"{middle:.1f}", (max(values), i), xytext=(5, 0), textcoords="offset points", va="center")
     axes.set_xlim(0, 1.18 * max(max(values) for values in rates))
-    axes.set_ylim(max(len(labels), 4) - 0.5, -0.5)  # few bars need not be thick
+    axes.set_ylim(max(len(labels), 4) - 0.5, -0.5)  # keep few bars thin
     axes.grid(alpha=0.25, axis="x")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -1,4 +1,4 @@
-"""What the plots of the benchmarks have in common: a command that draws a file of results, and how axes look."""
+"""Shared by the plots of the benchmarks: the command that plots a results file, and the style of axes."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 
 def dress(axes: Axes, x: str, y: str) -> None:
-    """Name the axes, and leave nothing else but a faint grid."""
+    """Label the axes, and remove everything except a faint grid."""
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.grid(alpha=0.25)
@@ -17,11 +17,11 @@ def dress(axes: Axes, x: str, y: str) -> None:
 
 
 def run(draw: Callable[[Path], Figure], module: str, arguments: Sequence[str] | None = None) -> int:
-    """Draw a file of results as the command line of `benchmarks.MODULE` asks; the exit status.
+    """Run the command line of `benchmarks.MODULE`, which plots a results file; returns the exit status.
 
     Args:
-        draw: the figure of a file of results.
-        module: whose command it is.
+        draw: makes the figure of a results file.
+        module: name of the command's module.
         arguments: of the command line; default is the program's own.
     """
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{module}", description="Draw a plot of results.")

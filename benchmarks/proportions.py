@@ -1,20 +1,20 @@
-"""Shares with their intervals, as the tables of measured pages show them."""
+"""Shares with confidence intervals, as cells of tables."""
 
 import numpy as np
 
 from fashion.profiles.bootstrap import Interval
 
-Z = 1.959964  # standard deviations that the middle 95 % of a normal distribution reach to either side
+Z = 1.959964  # 97.5th percentile of the standard normal distribution
 
 
 def wilson(yes: int, of: int) -> tuple[float, float]:
     """The 95 % score interval of a share (Wilson 1927, "Probable Inference, the Law of Succession").
 
-    It says something of none and of all too: of 0 of 100 from 0 to 3.7 %.
+    It is not empty for none or all either: 0 of 100 gives 0 to 3.7 %.
 
     Args:
-        yes: how many.
-        of: of how many, at least 1.
+        yes: number of successes.
+        of: number of trials, at least 1.
     """
     share = yes / of
     middle = share + Z**2 / (2 * of)
@@ -23,14 +23,14 @@ def wilson(yes: int, of: int) -> tuple[float, float]:
 
 
 def decimal_cell(value: float | None, interval: Interval | tuple[float, float] = None) -> str:
-    """A share as 0.912, with its interval where there is one; - where it is not defined."""
+    """A share as 0.912, with its interval if there is one; - if it is undefined."""
     if value is None:
         return "-"
     return f"{value:.3f}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")
 
 
 def percent_cell(yes: int, of: int) -> str:
-    """A share as 91.2 % with its interval; - of nothing."""
+    """A share as 91.2 % with its interval; - without trials."""
     if not of:
         return "-"
     low, high = wilson(yes, of)

@@ -1,4 +1,4 @@
-"""A bundle that takes a server as long as a trained one does: the real network and files, with random weights."""
+"""A bundle with random weights, for measuring speed: the real network and files."""
 
 import hashlib
 import shutil
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 STATISTICS_IMAGES = 24  # for the statistics of the normalization layers and of the logits
 CALIBRATION_IMAGES = 8  # for the ranges of the int8 file
-SPREAD, MEAN = 2.0, -4.0  # of a label's logits: of 228 labels about 5 reach 0.5, as many as people give a photograph
+SPREAD, MEAN = 2.0, -4.0  # of a label's logits: about 5 of 228 labels reach 0.5, as many as people annotate
 
 ROOT = Path(__file__).parents[1]
-CODE = (  # what the files depend on
+CODE = (  # source files that the bundle depends on
     Path(__file__),
     ROOT / "training/bundle/onnx_files.py",
     *sorted((ROOT / "fashion/backbones").glob("*.py")),
@@ -35,11 +35,11 @@ CODE = (  # what the files depend on
 def random_bundle(folder: Path, photographs: Sequence[bytes], arch: str = "resnet50", size: int = 512) -> Path:
     """Write `model.pth`, `model.onnx`, `model.int8.onnx` and the card, unless `folder` holds the same already.
 
-    Speed does not depend on the weights. The statistics of the normalization layers are those of photographs, so that
-    different photographs get different answers, of about as many attributes as a trained model gives.
+    Speed does not depend on the weights. The statistics of the normalization layers are computed on photographs, so
+    that different photographs get different answers, with about as many attributes as a trained model's.
 
     Args:
-        folder: where to write; what it holds of another kind is replaced.
+        folder: where to write; another bundle in it is replaced.
         photographs: image files; the first 24 are used.
         arch: see `fashion.backbones.families.build`; the labels are the 228 of iMaterialist 2018.
         size: of the input, px.
@@ -101,12 +101,12 @@ def _network(arch: str, num_labels: int, spec: InputSpec, batch: np.ndarray) -> 
 
 
 def _fit_head(network: "Backbone", embedding: "Tensor") -> None:
-    """Random logits that spread alike for every photograph, so that each gets about as many attributes as the next."""
+    """Set random head weights whose logits vary equally for every photograph, so that each gets as many attributes."""
     import torch
 
     center = embedding.mean(0)
     _, spread, directions = torch.linalg.svd(embedding - center, full_matrices=False)
-    count = len(embedding) - 1  # the directions that so many photographs span around their center
+    count = len(embedding) - 1  # dimensions that the centered embeddings span
     whitened = directions[:count] * (len(embedding) ** 0.5 / spread[:count, None])
     head = network.get_head()
     head.weight.copy_(SPREAD * torch.randn(len(head.bias), count) @ whitened / count**0.5)
@@ -114,7 +114,7 @@ def _fit_head(network: "Backbone", embedding: "Tensor") -> None:
 
 
 def _recipe(photographs: Sequence[bytes], arch: str, size: int) -> str:
-    """What the files depend on, so that a bundle of another time is not taken for this one."""
+    """A fingerprint of everything the files depend on, to detect outdated bundles."""
     digest = hashlib.sha256(f"{arch} {size}".encode())
     for file in CODE:
         digest.update(file.read_bytes())

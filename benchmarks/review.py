@@ -1,11 +1,11 @@
-"""How much of a reviewer's work the queue of corrections saves: a reviewer who knows the true labels, simulated.
+"""Work that the review queue saves, with a simulated reviewer who knows the true labels.
 
     python -m benchmarks.review BUNDLE --data FOLDER --source "NAME OF THE DATA"
 
 It scores the data's validation photographs as a catalog and corrects one group of one product after another, in the
-order of the queue `uncertain` and in random order, until micro-F1 of the whole catalog has risen by some amount. Which
-answers are wrong no order knows. Then it writes the first corrections into a store and fits calibration and thresholds
-anew, for how long that takes. It writes the section `review` of docs/corrections.md.
+order of the queue `uncertain` and in random order, until micro-F1 of the whole catalog has risen by some amount.
+Neither order knows which answers are wrong. Then it writes the first corrections into a store and times a refit of
+calibration and thresholds. It writes the section `review` of docs/corrections.md.
 """
 
 import argparse
@@ -36,20 +36,20 @@ PAGE = Path("docs/corrections.md")
 GAINS = (0.01, 0.02, 0.03, 0.05)
 GOAL = 0.03
 REPEATS = 20
-DRAWN = 0.8  # of the products, in each repeat
+DRAWN = 0.8  # share of the products sampled in each repeat
 REFITTED = 300  # products that are corrected before the refit
 SEED = 0
 
 
 @dataclass(frozen=True)
 class ReviewedCells:
-    """The cells of a catalog of which the truth is known: one group of one product each, C of them.
+    """The C cells of a catalog with known truth; a cell is one group of one product.
 
     Attributes:
         product: (C,), row of the product.
-        errors: float64 (C,), how many wrong or missing answers the queue expects.
-        right, answered: (C,), right answers and answers as they are.
-        positives: (C,), labels that are true: what a correction makes of both.
+        errors: float64 (C,), the queue's expected number of wrong or missing answers.
+        right, answered: (C,), numbers of right answers and of answers before corrections.
+        positives: (C,), number of true labels: a correction sets both to it.
     """
 
     product: np.ndarray
@@ -59,7 +59,7 @@ class ReviewedCells:
     positives: np.ndarray
 
     def of(self, products: np.ndarray) -> "ReviewedCells":
-        """Those of some products."""
+        """The cells of some products."""
         kept = np.isin(self.product, products)
         return ReviewedCells(*(values[kept] for values in vars(self).values()))
 
@@ -70,7 +70,7 @@ class ReviewedCells:
         return 2 * right / (answered + self.positives.sum())
 
     def corrections_until(self, order: np.ndarray, gain: float) -> int:
-        """How many corrections in that order raise micro-F1 by `gain`; all of them, if they do not."""
+        """The number of corrections in that order that raise micro-F1 by `gain`; all if they never do."""
         f1 = self.micro_f1(order)
         risen = np.flatnonzero(f1 >= f1[0] + gain)
         return int(risen[0]) if len(risen) else len(order)
@@ -80,14 +80,14 @@ class ReviewedCells:
         return np.argsort(-self.errors, kind="stable")
 
     def by_products(self, products: np.ndarray) -> np.ndarray:
-        """All cells of one product after those of the other."""
+        """An order with all cells of a product together, product by product."""
         place = np.empty(int(self.product.max()) + 1, np.int64)
         place[products] = np.arange(len(products))
         return np.argsort(place[self.product], kind="stable")
 
 
 def reviewed_cells(scored: Scored) -> ReviewedCells:
-    """The cells of which the catalog's own table says what is true. Raises DataError where it says nothing."""
+    """The cells that the catalog's own table annotates. Raises DataError if there are none."""
     taxonomy = scored.manifest.taxonomy
     truth = SourceLabels.of(scored, taxonomy.groups)
     if not truth.columns:
@@ -111,7 +111,7 @@ def reviewed_cells(scored: Scored) -> ReviewedCells:
 
 
 def _targets(batch: pa.RecordBatch, truth: SourceLabels, taxonomy: Taxonomy) -> tuple[np.ndarray, np.ndarray]:
-    """Which labels are true, bool (N, A), and of which groups anything is known, bool (N, G)."""
+    """The true labels, bool (N, A), and the annotated groups, bool (N, G)."""
     given = truth.given(batch)
     targets = np.zeros((len(batch), len(taxonomy)), bool)
     rows, columns = np.nonzero(given >= 0)
@@ -122,18 +122,18 @@ def _targets(batch: pa.RecordBatch, truth: SourceLabels, taxonomy: Taxonomy) -> 
 
 @dataclass(frozen=True)
 class Work:
-    """How many corrections were needed in repeats, int64 (REPEATS,) each: by the queue and at random."""
+    """Numbers of corrections needed in the repeats, int64 (REPEATS,) each: by the queue and at random."""
 
     queue: np.ndarray
     random: np.ndarray
 
     @property
     def ratio(self) -> np.ndarray:
-        """The queue's part of the random order's."""
+        """The queue's number relative to the random order's."""
         return self.queue / np.maximum(1, self.random)
 
     def cells(self) -> list[str]:
-        """As cells of the table."""
+        """The numbers as cells of the table."""
         ratio = self.ratio
         return [
             f"{self.queue.mean():,.0f} ({self.queue.min():,} to {self.queue.max():,})",
@@ -143,13 +143,13 @@ class Work:
 
 
 def simulate(cells: ReviewedCells, gain: float, by_product: bool, repeats: int = REPEATS) -> Work:
-    """Correct until micro-F1 has risen by `gain`, in repeats, each of other products and with another random order.
+    """Correct until micro-F1 has risen by `gain`; each repeat has other products and another random order.
 
     Args:
         cells: of the catalog.
         gain: of micro-F1.
         by_product: whether the reviewer decides all groups of a product before the next.
-        repeats: how many.
+        repeats: number of repeats.
     """
     rng = np.random.default_rng(SEED)
     products = np.unique(cells.product)
@@ -169,7 +169,7 @@ def simulate(cells: ReviewedCells, gain: float, by_product: bool, repeats: int =
 
 
 def timed_refit(scored: Scored, card: ModelCard, products: int = REFITTED) -> tuple[Proposal, float]:
-    """Write what is true of products drawn at random into the store of a copy; fit anew, and how long that took."""
+    """Write true labels of random products into the store of a copy and refit; returns the refit and its seconds."""
     taxonomy = scored.manifest.taxonomy
     truth = SourceLabels.of(scored, taxonomy.groups)
     drawn = set(np.random.default_rng(SEED).permutation(scored.rows)[:products].tolist())
@@ -215,13 +215,13 @@ def section(scored: Scored, card: ModelCard, source: str, command: str) -> str:
         f"Corrections of {proposal.products:,} products drawn at random refit thresholds and calibration of the "
         f"catalog in {seconds:.1f} s of processor time. Micro-F1 of these products is {proposal.before:.3f} before and "
         f"{proposal.after:.3f} after, out of fold ({proposal.gain:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}); "
-        f"{proposal.added:,} answers would come and {proposal.removed:,} of {proposal.answers:,} go.\n\n"
+        f"{proposal.added:,} answers would be added and {proposal.removed:,} of {proposal.answers:,} removed.\n\n"
         f"Model: {card.name} {card.version}. Machine: {describe()}. Measured by\n\n    {command}\n"
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Score, simulate and write the section; what was scored before stays."""
+    """Score, simulate and write the section; existing scores are reused."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.review", description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
     parser.add_argument("--data", type=Path, required=True, help="catalog folder with val.csv")

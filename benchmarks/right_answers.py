@@ -1,4 +1,4 @@
-"""Whether what a server answered is what the model says: speed counts only where it is."""
+"""Check that servers answer what the model predicts, because speed counts only for right answers."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -11,19 +11,19 @@ from benchmarks.load import Answer
 from fashion.prediction import Prediction, sigmoid
 from fashion.predictor import Predictor
 
-# Of a probability. Answers have four digits; engines add up floats in their own order.
+# Of a probability. Answers have four digits; engines sum floats in different orders.
 TOLERANCE = 0.002
-# Another engine rounds the int8 values between the layers in its own way.
+# Other engines round the int8 values between layers differently.
 OTHER_ENGINE_TOLERANCE = 0.1
 
 Check = Callable[[Answer], str | None]
 
 
 class RightAnswers:
-    """What each photograph must be answered.
+    """The right answer to each photograph.
 
     Args:
-        bundle: its int8 file says what the answers are, its fp32 file what those of an fp32 server are.
+        bundle: its int8 file gives the answers, its fp32 file those of an fp32 server.
         photographs: in the order of the load generator's bodies.
 
     Attributes:
@@ -37,16 +37,16 @@ class RightAnswers:
         self._fp32: list[Prediction] | None = None
 
     def answer(self, answer: Answer, tolerance: float = TOLERANCE) -> str | None:
-        """What is wrong with an answer as this project gives it, or None."""
+        """The error in an answer in this project's format, or None."""
         given = _json(answer)
         return given if isinstance(given, str) else self._difference(answer.number, given, tolerance)
 
     def other_engine(self, answer: Answer) -> str | None:
-        """The same with room for another engine's rounding."""
+        """The same with a tolerance for another engine's rounding."""
         return self.answer(answer, OTHER_ENGINE_TOLERANCE)
 
     def explanation(self, answer: Answer) -> str | None:
-        """The same with a map in each attribute."""
+        """The same for an answer with a map in each attribute."""
         given = _json(answer)
         if isinstance(given, str):
             return given
@@ -55,7 +55,7 @@ class RightAnswers:
         return self._difference(answer.number, given, TOLERANCE)
 
     def stock(self, answer: Answer) -> str | None:
-        """What is wrong with the answer of the stock handler, every label with its fp32 probability, or None."""
+        """The error in an answer of the stock handler (all labels with fp32 probabilities), or None."""
         given = _json(answer)
         if isinstance(given, str):
             return given
@@ -72,7 +72,7 @@ class RightAnswers:
         before, after = _by_name(right), _by_name(given)
         for name in before.keys() | after.keys():
             attribute = before.get(name) or after[name]
-            # One that only one of them has may be just above its threshold there and just below it here.
+            # An attribute in only one of them may be just above its threshold in one and just below in the other.
             other = attribute["threshold"] if name not in before or name not in after else after[name]["probability"]
             if abs(attribute["probability"] - other) > tolerance:
                 return f"{' '.join(name)} at {attribute['probability']} and {other}"
@@ -86,7 +86,7 @@ class RightAnswers:
 
 
 def _json(answer: Answer) -> dict[str, Any] | str:
-    """The answer, or what is wrong with it."""
+    """The parsed answer, or the error in it."""
     if answer.status != 200:
         return f"status {answer.status}: {answer.body[:200].decode(errors='replace')}"
     try:

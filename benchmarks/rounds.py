@@ -1,4 +1,4 @@
-"""The rounds of the serving benchmark: everything is started, measured in turn over and over, and ended."""
+"""The rounds of the serving benchmark: start everything, measure in turn, stop everything."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,19 +22,19 @@ from fashion.errors import FashionError, one_line
 CONCURRENCIES = (1, 2, 4, 8, 16)
 EXPLAINED = (1, 4)  # concurrencies at which /explanations is measured beside /predictions
 ENGINE_SHARE = 0.6  # of a server's seconds: engines have no queue that must drain
-OTHERS = ("fastapi", "uvicorn", "litserve", "openvino")  # packages of the others, whose versions the page tells
+OTHERS = ("fastapi", "uvicorn", "litserve", "openvino")  # packages whose versions the page lists
 
 
 @dataclass(frozen=True)
 class ServingPlan:
-    """What is measured.
+    """The settings of a measurement.
 
     Attributes:
         names: of the servers and engines.
         concurrencies: of the servers.
-        rounds: how often everything is measured.
-        seconds: how long each server is sent photographs at each concurrency in a round.
-        warm_up: seconds for which 8 clients send to each server first; Java compiles what it runs often.
+        rounds: number of rounds.
+        seconds: duration of each server's turn at each concurrency in a round.
+        warm_up: seconds for which 8 clients send to each server first, so that Java compiles its hot code.
     """
 
     names: tuple[str, ...] = tuple(CONTESTANTS)
@@ -46,7 +46,7 @@ class ServingPlan:
 
 @dataclass(frozen=True)
 class StartedServer:
-    """One that was started and waits, frozen, for its turn."""
+    """A server or engine that was started and is frozen until its turn."""
 
     name: str
     running: Running
@@ -61,7 +61,7 @@ def measure(plan: ServingPlan, bundle: Path, photographs: Path, scratch: Path) -
         plan: what to measure.
         bundle: the model.
         photographs: folder of the photographs, as `benchmarks.photographs` wrote it.
-        scratch: folder for what the servers write.
+        scratch: folder for the servers' files.
     """
     images = read_photographs(photographs)
     right = RightAnswers(bundle, images)
@@ -81,7 +81,7 @@ def measure(plan: ServingPlan, bundle: Path, photographs: Path, scratch: Path) -
 
 
 def read_photographs(folder: Path) -> list[bytes]:
-    """The files, in the order in which engines take them too."""
+    """The files, in the order that engines use too."""
     return [path.read_bytes() for path in sorted(folder.glob("*.jpg"))]
 
 
@@ -89,7 +89,7 @@ def read_photographs(folder: Path) -> list[bytes]:
 def started(
     name: str, contestant: Contestant, plan: ServingPlan, place: Place, right: RightAnswers
 ) -> Iterator[StartedServer]:
-    """One of them, warmed up and frozen, until the block ends.
+    """Run a server or engine, warmed up and frozen, until the block ends.
 
     Raises:
         FashionError: it cannot be started here.
@@ -103,7 +103,7 @@ def started(
             seconds = plan.seconds * (ENGINE_SHARE if name in ENGINES else 1)
             yield StartedServer(name, running, contestant.check(right), seconds)
         finally:
-            thaw(running.process)  # frozen, it would not end
+            thaw(running.process)  # a frozen process does not end
 
 
 def _all_rounds(
@@ -154,14 +154,14 @@ def measure_cell(entry: StartedServer, images: list[bytes], concurrency: int, ro
 
 
 def _send_first(server: Server, images: list[bytes]) -> None:
-    """Two requests that do not count: after the freeze nothing of the server is in the processor's caches."""
+    """Send two requests that do not count, because the processor's caches are cold after the freeze."""
     send(server.url, [server.body(image) for image in images[:2]], 1, requests=2, content_type=server.content_type)
 
 
 def _explanations(
     shipped: StartedServer, right: RightAnswers, images: list[bytes], results: Results
 ) -> StartedServer | None:
-    """The shipped server once more, asked for explanations; None where it does not give any."""
+    """The shipped server again, asked for explanations; None if it gives none."""
     assert isinstance(shipped.running, Server)
     running = replace(shipped.running, url=shipped.running.url.replace("/predictions/", "/explanations/"))
     thaw(running.process)

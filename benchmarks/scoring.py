@@ -1,8 +1,8 @@
-"""How fast catalog.score is beside the engine alone: the same photographs, in turn, in this process and by the command.
+"""Compare the speed of catalog.score with the engine alone: the same photographs, in this process and by the command.
 
     python -m benchmarks.scoring BUNDLE [--photographs FOLDER] [--images 512] [--rounds 3] [--address local]
 
-It writes the section `rate` of docs/scoring.md. The command's time is that of its whole process, from start to end.
+It writes the section `rate` of docs/scoring.md. The command's time is that of its whole process.
 """
 
 import argparse
@@ -28,8 +28,7 @@ GOAL = 0.9
 
 
 def in_process(predictor: Predictor, paths: Sequence[Path]) -> tuple[float, float]:
-    """Seconds of `Predictor.predict_each`, in lists as long as the steps of the scoring: on the clock and of the
-    processor."""
+    """Wall-clock and processor seconds of `Predictor.predict_each`, in lists as long as the steps of scoring."""
     clock, processor = time.perf_counter(), time.process_time()
     for first in range(0, len(paths), BATCH):
         predictor.predict_each(list(paths[first : first + BATCH]))
@@ -37,7 +36,7 @@ def in_process(predictor: Predictor, paths: Sequence[Path]) -> tuple[float, floa
 
 
 def by_command(bundle: Path, list_file: Path, engine: str, address: str | None) -> tuple[float, float]:
-    """The same of the whole command; of what it has Ray do, the processor's part is not known."""
+    """The same for the whole command; the processor time of Ray's workers is unknown."""
     with tempfile.TemporaryDirectory() as folder:
         command: list[str | Path] = [sys.executable, "-m", "catalog.score", bundle, list_file, "--out", f"{folder}/out"]
         command += ["--engine", engine, *(["--address", address] if address else [])]
@@ -47,7 +46,7 @@ def by_command(bundle: Path, list_file: Path, engine: str, address: str | None) 
 def rounds(
     bundle: Path, engine: str, paths: Sequence[Path], count: int, address: str | None
 ) -> Iterator[tuple[float, float, float, float]]:
-    """Photographs a second of both, and the command's share of the other's speed by clock and by processor."""
+    """Photographs a second of both, and the command's relative speed by wall-clock and by processor time."""
     predictor = Predictor.from_bundle(bundle, engine)
     in_process(predictor, paths[:BATCH])  # warm
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""The input pipeline of VisualFashionAttributePrediction, written anew from what it does, to compare with.
+"""The input pipeline of VisualFashionAttributePrediction, re-implemented from its description for comparison.
 
 It opens a photograph with Pillow and runs torchvision's transforms on the PIL image: color jitter (brightness, contrast
 and saturation 0.2, hue 0.1) and a mirror image at the photograph's own size, then 512x512 px, a float tensor, and the
@@ -43,12 +43,12 @@ class SeedPhotographs(Dataset):
 def seed_loader(
     files: Sequence[Path], spec: InputSpec, augment: Augment, batch_size: int, labels: int, resize_first: bool = False
 ) -> DataLoader:
-    """Its batches, made in this process.
+    """A loader of its batches in this process.
 
     Args:
-        files: JPEG photographs, in the order in which they come.
+        files: JPEG photographs, in this order.
         spec: size, mean and std.
-        augment: strength of the jitter; it crops nothing.
+        augment: strength of the jitter; cropping is ignored.
         batch_size: images in each.
         labels: length of the targets.
         resize_first: jitter the resized image instead, which the original does not.

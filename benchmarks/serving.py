@@ -1,10 +1,10 @@
-"""How fast the endpoint answers, beside other servers with the same model and the model alone, in one run.
+"""Compare the endpoint's speed with other servers running the same model, and with the model alone.
 
     make bench-serving
 
 It starts every server on this machine and sends all of them the same photographs, a few seconds at a time and in turn,
-over several rounds: a slow minute of the machine hits all alike. Servers whose turn it is not are frozen. It writes the
-section `serving` of docs/benchmarks.md and docs/img/serving.png.
+over several rounds, so that a slow minute of the machine affects all alike. The other servers are frozen meanwhile. It
+writes the section `serving` of docs/benchmarks.md and docs/img/serving.png.
 """
 
 import argparse
@@ -88,14 +88,14 @@ def _plan(options: argparse.Namespace) -> ServingPlan:
 
 
 def _material() -> tuple[Path, Path]:
-    """The bundle and the folder of photographs, made once."""
+    """The bundle and the folder of photographs, created if missing."""
     folder = OUT / "photographs"
     images = draw_photographs(folder)
     return random_bundle(OUT / "bundle", images), folder
 
 
 def _empty(folder: Path) -> Path:
-    """A folder for what the servers write; it stays until the next run, for a look at their logs."""
+    """An empty folder for the servers' files, kept until the next run so that their logs can be read."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder

@@ -22,7 +22,7 @@ from benchmarks.contestants import (
 )
 from benchmarks.document import table
 
-# What the endpoint is to reach: images a second of which over which, and at least how many times as many.
+# Goals of the endpoint: minimum ratios of images a second between two servers.
 RATIOS = (
     (SHIPPED, STOCK, 6.0),
     (SHIPPED, FASTAPI, 1.15),
@@ -31,8 +31,8 @@ RATIOS = (
     (APP, SHIPPED, None),
 )
 MOST_DELAY = 4.0  # ms that the server may add to the p50 of the model in process
-MOST_FOR_EXPLANATIONS = 0.10  # more time than a prediction, as a share
-MOST_FOR_LOGS = 0.01  # of the time of a photograph, as a share
+MOST_FOR_EXPLANATIONS = 0.10  # additional time relative to a prediction
+MOST_FOR_LOGS = 0.01  # share of the time of a photograph
 SHARES = (0.5, 0.95, 0.99)
 
 METHOD = """\
@@ -40,9 +40,9 @@ METHOD = """\
 photographs of drawn garments (480x480 to 900x1200 px, most about 600x600; {smallest} to {largest} KB, median {median}
 KB), from 1, 2, 4, 8 and 16 clients at the same time, each of which sends its next photograph when the one before is
 answered. Everything is measured for {seconds:g} seconds at a time, in turn, in {rounds} rounds; servers whose turn it
-is not are frozen (SIGSTOP). Images a second and ratios are medians over the rounds, with the least and the most in
-parentheses; ratios are taken within a round. Latencies are percentiles over all rounds together. Memory is the most
-that all processes of a server had. Every answer was checked: it is the Predictor's for that photograph, and the stock
+is not are frozen (SIGSTOP). Images a second and ratios are medians over the rounds, with minimum and maximum in
+parentheses; ratios are computed within a round. Latencies are percentiles over all rounds together. Memory is the peak
+of all processes of a server. Every answer was checked: it is the Predictor's for that photograph, and the stock
 handler's probabilities are those of the fp32 file.
 
 The model is a ResNet50 with 228 labels at 512x512 px and random weights, written by the benchmark: speed does not
@@ -50,11 +50,11 @@ depend on the weights. The load generator shares the cores with the servers and 
 for each photograph."""
 
 LOG_METHOD = f"""\
-What logs and metrics cost would be lost among the work of such a model. So it is measured by itself, between this
-bundle in TorchServe as shipped and the same with every log line and metric of requests off, TorchServe's too, both with
-a {log_cost.ARCH} at {log_cost.SIZE} px, {log_cost.CLIENTS} clients, {log_cost.PLAN.seconds:g} s at a time in turn, in
-{log_cost.PLAN.rounds} rounds; how much more time a request takes is set against the time that a photograph takes this
-bundle as shipped."""
+With such a model the cost of logs and metrics would be lost in the noise. So it is measured separately, as the
+difference between this bundle in TorchServe as shipped and the same with every log line and metric of requests off,
+TorchServe's too, both with a {log_cost.ARCH} at {log_cost.SIZE} px, {log_cost.CLIENTS} clients,
+{log_cost.PLAN.seconds:g} s at a time in turn, in {log_cost.PLAN.rounds} rounds; the additional time of a request is
+given relative to the time of a photograph with this bundle as shipped."""
 
 WHO = {
     SHIPPED: "`serving/config.properties` and `serving/model-config.yaml` as they are, but for the ports",
@@ -89,13 +89,13 @@ def section(results: Results) -> str:
 
 
 def tables(results: Results) -> str:
-    """All tables, each with a line that says what it holds."""
+    """All tables, each with a title line."""
     parts = [
-        ("What was to be reached, by the number of clients; bold where it was.", _goals(results)),
+        ("Goals, by the number of clients; bold where met.", _goals(results)),
         ("Images a second, by the number of clients.", _rates(results)),
         ("Milliseconds until the answer, p50 / p95 / p99.", _latencies(results)),
         ("The model in process, with no server around it.", _engines(results)),
-        ("What logs and metrics cost, with a model so small that the server is all there is.", _logs(results)),
+        ("Cost of logs and metrics, with a model so small that the server's own time dominates.", _logs(results)),
     ]
     return "\n\n".join(f"{title}\n\n{content}" for title, content in parts if content)
 

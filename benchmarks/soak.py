@@ -1,9 +1,9 @@
-"""Whether the endpoint's memory stays where it was: 20,000 requests to the shipped server, with a small input size.
+"""Check the endpoint for memory growth over 20,000 requests to the shipped server, with a small input size.
 
     make soak
 
 It samples the memory of the Java process and of the workers every 500 requests, writes the section `soak` of
-docs/benchmarks.md and docs/img/soak.png, and ends with status 1 where memory grew.
+docs/benchmarks.md and docs/img/soak.png, and exits with status 1 if memory grew.
 """
 
 import argparse
@@ -35,26 +35,26 @@ RESULTS = OUT / "results.json"
 PLOT = Path("docs/img/soak.png")
 REQUESTS, SETTLED, EVERY = 20_000, 2_000, 500
 CONCURRENCY = 8
-BROKEN = 10  # one request in so many has half a file, which is answered 400
+BROKEN = 10  # every tenth request has half a file, which is answered 400
 SIZE = 64  # px of the input
 WINDOW = 4  # samples whose median is compared, at both ends
-# MB that may be added between the two windows. A worker that kept 1 KB of each request, a hundredth of what a request
-# takes, would add 16. Java goes on loading and compiling what it runs often, some 8 MB in all. What it takes for its
-# heap is bounded by `vmargs` in config.properties: by default it uses more and more of it before it collects.
+# MB of allowed growth between the two windows. A worker that leaked 1 KB per request, a hundredth of its size, would
+# add 16. Java keeps loading and compiling hot code, some 8 MB in all. Its heap is bounded by `vmargs` in
+# config.properties: by default it uses more and more of it before it collects.
 TOLERANCES = {"workers": 8.0, "java": 16.0}
 
 
 @dataclass
 class Soak:
-    """What was measured.
+    """The results of a run.
 
     Attributes:
-        requests: how many were answered before each sample.
+        requests: number of requests answered before each sample.
         memory: resident memory at each sample, MB, of `java` and of all `workers` together.
         answered: requests by HTTP status.
-        wrong: what was wrong with answers; the first few.
+        wrong: the first few errors in answers.
         seconds: of all requests.
-        settled: requests after which memory is to stay.
+        settled: requests after which memory must not grow.
         machine: see `benchmarks.machine.describe`.
     """
 
@@ -106,12 +106,12 @@ def soak(
 
     Args:
         process: the Java process; its children are the workers.
-        url: where photographs are posted to.
-        images: photographs, sent over and over; a broken one is put between them.
-        right: what they must be answered.
-        requests: how many in all.
-        every: how many between two samples.
-        settled: after how many memory is to stay.
+        url: for posting photographs.
+        images: photographs, sent in a loop with broken ones in between.
+        right: the right answers.
+        requests: total number.
+        every: number between two samples.
+        settled: number after which memory must not grow.
     """
     bodies = [*images[: BROKEN - 1], images[0][: len(images[0]) // 2]]
     result = Soak(settled=settled)
@@ -160,7 +160,7 @@ def section(result: Soak) -> str:
 
 
 def publish(result: Soak) -> None:
-    """Write the section and the plot of what was saved.
+    """Write the section and the plot of the saved results.
 
     Raises:
         FashionError: the plot cannot be drawn.
@@ -171,7 +171,7 @@ def publish(result: Soak) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, write the section, and tell by the exit status whether memory stayed."""
+    """Measure and write the section; the exit status says whether memory grew."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__.split("\n")[0])
     parser.add_argument("--requests", type=int, default=REQUESTS, help="(default: %(default)s); fewer leave the page")
     parser.add_argument("--page-only", action="store_true", help="judge, and write the page of, the last run's results")
@@ -198,12 +198,12 @@ def _measure(requests: int) -> Soak:
     with shipped(bundle, OUT / "server") as server:
         result = soak(server.process, server.url, images, RightAnswers(bundle, images), requests)
         result.machine = machine
-        result.save(RESULTS)  # before anything can go wrong with the end of the server, the plot or the page
+        result.save(RESULTS)  # before stopping the server, the plot or the page can fail
     return result
 
 
 def judge(result: Soak) -> int:
-    """Tell what came out, and write the page where all of it was measured and nothing is wrong; the exit status."""
+    """Print the results, and write the page if the run was complete and without errors; returns the exit status."""
     for name, most in TOLERANCES.items():
         first, last = result.memory[name][0], result.memory[name][-1]
         print(f"{name}: {first:.0f} to {last:.0f} MB, growth {result.growth(name):+.1f}, allowed {most:g}")

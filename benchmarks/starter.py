@@ -1,10 +1,10 @@
-"""How good the model that comes with the bundle is: the figures of its model card page.
+"""Evaluate the starter model: the figures of docs/starter.md.
 
     python -m benchmarks.starter --data 'FOLDER,FOLDER' --sources 'NAME;NAME' --rules FILE --negatives FOLDER
 
-It answers the validation photographs of each catalog, as they are and changed in ways that leave their labels true, and
+It answers the validation photographs of each data folder, plain and changed in ways that keep their labels valid, and
 writes the sections of docs/starter.md: `starter` (F1), `starter top-1`, `starter calibration`, `starter gates` and
-`starter no product` (of models that have such outputs), and `starter changes`.
+`starter no product` (for models with gates), and `starter changes`.
 """
 
 import argparse
@@ -29,11 +29,11 @@ from training.sources.opening import DEFAULT_CACHE
 
 PAGE = Path("docs/starter.md")
 BUNDLE = Path("model_store/starter")
-LARGE = 1024  # px; photographs are decoded at their own size
+LARGE = 1024  # px; larger than the photographs, so that they are decoded at full size
 
 
 def photographs(images: Photographs, positions: Sequence[int] | np.ndarray) -> list[Image.Image]:
-    """Some photographs of a split, decoded at their own size."""
+    """Some photographs of a split, decoded at full size."""
     return [decode(images.encoded(int(i)), LARGE) for i in positions]
 
 
@@ -57,7 +57,7 @@ def write_scores(held: HeldBack, profile: str, together: Sequence[str], about: s
 
 
 def write_gates(held: HeldBack, negatives: Sequence[Path]) -> None:
-    """Write what is known of the gates of a model that has some."""
+    """Write the sections about gates, for a model that has some."""
     rows = applies_rows(held)
     if rows:
         header = ["group", "F1 of 'applies', 95 % interval", "photographs", "F1 of 'does not apply'", "photographs"]
@@ -70,7 +70,7 @@ def write_gates(held: HeldBack, negatives: Sequence[Path]) -> None:
 
 
 def write_changes(predictor: Predictor, held: HeldBack, profile: str, count: int, recolored: str | None) -> None:
-    """Write which answers stay when photographs are changed."""
+    """Write the shares of answers that stay the same when photographs are changed."""
     shown = [photographs(held.photographs, held.of(i)[:count]) for i in range(len(held.names))]
     changes = {**CHANGES, **WIDE_BORDERS}
     found = [changed_answers(predictor, images, profile, changes) for images in shown]

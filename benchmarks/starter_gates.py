@@ -1,4 +1,4 @@
-"""The tables of docs/starter.md that are about gates: groups that do not apply, and photographs of no product."""
+"""The tables of docs/starter.md about gates: groups that do not apply, and photographs without a product."""
 
 import csv
 from collections import Counter
@@ -19,11 +19,11 @@ from training.profiles.predictions import FILE_ENDING
 from training.profiles.scores import score_answers
 
 BOTH = Taxonomy((Label(APPLIES, "yes"), Label(APPLIES, "no")))
-FEW = 8  # photographs of a kind that do not make a row of their own
+FEW = 8  # kinds with fewer photographs have no row of their own
 
 
 def applies_rows(held: HeldBack) -> list[list[str]]:
-    """Rows of the table of groups that apply or do not, of all catalogs together; none where nothing is known."""
+    """Rows of the table of groups that apply or do not, for all data folders together; none without ground truth."""
     gates = held.seen.seen_gates[held.products]
     said = gates.probabilities >= gates.gates.threshold_row({})
     rows = []
@@ -43,7 +43,7 @@ def applies_rows(held: HeldBack) -> list[list[str]]:
 
 
 def refused(gates: SeenGates, ids: np.ndarray) -> np.ndarray:
-    """Which photographs are said to show no product, bool (N,), by thresholds set on others, in folds.
+    """Mask of photographs rejected as showing no product, bool (N,), with cross-validated thresholds.
 
     Args:
         gates: of a model that has a gate for products.
@@ -57,18 +57,18 @@ def refused(gates: SeenGates, ids: np.ndarray) -> np.ndarray:
 
 
 def false_alarm_rows(held: HeldBack) -> list[list[str]]:
-    """By catalog the share of products that are said to be none, and of all."""
+    """The share of products rejected as no product, by data folder and in total."""
     said = refused(held.seen.seen_gates, held.seen.ids)
     parts = {name: held.of(i) for i, name in enumerate(held.names)} | {"all": held.products}
     return [[name, f"{len(of):,}", percent_cell(int(said[of].sum()), len(of))] for name, of in parts.items()]
 
 
 def recognized_rows(held: HeldBack, folders: Sequence[Path]) -> list[list[str]]:
-    """By kind the share of photographs without a product that are recognized.
+    """The share of photographs without a product that are rejected, by kind.
 
     Args:
         held: the photographs.
-        folders: of those without a product; a column `kind` of their train.csv and val.csv says what each shows.
+        folders: of those without a product; the column `kind` of their train.csv and val.csv has the kind of each.
     """
     said = refused(held.seen.seen_gates, held.seen.ids)
     training, kinds = set[str](), dict[str, str]()
@@ -92,7 +92,7 @@ def recognized_rows(held: HeldBack, folders: Sequence[Path]) -> list[list[str]]:
 
 
 def _kinds(table: Path) -> dict[str, str]:
-    """What each photograph of a table shows, by its name without the ending; empty without such a table or column."""
+    """The kind of each photograph of a table, by its name without extension; empty without such a table or column."""
     try:
         with table.open(newline="", encoding="utf-8") as file:
             return {FILE_ENDING.sub("", row["image"]): row.get("kind") or "" for row in csv.DictReader(file)}

@@ -1,4 +1,4 @@
-"""The tables of docs/starter.md that are about labels: F1, most probable labels, certain answers, calibration."""
+"""The tables of docs/starter.md about labels: F1, most probable labels, certain answers, calibration."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,8 +13,8 @@ from fashion.taxonomy import Taxonomy
 from training.profiles.out_of_fold import joint_probabilities
 from training.profiles.scores import score_answers
 
-# What labels mean where several groups of names are compared by it; labels that are not here have a meaning of their
-# own, and photographs of such are not counted.
+# Coarse meanings of labels, for comparison with other models; photographs with labels that are not here are not
+# counted.
 MEANINGS: Mapping[str, Mapping[str, str]] = {
     "sleeve": {"Long Sleeves": "long", "Short Sleeves": "short", "Sleeveless": "none"},
     "pattern": {"Solid": "solid", "Striped": "striped", "Checked": "checked", "Printed": "printed"},
@@ -24,11 +24,11 @@ SCORES = ["micro-F1, 95 % interval", "macro-F1", "precision", "recall", "labels"
 
 
 class BestGuesses(NamedTuple):
-    """The most probable label of a group for each photograph that is annotated there, C of them.
+    """The most probable label of a group for each of its C annotated photographs.
 
     Attributes:
         photograph: (C,), its position.
-        probability: (C,), of the label, out of fold.
+        probability: (C,), of the label, cross-validated.
         right: bool (C,).
     """
 
@@ -38,7 +38,7 @@ class BestGuesses(NamedTuple):
 
 
 def f1_rows(held: HeldBack, profile: str, together: Sequence[str] = ()) -> list[list[str]]:
-    """Rows of the table of F1: for each catalog all groups, some of them together, and each one that is annotated."""
+    """Rows of the table of F1: for each data folder all groups, some of them together, and each annotated group."""
     rows = []
     for catalog, source in enumerate(held.names):
         of = held.of(catalog)
@@ -73,14 +73,14 @@ def _f1_cells(scores: Mapping[str, Any], intervals: Mapping[str, Any]) -> list[s
 
 
 def best_guesses(held: HeldBack, of: np.ndarray, group: str, meanings: Mapping[str, str] | None = None) -> BestGuesses:
-    """The most probable label of a group, where photographs are annotated; a label that the model lacks is missed.
+    """The most probable label of a group for annotated photographs; a label that the model lacks counts as missed.
 
     Args:
         held: the photographs.
-        of: the positions of those to look at.
+        of: the positions of those to use.
         group: of the labels.
-        meanings: of labels; with it a guess is right that means what the annotation means, and photographs without an
-            annotation that has a meaning are left out.
+        meanings: of labels; with it a guess is right if it has the annotation's meaning, and photographs whose
+            annotation has no meaning are left out.
     """
     labels, names = held.taxonomy.indices(group), held.taxonomy.names(group)
     meant = {name: name for name in names} if meanings is None else meanings
@@ -96,7 +96,7 @@ def best_guesses(held: HeldBack, of: np.ndarray, group: str, meanings: Mapping[s
 
 
 def top_1_rows(held: HeldBack) -> list[list[str]]:
-    """Rows of the table of most probable labels: for each group, by catalog, the share that is right."""
+    """Rows of the table of most probable labels: the share that is right, for each group and data folder."""
     rows = []
     for group in held.taxonomy.groups:
         for meanings in (None, MEANINGS[group]) if group in MEANINGS else (None,):
@@ -111,7 +111,7 @@ def top_1_rows(held: HeldBack) -> list[list[str]]:
 
 
 def certain_row(held: HeldBack, groups: Sequence[str]) -> list[str]:
-    """By catalog the share of the cells of some groups that can be answered with 95 % precision; - without a group."""
+    """By data folder the share of some groups' cells that can be answered with 95 % precision; - without a group."""
     cells = []
     for catalog in range(len(held.names)):
         of = held.of(catalog)
@@ -138,13 +138,13 @@ def certain_row(held: HeldBack, groups: Sequence[str]) -> list[str]:
 def certain_share(
     probability: np.ndarray, right: np.ndarray, weights: np.ndarray, precision: float = CERTAIN
 ) -> np.ndarray:
-    """The largest share of guesses that can be answered, the most probable first, at some precision, (R,).
+    """The largest share of guesses that can be answered, most probable first, at a given precision, (R,).
 
     Args:
-        probability: (C,), of the guesses; those that are equally probable are answered together.
+        probability: (C,), of the guesses; equally probable ones are answered together.
         right: bool (C,).
-        weights: (R, C), how often each counts.
-        precision: that is to be reached.
+        weights: (R, C), of the guesses.
+        precision: required precision.
     """
     order = np.argsort(-probability, kind="stable")
     falling, ordered = probability[order], weights[:, order].astype(np.float64)

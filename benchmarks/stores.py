@@ -1,8 +1,8 @@
-"""An index in a folder beside one in PostgreSQL: `python -m benchmarks.stores --postgres URL`.
+"""Compare an index in a folder with one in PostgreSQL: `python -m benchmarks.stores --postgres URL`.
 
 The same products (see `benchmarks.enlarged`) are indexed in both, as `python -m catalog.index` does, one after the
-other, and the same searches are asked of both in turns. It writes the section `stores` of docs/scale.md. The collection
-`bench_stores` is replaced, and stays.
+other, and the same searches are run on both in turns. It writes the section `stores` of docs/scale.md. The collection
+`bench_stores` is replaced, and not deleted afterwards.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from fashion.errors import one_line_errors
 
 PAGE, ROWS, COLLECTION = Path("docs/scale.md"), 40_000, "bench_stores"
 FOLDER, EXACT = "folder (Qdrant Edge)", ", exact"
-COLUMNS = {"all": None, "1 %": SHELF, "0.1 %": DRAWER}  # by what a filter keeps, the column that is below 1 then
+COLUMNS = {"all": None, "1 %": SHELF, "0.1 %": DRAWER}  # share a filter keeps -> column that it requires to be below 1
 WAYS = {
     **{kept: (f"{column}<1" if column else None, False) for kept, column in COLUMNS.items()},
     f"all{EXACT}": (None, True),
@@ -41,7 +41,7 @@ WAYS = {
 
 
 def truths(catalog: Enlarged, index: Index, scored: Path | None) -> dict[str, list[list[str]]]:
-    """For each filter the nearest ten of what it keeps, by comparing all, for each query."""
+    """For each filter and query the nearest ten of the filtered products, by exhaustive search."""
     embeddings, own, _ = asked(scored)
     manifest = index.manifest
     queries = Measure(DEFAULT_SPACE, manifest.scales, manifest.taxonomy).query(embeddings, own)
@@ -61,7 +61,7 @@ def truths(catalog: Enlarged, index: Index, scored: Path | None) -> dict[str, li
 
 
 def built(catalog: Enlarged, store: Store) -> float:
-    """Index a catalog anew; seconds."""
+    """Index a catalog from scratch; returns seconds."""
     start = time.perf_counter()
     build(catalog, store, anew=True)
     return time.perf_counter() - start
@@ -70,7 +70,7 @@ def built(catalog: Enlarged, store: Store) -> float:
 def searched(
     indexes: Mapping[str, Index], scored: Path | None, truth: Mapping[str, Sequence[Sequence[str]]]
 ) -> Iterator[tuple[str, str, float, float, float]]:
-    """For each way to search and each engine: p50 and p99 of `Index.search`, whole, in ms, and recall."""
+    """For each kind of search and each engine: p50 and p99 of `Index.search` as a whole, in ms, and recall."""
     embeddings, own, _ = asked(scored)
     pairs = zip(unit(embeddings), own, strict=True)
     products = [Product(f"query {i}", "", {}, {}, e, s) for i, (e, s) in enumerate(pairs)]
@@ -78,7 +78,7 @@ def searched(
         seconds: dict[str, list[float]] = {name: [] for name in indexes}
         recall: dict[str, list[float]] = {name: [] for name in indexes}
         for number in tqdm(range(-WARM, QUERIES), way, disable=None):
-            for name, index in indexes.items():  # in turns: what else the machine does meets all alike
+            for name, index in indexes.items():  # in turns, so that other load affects all alike
                 start = time.perf_counter()
                 found = index.search(products[number], limit=FOUND, duplicates=True, where=where, exact=exact)
                 if number >= 0:
@@ -104,7 +104,7 @@ def section(rows: int, took: Mapping[str, float], lines: Sequence[Sequence[Any]]
 
 
 def server_version(url: str) -> str:
-    """Such as `PostgreSQL 18.4, pgvector 0.8.5, shared_buffers 128MB`."""
+    """The server's versions, such as `PostgreSQL 18.4, pgvector 0.8.5, shared_buffers 128MB`."""
     with connect(url, {}) as connection:
         query = (
             "SELECT current_setting('server_version'), default_version, current_setting('shared_buffers') "

@@ -1,4 +1,4 @@
-"""Ways to join what photographs and titles say of a text, each over all products."""
+"""Methods of joining the evidence of photographs and titles for a text query, each over all products."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +14,13 @@ RANK_CONSTANT = 60  # G. Cormack, C. Clarke, S. Buettcher: Reciprocal Rank Fusio
 
 @dataclass(frozen=True)
 class TextCandidates:
-    """What is known of each product for a text of P parts.
+    """The evidence of each product for a text of P parts.
 
     Attributes:
         parts: the parts, P.
         embeddings, scores: (n, E) and (n, A).
-        titled: which products' titles have a part, (P, n).
-        text: how well titles match the whole text, from 0 to 1, by their order; (n,).
+        titled: whether a product's title has a part, (P, n).
+        text: match of each title with the whole text, from 0 to 1, by rank; (n,).
         taxonomy: the labels.
     """
 
@@ -41,26 +41,26 @@ class TextCandidates:
         scores: np.ndarray,
         taxonomy: Taxonomy,
     ) -> "TextCandidates":
-        """Collect it; `order` are the ids of products that full text finds, the best first."""
+        """Collect the evidence; `order` has the ids that full-text search finds, best first."""
         titled = np.array([[id in part.titled for id in ids] for part in parts])
         places = {id: place for place, id in enumerate(order)}
         text = np.array([1 - places[id] / len(places) if id in places else 0.0 for id in ids])
         return cls(parts, embeddings, scores, titled, text, taxonomy)
 
     def probabilities(self, weights: JoinWeights = WEIGHTS) -> np.ndarray:
-        """Of each part by photographs alone, (P, n)."""
+        """The probability of each part by photographs alone, (P, n)."""
         found = [part.seen(self.embeddings, self.scores, self.taxonomy, weights) for part in self.parts]
         return np.array(found).reshape(len(found), len(self.embeddings))
 
     def untitled(self) -> "TextCandidates":
-        """The same without titles; parts that photographs know nothing of are left out."""
+        """The same without titles; parts without evidence in photographs are left out."""
         kept = [number for number, part in enumerate(self.parts) if part.labels or part.look]
         parts = [self.parts[number] for number in kept]
         return replace(self, parts=parts, titled=np.zeros((len(parts), len(self.text)), bool), text=0 * self.text)
 
 
 def geometric(seen: TextCandidates, weights: JoinWeights = WEIGHTS) -> np.ndarray:
-    """The way of `catalog.words.ranking`."""
+    """The method of `catalog.words.ranking`."""
     if not seen.parts:
         return np.zeros(len(seen.embeddings))
     labels = np.array([bool(part.labels) for part in seen.parts])
@@ -73,7 +73,7 @@ def mean(seen: TextCandidates) -> np.ndarray:
 
 
 def reciprocal_ranks(seen: TextCandidates) -> np.ndarray:
-    """Reciprocal rank fusion: of each part by photographs, and of the titles."""
+    """Reciprocal rank fusion of each part's ranking by photographs and of the titles' ranking."""
     lists = [*seen.probabilities(), seen.text]
     return np.sum([np.where(found > 0, 1 / (RANK_CONSTANT + 1 + _ranks(found)), 0) for found in lists], axis=0)
 

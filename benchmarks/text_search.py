@@ -1,11 +1,11 @@
-"""How good searches in words are: products that the words are learned from, others that are searched, and questions.
+"""Quality of text search: learn words from some products, search others, and score the results.
 
     python -m benchmarks.text_search BUNDLE --learn TABLE --search TABLE --source "NAME OF THE DATA"
 
-Both tables are scored; what words look like is learned from the titles of the first, the products of the second are
-indexed with their titles alone, and each is asked for what its columns say: every sub-category, every color, color and
-article, and words of titles that are hidden from the texts. One half of the products chooses how the evidence is
-joined, the other half is reported. It writes the section `words` of docs/search.md.
+Both tables are scored; the words are learned from the titles of the first, the products of the second are indexed with
+only their titles as text. Queries come from the second table's columns: every sub-category, every color, color and
+article, and title words that are hidden from the texts. The method of joining the evidence is chosen on one half of
+the products, the other half is reported. It writes the section `words` of docs/search.md.
 """
 
 import argparse
@@ -45,9 +45,9 @@ from fashion.errors import SettingError, one_line_errors
 PAGE = Path("docs/search.md")
 FOUND = 10
 COLUMNS = "subcategory,colour,article"
-SAMPLED = 10  # one in so many questions is asked of catalog.search too
+SAMPLED = 10  # every tenth question is run through catalog.search too
 WAYS = ("full text alone", "photographs alone", "both joined")
-LEAST = 5  # right products of a question about color and article, and of a hidden word
+LEAST = 5  # minimum right products of a question about color and article, and of a hidden word
 KINDS = {
     "subcategory": "a sub-category",
     "colour": "a color",
@@ -60,13 +60,13 @@ KINDS = {
 
 @dataclass(frozen=True)
 class TextQuestion:
-    """A text, and the products that are right.
+    """A text query, and its right products.
 
     Attributes:
         kind: of question, see `KINDS`.
-        text: what is typed.
-        right: ids.
-        hidden: a word, and the ids of the products whose texts do not have it while this is asked.
+        text: the query.
+        right: ids of the right products.
+        hidden: a word, and the ids of the products from whose texts it is removed for this query.
     """
 
     kind: str
@@ -77,7 +77,7 @@ class TextQuestion:
 
 @dataclass(frozen=True)
 class Shelf:
-    """Products of the searched table: one half of them.
+    """One half of the products of the searched table.
 
     Attributes:
         ids, titles: in order.
@@ -96,13 +96,13 @@ class Shelf:
 def questions(
     shelf: Shelf, looks: Sequence[Look], vocabulary: Vocabulary, columns: Sequence[str]
 ) -> list[TextQuestion]:
-    """Everything that is asked for of a shelf.
+    """All questions for a shelf.
 
     Args:
         shelf: the products.
-        looks: what was learned; hidden words are among these.
-        vocabulary: hidden words name no label.
-        columns: the three that say sub-category, color and article.
+        looks: the learned words, from which hidden words are chosen.
+        vocabulary: of labels, which hidden words must not name.
+        columns: of sub-category, color and article.
     """
     found: list[TextQuestion] = []
     subcategory, colour, article = columns
@@ -118,7 +118,7 @@ def questions(
 
 
 def _hidden(shelf: Shelf, looks: Sequence[Look], vocabulary: Vocabulary, colour: str) -> Iterator[TextQuestion]:
-    """Questions for words of titles which name no label and are no numbers."""
+    """Questions for title words that are neither labels nor numbers."""
     having: dict[str, set[str]] = {}
     for id, title in zip(shelf.ids, shelf.titles, strict=True):
         for word in searchable(title):
@@ -138,18 +138,18 @@ def _hidden(shelf: Shelf, looks: Sequence[Look], vocabulary: Vocabulary, colour:
 
 
 def _coin(text: str) -> bool:
-    """Yes or no by a hash: no CRC, whose bits of a word and an id follow from those of the id alone."""
+    """Yes or no by a cryptographic hash; a CRC is linear, so its bits for a word and an id depend on the id alone."""
     return bool(hashlib.blake2b(text.encode()).digest()[0] % 2)
 
 
 def precision(found: Sequence[str], right: frozenset[str]) -> tuple[float, float]:
-    """Whether the first product found is right, and which part of ten; fewer than ten leave places empty."""
+    """Precision@1 and precision@10 of the products found; missing results count as wrong."""
     hits = [id in right for id in found[:FOUND]]
     return float(bool(hits) and hits[0]), sum(hits) / FOUND
 
 
 class TextBench:
-    """One half of the searched products, ready to be asked."""
+    """One half of the searched products, ready for queries."""
 
     def __init__(self, index: Index, hidden: HiddenTitles, shelf: Shelf, scored: Scored) -> None:
         self.index, self.hidden, self.shelf = index, hidden, shelf
@@ -161,7 +161,7 @@ class TextBench:
         self.scores = scores(scored.vectors("probabilities"), scored.manifest.taxonomy)[rows]
 
     def searched(self, question: TextQuestion) -> list[str]:
-        """What catalog.search finds; nothing where it knows none of the words."""
+        """The results of catalog.search; none if it knows none of the words."""
         try:
             found = search_words(self.index, question.text, self.where, FOUND, duplicates=True)
             return [m.product.id for m in found.matches]
@@ -169,14 +169,14 @@ class TextBench:
             return []
 
     def full_text(self, question: TextQuestion) -> list[str]:
-        """What SQLite's FTS5 finds alone: products with any of the words, by BM25."""
+        """The results of SQLite's FTS5 alone: products with any of the words, by BM25."""
         words = [(word,) for word in words_of(question.text) if word not in EMPTY]
         with open_words(self.hidden.path) as file:
             own = set(self.shelf.ids)
             return [id for id in file.best(words) if id in own][:FOUND]
 
     def seen(self, question: TextQuestion) -> TextCandidates:
-        """The evidence for every product of the shelf, for ways to join it."""
+        """The evidence for every product of the shelf."""
         with open_words(self.hidden.path) as file:
             parts = parts_of(read(question.text, self.vocabulary), file)
             order = file.best([(word,) for word in words_of(question.text) if word not in EMPTY])
@@ -185,10 +185,10 @@ class TextBench:
         )
 
     def reported(self, asked: Sequence[TextQuestion]) -> tuple[dict[str, np.ndarray], float]:
-        """The precisions of each way of `WAYS` for each question, (Q, 2), and how alike searches are.
+        """The precisions of each method of `WAYS` for each question, (Q, 2), and the agreement with catalog.search.
 
-        Every product of the shelf is ranked. catalog.search ranks candidates: of its first ten, the second number are
-        the same, on one of `SAMPLED` questions.
+        Here every product of the shelf is ranked, catalog.search ranks candidates only. The second value is the share
+        of its first ten that are the same, on one in `SAMPLED` questions.
         """
         found: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
         same: list[float] = []
@@ -203,11 +203,11 @@ class TextBench:
         return {name: np.array(values) for name, values in found.items()}, float(np.mean(same))
 
     def _best(self, fits: np.ndarray) -> list[str]:
-        """The first products by a way; none where the text has no part that is known."""
+        """The first products by their scores; none if no part of the text is known."""
         return [self.shelf.ids[i] for i in np.argsort(-fits, kind="stable")[:FOUND]] if fits.any() else []
 
     def joins(self, asked: Sequence[TextQuestion]) -> dict[str, tuple[float, float]]:
-        """The precisions of each way to join the evidence: means over the kinds of questions."""
+        """The precisions of each method of joining the evidence: means over the kinds of questions."""
         found: dict[str, dict[str, list[tuple[float, float]]]] = {name: {} for name in JOINS}
         for question in tqdm(asked, "joining", disable=None):
             with self._hiding(question):
@@ -224,23 +224,23 @@ class TextBench:
 def section(
     halves: Sequence[TextBench], asked: Sequence[Sequence[TextQuestion]], learned: str, options: argparse.Namespace
 ) -> str:
-    """Ask everything: the Markdown that goes into the page.
+    """Run all questions and return the Markdown for the page.
 
     Args:
-        halves: one that chooses how the evidence is joined, and one that is reported.
+        halves: one for choosing how the evidence is joined, and one that is reported.
         asked: the questions to each.
-        learned: what was learned, in a sentence.
+        learned: a sentence about the learned words.
         options: of the command line.
     """
     results, same = halves[1].reported(asked[1])
     model = halves[0].index.manifest.model
     return (
         f"### How good they are: {options.source}\n\n"
-        f"{learned} The table asks {len(halves[1].shelf.ids):,} other products, whose texts in the index are their "
-        f"titles alone: precision@1 / precision@{FOUND}, places that stay empty counting as wrong.\n\n"
+        f"{learned} The table is of searches among {len(halves[1].shelf.ids):,} other products, whose texts in the "
+        f"index are their titles alone: precision@1 / precision@{FOUND}; missing results count as wrong.\n\n"
         f"{_reported(results, asked[1])}\n\n"
-        "Right is what the shop's own columns say, or its title where a word is hidden. Model and words were trained "
-        "on other products of the same shop: this is no zero-shot. Hidden words are all that were learned, stand in "
+        "The ground truth is the shop's own columns, or its titles for hidden words. Model and words were trained "
+        "on other products of the same shop: this is not zero-shot. Hidden words are all learned words that occur in "
         f"{LEAST} of these titles or more and name no label, brands too. All products are ranked here; "
         f"{same:.1%} of the first {FOUND} of catalog.search, which ranks candidates, are the same.\n\n"
         f"{'' if options.kinds else _compared(halves[0], asked[0])}"
@@ -251,16 +251,16 @@ def section(
 
 
 def _compared(half: TextBench, asked: Sequence[TextQuestion]) -> str:
-    """The table of ways to join the evidence."""
+    """The table of methods of joining the evidence."""
     rows = [[name, f"{one:.3f}", f"{ten:.3f}"] for name, (one, ten) in half.joins(asked).items()]
     return (
-        f"How the evidence is joined was chosen on the other {len(half.shelf.ids):,} products; means over the kinds of "
+        f"The method of joining was chosen on the other {len(half.shelf.ids):,} products; means over the kinds of "
         f"questions:\n\n{table(['way', 'precision@1', f'precision@{FOUND}'], rows)}\n\n"
     )
 
 
 def _reported(found: Mapping[str, np.ndarray], asked: Sequence[TextQuestion]) -> str:
-    """The table of the kinds of questions, as `TextBench.reported` found them."""
+    """The table of the kinds of questions, from `TextBench.reported`."""
     rows = []
     for kind, words in KINDS.items():
         own = np.array([question.kind == kind for question in asked])
@@ -277,12 +277,12 @@ def _reported(found: Mapping[str, np.ndarray], asked: Sequence[TextQuestion]) ->
 
 
 def measured(others: Scored, own: Scored, options: argparse.Namespace) -> str:
-    """Learn from some products, index others, and ask: the section of the page."""
+    """Learn from some products, index and search others; returns the section of the page."""
     embeddings, titles = unit(others.vectors("embedding")), _cells(others, options.title)
     start = time.process_time()
     looks = learn(embeddings, titles)
     learned = (
-        f"What {len(looks):,} words look like was learned from the titles of {len(titles):,} products in "
+        f"{len(looks):,} words were learned from the titles of {len(titles):,} products in "
         f"{time.process_time() - start:.0f} s of processor time."
     )
     store = EdgeStore(options.out / "index")
@@ -317,7 +317,7 @@ def _shelf(scored: Scored, half: int, title: str, columns: Sequence[str]) -> She
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Score, learn, index, ask and write the section; what was scored before stays. Returns the exit status."""
+    """Score, learn, index, search and write the section; existing scores are reused. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.text_search", description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
     parser.add_argument("--learn", type=Path, required=True, metavar="TABLE", help="products that words are learned of")

@@ -1,10 +1,10 @@
-"""One model of several catalogs beside one model of each, at the same number of steps.
+"""Compare one model of several data folders with one model of each, at the same number of steps.
 
     python -m benchmarks.together --data 'FOLDER,FOLDER' --sources 'NAME;NAME'
 
 It trains all of them with `training.fit` under runs/together, scores the last epoch of each, in fp32, on the validation
-photographs of the catalogs that it knows, and writes the section `together` of docs/recipe.md. A run that is there is
-resumed or reused.
+photographs of its data folders, and writes the section `together` of docs/recipe.md. Existing runs are resumed or
+reused.
 """
 
 import argparse
@@ -27,7 +27,7 @@ CONFIG = "training/configs/adamw-recipe.yaml"
 
 
 def train(name: str, paths: Sequence[Path], options: argparse.Namespace) -> Path:
-    """Train on some of the catalogs, or go on with it; the folder of the run."""
+    """Train on some of the data folders, or resume; returns the run's folder."""
     run: Path = options.out / name
     if (run / "finished").exists():
         return run
@@ -35,7 +35,7 @@ def train(name: str, paths: Sequence[Path], options: argparse.Namespace) -> Path
     flags += ["--data.groups", f"[{options.groups}]"] if options.groups else []
     flags += ["--model.arch", options.arch, "--data.input.size", str(options.size)]
     flags += ["--trainer.max_steps", str(options.steps)]
-    # A training of less than an epoch is not validated, and has nothing to stop early by.
+    # A training of less than an epoch is not validated, so early stopping has no metric.
     flags += ["--early_stopping.patience", "1000", "--early_stopping.strict", "false", "--trainer.max_epochs", "-1"]
     print(f"train  {name}: {options.steps:,} steps", flush=True)
     fit(run, flags)
@@ -44,7 +44,7 @@ def train(name: str, paths: Sequence[Path], options: argparse.Namespace) -> Path
 
 
 def scores(run: Path, data: Path) -> dict[str, Any]:
-    """Micro-F1 on the validation photographs of a catalog: at 0.5, at the best threshold, and the interval of that."""
+    """Micro-F1 on a data folder's validation photographs: at 0.5, and at the best threshold with its interval."""
     model = LastEpoch(run)
     seen = model.answer(model.photographs(data))
     found = model.scores(seen.logits, seen.targets)
@@ -54,7 +54,7 @@ def scores(run: Path, data: Path) -> dict[str, Any]:
 
 
 def section(results: dict[str, dict[str, dict[str, Any]]], options: argparse.Namespace, machine: str) -> str:
-    """The Markdown: a row for each catalog and model that knows it."""
+    """The Markdown: a row for each data folder and model trained on it."""
     rows = []
     for path, source in zip(options.folders, options.names, strict=True):
         for name, of in results.items():

@@ -1,9 +1,9 @@
-"""How fast photographs become batches, beside the seed's pipeline, and whether the training step waits for them.
+"""Compare the input pipeline's speed with the seed project's, and measure whether the training step waits for it.
 
     make bench-training
 
 It draws photographs, measures each input pipeline on one core, in turn, over several rounds; then it trains a ResNet50
-for a few steps on photographs and on batches that lie in memory, in turn. On a GPU it does the latter at 224 and 512 px
+for a few steps on photographs and on batches in memory, in turn. On a GPU it does the latter at 224 and 512 px
 with bf16 and torch.compile. It writes the section `training` of docs/benchmarks.md and docs/img/training.png.
 """
 
@@ -32,7 +32,7 @@ from training.sources.writer import ProductRow, write_dataset
 
 OUT = Path("runs/bench-training")
 PLOT = Path("docs/img/training.png")
-# About 70 % of the challenge's photographs are 600x600 px, says the seed's code.
+# According to the seed project's code, about 70 % of the challenge's photographs are 600x600 px.
 SIZES = (
     *((600, 600),) * 2,
     (600, 800),
@@ -46,17 +46,17 @@ LABELS = ("Black", "Blue", "Red")  # of the challenge's group "color"
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What is measured.
+    """The settings of a measurement.
 
     Attributes:
-        rounds: how often everything is measured.
-        images: that each input pipeline makes ready in a round, at least.
+        rounds: number of rounds.
+        images: minimum number of images per pipeline and round.
         cases: of the training step.
         spec: input of the pipelines.
         batch_size: of the pipelines.
         sizes: of the photographs, px.
-        photographs: how many are drawn.
-        rows: of the data set that holds them, again and again.
+        photographs: number of drawn photographs.
+        rows: of the data set, which repeats them.
     """
 
     rounds: int = 3
@@ -70,7 +70,7 @@ class TrainingPlan:
 
 
 def measure(plan: TrainingPlan, out: Path) -> dict[str, Any]:
-    """All results, as JSON holds them: see `section`."""
+    """All results, as they are saved in JSON: see `section`."""
     material = _material(plan, out)
     rates = measure_pipelines(material, plan.rounds, plan.images)
     stages = measure_stages(material, plan.rounds)
@@ -137,7 +137,7 @@ def _plan(options: argparse.Namespace) -> TrainingPlan:
 
 
 def _material(plan: TrainingPlan, out: Path) -> Material:
-    """The photographs as files, drawn once, and as a data set, which is written anew."""
+    """The photographs as files, drawn once, and as a data set, which is rewritten."""
     folder = out / "photographs"
     images = photographs(folder, plan.sizes, plan.photographs)
     files = tuple(sorted(folder.glob("*.jpg")))

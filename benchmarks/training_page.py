@@ -8,35 +8,35 @@ from typing import Any
 from benchmarks.document import table
 from benchmarks.input_pipeline import NO_HUE, NORMALIZED, OURS, RESIZED_FIRST, SEED, SEED_NO_HUE
 
-# What is to be reached: images a second of which over which, and at least how many times as many.
+# Goals: minimum ratios of images a second between two pipelines.
 RATIOS = (
     (OURS, SEED, 3.0),
     (NORMALIZED, SEED, None),
     (OURS, RESIZED_FIRST, None),
     (NO_HUE, SEED_NO_HUE, None),
 )
-LEAST_OF_STEP = 0.95  # of the speed that the step has on batches in memory
+LEAST_OF_STEP = 0.95  # of the step's speed with batches in memory
 
 METHOD = """\
 `make bench-training` draws {photographs} JPEG photographs of garments (seven of ten 600x600 px, the others 480x480 to
 800x800; median {kilobytes} KB) and loads them in batches of {batch_size} at {size}x{size} px: decode, color jitter
 (brightness, contrast and saturation 0.2, hue 0.1), mirror images, resize, batch. Every pipeline is a `DataLoader` in
-one process and one thread; they are measured in turn, in {rounds} rounds, by the processor time they take. Figures are
-medians over the rounds, with the least and the most in parentheses; ratios are taken within a round.
+one process and one thread; they are measured in turn, in {rounds} rounds, by their processor time. Figures are
+medians over the rounds, with minimum and maximum in parentheses; ratios are computed within a round.
 
-The seed's pipeline is written anew from its description: Pillow and torchvision's transforms, the jitter in PIL at the
-photograph's own size, then the resize, `ToTensor` and `Normalize` (`benchmarks/seed_pipeline.py`). This project's makes
-bytes, which the network normalizes on its device; "normalized too" adds that. Hue is turned on the circle of HSV by
-both, with the same result but for the steps it is taken in, 1/384 of the circle here, 1/256 in Pillow
+The seed's pipeline is re-implemented from its description: Pillow and torchvision's transforms, the jitter in PIL at
+the photograph's own size, then the resize, `ToTensor` and `Normalize` (`benchmarks/seed_pipeline.py`). This project's
+delivers uint8 batches, which the network normalizes on its device; "normalized too" includes that step. Both rotate the
+hue in HSV, with the same result except for the resolution, 1/384 of the circle here, 1/256 in Pillow
 (`tests/test_color.py`)."""
 
 STEPS = """\
-The whole training step of a ResNet50 with 228 labels ({step}) on photographs that the loader's processes make ready
-meanwhile, and on batches that lie in the device's memory; time of day."""
+The whole training step of a ResNet50 with 228 labels ({step}) on photographs that the loader's processes prepare
+meanwhile, and on batches in the device's memory; wall-clock time."""
 
 
 def section(results: dict[str, Any]) -> str:
-    """The Markdown that goes into the page, of what `benchmarks.training.measure` returns."""
+    """The Markdown for the page, of the results of `benchmarks.training.measure`."""
     parts = [_filled(METHOD, results), "![Images a second of the pipelines and of the step](img/training.png)"]
     parts += [tables(results)]
     if results["settings"]["device"] == "cpu":
@@ -45,10 +45,10 @@ def section(results: dict[str, Any]) -> str:
 
 
 def tables(results: dict[str, Any]) -> str:
-    """All tables, each with a line that says what it holds."""
+    """All tables, each with a title line."""
     parts = [
-        ("What was to be reached; bold where it was.", _goals(results)),
-        ("Images a second of processor time: what one core makes ready.", _pipelines(results)),
+        ("Goals; bold where met.", _goals(results)),
+        ("Images per second of processor time, that is per core.", _pipelines(results)),
         ("Where this project's time goes.", _stages(results)),
         (_filled(STEPS, results), _steps(results)),
     ]
@@ -56,7 +56,7 @@ def tables(results: dict[str, Any]) -> str:
 
 
 def ratios(results: dict[str, Any], name: str, other: str) -> list[float]:
-    """Images a second of one pipeline over those of another, within each round: a slow minute then hits both."""
+    """Ratios of images a second of two pipelines within each round, so that a slow minute affects both."""
     pipelines = results["pipelines"]
     return [one / two for one, two in zip(pipelines[name], pipelines[other], strict=True)]
 

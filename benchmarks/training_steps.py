@@ -1,4 +1,4 @@
-"""The whole training step on photographs and on batches that lie in memory: what the input pipeline costs it."""
+"""The training step on photographs and on batches in memory, to measure the cost of the input pipeline."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -30,8 +30,8 @@ class Case:
     Attributes:
         size: of the input, px.
         batch_size: images in a step.
-        warm_up: steps before the clock starts; more than the loader's processes make ahead.
-        steps: that are measured.
+        warm_up: steps before timing starts; more than the loader's processes prefetch.
+        steps: number of timed steps.
         arch: of the network.
     """
 
@@ -42,7 +42,7 @@ class Case:
     arch: str = "resnet50"
 
 
-# Beside a GPU up to 16 processes make two batches each ahead.
+# With a GPU up to 16 processes prefetch two batches each.
 ON_GPU = (Case(224, 128, 40, 80), Case(512, 64, 40, 60))
 ON_CPU = (Case(224, 16, 3, 6),)
 
@@ -59,12 +59,12 @@ class StepCell:
 
     @property
     def ratio(self) -> float:
-        """The part of the possible speed that is left when the photographs are loaded."""
+        """Speed with loading relative to the speed with batches in memory."""
         return self.real / self.memory
 
 
 class Clock(Callback):
-    """Takes the time of the steps after the warm-up, until the device has done them."""
+    """Times the steps after the warm-up, until the device has completed them."""
 
     def __init__(self, case: Case) -> None:
         self.case, self.done, self.start, self.end = case, 0, 0.0, 0.0
@@ -87,7 +87,7 @@ class Clock(Callback):
 
 
 class Repeated(Dataset):
-    """A data set begun again at its end until it has so many images: an epoch that is long enough."""
+    """A data set repeated to a given number of images, for an epoch that is long enough."""
 
     def __init__(self, images: Any, length: int) -> None:
         self.images, self.length = images, length
@@ -100,7 +100,7 @@ class Repeated(Dataset):
 
 
 class Batches:
-    """Batches that are there already, over and over."""
+    """Existing batches, repeated."""
 
     def __init__(self, batches: list[Sample], steps: int) -> None:
         self.batches, self.steps = batches, steps
@@ -113,7 +113,7 @@ class Batches:
 
 
 class RepeatedBatches(LightningDataModule):
-    """The first batches of some data, made once and kept on the device."""
+    """The first batches of some data, loaded once and kept on the device."""
 
     def __init__(self, data: FashionData, steps: int) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class RepeatedBatches(LightningDataModule):
         return self.batches
 
     def val_dataloader(self) -> Batches:
-        return self.batches  # never read; Lightning warns of a module that validates on nothing
+        return self.batches  # never read; Lightning warns of a module without validation data
 
 
 def measure_steps(material: Material, cases: tuple[Case, ...], rounds: int) -> list[StepCell]:
@@ -145,7 +145,7 @@ def measure_steps(material: Material, cases: tuple[Case, ...], rounds: int) -> l
 
 
 def settings() -> str:
-    """How the steps are computed here."""
+    """Precision and optimizer settings of the steps on this machine."""
     if torch.cuda.is_available():
         return "bf16, channels_last, torch.compile, fused AdamW"
     return "32-bit floats, channels_last, fused AdamW"
@@ -162,7 +162,7 @@ def _rounds(material: Material, case: Case, rounds: int, bar: tqdm) -> Iterator[
     )
     for i in range(rounds):
         rates = {}
-        for name in sorted(kept, reverse=bool(i % 2)):  # in turn the one or the other first
+        for name in sorted(kept, reverse=bool(i % 2)):  # alternating order
             rates[name] = _train(module, kept[name], case)
             bar.update()
         yield rates

@@ -1,4 +1,4 @@
-"""Trainings that a benchmark needs: begun, gone on with, or found finished."""
+"""Start, resume or reuse the trainings that a benchmark needs."""
 
 import csv
 import subprocess
@@ -12,16 +12,16 @@ from training.fitting.progress import METRICS_FILE
 from training.fitting.runs import LAST
 from training.weights.first_weights import IMAGENET, NONE
 
-# Of `training.fit`, beside --trainer.max_steps: as many epochs as that takes, and no validation, which would be timed.
+# Flags of `training.fit` beside --trainer.max_steps: unlimited epochs, and no validation, which would be timed too.
 FIXED_STEPS = ["--trainer.max_epochs", "-1", "--trainer.limit_val_batches", "0", "--early_stopping.strict", "false"]
 
 
 def fit(run: Path, flags: Sequence[str]) -> None:
-    """Train with the project's own command, or resume what was interrupted.
+    """Train with the project's own command, or resume an interrupted run.
 
     Args:
         run: its folder.
-        flags: of `training.fit`, for a training that has not begun.
+        flags: of `training.fit`, for a new training.
 
     Raises:
         FashionError: the training ended early.
@@ -30,14 +30,14 @@ def fit(run: Path, flags: Sequence[str]) -> None:
 
 
 def python(arguments: Sequence[str]) -> None:
-    """Run a command of the project. Raises FashionError where it fails; what it says is on the terminal."""
+    """Run a command of the project, with its output on the terminal. Raises FashionError if it fails."""
     status = subprocess.run([sys.executable, "-m", *arguments], check=False).returncode
     if status:
         raise FashionError(f"python -m {arguments[0]} ended with status {status}; run the same command to go on")
 
 
 def column(run: Path, name: str) -> list[float]:
-    """A column of the run's metrics.csv: one value an epoch; none where there is no such file yet."""
+    """A column of the run's metrics.csv: one value per epoch; empty without such a file."""
     path = run / METRICS_FILE
     if not path.exists():
         return []
@@ -46,7 +46,7 @@ def column(run: Path, name: str) -> list[float]:
 
 
 def imagenet_or_none(arch: str) -> str:
-    """The `--model.weights` of a network: ImageNet's where they can be had, else none, with a line that says why."""
+    """The `--model.weights` of a network: ImageNet's if available, else none, with a line that says why."""
     try:
         families.family(arch).imagenet(arch)
     except SettingError as error:

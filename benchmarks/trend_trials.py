@@ -1,9 +1,9 @@
-"""How far shares in catalogs are corrected for a model's errors, as its card says: a table of docs/trends.md.
+"""Write the trials of a model card's share corrections as a table of docs/trends.md.
 
     python -m benchmarks.trend_trials BUNDLE
 
-The export measured it: a correction from half of the validation products, intervals of catalogs of the other half, 20
-times, see `training.profiles.share_corrections`. Writes the section `trends trials`.
+The export ran the trials: a correction from half of the validation products, intervals of catalogs of the other half,
+20 times, see `training.profiles.share_corrections`. Writes the section `trends trials`.
 """
 
 import argparse
@@ -20,7 +20,7 @@ HEADER = ("group", "validation photographs", "labels", "of them corrected", "int
 
 
 def trial_rows(card: ModelCard) -> list[list[str]]:
-    """Rows of the table: each group; those that are not to be trusted have a star."""
+    """Rows of the table: each group; unreliable ones have a star."""
     corrections, rows = read_corrections(card.share_corrections, card.taxonomy, CARD_FILE), []
     for group in card.taxonomy.groups:
         labels, correction = len(card.taxonomy.indices(group)), corrections.get(group)

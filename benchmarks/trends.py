@@ -1,11 +1,11 @@
-"""Whether trends and comparisons of catalogs hold what is true, with the model's errors corrected and without.
+"""Accuracy of trends and comparisons of catalogs, with and without correction for the model's errors.
 
     python -m benchmarks.trends BUNDLE --data FOLDER FOLDER --names FILE --rules FILE --negatives FOLDER
 
-Catalogs are drawn from validation photographs, so that what is true of them is known, with shares that were chosen:
-half of the products teach the corrections, catalogs are drawn of the other half, each time anew. They are written as
-`catalog.score` writes them and read by what `catalog.trends` and `catalog.compare` call. Writes the section `trends` of
-docs/trends.md.
+Catalogs are sampled from validation photographs with chosen shares, so that the truth is known. In each repeat the
+corrections are learned from one half of the products and the catalogs are sampled from the other. They are written in
+the format of `catalog.score` and read by the functions behind `catalog.trends` and `catalog.compare`. Writes the
+section `trends` of docs/trends.md.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from training.profiles.predictions import Predictions, predict
 from training.sources.opening import DEFAULT_CACHE
 
 PAGE = Path("docs/trends.md")
-NOTICED = 0.01  # true share from which on a label's intervals count
+NOTICED = 0.01  # minimum true share of a label for its intervals to count
 PLANTED = 0.15  # change of a color's share from the first month to the last
 FREQUENT = 0.05  # usual share of the colors that are planted
 WAYS = (True, False)  # corrected, and not
@@ -39,19 +39,19 @@ COLORS = ("colour", "color")
 
 
 class HeldCounts:
-    """How often something was so, of how often it could have been, corrected and not."""
+    """Counts of cases in which something held, and of all cases, corrected and not."""
 
     def __init__(self) -> None:
         self._so, self._of, self._errors = dict.fromkeys(WAYS, 0), dict.fromkeys(WAYS, 0), dict.fromkeys(WAYS, 0.0)
 
     def add(self, way: bool, so: Sequence[bool] | np.ndarray, errors: Sequence[float] = ()) -> None:
-        """Count some cases, and how far estimates were off."""
+        """Count some cases, with the errors of their estimates."""
         self._so[way] += int(np.sum(so))
         self._of[way] += len(so)
         self._errors[way] += float(np.sum(np.abs(errors)))
 
     def cell(self, way: bool) -> str:
-        """Percent that was so."""
+        """Percentage of cases that held."""
         return f"{self._so[way] / self._of[way]:.1%}" if self._of[way] else "-"
 
     def share(self, way: bool) -> float | None:
@@ -59,12 +59,12 @@ class HeldCounts:
         return self._so[way] / self._of[way] if self._of[way] else None
 
     def error(self, way: bool) -> str:
-        """Mean distance of estimates from the truth, in points."""
+        """Mean absolute error of estimates, in percentage points."""
         return f"{100 * self._errors[way] / self._of[way]:.1f}" if self._of[way] else "-"
 
 
 def covered_shares(drawn: DrawnCatalogs, group: str, folder: Path, months: HeldCounts, differences: HeldCounts) -> None:
-    """Count monthly shares, and differences between the first and the second half, that their intervals hold."""
+    """Count monthly shares, and differences between first and second half, that are inside their intervals."""
     shares = drawn.shifted(group, MONTHS)
     scored = drawn.write(folder, group, shares)
     middle = MONTHS // 2
@@ -83,7 +83,7 @@ def covered_shares(drawn: DrawnCatalogs, group: str, folder: Path, months: HeldC
 
 
 def false_trends(drawn: DrawnCatalogs, folder: Path, counts: HeldCounts, runs: HeldCounts) -> None:
-    """Count labels that are called rising or falling where nothing changes, and catalogs that have one."""
+    """Count labels called rising or falling although nothing changes, and catalogs with such a label."""
     scored = drawn.write(folder, None, None)
     for way in WAYS:
         found = trends(scored, correct=way)
@@ -93,7 +93,7 @@ def false_trends(drawn: DrawnCatalogs, folder: Path, counts: HeldCounts, runs: H
 
 
 def planted_color(drawn: DrawnCatalogs, group: str, folder: Path, called: HeldCounts, covered: HeldCounts) -> None:
-    """Count planted changes of a frequent color that are called, and those that their intervals hold."""
+    """Count planted changes of a frequent color that are detected, and those inside their intervals."""
     usual = drawn.usual(group)
     place = int(drawn.rng.choice(np.flatnonzero(usual[:-1] >= FREQUENT)))
     rising = drawn.rng.random() < 0.5
@@ -113,7 +113,7 @@ def planted_color(drawn: DrawnCatalogs, group: str, folder: Path, called: HeldCo
 
 
 def measure(drawn: DrawnCatalogs, groups: Sequence[str], redraws: int, color: str | None) -> str:
-    """Draw catalogs and say what was found, as the section of the page."""
+    """Sample catalogs, measure them and return the section of the page."""
     months, differences = ({group: HeldCounts() for group in groups} for _ in range(2))
     false, runs, called, covered = HeldCounts(), HeldCounts(), HeldCounts(), HeldCounts()
     with TemporaryDirectory() as name:
@@ -150,7 +150,7 @@ def _row(drawn: DrawnCatalogs, group: str, months: HeldCounts, differences: Held
 
 
 def _kept(file: Path, card: ModelCard) -> Predictions | None:
-    """What an earlier run kept; None where there is nothing of this model."""
+    """Predictions saved by an earlier run; None if there are none of this model."""
     if not file.is_file():
         return None
     with np.load(file) as kept:

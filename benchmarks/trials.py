@@ -1,11 +1,11 @@
-"""What helps when a network is trained from scratch: one change at a time to the recipe, at equal cost.
+"""Ablation of the training recipe from scratch: one change at a time, at equal cost.
 
     python -m benchmarks.trials --data FOLDER --groups gender,article,colour,season,usage --source "NAME OF THE DATA"
 
-Each trial is a run of `training.fit` under runs/trials; one that is there is resumed or reused, so that the table may
+Each trial is a run of `training.fit` under runs/trials; existing runs are resumed or reused, so that the table may
 grow over days. All but `longer` see as many pixels as the reference does in its epochs. Scores are those of the last
-epoch on the validation photographs, in fp32, of the photographs as they are and of the mean with their mirror images.
-It writes its section of docs/recipe.md. Trials of pretrained weights need `--weights FILE`, and are left out without.
+epoch on the validation photographs, in fp32, plain and averaged with mirror images. It writes its section of
+docs/recipe.md. Trials of pretrained weights need `--weights FILE`, and are skipped without.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from training.fitting.growing import ImageGrowth
 
 PAGE = Path("docs/recipe.md")
 REFERENCE = "reference"
-# The scores of `benchmarks.last_epoch`, as the table calls them.
+# The scores of `benchmarks.last_epoch`, with their names in the table.
 SCORES = {
     "micro_f1": "micro-F1 at 0.5",
     "best_micro_f1": "at the best threshold",
@@ -37,7 +37,7 @@ SCORES = {
 }
 DECIDES = "fitted_micro_f1"
 MIRRORED = ("micro_f1", DECIDES)  # of the mean with mirror images
-STEPS = 1_000  # at which the size of growing images is looked at, to know their cost
+STEPS = 1_000  # at which the size of growing images is sampled to compute their cost
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Trial:
 
     Attributes:
         changes: flags of training.fit.
-        says: what it is, for the table.
+        says: its description in the table.
         config: the configuration that is changed.
-        pretrained: whether it begins with the weights of --weights.
+        pretrained: whether it starts from the weights of --weights.
         longer: times the reference's epochs.
     """
 
@@ -70,9 +70,9 @@ TRIALS: Mapping[str, Trial] = {
     "smoothing": Trial("--model.loss.smoothing 0.1", "label smoothing 0.1"),
     "average": Trial("--ema 0.998", "moving average of the weights, 0.998 a step"),
     "crops": Trial("--data.augment.crop_scale 0.7", "random resized crops of 70 % and more"),
-    "zero-residual": Trial("--model.init.zero_residual true", "residual blocks that begin by handing on"),
-    "prior": Trial("--model.init.prior 0.01", "every label begins at a probability of 0.01"),
-    "whiten": Trial("--model.init.whiten true", "the first convolution begins with the photographs' patterns"),
+    "zero-residual": Trial("--model.init.zero_residual true", "zero-initialized residual blocks"),
+    "prior": Trial("--model.init.prior 0.01", "initial probability of 0.01 for every label"),
+    "whiten": Trial("--model.init.whiten true", "first convolution initialized from the photographs"),
     "muon": Trial("--model.optimizer muon --model.weight_decay 0", "Muon, no decay"),
     "from-scratch": Trial("", "Muon, no decay, prior and patterns together (`from-scratch.yaml`)", "from-scratch"),
     "longer": Trial("", "the reference for as long as Muon takes", longer=1.8),
@@ -84,7 +84,7 @@ TRIALS: Mapping[str, Trial] = {
 
 
 def relative_cost(trial: Trial, size: int) -> float:
-    """Pixels that an epoch of the trial sees, as a part of what one of the reference does."""
+    """Pixels in an epoch of the trial, relative to the reference's."""
     flags = shlex.split(trial.changes)
     values = {name.removeprefix("--model.growth."): value for name, value in zip(flags[::2], flags[1::2], strict=True)}
     growth = ImageGrowth(*(float(values.get(name, default)) for name, default in asdict(ImageGrowth()).items()))
@@ -92,7 +92,7 @@ def relative_cost(trial: Trial, size: int) -> float:
 
 
 def run(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Train one trial, or reuse what is there: its scores, plain and with mirror images, epochs and minutes."""
+    """Train one trial, or reuse its run: its scores, plain and with mirror images, epochs and minutes."""
     trial = TRIALS[name]
     folder: Path = options.out / f"{name}-{seed}"
     result = folder / "trial.json"
@@ -118,7 +118,7 @@ def run(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     values |= {"machine": describe(), "command": command}
     write_whole(result, json.dumps(values))
     for checkpoint in (folder / "checkpoints").glob("*.ckpt"):
-        checkpoint.unlink()  # 280 MB each, and nobody asks for them again
+        checkpoint.unlink()  # 280 MB each, and not needed any more
     return values
 
 
@@ -143,7 +143,7 @@ def section(results: Mapping[str, list[dict[str, Any]]], options: argparse.Names
         f"## {options.source}: {options.arch} at {options.size}x{options.size} px\n\n{table(header, rows)}\n\n"
         f"Difference: of micro-F1 with fitted thresholds, out of fold, to the first row. Seeds {options.seeds}. "
         "Mirror images: logits averaged over the photograph and its mirror image, at twice the time of an answer. "
-        f"Trials see as many pixels as {options.epochs} epochs have, but for one that says otherwise. "
+        f"Trials see as many pixels as in {options.epochs} epochs, except where noted. "
         f"Validation photographs only. Machine: {machine}. "
         "Measured by\n\n"
         f"    python -m benchmarks.trials --data FOLDER --groups {options.groups} --source '{options.source}' "
@@ -153,7 +153,7 @@ def section(results: Mapping[str, list[dict[str, Any]]], options: argparse.Names
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is missing of the trials and write the section."""
+    """Run the missing trials and write the section."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trials", description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="catalog folder with a train and a val split")
     parser.add_argument("--groups", required=True, help="columns to learn, separated by commas")

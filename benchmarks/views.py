@@ -1,12 +1,12 @@
-"""How the photographs of one product should be joined to one answer, and whether each of them finds the product.
+"""Compare methods of joining the photographs of a product, and test whether each of them finds the product.
 
     python -m benchmarks.views BUNDLE --data TABLE --source "NAME OF THE DATA" [--attributes TABLE] [--count N]
     python -m benchmarks.views BUNDLE --drawn N
 
 TABLE is a CSV file with a column `image`, of files in the folder `images` beside it, and columns of labels; that of
---attributes has further columns for the same photographs. Of each seven views are made (`benchmarks.made_views`),
-because no data here has second photographs of its products. It writes the section `views` of docs/scoring.md, or the
-one that --section names. --keep FILE keeps what the model says for the next run.
+--attributes has further columns for the same photographs. Seven views of each are generated
+(`benchmarks.made_views`), because no data set here has second photographs of products. It writes the section `views`
+of docs/scoring.md, or the one that --section names. --keep FILE saves the model's outputs for the next run.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from fashion.views import joined_embedding, logits_of, view_weights
 from training.sources.drawing import draw
 
 PAGE = Path("docs/scoring.md")
-# Photographs of one product, as shops have them: of the first of each its answer alone is the way to beat.
+# Sets of photographs of a product, as in shops. The baseline is the answer to the first of each set.
 SETS: Mapping[str, tuple[str, ...]] = {
     "whole, detail, light": ("whole", "detail", "light"),
     "detail, half, border": ("detail", "half", "border"),
@@ -42,10 +42,10 @@ SETS: Mapping[str, tuple[str, ...]] = {
     "whole, detail, size chart": ("whole", "detail", "chart"),
 }
 DRAWN_SIDE = 400  # px
-SMALLEST_SIDE = 24  # px, where the labels alone are wanted: they are the same at every size
+SMALLEST_SIDE = 24  # px, if only the labels are needed: they are the same at every size
 EVERYTHING = 1_000_000  # photographs
-LEAST_KNOWN = 20  # products with a label of a group, for the group to count
-# What the drawn garments' labels are called by the starter.
+LEAST_KNOWN = 20  # minimum number of labeled products for a group to count
+# Names of the drawn garments' labels in the starter.
 DRAWN_NAMES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "color": ("colour", {}),
     "sleeve": ("sleeve", {"Long Sleeved": "Long Sleeves"}),
@@ -56,7 +56,7 @@ DRAWN_NAMES: Mapping[str, tuple[str, Mapping[str, str]]] = {
 
 @dataclass(frozen=True)
 class SeenViews:
-    """What a model says of V views of each of N products.
+    """A model's outputs for V views of each of N products.
 
     Attributes:
         logits: (N, V, A + K), of labels and gates.
@@ -74,19 +74,19 @@ class SeenViews:
         return SeenViews(self.logits[:, places], self.embeddings[:, places], self.sharpness[:, places])
 
     def save(self, path: Path) -> None:
-        """Keep it for the next run."""
+        """Save the outputs for the next run."""
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez(path, logits=self.logits, embeddings=self.embeddings, sharpness=self.sharpness)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Ways of joining, judged by true labels.
+    """Methods of joining, evaluated with true labels.
 
     Attributes:
         card: of the model.
-        seen: what it says of the views of each product.
-        truth: by group and product the true label, or "" where it is not known.
+        seen: its outputs for the views of each product.
+        truth: by group and product the true label, or "" if it is unknown.
     """
 
     card: ModelCard
@@ -95,7 +95,7 @@ class Judged:
 
     @cached_property
     def ways(self) -> Mapping[str, Callable[[SeenViews], np.ndarray]]:
-        """By name what gives the weights of each view's outputs, (N, V, A + K), which sum to 1 over the views."""
+        """Methods by name: functions that return weights of the views' outputs, (N, V, A + K), with sum 1 over V."""
         labels, card = len(self.card.labels), self.card
 
         def product(seen: SeenViews) -> np.ndarray:
@@ -105,7 +105,7 @@ class Judged:
             return np.arange(seen.logits.shape[1])[None, :, None] == 0
 
         def best(seen: SeenViews) -> np.ndarray:
-            """Of each group the view with the most probable label; of the gates the view that shows most product."""
+            """For each group the view with the most probable label; for gates the most probable product."""
             found = card.probabilities(seen.logits)
             weights = np.zeros(seen.logits.shape)
             for group in card.taxonomy.groups:
@@ -128,17 +128,17 @@ class Judged:
             "by sharpness": lambda seen: seen.sharpness[..., None],
             "by the probability of a product": product,
             "by product and applies": applies,
-            "by certainty in each group (the way taken)": lambda seen: np.stack(
+            "by certainty in each group (used)": lambda seen: np.stack(
                 [view_weights(rows, card) for rows in seen.logits]
             ),
         }
 
     def scores(self, name: str, seen: SeenViews) -> tuple[float, float]:
-        """How good a way is.
+        """Scores of a method.
 
         Returns:
-            The share of products whose most probable label is right, the mean over the groups; and micro-F1 of what
-            the card's default profile answers, of products whose label is known.
+            The share of products whose most probable label is right, the mean over the groups; and micro-F1 of the
+            answers at the card's default profile, for products whose label is known.
         """
         weights = np.broadcast_to(self.ways[name](seen), seen.logits.shape).astype(np.float64)
         outputs = (seen.logits * weights / weights.sum(1, keepdims=True)).sum(1).astype(np.float32)
@@ -161,7 +161,7 @@ class Judged:
 
 
 def joined_rows(judged: Judged) -> list[list[str]]:
-    """For each way its scores by the sets of views, and their means."""
+    """The scores of each method by set of views, and their means."""
     rows = []
     for name in judged.ways:
         scores = [judged.scores(name, judged.seen.of(views)) for views in SETS.values()]
@@ -171,7 +171,7 @@ def joined_rows(judged: Judged) -> list[list[str]]:
 
 
 def found_rows(seen: SeenViews, card: ModelCard) -> list[list[str]]:
-    """How often a photograph finds its product first: by the joined embedding, and by the nearest of all of them."""
+    """How often a photograph finds its product first: by joined embeddings, and by the nearest of all photographs."""
     rows = []
     for name, views in SETS.items():
         own = seen.of(views)
@@ -186,13 +186,13 @@ def found_rows(seen: SeenViews, card: ModelCard) -> list[list[str]]:
 
 
 def _first(asked: np.ndarray, gallery: np.ndarray) -> float:
-    """The part of the photographs (N, V, E) to which the nearest of all vectors (N, W, E) is of their own product."""
+    """The share of photographs (N, V, E) whose nearest of all vectors (N, W, E) is of their own product."""
     cosines = np.einsum("qe,nwe->qnw", asked.reshape(-1, asked.shape[-1]), gallery).max(-1)
     return float(np.mean(cosines.argmax(1) == np.repeat(np.arange(len(asked)), asked.shape[1])))
 
 
 def _unseen(embeddings: np.ndarray) -> float:
-    """The same of photographs that are left out of the gallery in turn: each is asked for with the others there."""
+    """The same with each photograph left out of the gallery when it is the query."""
     found = []
     for view in range(embeddings.shape[1]):
         others = np.delete(embeddings, view, axis=1)
@@ -209,7 +209,7 @@ def sharpness(image: Image.Image) -> float:
 
 
 def see(predictor: Predictor, images: Iterable[Image.Image], total: int) -> SeenViews:
-    """What a model says of the views of photographs."""
+    """A model's outputs for the views of photographs."""
     logits, embeddings, sharp = [], [], []
     for seed, image in enumerate(tqdm(images, total=total, unit="product", disable=None)):
         views = made_views(image, seed)
@@ -223,7 +223,7 @@ def see(predictor: Predictor, images: Iterable[Image.Image], total: int) -> Seen
 def labeled(
     table_file: Path, attributes: Path | None, card: ModelCard, count: int
 ) -> tuple[list[Path], dict[str, list[str]]]:
-    """Photographs and, by group, their labels as the model names them; "" where they are not known.
+    """Photographs and, by group, their labels in the model's names; "" if unknown.
 
     Raises:
         DataError: a table that has none of the model's groups.
@@ -248,7 +248,7 @@ def labeled(
 
 
 def drawn(count: int, card: ModelCard, side: int = DRAWN_SIDE) -> tuple[list[Image.Image], dict[str, list[str]]]:
-    """Drawn garments, so many px wide and high, and their labels, as far as the model has such names."""
+    """Drawn garments, `side` px wide and high, and those of their labels that the model has."""
     images: list[Image.Image] = []
     truth: dict[str, list[str]] = {group: [] for group, _ in DRAWN_NAMES.values()}
     for seed in tqdm(range(count), "drawing", unit="image", disable=None):
@@ -273,8 +273,8 @@ def section(judged: Judged, source: str, command: str) -> str:
         [
             f"**{source}**, {len(judged.seen.logits):,} products. First the share of products whose most "
             f"probable label is right, the mean over the groups (products whose label is known: {known}), then "
-            "micro-F1 of the default profile's answers. The three photographs of a product are made of one; real "
-            "second photographs were not available.",
+            "micro-F1 of the default profile's answers. The three photographs of a product are generated from one; "
+            "real second photographs were not available.",
             table(["joined by", *SETS, "mean"], joined_rows(judged)),
             "How often a photograph finds its own product first, by the embedding, among the products of this table:",
             table(
@@ -282,7 +282,7 @@ def section(judged: Judged, source: str, command: str) -> str:
                     "photographs",
                     "mean",
                     "weighted by product (the joined one)",
-                    "nearest of all (the way taken)",
+                    "nearest of all (used)",
                     "a photograph that is not in the catalog, nearest of all",
                 ],
                 found_rows(judged.seen, judged.card),

@@ -1,8 +1,8 @@
-"""How long it takes to learn what the words of a catalog's titles look like.
+"""Time of learning the words of a catalog's titles.
 
     python -m benchmarks.word_learning SCORED [--title name] [--products 40000]
 
-A smaller catalog is repeated until there are so many products; then more of its words are frequent enough to be
+A smaller catalog is repeated to the given number of products, so that more of its words are frequent enough to be
 learned. It writes the section `word-learning` of docs/search.md.
 """
 
