@@ -205,7 +205,7 @@ def section(results: Mapping[str, dict[str, Any]], times: Mapping[str, dict[str,
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train the missing networks, time all of them and write the section."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.backbones", description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="catalog folder with a train and a val split")
+    parser.add_argument("--data", type=Path, required=True, help="data folder with a train and a val split")
     parser.add_argument("--groups", required=True, help="columns to learn, separated by commas")
     parser.add_argument("--source", required=True, help="public name of the data set, for the page")
     parser.add_argument("--arch", default=NETWORKS, help="networks, separated by commas (default: %(default)s)")

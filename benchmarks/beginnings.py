@@ -173,7 +173,7 @@ def section(results: Mapping[str, dict[str, Any]], card: ModelCard, options: arg
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the missing trainings and write the section."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.beginnings", description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="catalog folder with a train and a val split")
+    parser.add_argument("--data", type=Path, required=True, help="data folder with a train and a val split")
     parser.add_argument("--groups", required=True, help="columns to learn, separated by commas")
     parser.add_argument("--source", required=True, help="public name of the data set, for the page")
     parser.add_argument("--photographs", type=int, default=2000, help="to train on, drawn (default: %(default)s)")

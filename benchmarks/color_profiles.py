@@ -156,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write the section."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.color_profiles", description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export or training.ship")
-    parser.add_argument("--data", required=True, help="folders of catalogs with a column colour, by commas")
+    parser.add_argument("--data", required=True, help="data folders with a column colour, separated by commas")
     parser.add_argument("--most", type=int, default=400, help="photographs, drawn at random (default: %(default)s)")
     options = parser.parse_args(arguments)
     with one_line_errors():

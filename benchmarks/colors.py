@@ -241,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write the section, or fit."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.colors", description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export or training.ship")
-    parser.add_argument("--data", required=True, help="folders of catalogs with a column colour, by commas")
+    parser.add_argument("--data", required=True, help="data folders with a column colour, separated by commas")
     parser.add_argument("--amateur", type=Path, help="folder of the Clothing dataset")
     parser.add_argument("--most", type=int, default=100_000, help="photographs of the catalogs, drawn at random")
     parser.add_argument("--minutes", type=float, default=math.inf, help="measure as many as this allows")

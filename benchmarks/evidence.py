@@ -186,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write the section."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.evidence", description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export or training.ship")
-    parser.add_argument("--data", required=True, help="folders of the catalogs with the boxes' photographs, by commas")
+    parser.add_argument("--data", required=True, help="data folders with the boxes' photographs, separated by commas")
     parser.add_argument("--boxes", type=Path, default=BOXES, help="(default: %(default)s)")
     options = parser.parse_args(arguments)
     with one_line_errors():

@@ -304,7 +304,7 @@ def borders_section(rows: Sequence[Sequence[str]], options: argparse.Namespace) 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and write the sections."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.input_rules", description=__doc__.split("\n")[0])
-    parser.add_argument("--data", required=True, help="folders of catalogs, separated by commas")
+    parser.add_argument("--data", required=True, help="data folders, separated by commas")
     parser.add_argument("--groups", required=True, help="columns to learn, separated by commas")
     parser.add_argument("--sources", required=True, help="public names of the data sets, separated by semicolons")
     parser.add_argument("--arch", default="timm/tf_efficientnet_lite0", help="(default: %(default)s)")

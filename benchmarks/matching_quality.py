@@ -185,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Score, index, measure and write the section; existing scores are reused."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.matching_quality", description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
-    parser.add_argument("--data", type=Path, required=True, help="catalog folder with train.csv and val.csv")
+    parser.add_argument("--data", type=Path, required=True, help="data folder with train.csv and val.csv")
     parser.add_argument("--source", required=True, help="public name of the data set, for the page")
     parser.add_argument("--columns", default=COLUMNS, help="to compare, separated by commas (default: %(default)s)")
     parser.add_argument("--section", default="quality", help="of the page, one for each data (default: %(default)s)")

@@ -194,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write the section, or print fitted limits."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.photo_checks", description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export or training.ship")
-    parser.add_argument("--data", type=Path, required=True, help="folder of a catalog with whole photographs")
+    parser.add_argument("--data", type=Path, required=True, help="data folder with full-size photographs")
     parser.add_argument("--amateur", type=Path, required=True, help="folder of the Clothing dataset")
     parser.add_argument("--most", type=int, default=200, help="photographs of each folder (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=math.inf, help="damage as many as this allows")

@@ -224,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Score, simulate and write the section; existing scores are reused."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.review", description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
-    parser.add_argument("--data", type=Path, required=True, help="catalog folder with val.csv")
+    parser.add_argument("--data", type=Path, required=True, help="data folder with val.csv")
     parser.add_argument("--source", required=True, help="public name of the data set, for the page")
     parser.add_argument("--out", type=Path, default=Path("runs/review"), help="(default: %(default)s)")
     parser.add_argument("--page", type=Path, default=PAGE, help="(default: %(default)s)")

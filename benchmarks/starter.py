@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.starter", description=__doc__.split("\n")[0])
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help="(default: %(default)s)")
-    parser.add_argument("--data", required=True, help="folders of the catalogs, separated by commas")
+    parser.add_argument("--data", required=True, help="data folders, separated by commas")
     parser.add_argument("--sources", required=True, help="their public names, separated by semicolons")
     parser.add_argument("--together", default="", metavar="GROUPS", help="groups that shall have a row together")
     parser.add_argument("--recolored", metavar="GROUP", help="whether recolored products keep their label of this")

@@ -77,7 +77,7 @@ def section(results: dict[str, dict[str, dict[str, Any]]], options: argparse.Nam
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train, score and write the section."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.together", description=__doc__.split("\n")[0])
-    parser.add_argument("--data", required=True, help="folders of the catalogs, separated by commas")
+    parser.add_argument("--data", required=True, help="data folders, separated by commas")
     parser.add_argument("--sources", required=True, help="their public names, separated by semicolons")
     parser.add_argument("--groups", help="columns to learn, separated by commas (default: all)")
     parser.add_argument("--arch", choices=resnet.NAMES, default="resnet50", help="(default: %(default)s)")

@@ -1,1 +1,1 @@
-"""The servers that `benchmarks.serving` compares: this project's, and the same model in others as people write them."""
+"""The servers that `benchmarks.serving` compares: this project's, and typical ones with the same model."""

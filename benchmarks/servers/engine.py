@@ -1,4 +1,4 @@
-"""`benchmarks.servers.in_process` in a process of its own, asked to measure as a server is."""
+"""Runs `benchmarks.servers.in_process` in a separate process, with the interface of a measured server."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ class EngineProcess:
     pipes: subprocess.Popen[str]
 
     def measure(self, photographs: Sequence[bytes], concurrency: int, seconds: float) -> Load:
-        """See `benchmarks.servers.running.Running`; it has the photographs already, and knows no concurrency."""
+        """See `benchmarks.servers.running.Running`; the process has the photographs already, concurrency is ignored."""
         assert self.pipes.stdin is not None
         assert self.pipes.stdout is not None
         print(seconds, file=self.pipes.stdin, flush=True)
@@ -45,12 +45,12 @@ def engine(way: str, bundle: Path, photographs: Path, log: Path, python: Path | 
     Args:
         way: a key of `benchmarks.servers.in_process.WAYS`.
         bundle: whose int8 file is run.
-        photographs: folder of JPEG files, taken in the order of their names.
-        log: file for what it prints.
-        python: the interpreter whose packages it needs; default is this one.
+        photographs: folder of JPEG files, used in the order of their names.
+        log: file for its output.
+        python: the interpreter with the packages it needs; default is this one.
 
     Raises:
-        NotStarted: it does not get ready; the message is the last line that it printed.
+        NotStarted: it does not become ready; the message is its last line of output.
     """
     command = [str(python or sys.executable), "-m", "benchmarks.servers.in_process"]
     command += [str(bundle.resolve()), str(photographs.resolve()), "--way", way]

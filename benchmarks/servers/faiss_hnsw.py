@@ -1,8 +1,8 @@
-"""FAISS beside the index: a graph over int8 copies of the same points. Prints JSON on its last line.
+"""FAISS for comparison with the index: a graph over int8 copies of the same points. Prints JSON on its last line.
 
-Runs in the environment of the benchmarks, alone: FOLDER holds whole.npy, whole_queries.npy and truth.npy. Where it also
-holds coarse.npy and coarse_queries.npy, the graph is made of those, and the candidates it finds are compared by the
-whole points.
+Runs in the benchmark environment, without this project: FOLDER holds whole.npy, whole_queries.npy and truth.npy. If it
+also holds coarse.npy and coarse_queries.npy, the graph is built of those, and its candidates are compared by the full
+points.
 """
 
 import json
@@ -18,7 +18,7 @@ LINKS, CONSTRUCT, FOUND, PIECE, WARM = 16, 100, 10, 20_000, 20
 
 
 def main(folder: Path, ef: int, candidates: int) -> None:
-    """Build, search, and say how long each took."""
+    """Build and search, and print the times."""
     whole, asked = np.load(folder / "whole.npy"), np.load(folder / "whole_queries.npy")
     reduced = (folder / "coarse.npy").exists()
     points = np.load(folder / "coarse.npy", mmap_mode="r") if reduced else whole

@@ -1,4 +1,4 @@
-"""FastAPI and uvicorn in the way most people write it: a `def` endpoint, which runs in FastAPI's pool of threads.
+"""A typical FastAPI and uvicorn server: a `def` endpoint, which runs in FastAPI's thread pool.
 
 python -m benchmarks.servers.fastapi_plain BUNDLE --port 8000
 """

@@ -1,10 +1,10 @@
-"""The model with no server around it: the limit that a server can come near.
+"""The model without a server: the upper limit of a server's speed.
 
 python -m benchmarks.servers.in_process BUNDLE PHOTOGRAPHS --way single
 
-Run by `benchmarks.servers.engine`, in a process that does nothing else. It reads a number of seconds from each line of
-standard input, measures for so long and prints a line of JSON: `numbers`, the positions of the photographs; `seconds`,
-the time that each took; `answers`, what a server would have sent.
+Run by `benchmarks.servers.engine` in a separate process. It reads a number of seconds from each line of standard input,
+measures for that time and prints a line of JSON: `numbers`, the positions of the photographs; `seconds`, the time of
+each; `answers`, as a server would send them.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from fashion.prediction import Prediction
 from fashion.predictor import Predictor
 
 READY = "ready"
-LIST = 16  # photographs that `Predictor.predict_each` is given at once
+LIST = 16  # photographs per call of `Predictor.predict_each`
 
 Step = Callable[[Sequence[int]], list[Prediction]]  # positions of photographs -> their predictions
 
@@ -41,7 +41,7 @@ def _openvino(bundle: Path, photographs: Sequence[bytes]) -> Step:
     model = PlainModel(bundle)
     prepared = [model.prepare(photograph) for photograph in photographs]
     network = openvino.Core().read_model(bundle / INT8_FILE)
-    network.reshape(prepared[0].shape)  # a size known beforehand is worth a little
+    network.reshape(prepared[0].shape)  # a static shape is slightly faster
     options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": available_cores()}
     request = openvino.compile_model(network, "CPU", options).create_infer_request()
 
@@ -77,7 +77,7 @@ WAYS: dict[str, Callable[[Path, Sequence[bytes]], Step]] = {
 
 
 def measure(step: Step, at_once: int, photographs: int, seconds: float) -> tuple[list[int], list[float], list]:
-    """Run for so many seconds; nothing but the steps is timed.
+    """Run for a number of seconds; only the steps are timed.
 
     Returns:
         The position of each photograph, its share of the time of its step in seconds, and its prediction.
@@ -96,7 +96,7 @@ def measure(step: Step, at_once: int, photographs: int, seconds: float) -> tuple
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure as often as a line comes in."""
+    """Measure once for each line of standard input."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.servers.in_process")
     parser.add_argument("bundle", type=Path)
     parser.add_argument("photographs", type=Path)
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     step, at_once = WAYS[options.way](options.bundle, photographs), LIST if options.way == "each" else 1
     print(READY, flush=True)
     for line in sys.stdin:
-        step([0])  # frozen until now, its caches are cold
+        step([0])  # warm-up: caches are cold after the freeze
         numbers, took, found = measure(step, at_once, len(photographs), float(line))
         answers: list[dict[str, Any]] = [make_answer(card, prediction) for prediction in found]
         print(json.dumps({"numbers": numbers, "seconds": took, "answers": answers}), flush=True)

@@ -1,4 +1,4 @@
-"""LitServe in the way its documentation writes it: an API of a few hooks, the image as base64 in JSON.
+"""A LitServe server as in its documentation: an API of a few hooks, the image as base64 in JSON.
 
 python -m benchmarks.servers.litserve_plain BUNDLE --port 8000
 """
@@ -16,7 +16,7 @@ from benchmarks.servers.plain import PlainModel
 
 
 class FashionAPI(litserve.LitAPI):
-    """Setup, decode, predict; LitServe runs it in a worker process of its own."""
+    """Setup, decode, predict; LitServe runs it in its own worker process."""
 
     model: PlainModel
 
@@ -27,7 +27,7 @@ class FashionAPI(litserve.LitAPI):
     def setup(self, device: str) -> None:
         self.model = PlainModel(self.bundle)
 
-    # LitServe takes the annotation as what its route is to parse, and hands the parsed JSON over.
+    # The annotation tells LitServe's route what to parse; the argument is the parsed JSON.
     def decode_request(self, request: Request) -> bytes:
         return base64.b64decode(request["image"])
 

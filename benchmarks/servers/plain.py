@@ -1,6 +1,6 @@
-"""The int8 file on onnxruntime with its defaults, behind this project's own decode, resize and answer.
+"""The int8 file on onnxruntime with its defaults, with this project's own decode, resize and answer.
 
-What the compared servers do with a photograph is thereby the same as in this project's: what differs is the server.
+The compared servers thereby process a photograph as this project's does, and differ only in the server.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from fashion.preprocess import normalize, pixels
 
 
 class PlainModel:
-    """A model as a tutorial writes it: one session, one image at a time.
+    """A model as in a tutorial: one session, one image at a time.
 
     Args:
         bundle: folder written by `python -m training.export`.
@@ -34,10 +34,10 @@ class PlainModel:
         return normalize(pixels(photograph, self.card.input)[None], self.card.input)
 
     def infer(self, image: np.ndarray) -> Prediction:
-        """Run the network on what `prepare` made."""
+        """Run the network on the output of `prepare`."""
         outputs = Outputs(*self._session.run(["logits", "embedding"], {"image": image}))
         return predictions(outputs, self.card)[0]
 
     def answer(self, photograph: bytes) -> dict[str, Any]:
-        """All of it, up to the answer that every server gives."""
+        """The whole path from photograph to answer."""
         return make_answer(self.card, self.infer(self.prepare(photograph)))

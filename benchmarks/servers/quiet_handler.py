@@ -1,6 +1,6 @@
 """The shipped handler without a log line for each request and without metrics.
 
-Put into an archive beside the shipped one, which it finds there under its name `handler`.
+It is put into an archive beside the shipped one, which it imports there as `handler`.
 """
 
 import logging
@@ -12,10 +12,10 @@ from serving.metrics import Meter
 
 
 class QuietHandler(FashionHandler):
-    """Answers as the shipped one does."""
+    """The shipped handler without logs and metrics."""
 
     def initialize(self, context: Any) -> None:
-        """Open the model, and be silent from then on; TorchServe's worker too."""
+        """Load the model, then silence the logs, TorchServe's worker's too."""
         super().initialize(context)
         self.meter = Meter(None)
         logging.disable(logging.INFO)

@@ -1,4 +1,4 @@
-"""What is being measured: a process that was started for it, frozen while others are measured, ended by its id."""
+"""A measured process: started for the benchmark, frozen while others are measured, ended by its id."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ POLL = 0.2  # s
 
 
 class NotStarted(FashionError):
-    """A server cannot be started here, such as because a package of it is not installed."""
+    """A server cannot be started here, for example because a package is not installed."""
 
 
 class Running(Protocol):
@@ -39,18 +39,18 @@ class Running(Protocol):
         ...
 
     def measure(self, photographs: Sequence[bytes], concurrency: int, seconds: float) -> Load:
-        """Send photographs for so many seconds."""
+        """Send photographs for a number of seconds."""
         ...
 
 
 @dataclass(frozen=True)
 class Server:
-    """One HTTP server that answers.
+    """A running HTTP server.
 
     Attributes:
-        url: where photographs are posted to.
+        url: for posting photographs.
         process: see `Running`.
-        body: makes of a photograph what this server wants as a body.
+        body: converts a photograph to this server's request body.
         content_type: of that body.
     """
 
@@ -66,12 +66,12 @@ class Server:
 
 
 def freeze(process: psutil.Process) -> None:
-    """Keep a process and its children off the processor: some servers poll, or collect metrics, with nothing to do."""
+    """Stop a process and its children with SIGSTOP: some idle servers poll or collect metrics."""
     _signal(process, signal.SIGSTOP)
 
 
 def thaw(process: psutil.Process) -> None:
-    """Let them go on."""
+    """Continue a process and its children."""
     _signal(process, signal.SIGCONT)
 
 
@@ -79,7 +79,7 @@ def _signal(process: psutil.Process, number: int) -> None:
     for member in family(process):
         try:
             os.kill(member.pid, number)
-        except ProcessLookupError:  # it ended by itself; if it was needed, the next request tells
+        except ProcessLookupError:  # it has ended; if it was needed, the next request fails
             continue
 
 
@@ -96,15 +96,15 @@ def python_server(
     """Run `python -m MODULE BUNDLE --port PORT` until the block ends.
 
     Args:
-        module: of this project; it must answer whatever is asked at its port as soon as it is ready.
-        bundle: the model it is to serve.
-        log: file for what it prints; it runs in that file's folder.
-        python: the interpreter whose packages it needs; default is this one.
-        path: where photographs are posted to.
+        module: of this project; it must answer any request at its port once it is ready.
+        bundle: the model to serve.
+        log: file for its output; it runs in that file's folder.
+        python: the interpreter with the packages it needs; default is this one.
+        path: for posting photographs.
         body, content_type: see `Server`.
 
     Raises:
-        NotStarted: it ended, or does not answer; the message is the last line that it printed.
+        NotStarted: it ended, or does not answer; the message is its last line of output.
     """
     (port,) = free_ports(1)
     command = [str(python or sys.executable), "-m", module, str(bundle.resolve()), "--port", str(port)]
@@ -115,12 +115,12 @@ def python_server(
 
 @contextmanager
 def spawned(command: Sequence[str], log: Path, pipes: bool = False) -> Iterator[subprocess.Popen[str]]:
-    """Run a command that finds this project's modules, in its log's folder, until the block ends.
+    """Run a command in its log's folder, with this project's modules importable, until the block ends.
 
     Args:
         command: the program and its arguments.
-        log: file for what it prints.
-        pipes: whether it is talked with through its standard input and output; what remains for the log is its errors.
+        log: file for its output.
+        pipes: whether to open pipes to its standard input and output; the log then has its standard error only.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -132,14 +132,14 @@ def spawned(command: Sequence[str], log: Path, pipes: bool = False) -> Iterator[
             stdout=subprocess.PIPE if pipes else output,
             stderr=output,
             text=True,
-            # A session of its own: ctrl-C in the terminal is for the benchmark, which then ends the servers.
+            # Its own session, so that ctrl-C in the terminal reaches only the benchmark, which then ends the servers.
             start_new_session=True,
         )
     process = psutil.Process(popen.pid)
     try:
         yield popen
     finally:
-        thaw(process)  # frozen, it would not end
+        thaw(process)  # a frozen process does not end
         end_server(process)
         popen.communicate()
 
@@ -159,6 +159,6 @@ def _wait(popen: subprocess.Popen[str], url: str, log: Path) -> None:
 
 
 def last_line(log: Path) -> str:
-    """The last line of a log, to say what went wrong."""
+    """The last line of a log, for an error message."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
     return lines[-1].strip() if lines else "it printed nothing"

@@ -1,6 +1,6 @@
-"""A TorchServe handler in the manner of `ts.torch_handler.vision_handler`, which itself needs the package captum.
+"""A TorchServe handler modeled on `ts.torch_handler.vision_handler`, which itself needs the package captum.
 
-Packed into an archive of its own by `benchmarks.servers.torchserve`; nothing of this project is in it.
+`benchmarks.servers.torchserve` packs it into a separate archive, without any code of this project.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""The network of the stock archive: TorchServe wants a file with one class that takes no arguments."""
+"""The network of the stock archive: TorchServe requires a file with one class without constructor arguments."""
 
 import json
 from pathlib import Path

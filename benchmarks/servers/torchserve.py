@@ -1,4 +1,4 @@
-"""The TorchServes: this project's archive as shipped, the same without a trace of it in logs, and a stock handler."""
+"""TorchServe with this project's archive as shipped, the same without logs and metrics, and a stock handler."""
 
 import json
 import os
@@ -23,7 +23,7 @@ QUIET_HANDLER = HERE / "quiet_handler.py"
 
 @contextmanager
 def shipped(bundle: Path, folder: Path) -> Iterator[Server]:
-    """The archive with its model-config.yaml, under the shipped config.properties but for the ports."""
+    """The archive with its model-config.yaml and the shipped config.properties, except for the ports."""
     archive(bundle, folder / "model_store" / "fashion.mar")
     with TorchServe.temporary(folder / "model_store", folder / "server") as server:
         yield _running(server, "fashion")
@@ -45,7 +45,7 @@ def quiet(bundle: Path, folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def stock(bundle: Path, folder: Path) -> Iterator[Server]:
-    """A handler in the manner of TorchServe's own, one image at a time, with as many workers as it starts by itself."""
+    """A handler modeled on TorchServe's own, one image at a time, with TorchServe's default number of workers."""
     store = folder / "model_store"
     store.mkdir(parents=True, exist_ok=True)
     _archive_stock(bundle, store, folder)
@@ -53,7 +53,7 @@ def stock(bundle: Path, folder: Path) -> Iterator[Server]:
     lines = [f"{name}=http://127.0.0.1:{ports.pop()}" for name in PORTS]
     lines += [f"{name}={ports.pop()}" for name in (*GRPC_PORTS, "initial_worker_port")]
     lines += [f"model_store={store.resolve()}", "load_models=all", "disable_token_authorization=true"]
-    lines += ["disable_system_metrics=true"]  # a process each minute, which would disturb the others' measurement
+    lines += ["disable_system_metrics=true"]  # they start a process each minute, which would disturb other measurements
     config = folder / "config.properties"
     config.write_text("\n".join(lines) + "\n", encoding="utf-8")
     with TorchServe(config, folder / "logs", folder) as server:
@@ -68,7 +68,7 @@ def _running(server: TorchServe, model: str) -> Server:
 
 
 def _put_before_handler(handler: Path, packed: Path) -> None:
-    """Make a file the handler of an archive, in which the one that it had stays."""
+    """Make a file the handler of an archive, and keep the original handler in it."""
     with zipfile.ZipFile(packed) as file:
         contents: dict[str, str | bytes] = {name: file.read(name) for name in file.namelist()}
     manifest = json.loads(contents[MANIFEST])
@@ -87,7 +87,7 @@ def _archive_stock(bundle: Path, store: Path, folder: Path) -> None:
     command += ["--handler", str(HERE / "stock_handler.py"), "--model-file", str(HERE / "stock_model.py")]
     command += ["--serialized-file", str(bundle / STATE_DICT_FILE), "--extra-files", str(names)]
     command += ["--export-path", str(store), "--archive-format", "zip-store", "--force"]
-    work = folder / "work"  # the archiver works in the shared temporary folder under the model's name
+    work = folder / "work"  # the archiver uses the temporary folder, by the model's name
     work.mkdir(exist_ok=True)
     ended = subprocess.run(command, env=os.environ | {"TMPDIR": str(work)}, capture_output=True, text=True)
     if ended.returncode:
