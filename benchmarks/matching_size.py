@@ -167,7 +167,7 @@ def faiss(python: Path, folder: Path, truth: list[list[str]], scored: Path | Non
     return json.loads(ended.stdout.splitlines()[-1])
 
 
-def alone(call: Callable[..., Any], *arguments: Any) -> Any:
+def in_subprocess(call: Callable[..., Any], *arguments: Any) -> Any:
     """Call a function in a separate process, so that its memory can be measured."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(call, *arguments).result()
@@ -208,10 +208,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder.mkdir(parents=True)
     index, size, scored = folder / "index", options.size, options.scored
     result = {"size": size, "machine": describe()}
-    result["index"] = step(folder / "index.json", lambda: alone(index_it, size, scored, index))
+    result["index"] = step(folder / "index.json", lambda: in_subprocess(index_it, size, scored, index))
     truth = step(folder / "truth.json", lambda: truths(make(size, scored), index, scored, folder))
-    result["ours"] = step(folder / "ours.json", lambda: alone(ours, index, scored, truth))
-    result["torch"] = step(folder / "torch.json", lambda: alone(brute_force, size, scored))
+    result["ours"] = step(folder / "ours.json", lambda: in_subprocess(ours, index, scored, truth))
+    result["torch"] = step(folder / "torch.json", lambda: in_subprocess(brute_force, size, scored))
     if options.faiss:
         result["faiss"] = faiss(options.faiss, folder, truth["all"], scored)
     write_whole(options.out / f"{options.size}.json", json.dumps(result, indent=1))

@@ -128,7 +128,7 @@ def _hidden(shelf: Shelf, looks: Sequence[Look], vocabulary: Vocabulary, colour:
         right = frozenset(having.get(word, ()))
         if len(right) < LEAST or len(word) < 2 or not word.isalpha() or word in EMPTY or vocabulary.at([word])[1]:
             continue
-        half = frozenset(id for id in right if _coin(f"{word} {id}"))
+        half = frozenset(id for id in right if _hashed_bit(f"{word} {id}"))
         yield TextQuestion("half hidden", word, right, (word, half))
         yield TextQuestion("all hidden", word, right, (word, right))
         for name, count in Counter(colours[id] for id in right).most_common(2):
@@ -137,7 +137,7 @@ def _hidden(shelf: Shelf, looks: Sequence[Look], vocabulary: Vocabulary, colour:
                 yield TextQuestion("colour and hidden", f"{name} {word}", both, (word, right))
 
 
-def _coin(text: str) -> bool:
+def _hashed_bit(text: str) -> bool:
     """Yes or no by a cryptographic hash; a CRC is linear, so its bits for a word and an id depend on the id alone."""
     return bool(hashlib.blake2b(text.encode()).digest()[0] % 2)
 
