@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
 from fashion import borders
 from fashion.color_profiles import to_srgb
@@ -31,6 +31,7 @@ ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi", ".pjpeg", ".pjp", ".mpo"),
     *(".png", ".apng", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".avifs"),
 )
+BIG_ENDIAN_TIFF = b"MM"
 MIN_SIDE = 8  # px; below this nothing can be seen
 # A 50-megapixel phone photograph passes. 0.3 GB decoded, 0.9 GB with transparency, twice that with a color profile.
 MAX_PIXELS = 80_000_000
@@ -233,7 +234,8 @@ def _read(source: bytes | bytearray | memoryview | str | Path) -> bytes:
 def _open(data: bytes) -> Image.Image:
     """Read the header; the pixels are decoded later, when the size is known to be acceptable."""
     try:
-        _know_inverted_gray()
+        if data.startswith(BIG_ENDIAN_TIFF):
+            _know_inverted_gray()
         heic = begins_as_heic(data) and heic_is_read()
         return Image.open(io.BytesIO(data), formats=(HEIC,) if heic else FORMATS)
     except Image.UnidentifiedImageError:
@@ -246,6 +248,8 @@ def _open(data: bytes) -> Image.Image:
 
 def _know_inverted_gray() -> None:
     """Pillow knows 16-bit TIFF with white as zero in one order of bytes only; `_eight_bit` turns both around."""
+    from PIL import TiffImagePlugin  # as much to load as Pillow's core, for files that few send
+
     of_scanners = (TiffImagePlugin.MM, 0, (1,), 1, (16,), ())
     TiffImagePlugin.OPEN_INFO.setdefault(of_scanners, ("I;16B", "I;16B"))
 
