@@ -90,7 +90,7 @@ class OnnxEngine:
 
         self._path = path
         self._sessions: dict[int, onnxruntime.InferenceSession] = {}
-        self._opening = threading.Lock()
+        self._lock = threading.Lock()
         self.lanes = threads or available_cores()
         session = self._session(self.lanes)
         shapes = {port.name: port.shape for port in session.get_inputs() + session.get_outputs()}
@@ -128,7 +128,7 @@ class OnnxEngine:
 
         if threads < self.lanes:
             threads = 1 << (threads.bit_length() - 1)
-        with self._opening:
+        with self._lock:
             if threads not in self._sessions:
                 options = onnxruntime.SessionOptions()
                 options.intra_op_num_threads = threads

@@ -96,7 +96,7 @@ def _levels(
 
 
 def toward(own: np.ndarray, positives: np.ndarray, parent: np.ndarray, smoothing: float) -> np.ndarray:
-    """Shrink thresholds toward their parents', in logits; own weight n / (n + smoothing) for n positives, 0 for none."""
+    """Shrink thresholds toward their parents', in logits: n positives have weight n / (n + smoothing), none have 0."""
     weight = np.divide(positives, positives + smoothing, out=np.zeros(len(own)), where=positives > 0)
     logit = weight * _logit(own) + (1 - weight) * _logit(parent)
     return 1 / (1 + np.exp(-logit))
