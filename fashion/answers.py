@@ -168,7 +168,7 @@ def _explain(
 ) -> None:
     """Add the heat map and, if requested, the overlay to each attribute, in place."""
     if evidence is None:
-        raise ValueError("maps are wanted, and there is nothing to make them of")
+        raise ValueError("maps are requested, but evidence is None")
     draws = options.wants_overlays
     if draws and len(chosen) > MAX_OVERLAYS:
         raise InvalidOption(

@@ -181,7 +181,7 @@ class AnswerOptions:
         {"anyOf": [{"type": "string"}, {"type": "number", "minimum": 0, "maximum": 1}]},
         "`default`, a profile of the model card (`micro-f1`, `macro-f1`, `precision`, `top-k`, `0.5`), or a number "
         "from 0 to 1",
-        "the thresholds; a number is one for all labels, and top-k takes as many of each group as the card says",
+        "the threshold profile; a number is a threshold for all labels, top-k answers the card's number of labels a group",
         "NAME",
     )
     caution: float = _option(
@@ -189,7 +189,7 @@ class AnswerOptions:
         _caution,
         {"type": "number", "minimum": LEAST_CAUTION, "maximum": MOST_CAUTION},
         "a number from 0.001 to 1000",
-        "the odds of every threshold are multiplied by it: 4 makes 0.8 of 0.5; above 1 fewer, surer attributes",
+        "multiplies the odds of every threshold: 4 turns 0.5 into 0.8; above 1 gives fewer, surer attributes",
         "C",
     )
     top_k: int | None = _option(
@@ -197,7 +197,7 @@ class AnswerOptions:
         _top_k,
         {"type": "integer", "minimum": 1},
         "1, 2, ...",
-        "the K most probable of each group, whatever their thresholds",
+        "the K most probable labels of each group, whatever their thresholds",
         "K",
     )
     groups: tuple[str, ...] | None = _option(
@@ -205,21 +205,21 @@ class AnswerOptions:
     )
     all: bool = _option(False, _flag("all"), {"type": "boolean"}, "`true`", "every label with its probability")
     embedding: bool = _option(
-        False, _flag("embedding"), {"type": "boolean"}, "`true`", "the embedding as well, a list of numbers"
+        False, _flag("embedding"), {"type": "boolean"}, "`true`", "adds the embedding, a list of numbers"
     )
     applies: bool = _option(
         False,
         _flag("applies"),
         {"type": "boolean"},
         "`true`",
-        "the probability of each group that it applies, given a product, as well",
+        "adds the probability that each group applies, given a product",
     )
     explain: str = _option(
         "none",
         _explain,
         {"enum": list(EXPLAIN)},
         "`maps`, `overlay`, `covered`",
-        "where the evidence lies: class activation maps, the same laid over the photograph, or better and slower maps",
+        "adds maps of the evidence: class activation maps, the same as overlays, or occlusion maps (better, slower)",
         "HOW",
     )
     labels: tuple[Label, ...] | None = _option(
@@ -227,7 +227,7 @@ class AnswerOptions:
         _labels,
         _TEXTS,
         "`color:Black;sleeve:Sleeveless` or a JSON list",
-        "exactly these, whatever their thresholds",
+        "exactly these labels, whatever their thresholds",
         "A:B;C:D",
     )
     product: bool = _option(
@@ -235,7 +235,7 @@ class AnswerOptions:
         _flag("product"),
         {"type": "boolean"},
         "`true`",
-        "the photographs are of one product: one answer",
+        "the photographs show one product and get one answer",
     )
 
     @property
@@ -306,7 +306,7 @@ def parse_options(values: Mapping[str, Any], card: ModelCard) -> AnswerOptions:
     if len(chosen) > 1:
         raise InvalidOption(f"{chosen[0]} and {chosen[1]} contradict each other; give one of them")
     if options.applies and not card.gates.applies:
-        raise InvalidOption("applies cannot be asked of this model: it does not say which groups apply; leave it out")
+        raise InvalidOption("applies is not available: this model does not predict which groups apply; leave it out")
     if options.groups and options.labels:
         raise InvalidOption("groups and labels contradict each other; give one of them")
     return options

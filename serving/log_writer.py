@@ -42,7 +42,7 @@ class LogWriter(logging.Handler):
             line = self._lines.get()
             dropped, self._dropped = self._dropped, 0
             if dropped:
-                line = f"{dropped} lines of the log were dropped, as nobody had read those before them\n{line}"
+                line = f"{dropped} log lines were dropped, as earlier ones had not been read\n{line}"
             try:
                 self._write(f"{line}\n".encode(errors="backslashreplace"))
             except OSError:  # the reader has closed the pipe

@@ -79,7 +79,7 @@ def read_request(call: Call, card: ModelCard) -> Request:
         return _from_body(call, options, card)
     if FORM_TYPE in call.content_type.lower() and not _is_form(call.fields):
         raise InvalidRequest(
-            "the body is declared a form and is none; send a photograph with -T or -H 'Content-Type: image/jpeg', "
+            "the body is declared a form, but is not one; send a photograph with -T or -H 'Content-Type: image/jpeg', "
             f"JSON with -H 'Content-Type: {JSON_TYPE}'"
         )
     return _from_form(call, options, card)
@@ -174,8 +174,8 @@ def _request(
     if options.product:
         if options.wants_maps and len(images) > 1:
             raise InvalidOption(
-                "explain cannot be asked of several photographs of one product, because a map is of one of them; leave "
-                "product out to have one of each"
+                "explain is not available for several photographs of one product, as a map shows only one of them; "
+                "leave product out to get maps of each"
             )
         style = Style.ONE if style is Style.SEVERAL else style
     return Request(images, options, style, id)

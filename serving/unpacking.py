@@ -39,7 +39,7 @@ def _unpack(packed: bytes, encoding: str) -> bytes:
         except zlib.error:
             continue
     raise InvalidRequest(
-        f"the body is declared Content-Encoding: {encoding} and is not that; leave the header out, or pack the body"
+        f"the body is declared Content-Encoding: {encoding}, but is not; leave the header out, or compress the body"
     )
 
 
@@ -49,7 +49,7 @@ def _inflate(packed: bytes, wbits: int) -> bytes:
     if len(whole) > MAX_BODY:
         raise TooLarge
     if not stream.eof:
-        raise InvalidRequest("the packed body ends early; send all of it")
+        raise InvalidRequest("the compressed body ends early; send all of it")
     if stream.unused_data:
-        raise InvalidRequest("more follows where the packed body ends; pack all of it as one")
+        raise InvalidRequest("data follows the end of the compressed body; compress all of it as one")
     return whole

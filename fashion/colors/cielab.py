@@ -43,7 +43,7 @@ def read_hex(text: str) -> np.ndarray:
     """Parse `#7a1f2b`, `7a1f2b` or `#fff` -> L*, a*, b*, float32 (3,). Raises SettingError for any other text."""
     found = _HEX.fullmatch(text.strip())
     if not found:
-        raise SettingError(f"the color {text!r} is none such as '#7a1f2b'")
+        raise SettingError(f"{text!r} is not a color such as '#7a1f2b'")
     digits = found[1] if len(found[1]) == 6 else "".join(2 * digit for digit in found[1])
     return lab(np.frombuffer(bytes.fromhex(digits), np.uint8))
 

@@ -162,7 +162,7 @@ def _maps(predictor: Predictor, image: Image.Image, attributes: Sequence[Mapping
 
 
 def _map(predictor: Predictor, image: Image.Image, group: str, evidence: np.ndarray) -> _Map:
-    note = f"where the evidence for this {group} lies" if evidence.max() > 0 else f"nothing speaks for this {group}"
+    note = f"where the evidence for this {group} lies" if evidence.max() > 0 else f"no evidence for this {group}"
     return _Map(overlay(image, evidence, predictor.card.input), note)
 
 
