@@ -105,18 +105,18 @@ def chosen_labels(
         indices = card.taxonomy.indices(group)
         if options.labels is None and not options.all:
             indices = indices[answerable[indices]]
-        falling = indices[np.argsort(-probabilities[indices], kind="stable")]
+        ranked = indices[np.argsort(-probabilities[indices], kind="stable")]
         if options.labels is not None:
-            falling = falling[[card.labels[i] in options.labels for i in falling]]
+            ranked = ranked[[card.labels[i] in options.labels for i in ranked]]
         elif options.top_k is not None:
-            falling = falling[: options.top_k]
+            ranked = ranked[: options.top_k]
         elif options.all:
             pass
         elif counts is not None:
-            falling = falling[: counts[group]]
+            ranked = ranked[: counts[group]]
         else:
-            falling = falling[probabilities[falling] >= thresholds[falling]]
-        chosen.extend(int(i) for i in falling)
+            ranked = ranked[probabilities[ranked] >= thresholds[ranked]]
+        chosen.extend(int(i) for i in ranked)
     return chosen
 
 
@@ -153,8 +153,8 @@ def most_probable(probabilities: np.ndarray, taxonomy: Taxonomy, counts: Mapping
     chosen = np.zeros(probabilities.shape, dtype=bool)
     for group, count in counts.items():
         indices = taxonomy.indices(group)
-        falling = np.argsort(-probabilities[:, indices], axis=1, kind="stable")[:, :count]
-        np.put_along_axis(chosen, indices[falling], True, axis=1)
+        ranked = np.argsort(-probabilities[:, indices], axis=1, kind="stable")[:, :count]
+        np.put_along_axis(chosen, indices[ranked], True, axis=1)
     return chosen
 
 

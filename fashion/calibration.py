@@ -48,8 +48,8 @@ def rivalry(logits: np.ndarray) -> np.ndarray:
     Args:
         logits: (..., G) of one group, float64.
     """
-    each = np.exp(np.minimum(logits, LARGEST_LOGIT))
-    return np.log1p(np.maximum(each.sum(axis=-1, keepdims=True) - each, 0))
+    odds = np.exp(np.minimum(logits, LARGEST_LOGIT))
+    return np.log1p(np.maximum(odds.sum(axis=-1, keepdims=True) - odds, 0))
 
 
 def check(calibration: Calibration, taxonomy: Taxonomy) -> None:

@@ -28,14 +28,14 @@ _CHANNELS = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "RGB": "RGB", "RGBA": "R
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 
-class _Kept(threading.local):
+class _TransformCache(threading.local):
     """A thread's cache of transforms: Little CMS does not guarantee that they are thread-safe."""
 
     def __init__(self) -> None:
         self.transforms: OrderedDict[tuple[bytes, str], ImageCms.ImageCmsTransform | None] = OrderedDict()
 
 
-_kept = _Kept()
+_cache = _TransformCache()
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
@@ -72,7 +72,7 @@ def _apply(transform: "ImageCms.ImageCmsTransform", image: Image.Image) -> Image
 def _transform(profile: bytes, channels: str) -> "ImageCms.ImageCmsTransform | None":
     """This thread's cached transform for a profile; None if no conversion is needed."""
     key = (hashlib.blake2b(profile, digest_size=16).digest(), channels)
-    transforms = _kept.transforms
+    transforms = _cache.transforms
     if key not in transforms:
         transforms[key] = _build(profile, channels)
         if len(transforms) > KEPT_TRANSFORMS:

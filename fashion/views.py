@@ -33,14 +33,14 @@ def joined(predictions: Sequence[Prediction], card: ModelCard) -> Prediction:
     outputs = np.stack([logits_of(prediction) for prediction in predictions])
     weights = view_weights(outputs, card)
     logits, gates = card.gates.split((outputs * weights).sum(0).astype(np.float32))
-    opened = card.gates.probabilities(gates)
+    gate_probabilities = card.gates.probabilities(gates)
     embeddings = np.stack([prediction.embedding for prediction in predictions])
     return Prediction(
         logits,
-        card.joint_probabilities(logits, opened),
+        card.joint_probabilities(logits, gate_probabilities),
         joined_embedding(embeddings, np.array([1.0 if p.product is None else p.product for p in predictions])),
-        applies=opened[: len(card.gates.applies)],
-        product=float(opened[-1]) if card.gates.product else None,
+        applies=gate_probabilities[: len(card.gates.applies)],
+        product=float(gate_probabilities[-1]) if card.gates.product else None,
     )
 
 
@@ -59,9 +59,9 @@ def view_weights(outputs: np.ndarray, card: ModelCard) -> np.ndarray:
         card: the model card.
     """
     logits, gates = card.gates.split(outputs)
-    opened = card.gates.probabilities(gates)
-    probabilities = card.joint_probabilities(logits, opened)
-    shown = opened[:, -1:] if card.gates.product else np.ones((len(outputs), 1), np.float32)
+    gate_probabilities = card.gates.probabilities(gates)
+    probabilities = card.joint_probabilities(logits, gate_probabilities)
+    shown = gate_probabilities[:, -1:] if card.gates.product else np.ones((len(outputs), 1), np.float32)
     weights = np.repeat(shown, outputs.shape[1], axis=1)
     for group in card.taxonomy.groups:
         indices = card.taxonomy.indices(group)

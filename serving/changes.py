@@ -126,8 +126,8 @@ def compare_bundles(
     """
     for predictor in (old, new):
         predictor.card.threshold_row(profile)
-    of_old, of_new = ({*predictor.card.labels} for predictor in (old, new))
-    if not of_old & of_new:
+    old_labels, new_labels = ({*predictor.card.labels} for predictor in (old, new))
+    if not old_labels & new_labels:
         raise SettingError("the two bundles have no label in common; compare bundles of the same taxonomy")
     left_out: list[tuple[str, str]] = []
     changes = list(_compare_each(old, new, photographs, profile, left_out))
@@ -142,8 +142,8 @@ def compare_bundles(
         _label_counts(changes),
         sorted(changes, key=lambda each: -each.size),
         left_out,
-        [label for label in old.card.labels if label not in of_new],
-        [label for label in new.card.labels if label not in of_old],
+        [label for label in old.card.labels if label not in new_labels],
+        [label for label in new.card.labels if label not in old_labels],
     )
 
 

@@ -49,8 +49,8 @@ def dominant_colors(levels: np.ndarray, product: np.ndarray) -> list[DominantCol
             found[name] = replace(found[name], share=found[name].share + float(shares[i]))
         else:
             found[name] = DominantColor(float(shares[i]), hex_of(centers[i]), name, basic)
-    falling = sorted(found.values(), key=lambda color: -color.share)
-    return [color for i, color in enumerate(falling[:MOST]) if not i or color.share >= LEAST]
+    ranked = sorted(found.values(), key=lambda color: -color.share)
+    return [color for i, color in enumerate(ranked[:MOST]) if not i or color.share >= LEAST]
 
 
 def basic_shares(colors: Sequence[DominantColor]) -> np.ndarray:
@@ -78,8 +78,8 @@ def clusters(levels: np.ndarray, product: np.ndarray) -> tuple[np.ndarray, np.nd
         nearest = ((centers**2).sum(axis=1) - 2 * space @ centers.T).argmin(axis=1)
         counts = np.bincount(nearest, mass, len(centers))
         sums = np.stack([np.bincount(nearest, mass * axis, len(centers)) for axis in space.T], axis=1)
-        there = counts > 0
-        centers, counts = (sums[there] / counts[there, None]).astype(np.float32), counts[there]
+        nonempty = counts > 0
+        centers, counts = (sums[nonempty] / counts[nonempty, None]).astype(np.float32), counts[nonempty]
     return centers / stretch, counts / counts.sum()
 
 

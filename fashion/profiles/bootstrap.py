@@ -52,8 +52,8 @@ def f1_intervals(
         [draws @ count for count in counts] for draws in _draws(len(targets), resamples, seed, ids)
     ]  # exact below 2**24
     tp, fp, fn = (np.concatenate(part).astype(np.float64) for part in zip(*parts, strict=True))  # (R + 1, A)
-    each = np.where(tp + fn > 0, _f1(tp, fp, fn), np.nan)
-    filled = np.where(np.isnan(each), each[0], each)
+    scores = np.where(tp + fn > 0, _f1(tp, fp, fn), np.nan)
+    filled = np.where(np.isnan(scores), scores[0], scores)
 
     def together(labels: np.ndarray) -> dict[str, Interval]:
         micro = _f1(*(count[:, labels].sum(axis=1) for count in (tp, fp, fn)))
@@ -61,7 +61,7 @@ def f1_intervals(
 
     return together(np.arange(len(taxonomy))) | {
         "groups": {group: together(taxonomy.indices(group)) for group in taxonomy.groups},
-        "labels": [_interval(each[:, i], targets) for i in range(len(taxonomy))],
+        "labels": [_interval(scores[:, i], targets) for i in range(len(taxonomy))],
     }
 
 
@@ -87,14 +87,14 @@ def precision_intervals(
         `map`, and `groups`, the same by group name.
     """
     draws = np.concatenate(list(_draws(len(targets), resamples, seed, ids))).T.copy()  # (N, R + 1)
-    each = np.full((resamples + 1, len(taxonomy)), np.nan)
+    scores = np.full((resamples + 1, len(taxonomy)), np.nan)
     for label in np.flatnonzero((targets == YES).any(axis=0)):
         rows = np.flatnonzero(targets[:, label] != NOT_ANNOTATED)
-        each[:, label] = weighted_precision(probabilities[rows, label], targets[rows, label] == YES, draws[rows])
-    each = np.where(np.isnan(each), each[0], each)
+        scores[:, label] = weighted_precision(probabilities[rows, label], targets[rows, label] == YES, draws[rows])
+    scores = np.where(np.isnan(scores), scores[0], scores)
     return {
-        "map": _interval(_mean(each), targets),
-        "groups": {group: _interval(_mean(each[:, taxonomy.indices(group)]), targets) for group in taxonomy.groups},
+        "map": _interval(_mean(scores), targets),
+        "groups": {group: _interval(_mean(scores[:, taxonomy.indices(group)]), targets) for group in taxonomy.groups},
     }
 
 
@@ -125,8 +125,8 @@ def weighted_precision(probabilities: np.ndarray, yes: np.ndarray, weights: np.n
         weights: float32 (N, R), how often each photograph occurs in each resample.
     """
     order = np.argsort(-probabilities, kind="stable")
-    falling, ordered = probabilities[order], weights[order]
-    ends = np.flatnonzero(np.append(falling[1:] < falling[:-1], True))
+    descending, ordered = probabilities[order], weights[order]
+    ends = np.flatnonzero(np.append(descending[1:] < descending[:-1], True))
     answers = np.cumsum(ordered, axis=0)[ends]
     right = np.cumsum(ordered * yes[order, None], axis=0)[ends]
     gained = np.diff(right, axis=0, prepend=0)

@@ -37,12 +37,12 @@ class Curve:
             targets: the same shape, 1 yes, 0 no, -1 not annotated (ignored).
         """
         annotated = targets != NOT_ANNOTATED
-        falling = probabilities[annotated]
-        order = np.argsort(-falling, kind="stable")
-        falling, yes = falling[order].astype(np.float64), (targets[annotated] == YES)[order]
-        ends = np.flatnonzero(np.append(falling[1:] < falling[:-1], True)[: len(falling)])
+        ordered = probabilities[annotated]
+        order = np.argsort(-ordered, kind="stable")
+        ordered, yes = ordered[order].astype(np.float64), (targets[annotated] == YES)[order]
+        ends = np.flatnonzero(np.append(ordered[1:] < ordered[:-1], True)[: len(ordered)])
         return cls(
-            np.append(np.inf, falling[ends]),
+            np.append(np.inf, ordered[ends]),
             np.append(0, ends + 1),
             np.append(0, np.cumsum(yes)[ends]),
             int(yes.sum()),

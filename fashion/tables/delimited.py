@@ -69,8 +69,8 @@ class CsvTable:
             else:
                 good += 1
                 yield number, self._header.row([*map(_without_formula, values)], columns)
-        mend = 'put a value that holds the separator or a quote between "quotes", and double its own quotes'
-        refuse_many(self.path, self.misfits, good, "line", mend)
+        hint = 'put a value that holds the separator or a quote between "quotes", and double its own quotes'
+        refuse_many(self.path, self.misfits, good, "line", hint)
 
     def _records(self) -> Iterator[tuple[int, list[str] | str]]:
         """Yield, for each row below the header, the number of its first line, and its values or an error text."""

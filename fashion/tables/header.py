@@ -101,11 +101,11 @@ def has_image_name(line: Sequence[str]) -> bool:
     return any(is_usual(header_name(cell), IMAGE_COLUMNS) for cell in line)
 
 
-def refuse_many(path: Path, misfits: dict[int, str], good: int, what: str, mend: str) -> None:
+def refuse_many(path: Path, misfits: dict[int, str], good: int, what: str, hint: str) -> None:
     """Raise DataError about the first misfit if more than half of all lines (called `what`) are misfits."""
     total = len(misfits) + good
     if len(misfits) > MOST_MISFITS * total:
         number, fault = next(iter(misfits.items()))
         raise DataError(
-            f"{what} {number} of {path} {fault}, and {len(misfits):,} of {total:,} {what}s do not fit; {mend}"
+            f"{what} {number} of {path} {fault}, and {len(misfits):,} of {total:,} {what}s do not fit; {hint}"
         )

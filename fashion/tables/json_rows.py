@@ -48,8 +48,8 @@ class JsonTable:
                 self._rows.append((number, value))
             else:
                 self.misfits.setdefault(number, "is no JSON object")
-        mend = "expected a list of objects, or an object on each line"
-        refuse_many(path, self.misfits, len(self._rows), what, mend)
+        hint = "expected a list of objects, or an object on each line"
+        refuse_many(path, self.misfits, len(self._rows), what, hint)
         if _UNUSUAL.search(text):
             self._rows = [(number, _normalized(row)) for number, row in self._rows]
         names = dict.fromkeys(name for _, row in self._rows for name in row)
@@ -57,7 +57,7 @@ class JsonTable:
         self.columns = tuple(names)
         self.label_columns = tuple(name for name in names if name not in nested)
         if not self.columns:
-            raise DataError(f"{path} has no row; {mend}")
+            raise DataError(f"{path} has no row; {hint}")
 
     def rows(self, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield rows with their position in the list, from 1, or their line number."""
