@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter
 
 PART = 0.17  # side of a covered part, as a fraction of the input's side
 PLACES = 8  # parts along each side; neighbors overlap
-BLUR = 0.05  # Gaussian radius, as a fraction of the side; parts are blurred since flat covers look like prints
+BLUR = 0.05  # Gaussian radius, as a fraction of the side; a blurred part has no edges that could look like a print
 BATCH = 16  # covered images in one inference
 SUREST = 1e-6  # probabilities are kept this far from 0 and 1, where log-odds are infinite
 

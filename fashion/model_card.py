@@ -211,7 +211,7 @@ class ModelCard:
         """Read and validate `folder/model_card.json`.
 
         Raises:
-            BundleError: the file is missing, invalid, or has a newer schema.
+            BundleError: the file is missing or invalid, or has an unsupported schema.
         """
         path = Path(folder) / CARD_FILE
         try:

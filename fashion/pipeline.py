@@ -71,7 +71,7 @@ class Pipeline:
         """Run blank images, so that no request waits for memory and threads to be set up.
 
         Args:
-            most: maximum number of images per request.
+            most: maximum number of images to expect at once.
         """
         size = self._card.input.size
         empty = np.zeros((size, size, 3), np.uint8)

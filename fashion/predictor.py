@@ -109,7 +109,7 @@ class Predictor:
         """Run blank images, so that the first request is as fast as later ones.
 
         Args:
-            most: maximum number of images per request.
+            most: maximum number of images to expect at once.
         """
         self._pipeline.warm_up(most)
         _ = self.engine.head
