@@ -1,4 +1,4 @@
-"""Products for somebody who likes some, and does not like others.
+"""Recommend products from those that a customer likes and dislikes.
 
 From the command line:  python -m catalog.recommend INDEX --like ID,ID --unlike ID
 """

@@ -1,4 +1,4 @@
-"""Which attributes of a catalog's products become more or less frequent over time.
+"""Show which attributes of a catalog's products become more or less frequent over time.
 
 From the command line:
 
@@ -21,7 +21,7 @@ from fashion.errors import one_line_errors
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the trends, and write what is asked for; returns the exit status."""
+    """Print the trends and write the requested files; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m catalog.trends",
         description="Say which attributes become more or less frequent among a catalog's products over time.",
