@@ -128,7 +128,7 @@ class Scored:
         return self._overlay
 
     def refitted(self, card: ModelCard) -> ModelCard:
-        """The model card with the calibration and thresholds of the refit in force, see `catalog.scored.refit.Refit`."""
+        """The model card with the calibration and thresholds of the refit in force."""
         overlay = self.overlay()
         return overlay.refit.on_card(card) if overlay and overlay.refit else card
 
