@@ -41,14 +41,14 @@ class SourceLabels:
         return cls(scored.manifest.taxonomy, {group: own[plain(group)] for group in groups if plain(group) in own})
 
     def batches(self, scored: Scored, where: str | None = None) -> Iterator[pa.RecordBatch]:
-        """Products with probabilities and these columns, in the same batches as `catalog.corrections.queues.read_cells`."""
+        """Products with probabilities and these columns, in the batches of `catalog.corrections.queues.read_cells`."""
         kept = RowFilter(where, scored) if where else None
         columns = list(dict.fromkeys([PROBABILITIES, *self.columns.values(), *(kept.needed if kept else ())]))
         for batch in scored.batches(columns) if scored.rows else ():
             yield batch.filter(pa.array(kept.keeps(batch))) if kept else batch
 
     def given(self, batch: pa.RecordBatch) -> np.ndarray:
-        """Index of the label that the table gives in each group, int64 (N, G); -1 for none, several or an unknown one."""
+        """Index of the label that the table gives per group, int64 (N, G); -1 for none, several or an unknown one."""
         found = np.full((len(batch), len(self.columns)), -1)
         for column, (group, name) in enumerate(self.columns.items()):
             names, indices = self.taxonomy.names(group), self.taxonomy.indices(group)
@@ -57,7 +57,7 @@ class SourceLabels:
         return found
 
     def usual_confidence(self, scored: Scored) -> np.ndarray:
-        """Mean probability of each label over products for which the table gives it, (A,); infinite if it never does."""
+        """Mean probability of each label over products for which the table gives it, (A,); infinite without any."""
         total, count = np.zeros(len(self.taxonomy)), np.zeros(len(self.taxonomy))
         for batch in self.batches(scored):
             given, probabilities = self.given(batch), vector_rows(batch.column(PROBABILITIES)).astype(np.float64)

@@ -63,8 +63,8 @@ class RowFilter:
 class ArrowBuilder:
     """A `catalog.filters.conditions.Builder` that evaluates conditions on a batch: bool (rows,) each.
 
-    Missing values are the same as in payloads (see `catalog.filters.columns.payload_value`): null, empty text, a list of
-    empty values, and a number that is not finite.
+    Missing values are the same as in payloads (see `catalog.filters.columns.payload_value`): null, empty text, a list
+    of empty values, and a number that is not finite.
     """
 
     def __init__(self, batch: pa.RecordBatch, stored: Mapping[str, str]) -> None:
