@@ -85,8 +85,8 @@ def shares(
 
     The interval is Wilson's (1927, J. Am. Stat. Assoc. 22, 209-212). Probabilities vary less than answers, so it uses
     an effective sample size: the number of answers of equal certainty, corrected for the estimation of the variance
-    (Korn and Graubard 1998, Survey Methodology 24, 193-201) and at least the number of products. With fewer than `least`
-    expected products with or without the label, it uses the number of products, because the variance cannot be
+    (Korn and Graubard 1998, Survey Methodology 24, 193-201) and at least the number of products. With fewer than
+    `least` expected products with or without the label, it uses the number of products, because the variance cannot be
     estimated. Corrected values vary more than answers: their excess variance and the noise are added as a variance that
     does not depend on the share, see `fashion.share_intervals.score_interval`.
     """

@@ -129,7 +129,7 @@ class DateReader:
                 f"the column {self.column!r} holds {self._coarse}s such as {self.example!r}, which make no "
                 f"{self.unit}s; give --by {self._coarse}"
             )
-        unclear = ", of which nobody can tell month and day; write them so" if is_slashed(self.example) else ""
+        unclear = ", in which day and month are ambiguous; write dates so" if is_slashed(self.example) else ""
         raise DataError(
             f"the column {self.column!r} holds no dates such as 2026-05-01: its first cell is {self.example!r}{unclear}"
         )

@@ -68,11 +68,11 @@ def label_batches(
     for cells in read_cells(scored, where):
         for index, found in near.items():
             group = taxonomy.groups.index(taxonomy.labels[index].group)
-            p, said = cells.probabilities[:, index], cells.answered[:, index]
+            p, answered = cells.probabilities[:, index], cells.answered[:, index]
             distance = np.abs(_logit(p) - _logit(least[index]))
             free = np.flatnonzero(cells.open[:, group])
             for row in free[np.argsort(distance[free], kind="stable")][:size]:
-                found.append((float(distance[row]), cells.ids[row], float(p[row]), bool(said[row])))
+                found.append((float(distance[row]), cells.ids[row], float(p[row]), bool(answered[row])))
             found.sort(key=lambda each: each[0])
             del found[size:]
     batches = [_batch(taxonomy.labels[index], found, float(least[index])) for index, found in near.items() if found]
@@ -82,7 +82,7 @@ def label_batches(
 def _batch(label: Label, found: Sequence[tuple[float, str, float, bool]], threshold: float) -> LabelBatch:
     falling = sorted(found, key=lambda each: -each[2])
     _, ids, probabilities, answered = zip(*falling, strict=True)
-    reward = sum(1 - p if said else p for _, _, p, said in falling)
+    reward = sum(1 - p if is_answered else p for _, _, p, is_answered in falling)
     return LabelBatch(label, ids, probabilities, answered, threshold, reward)
 
 

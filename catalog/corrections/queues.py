@@ -206,8 +206,8 @@ def _open(ids: Sequence[str], overlay: Overlay | None, taxonomy: Taxonomy) -> np
     for row, id in enumerate(ids):
         verdict = overlay.known.get(id) if overlay else None
         if verdict is not None:
-            said = verdict.targets != NOT_ANNOTATED
-            free[row] = [not (verdict.not_product or said[taxonomy.indices(group)].any()) for group in taxonomy.groups]
+            known = verdict.targets != NOT_ANNOTATED
+            free[row] = [not (verdict.not_product or known[taxonomy.indices(group)].any()) for group in taxonomy.groups]
     return free
 
 
@@ -230,15 +230,15 @@ def _contradictions(
         if label:
             free = free & (np.isin(given, taxonomy.index[label]) | np.isin(other, taxonomy.index[label]))
         for row, column in best.candidates(np.where(free, margins, -np.inf)):
-            said, seen = taxonomy.labels[given[row, column]], taxonomy.labels[other[row, column]]
+            stated, seen = taxonomy.labels[given[row, column]], taxonomy.labels[other[row, column]]
             p = cells.probabilities[row]
             best.add(
                 Queued(
                     cells.ids[row],
-                    said.group,
-                    said.name,
+                    stated.group,
+                    stated.name,
                     float(margins[row, column]),
-                    f"{said.group}: the table says {said.name} {p[given[row, column]]:.2f}, the photograph "
+                    f"{stated.group}: the table says {stated.name} {p[given[row, column]]:.2f}, the photograph "
                     f"{seen.name} {p[other[row, column]]:.2f}",
                 )
             )

@@ -116,7 +116,7 @@ class EdgeStore:
     def _remove_shard(self, shard: Path) -> None:
         """Delete the shard if it belongs to an index and no other process has it open."""
         if self.read_manifest() is None:
-            raise DataError(f"{shard} is there, but not as a part of an index; choose another folder with --out")
+            raise DataError(f"{shard} exists but belongs to no index; choose another folder with --out")
         self.close()
         try:
             self.open()

@@ -124,8 +124,8 @@ def translated_errors(place: str, url: str) -> Iterator[None]:
         yield
     except errors.InsufficientPrivilege as error:
         raise DataError(
-            f"PostgreSQL lets this user not do that with {place}: {_server_message(error, url)}; grant the right, or "
-            "take the user that made the index"
+            f"PostgreSQL does not allow this user to do that with {place}: {_server_message(error, url)}; grant the "
+            "right, or connect as the user that made the index"
         ) from None
     except errors.DiskFull as error:
         raise DataError(

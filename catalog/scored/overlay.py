@@ -111,14 +111,14 @@ class _CorrectedBatch:
     def _attributes(self, group: str) -> pa.Array:
         column = self.read.column(ATTRIBUTE + group)
         indices, names = self.taxonomy.indices(group), self.taxonomy.names(group)
-        said = {
+        decided = {
             row: verdict for row, verdict in self.found.items()
             if verdict.not_product or (verdict.targets[indices] >= 0).any()
         }  # fmt: skip
-        if not said and not self.overlay.refit:
+        if not decided and not self.overlay.refit:
             return column
         cells = self._refitted_cells(indices, names) if self.overlay.refit else column.to_pylist()
-        for row, verdict in said.items():
+        for row, verdict in decided.items():
             targets = dict(zip(names, verdict.targets[indices].tolist(), strict=True))
             right = [name for name, target in targets.items() if target == YES]
             kept = [name for name in cells[row] or () if targets.get(name, NO) not in (YES, NO)]

@@ -192,10 +192,10 @@ def _change(
     images = _images(old)
     named = own[PLACE].take(pa.array([position for found in rows for position in found], pa.int64())).to_pylist()
     now = iter(named)
-    current = [_images_now(source, old, [next(now) for _ in found]) for old, found in zip(images, rows, strict=True)]
+    current = [_images_now(source, was, [next(now) for _ in found]) for was, found in zip(images, rows, strict=True)]
     moved = np.array([bool(found) and new is None for found, new in zip(rows, current, strict=True)], dtype=bool)
     kept = (positions >= 0) & ~moved
-    images_now = tuple(before if new is None else new for before, new in zip(images, current, strict=True))
+    images_now = tuple(was if new is None else new for was, new in zip(images, current, strict=True))
     same_types = before == columns and all(schema.field(name).type == own.schema.field(name).type for name in before)
     differs = np.array([a != b for a, b in zip(_rows(old, before), _rows(fresh, columns), strict=True)], dtype=bool)
     changed = int((differs & kept).sum())

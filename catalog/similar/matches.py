@@ -71,8 +71,8 @@ class Reason(NamedTuple):
     probability: float | None = None
 
     def __str__(self) -> str:
-        said = self.found if self.kind == "label" else f"{self.kind} {self.found!r}"
-        return said if self.probability is None else f"{said} {self.probability:.2f}"
+        text = self.found if self.kind == "label" else f"{self.kind} {self.found!r}"
+        return text if self.probability is None else f"{text} {self.probability:.2f}"
 
 
 @dataclass(frozen=True)
