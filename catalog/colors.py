@@ -53,9 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(json.dumps(_json(product), ensure_ascii=False))
         else:
             left_out = len(products) - len(good)
-            said = f"; {left_out:,} left out, listed in {COLORLESS_FILE}" if left_out else ""
+            note = f"; {left_out:,} left out, listed in {COLORLESS_FILE}" if left_out else ""
             counts = Counter(basic_color(product.colors) for product in good).most_common()
-            print(f"{path}: {len(good):,} products{said}")
+            print(f"{path}: {len(good):,} products{note}")
             print("mostly " + ", ".join(f"{name} {count:,}" for name, count in counts))
             print(f"such as {good[0].id}: {named_colors(good[0].colors)}")
     return 0

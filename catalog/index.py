@@ -181,7 +181,7 @@ def _graph(projection: Projection, embedding: int) -> str:
         return f"searched by a graph, over whole embeddings of {embedding:,}"
     return (
         f"searched by a graph, over embeddings of {embedding:,} reduced to {projection.components.shape[1]:,}: "
-        f"{projection.recall:.1%} of the nearest {NEAREST} are among the first {AMONG} of a sample; what is found is "
+        f"{projection.recall:.1%} of the nearest {NEAREST} are among the first {AMONG} of a sample; candidates are "
         "compared by whole embeddings"
     )
 

@@ -15,7 +15,7 @@ from fashion.errors import one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print recommendations; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m catalog.recommend", description="Recommend products by what somebody likes and does not like."
+        prog="python -m catalog.recommend", description="Recommend products by what a customer likes and dislikes."
     )
     add_index(parser)
     parser.add_argument("--like", required=True, metavar="ID,ID", help="products that are liked")

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("catalog", help="scored catalog, or an index of it")
     parser.add_argument("--by", choices=UNITS, default="month", help="length of a period (default: %(default)s)")
-    parser.add_argument("--date", metavar="COLUMN", help="says when a product came (default: told by its usual names)")
+    parser.add_argument("--date", metavar="COLUMN", help="column of the products' dates (default: a usual name)")
     add_selection(parser)
     add_outputs(parser)
     options = parser.parse_args(arguments)

@@ -105,7 +105,7 @@ def _sides(
 ) -> tuple[Scored, Scored]:
     """The two catalogs; with `split` both are the same."""
     if (other is None) == (split is None):
-        raise SettingError("two catalogs are compared, or two parts of one that --split FILTER FILTER tells apart")
+        raise SettingError("give two catalogs to compare, or one and --split FILTER FILTER for two parts of it")
     first = one if isinstance(one, Scored) else scored_at(one)
     if other is None:
         return first, first

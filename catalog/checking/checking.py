@@ -103,7 +103,7 @@ class CatalogCheck:
         return list(dict.fromkeys([ID, IMAGE, PROBABILITIES, *own]))
 
     def _rows(self, batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
-        """Rows with id, image, product probability, and under TITLE the named label, its probability and the top label."""
+        """Rows with id, image, product probability; under TITLE the named label, its probability and the top label."""
         taxonomy = self.scored.manifest.taxonomy
         reader = TitleReader(Vocabulary(taxonomy), taxonomy.groups)
         for batch in batches:

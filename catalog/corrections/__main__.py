@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m catalog.corrections",
-        description="List the corrections of a scored catalog, export or refit from them, and queue products for review.",
+        description="List or export the corrections of a scored catalog, refit on them, or queue products for review.",
     )
     parser.add_argument("catalog", type=Path, help="folder of the scored catalog")
     what = parser.add_mutually_exclusive_group()

@@ -80,17 +80,17 @@ def corrected_products(scored: Scored, card: ModelCard) -> Corrected:
     if rows is None or count < LEAST:
         raise DataError(
             f"{count} of the {len(known)} corrected products of {scored.folder} have a label that is right and came "
-            f"from one of the queues {', '.join(BLIND)}; a refit needs {LEAST}, and learns nothing from what somebody "
-            "came across, which is mostly what is wrong"
+            f"from one of the queues {', '.join(BLIND)}; a refit needs {LEAST}, and does not use products found "
+            "otherwise, most of which were wrong"
         )
     ids = rows[ID].to_pylist()
     logits = vector_rows(rows[LOGITS].combine_chunks()).astype(np.float32)
     seen = side_by_side(
         [rows[name].combine_chunks().to_numpy(zero_copy_only=False) for name in gate_columns(card.gates)], count
     )
-    said = target_rows(known, ids, card.taxonomy)  # the latest verdicts, whatever led to them
+    latest = target_rows(known, ids, card.taxonomy)  # whatever led to these verdicts
     targets, representative = (
-        np.where(target_rows(part, ids, card.taxonomy) != NOT_ANNOTATED, said, np.int8(NOT_ANNOTATED))
+        np.where(target_rows(part, ids, card.taxonomy) != NOT_ANNOTATED, latest, np.int8(NOT_ANNOTATED))
         for part in (blind, like_the_rest)
     )
     return Corrected(card.taxonomy, card.gates, card.gate_thresholds, logits, seen, targets, representative)

@@ -206,8 +206,10 @@ def _open(ids: Sequence[str], overlay: Overlay | None, taxonomy: Taxonomy) -> np
     for row, id in enumerate(ids):
         verdict = overlay.known.get(id) if overlay else None
         if verdict is not None:
-            known = verdict.targets != NOT_ANNOTATED
-            free[row] = [not (verdict.not_product or known[taxonomy.indices(group)].any()) for group in taxonomy.groups]
+            decided = verdict.targets != NOT_ANNOTATED
+            free[row] = [
+                not (verdict.not_product or decided[taxonomy.indices(group)].any()) for group in taxonomy.groups
+            ]
     return free
 
 

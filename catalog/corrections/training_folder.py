@@ -82,9 +82,7 @@ def write_training_folder(scored: Scored, out: Path, photographs: Path | None = 
             for row in _rows(scored, known, photographs, folder, made):
                 table.writerow(row)
         if not made.products and not made.no_product:
-            raise DataError(
-                f"nobody has said of a product of {scored.folder} which label is right, so there is nothing to learn"
-            )
+            raise DataError(f"no correction in {scored.folder} says which label is right, so there is nothing to learn")
         with (folder / LEFT_OUT_FILE).open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([("id", "reason"), *made.left_out])
         mark = {"catalog": str(scored.folder.absolute()), "entries": overlay.last if overlay else 0}
