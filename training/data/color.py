@@ -10,7 +10,7 @@ CHUNK = 32_768  # pixels; as integers their channels and the intermediate ones s
 GRID = 128  # pixels in each direction of which an image's mean is taken
 SHIFT = 6
 SIDE = 1 << SHIFT  # steps of a hue along one of the six sides of its circle
-AS_THEY_ARE = (1.0, 1.0, 1.0)  # brightness, contrast and saturation
+UNCHANGED = (1.0, 1.0, 1.0)  # brightness, contrast and saturation
 
 
 def change_colors(
@@ -19,10 +19,10 @@ def change_colors(
     """`adjust`, then `turn_hue`, then the mirror image, with less copying than one after the other: uint8 (H, W, 3)."""
     factors = (brightness, contrast, saturation)
     if turns:
-        as_it_is = factors == AS_THEY_ARE
+        as_it_is = factors == UNCHANGED
         bands = image.split() if as_it_is else [image.convert("L", row) for row in _rows(image, *factors)]
         return _turned(bands, turns, mirrored)
-    adjusted = image if factors == AS_THEY_ARE else adjust(image, *factors)
+    adjusted = image if factors == UNCHANGED else adjust(image, *factors)
     return np.array(adjusted.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else adjusted)
 
 
