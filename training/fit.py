@@ -147,7 +147,7 @@ class FashionCLI(LightningCLI):
         settings = self.config.trainer
         if _on_cpu(settings.accelerator) and settings.precision == "bf16-mixed" and not _cpu_has_bf16():
             settings.precision = "32-true"
-            _print_on_first_rank("note   this processor has no bfloat16 instructions; training with 32-bit floats")
+            _print_rank_zero("note   this processor has no bfloat16 instructions; training with 32-bit floats")
         if torch.cuda.is_available():
             torch.set_float32_matmul_precision("high")
 
@@ -278,19 +278,17 @@ def _find_lr(trainer: Trainer, module: FashionModule, data: FashionData) -> None
             "more training images or a smaller --data.batch_size, or a rate with --model.lr"
         )
     module.hparams["lr"] = suggestion
-    _print_on_first_rank(f"found  learning rate {suggestion:.2g} (--model.lr was {before:.2g}); training with it")
+    _print_rank_zero(f"found  learning rate {suggestion:.2g} (--model.lr was {before:.2g}); training with it")
 
 
 def _report(cli: FashionCLI) -> None:
     if cli.history.epochs == 0:
-        _print_on_first_rank(
-            f"nothing left to train; raise --trainer.max_epochs (now {cli.trainer.max_epochs}) to go on"
-        )
+        _print_rank_zero(f"nothing left to train; raise --trainer.max_epochs (now {cli.trainer.max_epochs}) to go on")
         return
     checkpoints = next(c for c in cli.trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint))
     if checkpoints.best_model_score is not None:
-        _print_on_first_rank(f"done   best micro-F1 {checkpoints.best_model_score:.3f}: {cli.run / BEST}")
-        _print_on_first_rank(f"next   python -m training.export {cli.run}")
+        _print_rank_zero(f"done   best micro-F1 {checkpoints.best_model_score:.3f}: {cli.run / BEST}")
+        _print_rank_zero(f"next   python -m training.export {cli.run}")
 
 
 def _report_stop(stopped: TrainingStopped) -> int:
@@ -318,7 +316,7 @@ def _first_rank() -> bool:
 
 
 @rank_zero_only
-def _print_on_first_rank(line: str) -> None:
+def _print_rank_zero(line: str) -> None:
     print(line, flush=True)
 
 
