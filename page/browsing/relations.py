@@ -1,4 +1,4 @@
-"""What an index says of a product: which others are like it, may take its place, go with it, or show the same."""
+"""Related products from the index: similar ones, replacements, duplicates and recommendations."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from fashion.errors import FashionError, one_line
 from page.browsing.product_cards import ProductCard, matched
 from page.shop import Shop
 
-SHOWN = 8  # of each kind
+SHOWN = 8  # products per kind
 
 
 @dataclass(frozen=True)
 class Relation:
-    """One kind of other products.
+    """One kind of related products.
 
     Attributes:
         title: of the kind.
@@ -30,7 +30,7 @@ class Relation:
 
 
 def relations(shop: Shop, id: str) -> list[Relation]:
-    """All kinds of other products that the index finds for one; none where there is no index."""
+    """All kinds of related products of a product; empty without an index."""
     index = shop.index
     if index is None:
         return []
@@ -49,7 +49,7 @@ def relations(shop: Shop, id: str) -> list[Relation]:
 def _relation(shop: Shop, title: str, note: str, find: Callable[[], Sequence[Match]]) -> Relation:
     try:
         cards = matched(shop, find())
-    except FashionError as error:  # such as a catalog without categories, in which nothing can replace anything
+    except FashionError as error:  # such as for replacements in a catalog without categories
         return Relation(title, one_line(error), [])
     return Relation(title, note if cards else "None.", cards)
 
@@ -63,7 +63,7 @@ def _duplicates(index: Index, id: str) -> Sequence[Match]:
 
 
 def recommended(shop: Shop, like: Sequence[str], unlike: Sequence[str]) -> Relation:
-    """Products for somebody who likes some, and does not like others."""
+    """Recommendations from liked and disliked products."""
     index, title = shop.index, "Recommended"
     if index is None:
         return Relation(title, "Recommendations need an index: python -m catalog.index makes one.", [])

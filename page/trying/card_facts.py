@@ -1,4 +1,4 @@
-"""What the browser must know of the model to choose attributes as `fashion.answers.chosen_labels` does."""
+"""Facts of the model card that the browser needs to choose labels as `fashion.answers.chosen_labels` does."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from fashion.profiles.thresholds import HALF, MACRO_F1, MICRO_F1, PRECISION
 from page.trying.limits import MAX_FILES, SIDE_BY_SIDE
 from serving.protocol import MAX_BODY
 
-# What the usual profiles are for, see docs/thresholds.md; the page shows others by their name alone.
+# Descriptions of the standard profiles, see docs/thresholds.md; other profiles are shown by name only.
 MEANINGS = {
     MICRO_F1: "the most answers right: for filters, search and figures",
     MACRO_F1: "rare labels too, though more often wrong: for people to look through",
@@ -22,7 +22,7 @@ def card_facts(card: ModelCard, name: str) -> dict[str, Any]:
 
     Args:
         card: of the model.
-        name: under which the server answers.
+        name: of the model on the server.
 
     Returns:
         `profiles` has for each profile the threshold of each label, by `group:name`; `applies` the threshold of each
