@@ -160,13 +160,18 @@ def report(result: dict[str, Any]) -> str:
     parts.append(text_table(["profile", "micro-F1", "macro-F1", "precision", "recall", "mAP"], rows, range(1, 6)))
     profile, scores = list(result["profiles"].items())[-1]
     rows = [
-        [group, _cell(of["micro_f1"]), _cell(of["macro_f1"]), f"{of['support']:,}"]
-        for group, of in scores["groups"].items()
+        [name, _cell(group["micro_f1"]), _cell(group["macro_f1"]), f"{group['support']:,}"]
+        for name, group in scores["groups"].items()
     ]
     parts.append(text_table([f"group, at profile {profile}", "micro-F1", "macro-F1", "support"], rows, range(1, 4)))
     rows = [
-        [f"{of['group']}: {of['name']}", _cell(of["f1"]), _cell(of["average_precision"]), f"{of['support']:,}"]
-        for of in sorted(scores["labels"], key=lambda label: -label["support"])[:10]
+        [
+            f"{label['group']}: {label['name']}",
+            _cell(label["f1"]),
+            _cell(label["average_precision"]),
+            f"{label['support']:,}",
+        ]
+        for label in sorted(scores["labels"], key=lambda label: -label["support"])[:10]
     ]
     parts.append(text_table(["most frequent labels", "F1", "AP", "support"], rows, range(1, 4)))
     if "gates" in result:

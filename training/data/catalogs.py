@@ -129,7 +129,7 @@ def open_catalogs(
     folders = [open_folder(path, wanted, cache, some) for path in each]
     for i, folder in enumerate(folders):
         if folder in folders[:i]:
-            raise DataError(f"{each[i]} stands in the data twice")
+            raise DataError(f"{each[i]} is given twice in the data")
     catalogs = []
     for folder in folders:
         column_groups = {column: map_of_names.group(column) for column in read_description(folder)["groups"]}
@@ -148,7 +148,7 @@ def open_negative_catalogs(paths: Sequence[str | Path], cache: Path | str = DEFA
     catalogs = [Catalog(open_negatives(path, cache), {}, Names(), negative=True) for path in paths]
     for i, catalog in enumerate(catalogs):
         if catalog in catalogs[:i]:
-            raise DataError(f"{paths[i]} stands in the negatives twice")
+            raise DataError(f"{paths[i]} is given twice in the negatives")
     return catalogs
 
 
@@ -174,8 +174,8 @@ def union_taxonomy(
         return load_taxonomy(catalogs[0].folder, groups)
     columns: dict[str, set[str]] = {group: set() for group in groups or ()}
     if counts is not None:
-        for group, of_group in counts.items():
-            columns.setdefault(group, set()).update(name for name, rows in of_group.items() if rows >= least)
+        for group, rows_of in counts.items():
+            columns.setdefault(group, set()).update(name for name, rows in rows_of.items() if rows >= least)
     else:
         for catalog in catalogs:
             for group, labels in catalog.labels.items():

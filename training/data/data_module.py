@@ -220,9 +220,9 @@ class FashionData(LightningDataModule):
         )
         self.rare = {
             Label(group, name): rows
-            for group, of_group in (counts or {}).items()
+            for group, names in (counts or {}).items()
             if self.groups is None or group in self.groups
-            for name, rows in sorted(of_group.items())
+            for name, rows in sorted(names.items())
             if rows < self.min_photographs
         }
         applies = tuple(group for group in rules.applies.groups if group in self.taxonomy.groups)

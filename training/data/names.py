@@ -87,4 +87,6 @@ def _hint(name: str, choices: Sequence[str]) -> str:
 def _check(table: Mapping[Any, Any], path: Path | str) -> None:
     for old, new in table.items():
         if not (isinstance(old, str) and isinstance(new, str) and new.strip()):
-            raise DataError(f"{path}: {old!r}: {new!r} is no pair of names; put what YAML takes for more into quotes")
+            raise DataError(
+                f"{path}: {old!r}: {new!r} is no pair of names; put names that YAML does not read as text into quotes"
+            )

@@ -216,7 +216,9 @@ class _RulesParser:
             if keys is not None and key not in keys:
                 raise self._error(f"{where} has {key!r}{_hint(str(key), keys)}; it may have: {', '.join(keys)}")
             if not isinstance(key, str):
-                raise self._error(f"{where} has the name {key!r}; put what YAML takes for more into quotes")
+                raise self._error(
+                    f"{where} has the name {key!r}; put names that YAML does not read as text into quotes"
+                )
         return content
 
     def derivations(self, group: str, rules: Any) -> tuple[Derivation, ...]:
@@ -299,7 +301,9 @@ class _RulesParser:
 
     def _name(self, value: Any, where: str) -> str:
         if not isinstance(value, str) or not value.strip():
-            raise self._error(f"{where} holds {value!r}, no name; put what YAML takes for more into quotes")
+            raise self._error(
+                f"{where} holds {value!r}, no name; put names that YAML does not read as text into quotes"
+            )
         return value
 
     def _error(self, message: str) -> DataError:

@@ -64,8 +64,8 @@ class Loss:
 def output_groups(taxonomy: Taxonomy, gates: Gates) -> Tensor:
     """Group number of each network output, (N,); each gate is a group of its own."""
     order = {group: number for number, group in enumerate(taxonomy.groups)}
-    of_labels = [order[label.group] for label in taxonomy.labels]
-    return torch.tensor(of_labels + [len(order) + number for number in range(len(gates))])
+    label_groups = [order[label.group] for label in taxonomy.labels]
+    return torch.tensor(label_groups + [len(order) + number for number in range(len(gates))])
 
 
 def _over_groups(logits: Tensor, targets: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:

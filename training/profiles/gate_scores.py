@@ -113,20 +113,20 @@ def describe_gates(scores: dict[str, Any]) -> list[str]:
         rows = [
             [
                 group,
-                _cell(of["applies_f1"]),
-                f"{of['applies']:,}",
-                _cell(of["does_not_apply_f1"]),
-                f"{of['does_not_apply']:,}",
+                _cell(gate["applies_f1"]),
+                f"{gate['applies']:,}",
+                _cell(gate["does_not_apply_f1"]),
+                f"{gate['does_not_apply']:,}",
             ]
-            for group, of in scores[APPLIES].items()
+            for group, gate in scores[APPLIES].items()
         ]
         heading = ["group", "F1 applies", "images", "F1 does not", "images"]
         lines += text_table(heading, rows, range(1, 5)).splitlines()
     if PRODUCT in scores:
-        of = scores[PRODUCT]
+        gate = scores[PRODUCT]
         lines.append(
-            f"no product is said of {_percent(of['false_alarms'])} of {of['products']:,} products and of "
-            f"{_percent(of['recognized_negatives'])} of {of['negatives']:,} images without one"
+            f"no product is said of {_percent(gate['false_alarms'])} of {gate['products']:,} products and of "
+            f"{_percent(gate['recognized_negatives'])} of {gate['negatives']:,} images without one"
         )
     return lines
 
@@ -136,12 +136,12 @@ def _both_f1(said: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
     said, yes = said[known], targets[known] == YES
     answers = Taxonomy((Label(APPLIES, "yes"), Label(APPLIES, "no")))
     both = np.stack([yes, ~yes], axis=1).astype(np.int8)
-    of_yes, of_no = score_answers(np.stack([said, ~said], axis=1), both, np.zeros(2), answers)["labels"]
+    applies, does_not = score_answers(np.stack([said, ~said], axis=1), both, np.zeros(2), answers)["labels"]
     return {
-        "applies_f1": of_yes["f1"],
-        "does_not_apply_f1": of_no["f1"],
-        "applies": of_yes["support"],
-        "does_not_apply": of_no["support"],
+        "applies_f1": applies["f1"],
+        "does_not_apply_f1": does_not["f1"],
+        "applies": applies["support"],
+        "does_not_apply": does_not["support"],
     }
 
 

@@ -100,10 +100,13 @@ def fit_profiles(
     """
     gates = gates or SeenGates.none(len(logits))
     answered = _candidate_answers(logits, targets, taxonomy, ids, gates)
-    chosen = {profile: simplest_of_the_best(of, targets, DECIDED_BY[profile], ids) for profile, of in answered.items()}
+    chosen = {
+        profile: simplest_of_the_best(by_name, targets, DECIDED_BY[profile], ids)
+        for profile, by_name in answered.items()
+    }
     scores = {
-        profile: {name: score_of(answers, targets, DECIDED_BY[profile]) for name, answers in of.items()}
-        for profile, of in answered.items()
+        profile: {name: score_of(answers, targets, DECIDED_BY[profile]) for name, answers in by_name.items()}
+        for profile, by_name in answered.items()
     }
     calibration, gate_thresholds = fit_calibration(logits, targets, taxonomy, ids), fit_gate_thresholds(gates)
     probabilities = _let_through(logits, taxonomy, calibration, gates, gate_thresholds)

@@ -86,12 +86,12 @@ def predict(predictor: Predictor, images: Photographs, description: str, embeddi
                 vectors.append(np.stack([prediction.embedding for prediction in found]))
             bar.update(len(targets[-1]))
     card = predictor.card
-    of_labels, of_gates = split_targets(np.concatenate(targets), card.gates, len(card.labels))
+    label_targets, gate_targets = split_targets(np.concatenate(targets), card.gates, len(card.labels))
     return Predictions(
         np.concatenate(probabilities),
-        of_labels,
+        label_targets,
         np.concatenate(logits),
         np.array([FILE_ENDING.sub("", name) for name in images.products]),
         np.concatenate(vectors) if vectors else None,
-        SeenGates(card.gates, np.concatenate(gates), of_gates),
+        SeenGates(card.gates, np.concatenate(gates), gate_targets),
     )

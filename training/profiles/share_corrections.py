@@ -104,25 +104,26 @@ def fit_correction(
     if not len(common) or classes < 2:
         return None
     labels = tuple(names[int(i)] for i in common)
-    place = np.full(size + 1, -1)
-    place[common] = np.arange(len(common))
+    class_of = np.full(size + 1, -1)  # class of each label and of none; -1 if too rare
+    class_of[common] = np.arange(len(common))
     if rest:
-        place[rare] = len(common)
+        class_of[rare] = len(common)
     if none:
-        place[size] = classes - 1
-    of = place[truths]
-    values = class_probabilities(probabilities[of >= 0], names, labels, rest, none)
-    members = np.eye(classes)[of[of >= 0]]  # (n, C)
+        class_of[size] = classes - 1
+    found = class_of[truths]
+    used = found >= 0
+    values = class_probabilities(probabilities[used], names, labels, rest, none)
+    members = np.eye(classes)[found[used]]  # (n, C), one-hot
     photographs = members.sum(0)
     believed = np.maximum(values, 0)
-    made_up = believed.T @ values / np.maximum(believed.sum(0), 1e-9)[:, None]
-    means = (members.T @ values + BELIEVED * made_up) / (photographs + BELIEVED)[:, None]  # of classes, (C, C)
+    prior = believed.T @ values / np.maximum(believed.sum(0), 1e-9)[:, None]
+    means = (members.T @ values + BELIEVED * prior) / (photographs + BELIEVED)[:, None]  # of classes, (C, C)
     weights = np.linalg.pinv(means.T)
     estimates = values @ weights.T
     center = members.T @ estimates / photographs[:, None]
     variances = np.stack(
         [
-            _variance_of_sum((estimates - center[j])[members[:, j] > 0], ids[of >= 0][members[:, j] > 0])
+            _variance_of_sum((estimates - center[j])[members[:, j] > 0], ids[used][members[:, j] > 0])
             / (photographs[j] + BELIEVED) ** 2
             for j in range(classes)
         ]

@@ -75,13 +75,13 @@ def _joined(names: Collection[str], separators: Sequence[str]) -> tuple[str, lis
 def _made_of_others(names: Iterable[str], joint: str) -> list[str]:
     """Labels of several parts, at least one of which occurs in another label too; numbers such as 1,5 do not count."""
     parts = {name: {part for part in map(str.strip, name.split(joint)) if part} for name in names}
-    stands = Counter(part for of_name in parts.values() for part in of_name)
+    occurrences = Counter(part for own in parts.values() for part in own)
     return sorted(
         name
-        for name, of_name in parts.items()
-        if len(of_name) > 1
-        and all(any(map(str.isalpha, part)) for part in of_name)
-        and any(stands[part] > 1 for part in of_name)
+        for name, own in parts.items()
+        if len(own) > 1
+        and all(any(map(str.isalpha, part)) for part in own)
+        and any(occurrences[part] > 1 for part in own)
     )
 
 
