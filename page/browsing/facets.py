@@ -95,12 +95,12 @@ def _counts(shop: Shop, column: Column, rows: np.ndarray) -> dict[str, int]:
 def _range(shop: Shop, column: Column, selection: ListSelection) -> Facet:
     name = filter_name(column, shop.columns)
     limits = pc.min_max(shop.values(column.name)).as_py()
-    lowest, highest = (_written(limits[end], column.kind) for end in ("min", "max"))
+    lowest, highest = (_format_limit(limits[end], column.kind) for end in ("min", "max"))
     least, most = selection.least.get(name, ""), selection.most.get(name, "")
     return Facet(name, column.kind, (), least, most, lowest, highest)
 
 
-def _written(value: object, kind: str) -> str:
+def _format_limit(value: object, kind: str) -> str:
     if value is None:
         return ""
     return str(value)[:10] if kind == "date" else f"{value:g}"

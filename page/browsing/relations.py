@@ -35,9 +35,9 @@ def relations(shop: Shop, id: str) -> list[Relation]:
     if index is None:
         return []
     kinds: dict[str, tuple[str, Callable[[], Sequence[Match]]]] = {
-        "Similar": ("Alike in what is seen, and in attributes.", lambda: index.search(id, limit=SHOWN)),
+        "Similar": ("Similar in appearance and in attributes.", lambda: index.search(id, limit=SHOWN)),
         "Replacements": (
-            "Alike, the same category and gender, in stock as far as the catalog says, and no duplicate.",
+            "Similar, of the same category and gender, in stock as far as the catalog says, and not a duplicate.",
             lambda: index.replace(id, limit=SHOWN),
         ),
         "Duplicates": ("Near-identical photographs.", lambda: _duplicates(index, id)),
@@ -68,5 +68,5 @@ def recommended(shop: Shop, like: Sequence[str], unlike: Sequence[str]) -> Relat
     if index is None:
         return Relation(title, "Recommendations need an index: python -m catalog.index makes one.", [])
     with shop.lock:
-        note = "Near one of those that are liked, and farther from all that are not."
+        note = "Similar to a liked product, and less similar to all disliked ones."
         return _relation(shop, title, note, lambda: index.recommend(like, unlike, limit=3 * SHOWN))

@@ -11,9 +11,9 @@ from catalog.scored.correction_store import REFITS, CorrectionStore, in_force
 def shown_proposal(proposal: Proposal) -> dict[str, Any]:
     """A proposed refit for JSON, with `score` (name), `judged` (the evaluation set as text) and `fits_thresholds`."""
     judged = (
-        f"Judged on {proposal.representative:,} products that stand for the whole catalog"
+        f"Evaluated on {proposal.representative:,} products that represent the whole catalog"
         if proposal.representative >= LEAST
-        else "Judged on what a queue led to, which is harder than the rest; thresholds are fitted once "
+        else "Evaluated on products from queues, which are harder than the rest; thresholds are fitted once "
         f"{LEAST} products came from the random order or the new arrivals"
     )
     score = SCORES.get(proposal.refit.profile, "micro_f1").replace("_f1", "-F1")

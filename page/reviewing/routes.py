@@ -114,7 +114,7 @@ def _add_refitting(app: FastAPI, shop: Shop, card: ModelCard) -> None:
         async def write() -> Any:
             who = author_of(read_json(await received_body(request)))
             if number not in proposed:
-                raise DataError("somebody has asked for another refit since; look at that one first")
+                raise DataError("somebody has requested another refit meanwhile; look at that one first")
             await asyncio.to_thread(apply, shop.scored, proposed.pop(number), who)
             return {"in_force": refit_in_words(shop.store)}
 

@@ -64,7 +64,7 @@ function show(found) {
       [`Right answers (${found.score})`, found.before.toFixed(3), found.after.toFixed(3), signed(found.gain) + (found.interval ? ` (${signed(low)} to ${signed(high)})` : "")],
       ["Error of the percentages (calibration error)", cell(found.error_before), cell(found.error_after), ""],
     ]),
-    said(`${found.judged}. Each product is judged by what was fitted on the others.`),
+    said(`${found.judged}. Each product is held out from the fit that it is evaluated with.`),
     said(isSame ? "Nothing would change: the corrections agree with the model." : found.interval && low <= 0 && high >= 0 ? "Chance alone may explain the change of right answers: its interval holds 0." : ""),
     said(`Thresholds ${found.fits_thresholds ? "are fitted anew" : "stay as they are"}. Percentages fitted anew for: ${found.recalibrated.map(inWords).join(", ") || "no group"}.`),
     said(`Of ${number(found.answers)} answers of the catalog ${number(found.removed)} would go, and ${number(found.added)} new ones come${changes.length ? ":" : "."}`),

@@ -10,8 +10,8 @@ from serving.protocol import MAX_BODY
 # Descriptions of the standard profiles, see docs/thresholds.md; other profiles are shown by name only.
 MEANINGS = {
     MICRO_F1: "the most answers right: for filters, search and figures",
-    MACRO_F1: "rare labels too, though more often wrong: for people to look through",
-    PRECISION: "few answers, about 9 in 10 right: for writing into a shop unseen",
+    MACRO_F1: "rare labels too, though more often wrong: for people to review",
+    PRECISION: "few answers, about 9 in 10 right: for writing into a shop without review",
     TOP_K: "a value for each group, sure or not: for forms",
     HALF: "what is more likely than not",
 }

@@ -25,7 +25,7 @@ from training.profiles.gate_scores import SeenGates, fit_gate_thresholds
 
 # Lowest threshold of the profile `precision`. On validation photographs 0.01 can be precise for a label that is rarely
 # confused with others; on a photograph of something else, such as a wall, it is not.
-LIKELY = 0.5
+PRECISION_FLOOR = 0.5
 
 DECIDED_BY = {MICRO_F1: "micro_f1", MACRO_F1: "macro_f1"}  # by profile, the score that selects its candidate
 
@@ -109,13 +109,13 @@ def fit_profiles(
         for profile, by_name in answered.items()
     }
     calibration, gate_thresholds = fit_calibration(logits, targets, taxonomy, ids), fit_gate_thresholds(gates)
-    probabilities = _let_through(logits, taxonomy, calibration, gates, gate_thresholds)
+    probabilities = _allowed_probabilities(logits, taxonomy, calibration, gates, gate_thresholds)
     candidates = f1_candidates(probabilities, targets, taxonomy)
     thresholds = {
         HALF: np.full(len(taxonomy), 0.5),
         MICRO_F1: candidates[MICRO_F1][chosen[MICRO_F1]],
         MACRO_F1: candidates[MACRO_F1][chosen[MACRO_F1]],
-        PRECISION: np.maximum(precision_thresholds(probabilities, targets, taxonomy), LIKELY),
+        PRECISION: np.maximum(precision_thresholds(probabilities, targets, taxonomy), PRECISION_FLOOR),
     }
     counts = typical_counts(targets, taxonomy)
     return Profiles(calibration, thresholds, counts, chosen, scores, gate_thresholds)
@@ -157,7 +157,8 @@ def _candidate_answers(
         calibration = fit_calibration(logits[rest], targets[rest], taxonomy, None if ids is None else ids[rest])
         gate_thresholds = fit_gate_thresholds(gates[rest])
         fitted, probabilities = (
-            _let_through(logits[part], taxonomy, calibration, gates[part], gate_thresholds) for part in (rest, held)
+            _allowed_probabilities(logits[part], taxonomy, calibration, gates[part], gate_thresholds)
+            for part in (rest, held)
         )
         candidates = f1_candidates(fitted, targets[rest], taxonomy)
         for profile, rows in candidates.items():
@@ -166,7 +167,7 @@ def _candidate_answers(
     return answered
 
 
-def _let_through(
+def _allowed_probabilities(
     logits: np.ndarray, taxonomy: Taxonomy, calibration: Calibration, gates: SeenGates, thresholds: dict[str, Any]
 ) -> np.ndarray:
     """Joint probabilities, float32 (N, A), 0 for labels that the gates do not allow."""

@@ -21,7 +21,7 @@ from training.profiles.predictions import Predictions
 # Photographs that a label needs to be a class of its own; labels with fewer form the class `rest`. With 10, the change
 # of Brown in the starter is a fifth less certain, because rare similar shades add noise.
 LEAST_PHOTOGRAPHS = 20
-BELIEVED = 5.0  # pseudo-count of photographs for the model's own probabilities, see `fit_correction`
+PRIOR_PHOTOGRAPHS = 5.0  # pseudo-count of photographs for the model's own probabilities, see `fit_correction`
 SPLITS, CATALOGS, PRODUCTS = 20, 10, 300  # simulation: random halves, catalogs per half, products per catalog
 SHIFT = 1.0  # standard deviation of the log factors applied to the shares of simulated catalogs
 NOTICED = 0.01  # smallest share at which a label counts in the coverage
@@ -54,8 +54,8 @@ def describe_corrections(card: ModelCard) -> str:
     corrections = read_corrections(card.share_corrections, card.taxonomy, CARD_FILE)
     trusted = [group for group, correction in corrections.items() if correction.trusted]
     others = [group for group in card.taxonomy.groups if group not in trusted]
-    rest = f"; not, or to be doubted, of {', '.join(others)}" if others else ""
-    return f"       shares among many products are corrected of {len(trusted)} groups{rest}"
+    rest = f"; missing or not trusted for {', '.join(others)}" if others else ""
+    return f"       share corrections are trusted for {len(trusted)} groups{rest}"
 
 
 def true_classes(targets: np.ndarray, taxonomy: Taxonomy, group: str, gates: SeenGates) -> np.ndarray:
@@ -85,8 +85,8 @@ def fit_correction(
 ) -> GroupCorrection | None:
     """Fit a group's correction; None if fewer than two classes have enough photographs.
 
-    The mean probabilities of a class are shrunk toward a prior that counts as `BELIEVED` photographs: the mean over
-    all photographs, weighted by their probability of that class, as if the probabilities were correct. This keeps the
+    The mean probabilities of a class are shrunk toward a prior with the weight of `PRIOR_PHOTOGRAPHS` photographs: the
+    mean over all photographs, weighted by their probability of that class, as if these were correct. This keeps the
     inverse bounded for classes of a dozen photographs and hardly changes it for hundreds.
 
     Args:
@@ -117,14 +117,16 @@ def fit_correction(
     photographs = members.sum(0)
     believed = np.maximum(values, 0)
     prior = believed.T @ values / np.maximum(believed.sum(0), 1e-9)[:, None]
-    means = (members.T @ values + BELIEVED * prior) / (photographs + BELIEVED)[:, None]  # of classes, (C, C)
+    means = (members.T @ values + PRIOR_PHOTOGRAPHS * prior) / (photographs + PRIOR_PHOTOGRAPHS)[
+        :, None
+    ]  # of classes, (C, C)
     weights = np.linalg.pinv(means.T)
     estimates = values @ weights.T
     center = members.T @ estimates / photographs[:, None]
     variances = np.stack(
         [
             _variance_of_sum((estimates - center[j])[members[:, j] > 0], ids[used][members[:, j] > 0])
-            / (photographs[j] + BELIEVED) ** 2
+            / (photographs[j] + PRIOR_PHOTOGRAPHS) ** 2
             for j in range(classes)
         ]
     )

@@ -49,7 +49,7 @@ def open_folder(
         return path
     kind = _kind(path)
     if partly:
-        groups = _those_there(kind, path, groups)
+        groups = _existing_groups(kind, path, groups)
     fingerprint = _fingerprint(path, cache)
     out = cache / f"{path.resolve().stem}-{fingerprint}"
     if _holds(out, groups):
@@ -146,7 +146,7 @@ def _holds(folder: Path, groups: Sequence[str] | None) -> bool:
     return is_training_format(folder) and set(groups or ()) <= read_description(folder)["groups"].keys()
 
 
-def _those_there(kind: str, path: Path, groups: Sequence[str] | None) -> list[str]:
+def _existing_groups(kind: str, path: Path, groups: Sequence[str] | None) -> list[str]:
     if kind == "catalog":
         there = {column for table in find_tables(path) for column in table.table.label_columns}
     else:

@@ -58,7 +58,7 @@ def make_sample(
     out = Path(out)
     source = f"generated sample, drawing {DRAWING}: {train} train, {val} val, {test} test, {size} px, seed {seed}"
     source += ", in a shop's words" if shop_words else ""
-    if _is_made(out, source):
+    if _is_same_sample(out, source):
         print(f"{out}: the sample is there already, made with the same settings; using it")
         return out
     rows = _rows(counts, size, seed, workers or available_cores())
@@ -80,7 +80,7 @@ def _check(counts: dict[str, int], size: int, seed: int, workers: int | None) ->
         raise SettingError(f"the sample's workers are {workers}; choose 1 or more")
 
 
-def _is_made(out: Path, source: str) -> bool:
+def _is_same_sample(out: Path, source: str) -> bool:
     """Whether the folder holds exactly this sample. Raises AlreadyThere if it holds another data set."""
     description = out / DATASET_FILE
     if not description.is_file():

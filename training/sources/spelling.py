@@ -65,14 +65,14 @@ def _alike(names: Iterable[str]) -> list[list[str]]:
 
 def _joined(names: Collection[str], separators: Sequence[str]) -> tuple[str, list[str]]:
     """The character between the parts of composed labels, and these labels if there are many of them."""
-    each = {joint: _made_of_others(names, joint) for joint in JOINTS if joint not in separators}
+    each = {joint: _compound_labels(names, joint) for joint in JOINTS if joint not in separators}
     joint = max(each, key=lambda joint: len(each[joint]), default=JOINTS[0])
     enough = max(FEWEST_JOINED, LEAST_JOINED * len(names))
     found = each.get(joint, [])
     return joint, found if len(found) >= enough else []
 
 
-def _made_of_others(names: Iterable[str], joint: str) -> list[str]:
+def _compound_labels(names: Iterable[str], joint: str) -> list[str]:
     """Labels of several parts, at least one of which occurs in another label too; numbers such as 1,5 do not count."""
     parts = {name: {part for part in map(str.strip, name.split(joint)) if part} for name in names}
     occurrences = Counter(part for own in parts.values() for part in own)
