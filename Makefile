@@ -16,6 +16,9 @@ ARGS ?=
 
 URL := http://127.0.0.1:8080/predictions/fashion
 
+# Many containers set it. Without compiled files `import torch` takes twice as long, in each of the many processes that tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup starter page demo data train export evaluate archive serve app stop predict bench-serving bench-training bench-matching notebooks soak test lint check format clean
 

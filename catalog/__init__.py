@@ -1,4 +1,4 @@
-"""Many products: score them, index them, and find those that are alike."""
+"""Score a catalog of products, index it, and search it for similar products."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ from catalog.similar.matching import Index
 
 
 def open_index(place: str | Path) -> Index:
-    """Open an index: its folder, or `postgresql://USER@HOST:PORT/DATABASE/COLLECTION` of a database.
+    """Open an index in a folder, or in the database `postgresql://USER@HOST:PORT/DATABASE/COLLECTION`.
 
-    The URL of a Qdrant server with the collection's name at the end is experimental: no server was tried.
+    The URL of a Qdrant server followed by the collection is experimental: it was not tested with a server.
 
-    What was corrected in the catalog since the index was made is written into it first.
+    Corrections made in the catalog since the index was built are written into the index first.
 
     Raises:
-        DataError: it is no index, is half-written, or another process has it open.
+        DataError: `place` is not an index, is incomplete, or is open in another process.
     """
     index = Index(store_at(place))
     try:

@@ -1,5 +1,4 @@
-"""Check the photographs of a scored catalog: size, sharpness, light, ground, text, duplicates, and whether they show
-what the titles say.
+"""Check the photographs of a scored catalog: size, sharpness, exposure, background, text, duplicates, titles.
 
 From the command line:  python -m catalog.check SCORED --out checks.csv --sheet checks.jpg
 """
@@ -37,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bar = tqdm(check.faults(), total=scored.rows, unit="image", desc="checking", disable=None)
         faulty = [found for found in bar if found]
         faults = [fault for found in faulty for fault in found]
-        if options.sheet:  # first: it refuses an ending that is no picture's
+        if options.sheet:  # first, because it rejects an extension that is no image format
             write_fault_sheet(options.sheet, faulty)
         if options.out:
             write_faults(options.out, faults)

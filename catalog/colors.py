@@ -5,7 +5,7 @@ From the command line:
     python -m catalog.colors SCORED
     python -m catalog.search SCORED/index --color '#7a1f2b'
 
-It writes SCORED/colors.parquet; run again, it looks only at photographs that are new or were changed.
+Writes SCORED/colors.parquet. Later runs measure only new and changed photographs.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from fashion.errors import DataError, one_line_errors
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the colors and say which there are; returns the exit status."""
+    """Write the colors and print a summary; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m catalog.colors", description="Measure the dominant colors of a scored catalog's products."
     )
@@ -53,9 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(json.dumps(_json(product), ensure_ascii=False))
         else:
             left_out = len(products) - len(good)
-            said = f"; {left_out:,} left out, listed in {COLORLESS_FILE}" if left_out else ""
+            note = f"; {left_out:,} left out, listed in {COLORLESS_FILE}" if left_out else ""
             counts = Counter(basic_color(product.colors) for product in good).most_common()
-            print(f"{path}: {len(good):,} products{said}")
+            print(f"{path}: {len(good):,} products{note}")
             print("mostly " + ", ".join(f"{name} {count:,}" for name, count in counts))
             print(f"such as {good[0].id}: {named_colors(good[0].colors)}")
     return 0

@@ -1,4 +1,4 @@
-"""Two shops' catalogs beside each other, or two parts of one.
+"""Compare the attributes of two shops' catalogs, or of two parts of one.
 
 From the command line:
 
@@ -20,7 +20,7 @@ from fashion.errors import one_line_errors
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the comparison, and write what is asked for; returns the exit status."""
+    """Print the comparison and write the requested files; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m catalog.compare", description="Compare the attributes of two catalogs, or of two parts of one."
     )

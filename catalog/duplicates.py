@@ -1,4 +1,4 @@
-"""Products with near-identical photographs: the same one twice, scaled, compressed again, or slightly cropped.
+"""Find products with near-identical photographs: the same file, or rescaled, recompressed or slightly cropped.
 
 From the command line:  python -m catalog.duplicates INDEX
 """
@@ -17,7 +17,7 @@ from catalog.similar.matching import Index
 from catalog.similar.near_duplicates import THRESHOLD
 from fashion.errors import one_line_errors
 
-MOST_GROUPS, MOST_LISTINGS = 20, 10  # in a picture
+MOST_GROUPS, MOST_LISTINGS = 20, 10  # shown in a picture
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

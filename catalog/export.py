@@ -24,11 +24,11 @@ from catalog.exporting.writing import write, write_differences
 from fashion.errors import SettingError, one_line_errors
 from fashion.model_card import ModelCard
 
-SHOWN = 5  # labels without a counterpart that are named
+SHOWN = 5  # labels without a counterpart that the note names
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the file, and say what was filled in, kept and contradicted; returns the exit status."""
+    """Write the file and report cells filled in, kept and contradicted; returns the exit status."""
     options = _parser().parse_args(arguments)
     with one_line_errors():
         scored = scored_at(options.catalog)

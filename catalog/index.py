@@ -1,9 +1,9 @@
-"""Put a scored catalog into a vector engine, in which similar products are found.
+"""Index a scored catalog in a vector engine for similarity search.
 
 From the command line:  python -m catalog.index FOLDER [--out INDEX]
 
-The first run indexes everything; the next ones add what is new, replace what changed and delete what is gone. A run
-that was cut off, by kill -9 too, is completed by the next.
+The first run indexes everything. Later runs add new products, replace changed ones and delete those that are gone. A
+run that was interrupted, even by kill -9, is completed by the next.
 """
 
 import argparse
@@ -30,19 +30,19 @@ from catalog.similar.spaces import ScaleMeter, scores
 from catalog.words.titles import learn_titles, title_columns
 from fashion.errors import DataError, SettingError, one_line_errors
 
-LARGE = 20_000  # products from which on graphs are built, unless somebody asks for something else
-IN_MEMORY = 8e9  # bytes of whole products, above which searches leave them on disk
-SAMPLE = 20_000  # products on which a projection is fitted
-INDEX_FOLDER = "index"  # within the scored catalog, where --out names no other
+LARGE = 20_000  # default number of products from which an HNSW graph is built
+IN_MEMORY = 8e9  # bytes of full vectors, above which they stay on disk
+SAMPLE = 20_000  # products on which the projection is fitted
+INDEX_FOLDER = "index"  # in the scored catalog's folder, unless --out names another
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What a run did.
+    """Result of a run.
 
     Attributes:
         written, deleted, unchanged: numbers of products.
-        projection: what the graph leads through; None where every search compares with all products.
+        projection: projection to the vectors of the graph; None without a graph.
     """
 
     written: int
@@ -52,16 +52,16 @@ class Changes:
 
 
 def build(scored: Scored, store: Store, tuning: Tuning | None = None, anew: bool = False) -> Changes:
-    """Make an index hold exactly what a scored catalog holds.
+    """Create an index of a scored catalog, or update it to the catalog's current products.
 
     Args:
         scored: the catalog.
-        store: where the index is, or will be.
-        tuning: how it is built; None leaves it as somebody asked for it before, or to the number of products.
-        anew: delete what is there instead of changing it.
+        store: of the index, which need not exist.
+        tuning: how to build it; None keeps what was requested before, otherwise the number of products decides.
+        anew: delete an existing index instead of updating it.
 
     Raises:
-        DataError: the index holds products of another model, cannot be opened, or another process has it open.
+        DataError: the index holds products of another model, cannot be opened, or is open in another process.
     """
     before = None if anew else _before(scored, store)
     if tuning is None:
@@ -86,7 +86,7 @@ def build(scored: Scored, store: Store, tuning: Tuning | None = None, anew: bool
 
 
 def _before(scored: Scored, store: Store) -> IndexManifest | None:
-    """What the index was, if there is one and it may be changed."""
+    """The manifest of the existing index, or None. Raises DataError if another model scored its products."""
     content = store.read_manifest()
     if content is None:
         return None
@@ -101,7 +101,7 @@ def _before(scored: Scored, store: Store) -> IndexManifest | None:
 
 
 def _opens(store: Store, before: IndexManifest) -> bool:
-    """Whether the engine opens what is there; what was cut off may be too broken for that, and is written anew."""
+    """Whether the engine opens the existing index; after an interrupted run it may be too broken and is rebuilt."""
     try:
         store.open()
     except InUse:
@@ -114,7 +114,7 @@ def _opens(store: Store, before: IndexManifest) -> bool:
 
 
 def _projection(scored: Scored) -> Projection:
-    """What the graph leads through, fitted on products drawn from all parts of the catalog."""
+    """The projection to the vectors of the graph, fitted on a sample of the whole catalog."""
     drawn = scored.sample([EMBEDDING, PROBABILITIES], SAMPLE)
     embeddings = vector_rows(drawn.column(EMBEDDING).combine_chunks()).astype(np.float32)
     taxonomy = scored.manifest.taxonomy
@@ -135,14 +135,14 @@ def _plan(scored: Scored, tuning: Tuning, projection: Projection | None) -> Inde
         catalog=str(scored.folder.absolute()),
         rows=0,
         complete=False,
-        # a catalog that is made while it is read has no folder, see benchmarks.enlarged
+        # A catalog generated on the fly has no folder, see benchmarks.enlarged.
         corrections=CorrectionStore(scored.folder).last() if (scored.folder / CORRECTIONS_FILE).exists() else 0,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
 def _update(scored: Scored, store: Store, plan: IndexManifest) -> tuple[Changes, IndexManifest]:
-    """Write what is new or changed, delete what is gone; of changes products are counted, not their photographs."""
+    """Write new and changed points and delete others; `Changes` counts products, not photographs."""
     known = {
         record.id: (record.payload.get(HASH), PHOTOGRAPH in record.payload)
         for record in store.scroll(payload=[HASH, PHOTOGRAPH])
@@ -176,18 +176,18 @@ def _update(scored: Scored, store: Store, plan: IndexManifest) -> tuple[Changes,
 
 
 def _graph(projection: Projection, embedding: int) -> str:
-    """How products are searched for where there is a graph."""
+    """Describe the search of an index with a graph."""
     if projection.components is None:
         return f"searched by a graph, over whole embeddings of {embedding:,}"
     return (
         f"searched by a graph, over embeddings of {embedding:,} reduced to {projection.components.shape[1]:,}: "
-        f"{projection.recall:.1%} of the nearest {NEAREST} are among the first {AMONG} of a sample; what is found is "
+        f"{projection.recall:.1%} of the nearest {NEAREST} are among the first {AMONG} of a sample; candidates are "
         "compared by whole embeddings"
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Index a scored catalog and say what changed; returns the exit status."""
+    """Index a scored catalog and print what changed; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m catalog.index", description="Put a scored catalog into an index, or bring the index up to date."
     )

@@ -1,4 +1,4 @@
-"""Products for somebody who likes some, and does not like others.
+"""Recommend products from those that a customer likes and dislikes.
 
 From the command line:  python -m catalog.recommend INDEX --like ID,ID --unlike ID
 """
@@ -15,7 +15,7 @@ from fashion.errors import one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print recommendations; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m catalog.recommend", description="Recommend products by what somebody likes and does not like."
+        prog="python -m catalog.recommend", description="Recommend products by what a customer likes and dislikes."
     )
     add_index(parser)
     parser.add_argument("--like", required=True, metavar="ID,ID", help="products that are liked")

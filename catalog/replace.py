@@ -1,4 +1,4 @@
-"""Products that may take the place of one that cannot be sold.
+"""Find replacements for a product that cannot be sold.
 
 From the command line:  python -m catalog.replace INDEX ID
 """

@@ -1,4 +1,4 @@
-"""Score a catalog: every product's probabilities, answered attributes and embedding, as Parquet.
+"""Score a catalog: write every product's probabilities, answered attributes and embedding to Parquet.
 
 From the command line:  python -m catalog.score BUNDLE SOURCE --out FOLDER
 """
@@ -31,9 +31,9 @@ from fashion.tables.cells import photographs
 
 PART_ROWS = 4096
 MOST_PIECE_ROWS = 1024
-PIECE_STEPS = 4  # at least: a worker of Ray has the next step of a piece beside each but the last
+PIECE_STEPS = 4  # minimum steps per piece: a Ray worker overlaps steps only within a piece
 LOCK = ".lock"
-ENGINE_FILES = {"int8": INT8_FILE, "onnx": ONNX_FILE, "torch": STATE_DICT_FILE}  # `auto` takes what there is
+ENGINE_FILES = {"int8": INT8_FILE, "onnx": ONNX_FILE, "torch": STATE_DICT_FILE}  # `auto` takes the one that exists
 
 
 def score(
@@ -57,26 +57,26 @@ def score(
     Args:
         bundle: folder written by python -m training.export.
         names: the source, see `catalog.scoring.opening.open_source`.
-        out: folder of the scored catalog; made, or gone on with.
-        profile: thresholds of the answered attributes; None takes the model card's default.
+        out: folder of the scored catalog; created, or resumed.
+        profile: name of the thresholds that choose the answered attributes; None takes the model card's default.
         id_column: of a table; None looks for a usual name.
         image_column: of a table, one or several; none looks for usual names.
-        engine: what runs the network.
-        batch: photographs of one step.
-        address: of a Ray cluster; `local` starts Ray here, None does so where that pays.
-        workers: models side by side, with Ray; see `catalog.scoring.cluster.score_with_ray`.
-        part_rows: the most rows of a Parquet file.
-        allow_removal: whether more than a fifth of the products in `out` may go, because the source has them no more
+        engine: inference engine.
+        batch: photographs per step.
+        address: of a Ray cluster; `local` starts Ray here, None does so if it is faster.
+        workers: number of models in parallel with Ray; see `catalog.scoring.cluster.score_with_ray`.
+        part_rows: maximum number of rows per Parquet file.
+        allow_removal: allow dropping more than a fifth of the products in `out`, because the source no longer has them
             or their photographs cannot be used any more.
-        fetch: how to download photographs that a table names by address; None does not.
+        fetch: download settings for photographs that a table names by URL; None downloads nothing.
 
     Raises:
-        DataError: the source cannot be used, `out` is of another model or source, no image is good, or too many
-            products would go.
-        BundleError, SettingError: the bundle or a setting cannot be used.
+        DataError: the source cannot be used, `out` is of another model or source, no image can be used, or too many
+            products would be dropped.
+        BundleError, SettingError: the bundle or a setting is invalid.
     """
     card = ModelCard.load(Path(bundle))
-    card.threshold_row(profile)  # an unknown profile, before anything is read
+    card.threshold_row(profile)  # raises for an unknown profile before anything is read
     source = open_source(names, id_column, [image_column] if isinstance(image_column, str) else image_column)
     out = Path(out)
     with _lock_folder(out):
@@ -104,17 +104,17 @@ def _nothing() -> Generator[pa.Table, None, None]:
 
 
 def _check_engine(bundle: Path, card: ModelCard, engine: str) -> None:
-    """See that the file is there that an engine runs, before workers are started for it. Raises BundleError."""
+    """Check that the engine's model file exists, before workers are started. Raises BundleError."""
     name = ENGINE_FILES.get(engine)
     if name and not (bundle / name).is_file():
-        checked_file(bundle, card, name)  # says what there is
+        checked_file(bundle, card, name)  # raises an error that lists the files that exist
 
 
 @contextmanager
 def _lock_folder(out: Path) -> Iterator[None]:
-    """See that no other process scores into this folder; the lock goes when its process does.
+    """Lock the folder against other scoring processes; the lock ends with its process.
 
-    Of a run that failed before it wrote anything nothing stays, neither the lock's file nor a folder that was made.
+    If the run fails before it has written anything, the lock file and a newly created folder are removed.
     """
     made = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
@@ -125,7 +125,7 @@ def _lock_folder(out: Path) -> Iterator[None]:
             taken = os.path.samestat(os.fstat(lock.fileno()), path.stat())
         except (BlockingIOError, FileNotFoundError):
             taken = False
-        if not taken:  # or it was taken away by a run that failed just now
+        if not taken:  # also if a run that has just failed removed the lock file
             raise SettingError(f"another process is scoring into {out}; wait for it, or choose another --out")
         try:
             yield
@@ -138,7 +138,7 @@ def _lock_folder(out: Path) -> Iterator[None]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Score as the command line says; a mistake of the user's ends in one line on stderr and exit status 2."""
+    """Score as the command line says; user errors end with one line on stderr and exit status 2."""
     options = _parser().parse_args(arguments)
     with one_line_errors():
         try:

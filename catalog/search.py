@@ -1,4 +1,4 @@
-"""Find the products of an index that are like a photograph or a product, or that a filter keeps.
+"""Search an index by photograph, product, text, color or filter.
 
 From the command line:
 
@@ -80,7 +80,7 @@ def _query(index: Index, options: argparse.Namespace) -> Product | None:
         from fashion.predictor import Predictor
 
         card = ModelCard.load(options.bundle)
-        index.check_model(card.name, card.version, card.weights_id)  # before the model is loaded
+        index.check_model(card.name, card.version, card.weights_id)  # before loading the model
         return index.photograph(options.image, Predictor.from_bundle(options.bundle))
     return None if options.id is None else index.product(options.id)
 

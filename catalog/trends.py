@@ -1,4 +1,4 @@
-"""Which attributes of a catalog's products become more or less frequent over time.
+"""Show which attributes of a catalog's products become more or less frequent over time.
 
 From the command line:
 
@@ -21,14 +21,14 @@ from fashion.errors import one_line_errors
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the trends, and write what is asked for; returns the exit status."""
+    """Print the trends and write the requested files; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m catalog.trends",
         description="Say which attributes become more or less frequent among a catalog's products over time.",
     )
     parser.add_argument("catalog", help="scored catalog, or an index of it")
     parser.add_argument("--by", choices=UNITS, default="month", help="length of a period (default: %(default)s)")
-    parser.add_argument("--date", metavar="COLUMN", help="says when a product came (default: told by its usual names)")
+    parser.add_argument("--date", metavar="COLUMN", help="column of the products' dates (default: a usual name)")
     add_selection(parser)
     add_outputs(parser)
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""A prediction and options -> the answer that every server and command of this project gives."""
+"""Build the answer for one image, shared by every server and command, from a prediction and options."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ from fashion.options import MAX_OVERLAYS, AnswerOptions, InvalidOption, cautious
 from fashion.prediction import Prediction
 from fashion.taxonomy import Taxonomy
 
-DEFAULT_OPTIONS = AnswerOptions()  # every attribute that reaches its threshold
+DEFAULT_OPTIONS = AnswerOptions()  # all attributes whose probability reaches their threshold
 JPEG_QUALITY = 80
 
 Evidence = Callable[[list[int]], np.ndarray]  # indices of K labels -> their maps, float32 (K, h, w)
@@ -28,19 +28,18 @@ def make_answer(
     evidence: Evidence | None = None,
     image: Image.Image | None = None,
 ) -> dict[str, Any]:
-    """The answer for one image.
+    """Build the answer for one image.
 
     Args:
-        card: of the model.
-        prediction: of the image.
+        card: the model card.
+        prediction: the prediction for the image.
         options: what to answer.
-        evidence: the maps of labels, given by their indices, where maps are wanted.
-        image: the photograph, RGB, where overlays are wanted.
+        evidence: computes the heat maps of labels from their indices; required if maps are requested.
+        image: the RGB photograph; required if overlays are requested.
 
     Returns:
-        `attributes`, ordered by group and then by falling probability, and `model`, ready for JSON; with `product`
-        where the model says whether there is one; with `applies`, `embedding`, and `map` and `overlay` in each
-        attribute, where they are wanted.
+        `attributes`, ordered by group and then by descending probability, and `model`, ready for JSON; `product` if
+        the model has a product gate; on request `applies`, `embedding`, and `map` and `overlay` in each attribute.
 
     Raises:
         SettingError: an unknown profile, or more overlays than an answer may hold.
@@ -69,13 +68,13 @@ def make_answer(
             if options.groups is None or group in options.groups
         }
     if options.embedding:
-        # Six digits are all that float32 has after the decimal point where values are near 1.
+        # float32 has about six decimal places for values near 1.
         answer["embedding"] = [round(float(value), 6) for value in prediction.embedding]
     return answer | {"model": identity(card)}
 
 
 def identity(card: ModelCard) -> dict[str, str]:
-    """Name, version and weights of the model, as answers carry them."""
+    """The model's name, version and weights id, as included in answers."""
     return {"name": card.name, "version": card.version, "weights": card.weights_id}
 
 
@@ -86,18 +85,18 @@ def chosen_labels(
     options: AnswerOptions = DEFAULT_OPTIONS,
     gates: np.ndarray | None = None,
 ) -> list[int]:
-    """Indices of the labels to answer, ordered by group and then by falling probability.
+    """Indices of the labels to answer, ordered by group and then by descending probability.
 
     Args:
-        card: of the model.
+        card: the model card.
         probabilities, thresholds: (A,).
-        options: which to choose: `labels`, `all`, `top_k` of each group, or what its profile answers: those that reach
-            their threshold or, of the profile `top-k`, the card's number of each group. Where there is no product, or
-            a group does not apply, only the first two choose any.
-        gates: (K,), the probabilities of the gates; of a model that has none they may be left out.
+        options: selects `labels`, `all`, the `top_k` of each group, or by profile: labels that reach their threshold
+            or, with the profile `top-k`, the card's number per group. If there is no product, or a group does not
+            apply, only `labels` and `all` select any.
+        gates: (K,), gate probabilities; optional for a model without gates.
 
     Raises:
-        ValueError: gates that are not those of the model.
+        ValueError: the number of gates does not match the model.
     """
     counts = card.top_k if (options.profile or card.default_profile) == TOP_K else None
     answerable = card.answerable(np.empty(0) if gates is None else gates)
@@ -106,35 +105,35 @@ def chosen_labels(
         indices = card.taxonomy.indices(group)
         if options.labels is None and not options.all:
             indices = indices[answerable[indices]]
-        falling = indices[np.argsort(-probabilities[indices], kind="stable")]
+        ranked = indices[np.argsort(-probabilities[indices], kind="stable")]
         if options.labels is not None:
-            falling = falling[[card.labels[i] in options.labels for i in falling]]
+            ranked = ranked[[card.labels[i] in options.labels for i in ranked]]
         elif options.top_k is not None:
-            falling = falling[: options.top_k]
+            ranked = ranked[: options.top_k]
         elif options.all:
             pass
         elif counts is not None:
-            falling = falling[: counts[group]]
+            ranked = ranked[: counts[group]]
         else:
-            falling = falling[probabilities[falling] >= thresholds[falling]]
-        chosen.extend(int(i) for i in falling)
+            ranked = ranked[probabilities[ranked] >= thresholds[ranked]]
+        chosen.extend(int(i) for i in ranked)
     return chosen
 
 
 def answered(
     card: ModelCard, probabilities: np.ndarray, profile: str | None = None, gates: np.ndarray | None = None
 ) -> np.ndarray:
-    """Which labels a profile answers of many images, bool (N, A): what `chosen_labels` chooses for each.
+    """Mask of the labels that a profile answers for a batch, bool (N, A): `chosen_labels` for each image.
 
     Args:
-        card: of the model.
+        card: the model card.
         probabilities: (N, A).
         profile: default is the card's default profile.
-        gates: (N, K), the probabilities of the gates; of a model that has none they may be left out.
+        gates: (N, K), gate probabilities; optional for a model without gates.
 
     Raises:
         SettingError: an unknown profile.
-        ValueError: gates that are not those of the model.
+        ValueError: the number of gates does not match the model.
     """
     if (profile or card.default_profile) != TOP_K or not card.top_k:
         chosen = probabilities >= card.threshold_row(profile)
@@ -144,18 +143,18 @@ def answered(
 
 
 def most_probable(probabilities: np.ndarray, taxonomy: Taxonomy, counts: Mapping[str, int]) -> np.ndarray:
-    """The most probable labels of each group, bool (N, A).
+    """Mask of the most probable labels of each group, bool (N, A).
 
     Args:
         probabilities: (N, A).
-        taxonomy: of the A labels.
-        counts: by group how many.
+        taxonomy: the A labels and their groups.
+        counts: number of labels by group.
     """
     chosen = np.zeros(probabilities.shape, dtype=bool)
     for group, count in counts.items():
         indices = taxonomy.indices(group)
-        falling = np.argsort(-probabilities[:, indices], axis=1, kind="stable")[:, :count]
-        np.put_along_axis(chosen, indices[falling], True, axis=1)
+        ranked = np.argsort(-probabilities[:, indices], axis=1, kind="stable")[:, :count]
+        np.put_along_axis(chosen, indices[ranked], True, axis=1)
     return chosen
 
 
@@ -167,9 +166,9 @@ def _explain(
     evidence: Evidence | None,
     image: Image.Image | None,
 ) -> None:
-    """Put its map, and the overlay where it is wanted, into each attribute."""
+    """Add the heat map and, if requested, the overlay to each attribute, in place."""
     if evidence is None:
-        raise ValueError("maps are wanted, and there is nothing to make them of")
+        raise ValueError("maps are requested, but evidence is None")
     draws = options.wants_overlays
     if draws and len(chosen) > MAX_OVERLAYS:
         raise InvalidOption(
@@ -182,14 +181,14 @@ def _explain(
 
 
 def _jpeg(image: Image.Image) -> str:
-    """A picture as JPEG in base64."""
+    """Encode a picture as a base64 JPEG."""
     file = io.BytesIO()
     image.save(file, "JPEG", quality=JPEG_QUALITY)
     return base64.b64encode(file.getvalue()).decode()
 
 
 def remarks(answer: Mapping[str, Any]) -> list[str]:
-    """What an answer says beside attributes, in words for people: no product, or which groups do not apply to it."""
+    """Readable remarks on an answer: that there is no product, or which groups do not apply."""
     product = answer.get(PRODUCT)
     if product is not None and not product["recognized"]:
         return [f"no product recognized ({product['probability']:.2f})"]
@@ -199,9 +198,9 @@ def remarks(answer: Mapping[str, Any]) -> list[str]:
 
 
 def describe(card: ModelCard) -> Mapping[str, Any]:
-    """What a server tells of its model: the card, and the id of its weights as answers carry it.
+    """Describe the model for a server's clients: the card plus the weights id.
 
-    The corrections of shares, pages of numbers for catalogs as a whole, are left out.
+    The share corrections are omitted: they are long and only used for whole catalogs.
     """
     content = card.to_json()
     del content["share_corrections"]

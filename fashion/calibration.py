@@ -1,4 +1,4 @@
-"""From logits to probabilities that mean what they say: by attribute group a scale, an offset, and what rivals cost."""
+"""Turn logits into calibrated probabilities: a scale, an offset and a rivalry weight for each attribute group."""
 
 import math
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from fashion.prediction import sigmoid
 from fashion.taxonomy import Taxonomy
 
 TEMPERATURE, PLATT, RIVALS = "temperature", "platt", "rivals"
-# What each is made of; the others are 1 for a scale and else 0.
+# Fitted parameters of each method; the others keep their defaults: scale 1, offset and rivals 0.
 METHODS = {TEMPERATURE: ("scale",), PLATT: ("scale", "offset"), RIVALS: ("scale", "offset", "rivals")}
 
-# group -> {"method": one of METHODS, "scale": a, "offset": b} and with rivals {"rivals": c}
+# group -> {"method": one of METHODS, "scale": a, "offset": b}, for the method rivals also {"rivals": c}
 Calibration = Mapping[str, Mapping[str, Any]]
 
-LARGEST_LOGIT = 30.0  # in exponentials
+LARGEST_LOGIT = 30.0  # logits are clipped to this before exp
 
 
 def calibrated(logits: np.ndarray, taxonomy: Taxonomy, calibration: Calibration) -> np.ndarray:
@@ -25,8 +25,8 @@ def calibrated(logits: np.ndarray, taxonomy: Taxonomy, calibration: Calibration)
 
     Args:
         logits: (..., A).
-        taxonomy: of the A labels.
-        calibration: by group; one that is not there has a = 1 and b = c = 0.
+        taxonomy: the A labels and their groups.
+        calibration: by group; a missing group has a = 1 and b = c = 0.
     """
     if not calibration:
         return sigmoid(logits)
@@ -40,24 +40,23 @@ def calibrated(logits: np.ndarray, taxonomy: Taxonomy, calibration: Calibration)
 
 
 def rivalry(logits: np.ndarray) -> np.ndarray:
-    """How much speaks for the other labels of a group: log(1 + sum of exp over all but the label itself), (..., G).
+    """Evidence for the other labels of a group: log(1 + sum of exp over all but the label itself), (..., G).
 
-    It is 0 where nothing else is likely. A label whose logit is lessened by all of it has the probability that softmax
-    gives it over its group and one more label, "none of these", with a logit of 0: labels of which a product has one
-    take from each other, and yet all may be unlikely.
+    It is 0 if no other label is likely. Subtracting it in full (c = 1) gives the softmax over the group plus a "none of
+    these" label with a logit of 0: mutually exclusive labels compete, and yet all may be unlikely.
 
     Args:
         logits: (..., G) of one group, float64.
     """
-    each = np.exp(np.minimum(logits, LARGEST_LOGIT))
-    return np.log1p(np.maximum(each.sum(axis=-1, keepdims=True) - each, 0))
+    odds = np.exp(np.minimum(logits, LARGEST_LOGIT))
+    return np.log1p(np.maximum(odds.sum(axis=-1, keepdims=True) - odds, 0))
 
 
 def check(calibration: Calibration, taxonomy: Taxonomy) -> None:
-    """Make sure that a calibration, as a file may hold it, is one.
+    """Validate a calibration read from a file.
 
     Raises:
-        BundleError: an unknown group or method, or a number that is none.
+        BundleError: an unknown group or method, or a parameter that is not a valid number.
         KeyError: a value is missing.
     """
     for group, values in calibration.items():

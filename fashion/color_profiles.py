@@ -1,7 +1,7 @@
-"""Photographs whose color profile is not sRGB, converted to it.
+"""Convert photographs with an embedded color profile to sRGB.
 
-An embedded ICC profile says what the numbers of a photograph mean: phones write Display P3, cameras and editors Adobe
-RGB, print shops CMYK. Read as sRGB, strong colors come out too weak. The conversion is that of Little CMS, by Pillow.
+An ICC profile defines the colors that pixel values stand for: phones write Display P3, cameras and editors Adobe RGB,
+print shops CMYK. Read as sRGB, saturated colors come out too weak. Pillow's Little CMS does the conversion.
 """
 
 import hashlib
@@ -13,45 +13,45 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-if TYPE_CHECKING:  # few photographs have a profile; the others need no Little CMS
+if TYPE_CHECKING:  # Little CMS is loaded only for photographs with a profile, which are few
     from PIL import ImageCms
 
-LARGEST_PROFILE = 4 * 2**20  # bytes; profiles of printing presses, the largest there are, have 0.5 to 3 MB
-KEPT_TRANSFORMS = 16  # for each thread
-# A profile that moves no color by more levels than this is sRGB: those in use differ by rounding.
+LARGEST_PROFILE = 4 * 2**20  # bytes; the largest real profiles, those of printing presses, have 0.5 to 3 MB
+KEPT_TRANSFORMS = 16  # cached per thread
+# A profile that changes no color by more levels than this counts as sRGB: variants of sRGB differ by rounding.
 SAME_LEVELS = 2
-# A profile in which white is darker than this is broken, whatever its structure.
+# A profile that maps white to a level below this is treated as broken.
 DARKEST_WHITE = 200
 
-# Image mode -> what its channels are; profile's color space -> the mode that its numbers come in.
+# Image mode -> the mode of its color channels; profile's color space -> the image mode that it applies to.
 _CHANNELS = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "RGB": "RGB", "RGBA": "RGB", "YCbCr": "RGB", "CMYK": "CMYK"}
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 
-class _Kept(threading.local):
-    """The transforms of one thread: Little CMS does not promise that threads may share them."""
+class _TransformCache(threading.local):
+    """A thread's cache of transforms: Little CMS does not guarantee that they are thread-safe."""
 
     def __init__(self) -> None:
         self.transforms: OrderedDict[tuple[bytes, str], ImageCms.ImageCmsTransform | None] = OrderedDict()
 
 
-_kept = _Kept()
+_cache = _TransformCache()
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Convert an image to sRGB.
 
     Args:
-        image: 8 bits a channel: gray, palette, RGB or CMYK, with or without transparency.
+        image: gray, palette, RGB or CMYK with 8 bits a channel, with or without transparency.
         profile: the bytes of its ICC profile.
 
     Returns:
-        RGB, or RGBA where there is transparency. The image itself where there is no profile, or one that is sRGB, of
-        another kind of image, larger than 4 MiB or broken.
+        RGB, or RGBA if the image has transparency. The image itself if there is no profile, or if the profile is sRGB,
+        for another kind of image, larger than 4 MiB or broken.
     """
     channels = _CHANNELS.get(image.mode)
     if not isinstance(profile, bytes) or not 128 <= len(profile) <= LARGEST_PROFILE or channels is None:
-        return image  # 128: the header alone
+        return image  # 128 bytes: the size of the header
     transform = _transform(profile, channels)
     if transform is None:
         return image
@@ -65,14 +65,14 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 def _apply(transform: "ImageCms.ImageCmsTransform", image: Image.Image) -> Image.Image:
     converted = transform.apply(image.convert(transform.input_mode) if image.mode != transform.input_mode else image)
-    converted.info.clear()  # Pillow notes the profile of sRGB, which goes without saying
+    converted.info.clear()  # Pillow stores an sRGB profile here, which is redundant
     return converted
 
 
 def _transform(profile: bytes, channels: str) -> "ImageCms.ImageCmsTransform | None":
-    """The transform of this thread for a profile; None where nothing is to be done."""
+    """This thread's cached transform for a profile; None if no conversion is needed."""
     key = (hashlib.blake2b(profile, digest_size=16).digest(), channels)
-    transforms = _kept.transforms
+    transforms = _cache.transforms
     if key not in transforms:
         transforms[key] = _build(profile, channels)
         if len(transforms) > KEPT_TRANSFORMS:
@@ -84,23 +84,23 @@ def _transform(profile: bytes, channels: str) -> "ImageCms.ImageCmsTransform | N
 def _build(profile: bytes, channels: str) -> "ImageCms.ImageCmsTransform | None":
     from PIL import ImageCms
 
-    # As print previews do it: colors keep their place relative to white, and black stays black.
+    # As in print previews: colors are relative to white, and black stays black.
     intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         mode = _PROFILE_MODES.get(source.profile.xcolor_space.strip())
-        # A gray image may have a profile of RGB, as editors leave it when the colors are taken away.
+        # A gray image may have an RGB profile: some editors keep it when they convert to grayscale.
         if mode is None or (mode != channels and (channels, mode) != ("L", "RGB")):
             return None
         srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
         transform = ImageCms.ImageCmsTransform(source, srgb, mode, "RGB", intent, flags=flags)
         return transform if _changes_colors(transform) else None
-    except (OSError, TypeError, ValueError):  # what Pillow makes of the errors of Little CMS
+    except (OSError, TypeError, ValueError):  # how Pillow reports errors of Little CMS
         return None
 
 
 def _changes_colors(transform: "ImageCms.ImageCmsTransform") -> bool:
-    """Whether a transform does anything to colors, and anything sensible."""
+    """Whether a transform is sound (white stays light) and visibly changes colors."""
     mode = transform.input_mode
     white = transform.apply(Image.new(mode, (1, 1), (0, 0, 0, 0) if mode == "CMYK" else "white"))
     if np.asarray(white).min() < DARKEST_WHITE:

@@ -1,10 +1,9 @@
-"""Where the evidence for attributes lies, found by covering one part of the photograph after another.
+"""Occlusion maps: locate the evidence for attributes by covering one part of the photograph after another.
 
-Class activation maps (`fashion.explanation`) cost nothing, and of a network that sees far at each place of its last
-feature map they hardly tell a collar from the shirt below it. What an answer loses when a part is covered does (Zeiler
-and Fergus 2014, "Visualizing and Understanding Convolutional Networks", arXiv:1311.2901); docs/starter.md compares both
-with boxes that were drawn by hand. One pass over the photograph serves all labels, at the price of one run of the
-network for each part.
+Class activation maps (`fashion.explanation`) are free, but in a network with a large receptive field they hardly
+separate a collar from the shirt below it. The drop in a label's log-odds when a part is covered does (Zeiler and Fergus
+2014, "Visualizing and Understanding Convolutional Networks", arXiv:1311.2901); docs/starter.md compares both with boxes
+drawn by hand. One pass serves all labels, at the cost of one inference for each part.
 """
 
 from collections.abc import Callable
@@ -12,22 +11,22 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageFilter
 
-PART = 0.17  # of the side of the input: what is covered at a time
-PLACES = 8  # along each side; neighbors overlap
-BLUR = 0.05  # of the side: the radius of the Gaussian that covers a part, which leaves no edges that look like a print
-BATCH = 16  # covered images in one run
+PART = 0.17  # side of a covered part, as a fraction of the input's side
+PLACES = 8  # parts along each side; neighbors overlap
+BLUR = 0.05  # Gaussian radius, as a fraction of the side; a blurred part has no edges that could look like a print
+BATCH = 16  # covered images in one inference
 SUREST = 1e-6  # probabilities are kept this far from 0 and 1, where log-odds are infinite
 
 
 def covered_maps(pixels: np.ndarray, probabilities: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """What each label's log-odds lose when a part of the image is covered.
+    """The drop in each label's log-odds when a part of the image is covered.
 
     Args:
-        pixels: uint8 (S, S, 3), an image as the network sees it.
+        pixels: uint8 (S, S, 3), an image at the network's input size.
         probabilities: the model: uint8 (B, S, S, 3) -> float (B, A).
 
     Returns:
-        float32 (A, 8, 8); positive where the label is seen, negative where something speaks against it.
+        float32 (A, 8, 8); positive for evidence for the label, negative for evidence against it.
     """
     covers = _covers(pixels)
     before = _log_odds(probabilities(pixels[None]))
@@ -37,7 +36,7 @@ def covered_maps(pixels: np.ndarray, probabilities: Callable[[np.ndarray], np.nd
 
 
 def _covers(pixels: np.ndarray) -> np.ndarray:
-    """The image with each of the parts blurred, row by row, uint8 (64, S, S, 3)."""
+    """Copies of the image, each with one part blurred, parts in row-major order, uint8 (64, S, S, 3)."""
     side = len(pixels)
     part = max(1, round(PART * side))
     blurred = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(BLUR * side)))

@@ -1,4 +1,4 @@
-"""What runs the network: onnxruntime or torch, behind one interface."""
+"""Inference engines: onnxruntime and torch behind one interface."""
 
 import os
 import threading
@@ -13,24 +13,24 @@ from fashion.model_card import INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard,
 from fashion.onnx_head import read_head
 from fashion.preprocess import InputSpec, normalize
 
-if TYPE_CHECKING:  # torch takes seconds and 300 MB to import; a server that runs ONNX never needs it
+if TYPE_CHECKING:  # importing torch takes seconds and 300 MB; a server that runs ONNX never needs it
     import onnxruntime
     import torch
 
     from fashion.backbones.contract import Backbone
 
-CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # microseconds of processor time in a period, and the period
+CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # CPU quota per period, and the period, in microseconds
 
 ENGINES = ("auto", "int8", "onnx", "torch")
 
 
 class Outputs(NamedTuple):
-    """What an engine answers for B images; see `fashion.backbones.contract.Output` for the meaning.
+    """An engine's output for a batch of B images; see `fashion.backbones.contract.Output` for the meaning.
 
     Attributes:
         logits: float32 (B, A + K), of labels and gates.
         embedding: float32 (B, E).
-        features: float32 (B, E, h, w), or None where they were not asked for.
+        features: float32 (B, E, h, w), or None if not requested.
     """
 
     logits: np.ndarray
@@ -39,12 +39,12 @@ class Outputs(NamedTuple):
 
 
 class Engine(Protocol):
-    """Anything that turns pixels into outputs.
+    """Interface of an engine: pixels in, outputs out.
 
     Attributes:
-        name: what it is, for logs and reports.
-        in_batches: whether many images in one run take less time than runs side by side.
-        lanes: how many runs may go on side by side, each on its share of the cores.
+        name: description for logs and reports.
+        in_batches: whether one batched run is faster than concurrent runs of single images.
+        lanes: how many runs may be concurrent, each on its share of the cores.
     """
 
     name: str
@@ -56,8 +56,8 @@ class Engine(Protocol):
 
         Args:
             pixels: uint8 of shape (B, S, S, 3) from `fashion.preprocess.pixels`, stacked.
-            features: whether the feature map is wanted too.
-            beside: how many runs share the cores at this moment, this one included.
+            features: whether to return the feature map too.
+            beside: number of concurrent runs that share the cores, this one included.
         """
         ...
 
@@ -73,14 +73,14 @@ class OnnxEngine:
     Args:
         path: a `.onnx` file with input `image` and outputs `logits`, `embedding`, `features`.
         spec: size and normalization of the input.
-        threads: of one inference; default is the number of cores this process may use.
+        threads: threads of one inference; default is the number of cores this process may use.
 
     Attributes:
-        num_outputs: how many logits it answers.
-        output_shapes: by name, of one image; -1 where a length depends on it.
+        num_outputs: number of logits.
+        output_shapes: output name -> its shape for one image; -1 for a dynamic length.
 
     Raises:
-        BundleError: onnxruntime cannot load the file, or its input and outputs are not those of this project.
+        BundleError: onnxruntime cannot load the file, or its input and outputs are not the expected ones.
     """
 
     in_batches = False
@@ -90,7 +90,7 @@ class OnnxEngine:
 
         self._path = path
         self._sessions: dict[int, onnxruntime.InferenceSession] = {}
-        self._opening = threading.Lock()
+        self._lock = threading.Lock()
         self.lanes = threads or available_cores()
         session = self._session(self.lanes)
         shapes = {port.name: port.shape for port in session.get_inputs() + session.get_outputs()}
@@ -120,20 +120,20 @@ class OnnxEngine:
         return read_head(self._path)
 
     def _session(self, threads: int) -> "onnxruntime.InferenceSession":
-        """A session of that many threads, or of the next smaller power of two where the cores are shared.
+        """A cached session with that many threads, rounded down to a power of two if the cores are shared.
 
-        A session cannot change its number of threads, so that there is one for each: the weights' size in memory.
+        A session's number of threads is fixed, so each number needs its own session, with its own copy of the weights.
         """
         import onnxruntime
 
         if threads < self.lanes:
             threads = 1 << (threads.bit_length() - 1)
-        with self._opening:
+        with self._lock:
             if threads not in self._sessions:
                 options = onnxruntime.SessionOptions()
                 options.intra_op_num_threads = threads
                 options.inter_op_num_threads = 1
-                options.log_severity_level = 3  # errors; warnings about unfused nodes are of no use to anybody
+                options.log_severity_level = 3  # errors only; the warnings are about unfused nodes
                 try:
                     session = onnxruntime.InferenceSession(self._path, options, providers=["CPUExecutionProvider"])
                 except Exception as error:  # onnxruntime's exceptions share no base class
@@ -146,14 +146,14 @@ class TorchEngine:
     """The network itself on torch, on the CPU or a GPU, in channels_last.
 
     Args:
-        network: a `Backbone`; it is put into evaluation mode and moved to the device.
+        network: a `Backbone`; it is set to evaluation mode and moved to the device.
         spec: size and normalization of the input.
         device: such as "cpu" or "cuda:0".
-        dtype: autocast to it; default is bfloat16 on a GPU and none (float32) on the CPU.
+        dtype: autocast type; default is bfloat16 on a GPU and none (float32) on the CPU.
     """
 
     in_batches = True
-    lanes = 1  # torch has its own threads, or the GPU
+    lanes = 1  # torch parallelizes by itself, on its threads or the GPU
 
     def __init__(
         self,
@@ -181,7 +181,7 @@ class TorchEngine:
         """See `Engine.run`."""
         import torch
 
-        pixels = np.require(pixels, requirements=["C", "W"])  # torch takes no read-only or reversed arrays
+        pixels = np.require(pixels, requirements=["C", "W"])  # torch accepts no read-only or reversed arrays
         with (
             torch.inference_mode(),
             torch.autocast(self._device.type, dtype=self._dtype, enabled=self._dtype is not None),
@@ -195,18 +195,18 @@ class TorchEngine:
 def open_engine(
     folder: Path, card: ModelCard, engine: str = "auto", threads: int | None = None, device: str | None = None
 ) -> Engine:
-    """The engine for a bundle, its weights file checked against the card's sha256.
+    """Open the engine for a bundle; its weights file is checked against the card's sha256.
 
     Args:
         folder: the bundle.
         card: its model card.
         engine: `int8` and `onnx` run the exported files on onnxruntime, `torch` runs `model.pth`; `auto` takes torch
-            on a GPU where there is one, else int8, else what the bundle has.
-        threads: of one inference on the CPU, at least 1; default is the number of cores this process may use.
-        device: for torch; default is the first GPU, or the CPU where there is none.
+            if there is a GPU, else int8, else whichever file the bundle has.
+        threads: threads of one inference on the CPU, at least 1; default is the number of cores this process may use.
+        device: for torch; default is the first GPU, or the CPU if there is none.
 
     Raises:
-        BundleError: a file is missing, was changed, cannot be loaded or has not as many outputs as the card says.
+        BundleError: a file is missing, modified or unreadable, or its number of outputs differs from the card's.
         SettingError: an unknown engine or device, or fewer than 1 thread.
     """
     if threads is not None and threads < 1:
@@ -224,7 +224,7 @@ def open_engine(
 
 
 def available_cores() -> int:
-    """The number of cores this process may use: those it may run on, or its container's share."""
+    """The number of cores this process may use: its CPU affinity, limited by its container's quota."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = CGROUP_LIMIT.read_text().split()
@@ -252,7 +252,7 @@ def _best_engine(folder: Path, card: ModelCard, device: str | None) -> str:
 
 
 def _gpu_is_there() -> bool:
-    # Looking for the driver's device file is a thousand times quicker than importing torch to be told no.
+    # Looking for the driver's device file is a thousand times faster than importing torch.
     if not Path("/dev/nvidiactl").exists():
         return False
     import torch
@@ -273,7 +273,7 @@ def _torch_engine(folder: Path, card: ModelCard, threads: int | None, device: st
         network.load_state_dict(state)
     except BundleError:
         raise
-    except Exception as error:  # a damaged file fails in pickle, zipfile or torch, each in its own way
+    except Exception as error:  # a damaged file fails in pickle, zipfile or torch, with various exceptions
         raise BundleError(f"{path} does not fit the model card: {one_line(error)[:300]}") from None
     if threads:
         torch.set_num_threads(threads)

@@ -1,4 +1,4 @@
-"""The errors a user can cause and mend: one line each, and an exit status."""
+"""Errors that the user can fix, reported as one line and an exit status."""
 
 import errno
 import os
@@ -8,13 +8,13 @@ from contextlib import contextmanager
 
 
 class FashionError(Exception):
-    """Base of all errors that are the user's to fix.
+    """Base class of all errors that the user can fix.
 
     The message is one line: the value, what was expected, what to do.
     """
 
     def _render_traceback_(self) -> list[str]:
-        """What notebooks show instead of a traceback (IPython asks exceptions for it)."""
+        """IPython hook: the lines that notebooks show instead of a traceback."""
         return [f"error: {one_line(self)}"]
 
 
@@ -27,38 +27,38 @@ class DataError(FashionError):
 
 
 class BundleError(FashionError):
-    """A bundle, checkpoint or model card that is missing, changed or does not fit."""
+    """A bundle, checkpoint or model card that is missing, modified or does not match."""
 
 
 class SettingError(FashionError):
-    """The value of a flag or an option that cannot be used."""
+    """An invalid value of a flag or an option."""
 
 
 EXIT_USER_ERROR = 2
-EXIT_INTERRUPTED = 130  # what shells use for a process ended by SIGINT
-EXIT_BROKEN_PIPE = 141  # and by SIGPIPE
+EXIT_INTERRUPTED = 130  # the shell convention for SIGINT
+EXIT_BROKEN_PIPE = 141  # the shell convention for SIGPIPE
 
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn the errors a user can mend into one line on stderr and an exit status; let the others through.
+    """Context manager for a command's `main`: report errors that the user can fix as one line on stderr, and exit.
 
-    `FashionError`, a full disk and a path that cannot be used exit with 2, ctrl-C with 130, a closed pipe with 141.
-    Wrap the body of a command line's `main` in it.
+    The status is 2 for `FashionError`, a full disk or an unusable path, 130 for ctrl-C and 141 for a closed pipe. All
+    other errors pass through.
     """
     try:
         yield
     except FashionError as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         raise SystemExit(EXIT_USER_ERROR) from None
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter's last flush fails too
+    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the flush at exit would fail too
         raise SystemExit(EXIT_BROKEN_PIPE) from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             where = f" while writing {error.filename}" if error.filename else ""
             message = f"no space left on the disk{where}; free some and run the same command again"
-        elif error.filename:  # no permission, a file where a folder is needed and the like
+        elif error.filename:  # such as no permission, or a file where a folder is needed
             message = f"{error.filename}: {error.strerror}; choose another path, or change that one"
         else:
             raise
@@ -70,5 +70,5 @@ def one_line_errors() -> Iterator[None]:
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error with its line breaks folded into spaces."""
+    """An error's message with line breaks and repeated whitespace replaced by single spaces."""
     return " ".join(str(error).split())

@@ -1,8 +1,8 @@
-"""Where in the photograph the evidence for an attribute lies: class activation maps, and pictures of them.
+"""Class activation maps: where in the photograph the evidence for an attribute lies, and overlays of the maps.
 
-A network whose head is one linear layer on averaged features explains itself (Zhou et al., "Learning Deep Features for
-Discriminative Localization", CVPR 2016): the head's weights, applied at each place of the feature map before it is
-averaged, give a map whose mean is the attribute's logit without its bias. It needs no gradient and no second run.
+For a linear head on averaged features (Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR
+2016), the head's weights, applied at each position of the feature map before averaging, give a map whose mean is the
+attribute's logit minus its bias. This needs no gradient and no second inference.
 """
 
 import numpy as np
@@ -11,10 +11,10 @@ from PIL import Image
 from fashion import borders
 from fashion.preprocess import InputSpec
 
-# Blue to yellow through red, dark to light, so that it reads in gray and with color blindness too.
+# Blue to yellow through red, dark to light: readable in grayscale and with color blindness.
 _STOPS = np.array([(20, 20, 90), (90, 20, 130), (190, 45, 100), (245, 120, 50), (255, 235, 120)], np.float32)
 OVERLAY_SIDE = 384  # px, the longer side of an overlay
-OPACITY = 0.75  # of the color where the map is highest; it fades to none where there is no evidence
+OPACITY = 0.75  # of the overlay at the map's maximum; it falls to 0 where there is no evidence
 
 
 def activation_maps(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -22,7 +22,7 @@ def activation_maps(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
     Args:
         features: (E, h, w), the network's last feature map.
-        weights: (K, E), the rows of the head of the K labels to explain.
+        weights: (K, E), the head's weights for the K labels to explain.
 
     Returns:
         float32 (K, h, w): evidence in units of the logit; the mean of a map plus the label's bias is its logit.
@@ -32,15 +32,15 @@ def activation_maps(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def overlay(image: Image.Image, evidence: np.ndarray, spec: InputSpec) -> Image.Image:
-    """The photograph with the evidence for one attribute in color: light where it is strongest, none where it is not.
+    """Overlay a photograph with the evidence for one attribute in color, lightest where it is strongest.
 
     Args:
-        image: the photograph, RGB, in its own proportions.
-        evidence: (h, w), one of `activation_maps`. Of a border that was cut it says nothing: there is no color.
-        spec: how the photograph was made the network's input.
+        image: the photograph, RGB, at its own aspect ratio.
+        evidence: (h, w), one of `activation_maps`. A border that was cropped gets no color.
+        spec: how the photograph was preprocessed.
 
     Returns:
-        RGB, in the photograph's proportions, its longer side at most 384 px.
+        RGB at the photograph's aspect ratio, its longer side at most 384 px.
     """
     scale = min(1.0, OVERLAY_SIDE / max(image.size))
     width, height = (max(1, round(side * scale)) for side in image.size)
@@ -51,24 +51,24 @@ def overlay(image: Image.Image, evidence: np.ndarray, spec: InputSpec) -> Image.
 
 
 def spread(evidence: np.ndarray, image: Image.Image, size: tuple[int, int], spec: InputSpec) -> np.ndarray:
-    """The positive evidence for one attribute at each pixel of a photograph, interpolated.
+    """Upsample the positive evidence for one attribute to the pixels of a photograph.
 
     Args:
         evidence: (h, w), one of `activation_maps`.
         image: the photograph, RGB.
-        size: width and height to spread it over, in the proportions of the photograph.
-        spec: how the photograph was made the network's input.
+        size: width and height of the result, at the photograph's aspect ratio.
+        spec: how the photograph was preprocessed.
 
     Returns:
-        float32 (height, width), from 0 to 1, 1 where the map is highest; 0 in a border that was cut away, and
-        everywhere where the map is nowhere positive.
+        float32 (height, width) from 0 to 1, the map's maximum; 0 in a cropped border, and 0 everywhere if no evidence
+        is positive.
     """
     strength = evidence.clip(0).astype(np.float32)
     strength = strength / strength.max() if strength.max() > 0 else strength
     window = borders.window(image) if spec.border == "cut" else None
     left, top, right, bottom = window.edges(size) if window else (0, 0, *size)
     seen = (right - left, bottom - top)  # the network saw this part of the photograph
-    # Float pixels, so that the steps of an 8-bit map are not seen.
+    # Float pixels avoid visible 8-bit quantization steps.
     smooth = Image.fromarray(strength).resize(seen, Image.Resampling.BICUBIC, box=_covered(strength.shape, seen, spec))
     placed = np.zeros((size[1], size[0]), np.float32)
     placed[top:bottom, left:right] = np.asarray(smooth).clip(0, 1)
@@ -76,7 +76,7 @@ def spread(evidence: np.ndarray, image: Image.Image, size: tuple[int, int], spec
 
 
 def _covered(shape: tuple[int, ...], size: tuple[int, int], spec: InputSpec) -> tuple[float, float, float, float]:
-    """Left, top, right and bottom of the part of a map that the photograph covers; the rest is padding."""
+    """Left, top, right and bottom of the photograph within a map; the rest is padding."""
     height, width = shape
     if spec.resize == "squash":
         return 0, 0, width, height

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Write files atomically."""
 
 import os
 import threading
@@ -6,23 +6,22 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes | str, mode: int = 0o666) -> Path:
-    """Write a file beside its place and put it there when it is complete; folders that are missing are made.
+    """Write a file atomically: to a temporary file in the same folder, then rename; missing folders are created.
 
-    Text is written as UTF-8. Whoever reads `path` meanwhile finds the file that was there before.
+    Text is written as UTF-8. Until the rename, readers of `path` see its previous content.
 
     Args:
-        path: the file; one that is there is replaced.
-        content: all of it.
-        mode: permissions, from its first byte on and less what the umask takes, whatever those of a file that was
-            there before.
+        path: the file; an existing one is replaced.
+        content: the whole content.
+        mode: permissions, minus the umask; in effect from the first byte, and not inherited from an existing file.
 
     Raises:
-        OSError: it cannot be written; nothing half-written stays.
+        OSError: the file cannot be written; the temporary file is removed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    temporary.unlink(missing_ok=True)  # of a process that was killed: its permissions would stay
+    temporary.unlink(missing_ok=True)  # a leftover of a killed process would keep its permissions
     try:
         with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(content.encode() if isinstance(content, str) else content)

@@ -1,4 +1,4 @@
-"""Folders that are there whole or not at all, and replace their predecessors only."""
+"""Write folders atomically, replacing only folders written by the same command."""
 
 import os
 import shutil
@@ -13,14 +13,14 @@ from fashion.errors import FashionError
 def check_replaceable(
     out: Path, is_ours: Callable[[Path], bool], what: str, flag: str, error: type[FashionError]
 ) -> None:
-    """Refuse to write to what may be somebody's work.
+    """Refuse to overwrite a folder that this command did not write.
 
     Args:
         out: the folder to write; it may be missing or empty.
-        is_ours: whether a folder with files was written by the same command before.
-        what: such a folder is, for the message: `bundle`.
-        flag: that named `out`.
-        error: to raise.
+        is_ours: whether a folder with files was written by the same command.
+        what: kind of folder, for the message, such as `bundle`.
+        flag: the flag that gave `out`, for the message.
+        error: type of the error to raise.
 
     Raises:
         FashionError: of the type `error`; `out` is a file, or a folder with other files.
@@ -33,8 +33,8 @@ def check_replaceable(
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """A folder beside `out` that takes its place when all went well, and is removed when not."""
-    out = out.resolve()  # `.` has no name to put another folder beside
+    """Context manager: a temporary folder beside `out` that replaces it on success and is removed on failure."""
+    out = out.resolve()  # `.` has no name
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:

@@ -1,4 +1,4 @@
-"""Outputs beside the labels: whether a group of labels applies to a product, and whether there is a product at all."""
+"""Gates, outputs beside the labels: whether a group of labels applies to a product, and whether there is a product."""
 
 import math
 from collections.abc import Sequence
@@ -11,21 +11,20 @@ from fashion.errors import BundleError
 from fashion.prediction import sigmoid
 from fashion.taxonomy import Taxonomy
 
-APPLIES, PRODUCT = "applies", "product"  # keys of what files say of gates
+APPLIES, PRODUCT = "applies", "product"  # keys in files and answers
 DEFAULT_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
 class Gates:
-    """The outputs of a network that follow those of the labels. The empty one has none.
+    """The K outputs of a network that follow the labels' outputs; `Gates()` has none.
 
-    A shoe has no neckline: `neck` does not apply to it. A landscape shows no product, and no group applies to it. Each
-    gate is one logit; its sigmoid is the probability that the group applies, given that there is a product, or that
-    there is one. In shapes K is their number.
+    Each gate is one logit. Its sigmoid is the probability that there is a product, or that a group applies given that
+    there is a product. `neck` does not apply to a shoe, which has no neckline; a landscape shows no product.
 
     Attributes:
-        applies: the groups that have a gate, in the order of the outputs.
-        product: whether the last output says that the photograph shows a product.
+        applies: groups that have a gate, in the order of the outputs.
+        product: whether the last output is a product gate.
     """
 
     applies: tuple[str, ...] = ()
@@ -35,23 +34,23 @@ class Gates:
         return len(self.applies) + self.product
 
     def split(self, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Outputs (..., A + K) -> logits of the labels (..., A) and of the gates (..., K)."""
+        """Split outputs (..., A + K) into logits of the labels (..., A) and of the gates (..., K)."""
         labels = outputs.shape[-1] - len(self)
         return outputs[..., :labels], outputs[..., labels:]
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """Logits (..., K) -> probabilities, float32 (..., K): plain sigmoids, nothing is fitted to them."""
+        """Logits (..., K) -> probabilities, float32 (..., K): plain sigmoids without calibration."""
         return sigmoid(logits)
 
     def factors(self, probabilities: np.ndarray, taxonomy: Taxonomy) -> np.ndarray:
-        """P(group applies) * P(product) of each label, float32 (..., A): what its own probability is multiplied by.
+        """Factor for each label's probability, P(group applies) * P(product), float32 (..., A).
 
-        A label is learned where its group applies, so its own probability is conditional on that, and that its group
-        applies is conditional on a product: the product of the three is the probability that the label is right.
+        A label is trained only where its group applies, so its own probability is conditional on that, and the group's
+        is conditional on a product. Multiplying the three gives the unconditional probability of the label.
 
         Args:
-            probabilities: (..., K), of the gates.
-            taxonomy: of the A labels.
+            probabilities: (..., K), gate probabilities.
+            taxonomy: the A labels and their groups.
         """
         factors = np.ones((*probabilities.shape[:-1], len(taxonomy)), np.float32)
         for i, group in enumerate(self.applies):
@@ -59,17 +58,17 @@ class Gates:
         return factors * probabilities[..., -1, None] if self.product else factors
 
     def answerable(self, probabilities: np.ndarray, thresholds: np.ndarray, taxonomy: Taxonomy) -> np.ndarray:
-        """Which labels may be answered, bool (..., A): there is a product, and their group applies to it.
+        """Mask of the labels that may be answered, bool (..., A): there is a product, and the label's group applies.
 
         Args:
-            probabilities: (..., K), of the gates.
+            probabilities: (..., K), gate probabilities.
             thresholds: (K,), see `threshold_row`.
-            taxonomy: of the A labels.
+            taxonomy: the A labels and their groups.
         """
         return self.factors(probabilities >= thresholds, taxonomy) > 0
 
     def threshold_row(self, thresholds: dict[str, Any]) -> np.ndarray:
-        """Thresholds as a model card holds them -> float32 (K,); a gate that is not there has 0.5.
+        """A model card's gate thresholds -> float32 (K,); missing gates get 0.5.
 
         Args:
             thresholds: `{"applies": {group: threshold}, "product": threshold}`.
@@ -80,10 +79,10 @@ class Gates:
         return np.asarray(row, dtype=np.float32)
 
     def check(self, thresholds: Any) -> None:
-        """Make sure that thresholds, as a file may hold them, are some of these gates.
+        """Validate gate thresholds read from a file.
 
         Raises:
-            BundleError: they are not.
+            BundleError: they are not probabilities, or name a gate that the model does not have.
         """
         expected = f"{{{APPLIES!r}: {{group: 0 to 1}}, {PRODUCT!r}: 0 to 1}}"
         if not isinstance(thresholds, dict) or not isinstance(thresholds.get(APPLIES, {}), dict):
@@ -97,19 +96,19 @@ class Gates:
             raise BundleError(f"'gate_thresholds' is {thresholds!r}; expected {expected}")
 
     def to_json(self) -> dict[str, Any]:
-        """As checkpoints and model cards hold it."""
+        """The gates as stored in checkpoints and model cards."""
         return {APPLIES: list(self.applies), PRODUCT: self.product}
 
     @classmethod
     def from_json(cls, content: Any, groups: Sequence[str]) -> "Gates":
-        """What `to_json` gave.
+        """The inverse of `to_json`.
 
         Args:
-            content: None stands for no gates.
-            groups: of the labels.
+            content: None means no gates.
+            groups: the labels' groups.
 
         Raises:
-            BundleError: it is something else, or names a group that is not there.
+            BundleError: the content is invalid or names an unknown group.
         """
         if content is None:
             return cls()

@@ -1,9 +1,9 @@
-"""HEIC, in which phones keep photographs: read where the library pillow-heif is installed."""
+"""Support for HEIC, the format of many phones, if the library pillow-heif is installed."""
 
 import importlib
 from functools import cache
 
-FORMAT = "HEIF"  # Pillow's name of it
+FORMAT = "HEIF"  # Pillow's name of the format
 HEIC_ENDINGS = (".heic", ".heif", ".hif")
 HOW = "convert it to JPEG, or install pillow-heif"
 _BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
@@ -11,7 +11,7 @@ _BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs
 
 @cache
 def heic_is_read() -> bool:
-    """Whether the library is there; if so, Pillow knows the format from then on."""
+    """Whether HEIC can be read; registers the format with Pillow if pillow-heif is installed."""
     try:
         importlib.import_module("pillow_heif").register_heif_opener()
     except ImportError:
@@ -20,5 +20,5 @@ def heic_is_read() -> bool:
 
 
 def begins_as_heic(data: bytes) -> bool:
-    """Whether the first 12 bytes or more of a file are those of HEIC."""
+    """Whether a file is HEIC, by its first 12 bytes or more."""
     return data[4:8] == b"ftyp" and data[8:12] in _BRANDS

@@ -1,4 +1,4 @@
-"""Each image and its mirror image, answered as one: a little more accurate, in twice the time."""
+"""Test-time augmentation by mirroring: a little more accurate, in twice the time."""
 
 import numpy as np
 
@@ -6,11 +6,10 @@ from fashion.engines import Engine, Outputs
 
 
 class MirroredEngine:
-    """An engine that also runs the mirror image of each image and answers with the mean of the two.
+    """An engine that averages the outputs for each image and its mirror image.
 
-    A garment is the same garment in a mirror, so what the network says of only one of the two is noise. The mean is
-    taken of the logits, of the embeddings and of the feature maps, the latter mirrored back; as logits are linear in
-    those, everything that holds of one run holds of the mean.
+    A garment has the same attributes in a mirror, so differences between the two are noise. Logits, embeddings and
+    feature maps (mirrored back) are averaged; since logits are linear in both, they remain consistent with them.
 
     Args:
         engine: runs the network.

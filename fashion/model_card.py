@@ -1,4 +1,4 @@
-"""The model card: every value that using a model needs, in one JSON file beside its weights."""
+"""The model card: every value needed to use a model, in one JSON file beside its weights."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from fashion.taxonomy import Label, Taxonomy
 
 CARD_FILE = "model_card.json"
 SCHEMA = 6
-# Schemas; 1 has neither `calibration` nor `top_k`, 2 no `mirrored`, 3 no rivals, 4 no gates, 5 no corrections.
+# Schema 1 has neither `calibration` nor `top_k`, 2 no `mirrored`, 3 no rivals, 4 no gates, 5 no share corrections.
 READABLE = (1, 2, 3, 4, 5, 6)
 
 CHECKPOINT_FILE = "model.ckpt"
@@ -29,38 +29,38 @@ STATE_DICT_FILE = "model.pth"
 ONNX_FILE = "model.onnx"
 INT8_FILE = "model.int8.onnx"
 
-TOP_K = "top-k"  # the one profile that counts labels instead of comparing probabilities
+TOP_K = "top-k"  # the only profile that uses counts instead of thresholds
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a bundle says of its model.
+    """The model card of a bundle.
 
     Attributes:
-        name, version: of the model, as answers name it.
+        name, version: of the model, as included in answers.
         created: date and time of the export, ISO 8601, UTC.
         arch: architecture of the network, see `fashion.backbones.families`.
         input: size, normalization and resize rule of the input.
         labels: group and name of each of the first A outputs, in output order.
-        thresholds: for each profile a probability for each output; an attribute is answered at or above it. They are
-            probabilities as `probabilities` gives them, that is calibrated.
-        default_profile: the profile used where a request names none.
+        thresholds: for each profile one threshold per label, compared with the calibrated `probabilities`; a label is
+            answered if its probability is at least the threshold.
+        default_profile: the profile used if a request names none.
         files: sha256 of each weights file, by file name, as hexadecimal digits.
-        metrics: what was measured, with the data it was measured on.
+        metrics: measured metrics and the data they were measured on.
         training: command, data and duration of the training.
         versions: of the packages that trained and exported the model.
-        calibration: by group, `{"method": "temperature", "platt" or "rivals", "scale": a, "offset": b}`, of the last
-            with `"rivals": c`: the probability of its labels is sigmoid(a * logit + b - c * rivalry), see
-            `fashion.calibration`. A group that is not there has a = 1 and b = c = 0.
-        top_k: by group, how many labels the profile `top-k` answers: the most probable, whatever their probability.
-            Of all groups or, where the model does not have that profile, of none.
-        mirrored: whether each image is answered together with its mirror image, see `fashion.mirrored`. Thresholds,
-            calibration and metrics are those of such answers.
-        gates: what the outputs behind those of the labels say.
-        gate_thresholds: `{"applies": {group: threshold}, "product": threshold}`: a group with a lower probability that
-            it applies is not answered; with a lower one that there is a product nothing is. What is left out is 0.5.
-        share_corrections: by group how shares of its labels among many products are corrected for the model's errors,
-            see `fashion.share_correction`. Of a group that is not there they are not.
+        calibration: by group, `{"method": "temperature", "platt" or "rivals", "scale": a, "offset": b}`, for `rivals`
+            also `"rivals": c`: the probability of its labels is sigmoid(a * logit + b - c * rivalry), see
+            `fashion.calibration`. A missing group has a = 1 and b = c = 0.
+        top_k: by group, the number of labels that the profile `top-k` answers: the most probable ones, whatever their
+            probability. It has all groups or, if the model lacks that profile, none.
+        mirrored: whether outputs are averaged with those of the mirror image, see `fashion.mirrored`. Thresholds,
+            calibration and metrics then refer to the averages.
+        gates: the outputs that follow those of the labels, see `fashion.gates`.
+        gate_thresholds: `{"applies": {group: threshold}, "product": threshold}`. A group whose `applies` probability
+            is below its threshold is not answered; below the product threshold, nothing is. The default is 0.5.
+        share_corrections: by group, how the shares of its labels in a catalog are corrected for the model's errors,
+            see `fashion.share_correction`. A missing group is not corrected.
         schema: version of this layout.
     """
 
@@ -124,20 +124,20 @@ class ModelCard:
 
     @property
     def num_outputs(self) -> int:
-        """A + K: how many logits the network has, of labels and of gates."""
+        """A + K, the number of logits of the network: labels and gates."""
         return len(self.labels) + len(self.gates)
 
     @cached_property
     def weights_id(self) -> str:
-        """One sha256 for the model, whichever of its files answers: that of the sorted hashes of all its files."""
+        """One sha256 for the model, whichever file is in use: the hash of the sorted hashes of all its files."""
         digest = hashlib.sha256("\n".join(sorted(self.files.values())).encode())
         return f"sha256:{digest.hexdigest()}"
 
     def threshold_row(self, profile: str | None = None) -> np.ndarray:
         """The thresholds of a profile (default: `default_profile`) as float32 of shape (A,).
 
-        A number from 0 to 1, as text, is a profile too: that threshold for every label. The thresholds of the profile
-        `top-k` are 0: no probability is too low for it; `fashion.answers.answered` counts.
+        A number from 0 to 1, as text, is a profile with that threshold for every label. The profile `top-k` has
+        thresholds of 0; `fashion.answers` applies its counts.
 
         Raises:
             SettingError: an unknown profile.
@@ -159,15 +159,15 @@ class ModelCard:
         return np.full(len(self.labels), threshold, dtype=np.float32)
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
-        """Outputs of the network -> probabilities, float32 (..., A): what is answered and what is measured.
+        """Network outputs -> label probabilities, float32 (..., A), as used for answers and metrics.
 
-        Each is the calibrated probability of the label times that its group applies times that there is a product.
+        Each is the label's calibrated probability * P(its group applies) * P(product).
 
         Args:
             outputs: (..., A + K), the logits of labels and gates.
 
         Raises:
-            ValueError: another number of outputs, such as the labels' alone of a model that has gates.
+            ValueError: another number of outputs, such as only the labels' for a model with gates.
         """
         if outputs.shape[-1] != self.num_outputs:
             raise ValueError(
@@ -178,7 +178,7 @@ class ModelCard:
         return self.joint_probabilities(logits, self.gates.probabilities(gates))
 
     def joint_probabilities(self, logits: np.ndarray, gates: np.ndarray) -> np.ndarray:
-        """The same of the labels' logits (..., A) and the gates' probabilities (..., K)."""
+        """`probabilities` from the labels' logits (..., A) and the gates' probabilities (..., K)."""
         probabilities = calibrated(logits, self.taxonomy, self.calibration)
         return probabilities * self.gates.factors(gates, self.taxonomy) if len(self.gates) else probabilities
 
@@ -188,7 +188,7 @@ class ModelCard:
         return self.gates.threshold_row(self.gate_thresholds)
 
     def answerable(self, gates: np.ndarray) -> np.ndarray:
-        """Which labels may be answered where gates have the probabilities (..., K): bool (..., A).
+        """Mask of the labels that may be answered, from gate probabilities (..., K): bool (..., A).
 
         Raises:
             ValueError: another number of gates.
@@ -198,20 +198,20 @@ class ModelCard:
         return self.gates.answerable(gates, self.gate_row, self.taxonomy)
 
     def to_json(self) -> dict[str, Any]:
-        """The card as `model_card.json` holds it."""
+        """The content of `model_card.json`."""
         return asdict(self) | {"labels": self.taxonomy.to_json(), "gates": self.gates.to_json()}
 
     def save(self, folder: Path) -> Path:
-        """Write `model_card.json` into `folder`, whole or not at all."""
+        """Write `model_card.json` into `folder` atomically."""
         text = json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n"
         return write_whole(Path(folder) / CARD_FILE, text)
 
     @classmethod
     def load(cls, folder: Path) -> "ModelCard":
-        """Read and check `folder/model_card.json`.
+        """Read and validate `folder/model_card.json`.
 
         Raises:
-            BundleError: there is none, or it is not a card of a schema that can be read: this one or an older.
+            BundleError: the file is missing or invalid, or has an unsupported schema.
         """
         path = Path(folder) / CARD_FILE
         try:
@@ -224,12 +224,12 @@ class ModelCard:
             raise BundleError(f"{path} cannot be read as JSON: {error}") from None
         if not isinstance(content, dict):
             raise BundleError(f"{path} is not a model card: it holds a {type(content).__name__}, not an object")
-        if content.get("schema") not in READABLE:  # before the rest: another schema may have other fields
+        if content.get("schema") not in READABLE:  # checked first: another schema may have other fields
             raise BundleError(
                 f"{path} has schema {content.get('schema')}; this version of the project reads schemas "
                 f"{READABLE[0]} to {READABLE[-1]}"
             )
-        content["schema"] = SCHEMA  # what an older one lacks is empty
+        content["schema"] = SCHEMA  # fields that an older schema lacks get their defaults
         try:
             content["labels"] = Taxonomy.from_json(content["labels"]).labels
             content["gates"] = Gates.from_json(content.get("gates"), Taxonomy(content["labels"]).groups)
@@ -249,10 +249,10 @@ def sha256(path: Path) -> str:
 
 
 def checked_file(folder: Path, card: ModelCard, name: str) -> Path:
-    """The path of a bundle's file after its sha256 was compared with the card's.
+    """The path of a bundle's file, its sha256 verified against the card.
 
     Raises:
-        BundleError: the file is missing, is not in the card, or is not the one the card was written for.
+        BundleError: the file is missing, is not listed in the card, or has another sha256.
     """
     path = Path(folder) / name
     if path.is_file() and name not in card.files:

@@ -1,7 +1,7 @@
-"""The weights of the last layer of an ONNX file, read without the package `onnx`.
+"""Read the weights of an ONNX file's last layer without the package `onnx`.
 
-That package would be a third of a server's memory and of its environment, for one matrix. protobuf, which onnxruntime
-brings along, reads the few fields that it takes. Names and numbers are those of
+For this one matrix, that package would take a third of a server's memory and of its environment. protobuf, a dependency
+of onnxruntime, can read the few fields needed. Field names and numbers are those of
 https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from fashion.errors import BundleError
 
-# The fields that are read, by message: name, number, type, and whether there are many.
+# The fields to read, by message: name, number, type, and whether the field is repeated.
 FIELDS = {
     "Model": [("graph", 7, "Graph", False)],
     "Graph": [("node", 1, "Node", True), ("initializer", 5, "Tensor", True)],
@@ -31,11 +31,11 @@ FIELDS = {
         ("raw_data", 9, "bytes", False),
     ],
 }
-VALUES = {1: "<f4", 10: "<f2"}  # how the values of a tensor are written, by its data_type
+VALUES = {1: "<f4", 10: "<f2"}  # tensor data_type -> numpy dtype
 
 
 def read_head(path: Path) -> np.ndarray:
-    """The weights W, float32 (outputs, features), of the layer that answers logits = embedding @ W.T + bias.
+    """The weights W, float32 (outputs, features), of the layer logits = embedding @ W.T + bias.
 
     Raises:
         BundleError: the file does not end in such a layer.
@@ -56,8 +56,8 @@ def read_head(path: Path) -> np.ndarray:
 
 @cache
 def _model_message() -> Any:
-    """protobuf's class for `Model` of FIELDS; it passes over all other fields."""
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # what shows no maps needs none
+    """The protobuf message class for `Model` in FIELDS; it ignores all other fields."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # only heat maps need protobuf
 
     file = descriptor_pb2.FileDescriptorProto(name="fashion/onnx_head.proto", package="fashion", syntax="proto2")
     for message, fields in FIELDS.items():

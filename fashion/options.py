@@ -1,4 +1,4 @@
-"""What an answer should hold: the options of a request, each declared once for every server, command and page."""
+"""The options of a request, each declared once for every server, command and page."""
 
 import argparse
 import json
@@ -16,20 +16,20 @@ from fashion.taxonomy import Label
 DEFAULT_PROFILE = "default"
 EXPLAIN = ("none", "maps", "overlay", "covered")
 LEAST_CAUTION, MOST_CAUTION = 0.001, 1000.0
-MAX_OVERLAYS = 32  # pictures in one answer; each is some ten kilobytes
+MAX_OVERLAYS = 32  # pictures in one answer; each is about ten kilobytes
 
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
-_SHOWN = 12  # choices that an error message names; a taxonomy may have hundreds
+_SHOWN = 12  # most choices listed in an error message; a taxonomy may have hundreds
 _TEXTS = {"anyOf": [{"type": "array", "items": {"type": "string"}, "minItems": 1}, {"type": "string"}]}
 
 
 class InvalidOption(SettingError):
-    """An option of a request that is unknown, or a value that it cannot take."""
+    """An unknown option of a request, or an invalid value."""
 
 
 def _text(name: str, value: Any) -> Any:
-    """Forms come as bytes; everything else is left as it is."""
+    """Decode bytes, as in forms, to text; leave any other value unchanged."""
     if not isinstance(value, bytes | bytearray):
         return value
     try:
@@ -70,7 +70,7 @@ def _caution(value: Any, card: ModelCard) -> float:
 
 def _top_k(value: Any, card: ModelCard) -> int:
     most = len(card.labels)
-    # Text of a few digits only: int() takes underscores and blanks, and refuses 5,000 digits with a lecture.
+    # Only short texts of digits: int() accepts underscores and spaces, and fails on 5,000 digits with a long message.
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value.strip()) < 10:
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
@@ -129,7 +129,7 @@ def _list(name: str, value: Any, separator: str) -> list[str]:
 
 
 def _quoted(value: Any) -> str:
-    """A value as a message shows it, cut where it is long."""
+    """The repr of a value for a message, truncated if long."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
@@ -142,15 +142,17 @@ def _some(names: Any) -> str:
 
 @dataclass(frozen=True)
 class RequestOption:
-    """All that parser, headers, flags, OpenAPI and docs/api.md say of one option. A dataclass and not a pydantic model:
-    the predictor's command would load pydantic for nothing else, which takes a third as long as onnxruntime does.
+    """Declaration of one option, used by the parser, headers, flags, OpenAPI and docs/api.md.
+
+    A dataclass, not a pydantic model: only this would make the predictor's command import pydantic, which takes a third
+    as long as importing onnxruntime.
 
     Attributes:
         read: (value, card) -> the field's value; raises InvalidOption.
-        schema: of its values in JSON.
-        values: examples or choices, as the documentation lists them.
-        meaning: in a line.
-        metavar: of the value of its flag; empty for a switch.
+        schema: JSON schema of its values.
+        values: examples or choices for the documentation.
+        meaning: a one-line description.
+        metavar: placeholder for the flag's value; empty for a switch.
     """
 
     read: Callable[[Any, ModelCard], Any]
@@ -166,11 +168,11 @@ def _option(default: Any, *declared: Any) -> Any:
 
 @dataclass(frozen=True)
 class AnswerOptions:
-    """What an answer should hold. The default is every attribute that reaches its threshold of the default profile.
+    """Options for the content of an answer. The default is all attributes above the default profile's thresholds.
 
-    Each field is an option of requests; what it means is declared with it. Of `profile` None is the card's default, and
-    the profile `top-k` has no thresholds: it answers as many of each group as the card says. How
-    photographs of one product are joined says `fashion.views`.
+    Each field is an option of requests, declared with its meaning. A `profile` of None means the card's default. The
+    profile `top-k` has no thresholds: it answers the card's number of labels per group. `fashion.views` combines
+    several photographs of one product.
     """
 
     profile: str | None = _option(
@@ -179,7 +181,7 @@ class AnswerOptions:
         {"anyOf": [{"type": "string"}, {"type": "number", "minimum": 0, "maximum": 1}]},
         "`default`, a profile of the model card (`micro-f1`, `macro-f1`, `precision`, `top-k`, `0.5`), or a number "
         "from 0 to 1",
-        "the thresholds; a number is one for all labels, and top-k takes as many of each group as the card says",
+        "the threshold profile; a number is a threshold for all labels, top-k takes the card's number a group",
         "NAME",
     )
     caution: float = _option(
@@ -187,7 +189,7 @@ class AnswerOptions:
         _caution,
         {"type": "number", "minimum": LEAST_CAUTION, "maximum": MOST_CAUTION},
         "a number from 0.001 to 1000",
-        "the odds of every threshold are multiplied by it: 4 makes 0.8 of 0.5; above 1 fewer, surer attributes",
+        "multiplies the odds of every threshold: 4 turns 0.5 into 0.8; above 1 gives fewer, surer attributes",
         "C",
     )
     top_k: int | None = _option(
@@ -195,7 +197,7 @@ class AnswerOptions:
         _top_k,
         {"type": "integer", "minimum": 1},
         "1, 2, ...",
-        "the K most probable of each group, whatever their thresholds",
+        "the K most probable labels of each group, whatever their thresholds",
         "K",
     )
     groups: tuple[str, ...] | None = _option(
@@ -203,21 +205,21 @@ class AnswerOptions:
     )
     all: bool = _option(False, _flag("all"), {"type": "boolean"}, "`true`", "every label with its probability")
     embedding: bool = _option(
-        False, _flag("embedding"), {"type": "boolean"}, "`true`", "the embedding as well, a list of numbers"
+        False, _flag("embedding"), {"type": "boolean"}, "`true`", "adds the embedding, a list of numbers"
     )
     applies: bool = _option(
         False,
         _flag("applies"),
         {"type": "boolean"},
         "`true`",
-        "the probability of each group that it applies, given a product, as well",
+        "adds the probability that each group applies, given a product",
     )
     explain: str = _option(
         "none",
         _explain,
         {"enum": list(EXPLAIN)},
         "`maps`, `overlay`, `covered`",
-        "where the evidence lies: class activation maps, the same laid over the photograph, or better and slower maps",
+        "adds maps of the evidence: class activation maps, the same as overlays, or occlusion maps (better, slower)",
         "HOW",
     )
     labels: tuple[Label, ...] | None = _option(
@@ -225,7 +227,7 @@ class AnswerOptions:
         _labels,
         _TEXTS,
         "`color:Black;sleeve:Sleeveless` or a JSON list",
-        "exactly these, whatever their thresholds",
+        "exactly these labels, whatever their thresholds",
         "A:B;C:D",
     )
     product: bool = _option(
@@ -233,22 +235,22 @@ class AnswerOptions:
         _flag("product"),
         {"type": "boolean"},
         "`true`",
-        "the photographs are of one product: one answer",
+        "the photographs show one product and get one answer",
     )
 
     @property
     def wants_maps(self) -> bool:
-        """Whether each attribute is wanted with a map of its evidence."""
+        """Whether each attribute is returned with a map of its evidence."""
         return self.explain != "none"
 
     @property
     def wants_features(self) -> bool:
-        """Whether the answer needs the network's feature map."""
+        """Whether the answer requires the network's feature map."""
         return self.explain in ("maps", "overlay")
 
     @property
     def wants_overlays(self) -> bool:
-        """Whether maps are wanted over the photograph too."""
+        """Whether maps are also returned as overlays on the photograph."""
         return self.explain in ("overlay", "covered")
 
 
@@ -257,7 +259,7 @@ NAMES = tuple(OPTIONS)
 
 
 def add_flags(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
-    """Give a command the options as flags: top_k becomes `--top-k K`, a switch takes no value."""
+    """Add options to a command as flags: top_k becomes `--top-k K`, a switch takes no value."""
     for name in names:
         option, flag = OPTIONS[name], f"--{name.replace('_', '-')}"
         if option.metavar:
@@ -267,15 +269,15 @@ def add_flags(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
 
 
 def flag_values(given: argparse.Namespace, names: Sequence[str]) -> dict[str, str]:
-    """The options that a command line gives, as text for `parse_options` or a request; a switch is `true`."""
+    """The options given on a command line, as text for `parse_options` or a request; a switch is `true`."""
     values = {name: getattr(given, name) for name in names}
     return {name: "true" if value is True else value for name, value in values.items() if value not in (None, False)}
 
 
 def cautious(thresholds: np.ndarray, caution: float) -> np.ndarray:
-    """Thresholds t with their odds t / (1 - t) multiplied: c * t / (1 - t + c * t).
+    """Multiply the odds t / (1 - t) of thresholds t by c: c * t / (1 - t + c * t).
 
-    They stay between 0 and 1 and in their order; 0 and 1, which say never and always, stay as they are.
+    Thresholds stay between 0 and 1 and keep their order; 0 (always) and 1 (never) are unchanged.
 
     Args:
         thresholds: float32, of any shape.
@@ -285,16 +287,15 @@ def cautious(thresholds: np.ndarray, caution: float) -> np.ndarray:
 
 
 def parse_options(values: Mapping[str, Any], card: ModelCard) -> AnswerOptions:
-    """Read options as a command line, a form, headers or JSON give them.
+    """Parse options given by a command line, a form, headers or JSON.
 
     Args:
-        values: option -> text, or what JSON holds for it. Lists are JSON lists or text: groups separated by commas,
-            labels as `group:name` separated by semicolons, because names hold commas.
-        card: whose profiles, groups and labels can be asked for.
+        values: option -> text or JSON value. Lists are JSON lists or text: groups separated by commas, labels as
+            `group:name` separated by semicolons, because names may contain commas.
+        card: its profiles, groups and labels are the valid choices.
 
     Raises:
-        InvalidOption: an unknown option, a value that it cannot take, or two that contradict each other; the message
-            names the choices.
+        InvalidOption: an unknown option, an invalid value, or contradictory options; the message names the choices.
     """
     unknown = [name for name in values if name not in NAMES]
     if unknown:
@@ -305,7 +306,7 @@ def parse_options(values: Mapping[str, Any], card: ModelCard) -> AnswerOptions:
     if len(chosen) > 1:
         raise InvalidOption(f"{chosen[0]} and {chosen[1]} contradict each other; give one of them")
     if options.applies and not card.gates.applies:
-        raise InvalidOption("applies cannot be asked of this model: it does not say which groups apply; leave it out")
+        raise InvalidOption("applies is not available: this model does not predict which groups apply; leave it out")
     if options.groups and options.labels:
         raise InvalidOption("groups and labels contradict each other; give one of them")
     return options

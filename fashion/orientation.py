@@ -1,6 +1,6 @@
-"""Which way up a photograph is, and turning it so.
+"""Read a photograph's EXIF orientation and turn it upright.
 
-Only the orientation is read, and nothing is written: odd values in the rest of the metadata decide nothing.
+No other metadata is read and none is written, so invalid values elsewhere in it have no effect.
 """
 
 import struct
@@ -9,7 +9,7 @@ from PIL import ExifTags, Image
 
 ORIENTATION = int(ExifTags.Base.Orientation)
 UPRIGHT = 1
-# EXIF orientation -> what makes the stored picture upright. JEITA CP-3451, tag 0x0112.
+# EXIF orientation -> transposition that makes the stored picture upright. JEITA CP-3451, tag 0x0112.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -19,14 +19,14 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# Entries of `Image.info` that name an orientation; a turned image must not be turned again.
+# Entries of `Image.info` that hold an orientation; they are removed so that an image is not turned twice.
 _ORIENTED_INFO = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 _EXIF_START = b"Exif\0\0"
-_TYPES = {1: "B", 3: "H", 4: "I"}  # of whole numbers in EXIF: 8, 16 and 32 bits
+_TYPES = {1: "B", 3: "H", 4: "I"}  # EXIF integer types -> struct formats: 8, 16 and 32 bits
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Turn or mirror an image as its orientation says; an upright one is returned as it is, not copied."""
+    """Rotate or mirror an image according to its orientation; an upright one is returned itself, not a copy."""
     method = TURNS.get(orientation(image))
     if method is None:
         return image
@@ -37,19 +37,19 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def orientation(image: Image.Image) -> int:
-    """The EXIF orientation of an image, 1 to 8; 1, upright, where there is none or none that can be read."""
+    """The EXIF orientation of an image, 1 to 8; 1 (upright) if it is missing or unreadable."""
     try:
         found = image.getexif().get(ORIENTATION)
-    except Exception:  # whatever stands in the EXIF or XMP of a stranger
+    except Exception:  # untrusted EXIF or XMP can raise anything
         found = None
-    # An entry before it that cannot be read keeps Pillow from the orientation. AVIF is turned by its own boxes.
+    # Pillow misses the orientation behind an unreadable entry. AVIF stores its orientation elsewhere.
     if not isinstance(found, int | float) and image.format != "AVIF":
         found = orientation_of_exif(image.info.get("exif"))
     return int(found) if isinstance(found, int | float) and found in TURNS else UPRIGHT
 
 
 def orientation_of_exif(exif: object) -> int | None:
-    """The orientation in the bytes of an EXIF block, which is a TIFF file; None where there is none."""
+    """The orientation in an EXIF block (TIFF format); None if there is none."""
     if not isinstance(exif, bytes):
         return None
     while exif.startswith(_EXIF_START):
@@ -64,12 +64,12 @@ def orientation_of_exif(exif: object) -> int | None:
             tag, kind = struct.unpack_from(f"{order}HH", exif, position)
             if tag == ORIENTATION and kind in _TYPES:
                 return struct.unpack_from(order + _TYPES[kind], exif, position + 8)[0]
-    except struct.error:  # the block ends too soon
+    except struct.error:  # the block is truncated
         return None
     return None
 
 
 def exif_of_orientation(value: int) -> bytes:
-    """An EXIF block that holds an orientation and nothing else."""
+    """An EXIF block with an orientation and nothing else."""
     entry = struct.pack("<HHIHH", ORIENTATION, 3, 1, value, 0)
     return _EXIF_START + b"II*\0" + struct.pack("<IH", 8, 1) + entry + bytes(4)

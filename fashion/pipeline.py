@@ -1,4 +1,4 @@
-"""Many images through decoding, resizing and the network with every core at work, each with an outcome of its own."""
+"""Decode, resize and classify many images on all cores, with a separate outcome for each."""
 
 import time
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from fashion.model_card import ModelCard
 from fashion.prediction import Outcome, Prediction
 from fashion.preprocess import Source, pixels
 
-if TYPE_CHECKING:  # one image needs no threads
+if TYPE_CHECKING:  # imported on demand: a single image needs no threads
     from concurrent.futures import ThreadPoolExecutor
 
-BATCH_SIZE = 16  # images of one run in batches; a GPU's memory holds many more, a CPU's cache does not
+BATCH_SIZE = 16  # images in one batched run; a GPU's memory would hold many more, a CPU's cache would not
 
 
 class _Prepared(NamedTuple):
-    """An image that is decoded and resized, uint8 (S, S, 3), or why it could not be."""
+    """A decoded and resized image, uint8 (S, S, 3), or the error that prevented it."""
 
     pixels: np.ndarray | None
     error: Exception | None
@@ -28,16 +28,16 @@ class _Prepared(NamedTuple):
 
 
 class Pipeline:
-    """Runs images on an engine. Pillow, numpy and the engines release the GIL, so that threads suffice.
+    """Runs images on an engine. Pillow, numpy and the engines release the GIL, so threads suffice.
 
-    onnxruntime on a CPU runs images side by side, each on its share of the cores: two images on one core each take
-    less time than one after the other on both, because nothing waits for the other core between the layers, and the
-    decoding of one goes on beside the inference of another. torch is faster in batches (`Engine.in_batches`): the
-    images are decoded side by side and go through the network together.
+    onnxruntime on a CPU runs images concurrently, each on its share of the cores: two images on one core each are
+    faster than one after the other on both cores, because layers need no synchronization between cores, and decoding
+    overlaps with inference. torch is faster in batches (`Engine.in_batches`): images are decoded concurrently and run
+    through the network together.
 
     Args:
         engine: runs the network.
-        card: of the model: its input and its calibration.
+        card: the model card, for the input and the calibration.
     """
 
     def __init__(self, engine: Engine, card: ModelCard) -> None:
@@ -45,21 +45,21 @@ class Pipeline:
         self._card = card
 
     def run(self, images: Sequence[Source], features: Sequence[bool]) -> list[Outcome]:
-        """An outcome for each image, in their order; a bad one costs the others nothing.
+        """Run images; return an outcome for each, in order. A bad image does not affect the others.
 
         Args:
             images: bytes of image files, paths or PIL images.
-            features: for each whether its feature map is wanted.
+            features: for each image, whether to return its feature map.
         """
         if self.engine.in_batches:
             return self._in_batches(images, features)
         outcomes: list[Outcome] = []
-        # As many images as there are lanes keep every core busy with one each; the rest divide the cores.
+        # Full rounds of one image per lane use one core per image; the remaining images share all cores.
         rest = len(images) % self.engine.lanes
         full = len(images) - rest
         if full:
             lanes = [self._lanes.submit(self._one, images[i], features[i], self.engine.lanes) for i in range(full)]
-            prepared = list(self._lanes.map(self._prepare, images[full:]))  # fills the cores that are done first
+            prepared = list(self._lanes.map(self._prepare, images[full:]))  # decoded on cores that become free
             outcomes = [lane.result() for lane in lanes]
         elif rest == 1:
             return [self._one(images[0], features[0], 1)]
@@ -71,7 +71,7 @@ class Pipeline:
         """Run blank images, so that no request waits for memory and threads to be set up.
 
         Args:
-            most: how many images will come at once.
+            most: maximum number of images to expect at once.
         """
         size = self._card.input.size
         empty = np.zeros((size, size, 3), np.uint8)
@@ -91,7 +91,7 @@ class Pipeline:
         return self._infer(self._prepare(image), features, beside)
 
     def _finish(self, prepared: Sequence[_Prepared], features: Sequence[bool]) -> list[Outcome]:
-        """Run fewer images than there are lanes, the good ones side by side on equal shares of the cores."""
+        """Run fewer images than there are lanes: the valid ones concurrently, on equal shares of the cores."""
         good = sum(image.pixels is not None for image in prepared)
         if good <= 1:
             return [self._infer(image, wanted, 1) for image, wanted in zip(prepared, features, strict=True)]
@@ -103,7 +103,7 @@ class Pipeline:
         fault: Exception | None = None
         try:
             found = pixels(image, self._card.input)
-        except Exception as error:  # an InvalidImage, or a fault of ours that must not cost the other images theirs
+        except Exception as error:  # InvalidImage or a bug; neither may affect the other images
             fault = error
         return _Prepared(found, fault, time.perf_counter() - start)
 
@@ -148,7 +148,7 @@ class Pipeline:
 
 
 def predictions(outputs: Outputs, card: ModelCard) -> list[Prediction]:
-    """The outputs of a batch as one prediction for each image. In inference, probabilities come from here alone."""
+    """Convert a batch's outputs to one prediction per image. At inference, all probabilities are computed here."""
     probabilities = card.probabilities(outputs.logits)
     logits, gates = card.gates.split(outputs.logits)
     gates = card.gates.probabilities(gates)
@@ -160,7 +160,7 @@ def predictions(outputs: Outputs, card: ModelCard) -> list[Prediction]:
 
 
 def first_fault(outcomes: Sequence[Outcome], start: int = 0) -> Exception | None:
-    """The first exception among outcomes; of a bad image with its position, counted from `start`, in front."""
+    """The first exception among outcomes, or None; an InvalidImage is prefixed with its position, from `start`."""
     for position, outcome in enumerate(outcomes, start):
         if isinstance(outcome.error, InvalidImage):
             return InvalidImage(f"image {position}: {outcome.error}")

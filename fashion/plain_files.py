@@ -1,7 +1,7 @@
-"""Image files without their metadata, for those whose metadata the decoder stumbles over.
+"""Strip the metadata from image files that Pillow rejects because of it.
 
-Pillow reads resolutions, comments, previews and more when it opens a file, and refuses the photograph where they are
-broken. None of it is used here.
+When Pillow opens a file, it parses resolutions, comments, previews and more, and fails if they are broken, although
+none of it is used here.
 """
 
 import struct
@@ -12,12 +12,12 @@ from fashion.orientation import UPRIGHT, exif_of_orientation, orientation_of_exi
 
 _JPEG = b"\xff\xd8"
 _PNG = b"\x89PNG\r\n\x1a\n"
-# Of a JPEG's application segments the decoder itself heeds two: they tell RGB and CMYK from YCbCr and YCCK. It wants
-# them this long (libjpeg, APP0_DATA_LEN and APP14_DATA_LEN).
+# The two application segments that a JPEG decoder uses: they distinguish RGB and CMYK from YCbCr and YCCK. Name and
+# minimum length of each (libjpeg, APP0_DATA_LEN and APP14_DATA_LEN).
 _JPEG_COLORS = {0xE0: (b"JFIF", 14), 0xEE: (b"Adobe", 12)}
 _EXIF, _SCAN, _COMMENT = 0xE1, 0xDA, 0xFE
-_ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
-# TIFF tags that say where the pixels are and what they mean; among them the orientation, 274.
+_NO_LENGTH = {0x01, *range(0xD0, 0xD9)}  # markers without a length
+# TIFF tags for the location and meaning of the pixels, including the orientation, 274.
 _TIFF_PIXELS = frozenset(
     (
         *(254, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325),
@@ -27,11 +27,10 @@ _TIFF_PIXELS = frozenset(
 
 
 def without_metadata(data: bytes) -> bytes | None:
-    """The same pixels with the same orientation, and no text, previews, EXIF, XMP nor color profile.
+    """Strip text, previews, EXIF, XMP and color profile from an image file; keep its pixels and orientation.
 
     Returns:
-        The bytes of the file; None where there is nothing to take away, or the kind of file or its structure is not
-        known.
+        The bytes of the new file; None if there is nothing to strip, or if the format or its structure is unknown.
     """
     try:
         if data.startswith(_JPEG):
@@ -44,7 +43,7 @@ def without_metadata(data: bytes) -> bytes | None:
             plain = _plain_avif(data)
         else:
             return None
-    except (struct.error, IndexError, ValueError):  # cut off in the middle
+    except (struct.error, IndexError, ValueError):  # truncated
         return None
     return None if plain == data else plain
 
@@ -55,10 +54,10 @@ def _plain_jpeg(data: bytes) -> bytes:
     while position < len(data):
         position = data.index(b"\xff", position)
         marker = data[position + 1]
-        if marker in (0x00, 0xFF):  # filling between segments
+        if marker in (0x00, 0xFF):  # padding between segments
             position += 1
             continue
-        (length,) = (0,) if marker in _ALONE else struct.unpack_from(">H", data, position + 2)
+        (length,) = (0,) if marker in _NO_LENGTH else struct.unpack_from(">H", data, position + 2)
         content = data[position + 4 : position + 2 + length]
         if marker == _SCAN:
             break
@@ -84,7 +83,7 @@ def _plain_png(data: bytes) -> bytes:
         end = position + 12 + length
         if kind == b"eXIf":
             exif = data[position + 8 : end - 4]
-        if kind == b"tRNS" or not kind[0] & 0x20:  # transparency, and what the standard calls critical
+        if kind == b"tRNS" or not kind[0] & 0x20:  # transparency, and critical chunks
             kept.append(data[position:end])
         position = end
         if kind == b"IEND":
@@ -97,7 +96,7 @@ def _plain_png(data: bytes) -> bytes:
 
 
 def _plain_tiff(data: bytes) -> bytes:
-    """With a directory of its own at the end, which lists what the pixels need; all else stays where it is."""
+    """Append a directory with only the tags that the pixels need, and point the header at it."""
     order = "<" if data[:2] == b"II" else ">"
     (start,) = struct.unpack_from(f"{order}I", data, 4)
     (count,) = struct.unpack_from(f"{order}H", data, start)
@@ -111,7 +110,7 @@ def _plain_tiff(data: bytes) -> bytes:
 
 
 def _plain_avif(data: bytes) -> bytes:
-    """With items of EXIF under another name; an AVIF is turned by boxes of its own."""
+    """Rename the EXIF items so that they are ignored; an AVIF's orientation is in boxes of its own."""
     for start, end in _boxes(data):
         if data[start + 4 : start + 8] == b"meta":
             return data[:start] + data[start:end].replace(b"Exif", b"none") + data[end:]
@@ -119,7 +118,7 @@ def _plain_avif(data: bytes) -> bytes:
 
 
 def _boxes(data: bytes) -> Iterator[tuple[int, int]]:
-    """Where the outermost boxes of an ISO media file begin and end."""
+    """Start and end of the top-level boxes of an ISO media file."""
     position = 0
     while position + 8 <= len(data):
         (length,) = struct.unpack_from(">I", data, position)

@@ -1,4 +1,4 @@
-"""What the model says of one image."""
+"""The model's prediction for one image."""
 
 from dataclasses import dataclass, field
 
@@ -7,17 +7,17 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one image.
+    """The model's prediction for one image.
 
     Attributes:
         logits: float32 (A,), of the labels.
-        probabilities: float32 (A,), calibrated, see `fashion.model_card.ModelCard.probabilities`: that the label is
-            right, which takes a product, and one that the label's group applies to.
-        embedding: float32 (E,), what similar products are found by.
-        features: float32 (E, h, w), the last feature map, where it was asked for: class activation maps are made of it.
-        applies: float32 (G,), the probability that a group applies, given a product, of the groups that have such a
-            gate; see `fashion.gates.Gates.applies`.
-        product: the probability that there is a product, or None where the model does not say.
+        probabilities: float32 (A,), calibrated label probabilities, multiplied by those of the gates; see
+            `fashion.model_card.ModelCard.probabilities`.
+        embedding: float32 (E,), used to find similar products.
+        features: float32 (E, h, w), the last feature map, for class activation maps; None if not requested.
+        applies: float32 (G,), P(group applies | product) of the groups with such a gate, see
+            `fashion.gates.Gates.applies`.
+        product: the probability that there is a product, or None if the model has no product gate.
     """
 
     logits: np.ndarray
@@ -35,13 +35,13 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one image of many: it has a prediction or an error, and never both.
+    """The outcome for one of many images: a prediction or an error, never both.
 
     Attributes:
-        prediction: what the model says of it.
-        error: why there is no prediction: an `InvalidImage`, or a fault of the engine.
-        decode_seconds: spent on decoding and resizing it.
-        inference_seconds: spent in the network; of a batch its share.
+        prediction: the model's prediction.
+        error: the reason for a missing prediction: an `InvalidImage`, or an error of the engine.
+        decode_seconds: time spent decoding and resizing.
+        inference_seconds: time spent in the network; for a batch, the image's share.
     """
 
     prediction: Prediction | None = None
@@ -53,7 +53,7 @@ class Outcome:
         """The prediction.
 
         Raises:
-            Exception: `error`, where there is none.
+            Exception: `error`, if there is no prediction.
         """
         if self.prediction is None:
             assert self.error is not None

@@ -1,4 +1,4 @@
-"""A bundle in, predictions out: the one inference path that evaluation, serving and the catalog share.
+"""The predictor for a bundle: the single inference path shared by evaluation, serving and the catalog.
 
 From the command line:  python -m fashion.predictor BUNDLE IMAGE...
 """
@@ -28,15 +28,15 @@ from fashion.preprocess import Source, decode, pixels
 from fashion.views import joined
 
 FLAGS = ("profile", "caution", "all", "top_k", "groups", "embedding", "applies", "product")
-CHUNK = 32  # images of a long list that are in memory at the same time
+CHUNK = 32  # images of a long list that are in memory at once
 
 
 class Predictor:
-    """A model that is ready to answer. Make one with `Predictor.from_bundle`.
+    """A loaded model. Create one with `Predictor.from_bundle`.
 
     Attributes:
         card: the model card.
-        engine: what runs the network, on mirror images too where the card says so.
+        engine: runs the network, also on mirror images if the card says so.
     """
 
     def __init__(self, card: ModelCard, engine: Engine) -> None:
@@ -55,7 +55,7 @@ class Predictor:
             engine, threads, device: see `fashion.engines.open_engine`.
 
         Raises:
-            BundleError: the folder is not a bundle, or a file of it is missing or was changed.
+            BundleError: the folder is not a bundle, or one of its files is missing or modified.
             SettingError: an unknown engine.
         """
         folder = Path(folder)
@@ -84,21 +84,21 @@ class Predictor:
         return found
 
     def predict_each(self, images: Sequence[Source], features: bool | Sequence[bool] = False) -> list[Outcome]:
-        """Predict images with every core at work, each with an outcome of its own; a bad one costs the others nothing.
+        """Predict images on all cores, with an outcome for each; a bad image does not affect the others.
 
         Args:
-            images: bytes of image files, paths or PIL images. All are in memory at the same time: give long lists in
-                parts of some tens.
-            features: whether the feature map is wanted too; for all of them or for each.
+            images: bytes of image files, paths or PIL images. All are held in memory at once, so split long lists into
+                parts of a few dozen.
+            features: whether to return the feature map too; one value for all images or one for each.
         """
         wanted = [features] * len(images) if isinstance(features, bool) else features
         return self._pipeline.run(images, wanted) if images else []
 
     def predict_pixels(self, batch: np.ndarray, features: bool = False) -> list[Prediction]:
-        """Predict images that are decoded and resized already: uint8 of shape (B, S, S, 3).
+        """Predict images that are already decoded and resized: uint8 of shape (B, S, S, 3).
 
         Raises:
-            ValueError: another shape or type; the network would take other pixels for an image too.
+            ValueError: another shape or type, which the network itself might silently accept.
         """
         size = self.card.input.size
         if batch.dtype != np.uint8 or batch.shape[1:] != (size, size, 3):
@@ -106,10 +106,10 @@ class Predictor:
         return predictions(self.engine.run(batch, features), self.card)
 
     def warm_up(self, most: int = 1) -> None:
-        """Set up all that answering takes, so that the first request is as quick as the next.
+        """Run blank images, so that the first request is as fast as later ones.
 
         Args:
-            most: how many images will come at once.
+            most: maximum number of images to expect at once.
         """
         self._pipeline.warm_up(most)
         _ = self.engine.head
@@ -117,20 +117,20 @@ class Predictor:
     def answer(
         self, prediction: Prediction, options: AnswerOptions | str | None = None, image: Source | None = None
     ) -> dict[str, Any]:
-        """The response for one image, as every server of this project gives it.
+        """The response for one image, identical in all servers of this project.
 
         Args:
-            prediction: of the image; made with `features=True` where `maps` or `overlay` are wanted.
-            options: what to answer; a text is the name of a threshold profile.
-            image: the photograph, where overlays are wanted, and of `covered` without overlays too.
+            prediction: the prediction for the image; `maps` and `overlay` require one made with `features=True`.
+            options: what to answer; a string is the name of a threshold profile.
+            image: the photograph; required for `overlay` and `covered`.
 
         Returns:
-            What `fashion.answers.make_answer` gives: `attributes`, ordered by group and then by falling probability,
-            and `model`, ready for JSON.
+            The result of `fashion.answers.make_answer`: `attributes`, ordered by group and then by descending
+            probability, and `model`, ready for JSON.
 
         Raises:
             SettingError: an unknown profile.
-            ValueError: what maps are made of is missing.
+            ValueError: maps are requested, but features or photograph are missing.
         """
         if not isinstance(options, AnswerOptions):
             options = AnswerOptions(profile=options)
@@ -139,7 +139,7 @@ class Predictor:
         return make_answer(self.card, prediction, options, evidence, picture)
 
     def _evidence(self, prediction: Prediction, options: AnswerOptions, image: Source | None) -> Evidence:
-        """What an answer's maps are made of."""
+        """The function that computes an answer's maps from label indices."""
         features, head = prediction.features, self.engine.head
         if options.explain != "covered":
             if features is None:
@@ -150,7 +150,7 @@ class Predictor:
         return lambda labels: self.evidence(image, labels)
 
     def evidence(self, image: Source, labels: Sequence[int]) -> np.ndarray:
-        """Where the evidence for labels lies, in as much time as 65 photographs take, see `fashion.covering`.
+        """Occlusion maps of the evidence for labels, see `fashion.covering`; they cost 65 inferences.
 
         Args:
             image: the photograph.
@@ -169,7 +169,7 @@ class Predictor:
         )
 
     def identity(self) -> dict[str, str]:
-        """Name, version and weights of the model, as answers carry them."""
+        """The model's name, version and weights id, as included in answers."""
         return identity(self.card)
 
     @cached_property
@@ -178,7 +178,7 @@ class Predictor:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print one JSON object a line for each image; returns the exit status, 2 if an image could not be used."""
+    """Print one line of JSON per image; return the exit status, 2 if an image could not be used."""
     parser = argparse.ArgumentParser(
         prog="python -m fashion.predictor", description="Name the attributes of photographs."
     )
@@ -190,10 +190,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file name may hold bytes that are no UTF-8
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may contain invalid UTF-8
     with one_line_errors():
         predictor = Predictor.from_bundle(options.bundle, options.engine)
-        wanted = parse_options(flag_values(options, FLAGS), predictor.card)  # before any image is read
+        wanted = parse_options(flag_values(options, FLAGS), predictor.card)  # validated before any image is read
         status = 0
         of_product: list[Prediction] = []
         for path in options.images:

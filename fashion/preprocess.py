@@ -1,6 +1,6 @@
-"""From the bytes of a photograph to the network's input: the one definition of decode, resize and normalize.
+"""Decode, resize and normalize photographs: the single definition of preprocessing.
 
-Training, export, serving and the catalog all come through here, so that a model sees in production what it saw in
+Training, export, serving and the catalog all use this module, so a model gets the same input in production as in
 training.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
 from fashion import borders
 from fashion.color_profiles import to_srgb
@@ -24,18 +24,20 @@ from fashion.heic import HOW, begins_as_heic, heic_is_read
 from fashion.orientation import upright
 from fashion.plain_files import without_metadata
 
-# Photograph formats only: no vector, document or camera-raw decoder is ever run on what a stranger sends.
+# Photograph formats only: no vector, document or camera-raw decoder ever runs on untrusted files.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
-# What files of these formats are called, in any case.
+# File name endings of these formats, compared case-insensitively.
 ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi", ".pjpeg", ".pjp", ".mpo"),
     *(".png", ".apng", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".avifs"),
 )
-MIN_SIDE = 8  # px; below this nothing can be seen
-# A 50-megapixel phone photograph passes. 0.3 GB decoded, 0.9 GB with transparency, twice that with a color profile.
+BIG_ENDIAN_TIFF = b"MM"
+MIN_SIDE = 8  # px; a smaller image shows nothing recognizable
+# Allows 50-megapixel phone photographs. The limit is 0.3 GB decoded, 0.9 GB with transparency, twice that with a color
+# profile.
 MAX_PIXELS = 80_000_000
-# A JPEG is decoded at a reduced scale only where at least this many pixels remain for each one of the input: at 1 the
-# coarse filter of the JPEG decoder shows in the result (up to 74 of 255 levels), at 2 the resize evens it out.
+# A JPEG is decoded at a reduced scale only if its sides stay at least this many times the input size: at 1 the JPEG
+# decoder's coarse filter changes the result by up to 74 of 255 levels, at 2 the resize evens it out.
 DRAFT_MARGIN = 2
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -48,19 +50,19 @@ Source = bytes | bytearray | memoryview | str | Path | Image.Image
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What the network wants to see. It travels in the checkpoint and in the model card.
+    """The network's input specification, stored in checkpoints and in the model card.
 
     Attributes:
         size: height and width of the input, pixels.
         mean: mean of the red, green and blue channel, in [0, 1]; subtracted.
         std: standard deviation of the channels, in (0, 1]; divided by.
-        resize: `squash` scales both sides to `size` and ignores the aspect ratio; `pad` keeps the ratio and fills up
-            with white.
-        interpolation: of that resize, antialiased where it shrinks.
-        border: `cut` takes a wide border of one color away before that resize, see `fashion.borders`; `keep` does not.
+        resize: `squash` scales both sides to `size` and ignores the aspect ratio; `pad` keeps the ratio and pads with
+            white.
+        interpolation: of the resize, antialiased when shrinking.
+        border: `cut` crops a wide border of one color before the resize, see `fashion.borders`; `keep` does not.
 
     Raises:
-        SettingError: a value that no network can use.
+        SettingError: a value out of range or unknown.
     """
 
     size: int = 224
@@ -87,7 +89,7 @@ class InputSpec:
 
     @property
     def filter(self) -> Image.Resampling:
-        """Pillow's name of the interpolation."""
+        """The interpolation as Pillow's constant."""
         return Image.Resampling[self.interpolation.upper()]
 
 
@@ -100,19 +102,18 @@ def pixels(source: Source, spec: InputSpec) -> np.ndarray:
     Raises:
         InvalidImage: see `decode`.
     """
-    return np.array(resize(decode_for(source, spec), spec))  # a copy: Pillow's own memory is read-only to torch
+    return np.array(resize(decode_for(source, spec), spec))  # a copy, since torch does not accept read-only memory
 
 
 def decode_for(source: Source, spec: InputSpec, size: int | None = None) -> Image.Image:
-    """`decode` one image for an input, and cut its border where the rule of `spec` says so.
+    """`decode` one image for an input, and crop its border if `spec` says so.
 
-    A JPEG whose border is cut is decoded once more where what is left of the reduced decode has fewer pixels than of
-    another photograph would be left.
+    If cropping leaves too few pixels of a JPEG decoded at a reduced scale, it is decoded again at a larger scale.
 
     Args:
         source: see `decode`.
-        spec: of the input; its size where `size` is not given.
-        size: px that the image, border cut, is to be resized to.
+        spec: of the input.
+        size: px that the cropped image will be resized to; default is the size of `spec`.
 
     Raises:
         InvalidImage: see `decode`.
@@ -131,22 +132,22 @@ def decode_for(source: Source, spec: InputSpec, size: int | None = None) -> Imag
 
 
 def decode(source: Source, size: int | None = None) -> Image.Image:
-    """Read an image, turn it as its EXIF orientation says and make it sRGB on white.
+    """Decode an image, apply its EXIF orientation, and convert it to sRGB on white.
 
     Grayscale, palette, transparent, CMYK and 16-bit images are converted, and colors by the file's ICC profile, see
-    `fashion.color_profiles`; of an animation the first frame is taken. No other metadata decides anything: a file
-    whose metadata cannot be read is read without it.
+    `fashion.color_profiles`; an animation gives its first frame. Other metadata is ignored, and a file with unreadable
+    metadata is decoded without it.
 
     Args:
         source: the bytes of an image file, the path of one, or a PIL image.
-        size: the input size the image will be resized to. With it the bytes of a large JPEG are decoded at the
-            smallest of its 1/2, 1/4 and 1/8 scales whose sides are not below twice `size`: several times faster, and
-            after the resize within a few levels of the full decode. Leave it out for full size.
+        size: the input size that the image will be resized to. A large JPEG is then decoded at the smallest of the
+            scales 1/2, 1/4 and 1/8 whose sides are at least twice `size`: several times faster, and after the resize
+            within a few levels of the full decode. Default is full size.
 
     Raises:
-        InvalidImage: not an image, a broken or truncated one, a missing file, a side below 8 px or more than 80
+        InvalidImage: the file is missing, not an image, broken or truncated, has a side below 8 px or more than 80
             megapixels.
-        TypeError: neither bytes nor a path nor a PIL image.
+        TypeError: the source is neither bytes nor a path nor a PIL image.
     """
     _ignore_pillow_warnings()
     if isinstance(source, Image.Image):
@@ -159,16 +160,16 @@ def decode(source: Source, size: int | None = None) -> Image.Image:
         if plain is not None:
             with suppress(InvalidImage):
                 return _load(_open(plain), size)
-        raise  # what is wrong with the file as it came
+        raise  # the error of the original file
 
 
 def resize(image: Image.Image, spec: InputSpec) -> Image.Image:
-    """Resize an RGB image to S x S by the rule of `spec`, with antialiasing when it shrinks."""
+    """Resize an RGB image to S x S by the rule of `spec`, with antialiasing when shrinking."""
     size = spec.size
     if spec.resize == "squash":
         return image.resize((size, size), spec.filter)
     scale = size / max(image.size)
-    # At least 1 px: a strip of 20,000 x 20 would otherwise vanish.
+    # At least 1 px: a strip of 20,000 x 20 would otherwise get a side of 0.
     width, height = (max(1, round(side * scale)) for side in image.size)
     padded = Image.new("RGB", (size, size), (255, 255, 255))
     padded.paste(image.resize((width, height), spec.filter), ((size - width) // 2, (size - height) // 2))
@@ -198,16 +199,16 @@ def normalize(batch: np.ndarray, spec: InputSpec) -> np.ndarray:
 
 
 def begins_as_image(data: bytes) -> bool:
-    """Whether the first 12 bytes or more of a file are those of a photograph format that is read."""
+    """Whether a file has a supported photograph format, by its first 12 bytes or more."""
     if begins_as_heic(data):
         return heic_is_read()
     return data.startswith(_SIGNATURES) or data[4:12] == b"ftypavif" or data[8:12] == b"WEBP"
 
 
 def _ignore_pillow_warnings() -> None:
-    """Pillow warns of odd metadata, where the pixels are good, and of large sizes, which are checked here.
+    """Silence Pillow's warnings about odd metadata, which is harmless, and about large sizes, which are checked here.
 
-    The filter stays: `warnings.catch_warnings` is not safe where several threads decode.
+    The filter is installed permanently because `warnings.catch_warnings` is not thread-safe.
     """
     with _WARNINGS_LOCK:
         known = (getattr(entry[3], "pattern", None) for entry in warnings.filters if entry[0] == "ignore")
@@ -221,7 +222,7 @@ def _read(source: bytes | bytearray | memoryview | str | Path) -> bytes:
     elif isinstance(source, str | Path):
         try:
             data = Path(source).read_bytes()
-        except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+        except (OSError, ValueError) as error:  # ValueError: a null byte in the path
             raise InvalidImage(f"cannot read {str(source)!r}: {getattr(error, 'strerror', None) or error}") from None
     else:
         raise TypeError(f"an image is given as bytes, a path or a PIL image, not as {type(source).__name__}")
@@ -231,9 +232,10 @@ def _read(source: bytes | bytearray | memoryview | str | Path) -> bytes:
 
 
 def _open(data: bytes) -> Image.Image:
-    """Read the header; the pixels are decoded later, when the size is known to be acceptable."""
+    """Read the header only; the pixels are decoded after the size is checked."""
     try:
-        _know_inverted_gray()
+        if data.startswith(BIG_ENDIAN_TIFF):
+            _register_inverted_gray()
         heic = begins_as_heic(data) and heic_is_read()
         return Image.open(io.BytesIO(data), formats=(HEIC,) if heic else FORMATS)
     except Image.UnidentifiedImageError:
@@ -244,14 +246,16 @@ def _open(data: bytes) -> Image.Image:
         raise _broken(error) from None
 
 
-def _know_inverted_gray() -> None:
-    """Pillow knows 16-bit TIFF with white as zero in one order of bytes only; `_eight_bit` turns both around."""
+def _register_inverted_gray() -> None:
+    """Register big-endian 16-bit TIFF with white as zero, which Pillow lacks; `_eight_bit` inverts both byte orders."""
+    from PIL import TiffImagePlugin  # takes as long to load as PIL.Image, and few files are TIFF
+
     of_scanners = (TiffImagePlugin.MM, 0, (1,), 1, (16,), ())
     TiffImagePlugin.OPEN_INFO.setdefault(of_scanners, ("I;16B", "I;16B"))
 
 
 def _load(image: Image.Image, size: int | None = None) -> Image.Image:
-    """Decode the pixels of an opened image; with `size` see `decode`."""
+    """Decode the pixels of an opened image; for `size` see `decode`."""
     _check_size(image)
     try:
         if size is not None:
@@ -260,7 +264,7 @@ def _load(image: Image.Image, size: int | None = None) -> Image.Image:
         return _to_rgb(image)
     except InvalidImage:
         raise
-    except Exception as error:  # fed with arbitrary bytes, decoders raise OSError, SyntaxError, struct.error ...
+    except Exception as error:  # on arbitrary bytes, decoders raise OSError, SyntaxError, struct.error ...
         raise _broken(error) from None
 
 
@@ -294,8 +298,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Gray of 12 or 16 bits, upright, as 8 bits; Pillow's own conversion would clip it at 255."""
-    tags = getattr(image, "tag_v2", {})  # of a TIFF; of 16 bits Pillow leaves white that is zero as it is
+    """Scale 12- or 16-bit grayscale to 8 bits and turn it upright; Pillow's own conversion would clip at 255."""
+    tags = getattr(image, "tag_v2", {})  # TIFF only; Pillow does not invert 16-bit images whose white is 0
     if max(tags.get(_BITS, (16,))) > 16:
         raise InvalidImage("the image has 32 bits a pixel; save it with 8 or 16 bits a channel")
     bits = min((16, *tags.get(_BITS, ())))
@@ -307,7 +311,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _describe(data: bytes) -> str:
-    """What to say of bytes that Pillow does not recognize."""
+    """The error message for bytes that Pillow does not recognize."""
     length = f"{len(data)} byte{'s' if len(data) > 1 else ''}"
     head = data[:256].lstrip().lower()
     if begins_as_heic(data) and not heic_is_read():
@@ -321,7 +325,7 @@ def _describe(data: bytes) -> str:
     return f"not an image: {length}{kind and ' that look like '}{kind}; expected {', '.join(FORMATS)}"
 
 
-_BITS, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # TIFF tags, and a value of the second
+_BITS, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # two TIFF tags, and a value of the second
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*")
 _OTHERS = {
     b"<!doctype html": "an HTML page",

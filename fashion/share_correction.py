@@ -1,12 +1,12 @@
-"""Shares of labels among many products, corrected for the errors that the model makes; one correction for each group.
+"""Correct the shares of labels in a catalog for the model's errors (quantification), with one correction per group.
 
-A mean of calibrated probabilities is the share of a label only while labels are as frequent as they were on the
-photographs that calibrated them: where they are not ("prior probability shift"), it lies between the truth and what was
-usual. The correction is that of probabilistic adjusted counts (Bella et al. 2010, "Quantification via Probability
-Estimators", ICDM; for several classes Firat 2016, "Unified Framework for Quantification", arXiv:1606.00868; PACC in
-QuaPy): with M[i, j] the mean probability of label i on validation photographs whose label is j, the mean probabilities
-of a catalog with the shares q are M q, and so q is M^-1 times them. Every product gets the values M^-1 p, of which the
-shares are plain means. They may lie outside 0 to 1: what the model takes for black half of the time counts twice.
+The mean calibrated probability of a label equals its share only if labels are as frequent as in the calibration data.
+Otherwise ("prior probability shift") it is biased toward the frequencies there. The correction is probabilistic
+adjusted count (Bella et al. 2010, "Quantification via Probability Estimators", ICDM; for several classes Firat 2016,
+"Unified Framework for Quantification", arXiv:1606.00868; PACC in QuaPy): with M[i, j] the mean probability of label i
+on validation photographs whose label is j, a catalog with shares q has the mean probabilities M q, so multiplying them
+by M^-1 recovers q. Each product gets the values M^-1 p, whose means are the shares. They may lie outside 0 to 1: if the
+model recognizes only half of the black products, each recognized one counts about twice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,26 +18,26 @@ import numpy as np
 from fashion.errors import BundleError
 from fashion.taxonomy import Taxonomy
 
-TRUSTED = 0.92  # share of 95 % intervals that must hold the truth in catalogs drawn with shares that were chosen
-DIGITS = 5  # significant ones of numbers in files
+TRUSTED = 0.92  # least coverage of 95 % intervals in simulated catalogs with known shares
+DIGITS = 5  # significant digits of numbers in files
 
 
 @dataclass(frozen=True)
 class GroupCorrection:
-    """How shares of a group's labels are corrected.
+    """The correction of the shares of a group's labels.
 
-    Its C classes are the labels that had enough validation photographs, the group's other labels together (`rest`), and
-    none of the labels (`none`): the last two only where there were enough photographs of them.
+    The C classes are the labels with enough validation photographs, the group's other labels together (`rest`), and
+    none of the labels (`none`); the last two exist only if they have enough photographs.
 
     Attributes:
-        labels: names of the labels that are corrected, in the model's order; the others keep their probabilities.
-        rest, none: whether there are these classes.
-        photographs: of each class, (C,), that the correction was learned from.
-        weights: M^-1, (C, C): estimate k of a product is the sum over i of weights[k, i] times its probability of i.
-        variances: (C, C): by how much estimate k varies with the validation photographs of class j that happened to be
-            there: their part of the variance of a share is variances[j, k] times the square of the share of class j.
-        coverage: share of 95 % intervals that held the truth in catalogs drawn with chosen shares of this group, with a
-            correction learned from other products; None where it was not measured.
+        labels: names of the corrected labels, in the model's order; the others keep their probabilities.
+        rest, none: whether these classes exist.
+        photographs: number of validation photographs of each class, (C,).
+        weights: M^-1, (C, C): a product's estimate k is the sum over i of weights[k, i] * probability of i.
+        variances: (C, C): the sampling variance from the finite number of validation photographs: those of class j add
+            variances[j, k] * (share of class j)^2 to the variance of share k.
+        coverage: fraction of 95 % intervals that contained the true share in simulated catalogs with known shares, with
+            a correction fitted on other products; None if not measured.
     """
 
     labels: tuple[str, ...]
@@ -50,20 +50,20 @@ class GroupCorrection:
 
     @property
     def trusted(self) -> bool:
-        """Whether its intervals were seen to hold the truth often enough."""
+        """Whether the measured coverage of its intervals is high enough."""
         return self.coverage is not None and self.coverage >= TRUSTED
 
     def estimates(self, probabilities: np.ndarray, names: Sequence[str]) -> np.ndarray:
-        """The values of products whose means are shares of the classes, float64 (N, C).
+        """Per-product estimates whose means are the shares of the classes, float64 (N, C).
 
         Args:
             probabilities: (N, L), of the group's labels.
-            names: of the L labels.
+            names: names of the L labels.
         """
         return class_probabilities(probabilities, names, self.labels, self.rest, self.none) @ self.weights.T
 
     def to_json(self) -> dict[str, Any]:
-        """As a model card holds it: each row of a matrix is a text of numbers, so that the card stays readable."""
+        """The correction as stored in a model card; matrix rows are strings of numbers to keep the card readable."""
         return {
             "labels": list(self.labels),
             "rest": self.rest,
@@ -93,11 +93,11 @@ class GroupCorrection:
 def class_probabilities(
     probabilities: np.ndarray, names: Sequence[str], labels: Sequence[str], rest: bool, none: bool
 ) -> np.ndarray:
-    """Probabilities of a group's labels (N, L) -> of the classes of a correction, float64 (N, C)."""
+    """Probabilities of a group's labels (N, L) -> probabilities of a correction's classes, float64 (N, C)."""
     own = [list(names).index(name) for name in labels]
     others = [i for i, name in enumerate(names) if name not in labels]
     values = probabilities.astype(np.float64)
-    remaining = 1 - values.sum(1)  # below 0 where the model believes in several labels; the sums stay right
+    remaining = 1 - values.sum(1)  # negative if the model predicts several labels; rows still sum to 1
     columns = [values[:, own]]
     if rest:
         more = 0 if none else remaining
@@ -109,15 +109,15 @@ def class_probabilities(
 
 
 def read_corrections(content: Any, taxonomy: Taxonomy, place: str) -> dict[str, GroupCorrection]:
-    """Corrections by group, as JSON holds them.
+    """Read corrections by group from JSON.
 
     Args:
-        content: an object of `GroupCorrection.to_json` by group.
-        taxonomy: of the model.
+        content: group -> `GroupCorrection.to_json`.
+        taxonomy: the model's labels.
         place: the file, for messages.
 
     Raises:
-        BundleError: it is anything else, or of another model's labels.
+        BundleError: the content is invalid, or names labels that the model does not have.
     """
     found = {}
     try:

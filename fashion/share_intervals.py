@@ -1,4 +1,4 @@
-"""The interval of a share, inside 0 to 1."""
+"""Confidence intervals of shares, within 0 to 1."""
 
 from statistics import NormalDist
 
@@ -11,15 +11,15 @@ Z = NormalDist().inv_cdf(0.5 + LEVEL / 2)
 def score_interval(
     share: np.ndarray, binomial: np.ndarray | float, constant: np.ndarray | float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The shares p from which an estimate lies no more than Z standard errors away, inside 0 to 1.
+    """Score interval: the shares p within Z standard errors of an estimate, clipped to 0 to 1.
 
-    The variance of the estimate is binomial * p (1 - p) + constant. Without the constant that is the interval of Wilson
-    (1927, J. Am. Stat. Assoc. 22, 209-212) for 1 / binomial products; the constant is for errors of measurement, which
-    are there whatever the share is.
+    The variance of the estimate is binomial * p (1 - p) + constant. Without the constant, this is Wilson's interval
+    (1927, J. Am. Stat. Assoc. 22, 209-212) for 1 / binomial products; the constant is for measurement errors that do
+    not depend on the share.
 
     Args:
-        share: the estimates; those outside 0 to 1 count as the nearer end.
-        binomial, constant: see above, from 0 up; of the estimates' shape, or numbers.
+        share: the estimates, clipped to 0 to 1.
+        binomial, constant: see above, non-negative; in the shape of the estimates, or numbers.
     """
     inside = np.clip(share, 0, 1)
     a, b, c = 1 + Z**2 * binomial, inside + Z**2 * binomial / 2, inside**2 - Z**2 * constant
@@ -30,13 +30,13 @@ def score_interval(
 def share_intervals(
     share: np.ndarray, variance: np.ndarray, products: float | np.ndarray, noise: np.ndarray | float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Intervals of means of values that may vary less than answers do, or more.
+    """Confidence intervals of means of values whose variance may differ from that of yes/no answers.
 
     Args:
         share: means, of any shape.
-        variance: of the values of products.
-        products: how many.
-        noise: variance that the means have beside that of products being drawn.
+        variance: variance of the products' values.
+        products: number of products.
+        noise: variance of the means in addition to the sampling of products.
     """
     inside = np.clip(share, 0, 1)
     of_answers = inside * (1 - inside)

@@ -1,4 +1,4 @@
-"""Attribute groups and their labels, and how a product's labels become the network's targets and back."""
+"""Attribute groups and their labels, and the conversion of a product's labels to training targets and back."""
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,10 +26,10 @@ class Label(NamedTuple):
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """The labels a model knows, in the order of its outputs. The labels of a group need not be neighbors.
+    """The labels of a model, in the order of its outputs. The labels of a group need not be contiguous.
 
     Raises:
-        DataError: there is no label, or one stands there twice.
+        DataError: there is no label, or a duplicate.
     """
 
     labels: tuple[Label, ...]
@@ -62,7 +62,7 @@ class Taxonomy:
         }
 
     def indices(self, group: str) -> np.ndarray:
-        """Output indices of a group's labels, int64, rising. Raises DataError for an unknown group."""
+        """Output indices of a group's labels, int64, ascending. Raises DataError for an unknown group."""
         if group not in self._indices:
             raise DataError(f"unknown attribute group {group!r}; the model has: {', '.join(self.groups)}")
         return self._indices[group]
@@ -74,10 +74,10 @@ class Taxonomy:
     def encode(self, cells: Mapping[str, Sequence[str] | None]) -> np.ndarray:
         """A product's labels by group -> targets, int8 of shape (A,): 1 yes, 0 no, -1 not annotated.
 
-        A group that is missing from `cells` or is None is not annotated; an empty list says that no label applies.
+        A group that is missing from `cells` or None is not annotated; an empty list means that no label applies.
 
         Raises:
-            DataError: a name that the group does not have.
+            DataError: an unknown label name.
         """
         targets = np.full(len(self), NOT_ANNOTATED, dtype=np.int8)
         for group in self.groups:
@@ -93,7 +93,7 @@ class Taxonomy:
         return targets
 
     def decode(self, targets: np.ndarray) -> dict[str, list[str] | None]:
-        """Targets of shape (A,) -> labels by group; None for a group of which nothing is annotated."""
+        """Targets of shape (A,) -> labels by group; None for a group without annotations."""
         return {
             group: None
             if (targets[indices] == NOT_ANNOTATED).all()
@@ -102,14 +102,14 @@ class Taxonomy:
         }
 
     def _suggestion(self, group: str, name: str) -> str:
-        from difflib import get_close_matches  # for the message alone
+        from difflib import get_close_matches  # only needed for this message
 
         close = get_close_matches(name, self.names(group), n=1)
         return f"; did you mean {close[0]!r}?" if close else ""
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Iterable[str]]) -> "Taxonomy":
-        """The taxonomy of a catalog: its columns are the groups, and a column's different values the labels, sorted."""
+        """The taxonomy of a table: its columns are the groups, and a column's distinct values, sorted, the labels."""
         return cls(tuple(Label(group, name) for group, names in columns.items() for name in sorted(set(names))))
 
     def to_json(self) -> list[dict[str, str]]:

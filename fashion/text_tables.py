@@ -1,22 +1,22 @@
-"""Tables as text, set by rich: it knows that a Chinese character takes two columns and an accent none."""
+"""Format tables as text with rich, which handles the display width of Chinese characters and accents."""
 
 import sys
 from collections.abc import Iterable, Sequence
 
-UNLIMITED = 1_000_000  # columns, where lines go to a file or a program that will search them
+UNLIMITED = 1_000_000  # width in columns if the output is not a terminal
 
 
 def text_table(heading: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """Rows in aligned columns, two spaces apart, below a heading.
+    """Format rows in aligned columns, two spaces apart, below a heading.
 
-    On a terminal that is too narrow, cells are folded within their columns; anywhere else each row is one line.
+    On a terminal that is too narrow, cells are wrapped within their columns; otherwise each row is one line.
 
     Args:
-        heading: the names of the columns; an empty sequence for a table without a heading.
-        rows: of as many cells each.
-        right: positions of the columns whose cells stand at the right, as numbers do.
+        heading: the column names; an empty sequence for a table without a heading.
+        rows: rows with the same number of cells.
+        right: positions of right-aligned columns, such as numbers.
     """
-    from rich.console import Console  # a tenth of a second, for commands that show a table
+    from rich.console import Console  # imported here: it takes a tenth of a second
     from rich.table import Table
     from rich.text import Text
 

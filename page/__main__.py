@@ -1,4 +1,4 @@
-"""Serve the page of a bundle, and of a scored catalog where one is given, until ctrl-C.
+"""Serve the page of a bundle, and optionally of a scored catalog, until ctrl-C.
 
 From the command line:  python -m page BUNDLE [SCORED] [--host 127.0.0.1] [--port 8070]
 """
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reports = find_reports(options.scored, options.report) if options.scored else {}
         app = create_page(predictor, hosts=(options.host, *options.allow_host), shop=shop, reports=reports)
         if shop:
-            found(shop, ListSelection())  # pyarrow imports pandas where it is installed: before somebody waits for it
+            found(shop, ListSelection())  # warm-up: pyarrow imports pandas if it is installed, which takes time
         print(f"open {http_address(options.host, port)} in a browser; ctrl-C ends it", flush=True)
         run(app, options.host, port)
     return 0

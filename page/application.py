@@ -1,4 +1,4 @@
-"""The page's application: the server's own endpoint, and beside it the pages that ask it."""
+"""The page's application: the server's endpoint, and the pages that use it."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -23,13 +23,13 @@ def create_page(
     shop: Shop | None = None,
     reports: Mapping[str, Path] | None = None,
 ) -> FastAPI:
-    """The application.
+    """Create the application.
 
     Args:
-        predictor: what answers.
+        predictor: of the model.
         name: of the model, as in `/predictions/NAME`.
         hosts: see `page.guarding.Guard`.
-        shop: the scored catalog, where there is one to be browsed.
+        shop: a scored catalog to review and browse, if any.
         reports: of that catalog, see `page.browsing.reports.find_reports`.
     """
     app = create_app(predictor, name, viewer=False)

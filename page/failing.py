@@ -1,4 +1,4 @@
-"""What a person sees where a page cannot be shown; programs get the server's own JSON."""
+"""Error handlers: HTML error pages for browsers, the server's JSON for programs."""
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -15,7 +15,7 @@ Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 def add_error_pages(app: FastAPI, renderer: Renderer) -> None:
-    """Show errors as pages to browsers: those of the framework, and those of a catalog that cannot be read any more."""
+    """Show HTTP errors and this project's errors (such as of an unreadable catalog) as pages to browsers."""
     in_json = cast(Handler, app.exception_handlers[HTTPException])
 
     async def on_http_error(request: Request, error: Exception) -> Response:

@@ -1,8 +1,8 @@
-"""What stands before every route of the page: which hosts and origins are answered, and what browsers may load.
+"""Middleware against cross-site requests and DNS rebinding; it also sets the security headers.
 
-A server on this machine can be reached by every web page that its user opens. Such a page must neither post to it (the
-origin is compared with the host) nor read from it under a name of its own that it lets point here (DNS rebinding: the
-host is an address, this machine, or a name that was given).
+Any web page that the user opens can send requests to a server on this machine. Such a page must not post to it (so the
+Origin header must match the host), nor read from it through a domain name of its own that resolves to this machine (DNS
+rebinding; so the Host header must be an IP address, this machine's name, or a configured name).
 """
 
 import ipaddress
@@ -17,8 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.protocol import JSON_TYPE, error_object, json_bytes
 
-# Scripts, styles and data from this server alone, nothing inline, nothing evaluated; photographs that were dropped are
-# shown from memory (blob:).
+# Scripts, styles and data only from this server, nothing inline, no eval; blob: is for the user's own photographs.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -34,11 +33,11 @@ READING = ("GET", "HEAD")
 
 
 class Guard:
-    """Middleware that refuses foreign hosts and origins, and adds `HEADERS` to what does not have its own.
+    """Middleware that refuses foreign hosts and origins, and adds `HEADERS` to responses that do not set them.
 
     Args:
-        app: what is guarded.
-        hosts: names that this server is called by, beside addresses, `localhost` and this machine's own name.
+        app: the application to guard.
+        hosts: allowed host names besides IP addresses, `localhost` and this machine's name.
     """
 
     def __init__(self, app: ASGIApp, hosts: Collection[str] = ()) -> None:
@@ -46,7 +45,7 @@ class Guard:
         self._hosts = {"localhost", socket.gethostname().lower(), *(host.lower() for host in hosts)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, see https://asgi.readthedocs.io/en/latest/specs/www.html."""
+        """Handle a request, see https://asgi.readthedocs.io/en/latest/specs/www.html."""
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -79,7 +78,7 @@ class Guard:
 
 
 def is_address(name: str) -> bool:
-    """Whether a host is an IP address, which no DNS server can point elsewhere."""
+    """Whether a host is an IP address: DNS rebinding needs a name."""
     try:
         ipaddress.ip_address(name)
     except ValueError:

@@ -1,4 +1,4 @@
-"""A scored catalog that is browsed: its columns in memory, its index where there is one."""
+"""A scored catalog opened for the page: its columns in memory, and its index if there is one."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,14 +27,14 @@ TITLES = ("name", "title", "product_name", "product_title", "product_display_nam
 
 
 class Shop:
-    """A scored catalog. Open one with `Shop.open`.
+    """A scored catalog opened for the page. Create one with `Shop.open`.
 
     Attributes:
         scored: the catalog.
-        index: of it, or None.
-        columns: what filters can name.
-        store: what people said of it.
-        lock: hold it while the index is asked; requests are answered by several threads.
+        index: its index, or None.
+        columns: the columns that filters can use.
+        store: the corrections of reviewers.
+        lock: hold it while querying the index; requests run in several threads.
     """
 
     def __init__(self, scored: Scored, index: Index | None) -> None:
@@ -55,10 +55,10 @@ class Shop:
         self._ids = np.array(ids, object)
 
     def refresh(self) -> None:
-        """Read what was corrected since, here and by others.
+        """Reload corrections made since the last call, by this process or others.
 
         Raises:
-            DataError: it cannot be read, or the catalog holds other products than when it was opened.
+            DataError: the catalog cannot be read, or holds other products than when it was opened.
         """
         with self.lock:
             last = self.store.last()
@@ -77,14 +77,14 @@ class Shop:
 
     @classmethod
     def open(cls, folder: Path, card: ModelCard) -> "Shop":
-        """Open a scored catalog, and its index where there is one.
+        """Open a scored catalog, and its index if there is one.
 
         Args:
-            folder: written by `python -m catalog.score`; its index lies in the folder `index` within it.
-            card: of the model that photographs are compared with.
+            folder: written by `python -m catalog.score`; its index is in the subfolder `index`.
+            card: of the model; it must be the one that scored the catalog.
 
         Raises:
-            DataError: no such catalog, an empty one, one of another model, or an index that is in use or half-written.
+            DataError: the catalog is missing, empty or of another model, or its index is in use or incomplete.
         """
         scored = Scored.open(folder)
         model = scored.manifest.model
@@ -102,7 +102,7 @@ class Shop:
         return len(self._ids)
 
     def kept(self, where: str) -> np.ndarray:
-        """Which products a filter keeps, bool (rows,). Raises FilterError for one that cannot be read."""
+        """Which products pass a filter, bool (rows,). Raises FilterError for an invalid filter."""
         if not where.strip():
             return np.ones(len(self), bool)
         return RowFilter(where, self.scored).keeps(self._batch)
@@ -112,33 +112,33 @@ class Shop:
         return self._batch.column(column)
 
     def ids(self, rows: Sequence[int] | np.ndarray) -> list[str]:
-        """The products of rows."""
+        """The product ids of rows."""
         return list(self._ids[rows])
 
     def row(self, id: str) -> int:
-        """Where a product stands. Raises DataError where there is none."""
+        """The row of a product. Raises DataError if there is none."""
         if id not in self._rows:
             raise DataError(f"the catalog has no product {id[:60]!r}")
         return self._rows[id]
 
     def rows(self, ids: Sequence[str]) -> list[int]:
-        """Where products stand; those that the catalog does not have are left out."""
+        """The rows of products; unknown ids are skipped."""
         return [self._rows[id] for id in ids if id in self._rows]
 
     def photographs(self, id: str) -> list[Path]:
-        """The photographs of a product; none where they lie in no files of their own. Raises DataError as `row`."""
+        """The image files of a product; empty if its photographs are not separate files. Raises DataError as `row`."""
         row = self.row(id)
         several = self._batch.column(PHOTOGRAPHS)[row].as_py() if self._several else None
         return [Path(path) for path in several or [self._batch.column(IMAGE)[row].as_py()] if path]
 
     def attributes(self, row: int) -> dict[str, list[str]]:
-        """What is answered of a product, by group."""
+        """The answered labels of a product by group."""
         return {
             group: self._batch.column(ATTRIBUTE + group)[row].as_py() or [] for group in self.scored.manifest.groups
         }
 
     def source(self, row: int) -> dict[str, Any]:
-        """The catalog's own columns of a product, those with a value, but its title, which stands above them."""
+        """The values of a product in the source's own columns, without empty ones and the title."""
         found = {column.name: self._batch.column(column.name)[row].as_py() for column in self.columns.source}
         return {
             name: value for name, value in found.items() if value not in (None, "", []) and name != self.title_column
@@ -150,16 +150,16 @@ class Shop:
         return vector_rows(found.combine_chunks())[0].astype(np.float32)
 
     def title(self, row: int) -> str:
-        """What a product is called, or its id."""
+        """The title of a product, or its id."""
         named = self._batch.column(self.title_column)[row].as_py() if self.title_column else None
         return str(named or self._ids[row])
 
     def price(self, row: int) -> str:
-        """Its price as the catalog writes it, or nothing."""
+        """Its price as text, or "" if there is none."""
         value = self._batch.column(self.price_column)[row].as_py() if self.price_column else None
         return "" if value is None else f"{value:,.2f}" if isinstance(value, float) else str(value)
 
     def close(self) -> None:
-        """Let go of the index."""
+        """Close the index."""
         if self.index:
             self.index.close()

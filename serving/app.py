@@ -1,4 +1,4 @@
-"""The endpoint without TorchServe: the same requests and answers from the same bundle, on FastAPI.
+"""The FastAPI server: the same requests and answers as with TorchServe, from the same bundle.
 
 From the command line:  python -m serving.app BUNDLE [--host 127.0.0.1] [--port 8080] [--allow-origin ORIGIN]
                                            [--canary BUNDLE --share 0.1]
@@ -32,27 +32,28 @@ from serving.reading import header_name
 from serving.reloading import add_reload_route, reload_on_hangup
 from serving.routes import add_kserve_routes, add_photograph_routes, add_service_routes
 
-STOP_TIMEOUT = 10  # s that requests have to end when the server is to
+STOP_TIMEOUT = 10  # s for pending requests at shutdown
 
-SHARE = 0.1  # of requests that go to a canary
+SHARE = 0.1  # default share of requests that go to a canary
 
-ORIGIN = re.compile(r"\*|https?://[^/?#\s]+")  # as browsers send it: no path, no slash at the end
+ORIGIN = re.compile(r"\*|https?://[^/?#\s]+")  # as sent by browsers: no path, no trailing slash
 
 
 def create_app(
     served: Predictor | Traffic, name: str = "fashion", allow_origins: Sequence[str] = (), viewer: bool = True
 ) -> FastAPI:
-    """The application.
+    """Create the FastAPI application.
 
     Args:
-        served: what answers.
+        served: the model or models that answer.
         name: of the model, as in `/predictions/NAME`.
-        allow_origins: of web pages that browsers let read the answers, such as `https://shop.example`; `*` is every.
-        viewer: whether /docs and /redoc show the API, and / says that the server is there; not where / is a page of
-            its own, under a policy that lets no script in a page run.
+        allow_origins: origins of web pages that may read the answers (CORS), such as `https://shop.example`; `*` allows
+            all.
+        viewer: whether to serve the API's documentation at /docs and /redoc, and a short message at /. False for an
+            app that has its own page at / and a content security policy without inline scripts.
 
     Raises:
-        SettingError: an origin that is none.
+        SettingError: an invalid origin.
     """
     traffic = served if isinstance(served, Traffic) else Traffic(LiveModel(served))
     counters = Counters(lambda: traffic.waiting)
@@ -64,7 +65,7 @@ def create_app(
             yield
         await asyncio.to_thread(flush_log)
 
-    # Its pages /docs and /redoc bring their scripts along; FastAPI's own fetch them from servers of others.
+    # FastAPIOffline serves the scripts of /docs and /redoc itself; plain FastAPI loads them from a CDN.
     app = FastAPIOffline(
         title="Fashion attributes",
         version=traffic.versions[0],
@@ -75,7 +76,7 @@ def create_app(
     )
     app.add_exception_handler(HTTPException, on_http_error)
     if allow_origins:
-        _let_browsers_ask(app, allow_origins)
+        _allow_origins(app, allow_origins)
     add_photograph_routes(app, name)
     add_service_routes(app, name, traffic, root=viewer)
     add_kserve_routes(app, name, traffic)
@@ -83,7 +84,7 @@ def create_app(
     return app
 
 
-def _let_browsers_ask(app: FastAPI, origins: Sequence[str]) -> None:
+def _allow_origins(app: FastAPI, origins: Sequence[str]) -> None:
     for origin in origins:
         if not ORIGIN.fullmatch(origin):
             raise SettingError(
@@ -98,16 +99,16 @@ def _let_browsers_ask(app: FastAPI, origins: Sequence[str]) -> None:
     )
 
 
-def _opened(bundle: Path, engine: str) -> LiveModel:
+def _open_live_model(bundle: Path, engine: str) -> LiveModel:
     def open_bundle() -> Predictor:
-        # A link is followed once: its card and its weights are of one bundle, wherever the link leads meanwhile.
+        # Resolve a symbolic link once, so that card and weights are of the same bundle even if the link changes.
         return Predictor.from_bundle(bundle.resolve(), engine)
 
     return LiveModel(open_bundle(), open_bundle)
 
 
 def run(app: FastAPI, host: str, port: int) -> None:
-    """Answer at a host and port until a signal ends it; requests under way have some seconds to end too."""
+    """Serve on a host and port until a signal arrives; pending requests then get `STOP_TIMEOUT` seconds."""
     uvicorn.run(
         app,
         host=host,
@@ -134,24 +135,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="append",
         default=[],
         metavar="ORIGIN",
-        help="of web pages that browsers let read the answers, such as https://shop.example; may be given again",
+        help="of web pages that may read the answers (CORS), such as https://shop.example; may be given several times",
     )
-    parser.add_argument("--canary", type=Path, metavar="BUNDLE", help="answers a share of the requests in its place")
-    parser.add_argument("--share", type=float, help=f"of requests for the canary, from 0 to 1 (default: {SHARE})")
+    parser.add_argument("--canary", type=Path, metavar="BUNDLE", help="second bundle, for a share of the requests")
+    parser.add_argument("--share", type=float, help=f"the canary's share of the requests, 0 to 1 (default: {SHARE})")
     options = parser.parse_args(arguments)
     start_log(logging.INFO)
     with one_line_errors():
         port = listening_port(options.host, options.port)
         if options.share is not None and options.canary is None:
-            raise SettingError(f"--share {options.share} is of the canary's requests; give its bundle with --canary")
-        canary = _opened(options.canary, options.engine) if options.canary else None
+            raise SettingError(f"--share {options.share} needs a canary; give its bundle with --canary")
+        canary = _open_live_model(options.canary, options.engine) if options.canary else None
         share = SHARE if options.share is None else options.share
-        traffic = Traffic(_opened(options.bundle, options.engine), canary, share if canary else 0.0)
+        traffic = Traffic(_open_live_model(options.bundle, options.engine), canary, share if canary else 0.0)
         app = create_app(traffic, options.name, options.allow_origin)
         reload_on_hangup(traffic)
         address = http_address(options.host, port)
         print(f"curl {address}/predictions/{options.name} -T photo.jpg", flush=True)
-        print(f"what can be asked: {address}/docs", flush=True)
+        print(f"API documentation: {address}/docs", flush=True)
         run(app, options.host, port)
     return 0
 

@@ -1,4 +1,4 @@
-"""A bundle -> the .mar that TorchServe loads, or a model of a Triton repository.
+"""Pack a bundle as a .mar archive for TorchServe, or as a model in a Triton repository.
 
 From the command line:  python -m serving.archive BUNDLE [--out model_store/fashion.mar]
                         python -m serving.archive BUNDLE --format triton [--out model_store/triton]
@@ -25,14 +25,14 @@ from serving.triton import write_repository
 SERVING = Path(__file__).parent
 HANDLER_FILE = "handler.py"
 CONFIG_FILE = "model-config.yaml"
-# Modules of serving/ that the handler imports; they travel in the archive beside the package `fashion`.
+# Modules of serving/ that the handler imports; they are packed into the archive beside the package `fashion`.
 HANDLER_MODULES = (
     *("__init__.py", "binary_tensors.py", "metrics.py", "protocol.py", "reading.py", "repeated_parts.py"),
     *("responder.py", "unpacking.py"),
 )
 
-# Rooms of the package `fashion` that do not travel: networks are built where torch runs them alone, and tables,
-# downloads and pictures are what commands and reports work with.
+# Subpackages of `fashion` that are not packed: networks, unless torch runs the model, and those for commands and
+# reports: tables, downloads and pictures.
 NETWORKS = "backbones"
 NOT_SERVED = ("fetching", "pictures", "tables")
 
@@ -40,7 +40,7 @@ MANIFEST = "MAR-INF/MANIFEST.json"
 
 DEFAULT_OUT = Path("model_store/fashion.mar")
 TRITON_REPOSITORY = Path("model_store/triton")
-MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # what TorchServe accepts, and a part of the URL
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # names that TorchServe accepts; also a part of the URL
 
 
 def archive(
@@ -50,23 +50,23 @@ def archive(
     engine: str = "auto",
     config: Path = SERVING / CONFIG_FILE,
 ) -> Path:
-    """Pack a bundle and the code that serves it into one .mar, whole or not at all.
+    """Pack a bundle and the code that serves it into one .mar, written atomically.
 
-    A file that holds the very same is left as it is, with its time of change.
+    An existing archive with the same contents is left untouched, including its modification time.
 
     Args:
-        bundle: the folder that `python -m training.export` wrote.
+        bundle: the folder written by `python -m training.export`.
         out: the file to write, ending in `.mar`.
-        name: of the model in TorchServe, hence in the URL `/predictions/NAME`; default is the stem of `out`.
-        engine: what is to run the network, see `weights_for`.
-        config: how TorchServe is to run the model: workers, batches, timeouts.
+        name: of the model in TorchServe, and so in the URL `/predictions/NAME`; default is the stem of `out`.
+        engine: the engine to pack weights for, see `weights_for`.
+        config: TorchServe's settings for the model: workers, batches, timeouts.
 
     Returns:
         `out`.
 
     Raises:
-        BundleError: the bundle is missing, incomplete or was changed, or the archiver failed.
-        SettingError: a name, engine or config that cannot be used, or a file name that does not end in `.mar`.
+        BundleError: the bundle is missing, incomplete or modified, or the archiver failed.
+        SettingError: an invalid name, engine or config, or a file name that does not end in `.mar`.
     """
     bundle, out = Path(bundle), Path(out)
     name = name or out.stem
@@ -78,23 +78,23 @@ def archive(
         raise SettingError(f"no file {str(config)!r}; start from {SERVING / CONFIG_FILE}")
     card = ModelCard.load(bundle)
     weights = weights_for(bundle, card, engine)
-    # The archiver works in the shared temporary folder under the model's name, so it gets a folder of its own.
+    # The archiver uses a folder with the model's name in TMPDIR, so a private TMPDIR avoids collisions.
     with tempfile.TemporaryDirectory(prefix="fashion-archive-") as temporary:
         staged = _stage(Path(temporary) / "staged", bundle, weights, Path(config))
         packed = _pack(staged, Path(temporary), name, card.version)
-        _put(packed, out)
+        _install(packed, out)
     return out
 
 
 def weights_for(bundle: Path, card: ModelCard, engine: str = "auto") -> list[str]:
-    """The weights files that an archive needs, each checked against the card's sha256.
+    """The weights files to pack, each checked against the card's sha256.
 
-    `int8`, `onnx` and `torch` take the one file of that engine. `auto` takes the int8 file (a quarter of the size of
-    the others, 24 MB for ResNet50; else the fp32 ONNX file) for the CPU, and `model.pth` (94 MB) with it, so that the
-    same archive runs on a GPU. The server unpacks all of it at every start: leave out with `int8` what is not needed.
+    `int8`, `onnx` and `torch` select the file of that engine. `auto` selects the int8 file for the CPU (24 MB for
+    ResNet50, a quarter of the others; else the fp32 ONNX file) and also `model.pth` (94 MB), so that the same archive
+    runs on a GPU. TorchServe unpacks the whole archive at every start, so use `int8` if there is no GPU.
 
     Raises:
-        BundleError: a file is missing or was changed.
+        BundleError: a file is missing or modified.
         SettingError: an unknown engine.
     """
     has = [name for name in (INT8_FILE, ONNX_FILE, STATE_DICT_FILE) if (bundle / name).is_file()]
@@ -112,7 +112,7 @@ def weights_for(bundle: Path, card: ModelCard, engine: str = "auto") -> list[str
 
 
 def _stage(staged: Path, bundle: Path, weights: list[str], config: Path) -> Path:
-    """Links to all that goes into the archive but the handler, as it will lie there; the archiver follows them."""
+    """Lay out the archive's contents, except for the handler, as symbolic links, which the archiver follows."""
     code = Path(fashion.__file__).parent
     sources = {name: bundle / name for name in (CARD_FILE, *weights)} | {CONFIG_FILE: config}
     left_out = NOT_SERVED if STATE_DICT_FILE in weights else (*NOT_SERVED, NETWORKS)
@@ -134,7 +134,7 @@ def _pack(staged: Path, temporary: Path, name: str, version: str) -> Path:
     command += ["--model-name", name, "--version", version]
     command += ["--handler", str(SERVING / HANDLER_FILE), "--config-file", str(staged / CONFIG_FILE)]
     command += ["--extra-files", str(staged), "--export-path", str(temporary)]
-    command += ["--archive-format", "zip-store"]  # weights do not compress, and a stored file is unpacked quicker
+    command += ["--archive-format", "zip-store"]  # weights do not compress, and uncompressed files unpack faster
     work = temporary / "work"
     work.mkdir()
     result = subprocess.run(command, env=os.environ | {"TMPDIR": str(work)}, capture_output=True, text=True)
@@ -146,11 +146,11 @@ def _pack(staged: Path, temporary: Path, name: str, version: str) -> Path:
     return temporary / f"{name}.mar"
 
 
-def _put(packed: Path, out: Path) -> None:
+def _install(packed: Path, out: Path) -> None:
     if out.exists() and _contents(out) == _contents(packed):
-        return  # a server that runs with it need not start again
+        return  # a running server need not be restarted
     out.parent.mkdir(parents=True, exist_ok=True)
-    # Not *.mar: a server that starts meanwhile loads every .mar it finds.
+    # The temporary name must not end in .mar: a server that starts meanwhile loads every .mar in the folder.
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
         shutil.copyfile(packed, temporary)
@@ -160,7 +160,7 @@ def _put(packed: Path, out: Path) -> None:
 
 
 def _contents(archive: Path) -> dict[str, int] | None:
-    """Checksum of each file but the manifest, which holds the time of packing; None where it is no archive."""
+    """Checksum of each file except the manifest, which contains the packing time; None if it is not an archive."""
     try:
         with zipfile.ZipFile(archive) as file:
             return {entry.filename: entry.CRC for entry in file.infolist() if entry.filename != MANIFEST}
@@ -169,7 +169,7 @@ def _contents(archive: Path) -> dict[str, int] | None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Pack a bundle and print what came out."""
+    """Pack a bundle and print a summary."""
     parser = argparse.ArgumentParser(
         prog="python -m serving.archive", description="Pack a bundle for TorchServe, or for Triton."
     )

@@ -1,4 +1,4 @@
-"""Requests that come one by one -> batches for the responder, without waiting for any to fill."""
+"""Group incoming requests into batches for the responder, without waiting for a batch to fill."""
 
 import queue
 import threading
@@ -8,20 +8,20 @@ from concurrent.futures import Future
 from serving.protocol import Call, Reply, error_reply
 from serving.responder import BatchCounts, Responder
 
-BATCH_SIZE = 8  # requests of one batch, as many as the archive for TorchServe asks for
-QUEUE_SIZE = 100  # requests that wait; one more is refused
+BATCH_SIZE = 8  # most requests in a batch, as in the archive for TorchServe
+QUEUE_SIZE = 100  # most waiting requests; further ones are refused
 
 
 class QueueFull(Exception):
-    """More requests wait than the queue holds."""
+    """The queue has no room for another request."""
 
 
 class Batcher:
-    """One thread that answers whatever has queued up since its last batch. Use it as a context manager.
+    """A worker thread that answers the requests queued since its last batch. Use it as a context manager.
 
     Args:
         responder: answers the batches.
-        observe: called with each batch's tally.
+        observe: called with the counts of each batch.
     """
 
     def __init__(self, responder: Responder, observe: Callable[[BatchCounts], None]) -> None:
@@ -31,12 +31,12 @@ class Batcher:
         self._thread = threading.Thread(target=self._work, name="batches", daemon=True)
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start the worker thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Answer all that wait, and end; nothing is to be submitted any more."""
-        self._waiting.put(None)  # behind all that wait
+        """Answer all waiting requests and end the thread; nothing may be submitted afterwards."""
+        self._waiting.put(None)  # after all waiting requests
         self._thread.join()
 
     def __enter__(self) -> "Batcher":
@@ -48,19 +48,19 @@ class Batcher:
 
     @property
     def alive(self) -> bool:
-        """Whether requests are answered."""
+        """Whether the worker thread is running."""
         return self._thread.is_alive()
 
     @property
     def waiting(self) -> int:
-        """How many requests wait, about."""
+        """The approximate number of waiting requests."""
         return self._waiting.qsize()
 
     def submit(self, call: Call) -> "Future[Reply]":
         """Queue a request.
 
         Raises:
-            QueueFull: too many wait already.
+            QueueFull: too many requests are waiting.
         """
         future: Future[Reply] = Future()
         try:
@@ -76,7 +76,7 @@ class Batcher:
             while len(entries) < BATCH_SIZE and not self._waiting.empty():
                 entries.append(self._waiting.get_nowait())
             last = None in entries
-            # A client that went away has cancelled its future; what is left is answered.
+            # Skip futures that were cancelled because the client disconnected.
             batch = [entry for entry in entries if entry is not None and entry[1].set_running_or_notify_cancel()]
             if batch:
                 self._answer(batch)
@@ -85,7 +85,7 @@ class Batcher:
         try:
             replies, tally = self._responder.respond([call for call, _ in batch])
             self._observe(tally)
-        except Exception as error:  # the responder raises nothing; should it ever, the thread must live on
+        except Exception as error:  # unexpected, since the responder should not raise; the thread must survive it
             replies = [error_reply(error)] * len(batch)
         for (_, future), reply in zip(batch, replies, strict=True):
             future.set_result(reply)

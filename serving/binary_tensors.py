@@ -1,6 +1,6 @@
-"""KServe v2's binary tensors: a request whose JSON is followed by the elements of its tensors.
+"""KServe v2's binary tensor extension: a request's JSON is followed by the elements of its tensors.
 
-tritonclient sends them so unless it is told not to.
+It is the default of tritonclient.
 
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
 """
@@ -15,15 +15,15 @@ HEADER = "inference-header-content-length"  # bytes of the JSON
 
 
 def json_length(headers: Mapping[str, str], body: bytes | bytearray) -> int | None:
-    """How many bytes of a body are its JSON, or None where it has no binary tensors.
+    """The length of the JSON at the start of a body, or None if the request has no binary tensors.
 
     Raises:
-        InvalidRequest: the header that says so is no such number.
+        InvalidRequest: the header with the length is invalid.
     """
     given = next((value for name, value in headers.items() if name.lower() == HEADER), None)
     if given is None:
         return None
-    # A few digits only: int() takes underscores and blanks, and refuses 5,000 digits with a lecture.
+    # Only short texts of digits: int() accepts underscores and spaces, and fails on 5,000 digits with a long message.
     length = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
     if not 1 <= length <= len(body):
         raise InvalidRequest(
@@ -34,14 +34,14 @@ def json_length(headers: Mapping[str, str], body: bytes | bytearray) -> int | No
 
 
 def with_elements(request: Any, binary: bytes) -> Any:
-    """A request whose tensors have as `data` the elements that followed its JSON.
+    """Insert the binary elements that followed a request's JSON into its tensors, as `data`.
 
     Args:
-        request: the JSON.
-        binary: all that followed it.
+        request: the parsed JSON.
+        binary: the bytes that followed it.
 
     Raises:
-        InvalidRequest: a tensor whose elements are not there, or bytes that no tensor says are its own.
+        InvalidRequest: a tensor's elements are missing, or bytes are left over.
     """
     tensors = request.get("inputs") if isinstance(request, dict) else None
     if not isinstance(tensors, list):
@@ -53,7 +53,7 @@ def with_elements(request: Any, binary: bytes) -> Any:
             if size > len(binary) - used:
                 raise InvalidRequest(f"binary_data_size {size} is more than the {len(binary) - used} bytes that follow")
             own, used = binary[used : used + size], used + size
-            # What is not of bytes is refused by whoever reads the tensors.
+            # Other datatypes are rejected later, when the tensors are read.
             tensor = tensor | {"data": _elements(own) if tensor.get("datatype") == "BYTES" else []}
         filled.append(tensor)
     if used != len(binary):
@@ -62,7 +62,7 @@ def with_elements(request: Any, binary: bytes) -> Any:
 
 
 def _size(tensor: Any) -> int | None:
-    """How many bytes of the binary data a tensor says are its own."""
+    """The number of bytes that a tensor claims in the binary data; None if it claims none."""
     parameters = tensor.get("parameters") if isinstance(tensor, dict) else None
     size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
@@ -71,7 +71,7 @@ def _size(tensor: Any) -> int | None:
 
 
 def _elements(data: bytes) -> list[bytes]:
-    """The elements of a BYTES tensor: each has its length before it, in four bytes, the lowest first."""
+    """Split a BYTES tensor into elements, each prefixed with its length as a little-endian uint32."""
     elements, at = [], 0
     while at < len(data):
         if len(data) - at < 4:

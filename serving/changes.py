@@ -1,4 +1,4 @@
-"""What another bundle would change: the answers of two to the same photographs, label by label."""
+"""Compare two bundles: their answers for the same photographs, label by label."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,13 +15,13 @@ from fashion.taxonomy import Label
 
 ALL = "all groups"
 KINDS = ("kept", "gained", "lost")
-DRAWS = 1000  # of the bootstrap
-DRAWS_AT_ONCE = 50  # so that 100,000 photographs take 40 MB
+DRAWS = 1000  # bootstrap resamples
+DRAWS_AT_ONCE = 50  # resamples in memory at once: 40 MB for 100,000 photographs
 
 
 @dataclass(frozen=True)
 class AnswerShare:
-    """A count of answers, its share, and the 95 % interval of the share; share and interval of nothing are None."""
+    """A count of answers, its share, and the share's 95 % interval; share and interval are None if undefined."""
 
     count: int
     share: float | None = None
@@ -30,12 +30,12 @@ class AnswerShare:
 
 @dataclass(frozen=True)
 class GroupChanges:
-    """What becomes of a group's answers.
+    """The changes of a group's answers.
 
     Attributes:
         group: its name, or ALL.
-        kept, gained, lost: answers of both bundles, of the new one alone, of the old one alone; shares of all three.
-        photographs: whose answers in this group change; a share of all photographs.
+        kept, gained, lost: answers of both bundles, only of the new one, only of the old one; as shares of their sum.
+        photographs: photographs whose answers in this group change; as a share of all photographs.
     """
 
     group: str
@@ -47,7 +47,7 @@ class GroupChanges:
 
 @dataclass(frozen=True)
 class ChangedAnswer:
-    """One label that one of the bundles answers, with the probability that each gives it; None of a label it lacks."""
+    """A label answered by only one of the bundles, with both probabilities; None if a bundle lacks the label."""
 
     label: Label
     old: float | None
@@ -56,7 +56,7 @@ class ChangedAnswer:
 
 @dataclass(frozen=True)
 class PhotographChanges:
-    """What becomes of one photograph's answers; `size` sums up by how much the probabilities of what changed moved."""
+    """The changes of one photograph's answers."""
 
     image: str
     kept: tuple[Label, ...]
@@ -65,21 +65,21 @@ class PhotographChanges:
 
     @property
     def size(self) -> float:
-        """The sum of the differences in probability over all labels gained or lost."""
+        """The sum of the absolute differences in probability over all labels gained or lost."""
         return sum(abs((each.new or 0.0) - (each.old or 0.0)) for each in (*self.gained, *self.lost))
 
 
 @dataclass
 class BundleChanges:
-    """What another bundle would change.
+    """All differences between the answers of two bundles.
 
     Attributes:
-        old, new: the models' names, versions and weights.
-        groups: ALL, and each group that either has.
-        labels: how often each label that is gained or lost anywhere is kept, gained and lost; the most changed first.
-        photographs: of all photographs that could be used, those that change most first.
+        old, new: the models' names, versions and weights ids.
+        groups: ALL, and each group of either bundle.
+        labels: how often each changed label is kept, gained and lost; most changed first.
+        photographs: the changes of each usable photograph, largest first.
         left_out: photographs that could not be used, with the reason.
-        only_old, only_new: labels that one bundle alone has.
+        only_old, only_new: labels that only one bundle has.
     """
 
     old: dict[str, str]
@@ -96,7 +96,7 @@ class BundleChanges:
         return [each for each in self.photographs if each.gained or each.lost]
 
     def to_json(self, examples: int) -> dict[str, Any]:
-        """All of it, with the changes of so many photographs."""
+        """The comparison as JSON, with that many photographs as examples."""
         return {
             "old": self.old,
             "new": self.new,
@@ -113,24 +113,24 @@ class BundleChanges:
 def compare_bundles(
     old: Predictor, new: Predictor, photographs: Mapping[str, Path], profile: str | None = None
 ) -> BundleChanges:
-    """Ask two bundles about the same photographs.
+    """Compare the answers of two bundles for the same photographs.
 
     Args:
-        old, new: the two.
-        photographs: by the name that the result gives them.
-        profile: of thresholds; None is each model card's default.
+        old, new: predictors of the two bundles.
+        photographs: name in the result -> path.
+        profile: threshold profile; None for each model card's default.
 
     Raises:
         DataError: no photograph can be used.
-        SettingError: a profile that one of them does not have, or two that have no label in common.
+        SettingError: a bundle lacks the profile, or the bundles have no label in common.
     """
     for predictor in (old, new):
         predictor.card.threshold_row(profile)
-    of_old, of_new = ({*predictor.card.labels} for predictor in (old, new))
-    if not of_old & of_new:
+    old_labels, new_labels = ({*predictor.card.labels} for predictor in (old, new))
+    if not old_labels & new_labels:
         raise SettingError("the two bundles have no label in common; compare bundles of the same taxonomy")
     left_out: list[tuple[str, str]] = []
-    changes = list(_each(old, new, photographs, profile, left_out))
+    changes = list(_compare_each(old, new, photographs, profile, left_out))
     if not changes:
         reason = f"; the first, {left_out[0][0]}: {left_out[0][1]}" if left_out else ""
         raise DataError(f"none of {len(photographs)} photographs can be used{reason}")
@@ -142,12 +142,12 @@ def compare_bundles(
         _label_counts(changes),
         sorted(changes, key=lambda each: -each.size),
         left_out,
-        [label for label in old.card.labels if label not in of_new],
-        [label for label in new.card.labels if label not in of_old],
+        [label for label in old.card.labels if label not in new_labels],
+        [label for label in new.card.labels if label not in old_labels],
     )
 
 
-def _each(
+def _compare_each(
     old: Predictor,
     new: Predictor,
     photographs: Mapping[str, Path],
@@ -203,7 +203,7 @@ def _group_changes(changes: Sequence[PhotographChanges], groups: Sequence[str]) 
 
 
 def _group(group: str, counts: np.ndarray) -> GroupChanges:
-    """From the counts of each photograph (N, 3), in the order of KINDS."""
+    """A group's changes from the counts per photograph (N, 3), in the order of KINDS."""
     rows = np.column_stack([counts, counts[:, 1:].any(1)])  # (N, 4)
     sums = rows.sum(0)
     answers = int(sums[:3].sum())
@@ -217,8 +217,8 @@ def _group(group: str, counts: np.ndarray) -> GroupChanges:
 
 
 def _share(count: int, share: float | None, ends: np.ndarray, photographs: int) -> AnswerShare:
-    """With its interval, which is the bootstrap's but where it saw none or nothing else: there it would have no width,
-    and the exact one of a count among so many photographs stands in (Clopper and Pearson, 1934)."""
+    """A share with its bootstrap interval. For shares of 0 and 1, whose bootstrap interval has no width, the exact
+    interval for that many photographs is used (Clopper and Pearson, 1934)."""
     if share is None:
         return AnswerShare(count)
     low, high = map(float, ends)
@@ -231,15 +231,15 @@ def _share(count: int, share: float | None, ends: np.ndarray, photographs: int) 
 
 
 def bootstrap_shares(rows: np.ndarray, seed: int = 0) -> np.ndarray:
-    """95 % percentile intervals of shares, by drawing photographs with replacement (Efron, 1979): whole photographs,
-    because the answers to one depend on each other.
+    """95 % percentile intervals of shares, by bootstrap over photographs (Efron, 1979), not over answers, because the
+    answers for one photograph are dependent.
 
     Args:
-        rows: (N, 4), of each photograph answers kept, gained and lost, and whether any changed.
-        seed: of the draws.
+        rows: (N, 4), for each photograph the numbers of answers kept, gained and lost, and whether any changed.
+        seed: of the random generator.
 
     Returns:
-        (2, 4): lower and upper ends; NaN where there are no answers.
+        (2, 4): lower and upper ends; NaN if there are no answers.
     """
     rng = np.random.default_rng(seed)
     drawn = []
@@ -249,7 +249,7 @@ def bootstrap_shares(rows: np.ndarray, seed: int = 0) -> np.ndarray:
     sums = np.concatenate(drawn)  # (DRAWS, 4)
     answers = sums[:, :3].sum(1)
     ends = np.full((2, 4), np.nan)
-    if answers.any():  # draws without any answer have no shares
+    if answers.any():  # shares are undefined in resamples without any answer
         ends[:, :3] = np.percentile(sums[answers > 0, :3] / answers[answers > 0, None], [2.5, 97.5], axis=0)
     ends[:, 3] = np.percentile(sums[:, 3] / len(rows), [2.5, 97.5])
     return ends
@@ -267,9 +267,9 @@ def _label_counts(changes: Sequence[PhotographChanges]) -> list[tuple[Label, dic
 
 
 def _example(change: PhotographChanges) -> dict[str, Any]:
-    def told(answers: Sequence[ChangedAnswer]) -> list[dict[str, Any]]:
+    def as_json(answers: Sequence[ChangedAnswer]) -> list[dict[str, Any]]:
         rounded = [(each.label, [None if p is None else round(p, 4) for p in (each.old, each.new)]) for each in answers]
         return [label._asdict() | {"old": old, "new": new} for label, (old, new) in rounded]
 
     kept = [label._asdict() for label in change.kept]
-    return {"image": change.image, "kept": kept, "gained": told(change.gained), "lost": told(change.lost)}
+    return {"image": change.image, "kept": kept, "gained": as_json(change.gained), "lost": as_json(change.lost)}

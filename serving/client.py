@@ -23,28 +23,28 @@ from serving.reading import header_name
 from serving.sheet import write_sheet
 
 DEFAULT_URL = "http://127.0.0.1:8080/predictions/fashion"
-TIMEOUT = 60.0  # s; for an answer, as a busy server lets requests wait
+TIMEOUT = 60.0  # s, for an answer; long, because a busy server queues requests
 CONNECT_TIMEOUT = 5.0  # s
-WRONG_TOKEN = "InvalidKeyException"  # TorchServe's word, for none as well
-FLAGS = ("profile", "caution", "top_k", "groups", "applies", "product")  # options of an answer that the command takes
-BAR_WIDTH = 20  # characters of a probability of 1
+WRONG_TOKEN = "InvalidKeyException"  # TorchServe's error type for a wrong or missing token
+FLAGS = ("profile", "caution", "top_k", "groups", "applies", "product")  # answer options available as flags
+BAR_WIDTH = 20  # characters for a probability of 1
 
 
 class RequestError(FashionError):
-    """The server cannot be reached; no further photograph needs to be tried."""
+    """The server cannot be reached; further photographs would fail too."""
 
 
 class Refused(FashionError):
-    """The server's answer to one photograph is an error; its message is the server's."""
+    """The request for one photograph failed; the message is usually the server's."""
 
 
 class Client:
-    """One connection to a server, kept open for many photographs.
+    """A client with a persistent connection to a server.
 
     Args:
-        url: where photographs are sent to.
+        url: the URL that photographs are sent to.
         timeout: seconds to wait for an answer.
-        token: for a server that needs one.
+        token: authorization token, for a server that requires one.
     """
 
     def __init__(self, url: str = DEFAULT_URL, timeout: float = TIMEOUT, token: str | None = None) -> None:
@@ -55,7 +55,7 @@ class Client:
             self._session.headers.update(authorization(token))
 
     def ask(self, photo: bytes | Path, **options: str) -> dict[str, Any]:
-        """The answer for one photograph: `attributes`, `model` and what else `fashion.answers.make_answer` gives.
+        """Request the answer for one photograph, see `fashion.answers.make_answer`.
 
         Args:
             photo: the bytes of an image file, or its path.
@@ -63,13 +63,13 @@ class Client:
 
         Raises:
             Refused: the file cannot be read, or the server answers with an error.
-            RequestError: the server cannot be reached, does not answer in time or does not take the token.
+            RequestError: the server cannot be reached, does not answer in time or rejects the token.
         """
         data = photo if isinstance(photo, bytes) else _read(photo)
         return self._answer(len(data), options, data=data, headers={"Content-Type": b"application/octet-stream"})
 
     def ask_product(self, photos: Sequence[bytes | Path], **options: str) -> dict[str, Any]:
-        """The one answer for all photographs of a product, with `photographs`, which says how many were used.
+        """Request one answer for all photographs of a product; its `photographs` gives the number used.
 
         Args:
             photos: the bytes of image files, or their paths.
@@ -83,7 +83,7 @@ class Client:
         return self._answer(sum(map(len, read)), options | {"product": "true"}, files=files, headers={})
 
     def _answer(self, size: int, options: Mapping[str, str], **request: Any) -> dict[str, Any]:
-        """The answer to a request of so many bytes. Raises the errors of `ask`."""
+        """Send a request of `size` bytes and check the answer. Raises the errors of `ask`."""
         request["headers"] |= {header_name(option): value.encode() for option, value in options.items()}
         response = self._send(size, **request)
         if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:  # TorchServe sends no JSON with it
@@ -95,7 +95,7 @@ class Client:
         if not isinstance(answer, dict):
             raise Refused(f"{self.url} answered {response.status_code} and no JSON; is it the right URL?")
         if answer.get("type") == WRONG_TOKEN:
-            raise RequestError(f"{self.url} needs a token that is its own; give it with: --token @{KEY_FILE}")
+            raise RequestError(f"{self.url} needs a token, or another one; give it with: --token @{KEY_FILE}")
         if not response.ok:
             raise Refused(f"{_message(answer)} (status {response.status_code})")
         if not isinstance(answer.get("attributes"), list):
@@ -113,16 +113,15 @@ class Client:
             if _was_cut_off(error):
                 raise Refused(f"{self.url} closed the connection before it answered {size / 1e6:.1f} MB") from None
             raise RequestError(f"nothing answers at {self.url}; start the server with: make serve") from None
-        except (requests.RequestException, ValueError) as error:  # such as a URL that is none
+        except (requests.RequestException, ValueError) as error:  # such as an invalid URL
             raise RequestError(f"{self.url} cannot be asked: {one_line(error)}") from None
 
 
 def table(answer: Mapping[str, Any], truth: Mapping[str, list[str] | None] | None = None) -> str:
-    """An answer as aligned lines of group, name, bar and percentage; a group's name stands on its first line only.
+    """Format an answer as aligned lines of group, name, bar and percentage; a group's name is on its first line only.
 
-    With `truth`, the true names by group (None: not annotated), a mark says of each line whether it is right, and the
-    true names that the answer lacks are listed. A line of its own says that no product was recognized, or that a group
-    does not apply.
+    With `truth`, the true names by group (None: not annotated), each line is marked right or wrong, and missed names
+    are listed. Extra lines report that no product was recognized, or that a group does not apply.
     """
     attributes = answer["attributes"]
     groups = max((len(attribute["group"]) for attribute in attributes), default=0)
@@ -176,18 +175,18 @@ def _read(path: Path) -> bytes:
 
 
 def _was_cut_off(error: requests.ConnectionError) -> bool:
-    """Whether there was a connection, which ended early, rather than none at all."""
+    """Whether an established connection broke off, as opposed to a failure to connect."""
     return bool(error.args) and isinstance(error.args[0], urllib3.exceptions.ProtocolError)
 
 
 def _message(answer: Mapping[str, Any]) -> str:
-    """The message of an error: of ours, `{"error": {"message": ...}}`, or of TorchServe's, `{"message": ...}`."""
+    """The message of an error: `{"error": {"message": ...}}` in this project, `{"message": ...}` in TorchServe."""
     error = answer.get("error", answer)
     return str(error.get("message", error) if isinstance(error, dict) else error)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print what the server says of each photograph; returns the exit status, 2 if any failed."""
+    """Print the server's answer for each photograph; return the exit status, 2 if any request failed."""
     parser = _parser()
     options = parser.parse_args(arguments)
     wanted = flag_values(options, FLAGS)
@@ -234,7 +233,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TOKEN",
         help=f"where the server needs one: the token, or @FILE with it, such as TorchServe's @{KEY_FILE}",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a line, as the server gave it")
+    parser.add_argument("--json", action="store_true", help="print the server's JSON, one object per line")
     parser.add_argument(
         "--timeout", type=float, default=TIMEOUT, help="seconds to wait for an answer (default: %(default)s)"
     )

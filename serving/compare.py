@@ -1,4 +1,4 @@
-"""What a new bundle would change before it goes live: a page by group, with the photographs that change most.
+"""Report what a new bundle would change before it is deployed: by group, with the most changed photographs.
 
 From the command line:  python -m serving.compare OLD NEW photos/ --out FOLDER
 """
@@ -24,19 +24,19 @@ from serving.changes import AnswerShare, BundleChanges, PhotographChanges, compa
 
 PAGE_FILE, CHANGES_FILE, SHEET_FILE = "index.html", "changes.json", "changes.jpg"
 EXAMPLES = 24
-LISTED = 50  # labels on the page
-LAYOUT = SheetLayout(side=270, columns=4, lines=9)  # letters of the sheet have neither dashes nor arrows
+LISTED = 50  # most labels on the page
+LAYOUT = SheetLayout(side=270, columns=4, lines=9)  # its captions use ASCII, as the font lacks dashes and arrows
 
 
 def photographs_of(folder: Path, most: int | None = None) -> dict[str, Path]:
-    """Image files below a folder by their path within it, sorted, without hidden ones.
+    """Image files in a folder and its subfolders by relative path, sorted, without hidden ones.
 
     Args:
-        folder: where to look.
-        most: draw so many at random, always the same ones.
+        folder: the folder to search.
+        most: draw a random sample of this size, with a fixed seed.
 
     Raises:
-        DataError: there is none.
+        DataError: there is no image file.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder; give one with photographs")
@@ -49,21 +49,21 @@ def photographs_of(folder: Path, most: int | None = None) -> dict[str, Path]:
     found.sort()
     if most is not None and most < len(found):
         found = [found[i] for i in sorted(np.random.default_rng(0).choice(len(found), most, replace=False))]
-    # A name that is no UTF-8 could not be written into the page.
+    # A name with invalid UTF-8 could not be written into the page.
     return {str(path.relative_to(folder)).encode(errors="backslashreplace").decode(): path for path in found}
 
 
 def write_changes(changes: BundleChanges, photographs: dict[str, Path], out: Path, examples: int = EXAMPLES) -> Path:
-    """Write the page, with JSON and a picture beside it; returns the page.
+    """Write the page, JSON and a picture into a folder; return the page's path.
 
     Args:
-        changes: what was found.
-        photographs: by the names in `changes`.
-        out: the folder; one of an earlier comparison is replaced.
-        examples: photographs in the picture.
+        changes: the result of the comparison.
+        photographs: name in `changes` -> path.
+        out: the folder; an earlier comparison there is replaced.
+        examples: most photographs in the picture.
 
     Raises:
-        SettingError: `out` is something else.
+        SettingError: `out` has other contents.
     """
     check_folder(out)
     shown = changes.changed()[:examples]
@@ -75,7 +75,7 @@ def write_changes(changes: BundleChanges, photographs: dict[str, Path], out: Pat
         (folder / CHANGES_FILE).write_text(text + "\n", encoding="utf-8")
         page = render_page(
             Path(__file__).with_name("compare.html.j2"),
-            {"count": "{:,}".format, "share": told_share},
+            {"count": "{:,}".format, "share": format_share},
             found=changes,
             listed=LISTED,
             shown=len(shown),
@@ -86,12 +86,12 @@ def write_changes(changes: BundleChanges, photographs: dict[str, Path], out: Pat
 
 
 def check_folder(out: Path) -> None:
-    """Raises SettingError where a comparison cannot be written to `out` without replacing something else."""
+    """Raise SettingError if `out` has contents other than an earlier comparison."""
     check_replaceable(out, lambda folder: (folder / CHANGES_FILE).is_file(), "comparison", "--out", SettingError)
 
 
-def told_share(share: AnswerShare) -> str:
-    """Such as `12.3 % (10.1 to 14.8)`."""
+def format_share(share: AnswerShare) -> str:
+    """Format a share with its interval, such as `12.3 % (10.1 to 14.8)`."""
     if share.share is None or share.interval is None:
         return "–"
     low, high = (100 * end for end in share.interval)
@@ -118,23 +118,24 @@ def _embedded(picture: Picture) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def _told(changes: BundleChanges, page: Path) -> str:
+def _summary(changes: BundleChanges, page: Path) -> str:
     every = changes.groups[0]
     parts = [f"{len(changes.photographs):,} photographs, answers of {every.photographs.count:,} change"]
-    parts.append(f"gained {told_share(every.gained)}, lost {told_share(every.lost)}")
+    parts.append(f"gained {format_share(every.gained)}, lost {format_share(every.lost)}")
     if changes.left_out:
         parts.append(f"{len(changes.left_out):,} left out, listed in {CHANGES_FILE}")
     return f"{page}: {'; '.join(parts)}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare as the command line says; returns the exit status."""
+    """Compare two bundles and write the report; return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m serving.compare", description="What a new bundle would change in the answers to photographs."
+        prog="python -m serving.compare",
+        description="Report what a new bundle would change in the answers to photographs.",
     )
     parser.add_argument("old", type=Path, help="the bundle that answers now")
     parser.add_argument("new", type=Path, help="the bundle that is to take its place")
-    parser.add_argument("photographs", type=Path, help="folder of photographs like those that are asked about")
+    parser.add_argument("photographs", type=Path, help="folder of photographs, like those sent to the server")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the page, JSON and a picture")
     parser.add_argument("--profile", help="thresholds (default: each bundle's own)")
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="(default: %(default)s)")
@@ -145,11 +146,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if value is not None and value < 1:
             parser.error(f"{flag} {value} must be at least 1")
     with one_line_errors():
-        check_folder(options.out)  # before minutes of work
+        check_folder(options.out)  # checked first, since the comparison takes minutes
         photographs = photographs_of(options.photographs, options.most)
         old, new = (Predictor.from_bundle(bundle, options.engine) for bundle in (options.old, options.new))
         changes = compare_bundles(old, new, photographs, options.profile)
-        print(_told(changes, write_changes(changes, photographs, options.out, options.examples)))
+        print(_summary(changes, write_changes(changes, photographs, options.out, options.examples)))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""HTTP connections to a server that may be this machine's own, which no proxy can reach."""
+"""HTTP sessions that bypass the proxy for servers on this machine."""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -7,9 +7,9 @@ import requests
 
 
 def open_session(url: str) -> requests.Session:
-    """A session for `url`; for this machine itself it leaves the proxies of the environment alone."""
+    """A session for `url`; for a loopback address it ignores the proxies of the environment."""
     session = requests.Session()
-    # Elsewhere a proxy may be the only way out; here it would ask its own machine.
+    # Other hosts may be reachable only by a proxy, but a proxy's loopback address is the proxy's own machine.
     session.trust_env = not is_this_machine(url)
     return session
 
@@ -18,7 +18,7 @@ def is_this_machine(url: str) -> bool:
     """Whether the host of a URL is a loopback address, or the `0.0.0.0` that a server listens on."""
     try:
         host = urlsplit(url).hostname or ""
-    except ValueError:  # no URL; whoever asks it will say so
+    except ValueError:  # invalid URL; the request will report it
         return False
     try:
         address = ipaddress.ip_address(host)

@@ -1,4 +1,4 @@
-"""Counts of what requests came to -> Prometheus, for the server without TorchServe."""
+"""Prometheus metrics of the FastAPI server."""
 
 import threading
 from collections.abc import Callable
@@ -8,19 +8,19 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from serving.metrics import REQUEST_SECONDS, counts
 from serving.responder import BatchCounts
 
-WAITING = "fashion_waiting_requests"  # what more servers are started by; TorchServe tells QueueTime instead
-VERSION_REQUESTS = "fashion_version_requests_total"  # TorchServe counts by version itself
+WAITING = "fashion_waiting_requests"  # for autoscaling; TorchServe has QueueTime instead
+VERSION_REQUESTS = "fashion_version_requests_total"  # TorchServe counts requests by version itself
 
 
 class Counters:
-    """Tallies as Prometheus counters, under the names that TorchServe's metrics have. Any thread may add one.
+    """Prometheus counters with the same names as TorchServe's metrics; thread-safe.
 
     Args:
-        waiting: tells how many requests wait at the moment.
+        waiting: returns the current number of waiting requests.
     """
 
     def __init__(self, waiting: Callable[[], int]) -> None:
-        disable_created_metrics()  # a time beside each counter, which nothing here reads
+        disable_created_metrics()  # omit each counter's creation time, which is unused
         self._lock = threading.Lock()
         self._registry = CollectorRegistry()
         self._counters: dict[str, Counter] = {}
@@ -29,7 +29,7 @@ class Counters:
         Gauge(WAITING, "requests that wait for the model", registry=self._registry).set_function(waiting)
 
     def add(self, tally: BatchCounts, version: str = "") -> None:
-        """Count a batch, with the version of the model that answered it, or a request that reached none."""
+        """Count a batch answered by a model version, or, without a version, a request that reached no model."""
         for seconds in tally.request_seconds:
             self._seconds.observe(seconds)
         for name, value, dimensions in counts(tally):
@@ -40,7 +40,7 @@ class Counters:
                 self._counter(VERSION_REQUESTS, ("version", "outcome")).labels(version, outcome).inc(count)
 
     def text(self) -> bytes:
-        """All of them, as Prometheus reads them."""
+        """All metrics in Prometheus's text format."""
         return generate_latest(self._registry)
 
     def _counter(self, name: str, dimensions: tuple[str, ...]) -> Counter:

@@ -1,4 +1,4 @@
-"""A body that is declared a form -> its parts, as TorchServe's own decoder hands them on."""
+"""Parse form bodies into parts, in the same way as TorchServe's decoder."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import replace
@@ -12,14 +12,14 @@ from serving.repeated_parts import numbered
 from serving.unpacking import BODY
 
 MULTIPART_TYPE = "multipart/form-data"
-BYTES = "latin-1"  # in which every byte is a character, and every one of the first 256 characters a byte
+BYTES = "latin-1"  # maps bytes one-to-one to the first 256 characters, so bytes survive as text
 
 
 async def with_parts(call: Call) -> Call:
-    """A request whose form is taken apart; the same where its body is none. Parts of one name are numbered.
+    """Parse a request's form into `fields`; parts with the same name are numbered. Other requests are unchanged.
 
     Raises:
-        InvalidRequest: a form that cannot be read.
+        InvalidRequest: the form is invalid.
     """
     try:
         form = await _form(call)
@@ -43,13 +43,13 @@ async def with_parts(call: Call) -> Call:
 
 
 async def _form(call: Call) -> FormData | None:
-    """The parts of a body, or None where it is no form. A text is in `BYTES`, because it may be a photograph."""
+    """The parts of a body, or None if it is not a form. Text parts are encoded as `BYTES`: they may be photographs."""
     body, declared = call.fields[BODY], call.content_type.lower()
     if declared.startswith(MULTIPART_TYPE):
         headers = Headers({"content-type": f"{call.content_type}; charset={BYTES}"})
         return await MultiPartParser(headers, _stream(body), max_part_size=MAX_BODY).parse()
-    # curl --data-binary declares every file a form, and -d all text. One begins with a name, which photographs and JSON
-    # do not.
+    # curl declares any body of --data-binary and -d as a form. A real form begins with a field name, unlike photographs
+    # and JSON.
     if declared.startswith(FORM_TYPE) and _is_text(body[:64]) and not body.lstrip().startswith(b"{"):
         form = await FormParser(Headers(), _stream(body), max_part_size=MAX_BODY).parse()
         return FormData([(name, str(value).encode().decode(BYTES)) for name, value in form.multi_items()])

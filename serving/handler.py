@@ -1,7 +1,7 @@
-"""TorchServe's hooks around the Predictor.
+"""The TorchServe handler.
 
-TorchServe imports this file by itself from the folder it unpacked the .mar into, where the packages `fashion` and
-`serving` lie beside it.
+TorchServe imports this file as a single module from the folder into which it unpacked the .mar; the packages `fashion`
+and `serving` are in the same folder.
 """
 
 import logging
@@ -12,7 +12,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 if (HERE / "fashion").is_dir():
-    # Before anything on PYTHONPATH: the code that was packed with the weights runs them.
+    # The packed code takes precedence over PYTHONPATH, so that the weights run with the code they were packed with.
     sys.path.insert(0, str(HERE))
 
 from fashion.answers import describe  # noqa: E402
@@ -26,23 +26,23 @@ from serving.responder import Responder  # noqa: E402
 logger = logging.getLogger(__name__)
 
 
-# The only class in this file, because TorchServe takes the first of exactly one. It is no BaseHandler: TorchServe
-# asks for `initialize` and `handle` alone, and BaseHandler's load and inference, with the profilers, compilers and
-# accelerators it imports, would all be overridden.
+# It must be the only class in this file, because TorchServe accepts exactly one. It does not inherit from BaseHandler:
+# TorchServe requires only `initialize` and `handle`, and all of BaseHandler's methods would be overridden, while its
+# imports bring in profilers, compilers and accelerators.
 class FashionHandler:
-    """Answers batches of requests; a bad one costs the others nothing."""
+    """Answers batches of requests; an invalid request does not affect the others."""
 
     responder: Responder
     meter: Meter
 
     def initialize(self, context: Any) -> None:
-        """Open the model and warm it up, so that the worker is quick from the moment it is ready.
+        """Load the model and warm it up, so that the first request is fast.
 
         Args:
             context: TorchServe's `ts.context.Context`.
 
         Raises:
-            BundleError: the archive's weights do not fit its model card; the worker ends and the log says so.
+            BundleError: the archive's weights do not match its model card; TorchServe logs it and the worker exits.
         """
         properties = context.system_properties
         config = context.model_yaml_config or {}
@@ -62,14 +62,14 @@ class FashionHandler:
         """Answer a batch.
 
         Args:
-            data: for each request the parts of its body by name.
-            context: TorchServe's `ts.context.Context`; each request's status and content type are set in it.
+            data: for each request, the parts of its body by name.
+            context: TorchServe's `ts.context.Context`; receives each response's status and content type.
 
         Returns:
             One JSON answer for each request, in the order of `data`.
         """
-        # TorchServe asks so for the model card, in a batch of one; the proxy asks so whether a worker answers, and any
-        # caller may, among the photographs of others.
+        # With this header TorchServe requests the model card, in a batch of one. The proxy uses it as a health check,
+        # and so may any caller, in a batch with other requests.
         cards = {i for i in range(len(data)) if context.get_request_header(i, "describe") == "True"}
         calls = {i: _call(fields, i, context) for i, fields in enumerate(data) if i not in cards}
         replies, tally = self.responder.respond(list(calls.values()))
@@ -88,26 +88,26 @@ class FashionHandler:
 
 
 def _call(fields: Mapping[str, Any], i: int, context: Any) -> Call:
-    # Beside the request's headers, TorchServe keeps there what it knows of each part of a form, which is no text: the
-    # type of a file, and nothing of what is none.
+    # Besides the request's headers (strings), TorchServe stores here a dict for each part of a form: with a content
+    # type for files, without one for text fields.
     known = context.get_all_request_header(i)
     headers = {name: value for name, value in known.items() if isinstance(value, str)}
     texts = {name for name in fields if isinstance(known.get(name), dict) and not known[name].get("content-type")}
     content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
-    # Set by TorchServe itself on the routes for explanations; requests to both may come in one batch.
+    # TorchServe sets this header on its explanation routes; a batch may mix requests to both kinds of routes.
     explain = headers.get("explain") == "True"
-    # What KServe's routes lack, whose version only the body says.
+    # KServe's routes have no `url_path`; their protocol version is only known from the body.
     kserve_v2 = None if all(name.lower() != "url_path" for name in headers) else False
-    # TorchServe's own id, by which nginx's log finds it too, and the caller's.
+    # TorchServe's own id, which is also in nginx's log, and the caller's.
     ids = [context.get_request_id(i), next((v[:64] for n, v in headers.items() if n.lower() == "x-request-id"), None)]
     request_id = " ".join(filter(None, ids))
     return Call(fields, headers, content_type, texts=texts, explain=explain, kserve_v2=kserve_v2, request_id=request_id)
 
 
 def threads_of_a_worker(config: Mapping[str, Any]) -> int:
-    """Threads of one inference, so that all workers together use each core once.
+    """Threads per inference, such that all workers together use as many threads as there are cores.
 
     Args:
-        config: the archive's model-config.yaml; `maxWorkers` is how many workers share the cores.
+        config: the archive's model-config.yaml; `maxWorkers` workers share the cores.
     """
     return max(1, available_cores() // max(1, int(config.get("maxWorkers") or 1)))

@@ -1,4 +1,4 @@
-"""A request to the FastAPI server on its way to the model and back: its body, its options, the queue, the answer."""
+"""Handle a request to the FastAPI server: read body and options, queue it for the model, return the answer."""
 
 import asyncio
 import logging
@@ -36,19 +36,19 @@ from serving.protocol import (
 from serving.responder import BatchCounts
 from serving.unpacking import BODY, unpacked
 
-BODY_TIMEOUT = 60.0  # s, for all of a body
-CLIENT_CLOSED_REQUEST = 499  # nginx's number for it; HTTP has none
+BODY_TIMEOUT = 60.0  # s, for the whole body
+CLIENT_CLOSED_REQUEST = 499  # nginx's status for it; HTTP defines none
 
 logger = logging.getLogger(__name__)
 
 
 async def respond(request: Request, name: str, explain: bool) -> Response:
-    """Answer photographs: read the body, wait for the model's turn, count and log what came of it.
+    """Answer photographs: read the body, queue the request for the model, count and log the outcome.
 
     Args:
-        request: with the application's `state.traffic` and `state.counters`.
+        request: the request; the application's `state` has `traffic` and `counters`.
         name: of the model, for messages.
-        explain: whether the address asks for class activation maps.
+        explain: whether the route asks for class activation maps.
     """
     headers = request.headers
     request_id = headers.get("x-request-id", "")[:100] or uuid.uuid4().hex
@@ -60,31 +60,31 @@ async def respond(request: Request, name: str, explain: bool) -> Response:
     )
     try:
         call = await _with_body(replace(call, query=_query(request)), request)
-        reply = await _answered(_submit(call, request, name), request)
+        reply = await _wait_for_answer(_submit(call, request, name), request)
     except (FashionError, QueueFull, HTTPException, ClientDisconnect, asyncio.CancelledError) as error:
         reply = _refusal(error, is_kserve_v2(request))
         request.app.state.counters.add(BatchCounts(Counter([reply.outcome])))
     logger.info(log_line(call, reply))
     answered = {"X-Request-Id": call.request_id, OUTCOME_HEADER: reply.outcome}
     if reply.status == HTTPStatus.REQUEST_TIMEOUT:
-        answered["Connection"] = "close"  # what is still to come would be taken for the next request
+        answered["Connection"] = "close"  # else the rest of the body would be parsed as the next request
     return Response(reply.body, reply.status, answered | retry_after(reply.status), JSON_TYPE)
 
 
 def no_such_version(request: Request, name: str) -> HTTPException:
-    """The error of a request for a version that is not here."""
+    """The error for a request to a model version that is not served."""
     versions, asked = request.app.state.traffic.versions, request.path_params["version"]
     here = f"version{'s' if len(versions) > 1 else ''} {' and '.join(versions)}"
     return HTTPException(HTTPStatus.NOT_FOUND, f"{name} is here in {here} and not in {asked[:60]!r}")
 
 
-async def _answered(answer: "Future[Reply]", request: Request) -> Reply:
-    """What the model answers; where the client leaves before its turn, nothing is computed for it.
+async def _wait_for_answer(answer: "Future[Reply]", request: Request) -> Reply:
+    """Wait for the model's answer; cancel a queued request if its client disconnects.
 
     Raises:
-        ClientDisconnect: it has left.
+        ClientDisconnect: the client has disconnected.
     """
-    reply, left = asyncio.wrap_future(answer), asyncio.create_task(_until_left(request))
+    reply, left = asyncio.wrap_future(answer), asyncio.create_task(_until_disconnected(request))
     try:
         await asyncio.wait((reply, left), return_when=asyncio.FIRST_COMPLETED)
         if not reply.done():
@@ -92,11 +92,11 @@ async def _answered(answer: "Future[Reply]", request: Request) -> Reply:
         return reply.result()
     finally:
         left.cancel()
-        reply.cancel()  # takes it out of the queue, unless it is done
+        reply.cancel()  # removes it from the queue, unless it is done
 
 
-async def _until_left(request: Request) -> None:
-    """Ends when the connection does. The body has been read: nothing else can come."""
+async def _until_disconnected(request: Request) -> None:
+    """Wait until the client disconnects. The body has been read, so no other message can arrive."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
@@ -104,32 +104,32 @@ async def _until_left(request: Request) -> None:
 def _submit(call: Call, request: Request, name: str) -> "Future[Reply]":
     try:
         return request.app.state.traffic.submit(call, request.path_params.get("version"))
-    except UnknownVersion:  # another took its place while the body came
+    except UnknownVersion:  # replaced while the body was received
         raise no_such_version(request, name) from None
 
 
 def _refusal(error: BaseException, kserve_v2: bool) -> Reply:
-    """The reply to a request that does not reach the model."""
+    """The reply to a request that did not reach the model."""
     if isinstance(error, QueueFull):
         status, answer = error_object(
             HTTPStatus.SERVICE_UNAVAILABLE, "Busy", "too many requests wait; ask again in a second"
         )
         return Reply(status, error_bytes(answer, kserve_v2), BUSY)
-    if isinstance(error, asyncio.CancelledError):  # uvicorn's, when `STOP_TIMEOUT` is over
-        status, answer = error_object(HTTPStatus.SERVICE_UNAVAILABLE, "Unavailable", "the server is ending; ask again")
+    if isinstance(error, asyncio.CancelledError):  # raised by uvicorn after `STOP_TIMEOUT`
+        status, answer = error_object(HTTPStatus.SERVICE_UNAVAILABLE, "Unavailable", "the server stops; ask again")
         return Reply(status, error_bytes(answer, kserve_v2), BUSY)
     if isinstance(error, ClientDisconnect):
-        return Reply(CLIENT_CLOSED_REQUEST, b"", DISCONNECTED)  # for the log: nobody hears it
+        return Reply(CLIENT_CLOSED_REQUEST, b"", DISCONNECTED)  # logged only; the client has disconnected
     if isinstance(error, HTTPException):
         return Reply(error.status_code, http_error(error, kserve_v2), "bad_request")
     return error_reply(error, kserve_v2)
 
 
 def _query(request: Request) -> dict[str, str]:
-    """The options that the URL gives.
+    """The options in the URL.
 
     Raises:
-        InvalidOption: one that is given twice.
+        InvalidOption: an option is given twice.
     """
     query: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
@@ -140,10 +140,10 @@ def _query(request: Request) -> dict[str, str]:
 
 
 async def _with_body(call: Call, request: Request) -> Call:
-    """A request with the parts of its form by name, or with another body as the one part `body`, as TorchServe has it.
+    """Read a request's body into `fields`: the parts of a form by name, or any other body as `body`, as in TorchServe.
 
     Raises:
-        InvalidRequest: a body that is too large, does not come, or cannot be unpacked, or a form that cannot be read.
+        InvalidRequest: the body is too large, arrives too slowly or cannot be decompressed, or the form is invalid.
     """
     call = replace(call, fields={BODY: await received_body(request)})
     if "content-encoding" in call.headers:
@@ -152,17 +152,17 @@ async def _with_body(call: Call, request: Request) -> Call:
 
 
 async def received_body(request: Request) -> bytes:
-    """All of a body.
+    """Receive the whole body.
 
     Raises:
-        TooLarge, TooSlow: it has more than `MAX_BODY` bytes, or is not here within `BODY_TIMEOUT`.
+        TooLarge, TooSlow: it has more than `MAX_BODY` bytes, or does not arrive within `BODY_TIMEOUT`.
     """
     parts, length = [], 0
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
             async for part in request.stream():
                 length += len(part)
-                if length > MAX_BODY:  # told before all of it has come
+                if length > MAX_BODY:  # reject before the rest is received
                     raise TooLarge
                 parts.append(part)
     except TimeoutError:

@@ -1,4 +1,4 @@
-"""Responses of the FastAPI server: JSON, and errors in the project's own form."""
+"""Responses of the FastAPI server: JSON, and errors in this project's format."""
 
 from http import HTTPStatus
 from typing import Any
@@ -17,32 +17,32 @@ def json_response(content: Any) -> Response:
 
 
 def unavailable(request: Request, message: str) -> Response:
-    """Status 503, in the form that the request's protocol has for errors."""
+    """A response with status 503, in the error format of the request's protocol."""
     status, answer = error_object(HTTPStatus.SERVICE_UNAVAILABLE, "Unavailable", message)
     return Response(error_bytes(answer, is_kserve_v2(request)), status, retry_after(status), JSON_TYPE)
 
 
 def retry_after(status: int) -> dict[str, str]:
-    """The header that says when to ask again, of the statuses after which that helps."""
+    """The Retry-After header, for statuses after which a retry helps."""
     return {"Retry-After": RETRY_AFTER} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
 
 
 def is_kserve_v2(request: Request) -> bool:
-    """Whether a request is one of KServe's protocol v2, whose errors are texts."""
+    """Whether a request uses KServe's protocol v2, whose errors are strings."""
     return request.url.path.startswith("/v2/")
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
-    """Errors of the framework in the project's own form."""
+    """Exception handler: convert errors of the framework to this project's format."""
     assert isinstance(error, HTTPException)
     return Response(http_error(error, is_kserve_v2(request)), error.status_code, error.headers, JSON_TYPE)
 
 
 def http_error(error: HTTPException, kserve_v2: bool) -> bytes:
-    """The body that tells an error of the framework."""
+    """The response body for an error of the framework."""
     phrase = HTTPStatus(error.status_code).phrase
     detail = str(error.detail)
-    if detail == phrase:  # the framework's own, which says nothing
-        detail = "nothing is answered so at this address; /docs says what is"
-    # Every word of the phrase, so that 404 is of type NotFound.
+    if detail == phrase:  # the framework's default, which is not informative
+        detail = "no such operation at this address; see /docs"
+    # The error type is the phrase in camel case, such as NotFound for 404.
     return error_bytes(error_object(error.status_code, phrase.title().replace(" ", ""), detail)[1], kserve_v2)

@@ -1,7 +1,7 @@
-"""TorchServe's keys: found for requests of our own, and handed to the reverse proxy.
+"""Read TorchServe's keys, and pass them to the reverse proxy.
 
-With token authorization on, TorchServe makes new keys at every start and writes them to key_file.json in the folder it
-runs in. What asks it must know the new ones; the proxy of deploy/ reads them from a file that it includes.
+With token authorization, TorchServe generates new keys at every start and writes them to key_file.json in its working
+directory. Clients need the new keys; the proxy in deploy/ reads the inference key from an include file.
 
 From the command line:  python -m serving.keys [--nginx FILE [--reload COMMAND] [--watch]]
 """
@@ -21,26 +21,26 @@ from fashion.files import write_whole
 
 KEY_FILE = "key_file.json"
 ROLES = ("inference", "management")
-KEY = re.compile(r"[A-Za-z0-9_=-]+")  # base64 for URLs; nothing that means something to nginx or in a header
+KEY = re.compile(r"[A-Za-z0-9_=-]+")  # URL-safe base64; no characters special to nginx or HTTP headers
 
 POLL = 0.2  # s; TorchServe writes its keys about a second before it answers
-SETTLED = 1.0  # s after which a key file is no longer being written
+SETTLED = 1.0  # s since the last change after which a key file counts as complete
 RETRY = 10.0  # s
 
 
 class KeyFileError(FashionError):
-    """There is no key where one is looked for."""
+    """A key or token cannot be read."""
 
 
 def read_key(file: Path, role: str = "inference") -> str:
-    """A key of TorchServe's key file.
+    """Read a key from TorchServe's key file.
 
     Args:
         file: the key_file.json.
-        role: which key, of `ROLES`.
+        role: which key, one of `ROLES`.
 
     Raises:
-        KeyFileError: the file is missing, half-written or holds no such key.
+        KeyFileError: the file is missing or incomplete, or does not contain the key.
     """
     try:
         key = json.loads(Path(file).read_text(encoding="utf-8"))[role]["key"]
@@ -56,10 +56,10 @@ def read_key(file: Path, role: str = "inference") -> str:
 
 
 def read_token(given: str) -> str:
-    """What a user gives as a token: the token, or `@FILE` for a key file or a file that holds nothing else.
+    """Read a token given by the user: the token itself, or `@FILE` for a key file or a file with only the token.
 
     Raises:
-        KeyFileError: the file cannot be read, or what is given can be no token.
+        KeyFileError: the file cannot be read, or the token is invalid.
     """
     if not given.startswith("@"):
         token = given
@@ -76,12 +76,12 @@ def read_token(given: str) -> str:
 
 
 def authorization(token: str) -> dict[str, str]:
-    """The header that carries a token."""
+    """The authorization header with a token."""
     return {"Authorization": f"Bearer {token}"}
 
 
 def write_include(key: str, out: Path) -> bool:
-    """Write the key as a line that nginx includes, readable by its owner alone; whether that changed the file."""
+    """Write the key to a file for nginx to include, readable by its owner only; return whether the file changed."""
     line = f'proxy_set_header Authorization "Bearer {key}";\n'
     if out.exists() and out.read_text(encoding="utf-8") == line:
         return False
@@ -90,18 +90,19 @@ def write_include(key: str, out: Path) -> bool:
 
 
 def hand_over(file: Path, out: Path, reload: str | None = None) -> bool:
-    """Bring the proxy's include up to date, and run the command that makes the proxy read it.
+    """Update the proxy's include file, and run the command that reloads the proxy.
 
     Args:
         file: the key_file.json.
         out: the file that nginx includes.
-        reload: the command; run in any case, because what changed the file may have been cut off before it.
+        reload: the command; it runs even if the file is up to date, because an earlier run may have been interrupted
+            between writing and reloading.
 
     Returns:
-        Whether the file had to be written.
+        Whether the file was written.
 
     Raises:
-        KeyFileError: there is no key, or the command fails.
+        KeyFileError: the key cannot be read, or the command fails.
     """
     changed = write_include(read_key(file), out)
     if reload:
@@ -116,7 +117,7 @@ def hand_over(file: Path, out: Path, reload: str | None = None) -> bool:
 
 
 def watch(file: Path, out: Path, reload: str | None = None) -> None:
-    """Hand every new key over as soon as TorchServe has written it; goes on until it is interrupted."""
+    """Call `hand_over` whenever TorchServe has written a new key; runs until interrupted."""
     handed = None
     while True:
         try:
@@ -133,7 +134,7 @@ def watch(file: Path, out: Path, reload: str | None = None) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print a key, or hand it to nginx; returns the exit status."""
+    """Print a key, or hand it to nginx; return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m serving.keys", description="TorchServe's keys: print one, or hand it to nginx."
     )

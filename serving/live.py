@@ -1,4 +1,4 @@
-"""The bundles that a server answers from; another takes the place of one without a request being refused."""
+"""The models that a server answers with; they can be replaced without refusing a request."""
 
 import random
 import threading
@@ -12,22 +12,22 @@ from serving.batcher import BATCH_SIZE, Batcher
 from serving.protocol import Call, Reply
 from serving.responder import BatchCounts, Responder
 
-Observe = Callable[[BatchCounts, str], None]  # what a batch came to, and the version of the model that answered it
+Observe = Callable[[BatchCounts, str], None]  # (counts of a batch, version of the model that answered it)
 
 
 class UnknownVersion(Exception):
-    """A version that was asked for and is not here."""
+    """The requested model version is not served."""
 
 
 class LiveModel:
-    """One bundle that answers, until `replace` puts another in its place.
+    """A model that answers requests, and that `replace` can swap for another at run time.
 
     Args:
-        predictor: what answers first.
-        reopen: opens what is to answer after a reload; None where there is nothing to open.
+        predictor: the initial model.
+        reopen: opens the model to use after a reload; None if reloads are not supported.
 
     Attributes:
-        predictor: what answers now.
+        predictor: the current model.
     """
 
     def __init__(self, predictor: Predictor, reopen: Callable[[], Predictor] | None = None) -> None:
@@ -38,7 +38,7 @@ class LiveModel:
 
     @property
     def version(self) -> str:
-        """Of the model that answers now."""
+        """Version of the current model."""
         return self.predictor.card.version
 
     @property
@@ -48,7 +48,7 @@ class LiveModel:
 
     @property
     def waiting(self) -> int:
-        """How many requests wait, about."""
+        """The approximate number of waiting requests."""
         return 0 if self._batcher is None else self._batcher.waiting
 
     def submit(self, call: Call, version: str | None = None) -> "Future[Reply]":
@@ -56,23 +56,23 @@ class LiveModel:
 
         Args:
             call: the request.
-            version: that is to answer; None is whichever does.
+            version: the version to answer with; None for the current one.
 
         Raises:
-            UnknownVersion: another version answers by now.
-            QueueFull: too many wait already.
+            UnknownVersion: the model has been replaced by another version.
+            QueueFull: too many requests are waiting.
         """
-        with self._swapping:  # or it might be queued behind the end of a batcher
+        with self._swapping:  # else it could be queued in a batcher that has been closed
             if version not in (None, self.version):
                 raise UnknownVersion
             assert self._batcher is not None, "the application has not begun"
             return self._batcher.submit(call)
 
     def reopened(self) -> Predictor:
-        """The bundle as it lies in its folder now, warmed up; the one that answers knows nothing of it.
+        """Open the bundle's current files as a new, warmed-up predictor; the current model is unaffected.
 
         Raises:
-            FashionError: it cannot be opened.
+            FashionError: the bundle cannot be opened.
         """
         if self._reopen is None:
             raise SettingError("this server was not started from a bundle's folder; start it again to change the model")
@@ -81,14 +81,14 @@ class LiveModel:
         return predictor
 
     def start(self, observe: Observe) -> None:
-        """Begin to answer."""
+        """Warm up and start to answer."""
         self._observe = observe
         self.predictor.warm_up(BATCH_SIZE)
         self._batcher = self._batcher_of(self.predictor)
 
     def replace(self, predictor: Predictor) -> None:
-        """Let another predictor answer from now on; returns when the one before has answered all that it had."""
-        if self._batcher is None:  # it has not begun
+        """Switch to another predictor; returns when the previous one has answered its queued requests."""
+        if self._batcher is None:  # not started
             self.predictor = predictor
             return
         started = self._batcher_of(predictor)
@@ -97,7 +97,7 @@ class LiveModel:
         before.close()
 
     def close(self) -> None:
-        """Answer all that waits, and end."""
+        """Answer all waiting requests, and stop."""
         if self._batcher is not None:
             self._batcher.close()
 
@@ -108,18 +108,18 @@ class LiveModel:
 
 
 class Traffic:
-    """Requests on their way to one live model, or divided between two.
+    """Routes requests to one live model, or splits them between a model and a canary.
 
     Args:
-        model: answers all requests, or all but the canary's share.
-        canary: answers a share of them, chosen at random.
-        share: that goes to the canary, from 0 to 1.
+        model: answers all requests except the canary's share.
+        canary: answers a randomly chosen share of the requests.
+        share: the canary's share, from 0 to 1.
 
     Attributes:
-        models: all of them.
+        models: the model and, if any, the canary.
 
     Raises:
-        SettingError: a share that is none.
+        SettingError: the share is out of range.
     """
 
     def __init__(self, model: LiveModel, canary: LiveModel | None = None, share: float = 0.0) -> None:
@@ -131,25 +131,25 @@ class Traffic:
 
     @property
     def alive(self) -> bool:
-        """Whether requests are answered, by every model."""
+        """Whether every model answers requests."""
         return all(model.alive for model in self.models)
 
     @property
     def waiting(self) -> int:
-        """How many requests wait, about, for any model."""
+        """The approximate number of waiting requests, over all models."""
         return sum(model.waiting for model in self.models)
 
     @property
     def versions(self) -> list[str]:
-        """Those that answer, without repetition."""
+        """The versions that are served, without duplicates."""
         return list(dict.fromkeys(model.version for model in self.models))
 
     def submit(self, call: Call, version: str | None = None) -> "Future[Reply]":
-        """Queue a request with one of the models: with that of a version, or by the canary's share.
+        """Queue a request with the model of the given version, or with one chosen by the canary's share.
 
         Raises:
-            UnknownVersion: a version that is not here.
-            QueueFull: too many wait already.
+            UnknownVersion: the version is not served.
+            QueueFull: too many requests are waiting.
         """
         if version is None:
             return self.models[-1 if random.random() < self._share else 0].submit(call)
@@ -159,7 +159,7 @@ class Traffic:
         raise UnknownVersion
 
     def reload(self) -> None:
-        """Open every bundle anew, and let it answer once it is ready; where one cannot be opened all stay as they are.
+        """Reopen all bundles, then switch to them; if one cannot be opened, nothing changes.
 
         Raises:
             FashionError: a bundle cannot be opened.
@@ -171,7 +171,7 @@ class Traffic:
 
     @contextmanager
     def answering(self, observe: Observe) -> Iterator[None]:
-        """Answer within the `with` block; what waits at its end is answered still."""
+        """Context manager: answer requests within the block; requests waiting at its end are still answered."""
         with ExitStack() as stack:
             for model in self.models:
                 model.start(observe)
@@ -179,5 +179,5 @@ class Traffic:
             try:
                 yield
             finally:
-                with self._reloading:  # what a reload is about to start is to be ended too
+                with self._reloading:  # wait for a running reload, whose new batchers must be closed too
                     stack.close()

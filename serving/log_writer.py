@@ -1,4 +1,4 @@
-"""A log that keeps nobody waiting: what is not read in time is dropped and counted."""
+"""Non-blocking logging: lines that cannot be written in time are dropped and counted."""
 
 import logging
 import os
@@ -6,15 +6,15 @@ import queue
 import threading
 import time
 
-MOST_LINES = 10_000  # that wait to be written
+MOST_LINES = 10_000  # queued lines
 FLUSH_TIMEOUT = 1.0  # s
 
 
 class LogWriter(logging.Handler):
-    """Writes lines from a thread of its own, because a pipe that nobody reads is soon full, and then blocks who writes.
+    """Logging handler that writes from its own thread, because writing to a full pipe blocks.
 
     Args:
-        descriptor: of the file or pipe to write to; 2 is stderr.
+        descriptor: file descriptor to write to; 2 is stderr.
     """
 
     def __init__(self, descriptor: int = 2) -> None:
@@ -25,14 +25,14 @@ class LogWriter(logging.Handler):
         threading.Thread(target=self._write_all, name="log", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Hand a line to the thread."""
+        """Queue a line for the thread."""
         try:
             self._lines.put_nowait(self.format(record))
         except queue.Full:
             self._dropped += 1
 
     def flush(self) -> None:
-        """Give the thread a moment to write what waits."""
+        """Wait up to `FLUSH_TIMEOUT` for the thread to write the queued lines."""
         end = time.monotonic() + FLUSH_TIMEOUT
         while self._lines.unfinished_tasks and time.monotonic() < end:
             time.sleep(0.01)
@@ -42,28 +42,28 @@ class LogWriter(logging.Handler):
             line = self._lines.get()
             dropped, self._dropped = self._dropped, 0
             if dropped:
-                line = f"{dropped} lines of the log were dropped, as nobody had read those before them\n{line}"
+                line = f"{dropped} log lines were dropped, as earlier ones had not been read\n{line}"
             try:
                 self._write(f"{line}\n".encode(errors="backslashreplace"))
-            except OSError:  # who read them has gone
+            except OSError:  # the reader has closed the pipe
                 pass
             finally:
                 self._lines.task_done()
 
     def _write(self, text: bytes) -> None:
-        # Past Python's own stream: a thread that is blocked there ends the program with an error.
+        # Bypass sys.stderr: a thread blocked in it makes the interpreter fail at exit.
         while text:
             text = text[os.write(self._descriptor, text) :]
 
 
 def start_log(level: int) -> None:
-    """Let this program's log, uvicorn's among it, go to stderr as bare lines from now on."""
+    """Write this program's log, including uvicorn's, to stderr as plain lines."""
     writer = LogWriter()
     writer.setFormatter(logging.Formatter("%(message)s"))
     logging.basicConfig(level=level, handlers=[writer])
 
 
 def flush_log() -> None:
-    """Write what waits, before a program ends by a signal."""
+    """Write the queued lines, before a signal ends the program."""
     for handler in logging.getLogger().handlers:
         handler.flush()

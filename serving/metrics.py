@@ -1,4 +1,4 @@
-"""Counts of what requests came to -> TorchServe's metrics, which Prometheus reads at its metrics address."""
+"""TorchServe's metrics of the handler, which Prometheus reads at TorchServe's metrics address."""
 
 import logging
 import re
@@ -11,25 +11,25 @@ from serving.responder import BatchCounts
 logger = logging.getLogger(__name__)
 
 REQUEST_SECONDS = "fashion_request_seconds"  # a histogram; all others are counters
-INTERVAL = 1.0  # s between two writings; a line for each count of each request would cost more than a small model
-_PARTED_BY = re.compile(r"[,:|#\s]+")  # what TorchServe's own parser splits its lines at
+INTERVAL = 1.0  # s between writes; writing each count of each request would take longer than running a small model
+_SEPARATORS = re.compile(r"[,:|#\s]+")  # separators of TorchServe's metric lines
 
 
 class Meter:
-    """Adds tallies up and hands them to TorchServe about once a second, from a thread of its own.
+    """Accumulates counts and writes them to TorchServe's metrics about once a second, from a timer thread.
 
-    The names are those of `serving/metrics.yaml`; TorchServe drops others.
+    Metric names must be listed in `serving/metrics.yaml`; TorchServe drops others.
 
     Args:
-        metrics: TorchServe's `context.metrics`, or None where there is none.
-        interval: seconds between two writings.
+        metrics: TorchServe's `context.metrics`, or None to count nothing.
+        interval: seconds between writes.
     """
 
     def __init__(self, metrics: Any, interval: float = INTERVAL) -> None:
         self._metrics = metrics
         self._interval = interval
         self._lock = threading.Lock()
-        self._tally: BatchCounts | None = None  # what was not written yet
+        self._tally: BatchCounts | None = None  # counts not written yet
 
     def add(self, tally: BatchCounts) -> None:
         """Count a batch; it is written within the interval."""
@@ -45,7 +45,7 @@ class Meter:
         timer.start()
 
     def write(self) -> None:
-        """Hand over all that was counted since the last time."""
+        """Write everything counted since the last write."""
         with self._lock:
             tally, self._tally = self._tally, None
         if tally is None:
@@ -53,9 +53,9 @@ class Meter:
         try:
             for name, value, dimensions in counts(tally):
                 self._metric(name, "counter").add_or_update(value, list(dimensions.values()))
-            for seconds in tally.request_seconds:  # TorchServe sorts them into its buckets one by one
+            for seconds in tally.request_seconds:  # TorchServe's histograms take single observations
                 self._metric(REQUEST_SECONDS, "histogram").add_or_update(round(seconds, 4), [])
-        except Exception:  # metrics must never cost an answer
+        except Exception:  # a failure of metrics must never affect requests
             logger.exception("metrics could not be written")
 
     def _metric(self, name: str, kind: str) -> Any:
@@ -65,7 +65,7 @@ class Meter:
 
 
 def counts(tally: BatchCounts) -> Iterable[tuple[str, float, dict[str, str]]]:
-    """Name, value and dimensions of each counter of a tally."""
+    """Name, value and dimensions of each counter in the counts of a batch."""
     for outcome, count in tally.outcomes.items():
         yield "fashion_requests_total", count, {"outcome": outcome}
     for label, count in tally.attributes.items():
@@ -76,5 +76,5 @@ def counts(tally: BatchCounts) -> Iterable[tuple[str, float, dict[str, str]]]:
 
 
 def dimension(text: str) -> str:
-    """A name as a metric's dimension: TorchServe takes commas, colons, bars and hashes for its own."""
-    return _PARTED_BY.sub(" ", text).strip()
+    """A name as the value of a metric's dimension, without TorchServe's separators: commas, colons, bars, hashes."""
+    return _SEPARATORS.sub(" ", text).strip()

@@ -1,4 +1,4 @@
-"""What the FastAPI server's OpenAPI page says of requests and answers."""
+"""OpenAPI schemas of the FastAPI server's requests and answers."""
 
 from typing import Any
 
@@ -83,7 +83,7 @@ def _json(schema: dict[str, Any], description: str) -> dict[str, Any]:
 
 
 _ANY_OBJECT = {"type": "object"}
-STATUS: dict[int | str, dict[str, Any]] = {200: _json(_ANY_OBJECT, "as it should be")}
+STATUS: dict[int | str, dict[str, Any]] = {200: _json(_ANY_OBJECT, "OK")}
 UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: _json(_ERROR, "not now; ask again after Retry-After seconds")}
 UNAVAILABLE_V2: dict[int | str, dict[str, Any]] = {
     503: _json(_ERROR_V2, "not now; ask again after Retry-After seconds")
@@ -93,7 +93,7 @@ METRICS: dict[int | str, dict[str, Any]] = {200: {"description": "counters", "co
 
 
 def operation(path: str) -> dict[str, Any]:
-    """What a route for photographs takes and answers, as arguments of FastAPI's `add_api_route`."""
+    """The schemas of a photograph route's requests and answers, as arguments for FastAPI's `add_api_route`."""
     kserve = {"v1": _V1, "v2": _V2}.get(path.split("/")[1])
     body = {JSON_TYPE: {"schema": kserve or _BODY}}
     if kserve is None:
@@ -105,12 +105,12 @@ def operation(path: str) -> dict[str, Any]:
     return {
         "responses": (UNAVAILABLE_V2 if kserve is _V2 else UNAVAILABLE)
         | {
-            200: _json(good, "the attributes; of several images a bad one has an error in its place"),
+            200: _json(good, "the attributes; among several images, an invalid one has an error instead"),
             400: _json(bad, "an image, option or request that cannot be used"),
-            408: _json(error, "the body did not come in time"),
-            413: _json(error, "the body is too large, as it comes or unpacked"),
-            415: _json(error, "the body is packed with something else than gzip or deflate"),
-            500: _json(error, "a fault of the server's own"),
+            408: _json(error, "the body did not arrive in time"),
+            413: _json(error, "the body is too large, as sent or decompressed"),
+            415: _json(error, "the body's Content-Encoding is neither gzip nor deflate"),
+            500: _json(error, "an internal error"),
         },
         "openapi_extra": {
             "requestBody": {"required": True, "content": body},

@@ -1,4 +1,4 @@
-"""TCP ports of this machine: which are free, and why a server could not listen on one."""
+"""TCP ports of this machine: find free ones, and explain why a server cannot listen on one."""
 
 import errno
 import socket
@@ -11,7 +11,7 @@ LAST_PORT = 65_535
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback address that nothing listens on, all different."""
+    """Distinct free ports of the loopback address."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [held.getsockname()[1] for held in sockets]
     for held in sockets:
@@ -20,31 +20,31 @@ def free_ports(count: int) -> list[int]:
 
 
 def obstacle(host: str, port: int) -> tuple[str, str] | None:
-    """Why a server could not listen there now, and which of `host` and `port` is to be changed; None where it could."""
+    """Why a server cannot listen there, and which of "host" and "port" to change; None if it can."""
     if not 1 <= port <= LAST_PORT:
-        return f"port {port} is none; they go from 1 to {LAST_PORT}", "port"
+        return f"port {port} does not exist; ports go from 1 to {LAST_PORT}", "port"
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(
                 socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-            )  # as servers do: closed connections do not count
+            )  # as servers do, so that closed connections (TIME_WAIT) do not block the port
             probe.bind(address)
     except (OSError, UnicodeError) as error:
         if getattr(error, "errno", None) == errno.EADDRINUSE:
             owner = owner_of(port)
             return f"port {port} is taken{f' by {owner}' if owner else ''}", "port"
         if isinstance(error, PermissionError):
-            return f"port {port} is the system's; this user may listen on those from 1024 on", "port"
+            return f"port {port} is reserved for the system; this user may use ports from 1024 up", "port"
         return f"{host[:100]!r} is no address of this machine", "host"
     return None
 
 
 def listening_port(host: str, text: str) -> int:
-    """The number of a port, as a command line gives it, on which a server can listen now.
+    """Parse a port given on the command line, and check that a server can listen on it.
 
     Raises:
-        SettingError: it is no number, or a server cannot listen there.
+        SettingError: it is not a number, or a server cannot listen on it.
     """
     if not text.isascii() or not text.isdigit():
         raise SettingError(f"--port is {text[:60]!r}; it must be a number, such as 8080")
@@ -55,12 +55,12 @@ def listening_port(host: str, text: str) -> int:
 
 
 def http_address(host: str, port: int) -> str:
-    """What a browser opens: an IPv6 address stands in brackets."""
+    """The URL of a server, with brackets around an IPv6 address."""
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def owner_of(port: int) -> str | None:
-    """`process 123 (java)`, or None where it cannot be told, as for another user's process."""
+    """The process listening on a port, as `process 123 (java)`; None if unknown, as for another user's process."""
     try:
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:

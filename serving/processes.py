@@ -1,4 +1,4 @@
-"""TorchServe's processes on this machine: find one by its config, and end it with its workers and nothing else."""
+"""TorchServe's processes on this machine: find a server by its config, and end it and its workers."""
 
 import time
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 import psutil
 
 JAVA_CLASS = "org.pytorch.serve.ModelServer"
-STOP_TIMEOUT = 20.0  # s; TorchServe takes a few to close its connections
+STOP_TIMEOUT = 20.0  # s; TorchServe needs a few to close its connections
 POLL = 0.1  # s
 
 
 def find_server(config: Path, model_store: Path) -> psutil.Process | None:
-    """The Java process that was started with this config and model store, by whomever, or None."""
+    """The Java process that was started with this config and model store, by any program; None if there is none."""
     for process in psutil.process_iter():
         try:
             command = process.cmdline()
@@ -19,7 +19,7 @@ def find_server(config: Path, model_store: Path) -> psutil.Process | None:
                 continue
             folder = Path(process.cwd())
             of_config, of_store = (folder / command[command.index(option) + 1] for option in ("-f", "-s"))
-        except (psutil.Error, ValueError, IndexError):  # it ended meanwhile, is another user's or has no config
+        except (psutil.Error, ValueError, IndexError):  # the process ended, is another user's or has no config
             continue
         if of_config.resolve() == config.resolve() and of_store.resolve() == model_store.resolve():
             return process
@@ -27,13 +27,13 @@ def find_server(config: Path, model_store: Path) -> psutil.Process | None:
 
 
 def temporary_folder_of(server: psutil.Process) -> Path | None:
-    """Where a server unpacks its models, if that was set when it was started."""
+    """The folder in which a server unpacks its models, if set on its command line; else None."""
     option = next((part for part in server.cmdline() if part.startswith("-Djava.io.tmpdir=")), None)
     return Path(option.partition("=")[2]) if option else None
 
 
 def end_server(server: psutil.Process) -> None:
-    """End a server and its workers: first asked to, then by force."""
+    """End a server and its workers: first with SIGTERM, then with SIGKILL."""
     try:
         family = [server, *server.children(recursive=True)]
         server.terminate()
@@ -46,7 +46,7 @@ def end_server(server: psutil.Process) -> None:
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Whether it runs: not gone, and not a zombie, which in a container may stay for ever."""
+    """Whether a process is running and not a zombie; in a container, zombies may never be removed."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

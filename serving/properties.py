@@ -1,4 +1,4 @@
-"""What TorchServe's config.properties says, and whether its ports are free."""
+"""Read TorchServe's config.properties, and check that its ports are free."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +12,11 @@ GRPC_PORTS = {"grpc_inference_port": 7070, "grpc_management_port": 7071}
 
 
 class ServerError(FashionError):
-    """TorchServe cannot be started, or does not get ready."""
+    """TorchServe cannot be started, or does not become ready."""
 
 
 def read_properties(path: Path) -> dict[str, str]:
-    """The lines `name=value` of a config.properties.
+    """Read the lines `name=value` of a config.properties.
 
     Raises:
         ServerError: the file cannot be read.
@@ -30,14 +30,14 @@ def read_properties(path: Path) -> dict[str, str]:
 
 
 def check_ports(properties: Mapping[str, str], config: Path) -> None:
-    """See whether a server could listen wherever it is to.
+    """Check that a server can listen on all addresses of its config.
 
     Args:
-        properties: of its config.
+        properties: the contents of the config.
         config: the file, for the message.
 
     Raises:
-        ServerError: a port is taken, or an address is none.
+        ServerError: a port is taken, or an address is invalid.
     """
     wanted = {name: properties.get(name, f"http://127.0.0.1:{port}") for name, port in PORTS.items()}
     for name, port in GRPC_PORTS.items():
@@ -47,7 +47,7 @@ def check_ports(properties: Mapping[str, str], config: Path) -> None:
         try:
             parts = urlsplit(address)
             number = parts.port or (443 if parts.scheme == "https" else 80)
-        except ValueError as error:  # a port that is no number, or too large a one
+        except ValueError as error:  # the port is not a number, or too large
             raise ServerError(f"{name} is {address[:100]!r} in {config}: {error}; set another") from None
         found = obstacle(parts.hostname or "127.0.0.1", number)
         if found:

@@ -1,4 +1,4 @@
-"""What goes over the wire, for every server of this project: requests as servers hand them on, replies, and errors."""
+"""Requests, replies and errors as exchanged between this project's servers and the responder."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -9,22 +9,22 @@ from typing import Any
 from fashion.errors import FashionError, InvalidImage, SettingError, one_line
 
 JSON_TYPE = "application/json"
-MAX_BODY = 20 * 1024 * 1024  # bytes, as in config.properties; of a packed body, what it is unpacked
-OUTCOME_HEADER = "Fashion-Outcome"  # one of `OUTCOMES`: tells the proxy that a 500 is an answer, not a dead worker
+MAX_BODY = 20 * 1024 * 1024  # bytes, as in config.properties; for compressed bodies, after decompression
+OUTCOME_HEADER = "Fashion-Outcome"  # one of `OUTCOMES`; tells the proxy that a status 500 is not from a dead worker
 
 
 class InvalidRequest(FashionError):
-    """A request that is not built as this project's requests are.
+    """A malformed request.
 
     Attributes:
-        status: the HTTP status that says so.
+        status: the HTTP status of the response.
     """
 
     status = HTTPStatus.BAD_REQUEST
 
 
 class TooLarge(InvalidRequest):
-    """A body that is larger than `MAX_BODY`, as it comes or unpacked."""
+    """A body that is larger than `MAX_BODY`, as sent or decompressed."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
@@ -33,30 +33,30 @@ class TooLarge(InvalidRequest):
 
 
 class TooSlow(InvalidRequest):
-    """A body that does not come."""
+    """A body that does not arrive in time."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
 
 
 class UnsupportedEncoding(InvalidRequest):
-    """A body that is packed in a way that cannot be unpacked here."""
+    """A body with an unsupported Content-Encoding."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request, as a server hands it on.
+    """One request, as passed on by a server.
 
     Attributes:
-        fields: the parts of its form by name; of any other body the one part `body`.
-        headers: by name, in any case, as servers read them: each byte a character.
-        content_type: of the body, as the client declared it, or nothing.
-        texts: the names of those parts that came as text and not as files.
-        query: the URL's, where the server hands it on.
-        explain: whether the route is one for explanations.
-        kserve_v2: whether the route is one of KServe v2, whose errors are texts; None where only the body says so.
-        request_id: under which logs name it.
+        fields: the parts of a form by name; any other body is the single part `body`.
+        headers: headers by name, in any letter case; values are decoded as Latin-1.
+        content_type: of the body, as declared by the client, or empty.
+        texts: names of the parts that were sent as text, not as files.
+        query: query parameters of the URL, if the server provides them.
+        explain: whether the route is for explanations.
+        kserve_v2: whether the route is KServe v2, whose errors are strings; None if only the body can tell.
+        request_id: identifies the request in logs.
     """
 
     fields: Mapping[str, Any]
@@ -76,9 +76,9 @@ class Reply:
     Attributes:
         status: HTTP status.
         body: JSON.
-        outcome: in one word, for metrics and logs: see `OUTCOMES`.
-        images: how many images the request held.
-        decode_seconds, inference_seconds: summed over its images.
+        outcome: one of `OUTCOMES`, for metrics and logs.
+        images: number of images in the request.
+        decode_seconds, inference_seconds: sums over its images.
     """
 
     status: int
@@ -89,15 +89,14 @@ class Reply:
     inference_seconds: float = 0.0
 
 
-# What can become of a request: answered; an image that cannot be used; a request or option that cannot be understood;
-# a fault of the server's own. Those that TorchServe keeps from the handler: too many waited; the caller went away
-# before all of it was here.
+# Outcomes of a request: answered; unusable image; invalid request or option; internal error. In TorchServe, the handler
+# never sees the last two: queue full; client disconnected.
 BUSY, DISCONNECTED = "busy", "disconnected"
 OUTCOMES = ("ok", "invalid_image", "bad_request", "error", BUSY, DISCONNECTED)
 
 
 def log_line(call: Call, reply: Reply) -> str:
-    """One line of JSON for the log: what became of a request, and how long its images took."""
+    """One line of JSON for the log: a request's outcome and the time its images took."""
     line = {
         "request": call.request_id,
         "status": reply.status,
@@ -110,19 +109,19 @@ def log_line(call: Call, reply: Reply) -> str:
 
 
 def json_bytes(answer: Any) -> bytes:
-    """An answer as it goes over the wire."""
-    # Half of a surrogate pair, which JSON can say and UTF-8 cannot, goes back as it came: escaped.
+    """Serialize an answer to JSON."""
+    # An unpaired surrogate is valid in JSON but not in UTF-8, so it is escaped.
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
 
 
 def reason(status: int) -> str:
-    """The phrase that goes with an HTTP status."""
+    """The reason phrase of an HTTP status."""
     return HTTPStatus(status).phrase
 
 
 def error_answer(error: BaseException) -> tuple[int, dict[str, Any]]:
-    """HTTP status and answer for what went wrong: 4xx with its message where the client can mend it, else 500."""
-    # Not every FashionError: a bundle or data that cannot be used is a fault of the server's own.
+    """HTTP status and answer for an error: 4xx with its message if the client can fix it, else 500."""
+    # Not every FashionError: an unusable bundle or data set is an internal error of the server.
     if isinstance(error, InvalidImage | InvalidRequest | SettingError):
         status = error.status if isinstance(error, InvalidRequest) else HTTPStatus.BAD_REQUEST
         return error_object(status, type(error).__name__, one_line(error))
@@ -131,27 +130,27 @@ def error_answer(error: BaseException) -> tuple[int, dict[str, Any]]:
 
 
 def error_object(code: int, kind: str, message: str) -> tuple[int, dict[str, Any]]:
-    """An HTTP status and the JSON that goes with it."""
+    """An HTTP status and the error object for it."""
     return int(code), {"error": {"code": int(code), "type": kind, "message": message}}
 
 
 def error_reply(error: BaseException, kserve_v2: bool = False) -> Reply:
-    """The reply for what went wrong with a whole request."""
+    """The reply for an error of a whole request."""
     status, answer = error_answer(error)
     return Reply(status, error_bytes(answer, kserve_v2), outcome_of(error))
 
 
 def error_bytes(answer: dict[str, Any], kserve_v2: bool = False) -> bytes:
-    """What `error_answer` or `error_object` made, as it goes over the wire.
+    """Serialize an error made by `error_answer` or `error_object`.
 
-    KServe v2 has a text where this project has an object, and its clients raise an exception of that text:
+    In KServe v2, the error is a string instead of an object, and clients raise an exception with that string:
     https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
     """
     return json_bytes({"error": answer["error"]["message"]} if kserve_v2 else answer)
 
 
 def outcome_of(error: BaseException) -> str:
-    """The word among `OUTCOMES` for what went wrong."""
+    """The outcome, one of `OUTCOMES`, for an error."""
     if isinstance(error, InvalidImage):
         return "invalid_image"
     return "bad_request" if isinstance(error, InvalidRequest | SettingError) else "error"

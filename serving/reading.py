@@ -1,7 +1,7 @@
-"""A request -> its images and options: raw bodies, forms, JSON, and the KServe protocols v1 and v2.
+"""Parse requests into images and options: raw bodies, forms, JSON, and the KServe protocols v1 and v2.
 
-What a body holds is told by the body itself, because half the clients of this world declare nothing or the wrong
-thing. URLs are never fetched.
+The kind of a body is detected from its content, because many clients declare no content type or a wrong one. URLs are
+never fetched.
 """
 
 import base64
@@ -22,23 +22,23 @@ from serving.protocol import JSON_TYPE, Call, InvalidRequest
 from serving.repeated_parts import plain_name
 from serving.unpacking import BODY, unpacked
 
-# Fields of a form for photographs. So is every other whose name begins with `image`, unless it holds a short text:
-# `image_id` or `imageName` beside a photograph are the caller's own affair.
+# Names of form fields for photographs. Any other field whose name begins with `image` also counts as a photograph,
+# unless it holds a short text: fields such as `image_id` or `imageName` are ignored.
 IMAGE_FIELD = re.compile(rf"{BODY}|data|images?[0-9]*(\[\w*\])?")
 SHORT_TEXT = 1000  # bytes
 HEADER_PREFIX = "fashion-"
 FORM_TYPE = "application/x-www-form-urlencoded"
-MAX_IMAGES = 64  # in one request; more would keep all others waiting
+MAX_IMAGES = 64  # in one request; more would delay other requests too long
 
-# What clients of KServe v2 say to every server, and what changes no answer of this one.
-ADDRESSED_TO = ("model_name", "model_version")  # which the kserve client says twice, as its URL does too
+# Fields that clients of KServe v2 send to any server, and that are ignored here.
+ADDRESSED_TO = ("model_name", "model_version")  # the kserve client repeats them from the URL
 PROTOCOLS_OWN = ("binary_data_output", "timeout", "priority", "content_type", "headers")
 
 HOW = "send one as the body (curl -T photo.jpg) or as the form field 'image' (curl -F image=@photo.jpg)"
 
 
 class Style(Enum):
-    """How the answer is wrapped."""
+    """The format of the answer."""
 
     ONE = "one answer object"
     SEVERAL = "predictions"
@@ -48,13 +48,13 @@ class Style(Enum):
 
 @dataclass(frozen=True)
 class Request:
-    """A request that was understood.
+    """A parsed request.
 
     Attributes:
-        images: name and bytes of each image, or why there are none; names are empty where the request gives none.
+        images: name (possibly empty) of each image, and its bytes or the error if they are missing.
         options: what to answer.
-        style: how to wrap it. Photographs of one product (`options.product`) have one answer together.
-        id: the request's own id, KServe v2's.
+        style: the format of the answer. Photographs of one product (`options.product`) share one answer.
+        id: the request's id in KServe v2.
     """
 
     images: tuple[tuple[str, bytes | InvalidImage], ...]
@@ -64,12 +64,12 @@ class Request:
 
 
 def read_request(call: Call, card: ModelCard) -> Request:
-    """Understand a request.
+    """Parse a request.
 
     Raises:
-        InvalidRequest: it is not built as a request is, or is too large once it is unpacked.
-        InvalidOption: an option that is unknown, or has a value it cannot take.
-        InvalidImage: it has no image, or something else in its place.
+        InvalidRequest: the request is malformed, or too large after decompression.
+        InvalidOption: an option is unknown, or has an invalid value.
+        InvalidImage: the request has no image, or something else in its place.
     """
     call = unpacked(call)
     options = dict(call.query) | header_options(call.headers)
@@ -79,14 +79,14 @@ def read_request(call: Call, card: ModelCard) -> Request:
         return _from_body(call, options, card)
     if FORM_TYPE in call.content_type.lower() and not _is_form(call.fields):
         raise InvalidRequest(
-            "the body is declared a form and is none; send a photograph with -T or -H 'Content-Type: image/jpeg', "
+            "the body is declared a form, but is not one; send a photograph with -T or -H 'Content-Type: image/jpeg', "
             f"JSON with -H 'Content-Type: {JSON_TYPE}'"
         )
     return _from_form(call, options, card)
 
 
 def is_kserve_v2(call: Call) -> bool:
-    """Whether a request is one of KServe v2: its route says so, or where that is not known its body."""
+    """Whether a request uses KServe v2, according to its route or, if that is unknown, to its body."""
     if call.kserve_v2 is not None:
         return call.kserve_v2
     if any(name.lower() == BINARY_TENSORS for name in call.headers):
@@ -100,10 +100,10 @@ def is_kserve_v2(call: Call) -> bool:
 
 
 def header_options(headers: Mapping[str, str]) -> dict[str, Any]:
-    """The options that headers give: `Fashion-Top-K: 3` is the option top_k.
+    """The options in a request's headers: `Fashion-Top-K: 3` is the option top_k.
 
     Raises:
-        InvalidOption: a header that begins so and names no option.
+        InvalidOption: a header begins with `Fashion-` and names no option.
     """
     options = {}
     for name, value in headers.items():
@@ -118,7 +118,7 @@ def header_options(headers: Mapping[str, str]) -> dict[str, Any]:
 
 
 def header_text(value: str) -> str:
-    """A header's text: servers make a character of each byte, and what clients send is mostly UTF-8."""
+    """Decode a header: servers decode headers as Latin-1, but clients mostly send UTF-8."""
     try:
         return value.encode("latin-1").decode()
     except UnicodeError:
@@ -126,7 +126,7 @@ def header_text(value: str) -> str:
 
 
 def header_name(option: str) -> str:
-    """The header that gives an option: top_k is Fashion-Top-K."""
+    """The header for an option: Fashion-Top-K for top_k."""
     return "-".join(part.capitalize() for part in f"{HEADER_PREFIX}{option}".replace("_", "-").split("-"))
 
 
@@ -134,7 +134,7 @@ def _from_body(call: Call, options: dict[str, Any], card: ModelCard) -> Request:
     body = call.fields[BODY]
     if isinstance(body, str):
         body = body.encode()
-    if not isinstance(body, bytes | bytearray):  # a server that parses JSON by itself
+    if not isinstance(body, bytes | bytearray):  # the server has already parsed the JSON
         return _from_json(body, options, card)
     length = json_length(call.headers, body)
     if length is not None:
@@ -146,12 +146,12 @@ def _from_body(call: Call, options: dict[str, Any], card: ModelCard) -> Request:
 
 
 def _is_form(fields: Mapping[str, Any]) -> bool:
-    """Whether a body that is declared a form has fields: curl -d and --data-binary declare everything one."""
+    """Whether a body declared as a form really has fields: curl -d and --data-binary declare any body as a form."""
     return any(map(str.isidentifier, fields)) and all(map(str.isprintable, fields))
 
 
 def _from_form(call: Call, options: dict[str, Any], card: ModelCard) -> Request:
-    fields = {name: value for name, value in call.fields.items() if not _is_passed_over(name, value, call.texts)}
+    fields = {name: value for name, value in call.fields.items() if not _is_ignored(name, value, call.texts)}
     images = {name: value for name, value in fields.items() if _is_photograph(name)}
     if not images:
         given = f"only {', '.join(map(repr, sorted(call.fields)))}"[:200] if call.fields else "an empty body"
@@ -170,23 +170,23 @@ def _from_form(call: Call, options: dict[str, Any], card: ModelCard) -> Request:
 def _request(
     images: tuple[tuple[str, bytes | InvalidImage], ...], options: AnswerOptions, style: Style, id: str | None = None
 ) -> Request:
-    """A request whose photographs may be of one product."""
+    """Build the parsed request; photographs of one product share one answer."""
     if options.product:
         if options.wants_maps and len(images) > 1:
             raise InvalidOption(
-                "explain cannot be asked of several photographs of one product, because a map is of one of them; leave "
-                "product out to have one of each"
+                "explain is not available for several photographs of one product, as a map shows only one of them; "
+                "leave product out to get maps of each"
             )
         style = Style.ONE if style is Style.SEVERAL else style
     return Request(images, options, style, id)
 
 
 def _is_photograph(name: str) -> bool:
-    """Whether a part of this name holds a photograph."""
+    """Whether a part with this name holds a photograph."""
     return name.startswith("image") or IMAGE_FIELD.fullmatch(plain_name(name)) is not None
 
 
-def _is_passed_over(name: str, value: Any, texts: Collection[str]) -> bool:
+def _is_ignored(name: str, value: Any, texts: Collection[str]) -> bool:
     if name not in texts or not name.startswith("image") or IMAGE_FIELD.fullmatch(plain_name(name)):
         return False
     return len(value) <= SHORT_TEXT and _is_text(value)
@@ -201,7 +201,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _field_bytes(name: str, value: Any, texts: Collection[str]) -> bytes | InvalidImage:
-    if isinstance(value, str):  # the client declared text; the decoder will say what it looks like
+    if isinstance(value, str):  # declared as text by the client; decoding will report it if it is no image
         value = value.encode()
     if not isinstance(value, bytes | bytearray):
         return InvalidImage(f"{name[:60]!r} holds JSON, not an image; send the bytes of an image file")
@@ -215,7 +215,7 @@ def _json(body: bytes | bytearray) -> Any:
         return json.loads(body)
     except RecursionError:
         raise InvalidRequest("the JSON is nested too deeply") from None
-    except ValueError as error:  # also UnicodeDecodeError, and integers of thousands of digits
+    except ValueError as error:  # includes UnicodeDecodeError, and integers with thousands of digits
         raise InvalidRequest(f"the body is no JSON: {one_line(error)[:200]}; {HOW}") from None
 
 
@@ -299,9 +299,9 @@ def _check_number(count: int) -> None:
 
 
 def _decoded(value: Any) -> bytes | InvalidImage:
-    """The bytes of an image in base64, as text or as KServe's {"b64": text}; a data URL's head is left off.
+    """Decode an image in base64, given as text, as a data URL or as KServe's {"b64": text}.
 
-    What a binary tensor holds is taken as it is; where it is text, it is base64 too.
+    An element of a binary tensor is used as it is, unless it is ASCII: then it is base64 too.
     """
     if isinstance(value, bytes):
         if not value.isascii() or b"\0" in value:

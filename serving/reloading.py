@@ -1,4 +1,4 @@
-"""How a running server is told to open its bundle anew: a signal, or a call from its own machine."""
+"""Make a running server reload its bundle: by a signal, or by a request from the same machine."""
 
 import asyncio
 import ipaddress
@@ -15,26 +15,26 @@ from serving.live import Traffic
 from serving.protocol import JSON_TYPE, error_object, json_bytes
 
 PATH = "/-/reload"
-# Whoever sends one of these is a proxy, which speaks for others, or a web page.
+# Headers that show that a request comes through a proxy or from a web page.
 OTHERS = ("forwarded", "x-forwarded-for", "via", "origin")
 
 logger = logging.getLogger(__name__)
 
 
 def reload(traffic: Traffic) -> str | None:
-    """Open the bundles anew; why that failed, in one line, or None. Either way the log says what answers now."""
-    before = _told(traffic)
+    """Reload the bundles and log the result; return None, or the error in one line."""
+    before = _models_in_use(traffic)
     try:
         traffic.reload()
-    except Exception as error:  # whatever is wrong with a new bundle, the old one goes on
+    except Exception as error:  # with any error in a new bundle, the old one stays in use
         logger.error("not reloaded, %s goes on: %s", before, one_line(error))
         return one_line(error)
-    logger.info("reloaded: %s instead of %s", _told(traffic), before)
+    logger.info("reloaded: %s instead of %s", _models_in_use(traffic), before)
     return None
 
 
 def reload_on_hangup(traffic: Traffic) -> None:
-    """Reload in the background whenever this process gets SIGHUP. To be called in the main thread."""
+    """Reload in the background whenever this process receives SIGHUP. Must be called in the main thread."""
 
     def begin(*_: object) -> None:
         threading.Thread(target=reload, args=(traffic,), name="reload", daemon=True).start()
@@ -43,11 +43,11 @@ def reload_on_hangup(traffic: Traffic) -> None:
 
 
 def add_reload_route(app: FastAPI, traffic: Traffic) -> None:
-    """`POST /-/reload`, for programs of this machine alone."""
+    """Add `POST /-/reload`, which only programs on this machine may use."""
 
-    @app.post(PATH, include_in_schema=False)  # it is the operator's, not the callers'
+    @app.post(PATH, include_in_schema=False)  # for operators, not for users of the API
     async def reload_bundles(request: Request) -> Response:
-        """Open the bundles anew; 409 where one cannot be, and the old ones go on."""
+        """Reload the bundles; status 409 if one cannot be opened, and the old ones stay in use."""
         if not _is_own(request):
             message = f"{PATH} is asked on the server's own machine, not through a proxy and not by a web page"
             return _response(*error_object(HTTPStatus.FORBIDDEN, "Forbidden", message))
@@ -62,7 +62,7 @@ def _is_own(request: Request) -> bool:
         return False
     try:
         return ipaddress.ip_address(request.client.host).is_loopback
-    except ValueError:  # no address, such as that of a test's client
+    except ValueError:  # not an IP address, as with a test client
         return False
 
 
@@ -70,7 +70,7 @@ def _response(status: int, content: object) -> Response:
     return Response(json_bytes(content), status, media_type=JSON_TYPE)
 
 
-def _told(traffic: Traffic) -> str:
-    """The models that answer, for the log."""
+def _models_in_use(traffic: Traffic) -> str:
+    """The models in use, for the log."""
     cards = [model.predictor.card for model in traffic.models]
     return " and ".join(f"{card.name} {card.version} ({card.weights_id[:19]})" for card in cards)

@@ -1,4 +1,4 @@
-"""Parts of a form that have one name, as in `curl -F image=@a.jpg -F image=@b.jpg`: all are kept, and numbered."""
+"""Keep and number form parts with the same name, as in `curl -F image=@a.jpg -F image=@b.jpg`."""
 
 import re
 import sys
@@ -10,7 +10,7 @@ _NUMBERED = re.compile(r"(.*)#[0-9]+", re.DOTALL)
 
 
 def numbered(names: Iterable[str]) -> list[str]:
-    """The names, in order; a second part of one name is `NAME#2`, a third `NAME#3`."""
+    """The names, in order, with repeated ones numbered: the second is `NAME#2`, the third `NAME#3`."""
     seen: Counter[str] = Counter()
     found = []
     for name in names:
@@ -20,16 +20,16 @@ def numbered(names: Iterable[str]) -> list[str]:
 
 
 def plain_name(name: str) -> str:
-    """A part's name as the client gave it."""
+    """A part's name without the number added by `numbered`."""
     found = _NUMBERED.fullmatch(name)
     return found[1] if found else name
 
 
 def keep_repeated_parts() -> None:
-    """Make TorchServe's worker number the parts of a form that have one name; it would keep only the last of them.
+    """Patch TorchServe's worker to number form parts with the same name, of which it would keep only the last.
 
-    Its frontend hands on all of them, and `ts.service.Service.retrieve_data_for_inference` puts them into a dict. A
-    worker has loaded that module, and torch with it; elsewhere there is nothing to change.
+    TorchServe's frontend passes on all parts, but `ts.service.Service.retrieve_data_for_inference` puts them into a
+    dict. Only a worker has that module loaded; in any other process this does nothing.
     """
     module = sys.modules.get("ts.service")
     if module is None:

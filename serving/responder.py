@@ -1,4 +1,4 @@
-"""Requests in, replies out: what every server of this project does with a batch of requests."""
+"""Answer a batch of requests, for every server of this project."""
 
 import logging
 import time
@@ -16,8 +16,8 @@ from fashion.views import joined
 from serving.protocol import Call, InvalidRequest, Reply, error_answer, error_reply, json_bytes, outcome_of
 from serving.reading import Request, Style, is_kserve_v2, read_request
 
-# Bytes. Above its `max_response_size`, 64 MiB in the shipped configurations, TorchServe ends the worker; a batch of
-# eight is one response.
+# Bytes. TorchServe kills the worker if a response exceeds `max_response_size`, 64 MiB in the shipped configurations;
+# the answers of a batch, up to eight, form one response.
 MAX_ANSWER = 7_500_000
 
 logger = logging.getLogger(__name__)
@@ -25,15 +25,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class BatchCounts:
-    """What a batch of requests came to, for metrics.
+    """Counts of a batch of requests, for metrics.
 
     Attributes:
-        outcomes: how many requests ended how, by the words of `serving.protocol.OUTCOMES`.
-        attributes: how often each label reached its threshold of the default profile, whatever the requests asked for.
-        request_seconds: of each request, from when its batch was handed over to when all of the batch was answered.
-        images: how many were predicted.
-        decode_seconds, inference_seconds, postprocess_seconds: summed over the images; they overlap where images go
-            side by side.
+        outcomes: number of requests by outcome, see `serving.protocol.OUTCOMES`.
+        attributes: how often each label was predicted by the default profile, whatever the requests' options.
+        request_seconds: for each request, the time from handing over its batch until the whole batch was answered.
+        images: number of predicted images.
+        decode_seconds, inference_seconds, postprocess_seconds: sums over the images; they overlap if images are
+            processed concurrently.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -45,16 +45,16 @@ class BatchCounts:
     postprocess_seconds: float = 0.0
 
     def add(self, other: "BatchCounts") -> None:
-        """Add another batch's."""
+        """Add another batch's counts."""
         for name in vars(self):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 class Responder:
-    """Answers batches of requests; a bad one costs the others nothing, and nothing is ever raised for one.
+    """Answers batches of requests. An invalid request does not affect the others and raises no exception.
 
     Args:
-        predictor: what answers.
+        predictor: the model.
     """
 
     def __init__(self, predictor: Predictor) -> None:
@@ -62,9 +62,9 @@ class Responder:
         self._thresholds = predictor.card.threshold_row()
 
     def respond(self, calls: Sequence[Call]) -> tuple[list[Reply], BatchCounts]:
-        """A reply for each request, in their order, and what they came to.
+        """Answer requests; return a reply for each, in order, and the counts of the batch.
 
-        The images of all requests go through the network side by side.
+        The images of all requests are predicted together.
         """
         start = time.perf_counter()
         read = [self._read(call) for call in calls]
@@ -103,7 +103,7 @@ class Responder:
 
     def _reply(self, request: Request, outcomes: Sequence[Outcome], tally: BatchCounts, call: Call) -> Reply:
         start = time.perf_counter()
-        # Of a request that was understood its style says as much as its body.
+        # For a parsed request, the style tells the protocol if the route does not.
         kserve_v2 = request.style is Style.KSERVE_V2 if call.kserve_v2 is None else call.kserve_v2
         try:
             answers = self._product(request, outcomes) if request.options.product else self._each(request, outcomes)
@@ -137,7 +137,7 @@ class Responder:
         ]
 
     def _product(self, request: Request, outcomes: Sequence[Outcome]) -> list[tuple[Exception | None, dict[str, Any]]]:
-        """One answer for all photographs of a request; where none of them can be used, what is wrong with the first."""
+        """One answer for all photographs of a request, or the first photograph's error if none can be used."""
         good = [outcome.prediction for outcome in outcomes if outcome.prediction]
         left_out = []
         for number, ((name, _), outcome) in enumerate(zip(request.images, outcomes, strict=True), 1):
@@ -155,7 +155,7 @@ class Responder:
     def _answer(
         self, request: Request, image: bytes | InvalidImage, name: str, outcome: Outcome
     ) -> tuple[Exception | None, dict[str, Any]]:
-        """What went wrong, if anything, and the answer or error of one image."""
+        """The error of one image, if any, and its answer or error object."""
         named = {"image": name} if name else {}
         try:
             picture = image if isinstance(image, bytes) else None
@@ -177,7 +177,7 @@ class Responder:
 
 
 def wrap(answers: list[dict[str, Any]], request: Request, model: dict[str, str]) -> dict[str, Any]:
-    """The answers of a request's images in the way that it was asked for."""
+    """Wrap the answers for a request's images in the format of its style."""
     if request.style is Style.ONE:
         return answers[0]
     if request.style is not Style.KSERVE_V2:
@@ -193,6 +193,6 @@ def wrap(answers: list[dict[str, Any]], request: Request, model: dict[str, str])
 
 
 def _log_fault(error: Exception, what: str) -> None:
-    """The server's own faults go into the log with all that is known; the client's do not belong there."""
+    """Log an internal error with its traceback; errors of the client are not logged here."""
     if outcome_of(error) == "error":
         logger.error("%s", what, exc_info=error)

@@ -1,4 +1,4 @@
-"""The addresses of the FastAPI server, and what each is asked for."""
+"""The routes of the FastAPI server."""
 
 from typing import Any
 
@@ -13,19 +13,19 @@ from serving.live import Traffic
 
 
 def add_photograph_routes(app: FastAPI, name: str) -> None:
-    """Where photographs are sent: TorchServe's addresses, and those of KServe v1 and v2."""
+    """Add the routes that answer photographs: TorchServe's, and those of KServe v1 and v2."""
 
     async def predictions(request: Request) -> Response:
-        """Attributes of one photograph, or of several."""
+        """Attributes of one or several photographs."""
         _check_version(request, name)
         return await respond(request, name, explain=False)
 
     async def explanations(request: Request) -> Response:
-        """The same with the class activation map of each attribute."""
+        """Attributes of one or several photographs, each with its class activation map."""
         _check_version(request, name)
         return await respond(request, name, explain=True)
 
-    for method in ("POST", "PUT"):  # curl -T puts
+    for method in ("POST", "PUT"):  # curl -T sends PUT
         for path, endpoint in {
             f"/predictions/{name}": predictions,
             f"/explanations/{name}": explanations,
@@ -47,7 +47,7 @@ def add_photograph_routes(app: FastAPI, name: str) -> None:
 
 
 def add_service_routes(app: FastAPI, name: str, traffic: Traffic, root: bool) -> None:
-    """The model card, health and metrics; `root` says whether / is one of them."""
+    """Add the routes for the model card, health and metrics; with `root`, / answers too."""
 
     @app.get(f"/models/{name}", responses=openapi.DESCRIBED)
     async def model() -> Response:
@@ -60,7 +60,7 @@ def add_service_routes(app: FastAPI, name: str, traffic: Traffic, root: bool) ->
         return json_response({"status": "alive"})
 
     if root:
-        app.get("/", responses=openapi.STATUS)(live)  # where clients of KServe v1 ask
+        app.get("/", responses=openapi.STATUS)(live)  # the health check of KServe v1 clients
 
     @app.get("/readyz", responses=openapi.STATUS | openapi.UNAVAILABLE)
     @app.get("/ping", responses=openapi.STATUS | openapi.UNAVAILABLE)
@@ -70,16 +70,16 @@ def add_service_routes(app: FastAPI, name: str, traffic: Traffic, root: bool) ->
 
     @app.get("/metrics", responses=openapi.METRICS)
     async def metrics(request: Request) -> Response:
-        """Counts for Prometheus."""
+        """Metrics for Prometheus."""
         return Response(request.app.state.counters.text(), media_type=CONTENT_TYPE_LATEST)
 
 
 def add_kserve_routes(app: FastAPI, name: str, traffic: Traffic) -> None:
-    """What clients of KServe ask before they send anything, v1 and v2."""
+    """Add the health and metadata routes of KServe v1 and v2."""
 
     @app.get("/v2", responses=openapi.STATUS)
     async def server_metadata() -> Response:
-        """Which server this is."""
+        """Name, version and extensions of the server."""
         return json_response({"name": app.title, "version": traffic.versions[0], "extensions": ["binary_tensor_data"]})
 
     @app.get("/v2/health/live", responses=openapi.STATUS)
@@ -98,7 +98,7 @@ def add_kserve_routes(app: FastAPI, name: str, traffic: Traffic) -> None:
         return _if_ready(request, {"name": name, "ready": True})
 
     async def model_metadata(request: Request) -> Response:
-        """What the model takes and answers."""
+        """Names, types and shapes of the model's inputs and outputs."""
         _check_version(request, name)
         inputs, outputs = ([{"name": tensor, "datatype": "BYTES", "shape": [-1]}] for tensor in ("image", "answers"))
         platform = traffic.models[0].predictor.engine.name.partition(" ")[0]

@@ -1,4 +1,4 @@
-"""Start, await and end the TorchServe of this project.
+"""Start, wait for and stop this project's TorchServe.
 
 From the command line:  python -m serving.server start|wait|stop [--config serving/config.properties]
 """
@@ -18,12 +18,12 @@ from serving.torchserve import DEFAULT_CONFIG, START_TIMEOUT, ServerError, Torch
 
 
 def start(server: TorchServe, timeout: float = START_TIMEOUT) -> None:
-    """Start the server, or find it running, and wait until it answers. What was started and fails is ended.
+    """Start the server, unless it is running, and wait until it is ready; if that fails, stop what was started.
 
     Raises:
-        ServerError: it cannot be started or does not get ready.
+        ServerError: it cannot be started or does not become ready.
     """
-    with server.only_starter():  # of two at once the second finds what the first has started
+    with server.only_starter():  # of two concurrent starts, the second finds the server of the first
         running = server.find()
         if running and server.is_stale(running):
             print("the model archive is newer than the running server: starting it again")
@@ -38,28 +38,28 @@ def start(server: TorchServe, timeout: float = START_TIMEOUT) -> None:
         if not running:
             server.stop()
         raise
-    _tell(server, seconds)  # no more part of the start: a pipe that closes now, as of `head`, must not end the server
+    _print_ready(server, seconds)  # outside of `try`: a closed output pipe, such as `head`, must not stop the server
 
 
 def wait(server: TorchServe, timeout: float = START_TIMEOUT) -> None:
-    """Wait until the running server answers.
+    """Wait until the running server is ready.
 
     Raises:
-        ServerError: none is running, or it does not get ready.
+        ServerError: no server is running, or it does not become ready.
     """
     running = server.find()
     if running is None:
         raise ServerError(f"no TorchServe with {server.config} is running; start it with: make serve")
-    _tell(server, _wait(server, running, timeout))
+    _print_ready(server, _wait(server, running, timeout))
 
 
 def stop(server: TorchServe) -> None:
-    """End the server, and say so where it was not running."""
+    """Stop the server; print whether it was running."""
     print("stopped" if server.stop() else f"no TorchServe with {server.config} is running")
 
 
 def _wait(server: TorchServe, process: psutil.Process, timeout: float) -> float:
-    """Wait until it is ready; for how many seconds that was."""
+    """Wait until the server is ready; return the seconds it took."""
     names = ", ".join(server.archives())
     begin = time.monotonic()
     with tqdm(desc=f"TorchServe loads {names}", bar_format="{desc} {elapsed}", leave=False, disable=None) as progress:
@@ -67,7 +67,7 @@ def _wait(server: TorchServe, process: psutil.Process, timeout: float) -> float:
     return time.monotonic() - begin
 
 
-def _tell(server: TorchServe, seconds: float) -> None:
+def _print_ready(server: TorchServe, seconds: float) -> None:
     print(f"ready after {seconds:.1f} s; logs in {server.logs}")
     token = f' -H "Authorization: Bearer $({_print_key(server)})"' if server.needs_token else ""
     for model in server.models():
@@ -80,7 +80,7 @@ def _print_key(server: TorchServe) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status."""
+    """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m serving.server", description="Start and end TorchServe.")
     parser.add_argument("command", choices=("start", "wait", "stop"))
     parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="(default: %(default)s)")

@@ -1,4 +1,4 @@
-"""The maps of an answer as one picture: the photograph, and beside it the evidence for each attribute."""
+"""Draw the maps of an answer: the photograph, and next to it the evidence for each attribute."""
 
 import base64
 import io
@@ -13,15 +13,15 @@ from fashion.preprocess import decode
 
 
 def write_sheet(photo: Path, answer: Mapping[str, Any], path: Path) -> Path:
-    """Write the picture, in the format that the file's ending names.
+    """Write the picture, in the format given by the file's ending.
 
     Args:
-        photo: the photograph that was asked about.
-        answer: to it, with overlays.
+        photo: the photograph.
+        answer: the answer for it, with overlays.
         path: the file to write.
 
     Raises:
-        SettingError: an ending that names no format of pictures.
+        SettingError: the ending is not that of an image format.
         InvalidImage: the photograph cannot be read.
     """
     tiles = [Tile(decode(photo, HEAT.side), [("the photograph", INK)])]

@@ -1,4 +1,4 @@
-"""One TorchServe on this machine: started, waited for, found again and ended, without touching any other."""
+"""Control one TorchServe on this machine: start, wait, find and stop it, without affecting others."""
 
 import fcntl
 import os
@@ -29,20 +29,20 @@ DEFAULT_CONFIG = Path(__file__).with_name("config.properties")
 HARDENED_CONFIG = Path(__file__).with_name("config.hardened.properties")
 LOG_CONFIG = Path(__file__).with_name("log4j2.xml")
 METRICS_CONFIG = Path(__file__).with_name("metrics.yaml")
-SHORT_FOLDER = "/tmp"  # whatever $TMPDIR says: the path of a socket must be shorter than 108 characters
+SHORT_FOLDER = "/tmp"  # regardless of $TMPDIR: the path of a Unix socket must be shorter than 108 characters
 
-START_TIMEOUT = 300.0  # s; a large model on a slow disk
+START_TIMEOUT = 300.0  # s; enough for a large model on a slow disk
 POLL = 0.2  # s
-CLOCK_ERROR = 2.0  # s, of the time at which a process is said to have started
+CLOCK_ERROR = 2.0  # s, inaccuracy of a process's start time
 
 
 class TorchServe:
-    """The server that a config file describes. As a context manager it is started, ready, and stopped in the end.
+    """The server described by a config file. As a context manager, it is started, awaited and finally stopped.
 
     Args:
         config: a TorchServe `config.properties`.
         logs: the folder for its logs.
-        folder: where it runs; relative paths in the config start here. Default is the current folder.
+        folder: its working directory, for relative paths in the config. Default is the current folder.
 
     Raises:
         ServerError: the config cannot be read.
@@ -54,26 +54,26 @@ class TorchServe:
         self.logs = (self.folder / logs).resolve()
         self.log = ServerLog(self.logs)
         self.log_config = LOG_CONFIG  # of log4j
-        self._temporary: Path | None = None  # what `start` made for the server
+        self._temporary: Path | None = None  # the server's temporary folder, created by `start`
         self.properties = read_properties(self.config)
         self.model_store = (self.folder / self.properties.get("model_store", "model_store")).resolve()
         self.inference_url = self.properties.get("inference_address", "http://127.0.0.1:8080")
         self.management_url = self.properties.get("management_address", "http://127.0.0.1:8081")
         self.metrics_url = self.properties.get("metrics_address", "http://127.0.0.1:8082")
         self.needs_token = self.properties.get("disable_token_authorization", "false").lower() != "true"
-        self.key_file = self.folder / KEY_FILE  # where it needs a token
+        self.key_file = self.folder / KEY_FILE  # exists only with token authorization
 
     @classmethod
     def temporary(
         cls, model_store: Path, folder: Path, config: Path = DEFAULT_CONFIG, **properties: str | int
     ) -> "TorchServe":
-        """A server as a shipped config describes it but on free ports, with everything it writes in `folder`.
+        """A server with a shipped config, but on free ports, and with all its files in `folder`.
 
         Args:
-            model_store: whose archives it serves.
-            folder: for its config, keys and logs; made where it is missing.
+            model_store: the folder of archives to serve.
+            folder: for its config, keys and logs; created if missing.
             config: the shipped config.
-            properties: further lines of its config.properties.
+            properties: additional or changed properties.
         """
         folder = Path(folder).resolve()
         folder.mkdir(parents=True, exist_ok=True)
@@ -89,10 +89,10 @@ class TorchServe:
         return cls(own, folder / "logs", folder)
 
     def archives(self) -> list[str]:
-        """File names of the archives it serves: those that the config names, or all of the model store.
+        """File names of the archives to serve: those named in the config, or all in the model store.
 
         Raises:
-            ServerError: there is none, or one is broken.
+            ServerError: an archive is missing or broken, or there is none.
         """
         wanted = self.properties.get("load_models", "all")
         present = sorted(path.name for path in self.model_store.glob("*.mar"))
@@ -109,17 +109,17 @@ class TorchServe:
         return names
 
     def find(self) -> psutil.Process | None:
-        """The Java process of this server, whoever started it, or None where it is not running."""
+        """The Java process of this server, started by any program; None if it is not running."""
         return find_server(self.config, self.model_store)
 
     def is_stale(self, process: psutil.Process) -> bool:
-        """Whether an archive was written after the server had started, so that it still serves the one before."""
+        """Whether an archive was written after the server's start, so that the server uses an older one."""
         started = process.create_time() + CLOCK_ERROR
         return any((self.model_store / name).stat().st_mtime > started for name in self.archives())
 
     @contextmanager
     def only_starter(self) -> Iterator[None]:
-        """Let no other process start a server with this config meanwhile; wait for one that is at it."""
+        """Context manager: lock the config file, so that only one process at a time starts a server with it."""
         with self.config.open("rb") as config:
             fcntl.flock(config, fcntl.LOCK_EX)
             yield
@@ -127,10 +127,10 @@ class TorchServe:
     def start(self) -> psutil.Process:
         """Start the server in the background; it is not ready yet.
 
-        Temporary folders of servers that were killed are removed.
+        Temporary folders of killed servers are removed.
 
         Raises:
-            ServerError: no Java, no archive, or a port that is taken.
+            ServerError: Java or an archive is missing, or a port is taken.
         """
         self.archives()
         environment = _environment()
@@ -145,7 +145,7 @@ class TorchServe:
             raise
 
     def _launch(self, environment: dict[str, str]) -> psutil.Process:
-        # Its own temporary folder: TorchServe keeps its process id and sockets there under fixed names.
+        # Each server needs its own temporary folder: TorchServe writes process id and sockets there under fixed names.
         short = SHORT_FOLDER if os.access(SHORT_FOLDER, os.W_OK | os.X_OK) else None
         self._temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=short))
         remove_abandoned(self._temporary.parent)
@@ -155,7 +155,7 @@ class TorchServe:
         command += ["--model-store", str(self.model_store), "--log-config", str(self.log_config)]
         self.log.mark()
         with self.log.console.open("wb") as console:
-            # A session of its own, so that ctrl-C in the terminal does not reach it.
+            # A new session, so that ctrl-C in the terminal does not reach the server.
             subprocess.run(
                 command,
                 cwd=self.folder,
@@ -176,22 +176,22 @@ class TorchServe:
         """Wait until every model is ready to answer.
 
         Args:
-            process: what `start` or `find` returned.
+            process: the result of `start` or `find`.
             timeout: seconds.
-            tick: called several times a second, to show that it goes on.
+            tick: called several times a second, to show progress.
 
         Raises:
-            ServerError: the server or a worker ended, an archive could not be loaded, or the time is over.
+            ServerError: the server or a worker ended, an archive could not be loaded, or the timeout has passed.
         """
         if self._temporary is None:
-            self.log.mark()  # it was started elsewhere: what its log says of earlier starts does not count
+            self.log.mark()  # started by another process: ignore earlier entries in its log
             self.key_file = _folder_of(process, self.folder) / KEY_FILE
         end = time.monotonic() + timeout
         while not self._is_ready():
             if not is_alive(process):
                 raise ServerError(f"TorchServe ended before it was ready: {self.log.last_words()}")
             if self.log.worker_died():
-                time.sleep(3 * POLL)  # its traceback is still being written
+                time.sleep(3 * POLL)  # until its traceback is written completely
                 raise ServerError(f"the model does not load: {self.log.worker_failure()} (in {self.log.model})")
             if time.monotonic() > end:
                 raise ServerError(f"TorchServe was not ready after {timeout:.0f} s; see {self.log.server}")
@@ -199,7 +199,7 @@ class TorchServe:
             time.sleep(POLL)
 
     def stop(self) -> bool:
-        """End the server and its workers; whether it was running. Other servers on the machine go on."""
+        """Stop the server and its workers, and no other server; return whether it was running."""
         process = self.find()
         if process:
             self._temporary = self._temporary or temporary_folder_of(process)
@@ -210,7 +210,7 @@ class TorchServe:
         return process is not None
 
     def __enter__(self) -> "TorchServe":
-        process = self.start()  # which ends what it has started, and nothing else, where it fails
+        process = self.start()  # cleans up after itself if it fails
         try:
             self.wait(process)
         except BaseException:
@@ -224,15 +224,15 @@ class TorchServe:
         self.stop()
 
     def url(self, model: str = "fashion") -> str:
-        """Where a photograph is sent to."""
+        """The URL to send photographs to."""
         return f"{self.inference_url}/predictions/{model}"
 
     def models(self) -> list[dict[str, Any]]:
-        """What the management API tells of each version of each model.
+        """The management API's description of each version of each model.
 
         Raises:
-            requests.RequestException: it does not answer, or not with this key.
-            KeyFileError: it needs a key, and has written none.
+            requests.RequestException: it does not answer, or rejects the key.
+            KeyFileError: it requires a key, but the key file is missing or incomplete.
         """
         names = [entry["modelName"] for entry in self._ask("/models?limit=1000")["models"]]
         return [version for name in names for version in self._ask(f"/models/{name}/all")]
@@ -247,9 +247,9 @@ class TorchServe:
     def _is_ready(self) -> bool:
         try:
             models = self.models()
-        except (requests.RequestException, KeyFileError):  # the key of the start before, until it writes its own
+        except (requests.RequestException, KeyFileError):  # until it writes new keys, the key file may be outdated
             return False
-        # Models are registered before the management API answers, so one that is not there will not come.
+        # Models are registered before the management API answers, so a missing one has failed to load.
         lost = set(self.archives()) - {model["modelUrl"] for model in models}
         if lost:
             raise ServerError(
@@ -268,11 +268,11 @@ def _folder_of(process: psutil.Process, otherwise: Path) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    """The environment with python's own folder, where `make setup` puts a java, first on the PATH."""
+    """The environment with python's folder first on the PATH, because `make setup` installs java there."""
     environment = dict(os.environ)
     beside = Path(sys.executable).parent
     environment["PATH"] = f"{beside}{os.pathsep}{environment.get('PATH', '')}"
     if (beside / "java").exists():
         environment.pop("JAVA_HOME", None)
-    environment.pop("TS_CONFIG_FILE", None)  # it would win over the config asked for
+    environment.pop("TS_CONFIG_FILE", None)  # it would override --ts-config
     return environment

@@ -1,7 +1,7 @@
-"""A bundle -> a model of a Triton model repository: the ONNX file, and a config.pbtxt that says what it takes.
+"""Write a bundle as a model in a Triton model repository: the ONNX file and a config.pbtxt.
 
-Triton runs the network alone. Its clients decode, resize and normalize as `fashion.preprocess` does, and make answers
-of logits by the model card, which lies beside the file; docs/deployment.md shows how.
+Triton runs only the network. Clients must preprocess images as `fashion.preprocess` does and convert logits to answers
+with the model card, which is copied next to the config; docs/deployment.md shows how.
 The layout is that of https://github.com/triton-inference-server/server/blob/main/docs/user_guide/model_repository.md
 """
 
@@ -15,25 +15,25 @@ from fashion.model_card import CARD_FILE, INT8_FILE, ONNX_FILE, ModelCard, check
 from serving.batcher import BATCH_SIZE, QUEUE_SIZE
 
 CONFIG_FILE, MODEL_FILE, LABELS_FILE = "config.pbtxt", "model.onnx", "labels.txt"
-VERSION = "1"  # a number is all that Triton takes; the model's own version is in the card
-DELAY = 1000  # microseconds that a batch waits for more, as in model-config.yaml
+VERSION = "1"  # Triton accepts only numbers; the model's own version is in the card
+DELAY = 1000  # microseconds that a batch waits for more requests, as in model-config.yaml
 
 
 def write_repository(bundle: Path, repository: Path, name: str = "fashion", engine: str = "auto") -> Path:
-    """Write the model `name` into a repository, whole or not at all; other models in it stay as they are.
+    """Write the model `name` into a repository atomically; other models in it are unchanged.
 
     Args:
-        bundle: the folder that `python -m training.export` wrote.
-        repository: the folder that `tritonserver --model-repository` is given.
+        bundle: the folder written by `python -m training.export`.
+        repository: the folder for `tritonserver --model-repository`.
         name: of the model in Triton.
-        engine: `int8` or `onnx`, whose file; `auto` takes int8 where there is one.
+        engine: the engine whose file to use, `int8` or `onnx`; `auto` uses int8 if there is one.
 
     Returns:
         The model's folder.
 
     Raises:
-        BundleError: the bundle is missing, incomplete or was changed.
-        SettingError: an engine that Triton does not run, or a folder that holds something else.
+        BundleError: the bundle is missing, incomplete or modified.
+        SettingError: an engine that Triton does not run, or a folder with other contents.
     """
     bundle, out = Path(bundle), Path(repository) / name
     card = ModelCard.load(bundle)

@@ -1,4 +1,4 @@
-"""A body as it was before its sender packed it: HTTP's Content-Encoding, within the limit of bodies."""
+"""Decompress bodies with an HTTP Content-Encoding, within the size limit of bodies."""
 
 import zlib
 from dataclasses import replace
@@ -6,19 +6,19 @@ from dataclasses import replace
 from serving.protocol import MAX_BODY, Call, InvalidRequest, TooLarge, UnsupportedEncoding
 
 HEADER = "content-encoding"
-BODY = "body"  # TorchServe's name for a body that is no form
-GZIP, ZLIB, BARE = 31, 15, -15  # zlib's `wbits`
-# Some clients send deflate without the head of two bytes that HTTP asks for.
-FORMATS = {"gzip": (GZIP,), "x-gzip": (GZIP,), "deflate": (ZLIB, BARE)}
+BODY = "body"  # TorchServe's name for a body that is not a form
+GZIP, ZLIB, RAW = 31, 15, -15  # zlib's `wbits`
+# Some clients send raw deflate data without the zlib header that HTTP requires.
+FORMATS = {"gzip": (GZIP,), "x-gzip": (GZIP,), "deflate": (ZLIB, RAW)}
 
 
 def unpacked(call: Call) -> Call:
-    """A request whose body is unpacked and no longer declared packed; the same where there is nothing to unpack.
+    """Decompress a request's body and remove its Content-Encoding header; an uncompressed request is unchanged.
 
     Raises:
-        UnsupportedEncoding: it is packed otherwise than with gzip or deflate.
-        TooLarge: unpacked it would be larger than a body may be.
-        InvalidRequest: it is not what it is declared to be, or ends early.
+        UnsupportedEncoding: the encoding is neither gzip nor deflate.
+        TooLarge: the decompressed body would exceed the limit.
+        InvalidRequest: the data does not have the declared encoding, or is truncated.
     """
     encoding = next((value for name, value in call.headers.items() if name.lower() == HEADER), "").strip().lower()
     body = call.fields.get(BODY)
@@ -39,7 +39,7 @@ def _unpack(packed: bytes, encoding: str) -> bytes:
         except zlib.error:
             continue
     raise InvalidRequest(
-        f"the body is declared Content-Encoding: {encoding} and is not that; leave the header out, or pack the body"
+        f"the body is declared Content-Encoding: {encoding}, but is not; leave the header out, or compress the body"
     )
 
 
@@ -49,7 +49,7 @@ def _inflate(packed: bytes, wbits: int) -> bytes:
     if len(whole) > MAX_BODY:
         raise TooLarge
     if not stream.eof:
-        raise InvalidRequest("the packed body ends early; send all of it")
+        raise InvalidRequest("the compressed body ends early; send all of it")
     if stream.unused_data:
-        raise InvalidRequest("more follows where the packed body ends; pack all of it as one")
+        raise InvalidRequest("data follows the end of the compressed body; compress all of it as one")
     return whole

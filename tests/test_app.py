@@ -228,8 +228,8 @@ def test_a_taken_port_is_one_line(bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--port", "99999"], "port 99999 is none; they go from 1 to 65535; choose another --port"),
-        (["--port", "0"], "port 0 is none; they go from 1 to 65535; choose another --port"),
+        (["--port", "99999"], "port 99999 does not exist; ports go from 1 to 65535; choose another --port"),
+        (["--port", "0"], "port 0 does not exist; ports go from 1 to 65535; choose another --port"),
         (["--port", "-1"], "--port is '-1'; it must be a number, such as 8080"),
         (["--port", "web"], "--port is 'web'; it must be a number, such as 8080"),
         (["--host", "192.0.2.1"], "'192.0.2.1' is no address of this machine; choose another --host"),

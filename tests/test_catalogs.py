@@ -168,7 +168,7 @@ def test_groups_that_are_not_there_are_one_line(shapes: Path, shop: Path, groups
 
 
 def test_a_folder_twice_and_none_at_all_are_refused(shapes: Path) -> None:
-    with pytest.raises(DataError, match="shapes stands in the data twice"):
+    with pytest.raises(DataError, match="shapes is given twice in the data"):
         open_catalogs([shapes, shapes])
     with pytest.raises(DataError, match="no data: give at least one folder"):
         open_catalogs([])

@@ -172,7 +172,7 @@ def test_threads_convert_at_the_same_time() -> None:
 
 def test_the_transforms_of_a_profile_are_kept_but_not_of_too_many() -> None:
     image = Image.new("RGB", (8, 8), RED)
-    kept = color_profiles._kept.transforms
+    kept = color_profiles._cache.transforms
     kept.clear()
     to_srgb(image, icc.display_p3())
     first = next(iter(kept.values()))

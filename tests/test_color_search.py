@@ -117,7 +117,7 @@ def test_with_a_filter_and_with_a_product(index, capsys):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--color", "reddish"], "'reddish' is none such as"),
+        (["--color", "reddish"], "'reddish' is not a color such as"),
         (["--color", "#7a1f2b", "--color-distance", "-1"], "from 0 to 100"),
         (["--color", "#7a1f2b", "--color-distance", "nan"], "from 0 to 100"),
     ],

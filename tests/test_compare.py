@@ -154,7 +154,7 @@ def test_the_command_prints_and_writes(shops: list[Scored], tmp_path: Path, caps
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({}, SettingError, "two catalogs are compared, or two parts of one"),
+        ({}, SettingError, "give two catalogs to compare, or one and --split"),
         ({"split": ("shop=ours", "shop='theirs' or id=ours3")}, SettingError, "'ours3' passes both filters"),
         ({"split": ("shop=ours", "shop=nobody")}, DataError, "no product of .*both passes the filter 'shop=nobody'"),
         ({"split": ("shop=ours", "shp=theirs")}, FilterError, "unknown column 'shp'"),

@@ -356,5 +356,5 @@ def test_a_catalog_scored_by_another_model_is_listed_too(tmp_path: Path, capsys:
     shutil.copy(scored.folder / "corrections.sqlite", other.folder)
     main([str(other.folder)])
     said = capsys.readouterr().out
-    assert "the model has not, so it says nothing: color Red (1), kind Tee (1)" in said
+    assert "ignored, because the model does not have these labels: color Red (1), kind Tee (1)" in said
     assert "1 of the products are not in the catalog any more, such as 'gone'" in said

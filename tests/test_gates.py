@@ -179,7 +179,7 @@ def test_a_model_without_gates_answers_as_before() -> None:
     assert list(answer) == ["attributes", "model"]
     assert len(answer["attributes"]) == 10
     assert parse_options({"applies": False}, card) == AnswerOptions()
-    with pytest.raises(InvalidOption, match="applies cannot be asked of this model: it does not say which groups"):
+    with pytest.raises(InvalidOption, match="applies is not available: this model does not predict which groups"):
         parse_options({"applies": "true"}, card)
     assert parse_options({"applies": "true"}, CARD) == AnswerOptions(applies=True)
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from fashion.backbones.families import build
 from training.fitting import muon
-from training.fitting.muon import Muon, by_gram, by_iteration, orthogonal
+from training.fitting.muon import Muon, newton_schulz, newton_schulz_gram, orthogonalize
 from training.fitting.optimization import make_optimizer, make_schedule
 
 
@@ -23,7 +23,7 @@ def of_rank(rows: int, columns: int) -> torch.Tensor:
 def test_singular_values_come_near_one_and_their_vectors_stay(shape: tuple[int, int]) -> None:
     matrix = of_rank(*shape)
     u, values, v = torch.linalg.svd(matrix, full_matrices=False)
-    found = orthogonal(matrix)
+    found = orthogonalize(matrix)
     assert found.dtype == torch.float32
     stretched = torch.diag(u.T @ found @ v.T)  # of each pair of vectors
     rest = found - u @ torch.diag(stretched) @ v
@@ -38,19 +38,19 @@ def test_singular_values_come_near_one_and_their_vectors_stay(shape: tuple[int, 
 def test_both_ways_of_the_iteration_give_the_same(dtype: torch.dtype, within: float) -> None:
     blocks = torch.stack([of_rank(64, 300), of_rank(300, 64).T])
     blocks = blocks / torch.linalg.matrix_norm(blocks, keepdim=True)
-    expected = by_gram(blocks)
-    assert (by_iteration(blocks.to(dtype)).float() - expected).norm() < within * expected.norm()
+    expected = newton_schulz_gram(blocks)
+    assert (newton_schulz(blocks.to(dtype)).float() - expected).norm() < within * expected.norm()
 
 
 def test_long_sides_are_cut_into_blocks() -> None:
-    matrix = of_rank(2 * muon.ROWS, 400)
-    parts = [orthogonal(part) for part in matrix.split(muon.ROWS)]
-    torch.testing.assert_close(orthogonal(matrix), torch.cat(parts))
-    torch.testing.assert_close(orthogonal(matrix.T), torch.cat(parts).T)
+    matrix = of_rank(2 * muon.BLOCK_ROWS, 400)
+    parts = [orthogonalize(part) for part in matrix.split(muon.BLOCK_ROWS)]
+    torch.testing.assert_close(orthogonalize(matrix), torch.cat(parts))
+    torch.testing.assert_close(orthogonalize(matrix.T), torch.cat(parts).T)
 
 
 def test_nothing_comes_of_nothing() -> None:
-    assert torch.equal(orthogonal(torch.zeros(8, 9)), torch.zeros(8, 9))
+    assert torch.equal(orthogonalize(torch.zeros(8, 9)), torch.zeros(8, 9))
 
 
 def with_gradients(network: nn.Module) -> nn.Module:

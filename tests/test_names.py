@@ -53,7 +53,7 @@ def test_no_file_changes_nothing(tmp_path: Path) -> None:
     [
         ("- tshirts\n", "holds a list; expected lines such as: tshirts: T-Shirts"),
         ("tshirts: [a\n", "cannot be read"),
-        ("no: Never\n", "False: 'Never' is no pair of names; put what YAML takes for more into quotes"),
+        ("no: Never\n", "False: 'Never' is no pair of names; put names that YAML does not read as text into quotes"),
         ("tshirts:\n", "'tshirts': None is no pair"),
         ("garment:\n  Pants: 3\n", "'Pants': 3 is no pair"),
         ("tshirts: ' '\n", "is no pair"),

@@ -90,7 +90,7 @@ def test_no_date_at_all_is_one_clear_error() -> None:
     with pytest.raises(DataError, match="'added' holds no dates such as 2026-05-01: its first cell is 'Summer'"):
         reader.check(2)
     _, reader = months(pa.array(["05/01/2026", None]))
-    with pytest.raises(DataError, match="its first cell is '05/01/2026', of which nobody can tell month and day"):
+    with pytest.raises(DataError, match="its first cell is '05/01/2026', in which day and month are ambiguous"):
         reader.check(2)
     _, reader = months(pa.array([None, None], pa.string()))
     with pytest.raises(DataError, match="'added' is empty"):

@@ -165,7 +165,7 @@ def test_rights_that_are_missing(
     build(scored, PostgresStore(postgres, f"{collection}x"), GRAPHS)  # and the extension is there
     assert "permission denied for schema public" in refused(capsys, str(scored.folder), *mine)
     build(scored, PostgresStore(postgres, collection), GRAPHS)
-    denied = f"PostgreSQL lets this user not do that with {collection} at postgresql://{role}@127.0.0.1"
+    denied = f"PostgreSQL does not allow this user to do that with {collection} at postgresql://{role}@127.0.0.1"
     assert denied in refused(capsys, *mine, "--where", "price<9", command=search.main)
     with psycopg.connect(postgres, autocommit=True) as admin:
         for table in (collection, f"{collection}_catalog"):

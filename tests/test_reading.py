@@ -139,7 +139,7 @@ def test_a_form_without_a_photograph_is_told() -> None:
 def test_a_photograph_that_was_taken_apart_as_a_form_is_told_in_words(body: bytes) -> None:
     fields = {pair.partition(b"=")[0].decode("latin-1"): b"" for pair in body.split(b"&")}
     with pytest.raises(
-        InvalidRequest, match=r"^the body is declared a form and is none; send a photograph with -T"
+        InvalidRequest, match=r"^the body is declared a form, but is not one; send a photograph with -T"
     ) as told:
         read_request(Call(fields, content_type="application/x-www-form-urlencoded", texts=set(fields)), CARD)
     assert str(told.value).isprintable()
@@ -210,9 +210,9 @@ def test_the_limit_is_of_what_comes_out(pack: Callable[[bytes], bytes]) -> None:
     [
         ("br", b"x", UnsupportedEncoding, "Content-Encoding 'br' cannot be unpacked; send the body as it is"),
         ("gzip, gzip", b"x", UnsupportedEncoding, "Content-Encoding 'gzip, gzip'"),
-        ("gzip", photo(), InvalidRequest, "declared Content-Encoding: gzip and is not that"),
-        ("deflate", photo(), InvalidRequest, "declared Content-Encoding: deflate and is not that"),
-        ("gzip", gzip.compress(photo())[:-20], InvalidRequest, "the packed body ends early"),
+        ("gzip", photo(), InvalidRequest, "declared Content-Encoding: gzip, but is not"),
+        ("deflate", photo(), InvalidRequest, "declared Content-Encoding: deflate, but is not"),
+        ("gzip", gzip.compress(photo())[:-20], InvalidRequest, "the compressed body ends early"),
         ("gzip", gzip.compress(b"a", mtime=0) + b"b", InvalidRequest, "more follows"),
         ("gzip", b"", None, ""),
     ],

@@ -353,7 +353,7 @@ def test_negatives_in_a_table_or_a_heap_are_split(shop: str, tmp_path: Path) -> 
     data = open_data([shop], tmp_path, negatives=[str(tmp_path / "table"), str(tmp_path / "heap")])
     assert len(data.train) + len(data.val) == 2 * 11 + 4 + 4
     assert len(data.val) >= 11 + 1 + 1
-    with pytest.raises(DataError, match="stands in the negatives twice"):
+    with pytest.raises(DataError, match="is given twice in the negatives"):
         open_data([shop], tmp_path, negatives=[str(tmp_path / "table")] * 2)
 
 

@@ -30,7 +30,7 @@ def own_products(truths: np.ndarray) -> np.ndarray:
 
 def test_adjusted_counts_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is A has 0.8 of A on average, what is B 0.3: of a catalog with 0.4 on average (0.4 - 0.3) / 0.5 is A."""
-    monkeypatch.setattr(share_corrections, "BELIEVED", 0.0)
+    monkeypatch.setattr(share_corrections, "PRIOR_PHOTOGRAPHS", 0.0)
     ones = np.array([0.9, 0.7] * 10 + [0.4, 0.2] * 10)
     probabilities = np.stack([ones, 1 - ones], axis=1)
     found = fit_correction(probabilities, np.repeat([0, 1], 20), ("A", "B"), np.arange(40))
@@ -43,7 +43,7 @@ def test_adjusted_counts_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_is_what_quapy_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     """QuaPy 0.2.3: `PACC(classifier, fit_classifier=False)`, fitted on the first photographs, of the others."""
-    monkeypatch.setattr(share_corrections, "BELIEVED", 0.0)
+    monkeypatch.setattr(share_corrections, "PRIOR_PHOTOGRAPHS", 0.0)
     rng = np.random.default_rng(0)
 
     def drawn(counts: list[int]) -> tuple[np.ndarray, np.ndarray]:

@@ -1,9 +1,9 @@
-"""How shares of labels in catalogs are corrected for a model's errors, learned and added to the card of a bundle.
+"""Fits share corrections (of label shares in catalogs, for a model's errors) and adds them to a bundle's card.
 
 From the command line:  python -m training.correct BUNDLE --data FOLDER FOLDER
 
-`training.export` does it by itself; this is for bundles that were exported before, and for other photographs. The
-weights and their id stay, so catalogs that the bundle scored stay valid: `catalog.score` copies the corrections there.
+`training.export` does this too; use this command for older bundles or for other photographs. The weights and their id
+do not change, so catalogs that the bundle scored stay valid: `catalog.score` copies the corrections there.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from training.profiles.predictions import predict
 from training.profiles.share_corrections import correct_shares, describe_corrections
 from training.sources.opening import DEFAULT_CACHE
 
-PHOTOGRAPHS = 10_000  # drawn from the split
+PHOTOGRAPHS = 10_000  # at most this many are drawn from the split
 
 
 def correct(
@@ -35,16 +35,16 @@ def correct(
     cache: Path = DEFAULT_CACHE,
     engine: str = "auto",
 ) -> ModelCard:
-    """Learn the corrections on labeled photographs that the model was not trained on, and write the card anew.
+    """Fit the corrections on labeled photographs that the model was not trained on, and rewrite the card.
 
     Args:
         bundle: its folder.
-        data: the folder or folders of the photographs, as `training.data.images.open_split` takes them.
-        split: of them.
+        data: the folder or folders of the photographs, see `training.data.images.open_split`.
+        split: the split to use.
         names, rules: YAML files, see `training.data.names` and `training.data.rules`.
         negatives: folders of photographs that show no product.
         cache: folder for imported data.
-        engine: what runs the network: corrections are for what it answers.
+        engine: runs the network; the corrections fit the outputs of this engine.
 
     Returns:
         The new card.
@@ -77,7 +77,7 @@ def correct(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Add the corrections and say of which groups."""
+    """Add the corrections and print the corrected groups."""
     parser = argparse.ArgumentParser(
         prog="python -m training.correct", description="Add to a bundle how shares in catalogs are corrected."
     )

@@ -1,4 +1,4 @@
-"""How good a bundle is on labeled photographs.
+"""Scores a bundle on labeled photographs.
 
 From the command line:  python -m training.evaluate BUNDLE --data FOLDER --split val --report DIR
 """
@@ -34,7 +34,7 @@ from training.report.evidence import Evidence
 from training.report.writing import PAGE_FILE, check_report_folder, write_report
 from training.sources.opening import DEFAULT_CACHE
 
-PACKAGES = ("onnxruntime", "torch", "numpy", "pillow")  # whose versions may change a score in its last digits
+PACKAGES = ("onnxruntime", "torch", "numpy", "pillow")  # their versions may change the last digits of a score
 
 
 def evaluate(
@@ -50,39 +50,38 @@ def evaluate(
     rules: Path | None = None,
     negatives: Sequence[Path] = (),
 ) -> dict[str, Any]:
-    """Score a bundle on a split of any folder that training can read, and write a report of it.
+    """Score a bundle on a split of any folder that training can read, and optionally write a report.
 
-    Labels of the data that the model does not know are left out, with a note on stderr; what is not annotated counts
-    nowhere, nor do labels that the data never give. Groups of which nothing is annotated are left out altogether.
+    Labels of the data that the model does not know are left out, with a note on stderr. Labels that are not annotated
+    or never occur in the data do not count. Groups without any annotation are left out.
 
     Args:
-        predictor: the bundle, opened.
+        predictor: of the bundle.
         data: the folder.
         split: `train`, `val` or `test`.
-        profiles: threshold profiles to score; default is 0.5 and the card's default profile. The report looks closely
-            at the last.
-        groups: the model's groups to score; default is all that the data have.
+        profiles: threshold profiles to score; default is 0.5 and the card's default profile. The report details the
+            last one.
+        groups: the model's groups to score; default is all groups in the data.
         cache: folder for imported data.
         names: a YAML file of names to change, see `training.data.names`.
         out: folder for a page with plots, photographs and tables, see `training.report`; None for no report.
-        command: what the report is to say that it was made by.
-        rules: a YAML file of what follows from labels, see `training.data.rules`: without it nothing is known of which
-            groups apply.
-        negatives: folders of photographs that show no product; of a model that knows of none they are left out.
+        command: the command shown in the report.
+        rules: a YAML file of derived labels, see `training.data.rules`; without it, gate targets of groups are unknown.
+        negatives: folders of photographs that show no product; ignored for a model without a product gate.
 
     Returns:
-        `data`, `split`, `images`, `engine`, `model`, `map` and, by profile, what `training.profiles.scores.score`
-        gives, each label with its `average_precision`; of a model with gates, `gates`, what
-        `training.profiles.gate_scores.score_gates` gives. Ready for JSON; undefined values are None.
+        `data`, `split`, `images`, `engine`, `model`, `map` and, by profile, the result of
+        `training.profiles.scores.score`, each label with its `average_precision`; for a model with gates also `gates`,
+        the result of `training.profiles.gate_scores.score_gates`. JSON-serializable; undefined values are None.
 
     Raises:
         DataError: the folder or the split cannot be used, or lacks a group.
-        SettingError: an unknown profile, nothing annotated, or an `out` that is something else than a report.
+        SettingError: a profile is unknown, nothing is annotated, or `out` exists and is not a report.
     """
     card, taxonomy = predictor.card, predictor.taxonomy
     profiles = profiles or list(dict.fromkeys([HALF, card.default_profile]))
     for profile in profiles:
-        card.threshold_row(profile)  # an unknown one is told before minutes of inference
+        card.threshold_row(profile)  # fails on an unknown profile before minutes of inference
     if out is not None:
         check_report_folder(out)
     wanted = groups or taxonomy.groups
@@ -124,7 +123,7 @@ def evaluate(
 def _score(
     seen: Predictions, card: ModelCard, profiles: Sequence[str], images: Photographs
 ) -> tuple[Evidence, dict[str, Any]]:
-    """What the labels of which anything is known are answered, and how good that is at each profile."""
+    """Answers for the annotated groups, and their scores by profile."""
     given = [group for group in card.taxonomy.groups if (seen.targets[:, card.taxonomy.indices(group)] >= 0).any()]
     labels = np.concatenate([card.taxonomy.indices(group) for group in given])
     taxonomy = Taxonomy(tuple(card.taxonomy.labels[i] for i in labels))
@@ -143,7 +142,7 @@ def _score(
 
 
 def _header(result: dict[str, Any], command: str) -> dict[str, Any]:
-    """What the report says of model, data and circumstances."""
+    """Facts on model, data and environment for the report."""
     versions = {"python": platform.python_version()} | {package: version(package) for package in PACKAGES}
     facts = {name: result[name] for name in ("model", "data", "split", "images", "engine")}
     created = datetime.now(UTC).isoformat(timespec="seconds")
@@ -151,7 +150,7 @@ def _header(result: dict[str, Any], command: str) -> dict[str, Any]:
 
 
 def report(result: dict[str, Any]) -> str:
-    """The result as tables for people: the whole, the groups, and the ten most frequent labels."""
+    """Format the result as text tables: overall, by group, and for the ten most frequent labels."""
     parts = [f"{result['images']:,} images of {result['data']} ({result['split']}), {result['engine']}"]
     measures = ("micro_f1", "macro_f1", "precision", "recall")
     rows = [
@@ -161,13 +160,18 @@ def report(result: dict[str, Any]) -> str:
     parts.append(text_table(["profile", "micro-F1", "macro-F1", "precision", "recall", "mAP"], rows, range(1, 6)))
     profile, scores = list(result["profiles"].items())[-1]
     rows = [
-        [group, _cell(of["micro_f1"]), _cell(of["macro_f1"]), f"{of['support']:,}"]
-        for group, of in scores["groups"].items()
+        [name, _cell(group["micro_f1"]), _cell(group["macro_f1"]), f"{group['support']:,}"]
+        for name, group in scores["groups"].items()
     ]
     parts.append(text_table([f"group, at profile {profile}", "micro-F1", "macro-F1", "support"], rows, range(1, 4)))
     rows = [
-        [f"{of['group']}: {of['name']}", _cell(of["f1"]), _cell(of["average_precision"]), f"{of['support']:,}"]
-        for of in sorted(scores["labels"], key=lambda label: -label["support"])[:10]
+        [
+            f"{label['group']}: {label['name']}",
+            _cell(label["f1"]),
+            _cell(label["average_precision"]),
+            f"{label['support']:,}",
+        ]
+        for label in sorted(scores["labels"], key=lambda label: -label["support"])[:10]
     ]
     parts.append(text_table(["most frequent labels", "F1", "AP", "support"], rows, range(1, 4)))
     if "gates" in result:
@@ -176,7 +180,7 @@ def report(result: dict[str, Any]) -> str:
 
 
 def _file_of_training(predictor: Predictor, setting: str) -> Path | None:
-    """The names or rules of the training, where the file is still there."""
+    """The names or rules file of the training, if it still exists."""
     name = predictor.card.training.get("settings", {}).get("data", {}).get(setting)
     return Path(name) if name and Path(name).is_file() else None
 
@@ -196,7 +200,7 @@ def _cell(value: float | None) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the report and, if asked, write all of it as JSON."""
+    """Print the scores and, if requested, write them as JSON."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
     with one_line_errors():

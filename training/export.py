@@ -1,4 +1,4 @@
-"""A training run -> a bundle: the model in four files that give the same answers, and its model card.
+"""Exports a training run as a bundle: the model in four files that give the same answers, and its model card.
 
 From the command line:  python -m training.export runs/NAME
 """
@@ -40,7 +40,7 @@ from training.profiles.validation import describe, more_images, with_thresholds
 from training.weights import torch_files
 
 PARITY_IMAGES = 16  # real images that every fp32 file is run on
-CALIBRATION_IMAGES = 256  # training images from which the int8 ranges are taken
+CALIBRATION_IMAGES = 256  # training images for the activation ranges of the int8 file
 VALIDATION_IMAGES = 5_000  # drawn from the validation split for profiles, metrics and the int8 check
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "onnx", "onnxruntime", "numpy", "pillow")
 
@@ -55,14 +55,14 @@ def export(
     int8: bool = True,
     mirrored: bool = False,
 ) -> ModelCard:
-    """Write a bundle, whole or not at all: real validation images go through every file first.
+    """Write a bundle atomically, after checking every file on real validation images.
 
     Args:
         run: the training run.
-        out: the folder to write; a bundle that is there is replaced when the new one is complete.
+        out: the folder to write; an existing bundle is replaced when the new one is complete.
         checkpoint: `best`, `last` or a file.
-        data: the data of the run, where they are not in their place any more.
-        name, version: of the model, as answers carry them.
+        data: the data of the run, if they have moved.
+        name, version: of the model; included in answers.
         int8: write the int8 file as well.
         mirrored: answer each image together with its mirror image, see `fashion.mirrored`.
 
@@ -70,7 +70,7 @@ def export(
         The model card that was written.
 
     Raises:
-        BundleError: no checkpoint, a broken one, files that disagree, or an `out` that is no bundle.
+        BundleError: the checkpoint is missing or broken, files disagree, or `out` exists and is not a bundle.
         DataError: the data of the run cannot be opened.
     """
     check_bundle_replaceable(out)
@@ -112,7 +112,7 @@ def write_fp32(module: FashionModule, folder: Path) -> None:
 
 
 def fp32_engines(module: FashionModule, folder: Path) -> dict[str, Engine]:
-    """Each file read back from the disk, the way a user reads it."""
+    """An engine for each fp32 file, read back from disk as a user would."""
     state_dict = build(module.hparams["arch"], len(module.taxonomy) + len(module.gates))
     state_dict.load_state_dict(torch_files.read(folder / STATE_DICT_FILE))
     return {
@@ -123,7 +123,7 @@ def fp32_engines(module: FashionModule, folder: Path) -> dict[str, Engine]:
 
 
 def make_card(module: FashionModule, folder: Path, name: str, version: str, training: dict[str, Any]) -> ModelCard:
-    """The card as far as it is known before the model is run, with the fp32 files in `folder`."""
+    """The card before the model was run: no fitted values, only the fp32 files in `folder`."""
     return ModelCard(
         name=name,
         version=version,
@@ -143,22 +143,22 @@ def make_card(module: FashionModule, folder: Path, name: str, version: str, trai
 def add_int8(
     card: ModelCard, folder: Path, reference: Predictions, validation: Photographs, training: Photographs
 ) -> tuple[ModelCard, Predictions]:
-    """Write model.int8.onnx; returns the card with it, and what the file says of the validation images.
+    """Write model.int8.onnx; return the card with it, and the file's predictions for the validation images.
 
     Args:
         card: with profiles.
         folder: holds model.onnx.
-        reference: what the fp32 model says of `validation`.
+        reference: predictions of the fp32 model for `validation`.
         validation: images on which both must have the same micro-F1.
-        training: images from which the ranges of the activations are taken. Where validation has too few labels to
-            judge by, as many of these as are needed are judged on too.
+        training: images for the ranges of the activations. If validation has too few labels for a comparison, some of
+            these are added.
 
     Raises:
-        BundleError: its micro-F1 is another one, with all that the network's family has to try.
+        BundleError: the micro-F1 differs with every quantization that the network's family offers.
     """
     images = first_pixels(training.sample(CALIBRATION_IMAGES), CALIBRATION_IMAGES)
     judged, fp32 = {"validate": validation}, reference.by(card)
-    # Of others than the ranges are from, where there are enough.
+    # Compare on other images than those of the ranges, if there are enough.
     skip = CALIBRATION_IMAGES if len(training) > 2 * CALIBRATION_IMAGES else 0
     more = more_images(reference.targets, len(training) - skip)
     if more:
@@ -193,7 +193,7 @@ def add_int8(
 
 
 def _predict_each(splits: Mapping[str, Photographs], card: ModelCard, file: Path) -> Predictions:
-    """What an ONNX file says of the images of several splits, one split after the other."""
+    """Predictions of an ONNX file for the images of several splits, concatenated."""
     predictor = Predictor(card, OnnxEngine(file, card.input))
     precision = "int8" if file.name == INT8_FILE else "fp32"
     first, *others = [predict(predictor, images, f"{name} {precision}") for name, images in splits.items()]
@@ -206,7 +206,7 @@ def first_pixels(images: Photographs, count: int) -> np.ndarray:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Export a run and say what came out."""
+    """Export a run and print a summary."""
     parser = argparse.ArgumentParser(prog="python -m training.export", description="Turn a training run into a bundle.")
     parser.add_argument("run", type=Path, help="folder of the run, written by python -m training.fit")
     parser.add_argument("--out", type=Path, help="folder to write (default: RUN/bundle)")
@@ -244,7 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def check_complete(out: Path, card: ModelCard) -> None:
-    """Open the bundle once more as a user would."""
+    """Open the written bundle as a user would. Raises BundleError if a file is missing."""
     open_engine(out, ModelCard.load(out))
     missing = [file for file in card.files if not (out / file).is_file()]
     if missing:

@@ -2,7 +2,7 @@
 
 Every value of a configuration can be overridden by a flag, such as `--model.lr 0.0005 --trainer.max_epochs 12`.
 The run's folder gets its settings (config.yaml), checkpoints/best.ckpt and checkpoints/last.ckpt, a row for each epoch
-in metrics.csv, and tensorboard/. `--resume` goes on from last.ckpt with the settings of the run.
+in metrics.csv, and tensorboard/. `--resume` continues from last.ckpt with the settings of the run.
 """
 
 import logging
@@ -38,24 +38,24 @@ from training.fitting.stopping import StopOnNan, StopOnSignal, TrainingStopped
 from training.weights import first_weights, torch_files
 
 NAMES_FILE, RULES_FILE = "names.yaml", "rules.yaml"
-EXIT_SIGNAL = 128  # plus the signal's number: 130 after ctrl-C, as shells have it
+EXIT_SIGNAL = 128  # plus the signal's number: 130 after ctrl-C, as in shells
 
-# Lightning's advice to developers; a user of this program cannot act on it, or it does not apply.
+# Warnings of Lightning that do not apply here or that a user of this program cannot act on.
 NOISE = (
-    ".*does not have many workers.*",  # counted by training.data
+    ".*does not have many workers.*",  # the number is chosen in training.data
     ".*The number of training batches .* is smaller than the logging interval.*",
     ".*isinstance.treespec, LeafSpec.*",
-    ".*`IterableDataset` has `__len__` defined.*",  # counted by training.data
+    ".*`IterableDataset` has `__len__` defined.*",  # training.data handles this
     ".*Checkpoint directory .* exists and is not empty.*",  # checked by _check_run
-    ".*module\\(s\\) in eval mode at the start of training.*",  # what --model.frozen asks for
+    ".*module\\(s\\) in eval mode at the start of training.*",  # intended by --model.frozen
     ".*srun.*command is available.*",
-    r"(?s).*JsonargparseDeprecationWarning",  # of what Lightning calls
+    r"(?s).*JsonargparseDeprecationWarning",  # caused by Lightning's own calls
     r"(?s).*``instantiate_classes`` was deprecated",
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line; see the top of this file."""
+    """Command line entry point, see the top of this file."""
     quiet()
     with one_line_errors():
         try:
@@ -64,12 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.exit(_report_stop(stopped))
         except FashionError:
             if not _first_rank():
-                _let_first_rank_speak()
+                _exit_if_first_rank_failed()
             raise
 
 
 def train(arguments: list[str]) -> None:
-    """Parse, check, fit. Raises FashionError for what the user can mend and Stopped after a signal."""
+    """Parse, check and fit. Raises FashionError for user errors, TrainingStopped after a signal."""
     cli = FashionCLI(arguments)
     trainer, module, data = cli.trainer, cli.model, cli.datamodule
     checkpoint = cli.run / LAST if cli.config.resume else None
@@ -84,14 +84,14 @@ def train(arguments: list[str]) -> None:
             cli.config.model.lr = module.hparams["lr"]
         try:
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-        except MisconfigurationException as error:  # of settings that Lightning compares with the data only now
+        except MisconfigurationException as error:  # Lightning compares some settings with the data only now
             raise _trainer_error(cli.config.trainer, error) from error
     if _first_rank():
         _report(cli)
 
 
 class FashionCLI(LightningCLI):
-    """Settings from YAML and flags -> module, data and trainer, wired to the run's folder."""
+    """Builds module, data and trainer from YAML and flags, with all output in the run's folder."""
 
     def __init__(self, arguments: list[str]) -> None:
         self.arguments = _with_run_settings(arguments)
@@ -147,14 +147,14 @@ class FashionCLI(LightningCLI):
         settings = self.config.trainer
         if _on_cpu(settings.accelerator) and settings.precision == "bf16-mixed" and not _cpu_has_bf16():
             settings.precision = "32-true"
-            _say("note   this processor has no bfloat16 instructions; training with 32-bit floats")
+            _print_rank_zero("note   this processor has no bfloat16 instructions; training with 32-bit floats")
         if torch.cuda.is_available():
             torch.set_float32_matmul_precision("high")
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         folder = self.run / LAST.parent
         best = ModelCheckpoint(folder, BEST.stem, monitor=MONITOR, mode="max", enable_version_counter=False)
-        # One of its own: `save_last` would leave out the epochs that are no better than one before.
+        # A separate callback: `save_last` would skip epochs that are no improvement.
         last = ModelCheckpoint(folder, LAST.stem, enable_version_counter=False)
         self.trainer_defaults["callbacks"] = [
             *([Bars()] if self.config.trainer.enable_progress_bar is not False else []),
@@ -162,7 +162,7 @@ class FashionCLI(LightningCLI):
             SaveSettings(self),
             StopOnNan(),
             *([Average(decay=self.config.ema)] if self.config.ema else []),
-            self.stop,  # after the average, which takes each step before the run may be stopped
+            self.stop,  # after the average, so that it includes the last step before a stop
             best,
             last,
         ]
@@ -170,19 +170,19 @@ class FashionCLI(LightningCLI):
             return super().instantiate_trainer(
                 default_root_dir=self.run,
                 logger=TensorBoardLogger(self.run, name="tensorboard", version=""),
-                enable_progress_bar=False,  # Bars are ours
+                enable_progress_bar=False,  # replaced by Bars
                 enable_model_summary=False,
                 num_sanity_val_steps=0,
                 **kwargs,
             )
-        except (MisconfigurationException, ValueError, TypeError, ImportError) as error:  # as the case may be
+        except (MisconfigurationException, ValueError, TypeError, ImportError) as error:
             raise _trainer_error(self.config.trainer, error) from error
 
 
 class SaveSettings(Callback):
-    """Writes config.yaml before the first step: what came before cannot be resumed.
+    """Writes config.yaml just before the first step.
 
-    And no sooner: until then a run that is resumed may be refused, whose settings are those it had.
+    A run can be resumed only from its first step on, and a refused `--resume` must not overwrite the run's settings.
     """
 
     def __init__(self, cli: FashionCLI) -> None:
@@ -190,7 +190,7 @@ class SaveSettings(Callback):
         self.saved = False
 
     def on_fit_start(self, trainer: Trainer, module: LightningModule) -> None:
-        self.saved = False  # a search for a learning rate has changed it
+        self.saved = False  # --find_lr fits once before and changes the settings
 
     def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, i: int) -> None:
         if trainer.is_global_zero and not self.saved:
@@ -198,14 +198,14 @@ class SaveSettings(Callback):
         self.saved = True
 
     def on_save_checkpoint(self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Keep what the number of steps followed from."""
+        """Save the settings that determine the number of steps."""
         checkpoint[PLAN] = plan(self.cli.plain_settings())
 
     def _save(self) -> None:
         settings = self.cli.config.clone()
         settings.resume = settings.find_lr = False
         for setting, name in (("names", NAMES_FILE), ("rules", RULES_FILE)):
-            if settings.data[setting]:  # the run keeps its own: the file may be changed for the next one
+            if settings.data[setting]:  # copied to the run: the user may change the file later
                 own = self.cli.run / name
                 if Path(settings.data[setting]) != own:
                     write_whole(own, Path(settings.data[setting]).read_bytes())
@@ -214,7 +214,7 @@ class SaveSettings(Callback):
 
 
 def quiet() -> None:
-    """Silence what Lightning says about itself; real warnings come through."""
+    """Silence Lightning's informational output; real warnings are shown."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     for message in NOISE:
@@ -222,7 +222,7 @@ def quiet() -> None:
 
 
 def _with_run_settings(arguments: list[str]) -> list[str]:
-    """Put the settings of a run that is resumed before everything else, so that flags override them."""
+    """Prepend the settings of a resumed run, so that flags override them."""
     if "--resume" not in arguments:
         return arguments
     run = next((a.removeprefix("--run=") for a in arguments if a.startswith("--run=")), None)
@@ -242,7 +242,7 @@ def _check_run(config: Namespace) -> None:
         raise SettingError("--resume and --find_lr exclude each other; a run keeps its learning rate")
     if config.resume and not (run / LAST).is_file():
         raise SettingError(f"nothing to resume: there is no {run / LAST}; leave --resume out to begin the run")
-    # The other ranks start when the first has begun to write.
+    # Only on the first rank: the others start when it has already begun to write.
     if _first_rank() and not config.resume and ((run / LAST).exists() or (run / BEST).exists()):
         raise SettingError(f"{run} holds a run already; go on with it by --resume, or choose another --run")
 
@@ -252,13 +252,13 @@ def _on_cpu(accelerator: Any) -> bool:
 
 
 def _cpu_has_bf16() -> bool:
-    """Without these instructions bfloat16 is emulated: measured six times slower than 32-bit floats."""
+    """Whether the CPU has bfloat16 instructions; emulated, bfloat16 measured six times slower than 32-bit floats."""
     features = torch.cpu.get_capabilities()
     return any(features.get(name) for name in ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16"))
 
 
 def _trainer_error(settings: Namespace, error: Exception) -> SettingError:
-    """Lightning's complaint, with the flags that mostly cause it: those of a machine with other devices."""
+    """Lightning's error as a SettingError, with the flags that most often cause it, such as those for other devices."""
     flags = " ".join(f"--trainer.{name} {settings[name]}" for name in ("accelerator", "devices", "strategy"))
     return SettingError(
         f"these trainer settings cannot be used: {one_line(error).rstrip('.!')} ({flags}); change the flag it is "
@@ -278,22 +278,22 @@ def _find_lr(trainer: Trainer, module: FashionModule, data: FashionData) -> None
             "more training images or a smaller --data.batch_size, or a rate with --model.lr"
         )
     module.hparams["lr"] = suggestion
-    _say(f"found  learning rate {suggestion:.2g} (--model.lr was {before:.2g}); training with it")
+    _print_rank_zero(f"found  learning rate {suggestion:.2g} (--model.lr was {before:.2g}); training with it")
 
 
 def _report(cli: FashionCLI) -> None:
     if cli.history.epochs == 0:
-        _say(f"nothing left to train; raise --trainer.max_epochs (now {cli.trainer.max_epochs}) to go on")
+        _print_rank_zero(f"nothing left to train; raise --trainer.max_epochs (now {cli.trainer.max_epochs}) to go on")
         return
     checkpoints = next(c for c in cli.trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint))
     if checkpoints.best_model_score is not None:
-        _say(f"done   best micro-F1 {checkpoints.best_model_score:.3f}: {cli.run / BEST}")
-        _say(f"next   python -m training.export {cli.run}")
+        _print_rank_zero(f"done   best micro-F1 {checkpoints.best_model_score:.3f}: {cli.run / BEST}")
+        _print_rank_zero(f"next   python -m training.export {cli.run}")
 
 
 def _report_stop(stopped: TrainingStopped) -> int:
     if not _first_rank():
-        return 0  # the first rank's launcher would take anything else for a crash
+        return 0  # the launcher would treat any other status as a crash
     if stopped.checkpoint is not None:
         run = stopped.checkpoint.parent.parent
         print(f"stopped; go on with: python -m training.fit --run {run} --resume", file=sys.stderr)
@@ -302,8 +302,8 @@ def _report_stop(stopped: TrainingStopped) -> int:
     return EXIT_SIGNAL + stopped.number
 
 
-def _let_first_rank_speak() -> None:
-    """Mostly all ranks fail alike, and one message is enough; a rank that fails alone must say why."""
+def _exit_if_first_rank_failed() -> None:
+    """Exit silently if the first rank fails too, so that its message suffices; return if this rank fails alone."""
     parent = os.getppid()
     time.sleep(3)
     if os.getppid() != parent:
@@ -311,12 +311,12 @@ def _let_first_rank_speak() -> None:
 
 
 def _first_rank() -> bool:
-    """As the launcher's environment variables say, before there is a trainer."""
+    """Whether this is the first rank, by the launcher's environment variables: there may be no trainer yet."""
     return getattr(rank_zero_only, "rank", 0) == 0
 
 
 @rank_zero_only
-def _say(line: str) -> None:
+def _print_rank_zero(line: str) -> None:
     print(line, flush=True)
 
 

@@ -1,8 +1,8 @@
-"""Weights of the project VisualFashionAttributePrediction -> a bundle: python -m training.import_weights FILE
+"""Imports weights of the project VisualFashionAttributePrediction as a bundle: python -m training.import_weights FILE
 
-That project trained torchvision's ResNet50 for the 228 labels of iMaterialist 2018 at 512x512 px, the aspect ignored,
-and published it as a Lightning checkpoint, a state dict and ONNX files. Nothing in a file is executed, and the bundle
-is written only if its files answer as the given one does.
+That project trained torchvision's ResNet50 for the 228 labels of iMaterialist 2018 at 512x512 px, ignoring the aspect
+ratio, and published it as a Lightning checkpoint, a state dict and ONNX files. No code in a file is executed, and the
+bundle is written only if its files give the same answers as the source.
 """
 
 import argparse
@@ -48,9 +48,9 @@ from training.sources.opening import DEFAULT_CACHE
 from training.weights import first_weights, torch_files
 from training.weights.foreign_weights import WeightsSource, read_source
 
-# Of the photographs that project was trained on, as its own documentation gives them.
+# Normalization and input size from that project's documentation.
 MEAN, STD, SIZE = (0.6765, 0.6347, 0.6207), (0.3284, 0.3371, 0.3379), 512
-DRAWN_IMAGES, DRAWN_SIZE = 4, 256  # pictures the files are compared on where no photographs are given, and their px
+DRAWN_IMAGES, DRAWN_SIZE = 4, 256  # number and px of synthetic images for comparing files if no photographs are given
 
 
 def import_weights(
@@ -66,27 +66,27 @@ def import_weights(
     cache: Path = DEFAULT_CACHE,
     command: str = "training.import_weights.import_weights",
 ) -> ModelCard:
-    """Write a bundle with the weights of a file, whole or not at all.
+    """Write a bundle with the weights of a file, atomically.
 
     Args:
         file: a Lightning checkpoint, a state dict with any prefix before torchvision's names, or a `.onnx`.
-        out: the folder to write; a bundle that is there is replaced when the new one is complete.
-        name, version: of the model, as answers carry them.
+        out: the folder to write; an existing bundle is replaced when the new one is complete.
+        name, version: of the model; included in answers.
         arch: of the network, see `fashion.backbones.families`.
         taxonomy: labels in output order; None for the 228 of iMaterialist, where output index = label id - 1.
         size: of the input, px.
-        data: labeled photographs, any folder that training can read. Their val split gives thresholds and scores,
-            their train split (or val, where there is none) the ranges of the int8 file. Without them the card has the
-            profile 0.5 alone and the bundle no int8 file.
+        data: labeled photographs, any folder that training can read. Their val split is used for thresholds and scores,
+            their train split (or val, if there is none) for the ranges of the int8 file. Without them the card has only
+            the profile 0.5 and the bundle no int8 file.
         cache: folder for imported data.
-        command: what the card is to say that it was made by.
+        command: the command recorded in the card.
 
     Returns:
         The model card that was written.
 
     Raises:
-        BundleError: a file that is broken, holds more than weights or is of another network, or files that disagree.
-        DataError: data that cannot be used.
+        BundleError: the file is broken, holds more than weights or is of another network, or files disagree.
+        DataError: the data cannot be used.
     """
     taxonomy = taxonomy or imaterialist()
     spec = InputSpec(size=size, mean=MEAN, std=STD)
@@ -94,7 +94,7 @@ def import_weights(
     source = read_source(file, arch, spec)
     module = _module(file, source.state, arch, taxonomy, spec)
     validation = open_split(data, "val", taxonomy, spec, cache=cache).sample(VALIDATION_IMAGES) if data else None
-    images = first_pixels(validation, PARITY_IMAGES) if validation else _drawn(spec)
+    images = first_pixels(validation, PARITY_IMAGES) if validation else _synthetic_images(spec)
     print(f"import {file}: {source.kind}; {arch}, {len(taxonomy)} labels, {size} px", flush=True)
     if source.engine:
         check_fp32({file.name: source.engine, "its weights": TorchEngine(module.network, spec)}, images)
@@ -121,12 +121,12 @@ def _module(file: Path, state: dict[str, Tensor], arch: str, taxonomy: Taxonomy,
         )
     module = FashionModule(arch=arch, weights=first_weights.NONE)
     module.build(taxonomy, spec)
-    module.network.load_state_dict(state, strict=False)  # names were checked; old files do not count batches
+    module.network.load_state_dict(state, strict=False)  # names were checked; old files lack num_batches_tracked
     return module.eval()
 
 
 def _write_checkpoint(module: FashionModule, path: Path) -> None:
-    """As `training.fitting.runs.write_slim` leaves one."""
+    """Write a checkpoint in the format of `training.fitting.runs.write_slim`."""
     import pytorch_lightning
 
     content = {
@@ -148,7 +148,7 @@ def _origin(file: Path, source: WeightsSource, command: str) -> dict[str, Any]:
 
 
 def _fit(card: ModelCard, folder: Path, data: Path, cache: Path, validation: Photographs) -> ModelCard:
-    """Thresholds, scores, the int8 file and the corrections of shares, as an export makes them."""
+    """Add thresholds, scores, the int8 file and share corrections, as `training.export` does."""
     reference = predict(Predictor(card, OnnxEngine(folder / ONNX_FILE, card.input)), validation, "validate fp32")
     if not (reference.targets >= 0).any():
         raise DataError(f"nothing in {data} is annotated for the groups {', '.join(card.taxonomy.groups)}")
@@ -159,16 +159,16 @@ def _fit(card: ModelCard, folder: Path, data: Path, cache: Path, validation: Pho
     return replace(card, share_corrections=correct_shares(seen, card))
 
 
-def _drawn(spec: InputSpec) -> np.ndarray:
-    """Pictures to compare files on, uint8 (B, S, S, 3)."""
+def _synthetic_images(spec: InputSpec) -> np.ndarray:
+    """Synthetic images to compare files on, uint8 (B, S, S, 3)."""
     return np.stack([pixels(draw(seed, DRAWN_SIZE)[0], spec) for seed in range(DRAWN_IMAGES)])
 
 
 def read_labels(file: Path) -> Taxonomy:
-    """Labels out of a CSV file with the columns `group` and `name`, a row for each output in their order.
+    """Read labels from a CSV file with the columns `group` and `name`, one row per output, in order.
 
     Raises:
-        DataError: no such file, or another layout.
+        DataError: the file is missing or has another layout.
     """
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
@@ -180,7 +180,7 @@ def read_labels(file: Path) -> Taxonomy:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Import a file and say what came out."""
+    """Import a file and print a summary."""
     parser = argparse.ArgumentParser(
         prog="python -m training.import_weights",
         description="Turn weights of VisualFashionAttributePrediction into a bundle that serves.",

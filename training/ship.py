@@ -1,4 +1,4 @@
-"""A bundle -> one to ship: the int8 file and the card, a tenth of the size, all that a CPU needs to serve it.
+"""Reduces a bundle to what a CPU needs to serve it: the int8 file and the card, a tenth of the size.
 
 From the command line:  python -m training.ship BUNDLE --out model_store/starter
 """
@@ -17,28 +17,27 @@ from fashion.folders import new_folder
 from fashion.model_card import CARD_FILE, INT8_FILE, ModelCard, checked_file
 from training.bundle.folders import check_bundle_replaceable
 
-PLACE = re.compile(r"(?<![\w.])(?:\.{1,2})?/(?:[^\s,'\"\]/]+/)*([^\s,'\"\]/]+)")
+PATH_PATTERN = re.compile(r"(?<![\w.])(?:\.{1,2})?/(?:[^\s,'\"\]/]+/)*([^\s,'\"\]/]+)")
 
 
 def ship(bundle: Path, out: Path, command: str | None = None, texts: Sequence[Path] = ()) -> ModelCard:
-    """Write the int8 file of a bundle and a card that lists it alone, whole or not at all.
+    """Write the int8 file of a bundle and a card that lists only this file, atomically.
 
-    Paths in the card are cut to their last part: where files lay on the machine that trained is nobody's concern.
-
-    The answers stay those of the bundle on a CPU; the id of the weights, which is that of all files, is another one.
+    Paths in the card are cut to their last part, to hide the folders of the training machine. The answers are those of
+    the bundle on a CPU; the id of the weights differs, because it is computed from all files.
 
     Args:
-        bundle: what `training.export` wrote.
-        out: the folder to write; a bundle that is there is replaced.
-        command: what trains the model again; None for the one in the card.
-        texts: files to put beside the model under their own names, such as the license of the weights it began with.
+        bundle: folder written by `training.export`.
+        out: the folder to write; an existing bundle is replaced.
+        command: the command that repeats the training; None for the one in the card.
+        texts: files to add under their own names, such as the license of the initial weights.
 
     Returns:
         The new card.
 
     Raises:
-        BundleError: there is no int8 file, it was changed, or `out` is no bundle.
-        SettingError: a text is missing, or called as a file of the bundle.
+        BundleError: the int8 file is missing or was changed, or `out` exists and is not a bundle.
+        SettingError: a text is missing or has the name of a file of the bundle.
     """
     check_bundle_replaceable(out)
     card = ModelCard.load(bundle)
@@ -46,8 +45,8 @@ def ship(bundle: Path, out: Path, command: str | None = None, texts: Sequence[Pa
     small = replace(
         card,
         files={INT8_FILE: card.files[INT8_FILE]},
-        training=_without_places(card.training) | ({"command": command} if command else {}),
-        metrics=_without_places(card.metrics),
+        training=_without_folders(card.training) | ({"command": command} if command else {}),
+        metrics=_without_folders(card.metrics),
     )
     for text in texts:
         if not text.is_file():
@@ -55,7 +54,7 @@ def ship(bundle: Path, out: Path, command: str | None = None, texts: Sequence[Pa
         if text.name in (INT8_FILE, CARD_FILE):
             raise SettingError(f"--with {str(text)!r} is called as a file of the bundle; give it another name")
     with new_folder(out) as folder:
-        for text in texts:  # which may lie in the folder that is replaced
+        for text in texts:  # copied before `out` is replaced: they may lie in it
             shutil.copyfile(text, folder / text.name)
         shutil.copyfile(source, folder / INT8_FILE)
         small.save(folder)
@@ -63,17 +62,17 @@ def ship(bundle: Path, out: Path, command: str | None = None, texts: Sequence[Pa
     return small
 
 
-def _without_places(value: Any) -> Any:
-    """The same with every path in its texts that is absolute or leads out of this folder cut to its last part."""
+def _without_folders(value: Any) -> Any:
+    """Copy JSON-like data; in its strings, cut absolute paths and paths starting with ./ or ../ to their last part."""
     if isinstance(value, dict):
-        return {name: _without_places(each) for name, each in value.items()}
+        return {name: _without_folders(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_places(each) for each in value]
-    return PLACE.sub(r"\1", value) if isinstance(value, str) else value
+        return [_without_folders(each) for each in value]
+    return PATH_PATTERN.sub(r"\1", value) if isinstance(value, str) else value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write it and say how large it is."""
+    """Write the small bundle and print its size."""
     parser = argparse.ArgumentParser(prog="python -m training.ship", description="Make a small bundle for serving.")
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")

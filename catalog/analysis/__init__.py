@@ -1,1 +1,1 @@
-"""Trends of a catalog and comparisons of two: sums, statistics, tables, pages."""
+"""Trends of a catalog and comparisons of two: sums, statistics, tables and reports."""

@@ -1,11 +1,11 @@
-"""What the commands for trends and comparisons are told alike."""
+"""Command-line flags that trends and comparisons share."""
 
 import argparse
 from pathlib import Path
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
-    """Add what trends and comparisons are told alike."""
+    """Add --group, --where, --answers and --uncorrected."""
     parser.add_argument("--group", metavar="A,B", help="attribute groups to look at (default: all)")
     parser.add_argument("--where", metavar="FILTER", help="look at these products alone, such as 'category=Dresses'")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""What a comparison of two catalogs found: shares of labels and combinations, gaps, overlaps."""
+"""Result of a comparison of two catalogs: shares of labels and combinations, gaps, overlaps."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,24 +9,25 @@ from catalog.analysis.overlap import Overlap
 from catalog.analysis.share_correction import CorrectedGroup, CorrectionState, correction_notes, marked
 
 SCHEMA = 1
-GAP_SHARE = 0.01  # a gap is a label that one has on at least this share of its products,
-GAP_TIMES = 5.0  # and the other on no more than one in so many of that
+# A gap is a label with at least this share in one portfolio, and at most 1 / GAP_TIMES of that in the other.
+GAP_SHARE = 0.01
+GAP_TIMES = 5.0
 
 Pair = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class ComparedShare:
-    """A label, or a combination of two, in both portfolios.
+    """Shares of a label, or of a combination of two, in both portfolios.
 
     Attributes:
         groups, names: of the label, or of the two.
         shares, low, high: in each portfolio, with 95 % intervals.
-        other: shares by the other measure: answers where probabilities count, or the reverse.
-        difference, interval: the first share less the second, with its 95 % interval.
-        p, q: of no difference; q allows for all labels and combinations that were tested. None where there were too few
-            products to test it.
-        correction: how far the label is corrected for the model's errors; of a combination the worse of its two.
+        other: shares by the other measure: answers if probabilities are counted, or the reverse.
+        difference, interval: the first share minus the second, with its 95 % interval.
+        p, q: for the null hypothesis of no difference; q is adjusted for all labels and combinations tested. None if
+            there were too few products for a test.
+        correction: state of the correction for the model's errors; for a combination, the worse of the two.
     """
 
     groups: tuple[str, ...]
@@ -43,24 +44,24 @@ class ComparedShare:
 
     @property
     def name(self) -> str:
-        """The label's name, or both with a + between."""
+        """The label's name, or both names joined by +."""
         return " + ".join(self.names)
 
     @property
     def name_in_group(self) -> str:
-        """The same; of a single label with its group: one name may stand in two."""
+        """`name`, for a single label followed by its group, since two groups may share a name."""
         return f"{self.name} ({self.groups[0]})" if len(self.names) == 1 else self.name
 
     @property
     def more(self) -> int | None:
-        """Which of the two has more of it at a false discovery rate of 5 %: 0, 1, or None."""
+        """The portfolio with the larger share at a false discovery rate of 5 %: 0, 1, or None."""
         if self.q is None or self.q > FALSE_DISCOVERIES:
             return None
         return 0 if self.difference > 0 else 1
 
     @property
     def gap(self) -> int | None:
-        """Which of the two hardly has it where the other does: 0, 1, or None."""
+        """The portfolio in which it is a gap, because the other has far more: 0, 1, or None."""
         if self.more is None:
             return None
         less, more = sorted(self.shares)
@@ -69,21 +70,21 @@ class ComparedShare:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` found.
+    """Result of `compare`.
 
     Attributes:
-        sides: what the two portfolios are called: their folders, or the filters that split one.
+        sides: names of the two portfolios: their folders, or the filters that split one.
         catalogs: their folders.
-        where: the filter of both.
-        model: that scored both.
-        profiles: the thresholds that the answers reach, of each.
-        measure: what counts: "corrected" (calibrated probabilities, where `corrections` says so corrected for the
-            model's errors), "expected" (calibrated probabilities) or "answered".
-        correct: whether probabilities were to be corrected.
-        corrections: by group how far they are; empty where none is.
-        products: of each.
+        where: the filter on both.
+        model: the model that scored both.
+        profiles: names of the thresholds of the answers, of each.
+        measure: what is counted: "corrected" (calibrated probabilities, corrected for the model's errors as far as
+            `corrections` says), "expected" (calibrated probabilities) or "answered".
+        correct: whether correction was requested.
+        corrections: state of the correction by group; empty if nothing is corrected.
+        products: number of products of each.
         rows: labels by group, in the model's order, then combinations.
-        overlaps: how alike the two are, by group.
+        overlaps: similarity of the two, by group.
         created: date and time, ISO 8601, UTC.
     """
 
@@ -102,26 +103,26 @@ class Comparison:
 
     @property
     def differences(self) -> list[ComparedShare]:
-        """What one has more of than the other, the largest difference first."""
+        """Significant differences, the largest first."""
         return sorted((row for row in self.rows if row.more is not None), key=lambda row: -abs(row.difference))
 
     @property
     def gaps(self) -> list[ComparedShare]:
-        """What one has and the other hardly, the largest difference first."""
+        """Gaps, the largest difference first."""
         return [row for row in self.differences if row.gap is not None]
 
     def marked(self, groups: tuple[str, ...]) -> str:
-        """Names of groups, marked where their shares are not corrected, or to be doubted, and others are."""
+        """Names of groups; uncorrected or doubtful ones are marked if others are corrected."""
         return " + ".join(marked(group, self.corrections) for group in groups)
 
     @property
     def tested(self) -> int:
-        """How many labels and combinations were tested."""
+        """Number of labels and combinations that were tested."""
         return sum(row.q is not None for row in self.rows)
 
     @property
     def notes(self) -> list[str]:
-        """What a reader must know of these numbers, a sentence each."""
+        """Caveats for the reader, one sentence each."""
         found = correction_notes(self.corrections, self.correct and self.measure != "answered")
         if untested := len(self.rows) - self.tested:
             found.append(
@@ -133,7 +134,7 @@ class Comparison:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, as `--json` prints it and `compare.json` holds it; docs/trends.md says what it means."""
+        """The content of `--json` and `compare.json`, documented in docs/trends.md."""
         own = {name: value for name, value in vars(self).items() if name not in ("rows", "overlaps", "correct")}
         return {
             "schema": SCHEMA,

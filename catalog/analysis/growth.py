@@ -1,4 +1,4 @@
-"""The share of each attribute among a catalog's products over time, and which of them grow or shrink.
+"""Estimate the share of each attribute over time, and test which shares grow or shrink.
 
 from catalog.analysis.growth import trends
 
@@ -25,7 +25,7 @@ from catalog.scored.share_corrections import kept_corrections
 from catalog.scored.table import Scored
 from fashion.errors import DataError
 
-STEEPEST = 50.0  # log-odds a year; the interval of a line through a few days may be wider than numbers go
+STEEPEST = 50.0  # log-odds per period, to avoid overflow: intervals of lines through few periods may be very wide
 
 
 def trends(
@@ -38,21 +38,20 @@ def trends(
     answers: bool = False,
     correct: bool = True,
 ) -> Trends:
-    """Shares of attributes over time, and which of them grow or shrink.
+    """Estimate shares of attributes over time, and test which of them grow or shrink.
 
     Args:
         catalog: a scored catalog, its folder, or an index of it.
         by: length of a period.
-        groups: the attribute groups that are looked at; None takes all. Every label of them is a test that q allows
-            for.
-        column: the column of dates; None tells it by its name, see `catalog.analysis.periods.date_column`.
-        where: a filter, see `catalog.filters.where`; shares are of the products that it keeps.
+        groups: the attribute groups to analyze; None takes all. q is adjusted for all their labels.
+        column: the column of dates; None finds it by its name, see `catalog.analysis.periods.date_column`.
+        where: a filter, see `catalog.filters.where`; shares are of the products that pass it.
         answers: count answered attributes instead of calibrated probabilities.
-        correct: correct probabilities for the model's errors, where the catalog keeps how; answers never are.
+        correct: correct probabilities for the model's errors, if the catalog has share corrections; answers never are.
 
     Raises:
         DataError: the catalog cannot be used, is empty, has no dates, or no product passes the filter.
-        SettingError: an unknown group, column or period, or a filter that cannot be read.
+        SettingError: an unknown group, column or period, or an invalid filter.
     """
     scored = catalog if isinstance(catalog, Scored) else scored_at(catalog)
     selection = LabelSelection.of(scored, groups)
@@ -91,7 +90,7 @@ def trends(
 def _read(
     scored: Scored, correction: SelectionCorrection, dates: DateReader, where: RowFilter | None
 ) -> tuple[Tally, Tally, int]:
-    """Sums of corrected probabilities and of answers by period, and how many products passed the filter."""
+    """Sums of corrected probabilities and of answers by period, and the number of products that pass the filter."""
     selection, known = correction.selection, known_products(scored)
     expected, answered = Tally(correction.width), Tally(len(selection.labels))
     count = 0
@@ -119,7 +118,7 @@ def _labels(correction: SelectionCorrection, sums: Sums, others: Sums) -> list[L
 
 
 def _growths(line: TrendLine, labels: int) -> list[ShareGrowth | None]:
-    """The growth of each of the labels, which stand first."""
+    """The growth of each label; labels are the first columns of the line."""
     p = line.p[:labels]
     columns = np.stack(
         [
@@ -139,5 +138,5 @@ def _growth(first: float, last: float, change: float, low: float, high: float, *
 
 
 def _optional(values: np.ndarray) -> list[list[float | None]]:
-    """Values (T, A) as a list for each label, NaN as None."""
+    """Values (T, A) as one list per label, with None for NaN."""
     return [[None if np.isnan(value) else float(value) for value in column] for column in values.T]

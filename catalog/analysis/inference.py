@@ -1,11 +1,11 @@
-"""How sure a share, a trend and a difference are, from sums over products alone.
+"""Confidence intervals and tests for shares, trends and differences, from sums over products.
 
-Everything takes the number of products, the sum of their values and the sum of the squares, so that a catalog of any
-size is read once. A value is a calibrated probability, one that is corrected for the model's errors (which may lie
-outside 0 to 1), or 1 and 0 for answered and not; products count as drawn independently.
+All functions take the number of products, the sum of their values and the sum of squares, so a catalog of any size is
+read once. A value is a calibrated probability, one corrected for the model's errors (which may be outside 0 to 1), or
+1 and 0 for answered and not. Products are assumed to be drawn independently.
 
-What is not known of the model's errors makes shares less sure, changes and differences by less: it is the same error on
-both sides. A `Noise` says by how much.
+The uncertainty of the model's error rates widens the intervals of shares. It widens those of changes and differences
+less, because both sides have the same error. A `Noise` computes its covariance.
 """
 
 from typing import NamedTuple, Protocol
@@ -15,25 +15,25 @@ from scipy import special, stats
 
 from fashion.share_intervals import LEVEL, Z, score_interval
 
-FALSE_DISCOVERIES = 0.05  # the share of false ones among what is called a trend or a difference
-LEAST = 10.0  # expected products with a label, and without it, from which on it is tested
-PSEUDO = 2.0  # products added to a fit, spread like the others: one for each parameter
-_WHOLE = 1 - 1e-9  # 100 points, as far as their area tangent is finite
-_STEPS, _LONGEST = 100, 1.0  # Newton steps, and how far one may go on the logit scale
+FALSE_DISCOVERIES = 0.05  # false discovery rate of reported trends and differences
+LEAST = 10.0  # minimum expected number of products with a label, and without it, for a test
+PSEUDO = 2.0  # pseudo-products added to a fit, distributed like the others: one per parameter
+_WHOLE = 1 - 1e-9  # a change of 100 points, bounded so that its artanh is finite
+_STEPS, _LONGEST = 100, 1.0  # Newton steps, and the maximum step on the logit scale
 
 
 class Noise(Protocol):
-    """What is not known of the model's errors."""
+    """Uncertainty of the model's error rates."""
 
     def __call__(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """Covariance that estimates of the true shares `one` and `other`, (..., A), get from it, (..., A).
+        """Its contribution, (..., A), to the covariance of estimates of the true shares `one` and `other`, (..., A).
 
-        With a difference of shares as both it is the variance of the estimated difference.
+        If both arguments are the same difference of shares, it is the variance of the estimated difference.
         """
 
 
 def no_noise(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The noise of values that are taken as they are: none."""
+    """The noise of uncorrected values: zero."""
     return np.zeros(np.broadcast_shapes(one.shape, other.shape))
 
 
@@ -46,15 +46,15 @@ class Sums(NamedTuple):
 
 
 class TrendLine(NamedTuple):
-    """A straight line through the logits of shares over time, for each of A labels; float64 (A,), NaN where not tested.
+    """A straight line through the logits of shares over time, per label; float64 (A,), NaN for untested labels.
 
     Attributes:
-        slope, low, high: change of the logit in one period, with its interval.
-        first, last: the share on the line in the first and in the last period that has products.
+        slope, low, high: change of the logit per period, with its interval.
+        first, last: share on the line in the first and the last period with products.
         change, change_low, change_high: from first to last, with its interval.
-        scatter: squared distances of the periods from the line, as a multiple of what chance would give; 1 where the
-            periods are too few to tell.
-        p: of a slope of 0.
+        scatter: dispersion of the periods around the line: squared residuals as a multiple of their expectation; 1 if
+            there are too few periods.
+        p: for the null hypothesis of slope 0.
     """
 
     slope: np.ndarray
@@ -70,7 +70,7 @@ class TrendLine(NamedTuple):
 
 
 class ShareDifference(NamedTuple):
-    """Share in one shop less the share in another, with its interval, and p of no difference; float64 (A,) each."""
+    """Share in one shop minus the share in another, with interval and p for no difference; float64 (A,) each."""
 
     value: np.ndarray
     low: np.ndarray
@@ -81,14 +81,14 @@ class ShareDifference(NamedTuple):
 def shares(
     sums: Sums, noise: Noise = no_noise, least: float | np.ndarray = LEAST
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Share, lower and upper end of its interval, (T, A) each; NaN where there is no product.
+    """Shares with lower and upper ends of their intervals, (T, A) each; NaN without products.
 
-    The interval is Wilson's (1927, J. Am. Stat. Assoc. 22, 209-212). Probabilities vary less than answers, so the
-    number of products is replaced by the number of answers that would be as certain, corrected for the variance being
-    estimated (Korn and Graubard 1998, Survey Methodology 24, 193-201), and never smaller than the products themselves.
-    Where fewer than `least` products are expected with the label or without it, products count as they are: so few
-    probabilities do not tell how much they vary. Corrected values vary more than answers: what they vary more, and the
-    noise, is a variance that does not depend on the share, see `fashion.share_intervals.score_interval`.
+    The interval is Wilson's (1927, J. Am. Stat. Assoc. 22, 209-212). Probabilities vary less than answers, so it uses
+    an effective sample size: the number of answers of equal certainty, corrected for the estimation of the variance
+    (Korn and Graubard 1998, Survey Methodology 24, 193-201) and at least the number of products. With fewer than
+    `least` expected products with or without the label, it uses the number of products, because the variance cannot be
+    estimated. Corrected values vary more than answers: their excess variance and the noise are added as a variance that
+    does not depend on the share, see `fashion.share_intervals.score_interval`.
     """
     n = sums.products
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -104,24 +104,24 @@ def shares(
 
 
 def enough(sums: Sums) -> np.ndarray:
-    """Whether a label is expected on enough products, and missing on enough, to be tested; bool (A,)."""
+    """Whether enough products are expected with and without each label for a test; bool (A,)."""
     total, count = sums.total.sum(0), sums.products.sum()
     return (total >= LEAST) & (count - total >= LEAST)
 
 
 def line(sums: Sums, noise: Noise = no_noise) -> TrendLine:
-    """Fit share = logistic(a + b * period) to each label, and say how sure b is.
+    """Fit share = logistic(a + b * period) to each label, with a confidence interval and a test of b.
 
-    The fit is the fractional logit with its robust variance (Papke and Wooldridge 1996, J. Appl. Econometrics 11,
-    619-632), which for answers is logistic regression. Two pseudo-products, distributed over time as all of them are,
-    keep b finite where a label begins or ends (Clogg et al. 1991, J. Am. Stat. Assoc. 86, 68-78). Where periods
-    scatter more around the line than products drawn at random would make them, the variance grows by that factor
-    (quasi-likelihood, McCullagh and Nelder 1989, section 4.5). Where they do so by more than chance would, Student's t
-    with two degrees less than periods takes the place of the normal distribution: everywhere, it would hide a change of
-    15 points among the forty colors of eight months.
+    The fit is the fractional logit with robust variance (Papke and Wooldridge 1996, J. Appl. Econometrics 11, 619-632),
+    which for answers is logistic regression. Two pseudo-products, distributed over time like the real ones, keep b
+    finite if a label appears or disappears (Clogg et al. 1991, J. Am. Stat. Assoc. 86, 68-78). If periods scatter more
+    around the line than random samples would, the variance is multiplied by that factor (quasi-likelihood, McCullagh
+    and Nelder 1989, section 4.5). If the overdispersion is significant, Student's t with two degrees of freedom fewer
+    than periods replaces the normal distribution. Using t always would hide a change of 15 points among forty colors in
+    eight months.
 
     Args:
-        sums: T periods, all of the same length and in order; those without products do not count.
+        sums: T periods of the same length, in order; periods without products are ignored.
         noise: of the values.
     """
     labels = sums.total.shape[1]
@@ -135,7 +135,7 @@ def line(sums: Sums, noise: Noise = no_noise) -> TrendLine:
 
 
 def _noise_of_ends(ends: np.ndarray, sums: Sums, kept: np.ndarray, noise: Noise) -> np.ndarray:
-    """Covariances of the errors at the first end and itself, the first and the last, and the last, (3, kept)."""
+    """Noise at the ends of the line: variance at the first, covariance of both, variance at the last, (3, kept)."""
     shares = np.tile(np.clip(sums.total.sum(0) / sums.products.sum(), 0, 1), (2, 1))
     shares[:, kept] = ends
     return np.stack([noise(shares[i], shares[j])[kept] for i, j in ((0, 0), (0, 1), (1, 1))])
@@ -146,9 +146,9 @@ def _part(sums: Sums, periods: np.ndarray, labels: np.ndarray) -> Sums:
 
 
 class _FittedLine(NamedTuple):
-    """A line before noise: slope and its error, shares at both ends (2, A), the error of their difference, and scatter.
+    """A fitted line without noise: slope, shares at both ends (2, A), standard errors, and scatter.
 
-    `span` is the number of periods from the first to the last, `freedom` that of Student's t.
+    `span` is the number of periods from the first to the last, `freedom` the degrees of freedom of Student's t.
     """
 
     slope: np.ndarray
@@ -160,9 +160,9 @@ class _FittedLine(NamedTuple):
     span: float
 
     def with_noise(self, noise: np.ndarray) -> np.ndarray:
-        """The rows of a `TrendLine`, with covariances of errors from `_noise_of_ends`.
+        """The rows of a `TrendLine`, with the noise of `_noise_of_ends` added.
 
-        The interval of the change is one of its area tangent, so that it stays within 100 points either way.
+        The interval of the change is computed for its artanh, so that it stays between -100 and 100 points.
         """
         first, last = self.ends
         slopes = np.maximum(self.ends * (1 - self.ends), np.finfo(float).tiny)  # of the logistic function
@@ -197,7 +197,7 @@ def _line(x: np.ndarray, sums: Sums) -> _FittedLine:
         b,
         np.sqrt(covariance[:, 1, 1]),
         mean[[0, -1]],
-        np.sqrt(np.maximum(np.einsum("ai,aij,aj->a", gradient, covariance, gradient), 0)),  # below 0 by rounding
+        np.sqrt(np.maximum(np.einsum("ai,aij,aj->a", gradient, covariance, gradient), 0)),  # rounding may give < 0
         scatter,
         np.where(scatter > _chance_scatter(len(x) - 2), max(len(x) - 2, 1), np.inf),
         float(x[-1, 0] - x[0, 0]),
@@ -205,7 +205,7 @@ def _line(x: np.ndarray, sums: Sums) -> _FittedLine:
 
 
 def _chance_scatter(freedom: int) -> float:
-    """The scatter up to which 95 of 100 lines lie whose products are drawn at random."""
+    """The 95 % quantile of the scatter for random samples."""
     return float(stats.chi2.ppf(0.95, freedom)) / freedom if freedom > 0 else np.inf
 
 
@@ -219,7 +219,7 @@ def _with_pseudo(sums: Sums) -> Sums:
 
 
 def _fit(x: np.ndarray, n: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Newton's method for all labels at once, from no trend."""
+    """Newton's method for all labels at once, starting from slope 0."""
     a = special.logit(total.sum(0) / n.sum())
     b = np.zeros_like(a)
     reach = np.array([1.0, np.abs(x).max()])
@@ -242,9 +242,9 @@ def _moments(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _scatter(n: np.ndarray, total: np.ndarray, squares: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Pearson's statistic of the periods around the line, divided by its degrees of freedom; 1 where it has none.
+    """Pearson's statistic of the periods around the line, divided by its degrees of freedom; 1 if there are none.
 
-    The variance within periods is taken to be the same part of mean * (1 - mean) in all of them.
+    The variance within periods is assumed to be the same fraction of mean * (1 - mean) in all of them.
     """
     freedom = len(n) - 2
     if freedom < 1:
@@ -257,15 +257,15 @@ def _scatter(n: np.ndarray, total: np.ndarray, squares: np.ndarray, mean: np.nda
 
 
 def difference(one: Sums, other: Sums, noise: Noise = no_noise) -> ShareDifference:
-    """How the shares of two shops differ; one cell each.
+    """Difference between the shares of two shops, each with one cell.
 
-    The interval is made of the two shares' own (Newcombe 1998, Statistics in Medicine 17, 873-890, method 10), with the
-    noise of the difference added. p is of the permutation test's normal approximation, which for answers is the pooled
-    test of two proportions. Labels on too few products of the two together have no p.
+    The interval combines those of the two shares (Newcombe 1998, Statistics in Medicine 17, 873-890, method 10), with
+    the noise of the difference added. p is from the normal approximation of the permutation test, which for answers is
+    the pooled test of two proportions. Labels on too few products of both together have no p.
     """
     n, m = one.products[0, 0], other.products[0, 0]
     both = Sums(*(np.concatenate(parts) for parts in zip(one, other, strict=True)))
-    least = np.where(enough(both), 0, LEAST)  # what is tested has products enough in the two together
+    least = np.where(enough(both), 0, LEAST)  # tested labels have enough products in both together
     (a, a_low, a_high), (b, b_low, b_high) = (
         tuple(part[0] for part in shares(sums, least=least)) for sums in (one, other)
     )
@@ -283,10 +283,10 @@ def difference(one: Sums, other: Sums, noise: Noise = no_noise) -> ShareDifferen
 
 
 def adjusted(p: np.ndarray) -> np.ndarray:
-    """p values adjusted for all tests of a run; NaN stays NaN, and does not count.
+    """p values adjusted for all tests of a run; NaN stays NaN and is not counted as a test.
 
-    What is at most 0.05 holds at a false discovery rate of 5 % (Benjamini and Hochberg 1995, J. R. Stat. Soc. B 57,
-    289-300).
+    Values up to 0.05 are significant at a false discovery rate of 5 % (Benjamini and Hochberg 1995, J. R. Stat. Soc. B
+    57, 289-300).
     """
     found = np.full(p.shape, np.nan)
     tested = ~np.isnan(p)

@@ -1,4 +1,4 @@
-"""What a look at a catalog over time found: shares of each label by period, and which of them rise or fall."""
+"""Result of a trend analysis: shares of each label by period, and which labels rise or fall."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -9,7 +9,7 @@ from catalog.analysis.periods import Unit
 from catalog.analysis.share_correction import CorrectedGroup, CorrectionState, correction_notes, marked
 
 SCHEMA = 1
-FEW = 30  # products: a period with fewer is named, since little can be said of it
+FEW = 30  # products; a note mentions periods with fewer, whose shares are imprecise
 
 Trend = Literal["riser", "faller"]
 Measure = Literal["corrected", "expected", "answered"]
@@ -17,15 +17,15 @@ Measure = Literal["corrected", "expected", "answered"]
 
 @dataclass(frozen=True)
 class ShareGrowth:
-    """How a label's share changes along the line through its periods.
+    """Change of a label's share along the line through its periods.
 
     Attributes:
-        first, last: share on the line in the first and in the last period that has products.
-        change, interval: last less first, and its 95 % interval.
-        odds, odds_interval: growth of share / (1 - share) in one period, 0.03 for 3 %; of a small share, that of the
-            share.
-        scatter: how much more periods scatter around the line than chance would make them; see `inference.Line`.
-        p, q: of no trend; q allows for all labels that were tested.
+        first, last: share on the line in the first and the last period with products.
+        change, interval: last minus first, and its 95 % interval.
+        odds, odds_interval: growth of share / (1 - share) per period, 0.03 for 3 %; for a small share, about that of
+            the share itself.
+        scatter: dispersion of the periods around the line, 1 for random samples; see `inference.TrendLine`.
+        p, q: for the null hypothesis of no trend; q is adjusted for all labels tested.
     """
 
     first: float
@@ -40,7 +40,7 @@ class ShareGrowth:
 
     @property
     def trend(self) -> Trend | None:
-        """Whether it rises or falls, at a false discovery rate of 5 %."""
+        """Direction of the trend at a false discovery rate of 5 %; None if it is not significant."""
         if self.q > FALSE_DISCOVERIES:
             return None
         return "riser" if self.odds > 0 else "faller"
@@ -48,15 +48,15 @@ class ShareGrowth:
 
 @dataclass(frozen=True)
 class LabelTrend:
-    """One label over time; lists go by period, None where the period has no product.
+    """A label over time; lists have one value per period, None for a period without products.
 
     Attributes:
         group, name: of the label.
-        share: of all products that were read.
-        shares, low, high: in each period, with their 95 % intervals.
-        other: the shares in each period by the other measure: answers where probabilities count, or the reverse.
-        growth: None where it was not tested: too few products, or one period only.
-        correction: how far the label is corrected for the model's errors.
+        share: over all periods.
+        shares, low, high: per period, with 95 % intervals.
+        other: shares per period by the other measure: answers if probabilities are counted, or the reverse.
+        growth: None if it was not tested, with too few products or a single period.
+        correction: state of the correction for the model's errors.
     """
 
     group: str
@@ -71,25 +71,26 @@ class LabelTrend:
 
     @property
     def trend(self) -> Trend | None:
-        """Whether it rises or falls."""
+        """Direction of the trend, if significant."""
         return self.growth.trend if self.growth else None
 
 
 @dataclass(frozen=True)
 class Trends:
-    """What `trends` found.
+    """Result of `trends`.
 
     Attributes:
         catalog, model: the scored catalog's folder and its model.
-        measure: what counts: "corrected" (calibrated probabilities, where `corrections` says so corrected for the
-            model's errors), "expected" (calibrated probabilities) or "answered" (answers at the catalog's profile).
-        correct: whether probabilities were to be corrected.
-        corrections: by group how far they are; empty where none is.
+        measure: what is counted: "corrected" (calibrated probabilities, corrected for the model's errors as far as
+            `corrections` says), "expected" (calibrated probabilities) or "answered" (answers at the catalog's profile).
+        correct: whether correction was requested.
+        corrections: state of the correction by group; empty if nothing is corrected.
         unit: of the periods.
         column, where: the column of dates, and the filter.
-        starts, names: the first day and the name of each period, without gaps.
-        products: of each period.
-        undated, unreadable: products left out because they have no date, or a cell that is none; `example` is one.
+        starts, names: first day and name of each period, without gaps.
+        products: number of products per period.
+        undated, unreadable: numbers of products left out because they have no date or an unreadable one, such as
+            `example`.
         labels: by group, in the model's order.
         created: date and time, ISO 8601, UTC.
     """
@@ -127,17 +128,17 @@ class Trends:
         return [label for _, label in sorted(found, key=lambda pair: sign * pair[0])]
 
     def marked(self, group: str) -> str:
-        """The name of a group, marked where its shares are not corrected, or to be doubted, and others are."""
+        """The name of a group; an uncorrected or doubtful one is marked if others are corrected."""
         return marked(group, self.corrections)
 
     @property
     def tested(self) -> int:
-        """How many labels were tested for a trend."""
+        """Number of labels tested for a trend."""
         return sum(label.growth is not None for label in self.labels)
 
     @property
     def notes(self) -> list[str]:
-        """What a reader must know of these numbers, a sentence each."""
+        """Caveats for the reader, one sentence each."""
         found = correction_notes(self.corrections, self.correct and self.measure != "answered")
         if self.undated:
             found.append(f"{self.undated:,} products have no date and are left out.")
@@ -165,7 +166,7 @@ class Trends:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, as `--json` prints it and `trends.json` holds it; docs/trends.md says what it means."""
+        """The content of `--json` and `trends.json`, documented in docs/trends.md."""
         return {
             "schema": SCHEMA,
             "catalog": self.catalog,

@@ -1,4 +1,4 @@
-"""How alike two portfolios are in one attribute group."""
+"""Overlap of two portfolios in an attribute group."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,13 @@ DRAWS, SEED = 500, 0
 
 @dataclass(frozen=True)
 class Overlap:
-    """What two portfolios share of a group.
+    """Overlap of two portfolios in a group.
 
     Attributes:
         group: the attribute group.
-        overlap: 1 where both have the labels of the group in the same proportions, 0 where they share none.
-        chance: what two catalogs of these sizes would have on average if both were drawn from the two put together.
-        chance_low: and at least, in 95 of 100 draws; an overlap below it is no chance.
+        overlap: 1 if both have the labels of the group in the same proportions, 0 if they share none.
+        chance: mean overlap of two random samples of these sizes from the union of both.
+        chance_low: 5 % quantile of that; a lower overlap is significant.
     """
 
     group: str
@@ -27,18 +27,18 @@ class Overlap:
 def overlap(
     group: str, shares: tuple[np.ndarray, np.ndarray], counts: tuple[float, float], covariance: np.ndarray
 ) -> Overlap:
-    """Compare the mixes of two portfolios.
+    """Compare the label mixes of two portfolios.
 
-    The overlap is 1 less the total variation distance of the two mixes, a mix being the shares of the group's labels
-    divided by their sum (Levin, Peres and Wilmer 2009, Markov Chains and Mixing Times, section 4.1). Two draws from one
-    catalog differ too, small ones more: `chance` says how much, from draws of the normal distribution that means of so
-    many products have.
+    A mix is the shares of the group's labels divided by their sum. The overlap is 1 minus the total variation distance
+    of the two mixes (Levin, Peres and Wilmer 2009, Markov Chains and Mixing Times, section 4.1). Two samples of one
+    catalog differ too, small ones more. `chance` estimates how much, by draws from the normal distribution of the
+    sample means.
 
     Args:
         group: the attribute group.
         shares: of its labels in each portfolio, (L,).
         counts: number of products of each.
-        covariance: of the labels among the products of both, (L, L).
+        covariance: of the labels over the products of both, (L, L).
     """
     if min(part.sum() for part in shares) <= 0:
         return Overlap(group, None, None, None)
@@ -51,7 +51,7 @@ def overlap(
 
 
 def _common(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """What two mixes have in common, row by row: (rows, L) each -> (rows,)."""
+    """Overlaps of two mixes by row: (rows, L) each -> (rows,)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         mixes = [np.nan_to_num(part / part.sum(1, keepdims=True)) for part in (one, other)]
     return np.minimum(*mixes).sum(1)

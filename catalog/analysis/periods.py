@@ -1,6 +1,6 @@
-"""Dates of products, and the weeks, months, quarters or years that they fall into.
+"""Read the dates of products, and assign them to weeks, months, quarters or years.
 
-A period is a number that counts from 1970, so that neighbors differ by one and a gap is as long as it was.
+A period is a number counted from 1970, so neighbors differ by one and gaps keep their length.
 """
 
 import re
@@ -21,16 +21,16 @@ from fashion.tables.dates import is_slashed, read_date
 Unit = Literal["week", "month", "quarter", "year"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
 NONE = np.iinfo(np.int64).min  # the period of a product without a date
-MOST = 1000  # periods; more of them come from a wrong date
+MOST = 1000  # maximum number of periods; more result from a wrong date
 
 _EPOCH = date(1970, 1, 1)
 _MONDAY = 3  # 1970 began on a Thursday
 _COARSE = re.compile(r"((?:19|20|21)\d\d)(?:[-/](0[1-9]|1[0-2]))?(?:\.0)?")  # a year or a month; 2016.0 is a year too
-_NEEDS = {"year": ("year",), "month": ("month", "quarter", "year")}  # what can be made of a year, or of a month
+_NEEDS = {"year": ("year",), "month": ("month", "quarter", "year")}  # period lengths that a year or month suffices for
 
 
 def numbers(days: np.ndarray, unit: Unit) -> np.ndarray:
-    """Days since 1970, int64 -> the numbers of their periods, int64. Weeks begin on Monday."""
+    """Convert days since 1970, int64, to numbers of periods, int64. Weeks begin on Monday."""
     if unit == "week":
         return (days + _MONDAY) // 7
     months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
@@ -46,7 +46,7 @@ def start(number: int, unit: Unit) -> date:
 
 
 def name(number: int, unit: Unit) -> str:
-    """2026-W07 (ISO 8601), 2026-02, 2026-Q1 or 2026."""
+    """Name of a period: 2026-W07 (ISO 8601), 2026-02, 2026-Q1 or 2026."""
     first = start(number, unit)
     if unit == "week":
         year, week, _ = first.isocalendar()
@@ -57,16 +57,16 @@ def name(number: int, unit: Unit) -> str:
 
 
 def date_column(scored: Scored, wanted: str | None = None) -> str:
-    """The column that says when a product came.
+    """The column of the products' dates.
 
     Args:
         scored: the catalog.
-        wanted: its name; None takes the first with a usual name (`fashion.tables.columns.DATE_COLUMNS`) that can hold
-            dates, or else the only one whose cells are dates.
+        wanted: its name; None takes the first column with a usual name (`fashion.tables.columns.DATE_COLUMNS`) that can
+            hold dates, otherwise the only column of dates.
 
     Raises:
         SettingError: there is no column of that name.
-        DataError: none can be told.
+        DataError: there is no column of dates, or several without a usual name.
     """
     own = scored.manifest.columns
     if wanted is not None:
@@ -74,22 +74,22 @@ def date_column(scored: Scored, wanted: str | None = None) -> str:
             listed = ", ".join(own) or "none but the model's answers"
             raise SettingError(f"{scored.folder} has no column {wanted!r}; it has: {listed}{nearest(wanted, own)}")
         return wanted
-    # A shop's `published` may well be true or false.
+    # A column with a usual name, such as `published`, may hold booleans.
     if usual := usual_name([c for c in own if not _holds_no_dates(scored.schema.field(c).type)], DATE_COLUMNS):
         return usual
     dates = [column for column in own if _is_date(scored.schema.field(column).type)]
     if len(dates) == 1:
         return dates[0]
-    told = f"several columns of dates: {', '.join(dates)}" if dates else f"no date among its columns: {', '.join(own)}"
-    raise DataError(f"{scored.folder} has {told if own else 'no columns of its own, so no dates'}; name one by --date")
+    found = f"several columns of dates: {', '.join(dates)}" if dates else f"no date among its columns: {', '.join(own)}"
+    raise DataError(f"{scored.folder} has {found if own else 'no columns of its own, so no dates'}; name one by --date")
 
 
 class DateReader:
-    """Reads the cells of one column of dates.
+    """Reads the cells of a column of dates.
 
     Attributes:
-        empty, unreadable: how many cells had no value, or one that is no date.
-        example: the first cell that was unreadable.
+        empty, unreadable: number of cells without a value, and with one that is no date.
+        example: the first unreadable cell.
     """
 
     def __init__(self, column: str, unit: Unit) -> None:
@@ -101,12 +101,12 @@ class DateReader:
         self._coarse = ""
 
     def read(self, cells: pa.Array) -> np.ndarray:
-        """The periods of cells, int64, `NONE` where there is no date."""
+        """The periods of cells, int64; `NONE` for those without a date."""
         kind = cells.type
         if _is_date(kind):
             self.empty += cells.null_count
             if types.is_timestamp(kind) and kind.tz:
-                cells = cells.cast(pa.timestamp(kind.unit, "UTC"))  # a cast to days would take the zone's own
+                cells = cells.cast(pa.timestamp(kind.unit, "UTC"))  # a cast to days would use the column's time zone
             days = cells.cast(pa.date32(), safe=False).cast(pa.int32())
             known = days.is_valid().to_numpy(zero_copy_only=False)
             return np.where(known, numbers(days.fill_null(0).to_numpy().astype(np.int64), self.unit), NONE)
@@ -119,7 +119,7 @@ class DateReader:
         return found[places]
 
     def check(self, read: int) -> None:
-        """Raise DataError where none of so many cells was a date."""
+        """Raise DataError if none of the `read` cells was a date."""
         if self.empty + self.unreadable < read or not read:
             return
         if not self.unreadable:
@@ -129,7 +129,7 @@ class DateReader:
                 f"the column {self.column!r} holds {self._coarse}s such as {self.example!r}, which make no "
                 f"{self.unit}s; give --by {self._coarse}"
             )
-        unclear = ", of which nobody can tell month and day; write them so" if is_slashed(self.example) else ""
+        unclear = ", in which day and month are ambiguous; write dates so" if is_slashed(self.example) else ""
         raise DataError(
             f"the column {self.column!r} holds no dates such as 2026-05-01: its first cell is {self.example!r}{unclear}"
         )
@@ -157,7 +157,7 @@ class DateReader:
                 return None
             return date(int(coarse[1]), int(coarse[2] or 1), 1)
         try:
-            time = read_date(text) or datetime.fromisoformat(text)  # which reads 20260501 and 2026-W18-5
+            time = read_date(text) or datetime.fromisoformat(text)  # also reads 20260501 and 2026-W18-5
             if not isinstance(time, datetime):
                 return time
             return (time if time.tzinfo is None else time.astimezone(UTC)).date()
@@ -166,7 +166,7 @@ class DateReader:
 
 
 def check_span(first: int, last: int, unit: Unit) -> None:
-    """Raise DataError where dates lie so far apart that one of them must be wrong."""
+    """Raise DataError if dates span so many periods that one of them must be wrong."""
     if last - first >= MOST:
         raise DataError(
             f"the dates go from {start(first, unit)} to {start(last, unit)}, {last - first + 1:,} {unit}s; leave wrong "

@@ -1,4 +1,4 @@
-"""Sums over the products of two portfolios: for labels, for combinations of two groups, and for groups as a whole."""
+"""Sums over the products of two portfolios, for labels, combinations of two groups, and covariances within groups."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ SIDES = (0, 1)
 
 @dataclass(frozen=True)
 class FamilySums:
-    """Labels, or combinations of two, and their sums.
+    """Sums of labels, or of combinations of two.
 
     Attributes:
-        names: what they are: one label each, or two.
-        counted: sums by side, by the measure that counts; behind them may stand classes that only the noise needs.
-        other: sums by side, by the other measure.
-        columns: where they stand among what was counted.
-        noise: of what was counted.
-        states: how far each is corrected.
+        names: one label each, or two.
+        counted: sums by side of the counted measure; they may include additional classes that only the noise needs.
+        other: sums by side of the other measure.
+        columns: columns of `counted` that belong to `names`.
+        noise: of the counted measure.
+        states: state of the correction of each.
     """
 
     names: list[tuple[Label, ...]]
@@ -37,14 +37,14 @@ class FamilySums:
 
 
 class PairSums:
-    """Sums of the products of two groups' values, for each label of one with each label of the other.
+    """Sums of p x q for each label of one group combined with each label of another.
 
-    The probability that a product has both is taken to be the product of its two probabilities: for one photograph, the
-    model's answers for two groups count as independent. So are its errors, once the product's true labels are given.
+    The probability that a product has both labels is the product of its two probabilities: given a photograph, the
+    model's answers for two groups are assumed independent, and so are its errors given the true labels.
 
     Args:
-        groups: the labels of both.
-        columns: where the values of each group stand, (I,) and (J,): its labels first.
+        groups: the labels of both groups.
+        columns: columns of each group's values, (I,) and (J,), its labels first.
     """
 
     def __init__(self, groups: LabelSelection, columns: Sequence[np.ndarray]) -> None:
@@ -60,7 +60,7 @@ class PairSums:
 
     @property
     def places(self) -> np.ndarray:
-        """Where they stand among the sums."""
+        """Their columns in the sums."""
         first, second = (len(self._groups.taxonomy.indices(group)) for group in self._groups.groups)
         return np.arange(self.shape[0] * self.shape[1]).reshape(self.shape)[:first, :second].reshape(-1)
 
@@ -77,7 +77,7 @@ class PairSums:
 
 
 class PairNoise:
-    """The noise of combinations: that of one group among products with a label of the other, and the reverse.
+    """Noise of combinations: that of each group among the products with a label of the other, added.
 
     Args:
         first, second: variances of the groups' columns, (I, I) and (J, J), see `SelectionCorrection.variances`.
@@ -94,7 +94,7 @@ class PairNoise:
 
 
 class GroupMoments:
-    """What says how far labels of a group vary, and vary together: sums of their products over all products."""
+    """Second moments of the labels of each group, for covariances."""
 
     def __init__(self, selection: LabelSelection) -> None:
         self._places = {group: selection.places(group) for group in selection.groups}
@@ -108,7 +108,7 @@ class GroupMoments:
             self._products[group][side] += values[:, places].T @ values[:, places]
 
     def covariance(self, group: str, sums: Sums) -> np.ndarray:
-        """Covariance of a group's labels among the products of both sides, (L, L), from the sums of both."""
+        """Covariance (L, L) of a group's labels over the products of both sides, given the sums of both."""
         n = sums.products.sum()
         mean = sums.total[:, self._places[group]].sum(0) / n
         return self._products[group].sum(0) / n - np.outer(mean, mean)
@@ -129,33 +129,33 @@ class CombinationSums:
         self.other = PairSums(groups, [np.r_[groups.places(group)] for group in groups.groups])
 
     def add(self, side: int, measures: tuple[np.ndarray, np.ndarray]) -> None:
-        """Add products of a side: their values by the measure that counts, (rows, B), and by the other, (rows, A)."""
+        """Add products of a side: values of the counted measure, (rows, B), and of the other, (rows, A)."""
         self.counted.add(side, measures[0])
         self.other.add(side, measures[1])
 
     def family(self) -> FamilySums:
-        """The combinations."""
+        """The sums of the combinations."""
         counted, other = ([part.sums(side) for side in SIDES] for part in (self.counted, self.other))
         noise = PairNoise(*map(self.correction.variances, self.correction.selection.groups))
-        of = dict(zip(self.correction.selection.labels, self.correction.states, strict=True))
+        states = dict(zip(self.correction.selection.labels, self.correction.states, strict=True))
         labels = self.counted.labels
-        worse: list[CorrectionState] = [max(of[one], of[other], key=STATES.index) for one, other in labels]
+        worse: list[CorrectionState] = [max(states[one], states[other], key=STATES.index) for one, other in labels]
         return FamilySums(list(labels), counted, other, self.counted.places, noise, worse)
 
 
 class PortfolioSums:
-    """All sums of a comparison, by both measures.
+    """All sums of a comparison, of both measures.
 
     Args:
-        correction: of the labels; without any group where values are not to be corrected.
-        of_combinations: of the two groups that are combined; None without.
-        answers: whether answers count.
-        known: of each side, by id, what people said of its products.
+        correction: of the labels; without groups if nothing is corrected.
+        of_combinations: of the two combined groups, or None.
+        answers: whether answers are counted instead of probabilities.
+        known: verdicts on the corrected products of each side, by id.
 
     Attributes:
-        labels, other: sums of labels by side, by the measure that counts and by the other one.
-        combinations: likewise; None without.
-        moments: of the measure that counts.
+        labels, other: sums of labels by side, of the counted and of the other measure.
+        combinations: sums of combinations, or None.
+        moments: of the counted measure.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class PortfolioSums:
 
     @property
     def columns(self) -> list[str]:
-        """What a batch must have."""
+        """The columns that a batch must have."""
         combined = self.combinations.correction.selection.columns if self.combinations else ()
         return [*self._correction.selection.columns, *combined]
 
@@ -188,7 +188,7 @@ class PortfolioSums:
             self.combinations.add(side, self._measures(batch, self.combinations.correction, said))
 
     def families(self) -> Iterator[FamilySums]:
-        """Labels, and then combinations."""
+        """The sums of labels, then those of combinations."""
         names: list[tuple[Label, ...]] = [(label,) for label in self._correction.selection.labels]
         counted, other = ([part.sums([side]) for side in SIDES] for part in (self.labels, self.other))
         places = np.arange(len(names))
@@ -199,7 +199,7 @@ class PortfolioSums:
     def _measures(
         self, batch: pa.RecordBatch, correction: SelectionCorrection, said: Mapping[int, ProductVerdict]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Values by the measure that counts and by the other one."""
+        """Values of the counted measure and of the other one."""
         values = correction.selection.values(batch)
         if self._answers:
             return values.answered, values.expected

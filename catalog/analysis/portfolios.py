@@ -1,4 +1,4 @@
-"""Two catalogs, or two parts of one, beside each other: what one has more of, what the other lacks, what they share.
+"""Compare two catalogs, or two parts of one: differences of shares, gaps and overlaps.
 
 from catalog.analysis.portfolios import compare
 
@@ -31,7 +31,7 @@ from catalog.scored.table import Scored, describe_model
 from fashion.errors import DataError, SettingError
 from fashion.taxonomy import Label
 
-# The groups that are combined where no others are named: the first pair that there is.
+# Groups that are combined by default: the first pair that the model has.
 COMBINED = (("category", "color"), ("category", "colour"), ("article", "color"), ("article", "colour"))
 
 
@@ -51,16 +51,16 @@ def compare(
     Args:
         one, other: scored catalogs, their folders, or indexes of them.
         split: instead of `other`: the filters of the two parts of `one`, which must exclude each other.
-        groups: the attribute groups that are looked at; None takes all.
-        combine: two groups whose combinations are looked at as well; None takes category and color where the model has
+        groups: the attribute groups to compare; None takes all.
+        combine: two groups whose combinations are compared as well; None takes category and color if the model has
             both, an empty list none.
         where: a filter for both.
         answers: count answered attributes instead of calibrated probabilities.
-        correct: correct probabilities for the model's errors, where the catalog keeps how; answers never are.
+        correct: correct probabilities for the model's errors, if the catalog has share corrections; answers never are.
 
     Raises:
         DataError: a catalog cannot be used or is empty, the two are of different models, or no product passes a filter.
-        SettingError: an unknown group, a filter that cannot be read, or parts that are not two.
+        SettingError: an unknown group, an invalid filter, or both or neither of `other` and `split`.
     """
     sides = _sides(one, other, split)
     manifests = [scored.manifest for scored in sides]
@@ -103,9 +103,9 @@ def compare(
 def _sides(
     one: str | Path | Scored, other: str | Path | Scored | None, split: tuple[str, str] | None
 ) -> tuple[Scored, Scored]:
-    """The two catalogs, which are the same one where it is split."""
+    """The two catalogs; with `split` both are the same."""
     if (other is None) == (split is None):
-        raise SettingError("two catalogs are compared, or two parts of one that --split FILTER FILTER tells apart")
+        raise SettingError("give two catalogs to compare, or one and --split FILTER FILTER for two parts of it")
     first = one if isinstance(one, Scored) else scored_at(one)
     if other is None:
         return first, first
@@ -122,7 +122,7 @@ def _sides(
 
 
 def _names(sides: tuple[Scored, Scored]) -> tuple[str, str]:
-    """What to call two catalogs: the last parts of their paths that differ."""
+    """Names for two catalogs: the last parts of their paths that differ."""
     paths = [scored.folder.resolve().parts for scored in sides]
     short = next(
         (pair for pair in zip(*(reversed(parts) for parts in paths), strict=False) if pair[0] != pair[1]), None
@@ -142,7 +142,7 @@ def _combined(scored: Scored, groups: Sequence[str] | None) -> LabelSelection | 
 
 
 def _both(sides: tuple[Scored, Scored], where: str | None, columns: Sequence[str]) -> Iterator[tuple[int, Any]]:
-    filters = [RowFilter(where, scored) if where else None for scored in sides]  # both, before the first is read
+    filters = [RowFilter(where, scored) if where else None for scored in sides]  # fail before reading the first
     for side, scored in enumerate(sides):
         for batch in read(scored, columns, filters[side]):
             yield side, batch
@@ -201,7 +201,7 @@ def _row(
 
 
 def _overlaps(selection: LabelSelection, sums: PortfolioSums, labels: Sums) -> list[Overlap]:
-    shares = np.maximum(labels.total / labels.products, 0)  # corrected ones may be below 0 by chance
+    shares = np.maximum(labels.total / labels.products, 0)  # corrected shares may be below 0 by chance
     counts = float(labels.products[0, 0]), float(labels.products[1, 0])
     return [
         overlap(

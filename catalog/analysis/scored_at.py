@@ -1,4 +1,4 @@
-"""The scored catalog that a command names: by its folder, or by an index of it."""
+"""Open the scored catalog that a command names by its folder or by an index of it."""
 
 from pathlib import Path
 
@@ -11,15 +11,15 @@ INDEX_FILE = "index.json"
 
 
 def scored_at(place: str | Path) -> Scored:
-    """Open a scored catalog, or the one that an index was made from.
+    """Open a scored catalog, or the one from which an index was built.
 
     Args:
         place: the folder of either, or the URL of an index on a server, see `catalog.engines.location.store_at`.
 
     Raises:
-        DataError: it is neither, the scored catalog has gone or was scored again by another model, or it is empty.
+        DataError: it is neither; or the scored catalog is missing, empty, or scored again by another model.
     """
-    scored = Scored.open(place) if not _is_index(place) else _behind(place)
+    scored = Scored.open(place) if not _is_index(place) else _catalog_of(place)
     if not scored.rows:
         raise DataError(f"{scored.folder} is empty: no product of {scored.manifest.source} was scored")
     return scored
@@ -32,7 +32,7 @@ def _is_index(place: str | Path) -> bool:
     return (folder / INDEX_FILE).is_file() and not (folder / MANIFEST_FILE).is_file()
 
 
-def _behind(index: str | Path) -> Scored:
+def _catalog_of(index: str | Path) -> Scored:
     store = store_at(index)
     shown = store.place if is_server(index) else index  # a URL may have a password
     try:

@@ -1,8 +1,8 @@
-"""Values of products whose means are shares without the model's errors, for the labels that are looked at.
+"""Correct the values of products for the model's errors, so that their means are unbiased shares.
 
-`fashion.share_correction` says how they are corrected, and where that is learned. Here the groups of a selection stand
-side by side: first its A labels, then the classes behind them that shares of labels depend on (a group's labels that
-are too rare to be corrected, and none of its labels).
+`fashion.share_correction` defines the correction. Arrays here have the A labels of a selection as their first columns,
+followed by additional classes that the correction needs: per group, its labels that are too rare to be corrected
+(`rest`), and no label (`none`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,24 +22,23 @@ from catalog.scored.verdicts import ProductVerdict
 from fashion.share_correction import TRUSTED, GroupCorrection
 from fashion.taxonomy import NO, YES, Label
 
-# Whether a label's share is corrected; doubtful where intervals of its group were seen to hold the truth too seldom.
+# State of a label's correction; doubtful if the measured coverage of its group's intervals is too low.
 CorrectionState = Literal["corrected", "doubtful", "none"]
 STATES: tuple[CorrectionState, ...] = get_args(CorrectionState)
 NOTHING_SAID: Mapping[int, ProductVerdict] = MappingProxyType({})
-MARK = "*"  # behind the name of a group that is not simply corrected
+MARK = "*"  # after the name of a group whose correction is missing or doubtful
 
 
 @dataclass(frozen=True)
 class CorrectedGroup:
-    """How far shares of a group's labels are corrected.
+    """State of the correction of a group.
 
     Attributes:
         group: its name.
-        photographs: validation photographs that its correction was learned from; 0 where there is none.
-        coverage: share of 95 % intervals that held the truth in catalogs drawn to try it, see
-            `fashion.share_correction.GroupCorrection`.
-        trusted: whether that is often enough.
-        left: names of the labels that are not corrected, because too few validation photographs have them.
+        photographs: number of validation photographs that the correction was learned from; 0 without a correction.
+        coverage: measured coverage of 95 % intervals, see `fashion.share_correction.GroupCorrection`.
+        trusted: whether the coverage is high enough.
+        left: names of labels that are not corrected, because too few validation photographs have them.
     """
 
     group: str
@@ -54,18 +53,18 @@ class SelectionCorrection:
 
     Args:
         selection: the A labels.
-        groups: the corrections that there are.
+        groups: the corrections by group.
 
     Attributes:
         selection: see above.
-        width: B, the labels and the classes behind them.
+        width: B, the number of labels and additional classes.
     """
 
     def __init__(self, selection: LabelSelection, groups: Mapping[str, GroupCorrection]) -> None:
         self.selection = selection
         self._groups = {group: groups[group] for group in selection.groups if group in groups}
         self.width = len(selection.labels)
-        self._columns: dict[str, np.ndarray] = {}  # of a group's classes, among the B
+        self._columns: dict[str, np.ndarray] = {}  # columns of each group's classes among the B
         for group, correction in self._groups.items():
             own = list(selection.taxonomy.names(group))
             start = selection.places(group).start
@@ -78,11 +77,11 @@ class SelectionCorrection:
         return bool(self._groups)
 
     def values(self, expected: np.ndarray, said: Mapping[int, ProductVerdict] = NOTHING_SAID) -> np.ndarray:
-        """Probabilities (rows, A) -> corrected values (rows, B); those of other labels stay what they are.
+        """Convert probabilities (rows, A) to corrected values (rows, B); labels without a correction stay unchanged.
 
         Args:
-            expected: with what people said laid over.
-            said: by row what they said: of what they know the model's errors are no matter.
+            expected: probabilities with corrections by people applied.
+            said: those corrections by row; they are certain, so the model's error rates do not apply to them.
         """
         found = np.zeros((len(expected), self.width))
         found[:, : expected.shape[1]] = expected
@@ -94,7 +93,7 @@ class SelectionCorrection:
         return found
 
     def _take(self, values: np.ndarray, group: str, verdict: ProductVerdict) -> None:
-        """Put what people said of a product's group in the place of its values (B,), where that is a single class."""
+        """Replace a product's values (B,) in a group by the verdict of people, if that is a single class."""
         correction, columns = self._groups[group], self._columns[group]
         taxonomy, labels = self.selection.taxonomy, list(correction.labels)
         indices = taxonomy.indices(group)
@@ -111,7 +110,7 @@ class SelectionCorrection:
             values[columns[-1]] = 1
 
     def noise(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """See `catalog.analysis.inference.Noise`; shares and what is found are (..., B)."""
+        """See `catalog.analysis.inference.Noise`; arguments and result are (..., B)."""
         found = np.zeros(np.broadcast_shapes(one.shape, other.shape))
         for group, correction in self._groups.items():
             columns = self._columns[group]
@@ -119,13 +118,13 @@ class SelectionCorrection:
         return found
 
     def columns(self, group: str) -> np.ndarray:
-        """Where a group's labels and the classes behind them stand among the B."""
+        """Columns of a group's labels and additional classes among the B."""
         places = self.selection.places(group)
         behind = self._columns.get(group, np.empty(0, np.int64))
         return np.concatenate([np.arange(places.start, places.stop), behind[behind >= len(self.selection.labels)]])
 
     def variances(self, group: str) -> np.ndarray:
-        """What is added to the variances of these columns by the square of the share of each of them, (I, I)."""
+        """Variances (I, I) of the noise: row j times the squared share of column j adds to the variances of all."""
         own = self.columns(group)
         found = np.zeros((len(own), len(own)))
         if group in self._groups:
@@ -135,7 +134,7 @@ class SelectionCorrection:
 
     @property
     def states(self) -> list[CorrectionState]:
-        """How far each of the A labels is corrected."""
+        """State of the correction of each of the A labels."""
         return [self._state(label) for label in self.selection.labels]
 
     def _state(self, label: Label) -> CorrectionState:
@@ -146,7 +145,7 @@ class SelectionCorrection:
 
     @cached_property
     def groups(self) -> list[CorrectedGroup]:
-        """How far each group of the selection is corrected; empty where none is."""
+        """State of the correction of each group; empty if none is corrected."""
         return [self._corrected_group(group) for group in self.selection.groups] if self._groups else []
 
     def _corrected_group(self, group: str) -> CorrectedGroup:
@@ -158,36 +157,36 @@ class SelectionCorrection:
 
 
 def known_products(scored: Scored) -> Mapping[str, ProductVerdict]:
-    """By id what people said of a catalog's products."""
+    """Verdicts on the corrected products of a catalog, by id."""
     overlay = scored.overlay()
     return overlay.known if overlay else {}
 
 
 def said_of(batch: pa.RecordBatch, known: Mapping[str, ProductVerdict]) -> Mapping[int, ProductVerdict]:
-    """By row of a batch what people said of its product."""
+    """Verdicts on the corrected products of a batch, by row."""
     if not known:
         return NOTHING_SAID
     return {row: known[id] for row, id in enumerate(batch.column(ID).to_pylist()) if id in known}
 
 
 def marked(group: str, groups: Sequence[CorrectedGroup]) -> str:
-    """A group's name, with a mark where shares are corrected, but its own are not, or are to be doubted."""
+    """A group's name, marked if other groups are corrected and its own correction is missing or doubtful."""
     return f"{group}{MARK}" if any(each.group == group and not each.trusted for each in groups) else group
 
 
 def correction_notes(groups: Sequence[CorrectedGroup], wanted: bool) -> list[str]:
-    """What a reader must know of corrections, a sentence each.
+    """Caveats about the correction for the reader, one sentence each.
 
     Args:
-        groups: how far each is corrected; empty where none is.
-        wanted: whether shares were to be corrected.
+        groups: state of the correction by group; empty if none is corrected.
+        wanted: whether correction was requested.
     """
     if not wanted:
         return []
     if not groups:
         return [
-            "Shares are not corrected for the model's errors, and move less than the truth does: the catalog keeps no "
-            f"corrections beside {MANIFEST_FILE}, or has a calibration of its own. Where the model has them (python -m "
+            "Shares are not corrected for the model's errors, and change less than the true shares do: the catalog has "
+            f"no corrections beside {MANIFEST_FILE}, or its calibration was refitted. If the model has them (python -m "
             "training.correct), run python -m catalog.score again, which copies them and scores nothing twice."
         ]
     notes = []

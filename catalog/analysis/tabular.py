@@ -1,4 +1,4 @@
-"""Tables of shares: as aligned text for people, as CSV for spreadsheets."""
+"""Format tables of shares, as aligned text and as CSV."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from catalog.analysis.inference import FALSE_DISCOVERIES
 from catalog.analysis.label_trends import LabelTrend, Measure, Trends
 from fashion.files import write_whole
 
-RARE = 0.01  # share below which the table of trends leaves out a label that could not be tested
+RARE = 0.01  # the table of trends omits untested labels with a lower share
 RATE = f"{FALSE_DISCOVERIES:.0%}".replace("%", " %")
 BARS = "▁▂▃▄▅▆▇█"
 MARKS = {"riser": "rises", "faller": "falls", None: ""}
@@ -19,8 +19,8 @@ COUNTED: dict[Measure, str] = {
     "expected": "calibrated probabilities, not corrected for the model's errors",
     "answered": "answered attributes, not corrected for the model's errors",
 }
-SHOWN = 20  # differences and gaps that the table of a comparison lists
-WIDTH = 36  # periods that a row of bars shows
+SHOWN = 20  # maximum number of differences, and of gaps, in the table of a comparison
+WIDTH = 36  # maximum number of periods in a sparkline
 LABEL_HEADER = ("group", "name", "share", "trend", "first", "last", "change", "change_low", "change_high")
 GROWTH_HEADER = ("odds_growth", "odds_growth_low", "odds_growth_high", "scatter", "p", "q", "correction")
 PERIOD_HEADER = ("group", "name", "period", "start", "products", "share", "low", "high", "by_other_measure")
@@ -30,7 +30,7 @@ ROW_END = ("more", "gap", "correction")
 
 
 def trends_text(found: Trends) -> str:
-    """Trends as a table: risers and fallers first, then by group the largest share first; without the rarest."""
+    """Trends as a table: risers and fallers first, then other labels by group and share, without untested rare ones."""
     rows: list[tuple[str, ...]] = [
         ("", "group", "label", "share", "in time", "from", "to", "change in points", "odds a " + found.unit, "q")
     ]
@@ -99,7 +99,7 @@ def _difference_row(found: Comparison, row: ComparedShare) -> tuple[str, ...]:
 
 
 def write_trends_csv(path: Path, found: Trends) -> None:
-    """One line a label: its growth, and its share in each period."""
+    """Write one line per label: its growth, and its share in each period."""
     header = [*LABEL_HEADER, *GROWTH_HEADER, *found.names]
     _write(path, header, (_csv_growth(label) for label in found.labels))
 
@@ -114,7 +114,7 @@ def _csv_growth(label: LabelTrend) -> list[object]:
 
 
 def write_periods_csv(path: Path, found: Trends) -> None:
-    """One line for each label and period, with intervals."""
+    """Write one line per label and period, with intervals."""
     _write(
         path,
         PERIOD_HEADER,
@@ -130,7 +130,7 @@ def write_periods_csv(path: Path, found: Trends) -> None:
 
 
 def write_compare_csv(path: Path, found: Comparison) -> None:
-    """One line for each label and combination."""
+    """Write one line per label and combination."""
     _write(path, [*ROW_HEADER, *ROW_REST, *ROW_END], map(_csv_row, found.rows))
 
 
@@ -153,7 +153,7 @@ def _csv_row(row: ComparedShare) -> list[object]:
 
 
 def aligned(rows: Sequence[Sequence[str]], sides: str = "<<>>>>") -> str:
-    """Rows as aligned lines; `sides` has < or > for each column."""
+    """Rows as aligned lines; `sides` has the alignment of each column, < or >."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)).rstrip()
@@ -162,24 +162,24 @@ def aligned(rows: Sequence[Sequence[str]], sides: str = "<<>>>>") -> str:
 
 
 def spark(shares: Sequence[float | None]) -> str:
-    """The last shares as a row of bars from 0 to their largest; a dot where there is none."""
+    """A sparkline of the last shares, scaled to the largest; a dot for a missing one."""
     shown = shares[-WIDTH:]
     most = max((share for share in shown if share is not None), default=0) or 1
     return "".join("·" if share is None else BARS[min(int(share / most * len(BARS)), 7)] for share in shown)
 
 
 def percent(share: float) -> str:
-    """12.3%; a share that is not 0 is never shown as 0."""
+    """A share as 12.3%; one above 0 is never shown as 0."""
     return "<0.1%" if 0 < share < 0.0005 else f"{share:.1%}"
 
 
 def points(change: float, interval: tuple[float, float]) -> str:
-    """+3.1 [+1.0, +5.2], in percentage points."""
+    """A change with its interval in percentage points: +3.1 [+1.0, +5.2]."""
     return f"{100 * change:+.1f} [{100 * interval[0]:+.1f}, {100 * interval[1]:+.1f}]"
 
 
 def significance(q: float | None) -> str:
-    """Three digits; a dash where nothing was tested."""
+    """q with three digits; a dash for untested labels."""
     return "–" if q is None else "<0.001" if q < 0.001 else f"{q:.3f}"
 
 

@@ -1,6 +1,6 @@
-"""What trends and comparisons read of a scored catalog: sums over its products, batch by batch.
+"""Sum values over the products of a scored catalog, batch by batch, for trends and comparisons.
 
-The catalog is never in memory: a batch is, and a row of sums for each cell (a period, or a shop).
+Memory holds one batch, and a row of sums per cell (a period or a shop).
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ from fashion.taxonomy import Label, Taxonomy
 
 
 class Values(NamedTuple):
-    """Values of some products for some labels: probabilities float64 (rows, A), and answers, 1 or 0, likewise."""
+    """Values of a batch: probabilities, and answers as 1 or 0, both float64 (rows, A)."""
 
     expected: np.ndarray
     answered: np.ndarray
@@ -29,7 +29,7 @@ class Values(NamedTuple):
 
 @dataclass(frozen=True)
 class LabelSelection:
-    """Which labels are read, in the order of their groups.
+    """The selected labels, in the order of their groups.
 
     Attributes:
         taxonomy: of the model.
@@ -41,7 +41,7 @@ class LabelSelection:
 
     @classmethod
     def of(cls, scored: Scored, groups: Sequence[str] | None = None) -> "LabelSelection":
-        """The labels of some groups, by default of all. Raises SettingError for an unknown group."""
+        """Select the labels of some groups, by default of all. Raises SettingError for an unknown group."""
         taxonomy = scored.manifest.taxonomy
         for group in groups or ():
             try:
@@ -57,17 +57,17 @@ class LabelSelection:
 
     @property
     def indices(self) -> np.ndarray:
-        """Their places among the model's outputs, (A,)."""
+        """Their indices in the model's outputs, (A,)."""
         return np.concatenate([self.taxonomy.indices(group) for group in self.groups])
 
     def places(self, group: str) -> slice:
-        """Where a group's labels stand among the selected ones."""
+        """The slice of a group's labels among the selected ones."""
         before = sum(len(self.taxonomy.indices(g)) for g in self.groups[: self.groups.index(group)])
         return slice(before, before + len(self.taxonomy.indices(group)))
 
     @property
     def columns(self) -> list[str]:
-        """What a batch must have."""
+        """The columns that a batch must have."""
         return [ID, PROBABILITIES, *(ATTRIBUTE + group for group in self.groups)]
 
     def values(self, batch: pa.RecordBatch) -> Values:
@@ -93,11 +93,11 @@ def read(scored: Scored, columns: Sequence[str], where: RowFilter | None) -> Ite
 
 
 class Tally:
-    """Sums by cell, of any number of cells that turn up while reading."""
+    """Sums by cell; cells are added as they occur."""
 
     def __init__(self, labels: int) -> None:
         self._labels = labels
-        self._cells: dict[int, tuple[int, np.ndarray]] = {}  # number, and (2, A): values and squares
+        self._cells: dict[int, tuple[int, np.ndarray]] = {}  # number of products, and sums (2, A) of values and squares
 
     def add(self, cells: np.ndarray, values: np.ndarray) -> None:
         """Add products: their cells, int64 (rows,), and values (rows, A)."""
@@ -115,11 +115,11 @@ class Tally:
 
     @property
     def cells(self) -> list[int]:
-        """The cells that have products, rising."""
+        """The cells that have products, ascending."""
         return sorted(self._cells)
 
     def sums(self, cells: Sequence[int]) -> Sums:
-        """The sums of these cells; of one without products they are 0."""
+        """The sums of these cells; 0 for cells without products."""
         nothing = (0, np.zeros((2, self._labels)))
         found = [self._cells.get(cell, nothing) for cell in cells]
         sums = np.array([part[1] for part in found]).reshape(len(found), 2, self._labels)

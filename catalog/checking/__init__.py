@@ -1,1 +1,1 @@
-"""Faults of a catalog's photographs: measured, told in words, drawn."""
+"""Find faults of a catalog's photographs: measure, describe and draw them."""

@@ -1,4 +1,4 @@
-"""Checks the photographs of a scored catalog: by their pixels, by the model's answers, and against each other."""
+"""Check the photographs of a scored catalog: by their pixels, by the model's answers, and for duplicates."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ from fashion.engines import available_cores
 from fashion.errors import InvalidImage, one_line
 from fashion.tables.places import ImagePlaces
 
-AT_ONCE = 256  # photographs that are under way
+AT_ONCE = 256  # photographs in progress
 NO_FILE = "the photograph is in no file of its own; its pixels were not checked"
 
 
@@ -32,11 +32,11 @@ class CatalogCheck:
 
     Attributes:
         scored: the catalog.
-        photographs: where photographs lie that are not where they were scored; None looks there alone.
-        limits: what they must keep.
-        today: by which size limits are chosen.
-        title: the column of titles; None where there is none.
-        skipped: checks that are left out.
+        photographs: folder of photographs that are no longer where they were scored, or None.
+        limits: of the measures.
+        today: date that selects the size limits.
+        title: the column of titles, or None.
+        skipped: checks to skip.
     """
 
     scored: Scored
@@ -50,27 +50,27 @@ class CatalogCheck:
     def of(
         cls, scored: Scored, photographs: Path | None = None, title: str | None = None, skipped: Iterable[str] = ()
     ) -> "CatalogCheck":
-        """A check with the usual limits, of titles in the column that is named or has a usual name."""
+        """A check with default limits; the title column is the given one, or one with a usual name."""
         return cls(
             scored, photographs, title=title or title_column(scored.manifest.columns), skipped=frozenset(skipped)
         )
 
     def faults(self) -> Iterator[list[Fault]]:
-        """The faults of each product, in the catalog's order; an empty list where there is none."""
+        """The faults of each product, in the catalog's order; an empty list for one without faults."""
         twins = {} if DUPLICATE in self.skipped else self._twins()
         rows = self._rows(self.scored.batches(self._columns()))
         with ThreadPoolExecutor(available_cores(), thread_name_prefix="checks") as threads:
             while some := list(islice(rows, AT_ONCE)):
                 measured = threads.map(self._measured, [row[IMAGE] or "" for row in some])
                 for row, found in zip(some, measured, strict=True):
-                    yield self._told(row, *found, twins)
+                    yield self._faults(row, *found, twins)
 
     def faults_of(self, id: str) -> list[Fault]:
-        """The faults of one product, none where the catalog does not have it. It is compared with no other product."""
+        """The faults of one product, without a check for duplicates; empty if the catalog does not have it."""
         rows = self._rows(self.scored.rows_of([id], self._columns()).to_batches())
-        return [fault for row in rows for fault in self._told(row, *self._measured(row[IMAGE] or ""), {})]
+        return [fault for row in rows for fault in self._faults(row, *self._measured(row[IMAGE] or ""), {})]
 
-    def _told(
+    def _faults(
         self,
         row: dict[str, Any],
         image: str,
@@ -95,15 +95,15 @@ class CatalogCheck:
             yield DUPLICATE, cosine, None, f"near-identical to the photograph of {other}"
         if self.title and row[TITLE] is not None and row[TITLE][1] < self.limits.title:
             named, probability, seen = row[TITLE]
-            said = f"not what its title says: {named} is {probability:.3f} likely, the photograph shows {seen}"
-            yield TITLE, probability, self.limits.title, said
+            reason = f"not what its title says: {named} is {probability:.3f} likely, the photograph shows {seen}"
+            yield TITLE, probability, self.limits.title, reason
 
     def _columns(self) -> list[str]:
         own = [name for name in (self.title, PRODUCT_COLUMN) if name and name in self.scored.schema.names]
         return list(dict.fromkeys([ID, IMAGE, PROBABILITIES, *own]))
 
     def _rows(self, batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
-        """Id, image, probability of a product and, under TITLE, what the title names, how likely, and what is seen."""
+        """Rows with id, image, product probability; under TITLE the named label, its probability and the top label."""
         taxonomy = self.scored.manifest.taxonomy
         reader = TitleReader(Vocabulary(taxonomy), taxonomy.groups)
         for batch in batches:
@@ -126,7 +126,7 @@ class CatalogCheck:
         return {id: (other, cosine) for id, other, cosine in copies(ids, self.scored.vectors("embedding"))}
 
     def _measured(self, image: str) -> tuple[str, PhotographMeasures | str]:
-        """Where the photograph is, and its measures or why there are none."""
+        """The photograph's path, and its measures or the reason why there are none."""
         if not image:
             return "", NO_FILE
         path = Path(image)

@@ -1,4 +1,4 @@
-"""Products whose photograph an earlier product of the catalog has too."""
+"""Find products whose photograph duplicates that of an earlier product."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,21 +7,21 @@ import numpy as np
 from catalog.similar.near_duplicates import THRESHOLD
 from catalog.similar.spaces import unit
 
-BLOCK = 1024  # products that are compared at once
+BLOCK = 1024  # products per matrix product
 
 
 def copies(
     ids: Sequence[str], embeddings: np.ndarray, threshold: float = THRESHOLD
 ) -> Iterator[tuple[str, str, float]]:
-    """For each product with a near-identical photograph before it: its id, that of the nearest such, the cosine.
+    """Products that duplicate an earlier one: id, id of the nearest earlier product, and the cosine.
 
-    Every product is compared with every earlier one: of 10,000 products with 1,280 numbers 0.06 x 10^12 products of
-    numbers, of 100,000 a hundred times as many.
+    Every product is compared with every earlier one: 0.06 x 10^12 multiplications for 10,000 products with embeddings
+    of 1,280, and a hundred times as many for 100,000.
 
     Args:
-        ids: N of them.
+        ids: N ids.
         embeddings: (N, E).
-        threshold: cosine from which on photographs count as near-identical, see docs/search.md.
+        threshold: minimum cosine of near-identical photographs, see docs/search.md.
     """
     units = unit(embeddings.astype(np.float32))
     for start in range(0, len(ids), BLOCK):
@@ -30,7 +30,7 @@ def copies(
         for before in range(0, end, BLOCK):
             cosines = units[start:end] @ units[before : min(before + BLOCK, end)].T
             if before == start:
-                cosines[np.triu_indices(end - start)] = -1  # itself, and what comes later
+                cosines[np.triu_indices(end - start)] = -1  # exclude the product itself and later ones
             found = cosines.argmax(axis=1)
             value = cosines[np.arange(end - start), found]
             better = value > best

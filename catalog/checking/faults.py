@@ -1,4 +1,4 @@
-"""From measures to faults: which limits there are, and what is said where one is not kept."""
+"""Compare measures of photographs with limits, and describe the faults."""
 
 import csv
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ CHECKS = (SMALL, SMALL_SOON, BLURRED, DARK, CUT, GROUND, TEXT, NO_PRODUCT, DUPLI
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong with a photograph.
+    """A fault of a photograph.
 
     Attributes:
         id, image: of the product.
         check: one of `CHECKS`.
-        value, limit: what was found, and what it should have kept; None where a number says nothing.
-        reason: the same in words.
+        value, limit: the measured value and its limit, or None.
+        reason: description of the fault.
     """
 
     id: str
@@ -37,16 +37,16 @@ class Fault:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a photograph must keep. The defaults were chosen on training photographs, see docs/checks.md.
+    """Limits for photographs. The defaults were chosen on training photographs, see docs/checks.md.
 
     Attributes:
-        blur: most that `catalog.checking.measures.blur` may be.
-        brightest: least L* of the brightest places.
-        ground: least part of the border that has one color.
-        cut: most of a side that the product may cover without a gap.
-        letters: most letters in a row beside the product.
-        product: least probability that there is a product.
-        title: least probability of what the title names.
+        blur: maximum of `catalog.checking.measures.blur`.
+        brightest: minimum L* of the brightest places.
+        ground: minimum share of the border that has one color.
+        cut: maximum share of a side that the product covers without a gap.
+        letters: maximum number of letters in a row beside the product.
+        product: minimum probability that the photograph shows a product.
+        title: minimum probability of the label that the title names.
     """
 
     blur: float = 0.45
@@ -60,7 +60,7 @@ class Limits:
 
 @cache
 def least_sizes() -> tuple[tuple[date, int], ...]:
-    """From when on Google Merchant Center asks for how many px on both sides; the file names its sources."""
+    """Minimum px of both sides for Google Merchant Center, with start dates; the CSV file names the sources."""
     with SIZES.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
     return tuple(sorted((date.fromisoformat(row["from"]), int(row["pixels"])) for row in rows))
@@ -69,23 +69,23 @@ def least_sizes() -> tuple[tuple[date, int], ...]:
 def measured_faults(
     measures: PhotographMeasures, limits: Limits, today: date
 ) -> Iterator[tuple[str, float, float, str]]:
-    """What is wrong with a photograph by its measures: check, value, limit and reason."""
+    """The faults of a photograph by its measures: check, value, limit and reason."""
     yield from _too_small(measures, today)
     if measures.blur > limits.blur:
         yield BLURRED, measures.blur, limits.blur, f"blurred: {measures.blur:.2f}, at most {limits.blur:.2f} is sharp"
     if measures.brightest < limits.brightest:
-        said = f"dark: its brightest places have a lightness of {measures.brightest:.0f} of 100"
-        yield DARK, measures.brightest, limits.brightest, said
+        reason = f"dark: its brightest places have a lightness of {measures.brightest:.0f} of 100"
+        yield DARK, measures.brightest, limits.brightest, reason
     if measures.ground < limits.ground:
-        said = f"not on a plain ground: {_percent(measures.ground)} of the border have one color"
-        yield GROUND, measures.ground, limits.ground, said
-    else:  # of other grounds nobody can say where the product ends
+        reason = f"not on a plain ground: {_percent(measures.ground)} of the border have one color"
+        yield GROUND, measures.ground, limits.ground, reason
+    else:  # on other backgrounds the outline of the product is unknown
         side, run = max(measures.cut.items(), key=lambda each: each[1])
         if run > limits.cut:
             yield CUT, run, limits.cut, f"cut off at the {side}: the product covers {_percent(run)} of that side"
         if measures.letters > limits.letters:
-            said = f"text or a watermark: {measures.letters} letters in a row beside the product"
-            yield TEXT, measures.letters, limits.letters, said
+            reason = f"text or a watermark: {measures.letters} letters in a row beside the product"
+            yield TEXT, measures.letters, limits.letters, reason
 
 
 def _too_small(measures: PhotographMeasures, today: date) -> Iterator[tuple[str, float, float, str]]:
@@ -101,8 +101,8 @@ def _too_small(measures: PhotographMeasures, today: date) -> Iterator[tuple[str,
         return
     for start, pixels in least_sizes():
         if start > today and measures.shorter < pixels:
-            said = f"too small for Google Merchant from {start} on: {size}, {pixels} x {pixels} will be asked for"
-            yield SMALL_SOON, measures.shorter, pixels, said
+            reason = f"too small for Google Merchant from {start} on: {size}, {pixels} x {pixels} will be asked for"
+            yield SMALL_SOON, measures.shorter, pixels, reason
             return
 
 

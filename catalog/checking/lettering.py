@@ -1,24 +1,25 @@
-"""Text and watermarks beside a product: letters of one height in a row on a plain ground."""
+"""Detect text and watermarks beside a product: letters of similar height in a row on a plain background."""
 
 import cv2
 import numpy as np
 
 from fashion.colors.plain_ground import ground_color
 
-CONTRAST = 12  # levels of 255 between a letter and the ground: a faint watermark has 20
-HEIGHT = (0.012, 0.15)  # of a letter, in parts of the photograph's height
-LARGEST = 0.02  # of the photograph, that a letter covers
-ALIKE = 0.6  # of two neighboring letters the smaller one's height by the larger one's
-LEVEL = 0.35  # of a letter's height, by which the middles of neighbors lie apart up or down
-OVERLAP = 0.2  # of a letter's height, by which slanted neighbors reach over each other
-GAP = 1.2  # of a letter's height, between neighbors at most
+CONTRAST = 12  # minimum difference from the background, in levels of 255; a faint watermark has 20
+HEIGHT = (0.012, 0.15)  # range of letter heights, as a fraction of the photograph's height
+LARGEST = 0.02  # maximum share of the photograph that a letter covers
+ALIKE = 0.6  # minimum ratio of the heights of neighboring letters
+# Of the larger neighbor's height:
+LEVEL = 0.35  # maximum vertical distance of the centers
+OVERLAP = 0.2  # maximum horizontal overlap, for slanted letters
+GAP = 1.2  # maximum gap
 
 
 def letters_in_a_row(levels: np.ndarray) -> int:
-    """The most letters that stand beside each other on the ground of a photograph, uint8 (H, W, 3).
+    """The largest number of letters in a row on the background of a photograph, uint8 (H, W, 3).
 
-    Letters are parts that differ from the ground's color and hang together with nothing else. So print on the product
-    is none, and of a watermark across it only what stands beside it counts.
+    Letters are connected components that differ from the background color. Print on the product is part of the
+    product's component, so only the part of a watermark beside the product is detected.
     """
     height, width = levels.shape[:2]
     off = np.abs(levels - ground_color(levels)).max(axis=-1) > CONTRAST

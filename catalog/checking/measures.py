@@ -1,4 +1,4 @@
-"""What is measured of a photograph to tell whether it is fit for a shop."""
+"""Measure a photograph for the checks."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,9 @@ from fashion.colors.plain_ground import ground_color, ground_share
 from fashion.errors import InvalidImage, one_line
 from fashion.preprocess import decode
 
-SIDE = 384  # px, the longer side at most of what is measured
-TOLERANCE = 12  # levels by which a plain ground may differ from its color
-BRIGHTEST = 98  # percentile that says how bright a photograph is: a black product on white is not dark
+SIDE = 384  # px, maximum of the longer side when measuring
+TOLERANCE = 12  # levels by which a plain background may deviate from its color
+BRIGHTEST = 98  # percentile of lightness that is the brightness, so that a black product on white is not dark
 SIDES = ("top", "bottom", "left", "right")
 
 
@@ -25,10 +25,10 @@ class PhotographMeasures:
     Attributes:
         width, height: of the file, px.
         blur: 0 sharp to 1 blurred, see `blur`.
-        brightest: L* that 98 % of the photograph do not exceed, 0 to 100.
-        ground: part of the border that has one color, 0 to 1.
-        cut: by side the longest run of the border that the product covers, in parts of the side.
-        letters: the most that stand in a row beside the product.
+        brightest: 98th percentile of L*, 0 to 100.
+        ground: share of the border that has one color, 0 to 1.
+        cut: by side, the longest run of the border that the product covers, as a fraction of the side.
+        letters: largest number of letters in a row beside the product.
     """
 
     width: int
@@ -41,14 +41,14 @@ class PhotographMeasures:
 
     @property
     def shorter(self) -> int:
-        """Of the two sides, px."""
+        """The shorter side, px."""
         return min(self.width, self.height)
 
 
 def measure_photograph(source: Path | Image.Image) -> PhotographMeasures:
-    """Measure a photograph. Raises InvalidImage for one that cannot be used."""
+    """Measure a photograph. Raises InvalidImage if it cannot be used."""
     width, height = source.size if isinstance(source, Image.Image) else _size(source)
-    image = decode(source, SIDE).copy()  # an image that was given stays as it is
+    image = decode(source, SIDE).copy()  # do not modify the caller's image
     image.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
     levels = np.asarray(image)
     return PhotographMeasures(
@@ -63,7 +63,7 @@ def measure_photograph(source: Path | Image.Image) -> PhotographMeasures:
 
 
 def blur(gray: np.ndarray) -> float:
-    """How little a photograph loses when it is blurred once more, 0 sharp to 1 blurred, the worse of both directions.
+    """Blur metric: how little detail a photograph loses when blurred again, 0 sharp to 1 blurred; maximum of both axes.
 
     F. Crete, T. Dolmiere, P. Ladret, M. Nicolas: The Blur Effect: Perception and Estimation with a New No-Reference
     Perceptual Blur Metric, SPIE 6492, 2007; a mean over 9 px.
@@ -87,7 +87,7 @@ def _blur_along(gray: np.ndarray, axis: int, length: int = 9) -> float:
 
 
 def covered_border(levels: np.ndarray) -> dict[str, float]:
-    """By side the longest run of the border that has not the ground's color, in parts of the side."""
+    """By side, the longest run of the border without the background color, as a fraction of the side."""
     color = ground_color(levels)
     strips = (levels[:2], levels[-2:], levels[:, :2].swapaxes(0, 1), levels[:, -2:].swapaxes(0, 1))
     lines = ((np.abs(strip - color).max(axis=-1) > TOLERANCE).all(axis=0) for strip in strips)
@@ -100,7 +100,7 @@ def _longest_run(line: np.ndarray) -> int:
 
 
 def _size(path: Path) -> tuple[int, int]:
-    """Width and height of a file, px, before it is turned or reduced."""
+    """Width and height of a file, px, before EXIF rotation and reduction."""
     try:
         with Image.open(path) as image:
             return image.size

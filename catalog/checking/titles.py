@@ -1,4 +1,4 @@
-"""Whether a product's title names what its photograph shows."""
+"""Compare a product's title with what its photograph shows."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,12 @@ from fashion.tables.columns import usual_name
 from fashion.taxonomy import Label
 
 TITLE_COLUMNS = ("title", "name", "product_name", "product_title", "productdisplayname", "display_name", "item_name")
-# Groups whose labels say what a product is; others, such as color, say how it is.
+# Groups whose labels name the type of product, unlike color and other properties.
 KINDS = ("article", "garment", "subcategory", "category", "product_type", "type")
 
 
 class TitleReader:
-    """Finds the labels that a title names, of the groups that say what a product is.
+    """Finds the labels that a title names, in the groups of product types.
 
     Args:
         vocabulary: of the model's labels.
@@ -36,10 +36,10 @@ class TitleReader:
 
 
 def title_probability(labels: Sequence[Label], index: dict[Label, int], probabilities: np.ndarray) -> float:
-    """How likely the likeliest of the labels is that a title names; 1 where it names none."""
+    """The highest probability among the labels that a title names; 1 if it names none."""
     return max((float(probabilities[index[label]]) for label in labels), default=1.0)
 
 
 def title_column(columns: Sequence[str]) -> str | None:
-    """The column of titles, by its usual names."""
+    """The column with a usual name for titles, or None."""
     return usual_name(columns, TITLE_COLUMNS)

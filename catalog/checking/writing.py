@@ -1,4 +1,4 @@
-"""Faults as a CSV file and as a picture."""
+"""Write faults as a CSV file and as a picture."""
 
 import csv
 import io
@@ -16,12 +16,12 @@ from fashion.pictures.tiles import INK, WRONG, SheetLayout, Tile, sheet
 from fashion.preprocess import decode
 
 LAYOUT = SheetLayout(side=220, columns=5, lines=6)
-LETTERS = 34  # of a line below a tile
-MOST_TILES = 60  # of a sheet
+LETTERS = 34  # per line below a tile
+MOST_TILES = 60  # per sheet
 
 
 def write_faults(path: Path, faults: Sequence[Fault]) -> Path:
-    """A line for each fault."""
+    """Write one line per fault."""
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
     names = [field.name for field in fields(Fault)]
@@ -33,10 +33,10 @@ def write_faults(path: Path, faults: Sequence[Fault]) -> Path:
 
 
 def write_fault_sheet(path: Path, products: Sequence[Sequence[Fault]]) -> Path:
-    """Draw products with their faults, at most 60, those with most faults first.
+    """Draw at most 60 products with their faults, those with the most faults first.
 
     Raises:
-        SettingError: an ending that names no format of pictures.
+        SettingError: the extension is no image format.
     """
     shown = sorted(products, key=lambda faults: -len(faults))[:MOST_TILES]
     part = f"{len(shown):,} of " if len(shown) < len(products) else ""

@@ -1,1 +1,1 @@
-"""The colors of a catalog's products: measured on their photographs, kept beside the scored catalog, searched."""
+"""Colors of products: measure them on photographs, store them with the scored catalog, search by them."""

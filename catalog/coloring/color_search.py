@@ -1,4 +1,4 @@
-"""An index searched by color: products of which a color is near the one that is asked for, by CIEDE2000."""
+"""Search an index by color: products with a color close to a given one, by CIEDE2000."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,25 +15,25 @@ from fashion.colors.cielab import difference, read_hex
 from fashion.colors.palette import DominantColor
 from fashion.errors import SettingError
 
-DISTANCE = 12.0  # CIEDE2000, to which a color counts as the one asked for
-LEAST_SHARE = 0.15  # of the product, of a color that it is found by
-WHITE_TO_BLACK = 100.0
-AT_ONCE = 256  # products that are read from the index together
+DISTANCE = 12.0  # default maximum distance, CIEDE2000
+LEAST_SHARE = 0.15  # minimum share of a color in its product
+WHITE_TO_BLACK = 100.0  # CIEDE2000 between white and black
+AT_ONCE = 256  # products per read from the index
 
 
 class ColorSearch:
-    """What a color finds in a catalog.
+    """Search of a catalog's products by color.
 
     Args:
         colors: of the catalog's products.
         wanted: such as `#7a1f2b`.
-        distance: to which colors are found.
+        distance: maximum distance.
 
     Attributes:
-        found: by product its nearest color and how far that is, the nearest first.
+        found: nearest color and its distance by product, the nearest first.
 
     Raises:
-        SettingError: a color that is none, or a distance that is not from 0 to 100.
+        SettingError: an invalid color, or a distance not from 0 to 100.
     """
 
     def __init__(self, colors: Mapping[str, ColoredProduct], wanted: str, distance: float = DISTANCE) -> None:
@@ -51,12 +51,12 @@ class ColorSearch:
                 self.found.setdefault(candidates[i][0], (candidates[i][1], float(apart[i])))
 
     def condition(self, where: Condition | None = None) -> Condition:
-        """A filter that keeps what was found, and what another filter keeps of it."""
+        """A filter that keeps the products found, combined with another filter if given."""
         near = Points(tuple(map(point_id, self.found)))
         return And((near, where)) if where else near
 
     def matches(self, index: Index, where: Condition | None, limit: int, duplicates: bool = False) -> list[Match]:
-        """The products of an index, the nearest color first; 1 is the color itself, 0 as far as white from black."""
+        """The matches, nearest color first. Similarity 1 is the same color, 0 the distance of white from black."""
         matches: list[Match] = []
         ordered = list(self.found)
         for start in range(0, len(ordered), AT_ONCE):
@@ -77,7 +77,7 @@ class ColorSearch:
 
 
 def index_colors(index: Index) -> dict[str, ColoredProduct]:
-    """The colors of an index's products. Raises DataError where the scored catalog has none."""
+    """The colors of an index's products. Raises DataError if the scored catalog has none."""
     folders = [Path(index.manifest.catalog)]
     if isinstance(index.store, EdgeStore):
         folders.append(index.store.folder.absolute().parent)  # moved together with the catalog

@@ -1,7 +1,7 @@
-"""The colors of a scored catalog's products, in a Parquet file beside its parts.
+"""Read and write the colors of a scored catalog's products in a Parquet file beside its parts.
 
-FOLDER/colors.parquet           id, stamp, and of each color hex, name, basic and share
-FOLDER/colors_left_out.csv      products without colors, and why
+FOLDER/colors.parquet           id, stamp, and lists of hex, name, basic and share of the colors
+FOLDER/colors_left_out.csv      products without colors, with reasons
 """
 
 import csv
@@ -36,8 +36,8 @@ class ColoredProduct:
 
     Attributes:
         id: of the product.
-        stamp: path, size and time of change of the photograph that was looked at.
-        colors: the largest share first; none where the photograph could not be used.
+        stamp: path, size and modification time of the measured photograph.
+        colors: the largest share first; empty if the photograph could not be used.
         fault: why there are none.
     """
 
@@ -48,14 +48,14 @@ class ColoredProduct:
 
 
 def read_colors(folder: Path, ids: Sequence[str] | None = None) -> dict[str, ColoredProduct]:
-    """The colors beside a scored catalog, by product.
+    """Read the colors of a scored catalog, by product.
 
     Args:
         folder: of the scored catalog.
-        ids: the products; None is all.
+        ids: the products; None reads all.
 
     Raises:
-        DataError: there are none, or the file is broken.
+        DataError: there are no colors yet, or the file is broken.
     """
     path = Path(folder) / COLORS_FILE
     try:

@@ -1,4 +1,4 @@
-"""Measures the colors of products on their photographs."""
+"""Measure the colors of products on their photographs."""
 
 import os
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from fashion.engines import available_cores
 from fashion.errors import InvalidImage, one_line
 from fashion.preprocess import Source
 
-AT_ONCE = 256  # photographs that are under way
+AT_ONCE = 256  # photographs in progress
 NO_FILE = "the photograph is in no file of its own: the catalog was scored from a table that holds it"
 
 
 def measure_colors(scored: Scored, before: dict[str, ColoredProduct]) -> Iterator[ColoredProduct]:
-    """The colors of all products, in order; those whose photograph is as it was before are taken over."""
+    """Measure the colors of all products, in order; colors of unchanged photographs are reused from `before`."""
     rows = (
         row
         for batch in scored.batches([ID, IMAGE])
@@ -33,7 +33,7 @@ def measure_colors(scored: Scored, before: dict[str, ColoredProduct]) -> Iterato
 
 
 def photograph_colors(source: Source) -> list[DominantColor]:
-    """The colors of the product in a photograph. Raises InvalidImage for one that cannot be used."""
+    """The colors of the product in a photograph. Raises InvalidImage if it cannot be used."""
     levels = working_levels(source)
     return dominant_colors(levels, product_pixels(levels))
 

@@ -1,4 +1,4 @@
-"""Which pixels of a photograph show its product: a flood fill on plain grounds, GrabCut on all others."""
+"""Segment the product in a photograph: by flood fill on plain backgrounds, by GrabCut on others."""
 
 import cv2
 import numpy as np
@@ -7,24 +7,24 @@ from PIL import Image
 from fashion.colors.plain_ground import plain_ground
 from fashion.preprocess import Source, decode
 
-WORKING = 160  # px, the longer side of what colors are measured on
+WORKING = 160  # px, longer side of the image on which colors are measured
 
-SIDE = 64  # px, the longer side of what is segmented: GrabCut takes as long as it has pixels
-ROUNDS = 1  # of GrabCut
-FRAME = 0.03  # of a side, along the border, that is ground for sure
-MARGIN = 0.15  # of a side, beyond which the product is likely
-LEAST = 0.03  # of the photograph that a product covers
+SIDE = 64  # px, longer side of the image for GrabCut, whose time is proportional to the number of pixels
+ROUNDS = 1  # iterations of GrabCut
+FRAME = 0.03  # of a side: border that is definitely background
+MARGIN = 0.15  # of a side: the product is probably inside this margin
+LEAST = 0.03  # minimum share of the photograph that a product covers
 
 
 def working_levels(source: Source) -> np.ndarray:
-    """A photograph as it is looked at, uint8 (H, W, 3) of at most 160 px. Raises InvalidImage."""
+    """Decode a photograph to uint8 (H, W, 3) of at most 160 px. Raises InvalidImage."""
     image = decode(source, WORKING)
     image.thumbnail((WORKING, WORKING), Image.Resampling.BOX)
     return np.asarray(image)
 
 
 def product_pixels(levels: np.ndarray) -> np.ndarray:
-    """The product in a photograph, bool (H, W).
+    """Mask of the product in a photograph, bool (H, W).
 
     Args:
         levels: the photograph, uint8 (H, W, 3).
@@ -36,12 +36,12 @@ def product_pixels(levels: np.ndarray) -> np.ndarray:
 
 
 def grabbed_product(levels: np.ndarray, likely: np.ndarray | None = None) -> np.ndarray:
-    """The product by GrabCut (C. Rother, V. Kolmogorov, A. Blake, SIGGRAPH 2004), bool (H, W).
+    """Mask of the product by GrabCut (C. Rother, V. Kolmogorov, A. Blake, SIGGRAPH 2004), bool (H, W).
 
     Args:
         levels: the photograph, uint8 (H, W, 3).
-        likely: where the product is likely, bool (H, W); None takes the middle, which is also the answer where GrabCut
-            finds next to nothing.
+        likely: where the product is likely, bool (H, W); None takes the middle, which is also returned if GrabCut finds
+            almost nothing.
     """
     height, width = levels.shape[:2]
     if likely is None:
@@ -52,11 +52,11 @@ def grabbed_product(levels: np.ndarray, likely: np.ndarray | None = None) -> np.
     inside = cv2.resize(likely.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
     seeds = np.where(inside, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     seeds[~_middle(small.shape[:2], FRAME)] = cv2.GC_BGD
-    if (seeds == cv2.GC_PR_FGD).sum() < LEAST * seeds.size:  # too few for a mixture of five colors
+    if (seeds == cv2.GC_PR_FGD).sum() < LEAST * seeds.size:  # too few pixels for a mixture of five Gaussians
         return _middle((height, width), MARGIN)
     models = np.zeros((2, 1, 65))
     cv2.setRNGSeed(0)
-    everywhere = (0, 0, *size)  # which GC_INIT_WITH_MASK does not look at
+    everywhere = (0, 0, *size)  # ignored with GC_INIT_WITH_MASK
     cv2.grabCut(small, seeds, everywhere, models[0], models[1], ROUNDS, cv2.GC_INIT_WITH_MASK)
     found = (seeds == cv2.GC_FGD) | (seeds == cv2.GC_PR_FGD)
     whole = cv2.resize(found.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
@@ -64,7 +64,7 @@ def grabbed_product(levels: np.ndarray, likely: np.ndarray | None = None) -> np.
 
 
 def _middle(size: tuple[int, int], margin: float) -> np.ndarray:
-    """All but a margin, in parts of the sides."""
+    """Mask of all but a margin, given as a fraction of the sides."""
     middle = np.zeros(size, bool)
     top, left = (max(1, round(margin * side)) for side in size)
     middle[top:-top, left:-left] = True

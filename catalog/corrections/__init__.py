@@ -1,1 +1,1 @@
-"""Review of a scored catalog: what people say of its products, and what follows from it."""
+"""Review a scored catalog: queues of products to check, and training data and refits from corrections."""

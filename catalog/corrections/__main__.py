@@ -1,13 +1,13 @@
-"""Corrections of a scored catalog: list them, learn from them, see what to look at next, fit thresholds anew.
+"""Work with corrections of a scored catalog: list them, queue products for review, export training data, refit.
 
 From the command line:
 
-    python -m catalog.corrections SCORED                                          who said what, and when
+    python -m catalog.corrections SCORED                                          list the corrections
     python -m catalog.corrections SCORED --queue uncertain --group color --top 20
     python -m catalog.corrections SCORED --queue batches --label pattern=Striped
-    python -m catalog.corrections SCORED --out FOLDER                             a folder to train on
+    python -m catalog.corrections SCORED --out FOLDER                             write a training folder
     python -m catalog.corrections SCORED --refit --bundle BUNDLE [--apply]
-    python -m catalog.corrections SCORED --undo [NUMBER]                          the refit, or an entry
+    python -m catalog.corrections SCORED --undo [NUMBER]                          undo an entry, or the refit
 """
 
 import argparse
@@ -30,7 +30,7 @@ REFIT = "refit"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what is asked for; returns the exit status."""
+    """Run the requested action; returns the exit status."""
     options = _parser().parse_args(arguments)
     with one_line_errors():
         _check(options)
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m catalog.corrections",
-        description="List what people said of a scored catalog's products, learn from it, see what to look at next.",
+        description="List or export the corrections of a scored catalog, refit on them, or queue products for review.",
     )
     parser.add_argument("catalog", type=Path, help="folder of the scored catalog")
     what = parser.add_mutually_exclusive_group()

@@ -1,4 +1,4 @@
-"""Products that all have one label near its threshold, to be accepted or rejected at once: are these 24 all Striped?"""
+"""Batches of products with one label near its threshold, to be accepted or rejected at once: are these 24 Striped?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ SIZE = 24
 
 @dataclass(frozen=True)
 class LabelBatch:
-    """Some products and the label that is asked for.
+    """A label and products to review for it.
 
     Attributes:
         label: its group and name.
         products: ids, the most probable first.
-        probabilities: of the label, of each product.
-        answered: whether the label is answered, of each.
-        threshold: about from which probability on it is.
-        reward: how many of the answers are expected to be wrong.
+        probabilities: of the label, per product.
+        answered: whether the label is answered, per product.
+        threshold: approximate probability from which the label is answered.
+        reward: expected number of wrong answers.
     """
 
     label: Label
@@ -34,7 +34,7 @@ class LabelBatch:
 
     @property
     def reason(self) -> str:
-        """In words."""
+        """Description of the batch."""
         return (
             f"{self.label.group}: {self.label.name} {self.probabilities[0]:.2f} to {self.probabilities[-1]:.2f}, "
             f"answered from about {self.threshold:.2f} on; {self.reward:.1f} of {len(self.products)} expected wrong"
@@ -49,16 +49,16 @@ def label_batches(
     top: int = 5,
     size: int = SIZE,
 ) -> list[LabelBatch]:
-    """The batches that mend most, one for each label at most.
+    """The batches with the most expected errors, at most one per label.
 
     Args:
         scored: the catalog.
         groups, label, where: see `catalog.corrections.queues.queue`.
-        top: how many batches.
-        size: products of each, at most.
+        top: number of batches.
+        size: maximum number of products per batch.
 
     Raises:
-        SettingError: an unknown group or label, or a filter that cannot be read.
+        SettingError: an unknown group or label, or an invalid filter.
     """
     taxonomy = scored.manifest.taxonomy
     wanted = wanted_groups(taxonomy, groups, label)
@@ -68,11 +68,11 @@ def label_batches(
     for cells in read_cells(scored, where):
         for index, found in near.items():
             group = taxonomy.groups.index(taxonomy.labels[index].group)
-            p, said = cells.probabilities[:, index], cells.answered[:, index]
+            p, answered = cells.probabilities[:, index], cells.answered[:, index]
             distance = np.abs(_logit(p) - _logit(least[index]))
             free = np.flatnonzero(cells.open[:, group])
             for row in free[np.argsort(distance[free], kind="stable")][:size]:
-                found.append((float(distance[row]), cells.ids[row], float(p[row]), bool(said[row])))
+                found.append((float(distance[row]), cells.ids[row], float(p[row]), bool(answered[row])))
             found.sort(key=lambda each: each[0])
             del found[size:]
     batches = [_batch(taxonomy.labels[index], found, float(least[index])) for index, found in near.items() if found]
@@ -82,12 +82,12 @@ def label_batches(
 def _batch(label: Label, found: Sequence[tuple[float, str, float, bool]], threshold: float) -> LabelBatch:
     falling = sorted(found, key=lambda each: -each[2])
     _, ids, probabilities, answered = zip(*falling, strict=True)
-    reward = sum(1 - p if said else p for _, _, p, said in falling)
+    reward = sum(1 - p if is_answered else p for _, _, p, is_answered in falling)
     return LabelBatch(label, ids, probabilities, answered, threshold, reward)
 
 
 def _thresholds(scored: Scored) -> np.ndarray:
-    """The least probability with which each label is answered, (A,), float64; infinite for one that never is."""
+    """The lowest probability at which each label is answered, float64 (A,); infinite for a label that never is."""
     least = np.full(len(scored.manifest.taxonomy), np.inf)
     for cells in read_cells(scored):
         least = np.minimum(least, np.where(cells.answered, cells.probabilities, np.inf).min(axis=0, initial=np.inf))

@@ -1,4 +1,4 @@
-"""The entries of a store of corrections, for people and for programs."""
+"""List the entries of a correction store, as text or as JSON."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from fashion.text_tables import text_table
 
 
 def listed(entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """The entries as `--json` prints them, each with whether it holds."""
+    """The entries as `--json` prints them; `holds` tells whether an entry is in force."""
     standing = {entry.number for entry in in_force(entries, undoes=True)}
-    hidden = ("content",)  # of a refit: thresholds of all labels
+    hidden = ("content",)  # of a refit: long lists of thresholds
     return [
         {name: value for name, value in vars(entry).items() if name not in hidden} | {"holds": entry.number in standing}
         for entry in entries
@@ -20,7 +20,7 @@ def listed(entries: Sequence[Entry]) -> list[dict[str, Any]]:
 
 
 def listing(scored: Scored, entries: Sequence[Entry]) -> str:
-    """The entries as text: a line each, and who has made how many."""
+    """The entries as text: one line each, and the number of entries per author."""
     if not entries:
         return f"{scored.folder}: nobody has corrected anything"
     standing = {entry.number for entry in in_force(entries, undoes=True)}
@@ -41,7 +41,7 @@ def listing(scored: Scored, entries: Sequence[Entry]) -> str:
     lines.append(f"{len(known):,} products corrected; entries: {authors}")
     if unused := Counter(label for verdict in known.values() for label in verdict.left_out):
         named = ", ".join(f"{label.group} {label.name} ({count:,})" for label, count in unused.most_common())
-        lines.append(f"the model has not, so it says nothing: {named}")
+        lines.append(f"ignored, because the model does not have these labels: {named}")
     gone = set(known) - set(scored.rows_of(known, ["id"])["id"].to_pylist()) if known else set()
     if gone:
         lines.append(f"{len(gone):,} of the products are not in the catalog any more, such as {min(gone)!r}")

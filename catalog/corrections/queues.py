@@ -1,4 +1,4 @@
-"""Which products of a scored catalog are worth a person's look, the most rewarding first, and why.
+"""Queue the products of a scored catalog for review, the most rewarding first, with a reason.
 
 for item in queue(Scored.open("scored"), UNCERTAIN, groups=["color"], top=20):
     print(item.product, item.group, item.reason)
@@ -24,19 +24,19 @@ UNCERTAIN, CONTRADICTIONS, NEW, RANDOM = "uncertain", "contradictions", "new", "
 KINDS = (UNCERTAIN, CONTRADICTIONS, NEW, RANDOM)
 BATCHES = "batches"  # see catalog.corrections.label_batches
 TOP = 20
-NAMED = 3  # labels that a reason names
-LIKELY = 0.05  # and the least probability of those behind the first
+NAMED = 3  # maximum number of unanswered labels that a reason names
+LIKELY = 0.05  # their minimum probability
 
 
 class Queued(NamedTuple):
-    """What somebody should look at.
+    """A product and group to review.
 
     Attributes:
         product: its id.
-        group: of which the answer is in question.
-        label: what the source's table says, where it is that which is in question; else empty.
-        reward: what the queue is sorted by; of `uncertain` how many wrong or missing answers are expected.
-        reason: in words.
+        group: whose answer is in question.
+        label: the label in the source's table, if that is in question; otherwise empty.
+        reward: sort key of the queue; in `uncertain`, the expected number of wrong or missing answers.
+        reason: description for the reviewer.
     """
 
     product: str
@@ -48,14 +48,14 @@ class Queued(NamedTuple):
 
 @dataclass(frozen=True)
 class Cells:
-    """The cells of some products that nobody has corrected.
+    """Answers of a batch of products, and which groups are not corrected yet.
 
     Attributes:
         ids: (N,).
         probabilities: float64 (N, A).
         answered: bool (N, A).
-        open: bool (N, G), whether nobody has said anything of the group yet.
-        first: the place of the first product in the catalog.
+        open: bool (N, G), whether the group has no correction.
+        first: position of the batch's first product in the catalog.
     """
 
     ids: list[str]
@@ -74,23 +74,25 @@ def queue(
     top: int = TOP,
     seed: int = 0,
 ) -> list[Queued]:
-    """What to look at first. A group of a product of which somebody has said something is not asked for again.
+    """The products and groups to review first. Groups that already have a correction are skipped.
 
     Args:
         scored: the catalog.
-        kind: `uncertain`, by how many errors are expected among the answers of a group: the sum of 1 - p over what is
-            answered and of p over what is not. Of calibrated probabilities that is what a correction mends on average.
-            `contradictions`, what the source's own table says and the photograph denies, see
-            `catalog.corrections.source_labels`. `new`, what was scored last, at the group that is least certain.
-            `random`, in an order that says nothing of the answers: what is measured on it holds for the whole catalog.
-        groups: look at these alone.
-        label: look at this label alone.
+        kind: `uncertain`: by the expected number of errors among the answers of a group, which is the sum of 1 - p over
+            answered labels and of p over the others. With calibrated probabilities a correction repairs that many on
+            average.
+            `contradictions`: labels in the source's own table that the photograph contradicts, see
+            `catalog.corrections.source_labels`.
+            `new`: the products scored last, each with its least certain group.
+            `random`: in random order, so that what is measured on them holds for the whole catalog.
+        groups: only these groups.
+        label: only this label.
         where: a filter, see `catalog.filters.where`.
-        top: how many.
+        top: maximum number of results.
         seed: of `random`.
 
     Raises:
-        SettingError: an unknown kind, group or label, or a filter that cannot be read.
+        SettingError: an unknown kind, group or label, or an invalid filter.
         DataError: no column of the source's table is a group of the model.
     """
     if kind not in KINDS:
@@ -111,13 +113,13 @@ def queue(
         errors = expected_errors(cells.probabilities, cells.answered, mask)
         if kind == UNCERTAIN:
             return errors
-        # Of a product one group is enough to lead to it.
+        # Queue each product once, with its least certain group.
         worst = np.arange(len(wanted)) == np.where(cells.open[:, places], errors, -1).argmax(axis=1)[:, None]
         return np.where(worst, cells.first + np.arange(len(cells.ids))[:, None], -np.inf)
 
     def reason(cells: Cells, row: int, group: str) -> str:
-        told = describe_cell(taxonomy, group, cells.probabilities[row], cells.answered[row])
-        return f"scored last, {told}" if kind == NEW else told
+        text = describe_cell(taxonomy, group, cells.probabilities[row], cells.answered[row])
+        return f"scored last, {text}" if kind == NEW else text
 
     best = _Best(top)
     for cells in read_cells(scored, where):
@@ -129,18 +131,18 @@ def queue(
 
 
 def expected_errors(probabilities: np.ndarray, answered: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """How many answers of each group are expected to be wrong or missing, (N, G).
+    """The expected number of wrong or missing answers per group, (N, G).
 
     Args:
         probabilities: (N, A), calibrated.
         answered: bool (N, A).
-        mask: float (A, G), which labels are of which group.
+        mask: float (A, G), 1 if the label belongs to the group.
     """
     return np.where(answered, 1 - probabilities, probabilities) @ mask
 
 
 def read_cells(scored: Scored, where: str | None = None) -> Iterator[Cells]:
-    """The products that pass a filter, in batches."""
+    """Read the answers of the products that pass a filter, in batches."""
     taxonomy = scored.manifest.taxonomy
     kept = RowFilter(where, scored) if where else None
     overlay = scored.overlay()
@@ -170,19 +172,19 @@ def answered_of(batch: pa.RecordBatch, taxonomy: Taxonomy) -> np.ndarray:
 
 
 def describe_cell(taxonomy: Taxonomy, group: str, probabilities: np.ndarray, answered: np.ndarray) -> str:
-    """What the model says of a group of a product: `color: Black 0.48, else Navy Blue 0.44`."""
+    """Describe the answer for a group: `color: Black 0.48, else Navy Blue 0.44`."""
     indices = taxonomy.indices(group)
     falling = indices[np.argsort(-probabilities[indices], kind="stable")]
     named = [i for i in falling if answered[i]]
     others = [i for i in falling if not answered[i] and probabilities[i] >= LIKELY][:NAMED]
-    told = ", ".join(f"{taxonomy.labels[i].name} {probabilities[i]:.2f}" for i in named) or "no answer"
-    return f"{group}: {told}" + (
+    answer = ", ".join(f"{taxonomy.labels[i].name} {probabilities[i]:.2f}" for i in named) or "no answer"
+    return f"{group}: {answer}" + (
         ", else " + ", ".join(f"{taxonomy.labels[i].name} {probabilities[i]:.2f}" for i in others) if others else ""
     )
 
 
 def wanted_groups(taxonomy: Taxonomy, groups: Sequence[str], label: Label | None) -> tuple[str, ...]:
-    """The groups that are looked at. Raises SettingError for an unknown one, or an unknown label."""
+    """The groups to review. Raises SettingError for an unknown group or label."""
     for group in [*groups, *([label.group] if label else [])]:
         if group not in taxonomy.groups:
             raise SettingError(f"unknown attribute group {group!r}; the model has: {', '.join(taxonomy.groups)}")
@@ -204,8 +206,10 @@ def _open(ids: Sequence[str], overlay: Overlay | None, taxonomy: Taxonomy) -> np
     for row, id in enumerate(ids):
         verdict = overlay.known.get(id) if overlay else None
         if verdict is not None:
-            said = verdict.targets != NOT_ANNOTATED
-            free[row] = [not (verdict.not_product or said[taxonomy.indices(group)].any()) for group in taxonomy.groups]
+            decided = verdict.targets != NOT_ANNOTATED
+            free[row] = [
+                not (verdict.not_product or decided[taxonomy.indices(group)].any()) for group in taxonomy.groups
+            ]
     return free
 
 
@@ -228,15 +232,15 @@ def _contradictions(
         if label:
             free = free & (np.isin(given, taxonomy.index[label]) | np.isin(other, taxonomy.index[label]))
         for row, column in best.candidates(np.where(free, margins, -np.inf)):
-            said, seen = taxonomy.labels[given[row, column]], taxonomy.labels[other[row, column]]
+            stated, seen = taxonomy.labels[given[row, column]], taxonomy.labels[other[row, column]]
             p = cells.probabilities[row]
             best.add(
                 Queued(
                     cells.ids[row],
-                    said.group,
-                    said.name,
+                    stated.group,
+                    stated.name,
                     float(margins[row, column]),
-                    f"{said.group}: the table says {said.name} {p[given[row, column]]:.2f}, the photograph "
+                    f"{stated.group}: the table says {stated.name} {p[given[row, column]]:.2f}, the photograph "
                     f"{seen.name} {p[other[row, column]]:.2f}",
                 )
             )
@@ -244,20 +248,20 @@ def _contradictions(
 
 
 class _Best:
-    """Keeps the items of the highest rewards."""
+    """Keeps the `top` items with the highest rewards."""
 
     def __init__(self, top: int) -> None:
         self._top, self._items, self._least = top, list[Queued](), -np.inf
 
     def candidates(self, rewards: np.ndarray) -> Iterator[tuple[int, int]]:
-        """The places in (N, G) that may be among the best; minus infinity is none."""
+        """Positions in rewards (N, G) that may be among the best; minus infinity excludes one."""
         flat = rewards.reshape(-1)
         order = np.argsort(-flat, kind="stable")[: self._top]
         for place in order[flat[order] > self._least].tolist():
             yield divmod(place, rewards.shape[1])
 
     def add(self, item: Queued) -> None:
-        """Take in an item; of equal rewards the first that came stays."""
+        """Add an item; of equal rewards, earlier items win."""
         self._items.append(item)
         if len(self._items) >= 2 * self._top:
             self._items = self.sorted()

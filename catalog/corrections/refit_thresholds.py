@@ -1,4 +1,4 @@
-"""Calibration and thresholds fitted on corrected products, and judged on those that they were not fitted on."""
+"""Fit calibration and thresholds on corrected products, and evaluate them out of fold."""
 
 from typing import Any, NamedTuple
 
@@ -13,18 +13,18 @@ from fashion.profiles.thresholds import MACRO_F1, MICRO_F1, f1_candidates, towar
 from fashion.taxonomy import NOT_ANNOTATED, YES
 
 AS_BEFORE = "as before"
-WEIGHT = 30  # corrected labels that weigh as much as the thresholds in force
-SCORES = {MICRO_F1: "micro_f1", MACRO_F1: "macro_f1"}  # profiles whose thresholds are fitted; others keep theirs
+WEIGHT = 30  # number of corrected labels that have the same weight as the thresholds in force
+SCORES = {MICRO_F1: "micro_f1", MACRO_F1: "macro_f1"}  # profiles whose thresholds are fitted; the others are unchanged
 
 
 class Fitted(NamedTuple):
-    """What was fitted on all corrected products, and what it says of each when that is held out.
+    """Calibration and thresholds fitted on all corrected products, and their out-of-fold predictions.
 
     Attributes:
         calibration: by group.
         thresholds: (A,).
-        chosen: name of the candidate that the thresholds are.
-        probabilities, answered: (N, A), out of fold. Which candidate is taken is decided by the same answers, once.
+        chosen: name of the candidate that was taken for the thresholds.
+        probabilities, answered: (N, A), out of fold. The candidate is also selected on these answers.
     """
 
     calibration: dict[str, dict[str, Any]]
@@ -35,12 +35,12 @@ class Fitted(NamedTuple):
 
 
 def fit_refit(data: Corrected, calibration: Calibration, thresholds: np.ndarray, profile: str) -> Fitted:
-    """Fit calibration and thresholds on all corrected products, and on all but a fold for each fold.
+    """Fit calibration and thresholds on all corrected products, and by cross-validation for the evaluation.
 
     Args:
         data: the corrected products.
-        calibration, thresholds: what is in force, thresholds (A,).
-        profile: whose thresholds are fitted; one that is not of `SCORES` keeps its own.
+        calibration, thresholds: those in force, thresholds (A,).
+        profile: whose thresholds are fitted; a profile not in `SCORES` keeps its own.
     """
     fits_thresholds = profile in SCORES and data.represents >= LEAST
 
@@ -61,13 +61,13 @@ def fit_refit(data: Corrected, calibration: Calibration, thresholds: np.ndarray,
 
 
 def _recalibrated(data: Corrected, calibration: Calibration) -> dict[str, dict[str, Any]]:
-    """The calibration with a scale and an offset more in the groups where that helps.
+    """Add a scale s and an offset o to the calibration of the groups that benefit.
 
-    sigmoid(s * (a * logit + b - c * rivalry) + o) is of the same form: a, b and c become s * a, s * b + o and s * c.
+    sigmoid(s * (a * logit + b - c * rivalry) + o) has the same form: a, b and c become s * a, s * b + o and s * c.
     """
     own = np.clip(calibrated(data.logits, data.taxonomy, calibration).astype(np.float64), 1e-7, 1 - 1e-7)
     targets = data.targets.copy()
-    for group in data.taxonomy.groups:  # a group that does not apply says nothing of its labels' own probabilities
+    for group in data.taxonomy.groups:  # without a confirmed label the group may not apply, so mask all its labels
         indices = data.taxonomy.indices(group)
         targets[np.ix_(~(targets[:, indices] == YES).any(axis=1), indices)] = NOT_ANNOTATED
     more = fit_calibration(np.log(own / (1 - own)), targets, data.taxonomy, methods=(TEMPERATURE, PLATT))
@@ -84,7 +84,7 @@ def _recalibrated(data: Corrected, calibration: Calibration) -> dict[str, dict[s
 def _candidates(
     data: Corrected, calibration: Calibration, thresholds: np.ndarray, profile: str
 ) -> dict[str, np.ndarray]:
-    """Thresholds that may be better, (A,) each, the simplest first: those in force, and others drawn toward them."""
+    """Candidate thresholds, (A,) each, the simplest first: those in force, and fitted ones shrunk toward them."""
     best = f1_candidates(data.probabilities(calibration), data.representative, data.taxonomy)[profile]
     positives = (data.representative == YES).sum(axis=0)
     of_group = np.zeros(len(thresholds))

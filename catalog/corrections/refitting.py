@@ -1,14 +1,14 @@
-"""Calibration and thresholds fitted anew on what people said of a catalog's products.
+"""Refit calibration and thresholds on corrections of a catalog.
 
-They begin with those in force and move away from them as far as corrections show. It matters which products were
-corrected: what somebody came across, or what contradicts the table, is mostly wrong and would teach that all is. So
+The refit starts from the values in force. Its training products must not be biased toward errors, as products found by
+chance or by a contradiction with the table are. Therefore:
 
-- a group's calibration gets a scale and an offset on top of its own, fitted on what queues led to that do not look at
-  what is true (`BLIND`), where that lowers the log loss of products it was not fitted on;
-- thresholds are drawn toward those that suit the products best that stand for the whole catalog (`REPRESENTATIVE`),
-  the more the more corrected labels there are, and stay where chance cannot tell both apart.
+- A group's calibration gets an additional scale and offset, fitted on products from queues that choose by the model's
+  answers alone (`BLIND`), if that lowers the held-out log loss.
+- Thresholds move toward the best ones for a representative sample (`REPRESENTATIVE`), farther the more corrected labels
+  there are. They stay if the difference is not statistically significant.
 
-Scores are out of fold: no product is judged by what was fitted on it.
+Scores are out of fold: no product is scored with parameters that were fitted on it.
 """
 
 from collections.abc import Mapping
@@ -37,22 +37,22 @@ RESAMPLES = 1_000
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a refit would change.
+    """A proposed refit and its effects.
 
     Attributes:
-        refit: to be written by `apply`.
-        seen: the state of `REFITS` in the store when it was made.
-        products, labels: corrected products that it is fitted on, and labels of theirs that people decided.
-        representative: how many of the products stand for the whole catalog; of fewer than `LEAST`, thresholds stay
-            and scores are of what a queue led to, which is harder than the rest.
+        refit: what `apply` writes.
+        seen: the state of `REFITS` in the store when the proposal was made.
+        products, labels: numbers of corrected products and labels that it is fitted on.
+        representative: number of products from representative queues. With fewer than `LEAST`, thresholds stay, and
+            scores are of all the products, which are harder than the rest of the catalog.
         chosen: how the thresholds were set: `as before`, or the name of a candidate.
-        recalibrated: groups with another calibration.
-        before, after: micro-F1 (or macro-F1, where the profile is for that) of the products that stand for the
-            catalog, where they are enough, else of all of them; the latter out of fold. `gain` is their difference,
-            `interval` its 95 % interval over products.
-        error_before, error_after: expected calibration error of the decided labels, the latter out of fold.
-        added, removed, answers: answers of the catalog that would be new or go, and how many there are now; by group
-            in `by_group`.
+        recalibrated: groups whose calibration changes.
+        before, after: micro-F1, or macro-F1 if the profile maximizes that, on the representative products if there are
+            enough, otherwise on all; `after` is out of fold. `gain` is their difference, `interval` its 95 % interval
+            over products.
+        error_before, error_after: expected calibration error of the corrected labels, the latter out of fold.
+        added, removed, answers: answers in the catalog that would be added or removed, and the current number; by
+            group in `by_group`.
     """
 
     refit: Refit
@@ -74,7 +74,7 @@ class Proposal:
 
     @property
     def gain(self) -> float:
-        """How much the score rises."""
+        """Increase of the score."""
         return self.after - self.before
 
     def __str__(self) -> str:
@@ -99,13 +99,13 @@ class Proposal:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As `--json` prints it."""
+        """The proposal as `--json` prints it."""
         found = {name: value for name, value in vars(self).items() if name != "refit"}
         return found | {"gain": self.gain, "profile": self.refit.profile}
 
 
 def propose(scored: Scored, card: ModelCard) -> Proposal:
-    """Fit, judge and count; nothing is written.
+    """Fit and evaluate a refit, without writing anything.
 
     Args:
         scored: the catalog.
@@ -154,16 +154,16 @@ def propose(scored: Scored, card: ModelCard) -> Proposal:
 
 
 def apply(scored: Scored, proposal: Proposal, who: str | None = None) -> Entry:
-    """Let a proposal take effect in the catalog: filters, trends, exports and searches follow at once.
+    """Apply a proposal to the catalog: filters, trends, exports and searches use it at once.
 
     Raises:
-        ChangedMeanwhile: somebody has applied or undone another since it was made.
+        ChangedMeanwhile: another refit was applied or undone since the proposal was made.
     """
     return CorrectionStore(scored.folder).write_refit(proposal.refit.to_json(), proposal.seen, who)
 
 
 def undo_refit(scored: Scored, who: str | None = None) -> Entry:
-    """Take the refit in force back; what was in force before it is so again. Raises DataError where there is none."""
+    """Undo the refit in force, so that the previous one applies again. Raises DataError if there is none."""
     store = CorrectionStore(scored.folder)
     standing = in_force(store.history(REFITS))
     if not standing:
@@ -172,7 +172,7 @@ def undo_refit(scored: Scored, who: str | None = None) -> Entry:
 
 
 def _card_in_force(scored: Scored, card: ModelCard) -> ModelCard:
-    """The card with what is in force in the catalog."""
+    """The model card with the refit in force. Raises an error for another model or a profile without thresholds."""
     if card.weights_id != scored.manifest.model["weights"]:
         raise DataError(
             f"{scored.folder} was scored by {describe_model(scored.manifest.model)}, the bundle holds {card.name} "
@@ -187,7 +187,7 @@ def _card_in_force(scored: Scored, card: ModelCard) -> ModelCard:
 
 
 def _gain_interval(before: np.ndarray, after: np.ndarray, targets: np.ndarray) -> Interval:
-    """The 95 % interval of the gain of micro-F1 over products drawn with replacement; both are of the same draws."""
+    """Paired bootstrap over products: the 95 % interval of the gain in micro-F1."""
     yes, annotated = targets == YES, targets != NOT_ANNOTATED
     counts = [
         ((answered & yes).sum(axis=1), (answered & annotated).sum(axis=1) + yes.sum(axis=1))
@@ -196,14 +196,14 @@ def _gain_interval(before: np.ndarray, after: np.ndarray, targets: np.ndarray) -
 
     def gain(weights: np.ndarray) -> np.ndarray:
         was, then = (2 * (weights @ right) / np.maximum(1, weights @ whole) for right, whole in counts)
-        return (1 + then - was) / 2  # an interval is within 0 and 1, a gain within -1 and 1
+        return (1 + then - was) / 2  # `interval` takes values from 0 to 1; a gain is from -1 to 1
 
     found = interval(gain, len(targets), RESAMPLES)
     return found and [2 * value - 1 for value in found]
 
 
 def _count_changes(scored: Scored, card: ModelCard, refit: Refit) -> dict[str, tuple[int, int, int]]:
-    """By group how many answers come, how many go and how many there are, over the whole catalog."""
+    """By group, how many answers of the whole catalog would be added, would be removed, and exist now."""
     taxonomy, gates = card.taxonomy, gate_columns(card.gates)
     before = card.threshold_row(refit.profile)
     overlay = scored.overlay()

@@ -1,9 +1,9 @@
-"""Labels that the source's own table gives, and which of them the photographs deny: confident learning.
+"""Find labels of the source's own table that the photographs contradict, by confident learning.
 
-Northcutt, Jiang, Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels", arXiv:1911.00068: a label
-is likely wrong where another label of the group is at least as probable as it usually is where it is given, and more
-so than the given one. What sorts them is the normalized margin: the probability of the other label less that of the
-given one.
+Northcutt, Jiang, Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels", arXiv:1911.00068: a given
+label is probably wrong if another label of the group is more probable and at least as probable as its mean over the
+products for which the table gives it. Results are sorted by the normalized margin: the probability of the other label
+minus that of the given one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,16 +19,16 @@ from catalog.scored.table import Scored
 from fashion.tables.columns import plain
 from fashion.taxonomy import Taxonomy
 
-SEPARATOR = "|"  # between the labels of a cell, as the training format has it
+SEPARATOR = "|"  # between the labels of a cell, as in the training format
 
 
 @dataclass(frozen=True)
 class SourceLabels:
-    """Which of the source's columns are groups of the model.
+    """The source columns that correspond to groups of the model.
 
     Attributes:
         taxonomy: of the model.
-        columns: the source's column of each group that has one.
+        columns: source column by group, for groups that have one.
     """
 
     taxonomy: Taxonomy
@@ -36,19 +36,19 @@ class SourceLabels:
 
     @classmethod
     def of(cls, scored: Scored, groups: Sequence[str]) -> "SourceLabels":
-        """Those of some groups: columns of the same name, whatever its case."""
+        """Find the columns of some groups by name, ignoring case."""
         own = {plain(name): name for name in reversed(scored.manifest.columns)}
         return cls(scored.manifest.taxonomy, {group: own[plain(group)] for group in groups if plain(group) in own})
 
     def batches(self, scored: Scored, where: str | None = None) -> Iterator[pa.RecordBatch]:
-        """Products with their probabilities and these columns, as `catalog.corrections.queues.read_cells` has them."""
+        """Products with probabilities and these columns, in the batches of `catalog.corrections.queues.read_cells`."""
         kept = RowFilter(where, scored) if where else None
         columns = list(dict.fromkeys([PROBABILITIES, *self.columns.values(), *(kept.needed if kept else ())]))
         for batch in scored.batches(columns) if scored.rows else ():
             yield batch.filter(pa.array(kept.keeps(batch))) if kept else batch
 
     def given(self, batch: pa.RecordBatch) -> np.ndarray:
-        """The label that the table gives in each group, its index, int64 (N, G); -1 for none, several or another."""
+        """Index of the label that the table gives per group, int64 (N, G); -1 for none, several or an unknown one."""
         found = np.full((len(batch), len(self.columns)), -1)
         for column, (group, name) in enumerate(self.columns.items()):
             names, indices = self.taxonomy.names(group), self.taxonomy.indices(group)
@@ -57,7 +57,7 @@ class SourceLabels:
         return found
 
     def usual_confidence(self, scored: Scored) -> np.ndarray:
-        """The mean probability of each label where the table gives it, (A,); infinite where it never does."""
+        """Mean probability of each label over products for which the table gives it, (A,); infinite without any."""
         total, count = np.zeros(len(self.taxonomy)), np.zeros(len(self.taxonomy))
         for batch in self.batches(scored):
             given, probabilities = self.given(batch), vector_rows(batch.column(PROBABILITIES)).astype(np.float64)
@@ -70,8 +70,11 @@ class SourceLabels:
     def margins(
         self, batch: pa.RecordBatch, probabilities: np.ndarray, usual: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """How much the photographs deny what the table gives, (N, G), minus infinity where they do not; the given
-        labels and the more probable ones, int64 (N, G), -1 where there is none.
+        """Compare the given labels with the photographs.
+
+        Returns:
+            Margins (N, G), minus infinity without a contradiction; the given labels and the more probable ones, int64
+            (N, G), -1 for none.
 
         Args:
             batch: of `batches`.
@@ -96,7 +99,7 @@ class SourceLabels:
 
 
 def _single(cell: Any) -> str:
-    """The one label of a cell, without its case; empty for none and for several."""
+    """The only label of a cell, casefolded; empty for none and for several."""
     names = cell if isinstance(cell, list) else str("" if cell is None else cell).split(SEPARATOR)
     filled = [str(name).strip().casefold() for name in names if name]
     return filled[0] if len(filled) == 1 else ""

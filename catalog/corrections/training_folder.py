@@ -1,10 +1,10 @@
-"""Corrected products as a folder that training reads: train.csv beside images/.
+"""Export corrected products as a training folder.
 
-OUT/train.csv        image, id, and a column for each group: its labels, `|` between several; empty is not annotated
+OUT/train.csv        image, id, and a column per group: its labels, separated by `|`; empty is not annotated
 OUT/images/          copies of the photographs
-OUT/no_product/      copies of those of which somebody said that they show none, for --data.negatives
-OUT/left_out.csv     products that are not among them, and why
-OUT/corrections.json what it was made of
+OUT/no_product/      copies of photographs marked as showing no product, for --data.negatives
+OUT/left_out.csv     products that were left out, with reasons
+OUT/corrections.json the catalog and the last correction that were exported
 """
 
 import csv
@@ -32,14 +32,14 @@ GONE, NO_LABEL, NO_PHOTOGRAPH = "not in the catalog", "no label said to be right
 
 @dataclass
 class TrainingFolder:
-    """What was written.
+    """Summary of a written training folder.
 
     Attributes:
-        folder: where.
-        products: rows of train.csv.
-        annotated: how many of them each group is annotated in.
-        no_product: photographs of no product.
-        left_out: products that are not there: id and reason.
+        folder: its path.
+        products: number of rows of train.csv.
+        annotated: number of annotated rows per group.
+        no_product: number of photographs that show no product.
+        left_out: id and reason of products left out.
     """
 
     folder: Path
@@ -51,24 +51,24 @@ class TrainingFolder:
     def __str__(self) -> str:
         groups = ", ".join(f"{group} {count:,}" for group, count in self.annotated.most_common())
         reasons = Counter(reason for _, reason in self.left_out).most_common()
-        told = ", ".join(f"{count:,} {reason}" for reason, count in reasons)
-        left = f"; {len(self.left_out):,} left out ({told}), listed in {LEFT_OUT_FILE}" if told else "; none left out"
+        text = ", ".join(f"{count:,} {reason}" for reason, count in reasons)
+        left = f"; {len(self.left_out):,} left out ({text}), listed in {LEFT_OUT_FILE}" if text else "; none left out"
         return f"{self.folder}: {self.products:,} products ({groups}), {self.no_product:,} of no product{left}"
 
 
 def write_training_folder(scored: Scored, out: Path, photographs: Path | None = None) -> TrainingFolder:
-    """Write what people said as data to learn from; the folder is there whole or not at all.
+    """Write the corrections as training data; the folder appears atomically.
 
-    A group is annotated where somebody said of a label that it is right; its other labels then count as wrong, as the
-    training format has it. Where only "is not" was said, the group stays empty.
+    A group is annotated if one of its labels was confirmed; its other labels then count as wrong, as the training
+    format requires. A group with only "is not" corrections stays empty.
 
     Args:
         scored: the catalog.
-        out: the folder; one that was written before is replaced.
-        photographs: where photographs lie that are not where they were scored.
+        out: the folder; a previous training folder is replaced.
+        photographs: folder of photographs that are no longer where they were scored.
 
     Raises:
-        DataError: nobody has corrected anything that could be learned, or `out` holds something else.
+        DataError: there are no usable corrections, or `out` holds something else.
     """
     check_replaceable(out, lambda folder: (folder / MARK_FILE).is_file(), "training folder", "--out", DataError)
     overlay, taxonomy = scored.overlay(), scored.manifest.taxonomy
@@ -82,9 +82,7 @@ def write_training_folder(scored: Scored, out: Path, photographs: Path | None = 
             for row in _rows(scored, known, photographs, folder, made):
                 table.writerow(row)
         if not made.products and not made.no_product:
-            raise DataError(
-                f"nobody has said of a product of {scored.folder} which label is right, so there is nothing to learn"
-            )
+            raise DataError(f"no correction in {scored.folder} says which label is right, so there is nothing to learn")
         with (folder / LEFT_OUT_FILE).open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([("id", "reason"), *made.left_out])
         mark = {"catalog": str(scored.folder.absolute()), "entries": overlay.last if overlay else 0}
@@ -126,7 +124,7 @@ def _cells(verdict: ProductVerdict, taxonomy: Taxonomy) -> list[str]:
 
 
 def _photograph(row: dict[str, str], folder: Path | None) -> Path | None:
-    """Where a product's photograph is: as it was scored, or in a folder by its name or the product's id."""
+    """Find a product's photograph: at the scored path, or in `folder` by its name or the product's id."""
     names: Sequence[str] = [name for name in (row[IMAGE], row[ID]) if name]
     places = [Path(row[IMAGE])] if row[IMAGE] else []
     if folder is not None:
@@ -135,7 +133,7 @@ def _photograph(row: dict[str, str], folder: Path | None) -> Path | None:
 
 
 def _copy(image: Path, folder: Path, number: int) -> str:
-    """Copy a photograph under a name of its own; returns the name."""
+    """Copy a photograph under a unique name; return the name."""
     folder.mkdir(exist_ok=True)
     name = image.name if not (folder / image.name).exists() else f"{number}-{image.name}"
     shutil.copyfile(image, folder / name)

@@ -1,1 +1,1 @@
-"""The vector engines that hold an index."""
+"""Vector engines that store an index: Qdrant Edge, PostgreSQL with pgvector, and a Qdrant server."""

@@ -1,6 +1,6 @@
-"""An index in a folder, in this process: Qdrant Edge.
+"""Store an index in a folder with Qdrant Edge, which runs inside this process.
 
-FOLDER/index.json   what the index says of itself
+FOLDER/index.json   the manifest of the index
 FOLDER/shard/       the engine's files
 """
 
@@ -35,8 +35,8 @@ from fashion.errors import DataError
 from fashion.files import write_whole
 
 MANIFEST, SHARD = "index.json", "shard"
-LOCKED = "WouldBlock"  # in the engine's message where another process has the shard open
-FULL_SCAN = 10_000  # KB of vectors that are scanned rather than walked through a graph; the engine's default
+LOCKED = "WouldBlock"  # the engine's message contains it when another process has the shard open
+FULL_SCAN = 10_000  # KB of vectors up to which a scan replaces the HNSW graph; the engine's default
 SCHEMAS = {
     "label": qdrant.PayloadSchemaType.Keyword,
     "text": qdrant.PayloadSchemaType.Keyword,
@@ -47,7 +47,7 @@ SCHEMAS = {
 
 
 class EdgeBuilder:
-    """Filters of Qdrant Edge."""
+    """Build filters for Qdrant Edge."""
 
     def every(self, conditions: Sequence[Any]) -> qdrant.Filter:
         return qdrant.Filter(must=list(conditions))
@@ -108,21 +108,21 @@ class EdgeStore:
     def create(self, size: int, coarse: int, tuning: Tuning, manifest: Mapping[str, Any]) -> None:
         shard = self.folder / SHARD
         if shard.exists():
-            self._give_way(shard)
+            self._remove_shard(shard)
         self.write_manifest(manifest)
         shard.mkdir(parents=True)
         self._shard = qdrant.EdgeShard.create(str(shard), _config(size, coarse, tuning))
 
-    def _give_way(self, shard: Path) -> None:
-        """Delete an index of ours that nobody uses."""
+    def _remove_shard(self, shard: Path) -> None:
+        """Delete the shard if it belongs to an index and no other process has it open."""
         if self.read_manifest() is None:
-            raise DataError(f"{shard} is there, but not as a part of an index; choose another folder with --out")
+            raise DataError(f"{shard} exists but belongs to no index; choose another folder with --out")
         self.close()
         try:
             self.open()
         except InUse:
             raise
-        except DataError:  # broken ones may go
+        except DataError:  # a broken shard may be deleted
             pass
         self.close()
         shutil.rmtree(shard)
@@ -147,7 +147,7 @@ class EdgeStore:
         return self.folder / name
 
     def keep(self, name: str) -> None:
-        pass  # it lies where it belongs
+        pass  # `file` is the file's permanent place
 
     def finish(self) -> None:
         self._shard.optimize()
@@ -170,7 +170,7 @@ class EdgeStore:
                     limit=BATCH,
                     filter=where,
                     with_payload=list(payload) or True,
-                    with_vector=_named(vector),
+                    with_vector=_wanted_vectors(vector),
                 )
             )
             yield from map(_record, records)
@@ -179,7 +179,8 @@ class EdgeStore:
 
     def retrieve(self, ids: Sequence[str], vector: bool = False) -> list[Record]:
         points = [uuid.UUID(id) for id in ids]
-        return [_record(r) for r in self._shard.retrieve(points, with_payload=True, with_vector=_named(vector))]
+        found = self._shard.retrieve(points, with_payload=True, with_vector=_wanted_vectors(vector))
+        return [_record(point) for point in found]
 
     def nearest(self, query: Query, limit: int, where: Any = None) -> list[Hit]:
         return _hits(self._shard.query(_nearest(query, limit, where)))
@@ -196,8 +197,8 @@ class EdgeStore:
         return _hits(self._shard.query(_request(best(examples.vectors, VECTOR), coarse, limit, where)))
 
 
-def _named(vector: bool) -> list[str] | bool:
-    """Which vectors are read back; the coarse ones never."""
+def _wanted_vectors(vector: bool) -> list[str] | bool:
+    """Names of the vectors to read back; coarse vectors never are."""
     return [VECTOR] if vector else False
 
 
@@ -207,7 +208,7 @@ def _nearest(query: Query, limit: int, where: Any) -> qdrant.QueryRequest:
 
 
 def _request(query: Any, coarse: Any, limit: int, where: Any) -> qdrant.QueryRequest:
-    """A search; with `coarse` only candidates that the graph finds are compared."""
+    """Build a search request: exact, or with `coarse` a rescoring of candidates from the HNSW graph."""
     every = qdrant.SearchParams(exact=True)
     if coarse is None:
         return qdrant.QueryRequest(limit=limit, query=query, filter=where, params=every, with_payload=False)
@@ -221,7 +222,7 @@ def _config(size: int, coarse: int, tuning: Tuning) -> qdrant.EdgeConfig:
     dot = qdrant.Distance.Dot
     if not tuning.graphs:
         return qdrant.EdgeConfig(vectors={VECTOR: qdrant.EdgeVectorParams(size, dot, hnsw_config=none)})
-    # An engine that is told to leave something cold drops what the system has cached of it whenever it opens it.
+    # With Memory.Cold the engine drops the operating system's cached pages of a file whenever it opens it.
     rest = qdrant.Memory.Cold if tuning.on_disk else qdrant.Memory.Cached
     half, cold = qdrant.VectorStorageDatatype.Float16, qdrant.Memory.Cold
     graph = qdrant.HnswIndexConfig(m=tuning.m, ef_construct=tuning.ef_construct, full_scan_threshold=FULL_SCAN)

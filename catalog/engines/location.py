@@ -1,4 +1,4 @@
-"""Which engine holds an index, by what the index is called, and the flags that name it."""
+"""Choose the engine of an index by its folder or URL, and define the command-line flags that name an index."""
 
 import argparse
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ PLACES = "folder of the index, http://HOST:PORT/COLLECTION or postgresql://USER@
 
 
 def is_server(place: str | Path) -> bool:
-    """Whether it is the URL of a server, and no folder."""
+    """Whether `place` is the URL of a server rather than a folder."""
     return str(place).startswith(QDRANT_URLS + POSTGRES_URLS)
 
 
@@ -22,8 +22,8 @@ def store_at(place: str | Path) -> Store:
     """The store of a folder, of `http://HOST:PORT/COLLECTION`, or of `postgresql://USER@HOST:PORT/DATABASE/COLLECTION`.
 
     Raises:
-        SettingError: a URL without a collection, or of PostgreSQL where what speaks with it is not installed.
-        DataError: no server answers there.
+        SettingError: the URL names no collection, or the PostgreSQL client library is not installed.
+        DataError: no server answers at the URL.
     """
     text = str(place)
     if text.startswith(POSTGRES_URLS):
@@ -48,7 +48,7 @@ def store_at(place: str | Path) -> Store:
 
 
 def add_servers(parser: argparse.ArgumentParser) -> None:
-    """Add --qdrant, --postgres and --collection: servers that hold an index instead of a folder."""
+    """Add --qdrant, --postgres and --collection, which name an index on a server instead of a folder."""
     servers = parser.add_mutually_exclusive_group()
     servers.add_argument(
         "--postgres",
@@ -69,18 +69,18 @@ def add_index(parser: argparse.ArgumentParser) -> None:
 
 
 def parse_index(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Parse a command line with INDEX, which may be left out: before flags, behind them, and before another argument.
+    """Parse a command line whose optional INDEX may stand before flags, after them, or before another argument.
 
-    Python's `parse_args` settles what may be left out before it has seen what stands behind the first flag.
+    `parse_args` would not do: it assigns optional positionals before it has seen those after the first flag.
     """
     return parser.parse_intermixed_args(arguments)
 
 
 def server_place(options: argparse.Namespace) -> str | None:
-    """The place that the flags of `add_servers` name; None where they name none.
+    """The server's place that the flags of `add_servers` name, or None.
 
     Raises:
-        SettingError: a URL of something else.
+        SettingError: the URL has the wrong scheme.
     """
     if options.qdrant is not None:
         if not options.qdrant.startswith(QDRANT_URLS):
@@ -90,7 +90,7 @@ def server_place(options: argparse.Namespace) -> str | None:
         return f"{options.qdrant.rstrip('/')}/{options.collection}"
     if options.postgres is None:
         return None
-    if not options.postgres.startswith(POSTGRES_URLS):  # not quoted: there may be a password in it
+    if not options.postgres.startswith(POSTGRES_URLS):  # the message omits the URL, which may contain a password
         raise SettingError("--postgres takes a URL, such as postgresql://USER@HOST:5432/DATABASE")
     scheme, _, rest = options.postgres.partition("://")
     path, question, parameters = rest.partition("?")
@@ -99,7 +99,7 @@ def server_place(options: argparse.Namespace) -> str | None:
 
 
 def index_place(options: argparse.Namespace) -> str:
-    """The index that the arguments of `add_index` name. Raises SettingError where they name none, or two."""
+    """The index that the arguments of `add_index` name. Raises SettingError if they name none or two."""
     server = server_place(options)
     if (options.index is None) == (server is None):
         what = "two are named" if server else "none is named"

@@ -1,6 +1,6 @@
-"""A connection to a PostgreSQL server with pgvector, and what is said where there is none.
+"""Connect to a PostgreSQL server with pgvector, and turn its errors into messages for the user.
 
-Passwords belong into PGPASSWORD or ~/.pgpass; one that stands in a URL is used, and shown nowhere.
+Passwords belong in PGPASSWORD or ~/.pgpass. A password in the URL is used but never shown.
 """
 
 import os
@@ -17,16 +17,16 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from fashion.errors import DataError, SettingError
 
 EXAMPLE = "postgresql://USER@HOST:5432/DATABASE"
-PORTS = re.compile(r"[0-9,]*")  # one for each host
-LEAST_PGVECTOR = (0, 8)  # the first with iterative scans
-TIMEOUT = 10  # s, to connect, unless the URL or PGCONNECT_TIMEOUT says otherwise
+PORTS = re.compile(r"[0-9,]*")  # one port per host
+LEAST_PGVECTOR = (0, 8)  # the first version with iterative scans
+TIMEOUT = 10  # s to connect, unless the URL or PGCONNECT_TIMEOUT sets another
 
 
 def split_place(place: str) -> tuple[str, str]:
-    """The URL of the database and the collection of `postgresql://USER@HOST:PORT/DATABASE/COLLECTION?...`.
+    """Split `postgresql://USER@HOST:PORT/DATABASE/COLLECTION?...` into the database's URL and the collection.
 
     Raises:
-        SettingError: there are not both.
+        SettingError: the database or the collection is missing.
     """
     try:
         parts = urlsplit(place)
@@ -39,13 +39,13 @@ def split_place(place: str) -> tuple[str, str]:
 
 
 def without_secrets(url: str) -> str:
-    """A URL as messages show it: its user, hosts, port and database, and nothing else, which might be secret."""
+    """A URL reduced to user, hosts, ports and database, for messages; other parts may be secret."""
     try:
         known = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         return "postgresql://..."
     host, port, user, database = (str(known.get(name) or "") for name in ("host", "port", "user", "dbname"))
-    if "@" in database or not PORTS.fullmatch(port):  # a password with a / is read as these
+    if "@" in database or not PORTS.fullmatch(port):  # an unescaped / in the password is parsed into these fields
         return "postgresql://..."
     authority = f"{quote(user)}@" if user else ""
     by_socket = host.startswith("/")
@@ -57,10 +57,11 @@ def without_secrets(url: str) -> str:
 
 
 def connect(url: str, settings: Mapping[str, str]) -> psycopg.Connection[tuple]:
-    """Connect to a database, which need not have pgvector yet, with some settings of the session.
+    """Connect to a database, which need not have pgvector yet, and apply session settings.
 
     Raises:
-        DataError: it refuses, or nothing answers there.
+        SettingError: the URL is malformed.
+        DataError: the server refuses the connection or does not answer.
     """
     try:
         timeout = {} if "PGCONNECT_TIMEOUT" in os.environ else {"connect_timeout": TIMEOUT}
@@ -72,22 +73,23 @@ def connect(url: str, settings: Mapping[str, str]) -> psycopg.Connection[tuple]:
         for name, value in settings.items():
             found.execute("SELECT set_config(%s, %s, false)", (name, value))
         return found
-    except (psycopg.ProgrammingError, ValueError):  # the URL itself, which the message may quote
+    except (psycopg.ProgrammingError, ValueError):  # a malformed URL; psycopg's message may quote its password
         raise SettingError(f"--postgres takes {EXAMPLE}, not {without_secrets(url)!r}") from None
     except psycopg.Error as error:
-        raise DataError(f"no PostgreSQL database answers at {without_secrets(url)}: {_said(error, url)}") from None
+        message = _server_message(error, url)
+        raise DataError(f"no PostgreSQL database answers at {without_secrets(url)}: {message}") from None
 
 
 def require_pgvector(connection: psycopg.Connection[tuple], place: str, create: bool = False) -> None:
-    """See that the database has pgvector, and prepare the connection for its types.
+    """Check that the database has pgvector, and register its types on the connection.
 
     Args:
         connection: to the database.
-        place: how messages name it.
-        create: add the extension where it is missing.
+        place: name of the index in messages.
+        create: add the extension if it is missing.
 
     Raises:
-        DataError: it is missing or too old.
+        DataError: pgvector is missing or too old.
     """
     asked = "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
     if create and connection.execute(asked).fetchone() is None:
@@ -116,31 +118,31 @@ def require_pgvector(connection: psycopg.Connection[tuple], place: str, create: 
 
 
 @contextmanager
-def told(place: str, url: str) -> Iterator[None]:
-    """Turn what goes wrong in a database into one line: it is the user's to look after."""
+def translated_errors(place: str, url: str) -> Iterator[None]:
+    """Turn psycopg errors into a one-line DataError, since the database is the user's to repair."""
     try:
         yield
     except errors.InsufficientPrivilege as error:
         raise DataError(
-            f"PostgreSQL lets this user not do that with {place}: {_said(error, url)}; grant the right, or take the "
-            "user that made the index"
+            f"PostgreSQL does not allow this user to do that with {place}: {_server_message(error, url)}; grant the "
+            "right, or connect as the user that made the index"
         ) from None
     except errors.DiskFull as error:
         raise DataError(
-            f"the PostgreSQL server of {place} has no space left: {_said(error, url)}; free some, or where it is "
-            "shared memory in Docker give it more (docker run --shm-size 1g), and run the same command again"
+            f"the PostgreSQL server of {place} has no space left: {_server_message(error, url)}; free some, or where "
+            "it is shared memory in Docker give it more (docker run --shm-size 1g), and run the same command again"
         ) from None
     except (errors.UndefinedTable, errors.UndefinedColumn) as error:
         raise DataError(
-            f"the index {place} has gone or was changed by others: {_said(error, url)}; index the catalog again with "
-            "--replace"
+            f"the index {place} has gone or was changed by others: {_server_message(error, url)}; index the catalog "
+            "again with --replace"
         ) from None
     except psycopg.Error as error:
-        raise DataError(f"PostgreSQL failed with {place}: {_said(error, url)}") from None
+        raise DataError(f"PostgreSQL failed with {place}: {_server_message(error, url)}") from None
 
 
-def _said(error: psycopg.Error, url: str) -> str:
-    """What the server said, without what it quotes of the URL's password."""
+def _server_message(error: psycopg.Error, url: str) -> str:
+    """The server's message on one line, with the URL's password masked."""
     text = " ".join((error.diag.message_primary or str(error)).split())
     for name, secret in conninfo_to_dict(url).items():
         if secret and ("pass" in name or "secret" in name):

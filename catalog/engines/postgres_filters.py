@@ -1,4 +1,4 @@
-"""Filters as SQL: conditions on the JSON of a product, with every value and every name a parameter."""
+"""Translate filters into SQL conditions on a product's JSON payload; every value and name is a query parameter."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -9,10 +9,10 @@ from catalog.filters.columns import Column, Kind, key_parts
 
 COMPARE = {"gt": sql.SQL(">"), "gte": sql.SQL(">="), "lt": sql.SQL("<"), "lte": sql.SQL("<=")}
 
-# What of a payload is compared, with {} in the place of the path to it. An index on one of these serves the filters
-# that compare it, and gives PostgreSQL statistics of it. Catalogs change: a number may stand where texts stood before.
-# Times are RFC 3339 in UTC (catalog.filters.columns.timestamp); without their Z they sort as bytes, fractions of a
-# second too. A cast to a time would depend on settings, and could not be indexed.
+# SQL expressions that extract a payload value; {} is the path to it. An index on an expression serves the filters that
+# use it, and gives PostgreSQL statistics. NUMBER checks the JSON type because a column's type may change over time.
+# Times are RFC 3339 in UTC (catalog.filters.columns.timestamp); without the Z they sort correctly as bytes, including
+# fractions of a second. A cast to a timestamp would depend on session settings, so it could not be indexed.
 VALUES = sql.SQL("payload #> {}")
 NUMBER = sql.SQL("CASE jsonb_typeof(payload #> {}) WHEN 'number' THEN (payload #> {})::float8 END")
 TIME = sql.SQL("rtrim(payload #>> {}, 'Z') COLLATE \"C\"")
@@ -29,7 +29,7 @@ Sql = sql.SQL | sql.Composed
 
 
 class Clause(NamedTuple):
-    """A condition of SQL: true, false or null, and the parameters of its placeholders in their order."""
+    """An SQL condition and the parameters of its placeholders, in order."""
 
     text: Sql
     parameters: tuple[object, ...] = ()
@@ -39,7 +39,7 @@ EVERYTHING = Clause(sql.SQL("TRUE"))
 
 
 class PostgresBuilder:
-    """Filters of PostgreSQL; null, as every comparison with a missing value is, counts as false."""
+    """Build filters for PostgreSQL. A comparison with a missing value is null, which counts as false."""
 
     def every(self, conditions: Sequence[Clause]) -> Clause:
         return _joined(" AND ", conditions) if conditions else EVERYTHING
@@ -52,7 +52,7 @@ class PostgresBuilder:
         return Clause(sql.SQL("({} IS NOT TRUE)").format(found.text), found.parameters)
 
     def one_of(self, key: str, values: Sequence[str]) -> Clause:
-        # of a list any value, of a text the text itself
+        # ?| matches any element of a list, or the text itself
         return Clause(sql.SQL("(") + _at(VALUES, 1) + sql.SQL(" ?| %s::text[])"), (_path(key), list(values)))
 
     def between(self, key: str, bounds: Mapping[str, float]) -> Clause:
@@ -72,14 +72,14 @@ class PostgresBuilder:
 
 
 def indexed(column: Column) -> tuple[sql.SQL, Sql]:
-    """The method and the expression of the index that a column's filters use."""
+    """Method and expression of the database index that a column's filters use."""
     method, expression, times = INDEXES[column.kind]
     path = sql.SQL("{}::text[]").format(sql.Literal(_path(column.key)))
     return sql.SQL(method), sql.SQL("({})").format(expression.format(*[path] * times))
 
 
 def _at(expression: sql.SQL, times: int) -> Sql:
-    """An expression with its path as a parameter."""
+    """An expression whose path is a query parameter, used `times` times."""
     return expression.format(*[sql.SQL("%s::text[]")] * times)
 
 

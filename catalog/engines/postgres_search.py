@@ -1,9 +1,9 @@
-"""Searches in a table of PostgreSQL: a graph or a filter gives candidates, and those are compared by whole vectors.
+"""Search a PostgreSQL table: the HNSW graph or the filter yields candidates, which are rescored with full vectors.
 
-pgvector walks its graph first and asks the filter afterwards: with one that keeps a share s, c candidates are found
-among the nearest c / s. Comparing the shorter vectors of all that a filter keeps costs as much as they are. The two
-meet where as many are kept as `_walked` says. What PostgreSQL estimates of a filter may be wrong, and a graph is left
-after `hnsw.max_scan_tuples`: where it gives too few, everything that is kept is compared.
+pgvector traverses its graph first and filters afterwards: a filter that keeps a share s of the rows finds c candidates
+among the nearest c / s. Comparing the coarse vectors of all rows that pass the filter costs time proportional to their
+number. `_graph_is_faster` estimates which is cheaper. PostgreSQL's estimate of the filter may be wrong, and a graph
+scan stops after `hnsw.max_scan_tuples`; if it yields too few candidates, all rows that pass the filter are compared.
 """
 
 import math
@@ -17,12 +17,12 @@ from psycopg import sql
 from catalog.engines.postgres_filters import Clause, Sql
 from catalog.engines.store import CANDIDATES, EF, Examples, Hit, Query
 
-# Products that are compared as fast as a graph gives its next one: 3 and 20 µs by EXPLAIN ANALYZE, 184 numbers, 40,000
+# Comparisons that take as long as one step of the graph: 3 and 20 µs by EXPLAIN ANALYZE, 184 numbers, 40,000 products
 STEP = 6
-SETTINGS = {  # of a session
-    "client_connection_check_interval": "2s",  # what a killed client asked for ends soon, and its lock with it
+SETTINGS = {  # of the session
+    "client_connection_check_interval": "2s",  # soon ends the query of a killed client and releases its lock
     "hnsw.ef_search": str(EF),
-    "hnsw.iterative_scan": "relaxed_order",  # until there are enough; they are ordered by whole products
+    "hnsw.iterative_scan": "relaxed_order",  # scan until there are enough candidates; full vectors give the order
 }
 NOT_COUNTED, COUNTED = sql.SQL("0"), sql.SQL("(SELECT count(*) FROM found)")
 
@@ -30,12 +30,12 @@ Fetch = Callable[[Sql, Sequence[object]], list[tuple[Any, ...]]]
 
 
 class PostgresSearch(NamedTuple):
-    """A table that is searched.
+    """Searches in one table.
 
     Attributes:
-        fetch: asks the database and returns the rows.
+        fetch: runs a query and returns its rows.
         table: the table.
-        graphs: whether there is a graph; whole vectors are halfvec then.
+        graphs: whether there is an HNSW graph; if so, full vectors are stored as halfvec.
     """
 
     fetch: Fetch
@@ -47,16 +47,16 @@ class PostgresSearch(NamedTuple):
         return self.recommend(Examples([query], []), limit, where)
 
     def recommend(self, examples: Examples, limit: int, where: Clause) -> list[Hit]:
-        """See `catalog.engines.store.Store.recommend`; a search is one product that is liked."""
+        """See `catalog.engines.store.Store.recommend`; a plain search is one liked example."""
         vectors, scale = self._vectors([query.vector for query in (*examples.like, *examples.unlike)])
         near, far = _best(vectors[: len(examples.like)]), _best(vectors[len(examples.like) :])
         coarse = [query.coarse for query in examples.like if query.coarse is not None]
         wanted = limit + CANDIDATES
-        for walked in ([True, False] if self._walked(wanted, where) else [False]) if coarse else []:
-            found = self._ranked(near, far, limit, self._candidates(coarse, wanted, where, walked), COUNTED)
+        for use_graph in ([True, False] if self._graph_is_faster(wanted, where) else [False]) if coarse else []:
+            found = self._ranked(near, far, limit, self._candidates(coarse, wanted, where, use_graph), COUNTED)
             among = found[0][3] if found else 0
-            liked = all(near > far for _, near, far, _ in found)  # else others may be nearer to what is liked than not
-            if (among >= wanted and liked) or (among < wanted and not walked):
+            liked = all(near > far for _, near, far, _ in found)  # if not, better products may be no candidates
+            if (among >= wanted and liked) or (among < wanted and not use_graph):
                 return _hits(found, scale)
         everything = sql.SQL("SELECT id, vector FROM {} WHERE {}").format(self.table, where.text)
         return _hits(self._ranked(near, far, limit, Clause(everything, where.parameters)), scale)
@@ -64,31 +64,32 @@ class PostgresSearch(NamedTuple):
     def _ranked(
         self, near: Clause, far: Clause, limit: int, some: Clause, among: sql.SQL = NOT_COUNTED
     ) -> list[tuple[Any, ...]]:
-        """Of some products the best: id, how near they are to what is liked and to what is not, and `among`.
+        """The best of the candidates `some`: id, closeness to liked and to disliked examples, and `among`.
 
-        Those that are nearer to what is liked come first, the nearest before the others; then the rest, the farther
-        from what is not liked the better.
+        Products closer to a liked than to any disliked example come first, closest first. The others follow, farthest
+        from the disliked examples first.
         """
         asked = sql.SQL(
-            "WITH found AS ({}), compared AS (SELECT id, {} AS near, {} AS far FROM found OFFSET 0) "  # computed once
+            # OFFSET 0 keeps PostgreSQL from computing near and far more than once.
+            "WITH found AS ({}), compared AS (SELECT id, {} AS near, {} AS far FROM found OFFSET 0) "
             "SELECT id, near, far, {} FROM compared "
             "ORDER BY near > far DESC, CASE WHEN near > far THEN near ELSE -far END DESC, id LIMIT {}"
         ).format(some.text, near.text, far.text, among, sql.Literal(limit))
         return self.fetch(asked, (*some.parameters, *near.parameters, *far.parameters))
 
-    def _candidates(self, coarse: Sequence[np.ndarray], count: int, where: Clause, walked: bool) -> Clause:
-        """The products nearest to one of some by their shorter vectors: of those that a graph finds, or of all kept."""
-        order = sql.SQL("coarse <#> %s" if walked else "(coarse <#> %s) + 0")  # a sum is no order that an index has
+    def _candidates(self, coarse: Sequence[np.ndarray], count: int, where: Clause, use_graph: bool) -> Clause:
+        """The products nearest to any of the coarse vectors, by the graph or by a scan of all that pass the filter."""
+        order = sql.SQL("coarse <#> %s" if use_graph else "(coarse <#> %s) + 0")  # + 0 keeps the index from being used
         one = sql.SQL("(SELECT id FROM {} WHERE {} ORDER BY {} LIMIT {})").format(
             self.table, where.text, order, sql.Literal(count)
         )
         each = sql.SQL(" UNION ").join([one] * len(coarse))
         text = sql.SQL("SELECT id, vector FROM {} WHERE id IN ({})").format(self.table, each)
-        vectors = [HalfVector(vector / _length(vector)) for vector in coarse]  # their order is the same at any length
+        vectors = [HalfVector(vector / _length(vector)) for vector in coarse]  # scaling does not change the order
         return Clause(text, tuple(value for vector in vectors for value in (*where.parameters, vector)))
 
-    def _walked(self, wanted: int, where: Clause) -> bool:
-        """Whether a filter keeps so many products, as PostgreSQL estimates, that the graph is the quicker way."""
+    def _graph_is_faster(self, wanted: int, where: Clause) -> bool:
+        """Whether the filter keeps enough products, by PostgreSQL's estimate, for the graph to be faster."""
         rows = []
         for text, parameters in ((sql.SQL("TRUE"), ()), where):
             asked = sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {} WHERE {}").format(self.table, text)
@@ -96,15 +97,15 @@ class PostgresSearch(NamedTuple):
         return rows[1] > math.sqrt(STEP * wanted * rows[0])
 
     def _vectors(self, vectors: Sequence[np.ndarray]) -> tuple[list[Any], float]:
-        """Vectors as whole ones are compared with, and what scalar products with them have to be multiplied by."""
+        """Query vectors in the type of the full vectors, and the factor that restores their dot products."""
         if not self.graphs:
             return [Vector(vector) for vector in vectors], 1.0
-        scale = max(map(_length, vectors))  # float16 ends at 65,504
+        scale = max(map(_length, vectors))  # the maximum of float16 is 65,504
         return [HalfVector(vector / scale) for vector in vectors], scale
 
 
 def _best(vectors: Sequence[Any]) -> Clause:
-    """The largest scalar product with one of some vectors; minus infinity where there are none."""
+    """SQL for the largest dot product with any of the vectors; minus infinity if there are none."""
     each = [sql.SQL("'-infinity'::float8"), *[sql.SQL("-(vector <#> %s)")] * len(vectors)]
     return Clause(sql.SQL("GREATEST({})").format(sql.SQL(", ").join(each)), tuple(vectors))
 

@@ -1,7 +1,7 @@
-"""An index in a PostgreSQL database with pgvector: two tables.
+"""Store an index in two tables of a PostgreSQL database with pgvector.
 
-COLLECTION           a row for each point: its id, what is known of it, the whole vector, and the shorter one of graphs
-COLLECTION_catalog   what lies in the folder of an index elsewhere: its manifest, and files
+COLLECTION           a row per point: id, payload, full vector and, for approximate search, coarse vector
+COLLECTION_catalog   the manifest and other files of the index
 """
 
 import hashlib
@@ -21,7 +21,13 @@ from pgvector import HalfVector, Vector
 from psycopg import errors, sql
 from psycopg.types.json import Jsonb
 
-from catalog.engines.postgres_connection import connect, require_pgvector, split_place, told, without_secrets
+from catalog.engines.postgres_connection import (
+    connect,
+    require_pgvector,
+    split_place,
+    translated_errors,
+    without_secrets,
+)
 from catalog.engines.postgres_filters import EVERYTHING, Clause, PostgresBuilder, Sql, indexed
 from catalog.engines.postgres_search import SETTINGS, PostgresSearch
 from catalog.engines.store import BATCH, Examples, Hit, InUse, Point, Query, Record, Tuning
@@ -29,12 +35,12 @@ from catalog.filters.columns import Column
 from catalog.filters.conditions import Builder
 from fashion.errors import DataError, SettingError
 
-NAMES = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")  # PostgreSQL cuts names off at 63 bytes; some of ours are longer
+NAMES = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")  # leaves room for suffixes: PostgreSQL truncates at 63 bytes
 MANIFEST = "index.json"
-OURS = "index of fashion-attributes"  # comment on our tables
-LONGEST_WHOLE, LONGEST_COARSE = 16_000, 4_000  # numbers of a pgvector column, and of one with a graph of halfvec
-MEMORY = (64, 2048)  # MB that building a graph may take, at least and at most; what does not fit takes far longer
-POINT = 800  # bytes of a point while a graph of 16 links is built, beside its numbers; measured: 720
+OURS = "index of fashion-attributes"  # comment that marks our tables
+LONGEST_WHOLE, LONGEST_COARSE = 16_000, 4_000  # maximum dimensions: pgvector column, halfvec column with HNSW index
+MEMORY = (64, 2048)  # minimum and maximum MB for building a graph; beyond it the build is far slower
+POINT = 800  # bytes per point, without its vector, while a graph of 16 links is built; measured: 720
 
 NOTHING = sql.SQL("")
 
@@ -42,14 +48,14 @@ NOTHING = sql.SQL("")
 class PostgresStore:
     """See `catalog.engines.store.Store`.
 
-    Connects when it is asked something first.
+    Connects on the first query.
 
     Args:
-        url: of the database, as libpq takes it.
+        url: libpq URL of the database.
         collection: name of the table.
 
     Raises:
-        SettingError: no name for a collection.
+        SettingError: the collection's name is invalid.
     """
 
     def __init__(self, url: str, collection: str) -> None:
@@ -65,18 +71,18 @@ class PostgresStore:
         self.builder: Builder = PostgresBuilder()
         self.table, self.about = sql.Identifier(collection), sql.Identifier(f"{collection}_catalog")
         self._connection: psycopg.Connection[tuple] | None = None
-        self._columns: list[Column] | None = None  # that `finish` indexes
-        self._graphs: bool | None = None  # whether there are vectors for them; None where that was not looked up
+        self._columns: list[Column] | None = None  # to be indexed by `finish`
+        self._graphs: bool | None = None  # whether there is a column of coarse vectors; None is not looked up yet
         self._files: TemporaryDirectory[str] | None = None
         self._ready = self._claimed = False
 
     @classmethod
     def at(cls, place: str) -> "PostgresStore":
-        """The store of `postgresql://USER@HOST:PORT/DATABASE/COLLECTION`. Raises SettingError where it names none."""
+        """The store of `postgresql://USER@HOST:PORT/DATABASE/COLLECTION`. Raises SettingError if a part is missing."""
         return cls(*split_place(place))
 
     def read_manifest(self) -> dict[str, Any] | None:
-        with self._asked() as connection:
+        with self._session() as connection:
             if not self._is_there():
                 return None
             self._prepare(connection)
@@ -87,13 +93,13 @@ class PostgresStore:
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         self._claim()
-        with self._asked():
+        with self._session():
             self._write(MANIFEST, json.dumps(manifest, ensure_ascii=False).encode())
             if manifest.get("complete"):
                 self._release()
 
     def open(self) -> None:
-        with self._asked() as connection:
+        with self._session() as connection:
             self._prepare(connection)
             self._has_graphs()
 
@@ -101,15 +107,15 @@ class PostgresStore:
         for longest, wanted in ((LONGEST_WHOLE, size), (LONGEST_COARSE, coarse)):
             if wanted > longest:
                 raise DataError(f"pgvector keeps up to {longest:,} numbers of a product, not {wanted:,}; use --out")
-        with self._asked() as connection:
+        with self._session() as connection:
             self._prepare(connection, create=True)
         self._claim()
-        with self._asked() as connection, connection.transaction():
-            self._is_there()  # what is not ours stays
+        with self._session() as connection, connection.transaction():
+            self._is_there()  # raises rather than drop a table that is not ours
             self._do(sql.SQL("DROP TABLE IF EXISTS {}, {}").format(self.table, self.about))
             columns = [
                 sql.SQL("id uuid PRIMARY KEY, payload jsonb NOT NULL"),
-                # as the embedded engine keeps them: float16 where there are graphs; statistics of vectors help nobody
+                # float16 if there is a graph, as in Qdrant Edge; statistics of vectors, disabled below, are useless
                 sql.SQL("vector {}({}) NOT NULL").format(_type(tuning.graphs), sql.Literal(size)),
                 *([sql.SQL("coarse halfvec({}) NOT NULL").format(sql.Literal(coarse))] if tuning.graphs else []),
             ]
@@ -123,7 +129,7 @@ class PostgresStore:
             self._graphs = tuning.graphs
 
     def index_columns(self, columns: Sequence[Column]) -> None:
-        self._columns = list(columns)  # `finish` makes them: one pass over all rows is faster than one insertion each
+        self._columns = list(columns)  # built by `finish`: indexing all rows at once is faster than row by row
 
     def upsert(self, points: Sequence[Point]) -> None:
         self._claim()
@@ -136,7 +142,7 @@ class PostgresStore:
                 )
         graphs = self._has_graphs()
         names = ["id", "payload", "vector", *(["coarse"] if graphs else [])]
-        with self._asked() as connection, connection.transaction(), connection.cursor() as cursor:
+        with self._session() as connection, connection.transaction(), connection.cursor() as cursor:
             self._delete([point.id for point in rows])
             command = sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT BINARY)").format(
                 self.table, sql.SQL(", ").join(map(sql.Identifier, names))
@@ -150,37 +156,37 @@ class PostgresStore:
 
     def delete(self, ids: Sequence[str]) -> None:
         self._claim()
-        with self._asked():
+        with self._session():
             self._delete(ids)
 
     def file(self, name: str) -> Path:
-        """A copy in a folder that goes with `close`."""
+        """A copy in a temporary folder, which `close` deletes."""
         if self._files is None:
             self._files = TemporaryDirectory(prefix="index-")
         path = Path(self._files.name) / name
         if not path.exists():
-            with self._asked():
+            with self._session():
                 content = self._content(name)
             if content is not None:
                 path.write_bytes(content)
         return path
 
     def keep(self, name: str) -> None:
-        """Write it into the database; who may only read that has the copy alone."""
+        """Write the file into the database; a read-only user keeps only the local copy."""
         asked = sql.SQL(
             "SELECT has_table_privilege(t, 'INSERT') AND has_table_privilege(t, 'UPDATE') "
             "FROM to_regclass(quote_ident(%s)) AS t"
         )
-        with self._asked():
+        with self._session():
             if self._fetch(asked, (f"{self.collection}_catalog",))[0][0]:
                 self._write(name, self.file(name).read_bytes())
 
     def finish(self) -> None:
-        """Build indexes of the columns and the graph, where `index_columns` was called."""
+        """Build the column indexes and the graph if `index_columns` was called."""
         if self._columns is None:
             return
         self._claim()
-        with self._asked():
+        with self._session():
             for column in self._columns:
                 method, expression = indexed(column)
                 self._do(self._index(f"{column.kind} {column.key}", method, expression))
@@ -199,7 +205,7 @@ class PostgresStore:
 
     def count(self, where: Clause | None = None) -> int:
         kept = where or EVERYTHING
-        with self._asked():
+        with self._session():
             asked = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(self.table, kept.text)
             return self._fetch(asked, kept.parameters)[0][0]
 
@@ -213,7 +219,7 @@ class PostgresStore:
                 _selected(vector, payload), self.table, start, kept.text, sql.Literal(BATCH)
             )
             parameters = [*([list(payload)] if payload else []), *([last] if last else []), *kept.parameters]
-            with self._asked():
+            with self._session():
                 rows = self._fetch(asked, parameters)
             yield from map(_record, rows)
             if len(rows) < BATCH:
@@ -222,7 +228,7 @@ class PostgresStore:
 
     def retrieve(self, ids: Sequence[str], vector: bool = False) -> list[Record]:
         asked = sql.SQL("SELECT {} FROM {} WHERE id = ANY(%s::uuid[])").format(_selected(vector), self.table)
-        with self._asked():
+        with self._session():
             return [_record(row) for row in self._fetch(asked, (list(ids),))]
 
     def nearest(self, query: Query, limit: int, where: Clause | None = None) -> list[Hit]:
@@ -235,14 +241,14 @@ class PostgresStore:
         return self._search().recommend(examples, limit, where or EVERYTHING)
 
     @contextmanager
-    def _asked(self) -> Iterator[psycopg.Connection[tuple]]:
-        """The connection; what goes wrong with it is told in a line."""
+    def _session(self) -> Iterator[psycopg.Connection[tuple]]:
+        """The connection, reopened if the server closed it; its errors become a one-line DataError."""
         if self._connection is None or self._connection.closed:
-            prepared = self._ready  # before the server ended the connection
+            prepared = self._ready
             self._connection, self._ready, self._claimed = connect(self.url, SETTINGS), False, False
             if prepared:
                 self._prepare(self._connection)
-        with told(self.place, self.url):
+        with translated_errors(self.place, self.url):
             yield self._connection
 
     def _prepare(self, connection: psycopg.Connection[tuple], create: bool = False) -> None:
@@ -251,11 +257,11 @@ class PostgresStore:
             self._ready = True
 
     def _do(self, command: Sql, parameters: Sequence[object] | None = None) -> None:
-        with self._asked() as connection:
+        with self._session() as connection:
             connection.execute(command, parameters)
 
     def _fetch(self, asked: Sql, parameters: Sequence[object] | None = None) -> list[tuple]:
-        with self._asked() as connection, connection.cursor(binary=True) as cursor:
+        with self._session() as connection, connection.cursor(binary=True) as cursor:
             return cursor.execute(asked, parameters).fetchall()
 
     def _content(self, name: str) -> bytes | None:
@@ -267,7 +273,7 @@ class PostgresStore:
         self._do(sql.SQL(command).format(self.about), (name, content))
 
     def _is_there(self) -> bool:
-        """Whether one of our tables is there. Raises DataError where a table of others has its name."""
+        """Whether one of our tables exists. Raises DataError if a foreign table has its name."""
         asked = sql.SQL(
             "SELECT obj_description(to_regclass(quote_ident(name)), 'pg_class') FROM unnest(%s::text[]) AS name "
             "WHERE to_regclass(quote_ident(name)) IS NOT NULL"
@@ -280,13 +286,13 @@ class PostgresStore:
     def _has_graphs(self) -> bool:
         if self._graphs is None:
             asked = sql.SQL("SELECT * FROM {} LIMIT 0").format(self.table)
-            with self._asked() as connection:
+            with self._session() as connection:
                 columns = connection.execute(asked).description or ()
             self._graphs = any(column.name == "coarse" for column in columns)
         return self._graphs
 
     def _claim(self) -> None:
-        """Keep other processes from writing until the index is complete, or this one ends."""
+        """Lock out other writers until the index is complete or this process ends."""
         if self._claimed:
             return
         asked = sql.SQL("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))")
@@ -306,14 +312,14 @@ class PostgresStore:
         self._do(sql.SQL("DELETE FROM {} WHERE id = ANY(%s::uuid[])").format(self.table), (list(ids),))
 
     def _index(self, what: str, method: sql.SQL, expression: Sql, how: Sql = NOTHING) -> sql.Composed:
-        """The command that makes an index, named by what it is of, where it is not there."""
+        """The command that creates a database index if it is missing; a digest of `what` names it."""
         digest = hashlib.sha256(what.encode()).hexdigest()[:16]
         return sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} USING {} ({}) {}").format(
             sql.Identifier(f"{self.collection}_{digest}"), self.table, method, expression, how
         )
 
     def _index_graph(self) -> None:
-        """Build the graph, in memory as far as may be."""
+        """Build the HNSW graph, in memory if it fits."""
         tuning = json.loads(self._content(MANIFEST) or "")["tuning"]
         how = sql.SQL("WITH (m = {}, ef_construction = {})").format(tuning["m"], tuning["ef_construct"])
         command = self._index("graph", sql.SQL("hnsw"), sql.SQL("coarse halfvec_ip_ops"), how)
@@ -321,21 +327,21 @@ class PostgresStore:
         ((rows, numbers),) = self._fetch(size)
         least, most = MEMORY
         memory = min(max(rows * (np.float16().nbytes * (numbers or 0) + POINT) // 10**6, least), most)
-        with self._asked() as connection:
+        with self._session() as connection:
             try:
                 _build_graph(connection, command, memory)
-            except errors.DiskFull:  # of shared memory, which in Docker is 64 MB; what builds alone needs none
-                _build_graph(connection, command, memory, alone=True)
+            except errors.DiskFull:  # shared memory is full (64 MB in Docker); a serial build needs none
+                _build_graph(connection, command, memory, serial=True)
 
     def _search(self) -> PostgresSearch:
         return PostgresSearch(self._fetch, self.table, self._has_graphs())
 
 
-def _build_graph(connection: psycopg.Connection[tuple], command: Sql, memory: int, alone: bool = False) -> None:
-    """Run a command that builds a graph with so many MB, `alone` without other processes of the server."""
+def _build_graph(connection: psycopg.Connection[tuple], command: Sql, memory: int, serial: bool = False) -> None:
+    """Run the command that builds the graph with `memory` MB; `serial` uses no parallel workers."""
     with connection.transaction():
         connection.execute("SELECT set_config('maintenance_work_mem', %s, true)", (f"{memory}MB",))
-        if alone:
+        if serial:
             connection.execute("SET LOCAL max_parallel_maintenance_workers = 0")
         connection.execute(command)
 
@@ -345,7 +351,7 @@ def _type(half: bool) -> sql.SQL:
 
 
 def _selected(vector: bool, payload: Sequence[str] = ()) -> Sql:
-    """The columns of a `_record`; with `payload` the first parameter names the keys that are wanted."""
+    """SQL of the columns that `_record` reads; with `payload` the query's first parameter is the list of its keys."""
     some = "(SELECT jsonb_object_agg(key, value) FROM jsonb_each(payload) WHERE key = ANY(%s::text[]))"
     return sql.SQL("id, {}, {}").format(
         sql.SQL(f"coalesce({some}, '{{}}')" if payload else "payload"), sql.SQL("vector" if vector else "NULL")

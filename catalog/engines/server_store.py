@@ -1,6 +1,6 @@
-"""An index in a collection of a Qdrant server or cluster: experimental.
+"""Store an index in a collection of a Qdrant server or cluster (experimental).
 
-It was tried with qdrant-client's own local mode, which answers as a server does but is none.
+Tested only with the local mode of qdrant-client, which emulates a server.
 """
 
 import json
@@ -43,7 +43,7 @@ SCHEMAS = {
 
 
 class ServerBuilder:
-    """Filters of a Qdrant server."""
+    """Build filters for a Qdrant server."""
 
     def every(self, conditions: Sequence[Any]) -> models.Filter:
         return models.Filter(must=list(conditions))
@@ -75,8 +75,8 @@ class ServerStore:
 
     Args:
         client: of the server.
-        collection: its name there.
-        place: how messages name it.
+        collection: name of the collection.
+        place: name of the index in messages.
     """
 
     def __init__(self, client: QdrantClient, collection: str, place: str) -> None:
@@ -86,10 +86,10 @@ class ServerStore:
 
     @classmethod
     def at(cls, url: str, collection: str) -> "ServerStore":
-        """The collection of the server at a URL; its key, if it needs one, is in QDRANT_API_KEY.
+        """Open a collection of the server at a URL, with the API key in QDRANT_API_KEY if there is one.
 
         Raises:
-            DataError: nothing answers there.
+            DataError: no server answers at the URL.
         """
         client = QdrantClient(url=url, api_key=os.environ.get(API_KEY), timeout=TIMEOUT, check_compatibility=False)
         try:
@@ -107,7 +107,7 @@ class ServerStore:
         return json.loads(metadata[MANIFEST])
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        # as text, because metadata that are objects are merged with those that were there
+        # As text: Qdrant would merge an object with the previous metadata.
         self._ask(
             self.client.update_collection,
             self.collection,
@@ -118,7 +118,7 @@ class ServerStore:
         pass
 
     def create(self, size: int, coarse: int, tuning: Tuning, manifest: Mapping[str, Any]) -> None:
-        self.read_manifest()  # a collection that is not ours stays
+        self.read_manifest()  # raises rather than delete a collection that is not ours
         self._ask(self.client.delete_collection, self.collection)
         metadata = {MANIFEST: json.dumps(manifest, ensure_ascii=False)}
         self._ask(self.client.create_collection, self.collection, _config(size, coarse, tuning), metadata=metadata)
@@ -146,7 +146,7 @@ class ServerStore:
         raise NotImplementedError(f"a Qdrant server keeps no {name}")
 
     def finish(self) -> None:
-        pass  # a server builds its graphs by itself
+        pass  # the server builds its graphs by itself
 
     def close(self) -> None:
         self.client.close()
@@ -198,7 +198,7 @@ class ServerStore:
         return [[Hit(str(point.id), point.score) for point in answer.points] for answer in answers]
 
     def _ask(self, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        """Call the server; what goes wrong there is the user's to look after."""
+        """Call the server; its errors become a DataError."""
         try:
             return call(*arguments, **named)
         except ApiException as error:
@@ -211,7 +211,7 @@ def _nearest(query: Query, limit: int, where: Any) -> models.QueryRequest:
 
 
 def _request(query: Any, coarse: Any, limit: int, where: Any) -> models.QueryRequest:
-    """A search; with `coarse` only candidates that the graph finds are compared."""
+    """Build a search request: exact, or with `coarse` a rescoring of candidates from the HNSW graph."""
     every = models.SearchParams(exact=True)
     found = models.QueryRequest(query=query, using=VECTOR, limit=limit, params=every, with_payload=False)
     if coarse is None:

@@ -1,4 +1,4 @@
-"""Where an index lives: what a vector engine must do for it, whichever engine that is."""
+"""Interface of the vector engines that store an index, and the data that they exchange."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,11 +11,11 @@ from catalog.filters.columns import Column
 from catalog.filters.conditions import Builder
 from fashion.errors import DataError
 
-VECTOR = "product"  # see catalog.spaces.point
-COARSE = "coarse"  # see catalog.projection; only where there are graphs
-EF = 320  # places that a walk through a graph keeps in mind, at least
-CANDIDATES = 300  # beyond those wanted: found by the graph and int8 copies, compared by the whole vectors
-BATCH = 256  # points of one write or read
+VECTOR = "product"  # full vector, see catalog.similar.spaces.point
+COARSE = "coarse"  # reduced vector for the HNSW graph, see catalog.similar.projection
+EF = 320  # ef of the HNSW search, at least
+CANDIDATES = 300  # beyond the limit: found by the graph with int8 vectors, rescored with full vectors
+BATCH = 256  # points per write or read
 
 
 class InUse(DataError):
@@ -27,13 +27,13 @@ class Tuning:
     """How an index is built.
 
     Attributes:
-        graphs: whether it is built for approximate search: a graph over shorter products, see
-            `catalog.similar.projection`, with int8 copies of those in memory, and the whole ones as float16. Otherwise
-            every search compares with all products.
-        on_disk: whether whole products and what is known of them are read from disk at each search; otherwise they
-            take as much memory as the system can spare. An index keeps what it was made with.
-        m, ef_construct: links of a product in the graph, and candidates looked at while it is built.
-        asked: whether somebody asked for it; otherwise it follows the number of products.
+        graphs: whether search is approximate: an HNSW graph over coarse vectors (see `catalog.similar.projection`)
+            with int8 copies of them in memory, and full vectors as float16. Otherwise every search compares all
+            products.
+        on_disk: whether full vectors and payloads are read from disk at each search; otherwise they are cached in as
+            much memory as the system can spare. Fixed when the index is created.
+        m, ef_construct: of the HNSW graph: links per product, and candidates considered while it is built.
+        asked: whether the user chose `graphs`; otherwise it depends on the number of products.
     """
 
     graphs: bool = False
@@ -45,7 +45,7 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Point:
-    """A product as an engine keeps it; `coarse` where there are graphs."""
+    """A product as written to an engine; `coarse` is set if the index has a graph."""
 
     id: str
     vector: np.ndarray
@@ -54,18 +54,18 @@ class Point:
 
     @property
     def vectors(self) -> dict[str, Any]:
-        """What there is of it, as engines take it."""
+        """The vectors by name, as Qdrant takes them."""
         coarse = {} if self.coarse is None else {COARSE: self.coarse.tolist()}
         return {VECTOR: self.vector.tolist(), **coarse}
 
 
 class Record(NamedTuple):
-    """A product as an engine gives it back.
+    """A product as read from an engine.
 
     Attributes:
         id: of the point.
         payload: see `catalog.filters.columns`.
-        vector: float32, or None where it was not asked for.
+        vector: float32, or None if it was not requested.
     """
 
     id: str
@@ -74,50 +74,50 @@ class Record(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """A product that an engine found: the point's id, and its scalar product with what was asked for."""
+    """A search result: the point's id, and its dot product with the query."""
 
     id: str
     score: float
 
 
 class Query(NamedTuple):
-    """What products are asked for: those of the largest scalar product with `vector`.
+    """Search for the points with the largest dot product with `vector`.
 
     Attributes:
-        vector: (E + A,), or (n, E + A) for n questions at once.
-        coarse: the same for a graph, which is walked through then; None compares with all products.
+        vector: (E + A,), or (n, E + A) for n queries at once.
+        coarse: the reduced query for the HNSW graph; None compares all products.
     """
 
     vector: np.ndarray
     coarse: np.ndarray | None = None
 
     def each(self) -> Iterator["Query"]:
-        """The questions one by one."""
+        """The n queries one by one."""
         for number, vector in enumerate(self.vector):
             yield Query(vector, None if self.coarse is None else self.coarse[number])
 
 
 class Lists(NamedTuple):
-    """Vectors of examples, as engines take them."""
+    """Vectors of liked and disliked examples, as Qdrant takes them."""
 
     like: list[Any]
     unlike: list[Any]
 
 
 class Examples(NamedTuple):
-    """Products that somebody likes and does not like."""
+    """Products that the user likes and dislikes, as queries."""
 
     like: list[Query]
     unlike: list[Query]
 
     @property
     def vectors(self) -> Lists:
-        """Those of both."""
+        """Their full vectors."""
         return Lists(*([query.vector.tolist() for query in queries] for queries in self))
 
     @property
     def coarse(self) -> Lists | None:
-        """The same for a graph."""
+        """Their coarse vectors; None if no liked example has one."""
         found = Lists(*([q.coarse.tolist() for q in queries if q.coarse is not None] for queries in self))
         return found if found.like else None
 
@@ -126,9 +126,9 @@ class Store(Protocol):
     """One index in one engine.
 
     Attributes:
-        place: how a message names it.
-        flags: how `python -m catalog.index` is told of it.
-        builder: makes the engine's filters.
+        place: name of the index in messages.
+        flags: flags that name the index to `python -m catalog.index`.
+        builder: builds the engine's filters.
     """
 
     place: str
@@ -136,23 +136,23 @@ class Store(Protocol):
     builder: Builder
 
     def read_manifest(self) -> dict[str, Any] | None:
-        """What the index says of itself; None where there is no index."""
+        """The manifest of the index; None if there is no index."""
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        """Replace it, wholly or not at all."""
+        """Replace the manifest atomically."""
 
     def open(self) -> None:
-        """Open the points that are there. Raises DataError where that cannot be, InUse for a while."""
+        """Open the existing points. Raises DataError if they are unusable, InUse while another process has them."""
 
     def create(self, size: int, coarse: int, tuning: Tuning, manifest: Mapping[str, Any]) -> None:
-        """Begin anew with that manifest and vectors of these sizes: whatever points were there are deleted.
+        """Delete all points and start an empty index with this manifest and these vector sizes.
 
         Raises:
-            DataError: something else is there, or another process has it open.
+            DataError: something other than an index is there, or another process has it open.
         """
 
     def index_columns(self, columns: Sequence[Column]) -> None:
-        """Prepare columns for filters."""
+        """Index columns for filters."""
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Add points, or replace those with the same id."""
@@ -161,31 +161,31 @@ class Store(Protocol):
         """Delete points."""
 
     def file(self, name: str) -> Path | None:
-        """Where a file that belongs to the index is read and written, until `close`; None where none can be kept."""
+        """Local path of a file of the index, valid until `close`; None if the engine cannot store files."""
 
     def keep(self, name: str) -> None:
-        """Keep what was written to `file(name)`."""
+        """Save what was written to `file(name)`."""
 
     def finish(self) -> None:
-        """Build what `Tuning` asks for, and see that everything is on disk."""
+        """Build the graph that `Tuning` requests, and flush everything to disk."""
 
     def close(self) -> None:
-        """Let go of the engine."""
+        """Release the engine."""
 
     def count(self, where: Any = None) -> int:
         """How many points pass a filter."""
 
     def scroll(self, where: Any = None, vector: bool = False, payload: Sequence[str] = ()) -> Iterator[Record]:
-        """All points that pass a filter, in the order of their ids; of the payload only some keys, where given."""
+        """All points that pass a filter, ordered by id; `payload` restricts the payload to these keys."""
 
     def retrieve(self, ids: Sequence[str], vector: bool = False) -> list[Record]:
-        """The points with these ids, in no order; those that do not exist are left out."""
+        """The points with these ids, in no particular order; unknown ids are skipped."""
 
     def nearest(self, query: Query, limit: int, where: Any = None) -> list[Hit]:
-        """The points whose scalar product with a vector is largest, that first."""
+        """The points with the largest dot product with the query, largest first."""
 
     def nearest_each(self, queries: Query, limit: int, where: Any = None) -> list[list[Hit]]:
-        """The same for each of several questions."""
+        """`nearest` for each of several queries."""
 
     def recommend(self, examples: Examples, limit: int, where: Any = None) -> list[Hit]:
-        """Qdrant's recommendation by best score: near one of the examples liked, and nearer than to any disliked."""
+        """Qdrant's best-score recommendation: closest to any liked example, and closer to it than to any disliked."""

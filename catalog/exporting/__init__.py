@@ -1,1 +1,1 @@
-"""A scored catalog in the words and columns of shop systems."""
+"""Export a scored catalog in the formats and taxonomies of shop systems."""

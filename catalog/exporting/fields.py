@@ -1,4 +1,4 @@
-"""What answers say in Shopify's and Google's terms: one category, and values by attribute."""
+"""Translate answers to Shopify's and Google's taxonomies: one category, and values by attribute."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from catalog.exporting.taxonomy_facts import Category, Value
 GENDERS = {"target-gender__male": "male", "target-gender__female": "female", "target-gender__unisex": "unisex"}
 AGES = {"age-group__adults": "adult", "age-group__kids": "kids", "age-group__toddlers": "toddler"}
 KIDS = ("age-group__kids", "age-group__toddlers")
-COLORS = 3  # that Google takes, the first one the main color
+COLORS = 3  # maximum that Google accepts; the first is the main color
 
 
 @dataclass(frozen=True)
-class Said:
-    """A value, the label that stands for it, and that label's probability."""
+class AnsweredValue:
+    """A value of the taxonomy, and the answered label that stands for it."""
 
     value: Value
     label: Answered
@@ -23,36 +23,36 @@ class Said:
 
 @dataclass
 class Translator:
-    """Translates answers by a mapping, and counts labels that it does not have.
+    """Translates answers by a mapping, and counts labels that it lacks.
 
     Attributes:
         mapping: of labels to the taxonomy.
         language: of names.
-        unknown: answers without a target in groups that the mapping has, by group and label.
+        unknown: counts of answers without a target, in groups that the mapping has, by group and label.
     """
 
     mapping: Mapping
     language: str = "en"
     unknown: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def values(self, product: ExportedProduct) -> dict[str, list[Said]]:
-        """Values by attribute, the most probable first, each once."""
-        found: dict[str, list[Said]] = {}
+    def values(self, product: ExportedProduct) -> dict[str, list[AnsweredValue]]:
+        """Distinct values by attribute, the most probable first."""
+        found: dict[str, list[AnsweredValue]] = {}
         for group, answers in product.answers.items():
             for answer in answers:
                 target = self.mapping.targets.get((group, answer.name))
                 if target is None:
-                    if group in self.mapping.groups:  # of the others nothing is asked
+                    if group in self.mapping.groups:  # other groups need no target
                         self.unknown[group, answer.name] += 1
                     continue
                 for value in target.values:
-                    said = found.setdefault(value.attribute, [])
-                    if value not in [each.value for each in said]:
-                        said.append(Said(value, answer))
+                    known = found.setdefault(value.attribute, [])
+                    if value not in [each.value for each in known]:
+                        known.append(AnsweredValue(value, answer))
         return found
 
-    def category(self, product: ExportedProduct, values: dict[str, list[Said]]) -> Category | None:
-        """The category of the first group that says one; a child's is in a branch of its own."""
+    def category(self, product: ExportedProduct, values: dict[str, list[AnsweredValue]]) -> Category | None:
+        """The category from the first group that determines one; children's products have categories of their own."""
         for group in self.mapping.groups:
             for answer in product.answers.get(group, []):
                 target = self.mapping.targets.get((group, answer.name))
@@ -60,16 +60,16 @@ class Translator:
                     return (target.kids_category if _is_for_kids(values) else None) or target.category
         return None
 
-    def name(self, said: Said) -> str:
-        """What to call a value: in English as the model's label does, which shops show, else as the taxonomy does."""
-        return said.label.name if self.language == "en" else said.value.name(self.language)
+    def name(self, found: AnsweredValue) -> str:
+        """The name of a value: in English the model's label, as shops show it, otherwise the taxonomy's name."""
+        return found.label.name if self.language == "en" else found.value.name(self.language)
 
 
 def google_fields(product: ExportedProduct, translator: Translator) -> dict[str, str]:
-    """The fields of a Google Merchant feed that a photograph can fill; empty where nothing is answered."""
+    """The fields of a Google Merchant feed that answers can fill; empty for those without an answer."""
     values = translator.values(product)
     category = translator.category(product, values)
-    colors = [translator.name(said).replace("/", " ") for said in values.get("color", [])][:COLORS]
+    colors = [translator.name(color).replace("/", " ") for color in values.get("color", [])][:COLORS]
     return {
         "google_product_category": category.google_id if category else "",
         "color": "/".join(dict.fromkeys(colors)),
@@ -80,15 +80,15 @@ def google_fields(product: ExportedProduct, translator: Translator) -> dict[str,
     }
 
 
-def _is_for_kids(values: dict[str, list[Said]]) -> bool:
+def _is_for_kids(values: dict[str, list[AnsweredValue]]) -> bool:
     ages = values.get("age-group", [])
     return bool(ages) and ages[0].value.handle in KIDS
 
 
-def _first(values: dict[str, list[Said]], attribute: str, words: dict[str, str]) -> str:
-    return next((words[said.value.handle] for said in values.get(attribute, []) if said.value.handle in words), "")
+def _first(values: dict[str, list[AnsweredValue]], attribute: str, words: dict[str, str]) -> str:
+    return next((words[each.value.handle] for each in values.get(attribute, []) if each.value.handle in words), "")
 
 
-def _name(values: dict[str, list[Said]], attribute: str, translator: Translator) -> str:
-    said = values.get(attribute, [])
-    return translator.name(said[0]) if said else ""
+def _name(values: dict[str, list[AnsweredValue]], attribute: str, translator: Translator) -> str:
+    found = values.get(attribute, [])
+    return translator.name(found[0]) if found else ""

@@ -1,4 +1,4 @@
-"""Products as the rows of a format: its columns, and a cell for each."""
+"""The columns and rows of each export format."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,7 +9,7 @@ from catalog.exporting.fields import Translator, google_fields
 from catalog.exporting.merging import Merger, source_column, text
 from catalog.exporting.products import Answered, ExportedProduct
 
-# Metafields that Shopify's own categories have, by attribute of the taxonomy; a cell holds the values' keys.
+# Metafields of Shopify's standard categories, by attribute of the taxonomy; a cell holds the keys of values.
 METAFIELDS = {
     "color": "color-pattern",
     "neckline": "neckline",
@@ -21,7 +21,7 @@ METAFIELDS = {
     "age-group": "age-group",
     "target-gender": "target-gender",
 }
-# The groups whose answers a field of Google's is made of, to be compared with the source's cell.
+# Groups whose answers are compared with the source's cell of a Google field.
 GOOGLE_GROUPS = {
     "color": ("color", "colour"),
     "gender": (),
@@ -34,14 +34,14 @@ Rows = Iterator[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Task:
-    """What rows are made with.
+    """An export task.
 
     Attributes:
         groups: attribute groups of the model.
         columns: of the source.
-        translator: to the taxonomy.
-        merger: with the source's cells.
-        texts: columns to write by a template, such as `{colour} {article}`.
+        translator: translates answers to the taxonomy.
+        merger: merges answers with the source's cells.
+        texts: templates of additional columns, such as `{colour} {article}`.
     """
 
     groups: tuple[str, ...]
@@ -53,12 +53,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Format:
-    """A format.
+    """An export format.
 
     Attributes:
-        columns: its columns for a task.
-        rows: products -> cells by column.
-        separator: between cells, where the file is text; None for JSON lines and Excel.
+        columns: returns the columns for a task.
+        rows: converts products to cells by column.
+        separator: between cells of a text file; None for JSON lines and Excel.
     """
 
     columns: Callable[[Task], list[str]]
@@ -67,14 +67,14 @@ class Format:
 
 
 def flat_columns(task: Task) -> list[str]:
-    """The catalog as it was, a column for each group, and the categories."""
+    """The source columns, a column per group, and the categories."""
     groups = [_column_of(task, group) for group in task.groups]
     google = _column_of(task, "google_product_category")
     return list(dict.fromkeys(["id", "image", *task.columns, *groups, *task.texts, "shopify_category", google]))
 
 
 def flat_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
-    """A group's names are joined by `|`."""
+    """Rows with the labels of a group joined by `|`."""
     for product in products:
         row: dict[str, Any] = {"id": product.id, "image": product.image}
         row |= {name: text(value) for name, value in product.source.items()}
@@ -91,7 +91,7 @@ def flat_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
 
 
 def json_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
-    """One object for each product, with probabilities."""
+    """One object per product, with probabilities."""
     for product in products:
         category = task.translator.category(product, task.translator.values(product))
         yield {
@@ -108,12 +108,12 @@ def json_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
 
 
 def google_columns(task: Task) -> list[str]:
-    """Of a supplemental feed."""
+    """Columns of a supplemental feed."""
     return ["id", "google_product_category", "color", "gender", "age_group", "material", "pattern", *task.texts]
 
 
 def google_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
-    """Tab-separated, as Google Merchant Center takes supplemental feeds."""
+    """Rows of a supplemental feed for Google Merchant Center."""
     for product in products:
         found = google_fields(product, task.translator)
         row = {
@@ -124,33 +124,33 @@ def google_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
 
 
 def shopify_columns(task: Task) -> list[str]:
-    """Of a product CSV file."""
+    """Columns of a product CSV file."""
     return ["Handle", "Product Category", *map(_metafield, METAFIELDS), *task.texts]
 
 
 def shopify_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
-    """The category by its full name, metafields by the keys of their values. The id must be the product's handle."""
+    """Rows with full category names and the keys of metafield values. The id must be the product's handle."""
     for product in products:
         values = task.translator.values(product)
         category = task.translator.category(product, values)
         row = {"Handle": product.id}
         row["Product Category"] = task.merger.cell(product, "Product Category", category.name if category else "")
         for attribute in METAFIELDS:
-            said = values.get(attribute, [])
+            chosen = values.get(attribute, [])
             if attribute == "fabric" and not (category and category.id.startswith("aa-1")):
-                said = []  # a metafield of clothing alone
-            keys = "; ".join(each.value.handle.split("__")[1] for each in said)
+                chosen = []  # only clothing has this metafield
+            keys = "; ".join(each.value.handle.split("__")[1] for each in chosen)
             row[_metafield(attribute)] = task.merger.cell(product, _metafield(attribute), keys)
         yield row | _texts(task, product)
 
 
 def akeneo_columns(task: Task) -> list[str]:
-    """Codes of attributes: letters, digits and underscores."""
+    """Columns named by attribute codes: letters, digits and underscores."""
     return ["sku", *(code(group) for group in task.groups), *task.texts]
 
 
 def akeneo_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
-    """Codes of options, several with commas between."""
+    """Rows of option codes, separated by commas."""
     for product in products:
         row = {"sku": product.id}
         for group in task.groups:
@@ -160,12 +160,12 @@ def akeneo_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
 
 
 def code(name: str) -> str:
-    """A name as a code of Akeneo: `Navy Blue` -> `navy_blue`."""
+    """Convert a name to an Akeneo code: `Navy Blue` -> `navy_blue`."""
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 def _column_of(task: Task, name: str) -> str:
-    """The source's column of a field, which is filled in, or else one of the field's name."""
+    """The source column to fill in for a field, or else a new column of the field's name."""
     return source_column(task.columns, name) or name
 
 
@@ -179,7 +179,7 @@ def _of_groups(product: ExportedProduct, groups: Iterable[str]) -> list[Answered
 
 
 def _texts(task: Task, product: ExportedProduct) -> dict[str, str]:
-    """Cells by template; what is not answered leaves no gap."""
+    """Cells from templates; missing answers leave no extra spaces."""
     names = {name: text(value) for name, value in product.source.items()}
     for group in task.groups:
         own = names.get(source_column(product.source, group) or "", "")

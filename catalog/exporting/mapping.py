@@ -1,4 +1,4 @@
-"""What labels of a model are called in Shopify's taxonomy: the table that comes along, or a user's own CSV file."""
+"""Map labels of a model to Shopify's taxonomy, by the shipped table or a user's CSV file."""
 
 import csv
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ NEEDED = ("group", "label", "category", "values")
 
 @dataclass(frozen=True)
 class Target:
-    """What a label stands for.
+    """What a label maps to.
 
     Attributes:
-        category: of the product, or None where the label says nothing of it.
-        kids_category: the category where the product is for children.
+        category: of the product, or None if the label does not determine it.
+        kids_category: category of a product for children.
         values: of attributes.
     """
 
@@ -30,7 +30,7 @@ class Mapping:
     """Targets by group and label.
 
     Attributes:
-        targets: all of them; the order of their groups is that in which a product's category is looked for.
+        targets: all targets; the order of their groups is the search order for a product's category.
     """
 
     def __init__(self, targets: dict[tuple[str, str], Target]) -> None:
@@ -39,12 +39,12 @@ class Mapping:
 
     @classmethod
     def load(cls, path: Path = SHIPPED) -> "Mapping":
-        """Read a CSV file with the columns `group,label,category,values` and, if wanted, `kids_category`.
+        """Read a CSV file with the columns `group,label,category,values` and optionally `kids_category`.
 
-        `category` is an id such as `aa-1-4`, `values` handles such as `neckline__v-neck` with blanks between.
+        `category` is an id such as `aa-1-4`, `values` are handles such as `neckline__v-neck`, separated by spaces.
 
         Raises:
-            DataError: it cannot be read, lacks a column, or names a category or value that the taxonomy does not have.
+            DataError: the file cannot be read, lacks a column, or names an unknown category or value.
         """
         try:
             with Path(path).open(encoding="utf-8-sig", newline="") as file:

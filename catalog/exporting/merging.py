@@ -1,4 +1,4 @@
-"""The shop's own cells beside the answers: what is kept, what is filled in, and where the two differ."""
+"""Merge answers with the source's own cells: keep, fill in, and record differences."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from catalog.exporting.products import Answered, ExportedProduct
 from fashion.tables.columns import usual_name
 
-# Names under which shops keep what a field means, beside the field's own.
+# Other usual names of a field in shops' tables.
 OTHER_NAMES = {
     "color": ("colour", "farbe", "couleur"),
     "colour": ("color", "farbe", "couleur"),
@@ -30,13 +30,13 @@ class Difference:
 
 @dataclass
 class Merger:
-    """Decides cell by cell, and counts.
+    """Merges cell by cell, and counts.
 
     Attributes:
-        overwrite: answers replace what the source says.
-        filled: cells that an answer filled, by field.
-        kept: cells of the source that were kept, by field.
-        differences: where the source says what no answer does.
+        overwrite: whether answers replace the source's cells.
+        filled: number of cells filled by an answer, by field.
+        kept: number of source cells kept, by field.
+        differences: source cells that agree with no answer.
     """
 
     overwrite: bool = False
@@ -45,13 +45,13 @@ class Merger:
     differences: list[Difference] = field(default_factory=list)
 
     def cell(self, product: ExportedProduct, name: str, answer: str, answers: Sequence[Answered] = ()) -> str:
-        """The cell of a field.
+        """The merged cell of a field.
 
         Args:
-            product: with its source.
+            product: with its source cells.
             name: of the field.
-            answer: as the cell would hold it; empty where nothing is answered.
-            answers: what it was made of, to be compared with the source's cell.
+            answer: the answer as a cell; empty if there is none.
+            answers: the answered labels, to be compared with the source's cell.
         """
         column = source_column(product.source, name)
         own = text(product.source[column]) if column else ""
@@ -66,7 +66,7 @@ class Merger:
 
 
 def source_column(columns: Iterable[str], name: str) -> str | None:
-    """The source's column of a field, whatever its case of letters."""
+    """The source column of a field, ignoring case, or None."""
     return usual_name(list(columns), (name, *OTHER_NAMES.get(name, ())))
 
 

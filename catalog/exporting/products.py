@@ -1,4 +1,4 @@
-"""The products of a scored catalog with their answers at a profile."""
+"""Read the products of a scored catalog with their answers at a profile."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ class ExportedProduct:
     Attributes:
         id: of the product.
         image: its photograph, as the source names it.
-        source: the catalog's own cells, by column; None where there is no value.
-        answers: by group, the most probable first; a group without an answer is not there.
+        source: source cells by column; None for a missing value.
+        answers: by group, the most probable first; groups without an answer are omitted.
     """
 
     id: str
@@ -41,17 +41,17 @@ class ExportedProduct:
 
 
 def products(scored: Scored, card: ModelCard, profile: str, where: str | None = None) -> Iterator[ExportedProduct]:
-    """Products in order.
+    """Read the products in order.
 
     Args:
         scored: the catalog.
         card: of the model that scored it.
-        profile: its thresholds decide what is answered.
+        profile: name of the thresholds that choose the answers.
         where: a filter, see `catalog.filters.where`.
 
     Raises:
         DataError: the catalog was scored by another model.
-        FilterError: a filter that cannot be read.
+        FilterError: an invalid filter.
         SettingError: an unknown profile.
     """
     if card.weights_id != scored.manifest.model["weights"]:
@@ -81,7 +81,7 @@ def products(scored: Scored, card: ModelCard, profile: str, where: str | None = 
 
 
 def shown_columns(scored: Scored) -> list[str]:
-    """The catalog's own columns without those that hold bytes."""
+    """The source columns, without those of types that cannot be shown, such as bytes."""
     return [name for name in scored.manifest.columns if kind_of(scored.schema.field(name).type)]
 
 

@@ -1,4 +1,4 @@
-"""Shopify's product taxonomy and Google's category ids, as tables in facts/; docs/export.md has the sources."""
+"""Shopify's product taxonomy and Google's category ids, read from facts/; docs/export.md names the sources."""
 
 import csv
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ class Category:
     Attributes:
         id: such as `aa-1-4`.
         name: its full path in English.
-        google_id: of the nearest category of Google's product taxonomy; empty where there is none.
+        google_id: of the nearest category in Google's product taxonomy; empty if there is none.
     """
 
     id: str
@@ -30,9 +30,9 @@ class Value:
     """A value of one of Shopify's attributes.
 
     Attributes:
-        handle: its key, such as `neckline__v-neck`. Names are no keys: one name stands for several values.
+        handle: its key, such as `neckline__v-neck`. Names are not unique: several values may share one.
         attribute: the attribute's key, such as `neckline`.
-        names: by language; a language whose official name is missing or wrong is not there.
+        names: by language; languages whose official name is missing or wrong are omitted.
     """
 
     handle: str
@@ -40,7 +40,7 @@ class Value:
     names: Mapping[str, str]
 
     def name(self, language: str) -> str:
-        """The name in a language, or else in English."""
+        """The name in a language, with English as fallback."""
         return self.names.get(language) or self.names["en"]
 
 

@@ -1,4 +1,4 @@
-"""Rows -> a file of a format, whole or not at all."""
+"""Write rows to a file of a format, atomically."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from catalog.exporting.merging import Difference
 
 
 def write(path: Path, kind: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write a file of the format `kind`. Raises OSError where it cannot be written; then nothing stays."""
+    """Write a file of the format `kind` atomically. Raises OSError if it cannot be written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -31,7 +31,7 @@ def write(path: Path, kind: str, columns: Sequence[str], rows: Iterable[Mapping[
 
 
 def write_differences(path: Path, differences: Sequence[Difference]) -> None:
-    """Write what the table says and the photograph does not, the surest first."""
+    """Write the source cells that the photographs contradict, the most probable contradiction first."""
     rows = [
         {
             "id": each.id,
@@ -53,7 +53,7 @@ def _write_text(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
 
 
 def _write_excel(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """All cells are text: Excel would make numbers of ids such as 007 and dates of sizes such as 1-2."""
+    """Write all cells as text, since Excel would turn ids such as 007 into numbers and sizes such as 1-2 into dates."""
     with xlsxwriter.Workbook(path, {"constant_memory": True, "strings_to_formulas": False}) as book:
         sheet = book.add_worksheet("products")
         for place, name in enumerate(columns):

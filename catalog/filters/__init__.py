@@ -1,1 +1,1 @@
-"""The filter language, and the columns that it can name."""
+"""The filter language and the columns that filters can name."""

@@ -1,13 +1,13 @@
-"""The columns of an index: what filters can name, of which kind, and how their values stand in a product's payload.
+"""Columns of an index that filters can name: their kinds, and the layout of their values in a payload.
 
-A payload, as every store keeps it:
+The payload of a product, in every engine:
 
     {"id": "1001", "image": "photos/1001.jpg", "hash": "...",
-     "attribute": {"color": ["Black", "White"], "sleeve": []},       what the model answers, by group
-     "source": {"price": 49.9, "brand": "Acme", "sale": "true"}}     the catalog's own columns; no value, no key
+     "attribute": {"color": ["Black", "White"], "sleeve": []},       the model's answers, by group
+     "source": {"price": 49.9, "brand": "Acme", "sale": "true"}}     source columns; keys without a value are omitted
 
-Of a product with several photographs each of them has a point of its own too, with the product's payload, the place of
-that photograph as `image`, and its number, from 0, as `photograph`.
+If a product has several photographs, each has a point of its own as well: with the product's payload, the photograph's
+place as `image`, and its number, from 0, as `photograph`.
 """
 
 import math
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
     import pyarrow
 
 ID, IMAGE, HASH, ATTRIBUTE, SOURCE = "id", "image", "hash", "attribute", "source"
-TRUE, FALSE = "true", "false"  # flags are kept as text: not every engine filters booleans alike
+TRUE, FALSE = "true", "false"  # flags are stored as text, because engines differ in filtering booleans
 
 PHOTOGRAPH = "photograph"
 
-POINTS = uuid.UUID("6d3f4a3e-6f0a-4c1e-9a55-5a9d1c1f7b52")  # name space of point ids; any constant would do
+POINTS = uuid.UUID("6d3f4a3e-6f0a-4c1e-9a55-5a9d1c1f7b52")  # namespace of point ids; an arbitrary constant
 
 Kind = Literal["label", "text", "number", "date", "flag"]
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column.
+    """A column that filters can name.
 
     Attributes:
-        name: as filters and answers name it.
+        name: in filters and answers.
         kind: "label" (of a group), "text" (one or several), "number", "date" (or date and time) or "flag".
-        place: the keys that lead to its values in a payload.
-        choices: the values there are, where they are known beforehand: a group's labels, true and false.
+        place: path of keys to its values in a payload.
+        choices: all possible values, if known: a group's labels, or true and false.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Column:
 
     @property
     def key(self) -> str:
-        """The place as Qdrant writes it, such as `source."sale price"`."""
+        """The place in Qdrant's syntax, such as `source."sale price"`."""
         return ".".join([self.place[0], *(f'"{part}"' for part in self.place[1:])])
 
     def values(self, payload: Mapping[str, Any]) -> list[Any]:
@@ -64,7 +64,7 @@ class Column:
 
 
 def key_parts(key: str) -> tuple[str, ...]:
-    """The place that a column's `key` was made from."""
+    """The inverse of `Column.key`: the place of a key."""
     first, *rest = key.split('."')
     return (first, *(part.removesuffix('"') for part in rest))
 
@@ -75,7 +75,7 @@ def group_column(group: str, labels: Iterable[str]) -> Column:
 
 
 def source_column(name: str, kind: Kind) -> Column:
-    """A column that the catalog itself brought along."""
+    """A column of the source."""
     return Column(name, kind, (SOURCE, payload_name(name)), (TRUE, FALSE) if kind == "flag" else ())
 
 
@@ -95,7 +95,7 @@ def payload_name(name: str) -> str:
 
 
 def kind_of(kind: "pyarrow.DataType") -> Kind | None:
-    """The kind of a column of the scored table; None for what no filter can compare, such as bytes."""
+    """The kind of a column of the scored table; None for types that filters cannot compare, such as bytes."""
     from pyarrow import types
 
     if types.is_dictionary(kind):
@@ -112,7 +112,7 @@ def kind_of(kind: "pyarrow.DataType") -> Kind | None:
 
 
 def payload_value(value: Any) -> Any:
-    """A cell of the table as a payload holds it; None for no value, which an empty text and NaN are too."""
+    """Convert a cell of the table to a payload value; None for missing values, empty text and NaN."""
     if isinstance(value, bool):
         return TRUE if value else FALSE
     if isinstance(value, list):
@@ -125,7 +125,7 @@ def payload_value(value: Any) -> Any:
 
 
 def timestamp(value: date) -> str:
-    """A date or datetime as RFC 3339 in UTC. One without a time zone is taken for UTC, a date for its first instant."""
+    """A date or datetime as RFC 3339 in UTC. A time without a zone is taken as UTC, a date as midnight."""
     if not isinstance(value, datetime):
         value = datetime(value.year, value.month, value.day)
     value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -133,23 +133,23 @@ def timestamp(value: date) -> str:
 
 
 ID_COLUMN = Column(ID, "text", (ID,))
-PHOTOGRAPH_COLUMN = Column(PHOTOGRAPH, "number", (PHOTOGRAPH,))  # of photographs' own points, no filter of users
+PHOTOGRAPH_COLUMN = Column(PHOTOGRAPH, "number", (PHOTOGRAPH,))  # internal: marks points of single photographs
 
 
 class Columns:
-    """All columns of an index, found by name. A group hides the source's column of the same name.
+    """The columns of an index by name. A group hides the source column of the same name.
 
-    `attribute.NAME` and `source.NAME` always mean one of the two.
+    `attribute.NAME` and `source.NAME` are unambiguous.
 
     Attributes:
-        columns: all of them, groups first.
-        names: their names, each once.
-        all_names: every name that finds one.
+        columns: all columns, groups first.
+        names: their distinct names.
+        all_names: all names that can be looked up, including the qualified ones.
     """
 
     def __init__(self, columns: Iterable[Column]) -> None:
         self.columns = tuple(columns)
-        named = {column.name: column for column in reversed(self.columns)}  # groups stand first and win
+        named = {column.name: column for column in reversed(self.columns)}  # groups come first, so they win
         exact = {f"{column.place[0]}.{column.name}": column for column in self.columns if len(column.place) > 1}
         self._named = {**exact, **named}
         self.names = list(dict.fromkeys(column.name for column in self.columns))
@@ -162,20 +162,20 @@ class Columns:
 
     @property
     def source(self) -> list[Column]:
-        """The catalog's own columns."""
+        """The source columns."""
         return [column for column in self.columns if column.place[0] == SOURCE]
 
     def __contains__(self, name: str) -> bool:
         return name in self._named
 
     def __getitem__(self, name: str) -> Column:
-        """The column of that name. Raises DataError that names the nearest one and all there are."""
+        """The column of this name. Raises DataError that lists the columns and suggests the nearest."""
         if name not in self._named:
             raise DataError(f"unknown column {name!r}; there are: {', '.join(self.names)}{nearest(name, self._named)}")
         return self._named[name]
 
     def to_json(self) -> list[dict[str, Any]]:
-        """The columns as an index's manifest holds them."""
+        """The columns as stored in an index's manifest."""
         return [asdict(column) for column in self.columns]
 
     @classmethod
@@ -185,7 +185,7 @@ class Columns:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """`; did you mean 'price'?`, or nothing where no name is near; upper and lower case do not count."""
+    """`; did you mean 'price'?`, or "" if no name is similar; case is ignored."""
     by_lower = {other.lower(): other for other in names}
     close = get_close_matches(name.lower(), by_lower, n=1)
     return f"; did you mean {by_lower[close[0]]!r}?" if close else ""

@@ -1,4 +1,4 @@
-"""What a filter says of a product, as a tree that a vector engine or a batch of a table is asked with."""
+"""Filters as a tree of conditions, from which engines build their own filters."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Bound = float | datetime
 
 
 class Builder(Protocol):
-    """Makes an engine's own filters. `every`, `some` and `no` give filters that may stand within one another."""
+    """Builds an engine's own filters. The results of `every`, `some` and `no` can be nested."""
 
     def every(self, conditions: Sequence[Any]) -> Any:
         """All of the conditions hold."""
@@ -29,7 +29,7 @@ class Builder(Protocol):
         """The number at `key` lies within all of `bounds`, by "gt", "gte", "lt" and "lte"."""
 
     def between_times(self, key: str, bounds: Mapping[str, str]) -> Any:
-        """The same of a time; bounds as RFC 3339."""
+        """The time at `key` lies within all of `bounds`, in RFC 3339."""
 
     def missing(self, key: str) -> Any:
         """There is no value at `key`."""
@@ -42,10 +42,10 @@ class Condition(Protocol):
     """One node of the tree."""
 
     def columns(self) -> Iterator[Column]:
-        """The columns that are compared."""
+        """The columns that the condition compares."""
 
     def build(self, builder: Builder) -> Any:
-        """The condition as the builder makes it."""
+        """Build the engine's filter."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class Points:
-    """The point is one of these: for what filters cannot say, such as all but a product's duplicates."""
+    """The point is one of these; for internal use, such as excluding a product's duplicates."""
 
     ids: tuple[str, ...]
 
@@ -119,7 +119,7 @@ class Not:
 
 @dataclass(frozen=True)
 class And:
-    """All conditions hold; also true of none."""
+    """All conditions hold; true for an empty tuple."""
 
     conditions: tuple[Condition, ...]
 

@@ -1,4 +1,4 @@
-"""Filters on a scored catalog, without an index: its rows are read in batches, and compared column by column."""
+"""Evaluate filters on a scored catalog without an index, on batches of rows."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -30,12 +30,12 @@ COMPARE = {"gt": pc.greater, "gte": pc.greater_equal, "lt": pc.less, "lte": pc.l
 
 
 def kinds(scored: Scored) -> dict[str, Kind | None]:
-    """The kinds of the catalog's own columns; an empty catalog has none."""
+    """The kinds of the source columns; empty for an empty catalog."""
     return {n: kind_of(scored.schema.field(n).type) for n in scored.manifest.columns if n in scored.schema.names}
 
 
 def columns_of(scored: Scored) -> Columns:
-    """What filters can name of a scored catalog, with or without an index."""
+    """The columns of a scored catalog that filters can name, with or without an index."""
     taxonomy = scored.manifest.taxonomy
     groups = [group_column(group, taxonomy.names(group)) for group in taxonomy.groups]
     own = [source_column(name, kind) for name, kind in kinds(scored).items() if kind]
@@ -43,32 +43,32 @@ def columns_of(scored: Scored) -> Columns:
 
 
 class RowFilter:
-    """A filter that is asked of batches of a scored catalog.
+    """A filter on batches of a scored catalog.
 
     Attributes:
         needed: columns that a batch must have.
     """
 
     def __init__(self, text: str, scored: Scored) -> None:
-        """Read a filter. Raises `catalog.filters.where.FilterError` for one that cannot be read."""
+        """Parse a filter. Raises `catalog.filters.where.FilterError` if it is invalid."""
         self._condition = parse(text, columns_of(scored))
         self._stored = {column.key: _stored_name(column) for column in self._condition.columns()}
         self.needed = list(dict.fromkeys(self._stored.values()))
 
     def keeps(self, batch: pa.RecordBatch) -> np.ndarray:
-        """Which rows of a batch the filter keeps, bool (rows,)."""
+        """Which rows of a batch pass the filter, bool (rows,)."""
         return self._condition.build(ArrowBuilder(batch, self._stored))
 
 
 class ArrowBuilder:
-    """Builds conditions (see `catalog.filters.conditions.Builder`) as what they say of a batch: bool (rows,) each.
+    """A `catalog.filters.conditions.Builder` that evaluates conditions on a batch: bool (rows,) each.
 
-    What is no value of a payload (see `catalog.filters.columns.payload_value`) is none here: null, an empty text, a
-    list of nothing, and a number that is not finite.
+    Missing values are the same as in payloads (see `catalog.filters.columns.payload_value`): null, empty text, a list
+    of empty values, and a number that is not finite.
     """
 
     def __init__(self, batch: pa.RecordBatch, stored: Mapping[str, str]) -> None:
-        """`stored` has the batch's column for each key that a condition may name."""
+        """`stored` maps the keys that conditions name to columns of the batch."""
         self._batch, self._stored = batch, stored
 
     def every(self, conditions: Sequence[np.ndarray]) -> np.ndarray:
@@ -114,7 +114,7 @@ class ArrowBuilder:
         return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
     def _texts(self, key: str) -> tuple[pa.Array, np.ndarray]:
-        """All texts of a column, one after the other, and the row of each."""
+        """The texts of a column, lists flattened, and the row of each."""
         column = self._column(key)
         rows = np.arange(len(column))
         if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
@@ -124,17 +124,17 @@ class ArrowBuilder:
         return column.cast(pa.large_string()), rows
 
     def _any(self, rows: np.ndarray) -> np.ndarray:
-        """The rows that occur, as bool (rows of the batch,)."""
+        """A mask, bool (rows of the batch,), of the rows that occur."""
         found = np.zeros(len(self._batch), bool)
         found[rows] = True
         return found
 
 
 def _mask(found: Any) -> np.ndarray:
-    """Booleans of Arrow as numpy's; null is false."""
+    """Convert Arrow booleans to numpy; null becomes false."""
     return pc.fill_null(found, False).to_numpy(zero_copy_only=False)
 
 
 def _stored_name(column: Column) -> str:
-    """The column of the scored table that a filter's column is read from."""
+    """The scored table's name of a filter column."""
     return ATTRIBUTE_COLUMN + column.name if column.place[0] == ATTRIBUTE else column.name

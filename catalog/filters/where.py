@@ -1,14 +1,14 @@
-"""The filter language: `color=Black and sleeve!=Sleeveless and price<50` -> a tree of conditions.
+"""Parse the filter language: `color=Black and sleeve!=Sleeveless and price<50` to a tree of conditions.
 
     color = Black                      one of the product's colors is Black
-    color != Black                     none is, also where the product has none
-    color in (Black, 'Navy Blue')      one is among these; `not in` for the opposite
-    price < 50, date >= 2026-05        <, <=, >, >= compare numbers and dates; a day, month or year is all of it
-    brand = ''                         no value;  brand != ''  has one
+    color != Black                     none of them is, or the product has no color
+    color in (Black, 'Navy Blue')      one of them is in the list; `not in` for the opposite
+    price < 50, date >= 2026-05        <, <=, >, >= compare numbers and dates; a day, month or year is a whole period
+    brand = ''                         has no value;  brand != ''  has one
     and, or, not, parentheses          `not` binds tightest, then `and`
 
-Names and values with spaces, commas or the like are quoted, with ' or ". A column is an attribute group or one of the
-catalog's own; where both have the same name it is the group, and `source.color` is the other.
+Names and values with spaces, commas or operators are quoted with ' or ". A column is an attribute group or a source
+column. If both have the same name it means the group; `source.color` is the source column.
 """
 
 import math
@@ -25,40 +25,40 @@ TOKEN = re.compile(
 )
 BOUNDS = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
 SIGNS = ("=", "!=", *BOUNDS)
-DEPTH = 50  # parentheses and nots within one another
-LISTED = 12  # choices that an error lists
-SHOWN = 40  # characters of the filter that an error shows, before the spot and after it
+DEPTH = 50  # maximum nesting of parentheses and nots
+LISTED = 12  # choices listed in an error
+SHOWN = 40  # characters of the filter shown in an error, before and after the position
 PERIOD = re.compile(r"(?P<year>\d{4})(-(?P<month>\d{2}))?")  # without a day
 DAY = timedelta(days=1)
 
 
 class FilterError(SettingError):
-    """A filter that cannot be read; the message marks the spot with ^."""
+    """An invalid filter; the message marks the position with ^."""
 
 
 class Token(NamedTuple):
-    """A piece of the filter: its text without quotes, its kind ("word", "quoted", "sign" or "end") and its place."""
+    """A token: its text without quotes, its kind ("word", "quoted", "sign" or "end") and its position."""
 
     text: str
     kind: str
     start: int
 
     def is_word(self, *words: str) -> bool:
-        """Whether it is one of the language's own words."""
+        """Whether it is one of these keywords."""
         return self.kind == "word" and self.text.lower() in words
 
 
 def parse(text: str, columns: Columns) -> Condition:
-    """Read a filter.
+    """Parse a filter.
 
     Raises:
-        FilterError: it cannot be read, names an unknown column or label, or compares a column with what it never holds.
+        FilterError: a syntax error, an unknown column or label, or a value that the column cannot have.
     """
     return _FilterParser(text, columns).parse()
 
 
 class _FilterParser:
-    """Recursive descent, one method for each level: or, and, not, comparison."""
+    """Recursive descent parser with a method per level: or, and, not, comparison."""
 
     def __init__(self, text: str, columns: Columns) -> None:
         self.text, self.columns = text, columns
@@ -162,7 +162,7 @@ class _FilterParser:
         if column.kind != "date":
             self._fail(f"{column.name!r} holds names, which {sign.text} cannot compare; use =, != or in", "", sign)
         start, end = self._time(column, value)
-        if end > start and sign.text in ("<=", ">"):  # to the end of the period, and after it
+        if end > start and sign.text in ("<=", ">"):  # these compare with the end of a period, < and >= with its start
             return Between(column, {"lt" if sign.text == "<=" else "gte": end})
         return Between(column, {BOUNDS[sign.text]: start})
 
@@ -176,7 +176,7 @@ class _FilterParser:
         return number
 
     def _time(self, column: Column, token: Token) -> tuple[datetime, datetime]:
-        """The first instant and the end of a year, a month or a day, or one instant where a time is given."""
+        """Start and end of a year, month or day; both are the same if a time is given."""
         try:
             if period := PERIOD.fullmatch(token.text):
                 year, month = int(period["year"]), int(period["month"] or 1)

@@ -1,1 +1,1 @@
-"""The scored catalog on disk."""
+"""Read a scored catalog on disk, with corrections applied."""

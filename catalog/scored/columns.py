@@ -1,4 +1,4 @@
-"""The columns of a scored catalog's parts: their names, and vectors in them."""
+"""Column names of a scored catalog's parts, and conversion of vector columns."""
 
 import numpy as np
 import pyarrow as pa
@@ -7,11 +7,11 @@ from fashion.gates import Gates
 
 ID, IMAGE = "id", "image"
 PROBABILITIES, LOGITS, EMBEDDING = "probabilities", "logits", "embedding"
-ATTRIBUTE = "attribute."  # and the name of a group: the column of its answered attributes
-APPLIES_COLUMN = "applies."  # and the name of a group that has a gate: the column of the probability that it applies
-PRODUCT_COLUMN = "product.probability"  # not "product": shops have columns of that name
-# Of catalogs in which products have several photographs, null for those that have one: where they are, in the order of
-# the source, and the embedding of each.
+ATTRIBUTE = "attribute."  # prefix of a group's name: its answered attributes
+APPLIES_COLUMN = "applies."  # prefix of the name of a group with a gate: the probability that it applies
+PRODUCT_COLUMN = "product.probability"  # not "product", which is a usual column of shops
+# Places and embeddings of a product's photographs, in source order; null for products with one photograph. Only in
+# catalogs in which products may have several.
 PHOTOGRAPHS, VIEWS = "photographs.image", "photographs.embedding"
 
 
@@ -21,7 +21,7 @@ def gate_columns(gates: Gates) -> list[str]:
 
 
 def vector_rows(column: pa.Array) -> np.ndarray:
-    """A column of vectors, fixed_size_list<halffloat>, as float16 (rows, length)."""
+    """Convert a column of vectors, fixed_size_list<halffloat>, to float16 (rows, length)."""
     return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), column.type.list_size)
 
 
@@ -32,5 +32,5 @@ def vector_column(rows: np.ndarray) -> pa.Array:
 
 
 def views_of(cell: pa.Scalar) -> np.ndarray | None:
-    """The embeddings of a product's photographs, a cell of `VIEWS`, as float16 (V, E); None of a single one."""
+    """Convert a cell of `VIEWS` to float16 (V, E); None for a product with one photograph."""
     return vector_rows(cell.values) if cell.is_valid else None

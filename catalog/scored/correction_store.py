@@ -1,10 +1,10 @@
-"""What people say of a scored catalog's products: an append-only SQLite file in its folder, corrections.sqlite.
+"""Store corrections of a scored catalog in an append-only SQLite file in its folder, corrections.sqlite.
 
-Every entry stays: what is taken back is undone by an entry of its own. The file is in WAL mode and each transaction is
-synced before it is acknowledged, so that a process that is killed, or a machine that loses power, loses none.
+Entries are never changed: an undo is an entry of its own. The file is in WAL mode and each transaction is synced
+before it is acknowledged, so neither a killed process nor a power failure loses one.
 
 store = CorrectionStore("scored")
-seen = store.states(["1001", "1002"])                       # what the author looks at
+seen = store.states(["1001", "1002"])                       # the state that the author sees
 store.write([Correction("1001", IS, "pattern", "Striped")], seen, who="ana")
 """
 
@@ -28,12 +28,12 @@ CORRECTIONS_FILE = "corrections.sqlite"
 IS, IS_NOT, ONLY, NOT_A_PRODUCT = "is", "is not", "only", "not a product"
 VERDICTS = (IS, IS_NOT, ONLY, NOT_A_PRODUCT)
 UNDO, REFIT = "undo", "refit"  # verdicts that the store itself writes
-REFITS = ""  # stands for the product in entries that are of the whole catalog
+REFITS = ""  # in place of the product id in entries for the whole catalog
 
-WAIT = 30.0  # seconds for another process that writes
+WAIT = 30.0  # seconds to wait for another writer
 LAYOUT = 1
-SHOWN = 3  # products that a message names
-_AT_ONCE = 500  # products of one question
+SHOWN = 3  # products named in a message
+_AT_ONCE = 500  # products per query
 
 _TABLES = """
 CREATE TABLE entries (
@@ -56,12 +56,12 @@ CREATE TRIGGER no_removal BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'en
 
 
 class Correction(NamedTuple):
-    """What somebody says of a product.
+    """A correction of a product.
 
     Attributes:
         product: its id.
-        verdict: `is` or `is not` (the label, the others of its group stay as they are), `only` (it is the label and
-            none of the others of its group; of an empty label: it is none of them), or `not a product`.
+        verdict: `is` or `is not` (for the label alone), `only` (the label and no other of its group applies; with an
+            empty label, none of the group), or `not a product`.
         group, label: of the model; both are empty for `not a product`.
     """
 
@@ -76,15 +76,15 @@ class Entry:
     """One entry of the store.
 
     Attributes:
-        number: which rises with every entry of the store, from 1.
-        batch: the number of the first entry of its transaction.
-        at: when, ISO 8601, UTC.
-        who: said it.
-        product: the id; empty where the entry is of the whole catalog.
+        number: consecutive, from 1.
+        batch: number of the first entry of its transaction.
+        at: time, ISO 8601, UTC.
+        who: the author.
+        product: the id; empty if the entry is for the whole catalog.
         verdict, group, label: see `Correction`; further verdicts are `undo` and `refit`.
-        undoes: the number of the entry that this one takes back.
+        undoes: number of the entry that this one undoes.
         content: of a refit, JSON.
-        found_by: the queue that led to it, see `catalog.corrections.queues`; empty for what somebody came across.
+        found_by: the review queue that led to it, see `catalog.corrections.queues`; empty if it was found by chance.
     """
 
     number: int
@@ -101,7 +101,7 @@ class Entry:
 
 
 class ChangedMeanwhile(DataError):
-    """Somebody has changed a product since the author of a correction saw it; nothing of the batch was written.
+    """A product was changed after the author of a correction saw it; nothing of the batch was written.
 
     Attributes:
         entries: the last entry of each product that was changed.
@@ -115,13 +115,13 @@ class ChangedMeanwhile(DataError):
 
 
 class CorrectionStore:
-    """The corrections of a scored catalog. The file is made by the first entry.
+    """The corrections of a scored catalog. The first entry creates the file.
 
-    Every call opens the file and closes it, so that any number of threads and processes may use it at the same time.
+    Every call opens and closes the file, so any number of threads and processes may use it at the same time.
     """
 
     def __init__(self, folder: str | Path) -> None:
-        """Corrections of the scored catalog in `folder`. Raises DataError where there is none."""
+        """Open the corrections of the scored catalog in `folder`. Raises DataError if there is no catalog."""
         self.folder = Path(folder)
         self.path = self.folder / CORRECTIONS_FILE
         self.taxonomy = Manifest.load(self.folder).taxonomy
@@ -129,35 +129,34 @@ class CorrectionStore:
     def write(
         self, corrections: Sequence[Correction], seen: Mapping[str, int], who: str | None = None, found_by: str = ""
     ) -> list[Entry]:
-        """Write corrections as one transaction: all of them, or none. They are on the disk when it returns.
+        """Write corrections in one transaction. They are on disk when this returns.
 
         Args:
             corrections: in order; a later one of the same cell wins.
-            seen: for each product the state that the author saw, as `states` gives it; 0 for one that nobody
-                had corrected.
-            who: says it; None takes the login name.
-            found_by: the queue that led to them, such as `uncertain`. What somebody came across is mostly what is
-                wrong, so a refit learns from what a queue led to alone.
+            seen: for each product the state that the author saw, from `states`; 0 for one without corrections.
+            who: the author; None takes the login name.
+            found_by: the review queue that led to them, such as `uncertain`. Corrections found by chance are biased
+                toward errors, so a refit uses only those from a queue.
 
         Raises:
-            ChangedMeanwhile: somebody has changed one of the products since then.
-            SettingError: a verdict or a label that is not known, or a product that `seen` does not name.
-            DataError: the file is broken, or cannot be written.
+            ChangedMeanwhile: one of the products was changed since `seen`.
+            SettingError: an unknown verdict or label, or a product that `seen` does not name.
+            DataError: the file is broken or cannot be written.
         """
         for correction in corrections:
             self._check(correction)
         return self._append([(*correction, None, "", found_by) for correction in corrections], seen, who)
 
     def undo(self, numbers: Iterable[int], seen: Mapping[str, int], who: str | None = None) -> list[Entry]:
-        """Take entries back, by entries of their own, in one transaction; an undo can be undone too.
+        """Undo entries, by new entries, in one transaction; an undo can itself be undone.
 
         Args:
             numbers: of the entries.
             seen: for each of their products the state that the author saw.
-            who: does it; None takes the login name.
+            who: the author; None takes the login name.
 
         Raises:
-            DataError: there is no such entry, or it is undone already.
+            DataError: there is no such entry, or it is already undone.
             ChangedMeanwhile, SettingError: see `write`.
         """
         wanted = list(dict.fromkeys(numbers))
@@ -175,11 +174,11 @@ class CorrectionStore:
         )
 
     def write_refit(self, content: str, seen: int, who: str | None = None) -> Entry:
-        """Write what was refitted, see `catalog.scored.refit.Refit`. `seen` is the state of the product `REFITS`."""
+        """Write a refit, see `catalog.scored.refit.Refit`. `seen` is the state of the product `REFITS`."""
         return self._append([(REFITS, REFIT, "", "", None, content, "")], {REFITS: seen}, who)[0]
 
     def states(self, products: Iterable[str]) -> dict[str, int]:
-        """For each product the number of its last entry, 0 where it has none."""
+        """For each product, the number of its last entry, 0 if it has none."""
         wanted = list(dict.fromkeys(products))
         with self._open() as database:
             return _states(database, wanted) if database else dict.fromkeys(wanted, 0)
@@ -202,7 +201,7 @@ class CorrectionStore:
             return [Entry(*row) for row in found]
 
     def last(self) -> int:
-        """The number of the last entry, 0 where there is none: what is read of the catalog changes with it alone."""
+        """The number of the last entry, 0 if there is none; readers of the catalog use it to detect changes."""
         with self._open() as database:
             return _last(database) if database else 0
 
@@ -248,7 +247,7 @@ class CorrectionStore:
         return added
 
     def _make(self) -> None:
-        """Make the file, whole or not at all: whoever comes first."""
+        """Create the file atomically; the first process wins."""
         temporary = self.folder / f".{CORRECTIONS_FILE}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
         try:
             with closing(sqlite3.connect(temporary)) as database:
@@ -267,7 +266,7 @@ class CorrectionStore:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection | None]:
-        """The file; None where there is none yet. What SQLite says of a broken one becomes one line."""
+        """Open the database; None if there is no file yet. Errors of SQLite become a one-line DataError."""
         if not self.path.exists():
             yield None
             return
@@ -283,7 +282,7 @@ class CorrectionStore:
             ) from None
 
     def _connect(self) -> sqlite3.Connection:
-        """A connection; of a folder that nobody may write to, one that reads alone."""
+        """Connect to the file, read-only if the folder or file is not writable."""
         place = self.path.absolute().as_uri()
         mode = "mode=rw"
         if not os.access(self.folder, os.W_OK) or not os.access(self.path, os.W_OK):
@@ -295,21 +294,21 @@ class CorrectionStore:
 
 
 def in_force(entries: Sequence[Entry], undoes: bool = False) -> list[Entry]:
-    """The entries that nobody has taken back, in order.
+    """The entries that are not undone, in order.
 
     Args:
         entries: all of the store, or all of some products, in order.
-        undoes: leave in the entries that undo others, as long as nobody has undone them.
+        undoes: include the undo entries that are not themselves undone.
     """
     undone: set[int] = set()
-    for entry in reversed(entries):  # an undo stands behind what it undoes
+    for entry in reversed(entries):  # an undo follows the entry that it undoes
         if entry.undoes is not None and entry.number not in undone:
             undone.add(entry.undoes)
     return [entry for entry in entries if entry.number not in undone and (undoes or entry.undoes is None)]
 
 
 def describe(entry: Entry) -> str:
-    """What an entry says, in words."""
+    """Describe an entry in words."""
     if entry.verdict == UNDO:
         return f"undo of {entry.undoes}"
     if entry.verdict in (NOT_A_PRODUCT, REFIT):
@@ -318,15 +317,15 @@ def describe(entry: Entry) -> str:
 
 
 def login_name() -> str:
-    """Who is logged in, or `unknown` where the system does not say."""
+    """The login name, or `unknown` if the system has none."""
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # no entry in the system's list of users, as in containers
+    except (KeyError, OSError):  # the user has no passwd entry, as in containers
         return "unknown"
 
 
 def _sync_folder(folder: Path) -> None:
-    """See that a file's name is on the disk too, not only what is in it."""
+    """Sync a folder's entries, so that a new file's name is on disk as well as its content."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

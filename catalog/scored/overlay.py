@@ -1,4 +1,4 @@
-"""Lays what people say over what the model says: batches of a scored catalog as they are read by everything else."""
+"""Apply corrections to the batches of a scored catalog as they are read."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -25,29 +25,29 @@ from fashion.taxonomy import NO, YES
 
 
 class Overlay:
-    """The corrections of a catalog at one moment.
+    """Snapshot of a catalog's corrections.
 
-    A corrected cell has the probability 1 or 0 and is answered or not accordingly. Where a label was said to be right,
-    its group applies and there is a product; of what is not a product nothing is answered. Logits and embeddings stay
-    the model's.
+    A corrected label gets the probability 1 or 0 and is answered accordingly. A label confirmed as right also implies
+    that its group applies and that the photograph shows a product. If it shows no product, nothing is answered. Logits
+    and embeddings stay the model's.
 
     Attributes:
-        last: number of the last entry that it knows of.
-        entries: those in force.
-        known: by id what is known of the corrected products.
-        refit: calibration and thresholds in force; None where they are the model's.
+        last: number of the last entry included.
+        entries: entries in force.
+        known: verdicts on the corrected products, by id.
+        refit: the refit of calibration and thresholds in force; None if the model's own apply.
     """
 
     def __init__(self, store: CorrectionStore, manifest: Manifest) -> None:
         entries = store.entries()
         self.last = entries[-1].number if entries else 0
-        standing = self.entries = in_force(entries)
+        self.entries = in_force(entries)
         self.taxonomy = manifest.taxonomy
-        self.known: dict[str, ProductVerdict] = verdicts(standing, self.taxonomy)
-        self.refit: Refit | None = refit_in_force(standing, manifest.model["weights"])
+        self.known: dict[str, ProductVerdict] = verdicts(self.entries, self.taxonomy)
+        self.refit: Refit | None = refit_in_force(self.entries, manifest.model["weights"])
 
     def needs(self, columns: Sequence[str]) -> list[str]:
-        """The columns that must be read so that these can be given."""
+        """The columns that must be read to correct these columns."""
         ours = [name for name in columns if _is_changed(name)]
         if not ours:
             return list(columns)
@@ -57,7 +57,7 @@ class Overlay:
         return list(dict.fromkeys(needed))
 
     def apply(self, batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
-        """These columns of a batch, corrected; the batch has those that `needs` names."""
+        """The corrected columns of a batch that has the columns of `needs`."""
         changed = [name for name in columns if _is_changed(name)]
         if changed and (self.known or self.refit):
             batch = _CorrectedBatch(self, batch, changed).batch()
@@ -65,7 +65,7 @@ class Overlay:
 
 
 class _CorrectedBatch:
-    """One batch on its way."""
+    """Corrects one batch."""
 
     def __init__(self, overlay: Overlay, batch: pa.RecordBatch, changed: Sequence[str]) -> None:
         self.overlay, self.taxonomy, self.read, self.changed = overlay, overlay.taxonomy, batch, changed
@@ -73,7 +73,7 @@ class _CorrectedBatch:
         self.found = {row: overlay.known[id] for row, id in enumerate(ids) if id in overlay.known}
 
     def batch(self) -> pa.RecordBatch:
-        """The batch with the corrected columns in the place of those that were read."""
+        """The batch with corrected columns in place of the original ones."""
         if not self.found and not self.overlay.refit:
             return self.read
         made = {name: self._column(name) for name in self.changed}
@@ -89,7 +89,7 @@ class _CorrectedBatch:
 
     @cached_property
     def _refitted(self) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities and answers of all rows by the refit in force."""
+        """Probabilities and answers of all rows with the refit in force."""
         refit = self.overlay.refit
         assert refit is not None
         names = gate_columns(refit.read_gates(self.taxonomy))
@@ -111,14 +111,14 @@ class _CorrectedBatch:
     def _attributes(self, group: str) -> pa.Array:
         column = self.read.column(ATTRIBUTE + group)
         indices, names = self.taxonomy.indices(group), self.taxonomy.names(group)
-        said = {
+        decided = {
             row: verdict for row, verdict in self.found.items()
             if verdict.not_product or (verdict.targets[indices] >= 0).any()
         }  # fmt: skip
-        if not said and not self.overlay.refit:
+        if not decided and not self.overlay.refit:
             return column
         cells = self._refitted_cells(indices, names) if self.overlay.refit else column.to_pylist()
-        for row, verdict in said.items():
+        for row, verdict in decided.items():
             targets = dict(zip(names, verdict.targets[indices].tolist(), strict=True))
             right = [name for name, target in targets.items() if target == YES]
             kept = [name for name in cells[row] or () if targets.get(name, NO) not in (YES, NO)]

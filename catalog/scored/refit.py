@@ -1,4 +1,4 @@
-"""Calibration and thresholds that were fitted anew on corrections, as the store of corrections keeps them."""
+"""Calibration and thresholds refitted on corrections, as stored with the corrections."""
 
 import json
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from fashion.taxonomy import Taxonomy
 
 @dataclass(frozen=True)
 class Refit:
-    """What takes the place of the model card's calibration and thresholds in one catalog.
+    """Calibration and thresholds that replace those of the model card for one catalog.
 
     Attributes:
-        weights: of the model that it is for; another model's answers are not changed by it.
-        profile: whose thresholds they are: the one that the catalog was scored with.
-        calibration: by group, as a model card holds it.
-        thresholds: (A,), for calibrated probabilities times those of gates.
-        gates, gate_thresholds: of the model, as its card holds them; they are not fitted anew.
+        weights: of the model that it applies to; it does not affect the answers of another.
+        profile: the profile of the thresholds, which is that of the catalog.
+        calibration: by group, as in a model card.
+        thresholds: (A,), for calibrated probabilities multiplied by those of the gates.
+        gates, gate_thresholds: of the model, as in its card; not refitted.
     """
 
     weights: str
@@ -35,12 +35,12 @@ class Refit:
     gate_thresholds: dict[str, Any]
 
     def probabilities(self, logits: np.ndarray, gates: np.ndarray, taxonomy: Taxonomy) -> np.ndarray:
-        """Probabilities, float32 (N, A), of logits (N, A) and the probabilities of the gates (N, K)."""
+        """Probabilities, float32 (N, A), from logits (N, A) and gate probabilities (N, K)."""
         own = calibrated(logits.astype(np.float32), taxonomy, self.calibration)
         return own * self.read_gates(taxonomy).factors(gates, taxonomy)
 
     def answered(self, probabilities: np.ndarray, gates: np.ndarray, taxonomy: Taxonomy) -> np.ndarray:
-        """What is answered of probabilities (N, A), where the gates have (N, K): bool (N, A)."""
+        """Which labels are answered, bool (N, A), from probabilities (N, A) and gate probabilities (N, K)."""
         own = self.read_gates(taxonomy)
         answerable = own.answerable(gates, own.threshold_row(self.gate_thresholds), taxonomy)
         return (probabilities >= np.asarray(self.thresholds, np.float32)) & answerable
@@ -50,19 +50,19 @@ class Refit:
         return Gates.from_json(self.gates, taxonomy.groups)
 
     def on_card(self, card: ModelCard) -> ModelCard:
-        """A model card with what was fitted; one of another model stays as it is."""
+        """The model card with this calibration and these thresholds; unchanged for another model."""
         if card.weights_id != self.weights:
             return card
         thresholds = card.thresholds | {self.profile: list(self.thresholds)}
         return replace(card, calibration=self.calibration, thresholds=thresholds)
 
     def to_json(self) -> str:
-        """As an entry of the store holds it."""
+        """The refit as stored in an entry."""
         return json.dumps(asdict(self), ensure_ascii=False)
 
     @classmethod
     def from_entry(cls, entry: Entry) -> "Refit":
-        """The inverse of `to_json`. Raises DataError for anything else."""
+        """The inverse of `to_json`. Raises DataError for other content."""
         try:
             return cls(**json.loads(entry.content))
         except (ValueError, TypeError) as error:
@@ -70,7 +70,7 @@ class Refit:
 
 
 def refit_in_force(entries: Sequence[Entry], weights: str) -> Refit | None:
-    """The last refit that nobody took back, of the model with these weights; None where there is none.
+    """The last refit that was not undone, if it is for the model with these weights; otherwise None.
 
     Args:
         entries: those in force, see `catalog.scored.correction_store.in_force`.

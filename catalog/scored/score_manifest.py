@@ -1,4 +1,4 @@
-"""What a scored catalog says of itself: score.json, and what each part must have in common with the others."""
+"""The manifest of a scored catalog, score.json, and the origin that all parts share."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -16,12 +16,12 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Origin:
-    """What all parts of a scored catalog must have in common.
+    """Origin of a scored catalog, which all its parts must share.
 
     Attributes:
-        model: name, version and weights of the model, as answers carry them.
-        source: what was scored: the absolute path of a folder or a table, or globs.
-        profile: the thresholds that the answered attributes reach.
+        model: name, version and weights of the model, as in answers.
+        source: the scored source: the absolute path of a folder or a table, or globs.
+        profile: name of the thresholds that chose the answered attributes.
     """
 
     model: dict[str, str]
@@ -31,15 +31,15 @@ class Origin:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What score.json says of a scored catalog.
+    """Content of score.json.
 
     Attributes:
         model, source, profile: see `Origin`.
         labels: group and name of each probability, in the order of the model's outputs.
         embedding: length of an embedding.
         columns: the source's own columns, by name.
-        parts: rows of each Parquet file, by its name; files that are not named here do not count.
-        left_out: how many images could not be scored, by reason; left_out.csv lists them.
+        parts: number of rows of each Parquet file, by its name; other files are ignored.
+        left_out: number of images that could not be scored, by reason; left_out.csv lists them.
         created: date and time, ISO 8601, UTC.
         schema: version of this layout.
     """
@@ -57,7 +57,7 @@ class Manifest:
 
     @property
     def origin(self) -> Origin:
-        """What the parts must have in common."""
+        """The origin that the parts must share."""
         return Origin(self.model, self.source, self.profile)
 
     @cached_property
@@ -76,7 +76,7 @@ class Manifest:
         return sum(self.parts.values())
 
     def to_json(self) -> dict[str, Any]:
-        """The manifest as score.json holds it, with `groups` and `rows` for who reads that."""
+        """The content of score.json; `groups` and `rows` are redundant, for human readers."""
         derived = {"groups": list(self.groups), "rows": self.rows}
         return asdict(self) | {"labels": self.taxonomy.to_json()} | derived
 
@@ -85,7 +85,7 @@ class Manifest:
         """Read `folder/score.json`.
 
         Raises:
-            DataError: there is none, or it is not a manifest of this schema.
+            DataError: the file is missing, or is not a manifest of this schema.
         """
         path = Path(folder) / MANIFEST_FILE
         try:

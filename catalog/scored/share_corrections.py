@@ -1,4 +1,7 @@
-"""The corrections of shares that a scored catalog keeps beside its parts in share_corrections.json, from the model."""
+"""Share corrections of the model, stored with a scored catalog in share_corrections.json.
+
+They correct the estimated shares of labels for the model's error rates, see `fashion.share_correction`.
+"""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +17,7 @@ CORRECTIONS_FILE = "share_corrections.json"
 
 
 def keep_corrections(folder: Path, card: ModelCard) -> None:
-    """Write those of the model that scored a catalog into its folder; where it has none, remove what is there."""
+    """Write the share corrections of the model into a catalog's folder, or remove the file if the model has none."""
     path = Path(folder) / CORRECTIONS_FILE
     if not card.share_corrections:
         path.unlink(missing_ok=True)
@@ -24,12 +27,12 @@ def keep_corrections(folder: Path, card: ModelCard) -> None:
 
 
 def kept_corrections(scored: Scored) -> Mapping[str, GroupCorrection]:
-    """By group how shares of a catalog are corrected; empty where its model could not say.
+    """The share corrections of a catalog by group; empty if its model has none.
 
-    Nor can it say of a catalog whose calibration was fitted anew: the model's errors were seen with its own.
+    Also empty after a refit, because the model's error rates were measured with its own calibration.
 
     Raises:
-        DataError: the file is broken, or another model's.
+        DataError: the file is broken, or of another model.
     """
     overlay = scored.overlay()
     if overlay and overlay.refit:

@@ -1,9 +1,9 @@
-"""The scored catalog on disk: what `python -m catalog.score` writes, and search, trends and the rest read.
+"""Read the scored catalog that `python -m catalog.score` writes.
 
-FOLDER/part-00000.parquet ...   the products, some thousands a part; columns as `table_schema` says
-FOLDER/score.json               the manifest, written last: a folder without it is not finished
-FOLDER/left_out.csv             what could not be scored, and why
-FOLDER/corrections.sqlite       what people said of the products; what is read of them has it laid over
+FOLDER/part-00000.parquet ...   the products, some thousands per part; columns of `table_schema`
+FOLDER/score.json               the manifest, written last: without it the catalog is incomplete
+FOLDER/left_out.csv             rows that could not be scored, with reasons
+FOLDER/corrections.sqlite       corrections, applied when products are read
 """
 
 import json
@@ -39,8 +39,8 @@ LEFT_OUT_FILE = "left_out.csv"
 VECTORS = (PROBABILITIES, LOGITS, EMBEDDING)
 ORIGIN_KEY = b"fashion.origin"  # in a part's metadata: JSON of its `Origin`
 
-PARTS_DRAWN = 16  # at most, for a sample
-BATCH_ROWS = 4096  # 2048 dimensions and 228 labels: 20 MB
+PARTS_DRAWN = 16  # maximum number of parts to sample from
+BATCH_ROWS = 4096  # 20 MB with embeddings of 2048 and 228 labels
 
 Vector = Literal["probabilities", "logits", "embedding"]
 
@@ -49,8 +49,8 @@ class Scored:
     """A scored catalog. Open one with `Scored.open`.
 
     Attributes:
-        folder: where it is.
-        manifest: what it holds.
+        folder: its folder.
+        manifest: content of score.json.
         schema: names and types of its columns.
     """
 
@@ -63,8 +63,8 @@ class Scored:
         """Open the folder that `python -m catalog.score` wrote and check that its parts belong together.
 
         Raises:
-            DataError: it is not such a folder, the scoring has not ended, or a part is missing, broken or of another
-                model.
+            DataError: the folder is not a scored catalog, the scoring is incomplete, or a part is missing, broken or
+                of another model.
         """
         folder = Path(folder)
         manifest = Manifest.load(folder)
@@ -92,15 +92,15 @@ class Scored:
     def batches(
         self, columns: Sequence[str] | None = None, rows: int = BATCH_ROWS, corrected: bool = True
     ) -> Iterator[pa.RecordBatch]:
-        """The products in order, so many at a time; memory does not grow with the catalog.
+        """Read the products in order, in batches; memory does not grow with the catalog.
 
         Args:
             columns: the columns to read; None reads all.
-            rows: the most rows of one batch.
-            corrected: with corrections, or as the model said it.
+            rows: maximum number of rows per batch.
+            corrected: whether to apply corrections to the model's answers.
 
         Raises:
-            DataError: a column that the catalog does not have, or a broken part.
+            DataError: an unknown column, or a broken part.
         """
         for name in columns or ():
             if name not in self.schema.names:
@@ -119,7 +119,7 @@ class Scored:
             raise DataError(f"{self.folder / name} is broken: {one_line(error)}; remove it and score again") from None
 
     def overlay(self) -> Overlay | None:
-        """What people have said until now; None where nobody has said anything. Raises DataError for a broken store."""
+        """The current corrections; None if there are none. Raises DataError for a broken store."""
         if not (self.folder / CORRECTIONS_FILE).exists():
             return None
         store = CorrectionStore(self.folder)
@@ -128,17 +128,17 @@ class Scored:
         return self._overlay
 
     def refitted(self, card: ModelCard) -> ModelCard:
-        """A model card with the calibration and thresholds in force here, see `catalog.scored.refit.Refit`."""
+        """The model card with the calibration and thresholds of the refit in force."""
         overlay = self.overlay()
         return overlay.refit.on_card(card) if overlay and overlay.refit else card
 
     def rows_of(self, ids: Iterable[str], columns: Sequence[str], corrected: bool = True) -> pa.Table:
-        """Some products, in the order of the catalog; ids that are not there are left out.
+        """The products with these ids, in the order of the catalog; unknown ids are skipped.
 
         Args:
             ids: of the products.
-            columns: to read.
-            corrected: with corrections, or as the model said it.
+            columns: the columns to read.
+            corrected: whether to apply corrections to the model's answers.
 
         Raises:
             DataError: see `batches`.
@@ -148,13 +148,17 @@ class Scored:
         for name in self.manifest.parts:
             there = (pc.is_in(batch.column(ID), wanted) for batch in self._part(name, [ID], BATCH_ROWS, None))
             if not any(pc.any(kept).as_py() for kept in there):
-                continue  # only parts that have some are read whole
+                continue  # avoid reading all columns of parts without any of the products
             for batch in self._part(name, list(dict.fromkeys([ID, *columns])), BATCH_ROWS, overlay):
                 found.append(batch.filter(pc.is_in(batch.column(ID), wanted)).select(list(columns)))
         return pa.Table.from_batches(found, pa.schema([self.schema.field(name) for name in columns]))
 
     def sample(self, columns: Sequence[str], rows: int) -> pa.Table:
-        """About so many products from all over the catalog, or all of a smaller one. Raises DataError as `batches`."""
+        """About `rows` products, evenly spaced over up to `PARTS_DRAWN` parts, or all of a smaller catalog.
+
+        Raises:
+            DataError: see `batches`.
+        """
         if self.rows <= rows:
             return pa.Table.from_batches(self.batches(columns))
         parts = list(self.manifest.parts)
@@ -167,9 +171,9 @@ class Scored:
         return pa.concat_tables(tables)
 
     def vectors(self, column: Vector) -> np.ndarray:
-        """A column of vectors as float32 (N, length), row by row as `batches` gives them.
+        """A column of vectors as float32 (N, length), in the order of `batches`.
 
-        In memory stands the answer and one batch: 10,000 embeddings of 2048 take 82 MB.
+        Memory holds the result and one batch: 10,000 embeddings of 2048 take 82 MB.
 
         Raises:
             DataError: see `batches`.
@@ -193,18 +197,18 @@ def table_schema(
     gates: Gates = NO_GATES,
     several: bool = False,
 ) -> pa.Schema:
-    """The columns of a part.
+    """The schema of a part.
 
     Args:
         groups: the attribute groups; each has a column of its answered attributes.
-        labels: how many probabilities and logits a row has.
+        labels: number of probabilities and logits per row.
         embedding: length of an embedding.
-        columns: the source's own.
+        columns: of the source.
         gates: of the model; each has a column of its probability.
         several: whether products may have several photographs.
 
     Raises:
-        DataError: a column of the source has the name of one of ours.
+        DataError: a source column has a reserved name.
     """
     ours = [
         pa.field(PROBABILITIES, pa.list_(pa.float16(), labels)),
@@ -229,7 +233,7 @@ def table_schema(
 
 
 def stored_embedding(folder: Path) -> int | None:
-    """Length of the embeddings in a folder's parts; None where it has none. Raises DataError for a broken part."""
+    """Length of the embeddings in a folder's parts; None without parts. Raises DataError for a broken part."""
     first = min(Path(folder).glob(PARTS), default=None)
     if first is None:
         return None
@@ -238,7 +242,7 @@ def stored_embedding(folder: Path) -> int | None:
 
 
 def open_part(path: Path) -> pq.ParquetFile:
-    """Open a part. Raises DataError where it is missing or broken."""
+    """Open a part. Raises DataError if it is missing or broken."""
     try:
         return pq.ParquetFile(path)
     except FileNotFoundError:
@@ -250,7 +254,7 @@ def open_part(path: Path) -> pq.ParquetFile:
 
 
 def part_origin(path: Path, part: pq.ParquetFile) -> Origin:
-    """What a part says of where it is from. Raises DataError where it does not."""
+    """The origin in a part's metadata. Raises DataError if there is none."""
     metadata: Mapping[bytes, bytes] = part.schema_arrow.metadata or {}
     try:
         return Origin(**json.loads(metadata[ORIGIN_KEY]))

@@ -1,4 +1,4 @@
-"""What the corrections of a store say of each product, all taken together."""
+"""Combine the corrections of each product into one verdict."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,11 +11,12 @@ from fashion.taxonomy import NO, NOT_ANNOTATED, YES, Label, Taxonomy
 
 @dataclass
 class ProductVerdict:
-    """What is known of a product.
+    """Combined corrections of a product.
 
     Attributes:
-        targets: int8 (A,), 1 yes, 0 no, -1 nobody said.
-        not_product: whether the photograph shows no product; then no label is answered, whatever `targets` says.
+        targets: int8 (A,): 1 yes, 0 no, -1 not annotated.
+        not_product: whether the photograph shows no product; then no label is answered, regardless of `targets`.
+        left_out: labels of entries that the model does not have.
     """
 
     targets: np.ndarray
@@ -23,7 +24,7 @@ class ProductVerdict:
     left_out: list[Label] = field(default_factory=list)
 
     def take(self, entry: Entry, taxonomy: Taxonomy) -> None:
-        """Take in the next entry that is in force. One of a label that the model does not have is kept aside."""
+        """Apply the next entry in force. A label that the model does not have goes to `left_out`."""
         if entry.verdict == NOT_A_PRODUCT:
             self.not_product = True
             return
@@ -38,11 +39,11 @@ class ProductVerdict:
 
 
 def verdicts(entries: Iterable[Entry], taxonomy: Taxonomy) -> dict[str, ProductVerdict]:
-    """By id what is known of each product that was corrected.
+    """Verdicts on the corrected products, by id.
 
     Args:
-        entries: those in force, see `catalog.scored.correction_store.in_force`.
-        taxonomy: of the model; labels of another one say nothing, see `ProductVerdict.left_out`.
+        entries: entries in force, see `catalog.scored.correction_store.in_force`.
+        taxonomy: of the model; other labels go to `ProductVerdict.left_out`.
     """
     found: dict[str, ProductVerdict] = {}
     for entry in entries:
@@ -55,7 +56,7 @@ def verdicts(entries: Iterable[Entry], taxonomy: Taxonomy) -> dict[str, ProductV
 
 
 def target_rows(known: Mapping[str, ProductVerdict], ids: Iterable[str], taxonomy: Taxonomy) -> np.ndarray:
-    """The targets of some products, int8 (N, A); all -1 of those that nobody corrected, or that are none."""
+    """Targets of products, int8 (N, A); all -1 for those without corrections and those that show no product."""
     unknown = np.full(len(taxonomy), NOT_ANNOTATED, np.int8)
     rows = [known[id].targets if id in known and not known[id].not_product else unknown for id in ids]
     return np.stack(rows) if rows else np.empty((0, len(taxonomy)), np.int8)

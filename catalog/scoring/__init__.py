@@ -1,1 +1,1 @@
-"""A source of products -> a scored catalog: sources, workers, parts, resuming."""
+"""Score a source of products into a catalog: reading sources, workers, writing parts, resuming."""

@@ -1,4 +1,4 @@
-"""Predictions -> the model's columns of a scored catalog."""
+"""Convert predictions to the model's columns of a scored catalog."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ def answer_columns(
         card: of the model.
         results: the prediction of each row; the vectors of a row without one are zeros.
         embedding: length of an embedding.
-        profile: what the answered attributes reach; None is the card's default.
+        profile: name of the thresholds that choose the answered attributes; None is the card's default.
     """
     stacked = {PROBABILITIES: len(card.labels), LOGITS: len(card.labels), EMBEDDING: embedding}
     values = {name: np.zeros((len(results), size), np.float32) for name, size in stacked.items()}

@@ -1,4 +1,4 @@
-"""The cells of a CSV file, which are text, as columns of flags, numbers or dates where they are such."""
+"""Infer the types of a CSV file's text columns: booleans, numbers, dates or text."""
 
 import re
 from collections import Counter
@@ -13,11 +13,11 @@ from fashion.tables.columns import ID_COLUMNS, is_usual
 from fashion.tables.dates import is_slashed, order_of, read_date
 from fashion.tables.no_values import says_nothing
 
-MOST = 0.95  # of a column's values, that make it what they are
-FEW = 4  # so many make it that, too, where a single one is something else
-EXACT = 2**53  # above it a float, as which filters compare numbers, is not every whole number
+MOST = 0.95  # minimum share of a column's values of one type for the column to have that type
+FEW = 4  # with at least this many values of one type, a single other value is tolerated
+EXACT = 2**53  # above it float64, in which filters compare numbers, cannot represent every integer
 
-# As Excel saves them in English, German, French, Spanish, Italian, Portuguese, Dutch and Polish; in any case.
+# As Excel writes them in English, German, French, Spanish, Italian, Portuguese, Dutch and Polish; case is ignored.
 FLAGS = {
     **dict.fromkeys(("true", "wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar", "prawda"), True),
     **dict.fromkeys(("false", "falsch", "faux", "falso", "onwaar", "fałsz"), False),
@@ -41,40 +41,41 @@ CURRENCIES = (
     *("ils", "rub", "c$", "a$", "r$", "kr", "kč", "zł", "¥", *SYMBOLS),
 )
 _CURRENCY = "|".join(map(re.escape, CURRENCIES))
-_SPACES = " \u00a0\u202f"  # narrow and unbreakable ones stand between thousands
+_SPACES = " \u00a0\u202f"  # non-breaking and narrow spaces separate thousands
 _NUMBER = re.compile(
     rf"(?P<sign>[-\u2212]?)(?:(?P<before>{_CURRENCY})[{_SPACES}]?(?P<inner>[-\u2212]?))?"
     rf"(?P<digits>\d+(?:[.,'\u2019{_SPACES}]\d+)*|[.,]\d+)(?P<power>e[+-]?\d+)?"
-    # 12,- is a price without cents, and 12.50- a negative number of SAP.
+    # 12,- is a price without cents, and 12.50- a negative number as SAP writes it.
     rf"(?:[.,](?:--?|\u2013|\u2014)|(?P<minus>-))?(?:[{_SPACES}]?(?P<after>{_CURRENCY}))?",
     re.IGNORECASE,
 )
 _THOUSANDS = rf"['\u2019{_SPACES}]"
-# 007, +49, 12-A and 12E3 name things, and a number, or no value, would spoil them: one makes its column text.
+# Codes such as 007, +49, 12-A and 12E3, which conversion to a number would damage: one of them makes its column text.
 _NAME = re.compile(rf"0\d[\d{_SPACES}./-]*|\+\d.*|(?=.*\d)(?=.*[^\W\d_])\S+")
 _FLOAT_ID = re.compile(r"(\d+)[.,]0")
-_ROUNDED_ID = re.compile(r"\d[.,]\d+E\+\d\d", re.IGNORECASE)  # as Excel shows, and saves, numbers of 12 digits and more
+_ROUNDED_ID = re.compile(r"\d[.,]\d+E\+\d\d", re.IGNORECASE)  # as Excel shows and saves numbers of 12 digits or more
 
 Sign = Literal[".", ","]
 
 
 class Odd(NamedTuple):
-    """Cells of a column that are not what most of them are, and so became null."""
+    """Cells that do not have the type of most cells of their column."""
 
     cells: int  # how many
     first: int  # position of the first
-    kind: str  # what they are not: "true or false", "number", "date"
+    kind: str  # the type of the others: "true or false", "number", "date"
 
 
 @dataclass(frozen=True)
 class TypedColumn:
-    """A column as `read_column` made it.
+    """Result of `read_column`.
 
     Attributes:
-        values: the cells.
-        odd: those that became null although something stands in them.
-        unclear: position of the first date of a column that stays text, because none of its dates says what the day is.
-        mixed: the cells of a column that stays text which keep it from being one of numbers or dates.
+        values: the converted cells.
+        odd: cells that are not empty but became null.
+        unclear: position of the first date of a column that stays text because no date shows whether the day or the
+            month comes first.
+        mixed: cells that prevent a column, which stays text, from being one of numbers or dates.
     """
 
     values: pa.Array
@@ -83,7 +84,7 @@ class TypedColumn:
     mixed: Odd | None = None
 
     def remark(self, column: str, cells: Sequence[str], rows: Sequence[str]) -> str | None:
-        """What a person should know of it, in a line; `rows` says where each cell stands."""
+        """A one-line note for the user on cells that could not be converted; `rows` gives the place of each cell."""
         if self.odd:
             odd, first, kind = self.odd
             return (
@@ -110,11 +111,11 @@ def typed_column(cells: Sequence[str]) -> pa.Array:
 
 
 def typed_columns(cells: Mapping[str, Sequence[str]], rows: Sequence[str]) -> tuple[dict[str, pa.Array], list[str]]:
-    """Columns by name as `read_column` makes them, and notes on what a person should know of them.
+    """Convert columns with `read_column`; returns them by name, and notes for the user.
 
     Args:
-        cells: of each column; in one of ids 123.0 is 123, see `id_texts`.
-        rows: where each row stands, such as `products.csv:2`.
+        cells: of each column; in a column of ids 123.0 becomes 123, see `id_texts`.
+        rows: the place of each row, such as `products.csv:2`.
     """
     columns, notes = {}, []
     for name, texts in cells.items():
@@ -127,8 +128,10 @@ def typed_columns(cells: Mapping[str, Sequence[str]], rows: Sequence[str]) -> tu
 
 
 def id_texts(cells: Sequence[Any]) -> list[str]:
-    """Ids as text, "" where there is none. Where all are such as 123.0, as pandas makes them of numbers beside a gap,
-    they become 123. Bytes are text, as old writers of Parquet store it.
+    """Ids as text, "" for missing ones.
+
+    If all are like 123.0, as pandas writes integers in a column with gaps, they become 123. Bytes are decoded, since
+    old Parquet writers store text as bytes.
     """
     texts = [_id_text(cell) for cell in cells]
     found = [_FLOAT_ID.fullmatch(text) for text in texts]
@@ -138,7 +141,7 @@ def id_texts(cells: Sequence[Any]) -> list[str]:
 
 
 def rounded_ids(column: str, cells: Sequence[str], rows: Sequence[str]) -> str | None:
-    """A note where ids are such as 4.01235E+12, which a spreadsheet has made of several; None where none is."""
+    """A note if a spreadsheet has rounded ids, as in 4.01235E+12, so that different ones coincide; otherwise None."""
     rounded = [i for i, cell in enumerate(cells) if _ROUNDED_ID.fullmatch(cell)]
     if not rounded:
         return None
@@ -156,17 +159,17 @@ def _id_text(cell: Any) -> str:
 
 
 def read_column(cells: Sequence[str]) -> TypedColumn:
-    """Cells of one column as what at least 95 % of them, or all but one, are; the others become null and are counted.
+    """Convert a column to the type of at least 95 % of its cells, or of all but one; the others become null.
 
-    - bool: TRUE and false, in any case of letters, and what Excel writes for them in other languages.
-    - int64 or double: 12, -1.5, 1.5e-3, 10,50, 12,-, 1.299,00, 1'299.00, each with a currency before or behind it,
-      the same in all cells. Whether comma or point is the decimal sign, the column as a whole says. A column with a
-      cell such as 007, +49, 12E3, 12-A, or a whole number above 2^53, holds names of things: it is text.
-    - date32, or timestamp where there are times, in UTC where there are zones: see `fashion.tables.dates`.
+    - bool: TRUE and FALSE in any letter case, and Excel's words for them in other languages.
+    - int64 or double: 12, -1.5, 1.5e-3, 10,50, 12,-, 1.299,00, 1'299.00, optionally with a currency before or after,
+      the same in all cells. The decimal sign, comma or point, is inferred from the whole column. A column with a cell
+      like 007, +49, 12E3 or 12-A, or with an integer above 2^53, holds codes and stays text.
+    - date32, or timestamp if there are times, in UTC if there are time zones: see `fashion.tables.dates`.
     - string: everything else, and a column of empty cells.
 
-    Empty cells are null. So are those of `fashion.tables.no_values` among flags, numbers and dates; among texts they
-    are texts.
+    Empty cells are null. Placeholders in `fashion.tables.no_values` are null in columns of booleans, numbers and dates,
+    and stay in columns of text.
     """
     filled = [cell for cell in cells if not says_nothing(cell)]
     if filled:
@@ -211,7 +214,7 @@ def _dates(cells: Sequence[str], filled: Sequence[str]) -> TypedColumn | None:
 def _column(
     cells: Sequence[str], filled: Sequence[str], read: Callable[[str], Any], kind: str, stored: pa.DataType
 ) -> TypedColumn | None:
-    """The column where most of its cells can be read so, or None."""
+    """The converted column if `read` converts most of its cells, otherwise None."""
     values = [None if says_nothing(cell) else read(cell) for cell in cells]
     odd = [i for i, value in enumerate(values) if value is None and not says_nothing(cells[i])]
     if not _are_most(len(filled) - len(odd), filled):
@@ -224,16 +227,17 @@ def _are_most(count: int, filled: Sequence[str]) -> bool:
 
 
 def _currencies(written: Iterable[re.Match[str]]) -> set[str]:
-    """The currencies of these numbers; one with two of them, as in $ 10 USD, has them both."""
+    """The currencies of these numbers; a number may have two, as in $ 10 USD."""
     found = {sign.lower() for match in written for sign in (match["before"], match["after"]) if sign}
     return {SYMBOLS.get(sign, sign) for sign in found}
 
 
 def _decimal_sign(numbers: Mapping[str, int]) -> Sign | None:
-    """Which of comma and point is the decimal sign in most of these, given how often each stands there; else None.
+    """Infer the decimal sign, comma or point, from numbers and their frequencies; None if they contradict each other.
 
-    A number tells it that has both (the last one is), one that has one of them more than once (the other is), or where
-    not exactly three digits follow. Where none tells, the point is: 1.299 is a little more than 1, and 1,299 is not.
+    A number is evidence if it has both signs (the last is the decimal sign), one sign more than once (the other is), or
+    one sign not followed by exactly three digits (it is). Without evidence it is the point: 1.299 is a little more
+    than 1, and 1,299 is over a thousand.
     """
     votes: Counter[Sign] = Counter()
     for number, times in numbers.items():
@@ -255,7 +259,7 @@ def _decimal_sign(numbers: Mapping[str, int]) -> Sign | None:
 
 
 def _number(match: re.Match[str], sign: Sign | None) -> int | float | None:
-    """A cell as a number, or None where it is none with this decimal sign."""
+    """A cell as a number, or None if it is not one with this decimal sign."""
     digits, power, money = match["digits"], match["power"], match["before"] or match["after"]
     minuses = [name for name in ("sign", "inner", "minus") if match[name]]
     if sign is None or len(minuses) > 1:
@@ -264,12 +268,12 @@ def _number(match: re.Match[str], sign: Sign | None) -> int | float | None:
     whole = whole or "0"  # of .50
     other = "," if sign == "." else "."
     grouped = rf"[1-9]\d{{0,2}}(?:(?:{re.escape(other)}|{_THOUSANDS})\d{{3}})+"
-    # In India two digits stand together above the thousands.
+    # In Indian grouping, digits above the thousands come in pairs.
     if not re.fullmatch(rf"0|[1-9]\d*|{grouped}|[1-9]\d?(?:,\d\d)*,\d{{3}}", whole):
         return None
     if point and not fraction.isdigit():
         return None
-    # Without a point or a sign of its own an exponent is more likely part of an article number.
+    # An exponent without a sign, in a number without a decimal point, is more likely part of an article number.
     if power and (money or not (point or power[1] in "+-")):
         return None
     text = ("-" if minuses else "") + re.sub(r"\D", "", whole)
@@ -277,7 +281,7 @@ def _number(match: re.Match[str], sign: Sign | None) -> int | float | None:
 
 
 def _moment(found: date, zone: tzinfo | None) -> datetime:
-    """A datetime in this zone; a date is its first instant, and one without a zone is taken for UTC."""
+    """A datetime in this zone; a date becomes midnight, and a time without a zone is taken as UTC."""
     if not isinstance(found, datetime):
         found = datetime(found.year, found.month, found.day)
     if zone is None:
@@ -286,7 +290,7 @@ def _moment(found: date, zone: tzinfo | None) -> datetime:
 
 
 def _first_unclear(cells: Sequence[str], filled: Sequence[str]) -> int | None:
-    """The first date such as 05/01/2026 in a column of text that would be one of dates if their days were known."""
+    """Position of the first ambiguous date, such as 05/01/2026, in a column that would otherwise hold dates."""
     slashed = sum(map(is_slashed, filled))
     if not slashed or not _are_most(slashed + sum(read_date(cell) is not None for cell in filled), filled):
         return None
@@ -294,7 +298,7 @@ def _first_unclear(cells: Sequence[str], filled: Sequence[str]) -> int | None:
 
 
 def _mixed(cells: Sequence[str], filled: Sequence[str]) -> Odd | None:
-    """The cells that make a column text of which more than half are numbers, or dates; None where they are names."""
+    """The cells that make a column text although more than half are numbers or dates; None if one of them is a code."""
     for kind, is_one in (("number", lambda cell: _NUMBER.fullmatch(cell) is not None), ("date", _is_date)):
         count = sum(map(is_one, filled))
         if len(filled) > count > len(filled) / 2:

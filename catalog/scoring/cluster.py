@@ -1,4 +1,4 @@
-"""Scores pieces with Ray Data: on all cores of this machine, or on a cluster."""
+"""Score pieces with Ray Data, on all cores of this machine or on a cluster."""
 
 import logging
 import os
@@ -26,11 +26,11 @@ from fashion.errors import FashionError, SettingError, one_line
 
 LOCAL = "local"
 LOOPBACK = "127.0.0.1"
-END_SECONDS = 5.0  # for Ray's processes to end by themselves
+END_SECONDS = 5.0  # grace period for Ray's processes to exit
 STDERR = 2  # file descriptor
-PIECE = "piece"  # the column of pickled pieces that the workers get
-OBJECT_STORE = 256 * 2**20  # bytes for the pieces and for answers that wait to be written
-BLOCK = 256 * 2**10  # bytes of answers that come back together: about 50 rows; Ray's own 128 MiB would be thousands
+PIECE = "piece"  # column of the pickled pieces sent to workers
+OBJECT_STORE = 256 * 2**20  # bytes, for pieces and for answers that wait to be written
+BLOCK = 256 * 2**10  # bytes per block of answers: about 50 rows; Ray's default of 128 MiB would be thousands
 PACKAGES = ("catalog", "fashion")
 _OURS = re.compile(r"fashion\.errors\.(\w+): (.+)")
 
@@ -38,29 +38,29 @@ _OURS = re.compile(r"fashion\.errors\.(\w+): (.+)")
 def score_with_ray(
     scoring: Scoring, pieces: Sequence[Piece], address: str = LOCAL, workers: int | None = None
 ) -> Generator[pa.Table, None, None]:
-    """Score pieces, in order, with one model in each worker, which reads its pieces itself.
+    """Score pieces, in order, with one model per worker.
 
-    What travels to the workers says where photographs are: there they are read, decoded and scored. On a cluster the
-    bundle and the photographs are therefore to be at the same paths on every node.
+    Only the places of photographs are sent to the workers, which read, decode and score them. On a cluster the bundle
+    and the photographs must therefore be at the same paths on every node.
 
     Args:
-        scoring: how; `threads` is set here.
-        pieces: what to score.
+        scoring: settings; `threads` is replaced.
+        pieces: the pieces to score.
         address: of a cluster; `local` is this machine.
-        workers: how many models; default is one for each node, or for each GPU where there are any. They share their
-            nodes' cores.
+        workers: number of models; default is one per GPU, or one per node if there is no GPU. Workers on a node share
+            its cores.
 
     Raises:
-        SettingError: no cluster answers there, or more workers than it has cores.
-        FashionError: what a worker raised of it.
+        SettingError: no cluster answers at the address, or there are more workers than cores.
+        FashionError: raised in a worker.
     """
     with connected(address):
         import ray.data
 
         share = _share(workers)
         scoring = replace(scoring, threads=share["threads"])
-        # In memory from the start: whatever Ray Data would read in tasks of its own would wait for a core for ever,
-        # because the models hold all of them.
+        # The rows are built in memory: a read task of Ray Data would wait forever for a core, because the models
+        # reserve all of them.
         rows = [{PIECE: pickle.dumps(piece)} for piece in pieces]
         scored = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
             _Worker,
@@ -74,11 +74,11 @@ def score_with_ray(
         try:
             yield from scored.iter_batches(batch_size=None, batch_format="pyarrow")
         except Exception as error:
-            raise _mendable(error) or error from None
+            raise _project_error(error) or error from None
 
 
 class _Worker:
-    """A model that Ray keeps in a process of its own."""
+    """A model in a Ray worker process."""
 
     def __init__(self, scoring: Scoring) -> None:
         self._scorer = Scorer(scoring)
@@ -90,7 +90,7 @@ class _Worker:
 
 @contextmanager
 def connected(address: str) -> Iterator[None]:
-    """Ray, started on this machine or joined; where this process has joined one already, that."""
+    """Start Ray on this machine or join a cluster; reuse the connection if this process already has one."""
     _settings(address)
     import ray
 
@@ -98,7 +98,7 @@ def connected(address: str) -> Iterator[None]:
         yield
         return
     before = set(psutil.Process().children(recursive=True))
-    # Of a socket in it the whole path may have 107 bytes.
+    # The path of a Unix socket in the folder may have at most 107 bytes.
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp" if len(tempfile.gettempdir()) > 30 else None)
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     try:
@@ -112,7 +112,7 @@ def connected(address: str) -> Iterator[None]:
                 }
                 try:
                     ray.init(LOCAL, num_cpus=available_cores(), **local, **quiet)
-                except Exception as error:  # it raises a bare one where its servers take too long
+                except Exception as error:  # Ray raises a plain Exception if its servers take too long
                     raise SettingError(
                         f"Ray did not start on this machine: {one_line(error)[:200]}; run the command again when it "
                         "has less to do, or start ray start --head and give its --address"
@@ -128,12 +128,12 @@ def connected(address: str) -> Iterator[None]:
     finally:
         started = set(psutil.Process().children(recursive=True)) - before if address == LOCAL else set()
         ray.shutdown(wait_for_processes=True)
-        _end(started)
+        _end_processes(started)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _end(processes: Collection[psutil.Process]) -> None:
-    """See that these end: Ray waits for its own children, not for theirs, some of which live on for a minute."""
+def _end_processes(processes: Collection[psutil.Process]) -> None:
+    """Kill processes that do not exit in time: Ray waits for its children only, and grandchildren may live a minute."""
     _, alive = psutil.wait_procs(processes, timeout=END_SECONDS)
     for process in alive:
         with suppress(psutil.NoSuchProcess):
@@ -141,7 +141,7 @@ def _end(processes: Collection[psutil.Process]) -> None:
 
 
 def check_cluster(address: str) -> None:
-    """See whether anything answers there; Ray itself would try for minutes. Raises SettingError."""
+    """Check that the address accepts connections, since Ray itself would retry for minutes. Raises SettingError."""
     host, _, port = address.rpartition(":")
     if port.isdecimal():
         try:
@@ -159,7 +159,7 @@ def _unjoinable(address: str, error: Exception) -> SettingError:
 
 @contextmanager
 def _silence_stderr() -> Iterator[None]:
-    """Nothing on stderr: Ray's C++ tells there which level its log has, whatever that is."""
+    """Silence the stderr file descriptor: Ray's C++ code prints its log level there at any log level."""
     sys.stderr.flush()
     kept, nowhere = os.dup(STDERR), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, STDERR)
@@ -172,20 +172,21 @@ def _silence_stderr() -> Iterator[None]:
 
 
 def _settings(address: str) -> None:
-    """What Ray reads from the environment when it is imported."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers of each start
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what ends a scoring is raised
+    """Set the environment variables that Ray reads at import, and the options of Ray Data."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # errors that end a scoring are raised
     if address == LOCAL:
-        # Where all was scored before Ray is up, it ends at once. Three such runs ended with status 1 and no word, a
-        # minute after the raylet had, whose first workers were still starting. None starts before it has work to do.
+        # Ray is shut down at once if everything is scored before it is up. In three such runs this process exited with
+        # status 1, without a message, a minute after the raylet, whose first workers were still starting. So no worker
+        # is started before there is work.
         os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
-        # Its servers run what they are sent: they listen on the loopback address alone, and ask for a password.
+        # Ray's servers execute code that they are sent, so they listen on loopback only and require a token.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         if "RAY_AUTH_MODE" not in os.environ:
             os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     import ray.data
 
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what goes wrong is raised too
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors are raised as well
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False  # the command shows its own
     context.print_on_execution_start = False
@@ -195,7 +196,7 @@ def _settings(address: str) -> None:
 
 
 def _share(workers: int | None) -> dict[str, int]:
-    """Workers, and what each takes of its node: CPUs, GPUs, threads."""
+    """The number of workers, and the CPUs, GPUs and threads of each."""
     import ray
 
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
@@ -209,8 +210,8 @@ def _share(workers: int | None) -> dict[str, int]:
     return {"workers": workers, "cpus": cpus, "gpus": 1 if gpus >= workers else 0, "threads": cpus}
 
 
-def _mendable(error: BaseException) -> FashionError | None:
-    """The error of ours that Ray carried here; it keeps no more than the text where a worker could not begin."""
+def _project_error(error: BaseException) -> FashionError | None:
+    """Rebuild our exception from Ray's message, which is all that remains if a worker failed to start."""
     found = _OURS.search(str(error))
     kind = getattr(errors, found[1], None) if found else None
     return kind(found[2].strip()) if found and kind else None

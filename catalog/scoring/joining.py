@@ -1,4 +1,4 @@
-"""Photographs that are scored -> products: a product's row is written when the last of its photographs is scored."""
+"""Join scored photographs to products: a product's row is complete when its last photograph is scored."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,20 +27,20 @@ from fashion.views import joined
 
 @dataclass
 class _Waiting:
-    """A product some of whose rows are still to come."""
+    """A product with outstanding rows."""
 
-    rows: int
+    rows: int  # outstanding
     photographs: list[pa.Table] = field(default_factory=list)
 
 
 class ProductJoiner:
-    """Joins the photographs of each product, see `fashion.views`.
+    """Join the photographs of each product, see `fashion.views`.
 
     Args:
-        card: of the model that scores.
-        profile: what the answered attributes reach; None is the card's default.
-        rows: by id how many rows of the source are to come of a product, where they are more than one.
-        several: whether any product may have several photographs; otherwise what comes goes on as it is.
+        card: of the model.
+        profile: name of the thresholds that choose the answered attributes; None is the card's default.
+        rows: by id, the number of source rows of each product that has more than one.
+        several: whether products may have several photographs; if not, photographs pass through unchanged.
     """
 
     def __init__(self, card: ModelCard, profile: str | None, rows: Mapping[str, int], several: bool) -> None:
@@ -49,9 +49,10 @@ class ProductJoiner:
         self._waiting: dict[str, _Waiting] = {}
 
     def take(self, table: pa.Table) -> pa.Table:
-        """The products that scored photographs complete, in the columns of `catalog.scored.table.table_schema`.
+        """Add scored photographs; return the products that they complete, with the columns of `table_schema`.
 
-        Those that were left out (see `catalog.scoring.scorer.Scorer`) only count; a product of none but such is none.
+        Photographs that were left out (see `catalog.scoring.scorer.Scorer`) are only counted. A product whose
+        photographs were all left out is dropped.
         """
         good = pa.array([reason is None for reason in table[REASON].to_pylist()], pa.bool_())
         if not self._several:
@@ -70,23 +71,23 @@ class ProductJoiner:
         return self._products(complete, table)
 
     def _products(self, products: list[list[pa.Table]], like: pa.Table) -> pa.Table:
-        """A row for each list of photographs."""
+        """One row per product, from the list of its photographs."""
         firsts = [photographs[0] for photographs in products]
         rows = pa.concat_tables(firsts).combine_chunks() if firsts else like.slice(0, 0)
         several = [i for i, photographs in enumerate(products) if len(photographs) > 1]
         views: list[pa.Table | None] = [None] * len(products)
         for i in several:
             views[i] = pa.concat_tables(products[i]).combine_chunks()
-        images = [None if of is None else of[IMAGE].to_pylist() for of in views]
-        embeddings = [None if of is None else list(_vectors(of, EMBEDDING)) for of in views]
+        images = [None if view is None else view[IMAGE].to_pylist() for view in views]
+        embeddings = [None if view is None else list(_vectors(view, EMBEDDING)) for view in views]
         size = like.schema.field(EMBEDDING).type.list_size
         rows = rows.append_column(PHOTOGRAPHS, pa.array(images, pa.list_(pa.string())))
         rows = rows.append_column(VIEWS, pa.array(embeddings, pa.list_(pa.list_(pa.float16(), size))))
         if not several:
             return rows
-        joint = [joined(predictions_of(of, self._card), self._card) for of in views if of is not None]
+        joint = [joined(predictions_of(view, self._card), self._card) for view in views if view is not None]
         answers = answer_columns(self._card, joint, size, self._profile)
-        # Rows of several photographs come from the joint answers, behind all others, and go to their places.
+        # Append the joint answers to each column, then take the rows of products with several photographs from them.
         order = np.arange(len(products))
         order[several] = len(products) + np.arange(len(several))
         for name, column in answers.items():
@@ -96,7 +97,7 @@ class ProductJoiner:
 
 
 def predictions_of(rows: pa.Table, card: ModelCard) -> list[Prediction]:
-    """What the model says of scored photographs, from their columns."""
+    """Rebuild the predictions of scored photographs from their columns."""
     gates = [rows[name].to_numpy() for name in gate_columns(card.gates)]
     vectors = zip(
         *(_vectors(rows, name).astype(np.float32) for name in (LOGITS, PROBABILITIES, EMBEDDING)), strict=True

@@ -1,7 +1,7 @@
-"""What is scored and no part yet: an Arrow stream beside the parts, so that a run that is killed loses none of it.
+"""Journal of scored rows that are not in a part yet, so that a killed run loses none of them.
 
-Parts are large, so that a catalog has few; a row therefore waits for minutes. Here it is on the disk as soon as its
-step is scored. The next run makes a part of what it finds.
+Parts are large, to keep their number small, so a row waits minutes for its part. Until then it is in an Arrow stream
+beside the parts, written after each step. The next run turns journals that it finds into parts.
 """
 
 import json
@@ -15,14 +15,14 @@ from catalog.scored.score_manifest import Origin
 from catalog.scored.table import ORIGIN_KEY
 from catalog.scoring.parts import write_part
 
-ENDING = ".arrows"  # Arrow's own for a stream of batches
+ENDING = ".arrows"  # Arrow's file extension for a stream of batches
 
 
 class PartJournal:
-    """The rows that wait to become one part.
+    """Journal of the rows of one future part.
 
     Args:
-        part: the file that they are to become.
+        part: path of the future part.
         origin: of the scoring.
     """
 
@@ -33,7 +33,7 @@ class PartJournal:
         self._stream: pa.RecordBatchStreamWriter | None = None
 
     def append(self, rows: pa.Table) -> None:
-        """Write rows, of the same columns every time; they are there whatever becomes of this process."""
+        """Write rows, always with the same columns; they survive the end of this process."""
         if self._file is None or self._stream is None:
             self._file = self._path.open("wb")
             self._stream = pa.ipc.new_stream(self._file, rows.schema.with_metadata(self._metadata))
@@ -41,23 +41,23 @@ class PartJournal:
         self._file.flush()
 
     def close(self) -> None:
-        """Write no more; what was written stays, for the next run."""
+        """Close the file; it stays for the next run."""
         if self._file is not None:
             self._file.close()
             self._file = self._stream = None
 
     def remove(self) -> None:
-        """The rows are a part now."""
+        """Delete the journal, once its rows are in a part."""
         self.close()
         self._path.unlink(missing_ok=True)
 
 
 def recover_parts(folder: Path) -> int:
-    """Make parts of the journals in a folder; returns how many rows they had."""
+    """Turn the journals in a folder into parts; return their number of rows."""
     recovered = 0
     for path in sorted(Path(folder).glob(f".part-*{ENDING}")):
         part = path.with_name(f"{path.stem.removeprefix('.')}.parquet")
-        rows = None if part.exists() else _read(path)  # a part that is there has all of them
+        rows = None if part.exists() else _read(path)  # an existing part already has all the rows
         if rows is not None and len(rows):
             write_part(part, rows, Origin(**json.loads(rows.schema.metadata[ORIGIN_KEY])))
             recovered += len(rows)
@@ -66,7 +66,7 @@ def recover_parts(folder: Path) -> int:
 
 
 def _read(path: Path) -> pa.Table | None:
-    """The rows of a stream that may end in the middle of a batch; None where not even its columns are there."""
+    """The complete batches of a stream that may be truncated; None if even the schema is incomplete."""
     with path.open("rb") as file:
         try:
             stream = pa.ipc.open_stream(file)

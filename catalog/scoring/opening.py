@@ -1,4 +1,4 @@
-"""Tells what kind of source a command line names: a folder of photographs, globs, or tables."""
+"""Open the source that a command line names: a folder of photographs, globs, or tables."""
 
 import glob
 import os
@@ -15,9 +15,9 @@ from fashion.tables.first_bytes import check_first_bytes, is_spreadsheet
 from fashion.tables.parquet import ParquetTable
 from fashion.tables.reading import PARQUET_ENDING, TABLE_ENDINGS, open_table
 
-BESIDE_PHOTOGRAPHS = (".txt", ".json")  # a glob of photographs may find such files, which are listed as broken images
-TEXT_BYTES = 4096  # by which text is told from photographs; the last letter of them may be cut
-# Photographs that no decoder here reads, most of them unprocessed ones of cameras.
+BESIDE_PHOTOGRAPHS = (".txt", ".json")  # a glob for photographs may match such files; they are listed as broken images
+TEXT_BYTES = 4096  # read to distinguish text from photographs; the last character may be truncated
+# Image formats that are not decoded, most of them camera raw formats.
 UNREAD_ENDINGS = {
     **dict.fromkeys((".jxl", ".jp2", ".jpx", ".j2k"), "JPEG XL and JPEG 2000 are not read; convert it to JPEG"),
     **dict.fromkeys(
@@ -31,16 +31,16 @@ _MAGIC = re.compile(r"[*?\[]")
 
 
 def open_source(names: Sequence[str], id_column: str | None = None, image_columns: Sequence[str] = ()) -> ProductSource:
-    """Open what a command line names.
+    """Open the source that a command line names.
 
     Args:
         names: one folder of photographs or of Parquet files, one table (`fashion.tables.reading.TABLE_ENDINGS`), or
             globs and files: photographs, or Parquet files that are shards of one table.
-        id_column, image_columns: of a table; None and no column look for usual names. Without ids the image's name is
-            one. Of several columns of photographs that of the first ones comes first.
+        id_column, image_columns: of a table; if not given, columns with usual names are used. Without a column of ids,
+            the image's name is the id. The first image column holds the main photograph.
 
     Raises:
-        DataError: nothing is there, or no image in it, or a table cannot be read or lacks a column.
+        DataError: a file is missing, there is no image, or a table cannot be read or lacks a column.
     """
     folder = Path(names[0])
     if len(names) == 1 and folder.is_dir():
@@ -51,7 +51,7 @@ def open_source(names: Sequence[str], id_column: str | None = None, image_column
             return photographs(found, name, name, unread_photographs(folder))
         if shards:
             return parquet_source(shards, name, id_column, image_columns)
-        raise DataError(f"{folder} holds no image ({', '.join(ENDINGS)}) and no .parquet file; {_instead(folder)}")
+        raise DataError(f"{folder} holds no image ({', '.join(ENDINGS)}) and no .parquet file; {_advice(folder)}")
     name = ", ".join(os.path.abspath(name) for name in names)
     files = _files(names)
     kinds = {file.suffix.lower() for file in files}
@@ -64,33 +64,33 @@ def open_source(names: Sequence[str], id_column: str | None = None, image_column
         raise DataError(f"{' '.join(names)}: a table cannot be mixed with other files; score it alone")
     if len(files) == 1:
         _check_no_text(files[0])
-    # The part before the first * or ?: ids stay the same when photographs are added.
+    # Ids are relative to the path before the first wildcard, so they do not change when photographs are added.
     roots = [os.path.dirname(os.path.abspath(_MAGIC.split(name)[0] + "x")) for name in names]
     return photographs([os.path.abspath(file) for file in files], name, os.path.commonpath(roots))
 
 
 def photographs(paths: Sequence[str], name: str, folder: str, left_out: Sequence[UnscoredRow] = ()) -> ListedSource:
     """Image files as a source without columns; an id is the path below `folder`."""
-    # A name that is no UTF-8 cannot be a cell: spelled so, it is listed as missing.
+    # A file name that is not UTF-8 cannot be stored in a cell; its escaped form is listed as a missing file.
     paths = [path.encode(errors="backslashreplace").decode() for path in paths]
     ids = [os.path.relpath(path, folder) for path in paths]
     return ListedSource(name, Path(folder), (), rows_table(ids, ids, paths), tuple(left_out))
 
 
 def image_files(folder: Path) -> list[str]:
-    """Absolute paths of the image files below a folder, by their ending, without hidden ones, sorted."""
+    """Sorted absolute paths of the image files below a folder, by extension; hidden files are skipped."""
     endings = (*ENDINGS, *HEIC_ENDINGS) if heic_is_read() else ENDINGS
-    return sorted(path for path in _shown_files(folder) if path.lower().endswith(endings))
+    return sorted(path for path in _visible_files(folder) if path.lower().endswith(endings))
 
 
 def unread_photographs(folder: Path) -> list[UnscoredRow]:
-    """Files below a folder that are photographs but are not scored, with the reason.
+    """Photographs below a folder that are not scored, with the reason.
 
-    Those of formats that are not read, and those that begin as an image does and have no ending, which may be
-    anything: a cache, a thumbnail. Files of other kinds are nobody's photographs.
+    These are files of unsupported image formats, and files without an extension that begin like an image, which may be
+    caches or thumbnails.
     """
     unread = []
-    for path in sorted(_shown_files(folder)):
+    for path in sorted(_visible_files(folder)):
         name = os.path.relpath(path, os.path.abspath(folder)).encode(errors="backslashreplace").decode()
         ending = os.path.splitext(path)[1].lower()
         if ending in HEIC_ENDINGS and not heic_is_read():
@@ -104,7 +104,7 @@ def unread_photographs(folder: Path) -> list[UnscoredRow]:
 
 def _is_image(path: str) -> bool:
     try:
-        if not os.path.isfile(path):  # opening a pipe would wait for its other end
+        if not os.path.isfile(path):  # opening a pipe would block
             return False
         with open(path, "rb") as file:
             return begins_as_image(file.read(16))
@@ -112,15 +112,15 @@ def _is_image(path: str) -> bool:
         return False
 
 
-def _shown_files(folder: Path) -> Iterator[str]:
-    """Absolute paths of the files below a folder, without hidden ones and those of hidden folders."""
+def _visible_files(folder: Path) -> Iterator[str]:
+    """Absolute paths of the files below a folder, without hidden files and folders."""
     for parent, folders, names in os.walk(os.path.abspath(folder)):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (os.path.join(parent, name) for name in names if not name.startswith("."))
 
 
-def _instead(folder: Path) -> str:
-    """What to do with a folder of which nothing can be scored."""
+def _advice(folder: Path) -> str:
+    """Advice for a folder in which nothing can be scored."""
     unread = unread_photographs(folder)
     if not unread:
         return "give another source"
@@ -128,7 +128,7 @@ def _instead(folder: Path) -> str:
 
 
 def _check_no_text(file: Path) -> None:
-    """Raises DataError for a file that is text or packed, and so no photograph, whatever it is called."""
+    """Raise DataError for a file that is text or an archive, unless it has the extension of an image."""
     if file.suffix.lower() in ENDINGS:
         return
     if is_spreadsheet(file):
@@ -141,7 +141,7 @@ def _check_no_text(file: Path) -> None:
 
 
 def _files(names: Sequence[str]) -> list[Path]:
-    """The files that globs and paths name, each once, in order."""
+    """The files that match globs and paths, in order and without repetition."""
     found: dict[str, None] = {}
     for name in names:
         if os.path.isdir(name):

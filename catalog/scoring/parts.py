@@ -1,4 +1,4 @@
-"""Writes a scored catalog part by part, so that what was scored once is never scored again."""
+"""Write a scored catalog part by part, so that an interrupted run can resume."""
 
 import io
 import json
@@ -19,14 +19,14 @@ from fashion.taxonomy import Label
 
 
 class PartWriter:
-    """Adds parts to a folder; each is there whole or not at all.
+    """Add parts to a folder, each written atomically.
 
     Args:
-        folder: of the scored catalog; what it holds already counts.
-        origin: what the parts must have in common.
+        folder: of the scored catalog; existing parts are included.
+        origin: model, source and profile that all parts must share.
         schema: of a part, from `catalog.scored.table.table_schema`.
-        refreshed: whether the source's own columns of the parts that are there, and those of several photographs, will
-            be written anew, and so may be others now.
+        refreshed: whether the source columns and photograph columns of existing parts will be rewritten, and so may
+            differ from the schema now.
 
     Attributes:
         parts: rows of each part, by file name.
@@ -46,7 +46,7 @@ class PartWriter:
         self.count()
 
     def count(self) -> None:
-        """Look anew at what the folder holds. Raises DataError for a broken part."""
+        """Read the parts of the folder again. Raises DataError for a broken part."""
         self.parts, self.ids = {}, set()
         for path in sorted(self.folder.glob(PARTS)):
             part = open_part(path)
@@ -55,7 +55,7 @@ class PartWriter:
                 self.ids.update(batch.column(0).to_pylist())
 
     def next_part(self) -> Path:
-        """The file that the next part is to become."""
+        """Path of the next part."""
         number = 1 + max((int(name.split("-")[1].split(".")[0]) for name in self.parts), default=-1)
         return self.folder / f"part-{number:05d}.parquet"
 
@@ -71,7 +71,7 @@ class PartWriter:
         return path
 
     def finish(self, labels: Sequence[Label], embedding: int, columns: Sequence[str], left_out: Mapping) -> Manifest:
-        """Write the manifest, by which the catalog is complete; see `Manifest` for the arguments."""
+        """Write the manifest, which marks the catalog as complete; see `Manifest` for the arguments."""
         manifest = Manifest(
             **asdict(self.origin),
             labels=tuple(labels),
@@ -100,7 +100,7 @@ class PartWriter:
                 )
         there, wanted = part.schema_arrow, self._schema
         if refreshed:
-            there, wanted = _refreshed_apart(there), _refreshed_apart(wanted)
+            there, wanted = _without_refreshed(there), _without_refreshed(wanted)
         if not there.equals(wanted):
             names = sorted({*there.names, *wanted.names})
             changed = [name for name in names if _type(there, name) != _type(wanted, name)] or ["their order"]
@@ -111,9 +111,9 @@ class PartWriter:
 
 
 def write_part(path: Path, rows: pa.Table, origin: Origin) -> Path:
-    """Write a part, whole or not at all; `rows` has the columns of `catalog.scored.table.table_schema`."""
+    """Write a part atomically; `rows` has the columns of `catalog.scored.table.table_schema`."""
     file = io.BytesIO()
-    # No value of a vector comes twice: a dictionary of them would be built for nothing.
+    # Values of vectors rarely repeat, so dictionary encoding is useless for them.
     texts = [name for name in rows.column_names if name not in (*VECTORS, VIEWS)]
     table = rows.replace_schema_metadata({ORIGIN_KEY: json.dumps(asdict(origin)).encode()})
     pq.write_table(table, file, compression="zstd", use_dictionary=texts, write_statistics=texts)
@@ -126,7 +126,7 @@ def own_columns(schema: pa.Schema) -> list[str]:
     return [name for name in schema.names if name not in fixed and not name.startswith(by_group)]
 
 
-def _refreshed_apart(schema: pa.Schema) -> pa.Schema:
+def _without_refreshed(schema: pa.Schema) -> pa.Schema:
     own = {*own_columns(schema), PHOTOGRAPHS, VIEWS}
     return pa.schema([field for field in schema if field.name not in own])
 

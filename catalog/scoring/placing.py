@@ -1,4 +1,4 @@
-"""Where pieces are scored: in this process, or with Ray once it is up, where that pays."""
+"""Choose where pieces are scored: in this process, or with Ray if that is faster."""
 
 import threading
 import time
@@ -11,23 +11,23 @@ import pyarrow as pa
 from catalog.scoring.scorer import Scorer, Scoring
 from catalog.scoring.source import Piece
 
-# Seconds until Ray's first answer: 6 to 8 on a machine that has nothing else to do, 57 beside a training.
+# Seconds until Ray's first answer. Measured: 6 to 8 on an idle machine, 57 during a training.
 RAY_START = 20.0
 GPUS = Path("/dev")
 
 
 def models_side_by_side() -> int:
-    """How many models of their own this machine has use for: one for each GPU. One has all cores."""
+    """How many models this machine can run in parallel: one per GPU, otherwise one, which uses all cores."""
     return len(list(GPUS.glob("nvidia[0-9]*"))) or 1
 
 
 def pays(rows: int, seconds_each: float, models: int) -> bool:
-    """Whether several models side by side are done before one is, though they begin later.
+    """Whether several models in parallel finish before one, despite Ray's start-up time.
 
     Args:
-        rows: that remain.
-        seconds_each: of one model for a row.
-        models: that Ray would run.
+        rows: remaining rows.
+        seconds_each: seconds per row with one model.
+        models: number of models with Ray.
     """
     alone = rows * seconds_each
     return RAY_START + alone / models < alone
@@ -36,21 +36,21 @@ def pays(rows: int, seconds_each: float, models: int) -> bool:
 def score_pieces(
     scoring: Scoring, pieces: Iterable[Piece], rows: int, address: str | None = None, workers: int | None = None
 ) -> Generator[pa.Table, None, None]:
-    """Score pieces, in order; the first ones in this process, whatever does the rest.
+    """Score pieces, in order: the first ones in this process, the rest possibly with Ray.
 
-    Ray brings models on other machines and on several GPUs. On the cores of one machine it brings nothing: one process
-    keeps all of them busy. So without an address or workers it is started only where there are several GPUs and as much
-    is left to do as pays.
+    Ray is useful for several machines or several GPUs. On one machine's CPUs it is not, since one process keeps all
+    cores busy. Without an address or workers it is therefore started only if there are several GPUs and enough rows
+    are left.
 
     Args:
-        scoring: how.
-        pieces: what to score.
-        rows: that they have.
-        address, workers: of `catalog.scoring.cluster.score_with_ray`; either one asks for Ray.
+        scoring: settings.
+        pieces: the pieces to score.
+        rows: their number of rows.
+        address, workers: of `catalog.scoring.cluster.score_with_ray`; either one requests Ray.
 
     Raises:
-        SettingError: no cluster answers there, or more workers than it has cores.
-        FashionError: what scoring raises.
+        SettingError: no cluster answers at the address, or there are more workers than cores.
+        FashionError: raised by the scoring.
     """
     left = iter(pieces)
     models = workers or models_side_by_side()
@@ -77,25 +77,25 @@ def score_pieces(
 
 
 class RayStart:
-    """Ray on its way up in the background; use it as a context manager, which ends Ray.
+    """Start Ray in a background thread; a context manager that shuts it down.
 
     Args:
         address: see `catalog.scoring.cluster.score_with_ray`.
 
     Attributes:
-        begun: whether it was asked to start.
+        begun: whether the start was requested.
     """
 
     def __init__(self, address: str) -> None:
         self.begun = False
         self._address = address
-        self._over = threading.Event()  # it is up, or cannot be
+        self._over = threading.Event()  # set when the start has succeeded or failed
         self._fault: BaseException | None = None
         self._connection = ExitStack()
         self._thread = threading.Thread(target=self._connect, name="ray-start", daemon=True)
 
     def begin(self) -> None:
-        """Start it. Raises SettingError where nothing answers at the address."""
+        """Start Ray. Raises SettingError if no cluster answers at the address."""
         from catalog.scoring.cluster import LOCAL, check_cluster
 
         if self._address != LOCAL:
@@ -104,7 +104,7 @@ class RayStart:
         self._thread.start()
 
     def until_ready(self, pieces: Iterator[Piece]) -> Iterator[Piece]:
-        """The pieces that come before Ray is up; the others stay where they are."""
+        """Yield pieces until Ray is up; the rest stay in the iterator."""
         while not self._over.is_set():
             piece = next(pieces, None)
             if piece is None:
@@ -112,7 +112,7 @@ class RayStart:
             yield piece
 
     def check(self) -> None:
-        """Raises what kept it from starting."""
+        """Raise the error that prevented the start, if any."""
         if self._fault is not None:
             raise self._fault
 

@@ -1,10 +1,10 @@
-"""Brings a scored catalog up to date with its source where no photograph need be scored for it.
+"""Update a scored catalog from its source without scoring unchanged photographs again.
 
-Prices and stocks change every day, photographs seldom. So the source's own columns are written anew where they differ,
-products that the source has no more go, and so do those whose photograph is another file now: they are scored again.
+Prices and stocks change every day, photographs rarely. Source columns are rewritten where they differ. Products that
+the source no longer has are dropped, and so are products with changed photographs, which are scored again.
 
-A source that was cut off looks like one whose products are gone. So what will change is found first, and nothing of it
-is done before all rows are scored: a run that fails leaves the catalog as it was.
+A truncated source looks like one whose products are gone. The changes are therefore planned first and applied only
+after all rows are scored, so a failed run leaves the catalog unchanged.
 """
 
 from collections.abc import Sequence, Set
@@ -24,17 +24,17 @@ from fashion.errors import DataError
 from fashion.tables.places import ImagePlaces
 from fashion.tables.stored import row_of_stored
 
-MOST_LOST = 0.2  # of the scored products, that a run drops unasked; a day's changes are far fewer
+MOST_LOST = 0.2  # largest share of products dropped without --allow-removal; a normal day's changes are far fewer
 
 
 @dataclass(frozen=True)
 class Refreshed:
-    """What became of the products that were scored before.
+    """Numbers of previously scored products that changed.
 
     Attributes:
-        changed: whose own columns are others now.
-        gone: which the source has no more.
-        moved: whose photographs are others now; they are to be scored again.
+        changed: products with new values in source columns.
+        gone: products that the source no longer has.
+        moved: products with other photographs, to be scored again.
     """
 
     changed: int = 0
@@ -44,14 +44,14 @@ class Refreshed:
 
 @dataclass(frozen=True)
 class PartChange:
-    """What is to be done with a part.
+    """Planned change of a part.
 
     Attributes:
         path: of the part.
-        positions: of the first rows of its products in the source, int64 (rows,); -1 for those that are gone.
-        images: of each product where its photographs are now.
+        positions: of each product's first row in the source, int64 (rows,); -1 if it is gone.
+        images: current places of each product's photographs.
         kept: which rows stay, bool (rows,).
-        anew: whether it must be written, for rows that go or own columns that differ.
+        anew: whether the part must be rewritten, because rows are dropped or columns differ.
         changed, gone, moved: see `Refreshed`.
     """
 
@@ -67,13 +67,13 @@ class PartChange:
 
 @dataclass(frozen=True)
 class Refresh:
-    """What a run has to change in the parts of earlier ones, and does with `apply` once it has succeeded.
+    """Planned changes of existing parts, to be carried out by `apply` after the run has succeeded.
 
     Attributes:
-        kept: ids of the products that stay as they were scored.
-        before: ids of all that were scored before.
-        gone: those of them that the source has no more, in the order of the parts.
-        changes: for each part.
+        kept: ids of products that need no scoring.
+        before: ids of all previously scored products.
+        gone: ids of those that the source no longer has, in the order of the parts.
+        changes: one per part.
     """
 
     folder: Path
@@ -87,17 +87,20 @@ class Refresh:
 
     @property
     def counts(self) -> Refreshed:
-        """How many products each kind of change is of."""
+        """Number of products per kind of change."""
         return Refreshed(
             *(sum(getattr(change, name) for change in self.changes) for name in ("changed", "gone", "moved"))
         )
 
     def check_gone(self) -> None:
-        """Raises DataError where so many products are gone that the source itself may be at fault, as one cut off."""
+        """Raise DataError if so many products are gone that the source may be truncated."""
         self._check(self.gone, f"are not in {self.source.name} any more")
 
     def check_lost(self, scored: Set[str]) -> None:
-        """The same of all that would go once these ids are scored: also those whose photograph cannot be used now."""
+        """Raise DataError if too many products would be dropped, including those with unusable photographs.
+
+        `scored` has the ids scored in this run.
+        """
         lost = sorted(self.before - self.kept - scored)
         self._check(lost, f"are gone, or their photographs cannot be used any more (see {LEFT_OUT_FILE})")
 
@@ -109,14 +112,14 @@ class Refresh:
             )
 
     def apply(self) -> None:
-        """Make the parts say of their products what the source says.
+        """Rewrite the parts that differ from the source.
 
-        Each part is written whole or not at all; a run that is cut off leaves the rest to the next.
+        Each part is written atomically; an interrupted run leaves the rest to the next.
         """
         for change in self.changes:
             if not change.anew:
                 continue
-            # It counts the rows of the parts; the run ends with another.
+            # The manifest holds the row counts of the parts; the run writes a new one at its end.
             (self.folder / MANIFEST_FILE).unlink(missing_ok=True)
             if change.kept.any():
                 self._write(change)
@@ -133,22 +136,22 @@ class Refresh:
         table = {ID: whole[ID], IMAGE: pa.array([images[0] for images in change.images], pa.string())}
         table |= {name: fresh[name] for name in columns} | {name: whole[name] for name in ours}
         if self.source.several:
-            table |= _of_several(whole, change.images)
+            table |= _photograph_columns(whole, change.images)
         write_part(change.path, pa.table(table).filter(pa.array(change.kept)), self.origin)
 
 
 def plan_refresh(folder: Path, origin: Origin, source: ProductSource) -> Refresh:
-    """Find what must change in the parts of a folder; nothing is written.
+    """Plan the changes of the parts in a folder, without writing anything.
 
-    Parts of another origin are left alone: `catalog.scoring.parts.PartWriter` refuses them.
+    Parts of another origin are ignored here; `catalog.scoring.parts.PartWriter` rejects them.
 
     Args:
         folder: of the scored catalog.
         origin: of this run.
-        source: what the parts are compared with.
+        source: to compare the parts with.
 
     Raises:
-        DataError: a part is broken, or the source has not one of the products.
+        DataError: a part is broken, or the source has none of the products.
     """
     folder = Path(folder)
     parts = {path: open_part(path) for path in sorted(folder.glob(PARTS))}
@@ -177,22 +180,22 @@ def plan_refresh(folder: Path, origin: Origin, source: ProductSource) -> Refresh
 def _change(
     path: Path, source: ProductSource, own: pa.Table, place: dict[str, list[int]], names: list[str]
 ) -> PartChange:
-    """The same for one part."""
+    """Plan the changes of one part; `place` has the positions of each id's rows in the source."""
     part = open_part(path)
     schema = part.schema_arrow
     before, columns = own_columns(schema), [field.name for field in source.columns]
     rows = [place.get(name, []) for name in names]
-    positions = np.array([of[0] if of else -1 for of in rows])
+    positions = np.array([found[0] if found else -1 for found in rows])
     fresh = own.take(pa.array(np.maximum(positions, 0)))
     several = PHOTOGRAPHS in schema.names
     old = part.read([IMAGE, *([PHOTOGRAPHS] if several else []), *before])
     images = _images(old)
-    named = own[PLACE].take(pa.array([position for of in rows for position in of], pa.int64())).to_pylist()
+    named = own[PLACE].take(pa.array([position for found in rows for position in found], pa.int64())).to_pylist()
     now = iter(named)
-    found = [_images_now(source, of, [next(now) for _ in product]) for of, product in zip(images, rows, strict=True)]
-    moved = np.array([bool(of) and image is None for of, image in zip(rows, found, strict=True)], dtype=bool)
+    current = [_images_now(source, was, [next(now) for _ in found]) for was, found in zip(images, rows, strict=True)]
+    moved = np.array([bool(found) and new is None for found, new in zip(rows, current, strict=True)], dtype=bool)
     kept = (positions >= 0) & ~moved
-    images_now = tuple(of if image is None else image for of, image in zip(images, found, strict=True))
+    images_now = tuple(was if new is None else new for was, new in zip(images, current, strict=True))
     same_types = before == columns and all(schema.field(name).type == own.schema.field(name).type for name in before)
     differs = np.array([a != b for a, b in zip(_rows(old, before), _rows(fresh, columns), strict=True)], dtype=bool)
     changed = int((differs & kept).sum())
@@ -202,39 +205,39 @@ def _change(
 
 
 def _images(part: pa.Table) -> list[tuple[str, ...]]:
-    """Where the photographs of each product of a part are; "" stands for one of which it is not known."""
+    """Places of the photographs of each product of a part; "" for an unknown place."""
     several = part[PHOTOGRAPHS].to_pylist() if PHOTOGRAPHS in part.column_names else [None] * len(part)
-    return [tuple(of or [first or ""]) for first, of in zip(part[IMAGE].to_pylist(), several, strict=True)]
+    return [tuple(places or [first or ""]) for first, places in zip(part[IMAGE].to_pylist(), several, strict=True)]
 
 
 def _images_now(
     source: ProductSource, images: Sequence[str], named: Sequence[Sequence[str] | None]
 ) -> tuple[str, ...] | None:
-    """Where the photographs that were scored are now; None where they are not those that the product's rows name.
+    """Current places of a product's scored photographs; None if its rows name other photographs now.
 
     Args:
         source: of the rows.
-        images: that were scored; photographs that could not be used are not among them.
-        named: for each row of the product what it names, see `ProductSource.own`.
+        images: the scored photographs; unusable ones are not among them.
+        named: the photographs that each row of the product names, see `ProductSource.own`.
     """
     if source.holds_photographs:
-        return _followed(images, [place for places in named for place in places or []])
+        return _renamed(images, [place for places in named for place in places or []])
     wanted = list(dict.fromkeys(place for places in named for place in places or []))
     if images == ("",) or not wanted:
         return tuple(images)
     places = [ImagePlaces(source.folder, where) for where in wanted]
-    scored = [[Path(image) in of for of in places] for image in images]
+    scored = [[Path(image) in candidates for candidates in places] for image in images]
     if not all(map(any, scored)):
         return None
-    # One that is new, and no file, was left out and will be; one that is a file is to be scored.
-    new = [of for of, *found in zip(places, *scored, strict=True) if not any(found)]
-    return None if any(path.is_file() for of in new for path in of) else tuple(images)
+    # A name that matches no scored photograph requires scoring if its file exists; if not, it was left out before too.
+    new = [candidates for candidates, *found in zip(places, *scored, strict=True) if not any(found)]
+    return None if any(path.is_file() for candidates in new for path in candidates) else tuple(images)
 
 
-def _followed(images: Sequence[str], rows: Sequence[str]) -> tuple[str, ...] | None:
-    """Photographs that lie in rows of a table, under the names that their rows have now.
+def _renamed(images: Sequence[str], rows: Sequence[str]) -> tuple[str, ...] | None:
+    """Rename photographs stored in table rows to the current names of their rows; files and "" stay.
 
-    None where the rows are more or fewer. Others stay as they are: files, and "".
+    Returns None if the number of rows has changed.
     """
     before = list(dict.fromkeys(filter(None, map(row_of_stored, images))))
     if not before:
@@ -245,9 +248,9 @@ def _followed(images: Sequence[str], rows: Sequence[str]) -> tuple[str, ...] | N
     return tuple(now[row] + image[len(row) :] if (row := row_of_stored(image)) else image for image in images)
 
 
-def _of_several(part: pa.Table, images: Sequence[Sequence[str]]) -> dict[str, pa.Array]:
-    """The columns of products with several photographs, as a part is to have them."""
-    cells = [list(of) if len(of) > 1 else None for of in images]
+def _photograph_columns(part: pa.Table, images: Sequence[Sequence[str]]) -> dict[str, pa.Array]:
+    """The columns of a part for products with several photographs."""
+    cells = [list(places) if len(places) > 1 else None for places in images]
     size = part.schema.field(EMBEDDING).type.list_size
     kind = pa.list_(pa.list_(pa.float16(), size))
     views = part[VIEWS] if VIEWS in part.column_names else pa.nulls(len(part), kind)
@@ -255,6 +258,6 @@ def _of_several(part: pa.Table, images: Sequence[Sequence[str]]) -> dict[str, pa
 
 
 def _rows(table: pa.Table, names: list[str]) -> list[str]:
-    """Each row's cells as text: NaN is like itself there, and a number like no text."""
+    """Each row's cells as one text for comparison: NaN equals itself, and a number never equals a text."""
     cells: list[list[Any]] = [table[name].to_pylist() for name in names]
     return [repr(row) for row in zip(*cells, strict=True)] if cells else [""] * len(table)

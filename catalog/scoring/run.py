@@ -1,4 +1,4 @@
-"""One run of a scoring: which rows remain, where the scored ones go, and what is said at its end."""
+"""A scoring run: select the remaining rows, write the scored ones, and summarize."""
 
 import csv
 import io
@@ -28,20 +28,20 @@ from fashion.files import write_whole
 from fashion.model_card import ModelCard
 
 DUPLICATE = "duplicate id"
-MOST_PHOTOGRAPHS = 250  # of a product, as many as Shopify takes; an id that more rows have is more likely none
+MOST_PHOTOGRAPHS = 250  # per product, Shopify's limit; a value that more rows share is probably no id
 
 
 @dataclass
 class ScoringSummary:
-    """What a scoring did.
+    """Result of a scoring run.
 
     Attributes:
-        folder, manifest: what is there now.
-        scored: products of this run; those of earlier ones stayed.
-        images: photographs of this run that were scored.
-        seconds: of this run, what starts it included.
+        folder, manifest: of the scored catalog.
+        scored: products scored in this run; those of earlier runs stay.
+        images: photographs scored in this run.
+        seconds: duration of this run, start-up included.
         left_out: rows that could not be scored.
-        refreshed: what became of the rows of earlier runs.
+        refreshed: changes to products of earlier runs.
     """
 
     folder: Path
@@ -75,11 +75,11 @@ class ScoringSummary:
 
 
 def _with_photographs(rows: int, named: Sequence[Sequence[str]] | None) -> list[int]:
-    """Which of a product's rows bring photographs.
+    """Indices of a product's rows that add photographs.
 
     Args:
-        rows: how many there are.
-        named: the photographs that each names; None where all hold some.
+        rows: number of rows.
+        named: the photographs that each row names; None if all rows hold photographs.
     """
     if named is None:
         return list(range(min(rows, MOST_PHOTOGRAPHS)))
@@ -93,7 +93,7 @@ def _with_photographs(rows: int, named: Sequence[Sequence[str]] | None) -> list[
 
 
 class ScoringRun:
-    """One run of the scoring: which rows remain, and where the scored ones go.
+    """A scoring run: selects the remaining rows and writes the scored ones.
 
     Raises:
         DataError: more than a fifth of the products in `out` are gone, without `allow_removal`; or see
@@ -112,10 +112,10 @@ class ScoringRun:
         self.out, self.card, self.origin, self.source = out, card, origin, source
         self.part_rows, self.allow_removal = part_rows, allow_removal
         self.left_out: list[UnscoredRow] = list(source.left_out)
-        self._scored: set[str] = set()  # ids, of this run
-        self._rows: dict[str, int] = {}  # by id, how many are to come
-        recover_parts(out)  # of one that was killed
-        # How long an embedding is, only the parts or the model itself know; 0 finds clashes of names all the same.
+        self._scored: set[str] = set()  # ids scored in this run
+        self._rows: dict[str, int] = {}  # number of rows to score by id, if more than one
+        recover_parts(out)  # of a run that was killed
+        # Without parts the embedding's length is unknown yet; with 0 the schema still detects clashing column names.
         length = stored_embedding(out)
         schema = table_schema(
             card.taxonomy.groups, len(card.labels), length or 0, source.columns, card.gates, source.several
@@ -126,9 +126,9 @@ class ScoringRun:
         self.writer = PartWriter(out, origin, schema, refreshed=True)
 
     def remaining(self) -> np.ndarray:
-        """Positions of the rows to score, those of a product together.
+        """Positions of the rows to score, grouped by product.
 
-        Rows that repeat an id and bring no further photograph are left out.
+        Rows that repeat an id without a further photograph are left out.
         """
         ids = self.source.ids
         if len(set(ids)) == len(ids):
@@ -143,7 +143,7 @@ class ScoringRun:
         return np.asarray(positions, dtype=np.int64)
 
     def _products(self) -> dict[str, list[int]]:
-        """By id the positions of the rows that bring photographs; the others of an id are listed."""
+        """Positions of the rows that add photographs, by id; other rows with the id are listed as left out."""
         rows: dict[str, list[int]] = {}
         for position, name in enumerate(self.source.ids):
             rows.setdefault(name, []).append(position)
@@ -161,11 +161,10 @@ class ScoringRun:
         self.left_out += [UnscoredRow(self.source.row(position), name, DUPLICATE, detail) for position in positions]
 
     def take(self, tables: Iterable[pa.Table], progress: tqdm) -> ScoringSummary:
-        """Write the products of the photographs that come, part by part; at the end bring the earlier parts up to date
-        and write the manifest.
+        """Write scored photographs as products, part by part; then update the earlier parts and write the manifest.
 
         Raises:
-            DataError: no image is good, or too many products would go whose photographs cannot be used any more.
+            DataError: no image can be used, or too many products would be dropped because theirs no longer can.
         """
         waiting: list[pa.Table] = []
         joiner = ProductJoiner(self.card, self.origin.profile, self._rows, self.source.several)
@@ -209,7 +208,7 @@ class ScoringRun:
     def _finish(self) -> Manifest:
         counts = Counter(entry.reason for entry in self.left_out)
         if not self.refresh.kept and not self._scored:
-            # A duplicate says nothing of why its first row was left out.
+            # A duplicate does not explain why the first row of its id was left out.
             first = next((entry for entry in self.left_out if entry.reason != DUPLICATE), self.left_out[0])
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.most_common())
             raise DataError(

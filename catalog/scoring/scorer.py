@@ -1,4 +1,4 @@
-"""The step that scores rows: photographs in, their columns of the scored catalog out."""
+"""Score rows: photographs in, columns of the scored catalog out."""
 
 from collections import deque
 from collections.abc import Generator, Iterable
@@ -17,22 +17,22 @@ from fashion.prediction import Outcome
 from fashion.predictor import Predictor
 from fashion.tables.places import ImagePlaces
 
-# Beside the columns of a part, for rows that were left out; null in the others.
+# Columns besides those of a part: why a row was left out; null otherwise.
 REASON, DETAIL = "fashion.reason", "fashion.detail"
-BATCH = 32  # photographs of one step, which is what a run that is killed does again, and those that go on beside it
-BESIDE = 2  # steps at a time: while one writes its rows, or has one photograph left, the other has the cores
+BATCH = 32  # photographs per step; a killed run repeats only the steps in progress
+BESIDE = 2  # parallel steps: while one builds its rows or waits for its last photograph, the other uses the cores
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """How to score; small enough to be sent to each worker.
+    """Settings of a scoring; sent to each worker.
 
     Attributes:
-        bundle: the model's folder, absolute.
-        folder: where photographs lie whose place is no absolute path.
+        bundle: absolute path of the model's folder.
+        folder: base of relative photograph paths.
         engine, threads: see `fashion.engines.open_engine`.
-        profile: what the answered attributes reach; None is the card's default.
-        batch: photographs of one step.
+        profile: name of the thresholds that choose the answered attributes; None is the card's default.
+        batch: photographs per step.
     """
 
     bundle: str
@@ -44,7 +44,7 @@ class Scoring:
 
 
 class Scorer:
-    """A model that is ready to score. Raises the errors of `Predictor.from_bundle`."""
+    """A loaded model that scores pieces. Raises the errors of `Predictor.from_bundle`."""
 
     def __init__(self, scoring: Scoring) -> None:
         self._predictor = Predictor.from_bundle(scoring.bundle, scoring.engine, scoring.threads)
@@ -55,11 +55,11 @@ class Scorer:
         """Score the rows of a piece.
 
         Returns:
-            For each photograph, in their order, the columns of `catalog.scored.table.table_schema`, ROW, LAST, REASON
-            and DETAIL. One with a reason was left out: its vectors are zeros.
+            One row per photograph, in order: the columns of `catalog.scored.table.table_schema`, ROW, LAST, REASON and
+            DETAIL. A photograph with a reason was left out; its vectors are zeros.
 
         Raises:
-            Exception: a fault of the engine, which no other photograph will mend.
+            Exception: the engine failed, as it would for any other photograph.
         """
         images, outcomes = self._predict(rows)
         for outcome in outcomes:
@@ -81,7 +81,7 @@ class Scorer:
         return scored.append_column(DETAIL, pa.array(details, pa.string()))
 
     def each(self, pieces: Iterable[Piece]) -> Generator[pa.Table, None, None]:
-        """Read pieces and score them, in order, a step at a time with the next one beside it."""
+        """Read pieces and score them, in order, with `BESIDE` steps in parallel."""
         steps = (
             rows.slice(start, self._batch)
             for piece in pieces
@@ -93,7 +93,7 @@ class Scorer:
             try:
                 for rows in steps:
                     begun.append(pool.submit(self, rows))
-                    if len(begun) > BESIDE:  # one waits, so that none of the threads does
+                    if len(begun) > BESIDE:  # one step is queued so that no thread idles
                         yield begun.popleft().result()
                 while begun:
                     yield begun.popleft().result()
@@ -102,7 +102,7 @@ class Scorer:
                     step.cancel()
 
     def _predict(self, rows: pa.Table) -> tuple[list[str], list[Outcome]]:
-        """Where each photograph is, "" where that cannot be said, and what became of it."""
+        """The place of each photograph, "" if it has none, and its outcome."""
         found = [self._find(*cells) for cells in zip(*_cells(rows), strict=True)]
         there = [image for image in found if not isinstance(image, InvalidImage)]
         answers = iter(self._predictor.predict_each(there))
@@ -120,13 +120,13 @@ class Scorer:
         try:
             places = ImagePlaces(self._folder, place)
             found = next((path for path in places if path.is_file()), None)
-        except (OSError, ValueError) as error:  # a name too long for a file, or with a zero byte
+        except (OSError, ValueError) as error:  # a file name that is too long or contains a NUL byte
             return NotThere("missing file", one_line(error))
         return found or NotThere("missing file", places.missing())
 
 
 class NotThere(InvalidImage):
-    """A photograph that is not where its row says; `reason` is the short one to count by."""
+    """A photograph that is not where its row says; `reason` is a short text for counting."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)

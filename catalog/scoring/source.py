@@ -1,4 +1,4 @@
-"""What a source of products is to the scoring: ids in order, and pieces that are read where they are scored."""
+"""Interface of product sources: ids in order, and pieces that are read where they are scored."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ import pyarrow.compute as pc
 from catalog.scored.columns import ID
 
 # Columns of a piece besides `id` and the source's own.
-ROW = "fashion.row"  # where it stands in its source, for left_out.csv
-PLACE = "fashion.place"  # the photograph's path, or what its table says of it
-CONTENT = "fashion.content"  # the image file itself, where the source holds it
-FAULT = "fashion.fault"  # why the row cannot be read; null where it can
-LAST = "fashion.last"  # whether it is the last photograph of its row of the source
+ROW = "fashion.row"  # position of the row in its source, for left_out.csv
+PLACE = "fashion.place"  # the photograph's path or URL, or its position in the table that holds it
+CONTENT = "fashion.content"  # the image file's bytes, if the source holds them
+FAULT = "fashion.fault"  # why the row cannot be read; null if it can
+LAST = "fashion.last"  # whether this is the last photograph of its source row
 
 
 class UnscoredRow(NamedTuple):
-    """A row that cannot be scored: where it stands in its source, its id, a short reason to count by, the detail."""
+    """A row that cannot be scored: its position in the source, its id, a short reason for counting, and details."""
 
     row: str
     id: str
@@ -29,30 +29,30 @@ class UnscoredRow(NamedTuple):
 
 
 class Piece(Protocol):
-    """Some rows of a source, small enough to be sent elsewhere."""
+    """Some rows of a source, small enough to be sent to a worker."""
 
     def read(self) -> Iterator[pa.Table]:
-        """The photographs, some at a time: `id`, ROW, PLACE, CONTENT, FAULT, LAST and the source's own columns."""
+        """The photographs in batches: `id`, ROW, PLACE, CONTENT, FAULT, LAST and the source's own columns."""
 
 
 class ProductSource(Protocol):
-    """Products with photographs. Rows of one id are photographs of one product, and a row may have several."""
+    """Products with photographs. Rows with the same id belong to one product; a row may have several photographs."""
 
     @property
     def name(self) -> str:
-        """Absolute path or paths, by which the source is known again."""
+        """Absolute path or paths, which identify the source."""
 
     @property
     def folder(self) -> Path:
-        """Where photographs lie whose place is no absolute path."""
+        """Base of relative photograph paths."""
 
     @property
     def columns(self) -> tuple[pa.Field, ...]:
-        """Its own, which the scored catalog keeps."""
+        """The source's own columns, which the scored catalog keeps."""
 
     @property
     def ids(self) -> Sequence[str]:
-        """Of all rows in order."""
+        """Ids of all rows, in order."""
 
     @property
     def several(self) -> bool:
@@ -60,30 +60,29 @@ class ProductSource(Protocol):
 
     @property
     def holds_photographs(self) -> bool:
-        """Whether the photographs are in it; else it names them."""
+        """Whether the source contains the photographs; otherwise it names them."""
 
     @property
     def left_out(self) -> Sequence[UnscoredRow]:
-        """What it holds and is no row of it: lines and files that could not be read."""
+        """Lines and files that could not be read and so are no rows."""
 
     def own(self) -> pa.Table:
-        """Of all rows in order PLACE, a list of what they name (or are called by, where they hold photographs), and the
-        columns, which have the same values in all rows of a product.
+        """PLACE and the source's own columns of all rows, in order.
+
+        PLACE is a list of the photographs that a row names, or their positions if the source contains them. The other
+        columns have the same values in all rows of a product.
         """
 
     def pieces(self, positions: np.ndarray, rows: int) -> Iterator[Piece]:
-        """The rows at these positions, in pieces of about so many; in this order or, where it must be, in their own."""
+        """The rows at these positions, in pieces of about `rows` rows; in this order, or in that of the source."""
 
     def row(self, position: int) -> str:
-        """Where a row stands in its source."""
+        """Description of a row's position, such as `products.csv:2`."""
 
 
 @dataclass(frozen=True)
 class ListedSource:
-    """A `ProductSource` that knows all about its rows but the photographs; `table` is what its pieces are made of.
-
-    Each of its rows is one photograph.
-    """
+    """A `ProductSource` held in memory except for the photographs; `table` has one row per photograph."""
 
     name: str
     folder: Path
@@ -112,7 +111,7 @@ class ListedSource:
     def pieces(self, positions: np.ndarray, rows: int) -> Iterator[Piece]:
         """See `ProductSource`."""
         for start in range(0, len(positions), rows):
-            # Taken, not sliced: a slice carries the whole table to where it is read.
+            # `take` instead of `slice`: pickling a slice would send the whole table.
             yield TablePiece(self.table.take(pa.array(positions[start : start + rows])))
 
     def row(self, position: int) -> str:
@@ -122,7 +121,7 @@ class ListedSource:
 
 @dataclass(frozen=True)
 class TablePiece:
-    """Rows that are in memory."""
+    """Rows held in memory."""
 
     table: pa.Table
 
@@ -140,7 +139,7 @@ def rows_table(
     fault: str | None = None,
     last: Sequence[bool] | None = None,
 ) -> pa.Table:
-    """Photographs as pieces give them; `fault` is that of all of them, and each is its row's last by default."""
+    """Build the table of a piece; `fault` applies to all rows, and by default each is its source row's last."""
     columns = {ID: pa.array(ids, pa.string()), ROW: pa.array(rows, pa.string()), PLACE: pa.array(places, pa.string())}
     columns[CONTENT] = pa.nulls(len(ids), pa.binary()) if content is None else content
     columns[FAULT] = pa.array([fault] * len(ids), pa.string())

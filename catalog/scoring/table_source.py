@@ -1,4 +1,4 @@
-"""Tables of products as sources, whose rows name their photographs or (Parquet) hold them."""
+"""Tables as product sources: rows name their photographs or, in Parquet files, contain them."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -29,24 +29,24 @@ from fashion.tables.places import each_of_several, named_photographs
 from fashion.tables.reading import Table, require_columns
 from fashion.tables.stored import stored_row
 
-READ_ROWS = 64  # photographs in memory at once while a Parquet file of them is read
+READ_ROWS = 64  # photographs in memory at once while a Parquet file is read
 
 
 def text_source(
     table: Table, name: str, id_column: str | None = None, image_columns: Sequence[str] = ()
 ) -> ListedSource:
-    """A table with columns of paths. Columns of numbers become numbers, see `catalog.scoring.cells`.
+    """A text table or spreadsheet with columns of paths. Column types are inferred, see `catalog.scoring.cells`.
 
-    Rows of one id are one product: of each of its own columns it has the first value that is filled.
+    Rows with the same id are one product, with the first value that is not empty in each source column.
 
     Raises:
-        DataError: it cannot be read, has no row, or lacks a column.
+        DataError: the table cannot be read, has no row, or lacks a column.
     """
     path = table.path
     images, key = _layout(table, id_column, image_columns)
     _show(table.notes)
     rows: list[str] = []
-    named: list[list[str]] = []  # of each row its photographs
+    named: list[list[str]] = []  # the photographs of each row
     cells: dict[str, list[str]] = {column: [] for column in table.columns}
     folder = path.absolute().parent
     for number, values in table.rows(table.columns):
@@ -72,7 +72,7 @@ def text_source(
 
 
 def _named(folder: Path, cells: Sequence[Any]) -> list[str]:
-    """The photographs that the cells of a row name, each once."""
+    """The photographs that the cells of a row name, without repetition."""
     named: dict[str, None] = {}
     for cell in cells:
         for photograph in photographs(cell):
@@ -81,7 +81,7 @@ def _named(folder: Path, cells: Sequence[Any]) -> list[str]:
 
 
 def _first_filled(ids: Sequence[str], values: pa.Array) -> np.ndarray:
-    """For each row the first one of its product that has a value; its own place where none has."""
+    """For each row, the position of its product's first row that has a value; its own position if none has."""
     filled = values.is_valid().to_numpy(zero_copy_only=False)
     first: dict[str, int] = {}
     for row, (name, there) in enumerate(zip(ids, filled, strict=True)):
@@ -92,7 +92,7 @@ def _first_filled(ids: Sequence[str], values: pa.Array) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ParquetSource:
-    """Parquet files of one layout, with a column of paths, of image files' bytes, or as `datasets` stores images.
+    """Parquet files of one schema, whose image column has paths, bytes, or images as `datasets` stores them.
 
     Only the ids are in memory. See `catalog.scoring.source.ProductSource`.
     """
@@ -103,10 +103,10 @@ class ParquetSource:
     ids: Sequence[str]
     files: tuple[Path, ...]
     starts: tuple[int, ...]  # position of each file's first row
-    images: tuple[str, ...]  # columns of photographs; one where it holds them
+    images: tuple[str, ...]  # image columns; only one if they contain the photographs
     several: bool
     holds_photographs: bool
-    left_out: tuple[UnscoredRow, ...] = ()  # rows of a broken row group have ids, and a fault when they are read
+    left_out: tuple[UnscoredRow, ...] = ()  # rows of a broken row group are not here: they get a FAULT when read
 
     def own(self) -> pa.Table:
         """See `ProductSource`."""
@@ -131,7 +131,7 @@ class ParquetSource:
         return pa.table({PLACE: whole[PLACE]} | {name: whole[name].take(rows) for name in columns})
 
     def pieces(self, positions: np.ndarray, rows: int) -> Iterator[Piece]:
-        """A piece for each row group, in their order: in smaller ones it would be read again for each."""
+        """One piece per row group, in order; with smaller pieces a row group would be read several times."""
         columns = [field.name for field in self.columns]
         positions = np.sort(positions)
         for file, first in zip(self.files, self.starts, strict=True):
@@ -160,7 +160,7 @@ def parquet_source(
     """Open Parquet files and read their ids.
 
     Raises:
-        DataError: one cannot be read or lacks a column, or all are empty.
+        DataError: a file cannot be read or lacks a column, or all are empty.
     """
     tables = [ParquetTable(file.absolute()) for file in files]
     first = tables[0]
@@ -169,7 +169,7 @@ def parquet_source(
     for image, kind in zip(images, kinds, strict=True):
         check_photographs(first.path, image, kind)
     holds = not all(map(_names_photographs, kinds))
-    if holds:  # further ones of which there are names are not looked for
+    if holds:  # further image columns are ignored
         images, kinds = images[:1], kinds[:1]
     names = key or (None if holds else images[0])
     ids: list[str] = []
@@ -193,10 +193,10 @@ class ParquetPiece:
     """Rows of one row group.
 
     Attributes:
-        before: rows of the file in front of the row group.
+        before: number of rows of the file before the row group.
         folder, images: see `ParquetSource`.
-        wanted: their rising positions in the row group.
-        ids, places: of each; `places` are for left_out.csv.
+        wanted: positions of the rows in the row group, ascending.
+        ids, places: of each row; `places` are for left_out.csv.
     """
 
     file: Path
@@ -210,7 +210,7 @@ class ParquetPiece:
     places: Sequence[str]
 
     def read(self) -> Iterator[pa.Table]:
-        """See `Piece`. From where the row group is broken its rows have a fault."""
+        """See `Piece`. If the row group is broken, the remaining rows get a fault."""
         start = given = 0
         table = ParquetTable(self.file)
         needed = list(dict.fromkeys([*self.columns, *self.images]))
@@ -230,7 +230,7 @@ class ParquetPiece:
             start, given = start + len(batch), end
 
     def _photographs(self, taken: dict[str, pa.Array], first: int, end: int) -> pa.Table:
-        """The photographs of some rows; a row without any has one of nothing."""
+        """The photographs of some rows; a row without any gets one without place and content."""
         parents: list[int] = []
         places: list[str | None] = []
         contents: list[bytes | None] = []
@@ -245,21 +245,21 @@ class ParquetPiece:
                 parents.append(row)
                 places.append(place)
                 contents.append(content)
-        of = pa.array(parents)
-        own = {name: taken[name].take(of) for name in self.columns}
+        indices = pa.array(parents)
+        own = {name: taken[name].take(indices) for name in self.columns}
         ids, rows = ([names[first + row] for row in parents] for names in (self.ids, self.places))
         last = [i + 1 == len(parents) or parents[i + 1] != row for i, row in enumerate(parents)]
         return rows_table(ids, rows, places, pa.array(contents, pa.binary()), own, last=last)
 
     def _faulty(self, table: ParquetTable, first: int, fault: str) -> pa.Table:
-        """The rows from the first of them on, without cells."""
+        """The rows from position `first` on, with a fault and without cells."""
         ids, places = self.ids[first:], self.places[first:]
         own = {name: pa.nulls(len(ids), table.schema.field(name).type) for name in self.columns}
         return rows_table(ids, places, pa.nulls(len(ids), pa.string()), None, own, fault)
 
 
 def _layout(table: Table, id_column: str | None, image_columns: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
-    """The columns of the photographs, and that of the ids or None."""
+    """The image columns, and the id column or None."""
     images = tuple(image_columns)
     if not images:
         image = usual_name(table.columns, IMAGE_COLUMNS)
@@ -275,17 +275,17 @@ def _layout(table: Table, id_column: str | None, image_columns: Sequence[str]) -
 
 
 def _ours(image: str, key: str | None) -> set[str]:
-    """Columns that the scored catalog holds in its own way."""
+    """Source columns that the scored catalog replaces with its own."""
     return {image, ID} if key == ID else {image}
 
 
 def _ids(cells: Sequence[Any], rows: Sequence[str]) -> list[str]:
-    """The cells as text; an empty one becomes the row's place."""
+    """The ids as text; an empty one is replaced by the row's place."""
     return [text or row for text, row in zip(id_texts(cells), rows, strict=True)]
 
 
 def _check_types(table: ParquetTable, first: ParquetTable) -> None:
-    """Shards of one table have the same columns."""
+    """Check that a shard has the columns and types of the first one."""
     require_columns(table, first.columns)
     for field in first.schema:
         found = table.schema.field(field.name).type
@@ -296,13 +296,13 @@ def _check_types(table: ParquetTable, first: ParquetTable) -> None:
 
 
 def _column(table: ParquetTable, name: str) -> list[Any]:
-    """The cells of a column, the first of each list."""
+    """The cells of a column; of a list, the first element."""
     array = _read(table, [name])[name]
     return (first_of_lists(array) if is_list(array.type) else array).to_pylist()
 
 
 def _read(table: ParquetTable, names: Sequence[str]) -> dict[str, pa.Array]:
-    """These columns as plain arrays. Raises DataError where one is broken: a row cannot be told without them."""
+    """These columns as plain arrays. Raises DataError if one is broken, since rows cannot be identified without it."""
     try:
         read = table.file.read(list(names))
     except (pa.ArrowException, OSError) as error:
@@ -317,7 +317,7 @@ def _check_rows(path: Path, rows: Sequence[str]) -> None:
 
 
 def _names_photographs(kind: pa.DataType) -> bool:
-    """Whether cells of this plain type are paths, or lists of them."""
+    """Whether cells of this type are paths or lists of paths."""
     return is_text(kind.value_type if is_list(kind) else kind)
 
 

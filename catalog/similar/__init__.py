@@ -1,1 +1,1 @@
-"""An index that is open: products that are like one, may take its place, or go with those somebody likes."""
+"""Query an open index: similar products, replacements, recommendations and duplicates."""

@@ -1,4 +1,4 @@
-"""Brings an open index up to date with what people have corrected since it was made: searches see it at once."""
+"""Update an open index with the corrections made since it was built, so that searches see them at once."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +15,10 @@ from catalog.similar.spaces import ScaleMeter
 
 
 def follow_corrections(index: Index) -> int:
-    """Write the products anew that were corrected since; after a refit all of them. Returns how many.
+    """Rewrite the products corrected since the index was built, or all after a refit. Returns their number.
 
-    Where the scored catalog is not on this machine, or was scored by another model or has lost columns since, the
-    index stays as it is.
-    Scales, and what a graph leads through, are measured anew by `python -m catalog.index` alone.
+    The index stays unchanged if the scored catalog is not on this machine, was scored by another model, or has lost
+    columns since. Only `python -m catalog.index` measures the scales and fits the graph's projection again.
 
     Raises:
         DataError: the corrections or the catalog cannot be read.
@@ -53,7 +52,7 @@ def follow_corrections(index: Index) -> int:
 
 
 def _catalog_of(index: Index) -> Path | None:
-    """The folder of the scored catalog, if it is there and somebody has corrected it."""
+    """The folder of the scored catalog, if it exists and has corrections."""
     folders = [Path(index.manifest.catalog)]
     if isinstance(index.store, EdgeStore):
         folders.append(index.store.folder.absolute().parent)  # moved together with the catalog

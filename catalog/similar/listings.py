@@ -1,4 +1,4 @@
-"""Products instead of points: photographs of one product count once, and so do listings of one under several ids."""
+"""Reduce points to distinct products: merge the photographs of a product, and listings of it under several ids."""
 
 from collections.abc import Sequence
 
@@ -11,25 +11,25 @@ from catalog.similar.manifest import IndexManifest
 from catalog.similar.matches import Product
 from catalog.similar.near_duplicates import THRESHOLD
 
-BLOCK = 512  # vectors that are compared with all before them at once
+BLOCK = 512  # vectors per matrix product with all earlier ones
 
 
 def all_but(ids: Sequence[str], manifest: IndexManifest) -> Condition:
-    """Any point but those of these products."""
+    """The condition that excludes the points of these products."""
     if manifest.photographs:
         return Not(OneOf(ID_COLUMN, tuple(ids)))
     return Not(Points(tuple(map(point_id, ids))))
 
 
 def products_alone(manifest: IndexManifest) -> list[Condition]:
-    """What keeps the points of products and leaves out those of their photographs."""
+    """Conditions that keep the points of products and exclude those of single photographs."""
     return [Missing(PHOTOGRAPH_COLUMN)] if manifest.photographs else []
 
 
 def faces_alone(manifest: IndexManifest) -> Condition | None:
-    """The points by which listings are compared: of products, and of their first photographs.
+    """The condition that keeps the points by which listings are compared: products and their first photographs.
 
-    Not of the others: a chart of sizes is the same in many products.
+    Later photographs are excluded because many products share them, such as a size chart.
     """
     if not manifest.photographs:
         return None
@@ -37,7 +37,7 @@ def faces_alone(manifest: IndexManifest) -> Condition | None:
 
 
 def once(points: Sequence[Product]) -> list[Product]:
-    """Of the points of each product the first."""
+    """The first point of each product."""
     first: dict[str, Product] = {}
     for point in points:
         first.setdefault(point.id, point)
@@ -47,13 +47,14 @@ def once(points: Sequence[Product]) -> list[Product]:
 def without_copies(
     products: Sequence[Product], known: Sequence[Product], store: Store, manifest: IndexManifest
 ) -> list[Product]:
-    """Products of which none is a copy of one before it, or of one that is known; in their order.
+    """Drop products that duplicate an earlier or a known one; keep the order.
 
-    A copy has a near-identical photograph, see `catalog.similar.near_duplicates`: of several, the first, or all joined.
+    A duplicate has a near-identical photograph, see `catalog.similar.near_duplicates`. Of a product with several
+    photographs, the first one and the joined embedding are compared.
     """
     everything = [*known, *products]
     faces = _faces(everything, store, manifest)
-    owners = np.repeat(np.arange(len(everything)), [len(of) for of in faces])
+    owners = np.repeat(np.arange(len(everything)), [len(embeddings) for embeddings in faces])
     flat = np.concatenate(faces) if faces else np.empty((0, 0))
     like: dict[int, set[int]] = {}
     for start in range(0, len(flat), BLOCK):
@@ -68,7 +69,7 @@ def without_copies(
 
 
 def _faces(products: Sequence[Product], store: Store, manifest: IndexManifest) -> list[np.ndarray]:
-    """The embeddings (F, E) at unit length by which each product is compared."""
+    """The unit-length embeddings (F, E) by which each product is compared."""
     if not manifest.photographs:
         return [product.embedding[None] for product in products]
     wanted = [(point_id(product.id), photograph_id(product.id, 0)) for product in products]

@@ -1,4 +1,4 @@
-"""What an index says of itself."""
+"""The manifest of an index."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -19,23 +19,23 @@ SCHEMA = 3
 
 @dataclass(frozen=True)
 class IndexManifest:
-    """What an index says of itself.
+    """Description of an index, stored with it.
 
     Attributes:
-        model: name, version and weights of the model whose vectors it holds.
+        model: name, version and weights of the model that computed the vectors.
         labels: of the model, in output order.
-        profile: the thresholds that the answered attributes reach.
+        profile: name of the thresholds that chose the answered attributes.
         embedding: length of an embedding.
-        columns: what filters can name.
-        scales: how far two of its products are apart on average.
+        columns: columns that filters can name.
+        scales: average similarities of its products, for normalization.
         tuning: how it was built.
-        projection: what its graph leads through; None where there is none.
+        projection: projection to the coarse vectors of its graph; None without a graph.
         catalog: the folder of the scored catalog.
         rows: number of products.
-        complete: false while it is being written, and for good where that was cut off.
+        complete: false while the index is being written, or if writing was interrupted.
         created: date and time of the last change, ISO 8601, UTC.
-        photographs: how many of products that have several; each has a point of its own.
-        corrections: number of the last entry of the catalog's corrections that it knows of.
+        photographs: number of photographs with a point of their own: those of products that have several.
+        corrections: number of the last correction entry that the index includes.
         schema: version of this layout.
     """
 
@@ -61,16 +61,16 @@ class IndexManifest:
         return Taxonomy(self.labels)
 
     def query(self, vectors: np.ndarray, exact: bool) -> Query:
-        """What the engine is asked for the products of the largest scalar product with vectors (..., E + A).
+        """The engine's query for the points with the largest dot product with vectors (..., E + A).
 
         Args:
             vectors: see `catalog.similar.spaces.Measure.query`.
-            exact: compare with every product, also where the index has a graph.
+            exact: compare every product even if the index has a graph.
         """
         return Query(vectors, None if exact or self.projection is None else self.projection.queries(vectors))
 
     def to_json(self) -> dict[str, Any]:
-        """The manifest as stores keep it."""
+        """The manifest as stored."""
         return {
             **{name: value for name, value in vars(self).items() if name in self.__dataclass_fields__},
             "labels": self.taxonomy.to_json(),
@@ -85,7 +85,7 @@ class IndexManifest:
         """The inverse of `to_json`.
 
         Raises:
-            DataError: it is another schema's, or no manifest at all; the message names `place`.
+            DataError: the schema is another, or the content is broken; the message names `place`.
         """
         found = content.get("schema") if isinstance(content, Mapping) else type(content).__name__
         if found != SCHEMA:

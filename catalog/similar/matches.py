@@ -1,4 +1,4 @@
-"""What a search answers with."""
+"""Results of a search: products, how they match the query, and why they were found."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,16 +13,16 @@ from catalog.similar.manifest import IndexManifest
 
 @dataclass(frozen=True)
 class Product:
-    """A product, or a photograph that is asked about.
+    """A product, or a photograph used as a query.
 
     Attributes:
-        id: as the catalog has it; of a photograph its path.
-        image: path of the photograph; empty where there is none.
-        attributes: what the model answers, by group.
-        source: the catalog's own columns; those without a value are left out.
+        id: the catalog's id, or the path of a query photograph.
+        image: path of the photograph; empty if there is none.
+        attributes: the model's answers, by group.
+        source: the source's own columns; those without a value are left out.
         embedding: at unit length, float32 (E,).
-        scores: what its attributes are compared by, float32 (A,), see `catalog.similar.spaces.scores`.
-        payload: as the engine keeps it; empty for a photograph.
+        scores: attribute scores for comparison, float32 (A,), see `catalog.similar.spaces.scores`.
+        payload: as stored in the engine; empty for a query photograph.
     """
 
     id: str
@@ -49,20 +49,20 @@ class Product:
 
 
 class NameDifference(NamedTuple):
-    """Names of a group that only one of two products has."""
+    """Attributes of a group that only the query (`wanted`) or only the match (`found`) has."""
 
     wanted: list[str]
     found: list[str]
 
 
 class Reason(NamedTuple):
-    """Why a product was found for a phrase of a text.
+    """Why a product was found for a phrase of a text query.
 
     Attributes:
         asked: the phrase.
-        kind: "label", "title" or "looks like"; "nothing" where nothing speaks for a word that is no label.
-        found: the label, or the phrase as it stands in the texts.
-        probability: of the label or of the look; None of titles, which have it.
+        kind: "label", "title" or "looks like"; "nothing" if the word is no label and there is no evidence for it.
+        found: the label, or the phrase as written in the product texts.
+        probability: of the label or the look; None for titles.
     """
 
     asked: str
@@ -71,8 +71,8 @@ class Reason(NamedTuple):
     probability: float | None = None
 
     def __str__(self) -> str:
-        said = self.found if self.kind == "label" else f"{self.kind} {self.found!r}"
-        return said if self.probability is None else f"{said} {self.probability:.2f}"
+        text = self.found if self.kind == "label" else f"{self.kind} {self.found!r}"
+        return text if self.probability is None else f"{text} {self.probability:.2f}"
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,10 @@ class Match:
 
     Attributes:
         product: the product.
-        similarity: to what was asked for: 1 the same, 0 as two products at random; None where nothing was compared.
-        shared: names that both have, by group; nothing where nothing was compared.
-        differing: names that one has, by group; the same.
-        why: what speaks for it, of a search in words.
+        similarity: to the query: 1 is identical, 0 is like two random products; None without a comparison.
+        shared: attributes that both have, by group; empty without a comparison.
+        differing: attributes that only one has, by group; empty without a comparison.
+        why: evidence for the match in a text search.
     """
 
     product: Product
@@ -95,17 +95,17 @@ class Match:
 
     @property
     def shared_names(self) -> list[str]:
-        """What both have, of all groups."""
+        """The shared attributes of all groups."""
         return [name for names in self.shared.values() for name in names]
 
     @property
     def reasons(self) -> list[str]:
-        """What speaks for it: of a search in words why it was found, otherwise what both have."""
+        """Evidence for the match: the reasons of a text search, otherwise the shared attributes."""
         return [str(reason) for reason in self.why if reason.kind != "nothing"] or self.shared_names
 
     @property
     def differing_names(self) -> list[str]:
-        """What one has: with - of what was asked for alone, with + of the product alone."""
+        """The differing attributes: - marks those of the query alone, + those of the product alone."""
         return [
             f"{sign}{name}"
             for difference in self.differing.values()
@@ -122,7 +122,7 @@ class Match:
 
 
 def cell_text(value: Any) -> str:
-    """A value of the catalog's own columns as people read it; "" for none."""
+    """A value of a source column formatted for display; "" for None."""
     if value is None:
         return ""
     if isinstance(value, list):
@@ -131,7 +131,7 @@ def cell_text(value: Any) -> str:
 
 
 def match(product: Product, similarity: float, wanted: Mapping[str, list[str]]) -> Match:
-    """A match with what the product shares with the attributes wanted, by group, and what differs."""
+    """Compare a product with the wanted attributes, by group."""
     shared, differing = {}, {}
     for group in dict.fromkeys([*wanted, *product.attributes]):
         one, other = wanted.get(group, []), product.attributes.get(group, [])
@@ -144,7 +144,7 @@ def match(product: Product, similarity: float, wanted: Mapping[str, list[str]]) 
 
 
 def product_of(record: Record, manifest: IndexManifest) -> Product:
-    """A product from its payload and point; names of columns are the catalog's again."""
+    """Rebuild a product from its point; columns get the catalog's names again."""
     payload, columns = record.payload, manifest.columns
     assert record.vector is not None
     attributes = {column.name: column.values(payload) for column in columns.groups}

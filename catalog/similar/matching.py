@@ -1,4 +1,4 @@
-"""An index that is open: the products that are like one, may take its place, or go with those somebody likes."""
+"""Query API of an open index: search, replace, recommend and find duplicates."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,15 +23,15 @@ from fashion.errors import DataError, InvalidImage, one_line
 if TYPE_CHECKING:
     from fashion.predictor import Predictor
 
-POOL, POOL_LEAST = 10, 50  # candidates for each product wanted, from which unlike ones are chosen
+POOL, POOL_LEAST = 10, 50  # candidates for a diverse selection: per product wanted, and at least
 
 
 class Index:
-    """An index that is open. Make one with `catalog.open_index`, and close it: it is a context manager.
+    """An open index. Open one with `catalog.open_index`; it is a context manager that closes it.
 
     Attributes:
-        manifest: what it says of itself.
-        columns: what filters can name.
+        manifest: description of the index.
+        columns: columns that filters can name.
         store: the engine.
     """
 
@@ -65,22 +65,22 @@ class Index:
         self.close()
 
     def close(self) -> None:
-        """Let go of the engine, so that another process can open the index."""
+        """Release the engine so that another process can open the index."""
         self.store.close()
 
     def __len__(self) -> int:
         return self.manifest.rows
 
     def product(self, id: str) -> Product:
-        """The product of that id.
+        """The product with this id.
 
         Raises:
-            DataError: there is none.
+            DataError: the id is unknown.
         """
         return self.products([id])[0]
 
     def products(self, ids: Sequence[str]) -> list[Product]:
-        """The products of these ids, in that order. Raises DataError for an id that is not there."""
+        """The products with these ids, in this order. Raises DataError for an unknown id."""
         found = {product.id: product for product in self._fetch([point_id(id) for id in ids])}
         for id in ids:
             if id not in found:
@@ -88,11 +88,11 @@ class Index:
         return [found[id] for id in ids]
 
     def photograph(self, path: str | Path | bytes, predictor: "Predictor") -> Product:
-        """A photograph, a file or the bytes of one, as something to search with.
+        """Predict a photograph, given as a file or as bytes, for use as a query.
 
         Raises:
-            DataError: the predictor's model is not the one whose vectors the index holds.
-            InvalidImage: it cannot be used.
+            DataError: the predictor's model is not the one that computed the index's vectors.
+            InvalidImage: the photograph cannot be decoded or is unsuitable.
         """
         self.check_model(predictor.card.name, predictor.card.version, predictor.card.weights_id)
         name = "photograph" if isinstance(path, bytes) else str(path)
@@ -107,7 +107,7 @@ class Index:
         return Product(name, name, attributes, {}, unit(prediction.embedding), own)
 
     def check_model(self, name: str, version: str, weights: str) -> None:
-        """Raise DataError where the vectors of a model cannot be compared with those of the index."""
+        """Raise DataError if another model computed the vectors of the index."""
         own = self.manifest.model
         if weights != own["weights"]:
             raise DataError(
@@ -117,17 +117,19 @@ class Index:
             )
 
     def search(self, query: Product | str | None = None, **how: Unpack[How]) -> list[Match]:
-        """The products most like one, most similar first.
+        """Find the products most similar to one, most similar first.
+
+        A match with several photographs is compared by its closest photograph or by their joined embedding; that
+        photograph becomes the image of the match.
 
         Args:
-            query: a product, its id, or a `photograph`; None lists what the filter keeps, in no order. A product of the
-                index is not among its own matches. Of one with several photographs the one most like it counts, or
-                what all of them joined are; the match has that photograph as its image.
+            query: a product, its id, or a `photograph`; None lists the products that pass the filter, in no particular
+                order. A product of the index is not among its own matches.
             how: see `catalog.similar.settings.SearchSettings`.
 
         Raises:
             DataError: an unknown id.
-            SettingError: a filter or a value that cannot be used.
+            SettingError: an invalid filter or setting.
         """
         settings = SearchSettings(**how)
         measure = settings.measure(self.manifest)
@@ -143,16 +145,16 @@ class Index:
     def replace(
         self, id: str, *, same: Sequence[str] | None = None, stock: str | None = None, **how: Unpack[How]
     ) -> list[Match]:
-        """Products that may take the place of one: alike, in stock, and neither it nor a duplicate of it.
+        """Find replacements for a product: similar products in stock, without the product itself and its duplicates.
 
         Args:
-            id: of the product that is replaced.
+            id: of the product to replace.
             same, stock: see `catalog.similar.replacement.conditions`.
             how: see `catalog.similar.settings.SearchSettings`.
 
         Raises:
             DataError: an unknown id.
-            SettingError: an unknown column, or one that cannot be used so.
+            SettingError: an unknown or unsuitable column, or an invalid setting.
         """
         settings = SearchSettings(**how)
         measure = settings.measure(self.manifest)
@@ -163,18 +165,17 @@ class Index:
         return self._matches(product, measure, And((*wanted, *([where] if where else []), others)), settings, [product])
 
     def recommend(self, like: Sequence[str], unlike: Sequence[str] = (), **how: Unpack[How]) -> list[Match]:
-        """Products near one of those that somebody likes, and farther from all that they do not like.
+        """Recommend products close to any liked product and farther from every disliked one.
 
-        Qdrant's recommendation by best score decides their order. A match's similarity, and what it shares and differs
-        in, is to the nearest of `like`.
+        Qdrant's best-score recommendation determines the order. A match is compared with the closest of `like`.
 
         Args:
-            like, unlike: ids of products; none of them is recommended, nor another listing of the same.
-            how: see `catalog.similar.settings.SearchSettings`; diversity is not for recommendations.
+            like, unlike: ids of products; neither they nor their duplicates are recommended.
+            how: see `catalog.similar.settings.SearchSettings`; diversity is not supported.
 
         Raises:
             DataError: an unknown id.
-            SettingError: nothing liked, a product both liked and not, or a setting that is not for recommendations.
+            SettingError: nothing is liked, a product is both liked and disliked, or a setting is not supported.
         """
         settings = SearchSettings(**how)
         check_examples(like, unlike, settings)
@@ -198,30 +199,30 @@ class Index:
         return found
 
     def duplicates(self, threshold: float | None = None, exact: bool = True) -> list[list[str]]:
-        """Groups of products with near-identical photographs, see `catalog.similar.near_duplicates.groups`.
+        """Find groups of products with near-identical photographs, see `catalog.similar.near_duplicates.groups`.
 
-        Of a product with several photographs the first one counts, and what all of them joined are.
+        Of a product with several photographs, the first one and the joined embedding are compared.
         """
         chosen = near_duplicates.THRESHOLD if threshold is None else threshold
         where = self._filter(faces_alone(self.manifest))
         return near_duplicates.groups(self.store, self.manifest, chosen, exact, where)
 
     def without_copies(self, products: Sequence[Product]) -> list[Product]:
-        """Products of which no two are listings of one, see `catalog.similar.listings.without_copies`."""
+        """Drop duplicate listings, see `catalog.similar.listings.without_copies`."""
         return without_copies(products, [], self.store, self.manifest)
 
     def products_filter(self) -> Any:
-        """The engine's filter that keeps one point of each product; None where there are no others."""
+        """The engine's filter that keeps one point per product; None if none is needed."""
         return self._filter(And(tuple(kept)) if (kept := products_alone(self.manifest)) else None)
 
     def nearest(self, vector: np.ndarray, where: Condition | None, limit: int, exact: bool = False) -> list[Product]:
-        """The products whose points have the largest scalar product with a vector, that first.
+        """The products with the largest dot product with a vector, largest first; single photographs are excluded.
 
         Args:
             vector: float32 (E + A,), see `catalog.similar.spaces.point`.
-            where: only products that pass it are compared; not their photographs, where they have several.
-            limit: as few as are needed: reading vectors back takes longer than finding them.
-            exact: compare with every product, also where the index has a graph.
+            where: only products that pass this filter are compared.
+            limit: keep it small: reading vectors back takes longer than the search.
+            exact: compare every product even if the index has a graph.
         """
         kept = [*([where] if where else []), *products_alone(self.manifest)]
         hits = self.store.nearest(
@@ -230,7 +231,7 @@ class Index:
         return self._fetch([hit.id for hit in hits])
 
     def condition(self, where: str | Condition | None) -> Condition | None:
-        """A filter, read if it is text."""
+        """The filter as a condition; text is parsed."""
         return parse(where, self.columns) if isinstance(where, str) else where
 
     def _matches(
@@ -269,17 +270,16 @@ class Index:
         known: Sequence[Product] = (),
         ranked: Callable[[list[Product]], list[Product]] = list,
     ) -> list[Product]:
-        """Products, each once, that an engine gives, and no copies of those that are known, the best first.
+        """Ask the engine for points until they make up enough distinct products; best first.
 
         Args:
-            ask: gives the ids of so many points, in the engine's order.
-            wanted: how many products at least, if there are so many.
-            settings: whether copies of each other count.
-            known: products whose copies do not count.
-            ranked: sorts them.
+            ask: returns the ids of the first `count` points, in the engine's order.
+            wanted: minimum number of products, if there are so many.
+            settings: whether duplicates of each other are kept.
+            known: products whose duplicates are dropped.
+            ranked: sorts products.
         """
-        # As few as are needed: reading vectors back takes longer than finding them.
-        count = wanted
+        count = wanted  # kept small: reading vectors back takes longer than the search
         while True:
             ids = ask(count)
             points = self._fetch(ids)

@@ -1,4 +1,4 @@
-"""Products with near-identical photographs: the same one twice, scaled, compressed again, or slightly cropped."""
+"""Find products with near-identical photographs: the same file, or rescaled, recompressed or slightly cropped."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,24 +13,24 @@ from catalog.similar.spaces import embedding_query
 from fashion.errors import SettingError
 
 THRESHOLD = 0.999  # cosine of two embeddings; measured by benchmarks.duplicates
-NEIGHBORS = 32  # of a product that are looked at first; one with more duplicates is asked for again
-ASKED = 64  # products that are asked for at once
+NEIGHBORS = 32  # per product in the first query; repeated with more if all of them are duplicates
+ASKED = 64  # products per query
 
 
 def groups(
     store: Store, manifest: IndexManifest, threshold: float = THRESHOLD, exact: bool = True, where: Any = None
 ) -> list[list[str]]:
-    """Products that are linked by near-identical photographs: ids, sorted; the largest group first.
+    """Group products linked by near-identical photographs: sorted ids, the largest group first.
 
     Args:
-        store: of an index that is open.
+        store: of an open index.
         manifest: of that index.
-        threshold: cosine of two embeddings from which on photographs count as near-identical.
-        exact: compare every product with every other; otherwise with its nearest by the engine's graphs.
-        where: the engine's filter of the points that are compared; None compares all.
+        threshold: minimum cosine of the embeddings of near-identical photographs.
+        exact: compare every product with every other; otherwise with its nearest neighbors in the graph.
+        where: the engine's filter of the points to compare; None compares all.
 
     Raises:
-        SettingError: a threshold that is not above 0 and at most 1.
+        SettingError: the threshold is not above 0 and at most 1.
     """
     if not 0 < threshold <= 1:
         raise SettingError(f"threshold is {threshold:g}; it must be above 0 and at most 1")
@@ -44,7 +44,7 @@ def groups(
         return point
 
     total = -(-store.count(where) // ASKED)
-    for records in tqdm(_asked(store, where), total=total, desc="comparing", unit="batch", disable=None):
+    for records in tqdm(_batches(store, where), total=total, desc="comparing", unit="batch", disable=None):
         names.update((record.id, record.payload[ID]) for record in records)
         embeddings = np.stack([r.vector[: manifest.embedding] for r in records if r.vector is not None])
         for record, found in zip(records, twins(store, manifest, embeddings, threshold, exact, where), strict=True):
@@ -52,7 +52,7 @@ def groups(
                 if twin != record.id:
                     leaders[leader(record.id)] = leader(twin)
     points: dict[str, str] = {}
-    for point in list(leaders):  # a product may have several
+    for point in list(leaders):  # a product may have several points
         leaders[leader(point)] = leader(points.setdefault(names[point], point))
     together: dict[str, set[str]] = {}
     for point in list(leaders):
@@ -69,7 +69,7 @@ def twins(
     exact: bool = True,
     where: Any = None,
 ) -> list[list[str]]:
-    """For each embedding at unit length, (n, E), the points that are near-identical; a product's own is among them."""
+    """For each unit-length embedding, (n, E), the ids of near-identical points, including the product's own."""
     asked = manifest.query(embedding_query(embeddings, len(manifest.labels)), exact)
     limit, found = NEIGHBORS, store.nearest_each(asked, NEIGHBORS, where)
     while any(len(hits) == limit and hits[-1].score >= threshold for hits in found):
@@ -78,8 +78,8 @@ def twins(
     return [[hit.id for hit in hits if hit.score >= threshold] for hits in found]
 
 
-def _asked(store: Store, where: Any) -> Iterator[list[Record]]:
-    """All points that pass a filter, some at a time."""
+def _batches(store: Store, where: Any) -> Iterator[list[Record]]:
+    """All points that pass a filter, in batches of `ASKED`."""
     records = []
     for record in store.scroll(where, vector=True, payload=[ID]):
         records.append(record)

@@ -1,4 +1,4 @@
-"""What the commands of the catalog have in common: how a search is done, and how its matches are shown."""
+"""Search flags that the catalog commands share, and the output of matches."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ DIVERSITY = 0.5  # of --diverse without a number
 
 
 def add_where(parser: argparse.ArgumentParser) -> None:
-    """Add --where and --exact: which products are compared."""
+    """Add --where, --exact and --duplicates, which choose the products to compare and show."""
     parser.add_argument("--where", metavar="FILTER", help="such as 'color=Black and sleeve!=Sleeveless and price<50'")
     parser.add_argument("--exact", action="store_true", help="compare with every product, not by the index's graphs")
     parser.add_argument(
@@ -31,7 +31,7 @@ def add_limit(parser: argparse.ArgumentParser) -> None:
 
 
 def add_search(parser: argparse.ArgumentParser) -> None:
-    """Add everything that a search can be told."""
+    """Add all search flags."""
     add_where(parser)
     parser.add_argument("--space", choices=SPACES, default=DEFAULT_SPACE, help="what counts (default: %(default)s)")
     parser.add_argument(
@@ -64,7 +64,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def how(options: argparse.Namespace) -> How:
-    """What the flags of `add_search` say. Raises SettingError for a weight that is none."""
+    """The search settings from the flags of `add_search`. Raises SettingError for a malformed weight."""
     return {
         "space": options.space,
         "weights": dict(map(_weight, options.weight)),
@@ -86,10 +86,10 @@ def _weight(text: str) -> tuple[str, float]:
 
 
 def show(matches: Sequence[Match], options: argparse.Namespace, *queries: Product) -> None:
-    """Print matches as a table or as JSON, and write the picture where one is wanted.
+    """Print matches as a table or as JSON, and write the picture for --sheet.
 
     Raises:
-        SettingError: --show names a column of which no match has a value.
+        SettingError: --show names a column in which no match has a value.
     """
     columns = _shown(matches, options.show)
     if options.sheet:
@@ -121,15 +121,15 @@ def _shown(matches: Sequence[Match], text: str | None) -> list[str]:
 
 
 def table(matches: Sequence[Match], columns: Sequence[str] = ()) -> str:
-    """Matches as aligned lines below a heading: similarity, id, the names that both have, and those that one has.
+    """Format matches as a table: similarity, id, shared attributes, and differing attributes.
 
     Args:
-        matches: what was found.
-        columns: of the catalog's own, to stand behind the id.
+        matches: the matches.
+        columns: source columns to show after the id.
     """
     if not matches:
         return "no product passes the filter"
-    if matches[0].similarity is None:  # nothing was asked for: the products' own attributes
+    if matches[0].similarity is None:  # a list without a query: show the products' own attributes
         rows = [[*_own(match, columns), ", ".join(match.product.names)] for match in matches]
         return text_table(["id", *columns, "it has"] if columns else [], rows)
     rows = [

@@ -1,4 +1,4 @@
-"""Products of a scored catalog as an engine keeps them."""
+"""Convert the products of a scored catalog to points of an engine."""
 
 import hashlib
 import json
@@ -25,19 +25,19 @@ from catalog.scored.columns import EMBEDDING, PHOTOGRAPHS, PROBABILITIES, VIEWS,
 from catalog.similar.manifest import IndexManifest
 from catalog.similar.spaces import ScaleMeter, point, scores
 
-LAYOUT = 3  # of payloads and vectors: another number writes every product again
+LAYOUT = 3  # version of payloads and vectors; changing it rewrites every product
 
 
 def needed_columns(plan: IndexManifest, schema: pa.Schema) -> list[str]:
-    """The columns of a scored catalog of this schema that products and their photographs are made of."""
+    """The columns of a scored catalog that `points` needs."""
     several = [PHOTOGRAPHS, VIEWS] if VIEWS in schema.names else []
     return [ID, IMAGE, *_groups(plan).values(), *_own(plan).values(), EMBEDDING, PROBABILITIES, *several]
 
 
 def points(batches: Iterable[pa.RecordBatch], plan: IndexManifest, meter: ScaleMeter) -> Iterator[Point]:
-    """The products of batches that have `needed_columns`, each followed by its photographs where it has several.
+    """Points of the products in batches with `needed_columns`, each followed by its photographs if it has several.
 
-    `meter` takes the products in.
+    Adds the products to `meter`.
     """
     groups, own = _groups(plan), _own(plan)
     for batch in batches:
@@ -65,7 +65,7 @@ def points(batches: Iterable[pa.RecordBatch], plan: IndexManifest, meter: ScaleM
 def _photographs(
     payload: Mapping[str, Any], images: Sequence[str], views: np.ndarray, attributes: np.ndarray, plan: IndexManifest
 ) -> Iterator[Point]:
-    """A product's photographs: each has its own embedding, and the attributes of the product."""
+    """Points of a product's photographs: each has its own embedding and the product's attributes."""
     embeddings = views.astype(np.float32)
     vectors = point(embeddings, np.repeat(attributes[None], len(views), axis=0))
     coarse = plan.projection.points(vectors) if plan.projection else [None] * len(views)
@@ -84,7 +84,7 @@ def _own(plan: IndexManifest) -> dict[str, str]:
 
 
 def _hash(payload: Mapping[str, Any], *rows: np.ndarray) -> str:
-    """Changes with everything that the engine keeps of a product."""
+    """Hash of everything that the engine stores of a product."""
     digest = hashlib.blake2b(json.dumps([LAYOUT, payload], sort_keys=True).encode(), digest_size=16)
     for row in rows:
         digest.update(row.tobytes())

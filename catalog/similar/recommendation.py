@@ -1,4 +1,4 @@
-"""What recommendations can be asked with."""
+"""Check the settings of a recommendation."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from fashion.errors import SettingError
 
 
 def check_examples(like: Sequence[str], unlike: Sequence[str], settings: SearchSettings) -> None:
-    """Raise SettingError for likes and dislikes from which nothing can be recommended."""
+    """Raise SettingError if nothing is liked, a product is both liked and disliked, or diversity is set."""
     if not like:
         raise SettingError("recommendations need at least one product that is liked")
     if both := sorted(set(like) & set(unlike)):

@@ -1,4 +1,4 @@
-"""What a product must fulfill to take the place of one that cannot be sold."""
+"""Conditions on a replacement for a product that cannot be sold."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -10,7 +10,7 @@ from fashion.errors import DataError, SettingError
 from fashion.tables.columns import STOCK_COLUMNS, usual_name
 
 SAME = ("category", "gender")
-# What texts say of a product, in any case of letters, with _, - or nothing for a space.
+# Texts in a stock column; `spellings` adds other letter cases, and _, - or nothing in place of a space.
 IN_STOCK = (
     "in stock",
     "available",
@@ -34,24 +34,24 @@ NOT_IN_STOCK = (
     *("preorder", "pre order", "presale", "backorder", "back order", "on backorder"),
     *("0", "nein", "ausverkauft", "nicht auf lager", "nicht vorrätig", "nicht verfügbar", "nicht lieferbar"),
 )
-SCHEMA = ("", "https://schema.org/", "http://schema.org/")  # as pages for search engines write it
+SCHEMA = ("", "https://schema.org/", "http://schema.org/")  # prefixes of structured data for search engines
 
 
 def conditions(
     product: Product, columns: Columns, same: Sequence[str] | None = None, stock: str | None = None
 ) -> list[Condition]:
-    """What a replacement for a product must fulfill.
+    """Conditions that a replacement for a product must meet.
 
     Args:
-        product: what is replaced.
+        product: the product to replace.
         columns: of the index.
-        same: groups or columns of which a replacement must share a value; by default category and gender, as far as
-            the index has them. One of which the product itself has no value does not count.
-        stock: the column that says what is in stock: a number above 0, true, or a text such as `in stock` or `yes`. By
-            default the one that `stock_column` finds, and "" for none.
+        same: groups or columns in which a replacement must share a value; by default category and gender, as far as
+            the index has them. Those in which the product itself has no value are ignored.
+        stock: the column of availability: a number above 0, true, or a text such as `in stock` or `yes` means in stock.
+            None takes the one that `stock_column` finds; "" takes none.
 
     Raises:
-        SettingError: an unknown column, none that must be the same, or one whose values do not say so.
+        SettingError: an unknown column, no column to share, or a stock column with unsuitable values.
     """
     if same is None:
         same = [name for name in SAME if name in columns]
@@ -68,7 +68,7 @@ def conditions(
 
 
 def stock_column(columns: Columns) -> str | None:
-    """The catalog's own column that has the first usual name for what is in stock, or None."""
+    """The source column with a usual name for availability, or None."""
     return usual_name([column.name for column in columns.source], STOCK_COLUMNS)
 
 
@@ -95,7 +95,7 @@ def _in_stock(product: Product, column: Column) -> Condition:
     if column.kind == "text":
         values = column.values(product.payload)
         unknown = [value for value in values if value not in spellings(IN_STOCK + NOT_IN_STOCK)]
-        # What holds no value here is believed by its name alone.
+        # Without a value in this product, a column with a usual name is accepted.
         if not unknown and (values or usual_name([column.name], STOCK_COLUMNS)):
             return OneOf(column, spellings(IN_STOCK))
         held = f"text such as {unknown[0]!r}" if unknown else held
@@ -107,7 +107,7 @@ def _in_stock(product: Product, column: Column) -> Condition:
 
 @cache
 def spellings(texts: Sequence[str]) -> tuple[str, ...]:
-    """The ways in which tables spell these texts; a filter compares letter by letter."""
+    """Spelling variants of these texts in tables; filters compare exactly."""
     joined = (sign.join(text.split()) for text in texts for sign in (" ", "_", "-", ""))
     cased = (form for text in joined for form in (text, text.upper(), text.capitalize(), text.title()))
     camel = [text.title().replace(" ", "") for text in texts]

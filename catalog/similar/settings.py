@@ -1,4 +1,4 @@
-"""How a search is done: what counts, what is kept, how many are answered."""
+"""Settings of a search: similarity space, weights, filter, limit and diversity."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ LIMIT = 10
 
 
 class How(TypedDict, total=False):
-    """The same as keyword arguments, each of which may be left out; see `SearchSettings`."""
+    """`SearchSettings` as optional keyword arguments."""
 
     space: Space
     weights: Mapping[str, float]
@@ -27,20 +27,20 @@ class How(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """How a search is done.
+    """Settings of a search.
 
     Attributes:
         space: "embedding", "attributes" or "both", see `catalog.similar.spaces`.
         weights: of attribute groups; 1 for a group that is not named.
-        share: of the embedding in "both", from 0 to 1.
-        where: a filter, as text (see `catalog.filters.where`) or read; only products that pass it are compared.
-        limit: how many products are answered.
-        diversity: from 0 to 1, how much they should differ from each other, see `catalog.similar.spaces.diverse`.
-        exact: compare with every product, also where the index has graphs.
-        duplicates: answer listings with near-identical photographs each; otherwise the first of them stands for all.
+        share: weight of the embedding in "both", from 0 to 1.
+        where: filter on the products to compare, as text (see `catalog.filters.where`) or parsed.
+        limit: maximum number of matches.
+        diversity: from 0 to 1, how much the matches should differ, see `catalog.similar.spaces.diverse`.
+        exact: compare every product even if the index has a graph.
+        duplicates: return every listing with near-identical photographs; otherwise only the first.
 
     Raises:
-        SettingError: a limit below 1, or a diversity that is not between 0 and 1.
+        SettingError: a limit below 1, or a diversity not between 0 and 1.
     """
 
     space: Space = DEFAULT_SPACE
@@ -59,5 +59,5 @@ class SearchSettings:
             raise SettingError(f"diversity is {self.diversity:g}; it must be from 0 to 1")
 
     def measure(self, manifest: IndexManifest) -> Measure:
-        """How products of an index are compared. Raises SettingError for what it does not know."""
+        """The similarity measure for an index. Raises SettingError for an unknown space or group."""
         return Measure(self.space, manifest.scales, manifest.taxonomy, self.weights, self.share)

@@ -1,4 +1,4 @@
-"""The photographs of a search on one picture: what was asked for, and what was found."""
+"""Draw the photographs of a search, queries and matches, as one picture."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,7 +28,7 @@ from fashion.preprocess import decode
 from fashion.tables.stored import read_stored
 
 LAYOUT = SheetLayout(side=200, columns=5, lines=6)
-# Below a sheet: what the numbers and colors mean, of a search by products and of one in words.
+# Legends below the picture, for a search by product and for a text search.
 LIKE = (
     ("The number is the similarity: 1 is as alike as products are to themselves, 0 as two taken at random.", INK),
     ("Green: both have it.", RIGHT),
@@ -44,20 +44,20 @@ IN_WORDS = (
 def draw_sheet(
     queries: Sequence[Product], matches: Sequence[Match], title: str = "", columns: Sequence[str] = ()
 ) -> Picture:
-    """Draw what was asked for, in frames on the left, and what was found beside it, in rows of equal length.
+    """Draw the queries in frames on the left and the matches beside them, in rows of equal length.
 
-    Under each product are its similarity and id, the names that both have in green, or why a text found it, and in
-    orange with their groups those that differ: with - of what was asked for alone, with + of the product alone. A line
-    below says so.
+    Under each match are its similarity and id, in green the shared attributes or the reasons of a text search, and in
+    orange the differing attributes with their groups: - marks those of the query alone, + those of the match alone. A
+    legend below explains this.
 
     Args:
-        queries: what was asked for.
-        matches: what was found.
-        title: a line above.
-        columns: of the catalog's own, which stand under each product.
+        queries: the queries.
+        matches: the matches.
+        title: heading above the picture.
+        columns: source columns to show under each product.
     """
-    asked = [Tile(photograph(product), _asked(product, columns), MARK) for product in queries]
-    found = [Tile(photograph(match.product), _found(match, columns)) for match in matches]
+    asked = [Tile(photograph(product), _query_lines(product, columns), MARK) for product in queries]
+    found = [Tile(photograph(match.product), _match_lines(match, columns)) for match in matches]
     parts = [sheet(tiles, layout) for tiles, layout in ((asked, replace(LAYOUT, columns=1)), (found, LAYOUT)) if tiles]
     picture = beside(parts) if parts else sheet([], LAYOUT)
     rows = [picture]
@@ -69,7 +69,7 @@ def draw_sheet(
 
 
 def draw_groups(groups: Sequence[Sequence[Product]], alike: Sequence[float]) -> Picture:
-    """Draw the photographs of each group of duplicates below a line with the lowest cosine of any two in it."""
+    """Draw the photographs of each group of duplicates, headed by the lowest cosine of any two in it."""
     rows = []
     for group, cosine in zip(groups, alike, strict=True):
         tiles = [Tile(photograph(product), [(product.id, INK), *_lines(product.names, SOFT, 2)]) for product in group]
@@ -78,16 +78,16 @@ def draw_groups(groups: Sequence[Sequence[Product]], alike: Sequence[float]) -> 
 
 
 def write_sheet(queries: Sequence[Product], matches: Sequence[Match], path: Path, columns: Sequence[str] = ()) -> Path:
-    """Write the picture of `draw_sheet`, in the format that the file's ending names.
+    """Write the picture of `draw_sheet`, in the format of the file's extension.
 
     Raises:
-        SettingError: an ending that names no format of pictures.
+        SettingError: the extension is no image format.
     """
     return draw_sheet(queries, matches, columns=columns).write(path, "--sheet")
 
 
 def photograph(product: Product) -> Image.Image | None:
-    """The photograph, from its file or the table that holds it; None where it is gone or cannot be read."""
+    """The photograph, from its file or the table that holds it; None if it cannot be read."""
     if not product.image:
         return None
     try:
@@ -96,12 +96,12 @@ def photograph(product: Product) -> Image.Image | None:
         return None
 
 
-def _asked(product: Product, columns: Sequence[str]) -> list[tuple[str, str]]:
+def _query_lines(product: Product, columns: Sequence[str]) -> list[tuple[str, str]]:
     title = [(Path(product.id).name, MARK), *_own(product, columns)]
     return [*title, *_lines(product.names, INK, LAYOUT.lines - len(title))]
 
 
-def _found(match: Match, columns: Sequence[str]) -> list[tuple[str, str]]:
+def _match_lines(match: Match, columns: Sequence[str]) -> list[tuple[str, str]]:
     alike = "" if match.similarity is None else f"{match.similarity:.2f}  "
     title = [(f"{alike}{match.product.id}", INK), *_own(match.product, columns)]
     room = LAYOUT.lines - len(title)
@@ -112,7 +112,7 @@ def _found(match: Match, columns: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _differences(match: Match) -> list[str]:
-    """What differs, by group: `colour Red not Black`, `+sleeve Sleeveless`, `-pattern Striped`."""
+    """The differences by group: `colour Red not Black`, `+sleeve Sleeveless`, `-pattern Striped`."""
     found = []
     for group, (wanted, other) in match.differing.items():
         if wanted and other:
@@ -123,11 +123,11 @@ def _differences(match: Match) -> list[str]:
 
 
 def _own(product: Product, columns: Sequence[str]) -> list[tuple[str, str]]:
-    """The line of the catalog's own columns, where any is wanted."""
+    """One line with the source columns, if any are wanted."""
     cells = [f"{name} {cell}" for name in columns if (cell := cell_text(product.source.get(name)))]
     return _lines(cells, SOFT, 1) if columns else []
 
 
 def _lines(names: Sequence[str], color: str, most: int) -> list[tuple[str, str]]:
-    # One name may stand in two groups, such as Casual in usage and occasion.
+    # Remove repeated names: two groups may share one, such as Casual in usage and occasion.
     return [(line, color) for line in folded(list(dict.fromkeys(names)), LAYOUT.side, most)]

@@ -1,16 +1,16 @@
-"""How alike two products are: by embedding, by attributes, or by both, and what the number means.
+"""Similarity of two products: by embedding, by attributes, or by both.
 
-Every space is a scalar product of two vectors, moved and scaled: similarity 0 is no more alike than two products taken
-at random from the catalog, 1 as alike as products are to themselves on average.
+Every space is a dot product of two vectors, shifted and scaled: similarity 0 is the mean of random pairs of products
+of the catalog, 1 the mean of products with themselves.
 
     embedding    the cosine of the embeddings
-    attributes   the number of attributes that both have, as expected from their probabilities: the sum of p x q over
-                 the labels, each group's probabilities being scaled to a length of at most 1; weights multiply groups
-    both         the sum of the two, each with its share
+    attributes   the expected number of shared attributes: the sum of p x q over the labels, where each group's
+                 probabilities are scaled to a length of at most 1; weights multiply groups
+    both         the weighted sum of the two; `share` is the weight of the embedding
 
-Because all of it is linear in the product that is looked at, an engine needs one vector of each, whatever space,
-weights and share somebody asks for. benchmarks.matching_quality compares this with the distance of logits, by which the
-project that this one re-implements matches products.
+The similarity is linear in the stored vector, so an engine needs one vector per product for any space, weights and
+share. benchmarks.matching_quality compares this with the distance of logits, which the project that this one
+re-implements uses.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,20 +27,20 @@ from fashion.taxonomy import Taxonomy
 Space = Literal["both", "embedding", "attributes"]
 SPACES: tuple[Space, ...] = get_args(Space)
 DEFAULT_SPACE: Space = "both"
-SHARE = 0.7  # of the embedding in "both"; less finds a photograph itself less often, see docs/matching.md
+SHARE = 0.7  # of the embedding in "both"; a lower one finds the same photograph less often, see docs/matching.md
 
 
 def unit(embeddings: np.ndarray) -> np.ndarray:
-    """Embeddings at unit length; one of zeros stays."""
+    """Normalize embeddings to unit length; zero vectors stay zero."""
     return embeddings / np.maximum(np.linalg.norm(embeddings, axis=-1, keepdims=True), 1e-12)
 
 
 def scores(probabilities: np.ndarray, taxonomy: Taxonomy) -> np.ndarray:
-    """What attributes are compared by, float32 (..., A): probabilities, each group's scaled to a length of at most 1.
+    """Attribute scores for comparison, float32 (..., A): each group's probabilities scaled to a length of at most 1.
 
-    So a product with two colors is as like its own kind as one with a single color, and less like those with one of the
-    two; and one of which the model is unsure is less like any. Lengths below 1 stay: that is what puts products of
-    which the model is sure in front.
+    A product with two colors is thus as similar to another with both as one-colored products are to each other, and
+    less similar to products with one of the two. Lengths below 1 are kept, so products whose attributes the model is
+    sure of rank higher.
     """
     found = probabilities.astype(np.float32)
     for group in taxonomy.groups:
@@ -52,12 +52,12 @@ def scores(probabilities: np.ndarray, taxonomy: Taxonomy) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Scales:
-    """Means over a catalog, from which similarities are counted.
+    """Means over a catalog that normalize similarities.
 
     Attributes:
-        embedding: of 1 - cosine over pairs of different products.
-        own, others: by group the scalar product of the scores, of products with themselves and of pairs of different
-            ones.
+        embedding: mean of 1 - cosine over pairs of different products.
+        own, others: mean dot product of the scores by group, of products with themselves and of pairs of different
+            products.
     """
 
     embedding: float
@@ -66,7 +66,7 @@ class Scales:
 
 
 class ScaleMeter:
-    """Measures `Scales` exactly and in one pass: the mean over all pairs follows from sums over the products."""
+    """Compute `Scales` exactly in one pass: the mean over all pairs follows from sums over the products."""
 
     def __init__(self, taxonomy: Taxonomy, embedding: int) -> None:
         self.taxonomy, self.count = taxonomy, 0
@@ -74,14 +74,14 @@ class ScaleMeter:
         self._sums, self._squares = np.zeros((2, len(taxonomy)))
 
     def add(self, embeddings: np.ndarray, scores: np.ndarray) -> None:
-        """Take in products: embeddings (n, E) and scores (n, A)."""
+        """Add products: embeddings (n, E) and scores (n, A)."""
         self.count += len(scores)
         self._units += unit(embeddings).sum(0, dtype=np.float64)
         self._sums += scores.sum(0, dtype=np.float64)
         self._squares += (scores.astype(np.float64) ** 2).sum(0)
 
     def scales(self) -> Scales:
-        """The means so far; 0 for what two different products would be needed for."""
+        """The means so far; with fewer than two products, those over pairs are 0."""
         products, pairs = max(self.count, 1), max(self.count * (self.count - 1), 1)
         own, others = {}, {}
         for group in self.taxonomy.groups:
@@ -95,17 +95,17 @@ class ScaleMeter:
 
 @dataclass(frozen=True)
 class Measure:
-    """A way to compare products.
+    """Similarity measure for products.
 
     Attributes:
-        space: what counts.
+        space: "embedding", "attributes" or "both".
         scales: of the catalog.
         taxonomy: the model's labels.
         weights: by group; 1 for a group that is not named.
         share: of the embedding in "both", from 0 to 1.
 
     Raises:
-        SettingError: an unknown space or group, a weight below 0, all weights 0, or a share that is none.
+        SettingError: an unknown space or group, a weight below 0, all weights 0, or a share not between 0 and 1.
     """
 
     space: Space
@@ -137,7 +137,7 @@ class Measure:
 
     @cached_property
     def factors(self) -> tuple[float, np.ndarray]:
-        """What a cosine and each label's product of scores are multiplied with: a number and (A,)."""
+        """Factor of the cosine, and factors (A,) of each label's product of scores."""
         share = self._share
         weights = {group: self.weights.get(group, 1.0) for group in self.taxonomy.groups}
         spread = _scale(sum(w * (self.scales.own[g] - self.scales.others[g]) for g, w in weights.items()))
@@ -146,7 +146,7 @@ class Measure:
 
     @cached_property
     def offset(self) -> float:
-        """What is added to the sum of the products."""
+        """Constant that is added to the dot product."""
         embedding, labels = self.factors
         others = sum(labels[self.taxonomy.indices(g)[0]] * mean for g, mean in self.scales.others.items())
         return float(self._share - embedding - others)
@@ -156,38 +156,38 @@ class Measure:
         return {"embedding": 1.0, "attributes": 0.0, "both": self.share}[self.space]
 
     def query(self, embedding: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """The vectors (..., E + A) whose scalar products with a `point`, plus `offset`, are the similarity."""
+        """Query vectors (..., E + A): their dot product with a `point`, plus `offset`, is the similarity."""
         factor, labels = self.factors
         weights = np.concatenate([np.full(embedding.shape[-1], factor), labels])
         return point(embedding, scores) * weights.astype(np.float32)
 
 
 def point(embeddings: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """What an engine keeps of products: embeddings at unit length (..., E) and scores (..., A), (..., E + A)."""
+    """Full vectors (..., E + A) of products: embeddings (..., E) at unit length, followed by scores (..., A)."""
     return np.concatenate([unit(embeddings), scores], axis=-1).astype(np.float32)
 
 
 def embedding_query(embeddings: np.ndarray, labels: int) -> np.ndarray:
-    """The vectors whose scalar products with points are the cosines of embeddings (..., E), (..., E + A)."""
+    """Query vectors (..., E + A) of embeddings (..., E): their dot products with points are cosines."""
     return point(embeddings, np.zeros((*embeddings.shape[:-1], labels), np.float32))
 
 
 def diverse(relevance: np.ndarray, alike: Callable[[int], np.ndarray], limit: int, diversity: float) -> list[int]:
-    """Choose what is relevant and unlike each other: maximal marginal relevance.
+    """Select relevant candidates that differ from each other, by maximal marginal relevance.
 
     J. Carbonell, J. Goldstein: The Use of MMR, Diversity-Based Reranking for Reordering Documents and Producing
     Summaries, SIGIR 1998.
 
     Args:
-        relevance: similarity of each candidate to what was asked for, (n,), most similar first.
-        alike: gives the similarity of all candidates to one of them, (n,).
+        relevance: similarity of each candidate to the query, (n,), most similar first.
+        alike: returns the similarity of all candidates to one of them, (n,).
         limit: how many to choose.
-        diversity: 0 looks at relevance only, 1 only at how unlike the chosen ones are.
+        diversity: 0 considers only relevance, 1 only the dissimilarity of the chosen ones.
 
     Returns:
         Positions of the candidates, in the order in which they were chosen.
     """
-    redundancy = np.zeros(len(relevance))  # similarity to the nearest of those chosen; all that are unlike count alike
+    redundancy = np.zeros(len(relevance))  # similarity to the nearest chosen one; negative similarities count as 0
     left = np.ones(len(relevance), dtype=bool)
     chosen: list[int] = []
     while left.any() and len(chosen) < limit:

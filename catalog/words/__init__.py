@@ -1,1 +1,1 @@
-"""Searches in words: which labels, columns and titles a text asks for."""
+"""Text search: which labels, columns and titles a query asks for."""

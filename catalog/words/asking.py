@@ -1,4 +1,4 @@
-"""A text that somebody types into a search -> labels that are wanted, labels that are not, prices, and other words."""
+"""Parse a text query into wanted labels, unwanted labels, price limits, and other words."""
 
 import re
 import unicodedata
@@ -9,21 +9,21 @@ from catalog.words.vocabulary import HYPHENS, Phrase, Vocabulary, hyphenated, wo
 from fashion.taxonomy import Label
 
 NEGATIONS = {"no", "not", "without", "non", "nor", "except", "excluding"}
-# Words that ask for nothing; as `words_of` writes them.
+# Stop words, as `words_of` normalizes them.
 EMPTY = {
     *("a", "am", "an", "and", "any", "are", "as", "at", "be", "but", "by", "can", "find", "for", "from", "get", "give"),
     *("have", "i", "im", "in", "is", "it", "looking", "me", "my", "need", "of", "on", "or", "please", "show", "some"),
     *("something", "that", "the", "thi", "these", "those", "to", "want", "which", "with", "you", "your"),
 }
-# Phrases before a number, and which bound of the price it is then.
+# Phrases before a number, by the bound of the price that they express.
 BOUNDS: dict[str, tuple[Phrase, ...]] = {
     "lt": (("under",), ("below",), ("less", "than"), ("cheaper", "than"), ("lower", "than"), ("not", "over")),
     "lte": (("up", "to"), ("upto",), ("at", "most"), ("max",), ("maximum",), ("no", "more", "than"), ("within",)),
     "gt": (("over",), ("above",), ("more", "than"), ("not", "under")),
     "gte": (("at", "least"), ("from",), ("min",), ("minimum",), ("starting", "at"), ("no", "less", "than")),
 }
-PRICE = {"price", "priced", "cost", "costing"}  # asks for nothing where a limit follows
-SIGN = "currencysign"  # what a sign such as $ is read as
+PRICE = {"price", "priced", "cost", "costing"}  # skipped before a limit
+SIGN = "currencysign"  # replaces signs such as $
 CURRENCIES = {
     SIGN,
     *("eur", "euro", "usd", "dollar", "gbp", "pound", "inr", "r", "rs", "rupee", "chf", "franc", "yen", "jpy", "buck"),
@@ -36,7 +36,7 @@ class Wish:
 
     Attributes:
         phrase: its words.
-        labels: what it may stand for; a product should have one of them.
+        labels: its possible meanings; a product should have one of them.
     """
 
     phrase: Phrase
@@ -45,16 +45,16 @@ class Wish:
 
 @dataclass
 class Asked:
-    """What a text asks for.
+    """A parsed query.
 
     Attributes:
         wanted: phrases whose labels a product should have.
         unwanted: negated phrases; a product must have none of their labels.
-        prices: limits of the price, by "gt", "gte", "lt" and "lte".
-        words: what is neither, to be looked for in the catalog's own texts.
+        prices: price limits, by "gt", "gte", "lt" and "lte".
+        words: other words, to be searched in the catalog's texts.
         unwanted_words: negated words that name no label.
-        parts: of words that were written with hyphens, what stands between these.
-        typed: how words were typed, in small letters.
+        parts: the parts of hyphenated words.
+        typed: words as typed, in lower case.
     """
 
     wanted: list[Wish] = field(default_factory=list)
@@ -67,12 +67,12 @@ class Asked:
 
 
 def read(text: str, vocabulary: Vocabulary) -> Asked:
-    """Read a text from left to right, the longest phrase first.
+    """Parse a text from left to right, matching the longest phrase first.
 
-    `or` and `nor` carry a negation on: `no print or stripes` wants neither. Between labels that are wanted, `or` makes
-    one wish of both.
+    A negation extends over `or` and `nor`: `no print or stripes` excludes both. `or` between wanted labels joins them
+    into one wish.
     """
-    text = _spoken(text)
+    text = _signs_to_words(text)
     asked, words = Asked(parts=hyphenated(text), typed=_typed(text)), words_of(text)
     place, negated, either = 0, False, False
     while place < len(words):
@@ -96,8 +96,8 @@ def read(text: str, vocabulary: Vocabulary) -> Asked:
     return asked
 
 
-def _spoken(text: str) -> str:
-    """A text with signs as words: `-red` is `not red`, `20-40` is `20 to 40`, `<50` is `under 50`."""
+def _signs_to_words(text: str) -> str:
+    """Replace signs by words: `-red` by `not red`, `20-40` by `20 to 40`, `<50` by `under 50`."""
     text = text.translate(HYPHENS).replace("—", " ")
     text = re.sub(r"(?<=\d)\s*-\s*(?=\W?\d)", " to ", text)
     text = re.sub(r"(^|(?<=\s))-(?=\w)|!=?", " not ", text)
@@ -120,7 +120,7 @@ def _add(wishes: list[Wish], wish: Wish, either: bool) -> None:
 
 
 def _price(words: Sequence[str], prices: dict[str, float]) -> int:
-    """Read a limit of the price, and say how many words it has; 0 where there is none."""
+    """Parse a price limit into `prices`; return its number of words, 0 if there is none."""
     named = words[0] in PRICE
     if named:
         words = words[1:]
@@ -131,7 +131,7 @@ def _price(words: Sequence[str], prices: dict[str, float]) -> int:
 
 
 def _limits(words: Sequence[str], named: bool) -> Iterator[tuple[int, dict[str, float]]]:
-    """The limits that these words begin with, the longest first: how many words it has, and its bounds."""
+    """Limits that the words may begin with, the longest first: the number of words, and the bounds."""
     between = bool(words) and words[0] in ("between", "from")
     low, middle = _amount(words, int(between))
     if low is not None and middle < len(words) and words[middle] in ("and", "to"):
@@ -148,7 +148,7 @@ def _limits(words: Sequence[str], named: bool) -> Iterator[tuple[int, dict[str, 
 
 
 def _amount(words: Sequence[str], place: int) -> tuple[float | None, int]:
-    """The number at a place, with a currency before or behind it, and the place behind both."""
+    """The number at a position, with an optional currency before or after it, and the position after both."""
     while place < len(words) and words[place] in CURRENCIES:
         place += 1
     number = _number(words[place]) if place < len(words) else None
@@ -159,7 +159,7 @@ def _amount(words: Sequence[str], place: int) -> tuple[float | None, int]:
 
 
 def _number(word: str) -> float | None:
-    """`49.90`, `49,90`, `1,299` and `1.299,50`: three digits behind a single separator are thousands."""
+    """Parse `49.90`, `49,90`, `1,299` or `1.299,50`; three digits after a single separator are thousands."""
     if not re.fullmatch(r"[0-9]+(?:[.,][0-9]+)*", word):
         return None
     whole, _, end = re.fullmatch(r"(.*?)(?:([.,])([0-9]{1,2}|[0-9]{4,}))?", word).groups("")  # type: ignore[union-attr]

@@ -1,10 +1,9 @@
-"""What words look like, learned from a catalog's own titles: a linear function of the embeddings for each word.
+"""Learn from a catalog's titles what words look like: one linear classifier on embeddings per word.
 
-Ridge regression of "the title has the word" on the embeddings gives a direction for each word. How sure a photograph is
-of it follows by Platt's sigmoid (J. Platt: Probabilistic Outputs for Support Vector Machines, 1999) from the scores of
-the products, each of which is scored by what all others say: leave-one-out, which ridge regression has in closed form
-(D. M. Allen: The Relationship between Variable Selection and Data Augmentation, Technometrics 16, 1974). So a word
-that cannot be seen, such as most brands, hardly counts.
+Ridge regression of "the title has the word" on the embeddings gives a direction per word. Platt scaling (J. Platt:
+Probabilistic Outputs for Support Vector Machines, 1999) turns scores into probabilities. It is fitted on leave-one-out
+scores, which ridge regression has in closed form (D. M. Allen: The Relationship between Variable Selection and Data
+Augmentation, Technometrics 16, 1974). A word that is not visible, such as most brands, therefore has little effect.
 """
 
 from collections import Counter
@@ -17,21 +16,21 @@ from tqdm import tqdm
 from catalog.words.asking import EMPTY
 from catalog.words.vocabulary import searchable
 
-LEAST = 5  # titles that a word must stand in
-MOST_WORDS = 10_000  # that are learned, the most frequent ones
-RIDGE = 0.05  # added to the diagonal, in units of its mean; 0.02 to 0.1 were alike, 0.5 and more worse
-WORDS_AT_ONCE = 128  # each needs a score of every product in memory
+LEAST = 5  # minimum number of titles with a word
+MOST_WORDS = 10_000  # the most frequent ones are learned
+RIDGE = 0.05  # added to the diagonal, in units of its mean; 0.02 to 0.1 were equally good, 0.5 and more worse
+WORDS_AT_ONCE = 128  # each needs a score per product in memory
 STEPS, LONGEST_STEP = 12, 2.0  # of Newton's method
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a word looks like.
+    """Linear classifier of a word.
 
     Attributes:
-        word: as `catalog.words.vocabulary.words_of` writes it.
+        word: as `catalog.words.vocabulary.words_of` normalizes it.
         weights: float32 (E,).
-        offset: the logit of the word's probability is the scalar product of weights and embedding, plus this.
+        offset: bias; the logit is the dot product of weights and embedding, plus this.
     """
 
     word: str
@@ -39,26 +38,26 @@ class Look:
     offset: float
 
     def probability(self, embeddings: np.ndarray) -> np.ndarray:
-        """How likely the titles of products, embeddings at unit length (..., E), have the word: (...,)."""
+        """Probability (...,) that titles have the word, from unit-length embeddings (..., E) of their products."""
         return _sigmoid(embeddings @ self.weights + self.offset)
 
 
 def learn(embeddings: np.ndarray, titles: Sequence[str], ridge: float = RIDGE) -> list[Look]:
     """Learn the words of titles, the most frequent first.
 
-    Takes about N x E x 12 bytes: 0.6 GB for 40,000 products and 1,280 numbers.
+    Takes about N x E x 12 bytes of memory: 0.6 GB for 40,000 products and embeddings of 1,280.
 
     Args:
         embeddings: of the products at unit length, float32 (N, E).
-        titles: of the same products; a product without one teaches nothing.
+        titles: of the same products; those without a title are ignored.
         ridge: see `RIDGE`.
     """
-    told = [number for number, title in enumerate(titles) if title.strip()]
-    rows = _rows_of_words([titles[number] for number in told])
+    titled = [number for number, title in enumerate(titles) if title.strip()]
+    rows = _rows_of_words([titles[number] for number in titled])
     if not rows:
         return []
-    mean = embeddings[told].mean(0)
-    centered = embeddings[told] - mean
+    mean = embeddings[titled].mean(0)
+    centered = embeddings[titled] - mean
     inverse = _inverse(centered, ridge)
     leverage = np.einsum("nd,nd->n", centered @ inverse, centered) + 1 / len(centered)
     words = list(rows)
@@ -74,11 +73,11 @@ def learn(embeddings: np.ndarray, titles: Sequence[str], ridge: float = RIDGE) -
 def _looks(
     rows: Mapping[str, Sequence[int]], centered: np.ndarray, inverse: np.ndarray, leverage: np.ndarray, mean: np.ndarray
 ) -> Iterator[Look]:
-    """Some words at once.
+    """Fit the classifiers of W words.
 
     Args:
-        rows: the products that have each word.
-        centered: embeddings less their mean, (N, E).
+        rows: products with each word.
+        centered: embeddings minus their mean, (N, E).
         inverse: see `_inverse`.
         leverage: of each product, (N,).
         mean: of the embeddings, (E,).
@@ -97,9 +96,9 @@ def _looks(
 
 
 def fit_sigmoids(scores: np.ndarray, has: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Platt's sigmoids: slopes and constants (W,), by which scores (N, W) become probabilities of `has` (N, W).
+    """Platt scaling: slopes and constants (W,) that map scores (N, W) to logits of `has` (N, W).
 
-    A word whose scores say nothing, or the opposite, gets the slope 0: its share everywhere.
+    A word whose scores are uninformative or negatively correlated gets slope 0, so its probability is its share.
     """
     yes, no = has.sum(0), (1 - has).sum(0)
     wanted = np.where(has > 0, (yes + 1) / (yes + 2), 1 / (no + 2))
@@ -121,7 +120,7 @@ def fit_sigmoids(scores: np.ndarray, has: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def _rows_of_words(titles: Sequence[str]) -> dict[str, list[int]]:
-    """The titles that have each word, by its number; of words that are frequent enough."""
+    """Indices of the titles with each word, for words that are frequent enough."""
     rows: dict[str, list[int]] = {}
     for number, title in enumerate(titles):
         for word in dict.fromkeys(searchable(title)):
@@ -131,7 +130,7 @@ def _rows_of_words(titles: Sequence[str]) -> dict[str, list[int]]:
 
 
 def _inverse(centered: np.ndarray, ridge: float) -> np.ndarray:
-    """Of the products' moments with the ridge added, (D, D)."""
+    """Inverse, (E, E), of the second moments of the embeddings plus the ridge."""
     moments = (centered.T @ centered).astype(np.float64)
     moments[np.diag_indices_from(moments)] += max(ridge * float(np.trace(moments)) / len(moments), 1e-9)
     return np.linalg.inv(moments).astype(np.float32)

@@ -1,9 +1,9 @@
-"""How well products fit what a text asks for: labels, titles and looks in one number, and what speaks for it.
+"""Rank products for a text query by labels, titles and looks, and give the reasons.
 
-Each phrase of a text has a probability for each product: of its label, or of its learned look. A title that has the
-phrase takes away a part of the doubt that is left. What a text asks for as a whole is the geometric mean of its
-phrases: a product must fit all of them. benchmarks.text_search compares this with other ways, and chose the numbers
-below on products that its tables do not hold.
+Each phrase of the query has a probability for each product: that of its label, or of its learned look. A title with the
+phrase removes a fixed part of the remaining doubt (1 - probability). The score is the geometric mean over the phrases,
+so a product must fit all of them. benchmarks.text_search compares this with other methods; the constants below were
+chosen on products outside of its tables.
 """
 
 from collections.abc import Sequence
@@ -16,19 +16,19 @@ from catalog.words.learning import Look
 from catalog.words.vocabulary import Phrase
 from fashion.taxonomy import Label, Taxonomy
 
-LABEL_SLOPE = 5.0  # logits that a label's probability counts in the vector by which candidates are found
-VISIBLE = 0.1  # the least probability of a look that is named as a reason
+LABEL_SLOPE = 5.0  # weight of a label's probability, in logits, in the vector that finds candidates
+VISIBLE = 0.1  # minimum probability of a look that is given as a reason
 
 
 @dataclass(frozen=True)
 class JoinWeights:
-    """How much each kind of evidence counts.
+    """Weights of the kinds of evidence.
 
     Attributes:
-        label_title: the part of the doubt about a label that a title takes away which has it.
-        word_title: the same of another word.
-        floor: the least probability of a phrase, so that no single one decides.
-        readings: how much the mean over the groups that a phrase may mean counts, beside the likeliest of them.
+        label_title: part of the doubt about a label that a matching title removes.
+        word_title: the same for other words.
+        floor: minimum probability of a phrase, so that a single one cannot dominate.
+        readings: weight of the mean over the groups that a phrase may refer to; the rest goes to the most probable.
     """
 
     label_title: float = 0.8
@@ -42,14 +42,14 @@ WEIGHTS = JoinWeights()
 
 @dataclass(frozen=True)
 class AskedPart:
-    """A phrase of a text, and all that is known of it.
+    """A phrase of a query with its evidence.
 
     Attributes:
         text: the phrase.
-        phrases: how texts may have it, in words.
-        labels: that it may mean; none where it is no label's name.
-        look: what it looks like; None for labels, and where that was not learned.
-        titled: ids of the products whose texts have it.
+        phrases: forms in which texts may contain it, as words.
+        labels: its possible labels; empty if it names none.
+        look: its learned look; None for labels and for words that were not learned.
+        titled: ids of the products whose texts contain it.
     """
 
     text: str
@@ -61,9 +61,9 @@ class AskedPart:
     def seen(
         self, embeddings: np.ndarray, scores: np.ndarray, taxonomy: Taxonomy, weights: JoinWeights = WEIGHTS
     ) -> np.ndarray:
-        """How likely products are it by their photographs: of embeddings (n, E) and scores (n, A), (n,).
+        """Probability (n,) of the phrase by the photographs, from embeddings (n, E) and scores (n, A).
 
-        0 for a phrase of which nothing was learned.
+        0 for a phrase without label and look.
         """
         if not self.labels:
             return self.look.probability(embeddings) if self.look else np.zeros(len(embeddings))
@@ -75,11 +75,11 @@ class AskedPart:
 
 
 def joined(seen: np.ndarray, titled: np.ndarray, labels: np.ndarray, weights: JoinWeights = WEIGHTS) -> np.ndarray:
-    """How well products fit all parts, from 0 to 1: (n,).
+    """Combined score of n products over P parts, from 0 to 1: (n,).
 
     Args:
         seen: probabilities by photographs, (P, n).
-        titled: which products' texts have the part, (P, n).
+        titled: whether the product's texts contain the part, (P, n).
         labels: which parts are labels, (P,).
         weights: of the kinds of evidence.
     """
@@ -89,7 +89,7 @@ def joined(seen: np.ndarray, titled: np.ndarray, labels: np.ndarray, weights: Jo
 
 
 def candidate_vector(parts: Sequence[AskedPart], taxonomy: Taxonomy, embedding: int) -> np.ndarray:
-    """The vector (E + A,) whose scalar products with points say about how well they fit, leaving texts aside."""
+    """Query vector (E + A,) whose dot products with points approximate the score without texts."""
     vector = np.zeros(embedding + len(taxonomy), np.float32)
     for part in parts:
         for label in part.labels:
@@ -102,14 +102,14 @@ def candidate_vector(parts: Sequence[AskedPart], taxonomy: Taxonomy, embedding: 
 def rank(
     products: Sequence[Product], parts: Sequence[AskedPart], taxonomy: Taxonomy, order: Sequence[str], limit: int
 ) -> list[Match]:
-    """The products that fit all parts best, that first; a match's similarity is how well it fits.
+    """Rank candidates, best first; a match's similarity is its combined score.
 
     Args:
         products: candidates.
-        parts: of the text.
+        parts: of the query.
         taxonomy: the labels.
-        order: ids of products, the best by their texts first; it decides between those that fit alike.
-        limit: how many matches.
+        order: ids of products, the best text matches first; it breaks ties.
+        limit: maximum number of matches.
     """
     if not products:
         return []
@@ -142,8 +142,8 @@ def _match(product: Product, fit: float, parts: Sequence[AskedPart], seen: np.nd
 def _reasons(
     part: AskedPart, labels: Sequence[Label], product: Product, seen: float, taxonomy: Taxonomy
 ) -> list[Reason]:
-    """What speaks for a product that is answered these labels of a part; that labels are missing, differences say."""
-    names: dict[str, float] = {}  # a name may stand in several groups
+    """Reasons for a product that has these labels of a part; missing labels are in `Match.differing` instead."""
+    names: dict[str, float] = {}  # several groups may have a label of the same name
     for label in labels:
         names[label.name] = max(names.get(label.name, 0.0), float(product.scores[taxonomy.index[label]]))
     found = [Reason(part.text, "label", name, probability) for name, probability in names.items()]

@@ -1,4 +1,4 @@
-"""An index searched in words."""
+"""Search an index by text."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -19,17 +19,17 @@ from fashion.errors import SettingError
 from fashion.tables.columns import is_usual
 
 PRICES = ("price", "sale_price", "selling_price", "variant_price", "regular_price")
-CANDIDATES = 100  # of each kind, by looks and by texts; the best of all are ranked together
-MOST_NAMED = 20_000  # products that one filter names
+CANDIDATES = 100  # of each kind, by looks and by texts; all are ranked together
+MOST_NAMED = 20_000  # maximum number of ids in a filter
 
 
 @dataclass(frozen=True)
 class WordSearch:
-    """What a search in words found.
+    """Result of a text search.
 
     Attributes:
         matches: the best first.
-        notes: what of the text could not be used, and why; a sentence each.
+        notes: one sentence for each word of the text that was ignored, with the reason.
     """
 
     matches: list[Match]
@@ -44,23 +44,21 @@ def search_words(
     exact: bool = False,
     duplicates: bool = False,
 ) -> WordSearch:
-    """The products that a text asks for, the best first.
+    """Find products by text, the best first.
 
-    Labels that are named, and words that titles have or that look like something, rank products, see
-    `catalog.words.ranking`; labels and words behind `no` or `without`, and limits of the price, are filters. Words that
-    nothing is known of are left out and noted.
+    Labels, and words that occur in titles or have a learned look, rank the products, see `catalog.words.ranking`.
+    Labels and words after `no` or `without` and price limits are filters. Unknown words are ignored, with a note.
 
     Args:
         index: open.
         text: such as `red dress with long sleeves, no print, under 50`.
-        where: a filter beside what the text says.
-        limit: how many products are wanted.
-        exact: compare with every product, also where the index has graphs.
-        duplicates: answer listings with near-identical photographs each.
+        where: an additional filter.
+        limit: maximum number of products.
+        exact: compare every product even if the index has a graph.
+        duplicates: return every listing with near-identical photographs.
 
     Raises:
-        SettingError: the text asks for nothing, for nothing that is known, or for a price that the catalog does not
-            have.
+        SettingError: the text is empty or has only unknown words, or names a price but the catalog has no price column.
     """
     if limit < 1:
         raise SettingError(f"limit is {limit}; it must be 1 or more")
@@ -89,7 +87,7 @@ def search_words(
 
 
 def parts_of(asked: Asked, words: WordFile | None) -> list[AskedPart]:
-    """What a text wants, with what is known of each phrase; words that nothing is known of are left out."""
+    """The wanted phrases of a query with their evidence; unknown words are left out."""
     parts: list[AskedPart] = []
     for wish in asked.wanted:
         names = tuple(dict.fromkeys([wish.phrase, *(tuple(words_of(label.name)) for label in wish.labels)]))
@@ -105,7 +103,7 @@ def parts_of(asked: Asked, words: WordFile | None) -> list[AskedPart]:
 
 
 def _phrases(word: str, asked: Asked, words: WordFile | None) -> list[Phrase]:
-    """How texts have a word, as it is or as its parts between hyphens; none where nothing is known of it."""
+    """Known forms of a word: as it is, or as its parts between hyphens; empty for an unknown word."""
     if not words:
         return []
     phrases = [(word,), *([asked.parts[word]] if word in asked.parts else [])]
@@ -119,7 +117,7 @@ def _filters(index: Index, asked: Asked, words: WordFile | None) -> Iterator[Con
             yield Not(OneOf(columns[label.group], (label.name,)))
     for word in asked.unwanted_words:
         if words and (phrases := _phrases(word, asked, words)):
-            yield Not(_these(words.with_phrases(phrases)))
+            yield Not(_points_of(words.with_phrases(phrases)))
     if asked.prices:
         price = next((c for c in index.columns.source if is_usual(c.name, PRICES) and c.kind == "number"), None)
         if price is None:
@@ -130,40 +128,40 @@ def _filters(index: Index, asked: Asked, words: WordFile | None) -> Iterator[Con
 def _candidates(
     index: Index, parts: Sequence[AskedPart], order: Sequence[str], where: Condition, count: int, exact: bool
 ) -> list[Product]:
-    """Products that may be among the best: by looks, by looks among those with all words, and by texts.
+    """Candidates for the ranking: by looks, by looks among products whose texts have all words, and by texts.
 
     Args:
         index: open.
-        parts: of the text.
-        order: ids of the products whose texts have some of its phrases, the best first.
-        where: what they must pass.
-        count: how many of each kind.
-        exact: compare with every product.
+        parts: of the query.
+        order: ids of the products whose texts contain some of its phrases, the best first.
+        where: filter on the candidates.
+        count: number of candidates of each kind.
+        exact: compare every product.
     """
     found: dict[str, Product] = {}
     if any(part.labels or part.look for part in parts):
         vector = candidate_vector(parts, index.manifest.taxonomy, index.manifest.embedding)
         named = [part.titled for part in parts if not part.labels and part.titled]
         both = frozenset.intersection(*named) if named else frozenset()
-        for pool in (where, *([And((where, _these(both)))] if 0 < len(both) <= MOST_NAMED else [])):
+        for pool in (where, *([And((where, _points_of(both)))] if 0 < len(both) <= MOST_NAMED else [])):
             found |= {product.id: product for product in index.nearest(vector, pool, count, exact)}
     rest, listed = [id for id in order if id not in found], 0
     for start in range(0, len(rest), CANDIDATES):
         if listed >= count:
             break
-        some = And((where, _these(rest[start : start + CANDIDATES])))
+        some = And((where, _points_of(rest[start : start + CANDIDATES])))
         passed = index.search(None, where=some, limit=CANDIDATES, duplicates=True)
         found |= {match.product.id: match.product for match in passed}
         listed += len(passed)
     return list(found.values())
 
 
-def _these(ids: Iterable[str]) -> Points:
+def _points_of(ids: Iterable[str]) -> Points:
     return Points(tuple(map(point_id, ids)))
 
 
 def _words_of(index: Index) -> Path | None:
-    """What is known of words, made at the first search that needs it; None where the catalog has no texts."""
+    """Path of the index's word file, created at the first text search; None if the catalog has no texts."""
     columns = [column for column in index.columns.source if column.kind == "text"]
     path = index.store.file(FILE) if columns else None
     if path is not None and not is_of(path, index.manifest.created):
@@ -173,7 +171,7 @@ def _words_of(index: Index) -> Path | None:
 
 
 def texts_of(index: Index) -> Iterator[tuple[str, str]]:
-    """The id and all texts of each product of an index."""
+    """The id and the joined texts of each product of an index."""
     columns = [column for column in index.columns.source if column.kind == "text"]
     for record in index.store.scroll(index.products_filter()):
         yield record.payload["id"], " ".join(str(v) for column in columns for v in column.values(record.payload))

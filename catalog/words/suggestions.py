@@ -1,21 +1,21 @@
-"""What is said of a word that nothing is known of."""
+"""Notes on unknown words of a query, with spelling suggestions."""
 
 from collections.abc import Iterator
 
 from catalog.words.vocabulary import Vocabulary
 from catalog.words.word_file import WordFile
 
-LEAST_SUGGESTED = 2  # products that must have a word, because a single title may be misspelled itself
+LEAST_SUGGESTED = 2  # minimum number of products with a suggested word: a single title may be misspelled itself
 
 
 def unknown_note(word: str, typed: str, vocabulary: Vocabulary, words: WordFile | None) -> str:
-    """Say that a word is unknown, and which known words are one edit away, if any.
+    """A note that a word is unknown, with known words that are one edit away, if any.
 
     Args:
-        word: as `words_of` writes it.
-        typed: as somebody typed it.
+        word: as `words_of` normalizes it.
+        typed: as typed.
         vocabulary: of the labels.
-        words: of the catalog's texts; None where there are none.
+        words: of the catalog's texts; None if there are none.
     """
     where = "names no label and stands in no text of the catalog" if words else "names no label, and there are no texts"
     near = [f"{other!r}" for other in suggest({word, typed}, vocabulary, words)]
@@ -23,7 +23,7 @@ def unknown_note(word: str, typed: str, vocabulary: Vocabulary, words: WordFile 
 
 
 def suggest(spellings: set[str], vocabulary: Vocabulary, words: WordFile | None, most: int = 2) -> list[str]:
-    """Known words one edit away from a word: first those of labels, then those of texts, the most frequent first."""
+    """Known words one edit away from a word: words of labels first, then words of texts, the most frequent first."""
     if any(len(word) < 3 or not word.isalpha() for word in spellings):
         return []
     found: dict[str, None] = {}
@@ -36,7 +36,7 @@ def suggest(spellings: set[str], vocabulary: Vocabulary, words: WordFile | None,
 
 
 def one_edit_apart(one: str, other: str) -> bool:
-    """Whether a letter more, less or another, or two neighbors exchanged, makes one word of the other."""
+    """Whether two words differ by one insertion, deletion, substitution or transposition of neighbors."""
     start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     one, other = one[start:], other[start:]
     if one[1:] == other[1:] or one[1:] == other or one == other[1:]:
@@ -45,7 +45,7 @@ def one_edit_apart(one: str, other: str) -> bool:
 
 
 def _known(spellings: set[str], vocabulary: Vocabulary, words: WordFile | None) -> Iterator[tuple[str, str]]:
-    """Known words that are about as long, and how they are written."""
+    """Known words of similar length, each with its usual spelling."""
     for other in dict.fromkeys(each for phrase in vocabulary.phrases() for each in phrase):
         yield other, other
     if words:

@@ -1,4 +1,4 @@
-"""The titles of a catalog: which columns they are, and what is learned from them for an index."""
+"""Find the title columns of a catalog, and learn the looks of their words for an index."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from catalog.words.word_file import FILE, write_words
 from fashion.errors import SettingError
 from fashion.tables.columns import TITLE_COLUMNS, usual_name
 
-MOST_PRODUCTS = 40_000  # that are learned from; of larger catalogs so many are drawn from all parts
+MOST_PRODUCTS = 40_000  # to learn from; a larger catalog is sampled
 NONE = "none"
 
 
@@ -25,10 +25,10 @@ def title_columns(scored: Scored, asked: str | None = None) -> list[str]:
 
     Args:
         scored: the catalog.
-        asked: names, separated by commas, or "none"; None takes the one that has a usual name, if any.
+        asked: names, separated by commas, or "none"; None takes the column with a usual name, if any.
 
     Raises:
-        SettingError: no column of texts has that name.
+        SettingError: there is no text column of that name.
     """
     texts = [name for name, kind in kinds(scored).items() if kind == "text"]
     if asked is None:
@@ -46,15 +46,15 @@ def title_columns(scored: Scored, asked: str | None = None) -> list[str]:
 
 
 def learn_titles(scored: Scored, store: Store, columns: Sequence[str]) -> list[Look]:
-    """Learn what the words of titles look like, and keep it with all texts in an index of the same catalog.
+    """Learn what the words of titles look like, and store the looks and all texts with the catalog's index.
 
     Args:
         scored: the catalog.
-        store: of the index, closed; `catalog.index.build` has brought it up to date.
-        columns: of the titles, one at least.
+        store: of the index, closed and up to date, see `catalog.index.build`.
+        columns: of the titles, at least one.
 
     Returns:
-        What was learned, the most frequent word first; nothing where the engine keeps no files.
+        The learned looks, the most frequent word first; empty if the engine stores no files.
     """
     drawn = scored.sample([EMBEDDING, *columns], MOST_PRODUCTS)
     embeddings = vector_rows(drawn.column(EMBEDDING).combine_chunks()).astype(np.float32)

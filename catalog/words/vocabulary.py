@@ -1,4 +1,4 @@
-"""Which labels a word stands for: labels' own names, and a table of other words for them."""
+"""Map words to labels, by the labels' names and a table of synonyms."""
 
 import csv
 import re
@@ -9,15 +9,15 @@ from pathlib import Path
 from fashion.taxonomy import Label, Taxonomy
 
 SYNONYMS = Path(__file__).with_name("synonyms.csv")
-LONGEST = 4  # words of a phrase
+LONGEST = 4  # maximum number of words in a phrase
 APOSTROPHES = str.maketrans("", "", "'’‘`")
-HYPHENS = str.maketrans(dict.fromkeys("‐‑–", "-"))  # those that typographers set for it
+HYPHENS = str.maketrans(dict.fromkeys("‐‑–", "-"))  # typographic variants of the hyphen
 
 Phrase = tuple[str, ...]
 
 
 def words_of(text: str) -> list[str]:
-    """A text as words without case, accents, hyphens and plural endings: `V-Neck T-Shirts` -> `vneck tshirt`.
+    """Split a text into words without case, accents, hyphens and plural endings: `V-Neck T-Shirts` -> `vneck tshirt`.
 
     A number keeps its separators: `Rs.1,299.50` -> `rs 1,299.50`.
     """
@@ -25,13 +25,13 @@ def words_of(text: str) -> list[str]:
 
 
 def hyphenated(text: str) -> dict[str, Phrase]:
-    """The words of a text that have hyphens, and what stands between those: `slip-ons` -> `slipon: (slip, on)`."""
+    """The hyphenated words of a text with their parts: `slip-ons` -> `slipon: (slip, on)`."""
     found = re.findall(r"[^\W_]+(?:-[^\W_]+)+", _plain(text))
     return {words_of(word)[0]: tuple(words_of(word.replace("-", " "))) for word in found}
 
 
 def searchable(text: str) -> list[str]:
-    """The words of a title, and the parts of those with hyphens, so that either way of writing them is found."""
+    """The words of a title, and the parts of hyphenated ones, so that either spelling is found."""
     parts = words_of(text.translate(HYPHENS).replace("-", " "))
     whole = words_of(text)
     return whole if parts == whole else [*whole, *parts]
@@ -71,7 +71,7 @@ class Vocabulary:
         known += [label for label in labels if label not in known]
 
     def at(self, words: Sequence[str]) -> tuple[int, list[Label]]:
-        """The longest phrase that these words begin with: how many words it has, and its labels; 0 and none."""
+        """The longest known phrase at the start of these words: its number of words and its labels, or 0 and []."""
         for length in range(min(LONGEST, len(words)), 0, -1):
             labels = self._labels.get(tuple(words[:length]))
             if labels:
@@ -84,7 +84,7 @@ class Vocabulary:
 
 
 def _names(name: str) -> Iterator[Phrase]:
-    """The phrases of a label's own name: as it is, hyphens as spaces, all as one word, and what `and` joins."""
+    """Phrases for a label's name: as it is, with hyphens as spaces, as one word, and the parts joined by `and`."""
     whole, apart = tuple(words_of(name)), tuple(words_of(name.replace("-", " ")))
     yield whole
     if apart != whole:

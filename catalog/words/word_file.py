@@ -1,9 +1,9 @@
-"""What an index knows of words, in one SQLite file that it keeps.
+"""SQLite file of an index with the data for text search.
 
-texts       the catalog's own texts, found by their words' stems (FTS5, Porter's stems, no accents)
-known       each word of them: how it is written most often, and how many products have it
-looks       what words look like, see `catalog.words.learning`
-state       which state of the catalog all of this is of
+texts       full-text index of the catalog's texts (FTS5, Porter stemming, accents removed)
+known       words of the texts: most frequent spelling, and number of products
+looks       learned looks of words, see `catalog.words.learning`
+state       version of the catalog from which the file was made
 """
 
 import os
@@ -25,20 +25,20 @@ LAYOUT = 2  # of the tables
 
 
 class KnownWord(NamedTuple):
-    """A word of the catalog's texts: how it is written most often, and how many products have it."""
+    """A word of the catalog's texts: its most frequent spelling, and the number of products that have it."""
 
     shown: str
     products: int
 
 
 def write_words(path: Path, state: str, products: Iterable[tuple[str, str]], looks: Iterable[Look] = ()) -> None:
-    """Write the file, whole or not at all.
+    """Write the file atomically.
 
     Args:
         path: the file.
-        state: of the catalog, see `state_of`.
-        products: the id and all texts of each product.
-        looks: what words look like; none where nothing was learned.
+        state: version of the catalog: the time of the index's last change.
+        products: the id and the joined texts of each product.
+        looks: learned looks of words.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
@@ -66,7 +66,7 @@ def write_words(path: Path, state: str, products: Iterable[tuple[str, str]], loo
 
 
 def is_of(path: Path, state: str) -> bool:
-    """Whether a file is there, of this layout and of that state of the catalog."""
+    """Whether the file exists and has this layout and this version of the catalog."""
     if not path.exists():
         return False
     try:
@@ -77,27 +77,27 @@ def is_of(path: Path, state: str) -> bool:
 
 
 class WordFile:
-    """The file, open for questions. Make one with `open_words`."""
+    """Queries on the open file. Open one with `open_words`."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
 
     def has(self, phrase: Phrase) -> bool:
-        """Whether some product's texts have a phrase."""
+        """Whether the texts of any product contain a phrase."""
         asked = "SELECT 1 FROM texts WHERE texts MATCH ? LIMIT 1"
         return self._database.execute(asked, (_any([phrase]),)).fetchone() is not None
 
     def with_phrases(self, phrases: Sequence[Phrase]) -> set[str]:
-        """Ids of the products whose texts have one of the phrases, word after word."""
+        """Ids of the products whose texts contain one of the phrases exactly."""
         return {id for (id,) in self._database.execute("SELECT id FROM texts WHERE texts MATCH ?", (_any(phrases),))}
 
     def best(self, phrases: Sequence[Phrase]) -> list[str]:
-        """Ids of the products whose texts have some of the phrases, the best by BM25 first."""
+        """Ids of the products whose texts contain some of the phrases, the best by BM25 first."""
         asked = "SELECT id FROM texts WHERE texts MATCH ? ORDER BY bm25(texts), id"
         return [id for (id,) in self._database.execute(asked, (_any(phrases),))]
 
     def known_words(self, shortest: int, longest: int) -> Iterator[tuple[str, KnownWord]]:
-        """The known words of some lengths, the most frequent first."""
+        """The known words in a range of lengths, the most frequent first."""
         asked = (
             "SELECT word, shown, products FROM known WHERE length(word) BETWEEN ? AND ? ORDER BY products DESC, word"
         )
@@ -105,14 +105,14 @@ class WordFile:
             yield word, KnownWord(*found)
 
     def look(self, word: str) -> Look | None:
-        """What a word looks like; None where that was not learned."""
+        """The learned look of a word, or None."""
         found = self._database.execute("SELECT weights, offset FROM looks WHERE word = ?", (word,)).fetchone()
         return found and Look(word, np.frombuffer(found[0], np.float16).astype(np.float32), found[1])
 
 
 @contextmanager
 def open_words(path: Path) -> Iterator[WordFile]:
-    """Open a file for questions. Raises DataError where it is broken."""
+    """Open a word file for queries. Raises DataError if it is broken."""
     try:
         with closing(_opened(path)) as database:
             yield WordFile(database)
@@ -123,7 +123,7 @@ def open_words(path: Path) -> Iterator[WordFile]:
 def _counted(
     products: Iterable[tuple[str, str]], counts: Counter[str], spellings: dict[str, Counter[str]]
 ) -> Iterator[tuple[str, str]]:
-    """The products with their texts as FTS5 takes them; on the way their words are counted."""
+    """Yield the products with normalized texts for FTS5, and count their words and spellings."""
     for id, text in products:
         words = searchable(text)
         counts.update(set(words))
@@ -136,7 +136,7 @@ def _counted(
 
 
 def _any(phrases: Sequence[Phrase]) -> str:
-    """FTS5's query for one of these phrases; quoted, so that nothing in them is an operator."""
+    """FTS5 query for any of these phrases, quoted so that they contain no operators."""
     return " OR ".join('"{}"'.format(" ".join(words)) for words in phrases)
 
 

@@ -1,1 +1,1 @@
-"""Networks: what each must offer (`contract`), and one file for each family of them."""
+"""Networks: their common interface (`contract`) and one module per family."""

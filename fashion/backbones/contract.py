@@ -1,4 +1,4 @@
-"""What a network of this project offers, whichever library it comes from."""
+"""The common interface of all networks, whichever library they come from."""
 
 from typing import NamedTuple, Protocol
 
@@ -6,15 +6,15 @@ from torch import Tensor, nn
 
 from fashion.preprocess import InputSpec
 
-TIMM_PREFIX = "timm/"  # of the names of networks that timm has
+TIMM_PREFIX = "timm/"  # prefix of the names of timm networks
 
 
 class Output(NamedTuple):
-    """What the network says of B images.
+    """The network's output for a batch of B images.
 
     Attributes:
-        logits: (B, N), one for each output.
-        embedding: (B, E), the pooled feature map. `logits` is linear in it.
+        logits: (B, N), one per output.
+        embedding: (B, E), the pooled feature map; `logits` is linear in it.
         features: (B, E, h, w), the last feature map; its mean over h and w is `embedding`.
     """
 
@@ -26,9 +26,9 @@ class Output(NamedTuple):
 class Backbone(nn.Module):
     """A convolutional network with a linear head on its averaged feature map.
 
-    Families derive from a class of their library and from this one, so that the state dict keeps the library's names.
-    Engines, weight loading, initialization and heat maps ask these methods and know no layer by name. (The methods
-    are not called `stem`, `stages` and `head`: libraries have modules of those names.)
+    A family's class inherits from its library's class and from this one, so the state dict keeps the library's names.
+    Engines, weight loading, initialization and heat maps use these methods, never layer names. (The `get_` prefix
+    avoids clashes: libraries have modules named `stem`, `stages` and `head`.)
 
     Attributes:
         head_name: name of the head's module in the state dict, such as `fc`.
@@ -49,15 +49,15 @@ class Backbone(nn.Module):
         return head
 
     def get_stem(self) -> nn.Conv2d:
-        """The convolution that reads the image."""
+        """The first convolution."""
         return next(module for module in self.modules() if isinstance(module, nn.Conv2d))
 
     def residual_norms(self) -> list[nn.Module]:
-        """The last batch norm of each residual block; empty where the family does not tell them."""
+        """The last batch norm of each residual block; empty if the family does not implement this."""
         return []
 
     def get_stages(self) -> list[list[nn.Module]]:
-        """The modules with weights by depth, from the image to the last feature map; the head is in none."""
+        """The modules with weights, grouped by depth from the input to the last feature map, without the head."""
         raise NotImplementedError
 
     @property
@@ -73,22 +73,22 @@ class Backbone(nn.Module):
 
 
 class Family(Protocol):
-    """The module of a family, such as `fashion.backbones.resnet`. `arch` is a name that the family knows.
+    """Interface of a family's module, such as `fashion.backbones.resnet`. `arch` is a name that the family knows.
 
     Attributes:
-        QUANTIZED: sets of ONNX operations that an int8 file may compute in integers, the fastest first. The export
-            takes the first one whose file answers as the fp32 file does. An activation (Relu, Clip) among them costs
-            nothing: its limits become those of the convolution's output, whose 256 levels then cover what is used.
+        QUANTIZED: sets of ONNX operator types to quantize to int8, fastest first. The export takes the first set whose
+            file agrees with the fp32 file. Including an activation (Relu, Clip) costs nothing: its bounds become the
+            range of the convolution's output, so the 256 levels cover only values in use.
     """
 
     QUANTIZED: tuple[tuple[str, ...], ...]
 
     def build(self, arch: str, num_outputs: int) -> Backbone:
-        """A network with random weights. Raises SettingError for a name or a kind of network that cannot be had."""
+        """Build a network with random weights. Raises SettingError for an unknown or unsupported network."""
         ...
 
     def check(self, arch: str) -> None:
-        """Raises SettingError for a name that the family does not have; builds nothing."""
+        """Raise SettingError for a name that the family does not have, without building the network."""
         ...
 
     def declared_input(self, arch: str) -> InputSpec:
@@ -96,5 +96,5 @@ class Family(Protocol):
         ...
 
     def imagenet(self, arch: str) -> dict[str, Tensor]:
-        """Pretrained weights as a state dict, head included. Raises SettingError where they cannot be had."""
+        """Pretrained ImageNet weights as a state dict, head included. Raises SettingError if they are unavailable."""
         ...

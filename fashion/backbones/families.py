@@ -1,4 +1,4 @@
-"""The family of a network by its name: `resnet50`, or `timm/NAME`."""
+"""Find the family of a network by its name: `resnet50` or `timm/NAME`."""
 
 from typing import cast
 
@@ -8,13 +8,13 @@ from fashion.errors import SettingError
 
 
 def family(arch: str) -> Family:
-    """The module that knows `arch`; a name without a prefix is one of torchvision's ResNets.
+    """The family's module for `arch`; a name without a prefix is a torchvision ResNet.
 
     Raises:
-        SettingError: a network of timm where timm is not installed.
+        SettingError: a timm network is requested, but timm is not installed.
     """
     if arch.startswith(TIMM_PREFIX):
-        try:  # half a second, and a package that ResNets do not need
+        try:  # imported here: it takes half a second, and ResNets do not need the package
             from fashion.backbones import timm
         except ModuleNotFoundError as error:
             if error.name != "timm":

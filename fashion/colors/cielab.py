@@ -1,6 +1,6 @@
 """sRGB to CIELAB and back, and the CIEDE2000 difference of two colors.
 
-CIELAB is as CIE 15 defines it, for the white of sRGB (D65, IEC 61966-2-1): L* from 0 to 100, a* from green to red,
+CIELAB as defined by CIE 15, for the white point of sRGB (D65, IEC 61966-2-1): L* from 0 to 100, a* from green to red,
 b* from blue to yellow.
 """
 
@@ -13,11 +13,11 @@ from fashion.errors import SettingError
 _TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
 )
-_WHITE = _TO_XYZ.sum(axis=1)  # XYZ of 255, 255, 255: so that white is exactly 100, 0, 0
+_WHITE = _TO_XYZ.sum(axis=1)  # XYZ of 255, 255, 255, so that white is exactly L*a*b* 100, 0, 0
 _TO_CONES = (_TO_XYZ / _WHITE[:, None]).T.astype(np.float32)
 _LEVELS = np.arange(256) / 255
 _LINEAR = np.where(_LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.055) ** 2.4).astype(np.float32)
-_KNEE = 6 / 29  # where the cube root goes over into a straight line
+_KNEE = 6 / 29  # below this the cube root is replaced by a straight line
 _HEX = re.compile(r"#?([0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
 
 
@@ -30,7 +30,7 @@ def lab(rgb: np.ndarray) -> np.ndarray:
 
 
 def rgb(lab: np.ndarray) -> np.ndarray:
-    """L*, a*, b* (..., 3) -> sRGB, uint8 (..., 3); what sRGB cannot show is clipped channel by channel."""
+    """L*, a*, b* (..., 3) -> sRGB, uint8 (..., 3); colors outside the sRGB gamut are clipped per channel."""
     y = (lab[..., 0] + 16) / 116
     roots = np.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], axis=-1)
     ratios = np.where(roots > _KNEE, roots**3, 3 * _KNEE**2 * (roots - 4 / 29))
@@ -40,27 +40,27 @@ def rgb(lab: np.ndarray) -> np.ndarray:
 
 
 def read_hex(text: str) -> np.ndarray:
-    """A color as `#7a1f2b`, `7a1f2b` or `#fff` -> L*, a*, b*, float32 (3,). Raises SettingError for another text."""
+    """Parse `#7a1f2b`, `7a1f2b` or `#fff` -> L*, a*, b*, float32 (3,). Raises SettingError for any other text."""
     found = _HEX.fullmatch(text.strip())
     if not found:
-        raise SettingError(f"the color {text!r} is none such as '#7a1f2b'")
+        raise SettingError(f"{text!r} is not a color such as '#7a1f2b'")
     digits = found[1] if len(found[1]) == 6 else "".join(2 * digit for digit in found[1])
     return lab(np.frombuffer(bytes.fromhex(digits), np.uint8))
 
 
 def hex_of(lab: np.ndarray) -> str:
-    """L*, a*, b* (3,) -> a color such as `#7a1f2b`."""
+    """L*, a*, b* (3,) -> hexadecimal sRGB such as `#7a1f2b`."""
     return "#" + rgb(lab).tobytes().hex()
 
 
 def difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The CIEDE2000 difference of colors: 1 is about the least that is seen side by side, 100 black and white.
+    """The CIEDE2000 difference of colors: 1 is barely visible side by side, 100 is black against white.
 
     As in G. Sharma, W. Wu, E. N. Dalal: The CIEDE2000 Color-Difference Formula: Implementation Notes, Supplementary
     Test Data, and Mathematical Observations, Color Research and Application 30(1), 2005; all three factors k are 1.
 
     Args:
-        one, other: L*, a*, b* (..., 3), which are broadcast against each other.
+        one, other: L*, a*, b* (..., 3), broadcast against each other.
 
     Returns:
         float64 (...).
@@ -73,7 +73,7 @@ def difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     h1, h2 = np.degrees(np.arctan2(b1, a1)) % 360, np.degrees(np.arctan2(b2, a2)) % 360
     gray = c1 * c2 == 0
     turn = np.where(gray, 0, (h2 - h1 + 180) % 360 - 180)
-    # 180 degrees apart either way round is the same to the sine, but not to the mean below.
+    # For opposite hues the sign of the turn does not matter to the sine, but to the mean below.
     turn = np.where(~gray & (h2 - h1 == 180), 180.0, turn)
     hue = np.where(gray, h1 + h2, np.where(np.abs(h1 - h2) <= 180, (h1 + h2) / 2, (h1 + h2 + 360) / 2 % 360))
     lightness, chroma = (l1 + l2) / 2, (c1 + c2) / 2

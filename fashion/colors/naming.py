@@ -1,10 +1,9 @@
-"""Names of colors: twelve basic ones, finer ones, and which basic color a shop's label means.
+"""Color names: twelve basic colors, finer names, and the basic color that a shop's label means.
 
 The basic colors are the eleven basic terms of English (B. Berlin, P. Kay: Basic Color Terms, 1969) and beige, which
-shops use as one. `names.csv` has finer names with the sRGB values of the xkcd color survey of 2010, in which 222,500
-people named colors (https://xkcd.com/color/rgb.txt, CC0); of its names those that a shop could write, and the basic
-color of each, which is this project's judgement. `labels.csv` has the basic color of shops' labels whose last word does
-not say it.
+shops use like one. `names.csv` has finer names with sRGB values from the xkcd color survey of 2010, in which 222,500
+people named colors (https://xkcd.com/color/rgb.txt, CC0): the names that a shop could use, each with a basic color by
+this project's judgment. `labels.csv` has the basic color of shop labels whose last word does not give it.
 """
 
 import csv
@@ -21,9 +20,9 @@ BASIC_COLORS = (
     *("black", "white", "grey", "red", "green", "blue"),
     *("yellow", "brown", "orange", "pink", "purple", "beige"),
 )
-# Units of difference by which a basic color reaches farther than its names, which were given to colors of a screen:
-# cloth that is called black is photographed as dark gray. `benchmarks.colors --fit` fits them on training photographs;
-# those of red, yellow, brown and beige were set so that colors of a screen keep their names.
+# Bonus subtracted from a basic color's CIEDE2000 distance. The names were given to colors on a screen, but black cloth,
+# for example, is photographed as dark gray. `benchmarks.colors --fit` fits these values on training photographs; those
+# of red, yellow, brown and beige were set by hand so that screen colors keep their names.
 REACH = {
     "black": 14.0,
     "white": -6.0,
@@ -35,20 +34,20 @@ REACH = {
     "orange": 1.0,
     "pink": -1.0,
 }
-NEUTRAL = 4.0  # chroma C* below which a color is black, grey or white, and nothing else
-COLORFUL = 12.0  # chroma from which on it is none of these: navy blue is no black
+NEUTRAL = 4.0  # chroma C* below which a color can only be black, grey or white
+COLORFUL = 12.0  # chroma C* from which a color can be none of these: navy blue is not black
 NEUTRAL_COLORS = ("black", "white", "grey")
 
 _FOLDER = Path(__file__).parent
 
 
 class ColorNames(NamedTuple):
-    """The table of names.
+    """The table of finer color names.
 
     Attributes:
-        names: N of them.
+        names: N names.
         lab: L*, a*, b*, float32 (N, 3).
-        basic: position of each one's basic color, (N,).
+        basic: index of each name's basic color in `BASIC_COLORS`, (N,).
     """
 
     names: tuple[str, ...]
@@ -58,19 +57,19 @@ class ColorNames(NamedTuple):
 
 @cache
 def color_names() -> ColorNames:
-    """The finer names."""
+    """Load the table of finer names."""
     rows = _rows("names.csv")
     basic = np.array([BASIC_COLORS.index(row["basic"]) for row in rows])
     return ColorNames(tuple(row["name"] for row in rows), np.stack([read_hex(row["hex"]) for row in rows]), basic)
 
 
 def nearest_basic(distances: np.ndarray, chroma: np.ndarray, reach: Mapping[str, float]) -> np.ndarray:
-    """The position of the basic color that is nearest.
+    """Index of the nearest basic color in `BASIC_COLORS`, (...).
 
     Args:
         distances: CIEDE2000 differences to the nearest name of each basic color, (..., 12).
         chroma: C* of the colors, (...).
-        reach: by basic color what is taken off, see `REACH`.
+        reach: amount subtracted from each basic color's distance, see `REACH`.
     """
     colorful = np.array([name not in NEUTRAL_COLORS for name in BASIC_COLORS])
     refused = np.where(colorful, (chroma < NEUTRAL)[..., None], (chroma >= COLORFUL)[..., None])
@@ -78,12 +77,12 @@ def nearest_basic(distances: np.ndarray, chroma: np.ndarray, reach: Mapping[str,
 
 
 def basic_distances(lab: np.ndarray) -> np.ndarray:
-    """The CIEDE2000 difference of colors (N, 3) to the nearest name of each basic color, (N, 12)."""
+    """CIEDE2000 differences between colors (N, 3) and the nearest name of each basic color, (N, 12)."""
     return _nearest_names(difference(lab[:, None, :], color_names().lab))
 
 
 def name_colors(lab: np.ndarray) -> list[tuple[str, str]]:
-    """The basic color and the finer name of colors (N, 3): the nearest name of the basic color that is nearest."""
+    """Basic color and finer name of colors (N, 3): the nearest basic color, then the nearest name within it."""
     table = color_names()
     found = difference(lab[:, None, :], table.lab)
     basic = nearest_basic(_nearest_names(found), np.hypot(lab[:, 1], lab[:, 2]), REACH)
@@ -102,7 +101,7 @@ def basic_of_label(label: str) -> str | None:
 
 
 def _nearest_names(distances: np.ndarray) -> np.ndarray:
-    """Differences to all names (N, names) -> to the nearest of each basic color (N, 12)."""
+    """Differences to all names (N, names) -> to the nearest name of each basic color (N, 12)."""
     basic = color_names().basic
     return np.stack([distances[:, basic == i].min(axis=1) for i in range(len(BASIC_COLORS))], axis=1)
 

@@ -8,14 +8,14 @@ import numpy as np
 from fashion.colors.cielab import difference, hex_of, lab
 from fashion.colors.naming import BASIC_COLORS, name_colors
 
-PIXELS = 3000  # of the product at most: shares are right to 2 % then
-CLUSTERS = 8  # before those alike are joined
-ROUNDS = 6  # of k-means
-HUE = 1.5  # how much more a* and b* count than L* there: a fold's shadow is of the same color
-JOINED = 8.0  # CIEDE2000 difference below which two clusters are one color
-LEAST = 0.05  # share of a color that is named
-MOST = 5  # colors of a product
-SPREAD = (0.42, 0.55)  # of the middle's weight across and down, standard deviations in halves of the sides
+PIXELS = 3000  # most pixels of the product sampled; shares are then accurate to 2 %
+CLUSTERS = 8  # before similar ones are merged
+ROUNDS = 6  # iterations of k-means
+HUE = 1.5  # weight of a* and b* relative to L* in k-means: a fold's shadow is the same color
+JOINED = 8.0  # CIEDE2000 difference below which two clusters are merged
+LEAST = 0.05  # smallest share of a color that is reported
+MOST = 5  # most colors reported for a product
+SPREAD = (0.42, 0.55)  # Gaussian center weight: standard deviations across and down, in half sides
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class DominantColor:
     """A color of a product.
 
     Attributes:
-        share: of the product's pixels, those in the photograph's middle counting most; 0 to 1.
+        share: fraction of the product's pixels, weighted toward the photograph's center; 0 to 1.
         hex: such as `#7a1f2b`, sRGB.
         name: the finer name, such as `burgundy`.
         basic: one of the twelve basic colors.
@@ -36,21 +36,21 @@ class DominantColor:
 
 
 def dominant_colors(levels: np.ndarray, product: np.ndarray) -> list[DominantColor]:
-    """The colors of a product, the largest share first.
+    """The colors of a product, largest share first.
 
     Args:
         levels: the photograph, uint8 (H, W, 3); about 160 px a side are enough.
-        product: which of its pixels show the product, bool (H, W); of none the whole photograph is looked at.
+        product: mask of the product's pixels, bool (H, W); if it is empty, the whole photograph is used.
     """
     centers, shares = join_alike(*clusters(levels, product))
     found: dict[str, DominantColor] = {}
     for i, (basic, name) in sorted(enumerate(name_colors(centers)), key=lambda each: -shares[each[0]]):
-        if name in found:  # of one name the largest share says the color
+        if name in found:  # clusters of the same name add up; the largest one gives the hex color
             found[name] = replace(found[name], share=found[name].share + float(shares[i]))
         else:
             found[name] = DominantColor(float(shares[i]), hex_of(centers[i]), name, basic)
-    falling = sorted(found.values(), key=lambda color: -color.share)
-    return [color for i, color in enumerate(falling[:MOST]) if not i or color.share >= LEAST]
+    ranked = sorted(found.values(), key=lambda color: -color.share)
+    return [color for i, color in enumerate(ranked[:MOST]) if not i or color.share >= LEAST]
 
 
 def basic_shares(colors: Sequence[DominantColor]) -> np.ndarray:
@@ -62,7 +62,7 @@ def basic_shares(colors: Sequence[DominantColor]) -> np.ndarray:
 
 
 def basic_color(colors: Sequence[DominantColor]) -> str:
-    """The basic color with the largest share: three shades of blue count together."""
+    """The basic color with the largest share; shades of one basic color add up."""
     return BASIC_COLORS[int(basic_shares(colors).argmax())]
 
 
@@ -73,18 +73,18 @@ def clusters(levels: np.ndarray, product: np.ndarray) -> tuple[np.ndarray, np.nd
     stretch = np.array([1, HUE, HUE], np.float32)
     space = lab(levels.reshape(-1, 3)[chosen]) * stretch
     mass = _middle_weight(product.shape).reshape(-1)[chosen]
-    centers = _begin(space, mass)
+    centers = _initial_centers(space, mass)
     for _ in range(ROUNDS):
         nearest = ((centers**2).sum(axis=1) - 2 * space @ centers.T).argmin(axis=1)
         counts = np.bincount(nearest, mass, len(centers))
         sums = np.stack([np.bincount(nearest, mass * axis, len(centers)) for axis in space.T], axis=1)
-        there = counts > 0
-        centers, counts = (sums[there] / counts[there, None]).astype(np.float32), counts[there]
+        nonempty = counts > 0
+        centers, counts = (sums[nonempty] / counts[nonempty, None]).astype(np.float32), counts[nonempty]
     return centers / stretch, counts / counts.sum()
 
 
 def join_alike(centers: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Join the two clusters that are most alike until none are within `JOINED` of each other."""
+    """Merge the two most similar clusters until no two are within `JOINED` of each other."""
     while len(centers) > 1:
         apart = difference(centers[:, None], centers[None]) + np.diag(np.full(len(centers), np.inf))
         one, other = np.unravel_index(apart.argmin(), apart.shape)
@@ -97,8 +97,8 @@ def join_alike(centers: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.
     return centers, shares
 
 
-def _begin(space: np.ndarray, mass: np.ndarray) -> np.ndarray:
-    """First centers: the mean, and then one by one what is farthest from those there are, by its mass."""
+def _initial_centers(space: np.ndarray, mass: np.ndarray) -> np.ndarray:
+    """Initial centers: the mean, then repeatedly the pixel farthest from all centers, weighted by mass."""
     centers = [np.average(space, axis=0, weights=mass)]
     far = ((space - centers[0]) ** 2).sum(axis=1)
     for _ in range(CLUSTERS - 1):
@@ -108,7 +108,7 @@ def _begin(space: np.ndarray, mass: np.ndarray) -> np.ndarray:
 
 
 def _middle_weight(size: tuple[int, ...]) -> np.ndarray:
-    """What a pixel counts, float32 (H, W): other garments, legs and faces are away from the middle."""
+    """Weight of each pixel, float32 (H, W): other garments, legs and faces are away from the center."""
     down, across = (np.linspace(-1, 1, side, dtype=np.float32) for side in size)
     x, y = across / SPREAD[0], down / SPREAD[1]
     return np.exp(-(y[:, None] ** 2 + x[None] ** 2) / 2)

@@ -1,9 +1,9 @@
-"""A ground of one color around a product: found by a flood fill from the photograph's border."""
+"""Find a plain background around a product by a flood fill from the photograph's border."""
 
 import numpy as np
 
-TOLERANCE = 6  # levels of 255 in a channel between the ground and its color: noise of JPEG, not a white shirt's seams
-PLAIN = 0.6  # of the border that must have the ground's color; the rest may be a product that is cut off
+TOLERANCE = 6  # largest difference per channel, of 255, from the background's color: JPEG noise, no white shirt's seams
+PLAIN = 0.6  # least fraction of the border with the background's color; the product may cover the rest
 
 
 def ground_color(levels: np.ndarray) -> np.ndarray:
@@ -12,25 +12,25 @@ def ground_color(levels: np.ndarray) -> np.ndarray:
 
 
 def ground_share(levels: np.ndarray, tolerance: float = TOLERANCE) -> float:
-    """Which part of the border of a photograph, uint8 (H, W, 3), has the border's most usual color, from 0 to 1."""
+    """Fraction of a photograph's border that has the border's median color, uint8 (H, W, 3) -> 0 to 1."""
     return float((np.abs(_edge(levels) - ground_color(levels)).max(axis=-1) <= tolerance).mean())
 
 
 def plain_ground(levels: np.ndarray, tolerance: float = TOLERANCE) -> np.ndarray | None:
-    """The ground around a product, bool (H, W); None where it is not plain.
+    """Mask of the background around a product, bool (H, W); None if the background is not plain.
 
-    What has the ground's color inside of the product's outline belongs to the product.
+    Areas of the background's color inside the product's outline count as product.
 
     Args:
         levels: the photograph, uint8 (H, W, 3).
-        tolerance: levels that the ground may differ from its color in a channel.
+        tolerance: largest difference per channel from the background's color.
     """
     alike = _alike(levels, tolerance)
     return flood(alike) if _edge(alike).mean() >= PLAIN else None
 
 
 def flood(passable: np.ndarray) -> np.ndarray:
-    """The places of a mask, bool (H, W), that are reached from the border through it, up, down and sideways."""
+    """The pixels of a mask, bool (H, W), that are 4-connected to the border through the mask."""
     reached = np.zeros_like(passable)
     for side in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
         reached[side] = passable[side]
@@ -43,7 +43,7 @@ def flood(passable: np.ndarray) -> np.ndarray:
 
 
 def _swept(reached: np.ndarray, passable: np.ndarray, axis: int) -> np.ndarray:
-    """Go on along an axis from all places that are reached, as far as the mask lets."""
+    """Extend the reached pixels forward along an axis until the mask ends."""
     shape = (-1, 1) if axis == 0 else (1, -1)
     places = np.arange(passable.shape[axis], dtype=np.int16).reshape(shape)
     last = np.maximum.accumulate(np.where(reached, places, np.int16(-1)), axis)

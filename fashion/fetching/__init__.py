@@ -1,1 +1,1 @@
-"""Photographs from addresses that strangers wrote: fetched within bounds, and never from this network itself."""
+"""Download photographs from untrusted URLs: within limits, and never from the local network unless allowed."""

@@ -1,4 +1,4 @@
-"""How photographs are fetched, and when it is enough: settings, their flags, and what a run may still take."""
+"""Settings of downloads, their command-line flags, and the remaining budget of a run."""
 
 import argparse
 import threading
@@ -13,16 +13,16 @@ GIGABYTE = 10**9
 
 @dataclass(frozen=True)
 class FetchSettings:
-    """How to fetch photographs.
+    """Settings of downloads.
 
     Attributes:
-        concurrency: downloads at a time.
-        timeout: seconds to wait for a server to connect or to go on; a whole image may take four times as long.
-        retries: further tries after a fault that may pass: a timeout, a broken connection, a busy server.
-        most: images that a run fetches; None fetches all.
-        gigabytes: that a run fetches.
-        minutes: after which a run begins no further download.
-        allow_private: whether addresses of this machine and its network may be asked.
+        concurrency: number of concurrent downloads.
+        timeout: seconds to wait for a server to connect or to send more; a whole image may take four times as long.
+        retries: retries after a transient error: a timeout, a broken connection, a busy server.
+        most: maximum number of images per run; None for no limit.
+        gigabytes: maximum download volume per run.
+        minutes: a run starts no further download after this time.
+        allow_private: whether URLs of this machine and its network are allowed.
 
     Raises:
         SettingError: a value out of range.
@@ -50,7 +50,7 @@ class FetchSettings:
 
     @classmethod
     def of(cls, options: argparse.Namespace) -> Self | None:
-        """What the flags of `add_fetch_flags` say; None without --fetch."""
+        """The settings given by the flags of `add_fetch_flags`; None without --fetch."""
         if not options.fetch:
             return None
         return cls(**{each.name: getattr(options, f"fetch_{each.name}") for each in fields(cls)})
@@ -60,25 +60,37 @@ class FetchSettings:
 
 
 def add_fetch_flags(parser: argparse.ArgumentParser) -> None:
-    """--fetch, and how."""
+    """Add --fetch and the flags of `FetchSettings` to a parser."""
     add: Any = parser.add_argument_group("photographs at addresses (URLs)").add_argument
     plain = FetchSettings()
-    add("--fetch", action="store_true", help="download those of the table's addresses into its folder `fetched`")
-    add("--fetch-concurrency", type=int, default=plain.concurrency, metavar="N", help="at a time (%(default)s)")
-    add("--fetch-timeout", type=float, default=plain.timeout, metavar="S", help="seconds for a server (%(default)s)")
-    add("--fetch-retries", type=int, default=plain.retries, metavar="N", help="of faults that may pass (%(default)s)")
-    add("--fetch-most", type=int, default=plain.most, metavar="N", help="downloads of a run (%(default)s)")
-    add("--fetch-gigabytes", type=float, default=plain.gigabytes, metavar="N", help="of a run (%(default)s)")
-    add("--fetch-minutes", type=float, default=plain.minutes, metavar="N", help="of a run (%(default)s)")
+    add("--fetch", action="store_true", help="download the photographs at the table's URLs into its folder `fetched`")
+    add(
+        "--fetch-concurrency",
+        type=int,
+        default=plain.concurrency,
+        metavar="N",
+        help="downloads at a time (%(default)s)",
+    )
+    add(
+        "--fetch-timeout",
+        type=float,
+        default=plain.timeout,
+        metavar="S",
+        help="seconds to wait for a server (%(default)s)",
+    )
+    add("--fetch-retries", type=int, default=plain.retries, metavar="N", help="after transient errors (%(default)s)")
+    add("--fetch-most", type=int, default=plain.most, metavar="N", help="most downloads per run (%(default)s)")
+    add("--fetch-gigabytes", type=float, default=plain.gigabytes, metavar="N", help="most GB per run (%(default)s)")
+    add("--fetch-minutes", type=float, default=plain.minutes, metavar="N", help="most minutes per run (%(default)s)")
     add(
         "--fetch-allow-private",
         action="store_true",
-        help="also from this machine and its network, which a table of somebody else's should not reach",
+        help="also from this machine and its network; not for tables from untrusted sources",
     )
 
 
 class FetchBudget:
-    """What a run may still take, asked by many threads."""
+    """The remaining download budget of a run; thread-safe."""
 
     def __init__(self, settings: FetchSettings) -> None:
         self._images, self._bytes = settings.most, settings.gigabytes * GIGABYTE
@@ -87,7 +99,7 @@ class FetchBudget:
         self._lock = threading.Lock()
 
     def take(self) -> str | None:
-        """Take one image more; or say which bound is reached."""
+        """Reserve one image; return None, or the limit that is reached, as text."""
         with self._lock:
             if self._images == 0:
                 return f"{self._bounds.most:,} images"
@@ -99,6 +111,6 @@ class FetchBudget:
             return None
 
     def spend(self, count: int) -> None:
-        """Count the bytes of an image."""
+        """Subtract the bytes of a downloaded image from the budget."""
         with self._lock:
             self._bytes -= count

@@ -1,4 +1,4 @@
-"""Many images fetched side by side into files, each whole or not at all; interrupted and run again, it goes on."""
+"""Download many images concurrently into files, each written atomically; a repeated run resumes an interrupted one."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ _SUCCESSES = (DOWNLOADED, ALREADY_THERE)
 
 @dataclass(frozen=True, slots=True)
 class FetchJob:
-    """An image to fetch: its id, the URLs that may have it, and its place on the disk."""
+    """An image to download: its id, the URLs to try in order, and the file to write."""
 
     id: str
     urls: tuple[str, ...]
@@ -37,19 +37,19 @@ class FetchJob:
 
 @dataclass(frozen=True, slots=True)
 class BoundReached:
-    """An image that was not asked for, as the run had what it may have."""
+    """Outcome of an image that was not requested because the run had reached a limit."""
 
     bound: str
 
 
 @dataclass
 class FetchReport:
-    """What became of the images: how many by outcome, and the failed ones as (id, url, reason)."""
+    """Outcomes of a run: counts by outcome, and the failures as (id, url, reason)."""
 
     out: Path
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[tuple[str, str, str]] = field(default_factory=list)
-    bound: str | None = None  # what ended the run before its end
+    bound: str | None = None  # the limit that ended the run early
 
     def __str__(self) -> str:
         outcomes = (DOWNLOADED, ALREADY_THERE, FAILED, *([LEFT] if self.bound else []))
@@ -59,7 +59,7 @@ class FetchReport:
         return f"{self.out}: {self.counts.total():,} images: {counts}{listed}{reached}"
 
     def add(self, job: FetchJob, outcome: str | BoundReached) -> None:
-        """Count an image; an outcome that is no success is the reason of its failure."""
+        """Count an image; any outcome other than success is the reason for its failure."""
         if isinstance(outcome, BoundReached):
             self.counts[LEFT] += 1
             self.bound = self.bound or outcome.bound
@@ -70,7 +70,7 @@ class FetchReport:
             self.failures.append((job.id, " ".join(job.urls), outcome))
 
     def save(self) -> None:
-        """Write the list of failures."""
+        """Write the list of failures to `FAILURES_FILE`."""
         text = io.StringIO(newline="")
         writer = csv.writer(text)
         writer.writerow(("id", "url", "reason"))
@@ -81,13 +81,13 @@ class FetchReport:
 def fetch_all(
     jobs: Sequence[FetchJob], out: Path, settings: FetchSettings, failed: Mapping[FetchJob, str] | None = None
 ) -> FetchReport:
-    """Fetch what is not there yet. Failures never stop it; they are listed in `OUT/download_failures.csv`.
+    """Download the missing images. Failures do not stop the run; they are listed in `OUT/download_failures.csv`.
 
     Args:
-        jobs: the folders of their paths exist.
-        out: for the list.
-        settings: how, and when it is enough.
-        failed: what is not to be asked for, with the reason.
+        jobs: images to download; the folders of their paths must exist.
+        out: folder for the list of failures.
+        settings: concurrency, timeouts and limits.
+        failed: images to report as failed without a request, with the reason.
 
     Raises:
         KeyboardInterrupt: within about a second of ctrl-C.
@@ -97,12 +97,12 @@ def fetch_all(
     for job, reason in (failed or {}).items():
         report.add(job, reason)
     for folder in {job.path.parent for job in jobs}:
-        for leftover in folder.glob(f".*{PARTIAL}"):  # of a run that was killed
+        for leftover in folder.glob(f".*{PARTIAL}"):  # from a killed run
             leftover.unlink(missing_ok=True)
     try:
         with (
             tqdm(total=len(jobs), desc="downloading", unit="image") as progress,
-            closing(_do_all(jobs, settings)) as outcomes,
+            closing(_run_jobs(jobs, settings)) as outcomes,
         ):
             for job, outcome in outcomes:
                 report.add(job, outcome)
@@ -113,12 +113,12 @@ def fetch_all(
     return report
 
 
-def _do_all(
+def _run_jobs(
     jobs: Sequence[FetchJob], settings: FetchSettings
 ) -> Generator[tuple[FetchJob, str | BoundReached], None, None]:
-    """Do the jobs in threads and yield their outcomes as they come.
+    """Run the jobs in threads and yield outcomes as they complete.
 
-    The threads are daemons, so that ctrl-C need not wait for a server that does not answer.
+    The threads are daemons, so ctrl-C does not wait for a server that does not answer.
     """
     done: SimpleQueue[tuple[FetchJob, str | BoundReached] | Exception] = SimpleQueue()
     todo, lock, stop, budget = iter(jobs), threading.Lock(), threading.Event(), FetchBudget(settings)
@@ -131,7 +131,7 @@ def _do_all(
                 if job is None:
                     return
                 try:
-                    done.put((job, _do(job, session, settings, budget, stop)))
+                    done.put((job, _download(job, session, settings, budget, stop)))
                 except Exception as error:
                     done.put(error)
                     return
@@ -142,20 +142,20 @@ def _do_all(
     try:
         for _ in jobs:
             outcome = done.get()
-            if isinstance(outcome, Exception):  # such as a full disk: the others need not go on
+            if isinstance(outcome, Exception):  # such as a full disk: stop the run
                 raise outcome
             yield outcome
     finally:
         stop.set()
-        deadline = monotonic() + 0.5  # enough to finish a file that is being written
+        deadline = monotonic() + 0.5  # enough to finish writing a file
         for thread in threads:
             thread.join(max(0.0, deadline - monotonic()))
 
 
-def _do(
+def _download(
     job: FetchJob, session: requests.Session, settings: FetchSettings, budget: FetchBudget, stop: threading.Event
 ) -> str | BoundReached:
-    """Fetch one image; return the outcome, or the reason of the failure."""
+    """Download one image; return the outcome, or the reason for the failure."""
     if job.path.exists():
         return ALREADY_THERE
     bound = budget.take()

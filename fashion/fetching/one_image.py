@@ -1,4 +1,4 @@
-"""One URL of unknown health -> the bytes of an image, or the reason why not."""
+"""Download one image from a URL, with retries and limits; give its bytes or the reason for the failure."""
 
 import random
 import threading
@@ -11,23 +11,23 @@ from fashion.errors import InvalidImage, one_line
 from fashion.fetching.public_addresses import PrivateAddress, PublicAdapter
 from fashion.preprocess import decode
 
-TRANSIENT_STATUS = (408, 425, 429, 500, 502, 503, 504)  # the server may answer otherwise in a moment
+TRANSIENT_STATUS = (408, 425, 429, 500, 502, 503, 504)  # worth a retry
 MAX_BYTES = 20 * 2**20
 MAX_REDIRECTS = 5
 READ_BYTES = 64 * 2**10
-FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # s, before another try
-PATIENCE = 4  # a whole image may take this many timeouts: a server that drips would never run into one
-# Decoded only to see that it can be: a JPEG at 1/8 scale reads the whole file but costs little.
+FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # s, before a retry
+PATIENCE = 4  # a whole image may take this many timeouts: a server that sends a byte at a time never triggers one
+# Images are decoded only to validate them: decoding a JPEG at 1/8 scale reads the whole file but is cheap.
 CHECK_SIZE = 32  # px
 USER_AGENT = "Mozilla/5.0 (compatible; fashion-attributes; photographs of products)"
 
 
 class Failure(Exception):
-    """An image that cannot be had; the message says why, in a few words."""
+    """A failed download; the message gives the reason in a few words."""
 
 
 class PassingFailure(Failure):
-    """One that may be had in a moment; `wait` is what the server asks for, in seconds."""
+    """A transient failure, worth a retry; `wait` is the delay that the server asks for, in seconds."""
 
     def __init__(self, reason: str, wait: float = 0) -> None:
         super().__init__(reason)
@@ -35,14 +35,14 @@ class PassingFailure(Failure):
 
 
 class DownloadStopped(Exception):
-    """The download is to end now."""
+    """The run is being stopped."""
 
 
 def open_session(allow_private: bool = False) -> requests.Session:
-    """A session for one thread; it keeps connections open from image to image.
+    """A session for one thread; connections are reused between images.
 
     Args:
-        allow_private: whether it may ask this machine and its network.
+        allow_private: whether requests to this machine and its network are allowed.
     """
     session = requests.Session()
     if not allow_private:
@@ -54,18 +54,18 @@ def open_session(allow_private: bool = False) -> requests.Session:
 
 
 def fetch_image(url: str, session: requests.Session, timeout: float, retries: int, stop: threading.Event) -> bytes:
-    """Fetch an image and see that it can be decoded; after a fault that may pass, wait and try again.
+    """Download an image and validate it by decoding; retry after transient failures.
 
-    The delay doubles from try to try, and half of it is random, so that many threads do not come back at once.
+    The delay doubles with each retry, and half of it is random, so that threads do not retry all at once.
 
     Args:
-        timeout: seconds to wait for the server to connect or to go on.
-        retries: further tries after a timeout, a broken connection or a busy server.
-        stop: once set, `DownloadStopped` is raised at the next chance.
+        timeout: seconds to wait for the server to connect or to send more.
+        retries: retries after a timeout, a broken connection or a busy server.
+        stop: once set, `DownloadStopped` is raised at the next check.
 
     Raises:
-        Failure: the last try's reason.
-        Stopped: see `stop`.
+        Failure: the reason for the last failure.
+        DownloadStopped: see `stop`.
     """
     for attempt in range(retries + 1):
         try:
@@ -85,7 +85,7 @@ def fetch_image(url: str, session: requests.Session, timeout: float, retries: in
 
 
 def fetch(url: str, session: requests.Session, timeout: float, stop: threading.Event) -> bytes:
-    """The body of one answer. Raises Failure, or PassingFailure where another try may help, or Stopped."""
+    """The body of one response. Raises Failure, PassingFailure if a retry may help, or DownloadStopped."""
     try:
         with session.get(url, stream=True, timeout=timeout) as response:
             if response.status_code in TRANSIENT_STATUS:
@@ -102,18 +102,18 @@ def fetch(url: str, session: requests.Session, timeout: float, stop: threading.E
     except (requests.Timeout, urllib3.exceptions.TimeoutError):
         raise PassingFailure("timeout") from None
     except requests.ConnectionError as error:
-        if "NameResolutionError" in repr(error):  # masses of the URLs are on hosts that are gone: not worth a wait
+        if "NameResolutionError" in repr(error):  # common, as many hosts no longer exist: not worth a retry
             raise Failure("host not found") from None
         raise PassingFailure("connection failed") from None
     except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.HTTPError):
         raise PassingFailure("connection broken off") from None
-    except (requests.RequestException, ValueError) as error:  # not a URL; a redirect to something that is none
+    except (requests.RequestException, ValueError) as error:  # not a URL, or a redirect to an invalid one
         raise Failure(f"bad URL: {one_line(error)[:100]}") from None
 
 
 def _body(response: requests.Response, deadline: float, stop: threading.Event) -> bytes:
     body = bytearray()
-    while chunk := response.raw.read1(READ_BYTES, decode_content=True):  # what has come, without waiting for all
+    while chunk := response.raw.read1(READ_BYTES, decode_content=True):  # returns as soon as some bytes have arrived
         body += chunk
         if len(body) > MAX_BYTES:
             raise Failure(f"larger than {MAX_BYTES // 2**20} MB")
@@ -125,5 +125,5 @@ def _body(response: requests.Response, deadline: float, stop: threading.Event) -
 
 
 def _seconds(retry_after: str | None) -> float:
-    """Of the header's two forms only the number is read; a date gets the ordinary delay."""
+    """Parse a Retry-After header in seconds; its date form is ignored and gets the ordinary delay."""
     return float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else 0

@@ -1,8 +1,8 @@
-"""HTTP sessions that reach public addresses only: not this machine, its network, or what a name or redirect leads to.
+"""HTTP sessions that connect to public addresses only, also after redirects (protection against SSRF).
 
-A table of products names addresses that somebody else wrote. Asked for from within a network they would reach what is
-not for everybody: machines beside this one, or the credentials that clouds hand out at 169.254.169.254. So each
-connection resolves its host once, looks at what it found, and connects to just that.
+The URLs in a table of products are untrusted. Requested from inside a network, they could reach internal machines or
+the credentials that clouds serve at 169.254.169.254. So each connection resolves its host once, checks the addresses
+and connects to one of those.
 """
 
 import ipaddress
@@ -16,15 +16,15 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.connection import create_connection
 
-TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # IPv4 addresses in their last 32 bits: RFC 6052
+TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # the last 32 bits are an IPv4 address: RFC 6052
 
 
 class PrivateAddress(urllib3.exceptions.HTTPError):
-    """The host of a URL is no public one."""
+    """The host of a URL does not have a public address."""
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the internet's, also where IPv6 wraps one of IPv4."""
+    """Whether an IP address is public; for an IPv6 address that wraps an IPv4 address, whether that one is."""
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
         inner = found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]
@@ -36,11 +36,11 @@ def is_public(address: str) -> bool:
 
 
 def public_addresses(host: str, port: int) -> list[str]:
-    """The IP addresses of a host, all of them public.
+    """Resolve a host to its IP addresses, all of which must be public.
 
     Raises:
-        PrivateAddress: one is not.
-        OSError, UnicodeError: there is none.
+        PrivateAddress: an address is not public.
+        OSError, UnicodeError: the host cannot be resolved.
     """
     found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
@@ -51,7 +51,7 @@ def public_addresses(host: str, port: int) -> list[str]:
 
 
 class _PublicConnection(HTTPConnection):
-    """Connects to what it has checked, so that a name cannot mean something else a moment later."""
+    """Connects to the addresses it has checked, without a second lookup (protection against DNS rebinding)."""
 
     def _new_conn(self) -> socket.socket:
         try:
@@ -70,7 +70,7 @@ class _PublicConnection(HTTPConnection):
 
 
 class _PublicTlsConnection(_PublicConnection, HTTPSConnection):
-    """The same with TLS, whose certificate is checked for the name and not for the address."""
+    """The same with TLS; the certificate is verified for the host name, not the address."""
 
 
 class _PublicPool(urllib3.HTTPConnectionPool):
@@ -82,14 +82,14 @@ class _PublicTlsPool(urllib3.HTTPSConnectionPool):
 
 
 class PublicAdapter(HTTPAdapter):
-    """What a session of requests sends by, each redirect anew."""
+    """Transport adapter of requests that checks each request and each redirect."""
 
     def init_poolmanager(self, *arguments: Any, **settings: Any) -> None:
         super().init_poolmanager(*arguments, **settings)
         self.poolmanager.pool_classes_by_scheme = {"http": _PublicPool, "https": _PublicTlsPool}
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **settings: Any) -> requests.Response:
-        """Raises PrivateAddress, alone or within an error of requests, for a host that is not public."""
+        """Send a request. Raises PrivateAddress, directly or wrapped by requests, for a host that is not public."""
         proxies = settings.get("proxies")
         if proxies and requests.utils.select_proxy(str(request.url), proxies):
             _check_before_proxy(str(request.url))
@@ -97,7 +97,7 @@ class PublicAdapter(HTTPAdapter):
 
 
 def _check_before_proxy(url: str) -> None:
-    """A proxy connects itself, and may be the only one who knows the host: what is known here must be public."""
+    """Check a host that a proxy will connect to: if it resolves here, it must be public; the proxy may know others."""
     parts = urlsplit(url)
     try:
         public_addresses(parts.hostname or "", parts.port or 80)

@@ -1,4 +1,4 @@
-"""The photographs of a table of addresses, fetched to where the table's readers look for them."""
+"""Download the photographs of a table with image URLs to where the table's readers look for them."""
 
 import sys
 from collections.abc import Iterable
@@ -10,14 +10,14 @@ from fashion.tables.places import FETCHED_FOLDER, ImagePlaces
 
 
 def fetch_places(cells: Iterable[str | None], folder: Path, settings: FetchSettings) -> FetchReport | None:
-    """Fetch what the cells of an image column name by address and is not there yet; None where that is nothing.
+    """Download the missing photographs of an image column; return None if none are missing.
 
-    What became of them is said on stderr.
+    A summary is printed to stderr.
 
     Args:
-        cells: of a table, each an address, several, or a path.
-        folder: the table's.
-        settings: how, and when it is enough.
+        cells: the column's cells, each a URL, several URLs, or a path.
+        folder: the table's folder.
+        settings: concurrency, timeouts and limits.
 
     Raises:
         KeyboardInterrupt, OSError: see `fetch_all`.
@@ -42,5 +42,5 @@ def fetch_places(cells: Iterable[str | None], folder: Path, settings: FetchSetti
 def _is_there(places: ImagePlaces) -> bool:
     try:
         return any(path.is_file() for path in places)
-    except (OSError, ValueError):  # a name too long for a file, or with a zero byte
+    except (OSError, ValueError):  # a file name too long, or with a null byte
         return False

@@ -1,1 +1,1 @@
-"""Pictures and pages for people."""
+"""HTML pages and pictures in them."""

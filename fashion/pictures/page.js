@@ -1,4 +1,4 @@
-// Tables of the class `sortable`: a click on a heading sorts by the column, another one turns the order around.
+// Tables of the class `sortable`: a click on a heading sorts by its column, another click reverses the order.
 for (const table of document.querySelectorAll("table.sortable")) {
   const headings = [...table.tHead.rows[0].cells];
   headings.forEach((heading, column) => {
@@ -13,7 +13,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const sign = order === "ascending" ? 1 : -1;
       const value = (row) => row.cells[column].dataset.v ?? row.cells[column].textContent.trim();
       const compare = (a, b) => {
-        if (value(a) === "" || value(b) === "") return (value(a) === "") - (value(b) === ""); // undefined ones last
+        if (value(a) === "" || value(b) === "") return (value(a) === "") - (value(b) === ""); // empty cells last
         return sign * (text ? value(a).localeCompare(value(b)) : value(a) - value(b));
       };
       table.tBodies[0].append(...[...table.tBodies[0].rows].sort(compare));

@@ -1,6 +1,6 @@
-"""What the HTML pages of reports have in common: style sheet, sortable tables, colors of their plots, rendering.
+"""Shared parts of the HTML reports: style sheet, sortable tables, plot colors, rendering.
 
-A page's template includes `page.css` and `page.js`, which lie beside this file.
+A page's template includes `page.css` and `page.js` from this folder.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Theme:
-    """Colors of a plot; the style sheet has the same."""
+    """Colors of a plot, the same as in the style sheet."""
 
     name: str
     ground: str
@@ -31,7 +31,7 @@ THEMES = (
 
 
 def style_axes(axes: "Axes", theme: Theme) -> None:
-    """What the plots of all pages have in common: quiet ticks and grid, no frame at the top and the right."""
+    """Apply the common style of plots: unobtrusive ticks and grid, no frame at the top and the right."""
     axes.tick_params(colors=theme.ink, labelsize=8, length=0)
     axes.grid(color=theme.soft, linewidth=0.5, alpha=0.5)
     axes.set_axisbelow(True)
@@ -40,18 +40,18 @@ def style_axes(axes: "Axes", theme: Theme) -> None:
 
 
 def render_page(template: Path, filters: Mapping[str, Callable[..., Any]], **contents: Any) -> str:
-    """A page as text.
+    """Render a template to HTML.
 
     Args:
-        template: a Jinja template, which may include its neighbors and those of this file.
-        filters: of the template, by name.
-        contents: what the template names; what it names beyond that is an error.
+        template: a Jinja template; it may include files from its own folder and from this one.
+        filters: Jinja filters by name.
+        contents: the template's variables; an undefined variable is an error.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
         loader=FileSystemLoader([template.parent, Path(__file__).parent]),
-        autoescape=True,  # names of labels, groups and ids are whatever a catalog holds
+        autoescape=True,  # labels, groups and ids are untrusted text
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,4 +1,4 @@
-"""Photographs with what a model says of them: bars for the attributes, and heat maps of the evidence."""
+"""Pictures of a photograph's answer: bars for the attributes, and heat maps of the evidence."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,11 +30,11 @@ from fashion.predictor import Predictor
 from fashion.preprocess import decode
 from fashion.taxonomy import Label
 
-WIDTH, MARGIN, ROW = 290, 20, 24  # px of a column, between columns, of a line in its bar
-METER, THICK = 36, 8  # px of a line above its bar, and of that bar
-NAME = 72  # px, where names begin, right of their groups
-BAR, FULL, WEAK, TRACK = "#dbe4f0", "#7ea1d1", "#c9ccd1", "#f1f2f4"  # behind text; answered, not answered, and the rest
-MAPS = 2  # attributes that are explained where none are named
+WIDTH, MARGIN, ROW = 290, 20, 24  # px: width of a column, gap between columns, height of a line with its bar behind it
+METER, THICK = 36, 8  # px: height of a line with its bar below it, and thickness of that bar
+NAME = 72  # px, offset of names from the left of their groups
+BAR, FULL, WEAK, TRACK = "#dbe4f0", "#7ea1d1", "#c9ccd1", "#f1f2f4"  # behind text; answered; not answered; background
+MAPS = 2  # number of attributes explained by default
 
 Truth = Mapping[str, Sequence[str] | None]  # names by group; None where not annotated
 
@@ -42,16 +42,16 @@ Truth = Mapping[str, Sequence[str] | None]  # names by group; None where not ann
 def portrait(
     predictor: Predictor, photo: Path | str, groups: Sequence[str] | None = None, profile: str | None = None
 ) -> Picture:
-    """One photograph, what is answered of it, and heat maps.
+    """One photograph with its answer and heat maps.
 
-    Every attribute that is answered has a bar as long as its probability and a mark at its threshold; of a group of
-    which nothing is answered, the most probable one stands there in gray.
+    Every answered attribute has a bar for its probability and a mark at its threshold. For a group without an answer,
+    the most probable attribute is shown in gray.
 
     Args:
         predictor: the model.
         photo: the photograph.
-        groups: whose most probable attribute has a heat map; None takes the two of which the model is most certain.
-        profile: which thresholds to take; None the model card's.
+        groups: groups whose most probable attribute gets a heat map; None selects the two most probable attributes.
+        profile: threshold profile; None for the model card's default.
 
     Raises:
         InvalidImage: the photograph cannot be read.
@@ -68,7 +68,7 @@ def portrait(
     explained = [attribute for attribute in best if attribute["group"] in wanted]
     maps = list(zip(explained, _maps(predictor, image, explained), strict=True))
     there = {attribute["group"] for attribute in answered}
-    rows = [a for one in best for a in (_of(answered, one["group"]) if one["group"] in there else [one])]
+    rows = [a for one in best for a in (_in_group(answered, one["group"]) if one["group"] in there else [one])]
     height = max(WIDTH + 2 * ROW, len(rows) * METER + ROW)
     canvas = Image.new("RGB", ((2 + len(maps)) * (WIDTH + MARGIN) + MARGIN, height + 2 * MARGIN), GROUND)
     draw = ImageDraw.Draw(canvas)
@@ -84,12 +84,12 @@ def portrait(
 
 
 def heat_maps(predictor: Predictor, photo: Path | str, groups: Sequence[str] | None = None) -> Picture:
-    """Where in a photograph the evidence for the most probable attribute of each group lies.
+    """Heat maps of the evidence for the most probable attribute of each group.
 
     Args:
         predictor: the model.
         photo: the photograph.
-        groups: which; None takes all.
+        groups: the groups; None for all.
 
     Raises:
         InvalidImage: the photograph cannot be read.
@@ -108,14 +108,14 @@ def heat_maps(predictor: Predictor, photo: Path | str, groups: Sequence[str] | N
 def gallery(
     predictor: Predictor, photos: Sequence[Path | str], truths: Sequence[Truth] | None = None, columns: int = 4
 ) -> Picture:
-    """Photographs side by side, below each what is answered of it, with a bar as long as its probability.
+    """A grid of photographs with their answers below, each attribute with a bar for its probability.
 
     Args:
         predictor: the model.
         photos: the photographs.
-        truths: what is true of each, empty where that is not known: names are then green where they are right, orange
-            where they are wrong or missed, and gray where their group is not annotated.
-        columns: the most photographs side by side.
+        truths: ground truth of each photograph, empty if unknown. Names are then green if correct, orange if wrong or
+            missed, and gray if their group is not annotated.
+        columns: maximum number of photographs in a row.
 
     Raises:
         InvalidImage: a photograph cannot be read.
@@ -144,12 +144,12 @@ def _groups(predictor: Predictor, groups: Sequence[str] | None) -> tuple[str, ..
 
 
 def _known(truth: Truth, predictor: Predictor) -> Truth:
-    """What is true in the groups that the model has."""
+    """The ground truth restricted to the model's groups."""
     return {group: names for group, names in truth.items() if group in predictor.taxonomy.groups}
 
 
 class _Map(NamedTuple):
-    """The photograph with the evidence in color, and what is said of it."""
+    """The photograph overlaid with the evidence, and a caption."""
 
     image: Image.Image
     note: str
@@ -162,11 +162,11 @@ def _maps(predictor: Predictor, image: Image.Image, attributes: Sequence[Mapping
 
 
 def _map(predictor: Predictor, image: Image.Image, group: str, evidence: np.ndarray) -> _Map:
-    note = f"where the evidence for this {group} lies" if evidence.max() > 0 else f"nothing speaks for this {group}"
+    note = f"where the evidence for this {group} lies" if evidence.max() > 0 else f"no evidence for this {group}"
     return _Map(overlay(image, evidence, predictor.card.input), note)
 
 
-def _of(attributes: Sequence[dict[str, Any]], group: str) -> list[dict[str, Any]]:
+def _in_group(attributes: Sequence[dict[str, Any]], group: str) -> list[dict[str, Any]]:
     return [attribute for attribute in attributes if attribute["group"] == group]
 
 
@@ -195,27 +195,27 @@ def _answers(
 
 
 def _meter(draw: ImageDraw.ImageDraw, left: int, top: int, attribute: Mapping[str, Any], answered: bool) -> None:
-    """Name and probability, and below them the bar with the mark of the threshold."""
+    """Draw name and probability, and below them the bar with a mark at the threshold."""
     length = _percent(draw, left + WIDTH, top, attribute)
     _words(draw, left, top, attribute["group"], attribute["name"], INK if answered else SOFT, WIDTH - length)
     above, below = top + ROW - 2, top + ROW - 2 + THICK
     draw.rectangle((left, above, left + WIDTH - 1, below - 1), TRACK)
     if length := round(WIDTH * attribute["probability"]):
         draw.rectangle((left, above, left + length - 1, below - 1), FULL if answered else WEAK)
-    if attribute["threshold"]:  # the profile top-k has none
+    if attribute["threshold"]:  # 0 with the profile top-k
         at = left + round(WIDTH * attribute["threshold"])
         draw.rectangle((at - 1, above - 2, at, below + 1), MARK)
 
 
 def _bar(draw: ImageDraw.ImageDraw, left: int, top: int, attribute: Mapping[str, Any], color: str) -> None:
-    """Name and probability in the bar."""
+    """Draw name and probability over the bar."""
     draw.rectangle((left, top, left + WIDTH * attribute["probability"], top + ROW - 4), BAR)
     length = _percent(draw, left + WIDTH - 6, top, attribute)
     _words(draw, left + 6, top, attribute["group"], attribute["name"], color, WIDTH - 12 - length)
 
 
 def _percent(draw: ImageDraw.ImageDraw, right: int, top: int, attribute: Mapping[str, Any]) -> int:
-    """Write the probability; returns its width with the space before it, px."""
+    """Draw the probability; return its width including the space before it, px."""
     percent = f"{attribute['probability']:.0%}"
     length = round(font(LARGE).getlength(percent))
     draw.text((right - length, top + 1), percent, INK, font(LARGE))

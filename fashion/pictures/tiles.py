@@ -1,4 +1,4 @@
-"""Pictures for people: photographs with captions on one sheet, and the colors and letters of all pictures."""
+"""Sheets of captioned photographs, and the colors and fonts of all pictures."""
 
 import io
 import math
@@ -14,15 +14,15 @@ from fashion.errors import SettingError
 from fashion.files import write_whole
 
 INK, SOFT, GROUND, EMPTY = "#1f2328", "#6b7280", "#ffffff", "#e8e8e4"
-RIGHT, WRONG, MARK = "#15803d", "#c2410c", "#265ca8"  # right or shared; wrong or differing; what was asked for
+RIGHT, WRONG, MARK = "#15803d", "#c2410c", "#265ca8"  # right or shared; wrong or different; queried
 MARGIN, LINE, FRAME = 14, 18, 3  # px
-LARGE, SMALL = 15, 13  # px, of letters
+LARGE, SMALL = 15, 13  # px, font sizes
 TITLE = 32  # px, height of the line above a sheet
-JPEG_QUALITY = 88  # of a picture in a notebook: a fifth of the PNG
+JPEG_QUALITY = 88  # for pictures in notebooks: a fifth of the PNG's size
 
 
 class Tile(NamedTuple):
-    """A photograph, or None where there is none, lines of text below it, each with its color, and a frame's color."""
+    """A photograph (None if missing), the (text, color) lines below it, and the color of an optional frame."""
 
     photo: Image.Image | None
     lines: Sequence[tuple[str, str]]
@@ -31,13 +31,13 @@ class Tile(NamedTuple):
 
 @dataclass(frozen=True)
 class SheetLayout:
-    """How tiles are laid out.
+    """Layout of a sheet of tiles.
 
     Attributes:
         side: width of a photograph, px.
-        columns: the most tiles side by side; so many rows as that takes are filled alike.
-        lines: of text below each, at most; a sheet has room for as many as its longest caption needs.
-        height: of a photograph, px; None is as high as wide.
+        columns: maximum number of tiles in a row; tiles are distributed evenly over the rows needed.
+        lines: maximum number of caption lines; a sheet reserves only as many as its longest caption needs.
+        height: height of a photograph, px; None for the same as its width.
     """
 
     side: int
@@ -56,27 +56,27 @@ class SheetLayout:
         return self.lines * LINE + 4
 
     def across(self, tiles: int) -> int:
-        """How many of so many tiles stand side by side: rows of equal length, or the last a little shorter."""
+        """Number of columns for that many tiles: rows of equal length, the last possibly shorter."""
         rows = max(1, math.ceil(tiles / self.columns))
         return max(1, math.ceil(tiles / rows))
 
     def place(self, i: int, tiles: int) -> tuple[int, int]:
-        """Left and top of one of so many tiles, px."""
+        """Left and top of tile `i` of that many tiles, px."""
         down, across = divmod(i, self.across(tiles))
         return MARGIN + across * (self.side + MARGIN), MARGIN + down * (self.box[1] + self.caption + MARGIN)
 
     def size(self, tiles: int) -> tuple[int, int]:
-        """Width and height of a sheet of so many tiles, px."""
+        """Width and height of a sheet of that many tiles, px."""
         columns = self.across(tiles)
         rows = math.ceil(tiles / columns)
         return MARGIN + columns * (self.side + MARGIN), MARGIN + rows * (self.box[1] + self.caption + MARGIN)
 
 
-HEAT = SheetLayout(side=240, columns=4, lines=2)  # of heat maps
+HEAT = SheetLayout(side=240, columns=4, lines=2)  # for heat maps
 
 
 class Picture:
-    """A picture that is written to a file, and that notebooks show.
+    """A picture that can be written to a file and that notebooks display.
 
     Attributes:
         image: RGB.
@@ -86,14 +86,14 @@ class Picture:
         self.image = image
 
     def write(self, path: Path, flag: str = "the picture") -> Path:
-        """Write it in the format that the file's ending names.
+        """Write the picture in the format given by the file's ending.
 
         Args:
             path: the file.
-            flag: what a message calls it.
+            flag: name of the file in the error message.
 
         Raises:
-            SettingError: an ending that names no format of pictures.
+            SettingError: the ending is not that of an image format.
         """
         path = Path(path)
         formats = Image.registered_extensions()
@@ -108,7 +108,7 @@ class Picture:
 
     def _repr_jpeg_(self) -> bytes:
         file = io.BytesIO()
-        self.image.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0)  # letters of one color stay sharp
+        self.image.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0)  # keeps colored text sharp
         return file.getvalue()
 
 
@@ -116,9 +116,9 @@ def sheet(tiles: Sequence[Tile], layout: SheetLayout, title: str = "") -> Pictur
     """Draw tiles in rows.
 
     Args:
-        tiles: what to draw.
-        layout: how.
-        title: a line above them.
+        tiles: the tiles.
+        layout: their layout.
+        title: a line above them, if not empty.
     """
     layout = replace(layout, lines=min(layout.lines, max((len(tile.lines) for tile in tiles), default=0)))
     width, height = layout.size(len(tiles))
@@ -132,7 +132,7 @@ def sheet(tiles: Sequence[Tile], layout: SheetLayout, title: str = "") -> Pictur
 
 
 def stacked(pictures: Sequence[Picture]) -> Picture:
-    """Pictures one below the other."""
+    """Stack pictures vertically, aligned left."""
     width = max(picture.image.width for picture in pictures)
     canvas = Image.new("RGB", (width, sum(picture.image.height for picture in pictures)), GROUND)
     top = 0
@@ -143,7 +143,7 @@ def stacked(pictures: Sequence[Picture]) -> Picture:
 
 
 def beside(pictures: Sequence[Picture]) -> Picture:
-    """Pictures one beside the other, their tops in a line."""
+    """Place pictures side by side, aligned at the top."""
     height = max(picture.image.height for picture in pictures)
     canvas = Image.new("RGB", (sum(picture.image.width for picture in pictures), height), GROUND)
     left = 0
@@ -154,14 +154,14 @@ def beside(pictures: Sequence[Picture]) -> Picture:
 
 
 def heading(title: str, width: int) -> Picture:
-    """A line above a picture of this width."""
+    """A title line for a picture of this width."""
     canvas = Image.new("RGB", (width, TITLE), GROUND)
     ImageDraw.Draw(canvas).text((MARGIN, MARGIN - 6), fitting(title, width - 2 * MARGIN, 18), INK, font(18))
     return Picture(canvas)
 
 
 def legend(parts: Sequence[tuple[str, str]], width: int) -> Picture:
-    """Sentences, each with its color, in small lines of a picture of this width; they break between words."""
+    """(text, color) parts as small, word-wrapped lines for a picture of this width."""
     words = [(word, color) for text, color in parts for word in text.split()]
     lines: list[list[tuple[str, str]]] = [[]]
     for word, color in words:
@@ -198,7 +198,7 @@ def _place(
 
 
 def within(photo: Image.Image, width: int, height: int) -> Image.Image:
-    """A photograph in its own proportions, as large as a box of so many px lets it be; a small one is enlarged."""
+    """Resize a photograph to fit a box of that many px, keeping its aspect ratio; a small one is enlarged."""
     scale = min(width / photo.width, height / photo.height)
     size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
     return photo.resize(size, Image.Resampling.LANCZOS)
@@ -206,19 +206,19 @@ def within(photo: Image.Image, width: int, height: int) -> Image.Image:
 
 @cache
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Letters of so many px."""
+    """The default font at a size in px."""
     return ImageFont.load_default(size)
 
 
 def fitting(text: str, width: int, size: int) -> str:
-    """A line of letters of this size, cut to a width in px."""
+    """Truncate a line of this font size to a width in px."""
     while text and font(size).getlength(text) > width:
         text = text[:-2].rstrip() + "…"
     return text
 
 
 def folded(names: Sequence[str], width: int, most: int) -> list[str]:
-    """Names with commas between them, in small lines no wider than so many px; the last is cut where needed."""
+    """Wrap comma-separated names into at most `most` small lines of a width in px; too long lines are truncated."""
     lines: list[str] = []
     for name in names:
         longer = f"{lines[-1]}, {name}" if lines else name

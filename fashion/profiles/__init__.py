@@ -1,1 +1,1 @@
-"""Calibration, thresholds and intervals, fitted on what is known to be true."""
+"""Calibration, thresholds and confidence intervals, fitted on annotated data."""

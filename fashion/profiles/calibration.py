@@ -1,10 +1,10 @@
-"""What makes probabilities mean what they say, fitted on validation images: a few numbers for each group.
+"""Fit the calibration of each group on validation images, and measure calibration errors.
 
 Temperature scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599) divides the logits
-by one number; Platt scaling (Platt 1999, "Probabilistic Outputs for Support Vector Machines") adds an offset too. Both
-look at each label alone, as a sigmoid does. Of most groups a product has one label, though, so that what speaks for
-another speaks against this one: `rivals` adds that, see `fashion.calibration.rivalry`. Which of them is better for a
-group, or that none is, is seen on images that the fit has not seen.
+by one number; Platt scaling (Platt 1999, "Probabilistic Outputs for Support Vector Machines") also adds an offset. Both
+treat each label independently. In most groups, however, a product has one label, so evidence for one label is evidence
+against the others: the method `rivals` uses that, see `fashion.calibration.rivalry`. Cross-validation chooses the best
+method for each group, or none.
 """
 
 from collections.abc import Sequence
@@ -16,24 +16,23 @@ from fashion.calibration import METHODS, rivalry
 from fashion.profiles.folds import split_folds
 from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
 
-# Logits and their rivalry are counted in cells, and a fit reads the counts: it takes some milliseconds, however many
-# images there are.
+# Logits and rivalries are binned into cells, and the fit uses the counts: a few milliseconds for any number of images.
 CELL_WIDTH = 0.1
 LARGEST = 30.0
 
-NEWTON_STEPS = 50  # it ends after about 6
-SMALLEST_GAIN = 1e-10  # of the loss by a step, relative
-DIGITS = 4  # of the numbers in the card
+NEWTON_STEPS = 50  # limit; about 6 suffice
+SMALLEST_GAIN = 1e-10  # stop if a step reduces the loss by less than this, relative
+DIGITS = 4  # decimals of the parameters in the card
 
 ECE_BINS = 15
 
 
 class Counts(NamedTuple):
-    """How many (image, label) pairs of a group lie in each cell.
+    """Counts of a group's (image, label) pairs in each of C cells.
 
     Attributes:
-        basis: (3, C), of each cell what scale, offset and rivals are multiplied by: logit, 1, minus the rivalry.
-        pairs: (F, 2, C), noes and yeses of each of F parts of the images.
+        basis: (3, C), the factors of scale, offset and rivals in each cell: logit, 1, minus the rivalry.
+        pairs: (F, 2, C), numbers of negatives and positives in each of F folds.
     """
 
     basis: np.ndarray
@@ -47,17 +46,17 @@ def fit_calibration(
     ids: np.ndarray | None = None,
     methods: Sequence[str] = tuple(METHODS),
 ) -> dict[str, dict[str, Any]]:
-    """The calibration of each group that is better with one on held-out images, by log loss.
+    """Fit the calibration of each group whose log loss on held-out images improves with one.
 
     Args:
         logits: (N, A).
-        targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
-        taxonomy: of the A labels.
-        ids: (N,), of the images' products, see `fashion.profiles.folds.split_folds`.
-        methods: among which it chooses.
+        targets: (N, A), 1 yes, 0 no, -1 not annotated (ignored).
+        taxonomy: the A labels and their groups.
+        ids: (N,), product ids of the images, see `fashion.profiles.folds.split_folds`.
+        methods: the methods to choose from.
 
     Returns:
-        By group `method`, `scale`, `offset` and, of that method, `rivals`, as the model card holds them.
+        By group `method`, `scale`, `offset` and, for the method `rivals`, `rivals`, as stored in the model card.
     """
     part = np.zeros(len(logits), dtype=np.int64)
     for i, (_, held) in enumerate(split_folds(len(logits), ids)):
@@ -75,9 +74,9 @@ def fit_calibration(
 
 
 def _choose(counts: Counts, methods: Sequence[str]) -> str | None:
-    """The method with the lowest log loss on held-out parts; None where as good as none helps."""
+    """The method with the lowest log loss on held-out folds; None if no method beats no calibration."""
     whole = counts.pairs.sum(axis=0)
-    if not whole.any(axis=1).all():  # only yes, only no, or nothing
+    if not whole.any(axis=1).all():  # no positives or no negatives
         return None
     losses: dict[str | None, float] = {None: _log_loss(counts.basis, whole, np.ones(1))}
     for method in methods:
@@ -90,7 +89,7 @@ def _choose(counts: Counts, methods: Sequence[str]) -> str | None:
 
 
 def _keeps_order(fit: np.ndarray) -> bool:
-    """Whether what had the higher logit of a group has the higher probability: no fit may turn that."""
+    """Whether a fit is monotonic: a higher logit in a group always gives a higher probability."""
     return fit[0] >= 10**-DIGITS and (len(fit) < 3 or fit[2] >= 0)
 
 
@@ -100,12 +99,12 @@ def _count(logits: np.ndarray, targets: np.ndarray, part: np.ndarray) -> Counts:
     Args:
         logits: (N, G).
         targets: (N, G).
-        part: (N,), which part each image is in, from 0 up.
+        part: (N,), the fold of each image, from 0 up.
     """
     annotated = targets != NOT_ANNOTATED
     clipped = np.clip(logits.astype(np.float64), -LARGEST, LARGEST)
     cells = np.round(np.stack([clipped[annotated], rivalry(clipped)[annotated]]) / CELL_WIDTH).astype(np.int64)
-    width = round(2 * LARGEST / CELL_WIDTH)  # more than there are values of a rivalry
+    width = round(2 * LARGEST / CELL_WIDTH)  # exceeds the number of rivalry cells, so that indices are unique
     each, place = np.unique(cells[0] * width + cells[1], return_inverse=True)
     rivals = np.mod(each, width)
     basis = np.stack([(each - rivals) // width * CELL_WIDTH, np.ones(len(each)), -rivals * CELL_WIDTH])
@@ -116,22 +115,22 @@ def _count(logits: np.ndarray, targets: np.ndarray, part: np.ndarray) -> Counts:
 
 
 def _log_loss(basis: np.ndarray, pairs: np.ndarray, fit: np.ndarray) -> float:
-    """Sum of the log losses of counted pairs (2, C), in nats."""
+    """Total log loss of binned pairs (2, C), in nats."""
     z = fit @ basis[: len(fit)]
     return float(pairs.sum(axis=0) @ np.logaddexp(0, z) - pairs[1] @ z)
 
 
 def _fit(basis: np.ndarray, pairs: np.ndarray, method: str, start: np.ndarray | None = None) -> np.ndarray:
-    """The numbers of a method with the lowest log loss, by Newton's method with halved steps (Lin, Lin, Weng 2007).
+    """Fit a method's parameters to minimal log loss, by Newton's method with step halving (Lin, Lin, Weng 2007).
 
-    As Platt has it, yes counts as (P + 1) / (P + 2) and no as 1 / (N + 2): without that, logits that separate yes from
-    no perfectly would want an infinite scale.
+    As in Platt's paper, the target is (P + 1) / (P + 2) for positives and 1 / (N + 2) for negatives; otherwise,
+    perfectly separated logits would drive the scale to infinity.
 
     Args:
         basis: see `Counts`.
-        pairs: (2, C), noes and yeses.
+        pairs: (2, C), numbers of negatives and positives.
         method: one of `fashion.calibration.METHODS`.
-        start: numbers to begin with, which change how long it takes and nothing else.
+        start: initial parameters; they affect only the running time.
     """
     filled = pairs.any(axis=0)
     basis, (no, yes) = basis[: len(METHODS[method]), filled], pairs[:, filled]
@@ -161,18 +160,18 @@ def _fit(basis: np.ndarray, pairs: np.ndarray, method: str, start: np.ndarray | 
 
 
 def calibration_error(probabilities: np.ndarray, right: np.ndarray, bins: int = ECE_BINS) -> float | None:
-    """The expected calibration error: mean distance between what probabilities say and what is so.
+    """Expected calibration error: mean absolute difference between predicted probability and observed frequency.
 
-    It is over bins of equal mass (Nixon et al. 2019, "Measuring Calibration in Deep Learning"): each holds as many
-    pairs as the others, so that none is decided by a handful.
+    Bins have equal mass (Nixon et al. 2019, "Measuring Calibration in Deep Learning"): each holds the same number of
+    pairs, so none depends on only a few.
 
     Args:
         probabilities: (M,).
         right: bool (M,).
-        bins: how many.
+        bins: number of bins.
 
     Returns:
-        From 0, perfect, to 1; None where M is 0.
+        From 0, perfect, to 1; None if M is 0.
     """
     if not len(probabilities):
         return None
@@ -186,12 +185,12 @@ def calibration_errors(probabilities: np.ndarray, targets: np.ndarray, taxonomy:
 
     Args:
         probabilities: (N, A).
-        targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
-        taxonomy: of the A labels.
+        targets: (N, A), 1 yes, 0 no, -1 not annotated (ignored).
+        taxonomy: the A labels and their groups.
 
     Returns:
-        `ece` of the most probable label of each group of each image, which is what a reader looks at; `groups`, the
-        same by group; `all_pairs` of every (image, label) pair, nearly all of which are certain noes.
+        `ece` over the most probable label of each group of each image, the ones users see; `groups`, the same by group;
+        `all_pairs` over all (image, label) pairs, nearly all of which are confident negatives.
     """
     annotated = targets != NOT_ANNOTATED
     first = {group: first_answers(probabilities, targets, taxonomy.indices(group)) for group in taxonomy.groups}
@@ -204,7 +203,7 @@ def calibration_errors(probabilities: np.ndarray, targets: np.ndarray, taxonomy:
 
 
 def first_answers(probabilities: np.ndarray, targets: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Probability of the most probable annotated label of each image that has one, and whether it is right."""
+    """Probability of each image's most probable annotated label, and whether it is right, (M,) each."""
     annotated = targets[:, labels] != NOT_ANNOTATED
     images = np.flatnonzero(annotated.any(axis=1))
     best = labels[np.where(annotated, probabilities[:, labels], -1)[images].argmax(axis=1)]

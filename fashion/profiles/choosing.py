@@ -1,4 +1,4 @@
-"""Which of several ways to answer is taken, by what each answers of images that it was not fitted on."""
+"""Model selection: choose one of several candidates by their answers on held-out images."""
 
 from collections.abc import Mapping
 
@@ -11,15 +11,15 @@ from fashion.taxonomy import NOT_ANNOTATED, YES
 def simplest_of_the_best(
     answered: Mapping[str, np.ndarray], targets: np.ndarray, score: str, ids: np.ndarray | None
 ) -> str:
-    """The first candidate that is not worse than the best by more than the standard error of their difference.
+    """The simplest candidate within one standard error of the best (one-standard-error rule).
 
-    Breiman et al. 1984, "Classification and Regression Trees", 3.4.3: of candidates that chance cannot tell apart, the
-    simplest is the one to trust. The error is that of the mean over the folds of the difference.
+    Breiman et al. 1984, "Classification and Regression Trees", 3.4.3: among candidates that do not differ
+    significantly, prefer the simplest. The standard error is that of the mean difference over the folds.
 
     Args:
-        answered: by name, the simplest first, bool (N, A).
+        answered: answers by candidate, simplest first, bool (N, A) each.
         targets: (N, A).
-        score: which decides, see `score_of`.
+        score: the score to compare, see `score_of`.
         ids: (N,), see `split_folds`.
     """
     names = list(answered)
@@ -32,7 +32,7 @@ def simplest_of_the_best(
 
 
 def score_of(answered: np.ndarray, targets: np.ndarray, which: str) -> float:
-    """`micro_f1` or `macro_f1` as `training.profiles.scores` defines them; 0 where there is nothing to be found."""
+    """`micro_f1` or `macro_f1` as defined in `training.profiles.scores`; 0 if there are no positives."""
     yes = targets == YES
     right = (answered & yes).sum(axis=0)
     whole = (answered & (targets != NOT_ANNOTATED)).sum(axis=0) + yes.sum(axis=0)

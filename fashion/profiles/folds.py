@@ -1,4 +1,4 @@
-"""Which images something is fitted on, and which it is judged on."""
+"""Folds for cross-validation."""
 
 from collections.abc import Iterator
 
@@ -11,18 +11,18 @@ SEED = 0
 def split_folds(
     images: int, ids: np.ndarray | None = None, folds: int = FOLDS
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Parts of a data set, each once held out: what is fitted on the rest is judged on images it has not seen.
+    """Split a data set into folds for cross-validation; the split is deterministic.
 
-    Folds are of whole images, because the labels of one image depend on each other, and of whole products: several
-    photographs of one are not seen on one side and judged on the other. They are always the same.
+    Folds consist of whole images, because the labels of one image are dependent, and of whole products: photographs of
+    one product are never on both sides of a split.
 
     Args:
-        images: how many there are, N.
-        ids: (N,), of their products; None where each is of its own.
-        folds: how many parts; parts of fewer images than that are empty.
+        images: number of images, N.
+        ids: (N,), product ids; None if each image is a separate product.
+        folds: number of folds; with fewer products than that, some are empty.
 
     Yields:
-        Indices of the rest and of the part that is held out, both rising.
+        Indices of the remaining images and of the held-out fold, both ascending.
     """
     product = np.arange(images) if ids is None else np.unique(ids, return_inverse=True)[1]
     fold = (np.random.default_rng(SEED).permutation(product.max(initial=-1) + 1) % folds)[product]

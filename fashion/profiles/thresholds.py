@@ -1,4 +1,4 @@
-"""From which probability on an attribute is answered: thresholds that suit validation images."""
+"""Fit the thresholds of the profiles on validation images."""
 
 from collections.abc import Sequence
 
@@ -10,13 +10,13 @@ from fashion.taxonomy import YES, Taxonomy
 # Names of profiles.
 HALF, MICRO_F1, MACRO_F1, PRECISION = "0.5", "micro-f1", "macro-f1", "precision"
 
-WANTED_PRECISION = 0.9  # of the profile `precision`: nine of ten answers are right
-LEAST_ANSWERS = 10  # a precision measured on fewer is chance
-SILENT = 1.0  # the threshold of a label that is never sure enough
+WANTED_PRECISION = 0.9  # target of the profile `precision`
+LEAST_ANSWERS = 10  # a precision measured on fewer answers is unreliable
+SILENT = 1.0  # threshold of a label that never reaches the target precision
 
 GLOBAL, GROUP, LABEL = "global", "group", "label"
-SMOOTHINGS = (100, 30, 10, 3, 0)  # positives that a label needs to weigh as much as its group
-GRID = 1 / (1 + np.exp(-np.arange(-8, 8.05, 0.1)))  # thresholds that groups are tried at for macro-F1
+SMOOTHINGS = (100, 30, 10, 3, 0)  # number of positives at which a label's threshold weighs as much as its group's
+GRID = 1 / (1 + np.exp(-np.arange(-8, 8.05, 0.1)))  # candidate thresholds for macro-F1, equally spaced in logits
 
 
 def best_global_threshold(probabilities: np.ndarray, targets: np.ndarray) -> float:
@@ -24,11 +24,10 @@ def best_global_threshold(probabilities: np.ndarray, targets: np.ndarray) -> flo
 
     Args:
         probabilities: (N, A).
-        targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
+        targets: (N, A), 1 yes, 0 no, -1 not annotated (ignored).
 
     Returns:
-        The middle between the lowest answered and the highest unanswered probability; 0.5 where nothing is annotated
-        as yes.
+        The midpoint between the lowest answered and the highest unanswered probability; 0.5 if there are no positives.
     """
     return best_f1_thresholds([Curve.of(probabilities, targets)])[0]
 
@@ -36,19 +35,20 @@ def best_global_threshold(probabilities: np.ndarray, targets: np.ndarray) -> flo
 def f1_candidates(
     probabilities: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Thresholds that may suit the profiles `micro-f1` and `macro-f1`; which do is seen on other images.
+    """Candidate thresholds for the profiles `micro-f1` and `macro-f1`, to be compared on held-out images.
 
-    `global` is one for all labels, `group` one for each group, `label` one for each label, each the best on these
-    images. That of a label with few positives is chance, so `label m=10` draws it toward its group's: in logits, with n
-    positives, the label weighs n / (n + 10) and the group the rest. A group is drawn toward the global one alike.
+    `global` is one threshold for all labels, `group` one per group, `label` one per label, each optimal on these
+    images. A label with few positives has a noisy optimum, so `label m=10` shrinks it toward its group's: in logits,
+    with n positives, the label has the weight n / (n + 10) and the group the rest. Groups are shrunk likewise toward
+    the global threshold.
 
     Args:
         probabilities: (N, A).
-        targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
-        taxonomy: of the A labels.
+        targets: (N, A), 1 yes, 0 no, -1 not annotated (ignored).
+        taxonomy: the A labels and their groups.
 
     Returns:
-        By profile and name of the candidate, (A,) each, the simplest first.
+        By profile and candidate name, simplest first, thresholds (A,).
     """
     labels = [Curve.of(probabilities[:, i], targets[:, i]) for i in range(len(taxonomy))]
     parts = [taxonomy.indices(group) for group in taxonomy.groups]
@@ -77,7 +77,7 @@ def _levels(
     positives: np.ndarray,
     parts: Sequence[np.ndarray],
 ) -> dict[str, np.ndarray]:
-    """One threshold, those of the groups and those of the labels -> candidates, (A,) each."""
+    """Build the candidates, (A,) each, from the global threshold, the groups' and the labels'."""
     in_groups = np.array([positives[part].sum() for part in parts])
 
     def spread(values: np.ndarray) -> np.ndarray:
@@ -96,7 +96,7 @@ def _levels(
 
 
 def toward(own: np.ndarray, positives: np.ndarray, parent: np.ndarray, smoothing: float) -> np.ndarray:
-    """Thresholds drawn toward others, in logits: n positives weigh n / (n + smoothing), none weigh nothing."""
+    """Shrink thresholds toward their parents', in logits: n positives have weight n / (n + smoothing), none have 0."""
     weight = np.divide(positives, positives + smoothing, out=np.zeros(len(own)), where=positives > 0)
     logit = weight * _logit(own) + (1 - weight) * _logit(parent)
     return 1 / (1 + np.exp(-logit))
@@ -108,7 +108,7 @@ def _logit(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _best_macro_f1_threshold(curves: Sequence[Curve]) -> float:
-    """The one threshold with the highest mean F1 of labels that have positives; 0.5 where none has any."""
+    """The common threshold with the highest mean F1 of labels with positives; 0.5 if there are none."""
     known = [curve.f1_at(GRID) for curve in curves if curve.positives]
     return float(GRID[np.mean(known, axis=0).argmax()]) if known else 0.5
 
@@ -116,19 +116,19 @@ def _best_macro_f1_threshold(curves: Sequence[Curve]) -> float:
 def precision_thresholds(
     probabilities: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy, wanted: float = WANTED_PRECISION
 ) -> np.ndarray:
-    """For each label the lowest threshold from which on `wanted` of its answers on these images are right.
+    """For each label, the lowest threshold with a precision of at least `wanted` on these images.
 
-    A label with fewer than 10 positives takes the threshold at which its group's labels together reach it, a group with
-    so few that of all labels. One with more that reaches it nowhere is not answered at all.
+    A label with fewer than 10 positives gets the threshold of its group as a whole, a group with so few that of all
+    labels. A label with enough positives that never reaches the precision gets 1, so it is practically never answered.
 
     Args:
         probabilities: (N, A).
-        targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
-        taxonomy: of the A labels.
+        targets: (N, A), 1 yes, 0 no, -1 not annotated (ignored).
+        taxonomy: the A labels and their groups.
         wanted: the precision, in (0, 1].
 
     Returns:
-        (A,).
+        Thresholds, (A,).
     """
     together = _lowest_precise(Curve.of(probabilities, targets), wanted, SILENT)
     row = np.empty(len(taxonomy))
@@ -141,9 +141,9 @@ def precision_thresholds(
 
 
 def _lowest_precise(curve: Curve, wanted: float, parent: float) -> float:
-    """The lowest threshold with that precision and at least `LEAST_ANSWERS` answers; `SILENT` where there is none.
+    """The lowest threshold with that precision and at least `LEAST_ANSWERS` answers; `SILENT` if there is none.
 
-    With fewer positives than that it is the parent's.
+    With fewer than `LEAST_ANSWERS` positives, the parent's threshold is returned.
     """
     if curve.positives < LEAST_ANSWERS:
         return parent
@@ -152,11 +152,11 @@ def _lowest_precise(curve: Curve, wanted: float, parent: float) -> float:
 
 
 def typical_counts(targets: np.ndarray, taxonomy: Taxonomy) -> dict[str, int]:
-    """How many labels of each group an image has that has any: the rounded mean, 1 where nothing is annotated.
+    """The rounded mean number of labels per group, over images with any label of the group; 1 without annotations.
 
     Args:
         targets: (N, A), 1 yes, 0 no, -1 not annotated.
-        taxonomy: of the A labels.
+        taxonomy: the A labels and their groups.
     """
     counts = {}
     for group in taxonomy.groups:

@@ -1,1 +1,1 @@
-"""Product tables as they come: files, and what their columns are called."""
+"""Read product tables in many file formats, and recognize their columns."""

@@ -1,10 +1,10 @@
-"""Cells of tables whose values have types, as text or as what a photograph is to be read from."""
+"""Convert typed cells of tables to text, or to references to photographs."""
 
 import json
 from datetime import date, datetime, time
 from typing import Any
 
-SEPARATOR = "|"  # between the values of a list, as between the labels of one cell of a catalog
+SEPARATOR = "|"  # between the values of a list, as between several labels in a cell
 PLACES = (
     "bytes",
     "path",
@@ -12,11 +12,11 @@ PLACES = (
     "url",
     "image",
     "image_url",
-)  # where a record of a photograph has it: as `datasets`, as Shopify
+)  # keys of a nested photograph, as written by `datasets`, Shopify and others
 
 
 def text_cell(value: Any) -> str:
-    """A value of JSON or of a spreadsheet as a CSV file would hold it; nothing is empty."""
+    """A value from JSON or a spreadsheet as text, as in a CSV file; None and NaN become empty."""
     if value is None or value != value:
         return ""
     if isinstance(value, bool):
@@ -35,7 +35,7 @@ def text_cell(value: Any) -> str:
 
 
 def photographs(cell: Any) -> list[Any]:
-    """What a cell says of its photographs: for each a text or bytes; nothing where it is empty."""
+    """The photographs in a cell, each as text or bytes; an empty list for an empty cell."""
     if isinstance(cell, list):
         return [photograph for value in cell for photograph in photographs(value)]
     if isinstance(cell, dict):
@@ -44,7 +44,7 @@ def photographs(cell: Any) -> list[Any]:
 
 
 def first_photograph(cell: Any) -> Any:
-    """What a cell says of its first photograph: text, bytes, or nothing where it is empty."""
+    """The first photograph in a cell, as text or bytes; None or empty for an empty cell."""
     if isinstance(cell, (list, dict)):
         return next(iter(photographs(cell)), None)
     return cell

@@ -1,15 +1,15 @@
-"""What the columns of product tables are called in the wild."""
+"""Recognize the columns of product tables by their usual names."""
 
 import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
-# Most telling first; neither letter case nor spaces and signs matter: "Image Src" is image_src, and so is imageSrc.
+# Most specific first. Letter case, spaces and punctuation are ignored: "Image Src" and imageSrc equal image_src.
 IMAGE_COLUMNS = (
     *("image", "img", "photo", "picture", "image_path", "image_file", "image_name", "image_filename"),
     *("filename", "file_name", "file", "filepath", "file_path", "path", "jpg"),
-    # of the usual shop systems, which name several
+    # of common shop systems, which have several
     *("image_src", "images", "image_link", "base_image", "main_image", "primary_image", "featured_image"),
     *("image_1", "photos", "pictures", "image_url", "image_urls", "main_image_url", "img_src", "img_url"),
     *("photo_url", "picture_url", "pic_url", "product_image", "product_image_url", "variant_image", "small_image"),
@@ -26,7 +26,7 @@ IMAGE_COLUMNS = (
         "fotos",
     ),
 )
-# Beside one of those, and taken together with it: a product's further photographs.
+# Further photographs of a product, used in addition to a column above.
 FURTHER_IMAGE_COLUMNS = (
     *("additional_image_link", "additional_image_links", "additional_images", "additional_image", "more_images"),
     *("additional_image_urls", "additional_image_url", "other_images", "extra_images", "gallery", "gallery_images"),
@@ -54,7 +54,7 @@ DATE_COLUMNS = (
     *("first_seen", "available_from", "online_since", "timestamp", "datetime", "day", "week", "month", "year"),
     *("datum", "erstellt", "erstellt_am", "angelegt_am", "erscheinungsdatum"),
 )
-# What says whether a product can be sold comes before how many there are: a shop may leave these empty.
+# Columns for availability come before quantities, which some shops leave empty.
 STOCK_COLUMNS = (
     *("in_stock", "is_in_stock", "instock", "availability", "is_available", "stock_status", "inventory_status"),
     *("stock", "stock_qty", "stock_quantity", "stock_level", "qty", "quantity", "quantity_in_stock", "qty_in_stock"),
@@ -67,12 +67,12 @@ TITLE_COLUMNS = (
     *("title", "product_title", "item_title", "name", "product_name", "item_name", "display_name"),
     *("product_display_name", "headline", "label", "titel", "bezeichnung", "artikelbezeichnung", "produktname"),
 )
-IMAGE_FOLDERS = ("", "images", "image", "imgs", "photos")  # looked through beside the table
-IMAGE_ENDINGS = ("", ".jpg", ".jpeg", ".png", ".webp")  # a cell may name a photograph without its ending
+IMAGE_FOLDERS = ("", "images", "image", "imgs", "photos")  # searched, relative to the table's folder
+IMAGE_ENDINGS = ("", ".jpg", ".jpeg", ".png", ".webp")  # tried if a cell has no ending
 
 
 def usual_name(columns: Sequence[str], names: Sequence[str]) -> str | None:
-    """The column that has the first of these usual names, or None."""
+    """The column with the first of these usual names that occurs, or None."""
     there = {plain(column): column for column in reversed(columns)}
     return next((there[name] for name in _plain_names(tuple(names)) if name in there), None)
 
@@ -83,14 +83,14 @@ def is_usual(column: str, names: Sequence[str]) -> bool:
 
 
 def further_images(columns: Sequence[str], image: str) -> list[str]:
-    """The columns of further photographs beside the one of the first, in the table's order."""
+    """The columns of further photographs besides the column `image`, in the table's order."""
     return [column for column in columns if column != image and is_usual(column, FURTHER_IMAGE_COLUMNS)]
 
 
 @lru_cache(4096)
 def plain(column: str) -> str:
-    """The letters and digits of a column's name, in lower case: what its spellings have in common."""
-    name = unicodedata.normalize("NFC", column).strip().lower().removeprefix("g:")  # g: is Google's name space
+    """Normalize a column's name to its lower-case letters and digits."""
+    name = unicodedata.normalize("NFC", column).strip().lower().removeprefix("g:")  # g: is Google's namespace
     return re.sub(r"[\W_]+", "", name)
 
 

@@ -1,4 +1,4 @@
-"""Dates as people and programs write them in tables, as text."""
+"""Parse dates in the formats common in tables."""
 
 import re
 from collections.abc import Iterable
@@ -7,14 +7,14 @@ from typing import Literal
 
 Order = Literal["day first", "month first"]
 
-_SPACE = r"[ \u00a0\u202f]"  # narrow and unbreakable ones stand before AM
+_SPACE = r"[ \u00a0\u202f]"  # narrow and non-breaking spaces occur before AM
 _TIME = (
     rf"(?:(?:T|,?{_SPACE}+)(?P<hour>\d\d?):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<part>\d{{1,9}}))?)?"
     rf"(?:{_SPACE}?(?P<half>[AaPp])\.?[Mm]\.?)?(?: Uhr)?(?: ?(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?)?"
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = rf"(?P<month>{'|'.join(_MONTHS)})[a-z]*\.?"
-# Two digits of a year beside one of a day may as well be a version.
+# A two-digit year requires a two-digit day and month: 1.5.26 may as well be a version.
 _NUMBERED = tuple(
     re.compile(form + _TIME)
     for form in (
@@ -31,17 +31,17 @@ _NAMED = tuple(
     )
 )
 _SLASHED = re.compile(rf"(?P<first>\d\d?)([/-])(?P<last>\d\d?)\2(?P<year>\d{{4}}|(?<=/)\d\d){_TIME}")
-_AMERICAN = re.compile(rf"\d\d?/\d\d?/\d\d, \d\d?:\d\d{_SPACE}[AP]M")  # "M/d/yy, h:mm a" of Unicode's CLDR for en-US
-PIVOT = 70  # a year of two digits is one of 1970 to 2069
+_AMERICAN = re.compile(rf"\d\d?/\d\d?/\d\d, \d\d?:\d\d{_SPACE}[AP]M")  # "M/d/yy, h:mm a" in Unicode's CLDR for en-US
+PIVOT = 70  # two-digit years mean 1970 to 2069
 _UTC_NAMES = ("Z", "UTC", "GMT")
 
 
 def read_date(text: str, order: Order | None = None) -> date | datetime | None:
-    """A date, or with its time a datetime, which has a zone where one is written; None for anything else.
+    """Parse a date, or a datetime if there is a time, with a time zone if given; None for any other text.
 
-    Read are 2026-05-01, 2026/5/1, 01.05.2026, 01.05.26, 1 May 2026, 01-May-26 and May 1, 2026, and 05/01/2026, 5/1/26
-    and 05-01-2026 where `order` says what stands first; alone or with a time (`T10:00`, ` 10:00:00.5`, `, 1:05 PM`) and
-    a zone (`Z`, ` UTC`, `+02:00`, ` -0400`).
+    Accepted are 2026-05-01, 2026/5/1, 01.05.2026, 01.05.26, 1 May 2026, 01-May-26 and May 1, 2026; if `order` is given,
+    also 05/01/2026, 5/1/26 and 05-01-2026. A time (`T10:00`, ` 10:00:00.5`, `, 1:05 PM`) and a zone (`Z`, ` UTC`,
+    `+02:00`, ` -0400`) may follow.
     """
     if not text[:1].isalnum() or not any(map(str.isdigit, text)):
         return None
@@ -77,14 +77,15 @@ def _clock(found: re.Match[str]) -> tuple[int, int, int, int]:
 
 
 def is_slashed(text: str) -> bool:
-    """Whether this is a date such as 05/01/2026, of which the text alone does not say what the day is."""
+    """Whether a text is a date such as 05/01/2026, whose order of day and month is ambiguous."""
     return _SLASHED.fullmatch(text) is not None
 
 
 def order_of(texts: Iterable[str]) -> Order | None:
-    """What stands first in all dates such as 05/25/2026 of a column; None where no date tells, or they differ.
+    """Infer whether day or month comes first in a column's ambiguous dates; None if undetermined or contradictory.
 
-    5/1/26, 10:15 AM is how programs in American English write a date, Magento among them: there the month does.
+    A number above 12 decides. So does a form such as 5/1/26, 10:15 AM, written by American English programs such as
+    Magento: month first.
     """
     found = [match for match in map(_SLASHED.fullmatch, texts) if match]
     day_first = any(int(match["first"]) > 12 for match in found)

@@ -1,4 +1,4 @@
-"""Tables of text: CSV files and feeds, as spreadsheets, databases and shops write them."""
+"""Read CSV files and feeds as written by spreadsheets, databases and shops, and repair common errors in them."""
 
 import csv
 import re
@@ -11,24 +11,24 @@ from fashion.errors import DataError
 from fashion.tables.encodings import text_encoding
 from fashion.tables.header import Header, filled, find_header, header_name, refuse_many, usual_names
 
-SEPARATORS = ",;\t|"  # a spreadsheet saves with a semicolon where the comma is the decimal sign
-SAMPLE_LINES = 100  # by which separator, quotes and header are told
+SEPARATORS = ",;\t|"  # spreadsheets use a semicolon in locales with a decimal comma
+SAMPLE_LINES = 100  # read to detect separator, quotes and header
 SAMPLE_LETTERS = 2**22
-RECORD_LINES = 10_000  # of one row at most: a quote that nothing closes ends there
-LONGEST_CELL = 2**31 - 1  # a description with a picture in it is longer than what the csv module allows by itself
-END_OF_FILE = "\x1a"  # which old systems write
+RECORD_LINES = 10_000  # most lines of one row, to limit the damage of an unclosed quote
+LONGEST_CELL = 2**31 - 1  # descriptions with embedded pictures exceed the csv module's default
+END_OF_FILE = "\x1a"  # written by old systems
 
 _BACKSLASHED = re.compile(r"\\([\"\\])")
 
 
 class CsvTable:
-    """Rows of text below a header, separated by commas, semicolons, tabs or bars; for its letters see `encodings`.
+    """A text table with a header, separated by commas, semicolons, tabs or bars; for its encoding see `encodings`.
 
-    All cells are text. Lines above the header are passed over; a line with fewer values than columns has empty cells.
+    All cells are text. Lines above the header are skipped; cells missing at the end of a line are empty.
 
     Attributes:
-        notes: what the user should know of its encoding.
-        misfits: what is wrong with the lines that `rows` passed over, by their numbers; complete when it has ended.
+        notes: notes for the user about the encoding.
+        misfits: line number -> reason, for the lines that `rows` skipped; complete when its iteration has ended.
     """
 
     misfit_reason = "bad line"
@@ -56,10 +56,10 @@ class CsvTable:
             raise DataError(f"{path} names no column in line {end}; its first line must name the columns")
 
     def rows(self, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Rows with the number of their first line; lines that do not fit are passed over, see `misfits`.
+        """Yield rows with the number of their first line; invalid lines are skipped, see `misfits`.
 
         Raises:
-            DataError: a letter is not of the file's encoding, or more than half of the lines do not fit.
+            DataError: a character is invalid in the file's encoding, or more than half of the lines are invalid.
         """
         good = 0
         self.misfits = {}
@@ -69,11 +69,11 @@ class CsvTable:
             else:
                 good += 1
                 yield number, self._header.row([*map(_without_formula, values)], columns)
-        mend = 'put a value that holds the separator or a quote between "quotes", and double its own quotes'
-        refuse_many(self.path, self.misfits, good, "line", mend)
+        hint = 'put a value that holds the separator or a quote between "quotes", and double its own quotes'
+        refuse_many(self.path, self.misfits, good, "line", hint)
 
     def _records(self) -> Iterator[tuple[int, list[str] | str]]:
-        """Below the header the number of each row's first line, and its values or what is wrong with it."""
+        """Yield, for each row below the header, the number of its first line, and its values or an error text."""
         lines = _Lines(self._lines(), self._header_end)
         while True:
             reader = self._reader(lines)
@@ -93,11 +93,11 @@ class CsvTable:
                     if filled(values) and values != [END_OF_FILE]:
                         yield number, values
                     continue
-                yield number, self._mended(lines) or self._fault(values)
-                break  # what the first line did not use is read anew
+                yield number, self._repaired(lines) or self._fault(values)
+                break  # start a new reader on the lines that were given back
 
-    def _mended(self, lines: "_Lines") -> list[str] | None:
-        """The values of a row that is no right CSV; gives back the lines that it has not used."""
+    def _repaired(self, lines: "_Lines") -> list[str] | None:
+        """Try to repair a row of invalid CSV, and give back unused lines; None if that fails."""
         first = lines.taken[0][1]
         backslashes = any('\\"' in line for _, line in lines.taken)
         lines.give_back()
@@ -105,10 +105,10 @@ class CsvTable:
         if values is not None:
             return values
         next(lines)
-        return self._alone(first)
+        return self._single_line(first)
 
     def _backslashed(self, lines: "_Lines") -> list[str] | None:
-        """The values of the next row if quotes in its cells stand behind a backslash, as MySQL writes them."""
+        """The values of the next row if it is valid with backslash-escaped quotes, as written by MySQL; else None."""
         reader = self._reader(_BACKSLASHED.sub(lambda found: '""' if found[1] == '"' else "\\", it) for it in lines)
         try:
             values: list[str] = next(reader, [])
@@ -119,13 +119,13 @@ class CsvTable:
         lines.give_back()
         return None
 
-    def _alone(self, line: str) -> list[str] | None:
-        """The values of a line by itself, if it has one for each column: quotes within cells are letters."""
+    def _single_line(self, line: str) -> list[str] | None:
+        """The values of a single line, with stray quotes as plain characters, if there is one for each column."""
         plainly = next(csv.reader([line.rstrip("\r\n")], delimiter=self._separator, quoting=csv.QUOTE_NONE), [])
         closed = all(cell.count(self._quote) != 1 for cell in map(str.strip, plainly) if cell[:1] == self._quote)
         if closed and len(plainly) == len(self._header.cells):
             return [_without_quotes(cell.strip(), self._quote) for cell in plainly]
-        try:  # the end of this line would be the end of a quote that is open
+        try:  # assume that an open quote ends with this line
             ended = list(csv.reader([line, self._separator], **self._dialect(strict=False)))
         except csv.Error:
             return None
@@ -166,10 +166,10 @@ class CsvTable:
 
 
 class _Lines:
-    """The lines of a file below its header, that can be given back.
+    """The lines of a file below its header, with the option to give lines back.
 
     Attributes:
-        taken: number and text of the lines since it was cleared last.
+        taken: number and text of the lines read since it was last cleared.
     """
 
     def __init__(self, lines: Iterator[str], passed_over: int) -> None:
@@ -188,13 +188,13 @@ class _Lines:
         return numbered[1]
 
     def give_back(self, keep: int = 0) -> None:
-        """Give back all lines that were taken but the first ones."""
+        """Give back all lines in `taken` but the first `keep`."""
         self._given_back.extendleft(reversed(self.taken[keep:]))
         del self.taken[keep:]
 
 
 def _split(sample: Sequence[str], separator: str, quote: str = '"') -> list[tuple[int, list[str]]]:
-    """The lines that are not blank, each with the number of its last line."""
+    """The non-blank rows, each with the number of its last line."""
     reader = csv.reader(sample, delimiter=separator, quotechar=quote, skipinitialspace=True)
     return [(reader.line_num, values) for values in reader if filled(values)]
 
@@ -208,7 +208,7 @@ def _header(sample: Sequence[str], separator: str, quote: str) -> tuple[int, lis
 
 
 def _likelihood(lines: Sequence[tuple[int, Sequence[str]]]) -> tuple[bool, bool, int, float, int]:
-    """How much speaks for the separator by which these lines were split; more is greater."""
+    """A sort key for the plausibility of the separator by which these lines were split; higher is better."""
     values = [each for _, each in lines]
     place = find_header(values)
     width = filled(values[place])
@@ -218,7 +218,7 @@ def _likelihood(lines: Sequence[tuple[int, Sequence[str]]]) -> tuple[bool, bool,
 
 
 def _without_formula(cell: str) -> str:
-    """A cell as it is shown: ="0012" is how tables keep Excel from making a number of 0012."""
+    """Unwrap a formula such as ="0012", used to keep Excel from converting 0012 to a number."""
     return cell[2:-1].replace('""', '"') if cell[:2] == '="' and cell[-1] == '"' and len(cell) > 2 else cell
 
 

@@ -1,4 +1,4 @@
-"""Text files in the encodings that spreadsheets and shops write: UTF-8, Windows-1252, UTF-16."""
+"""Detect the encoding of text files from spreadsheets and shops: UTF-8, Windows-1252, UTF-16."""
 
 import codecs
 from dataclasses import dataclass
@@ -8,21 +8,21 @@ from typing import TextIO
 from fashion.errors import DataError
 
 UTF8, UTF16 = "utf-8-sig", "utf-16"
-START = 4096  # bytes, by which text is told from what is none
+START = 4096  # bytes, examined to tell text from binary files
 CHUNK = 2**20  # bytes
-SHOWN = 60  # letters of a line in a note
-# No text holds them, unless it is UTF-16; of the others below 32 some stand in real tables.
+SHOWN = 60  # characters of a line quoted in a note
+# Control characters that mark a file as binary, unless it is UTF-16; the others below 32 occur in real tables.
 _CONTROLS = bytes([*range(1, 8), *range(14, 26), *range(28, 32)])
 
 
 @dataclass(frozen=True)
 class TextEncoding:
-    """How a file is to be opened.
+    """The encoding to open a file with.
 
     Attributes:
-        name: as `open` takes it.
-        errors: what becomes of bytes that are not of this encoding, as `open` takes it.
-        note: a line for the user where that is a guess, or nothing.
+        name: the argument `encoding` of `open`.
+        errors: the argument `errors` of `open`.
+        note: a line for the user if the encoding is a guess, else empty.
     """
 
     name: str
@@ -30,18 +30,18 @@ class TextEncoding:
     note: str = ""
 
     def open(self, path: Path) -> TextIO:
-        """The file as text, with the ends of its lines as they stand there."""
+        """Open the file as text, with its line endings unchanged."""
         return path.open(newline="", encoding=self.name, errors=self.errors)
 
 
 def text_encoding(path: Path) -> TextEncoding:
-    """Tell the encoding of a file; all of it is read once.
+    """Detect the encoding of a file; the whole file is read once.
 
-    What is not UTF-8 is Windows-1252, in which Excel saves a CSV file where it is not asked for UTF-8: byte by byte, so
-    that a file put together from both is read too.
+    Bytes that are not UTF-8 are decoded as Windows-1252, Excel's default for CSV files. This is decided byte by byte,
+    so a file with both encodings can be read too.
 
     Raises:
-        DataError: it is no text.
+        DataError: the file is not text.
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
@@ -50,7 +50,7 @@ def text_encoding(path: Path) -> TextEncoding:
         return TextEncoding(UTF16)
     if name := _utf16_without_mark(start):
         return TextEncoding(name)
-    line = _first_line_of_others(path)
+    line = _first_line_not_utf8(path)
     if line is None:
         return TextEncoding(UTF8)
     number, content = line
@@ -60,19 +60,19 @@ def text_encoding(path: Path) -> TextEncoding:
     text = content.decode("utf-8", errors=_windows_1252.__name__)
     note = (
         f"note   {path} is not UTF-8, and what is not is read as Windows-1252: its line {number:,} has "
-        f"{_around_first_of_others(text)!r}; if letters are wrong, save it as UTF-8"
+        f"{_around_first_non_ascii(text)!r}; if letters are wrong, save it as UTF-8"
     )
     return TextEncoding(UTF8, _windows_1252.__name__, note)
 
 
 def _windows_1252(error: UnicodeError) -> tuple[str, int]:
-    """A handler of decoding errors, see `codecs.register_error`."""
+    """Decoding error handler for `codecs.register_error`."""
     assert isinstance(error, UnicodeDecodeError)
     return error.object[error.start : error.end].decode("cp1252", errors="replace"), error.end
 
 
 def _utf16_without_mark(start: bytes) -> str | None:
-    """UTF-16 of mostly western letters has a zero in every other byte."""
+    """Detect UTF-16 without a byte order mark: in mostly Latin text, every other byte is zero."""
     for name, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
         others = start[::2] if name == "utf-16-le" else start[1::2]
         if len(zeros) > 1 and zeros.count(0) > 0.9 * len(zeros) and others.count(0) == 0:
@@ -80,8 +80,8 @@ def _utf16_without_mark(start: bytes) -> str | None:
     return None
 
 
-def _first_line_of_others(path: Path) -> tuple[int, bytes] | None:
-    """Number and content of the first line that is not UTF-8; None where all are."""
+def _first_line_not_utf8(path: Path) -> tuple[int, bytes] | None:
+    """Number and content of the first line that is not UTF-8; None if there is none."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     with path.open("rb") as file:
         try:
@@ -102,8 +102,8 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-def _around_first_of_others(text: str) -> str:
-    """The part of a line around its first letter that is not ASCII."""
+def _around_first_non_ascii(text: str) -> str:
+    """The part of a line around its first non-ASCII character."""
     first = next((i for i, letter in enumerate(text) if not letter.isascii()), 0)
     begin = max(0, first - SHOWN // 2)
     return text[begin : begin + SHOWN].strip()

@@ -1,4 +1,4 @@
-"""Files by names that are spelled otherwise: in another case of letters or form of Unicode, without the ending."""
+"""Find files by approximate names: in another letter case or Unicode normal form, or without the ending."""
 
 import os
 import unicodedata
@@ -7,15 +7,15 @@ from pathlib import Path
 
 from fashion.preprocess import ENDINGS
 
-LISTED_FOLDERS = 64  # whose names are kept in memory
+LISTED_FOLDERS = 64  # folders whose listing is cached
 
 
 def file_spelled_alike(folder: Path, name: str) -> Path | None:
-    """The file below `folder` at the path `name`, whatever the case of its letters; None where there is none.
+    """Find the file `name` in `folder`, ignoring letter case and Unicode form; None if there is none.
 
     Args:
-        folder: where to look.
-        name: a relative path with slashes, whose last part may lack the ending of an image file.
+        folder: the folder to search.
+        name: a relative path with slashes; the ending of an image file may be missing.
     """
     *parents, last = name.split("/")
     found = folder
@@ -30,16 +30,16 @@ def file_spelled_alike(folder: Path, name: str) -> Path | None:
 
 
 def _names(folder: Path) -> dict[str, str]:
-    """What is in a folder, by its names as `_plain` spells them; nothing where it is no folder."""
+    """The names in a folder by their form normalized by `_plain`; empty if it is not a folder."""
     try:
         return _listed(str(folder), os.stat(folder).st_mtime_ns)
-    except (OSError, ValueError):  # ValueError: a zero byte in the name
+    except (OSError, ValueError):  # ValueError: a null byte in the name
         return {}
 
 
 @lru_cache(LISTED_FOLDERS)
 def _listed(folder: str, changed: int) -> dict[str, str]:
-    """A folder's names, kept while its time of change is the same; of those that are alike the first."""
+    """A folder's names, cached until its modification time changes; of equal normalized names, the first is used."""
     return {_plain(name): name for name in sorted(os.listdir(folder), reverse=True)}
 
 

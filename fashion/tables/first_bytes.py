@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whatever it is called: a spreadsheet, a packed file, a web page."""
+"""Detect a file's type by its first bytes, whatever its name: spreadsheet, compressed file, web page."""
 
 from pathlib import Path
 
@@ -19,12 +19,12 @@ _POINTER = b"version https://git-lfs"
 
 
 def is_spreadsheet(path: Path) -> bool:
-    """Whether a file begins as spreadsheets do. Raises OSError where it cannot be read."""
+    """Whether a file is a spreadsheet, by its first bytes. Raises OSError if it cannot be read."""
     return _start(path).startswith(SPREADSHEET)
 
 
 def check_first_bytes(path: Path) -> None:
-    """Raises DataError for what is no table although it may be called one, OSError where it cannot be read."""
+    """Raise DataError for a file that is not a table, whatever its ending, and OSError if it cannot be read."""
     start = _start(path)
     if packed := next((name for magic, name in _PACKED.items() if start.startswith(magic)), None):
         raise DataError(f"{path} is packed ({packed}); unpack it first")

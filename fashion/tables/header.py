@@ -1,4 +1,4 @@
-"""The line of a table that names its columns: which one it is, and how the lines below it fit."""
+"""Find the header line of a table, and match the lines below it to its columns."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,27 +10,27 @@ from fashion.errors import DataError
 from fashion.tables.cells import SEPARATOR
 from fashion.tables.columns import DATE_COLUMNS, FURTHER_IMAGE_COLUMNS, ID_COLUMNS, IMAGE_COLUMNS, is_usual
 
-TITLE_LINES = 10  # at most so many stand above the header
-INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"  # marks that str.strip() leaves
-MOST_MISFITS = 0.5  # of all lines; with more of them the table is not what it seems, and is refused
+TITLE_LINES = 10  # most lines above the header
+INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"  # characters that str.strip() does not remove
+MOST_MISFITS = 0.5  # of all lines; with more the table is rejected
 
 
 @dataclass(frozen=True)
 class Header:
-    """The names of a table's columns as they stand in its header.
+    """A table's header line.
 
-    Columns without a name are not read. Of columns of one name, each row has the first value that is filled; of columns
-    of photographs, which feeds repeat, all of them.
+    Columns without a name are ignored. If several columns have the same name, a row uses the first non-empty value; for
+    photographs, whose columns feeds repeat, it uses all of them.
 
     Attributes:
-        cells: of the header line.
+        cells: the cells of the header line.
     """
 
     cells: tuple[str, ...]
 
     @cached_property
     def positions(self) -> dict[str, tuple[int, ...]]:
-        """Where the values of each column stand."""
+        """The positions of each column's values in a line."""
         found: dict[str, tuple[int, ...]] = {}
         for position, cell in enumerate(self.cells):
             name = header_name(cell)
@@ -40,17 +40,17 @@ class Header:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns, each once, in their order."""
+        """The column names without duplicates, in order."""
         return tuple(self.positions)
 
     def misfit(self, values: Sequence[str]) -> str | None:
-        """What is wrong with the number of values of a line; values may be missing at its end, or be empty there."""
+        """The error if a line has too many values, or None; missing or extra empty values at its end are allowed."""
         if filled(values) <= len(self.cells):
             return None
         return f"has {len(values)} values, but its header names {len(self.cells)} columns"
 
     def row(self, values: Sequence[str], columns: Iterable[str]) -> dict[str, str]:
-        """The cells of these columns; those that a line leaves out at its end are empty."""
+        """A line's cells in these columns; cells missing at its end are empty."""
         return {name: self._cell(values, name) for name in columns}
 
     def _cell(self, values: Sequence[str], name: str) -> str:
@@ -62,12 +62,12 @@ class Header:
 
 
 def header_name(cell: str) -> str:
-    """A cell of a header without white space and invisible marks around it."""
+    """A header cell without surrounding whitespace and invisible characters."""
     return cell.strip().strip(INVISIBLE).strip()
 
 
 def filled(values: Sequence[str]) -> int:
-    """The number of values of a line without the empty ones at its end."""
+    """The number of values of a line, not counting empty ones at its end."""
     count = len(values)
     while count and not values[count - 1].strip():
         count -= 1
@@ -75,7 +75,7 @@ def filled(values: Sequence[str]) -> int:
 
 
 def find_header(lines: Sequence[Sequence[str]]) -> int:
-    """Which of a table's first lines is its header: the first that is no title and no comment."""
+    """The index of the header among a table's first lines: the first line that is neither title nor comment."""
     widths = [filled(line) for line in lines]
     counts = Counter(widths)
     typical = max(counts, key=lambda width: (counts[width], -width))
@@ -92,20 +92,20 @@ def find_header(lines: Sequence[Sequence[str]]) -> int:
 
 
 def usual_names(line: Sequence[str]) -> int:
-    """How many cells are usual names of columns."""
+    """The number of cells that are usual column names."""
     return sum(is_usual(header_name(cell), IMAGE_COLUMNS + ID_COLUMNS + DATE_COLUMNS) for cell in line)
 
 
 def has_image_name(line: Sequence[str]) -> bool:
-    """Whether a cell is a usual name of a column of photographs."""
+    """Whether any cell is a usual name of a photograph column."""
     return any(is_usual(header_name(cell), IMAGE_COLUMNS) for cell in line)
 
 
-def refuse_many(path: Path, misfits: dict[int, str], good: int, what: str, mend: str) -> None:
-    """Raises DataError, about the first of them, where more than half of all lines (`what`) are misfits."""
+def refuse_many(path: Path, misfits: dict[int, str], good: int, what: str, hint: str) -> None:
+    """Raise DataError about the first misfit if more than half of all lines (called `what`) are misfits."""
     total = len(misfits) + good
     if len(misfits) > MOST_MISFITS * total:
         number, fault = next(iter(misfits.items()))
         raise DataError(
-            f"{what} {number} of {path} {fault}, and {len(misfits):,} of {total:,} {what}s do not fit; {mend}"
+            f"{what} {number} of {path} {fault}, and {len(misfits):,} of {total:,} {what}s do not fit; {hint}"
         )

@@ -1,4 +1,4 @@
-"""Tables in JSON: a list of objects, or an object on each line."""
+"""Read tables in JSON: a list of objects, or one object per line."""
 
 import json
 import re
@@ -11,17 +11,17 @@ from fashion.tables.columns import ID_COLUMNS, IMAGE_COLUMNS, usual_name
 from fashion.tables.encodings import text_encoding
 from fashion.tables.header import refuse_many
 
-# Half of a surrogate pair, which is no letter, as JSON writes it; and values of MongoDB with their types.
+# An escaped surrogate, possibly unpaired and thus not a character; or a typed value of MongoDB.
 _UNUSUAL = re.compile(r'\\u[dD][89a-fA-F]|"\$(?:oid|date|number\w*)"')
 _SPACE = re.compile(r"\s*")
 
 
 class JsonTable:
-    """A row is an object, a column one of its members. Cells keep their types.
+    """A JSON table: objects are rows, their members columns. Cells keep their types.
 
     Attributes:
-        misfits: what is wrong with the lines that are no objects, by their numbers.
-        notes: what the user should know of its encoding.
+        misfits: line number -> reason, for the lines that are not objects.
+        notes: notes for the user about the encoding.
     """
 
     misfit_reason = "bad line"
@@ -41,33 +41,33 @@ class JsonTable:
         what = "object"
         if values is None:
             values, what = self._lines(text), "line"
-            if len(self.misfits) > len(values) and (several := _one_after_the_other(text)):
+            if len(self.misfits) > len(values) and (several := _concatenated_objects(text)):
                 values, what, self.misfits = several, "object", {}
         for number, value in values:
             if isinstance(value, dict):
                 self._rows.append((number, value))
             else:
                 self.misfits.setdefault(number, "is no JSON object")
-        mend = "expected a list of objects, or an object on each line"
-        refuse_many(path, self.misfits, len(self._rows), what, mend)
+        hint = "expected a list of objects, or an object on each line"
+        refuse_many(path, self.misfits, len(self._rows), what, hint)
         if _UNUSUAL.search(text):
-            self._rows = [(number, _usual(row)) for number, row in self._rows]
+            self._rows = [(number, _normalized(row)) for number, row in self._rows]
         names = dict.fromkeys(name for _, row in self._rows for name in row)
         nested = {name for _, row in self._rows for name, cell in row.items() if _is_nested(cell)}
         self.columns = tuple(names)
         self.label_columns = tuple(name for name in names if name not in nested)
         if not self.columns:
-            raise DataError(f"{path} has no row; {mend}")
+            raise DataError(f"{path} has no row; {hint}")
 
     def rows(self, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Rows with their places in the list, from 1, or the numbers of their lines."""
+        """Yield rows with their position in the list, from 1, or their line number."""
         for number, row in self._rows:
             yield number, {name: row.get(name) for name in columns}
 
     def _lines(self, text: str) -> list[tuple[int, Any]]:
         found = []
         for number, line in enumerate(text.split("\n"), 1):
-            if line.strip() and line.strip() not in ("[", "]"):  # a list of which each row is a line
+            if line.strip() and line.strip() not in ("[", "]"):  # brackets of a list with one row per line
                 try:
                     found.append((number, json.loads(line.rstrip().removesuffix(","))))
                 except (ValueError, RecursionError) as error:
@@ -76,7 +76,7 @@ class JsonTable:
 
 
 def _whole(text: str) -> list[tuple[int, Any]] | None:
-    """The objects of a text that is JSON as a whole; None for another text."""
+    """The rows of a text that is one JSON document; None for any other text."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -86,8 +86,8 @@ def _whole(text: str) -> list[tuple[int, Any]] | None:
     return list(enumerate(value if isinstance(value, list) else [value], 1))
 
 
-def _one_after_the_other(text: str) -> list[tuple[int, Any]] | None:
-    """Objects over several lines each, as jq writes them; None for another text."""
+def _concatenated_objects(text: str) -> list[tuple[int, Any]] | None:
+    """The rows of a text of concatenated JSON objects, as written by jq; None for any other text."""
     decoder, found = json.JSONDecoder(), []
     at = _after_space(text, 0)
     try:
@@ -107,13 +107,13 @@ def _after_space(text: str, at: int) -> int:
 
 
 def _rows_within(value: dict[str, Any]) -> list[Any]:
-    """The rows of an object: those of a list in it such as {"products": [...]}, what pandas writes, or itself."""
+    """The rows in an object: in a list such as {"products": [...]}, in a pandas layout, or the object itself."""
     inner = list(value.values())
     if value and all(isinstance(each, dict) for each in inner):
         if usual_name(list(value), IMAGE_COLUMNS) and len({tuple(each) for each in inner}) == 1:
-            # A column each, and in it a value for each row.
+            # Column-oriented: column -> row -> value.
             return [{name: column[row] for name, column in value.items()} for row in inner[0]]
-        if all(usual_name(list(each), IMAGE_COLUMNS) for each in inner):  # a row each
+        if all(usual_name(list(each), IMAGE_COLUMNS) for each in inner):  # row-oriented: id -> row
             have_ids = usual_name(list(inner[0]), ID_COLUMNS)
             return inner if have_ids else [{"id": name} | row for name, row in value.items()]
     names, lines = value.get("columns"), value.get("data")
@@ -126,16 +126,16 @@ def _rows_within(value: dict[str, Any]) -> list[Any]:
     return next((each for each in (named, lists) if len(each) == 1), [[value]])[0]
 
 
-def _usual(value: Any) -> Any:
-    """A value with a replacement character for half of a surrogate pair, and without the types of MongoDB."""
+def _normalized(value: Any) -> Any:
+    """Replace unpaired surrogates by the replacement character, and unwrap typed values of MongoDB."""
     if isinstance(value, str):
         return value.encode("utf-16", errors="surrogatepass").decode("utf-16", errors="replace")
     if isinstance(value, list):
-        return [_usual(each) for each in value]
+        return [_normalized(each) for each in value]
     if isinstance(value, dict):
         if len(value) == 1 and (name := next(iter(value))).startswith("$"):
-            return _usual(value[name])
-        return {_usual(name): _usual(each) for name, each in value.items()}
+            return _normalized(value[name])
+        return {_normalized(name): _normalized(each) for name, each in value.items()}
     return value
 
 

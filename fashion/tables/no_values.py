@@ -1,4 +1,4 @@
-"""What tables say where there is no value."""
+"""Recognize cells that stand for a missing value."""
 
 import re
 
@@ -23,10 +23,10 @@ _WORDS = frozenset(
         *("(blank)", "(leer)", "-", "--", "\N{EN DASH}", "\N{EM DASH}", "0000-00-00", "0000-00-00 00:00:00"),
     )
 )
-# What a formula that fails shows, in English, German and other languages of spreadsheets: #REF!, #WERT!, #NV.
+# Error values of formulas, in English, German and other spreadsheet languages: #REF!, #WERT!, #NV.
 _FAILED = re.compile(r"#(?:n/?a|n/?[dv]|[^\W\d_][\w/]*[!?])", re.IGNORECASE)
 
 
 def says_nothing(cell: str) -> bool:
-    """Whether a text stands for no value: N/A, -, null, #REF! and the like, in any case of letters, or nothing."""
+    """Whether a text is empty or stands for a missing value, such as N/A, -, null or #REF!, in any letter case."""
     return not cell or cell.lower() in _WORDS or (cell[0] == "#" and _FAILED.fullmatch(cell) is not None)

@@ -1,4 +1,4 @@
-"""Parquet files as tables, as pandas, Polars and the library `datasets` write them."""
+"""Read Parquet files written by pandas, Polars, the library `datasets` and others."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,11 +16,12 @@ BATCH_ROWS = 100
 
 
 class ParquetTable:
-    """A Parquet file. Cells keep their types, but for the class labels of `datasets`, which become their names.
+    """A Parquet table. Cells keep their types, except for class labels of `datasets`, which become their names.
 
     Attributes:
-        file: the open file; `schema` has its columns with the types of `plain_type`.
-        misfits: what is wrong with the rows that `rows` passed over, by their numbers; complete when it has ended.
+        file: the open file.
+        schema: its columns, with their types converted by `plain_type`.
+        misfits: row number -> reason, for the rows that `rows` skipped; complete when its iteration has ended.
     """
 
     misfit_reason = "broken row group"
@@ -46,10 +47,10 @@ class ParquetTable:
         )
 
     def rows(self, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Rows with their numbers, from 1; those of a row group that is broken are passed over, see `misfits`.
+        """Yield rows with their numbers, from 1; rows of a broken row group are skipped, see `misfits`.
 
         Raises:
-            DataError: all row groups are broken, or of a kind that pyarrow does not read.
+            DataError: all row groups are broken, or pyarrow does not support their type.
         """
         self.misfits = {}
         end, broken = 0, 0
@@ -76,7 +77,7 @@ class ParquetTable:
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:
-    """A type without the ways of storing it: `string_view` (of Polars) and categories of text are text."""
+    """The logical type without its storage layout: `string_view` (Polars) and dictionary-encoded text become text."""
     if pa.types.is_dictionary(kind):
         return plain_type(kind.value_type)
     if pa.types.is_string_view(kind):
@@ -91,7 +92,7 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
 
 
 def plain_array(array: pa.Array) -> pa.Array:
-    """The array as its `plain_type`; pyarrow has no way to take, filter or sort what is stored otherwise."""
+    """Cast an array to its `plain_type`; pyarrow cannot take, filter or sort other layouts."""
     if pa.types.is_dictionary(array.type):
         values = plain_array(array.dictionary)
         array = pa.DictionaryArray.from_arrays(array.indices, values)
@@ -99,7 +100,7 @@ def plain_array(array: pa.Array) -> pa.Array:
 
 
 def first_of_lists(array: pa.Array) -> pa.Array:
-    """Of an array of lists the first value of each; null for an empty list."""
+    """The first value of each list in an array; null for an empty list."""
     starts = array.offsets[: len(array)]
     there = pc.greater(pc.list_value_length(array), 0)
     return array.values.take(pc.if_else(there, starts, pa.scalar(None, starts.type)))
@@ -111,7 +112,7 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def is_list(kind: pa.DataType) -> bool:
-    """Whether values are lists, however they are stored."""
+    """Whether a type is any list type."""
     return (
         pa.types.is_list(kind)
         or pa.types.is_large_list(kind)
@@ -122,13 +123,13 @@ def is_list(kind: pa.DataType) -> bool:
 
 
 def check_photographs(path: Path, column: str, kind: pa.DataType) -> str:
-    """See that a column of this plain type can name or hold photographs.
+    """Check that a column of this plain type can name or contain photographs.
 
     Returns:
-        What is to be said of it, or nothing.
+        A note for the user, or an empty string.
 
     Raises:
-        DataError: its cells are pixels.
+        DataError: its cells contain pixels.
     """
     inner = kind.value_type if is_list(kind) else kind
     if is_list(inner) or (is_list(kind) and _is_number(inner)):
@@ -142,14 +143,14 @@ def check_photographs(path: Path, column: str, kind: pa.DataType) -> str:
 
 
 def read_fault(path: Path, error: Exception) -> str:
-    """What is wrong with a file that cannot be read. Raises DataError where the file is not at fault."""
+    """The error message for a broken file. Raises DataError if the file is intact but pyarrow does not support it."""
     if isinstance(error, (pa.ArrowNotImplementedError, pa.ArrowTypeError, pa.ArrowKeyError, pa.ArrowMemoryError)):
         raise unreadable(path, error) from None
     return one_line(error)
 
 
 def unreadable(path: Path, error: Exception) -> DataError:
-    """For what pyarrow cannot do with a file that may well be whole."""
+    """The error for a possibly intact file that pyarrow does not support."""
     return DataError(
         f"pyarrow {pa.__version__} cannot read {path}: {one_line(error)}; write it with plain types, such as string, "
         "binary and numbers"

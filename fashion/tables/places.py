@@ -1,7 +1,7 @@
-"""Where the photograph may lie that a cell of a product table names.
+"""Find the file of the photograph that a cell of a product table names.
 
-Shops name photographs by addresses, by paths of another machine, or several in one cell. Nothing is fetched here: the
-files are looked for beside the table, and those of addresses also where `fashion.fetching` puts them.
+Shop tables contain URLs, paths from another machine, or several photographs in a cell. Nothing is downloaded here:
+files are searched for beside the table, and those of URLs also where `fashion.fetching` puts them.
 """
 
 import hashlib
@@ -18,16 +18,16 @@ from fashion.tables.cells import photographs
 from fashion.tables.columns import IMAGE_ENDINGS, IMAGE_FOLDERS
 from fashion.tables.file_names import file_spelled_alike
 
-FETCHED_FOLDER = "fetched"  # beside a table: photographs of its addresses, by hashes of these
-MOST_PARTS = 4  # of a path that is not there as it stands: the file is looked for by so many of its last parts
-MOST_BYTES = 255  # of a file's name; a longer one is none
-SHOWN = 120  # letters of a cell in a message
+FETCHED_FOLDER = "fetched"  # beside a table: photographs downloaded from its URLs, named by a hash of the URL
+MOST_PARTS = 4  # a path that does not exist is searched for by at most this many of its last parts
+MOST_BYTES = 255  # length limit of a file name
+SHOWN = 120  # characters of a cell quoted in a message
 
 _ADDRESS = re.compile(r"(?i)[a-z][a-z0-9+.-]+://|//[^/\\]")
 _DRIVE = re.compile(r"[A-Za-z]:(?=[\\/])")
-_LIST = re.compile(r"""\[\s*(["'])(.*?)\1.*\]""", re.DOTALL)  # ["a.jpg", "b.jpg"], as JSON and Python write it
-_LISTED = re.compile(r"""(["'])(.*?)\1\s*(?=[,\]]|(?<=\s)["'])""", re.DOTALL)  # numpy writes no commas
-_ARRAY = re.compile(r"\{([^{}:]*)\}")  # {a.jpg,b.jpg}, as PostgreSQL writes it
+_LIST = re.compile(r"""\[\s*(["'])(.*?)\1.*\]""", re.DOTALL)  # ["a.jpg", "b.jpg"], a list of JSON or Python
+_LISTED = re.compile(r"""(["'])(.*?)\1\s*(?=[,\]]|(?<=\s)["'])""", re.DOTALL)  # numpy omits commas
+_ARRAY = re.compile(r"\{([^{}:]*)\}")  # {a.jpg,b.jpg}, an array of PostgreSQL
 _WITHIN = re.compile(r"""["'(](https?://[^"')\s]+)["')]""")  # <img src="https://...">, =IMAGE("https://...")
 _ENDED = r"\.(?:jpe?g|jfif|png|webp|gif|avif|bmp|tiff?|heic)(?:\?[^\s,;|]*)?"
 _SEVERAL = re.compile(rf"(?is)(.+?(?:{_ENDED}(?=\s*[,;|\n]\s*\S)|(?=\s*[,;|\s]\s*https?://)))")
@@ -35,15 +35,15 @@ _SEVERAL = re.compile(rf"(?is)(.+?(?:{_ENDED}(?=\s*[,;|\n]\s*\S)|(?=\s*[,;|\s]\s
 
 @dataclass(frozen=True)
 class ImagePlaces:
-    """The paths where the photograph that a cell names may be, the likeliest first.
+    """The candidate paths of the photograph that a cell names, most likely first.
 
-    As the cell spells it; then the first of several; then, of an address or a path of another machine, its last parts;
-    each in both normal forms of Unicode, and at last in any case of letters. That is so in `folder` itself and in a
-    folder of images in it.
+    In order: the cell as it is; the first of several photographs; for a URL or a path from another machine, its last
+    parts. Each is tried in both Unicode normal forms and finally in any letter case, in `folder` itself and in its
+    image folders.
 
     Attributes:
-        folder: of the table.
-        cell: the photograph's name, path or address, or several of them.
+        folder: the table's folder.
+        cell: the photograph's name, path or URL, or several of them.
     """
 
     folder: Path
@@ -51,7 +51,7 @@ class ImagePlaces:
 
     @property
     def address(self) -> str | None:
-        """The URL of the photograph, where the cell names it by one."""
+        """The photograph's URL, or None if the cell has none."""
         wanted = first_of_several(self.cell).strip()
         if not is_address(wanted):
             return None
@@ -59,7 +59,7 @@ class ImagePlaces:
 
     @property
     def fetched(self) -> Path | None:
-        """Where the photograph of an address is fetched to."""
+        """The path that a photograph with a URL is downloaded to; None without a URL."""
         if self.address is None:
             return None
         name = hashlib.sha256(self.address.encode(errors="surrogatepass")).hexdigest()[:40]
@@ -76,7 +76,7 @@ class ImagePlaces:
             yield from filter(None, (file_spelled_alike(self.folder, path) for path in within))
 
     def missing(self) -> str:
-        """What to say where none of the paths is a file."""
+        """The message if none of the paths is a file."""
         wanted = first_of_several(self.cell)
         tried = f"is not in {self.folder} nor in its folder {', '.join(filter(None, IMAGE_FOLDERS))}"
         if not is_address(wanted):
@@ -86,7 +86,7 @@ class ImagePlaces:
         return f"{_shown(wanted)} is an address, {how}; {_last_part(wanted)} {tried}"
 
     def _names(self) -> Iterator[str]:
-        """Each once: relative to the folder, with slashes."""
+        """Yield candidate names without duplicates: relative to the folder, with slashes."""
         seen: set[str] = set()
         as_it_stands = () if is_address(self.cell) else (self.cell,)
         for name in (*as_it_stands, *_shorter_and_shorter(first_of_several(self.cell))):
@@ -97,12 +97,12 @@ class ImagePlaces:
 
 
 def first_of_several(cell: str) -> str:
-    """The first photograph of a cell such as `a.jpg, b.jpg`; the cell itself where it names one."""
+    """The first photograph of a cell such as `a.jpg, b.jpg`; the cell itself if it names only one."""
     return each_of_several(cell)[0]
 
 
 def each_of_several(cell: str) -> list[str]:
-    """The photographs of a cell such as `a.jpg, b.jpg`, in order; the cell itself where it names one."""
+    """The photographs of a cell such as `a.jpg, b.jpg`, in order; the cell itself if it names only one."""
     if found := _bracketed(cell.strip()):
         return found
     names = []
@@ -114,7 +114,7 @@ def each_of_several(cell: str) -> list[str]:
 
 
 def _bracketed(cell: str) -> list[str]:
-    """The photographs of a cell in brackets or braces, as JSON, Python and databases write lists; else none."""
+    """The photographs of a cell with a list of JSON, Python or PostgreSQL; empty for any other cell."""
     if _LIST.fullmatch(cell):
         return [found[2].strip() for found in _LISTED.finditer(cell)]
     if array := _ARRAY.fullmatch(cell):
@@ -130,7 +130,7 @@ def _bracketed(cell: str) -> list[str]:
 
 
 def named_photographs(folder: Path, cell: str) -> list[str]:
-    """The photographs that a cell names, each once: several, unless a file beside the table is called as all of it."""
+    """The distinct photographs that a cell names, or only the cell itself if a file beside the table has that name."""
     names = each_of_several(cell)
     if len(names) > 1 and not is_address(cell) and any(os.path.isfile(folder / sub / cell) for sub in IMAGE_FOLDERS):
         return [cell]
@@ -138,7 +138,7 @@ def named_photographs(folder: Path, cell: str) -> list[str]:
 
 
 def is_address(name: str) -> bool:
-    """Whether this is a URL and no path."""
+    """Whether this is a URL, not a path."""
     return _ADDRESS.match(name) is not None
 
 
@@ -147,7 +147,7 @@ def _may_be_a_file(name: str) -> bool:
 
 
 def _shorter_and_shorter(name: str) -> Iterator[str]:
-    """A path as it stands, unless it is an address; then its last parts, most of them first."""
+    """Yield a path as it is, unless it is a URL; then its last `MOST_PARTS` parts, then one part fewer each time."""
     if not is_address(name):
         yield name
     for path in dict.fromkeys((_path(name), unquote(_path(name)))):
@@ -157,7 +157,7 @@ def _shorter_and_shorter(name: str) -> Iterator[str]:
 
 
 def _path(name: str) -> str:
-    """A path without what only another machine knows of: scheme, host and query of an address, or a drive."""
+    """A path without scheme, host and query of a URL, or without the drive letter."""
     if is_address(name):
         _, _, rest = name.partition("//")
         _, _, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")

@@ -1,4 +1,4 @@
-"""Tables of products of every format, read row by row, with one clear error where a file cannot be read."""
+"""Open product tables of all supported formats, with one clear error if a file cannot be read."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -20,13 +20,13 @@ TABLE_ENDINGS = (*TEXT_ENDINGS, *JSON_ENDINGS, *SPREADSHEET_ENDINGS, PARQUET_END
 
 
 class Table(Protocol):
-    """A file of rows with named columns.
+    """Interface of a table: a file of rows with named columns.
 
     Attributes:
-        label_columns: those whose cells can be labels: text, numbers, lists of them.
-        misfits: what is wrong with the rows that `rows` passed over, by their places; complete when it has ended.
-        misfit_reason: the short reason to count them by.
-        notes: lines that the user should see.
+        label_columns: columns whose cells can be labels: text, numbers, lists of text.
+        misfits: position -> reason, for the rows that `rows` skipped; complete when its iteration has ended.
+        misfit_reason: the short reason under which skipped rows are counted.
+        notes: lines for the user.
     """
 
     path: Path
@@ -43,11 +43,11 @@ class Table(Protocol):
     def notes(self) -> tuple[str, ...]: ...
 
     def rows(self, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The cells of these columns, with the row's place in the file, from 1 (in a CSV, the header is line 1)."""
+        """Yield each row's position in the file, from 1 (a CSV's header is line 1), and its cells in these columns."""
 
 
 def open_table(path: Path) -> Table:
-    """Open a file of `TABLE_ENDINGS`. Raises DataError for one that is missing, empty, broken or something else."""
+    """Open a table. Raises DataError if it is missing, empty, broken or not one of `TABLE_ENDINGS`."""
     ending = path.suffix.lower()
     if ending not in TABLE_ENDINGS:
         raise DataError(f"{path} is neither a .csv nor a .parquet file, nor another table: {', '.join(TABLE_ENDINGS)}")
@@ -57,7 +57,7 @@ def open_table(path: Path) -> Table:
         check_first_bytes(path)
         if ending == PARQUET_ENDING:
             return ParquetTable(path)
-        # What many shops call .xls is text, which Excel opens too.
+        # Many .xls files of shops are actually text, which Excel opens too.
         if is_spreadsheet(path) or ending in SPREADSHEET_ENDINGS[1:]:
             return SpreadsheetTable(path)
         return JsonTable(path) if ending in JSON_ENDINGS else CsvTable(path)
@@ -66,7 +66,7 @@ def open_table(path: Path) -> Table:
 
 
 def require_columns(table: Table, names: Sequence[str]) -> None:
-    """Raises DataError, with the columns there are, for the first name that is no column of the table."""
+    """Raise DataError, listing the table's columns, for the first name that is not among them."""
     for name in names:
         if name not in table.columns:
             close = closest(name, table.columns)
@@ -75,7 +75,7 @@ def require_columns(table: Table, names: Sequence[str]) -> None:
 
 
 def closest(name: str, choices: Sequence[str]) -> str | None:
-    """The choice that is spelled most like `name`, in any case of letters."""
+    """The choice with the most similar spelling, ignoring letter case, or None."""
     lower = {choice.lower(): choice for choice in choices}
     close = get_close_matches(name.lower(), list(lower), n=1)
     return lower[close[0]] if close else None

@@ -1,4 +1,4 @@
-"""Tables in files of spreadsheets."""
+"""Read tables in spreadsheet files."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,19 +12,19 @@ from fashion.tables.header import Header, filled, find_header, has_image_name
 
 
 class SpreadsheetTable:
-    """The first sheet of a spreadsheet that names photographs, or is not empty where none does.
+    """The first sheet of a spreadsheet with a photograph column, else the first non-empty sheet.
 
-    All cells are text, as a CSV file of it would hold them.
+    All cells are text, as in a CSV file.
 
     Attributes:
-        notes: which sheets are not read, if there are others.
+        notes: a note on the other sheets, which are ignored, if any.
     """
 
     misfit_reason = "bad line"
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.misfits: dict[int, str] = {}  # what stands beside the named columns is in a column of its own
+        self.misfits: dict[int, str] = {}  # always empty: rows of a sheet cannot have shifted cells
         try:
             lines, name, others = _sheet_of_products(path)
         except (CalamineError, OSError, ValueError) as error:
@@ -42,13 +42,13 @@ class SpreadsheetTable:
         self.label_columns = self.columns
 
     def rows(self, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Rows with the numbers that the spreadsheet shows."""
+        """Yield rows with their row numbers in the spreadsheet."""
         for number, cells in self._rows:
             yield number, self._header.row(cells, columns)
 
 
 def _sheet_of_products(path: Path) -> tuple[list[tuple[int, list[str]]], str, list[str]]:
-    """The rows that are not empty, with their numbers, the sheet's name, and those of other sheets that are seen."""
+    """The chosen sheet's non-empty rows with their numbers, its name, and the names of the other visible sheets."""
     book = CalamineWorkbook.from_path(path)
     shown = [
         sheet.name
@@ -67,7 +67,7 @@ def _sheet_of_products(path: Path) -> tuple[list[tuple[int, list[str]]], str, li
 
 
 def _lines(book: CalamineWorkbook, name: str) -> list[tuple[int, list[str]]]:
-    """The rows of a sheet that are not empty, with their numbers."""
+    """The non-empty rows of a sheet, with their numbers."""
     rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
     cells = ((number, [text_cell(value) for value in row]) for number, row in enumerate(rows, 1))
     return [(number, row) for number, row in cells if filled(row)]

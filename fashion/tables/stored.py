@@ -1,4 +1,4 @@
-"""Photographs that lie in a Parquet file: how one is named, and how it is read again."""
+"""Name and read photographs stored in a Parquet file."""
 
 import os
 import re
@@ -17,18 +17,18 @@ OPEN_FILES = 4
 
 
 def stored_row(file: Path, column: str, row: int) -> str:
-    """The name of a row, from 0, that holds photographs; with `:0` behind it that of its first photograph."""
+    """The name of a row, from 0, with photographs; append `:0` for the name of its first photograph."""
     return f"{file}#{column}:{row}"
 
 
 def row_of_stored(name: str) -> str | None:
-    """The row of which `name` is a photograph; None where it is the name of a file."""
+    """The name of the row of a stored photograph; None if `name` is that of a file."""
     found = _STORED.fullmatch(name)
     return found["row"] if found else None
 
 
 def read_stored(name: str) -> bytes | None:
-    """The image file that lies in a Parquet file; None for another name, or where it is there no more."""
+    """The bytes of a stored photograph; None for any other name, or if it no longer exists."""
     found = _STORED.fullmatch(name)
     if found is None:
         return None
@@ -43,12 +43,12 @@ def read_stored(name: str) -> bytes | None:
 
 @lru_cache(OPEN_FILES)
 def _open(file: str, changed: int) -> ParquetTable:
-    """A table, kept open while its time of change is the same."""
+    """A table, cached until its modification time changes."""
     return ParquetTable(Path(file))
 
 
 def _cell(table: ParquetTable, column: str, row: int) -> Any:
-    """One cell, of which the row group's batches up to it are read. Raises IndexError where there is no such row."""
+    """Read one cell, by reading its row group up to it. Raises IndexError if there is no such row."""
     metadata = table.file.metadata
     for group in range(metadata.num_row_groups):
         count = metadata.row_group(group).num_rows

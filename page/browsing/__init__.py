@@ -1,1 +1,1 @@
-"""A scored catalog, looked through in a browser."""
+"""Browse a scored catalog."""

@@ -1,4 +1,4 @@
-"""What can be chosen of each column, and how many products there are of it."""
+"""Facets: the values of each column to filter by, with their number of products."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from catalog.scored.columns import ATTRIBUTE
 from page.browsing.selection import ListSelection, can_name, filter_name, is_group
 from page.shop import Shop
 
-MOST_VALUES = 40  # of a column of texts that is offered; one with more is no list to choose from
+MOST_VALUES = 40  # a text column with more values is not offered as a facet
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One value: how many products have it, given what is chosen in the other columns."""
+    """One value, and how many products have it, given the choices in the other columns."""
 
     value: str
     count: int
@@ -29,11 +29,11 @@ class Facet:
     """One column.
 
     Attributes:
-        name: as filters name it.
+        name: as in filters.
         kind: see `catalog.filters.columns.Column`.
-        choices: of labels, texts and flags, the most frequent first.
-        least, most: of numbers and dates, what is chosen.
-        lowest, highest: and what there is.
+        choices: for labels, texts and flags, the most frequent first.
+        least, most: for numbers and dates, the chosen limits.
+        lowest, highest: for numbers and dates, the limits of the data.
     """
 
     name: str
@@ -55,12 +55,12 @@ def facets(shop: Shop, selection: ListSelection, kept: np.ndarray, among: np.nda
 
     Args:
         shop: the catalog.
-        selection: what is chosen.
-        kept: bool (rows,), the products that it keeps.
-        among: bool (rows,), those that are counted whatever is chosen: all, or what a search found.
+        selection: the current choices.
+        kept: bool (rows,), the products that pass the selection.
+        among: bool (rows,), the products before filtering: all, or the results of a search.
 
     Raises:
-        FilterError: the selection's filter cannot be read.
+        FilterError: the selection's filter is invalid.
     """
     return [facet for column in shop.columns.columns for facet in _facet(shop, column, selection, kept, among)]
 
@@ -95,12 +95,12 @@ def _counts(shop: Shop, column: Column, rows: np.ndarray) -> dict[str, int]:
 def _range(shop: Shop, column: Column, selection: ListSelection) -> Facet:
     name = filter_name(column, shop.columns)
     limits = pc.min_max(shop.values(column.name)).as_py()
-    lowest, highest = (_written(limits[end], column.kind) for end in ("min", "max"))
+    lowest, highest = (_format_limit(limits[end], column.kind) for end in ("min", "max"))
     least, most = selection.least.get(name, ""), selection.most.get(name, "")
     return Facet(name, column.kind, (), least, most, lowest, highest)
 
 
-def _written(value: object, kind: str) -> str:
+def _format_limit(value: object, kind: str) -> str:
     if value is None:
         return ""
     return str(value)[:10] if kind == "date" else f"{value:g}"

@@ -1,4 +1,4 @@
-"""The products of a list: those that a filter keeps, or that a search in words or by a photograph finds among them."""
+"""The products of a list: those that pass a filter, optionally restricted by a text search or a photograph search."""
 
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ from page.browsing.selection import ListSelection
 from page.shop import Shop
 
 PAGE_SIZE = 48
-SEARCHED = 240  # products that a search finds at most
+SEARCHED = 240  # maximum results of a search
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class Found:
     """One page of a list.
 
     Attributes:
-        total: how many products there are on all pages.
-        pages: how many there are.
-        cards: the products.
-        facets: what else can be chosen.
-        error: what is wrong with the filter or the words.
-        notes: what of the words could not be used.
+        total: number of products on all pages.
+        pages: number of pages.
+        cards: the products of this page.
+        facets: of the selection.
+        error: why the filter or the words cannot be used, or "".
+        notes: on words of the search that could not be used.
     """
 
     total: int = 0
@@ -40,7 +40,7 @@ class Found:
 
 
 def found(shop: Shop, selection: ListSelection) -> Found:
-    """The products of a selection. What cannot be read keeps all products, and is told."""
+    """The products of a selection. An error gives no products, the facets of all, and a message."""
     try:
         shop.refresh()
         return _found(shop, selection)
@@ -68,7 +68,7 @@ def _found(shop: Shop, selection: ListSelection) -> Found:
 
 
 def like_photograph(shop: Shop, predictor: Predictor, selection: ListSelection, photo: bytes) -> Found:
-    """The products that are most like a photograph, among those that a selection keeps.
+    """The products most similar to a photograph, among those that pass a selection.
 
     Raises:
         FashionError: the photograph or the filter cannot be used, or there is no index.

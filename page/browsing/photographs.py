@@ -1,4 +1,4 @@
-"""Photographs of products as browsers show them: small, as JPEG, or with the evidence for a label in color."""
+"""Photographs of products for browsers: JPEG thumbnails, and overlays with the evidence for a label."""
 
 import io
 from functools import lru_cache
@@ -13,20 +13,20 @@ from fashion.options import parse_options
 from fashion.predictor import Predictor
 from fashion.preprocess import decode
 
-SIDES = (240, 640)  # px, of lists and of a product's own page
+SIDES = (240, 640)  # px, for lists and for a product's page
 QUALITY = 85
-EVIDENCE_KEPT = 64  # photographs whose maps are in memory, of 80 kilobytes each with 300 labels
-KEPT = 512  # small photographs in memory, of some ten kilobytes each
+EVIDENCE_KEPT = 64  # cached evidence maps, 80 kB per photograph with 300 labels
+KEPT = 512  # cached thumbnails, about 10 kB each
 
 
 @lru_cache(KEPT)
 def small(path: Path, side: int, changed: int) -> bytes:
-    """A photograph as JPEG.
+    """A photograph as a JPEG thumbnail.
 
     Args:
         path: the file.
-        side: px, of the longer side at most.
-        changed: when the file was, ns; another time is another photograph.
+        side: maximum length of the longer side, px.
+        changed: modification time of the file, ns; part of the cache key.
 
     Raises:
         InvalidImage: it cannot be read.
@@ -37,7 +37,7 @@ def small(path: Path, side: int, changed: int) -> bytes:
 
 
 class EvidenceMaps:
-    """Photographs with the evidence for labels. One pass over a photograph serves all its labels, and is kept.
+    """Overlays of photographs with the evidence for labels. One forward pass gives all labels and is cached.
 
     Args:
         predictor: the model.
@@ -48,7 +48,7 @@ class EvidenceMaps:
         self._maps = lru_cache(EVIDENCE_KEPT)(self._all_maps)
 
     def picture(self, path: Path, label: str) -> bytes:
-        """A photograph with the evidence for a label, `group:name`, as JPEG.
+        """A photograph overlaid with the evidence for a label, `group:name`, as JPEG.
 
         Raises:
             InvalidImage: it cannot be read.
@@ -63,7 +63,7 @@ class EvidenceMaps:
 
 
 def changed_at(path: Path) -> int:
-    """When a file was changed, ns. Raises InvalidImage where it is not there."""
+    """Modification time of a file, ns. Raises InvalidImage if it is missing."""
     try:
         return path.stat().st_mtime_ns
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Products as lists show them, and why they stand there."""
+"""Products as shown in lists, with the reason for a match."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ class ProductCard:
 
     Attributes:
         id: of the product.
-        title, price: as the catalog has them.
-        names: what is answered of it, where nothing was compared.
-        similarity: to what was asked for; None where nothing was compared.
-        shared, missing, added: names that both have, that only what was asked for has, and only the product.
+        title, price: from the catalog.
+        names: its answered labels; empty for search results.
+        similarity: to the query; None if there was no query.
+        shared, missing, added: labels of both, of the query only, and of the product only.
     """
 
     id: str
@@ -30,27 +30,27 @@ class ProductCard:
 
 
 def listed(shop: Shop, rows: Sequence[int]) -> list[ProductCard]:
-    """Products that a filter keeps."""
+    """Cards of rows that pass a filter."""
     found = []
     for row, id in zip(rows, shop.ids(list(rows)), strict=True):
-        names = _each_once(name for names in shop.attributes(row).values() for name in names)
+        names = _unique(name for names in shop.attributes(row).values() for name in names)
         found.append(ProductCard(id, shop.title(row), shop.price(row), names))
     return found
 
 
 def matched(shop: Shop, matches: Sequence[Match]) -> list[ProductCard]:
-    """Products that a search found, with what they share and differ in; those that the catalog lost are left out."""
+    """Cards of search results, with shared and differing labels; products no longer in the catalog are skipped."""
     found = []
     for match in matches:
         for row in shop.rows([match.product.id]):
-            missing = _each_once(name for difference in match.differing.values() for name in difference.wanted)
-            added = _each_once(name for difference in match.differing.values() for name in difference.found)
-            shared = _each_once(match.shared_names)
+            missing = _unique(name for difference in match.differing.values() for name in difference.wanted)
+            added = _unique(name for difference in match.differing.values() for name in difference.found)
+            shared = _unique(match.shared_names)
             card = (match.product.id, shop.title(row), shop.price(row), ())
             found.append(ProductCard(*card, match.similarity, shared, missing, added))
     return found
 
 
-def _each_once(names: Iterable[str]) -> tuple[str, ...]:
-    """Names without repetition: several groups may have labels of one name, such as Solid."""
+def _unique(names: Iterable[str]) -> tuple[str, ...]:
+    """Remove repeated names: several groups may have a label of the same name, such as Solid."""
     return tuple(dict.fromkeys(names))

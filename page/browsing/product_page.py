@@ -1,4 +1,4 @@
-"""What the page of a product shows beside the catalog's own columns: the model's answer, colors and checks."""
+"""Contents of a product's page besides the catalog's own columns: the model's answers, colors and checks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from page.shop import Shop
 
 @dataclass(frozen=True)
 class AnsweredAttribute:
-    """An attribute that is answered of a product."""
+    """A label that is answered for a product."""
 
     group: str
     name: str
@@ -24,7 +24,7 @@ class AnsweredAttribute:
 
 
 def answered_attributes(shop: Shop, card: ModelCard, row: int) -> tuple[list[AnsweredAttribute], list[str]]:
-    """What is answered of a product, with its probabilities, and the groups of which nothing is."""
+    """The answered labels of a product with their probabilities, and the groups without an answer."""
     card = shop.scored.refitted(card)
     probabilities, thresholds = shop.probabilities(row), card.threshold_row(shop.scored.manifest.profile)
     places = {(label.group, label.name): i for i, label in enumerate(card.labels)}
@@ -39,14 +39,14 @@ def answered_attributes(shop: Shop, card: ModelCard, row: int) -> tuple[list[Ans
 
 
 def measured_colors(shop: Shop, id: str) -> Sequence[DominantColor]:
-    """The colors of a product: as `python -m catalog.colors` measured them, else measured now on its first photograph.
+    """The colors of a product: from `python -m catalog.colors`, or measured now on its first photograph.
 
-    None where that cannot be read; the checks say why.
+    Empty if that cannot be read; the checks report why.
     """
     if (shop.scored.folder / COLORS_FILE).is_file():
         try:
             known = read_colors(shop.scored.folder, [id])
-        except FashionError:  # a broken file; the command says so
+        except FashionError:  # a broken file, which the command reports
             known = {}
         if id in known:
             return known[id].colors
@@ -58,5 +58,5 @@ def measured_colors(shop: Shop, id: str) -> Sequence[DominantColor]:
 
 
 def photograph_faults(shop: Shop, id: str) -> list[Fault]:
-    """What `python -m catalog.check` says of a product's first photograph; its duplicates are found by the index."""
+    """Faults that `python -m catalog.check` finds in a product's first photograph; the index finds duplicates."""
     return CatalogCheck.of(shop.scored).faults_of(id)

@@ -1,4 +1,4 @@
-"""What an index says of a product: which others are like it, may take its place, go with it, or show the same."""
+"""Related products from the index: similar ones, replacements, duplicates and recommendations."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from fashion.errors import FashionError, one_line
 from page.browsing.product_cards import ProductCard, matched
 from page.shop import Shop
 
-SHOWN = 8  # of each kind
+SHOWN = 8  # products per kind
 
 
 @dataclass(frozen=True)
 class Relation:
-    """One kind of other products.
+    """One kind of related products.
 
     Attributes:
         title: of the kind.
@@ -30,14 +30,14 @@ class Relation:
 
 
 def relations(shop: Shop, id: str) -> list[Relation]:
-    """All kinds of other products that the index finds for one; none where there is no index."""
+    """All kinds of related products of a product; empty without an index."""
     index = shop.index
     if index is None:
         return []
     kinds: dict[str, tuple[str, Callable[[], Sequence[Match]]]] = {
-        "Similar": ("Alike in what is seen, and in attributes.", lambda: index.search(id, limit=SHOWN)),
+        "Similar": ("Similar in appearance and in attributes.", lambda: index.search(id, limit=SHOWN)),
         "Replacements": (
-            "Alike, the same category and gender, in stock as far as the catalog says, and no duplicate.",
+            "Similar, of the same category and gender, in stock as far as the catalog says, and not a duplicate.",
             lambda: index.replace(id, limit=SHOWN),
         ),
         "Duplicates": ("Near-identical photographs.", lambda: _duplicates(index, id)),
@@ -49,7 +49,7 @@ def relations(shop: Shop, id: str) -> list[Relation]:
 def _relation(shop: Shop, title: str, note: str, find: Callable[[], Sequence[Match]]) -> Relation:
     try:
         cards = matched(shop, find())
-    except FashionError as error:  # such as a catalog without categories, in which nothing can replace anything
+    except FashionError as error:  # such as for replacements in a catalog without categories
         return Relation(title, one_line(error), [])
     return Relation(title, note if cards else "None.", cards)
 
@@ -63,10 +63,10 @@ def _duplicates(index: Index, id: str) -> Sequence[Match]:
 
 
 def recommended(shop: Shop, like: Sequence[str], unlike: Sequence[str]) -> Relation:
-    """Products for somebody who likes some, and does not like others."""
+    """Recommendations from liked and disliked products."""
     index, title = shop.index, "Recommended"
     if index is None:
         return Relation(title, "Recommendations need an index: python -m catalog.index makes one.", [])
     with shop.lock:
-        note = "Near one of those that are liked, and farther from all that are not."
+        note = "Similar to a liked product, and less similar to all disliked ones."
         return _relation(shop, title, note, lambda: index.recommend(like, unlike, limit=3 * SHOWN))

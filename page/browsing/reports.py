@@ -1,4 +1,4 @@
-"""Trends and comparisons as their commands wrote them, linked and shown under a policy that lets their pages work."""
+"""Finds reports of trends and comparisons, and the content security policy under which their pages work."""
 
 import base64
 import hashlib
@@ -14,10 +14,10 @@ SCRIPT = Path(pages.__file__).with_name("page.js")
 
 
 def find_reports(scored: Path, others: Iterable[Path] = ()) -> dict[str, Path]:
-    """Reports by the name that they are linked as: those in folders of a scored catalog, and others.
+    """Report pages by link name: those in subfolders of a scored catalog, and others.
 
     Raises:
-        DataError: one of `others` is no report.
+        DataError: one of `others` is not a report.
     """
     found: dict[str, Path] = {}
     for folder in sorted(path for path in scored.iterdir() if path.is_dir()):
@@ -32,9 +32,9 @@ def find_reports(scored: Path, others: Iterable[Path] = ()) -> dict[str, Path]:
 
 
 def report_policy() -> str:
-    """The content security policy of a report: its own styles and pictures, and the one script that is this project's.
+    """The content security policy of a report: inline styles and pictures, and only this project's script.
 
-    The script is allowed by its sha256, with the line breaks that the reports' template puts around it.
+    The script is allowed by its sha256, including the line breaks that the reports' template puts around it.
     """
     digest = hashlib.sha256(f"\n{SCRIPT.read_text(encoding='utf-8')}".encode()).digest()
     script = f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -1,4 +1,4 @@
-"""Browse: lists with filters, searches, a page for each product, its photographs, and reports."""
+"""Routes of the Browse section: lists with filters and searches, product pages, photographs and reports."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ from serving.protocol import Call
 from serving.unpacking import BODY
 
 JPEG_TYPE = "image/jpeg"
-A_DAY = {"Cache-Control": "private, max-age=86400"}
+CACHE_ONE_DAY = {"Cache-Control": "private, max-age=86400"}
 
 
 def add_browse_routes(
@@ -36,7 +36,7 @@ def add_browse_routes(
     Args:
         app, renderer, predictor: of the page.
         shop: the catalog.
-        reports: their pages, by the name that they are linked as.
+        reports: their pages by link name.
     """
     _add_lists(app, renderer, shop, predictor, list(reports))
     _add_products(app, renderer, shop, predictor)
@@ -121,12 +121,14 @@ def _add_pictures(app: FastAPI, shop: Shop, predictor: Predictor) -> None:
         if side not in SIDES:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"photographs have a side of {' or '.join(map(str, SIDES))} px")
         path = path_of(id, number)
-        return Response(_or_404(lambda: small(path, side, changed_at(path))), media_type=JPEG_TYPE, headers=A_DAY)
+        return Response(
+            _or_404(lambda: small(path, side, changed_at(path))), media_type=JPEG_TYPE, headers=CACHE_ONE_DAY
+        )
 
     @app.get("/browse/evidence/{id:path}", include_in_schema=False)
     def evidence(id: str, label: str, number: int = 1) -> Response:
         path = path_of(id, number)
-        return Response(_or_404(maps.picture, path, label), media_type=JPEG_TYPE, headers=A_DAY)
+        return Response(_or_404(maps.picture, path, label), media_type=JPEG_TYPE, headers=CACHE_ONE_DAY)
 
 
 def _add_reports(app: FastAPI, places: Sequence[Path]) -> None:
@@ -140,7 +142,7 @@ def _add_reports(app: FastAPI, places: Sequence[Path]) -> None:
 
 
 def _or_404(find: Callable[..., Any], *arguments: Any) -> Any:
-    """What is found, or a status that says that it is not there."""
+    """Call `find`; turn its errors into status 404."""
     try:
         return find(*arguments)
     except (DataError, InvalidImage, SettingError) as error:

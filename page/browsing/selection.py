@@ -1,4 +1,4 @@
-"""What a person has chosen among filters, as the address of a page says it, and as the filter language does."""
+"""The filters and search of a list, converted from and to query parameters and to the filter language."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,20 +8,20 @@ from urllib.parse import urlencode
 from catalog.filters.columns import ATTRIBUTE, Column, Columns
 from fashion.errors import SettingError
 
-IS, LEAST, MOST = "is.", "least.", "most."  # and a column: prefixes of the address' parameters
+IS, LEAST, MOST = "is.", "least.", "most."  # prefixes of query parameters, before a column's name
 PLAIN = re.compile(r"[\w.][\w.-]*")
-WORDS = {"and", "or", "not", "in"}  # the filter language's own
+WORDS = {"and", "or", "not", "in"}  # keywords of the filter language
 
 
 @dataclass(frozen=True)
 class ListSelection:
-    """What is chosen.
+    """The current choices of a list.
 
     Attributes:
-        chosen: values by column; a product has one of each.
+        chosen: values by column; a product must have at least one of each column.
         least, most: limits by column of numbers or dates.
-        where: a filter as somebody wrote it.
-        words: a search in words.
+        where: a filter written by the user.
+        words: a text search.
         page: of the list, from 1.
     """
 
@@ -34,7 +34,7 @@ class ListSelection:
 
     @classmethod
     def read(cls, parameters: Iterable[tuple[str, str]]) -> "ListSelection":
-        """From the parameters of an address; those without a value count as not there."""
+        """Create a selection from query parameters; empty ones are ignored."""
         chosen: dict[str, list[str]] = {}
         limits: dict[str, dict[str, str]] = {LEAST: {}, MOST: {}}
         texts = {"where": "", "words": "", "page": "1"}
@@ -52,10 +52,10 @@ class ListSelection:
         return cls(chosen, limits[LEAST], limits[MOST], texts["where"], texts["words"], max(1, page))
 
     def filter(self, without: str | None = None) -> str:
-        """As the filter language says it.
+        """The selection in the filter language.
 
         Args:
-            without: a column whose chosen values are left out: what else could be chosen there is counted so.
+            without: a column whose chosen values are ignored, to count the alternatives in it.
 
         Raises:
             SettingError: a value with both kinds of quotation marks, which no filter can name.
@@ -74,7 +74,7 @@ class ListSelection:
         return " and ".join(parts)
 
     def address(self, page: int) -> str:
-        """The parameters of another page of the same list."""
+        """The query parameters of another page of the same list."""
         pairs = [(IS + column, value) for column, values in self.chosen.items() for value in values]
         pairs += [(LEAST + column, value) for column, value in self.least.items()]
         pairs += [(MOST + column, value) for column, value in self.most.items()]
@@ -83,17 +83,17 @@ class ListSelection:
 
 
 def filter_name(column: Column, columns: Columns) -> str:
-    """What filters call a column: one of the catalog's own that has the name of a group by its full name."""
+    """The name of a column in filters: its full name if a source column has the name of a group."""
     return column.name if columns[column.name] is column else f"{column.place[0]}.{column.name}"
 
 
 def is_group(column: Column) -> bool:
-    """Whether the model answers it."""
+    """Whether a column is a group answered by the model."""
     return column.place[0] == ATTRIBUTE
 
 
 def can_name(value: str) -> bool:
-    """Whether a filter can name a value."""
+    """Whether a value can be quoted in a filter."""
     return not ("'" in value and '"' in value)
 
 

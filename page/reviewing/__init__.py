@@ -1,1 +1,1 @@
-"""Answers of a scored catalog, looked at and corrected by people."""
+"""Review: people check and correct the answers of a scored catalog."""

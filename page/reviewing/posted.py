@@ -1,4 +1,4 @@
-"""What the review page posts, read."""
+"""Parsing and validation of the requests that the review page posts."""
 
 import json
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from catalog.scored.correction_store import Correction, login_name
 from fashion.errors import one_line
 from serving.protocol import InvalidRequest
 
-MOST = 1_000  # corrections of one request
-LONGEST_NAME = 80  # letters of who reviews
+MOST = 1_000  # maximum corrections per request
+LONGEST_NAME = 80  # maximum length of a reviewer's name
 
 
 def read_json(body: bytes) -> Mapping[str, Any]:
-    """An object. Raises InvalidRequest for anything else."""
+    """Parse a JSON object. Raises InvalidRequest for anything else."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -51,9 +51,9 @@ def numbers_of(content: Mapping[str, Any]) -> list[int]:
 
 
 def queue_of(content: Mapping[str, Any]) -> str:
-    """`{"found_by": kind}`, the queue that led to corrections, empty for none. Raises InvalidRequest for others.
+    """`{"found_by": kind}`, the queue that led to corrections, "" for none. Raises InvalidRequest for others.
 
-    A filter may choose by what is true, so what a queue behind a filter led to counts as come across.
+    With a filter the result is "": a filter may select by the true label, so the sample would be biased.
     """
     kind = content.get("found_by", "")
     if kind not in ("", *KINDS, BATCHES):
@@ -62,7 +62,7 @@ def queue_of(content: Mapping[str, Any]) -> str:
 
 
 def author_of(content: Mapping[str, Any]) -> str:
-    """Who reviews: the name that was given, or the login name of who started the page."""
+    """The reviewer: the posted name, or the login name of the user who started the page."""
     who = content.get("who")
     name = " ".join(who.split())[:LONGEST_NAME] if isinstance(who, str) else ""
     return name or login_name()

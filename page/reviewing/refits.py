@@ -1,4 +1,4 @@
-"""Thresholds and calibration fitted to corrections, as the review page shows them."""
+"""Refits (thresholds and calibration fitted to corrections) as shown on the review page."""
 
 from typing import Any
 
@@ -9,20 +9,23 @@ from catalog.scored.correction_store import REFITS, CorrectionStore, in_force
 
 
 def shown_proposal(proposal: Proposal) -> dict[str, Any]:
-    """What a refit would change, ready for JSON, with `score` (its name), `judged` (on what) and `fits_thresholds`."""
+    """A proposed refit for JSON, with `score` (name), `judged` (the evaluation set as text) and `fits_thresholds`."""
     judged = (
-        f"Judged on {proposal.representative:,} products that stand for the whole catalog"
+        f"Evaluated on {proposal.representative:,} products that represent the whole catalog"
         if proposal.representative >= LEAST
-        else "Judged on what a queue led to, which is harder than the rest; thresholds are fitted once "
+        else "Evaluated on products from queues, which are harder than the rest; thresholds are fitted once "
         f"{LEAST} products came from the random order or the new arrivals"
     )
     score = SCORES.get(proposal.refit.profile, "micro_f1").replace("_f1", "-F1")
-    told = {"score": score, "judged": judged, "fits_thresholds": proposal.chosen != AS_BEFORE}
-    return proposal.to_json() | told
+    return proposal.to_json() | {
+        "score": score,
+        "judged": judged,
+        "fits_thresholds": proposal.chosen != AS_BEFORE,
+    }
 
 
 def refit_in_words(store: CorrectionStore) -> str:
-    """Who applied the refit in force, and when; nothing where there is none."""
+    """A sentence on who applied the refit in force and when; "" if there is none."""
     standing = in_force(store.history(REFITS))
     if not standing:
         return ""

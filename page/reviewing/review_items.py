@@ -1,4 +1,4 @@
-"""What a person is shown of a product whose answer is in question, ready for JSON."""
+"""Items of the review queue: what is shown of each product, as JSON-serializable objects."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,13 +11,13 @@ from page.shop import Shop
 
 
 def review_items(shop: Shop, queued: Sequence[Queued]) -> list[dict[str, Any]]:
-    """One entry for each queued cell.
+    """One item for each queued (product, group).
 
     Returns:
-        `product`, `title`, `photographs` (how many there are in files of their own), `group`, `label` (what the
-        source's table says, where that is in question), `reason`, `state` (of the store, to be given back with a
-        correction) and `choices`: all labels of the group with `name`, `probability` and `answered`, the likeliest
-        first.
+        `product`, `title`, `photographs` (number of separate image files), `group`, `label` (the value in the source's
+        table, if that is in question), `reason`, `state` (version in the store, to be sent back with a correction) and
+        `choices`: all labels of the group with `name`, `probability` and `answered`, answered ones first, then by
+        probability.
     """
     groups = list(dict.fromkeys(each.group for each in queued))
     columns = [ID, PROBABILITIES, *(ATTRIBUTE + group for group in groups)]
@@ -30,7 +30,7 @@ def review_items(shop: Shop, queued: Sequence[Queued]) -> list[dict[str, Any]]:
     for each in queued:
         row = places.get(each.product)
         if row is None or probabilities is None:
-            continue  # it left the catalog while the queue was made
+            continue  # removed from the catalog since the queue was computed
         items.append(
             _described(shop, each.product, states[each.product])
             | {
@@ -44,7 +44,7 @@ def review_items(shop: Shop, queued: Sequence[Queued]) -> list[dict[str, Any]]:
 
 
 def batch_items(shop: Shop, batches: Sequence[LabelBatch]) -> list[dict[str, Any]]:
-    """One entry for each batch of products that may have one label: `group`, `name`, `reason`, `products`."""
+    """One item for each batch of products that may have the same label: `group`, `name`, `reason`, `products`."""
     states = shop.store.states(id for batch in batches for id in batch.products)
     return [
         {
@@ -61,7 +61,7 @@ def batch_items(shop: Shop, batches: Sequence[LabelBatch]) -> list[dict[str, Any
 
 
 def one_item(shop: Shop, product: str, group: str) -> dict[str, Any]:
-    """One product, as it is now. Raises DataError where the catalog does not have it."""
+    """The current item of one product. Raises DataError if the catalog does not have it."""
     found = review_items(shop, [Queued(product, group, "", 0.0, "")])
     if not found:
         raise DataError(f"the catalog has no product {product[:60]!r}")

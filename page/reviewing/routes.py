@@ -1,4 +1,4 @@
-"""Review: queues and batches, corrections and their undoing, and thresholds fitted anew."""
+"""Routes of the Review section: queues and batches, corrections and undo, refits of thresholds."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ from page.shop import Shop
 from serving.http_requests import received_body
 from serving.protocol import JSON_TYPE, error_answer, error_object, json_bytes
 
-AT_ONCE = 40  # products of a queue that are sent at a time
+AT_ONCE = 40  # products of a queue per response
 BATCHES_AT_ONCE = 6
 WORDS = {
     UNCERTAIN: "least certain first",
@@ -34,7 +34,7 @@ WORDS = {
 
 
 def add_review_routes(app: FastAPI, renderer: Renderer, shop: Shop, card: ModelCard) -> None:
-    """Add the pages and the requests below `/review`."""
+    """Add the page `/review` and the endpoints below it."""
     _add_reading(app, renderer, shop, card)
     _add_writing(app, shop)
     _add_refitting(app, shop, card)
@@ -96,7 +96,7 @@ def _add_writing(app: FastAPI, shop: Shop) -> None:
 
 
 def _add_refitting(app: FastAPI, shop: Shop, card: ModelCard) -> None:
-    proposed: dict[int, Proposal] = {}  # the last one alone, by the number that the page gives back to apply it
+    proposed: dict[int, Proposal] = {}  # only the latest, by the number that the page sends back to apply it
 
     @app.post("/review/refit", include_in_schema=False)
     async def refit() -> Response:
@@ -114,7 +114,7 @@ def _add_refitting(app: FastAPI, shop: Shop, card: ModelCard) -> None:
         async def write() -> Any:
             who = author_of(read_json(await received_body(request)))
             if number not in proposed:
-                raise DataError("somebody has asked for another refit since; look at that one first")
+                raise DataError("somebody has requested another refit meanwhile; look at that one first")
             await asyncio.to_thread(apply, shop.scored, proposed.pop(number), who)
             return {"in_force": refit_in_words(shop.store)}
 
@@ -135,7 +135,7 @@ def _written(shop: Shop, products: set[str], numbers: list[int]) -> Mapping[str,
 
 
 async def _answer(find: Callable[[], Any]) -> Response:
-    """What is found, in a thread of its own, as JSON."""
+    """Call `find` in a thread and respond with its result as JSON."""
 
     async def found() -> Any:
         return await asyncio.to_thread(find)

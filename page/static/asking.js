@@ -1,12 +1,12 @@
-// Requests to the server, some at a time.
+// Requests to the server, with limited concurrency.
 
 const RETRIES = 20;
 
 export class Refused extends Error {}
 
-// The answer to a photograph, or to a form of several. Throws Refused with the server's own words.
+// The answer for one photograph, or for a form of several. Throws Refused with the server's message.
 export async function ask(path, body, options, signal) {
-  const type = body instanceof FormData ? {} : { "Content-Type": "application/octet-stream" }; // of forms the browser says it
+  const type = body instanceof FormData ? {} : { "Content-Type": "application/octet-stream" }; // for forms the browser sets it
 
   for (let tries = 0; ; tries++) {
     let response;
@@ -16,13 +16,13 @@ export async function ask(path, body, options, signal) {
       if (error.name === "AbortError") throw error;
       throw new Refused("the file cannot be read, or the server does not answer");
     }
-    const busy = [429, 503].includes(response.status) && tries < RETRIES; // its own queue, or the proxy before it
+    const busy = [429, 503].includes(response.status) && tries < RETRIES; // the server's queue is full, or a proxy's
     if (busy) {
       await new Promise((resolve) => setTimeout(resolve, 1000 * Number(response.headers.get("Retry-After") ?? 1)));
       continue;
     }
     const answer = await response.json().catch((error) => {
-      if (signal?.aborted) throw error; // cancelled while the answer came
+      if (signal?.aborted) throw error; // cancelled while the response was read
       return { error: { message: `status ${response.status}` } };
     });
     if (!response.ok || answer.error) throw new Refused(answer.error?.message ?? `status ${response.status}`);
@@ -30,14 +30,14 @@ export async function ask(path, body, options, signal) {
   }
 }
 
-// Entries that are worked on `sideBySide` at a time; more may come while it runs.
+// A queue whose entries are processed `sideBySide` at a time; more may be added while it runs.
 export class WorkQueue {
   #waiting = [];
   #lanes = 0;
   #stop = new AbortController();
 
   constructor(sideBySide, work, whenIdle) {
-    Object.assign(this, { sideBySide, work, whenIdle }); // work takes an entry and a signal
+    Object.assign(this, { sideBySide, work, whenIdle }); // work is called with an entry and an AbortSignal
   }
 
   get isIdle() {
@@ -46,10 +46,10 @@ export class WorkQueue {
 
   add(entries) {
     this.#waiting.push(...entries);
-    while (this.#lanes < this.sideBySide && this.#waiting.length) this.#lane(); // which takes its first at once
+    while (this.#lanes < this.sideBySide && this.#waiting.length) this.#lane(); // a lane takes its first entry synchronously
   }
 
-  // Stops what runs, and returns what was not begun.
+  // Aborts running entries and returns those not started.
   cancel() {
     const left = this.#waiting.splice(0);
     this.#stop.abort();

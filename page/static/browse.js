@@ -1,15 +1,15 @@
-// Filters apply as soon as they are chosen: the same page is loaded again, and what changed is put in its place, so that
-// the focus and what was unfolded stay. Without this script the forms do the same by their buttons.
+// Filters apply as soon as they are chosen: the page is fetched again and the changed parts are replaced, so that
+// focus and unfolded sections are kept. Without this script the forms work by their buttons.
 
 const form = () => document.getElementById("filters");
-let newest; // address that was asked for last: what answers an earlier one comes too late
+let newest; // URL requested last; responses to earlier ones are ignored
 
 async function load(address, remember) {
   newest = address;
   const response = await fetch(address);
   const text = await response.text();
   if (newest !== address) return;
-  newest = null; // a second answer to the same address changes nothing
+  newest = null; // ignore a second response for the same URL
   const page = new DOMParser().parseFromString(text, "text/html");
   const focused = document.activeElement?.id;
   const unfolded = [...document.querySelectorAll("#filters details")].map((details) => [details.id, details.open]);

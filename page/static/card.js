@@ -1,14 +1,14 @@
-// What is said of a product: of one photograph, or of several that are joined.
+// A card with the answers for a product: one photograph, or several joined ones.
 import { ask, Refused } from "./asking.js";
 import { choose } from "./choosing.js";
 import { colorList } from "./colors.js";
 import { element, inWords, percent } from "./elements.js";
 
 const MOVES = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
-const FORM = 2 ** 16; // bytes of a form beside its photographs
+const FORM = 2 ** 16; // bytes reserved for the rest of a form besides its photographs
 
 export class Card {
-  // `parts` are the cards that it was joined from.
+  // `parts` are the cards that were joined into this one.
   constructor(facts, photographs, parts = []) {
     Object.assign(this, { facts, photographs, parts });
     this.photo = element("img", { class: "photo" });
@@ -63,12 +63,12 @@ export class Card {
     return this.result.product?.recognized ?? true;
   }
 
-  // The one whose colors are shown, as catalog.colors measures the first of a product; none where nothing is recognized.
+  // The photograph whose colors are shown: the first with a product; none if no product is recognized.
   get colored() {
     return this.result && this.isProduct ? (this.photographs.find((each) => each.isProduct) ?? this.photographs[0]) : undefined;
   }
 
-  // Throws Refused with the reason.
+  // Request the answers. Throws Refused with the reason.
   async ask(options, signal) {
     const path = `/predictions/${this.facts.name}`;
     const { maxBytes } = this.facts;
@@ -84,7 +84,7 @@ export class Card {
     this.pick.disabled = false;
   }
 
-  // Draw it for a profile and a caution.
+  // Render the card for a profile and a caution.
   show(settings) {
     if (!this.result) return;
     this.groups = choose(this.facts, this.result, settings);
@@ -116,7 +116,7 @@ export class Card {
     if (colored) this.colors.replaceChildren(colorList(colored.colors, this.isJoined ? ` on ${colored.file.name}` : ""));
   }
 
-  // As a row of a download.
+  // The entry of this card in a download.
   get record() {
     const attributes = this.groups?.flatMap((group) => group.answered) ?? [];
     const measured = this.colored?.colors ?? [];
@@ -173,13 +173,13 @@ export class Card {
     const hide = () => this.#hideMap();
     button.addEventListener("pointerenter", show);
     button.addEventListener("focus", show);
-    button.addEventListener("click", show); // a finger
+    button.addEventListener("click", show); // for touch screens
     button.addEventListener("pointerleave", hide);
     button.addEventListener("blur", hide);
     return element("li", { class: isAnswered ? "" : "unsure" }, button);
   }
 
-  // Over the photograph that shows the attribute best.
+  // Show the heat map over the photograph with the highest probability of the attribute.
   #showEvidence(attribute) {
     const best = this.photographs.reduce((one, other) => (other.probability(attribute) > one.probability(attribute) ? other : one));
     if (best !== this.seen) this.#see(best);
@@ -197,7 +197,7 @@ export class Card {
     this.caption.textContent = "";
   }
 
-  // One tab stop for all attributes: arrows move among them.
+  // Roving tabindex: one tab stop for all attributes, arrow keys move between them.
   #move(event) {
     const buttons = [...this.answers.querySelectorAll("button")];
     const at = buttons.indexOf(document.activeElement);

@@ -1,12 +1,12 @@
-// Which attributes of an answer are shown. It was asked for all labels, so that another profile or caution needs no
+// Chooses the attributes of an answer to show. Answers contain all labels, so that another profile or caution needs no
 // further request; the rules are those of fashion/answers.py (chosen_labels) and fashion/options.py (cautious).
 
 const key = (attribute) => `${attribute.group}:${attribute.name}`;
 
-// Odds times caution; 0 and 1 stay.
+// Multiply the odds of a threshold by the caution; 0 and 1 are unchanged.
 export const cautious = (threshold, caution) => (caution * threshold) / (1 - threshold + caution * threshold);
 
-// For each group its attributes that are answered, the likeliest one that is not, or that the group does not apply.
+// For each group: whether it applies, the answered attributes, and the likeliest one.
 export function choose(facts, answer, settings) {
   const isProduct = answer.product?.recognized ?? true;
   const thresholds = facts.profiles[settings.profile];

@@ -1,7 +1,7 @@
 // Measured colors as a list of swatches.
 import { element, percent } from "./elements.js";
 
-// `colors` are those of the server, a text that says why there are none, or nothing yet.
+// `colors` is the server's list, a text that says why there is none, or null while they are measured.
 export function colorList(colors, of = "") {
   const title = element("span", { class: "of", textContent: `Colors measured${of}` });
   if (!Array.isArray(colors)) return element("p", { class: "colors" }, title, element("span", { class: "how", textContent: colors ?? "…" }));

@@ -1,8 +1,8 @@
-// What was dropped, with the files of folders and of folders within them.
+// The dropped files, including those in folders, recursively.
 
-const OF_THE_SYSTEM = /^(\..*|Thumbs\.db|desktop\.ini)$/i; // files that systems leave in folders
+const SYSTEM_FILES = /^(\..*|Thumbs\.db|desktop\.ini)$/i; // files that operating systems leave in folders
 
-// To be called while the drop is handled: browsers forget what was dropped afterwards.
+// Must be called synchronously in the drop event: browsers clear the dropped items afterwards.
 export async function droppedFiles(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   if (!entries.some((entry) => entry.isDirectory)) return [...transfer.files];
@@ -15,9 +15,9 @@ async function filesOf(entry) {
   const found = [];
   const reader = entry.createReader();
   for (;;) {
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // at most 100 at a time
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // returns at most 100 entries per call
     if (!some.length) return found.sort((one, other) => one.name.localeCompare(other.name, undefined, { numeric: true }));
-    const files = await Promise.all(some.filter(({ name }) => !OF_THE_SYSTEM.test(name)).map(filesOf));
+    const files = await Promise.all(some.filter(({ name }) => !SYSTEM_FILES.test(name)).map(filesOf));
     found.push(...files.flat());
   }
 }

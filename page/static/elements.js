@@ -1,4 +1,4 @@
-// Elements whose texts are texts: nothing that a file or a label is called is ever read as HTML.
+// Creates elements with text content only: names of files and labels are never parsed as HTML.
 export function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -15,5 +15,5 @@ export const percent = (probability) => {
   return rounded === 100 && probability < 1 ? ">99 %" : rounded === 0 && probability > 0 ? "<1 %" : `${rounded} %`;
 };
 
-// What a group is called to people: print type, not print_type.
+// Display name of a group: print type, not print_type.
 export const inWords = (group) => group.replaceAll("_", " ");

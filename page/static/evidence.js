@@ -1,4 +1,4 @@
-// A product's own page: the evidence for the attribute under the pointer or the focus, over the photograph that is shown.
+// Product page: shows the evidence for the hovered or focused attribute over the current photograph.
 import { ProductPhoto } from "./product_photo.js";
 
 const { product, title } = document.getElementById("frame").dataset;

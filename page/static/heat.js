@@ -1,14 +1,14 @@
-// Heat maps, asked for when somebody points at an attribute, and kept: first the quick kind, then the one that points
-// better, which one pass over the photograph makes for all attributes that the card shows.
+// Heat maps, requested when an attribute is hovered, and cached: first the fast kind, then the more accurate one, which
+// one request computes for all attributes of the card.
 import { ask } from "./asking.js";
 
-const WAIT = 60; // ms that a pointer rests, so that crossing a card asks for nothing
-const MOST = 32; // pictures in one answer, as the server allows
+const WAIT = 60; // ms of hovering before a request, so that moving across a card requests nothing
+const MOST = 32; // maximum pictures per response, as the server allows
 
 const labelOf = (attribute) => `${attribute.group}:${attribute.name}`;
 
 export class HeatMaps {
-  #kinds = { overlay: new Map(), covered: new Map() }; // label -> promise of the address of a picture
+  #kinds = { overlay: new Map(), covered: new Map() }; // label -> promise of a picture's URL
   #timer;
 
   constructor(facts, file) {
@@ -16,7 +16,7 @@ export class HeatMaps {
     this.file = file;
   }
 
-  // Calls back with the address of a picture and whether a better one follows, unless `cancel` or another `show` came
+  // Calls back with the URL of a picture and whether a better one follows, unless `cancel` or another `show` is called
   // first. `shown` are the attributes of the card.
   show(attribute, shown, callback) {
     this.cancel();
@@ -46,7 +46,7 @@ export class HeatMaps {
     for (const maps of Object.values(this.#kinds)) for (const map of maps.values()) map.then(URL.revokeObjectURL, () => {});
   }
 
-  // The picture of the first label; those of the others that are not there yet are asked for with it.
+  // The picture of the first label; missing pictures of the other labels are requested together with it.
   #find(kind, labels) {
     const maps = this.#kinds[kind];
     if (!maps.has(labels[0])) {
@@ -54,7 +54,7 @@ export class HeatMaps {
       const answered = this.#ask(kind, wanted);
       for (const label of wanted) {
         maps.set(label, answered.then((found) => found.get(label)));
-        maps.get(label).catch(() => maps.delete(label)); // asked again next time
+        maps.get(label).catch(() => maps.delete(label)); // retried next time
       }
     }
     return maps.get(labels[0]);

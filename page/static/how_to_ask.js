@@ -1,8 +1,8 @@
-// The request of this page as a command and as a program.
+// The request of this page as a curl command and as a Python program.
 
-const PLAIN = /^[\w. -]+$/; // names that mean nothing to a shell, to curl or to Python
+const PLAIN = /^[\w. -]+$/; // names without special characters of the shell, curl or Python
 
-// A name that can stand in a command as it is, or another in its place.
+// The name if it needs no quoting in a command, or else a substitute.
 function plain(name, at, count) {
   return PLAIN.test(name) && !name.startsWith("-") ? name : count > 1 ? `photo-${at + 1}.jpg` : "photo.jpg";
 }
@@ -15,7 +15,7 @@ export function optionHeaders(facts, settings, isJoined) {
   return headers;
 }
 
-// `names` are of the photographs of one product.
+// `names` are the file names of one product's photographs.
 export function asCurl(origin, facts, settings, names) {
   const files = names.map((name, at) => plain(name, at, names.length));
   const isJoined = files.length > 1;

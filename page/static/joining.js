@@ -1,15 +1,15 @@
-// Several photographs are made one product, and photographs again. The bar above the cards says what is selected.
+// Joins several photographs into one product and splits them again. The bar above the cards shows the selection.
 import { Card } from "./card.js";
 
 const find = (id) => document.getElementById(id);
 
 export class Joining {
-  #last; // the box that was clicked last: where a range begins
-  #made = []; // products, the last one at the end
-  #told = ""; // what was done, until something else is selected
+  #last; // the box that was clicked last: start of a range
+  #made = []; // joined products in order of creation
+  #message = ""; // message on the last action, until the selection changes
 
-  // `cards` gives those there are; `replace(old, made)` puts cards in the place of others; `answer(cards)` has the
-  // server asked about some, and `failed` is called where that fails.
+  // `cards` returns all cards; `replace(old, made)` replaces cards by others; `answer(cards)` requests answers for some,
+  // and `failed` is called on an error.
   constructor(facts, { cards, replace, answer }) {
     Object.assign(this, { facts, cards, replace, answer });
     find("join").addEventListener("click", () => this.join());
@@ -20,7 +20,7 @@ export class Joining {
       else if (event.target.matches(".separate")) this.separate(this.cards().find((card) => card.separate === event.target));
     });
     document.addEventListener("keydown", (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || !event.target.closest("#results")) return; // keys are of the cards alone
+      if (event.ctrlKey || event.metaKey || event.altKey || !event.target.closest("#results")) return; // keys apply to the cards only
       if (event.key === "p") this.join();
       else if (event.key === "u") this.undo();
       else if (event.key === "Escape") this.unselect();
@@ -52,7 +52,7 @@ export class Joining {
     this.#tell(`${card.parts.length} photographs are on their own again.`);
   }
 
-  // The product that was made last.
+  // Separate the product that was joined last.
   undo() {
     this.#made = this.#made.filter((card) => this.cards().includes(card));
     if (this.#made.length) this.separate(this.#made.at(-1));
@@ -68,26 +68,26 @@ export class Joining {
     this.#tell("");
   }
 
-  // What can be done now, or what was.
+  // Show the possible actions, or the message on the last one.
   show() {
     const cards = this.cards();
     const count = this.selected.length;
     find("joining").hidden = cards.length < 2 && !cards.some((card) => card.isJoined);
-    find("joining").classList.toggle("sticking", count > 0); // at hand while others are looked for
+    find("joining").classList.toggle("sticking", count > 0); // stays visible while scrolling
     find("join").disabled = count < 2;
     find("unselect").hidden = !count;
     find("unjoin").hidden = !cards.some((card) => card.isJoined);
     const hint = "Tick photographs that show the same product.";
-    find("selected").textContent = this.#told || (count ? `${count} selected${count < 2 ? ": tick another of the same product" : ""}` : hint);
+    find("selected").textContent = this.#message || (count ? `${count} selected${count < 2 ? ": tick another of the same product" : ""}` : hint);
   }
 
   #tell(text, isWrong = false) {
-    this.#told = text;
+    this.#message = text;
     find("selected").classList.toggle("wrong", isWrong);
     this.show();
   }
 
-  // With Shift all since the last one.
+  // With Shift, select the range since the last click.
   #clicked(event) {
     const cards = this.cards();
     const [at, last] = [event.target, this.#last].map((box) => cards.findIndex((card) => card.pick === box));

@@ -1,9 +1,9 @@
-// A photograph of the user's own, with what was said of it.
+// A photograph of the user, with its answer.
 import { HeatMaps } from "./heat.js";
 
 export class Photograph {
-  result; // the answer to it alone
-  colors; // { hex, name, share } of each, a text that says why there are none, null while they are measured
+  result; // the answer for this photograph alone
+  colors; // list of { hex, name, share }, a text that says why there is none, or null while they are measured
 
   constructor(facts, file) {
     this.file = file;

@@ -1,8 +1,8 @@
-// A product's photographs: one of them large, the others to choose from, and over it the evidence for an attribute.
+// A product's photographs: one large, the others as thumbnails, with an overlay of the evidence for an attribute.
 import { element, inWords } from "./elements.js";
 
 const [photo, map, told, choice] = ["photo", "map", "evidence", "thumbnails"].map((id) => document.getElementById(id));
-const WAIT = 60; // ms that a pointer rests
+const WAIT = 60; // ms of hovering before a request
 
 export class ProductPhoto {
   #due;
@@ -26,7 +26,7 @@ export class ProductPhoto {
     });
   }
 
-  // A product that has `count` photographs.
+  // Show a product with `count` photographs.
   show(product, title, count) {
     Object.assign(this, { product: encodeURIComponent(product), title, count });
     const numbers = Array.from({ length: count > 1 ? count : 0 }, (_, at) => at + 1);
@@ -35,12 +35,12 @@ export class ProductPhoto {
     this.#see(1);
   }
 
-  // One that the page shows already.
+  // Use a product that the page already shows.
   take(product, title) {
     Object.assign(this, { product: encodeURIComponent(product), title, count: this.#thumbnails.length || 1, number: 1 });
   }
 
-  // The next photograph, and after the last the first.
+  // Show the next photograph, cyclically.
   turn() {
     if (this.count > 1) this.#see((this.number % this.count) + 1);
   }

@@ -7,18 +7,18 @@ import { SingleView } from "./review_one.js";
 
 const find = (id) => document.getElementById(id);
 const labels = JSON.parse(find("labels").textContent);
-const NAME = "reviewer"; // in the browser's own store
+const NAME = "reviewer"; // key in localStorage
 const save = (corrections) => attempt(() => write(corrections));
 const single = new SingleView(save);
 const batch = new BatchView(save);
 
-let waiting = []; // items or batches that are still to come
+let waiting = []; // items or batches not yet shown
 let current;
-let saved = []; // of { numbers, states, item }, to be undone
+let saved = []; // { numbers, states, item } of each saved decision, for undo
 let decided = 0;
 let isBusy = false;
 let isStale = false;
-const known = new Map(); // by product the last state that the page has heard of
+const known = new Map(); // latest known state by product
 const skipped = new Set();
 
 const viewOf = (each) => (each.products ? batch : single);
@@ -42,7 +42,7 @@ function next() {
   if (current) viewOf(current).show(current);
 }
 
-// The next of what is here, and then whatever the server has by now.
+// Show the next item; if none is left, load more from the server.
 const advance = async () => (waiting.length ? next() : load());
 
 function skip() {
@@ -78,7 +78,7 @@ async function undo() {
   if (!saved.length) return;
   const { numbers, states, item } = saved.at(-1);
   const undone = await post("/review/undo", { numbers, seen: latest(states), who: who() });
-  remember(undone.states); // while the item is among those saved
+  remember(undone.states); // before the item is removed from `saved`
   saved.pop();
   decided -= Object.keys(states).length;
   if (current) waiting.unshift(current);
@@ -86,7 +86,7 @@ async function undo() {
   next();
 }
 
-// States that the page has heard of since: other items of the same product follow.
+// Record new states from the server, also in other items of the same product.
 function remember(states) {
   for (const [product, state] of Object.entries(states)) known.set(product, state);
   const all = [current, ...waiting, ...saved.map((each) => each.item)].filter(Boolean);
@@ -95,7 +95,7 @@ function remember(states) {
 
 const latest = (states) => Object.fromEntries(Object.keys(states).map((product) => [product, known.get(product)]));
 
-// Somebody was quicker: the same question with what they left.
+// Another reviewer changed the product meanwhile: show the item again with its current state.
 async function lookAgain(shown) {
   if (shown.products) {
     await load();
@@ -106,10 +106,10 @@ async function lookAgain(shown) {
   single.show(current);
 }
 
-// One thing at a time, so that a key that is held saves one product; what goes wrong is told.
+// Runs one action at a time, so that a held key saves only one product, and shows errors.
 async function attempt(work) {
   if (isBusy) {
-    isStale ||= work === load; // another queue was chosen meanwhile: it is not forgotten
+    isStale ||= work === load; // another queue was chosen meanwhile: load it afterwards
     return;
   }
   isBusy = true;
@@ -146,7 +146,7 @@ find("who").addEventListener("change", () => localStorage.setItem(NAME, who()));
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea, summary")) return;
   const isElsewhere = event.target.matches("button, a") && !event.target.closest("#options, #tiles");
-  if (event.key === "Enter" && isElsewhere) return; // that button's own
+  if (event.key === "Enter" && isElsewhere) return; // Enter belongs to the focused control
   const commands = { u: undo, ...(current ? { ArrowRight: skip } : {}) };
   if (current && viewOf(current).key(event)) event.preventDefault();
   else if (commands[event.key]) {

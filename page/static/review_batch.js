@@ -1,4 +1,4 @@
-// Some products that may all have one label: which have it?
+// A batch of products that may all have one label: the reviewer marks which have it.
 import { element, percent } from "./elements.js";
 
 const find = (id) => document.getElementById(id);
@@ -13,7 +13,7 @@ export class BatchView {
 
   show(batch) {
     this.batch = batch;
-    this.last = 0; // the tile that was turned last: where a range begins
+    this.last = 0; // the tile that was toggled last: start of a range
     find("batch-question").textContent = `Are these ${batch.products.length} all ${batch.name}?`;
     find("batch-reason").textContent = batch.reason;
     find("tiles").replaceChildren(...batch.products.map((product, at) => this.#tile(product, at)));
@@ -62,7 +62,7 @@ export class BatchView {
       element("span", { class: "name", textContent: product.title }),
       element("span", { class: "percent", textContent: percent(product.probability) }),
     );
-    // Space is a click too, and says whether Shift was held.
+    // Space triggers a click as well, including shiftKey.
     button.addEventListener("click", (event) => this.#turn(at, event.shiftKey));
     return element("li", {}, button);
   }

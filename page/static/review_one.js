@@ -1,9 +1,9 @@
-// One product and one group of labels: which of them are right?
+// One product and one group: the reviewer marks which labels are right.
 import { element, inWords, percent } from "./elements.js";
 import { ProductPhoto } from "./product_photo.js";
 
 const find = (id) => document.getElementById(id);
-const BY_NUMBER = 9; // labels that stand in the list; the rest in a menu
+const BY_NUMBER = 9; // labels in the list with number keys; the rest are in a menu
 
 export class SingleView {
   constructor(save) {
@@ -32,7 +32,7 @@ export class SingleView {
     this.save([[product, "only", group, first], ...others.map((name) => [product, "is", group, name])]);
   }
 
-  // Whether the key meant something here.
+  // Handle a key; return whether it was used.
   key(event) {
     const buttons = [...find("options").querySelectorAll("button")];
     const at = buttons.indexOf(document.activeElement);

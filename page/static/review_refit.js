@@ -1,13 +1,13 @@
-// Thresholds and calibration that are fitted to the corrections: what would change, and whether it does.
+// Refits of thresholds and calibration to the corrections: propose, apply and undo.
 import { post } from "./posting.js";
 import { element, inWords } from "./elements.js";
 
 const find = (id) => document.getElementById(id);
 const number = (value) => value.toLocaleString("en");
 const signed = (value) => (value < 0 ? `−${(-value).toFixed(3)}` : `+${value.toFixed(3)}`);
-let proposed; // its number, to be given back when it is applied
+let proposed; // number of the proposal, sent back to apply it
 
-// `who` gives who reviews, `changed` is called when answers are others than before.
+// `who` returns the reviewer's name, `changed` is called when answers have changed.
 export function startRefitting(who, changed) {
   const on = (id, work) => find(id).addEventListener("click", () => attempt(work));
   on("refit", async () => {
@@ -28,7 +28,7 @@ export function startRefitting(who, changed) {
     showInForce(inForce);
     await changed();
   });
-  find("refit").disabled = false; // before this script nothing answers it
+  find("refit").disabled = false; // disabled until this script is loaded
 }
 
 async function attempt(work) {
@@ -64,7 +64,7 @@ function show(found) {
       [`Right answers (${found.score})`, found.before.toFixed(3), found.after.toFixed(3), signed(found.gain) + (found.interval ? ` (${signed(low)} to ${signed(high)})` : "")],
       ["Error of the percentages (calibration error)", cell(found.error_before), cell(found.error_after), ""],
     ]),
-    said(`${found.judged}. Each product is judged by what was fitted on the others.`),
+    said(`${found.judged}. Each product is held out from the fit that it is evaluated with.`),
     said(isSame ? "Nothing would change: the corrections agree with the model." : found.interval && low <= 0 && high >= 0 ? "Chance alone may explain the change of right answers: its interval holds 0." : ""),
     said(`Thresholds ${found.fits_thresholds ? "are fitted anew" : "stay as they are"}. Percentages fitted anew for: ${found.recalibrated.map(inWords).join(", ") || "no group"}.`),
     said(`Of ${number(found.answers)} answers of the catalog ${number(found.removed)} would go, and ${number(found.added)} new ones come${changes.length ? ":" : "."}`),

@@ -17,9 +17,9 @@ const NOT_MEASURED = "not measured: cancelled";
 let cards = [];
 let failures = []; // of { name, reason }
 let counts = { asked: 0, done: 0, cancelled: 0 };
-let touched; // the card that was used last, which the request below is of
+let touched; // the card that was used last: the example request below is for it
 const queue = new WorkQueue(facts.sideBySide, askAbout, measureColors);
-const colorQueue = new WorkQueue(2, measure, showProgress); // after all answers, so that none of them waits for a color
+const colorQueue = new WorkQueue(2, measure, showProgress); // runs after all answers, so that no answer waits for colors
 const joining = new Joining(facts, { cards: () => cards, replace, answer });
 
 // --- settings ---------------------------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ async function askAbout(card, signal) {
   showProgressSoon();
 }
 
-// Cancelled, or refused for a reason.
+// Handle an entry that was cancelled or refused.
 function notAnswered(card, reason) {
   if (card.isJoined) {
     if (cards.includes(card)) joining.failed(card, reason ?? "it was cancelled");
@@ -127,7 +127,7 @@ function replace(old, made) {
 
 function measureColors() {
   const wanted = cards.map((card) => card.colored).filter((each) => each && each.colors === undefined);
-  for (const photograph of wanted) photograph.colors = null; // under way
+  for (const photograph of wanted) photograph.colors = null; // being measured
   colorQueue.add(wanted);
   showProgress();
 }
@@ -193,7 +193,7 @@ find("clear").addEventListener("click", () => {
 for (const input of [find("files"), find("camera")]) {
   input.addEventListener("change", () => {
     take([...input.files]);
-    input.value = ""; // the same file may be chosen again
+    input.value = ""; // allows choosing the same file again
   });
 }
 for (const event of ["focusin", "pointerdown"]) {

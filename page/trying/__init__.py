@@ -1,1 +1,1 @@
-"""Photographs of the user's own: what the model says of them."""
+"""Try: the model's answers for the user's own photographs."""

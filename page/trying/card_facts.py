@@ -1,4 +1,4 @@
-"""What the browser must know of the model to choose attributes as `fashion.answers.chosen_labels` does."""
+"""Facts of the model card that the browser needs to choose labels as `fashion.answers.chosen_labels` does."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from fashion.profiles.thresholds import HALF, MACRO_F1, MICRO_F1, PRECISION
 from page.trying.limits import MAX_FILES, SIDE_BY_SIDE
 from serving.protocol import MAX_BODY
 
-# What the usual profiles are for, see docs/thresholds.md; the page shows others by their name alone.
+# Descriptions of the standard profiles, see docs/thresholds.md; other profiles are shown by name only.
 MEANINGS = {
     MICRO_F1: "the most answers right: for filters, search and figures",
-    MACRO_F1: "rare labels too, though more often wrong: for people to look through",
-    PRECISION: "few answers, about 9 in 10 right: for writing into a shop unseen",
+    MACRO_F1: "rare labels too, though more often wrong: for people to review",
+    PRECISION: "few answers, about 9 in 10 right: for writing into a shop without review",
     TOP_K: "a value for each group, sure or not: for forms",
     HALF: "what is more likely than not",
 }
@@ -22,7 +22,7 @@ def card_facts(card: ModelCard, name: str) -> dict[str, Any]:
 
     Args:
         card: of the model.
-        name: under which the server answers.
+        name: of the model on the server.
 
     Returns:
         `profiles` has for each profile the threshold of each label, by `group:name`; `applies` the threshold of each

@@ -1,4 +1,4 @@
-"""What was answered of photographs, as a table to keep."""
+"""Download of the answers as a CSV, Excel or JSON file."""
 
 import csv
 import io
@@ -15,9 +15,9 @@ from page.trying.limits import MAX_ENTRIES, MAX_ROWS
 from serving.protocol import JSON_TYPE
 
 COLUMNS = ("file", "group", "name", "probability", "threshold", "hex", "share", "note")
-MEASURED = "measured color"  # stands for the group in rows of colors
+MEASURED = "measured color"  # value of the column `group` in rows of colors
 SEPARATOR = "; "  # between the photographs of one product
-MIDDLE = 49.5  # L* above which black has more contrast than white: a luminance of 0.18 (contrast ratio of WCAG 2.2)
+MIDDLE = 49.5  # L* above which black text has more contrast than white: luminance 0.18 (contrast ratio of WCAG 2.2)
 HEX = re.compile("#[0-9a-f]{6}")
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -30,11 +30,11 @@ def download(kind: str, products: Any) -> tuple[bytes, str]:
     Args:
         kind: one of `WRITERS`.
         products: `[{"photographs": [name, ...], "attributes": [{"group", "name", "probability", "threshold"}],
-            "colors": [{"hex", "name", "share"}], "note": text}]`; one without attributes and colors has a row with
-            its note alone, such as why it could not be used.
+            "colors": [{"hex", "name", "share"}], "note": text}]`; a product without attributes and colors gets one row
+            with only its note, such as why it could not be used.
 
     Raises:
-        SettingError: an unknown kind, or something else than such a list.
+        SettingError: the kind is unknown, or `products` is not such a list.
     """
     if kind not in WRITERS:
         raise SettingError(f"format {kind[:60]!r} is unknown; choose among: {', '.join(WRITERS)}")
@@ -86,7 +86,7 @@ def _csv(products: Sequence[Mapping[str, Any]]) -> tuple[bytes, str]:
     writer = csv.DictWriter(file, COLUMNS)
     writer.writeheader()
     writer.writerows(_rows(products))
-    # Spreadsheets read UTF-8 where a byte order mark says so; half of a surrogate pair is in no UTF-8.
+    # Spreadsheets recognize UTF-8 by its byte order mark; a lone surrogate cannot be encoded and is replaced.
     return file.getvalue().encode("utf-8-sig", errors="replace"), "text/csv; charset=utf-8"
 
 
@@ -96,7 +96,7 @@ def _excel(products: Sequence[Mapping[str, Any]]) -> tuple[bytes, str]:
         sheet = book.add_worksheet("attributes")
         sheet.freeze_panes(1, 0)
         sheet.write_row(0, 0, COLUMNS, book.add_format({"bold": True}))
-        fills: dict[str, Any] = {}  # by color the format of a cell that shows it
+        fills: dict[str, Any] = {}  # cell format by color
         for number, row in enumerate(_rows(products), 1):
             for place, name in enumerate(COLUMNS):
                 value = row.get(name, "")
@@ -104,7 +104,7 @@ def _excel(products: Sequence[Mapping[str, Any]]) -> tuple[bytes, str]:
                     ink = "#000000" if _is_light(value) else "#ffffff"
                     fill = fills.setdefault(value, book.add_format({"bg_color": value, "font_color": ink}))
                     sheet.write_string(number, place, value, fill)
-                elif isinstance(value, str):  # never a formula, whatever a file is called
+                elif isinstance(value, str):  # write_string: a file name must not become a formula
                     sheet.write_string(number, place, value.encode(errors="replace").decode())
                 else:
                     sheet.write_number(number, place, value)
@@ -112,7 +112,7 @@ def _excel(products: Sequence[Mapping[str, Any]]) -> tuple[bytes, str]:
 
 
 def _is_light(color: str) -> bool:
-    """Whether black is read better than white on a color."""
+    """Whether black text is more readable than white on a color."""
     return bool(read_hex(color)[0] > MIDDLE)
 
 

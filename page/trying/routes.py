@@ -1,4 +1,4 @@
-"""Try: one page, which asks the server's own endpoint, colors of photographs, and the download of what it shows."""
+"""Routes of the Try section: its page, which uses the server's endpoint, colors of photographs, and downloads."""
 
 import asyncio
 import json

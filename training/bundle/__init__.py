@@ -1,1 +1,1 @@
-"""The files of a bundle: ONNX in fp32 and int8, the proof that they are one model, what it gained on the last."""
+"""The files of a bundle: ONNX export in fp32 and int8, parity checks, and a comparison with the initial weights."""

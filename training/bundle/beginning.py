@@ -1,4 +1,4 @@
-"""A model beside the one that its training began with: has it become better?"""
+"""Compares a trained model with the model that its initial weights came from."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +22,11 @@ from training.weights.first_weights import IMAGENET, NONE
 
 @dataclass(frozen=True)
 class Earlier:
-    """What `Run.split` and a predictor need of a model.
+    """The model of the initial weights, as `TrainingRun.split` needs it.
 
     Attributes:
-        taxonomy, spec, gates: its labels, its input and its gates.
-        predictor: answers with it.
+        taxonomy, spec, gates: its labels, input and gates.
+        predictor: runs it.
     """
 
     taxonomy: Taxonomy
@@ -38,20 +38,20 @@ class Earlier:
 def compare_with_beginning(
     run: TrainingRun, card: ModelCard, seen: Predictions, images: int, data: Any = None
 ) -> dict[str, Any] | None:
-    """Micro-F1 of a new model and of the one it began with, on the same validation images and the labels of both.
+    """Micro-F1 of a new model and of the model it was initialized from, on the same validation images and labels.
 
-    Both are fitted and judged out of fold in the same way, see `training.profiles.out_of_fold.answer_out_of_fold`.
+    Both are fitted and scored out of fold in the same way, see `training.profiles.out_of_fold.answer_out_of_fold`.
 
     Args:
         run: of the new model.
         card: of the new model.
-        seen: what the new model says of its validation images.
+        seen: predictions of the new model for its validation images.
         images: how many were drawn for it.
-        data: the data of the run, where they are not in their place any more.
+        data: the data of the run, if they have moved.
 
     Returns:
-        `weights`, `labels` (in both), `micro_f1` and `micro_f1_before`; None where the training began with nothing,
-        with ImageNet, or with a file that does not say what its outputs are or is not there any more.
+        `weights`, `labels` (number in common), `micro_f1` and `micro_f1_before`; None if the initial weights were
+        random, from ImageNet, or from a file that is gone or does not name its outputs.
     """
     weights = run.settings["model"].get("weights", NONE)
     earlier = None if weights in (IMAGENET, NONE) else _open(Path(weights), card)
@@ -78,7 +78,7 @@ def compare_with_beginning(
 
 
 def describe_beginning(found: dict[str, Any]) -> str:
-    """A line for people, which begins with `warn` where the training made the model worse."""
+    """Format the comparison as a line of text; it begins with `warn` if the training made the model worse."""
     now, before = found["micro_f1"], found["micro_f1_before"]
     text = f"{found['weights']}, with which the training began, {before:.3f} on the {found['labels']} labels of both"
     if now < before:
@@ -89,7 +89,7 @@ def describe_beginning(found: dict[str, Any]) -> str:
 
 
 def _open(weights: Path, new: ModelCard) -> Earlier | None:
-    """The model of a weights file: a checkpoint of this project, or a file of a bundle."""
+    """Open the model of a weights file: a checkpoint of this project, or a file of a bundle; else None."""
     try:
         if weights.suffix == ".ckpt":
             predictor = predictor_of(load_module(weights), "before")
@@ -97,7 +97,7 @@ def _open(weights: Path, new: ModelCard) -> Earlier | None:
             predictor = Predictor.from_bundle(weights.parent)
         else:
             return None
-    except FashionError:  # another file is in its place, or it is no model of this project
+    except FashionError:  # replaced by another file, or not a model of this project
         return None
     card = predictor.card
     return Earlier(card.taxonomy, card.input, card.gates, predictor)

@@ -1,4 +1,4 @@
-"""Whether a folder may become a bundle."""
+"""Check before a bundle is written to a folder."""
 
 from pathlib import Path
 
@@ -8,5 +8,5 @@ from fashion.model_card import CARD_FILE
 
 
 def check_bundle_replaceable(out: Path) -> None:
-    """Raises BundleError where `out`, the --out of a command that writes a bundle, is something else with files."""
+    """Check that `out` (flag --out) is missing, empty or a bundle. Raises BundleError otherwise."""
     check_replaceable(out, lambda folder: (folder / CARD_FILE).is_file(), "bundle", "--out", BundleError)

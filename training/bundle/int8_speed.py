@@ -1,4 +1,4 @@
-"""What an int8 file gains on this machine: which convolutions onnxruntime runs in integers, and in how much time."""
+"""Speed of an int8 file on this machine: latency, and how many convolutions onnxruntime runs in integers."""
 
 import statistics
 import tempfile
@@ -13,20 +13,20 @@ from fashion.errors import BundleError, one_line
 from fashion.preprocess import InputSpec, normalize
 from fashion.processor import has_int8_products
 
-RUNS = 15  # of each file, in turns
-EXPECTED = 1.5  # times as fast as fp32, on a processor with int8 products
+RUNS = 15  # per file, alternating
+EXPECTED = 1.5  # expected speedup over fp32 on a processor with int8 products
 INTEGER_CONVOLUTIONS = {"QLinearConv", "ConvInteger"}
 FLOAT_CONVOLUTIONS = {"Conv", "FusedConv", "NhwcFusedConv"}  # in any of onnxruntime's domains
 
 
 @dataclass(frozen=True)
 class Int8Speed:
-    """One image at a time, on one thread of this machine.
+    """Speed at batch size 1 on one thread of this machine.
 
     Attributes:
-        fp32_ms, int8_ms: median time of an image.
-        convolutions: of the network.
-        float_convolutions: how many of them onnxruntime computes in fp32 in spite of the quantization.
+        fp32_ms, int8_ms: median time per image.
+        convolutions: number in the network.
+        float_convolutions: how many of them onnxruntime runs in fp32 in spite of the quantization.
         int8_products: whether the processor multiplies 8-bit integers, see `fashion.processor`.
     """
 
@@ -38,7 +38,7 @@ class Int8Speed:
 
     @property
     def gain(self) -> float:
-        """How many times as fast int8 is."""
+        """Speedup of int8 over fp32."""
         return self.fp32_ms / self.int8_ms
 
     def describe(self) -> str:
@@ -49,7 +49,7 @@ class Int8Speed:
         )
 
     def warning(self) -> str:
-        """What is wrong with them, in one line; empty where nothing is."""
+        """A one-line warning if int8 is too slow; else empty."""
         why = f"{self.float_convolutions} of {self.convolutions} convolutions stay in fp32"
         if self.int8_products and self.gain < EXPECTED:
             return f"int8 is {self.gain:.2f} times as fast as fp32, expected at least {EXPECTED} with VNNI; {why}"
@@ -59,11 +59,11 @@ class Int8Speed:
 
 
 def measure(fp32: Path, int8: Path, spec: InputSpec, pixels: np.ndarray) -> Int8Speed:
-    """Run one image through both files in turns.
+    """Run one image through both files alternately.
 
     Args:
-        fp32, int8: as `training.bundle.onnx_files` writes them. They must hold trained weights: convolutions of equal
-            biases, all zero before training, share them, and onnxruntime runs all but the first in fp32.
+        fp32, int8: files written by `training.bundle.onnx_files`. They must hold trained weights: with equal biases
+            (all zero before training) convolutions share one bias, and onnxruntime runs all but the first in fp32.
         spec: of their input.
         pixels: a photograph, uint8 (S, S, 3).
 
@@ -78,8 +78,8 @@ def measure(fp32: Path, int8: Path, spec: InputSpec, pixels: np.ndarray) -> Int8
         for path in (fp32, int8):
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = options.inter_op_num_threads = 1
-            options.log_severity_level = 3  # errors: it warns that an optimized graph fits this machine only
-            options.optimized_model_filepath = str(optimized)  # at the end that of int8
+            options.log_severity_level = 3  # errors only: it warns that an optimized graph fits only this machine
+            options.optimized_model_filepath = str(optimized)  # int8, the last, overwrites that of fp32
             try:
                 sessions.append(onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]))
             except Exception as error:  # onnxruntime's exceptions share no base class

@@ -1,4 +1,4 @@
-"""Network -> ONNX: one file in fp32, and one in int8 that is a quarter of the size and faster on a CPU."""
+"""ONNX export of a network: a file in fp32, and one in int8 that is a quarter of the size and faster on a CPU."""
 
 import logging
 import tempfile
@@ -15,10 +15,10 @@ from fashion.backbones.contract import Backbone
 from fashion.preprocess import InputSpec, normalize
 
 OPSET = 18
-SMALLEST_RANGE = 1e-12  # of weights, where all of a channel are zero
+SMALLEST_RANGE = 1e-12  # of a channel whose weights are all zero
 OUTPUTS = ("logits", "embedding", "features")
-# How the range of an activation is taken from the calibration images, and whether onnxruntime's moving average does it.
-# The extremes over all images lose nothing; where a few of them are far out, their mean over the batches is finer.
+# How activation ranges are taken from the calibration images, and whether that uses onnxruntime's moving average.
+# The extremes over all images clip nothing; with a few outliers, the mean of the batches' extremes is more precise.
 CALIBRATIONS = {"extremes": False, "mean extremes": True}
 
 
@@ -31,7 +31,7 @@ def write_onnx(network: Backbone, spec: InputSpec, path: Path) -> None:
     network = network.eval().cpu().to(memory_format=torch.contiguous_format)
     example = torch.zeros(2, 3, spec.size, spec.size)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own deprecated calls
+        warnings.simplefilter("ignore")  # the exporter warns about its own deprecated calls
         program = torch.onnx.export(
             network,
             (example,),
@@ -56,18 +56,17 @@ def write_int8(
 ) -> None:
     """Quantize the convolutions of an fp32 file to int8: static, per channel, as QDQ nodes.
 
-    The head computes in fp32: it costs nothing, and the class activation maps need its exact weights. It is stored in
-    half precision, which is 1 MB less for 250 labels. The scales of the weights are such that no processor overflows,
-    see `_weight_ranges`: the file answers alike on all.
+    The head runs in fp32: it costs nothing, and class activation maps need its exact weights. It is stored in half
+    precision, which saves 1 MB for 250 labels. The weight scales are chosen so that no processor saturates, see
+    `_weight_ranges`; the file gives the same answers on all.
 
     Args:
-        fp32: what `write_onnx` wrote.
+        fp32: file written by `write_onnx`.
         spec: size and normalization of the input.
-        batches: uint8 pixels (B, S, S, 3) of some hundred training images, from which the ranges of the activations
-            are taken.
+        batches: uint8 pixels (B, S, S, 3) of a few hundred training images, for the activation ranges.
         path: where to write.
         calibration: one of `CALIBRATIONS`.
-        operations: of ONNX, that are quantized; which are good for a network its family declares
+        operations: ONNX operators to quantize; a network's family declares the suitable ones
             (`fashion.backbones.contract.Family.QUANTIZED`).
     """
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
@@ -96,13 +95,13 @@ def write_int8(
 
 
 def _weight_ranges(graph: onnx.GraphProto) -> dict[str, list[dict[str, Any]]]:
-    """The range of each output channel of each convolution's weights, as onnxruntime's quantization takes them.
+    """Weight range of each output channel of each convolution, in the format of onnxruntime's quantization.
 
     Processors without VNNI multiply 8-bit weights by 8-bit activations (0 to 255) and add two neighboring products in
-    16 bits with saturation: two weights of one sign may be 128 together, no more. Halving all of them (7 bits) makes
-    sure of that, and costs half of the precision. Most large weights have small neighbors or such of the other sign, so
-    that the range is the largest weight, or the largest sum of two of one sign where that is more. Depthwise
-    convolutions add nothing in 16 bits, and use all 8 bits.
+    16 bits with saturation: two weights of the same sign may add up to at most 128. Using 7 bits for all weights would
+    ensure that at half the precision. But most large weights have neighbors that are small or of the other sign, so the
+    range is the largest weight, or the largest sum of two neighbors of the same sign if that is larger. Depthwise
+    convolutions add nothing in 16 bits and use all 8 bits.
     """
     from onnxruntime.quantization import QuantType
 
@@ -112,7 +111,7 @@ def _weight_ranges(graph: onnx.GraphProto) -> dict[str, list[dict[str, Any]]]:
         if node.op_type != "Conv" or node.input[1] not in constants:
             continue
         weights = onnx.numpy_helper.to_array(constants[node.input[1]])  # (C, K, h, w)
-        # In the order in which onnxruntime multiplies: all channels at one place, then the next place.
+        # In onnxruntime's order of multiplication: all channels of one kernel position, then the next position.
         rows = weights.transpose(0, 2, 3, 1).reshape(len(weights), -1)
         largest = np.abs(rows).max(axis=1)
         if weights.shape[1] > 1:
@@ -128,7 +127,7 @@ def _weight_ranges(graph: onnx.GraphProto) -> dict[str, list[dict[str, Any]]]:
 
 
 def _store_head_in_half(path: Path) -> None:
-    """Keep the head's weights as float16, cast to float32 when the model is loaded: the same speed, half the size."""
+    """Store the head's weights as float16, cast to float32 when the model is loaded: same speed, half the size."""
     model = onnx.load(path)
     graph = model.graph
     head = next(node for node in graph.node if OUTPUTS[0] in node.output)
@@ -142,7 +141,7 @@ def _store_head_in_half(path: Path) -> None:
 
 
 class _CalibrationReader:
-    """The protocol of onnxruntime's calibration: the next feed, or None."""
+    """Calibration data in onnxruntime's protocol: `get_next` returns the next feed, or None at the end."""
 
     def __init__(self, batches: Iterable[np.ndarray], spec: InputSpec) -> None:
         self._feeds: Iterator[dict[str, np.ndarray]] = ({"image": normalize(batch, spec)} for batch in batches)

@@ -1,4 +1,4 @@
-"""The proof that the files of a bundle are the same model."""
+"""Checks that the files of a bundle are the same model."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,10 +12,10 @@ from fashion.taxonomy import YES, Taxonomy
 from training.profiles.predictions import Predictions
 from training.profiles.scores import score
 
-# Largest difference of a probability between two fp32 files on the same image. What is seen is about 1e-6; a wrong
-# channel order, a missing layer or a training-mode batch norm is far above.
+# Largest allowed difference of a probability between two fp32 files on the same image. Observed are about 1e-6; a wrong
+# channel order, a missing layer or a batch norm in training mode causes far more.
 FP32_TOLERANCE = 1e-4
-# Largest loss or gain of micro-F1 by quantization.
+# Largest allowed change of micro-F1 by quantization, in either direction.
 INT8_TOLERANCE = 0.005
 
 
@@ -23,11 +23,11 @@ def check_fp32(engines: Mapping[str, Engine], pixels: np.ndarray) -> dict[str, f
     """Compare every file's probabilities with the first one's.
 
     Args:
-        engines: for each file name what runs it; the first is the reference.
+        engines: by file name; the first is the reference.
         pixels: real images, uint8 (B, S, S, 3).
 
     Returns:
-        For each further file its largest absolute difference of a probability.
+        The largest absolute difference of a probability, by name of each further file.
 
     Raises:
         BundleError: a difference is above `FP32_TOLERANCE`, or not a number.
@@ -52,14 +52,14 @@ def compare_int8(
     """Compare the micro-F1 of the int8 file with that of the fp32 files.
 
     Args:
-        fp32, int8: what both say of the same N images.
-        thresholds: (A,), at which the attributes are answered.
+        fp32, int8: their predictions for the same N images.
+        thresholds: (A,), at which labels are answered.
         taxonomy: of the A labels.
 
     Returns:
         `micro_f1_fp32`, `micro_f1_int8`, `difference`, `largest_probability_difference`, `same_first_label` (the share
-        of annotated groups of images in which both find the same label the most probable), `images` and `positives`,
-        how many labels they have.
+        of annotated (image, group) pairs for which both have the same most probable label), `images` and `positives`,
+        the number of their labels.
     """
     first, second = (
         score(seen.probabilities, fp32.targets, thresholds, taxonomy)["micro_f1"] or 0.0 for seen in (fp32, int8)
@@ -87,11 +87,11 @@ def _same_first_label(fp32: Predictions, int8: Predictions, taxonomy: Taxonomy) 
 
 def is_close(comparison: Mapping[str, Any]) -> bool:
     """Whether the int8 file may go into a bundle."""
-    return abs(comparison["difference"]) <= INT8_TOLERANCE  # no comparison with NaN is true
+    return abs(comparison["difference"]) <= INT8_TOLERANCE  # False for NaN
 
 
 def check_int8(comparisons: Sequence[Mapping[str, Any]]) -> None:
-    """Make sure that the last of several tries is good enough.
+    """Check that the last of several attempts is close enough.
 
     Raises:
         BundleError: it differs from the fp32 file by more than `INT8_TOLERANCE`.

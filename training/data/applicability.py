@@ -1,4 +1,4 @@
-"""Which groups of labels apply to which products, as the training rows show: a shoe's neck is never annotated."""
+"""Which label groups apply to which products, learned from the training rows: shoes never have a neck annotated."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,11 +14,11 @@ from training.data.rules import AppliesRule, Cells, Derived
 
 @dataclass(frozen=True)
 class Applicability:
-    """For each label of the deciding groups, whether each group with a gate applies.
+    """Table of whether each group with a gate applies, by label of the deciding groups.
 
     Attributes:
-        by: the deciding groups; the first that has a row's label decides.
-        table: 1 yes, 0 no, -1 unknown of each group with a gate, by deciding label. Labels of too few rows have none.
+        by: the deciding groups; the first in which a row has labels decides.
+        table: by deciding label and group with a gate: 1 yes, 0 no, -1 unknown. Labels of too few rows are missing.
     """
 
     by: tuple[str, ...] = ()
@@ -26,9 +26,9 @@ class Applicability:
 
     @classmethod
     def learn(cls, rule: AppliesRule, gates: Gates, data: Sequence[LabelRows]) -> "Applicability":
-        """Count the training rows that annotate each group.
+        """Learn the table from the share of training rows that annotate each group.
 
-        Only catalogs that have a group say something of it: where no row could annotate it, it is not absent.
+        For each group only catalogs with a column for it are counted: elsewhere a missing annotation means nothing.
         """
         rows: Counter[tuple[Label, str]] = Counter()
         annotated: Counter[tuple[Label, str]] = Counter()
@@ -52,9 +52,9 @@ class Applicability:
         return cls(rule.by, table)
 
     def targets(self, gates: Gates, cells: Cells, derived: Mapping[str, Derived]) -> np.ndarray:
-        """Targets of the gates of a photograph of a product, int8 (K,): 1 yes, 0 no, -1 unknown.
+        """Gate targets of a photograph of a product, int8 (K,): 1 yes, 0 no, -1 unknown.
 
-        What is annotated applies, whatever the table says, and so does what is derived; a group of which all labels are
+        A group that is annotated or has derived labels applies, whatever the table says; a group whose labels are all
         derived to be absent does not.
         """
         targets = [self._target(group, cells, derived) for group in gates.applies]
@@ -85,11 +85,11 @@ def _agreed(verdicts: Iterable[int | None]) -> int:
 
 
 def no_product(gates: Gates, labels: int, label_target: int) -> np.ndarray:
-    """Targets of a photograph without a product, int8 (A + K,): it is not said which groups would apply.
+    """Targets of a photograph without a product, int8 (A + K,); whether groups apply is unknown.
 
     Args:
         gates: the outputs that follow the labels.
         labels: number of labels, A.
-        label_target: of each of them: 0 where absent labels are to be learned, -1 where they are not to be counted.
+        label_target: target of every label: 0 to learn that it is absent, -1 to ignore it.
     """
     return np.array([label_target] * labels + [NOT_ANNOTATED] * len(gates.applies) + [NO] * gates.product, np.int8)

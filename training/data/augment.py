@@ -1,4 +1,4 @@
-"""Random changes to training images that leave their labels true."""
+"""Data augmentation: random changes to training images, with targets kept correct."""
 
 import math
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from fashion.preprocess import InputSpec, Source
 from training.data.color import change_colors
 from training.data.grounds import replace_ground
 
-ASPECTS = (3 / 4, 4 / 3)  # of a crop's sides
-TRIES = 10  # draws of a crop before the whole image is taken
+ASPECTS = (3 / 4, 4 / 3)  # range of a crop's aspect ratio
+TRIES = 10  # attempts to draw a crop before the whole image is taken
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,17 @@ class Augment:
         saturation: the same for saturation.
         hue: shift drawn from [-hue, hue], in turns of the color circle; at most 0.5. Colors are labels here: keep it
             near 0.
-        crop_scale: smallest part of the area that a random crop keeps; 1 does not crop.
-        border: half of the images get borders in the color of their left top corner, each up to this part of a side.
-        recolor: probability that the hue is turned to anywhere, so that what is not a color is not learned from one;
-            the image then teaches nothing of `color_groups`.
+        crop_scale: smallest fraction of the area that a random crop keeps; 1 does not crop.
+        border: half of the images get borders in the color of their top left corner, each up to this fraction of a
+            side.
+        recolor: probability of an arbitrary hue shift, so that other labels are not learned from colors; the image's
+            `color_groups` are then not annotated.
         color_groups: attribute groups that name colors.
-        rotate: degrees; the image is turned by an angle drawn from [-rotate, rotate], its corners in the color of its
-            left top corner.
-        blank: probability that a wall stands in for the image, of one color and a little noise; it has none of the
-            labels, so that a model learns to answer nothing where there is nothing.
-        ground: probability that a plain ground around the product is replaced, see `training.data.grounds`.
+        rotate: degrees; the image is rotated by an angle drawn from [-rotate, rotate] and filled with the color of its
+            top left corner.
+        blank: probability that the image is replaced by a blank wall with a little noise and none of the labels, so
+            that a model learns to answer nothing without a product.
+        ground: probability that a plain background is replaced, see `training.data.grounds`.
 
     Raises:
         SettingError: a value out of its range.
@@ -78,7 +79,7 @@ class Augment:
                 raise SettingError(f"--data.augment.{name} is {value}; it must lie between {low} and {high}")
 
     def draw(self, generator: torch.Generator | None = None) -> "Change":
-        """The change of one image, drawn with a generator, or with torch's global one."""
+        """Draw the change of one image with a generator or torch's global one."""
 
         def one() -> float:
             return torch.rand((), generator=generator).item()
@@ -106,7 +107,7 @@ NO_AUGMENT = Augment()
 
 
 class Box(NamedTuple):
-    """A rectangle in parts of the network's square input: its left top corner, its width and its height."""
+    """A rectangle in fractions of the network's square input: top left corner, width and height."""
 
     left: float
     top: float
@@ -119,17 +120,17 @@ WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one image; the defaults change nothing.
+    """The drawn augmentation of one image; the defaults change nothing.
 
     Attributes:
         flip: whether it is mirrored.
-        crop: the part of it that fills the input; what lies beyond the image has the color of its left top corner.
+        crop: the part that fills the input; areas beyond the image get the color of its top left corner.
         brightness, contrast, saturation: factors, see `training.data.color.adjust`.
         hue: turns of the color circle, applied last, see `training.data.color.turn_hue`.
-        recolored: whether its colors are no longer what its labels say.
-        angle: degrees by which it is turned counterclockwise about its middle, after the crop.
-        blank: whether a wall stands in for it, see `wall`.
-        ground: whether its plain ground is replaced.
+        recolored: whether its color labels no longer hold.
+        angle: counterclockwise rotation about the center in degrees, after the crop.
+        blank: whether it is replaced by a wall, see `wall`.
+        ground: whether its plain background is replaced.
     """
 
     flip: bool = False
@@ -144,17 +145,17 @@ class Change:
     ground: bool = False
 
     def pixels(self, source: Source, spec: InputSpec, generator: torch.Generator | None = None) -> np.ndarray:
-        """Decode one image, change it and make it the network's size: uint8 (S, S, 3).
+        """Decode, augment and resize one image: uint8 (S, S, 3).
 
-        Where nothing is changed it is `fashion.preprocess.pixels`, and a mirrored image is the mirror image of that.
-        Walls and grounds are drawn with `generator`, or with torch's global one.
+        Without changes the result equals `fashion.preprocess.pixels`; flipped only, it is the mirror image of that.
+        Walls and backgrounds are drawn with `generator` or torch's global one.
 
         Raises:
             InvalidImage: see `fashion.preprocess.decode`.
         """
         if self.blank:
             return wall(spec.size, generator)
-        # Of a crop as many pixels must be decoded as else of the whole image.
+        # A crop needs as many pixels as the whole image would.
         finest = math.ceil(spec.size / min(1.0, self.crop.width, self.crop.height))
         image = cut(preprocess.decode_for(source, spec, finest), self.crop, spec)
         if self.angle:
@@ -175,16 +176,16 @@ def wall(size: int, generator: torch.Generator | None = None) -> np.ndarray:
 
 
 def cut(image: Image.Image, crop: Box, spec: InputSpec) -> Image.Image:
-    """The part `crop` of what `fashion.preprocess.resize` makes of an RGB image, at S x S and resampled only once."""
+    """The part `crop` of the result of `fashion.preprocess.resize`, at S x S, from an RGB image with one resampling."""
     if crop == WHOLE:
         return preprocess.resize(image, spec)
     content = WHOLE if spec.resize == "squash" else _padded(image)
     seen = _intersection(content, crop)
     ground: Any = (255, 255, 255) if spec.resize == "pad" else image.getpixel((0, 0))
     result = Image.new("RGB", (spec.size, spec.size), ground)
-    if seen is None:  # of a padded image nothing but the white ground
+    if seen is None:  # the crop lies in the white padding
         return result
-    # Where it stands in the result, px, and in the image, px.
+    # Its position in the result and in the image, px.
     left, right = (round((x - crop.left) / crop.width * spec.size) for x in (seen.left, seen.left + seen.width))
     top, bottom = (round((y - crop.top) / crop.height * spec.size) for y in (seen.top, seen.top + seen.height))
     x_scale, y_scale = image.width / content.width, image.height / content.height
@@ -203,7 +204,7 @@ def cut(image: Image.Image, crop: Box, spec: InputSpec) -> Image.Image:
 
 
 def _padded(image: Image.Image) -> Box:
-    """Where an image stands in its padded square."""
+    """Position of an image in its padded square."""
     side = max(image.size)
     width, height = image.width / side, image.height / side
     return Box((1 - width) / 2, (1 - height) / 2, width, height)
@@ -220,7 +221,7 @@ def _draw_values(count: int, generator: torch.Generator | None) -> list[float]:
 
 
 def _draw_border(crop: Box, most: float, generator: torch.Generator | None) -> Box:
-    """A crop, or in half of the cases what it is with a border on each side, up to `most` of the crop's own sides."""
+    """Extend half of the crops by a border on each side, up to `most` of the crop's width or height."""
     whether, left, top, right, bottom = _draw_values(5, generator)
     if whether < 0.5:
         return crop
@@ -234,7 +235,7 @@ def _draw_border(crop: Box, most: float, generator: torch.Generator | None) -> B
 
 
 def _draw_crop(least: float, generator: torch.Generator | None) -> Box:
-    """A part of the square with an area in [least, 1] and sides in a ratio of 3:4 to 4:3, as torchvision draws it."""
+    """Draw a crop with an area in [least, 1] and an aspect ratio of 3:4 to 4:3, as torchvision does."""
     for _ in range(TRIES):
         area, aspect, x, y = _draw_values(4, generator)
         area = least + (1 - least) * area

@@ -1,4 +1,4 @@
-"""One or several folders of labeled photographs as one data set: their columns, names and labels together."""
+"""One or several folders of labeled photographs opened as one data set: columns, names and labels."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ NO_RULES = Rules()
 
 @dataclass(frozen=True)
 class Catalog:
-    """A folder in the training format, and what its columns and labels are called in the data set.
+    """A folder in the training format, with the new names of its columns and labels.
 
     Attributes:
-        folder: where it lies.
-        columns: the columns that are read, with the group each one is.
-        names: what labels are called.
-        rules: what labels say of other groups.
+        folder: its path.
+        columns: the columns to read, with the group of each.
+        names: new names of labels.
+        rules: rules between groups.
         negative: whether its photographs show no product.
     """
 
@@ -45,12 +45,12 @@ class Catalog:
 
     @property
     def all_columns(self) -> list[str]:
-        """Its columns, read or not."""
+        """All its columns, including those not read."""
         return list(self._description["groups"])
 
     @property
     def splits(self) -> Mapping[str, int]:
-        """Its rows by split."""
+        """Number of rows by split."""
         return self._description["splits"]
 
     @cached_property
@@ -60,7 +60,7 @@ class Catalog:
 
     @cached_property
     def labels_outside_train(self) -> dict[str, set[str]]:
-        """The labels that stand in its other rows alone, by group."""
+        """The labels found only outside the training split, by group."""
         return self._named(self._description["names_outside_train"])
 
     def cells(self, row: Mapping[str, Any]) -> dict[str, list[str] | None]:
@@ -69,12 +69,12 @@ class Catalog:
         for column, group in self.columns.items():
             found = row.get(column)
             named = None if found is None else [self.names.label(column, name) for name in found]
-            # Two columns that are one group: what either says.
+            # Two columns may be the same group: join their labels.
             cells[group] = named if cells.get(group) is None else [*(cells[group] or []), *(named or [])]
         return cells
 
     def not_annotated(self, taxonomy: Taxonomy) -> np.ndarray:
-        """The labels that this catalog never gives, bool (A,): where it does not say yes, it does not say no either."""
+        """Labels that this catalog never has, bool (A,): a missing one does not mean no, so it is not annotated."""
         known = [
             label.name in self.labels.get(label.group, ())
             or label.name in self.labels_outside_train.get(label.group, ())
@@ -90,7 +90,7 @@ class Catalog:
 
 
 def names_of(paths: Paths) -> str:
-    """The folders of a data set in words."""
+    """The folders of a data set as text."""
     return ", ".join([str(paths)] if isinstance(paths, str | Path) else [str(path) for path in paths])
 
 
@@ -102,25 +102,26 @@ def open_catalogs(
     partly: bool = False,
     rules: Path | str | None = None,
 ) -> list[Catalog]:
-    """Open, and import where necessary, all folders of a data set.
+    """Open all folders of a data set, importing them if necessary.
 
     Args:
-        paths: one or several of what `training.sources.open_folder` takes.
-        groups: attribute groups to read, under their new names; None for all. Of several folders each may lack some.
+        paths: one or several paths for `training.sources.open_folder`.
+        groups: attribute groups to read, under their new names; None for all. If there are several folders, each may
+            lack some.
         cache: the folder that keeps imports.
         names: a YAML file, see `training.data.names`.
-        partly: take those of the groups that are there, at least one in each folder.
-        rules: a YAML file, see `training.data.rules`; the groups that it derives others from are read too.
+        partly: ignore missing groups; each folder must have at least one.
+        rules: a YAML file, see `training.data.rules`; the source groups of its derived labels are read too.
 
     Raises:
-        DataError: a folder that cannot be used, one that comes twice, or a group that none of them has.
+        DataError: a folder cannot be used or is given twice, or no folder has a group.
     """
     each = [paths] if isinstance(paths, str | Path) else list(paths)
     if not each:
         raise DataError("no data: give at least one folder with --data.path")
     map_of_names, map_of_rules = Names.load(names), Rules.load(rules)
     wanted = read_groups = None
-    if groups is not None:  # under the names of the columns, whichever of them a folder has
+    if groups is not None:  # by column name; a folder may use the old or the new one
         read_groups = list(dict.fromkeys([*groups, *map_of_rules.sources]))
         renamed = [column for column, group in map_of_names.groups.items() if group in read_groups]
         wanted = [*renamed, *read_groups]
@@ -128,7 +129,7 @@ def open_catalogs(
     folders = [open_folder(path, wanted, cache, some) for path in each]
     for i, folder in enumerate(folders):
         if folder in folders[:i]:
-            raise DataError(f"{each[i]} stands in the data twice")
+            raise DataError(f"{each[i]} is given twice in the data")
     catalogs = []
     for folder in folders:
         column_groups = {column: map_of_names.group(column) for column in read_description(folder)["groups"]}
@@ -139,15 +140,15 @@ def open_catalogs(
 
 
 def open_negative_catalogs(paths: Sequence[str | Path], cache: Path | str = DEFAULT_CACHE) -> list[Catalog]:
-    """Open, and import where necessary, folders of photographs that show no product.
+    """Open folders of photographs that show no product, importing them if necessary.
 
     Raises:
-        DataError: a folder that cannot be used, or one that comes twice.
+        DataError: a folder cannot be used or is given twice.
     """
     catalogs = [Catalog(open_negatives(path, cache), {}, Names(), negative=True) for path in paths]
     for i, catalog in enumerate(catalogs):
         if catalog in catalogs[:i]:
-            raise DataError(f"{paths[i]} stands in the negatives twice")
+            raise DataError(f"{paths[i]} is given twice in the negatives")
     return catalogs
 
 
@@ -157,29 +158,29 @@ def union_taxonomy(
     counts: Mapping[str, Mapping[str, int]] | None = None,
     least: int = 1,
 ) -> Taxonomy:
-    """The labels of all training rows: groups in the order asked for, or of first appearance; names sorted.
+    """The labels of all training rows: groups in the order of `groups`, or of first appearance; names sorted.
 
     Args:
         catalogs: of products.
-        groups: those to take; None for all.
-        counts: training rows of each label by group, see `training.data.label_rows`; needed where labels are derived or
+        groups: the groups to take; None for all.
+        counts: training rows of each label by group, see `training.data.label_rows`; needed if labels are derived or
             `least` is above 1.
-        least: labels of fewer training rows are left out.
+        least: labels with fewer training rows are left out.
 
     Raises:
-        DataError: a group whose training rows have no label, or none often enough.
+        DataError: a group has no label in the training rows, or none often enough.
     """
     if counts is None and len(catalogs) == 1 and catalogs[0].names == Names():
         return load_taxonomy(catalogs[0].folder, groups)
     columns: dict[str, set[str]] = {group: set() for group in groups or ()}
     if counts is not None:
-        for group, of_group in counts.items():
-            columns.setdefault(group, set()).update(name for name, rows in of_group.items() if rows >= least)
+        for group, rows_of in counts.items():
+            columns.setdefault(group, set()).update(name for name, rows in rows_of.items() if rows >= least)
     else:
         for catalog in catalogs:
             for group, labels in catalog.labels.items():
                 columns.setdefault(group, set()).update(labels)
-    if groups is not None:  # and not those that others are derived from
+    if groups is not None:  # leave out source groups that were read only for derivation
         columns = {group: columns[group] for group in groups}
     empty = [group for group in groups or () if not columns[group]]
     if empty or not any(columns.values()):
@@ -191,7 +192,7 @@ def union_taxonomy(
 
 
 def check_splits(catalogs: Sequence[Catalog], splits: Sequence[str]) -> None:
-    """Raises DataError where a folder lacks one of the splits."""
+    """Check that every folder has these splits. Raises DataError if one is missing."""
     mend = {"train": "more rows", "val": "a val.csv or more rows", "test": "a test.csv, or choose another split"}
     for catalog in catalogs:
         for split in splits:
@@ -205,13 +206,13 @@ def check_splits(catalogs: Sequence[Catalog], splits: Sequence[str]) -> None:
 def notes(
     catalogs: Sequence[Catalog], taxonomy: Taxonomy, rare: Mapping[Label, int] | None = None, least: int = 1
 ) -> list[str]:
-    """Lines on what of the data cannot be learned, and which names of the map and the rules are in none of them.
+    """Notes for the user: labels that cannot be learned, and names in the YAML files that are in none of the data.
 
     Args:
         catalogs: of products.
-        taxonomy: what is learned.
-        rare: labels that were left out because fewer than `least` training rows have them, with these rows.
-        least: see there.
+        taxonomy: the labels to learn.
+        rare: labels left out because they have fewer than `least` training rows, with their number of rows.
+        least: see `rare`.
     """
     lines = []
     if rare:

@@ -1,4 +1,4 @@
-"""The training format as batches: pixels and targets for each rank, epoch by epoch."""
+"""The Lightning data module: batches of pixels and targets for each rank and epoch."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -33,51 +33,51 @@ from training.sources.spelling import case_note
 
 FROM_BACKBONE = InputSettings()
 SPLITS = ("train", "val")
-MAX_WORKERS = 16  # a process; more of them wait for memory, not for the processor
+MAX_WORKERS = 16  # per rank; with more, memory bandwidth is the bottleneck
 
 
 class FashionData(LightningDataModule):
     """Training and validation batches of a labeled folder of photographs.
 
     A batch is a dict: `pixels`, uint8 (B, S, S, 3), as `fashion.preprocess.pixels` makes them, augmented in training;
-    and `targets`, int8 (B, A + K), of the labels and then of `gates`, 1 yes, 0 no, -1 not annotated. Each rank gets its
-    own part by itself: the trainer need not be told. In validation every image comes once; ranks are filled up with
-    images of which nothing is annotated.
+    and `targets`, int8 (B, A + K), of the labels and then of `gates`, 1 yes, 0 no, -1 not annotated. Each rank loads
+    its own part; the trainer needs no distributed sampler. In validation every image comes once; ranks are padded to
+    equal length with images without annotations.
 
     Args:
         path: a folder in the training format, or anything that `training.sources` can import; or a list of them, which
             are learned as one: labels that one of them does not have are not annotated in its photographs.
-        groups: attribute groups (label columns) to learn; null takes all there are.
-        repeat: how often each of several folders comes in an epoch, such as [1, 3]: so that a small one is not lost
-            among the large; numbers for the negatives may follow. Null takes each once.
+        groups: attribute groups (label columns) to learn; null takes all.
+        repeat: how often each of several folders comes in an epoch, such as [1, 3], to give a small one more weight;
+            numbers for the negatives may follow. Null takes each once.
         names: a YAML file that gives labels and columns of different catalogs one name, see `training.data.names`.
         rules: a YAML file of labels that follow from others, and of groups that apply to some products only, see
             `training.data.rules`.
         negatives: folders of photographs that show no product, for training and validation, see
-            `training.sources.negatives`. With them the model learns to say whether there is a product. In training they
+            `training.sources.negatives`. With them the model learns whether there is a product. In training they
             have none of the labels; in validation their labels do not count.
-        min_photographs: labels that fewer training photographs have are left out.
-        input: size and normalization of the network's input; what is not set is taken from the network's family.
-        batch_size: images a batch and rank.
-        workers: processes that load images, for each rank; null takes one on CPU, and beside GPUs
-            shares this machine's cores among its ranks.
+        min_photographs: labels with fewer training photographs are left out.
+        input: size and normalization of the network's input; unset values are taken from the network's family.
+        batch_size: images per batch and rank.
+        workers: processes that load images, per rank; null takes one on CPU; with GPUs it shares this machine's cores
+            among its ranks.
         augment: random changes to training images.
-        taxonomy: `data` takes the labels that stand in the training split, `imaterialist` the challenge's 228.
+        taxonomy: `data` takes the labels of the training split, `imaterialist` the challenge's 228.
         limit_train: train on that many images drawn at random; null takes all.
         limit_val: validate on that many; null takes all.
-        streaming: read the training shards from front to back and shuffle within a window, instead of copying them into
+        streaming: read the training shards sequentially and shuffle within a buffer, instead of copying them to
             a file with random access; for data that fills the disk.
         cache: folder for imported data and the random-access copy.
-        arch: the network, whose family declares what of `input` is not set; --model.arch on the command line.
+        arch: the network, whose family declares unset values of `input`; --model.arch on the command line.
 
     Raises:
-        DataError: a folder that cannot be used, a missing split or group.
-        SettingError: a value out of its range.
+        DataError: a folder cannot be used, or a split or group is missing.
+        SettingError: a value is out of range.
     """
 
     taxonomy: Taxonomy
-    gates: Gates  # the outputs beside the labels
-    rare: dict[Label, int]  # labels that are left out by min_photographs, with their training rows
+    gates: Gates  # the outputs besides the labels
+    rare: dict[Label, int]  # labels left out by min_photographs, with their number of training rows
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class FashionData(LightningDataModule):
         self._train_loader: ResumableLoader | None = None
 
     def prepare_data(self) -> None:
-        """Import the data and make its random-access copy, once on a machine."""
+        """Import the data and make its random-access copy, once per machine."""
         catalogs = [*self._catalogs(), *self._negatives()]
         for split in SPLITS:
             self._rows(catalogs, split)
@@ -156,7 +156,7 @@ class FashionData(LightningDataModule):
             loader = self._loader(stream, None, drop_last=len(stream) >= self.batch_size)
         else:
             sampler = EpochSampler(len(self.train), rank, ranks, run_seed())
-            # A last batch of one image would break batch normalization; small data sets still make one batch.
+            # Drop the last partial batch: one image would break batch norm. A small data set still makes one batch.
             loader = self._loader(self.train, sampler, drop_last=len(sampler) >= self.batch_size)
         if len(loader) == 0:
             raise DataError(f"{self.path} has {len(self.train)} training images, fewer than the {ranks} ranks")
@@ -165,16 +165,16 @@ class FashionData(LightningDataModule):
         return loader
 
     def val_dataloader(self) -> DataLoader:
-        """All validation images in order, as they are."""
+        """All validation images in order, not augmented."""
         return self._loader(self.val, WholeSampler(len(self.val), *self._place()), drop_last=False)
 
     def state_dict(self) -> dict[str, int]:
-        """How far the running epoch is; it travels in the checkpoint."""
+        """Position in the current epoch, saved in the checkpoint."""
         return self._train_loader.state_dict() if self._train_loader is not None else self._loader_state
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Let the next training loader begin where the checkpoint was saved."""
-        # A loader's own state comes too late: schedules ask for its length, and so make it, before it is restored.
+        """Let the next training loader start where the checkpoint was saved."""
+        # Restoring the loader's own state would be too late: schedules ask for its length and so create it before.
         self._loader_state = dict(state)
 
     def _loader(self, images: Any, sampler: Any, drop_last: bool) -> ResumableLoader:
@@ -191,7 +191,7 @@ class FashionData(LightningDataModule):
         )
 
     def _catalogs(self) -> list[Catalog]:
-        """The data in the training format, with both splits and the groups asked for."""
+        """The data in the training format, with both splits and the requested groups."""
         catalogs = open_catalogs(self.path, self.groups, self.cache, self.names, rules=self.rules)
         check_splits(catalogs, SPLITS)
         if self.labels_from == "imaterialist":
@@ -220,9 +220,9 @@ class FashionData(LightningDataModule):
         )
         self.rare = {
             Label(group, name): rows
-            for group, of_group in (counts or {}).items()
+            for group, names in (counts or {}).items()
             if self.groups is None or group in self.groups
-            for name, rows in sorted(of_group.items())
+            for name, rows in sorted(names.items())
             if rows < self.min_photographs
         }
         applies = tuple(group for group in rules.applies.groups if group in self.taxonomy.groups)
@@ -253,7 +253,7 @@ class FashionData(LightningDataModule):
         if self.workers is not None:
             return self.workers
         if not torch.accelerator.is_available():
-            return 1  # the network is what takes the time, and a second one would take its cores
+            return 1  # the network is the bottleneck; a second worker would take its cores
         ranks_here = max(1, self.trainer.num_devices) if self.trainer else 1
         return max(1, min(MAX_WORKERS, available_cores() // ranks_here))
 
@@ -281,7 +281,7 @@ def _rows_of(catalog: Catalog) -> str:
 
 
 def _repeat(repeat: list[int] | None, folders: int, negatives: int) -> list[int]:
-    """How often each folder comes, those of negatives last."""
+    """How often each folder comes in an epoch, folders of negatives last."""
     every = folders + negatives
     if repeat is None:
         return [1] * every

@@ -1,6 +1,6 @@
-"""Random numbers that depend on the run's seed and on what they are drawn for, never on what was drawn before.
+"""Random generators seeded by the run's seed and the purpose of the draw, independent of earlier draws.
 
-So a run that is resumed repeats itself with no random state in its checkpoint, on any number of worker processes.
+A resumed run therefore repeats itself without random state in its checkpoint, with any number of worker processes.
 """
 
 import os
@@ -11,7 +11,7 @@ import torch
 
 
 class TrainingDraw(NamedTuple):
-    """An image of an epoch, by its index, and with it what its augmentation is drawn from."""
+    """Index of an image, with the seed and epoch that its augmentation is drawn from."""
 
     image: int
     seed: int
@@ -19,15 +19,15 @@ class TrainingDraw(NamedTuple):
 
 
 def run_seed() -> int:
-    """What Lightning's seed_everything was given, on every rank and in every worker process; 0 where it was not."""
+    """The seed given to Lightning's seed_everything, in every rank and worker process; 0 if it was not called."""
     return int(os.environ.get("PL_GLOBAL_SEED", 0))
 
 
 def mixed_seed(*key: int) -> int:
-    """32 bits that depend on all of some numbers from 0 up: of a larger seed torch's CPU generator takes no more."""
+    """Hash non-negative integers to a 32-bit seed; torch's CPU generator uses only 32 bits of a larger one."""
     return int(np.random.SeedSequence(key).generate_state(1)[0])
 
 
 def seeded_generator(*key: int) -> torch.Generator:
-    """A generator for these numbers alone."""
+    """A generator seeded by these non-negative integers."""
     return torch.Generator().manual_seed(mixed_seed(*key))

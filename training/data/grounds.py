@@ -1,4 +1,4 @@
-"""Plain grounds of shop photographs replaced by others, so that a model learns the product and not its white ground."""
+"""Augmentation: replaces plain backgrounds of shop photographs, so that a model does not rely on white ones."""
 
 import numpy as np
 import torch
@@ -7,25 +7,25 @@ from scipy import ndimage
 
 from fashion.colors.plain_ground import plain_ground
 
-LEVELS = 12  # of 255, how far a pixel of the ground may lie from its color: JPEG noise, no shadows
-LEAST, MOST = 0.05, 0.9  # parts of the image that a ground may cover
+LEVELS = 12  # of 255, largest distance of a background pixel from its color: covers JPEG noise, not shadows
+LEAST, MOST = 0.05, 0.9  # fraction of the image that the background may cover
 
 
 def replace_ground(image: Image.Image, generator: torch.Generator | None = None) -> Image.Image:
-    """The image with another ground: gray or colored, plain, shaded or grainy; unchanged where it has no plain one.
+    """Replace a plain background by a random one: gray or colored, plain, shaded or grainy.
 
-    The new one is drawn at random.
+    An image without a plain background is returned unchanged.
 
     Args:
         image: RGB.
-        generator: what it is drawn with; None takes torch's global one.
+        generator: random generator; None takes torch's global one.
     """
     pixels = np.asarray(image)
     ground = plain_ground(pixels, LEVELS)
     if ground is None or not LEAST <= ground.mean() <= MOST:
         return image
-    # A soft edge: photographs have no staircase between product and ground.
-    ground = ndimage.binary_dilation(ground)  # the halo of the old ground
+    # Blend the edge, as in a photograph.
+    ground = ndimage.binary_dilation(ground)  # covers the halo of the old background
     share = ndimage.uniform_filter(ground.astype(np.float32), 3)[..., None]
     height, width = ground.shape
     mixed = pixels + (_draw(height, width, generator) - pixels) * share
@@ -33,7 +33,7 @@ def replace_ground(image: Image.Image, generator: torch.Generator | None = None)
 
 
 def _draw(height: int, width: int, generator: torch.Generator | None) -> np.ndarray:
-    """A ground, float32 (H, W, 3): mostly gray, lit from one side, with the grain of a camera or of a fabric."""
+    """Draw a background, float32 (H, W, 3): mostly gray, lit from one side, with the grain of a camera or fabric."""
     gray, colored, slope, grain, tint = torch.rand(8, generator=generator).split([1, 1, 2, 1, 3])
     color = 255 * (tint if colored < 0.3 else 0.85 * gray + 0.15 * tint)
     down = torch.linspace(-0.5, 0.5, height)[:, None]

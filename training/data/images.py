@@ -1,4 +1,4 @@
-"""Labeled photographs of folders in the training format, one by one: pixels and targets."""
+"""Datasets of labeled photographs in the training format: pixels and targets of each image."""
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
@@ -28,9 +28,9 @@ Sample = dict[str, Tensor]
 
 NO_GATES = Gates()
 NO_APPLICABILITY = Applicability()
-CATALOG = "catalog of the row"  # the column that says which of several it is; no label column is called that
-LONG_COPY = 500 * 10**6  # bytes; what takes longer than a few seconds shows its progress
-SHUFFLE_ROWS = 2_000  # kept at hand to draw from when streaming; 100 kB photographs make it 200 MB a worker
+CATALOG = "catalog of the row"  # column with the catalog's index, if there are several; no label column has this name
+LONG_COPY = 500 * 10**6  # bytes; copying more takes more than a few seconds and shows a progress bar
+SHUFFLE_ROWS = 2_000  # shuffle buffer when streaming: 200 MB per worker with photographs of 100 kB
 
 
 def open_split(
@@ -46,9 +46,9 @@ def open_split(
     rules: Path | str | None = None,
     negatives: Sequence[str | Path] = (),
 ) -> "Photographs":
-    """A split of any folders that `training.sources` can open, for a model's outputs and input.
+    """Open a split of any folders that `training.sources` can open, for a model's outputs and input.
 
-    Labels of the data that the taxonomy does not have are left out; groups that the data do not have are not annotated.
+    Labels that are not in the taxonomy are left out; groups that are not in the data are not annotated.
 
     Args:
         paths: the folder or folders.
@@ -58,13 +58,13 @@ def open_split(
         groups: attribute groups to import; None for all.
         cache: folder for imported data and the random-access copy.
         names: a YAML file of names to change, see `training.data.names`.
-        partly: take those of the groups that are there.
-        gates: outputs of the model beside its labels; targets have a column for each.
+        partly: ignore groups that are missing.
+        gates: outputs of the model besides its labels; targets have a column for each.
         rules: a YAML file of derived labels and of groups that apply to some products only, see `training.data.rules`.
         negatives: folders of photographs that show no product.
 
     Raises:
-        DataError: a folder that cannot be used, or without this split.
+        DataError: a folder cannot be used or lacks this split.
     """
     catalogs = open_catalogs(paths, groups, cache, names, partly, rules)
     applicability = learn_applicability(catalogs, gates)
@@ -75,7 +75,7 @@ def open_split(
 
 
 def learn_applicability(catalogs: Sequence[Catalog], gates: Gates) -> Applicability:
-    """Which groups apply to which products, from the training rows of these catalogs of products."""
+    """Learn which groups apply to which products from the training rows of these product catalogs."""
     rule = catalogs[0].rules.applies
     if not gates.applies or not rule.groups:
         return Applicability()
@@ -89,15 +89,15 @@ def open_rows(
     streaming: bool = False,
     repeat: Sequence[int] | None = None,
 ) -> Any:
-    """A split of all catalogs as `datasets` opens it, images left encoded; column `catalog` says whose a row is.
+    """Open a split of all catalogs with `datasets`, images left encoded; column `CATALOG` is the index of the catalog.
 
-    Not streaming, the shards are copied once into an Arrow file under `cache` that is mapped into memory. Streaming,
-    the catalogs' rows come mixed, in proportion to their sizes. `repeat` says how often each catalog's rows come.
+    Without streaming, the shards are copied once to a memory-mapped Arrow file under `cache`. With streaming, the rows
+    of the catalogs are interleaved in proportion to their number. `repeat` is how often each catalog's rows come.
 
     Raises:
         DataError: broken shards.
     """
-    import datasets  # takes seconds; a wrong flag need not wait for it
+    import datasets  # slow: imported late so that a wrong flag is reported at once
 
     each = [_folder_rows(catalog, split, cache, streaming) for catalog in catalogs]
     if len(each) == 1:
@@ -130,14 +130,14 @@ def _folder_rows(catalog: Catalog, split: str, cache: Path, streaming: bool) -> 
             raise cause from None
         raise DataError(f"{catalog.folder} cannot be read: {cause or error}; import the data again") from None
     columns = [IMAGE, ID, *catalog.columns]
-    if not streaming and PRODUCT_ID in rows.column_names:  # folders of earlier versions lack it; streams need none
+    if not streaming and PRODUCT_ID in rows.column_names:  # folders of earlier versions lack it; streams do not need it
         columns.append(PRODUCT_ID)
     return rows.select_columns(columns).cast_column(IMAGE, datasets.Image(decode=False))
 
 
 @contextmanager
 def _bars(show: bool) -> Iterator[None]:
-    """Let `datasets` show its progress bars, or not: for small data they are noise."""
+    """Show or hide the progress bars of `datasets`."""
     from datasets import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     if show or are_progress_bars_disabled():
@@ -151,10 +151,10 @@ def _bars(show: bool) -> Iterator[None]:
 
 
 class Photographs(Dataset):
-    """Encoded images and label names, by index -> pixels and targets. The index `FILLER` is an empty image.
+    """Map-style dataset: index -> pixels and targets. The index `FILLER` gives an empty image.
 
-    What an `EpochSampler` draws is augmented by random numbers of its own, an image that is asked for by its index by
-    torch's global ones.
+    A `TrainingDraw` of an `EpochSampler` is augmented with its own random generator, an image requested by plain index
+    with torch's global one.
     """
 
     def __init__(self, rows: Any, reader: "Reader") -> None:
@@ -164,10 +164,10 @@ class Photographs(Dataset):
         return len(self.rows)
 
     def sample(self, rows: int, skip: int = 0) -> "Photographs":
-        """At most that many of the images, drawn at random but always the same, as an object of its own.
+        """A new dataset of at most `rows` images, drawn at random with a fixed seed.
 
         Args:
-            rows: how many.
+            rows: maximum number of images.
             skip: leave out the images that `sample(skip)` draws.
         """
         drawn = copy.copy(self)
@@ -183,7 +183,7 @@ class Photographs(Dataset):
 
     @property
     def products(self) -> list[str]:
-        """The id of each image's product: what must not be seen on one side and judged on the other."""
+        """The product id of each image: a split must not separate images of one product."""
         if PRODUCT_ID not in self.rows.column_names:
             return self.ids
         return [product or name for product, name in zip(self.rows[PRODUCT_ID], self.ids, strict=True)]
@@ -206,15 +206,15 @@ class Photographs(Dataset):
 
 
 class PhotographStream(ResumableStream):
-    """The training split read from front to back, endlessly; an epoch is as many images as the split has rows."""
+    """The training split as an endless stream; an epoch is as many images as the split has rows."""
 
     def __init__(self, rows: Any, length: int, reader: "Reader") -> None:
         self.rows, self.length, self.reader = rows, length, reader
-        self.epoch: Callable[[], int] = int  # 0 until told otherwise
+        self.epoch: Callable[[], int] = int  # int() is 0
         self.seed = self.rank = 0
 
     def part(self, rank: int, ranks: int, seed: int, epoch: Callable[[], int]) -> "PhotographStream":
-        """This rank's part, shuffled anew for each value of `epoch()`."""
+        """This rank's part, reshuffled for each value of `epoch()`."""
         from datasets.distributed import split_dataset_by_node
 
         part = PhotographStream.__new__(PhotographStream)
@@ -237,7 +237,7 @@ class PhotographStream(ResumableStream):
 
     def _endless_rows(self) -> Iterator[dict[str, Any]]:
         epoch = self.epoch()
-        while True:  # ranks and workers hold unequal parts; the trainer stops when the epoch has its batches
+        while True:  # parts of ranks and workers differ in size; the trainer ends the epoch by its number of batches
             self.rows.set_epoch(epoch)
             empty = True
             for row in self.rows:
@@ -249,17 +249,17 @@ class PhotographStream(ResumableStream):
 
 
 class Reader:
-    """One row of the training format -> pixels and targets.
+    """Converts a row of the training format to pixels and targets.
 
     Args:
         taxonomy: of the model.
         spec: input of the model.
-        catalogs: where the rows come from; of several, each row's column `CATALOG` says which.
+        catalogs: the catalogs of the rows; if there are several, each row's column `CATALOG` is its index.
         augment: random changes to the pixels.
-        gates: outputs beside the labels.
-        applicability: what the gates of groups are to say of which products.
-        learn_absence: whether photographs without a product have none of the labels, to be learned; else their labels
-            are not annotated, so that scores of labels are of products.
+        gates: outputs besides the labels.
+        applicability: targets of the gates by product.
+        learn_absence: whether photographs without a product have target 0 for all labels; otherwise their labels are
+            not annotated, so that label scores are of products only.
     """
 
     def __init__(
@@ -280,9 +280,9 @@ class Reader:
         self.no_product = no_product(gates, len(taxonomy), NO if learn_absence else NOT_ANNOTATED)
 
     def __call__(self, row: dict[str, Any], generator: torch.Generator | None = None) -> Sample:
-        """Pixels, augmented by `generator`, or by torch's global one, and targets of a row.
+        """Pixels and targets of a row, augmented with `generator` or torch's global one.
 
-        Raises DataError for an image that cannot be decoded: the importers leave those out.
+        Raises DataError for an image that cannot be decoded: importers skip those, so the data set is damaged.
         """
         change = self.augment.draw(generator)
         try:
@@ -292,7 +292,7 @@ class Reader:
         targets = self.targets(row)
         if change.recolored:
             targets[self.colors] = NOT_ANNOTATED
-        if change.blank:  # of other labels than the product's nothing is said, as of the product
+        if change.blank:  # the product's labels become absent; labels that were not annotated stay so
             labels = len(self.taxonomy)
             targets[:labels][targets[:labels] == YES] = NO
             targets[labels:] = self.no_product[labels:]
@@ -318,7 +318,7 @@ class Reader:
         return np.concatenate([targets, self.applicability.targets(self.gates, cells, derived)])
 
     def empty(self) -> Sample:
-        """A black image of which nothing is annotated."""
+        """A black image with no annotations."""
         size = self.spec.size
         targets = torch.full((len(self.taxonomy) + len(self.gates),), NOT_ANNOTATED, dtype=torch.int8)
         return {"pixels": torch.zeros(size, size, 3, dtype=torch.uint8), "targets": targets}

@@ -1,4 +1,4 @@
-"""The input of a training: what is set of it, and what the network's pretrained weights were trained with."""
+"""Input settings of a training, with defaults from the pretrained weights of the network."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
@@ -9,7 +9,7 @@ from fashion.preprocess import InputSpec
 
 @dataclass(frozen=True)
 class InputSettings:
-    """What of `fashion.preprocess.InputSpec` is set; null takes what the network's family declares for it.
+    """The values of `fashion.preprocess.InputSpec`; null takes the value that the network's family declares.
 
     Attributes:
         size: height and width of the input, pixels.
@@ -17,7 +17,7 @@ class InputSettings:
         std: standard deviation of the channels, in (0, 1]; divided by.
         resize: `squash` ignores the aspect ratio; `pad` keeps it and fills up with white.
         interpolation: of the resize.
-        border: `cut` takes a wide border of one color away before the resize; `keep` does not.
+        border: `cut` removes a wide border of one color before the resize; `keep` does not.
     """
 
     size: int | None = None
@@ -28,7 +28,7 @@ class InputSettings:
     border: Literal["keep", "cut"] | None = None
 
     def spec(self, arch: str) -> InputSpec:
-        """The input of a network. Raises SettingError for a value that no network can use."""
+        """The input spec of a network. Raises SettingError for a value that no network can use."""
         own = {name: value for name, value in asdict(self).items() if value is not None}
         return replace(family(arch).declared_input(arch), **own)
 

@@ -1,4 +1,4 @@
-"""How many training rows have which labels, from the label columns alone: no photograph is read."""
+"""Counts of training rows by label, read from the label columns only, without the photographs."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ from fashion.errors import DataError, one_line
 from training.data.catalogs import Catalog
 from training.data.rules import Cells, Derived
 
-BETWEEN = "\x1f"  # the labels of a cell while rows are compared; ASCII's unit separator, which no label holds
+SEPARATOR = "\x1f"  # joins the labels of a cell for grouping: ASCII unit separator, which no label contains
 SPLIT = "train"
 
 
@@ -20,10 +20,10 @@ class AlikeRows(NamedTuple):
     """Rows that have the same labels in some groups.
 
     Attributes:
-        cells: their labels, by group.
-        derived: what follows from these for groups that they do not annotate.
-        rows: how many they are.
-        annotated: how many of them annotate each of some other groups.
+        cells: their labels by group.
+        derived: what is derived for groups that they do not annotate.
+        rows: number of rows.
+        annotated: number of these rows that annotate each of some other groups.
     """
 
     cells: Cells
@@ -32,7 +32,7 @@ class AlikeRows(NamedTuple):
     annotated: dict[str, int]
 
     def labels(self, group: str) -> set[str]:
-        """The labels of a group that they have or that follow for them."""
+        """Their labels of a group, annotated or derived."""
         return labels_of(group, self.cells, self.derived)
 
 
@@ -45,7 +45,7 @@ def labels_of(group: str, cells: Cells, derived: dict[str, Derived]) -> set[str]
 
 
 class LabelRows:
-    """The training rows of a catalog, as far as labels go; 50,000 rows of 20 columns are counted in about a second.
+    """The label columns of a catalog's training rows; 50,000 rows of 20 columns are counted in about a second.
 
     Raises:
         DataError: a broken folder.
@@ -61,14 +61,14 @@ class LabelRows:
         self.table: dict[str, pa.ChunkedArray] = {}
         if tables:
             lists = pa.concat_tables(tables)
-            self.table = {column: pc.binary_join(lists[column], BETWEEN) for column in catalog.columns}
+            self.table = {column: pc.binary_join(lists[column], SEPARATOR) for column in catalog.columns}
 
     def alike(self, groups: Iterable[str], annotated: Sequence[str] = ()) -> Iterator[AlikeRows]:
-        """The rows by their labels in some groups, and in those from which these are derived.
+        """Group the rows by their labels in `groups` and in the groups these are derived from.
 
         Args:
-            groups: see there.
-            annotated: groups to count the annotated rows of.
+            groups: the groups to compare.
+            annotated: groups whose annotated rows are counted.
         """
         groups = set(groups)
         groups |= self.catalog.rules.sources_of(groups)
@@ -95,7 +95,7 @@ class LabelRows:
 def _names(text: str | None) -> list[str] | None:
     if text is None:
         return None
-    return text.split(BETWEEN) if text else []
+    return text.split(SEPARATOR) if text else []
 
 
 def count_labels(rows: Sequence[LabelRows]) -> dict[str, Counter[str]]:

@@ -1,4 +1,4 @@
-"""Which images a rank loads, in which order, and from where it goes on after an interrupt."""
+"""Samplers and a resumable data loader: which images a rank loads, in which order, and where a resumed epoch starts."""
 
 import multiprocessing
 import os
@@ -13,14 +13,14 @@ from torch.utils.data import DataLoader, DistributedSampler, IterableDataset
 
 from training.data.draws import TrainingDraw
 
-FILLER = -1  # index of an image that is not there
+FILLER = -1  # index of a padding image
 
 
 class EpochSampler(DistributedSampler):
-    """This rank's part of a new permutation for each epoch; every rank gets as many images.
+    """This rank's part of a new permutation for each epoch; every rank gets equally many images.
 
-    The same seed and epoch give the same order on any number of ranks. The remainder of the images by the ranks, fewer
-    than there are ranks, waits for another epoch.
+    The same seed and epoch give the same order on any number of ranks. The images left over, fewer than there are
+    ranks, are dropped for the epoch.
     """
 
     def __init__(self, rows: int, rank: int, ranks: int, seed: int) -> None:
@@ -42,8 +42,8 @@ class EpochSampler(DistributedSampler):
 class WholeSampler(DistributedSampler):
     """This rank's part of all images, in order, each image on one rank only.
 
-    Ranks must see as many batches as each other, so some get the index `FILLER` at the end: the data set answers it
-    with an image without annotations, which counts nowhere.
+    All ranks must run equally many batches, so some get the index `FILLER` at the end, for which the dataset returns an
+    image without annotations, which affects no score.
     """
 
     def __init__(self, rows: int, rank: int, ranks: int) -> None:
@@ -60,42 +60,42 @@ class WholeSampler(DistributedSampler):
 
 
 class ResumableStream(IterableDataset):
-    """Samples that come in an order of their own, of which a resumed epoch passes over the first."""
+    """Iterable dataset that can skip the first samples of a resumed epoch."""
 
-    skip = 0  # samples of each worker, at most, that nobody looks at: they need not be made
+    skip = 0  # the first samples of each worker, which are discarded and so need not be decoded
 
 
 class ResumableLoader(DataLoader):
-    """A data loader that goes on within an epoch. Lightning saves and restores its state with the checkpoint."""
+    """A data loader that can resume within an epoch. Its state is saved and restored with the checkpoint."""
 
-    batches = 0  # of the running epoch, handed out
-    start = 0  # batch at which the next epoch begins
+    batches = 0  # batches of the current epoch that were returned
+    start = 0  # batch at which the next epoch starts
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        # A generator begins with its first batch, and so after the sampler has been told the epoch.
+        # A generator runs only when the first batch is requested, after the sampler's epoch was set.
         self.batches, self.start = self.start, 0
         passed, images = 0, self.batch_size or 1
         if isinstance(self.sampler, EpochSampler):
             self.sampler.skip = self.batches * images
         elif isinstance(self.dataset, ResumableStream):
             passed = self.batches
-            # Workers take turns, and those without a shard drop out: of the batches each of the others made no fewer.
+            # Workers alternate; those without a shard drop out, so each of the others made at least this many batches.
             self.dataset.skip = passed // max(1, self.num_workers) * images
         for batch in islice(super().__iter__(), passed, None):
             self.batches += 1
             yield batch
 
     def state_dict(self) -> dict[str, int]:
-        """The batches of the running epoch that were handed out."""
+        """The number of batches of the current epoch that were returned."""
         return {"batches": self.batches}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Begin the next epoch after the batches in `state`."""
+        """Start the next epoch after the batches in `state`."""
         self.start = state["batches"] % len(self)
 
 
 def set_up_worker(worker: int) -> None:
-    """Let a loader's process survive the ctrl-C that its trainer answers, and end when its trainer ends it."""
+    """Set up a worker process: ignore ctrl-C, which the trainer handles, and exit with the trainer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
@@ -103,10 +103,10 @@ def set_up_worker(worker: int) -> None:
 
 
 def end_with_the_trainer() -> None:
-    """Wait until the trainer has died, and end this process then.
+    """Wait until the trainer process has ended, then end this process.
 
-    torch looks at the id of the parent process for that, which with the start method `forkserver`, the default from
-    Python 3.14 on, is not the trainer's: loaders would outlive one that was killed.
+    torch checks the parent process id for that. With the start method `forkserver`, the default since Python 3.14, the
+    parent is not the trainer, so workers would outlive a killed trainer.
     """
     trainer = multiprocessing.parent_process()
     if trainer is not None:

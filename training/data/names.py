@@ -1,4 +1,4 @@
-"""One name for what catalogs call by different names: a small YAML file of theirs and ours.
+"""Renaming of labels and columns by a small YAML file, so that several catalogs share one name for the same thing.
 
 tshirts: T-Shirts          # a label, whichever group it is in
 garment:                   # labels of one group, by the name of its column
@@ -21,12 +21,12 @@ GROUPS = "groups"  # the key whose entries rename columns
 
 @dataclass(frozen=True)
 class Names:
-    """What columns and labels are called instead. The empty one changes nothing.
+    """New names of columns and labels; empty by default.
 
     Attributes:
-        groups: new name of a group, by that of its column.
-        labels: new names by old ones, for labels of every group.
-        labels_of: the same for the labels of one column; they go before those of every group.
+        groups: group name by column name.
+        labels: new label names by old ones, for all groups.
+        labels_of: the same by column; these take precedence over `labels`.
     """
 
     groups: Mapping[str, str] = field(default_factory=dict)
@@ -35,10 +35,10 @@ class Names:
 
     @classmethod
     def load(cls, path: Path | str | None) -> "Names":
-        """Read the file; None gives the empty one.
+        """Read the file; None gives an empty mapping.
 
         Raises:
-            DataError: it cannot be read, or holds something else than names.
+            DataError: it cannot be read or does not hold names.
         """
         if path is None:
             return cls()
@@ -53,15 +53,15 @@ class Names:
         return cls(groups, labels, nested)
 
     def group(self, column: str) -> str:
-        """The group that a column is."""
+        """The group name of a column."""
         return self.groups.get(column, column)
 
     def label(self, column: str, name: str) -> str:
-        """What a label of a column is called."""
+        """The new name of a label of a column."""
         return self.labels_of.get(column, {}).get(name, self.labels.get(name, name))
 
     def unknown(self, names: Mapping[str, Iterable[str]]) -> list[str]:
-        """The old names that stand in none of the data: misspelled, mostly, so each with the name that is most like it.
+        """Old names that are in none of the data (mostly misspelled), each with its closest match.
 
         Args:
             names: the labels of the data by column, under their old names.
@@ -76,7 +76,7 @@ class Names:
             else:
                 there = list(names[column])
                 unknown += [f"{name!r} of {column}{_hint(name, there)}" for name in table if name not in there]
-        return list(dict.fromkeys(unknown))  # a column may stand among the groups and have labels
+        return list(dict.fromkeys(unknown))  # a column may be in both `groups` and `labels_of`
 
 
 def _hint(name: str, choices: Sequence[str]) -> str:
@@ -87,4 +87,6 @@ def _hint(name: str, choices: Sequence[str]) -> str:
 def _check(table: Mapping[Any, Any], path: Path | str) -> None:
     for old, new in table.items():
         if not (isinstance(old, str) and isinstance(new, str) and new.strip()):
-            raise DataError(f"{path}: {old!r}: {new!r} is no pair of names; put what YAML takes for more into quotes")
+            raise DataError(
+                f"{path}: {old!r}: {new!r} is no pair of names; put names that YAML does not read as text into quotes"
+            )

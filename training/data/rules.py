@@ -1,19 +1,19 @@
-"""What labels say of other groups: a small YAML file of derived labels, and of groups that apply to some products only.
+"""Rules between label groups, read from a small YAML file: labels derived from others, and groups that do not apply.
 
-derive:                    # a group that is filled in where a row does not annotate it
+derive:                    # groups to fill in where a row does not annotate them
   garment:
-    from: article          # the group that it follows from; both by their new names, see `training.data.names`
+    from: article          # the source group; both by their new names, see `training.data.names`
     labels:
-      Jeans: Pants         # a label, or a list of several; the other labels that these rules name are not given
+      Jeans: Pants         # a label or a list of labels; the other labels named in these rules are then absent
       Watches: []          # none of the group's labels
-      Sweaters: {not: [Shoes, Hat]}           # these not; nothing is known of the others
+      Sweaters: {not: [Shoes, Hat]}           # these are absent; the others are unknown
       Tshirts: {one of: [T-Shirt, Polo]}      # one of these, and none of the others
 applies:                   # learned from how often the training rows of a label annotate a group
-  by: [article, garment]   # whose labels decide: the first group that a row has
-  groups: [neck, sleeve]   # that get an output which says whether they apply
-  yes: 0.2                 # a group applies where at least this share of the rows is annotated,
-  no: 0.01                 # not where at most this share is; between the two it is unknown
-  rows: 10                 # labels of fewer training rows decide nothing
+  by: [article, garment]   # the deciding groups: the first one in which a row has labels decides
+  groups: [neck, sleeve]   # the groups that get an output for whether they apply
+  yes: 0.2                 # a group applies if at least this share of the rows is annotated,
+  no: 0.01                 # does not if at most this share is; between the two it is unknown
+  rows: 10                 # labels with fewer training rows decide nothing
   except:                  # by label of a deciding group: yes, no or unknown
     Watches: {neck: no}
 """
@@ -35,13 +35,13 @@ FORMS = "a label, a list of labels, {not: [labels]} or {one of: [labels]}"
 
 @dataclass(frozen=True)
 class Derived:
-    """What is known of the labels of one group of a product.
+    """What the rules derive for one group of a product.
 
     Attributes:
-        yes: those it has.
-        no: those it has not.
-        only: it has no label but of these; None where that is not known.
-        some: it has at least one of `only`.
+        yes: labels that it has.
+        no: labels that it does not have.
+        only: the labels that are possible; None if not restricted.
+        some: whether it has at least one of `only`.
     """
 
     yes: frozenset[str] = frozenset()
@@ -51,17 +51,17 @@ class Derived:
 
     @property
     def nothing(self) -> bool:
-        """Whether it is known to have none of the group's labels."""
+        """Whether the product is known to have none of the group's labels."""
         return self.only is not None and not self.only
 
     def target(self, name: str) -> int:
-        """1 yes, 0 no, -1 not known, of a label."""
+        """Target of a label: 1 yes, 0 no, -1 unknown."""
         if name in self.yes:
             return YES
         return NO if name in self.no or (self.only is not None and name not in self.only) else NOT_ANNOTATED
 
     def __and__(self, other: "Derived") -> "Derived":
-        """What two rules say together. Where a single label is left that may be the one it has, it has it."""
+        """Combine two rules. If only one possible label is left for `some`, it becomes a `yes`."""
         only = self.only if other.only is None else other.only if self.only is None else self.only & other.only
         both = Derived(self.yes | other.yes, self.no | other.no, only, self.some or other.some)
         return both._concluded()
@@ -81,14 +81,14 @@ class Derivation:
 
     Attributes:
         source: the group they follow from.
-        labels: what follows from each of its labels; from those that are missing nothing follows.
+        labels: by label of the source, what follows from it; nothing follows from missing labels.
     """
 
     source: str
     labels: Mapping[str, Derived]
 
     def __call__(self, names: Sequence[str]) -> Derived | None:
-        """What follows from a row's labels of the source. Of several, each says only what the product has."""
+        """What follows from a row's labels of the source. If there are several, only their `yes` labels are used."""
         found = [self.labels[name] for name in names if name in self.labels]
         if len(names) == 1:
             return found[0] if found else None
@@ -97,21 +97,21 @@ class Derivation:
 
     @property
     def names(self) -> set[str]:
-        """All labels of the group that it speaks of."""
+        """All labels of the derived group that the rules name."""
         return {name for each in self.labels.values() for name in (*each.yes, *each.no, *(each.only or ()))}
 
 
 @dataclass(frozen=True)
 class AppliesRule:
-    """Which groups get an output that says whether they apply, and how the training rows decide it.
+    """Which groups get a gate (an output for whether they apply), and how its targets follow from the training rows.
 
     Attributes:
-        by: groups whose labels decide; the first that a row has.
-        groups: that get the output.
-        yes: share of annotated rows from which on a group applies.
-        no: share of annotated rows up to which it does not apply.
-        rows: labels of fewer training rows decide nothing.
-        exceptions: by label of a deciding group, by group: what holds instead, 1 yes, 0 no, -1 unknown.
+        by: the deciding groups; the first one in which a row has labels decides.
+        groups: the groups with a gate.
+        yes: smallest share of annotated rows at which a group applies.
+        no: largest share of annotated rows at which it does not apply.
+        rows: labels with fewer training rows decide nothing.
+        exceptions: by deciding label and group, a fixed target: 1 yes, 0 no, -1 unknown.
     """
 
     by: tuple[str, ...] = ()
@@ -124,11 +124,11 @@ class AppliesRule:
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules of a file. The empty ones say nothing.
+    """The rules of a file; empty by default.
 
     Attributes:
         derive: by group, how its labels follow from those of other groups.
-        applies: which groups get an output that says whether they apply.
+        applies: which groups get a gate.
     """
 
     derive: Mapping[str, tuple[Derivation, ...]] = field(default_factory=dict)
@@ -136,10 +136,10 @@ class Rules:
 
     @classmethod
     def load(cls, path: Path | str | None) -> "Rules":
-        """Read the file; None gives the empty ones.
+        """Read the file; None gives empty rules.
 
         Raises:
-            DataError: it cannot be read, or holds something else than rules.
+            DataError: it cannot be read or does not hold rules.
         """
         if path is None:
             return cls()
@@ -159,11 +159,11 @@ class Rules:
         return tuple(dict.fromkeys([*derived_from, *self.applies.by]))
 
     def sources_of(self, groups: Iterable[str]) -> set[str]:
-        """The groups that decide what is derived for these."""
+        """The groups that these groups are derived from."""
         return {each.source for group in groups for each in self.derive.get(group, ())}
 
     def derived(self, cells: Cells) -> dict[str, Derived]:
-        """What follows for the groups that a row does not annotate, from those that it does."""
+        """What is derived for the groups that a row does not annotate, by group."""
         found = {group: self._derived(group, cells) for group in self.derive if cells.get(group) is None}
         return {group: each for group, each in found.items() if each is not None}
 
@@ -177,14 +177,14 @@ class Rules:
         return None if result is None or result == Derived() else result
 
     def unknown(self, labels: Mapping[str, Iterable[str]]) -> list[str]:
-        """Groups and labels that the rules name and none of the data has, each with the one that is most like it.
+        """Groups and labels in the rules that are in none of the data, each with its closest match.
 
         Args:
-            labels: of the data by group, under their new names.
+            labels: the labels of the data by group, under their new names.
         """
         there = {group: set(names) for group, names in labels.items()}
         for group, derivations in self.derive.items():
-            if group not in there:  # it need not be in the data: the rules make it
+            if group not in there:  # a derived group need not be in the data
                 there[group] = {name for each in derivations for name in each.names}
         groups = dict.fromkeys([*self.sources, *self.applies.groups])
         unknown = [f"group {group!r}{_hint(group, there)}" for group in groups if group not in there]
@@ -203,24 +203,26 @@ class Rules:
 
 
 class _RulesParser:
-    """Checks what YAML made of a file."""
+    """Converts the parsed YAML to rules and checks it."""
 
     def __init__(self, path: Path | str) -> None:
         self.path = path
 
     def table(self, content: Any, where: str, keys: Sequence[str] | None = None) -> dict[str, Any]:
-        """A table whose keys are names, or some of `keys`."""
+        """Check that `content` is a dict with string keys, all of them in `keys` if given."""
         if not isinstance(content, dict):
             raise self._error(f"{where} holds {content!r}; expected a table, see training/data/rules.py")
         for key in content:
             if keys is not None and key not in keys:
                 raise self._error(f"{where} has {key!r}{_hint(str(key), keys)}; it may have: {', '.join(keys)}")
             if not isinstance(key, str):
-                raise self._error(f"{where} has the name {key!r}; put what YAML takes for more into quotes")
+                raise self._error(
+                    f"{where} has the name {key!r}; put names that YAML does not read as text into quotes"
+                )
         return content
 
     def derivations(self, group: str, rules: Any) -> tuple[Derivation, ...]:
-        """One table of `from` and `labels`, or a list of them."""
+        """Parse one table of `from` and `labels`, or a list of them."""
         where = f"derive {group}"
         tables = [
             self.table(each, where, ("from", "labels")) for each in (rules if isinstance(rules, list) else [rules])
@@ -232,7 +234,7 @@ class _RulesParser:
         if any(source == group for source, _ in parsed):
             raise self._error(f"{where} follows from itself; name another group at from")
         derivations = [Derivation(source, labels) for source, labels in parsed]
-        # A label that no rule names is one its author did not think of: nothing is known of it.
+        # Labels that no rule names stay unknown: the rules' author did not consider them.
         named = frozenset[str]().union(*(each.names for each in derivations))
         return tuple(
             Derivation(
@@ -246,7 +248,7 @@ class _RulesParser:
         )
 
     def applies(self, content: Any) -> AppliesRule:
-        # YAML takes yes and no for true and false.
+        # YAML parses yes and no as true and false.
         if isinstance(content, dict):
             content = {
                 {True: "yes", False: "no"}.get(key, key) if isinstance(key, bool) else key: v
@@ -292,14 +294,16 @@ class _RulesParser:
         raise self._error(f"{where} holds {value!r}; expected {FORMS}")
 
     def names(self, value: Any, where: str) -> list[str]:
-        """A name, or a list of names and of such lists, as YAML's anchors make them."""
+        """Flatten a name or a list of names; YAML anchors produce nested lists."""
         if isinstance(value, list):
             return [name for each in value for name in self.names(each, where)]
         return [self._name(value, where)]
 
     def _name(self, value: Any, where: str) -> str:
         if not isinstance(value, str) or not value.strip():
-            raise self._error(f"{where} holds {value!r}, no name; put what YAML takes for more into quotes")
+            raise self._error(
+                f"{where} holds {value!r}, no name; put names that YAML does not read as text into quotes"
+            )
         return value
 
     def _error(self, message: str) -> DataError:

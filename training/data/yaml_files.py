@@ -1,4 +1,4 @@
-"""The small YAML files that a user writes beside the data: names and rules."""
+"""Reading of the small YAML files that a user writes for the data: names and rules."""
 
 import unicodedata
 from pathlib import Path
@@ -10,10 +10,10 @@ from fashion.errors import DataError, one_line
 
 
 def read_yaml(path: Path | str, what: str) -> Any:
-    """The content of a file, an empty dictionary where there is none; its text in the normal form of labels (NFC).
+    """The content of a file, normalized to NFC as labels are; an empty dict for an empty file.
 
     Raises:
-        DataError: it cannot be read; `what` says what it should hold, such as "names".
+        DataError: it cannot be read; `what` names the expected content, such as "names".
     """
     try:
         return yaml.safe_load(unicodedata.normalize("NFC", Path(path).read_text(encoding="utf-8"))) or {}

@@ -1,1 +1,1 @@
-"""One training: network, loss, metrics, optimizers, schedules, progress, ways to stop, what it leaves on disk."""
+"""A training run: network, loss, metrics, optimizers, schedules, progress, early stopping and files on disk."""

@@ -1,4 +1,4 @@
-"""Training on small images first: most of what is to be learned shows at a fraction of the cost.
+"""Progressive resizing: training starts on small images, which are cheaper and teach most of what is to be learned.
 
 Source: Tan and Le, EfficientNetV2 (arXiv:2104.00298), "progressive learning"; Howard's entry of DAWNBench, 2018.
 """
@@ -10,18 +10,18 @@ from torchvision.transforms.v2.functional import resize
 
 from fashion.errors import SettingError
 
-STEP = 16  # px; sizes between are not told apart by a network that halves them five times
-LEAST = 32  # px
+STEP = 16  # px between sizes; finer steps make no difference to a network of total stride 32
+LEAST = 32  # px, smallest size
 
 
 @dataclass(frozen=True)
 class ImageGrowth:
-    """How the images of a training grow to the size that the model will see.
+    """How the size of the training images grows to the input size of the model.
 
     Attributes:
-        start: size of the first images, as a part of the input size; 1 trains at the input size throughout.
-        since: part of the training until which they stay so small.
-        until: part of the training after which the images have the input size.
+        start: initial image size as a fraction of the input size; 1 trains at the input size throughout.
+        since: fraction of the training at which the images start to grow.
+        until: fraction of the training from which on they have the input size.
 
     Raises:
         SettingError: a value out of its range.
@@ -40,7 +40,7 @@ class ImageGrowth:
             raise SettingError(f"--model.growth.since is {self.since}; it must be below until, {self.until}")
 
     def size(self, progress: float, size: int) -> int:
-        """The size to train at, px, after a part of the training, for an input of `size` px."""
+        """Image size in px at `progress` (0 to 1) of the training, for an input of `size` px."""
         if self.start == 1 or progress >= self.until:
             return size
         grown = size * (self.start + (1 - self.start) * max(0, progress - self.since) / (self.until - self.since))
@@ -48,7 +48,7 @@ class ImageGrowth:
 
 
 def shrink(pixels: Tensor, size: int) -> Tensor:
-    """uint8 pixels (B, S, S, 3) -> the same images as (B, size, size, 3)."""
+    """Resize uint8 pixels (B, S, S, 3) to (B, size, size, 3)."""
     if pixels.shape[1] == size:
         return pixels
     return resize(pixels.permute(0, 3, 1, 2), [size, size], antialias=True).permute(0, 2, 3, 1)

@@ -1,4 +1,4 @@
-"""How random weights begin, where torchvision's way can be bettered at no cost."""
+"""Optional changes to torchvision's random initialization that cost nothing at training time."""
 
 import math
 from collections.abc import Callable
@@ -16,15 +16,15 @@ from training.fitting.whitening import whiten
 
 @dataclass(frozen=True)
 class Initialization:
-    """Changes to the random weights that a training begins with. Weights that are loaded afterwards replace them.
+    """Changes to the initial random weights. Weights that are loaded afterwards replace them.
 
     Attributes:
-        zero_residual: the last batch norm of each residual block begins at 0, so that at first each block hands on what
-            it is given. Goyal et al. 2017, "Accurate, Large Minibatch SGD" (arXiv:1706.02677), 5.1.
-        prior: the probability that every label begins with, by the head's bias; 0 leaves it near 0.5. Most labels are
-            rare, and what is not spent on learning that is spent on the photographs. Lin et al. 2017, "Focal Loss for
+        zero_residual: the last batch norm of each residual block starts at 0, so that each block is the identity at
+            first. Goyal et al. 2017, "Accurate, Large Minibatch SGD" (arXiv:1706.02677), 5.1.
+        prior: initial probability of every label, set by the head's bias; 0 leaves it near 0.5. Most labels are
+            rare; with a low prior no steps are spent on learning that. Lin et al. 2017, "Focal Loss for
             Dense Object Detection" (arXiv:1708.02002), 3.3.
-        whiten: the first convolution begins with the patterns of the photographs, see `training.fitting.whitening`.
+        whiten: initialize the first convolution from image patches, see `training.fitting.whitening`.
 
     Raises:
         SettingError: a value out of its range.
@@ -39,12 +39,12 @@ class Initialization:
             raise SettingError(f"--model.init.prior is {self.prior}; it must be at least 0 and below 1")
 
     def apply(self, network: Backbone, normalize: Normalize, images: Callable[[], Photographs]) -> None:
-        """Change the weights of a network that has random ones.
+        """Change the random weights of a network.
 
         Args:
             network: changed in place.
-            normalize: its input.
-            images: gives some of the kind that it will learn from; asked only where they are looked at.
+            normalize: normalizes its input.
+            images: returns training images; called only if they are needed.
         """
         if self.zero_residual:
             for norm in network.residual_norms():

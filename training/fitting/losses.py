@@ -1,4 +1,4 @@
-"""What training minimizes: losses over what is annotated of each image."""
+"""Training losses over the annotated labels of each image."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,19 +11,19 @@ from fashion.errors import SettingError
 from fashion.gates import Gates
 from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
 
-LARGEST_LOGIT = 30.0  # in exponentials
+LARGEST_LOGIT = 30.0  # logits are clamped to this before exp
 
 
 @dataclass(frozen=True)
 class Loss:
-    """Cross-entropy, and what may be changed about it.
+    """Cross-entropy loss and its settings.
 
     Attributes:
-        over: `labels` takes each (image, label) pair by itself, so that an image may have several labels of a group.
-            `groups` takes the labels of a group as alternatives, with "none of them" as one more of logit 0: a softmax,
-            which learns sooner where a product has one label of a group. What it learns is what
-            `fashion.calibration.rivalry` turns into a probability for each label.
-        smoothing: targets are drawn toward 0.5 by this part: yes is 1 - smoothing / 2, no is smoothing / 2.
+        over: `labels` is binary cross-entropy of each (image, label) pair, so an image may have several labels of a
+            group. `groups` is a softmax over the labels of each group and "none of them" with logit 0; it learns
+            faster where a product has one label per group. `fashion.calibration.rivalry` turns its logits into a
+            probability for each label.
+        smoothing: label smoothing: the target for yes is 1 - smoothing / 2, for no smoothing / 2.
 
     Raises:
         SettingError: a value out of its range.
@@ -39,10 +39,10 @@ class Loss:
             raise SettingError("--model.loss.smoothing is of --model.loss.over labels, not of groups")
 
     def __call__(self, logits: Tensor, targets: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean over what is annotated, (image, label) pairs or (image, group) cells, and their number.
+        """Mean loss over annotated (image, label) pairs or (image, group) cells, and the number of these.
 
-        logits (B, N); targets (B, N), 1 yes, 0 no, -1 not annotated; groups (N,), see `output_groups`. Where nothing is
-        annotated the loss is 0.
+        logits (B, N); targets (B, N), 1 yes, 0 no, -1 not annotated; groups (N,), see `output_groups`. If nothing is
+        annotated, the loss is 0.
         """
         if self.over == "groups":
             return _over_groups(logits.float(), targets, groups)
@@ -53,7 +53,7 @@ class Loss:
         return (each * annotated).sum() / pairs.clamp(min=1), pairs
 
     def label_logits(self, logits: Tensor, groups: Tensor) -> Tensor:
-        """(B, N) -> logits (B, N) whose sigmoid is the probability of each label by itself."""
+        """Convert logits (B, N) to logits (B, N) whose sigmoid is the probability of each label."""
         if self.over == "labels":
             return logits
         each = logits.float().clamp(max=LARGEST_LOGIT).exp()
@@ -62,18 +62,18 @@ class Loss:
 
 
 def output_groups(taxonomy: Taxonomy, gates: Gates) -> Tensor:
-    """For each output of a network the number of its group, (N,); each gate is a group of its own."""
+    """Group number of each network output, (N,); each gate is a group of its own."""
     order = {group: number for number, group in enumerate(taxonomy.groups)}
-    of_labels = [order[label.group] for label in taxonomy.labels]
-    return torch.tensor(of_labels + [len(order) + number for number in range(len(gates))])
+    label_groups = [order[label.group] for label in taxonomy.labels]
+    return torch.tensor(label_groups + [len(order) + number for number in range(len(gates))])
 
 
 def _over_groups(logits: Tensor, targets: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
     """Softmax cross-entropy of each (image, group) cell in which something is annotated.
 
-    Where labels of the cell are yes, they share the probability that is wanted, and labels that are not annotated are
-    left out of the softmax. Where none is, the wanted probability is that of "none of them" and of all labels that are
-    not annotated: of a cell in which some labels are known to be wrong, those alone are pushed down.
+    If labels of a cell are yes, they share the target probability equally, and labels that are not annotated are left
+    out of the softmax. If none is yes, the target is the summed probability of "none of them" and all labels that are
+    not annotated: only labels known to be wrong are pushed down.
     """
     z = logits.clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
     each, yes, unknown = z.exp(), (targets == YES).float(), targets == NOT_ANNOTATED
@@ -88,7 +88,7 @@ def _over_groups(logits: Tensor, targets: Tensor, groups: Tensor) -> tuple[Tenso
 
 
 def _sum(values: Tensor, groups: Tensor) -> Tensor:
-    """(B, N) -> sums over the outputs of each group, (B, G)."""
+    """Sum values (B, N) over the outputs of each group: (B, G)."""
     sums = values.new_zeros(len(values), int(groups[-1]) + 1)
     return sums.index_add(1, groups, values)
 

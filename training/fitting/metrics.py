@@ -1,4 +1,4 @@
-"""Scores over a whole validation set, exact across batches and ranks."""
+"""Validation metrics, accumulated exactly across batches and ranks."""
 
 import torch
 from torch import Tensor
@@ -6,8 +6,8 @@ from torchmetrics import Metric
 
 from fashion.taxonomy import NOT_ANNOTATED, YES
 
-# Logits are counted in bins 0.01 wide: thresholds are tried at most 0.0025 apart in probability, finer near 0 and 1,
-# where the probabilities of rare labels lie. Logit 0, probability 0.5, is the edge between two bins.
+# Histogram bins of logits, 0.01 wide: candidate thresholds are at most 0.0025 apart in probability, and closer near 0
+# and 1, where the probabilities of rare labels lie. Logit 0 (probability 0.5) is the edge between two bins.
 BIN_WIDTH = 0.01
 LARGEST = 12.0  # sigmoid(12) = 0.999994; logits beyond are counted in the outermost bins
 BINS = round(2 * LARGEST / BIN_WIDTH)
@@ -15,12 +15,12 @@ HALF = BINS // 2
 
 
 class MultilabelScores(Metric):
-    """Micro-F1, macro-F1, mAP and the best global threshold over everything that `update` has seen.
+    """Micro-F1, macro-F1, mAP and the best global threshold.
 
     Targets that are not annotated (-1) do not count. The state is a histogram of the logits of each label's positive
-    and negative images: 1 MB for 30 labels whatever the number of images, and a sum over ranks makes it the histogram
-    of the whole set. `training.profiles.scores` has the same scores from all probabilities at once; for labels with few
-    positive images the mAP of the two differs in the third decimal, because a bin ties what lies in it.
+    and negative images: 1 MB for 30 labels, however many images; summed over ranks it is the histogram of the whole
+    set. `training.profiles.scores` computes the same scores from all probabilities at once; for labels with few
+    positive images the mAP of the two differs in the third decimal, because logits within a bin are tied.
     """
 
     full_state_update = False
@@ -33,22 +33,22 @@ class MultilabelScores(Metric):
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
         """Count a batch: logits (B, A) and targets (B, A), 1 yes, 0 no, -1 not annotated."""
-        # A network that diverged gives NaN; its loss says so, here it must only find a bin.
+        # A diverged network gives NaN, which the loss reports; here it only needs some bin.
         bins = ((logits.float().nan_to_num(-LARGEST) + LARGEST) / BIN_WIDTH).clamp(0, BINS - 1).long()
         label = torch.arange(self.num_labels, device=logits.device)
         cells = (label * 2 + (targets == YES).long()) * BINS + bins
         cells = cells[targets != NOT_ANNOTATED]
-        # Not bincount: its result would be as long as the whole state, for every batch.
+        # Not bincount: it would allocate an array as large as the whole state for every batch.
         self.counts.index_add_(0, cells, torch.ones_like(cells))
 
     def compute(self) -> dict[str, Tensor]:
-        """The scores, each a scalar; with nothing annotated as yes they are 0.
+        """The scores as scalars; 0 if no target is yes.
 
-        `micro_f1` and `macro_f1` at probability 0.5, the latter over the labels with at least one positive image, as is
-        `map`; `best_micro_f1`, the highest that one threshold for all labels reaches, and `best_threshold`, that one.
+        `micro_f1` and `macro_f1` are at probability 0.5; `macro_f1` and `map` are means over the labels with at least
+        one positive image. `best_micro_f1` is the highest micro-F1 of one threshold for all labels, `best_threshold`.
         """
         counts = self.counts.view(self.num_labels, 2, BINS).double()
-        # Answered yes when the threshold is the lower edge of a bin: all that lies in it or above.
+        # With the lower edge of a bin as the threshold, all logits in it or above are answered yes.
         fp, tp = counts.flip(-1).cumsum(-1).flip(-1).unbind(1)  # (A, BINS) each
         positives = tp[:, :1]  # (A, 1)
         f1 = 2 * tp / (tp + fp + positives).clamp(min=1)  # of each label at each threshold
@@ -58,7 +58,7 @@ class MultilabelScores(Metric):
         average_precision = (precision * counts[:, 1]).sum(-1) / positives[:, 0].clamp(min=1)
         has_positive = positives[:, 0] > 0
         known = has_positive.sum().clamp(min=1)
-        # Between thresholds that answer the same, the middle one.
+        # Several thresholds may be equally good: take the middle one.
         best = (micro == micro.max()).nonzero().flatten()
         edge = best[len(best) // 2] * BIN_WIDTH - LARGEST
         scores = {
@@ -72,7 +72,7 @@ class MultilabelScores(Metric):
 
 
 class MeanOfAnnotated(Metric):
-    """Mean binary cross-entropy over every annotated (image, label) pair that `update` has seen."""
+    """Mean loss over all annotated (image, label) pairs or (image, group) cells."""
 
     full_state_update = False
     total: Tensor
@@ -84,16 +84,16 @@ class MeanOfAnnotated(Metric):
         self.add_state("pairs", torch.zeros((), dtype=torch.float32), dist_reduce_fx="sum")
 
     def update(self, mean: Tensor, pairs: Tensor) -> None:
-        """Add a batch: its mean loss, and the number of annotated pairs it is the mean of."""
+        """Add a batch: its mean loss and its number of annotated pairs."""
         self.total += mean.float() * pairs
         self.pairs += pairs
 
     def sums(self) -> tuple[Tensor, Tensor]:
-        """The sum over all pairs of this rank, and their number."""
+        """The summed loss of this rank's pairs, and their number."""
         return self.total.clone(), self.pairs.clone()
 
     def go_on(self, total: float, pairs: float) -> None:
-        """Begin with the sums that all ranks had when an epoch was left."""
+        """Restore the sums of all ranks at the point where an epoch was interrupted."""
         self.total.fill_(total)
         self.pairs.fill_(pairs)
 

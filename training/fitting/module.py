@@ -1,4 +1,4 @@
-"""The network in training: loss, metrics, optimizer and schedule."""
+"""The Lightning module: network, loss, metrics, optimizer and schedule."""
 
 from dataclasses import asdict
 from typing import Any, Literal
@@ -26,32 +26,32 @@ from training.weights import first_weights
 from training.weights.batch_norms import unfold
 
 MONITOR = "val/best_micro_f1"
-AT_FULL_SIZE = ImageGrowth()
-AS_TORCHVISION_DOES = Initialization()
+NO_GROWTH = ImageGrowth()
+DEFAULT_INITIALIZATION = Initialization()
 
 
 class FashionModule(LightningModule):
-    """A network with a head of A labels and K gates, and what it is trained by.
+    """A network whose head has A labels and K gates, with its loss, metrics and optimizer.
 
-    The labels, the gates and the input come from the data when training begins, or from the checkpoint: its
-    hyperparameters hold them, so `FashionModule.load_from_checkpoint(path)` needs nothing else.
+    The labels, gates and input spec come from the data when training starts, or from a checkpoint's hyperparameters,
+    so `FashionModule.load_from_checkpoint(path)` needs nothing else.
 
     Args:
         arch: `resnet50`, `resnet18` for quick tries, or `timm/NAME` of any of timm's convolutional networks.
-        weights: the first weights: `imagenet`, `none`, or a file (see `training.weights.first_weights.load`).
+        weights: the initial weights: `imagenet`, `none`, or a file (see `training.weights.first_weights.load`).
         optimizer: `adam`, `adamw` (decays the weights of convolutions and head only), `muon` (see
             `training.fitting.muon`) or `sgd` (momentum 0.9).
-        lr: learning rate; the highest one where a schedule varies it.
-        weight_decay: strength of the decay toward zero.
+        lr: learning rate; the peak of a schedule.
+        weight_decay: weight decay.
         schedule: `none`, `onecycle`, or `cosine`: linear warm-up, then half a cosine down to 0.
-        warmup_fraction: part of the training during which a schedule rises.
-        frozen: how many stages, from the image on, keep the weights and batch norms they begin with: the early ones
+        warmup_fraction: fraction of the training during which a schedule rises.
+        frozen: number of stages, counted from the input, whose weights and batch norms are frozen: the early ones
             cost most of a step on a CPU and learn least. For pretrained weights.
         loss: see `training.fitting.losses.Loss`.
         growth: see `training.fitting.growing.ImageGrowth`.
         init: see `training.fitting.initialization.Initialization`.
-        channels_last: memory format in which convolutions are faster on most machines.
-        compile: let torch.compile speed up the network, after a few minutes of compiling.
+        channels_last: use the channels-last memory format: faster convolutions on most machines.
+        compile: speed up the network by torch.compile, after a few minutes of compiling.
 
     Raises:
         SettingError: a value out of its range.
@@ -71,8 +71,8 @@ class FashionModule(LightningModule):
         warmup_fraction: float = 0.25,
         frozen: int = 0,
         loss: Loss = BINARY_CROSS_ENTROPY,
-        growth: ImageGrowth = AT_FULL_SIZE,
-        init: Initialization = AS_TORCHVISION_DOES,
+        growth: ImageGrowth = NO_GROWTH,
+        init: Initialization = DEFAULT_INITIALIZATION,
         channels_last: bool = True,
         compile: bool = False,
     ) -> None:
@@ -89,8 +89,8 @@ class FashionModule(LightningModule):
         self.loss, self.growth, self.init = loss, growth, init
         self.save_hyperparameters(ignore=["loss", "growth", "init"])
         self.built = False
-        self.planned_steps: float | None = None  # of the whole training, since it began
-        self.loss_before: list[float] | None = None  # of the epoch that is gone on with, see MeanOfAnnotated.sums
+        self.planned_steps: float | None = None  # optimizer steps of the whole training
+        self.loss_before: list[float] | None = None  # loss sums of the interrupted epoch, see MeanOfAnnotated.sums
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -99,7 +99,7 @@ class FashionModule(LightningModule):
 
     @property
     def spec(self) -> InputSpec:
-        """What the network is fed with."""
+        """Size and normalization of the network's input."""
         return _spec(self.hparams["input"])
 
     @property
@@ -108,7 +108,7 @@ class FashionModule(LightningModule):
         return Gates.from_json(self.hparams.get("gates"), self.taxonomy.groups)
 
     def build(self, taxonomy: Taxonomy, spec: InputSpec, gates: Gates = NO_GATES) -> None:
-        """Make the network, with random weights, for these labels and gates and this input."""
+        """Create the network with random weights for these labels, gates and input."""
         self.hparams["labels"] = taxonomy.to_json()
         self.hparams["gates"] = gates.to_json()
         self.hparams["input"] = asdict(spec) | {"mean": list(spec.mean), "std": list(spec.std)}
@@ -122,7 +122,7 @@ class FashionModule(LightningModule):
         self.built = True
 
     def setup(self, stage: str) -> None:
-        """Build the network for the data, or see to it that the one there is fits the data."""
+        """Build the network for the data, or check that the existing one fits them."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if self.built:
             _check_labels(self.taxonomy, data.taxonomy)
@@ -140,7 +140,7 @@ class FashionModule(LightningModule):
             self.network.compile()
 
     def _freeze(self, count: int) -> None:
-        """Take the first stages out of the training. Lightning leaves modules in evaluation mode as they are."""
+        """Freeze the first stages. Lightning leaves modules that are in evaluation mode as they are."""
         stages = self.network.get_stages()
         if count > len(stages):
             raise SettingError(f"--model.frozen is {count}; {self.hparams['arch']} has {len(stages)} stages")
@@ -148,7 +148,7 @@ class FashionModule(LightningModule):
             module.eval().requires_grad_(False)
 
     def on_train_start(self) -> None:
-        """Raises SettingError where what was planned over the training, and is resumed, has another length than it."""
+        """Check that a resumed training is as long as planned. Raises SettingError where growth or schedule need it."""
         if self.loss_before and self.trainer.is_global_zero:
             self.train_loss.go_on(*self.loss_before)
         steps = self.trainer.estimated_stepping_batches
@@ -170,7 +170,7 @@ class FashionModule(LightningModule):
 
     @property
     def progress(self) -> float:
-        """The part of the training that is done, 0 to 1; 0 in one without end."""
+        """Completed fraction of the training, 0 to 1; 0 if its length is unlimited."""
         return min(1.0, self.trainer.global_step / self.trainer.estimated_stepping_batches)
 
     def forward(self, pixels: Tensor) -> Output:
@@ -178,10 +178,10 @@ class FashionModule(LightningModule):
         return self.network(self.normalize(pixels))
 
     def on_train_epoch_start(self) -> None:
-        self.train_loss.reset()  # and not where an epoch is gone on with: Lightning does not call this then
+        self.train_loss.reset()  # Lightning does not call this when an epoch is resumed midway
 
     def on_train_batch_start(self, batch: Sample, batch_idx: int) -> None:
-        """Let what a network draws at random, such as dropout, follow from the step alone, also in a resumed run."""
+        """Seed the network's random draws, such as dropout, by the step, so that a resumed run repeats them."""
         torch.manual_seed(mixed_seed(run_seed(), self.trainer.current_epoch, batch_idx, self.trainer.global_rank))
 
     def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
@@ -203,7 +203,7 @@ class FashionModule(LightningModule):
         values = {"loss": self.val_loss.compute(), **self.scores.compute()}
         self.val_loss.reset()
         self.scores.reset()
-        # Computed over all ranks already; averaging equal values tells Lightning so.
+        # Already reduced over all ranks; sync_dist averages equal values and silences Lightning's warning.
         self.log_dict({f"val/{name}": value for name, value in values.items()}, sync_dist=True)
 
     def configure_optimizers(self) -> Any:
@@ -219,14 +219,14 @@ class FashionModule(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep how long the training was meant to be, and the loss of the running epoch."""
+        """Save the planned length of the training and the loss sums of the current epoch."""
         checkpoint["planned_steps"] = self.planned_steps
         checkpoint["train_loss"] = [
             self.trainer.strategy.reduce(each, reduce_op="sum").item() for each in self.train_loss.sums()
         ]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Build the network the checkpoint was made with, or compare it with the one there is.
+        """Build the network of the checkpoint, or compare it with the existing one.
 
         Raises:
             BundleError: the checkpoint is not one of this project, or has other labels or another input.
@@ -249,7 +249,7 @@ class FashionModule(LightningModule):
 
 
 def _photographs(data: Any) -> Photographs:
-    """Some that can be looked at: those to train on, or, where these are a stream, those to validate on."""
+    """Images with random access: the training images, or the validation images if training is streamed."""
     return data.train if isinstance(data.train, Photographs) else data.val
 
 

@@ -1,4 +1,4 @@
-"""Muon: convolutions learn by steps in which no direction is small, everything else by Adam."""
+"""Muon: momentum SGD with orthogonalized updates for convolutions, AdamW for all other parameters."""
 
 import math
 from collections.abc import Callable
@@ -9,35 +9,36 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 MOMENTUM = 0.95
-ITERATIONS = 5
-COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # bring singular values to 0.7 to 1.2 in 5 iterations
-# Of a step, in learning rates. Adam's is about 0.2: Liu et al. 2025, "Muon is Scalable for LLM Training"
-# (arXiv:2502.16982), 2.2, make it the same; more than that did a little better here, at the rate that suits the others.
-ROOT_MEAN_SQUARE = 0.4
-ROWS = 128  # of a block that is made orthogonal by itself: time grows with the square of it
+ITERATIONS = 5  # Newton-Schulz iterations per step
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # a, b, c; 5 iterations bring singular values to between 0.7 and 1.2
+# RMS of an update, in units of the learning rate. Adam's is about 0.2, which Liu et al. 2025, "Muon is Scalable for LLM
+# Training" (arXiv:2502.16982), 2.2, match. 0.4 did slightly better here at a learning rate that suits AdamW.
+UPDATE_RMS = 0.4
+BLOCK_ROWS = 128  # a larger matrix is orthogonalized in blocks of this many rows: time grows with their square
 
 
 class Muon(Optimizer):
-    """Momentum whose matrix is brought near an orthogonal one before each step: Jordan et al. 2024,
-    https://kellerjordan.github.io/posts/muon/, here with Nesterov's momentum and steps of one size.
+    """Muon for the inner convolutions, AdamW for the first convolution, the head, biases and batch norms.
 
-    A convolution's weights (O, I, h, w) are taken as a matrix (O, I h w). Where its shorter side is longer than `ROWS`
-    it is cut into blocks of so many rows, each made orthogonal by itself, which costs a fraction. (torch's own Muon
-    takes matrices only, and whole.) The first convolution, batch norms and the head learn by AdamW.
+    Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) orthogonalizes the momentum of each weight
+    matrix before the step, so that all its directions are updated equally. Here it uses Nesterov momentum and scales
+    every update to the same RMS. A convolution's weights (O, I, h, w) are treated as a matrix (O, I h w); if its
+    shorter side is a multiple of `BLOCK_ROWS`, it is split into blocks of that many rows, orthogonalized separately,
+    which is much cheaper. (torch's own Muon takes only 2-D parameters and does not split them.)
 
     Args:
-        network: whose parameters learn.
-        lr: learning rate, of both.
-        weight_decay: decoupled, of convolutions and the head.
+        network: the network whose parameters are trained.
+        lr: learning rate for both Muon and AdamW.
+        weight_decay: decoupled weight decay for convolutions and the head.
     """
 
     def __init__(self, network: nn.Module, lr: float, weight_decay: float = 0.0) -> None:
         parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         first = next(parameter for parameter in parameters if parameter.ndim == 4)
-        # A depthwise convolution has a filter for each channel and no matrix over them.
+        # Depthwise convolutions (I = 1) go to AdamW: they have one filter per channel, not a matrix over channels.
         inner = [p for p in parameters if p.ndim == 4 and p is not first and p.shape[1] > 1]
-        others = {id(parameter) for parameter in [first, *inner]}
-        matrices = [parameter for parameter in parameters if parameter.ndim > 1 and id(parameter) not in others]
+        convolutions = {id(parameter) for parameter in [first, *inner]}
+        matrices = [parameter for parameter in parameters if parameter.ndim > 1 and id(parameter) not in convolutions]
         vectors = [parameter for parameter in parameters if parameter.ndim <= 1]
         groups: list[dict[str, Any]] = [
             {"params": inner, "weight_decay": weight_decay, "orthogonal": True},
@@ -49,7 +50,7 @@ class Muon(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """One step of all parameters that have a gradient."""
+        """Update all parameters that have a gradient."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -58,50 +59,53 @@ class Muon(Optimizer):
             if group["orthogonal"]:
                 for parameter in group["params"]:
                     if parameter.grad is not None:
-                        self._turn(parameter, group["lr"], group["weight_decay"])
-        # Its groups and state are these, also after a checkpoint was loaded, which makes new ones.
+                        self._muon_step(parameter, group["lr"], group["weight_decay"])
+        # Share groups and state with AdamW at every step: loading a checkpoint replaces them.
         self.adam.param_groups = [group for group in self.param_groups if not group["orthogonal"]]
         self.adam.state = self.state
         self.adam.step()
         return loss
 
-    def _turn(self, parameter: Tensor, lr: float, weight_decay: float) -> None:
+    def _muon_step(self, parameter: Tensor, lr: float, weight_decay: float) -> None:
+        """Update the weights (O, I, h, w) of one convolution."""
         assert parameter.grad is not None
         state = self.state[parameter]
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(parameter)
         momentum = state["momentum"].lerp_(parameter.grad, 1 - MOMENTUM)
-        ahead = parameter.grad.lerp(momentum, MOMENTUM)
-        update = ahead.permute(0, 2, 3, 1)  # as the weights lie in memory, channels last; columns may come in any order
-        matrix = orthogonal(update.reshape(len(update), -1))
-        size = ROOT_MEAN_SQUARE * math.sqrt(max(matrix.shape))
+        nesterov = parameter.grad.lerp(momentum, MOMENTUM)
+        # (O, h, w, I) is the memory layout of channels last, so no copy; the order of columns does not matter.
+        gradient = nesterov.permute(0, 2, 3, 1)
+        update = orthogonalize(gradient.reshape(len(gradient), -1))  # (O, h w I)
+        # An orthogonal (m, n) matrix has RMS 1 / sqrt(max(m, n)).
+        scale = UPDATE_RMS * math.sqrt(max(update.shape))
         parameter.mul_(1 - lr * weight_decay)
-        parameter.add_(matrix.reshape(update.shape).permute(0, 3, 1, 2), alpha=-lr * size)
+        parameter.add_(update.reshape(gradient.shape).permute(0, 3, 1, 2), alpha=-lr * scale)
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
-    """Near U V^T of a float matrix's singular value decomposition U S V^T, block by block of its shorter side.
+def orthogonalize(matrix: Tensor) -> Tensor:
+    """Approximate U V^T of the singular value decomposition U S V^T of a matrix, or of each block of its shorter side.
 
-    Newton and Schulz's iteration x <- p(x x^T) x with Jordan's p(g) = a + b g + c g^2: it leaves singular values
-    between about 0.7 and 1.2, small ones below that, which serves as well as 1.
+    Runs the Newton-Schulz iteration x <- p(x x^T) x with Jordan's polynomial p(g) = a + b g + c g^2. It brings singular
+    values to between about 0.7 and 1.2 and leaves very small ones below that, which works as well as exactly 1.
 
     Args:
-        matrix: (m, n).
+        matrix: (m, n), floating point.
 
     Returns:
         float32 (m, n).
     """
     if matrix.shape[0] > matrix.shape[1]:
-        return orthogonal(matrix.T).T
+        return orthogonalize(matrix.T).T
     rows, columns = matrix.shape
-    blocks = matrix.float().reshape(-1, ROWS if rows % ROWS == 0 else rows, columns)
+    blocks = matrix.float().reshape(-1, BLOCK_ROWS if rows % BLOCK_ROWS == 0 else rows, columns)
     blocks = blocks / torch.linalg.matrix_norm(blocks, keepdim=True).clamp(min=1e-30)
-    found = by_gram(blocks) if matrix.device.type == "cpu" else by_iteration(blocks.bfloat16())
-    return found.float().reshape(rows, columns)
+    result = newton_schulz_gram(blocks) if matrix.device.type == "cpu" else newton_schulz(blocks.bfloat16())
+    return result.float().reshape(rows, columns)
 
 
-def by_iteration(x: Tensor) -> Tensor:
-    """The iteration as it is written, for x (B, r, n) of any precision: bfloat16 is what GPUs do fast."""
+def newton_schulz(x: Tensor) -> Tensor:
+    """Newton-Schulz iteration for x (B, r, n) of any precision; bfloat16 is fastest on GPUs."""
     a, b, c = COEFFICIENTS
     for _ in range(ITERATIONS):
         gram = x @ x.mT
@@ -109,10 +113,11 @@ def by_iteration(x: Tensor) -> Tensor:
     return x
 
 
-def by_gram(x: Tensor) -> Tensor:
-    """The same for float32: since all p(x x^T) commute, they are multiplied first, which are small matrices.
+def newton_schulz_gram(x: Tensor) -> Tensor:
+    """The same iteration for float32 x (B, r, n), carried out on Gram matrices (B, r, r).
 
-    With n much larger than r it is less work. bfloat16 would lose the small singular values in x x^T.
+    The polynomials of all iterations commute, so their product is computed first and multiplied with x once: less work
+    where n is much larger than r. In bfloat16 the Gram matrix would lose the small singular values.
     """
     a, b, c = COEFFICIENTS
     gram = x @ x.mT

@@ -10,9 +10,10 @@ from training.fitting.muon import Muon
 
 
 def make_optimizer(network: nn.Module, name: str, lr: float, weight_decay: float) -> Optimizer:
-    """`adam` and `sgd` decay every parameter alike, `adamw` and `muon` (decoupled) all but biases and batch norms.
+    """Create an optimizer by name.
 
-    All but `muon` are torch's fused ones: a step is one pass over the parameters, several times faster everywhere.
+    `adam` and `sgd` apply weight decay to all parameters; `adamw` and `muon` (decoupled) spare biases and batch norms.
+    All but `muon` are torch's fused implementations, several times faster on every device.
     """
     if name == "adam":
         return Adam(network.parameters(), lr, weight_decay=weight_decay, fused=True)
@@ -31,13 +32,13 @@ def make_optimizer(network: nn.Module, name: str, lr: float, weight_decay: float
 
 
 def make_schedule(optimizer: Optimizer, name: str, lr: float, steps: int, warmup_fraction: float) -> LRScheduler:
-    """A schedule over `steps` optimizer steps that reaches `lr` after `warmup_fraction` of them and ends near 0.
+    """Create a schedule over `steps` optimizer steps that peaks at `lr` after `warmup_fraction` of them, ends near 0.
 
-    `onecycle` is Smith and Topin's (arXiv:1708.07120) as torch has it, `cosine` Loshchilov and Hutter's without
-    restarts (arXiv:1608.03983) after a linear warm-up.
+    `onecycle` is Smith and Topin's (arXiv:1708.07120) as in torch; `cosine` is Loshchilov and Hutter's
+    (arXiv:1608.03983) without restarts, after a linear warm-up.
     """
     if name == "onecycle":
-        # torch divides by zero where the warm-up is one step, and leaves a shorter one out.
+        # torch divides by zero if the warm-up is one step, and skips a shorter one.
         at_least_a_step = 1.5 / steps if steps > 1 and warmup_fraction * steps <= 1 else warmup_fraction
         return OneCycleLR(optimizer, max_lr=lr, total_steps=steps, pct_start=at_least_a_step)
     warmup = max(1, round(steps * warmup_fraction))

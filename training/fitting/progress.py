@@ -1,4 +1,4 @@
-"""What a person sees of a training: a bar within an epoch, a line for each, and a table of them in metrics.csv."""
+"""Progress of a training: a bar within each epoch, a line per epoch on stdout, and a row per epoch in metrics.csv."""
 
 import csv
 import io
@@ -13,18 +13,17 @@ from tqdm import tqdm
 from fashion.files import write_whole
 
 METRICS_FILE = "metrics.csv"
-# A log file gets a line a quarter of a minute where a terminal's bar moves all the time.
-LOG_SECONDS = 15.0
+LOG_SECONDS = 15.0  # between updates of a bar that is written to a file instead of a terminal
 
 
 class Bars(Callback):
-    """A bar for the training and one for the validation of each epoch, counting images of all ranks."""
+    """Progress bars for the training and validation of each epoch, counting images of all ranks."""
 
     def __init__(self) -> None:
         self.bar: tqdm | None = None
 
     def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, i: int) -> None:
-        # Not at the epoch's start: one that is resumed midway has none, and a validation within it ends the bar.
+        # Not in on_train_epoch_start: it is not called for a resumed epoch, and a validation in mid-epoch ends the bar.
         if self.bar is None:
             title = f"epoch {trainer.current_epoch + 1}/{_last_epoch(trainer)}"
             self._open(trainer, title, trainer.num_training_batches, done=i)
@@ -74,7 +73,7 @@ class Bars(Callback):
 
 
 class History(Callback):
-    """One row in `metrics.csv` and one line on stdout for each epoch. A resumed run goes on where its table ended."""
+    """Writes a row to `metrics.csv` and a line to stdout for each epoch. A resumed run continues its table."""
 
     def __init__(self, run: Path) -> None:
         self.file = run / METRICS_FILE
@@ -83,7 +82,7 @@ class History(Callback):
         self.trained = self.validated = False
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        self.began = time.monotonic()  # an epoch that is resumed midway does not start again
+        self.began = time.monotonic()  # on_train_epoch_start is not called for a resumed epoch
 
     def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
         self.began, self.trained, self.validated = time.monotonic(), False, False
@@ -95,13 +94,13 @@ class History(Callback):
         self.validated = True
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        # Every rank must ask: the mean training loss is computed, over all of them, when it is asked for.
+        # On every rank: reading the mean training loss reduces it over all of them.
         values = {
             name: value.item()
             for name, value in trainer.callback_metrics.items()
             if name == "train/loss" or (name.startswith("val/") and self.validated)
         }
-        # An epoch that was complete when its checkpoint was saved ends once more when resumed, with nothing new.
+        # Resuming from a checkpoint saved after an epoch's last step ends that epoch again without training.
         if not trainer.is_global_zero or not self.trained:
             return
         row = {

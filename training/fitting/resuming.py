@@ -1,19 +1,19 @@
-"""What a run that is resumed must have in common with its beginning, seen before anything is read or written."""
+"""Checks which settings of a resumed run may differ from the original ones, before anything is read or written."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from fashion.errors import SettingError
 
-PLAN = "plan"  # of a checkpoint: the settings that its number of steps followed from
+PLAN = "plan"  # checkpoint key: the settings that determine the number of steps
 NEW_RUN = "begin a new run from its weights with --model.weights CHECKPOINT"
 
-# A checkpoint holds weights, and the state of the optimizer, that fit these alone.
+# The weights and optimizer state of a checkpoint fit only these settings.
 FIXED = (
     *("model.arch", "model.optimizer", "model.schedule"),
     *("data.input", "data.groups", "data.taxonomy", "data.min_photographs"),
 )
-# Where nothing else of these has changed, the number of steps grows with the epochs.
+# The settings that determine the number of steps. While STEPS are unchanged, it is proportional to EPOCHS.
 EPOCHS = "trainer.max_epochs"
 STEPS = (
     *("trainer.max_steps", "trainer.accumulate_grad_batches", "trainer.limit_train_batches", "trainer.devices"),
@@ -22,25 +22,25 @@ STEPS = (
 
 
 def plan(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What a checkpoint keeps of the settings, as nested mappings, to tell later whether its length has changed."""
+    """The settings (nested mappings) that a checkpoint keeps to detect a changed number of steps."""
     return {name: setting(settings, name) for name in (EPOCHS, *STEPS)}
 
 
 def check_resumed(settings: Mapping[str, Any], before: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> None:
-    """See that a run can go on with these settings; what only the data can tell is left to the training itself.
+    """Check that a run can be resumed with these settings; the training itself checks what depends on the data.
 
     Args:
-        settings: of now, nested as a configuration is.
-        before: those of the run, from its config.yaml; what it does not name does not count.
-        checkpoint: what is gone on with.
+        settings: the current ones, nested like a configuration.
+        before: those in the run's config.yaml; settings missing there are not checked.
+        checkpoint: the content of the checkpoint to resume from.
 
     Raises:
-        SettingError: the first setting that cannot be changed, what it was, and what to do.
+        SettingError: the first setting that cannot be changed, its former value, and what to do.
     """
     _check_length(settings, checkpoint)
     for name in FIXED:
         was, given = setting(before, name), setting(settings, name)
-        # A run may go on without its schedule, at the rate that it has reached.
+        # A run may continue without its schedule, at the learning rate it has reached.
         if _is_known(before, name) and not _same(was, given) and (name, given) != ("model.schedule", "none"):
             raise SettingError(
                 f"this run began with --{name} {_shown(was)}, not {_shown(given)}; resume it with its own, or {NEW_RUN}"
@@ -53,7 +53,7 @@ def check_resumed(settings: Mapping[str, Any], before: Mapping[str, Any], checkp
 
 
 def setting(settings: Mapping[str, Any], name: str) -> Any:
-    """The value of a setting such as `model.lr`; None where there is none."""
+    """The value of a setting such as `model.lr`; None if it is missing."""
     found: Any = settings
     for part in name.split("."):
         found = found.get(part) if isinstance(found, Mapping) else None
@@ -61,7 +61,7 @@ def setting(settings: Mapping[str, Any], name: str) -> Any:
 
 
 def _check_length(settings: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> None:
-    """Where a schedule or growing images were planned over the training, it may not become longer or shorter."""
+    """Check that a training with a one-cycle schedule or growing images keeps its length."""
     began, steps = checkpoint.get(PLAN), checkpoint.get("planned_steps")
     now = plan(settings)
     if not began or not steps or steps == float("inf") or any(began.get(name) != now[name] for name in STEPS):
@@ -81,14 +81,14 @@ def _check_length(settings: Mapping[str, Any], checkpoint: Mapping[str, Any]) ->
 
 
 def _is_known(settings: Mapping[str, Any], name: str) -> bool:
-    """Whether a configuration names a setting at all, be it as null."""
+    """Whether a configuration has a setting, even as null."""
     outer, _, last = name.rpartition(".")
     found = setting(settings, outer) if outer else settings
     return isinstance(found, Mapping) and last in found
 
 
 def _same(was: Any, given: Any) -> bool:
-    """Whether two values are the same as far as the earlier one goes: a newer version may have more settings."""
+    """Whether two values are equal, ignoring settings that only a newer version has."""
     if isinstance(was, Mapping) and isinstance(given, Mapping):
         return all(_same(value, given.get(name)) for name, value in was.items())
     return was == given

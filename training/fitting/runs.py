@@ -25,12 +25,12 @@ CONFIG_FILE = "config.yaml"
 CHECKPOINTS = Path("checkpoints")
 LAST, BEST = CHECKPOINTS / "last.ckpt", CHECKPOINTS / "best.ckpt"
 
-# What a checkpoint needs to be loaded again; the state of the optimizer, twice the size of the weights, is not of it.
+# Checkpoint keys needed for loading. The optimizer state, twice the size of the weights, is not.
 KEPT = ("state_dict", "hyper_parameters", "hparams_name", "epoch", "global_step", "pytorch-lightning_version")
 
 
 class Trained(Protocol):
-    """A model as far as photographs must be read for it: its labels, its input and its gates."""
+    """The part of a model that determines how photographs are read for it: labels, input and gates."""
 
     @property
     def taxonomy(self) -> Taxonomy: ...
@@ -48,7 +48,7 @@ class TrainingRun:
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """What config.yaml says. Raises BundleError where there is none."""
+        """The content of config.yaml. Raises BundleError if it is missing or broken."""
         path = self.folder / CONFIG_FILE
         try:
             return yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -61,13 +61,13 @@ class TrainingRun:
 
     @property
     def command(self) -> str:
-        """What trains it again."""
+        """The command that repeats the training."""
         return shlex.join(
             ["python", "-m", "training.fit", "--config", str(self.folder / CONFIG_FILE), "--run", "runs/NEW"]
         )
 
     def checkpoint(self, which: str = "best") -> Path:
-        """The path of the `best` or `last` checkpoint, or of a file. Raises BundleError where it is not there."""
+        """The path of the `best` or `last` checkpoint, or of a file. Raises BundleError if it is missing."""
         path = self.folder / CHECKPOINTS / f"{which}.ckpt" if which in ("best", "last") else Path(which)
         if not path.is_file():
             raise BundleError(f"no checkpoint {str(path)!r}; train first: python -m training.fit --run {self.folder}")
@@ -78,8 +78,8 @@ class TrainingRun:
 
         Args:
             name: `train` or `val`.
-            model: from the checkpoint, or another one that is to see the same photographs.
-            paths: the data, where they are not in their place any more.
+            model: from the checkpoint, or another model to run on the same photographs.
+            paths: the data, if they have moved.
 
         Raises:
             DataError: the data are not there.
@@ -87,7 +87,7 @@ class TrainingRun:
         data = self.settings["data"]
         gates = model.gates
         negatives = data.get("negatives") if gates.product else None
-        if paths is not None:  # what lay beside them may have moved with them
+        if paths is not None:  # the negatives may have moved with them
             negatives = [path for path in negatives or () if Path(path).is_dir()]
         return open_split(
             paths or data["path"],
@@ -104,7 +104,7 @@ class TrainingRun:
 
 
 def predictor_of(module: FashionModule, name: str) -> Predictor:
-    """What answers with a module as it is: uncalibrated, at threshold 0.5, by torch on the CPU."""
+    """A predictor for a module: uncalibrated, threshold 0.5, run by torch on the CPU."""
     card = ModelCard(
         name=name,
         version="0",
@@ -121,10 +121,10 @@ def predictor_of(module: FashionModule, name: str) -> Predictor:
 
 
 def load_module(checkpoint: Path) -> FashionModule:
-    """The module of a checkpoint, on the CPU, in evaluation mode. Nothing in the file is executed.
+    """Load the module of a checkpoint, on the CPU, in evaluation mode. No code in the file is executed.
 
     Raises:
-        BundleError: the file is broken, or is no checkpoint of this project.
+        BundleError: the file is broken or not a checkpoint of this project.
     """
     torch_files.check(checkpoint)
     try:
@@ -137,6 +137,6 @@ def load_module(checkpoint: Path) -> FashionModule:
 
 
 def write_slim(checkpoint: Path, path: Path) -> None:
-    """Copy a checkpoint without the state of its optimizer: a third of the size, loads the same, cannot be resumed."""
+    """Copy a checkpoint without its optimizer state: a third of the size; it can be loaded but not resumed."""
     content = torch_files.read(checkpoint)
     torch_files.write({name: value for name, value in content.items() if name in KEPT}, path)

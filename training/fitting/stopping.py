@@ -1,4 +1,4 @@
-"""Ways a training ends early: on a signal, resumable, or because the loss is no number any more."""
+"""Early ends of a training: on a signal, with a resumable checkpoint, or when the loss is no longer finite."""
 
 import math
 import signal
@@ -11,12 +11,11 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from fashion.errors import SettingError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-# Ranks agree on stopping this often: asking costs a message between all of them.
-AGREE_EVERY = 10
+CHECK_EVERY = 10  # steps between checks that all ranks take part in: each check is a collective operation
 
 
 class TrainingStopped(Exception):
-    """A signal has ended the training; `checkpoint` was saved, or is None where no step had been made."""
+    """A signal ended the training; `checkpoint` was saved, or is None if training had not started."""
 
     def __init__(self, number: int, checkpoint: Path | None) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
@@ -24,11 +23,10 @@ class TrainingStopped(Exception):
 
 
 class StopOnSignal(Callback):
-    """After ctrl-C or SIGTERM: finish the step, save `last.ckpt`, raise `TrainingStopped` on every rank.
+    """On ctrl-C or SIGTERM: finish the step, save `last.ckpt`, raise `TrainingStopped` on every rank.
 
-    The optimizer is never interrupted halfway, and an epoch that has all its steps gets its validation first. A second
-    ctrl-C ends the process at once. Use it as a context manager around the training; the signals' former handlers come
-    back at its end.
+    A step is never interrupted, and after the last step of an epoch its validation is run first. A second ctrl-C ends
+    the process at once. Use it as a context manager around the training; on exit it restores the former handlers.
     """
 
     def __init__(self, checkpoint: Path) -> None:
@@ -58,11 +56,11 @@ class StopOnSignal(Callback):
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         self.training = True
-        # Lightning puts a handler of its own before ours; it ends the process with status 0, now and then unsaved.
+        # Replaces Lightning's handler, which ends the process with status 0 and sometimes without a checkpoint.
         signal.signal(signal.SIGTERM, self._receive)
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, i: int) -> None:
-        if not trainer.is_last_batch and _agreeable(trainer, i):
+        if not trainer.is_last_batch and _is_check_step(trainer, i):
             self._stop_if_asked(trainer)
 
     def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
@@ -78,21 +76,21 @@ class StopOnSignal(Callback):
         self.training = False
 
     def _stop_if_asked(self, trainer: Trainer) -> None:
-        if _anywhere(trainer, self.received is not None):
+        if _on_any_rank(trainer, self.received is not None):
             trainer.save_checkpoint(self.checkpoint)
             raise TrainingStopped(self.received or signal.SIGINT, self.checkpoint)
 
 
 class StopOnNan(Callback):
-    """End the training, before a checkpoint is spoiled, when the loss is not finite.
+    """Ends the training when the loss is not finite, before a checkpoint is overwritten.
 
     Raises:
         SettingError: the step, and what to change.
     """
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, i: int) -> None:
-        # Reading the loss makes a GPU wait, so not at every step; once it is not finite it stays so.
-        if i % AGREE_EVERY == 0:
+        # Not at every step: reading the loss synchronizes the GPU, and a loss that is not finite stays so.
+        if i % CHECK_EVERY == 0:
             self._check(trainer, outputs["loss"].item(), "training")
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
@@ -100,16 +98,16 @@ class StopOnNan(Callback):
             self._check(trainer, trainer.callback_metrics["val/loss"].item(), "validation")
 
     def _check(self, trainer: Trainer, loss: float, which: str) -> None:
-        if _anywhere(trainer, not math.isfinite(loss)):
+        if _on_any_rank(trainer, not math.isfinite(loss)):
             raise SettingError(
                 f"the training diverged: the {which} loss is not finite in epoch {trainer.current_epoch + 1}, at step "
                 f"{trainer.global_step}; lower --model.lr (--find_lr suggests one) or set --trainer.precision 32-true"
             )
 
 
-def _agreeable(trainer: Trainer, i: int) -> bool:
-    return trainer.world_size == 1 or i % AGREE_EVERY == 0
+def _is_check_step(trainer: Trainer, i: int) -> bool:
+    return trainer.world_size == 1 or i % CHECK_EVERY == 0
 
 
-def _anywhere(trainer: Trainer, here: bool) -> bool:
+def _on_any_rank(trainer: Trainer, here: bool) -> bool:
     return bool(trainer.strategy.reduce_boolean_decision(here, all=False))

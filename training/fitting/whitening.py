@@ -1,4 +1,4 @@
-"""A first convolution that sees the photographs' own patterns, each as strongly as the others."""
+"""PCA whitening initialization of the first convolution, from patches of the training images."""
 
 from collections.abc import Iterable
 
@@ -10,24 +10,24 @@ from fashion.backbones.contract import Backbone
 from fashion.backbones.normalize import Normalize
 from training.data.images import Photographs
 
-IMAGES = 512  # that tell the patterns; more change them no more
-PATCHES = 1_000  # of each image, at most about this many
-NOISE = 0.01  # of the mean variance, added to each: what is weaker than that is not worth seeing
+IMAGES = 512  # images sampled; more do not change the components
+PATCHES = 1_000  # approximate maximum of patches per image
+NOISE = 0.01  # regularization: this fraction of the mean variance is added to each, so that noise is not amplified
 
 
 def whiten(network: Backbone, normalize: Normalize, images: Photographs) -> None:
-    """Begin the first convolution with the principal components of the images' patches, scaled to equal variance.
+    """Set the first convolution to the principal components of image patches, scaled to equal variance.
 
-    Photographs vary most from light to dark over all of a patch; random filters nearly all see that, and what tells
-    fabrics and seams apart reaches the next layers weakly. Half of the filters are the strongest components, the other
-    half their negatives, for the ReLU behind them lets only one side through. The filters go on to learn like any
-    other. As in Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU" (arXiv:2404.00498), 3.2, where they are
-    kept fixed.
+    Image patches vary most in overall brightness. Random filters respond mostly to that, so the fine structure of
+    fabrics and seams reaches the next layers only weakly. Half of the filters are the strongest components, the other
+    half their negatives, because the following ReLU passes only one sign. The filters are trained further like any
+    other, unlike in the source, where they stay fixed: Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU"
+    (arXiv:2404.00498), 3.2.
 
     Args:
         network: its first convolution is changed in place.
-        normalize: its input.
-        images: of the kind that it will learn from; at most `IMAGES` are looked at.
+        normalize: normalizes its input.
+        images: training images; at most `IMAGES` are used.
     """
     weight = network.get_stem().weight
     images = images.sample(IMAGES)
@@ -41,7 +41,7 @@ def whiten(network: Backbone, normalize: Normalize, images: Photographs) -> None
 
 
 def _covariance(images: Iterable[Tensor], side: int, stride: int) -> Tensor:
-    """Of the values of patches (3, side, side) of normalized images (1, 3, S, S): (3 side^2, 3 side^2), float64."""
+    """Covariance of patches (3, side, side) of normalized images (1, 3, S, S): (3 side^2, 3 side^2), float64."""
     count, total, squares = 0, torch.zeros(3 * side**2).double(), torch.zeros(3 * side**2, 3 * side**2).double()
     for image in images:
         step = max(stride, round(image.shape[-1] / PATCHES**0.5))

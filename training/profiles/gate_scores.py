@@ -1,4 +1,4 @@
-"""What validation images say of gates: the threshold of the product's, and how often each is right."""
+"""Thresholds and scores of gates on validation images."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,14 +10,14 @@ from fashion.taxonomy import NO, NOT_ANNOTATED, YES, Label, Taxonomy
 from fashion.text_tables import text_table
 from training.profiles.scores import score_answers
 
-# Of real products, how many may be said to be none on the images that the threshold is set on. At most 1 % is wanted on
-# others, and in the int8 file.
+# Largest share of products rejected as "no product" on the images that the threshold is fitted on. It leaves a margin:
+# the requirement on other images, and for the int8 file, is at most 1 %.
 FALSE_ALARMS = 0.005
 
 
 @dataclass(frozen=True)
 class SeenGates:
-    """What the gates of a model say of N images, and what is true.
+    """Gate probabilities and targets of N images.
 
     Attributes:
         gates: of the model.
@@ -31,15 +31,15 @@ class SeenGates:
 
     @classmethod
     def none(cls, images: int) -> "SeenGates":
-        """Of a model without gates."""
+        """For a model without gates."""
         return cls(NO_GATES, np.empty((images, 0), np.float32), np.empty((images, 0), np.int8))
 
     def __getitem__(self, rows: np.ndarray | slice) -> "SeenGates":
-        """Those of some images."""
+        """The rows of some images."""
         return SeenGates(self.gates, self.probabilities[rows], self.targets[rows])
 
     def __add__(self, other: "SeenGates") -> "SeenGates":
-        """Those of these images and of others, one after the other."""
+        """Concatenate these images and others."""
         return SeenGates(
             self.gates,
             np.concatenate([self.probabilities, other.probabilities]),
@@ -51,22 +51,22 @@ class SeenGates:
         return self.gates.factors(self.probabilities, taxonomy)
 
     def answerable(self, thresholds: dict[str, Any], taxonomy: Taxonomy) -> np.ndarray:
-        """Which labels may be answered at thresholds as a model card holds them, bool (N, A)."""
+        """Which labels the gates allow at a model card's gate thresholds, bool (N, A)."""
         return self.gates.answerable(self.probabilities, self.gates.threshold_row(thresholds), taxonomy)
 
 
 def split_targets(targets: np.ndarray, gates: Gates, labels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Targets (N, A + K), or (N, A) of data that say nothing of gates -> those of labels (N, A) and of gates (N, K)."""
+    """Split targets (N, A + K), or (N, A) of data without gates, into those of labels (N, A) and of gates (N, K)."""
     if targets.shape[1] == labels:
         return targets, np.full((len(targets), len(gates)), NOT_ANNOTATED, targets.dtype)
     return gates.split(targets)
 
 
 def fit_gate_thresholds(seen: SeenGates) -> dict[str, Any]:
-    """The thresholds that suit these images, as a model card holds them; groups keep 0.5.
+    """Fit the threshold of the product gate, in the format of a model card; gates of groups keep 0.5.
 
-    That of the product's gate is the largest that says of at most `FALSE_ALARMS` of the products that they are none,
-    and at most 0.5: a product that is answered nothing costs more than a wall that is answered something.
+    It is the largest threshold that rejects at most `FALSE_ALARMS` of the products, and at most 0.5: no answer for a
+    product is worse than an answer for a wall.
     """
     if not seen.gates.product:
         return {}
@@ -76,17 +76,17 @@ def fit_gate_thresholds(seen: SeenGates) -> dict[str, Any]:
 
 
 def score_gates(seen: SeenGates, thresholds: np.ndarray) -> dict[str, Any]:
-    """How often gates are right.
+    """Score the gates.
 
     Args:
-        seen: what they say, and what is true; what is unknown does not count.
+        seen: probabilities and targets; unknown targets do not count.
         thresholds: (K,); a gate says yes at or above its threshold.
 
     Returns:
-        `applies`, for each group of which anything is known F1 of both answers, `applies_f1` and `does_not_apply_f1`,
-        and of how many images each is true, `applies` and `does_not_apply`; and `product`, where anything is known of
-        it: `false_alarms`, the part of the `products` that are said to be none, and `recognized_negatives`, the part of
-        the `negatives` that are. A value that is not defined (0 / 0) is None.
+        `applies`: for each group with known targets the F1 of both answers, `applies_f1` and `does_not_apply_f1`, and
+        the number of images for which each is true, `applies` and `does_not_apply`. `product`, if any target is known:
+        `false_alarms`, the share of the `products` rejected as no product, and `recognized_negatives`, the share of the
+        `negatives` rejected. An undefined value (0 / 0) is None.
     """
     said, targets = seen.probabilities >= thresholds, seen.targets
     known = (targets != NOT_ANNOTATED).any(axis=0)
@@ -107,26 +107,26 @@ def score_gates(seen: SeenGates, thresholds: np.ndarray) -> dict[str, Any]:
 
 
 def describe_gates(scores: dict[str, Any]) -> list[str]:
-    """What `score_gates` gives as lines for people; none where nothing is known."""
+    """Format the result of `score_gates` as lines of text; empty if nothing is known."""
     lines = []
     if scores[APPLIES]:
         rows = [
             [
                 group,
-                _cell(of["applies_f1"]),
-                f"{of['applies']:,}",
-                _cell(of["does_not_apply_f1"]),
-                f"{of['does_not_apply']:,}",
+                _cell(gate["applies_f1"]),
+                f"{gate['applies']:,}",
+                _cell(gate["does_not_apply_f1"]),
+                f"{gate['does_not_apply']:,}",
             ]
-            for group, of in scores[APPLIES].items()
+            for group, gate in scores[APPLIES].items()
         ]
         heading = ["group", "F1 applies", "images", "F1 does not", "images"]
         lines += text_table(heading, rows, range(1, 5)).splitlines()
     if PRODUCT in scores:
-        of = scores[PRODUCT]
+        gate = scores[PRODUCT]
         lines.append(
-            f"no product is said of {_percent(of['false_alarms'])} of {of['products']:,} products and of "
-            f"{_percent(of['recognized_negatives'])} of {of['negatives']:,} images without one"
+            f"no product is said of {_percent(gate['false_alarms'])} of {gate['products']:,} products and of "
+            f"{_percent(gate['recognized_negatives'])} of {gate['negatives']:,} images without one"
         )
     return lines
 
@@ -136,12 +136,12 @@ def _both_f1(said: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
     said, yes = said[known], targets[known] == YES
     answers = Taxonomy((Label(APPLIES, "yes"), Label(APPLIES, "no")))
     both = np.stack([yes, ~yes], axis=1).astype(np.int8)
-    of_yes, of_no = score_answers(np.stack([said, ~said], axis=1), both, np.zeros(2), answers)["labels"]
+    applies, does_not = score_answers(np.stack([said, ~said], axis=1), both, np.zeros(2), answers)["labels"]
     return {
-        "applies_f1": of_yes["f1"],
-        "does_not_apply_f1": of_no["f1"],
-        "applies": of_yes["support"],
-        "does_not_apply": of_no["support"],
+        "applies_f1": applies["f1"],
+        "does_not_apply_f1": does_not["f1"],
+        "applies": applies["support"],
+        "does_not_apply": does_not["support"],
     }
 
 

@@ -1,4 +1,4 @@
-"""Calibration and threshold profiles, fitted on validation images and judged on those that each fit has not seen."""
+"""Fitting of calibration and threshold profiles on validation images, scored by cross-validation."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,24 +23,24 @@ from fashion.profiles.thresholds import (
 from fashion.taxonomy import Taxonomy
 from training.profiles.gate_scores import SeenGates, fit_gate_thresholds
 
-# The profile `precision` answers nothing that is less likely than not. On validation photographs 0.01 can be precise
-# for a label that hardly anything is confused with; on a photograph of something else, such as a wall, it is not.
-LIKELY = 0.5
+# Lowest threshold of the profile `precision`. On validation photographs 0.01 can be precise for a label that is rarely
+# confused with others; on a photograph of something else, such as a wall, it is not.
+PRECISION_FLOOR = 0.5
 
-DECIDED_BY = {MICRO_F1: "micro_f1", MACRO_F1: "macro_f1"}  # the score that decides between a profile's candidates
+DECIDED_BY = {MICRO_F1: "micro_f1", MACRO_F1: "macro_f1"}  # by profile, the score that selects its candidate
 
 
 @dataclass(frozen=True)
 class Profiles:
-    """What a fit found.
+    """Fitted calibration and thresholds.
 
     Attributes:
-        calibration: by group, as the model card holds it.
-        thresholds: by profile, (A,), for calibrated probabilities times those of gates.
-        top_k: by group, as the model card holds it.
-        chosen: by profile the name of the candidate that was taken, see `fashion.profiles.thresholds.f1_candidates`.
-        candidates: by profile and name the score of each candidate on images it was not fitted on.
-        gate_thresholds: as the model card holds them.
+        calibration: by group, in the format of the model card.
+        thresholds: by profile, (A,), for joint probabilities (calibrated label probabilities times those of gates).
+        top_k: by group, in the format of the model card.
+        chosen: by profile, the name of the selected candidate, see `fashion.profiles.thresholds.f1_candidates`.
+        candidates: by profile and name, the score of each candidate on held-out images.
+        gate_thresholds: in the format of the model card.
     """
 
     calibration: dict[str, dict[str, Any]]
@@ -51,7 +51,7 @@ class Profiles:
     gate_thresholds: dict[str, Any]
 
     def answered(self, logits: np.ndarray, taxonomy: Taxonomy, gates: SeenGates) -> dict[str, np.ndarray]:
-        """By profile what it answers, bool (N, A), of logits (N, A) and gates of N images."""
+        """The answers by profile, bool (N, A), for logits (N, A) and gates of N images."""
         probabilities = joint_probabilities(logits, taxonomy, self.calibration, gates)
         answered = {profile: probabilities >= row for profile, row in self.thresholds.items()}
         answered[TOP_K] = most_probable(probabilities, taxonomy, self.top_k)
@@ -61,11 +61,11 @@ class Profiles:
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """What profiles answer of images that they were not fitted on: each is held out of the fit that answers it.
+    """Out-of-fold answers and probabilities: each image is held out from the fit that answers it.
 
     Attributes:
         answered: by profile, bool (N, A).
-        probabilities: calibrated and with gates, float32 (N, A).
+        probabilities: joint probabilities, float32 (N, A).
     """
 
     answered: dict[str, np.ndarray]
@@ -75,7 +75,7 @@ class OutOfFold:
 def joint_probabilities(
     logits: np.ndarray, taxonomy: Taxonomy, calibration: Calibration, gates: SeenGates
 ) -> np.ndarray:
-    """What `fashion.model_card.ModelCard.probabilities` gives with that calibration, float32 (N, A)."""
+    """Calibrated label probabilities times those of gates, as in `fashion.model_card.ModelCard`, float32 (N, A)."""
     return calibrated(logits, taxonomy, calibration) * gates.factors(taxonomy)
 
 
@@ -86,33 +86,36 @@ def fit_profiles(
     ids: np.ndarray | None = None,
     gates: SeenGates | None = None,
 ) -> Profiles:
-    """Fit calibration and every profile; of each profile's candidates the simplest of those best on held-out images.
+    """Fit calibration and every profile; each takes the simplest of its candidates that score best on held-out images.
 
     Args:
         logits: (N, A).
-        targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
+        targets: (N, A), 1 yes, 0 no, -1 not annotated; -1 does not count.
         taxonomy: of the A labels.
-        ids: (N,), of the images' products, see `fashion.profiles.folds.split_folds`.
-        gates: of a model that has some.
+        ids: (N,), product id of each image, see `fashion.profiles.folds.split_folds`.
+        gates: None for a model without gates.
 
-    The calibration is that of the labels' own logits; thresholds are compared with those probabilities times those of
-    the gates, of labels that gates let through.
+    Calibration is fitted on the labels' own logits. Thresholds apply to joint probabilities (calibrated label
+    probabilities times those of gates) of labels that the gates allow.
     """
     gates = gates or SeenGates.none(len(logits))
     answered = _candidate_answers(logits, targets, taxonomy, ids, gates)
-    chosen = {profile: simplest_of_the_best(of, targets, DECIDED_BY[profile], ids) for profile, of in answered.items()}
+    chosen = {
+        profile: simplest_of_the_best(by_name, targets, DECIDED_BY[profile], ids)
+        for profile, by_name in answered.items()
+    }
     scores = {
-        profile: {name: score_of(answers, targets, DECIDED_BY[profile]) for name, answers in of.items()}
-        for profile, of in answered.items()
+        profile: {name: score_of(answers, targets, DECIDED_BY[profile]) for name, answers in by_name.items()}
+        for profile, by_name in answered.items()
     }
     calibration, gate_thresholds = fit_calibration(logits, targets, taxonomy, ids), fit_gate_thresholds(gates)
-    probabilities = _let_through(logits, taxonomy, calibration, gates, gate_thresholds)
+    probabilities = _allowed_probabilities(logits, taxonomy, calibration, gates, gate_thresholds)
     candidates = f1_candidates(probabilities, targets, taxonomy)
     thresholds = {
         HALF: np.full(len(taxonomy), 0.5),
         MICRO_F1: candidates[MICRO_F1][chosen[MICRO_F1]],
         MACRO_F1: candidates[MACRO_F1][chosen[MACRO_F1]],
-        PRECISION: np.maximum(precision_thresholds(probabilities, targets, taxonomy), LIKELY),
+        PRECISION: np.maximum(precision_thresholds(probabilities, targets, taxonomy), PRECISION_FLOOR),
     }
     counts = typical_counts(targets, taxonomy)
     return Profiles(calibration, thresholds, counts, chosen, scores, gate_thresholds)
@@ -125,14 +128,14 @@ def answer_out_of_fold(
     ids: np.ndarray | None = None,
     gates: SeenGates | None = None,
 ) -> OutOfFold:
-    """Fit on four fifths of the images and answer the last, five times; the choice of candidates is part of each fit.
+    """Five-fold cross-validation of `fit_profiles`; the selection of candidates is part of each fit.
 
     Args:
         logits: (N, A).
-        targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
+        targets: (N, A), 1 yes, 0 no, -1 not annotated; -1 does not count.
         taxonomy: of the A labels.
-        ids: (N,), of the images' products, see `fashion.profiles.folds.split_folds`.
-        gates: of a model that has some.
+        ids: (N,), product id of each image, see `fashion.profiles.folds.split_folds`.
+        gates: None for a model without gates.
     """
     gates = gates or SeenGates.none(len(logits))
     probabilities = np.empty(logits.shape, np.float32)
@@ -148,13 +151,14 @@ def answer_out_of_fold(
 def _candidate_answers(
     logits: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy, ids: np.ndarray | None, gates: SeenGates
 ) -> dict[str, dict[str, np.ndarray]]:
-    """By profile and name what each candidate answers of images that neither it nor its calibration was fitted on."""
+    """Out-of-fold answers of each candidate by profile and name; its calibration is fitted without the fold too."""
     answered: dict[str, dict[str, np.ndarray]] = {profile: {} for profile in DECIDED_BY}
     for rest, held in split_folds(len(logits), ids):
         calibration = fit_calibration(logits[rest], targets[rest], taxonomy, None if ids is None else ids[rest])
         gate_thresholds = fit_gate_thresholds(gates[rest])
         fitted, probabilities = (
-            _let_through(logits[part], taxonomy, calibration, gates[part], gate_thresholds) for part in (rest, held)
+            _allowed_probabilities(logits[part], taxonomy, calibration, gates[part], gate_thresholds)
+            for part in (rest, held)
         )
         candidates = f1_candidates(fitted, targets[rest], taxonomy)
         for profile, rows in candidates.items():
@@ -163,9 +167,9 @@ def _candidate_answers(
     return answered
 
 
-def _let_through(
+def _allowed_probabilities(
     logits: np.ndarray, taxonomy: Taxonomy, calibration: Calibration, gates: SeenGates, thresholds: dict[str, Any]
 ) -> np.ndarray:
-    """Joint probabilities, float32 (N, A), 0 for labels that gates keep from being answered."""
+    """Joint probabilities, float32 (N, A), 0 for labels that the gates do not allow."""
     joint = joint_probabilities(logits, taxonomy, calibration, gates)
     return np.where(gates.answerable(thresholds, taxonomy), joint, np.float32(0))

@@ -1,4 +1,4 @@
-"""A bundle's predictions for a whole split of labeled photographs."""
+"""Predictions of a model for a whole split of labeled photographs."""
 
 import re
 from dataclasses import dataclass, replace
@@ -15,21 +15,20 @@ from training.data.loading import set_up_worker
 from training.profiles.gate_scores import SeenGates, split_targets
 
 FILE_ENDING = re.compile(r"\.(jpe?g|png|webp|gif|bmp|tiff?)$", re.IGNORECASE)
-BATCH_SIZE = 8  # images of one inference; larger batches are no faster on a CPU and cost memory
+BATCH_SIZE = 8  # larger batches are no faster on a CPU and cost memory
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model says of N labeled images, and what is true.
+    """A model's outputs for N labeled images, and their targets.
 
     Attributes:
-        probabilities: float32 (N, A), as the model card that they were made with says, calibrated and with gates.
+        probabilities: float32 (N, A), joint probabilities by the model card's calibration, including gates.
         targets: int8 (N, A), 1 yes, 0 no, -1 not annotated.
         logits: float32 (N, A), of the labels.
-        ids: (N,), of the images' products, without the ending of a file: photographs of one product share it, in one
-            catalog or in two.
-        embeddings: float32 (N, E), where they were asked for.
-        gates: what the model's gates say of them, and what is true; None stands for a model without gates.
+        ids: (N,), product ids without file extensions: photographs of one product share it, even across catalogs.
+        embeddings: float32 (N, E), if requested.
+        gates: gate probabilities and targets; None for a model without gates.
     """
 
     probabilities: np.ndarray
@@ -41,20 +40,20 @@ class Predictions:
 
     @property
     def seen_gates(self) -> SeenGates:
-        """`gates`, or those of a model that has none."""
+        """`gates`, or empty ones if None."""
         return self.gates or SeenGates.none(len(self.targets))
 
     def by(self, card: ModelCard) -> "Predictions":
-        """The same with the probabilities that another card's calibration gives."""
+        """The same predictions with the probabilities of another card's calibration."""
         return replace(self, probabilities=card.joint_probabilities(self.logits, self.seen_gates.probabilities))
 
     def __getitem__(self, rows: np.ndarray | slice) -> "Predictions":
-        """Those of some images, without embeddings."""
+        """The predictions of some images, without embeddings."""
         gates = self.seen_gates[rows]
         return Predictions(self.probabilities[rows], self.targets[rows], self.logits[rows], self.ids[rows], gates=gates)
 
     def __add__(self, other: "Predictions") -> "Predictions":
-        """These images and others, one after the other, without embeddings."""
+        """Concatenate these predictions and others, without embeddings."""
         return Predictions(
             np.concatenate([self.probabilities, other.probabilities]),
             np.concatenate([self.targets, other.targets]),
@@ -70,10 +69,10 @@ def predict(predictor: Predictor, images: Photographs, description: str, embeddi
     Args:
         predictor: the model.
         images: of a split, see `training.data.images.open_split`.
-        description: what the bar says.
-        embeddings: keep the embeddings too: of 5,000 images 40 MB.
+        description: text of the progress bar.
+        embeddings: keep the embeddings too: 40 MB for 5,000 images.
     """
-    # One process decodes ahead of the inference; more would take the cores from it.
+    # One worker decodes ahead of the inference; more would take cores from it.
     loader = DataLoader(images, BATCH_SIZE, num_workers=1 if available_cores() > 1 else 0, worker_init_fn=set_up_worker)
     probabilities, targets, logits, gates, vectors = [], [], [], [], []
     with tqdm(total=len(images), desc=description, unit="image") as bar:
@@ -87,12 +86,12 @@ def predict(predictor: Predictor, images: Photographs, description: str, embeddi
                 vectors.append(np.stack([prediction.embedding for prediction in found]))
             bar.update(len(targets[-1]))
     card = predictor.card
-    of_labels, of_gates = split_targets(np.concatenate(targets), card.gates, len(card.labels))
+    label_targets, gate_targets = split_targets(np.concatenate(targets), card.gates, len(card.labels))
     return Predictions(
         np.concatenate(probabilities),
-        of_labels,
+        label_targets,
         np.concatenate(logits),
         np.array([FILE_ENDING.sub("", name) for name in images.products]),
         np.concatenate(vectors) if vectors else None,
-        SeenGates(card.gates, np.concatenate(gates), of_gates),
+        SeenGates(card.gates, np.concatenate(gates), gate_targets),
     )

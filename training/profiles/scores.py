@@ -1,4 +1,4 @@
-"""How good predictions are: F1, precision, recall and average precision, for all labels, by group and by label."""
+"""Scores of predictions: F1, precision, recall and average precision, over all labels, by group and by label."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
 
 
 def score(probabilities: np.ndarray, targets: np.ndarray, thresholds: np.ndarray, taxonomy: Taxonomy) -> dict[str, Any]:
-    """Score the answers that some thresholds give; see `score_answers`.
+    """Score the answers at some thresholds; see `score_answers`.
 
     Args:
         probabilities: (N, A).
-        targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
+        targets: (N, A), 1 yes, 0 no, -1 not annotated; -1 does not count.
         thresholds: (A,); a label is answered at or above its threshold.
         taxonomy: of the A labels.
     """
@@ -24,19 +24,19 @@ def score_answers(
 ) -> dict[str, Any]:
     """Score answers.
 
-    Micro-F1 counts every annotated (image, label) pair alike: 2 tp / (2 tp + fp + fn) over all of them. Macro-F1 is
-    the mean of the labels' own F1, over the labels with at least one positive image (`support`): the others have none.
+    Micro-F1 weights every annotated (image, label) pair equally: 2 tp / (2 tp + fp + fn) over all of them. Macro-F1 is
+    the mean F1 of the labels with at least one positive image (`support`); the F1 of the others is undefined.
 
     Args:
         answered: bool (N, A).
-        targets: (N, A), 1 yes, 0 no, -1 not annotated; the last do not count.
-        thresholds: (A,), which the answers were given at, for the result to name them.
+        targets: (N, A), 1 yes, 0 no, -1 not annotated; -1 does not count.
+        thresholds: (A,), those of the answers; only copied to the result.
         taxonomy: of the A labels.
 
     Returns:
         `micro_f1`, `macro_f1`, `precision` and `recall` (both micro); `groups`, with the same by group name; `labels`,
-        a list with `group`, `name`, `threshold`, `f1`, `precision`, `recall` and `support`. A value that is not
-        defined (0 / 0) is None.
+        a list with `group`, `name`, `threshold`, `f1`, `precision`, `recall` and `support`. An undefined value (0 / 0)
+        is None.
     """
     counts = _Counts(answered, targets)
     everything = np.arange(len(taxonomy))
@@ -50,10 +50,7 @@ def score_answers(
 
 
 def average_precisions(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Area under each label's precision-recall curve, (A,); NaN for a label with no positive image.
-
-    It needs no threshold.
-    """
+    """Area under each label's precision-recall curve, (A,); NaN for a label without a positive image."""
     import torch
     from torchmetrics.functional.classification import binary_average_precision
 
@@ -68,13 +65,13 @@ def average_precisions(probabilities: np.ndarray, targets: np.ndarray) -> np.nda
 
 
 def mean_average_precision(precisions: np.ndarray) -> float | None:
-    """The mAP: mean of the labels' average precision, over those that have one; None where none has."""
+    """Mean average precision (mAP) over the labels that are not NaN; None if all are."""
     known = precisions[~np.isnan(precisions)]
     return float(known.mean()) if len(known) else None
 
 
 class _Counts:
-    """True positives, false positives and false negatives of each label, and what follows from them."""
+    """True positives, false positives and false negatives of each label, and scores computed from them."""
 
     def __init__(self, answered: np.ndarray, targets: np.ndarray) -> None:
         yes, annotated = targets == YES, targets != NOT_ANNOTATED

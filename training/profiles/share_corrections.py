@@ -1,7 +1,7 @@
-"""What validation photographs say of a model's errors: by group a correction of shares, and whether it can be trusted.
+"""Fitting of share corrections on validation photographs, by group, and simulation of their interval coverage.
 
-`fashion.share_correction` says what a correction is. Here it is learned, and tried on catalogs of the other half of the
-products, drawn with shares that were chosen.
+See `fashion.share_correction` for the method. Coverage is simulated: a correction is fitted on half of the products and
+applied to catalogs drawn from the other half with known shares.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,28 +18,28 @@ from fashion.taxonomy import NO, YES, Taxonomy
 from training.profiles.gate_scores import SeenGates
 from training.profiles.predictions import Predictions
 
-# Of a class whose errors are learned; labels of fewer are the class `rest`. With 10 a change of Brown in the starter is
-# a fifth less sure: rare shades of it take its noise.
+# Photographs that a label needs to be a class of its own; labels with fewer form the class `rest`. With 10, the change
+# of Brown in the starter is a fifth less certain, because rare similar shades add noise.
 LEAST_PHOTOGRAPHS = 20
-BELIEVED = 5.0  # photographs that the model's own probabilities count for, in what its mean probabilities are
-SPLITS, CATALOGS, PRODUCTS = 20, 10, 300  # trials: halves of the products, catalogs drawn of each, products of one
-SHIFT = 1.0  # standard deviation of the logarithms that the shares of drawn catalogs are multiplied by
-NOTICED = 0.01  # share of the products from which on a label counts in the coverage
+PRIOR_PHOTOGRAPHS = 5.0  # pseudo-count of photographs for the model's own probabilities, see `fit_correction`
+SPLITS, CATALOGS, PRODUCTS = 20, 10, 300  # simulation: random halves, catalogs per half, products per catalog
+SHIFT = 1.0  # standard deviation of the log factors applied to the shares of simulated catalogs
+NOTICED = 0.01  # smallest share at which a label counts in the coverage
 SEED = 0
 
 
 def correct_shares(seen: Predictions, card: ModelCard) -> dict[str, Any]:
-    """The corrections of all groups that validation photographs say enough of, as the card holds them.
+    """Fit the corrections of all groups with enough validation photographs, in the format of the card.
 
     Args:
-        seen: what the model says of the photographs, with the calibration of the card.
+        seen: predictions for the photographs, with the calibration of the card.
         card: of the model.
     """
     found: dict[str, Any] = {}
     for group in tqdm(card.taxonomy.groups, "correction of shares", unit="group", disable=None):
         truths = true_classes(seen.targets, card.taxonomy, group, seen.seen_gates)
         known = truths >= 0
-        # As scored catalogs hold them
+        # float16, as scored catalogs store them
         probabilities = seen.probabilities[known][:, card.taxonomy.indices(group)].astype(np.float16)
         names = card.taxonomy.names(group)
         correction = fit_correction(probabilities, truths[known], names, seen.ids[known])
@@ -50,24 +50,24 @@ def correct_shares(seen: Predictions, card: ModelCard) -> dict[str, Any]:
 
 
 def describe_corrections(card: ModelCard) -> str:
-    """What the card says of corrections as a line for people."""
+    """Format the card's corrections as a line of text."""
     corrections = read_corrections(card.share_corrections, card.taxonomy, CARD_FILE)
     trusted = [group for group, correction in corrections.items() if correction.trusted]
     others = [group for group in card.taxonomy.groups if group not in trusted]
-    rest = f"; not, or to be doubted, of {', '.join(others)}" if others else ""
-    return f"       shares among many products are corrected of {len(trusted)} groups{rest}"
+    rest = f"; missing or not trusted for {', '.join(others)}" if others else ""
+    return f"       share corrections are trusted for {len(trusted)} groups{rest}"
 
 
 def true_classes(targets: np.ndarray, taxonomy: Taxonomy, group: str, gates: SeenGates) -> np.ndarray:
-    """Which label of a group each photograph has: its place, L for none of the L labels, -1 where it is not known.
+    """True class of each photograph in a group of L labels: the label's position, L for none, -1 for unknown.
 
-    Photographs of several labels are not known: shares are corrected as if a product had one.
+    Photographs with several labels count as unknown: corrections assume one label per product.
 
     Args:
         targets: (N, A), 1 yes, 0 no, -1 not annotated.
         taxonomy: of the A labels.
         group: of the labels.
-        gates: what is true of gates: a group that does not apply has none of its labels.
+        gates: gate targets: if the group does not apply, the product has none of its labels.
     """
     own = targets[:, taxonomy.indices(group)]
     yes = own == YES
@@ -83,17 +83,17 @@ def true_classes(targets: np.ndarray, taxonomy: Taxonomy, group: str, gates: See
 def fit_correction(
     probabilities: np.ndarray, truths: np.ndarray, names: Sequence[str], ids: np.ndarray
 ) -> GroupCorrection | None:
-    """Learn a group's correction; None where fewer than two classes have enough photographs.
+    """Fit a group's correction; None if fewer than two classes have enough photographs.
 
-    The mean probabilities of a class are those of its photographs and of `BELIEVED` more that the model makes up: of
-    all photographs, each with the probability of that class as its weight, as though the probabilities were right. That
-    keeps the inverse of classes of a dozen photographs within bounds, and changes that of hundreds by next to nothing.
+    The mean probabilities of a class are shrunk toward a prior with the weight of `PRIOR_PHOTOGRAPHS` photographs: the
+    mean over all photographs, weighted by their probability of that class, as if these were correct. This keeps the
+    inverse bounded for classes of a dozen photographs and hardly changes it for hundreds.
 
     Args:
         probabilities: (N, L), calibrated.
         truths: (N,), from `true_classes`, all known.
         names: of the L labels.
-        ids: (N,), of the photographs' products: those of one are not independent.
+        ids: (N,), product ids: photographs of one product are not independent.
     """
     size = len(names)
     counts = np.bincount(truths, minlength=size + 1)
@@ -104,26 +104,29 @@ def fit_correction(
     if not len(common) or classes < 2:
         return None
     labels = tuple(names[int(i)] for i in common)
-    place = np.full(size + 1, -1)
-    place[common] = np.arange(len(common))
+    class_of = np.full(size + 1, -1)  # class of each label and of none; -1 if too rare
+    class_of[common] = np.arange(len(common))
     if rest:
-        place[rare] = len(common)
+        class_of[rare] = len(common)
     if none:
-        place[size] = classes - 1
-    of = place[truths]
-    values = class_probabilities(probabilities[of >= 0], names, labels, rest, none)
-    members = np.eye(classes)[of[of >= 0]]  # (n, C)
+        class_of[size] = classes - 1
+    found = class_of[truths]
+    used = found >= 0
+    values = class_probabilities(probabilities[used], names, labels, rest, none)
+    members = np.eye(classes)[found[used]]  # (n, C), one-hot
     photographs = members.sum(0)
     believed = np.maximum(values, 0)
-    made_up = believed.T @ values / np.maximum(believed.sum(0), 1e-9)[:, None]
-    means = (members.T @ values + BELIEVED * made_up) / (photographs + BELIEVED)[:, None]  # of classes, (C, C)
+    prior = believed.T @ values / np.maximum(believed.sum(0), 1e-9)[:, None]
+    means = (members.T @ values + PRIOR_PHOTOGRAPHS * prior) / (photographs + PRIOR_PHOTOGRAPHS)[
+        :, None
+    ]  # of classes, (C, C)
     weights = np.linalg.pinv(means.T)
     estimates = values @ weights.T
     center = members.T @ estimates / photographs[:, None]
     variances = np.stack(
         [
-            _variance_of_sum((estimates - center[j])[members[:, j] > 0], ids[of >= 0][members[:, j] > 0])
-            / (photographs[j] + BELIEVED) ** 2
+            _variance_of_sum((estimates - center[j])[members[:, j] > 0], ids[used][members[:, j] > 0])
+            / (photographs[j] + PRIOR_PHOTOGRAPHS) ** 2
             for j in range(classes)
         ]
     )
@@ -131,7 +134,7 @@ def fit_correction(
 
 
 def _variance_of_sum(residuals: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Variance of the sums of residuals (n, C), from one product to another, (C,)."""
+    """Variance of the sum of residuals (n, C), clustered by product, (C,)."""
     product = np.unique(ids, return_inverse=True)[1]
     products = int(product.max()) + 1
     sums = np.zeros((products, residuals.shape[1]))
@@ -140,10 +143,10 @@ def _variance_of_sum(residuals: np.ndarray, ids: np.ndarray) -> np.ndarray:
 
 
 def coverage(probabilities: np.ndarray, truths: np.ndarray, names: Sequence[str], ids: np.ndarray) -> float | None:
-    """Share of 95 % intervals that hold the truth in catalogs with shares that were chosen; None where none was drawn.
+    """Share of 95 % intervals that contain the true share in simulated catalogs; None if none was drawn.
 
-    Half of the products teach the correction, catalogs are drawn of the other half, `SPLITS` times anew. Intervals of
-    labels that at least `NOTICED` of the products have count.
+    `SPLITS` times, the correction is fitted on a random half of the products and catalogs are drawn from the other
+    half. Only labels with a true share of at least `NOTICED` count.
     """
     rng = np.random.default_rng(SEED)
     held, drawn = 0, 0
@@ -169,7 +172,7 @@ def coverage(probabilities: np.ndarray, truths: np.ndarray, names: Sequence[str]
 
 
 def halves(ids: np.ndarray, rng: np.random.Generator, times: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Positions of two halves, whole products each, drawn so many times."""
+    """Row positions of two random halves that do not split products, drawn `times` times."""
     products = np.unique(ids, return_inverse=True)[1]
     for _ in range(times):
         first = (rng.permutation(products.max(initial=-1) + 1) % 2 == 0)[products]
@@ -177,24 +180,24 @@ def halves(ids: np.ndarray, rng: np.random.Generator, times: int) -> Iterator[tu
 
 
 def shifted_shares(available: np.ndarray, rng: np.random.Generator, products: int = PRODUCTS) -> np.ndarray:
-    """Shares of classes, chosen at random around the usual ones, (C,).
+    """Random class shares around the observed ones, (C,).
 
-    None is larger than what so many different photographs as there are can fill, but for the chance of the draw: the
-    same photograph twice is not two products, which intervals are for.
+    Each is limited so that, on average, the available photographs suffice without repetition: a repeated photograph is
+    not an independent product, which the intervals assume.
 
     Args:
         available: photographs of each class, (C,).
-        rng: what draws.
-        products: of a catalog.
+        rng: random generator.
+        products: products per catalog.
     """
     shares = available * np.exp(SHIFT * rng.normal(size=len(available)))
-    for _ in range(10):  # what one class cannot have, the others get
+    for _ in range(10):  # redistribute what exceeds a class's limit to the others
         shares = np.minimum(shares / shares.sum(), available / products)
     return shares / shares.sum()
 
 
 def drawn_rows(rows: Sequence[np.ndarray], counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """So many rows of each class, different ones as long as there are enough."""
+    """Draw `counts` rows of each class, without replacement if there are enough."""
     chosen = [
         rng.choice(each, count, replace=count > len(each)) for each, count in zip(rows, counts, strict=True) if count
     ]

@@ -1,4 +1,4 @@
-"""What validation images say of a model: its calibration, its profiles, and how good both are on unseen images."""
+"""Calibration, threshold profiles and out-of-fold scores of a model from validation images."""
 
 from dataclasses import replace
 from typing import Any
@@ -18,22 +18,22 @@ from training.profiles.out_of_fold import answer_out_of_fold, fit_profiles, join
 from training.profiles.predictions import Predictions
 from training.profiles.scores import average_precisions, mean_average_precision, score_answers
 
-# Of 1,000 labels one changed answer changes micro-F1 by at most 0.001, a fifth of what the int8 file may differ by; of
-# 100 it would be 0.01, and one answer would decide.
+# With 1,000 positive labels one changed answer changes micro-F1 by at most 0.001, a fifth of the int8 file's tolerance;
+# with 100 it would be 0.01, so that a single answer would decide.
 LEAST_POSITIVES = 1_000
 
 
 def with_thresholds(card: ModelCard, data: str, seen: Predictions, file: str = ONNX_FILE) -> ModelCard:
-    """The card with the calibration, profiles and thresholds of gates that validation images suggest, and their scores.
+    """Add calibration, profiles and gate thresholds fitted on validation images, and their scores, to a card.
 
-    The scores are out of fold: each image is answered by a fit that has not seen it. What the card holds is fitted on
-    all of them, which is at least as good. Those of gates alone are not: one threshold is all that is set for them.
+    The scores are out of fold: each image is answered by a fit that has not seen it. The card's own values are fitted
+    on all images, which is at least as good. Gate scores are not out of fold: only one threshold is fitted for them.
 
     Args:
         card: without profiles.
-        data: where the images are from.
-        seen: what the model says of them.
-        file: of the bundle, which said it.
+        data: source of the images.
+        seen: the model's predictions for them.
+        file: the bundle file that made the predictions.
     """
     taxonomy, gates = card.taxonomy, seen.seen_gates
     fit = fit_profiles(seen.logits, seen.targets, taxonomy, seen.ids, gates)
@@ -92,7 +92,7 @@ def _before_and_after(
 
 
 def more_images(targets: np.ndarray, available: int) -> int:
-    """How many training images to judge on beside the validation images, so that one answer decides nothing.
+    """How many training images to add to few validation images, so that a single answer cannot decide.
 
     Args:
         targets: (N, A), of the validation images.
@@ -105,7 +105,7 @@ def more_images(targets: np.ndarray, available: int) -> int:
 
 
 def describe(card: ModelCard) -> str:
-    """The scores in the card as lines for people."""
+    """Format the scores in the card as lines of text."""
     validation = card.metrics["validation"]
     rows = []
     for profile, scores in ({"sigmoid 0.5": validation["uncalibrated"][HALF]} | validation["profiles"]).items():

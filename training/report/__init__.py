@@ -1,5 +1,5 @@
-"""One HTML page on how good a bundle is and where it fails, and the same numbers as JSON.
+"""Evaluation report of a bundle: an HTML page with scores and failures, and the same numbers as JSON.
 
-`training.report.writing.write_report` writes the folder, called by
+`training.report.writing.write_report` writes the folder; it is called by
 `python -m training.evaluate BUNDLE --data FOLDER --report DIR`.
 """

@@ -1,4 +1,4 @@
-"""Which labels are taken for which: pairs within a group."""
+"""Confused labels: pairs within a group."""
 
 from typing import Any
 
@@ -6,15 +6,15 @@ import numpy as np
 
 from training.report.evidence import Evidence
 
-EXAMPLES = 3  # photographs that are named for a pair
+EXAMPLES = 3  # example photographs per pair
 
 
 def confused_pairs(evidence: Evidence, most: int = 30) -> list[dict[str, Any]]:
-    """Where label X was annotated and missed, and Y of the same group was answered instead.
+    """Pairs of labels of one group for which X was annotated and missed, and Y was answered instead.
 
     Args:
-        evidence: what the model says.
-        most: pairs to give, those with the most photographs first.
+        evidence: photographs and answers.
+        most: maximum number of pairs; those with the most photographs come first.
 
     Returns:
         Objects with `group`, `annotated` (X), `answered` (Y), `count` (photographs), `support` (photographs of X),

@@ -1,14 +1,14 @@
-"""All that a report says, as one object: `report.json` holds it, and the page is made from it.
+"""The contents of a report as one object: it is saved as `report.json`, and the page is rendered from it.
 
-Schema 1. Values that are not defined are null; an interval is `[low, high]`; `row` is a photograph's position in the
-split, from 0; labels of a photograph are objects with `name` and `probability`.
+Schema 1. Undefined values are null; an interval is `[low, high]`; `row` is a photograph's position in the split, from
+0; labels of a photograph are objects with `name` and `probability`.
 
     schema            1
-    header            what the caller gives: model, data, split, images, engine, created, command, versions
+    header            given by the caller: model, data, split, images, engine, created, command, versions
     bootstrap         resamples, map_resamples, seed, level
     map               value, interval
     profiles          by name: micro_f1, macro_f1, precision, recall, support; intervals (micro_f1, macro_f1)
-    profile           the profile of everything below
+    profile           the profile that everything below refers to
     groups            list: group, photographs (annotated), micro_f1, macro_f1, precision, recall, support, map;
                       intervals (micro_f1, macro_f1, map)
     labels            list: group, name, threshold, f1, precision, recall, support, average_precision, answered;
@@ -39,7 +39,7 @@ from training.report.ranking import least_certain, most_wrong
 from training.report.reliability import reliability
 
 SCHEMA = 1
-CURVES = 24  # labels, the most frequent ones, that get a curve of their own
+CURVES = 24  # a curve is drawn for this many of the most frequent labels
 
 _WHOLE = ("micro_f1", "macro_f1", "precision", "recall", "support")
 
@@ -47,13 +47,13 @@ _WHOLE = ("micro_f1", "macro_f1", "precision", "recall", "support")
 def contents(
     evidence: Evidence, scores: dict[str, Any], header: dict[str, Any], step: Callable[[str], object]
 ) -> dict[str, Any]:
-    """The report of a model on labeled photographs, laid out as the module says.
+    """Compute the contents of a report, in the schema of this module.
 
     Args:
         evidence: photographs and answers.
-        scores: by profile of the evidence what `training.profiles.scores.score` gives, with `average_precision`.
-        header: what was run on what.
-        step: called with a few words before each part of the work.
+        scores: by profile, the result of `training.profiles.scores.score` with `average_precision`.
+        header: see the schema.
+        step: called before each step with a short description.
     """
     step("bootstrap")
     spans = {

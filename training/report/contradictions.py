@@ -1,4 +1,4 @@
-"""Annotations that contradict each other, whatever the model answers."""
+"""Annotations that contradict each other, independent of the model's answers."""
 
 from itertools import combinations
 from typing import Any
@@ -10,19 +10,19 @@ from training.report.evidence import Evidence
 
 SIMILAR = 0.99  # cosine similarity of embeddings above which two photographs count as near-identical
 SAME_FILE, SAME_PIXELS, ALIKE = "same file", "same pixels", "near-identical"
-_ROWS = 256  # compared with all others at a time: of 5,000 photographs 5 MB
-_KEPT = 20_000  # pairs in memory; a network that takes everything for the same would make millions
+_ROWS = 256  # rows compared with all others at a time: 5 MB for 5,000 photographs
+_KEPT = 20_000  # maximum pairs in memory; a network with collapsed embeddings would give millions
 
-EXPECTED = 5.0  # photographs with both of two labels, were they independent, below which nothing is concluded
-RARE = 0.05  # of the expected number: two labels that stand together less often exclude each other
+EXPECTED = 5.0  # minimum expected photographs with both labels, if they were independent, to draw a conclusion
+RARE = 0.05  # two labels that occur together in at most this fraction of the expected number exclude each other
 
 
 def contradictory_pairs(evidence: Evidence, most: int = 50) -> dict[str, Any]:
-    """Photographs that are (nearly) the same and are labeled differently in a group that both are annotated in.
+    """(Nearly) identical photographs with different labels in a group that is annotated for both.
 
     Returns:
-        `similarity`, above which the cosine of two embeddings counts; `alike`, the number of such pairs;
-        `contradictory`, how many of them (of the 20,000 most similar, where there are more) are labeled differently;
+        `similarity`, the threshold of the cosine similarity; `alike`, the number of pairs above it; `contradictory`,
+        how many of them (of the 20,000 most similar, if there are more) are labeled differently;
         `pairs`, the most similar of these, objects with `rows`, `ids`, `similarity`, `kind` (`same file`,
         `same pixels` in another file, or `near-identical`) and `groups`, objects with `group`, `first` and
         `second`, lists of names.
@@ -44,10 +44,10 @@ def contradictory_pairs(evidence: Evidence, most: int = 50) -> dict[str, Any]:
 
 
 def excluding_labels(evidence: Evidence, most: int = 50) -> list[dict[str, Any]]:
-    """Photographs with two labels of one group that hardly ever stand together.
+    """Photographs with two labels of one group that rarely occur together.
 
-    Two labels exclude each other where at least five photographs would have both, were the labels independent, and not
-    one in twenty of these has.
+    Two labels exclude each other if at least five photographs would have both were they independent (`EXPECTED`), and
+    at most a twentieth of that number has (`RARE`).
 
     Returns:
         Objects with `row`, `id`, `group`, `names` (the two), `together` (photographs with both) and `expected`; the
@@ -81,7 +81,7 @@ def excluding_labels(evidence: Evidence, most: int = 50) -> list[dict[str, Any]]
 
 
 def _similar(evidence: Evidence) -> tuple[np.ndarray, np.ndarray, int]:
-    """Pairs of rows (P, 2), first < second, with their cosine similarity (P,), and how many there are in all."""
+    """Similar pairs of rows (P, 2), first < second, their cosine similarity (P,), and the total number of pairs."""
     lengths = np.linalg.norm(evidence.embeddings, axis=1, keepdims=True)
     directions = evidence.embeddings / np.maximum(lengths, 1e-12)
     pairs, values, total = np.empty((0, 2), dtype=np.int64), np.empty(0, dtype=np.float32), 0
@@ -98,7 +98,7 @@ def _similar(evidence: Evidence) -> tuple[np.ndarray, np.ndarray, int]:
 
 
 def _differences(evidence: Evidence, pairs: np.ndarray) -> np.ndarray:
-    """Whether both photographs of a pair are annotated in a group, and differently, bool (P, groups)."""
+    """Whether the photographs of each pair are both annotated in a group, with different labels, bool (P, groups)."""
     first, second = pairs.T
     found = []
     for group in evidence.taxonomy.groups:

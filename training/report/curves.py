@@ -6,7 +6,7 @@ import numpy as np
 
 from fashion.taxonomy import NOT_ANNOTATED, YES
 
-LEVELS = 120  # of recall at which a curve is drawn and written; between them it is all but straight
+LEVELS = 120  # recall levels at which a curve is drawn and written; it is nearly straight between them
 
 
 def precision_recall(probabilities: np.ndarray, targets: np.ndarray) -> dict[str, Any] | None:
@@ -14,11 +14,11 @@ def precision_recall(probabilities: np.ndarray, targets: np.ndarray) -> dict[str
 
     Args:
         probabilities: any shape.
-        targets: of the same shape, 1 yes, 0 no, -1 not annotated; the last do not count.
+        targets: of the same shape, 1 yes, 0 no, -1 not annotated; -1 does not count.
 
     Returns:
         Lists `recall`, `precision` and `threshold`, by falling threshold, at 120 levels of recall, and
-        `average_precision`, that of all points; None where nothing is annotated as yes.
+        `average_precision`, computed from all points; None if no target is yes.
     """
     annotated = targets != NOT_ANNOTATED
     order = np.argsort(-probabilities[annotated], kind="stable")

@@ -1,4 +1,4 @@
-"""What a report is made from: labeled photographs and what a model says of them."""
+"""Input of a report: labeled photographs and a model's answers for them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ class Album(Protocol):
         """The id of each photograph."""
 
     def encoded(self, index: int) -> bytes:
-        """The image file of one."""
+        """The image file of a photograph."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """N labeled photographs, and what a model with A labels says of them.
+    """N labeled photographs, and the probabilities and answers of a model with A labels.
 
     Attributes:
         photographs: the N photographs, in the order of the rows of all arrays.
@@ -31,8 +31,8 @@ class Evidence:
         probabilities: float32 (N, A).
         targets: int8 (N, A), 1 yes, 0 no, -1 not annotated.
         embeddings: float32 (N, E).
-        answers: by profile which labels it answers, bool (N, A). The last profile is the one that is looked at closely.
-        products: (N,), the ids of the photographs' products; None where each is of its own.
+        answers: by profile, the labels that are answered, bool (N, A). The report details the last profile.
+        products: (N,), product ids; None if each photograph is a product of its own.
     """
 
     photographs: Album
@@ -48,12 +48,12 @@ class Evidence:
 
     @property
     def profile(self) -> str:
-        """The profile that is looked at closely."""
+        """The profile that the report details."""
         return list(self.answers)[-1]
 
     @property
     def answered(self) -> np.ndarray:
-        """Its answers, bool (N, A)."""
+        """The answers of `profile`, bool (N, A)."""
         return self.answers[self.profile]
 
     @cached_property
@@ -63,26 +63,26 @@ class Evidence:
 
     @cached_property
     def yes(self) -> np.ndarray:
-        """What is annotated as true, bool (N, A)."""
+        """Whether a label is annotated as true, bool (N, A)."""
         return self.targets == YES
 
     @cached_property
     def annotated(self) -> np.ndarray:
-        """What is annotated at all, bool (N, A)."""
+        """Whether a label is annotated, true or false, bool (N, A)."""
         return self.targets != NOT_ANNOTATED
 
     @cached_property
     def losses(self) -> np.ndarray:
-        """How much each annotation surprises the model: binary cross-entropy in nats, (N, A); 0 where not annotated."""
+        """Binary cross-entropy of each annotation in nats, (N, A); 0 where not annotated."""
         given = np.where(self.yes, self.probabilities, 1 - self.probabilities).astype(np.float64)
         return np.where(self.annotated, -np.log(np.maximum(given, 1e-7)), 0.0)
 
     def annotated_groups(self, row: int) -> list[str]:
-        """The groups of which something is annotated on a photograph."""
+        """The groups that are annotated on a photograph."""
         return [group for group in self.taxonomy.groups if self.annotated[row, self.taxonomy.indices(group)].any()]
 
     def named(self, row: int, labels: Iterable[int]) -> list[dict[str, Any]]:
-        """Labels as objects with `name` and `probability` on a photograph, the most probable first."""
+        """Labels as objects with `name` and `probability` on a photograph, by falling probability."""
         falling = sorted(labels, key=lambda label: -self.probabilities[row, label])
         return [
             {"name": self.taxonomy.labels[i].name, "probability": round(float(self.probabilities[row, i]), 4)}
@@ -90,12 +90,12 @@ class Evidence:
         ]
 
     def verdict(self, row: int, group: str) -> dict[str, Any]:
-        """Annotation and answer of one group of a photograph.
+        """Annotation and answer for one group of a photograph.
 
         Returns:
-            `group`; `annotated` and `answered`, labels as `named` gives them, the first None where nothing is
-            annotated, the second each with `right`, whether it is annotated; `likeliest`, the most probable label;
-            `right`, whether annotated and answered are the same (both None where nothing is annotated).
+            `group`; `annotated`, labels as from `named`, None if nothing is annotated; `answered`, the same, each with
+            `right`, whether it is annotated; `likeliest`, the most probable label; `right`, whether annotated and
+            answered are the same (both `right` are None if nothing is annotated).
         """
         indices = self.taxonomy.indices(group)
         known = bool(self.annotated[row, indices].any())

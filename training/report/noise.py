@@ -1,7 +1,7 @@
-"""Annotations that are probably wrong: where the model gives a confident answer against them.
+"""Label noise: annotations that a confident answer of the model contradicts.
 
-A model that learned from many photographs is right about a wrong label more often than the one who set it; looking at
-where it disagrees most is the core of confident learning (Northcutt et al. 2021).
+Where a model trained on many photographs confidently disagrees with an annotation, the annotation is often wrong: the
+core idea of confident learning (Northcutt et al. 2021).
 """
 
 from typing import Any
@@ -16,11 +16,11 @@ INSTEAD, MISSING = "instead", "missing"
 def suspicious_annotations(evidence: Evidence, most: int = 100) -> list[dict[str, Any]]:
     """Annotated groups of photographs that the model contradicts, the most confident contradiction first.
 
-    Let y be the group's most probable label that is not annotated, and x its most probable annotated one.
+    Let y be the group's most probable label that is not annotated as true, and x the most probable one that is.
 
-    - `instead`: y is answered and x is not. The score is p(y) * (1 - p(x)); of an empty annotation p(y).
-    - `missing`: both are answered, and x and y stand together on some photograph of the split, so that the group's
-      labels do not exclude each other. The score is p(y).
+    - `instead`: y is answered and x is not. The score is p(y) * (1 - p(x)), or p(y) if no label is annotated as true.
+    - `missing`: both are answered, and x and y occur together on some photograph of the split, so they do not exclude
+      each other. The score is p(y).
 
     Returns:
         Objects with `row`, `id`, `group`, `kind`, `score`, `annotated` (labels with `name` and `probability`) and
@@ -39,7 +39,7 @@ def _of_group(evidence: Evidence, group: str) -> list[tuple[float, int, int, str
     yes, answered = evidence.yes[:, indices], evidence.answered[:, indices]
     probabilities = evidence.probabilities[:, indices].astype(np.float64)
     other = np.where(yes, -1.0, probabilities).argmax(axis=1)  # y
-    own = np.where(yes, probabilities, -1.0).argmax(axis=1)  # x, where there is one
+    own = np.where(yes, probabilities, -1.0).argmax(axis=1)  # x, if there is one
     together = yes.T.astype(np.float32) @ yes.astype(np.float32) > 0
     found = []
     for row in np.flatnonzero(evidence.annotated[:, indices].any(axis=1) & ~yes.all(axis=1)):

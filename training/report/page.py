@@ -1,4 +1,4 @@
-"""The HTML page of a report, made from its contents; it needs nothing but the PNGs and photographs beside it."""
+"""The HTML page of a report; it needs only the PNGs and photographs beside it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,12 +9,12 @@ from training.report import plots, sheets
 
 
 def render(report: dict[str, Any], ids: Mapping[int, str], sizes: Mapping[int, tuple[int, int]]) -> str:
-    """The page as text.
+    """Render the page.
 
     Args:
         report: see `training.report.contents`.
         ids: of the photographs shown, by row.
-        sizes: width and height of their small copies, by row.
+        sizes: width and height of their thumbnails, by row.
     """
     return render_page(
         Path(__file__).with_name("page.html.j2"),
@@ -41,7 +41,7 @@ def _span(interval: list[float]) -> str:
 
 
 def _percent(share: float) -> str:
-    """Whole percent; a probability is never shown as 0% or 100%."""
+    """Whole percent; values near the ends are shown as <1% and >99%, not 0% and 100%."""
     if share < 0.005:
         return "<1%"
     if 0.995 <= share < 1:

@@ -1,6 +1,6 @@
-"""The plots of a report, each as two PNGs: for pages with a light ground and with a dark one.
+"""The plots of a report, each as two PNGs: for a light and a dark page background.
 
-Names of groups and labels are never drawn: the page writes them, in any script, beside the plot.
+Plots contain no names of groups and labels: the page shows them beside the plot, in any script.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ def draw_curve(
     reference: dict[str, Any] | None = None,
     size: tuple[float, float] = SMALL,
 ) -> None:
-    """A precision-recall curve, with a dot where the thresholds of the profile are.
+    """Draw a precision-recall curve, with a dot at the operating point of the profile.
 
     Args:
         folder: to write `NAME-light.png` and `NAME-dark.png` into.
@@ -48,7 +48,7 @@ def draw_curve(
 
 
 def draw_reliability(folder: Path, name: str, bins: dict[str, Any], size: tuple[float, float] = SMALL) -> None:
-    """A reliability diagram: the share of right answers against the probability claimed, one dot a bin.
+    """Draw a reliability diagram: the share of right answers against the predicted probability, one dot per bin.
 
     Args:
         folder: to write `NAME-light.png` and `NAME-dark.png` into.
@@ -71,7 +71,7 @@ def files(name: str) -> dict[str, str]:
 
 
 def _square(theme: Theme, size: tuple[float, float], across: str, up: str) -> tuple[Figure, Axes]:
-    """Axes from 0 to 1 both ways."""
+    """Axes from 0 to 1 in both directions."""
     figure = Figure(figsize=size, dpi=_DPI, facecolor=theme.ground)
     left, bottom = 0.5 / size[0], 0.4 / size[1]
     axes = figure.add_axes(

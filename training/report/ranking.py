@@ -1,4 +1,4 @@
-"""Which photographs to look at: those the model is least certain of, and those it is most wrong about."""
+"""Photographs to review: those the model is least certain of, and those it is most wrong about."""
 
 from typing import Any
 
@@ -6,29 +6,29 @@ import numpy as np
 
 from training.report.evidence import Evidence
 
-SHOWN_GROUPS = 3  # of a photograph: the ones it was chosen for
+SHOWN_GROUPS = 3  # groups shown per photograph: those that it was chosen for
 
 
 def least_certain(evidence: Evidence, most: int = 12) -> list[dict[str, Any]]:
-    """The photographs of whose annotations the model itself expects to get most wrong.
+    """The photographs on which the model itself expects the most wrong answers.
 
-    The measure is the sum over annotated labels of min(p, 1 - p): the number of wrong yeses and noes that a calibrated
-    model expects when it cuts at 0.5.
+    The measure is the sum over annotated labels of min(p, 1 - p): the expected number of wrong labels of a calibrated
+    model at threshold 0.5.
 
     Returns:
-        Objects with `row`, `id`, `value` (the measure) and `groups`, the verdicts (see `Evidence.verdict`) of the at
-        most three groups that add most to it; the highest value first.
+        Objects with `row`, `id`, `value` (the measure) and `groups`, the verdicts (see `Evidence.verdict`) of the up to
+        three groups that contribute most; the highest value first.
     """
     doubts = np.minimum(evidence.probabilities, 1 - evidence.probabilities).astype(np.float64)
-    doubts = np.where(evidence.annotated, doubts, 0.0)  # of the rest nothing can be learned by looking
+    doubts = np.where(evidence.annotated, doubts, 0.0)
     return _chosen(evidence, doubts, doubts.sum(axis=1), most, evidence.taxonomy.groups)
 
 
 def most_wrong(evidence: Evidence, most: int = 24) -> list[dict[str, Any]]:
-    """The photographs whose annotations surprise the model most: the highest cross-entropy, summed over labels (nats).
+    """The photographs with the highest cross-entropy, summed over annotated labels (nats).
 
-    Only photographs with a wrong answer in some group are given. The result is laid out as that of `least_certain`;
-    its groups are those with a wrong answer.
+    Only photographs with a wrong answer in some group are returned. The result has the format of `least_certain`; its
+    groups are those with a wrong answer.
     """
     differs = (evidence.yes != evidence.answered) & evidence.annotated
     surprise = np.where(differs.any(axis=1), evidence.losses.sum(axis=1), 0.0)
@@ -43,7 +43,7 @@ def _chosen(
     groups: tuple[str, ...],
     only_wrong: bool = False,
 ) -> list[dict[str, Any]]:
-    """The rows with the highest values above 0, each with the groups that have the largest parts in it."""
+    """The rows with the highest values above 0, each with the groups that contribute most to it."""
     rows = np.argsort(-values, kind="stable")[:most]
     chosen = []
     for row in (int(row) for row in rows if values[row] > 0):

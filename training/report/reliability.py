@@ -1,4 +1,4 @@
-"""Whether probabilities are what they claim to be: of the answers given at 0.8, are 8 of 10 right?"""
+"""Reliability diagrams: are 8 of 10 answers with probability 0.8 right?"""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from training.report.evidence import Evidence
 def reliability(evidence: Evidence) -> dict[str, Any]:
     """Confidence and correctness of the most probable label of each annotated group of each photograph.
 
-    All labels together would say little: nearly all (image, label) pairs are certain noes.
+    All (image, label) pairs together would be uninformative: nearly all are certain negatives.
 
     Returns:
-        `all` and `groups`, by name, each what `binned` gives, or None where nothing is annotated.
+        `all` and `groups`, by name, each a result of `binned`, or None if nothing is annotated.
     """
     taxonomy = evidence.taxonomy
     pairs = {
@@ -26,16 +26,16 @@ def reliability(evidence: Evidence) -> dict[str, Any]:
 
 
 def binned(confidence: np.ndarray, right: np.ndarray, bins: int = ECE_BINS) -> dict[str, Any] | None:
-    """Bins of equal mass: each holds as many answers as the others, so that none is decided by a handful.
+    """Equal-mass bins: each holds the same number of answers, so that no bin depends on a handful.
 
     Args:
         confidence: (N,), probabilities.
         right: bool (N,).
-        bins: at most that many; fewer where there are fewer answers.
+        bins: maximum number; fewer if there are fewer answers.
 
     Returns:
         `ece`, the expected calibration error, see `fashion.profiles.calibration.calibration_error`; `count`; and lists
-        `confidence`, `right` and `counts` of the bins. None where N is 0.
+        `confidence`, `right` and `counts` of the bins. None if N is 0.
     """
     if not len(confidence):
         return None

@@ -1,4 +1,4 @@
-"""The photographs of a report: small copies of those that it shows, and of no others."""
+"""Thumbnails of the photographs that a report shows."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +9,13 @@ from PIL import Image
 from fashion.preprocess import decode
 from training.report.evidence import Album
 
-SIDE = 224  # pixels, the longer side of a copy; smaller photographs stay as they are
+SIDE = 224  # pixels, the longer side of a thumbnail; smaller photographs keep their size
 QUALITY = 85
 NOISE_SHOWN, PAIRS_SHOWN, EXCLUDING_SHOWN, CONFUSIONS_SHOWN = 24, 12, 12, 8
 
 
 def rows_shown(contents: dict[str, Any]) -> list[int]:
-    """Positions of the photographs that the page of some contents shows, rising."""
+    """Sorted positions of the photographs that the page of these contents shows."""
     return sorted(set(_rows(contents)))
 
 
@@ -30,12 +30,12 @@ def _rows(contents: dict[str, Any]) -> Iterator[int]:
 
 
 def copy_file(row: int) -> str:
-    """The name of the small copy of a photograph."""
+    """The file name of a photograph's thumbnail."""
     return f"{row}.jpg"
 
 
 def write_copy(photographs: Album, row: int, folder: Path) -> tuple[int, int]:
-    """Write the small copy of a photograph, decoded and turned as the model sees it; return width and height."""
+    """Write the thumbnail of a photograph, decoded and rotated as for the model; return its width and height."""
     image = decode(photographs.encoded(row), SIDE)
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     image.save(folder / copy_file(row), "JPEG", quality=QUALITY)

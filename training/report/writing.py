@@ -1,4 +1,4 @@
-"""The folder of a report: page, plots, photographs and JSON, whole or not at all."""
+"""Writes the folder of a report atomically: page, plots, photographs and JSON."""
 
 import json
 from collections.abc import Callable
@@ -18,11 +18,11 @@ from training.report.plots import LARGE, draw_curve, draw_reliability
 
 PAGE_FILE, JSON_FILE = "index.html", "report.json"
 PLOTS, PHOTOS = "plots", "photos"
-_ANALYSES = 5  # steps that `contents` announces
+_ANALYSES = 5  # number of steps that `contents` reports
 
 
 def check_report_folder(out: Path) -> None:
-    """Raises SettingError where a report cannot be written to `out` without replacing something else."""
+    """Check that `out` is missing, empty or a report. Raises SettingError otherwise."""
     check_replaceable(out, _is_report, "report", "--report", SettingError)
 
 
@@ -31,15 +31,15 @@ def write_report(evidence: Evidence, scores: dict[str, Any], header: dict[str, A
 
     Args:
         evidence: photographs and answers.
-        scores: by profile of the evidence what `training.profiles.scores.score` gives, with `average_precision`.
-        header: what was run on what, see `training.report.contents`.
-        out: the folder; a report that is there is replaced when the new one is complete.
+        scores: by profile, the result of `training.profiles.scores.score` with `average_precision`.
+        header: facts on model, data and environment, see `training.report.contents`.
+        out: the folder; an existing report is replaced when the new one is complete.
 
     Returns:
-        The page, `out/index.html`. Beside it lie `report.json`, `plots/` (PNG) and `photos/` (JPEG).
+        The page, `out/index.html`. Beside it are `report.json`, `plots/` (PNG) and `photos/` (JPEG).
 
     Raises:
-        SettingError: `out` is something else than a report.
+        SettingError: `out` exists and is not a report.
     """
     check_report_folder(out)
     with new_folder(out) as folder, tqdm(desc="report", unit="step", total=_ANALYSES) as bar:
@@ -68,7 +68,7 @@ def write_report(evidence: Evidence, scores: dict[str, Any], header: dict[str, A
 
 
 def _drawings(report: dict[str, Any]) -> list[Callable[[Path], None]]:
-    """What draws each plot of the page, given the folder."""
+    """For each plot of the page, a function that draws it into a folder."""
     curves, bins = report["curves"], report["reliability"]
     drawings: list[Callable[[Path], None]] = []
 
@@ -92,7 +92,7 @@ def _drawings(report: dict[str, Any]) -> list[Callable[[Path], None]]:
 
 
 def _is_report(folder: Path) -> bool:
-    """Whether `write_report` wrote a folder."""
+    """Whether a folder was written by `write_report`."""
     try:
         written = json.loads((folder / JSON_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,6 +1,6 @@
-"""Importers into the one training format, from whatever labeled photographs a user has.
+"""Importers of labeled photographs into the training format.
 
-`open_folder` and `load_taxonomy` are all that training needs; `python -m training.sources --help` has each importer.
+Training only needs `open_folder` and `load_taxonomy`; `python -m training.sources --help` lists the importers.
 """
 
 from training.sources.opening import load_taxonomy, open_folder, read_description

@@ -1,4 +1,4 @@
-"""python -m training.sources: make a folder in the training format out of photographs and labels."""
+"""python -m training.sources: import photographs and labels into a folder in the training format."""
 
 import argparse
 import sys
@@ -18,7 +18,7 @@ from training.sources.writer import SPLITS
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one importer; a mistake of the user's ends in one line on stderr and exit status 2."""
+    """Run one importer; a user error prints one line on stderr and exits with status 2."""
     with one_line_errors():
         options = _parser().parse_args(arguments)
         options.run(options)
@@ -239,7 +239,7 @@ def _at_least_1(text: str) -> int:
 
 
 def _names(text: str) -> list[str]:
-    """`a,b` or `[a, b]` -> names."""
+    """Parse `a,b` or `[a, b]`."""
     return [name.strip() for name in text.strip("[] ").split(",") if name.strip()]
 
 

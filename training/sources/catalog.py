@@ -1,4 +1,4 @@
-"""Imports a shop's own catalog: tables whose columns are attribute groups, and its photographs."""
+"""Imports a shop's catalog: tables whose columns are attribute groups, and photographs."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,7 @@ from training.sources.spelling import joined_note
 from training.sources.writer import ImportSummary, UnusedRow
 
 CSV_ENDING = ".csv"
-# Tables that a folder may hold in place of CSV files; .txt and .json are seldom tables there.
+# Other table formats that a folder may hold; not .txt and .json, which are rarely tables.
 OTHER_ENDINGS = (".tsv", ".tab", *(ending for ending in JSON_ENDINGS if ending != ".json"), *SPREADSHEET_ENDINGS)
 SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
@@ -50,23 +50,22 @@ def import_catalog(
 ) -> ImportSummary:
     """Write a catalog as a new folder in the training format.
 
-    A cell may hold one label, several separated by `|`, or (in Parquet) a list; an empty one is not annotated. Rows of
-    one id are photographs of one product; of several photographs in a cell the first is taken. Where there is no table
-    for validation, every tenth product of the training rows goes there, chosen by a hash of its id, and at least one.
+    A cell may hold one label, several separated by `|`, or (in Parquet) a list; an empty cell is not annotated. Rows of
+    one id are photographs of one product; if a cell names several photographs, the first is taken. Without a table for
+    validation, every tenth product (at least one) of the training rows is held out, chosen by a hash of its id.
 
     Args:
-        source: a file with one of `fashion.tables.reading.TABLE_ENDINGS`; or a folder with `train.csv` and if need be
-            `val.csv` and `test.csv`, with one CSV file, with Parquet shards, or with such tables of another ending.
-        out: the folder to make.
-        groups: columns to take as attribute groups; None takes all but the image's, the id's and the like, and but
-            columns of text; lines on stderr name what is left out.
+        source: a file with one of `fashion.tables.reading.TABLE_ENDINGS`; or a folder with `train.csv` and optionally
+            `val.csv` and `test.csv`, with one CSV file, with Parquet shards, or with such tables in another format.
+        out: the folder to create.
+        groups: columns to take as attribute groups; None takes all except the image, the id and similar columns and
+            columns of free text; the omitted ones are listed on stderr.
         image_column: column of the image's file name, path or bytes; None looks for one of the usual names.
         id_column: column of the product's id; None looks for a usual name, then takes the image's name.
-        workers: threads that check photographs; None takes one for each core.
-        separators: what else stands between the labels of a cell of text.
-        fetch: how to download photographs that the tables name by address; None does not.
-        tell_choice: whether to say which columns are left out where `groups` is None; of no use to somebody who has
-            named those that he wants.
+        workers: threads that check photographs; None takes one per core.
+        separators: further separators between the labels of a text cell.
+        fetch: settings for downloading photographs that the tables give as URLs; None does not download.
+        tell_choice: whether to list the omitted columns if `groups` is None.
 
     Raises:
         DataError: no table, a broken table, a wrong column name, no column of labels, no usable row.
@@ -94,7 +93,7 @@ def import_catalog(
 
 
 def _fetch(tables: Sequence[SplitTable], layout: ColumnLayout, settings: FetchSettings) -> None:
-    """Download what the image column of the tables names by address, of all folders they lie in."""
+    """Download the URLs in the image column of the tables, for each folder that holds tables."""
     cells: dict[Path, list[str]] = {}
     for table in tables:
         of_folder = cells.setdefault(table.table.path.parent, [])
@@ -106,19 +105,19 @@ def _fetch(tables: Sequence[SplitTable], layout: ColumnLayout, settings: FetchSe
 
 
 def usual_groups(source: Path) -> tuple[str, ...]:
-    """The attribute groups that `import_catalog` takes by itself. Raises DataError as that does."""
+    """The attribute groups that `import_catalog` takes by default. Raises the same DataError."""
     tables = find_tables(source)
     layout = find_layout(tables, None)
     return without_text(tables, layout, survey_cells(tables, layout.groups)).groups
 
 
 def splits_by_hash(tables: Sequence[SplitTable], layout: ColumnLayout) -> bool:
-    """Whether nothing in a catalog says which of its rows are for validation."""
+    """Whether validation rows are chosen by hash, because the catalog does not define a split."""
     return layout.split is None and any(table.split is None for table in tables)
 
 
 def find_tables(source: Path) -> list[SplitTable]:
-    """The tables of a catalog and their splits. Raises DataError where there is none."""
+    """The tables of a catalog and their splits. Raises DataError if there are none."""
     if not source.exists():
         raise DataError(f"{source} does not exist; expected a catalog's folder or table ({', '.join(TABLE_ENDINGS)})")
     if source.is_file():
@@ -135,7 +134,7 @@ def find_tables(source: Path) -> list[SplitTable]:
             f"{source} has no table: expected train.csv (and val.csv), a single .csv, or .parquet files{found}"
         )
     splits = [_split_of_file(path) for path in paths]
-    if "val" not in splits:  # then training rows are held out
+    if "val" not in splits:  # hold out training rows by hash
         splits = [None if split == "train" else split for split in splits]
     return [SplitTable(open_table(path), split) for path, split in zip(paths, splits, strict=True)]
 
@@ -143,7 +142,7 @@ def find_tables(source: Path) -> list[SplitTable]:
 def read_candidates(
     tables: Sequence[SplitTable], layout: ColumnLayout, read_cell: ReadCell | None = None
 ) -> Iterator[Candidate | UnusedRow]:
-    """The rows of all tables, each with its labels and the place of its photograph."""
+    """The rows of all tables, each with its labels and its photograph's bytes or paths."""
     for table in tables:
         for number, cells in table.table.rows(layout.columns):
             yield _candidate(table, layout, number, cells, read_cell or read_labels)
@@ -157,7 +156,7 @@ def _candidate(
 ) -> Candidate | UnusedRow:
     path = source.table.path
     where, image = f"{path.name}:{number}", first_photograph(row[layout.image])
-    name = text_cell(row[layout.id]) if layout.id is not None else ""  # empty for NaN too, which pandas writes
+    name = text_cell(row[layout.id]) if layout.id is not None else ""  # also empty for NaN, as pandas writes it
     name = name or (where if isinstance(image, bytes) else str(image))
     key = image if isinstance(image, bytes) and layout.id is None else name.encode()
     split = source.split or split_by_hash(key)
@@ -178,7 +177,7 @@ def _candidate(
 
 
 def table_notes(tables: Sequence[SplitTable], layout: ColumnLayout) -> list[str]:
-    """What is not read of the tables. Raises DataError for photographs in a form that is not read."""
+    """Notes on parts of the tables that are not read. Raises DataError for photographs in an unsupported form."""
     notes: dict[str, None] = {}
     for each in tables:
         notes |= dict.fromkeys(each.table.notes)
@@ -189,16 +188,16 @@ def table_notes(tables: Sequence[SplitTable], layout: ColumnLayout) -> list[str]
 
 
 def _with_ending(folder: Path, *endings: str) -> list[Path]:
-    """The files of a folder with these endings in any case of letters, sorted."""
+    """The files of a folder with these extensions in any letter case, sorted."""
     return sorted(path for path in folder.glob("*.*") if path.suffix.lower() in endings)
 
 
 def _named_or_single(paths: list[Path]) -> list[Path]:
-    """Those that are named as splits, or the only one."""
+    """The paths named after splits, or the only path."""
     named = [path for path in paths if path.stem.lower() in SPLIT_NAMES]
     return named or (paths if len(paths) == 1 else [])
 
 
 def _split_of_file(path: Path) -> str | None:
-    """`train-00000-of-00002.parquet` -> train; None for a name that says no split."""
+    """The split in a file name such as `train-00000-of-00002.parquet`; None if it names none."""
     return SPLIT_NAMES.get(path.stem.lower().split("-")[0].split("_")[0])

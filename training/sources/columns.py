@@ -1,4 +1,4 @@
-"""Which column of a catalog is which: image, id, split, and the attribute groups among the rest."""
+"""Column roles of a catalog: image, id, split, and attribute groups."""
 
 import re
 from collections import Counter
@@ -13,21 +13,21 @@ from fashion.tables.reading import Table, require_columns
 from training.sources.spelling import label_name
 
 SPLIT_COLUMNS = ("split", "subset", "fold")
-# Go before other ids: what is in one split must be the product, also where its photographs have ids of their own.
+# Preferred over other ids: photographs of one product must stay in one split, even if they have ids of their own.
 PRODUCT_COLUMNS = ("product_id", "item_id", "article_id")
 OTHER_COLUMNS = ("url", "image_url", "link", "__index_level_0__")  # neither labels nor an image on this disk
 
-_FLOAT = re.compile(r"^(\d+)\.0$")  # as pandas writes whole numbers of a column with a gap
+_FLOAT = re.compile(r"^(\d+)\.0$")  # pandas writes integers like this in a column with empty cells
 SEPARATOR = "|"  # between the labels of one cell; a comma is part of a label
-# A column of text, such as a title, is no attribute to learn: it has very many values, or hardly one of them twice.
+# A column of free text, such as titles, is not an attribute: it has very many values, or mostly unique ones.
 MAX_NAMES = 1000
-MAX_DIFFERENT = 0.5  # of all labels in the column
-FEW_LABELS = 20  # so few labels may all be different
+MAX_DIFFERENT = 0.5  # maximum ratio of different labels to all labels of a column
+FEW_LABELS = 20  # a column with at most this many labels may have only unique ones
 
 
 @dataclass(frozen=True)
 class SplitTable:
-    """A table and the split of its rows; None leaves it to a column of the table or to a hash of the id."""
+    """A table and the split of its rows; None if a column of the table or a hash of the id decides."""
 
     table: Table
     split: str | None
@@ -35,7 +35,7 @@ class SplitTable:
 
 @dataclass(frozen=True)
 class ColumnLayout:
-    """Which column is which."""
+    """The columns by role."""
 
     image: str
     id: str | None
@@ -50,13 +50,13 @@ class ColumnLayout:
 
 @dataclass(frozen=True)
 class Survey:
-    """What the cells of a catalog hold.
+    """Statistics of a catalog's cells.
 
     Attributes:
-        rows: how many there are.
-        labels: how many labels each group has in all rows.
-        names: the different ones of these; of more than `MAX_NAMES`, some.
-        nothing: of each group how often its cells say that there is no label, such as N/A, by what they say.
+        rows: number of rows.
+        labels: by group, number of labels in all rows.
+        names: by group, the different labels; incomplete above `MAX_NAMES`.
+        nothing: by group, counts of cell texts that mean no label, such as N/A.
     """
 
     rows: int
@@ -76,7 +76,7 @@ def find_layout(
     image_column: str | None = None,
     id_column: str | None = None,
 ) -> ColumnLayout:
-    """Tell the columns apart by their names. Raises DataError for a name that a table lacks, or no image column."""
+    """Assign roles to columns by their names. Raises DataError for a missing column or no image column."""
     first = tables[0].table
     image = image_column or usual_name(first.columns, IMAGE_COLUMNS)
     if image is None:
@@ -104,7 +104,7 @@ def find_layout(
 def survey_cells(tables: Sequence[SplitTable], groups: Sequence[str], separators: Sequence[str] = ()) -> Survey:
     """Read all labels once, so that a broken line is found before any photograph is read.
 
-    Counting different labels ends above `MAX_NAMES`. Raises DataError for a broken table, or no row.
+    Different labels are collected up to about `MAX_NAMES`. Raises DataError for a broken table or no row.
     """
     names: dict[str, set[str]] = {group: set() for group in groups}
     labels: Counter[str] = Counter()
@@ -126,7 +126,7 @@ def survey_cells(tables: Sequence[SplitTable], groups: Sequence[str], separators
 
 
 def without_text(tables: Sequence[SplitTable], layout: ColumnLayout, survey: Survey) -> ColumnLayout:
-    """Leave out the groups that are text. Raises DataError where all are."""
+    """Leave out the groups that are free text. Raises DataError if all are."""
     groups = tuple(group for group in layout.groups if not survey.is_text(group))
     if not groups:
         raise DataError(
@@ -137,7 +137,7 @@ def without_text(tables: Sequence[SplitTable], layout: ColumnLayout, survey: Sur
 
 
 def text_note(layout: ColumnLayout, survey: Survey) -> str:
-    """A line about the groups that `without_text` leaves out, and how to have them; empty where there is none."""
+    """A note on the groups that `without_text` leaves out, and how to keep them; empty if there are none."""
     text = [group for group in layout.groups if survey.is_text(group)]
     if not text:
         return ""
@@ -151,7 +151,7 @@ def text_note(layout: ColumnLayout, survey: Survey) -> str:
 
 
 def nothing_note(layout: ColumnLayout, survey: Survey) -> str:
-    """A line about cells that say that there is no label; empty where there are none."""
+    """A note on cells whose text means no label; empty if there are none."""
     said = {group: survey.nothing[group] for group in layout.groups if survey.nothing[group]}
     if not said:
         return ""
@@ -160,11 +160,11 @@ def nothing_note(layout: ColumnLayout, survey: Survey) -> str:
 
 
 def unread_note(tables: Sequence[SplitTable], layout: ColumnLayout) -> str:
-    """A line about the columns that `find_layout` does not take for labels; empty where there is none.
+    """A note on the columns that `find_layout` does not use; empty if there are none.
 
     Args:
-        tables: all of a catalog.
-        layout: what `find_layout` made of them by itself.
+        tables: all tables of a catalog.
+        layout: found by `find_layout` without given groups.
     """
     there = dict.fromkeys(column for table in tables for column in table.table.columns)
     unread = [column for column in there if column not in layout.columns]
@@ -177,18 +177,18 @@ def unread_note(tables: Sequence[SplitTable], layout: ColumnLayout) -> str:
 
 
 def read_labels(group: str, cell: Any, separators: Sequence[str] = ()) -> list[str] | None:
-    """The labels of a catalog's cell, in their normal form; None where it is empty.
+    """The labels of a catalog's cell, in their normal form; None if it is empty.
 
     Args:
-        group: not needed here; other sources spell the labels of some groups in their own way.
+        group: not used; part of the `ReadCell` interface for other sources.
         cell: text with `|` between labels, a number, or a list.
-        separators: what parts the labels of a text too.
+        separators: further separators between labels of a text.
     """
-    if cell is None or cell != cell:  # NaN, which pandas writes for an empty number
+    if cell is None or cell != cell:  # NaN: pandas' empty number
         return None
     if isinstance(cell, list):
         return [name for name in (label_name(str(each)) for each in cell if each is not None) if not _is_no_label(name)]
-    if isinstance(cell, float) and cell.is_integer():  # 2012.0, where pandas met an empty cell in a column of years
+    if isinstance(cell, float) and cell.is_integer():  # such as 2012.0: pandas' integers in a column with empty cells
         cell = int(cell)
     text = _FLOAT.sub(r"\1", str(cell))
     for separator in separators:
@@ -197,5 +197,5 @@ def read_labels(group: str, cell: Any, separators: Sequence[str] = ()) -> list[s
 
 
 def _is_no_label(text: str) -> bool:
-    """Whether a text stands for no label; `none` may well be one, of a closure or a pattern."""
+    """Whether a text means no label; `none` may be a label, for example of a closure or a pattern."""
     return says_nothing(text) and text.lower() != "none"

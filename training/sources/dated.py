@@ -1,4 +1,4 @@
-"""Dates and shops for the products of a labeled data set, drawn at random with something planted for others to find."""
+"""Synthetic dates and shops for the products of a labeled data set, with known trends to test trend detection."""
 
 import csv
 import io
@@ -16,27 +16,27 @@ from training.sources.writer import SPLITS
 TABLE_FILE, PHOTOGRAPHS = "products.csv", "photographs"
 YEAR, MONTHS = 2026, 12
 SHOPS = ("North", "South")
-LEANING = 0.8  # of the products with the label that the first shop leans to, the share that it has
+LEANING = 0.8  # share of the products with the label `leaning` that are in the first shop
 
 
 def dated_catalog(
     folder: Path | str, out: Path | str, rising: str, falling: str, leaning: str, splits: Sequence[str] = SPLITS
 ) -> Path:
-    """A table of products with dates and shops, for trying out what looks for trends.
+    """Write a table of products with synthetic dates and shops, for testing trend detection.
 
-    A product is equally likely to come in each month of 2026, but for those that have the label `rising`: these are
-    twelve times as likely to come in December as in January, with even steps between; for those that have `falling` it
-    is the reverse. Half of the products are in the shop North, of those that have the label `leaning` 80 %; the others
-    are in South. What a product has is told by the data set's own labels, not by a model.
+    Dates are uniform over the months of 2026, except for products with the label `rising`, which are twelve times as
+    likely in December as in January, with a linear increase between, and for `falling` the reverse. Half of the
+    products are in the shop North, but 80 % of those with the label `leaning`; the others are in South. Labels are the
+    annotations of the data set, not a model's answers.
 
     Args:
-        folder: in the training format; anything else has its own dates and is returned as it is.
-        out: where `products.csv` and the photographs are written to.
+        folder: in the training format; anything else has its own dates and is returned unchanged.
+        out: folder for `products.csv` and the photographs.
         rising, falling, leaning: names of labels, of any group.
-        splits: those that are taken.
+        splits: the splits to use.
 
     Raises:
-        DataError: there is no such folder, or it has none of the splits.
+        DataError: the folder does not exist or has none of the splits.
     """
     out = Path(out)
     photographs = as_photographs(folder, out / PHOTOGRAPHS, splits)
@@ -55,7 +55,7 @@ def dated_catalog(
 
 
 def _day(rng: np.random.Generator, trend: int) -> date:
-    """A day of the year: any, or rather a late one where `trend` is 1, or an early one where it is -1."""
+    """A random day of the year: uniform months, or more likely late for `trend` 1 and early for -1."""
     months = np.arange(1, MONTHS + 1)
     weights = np.ones(MONTHS) if not trend else months if trend > 0 else months[::-1]
     month = int(rng.choice(months, p=weights / weights.sum()))

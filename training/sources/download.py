@@ -1,4 +1,4 @@
-"""Downloads the images of the iMaterialist challenge from the URLs of its JSON files; most of those are dead by now."""
+"""Downloads the images of the iMaterialist challenge from the URLs in its JSON files; most are dead by now."""
 
 import math
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from training.sources.imaterialist import FILES, find_files, is_file_name, read_
 
 @dataclass(frozen=True)
 class DownloadSettings(FetchSettings):
-    """How to download: as `FetchSettings` has it, the challenge's million images without bounds.
+    """Download settings: `FetchSettings` without limits on number, size and time, for the challenge's million images.
 
     Attributes:
-        limit: images to take of each split, the first ones of its file; None takes all.
+        limit: take the first `limit` images of each split's file; None takes all.
 
     Raises:
-        SettingError: a value out of range.
+        SettingError: a value is out of range.
     """
 
     concurrency: int = 32
@@ -37,10 +37,10 @@ class DownloadSettings(FetchSettings):
 
 
 def download(source: Path, out: Path | None = None, settings: DownloadSettings | None = None) -> FetchReport:
-    """Fetch the images of the challenge's JSON files to `OUT/train/ID.jpg`, `OUT/validation/ID.jpg` and so on.
+    """Download the images of the challenge's JSON files to `OUT/train/ID.jpg`, `OUT/validation/ID.jpg` and so on.
 
-    Failures never stop it; they are listed in `OUT/download_failures.csv`. Interrupted and run again, it fetches only
-    what is missing. A file is there whole, and an image, or not at all.
+    Failures do not stop it; they are listed in `OUT/download_failures.csv`. Run again after an interrupt, it downloads
+    only what is missing. Files are checked to be images and written atomically.
 
     Args:
         source: the folder of the JSON files, or one of them.
@@ -48,7 +48,7 @@ def download(source: Path, out: Path | None = None, settings: DownloadSettings |
         settings: see `DownloadSettings`.
 
     Raises:
-        DataError: no JSON file, or one that is not the challenge's.
+        DataError: no JSON file, or not one of the challenge.
         KeyboardInterrupt: within about a second of ctrl-C.
         OSError: a file cannot be written.
     """

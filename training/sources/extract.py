@@ -1,4 +1,4 @@
-"""Photographs out of a folder in the training format, as files of their own."""
+"""Extracts photographs from a folder in the training format to image files."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from fashion.files import write_whole
 from training.sources.opening import is_training_format, read_description
 from training.sources.writer import ID, IMAGE
 
-ENDING = ".jpg"  # of an extracted file, whatever its format: decoders look into it
+ENDING = ".jpg"  # extension of every extracted file, whatever its format: decoders detect it by content
 
 
 def extract_photo(folder: Path, out: Path, split: str = "test", row: int = 0) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def extract_photo(folder: Path, out: Path, split: str = "test", row: int = 0) ->
 
     Args:
         folder: in the training format.
-        out: the image file to write, as it was imported.
+        out: the image file to write; its bytes are those that were imported.
         split: `train`, `val` or `test`.
         row: position in the split, from 0.
 
@@ -45,18 +45,18 @@ def extract_photo(folder: Path, out: Path, split: str = "test", row: int = 0) ->
 
 
 def as_photographs(folder: Path | str, out: Path | str, splits: Sequence[str] = ("test",)) -> Path:
-    """What holds the photographs of a folder as files.
+    """Extract the photographs of some splits to files.
 
     Args:
-        folder: in the training format; anything else is returned as it is.
-        out: where the photographs of the splits are written to, `ID.jpg`, and their true labels as `ID.json`.
-        splits: those that are not there are left out.
+        folder: in the training format; anything else is returned unchanged.
+        out: folder for the photographs, `ID.jpg`, and their true labels, `ID.json`.
+        splits: missing ones are ignored.
 
     Returns:
-        `out`, or `folder` where that is not in the training format.
+        `out`, or `folder` if that is not in the training format.
 
     Raises:
-        DataError: there is no such folder, or it has none of the splits.
+        DataError: the folder does not exist or has none of the splits.
     """
     folder, out = Path(folder), Path(out)
     if not folder.exists():
@@ -73,7 +73,7 @@ def as_photographs(folder: Path | str, out: Path | str, splits: Sequence[str] = 
 
 
 def true_labels(photo: Path) -> dict[str, list[str] | None]:
-    """The labels that were written beside a photograph, by group; none where there are no labels."""
+    """The labels in the JSON file beside a photograph, by group; empty if there is none."""
     try:
         return json.loads(photo.with_suffix(".json").read_text(encoding="utf-8"))["labels"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""Which rows are held out for validation where a source does not say."""
+"""Chooses the validation rows of a source without splits."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from training.sources.writer import ProductRow, UnusedRow
 
 VAL_SHARE = 0.1
-MOST_HELD_BACK = 500  # photographs of a product, which are in memory: of 100 kB each 50 MB
+MOST_HELD_BACK = 500  # photographs of a product kept in memory: 50 MB at 100 kB each
 
 
 def hash_fraction(key: bytes) -> float:
-    """A number in [0, 1) that depends on the key alone: the same on every machine and in every order of rows."""
+    """Hash a key to a number in [0, 1), the same on every machine and for every order of rows."""
     return int.from_bytes(hashlib.sha256(key).digest()[:6], "big") / 2**48
 
 
@@ -20,14 +20,14 @@ def split_by_hash(key: bytes) -> str:
 
 
 def hold_out_one(rows: Iterable[ProductRow | UnusedRow]) -> Iterator[ProductRow | UnusedRow]:
-    """Where no usable row is for validation, as happens with few rows, move the product with the lowest hash there.
+    """Ensure a validation row: if there is none, as happens with few rows, move the product with the lowest hash there.
 
-    All photographs of that product go together; one of more than `MOST_HELD_BACK` stays. A data set of a single product
-    keeps it for training. Rows keep their order, but for those that are held back until the first row for validation
-    comes.
+    All photographs of that product move together; a product with more than `MOST_HELD_BACK` is not moved. If there is
+    only one product, it stays in training. Rows keep their order, except for those held back until the first
+    validation row.
     """
     kept: list[ProductRow] = []  # the photographs of the product with the lowest hash so far
-    lowest = 1.0  # that hash; products with a higher one have gone to training
+    lowest = 1.0  # its hash; products with a higher one were passed on
     held_out = other = False
     for row in rows:
         if held_out or isinstance(row, UnusedRow) or row.split == "test":

@@ -1,6 +1,6 @@
 """Imports the iMaterialist Challenge (Fashion) at FGVC5, 2018: its JSON files and a folder of downloaded images.
 
-The JSON comes in two spellings, and both are read:
+The JSON exists with two spellings of its keys; both are read:
 
     {"images": [{"image_id": 1, "url": ["http://..."]}], "annotations": [{"image_id": 1, "label_id": [17, 62]}]}
     {"images": [{"imageId": "1", "url": "http://..."}], "annotations": [{"imageId": "1", "labelId": ["17", "62"]}]}
@@ -25,7 +25,7 @@ IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedImage:
-    """One image of the challenge; `label_ids` is None where the file has no annotations, as for the test split."""
+    """One image of the challenge; `label_ids` is None if the file has no annotations, as for the test split."""
 
     id: str
     urls: tuple[str, ...]
@@ -35,20 +35,20 @@ class AnnotatedImage:
 def import_imaterialist(
     source: Path, out: Path, groups: Sequence[str] | None = None, workers: int | None = None
 ) -> ImportSummary:
-    """Write the challenge's folder as a new folder in the training format, with the names of its 228 labels.
+    """Import the challenge's folder into a new folder in the training format, with the names of its 228 labels.
 
-    The challenge scores every label of every image, so a group of which an annotated image has no label is an empty
-    list (none apply), not null. The images of test.json have no annotations: all their groups are null.
+    The challenge scores every label of every image, so a group without a label on an annotated image is an empty list
+    (none apply), not null. The images of test.json have no annotations: all their groups are null.
 
     Args:
         source: a folder with train.json, validation.json and test.json (at least one of them) and the images, as
             `train/ID.jpg` or `images/train/ID.jpg` or `images/ID.jpg`.
         out: the folder to make.
-        groups: those to take of category, color, gender, material, neckline, pattern, sleeve and style; None takes all.
-        workers: threads that check photographs; None takes one for each core.
+        groups: a selection of category, color, gender, material, neckline, pattern, sleeve and style; None takes all.
+        workers: threads that check photographs; None takes one per core.
 
     Raises:
-        DataError: no JSON file, a broken one, an unknown group, not one usable image.
+        DataError: no JSON file, a broken one, an unknown group, no usable image.
     """
     files = find_files(source)
     groups = check_groups(groups)
@@ -63,11 +63,11 @@ def import_imaterialist(
 
 
 def find_files(source: Path) -> dict[str, Path]:
-    """The JSON files of the challenge's folder by split. Raises DataError where there is none."""
+    """The JSON files of the challenge's folder by split. Raises DataError if there are none."""
     files = {
         split: source / name
         for split, names in FILES.items()
-        for name in reversed(names)  # the competition's own name comes first, and wins
+        for name in reversed(names)  # the first name, the competition's own, overwrites the others
         if (source / name).is_file()
     }
     if not files:
@@ -113,7 +113,7 @@ def read_entries(path: Path) -> list[AnnotatedImage]:
 
 
 def names_of(label_ids: Sequence[str], taxonomy: Taxonomy, groups: Sequence[str]) -> dict[str, list[str] | None]:
-    """Label ids, 1 to 228 -> names by group. Raises DataError for another id."""
+    """Convert label ids, 1 to 228, to names by group. Raises DataError for another id."""
     cells: dict[str, list[str] | None] = {group: [] for group in groups}
     for text in label_ids:
         if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= len(taxonomy):
@@ -135,12 +135,12 @@ def _candidate(
         cells = {} if entry.label_ids is None else names_of(entry.label_ids, imaterialist(), groups)
     except DataError as error:
         return UnusedRow(split, where, entry.id, "unknown label", str(error))
-    # The challenge numbers each split from 1, so the id alone would come three times.
+    # The challenge numbers each split from 1, so the id alone is not unique.
     return Candidate(split, where, f"{split}/{entry.id}", _places(source, split, entry.id), cells)
 
 
 def is_file_name(image_id: str) -> bool:
-    """Whether an id out of a JSON file is safe as the name of a file: no path, nothing hidden."""
+    """Whether an id from a JSON file is safe as a file name: no path, not hidden."""
     return image_id.isascii() and image_id.replace("-", "").replace("_", "").isalnum() and len(image_id) <= 100
 
 
@@ -156,7 +156,7 @@ def _key(item: dict[str, Any], *spellings: str) -> str:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    """A value or a list of values -> their texts."""
+    """Convert a value or a list of values to strings."""
     if value is None:
         return ()
     return tuple(map(str, value)) if isinstance(value, list) else (str(value),)

@@ -1,4 +1,4 @@
-"""Joins tables of products: the labels of one table beside the photographs of another."""
+"""Joins two tables of products: adds the labels of one to the photographs of the other."""
 
 import csv
 import json
@@ -26,7 +26,7 @@ ENDINGS = tuple(ending for ending in IMAGE_ENDINGS if ending)
 
 @dataclass(frozen=True)
 class Joined:
-    """What was written: the folder, its rows, those that the other table has, and the columns that were added.
+    """Summary of a join: the folder, its rows, how many were found in the other table, and the added columns.
 
     `left_out` counts the lines of the catalog that could not be read.
     """
@@ -43,20 +43,20 @@ class Joined:
 
 
 def join(source: Path, other: Path, on: str, out: Path, columns: Sequence[str] | None = None) -> Joined:
-    """Write a catalog with further columns from another table; rows that the other one lacks leave them empty.
+    """Write a catalog with further columns from another table; they are empty for rows missing there.
 
-    Keys are compared as text without the ending of an image file: `1163.jpg`, `1163` and the number 1163 are one.
+    Keys are compared as text without an image file extension: `1163.jpg`, `1163` and the number 1163 are equal.
 
     Args:
-        source: the catalog with the photographs, as `training.sources.catalog.import_catalog` takes it; CSV or Parquet.
+        source: the catalog with the photographs, see `training.sources.catalog.import_catalog`; CSV or Parquet.
         other: a CSV or Parquet file, or a folder of them; its splits do not matter.
-        on: the column that both have, or `column=column of the other`.
-        out: the folder to make. Photographs in files are linked to, not copied.
-        columns: of the other table; None takes all that the catalog has not. Columns that both have stay as they are.
+        on: the key column of both, or `column=column of the other`.
+        out: the folder to create. Photographs in files are linked, not copied.
+        columns: of the other table; None takes all that the catalog lacks. Columns that both have are not changed.
 
     Raises:
-        DataError: a table that cannot be used, a column that is not there, a key of several rows that differ, no row
-            that both have, or an `out` that exists.
+        DataError: a table cannot be used, a column is missing, rows with the same key differ, no key is in both
+            tables, or `out` exists.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out} exists already; remove it or choose another folder to write to")
@@ -91,7 +91,7 @@ def _added(columns: Sequence[str], table: Table, key: str) -> list[str]:
 
 
 def _read(tables: Sequence[Table], key: str, columns: Sequence[str]) -> dict[str, dict[str, str]]:
-    """The cells of the other table by key, as a CSV file holds them."""
+    """The cells of the other table by key, as text for a CSV file."""
     found: dict[str, dict[str, str]] = {}
     for table in tables:
         require_columns(table, columns)
@@ -113,7 +113,7 @@ def _key(cell: Any) -> str:
 def _join_csv(
     table: Table, key: str, cells: Mapping[str, dict[str, str]], columns: Sequence[str], path: Path
 ) -> Iterator[bool]:
-    """Write the table with its new columns; yields for each row whether the other table has it."""
+    """Write the table with its new columns; yield for each row whether the other table has it."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [*table.columns, *columns], restval="")
         writer.writeheader()
@@ -126,7 +126,7 @@ def _join_csv(
 def _join_parquet(
     table: Table, key: str, cells: Mapping[str, dict[str, str]], columns: Sequence[str], path: Path
 ) -> Iterator[bool]:
-    """As `_join_csv`; photographs stay within the file."""
+    """Like `_join_csv`, for Parquet; embedded photographs are copied."""
     assert isinstance(table, ParquetTable)
     schema = table.file.schema_arrow
     new = pa.schema([*schema, *(pa.field(column, pa.string()) for column in columns)], _with_features(schema, columns))
@@ -139,7 +139,7 @@ def _join_parquet(
 
 
 def _with_features(schema: pa.Schema, columns: Sequence[str]) -> dict[bytes, bytes]:
-    """The metadata from which `datasets` knows the columns, with the new ones."""
+    """The schema metadata by which `datasets` knows the columns, extended by the new ones."""
     metadata = dict(schema.metadata or {})
     description = json.loads(metadata.get(b"huggingface", b"{}"))
     features = description.get("info", {}).get("features")
@@ -150,7 +150,7 @@ def _with_features(schema: pa.Schema, columns: Sequence[str]) -> dict[bytes, byt
 
 
 def _link_photographs(source: Path, folder: Path, out: Path) -> None:
-    """Link to the folders of a catalog and to the photographs beside its table, by paths relative to `out`."""
+    """Create symlinks to the folders of a catalog and the photographs beside its table, relative to `out`."""
     for path in source.iterdir():
         if path.name.startswith(".") or path.resolve() in (folder, out.resolve()):
             continue

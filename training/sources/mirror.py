@@ -1,7 +1,7 @@
 """Imports the public Parquet mirror of iMaterialist, `Marqo/iMaterialist` on the Hugging Face hub.
 
 Its 153 shards (71.5 GB, 721,065 rows) have the columns image, gender, color, material, sleeve, pattern, neckline,
-style, category and item_ID. A cell is text and may hold several labels, joined by commas.
+style, category and item_ID. A cell is text and may hold several labels, separated by commas.
 """
 
 from collections.abc import Sequence
@@ -29,18 +29,18 @@ def import_mirror(
     workers: int | None = None,
     name: str | None = None,
 ) -> ImportSummary:
-    """Write shards of the mirror as a new folder in the training format, with the names of the challenge's 228 labels.
+    """Import shards of the mirror into a new folder in the training format, with the challenge's 228 label names.
 
     An empty cell is an empty list (none apply), as in the challenge, which scores every label of every image. The
-    mirror has no splits: every tenth row, chosen by a hash of its item_ID, is for validation. Shards that are named
-    `train-...` and `val-...` keep their split.
+    mirror has no splits: every tenth row, chosen by a hash of its item_ID, is for validation. Shards named `train-...`
+    and `val-...` keep their split.
 
     Args:
         sources: shards, or folders of shards.
-        out: the folder to make.
+        out: the folder to create.
         groups: the groups to take; None takes all eight.
-        workers: threads that check photographs; None takes one for each core.
-        name: what to call the source in dataset.json; None takes the paths.
+        workers: threads that check photographs; None takes one per core.
+        name: name of the source in dataset.json; None takes the paths.
 
     Raises:
         DataError: no shard, a broken one, one with other columns, an unknown group, no usable row.
@@ -66,10 +66,10 @@ def is_mirror(table: Table) -> bool:
 
 
 def read_cell(group: str, cell: Any) -> list[str]:
-    """A cell of the mirror -> the labels as the challenge spells them. Raises DataError for an unknown one.
+    """Parse a cell of the mirror to labels in the challenge's spelling. Raises DataError for an unknown one.
 
-    Labels are joined by commas, but "Hosiery, Stockings, Tights" is one label: at each place the longest known label is
-    taken. Letter case and white space do not matter.
+    Labels are separated by commas, but "Hosiery, Stockings, Tights" is one label: at each position the longest known
+    label is taken. Letter case and white space are ignored.
     """
     known = _known_names(group)
     labels = []
@@ -91,15 +91,15 @@ def read_cell(group: str, cell: Any) -> list[str]:
 
 
 def fetch_shards(count: int) -> list[Path]:
-    """Download the first shards of the mirror into the Hugging Face cache, or find them there; return their paths.
+    """Download the first shards of the mirror to the Hugging Face cache unless cached; return their paths.
 
-    A shard has about 470 MB. An interrupted download goes on where it stopped.
+    A shard has about 470 MB. An interrupted download is resumed.
 
     Raises:
-        SettingError: a number of shards that the mirror does not have.
+        SettingError: the number of shards is out of range.
         DataError: the hub cannot be reached.
     """
-    from huggingface_hub import HfApi, hf_hub_download  # takes a second to import, and only this function needs it
+    from huggingface_hub import HfApi, hf_hub_download  # slow to import; needed only here
 
     if count < 1:
         raise SettingError(f"--shards {count} is out of range; choose at least 1")
@@ -124,7 +124,7 @@ def _missing(table: Table) -> list[str]:
 
 @cache
 def _known_names(group: str) -> dict[str, str]:
-    """Names in plain spelling, without commas -> the challenge's names."""
+    """The challenge's label names by their normalized spelling without commas."""
     return {_plain(name.replace(",", " ")): name for name in imaterialist().names(group)}
 
 

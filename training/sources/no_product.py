@@ -1,4 +1,4 @@
-"""Imports photographs that show no product: what a model is to recognize as nothing that it knows."""
+"""Imports negatives: photographs that show no product, for training the product gate."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,19 +11,19 @@ from training.sources.holdout import split_by_hash
 from training.sources.photographs import Candidate, write_checked
 from training.sources.writer import ImportSummary, UnusedRow
 
-PRODUCT = "product"  # the only column of labels that is written; it is empty
+PRODUCT = "product"  # name of the only label column, which is empty
 ENDINGS = tuple(ending for ending in IMAGE_ENDINGS if ending)
 
 
 def import_negatives(source: Path, out: Path, workers: int | None = None) -> ImportSummary:
-    """Write photographs without a product as a new folder in the training format, all of its groups not annotated.
+    """Import photographs without a product into a new folder in the training format, with no annotations.
 
     Args:
-        source: a folder of photographs, in the subfolders train/ and val/ or, without these, of any structure (then
-            every tenth goes to validation, chosen by a hash of its path); or with train.csv and val.csv that have a
-            column of the photographs' file names, as of a catalog. Columns of labels are not read.
-        out: the folder to make.
-        workers: threads that check photographs; None takes one for each core.
+        source: a folder of photographs in subfolders train/ and val/, or without these of any structure (then every
+            tenth is for validation, chosen by a hash of its path); or a catalog with train.csv and val.csv that have
+            a column of file names. Label columns are not read.
+        out: the folder to create.
+        workers: threads that check photographs; None takes one per core.
 
     Raises:
         DataError: no photograph, no usable one, or a broken table.
@@ -53,5 +53,5 @@ def _photographs(source: Path) -> Iterator[Candidate]:
         name = path.relative_to(source).as_posix()
         split = next((split for folder, split in folders.items() if folder in path.parents), None)
         if split is None and folders:
-            continue  # beside the splits
+            continue  # outside the split folders
         yield Candidate(split or split_by_hash(name.encode()), name, name, [path], {})

@@ -1,4 +1,4 @@
-"""Whatever folder of labeled photographs a user names -> a folder in the training format, imported once."""
+"""Opens any folder of labeled photographs as a folder in the training format, importing it once if necessary."""
 
 import hashlib
 import json
@@ -18,29 +18,29 @@ from training.sources.mirror import import_mirror, is_mirror
 from training.sources.no_product import import_negatives
 from training.sources.writer import DATASET_FILE, FORMAT, AlreadyThere, ImportSummary
 
-IMPORTER = 3  # raised when importers make something else of the same files; folders imported before are left alone
+IMPORTER = 3  # increased when the importers' output for the same files changes; earlier imports are not reused
 DEFAULT_CACHE = Path("data/imported")
 
 
 def open_folder(
     path: Path | str, groups: Sequence[str] | None = None, cache: Path | str = DEFAULT_CACHE, partly: bool = False
 ) -> Path:
-    """The folder in the training format that `path` is, or that it is imported to.
+    """The folder in the training format for `path`: itself, or its import.
 
-    An import is kept under `cache` and found there again until a file of the source changes; its summary goes to
-    stderr. It has all attribute groups of the source, whichever are asked for, so that another choice need not copy the
-    photographs again; only groups that an importer leaves out by itself, such as a column of text, make another import.
-    Several processes may open the same source at once: each gets the same whole folder.
+    An import is cached under `cache` and reused until a file of the source changes; its summary goes to stderr. It
+    includes all attribute groups of the source, so that another choice of `groups` need not copy the photographs again;
+    only groups that an importer omits by default, such as a column of free text, cause another import. Several
+    processes may open the same source concurrently: all get the same complete folder.
 
     Args:
         path: a folder in the training format, of Parquet shards, of a catalog (`train.csv`, `val.csv`, `images/`) or of
             the iMaterialist challenge (`train.json`, images); or one CSV or Parquet file.
-        groups: attribute groups that the folder must have; None for all that the source has but text.
+        groups: attribute groups that the folder must have; None for all of the source except free text.
         cache: the folder that keeps imports.
-        partly: take those of the groups that the folder has, be it none, as one of several that have them together.
+        partly: ignore missing groups, even all: this may be one of several folders that have them together.
 
     Raises:
-        DataError: `path` is none of these, or cannot be imported; a group that it does not have.
+        DataError: `path` is none of these or cannot be imported, or lacks a group.
     """
     path, cache = Path(path), Path(cache)
     if is_training_format(path):
@@ -49,7 +49,7 @@ def open_folder(
         return path
     kind = _kind(path)
     if partly:
-        groups = _those_there(kind, path, groups)
+        groups = _existing_groups(kind, path, groups)
     fingerprint = _fingerprint(path, cache)
     out = cache / f"{path.resolve().stem}-{fingerprint}"
     if _holds(out, groups):
@@ -62,16 +62,16 @@ def open_folder(
 
 
 def open_negatives(path: Path | str, cache: Path | str = DEFAULT_CACHE) -> Path:
-    """The folder in the training format that a folder of photographs of no product is, or that it is imported to.
+    """The folder in the training format for a folder of photographs without a product: itself, or its import.
 
-    It is kept under `cache` as `open_folder` keeps its imports.
+    An import is cached under `cache` as in `open_folder`.
 
     Args:
-        path: a folder in the training format, or what `training.sources.negatives` imports.
+        path: a folder in the training format, or one that `training.sources.no_product` can import.
         cache: the folder that keeps imports.
 
     Raises:
-        DataError: `path` is neither of them.
+        DataError: `path` is neither.
     """
     path, cache = Path(path), Path(cache)
     if is_training_format(path):
@@ -89,7 +89,7 @@ def is_training_format(path: Path) -> bool:
 
 
 def read_description(folder: Path) -> dict[str, Any]:
-    """dataset.json of a folder in the training format. Raises DataError where it is broken or of another version."""
+    """Read dataset.json of a folder in the training format. Raises DataError if it is broken or of another version."""
     path = folder / DATASET_FILE
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
@@ -103,17 +103,17 @@ def read_description(folder: Path) -> dict[str, Any]:
 
 
 def load_taxonomy(folder: Path | str, groups: Sequence[str] | None = None) -> Taxonomy:
-    """The labels of the training rows of a folder in the training format, in the order a model is to answer them.
+    """The labels of the training rows of a folder in the training format, in the order of a model's outputs.
 
-    Labels that stand in val or test alone are not among them (dataset.json lists those under `names_outside_train`).
-    Where all 228 of iMaterialist are there, they stand in the challenge's own order: output index = label id - 1.
+    Labels found only in val or test are not included (dataset.json lists them under `names_outside_train`). If the
+    labels are the 228 of iMaterialist, they are in the challenge's order: output index = label id - 1.
 
     Args:
         folder: a folder that `open_folder` returned.
         groups: the attribute groups to use, in this order; None for all, in the order of the columns.
 
     Raises:
-        DataError: a group that the folder does not have, or whose training rows have no label.
+        DataError: the folder lacks a group, or the training rows have no label in one.
     """
     folder = Path(folder)
     _check_groups(folder, groups)
@@ -146,7 +146,7 @@ def _holds(folder: Path, groups: Sequence[str] | None) -> bool:
     return is_training_format(folder) and set(groups or ()) <= read_description(folder)["groups"].keys()
 
 
-def _those_there(kind: str, path: Path, groups: Sequence[str] | None) -> list[str]:
+def _existing_groups(kind: str, path: Path, groups: Sequence[str] | None) -> list[str]:
     if kind == "catalog":
         there = {column for table in find_tables(path) for column in table.table.label_columns}
     else:
@@ -155,15 +155,15 @@ def _those_there(kind: str, path: Path, groups: Sequence[str] | None) -> list[st
 
 
 def _columns(kind: str, path: Path, groups: Sequence[str] | None) -> list[str] | None:
-    """The groups to import so that those asked for are there: None for the importer's choice, or that and more."""
+    """The groups to import to cover those requested: None for the importer's default, or the default and more."""
     if kind != "catalog":
-        check_groups(groups)  # and import all eight
+        check_groups(groups)  # always imports all eight
         return None
     if not groups:
         return None
     try:
         usual = usual_groups(path)
-    except DataError:  # of columns that nobody asked for; or the import will raise it again
+    except DataError:  # about columns that were not requested; otherwise the import raises it again
         usual = ()
     others = sorted(set(groups) - set(usual))
     return [*usual, *others] if others else None
@@ -175,7 +175,7 @@ def _import_once(out: Path, write: Callable[[], ImportSummary]) -> None:
     try:
         print(write(), file=sys.stderr)
     except AlreadyThere:
-        if not is_training_format(out):  # and not merely written by a process that was quicker
+        if not is_training_format(out):  # otherwise another process has just written it
             raise
 
 
@@ -197,7 +197,7 @@ def _check_groups(folder: Path, groups: Sequence[str] | None) -> None:
 
 
 def _fingerprint(path: Path, cache: Path) -> str:
-    """A name for an import: other files, sizes, times of change or importers give another one."""
+    """Hash that names an import: of the files' names, sizes and modification times, and the importer's version."""
     digest = hashlib.sha256(repr((IMPORTER, FORMAT, str(path.resolve()))).encode())
     if path.is_dir():
         files: Iterable[tuple[str, os.stat_result]] = _files(path, cache.resolve())
@@ -210,7 +210,7 @@ def _fingerprint(path: Path, cache: Path) -> str:
 
 
 def _files(folder: Path, but: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """All files below a folder, without those below `but` and hidden ones."""
+    """All files below a folder, except hidden ones and those below `but`."""
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".") and Path(parent, name).resolve() != but]
         for name in names:

@@ -1,4 +1,4 @@
-"""Reads and checks the photographs of a source, several at a time, on their way to the writer."""
+"""Reads and checks the photographs of a source in parallel before they are written."""
 
 from collections import deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -18,12 +18,12 @@ from fashion.tables.places import ImagePlaces
 from training.sources.holdout import hold_out_one
 from training.sources.writer import ImportSummary, ProductRow, UnusedRow, write_dataset
 
-CHUNK = 16  # rows handed to a thread at once: for small images, handing over costs as much as decoding
+CHUNK = 16  # rows per task: for small images the overhead of a task is as large as decoding
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A row whose photograph has not been looked at yet: its bytes, or the paths where its file may be."""
+    """A row whose photograph was not checked yet: its bytes, or the paths where its file may be."""
 
     split: str
     row: str
@@ -46,8 +46,8 @@ def write_checked(
     Args:
         candidates: rows in order; `total` of them, for the progress bar.
         out, groups, source: see `write_dataset`, whose errors this raises too.
-        workers: threads that decode (the decoders release Python's lock); None takes one for each core.
-        hold_out: see that at least one product is for validation.
+        workers: threads that decode (the decoders release the GIL); None takes one per core.
+        hold_out: ensure that at least one product is for validation.
     """
     with (
         closing(check_photographs(candidates, workers)) as rows,
@@ -59,7 +59,7 @@ def write_checked(
 def check_photographs(
     candidates: Iterable[Candidate | UnusedRow], workers: int | None = None
 ) -> Generator[ProductRow | UnusedRow, None, None]:
-    """Rows in the order of `candidates`, each with its image file's bytes, or as left out."""
+    """Yield rows in the order of `candidates`, each with its image file's bytes, or as an `UnusedRow`."""
     workers = workers or available_cores()
     remaining = iter(candidates)
     pending: deque[Future[list[ProductRow | UnusedRow]]] = deque()
@@ -80,7 +80,7 @@ def _check_all(candidates: list[Candidate | UnusedRow]) -> list[ProductRow | Unu
 
 
 def check_photograph(candidate: Candidate | UnusedRow) -> ProductRow | UnusedRow:
-    """Read the photograph of one candidate and see that it can be decoded."""
+    """Read the photograph of one candidate and check that it can be decoded."""
     if isinstance(candidate, UnusedRow):
         return candidate
     split, row, name = candidate.split, candidate.row, candidate.id

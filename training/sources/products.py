@@ -1,4 +1,4 @@
-"""Several photographs of one product: which rows bring a further one, which only repeat, and what each is called."""
+"""Several photographs of one product: detection of duplicate and conflicting rows, and ids of photographs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,29 +7,29 @@ from typing import NamedTuple
 
 
 class Refusal(NamedTuple):
-    """Why a row adds nothing to those before it: a short reason to count by, and the detail."""
+    """Why a row is refused: a short reason to count by, and the detail."""
 
     reason: str
     detail: str
 
 
 class Products:
-    """The products of a data set, as its rows come. It remembers about 400 bytes of each photograph."""
+    """State of the products seen so far; about 400 bytes of memory per photograph."""
 
     def __init__(self) -> None:
-        self._splits: dict[str, str] = {}  # of each product
-        self._numbers: dict[str, int] = {}  # of the last photograph of each product, from 1
+        self._splits: dict[str, str] = {}  # by product
+        self._numbers: dict[str, int] = {}  # by product, the number of its last photograph, from 1
         self._ids: set[str] = set()  # of all photographs
-        self._labels: dict[int, int] = {}  # of each photograph of each product, digest by digest
+        self._labels: dict[int, int] = {}  # digest of the labels, by digest of product and photograph
 
     def refusal(
         self, product: str, split: str, image: bytes, cells: Mapping[str, Sequence[str] | None]
     ) -> Refusal | None:
-        """Why a row cannot be taken after those before it; None where it is taken, and remembered.
+        """Why a row must be left out; None if it is accepted and recorded.
 
         A row that repeats another (the same product, photograph and labels) is a duplicate. The same photograph of the
-        same product with other labels would teach both that a label is there and that it is not; the first row counts.
-        A product stays in the split of its first row: in two of them, the model would be judged on what it has seen.
+        same product with other labels is a contradiction; the first row counts. A product stays in the split of its
+        first row: otherwise the model would be evaluated on products that it was trained on.
 
         Args:
             product: its id.
@@ -56,7 +56,7 @@ class Products:
         return None
 
     def photograph_id(self, product: str) -> str:
-        """A new id for a photograph: that of its product, then `P-2`, `P-3` and so on, or the next that is free."""
+        """A new id for a photograph of product `P`: `P`, then `P-2`, `P-3` and so on, skipping ids in use."""
         number = self._numbers.get(product, 0) + 1
         while (name := product if number == 1 else f"{product}-{number}") in self._ids:
             number += 1
@@ -66,7 +66,7 @@ class Products:
 
 
 def _digest(content: bytes, key: str = "") -> int:
-    """64 bits: among a million photographs two meet by chance once in 30 million data sets."""
+    """64-bit hash: a collision among a million photographs happens once in 30 million data sets."""
     digest = blake2b(key.encode(errors="surrogatepass") + b"\0", digest_size=8)
     digest.update(content)
     return int.from_bytes(digest.digest(), "big")

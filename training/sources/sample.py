@@ -1,4 +1,4 @@
-"""The generated sample: drawn garments with true labels, for the demo, the tests and a user's first steps."""
+"""The generated sample data set: drawn garments with true labels, for the demo, the tests and first steps."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from training.sources.drawing.shop_words import SHOP_GROUPS, in_shop_words
 from training.sources.drawing.wardrobe import GROUPS
 from training.sources.writer import DATASET_FILE, SPLITS, AlreadyThere, ProductRow, write_dataset
 
-DRAWING = 1  # raised when the same seed gives another picture, so that folders drawn before are not taken for new
-# group -> share of images where it is not annotated (null), as in data that people labeled
+DRAWING = 1  # increased when the same seed gives another picture, so that earlier folders are not reused
+# By group, the share of images where it is not annotated (null), as in data labeled by people.
 NOT_ANNOTATED = {"material": 0.04, "neckline": 0.04, "pattern": 0.03, "sleeve": 0.04, "style": 0.06}
 DEFAULT_TRAIN, DEFAULT_VAL, DEFAULT_TEST = 1800, 240, 100  # images: a demo's training of minutes on two cores
 DEFAULT_SIZE = 160  # pixels
@@ -39,18 +39,18 @@ def make_sample(
 ) -> Path:
     """Draw a data set into a new folder in the training format, and return that folder.
 
-    A folder made before with the same settings is used again; that is printed. The same settings give the same images.
+    An existing folder made with the same settings is reused, with a message. The same settings give the same images.
 
     Args:
-        out: the folder to make.
-        train, val, test: the numbers of images in each split.
+        out: the folder to create.
+        train, val, test: number of images in each split.
         size: width and height of the images, pixels.
-        seed: of all the random choices; another seed gives other garments.
-        workers: processes that draw; 1 draws in this process, None takes one for each core.
-        shop_words: label them as the model that comes along does, see `training.sources.drawing.shop_words`.
+        seed: of all random choices; another seed gives other garments.
+        workers: processes that draw; 1 draws in this process, None takes one per core.
+        shop_words: use the labels of the shipped model, see `training.sources.drawing.shop_words`.
 
     Raises:
-        SettingError: a number out of range.
+        SettingError: a number is out of range.
         AlreadyThere: the folder holds something else.
     """
     counts = dict(zip(SPLITS, (train, val, test), strict=True))
@@ -58,7 +58,7 @@ def make_sample(
     out = Path(out)
     source = f"generated sample, drawing {DRAWING}: {train} train, {val} val, {test} test, {size} px, seed {seed}"
     source += ", in a shop's words" if shop_words else ""
-    if _is_made(out, source):
+    if _is_same_sample(out, source):
         print(f"{out}: the sample is there already, made with the same settings; using it")
         return out
     rows = _rows(counts, size, seed, workers or available_cores())
@@ -80,8 +80,8 @@ def _check(counts: dict[str, int], size: int, seed: int, workers: int | None) ->
         raise SettingError(f"the sample's workers are {workers}; choose 1 or more")
 
 
-def _is_made(out: Path, source: str) -> bool:
-    """Whether the folder holds exactly this sample; AlreadyThere says which other sample it holds."""
+def _is_same_sample(out: Path, source: str) -> bool:
+    """Whether the folder holds exactly this sample. Raises AlreadyThere if it holds another data set."""
     description = out / DATASET_FILE
     if not description.is_file():
         return False  # the writer refuses a folder that holds anything else
@@ -107,15 +107,15 @@ def _drawn(tasks: list[tuple[str, int, int, int]], workers: int) -> Iterator[Pro
     if workers == 1:
         yield from map(_row, tasks)
         return
-    # Started afresh rather than forked: a fork copies whatever threads torch or pyarrow have running.
-    # Ctrl-C is for this process alone, which ends the workers.
+    # Spawned, because forking is unsafe while torch or pyarrow threads run.
+    # Workers ignore ctrl-C: this process handles it and ends them.
     quiet = (signal.SIGINT, signal.SIG_IGN)
     with multiprocessing.get_context("spawn").Pool(workers, signal.signal, quiet) as pool:
         yield from pool.imap(_row, tasks, chunksize=16)
 
 
 def _image_seed(seed: int, split: int, number: int) -> int:
-    """A seed for one image, so that no image depends on how many are drawn before it, or by which process."""
+    """The seed of one image, so that it depends neither on the images drawn before nor on the process."""
     return int(np.random.SeedSequence((seed, split, number)).generate_state(1, np.uint64)[0])
 
 

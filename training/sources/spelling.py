@@ -1,27 +1,23 @@
-"""How labels are spelled: one normal form, and notes on spellings that make one label two, or two labels one."""
+"""Normal form of labels, and notes on labels that differ only in letter case or look like several joined labels."""
 
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-JOINTS = (",", "/")  # what shops write between several labels of one cell, beside the separator of the format
-# Less than that is no habit of the shop's: "Hosiery, Stockings, Tights" is one label.
+JOINTS = (",", "/")  # characters that shops use between labels of a cell besides the format's separator
+# Fewer joined labels in a column are not reported: "Hosiery, Stockings, Tights" is one label.
 FEWEST_JOINED = 3
-LEAST_JOINED = 0.1  # of the different labels of a column
+LEAST_JOINED = 0.1  # fraction of the different labels of a column
 EXAMPLES = 5
 
 
 def label_name(text: str) -> str:
-    """A label as it is written in data sets: what looks the same is the same.
-
-    Unicode in its composed form (NFC), so that both ways to write an umlaut are one; white space of any kind and length
-    as one blank, none at the ends.
-    """
+    """The normal form of a label: Unicode NFC, runs of white space as one blank, none at the ends."""
     return unicodedata.normalize("NFC", " ".join(text.split()))
 
 
 def case_note(labels: Mapping[str, Iterable[str]]) -> str:
-    """A line on labels of one group that differ only in letter case, and how to join them; empty where there are none.
+    """A note on labels of one group that differ only in letter case, and how to merge them; empty if there are none.
 
     Args:
         labels: different labels by group.
@@ -37,12 +33,12 @@ def case_note(labels: Mapping[str, Iterable[str]]) -> str:
 
 
 def joined_note(labels: Mapping[str, Collection[str]], separators: Sequence[str], source: str) -> str:
-    """A line on groups of which many labels are made of others, and how to part them; empty where there are none.
+    """A note on groups with many labels composed of others, and how to split them; empty if there are none.
 
     Args:
         labels: different labels by group.
-        separators: those that the user gave; the labels hold none of them.
-        source: what is imported.
+        separators: those given by the user; the labels contain none of them.
+        source: the imported source, for the command in the note.
     """
     found = {group: _joined(names, separators) for group, names in labels.items()}
     joints = dict.fromkeys(joint for joint, names in found.values() if names)
@@ -68,24 +64,24 @@ def _alike(names: Iterable[str]) -> list[list[str]]:
 
 
 def _joined(names: Collection[str], separators: Sequence[str]) -> tuple[str, list[str]]:
-    """The labels that are made of others, where these are many, and the character between their parts."""
-    each = {joint: _made_of_others(names, joint) for joint in JOINTS if joint not in separators}
+    """The character between the parts of composed labels, and these labels if there are many of them."""
+    each = {joint: _compound_labels(names, joint) for joint in JOINTS if joint not in separators}
     joint = max(each, key=lambda joint: len(each[joint]), default=JOINTS[0])
     enough = max(FEWEST_JOINED, LEAST_JOINED * len(names))
     found = each.get(joint, [])
     return joint, found if len(found) >= enough else []
 
 
-def _made_of_others(names: Iterable[str], joint: str) -> list[str]:
-    """Labels of several parts, at least one of which stands in another label too; numbers such as 1,5 have no parts."""
+def _compound_labels(names: Iterable[str], joint: str) -> list[str]:
+    """Labels of several parts, at least one of which occurs in another label too; numbers such as 1,5 do not count."""
     parts = {name: {part for part in map(str.strip, name.split(joint)) if part} for name in names}
-    stands = Counter(part for of_name in parts.values() for part in of_name)
+    occurrences = Counter(part for own in parts.values() for part in own)
     return sorted(
         name
-        for name, of_name in parts.items()
-        if len(of_name) > 1
-        and all(any(map(str.isalpha, part)) for part in of_name)
-        and any(stands[part] > 1 for part in of_name)
+        for name, own in parts.items()
+        if len(own) > 1
+        and all(any(map(str.isalpha, part)) for part in own)
+        and any(occurrences[part] > 1 for part in own)
     )
 
 

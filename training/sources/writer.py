@@ -1,4 +1,4 @@
-"""The one writer of the training format: checked rows in, a folder of Parquet shards out, whole or not at all."""
+"""Writer of the training format: writes checked rows to a folder of Parquet shards, atomically."""
 
 import csv
 import json
@@ -18,23 +18,23 @@ import pyarrow.parquet as pq
 from fashion.errors import DataError, SettingError
 from training.sources.products import Products
 
-FORMAT = 1  # raised when a folder written before cannot be read any more
+FORMAT = 1  # increased when folders written earlier can no longer be read
 DATASET_FILE = "dataset.json"
 LEFT_OUT_FILE = "left_out.csv"
 SPLITS = ("train", "val", "test")
 IMAGE, ID, PRODUCT_ID = "image", "id", "product_id"
 
-# A reader holds one row group in memory: 100 photographs of 100 kB are 10 MB; larger ones end a group earlier.
+# Readers hold one row group in memory: 100 photographs of 100 kB are 10 MB. GROUP_BYTES limits groups of larger ones.
 GROUP_ROWS = 100
 GROUP_BYTES = 64 * 2**20
 SHARD_BYTES = 500 * 10**6
 
 
 class ProductRow(NamedTuple):
-    """A photograph: its split, its product's id, the image file's own bytes, and its labels by group.
+    """A photograph: its split, its product's id, the bytes of the image file, and its labels by group.
 
-    In `cells`, None (or a missing group) says not annotated, an empty list that no label of the group applies. `row`
-    says where it stands in its source, should it have to be left out.
+    In `cells`, None (or a missing group) means not annotated, an empty list that no label of the group applies. `row`
+    is its position in the source, for the report if it is left out.
     """
 
     split: str
@@ -45,7 +45,7 @@ class ProductRow(NamedTuple):
 
 
 class UnusedRow(NamedTuple):
-    """A row that cannot be used: where it stands in its source, its id, a short reason to count by, and the detail."""
+    """A row that cannot be used: its position in the source, its id, a short reason to count by, and the detail."""
 
     split: str
     row: str
@@ -55,12 +55,12 @@ class UnusedRow(NamedTuple):
 
 
 class AlreadyThere(DataError):
-    """The folder to write exists."""
+    """The folder to write exists already."""
 
 
 @dataclass
 class ImportSummary:
-    """What was written: the folder, its rows by split, and the rows left out by reason."""
+    """Summary of an import: the folder, its rows by split, and the rows left out by reason."""
 
     folder: Path
     splits: dict[str, int]
@@ -84,21 +84,21 @@ def write_dataset(
 ) -> ImportSummary:
     """Stream rows into a new folder in the training format.
 
-    Memory stays at one row group a split, whatever the number of rows, but for their ids. The folder appears under its
-    name when all of it is written; after an error or an interrupt nothing of it is left. Rows of one id are photographs
-    of one product: each gets an id of its own, and what `products.Products` refuses is left out.
+    Memory use is one row group per split plus the ids of all rows. The folder is renamed to `out` when it is complete;
+    after an error or an interrupt nothing is left. Rows of one id are photographs of one product: each gets an id of
+    its own, and rows refused by `products.Products` are left out.
 
     Args:
-        rows: what to write, and what to list as left out, in any order of splits.
-        out: the folder to make. Its parents are made too.
+        rows: rows to write or to list as left out, in any order of splits.
+        out: the folder to create, with its parents.
         groups: the attribute groups, one column each.
-        source: what the rows were made from, for people to read in dataset.json.
+        source: description of the source in dataset.json.
         shard_bytes: a Parquet file is closed once it has this many bytes of images.
 
     Raises:
         AlreadyThere: `out` exists and is not an empty folder.
-        SettingError: a group named like the columns `image`, `id` and `product_id`, or twice.
-        DataError: not one row could be used.
+        SettingError: a group is named like the columns `image`, `id` and `product_id`, or given twice.
+        DataError: no row could be used.
     """
     _check_groups(groups)
     with new_dataset_folder(out) as folder:
@@ -126,7 +126,7 @@ def write_dataset(
 
 @dataclass
 class _Shards:
-    """The Parquet files of one split, and the rows of the row group that is being filled."""
+    """The Parquet files of one split, and the buffered rows of the current row group."""
 
     buffer: list[dict[str, Any]] = field(default_factory=list)
     buffer_bytes: int = 0
@@ -136,7 +136,7 @@ class _Shards:
 
 
 class _Writer:
-    """Sorts rows into the shards of their splits, and counts."""
+    """Writes rows to the shards of their splits, and counts."""
 
     def __init__(self, folder: Path, groups: Sequence[str], shard_bytes: int) -> None:
         self.folder, self.groups, self.shard_bytes = folder, groups, shard_bytes
@@ -160,7 +160,7 @@ class _Writer:
                     self.first_left_out = self.first_left_out or unused
 
     def _add(self, row: ProductRow) -> UnusedRow | None:
-        """Take a row, or say why it is left out."""
+        """Add a row; return an `UnusedRow` if it is left out."""
         cells = {group: _as_list(row.cells.get(group)) for group in self.groups}
         refusal = self.products.refusal(row.id, row.split, row.image, cells)
         if refusal is not None:
@@ -196,7 +196,7 @@ class _Writer:
             shards.parquet, shards.shard_bytes = None, 0
 
     def finish(self) -> None:
-        """Write what is left in the buffers and close the shards."""
+        """Flush the buffers and close the shards."""
         for split, shards in self.shards.items():
             self._flush(split)
             if shards.parquet is not None:
@@ -204,22 +204,22 @@ class _Writer:
                 shards.parquet = None
 
     def abandon(self) -> None:
-        """After an error: let go of shards that are still open. Nobody will read them, broken or not."""
+        """Close shards that are still open after an error, ignoring further errors: they are deleted anyway."""
         for shards in self.shards.values():
             if shards.parquet is not None:
                 with suppress(Exception):
                     shards.parquet.close()
-                shards.parquet.is_open = False  # or it would try once more when it is collected
+                shards.parquet.is_open = False  # otherwise its destructor would try to close it again
 
     def name_shards(self) -> dict[str, int]:
-        """Name the shards `train-00000-of-00003.parquet`, their number now being known; return the rows by split."""
+        """Rename the shards to `train-00000-of-00003.parquet`, now that their number is known; return rows by split."""
         for split, shards in self.shards.items():
             for i, path in enumerate(shards.paths):
                 path.rename(self.folder / f"{split}-{i:05d}-of-{len(shards.paths):05d}.parquet")
         return {split: self.counts[split] for split in SPLITS if self.counts[split]}
 
     def names_outside_train(self) -> dict[str, list[str]]:
-        """Names by group that stand in val or test alone: a model cannot learn them."""
+        """Names by group that occur only in val or test: a model cannot learn them."""
         outside = {
             group: sorted((self.names["val"][group] | self.names["test"][group]) - self.names["train"][group])
             for group in self.groups
@@ -228,9 +228,9 @@ class _Writer:
 
 
 def arrow_schema(groups: Sequence[str]) -> pa.Schema:
-    """The columns of the training format, with the metadata by which `datasets` knows its feature types.
+    """The schema of the training format, with the metadata by which `datasets` knows its feature types.
 
-    Written here because importing `datasets` for it takes seconds; a test compares it with what `datasets` writes.
+    Built by hand because importing `datasets` takes seconds; a test compares it with what `datasets` writes.
     """
     text = {"dtype": "string", "_type": "Value"}
     features: dict[str, Any] = {IMAGE: {"_type": "Image"}, ID: text, PRODUCT_ID: text}
@@ -238,7 +238,7 @@ def arrow_schema(groups: Sequence[str]) -> pa.Schema:
     fields = [
         pa.field(IMAGE, pa.struct({"bytes": pa.binary(), "path": pa.string()})),
         pa.field(ID, pa.string()),  # of the photograph
-        pa.field(PRODUCT_ID, pa.string()),  # folders that were written before there was one have one photograph each
+        pa.field(PRODUCT_ID, pa.string()),  # missing in older folders, which have one photograph per product
         *(pa.field(group, pa.list_(pa.string())) for group in groups),
     ]
     return pa.schema(fields, metadata={"huggingface": json.dumps({"info": {"features": features}})})
@@ -246,7 +246,7 @@ def arrow_schema(groups: Sequence[str]) -> pa.Schema:
 
 @contextmanager
 def new_dataset_folder(out: Path) -> Iterator[Path]:
-    """A temporary folder beside `out` that takes its name at the end, or vanishes when anything goes wrong."""
+    """Context manager: a temporary folder beside `out`, renamed to `out` at the end, deleted on any error."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise AlreadyThere(f"{out} exists already; remove it or choose another folder to write to")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -255,7 +255,7 @@ def new_dataset_folder(out: Path) -> Iterator[Path]:
     try:
         yield folder
         try:
-            os.rename(folder, out)  # onto an empty folder this is allowed, onto a full one it is not
+            os.rename(folder, out)  # replaces an empty folder, fails for one with content
         except OSError:
             if not out.exists():
                 raise

@@ -1,4 +1,4 @@
-"""Batch norms that were folded into the convolutions before them, as in files for serving, and learn again."""
+"""Restores batch norms that were folded into convolutions, as in files for serving, so that training can continue."""
 
 from collections.abc import Sequence
 
@@ -9,21 +9,21 @@ from fashion.backbones.contract import Backbone
 from fashion.backbones.normalize import Normalize
 from training.data.images import Photographs
 
-IMAGES = 512  # that tell the statistics; more change the first steps of a training no more
+IMAGES = 512  # images for the statistics; more make no difference to the first training steps
 BATCH = 64
 
 
 def unfold(network: Backbone, normalize: Normalize, images: Photographs) -> None:
-    """Give each batch norm, so far the identity plus a bias, the statistics of what reaches it.
+    """Give each folded batch norm (identity plus a bias) the statistics of its input.
 
-    A folded norm has scale 1, mean 0 and variance 1. Training would normalize by the statistics of its batches, which
-    are quite others, and lose what the network knows. So its mean and variance become those of its input, and its scale
-    and bias undo them: the network answers as before, and goes on from there when it learns.
+    A folded norm has scale 1, mean 0 and variance 1. Training would normalize by very different batch statistics and
+    destroy what the network has learned. So its mean and variance are set to those of its input, and its scale and bias
+    undo them: the outputs are unchanged, and training continues from there.
 
     Args:
-        network: changed in place, answers the same.
-        normalize: its input.
-        images: of the kind that it will learn from; at most `IMAGES` are looked at.
+        network: changed in place; its outputs stay the same.
+        normalize: normalizes its input.
+        images: training images; at most `IMAGES` are used.
     """
     images = images.sample(IMAGES)
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
@@ -52,13 +52,13 @@ def unfold(network: Backbone, normalize: Normalize, images: Photographs) -> None
 
 
 class _Moments:
-    """Mean and variance of each channel over all that a norm is given, in float64."""
+    """Mean and variance of each channel of a norm's inputs, in float64."""
 
     def __init__(self, channels: int) -> None:
         self.count, self.sum, self.squares = 0, torch.zeros(channels).double(), torch.zeros(channels).double()
 
     def see(self, norm: nn.Module, given: Sequence[Tensor]) -> None:
-        """A forward pre-hook: given is one tensor (B, C, h, w)."""
+        """Forward pre-hook; `given` is one tensor (B, C, h, w)."""
         values = given[0].detach().double()
         self.count += values.numel() // values.shape[1]
         self.sum += values.sum((0, 2, 3))

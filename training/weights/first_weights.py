@@ -1,4 +1,4 @@
-"""Where the network's first weights come from: ImageNet, a file, or nowhere."""
+"""Initial weights of the network: ImageNet, a file, or random."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,19 +17,19 @@ from training.weights import foreign_weights, onnx_weights, torch_files
 IMAGENET, NONE = "imagenet", "none"
 ONNX = ".onnx"
 
-# The name of one output of a network: group and name of a label, or what a gate is about.
+# Identifies one output of a network: group and name of a label, or a gate's question and group.
 OutputName = tuple[str, str]
 
 
 def output_names(taxonomy: Taxonomy, gates: Gates) -> list[OutputName]:
-    """The outputs of a network in their order: its labels, then its gates."""
+    """The names of a network's outputs in order: labels, then gates."""
     labels: list[OutputName] = [(label.group, label.name) for label in taxonomy.labels]
     applies = [("does the group apply", group) for group in gates.applies]
     return labels + applies + [("is there a product", "")] * gates.product
 
 
 def fetch(arch: str, weights: str) -> None:
-    """Make sure, before anything slow begins, that the weights can be had: download them or look for the file.
+    """Download the weights or check that the file exists, before anything slow begins.
 
     Raises:
         SettingError: no connection and no cached file, or no such file.
@@ -41,12 +41,12 @@ def fetch(arch: str, weights: str) -> None:
 
 
 def load(network: Backbone, arch: str, weights: str, outputs: Sequence[OutputName] = ()) -> bool:
-    """Start `network` from `weights`.
+    """Load `weights` into `network`.
 
     Args:
-        network: its head keeps its random weights, but for the outputs that the file has too: those of the same name
-            where the file says what its outputs are (a checkpoint of this project, a file beside its model card), else
-            all of them where they are as many.
+        network: its head keeps its random weights except for outputs that the file has too: outputs of the same name
+            if the file names its outputs (a checkpoint of this project, or a file beside its model card), otherwise all
+            outputs if their number is equal.
         arch: architecture of the network; chooses the ImageNet weights.
         weights: `imagenet` (the family's best for the architecture), `none`, or a file: a state dict with the names of
             the family's library, with or without the prefix of a wrapper; a bundle's `model.pth`, `model.onnx` or
@@ -54,12 +54,12 @@ def load(network: Backbone, arch: str, weights: str, outputs: Sequence[OutputNam
         outputs: the names of the network's own outputs, see `output_names`.
 
     Returns:
-        Whether the file's batch norms were folded into the convolutions, and want
-            `training.weights.batch_norms.unfold`.
+        Whether the file's batch norms were folded into the convolutions, so that
+            `training.weights.batch_norms.unfold` must be called.
 
     Raises:
-        SettingError: weights that cannot be had; the message names the choices.
-        BundleError: a file that is no set of weights, holds NaN, or is not of this architecture.
+        SettingError: the weights are not available; the message names the choices.
+        BundleError: the file holds no weights, holds NaN, or is of another architecture.
     """
     if weights == NONE:
         return False
@@ -81,7 +81,7 @@ def load(network: Backbone, arch: str, weights: str, outputs: Sequence[OutputNam
 
 
 def named_outputs(weights: Path) -> list[OutputName] | None:
-    """What the outputs of a weights file are, where it or the model card beside it says so."""
+    """The names of the outputs of a weights file, if it or the model card beside it has them; else None."""
     if weights.suffix == ".ckpt":
         saved = torch_files.read(weights, ignored=foreign_weights.LIGHTNING)
         settings = saved.get("hyper_parameters", {}) if isinstance(saved, dict) else {}
@@ -103,7 +103,7 @@ def _fit_head(
     theirs: Sequence[OutputName] | None,
     ours: Sequence[OutputName],
 ) -> None:
-    """Put those rows of the file's head into our own that are of the same outputs; `state` is changed in place."""
+    """Replace the file's head in `state` by our own head, with the file's rows for the outputs that both have."""
     weight, bias = (state.pop(name, None) for name in head)
     if weight is None or bias is None:
         return

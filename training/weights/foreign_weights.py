@@ -1,4 +1,4 @@
-"""The weights of a network out of the files of another project: Lightning checkpoint, state dict or ONNX."""
+"""Reading of weights from files of other projects: Lightning checkpoint, state dict or ONNX."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -16,9 +16,9 @@ from fashion.errors import BundleError
 from fashion.preprocess import InputSpec
 from training.weights import onnx_weights, torch_files
 
-NESTED = ("state_dict", "model_state_dict", "model")  # where a file keeps the weights beside other things
-LIGHTNING = "pytorch_lightning"  # whose classes old checkpoints refer to
-COUNTER = "num_batches_tracked"  # of a batch norm; older files do not have it
+NESTED = ("state_dict", "model_state_dict", "model")  # keys under which a file may keep the weights
+LIGHTNING = "pytorch_lightning"  # package whose classes old checkpoints refer to
+COUNTER = "num_batches_tracked"  # a buffer of batch norms that older files do not have
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class WeightsSource:
     """The weights of a file.
 
     Attributes:
-        state: by the names of the family's library.
-        kind: what the file is.
-        engine: what runs the file itself, where it can be run.
+        state: with the parameter names of the family's library.
+        kind: description of the file.
+        engine: runs the file itself; None if it cannot be run.
     """
 
     state: dict[str, Tensor]
@@ -37,10 +37,10 @@ class WeightsSource:
 
 
 def read_source(file: Path, arch: str, spec: InputSpec) -> WeightsSource:
-    """The weights of a file, its head included. Nothing in it is executed.
+    """Read the weights of a file, including the head. No code in it is executed.
 
     Raises:
-        BundleError: no such file, a broken one, one that holds more than weights, or one of another network.
+        BundleError: the file is missing, broken, holds more than weights, or is of another network.
     """
     if not file.is_file():
         raise BundleError(f"no such file: {file}; give a .ckpt, .pth or .onnx file")
@@ -60,14 +60,14 @@ def read_source(file: Path, arch: str, spec: InputSpec) -> WeightsSource:
 
 
 def read_torch(file: Path, network: Backbone, arch: str) -> tuple[dict[str, Tensor], str]:
-    """The weights of a .pth or .ckpt file without the prefix that a wrapper gives their names, and the file's kind.
+    """Read the weights of a .pth or .ckpt file, with the prefix of wrappers removed from their names; and its kind.
 
-    DataParallel, DDP, torch.compile, Lightning and modules of one's own put `module.`, `_orig_mod.`, `network.` or
-    `model.backbone.` before each name; a dict in which a file keeps them, such as `model_ema` or `net`, is a prefix
-    too. What else the file holds beside the network is left out.
+    DataParallel, DDP, torch.compile, Lightning and custom modules put `module.`, `_orig_mod.`, `network.` or
+    `model.backbone.` before each name. The key of a dict that holds them, such as `model_ema` or `net`, is treated as
+    a prefix too. Everything else in the file is left out.
 
     Raises:
-        BundleError: a broken file, one that holds more than weights, none of this network, or weights that are NaN.
+        BundleError: the file is broken, holds more than weights or none of this network, or has NaN weights.
     """
     content = torch_files.read(file, ignored=LIGHTNING)
     kind = "state dict"
@@ -97,7 +97,7 @@ def check_fit(state: Mapping[str, Tensor], network: Backbone, arch: str, weights
     """Compare names and shapes of weights with those of a network; the head may be missing.
 
     Raises:
-        BundleError: they differ; `weights` says whose they are.
+        BundleError: they differ; `weights` names the file in the message.
     """
     own = network.state_dict()
     missing = [name for name in own if name not in state and name not in network.head_weights]
@@ -128,7 +128,7 @@ def _check_with_head(file: Path, state: dict[str, Tensor], network: Backbone, ar
 
 
 def _tensors(content: Mapping[Any, Any], before: str = "") -> Iterator[tuple[str, Tensor]]:
-    """All tensors of a dict and of the dicts in it, by their keys with dots between them."""
+    """All tensors of a nested dict, by their keys joined with dots."""
     for key, value in content.items():
         if isinstance(value, Tensor):
             yield f"{before}{key}", value
@@ -137,16 +137,16 @@ def _tensors(content: Mapping[Any, Any], before: str = "") -> Iterator[tuple[str
 
 
 def _prefix(names: Iterable[str], own: Collection[str]) -> str | None:
-    """What stands before most of a network's own names, such as `module.`; None where hardly any are there."""
+    """The prefix of most of a network's parameter names, such as `module.`; None if hardly any are found."""
     found: Counter[str] = Counter()
     for name in names:
         parts = name.split(".")
-        # The longest end of a name that is the network's: its `layer1.0.conv1.weight` is no `conv1.weight`.
+        # The longest suffix that is a name of the network: `layer1.0.conv1.weight` is not `conv1.weight`.
         start = next((i for i in range(len(parts)) if ".".join(parts[i:]) in own), None)
         if start is not None:
             found[".".join(parts[:start]) + "." * (start > 0)] += 1
     prefix, count = found.most_common(1)[0] if found else ("", 0)
-    # Networks of one family share names: what differs is said when they are compared.
+    # A fifth suffices: networks of one family share names, and check_fit reports the differences.
     return prefix if count > len(own) / 5 else None
 
 

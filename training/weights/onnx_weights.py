@@ -1,4 +1,4 @@
-"""The weights of a network out of an ONNX file, this project's or one that somebody else's exporter wrote."""
+"""Reading of a network's weights from an ONNX file, written by this project or any other exporter."""
 
 from collections import defaultdict
 from collections.abc import Container, Mapping
@@ -15,21 +15,21 @@ from fashion.engines import Outputs
 from fashion.errors import BundleError, one_line
 from fashion.preprocess import InputSpec, normalize
 
-# All that exporters make of a convolutional network with a linear head; a graph with anything else is another one.
+# The operators that exporters use for a convolutional network with a linear head; others mean another network.
 OPERATIONS = {
     *("Conv", "BatchNormalization", "Relu", "MaxPool", "Add", "Gemm", "MatMul", "Sigmoid", "Identity", "Constant"),
     *("GlobalAveragePool", "AveragePool", "ReduceMean"),
     *("Clip", "Pad", "Mul", "HardSwish", "HardSigmoid", "Swish"),
     *("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Shape", "Gather", "Slice", "Concat", "Cast", "CastLike", "Expand"),
 }
-QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"  # what int8 files have beside them
-EPSILON = 1e-5  # of ONNX's batch norms, where a file does not say
-DUMMY_SIZE = 64  # px, of the image that tells in which order a network runs its layers
+QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"  # additional operators of int8 files
+EPSILON = 1e-5  # ONNX's default for batch norms
+DUMMY_SIZE = 64  # px, of the dummy image that is run to find the order of the layers
 ADVICE = "give the model.pth or model.ckpt of the network"
 
 
 class SourceEngine:
-    """Runs an ONNX file as it is, with one input and the logits or probabilities as its output, on the CPU.
+    """Runs an ONNX file unchanged on the CPU; it has one input and returns logits or probabilities.
 
     Raises:
         BundleError: onnxruntime cannot load it, or it takes images of another size.
@@ -57,32 +57,32 @@ class SourceEngine:
         self._spec, self._input, self._output, self._is_probability = spec, image.name, output, is_probability
 
     def run(self, pixels: np.ndarray, features: bool = False, beside: int = 1) -> Outputs:
-        """See `fashion.engines.Engine.run`; one by one, because many files take one image only. No embedding."""
+        """See `fashion.engines.Engine.run`. Images run one by one, as many files take only one. No embeddings."""
         answers = [
             self._session.run([self._output], {self._input: normalize(image[None], self._spec)})[0] for image in pixels
         ]
         logits = np.concatenate(answers).reshape(len(pixels), -1)
         if self._is_probability:
-            with np.errstate(divide="ignore"):  # 0 and 1 are infinite logits, and sigmoid gives them back
+            with np.errstate(divide="ignore"):  # 0 and 1 become infinite logits, which sigmoid maps back
                 logits = np.log(logits) - np.log1p(-logits)
         return Outputs(logits, np.empty((len(pixels), 0), dtype=np.float32))
 
     @property
     def head(self) -> np.ndarray:
-        """Not known."""
+        """Not available."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class OnnxWeights:
-    """What a graph holds.
+    """The weights of an ONNX graph.
 
     Attributes:
-        state: by the names of the network's library, float32.
-        folded: whether the batch norms were folded into the convolutions, and are the identity in `state`.
-        quantized: whether the file computes in integers; `state` is what its integers stand for.
-        output: name of the graph's output that comes from the head.
-        is_probability: whether that is the sigmoid of the logits.
+        state: float32, with the parameter names of the network's library.
+        folded: whether the batch norms were folded into the convolutions, so that they are the identity in `state`.
+        quantized: whether the file computes in integers; `state` is then dequantized.
+        output: name of the graph output of the head.
+        is_probability: whether that output is the sigmoid of the logits.
     """
 
     state: dict[str, Tensor]
@@ -93,14 +93,14 @@ class OnnxWeights:
 
 
 def read(path: Path, network: Backbone) -> OnnxWeights:
-    """Find the weights by their place in the graph: exporters keep the names of some, and rename or fold others.
+    """Read the weights, matched by their position in the graph: exporters rename or fold some of them.
 
     Args:
         path: the file.
-        network: whose weights are looked for; with a head for any number of labels.
+        network: the network whose weights are read; its head may have any number of labels.
 
     Raises:
-        BundleError: not ONNX, or not the graph of such a network.
+        BundleError: the file is not ONNX, or is the graph of another network.
     """
     graph = _Graph(path)
     layers = _pair(graph, network)
@@ -119,16 +119,16 @@ def read(path: Path, network: Backbone) -> OnnxWeights:
 
 @dataclass(frozen=True)
 class _Layer:
-    """A convolution of the network, and the batch norm that reads it, by their names; "" where none does."""
+    """The names of a convolution and of the batch norm that follows it ("" if none does)."""
 
     convolution: str
     norm: str
 
 
 def _pair(graph: "_Graph", network: Backbone) -> dict[_Layer, Any]:
-    """The layers of a network -> the nodes of the graph, both in the order in which they are run.
+    """Match the layers of a network with the nodes of the graph, both in order of execution.
 
-    Files keep that order but for shortcuts, which stand on either side of their block, and are put behind it.
+    Files keep that order except for shortcuts, which come before or after their block and are sorted behind it.
     """
     layers = _layers(network, graph)
     nodes = graph.in_order()
@@ -145,10 +145,10 @@ def _pair(graph: "_Graph", network: Backbone) -> dict[_Layer, Any]:
 
 
 def _layers(network: Backbone, graph: "_Graph") -> list[_Layer]:
-    """The convolutions of a network in the order of execution, each with the batch norm that is run next on its output.
+    """The convolutions of a network in order of execution, each with the batch norm that follows it.
 
     Raises:
-        BundleError: the network has other layers with weights, which a file does not tell by their place.
+        BundleError: the network has other layers with weights, which cannot be matched by position.
     """
     names = {module: name for name, module in network.named_modules()}
     head = network.get_head()
@@ -159,8 +159,8 @@ def _layers(network: Backbone, graph: "_Graph") -> list[_Layer]:
         and not isinstance(module, nn.Conv2d | nn.BatchNorm2d)
         and module is not head
     ]
-    seen: list[tuple[nn.Module, int, int]] = []  # module, and what it read and wrote
-    kept: list[Tensor] = []  # so that no address is used twice
+    seen: list[tuple[nn.Module, int, int]] = []  # module, addresses of its input and output
+    kept: list[Tensor] = []  # kept alive so that no address is reused
 
     def see(module: nn.Module, given: tuple[Tensor, ...], result: Tensor) -> None:
         kept.extend((given[0], result))
@@ -192,7 +192,7 @@ def _layers(network: Backbone, graph: "_Graph") -> list[_Layer]:
 
 
 class _Graph:
-    """The nodes and constants of an ONNX file, without running any of it."""
+    """The nodes and constants of an ONNX file; the graph is not executed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -212,14 +212,14 @@ class _Graph:
         self.norms = self._nodes("BatchNormalization")
 
     def in_order(self) -> list[Any]:
-        """The convolutions as a network runs them: the longest path from the image, each shortcut behind its block.
+        """The convolutions in order of execution: by the longest path from the image, each shortcut behind its block.
 
         Raises:
-            BundleError: two convolutions stand beside each other, and nothing tells which is which.
+            BundleError: two convolutions are parallel, so that their order is ambiguous.
         """
         source = {name: node for node in self._graph.node for name in node.output}
-        depths: dict[str, int] = {}  # of a value: convolutions on the longest path to it
-        last: dict[str, Any] = {}  # of a value: the convolution that it is the output of, by way of a batch norm
+        depths: dict[str, int] = {}  # by value: convolutions on the longest path to it
+        last: dict[str, Any] = {}  # by value: the convolution that it is the output of, directly or via a batch norm
         for node in self._graph.node:  # in the order of execution
             depth = max((depths.get(name, 0) for name in node.input), default=0) + (node.op_type == "Conv")
             depths |= dict.fromkeys(node.output, depth)
@@ -229,10 +229,10 @@ class _Graph:
                 last[node.output[0]] = last[node.input[0]]
         places = {node.output[0]: 2 * depths[node.output[0]] for node in source.values() if node.op_type == "Conv"}
         for node in self._graph.node:
-            # What an addition alone reads ends a branch; what a convolution reads too is handed on around a block.
+            # A value read only by an Add ends a branch; one that a convolution reads too is an identity shortcut.
             branches = node.input if node.op_type == "Add" else []
             ends = [last[name] for name in branches if name in last and len(self._readers[name]) == 1]
-            if len(ends) == 2:  # a block and its shortcut, which is the one of fewer convolutions
+            if len(ends) == 2:  # a block and its shortcut; the shortcut has fewer convolutions
                 shortcut, block = sorted(ends, key=lambda end: depths[end.output[0]])
                 places[shortcut.output[0]] = 2 * depths[block.output[0]] + 1
         if len(set(places.values())) != len(places):
@@ -242,17 +242,17 @@ class _Graph:
         return [source[name] for name in sorted(places, key=lambda name: places[name])]
 
     def shape(self, node: Any, name: str) -> tuple[int, ...]:
-        """The shape of a convolution's weights; `name` is for messages."""
+        """The shape of a convolution's weights; `name` is used in errors."""
         return tuple(self._constant(node.input[1], name).shape)
 
     def convolution(self, node: Any, layer: "_Layer", epsilon: float, has_bias: bool) -> dict[str, Tensor]:
-        """The weights of a convolution and of the batch norm behind it, which is the identity where it was folded.
+        """The weights of a convolution and of its batch norm, which is the identity if it was folded.
 
         Args:
             node: of the graph.
             layer: of the network.
             epsilon: of the network's batch norm.
-            has_bias: whether the network's convolution has one of its own.
+            has_bias: whether the network's convolution has a bias.
         """
         name, norm = layer.convolution, layer.norm
         weight = self._constant(node.input[1], name)
@@ -284,7 +284,7 @@ class _Graph:
         if node.op_type == "Gemm":
             transposed = any(a.name == "transB" and a.i for a in node.attribute)
             weight = weight if transposed else weight.T
-            # Exporters leave out a bias that is zero, as a new network's is.
+            # Exporters omit a zero bias, such as that of a new network.
             bias = self._constant(node.input[2], "the head's bias") if len(node.input) > 2 else np.zeros(len(weight))
             return node, weight, bias
         after = self._readers[node.output[0]]
@@ -294,7 +294,7 @@ class _Graph:
         return node, weight.T, np.zeros(weight.shape[1])
 
     def output_of(self, head: Any) -> tuple[str, bool]:
-        """The graph's output that is the head's, or its sigmoid; and whether it is the sigmoid."""
+        """The graph output that is the head's output or its sigmoid, and whether it is the sigmoid."""
         outputs = {output.name for output in self._graph.output}
         if head.output[0] in outputs:
             return head.output[0], False
@@ -317,7 +317,7 @@ def _load(path: Path) -> Any:
 
     try:
         graph = onnx.load(path).graph
-    except Exception as error:  # protobuf's own, or onnx's about files of weights beside it
+    except Exception as error:  # protobuf's, or onnx's about external weight files
         raise BundleError(f"{path} cannot be read as ONNX: {one_line(error)[:200]}") from None
     if not graph.node:
         raise BundleError(f"{path} cannot be read as ONNX: it has no operation")
@@ -325,7 +325,7 @@ def _load(path: Path) -> Any:
 
 
 def _drop_quantization(graph: Any, constants: Container[str]) -> None:
-    """Take what rounds activations out of a graph: what read its result reads its input. `constants` are known."""
+    """Remove the quantization of activations from a graph and connect its readers to its input."""
     source: dict[str, str] = {}
     kept = []
     for node in graph.node:  # in the order of execution
@@ -340,14 +340,14 @@ def _drop_quantization(graph: Any, constants: Container[str]) -> None:
 
 
 def _dequantized(values: np.ndarray, scale: np.ndarray, zero: np.ndarray | int, axis: int) -> np.ndarray:
-    """What the integers of a DequantizeLinear stand for, float32."""
+    """The float32 values of a DequantizeLinear node."""
     shape = [-1 if i == axis else 1 for i in range(values.ndim)] if scale.ndim else []
     shift = np.asarray(zero, dtype=np.float32)
     return (values.astype(np.float32) - shift.reshape(shape)) * scale.reshape(shape)
 
 
 def _constants(graph: Any) -> dict[str, np.ndarray]:
-    """Initializers and constants by name, also under the names that an identity, a cast or integers give them."""
+    """Initializers and constants by name, including the outputs of Identity, Cast and DequantizeLinear of them."""
     from onnx.numpy_helper import to_array
 
     constants = {tensor.name: to_array(tensor) for tensor in graph.initializer}

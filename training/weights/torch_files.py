@@ -1,4 +1,4 @@
-"""Files that torch writes: nothing in them is executed, a changed byte is found, a full disk is said."""
+"""Safe reading and writing of torch files: no code is executed, changed bytes are detected, a full disk is reported."""
 
 import io
 import re
@@ -14,14 +14,14 @@ from fashion.errors import BundleError, one_line
 
 
 class Ignored:
-    """Takes the place of a class or function that a file refers to and that is neither imported nor called."""
+    """Placeholder for a class or function that a file refers to; the real one is neither imported nor called."""
 
     def __init__(self, *_: Any) -> None:
         pass
 
 
 def read(path: Path, ignored: str = "") -> Any:
-    """What a .ckpt or .pth file holds, on the CPU.
+    """Load a .ckpt or .pth file on the CPU.
 
     Args:
         path: the file.
@@ -29,7 +29,7 @@ def read(path: Path, ignored: str = "") -> Any:
             their callbacks; each is replaced by `Ignored`, its dictionaries by plain ones.
 
     Raises:
-        BundleError: the file is broken or changed, or holds more than numbers and plain values.
+        BundleError: the file is broken or changed, or holds more than tensors and plain values.
     """
     check(path)
     stand_ins: dict[str, Any] = {}
@@ -37,7 +37,7 @@ def read(path: Path, ignored: str = "") -> Any:
         try:
             allowed = torch.serialization.safe_globals([(value, name) for name, value in stand_ins.items()])
             with allowed, warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of files that are no archives, which the error says better
+                warnings.simplefilter("ignore")  # about files that are not archives: the error is clearer
                 return torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # a damaged file fails in zipfile, pickle or torch, each in its own way
             name = _refused_name(error)
@@ -47,7 +47,7 @@ def read(path: Path, ignored: str = "") -> Any:
 
 
 def _refused_name(error: Exception) -> str:
-    """What a file refers to that is not of weights, as torch's refusal names it; else nothing."""
+    """The class or function that torch refused to load, from its error message; "" if it names none."""
     found = re.search(r"GLOBAL ([\w.]+)", str(error))
     return found[1].rstrip(".") if found else ""
 
@@ -68,12 +68,12 @@ def _reason(error: Exception) -> str:
 
 
 def check(path: Path) -> None:
-    """See that no byte of a file was changed since torch wrote it; torch itself does not look.
+    """Verify the checksums of a file; torch itself does not.
 
     The file is a zip archive with a checksum for each of its tensors. Files in torch's format before 2020 have none.
 
     Raises:
-        BundleError: a checksum does not fit, or the archive is cut off.
+        BundleError: a checksum does not match, or the archive is truncated.
     """
     try:
         with path.open("rb") as file:
@@ -88,7 +88,7 @@ def check(path: Path) -> None:
 
 
 def write(content: Any, path: Path) -> None:
-    """Save `content`. By way of memory, because torch's own writer hides a full disk behind an error of its own."""
+    """Save `content` via a memory buffer: torch's own writer hides a full disk behind an error of its own."""
     buffer = io.BytesIO()
     torch.save(content, buffer)
     path.write_bytes(buffer.getbuffer())

@@ -1,1 +1,1 @@
-"""The folder that trends and comparisons write: a page, plots, tables and JSON."""
+"""Reports of trends and comparisons: a folder with a page, plots, tables and JSON."""

@@ -1,4 +1,4 @@
-"""Trends and comparisons as pictures, for notebooks."""
+"""Draw trends and comparisons as pictures, for notebooks."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,20 +27,20 @@ from fashion.pictures.tiles import (
 )
 
 PLOTS = SheetLayout(side=380, columns=3, lines=2, height=235)
-MOST = 6  # plots, where the reader does not say
-WIDTH, NAME, ROW, THICK = 1084, 300, 44, 13  # px: of a comparison, its names, a row, a bar
-BARS = ("#7ea1d1", "#c9ccd1")  # of the two sides
+MOST = 6  # default number of plots
+WIDTH, NAME, ROW, THICK = 1084, 300, 44, 13  # px: width of the picture and of names, height of a row and of a bar
+BARS = ("#7ea1d1", "#c9ccd1")  # colors of the two sides
 TRENDS = {"riser": ("rises", RIGHT), "faller": ("falls", WRONG), None: ("no trend", SOFT)}
 
 
 def draw_trends(found: Trends, most: int = MOST) -> Picture:
-    """Shares over time: of what rises and falls, the fastest first, and then of the most frequent other labels.
+    """Draw shares over time: rising and falling labels, the fastest first, then the most frequent others.
 
-    The dots are shares in a period, the lines through them 95 % intervals.
+    Dots are the shares of periods, the lines through them 95 % intervals.
 
     Args:
         found: the trends.
-        most: plots.
+        most: maximum number of plots.
     """
     moving = sorted((*found.risers, *found.fallers), key=lambda label: -_speed(label))
     steady = sorted((label for label in found.labels if not label.trend), key=lambda label: -label.share)
@@ -54,11 +54,11 @@ def draw_trends(found: Trends, most: int = MOST) -> Picture:
 
 
 def draw_comparison(found: Comparison, most: int = 10) -> Picture:
-    """The shares of two portfolios beside each other, where they differ most; gray names may differ by chance.
+    """Draw the shares of two portfolios side by side, the largest differences first; gray ones are not significant.
 
     Args:
         found: the comparison.
-        most: labels and combinations.
+        most: maximum number of labels and combinations.
     """
     rows = sorted(found.rows, key=lambda row: (row.more is None, -abs(row.difference)))[:most]
     canvas = Image.new("RGB", (WIDTH, (len(rows) + 1) * ROW), GROUND)
@@ -88,7 +88,7 @@ def _lines(label: LabelTrend) -> list[tuple[str, str]]:
 
 
 def _compare(draw: ImageDraw.ImageDraw, top: int, row: ComparedShare, longest: float) -> None:
-    """Name and groups, the two bars with their shares, and the difference with its interval."""
+    """Draw a row: name and groups, two bars with their shares, and the difference with its interval."""
     draw.text((14, top + 2), fitting(row.name, NAME - 10, LARGE), SOFT if row.more is None else INK, font(LARGE))
     draw.text((14, top + 20), " + ".join(row.groups), SOFT, font(SMALL))
     room = WIDTH - NAME - 330

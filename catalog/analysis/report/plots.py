@@ -1,7 +1,6 @@
-"""The plots of trends and comparisons, each as two PNGs: for pages with a light ground and with a dark one.
+"""Draw the plots of trends and comparisons, each as two PNGs for the light and the dark theme.
 
-A name that the plots' font has no letters for is drawn as its number in the table beside the plot, which the browser
-writes in any script.
+If the plots' font lacks a letter of a name, its number in the table is drawn instead; the browser can render the name.
 """
 
 from collections.abc import Sequence
@@ -19,18 +18,18 @@ from catalog.analysis.label_trends import LabelTrend
 from fashion.pictures.pages import THEMES, Theme, style_axes
 
 TREND_SIZE, BAR_HEIGHT, BARS_WIDTH = (3.4, 2.1), 0.3, 5.2  # inches, without the names
-LETTER, LONGEST = 0.072, 34  # inches of a letter of a name, and letters of the longest one that is drawn whole
+LETTER, LONGEST = 0.072, 34  # inches per letter of a name, and maximum number of letters before truncation
 _DPI = 160
 
 
 def draw_trend(folder: Path, name: str, label: LabelTrend, starts: Sequence[date]) -> None:
-    """A label's share by period as dots with their intervals, and its line where it rises or falls.
+    """Draw a label's share by period as dots with intervals, and the trend line if the trend is significant.
 
     Args:
         folder: to write `NAME-light.png` and `NAME-dark.png` into.
         name: of the plot.
-        label: what is drawn.
-        starts: the first day of each period.
+        label: the label's trend.
+        starts: first day of each period.
     """
     known = [(start, *values) for start, *values in zip(starts, label.shares, label.low, label.high, strict=True)]
     known = [values for values in known if values[1] is not None]
@@ -39,7 +38,7 @@ def draw_trend(folder: Path, name: str, label: LabelTrend, starts: Sequence[date
     for theme in THEMES:
         figure, axes = _axes(theme, TREND_SIZE, left=0.55, bottom=0.3)
         axes.vlines(places, low, high, color=theme.soft, linewidth=2.2)
-        axes.plot(places, shares, "o", color=theme.line, markersize=3.6, clip_on=False)  # one at 0 is whole
+        axes.plot(places, shares, "o", color=theme.line, markersize=3.6, clip_on=False)  # do not clip dots at 0
         if label.growth and label.trend:
             axes.plot(places[[0, -1]], [label.growth.first, label.growth.last], color=theme.mark, linewidth=1.8)
         axes.set_ylim(0, min(1, max(high) * 1.05))
@@ -52,7 +51,7 @@ def draw_trend(folder: Path, name: str, label: LabelTrend, starts: Sequence[date
 
 
 def draw_differences(folder: Path, name: str, rows: Sequence[ComparedShare]) -> None:
-    """Differences of shares with their intervals, in percentage points, one below the other; the first on top."""
+    """Draw differences of shares with intervals, in percentage points, from top to bottom."""
     names = [drawable(row.name_in_group, place + 1) for place, row in enumerate(rows)]
     left = 0.15 + LETTER * max(map(len, names))
     size = BARS_WIDTH + left, BAR_HEIGHT * len(rows) + 0.5
@@ -75,7 +74,7 @@ def draw_differences(folder: Path, name: str, rows: Sequence[ComparedShare]) -> 
 
 
 def drawable(name: str, place: int) -> str:
-    """A name as a plot can show it: cut where it is long, or its place where the font lacks a letter."""
+    """A name for a plot: truncated if it is long, or `place` if the font lacks a letter."""
     font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
     if any(ord(letter) not in font.get_charmap() for letter in name):
         return str(place)
@@ -83,7 +82,7 @@ def drawable(name: str, place: int) -> str:
 
 
 def files(name: str) -> dict[str, str]:
-    """The file of a plot for each theme."""
+    """The file names of a plot by theme."""
     return {theme.name: f"{name}-{theme.name}.png" for theme in THEMES}
 
 

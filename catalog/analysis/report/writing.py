@@ -1,6 +1,6 @@
-"""The folder of a report, whole or not at all: index.html, plots/, CSV tables and JSON.
+"""Write the folder of a report atomically: index.html, plots/, CSV tables and JSON.
 
-The page holds its plots, so it can be sent alone; the PNGs lie beside it for other uses.
+The page embeds its plots, so it can be sent alone; the PNGs are for other uses.
 """
 
 import base64
@@ -30,9 +30,9 @@ from fashion.pictures.pages import render_page
 
 PAGE_FILE, PLOTS = "index.html", "plots"
 TRENDS_FILE, COMPARE_FILE = "trends.json", "compare.json"
-MOVING, STEADY = 24, 6  # plots: of risers and fallers each, and of the other labels of a group
-DIFFERENCES, LISTED = 20, 200  # in the plot and the table of differences
-FREQUENT = 0.01  # share of the products of one side, from which on a label is listed whether it differs or not
+MOVING, STEADY = 24, 6  # maximum number of plots: risers and fallers each, and other labels per group
+DIFFERENCES, LISTED = 20, 200  # maximum number in the plot and in the table of differences
+FREQUENT = 0.01  # labels with at least this share on either side are listed even if they do not differ
 FILTERS: dict[str, Callable[..., str]] = {
     "percent": percent,
     "significance": significance,
@@ -42,15 +42,18 @@ FILTERS: dict[str, Callable[..., str]] = {
 
 
 def check_report_folder(out: Path) -> None:
-    """Raises SettingError where a report cannot be written to `out` without replacing something else."""
+    """Raise SettingError if `out` exists and is not a report."""
     check_replaceable(out, _is_report, "report of trends or a comparison", "--report", SettingError)
 
 
 def write_trends(found: Trends, out: Path) -> Path:
-    """Write what `catalog.analysis.growth.trends` found; returns the page.
+    """Write a report of `catalog.analysis.growth.trends`; return its page.
 
-    Beside it lie `trends.json`, `trends.csv` (a line a label), `shares.csv` (a line for each label and period), and
-    `plots/`. Raises SettingError where `out` is something else than a report.
+    The folder also has `trends.json`, `trends.csv` (a line per label), `shares.csv` (a line per label and period) and
+    `plots/`.
+
+    Raises:
+        SettingError: `out` exists and is not a report.
     """
     check_report_folder(out)
     moving = {"rise": found.risers[:MOVING], "fall": found.fallers[:MOVING]}
@@ -68,11 +71,12 @@ def write_trends(found: Trends, out: Path) -> Path:
 
 
 def write_comparison(found: Comparison, out: Path) -> Path:
-    """Write what `catalog.analysis.portfolios.compare` found; returns the page.
+    """Write a report of `catalog.analysis.portfolios.compare`; return its page.
 
-    Beside it lie JSON, `compare.csv` and `plots/`.
+    The folder also has `compare.json`, `compare.csv` and `plots/`.
 
-    Raises SettingError where `out` is something else than a report.
+    Raises:
+        SettingError: `out` exists and is not a report.
     """
     check_report_folder(out)
     singles = [row for row in found.differences if len(row.names) == 1]
@@ -89,13 +93,13 @@ def write_comparison(found: Comparison, out: Path) -> Path:
 
 
 def _frequent(found: Comparison) -> list[ComparedShare]:
-    """Labels that enough products of one side have to be worth a line, the most frequent first."""
+    """Labels with a share of at least `FREQUENT` on either side, the most frequent first."""
     singles = [row for row in found.rows if len(row.names) == 1 and max(row.shares) >= FREQUENT]
     return sorted(singles, key=lambda row: -max(row.shares))
 
 
 def _steady(found: Trends, group: str) -> list[LabelTrend]:
-    """The most frequent labels of a group that neither rise nor fall."""
+    """The most frequent labels of a group without a significant trend."""
     labels = [label for label in found.labels if label.group == group and not label.trend]
     return sorted(labels, key=lambda label: -label.share)[:STEADY]
 
@@ -123,5 +127,5 @@ def _write_page(folder: Path, kind: str, content: dict[str, Any], **contents: An
 
 
 def _is_report(folder: Path) -> bool:
-    """Whether one of these commands wrote a folder."""
+    """Whether a folder is such a report."""
     return (folder / PAGE_FILE).is_file() and any((folder / name).is_file() for name in (TRENDS_FILE, COMPARE_FILE))

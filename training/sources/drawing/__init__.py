@@ -1,4 +1,4 @@
-"""Draws photograph-like pictures of garments with their labels, by numpy and Pillow alone."""
+"""Draws photograph-like pictures of garments with their labels, with numpy and Pillow only."""
 
 from training.sources.drawing.photograph import draw
 

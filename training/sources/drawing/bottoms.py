@@ -139,7 +139,7 @@ def skirt(outfit: Outfit, rng: np.random.Generator) -> Garment:
 
 
 def _pleat_shadows(pleated: folds.Folds, waist: float, hem: float, length: float) -> list[Part | Line]:
-    """A shadow along the edge of each pleat, whatever side the light comes from."""
+    """A shadow along the edge of each pleat, independent of the light's direction."""
     top, bottom = -0.68, length - 0.08
     fan = 1 + pleated.flare * (np.array([top, bottom]) + 1)
     reach = int(0.93 * pleated.pleats * min(waist / fan[0], hem / fan[1]))

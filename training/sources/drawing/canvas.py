@@ -1,4 +1,4 @@
-"""Paints the parts of a garment: antialiased outlines, cloth, folds under a light, shadows between parts."""
+"""Paints the parts of a garment: antialiased outlines, cloth, lit folds, shadows between parts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.sources.drawing.parts import Garment, Line, Part
 
 Floats = NDArray[np.float32]
 _CREASE = 0.045  # width of a crease in garment units
-OVERSAMPLING = 2  # of the canvas over the picture; outlines are drawn at twice the canvas again
+OVERSAMPLING = 2  # canvas pixels per picture pixel; outlines are drawn at twice the canvas resolution
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Canvas:
         self, background: Image.Image, garment: Garment, pose: Pose, light: Light, cloths: Mapping[str, Cloth]
     ) -> None:
         self.pixels = background.width
-        # (3, h, w): numpy multiplies planes by a mask eight times as fast as interleaved colors
+        # (3, h, w): numpy multiplies planes by a mask eight times as fast as interleaved channels
         self.rgb: Floats = np.moveaxis(np.asarray(background), 2, 0) * np.float32(1 / 255)
         self._garment, self._pose, self._light, self._cloths = garment, pose, light, cloths
         self._placed = pose.place([part.outline if isinstance(part, Part) else part.points for part in garment.parts])
@@ -49,7 +49,7 @@ class Canvas:
                 self._paint_part(part, points)
 
     def throw_shadows(self, shadows: Sequence[tuple[float, float, float]]) -> None:
-        """Darkens the ground by shadows (distance, blur, darkness; the first two in shares of the picture)."""
+        """Darkens the background by shadows (distance, blur, darkness; the first two as fractions of the picture)."""
         quarter = self.pixels // 4
         silhouette = Image.new("L", (quarter, quarter))
         pen = ImageDraw.Draw(silhouette)
@@ -68,14 +68,14 @@ class Canvas:
         self.rgb *= np.asarray(whole)
 
     def picture(self) -> Image.Image:
-        """The canvas at the picture's size."""
+        """The canvas, reduced to the picture's size."""
         values = np.clip(self.rgb * 255 + np.float32(0.5), 0, 255).astype(np.uint8)
         full = Image.fromarray(np.ascontiguousarray(np.moveaxis(values, 0, 2)))
         size = self.pixels // OVERSAMPLING
         return full.resize((size, size), Image.Resampling.LANCZOS)
 
     def _box(self, points: Points, margin: float) -> tuple[int, int, int, int]:
-        """left, top, right, bottom around the points; even, so that it halves exactly."""
+        """left, top, right, bottom around the points; even numbers, so that it can be halved."""
         low = np.floor((points.min(axis=0) - margin) / 2).astype(int) * 2
         high = np.ceil((points.max(axis=0) + margin) / 2).astype(int) * 2
         left, top = np.clip(low, 0, self.pixels - 2)
@@ -106,7 +106,7 @@ class Canvas:
         if isinstance(cloth.paint, np.ndarray):
             color = cloth.paint * shade
         else:
-            # Folds move the pattern as well, a little, as cloth that rises takes more of it.
+            # Folds shift the pattern a little: rising cloth takes more of it.
             bend = _doubled(relief) * np.float32(0.12)
             u, v = _turned(self._x[area] + bend, self._y[area] + bend, part.angle)
             color = cloth.paint(u, v, 1.0 / self._pose.unit) * shade
@@ -126,7 +126,7 @@ class Canvas:
         return 1 - dark.astype(np.float32) * np.float32(lift / 255)
 
     def _relief(self, part: Part, small: Image.Image, area: tuple[slice, slice]) -> Floats:
-        """Height of the cloth over the ground in garment units, at half the canvas's resolution."""
+        """Height of the cloth above the background in garment units, at half the canvas's resolution."""
         unit = self._pose.unit / 2
         edge = _domed(small, 0.018 * unit) * np.float32(0.022)  # the cloth's own thickness
         height = edge + _domed(small, 0.12 * unit) * np.float32(0.13 * part.puff)  # what fills it
@@ -155,7 +155,7 @@ class Canvas:
         half, unit = self.pixels // 2, self._pose.unit / 2
         layer = Image.new("L", (half, half), 128)
         pen = ImageDraw.Draw(layer)
-        # a ridge, and beside it the valley that it was drawn up from
+        # Each crease is a ridge with a valley beside it.
         sides = [(line, height, sign) for line, height in creases for sign in (-0.6, 1.0)]
         outlines = [stroke(shifted(line, *2 * [np.sign(s) * _CREASE / 2]), 1.4 * _CREASE) for line, _, s in sides]
         for (_, height, sign), outline in zip(sides, self._pose.place(outlines), strict=True):
@@ -190,7 +190,7 @@ def _filled(outline: Points, box: tuple[int, int, int, int]) -> Image.Image:
 def _domed(mask: Image.Image, radius: float) -> Floats:
     """Rises from the mask's edge to 1 within about twice the radius (pixels), without a kink that would show."""
     size = mask.size
-    if radius > 4 and min(size) > 8:  # a wide blur holds nothing that half the resolution would lose
+    if radius > 4 and min(size) > 8:  # a wide blur loses nothing at half the resolution
         mask, radius = mask.reduce(2), radius / 2
     soft = np.asarray(mask.filter(ImageFilter.GaussianBlur(radius)), dtype=np.float32)
     soft *= np.float32(1 / 255)
@@ -201,7 +201,7 @@ def _domed(mask: Image.Image, radius: float) -> Floats:
 
 
 def _turned(x: Floats, y: Floats, angle: float) -> tuple[Floats, Floats]:
-    """Coordinates across and along threads that are turned by the angle."""
+    """Coordinates across and along threads rotated by the angle."""
     if not angle:
         return x, y
     c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
@@ -214,7 +214,7 @@ def _doubled(values: Floats) -> Floats:
 
 
 def _dashes(points: Points, dash: float) -> list[Points]:
-    """The line cut into stitches of length dash with gaps of half of it; whole where dash is 0."""
+    """Split the line into stitches of length `dash` with gaps of half that; not split if `dash` is 0."""
     if not dash:
         return [points]
     lengths = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])

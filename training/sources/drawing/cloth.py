@@ -12,12 +12,12 @@ from PIL import Image
 
 Floats = NDArray[np.float32]
 RGB = tuple[float, float, float]
-# u, v (h, w) in garment units and the size of a pixel in them -> color (3, h, w) or (3, 1, 1), 0 to 1
+# (u, v (h, w) in garment units, pixel size in garment units) -> color (3, h, w) or (3, 1, 1), 0 to 1
 Paint = Callable[[Floats, Floats, float], Floats]
-# the same arguments -> brightness (h, w), about 1
+# Same arguments -> brightness (h, w), about 1
 Surface = Callable[[Floats, Floats, float], Floats]
 
-# hue, saturation and value ranges (0 to 1) that a name covers; far enough apart to be told apart at 64 px
+# Hue, saturation and value ranges (0 to 1) of each color name; distinguishable at 64 px
 COLORS: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
     "Beige": ((0.095, 0.125), (0.20, 0.30), (0.82, 0.90)),
     "Black": ((0.55, 0.70), (0.02, 0.14), (0.10, 0.15)),
@@ -41,9 +41,9 @@ _DENIM: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, f
 
 @dataclass(frozen=True)
 class Cloth:
-    """What a part is covered with; gloss is the strength of its highlights."""
+    """The cloth of a part; gloss is the strength of its highlights."""
 
-    paint: Paint | Floats  # one color (3, 1, 1) where it is the same all over
+    paint: Paint | Floats  # an array (3, 1, 1) for a uniform color
     gloss: float = 0.0
 
 
@@ -59,7 +59,7 @@ def darker(color: RGB, by: float) -> RGB:
 
 
 def ink(color: RGB) -> Floats:
-    """The color as an array (3, 1, 1) that spreads over a picture (3, h, w)."""
+    """The color as an array (3, 1, 1), which broadcasts to a picture (3, h, w)."""
     return np.array(color, dtype=np.float32).reshape(3, 1, 1)
 
 
@@ -98,7 +98,7 @@ def ribbed(color: RGB, per_unit: float = 24.0) -> Cloth:
 
 
 class _Noise:
-    """Smooth noise that repeats: mean 0, deviation about 1, `period` garment units for each tile of 64 x 64 grains."""
+    """Periodic smooth noise: mean 0, standard deviation about 1; a tile of 64 x 64 grains is `period` garment units."""
 
     def __init__(self, rng: np.random.Generator, period: float) -> None:
         self._grains = rng.normal(size=(64, 64)).astype(np.float32)
@@ -119,7 +119,7 @@ class _Noise:
 
 def _denim(rng: np.random.Generator) -> Surface:
     grains = _Noise(rng, 1.4)
-    faded = rng.uniform(0.0, 0.28)  # rubbed paler along the middle of the part
+    faded = rng.uniform(0.0, 0.28)  # strength of fading along the middle of the part
 
     def twill(u: Floats, v: Floats, pixel: float) -> Floats:
         lines = np.sin((u + v * np.float32(0.8)) * np.float32(2 * np.pi * 33))

@@ -1,4 +1,4 @@
-"""Folds of cloth as a height over garment coordinates: sums of bent, ridged waves."""
+"""Folds of cloth as a height map over garment coordinates: sums of bent, ridged waves."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Folds:
 
     waves: NDArray[np.float32]
     start: float = -9.0  # v at which the folds begin to rise
-    reach: float = 1.0  # over how much of v they rise to full strength
-    pleats: float = 0.0  # knife pleats for each unit of width, 0 for none
+    reach: float = 1.0  # length in v over which they rise to full strength
+    pleats: float = 0.0  # knife pleats per unit of width, 0 for none
     flare: float = 0.0  # how fast the pleats fan out along v
 
     def height(self, u: Floats, v: Floats) -> Floats:
@@ -25,7 +25,7 @@ class Folds:
         for strength, kx, ky, phase, wobble in self.waves:
             bent = kx * u + ky * v + phase + wobble * np.sin(np.float32(1.7) * (v - u) + phase)
             ridge = np.sin(bent) * np.float32(0.5) + np.float32(0.5)
-            # a fold comes and goes along its length
+            # Each fold varies in strength along its length.
             total += strength * ridge * ridge * (1 + np.sin(np.float32(0.3) * (kx * v - ky * u) + 2 * phase))
         if self.start > -9:
             total *= np.clip((v - np.float32(self.start)) / np.float32(self.reach), 0, 1)

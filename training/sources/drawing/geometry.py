@@ -1,4 +1,4 @@
-"""Outlines in garment units: x to the right, y down, a garment spans about -1 to 1 on its longer side."""
+"""Outlines in garment units: x to the right, y down; a garment spans about -1 to 1 on its longer side."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 Points = NDArray[np.float64]  # (N, 2)
 Knot = tuple[float, float] | tuple[float, float, int]  # a third value of 1 marks a corner
 _T = np.linspace(0, 1, 8, endpoint=False)
-# The cubic Hermite basis at the steps, for start, its tangent, end and its tangent: (4, 8).
+# Cubic Hermite basis at the steps _T, for start, its tangent, end and its tangent: (4, 8).
 _HERMITE = np.stack([2 * _T**3 - 3 * _T**2 + 1, _T**3 - 2 * _T**2 + _T, 3 * _T**2 - 2 * _T**3, _T**3 - _T**2])
 
 
@@ -50,7 +50,7 @@ def mirror(points: Points) -> Points:
 
 
 def both_halves(half: Sequence[Knot] | Points) -> Points:
-    """A closed symmetric outline from its right half, which runs from the middle line to the middle line."""
+    """A closed symmetric outline from its right half, which starts and ends on the middle line."""
     points = half if isinstance(half, np.ndarray) else curve(half)
     return np.concatenate([points, mirror(points)[::-1]])
 
@@ -90,9 +90,9 @@ def stroke(line: Points, width: float) -> Points:
 
 
 class Pose:
-    """Where the garment lies in the picture: turn, shear, scale, position and a slight bend of the cloth.
+    """Placement of the garment in the picture: rotation, shear, scale, position and a slight bend of the cloth.
 
-    The bend is a sum of a few long waves, so patterns that are evaluated on `grid` follow the outline.
+    The bend is a sum of a few long waves; patterns evaluated on `grid` are bent like the outline.
     """
 
     def __init__(self, matrix: Points, offset: Points, waves: Points) -> None:
@@ -111,8 +111,8 @@ class Pose:
     ) -> Pose:
         """A random pose that keeps the outline inside a square picture.
 
-        turn is the largest angle in radians, fill the range of the share of the picture that the longer side
-        takes, and margin_top the share of the picture that stays free above (for a hanger's hook).
+        `turn` is the largest angle in radians, `fill` the range of the fraction of the picture that the longer side
+        covers, `margin_top` the fraction of the picture left free at the top (for a hanger's hook).
         """
         angle = rng.uniform(-turn, turn)
         shear = rng.uniform(-0.06, 0.06)
@@ -142,7 +142,7 @@ class Pose:
         return (points + self._bend(points[:, 0], points[:, 1]).T) @ self._matrix.T + self._offset
 
     def place(self, lines: Sequence[Points]) -> list[Points]:
-        """Each of the lines in pixels; all at once, as one large computation is quicker than many small ones."""
+        """Each of the lines in pixels, computed in one batch for speed."""
         ends = np.cumsum([len(line) for line in lines])
         return np.split(self.to_pixels(np.concatenate(lines)), ends[:-1])
 
@@ -154,7 +154,7 @@ class Pose:
         dy = steps[:, None] - np.float32(self._offset[1])
         x = inverse[0, 0] * dx + inverse[0, 1] * dy
         y = inverse[1, 0] * dx + inverse[1, 1] * dy
-        # The first-order inverse, as the bend is small; its waves are long, so a coarse grid gives it as well.
+        # First-order inverse, as the bend is small; evaluated on a coarse grid, as its waves are long.
         coarse = self._bend(x[4::8, 4::8], y[4::8, 4::8])
         bend_x, bend_y = (_enlarged(part, pixels) for part in coarse)
         return x - bend_x, y - bend_y

@@ -18,8 +18,8 @@ class Part:
     cloth: str = "main"
     angle: float = 0.0  # of the cloth's threads, radians clockwise
     folds: Folds | None = None
-    puff: float = 1.0  # how much it is filled; 0 is a flat thing, as a button, that takes no light of its own
-    lift: float = 0.5  # how dark a shadow it throws on what lies under it
+    puff: float = 1.0  # how much it bulges; 0 for flat things such as buttons, which are not shaded
+    lift: float = 0.5  # darkness of the shadow on the parts below
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class Line:
 
 @dataclass
 class Garment:
-    """What is painted, from back to front, and the creases pressed into all of it.
+    """Parts in painting order, from back to front, and creases over the whole garment.
 
-    A hanger or a torso belongs behind parts[front]: over the lining, under all else.
+    A hanger or a torso is inserted before parts[front]: above the lining, below everything else.
     """
 
     parts: list[Part | Line] = field(default_factory=list)
     creases: list[tuple[Points, float]] = field(default_factory=list)  # a line and its height, -1 to 1
     front: int = 0
-    # half widths of neck and shoulders and how far these slope down, for a hanger or a torso; None without shoulders
+    # Half widths of neck and shoulders and the drop of the shoulders, for a hanger or a torso; None without shoulders.
     yoke: tuple[float, float, float] | None = None
 
     def outline(self) -> Points:

@@ -9,7 +9,7 @@ import numpy as np
 from training.sources.drawing.cloth import RGB, Floats, Paint, darker, ink
 from training.sources.drawing.prints import PRINTS
 
-_THREAD = 0.6  # how much of the ground a thin line of a plaid covers
+_THREAD = 0.6  # opacity of the thin lines of a plaid
 _Maker = Callable[[Sequence[RGB], np.random.Generator], Paint]
 
 
@@ -19,7 +19,7 @@ def pattern(name: str, colors: Sequence[RGB], rng: np.random.Generator) -> Paint
 
 
 def _edge(distance: Floats, pixel: float) -> Floats:
-    """1 where distance is positive, 0 where negative, a ramp of about one pixel between."""
+    """Antialiased step: 1 where distance is positive, 0 where negative, a ramp of about one pixel between."""
     return np.clip(distance / np.float32(1.5 * pixel) + np.float32(0.5), 0, 1)
 
 
@@ -82,7 +82,7 @@ def _plaid(colors: Sequence[RGB], rng: np.random.Generator) -> Paint:
 
 def _checks(colors: Sequence[RGB], rng: np.random.Generator) -> Paint:
     cell = rng.uniform(0.10, 0.16)
-    gingham = rng.random() < 0.5  # with half-tone squares, where a chessboard has two tones
+    gingham = rng.random() < 0.5  # three tones instead of a chessboard's two
 
     def paint(u: Floats, v: Floats, pixel: float) -> Floats:
         a, b = _band(u, 2 * cell, cell, pixel), _band(v, 2 * cell, cell, pixel)

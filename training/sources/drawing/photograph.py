@@ -1,4 +1,4 @@
-"""From a seed to a photograph of a garment and its labels."""
+"""Draws a photograph-like picture of a garment and its labels from a seed."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ _SHAPES: dict[str, Callable[[Outfit, np.random.Generator], Garment]] = {
     "Trousers": trousers,
     "Sneakers": sneaker,
 }
-_HIGH = {"Turtlenecks", ""}  # necks, and hoods, that hide a hanger but for its hook
-# category -> half the waist and the y of the waistband's upper edge, where clips can hold it
+_HIGH = {"Turtlenecks", ""}  # necklines (and hoods) that hide a hanger except its hook
+# By category, half the waist and the y of the waistband's upper edge, for clips.
 _WAISTS = {"Skirts": (0.33, -0.8), "Jeans": (0.36, -0.96), "Trousers": (0.35, -0.96), "Shorts": (0.40, -0.96)}
 
 
 def draw(seed: int, size: int = 160) -> tuple[Image.Image, dict[str, list[str]]]:
     """A photograph-like picture of one garment, RGB, size x size pixels, and its true labels.
 
-    The labels are group -> names of the iMaterialist taxonomy, an empty list where none of a group apply. The same
-    seed gives the same garment in the same scene at every size, and the same pixels at the same size.
+    The labels are lists of names of the iMaterialist taxonomy by group, empty if none applies. The same seed gives the
+    same garment in the same scene at every size, and the same pixels at the same size.
     """
     rng = np.random.default_rng(seed)
     outfit = choose(rng)
@@ -62,7 +62,7 @@ def draw(seed: int, size: int = 160) -> tuple[Image.Image, dict[str, list[str]]]
 
 
 def _support(outfit: Outfit, garment: Garment, rng: np.random.Generator) -> str:
-    """Puts the garment on a "hanger" or a "torso" half of the time, or leaves it lying ("")."""
+    """Put the garment on a "hanger" or "torso" half of the time; else "" for a garment lying flat."""
     support = "" if rng.random() < 0.5 else str(rng.choice(["hanger", "torso"]))
     if outfit.category in _WAISTS and support:
         garment.parts[:0] = supports.clips(*_WAISTS[outfit.category])
@@ -77,13 +77,13 @@ def _support(outfit: Outfit, garment: Garment, rng: np.random.Generator) -> str:
 
 
 def _direction(rng: np.random.Generator) -> tuple[float, float]:
-    """Towards the light: from above, more or less from a side."""
+    """Unit vector towards the light: from above, tilted to either side."""
     angle = rng.uniform(-1.1, 1.1)
     return float(np.sin(angle)), float(-np.cos(angle))
 
 
 def _developed(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """The camera's part: white balance, exposure, vignette, a trace of blur and of noise."""
+    """Camera effects: white balance, exposure, vignette, slight blur and noise."""
     warmth = rng.normal(0, 0.022)
     balance = np.array([1 + warmth, 1 + rng.normal(0, 0.006), 1 - warmth]) * rng.uniform(0.94, 1.05)
     blur, grain, corner = rng.uniform(0, 0.0022), rng.uniform(0.002, 0.012), rng.uniform(0, 0.22)

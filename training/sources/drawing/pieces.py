@@ -24,7 +24,7 @@ class Cut:
     waist: float
     hem: float
     length: float  # y of the hem
-    slope: float = 0.13  # how far the shoulder's end lies below the neck
+    slope: float = 0.13  # drop from the neck to the shoulder's end
     armpit: float = -0.30
 
     @property
@@ -57,7 +57,7 @@ def body(cut: Cut, neck: Points, curved_hem: float = 0.03) -> Points:
 
 
 def strapped(cut: Cut, kind: str, waist: list[Knot]) -> tuple[Points, Points]:
-    """The right half of the front's upper edge and the whole outline of a front on thin straps."""
+    """A front on thin straps: the right half of its upper edge, and its whole outline."""
     n, top = cut.neck, cut.armpit - 0.24
     middle = {"V-Necks": top + 0.2, "Round Neck": top + 0.12}.get(kind, top + 0.02)
     bend = (n * 0.6, top + 0.08) if kind == "Round Neck" else (n * 0.5, (middle + top) / 2)
@@ -73,7 +73,7 @@ def strapped(cut: Cut, kind: str, waist: list[Knot]) -> tuple[Points, Points]:
 
 
 def neck_band(kind: str, neck: Points, width: float, cloth: str = "trim") -> list[Part | Line]:
-    """The band along the neck's edge; at the point of a V its left end is laid over its right one."""
+    """The band along the neck's edge; at the point of a V its left end overlaps the right one."""
     if kind != "V-Necks":
         return [Part(ribbon(across(neck), width, -0.4), cloth, puff=0.5, lift=0.25)]
     overlap = neck[0] + (neck[0] - neck[2]) / np.hypot(*(neck[0] - neck[2])) * width * 0.6

@@ -1,4 +1,4 @@
-"""Patterns that are printed from a tile: flowers, hearts, camouflage, leopard. A tile repeats without a seam."""
+"""Patterns from seamlessly repeating tiles: flowers, hearts, camouflage, leopard."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _bytes(color: RGB) -> tuple[int, int, int]:
 
 
 class _Tile:
-    """A printed square of cloth, `period` garment units wide, drawn at the resolution first asked for."""
+    """A repeating square of print, `period` garment units wide, rendered at the resolution of the first call."""
 
     def __init__(self, period: float, draw: Callable[[int], Image.Image]) -> None:
         self._period, self._draw = period, draw
@@ -39,7 +39,7 @@ class _Tile:
 def _scattered(
     ground: RGB, stamps: Sequence[tuple[_Stamp, float, float, float, float]]
 ) -> Callable[[int], Image.Image]:
-    """Draws stamps (stamp, x, y, size, angle; shares of the tile) and their copies over the tile's edges."""
+    """Draws stamps (stamp, x, y, size, angle; in fractions of the tile), wrapped around the tile's edges."""
 
     def draw(side: int) -> Image.Image:
         tile = Image.new("RGB", (side, side), _bytes(ground))
@@ -158,7 +158,7 @@ def _camouflage(colors: Sequence[RGB], rng: np.random.Generator) -> Paint:
 
 
 def _blobs(noise: Floats, share: float, side: int) -> Image.Image:
-    """A mask of smooth blobs that leaves the share of the tile free and repeats without a seam."""
+    """A seamless mask of smooth blobs that leaves `share` of the tile uncovered."""
     frequency = np.fft.fftfreq(64) * 64
     band = np.exp(-((frequency[:, None] * 1.3) ** 2 + frequency[None, :] ** 2) / (2 * 4.2**2))
     smooth = np.fft.ifft2(np.fft.fft2(noise) * band).real

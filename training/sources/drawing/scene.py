@@ -1,4 +1,4 @@
-"""Where a garment is photographed: studio paper, wooden floor, carpet, bed sheet, concrete, a wall with a floor."""
+"""Backgrounds of garments: studio paper, wooden floor, carpet, bed sheet, concrete, a wall with a floor."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _BICUBIC = Image.Resampling.BICUBIC
 
 
 def ground(rng: np.random.Generator, size: int) -> Image.Image:
-    """What a garment lies on, seen from above: RGB, size x size."""
+    """Background of a lying garment, seen from above: RGB, size x size."""
     makers: list[Callable[[np.random.Generator, int], Floats]] = [_paper, _wood, _carpet, _sheet, _concrete]
     return _picture(makers[rng.choice(5, p=[0.36, 0.2, 0.14, 0.17, 0.13])](rng, size))
 
 
 def backdrop(rng: np.random.Generator, size: int) -> Image.Image:
-    """What a garment hangs or stands in front of: RGB, size x size."""
+    """Background of a hanging or standing garment: RGB, size x size."""
     return _picture((_paper if rng.random() < 0.45 else _room)(rng, size))
 
 
@@ -28,7 +28,7 @@ def _picture(values: Floats) -> Image.Image:
 
 
 def _noise(rng: np.random.Generator, rows: int, columns: int, size: int) -> Floats:
-    """Smooth noise, deviation about 1, from a grid of rows x columns; the grid does not depend on the size."""
+    """Smooth noise, standard deviation about 1, from a grid of rows x columns, independent of the size."""
     grid = Image.fromarray(rng.normal(size=(rows, columns)).astype(np.float32))
     return np.asarray(grid.resize((size, size), _BICUBIC))
 

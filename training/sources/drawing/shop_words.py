@@ -1,4 +1,4 @@
-"""The labels of drawn garments in the words of the model that comes along: a shop's articles, amateurs' garments."""
+"""Converts the labels of drawn garments to those of the shipped model: a shop's articles and amateurs' garments."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ SHOP_GROUPS = ("garment", "article", "subcategory", "category", "colour", "neck"
 
 
 class _Kind(NamedTuple):
-    """What a drawn category is called; "" stands for what is not known."""
+    """Labels of a drawn category; "" if unknown."""
 
     garment: str
     article: str
@@ -30,24 +30,24 @@ _KINDS = {
     "Trousers": _Kind("Pants", "Trousers", "Bottomwear"),
     "Sneakers": _Kind("Shoes", "Casual Shoes", "Shoes", "Footwear"),
 }
-# What is in none of these is not annotated.
+# Labels that are in none of these are not annotated.
 _NECKS = {"Round Neck": "Round Neck", "V-Necks": "V-Neck", "Turtlenecks": "High Neck", "Square Necked": "Square Neck"}
 _COLLARS = {"Dress Shirts": "Shirt Collar", "Polos": "Polo Collar"}
 _SLEEVES = {"Short Sleeves": "Short Sleeves", "Long Sleeved": "Long Sleeves", "Sleeveless": "Sleeveless"}
 _PATTERNS = {"Stripes": "Striped", "Plaid": "Checked", "Checkered": "Checked"}
 _PRINTS = ("Floral", "Polka Dot", "Hearts", "Camouflage", "Leopard And Cheetah")
-_PLAIN_KINDS = ("Sneakers", "Jeans")  # whose pattern the shop does not say
+_PLAIN_KINDS = ("Sneakers", "Jeans")  # the shop does not annotate their pattern
 
 
 def in_shop_words(labels: Mapping[str, Sequence[str] | None]) -> dict[str, list[str] | None]:
-    """A drawn garment's labels, by the groups of `wardrobe.GROUPS` -> by `SHOP_GROUPS`; None is not annotated."""
+    """Convert a drawn garment's labels from `wardrobe.GROUPS` to `SHOP_GROUPS`; None means not annotated."""
     drawn = _one(labels["category"])
     kind = _KINDS[drawn]
     neck, sleeve, pattern = (_one(labels[group]) for group in ("neckline", "sleeve", "pattern"))
     plain_is_said = labels["pattern"] is not None and drawn not in _PLAIN_KINDS
     colors = [color.replace("Gray", "Grey") for color in labels["color"] or ()]
     found = kind._asdict() | {
-        "colour": colors[0] if len(colors) == 1 else "",  # the shop names one
+        "colour": colors[0] if len(colors) == 1 else "",  # the shop gives only one color
         "neck": _COLLARS.get(drawn) or _NECKS.get(neck, ""),
         "sleeve": _SLEEVES.get(sleeve, ""),
         "pattern": "Printed" if pattern in _PRINTS else _PATTERNS.get(pattern) or ("Solid" if plain_is_said else ""),

@@ -1,4 +1,4 @@
-"""What holds a garment up: a hanger, a clip hanger, a dressmaker's torso."""
+"""Supports of a garment: a hanger, a clip hanger, a dressmaker's torso."""
 
 from __future__ import annotations
 

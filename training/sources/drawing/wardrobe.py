@@ -1,4 +1,4 @@
-"""What is drawn: garments whose labels go together, in the words of the 228-label taxonomy."""
+"""Random garments with plausible combinations of labels of the 228-label taxonomy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Odds = Mapping[str, float]  # value -> weight; "" stands for none
 
 @dataclass(frozen=True)
 class Kind:
-    """What a category of garment may be made of; weights need not sum to one."""
+    """Possible labels of a garment category; weights need not sum to one."""
 
     material: _Odds
     pattern: _Odds
@@ -98,7 +98,7 @@ _PAIRS: dict[str, list[tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Outfit:
-    """A garment's labels ("" for none) and the colors of its cloth, the ground first."""
+    """A garment's labels ("" for none) and the colors of its cloth, the ground color first."""
 
     category: str
     material: str
@@ -110,7 +110,7 @@ class Outfit:
     shades: tuple[RGB, ...]
 
     def labels(self) -> dict[str, list[str]]:
-        """group -> label names, an empty list where none apply."""
+        """Label names by group, an empty list if none applies."""
         cells = {group: [getattr(self, group)] if getattr(self, group) else [] for group in GROUPS if group != "color"}
         cells["color"] = sorted(self.colors)
         return {group: cells[group] for group in GROUPS}
@@ -148,7 +148,7 @@ def _colors(name: str, material: str, rng: np.random.Generator) -> tuple[str, ..
 
 
 def _apart(one: str, other: str) -> bool:
-    """Whether two named colors can be told apart side by side."""
+    """Whether two named colors are distinguishable side by side."""
     (_, saturation, value), (_, saturation2, value2) = COLORS[one], COLORS[other]
     light = sum(value) * (1 - 0.35 * sum(saturation) / 2)
     return one != other and abs(light - sum(value2) * (1 - 0.35 * sum(saturation2) / 2)) > 0.42
@@ -174,7 +174,7 @@ def cloths_of(outfit: Outfit, rng: np.random.Generator) -> dict[str, Cloth]:
 
 
 def _fittings(rng: np.random.Generator) -> dict[str, Cloth]:
-    """What does not come from the cloth: soles, zips, hangers, a torso to dress."""
+    """Materials other than the garment's cloth: soles, zips, hangers, torsos."""
     wood: list[RGB] = [(0.62, 0.42, 0.25), (0.80, 0.62, 0.42), (0.25, 0.17, 0.12), (0.93, 0.93, 0.93)]
     torso: list[RGB] = [(0.90, 0.86, 0.80), (0.95, 0.95, 0.95), (0.80, 0.77, 0.74), (0.30, 0.30, 0.31)]
     return {

@@ -1,4 +1,4 @@
-"""Pictures of nothing: Voronoi cells, fractals, plasma, polygons, defocused lights, noise, blur."""
+"""Abstract pictures: Voronoi cells, fractals, plasma, polygons, defocused lights, noise, blur."""
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -63,7 +63,7 @@ def grains(rng: Rng, width: int, height: int) -> Image.Image:
 
 
 def blur(rng: Rng, width: int, height: int) -> Image.Image:
-    """As of a camera that was moved or held too close."""
+    """Blur, as of a camera that moved or was too close."""
     layers = [noise(rng, width, height, 4, 4) * 0.4 + rng.uniform(-0.1, 0.6) for _ in range(3)]
     image = Image.fromarray(np.uint8(np.clip(np.stack(layers, axis=2), 0, 1) * 255))
     return image.filter(ImageFilter.BoxBlur(rng.uniform(0.02, 0.1) * min(width, height)))

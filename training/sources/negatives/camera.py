@@ -1,4 +1,4 @@
-"""The size, light, blur, noise and compression of a picture."""
+"""Camera effects: size, light, blur, noise and compression of a picture."""
 
 import io
 
@@ -21,7 +21,7 @@ def size_of_picture(rng: Rng) -> tuple[int, int]:
 
 
 def developed(image: Image.Image, rng: Rng) -> Image.Image:
-    """White balance, exposure, a vignette, a trace of blur, and noise that differs by pixel."""
+    """White balance, exposure, vignette, slight blur and per-pixel noise."""
     blur = rng.uniform(0, 0.006) * min(image.size)
     if blur > 0.3 and chance(rng, 0.6):
         image = image.filter(ImageFilter.GaussianBlur(blur))

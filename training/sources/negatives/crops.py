@@ -1,4 +1,4 @@
-"""Backgrounds out of photographs of single garments: corners that hold no part of the garment."""
+"""Background crops from photographs of single garments: corners without any part of the garment."""
 
 import csv
 from collections import Counter
@@ -13,20 +13,20 @@ from training.sources.negatives.surfaces import Floats, Rng
 
 LARGEST_SHARE = 0.25  # of a side
 _SMALLEST_SHARE = 0.14
-# Distances in CIELAB as Pillow has it, 8 bits each.
-_FLAT = 20.0  # of 98 % of a corner's pixels from its median: no edge of a garment runs through it
-_STRAY = 28.0  # of all but one in 500: no tip of a sleeve reaches into it
-_LIKE = 24.0  # of a corner's median from another's: the same floor
-_UNLIKE = 30.0  # of a corner's median from the middle's, where the garment is
+# Color distances in Pillow's 8-bit CIELAB.
+_FLAT = 20.0  # maximum for 98 % of a corner's pixels from its median: excludes edges of a garment
+_STRAY = 28.0  # the same for 99.8 %: excludes the tip of a sleeve
+_LIKE = 24.0  # maximum between the medians of two corners with the same background
+_UNLIKE = 30.0  # minimum of a corner's median from the pixels in the middle, where the garment is
 _TINT = 32  # CIELAB levels; colors in the same cube of this side have the same tint
 _SHORTEST = 60  # pixels; smaller corners are enlarged
 
 
 def files_of_split(folder: Path, split: str) -> list[Path]:
-    """The photographs that `train.csv` or `val.csv` of the folder names in its column `image`.
+    """The photographs in the column `image` of the folder's `train.csv` or `val.csv`.
 
     Raises:
-        DataError: no such table or column, or it names nothing.
+        DataError: the table or the column is missing or empty.
     """
     table = folder / f"{split}.csv"
     try:
@@ -42,9 +42,9 @@ def files_of_split(folder: Path, split: str) -> list[Path]:
 
 
 def background_crops(files: list[Path], rng: Rng, wanted: int) -> Iterator[Image.Image]:
-    """Up to `wanted` backgrounds, one a photograph, in a random order; files that cannot be read are passed over.
+    """Up to `wanted` backgrounds, one per photograph, in random order; unreadable files are skipped.
 
-    A tenth at most have the same tint, or the one sheet on which somebody took hundreds of photographs is most of them.
+    At most a tenth have the same tint, because hundreds of photographs may share one background sheet.
     """
     made = 0
     tints: Counter[tuple[int, ...]] = Counter()
@@ -66,10 +66,10 @@ def background_crops(files: list[Path], rng: Rng, wanted: int) -> Iterator[Image
 
 
 def background_crop(image: Image.Image, rng: Rng) -> Image.Image | None:
-    """A corner of at most a quarter of each side in which no garment is, or None if that is not sure of any.
+    """A corner without garment, at most a quarter of each side, or None if no corner is certain.
 
-    A corner counts as background if it is flat, if it differs from the middle of the photograph, and if a second
-    corner is like it.
+    A corner counts as background if it is uniform, differs from the middle of the photograph, and resembles another
+    corner.
     """
     share = rng.uniform(_SMALLEST_SHARE, LARGEST_SHARE, 2)
     width, height = int(image.width * share[0]), int(image.height * share[1])

@@ -1,4 +1,4 @@
-"""Crops of the photographs that scikit-learn and scikit-image bring along, where these are installed."""
+"""Crops of the sample photographs in scikit-learn and scikit-image, if these are installed."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,13 +8,13 @@ from PIL import Image
 from training.sources.negatives.surfaces import Rng
 
 _FOLDERS = {"sklearn": "datasets/images", "skimage": "data"}
-_CLOTHED = {"astronaut", "camera"}  # people who wear something
+_CLOTHED = {"astronaut", "camera"}  # show people in clothes
 _VALIDATION = {"flower", "coffee", "rocket", "moon", "grass", "page"}
 _SMALLEST = 100  # pixels
 
 
 def photographs(split: str) -> list[Path]:
-    """The files of one split, which shares no photograph with the other; nothing is downloaded."""
+    """The files of one split; the splits share no photograph. Nothing is downloaded."""
     found = []
     for library, folder in _FOLDERS.items():
         place = find_spec(library)
@@ -30,7 +30,7 @@ def missing() -> list[str]:
 
 
 def random_crop(file: Path, rng: Rng, width: int, height: int) -> Image.Image:
-    """A part of the photograph that has the aspect ratio of width x height, at that size."""
+    """A random crop of the photograph, resized to width x height without distortion."""
     with Image.open(file) as opened:
         image = opened.convert("RGB")
     scale = min(image.width / width, image.height / height) * rng.uniform(0.25, 1)

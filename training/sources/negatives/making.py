@@ -1,4 +1,4 @@
-"""Which pictures are made, in which split, and the folder that they are written to."""
+"""Creates a folder of negatives: chooses the kinds of pictures for each split and writes them."""
 
 import csv
 from collections import Counter
@@ -22,34 +22,34 @@ KINDS = {
     for family in (walls, outdoors, indoors, screens, things, abstract)
     for kind, draw in family.KINDS.items()
 }
-# Never trained on, and half of the drawn pictures of validation: so it also measures what the model has not seen.
+# Kinds held out from training. They are half of the drawn validation pictures, to measure generalization.
 VALIDATION_ONLY = (
     *("tiles", "marble", "night", "dunes", "street", "kitchen", "pie chart", "map", "receipt", "chat"),
     *("bird", "fruit", "car", "julia"),
 )
 CROP, PHOTOGRAPH = "background", "photograph"
-_OFTEN = {"wall": 3, "gradient": 2, "placeholder": 4, "banner": 2, "cat": 2}  # what shops and users do send
-_SHARES = {CROP: 0.25, PHOTOGRAPH: 0.05}  # of a split
+_OFTEN = {"wall": 3, "gradient": 2, "placeholder": 4, "banner": 2, "cat": 2}  # weights of kinds common in practice
+_SHARES = {CROP: 0.25, PHOTOGRAPH: 0.05}  # shares of a split
 
 
 def make_negatives(out: Path, count: int = DEFAULT_COUNT, photographs: Path | None = None, seed: int = 1) -> str:
-    """Draw pictures without a product into a new folder: images/, train.csv and val.csv of the columns image, kind.
+    """Draw pictures without a product into a new folder: images/, train.csv and val.csv with columns image and kind.
 
-    The same settings give the same files. Validation has a sixth of them.
+    The same settings give the same files. A sixth of them are for validation.
 
     Args:
         out: the folder to make.
         count: pictures in both splits together.
         photographs: a folder of train.csv, val.csv and images/ of single garments; a quarter of the pictures are then
-            corners of these, of each split's own photographs.
-        seed: of all the random choices.
+            background corners of these, from the photographs of the same split.
+        seed: of all random choices.
 
     Returns:
-        What was written, in one line.
+        A one-line summary.
 
     Raises:
-        SettingError: a number out of range.
-        DataError: `photographs` is no such folder.
+        SettingError: a number is out of range.
+        DataError: `photographs` is not such a folder.
         AlreadyThere: `out` exists and is not an empty folder.
     """
     if count < SMALLEST_COUNT:
@@ -78,7 +78,7 @@ def make_negatives(out: Path, count: int = DEFAULT_COUNT, photographs: Path | No
 
 
 def _pictures(split: str, wanted: int, files: list[Path], seed: int) -> Iterator[tuple[str, bytes]]:
-    """Kind and JPEG file of each picture of one split: crops, then photographs, then drawn ones as many as are left."""
+    """Kind and JPEG bytes of each picture of one split: crops, then photographs, then drawn ones for the rest."""
     salt = (seed, ("train", "val").index(split))
     made = 0
     rng = np.random.default_rng((*salt, 0))
@@ -100,7 +100,7 @@ def _pictures(split: str, wanted: int, files: list[Path], seed: int) -> Iterator
 
 
 def kinds_of_split(split: str) -> list[str]:
-    """What is drawn in turn; in validation every second one is of a kind that is not trained on."""
+    """The cycle of kinds to draw; in validation every second one is in `VALIDATION_ONLY`."""
     shared = [kind for kind in KINDS if kind not in VALIDATION_ONLY]
     if split == "train":
         return [kind for turn in range(max(_OFTEN.values())) for kind in shared if turn < _OFTEN.get(kind, 1)]
@@ -108,6 +108,6 @@ def kinds_of_split(split: str) -> list[str]:
 
 
 def drawn(kind: str, rng: Rng) -> Image.Image:
-    """A picture of the kind; most screens are shot by the computer itself, all the others by a camera."""
+    """A picture of the kind, mostly without camera effects for screens and mostly with them for others."""
     image = KINDS[kind](rng, *size_of_picture(rng))
     return image if chance(rng, 0.75 if kind in screens.KINDS else 0.15) else developed(image, rng)

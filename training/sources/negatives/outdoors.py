@@ -24,7 +24,7 @@ _GREENS = [(70, 120, 45), (110, 150, 60), (50, 90, 40), (150, 160, 80), (190, 17
 
 
 def clouds(rng: Rng, width: int, height: int) -> Image.Image:
-    """A sky; so are the upper halves of the others by day."""
+    """A sky; daytime landscapes use it for their upper half."""
     x, y = axes(width, height)
     top = pick(rng, _BLUES)
     sky = ramp(y + 0 * x, [top, mixed(top, (235, 240, 245), 0.7)])

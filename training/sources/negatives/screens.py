@@ -229,7 +229,7 @@ def logo(rng: Rng, width: int, height: int) -> Image.Image:
 
 
 def placeholder(rng: Rng, width: int, height: int) -> Image.Image:
-    """What a shop shows where it has no photograph: a gray camera, picture or cross, and a line of text."""
+    """A shop's placeholder for a missing photograph: a gray camera, picture or cross, and a line of text."""
     gray = int(rng.integers(215, 256))
     ink = 3 * (gray - int(rng.integers(25, 110)),)
     back: Color = (gray, gray, gray)

@@ -1,4 +1,4 @@
-"""Colors, noise and gradients, and a pen, that all the kinds of pictures are made of."""
+"""Colors, noise, gradients and a drawing pen, shared by all kinds of pictures."""
 
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 Floats = NDArray[np.float32]
 Color = tuple[int, int, int]
 Rng = np.random.Generator
-_OVERSAMPLING = 2  # of a sketch over its picture: Pillow's pen has no antialiasing
+_OVERSAMPLING = 2  # sketch pixels per picture pixel: Pillow's pen has no antialiasing
 _SYLLABLES = (
     *("ka", "lo", "mi", "ter", "ran", "be", "su", "no", "vi", "pel", "do", "es", "an", "tri"),
     *("mar", "in", "gel", "fo", "tu", "re", "sha", "cli", "on", "wo"),
@@ -26,7 +26,7 @@ def color(rng: Rng, saturation: tuple[float, float] = (0, 1), value: tuple[float
 
 
 def mixed(first: Color, second: Color, share: float) -> Color:
-    """The first color with a share of the second."""
+    """Blend the first color with a share of the second."""
     r, g, b = (int(a + (c - a) * share) for a, c in zip(first, second, strict=True))
     return r, g, b
 
@@ -61,7 +61,7 @@ def fractal(rng: Rng, width: int, height: int, cells: int = 3, stretch: float = 
 
 
 def ramp(values: Floats, colors: Sequence[Color]) -> Image.Image:
-    """Values 0 to 1 as colors, evenly spaced from the first to the last."""
+    """Map values 0 to 1 to a gradient of evenly spaced colors."""
     table = np.array(colors, dtype=np.float32)
     stops = np.linspace(0, 1, len(colors))
     levels = np.stack([np.interp(np.linspace(0, 1, 256), stops, table[:, channel]) for channel in range(3)], axis=1)
@@ -69,7 +69,7 @@ def ramp(values: Floats, colors: Sequence[Color]) -> Image.Image:
 
 
 def lit(image: Image.Image, light: Floats) -> Image.Image:
-    """The image times a brightness for each pixel, (height, width)."""
+    """Multiply the image by a brightness per pixel, (height, width)."""
     return Image.fromarray(np.uint8(np.clip(np.asarray(image, dtype=np.float32) * light[..., None], 0, 255)))
 
 
@@ -81,7 +81,7 @@ def falloff(rng: Rng, width: int, height: int) -> Floats:
 
 
 def words(rng: Rng, count: int) -> str:
-    """Text of made-up words, with a number now and then."""
+    """Text of made-up words and occasional numbers."""
     made = []
     for _ in range(count):
         syllables = "".join(rng.choice(_SYLLABLES, rng.integers(1, 4)))
@@ -90,7 +90,7 @@ def words(rng: Rng, count: int) -> str:
 
 
 class Sketch:
-    """A picture to draw on: positions are shares of its width and height, lengths shares of its shorter side."""
+    """A picture to draw on: positions are fractions of its width and height, lengths of its shorter side."""
 
     def __init__(self, width: int, height: int, ground: Color | Image.Image) -> None:
         self.size = width, height

@@ -1,4 +1,4 @@
-"""Animals, plants, food and machines: shaded solids before a plain ground, a room or a landscape."""
+"""Animals, plants, food and machines: shaded solids on a plain background, in a room or a landscape."""
 
 import numpy as np
 from PIL import Image
@@ -11,7 +11,7 @@ _DARK = (22, 20, 20)
 
 
 def cat(rng: Rng, width: int, height: int) -> Image.Image:
-    """Or a dog, where the ears hang: head and body from the front, or the head alone."""
+    """A cat, or a dog if the ears hang: head and body from the front, or only the head."""
     sketch, fur = _scene(rng, width, height, (outdoors.fields, indoors.room, walls.wood)), pick(rng, _FURS)
     a, d, x, y, r = _placed(rng, sketch, 0.16, 0.3)
     dark = mixed(fur, _DARK, 0.35)
@@ -166,7 +166,7 @@ def house(rng: Rng, width: int, height: int) -> Image.Image:
 
 
 def planet(rng: Rng, width: int, height: int) -> Image.Image:
-    """Or a ball, on any ground."""
+    """A planet or a ball, on any background."""
     sketch = _scene(rng, width, height, (outdoors.night, outdoors.night, outdoors.fields))
     a, d, x, y, r = _placed(rng, sketch, 0.1, 0.4)
     sketch.ball(x, y, r, r, color(rng, (0, 0.9), (0.4, 1)))
@@ -196,7 +196,7 @@ def screen(rng: Rng, width: int, height: int) -> Image.Image:
 
 
 def _scene(rng: Rng, width: int, height: int, scenes: tuple) -> Sketch:
-    """White or one color half of the time, as shops and icons have it, so that such a ground tells nothing."""
+    """A background: white or one color half of the time, so that these do not give away product photographs."""
     if chance(rng, 0.55):
         plain: Color = (255, 255, 255) if chance(rng, 0.6) else color(rng, (0, 0.6), (0.5, 1))
         return Sketch(width, height, plain)
