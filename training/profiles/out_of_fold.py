@@ -9,7 +9,7 @@ from fashion.answers import most_probable
 from fashion.calibration import Calibration, calibrated
 from fashion.model_card import TOP_K
 from fashion.profiles.calibration import fit_calibration
-from fashion.profiles.choosing import score_of, simplest_of_the_best
+from fashion.profiles.choosing import score_of, simplest_within_one_standard_error
 from fashion.profiles.folds import split_folds
 from fashion.profiles.thresholds import (
     HALF,
@@ -100,7 +100,10 @@ def fit_profiles(
     """
     gates = gates or SeenGates.none(len(logits))
     answered = _candidate_answers(logits, targets, taxonomy, ids, gates)
-    chosen = {profile: simplest_of_the_best(of, targets, DECIDED_BY[profile], ids) for profile, of in answered.items()}
+    chosen = {
+        profile: simplest_within_one_standard_error(of, targets, DECIDED_BY[profile], ids)
+        for profile, of in answered.items()
+    }
     scores = {
         profile: {name: score_of(answers, targets, DECIDED_BY[profile]) for name, answers in of.items()}
         for profile, of in answered.items()
