@@ -102,7 +102,7 @@ class Load:
         """Until a good answer came after this moment."""
         begin = time.monotonic()
         while self.last_good < begin:
-            assert time.monotonic() < begin + seconds, (dict(self.outcomes), self.server.log.last_words())
+            assert time.monotonic() < begin + seconds, (dict(self.outcomes), self.server.log.last_error())
             time.sleep(0.05)
 
 

@@ -10,7 +10,7 @@ from fashion.profiles.thresholds import (
     best_global_threshold,
     f1_candidates,
     precision_thresholds,
-    toward,
+    shrink_toward,
     typical_counts,
 )
 from fashion.taxonomy import Label, Taxonomy
@@ -82,15 +82,15 @@ def test_a_label_is_drawn_toward_its_group_the_more_the_rarer_it_is() -> None:
     for name, row in rows.items():  # no positive: the group's own
         if name.startswith("label"):
             weight = 340 / (340 + float(name.partition("=")[2] or 0))
-            group = toward(rows["group"][[5]], np.array([340]), rows["global"][[5]], 340 / weight - 340)
+            group = shrink_toward(rows["group"][[5]], np.array([340]), rows["global"][[5]], 340 / weight - 340)
             assert row[5] == pytest.approx(group[0])
 
 
 def test_toward() -> None:
     own, parent = np.array([0.9, 0.9, 0.9]), np.array([0.5, 0.5, 0.5])
-    drawn = toward(own, np.array([0, 10, 10**9]), parent, 10)
+    drawn = shrink_toward(own, np.array([0, 10, 10**9]), parent, 10)
     assert drawn == pytest.approx([0.5, 0.75, 0.9])  # half of logit(0.9) = log(9) is log(3), of 0.75
-    np.testing.assert_allclose(toward(own, np.array([0, 1, 2]), parent, 0), [0.5, 0.9, 0.9])
+    np.testing.assert_allclose(shrink_toward(own, np.array([0, 1, 2]), parent, 0), [0.5, 0.9, 0.9])
 
 
 @pytest.mark.parametrize("value", [-1, 0])
