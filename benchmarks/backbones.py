@@ -24,7 +24,7 @@ from benchmarks.trainings import FIXED_STEPS, column, fit, imagenet_or_none
 from fashion.backbones import families
 from fashion.engines import OnnxEngine
 from fashion.errors import BundleError, SettingError, one_line, one_line_errors
-from fashion.files import write_whole
+from fashion.files import write_atomically
 from fashion.model_card import INT8_FILE, ONNX_FILE, ModelCard
 from fashion.options import AnswerOptions
 from fashion.predictor import Predictor
@@ -84,7 +84,7 @@ def run(arch: str, options: argparse.Namespace) -> dict[str, Any]:
     except Exception as error:  # exporters raise various errors for unusual networks; continue with the others
         print(f"failed {arch}: {one_line(error)}", flush=True)
         return values | {"failed": one_line(error)[:200]}
-    write_whole(result, json.dumps(values))
+    write_atomically(result, json.dumps(values))
     (folder / LAST).unlink()  # three times the network, and the bundle has it
     return values
 

@@ -23,7 +23,7 @@ from benchmarks.last_epoch import LastEpoch
 from benchmarks.machine import describe
 from benchmarks.trainings import FIXED_STEPS, column, fit, imagenet_or_none
 from fashion.errors import BundleError, SettingError, one_line_errors
-from fashion.files import write_whole
+from fashion.files import write_atomically
 from fashion.model_card import INT8_FILE, ModelCard
 from fashion.profiles.bootstrap import f1_intervals
 from fashion.profiles.thresholds import MICRO_F1
@@ -110,7 +110,7 @@ def run(name: str, card: ModelCard, options: argparse.Namespace) -> dict[str, An
     fit(folder, [*flags, *FIXED_STEPS, "--trainer.max_steps", str(steps)])
     values = {"settings": flags, "starter": card.weights_id, "machine": describe(), "steps": steps}
     values |= {"minutes": sum(column(folder, "seconds")) / 60, **scores(folder, card, options)}
-    write_whole(result, json.dumps(values))
+    write_atomically(result, json.dumps(values))
     for checkpoint in folder.glob("checkpoints/*.ckpt"):
         checkpoint.unlink()
     return values

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fashion.files import write_whole
+from fashion.files import write_atomically
 
 EXPLANATIONS = "explanations"  # the shipped server asked for /explanations instead of /predictions
 
@@ -67,7 +67,7 @@ class Results:
 
     def save(self, path: Path) -> None:
         """Write them as JSON, atomically."""
-        write_whole(path, json.dumps(asdict(self), indent=1) + "\n")
+        write_atomically(path, json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> "Results":

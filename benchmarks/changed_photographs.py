@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 from tqdm import tqdm
 
-from fashion.answers import answered
+from fashion.answers import answered_mask
 from fashion.predictor import Predictor
 
 Change = Callable[[Image.Image], Image.Image]
@@ -72,7 +72,7 @@ def changed_answers(
     def answers(change: Change) -> np.ndarray:
         found = predictor.predict([change(image) for image in images])
         probabilities, gates = (np.stack([getattr(p, name) for p in found]) for name in ("probabilities", "gates"))
-        return answered(predictor.card, probabilities, profile, gates)
+        return answered_mask(predictor.card, probabilities, profile, gates)
 
     chosen = CHANGES if changes is None else changes
     before = answers(lambda image: image)

@@ -35,11 +35,11 @@ from benchmarks.icc_profiles import (
 from benchmarks.machine import describe
 from benchmarks.proportions import decimal_cell, wilson
 from catalog.coloring.measuring import photograph_colors
-from fashion.colors.cielab import difference, read_hex
+from fashion.colors.cielab import ciede2000, hex_to_lab
 from fashion.colors.naming import BASIC_COLORS
 from fashion.errors import DataError, one_line_errors
 from fashion.predictor import Predictor
-from fashion.preprocess import InputSpec, decode, pixels
+from fashion.preprocess import InputSpec, decode, load_pixels
 
 STRONG = ("red", "green", "orange", "pink")
 TIMED_SIDE = 600  # px
@@ -97,7 +97,7 @@ def answer(model: ModelColors, photograph: bytes) -> ColorAnswer:
     """Ask for the colors of a photograph."""
     probabilities, _ = model.of(photograph)
     first = int(probabilities.argmax())
-    measured = read_hex(photograph_colors(photograph)[0].hex)
+    measured = hex_to_lab(photograph_colors(photograph)[0].hex)
     return ColorAnswer(BASIC_COLORS[first], float(probabilities[first]), measured)
 
 
@@ -115,7 +115,7 @@ def row(name: str, found: Sequence[ColorAnswer], results: Sequence[ProfileResult
     """A row of the table: how often answers are right and equal to those in sRGB, and the error of measured colors."""
     right = sum(each.basic == result.right for each, result in zip(found, results, strict=True))
     alike = sum(each.basic == result.plain.basic for each, result in zip(found, results, strict=True))
-    off = [float(difference(a.measured, r.plain.measured)) for a, r in zip(found, results, strict=True)]
+    off = [float(ciede2000(a.measured, r.plain.measured)) for a, r in zip(found, results, strict=True)]
     share = decimal_cell(right / len(found), wilson(right, len(found)))
     return [name, share, f"{alike} of {len(found)}", f"{np.median(off):.1f}", f"{np.quantile(off, 0.95):.1f}"]
 
@@ -128,7 +128,7 @@ def milliseconds(spaces: Sequence[ColorSpace], image: Image.Image, size: int) ->
     for _ in range(TIMED):
         for file, of in zip(files, times, strict=True):
             start = time.thread_time()
-            pixels(file, spec)
+            load_pixels(file, spec)
             of.append(1000 * (time.thread_time() - start))
     return [float(np.median(of)) for of in times]
 

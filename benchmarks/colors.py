@@ -34,7 +34,7 @@ from catalog.coloring.segmentation import grabbed_product, product_pixels, worki
 from fashion.colors.naming import BASIC_COLORS, basic_distances, basic_of_label, nearest_basic
 from fashion.colors.palette import basic_shares, clusters, dominant_colors
 from fashion.errors import DataError, SettingError, one_line_errors
-from fashion.explanation import activation_maps, spread
+from fashion.explanation import activation_maps, upsampled_evidence
 from fashion.predictor import Predictor
 from fashion.preprocess import Source, decode
 
@@ -116,7 +116,9 @@ class ModelColors:
         assert result.features is not None  # they were asked for
         maps = activation_maps(result.features, self.predictor.engine.head[best])
         image.thumbnail(working_levels(photograph).shape[1::-1], Image.Resampling.BOX)
-        evidence = np.mean([spread(each, image, image.size, self.predictor.card.input) for each in maps], axis=0)
+        evidence = np.mean(
+            [upsampled_evidence(each, image, image.size, self.predictor.card.input) for each in maps], axis=0
+        )
         return found, evidence / max(float(evidence.max()), 1e-6)
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from fashion.files import write_whole
+from fashion.files import write_atomically
 
 PAGE = Path("docs/benchmarks.md")
 
@@ -31,4 +31,4 @@ def write_section(name: str, text: str, page: Path = PAGE) -> None:
         content = re.sub(f"{re.escape(start)}.*?{re.escape(end)}", lambda _: section, content, flags=re.DOTALL)
     else:
         content = f"{content.rstrip()}\n\n{section}\n"
-    write_whole(page, content)
+    write_atomically(page, content)

@@ -15,7 +15,7 @@ from catalog.scored.score_manifest import Origin
 from catalog.scored.share_corrections import keep_corrections
 from catalog.scored.table import Scored, table_schema
 from catalog.scoring.parts import PartWriter
-from fashion.answers import answered, identity
+from fashion.answers import answered_mask, identity
 from fashion.model_card import ModelCard
 from fashion.taxonomy import YES
 from training.profiles.predictions import Predictions
@@ -44,7 +44,7 @@ class DrawnCatalogs:
         self._card, self._seen = card, seen
         gates = seen.seen_gates
         self._truths = {g: true_classes(seen.targets, card.taxonomy, g, gates) for g in card.taxonomy.groups}
-        self._answered = answered(card, seen.probabilities, None, gates.probabilities)
+        self._answered = answered_mask(card, seen.probabilities, None, gates.probabilities)
         self._products = (gates.targets[:, -1] == YES) if gates.gates.product else np.ones(len(seen.ids), bool)
         self._others = np.arange(0)
 

@@ -25,7 +25,7 @@ from PIL import Image
 
 from benchmarks.document import table, write_section
 from fashion.errors import DataError, SettingError, one_line_errors
-from fashion.explanation import activation_maps, spread
+from fashion.explanation import activation_maps, upsampled_evidence
 from fashion.predictor import Predictor
 from fashion.preprocess import InputSpec, decode
 from fashion.profiles.bootstrap import interval
@@ -33,7 +33,7 @@ from fashion.taxonomy import Label
 
 BOXES = Path(__file__).with_name("evidence_boxes.csv")
 PAGE = Path("docs/starter.md")
-KINDS = ("covered", "activation")  # of maps, see fashion.covering and fashion.explanation
+KINDS = ("covered", "activation")  # of maps, see fashion.occlusion and fashion.explanation
 LARGE = 1024  # px; larger than the photographs, so that they are decoded at full size
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in parts of width and height
@@ -114,7 +114,7 @@ def point(evidence: np.ndarray, boxes: Sequence[Box], image: Image.Image, spec: 
         image: the photograph.
         spec: of the network's input.
     """
-    strength = spread(evidence, image, image.size, spec).astype(np.float64)
+    strength = upsampled_evidence(evidence, image, image.size, spec).astype(np.float64)
     mask = inside(boxes, image.size)
     whole = strength.sum()
     hit = bool(mask[np.unravel_index(strength.argmax(), strength.shape)]) if whole else False

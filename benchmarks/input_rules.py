@@ -24,7 +24,7 @@ from benchmarks.last_epoch import LastEpoch
 from benchmarks.machine import describe
 from benchmarks.trials import PAGE
 from fashion import borders
-from fashion.answers import answered
+from fashion.answers import answered_mask
 from fashion.backbones.contract import Backbone
 from fashion.backbones.families import build, family
 from fashion.engines import TorchEngine
@@ -217,7 +217,7 @@ class BorderTrial:
 
     def score(self, images: Sequence[Image.Image], targets: np.ndarray) -> dict[str, tuple[float, float, float]]:
         """For each rule: micro-F1 with the card's thresholds, mean top-1 of the groups, and the share that was cut."""
-        cut = [i for i, image in enumerate(images) if borders.window(image)]
+        cut = [i for i, image in enumerate(images) if borders.crop_region(image)]
         keep, others = self._predictors["keep"], self._predictors["cut"]
         found = keep.predict(list(images))
         changed = list(found)
@@ -237,7 +237,7 @@ class BorderTrial:
         known = np.full_like(targets, -1)
         known[:, labels] = targets[:, labels]
         profile = card.default_profile
-        answers = answered(card, probabilities, profile, gates)
+        answers = answered_mask(card, probabilities, profile, gates)
         micro_f1 = score_answers(answers, known, card.threshold_row(profile), taxonomy)["micro_f1"]
         tops = []
         for group in self.groups:

@@ -5,7 +5,7 @@ import platform
 from importlib.metadata import version
 
 from fashion.engines import available_cores
-from fashion.processor import cpuinfo, flags, has_int8_products
+from fashion.processor import cpu_flags, cpuinfo, has_int8_products
 
 # Instructions for int8 and bf16: a processor with them runs the int8 file several times as fast as one without.
 INSTRUCTIONS = {
@@ -35,7 +35,7 @@ def describe() -> str:
 
 def instructions() -> str:
     """The processor's instructions that decide how fast int8 is, such as `AVX2, no VNNI and no AMX`."""
-    names = [name for flag, name in INSTRUCTIONS.items() if flag in flags()]
+    names = [name for flag, name in INSTRUCTIONS.items() if flag in cpu_flags()]
     if not has_int8_products():
         return ", ".join([*names, "no VNNI and no AMX"])
     return ", ".join(names)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
-from fashion.borders import window
+from fashion.borders import crop_region
 
 MakeView = Callable[[Image.Image, np.random.Generator], Image.Image]
 
@@ -83,7 +83,7 @@ def made_views(image: Image.Image, seed: int) -> list[Image.Image]:
 
 def _part(image: Image.Image, across: float, down: float, left: float, top: float) -> Image.Image:
     """A part of the product's bounding box; the background is cropped first, so that every part shows product."""
-    found = window(image)
+    found = crop_region(image)
     product = image.crop(found.edges(image.size)) if found else image
     width, height = product.size
     return product.crop(

@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.document import table, write_section
 from benchmarks.interpreters import BENCH_PYTHON, draw_plot, environment
 from fashion.errors import SettingError, one_line_errors
-from fashion.files import write_whole
+from fashion.files import write_atomically
 
 PAGE, PLOT = Path("docs/matching.md"), Path("docs/img/matching.png")
 SIZES = "10000,100000,1000000"
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = "make bench-matching"
         if options.scored:
             command += f" ARGS=\"--scored SCORED --source '{options.source}'\""
-        write_whole(options.out / "results.json", json.dumps(results))
+        write_atomically(options.out / "results.json", json.dumps(results))
         write_section("speed", section(results, options.source, command), options.page)
         draw_plot("benchmarks.plot_matching", options.out / "results.json", options.page.parent / "img" / PLOT.name)
     print(f"wrote  {options.page}")

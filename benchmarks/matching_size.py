@@ -29,7 +29,7 @@ from catalog.similar.manifest import IndexManifest
 from catalog.similar.matches import Product
 from catalog.similar.matching import Index
 from catalog.similar.spaces import DEFAULT_SPACE, Measure, point, scores, unit
-from fashion.files import write_whole
+from fashion.files import write_atomically
 
 QUERIES, FOUND = 200, 10
 WARM = 20  # warm-up queries
@@ -187,7 +187,7 @@ def index_it(size: int, scored: Path | None, folder: Path) -> dict[str, float]:
 def step(path: Path, measure: Callable[[], Any]) -> Any:
     """The result of a measurement, read from its file if an earlier run saved it."""
     if not path.exists():
-        write_whole(path, json.dumps(measure(), indent=1))
+        write_atomically(path, json.dumps(measure(), indent=1))
     return json.loads(path.read_text())
 
 
@@ -214,7 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     result["torch"] = step(folder / "torch.json", lambda: in_subprocess(brute_force, size, scored))
     if options.faiss:
         result["faiss"] = faiss(options.faiss, folder, truth["all"], scored)
-    write_whole(options.out / f"{options.size}.json", json.dumps(result, indent=1))
+    write_atomically(options.out / f"{options.size}.json", json.dumps(result, indent=1))
     shutil.rmtree(folder)
     return 0
 

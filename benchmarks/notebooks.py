@@ -21,7 +21,7 @@ from catalog import open_index
 from catalog.scoring.opening import image_files
 from catalog.similar.sheet import draw_sheet
 from fashion.errors import DataError, one_line_errors
-from fashion.files import write_whole
+from fashion.files import write_atomically
 from fashion.pictures.portrait import portrait
 from fashion.pictures.tiles import stacked
 from fashion.predictor import Predictor
@@ -55,7 +55,7 @@ def execute(path: Path, settings: Mapping[str, str]) -> None:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
     notebook.metadata[CODE] = code_hash(notebook)
-    write_whole(path, nbformat.writes(notebook) + "\n")
+    write_atomically(path, nbformat.writes(notebook) + "\n")
 
 
 def code_hash(notebook: Any) -> str:
@@ -97,7 +97,7 @@ def keep(notebook: Path, call: str, picture: Path) -> Path:
     cells = nbformat.read(notebook, as_version=4).cells
     (cell,) = (cell for cell in cells if cell.cell_type == "code" and call in cell.source)
     (shown,) = (output.data["image/jpeg"] for output in cell.outputs if "image/jpeg" in output.get("data", {}))
-    return write_whole(picture, base64.b64decode(shown))
+    return write_atomically(picture, base64.b64decode(shown))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from benchmarks.changed_photographs import jpeg
-from fashion.colors.plain_ground import plain_ground
+from fashion.colors.plain_background import plain_background
 
 Damage = Callable[[Image.Image, np.random.Generator], Image.Image]
 
@@ -39,7 +39,7 @@ def shrunk(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 def cut_through(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
     """A quarter of the product cut away, on a random side."""
-    ground = plain_ground(np.asarray(photo), 12)
+    ground = plain_background(np.asarray(photo), 12)
     product = np.ones(photo.size[::-1], bool) if ground is None else ~ground
     rows, columns = (np.flatnonzero(product.any(axis=axis)) for axis in (1, 0))
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1

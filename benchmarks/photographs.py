@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fashion.files import write_whole
+from fashion.files import write_atomically
 
 # Width and height, px: most are typical of shops, about 600x600, some smaller, some uncropped camera formats.
 # Any few consecutive sizes are a fair sample, because slow servers process only the first photographs.
@@ -42,7 +42,7 @@ def photographs(folder: Path, sizes: Sequence[tuple[int, int]] = SIZES, count: i
     paths = [folder / _name(i, sizes) for i in range(count)]
     missing = [i for i, path in enumerate(paths) if not path.is_file()]
     for i in tqdm(missing, "drawing photographs", unit="image", disable=not missing):
-        write_whole(paths[i], _photograph(i, sizes))
+        write_atomically(paths[i], _photograph(i, sizes))
     return [path.read_bytes() for path in paths]
 
 

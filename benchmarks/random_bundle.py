@@ -12,7 +12,7 @@ import numpy as np
 
 from fashion.errors import BundleError
 from fashion.model_card import INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
-from fashion.preprocess import InputSpec, pixels
+from fashion.preprocess import InputSpec, load_pixels
 from fashion.taxonomy import Taxonomy, imaterialist
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def random_bundle(folder: Path, photographs: Sequence[bytes], arch: str = "resne
     folder.mkdir(parents=True)
     print(f"writing a bundle with random weights, {arch} at {size} px: {folder}", file=sys.stderr)
     spec, taxonomy = InputSpec(size=size), imaterialist()
-    batch = np.stack([pixels(photograph, spec) for photograph in photographs[:STATISTICS_IMAGES]])
+    batch = np.stack([load_pixels(photograph, spec) for photograph in photographs[:STATISTICS_IMAGES]])
     _write_weights(folder, arch, taxonomy, spec, batch)
     card = ModelCard(
         name="fashion",

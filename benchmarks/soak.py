@@ -28,7 +28,7 @@ from benchmarks.random_bundle import random_bundle
 from benchmarks.right_answers import RightAnswers
 from benchmarks.servers.torchserve import shipped
 from fashion.errors import SettingError, one_line_errors
-from fashion.files import write_whole
+from fashion.files import write_atomically
 
 OUT = Path("runs/bench-soak")
 RESULTS = OUT / "results.json"
@@ -69,7 +69,7 @@ class Soak:
     def save(self, path: Path) -> None:
         """Write it as JSON, with the `allowed` memory of each kind of process, MB, for the plot."""
         allowed = {name: [self.ends(name)[0], self.ends(name)[0] + most] for name, most in TOLERANCES.items()}
-        write_whole(path, json.dumps(asdict(self) | {"allowed": allowed}, indent=1) + "\n")
+        write_atomically(path, json.dumps(asdict(self) | {"allowed": allowed}, indent=1) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> "Soak":

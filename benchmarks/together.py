@@ -20,7 +20,7 @@ from benchmarks.trainings import fit
 from benchmarks.trials import PAGE
 from fashion.backbones import resnet
 from fashion.errors import SettingError, one_line_errors
-from fashion.files import write_whole
+from fashion.files import write_atomically
 from fashion.profiles.bootstrap import f1_intervals
 
 CONFIG = "training/configs/adamw-recipe.yaml"
@@ -39,7 +39,7 @@ def train(name: str, paths: Sequence[Path], options: argparse.Namespace) -> Path
     flags += ["--early_stopping.patience", "1000", "--early_stopping.strict", "false", "--trainer.max_epochs", "-1"]
     print(f"train  {name}: {options.steps:,} steps", flush=True)
     fit(run, flags)
-    write_whole(run / "finished", "")
+    write_atomically(run / "finished", "")
     return run
 
 
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             results[f"{path.name} alone"] = {path.name: scores(train(path.name, [path], options), path)}
         run = train("together", options.folders, options)
         results["all together"] = {path.name: scores(run, path) for path in options.folders}
-        write_whole(options.out / "results.json", json.dumps(results, indent=1))
+        write_atomically(options.out / "results.json", json.dumps(results, indent=1))
         write_section("together", section(results, options, describe()), PAGE)
         print(f"wrote  {PAGE}")
     return 0

@@ -26,7 +26,7 @@ from benchmarks.seed_pipeline import AUGMENT, SPEC
 from benchmarks.training_page import section, tables
 from benchmarks.training_steps import ON_CPU, ON_GPU, Case, measure_steps, settings
 from fashion.errors import SettingError, one_line_errors
-from fashion.files import write_whole
+from fashion.files import write_atomically
 from fashion.preprocess import InputSpec
 from training.sources.writer import ProductRow, write_dataset
 
@@ -117,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         results = measure(_plan(options), OUT)
         file = OUT / "look.json" if options.quick else full
-        write_whole(file, json.dumps(results, indent=1) + "\n")
+        write_atomically(file, json.dumps(results, indent=1) + "\n")
         print(tables(results))
         if not options.quick:
             publish(results, full)

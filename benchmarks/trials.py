@@ -23,7 +23,7 @@ from benchmarks.machine import describe
 from benchmarks.trainings import column, fit
 from fashion.backbones import resnet
 from fashion.errors import SettingError, one_line_errors
-from fashion.files import write_whole
+from fashion.files import write_atomically
 from training.fitting.growing import ImageGrowth
 
 PAGE = Path("docs/recipe.md")
@@ -116,7 +116,7 @@ def run(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     values["mirrored"] = model.scores((seen.logits + mirrored.logits) / 2, seen.targets)
     values |= {"epochs": epochs, "minutes": sum(column(folder, "seconds")) / 60}
     values |= {"machine": describe(), "command": command}
-    write_whole(result, json.dumps(values))
+    write_atomically(result, json.dumps(values))
     for checkpoint in (folder / "checkpoints").glob("*.ckpt"):
         checkpoint.unlink()  # 280 MB each, and not needed any more
     return values

@@ -24,13 +24,13 @@ from benchmarks.document import table, write_section
 from benchmarks.machine import describe
 from benchmarks.made_views import VIEWS, made_views
 from catalog.similar.spaces import unit
-from fashion.answers import answered
+from fashion.answers import answered_mask
 from fashion.errors import DataError, SettingError, one_line_errors
 from fashion.model_card import ModelCard
 from fashion.prediction import sigmoid
 from fashion.predictor import Predictor
 from fashion.preprocess import Source, decode
-from fashion.views import joined_embedding, logits_of, view_weights
+from fashion.views import combine_embeddings, logits_of, view_weights
 from training.sources.drawing import draw
 
 PAGE = Path("docs/scoring.md")
@@ -144,7 +144,7 @@ class Judged:
         outputs = (seen.logits * weights / weights.sum(1, keepdims=True)).sum(1).astype(np.float32)
         found = self.card.probabilities(outputs)
         gates = self.card.gates.probabilities(self.card.gates.split(outputs)[1])
-        given = answered(self.card, found, gates=gates)
+        given = answered_mask(self.card, found, gates=gates)
         first: list[float] = []
         hits = answers = true = 0
         for group, names in self.truth.items():
@@ -178,7 +178,7 @@ def found_rows(seen: SeenViews, card: ModelCard) -> list[list[str]]:
         embeddings = unit(own.embeddings)
         shown = sigmoid(own.logits[..., -1]) if card.gates.product else np.ones(embeddings.shape[:2])
         means = unit(embeddings.mean(1))
-        joined = unit(np.stack([joined_embedding(*each) for each in zip(own.embeddings, shown, strict=True)]))
+        joined = unit(np.stack([combine_embeddings(*each) for each in zip(own.embeddings, shown, strict=True)]))
         cells = [_first(embeddings, gallery[:, None]) for gallery in (means, joined)]
         everything = np.concatenate([embeddings, joined[:, None]], axis=1)
         rows.append([name, *(f"{cell:.1%}" for cell in (*cells, _first(embeddings, everything), _unseen(embeddings)))])

@@ -24,8 +24,8 @@ from catalog.scoring.source import PLACE
 from fashion.answers import identity
 from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
-from fashion.fetching.bounds import FetchSettings, add_fetch_flags
-from fashion.fetching.table_images import fetch_places
+from fashion.fetching.fetch_settings import FetchSettings, add_fetch_flags
+from fashion.fetching.table_images import fetch_table_images
 from fashion.model_card import INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, checked_file
 from fashion.tables.cells import photographs
 
@@ -87,7 +87,7 @@ def score(
             _check_engine(Path(bundle), card, engine)
         if fetch is not None:
             cells = source.own()[PLACE].take(positions).to_pylist()
-            fetch_places(
+            fetch_table_images(
                 [place for cell in cells for place in photographs(cell) if isinstance(place, str)], source.folder, fetch
             )
         scoring = Scoring(str(Path(bundle).absolute()), str(source.folder), engine, None, profile, batch)
@@ -156,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     workers=options.workers,
                     part_rows=options.part,
                     allow_removal=options.allow_removal,
-                    fetch=FetchSettings.of(options),
+                    fetch=FetchSettings.from_flags(options),
                 )
             )
         except KeyboardInterrupt:

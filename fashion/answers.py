@@ -120,7 +120,7 @@ def chosen_labels(
     return chosen
 
 
-def answered(
+def answered_mask(
     card: ModelCard, probabilities: np.ndarray, profile: str | None = None, gates: np.ndarray | None = None
 ) -> np.ndarray:
     """Mask of the labels that a profile answers for a batch, bool (N, A): `chosen_labels` for each image.

@@ -53,7 +53,7 @@ class Region(NamedTuple):
 WHOLE = Region(0.0, 0.0, 1.0, 1.0)
 
 
-def window(image: Image.Image) -> Region | None:
+def crop_region(image: Image.Image) -> Region | None:
     """The region to keep when a wide border of one color is cropped, or None if nothing is to be cropped.
 
     The border's color is the median along the photograph's edge; it ends at the first line with another color. The
@@ -75,9 +75,9 @@ def window(image: Image.Image) -> Region | None:
     return None if content is None else _window_around(content, image.size)
 
 
-def cut_border(image: Image.Image) -> Image.Image:
-    """Crop an RGB photograph's border if it is wide, see `window`; else return the image itself."""
-    found = window(image)
+def crop_border(image: Image.Image) -> Image.Image:
+    """Crop an RGB photograph's border if it is wide, see `crop_region`; else return the image itself."""
+    found = crop_region(image)
     return image if found is None else image.crop(found.edges(image.size))
 
 

@@ -51,13 +51,13 @@ class Engine(Protocol):
     in_batches: bool
     lanes: int
 
-    def run(self, pixels: np.ndarray, features: bool = False, beside: int = 1) -> Outputs:
+    def run(self, pixels: np.ndarray, features: bool = False, concurrency: int = 1) -> Outputs:
         """Run the network.
 
         Args:
-            pixels: uint8 of shape (B, S, S, 3) from `fashion.preprocess.pixels`, stacked.
+            pixels: uint8 of shape (B, S, S, 3) from `fashion.preprocess.load_pixels`, stacked.
             features: whether to return the feature map too.
-            beside: number of concurrent runs that share the cores, this one included.
+            concurrency: number of concurrent runs that share the cores, this one included.
         """
         ...
 
@@ -108,10 +108,10 @@ class OnnxEngine:
         self._spec = spec
         self.name = f"onnxruntime {Path(path).name}"
 
-    def run(self, pixels: np.ndarray, features: bool = False, beside: int = 1) -> Outputs:
+    def run(self, pixels: np.ndarray, features: bool = False, concurrency: int = 1) -> Outputs:
         """See `Engine.run`."""
         names = ["logits", "embedding", "features"] if features else ["logits", "embedding"]
-        session = self._session(max(1, self.lanes // beside))
+        session = self._session(max(1, self.lanes // concurrency))
         return Outputs(*session.run(names, {"image": normalize(pixels, self._spec)}))
 
     @cached_property
@@ -177,7 +177,7 @@ class TorchEngine:
         """See `Engine.head`."""
         return self._network.get_head().weight.detach().float().cpu().numpy()
 
-    def run(self, pixels: np.ndarray, features: bool = False, beside: int = 1) -> Outputs:
+    def run(self, pixels: np.ndarray, features: bool = False, concurrency: int = 1) -> Outputs:
         """See `Engine.run`."""
         import torch
 

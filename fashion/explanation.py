@@ -44,13 +44,13 @@ def overlay(image: Image.Image, evidence: np.ndarray, spec: InputSpec) -> Image.
     """
     scale = min(1.0, OVERLAY_SIDE / max(image.size))
     width, height = (max(1, round(side * scale)) for side in image.size)
-    strength = spread(evidence, image, (width, height), spec)[..., None]
+    strength = upsampled_evidence(evidence, image, (width, height), spec)[..., None]
     base = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR), dtype=np.float32)
     mixed = base + (_colors(strength[..., 0]) - base) * strength * OPACITY
     return Image.fromarray(mixed.round().clip(0, 255).astype(np.uint8))
 
 
-def spread(evidence: np.ndarray, image: Image.Image, size: tuple[int, int], spec: InputSpec) -> np.ndarray:
+def upsampled_evidence(evidence: np.ndarray, image: Image.Image, size: tuple[int, int], spec: InputSpec) -> np.ndarray:
     """Upsample the positive evidence for one attribute to the pixels of a photograph.
 
     Args:
@@ -65,7 +65,7 @@ def spread(evidence: np.ndarray, image: Image.Image, size: tuple[int, int], spec
     """
     strength = evidence.clip(0).astype(np.float32)
     strength = strength / strength.max() if strength.max() > 0 else strength
-    window = borders.window(image) if spec.border == "cut" else None
+    window = borders.crop_region(image) if spec.border == "cut" else None
     left, top, right, bottom = window.edges(size) if window else (0, 0, *size)
     seen = (right - left, bottom - top)  # the network saw this part of the photograph
     # Float pixels avoid visible 8-bit quantization steps.

@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes | str, mode: int = 0o666) -> Path:
+def write_atomically(path: Path, content: bytes | str, mode: int = 0o666) -> Path:
     """Write a file atomically: to a temporary file in the same folder, then rename; missing folders are created.
 
     Text is written as UTF-8. Until the rename, readers of `path` see its previous content.

@@ -32,7 +32,7 @@ def check_replaceable(
 
 
 @contextmanager
-def new_folder(out: Path) -> Iterator[Path]:
+def atomic_folder(out: Path) -> Iterator[Path]:
     """Context manager: a temporary folder beside `out` that replaces it on success and is removed on failure."""
     out = out.resolve()  # `.` has no name
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -24,10 +24,10 @@ class MirroredEngine:
         """See `Engine.head`."""
         return self._engine.head
 
-    def run(self, pixels: np.ndarray, features: bool = False, beside: int = 1) -> Outputs:
+    def run(self, pixels: np.ndarray, features: bool = False, concurrency: int = 1) -> Outputs:
         """See `Engine.run`."""
         count = len(pixels)
-        found = self._engine.run(np.concatenate([pixels, pixels[:, :, ::-1]]), features, beside)
+        found = self._engine.run(np.concatenate([pixels, pixels[:, :, ::-1]]), features, concurrency)
         logits, embedding = ((rows[:count] + rows[count:]) / 2 for rows in (found.logits, found.embedding))
         maps = found.features
         return Outputs(logits, embedding, None if maps is None else (maps[:count] + maps[count:, ..., ::-1]) / 2)

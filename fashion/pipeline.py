@@ -11,7 +11,7 @@ from fashion.engines import Engine, Outputs, available_cores
 from fashion.errors import InvalidImage
 from fashion.model_card import ModelCard
 from fashion.prediction import Outcome, Prediction
-from fashion.preprocess import Source, pixels
+from fashion.preprocess import Source, load_pixels
 
 if TYPE_CHECKING:  # imported on demand: a single image needs no threads
     from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ BATCH_SIZE = 16  # images in one batched run; a GPU's memory would hold many mor
 class _Prepared(NamedTuple):
     """A decoded and resized image, uint8 (S, S, 3), or the error that prevented it."""
 
-    pixels: np.ndarray | None
+    load_pixels: np.ndarray | None
     error: Exception | None
     seconds: float
 
@@ -87,8 +87,8 @@ class Pipeline:
         threads = available_cores() if self.engine.in_batches else self.engine.lanes
         return ThreadPoolExecutor(threads, thread_name_prefix="lane")
 
-    def _one(self, image: Source, features: bool, beside: int) -> Outcome:
-        return self._infer(self._prepare(image), features, beside)
+    def _one(self, image: Source, features: bool, concurrency: int) -> Outcome:
+        return self._infer(self._prepare(image), features, concurrency)
 
     def _finish(self, prepared: Sequence[_Prepared], features: Sequence[bool]) -> list[Outcome]:
         """Run fewer images than there are lanes: the valid ones concurrently, on equal shares of the cores."""
@@ -102,19 +102,19 @@ class Pipeline:
         found: np.ndarray | None = None
         fault: Exception | None = None
         try:
-            found = pixels(image, self._card.input)
+            found = load_pixels(image, self._card.input)
         except Exception as error:  # InvalidImage or a bug; neither may affect the other images
             fault = error
         return _Prepared(found, fault, time.perf_counter() - start)
 
-    def _infer(self, image: _Prepared, features: bool, beside: int) -> Outcome:
+    def _infer(self, image: _Prepared, features: bool, concurrency: int) -> Outcome:
         if image.pixels is None:
             return Outcome(error=image.error, decode_seconds=image.seconds)
         start = time.perf_counter()
         prediction: Prediction | None = None
         fault: Exception | None = None
         try:
-            prediction = predictions(self.engine.run(image.pixels[None], features, beside), self._card)[0]
+            prediction = predictions(self.engine.run(image.pixels[None], features, concurrency), self._card)[0]
         except Exception as error:
             fault = error
         return Outcome(prediction, fault, image.seconds, time.perf_counter() - start)
@@ -159,7 +159,7 @@ def predictions(outputs: Outputs, card: ModelCard) -> list[Prediction]:
     return [Prediction(*row) for row in rows]
 
 
-def first_fault(outcomes: Sequence[Outcome], start: int = 0) -> Exception | None:
+def first_error(outcomes: Sequence[Outcome], start: int = 0) -> Exception | None:
     """The first exception among outcomes, or None; an InvalidImage is prefixed with its position, from `start`."""
     for position, outcome in enumerate(outcomes, start):
         if isinstance(outcome.error, InvalidImage):

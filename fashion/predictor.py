@@ -15,17 +15,17 @@ from typing import Any, overload
 import numpy as np
 
 from fashion.answers import Evidence, identity, make_answer, remarks
-from fashion.covering import covered_maps
 from fashion.engines import ENGINES, Engine, open_engine
 from fashion.errors import EXIT_USER_ERROR, InvalidImage, one_line, one_line_errors
 from fashion.explanation import OVERLAY_SIDE, activation_maps
 from fashion.mirrored import MirroredEngine
 from fashion.model_card import ModelCard
+from fashion.occlusion import occlusion_maps
 from fashion.options import AnswerOptions, add_flags, flag_values, parse_options
-from fashion.pipeline import Pipeline, first_fault, predictions
+from fashion.pipeline import Pipeline, first_error, predictions
 from fashion.prediction import Outcome, Prediction
-from fashion.preprocess import Source, decode, pixels
-from fashion.views import joined
+from fashion.preprocess import Source, decode, load_pixels
+from fashion.views import combine_predictions
 
 FLAGS = ("profile", "caution", "all", "top_k", "groups", "embedding", "applies", "product")
 CHUNK = 32  # images of a long list that are in memory at once
@@ -73,11 +73,11 @@ class Predictor:
             InvalidImage: an image cannot be used; in a list the message starts with its position, from 0.
         """
         if not isinstance(images, list):
-            return self.predict_pixels(pixels(images, self.card.input)[None])[0]
+            return self.predict_pixels(load_pixels(images, self.card.input)[None])[0]
         found: list[Prediction] = []
         for start in range(0, len(images), CHUNK):
             outcomes = self.predict_each(images[start : start + CHUNK])
-            fault = first_fault(outcomes, start)
+            fault = first_error(outcomes, start)
             if fault:
                 raise fault
             found += [outcome.get() for outcome in outcomes]
@@ -150,7 +150,7 @@ class Predictor:
         return lambda labels: self.evidence(image, labels)
 
     def evidence(self, image: Source, labels: Sequence[int]) -> np.ndarray:
-        """Occlusion maps of the evidence for labels, see `fashion.covering`; they cost 65 inferences.
+        """Occlusion maps of the evidence for labels, see `fashion.occlusion`; they cost 65 inferences.
 
         Args:
             image: the photograph.
@@ -163,8 +163,8 @@ class Predictor:
             InvalidImage: the photograph cannot be read.
         """
         chosen = list(labels)
-        return covered_maps(
-            pixels(image, self.card.input),
+        return occlusion_maps(
+            load_pixels(image, self.card.input),
             lambda batch: self.card.probabilities(self.engine.run(batch).logits)[:, chosen],
         )
 
@@ -208,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             else:
                 _print(path, predictor.answer(prediction, wanted))
         if of_product:
-            answer = predictor.answer(joined(of_product, predictor.card), wanted)
+            answer = predictor.answer(combine_predictions(of_product, predictor.card), wanted)
             _print(", ".join(options.images), answer | {"photographs": {"used": len(of_product)}})
     return status
 

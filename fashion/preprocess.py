@@ -20,7 +20,7 @@ from fashion import borders
 from fashion.color_profiles import to_srgb
 from fashion.errors import InvalidImage, SettingError, one_line
 from fashion.heic import FORMAT as HEIC
-from fashion.heic import HOW, begins_as_heic, heic_is_read
+from fashion.heic import HEIC_ADVICE, can_read_heic, looks_like_heic
 from fashion.orientation import upright
 from fashion.plain_files import without_metadata
 
@@ -93,7 +93,7 @@ class InputSpec:
         return Image.Resampling[self.interpolation.upper()]
 
 
-def pixels(source: Source, spec: InputSpec) -> np.ndarray:
+def load_pixels(source: Source, spec: InputSpec) -> np.ndarray:
     """Decode and resize one image.
 
     Returns:
@@ -102,10 +102,10 @@ def pixels(source: Source, spec: InputSpec) -> np.ndarray:
     Raises:
         InvalidImage: see `decode`.
     """
-    return np.array(resize(decode_for(source, spec), spec))  # a copy, since torch does not accept read-only memory
+    return np.array(resize(decode_and_crop(source, spec), spec))  # a copy, since torch does not accept read-only memory
 
 
-def decode_for(source: Source, spec: InputSpec, size: int | None = None) -> Image.Image:
+def decode_and_crop(source: Source, spec: InputSpec, size: int | None = None) -> Image.Image:
     """`decode` one image for an input, and crop its border if `spec` says so.
 
     If cropping leaves too few pixels of a JPEG decoded at a reduced scale, it is decoded again at a larger scale.
@@ -120,7 +120,7 @@ def decode_for(source: Source, spec: InputSpec, size: int | None = None) -> Imag
     """
     size = size or spec.size
     image = decode(source, size)
-    window = borders.window(image) if spec.border == "cut" else None
+    window = borders.crop_region(image) if spec.border == "cut" else None
     if window is None:
         return image
     cut = image.crop(window.edges(image.size))
@@ -198,10 +198,10 @@ def normalize(batch: np.ndarray, spec: InputSpec) -> np.ndarray:
     return normalized
 
 
-def begins_as_image(data: bytes) -> bool:
+def looks_like_image(data: bytes) -> bool:
     """Whether a file has a supported photograph format, by its first 12 bytes or more."""
-    if begins_as_heic(data):
-        return heic_is_read()
+    if looks_like_heic(data):
+        return can_read_heic()
     return data.startswith(_SIGNATURES) or data[4:12] == b"ftypavif" or data[8:12] == b"WEBP"
 
 
@@ -236,7 +236,7 @@ def _open(data: bytes) -> Image.Image:
     try:
         if data.startswith(BIG_ENDIAN_TIFF):
             _register_inverted_gray()
-        heic = begins_as_heic(data) and heic_is_read()
+        heic = looks_like_heic(data) and can_read_heic()
         return Image.open(io.BytesIO(data), formats=(HEIC,) if heic else FORMATS)
     except Image.UnidentifiedImageError:
         raise InvalidImage(_describe(data)) from None
@@ -314,10 +314,10 @@ def _describe(data: bytes) -> str:
     """The error message for bytes that Pillow does not recognize."""
     length = f"{len(data)} byte{'s' if len(data) > 1 else ''}"
     head = data[:256].lstrip().lower()
-    if begins_as_heic(data) and not heic_is_read():
-        return f"not an image that can be read: {length} that look like HEIC; {HOW}"
-    if begins_as_image(data):
-        like = "HEIC" if begins_as_heic(data) else "an image"
+    if looks_like_heic(data) and not can_read_heic():
+        return f"not an image that can be read: {length} that look like HEIC; {HEIC_ADVICE}"
+    if looks_like_image(data):
+        like = "HEIC" if looks_like_heic(data) else "an image"
         return f"the image is broken: {length} that begin as {like} does, with a header that cannot be read"
     kind = next((kind for start, kind in _OTHERS.items() if head.startswith(start)), "")
     if data[4:8] == b"ftyp":

@@ -10,10 +10,10 @@ INT8_PRODUCTS = {"avx_vnni", "avx512_vnni", "amx_int8", "asimddp"}
 
 def has_int8_products() -> bool:
     """Whether the processor has one of `INT8_PRODUCTS`; False if unknown."""
-    return bool(flags() & INT8_PRODUCTS)
+    return bool(cpu_flags() & INT8_PRODUCTS)
 
 
-def flags() -> set[str]:
+def cpu_flags() -> set[str]:
     """The names of the processor's instruction sets, such as `avx2`; empty if unknown."""
     return set(cpuinfo("flags", "Features").split())
 

@@ -17,7 +17,7 @@ from fashion.prediction import Prediction
 LEAST = 1e-9  # smallest weight of a photograph, so that all count equally if none shows anything
 
 
-def joined(predictions: Sequence[Prediction], card: ModelCard) -> Prediction:
+def combine_predictions(predictions: Sequence[Prediction], card: ModelCard) -> Prediction:
     """Combine the predictions for a product's photographs; a single one is returned unchanged.
 
     Args:
@@ -38,13 +38,13 @@ def joined(predictions: Sequence[Prediction], card: ModelCard) -> Prediction:
     return Prediction(
         logits,
         card.joint_probabilities(logits, gate_probabilities),
-        joined_embedding(embeddings, np.array([1.0 if p.product is None else p.product for p in predictions])),
+        combine_embeddings(embeddings, np.array([1.0 if p.product is None else p.product for p in predictions])),
         applies=gate_probabilities[: len(card.gates.applies)],
         product=float(gate_probabilities[-1]) if card.gates.product else None,
     )
 
 
-def joined_embedding(embeddings: np.ndarray, products: np.ndarray) -> np.ndarray:
+def combine_embeddings(embeddings: np.ndarray, products: np.ndarray) -> np.ndarray:
     """The mean of normalized embeddings (V, E), weighted by product probabilities (V,): float32 (E,)."""
     units = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
     weights = np.maximum(products, LEAST)

@@ -12,7 +12,7 @@ from fashion.engines import ENGINES
 from fashion.errors import one_line_errors
 from fashion.predictor import Predictor
 from page.application import create_page
-from page.browsing.found import found
+from page.browsing.product_list import list_products
 from page.browsing.reports import find_reports
 from page.browsing.selection import ListSelection
 from page.shop import Shop
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reports = find_reports(options.scored, options.report) if options.scored else {}
         app = create_page(predictor, hosts=(options.host, *options.allow_host), shop=shop, reports=reports)
         if shop:
-            found(shop, ListSelection())  # warm-up: pyarrow imports pandas if it is installed, which takes time
+            list_products(shop, ListSelection())  # warm-up: pyarrow imports pandas if it is installed, which takes time
         print(f"open {http_address(options.host, port)} in a browser; ctrl-C ends it", flush=True)
         run(app, options.host, port)
     return 0

@@ -7,10 +7,10 @@ from fastapi import FastAPI
 
 from fashion.predictor import Predictor
 from page.browsing.routes import add_browse_routes
-from page.failing import add_error_pages
-from page.guarding import Guard
+from page.error_pages import add_error_pages
 from page.rendering import Renderer, add_static_routes
 from page.reviewing.routes import add_review_routes
+from page.security import Guard
 from page.shop import Shop
 from page.trying.routes import add_try_routes
 from serving.app import create_app
@@ -28,7 +28,7 @@ def create_page(
     Args:
         predictor: of the model.
         name: of the model, as in `/predictions/NAME`.
-        hosts: see `page.guarding.Guard`.
+        hosts: see `page.security.Guard`.
         shop: a scored catalog to review and browse, if any.
         reports: of that catalog, see `page.browsing.reports.find_reports`.
     """

@@ -101,7 +101,7 @@ class Shop:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def kept(self, where: str) -> np.ndarray:
+    def filter_mask(self, where: str) -> np.ndarray:
         """Which products pass a filter, bool (rows,). Raises FilterError for an invalid filter."""
         if not where.strip():
             return np.ones(len(self), bool)

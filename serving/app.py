@@ -28,8 +28,8 @@ from serving.http_responses import on_http_error
 from serving.live import LiveModel, Traffic
 from serving.log_writer import flush_log, start_log
 from serving.ports import http_address, listening_port
-from serving.reading import header_name
 from serving.reloading import add_reload_route, reload_on_hangup
+from serving.request_parsing import header_name
 from serving.routes import add_kserve_routes, add_photograph_routes, add_service_routes
 
 STOP_TIMEOUT = 10  # s for pending requests at shutdown

@@ -27,8 +27,8 @@ HANDLER_FILE = "handler.py"
 CONFIG_FILE = "model-config.yaml"
 # Modules of serving/ that the handler imports; they are packed into the archive beside the package `fashion`.
 HANDLER_MODULES = (
-    *("__init__.py", "binary_tensors.py", "metrics.py", "protocol.py", "reading.py", "repeated_parts.py"),
-    *("responder.py", "unpacking.py"),
+    *("__init__.py", "binary_tensors.py", "metrics.py", "protocol.py", "repeated_parts.py"),
+    *("request_parsing.py", "responder.py", "decompression.py"),
 )
 
 # Subpackages of `fashion` that are not packed: networks, unless torch runs the model, and those for commands and

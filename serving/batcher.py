@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from serving.protocol import Call, Reply, error_reply
+from serving.protocol import IncomingRequest, Reply, error_reply
 from serving.responder import BatchCounts, Responder
 
 BATCH_SIZE = 8  # most requests in a batch, as in the archive for TorchServe
@@ -27,7 +27,7 @@ class Batcher:
     def __init__(self, responder: Responder, observe: Callable[[BatchCounts], None]) -> None:
         self._responder = responder
         self._observe = observe
-        self._waiting: queue.Queue[tuple[Call, Future[Reply]] | None] = queue.Queue(QUEUE_SIZE)
+        self._waiting: queue.Queue[tuple[IncomingRequest, Future[Reply]] | None] = queue.Queue(QUEUE_SIZE)
         self._thread = threading.Thread(target=self._work, name="batches", daemon=True)
 
     def start(self) -> None:
@@ -56,7 +56,7 @@ class Batcher:
         """The approximate number of waiting requests."""
         return self._waiting.qsize()
 
-    def submit(self, call: Call) -> "Future[Reply]":
+    def submit(self, call: IncomingRequest) -> "Future[Reply]":
         """Queue a request.
 
         Raises:
@@ -81,7 +81,7 @@ class Batcher:
             if batch:
                 self._answer(batch)
 
-    def _answer(self, batch: list[tuple[Call, "Future[Reply]"]]) -> None:
+    def _answer(self, batch: list[tuple[IncomingRequest, "Future[Reply]"]]) -> None:
         try:
             replies, tally = self._responder.respond([call for call, _ in batch])
             self._observe(tally)

@@ -18,9 +18,9 @@ from fashion.answers import remarks
 from fashion.errors import EXIT_USER_ERROR, FashionError, one_line, one_line_errors
 from fashion.options import add_flags, flag_values
 from serving.connection import open_session
+from serving.evidence_sheet import write_evidence_sheet
 from serving.keys import KEY_FILE, authorization, read_token
-from serving.reading import header_name
-from serving.sheet import write_sheet
+from serving.request_parsing import header_name
 
 DEFAULT_URL = "http://127.0.0.1:8080/predictions/fashion"
 TIMEOUT = 60.0  # s, for an answer; long, because a busy server queues requests
@@ -30,7 +30,7 @@ FLAGS = ("profile", "caution", "top_k", "groups", "applies", "product")  # answe
 BAR_WIDTH = 20  # characters for a probability of 1
 
 
-class RequestError(FashionError):
+class ServerUnreachable(FashionError):
     """The server cannot be reached; further photographs would fail too."""
 
 
@@ -63,7 +63,7 @@ class Client:
 
         Raises:
             Refused: the file cannot be read, or the server answers with an error.
-            RequestError: the server cannot be reached, does not answer in time or rejects the token.
+            ServerUnreachable: the server cannot be reached, does not answer in time or rejects the token.
         """
         data = photo if isinstance(photo, bytes) else _read(photo)
         return self._answer(len(data), options, data=data, headers={"Content-Type": b"application/octet-stream"})
@@ -76,7 +76,7 @@ class Client:
             options: see `ask`.
 
         Raises:
-            Refused, RequestError: see `ask`.
+            Refused, ServerUnreachable: see `ask`.
         """
         read = [photo if isinstance(photo, bytes) else _read(photo) for photo in photos]
         files = [("image", (f"{number}", data, "application/octet-stream")) for number, data in enumerate(read, 1)]
@@ -95,7 +95,7 @@ class Client:
         if not isinstance(answer, dict):
             raise Refused(f"{self.url} answered {response.status_code} and no JSON; is it the right URL?")
         if answer.get("type") == WRONG_TOKEN:
-            raise RequestError(f"{self.url} needs a token, or another one; give it with: --token @{KEY_FILE}")
+            raise ServerUnreachable(f"{self.url} needs a token, or another one; give it with: --token @{KEY_FILE}")
         if not response.ok:
             raise Refused(f"{_message(answer)} (status {response.status_code})")
         if not isinstance(answer.get("attributes"), list):
@@ -106,15 +106,15 @@ class Client:
         try:
             return self._session.post(self.url, timeout=self._timeout, **request)
         except requests.ConnectTimeout:
-            raise RequestError(f"no connection to {self.url} within {self._timeout[0]:g} s") from None
+            raise ServerUnreachable(f"no connection to {self.url} within {self._timeout[0]:g} s") from None
         except requests.Timeout:
-            raise RequestError(f"no answer from {self.url} within {self._timeout[1]:g} s; set --timeout") from None
+            raise ServerUnreachable(f"no answer from {self.url} within {self._timeout[1]:g} s; set --timeout") from None
         except requests.ConnectionError as error:
             if _was_cut_off(error):
                 raise Refused(f"{self.url} closed the connection before it answered {size / 1e6:.1f} MB") from None
-            raise RequestError(f"nothing answers at {self.url}; start the server with: make serve") from None
+            raise ServerUnreachable(f"nothing answers at {self.url}; start the server with: make serve") from None
         except (requests.RequestException, ValueError) as error:  # such as an invalid URL
-            raise RequestError(f"{self.url} cannot be asked: {one_line(error)}") from None
+            raise ServerUnreachable(f"{self.url} cannot be asked: {one_line(error)}") from None
 
 
 def table(answer: Mapping[str, Any], truth: Mapping[str, list[str] | None] | None = None) -> str:
@@ -211,7 +211,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 status = EXIT_USER_ERROR
                 continue
             if options.explain:
-                print(f"{write_sheet(photos[0], answer, options.explain)}: where the evidence lies", file=sys.stderr)
+                print(
+                    f"{write_evidence_sheet(photos[0], answer, options.explain)}: where the evidence lies",
+                    file=sys.stderr,
+                )
             if options.json:
                 print(json.dumps({"image": str(photo)} | answer, ensure_ascii=False), flush=True)
             else:

@@ -15,7 +15,7 @@ import numpy as np
 
 from fashion.engines import ENGINES
 from fashion.errors import DataError, SettingError, one_line_errors
-from fashion.folders import check_replaceable, new_folder
+from fashion.folders import atomic_folder, check_replaceable
 from fashion.pictures.pages import render_page
 from fashion.pictures.tiles import INK, RIGHT, SOFT, WRONG, Picture, SheetLayout, Tile, sheet
 from fashion.predictor import Predictor
@@ -67,7 +67,7 @@ def write_changes(changes: BundleChanges, photographs: dict[str, Path], out: Pat
     """
     check_folder(out)
     shown = changes.changed()[:examples]
-    with new_folder(out) as folder:
+    with atomic_folder(out) as folder:
         picture = _picture(shown, photographs) if shown else None
         if picture:
             picture.write(folder / SHEET_FILE)

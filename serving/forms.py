@@ -6,16 +6,16 @@ from dataclasses import replace
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
-from serving.protocol import MAX_BODY, Call, InvalidRequest
-from serving.reading import FORM_TYPE, header_text
-from serving.repeated_parts import numbered
-from serving.unpacking import BODY
+from serving.decompression import BODY
+from serving.protocol import MAX_BODY, IncomingRequest, InvalidRequest
+from serving.repeated_parts import number_repeated
+from serving.request_parsing import FORM_TYPE, header_text
 
 MULTIPART_TYPE = "multipart/form-data"
 BYTES = "latin-1"  # maps bytes one-to-one to the first 256 characters, so bytes survive as text
 
 
-async def with_parts(call: Call) -> Call:
+async def parse_form(call: IncomingRequest) -> IncomingRequest:
     """Parse a request's form into `fields`; parts with the same name are numbered. Other requests are unchanged.
 
     Raises:
@@ -31,7 +31,7 @@ async def with_parts(call: Call) -> Call:
     texts = set()
     try:
         items = form.multi_items()
-        for name, (_, value) in zip(numbered(header_text(name) for name, _ in items), items, strict=True):
+        for name, (_, value) in zip(number_repeated(header_text(name) for name, _ in items), items, strict=True):
             if isinstance(value, UploadFile):
                 fields[name] = await value.read()
             else:
@@ -42,7 +42,7 @@ async def with_parts(call: Call) -> Call:
     return replace(call, fields=fields, texts=texts)
 
 
-async def _form(call: Call) -> FormData | None:
+async def _form(call: IncomingRequest) -> FormData | None:
     """The parts of a body, or None if it is not a form. Text parts are encoded as `BYTES`: they may be photographs."""
     body, declared = call.fields[BODY], call.content_type.lower()
     if declared.startswith(MULTIPART_TYPE):

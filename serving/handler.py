@@ -19,7 +19,7 @@ from fashion.answers import describe  # noqa: E402
 from fashion.engines import available_cores  # noqa: E402
 from fashion.predictor import Predictor  # noqa: E402
 from serving.metrics import Meter  # noqa: E402
-from serving.protocol import JSON_TYPE, OUTCOME_HEADER, Call, json_bytes, log_line, reason  # noqa: E402
+from serving.protocol import JSON_TYPE, OUTCOME_HEADER, IncomingRequest, json_bytes, log_line, reason  # noqa: E402
 from serving.repeated_parts import keep_repeated_parts  # noqa: E402
 from serving.responder import Responder  # noqa: E402
 
@@ -47,7 +47,7 @@ class FashionHandler:
         properties = context.system_properties
         config = context.model_yaml_config or {}
         gpu = properties.get("gpu_id")
-        threads = threads_of_a_worker(config)
+        threads = threads_per_worker(config)
         device = "cpu" if gpu is None else f"cuda:{gpu}"
         predictor = Predictor.from_bundle(properties["model_dir"], threads=threads, device=device)
         predictor.warm_up(int(properties["batch_size"]))
@@ -87,7 +87,7 @@ class FashionHandler:
         return [answers[i].body if i in answers else card for i in range(len(data))]
 
 
-def _call(fields: Mapping[str, Any], i: int, context: Any) -> Call:
+def _call(fields: Mapping[str, Any], i: int, context: Any) -> IncomingRequest:
     # Besides the request's headers (strings), TorchServe stores here a dict for each part of a form: with a content
     # type for files, without one for text fields.
     known = context.get_all_request_header(i)
@@ -101,10 +101,12 @@ def _call(fields: Mapping[str, Any], i: int, context: Any) -> Call:
     # TorchServe's own id, which is also in nginx's log, and the caller's.
     ids = [context.get_request_id(i), next((v[:64] for n, v in headers.items() if n.lower() == "x-request-id"), None)]
     request_id = " ".join(filter(None, ids))
-    return Call(fields, headers, content_type, texts=texts, explain=explain, kserve_v2=kserve_v2, request_id=request_id)
+    return IncomingRequest(
+        fields, headers, content_type, texts=texts, explain=explain, kserve_v2=kserve_v2, request_id=request_id
+    )
 
 
-def threads_of_a_worker(config: Mapping[str, Any]) -> int:
+def threads_per_worker(config: Mapping[str, Any]) -> int:
     """Threads per inference, such that all workers together use as many threads as there are cores.
 
     Args:

@@ -15,7 +15,8 @@ from starlette.requests import ClientDisconnect
 from fashion.errors import FashionError
 from fashion.options import InvalidOption
 from serving.batcher import QueueFull
-from serving.forms import with_parts
+from serving.decompression import BODY, decompressed
+from serving.forms import parse_form
 from serving.http_responses import http_error, is_kserve_v2, retry_after
 from serving.live import UnknownVersion
 from serving.protocol import (
@@ -24,7 +25,7 @@ from serving.protocol import (
     JSON_TYPE,
     MAX_BODY,
     OUTCOME_HEADER,
-    Call,
+    IncomingRequest,
     Reply,
     TooLarge,
     TooSlow,
@@ -34,7 +35,6 @@ from serving.protocol import (
     log_line,
 )
 from serving.responder import BatchCounts
-from serving.unpacking import BODY, unpacked
 
 BODY_TIMEOUT = 60.0  # s, for the whole body
 CLIENT_CLOSED_REQUEST = 499  # nginx's status for it; HTTP defines none
@@ -52,7 +52,7 @@ async def respond(request: Request, name: str, explain: bool) -> Response:
     """
     headers = request.headers
     request_id = headers.get("x-request-id", "")[:100] or uuid.uuid4().hex
-    call = Call(
+    call = IncomingRequest(
         *({}, headers, headers.get("content-type", "")),
         explain=explain,
         kserve_v2=is_kserve_v2(request),
@@ -101,7 +101,7 @@ async def _until_disconnected(request: Request) -> None:
         pass
 
 
-def _submit(call: Call, request: Request, name: str) -> "Future[Reply]":
+def _submit(call: IncomingRequest, request: Request, name: str) -> "Future[Reply]":
     try:
         return request.app.state.traffic.submit(call, request.path_params.get("version"))
     except UnknownVersion:  # replaced while the body was received
@@ -139,19 +139,19 @@ def _query(request: Request) -> dict[str, str]:
     return query
 
 
-async def _with_body(call: Call, request: Request) -> Call:
+async def _with_body(call: IncomingRequest, request: Request) -> IncomingRequest:
     """Read a request's body into `fields`: the parts of a form by name, or any other body as `body`, as in TorchServe.
 
     Raises:
         InvalidRequest: the body is too large, arrives too slowly or cannot be decompressed, or the form is invalid.
     """
-    call = replace(call, fields={BODY: await received_body(request)})
+    call = replace(call, fields={BODY: await receive_body(request)})
     if "content-encoding" in call.headers:
-        call = await asyncio.to_thread(unpacked, call)
-    return await with_parts(call)
+        call = await asyncio.to_thread(decompressed, call)
+    return await parse_form(call)
 
 
-async def received_body(request: Request) -> bytes:
+async def receive_body(request: Request) -> bytes:
     """Receive the whole body.
 
     Raises:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fashion.errors import FashionError, one_line_errors
-from fashion.files import write_whole
+from fashion.files import write_atomically
 
 KEY_FILE = "key_file.json"
 ROLES = ("inference", "management")
@@ -85,11 +85,11 @@ def write_include(key: str, out: Path) -> bool:
     line = f'proxy_set_header Authorization "Bearer {key}";\n'
     if out.exists() and out.read_text(encoding="utf-8") == line:
         return False
-    write_whole(out, line, mode=0o600)
+    write_atomically(out, line, mode=0o600)
     return True
 
 
-def hand_over(file: Path, out: Path, reload: str | None = None) -> bool:
+def update_proxy_key(file: Path, out: Path, reload: str | None = None) -> bool:
     """Update the proxy's include file, and run the command that reloads the proxy.
 
     Args:
@@ -117,13 +117,13 @@ def hand_over(file: Path, out: Path, reload: str | None = None) -> bool:
 
 
 def watch(file: Path, out: Path, reload: str | None = None) -> None:
-    """Call `hand_over` whenever TorchServe has written a new key; runs until interrupted."""
+    """Call `update_proxy_key` whenever TorchServe has written a new key; runs until interrupted."""
     handed = None
     while True:
         try:
             key = read_key(file)
             if key != handed:
-                hand_over(file, out, reload)
+                update_proxy_key(file, out, reload)
                 handed = key
                 print(f"{out}: key of {time.strftime('%Y-%m-%d %H:%M:%S')}", flush=True)
         except KeyFileError as error:
@@ -152,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.watch:
             watch(options.file, options.nginx, options.reload)
         elif options.nginx:
-            changed = hand_over(options.file, options.nginx, options.reload)
+            changed = update_proxy_key(options.file, options.nginx, options.reload)
             print(f"{options.nginx}: {'written' if changed else 'up to date'}")
         else:
             print(read_key(options.file, options.role))

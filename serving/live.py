@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from fashion.errors import SettingError
 from fashion.predictor import Predictor
 from serving.batcher import BATCH_SIZE, Batcher
-from serving.protocol import Call, Reply
+from serving.protocol import IncomingRequest, Reply
 from serving.responder import BatchCounts, Responder
 
 Observe = Callable[[BatchCounts, str], None]  # (counts of a batch, version of the model that answered it)
@@ -51,7 +51,7 @@ class LiveModel:
         """The approximate number of waiting requests."""
         return 0 if self._batcher is None else self._batcher.waiting
 
-    def submit(self, call: Call, version: str | None = None) -> "Future[Reply]":
+    def submit(self, call: IncomingRequest, version: str | None = None) -> "Future[Reply]":
         """Queue a request.
 
         Args:
@@ -144,7 +144,7 @@ class Traffic:
         """The versions that are served, without duplicates."""
         return list(dict.fromkeys(model.version for model in self.models))
 
-    def submit(self, call: Call, version: str | None = None) -> "Future[Reply]":
+    def submit(self, call: IncomingRequest, version: str | None = None) -> "Future[Reply]":
         """Queue a request with the model of the given version, or with one chosen by the canary's share.
 
         Raises:

@@ -4,7 +4,7 @@ from typing import Any
 
 from fashion.options import NAMES, OPTIONS
 from serving.protocol import JSON_TYPE
-from serving.reading import ADDRESSED_TO, MAX_IMAGES, PROTOCOLS_OWN, header_name
+from serving.request_parsing import ADDRESSED_TO, MAX_IMAGES, PROTOCOLS_OWN, header_name
 
 DESCRIPTION = (
     "Named attributes of fashion photographs. Send a photograph as the body, as the parts of a form, or in base64 in "

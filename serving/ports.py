@@ -19,7 +19,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def obstacle(host: str, port: int) -> tuple[str, str] | None:
+def listen_problem(host: str, port: int) -> tuple[str, str] | None:
     """Why a server cannot listen there, and which of "host" and "port" to change; None if it can."""
     if not 1 <= port <= LAST_PORT:
         return f"port {port} does not exist; ports go from 1 to {LAST_PORT}", "port"
@@ -48,7 +48,7 @@ def listening_port(host: str, text: str) -> int:
     """
     if not text.isascii() or not text.isdigit():
         raise SettingError(f"--port is {text[:60]!r}; it must be a number, such as 8080")
-    found = obstacle(host, int(text))
+    found = listen_problem(host, int(text))
     if found:
         raise SettingError("{}; choose another --{}".format(*found))
     return int(text)

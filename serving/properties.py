@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from fashion.errors import FashionError
-from serving.ports import obstacle
+from serving.ports import listen_problem
 
 PORTS = {"inference_address": 8080, "management_address": 8081, "metrics_address": 8082}
 GRPC_PORTS = {"grpc_inference_port": 7070, "grpc_management_port": 7071}
@@ -49,6 +49,6 @@ def check_ports(properties: Mapping[str, str], config: Path) -> None:
             number = parts.port or (443 if parts.scheme == "https" else 80)
         except ValueError as error:  # the port is not a number, or too large
             raise ServerError(f"{name} is {address[:100]!r} in {config}: {error}; set another") from None
-        found = obstacle(parts.hostname or "127.0.0.1", number)
+        found = listen_problem(parts.hostname or "127.0.0.1", number)
         if found:
             raise ServerError(f"{found[0]}; set another {name} in {config}, or end what is in the way")

@@ -45,7 +45,7 @@ class UnsupportedEncoding(InvalidRequest):
 
 
 @dataclass(frozen=True)
-class Call:
+class IncomingRequest:
     """One request, as passed on by a server.
 
     Attributes:
@@ -95,7 +95,7 @@ BUSY, DISCONNECTED = "busy", "disconnected"
 OUTCOMES = ("ok", "invalid_image", "bad_request", "error", BUSY, DISCONNECTED)
 
 
-def log_line(call: Call, reply: Reply) -> str:
+def log_line(call: IncomingRequest, reply: Reply) -> str:
     """One line of JSON for the log: a request's outcome and the time its images took."""
     line = {
         "request": call.request_id,

@@ -9,7 +9,7 @@ from typing import Any
 _NUMBERED = re.compile(r"(.*)#[0-9]+", re.DOTALL)
 
 
-def numbered(names: Iterable[str]) -> list[str]:
+def number_repeated(names: Iterable[str]) -> list[str]:
     """The names, in order, with repeated ones numbered: the second is `NAME#2`, the third `NAME#3`."""
     seen: Counter[str] = Counter()
     found = []
@@ -19,8 +19,8 @@ def numbered(names: Iterable[str]) -> list[str]:
     return found
 
 
-def plain_name(name: str) -> str:
-    """A part's name without the number added by `numbered`."""
+def without_number(name: str) -> str:
+    """A part's name without the number added by `number_repeated`."""
     found = _NUMBERED.fullmatch(name)
     return found[1] if found else name
 
@@ -42,7 +42,7 @@ def keep_repeated_parts() -> None:
     def retrieve_numbered(batch: Any) -> Any:
         for request in batch or ():
             parameters = request["parameters"]
-            for parameter, name in zip(parameters, numbered(each["name"] for each in parameters), strict=True):
+            for parameter, name in zip(parameters, number_repeated(each["name"] for each in parameters), strict=True):
                 parameter["name"] = name
         return retrieve(batch)
 

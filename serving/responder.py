@@ -12,9 +12,9 @@ from fashion.errors import InvalidImage
 from fashion.prediction import Outcome
 from fashion.predictor import Predictor
 from fashion.taxonomy import Label
-from fashion.views import joined
-from serving.protocol import Call, InvalidRequest, Reply, error_answer, error_reply, json_bytes, outcome_of
-from serving.reading import Request, Style, is_kserve_v2, read_request
+from fashion.views import combine_predictions
+from serving.protocol import IncomingRequest, InvalidRequest, Reply, error_answer, error_reply, json_bytes, outcome_of
+from serving.request_parsing import ParsedRequest, Style, is_kserve_v2, read_request
 
 # Bytes. TorchServe kills the worker if a response exceeds `max_response_size`, 64 MiB in the shipped configurations;
 # the answers of a batch, up to eight, form one response.
@@ -61,21 +61,24 @@ class Responder:
         self.predictor = predictor
         self._thresholds = predictor.card.threshold_row()
 
-    def respond(self, calls: Sequence[Call]) -> tuple[list[Reply], BatchCounts]:
+    def respond(self, calls: Sequence[IncomingRequest]) -> tuple[list[Reply], BatchCounts]:
         """Answer requests; return a reply for each, in order, and the counts of the batch.
 
         The images of all requests are predicted together.
         """
         start = time.perf_counter()
         read = [self._read(call) for call in calls]
-        images = [image for request in read if isinstance(request, Request) for _, image in request.images]
+        images = [image for request in read if isinstance(request, ParsedRequest) for _, image in request.images]
         maps = [
-            request.options.wants_features for request in read if isinstance(request, Request) for _ in request.images
+            request.options.wants_features
+            for request in read
+            if isinstance(request, ParsedRequest)
+            for _ in request.images
         ]
         outcomes = iter(self._predict(images, maps))
         replies, tally = [], BatchCounts()
         for call, request in zip(calls, read, strict=True):
-            if isinstance(request, Request):
+            if isinstance(request, ParsedRequest):
                 own = [next(outcomes) for _ in request.images]
                 reply = self._reply(request, own, tally, call)
             else:
@@ -85,7 +88,7 @@ class Responder:
         tally.request_seconds = [time.perf_counter() - start] * len(calls)
         return replies, tally
 
-    def _read(self, call: Call) -> Request | Exception:
+    def _read(self, call: IncomingRequest) -> ParsedRequest | Exception:
         try:
             return read_request(call, self.predictor.card)
         except Exception as error:
@@ -101,7 +104,9 @@ class Responder:
             logger.exception("inference of %d images failed", len(good))
             return [Outcome(error=error if isinstance(image, bytes) else image) for image in images]
 
-    def _reply(self, request: Request, outcomes: Sequence[Outcome], tally: BatchCounts, call: Call) -> Reply:
+    def _reply(
+        self, request: ParsedRequest, outcomes: Sequence[Outcome], tally: BatchCounts, call: IncomingRequest
+    ) -> Reply:
         start = time.perf_counter()
         # For a parsed request, the style tells the protocol if the route does not.
         kserve_v2 = request.style is Style.KSERVE_V2 if call.kserve_v2 is None else call.kserve_v2
@@ -130,13 +135,17 @@ class Responder:
             inference_seconds=sum(outcome.inference_seconds for outcome in outcomes),
         )
 
-    def _each(self, request: Request, outcomes: Sequence[Outcome]) -> list[tuple[Exception | None, dict[str, Any]]]:
+    def _each(
+        self, request: ParsedRequest, outcomes: Sequence[Outcome]
+    ) -> list[tuple[Exception | None, dict[str, Any]]]:
         return [
             self._answer(request, image, name, outcome)
             for (name, image), outcome in zip(request.images, outcomes, strict=True)
         ]
 
-    def _product(self, request: Request, outcomes: Sequence[Outcome]) -> list[tuple[Exception | None, dict[str, Any]]]:
+    def _product(
+        self, request: ParsedRequest, outcomes: Sequence[Outcome]
+    ) -> list[tuple[Exception | None, dict[str, Any]]]:
         """One answer for all photographs of a request, or the first photograph's error if none can be used."""
         good = [outcome.prediction for outcome in outcomes if outcome.prediction]
         left_out = []
@@ -149,11 +158,11 @@ class Responder:
             first = next(outcome.error for outcome in outcomes if outcome.error)
             return [(first, error_answer(first)[1])]
         image = next((image for _, image in request.images if isinstance(image, bytes)), None)
-        answer = self.predictor.answer(joined(good, self.predictor.card), request.options, image)
+        answer = self.predictor.answer(combine_predictions(good, self.predictor.card), request.options, image)
         return [(None, answer | {"photographs": {"used": len(good), "left_out": left_out}})]
 
     def _answer(
-        self, request: Request, image: bytes | InvalidImage, name: str, outcome: Outcome
+        self, request: ParsedRequest, image: bytes | InvalidImage, name: str, outcome: Outcome
     ) -> tuple[Exception | None, dict[str, Any]]:
         """The error of one image, if any, and its answer or error object."""
         named = {"image": name} if name else {}
@@ -176,7 +185,7 @@ class Responder:
                 tally.attributes.update(card.labels[i] for i in reached)
 
 
-def wrap(answers: list[dict[str, Any]], request: Request, model: dict[str, str]) -> dict[str, Any]:
+def wrap(answers: list[dict[str, Any]], request: ParsedRequest, model: dict[str, str]) -> dict[str, Any]:
     """Wrap the answers for a request's images in the format of its style."""
     if request.style is Style.ONE:
         return answers[0]

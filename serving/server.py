@@ -23,7 +23,7 @@ def start(server: TorchServe, timeout: float = START_TIMEOUT) -> None:
     Raises:
         ServerError: it cannot be started or does not become ready.
     """
-    with server.only_starter():  # of two concurrent starts, the second finds the server of the first
+    with server.start_lock():  # of two concurrent starts, the second finds the server of the first
         running = server.find()
         if running and server.is_stale(running):
             print("the model archive is newer than the running server: starting it again")

@@ -118,7 +118,7 @@ class TorchServe:
         return any((self.model_store / name).stat().st_mtime > started for name in self.archives())
 
     @contextmanager
-    def only_starter(self) -> Iterator[None]:
+    def start_lock(self) -> Iterator[None]:
         """Context manager: lock the config file, so that only one process at a time starts a server with it."""
         with self.config.open("rb") as config:
             fcntl.flock(config, fcntl.LOCK_EX)

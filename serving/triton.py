@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fashion.engines import OnnxEngine
 from fashion.errors import SettingError
-from fashion.folders import check_replaceable, new_folder
+from fashion.folders import atomic_folder, check_replaceable
 from fashion.model_card import CARD_FILE, INT8_FILE, ONNX_FILE, ModelCard, checked_file
 from serving.batcher import BATCH_SIZE, QUEUE_SIZE
 
@@ -44,7 +44,7 @@ def write_repository(bundle: Path, repository: Path, name: str = "fashion", engi
         raise SettingError(f"engine {engine!r} has no file for Triton; choose one of: auto, {', '.join(files)}")
     weights = checked_file(bundle, card, files[engine])
     check_replaceable(out, lambda folder: (folder / CONFIG_FILE).is_file(), "model of Triton", "--out", SettingError)
-    with new_folder(out) as folder:
+    with atomic_folder(out) as folder:
         (folder / VERSION).mkdir()
         shutil.copyfile(weights, folder / VERSION / MODEL_FILE)
         shutil.copyfile(bundle / CARD_FILE, folder / CARD_FILE)

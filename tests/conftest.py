@@ -15,7 +15,7 @@ import pytest
 from hypothesis import settings
 from postgres_server import CannotStart, postgres_server
 
-from fashion.heic import heic_is_read
+from fashion.heic import can_read_heic
 
 if TYPE_CHECKING:
     import requests
@@ -45,10 +45,10 @@ def interruptible() -> None:
 def without_heic(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As where pillow-heif is not installed."""
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    heic_is_read.cache_clear()
+    can_read_heic.cache_clear()
     yield
     monkeypatch.undo()
-    heic_is_read.cache_clear()
+    can_read_heic.cache_clear()
 
 
 @pytest.fixture(scope="session")

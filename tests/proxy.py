@@ -14,7 +14,7 @@ import pytest
 import requests
 from photos import photo
 
-from serving.keys import hand_over
+from serving.keys import update_proxy_key
 from serving.ports import free_ports
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
@@ -65,7 +65,7 @@ def proxy_of(address: str, folder: Path, key_file: Path | None, changes: Mapping
     config = _adapt(folder, address, port, plain_port, changes)
     _make_certificate(folder / "fashion")
     if key_file:
-        hand_over(key_file, folder / "fashion" / "key.conf")
+        update_proxy_key(key_file, folder / "fashion" / "key.conf")
     else:
         (folder / "fashion" / "key.conf").write_text("# none is needed\n")
     nginx = ["nginx", "-p", str(folder), "-c", str(config), "-e", str(folder / "logs" / "error.log")]

@@ -36,9 +36,9 @@ from serving import app as server
 from serving.app import create_app
 from serving.archive import CONFIG_FILE, SERVING
 from serving.batcher import BATCH_SIZE, QUEUE_SIZE, Batcher, QueueFull
-from serving.ports import free_ports, obstacle
+from serving.ports import free_ports, listen_problem
 from serving.properties import read_properties
-from serving.protocol import MAX_BODY, Call
+from serving.protocol import MAX_BODY, IncomingRequest
 from serving.responder import Responder
 from serving.torchserve import DEFAULT_CONFIG, HARDENED_CONFIG
 
@@ -196,9 +196,9 @@ def test_many_at_once_get_their_own_answers(app_url: str, predictor: Predictor) 
 
 def test_a_full_queue_refuses(predictor: Predictor) -> None:
     batcher = Batcher(Responder(predictor), lambda tally: None)  # not started: nothing is taken
-    waiting = [batcher.submit(Call({"body": photo(1)})) for _ in range(QUEUE_SIZE)]
+    waiting = [batcher.submit(IncomingRequest({"body": photo(1)})) for _ in range(QUEUE_SIZE)]
     with pytest.raises(QueueFull):
-        batcher.submit(Call({"body": photo(1)}))
+        batcher.submit(IncomingRequest({"body": photo(1)}))
     waiting[0].cancel()
     with batcher:
         pass  # what waits is answered before it ends
@@ -257,8 +257,8 @@ def test_it_may_listen_on_ipv6() -> None:
             pytest.skip("this machine has no IPv6")
         taken.listen()
         number = taken.getsockname()[1]
-        assert obstacle("::1", number)[0].startswith(f"port {number} is taken by process")
-    assert obstacle("::1", number) is None
+        assert listen_problem("::1", number)[0].startswith(f"port {number} is taken by process")
+    assert listen_problem("::1", number) is None
 
 
 def test_a_model_has_the_name_that_it_is_given(predictor: Predictor) -> None:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from tiny_bundle import garments
 
-from fashion.preprocess import InputSpec, decode, pixels, resize
+from fashion.preprocess import InputSpec, decode, load_pixels, resize
 from training.data.augment import NO_AUGMENT, WHOLE, Augment, Box, Change, cut
 
 SQUASH, PAD = InputSpec(size=64), InputSpec(size=64, resize="pad")
@@ -28,8 +28,8 @@ def photograph(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("size", [(90, 130), (700, 400)])  # the second one is decoded at half its size
 def test_without_a_change_training_sees_what_serving_sees(spec: InputSpec, size: tuple[int, int]) -> None:
     image = photograph(*size)
-    assert np.array_equal(NO_AUGMENT.draw().pixels(image, spec), pixels(image, spec))
-    assert np.array_equal(Change(flip=True).pixels(image, spec), pixels(image, spec)[:, ::-1])
+    assert np.array_equal(NO_AUGMENT.draw().pixels(image, spec), load_pixels(image, spec))
+    assert np.array_equal(Change(flip=True).pixels(image, spec), load_pixels(image, spec)[:, ::-1])
 
 
 @pytest.mark.parametrize("spec", [SQUASH, PAD])

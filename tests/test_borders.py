@@ -8,10 +8,10 @@ import pytest
 from image_files import EXIF_ORIENTATION, encoded
 from PIL import Image, ImageDraw
 
-from fashion.borders import CONTENT, TOLERANCE, WIDE, cut_border, window
+from fashion.borders import CONTENT, TOLERANCE, WIDE, crop_border, crop_region
 from fashion.errors import SettingError
 from fashion.explanation import overlay
-from fashion.preprocess import InputSpec, decode, decode_for, pixels, resize
+from fashion.preprocess import InputSpec, decode, decode_and_crop, load_pixels, resize
 from training.data.augment import Box, Change, cut
 
 KEEP, CUT = InputSpec(size=64), InputSpec(size=64, border="cut")
@@ -63,7 +63,7 @@ def covered(image: Image.Image, color=WHITE) -> tuple[float, float]:
 @pytest.mark.parametrize("part", [0.5, 0.35, 0.25, 0.15])
 def test_a_small_product_becomes_a_usual_photograph(part, color):
     image = jpeg(photograph(part, color))
-    result = cut_border(image)
+    result = crop_border(image)
     assert covered(result, color) == pytest.approx((CONTENT, CONTENT), abs=0.1)  # the JPEG's ringing counts too
     assert result.width == pytest.approx(result.height, abs=1)
 
@@ -71,7 +71,7 @@ def test_a_small_product_becomes_a_usual_photograph(part, color):
 @pytest.mark.parametrize("part", [0.6, 0.7, 0.9, 1.0])
 def test_usual_photographs_stay_as_they_are(part):
     image = jpeg(photograph(part))
-    assert cut_border(image) is image
+    assert crop_border(image) is image
 
 
 def test_a_garment_with_a_white_border_is_seen_as_without():
@@ -80,7 +80,8 @@ def test_a_garment_with_a_white_border_is_seen_as_without():
     bordered = Image.new("RGB", (1200, 1200), WHITE)
     bordered.paste(plain, (450, 450))
     expected, found, kept = (
-        pixels(encoded(image), spec).astype(int) for image, spec in ((plain, KEEP), (bordered, CUT), (bordered, KEEP))
+        load_pixels(encoded(image), spec).astype(int)
+        for image, spec in ((plain, KEEP), (bordered, CUT), (bordered, KEEP))
     )
     assert np.abs(found - expected).mean() < 12
     assert np.abs(kept - expected).mean() > 40
@@ -89,22 +90,22 @@ def test_a_garment_with_a_white_border_is_seen_as_without():
 @pytest.mark.parametrize("place", [(0, 0), (1, 0), (0.5, 1), (0.9, 0.2)])
 def test_a_product_in_a_corner_is_found(place):
     image = photograph(0.4, place=place)
-    result = cut_border(image)
+    result = crop_border(image)
     assert covered(result) == pytest.approx((CONTENT, CONTENT), abs=0.03)
 
 
 def test_noise_and_a_slight_shadow_are_still_a_border():
-    assert window(jpeg(photograph(0.3, GRAY, noise=3))) is not None
+    assert crop_region(jpeg(photograph(0.3, GRAY, noise=3))) is not None
     shadow = np.asarray(photograph(0.3, GRAY)).astype(float)
     shadow -= np.linspace(-0.8, 0.8, 600)[:, None, None] * TOLERANCE
-    assert window(Image.fromarray(shadow.clip(0, 255).astype(np.uint8))) is not None
+    assert crop_region(Image.fromarray(shadow.clip(0, 255).astype(np.uint8))) is not None
 
 
 @pytest.mark.parametrize(("width", "height"), [(600, 800), (900, 500), (450, 600)])
 @pytest.mark.parametrize("content", [(1, 1), (0.3, 1), (1, 0.2)])
 def test_the_ratio_of_the_sides_stays_and_the_whole_product(width, height, content):
     image = photograph(0.4, size=(width, height), content=content, place=(0.7, 0.3))
-    result = cut_border(image)
+    result = crop_border(image)
     ratio = min(max(width / height, 3 / 4), 4 / 3)
     assert result.width / result.height == pytest.approx(ratio, rel=0.02)
     for whole, own, side in zip(covered(image), covered(result), (0, 1), strict=True):
@@ -113,7 +114,7 @@ def test_the_ratio_of_the_sides_stays_and_the_whole_product(width, height, conte
 
 def test_a_banner_loses_the_border_of_its_long_sides():
     image = photograph(0.9, size=(1200, 400))
-    result = cut_border(image)
+    result = crop_border(image)
     assert result.size == pytest.approx((533, 400), abs=2)
     middle = image.resize((1200, 400)).crop((334, 0, 866, 400))
     assert np.abs(np.asarray(result.resize((532, 400))).astype(int) - np.asarray(middle)).mean() < 4
@@ -125,25 +126,25 @@ def test_a_banner_loses_the_border_of_its_long_sides():
 @pytest.mark.parametrize("color", [WHITE, GRAY, BLACK])
 def test_a_blank_wall_stays(color):
     wall = Image.new("RGB", (300, 200), color)
-    assert cut_border(wall) is wall
+    assert crop_border(wall) is wall
     noise = np.random.default_rng(0).normal(0, 3, (200, 300, 3))
     noisy = jpeg(Image.fromarray((np.asarray(wall) + noise).round().clip(0, 255).astype(np.uint8)))
-    assert cut_border(noisy) is noisy
+    assert crop_border(noisy) is noisy
 
 
 def test_dust_on_a_wall_is_no_product():
     image = Image.new("RGB", (600, 600), WHITE)
     image.paste(BLACK, (300, 300, 312, 312))
-    assert cut_border(image) is image
+    assert crop_border(image) is image
 
 
 def test_a_photograph_full_of_things_stays():
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8))
-    assert cut_border(noise) is noise
+    assert crop_border(noise) is noise
     ramp = np.broadcast_to(np.linspace(0, 255, 300)[:, None, None], (300, 300, 3)).astype(np.uint8)
     slope = Image.fromarray(ramp.copy())
     slope.paste((200, 0, 0), (130, 130, 170, 170))
-    assert cut_border(slope) is slope
+    assert crop_border(slope) is slope
 
 
 @pytest.mark.parametrize("size", [(8, 8), (8, 4000), (4000, 8), (20, 30)])
@@ -151,9 +152,9 @@ def test_odd_sizes_never_give_an_empty_image(size):
     for left, top in ((0, 0), (size[0] - 1, size[1] - 1), (size[0] // 2, size[1] // 2)):
         image = Image.new("RGB", size, WHITE)
         image.putpixel((left, top), BLACK)
-        result = cut_border(image)
+        result = crop_border(image)
         assert min(result.size) >= 1
-        assert pixels(image, CUT).shape == (64, 64, 3)
+        assert load_pixels(image, CUT).shape == (64, 64, 3)
 
 
 # --- in the input -----------------------------------------------------------------------------------------------------
@@ -168,21 +169,21 @@ def test_keep_is_the_default_and_other_rules_are_refused():
 
 def test_a_photograph_without_a_border_has_the_same_pixels_under_both_rules():
     data = encoded(photograph(0.8, size=(640, 480)))
-    np.testing.assert_array_equal(pixels(data, CUT), pixels(data, KEEP))
+    np.testing.assert_array_equal(load_pixels(data, CUT), load_pixels(data, KEEP))
 
 
 @pytest.mark.parametrize("part", [0.5, 0.25, 0.12])
 def test_what_is_left_is_decoded_finely_enough(part):
     image = photograph(part, size=(2000, 2000))
     data = encoded(image)
-    left = decode_for(data, CUT)
+    left = decode_and_crop(data, CUT)
     assert min(left.size) >= min(2 * CUT.size, int(part * 2000))
     assert max(left.size) < 2000 * part / CONTENT * 1.1  # and no border is left
     # As of the full decode; the window's edges are those of the first, coarser decode.
-    found = window(decode(data, CUT.size))
+    found = crop_region(decode(data, CUT.size))
     full = resize(decode(data).crop(found.edges((2000, 2000))), CUT)
-    assert np.abs(pixels(data, CUT).astype(int) - np.asarray(full)).mean() < 4  # half a pixel of the stripes
-    np.testing.assert_allclose(found, window(image), atol=0.015 * part + 0.002)
+    assert np.abs(load_pixels(data, CUT).astype(int) - np.asarray(full)).mean() < 4  # half a pixel of the stripes
+    np.testing.assert_allclose(found, crop_region(image), atol=0.015 * part + 0.002)
 
 
 def test_a_turned_photograph_is_cut_as_the_upright_one(tmp_path):
@@ -191,7 +192,7 @@ def test_a_turned_photograph_is_cut_as_the_upright_one(tmp_path):
     exif[EXIF_ORIENTATION] = 6
     path = tmp_path / "turned.jpg"
     path.write_bytes(encoded(upright.transpose(Image.Transpose.ROTATE_90), exif=exif))
-    difference = pixels(path, CUT).astype(int) - pixels(encoded(upright), CUT)
+    difference = load_pixels(path, CUT).astype(int) - load_pixels(encoded(upright), CUT)
     assert np.abs(difference).mean() < 2
 
 
@@ -199,10 +200,12 @@ def test_a_turned_photograph_is_cut_as_the_upright_one(tmp_path):
 def test_training_cuts_what_serving_cuts(resize):
     spec = replace(CUT, resize=resize)
     data = encoded(photograph(0.25, size=(1200, 900)))
-    np.testing.assert_array_equal(Change().pixels(data, spec), pixels(data, spec))
+    np.testing.assert_array_equal(Change().pixels(data, spec), load_pixels(data, spec))
     # A border that augmentation adds comes after that, and stays.
     added = Change(crop=Box(-0.5, -0.5, 2.0, 2.0)).pixels(data, spec)
-    np.testing.assert_array_equal(added, np.asarray(cut(decode_for(data, spec, 64), Box(-0.5, -0.5, 2.0, 2.0), spec)))
+    np.testing.assert_array_equal(
+        added, np.asarray(cut(decode_and_crop(data, spec, 64), Box(-0.5, -0.5, 2.0, 2.0), spec))
+    )
     assert covered(Image.fromarray(added))[0] < WIDE
 
 
@@ -212,7 +215,7 @@ def test_the_color_of_a_heat_map_lies_on_the_product():
     evidence[:4, :4] = 2.0  # the upper left quarter of what the network sees
     with_color, without = (np.asarray(overlay(image, values, CUT), int) for values in (evidence, 0 * evidence))
     changed = np.abs(with_color - without)
-    left, top, right, bottom = (edge / 400 * 384 for edge in window(image).edges(image.size))
+    left, top, right, bottom = (edge / 400 * 384 for edge in crop_region(image).edges(image.size))
     rows, columns = (np.flatnonzero(changed.sum(2).any(axis)) for axis in (1, 0))
     assert (columns[0], rows[0]) == pytest.approx((left, top), abs=2)
     assert columns[-1] == pytest.approx((left + right) / 2, abs=(right - left) / 6)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fashion.colors.cielab import difference, hex_of, lab, read_hex, rgb
+from fashion.colors.cielab import ciede2000, hex_to_lab, lab_to_hex, lab_to_rgb, rgb_to_lab
 from fashion.errors import SettingError
 
 # L1, a1, b1, L2, a2, b2 and the difference: table 1 of Sharma, Wu and Dalal 2005, all 34 pairs.
@@ -50,41 +50,41 @@ def pairs() -> np.ndarray:
 
 
 def test_difference_is_the_published_one():
-    found = difference(pairs()[:, :3], pairs()[:, 3:6])
+    found = ciede2000(pairs()[:, :3], pairs()[:, 3:6])
     assert len(found) == 34
     np.testing.assert_allclose(found, pairs()[:, 6], atol=5e-5)
 
 
 def test_difference_is_the_same_both_ways():
     np.testing.assert_allclose(
-        difference(pairs()[:, :3], pairs()[:, 3:6]), difference(pairs()[:, 3:6], pairs()[:, :3]), atol=1e-9
+        ciede2000(pairs()[:, :3], pairs()[:, 3:6]), ciede2000(pairs()[:, 3:6], pairs()[:, :3]), atol=1e-9
     )
 
 
 def test_difference_broadcasts():
     one, other = pairs()[:, None, :3], pairs()[None, :, 3:6]
-    found = difference(one, other)
+    found = ciede2000(one, other)
     assert found.shape == (34, 34)
-    np.testing.assert_allclose(found[3, 7], difference(pairs()[3, :3], pairs()[7, 3:6]))
+    np.testing.assert_allclose(found[3, 7], ciede2000(pairs()[3, :3], pairs()[7, 3:6]))
 
 
 def test_white_black_and_the_primaries():
     levels = np.array([[255, 255, 255], [0, 0, 0], [255, 0, 0], [0, 0, 255]], np.uint8)
     known = [(100, 0, 0), (0, 0, 0), (53.24, 80.09, 67.20), (32.30, 79.19, -107.86)]
-    np.testing.assert_allclose(lab(levels), known, atol=0.02)
+    np.testing.assert_allclose(rgb_to_lab(levels), known, atol=0.02)
 
 
 def test_the_way_back_gives_every_level():
     levels = np.random.default_rng(0).integers(0, 256, (5000, 3)).astype(np.uint8)
-    np.testing.assert_array_equal(rgb(lab(levels)), levels)
+    np.testing.assert_array_equal(lab_to_rgb(rgb_to_lab(levels)), levels)
 
 
 def test_a_text_is_a_color():
-    assert hex_of(read_hex("#7a1f2b")) == "#7a1f2b"
-    assert hex_of(read_hex(" FA0 ")) == "#ffaa00"
+    assert lab_to_hex(hex_to_lab("#7a1f2b")) == "#7a1f2b"
+    assert lab_to_hex(hex_to_lab(" FA0 ")) == "#ffaa00"
 
 
 @pytest.mark.parametrize("text", ["", "red", "#12345", "#1234567", "7a1f2g"])
 def test_another_text_is_none(text):
     with pytest.raises(SettingError, match="such as '#7a1f2b'"):
-        read_hex(text)
+        hex_to_lab(text)

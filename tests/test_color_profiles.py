@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 from benchmarks import icc_profiles as icc
 from fashion import color_profiles
 from fashion.color_profiles import KEPT_TRANSFORMS, LARGEST_PROFILE, to_srgb
-from fashion.preprocess import InputSpec, decode, pixels
+from fashion.preprocess import InputSpec, decode, load_pixels
 
 COLORS = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
 RED, GREEN = (200, 40, 40), (60, 190, 70)
@@ -164,9 +164,9 @@ def test_threads_convert_at_the_same_time() -> None:
     files.append(encoded(Image.fromarray(noise[0]).convert("CMYK"), "TIFF", icc_profile=icc.cmyk()))
     files.append(encoded(Image.fromarray(noise[0]).convert("L"), "PNG", icc_profile=icc.linear_gray()))
     spec = InputSpec(size=32)
-    alone = [pixels(file, spec) for file in files]
+    alone = [load_pixels(file, spec) for file in files]
     with ThreadPoolExecutor(8) as pool:
-        for i, found in enumerate(pool.map(lambda file: pixels(file, spec), files * 12)):
+        for i, found in enumerate(pool.map(lambda file: load_pixels(file, spec), files * 12)):
             np.testing.assert_array_equal(found, alone[i % len(files)])
 
 

@@ -18,9 +18,9 @@ from PIL import Image
 from fashion.options import AnswerOptions
 from fashion.predictor import Predictor
 from fashion.taxonomy import Label
-from fashion.views import joined
+from fashion.views import combine_predictions
 from serving.protocol import MAX_BODY
-from serving.reading import MAX_IMAGES
+from serving.request_parsing import MAX_IMAGES
 
 JSON = {"Content-Type": "application/json"}
 TEXT = base64.b64encode(b"some text").decode()
@@ -200,7 +200,7 @@ def together(predictor: Predictor) -> Any:
     def answer(*seeds: int, options: AnswerOptions | None = None) -> dict[str, Any]:
         each = [predictor.predict_each([photo(seed)])[0].get() for seed in seeds]
         counted = {"photographs": {"used": len(seeds), "left_out": []}}
-        return predictor.answer(joined(each, predictor.card), options) | counted
+        return predictor.answer(combine_predictions(each, predictor.card), options) | counted
 
     return answer
 

@@ -23,7 +23,7 @@ def micro_f1(probabilities: np.ndarray, targets: np.ndarray, thresholds: np.ndar
 @pytest.mark.parametrize("seed", range(8))
 def test_no_other_thresholds_of_the_labels_are_better(seed: int) -> None:
     probabilities, targets = random_case(seed)
-    best = best_f1_thresholds([Curve.of(probabilities[:, i], targets[:, i]) for i in range(3)])
+    best = best_f1_thresholds([Curve.from_predictions(probabilities[:, i], targets[:, i]) for i in range(3)])
     tried = product(np.arange(0.05, 1.1, 0.1), repeat=3)  # between all probabilities there are
     highest = max(micro_f1(probabilities, targets, np.array(thresholds)) for thresholds in tried)
     assert micro_f1(probabilities, targets, np.array(best)) == pytest.approx(highest)
@@ -33,7 +33,7 @@ def test_for_exact_probabilities_the_best_threshold_is_half_of_the_best_f1() -> 
     rng = np.random.default_rng(0)  # Lipton et al. 2014, theorem 1
     probabilities = rng.beta(0.5, 2, (40_000, 2)).astype(np.float32)
     targets = (rng.random(probabilities.shape) < probabilities).astype(np.int8)
-    thresholds = best_f1_thresholds([Curve.of(probabilities[:, i], targets[:, i]) for i in range(2)])
+    thresholds = best_f1_thresholds([Curve.from_predictions(probabilities[:, i], targets[:, i]) for i in range(2)])
     half = micro_f1(probabilities, targets, np.array(thresholds)) / 2
     assert thresholds == pytest.approx([half, half], abs=0.03)
 
@@ -41,7 +41,7 @@ def test_for_exact_probabilities_the_best_threshold_is_half_of_the_best_f1() -> 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_curve_is_what_thresholds_answer(seed: int) -> None:
     probabilities, targets = random_case(seed)
-    curve = Curve.of(probabilities, targets)
+    curve = Curve.from_predictions(probabilities, targets)
     seen = targets != -1
     for cut, (lowest, answered, right) in enumerate(zip(curve.lowest, curve.answered, curve.right, strict=True)):
         above = seen & (probabilities >= curve.threshold(cut))
@@ -52,7 +52,7 @@ def test_a_curve_is_what_thresholds_answer(seed: int) -> None:
 
 
 def test_without_a_positive_it_is_one_half() -> None:
-    nothing = Curve.of(np.full((3, 2), 0.2, np.float32), np.zeros((3, 2), np.int8))
-    empty = Curve.of(np.zeros((0, 2), np.float32), np.zeros((0, 2), np.int8))
+    nothing = Curve.from_predictions(np.full((3, 2), 0.2, np.float32), np.zeros((3, 2), np.int8))
+    empty = Curve.from_predictions(np.zeros((0, 2), np.float32), np.zeros((0, 2), np.int8))
     assert best_f1_thresholds([nothing, empty]) == [0.5, 0.5]
     assert empty.f1_at(np.array([0.5])) == [0]

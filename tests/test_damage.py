@@ -28,7 +28,7 @@ from product_tables import photograph
 
 from catalog.scoring.opening import open_source
 from fashion.errors import EXIT_USER_ERROR, InvalidImage, one_line_errors
-from fashion.preprocess import InputSpec, pixels
+from fashion.preprocess import InputSpec, load_pixels
 from training.sources.catalog import import_catalog
 
 SLOWEST = 20.0  # s of the processor, for one of these small files
@@ -312,7 +312,7 @@ def test_a_damaged_photograph_ends_in_pixels_or_in_one_line(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            found = pixels(data, SPEC)
+            found = load_pixels(data, SPEC)
     except InvalidImage as error:
         message = str(error)
     if found is None:

@@ -11,7 +11,7 @@ import torch
 from colored_shapes import block, write_shapes
 
 from fashion.errors import DataError, SettingError
-from fashion.preprocess import InputSpec, pixels
+from fashion.preprocess import InputSpec, load_pixels
 from fashion.taxonomy import NOT_ANNOTATED, Label, Taxonomy, imaterialist
 from training.data.augment import Augment
 from training.data.data_module import FashionData
@@ -54,7 +54,7 @@ def test_batches_are_pixels_and_targets(folder: Path, cache: str) -> None:
     batch = next(iter(data.val_dataloader()))
     assert (batch["pixels"].dtype, batch["pixels"].shape) == (torch.uint8, (8, 32, 32, 3))
     assert (batch["targets"].dtype, batch["targets"].shape) == (torch.int8, (8, 5))
-    assert np.array_equal(batch["pixels"][1], pixels(block((30, 200, 30), wide=False, gray=254), SPEC))
+    assert np.array_equal(batch["pixels"][1], load_pixels(block((30, 200, 30), wide=False, gray=254), SPEC))
     assert [label.name for label in data.taxonomy.labels] == ["Blue", "Green", "Red", "Tall", "Wide"]
     assert batch["targets"][0].tolist() == [1, 0, 0, -1, -1]  # its shape is not annotated
     assert batch["targets"][1].tolist() == [0, 1, 0, 1, 0]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fashion.options import NAMES, OPTIONS, add_flags, flag_values
-from serving.reading import header_name
+from serving.request_parsing import header_name
 
 API = Path("docs/api.md")
 

@@ -109,12 +109,12 @@ def test_the_head_makes_logits_of_embeddings(engines, images, name):
     assert np.ptp(outputs.logits - without_bias, axis=0).max() < 1e-4
 
 
-@pytest.mark.parametrize("beside", [1, 2, 5, 100])
-def test_runs_side_by_side_answer_as_one_alone(bundle, card, images, beside):
+@pytest.mark.parametrize("concurrency", [1, 2, 5, 100])
+def test_runs_side_by_side_answer_as_one_alone(bundle, card, images, concurrency):
     engine = open_engine(bundle, card, "int8", threads=5)
     alone = open_engine(bundle, card, "int8", threads=1).run(images)
-    np.testing.assert_allclose(engine.run(images, beside=beside).logits, alone.logits, atol=1e-4)
-    assert set(engine._sessions) == {5, {1: 5, 2: 2, 5: 1, 100: 1}[beside]}
+    np.testing.assert_allclose(engine.run(images, concurrency=concurrency).logits, alone.logits, atol=1e-4)
+    assert set(engine._sessions) == {5, {1: 5, 2: 2, 5: 1, 100: 1}[concurrency]}
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -8,8 +8,8 @@ import pytest
 from photos import photo
 from PIL import Image
 
-from fashion.covering import PLACES, covered_maps
 from fashion.explanation import OVERLAY_SIDE, activation_maps, overlay
+from fashion.occlusion import PLACES, occlusion_maps
 from fashion.options import AnswerOptions, InvalidOption
 from fashion.predictor import Predictor
 from fashion.preprocess import InputSpec
@@ -61,7 +61,7 @@ def test_covered_maps_find_where_the_photograph_matters():
 
     image = np.zeros((64, 64, 3), np.uint8)
     image[8:19, 45:56] = 255  # one of the parts
-    found = covered_maps(image, red_in_the_corner)
+    found = occlusion_maps(image, red_in_the_corner)
     assert found.shape == (2, PLACES, PLACES)
     assert np.unravel_index(found[0].argmax(), found[0].shape) == (1, PLACES - 2)
     assert found[0].max() > 0.1

@@ -14,11 +14,11 @@ from photo_server import PHOTO, PhotoServer, running
 from catalog.score import main, score
 from fashion.errors import DataError, SettingError
 from fashion.fetching import public_addresses
-from fashion.fetching.bounds import FetchSettings
+from fashion.fetching.fetch_settings import FetchSettings
 from fashion.fetching.many_images import FAILURES_FILE
-from fashion.fetching.one_image import Failure, PassingFailure, fetch, open_session
-from fashion.fetching.table_images import fetch_places
-from fashion.tables.places import FETCHED_FOLDER
+from fashion.fetching.one_image import DownloadFailure, TransientFailure, fetch, open_session
+from fashion.fetching.table_images import fetch_table_images
+from fashion.tables.image_paths import FETCHED_FOLDER
 from training.sources.__main__ import main as import_main
 from training.sources.catalog import import_catalog
 
@@ -85,7 +85,7 @@ def of_host(host: str, server: PhotoServer) -> str:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "[::1]", "2130706433", "0x7f.1", "127.1"])
 def test_this_machine_is_not_asked_whatever_it_is_called(host: str, server: PhotoServer) -> None:
-    with pytest.raises(Failure, match=r"private address|host not found|bad URL"):
+    with pytest.raises(DownloadFailure, match=r"private address|host not found|bad URL"):
         ask(of_host(host, server))
     assert not server.asked
 
@@ -121,7 +121,7 @@ def let_names_mean(monkeypatch: pytest.MonkeyPatch, names: dict[str, list[str]])
 
 def test_a_redirect_into_the_network_is_not_followed(outside: PhotoServer, inside: PhotoServer) -> None:
     assert ask(outside.url("moved/1")) == PHOTO
-    with pytest.raises(Failure, match=r"private address 127\.0\.0\.2"):
+    with pytest.raises(DownloadFailure, match=r"private address 127\.0\.0\.2"):
         ask(outside.url(f"to/127.0.0.2:{inside.server_port}/good/1"))
     assert not inside.asked
 
@@ -131,11 +131,11 @@ def test_a_name_is_what_it_was_when_it_was_looked_at(
 ) -> None:
     names = {"shop.example": ["127.0.0.2"], "changes.example": ["127.0.0.1", "127.0.0.2"]}
     names = let_names_mean(monkeypatch, names)
-    with pytest.raises(Failure, match=r"private address 127\.0\.0\.2"):
+    with pytest.raises(DownloadFailure, match=r"private address 127\.0\.0\.2"):
         ask(of_host("shop.example", outside))
     assert ask(of_host("changes.example", outside)) == PHOTO
     assert names["changes.example"] == ["127.0.0.2"], "asked once"
-    with pytest.raises(Failure, match="private address"):
+    with pytest.raises(DownloadFailure, match="private address"):
         ask(of_host("changes.example", outside))
     assert not inside.asked
 
@@ -146,18 +146,18 @@ def test_a_proxy_is_not_asked_for_what_is_known_to_be_private(
     monkeypatch.setenv("http_proxy", server.url(""))
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("NO_PROXY", "")
-    with pytest.raises(Failure, match="private address"):
+    with pytest.raises(DownloadFailure, match="private address"):
         ask("http://127.0.0.1:9/good/1")
     assert not server.asked
-    with pytest.raises(Failure, match="HTTP 404"):  # the server's own: it is no proxy
+    with pytest.raises(DownloadFailure, match="HTTP 404"):  # the server's own: it is no proxy
         ask("http://shop.invalid/good/1")
     assert sum(server.asked.values()) == 1
 
 
 def test_a_public_host_that_does_not_answer_is_a_passing_failure(outside: PhotoServer) -> None:
-    with pytest.raises(PassingFailure, match="connection failed"):
+    with pytest.raises(TransientFailure, match="connection failed"):
         ask("http://127.0.0.1:1/x.jpg")
-    with pytest.raises(Failure, match="host not found"):
+    with pytest.raises(DownloadFailure, match="host not found"):
         ask("http://no-such-host.invalid/x.jpg")
 
 
@@ -178,7 +178,7 @@ def test_addresses_of_a_table_are_fetched_once_and_found(tmp_path: Path, server:
         "s3://bucket/key.jpg",
     ]
     table = write_table(folder, cells)
-    report = fetch_places([*cells, None, ""], folder, HERE)
+    report = fetch_table_images([*cells, None, ""], folder, HERE)
     assert report is not None
     assert report.counts == {"downloaded": 3, "failed": 3}
     assert set(server.asked) == {"/good/a?size=1", "/good/a?size=2", "/good/b", "/gone/e"}
@@ -200,22 +200,24 @@ def test_a_run_is_bounded_and_gone_on_with(
 ) -> None:
     cells = [server.url(f"good/{i}") for i in range(5)]
     settings: dict[str, Any] = {"concurrency": 1, "allow_private": True}
-    report = fetch_places(cells, tmp_path, FetchSettings(**settings, **bound))
+    report = fetch_table_images(cells, tmp_path, FetchSettings(**settings, **bound))
     assert report is not None
     assert (report.counts["downloaded"], report.counts["left for the next run"]) == (first, 5 - first)
     assert str(report).endswith(f"{5 - first} left for the next run; a run's bound of {message} was reached")
-    report = fetch_places(cells, tmp_path, FetchSettings(**settings))
+    report = fetch_table_images(cells, tmp_path, FetchSettings(**settings))
     assert report is not None
     assert report.counts == {"downloaded": 5 - first}
     assert all(count == 1 for count in server.asked.values()), "nothing is fetched twice"
-    assert fetch_places(cells, tmp_path, FetchSettings(**settings)) is None
+    assert fetch_table_images(cells, tmp_path, FetchSettings(**settings)) is None
 
 
 def test_it_runs_in_parallel(tmp_path: Path, server: PhotoServer) -> None:
     """Four that hang for a while and one that does not: they wait together."""
     began = time.monotonic()
     settings = FetchSettings(concurrency=5, timeout=2, retries=0, allow_private=True)
-    report = fetch_places([server.url(f"slow/{i}") for i in range(4)] + [server.url("good/1")], tmp_path, settings)
+    report = fetch_table_images(
+        [server.url(f"slow/{i}") for i in range(4)] + [server.url("good/1")], tmp_path, settings
+    )
     assert report is not None
     assert report.counts == {"downloaded": 1, "failed": 4}
     assert time.monotonic() - began < 7

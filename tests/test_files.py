@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from fashion.files import write_whole
+from fashion.files import write_atomically
 
 
 def test_text_and_bytes_and_missing_folders(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "file.txt"
-    assert write_whole(path, "\u00c9cru") == path
+    assert write_atomically(path, "\u00c9cru") == path
     assert path.read_bytes() == "\u00c9cru".encode()
-    write_whole(path, b"\0\xff")
+    write_atomically(path, b"\0\xff")
     assert path.read_bytes() == b"\0\xff"
     assert os.listdir(path.parent) == ["file.txt"]
 
 
 def test_a_file_has_its_permissions_from_the_first_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_whole(tmp_path / "key", "old")
+    path = write_atomically(tmp_path / "key", "old")
     path.chmod(0o644)
     # As a process of the same number would leave it that was killed while it wrote.
     left = tmp_path / f".key.{os.getpid()}-{threading.get_ident()}.tmp"
@@ -36,7 +36,7 @@ def test_a_file_has_its_permissions_from_the_first_byte(tmp_path: Path, monkeypa
         return number
 
     monkeypatch.setattr(os, "open", look)
-    write_whole(path, "new", mode=0o600)
+    write_atomically(path, "new", mode=0o600)
     monkeypatch.undo()
     assert (path.read_text(), stat.S_IMODE(path.stat().st_mode), seen) == ("new", 0o600, [0o600])
     assert os.listdir(tmp_path) == ["key"]
@@ -45,18 +45,18 @@ def test_a_file_has_its_permissions_from_the_first_byte(tmp_path: Path, monkeypa
 def test_a_file_is_for_all_but_those_whom_the_umask_shuts_out(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
-        assert stat.S_IMODE(write_whole(tmp_path / "file", "").stat().st_mode) == 0o640
+        assert stat.S_IMODE(write_atomically(tmp_path / "file", "").stat().st_mode) == 0o640
     finally:
         os.umask(before)
 
 
 def test_what_was_there_stays_where_writing_fails(tmp_path: Path) -> None:
-    path = write_whole(tmp_path / "file", "old")
+    path = write_atomically(tmp_path / "file", "old")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # bytes; what is written up to there is on the disk
     try:
         with pytest.raises(OSError, match="File too large"):
-            write_whole(path, bytes(3000))
+            write_atomically(path, bytes(3000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.read_text() == "old"

@@ -12,11 +12,11 @@ from image_files import encoded
 from image_files import photo as picture
 from photos import photo
 
-from serving.forms import with_parts
+from serving.decompression import BODY
+from serving.forms import parse_form
 from serving.handler import FashionHandler
-from serving.protocol import Call, InvalidRequest
-from serving.repeated_parts import numbered, plain_name
-from serving.unpacking import BODY
+from serving.protocol import IncomingRequest, InvalidRequest
+from serving.repeated_parts import number_repeated, without_number
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ResourceWarning)  # the package leaves its version.txt open
@@ -25,11 +25,11 @@ with warnings.catch_warnings():
 URLENCODED = "application/x-www-form-urlencoded"
 
 
-def taken_apart(**request: Any) -> Call:
+def taken_apart(**request: Any) -> IncomingRequest:
     """A form as `requests` sends it, with its parts."""
     prepared = requests.Request("POST", "http://x", **request).prepare()
     body = prepared.body.encode() if isinstance(prepared.body, str) else prepared.body
-    return asyncio.run(with_parts(Call({BODY: body}, content_type=prepared.headers["Content-Type"])))
+    return asyncio.run(parse_form(IncomingRequest({BODY: body}, content_type=prepared.headers["Content-Type"])))
 
 
 def test_files_and_texts() -> None:
@@ -46,14 +46,14 @@ def test_a_part_without_a_file_name_keeps_its_bytes() -> None:
 
 def test_names_are_read_as_utf_8() -> None:
     body = b'--x\r\nContent-Disposition: form-data; name="Gr\xc3\xb6\xc3\x9fe"\r\n\r\n38\r\n--x--\r\n'
-    call = Call({BODY: body}, content_type="multipart/form-data; boundary=x")
-    assert asyncio.run(with_parts(call)).fields == {"Gr\u00f6\u00dfe": b"38"}
+    call = IncomingRequest({BODY: body}, content_type="multipart/form-data; boundary=x")
+    assert asyncio.run(parse_form(call)).fields == {"Gr\u00f6\u00dfe": b"38"}
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
 def test_a_photograph_that_is_declared_a_form_is_the_body(kind: str) -> None:
-    call = Call({BODY: encoded(picture(), kind)}, content_type=URLENCODED)
-    assert asyncio.run(with_parts(call)) is call
+    call = IncomingRequest({BODY: encoded(picture(), kind)}, content_type=URLENCODED)
+    assert asyncio.run(parse_form(call)) is call
 
 
 def test_fields_of_a_urlencoded_form_are_texts() -> None:
@@ -66,8 +66,8 @@ def test_parts_of_one_name_are_numbered() -> None:
     call = taken_apart(files=[("image", b"1"), ("image", b"2"), ("note", (None, "x")), ("note", (None, "y"))])
     assert call.fields == {"image": b"1", "image#2": b"2", "note": b"x", "note#2": b"y"}
     assert call.texts == {"note", "note#2"}
-    assert [plain_name(name) for name in call.fields] == ["image", "image", "note", "note"]
-    assert numbered(["a", "b", "a", "a"]) == ["a", "b", "a#2", "a#3"]
+    assert [without_number(name) for name in call.fields] == ["image", "image", "note", "note"]
+    assert number_repeated(["a", "b", "a", "a"]) == ["a", "b", "a#2", "a#3"]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_parts_of_one_name_are_numbered() -> None:
 )
 def test_forms_that_are_refused(content_type: str, body: bytes, message: str) -> None:
     with pytest.raises(InvalidRequest, match=message):
-        asyncio.run(with_parts(Call({BODY: body}, content_type=content_type)))
+        asyncio.run(parse_form(IncomingRequest({BODY: body}, content_type=content_type)))
 
 
 def test_torchserve_says_which_parts_are_texts(bundle: Path) -> None:

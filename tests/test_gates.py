@@ -10,7 +10,7 @@ import pytest
 from photos import photo
 from tiny_bundle import GATE_THRESHOLDS, GATES, LABELS, TOP_K
 
-from fashion.answers import answered, chosen_labels, make_answer, remarks
+from fashion.answers import answered_mask, chosen_labels, make_answer, remarks
 from fashion.calibration import calibrated
 from fashion.engines import open_engine
 from fashion.errors import BundleError
@@ -117,7 +117,7 @@ def test_other_numbers_of_outputs_are_refused(outputs: int) -> None:
 
 
 def test_gates_cannot_be_forgotten() -> None:
-    for choose in (answered, lambda card, rows: chosen_labels(card, rows[0], card.threshold_row())):
+    for choose in (answered_mask, lambda card, rows: chosen_labels(card, rows[0], card.threshold_row())):
         with pytest.raises(ValueError, match="probabilities of 0 gates; the model has 3"):
             choose(CARD, np.ones((1, 10), np.float32))
 
@@ -239,7 +239,7 @@ def test_the_files_of_a_bundle_have_the_gates_outputs(gated_bundle: Path, predic
 def test_many_are_answered_as_each_is(predictions: list[Prediction], gated_bundle: Path, profile: str | None) -> None:
     card = ModelCard.load(gated_bundle)
     probabilities, gates = (np.stack([getattr(p, name) for p in predictions]) for name in ("probabilities", "gates"))
-    for row, prediction in zip(answered(card, probabilities, profile, gates), predictions, strict=True):
+    for row, prediction in zip(answered_mask(card, probabilities, profile, gates), predictions, strict=True):
         answer = make_answer(card, prediction, AnswerOptions(profile=profile))["attributes"]
         assert {(a["group"], a["name"]) for a in answer} == {LABELS[i] for i in np.flatnonzero(row)}
 

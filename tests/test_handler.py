@@ -17,7 +17,7 @@ from fashion.engines import available_cores
 from fashion.errors import BundleError, DataError, FashionError, InvalidImage, SettingError
 from fashion.options import AnswerOptions
 from fashion.predictor import Predictor
-from serving.handler import FashionHandler, threads_of_a_worker
+from serving.handler import FashionHandler, threads_per_worker
 from serving.protocol import error_answer, json_bytes
 
 with warnings.catch_warnings():
@@ -185,6 +185,6 @@ def test_errors_of_the_client_are_400_with_their_message() -> None:
 
 def test_workers_share_the_cores() -> None:
     cores = available_cores()
-    assert threads_of_a_worker({}) == cores
-    assert threads_of_a_worker({"maxWorkers": cores}) == 1
-    assert threads_of_a_worker({"maxWorkers": 10 * cores}) == 1
+    assert threads_per_worker({}) == cores
+    assert threads_per_worker({"maxWorkers": cores}) == 1
+    assert threads_per_worker({"maxWorkers": 10 * cores}) == 1

@@ -17,7 +17,7 @@ from photos import photo
 from proxy import DEPLOY, Proxy, ask, needs_nginx, refusal
 
 from serving import client, server
-from serving.keys import authorization, hand_over, main, read_key, write_include
+from serving.keys import authorization, main, read_key, update_proxy_key, write_include
 from serving.protocol import error_answer, error_bytes
 from serving.torchserve import HARDENED_CONFIG, TorchServe, read_properties
 
@@ -168,7 +168,7 @@ def test_a_wrong_key_is_not_ready(outside: requests.Session, proxy: Proxy, harde
     write_include("wrong", proxy.key)
     keys = ["--file", str(hardened.key_file), "--nginx", str(proxy.key), "--reload", proxy.reload]
     try:
-        hand_over(hardened.key_file, proxy.key.with_name("elsewhere"), proxy.reload)
+        update_proxy_key(hardened.key_file, proxy.key.with_name("elsewhere"), proxy.reload)
         end = time.monotonic() + 60  # nginx starts new processes and lets the old ones finish
         while (response := outside.get(f"{proxy.url}/readyz", timeout=60)).status_code == 200:
             assert time.monotonic() < end

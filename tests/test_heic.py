@@ -9,9 +9,9 @@ from PIL import Image
 
 from benchmarks.icc_profiles import display_p3
 from fashion.errors import InvalidImage
-from fashion.heic import heic_is_read
+from fashion.heic import can_read_heic
 from fashion.orientation import exif_of_orientation
-from fashion.preprocess import InputSpec, begins_as_image, decode, pixels
+from fashion.preprocess import InputSpec, decode, load_pixels, looks_like_image
 
 SPEC = InputSpec(size=64)
 
@@ -19,7 +19,7 @@ SPEC = InputSpec(size=64)
 def heic(image: Image.Image, **options: object) -> bytes:
     """A photograph as phones keep it."""
     pytest.importorskip("pillow_heif")
-    assert heic_is_read()
+    assert can_read_heic()
     file = io.BytesIO()
     image.save(file, "HEIF", quality=95, **options)
     return file.getvalue()
@@ -31,20 +31,20 @@ def check_alike(found: np.ndarray, expected: np.ndarray) -> None:
 
 def test_it_is_read_as_the_same_photograph_in_jpeg() -> None:
     data = heic(photo())
-    assert begins_as_image(data)
-    check_alike(pixels(data, SPEC), pixels(encoded(photo()), SPEC))
+    assert looks_like_image(data)
+    check_alike(load_pixels(data, SPEC), load_pixels(encoded(photo()), SPEC))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_it_is_turned_once(orientation: int) -> None:
     exif = exif_of_orientation(orientation)
-    check_alike(pixels(heic(photo(), exif=exif), SPEC), pixels(encoded(photo(), exif=exif), SPEC))
+    check_alike(load_pixels(heic(photo(), exif=exif), SPEC), load_pixels(encoded(photo(), exif=exif), SPEC))
 
 
 def test_its_colors_are_converted() -> None:
     profile = display_p3()
-    plain, converted = (pixels(heic(photo(), **options), SPEC) for options in ({}, {"icc_profile": profile}))
-    check_alike(converted, pixels(encoded(photo(), icc_profile=profile), SPEC))
+    plain, converted = (load_pixels(heic(photo(), **options), SPEC) for options in ({}, {"icc_profile": profile}))
+    check_alike(converted, load_pixels(encoded(photo(), icc_profile=profile), SPEC))
     assert np.abs(plain.astype(int) - converted.astype(int)).max() > 6
 
 
@@ -57,6 +57,6 @@ def test_a_broken_one_is_one_line(cut: int) -> None:
 
 @pytest.mark.usefixtures("without_heic")
 def test_without_the_library_it_is_refused_with_what_to_do() -> None:
-    assert not begins_as_image(HEIC)
+    assert not looks_like_image(HEIC)
     with pytest.raises(InvalidImage, match=r"that look like HEIC; convert it to JPEG, or install pillow-heif$"):
         decode(HEIC)

@@ -53,7 +53,7 @@ def test_a_cut_border_leaves_the_answers_as_they_were(exported: Path, labeled_da
     plain = [Image.fromarray(image) for image in garments(len(photographs), 96, 1)]
     targets = np.stack([photographs.reader.targets(photographs.rows[i]) for i in range(len(photographs))])
     small = [bordered(image, 0.25, (255, 255, 255)) for image in plain]
-    assert all(borders.window(image) for image in small)
+    assert all(borders.crop_region(image) for image in small)
     of = trial.score(small, targets)
     assert of["keep"][2] == 0
     assert of["cut"][2] == 1

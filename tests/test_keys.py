@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.keys import KeyFileError, hand_over, main, read_key, read_token, write_include
+from serving.keys import KeyFileError, main, read_key, read_token, update_proxy_key, write_include
 
 ROOT = Path(__file__).parent.parent
 
@@ -45,7 +45,7 @@ def test_a_file_without_the_key_is_told(tmp_path: Path, content: str) -> None:
 @pytest.mark.parametrize("key", ['a"; return 200 "', "a b", "a\nb", "$key", "", "a;"])
 def test_a_key_that_could_say_something_to_nginx_is_none(tmp_path: Path, key: str) -> None:
     with pytest.raises(KeyFileError, match="holds no key"):
-        hand_over(write_keys(tmp_path / "key_file.json", key), tmp_path / "key.conf")
+        update_proxy_key(write_keys(tmp_path / "key_file.json", key), tmp_path / "key.conf")
     assert not (tmp_path / "key.conf").exists()
 
 
@@ -90,8 +90,8 @@ def test_a_reload_that_fails_is_told(tmp_path: Path, key_file: Path) -> None:
         ("/nowhere/nginx -s reload", "cannot be run: No such file"),
     ):
         with pytest.raises(KeyFileError, match=message):
-            hand_over(key_file, out, command)
-    assert not hand_over(key_file, out, f"touch {tmp_path / 'reloaded'}")
+            update_proxy_key(key_file, out, command)
+    assert not update_proxy_key(key_file, out, f"touch {tmp_path / 'reloaded'}")
     assert (tmp_path / "reloaded").exists(), "though the file had not changed: the attempts before had been cut off"
 
 

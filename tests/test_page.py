@@ -23,7 +23,7 @@ from fashion.errors import SettingError
 from fashion.model_card import ModelCard
 from page.browsing.reports import report_policy
 from page.browsing.selection import ListSelection
-from page.guarding import POLICY
+from page.security import POLICY
 from page.trying.card_facts import card_facts
 from page.trying.downloads import download
 from page.trying.limits import MAX_ENTRIES

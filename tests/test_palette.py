@@ -5,10 +5,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 from catalog.coloring.segmentation import grabbed_product, product_pixels
-from fashion.colors.cielab import difference, read_hex
+from fashion.colors.cielab import ciede2000, hex_to_lab
 from fashion.colors.naming import BASIC_COLORS, basic_of_label, color_names, name_colors
 from fashion.colors.palette import MOST, basic_color, basic_shares, dominant_colors
-from fashion.colors.plain_ground import flood, ground_share, plain_ground
+from fashion.colors.plain_background import background_share, flood, plain_background
 
 
 def drawn(product: str, ground: str = "#ffffff", stripe: str | None = None) -> np.ndarray:
@@ -43,7 +43,7 @@ def test_a_product_of_one_color(color, basic):
     (found,) = dominant_colors(levels, product_pixels(levels))
     assert found.basic == basic
     assert found.share == pytest.approx(1)
-    assert difference(read_hex(found.hex), read_hex(color)) < 1
+    assert ciede2000(hex_to_lab(found.hex), hex_to_lab(color)) < 1
 
 
 def test_the_ground_is_no_color_of_the_product():
@@ -86,7 +86,7 @@ def test_no_product_is_the_whole_photograph():
 def test_a_white_product_keeps_its_inside():
     levels = drawn("#ffffff").copy()
     levels[30:130, 20], levels[30:130, 99], levels[30, 20:100], levels[129, 20:100] = 200, 200, 200, 200
-    ground = plain_ground(levels)
+    ground = plain_background(levels)
     assert ground is not None
     assert not ground[40:120, 30:90].any()
     assert ground[:30].all()
@@ -103,7 +103,7 @@ def test_flood_goes_around_corners():
 
 def test_grabcut_finds_a_product_on_a_carpet():
     levels = carpet(drawn("#1f4fa0"))
-    assert plain_ground(levels) is None
+    assert plain_background(levels) is None
     truth = np.zeros(levels.shape[:2], bool)
     truth[30:130, 20:100] = True
     found = grabbed_product(levels)
@@ -112,17 +112,17 @@ def test_grabcut_finds_a_product_on_a_carpet():
 
 
 def test_ground_share_sees_a_product_at_the_border():
-    assert ground_share(drawn("#c01020")) == 1
+    assert background_share(drawn("#c01020")) == 1
     levels = drawn("#c01020").copy()
     levels[130:, 20:100] = (192, 16, 32)
-    assert 0.8 < ground_share(levels) < 0.9
+    assert 0.8 < background_share(levels) < 0.9
 
 
 def test_names_are_of_their_basic_color():
     names = color_names()
     assert len(set(names.names)) == len(names.names) > 250
     assert set(names.basic) == set(range(len(BASIC_COLORS)))
-    basic, name = name_colors(read_hex("#01153e")[None])[0]
+    basic, name = name_colors(hex_to_lab("#01153e")[None])[0]
     assert basic == "blue"
     assert names.basic[names.names.index(name)] == BASIC_COLORS.index("blue")
 

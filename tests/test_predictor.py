@@ -14,13 +14,13 @@ from image_files import BAD_IMAGES, encoded, photo
 from PIL import Image
 from tiny_bundle import CALIBRATION, LABELS, garments
 
-from fashion.answers import answered, chosen_labels
+from fashion.answers import answered_mask, chosen_labels
 from fashion.errors import BundleError, InvalidImage, SettingError
 from fashion.model_card import CARD_FILE, ModelCard
 from fashion.options import AnswerOptions
 from fashion.prediction import Prediction, sigmoid
 from fashion.predictor import CHUNK, Predictor, main
-from fashion.preprocess import pixels
+from fashion.preprocess import load_pixels
 
 ROOT = Path(__file__).parents[1]
 
@@ -90,7 +90,7 @@ def test_a_list_may_mix_its_kinds(predictor, files):
 
 
 def test_predict_is_decode_resize_and_run(predictor, files):
-    batch = np.stack([pixels(file, predictor.card.input) for file in files])
+    batch = np.stack([load_pixels(file, predictor.card.input) for file in files])
     outputs = predictor.engine.run(batch)
     for row, prediction in enumerate(predictor.predict_pixels(batch)):
         np.testing.assert_array_equal(prediction.logits, outputs.logits[row])
@@ -202,7 +202,7 @@ def test_the_profile_top_k_answers_so_many_of_each_group(predictor):
 def test_many_answers_at_once_are_those_of_each_image(predictor, profile):
     card = predictor.card
     probabilities = np.random.default_rng(0).random((50, len(LABELS))).astype(np.float32).round(1)  # some are equal
-    together = answered(card, probabilities, profile)
+    together = answered_mask(card, probabilities, profile)
     assert together.any()
     for row, probability in zip(together, probabilities, strict=True):
         options = AnswerOptions(profile=profile)

@@ -24,7 +24,7 @@ from PIL import Image
 
 from benchmarks.icc_profiles import display_p3
 from fashion.errors import InvalidImage, SettingError
-from fashion.preprocess import MAX_PIXELS, MIN_SIDE, InputSpec, decode, normalize, pixels, resize, scale_and_shift
+from fashion.preprocess import MAX_PIXELS, MIN_SIDE, InputSpec, decode, load_pixels, normalize, resize, scale_and_shift
 
 SPEC = InputSpec(size=32)
 
@@ -49,7 +49,7 @@ def test_every_odd_image_looks_as_it_should(name):
 @pytest.mark.parametrize("resize_rule", ["squash", "pad"])
 @pytest.mark.parametrize("name", ODD_IMAGES)
 def test_every_odd_image_becomes_pixels_for_the_network(name, resize_rule):
-    result = pixels(ODD_IMAGES[name].data(), InputSpec(size=32, resize=resize_rule))
+    result = load_pixels(ODD_IMAGES[name].data(), InputSpec(size=32, resize=resize_rule))
     assert result.shape == (32, 32, 3)
     assert result.dtype == np.uint8
     assert result.flags.writeable  # torch warns of arrays that are not
@@ -83,7 +83,7 @@ def test_a_reduced_decode_is_turned_too():
     exif = Image.Exif()
     exif[EXIF_ORIENTATION] = 6
     data = encoded(large.transpose(Image.Transpose.ROTATE_90), exif=exif)
-    assert difference(pixels(data, SPEC), pixels(encoded(large), SPEC)) < 1
+    assert difference(load_pixels(data, SPEC), load_pixels(encoded(large), SPEC)) < 1
 
 
 def test_an_unknown_orientation_is_taken_as_upright():
@@ -96,8 +96,8 @@ def test_saturated_colors_of_cmyk_keep_their_hue():
     red, _, blue = (
         Image.new("RGB", (64, 64), color).convert("CMYK") for color in ((255, 0, 0), (0, 255, 0), (0, 0, 255))
     )
-    assert pixels(encoded(red), SPEC)[16, 16].tolist() == pytest.approx([255, 0, 0], abs=4)
-    assert pixels(encoded(blue), SPEC)[16, 16].tolist() == pytest.approx([0, 0, 255], abs=4)
+    assert load_pixels(encoded(red), SPEC)[16, 16].tolist() == pytest.approx([255, 0, 0], abs=4)
+    assert load_pixels(encoded(blue), SPEC)[16, 16].tolist() == pytest.approx([0, 0, 255], abs=4)
 
 
 def test_half_transparent_is_mixed_with_white():
@@ -114,20 +114,20 @@ def test_bytes_path_and_pil_image_give_the_same_pixels(kind, tmp_path):
     data = encoded(photo(), kind)
     path = tmp_path / "photo"
     path.write_bytes(data)
-    expected = pixels(data, InputSpec(size=64))
+    expected = load_pixels(data, InputSpec(size=64))
     sources = [path, str(path), bytearray(data), memoryview(data), Image.open(io.BytesIO(data)), Image.open(path)]
     for source in sources:
-        np.testing.assert_array_equal(pixels(source, InputSpec(size=64)), expected)
+        np.testing.assert_array_equal(load_pixels(source, InputSpec(size=64)), expected)
 
 
 def test_a_pil_image_is_left_as_it_was():
     image = Image.open(io.BytesIO(with_orientation(6)))
     size, mode, orientation = image.size, image.mode, image.getexif()[EXIF_ORIENTATION]
-    pixels(image, SPEC)
+    load_pixels(image, SPEC)
     assert (image.size, image.mode, image.getexif()[EXIF_ORIENTATION]) == (size, mode, orientation)
     transparent = cutout()
     before = transparent.tobytes()
-    pixels(transparent, SPEC)
+    load_pixels(transparent, SPEC)
     assert (transparent.mode, transparent.tobytes()) == ("RGBA", before)
 
 
@@ -143,22 +143,22 @@ def test_a_pil_image_is_left_as_it_was():
 )
 def test_a_bad_pil_image_is_refused_too(image, message):
     with pytest.raises(InvalidImage, match=message):
-        pixels(image(), SPEC)
+        load_pixels(image(), SPEC)
 
 
 def test_a_path_that_cannot_be_read_says_why(tmp_path):
     with pytest.raises(InvalidImage, match=r"cannot read 'no/photo\.jpg': No such file"):
-        pixels("no/photo.jpg", SPEC)
+        load_pixels("no/photo.jpg", SPEC)
     with pytest.raises(InvalidImage, match="Is a directory"):
-        pixels(tmp_path, SPEC)
+        load_pixels(tmp_path, SPEC)
     with pytest.raises(InvalidImage, match="null"):
-        pixels("photo\0.jpg", SPEC)
+        load_pixels("photo\0.jpg", SPEC)
 
 
 @pytest.mark.parametrize("source", [None, 7, np.zeros((50, 50, 3), np.uint8), ("a.jpg", "b.jpg")])
 def test_a_source_of_another_type_is_a_mistake_in_the_program(source):
     with pytest.raises(TypeError, match=f"bytes, a path or a PIL image, not as {type(source).__name__}"):
-        pixels(source, SPEC)
+        load_pixels(source, SPEC)
 
 
 # --- reduced decode of JPEG -------------------------------------------------------------------------------------------
@@ -196,10 +196,12 @@ def test_the_reduced_decode_is_close_to_the_full_one(width, height, size):
     assert decode(data, size).size != (width, height), "nothing was reduced: the test would compare a thing with itself"
     spec = InputSpec(size=size)
     full = np.asarray(resize(decode(data), spec)).astype(int)
-    reduced = pixels(data, spec).astype(int)
+    reduced = load_pixels(data, spec).astype(int)
     assert np.abs(full - reduced).mean() < 1
     assert np.abs(full - reduced).max() <= 16
-    np.testing.assert_array_equal(pixels(Image.open(io.BytesIO(data)), spec), full)  # a PIL image is taken as it is
+    np.testing.assert_array_equal(
+        load_pixels(Image.open(io.BytesIO(data)), spec), full
+    )  # a PIL image is taken as it is
 
 
 # --- geometry ---------------------------------------------------------------------------------------------------------
@@ -242,7 +244,7 @@ def test_shrinking_averages_and_does_not_alias():
 def test_an_image_of_the_input_size_is_not_touched():
     data = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     for rule in ("squash", "pad"):
-        result = pixels(encoded(Image.fromarray(data), "PNG"), InputSpec(size=32, resize=rule))
+        result = load_pixels(encoded(Image.fromarray(data), "PNG"), InputSpec(size=32, resize=rule))
         np.testing.assert_array_equal(result, data)
 
 
@@ -299,7 +301,7 @@ def test_an_impossible_input_is_refused_with_the_value_named(values, message):
 def test_every_bad_image_is_refused_in_one_line_that_says_why(name):
     case = BAD_IMAGES[name]
     with pytest.raises(InvalidImage) as raised:
-        pixels(case.data(), SPEC)
+        load_pixels(case.data(), SPEC)
     message = str(raised.value)
     assert case.message in message
     assert "\n" not in message
@@ -376,14 +378,14 @@ def damaged(data: bytes, rng: np.random.Generator) -> bytes:
 @pytest.mark.parametrize("kind", FUZZED)
 def test_a_damaged_file_is_pixels_or_an_invalid_image_and_nothing_else(kind):
     data, rng = FUZZED[kind](), np.random.default_rng(0)
-    pixels(data, SPEC)
+    load_pixels(data, SPEC)
     refused = 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(200):
             broken = damaged(data, rng)
             try:
-                result = pixels(broken, SPEC)
+                result = load_pixels(broken, SPEC)
             except InvalidImage:
                 refused += 1
             else:
@@ -395,6 +397,6 @@ def test_threads_decode_at_the_same_time():
     cases = [case for name, case in ODD_IMAGES.items() if "wide" not in name] * 4
     sources = [case.data() for case in cases]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda data: pixels(data, SPEC), sources))
+        together = list(pool.map(lambda data: load_pixels(data, SPEC), sources))
     for data, result in zip(sources, together, strict=True):
-        np.testing.assert_array_equal(result, pixels(data, SPEC))
+        np.testing.assert_array_equal(result, load_pixels(data, SPEC))

@@ -12,13 +12,13 @@ import requests
 from several_photographs import STARTER, views
 
 from fashion.predictor import Predictor, main
-from fashion.views import joined
-from serving.forms import with_parts
+from fashion.views import combine_predictions
+from serving.decompression import BODY
+from serving.forms import parse_form
 from serving.handler import FashionHandler
-from serving.protocol import Call
+from serving.protocol import IncomingRequest
 from serving.repeated_parts import keep_repeated_parts
 from serving.responder import Responder
-from serving.unpacking import BODY
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ResourceWarning)  # the package leaves its version.txt open
@@ -46,8 +46,8 @@ def handler(predictor: Predictor) -> FashionHandler:
 def by_fastapi(responder: Responder, parts: Parts) -> tuple[int, Any]:
     files = [(name, (name, content) if is_file else (None, content)) for name, content, is_file in parts]
     request = requests.Request("POST", "http://x", files=files).prepare()
-    call = Call({BODY: request.body}, content_type=request.headers["Content-Type"])
-    ((reply,), _) = responder.respond([asyncio.run(with_parts(call))])
+    call = IncomingRequest({BODY: request.body}, content_type=request.headers["Content-Type"])
+    ((reply,), _) = responder.respond([asyncio.run(parse_form(call))])
     return reply.status, json.loads(reply.body)
 
 
@@ -74,7 +74,7 @@ def ask(request: pytest.FixtureRequest, handler: FashionHandler) -> Any:
 def test_parts_of_one_name_are_of_one_product(ask: Any, predictor: Predictor) -> None:
     parts = [("image", content, True) for content in views(0)]
     status, answer = ask([*parts, ("product", b"1", False)])
-    together = joined(predictor.predict(list(views(0))), predictor.card)
+    together = combine_predictions(predictor.predict(list(views(0))), predictor.card)
     assert status == 200
     assert answer == predictor.answer(together) | {"photographs": {"used": 3, "left_out": []}}
     status, answers = ask(parts)
@@ -114,8 +114,8 @@ def test_what_cannot_be_used_is_told(ask: Any) -> None:
 )
 def test_json_has_the_flag_too(handler: FashionHandler, predictor: Predictor, body: Any, unwrap: Any) -> None:
     content = json.dumps(body([base64.b64encode(content).decode() for content in views(2)])).encode()
-    ((reply,), counts) = handler.responder.respond([Call({BODY: content}, content_type="application/json")])
-    together = joined(predictor.predict(list(views(2))), predictor.card)
+    ((reply,), counts) = handler.responder.respond([IncomingRequest({BODY: content}, content_type="application/json")])
+    together = combine_predictions(predictor.predict(list(views(2))), predictor.card)
     assert unwrap(json.loads(reply.body)) == predictor.answer(together) | {"photographs": {"used": 3, "left_out": []}}
     assert counts.images == 3
 
@@ -127,6 +127,6 @@ def test_the_command_line_joins_too(tmp_path: Path, capsys: pytest.CaptureFixtur
         paths[-1].write_bytes(content)
     assert main([str(STARTER), *map(str, paths), "--product"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    together = joined(predictor.predict(list(views(3))), predictor.card)
+    together = combine_predictions(predictor.predict(list(views(3))), predictor.card)
     assert answer.pop("image") == ", ".join(map(str, paths))
     assert answer == predictor.answer(together) | {"photographs": {"used": 3}}

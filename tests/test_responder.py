@@ -10,7 +10,7 @@ from photos import photo
 from fashion.predictor import Predictor
 from serving import responder
 from serving.archive import SERVING
-from serving.protocol import MAX_BODY, Call, json_bytes
+from serving.protocol import MAX_BODY, IncomingRequest, json_bytes
 from serving.responder import MAX_ANSWER, BatchCounts, Responder
 
 
@@ -21,11 +21,11 @@ def ready(bundle: Path) -> Responder:
 
 def test_a_batch_and_its_tally(ready: Responder) -> None:
     calls = [
-        Call({"body": photo(1)}),
-        Call({"body": b"x"}),
-        Call({"body": photo(2)}, {"fashion-all": "1"}),
-        Call({"image1": photo(3), "image2": b"x"}),
-        Call({"body": photo(1)}, {"fashion-all": "maybe"}),
+        IncomingRequest({"body": photo(1)}),
+        IncomingRequest({"body": b"x"}),
+        IncomingRequest({"body": photo(2)}, {"fashion-all": "1"}),
+        IncomingRequest({"image1": photo(3), "image2": b"x"}),
+        IncomingRequest({"body": photo(1)}, {"fashion-all": "maybe"}),
     ]
     replies, tally = ready.respond(calls)
     assert [(reply.status, reply.outcome) for reply in replies] == [
@@ -40,7 +40,9 @@ def test_a_batch_and_its_tally(ready: Responder) -> None:
     assert tally.images == 3
     assert len(tally.request_seconds) == 5
     assert min(tally.decode_seconds, tally.inference_seconds, tally.postprocess_seconds) > 0
-    answered = [json.loads(ready.respond([Call({"body": photo(i)})])[0][0].body)["attributes"] for i in (1, 2, 3)]
+    answered = [
+        json.loads(ready.respond([IncomingRequest({"body": photo(i)})])[0][0].body)["attributes"] for i in (1, 2, 3)
+    ]
     # What reaches its threshold counts, not what was asked for.
     assert tally.attributes.total() == sum(map(len, answered))
 
@@ -48,7 +50,7 @@ def test_a_batch_and_its_tally(ready: Responder) -> None:
 def test_tallies_add_up(ready: Responder) -> None:
     whole = BatchCounts()
     for i in range(3):
-        whole.add(ready.respond([Call({"body": photo(i)})])[1])
+        whole.add(ready.respond([IncomingRequest({"body": photo(i)})])[1])
     assert (whole.images, whole.outcomes["ok"], len(whole.request_seconds)) == (3, 3, 3)
 
 
@@ -59,7 +61,10 @@ def test_no_requests(ready: Responder) -> None:
 def test_an_answer_that_would_be_too_large_is_refused(ready: Responder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(responder, "MAX_ANSWER", 500)
     small, large = ready.respond(
-        [Call({"body": photo(1)}, {"fashion-labels": "color:Black"}), Call({"body": photo(1)}, {"fashion-all": "1"})]
+        [
+            IncomingRequest({"body": photo(1)}, {"fashion-labels": "color:Black"}),
+            IncomingRequest({"body": photo(1)}, {"fashion-all": "1"}),
+        ]
     )[0]
     assert small.status == 200
     assert (large.status, large.outcome) == (400, "bad_request")
@@ -76,9 +81,9 @@ def test_a_batch_of_the_largest_answers_is_one_response(config: str) -> None:
 def test_what_cannot_be_unpacked_has_a_status_of_its_own(ready: Responder) -> None:
     replies, _ = ready.respond(
         [
-            Call({"body": gzip.compress(photo(1))}, {"content-encoding": "gzip"}),
-            Call({"body": gzip.compress(bytes(MAX_BODY + 1))}, {"content-encoding": "gzip"}),
-            Call({"body": photo(1)}, {"content-encoding": "br"}),
+            IncomingRequest({"body": gzip.compress(photo(1))}, {"content-encoding": "gzip"}),
+            IncomingRequest({"body": gzip.compress(bytes(MAX_BODY + 1))}, {"content-encoding": "gzip"}),
+            IncomingRequest({"body": photo(1)}, {"content-encoding": "br"}),
         ]
     )
     assert [reply.status for reply in replies] == [200, 413, 415]
@@ -90,6 +95,6 @@ def test_half_a_character_is_no_fault_of_the_servers(ready: Responder) -> None:
     values = ["\ud800", {"\ud800": 1}, {"b64": "\ud800"}]
     bodies = [{"image": value} for value in values] + [{"images": ["eA=="], name: "\ud800"} for name in ("x", "groups")]
     bodies += [{"inputs": [], "id": "\ud800"}, {"inputs": [{"name": "\ud800"}]}, {"instances": [1], "\ud800": 1}]
-    replies, _ = ready.respond([Call({"body": json.dumps(body).encode()}) for body in bodies])
+    replies, _ = ready.respond([IncomingRequest({"body": json.dumps(body).encode()}) for body in bodies])
     assert {reply.status for reply in replies} == {400}
     assert json.loads(json_bytes({"half": "\ud800"})) == {"half": "\ud800"}

@@ -16,7 +16,7 @@ from catalog.scored.columns import EMBEDDING, PHOTOGRAPHS, PROBABILITIES, VIEWS,
 from catalog.scored.table import LEFT_OUT_FILE, Scored
 from fashion.predictor import Predictor
 from fashion.tables.stored import read_stored
-from fashion.views import joined
+from fashion.views import combine_predictions
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def left_out(folder: Path) -> list[tuple[str, str, str]]:
 def check_product(scored: Scored, position: int, photographs: list[bytes], predictor: Predictor) -> None:
     """A row says what the model says of these photographs together."""
     each = predictor.predict(list(photographs))
-    together = joined(each, predictor.card)
+    together = combine_predictions(each, predictor.card)
     np.testing.assert_allclose(scored.vectors("probabilities")[position], together.probabilities, atol=4e-3)
     np.testing.assert_allclose(scored.vectors("embedding")[position], together.embedding, atol=2e-3)
     cell = rows_of(scored.folder).column(VIEWS)[position]

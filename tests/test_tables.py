@@ -16,7 +16,7 @@ from catalog.scoring.opening import open_source
 from catalog.scoring.source import CONTENT, FAULT, LAST, PLACE
 from fashion.errors import DataError
 from fashion.tables.cells import first_photograph, text_cell
-from fashion.tables.places import ImagePlaces, first_of_several
+from fashion.tables.image_paths import ImagePaths, first_listed_photograph
 from fashion.tables.reading import open_table
 
 Row = dict[str, Any]
@@ -441,7 +441,7 @@ def test_first_photographs(cell: object, first: object) -> None:
     ],
 )
 def test_the_first_of_several(cell: str, first: str) -> None:
-    assert first_of_several(cell) == first
+    assert first_listed_photograph(cell) == first
 
 
 @pytest.mark.parametrize(
@@ -471,22 +471,22 @@ def test_photographs_are_found(tmp_path: Path, cell: str, file: str) -> None:
     for name in (file, "images/c.jpg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
-    assert next(path for path in ImagePlaces(tmp_path, cell) if path.is_file()) == tmp_path / file
+    assert next(path for path in ImagePaths(tmp_path, cell) if path.is_file()) == tmp_path / file
 
 
 def test_photographs_that_are_not_there(tmp_path: Path) -> None:
     assert (
-        ImagePlaces(tmp_path, "x.jpg").missing()
+        ImagePaths(tmp_path, "x.jpg").missing_message()
         == f"x.jpg is not in {tmp_path} nor in its folder images, image, imgs, photos"
     )
-    said = ImagePlaces(tmp_path, "https://cdn.example/x.jpg?v=1").missing()
+    said = ImagePaths(tmp_path, "https://cdn.example/x.jpg?v=1").missing_message()
     assert said.startswith("https://cdn.example/x.jpg?v=1 is an address, which --fetch downloads; x.jpg is not in")
-    said = ImagePlaces(tmp_path, "s3://shop/x.jpg").missing()
+    said = ImagePaths(tmp_path, "s3://shop/x.jpg").missing_message()
     assert said.startswith(
         "s3://shop/x.jpg is an address, which is not fetched: copy its file beside the table; x.jpg is"
     )
-    assert len(ImagePlaces(tmp_path, "y" * 9999).missing()) < 500 + len(str(tmp_path))
-    assert list(ImagePlaces(tmp_path, "y" * 9999)) == []
+    assert len(ImagePaths(tmp_path, "y" * 9999).missing_message()) < 500 + len(str(tmp_path))
+    assert list(ImagePaths(tmp_path, "y" * 9999)) == []
 
 
 VIEWS = {"image": pa.string_view(), "brand": pa.string_view(), "kind": pa.dictionary(pa.int8(), pa.string())}
@@ -644,7 +644,7 @@ def test_exports_of_shop_systems(tmp_path: Path, shop: str) -> None:
     source = open_source([str(tmp_path / "t.csv")])
     assert set(source.ids) == {name}
     (place,) = source.own()[PLACE].to_pylist()[0]
-    assert next(path for path in ImagePlaces(source.folder, place) if path.is_file()) == tmp_path / "images" / "tee.jpg"
+    assert next(path for path in ImagePaths(source.folder, place) if path.is_file()) == tmp_path / "images" / "tee.jpg"
 
 
 WRITERS: dict[str, Callable[[Path], None]] = {

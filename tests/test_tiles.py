@@ -18,14 +18,14 @@ from fashion.pictures.tiles import (
     Picture,
     SheetLayout,
     Tile,
-    beside,
-    fitting,
-    folded,
+    fit_to_box,
     font,
     legend,
     sheet,
+    side_by_side,
     stacked,
-    within,
+    truncate_text,
+    wrap_names,
 )
 
 LAYOUT = SheetLayout(side=60, columns=3, lines=2)
@@ -52,7 +52,7 @@ def test_a_photograph_keeps_its_proportions_and_is_centered() -> None:
     column = [image.getpixel((MARGIN + 30, MARGIN + y)) for y in range(60)]
     assert [y for y, pixel in enumerate(column) if pixel == RED] == list(range(20, 40))
     assert image.getpixel((MARGIN - 1, MARGIN + 30)) == color(MARK)
-    assert within(Image.new("RGB", (1, 4000)), 60, 60).size == (1, 60)
+    assert fit_to_box(Image.new("RGB", (1, 4000)), 60, 60).size == (1, 60)
 
 
 def test_captions_have_the_room_that_the_longest_needs() -> None:
@@ -85,17 +85,17 @@ def test_a_title_stands_above_and_moves_the_rest_down() -> None:
 
 def test_text_keeps_to_its_width() -> None:
     names = ["Hosiery, Stockings, Tights", "Black", "White", "Long Sleeved", "V-Necks"]
-    assert folded(names, 10_000, 3) == [", ".join(names)]
-    lines = folded(names, 120, 2)
+    assert wrap_names(names, 10_000, 3) == [", ".join(names)]
+    lines = wrap_names(names, 120, 2)
     assert len(lines) == 2
     assert max(font(SMALL).getlength(line) for line in lines) <= 120
     assert lines[1].endswith("…")
-    assert fitting("Écru", 100, SMALL) == "Écru"
+    assert truncate_text("Écru", 100, SMALL) == "Écru"
 
 
 def test_beside_and_a_legend() -> None:
     left, right = (Picture(Image.new("RGB", size, RED)) for size in ((10, 20), (30, 5)))
-    image = beside([left, right]).image
+    image = side_by_side([left, right]).image
     assert image.size == (40, 20)
     assert (image.getpixel((39, 4)), image.getpixel((39, 6))) == (RED, color(GROUND))
     one, several = (legend([("short words in a row " * times, MARK)], 300).image for times in (1, 5))

@@ -23,7 +23,7 @@ from catalog.index import build
 from catalog.scored.table import Scored
 from catalog.trends import main
 from fashion.errors import DataError, SettingError
-from fashion.files import write_whole
+from fashion.files import write_atomically
 
 ADDED = COLUMNS[3]
 
@@ -107,7 +107,7 @@ def test_an_index_names_its_catalog(tmp_path: Path) -> None:
     scored = write_catalog(tmp_path / "scored", products(40))
     build(scored, EdgeStore(scored.folder / "index"))
     apart = tmp_path / "index/index.json"
-    write_whole(apart, (scored.folder / "index/index.json").read_bytes())  # all that is read of an index
+    write_atomically(apart, (scored.folder / "index/index.json").read_bytes())  # all that is read of an index
     found = trends(apart.parent, groups=["sleeve"])
     assert (found.catalog, sum(found.products)) == (str(scored.folder), 40)
     scored.folder.rename(tmp_path / "moved")

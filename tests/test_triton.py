@@ -1,4 +1,4 @@
-"""The model repository for Triton: its config by Triton's own description, and against the file beside it."""
+"""The model repository for Triton: its config by Triton's own description, and against the file concurrency it."""
 
 import subprocess
 import sys
@@ -70,7 +70,7 @@ def test_a_client_answers_with_what_triton_returns(model: Path) -> None:
         name, in_batches, lanes = "triton", True, 1
         head = np.empty((0, 0), np.float32)
 
-        def run(self, pixels: np.ndarray, features: bool = False, beside: int = 1) -> Outputs:
+        def run(self, pixels: np.ndarray, features: bool = False, concurrency: int = 1) -> Outputs:
             return Outputs(*session.run(["logits", "embedding"], {"image": normalize(pixels, card.input)}))
 
     image = Image.effect_noise((240, 320), 80).convert("RGB")

@@ -8,7 +8,7 @@ from fashion.model_card import ModelCard
 from fashion.prediction import Prediction, sigmoid
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label
-from fashion.views import joined, joined_embedding, logits_of, view_weights
+from fashion.views import combine_embeddings, combine_predictions, logits_of, view_weights
 
 LABELS = (Label("color", "Black"), Label("color", "Red"), Label("sleeve", "Long"), Label("sleeve", "Short"))
 
@@ -45,14 +45,14 @@ def seen(of: ModelCard, outputs: list[float], embedding: list[float]) -> Predict
 
 def test_one_photograph_is_its_own_answer() -> None:
     alone = seen(GATED, [1, -1, 0, 2, 3, 4], [1, 2])
-    assert joined([alone], GATED) is alone
+    assert combine_predictions([alone], GATED) is alone
 
 
 def test_photographs_count_by_the_square_of_their_most_probable_label() -> None:
     one, other = seen(PLAIN, [2, -1, 0, 0], [3, 0]), seen(PLAIN, [-1, 0, 0, 4], [0, 1])
     color = sigmoid(np.array([2.0, 0.0])) ** 2
     sleeve = sigmoid(np.array([0.0, 4.0])) ** 2
-    found = joined([one, other], PLAIN)
+    found = combine_predictions([one, other], PLAIN)
     expected = [
         np.average([2, -1], weights=color),
         np.average([-1, 0], weights=color),
@@ -67,7 +67,7 @@ def test_photographs_count_by_the_square_of_their_most_probable_label() -> None:
 
 def test_what_shows_no_product_says_nothing() -> None:
     whole, chart = seen(GATED, [3, -3, 2, -2, 4, 5], [1, 0]), seen(GATED, [-3, 3, -4, 4, 0, -9], [0, 1])
-    found = joined([chart, whole], GATED)
+    found = combine_predictions([chart, whole], GATED)
     np.testing.assert_allclose(found.logits, whole.logits, atol=1e-3)
     assert found.product == pytest.approx(whole.product)
     np.testing.assert_allclose(found.applies, whole.applies, atol=1e-3)
@@ -79,16 +79,16 @@ def test_a_group_that_does_not_apply_to_what_is_seen_says_little() -> None:
     weights = view_weights(np.stack([logits_of(whole), logits_of(detail)]), GATED)
     np.testing.assert_allclose(weights.sum(0), 1, rtol=1e-6)
     assert weights[1, 0] > 0.5 > weights[1, 2]  # the color is surer in the detail, the sleeve is not in it
-    found = joined([whole, detail], GATED)
+    found = combine_predictions([whole, detail], GATED)
     assert found.probabilities[2] > 0.5 > found.probabilities[3]
 
 
 def test_where_nothing_is_seen_all_count_alike() -> None:
     blank = [seen(GATED, [-30, -30, -30, -30, -30, -30], embedding) for embedding in ([1.0, 0.0], [0.0, 1.0])]
-    found = joined(blank, GATED)
+    found = combine_predictions(blank, GATED)
     assert np.isfinite(found.logits).all()
     np.testing.assert_allclose(found.embedding, [0.5, 0.5], atol=1e-6)
-    np.testing.assert_allclose(joined_embedding(np.zeros((2, 2)), np.ones(2)), [0, 0])
+    np.testing.assert_allclose(combine_embeddings(np.zeros((2, 2)), np.ones(2)), [0, 0])
 
 
 def test_logits_of_gates_come_back() -> None:

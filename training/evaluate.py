@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from fashion.answers import answered
+from fashion.answers import answered_mask
 from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
-from fashion.files import write_whole
+from fashion.files import write_atomically
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from fashion.profiles.thresholds import HALF
@@ -129,7 +129,7 @@ def _score(
     taxonomy = Taxonomy(tuple(card.taxonomy.labels[i] for i in labels))
     probabilities, targets = seen.probabilities[:, labels], seen.targets[:, labels]
     gates = seen.seen_gates.probabilities
-    answers = {profile: answered(card, seen.probabilities, profile, gates)[:, labels] for profile in profiles}
+    answers = {profile: answered_mask(card, seen.probabilities, profile, gates)[:, labels] for profile in profiles}
     precisions = average_precisions(probabilities, targets)
     scores = {
         profile: _with_precisions(
@@ -224,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.report:
             print(f"\nreport  {options.report / PAGE_FILE}")
         if options.json:
-            write_whole(options.json, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+            write_atomically(options.json, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     return 0
 
 

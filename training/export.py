@@ -20,7 +20,7 @@ from tqdm import tqdm
 from fashion.backbones.families import build, family
 from fashion.engines import Engine, OnnxEngine, TorchEngine, open_engine
 from fashion.errors import BundleError, one_line_errors
-from fashion.folders import new_folder
+from fashion.folders import atomic_folder
 from fashion.model_card import CHECKPOINT_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
 from fashion.predictor import Predictor
 from fashion.profiles.thresholds import HALF
@@ -77,7 +77,7 @@ def export(
     path = run.checkpoint(checkpoint)
     module = load_module(path)
     validation = run.split("val", module, data).sample(VALIDATION_IMAGES)
-    with new_folder(out) as folder:
+    with atomic_folder(out) as folder:
         print(
             f"export {path}: {module.hparams['arch']}, {len(module.taxonomy)} labels, {module.spec.size} px", flush=True
         )

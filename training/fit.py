@@ -26,7 +26,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from fashion.errors import FashionError, SettingError, one_line, one_line_errors
-from fashion.files import write_whole
+from fashion.files import write_atomically
 from training.data.data_module import FashionData
 from training.fitting.averaging import Average
 from training.fitting.module import MONITOR, FashionModule
@@ -208,9 +208,9 @@ class SaveSettings(Callback):
             if settings.data[setting]:  # copied to the run: the user may change the file later
                 own = self.cli.run / name
                 if Path(settings.data[setting]) != own:
-                    write_whole(own, Path(settings.data[setting]).read_bytes())
+                    write_atomically(own, Path(settings.data[setting]).read_bytes())
                 settings.data[setting] = str(own)
-        write_whole(self.cli.run / CONFIG_FILE, self.cli.dump(settings))
+        write_atomically(self.cli.run / CONFIG_FILE, self.cli.dump(settings))
 
 
 def quiet() -> None:

@@ -20,10 +20,10 @@ from torch import Tensor
 from fashion.backbones.families import build
 from fashion.engines import OnnxEngine, TorchEngine
 from fashion.errors import BundleError, DataError, one_line_errors
-from fashion.folders import new_folder
+from fashion.folders import atomic_folder
 from fashion.model_card import CHECKPOINT_FILE, ONNX_FILE, ModelCard, sha256
 from fashion.predictor import Predictor
-from fashion.preprocess import InputSpec, pixels
+from fashion.preprocess import InputSpec, load_pixels
 from fashion.taxonomy import Label, Taxonomy, imaterialist
 from training.bundle.folders import check_bundle_replaceable
 from training.bundle.parity import check_fp32
@@ -98,7 +98,7 @@ def import_weights(
     print(f"import {file}: {source.kind}; {arch}, {len(taxonomy)} labels, {size} px", flush=True)
     if source.engine:
         check_fp32({file.name: source.engine, "its weights": TorchEngine(module.network, spec)}, images)
-    with new_folder(out) as folder:
+    with atomic_folder(out) as folder:
         _write_checkpoint(module, folder / CHECKPOINT_FILE)
         write_fp32(module, folder)
         engines = ({file.name: source.engine} if source.engine else {}) | fp32_engines(module, folder)
@@ -161,7 +161,7 @@ def _fit(card: ModelCard, folder: Path, data: Path, cache: Path, validation: Pho
 
 def _synthetic_images(spec: InputSpec) -> np.ndarray:
     """Synthetic images to compare files on, uint8 (B, S, S, 3)."""
-    return np.stack([pixels(draw(seed, DRAWN_SIZE)[0], spec) for seed in range(DRAWN_IMAGES)])
+    return np.stack([load_pixels(draw(seed, DRAWN_SIZE)[0], spec) for seed in range(DRAWN_IMAGES)])
 
 
 def read_labels(file: Path) -> Taxonomy:

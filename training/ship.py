@@ -13,7 +13,7 @@ from typing import Any
 
 from fashion.engines import open_engine
 from fashion.errors import SettingError, one_line_errors
-from fashion.folders import new_folder
+from fashion.folders import atomic_folder
 from fashion.model_card import CARD_FILE, INT8_FILE, ModelCard, checked_file
 from training.bundle.folders import check_bundle_replaceable
 
@@ -53,7 +53,7 @@ def ship(bundle: Path, out: Path, command: str | None = None, texts: Sequence[Pa
             raise SettingError(f"--with {str(text)!r} is no file")
         if text.name in (INT8_FILE, CARD_FILE):
             raise SettingError(f"--with {str(text)!r} is called as a file of the bundle; give it another name")
-    with new_folder(out) as folder:
+    with atomic_folder(out) as folder:
         for text in texts:  # copied before `out` is replaced: they may lie in it
             shutil.copyfile(text, folder / text.name)
         shutil.copyfile(source, folder / INT8_FILE)

@@ -13,7 +13,7 @@ from fashion.engines import Outputs
 from fashion.model_card import INT8_FILE, ModelCard
 from fashion.pipeline import predictions
 from fashion.prediction import Prediction
-from fashion.preprocess import normalize, pixels
+from fashion.preprocess import load_pixels, normalize
 
 
 class PlainModel:
@@ -31,7 +31,7 @@ class PlainModel:
 
     def prepare(self, photograph: bytes) -> np.ndarray:
         """Decode, resize, normalize: float32 (1, 3, S, S)."""
-        return normalize(pixels(photograph, self.card.input)[None], self.card.input)
+        return normalize(load_pixels(photograph, self.card.input)[None], self.card.input)
 
     def infer(self, image: np.ndarray) -> Prediction:
         """Run the network on the output of `prepare`."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.servers.running import NotStarted, Server
-from fashion.files import write_whole
+from fashion.files import write_atomically
 from fashion.model_card import STATE_DICT_FILE, ModelCard
 from serving.archive import MANIFEST, archive
 from serving.ports import free_ports
@@ -34,11 +34,11 @@ def quiet(bundle: Path, folder: Path) -> Iterator[Server]:
     """The same without log lines and metrics of requests, neither the handler's nor TorchServe's own."""
     packed = archive(bundle, folder / "model_store" / "fashion.mar")
     _put_before_handler(QUIET_HANDLER, packed)
-    metrics = write_whole(folder / "metrics.yaml", "ts_metrics: {counter: []}\nmodel_metrics: {counter: []}\n")
+    metrics = write_atomically(folder / "metrics.yaml", "ts_metrics: {counter: []}\nmodel_metrics: {counter: []}\n")
     server = TorchServe.temporary(packed.parent, folder / "server", metrics_config=str(metrics.resolve()))
     logs, changes = re.subn('(name="(?:ACCESS|MODEL)_LOG" level=)"info"', r'\1"off"', server.log_config.read_text())
     assert changes == 2
-    server.log_config = write_whole(folder / "log4j2.xml", logs).resolve()
+    server.log_config = write_atomically(folder / "log4j2.xml", logs).resolve()
     with server:
         yield _running(server, "fashion")
 

@@ -16,7 +16,7 @@ from catalog.filters.columns import nearest
 from catalog.scored.table import Scored
 from fashion.errors import DataError, SettingError
 from fashion.tables.columns import DATE_COLUMNS, usual_name
-from fashion.tables.dates import is_slashed, read_date
+from fashion.tables.dates import is_ambiguous_date, read_date
 
 Unit = Literal["week", "month", "quarter", "year"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
@@ -129,7 +129,7 @@ class DateReader:
                 f"the column {self.column!r} holds {self._coarse}s such as {self.example!r}, which make no "
                 f"{self.unit}s; give --by {self._coarse}"
             )
-        unclear = ", in which day and month are ambiguous; write dates so" if is_slashed(self.example) else ""
+        unclear = ", in which day and month are ambiguous; write dates so" if is_ambiguous_date(self.example) else ""
         raise DataError(
             f"the column {self.column!r} holds no dates such as 2026-05-01: its first cell is {self.example!r}{unclear}"
         )

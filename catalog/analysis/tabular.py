@@ -8,7 +8,7 @@ from pathlib import Path
 from catalog.analysis.comparison import ComparedShare, Comparison
 from catalog.analysis.inference import FALSE_DISCOVERIES
 from catalog.analysis.label_trends import LabelTrend, Measure, Trends
-from fashion.files import write_whole
+from fashion.files import write_atomically
 
 RARE = 0.01  # the table of trends omits untested labels with a lower share
 RATE = f"{FALSE_DISCOVERIES:.0%}".replace("%", " %")
@@ -192,4 +192,4 @@ def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) 
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
-    write_whole(path, file.getvalue())
+    write_atomically(path, file.getvalue())

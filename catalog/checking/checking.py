@@ -20,7 +20,7 @@ from catalog.scored.table import Scored
 from catalog.words.vocabulary import Vocabulary
 from fashion.engines import available_cores
 from fashion.errors import InvalidImage, one_line
-from fashion.tables.places import ImagePlaces
+from fashion.tables.image_paths import ImagePaths
 
 AT_ONCE = 256  # photographs in progress
 NO_FILE = "the photograph is in no file of its own; its pixels were not checked"
@@ -131,7 +131,7 @@ class CatalogCheck:
             return "", NO_FILE
         path = Path(image)
         if self.photographs is not None and not path.is_file():
-            path = next((place for place in ImagePlaces(self.photographs, image) if place.is_file()), path)
+            path = next((place for place in ImagePaths(self.photographs, image) if place.is_file()), path)
         try:
             return str(path), measure_photograph(path)
         except InvalidImage as error:

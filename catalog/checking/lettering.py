@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from fashion.colors.plain_ground import ground_color
+from fashion.colors.plain_background import background_color
 
 CONTRAST = 12  # minimum difference from the background, in levels of 255; a faint watermark has 20
 HEIGHT = (0.012, 0.15)  # range of letter heights, as a fraction of the photograph's height
@@ -22,7 +22,7 @@ def letters_in_a_row(levels: np.ndarray) -> int:
     product's component, so only the part of a watermark beside the product is detected.
     """
     height, width = levels.shape[:2]
-    off = np.abs(levels - ground_color(levels)).max(axis=-1) > CONTRAST
+    off = np.abs(levels - background_color(levels)).max(axis=-1) > CONTRAST
     _, _, stats, _ = cv2.connectedComponentsWithStats(off.astype(np.uint8), connectivity=8)
     left, top, across, down, area = stats[1:].T
     low, high = (part * height for part in HEIGHT)

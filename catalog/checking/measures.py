@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from catalog.checking.lettering import letters_in_a_row
-from fashion.colors.cielab import lab
-from fashion.colors.plain_ground import ground_color, ground_share
+from fashion.colors.cielab import rgb_to_lab
+from fashion.colors.plain_background import background_color, background_share
 from fashion.errors import InvalidImage, one_line
 from fashion.preprocess import decode
 
@@ -55,8 +55,8 @@ def measure_photograph(source: Path | Image.Image) -> PhotographMeasures:
         width,
         height,
         blur(np.asarray(image.convert("L"), dtype=np.float32)),
-        float(np.percentile(lab(levels[::3, ::3])[..., 0], BRIGHTEST)),
-        ground_share(levels, TOLERANCE),
+        float(np.percentile(rgb_to_lab(levels[::3, ::3])[..., 0], BRIGHTEST)),
+        background_share(levels, TOLERANCE),
         covered_border(levels),
         letters_in_a_row(levels),
     )
@@ -88,7 +88,7 @@ def _blur_along(gray: np.ndarray, axis: int, length: int = 9) -> float:
 
 def covered_border(levels: np.ndarray) -> dict[str, float]:
     """By side, the longest run of the border without the background color, as a fraction of the side."""
-    color = ground_color(levels)
+    color = background_color(levels)
     strips = (levels[:2], levels[-2:], levels[:, :2].swapaxes(0, 1), levels[:, -2:].swapaxes(0, 1))
     lines = ((np.abs(strip - color).max(axis=-1) > TOLERANCE).all(axis=0) for strip in strips)
     return {side: _longest_run(line) / len(line) for side, line in zip(SIDES, lines, strict=True)}

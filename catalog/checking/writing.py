@@ -11,7 +11,7 @@ from PIL import Image
 
 from catalog.checking.faults import Fault
 from fashion.errors import InvalidImage
-from fashion.files import write_whole
+from fashion.files import write_atomically
 from fashion.pictures.tiles import INK, WRONG, SheetLayout, Tile, sheet
 from fashion.preprocess import decode
 
@@ -29,7 +29,7 @@ def write_faults(path: Path, faults: Sequence[Fault]) -> Path:
     for fault in faults:
         cells = [getattr(fault, name) for name in names]
         writer.writerow([f"{cell:.4g}" if isinstance(cell, float) else cell for cell in cells])
-    return write_whole(path, file.getvalue().encode(errors="surrogateescape"))
+    return write_atomically(path, file.getvalue().encode(errors="surrogateescape"))
 
 
 def write_fault_sheet(path: Path, products: Sequence[Sequence[Fault]]) -> Path:

@@ -11,7 +11,7 @@ from catalog.filters.columns import point_id
 from catalog.filters.conditions import And, Condition, Points
 from catalog.similar.matches import Match, Product
 from catalog.similar.matching import Index
-from fashion.colors.cielab import difference, read_hex
+from fashion.colors.cielab import ciede2000, hex_to_lab
 from fashion.colors.palette import DominantColor
 from fashion.errors import SettingError
 
@@ -39,12 +39,12 @@ class ColorSearch:
     def __init__(self, colors: Mapping[str, ColoredProduct], wanted: str, distance: float = DISTANCE) -> None:
         if not 0 <= distance <= WHITE_TO_BLACK:
             raise SettingError(f"the color distance is {distance:g}; it must be from 0 to {WHITE_TO_BLACK:g}")
-        target = read_hex(wanted)
+        target = hex_to_lab(wanted)
         candidates = [
             (product.id, color) for product in colors.values() for color in product.colors if color.share >= LEAST_SHARE
         ]
-        lab = np.array([read_hex(color.hex) for _, color in candidates]).reshape(-1, 3)
-        apart = difference(lab, target)
+        lab = np.array([hex_to_lab(color.hex) for _, color in candidates]).reshape(-1, 3)
+        apart = ciede2000(lab, target)
         self.found: dict[str, tuple[DominantColor, float]] = {}
         for i in np.argsort(apart, kind="stable"):
             if apart[i] <= distance:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from catalog.scored.columns import ID
 from fashion.colors.palette import DominantColor
 from fashion.errors import DataError, one_line
-from fashion.files import write_whole
+from fashion.files import write_atomically
 
 COLORS_FILE, COLORLESS_FILE = "colors.parquet", "colors_left_out.csv"
 STAMP, HEX, NAME, BASIC, SHARE = "stamp", "hex", "name", "basic", "share"
@@ -87,8 +87,8 @@ def write_colors(folder: Path, products: Sequence[ColoredProduct]) -> Path:
     writer = csv.writer(left_out)
     writer.writerow(("id", "detail"))
     writer.writerows((product.id, product.fault) for product in products if product.fault)
-    write_whole(folder / COLORLESS_FILE, left_out.getvalue().encode(errors="surrogateescape"))
-    return write_whole(folder / COLORS_FILE, file.getvalue())
+    write_atomically(folder / COLORLESS_FILE, left_out.getvalue().encode(errors="surrogateescape"))
+    return write_atomically(folder / COLORS_FILE, file.getvalue())
 
 
 def named_colors(colors: Iterable[DominantColor]) -> str:

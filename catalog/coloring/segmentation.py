@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from fashion.colors.plain_ground import plain_ground
+from fashion.colors.plain_background import plain_background
 from fashion.preprocess import Source, decode
 
 WORKING = 160  # px, longer side of the image on which colors are measured
@@ -29,7 +29,7 @@ def product_pixels(levels: np.ndarray) -> np.ndarray:
     Args:
         levels: the photograph, uint8 (H, W, 3).
     """
-    ground = plain_ground(levels)
+    ground = plain_background(levels)
     if ground is not None and 1 - ground.mean() >= LEAST:
         return ~ground
     return grabbed_product(levels)

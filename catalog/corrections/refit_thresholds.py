@@ -7,8 +7,8 @@ import numpy as np
 from catalog.corrections.corrected_products import LEAST, Corrected
 from fashion.calibration import PLATT, RIVALS, TEMPERATURE, Calibration, calibrated
 from fashion.profiles.calibration import fit_calibration
-from fashion.profiles.choosing import simplest_within_one_standard_error
 from fashion.profiles.folds import split_folds
+from fashion.profiles.model_selection import simplest_within_one_standard_error
 from fashion.profiles.thresholds import MACRO_F1, MICRO_F1, f1_candidates, shrink_toward
 from fashion.taxonomy import NOT_ANNOTATED, YES
 

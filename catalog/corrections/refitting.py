@@ -29,7 +29,7 @@ from fashion.errors import DataError, SettingError
 from fashion.model_card import ModelCard
 from fashion.profiles.bootstrap import Interval, interval
 from fashion.profiles.calibration import calibration_error
-from fashion.profiles.choosing import score_of
+from fashion.profiles.model_selection import f1_score
 from fashion.taxonomy import NOT_ANNOTATED, YES
 
 RESAMPLES = 1_000
@@ -141,8 +141,8 @@ def propose(scored: Scored, card: ModelCard) -> Proposal:
         representative=data.represents,
         chosen=fitted.chosen,
         recalibrated=[g for g in data.taxonomy.groups if fitted.calibration.get(g) != card.calibration.get(g)],
-        before=score_of(now >= before, judged, score),
-        after=score_of(fitted.answered, judged, score),
+        before=f1_score(now >= before, judged, score),
+        after=f1_score(fitted.answered, judged, score),
         interval=_gain_interval(now >= before, fitted.answered, judged),
         error_before=calibration_error(now[decided], data.targets[decided] == YES),
         error_after=calibration_error(fitted.probabilities[decided], data.targets[decided] == YES),

@@ -16,7 +16,7 @@ import pyarrow as pa
 from catalog.filters.filtering import RowFilter
 from catalog.scored.columns import PROBABILITIES, vector_rows
 from catalog.scored.table import Scored
-from fashion.tables.columns import plain
+from fashion.tables.columns import normalized_name
 from fashion.taxonomy import Taxonomy
 
 SEPARATOR = "|"  # between the labels of a cell, as in the training format
@@ -37,8 +37,11 @@ class SourceLabels:
     @classmethod
     def of(cls, scored: Scored, groups: Sequence[str]) -> "SourceLabels":
         """Find the columns of some groups by name, ignoring case."""
-        own = {plain(name): name for name in reversed(scored.manifest.columns)}
-        return cls(scored.manifest.taxonomy, {group: own[plain(group)] for group in groups if plain(group) in own})
+        own = {normalized_name(name): name for name in reversed(scored.manifest.columns)}
+        return cls(
+            scored.manifest.taxonomy,
+            {group: own[normalized_name(group)] for group in groups if normalized_name(group) in own},
+        )
 
     def batches(self, scored: Scored, where: str | None = None) -> Iterator[pa.RecordBatch]:
         """Products with probabilities and these columns, in the batches of `catalog.corrections.queues.read_cells`."""

@@ -21,8 +21,8 @@ from catalog.scored.columns import ID, IMAGE
 from catalog.scored.table import Scored
 from catalog.scored.verdicts import ProductVerdict
 from fashion.errors import DataError
-from fashion.folders import check_replaceable, new_folder
-from fashion.tables.places import ImagePlaces
+from fashion.folders import atomic_folder, check_replaceable
+from fashion.tables.image_paths import ImagePaths
 from fashion.taxonomy import YES, Taxonomy
 
 TRAIN_FILE, LEFT_OUT_FILE, MARK_FILE = "train.csv", "left_out.csv", "corrections.json"
@@ -74,7 +74,7 @@ def write_training_folder(scored: Scored, out: Path, photographs: Path | None = 
     overlay, taxonomy = scored.overlay(), scored.manifest.taxonomy
     known = overlay.known if overlay else {}
     made = TrainingFolder(out)
-    with new_folder(out) as folder:
+    with atomic_folder(out) as folder:
         (folder / IMAGES).mkdir()
         with (folder / TRAIN_FILE).open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
@@ -128,7 +128,7 @@ def _photograph(row: dict[str, str], folder: Path | None) -> Path | None:
     names: Sequence[str] = [name for name in (row[IMAGE], row[ID]) if name]
     places = [Path(row[IMAGE])] if row[IMAGE] else []
     if folder is not None:
-        places += [place for name in names for place in ImagePlaces(folder, name)]
+        places += [place for name in names for place in ImagePaths(folder, name)]
     return next((place for place in places if place.is_file()), None)
 
 

@@ -32,7 +32,7 @@ from catalog.engines.store import (
 from catalog.filters.columns import Column
 from catalog.filters.conditions import Builder
 from fashion.errors import DataError
-from fashion.files import write_whole
+from fashion.files import write_atomically
 
 MANIFEST, SHARD = "index.json", "shard"
 LOCKED = "WouldBlock"  # the engine's message contains it when another process has the shard open
@@ -93,7 +93,7 @@ class EdgeStore:
             raise DataError(f"{path} cannot be read as JSON: {error}; index the catalog into another folder") from None
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        write_whole(self.folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+        write_atomically(self.folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
 
     def open(self) -> None:
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from catalog.scored.table import Scored
 from fashion.errors import BundleError, DataError
-from fashion.files import write_whole
+from fashion.files import write_atomically
 from fashion.model_card import ModelCard
 from fashion.share_correction import GroupCorrection, read_corrections
 
@@ -23,7 +23,7 @@ def keep_corrections(folder: Path, card: ModelCard) -> None:
         path.unlink(missing_ok=True)
         return
     content = {"weights": card.weights_id, "groups": card.share_corrections}
-    write_whole(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def kept_corrections(scored: Scored) -> Mapping[str, GroupCorrection]:

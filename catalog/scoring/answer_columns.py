@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from catalog.scored.columns import ATTRIBUTE, EMBEDDING, LOGITS, PROBABILITIES, gate_columns, vector_column
-from fashion.answers import answered
+from fashion.answers import answered_mask
 from fashion.model_card import ModelCard
 from fashion.prediction import Prediction
 
@@ -33,7 +33,7 @@ def answer_columns(
     gates = np.stack([none if result is None else result.gates for result in results])
     columns |= {name: pa.array(gates[:, i]) for i, name in enumerate(gate_columns(card.gates))}
     probabilities = values[PROBABILITIES]
-    chosen = answered(card, probabilities, profile, gates)
+    chosen = answered_mask(card, probabilities, profile, gates)
     for group in card.taxonomy.groups:
         indices = card.taxonomy.indices(group)
         cells = []

@@ -10,8 +10,8 @@ from typing import Any, Literal, NamedTuple
 import pyarrow as pa
 
 from fashion.tables.columns import ID_COLUMNS, is_usual
-from fashion.tables.dates import is_slashed, order_of, read_date
-from fashion.tables.no_values import says_nothing
+from fashion.tables.dates import infer_date_order, is_ambiguous_date, read_date
+from fashion.tables.missing_values import is_missing
 
 MOST = 0.95  # minimum share of a column's values of one type for the column to have that type
 FEW = 4  # with at least this many values of one type, a single other value is tolerated
@@ -168,10 +168,10 @@ def read_column(cells: Sequence[str]) -> TypedColumn:
     - date32, or timestamp if there are times, in UTC if there are time zones: see `fashion.tables.dates`.
     - string: everything else, and a column of empty cells.
 
-    Empty cells are null. Placeholders in `fashion.tables.no_values` are null in columns of booleans, numbers and dates,
-    and stay in columns of text.
+    Empty cells are null. Placeholders in `fashion.tables.missing_values` are null in columns of booleans, numbers and
+    dates, and stay in columns of text.
     """
-    filled = [cell for cell in cells if not says_nothing(cell)]
+    filled = [cell for cell in cells if not is_missing(cell)]
     if filled:
         for read in (_flags, _numbers, _dates):
             if found := read(cells, filled):
@@ -201,7 +201,7 @@ def _numbers(cells: Sequence[str], filled: Sequence[str]) -> TypedColumn | None:
 
 
 def _dates(cells: Sequence[str], filled: Sequence[str]) -> TypedColumn | None:
-    order = order_of(filled)
+    order = infer_date_order(filled)
     dates = {cell: found for cell in set(filled) if (found := read_date(cell, order)) is not None}
     times = [found for found in dates.values() if isinstance(found, datetime)]
     if not times:
@@ -215,8 +215,8 @@ def _column(
     cells: Sequence[str], filled: Sequence[str], read: Callable[[str], Any], kind: str, stored: pa.DataType
 ) -> TypedColumn | None:
     """The converted column if `read` converts most of its cells, otherwise None."""
-    values = [None if says_nothing(cell) else read(cell) for cell in cells]
-    odd = [i for i, value in enumerate(values) if value is None and not says_nothing(cells[i])]
+    values = [None if is_missing(cell) else read(cell) for cell in cells]
+    odd = [i for i, value in enumerate(values) if value is None and not is_missing(cells[i])]
     if not _are_most(len(filled) - len(odd), filled):
         return None
     return TypedColumn(pa.array(values, stored), Odd(len(odd), odd[0], kind) if odd else None)
@@ -291,10 +291,10 @@ def _moment(found: date, zone: tzinfo | None) -> datetime:
 
 def _first_unclear(cells: Sequence[str], filled: Sequence[str]) -> int | None:
     """Position of the first ambiguous date, such as 05/01/2026, in a column that would otherwise hold dates."""
-    slashed = sum(map(is_slashed, filled))
+    slashed = sum(map(is_ambiguous_date, filled))
     if not slashed or not _are_most(slashed + sum(read_date(cell) is not None for cell in filled), filled):
         return None
-    return next(i for i, cell in enumerate(cells) if is_slashed(cell))
+    return next(i for i, cell in enumerate(cells) if is_ambiguous_date(cell))
 
 
 def _mixed(cells: Sequence[str], filled: Sequence[str]) -> Odd | None:
@@ -302,11 +302,11 @@ def _mixed(cells: Sequence[str], filled: Sequence[str]) -> Odd | None:
     for kind, is_one in (("number", lambda cell: _NUMBER.fullmatch(cell) is not None), ("date", _is_date)):
         count = sum(map(is_one, filled))
         if len(filled) > count > len(filled) / 2:
-            others = [i for i, cell in enumerate(cells) if not says_nothing(cell) and not is_one(cell)]
+            others = [i for i, cell in enumerate(cells) if not is_missing(cell) and not is_one(cell)]
             if not any(_NAME.fullmatch(cells[i]) for i in others):
                 return Odd(len(others), others[0], kind)
     return None
 
 
 def _is_date(cell: str) -> bool:
-    return is_slashed(cell) or read_date(cell) is not None
+    return is_ambiguous_date(cell) or read_date(cell) is not None

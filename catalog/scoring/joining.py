@@ -22,7 +22,7 @@ from catalog.scoring.scorer import REASON
 from catalog.scoring.source import LAST
 from fashion.model_card import ModelCard
 from fashion.prediction import Prediction
-from fashion.views import joined
+from fashion.views import combine_predictions
 
 
 @dataclass
@@ -85,7 +85,9 @@ class ProductJoiner:
         rows = rows.append_column(VIEWS, pa.array(embeddings, pa.list_(pa.list_(pa.float16(), size))))
         if not several:
             return rows
-        joint = [joined(predictions_of(view, self._card), self._card) for view in views if view is not None]
+        joint = [
+            combine_predictions(predictions_of(view, self._card), self._card) for view in views if view is not None
+        ]
         answers = answer_columns(self._card, joint, size, self._profile)
         # Append the joint answers to each column, then take the rows of products with several photographs from them.
         order = np.arange(len(products))

@@ -9,8 +9,8 @@ from pathlib import Path
 from catalog.scoring.source import ListedSource, ProductSource, UnscoredRow, rows_table
 from catalog.scoring.table_source import parquet_source, text_source
 from fashion.errors import DataError
-from fashion.heic import HEIC_ENDINGS, HOW, heic_is_read
-from fashion.preprocess import ENDINGS, begins_as_image
+from fashion.heic import HEIC_ADVICE, HEIC_ENDINGS, can_read_heic
+from fashion.preprocess import ENDINGS, looks_like_image
 from fashion.tables.first_bytes import check_first_bytes, is_spreadsheet
 from fashion.tables.parquet import ParquetTable
 from fashion.tables.reading import PARQUET_ENDING, TABLE_ENDINGS, open_table
@@ -79,7 +79,7 @@ def photographs(paths: Sequence[str], name: str, folder: str, left_out: Sequence
 
 def image_files(folder: Path) -> list[str]:
     """Sorted absolute paths of the image files below a folder, by extension; hidden files are skipped."""
-    endings = (*ENDINGS, *HEIC_ENDINGS) if heic_is_read() else ENDINGS
+    endings = (*ENDINGS, *HEIC_ENDINGS) if can_read_heic() else ENDINGS
     return sorted(path for path in _visible_files(folder) if path.lower().endswith(endings))
 
 
@@ -93,8 +93,8 @@ def unread_photographs(folder: Path) -> list[UnscoredRow]:
     for path in sorted(_visible_files(folder)):
         name = os.path.relpath(path, os.path.abspath(folder)).encode(errors="backslashreplace").decode()
         ending = os.path.splitext(path)[1].lower()
-        if ending in HEIC_ENDINGS and not heic_is_read():
-            unread.append(UnscoredRow(name, name, NOT_READ, f"HEIC is not read; {HOW}"))
+        if ending in HEIC_ENDINGS and not can_read_heic():
+            unread.append(UnscoredRow(name, name, NOT_READ, f"HEIC is not read; {HEIC_ADVICE}"))
         elif ending in UNREAD_ENDINGS:
             unread.append(UnscoredRow(name, name, NOT_READ, UNREAD_ENDINGS[ending]))
         elif not ending and _is_image(path):
@@ -107,7 +107,7 @@ def _is_image(path: str) -> bool:
         if not os.path.isfile(path):  # opening a pipe would block
             return False
         with open(path, "rb") as file:
-            return begins_as_image(file.read(16))
+            return looks_like_image(file.read(16))
     except OSError:
         return False
 

@@ -14,7 +14,7 @@ from catalog.scored.columns import APPLIES_COLUMN, ATTRIBUTE, ID, IMAGE, PHOTOGR
 from catalog.scored.score_manifest import MANIFEST_FILE, PARTS, Manifest, Origin
 from catalog.scored.table import ORIGIN_KEY, VECTORS, describe_model, open_part, part_origin
 from fashion.errors import DataError
-from fashion.files import write_whole
+from fashion.files import write_atomically
 from fashion.taxonomy import Label
 
 
@@ -81,7 +81,9 @@ class PartWriter:
             left_out=dict(left_out),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        write_whole(self.folder / MANIFEST_FILE, json.dumps(manifest.to_json(), indent=1, ensure_ascii=False) + "\n")
+        write_atomically(
+            self.folder / MANIFEST_FILE, json.dumps(manifest.to_json(), indent=1, ensure_ascii=False) + "\n"
+        )
         return manifest
 
     def _check(self, path: Path, part: pq.ParquetFile, refreshed: bool) -> None:
@@ -117,7 +119,7 @@ def write_part(path: Path, rows: pa.Table, origin: Origin) -> Path:
     texts = [name for name in rows.column_names if name not in (*VECTORS, VIEWS)]
     table = rows.replace_schema_metadata({ORIGIN_KEY: json.dumps(asdict(origin)).encode()})
     pq.write_table(table, file, compression="zstd", use_dictionary=texts, write_statistics=texts)
-    return write_whole(path, file.getvalue())
+    return write_atomically(path, file.getvalue())
 
 
 def own_columns(schema: pa.Schema) -> list[str]:

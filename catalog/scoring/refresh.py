@@ -21,7 +21,7 @@ from catalog.scored.table import LEFT_OUT_FILE, open_part, part_origin
 from catalog.scoring.parts import own_columns, write_part
 from catalog.scoring.source import PLACE, ProductSource
 from fashion.errors import DataError
-from fashion.tables.places import ImagePlaces
+from fashion.tables.image_paths import ImagePaths
 from fashion.tables.stored import row_of_stored
 
 MOST_LOST = 0.2  # largest share of products dropped without --allow-removal; a normal day's changes are far fewer
@@ -225,7 +225,7 @@ def _images_now(
     wanted = list(dict.fromkeys(place for places in named for place in places or []))
     if images == ("",) or not wanted:
         return tuple(images)
-    places = [ImagePlaces(source.folder, where) for where in wanted]
+    places = [ImagePaths(source.folder, where) for where in wanted]
     scored = [[Path(image) in candidates for candidates in places] for image in images]
     if not all(map(any, scored)):
         return None

@@ -24,7 +24,7 @@ from catalog.scoring.refresh import Refreshed, plan_refresh
 from catalog.scoring.scorer import DETAIL, REASON
 from catalog.scoring.source import LAST, PLACE, ROW, ProductSource, UnscoredRow
 from fashion.errors import DataError
-from fashion.files import write_whole
+from fashion.files import write_atomically
 from fashion.model_card import ModelCard
 
 DUPLICATE = "duplicate id"
@@ -218,7 +218,7 @@ class ScoringRun:
         writer = csv.writer(file)
         writer.writerow(UnscoredRow._fields)
         writer.writerows(self.left_out)
-        write_whole(self.out / LEFT_OUT_FILE, file.getvalue().encode(errors="surrogateescape"))
+        write_atomically(self.out / LEFT_OUT_FILE, file.getvalue().encode(errors="surrogateescape"))
         if not self.allow_removal:
             self.refresh.check_lost(self._scored)
         self.refresh.apply()

@@ -15,7 +15,7 @@ from catalog.scoring.source import CONTENT, FAULT, LAST, PLACE, ROW, Piece
 from fashion.errors import InvalidImage, one_line
 from fashion.prediction import Outcome
 from fashion.predictor import Predictor
-from fashion.tables.places import ImagePlaces
+from fashion.tables.image_paths import ImagePaths
 
 # Columns besides those of a part: why a row was left out; null otherwise.
 REASON, DETAIL = "fashion.reason", "fashion.detail"
@@ -118,11 +118,11 @@ class Scorer:
         if not place:
             return NotThere("no image", "the row names none")
         try:
-            places = ImagePlaces(self._folder, place)
+            places = ImagePaths(self._folder, place)
             found = next((path for path in places if path.is_file()), None)
         except (OSError, ValueError) as error:  # a file name that is too long or contains a NUL byte
             return NotThere("missing file", one_line(error))
-        return found or NotThere("missing file", places.missing())
+        return found or NotThere("missing file", places.missing_message())
 
 
 class NotThere(InvalidImage):

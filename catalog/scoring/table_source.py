@@ -16,6 +16,7 @@ from catalog.scoring.source import PLACE, ListedSource, Piece, UnscoredRow, rows
 from fashion.errors import DataError
 from fashion.tables.cells import first_photograph, photographs, text_cell
 from fashion.tables.columns import ID_COLUMNS, IMAGE_COLUMNS, further_images, usual_name
+from fashion.tables.image_paths import listed_photographs, named_photographs
 from fashion.tables.parquet import (
     ParquetTable,
     check_photographs,
@@ -25,7 +26,6 @@ from fashion.tables.parquet import (
     plain_array,
     read_fault,
 )
-from fashion.tables.places import each_of_several, named_photographs
 from fashion.tables.reading import Table, require_columns
 from fashion.tables.stored import stored_row
 
@@ -184,7 +184,7 @@ def parquet_source(
     paths = tuple(table.path for table in tables)
     several = len(images) > 1 or any(map(is_list, kinds)) or len(set(ids)) < len(ids)
     if not holds and not several:
-        several = any(len(each_of_several(cell or "")) > 1 for table in tables for cell in _column(table, images[0]))
+        several = any(len(listed_photographs(cell or "")) > 1 for table in tables for cell in _column(table, images[0]))
     return ParquetSource(name, paths[0].parent, fields, ids, paths, tuple(starts), images, several, holds)
 
 

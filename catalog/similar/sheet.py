@@ -17,12 +17,12 @@ from fashion.pictures.tiles import (
     Picture,
     SheetLayout,
     Tile,
-    beside,
-    folded,
     heading,
     legend,
     sheet,
+    side_by_side,
     stacked,
+    wrap_names,
 )
 from fashion.preprocess import decode
 from fashion.tables.stored import read_stored
@@ -59,7 +59,7 @@ def draw_sheet(
     asked = [Tile(photograph(product), _query_lines(product, columns), MARK) for product in queries]
     found = [Tile(photograph(match.product), _match_lines(match, columns)) for match in matches]
     parts = [sheet(tiles, layout) for tiles, layout in ((asked, replace(LAYOUT, columns=1)), (found, LAYOUT)) if tiles]
-    picture = beside(parts) if parts else sheet([], LAYOUT)
+    picture = side_by_side(parts) if parts else sheet([], LAYOUT)
     rows = [picture]
     if title:
         rows.insert(0, heading(title, picture.image.width))
@@ -130,4 +130,4 @@ def _own(product: Product, columns: Sequence[str]) -> list[tuple[str, str]]:
 
 def _lines(names: Sequence[str], color: str, most: int) -> list[tuple[str, str]]:
     # Remove repeated names: two groups may share one, such as Casual in usage and occasion.
-    return [(line, color) for line in folded(list(dict.fromkeys(names)), LAYOUT.side, most)]
+    return [(line, color) for line in wrap_names(list(dict.fromkeys(names)), LAYOUT.side, most)]

@@ -21,7 +21,7 @@ _KNEE = 6 / 29  # below this the cube root is replaced by a straight line
 _HEX = re.compile(r"#?([0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
 
 
-def lab(rgb: np.ndarray) -> np.ndarray:
+def rgb_to_lab(rgb: np.ndarray) -> np.ndarray:
     """sRGB, uint8 (..., 3) -> L*, a*, b*, float32 (..., 3)."""
     ratios = _LINEAR[rgb] @ _TO_CONES
     roots = np.where(ratios > _KNEE**3, np.cbrt(ratios), ratios / (3 * _KNEE**2) + np.float32(4 / 29))
@@ -29,7 +29,7 @@ def lab(rgb: np.ndarray) -> np.ndarray:
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
 
 
-def rgb(lab: np.ndarray) -> np.ndarray:
+def lab_to_rgb(lab: np.ndarray) -> np.ndarray:
     """L*, a*, b* (..., 3) -> sRGB, uint8 (..., 3); colors outside the sRGB gamut are clipped per channel."""
     y = (lab[..., 0] + 16) / 116
     roots = np.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], axis=-1)
@@ -39,21 +39,21 @@ def rgb(lab: np.ndarray) -> np.ndarray:
     return (255 * levels).round().astype(np.uint8)
 
 
-def read_hex(text: str) -> np.ndarray:
+def hex_to_lab(text: str) -> np.ndarray:
     """Parse `#7a1f2b`, `7a1f2b` or `#fff` -> L*, a*, b*, float32 (3,). Raises SettingError for any other text."""
     found = _HEX.fullmatch(text.strip())
     if not found:
         raise SettingError(f"{text!r} is not a color such as '#7a1f2b'")
     digits = found[1] if len(found[1]) == 6 else "".join(2 * digit for digit in found[1])
-    return lab(np.frombuffer(bytes.fromhex(digits), np.uint8))
+    return rgb_to_lab(np.frombuffer(bytes.fromhex(digits), np.uint8))
 
 
-def hex_of(lab: np.ndarray) -> str:
+def lab_to_hex(lab: np.ndarray) -> str:
     """L*, a*, b* (3,) -> hexadecimal sRGB such as `#7a1f2b`."""
-    return "#" + rgb(lab).tobytes().hex()
+    return "#" + lab_to_rgb(lab).tobytes().hex()
 
 
-def difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def ciede2000(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """The CIEDE2000 difference of colors: 1 is barely visible side by side, 100 is black against white.
 
     As in G. Sharma, W. Wu, E. N. Dalal: The CIEDE2000 Color-Difference Formula: Implementation Notes, Supplementary

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fashion.colors.cielab import difference, read_hex
+from fashion.colors.cielab import ciede2000, hex_to_lab
 
 BASIC_COLORS = (
     *("black", "white", "grey", "red", "green", "blue"),
@@ -60,7 +60,7 @@ def color_names() -> ColorNames:
     """Load the table of finer names."""
     rows = _rows("names.csv")
     basic = np.array([BASIC_COLORS.index(row["basic"]) for row in rows])
-    return ColorNames(tuple(row["name"] for row in rows), np.stack([read_hex(row["hex"]) for row in rows]), basic)
+    return ColorNames(tuple(row["name"] for row in rows), np.stack([hex_to_lab(row["hex"]) for row in rows]), basic)
 
 
 def nearest_basic(distances: np.ndarray, chroma: np.ndarray, reach: Mapping[str, float]) -> np.ndarray:
@@ -78,13 +78,13 @@ def nearest_basic(distances: np.ndarray, chroma: np.ndarray, reach: Mapping[str,
 
 def basic_distances(lab: np.ndarray) -> np.ndarray:
     """CIEDE2000 differences between colors (N, 3) and the nearest name of each basic color, (N, 12)."""
-    return _nearest_names(difference(lab[:, None, :], color_names().lab))
+    return _nearest_names(ciede2000(lab[:, None, :], color_names().lab))
 
 
 def name_colors(lab: np.ndarray) -> list[tuple[str, str]]:
     """Basic color and finer name of colors (N, 3): the nearest basic color, then the nearest name within it."""
     table = color_names()
-    found = difference(lab[:, None, :], table.lab)
+    found = ciede2000(lab[:, None, :], table.lab)
     basic = nearest_basic(_nearest_names(found), np.hypot(lab[:, 1], lab[:, 2]), REACH)
     finer = np.where(table.basic == basic[:, None], found, np.inf).argmin(axis=1)
     return [(BASIC_COLORS[i], table.names[j]) for i, j in zip(basic, finer, strict=True)]

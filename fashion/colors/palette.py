@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fashion.colors.cielab import difference, hex_of, lab
+from fashion.colors.cielab import ciede2000, lab_to_hex, rgb_to_lab
 from fashion.colors.naming import BASIC_COLORS, name_colors
 
 PIXELS = 3000  # most pixels of the product sampled; shares are then accurate to 2 %
@@ -42,13 +42,13 @@ def dominant_colors(levels: np.ndarray, product: np.ndarray) -> list[DominantCol
         levels: the photograph, uint8 (H, W, 3); about 160 px a side are enough.
         product: mask of the product's pixels, bool (H, W); if it is empty, the whole photograph is used.
     """
-    centers, shares = join_alike(*clusters(levels, product))
+    centers, shares = merge_similar(*clusters(levels, product))
     found: dict[str, DominantColor] = {}
     for i, (basic, name) in sorted(enumerate(name_colors(centers)), key=lambda each: -shares[each[0]]):
         if name in found:  # clusters of the same name add up; the largest one gives the hex color
             found[name] = replace(found[name], share=found[name].share + float(shares[i]))
         else:
-            found[name] = DominantColor(float(shares[i]), hex_of(centers[i]), name, basic)
+            found[name] = DominantColor(float(shares[i]), lab_to_hex(centers[i]), name, basic)
     ranked = sorted(found.values(), key=lambda color: -color.share)
     return [color for i, color in enumerate(ranked[:MOST]) if not i or color.share >= LEAST]
 
@@ -71,7 +71,7 @@ def clusters(levels: np.ndarray, product: np.ndarray) -> tuple[np.ndarray, np.nd
     chosen = np.flatnonzero(product) if product.any() else np.arange(product.size)
     chosen = chosen[:: -(-len(chosen) // PIXELS)]
     stretch = np.array([1, HUE, HUE], np.float32)
-    space = lab(levels.reshape(-1, 3)[chosen]) * stretch
+    space = rgb_to_lab(levels.reshape(-1, 3)[chosen]) * stretch
     mass = _middle_weight(product.shape).reshape(-1)[chosen]
     centers = _initial_centers(space, mass)
     for _ in range(ROUNDS):
@@ -83,10 +83,10 @@ def clusters(levels: np.ndarray, product: np.ndarray) -> tuple[np.ndarray, np.nd
     return centers / stretch, counts / counts.sum()
 
 
-def join_alike(centers: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def merge_similar(centers: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Merge the two most similar clusters until no two are within `JOINED` of each other."""
     while len(centers) > 1:
-        apart = difference(centers[:, None], centers[None]) + np.diag(np.full(len(centers), np.inf))
+        apart = ciede2000(centers[:, None], centers[None]) + np.diag(np.full(len(centers), np.inf))
         one, other = np.unravel_index(apart.argmin(), apart.shape)
         if apart[one, other] >= JOINED:
             break

@@ -16,9 +16,9 @@ from time import monotonic
 import requests
 from tqdm import tqdm
 
-from fashion.fetching.bounds import FetchBudget, FetchSettings
-from fashion.fetching.one_image import DownloadStopped, Failure, fetch_image, open_session
-from fashion.files import write_whole
+from fashion.fetching.fetch_settings import FetchBudget, FetchSettings
+from fashion.fetching.one_image import DownloadFailure, DownloadStopped, fetch_image, open_session
+from fashion.files import write_atomically
 
 FAILURES_FILE = "download_failures.csv"
 PARTIAL = ".part"
@@ -75,7 +75,7 @@ class FetchReport:
         writer = csv.writer(text)
         writer.writerow(("id", "url", "reason"))
         writer.writerows(self.failures)
-        write_whole(self.out / FAILURES_FILE, text.getvalue().encode(errors="surrogateescape"))
+        write_atomically(self.out / FAILURES_FILE, text.getvalue().encode(errors="surrogateescape"))
 
 
 def fetch_all(
@@ -165,7 +165,7 @@ def _download(
     for url in job.urls:
         try:
             image = fetch_image(url, session, settings.timeout, settings.retries, stop)
-        except Failure as failure:
+        except DownloadFailure as failure:
             reason = str(failure)
         else:
             if stop.is_set():

@@ -22,11 +22,11 @@ CHECK_SIZE = 32  # px
 USER_AGENT = "Mozilla/5.0 (compatible; fashion-attributes; photographs of products)"
 
 
-class Failure(Exception):
+class DownloadFailure(Exception):
     """A failed download; the message gives the reason in a few words."""
 
 
-class PassingFailure(Failure):
+class TransientFailure(DownloadFailure):
     """A transient failure, worth a retry; `wait` is the delay that the server asks for, in seconds."""
 
     def __init__(self, reason: str, wait: float = 0) -> None:
@@ -64,14 +64,14 @@ def fetch_image(url: str, session: requests.Session, timeout: float, retries: in
         stop: once set, `DownloadStopped` is raised at the next check.
 
     Raises:
-        Failure: the reason for the last failure.
+        DownloadFailure: the reason for the last failure.
         DownloadStopped: see `stop`.
     """
     for attempt in range(retries + 1):
         try:
             data = fetch(url, session, timeout, stop)
             break
-        except PassingFailure as failure:
+        except TransientFailure as failure:
             if attempt == retries:
                 raise
             delay = min(LONGEST_DELAY, FIRST_DELAY * 2**attempt) * random.uniform(0.5, 1)
@@ -80,35 +80,35 @@ def fetch_image(url: str, session: requests.Session, timeout: float, retries: in
     try:
         decode(data, CHECK_SIZE)
     except InvalidImage as error:
-        raise Failure(str(error)) from None
+        raise DownloadFailure(str(error)) from None
     return data
 
 
 def fetch(url: str, session: requests.Session, timeout: float, stop: threading.Event) -> bytes:
-    """The body of one response. Raises Failure, PassingFailure if a retry may help, or DownloadStopped."""
+    """The body of one response. Raises DownloadFailure, TransientFailure if a retry may help, or DownloadStopped."""
     try:
         with session.get(url, stream=True, timeout=timeout) as response:
             if response.status_code in TRANSIENT_STATUS:
-                raise PassingFailure(f"HTTP {response.status_code}", _seconds(response.headers.get("Retry-After")))
+                raise TransientFailure(f"HTTP {response.status_code}", _seconds(response.headers.get("Retry-After")))
             if response.status_code != 200:
-                raise Failure(f"HTTP {response.status_code}")
+                raise DownloadFailure(f"HTTP {response.status_code}")
             return _body(response, time.monotonic() + PATIENCE * timeout, stop)
     except PrivateAddress as error:
-        raise Failure(f"private address {error}") from None
+        raise DownloadFailure(f"private address {error}") from None
     except requests.TooManyRedirects:
-        raise Failure(f"more than {MAX_REDIRECTS} redirects") from None
+        raise DownloadFailure(f"more than {MAX_REDIRECTS} redirects") from None
     except requests.exceptions.SSLError as error:
-        raise Failure(f"TLS: {one_line(error)[:100]}") from None
+        raise DownloadFailure(f"TLS: {one_line(error)[:100]}") from None
     except (requests.Timeout, urllib3.exceptions.TimeoutError):
-        raise PassingFailure("timeout") from None
+        raise TransientFailure("timeout") from None
     except requests.ConnectionError as error:
         if "NameResolutionError" in repr(error):  # common, as many hosts no longer exist: not worth a retry
-            raise Failure("host not found") from None
-        raise PassingFailure("connection failed") from None
+            raise DownloadFailure("host not found") from None
+        raise TransientFailure("connection failed") from None
     except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.HTTPError):
-        raise PassingFailure("connection broken off") from None
+        raise TransientFailure("connection broken off") from None
     except (requests.RequestException, ValueError) as error:  # not a URL, or a redirect to an invalid one
-        raise Failure(f"bad URL: {one_line(error)[:100]}") from None
+        raise DownloadFailure(f"bad URL: {one_line(error)[:100]}") from None
 
 
 def _body(response: requests.Response, deadline: float, stop: threading.Event) -> bytes:
@@ -116,9 +116,9 @@ def _body(response: requests.Response, deadline: float, stop: threading.Event) -
     while chunk := response.raw.read1(READ_BYTES, decode_content=True):  # returns as soon as some bytes have arrived
         body += chunk
         if len(body) > MAX_BYTES:
-            raise Failure(f"larger than {MAX_BYTES // 2**20} MB")
+            raise DownloadFailure(f"larger than {MAX_BYTES // 2**20} MB")
         if time.monotonic() > deadline:
-            raise PassingFailure("timeout")
+            raise TransientFailure("timeout")
         if stop.is_set():
             raise DownloadStopped
     return bytes(body)

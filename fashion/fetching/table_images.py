@@ -4,12 +4,12 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from fashion.fetching.bounds import FetchSettings
+from fashion.fetching.fetch_settings import FetchSettings
 from fashion.fetching.many_images import FetchJob, FetchReport, fetch_all
-from fashion.tables.places import FETCHED_FOLDER, ImagePlaces
+from fashion.tables.image_paths import FETCHED_FOLDER, ImagePaths
 
 
-def fetch_places(cells: Iterable[str | None], folder: Path, settings: FetchSettings) -> FetchReport | None:
+def fetch_table_images(cells: Iterable[str | None], folder: Path, settings: FetchSettings) -> FetchReport | None:
     """Download the missing photographs of an image column; return None if none are missing.
 
     A summary is printed to stderr.
@@ -25,10 +25,10 @@ def fetch_places(cells: Iterable[str | None], folder: Path, settings: FetchSetti
     out = folder / FETCHED_FOLDER
     jobs: dict[Path, FetchJob] = {}
     for cell in dict.fromkeys(filter(None, cells)):
-        places = ImagePlaces(folder, cell)
-        path = places.fetched
-        if path is not None and path not in jobs and not _is_there(places):
-            url = places.address
+        paths = ImagePaths(folder, cell)
+        path = paths.download_path
+        if path is not None and path not in jobs and not _is_there(paths):
+            url = paths.url
             assert url is not None
             jobs[path] = FetchJob(path.stem, (url,), path)
     if not jobs:
@@ -39,8 +39,8 @@ def fetch_places(cells: Iterable[str | None], folder: Path, settings: FetchSetti
     return report
 
 
-def _is_there(places: ImagePlaces) -> bool:
+def _is_there(paths: ImagePaths) -> bool:
     try:
-        return any(path.is_file() for path in places)
+        return any(path.is_file() for path in paths)
     except (OSError, ValueError):  # a file name too long, or with a null byte
         return False

@@ -21,10 +21,10 @@ from fashion.pictures.tiles import (
     WRONG,
     Picture,
     Tile,
-    fitting,
+    fit_to_box,
     font,
     sheet,
-    within,
+    truncate_text,
 )
 from fashion.predictor import Predictor
 from fashion.preprocess import decode
@@ -172,12 +172,12 @@ def _in_group(attributes: Sequence[dict[str, Any]], group: str) -> list[dict[str
 
 def _photo(canvas: Image.Image, draw: ImageDraw.ImageDraw, left: int, image: Image.Image, name: str, note: str) -> None:
     _paste(canvas, image, left, MARGIN)
-    draw.text((left, MARGIN + WIDTH + 6), fitting(name, WIDTH, LARGE), INK, font(LARGE))
-    draw.text((left, MARGIN + WIDTH + 6 + ROW - 4), fitting(note, WIDTH, SMALL), SOFT, font(SMALL))
+    draw.text((left, MARGIN + WIDTH + 6), truncate_text(name, WIDTH, LARGE), INK, font(LARGE))
+    draw.text((left, MARGIN + WIDTH + 6 + ROW - 4), truncate_text(note, WIDTH, SMALL), SOFT, font(SMALL))
 
 
 def _paste(canvas: Image.Image, image: Image.Image, left: int, top: int) -> None:
-    image = within(image, WIDTH, WIDTH)
+    image = fit_to_box(image, WIDTH, WIDTH)
     canvas.paste(image, (left + (WIDTH - image.width) // 2, top + (WIDTH - image.height) // 2))
 
 
@@ -223,8 +223,8 @@ def _percent(draw: ImageDraw.ImageDraw, right: int, top: int, attribute: Mapping
 
 
 def _words(draw: ImageDraw.ImageDraw, left: int, top: int, group: str, name: str, color: str, width: int) -> None:
-    draw.text((left, top + 3), fitting(group, NAME - 6, SMALL), SOFT, font(SMALL))
-    draw.text((left + NAME, top + 1), fitting(name, width - NAME, LARGE), color, font(LARGE))
+    draw.text((left, top + 3), truncate_text(group, NAME - 6, SMALL), SOFT, font(SMALL))
+    draw.text((left + NAME, top + 1), truncate_text(name, width - NAME, LARGE), color, font(LARGE))
 
 
 def _lines(attributes: Sequence[dict[str, Any]], truth: Truth | None) -> int:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from PIL import Image, ImageDraw, ImageFont
 
 from fashion.errors import SettingError
-from fashion.files import write_whole
+from fashion.files import write_atomically
 
 INK, SOFT, GROUND, EMPTY = "#1f2328", "#6b7280", "#ffffff", "#e8e8e4"
 RIGHT, WRONG, MARK = "#15803d", "#c2410c", "#265ca8"  # right or shared; wrong or different; queried
@@ -101,7 +101,7 @@ class Picture:
             raise SettingError(f"{flag} {str(path)!r} must end in .jpg, .png or another picture's ending")
         file = io.BytesIO()
         self.image.save(file, formats[path.suffix.lower()], optimize=True)
-        return write_whole(path, file.getvalue())
+        return write_atomically(path, file.getvalue())
 
     def __repr__(self) -> str:
         return f"Picture of {self.image.width} x {self.image.height} px"
@@ -142,7 +142,7 @@ def stacked(pictures: Sequence[Picture]) -> Picture:
     return Picture(canvas)
 
 
-def beside(pictures: Sequence[Picture]) -> Picture:
+def side_by_side(pictures: Sequence[Picture]) -> Picture:
     """Place pictures side by side, aligned at the top."""
     height = max(picture.image.height for picture in pictures)
     canvas = Image.new("RGB", (sum(picture.image.width for picture in pictures), height), GROUND)
@@ -156,7 +156,7 @@ def beside(pictures: Sequence[Picture]) -> Picture:
 def heading(title: str, width: int) -> Picture:
     """A title line for a picture of this width."""
     canvas = Image.new("RGB", (width, TITLE), GROUND)
-    ImageDraw.Draw(canvas).text((MARGIN, MARGIN - 6), fitting(title, width - 2 * MARGIN, 18), INK, font(18))
+    ImageDraw.Draw(canvas).text((MARGIN, MARGIN - 6), truncate_text(title, width - 2 * MARGIN, 18), INK, font(18))
     return Picture(canvas)
 
 
@@ -187,17 +187,17 @@ def _place(
         draw.rectangle((left, top, left + width - 1, top + height - 1), EMPTY)
         draw.text((left + width // 2, top + height // 2), "no photograph", SOFT, font(SMALL), anchor="mm")
     else:
-        photo = within(tile.photo, width, height)
+        photo = fit_to_box(tile.photo, width, height)
         canvas.paste(photo, (left + (width - photo.width) // 2, top + (height - photo.height) // 2))
     if tile.frame:
         corners = (left - FRAME, top - FRAME, left + width + FRAME - 1, top + height + FRAME - 1)
         draw.rectangle(corners, None, tile.frame, FRAME)
     for i, (text, color) in enumerate(tile.lines[: layout.lines]):
         size = SMALL if i else LARGE
-        draw.text((left, top + height + 4 + i * LINE), fitting(text, width, size), color, font(size))
+        draw.text((left, top + height + 4 + i * LINE), truncate_text(text, width, size), color, font(size))
 
 
-def within(photo: Image.Image, width: int, height: int) -> Image.Image:
+def fit_to_box(photo: Image.Image, width: int, height: int) -> Image.Image:
     """Resize a photograph to fit a box of that many px, keeping its aspect ratio; a small one is enlarged."""
     scale = min(width / photo.width, height / photo.height)
     size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
@@ -210,14 +210,14 @@ def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def fitting(text: str, width: int, size: int) -> str:
+def truncate_text(text: str, width: int, size: int) -> str:
     """Truncate a line of this font size to a width in px."""
     while text and font(size).getlength(text) > width:
         text = text[:-2].rstrip() + "…"
     return text
 
 
-def folded(names: Sequence[str], width: int, most: int) -> list[str]:
+def wrap_names(names: Sequence[str], width: int, most: int) -> list[str]:
     """Wrap comma-separated names into at most `most` small lines of a width in px; too long lines are truncated."""
     lines: list[str] = []
     for name in names:
@@ -226,4 +226,4 @@ def folded(names: Sequence[str], width: int, most: int) -> list[str]:
             lines[-1] = longer
         else:
             lines.append(name)
-    return [fitting(line, width, SMALL) for line in lines]
+    return [truncate_text(line, width, SMALL) for line in lines]

@@ -193,7 +193,7 @@ def calibration_errors(probabilities: np.ndarray, targets: np.ndarray, taxonomy:
         `all_pairs` over all (image, label) pairs, nearly all of which are confident negatives.
     """
     annotated = targets != NOT_ANNOTATED
-    first = {group: first_answers(probabilities, targets, taxonomy.indices(group)) for group in taxonomy.groups}
+    first = {group: top_answers(probabilities, targets, taxonomy.indices(group)) for group in taxonomy.groups}
     probability, right = (np.concatenate(parts) for parts in zip(*first.values(), strict=True))
     return {
         "ece": calibration_error(probability, right),
@@ -202,7 +202,7 @@ def calibration_errors(probabilities: np.ndarray, targets: np.ndarray, taxonomy:
     }
 
 
-def first_answers(probabilities: np.ndarray, targets: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def top_answers(probabilities: np.ndarray, targets: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Probability of each image's most probable annotated label, and whether it is right, (M,) each."""
     annotated = targets[:, labels] != NOT_ANNOTATED
     images = np.flatnonzero(annotated.any(axis=1))

@@ -29,7 +29,7 @@ class Curve:
     positives: int
 
     @classmethod
-    def of(cls, probabilities: np.ndarray, targets: np.ndarray) -> "Curve":
+    def from_predictions(cls, probabilities: np.ndarray, targets: np.ndarray) -> "Curve":
         """The curve of labels that share a threshold.
 
         Args:

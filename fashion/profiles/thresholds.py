@@ -29,7 +29,7 @@ def best_global_threshold(probabilities: np.ndarray, targets: np.ndarray) -> flo
     Returns:
         The midpoint between the lowest answered and the highest unanswered probability; 0.5 if there are no positives.
     """
-    return best_f1_thresholds([Curve.of(probabilities, targets)])[0]
+    return best_f1_thresholds([Curve.from_predictions(probabilities, targets)])[0]
 
 
 def f1_candidates(
@@ -50,9 +50,9 @@ def f1_candidates(
     Returns:
         By profile and candidate name, simplest first, thresholds (A,).
     """
-    labels = [Curve.of(probabilities[:, i], targets[:, i]) for i in range(len(taxonomy))]
+    labels = [Curve.from_predictions(probabilities[:, i], targets[:, i]) for i in range(len(taxonomy))]
     parts = [taxonomy.indices(group) for group in taxonomy.groups]
-    groups = [Curve.of(probabilities[:, part], targets[:, part]) for part in parts]
+    groups = [Curve.from_predictions(probabilities[:, part], targets[:, part]) for part in parts]
     micro = (
         best_global_threshold(probabilities, targets),
         best_f1_thresholds(groups),
@@ -130,13 +130,15 @@ def precision_thresholds(
     Returns:
         Thresholds, (A,).
     """
-    together = _lowest_precise(Curve.of(probabilities, targets), wanted, SILENT)
+    together = _lowest_precise(Curve.from_predictions(probabilities, targets), wanted, SILENT)
     row = np.empty(len(taxonomy))
     for group in taxonomy.groups:
         labels = taxonomy.indices(group)
-        of_group = _lowest_precise(Curve.of(probabilities[:, labels], targets[:, labels]), wanted, together)
+        of_group = _lowest_precise(
+            Curve.from_predictions(probabilities[:, labels], targets[:, labels]), wanted, together
+        )
         for i in labels:
-            row[i] = _lowest_precise(Curve.of(probabilities[:, i], targets[:, i]), wanted, of_group)
+            row[i] = _lowest_precise(Curve.from_predictions(probabilities[:, i], targets[:, i]), wanted, of_group)
     return row
 
 

@@ -19,10 +19,10 @@ def class_names(schema: pa.Schema) -> dict[str, list[str]]:
     return {column: names for column, names in found.items() if names is not None}
 
 
-def named(cell: Any, names: list[str]) -> Any:
+def to_class_names(cell: Any, names: list[str]) -> Any:
     """The name of a class number, or the names of a list of them. -1 is "no label": None, or omitted from a list."""
     if isinstance(cell, list):
-        return [name for name in (named(each, names) for each in cell) if name is not None]
+        return [name for name in (to_class_names(each, names) for each in cell) if name is not None]
     return names[cell] if cell is not None and 0 <= cell < len(names) else None
 
 

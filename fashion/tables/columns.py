@@ -73,13 +73,13 @@ IMAGE_ENDINGS = ("", ".jpg", ".jpeg", ".png", ".webp")  # tried if a cell has no
 
 def usual_name(columns: Sequence[str], names: Sequence[str]) -> str | None:
     """The column with the first of these usual names that occurs, or None."""
-    there = {plain(column): column for column in reversed(columns)}
+    there = {normalized_name(column): column for column in reversed(columns)}
     return next((there[name] for name in _plain_names(tuple(names)) if name in there), None)
 
 
 def is_usual(column: str, names: Sequence[str]) -> bool:
     """Whether the column has one of these usual names."""
-    return plain(column) in _plain_names(tuple(names))
+    return normalized_name(column) in _plain_names(tuple(names))
 
 
 def further_images(columns: Sequence[str], image: str) -> list[str]:
@@ -88,7 +88,7 @@ def further_images(columns: Sequence[str], image: str) -> list[str]:
 
 
 @lru_cache(4096)
-def plain(column: str) -> str:
+def normalized_name(column: str) -> str:
     """Normalize a column's name to its lower-case letters and digits."""
     name = unicodedata.normalize("NFC", column).strip().lower().removeprefix("g:")  # g: is Google's namespace
     return re.sub(r"[\W_]+", "", name)
@@ -96,4 +96,4 @@ def plain(column: str) -> str:
 
 @lru_cache
 def _plain_names(names: tuple[str, ...]) -> dict[str, None]:
-    return dict.fromkeys(map(plain, names))
+    return dict.fromkeys(map(normalized_name, names))

@@ -76,12 +76,12 @@ def _clock(found: re.Match[str]) -> tuple[int, int, int, int]:
     return hour, int(found["minute"]), int(found["second"] or 0), microseconds
 
 
-def is_slashed(text: str) -> bool:
+def is_ambiguous_date(text: str) -> bool:
     """Whether a text is a date such as 05/01/2026, whose order of day and month is ambiguous."""
     return _SLASHED.fullmatch(text) is not None
 
 
-def order_of(texts: Iterable[str]) -> Order | None:
+def infer_date_order(texts: Iterable[str]) -> Order | None:
     """Infer whether day or month comes first in a column's ambiguous dates; None if undetermined or contradictory.
 
     A number above 12 decides. So does a form such as 5/1/26, 10:15 AM, written by American English programs such as

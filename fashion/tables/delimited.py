@@ -9,7 +9,7 @@ from typing import Any
 
 from fashion.errors import DataError
 from fashion.tables.encodings import text_encoding
-from fashion.tables.header import Header, filled, find_header, header_name, refuse_many, usual_names
+from fashion.tables.header import Header, check_misfits, count_usual_names, filled_length, find_header, header_name
 
 SEPARATORS = ",;\t|"  # spreadsheets use a semicolon in locales with a decimal comma
 SAMPLE_LINES = 100  # read to detect separator, quotes and header
@@ -70,7 +70,7 @@ class CsvTable:
                 good += 1
                 yield number, self._header.row([*map(_without_formula, values)], columns)
         hint = 'put a value that holds the separator or a quote between "quotes", and double its own quotes'
-        refuse_many(self.path, self.misfits, good, "line", hint)
+        check_misfits(self.path, self.misfits, good, "line", hint)
 
     def _records(self) -> Iterator[tuple[int, list[str] | str]]:
         """Yield, for each row below the header, the number of its first line, and its values or an error text."""
@@ -90,7 +90,7 @@ class CsvTable:
                     yield number, "repeats the header"
                     continue
                 if values is not None and not self._header.misfit(values):
-                    if filled(values) and values != [END_OF_FILE]:
+                    if filled_length(values) and values != [END_OF_FILE]:
                         yield number, values
                     continue
                 yield number, self._repaired(lines) or self._fault(values)
@@ -196,7 +196,7 @@ class _Lines:
 def _split(sample: Sequence[str], separator: str, quote: str = '"') -> list[tuple[int, list[str]]]:
     """The non-blank rows, each with the number of its last line."""
     reader = csv.reader(sample, delimiter=separator, quotechar=quote, skipinitialspace=True)
-    return [(reader.line_num, values) for values in reader if filled(values)]
+    return [(reader.line_num, values) for values in reader if filled_length(values)]
 
 
 def _header(sample: Sequence[str], separator: str, quote: str) -> tuple[int, list[str]]:
@@ -211,10 +211,10 @@ def _likelihood(lines: Sequence[tuple[int, Sequence[str]]]) -> tuple[bool, bool,
     """A sort key for the plausibility of the separator by which these lines were split; higher is better."""
     values = [each for _, each in lines]
     place = find_header(values)
-    width = filled(values[place])
-    below = [filled(line) for line in values[place + 1 :]]
+    width = filled_length(values[place])
+    below = [filled_length(line) for line in values[place + 1 :]]
     fit = sum(1.0 if count == width else 0.5 * (2 <= count < width) for count in below) / max(1, len(below))
-    return usual_names(values[place]) > 0, width > 1, -place, round(fit, 1), width
+    return count_usual_names(values[place]) > 0, width > 1, -place, round(fit, 1), width
 
 
 def _without_formula(cell: str) -> str:

@@ -45,7 +45,7 @@ class Header:
 
     def misfit(self, values: Sequence[str]) -> str | None:
         """The error if a line has too many values, or None; missing or extra empty values at its end are allowed."""
-        if filled(values) <= len(self.cells):
+        if filled_length(values) <= len(self.cells):
             return None
         return f"has {len(values)} values, but its header names {len(self.cells)} columns"
 
@@ -66,7 +66,7 @@ def header_name(cell: str) -> str:
     return cell.strip().strip(INVISIBLE).strip()
 
 
-def filled(values: Sequence[str]) -> int:
+def filled_length(values: Sequence[str]) -> int:
     """The number of values of a line, not counting empty ones at its end."""
     count = len(values)
     while count and not values[count - 1].strip():
@@ -76,22 +76,22 @@ def filled(values: Sequence[str]) -> int:
 
 def find_header(lines: Sequence[Sequence[str]]) -> int:
     """The index of the header among a table's first lines: the first line that is neither title nor comment."""
-    widths = [filled(line) for line in lines]
+    widths = [filled_length(line) for line in lines]
     counts = Counter(widths)
     typical = max(counts, key=lambda width: (counts[width], -width))
     leading = lines[:TITLE_LINES]
     for place, line in enumerate(leading):
-        if has_image_name(line) and usual_names(line) > 1:
+        if has_image_name(line) and count_usual_names(line) > 1:
             return place
     for place, line in enumerate(leading):
-        comment = line[0].lstrip().startswith("#") and place + 1 < len(lines) and usual_names(lines[place + 1])
+        comment = line[0].lstrip().startswith("#") and place + 1 < len(lines) and count_usual_names(lines[place + 1])
         short = widths[place] < typical and (widths[place] == 1 or 2 * widths[place] < typical)
-        if usual_names(line) or not (comment or short):
+        if count_usual_names(line) or not (comment or short):
             return place
     return 0
 
 
-def usual_names(line: Sequence[str]) -> int:
+def count_usual_names(line: Sequence[str]) -> int:
     """The number of cells that are usual column names."""
     return sum(is_usual(header_name(cell), IMAGE_COLUMNS + ID_COLUMNS + DATE_COLUMNS) for cell in line)
 
@@ -101,7 +101,7 @@ def has_image_name(line: Sequence[str]) -> bool:
     return any(is_usual(header_name(cell), IMAGE_COLUMNS) for cell in line)
 
 
-def refuse_many(path: Path, misfits: dict[int, str], good: int, what: str, hint: str) -> None:
+def check_misfits(path: Path, misfits: dict[int, str], good: int, what: str, hint: str) -> None:
     """Raise DataError about the first misfit if more than half of all lines (called `what`) are misfits."""
     total = len(misfits) + good
     if len(misfits) > MOST_MISFITS * total:

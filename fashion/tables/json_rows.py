@@ -9,7 +9,7 @@ from typing import Any
 from fashion.errors import DataError
 from fashion.tables.columns import ID_COLUMNS, IMAGE_COLUMNS, usual_name
 from fashion.tables.encodings import text_encoding
-from fashion.tables.header import refuse_many
+from fashion.tables.header import check_misfits
 
 # An escaped surrogate, possibly unpaired and thus not a character; or a typed value of MongoDB.
 _UNUSUAL = re.compile(r'\\u[dD][89a-fA-F]|"\$(?:oid|date|number\w*)"')
@@ -49,7 +49,7 @@ class JsonTable:
             else:
                 self.misfits.setdefault(number, "is no JSON object")
         hint = "expected a list of objects, or an object on each line"
-        refuse_many(path, self.misfits, len(self._rows), what, hint)
+        check_misfits(path, self.misfits, len(self._rows), what, hint)
         if _UNUSUAL.search(text):
             self._rows = [(number, _normalized(row)) for number, row in self._rows]
         names = dict.fromkeys(name for _, row in self._rows for name in row)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fashion.errors import DataError, one_line
-from fashion.tables.class_labels import class_names, named
+from fashion.tables.class_labels import class_names, to_class_names
 
 BATCH_ROWS = 100
 
@@ -61,7 +61,7 @@ class ParquetTable:
                     for row in batch.to_pylist():
                         number += 1
                         for name in self.class_names.keys() & row.keys():
-                            row[name] = named(row[name], self.class_names[name])
+                            row[name] = to_class_names(row[name], self.class_names[name])
                         yield number, row
             except (pa.ArrowException, OSError) as error:
                 fault = f"row group {group} is broken: {read_fault(self.path, error)}"

@@ -8,7 +8,7 @@ from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, Shee
 
 from fashion.errors import DataError, one_line
 from fashion.tables.cells import text_cell
-from fashion.tables.header import Header, filled, find_header, has_image_name
+from fashion.tables.header import Header, filled_length, find_header, has_image_name
 
 
 class SpreadsheetTable:
@@ -70,4 +70,4 @@ def _lines(book: CalamineWorkbook, name: str) -> list[tuple[int, list[str]]]:
     """The non-empty rows of a sheet, with their numbers."""
     rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
     cells = ((number, [text_cell(value) for value in row]) for number, row in enumerate(rows, 1))
-    return [(number, row) for number, row in cells if filled(row)]
+    return [(number, row) for number, row in cells if filled_length(row)]

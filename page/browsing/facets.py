@@ -73,7 +73,7 @@ def _facet(
     elif is_group(column) or column.place[0] == SOURCE:
         name = filter_name(column, shop.columns)
         chosen = selection.chosen.get(name, ())
-        rows = shop.kept(selection.filter(without=name)) & among if chosen else kept
+        rows = shop.filter_mask(selection.filter(without=name)) & among if chosen else kept
         counts = _counts(shop, column, rows)
         counts |= {value: 0 for value in chosen if value not in counts}
         if counts and len(counts) <= (MOST_VALUES if not is_group(column) else len(counts)):

@@ -20,7 +20,7 @@ KEPT = 512  # cached thumbnails, about 10 kB each
 
 
 @lru_cache(KEPT)
-def small(path: Path, side: int, changed: int) -> bytes:
+def thumbnail(path: Path, side: int, changed: int) -> bytes:
     """A photograph as a JPEG thumbnail.
 
     Args:
@@ -55,14 +55,14 @@ class EvidenceMaps:
             InvalidOption: there is no such label.
         """
         labels = parse_options({"labels": [label]}, self._predictor.card).labels or ()
-        evidence = self._maps(path, changed_at(path))[self._predictor.taxonomy.index[labels[0]]]
+        evidence = self._maps(path, modified_at(path))[self._predictor.taxonomy.index[labels[0]]]
         return _jpeg(overlay(decode(path, OVERLAY_SIDE), evidence, self._predictor.card.input))
 
     def _all_maps(self, path: Path, changed: int) -> np.ndarray:
         return self._predictor.evidence(path, range(len(self._predictor.taxonomy)))
 
 
-def changed_at(path: Path) -> int:
+def modified_at(path: Path) -> int:
     """Modification time of a file, ns. Raises InvalidImage if it is missing."""
     try:
         return path.stat().st_mtime_ns

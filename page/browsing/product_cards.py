@@ -29,7 +29,7 @@ class ProductCard:
     added: tuple[str, ...] = ()
 
 
-def listed(shop: Shop, rows: Sequence[int]) -> list[ProductCard]:
+def cards_of_rows(shop: Shop, rows: Sequence[int]) -> list[ProductCard]:
     """Cards of rows that pass a filter."""
     found = []
     for row, id in zip(rows, shop.ids(list(rows)), strict=True):
@@ -38,7 +38,7 @@ def listed(shop: Shop, rows: Sequence[int]) -> list[ProductCard]:
     return found
 
 
-def matched(shop: Shop, matches: Sequence[Match]) -> list[ProductCard]:
+def cards_of_matches(shop: Shop, matches: Sequence[Match]) -> list[ProductCard]:
     """Cards of search results, with shared and differing labels; products no longer in the catalog are skipped."""
     found = []
     for match in matches:

@@ -8,7 +8,7 @@ from catalog.similar import near_duplicates
 from catalog.similar.matches import Match
 from catalog.similar.matching import Index
 from fashion.errors import FashionError, one_line
-from page.browsing.product_cards import ProductCard, matched
+from page.browsing.product_cards import ProductCard, cards_of_matches
 from page.shop import Shop
 
 SHOWN = 8  # products per kind
@@ -48,7 +48,7 @@ def relations(shop: Shop, id: str) -> list[Relation]:
 
 def _relation(shop: Shop, title: str, note: str, find: Callable[[], Sequence[Match]]) -> Relation:
     try:
-        cards = matched(shop, find())
+        cards = cards_of_matches(shop, find())
     except FashionError as error:  # such as for replacements in a catalog without categories
         return Relation(title, one_line(error), [])
     return Relation(title, note if cards else "None.", cards)

@@ -11,18 +11,18 @@ from starlette.exceptions import HTTPException
 
 from fashion.errors import DataError, FashionError, InvalidImage, SettingError, one_line
 from fashion.predictor import Predictor
-from page.browsing.found import SEARCHED, Found, found, like_photograph
-from page.browsing.photographs import SIDES, EvidenceMaps, changed_at, small
+from page.browsing.photographs import SIDES, EvidenceMaps, modified_at, thumbnail
+from page.browsing.product_list import SEARCHED, ProductList, like_photograph, list_products
 from page.browsing.product_page import answered_attributes, measured_colors, photograph_faults
 from page.browsing.relations import recommended, relations
 from page.browsing.reports import report_policy
 from page.browsing.selection import ListSelection
 from page.rendering import Renderer
 from page.shop import Shop
-from serving.forms import with_parts
-from serving.http_requests import received_body
-from serving.protocol import Call
-from serving.unpacking import BODY
+from serving.decompression import BODY
+from serving.forms import parse_form
+from serving.http_requests import receive_body
+from serving.protocol import IncomingRequest
 
 JPEG_TYPE = "image/jpeg"
 CACHE_ONE_DAY = {"Cache-Control": "private, max-age=86400"}
@@ -45,7 +45,7 @@ def add_browse_routes(
 
 
 def _add_lists(app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predictor, reports: Sequence[str]) -> None:
-    def show(selection: ListSelection, products: Found, by_photograph: bool = False) -> Response:
+    def show(selection: ListSelection, products: ProductList, by_photograph: bool = False) -> Response:
         return renderer.page(
             "browse.html.j2",
             HTTPStatus.BAD_REQUEST if products.error else HTTPStatus.OK,
@@ -61,18 +61,20 @@ def _add_lists(app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predicto
     @app.get("/browse", include_in_schema=False)
     def browse(request: Request) -> Response:
         selection = ListSelection.read(request.query_params.multi_items())
-        return show(selection, found(shop, selection))
+        return show(selection, list_products(shop, selection))
 
     @app.post("/browse", include_in_schema=False)
     async def by_photograph(request: Request) -> Response:
         selection = ListSelection.read(request.query_params.multi_items())
         try:
-            body = await received_body(request)
-            call = await with_parts(Call({BODY: body}, request.headers, request.headers.get("content-type", "")))
+            body = await receive_body(request)
+            call = await parse_form(
+                IncomingRequest({BODY: body}, request.headers, request.headers.get("content-type", ""))
+            )
             photo = call.fields.get("photograph", b"")
             products = await asyncio.to_thread(like_photograph, shop, predictor, selection, bytes(photo))
         except FashionError as error:
-            products = Found(error=one_line(error))
+            products = ProductList(error=one_line(error))
         return show(selection, products, by_photograph=True)
 
 
@@ -122,7 +124,7 @@ def _add_pictures(app: FastAPI, shop: Shop, predictor: Predictor) -> None:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"photographs have a side of {' or '.join(map(str, SIDES))} px")
         path = path_of(id, number)
         return Response(
-            _or_404(lambda: small(path, side, changed_at(path))), media_type=JPEG_TYPE, headers=CACHE_ONE_DAY
+            _or_404(lambda: thumbnail(path, side, modified_at(path))), media_type=JPEG_TYPE, headers=CACHE_ONE_DAY
         )
 
     @app.get("/browse/evidence/{id:path}", include_in_schema=False)

@@ -24,7 +24,7 @@ def read_json(body: bytes) -> Mapping[str, Any]:
     return content
 
 
-def corrections_of(content: Mapping[str, Any]) -> list[Correction]:
+def posted_corrections(content: Mapping[str, Any]) -> list[Correction]:
     """`{"corrections": [[product, verdict, group, label], ...]}`. Raises InvalidRequest for anything else."""
     rows = content.get("corrections")
     if not isinstance(rows, list) or not rows or len(rows) > MOST:
@@ -34,7 +34,7 @@ def corrections_of(content: Mapping[str, Any]) -> list[Correction]:
     return [Correction(*row) for row in rows]
 
 
-def seen_of(content: Mapping[str, Any]) -> dict[str, int]:
+def posted_states(content: Mapping[str, Any]) -> dict[str, int]:
     """`{"seen": {product: state}}`. Raises InvalidRequest for anything else."""
     seen = content.get("seen")
     if not isinstance(seen, dict) or not all(type(state) is int for state in seen.values()):
@@ -42,7 +42,7 @@ def seen_of(content: Mapping[str, Any]) -> dict[str, int]:
     return seen
 
 
-def numbers_of(content: Mapping[str, Any]) -> list[int]:
+def posted_numbers(content: Mapping[str, Any]) -> list[int]:
     """`{"numbers": [...]}`, of entries. Raises InvalidRequest for anything else."""
     numbers = content.get("numbers")
     if not isinstance(numbers, list) or not all(type(number) is int for number in numbers) or len(numbers) > MOST:
@@ -50,7 +50,7 @@ def numbers_of(content: Mapping[str, Any]) -> list[int]:
     return numbers
 
 
-def queue_of(content: Mapping[str, Any]) -> str:
+def posted_queue(content: Mapping[str, Any]) -> str:
     """`{"found_by": kind}`, the queue that led to corrections, "" for none. Raises InvalidRequest for others.
 
     With a filter the result is "": a filter may select by the true label, so the sample would be biased.
@@ -61,7 +61,7 @@ def queue_of(content: Mapping[str, Any]) -> str:
     return "" if content.get("where") else kind
 
 
-def author_of(content: Mapping[str, Any]) -> str:
+def posted_author(content: Mapping[str, Any]) -> str:
     """The reviewer: the posted name, or the login name of the user who started the page."""
     who = content.get("who")
     name = " ".join(who.split())[:LONGEST_NAME] if isinstance(who, str) else ""

@@ -8,7 +8,7 @@ from catalog.corrections.refitting import Proposal
 from catalog.scored.correction_store import REFITS, CorrectionStore, in_force
 
 
-def shown_proposal(proposal: Proposal) -> dict[str, Any]:
+def proposal_json(proposal: Proposal) -> dict[str, Any]:
     """A proposed refit for JSON, with `score` (name), `judged` (the evaluation set as text) and `fits_thresholds`."""
     judged = (
         f"Evaluated on {proposal.representative:,} products that represent the whole catalog"

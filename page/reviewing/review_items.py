@@ -60,7 +60,7 @@ def batch_items(shop: Shop, batches: Sequence[LabelBatch]) -> list[dict[str, Any
     ]
 
 
-def one_item(shop: Shop, product: str, group: str) -> dict[str, Any]:
+def review_item(shop: Shop, product: str, group: str) -> dict[str, Any]:
     """The current item of one product. Raises DataError if the catalog does not have it."""
     found = review_items(shop, [Queued(product, group, "", 0.0, "")])
     if not found:

@@ -15,11 +15,18 @@ from fashion.errors import DataError, FashionError, one_line
 from fashion.model_card import ModelCard
 from fashion.taxonomy import Label
 from page.rendering import Renderer
-from page.reviewing.posted import author_of, corrections_of, numbers_of, queue_of, read_json, seen_of
-from page.reviewing.refits import refit_in_words, shown_proposal
-from page.reviewing.review_items import batch_items, one_item, review_items
+from page.reviewing.posted import (
+    posted_author,
+    posted_corrections,
+    posted_numbers,
+    posted_queue,
+    posted_states,
+    read_json,
+)
+from page.reviewing.refits import proposal_json, refit_in_words
+from page.reviewing.review_items import batch_items, review_item, review_items
 from page.shop import Shop
-from serving.http_requests import received_body
+from serving.http_requests import receive_body
 from serving.protocol import JSON_TYPE, error_answer, error_object, json_bytes
 
 AT_ONCE = 40  # products of a queue per response
@@ -70,16 +77,16 @@ def _add_reading(app: FastAPI, renderer: Renderer, shop: Shop, card: ModelCard) 
 
     @app.get("/review/item", include_in_schema=False)
     async def item(product: str, group: str) -> Response:
-        return await _answer(lambda: one_item(shop, product, group))
+        return await _answer(lambda: review_item(shop, product, group))
 
 
 def _add_writing(app: FastAPI, shop: Shop) -> None:
     @app.post("/review/corrections", include_in_schema=False)
     async def correct(request: Request) -> Response:
         async def write() -> Any:
-            content = read_json(await received_body(request))
-            corrections, seen, who = corrections_of(content), seen_of(content), author_of(content)
-            entries = await asyncio.to_thread(shop.store.write, corrections, seen, who, queue_of(content))
+            content = read_json(await receive_body(request))
+            corrections, seen, who = posted_corrections(content), posted_states(content), posted_author(content)
+            entries = await asyncio.to_thread(shop.store.write, corrections, seen, who, posted_queue(content))
             return _written(shop, {entry.product for entry in entries}, [entry.number for entry in entries])
 
         return await _posted(write)
@@ -87,8 +94,8 @@ def _add_writing(app: FastAPI, shop: Shop) -> None:
     @app.post("/review/undo", include_in_schema=False)
     async def undo(request: Request) -> Response:
         async def write() -> Any:
-            content = read_json(await received_body(request))
-            numbers, seen, who = numbers_of(content), seen_of(content), author_of(content)
+            content = read_json(await receive_body(request))
+            numbers, seen, who = posted_numbers(content), posted_states(content), posted_author(content)
             entries = await asyncio.to_thread(shop.store.undo, numbers, seen, who)
             return _written(shop, {entry.product for entry in entries}, [entry.number for entry in entries])
 
@@ -105,14 +112,14 @@ def _add_refitting(app: FastAPI, shop: Shop, card: ModelCard) -> None:
             number = max(proposed, default=0) + 1
             proposed.clear()
             proposed[number] = proposal
-            return shown_proposal(proposal) | {"number": number}
+            return proposal_json(proposal) | {"number": number}
 
         return await _answer(find)
 
     @app.post("/review/refit/apply/{number}", include_in_schema=False)
     async def apply_refit(number: int, request: Request) -> Response:
         async def write() -> Any:
-            who = author_of(read_json(await received_body(request)))
+            who = posted_author(read_json(await receive_body(request)))
             if number not in proposed:
                 raise DataError("somebody has requested another refit meanwhile; look at that one first")
             await asyncio.to_thread(apply, shop.scored, proposed.pop(number), who)
@@ -123,7 +130,7 @@ def _add_refitting(app: FastAPI, shop: Shop, card: ModelCard) -> None:
     @app.post("/review/refit/undo", include_in_schema=False)
     async def undo(request: Request) -> Response:
         async def write() -> Any:
-            who = author_of(read_json(await received_body(request)))
+            who = posted_author(read_json(await receive_body(request)))
             await asyncio.to_thread(undo_refit, shop.scored, who)
             return {"in_force": refit_in_words(shop.store)}
 

@@ -1,6 +1,6 @@
 // A card with the answers for a product: one photograph, or several joined ones.
-import { ask, Refused } from "./asking.js";
-import { choose } from "./choosing.js";
+import { ask, Refused } from "./server_requests.js";
+import { choose } from "./label_choice.js";
 import { colorList } from "./colors.js";
 import { element, inWords, percent } from "./elements.js";
 

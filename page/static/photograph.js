@@ -1,5 +1,5 @@
 // A photograph of the user, with its answer.
-import { HeatMaps } from "./heat.js";
+import { HeatMaps } from "./heat_maps.js";
 
 export class Photograph {
   result; // the answer for this photograph alone

@@ -1,9 +1,9 @@
 // The page "Review": a queue from the server, one item or batch at a time, saved as soon as it is decided.
-import { Conflict, get, post } from "./posting.js";
+import { Conflict, get, post } from "./review_requests.js";
 import { element } from "./elements.js";
 import { BatchView } from "./review_batch.js";
 import { startRefitting } from "./review_refit.js";
-import { SingleView } from "./review_one.js";
+import { SingleView } from "./review_single.js";
 
 const find = (id) => document.getElementById(id);
 const labels = JSON.parse(find("labels").textContent);

@@ -1,5 +1,5 @@
 // Refits of thresholds and calibration to the corrections: propose, apply and undo.
-import { post } from "./posting.js";
+import { post } from "./review_requests.js";
 import { element, inWords } from "./elements.js";
 
 const find = (id) => document.getElementById(id);

@@ -1,9 +1,9 @@
 // The page "Try": photographs in, cards out.
-import { ask, Refused, WorkQueue } from "./asking.js";
+import { ask, Refused, WorkQueue } from "./server_requests.js";
 import { Card } from "./card.js";
-import { droppedFiles } from "./dropping.js";
+import { droppedFiles } from "./dropped_files.js";
 import { element } from "./elements.js";
-import { asCurl, asPython, colorsByCurl } from "./how_to_ask.js";
+import { asCurl, asPython, colorsByCurl } from "./example_requests.js";
 import { Joining } from "./joining.js";
 import { Photograph } from "./photograph.js";
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from fashion.model_card import TOP_K, ModelCard
 from fashion.profiles.thresholds import HALF, MACRO_F1, MICRO_F1, PRECISION
-from page.trying.limits import MAX_FILES, SIDE_BY_SIDE
+from page.trying.limits import MAX_CONCURRENT, MAX_FILES
 from serving.protocol import MAX_BODY
 
 # Descriptions of the standard profiles, see docs/thresholds.md; other profiles are shown by name only.
@@ -40,5 +40,5 @@ def card_facts(card: ModelCard, name: str) -> dict[str, Any]:
         "applies": {group: float(t) for group, t in zip(card.gates.applies, card.gate_row, strict=False)},
         "maxFiles": MAX_FILES,
         "maxBytes": MAX_BODY,
-        "sideBySide": SIDE_BY_SIDE,
+        "sideBySide": MAX_CONCURRENT,
     }

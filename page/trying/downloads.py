@@ -9,7 +9,7 @@ from typing import Any
 
 import xlsxwriter
 
-from fashion.colors.cielab import read_hex
+from fashion.colors.cielab import hex_to_lab
 from fashion.errors import SettingError
 from page.trying.limits import MAX_ENTRIES, MAX_ROWS
 from serving.protocol import JSON_TYPE
@@ -113,7 +113,7 @@ def _excel(products: Sequence[Mapping[str, Any]]) -> tuple[bytes, str]:
 
 def _is_light(color: str) -> bool:
     """Whether black text is more readable than white on a color."""
-    return bool(read_hex(color)[0] > MIDDLE)
+    return bool(hex_to_lab(color)[0] > MIDDLE)
 
 
 def _json(products: Sequence[Mapping[str, Any]]) -> tuple[bytes, str]:

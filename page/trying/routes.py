@@ -13,7 +13,7 @@ from page.trying.card_facts import card_facts
 from page.trying.colors import colors_answer
 from page.trying.downloads import download
 from page.trying.limits import MAX_FILES
-from serving.http_requests import received_body
+from serving.http_requests import receive_body
 from serving.protocol import JSON_TYPE, InvalidRequest, error_answer, json_bytes
 
 
@@ -29,7 +29,7 @@ def add_try_routes(app: FastAPI, renderer: Renderer, predictor: Predictor, name:
     @app.post("/colors", include_in_schema=False)
     async def colors(request: Request) -> Response:
         try:
-            answer = await asyncio.to_thread(colors_answer, await received_body(request))
+            answer = await asyncio.to_thread(colors_answer, await receive_body(request))
         except (InvalidImage, InvalidRequest) as error:
             return _refused(error)
         return Response(json_bytes(answer), media_type=JSON_TYPE)
@@ -37,7 +37,7 @@ def add_try_routes(app: FastAPI, renderer: Renderer, predictor: Predictor, name:
     @app.post("/try/download/{kind}", include_in_schema=False)
     async def try_download(kind: str, request: Request) -> Response:
         try:
-            content, media_type = await asyncio.to_thread(download, kind, _read(await received_body(request)))
+            content, media_type = await asyncio.to_thread(download, kind, _read(await receive_body(request)))
         except (SettingError, InvalidRequest) as error:
             return _refused(error)
         headers = {"Content-Disposition": f'attachment; filename="attributes.{kind}"'}

@@ -147,7 +147,7 @@ class Change:
     def pixels(self, source: Source, spec: InputSpec, generator: torch.Generator | None = None) -> np.ndarray:
         """Decode, augment and resize one image: uint8 (S, S, 3).
 
-        Without changes the result equals `fashion.preprocess.pixels`; flipped only, it is the mirror image of that.
+        Without changes the result equals `fashion.preprocess.load_pixels`; flipped only, it is its mirror image.
         Walls and backgrounds are drawn with `generator` or torch's global one.
 
         Raises:
@@ -157,7 +157,7 @@ class Change:
             return wall(spec.size, generator)
         # A crop needs as many pixels as the whole image would.
         finest = math.ceil(spec.size / min(1.0, self.crop.width, self.crop.height))
-        image = cut(preprocess.decode_for(source, spec, finest), self.crop, spec)
+        image = cut(preprocess.decode_and_crop(source, spec, finest), self.crop, spec)
         if self.angle:
             image = image.rotate(self.angle, Image.Resampling.BILINEAR, fillcolor=image.getpixel((0, 0)))
         if self.ground:

@@ -39,7 +39,7 @@ MAX_WORKERS = 16  # per rank; with more, memory bandwidth is the bottleneck
 class FashionData(LightningDataModule):
     """Training and validation batches of a labeled folder of photographs.
 
-    A batch is a dict: `pixels`, uint8 (B, S, S, 3), as `fashion.preprocess.pixels` makes them, augmented in training;
+    A batch is a dict: `pixels`, uint8 (B, S, S, 3), as from `fashion.preprocess.load_pixels`, augmented in training;
     and `targets`, int8 (B, A + K), of the labels and then of `gates`, 1 yes, 0 no, -1 not annotated. Each rank loads
     its own part; the trainer needs no distributed sampler. In validation every image comes once; ranks are padded to
     equal length with images without annotations.

@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
-from fashion.colors.plain_ground import plain_ground
+from fashion.colors.plain_background import plain_background
 
 LEVELS = 12  # of 255, largest distance of a background pixel from its color: covers JPEG noise, not shadows
 LEAST, MOST = 0.05, 0.9  # fraction of the image that the background may cover
@@ -21,7 +21,7 @@ def replace_ground(image: Image.Image, generator: torch.Generator | None = None)
         generator: random generator; None takes torch's global one.
     """
     pixels = np.asarray(image)
-    ground = plain_ground(pixels, LEVELS)
+    ground = plain_background(pixels, LEVELS)
     if ground is None or not LEAST <= ground.mean() <= MOST:
         return image
     # Blend the edge, as in a photograph.

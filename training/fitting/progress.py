@@ -10,7 +10,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from tqdm import tqdm
 
-from fashion.files import write_whole
+from fashion.files import write_atomically
 
 METRICS_FILE = "metrics.csv"
 LOG_SECONDS = 15.0  # between updates of a bar that is written to a file instead of a terminal
@@ -125,7 +125,7 @@ class History(Callback):
         writer = csv.DictWriter(table, columns)
         writer.writeheader()
         writer.writerows(rows)
-        write_whole(self.file, table.getvalue())
+        write_atomically(self.file, table.getvalue())
 
 
 def _line(row: dict[str, Any], epochs: str) -> str:

@@ -9,8 +9,8 @@ from fashion.answers import most_probable
 from fashion.calibration import Calibration, calibrated
 from fashion.model_card import TOP_K
 from fashion.profiles.calibration import fit_calibration
-from fashion.profiles.choosing import score_of, simplest_within_one_standard_error
 from fashion.profiles.folds import split_folds
+from fashion.profiles.model_selection import f1_score, simplest_within_one_standard_error
 from fashion.profiles.thresholds import (
     HALF,
     MACRO_F1,
@@ -105,7 +105,7 @@ def fit_profiles(
         for profile, by_name in answered.items()
     }
     scores = {
-        profile: {name: score_of(answers, targets, DECIDED_BY[profile]) for name, answers in by_name.items()}
+        profile: {name: f1_score(answers, targets, DECIDED_BY[profile]) for name, answers in by_name.items()}
         for profile, by_name in answered.items()
     }
     calibration, gate_thresholds = fit_calibration(logits, targets, taxonomy, ids), fit_gate_thresholds(gates)

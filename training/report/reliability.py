@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from fashion.profiles.calibration import ECE_BINS, calibration_error, first_answers
+from fashion.profiles.calibration import ECE_BINS, calibration_error, top_answers
 from training.report.evidence import Evidence
 
 
@@ -18,7 +18,7 @@ def reliability(evidence: Evidence) -> dict[str, Any]:
     """
     taxonomy = evidence.taxonomy
     pairs = {
-        group: first_answers(evidence.probabilities, evidence.targets, taxonomy.indices(group))
+        group: top_answers(evidence.probabilities, evidence.targets, taxonomy.indices(group))
         for group in taxonomy.groups
     }
     confidence, right = (np.concatenate(parts) for parts in zip(*pairs.values(), strict=True))

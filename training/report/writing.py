@@ -9,7 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from fashion.errors import SettingError
-from fashion.folders import check_replaceable, new_folder
+from fashion.folders import atomic_folder, check_replaceable
 from training.report import sheets
 from training.report.contents import contents
 from training.report.evidence import Evidence
@@ -42,7 +42,7 @@ def write_report(evidence: Evidence, scores: dict[str, Any], header: dict[str, A
         SettingError: `out` exists and is not a report.
     """
     check_report_folder(out)
-    with new_folder(out) as folder, tqdm(desc="report", unit="step", total=_ANALYSES) as bar:
+    with atomic_folder(out) as folder, tqdm(desc="report", unit="step", total=_ANALYSES) as bar:
 
         def step(what: str) -> None:
             bar.set_postfix_str(what)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fashion.errors import SettingError, one_line_errors
-from fashion.fetching.bounds import FetchSettings, add_fetch_flags
+from fashion.fetching.fetch_settings import FetchSettings, add_fetch_flags
 from training.sources import catalog, download, imaterialist, mirror, negatives, sample
 from training.sources.columns import SEPARATOR
 from training.sources.extract import extract_photo
@@ -50,7 +50,7 @@ def _catalog(options: argparse.Namespace) -> None:
         options.id_column,
         options.workers,
         options.separators,
-        FetchSettings.of(options),
+        FetchSettings.from_flags(options),
     )
     print(summary)
     note = case_note(read_description(summary.folder)["groups"])

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError, SettingError
-from fashion.fetching.bounds import FetchSettings
-from fashion.fetching.table_images import fetch_places
+from fashion.fetching.fetch_settings import FetchSettings
+from fashion.fetching.table_images import fetch_table_images
 from fashion.tables.cells import first_photograph, text_cell
+from fashion.tables.image_paths import ImagePaths
 from fashion.tables.parquet import ParquetTable, check_photographs
-from fashion.tables.places import ImagePlaces
 from fashion.tables.reading import JSON_ENDINGS, PARQUET_ENDING, SPREADSHEET_ENDINGS, TABLE_ENDINGS, open_table
 from training.sources.columns import (
     ColumnLayout,
@@ -101,7 +101,7 @@ def _fetch(tables: Sequence[SplitTable], layout: ColumnLayout, settings: FetchSe
             image = first_photograph(row[layout.image])
             of_folder += [image] if isinstance(image, str) else []
     for folder, names in cells.items():
-        fetch_places(names, folder, settings)
+        fetch_table_images(names, folder, settings)
 
 
 def usual_groups(source: Path) -> tuple[str, ...]:
@@ -172,7 +172,7 @@ def _candidate(
     except DataError as error:
         return UnusedRow(split, where, name, "unknown label", str(error))
     return Candidate(
-        split, where, name, image if isinstance(image, bytes) else ImagePlaces(path.parent, str(image)), cells
+        split, where, name, image if isinstance(image, bytes) else ImagePaths(path.parent, str(image)), cells
     )
 
 

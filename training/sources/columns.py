@@ -8,7 +8,7 @@ from typing import Any
 
 from fashion.errors import DataError
 from fashion.tables.columns import ID_COLUMNS, IMAGE_COLUMNS, is_usual, usual_name
-from fashion.tables.no_values import says_nothing
+from fashion.tables.missing_values import is_missing
 from fashion.tables.reading import Table, require_columns
 from training.sources.spelling import label_name
 
@@ -198,4 +198,4 @@ def read_labels(group: str, cell: Any, separators: Sequence[str] = ()) -> list[s
 
 def _is_no_label(text: str) -> bool:
     """Whether a text means no label; `none` may be a label, for example of a closure or a pattern."""
-    return says_nothing(text) and text.lower() != "none"
+    return is_missing(text) and text.lower() != "none"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion.files import write_whole
+from fashion.files import write_atomically
 from training.sources.extract import ENDING, as_photographs, true_labels
 from training.sources.opening import is_training_format
 from training.sources.writer import SPLITS
@@ -51,7 +51,7 @@ def dated_catalog(
         shop = SHOPS[int(rng.random() >= (LEANING if leaning in names else 0.5))]
         day = _day(rng, (rising in names) - (falling in names))
         writer.writerow((photo.stem, f"{PHOTOGRAPHS}/{photo.name}", day.isoformat(), shop))
-    return write_whole(out / TABLE_FILE, file.getvalue())
+    return write_atomically(out / TABLE_FILE, file.getvalue())
 
 
 def _day(rng: np.random.Generator, trend: int) -> date:

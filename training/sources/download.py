@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fashion.errors import DataError, SettingError
-from fashion.fetching.bounds import FetchSettings
+from fashion.fetching.fetch_settings import FetchSettings
 from fashion.fetching.many_images import FetchJob, FetchReport, fetch_all
 from training.sources.imaterialist import FILES, find_files, is_file_name, read_entries
 

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from fashion.errors import DataError
-from fashion.files import write_whole
+from fashion.files import write_atomically
 from training.sources.opening import is_training_format, read_description
 from training.sources.writer import ID, IMAGE
 
@@ -93,6 +93,6 @@ def _rows(folder: Path, splits: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 def _write(cells: dict[str, Any], out: Path, groups: Sequence[str]) -> dict[str, Any]:
     truth = {"id": cells[ID], "labels": {group: cells[group] for group in groups}}
-    write_whole(out.with_suffix(".json"), json.dumps(truth, ensure_ascii=False, indent=1) + "\n")
-    write_whole(out, cells[IMAGE]["bytes"])
+    write_atomically(out.with_suffix(".json"), json.dumps(truth, ensure_ascii=False, indent=1) + "\n")
+    write_atomically(out, cells[IMAGE]["bytes"])
     return truth

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fashion.errors import DataError
-from fashion.folders import new_folder
+from fashion.folders import atomic_folder
 from fashion.tables.cells import text_cell
 from fashion.tables.columns import IMAGE_ENDINGS
 from fashion.tables.parquet import BATCH_ROWS, ParquetTable
@@ -73,7 +73,7 @@ def join(source: Path, other: Path, on: str, out: Path, columns: Sequence[str] |
         raise DataError(f"{source} has all columns of {other} already: {', '.join(others[0].columns)}")
     cells = _read(others, theirs or mine, added)
     rows = found = left_out = 0
-    with new_folder(out) as folder:
+    with atomic_folder(out) as folder:
         for table in tables:
             write, ending = (_join_parquet, "") if isinstance(table, ParquetTable) else (_join_csv, ".csv")
             path = folder / table.path.name

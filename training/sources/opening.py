@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError
-from fashion.tables.places import FETCHED_FOLDER
+from fashion.tables.image_paths import FETCHED_FOLDER
 from fashion.tables.reading import closest
 from fashion.taxonomy import Taxonomy, imaterialist
 from training.sources.catalog import find_tables, import_catalog, usual_groups

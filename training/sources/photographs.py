@@ -14,7 +14,7 @@ from fashion.engines import available_cores
 from fashion.errors import InvalidImage
 from fashion.fetching.one_image import CHECK_SIZE
 from fashion.preprocess import decode
-from fashion.tables.places import ImagePlaces
+from fashion.tables.image_paths import ImagePaths
 from training.sources.holdout import hold_out_one
 from training.sources.writer import ImportSummary, ProductRow, UnusedRow, write_dataset
 
@@ -104,7 +104,7 @@ def _read_first(paths: Iterable[Path]) -> bytes:
             return path.read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             tried.append(path)
-    if isinstance(paths, ImagePlaces):
-        raise FileNotFoundError(paths.missing())
+    if isinstance(paths, ImagePaths):
+        raise FileNotFoundError(paths.missing_message())
     folders = dict.fromkeys(str(path.parent) for path in tried)
     raise FileNotFoundError(f"{tried[0].name} is not in {', nor in '.join(folders)}")

@@ -56,7 +56,7 @@ class SourceEngine:
         self.name = path.name
         self._spec, self._input, self._output, self._is_probability = spec, image.name, output, is_probability
 
-    def run(self, pixels: np.ndarray, features: bool = False, beside: int = 1) -> Outputs:
+    def run(self, pixels: np.ndarray, features: bool = False, concurrency: int = 1) -> Outputs:
         """See `fashion.engines.Engine.run`. Images run one by one, as many files take only one. No embeddings."""
         answers = [
             self._session.run([self._output], {self._input: normalize(image[None], self._spec)})[0] for image in pixels

@@ -21,9 +21,9 @@ from fashion.pictures.tiles import (
     Picture,
     SheetLayout,
     Tile,
-    fitting,
     font,
     sheet,
+    truncate_text,
 )
 
 PLOTS = SheetLayout(side=380, columns=3, lines=2, height=235)
@@ -66,7 +66,7 @@ def draw_comparison(found: Comparison, most: int = 10) -> Picture:
     longest = max(max(row.shares) for row in rows) or 1
     left = 14
     for side, color, count in zip(found.sides, BARS, found.products, strict=True):
-        text = fitting(f"{side} ({count:,} products)", WIDTH // 2 - 50, LARGE)
+        text = truncate_text(f"{side} ({count:,} products)", WIDTH // 2 - 50, LARGE)
         draw.rectangle((left, 16, left + THICK, 16 + THICK), color)
         draw.text((left + THICK + 8, 13), text, INK, font(LARGE))
         left += THICK + 40 + round(font(LARGE).getlength(text))
@@ -89,7 +89,7 @@ def _lines(label: LabelTrend) -> list[tuple[str, str]]:
 
 def _compare(draw: ImageDraw.ImageDraw, top: int, row: ComparedShare, longest: float) -> None:
     """Draw a row: name and groups, two bars with their shares, and the difference with its interval."""
-    draw.text((14, top + 2), fitting(row.name, NAME - 10, LARGE), SOFT if row.more is None else INK, font(LARGE))
+    draw.text((14, top + 2), truncate_text(row.name, NAME - 10, LARGE), SOFT if row.more is None else INK, font(LARGE))
     draw.text((14, top + 20), " + ".join(row.groups), SOFT, font(SMALL))
     room = WIDTH - NAME - 330
     for i, (share, color) in enumerate(zip(row.shares, BARS, strict=True)):

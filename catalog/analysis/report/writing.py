@@ -25,7 +25,7 @@ from catalog.analysis.tabular import (
     write_trends_csv,
 )
 from fashion.errors import SettingError
-from fashion.folders import check_replaceable, new_folder
+from fashion.folders import atomic_folder, check_replaceable
 from fashion.pictures.pages import render_page
 
 PAGE_FILE, PLOTS = "index.html", "plots"
@@ -60,7 +60,7 @@ def write_trends(found: Trends, out: Path) -> Path:
     steady = {group: _steady(found, group) for group in dict.fromkeys(label.group for label in found.labels)}
     drawn = [label for labels in (*moving.values(), *steady.values()) for label in labels]
     names = {(label.group, label.name): f"share-{number:03}" for number, label in enumerate(drawn)}
-    with new_folder(out) as folder:
+    with atomic_folder(out) as folder:
         (folder / PLOTS).mkdir()
         for label in tqdm(drawn, desc="plots", unit="plot", disable=None):
             draw_trend(folder / PLOTS, names[label.group, label.name], label, found.starts)
@@ -81,7 +81,7 @@ def write_comparison(found: Comparison, out: Path) -> Path:
     check_report_folder(out)
     singles = [row for row in found.differences if len(row.names) == 1]
     pairs = [row for row in found.differences if len(row.names) == 2]
-    with new_folder(out) as folder:
+    with atomic_folder(out) as folder:
         (folder / PLOTS).mkdir()
         for name, rows in (("labels", singles), ("combinations", pairs)):
             if rows:

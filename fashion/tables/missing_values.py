@@ -27,6 +27,6 @@ _WORDS = frozenset(
 _FAILED = re.compile(r"#(?:n/?a|n/?[dv]|[^\W\d_][\w/]*[!?])", re.IGNORECASE)
 
 
-def says_nothing(cell: str) -> bool:
+def is_missing(cell: str) -> bool:
     """Whether a text is empty or stands for a missing value, such as N/A, -, null or #REF!, in any letter case."""
     return not cell or cell.lower() in _WORDS or (cell[0] == "#" and _FAILED.fullmatch(cell) is not None)

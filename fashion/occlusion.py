@@ -18,7 +18,7 @@ BATCH = 16  # covered images in one inference
 SUREST = 1e-6  # probabilities are kept this far from 0 and 1, where log-odds are infinite
 
 
-def covered_maps(pixels: np.ndarray, probabilities: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def occlusion_maps(pixels: np.ndarray, probabilities: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """The drop in each label's log-odds when a part of the image is covered.
 
     Args:

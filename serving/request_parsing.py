@@ -18,9 +18,9 @@ from fashion.model_card import ModelCard
 from fashion.options import NAMES, AnswerOptions, InvalidOption, parse_options
 from serving.binary_tensors import HEADER as BINARY_TENSORS
 from serving.binary_tensors import json_length, with_elements
-from serving.protocol import JSON_TYPE, Call, InvalidRequest
-from serving.repeated_parts import plain_name
-from serving.unpacking import BODY, unpacked
+from serving.decompression import BODY, decompressed
+from serving.protocol import JSON_TYPE, IncomingRequest, InvalidRequest
+from serving.repeated_parts import without_number
 
 # Names of form fields for photographs. Any other field whose name begins with `image` also counts as a photograph,
 # unless it holds a short text: fields such as `image_id` or `imageName` are ignored.
@@ -34,7 +34,7 @@ MAX_IMAGES = 64  # in one request; more would delay other requests too long
 ADDRESSED_TO = ("model_name", "model_version")  # the kserve client repeats them from the URL
 PROTOCOLS_OWN = ("binary_data_output", "timeout", "priority", "content_type", "headers")
 
-HOW = "send one as the body (curl -T photo.jpg) or as the form field 'image' (curl -F image=@photo.jpg)"
+SENDING_ADVICE = "send one as the body (curl -T photo.jpg) or as the form field 'image' (curl -F image=@photo.jpg)"
 
 
 class Style(Enum):
@@ -47,7 +47,7 @@ class Style(Enum):
 
 
 @dataclass(frozen=True)
-class Request:
+class ParsedRequest:
     """A parsed request.
 
     Attributes:
@@ -63,7 +63,7 @@ class Request:
     id: str | None = None
 
 
-def read_request(call: Call, card: ModelCard) -> Request:
+def read_request(call: IncomingRequest, card: ModelCard) -> ParsedRequest:
     """Parse a request.
 
     Raises:
@@ -71,7 +71,7 @@ def read_request(call: Call, card: ModelCard) -> Request:
         InvalidOption: an option is unknown, or has an invalid value.
         InvalidImage: the request has no image, or something else in its place.
     """
-    call = unpacked(call)
+    call = decompressed(call)
     options = dict(call.query) | header_options(call.headers)
     if call.explain:
         options.setdefault("explain", "maps")
@@ -85,14 +85,14 @@ def read_request(call: Call, card: ModelCard) -> Request:
     return _from_form(call, options, card)
 
 
-def is_kserve_v2(call: Call) -> bool:
+def is_kserve_v2(call: IncomingRequest) -> bool:
     """Whether a request uses KServe v2, according to its route or, if that is unknown, to its body."""
     if call.kserve_v2 is not None:
         return call.kserve_v2
     if any(name.lower() == BINARY_TENSORS for name in call.headers):
         return True
     try:
-        body = unpacked(call).fields[BODY]
+        body = decompressed(call).fields[BODY]
         body = _json(body) if isinstance(body, bytes | bytearray) else body
     except (InvalidRequest, KeyError):
         return False
@@ -130,7 +130,7 @@ def header_name(option: str) -> str:
     return "-".join(part.capitalize() for part in f"{HEADER_PREFIX}{option}".replace("_", "-").split("-"))
 
 
-def _from_body(call: Call, options: dict[str, Any], card: ModelCard) -> Request:
+def _from_body(call: IncomingRequest, options: dict[str, Any], card: ModelCard) -> ParsedRequest:
     body = call.fields[BODY]
     if isinstance(body, str):
         body = body.encode()
@@ -142,7 +142,7 @@ def _from_body(call: Call, options: dict[str, Any], card: ModelCard) -> Request:
     declared = call.content_type.partition(";")[0].strip().lower() == JSON_TYPE
     if declared or bytes(body[:64]).lstrip().startswith(b"{"):
         return _from_json(_json(body), options, card)
-    return Request((("", bytes(body)),), parse_options(options, card), Style.ONE)
+    return ParsedRequest((("", bytes(body)),), parse_options(options, card), Style.ONE)
 
 
 def _is_form(fields: Mapping[str, Any]) -> bool:
@@ -150,26 +150,26 @@ def _is_form(fields: Mapping[str, Any]) -> bool:
     return any(map(str.isidentifier, fields)) and all(map(str.isprintable, fields))
 
 
-def _from_form(call: Call, options: dict[str, Any], card: ModelCard) -> Request:
+def _from_form(call: IncomingRequest, options: dict[str, Any], card: ModelCard) -> ParsedRequest:
     fields = {name: value for name, value in call.fields.items() if not _is_ignored(name, value, call.texts)}
     images = {name: value for name, value in fields.items() if _is_photograph(name)}
     if not images:
         given = f"only {', '.join(map(repr, sorted(call.fields)))}"[:200] if call.fields else "an empty body"
-        raise InvalidImage(f"the request has {given} and no image; {HOW}")
+        raise InvalidImage(f"the request has {given} and no image; {SENDING_ADVICE}")
     others = {name: fields[name] for name in fields if name not in images}
     for name in others:
-        if plain_name(name) != name:
-            raise InvalidRequest(f"the form has {plain_name(name)[:60]!r} twice; give each part a name of its own")
+        if without_number(name) != name:
+            raise InvalidRequest(f"the form has {without_number(name)[:60]!r} twice; give each part a name of its own")
     parsed = parse_options(options | others, card)
     _check_number(len(images))
     read = [_field_bytes(name, value, call.texts) for name, value in images.items()]
-    names = map(plain_name, images) if len(images) > 1 else [""]
+    names = map(without_number, images) if len(images) > 1 else [""]
     return _request(tuple(zip(names, read, strict=True)), parsed, Style.ONE if len(images) == 1 else Style.SEVERAL)
 
 
 def _request(
     images: tuple[tuple[str, bytes | InvalidImage], ...], options: AnswerOptions, style: Style, id: str | None = None
-) -> Request:
+) -> ParsedRequest:
     """Build the parsed request; photographs of one product share one answer."""
     if options.product:
         if options.wants_maps and len(images) > 1:
@@ -178,16 +178,16 @@ def _request(
                 "leave product out to get maps of each"
             )
         style = Style.ONE if style is Style.SEVERAL else style
-    return Request(images, options, style, id)
+    return ParsedRequest(images, options, style, id)
 
 
 def _is_photograph(name: str) -> bool:
     """Whether a part with this name holds a photograph."""
-    return name.startswith("image") or IMAGE_FIELD.fullmatch(plain_name(name)) is not None
+    return name.startswith("image") or IMAGE_FIELD.fullmatch(without_number(name)) is not None
 
 
 def _is_ignored(name: str, value: Any, texts: Collection[str]) -> bool:
-    if name not in texts or not name.startswith("image") or IMAGE_FIELD.fullmatch(plain_name(name)):
+    if name not in texts or not name.startswith("image") or IMAGE_FIELD.fullmatch(without_number(name)):
         return False
     return len(value) <= SHORT_TEXT and _is_text(value)
 
@@ -216,10 +216,10 @@ def _json(body: bytes | bytearray) -> Any:
     except RecursionError:
         raise InvalidRequest("the JSON is nested too deeply") from None
     except ValueError as error:  # includes UnicodeDecodeError, and integers with thousands of digits
-        raise InvalidRequest(f"the body is no JSON: {one_line(error)[:200]}; {HOW}") from None
+        raise InvalidRequest(f"the body is no JSON: {one_line(error)[:200]}; {SENDING_ADVICE}") from None
 
 
-def _from_json(body: Any, options: dict[str, Any], card: ModelCard) -> Request:
+def _from_json(body: Any, options: dict[str, Any], card: ModelCard) -> ParsedRequest:
     if not isinstance(body, dict):
         raise InvalidRequest(
             f"the JSON is {_kind(body)}; expected an object with 'image', 'images', or KServe's fields"
@@ -234,17 +234,17 @@ def _from_json(body: Any, options: dict[str, Any], card: ModelCard) -> Request:
     given = {name: value for name, value in body.items() if name not in ("image", "images")}
     parsed = parse_options(options | given, card)
     if "image" in body:
-        return Request((("", _decoded(body["image"])),), parsed, Style.ONE)
+        return ParsedRequest((("", _decoded(body["image"])),), parsed, Style.ONE)
     return _request(_several(body["images"], "'images'"), parsed, Style.SEVERAL)
 
 
-def _from_kserve_v1(body: Mapping[str, Any], options: dict[str, Any], card: ModelCard) -> Request:
+def _from_kserve_v1(body: Mapping[str, Any], options: dict[str, Any], card: ModelCard) -> ParsedRequest:
     """https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol"""
     parsed = parse_options(options | _parameters(body, ("instances", "parameters")), card)
     return _request(_several(body["instances"], "'instances'"), parsed, Style.KSERVE_V1)
 
 
-def _from_kserve_v2(body: Mapping[str, Any], options: dict[str, Any], card: ModelCard) -> Request:
+def _from_kserve_v2(body: Mapping[str, Any], options: dict[str, Any], card: ModelCard) -> ParsedRequest:
     """https://github.com/kserve/open-inference-protocol"""
     given = _parameters(body, ("id", *ADDRESSED_TO, "inputs", "outputs", "parameters"))
     parsed = parse_options(options | {name: given[name] for name in given if name not in PROTOCOLS_OWN}, card)

@@ -3,7 +3,7 @@
 import zlib
 from dataclasses import replace
 
-from serving.protocol import MAX_BODY, Call, InvalidRequest, TooLarge, UnsupportedEncoding
+from serving.protocol import MAX_BODY, IncomingRequest, InvalidRequest, TooLarge, UnsupportedEncoding
 
 HEADER = "content-encoding"
 BODY = "body"  # TorchServe's name for a body that is not a form
@@ -12,7 +12,7 @@ GZIP, ZLIB, RAW = 31, 15, -15  # zlib's `wbits`
 FORMATS = {"gzip": (GZIP,), "x-gzip": (GZIP,), "deflate": (ZLIB, RAW)}
 
 
-def unpacked(call: Call) -> Call:
+def decompressed(call: IncomingRequest) -> IncomingRequest:
     """Decompress a request's body and remove its Content-Encoding header; an uncompressed request is unchanged.
 
     Raises:

@@ -11,7 +11,7 @@ from fashion.errors import SettingError
 from fashion.options import AnswerOptions
 from fashion.pictures.tiles import HEAT, MARGIN
 from fashion.predictor import Predictor
-from serving.sheet import write_sheet
+from serving.evidence_sheet import write_evidence_sheet
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def answer(bundle: Path) -> dict[str, object]:
 @pytest.mark.parametrize("ending", [".jpg", ".png"])
 def test_a_tile_for_the_photograph_and_for_each_attribute(answer, tmp_path, ending):
     (tmp_path / "photo.png").write_bytes(photo(1))
-    path = write_sheet(tmp_path / "photo.png", answer, tmp_path / f"sheet{ending}")
+    path = write_evidence_sheet(tmp_path / "photo.png", answer, tmp_path / f"sheet{ending}")
     sheet = Image.open(path)
     assert sheet.size == HEAT.size(1 + len(answer["attributes"]))
     original = Image.open(io.BytesIO(photo(1))).convert("RGB").resize((HEAT.side, HEAT.side))
@@ -38,5 +38,5 @@ def test_a_tile_for_the_photograph_and_for_each_attribute(answer, tmp_path, endi
 def test_an_ending_that_is_no_picture(answer, tmp_path):
     (tmp_path / "photo.png").write_bytes(photo(1))
     with pytest.raises(SettingError, match=r"must end in \.jpg, \.png"):
-        write_sheet(tmp_path / "photo.png", answer, tmp_path / "sheet.txt")
+        write_evidence_sheet(tmp_path / "photo.png", answer, tmp_path / "sheet.txt")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.png"]

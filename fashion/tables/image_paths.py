@@ -34,7 +34,7 @@ _SEVERAL = re.compile(rf"(?is)(.+?(?:{_ENDED}(?=\s*[,;|\n]\s*\S)|(?=\s*[,;|\s]\s
 
 
 @dataclass(frozen=True)
-class ImagePlaces:
+class ImagePaths:
     """The candidate paths of the photograph that a cell names, most likely first.
 
     In order: the cell as it is; the first of several photographs; for a URL or a path from another machine, its last
@@ -50,24 +50,24 @@ class ImagePlaces:
     cell: str
 
     @property
-    def address(self) -> str | None:
+    def url(self) -> str | None:
         """The photograph's URL, or None if the cell has none."""
-        wanted = first_of_several(self.cell).strip()
-        if not is_address(wanted):
+        wanted = first_listed_photograph(self.cell).strip()
+        if not is_url(wanted):
             return None
         return f"https:{wanted}" if wanted.startswith("//") else wanted
 
     @property
-    def fetched(self) -> Path | None:
+    def download_path(self) -> Path | None:
         """The path that a photograph with a URL is downloaded to; None without a URL."""
-        if self.address is None:
+        if self.url is None:
             return None
-        name = hashlib.sha256(self.address.encode(errors="surrogatepass")).hexdigest()[:40]
+        name = hashlib.sha256(self.url.encode(errors="surrogatepass")).hexdigest()[:40]
         return self.folder / FETCHED_FOLDER / f"{name}.jpg"
 
     def __iter__(self) -> Iterator[Path]:
-        if self.fetched is not None:
-            yield self.fetched
+        if self.download_path is not None:
+            yield self.download_path
         names = [name for name in self._names() if _may_be_a_file(name)]
         for name in names:
             yield from (self.folder / sub / (name + ending) for ending in IMAGE_ENDINGS for sub in IMAGE_FOLDERS)
@@ -75,33 +75,33 @@ class ImagePlaces:
             within = (f"{sub}/{name}" if sub else name for sub in IMAGE_FOLDERS)
             yield from filter(None, (file_spelled_alike(self.folder, path) for path in within))
 
-    def missing(self) -> str:
+    def missing_message(self) -> str:
         """The message if none of the paths is a file."""
-        wanted = first_of_several(self.cell)
+        wanted = first_listed_photograph(self.cell)
         tried = f"is not in {self.folder} nor in its folder {', '.join(filter(None, IMAGE_FOLDERS))}"
-        if not is_address(wanted):
+        if not is_url(wanted):
             return f"{_shown(wanted)} {tried}"
-        web = (self.address or "").lower().startswith(("http://", "https://"))
+        web = (self.url or "").lower().startswith(("http://", "https://"))
         how = "which --fetch downloads" if web else "which is not fetched: copy its file beside the table"
         return f"{_shown(wanted)} is an address, {how}; {_last_part(wanted)} {tried}"
 
     def _names(self) -> Iterator[str]:
         """Yield candidate names without duplicates: relative to the folder, with slashes."""
         seen: set[str] = set()
-        as_it_stands = () if is_address(self.cell) else (self.cell,)
-        for name in (*as_it_stands, *_shorter_and_shorter(first_of_several(self.cell))):
+        as_it_stands = () if is_url(self.cell) else (self.cell,)
+        for name in (*as_it_stands, *_shorter_and_shorter(first_listed_photograph(self.cell))):
             for form in (name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)):
                 if form and form not in seen:
                     seen.add(form)
                     yield form
 
 
-def first_of_several(cell: str) -> str:
+def first_listed_photograph(cell: str) -> str:
     """The first photograph of a cell such as `a.jpg, b.jpg`; the cell itself if it names only one."""
-    return each_of_several(cell)[0]
+    return listed_photographs(cell)[0]
 
 
-def each_of_several(cell: str) -> list[str]:
+def listed_photographs(cell: str) -> list[str]:
     """The photographs of a cell such as `a.jpg, b.jpg`, in order; the cell itself if it names only one."""
     if found := _bracketed(cell.strip()):
         return found
@@ -131,13 +131,13 @@ def _bracketed(cell: str) -> list[str]:
 
 def named_photographs(folder: Path, cell: str) -> list[str]:
     """The distinct photographs that a cell names, or only the cell itself if a file beside the table has that name."""
-    names = each_of_several(cell)
-    if len(names) > 1 and not is_address(cell) and any(os.path.isfile(folder / sub / cell) for sub in IMAGE_FOLDERS):
+    names = listed_photographs(cell)
+    if len(names) > 1 and not is_url(cell) and any(os.path.isfile(folder / sub / cell) for sub in IMAGE_FOLDERS):
         return [cell]
     return list(dict.fromkeys(filter(None, names)))
 
 
-def is_address(name: str) -> bool:
+def is_url(name: str) -> bool:
     """Whether this is a URL, not a path."""
     return _ADDRESS.match(name) is not None
 
@@ -148,7 +148,7 @@ def _may_be_a_file(name: str) -> bool:
 
 def _shorter_and_shorter(name: str) -> Iterator[str]:
     """Yield a path as it is, unless it is a URL; then its last `MOST_PARTS` parts, then one part fewer each time."""
-    if not is_address(name):
+    if not is_url(name):
         yield name
     for path in dict.fromkeys((_path(name), unquote(_path(name)))):
         parts = [part for part in path.split("/") if part not in ("", ".", "..")]
@@ -158,7 +158,7 @@ def _shorter_and_shorter(name: str) -> Iterator[str]:
 
 def _path(name: str) -> str:
     """A path without scheme, host and query of a URL, or without the drive letter."""
-    if is_address(name):
+    if is_url(name):
         _, _, rest = name.partition("//")
         _, _, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
         return path

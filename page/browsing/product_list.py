@@ -10,7 +10,7 @@ from catalog.words.searching import WordSearch, search_words
 from fashion.errors import FashionError, SettingError, one_line
 from fashion.predictor import Predictor
 from page.browsing.facets import Facet, facets
-from page.browsing.product_cards import ProductCard, listed, matched
+from page.browsing.product_cards import ProductCard, cards_of_matches, cards_of_rows
 from page.browsing.selection import ListSelection
 from page.shop import Shop
 
@@ -19,7 +19,7 @@ SEARCHED = 240  # maximum results of a search
 
 
 @dataclass(frozen=True)
-class Found:
+class ProductList:
     """One page of a list.
 
     Attributes:
@@ -39,16 +39,16 @@ class Found:
     notes: list[str] = field(default_factory=list)
 
 
-def found(shop: Shop, selection: ListSelection) -> Found:
+def list_products(shop: Shop, selection: ListSelection) -> ProductList:
     """The products of a selection. An error gives no products, the facets of all, and a message."""
     try:
         shop.refresh()
         return _found(shop, selection)
     except FashionError as problem:
-        return Found(facets=_all_facets(shop), error=one_line(problem))
+        return ProductList(facets=_all_facets(shop), error=one_line(problem))
 
 
-def _found(shop: Shop, selection: ListSelection) -> Found:
+def _found(shop: Shop, selection: ListSelection) -> ProductList:
     among: np.ndarray = np.ones(len(shop), bool)
     matches: list[Match] = []
     notes: list[str] = []
@@ -57,17 +57,17 @@ def _found(shop: Shop, selection: ListSelection) -> Found:
         matches, notes = searched.matches, searched.notes
         among = np.zeros(len(shop), bool)
         among[shop.rows([match.product.id for match in matches])] = True
-    kept = shop.kept(selection.filter()) & among
+    kept = shop.filter_mask(selection.filter()) & among
     total = int(kept.sum())
     first = (selection.page - 1) * PAGE_SIZE
     if selection.words:
-        cards = matched(shop, matches[first : first + PAGE_SIZE])
+        cards = cards_of_matches(shop, matches[first : first + PAGE_SIZE])
     else:
-        cards = listed(shop, [int(row) for row in np.flatnonzero(kept)[first : first + PAGE_SIZE]])
-    return Found(total, max(1, -(-total // PAGE_SIZE)), cards, facets(shop, selection, kept, among), notes=notes)
+        cards = cards_of_rows(shop, [int(row) for row in np.flatnonzero(kept)[first : first + PAGE_SIZE]])
+    return ProductList(total, max(1, -(-total // PAGE_SIZE)), cards, facets(shop, selection, kept, among), notes=notes)
 
 
-def like_photograph(shop: Shop, predictor: Predictor, selection: ListSelection, photo: bytes) -> Found:
+def like_photograph(shop: Shop, predictor: Predictor, selection: ListSelection, photo: bytes) -> ProductList:
     """The products most similar to a photograph, among those that pass a selection.
 
     Raises:
@@ -79,7 +79,7 @@ def like_photograph(shop: Shop, predictor: Predictor, selection: ListSelection, 
         matches = index.search(query, where=selection.filter() or None, limit=PAGE_SIZE)
     kept: np.ndarray = np.zeros(len(shop), bool)
     kept[shop.rows([match.product.id for match in matches])] = True
-    return Found(len(matches), 1, matched(shop, matches), facets(shop, selection, kept, kept))
+    return ProductList(len(matches), 1, cards_of_matches(shop, matches), facets(shop, selection, kept, kept))
 
 
 def _searched(shop: Shop, selection: ListSelection) -> WordSearch:

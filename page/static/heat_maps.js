@@ -1,6 +1,6 @@
 // Heat maps, requested when an attribute is hovered, and cached: first the fast kind, then the more accurate one, which
 // one request computes for all attributes of the card.
-import { ask } from "./asking.js";
+import { ask } from "./server_requests.js";
 
 const WAIT = 60; // ms of hovering before a request, so that moving across a card requests nothing
 const MOST = 32; // maximum pictures per response, as the server allows

@@ -74,10 +74,10 @@ class Guard:
 
     def _is_own(self, host: str) -> bool:
         name = urlsplit(f"//{host}").hostname or ""
-        return name in self._hosts or is_address(name)
+        return name in self._hosts or is_ip_address(name)
 
 
-def is_address(name: str) -> bool:
+def is_ip_address(name: str) -> bool:
     """Whether a host is an IP address: DNS rebinding needs a name."""
     try:
         ipaddress.ip_address(name)

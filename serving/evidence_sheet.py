@@ -12,7 +12,7 @@ from fashion.pictures.tiles import HEAT, INK, SOFT, Tile, sheet
 from fashion.preprocess import decode
 
 
-def write_sheet(photo: Path, answer: Mapping[str, Any], path: Path) -> Path:
+def write_evidence_sheet(photo: Path, answer: Mapping[str, Any], path: Path) -> Path:
     """Write the picture, in the format given by the file's ending.
 
     Args:

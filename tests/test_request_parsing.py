@@ -16,8 +16,8 @@ from test_options import CARD
 from fashion.errors import InvalidImage
 from fashion.options import NAMES, InvalidOption
 from fashion.taxonomy import Label
-from serving.protocol import MAX_BODY, Call, InvalidRequest, TooLarge, UnsupportedEncoding
-from serving.reading import MAX_IMAGES, Request, Style, header_name, header_options, read_request
+from serving.protocol import MAX_BODY, IncomingRequest, InvalidRequest, TooLarge, UnsupportedEncoding
+from serving.request_parsing import MAX_IMAGES, ParsedRequest, Style, header_name, header_options, read_request
 
 WORDS = [
     "image",
@@ -40,7 +40,7 @@ VALUES = st.recursive(
 )
 
 
-def understood(call: Call) -> Request | None:
+def understood(call: IncomingRequest) -> ParsedRequest | None:
     try:
         return read_request(call, CARD)
     except (InvalidImage, InvalidOption, InvalidRequest):
@@ -50,7 +50,7 @@ def understood(call: Call) -> Request | None:
 @settings(max_examples=400, deadline=None)
 @given(VALUES)
 def test_any_json(value: Any) -> None:
-    request = understood(Call({"body": json.dumps(value).encode()}, content_type="application/json"))
+    request = understood(IncomingRequest({"body": json.dumps(value).encode()}, content_type="application/json"))
     if request is not None:
         assert 1 <= len(request.images) <= MAX_IMAGES
         assert (request.style is Style.ONE) <= (len(request.images) == 1)
@@ -59,7 +59,7 @@ def test_any_json(value: Any) -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(["", "application/json", "image/jpeg", "text/plain; charset=x"]))
 def test_any_body(body: bytes, declared: str) -> None:
-    request = understood(Call({"body": bytearray(body)}, content_type=declared))
+    request = understood(IncomingRequest({"body": bytearray(body)}, content_type=declared))
     if request is not None and request.style is Style.ONE and not body.lstrip().startswith(b"{"):
         assert request.images == (("", body),)
 
@@ -70,7 +70,7 @@ def test_any_body(body: bytes, declared: str) -> None:
     st.dictionaries(st.sampled_from([header_name(name) for name in NAMES]) | st.text(max_size=8), st.text(max_size=8)),
 )
 def test_any_form(fields: dict[str, Any], headers: dict[str, str]) -> None:
-    request = understood(Call(fields, headers))
+    request = understood(IncomingRequest(fields, headers))
     if request is not None:
         assert {name for name, _ in request.images} <= {"", *fields}
 
@@ -84,7 +84,7 @@ def test_every_option_has_a_header_in_any_case(name: str) -> None:
 
 def test_explanations_are_the_routes_default_only() -> None:
     asked = [
-        read_request(Call({"image": b"x", **fields}, headers, explain=explain), CARD).options.explain
+        read_request(IncomingRequest({"image": b"x", **fields}, headers, explain=explain), CARD).options.explain
         for fields, headers, explain in [
             ({}, {}, False),
             ({}, {}, True),
@@ -108,31 +108,33 @@ def test_explanations_are_the_routes_default_only() -> None:
 )
 def test_a_short_text_beside_a_photograph_is_none(fields: dict[str, bytes]) -> None:
     texts = set(list(fields)[1:])
-    assert read_request(Call(fields, texts=texts), CARD).images == (("", photo()),)
+    assert read_request(IncomingRequest(fields, texts=texts), CARD).images == (("", photo()),)
 
 
 def test_a_photograph_without_a_file_name_is_one() -> None:
-    request = read_request(Call({"image_1": photo(1), "image_2": photo(2)}, texts={"image_1", "image_2"}), CARD)
+    request = read_request(
+        IncomingRequest({"image_1": photo(1), "image_2": photo(2)}, texts={"image_1", "image_2"}), CARD
+    )
     assert request.images == (("image_1", photo(1)), ("image_2", photo(2)))
 
 
 @pytest.mark.parametrize("name", ["image", "image2", "images[]", "data"])
 def test_a_forgotten_at_sign_is_told(name: str) -> None:
-    request = read_request(Call({name: b"photo.jpg", "image1": photo()}, texts={name}), CARD)
+    request = read_request(IncomingRequest({name: b"photo.jpg", "image1": photo()}, texts={name}), CARD)
     told = dict(request.images)[name]
     assert isinstance(told, InvalidImage)
     assert f"the field '{name}' holds text; send a file: curl -F {name}=@photo.jpg" in str(told)
 
 
 def test_a_file_is_an_image_whatever_it_holds_and_a_long_text_is_no_note() -> None:
-    assert len(read_request(Call({"image_a": b"text", "image_b": photo()}), CARD).images) == 2
-    long = read_request(Call({"image_a": b"x" * 2000, "image_b": photo()}, texts={"image_a"}), CARD)
+    assert len(read_request(IncomingRequest({"image_a": b"text", "image_b": photo()}), CARD).images) == 2
+    long = read_request(IncomingRequest({"image_a": b"x" * 2000, "image_b": photo()}, texts={"image_a"}), CARD)
     assert isinstance(long.images[0][1], InvalidImage)
 
 
 def test_a_form_without_a_photograph_is_told() -> None:
     with pytest.raises(InvalidImage, match=r"the request has only 'image_id' and no image; send one as the body"):
-        read_request(Call({"image_id": b"1042"}, texts={"image_id"}), CARD)
+        read_request(IncomingRequest({"image_id": b"1042"}, texts={"image_id"}), CARD)
 
 
 @pytest.mark.parametrize("body", [b"\xff\xd8\xff\xe0\0\x10JFIF=1&a=2", b"RIFF\0\0\0\0WEBPVP8 =&x"])
@@ -141,7 +143,7 @@ def test_a_photograph_that_was_taken_apart_as_a_form_is_told_in_words(body: byte
     with pytest.raises(
         InvalidRequest, match=r"^the body is declared a form, but is not one; send a photograph with -T"
     ) as told:
-        read_request(Call(fields, content_type="application/x-www-form-urlencoded", texts=set(fields)), CARD)
+        read_request(IncomingRequest(fields, content_type="application/x-www-form-urlencoded", texts=set(fields)), CARD)
     assert str(told.value).isprintable()
 
 
@@ -151,7 +153,7 @@ def test_a_photograph_that_was_taken_apart_as_a_form_is_told_in_words(body: byte
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
 def test_headers_are_read_as_utf_8_and_else_as_latin_1(encoding: str) -> None:
     value = "color:\u00c9cru".encode(encoding).decode("latin-1")  # as both servers hand it on
-    options = read_request(Call({"body": b"x"}, {"Fashion-Labels": value}), CARD).options
+    options = read_request(IncomingRequest({"body": b"x"}, {"Fashion-Labels": value}), CARD).options
     assert options.labels == (Label("color", "\u00c9cru"),)
 
 
@@ -163,10 +165,10 @@ def test_other_alphabets_arrive() -> None:
 
 def test_the_query_gives_options_and_a_header_wins() -> None:
     query = {"top_k": "2", "all": "no"}
-    assert read_request(Call({"body": b"x"}, query=query), CARD).options.top_k == 2
-    assert read_request(Call({"body": b"x"}, {"Fashion-Top-K": "1"}, query=query), CARD).options.top_k == 1
+    assert read_request(IncomingRequest({"body": b"x"}, query=query), CARD).options.top_k == 2
+    assert read_request(IncomingRequest({"body": b"x"}, {"Fashion-Top-K": "1"}, query=query), CARD).options.top_k == 1
     with pytest.raises(InvalidOption, match="option 'topk' is unknown"):
-        read_request(Call({"body": b"x"}, query={"topk": "2"}), CARD)
+        read_request(IncomingRequest({"body": b"x"}, query={"topk": "2"}), CARD)
 
 
 # Packed bodies
@@ -191,18 +193,18 @@ PACKERS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 def test_a_packed_body_is_unpacked(name: str) -> None:
     encoding, pack = PACKERS[name]
     headers = {"Content-Encoding": encoding}
-    assert read_request(Call({"body": bytearray(pack(photo()))}, headers), CARD).images == (("", photo()),)
+    assert read_request(IncomingRequest({"body": bytearray(pack(photo()))}, headers), CARD).images == (("", photo()),)
     text = b'{"image": "eA==", "top_k": 2}'
-    assert read_request(Call({"body": pack(text)}, headers, "application/json"), CARD).options.top_k == 2
+    assert read_request(IncomingRequest({"body": pack(text)}, headers, "application/json"), CARD).options.top_k == 2
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, raw_deflate])
 def test_the_limit_is_of_what_comes_out(pack: Callable[[bytes], bytes]) -> None:
     headers = {"Content-Encoding": "gzip" if pack is gzip.compress else "deflate"}
-    whole = read_request(Call({"body": pack(bytes(MAX_BODY))}, headers), CARD)
+    whole = read_request(IncomingRequest({"body": pack(bytes(MAX_BODY))}, headers), CARD)
     assert len(whole.images[0][1]) == MAX_BODY  # type: ignore[arg-type]
     with pytest.raises(TooLarge, match="the body is larger than 20 MiB"):
-        read_request(Call({"body": pack(bytes(MAX_BODY + 1))}, headers), CARD)
+        read_request(IncomingRequest({"body": pack(bytes(MAX_BODY + 1))}, headers), CARD)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +220,7 @@ def test_the_limit_is_of_what_comes_out(pack: Callable[[bytes], bytes]) -> None:
     ],
 )
 def test_packed_bodies_that_are_refused(encoding: str, body: bytes, kind: Any, message: str) -> None:
-    call = Call({"body": body}, {"content-encoding": encoding})
+    call = IncomingRequest({"body": body}, {"content-encoding": encoding})
     if kind is None:
         assert read_request(call, CARD).images == (("", b""),)
         return
@@ -243,10 +245,10 @@ def binary(
 
 def test_binary_tensors() -> None:
     body, headers = binary(photo(1), b"eA==", photo(2))
-    request = read_request(Call({"body": body}, headers, "application/octet-stream"), CARD)
+    request = read_request(IncomingRequest({"body": body}, headers, "application/octet-stream"), CARD)
     assert request.images == (("", photo(1)), ("", b"x"), ("", photo(2)))
     assert (request.style, request.options.top_k) == (Style.KSERVE_V2, 2)
-    packed = Call({"body": gzip.compress(body, mtime=0)}, headers | {"Content-Encoding": "gzip"})
+    packed = IncomingRequest({"body": gzip.compress(body, mtime=0)}, headers | {"Content-Encoding": "gzip"})
     assert read_request(packed, CARD) == request
 
 
@@ -270,24 +272,24 @@ def test_binary_tensors() -> None:
 def test_binary_tensors_that_are_refused(request_: tuple[bytes, dict[str, str]], message: str) -> None:
     body, headers = request_
     with pytest.raises(InvalidRequest, match=message):
-        read_request(Call({"body": body}, headers), CARD)
+        read_request(IncomingRequest({"body": body}, headers), CARD)
 
 
 @settings(max_examples=200, deadline=None)
 @given(VALUES, st.binary(max_size=30), st.integers(-2, 2))
 def test_any_binary_request(value: Any, data: bytes, off: int) -> None:
     head = json.dumps({"inputs": value}).encode()
-    understood(Call({"body": head + data}, {"inference-header-content-length": str(len(head) + off)}))
+    understood(IncomingRequest({"body": head + data}, {"inference-header-content-length": str(len(head) + off)}))
 
 
 def test_an_id_with_half_a_character_is_refused() -> None:
     body = b'{"id": "\\ud800", "inputs": [{"name": "x", "shape": [1], "datatype": "BYTES", "data": ["eA=="]}]}'
     with pytest.raises(InvalidRequest, match=r"'id' '\\ud800' holds half of a surrogate pair"):
-        read_request(Call({"body": body}), CARD)
+        read_request(IncomingRequest({"body": body}), CARD)
 
 
 @pytest.mark.parametrize("name", ["binary_data_output", "timeout", "priority", "content_type", "headers"])
 def test_parameters_of_the_protocol_itself_pass(name: str) -> None:
     tensor = {"name": "x", "shape": [1], "datatype": "BYTES", "data": ["eA=="]}
     body = json.dumps({"inputs": [tensor], "parameters": {name: True, "top_k": 1}}).encode()
-    assert read_request(Call({"body": body}), CARD).options.top_k == 1
+    assert read_request(IncomingRequest({"body": body}), CARD).options.top_k == 1

@@ -6,17 +6,17 @@ TOLERANCE = 6  # largest difference per channel, of 255, from the background's c
 PLAIN = 0.6  # least fraction of the border with the background's color; the product may cover the rest
 
 
-def ground_color(levels: np.ndarray) -> np.ndarray:
+def background_color(levels: np.ndarray) -> np.ndarray:
     """The median of each channel along the border of a photograph, uint8 (H, W, 3) -> int16 (3,)."""
     return np.median(_edge(levels), axis=0).astype(np.int16)
 
 
-def ground_share(levels: np.ndarray, tolerance: float = TOLERANCE) -> float:
+def background_share(levels: np.ndarray, tolerance: float = TOLERANCE) -> float:
     """Fraction of a photograph's border that has the border's median color, uint8 (H, W, 3) -> 0 to 1."""
-    return float((np.abs(_edge(levels) - ground_color(levels)).max(axis=-1) <= tolerance).mean())
+    return float((np.abs(_edge(levels) - background_color(levels)).max(axis=-1) <= tolerance).mean())
 
 
-def plain_ground(levels: np.ndarray, tolerance: float = TOLERANCE) -> np.ndarray | None:
+def plain_background(levels: np.ndarray, tolerance: float = TOLERANCE) -> np.ndarray | None:
     """Mask of the background around a product, bool (H, W); None if the background is not plain.
 
     Areas of the background's color inside the product's outline count as product.
@@ -52,7 +52,7 @@ def _swept(reached: np.ndarray, passable: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _alike(levels: np.ndarray, tolerance: float) -> np.ndarray:
-    return np.abs(levels - ground_color(levels)).max(axis=-1) <= tolerance
+    return np.abs(levels - background_color(levels)).max(axis=-1) <= tolerance
 
 
 def _edge(mask: np.ndarray) -> np.ndarray:

@@ -49,7 +49,7 @@ class FetchSettings:
                 raise SettingError(f"--{self._flag(name)} {value} is out of range; it must be at least {least}")
 
     @classmethod
-    def of(cls, options: argparse.Namespace) -> Self | None:
+    def from_flags(cls, options: argparse.Namespace) -> Self | None:
         """The settings given by the flags of `add_fetch_flags`; None without --fetch."""
         if not options.fetch:
             return None

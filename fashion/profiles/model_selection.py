@@ -19,19 +19,19 @@ def simplest_within_one_standard_error(
     Args:
         answered: answers by candidate, simplest first, bool (N, A) each.
         targets: (N, A).
-        score: the score to compare, see `score_of`.
+        score: the score to compare, see `f1_score`.
         ids: (N,), see `split_folds`.
     """
     names = list(answered)
     parts = [held for _, held in split_folds(len(targets), ids)]
-    folds = np.array([[score_of(answered[name][part], targets[part], score) for part in parts] for name in names])
-    whole = np.array([score_of(answered[name], targets, score) for name in names])
+    folds = np.array([[f1_score(answered[name][part], targets[part], score) for part in parts] for name in names])
+    whole = np.array([f1_score(answered[name], targets, score) for name in names])
     best = int(whole.argmax())
     errors = (folds[best] - folds).std(axis=1, ddof=1) / np.sqrt(len(parts))
     return names[int(np.flatnonzero(whole[best] - whole <= errors)[0])]
 
 
-def score_of(answered: np.ndarray, targets: np.ndarray, which: str) -> float:
+def f1_score(answered: np.ndarray, targets: np.ndarray, which: str) -> float:
     """`micro_f1` or `macro_f1` as defined in `training.profiles.scores`; 0 if there are no positives."""
     yes = targets == YES
     right = (answered & yes).sum(axis=0)
