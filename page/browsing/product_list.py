@@ -43,12 +43,12 @@ def list_products(shop: Shop, selection: ListSelection) -> ProductList:
     """The products of a selection. An error gives no products, the facets of all, and a message."""
     try:
         shop.refresh()
-        return _found(shop, selection)
+        return _list_products(shop, selection)
     except FashionError as problem:
         return ProductList(facets=_all_facets(shop), error=one_line(problem))
 
 
-def _found(shop: Shop, selection: ListSelection) -> ProductList:
+def _list_products(shop: Shop, selection: ListSelection) -> ProductList:
     among: np.ndarray = np.ones(len(shop), bool)
     matches: list[Match] = []
     notes: list[str] = []

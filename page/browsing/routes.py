@@ -52,7 +52,7 @@ def _add_lists(app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predicto
             section="Browse",
             shop=shop,
             selection=selection,
-            found=products,
+            listing=products,
             by_photograph=by_photograph,
             most=SEARCHED,
             reports=reports,
