@@ -210,7 +210,7 @@ def open_engine(
         SettingError: an unknown engine or device, or fewer than 1 thread.
     """
     if threads is not None and threads < 1:
-        raise SettingError(f"{threads} threads cannot run anything; give 1 or more")
+        raise SettingError(f"the number of threads is {threads}; it must be at least 1")
     if engine not in ENGINES:
         raise SettingError(f"engine {engine!r} is unknown; choose one of: {', '.join(ENGINES)}")
     if engine == "auto":

@@ -96,7 +96,7 @@ class ModelCard:
 
     def _check_thresholds(self) -> None:
         if TOP_K in self.thresholds:
-            raise BundleError(f"profile {TOP_K!r} has no thresholds; what it answers of each group stands in 'top_k'")
+            raise BundleError(f"profile {TOP_K!r} has no thresholds; its number of labels per group is in 'top_k'")
         for profile, values in self.thresholds.items():
             if len(values) != len(self.labels):
                 raise BundleError(f"profile {profile!r} has {len(values)} thresholds for {len(self.labels)} labels")
@@ -268,4 +268,4 @@ def checked_file(folder: Path, card: ModelCard, name: str) -> Path:
 
 
 def _present(folder: Path, card: ModelCard) -> list[str]:
-    return [name for name in card.files if (Path(folder) / name).is_file()] or ["no weights at all"]
+    return [name for name in card.files if (Path(folder) / name).is_file()] or ["no weights"]

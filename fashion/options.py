@@ -121,7 +121,7 @@ def _list(name: str, value: Any, separator: str) -> list[str]:
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            raise InvalidOption(f"{name} {_quoted(value)} is no JSON list") from None
+            raise InvalidOption(f"{name} {_quoted(value)} is not a JSON list") from None
     entries = [entry.strip() for entry in value.split(separator) if entry.strip()] if isinstance(value, str) else value
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, str) for entry in entries):
         raise InvalidOption(f"{name} {_quoted(value)} must be a list of names, or text with {separator!r} between them")

@@ -185,9 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("bundle", help="folder written by python -m training.export")
     parser.add_argument("images", nargs="+", metavar="image", help="image files")
     add_flags(parser, FLAGS)
-    parser.add_argument(
-        "--engine", choices=ENGINES, default="auto", help="what runs the network (default: %(default)s)"
-    )
+    parser.add_argument("--engine", choices=ENGINES, default="auto", help="inference engine (default: %(default)s)")
     options = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may contain invalid UTF-8

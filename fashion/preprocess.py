@@ -225,7 +225,7 @@ def _read(source: bytes | bytearray | memoryview | str | Path) -> bytes:
         except (OSError, ValueError) as error:  # ValueError: a null byte in the path
             raise InvalidImage(f"cannot read {str(source)!r}: {getattr(error, 'strerror', None) or error}") from None
     else:
-        raise TypeError(f"an image is given as bytes, a path or a PIL image, not as {type(source).__name__}")
+        raise TypeError(f"an image must be bytes, a path or a PIL image, not {type(source).__name__}")
     if not data:
         raise InvalidImage("the image is empty (0 bytes)")
     return data
@@ -287,7 +287,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         image = _eight_bit(image)
     elif image.mode == "F":
-        raise InvalidImage("the image has floating-point pixels; save it with 8 or 16 bits a channel")
+        raise InvalidImage("the image has floating-point pixels; save it with 8 or 16 bits per channel")
     image = to_srgb(upright(image), profile)
     if image.has_transparency_data:
         image = image.convert("RGBA")
@@ -301,7 +301,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     """Scale 12- or 16-bit grayscale to 8 bits and turn it upright; Pillow's own conversion would clip at 255."""
     tags = getattr(image, "tag_v2", {})  # TIFF only; Pillow does not invert 16-bit images whose white is 0
     if max(tags.get(_BITS, (16,))) > 16:
-        raise InvalidImage("the image has 32 bits a pixel; save it with 8 or 16 bits a channel")
+        raise InvalidImage("the image has 32 bits per pixel; save it with 8 or 16 bits per channel")
     bits = min((16, *tags.get(_BITS, ())))
     white = 2**bits - 1
     levels = np.asarray(upright(image)).clip(0, white).astype(np.uint32)
@@ -315,10 +315,10 @@ def _describe(data: bytes) -> str:
     length = f"{len(data)} byte{'s' if len(data) > 1 else ''}"
     head = data[:256].lstrip().lower()
     if looks_like_heic(data) and not can_read_heic():
-        return f"not an image that can be read: {length} that look like HEIC; {HEIC_ADVICE}"
+        return f"HEIC cannot be read here: {length} that look like HEIC; {HEIC_ADVICE}"
     if looks_like_image(data):
         like = "HEIC" if looks_like_heic(data) else "an image"
-        return f"the image is broken: {length} that begin as {like} does, with a header that cannot be read"
+        return f"the image is broken: {length} that begin like {like}, but with an unreadable header"
     kind = next((kind for start, kind in _OTHERS.items() if head.startswith(start)), "")
     if data[4:8] == b"ftyp":
         kind = "a video"

@@ -125,7 +125,9 @@ def read_corrections(content: Any, taxonomy: Taxonomy, place: str) -> dict[str, 
             found[group] = GroupCorrection.from_json(values)
             known = taxonomy.names(group) if group in taxonomy.groups else ()
             if unknown := [name for name in found[group].labels if name not in known]:
-                raise BundleError(f"{place}: the correction of group {group!r} names {unknown[0]!r}, which is no label")
+                raise BundleError(
+                    f"{place}: the correction of group {group!r} names {unknown[0]!r}, which is not one of its labels"
+                )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BundleError(f"{place}: the correction of shares cannot be read: {error!r}; export again") from None
     return found

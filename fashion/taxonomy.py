@@ -39,7 +39,7 @@ class Taxonomy:
             raise DataError("the taxonomy has no label; at least one attribute group with one label is needed")
         if len(self.index) != len(self.labels):
             twice = next(label for i, label in enumerate(self.labels) if self.index[label] != i)
-            raise DataError(f"label {twice.name!r} of group {twice.group!r} stands in the taxonomy twice")
+            raise DataError(f"label {twice.name!r} of group {twice.group!r} is in the taxonomy twice")
 
     def __len__(self) -> int:
         return len(self.labels)

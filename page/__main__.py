@@ -29,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m page", description="A web page to try photographs, and to review and browse a scored catalog."
     )
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
-    parser.add_argument("scored", type=Path, nargs="?", help="folder written by python -m catalog.score with it")
+    parser.add_argument(
+        "scored", type=Path, nargs="?", help="folder written by python -m catalog.score with this bundle"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", default=str(PORT), help="(default: %(default)s)")
     parser.add_argument(
@@ -37,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="append",
         default=[],
         metavar="NAME",
-        help="a name that browsers call this server by, such as page.shop.example; may be given again",
+        help="a name that browsers call this server by, such as page.shop.example; may be repeated",
     )
     parser.add_argument(
         "--report",
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=Path,
         default=[],
         metavar="FOLDER",
-        help="of catalog.trends or catalog.compare, to be linked beside those in SCORED; may be given again",
+        help="report of catalog.trends or catalog.compare to link in addition to those in SCORED; may be repeated",
     )
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="(default: %(default)s)")
     options = parser.parse_args(arguments)

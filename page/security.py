@@ -63,7 +63,7 @@ class Guard:
     def _refusal(self, method: str, headers: Headers) -> Response | None:
         host = headers.get("host", "").lower()
         if not self._is_own(host):
-            message = f"this server is not called {host[:100]!r}; start it with --allow-host to answer under that name"
+            message = f"host {host[:100]!r} is not allowed; to allow it, start the page with --allow-host and this name"
             return _refused(HTTPStatus.MISDIRECTED_REQUEST, "WrongHost", message)
         origin = headers.get("origin")
         foreign = origin is not None and urlsplit(origin).netloc.lower() != host

@@ -66,7 +66,7 @@ class Shop:
                 return
             batch = self._read()
             if not batch.column(ID).equals(self._batch.column(ID)):
-                raise DataError(f"{self.scored.folder} was scored again; end the page and start it anew")
+                raise DataError(f"{self.scored.folder} has been scored again; restart the page")
             self._batch = batch
             if self.index:
                 follow_corrections(self.index)

@@ -88,7 +88,7 @@ def _allow_origins(app: FastAPI, origins: Sequence[str]) -> None:
     for origin in origins:
         if not ORIGIN.fullmatch(origin):
             raise SettingError(
-                f"--allow-origin {origin!r} must be like https://shop.example, with no path or end slash"
+                f"--allow-origin {origin!r} must be like https://shop.example, without a path or trailing slash"
             )
     app.add_middleware(
         CORSMiddleware,
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="append",
         default=[],
         metavar="ORIGIN",
-        help="of web pages that may read the answers (CORS), such as https://shop.example; may be given several times",
+        help="of web pages that may read the answers (CORS), such as https://shop.example; may be repeated",
     )
     parser.add_argument("--canary", type=Path, metavar="BUNDLE", help="second bundle, for a share of the requests")
     parser.add_argument("--share", type=float, help=f"the canary's share of the requests, 0 to 1 (default: {SHARE})")

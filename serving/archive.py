@@ -141,7 +141,7 @@ def _pack(staged: Path, temporary: Path, name: str, version: str) -> Path:
     if result.returncode:
         if any(os.strerror(number) in result.stderr for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(temporary))
-        last = result.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        last = result.stderr.strip().splitlines()[-1:] or ["it printed nothing"]
         raise BundleError(f"torch-model-archiver failed with status {result.returncode}: {last[0]}")
     return temporary / f"{name}.mar"
 

@@ -57,7 +57,9 @@ def with_elements(request: Any, binary: bytes) -> Any:
             tensor = tensor | {"data": _elements(own) if tensor.get("datatype") == "BYTES" else []}
         filled.append(tensor)
     if used != len(binary):
-        raise InvalidRequest(f"{len(binary) - used} bytes follow the JSON that no tensor's binary_data_size counts")
+        raise InvalidRequest(
+            f"{len(binary) - used} bytes after the JSON are not covered by any tensor's binary_data_size"
+        )
     return request | {"inputs": filled}
 
 

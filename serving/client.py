@@ -87,15 +87,15 @@ class Client:
         request["headers"] |= {header_name(option): value.encode() for option, value in options.items()}
         response = self._send(size, **request)
         if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:  # TorchServe sends no JSON with it
-            raise Refused(f"{size / 1e6:.1f} MB are more than the server takes; send a smaller file")
+            raise Refused(f"{size / 1e6:.1f} MB are more than the server accepts; send a smaller file")
         try:
             answer = response.json()
         except requests.JSONDecodeError:
             answer = None
         if not isinstance(answer, dict):
-            raise Refused(f"{self.url} answered {response.status_code} and no JSON; is it the right URL?")
+            raise Refused(f"{self.url} answered {response.status_code} without JSON; is it the right URL?")
         if answer.get("type") == WRONG_TOKEN:
-            raise ServerUnreachable(f"{self.url} needs a token, or another one; give it with: --token @{KEY_FILE}")
+            raise ServerUnreachable(f"{self.url} needs a valid token; give it with: --token @{KEY_FILE}")
         if not response.ok:
             raise Refused(f"{_message(answer)} (status {response.status_code})")
         if not isinstance(answer.get("attributes"), list):
@@ -114,7 +114,7 @@ class Client:
                 raise Refused(f"{self.url} closed the connection before it answered {size / 1e6:.1f} MB") from None
             raise ServerUnreachable(f"nothing answers at {self.url}; start the server with: make serve") from None
         except (requests.RequestException, ValueError) as error:  # such as an invalid URL
-            raise ServerUnreachable(f"{self.url} cannot be asked: {one_line(error)}") from None
+            raise ServerUnreachable(f"{self.url} cannot be reached: {one_line(error)}") from None
 
 
 def table(answer: Mapping[str, Any], truth: Mapping[str, list[str] | None] | None = None) -> str:
@@ -234,7 +234,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--token",
         metavar="TOKEN",
-        help=f"where the server needs one: the token, or @FILE with it, such as TorchServe's @{KEY_FILE}",
+        help=f"if the server requires one: the token, or @FILE that contains it, such as TorchServe's @{KEY_FILE}",
     )
     parser.add_argument("--json", action="store_true", help="print the server's JSON, one object per line")
     parser.add_argument(

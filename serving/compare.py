@@ -39,7 +39,7 @@ def photographs_of(folder: Path, most: int | None = None) -> dict[str, Path]:
         DataError: there is no image file.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder} is no folder; give one with photographs")
+        raise DataError(f"{folder} is not a folder; give one with photographs")
     found = []
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -133,8 +133,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m serving.compare",
         description="Report what a new bundle would change in the answers to photographs.",
     )
-    parser.add_argument("old", type=Path, help="the bundle that answers now")
-    parser.add_argument("new", type=Path, help="the bundle that is to take its place")
+    parser.add_argument("old", type=Path, help="the current bundle")
+    parser.add_argument("new", type=Path, help="the bundle to replace it with")
     parser.add_argument("photographs", type=Path, help="folder of photographs, like those sent to the server")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the page, JSON and a picture")
     parser.add_argument("--profile", help="thresholds (default: each bundle's own)")

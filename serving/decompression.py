@@ -26,7 +26,7 @@ def decompressed(call: IncomingRequest) -> IncomingRequest:
         return call
     if encoding not in FORMATS:
         raise UnsupportedEncoding(
-            f"Content-Encoding {encoding[:60]!r} cannot be unpacked; send the body as it is, or with gzip or deflate"
+            f"Content-Encoding {encoding[:60]!r} is not supported; send the body uncompressed, or with gzip or deflate"
         )
     headers = {name: value for name, value in call.headers.items() if name.lower() != HEADER}
     return replace(call, fields={BODY: _unpack(bytes(body), encoding)}, headers=headers)

@@ -75,7 +75,7 @@ def no_such_version(request: Request, name: str) -> HTTPException:
     """The error for a request to a model version that is not served."""
     versions, asked = request.app.state.traffic.versions, request.path_params["version"]
     here = f"version{'s' if len(versions) > 1 else ''} {' and '.join(versions)}"
-    return HTTPException(HTTPStatus.NOT_FOUND, f"{name} is here in {here} and not in {asked[:60]!r}")
+    return HTTPException(HTTPStatus.NOT_FOUND, f"{name} is served in {here}, not in version {asked[:60]!r}")
 
 
 async def _wait_for_answer(answer: "Future[Reply]", request: Request) -> Reply:
@@ -112,11 +112,13 @@ def _refusal(error: BaseException, kserve_v2: bool) -> Reply:
     """The reply to a request that did not reach the model."""
     if isinstance(error, QueueFull):
         status, answer = error_object(
-            HTTPStatus.SERVICE_UNAVAILABLE, "Busy", "too many requests wait; ask again in a second"
+            HTTPStatus.SERVICE_UNAVAILABLE, "Busy", "too many requests are waiting; try again in a second"
         )
         return Reply(status, error_bytes(answer, kserve_v2), BUSY)
     if isinstance(error, asyncio.CancelledError):  # raised by uvicorn after `STOP_TIMEOUT`
-        status, answer = error_object(HTTPStatus.SERVICE_UNAVAILABLE, "Unavailable", "the server stops; ask again")
+        status, answer = error_object(
+            HTTPStatus.SERVICE_UNAVAILABLE, "Unavailable", "the server is stopping; try again"
+        )
         return Reply(status, error_bytes(answer, kserve_v2), BUSY)
     if isinstance(error, ClientDisconnect):
         return Reply(CLIENT_CLOSED_REQUEST, b"", DISCONNECTED)  # logged only; the client has disconnected
@@ -134,7 +136,7 @@ def _query(request: Request) -> dict[str, str]:
     query: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         if name in query:
-            raise InvalidOption(f"option {name[:60]!r} is twice in the URL; give it once")
+            raise InvalidOption(f"option {name[:60]!r} is given twice in the URL; give it once")
         query[name] = value
     return query
 
@@ -166,5 +168,5 @@ async def receive_body(request: Request) -> bytes:
                     raise TooLarge
                 parts.append(part)
     except TimeoutError:
-        raise TooSlow(f"the body was not here within {BODY_TIMEOUT:g} s; send it again, or a smaller one") from None
+        raise TooSlow(f"the body did not arrive within {BODY_TIMEOUT:g} s; send it again, or a smaller one") from None
     return b"".join(parts)

@@ -46,7 +46,7 @@ def read_key(file: Path, role: str = "inference") -> str:
         key = json.loads(Path(file).read_text(encoding="utf-8"))[role]["key"]
     except OSError as error:
         raise KeyFileError(
-            f"no keys in {str(file)!r}: {error.strerror}; TorchServe writes them where it was started"
+            f"no keys in {str(file)!r}: {error.strerror}; TorchServe writes its keys into the folder it was started in"
         ) from None
     except (ValueError, KeyError, TypeError):
         key = None
@@ -71,7 +71,7 @@ def read_token(given: str) -> str:
         if token.startswith("{"):
             return read_key(Path(given[1:]))
     if not re.fullmatch(r"[!-~]+", token):
-        raise KeyFileError(f"{given!r} is no token; give the token itself, or @{KEY_FILE}")
+        raise KeyFileError(f"{given!r} is not a token; give the token itself, or @{KEY_FILE}")
     return token
 
 
@@ -111,7 +111,7 @@ def update_proxy_key(file: Path, out: Path, reload: str | None = None) -> bool:
         except OSError as error:
             raise KeyFileError(f"--reload {reload!r} cannot be run: {error.strerror}") from None
         if result.returncode:
-            last = (result.stderr or result.stdout).strip().splitlines()[-1:] or ["it said nothing"]
+            last = (result.stderr or result.stdout).strip().splitlines()[-1:] or ["it printed nothing"]
             raise KeyFileError(f"--reload {reload!r} failed with status {result.returncode}: {last[0]}")
     return changed
 
@@ -140,14 +140,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--file", type=Path, default=Path(KEY_FILE), help="of TorchServe (default: ./%(default)s)")
     parser.add_argument("--role", choices=ROLES, default="inference", help="(default: %(default)s)")
-    parser.add_argument("--nginx", type=Path, metavar="FILE", help="write the inference key as nginx includes it")
+    parser.add_argument(
+        "--nginx", type=Path, metavar="FILE", help="file to write the inference key to, for nginx to include"
+    )
     parser.add_argument("--reload", metavar="COMMAND", help="to run when FILE has changed, such as 'nginx -s reload'")
-    parser.add_argument("--watch", action="store_true", help="go on, for every start of TorchServe")
+    parser.add_argument(
+        "--watch", action="store_true", help="keep running, and update FILE after every start of TorchServe"
+    )
     options = parser.parse_args(arguments)
     if not options.nginx and (options.reload or options.watch):
         parser.error("--reload and --watch need --nginx FILE")
     if options.nginx and options.role != "inference":
-        parser.error("nginx gets the inference key and no other")
+        parser.error("--nginx writes the inference key only; leave --role out")
     with one_line_errors():
         if options.watch:
             watch(options.file, options.nginx, options.reload)

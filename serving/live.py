@@ -65,7 +65,7 @@ class LiveModel:
         with self._swapping:  # else it could be queued in a batcher that has been closed
             if version not in (None, self.version):
                 raise UnknownVersion
-            assert self._batcher is not None, "the application has not begun"
+            assert self._batcher is not None, "the application has not started"
             return self._batcher.submit(call)
 
     def reopened(self) -> Predictor:
@@ -75,7 +75,7 @@ class LiveModel:
             FashionError: the bundle cannot be opened.
         """
         if self._reopen is None:
-            raise SettingError("this server was not started from a bundle's folder; start it again to change the model")
+            raise SettingError("this server was not started from a bundle's folder; restart it to change the model")
         predictor = self._reopen()
         predictor.warm_up(BATCH_SIZE)
         return predictor

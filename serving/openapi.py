@@ -35,7 +35,7 @@ _ANSWER = {
         "attributes": {"type": "array", "items": _ATTRIBUTE},
         "product": {
             "type": "object",
-            "description": "whether there is a product; not of every model",
+            "description": "whether there is a product; only with models that predict it",
             "required": ["recognized", "probability"],
             "properties": {"recognized": {"type": "boolean"}, "probability": _PROBABILITY},
         },
@@ -43,7 +43,7 @@ _ANSWER = {
         "embedding": {"type": "array", "items": {"type": "number"}},
         "photographs": {
             "type": "object",
-            "description": "of a product: how many were used, and which could not be",
+            "description": "for a product: how many photographs were used, and which could not be",
             "required": ["used", "left_out"],
             "properties": {"used": {"type": "integer"}, "left_out": {"type": "array", "items": {"type": "object"}}},
         },
@@ -84,9 +84,11 @@ def _json(schema: dict[str, Any], description: str) -> dict[str, Any]:
 
 _ANY_OBJECT = {"type": "object"}
 STATUS: dict[int | str, dict[str, Any]] = {200: _json(_ANY_OBJECT, "OK")}
-UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: _json(_ERROR, "not now; ask again after Retry-After seconds")}
+UNAVAILABLE: dict[int | str, dict[str, Any]] = {
+    503: _json(_ERROR, "temporarily unavailable; try again after Retry-After seconds")
+}
 UNAVAILABLE_V2: dict[int | str, dict[str, Any]] = {
-    503: _json(_ERROR_V2, "not now; ask again after Retry-After seconds")
+    503: _json(_ERROR_V2, "temporarily unavailable; try again after Retry-After seconds")
 }
 DESCRIBED: dict[int | str, dict[str, Any]] = {200: _json(_ANY_OBJECT, "the model card")}
 METRICS: dict[int | str, dict[str, Any]] = {200: {"description": "counters", "content": {"text/plain": {}}}}

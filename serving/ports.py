@@ -22,7 +22,7 @@ def free_ports(count: int) -> list[int]:
 def listen_problem(host: str, port: int) -> tuple[str, str] | None:
     """Why a server cannot listen there, and which of "host" and "port" to change; None if it can."""
     if not 1 <= port <= LAST_PORT:
-        return f"port {port} does not exist; ports go from 1 to {LAST_PORT}", "port"
+        return f"port {port} is out of range; it must be from 1 to {LAST_PORT}", "port"
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
@@ -33,10 +33,10 @@ def listen_problem(host: str, port: int) -> tuple[str, str] | None:
     except (OSError, UnicodeError) as error:
         if getattr(error, "errno", None) == errno.EADDRINUSE:
             owner = owner_of(port)
-            return f"port {port} is taken{f' by {owner}' if owner else ''}", "port"
+            return f"port {port} is in use{f' by {owner}' if owner else ''}", "port"
         if isinstance(error, PermissionError):
             return f"port {port} is reserved for the system; this user may use ports from 1024 up", "port"
-        return f"{host[:100]!r} is no address of this machine", "host"
+        return f"{host[:100]!r} is not an address of this machine", "host"
     return None
 
 

@@ -51,4 +51,4 @@ def check_ports(properties: Mapping[str, str], config: Path) -> None:
             raise ServerError(f"{name} is {address[:100]!r} in {config}: {error}; set another") from None
         found = listen_problem(parts.hostname or "127.0.0.1", number)
         if found:
-            raise ServerError(f"{found[0]}; set another {name} in {config}, or end what is in the way")
+            raise ServerError(f"{found[0]}; set another {name} in {config}, or end the process that uses it")

@@ -27,7 +27,7 @@ def reload(traffic: Traffic) -> str | None:
     try:
         traffic.reload()
     except Exception as error:  # with any error in a new bundle, the old one stays in use
-        logger.error("not reloaded, %s goes on: %s", before, one_line(error))
+        logger.error("not reloaded, %s stays in use: %s", before, one_line(error))
         return one_line(error)
     logger.info("reloaded: %s instead of %s", _models_in_use(traffic), before)
     return None
@@ -49,7 +49,9 @@ def add_reload_route(app: FastAPI, traffic: Traffic) -> None:
     async def reload_bundles(request: Request) -> Response:
         """Reload the bundles; status 409 if one cannot be opened, and the old ones stay in use."""
         if not _is_own(request):
-            message = f"{PATH} is asked on the server's own machine, not through a proxy and not by a web page"
+            message = (
+                f"{PATH} accepts requests from the server's own machine only, not through a proxy or from a web page"
+            )
             return _response(*error_object(HTTPStatus.FORBIDDEN, "Forbidden", message))
         fault = await asyncio.to_thread(reload, traffic)
         if fault:

@@ -112,7 +112,7 @@ def header_options(headers: Mapping[str, str]) -> dict[str, Any]:
             option = lowered.removeprefix(HEADER_PREFIX).replace("-", "_")
             if option not in NAMES:
                 choices = ", ".join(header_name(known) for known in NAMES)
-                raise InvalidOption(f"header {name[:60]!r} is no option; choose among: {choices}")
+                raise InvalidOption(f"header {name[:60]!r} is not an option; choose among: {choices}")
             options[option] = header_text(value)
     return options
 
@@ -155,11 +155,11 @@ def _from_form(call: IncomingRequest, options: dict[str, Any], card: ModelCard) 
     images = {name: value for name, value in fields.items() if _is_photograph(name)}
     if not images:
         given = f"only {', '.join(map(repr, sorted(call.fields)))}"[:200] if call.fields else "an empty body"
-        raise InvalidImage(f"the request has {given} and no image; {SENDING_ADVICE}")
+        raise InvalidImage(f"the request has {given} but no image; {SENDING_ADVICE}")
     others = {name: fields[name] for name in fields if name not in images}
     for name in others:
         if without_number(name) != name:
-            raise InvalidRequest(f"the form has {without_number(name)[:60]!r} twice; give each part a name of its own")
+            raise InvalidRequest(f"the form has {without_number(name)[:60]!r} twice; give each part a different name")
     parsed = parse_options(options | others, card)
     _check_number(len(images))
     read = [_field_bytes(name, value, call.texts) for name, value in images.items()]
@@ -216,7 +216,7 @@ def _json(body: bytes | bytearray) -> Any:
     except RecursionError:
         raise InvalidRequest("the JSON is nested too deeply") from None
     except ValueError as error:  # includes UnicodeDecodeError, and integers with thousands of digits
-        raise InvalidRequest(f"the body is no JSON: {one_line(error)[:200]}; {SENDING_ADVICE}") from None
+        raise InvalidRequest(f"the body is not JSON: {one_line(error)[:200]}; {SENDING_ADVICE}") from None
 
 
 def _from_json(body: Any, options: dict[str, Any], card: ModelCard) -> ParsedRequest:

@@ -26,7 +26,7 @@ def start(server: TorchServe, timeout: float = START_TIMEOUT) -> None:
     with server.start_lock():  # of two concurrent starts, the second finds the server of the first
         running = server.find()
         if running and server.is_stale(running):
-            print("the model archive is newer than the running server: starting it again")
+            print("the model archive is newer than the running server: restarting it")
             server.stop()
             running = None
         process = running or server.start()
@@ -81,7 +81,9 @@ def _print_key(server: TorchServe) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m serving.server", description="Start and end TorchServe.")
+    parser = argparse.ArgumentParser(
+        prog="python -m serving.server", description="Start, wait for and stop TorchServe."
+    )
     parser.add_argument("command", choices=("start", "wait", "stop"))
     parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="(default: %(default)s)")
     parser.add_argument("--logs", type=Path, default=Path("logs"), help="folder for logs (default: %(default)s)")

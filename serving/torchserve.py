@@ -104,7 +104,7 @@ class TorchServe:
         for name in names:
             if not zipfile.is_zipfile(self.model_store / name):
                 raise ServerError(
-                    f"{self.model_store / name} is broken, not a model archive; make it again: make archive"
+                    f"{self.model_store / name} is not a valid model archive; make it again with: make archive"
                 )
         return names
 
@@ -135,7 +135,7 @@ class TorchServe:
         self.archives()
         environment = _environment()
         if not shutil.which("java", path=environment["PATH"]) and "JAVA_HOME" not in environment:
-            raise ServerError("no java on the PATH and none beside python; set it up with: make setup")
+            raise ServerError("no java on the PATH or next to python; install it with: make setup")
         check_ports(self.properties, self.config)
         self.logs.mkdir(parents=True, exist_ok=True)
         try:

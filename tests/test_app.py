@@ -221,20 +221,20 @@ def test_a_taken_port_is_one_line(bundle: Path) -> None:
         command = [sys.executable, "-m", "serving.app", str(bundle), "--port", str(port)]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2
-    assert ended.stderr.startswith(f"error: port {port} is taken by process")
+    assert ended.stderr.startswith(f"error: port {port} is in use by process")
     assert len(ended.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--port", "99999"], "port 99999 does not exist; ports go from 1 to 65535; choose another --port"),
-        (["--port", "0"], "port 0 does not exist; ports go from 1 to 65535; choose another --port"),
+        (["--port", "99999"], "port 99999 is out of range; it must be from 1 to 65535; choose another --port"),
+        (["--port", "0"], "port 0 is out of range; it must be from 1 to 65535; choose another --port"),
         (["--port", "-1"], "--port is '-1'; it must be a number, such as 8080"),
         (["--port", "web"], "--port is 'web'; it must be a number, such as 8080"),
-        (["--host", "192.0.2.1"], "'192.0.2.1' is no address of this machine; choose another --host"),
-        (["--host", "no host"], "'no host' is no address of this machine; choose another --host"),
-        (["--host", "a" * 80 + ".example"], "is no address of this machine; choose another --host"),
+        (["--host", "192.0.2.1"], "'192.0.2.1' is not an address of this machine; choose another --host"),
+        (["--host", "no host"], "'no host' is not an address of this machine; choose another --host"),
+        (["--host", "a" * 80 + ".example"], "is not an address of this machine; choose another --host"),
     ],
 )
 def test_a_bad_address_is_one_line_before_the_model_is_read(
@@ -257,7 +257,7 @@ def test_it_may_listen_on_ipv6() -> None:
             pytest.skip("this machine has no IPv6")
         taken.listen()
         number = taken.getsockname()[1]
-        assert listen_problem("::1", number)[0].startswith(f"port {number} is taken by process")
+        assert listen_problem("::1", number)[0].startswith(f"port {number} is in use by process")
     assert listen_problem("::1", number) is None
 
 
@@ -292,7 +292,7 @@ def test_options_in_the_query(app_url: str) -> None:
     for query, message in (
         ("topk=1", "option 'topk' is unknown"),
         ("top_k=x", "top_k 'x' must be"),
-        ("top_k=1&top_k=2", "option 'top_k' is twice in the URL"),
+        ("top_k=1&top_k=2", "option 'top_k' is given twice in the URL"),
     ):
         error = requests.post(f"{url}?{query}", data=photo(1), timeout=WAIT).json()["error"]
         assert (error["code"], error["type"]) == (400, "InvalidOption")
@@ -442,7 +442,7 @@ def test_a_version_is_the_models_own(app_url: str) -> None:
     for path in ("predictions/fashion/{}", "v2/models/fashion/versions/{}/infer"):
         assert requests.post(f"{app_url}/{path.format('1.0')}", data=photo(1), timeout=WAIT).status_code == 200
         response = requests.post(f"{app_url}/{path.format('2.0')}", data=photo(1), timeout=WAIT)
-        message = "fashion is here in version 1.0 and not in '2.0'"
+        message = "fashion is served in version 1.0, not in version '2.0'"
         error = message if path.startswith("v2") else {"code": 404, "type": "NotFound", "message": message}
         assert (response.status_code, response.json()) == (404, {"error": error})
 

@@ -183,7 +183,7 @@ def test_other_errors_of_the_server_are_passed_on(
     large.write_bytes(bytes(30_000_000))
     assert main([str(large), photos[0], "--url", endpoint.url()]) == 2
     printed = capsys.readouterr()
-    assert printed.err == f"error: {large}: 30.0 MB are more than the server takes; send a smaller file\n"
+    assert printed.err == f"error: {large}: 30.0 MB are more than the server accepts; send a smaller file\n"
     assert printed.out.startswith(photos[0])
 
 
@@ -222,7 +222,7 @@ def stranger(answer: bytes) -> Iterator[str]:
     ("url", "message"),
     [
         ("http://127.0.0.1:{port}/predictions/fashion", "start the server with: make serve"),
-        ("127.0.0.1:{port}", "cannot be asked"),
+        ("127.0.0.1:{port}", "cannot be reached"),
     ],
 )
 def test_no_server(photos: list[str], capsys: pytest.CaptureFixture[str], url: str, message: str) -> None:

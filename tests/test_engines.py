@@ -204,7 +204,7 @@ def test_unknown_settings_name_the_choice(bundle, card):
     with pytest.raises(SettingError, match="engine 'tensorrt' is unknown; choose one of: auto, int8, onnx, torch"):
         open_engine(bundle, card, "tensorrt")
     for threads in (0, -1):
-        with pytest.raises(SettingError, match=f"{threads} threads"):
+        with pytest.raises(SettingError, match=f"the number of threads is {threads}; "):
             open_engine(bundle, card, "onnx", threads=threads)
 
 
@@ -230,7 +230,7 @@ def test_a_missing_file_is_named(copy, card, name, file):
 def test_a_bundle_without_any_weights(copy, card):
     for file in FILES.values():
         (copy / file).unlink()
-    with pytest.raises(BundleError, match="no weights at all"):
+    with pytest.raises(BundleError, match="no weights"):
         open_engine(copy, card)
 
 

@@ -203,7 +203,7 @@ def test_a_run_is_bounded_and_gone_on_with(
     report = fetch_table_images(cells, tmp_path, FetchSettings(**settings, **bound))
     assert report is not None
     assert (report.counts["downloaded"], report.counts["left for the next run"]) == (first, 5 - first)
-    assert str(report).endswith(f"{5 - first} left for the next run; a run's bound of {message} was reached")
+    assert str(report).endswith(f"{5 - first} left for the next run; the limit of {message} per run was reached")
     report = fetch_table_images(cells, tmp_path, FetchSettings(**settings))
     assert report is not None
     assert report.counts == {"downloaded": 5 - first}
@@ -231,7 +231,7 @@ def test_settings_out_of_range_name_their_flag() -> None:
 
 def test_a_scored_table_of_addresses(bundle: Path, tmp_path: Path, server: PhotoServer) -> None:
     table = write_table(tmp_path / "shop", [server.url("good/1"), server.url("good/2"), server.url("gone/3")])
-    with pytest.raises(DataError, match=r"is an address, which --fetch downloads"):
+    with pytest.raises(DataError, match=r"is a URL, which --fetch downloads"):
         score(bundle, [str(table)], tmp_path / "out")
     assert not server.asked
     arguments = [str(bundle), str(table), "--out", str(tmp_path / "out"), "--fetch", "--fetch-retries", "0"]
@@ -240,7 +240,7 @@ def test_a_scored_table_of_addresses(bundle: Path, tmp_path: Path, server: Photo
     assert not server.asked, "this machine is private"
     main([*arguments, "--fetch-allow-private"])
     left_out = (tmp_path / "out" / "left_out.csv").read_text()
-    assert "gone/3 is an address, which --fetch downloads" in left_out
+    assert "gone/3 is a URL, which --fetch downloads" in left_out
     assert left_out.count("\n") == 2
     main([*arguments, "--fetch-allow-private"])
     assert server.asked == {"/good/1": 1, "/good/2": 1, "/gone/3": 2}
@@ -253,7 +253,7 @@ def test_an_imported_table_of_addresses(
     arguments = ["catalog", str(table), "--out", str(tmp_path / "data")]
     with pytest.raises(SystemExit):
         import_main(arguments)
-    assert "is an address, which --fetch downloads" in capsys.readouterr().err
+    assert "is a URL, which --fetch downloads" in capsys.readouterr().err
     import_main([*arguments, "--fetch", "--fetch-allow-private"])
     said = capsys.readouterr()
     assert "6 images: 6 downloaded, 0 already there, 0 failed" in said.err

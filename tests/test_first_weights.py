@@ -54,7 +54,7 @@ def test_offline_with_a_cached_file_takes_all_but_the_head(network: Backbone, hu
 
 def test_broken_cached_file_is_one_error(network: Backbone, hub: Path) -> None:
     (hub / "resnet18-f37072fd.pth").write_bytes(b"half a download")
-    with pytest.raises(SettingError, match="ImageNet weights could not be had"):
+    with pytest.raises(SettingError, match="ImageNet weights could not be downloaded"):
         first_weights.load(network, "resnet18", "imagenet")
 
 

@@ -62,9 +62,9 @@ def test_what_is_no_token_is_told(tmp_path: Path) -> None:
     (tmp_path / "two").write_text("a\nb")
     (tmp_path / "bytes").write_bytes(b"\xff\xfe")
     for given, message in (
-        ("", "is no token"),
-        ("a b", "is no token"),
-        (f"@{tmp_path / 'two'}", "is no token"),
+        ("", "is not a token"),
+        ("a b", "is not a token"),
+        (f"@{tmp_path / 'two'}", "is not a token"),
         (f"@{tmp_path / 'bytes'}", "not text"),
         ("@nowhere", "No such file"),
     ):
@@ -86,7 +86,7 @@ def test_a_reload_that_fails_is_told(tmp_path: Path, key_file: Path) -> None:
     out = tmp_path / "key.conf"
     for command, message in (
         ("sh -c 'echo first; echo no nginx >&2; exit 3'", "status 3: no nginx"),
-        ("false", "status 1: it said nothing"),
+        ("false", "status 1: it printed nothing"),
         ("/nowhere/nginx -s reload", "cannot be run: No such file"),
     ):
         with pytest.raises(KeyFileError, match=message):

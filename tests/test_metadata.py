@@ -253,7 +253,7 @@ NOT_READ = {("<", 12, True), (">", 12, True), (">", 12, False)}
 
 def test_gray_of_32_bits_is_refused() -> None:
     levels = np.linspace(0, 2**31, 192).astype("<u4")
-    with pytest.raises(InvalidImage, match="has 32 bits a pixel; save it with 8 or 16 bits a channel"):
+    with pytest.raises(InvalidImage, match="has 32 bits per pixel; save it with 8 or 16 bits per channel"):
         decode(tiff(16, 12, levels.tobytes(), t258=(3, 32), t262=(3, 1)))
 
 

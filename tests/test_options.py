@@ -86,7 +86,7 @@ def test_what_options_may_hold(values: dict[str, Any], expected: AnswerOptions) 
         ({"groups": "size"}, "group 'size' is unknown; the model has: category, color, sleeve"),
         ({"groups": ""}, "groups '' must be a list of names, or text with ',' between them"),
         ({"groups": [1]}, "must be a list of names"),
-        ({"groups": "[" * 100_000}, "is no JSON list"),
+        ({"groups": "[" * 100_000}, "is not a JSON list"),
         ({"labels": "color:Blue"}, "label 'color:Blue' is unknown; choose among: color:Black"),
         ({"labels": "Black"}, "label 'Black' is unknown; choose among: category:Dresses"),
         ({"all": True, "top_k": 1}, "all and top_k contradict each other"),

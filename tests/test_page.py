@@ -284,7 +284,7 @@ def test_errors_are_pages_to_browsers_and_json_to_programs(url: str) -> None:
 
 def test_recommendations(url: str) -> None:
     text = requests.get(f"{url}/browse/recommend", {"like": ["g/1", "g/2"], "unlike": "g/3"}, timeout=60).text
-    listed = re.findall(r'<span class="tile"', text.partition("For who likes these")[2])
+    listed = re.findall(r'<span class="tile"', text.partition("Recommended for customers who like these")[2])
     assert len(listed) == PRODUCTS - 4  # two of them are listings of one product
 
 

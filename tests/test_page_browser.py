@@ -173,7 +173,7 @@ def test_by_keyboard_alone(opened: Callable[..., Page], photographs: list[Path])
     assert second not in ("", first)
     expect(tab.locator(".evidence")).to_contain_text(second.split(",")[0])
     tab.keyboard.press("Tab")  # one tab stop a card
-    assert focused(tab).startswith("Ask this by curl")
+    assert focused(tab).startswith("Send this request with curl")
     expect(tab.locator(".map")).to_be_hidden()
 
 
@@ -446,12 +446,12 @@ def test_searching_by_words_and_photograph(opened: Callable[..., Page], tmp_path
     expect(tab.locator("#found > .count")).to_contain_text("the best for “Garment 7” first")
     expect(tab.locator(".products .id").first).to_contain_text("g/7")
     tab.set_input_files("#photograph", tmp_path / "one.jpg")
-    expect(tab.locator("#found > .count")).to_contain_text("the most like the photograph first")
+    expect(tab.locator("#found > .count")).to_contain_text("the most similar to the photograph first")
 
 
 def test_recommending(opened: Callable[..., Page]) -> None:
     tab = opened("/browse/product/g/1")
-    tab.get_by_text("Recommend for who likes this").click()
+    tab.get_by_text("Recommend for customers who like this").click()
     tab.get_by_role("link", name="Less").first.click()
     expect(tab.get_by_role("heading", name="Not liked")).to_be_visible()
     assert violations(tab) == []
@@ -579,12 +579,12 @@ def test_a_refit_is_shown_applied_and_undone(
         expect(judged).to_contain_text(re.compile(r"Right answers \(micro-F1\)\s*0\.\d+\s*0\.\d+\s*\+0\.\d+ \(\+0"))
         expect(tab.locator("#refit-told")).to_contain_text("Learned from 36 corrected products")
         told = tab.locator("#proposal").text_content() or ""
-        gone, come = map(int, re.search(r"(\d+) would go, and (\d+) new", told).groups())
+        gone, come = map(int, re.search(r"(\d+) would be removed, and (\d+) new", told).groups())
         assert gone + come > 0
         assert answers(scored) == before  # nothing before the click
         assert violations(tab) == []
         tab.locator("#apply").click()
-        expect(tab.locator("#in-force")).to_contain_text("In force: what")
+        expect(tab.locator("#in-force")).to_contain_text("In force: applied by")
         after = answers(scored)
         assert sum(len(set(after[id]) - set(before[id])) for id in before) == come
         assert sum(len(set(before[id]) - set(after[id])) for id in before) == gone

@@ -157,7 +157,7 @@ def test_a_path_that_cannot_be_read_says_why(tmp_path):
 
 @pytest.mark.parametrize("source", [None, 7, np.zeros((50, 50, 3), np.uint8), ("a.jpg", "b.jpg")])
 def test_a_source_of_another_type_is_a_mistake_in_the_program(source):
-    with pytest.raises(TypeError, match=f"bytes, a path or a PIL image, not as {type(source).__name__}"):
+    with pytest.raises(TypeError, match=f"bytes, a path or a PIL image, not {type(source).__name__}"):
         load_pixels(source, SPEC)
 
 

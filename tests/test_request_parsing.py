@@ -133,7 +133,7 @@ def test_a_file_is_an_image_whatever_it_holds_and_a_long_text_is_no_note() -> No
 
 
 def test_a_form_without_a_photograph_is_told() -> None:
-    with pytest.raises(InvalidImage, match=r"the request has only 'image_id' and no image; send one as the body"):
+    with pytest.raises(InvalidImage, match=r"the request has only 'image_id' but no image; send one as the body"):
         read_request(IncomingRequest({"image_id": b"1042"}, texts={"image_id"}), CARD)
 
 
@@ -210,7 +210,7 @@ def test_the_limit_is_of_what_comes_out(pack: Callable[[bytes], bytes]) -> None:
 @pytest.mark.parametrize(
     ("encoding", "body", "kind", "message"),
     [
-        ("br", b"x", UnsupportedEncoding, "Content-Encoding 'br' cannot be unpacked; send the body as it is"),
+        ("br", b"x", UnsupportedEncoding, "Content-Encoding 'br' is not supported; send the body uncompressed"),
         ("gzip, gzip", b"x", UnsupportedEncoding, "Content-Encoding 'gzip, gzip'"),
         ("gzip", photo(), InvalidRequest, "declared Content-Encoding: gzip, but is not"),
         ("deflate", photo(), InvalidRequest, "declared Content-Encoding: deflate, but is not"),
@@ -261,7 +261,7 @@ def test_binary_tensors() -> None:
         (binary(b"x", size="5"), "binary_data_size '5' must be a number"),
         (binary(b"x", size=-5), "binary_data_size '-5' must be a number"),
         (binary(b"x", size=True), "binary_data_size 'True' must be a number"),
-        (binary(b"x", more=b"yy"), "2 bytes follow the JSON"),
+        (binary(b"x", more=b"yy"), "2 bytes after the JSON are not covered"),
         (binary(b"x", datatype="FP32"), "send images as BYTES"),
         ((b"{}", {"inference-header-content-length": "3"}), "Inference-Header-Content-Length '3' must be"),
         ((b"{}", {"inference-header-content-length": "x"}), "Inference-Header-Content-Length 'x' must be"),

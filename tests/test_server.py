@@ -209,7 +209,7 @@ def test_only_folders_without_a_server_are_removed(tmp_path: Path) -> None:
     ("address", "message"),
     [
         ("http://127.0.0.1:99999", "inference_address is 'http://127.0.0.1:99999' in"),
-        ("http://192.0.2.1:8080", "'192.0.2.1' is no address of this machine; set another inference_address in"),
+        ("http://192.0.2.1:8080", "'192.0.2.1' is not an address of this machine; set another inference_address in"),
     ],
 )
 def test_an_address_that_is_none_is_told(

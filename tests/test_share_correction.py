@@ -171,7 +171,7 @@ def test_files_hold_corrections() -> None:
     [
         ({"weights": ["1 0", "0 1"]}, "expected numbers of 3 classes"),
         ({"weights": ["1 0 0", "0 1 0", "0 0 nan"]}, "expected numbers of 3 classes"),
-        ({"labels": ["Black", "Navy Blue", "Rose"]}, "names 'Rose', which is no label"),
+        ({"labels": ["Black", "Navy Blue", "Rose"]}, "names 'Rose', which is not one of its labels"),
         ({"photographs": None}, "cannot be read: .* export again"),
     ],
 )

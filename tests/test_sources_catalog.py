@@ -237,7 +237,7 @@ def test_parquet_as_polars_writes_it_with_several_photographs(
     pq.write_table(table, tmp_path / "t.parquet")
     summary = import_catalog(tmp_path / "t.parquet", tmp_path / "out")
     assert sum(summary.splits.values()) == 3
-    assert "the first photograph of each is taken" in capsys.readouterr().err
+    assert "the first photograph of each is used" in capsys.readouterr().err
     pq.write_table(pa.table({"image": [[1, 2]], "color": ["Red"]}), tmp_path / "pixels.parquet")
     with pytest.raises(DataError, match="holds pixels"):
         import_catalog(tmp_path / "pixels.parquet", tmp_path / "no")
@@ -249,7 +249,7 @@ def test_another_encoding_is_read_and_named(tmp_path: Path, capsys: pytest.Captu
     summary = import_catalog(source, tmp_path / "out")
     assert sum(summary.splits.values()) == 2
     assert (
-        "is not UTF-8, and what is not is read as Windows-1252: its line 3 has '1.jpg,Café,'" in capsys.readouterr().err
+        "is not UTF-8; its invalid bytes are read as Windows-1252: line 3 has '1.jpg,Café,'" in capsys.readouterr().err
     )
 
 

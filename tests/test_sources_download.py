@@ -69,7 +69,7 @@ def test_every_kind_of_answer(tmp_path: Path, server: PhotoServer) -> None:
         "busy": "HTTP 429",
         "slow": "timeout",
         "drip": "timeout",
-        "truncated": "connection broken off",
+        "truncated": "connection lost",
         "large": "larger than 20 MB",
         "circle": "more than 5 redirects",
         "refused": "connection failed",

@@ -160,7 +160,7 @@ def test_other_folders_are_one_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"does not exist"):
         open_folder(tmp_path / "nowhere")
     (tmp_path / "a.md").write_text("hello")
-    with pytest.raises(DataError, match=r"neither a .csv nor a .parquet"):
+    with pytest.raises(DataError, match=r"is not a table; expected one of: "):
         open_folder(tmp_path / "a.md")
     (tmp_path / "dataset.json").write_text("{}")
     (tmp_path / "train-0.parquet").write_text("")

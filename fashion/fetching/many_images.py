@@ -55,7 +55,7 @@ class FetchReport:
         outcomes = (DOWNLOADED, ALREADY_THERE, FAILED, *([LEFT] if self.bound else []))
         counts = ", ".join(f"{self.counts[outcome]:,} {outcome}" for outcome in outcomes)
         listed = f", listed in {FAILURES_FILE}" if self.failures else ""
-        reached = f"; a run's bound of {self.bound} was reached" if self.bound else ""
+        reached = f"; the limit of {self.bound} per run was reached" if self.bound else ""
         return f"{self.out}: {self.counts.total():,} images: {counts}{listed}{reached}"
 
     def add(self, job: FetchJob, outcome: str | BoundReached) -> None:

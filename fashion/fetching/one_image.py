@@ -106,7 +106,7 @@ def fetch(url: str, session: requests.Session, timeout: float, stop: threading.E
             raise DownloadFailure("host not found") from None
         raise TransientFailure("connection failed") from None
     except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.HTTPError):
-        raise TransientFailure("connection broken off") from None
+        raise TransientFailure("connection lost") from None
     except (requests.RequestException, ValueError) as error:  # not a URL, or a redirect to an invalid one
         raise DownloadFailure(f"bad URL: {one_line(error)[:100]}") from None
 

@@ -69,7 +69,7 @@ class CsvTable:
             else:
                 good += 1
                 yield number, self._header.row([*map(_without_formula, values)], columns)
-        hint = 'put a value that holds the separator or a quote between "quotes", and double its own quotes'
+        hint = 'enclose a value that contains the separator or a quote in "quotes", and double the quotes inside it'
         check_misfits(self.path, self.misfits, good, "line", hint)
 
     def _records(self) -> Iterator[tuple[int, list[str] | str]]:

@@ -55,11 +55,11 @@ def text_encoding(path: Path) -> TextEncoding:
         return TextEncoding(UTF8)
     number, content = line
     if b"\0" in start or any(byte in start for byte in _CONTROLS):
-        raise DataError(f"{path} is no text; expected text in UTF-8")
+        raise DataError(f"{path} is not text; expected text in UTF-8")
     codecs.register_error(_windows_1252.__name__, _windows_1252)
     text = content.decode("utf-8", errors=_windows_1252.__name__)
     note = (
-        f"note   {path} is not UTF-8, and what is not is read as Windows-1252: its line {number:,} has "
+        f"note   {path} is not UTF-8; its invalid bytes are read as Windows-1252: line {number:,} has "
         f"{_around_first_non_ascii(text)!r}; if letters are wrong, save it as UTF-8"
     )
     return TextEncoding(UTF8, _windows_1252.__name__, note)

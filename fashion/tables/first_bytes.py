@@ -27,11 +27,11 @@ def check_first_bytes(path: Path) -> None:
     """Raise DataError for a file that is not a table, whatever its ending, and OSError if it cannot be read."""
     start = _start(path)
     if packed := next((name for magic, name in _PACKED.items() if start.startswith(magic)), None):
-        raise DataError(f"{path} is packed ({packed}); unpack it first")
+        raise DataError(f"{path} is compressed ({packed}); decompress it first")
     if start.startswith(_POINTER):
-        raise DataError(f"{path} is a pointer of Git LFS and not the file itself; get it by: git lfs pull")
+        raise DataError(f"{path} is a Git LFS pointer, not the file itself; download it with: git lfs pull")
     if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGE):
-        raise DataError(f"{path} is HTML or XML and no table that is read here; save it as .csv or .xlsx")
+        raise DataError(f"{path} is HTML or XML, not a supported table; save it as .csv or .xlsx")
 
 
 def _start(path: Path) -> bytes:

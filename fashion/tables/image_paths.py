@@ -82,8 +82,10 @@ class ImagePaths:
         if not is_url(wanted):
             return f"{_shown(wanted)} {tried}"
         web = (self.url or "").lower().startswith(("http://", "https://"))
-        how = "which --fetch downloads" if web else "which is not fetched: copy its file beside the table"
-        return f"{_shown(wanted)} is an address, {how}; {_last_part(wanted)} {tried}"
+        how = (
+            "which --fetch downloads" if web else "which is not downloaded: copy the file into the folder of the table"
+        )
+        return f"{_shown(wanted)} is a URL, {how}; {_last_part(wanted)} {tried}"
 
     def _names(self) -> Iterator[str]:
         """Yield candidate names without duplicates: relative to the folder, with slashes."""

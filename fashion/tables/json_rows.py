@@ -47,7 +47,7 @@ class JsonTable:
             if isinstance(value, dict):
                 self._rows.append((number, value))
             else:
-                self.misfits.setdefault(number, "is no JSON object")
+                self.misfits.setdefault(number, "is not a JSON object")
         hint = "expected a list of objects, or an object on each line"
         check_misfits(path, self.misfits, len(self._rows), what, hint)
         if _UNUSUAL.search(text):

@@ -38,7 +38,7 @@ class ParquetTable:
             raise unreadable(path, error) from None
         stored = self.file.schema_arrow
         if twice := next((name for name, count in Counter(stored.names).items() if count > 1), None):
-            raise DataError(f"{path} has two columns {twice!r}; give each a name of its own")
+            raise DataError(f"{path} has two columns {twice!r}; give each a different name")
         self.schema = pa.schema([pa.field(field.name, plain_type(field.type)) for field in stored], stored.metadata)
         self.columns = tuple(self.schema.names)
         self.class_names = class_names(self.schema)
@@ -135,10 +135,10 @@ def check_photographs(path: Path, column: str, kind: pa.DataType) -> str:
     if is_list(inner) or (is_list(kind) and _is_number(inner)):
         raise DataError(
             f"column {column!r} of {path} holds pixels ({kind}); expected paths or the bytes of image files, such as "
-            "PNG; store the photographs so, or name another column"
+            "PNG; store encoded files, or choose another column"
         )
     if is_list(kind):
-        return f"note   column {column!r} of {path} has lists; the first photograph of each is taken"
+        return f"note   column {column!r} of {path} contains lists; the first photograph of each is used"
     return ""
 
 

@@ -50,7 +50,7 @@ def open_table(path: Path) -> Table:
     """Open a table. Raises DataError if it is missing, empty, broken or not one of `TABLE_ENDINGS`."""
     ending = path.suffix.lower()
     if ending not in TABLE_ENDINGS:
-        raise DataError(f"{path} is neither a .csv nor a .parquet file, nor another table: {', '.join(TABLE_ENDINGS)}")
+        raise DataError(f"{path} is not a table; expected one of: {', '.join(TABLE_ENDINGS)}")
     try:
         if path.stat().st_size == 0:
             raise DataError(f"{path} is empty (0 bytes)")

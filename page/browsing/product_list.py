@@ -90,9 +90,7 @@ def _searched(shop: Shop, selection: ListSelection) -> WordSearch:
 
 def _index(shop: Shop) -> Index:
     if shop.index is None:
-        raise SettingError(
-            f"searches need an index, and there is none yet: python -m catalog.index {shop.scored.folder} makes one"
-        )
+        raise SettingError(f"searches need an index; make one with: python -m catalog.index {shop.scored.folder}")
     return shop.index
 
 

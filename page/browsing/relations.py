@@ -66,7 +66,7 @@ def recommended(shop: Shop, like: Sequence[str], unlike: Sequence[str]) -> Relat
     """Recommendations from liked and disliked products."""
     index, title = shop.index, "Recommended"
     if index is None:
-        return Relation(title, "Recommendations need an index: python -m catalog.index makes one.", [])
+        return Relation(title, "Recommendations need an index; make one with: python -m catalog.index", [])
     with shop.lock:
         note = "Similar to a liked product, and less similar to all disliked ones."
         return _relation(shop, title, note, lambda: index.recommend(like, unlike, limit=3 * SHOWN))

@@ -26,7 +26,7 @@ def find_reports(scored: Path, others: Iterable[Path] = ()) -> dict[str, Path]:
     for folder in others:
         kind = _kind(folder)
         if not kind:
-            raise DataError(f"{folder} is no report of python -m catalog.trends or catalog.compare; give its folder")
+            raise DataError(f"{folder} is not the folder of a report of python -m catalog.trends or catalog.compare")
         found[f"{kind}: {folder.name}"] = folder / PAGE
     return found
 

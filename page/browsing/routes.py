@@ -115,13 +115,15 @@ def _add_pictures(app: FastAPI, shop: Shop, predictor: Predictor) -> None:
     def path_of(id: str, number: int) -> Path:
         paths = _or_404(shop.photographs, id)
         if not 1 <= number <= len(paths):
-            raise HTTPException(HTTPStatus.NOT_FOUND, f"the product has no photograph {number} in a file of its own")
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"photograph {number} of the product is not available as a file")
         return paths[number - 1]
 
     @app.get("/browse/photograph/{side}/{id:path}", include_in_schema=False)
     def photograph(side: int, id: str, number: int = 1) -> Response:
         if side not in SIDES:
-            raise HTTPException(HTTPStatus.NOT_FOUND, f"photographs have a side of {' or '.join(map(str, SIDES))} px")
+            raise HTTPException(
+                HTTPStatus.NOT_FOUND, f"the side of a photograph must be {' or '.join(map(str, SIDES))} px"
+            )
         path = path_of(id, number)
         return Response(
             _or_404(lambda: thumbnail(path, side, modified_at(path))), media_type=JPEG_TYPE, headers=CACHE_ONE_DAY
@@ -139,7 +141,7 @@ def _add_reports(app: FastAPI, places: Sequence[Path]) -> None:
     @app.get("/browse/report/{number}", include_in_schema=False)
     def report(number: int) -> Response:
         if not 0 <= number < len(places) or not places[number].is_file():
-            raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such report; start the page again to see new ones")
+            raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such report; restart the page to see new ones")
         return Response(places[number].read_bytes(), media_type="text/html", headers=headers)
 
 

@@ -101,5 +101,5 @@ def _quoted(text: str) -> str:
     if PLAIN.fullmatch(text) and text.lower() not in WORDS:
         return text
     if not can_name(text):
-        raise SettingError(f"no filter can name {text[:60]!r}, which has both kinds of quotation marks")
+        raise SettingError(f"a filter cannot contain {text[:60]!r}, which has both kinds of quotation marks")
     return f'"{text}"' if "'" in text else f"'{text}'"

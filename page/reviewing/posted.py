@@ -18,9 +18,9 @@ def read_json(body: bytes) -> Mapping[str, Any]:
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"the body is no JSON: {one_line(error)[:100]}") from None
+        raise InvalidRequest(f"the body is not JSON: {one_line(error)[:100]}") from None
     if not isinstance(content, dict):
-        raise InvalidRequest("the JSON is no object")
+        raise InvalidRequest("the JSON is not an object")
     return content
 
 

@@ -14,7 +14,7 @@ def proposal_json(proposal: Proposal) -> dict[str, Any]:
         f"Evaluated on {proposal.representative:,} products that represent the whole catalog"
         if proposal.representative >= LEAST
         else "Evaluated on products from queues, which are harder than the rest; thresholds are fitted once "
-        f"{LEAST} products came from the random order or the new arrivals"
+        f"{LEAST} corrected products came from the random order or from new arrivals"
     )
     score = SCORES.get(proposal.refit.profile, "micro_f1").replace("_f1", "-F1")
     return proposal.to_json() | {
@@ -29,4 +29,4 @@ def refit_in_words(store: CorrectionStore) -> str:
     standing = in_force(store.history(REFITS))
     if not standing:
         return ""
-    return f"In force: what {standing[-1].who} applied on {standing[-1].at[:16].replace('T', ' at ')} (UTC)."
+    return f"In force: applied by {standing[-1].who} on {standing[-1].at[:16].replace('T', ' at ')} (UTC)."

@@ -121,7 +121,7 @@ def _add_refitting(app: FastAPI, shop: Shop, card: ModelCard) -> None:
         async def write() -> Any:
             who = posted_author(read_json(await receive_body(request)))
             if number not in proposed:
-                raise DataError("somebody has requested another refit meanwhile; look at that one first")
+                raise DataError("someone has requested another refit in the meantime; look at that one first")
             await asyncio.to_thread(apply, shop.scored, proposed.pop(number), who)
             return {"in_force": refit_in_words(shop.store)}
 

@@ -152,7 +152,7 @@ export class Card {
   }
 
   #noProduct() {
-    const text = `There is one with a probability of ${percent(this.result.product.probability)}.`;
+    const text = `The probability that there is one is ${percent(this.result.product.probability)}.`;
     return element("p", { class: "no-product" }, element("strong", { textContent: "No product here. " }), text);
   }
 

@@ -49,7 +49,7 @@ export class Joining {
   separate(card) {
     this.replace([card], card.parts);
     card.parts[0].pick.focus();
-    this.#tell(`${card.parts.length} photographs are on their own again.`);
+    this.#tell(`${card.parts.length} photographs are separate again.`);
   }
 
   // Separate the product that was joined last.

@@ -16,7 +16,7 @@ export class ProductPhoto {
     });
     map.addEventListener("error", () => {
       map.hidden = true;
-      told.textContent = "The photograph cannot be read any more.";
+      told.textContent = "The photograph can no longer be read.";
     });
     choice.addEventListener("click", (event) => {
       const at = this.#thumbnails.indexOf(event.target.closest("a"));

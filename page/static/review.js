@@ -51,7 +51,7 @@ function skip() {
 }
 
 function tell() {
-  const rest = current ? `${waiting.length} more at hand` : "nothing more to look at";
+  const rest = current ? `${waiting.length} more loaded` : "nothing left";
   find("told").textContent = `${decided} decided; ${rest}`;
   find("undo").disabled = !saved.length;
 }
@@ -102,7 +102,7 @@ async function lookAgain(shown) {
     return;
   }
   const fresh = await get("/review/item", { product: shown.product, group: shown.group });
-  current = { ...fresh, reason: "changed meanwhile; this is how it is now" };
+  current = { ...fresh, reason: "changed by another reviewer; this is its current state" };
   single.show(current);
 }
 

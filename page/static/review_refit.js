@@ -18,13 +18,13 @@ export function startRefitting(who, changed) {
   });
   on("apply", async () => {
     const { in_force: inForce } = await post(`/review/refit/apply/${proposed}`, { who: who() });
-    tell("Applied: the catalog is answered by what was fitted.");
+    tell("Applied: the catalog now uses the fitted thresholds and percentages.");
     showInForce(inForce);
     await changed();
   });
   on("undo-refit", async () => {
     const { in_force: inForce } = await post("/review/refit/undo", { who: who() });
-    tell("Undone: the catalog is answered as before.");
+    tell("Undone: the catalog uses the earlier thresholds and percentages again.");
     showInForce(inForce);
     await changed();
   });
@@ -65,10 +65,10 @@ function show(found) {
       ["Error of the percentages (calibration error)", cell(found.error_before), cell(found.error_after), ""],
     ]),
     said(`${found.judged}. Each product is held out from the fit that it is evaluated with.`),
-    said(isSame ? "Nothing would change: the corrections agree with the model." : found.interval && low <= 0 && high >= 0 ? "Chance alone may explain the change of right answers: its interval holds 0." : ""),
+    said(isSame ? "Nothing would change: the corrections agree with the model." : found.interval && low <= 0 && high >= 0 ? "The change of right answers may be chance: its interval contains 0." : ""),
     said(`Thresholds ${found.fits_thresholds ? "are fitted anew" : "stay as they are"}. Percentages fitted anew for: ${found.recalibrated.map(inWords).join(", ") || "no group"}.`),
-    said(`Of ${number(found.answers)} answers of the catalog ${number(found.removed)} would go, and ${number(found.added)} new ones come${changes.length ? ":" : "."}`),
-    ...(changes.length ? table(["group", "come", "go"], changes.map(([group, [added, removed]]) => [inWords(group), number(added), number(removed)])) : []),
+    said(`Of ${number(found.answers)} answers of the catalog ${number(found.removed)} would be removed, and ${number(found.added)} new ones added${changes.length ? ":" : "."}`),
+    ...(changes.length ? table(["group", "added", "removed"], changes.map(([group, [added, removed]]) => [inWords(group), number(added), number(removed)])) : []),
   );
 }
 

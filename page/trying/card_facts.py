@@ -9,11 +9,11 @@ from serving.protocol import MAX_BODY
 
 # Descriptions of the standard profiles, see docs/thresholds.md; other profiles are shown by name only.
 MEANINGS = {
-    MICRO_F1: "the most answers right: for filters, search and figures",
+    MICRO_F1: "the most answers right: for filters, search and statistics",
     MACRO_F1: "rare labels too, though more often wrong: for people to review",
     PRECISION: "few answers, about 9 in 10 right: for writing into a shop without review",
-    TOP_K: "a value for each group, sure or not: for forms",
-    HALF: "what is more likely than not",
+    TOP_K: "a label for each group, however unsure: for forms",
+    HALF: "labels that are more likely than not",
 }
 
 

@@ -64,7 +64,7 @@ def _checked(products: Any) -> list[dict[str, Any]]:
         ]
     except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
         expected = "'photographs', 'attributes' and 'colors'"
-        raise SettingError(f"the table is no list of products with {expected}") from None
+        raise SettingError(f"the table is not a list of products with {expected}") from None
 
 
 def _hex(text: Any) -> str:

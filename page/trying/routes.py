@@ -53,4 +53,4 @@ def _read(body: bytes) -> object:
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"the body is no JSON: {one_line(error)[:100]}") from None
+        raise InvalidRequest(f"the body is not JSON: {one_line(error)[:100]}") from None
