@@ -93,6 +93,6 @@ def imagenet(arch: str) -> dict[str, Tensor]:
             raise
         raise SettingError(
             f"the ImageNet weights could not be downloaded from {weights.url} ({one_line(error)}); connect to the "
-            "internet once, give a file with --model.weights FILE, start from random weights with --model.weights none, "
-            "or use a network whose weights come in a package: --model.arch timm/tf_efficientnet_lite0"
+            "internet once, give a file with --model.weights FILE, start from random weights with --model.weights "
+            "none, or use a network whose weights come in a package: --model.arch timm/tf_efficientnet_lite0"
         ) from None
