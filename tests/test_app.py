@@ -1,4 +1,4 @@
-"""The server without TorchServe: what is its own beside the contract that both keep."""
+"""The FastAPI server: behavior beyond the contract shared with TorchServe."""
 
 import base64
 import gzip
@@ -51,7 +51,7 @@ def predictor(bundle: Path) -> Predictor:
 
 
 def test_every_answer_is_as_the_openapi_page_says(app_url: str, tmp_path: Path) -> None:
-    # By its command: its plugin for pytest does not go with this pytest.
+    # By its command: its pytest plugin is incompatible with the installed pytest.
     command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{app_url}/openapi.json"]
     checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
     command += ["--checks", checks, "--max-examples", "15", "--phases", "examples,coverage,fuzzing", "--seed", "1"]
@@ -103,14 +103,14 @@ def test_a_request_has_an_id(app_url: str) -> None:
 
 
 def count(app_url: str, outcome: str) -> float:
-    """How many requests have ended so, as Prometheus gets to know it."""
+    """The number of requests with this outcome, by the Prometheus metrics."""
     text = requests.get(f"{app_url}/metrics", timeout=10).text
     name = f'fashion_requests_total{{outcome="{outcome}"}} '
     return next((float(line.removeprefix(name)) for line in text.splitlines() if line.startswith(name)), 0.0)
 
 
 def logged(app_log: Path, **wanted: object) -> list[dict[str, Any]]:
-    """The requests in the log that have these values."""
+    """The requests in the log with these values."""
     lines = [json.loads(line) for line in app_log.read_text().splitlines() if line.startswith("{")]
     return [line for line in lines if wanted.items() <= line.items()]
 
@@ -162,7 +162,7 @@ def test_what_nobody_waits_for_is_not_computed(app_url: str, app_log: Path) -> N
 
 def test_who_meets_a_full_queue_is_told_logged_and_counted(app_url: str, app_log: Path) -> None:
     before = count(app_url, "busy"), len(logged(app_log, status=503, outcome="busy"))
-    slow = encoded(Image.new("RGB", (2000, 2000)), "PNG")  # takes long to read, but not to send
+    slow = encoded(Image.new("RGB", (2000, 2000)), "PNG")  # slow to decode, but quick to send
     connections = [http.client.HTTPConnection(urlsplit(app_url).netloc, timeout=2 * WAIT) for _ in range(250)]
     for connection in connections:
         connection.connect()
@@ -195,13 +195,13 @@ def test_many_at_once_get_their_own_answers(app_url: str, predictor: Predictor) 
 
 
 def test_a_full_queue_refuses(predictor: Predictor) -> None:
-    batcher = Batcher(Responder(predictor), lambda tally: None)  # not started: nothing is taken
+    batcher = Batcher(Responder(predictor), lambda tally: None)  # not started, so the queue is not consumed
     waiting = [batcher.submit(Call({"body": photo(1)})) for _ in range(QUEUE_SIZE)]
     with pytest.raises(QueueFull):
         batcher.submit(Call({"body": photo(1)}))
     waiting[0].cancel()
     with batcher:
-        pass  # what waits is answered before it ends
+        pass  # waiting requests are answered before it ends
     assert waiting[0].cancelled()
     assert {future.result().status for future in waiting[1:]} == {200}
 
@@ -267,7 +267,7 @@ def test_a_model_has_the_name_that_it_is_given(predictor: Predictor) -> None:
     assert not any("fashion" in path for path in paths)
 
 
-# What curl and browsers send
+# Requests of curl and browsers
 
 
 def test_curls_data_binary_is_answered(app_url: str) -> None:
@@ -360,8 +360,8 @@ def test_what_clients_of_kserve_ask_first(app_url: str) -> None:
         assert (response.status_code, response.json()) == (200, expected), path
 
 
-# What tritonclient 2.73 and the kserve client 0.21 sent when they were tried: path, headers, JSON and whether the
-# photograph follows it as a binary tensor, {n} bytes long.
+# Recorded requests of tritonclient 2.73 and the kserve client 0.21: path, headers, JSON, and whether the photograph
+# follows it as a binary tensor of {n} bytes.
 TENSOR = '"name":"image","shape":[{count}],"datatype":"BYTES","parameters":{{"binary_data_size":{n}}}'
 CLIENT_REQUESTS = {
     "triton": ("infer", {}, '{"inputs":[{TENSOR}],"parameters":{"binary_data_output":true}}', 1),
@@ -475,7 +475,7 @@ def test_a_body_that_does_not_come_is_told(predictor: Predictor, monkeypatch: py
             time.sleep(0.05)
         with socket.create_connection(("127.0.0.1", port), timeout=WAIT) as connection:
             connection.sendall(b"POST /predictions/fashion HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf")
-            answer = b"".join(iter(lambda: connection.recv(10_000), b""))  # until the server hangs up
+            answer = b"".join(iter(lambda: connection.recv(10_000), b""))  # until the server closes the connection
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert b'"type":"TooSlow"' in answer
     finally:
@@ -496,7 +496,7 @@ def test_a_log_that_nobody_reads_does_not_stall_it(bundle: Path) -> None:
             assert time.monotonic() < end
             time.sleep(0.1)
         with requests.Session() as session:
-            for _ in range(700):  # a line each; a pipe holds 64 KiB
+            for _ in range(700):  # one line each; a pipe holds 64 KiB
                 assert session.post(f"{url}/predictions/fashion", data=b"no image", timeout=WAIT).status_code == 400
         process.send_signal(signal.SIGTERM)
         assert process.wait(server.STOP_TIMEOUT) in (0, -signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""The .mar: what is in it, and that a bundle that cannot be served does not become one."""
+"""The .mar archive: its contents, and that a bundle that cannot be served is refused."""
 
 import json
 import os
@@ -50,7 +50,7 @@ def test_holds_code_card_and_the_weights_of_the_engine(
 
 @pytest.mark.parametrize("engine", ["int8", "torch"])
 def test_what_is_packed_answers_alone(bundle: Path, tmp_path: Path, engine: str) -> None:
-    """The code in the archive needs nothing of the checkout."""
+    """The code in the archive works without the checkout."""
     with zipfile.ZipFile(archive(bundle, tmp_path / "fashion.mar", engine=engine)) as file:
         file.extractall(tmp_path / "unpacked")
     program = (
@@ -128,7 +128,7 @@ def test_full_disk_is_one_line_and_keeps_the_old_archive(bundle: Path, tmp_path:
     out.parent.mkdir()
     out.write_bytes(b"old")
 
-    def full() -> None:  # no file may grow beyond 5 MB
+    def full() -> None:  # limit files to 5 MB
         resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, 5_000_000))
 
     command = [sys.executable, "-m", "serving.archive", str(bundle), "--out", str(out)]

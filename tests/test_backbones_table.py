@@ -13,15 +13,15 @@ from benchmarks.backbones import main, section, time_engines
 from fashion.model_card import INT8_FILE, ONNX_FILE
 from training import fit
 
-TINY = "timm/test_resnet"  # 0.5 million parameters; timm has it for tests
+TINY = "timm/test_resnet"  # 0.5 million parameters; timm's test model
 
 
-# Lightning's remark that without validation there is no best checkpoint.
+# Lightning warns that without validation there is no best checkpoint.
 pytestmark = pytest.mark.filterwarnings("ignore:.*could not find the monitored key.*")
 
 
 def fit_here(folder: Path, flags: Sequence[str]) -> None:
-    """What `benchmarks.trainings.fit` does, without another process that imports torch first."""
+    """Replace `benchmarks.trainings.fit`: train in this process, which saves starting one and importing torch."""
     last = folder / "checkpoints/last.ckpt"
     fit.train(["--run", str(folder), *(["--resume"] if last.exists() else flags)])
 
@@ -43,7 +43,7 @@ def test_networks_are_run_to_their_ends_once(
     networks = ["resnet18", TINY]
     for _ in range(2):
         assert main([*command, "--arch", ",".join(networks)]) == 0
-    assert capsys.readouterr().out.count("train  ") == len(networks)  # the second time there was nothing to do
+    assert capsys.readouterr().out.count("train  ") == len(networks)  # the second run had nothing to do
     page = (tmp_path / "backbones.md").read_text()
     assert page.count("<!-- backbones ") == 1
     for arch in networks:

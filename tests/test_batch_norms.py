@@ -1,4 +1,4 @@
-"""training.weights.batch_norms and the ONNX files that a training may begin with."""
+"""training.weights.batch_norms, and ONNX files as initial weights of a training."""
 
 import csv
 from pathlib import Path
@@ -44,7 +44,7 @@ def test_a_bundle_learns_on_from_its_onnx_files(file: str, exported: Path, image
     original.load_state_dict(torch.load(exported / "model.pth", weights_only=True))
     wanted = logits(original, images)
     assert (unfolded - wanted).abs().mean() < 0.1 * wanted.std()
-    # While it learns it normalizes by its batches: much the same, where folded norms would make it another network.
+    # In training mode it normalizes by batch statistics and answers similarly; folded norms would change it much more.
     learning = logits(network.train(), images)
     assert (learning - wanted).abs().mean() < 0.3 * wanted.std()
     first_weights.load(network, "resnet18", str(exported / file))
@@ -55,7 +55,7 @@ def test_the_statistics_are_those_of_what_reaches_a_norm(exported: Path, images:
     network = build("resnet18", len(images.reader.taxonomy)).eval()
     first_weights.load(network, "resnet18", str(exported / FILES[0]))
     unfold(network, Normalize(images.reader.spec), images)
-    pixels = torch.stack([images[i]["pixels"] for i in range(len(images))])  # fewer than would be drawn
+    pixels = torch.stack([images[i]["pixels"] for i in range(len(images))])  # fewer than the number normally sampled
     with torch.no_grad():
         given = network.conv1(Normalize(images.reader.spec)(pixels))
     torch.testing.assert_close(network.bn1.running_mean, given.mean((0, 2, 3)), rtol=1e-3, atol=1e-4)
@@ -70,7 +70,7 @@ def epochs(run: Path) -> list[dict[str, float]]:
 def test_a_training_from_an_int8_file_begins_where_it_is(
     run: Path, exported: Path, labeled_data: Path, tmp_path: Path
 ) -> None:
-    """A step at next to no learning rate leaves its score, where random weights have next to none."""
+    """After a step at a tiny learning rate the score is that of the int8 file; random weights score near 0."""
     fit.quiet()
     flags = ["--config", "training/configs/sample.yaml", "--model.arch", "resnet18", "--data.input.size", "32"]
     flags += ["--data.path", str(labeled_data), "--data.workers", "0", "--data.batch_size", "64"]

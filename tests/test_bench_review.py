@@ -1,4 +1,4 @@
-"""benchmarks.review: its order is that of the queue, and what it counts is what the catalog then says."""
+"""benchmarks.review: it follows the order of the queue, and its scores are those of the corrected catalog."""
 
 import re
 from pathlib import Path
@@ -34,7 +34,7 @@ CARD = ModelCard(
 
 @pytest.fixture
 def scored(tmp_path: Path) -> Scored:
-    """Products whose true labels are drawn from their probabilities, in columns of their own."""
+    """Products whose true labels are drawn from their probabilities and stored in separate columns."""
     rng = np.random.default_rng(3)
     rows = []
     for i in range(200):
@@ -56,7 +56,7 @@ def scored(tmp_path: Path) -> Scored:
 
 
 def micro_f1(scored: Scored) -> float:
-    """Of what is read of the catalog, by its own columns."""
+    """Micro-F1 of the catalog's answers against its columns of true labels."""
     right = answered = positives = 0
     for row in (row for batch in scored.batches() for row in batch.to_pylist()):
         for group in LABELS.groups:

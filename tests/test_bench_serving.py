@@ -1,4 +1,4 @@
-"""The serving benchmark: its load generator, its material, and the tables, on small models and real servers."""
+"""The serving benchmark: load generator, test data and tables, on small models and real servers."""
 
 import json
 import threading
@@ -57,12 +57,12 @@ def images(folder: Path) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def small(images: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the benchmark makes for itself, but small."""
+    """A small version of the bundle that the benchmark makes."""
     return random_bundle(tmp_path_factory.mktemp("random") / "bundle", images, "resnet18", 32)
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers a body with itself after 20 ms; cuts the connection where it is asked to, and counts who is there."""
+    """Echo a body after 20 ms; cut the connection on request, and count concurrent clients."""
 
     protocol_version = "HTTP/1.1"
     here = 0
@@ -150,7 +150,7 @@ def test_answers_of_the_endpoint_are_right_and_others_are_not(
     load = send(endpoint.url(), images, concurrency=4, requests=24)
     assert [fault for answer in load.answers if (fault := right.answer(answer))] == []
     for answer in load.answers[:6]:
-        assert right.answer(replace(answer, number=(answer.number + 1) % 6))  # another photograph's
+        assert right.answer(replace(answer, number=(answer.number + 1) % 6))  # the answer for another photograph
         assert right.answer(replace(answer, status=503)).startswith("status 503")  # type: ignore[union-attr]
         assert right.answer(replace(answer, body=b"{")) == "no JSON"
         assert right.explanation(answer) == "attributes without a map"
@@ -162,7 +162,7 @@ def test_answers_of_the_endpoint_are_right_and_others_are_not(
 def test_servers_and_engines_are_measured_and_ended(small: Path, folder: Path, tmp_path: Path) -> None:
     names = (FASTAPI, INFERENCE, SINGLE, EACH)
     plan = ServingPlan(names, concurrencies=(1, 2), rounds=2, seconds=0.3, warm_up=0)
-    before = set(psutil.Process().children(recursive=True))  # servers of other tests in this process
+    before = set(psutil.Process().children(recursive=True))  # servers started by other tests
     results = measure(plan, small, folder, tmp_path)
     assert not set(psutil.Process().children(recursive=True)) - before
     assert results.skipped == {}
@@ -206,13 +206,13 @@ def test_a_frozen_server_stands_still(small: Path, images: list[bytes], tmp_path
 
 
 def cell(name: str, rate: float, latency: float, concurrency: int = 1, round: int = 0, resident: float = 100) -> Cell:
-    """A second of a server that answers so many images, each after so many ms."""
+    """One second of a server with this rate (images/s) and latency (ms)."""
     return Cell(name, concurrency, round, int(rate), 1.0, [latency] * int(rate), 0.5, resident, resident / 2)
 
 
 @pytest.fixture
 def results() -> Results:
-    """Two rounds, the second at half the speed of the first, as on a machine that is busy with something else."""
+    """Two rounds, the second at half the speed, as on a busy machine."""
     cells = []
     for round, slow in ((0, 1), (1, 2)):
         for concurrency in (1, 8):
@@ -241,7 +241,7 @@ def test_ratios_are_taken_within_a_round(results: Results) -> None:
     assert "≤ 4 at 1 | **3.0 (2.0 to 4.0)** | -" in text
     assert "≤ 10% | 20.0 (20.0 to 20.0) % |" in text  # not bold: not reached
     assert "| 90.0 (60.0 to 120.0) | 90.0 (60.0 to 120.0) | 900 (450) |" in text
-    assert "| 10 / 20 / 20 |" in text  # two thirds of the answers came in the quick round
+    assert "| 10 / 20 / 20 |" in text  # two thirds of the answers came in the fast round
 
 
 def test_what_logs_cost_is_a_share_of_the_time_of_a_photograph(results: Results) -> None:
@@ -252,7 +252,7 @@ def test_what_logs_cost_is_a_share_of_the_time_of_a_photograph(results: Results)
         ]
     assert results.costs(LOGGED, QUIET) == pytest.approx([0.5, 1.0])  # ms
     text = tables(results)
-    # Of the 1000 / 90 ms of a photograph, as shipped and at as many clients; not bold, as that is more than wanted.
+    # Relative to 1000 / 90 ms per photograph, as shipped, at the same concurrency; not bold: above the target.
     assert "≤ 1% | - | 6.75 (4.50 to 9.00) % |" in text
     assert "| as shipped | 300 (200 to 400) | 0.750 (0.500 to 1.000) |" in text
     assert "| without log lines and metrics of requests | 375 (250 to 500) | - |" in text

@@ -1,4 +1,4 @@
-"""training.data.catalogs, and what training makes of several data folders."""
+"""training.data.catalogs, and training on several data folders."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -31,7 +31,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Another shop's: colour (Red, navy) and size (S); navy is what others call Blue."""
+    """Another shop, with colour (Red, navy) and size (S); its navy is Blue elsewhere."""
 
     def rows() -> Iterator[ProductRow]:
         for split, count in (("train", 20), ("val", 4)):
@@ -82,9 +82,9 @@ def test_what_a_catalog_does_not_annotate_is_masked(shapes: Path, shop: Path, na
     data = open_data([shapes, shop], tmp_path, names=names)
     assert (len(data.train), len(data.val)) == (60, 10)
     val = rows_of(data.val, data.taxonomy)
-    # One of the shapes: all that its folder annotates, nothing of the other's.
+    # An image of the shapes: targets for the groups of its own folder only.
     assert val[1] == {"Blue": 0, "Green": 1, "Red": 0, "Tall": 1, "Wide": 0, "S": -1}
-    # One of the shop's: its navy is Blue; Green, which the shop never says, is not known to be absent.
+    # An image of the shop: its navy is Blue; Green, which the shop never uses, is unknown rather than absent.
     assert val[6] == {"Blue": 1, "Green": -1, "Red": 0, "Tall": -1, "Wide": -1, "S": -1}
     assert val[7] == {"Blue": 0, "Green": -1, "Red": 1, "Tall": -1, "Wide": -1, "S": 1}
 
@@ -213,7 +213,7 @@ def test_photographs_know_their_products(shapes: Path, tmp_path: Path) -> None:
     ]
     write_dataset(rows, tmp_path / "data", ["color"], "test")
     (before,) = shapes.glob("val-*")
-    folder = tmp_path / "before"  # as written before photographs had products
+    folder = tmp_path / "before"  # as written before photographs had product ids
     folder.mkdir()
     (folder / "dataset.json").write_bytes((shapes / "dataset.json").read_bytes())
     pq.write_table(pq.read_table(before).drop_columns(["product_id"]), folder / before.name)

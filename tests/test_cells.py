@@ -127,9 +127,7 @@ def test_dates_of_which_none_says_what_the_day_is_stay_text() -> None:
     )
     assert columns["added"].type == pa.string()
     assert "'added' stays text: '05/01/2026' in c.csv:2 may be of two days" in note
-    assert (
-        read_column(["05/01/2026", "25/05/2026", "05/25/2026"]).values.type == pa.string()
-    )  # they contradict each other
+    assert read_column(["05/01/2026", "25/05/2026", "05/25/2026"]).values.type == pa.string()  # they are contradictory
 
 
 def test_a_column_is_what_most_of_its_cells_are_and_the_others_are_counted() -> None:
@@ -139,7 +137,7 @@ def test_a_column_is_what_most_of_its_cells_are_and_the_others_are_counted() -> 
     columns, notes = typed_columns({"price": prices, "added": days, "code": ["12"] * 39 + ["12-A"]}, rows)
     assert columns["price"].to_pylist() == [9.5] * 38 + [None] * 2
     assert columns["added"].null_count == 1
-    assert columns["code"].to_pylist()[-1] == "12-A"  # numbers would lose it
+    assert columns["code"].to_pylist()[-1] == "12-A"  # a number column would lose it
     assert notes == [
         f"note   1 of 40 cells of the column {name!r} are no {kind}, as the others are, and count as empty; "
         f"the first is {cell!r} in {row}"

@@ -1,4 +1,4 @@
-"""Checks of photographs: each fault is found on a drawn photograph that has it, and not on one that has not."""
+"""Photograph checks: each fault is found in a drawn photograph that has it, and in no other."""
 
 import csv
 import json
@@ -41,7 +41,7 @@ TODAY = date(2026, 11, 29)
 
 
 def good(size: int = 600) -> Image.Image:
-    """A garment with seams in the middle of a white ground."""
+    """A garment with seams in the middle of a white background."""
     image = Image.new("RGB", (size, size), "white")
     draw = ImageDraw.Draw(image)
     draw.rectangle((size * 0.25, size * 0.2, size * 0.75, size * 0.8), "#3b5b8c")
@@ -155,7 +155,7 @@ def test_titles_name_kinds_and_not_colors():
 
 @pytest.fixture
 def scored(tmp_path: Path) -> Scored:
-    """Four products: a good one, a blurred copy's embedding, one that is no jeans, one whose photograph is gone."""
+    """Four products: a good one, its blurred copy, one titled jeans that is not, and one without its photograph."""
     taxonomy = Taxonomy((Label("category", "Dresses"), Label("color", "Black"), Label("category", "Jeans")))
     rows: list[dict[str, Any]] = products(4, clusters=4)
     for row, title in zip(rows, ("A dress", "Black dress", "Slim jeans", "Dress"), strict=True):

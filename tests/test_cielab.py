@@ -1,4 +1,4 @@
-"""CIELAB against values known by definition, CIEDE2000 against the published pairs."""
+"""CIELAB against values known by definition, CIEDE2000 against published pairs."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The client's output, and what it says when something is wrong."""
+"""The client's output and error messages."""
 
 import json
 from collections.abc import Iterator
@@ -153,7 +153,7 @@ def test_explain_writes_a_picture_of_the_evidence(
     printed = capsys.readouterr()
     assert printed.err == f"{out}: where the evidence lies\n"
     assert printed.out == f"{photos[0]}\n{table(Client(endpoint.url()).ask(photo(0), top_k='1'))}\n"
-    with Image.open(out) as picture:  # the photograph, and the best attribute of each of the three groups
+    with Image.open(out) as picture:  # the photograph and the best attribute of each of three groups
         assert picture.size == HEAT.size(4)
     out.unlink()
     with pytest.raises(SystemExit) as stop:
@@ -199,7 +199,7 @@ def test_an_answer_without_attributes_is_refused(
 
 @contextmanager
 def stranger(answer: bytes) -> Iterator[str]:
-    """A server that is none of ours: it gives the same answer to everything."""
+    """An unrelated server: it gives the same answer to every request."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -210,7 +210,7 @@ def stranger(answer: bytes) -> Iterator[str]:
             self.wfile.write(answer)
 
         def log_message(self, format: str, *arguments: object) -> None:
-            pass  # nothing on stderr, which is looked at
+            pass  # keep stderr clean: it is checked
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()

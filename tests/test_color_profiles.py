@@ -1,4 +1,4 @@
-"""Colors of photographs with an ICC profile: in sRGB as the textbook has them, and left alone where they are so."""
+"""Photographs with an ICC profile are converted to sRGB as in the textbook; sRGB photographs stay unchanged."""
 
 import io
 from collections.abc import Callable
@@ -105,7 +105,7 @@ def test_a_damaged_profile_never_costs_the_photograph() -> None:
 
 def test_gray_has_profiles_of_its_own() -> None:
     data = encoded(Image.new("L", (16, 16), 128), "PNG", icc_profile=icc.linear_gray())
-    light = 188  # half of the light of white, in sRGB
+    light = 188  # half the luminance of white, in sRGB
     assert decode(data).getpixel((5, 5)) == (light,) * 3
     deep = Image.fromarray(np.full((16, 16), 128 * 257, np.uint16))
     assert decode(encoded(deep, "TIFF", icc_profile=icc.linear_gray())).getpixel((5, 5)) == (light,) * 3
@@ -124,7 +124,7 @@ def test_inks_are_those_of_the_press() -> None:
         return decode(encoded(Image.new("CMYK", (16, 16), ink), "TIFF", icc_profile=icc.cmyk())).getpixel((5, 5))
 
     assert seen(0, 0, 0, 0) == (255, 255, 255)
-    assert seen(255, 0, 0, 0) == pytest.approx((0, 151, 218), abs=4)  # without the profile 0, 255, 255
+    assert seen(255, 0, 0, 0) == pytest.approx((0, 151, 218), abs=4)  # without the profile: 0, 255, 255
     assert max(seen(255, 255, 255, 255)) < 60
     jpeg = encoded(Image.new("CMYK", (64, 64), (255, 0, 0, 0)), icc_profile=icc.cmyk())
     assert decode(jpeg).getpixel((5, 5)) == pytest.approx((0, 151, 218), abs=4)

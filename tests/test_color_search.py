@@ -1,4 +1,4 @@
-"""The colors of a catalog: measured once, kept beside it, searched by distance."""
+"""The colors of a catalog: measured once, stored beside it, searched by distance."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def draw(path: Path, ink: str) -> Path:
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
-    """Six products of a color each, one whose photograph is gone and one without a file."""
+    """Six products of one color each, one whose photograph is missing and one without a file."""
     folder = tmp_path_factory.mktemp("colors")
     rows = products(8)
     for row, ink in zip(rows, INKS, strict=False):
@@ -75,7 +75,7 @@ def test_only_changed_photographs_are_looked_at_again(index, scored, monkeypatch
     monkeypatch.setattr(measuring, "photograph_colors", watched)
     os.utime(Path(read_colors(scored.folder)["p2"].stamp.split("|")[0]), ns=(1, 1))
     command.main([str(scored.folder)])
-    assert seen == {"p2.jpg", "gone.jpg"}  # what could not be read is tried again
+    assert seen == {"p2.jpg", "gone.jpg"}  # unreadable files are tried again
     assert read_colors(scored.folder)["p2"].colors[0].basic == "blue"
     command.main([str(scored.folder), "--anew"])
     assert len(seen) == 7

@@ -1,4 +1,4 @@
-"""Two portfolios beside each other: shares, combinations, gaps and overlaps by hand, commands, files and mistakes."""
+"""Comparing two portfolios: shares, combinations, gaps and overlaps by hand, commands, files and user errors."""
 
 import csv
 import json
@@ -27,7 +27,7 @@ BLACK, NAVY, DRESSES, JEANS = (
 
 
 def shop(name: str, count: int, labels: dict[int, float], seed: int) -> list[dict[str, Any]]:
-    """Products of a shop, each label on its share of them, by independent draws."""
+    """Products of a shop; each label is drawn independently with its share."""
     rng = np.random.default_rng(seed)
     shares = np.full(len(TAXONOMY), 0.3)
     shares[list(labels)] = list(labels.values())
@@ -60,7 +60,7 @@ def test_shares_and_combinations_are_counted(found: Comparison) -> None:
     answers = [np.array([row["logits"] for row in rows]) > 0 for rows in (OURS, THEIRS)]
     black = next(row for row in found.rows if row.names == ("Black",))
     assert black.other == pytest.approx([part[:, BLACK].mean() for part in answers])
-    assert black.shares == pytest.approx(black.other, abs=1e-3)  # probabilities are all but 0 and 1
+    assert black.shares == pytest.approx(black.other, abs=1e-3)  # probabilities are nearly 0 or 1
     both = next(row for row in found.rows if row.names == ("Dresses", "Black"))
     assert both.groups == ("category", "color")
     assert both.other == pytest.approx([(part[:, BLACK] & part[:, DRESSES]).mean() for part in answers])
@@ -75,13 +75,13 @@ def test_what_differs_is_found_and_what_one_lacks_is_a_gap(found: Comparison) ->
     assert differing[("Navy Blue",)] == 1
     assert ("Jeans",) not in differing
     gaps = {row.names: row.gap for row in found.gaps}
-    assert gaps[("Navy Blue",)] == 0  # the first one hardly has it
+    assert gaps[("Navy Blue",)] == 0  # it is rare in the first
     assert ("Black",) not in gaps
     assert all("Navy Blue" in names for names in gaps)
 
 
 def test_overlap_by_hand(found: Comparison) -> None:
-    """Mixes 1/2, 1/2, 0 and 1/4, 1/4, 1/2 have 1/4 + 1/4 in common."""
+    """The mixes (1/2, 1/2, 0) and (1/4, 1/4, 1/2) have 1/4 + 1/4 in common."""
     entry = overlap("color", (np.array([0.4, 0.4, 0.0]), np.array([0.1, 0.1, 0.2])), (50, 80), np.eye(3) * 0.2)
     assert entry.overlap == pytest.approx(0.5)
     assert overlap("color", (np.zeros(2), np.ones(2)), (5, 5), np.eye(2)).overlap is None

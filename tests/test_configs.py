@@ -17,7 +17,7 @@ CONFIGS = sorted(FOLDER.glob("*.yaml"))
 
 
 def settings(capsys: pytest.CaptureFixture, config: Path, *flags: str) -> dict[str, Any]:
-    """The settings as the command would take them."""
+    """The settings that the command would use."""
     with pytest.raises(SystemExit) as end:
         FashionCLI(["--config", str(config), "--data.path", "x", "--run", "y", *flags, "--print_config"])
     assert not end.value.code

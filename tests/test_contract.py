@@ -1,4 +1,4 @@
-"""What a request can say and what it is answered: the same tests against TorchServe and the server without it."""
+"""The request and response contract: the same tests against TorchServe and the FastAPI server."""
 
 import base64
 import gzip
@@ -32,7 +32,7 @@ def b64(seed: int) -> str:
 
 @dataclass
 class Server:
-    """Where a server answers."""
+    """A server and the URLs it answers at."""
 
     url: str
     description: str
@@ -62,7 +62,7 @@ def predictor(bundle: Path) -> Predictor:
 
 @pytest.fixture(scope="module")
 def expected(predictor: Predictor) -> Any:
-    """What is right for the photograph of a seed."""
+    """The expected answer for the photograph of a seed."""
 
     def answer(seed: int, options: AnswerOptions | None = None) -> dict[str, Any]:
         outcome = predictor.predict_each([photo(seed)], features=True)[0].get()
@@ -105,7 +105,7 @@ def test_a_short_text_beside_a_photograph_is_passed_over(server: Server, expecte
 
 def test_a_part_without_a_file_name_may_be_a_photograph(server: Server, expected: Any) -> None:
     assert server.ask(files={"image": (None, photo(2))}).json() == expected(2)
-    large = encoded(Image.effect_noise((1200, 1200), 100), "PNG")  # above 1 MB
+    large = encoded(Image.effect_noise((1200, 1200), 100), "PNG")  # over 1 MB
     assert "attributes" in server.ask(files={"image": (None, large), "image_id": (None, "7")}).json()
 
 
@@ -195,7 +195,7 @@ def test_kserve_v2_binary(server: Server, expected: Any) -> None:
 
 @pytest.fixture(scope="module")
 def together(predictor: Predictor) -> Any:
-    """What is right for the photographs of some seeds, of one product."""
+    """The expected answer for the photographs of some seeds as one product."""
 
     def answer(*seeds: int, options: AnswerOptions | None = None) -> dict[str, Any]:
         each = [predictor.predict_each([photo(seed)])[0].get() for seed in seeds]
@@ -325,7 +325,7 @@ def test_unknown_groups_of_headers_do_not_count(server: Server, expected: Any) -
     assert server.ask(data=photo(1), headers={"X-Top-K": "1", "Profile": "0.5"}).json() == expected(1)
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
+# --- refused requests -------------------------------------------------------------------------------------------------
 
 BAD_JSON: dict[str, tuple[Any, str, str]] = {
     "a list": ([1], "InvalidRequest", "the JSON is a list"),
@@ -457,7 +457,7 @@ def test_forms_that_are_refused(server: Server) -> None:
 
 def test_the_description_is_the_model_card(server: Server, predictor: Predictor) -> None:
     described = requests.get(server.description, timeout=30).json()
-    if isinstance(described, list):  # TorchServe's own description, with ours in it
+    if isinstance(described, list):  # TorchServe's description, which contains ours
         described = described[0]["customizedMetadata"]
     card = json.loads(json.dumps(predictor.card.to_json()))
     del card["share_corrections"]  # pages of numbers for whole catalogs

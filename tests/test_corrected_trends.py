@@ -1,4 +1,4 @@
-"""Trends and comparisons of a model that is often wrong: corrected they hold what is true, uncorrected they do not."""
+"""Trends and comparisons of an often wrong model: corrected intervals cover the truth, uncorrected ones do not."""
 
 import json
 import math
@@ -41,7 +41,7 @@ def corrections(seed: int, coverage: float = 0.95) -> dict[str, Any]:
 
 
 def catalog(folder: Path, shares: np.ndarray, seed: int, kept: dict[str, Any] | None) -> Scored:
-    """Products of some months with shares of colors that were chosen (months, 3), scored by the model."""
+    """Products of some months with given shares of colors (months, 3), scored by the model."""
     rng = np.random.default_rng(seed)
     rows = []
     for month, each in enumerate(shares):
@@ -59,7 +59,7 @@ def catalog(folder: Path, shares: np.ndarray, seed: int, kept: dict[str, Any] | 
 
 
 def rising() -> np.ndarray:
-    """White rises from 10 % to 40 %, and the others fall in proportion."""
+    """White rises from 10 % to 40 %; the others fall proportionally."""
     usual = USUAL / USUAL.sum()
     shares = np.outer((1 - 0.1 - CHANGE) / 0.9, usual)
     shares[:, 2] = 0.1 + CHANGE
@@ -82,7 +82,7 @@ def test_corrected_months_hold_the_truth_and_uncorrected_do_not(scored: Scored) 
                 for month in range(MONTHS)
             ]
         )
-    assert held[True] >= 0.85  # of 18, whose errors are partly the same
+    assert held[True] >= 0.85  # of 18, whose errors are correlated
     assert held[False] <= 0.6
 
 
@@ -118,7 +118,7 @@ def test_differences_and_combinations_hold_the_truth(tmp_path: Path) -> None:
             for row in rows:
                 if row.groups == ("color",):
                     truth = shares[0, NAMES.index(row.name)] - shares[-1, NAMES.index(row.name)]
-                elif len(row.groups) == 2:  # a category is said of each with certainty that does not matter here
+                elif len(row.groups) == 2:  # every product has a certain category, irrelevant here
                     place = NAMES.index(row.names[1])
                     truth = (shares[0, place] - shares[-1, place]) / 2
                 else:
@@ -149,11 +149,11 @@ def test_how_far_shares_are_corrected_is_said(tmp_path: Path, scored: Scored) ->
     compared = compare(doubtful, split=("added<2026-03-01", "added>=2026-03-01"))
     assert f"color{MARK}" in compare_text(compared)
     assert f"color{MARK}" in write_comparison(compared, tmp_path / "compared").read_text()
-    assert {row.correction for row in compared.rows if len(row.names) == 2} == {"none"}  # the worse of the two
+    assert {row.correction for row in compared.rows if len(row.names) == 2} == {"none"}  # the worse state of the two
 
 
 def test_what_people_said_is_no_error_of_the_model(tmp_path: Path) -> None:
-    """Everything is said to be White; one product more is said not to be one."""
+    """All products are corrected to White; one further product is marked as not a product."""
     scored = catalog(tmp_path / "said", rising()[:2], 11, corrections(12))
     store = CorrectionStore(scored.folder)
     ids = [f"p{month}-{i}" for month in range(2) for i in range(EACH)]

@@ -1,4 +1,4 @@
-"""The store of corrections: append-only, refused where somebody else was quicker, whole after kill -9."""
+"""The correction store: append-only, with optimistic locking, consistent after kill -9."""
 
 import multiprocessing
 import os
@@ -30,11 +30,11 @@ from catalog.scored.correction_store import (
 from fashion.errors import DataError, SettingError
 
 BATCH = 24
-PROCESSES = multiprocessing.get_context("fork")  # 20 interpreters that start would take most of the test's time
+PROCESSES = multiprocessing.get_context("fork")  # starting 20 interpreters would take most of the test's time
 
 
 def write_on(folder: Path, own: str, acknowledged: int) -> None:
-    """Write batches for ever, and a line to a pipe for each that is acknowledged."""
+    """Write batches forever, and a line to a pipe for each acknowledged batch."""
     store = CorrectionStore(folder)
     for number in count():
         batch = [Correction(f"{own}{number}-{i}", IS, "color", "Black") for i in range(BATCH)]
@@ -43,7 +43,7 @@ def write_on(folder: Path, own: str, acknowledged: int) -> None:
 
 
 def insist(folder: Path, own: str, together: Any, refused: Any) -> None:
-    """Correct one product 15 times, looking again whenever somebody else was quicker."""
+    """Correct one product 15 times, with a retry after each conflict."""
     store = CorrectionStore(folder)
     together.wait()
     for _ in range(15):
@@ -181,7 +181,7 @@ def test_kill_9_at_20_moments_loses_no_acknowledged_entry(folder: Path) -> None:
         writer.start()
         os.close(sending)
         with open(receiving, encoding="utf-8") as pipe:
-            said = [pipe.readline()]  # it writes
+            said = [pipe.readline()]  # it has begun to write
             time.sleep(draw.uniform(0, 0.15))
             writer.kill()
             said += pipe.readlines()

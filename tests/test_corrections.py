@@ -1,4 +1,4 @@
-"""python -m catalog.corrections: queues, batches, the training folder, refits, and what it says."""
+"""python -m catalog.corrections: queues, batches, the training folder, refits, and its messages."""
 
 import csv
 import json
@@ -37,7 +37,7 @@ LABELS = Taxonomy((Label("color", "Black"), Label("color", "Red"), Label("kind",
 
 
 def catalog(folder: Path, rows: dict[str, tuple[list[float], str | None]], images: Path | None = None) -> Scored:
-    """Products by id: logits of the four labels, and what the source's own column Color says."""
+    """Write products by id: logits of the four labels, and the source's column Color."""
     made = [
         {
             "id": id,
@@ -183,7 +183,7 @@ def test_a_training_folder_that_training_reads(tmp_path: Path) -> None:
     assert sum(read["splits"].values()) == 2
     names = {group: {*read["groups"][group], *read["names_outside_train"].get(group, ())} for group in read["groups"]}
     assert names == {"color": {"Black", "Red"}, "kind": {"Dress"}}
-    assert write_training_folder(scored, out).products == 2  # it replaces its own
+    assert write_training_folder(scored, out).products == 2  # its own folder is replaced
 
 
 def test_photographs_that_have_moved_and_folders_of_others(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def card(weights: str = "ab" * 32) -> ModelCard:
 
 @pytest.fixture
 def shifted(tmp_path: Path) -> Scored:
-    """A catalog whose model says yes too seldom: what is true is drawn from logits that are 2 higher."""
+    """A catalog whose model answers yes too seldom: true labels are drawn from logits that are 2 higher."""
     own = card()
     model = {"name": own.name, "version": own.version, "weights": own.weights_id}
     return write_catalog(tmp_path / "scored", products(600), model, profile="micro-f1")
@@ -246,7 +246,7 @@ def test_a_refit_mends_a_model_that_says_yes_too_seldom(shifted: Scored) -> None
     assert 0 < proposal.interval[0] < proposal.gain < proposal.interval[1]
     assert proposal.error_after < proposal.error_before / 2
     assert proposal.added > 10 * proposal.removed
-    np.testing.assert_array_equal(shifted.vectors("probabilities"), before)  # nothing is changed unasked
+    np.testing.assert_array_equal(shifted.vectors("probabilities"), before)  # a proposal changes nothing
     answers = count_answers(shifted, 300)
     entry = apply(shifted, proposal, "bea")
     assert count_answers(shifted, 300) - answers == proposal.added - proposal.removed
@@ -255,7 +255,7 @@ def test_a_refit_mends_a_model_that_says_yes_too_seldom(shifted: Scored) -> None
     assert np.abs(later - expected).mean() < 0.5 * np.abs(before[300:] - expected).mean()
     with pytest.raises(ChangedMeanwhile):
         apply(shifted, proposal)
-    assert propose(shifted, card()).gain < 0.01  # of what is in force now
+    assert propose(shifted, card()).gain < 0.01  # relative to the values now in force
     assert undo_refit(shifted).undoes == entry.number
     np.testing.assert_array_equal(shifted.vectors("probabilities"), before)
     with pytest.raises(DataError, match="so there is nothing to undo"):

@@ -1,4 +1,4 @@
-"""The best cuts are the best of all cuts."""
+"""The chosen cuts are optimal among all cuts."""
 
 from itertools import product
 
@@ -24,7 +24,7 @@ def micro_f1(probabilities: np.ndarray, targets: np.ndarray, thresholds: np.ndar
 def test_no_other_thresholds_of_the_labels_are_better(seed: int) -> None:
     probabilities, targets = random_case(seed)
     best = best_f1_thresholds([Curve.of(probabilities[:, i], targets[:, i]) for i in range(3)])
-    tried = product(np.arange(0.05, 1.1, 0.1), repeat=3)  # between all probabilities there are
+    tried = product(np.arange(0.05, 1.1, 0.1), repeat=3)  # between all occurring probabilities
     highest = max(micro_f1(probabilities, targets, np.array(thresholds)) for thresholds in tried)
     assert micro_f1(probabilities, targets, np.array(best)) == pytest.approx(highest)
 

@@ -1,7 +1,7 @@
-"""Tables and photographs damaged at random: each ends in rows, or in one line that says what is wrong.
+"""Randomly damaged tables and photographs: each gives rows, or an error message of one line.
 
-100 of each by default; `python -m pytest tests/test_damage.py --hypothesis-profile=damage` tries 1,000 of each. What is
-drawn follows from the test alone (`derandomize`), so that both are the same on every machine.
+100 of each by default; `python -m pytest tests/test_damage.py --hypothesis-profile=damage` tries 1,000 of each. Draws
+are deterministic (`derandomize`), the same on every machine.
 """
 
 import contextlib
@@ -31,12 +31,12 @@ from fashion.errors import EXIT_USER_ERROR, InvalidImage, one_line_errors
 from fashion.preprocess import InputSpec, pixels
 from training.sources.catalog import import_catalog
 
-SLOWEST = 20.0  # s of the processor, for one of these small files
+SLOWEST = 20.0  # s of processor time, for one of these small files
 ALWAYS_THE_SAME = settings(derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 
 HEADER = ("sku", "photo", "price", "stock", "color", "note", "date")
 PLAIN = [(f"p{i}", f"{i}.jpg", f"{i},50", i, "Red|Blue", "x" * i, f"2026-0{i + 1}-01") for i in range(6)]
-# What the cells of real tables hold beside what they should.
+# Unexpected contents of cells, as in real tables.
 ODD_CELLS: tuple[Any, ...] = (
     *("", " ", "N/A", "null", "NaN", "-", "TRUE", "=1+1", "#REF!", "12E3", "1e999", "-1", "0x1F", "007", "9" * 400),
     *("1.234,50 €", "€ 12", "1,2,3", "31.02.2026", "2026-13-45T99:00", "a|b||c", '["a.jpg", "b.jpg"]', '"', "'", "\\"),
@@ -67,7 +67,7 @@ ODD_CELLS: tuple[Any, ...] = (
     ),
     *(None, True, 0, -(2**63), 2**64, 1e308, float("inf"), float("nan")),
 )
-# Pieces of files that mean something to one reader or another.
+# Byte sequences with a meaning in one of the file formats.
 TOKENS = (
     *(b'"', b"'", b"\\", b"\n", b"\r", b"\r\n", b",", b";", b"\t", b"|", b"\0", b"\xff", b"\xff\xfe", b"\xef\xbb\xbf"),
     *(
@@ -90,16 +90,16 @@ TOKENS = (
 )
 BLOW = st.tuples(
     st.sampled_from(["change", "flip", "cut", "drop", "repeat", "zero", "insert", "token"]),
-    st.floats(0, 1),  # where, as a part of the file
-    st.integers(1, 64),  # bytes
-    st.integers(0, 2**32 - 1),  # of the random bytes
+    st.floats(0, 1),  # position, as a fraction of the file
+    st.integers(1, 64),  # length in bytes
+    st.integers(0, 2**32 - 1),  # seed of the random bytes
 )
 BLOWS = st.lists(BLOW, min_size=1, max_size=6)
 CELLS = st.lists(st.tuples(st.integers(-1, 5), st.integers(0, 6), st.sampled_from(ODD_CELLS)), max_size=12)
 
 
 def struck(data: bytes, blows: list[tuple[str, float, int, int]]) -> bytes:
-    """A file after some blows, one after the other."""
+    """Apply damages to a file, one after the other."""
     whole = bytearray(data)
     for kind, part, length, seed in blows:
         chance = random.Random(seed)
@@ -124,7 +124,7 @@ def struck(data: bytes, blows: list[tuple[str, float, int, int]]) -> bytes:
     return bytes(whole)
 
 
-# Tables: the cells first, then the bytes of the file.
+# Tables: damage the cells first, then the bytes of the file.
 
 
 def as_text(separator: str, quoted: bool) -> Callable[[list[list[Any]]], bytes]:
@@ -195,7 +195,7 @@ def damaged_cells(changes: list[tuple[int, int, Any]]) -> list[list[Any]]:
 
 
 def packed_anew(data: bytes, blows: list[tuple[str, float, int, int]]) -> bytes:
-    """A spreadsheet whose parts are damaged, in an archive that is whole: else a checksum would be all that is read."""
+    """A spreadsheet with a damaged part in a valid archive; a damaged archive would fail at its checksum."""
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(file, "w") as new:
         names = old.namelist()
@@ -206,7 +206,7 @@ def packed_anew(data: bytes, blows: list[tuple[str, float, int, int]]) -> bytes:
 
 
 def check_end(read: Callable[[], int]) -> int:
-    """What `read` ends with: rows, or 0 and one line. Anything else is an error."""
+    """Return the number of rows read, or 0 after an error message of one line. Anything else fails the test."""
     said, began = io.StringIO(), time.process_time()
     rows, status = 0, 0
     try:
@@ -225,7 +225,7 @@ def check_end(read: Callable[[], int]) -> int:
 
 
 def scored_rows(path: Path) -> int:
-    """Rows that a scoring would read, of all their columns."""
+    """The number of rows that scoring would read, with all columns."""
     source = open_source([str(path)])
     assert len(source.own()) == len(source.ids)
     return sum(len(rows) for piece in source.pieces(np.arange(len(source.ids)), 4) for rows in piece.read())
@@ -238,7 +238,7 @@ def imported_rows(path: Path, out: Path) -> int:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The photographs that the tables name."""
+    """The folder of the photographs that the tables name."""
     folder = tmp_path_factory.mktemp("whole")
     for i in range(6):
         (folder / f"{i}.jpg").write_bytes(photograph(i))

@@ -36,7 +36,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def open_data(folder: Path, cache: str, rank: int = 0, ranks: int = 1, **settings: Any) -> FashionData:
-    """The data as the trainer of a rank opens them."""
+    """Open the data as the trainer of this rank does."""
     data = FashionData(str(folder), **{"input": INPUT, "batch_size": 8, "workers": 0, "cache": cache} | settings)
     data.trainer = SimpleNamespace(global_rank=rank, world_size=ranks, num_devices=ranks, current_epoch=0)
     data.prepare_data()
@@ -45,7 +45,7 @@ def open_data(folder: Path, cache: str, rank: int = 0, ranks: int = 1, **setting
 
 
 def prints(loader: Any) -> list[int]:
-    """A number for each image of an epoch, the same for the same image; the ground's gray makes all differ."""
+    """A fingerprint for each image of an epoch; the gray of the background makes all images differ."""
     return [int(image.long().sum()) for batch in loader for image in batch["pixels"]]
 
 
@@ -134,7 +134,7 @@ def test_ranks_validate_every_image_once(folder: Path, cache: str) -> None:
         targets = [batch["targets"] for batch in loader]
         batches.append(len(targets))
         together += [tuple(target) for target in torch.cat(targets).tolist()]
-    assert batches == [3, 3, 3, 3]  # 21 images by 4 ranks: 3 are filled up with what counts nowhere
+    assert batches == [3, 3, 3, 3]  # 21 images on 4 ranks: 3 fillers, which are not counted
     assert together.count((-1,) * 5) == 3
     assert sorted(t for t in together if t != (-1,) * 5) == sorted(alone)
 
@@ -243,7 +243,7 @@ EVERY_CHANGE = Augment(
 
 def epoch(loader: Any) -> list[torch.Tensor]:
     """Pixels and targets of an epoch, in one tensor for each batch."""
-    batches = islice(loader, len(loader))  # a stream has no end of its own
+    batches = islice(loader, len(loader))  # a stream is endless
     return [torch.cat([batch["pixels"].flatten(1), batch["targets"].to(torch.uint8)], dim=1) for batch in batches]
 
 
@@ -256,7 +256,7 @@ def test_augmentations_are_the_same_whatever_loads_them_and_was_drawn_before(fol
     torch.manual_seed(1234)
     loader = open_data(folder, cache, augment=EVERY_CHANGE, workers=2).train_dataloader()
     assert all(map(torch.equal, epoch(loader), first))
-    loader.sampler.set_epoch(1)  # the workers live on, and must learn of it
+    loader.sampler.set_epoch(1)  # persistent workers must get the new epoch
     assert all(map(torch.equal, epoch(loader), second))
 
 
@@ -278,7 +278,7 @@ def test_a_stream_goes_on_where_it_was_left(workers: int, folder: Path, cache: s
 
 @pytest.fixture
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`datasets` rests 5 seconds after each pass over a stream; so long is only needed where threads are many."""
+    """Shorten the pause of 5 s that `datasets` makes after each pass over a stream, for the sake of many threads."""
     import datasets
 
     monkeypatch.setattr(datasets.config, "SLEEP_TIME_ON_THREADS_SHUTDOWN", 0.2)

@@ -1,4 +1,4 @@
-"""Dates and shops that are drawn: that what is planted is there, and nothing else."""
+"""Drawn dates and shops: the planted effects are there, and nothing else."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
-"""The images, Compose and Kubernetes files of deploy/: by their schemas, and against what the server really has.
+"""The images, Compose and Kubernetes files of deploy/, checked against their schemas and the real server.
 
-tests/test_installed.py runs the command and the health check of the image in an environment made as the image is.
+tests/test_installed.py runs the image's command and health check in an environment made by the image's steps.
 """
 
 import re
@@ -22,17 +22,17 @@ from serving.counters import WAITING, Counters
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
-KUBERNETES = "1.33"  # whose schemas count; all that is used is older
+KUBERNETES = "1.33"  # version of the schemas; all used features are older
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 PLAIN = {each["kind"]: each for each in yaml.safe_load_all((DEPLOY / "kubernetes" / "deployment.yaml").read_text())}
 KSERVE = yaml.safe_load((DEPLOY / "kubernetes" / "inference-service.yaml").read_text())
-# What a predictor of KServe's v1beta1 has beside the fields of a pod, of those that are used: from the models of the
-# package kserve 0.21.
+# The used fields of a predictor in KServe's v1beta1 that are not fields of a pod: from the models of the package
+# kserve 0.21.
 KSERVE_FIELDS = {"minReplicas", "maxReplicas", "scaleMetric", "scaleTarget", "containerConcurrency"}
 
 
 def instructions(dockerfile: Path) -> list[tuple[str, str]]:
-    """The instructions of a Dockerfile: word and rest."""
+    """The instructions of a Dockerfile: keyword and arguments."""
     text = re.sub(r"\\\n\s*", " ", re.sub(r"(?m)^#.*\n", "", dockerfile.read_text()))
     return [(word, rest) for word, _, rest in (line.partition(" ") for line in text.splitlines() if line)]
 
@@ -72,7 +72,7 @@ def test_nobody_but_nginx_and_grafana_is_reached_from_outside() -> None:
 
 
 def test_nginx_is_changed_as_the_page_says(tmp_path: Path) -> None:
-    """What Compose does to nginx.conf; tests/test_proxy.py runs nginx with the same changes."""
+    """Compose's changes to nginx.conf; tests/test_proxy.py runs nginx with the same changes."""
     *_, script = COMPOSE["services"]["nginx"]["command"]
     script = script.split("&&")[0].replace("/etc/nginx/fashion/nginx.conf", shlex.quote(str(DEPLOY / "nginx.conf")))
     changed = tmp_path / "nginx.conf"
@@ -101,7 +101,7 @@ def test_kubernetes_is_as_its_schemas_say(kind: str) -> None:
 
 
 def kserve_pod() -> dict[str, Any]:
-    """The predictor of the InferenceService without KServe's own fields: what is left is to be a pod."""
+    """The predictor of the InferenceService without KServe's own fields; the rest must be a pod."""
     spec = {name: value for name, value in KSERVE["spec"]["predictor"].items() if name not in KSERVE_FIELDS}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": KSERVE["metadata"], "spec": spec}
 
@@ -110,7 +110,7 @@ def test_the_inference_service_is_a_pod_with_fields_of_kserve() -> None:
     assert (KSERVE["apiVersion"], KSERVE["kind"]) == ("serving.kserve.io/v1beta1", "InferenceService")
     assert KSERVE["spec"]["predictor"].keys() >= KSERVE_FIELDS
     kubernetes_validate.validate(kserve_pod(), KUBERNETES, strict=True)
-    # A custom predictor is told by the name of its container.
+    # The container's name marks a custom predictor.
     assert [each["name"] for each in kserve_pod()["spec"]["containers"]] == ["kserve-container"]
 
 

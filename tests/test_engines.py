@@ -1,4 +1,4 @@
-"""The engines give one answer, and a bundle whose parts do not belong together is refused."""
+"""All engines give the same answer, and a bundle with mismatched parts is refused."""
 
 import json
 import os
@@ -36,14 +36,14 @@ def images():
 
 @pytest.fixture
 def copy(bundle, tmp_path) -> Path:
-    """A bundle of one's own to damage; its files are links until they are replaced."""
+    """A copy of the bundle that a test may damage; its files are links until they are replaced."""
     folder = tmp_path / "bundle"
     shutil.copytree(bundle, folder, copy_function=os.link)
     return folder
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put other content in the place of a linked file, which stays as it is elsewhere."""
+    """Replace a linked file; the original stays unchanged."""
     path.unlink()
     path.write_bytes(content)
 
@@ -89,7 +89,7 @@ def test_int8_answers_nearly_as_fp32_does(engines):
 
 
 def test_the_answers_differ_from_image_to_image(engines, images):
-    """Or the tests above could pass with a network that ignores its input."""
+    """Otherwise the tests above could pass with a network that ignores its input."""
     assert engines["torch"].run(images).logits.std(0).min() > 0.3
 
 
@@ -105,7 +105,7 @@ def test_the_head_makes_logits_of_embeddings(engines, images, name):
     outputs = engines[name].run(images)
     without_bias = outputs.embedding @ engines[name].head.T
     assert engines[name].head.shape == (10, 512)
-    # The same for every image, so that it is the bias.
+    # The same for every image: the bias.
     assert np.ptp(outputs.logits - without_bias, axis=0).max() < 1e-4
 
 
@@ -142,7 +142,7 @@ def test_one_thread_gives_the_same_answer(bundle, card, engines, images, name):
 
 
 def test_bfloat16_is_close(bundle, card, images):
-    """What a GPU runs in, tried on the CPU."""
+    """The precision used on GPUs, tried on the CPU."""
     import torch
 
     from fashion.backbones.families import build
@@ -163,7 +163,7 @@ def test_an_engine_says_what_it_is(engines):
     assert 1 <= available_cores() <= (os.cpu_count() or 1)
 
 
-# --- the choice of an engine ------------------------------------------------------------------------------------------
+# --- choosing an engine -----------------------------------------------------------------------------------------------
 
 
 def without_gpu() -> bool:
@@ -208,7 +208,7 @@ def test_unknown_settings_name_the_choice(bundle, card):
             open_engine(bundle, card, "onnx", threads=threads)
 
 
-# --- what does not belong together ------------------------------------------------------------------------------------
+# --- mismatched parts -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("name", "file"), FILES.items())

@@ -1,4 +1,4 @@
-"""What the user of a command line sees when something is wrong."""
+"""Error messages and exit statuses of the command line."""
 
 import errno
 import subprocess

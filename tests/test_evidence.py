@@ -1,4 +1,4 @@
-"""benchmarks.evidence: boxes, and how well heat maps point into them."""
+"""benchmarks.evidence: boxes, and the localization accuracy of heat maps."""
 
 import csv
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_padding_is_no_part_of_the_photograph() -> None:
     # A photograph twice as high as wide fills the middle half of a padded input.
     evidence_there = np.zeros((16, 16))
     evidence_there[:, 5] = 0.5
-    evidence_there[:, [0, 15]] = 1  # in the padding
+    evidence_there[:, [0, 15]] = 1  # the padding
     found = point(evidence_there, [LEFT_HALF], Image.new("RGB", (40, 80)), PAD)
     assert found.share > 0.99
     assert point(evidence_there[:, ::-1], [LEFT_HALF], Image.new("RGB", (40, 80)), PAD).share < 0.01

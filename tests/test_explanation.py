@@ -1,4 +1,4 @@
-"""Maps of evidence: what they are made of, and that their pictures lie over the photograph."""
+"""Evidence maps: their values, and their alignment with the photograph in overlays."""
 
 import base64
 import io
@@ -53,7 +53,7 @@ def test_overlays_are_jpegs_in_the_photographs_proportions(predictor):
 
 
 def test_covered_maps_find_where_the_photograph_matters():
-    """Of a model that looks at one corner, the maps are highest there and nothing elsewhere."""
+    """For a model that uses only one corner, the maps are highest there and zero elsewhere."""
 
     def red_in_the_corner(batch: np.ndarray) -> np.ndarray:
         red = batch[:, :20, 44:, 0].mean((1, 2)) / 255
@@ -81,7 +81,7 @@ def test_covered_maps_are_those_of_the_answer(predictor):
 
 
 def corner(spec: InputSpec, size: tuple[int, int]) -> np.ndarray:
-    """How much an overlay changes each pixel of a gray photograph, where the evidence is in the map's upper left."""
+    """The change of each pixel of a gray photograph by an overlay with evidence in the map's upper left."""
     evidence = np.full((8, 8), -1.0)
     evidence[:3, :3] = 2.0
     gray = Image.new("RGB", size, (128, 128, 128))
@@ -97,7 +97,7 @@ def test_color_lies_where_the_evidence_is():
 
 
 def test_padding_is_left_off():
-    # Of a square map the photograph, twice as wide as high, covers rows 2 to 6: the evidence ends in its first quarter.
+    # A photograph twice as wide as high covers rows 2 to 6 of the square map, so evidence ends in its first quarter.
     changed = corner(PAD, (200, 100))
     assert changed[:10, :50].min() > 60
     assert changed[60:].max() == 0

@@ -1,4 +1,4 @@
-"""A real run becomes a bundle: all of it or nothing, and its files agree."""
+"""Exporting a real run: the bundle is complete or not written, and its files agree."""
 
 import json
 import os
@@ -24,7 +24,7 @@ FILES = {"model.ckpt", "model.pth", "model.onnx", "model.int8.onnx", "model_card
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
-    """Mounts a disk of so many megabytes, which only root may do."""
+    """Return a function that mounts a disk of this many megabytes, which needs root."""
     if os.geteuid() != 0:
         pytest.skip("mounting a small disk needs root")
     folder = tmp_path / "disk"
@@ -63,7 +63,7 @@ def test_the_card_describes_the_files(exported: Path, run: Path, labeled_data: P
     assert card.top_k == {"color": 1, "shape": 1}
     assert max(card.metrics["parity"]["largest_probability_difference"].values()) <= 1e-4
     assert abs(card.metrics["int8"]["difference"]) <= 0.005
-    # The 40 validation images have too few labels for one answer not to decide, so all training images help.
+    # The 40 validation images have too few labels: a single answer would decide, so training images are added.
     assert (card.metrics["int8"]["images"], card.metrics["int8"]["training_images"]) == (280, 240)
     assert "training.fit" in card.training["command"]
     assert card.versions["torch"] == torch.__version__.split("+")[0]
@@ -150,7 +150,7 @@ def test_a_full_disk_leaves_the_old_bundle(
 
 
 def test_files_that_disagree_are_no_bundle(own_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The network that is written as ONNX is another one than the checkpoint's.
+    # Write another network as ONNX than the checkpoint's.
     import training.export
 
     write = training.export.write_onnx

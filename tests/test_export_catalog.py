@@ -1,4 +1,4 @@
-"""python -m catalog.export: what each format holds, what is kept of the source, and what is said of differences."""
+"""python -m catalog.export: contents of each format, precedence of the source, and reported differences."""
 
 import csv
 import json
@@ -124,7 +124,7 @@ def test_google(home: Path) -> None:
         "material": "Cotton",
         "pattern": "Striped",
     }
-    assert found["girl"]["color"] == "Blue"  # what the source says
+    assert found["girl"]["color"] == "Blue"  # the source's value
     assert (found["girl"]["gender"], found["girl"]["age_group"]) == ("female", "kids")
     german = rows(export(home, "google", "--language", "de"), "\t")
     assert german["007"]["material"] == "Baumwolle"
@@ -208,10 +208,10 @@ def test_the_facts_fit_together() -> None:
 
 
 def test_known_mistakes_of_the_official_tables_are_not_repeated() -> None:
-    """Tie clips and children's accessories are swapped, and some names are translations of another word."""
+    """The official tables swap tie clips and children's accessories, and mistranslate some names."""
     assert categories()["aa-2-29"].google_id == "180"
     assert categories()["aa-2-33"].google_id == "5422"
-    assert categories()["aa-2-32"].google_id != "173"  # face masks are no hats
+    assert categories()["aa-2-32"].google_id != "173"  # face masks are not hats
     names = {name for value in values().values() for name in value.names.values()}
     assert not names & {"Schildkröte", "Tortue", "Splissig", "枝毛", "白髪", "Punta tonda", "Non preoccuparti", "Gorra"}
     assert values()["neckline__turtle"].name("de") == "Rollkragen"

@@ -1,4 +1,4 @@
-"""Photographs out of the training format, as files."""
+"""Extracting photographs of the training format as files."""
 
 from pathlib import Path
 

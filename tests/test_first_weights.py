@@ -22,7 +22,7 @@ def network() -> Backbone:
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache of torch's, and no way to the internet."""
+    """An empty torch cache, without internet access."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -162,7 +162,7 @@ def test_file_that_is_no_weights(network: Backbone, tmp_path: Path) -> None:
 
 
 class Touch:
-    """Writes a file when it is unpickled."""
+    """Write a file when unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""training.fit: real trainings of a ResNet18 at 32 px, and the files and messages they leave."""
+"""training.fit: real trainings of a ResNet18 at 32 px, with their files and messages."""
 
 import csv
 import os
@@ -42,9 +42,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def flags(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Settings that make a training a matter of seconds: 48 images in 6 steps an epoch.
+    """Settings for a training of a few seconds: 48 images in 6 steps per epoch.
 
-    In fp32 on every machine: scores of bf16, which `fit` takes where the CPU has it, depend on how images are batched.
+    Always fp32: with bf16, which `fit` uses if the CPU has it, scores depend on how images are batched.
     """
     return [
         *("--config", str(CONFIG), "--model.arch", "resnet18", "--trainer.accelerator", "cpu"),
@@ -61,7 +61,7 @@ def quiet() -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    """Threads of so small a network wait for each other more than they work, the more so on busy cores."""
+    """Use one thread: with so small a network, threads mostly wait for each other, especially on busy cores."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -70,7 +70,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def finished(flags: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished run. Read only."""
+    """The folder of a finished run. Read-only."""
     run = tmp_path_factory.mktemp("runs") / "finished"
     fit.quiet()
     fit.train([*flags, "--run", str(run)])
@@ -95,7 +95,7 @@ def command(*arguments: str) -> list[str]:
 
 
 class Interrupt(Callback):
-    """Sends this process a real signal at a step of training, or in the validation after it."""
+    """Send this process a real signal at a training step, or in the validation after it."""
 
     def __init__(self, number: int, step: int, in_validation: bool = False) -> None:
         self.number, self.step, self.in_validation = number, step, in_validation
@@ -178,7 +178,7 @@ def test_several_folders_are_one_data_set(flags: list[str], folder: Path, tmp_pa
 
 def test_last_is_the_last_epoch_and_best_the_best(flags: list[str], tmp_path: Path) -> None:
     run = tmp_path / "run"
-    fit.train([*flags, "--model.lr", "1e-12", "--trainer.max_epochs", "3", "--run", str(run)])  # no epoch is better
+    fit.train([*flags, "--model.lr", "1e-12", "--trainer.max_epochs", "3", "--run", str(run)])  # none is better
     epochs = {
         name: torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)["epoch"] for name in ("best", "last")
     }
@@ -302,7 +302,7 @@ def test_a_moving_average_is_what_is_validated_saved_and_resumed(
 
 def test_ctrl_c_saves_says_how_to_go_on_and_exits(flags: list[str], tmp_path: Path) -> None:
     run = tmp_path / "run"
-    # With a worker process, because a terminal's ctrl-C reaches that too.
+    # With a worker process, because ctrl-C in a terminal reaches it too.
     arguments = [*flags, "--data.workers", "1", "--trainer.max_epochs", "1000", "--run", str(run)]
     with (tmp_path / "log").open("w+") as log:
         process = subprocess.Popen(command(*arguments), stdout=log, stderr=log, start_new_session=True, env=ONE_THREAD)
@@ -397,7 +397,7 @@ def test_a_diverging_training_ends_in_one_line_and_no_checkpoint(flags: list[str
     with pytest.raises(SettingError, match=r"diverged: the validation loss is not finite in epoch 1, at step 6; lower"):
         fit.train([*flags, "--model.lr", "1e25", "--model.schedule", "none", "--run", str(tmp_path / "run")])
     assert not list(tmp_path.rglob("*.ckpt"))
-    fit.train([*flags, "--trainer.max_epochs", "1", "--run", str(tmp_path / "run")])  # and nothing is in the way
+    fit.train([*flags, "--trainer.max_epochs", "1", "--run", str(tmp_path / "run")])  # in the same folder
     assert len(rows(tmp_path / "run")) == 1
 
 
@@ -434,7 +434,7 @@ def test_the_suggested_rate() -> None:
 def test_compiled_network_is_saved_under_the_same_names(
     flags: list[str], finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Traced and called in earnest, but without generating code, for which a machine may lack a compiler.
+    # Really traced and called, but without code generation, which needs a compiler.
     monkeypatch.setattr(torch.nn.Module, "compile", partialmethod(torch.nn.Module.compile, backend="eager"))
     counters.clear()
     fit.train([*flags, "--model.compile", "true", "--trainer.max_epochs", "1", "--run", str(tmp_path / "run")])

@@ -1,4 +1,4 @@
-"""Forms are taken apart alike by both servers: which parts there are, and which of them came as text."""
+"""Both servers parse forms alike: the same parts, and the same of them as text."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ URLENCODED = "application/x-www-form-urlencoded"
 
 
 def taken_apart(**request: Any) -> Call:
-    """A form as `requests` sends it, with its parts."""
+    """Parse a form as `requests` sends it."""
     prepared = requests.Request("POST", "http://x", **request).prepare()
     body = prepared.body.encode() if isinstance(prepared.body, str) else prepared.body
     return asyncio.run(with_parts(Call({BODY: body}, content_type=prepared.headers["Content-Type"])))
@@ -39,7 +39,7 @@ def test_files_and_texts() -> None:
 
 
 def test_a_part_without_a_file_name_keeps_its_bytes() -> None:
-    large = photo() + bytes(range(256)) * 8_000  # more than Starlette takes of a text by itself
+    large = photo() + bytes(range(256)) * 8_000  # larger than Starlette's default limit for a text
     call = taken_apart(files={"image": (None, large)})
     assert (call.fields, call.texts) == ({"image": large}, {"image"})
 
@@ -86,7 +86,7 @@ def test_torchserve_says_which_parts_are_texts(bundle: Path) -> None:
     handler = FashionHandler()
     handler.initialize(Context("fashion", str(bundle), {}, 2, None, "0.12.0", model_yaml_config={}))
     context = Context("fashion", "", {}, 2, None, "0.12.0")
-    # As TorchServe's worker has it: nothing is the type of a part that is no file.
+    # As in TorchServe's worker: a part without a file has no type.
     parts = {"image": {"content-type": "image/png"}, "image_id": {"content-type": ""}}
     files = {name: {"content-type": "image/png"} for name in parts}
     form = {"Content-Type": "multipart/form-data"}

@@ -1,4 +1,4 @@
-"""What is said of gates on validation images, on numbers that can be counted by hand."""
+"""Scores of gates on validation images, checked by hand."""
 
 import numpy as np
 import pytest
@@ -23,10 +23,10 @@ SEEN = SeenGates(
 
 def test_scores() -> None:
     scores = score_gates(SEEN, np.full(3, 0.5))
-    # neck: said yes, yes, no, -, no; true yes, no, yes, -, no
+    # neck: predicted yes, yes, no, -, no; true yes, no, yes, -, no
     assert scores["applies"] == {
         "neck": {"applies_f1": 0.5, "does_not_apply_f1": 0.5, "applies": 2, "does_not_apply": 2}
-    }  # nothing is known of sleeve
+    }  # sleeve has no annotation
     assert scores["product"] == {
         "threshold": 0.5,
         "false_alarms": pytest.approx(1 / 3),
@@ -89,7 +89,7 @@ CARD = ModelCard("fashion", "1.0", "", "resnet18", InputSpec(), LABELS, {"0.5": 
 
 @pytest.fixture(scope="module")
 def seen() -> Predictions:
-    """400 photographs, a quarter of them without a product; necks apply to a half of all, sleeves to most."""
+    """400 photographs, a quarter of them without a product; necks apply to half of all, sleeves to most."""
     rng = np.random.default_rng(0)
     logits = rng.normal(-1, 2, (400, 9)).astype(np.float32)
     targets = (rng.random(logits.shape) < sigmoid(logits)).astype(np.int8)
@@ -118,7 +118,7 @@ def test_profiles_are_fitted_to_what_gates_let_through(seen: Predictions) -> Non
             for found in (unseen, without)
         )
         assert right > wrong, profile
-        assert unseen.answered[profile][refused].mean() < 0.01  # each fold has its own threshold of the product
+        assert unseen.answered[profile][refused].mean() < 0.01  # each fold has its own product threshold
     assert not np.allclose(unseen.probabilities, without.probabilities)
     assert unseen.probabilities[::4].mean() < 0.1
 

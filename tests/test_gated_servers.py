@@ -1,4 +1,4 @@
-"""A model with gates behind both servers: what is answered where there is no product, and the option `applies`."""
+"""A model with gates on both servers: answers for images without a product, and the option `applies`."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ from serving.client import main, table
 from serving.ports import free_ports
 from serving.torchserve import TorchServe
 
-SEEDS = range(8)  # of photographs, of some of which the model says that they show no product
+SEEDS = range(8)  # of photographs, some of them without a product by the model
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def predictor(gated_bundle: Path) -> Predictor:
 
 @pytest.fixture(scope="module", params=["torchserve", "fastapi"])
 def url(request: pytest.FixtureRequest, gated_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where photographs are sent to."""
+    """The URL that photographs are sent to."""
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "torchserve":
         archive(gated_bundle, folder / "store" / "fashion.mar", engine="int8")

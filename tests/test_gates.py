@@ -1,4 +1,4 @@
-"""Gates: what a model with them answers where a group does not apply, and where there is no product."""
+"""Gates: answers of a model for groups that do not apply and for images without a product."""
 
 import json
 from dataclasses import replace
@@ -41,7 +41,7 @@ GROUPS = ("category", "color", "sleeve")
 
 
 def seen(sleeve: float = 0.9, category: float = 0.9, product: float = 0.99, label: float = 0.9) -> Prediction:
-    """A prediction whose labels all have the same probability of their own."""
+    """A prediction whose labels all have the same probability before gating."""
     gates = np.array([sleeve, category, product], np.float32)
     logits = np.full(len(LABELS), np.log(label / (1 - label)), np.float32)
     joint = np.float32(label) * GATES.factors(gates, CARD.taxonomy)
@@ -138,7 +138,7 @@ def test_a_group_that_does_not_apply_is_not_answered(options: AnswerOptions) -> 
 
 def test_a_group_has_a_threshold_of_its_own() -> None:
     assert groups_of(make_answer(CARD, seen(category=0.41), AnswerOptions(top_k=1))) == list(GROUPS)
-    assert groups_of(make_answer(CARD, seen(category=0.41))) == ["color", "sleeve"]  # its labels reach 0.9 * 0.41
+    assert groups_of(make_answer(CARD, seen(category=0.41))) == ["color", "sleeve"]  # its labels have 0.9 * 0.41
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,10 @@ def test_all_and_labels_are_answered_all_the_same() -> None:
 def test_applies_is_told_where_it_is_asked_for() -> None:
     assert "applies" not in make_answer(CARD, seen())
     answer = make_answer(CARD, seen(sleeve=0.02, product=0.31), AnswerOptions(applies=True))
-    assert answer["applies"] == {"sleeve": 0.02, "category": 0.9}  # given a product: not times its probability
+    assert answer["applies"] == {
+        "sleeve": 0.02,
+        "category": 0.9,
+    }  # conditional on a product: not multiplied by its probability
     assert list(answer) == ["attributes", "product", "applies", "model"]
     some = AnswerOptions(applies=True, groups=("color", "sleeve"))
     assert make_answer(CARD, seen(), some)["applies"] == {"sleeve": 0.9}
@@ -211,7 +214,7 @@ def predictions(gated_bundle: Path) -> list[Prediction]:
 
 
 def test_answers_of_the_photographs_differ(predictions: list[Prediction], gated_bundle: Path) -> None:
-    """Or else the tests of servers and catalogs would prove nothing."""
+    """Otherwise the tests of servers and catalogs would prove nothing."""
     card = ModelCard.load(gated_bundle)
     said = np.stack([prediction.gates for prediction in predictions]) >= card.gate_row
     assert 0 < said.mean() < 1

@@ -1,4 +1,4 @@
-"""The handler by itself: loaded as TorchServe loads it, and fed with batches, without the Java server."""
+"""The handler alone: loaded by TorchServe's loader and given batches, without the Java server."""
 
 import json
 import os
@@ -24,7 +24,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", ResourceWarning)  # the package leaves its version.txt open
     from ts.context import Context, RequestProcessor
 
-# What a worker does between its start and the first answer, with TorchServe's own loader.
+# The steps of a worker from its start to the first answer, with TorchServe's own loader.
 LOAD_AND_ASK = """
 import sys
 from ts.model_loader import ModelLoaderFactory
@@ -69,7 +69,7 @@ def handler(bundle: Path) -> FashionHandler:
 def ask(
     handler: FashionHandler, requests: list[dict[str, object]], headers: dict[int, dict[str, str]] | None = None
 ) -> list[tuple[int, dict[str, object]]]:
-    """Status and answer of each request of a batch; `headers` of those that have any, by their place."""
+    """Status and answer of each request of a batch; `headers` by index, for requests that have any."""
     context = Context("fashion", "", {}, len(requests), None, "0.12.0")
     context.request_processor = [RequestProcessor((headers or {}).get(i, {})) for i in range(len(requests))]
     answers = handler.handle(requests, context)
@@ -91,7 +91,7 @@ def test_torchserve_loads_the_archive_with_its_own_code(unpacked: Path, tmp_path
     other.mkdir()
     (other / "__init__.py").write_text("raise ImportError('the wrong fashion')\n")
     (tmp_path / "photo.png").write_bytes(photo())
-    path = Path(f"{tmp_path}{os.pathsep}{unpacked}")  # as TorchServe does: what the user has set comes first
+    path = Path(f"{tmp_path}{os.pathsep}{unpacked}")  # as in TorchServe: the user's own path comes first
     answered = run(LOAD_AND_ASK, unpacked, tmp_path / "photo.png", folder=tmp_path, path=path)
     assert answered == f"{unpacked / 'fashion' / '__init__.py'} True"
 

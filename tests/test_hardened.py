@@ -1,4 +1,4 @@
-"""TorchServe with the hardened config: what it lets nobody do, and what its callers learn when something is wrong."""
+"""TorchServe with the hardened config: forbidden requests, and answers to callers when something fails."""
 
 import re
 import signal
@@ -21,10 +21,10 @@ from serving.keys import authorization, hand_over, main, read_key, write_include
 from serving.protocol import error_answer, error_bytes
 from serving.torchserve import HARDENED_CONFIG, TorchServe, read_properties
 
-QUEUE = 4  # requests that TorchServe lets wait
+QUEUE = 4  # requests in TorchServe's queue
 
 
-# What TorchServe itself lets nobody do, should somebody get past the proxy
+# What TorchServe itself forbids to clients that get past the proxy
 
 
 def test_torchserve_listens_on_this_machine_only(hardened: TorchServe) -> None:
@@ -112,7 +112,7 @@ def test_the_commands_find_and_use_the_keys(
     assert "give it with: --token @key_file.json" in capsys.readouterr().err
 
 
-# When something is wrong
+# Failures
 
 
 def worker_of(hardened: TorchServe) -> psutil.Process:
@@ -125,7 +125,7 @@ def worker_of(hardened: TorchServe) -> psutil.Process:
 
 @contextmanager
 def held(hardened: TorchServe) -> Iterator[psutil.Process]:
-    """The worker, which answers nothing meanwhile."""
+    """Suspend the worker within the block."""
     worker = worker_of(hardened)
     worker.suspend()
     try:
@@ -143,7 +143,7 @@ def wait_until_ready(outside: requests.Session, proxy: Proxy) -> None:
 
 
 def counted(hardened: TorchServe, name: str) -> float:
-    """A counter at the metrics address, summed over its labels."""
+    """The value of a counter at the metrics address, summed over its labels."""
     lines = requests.get(f"{hardened.metrics_url}/metrics", timeout=60).text.splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith((f"{name}{{", f"{name} ")))
 
@@ -174,7 +174,7 @@ def test_a_wrong_key_is_not_ready(outside: requests.Session, proxy: Proxy, harde
             assert time.monotonic() < end
             outside.close()
             time.sleep(0.1)
-        refusal(response, 503, "Unavailable")  # not of another request: that may meet an old process again
+        refusal(response, 503, "Unavailable")  # this response: another request may reach an old process again
         assert outside.get(f"{proxy.url}/livez", timeout=60).status_code == 200
     finally:
         assert main(keys) == 0
@@ -190,7 +190,7 @@ def test_a_full_queue_is_told_and_the_others_are_answered(
     with ThreadPoolExecutor(2 * QUEUE + 1) as pool:
         with held(hardened):
             waiting = [pool.submit(ask, outside, proxy)]
-            time.sleep(1)  # the worker has it, so that the queue is empty
+            time.sleep(1)  # the worker has taken it, so the queue is empty
             waiting += [pool.submit(ask, outside, proxy) for _ in range(2 * QUEUE)]
             while sum(future.done() for future in waiting) < QUEUE:
                 time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""fashion.heic, and photographs of phones."""
+"""fashion.heic: photographs of phones."""
 
 import io
 
@@ -17,7 +17,7 @@ SPEC = InputSpec(size=64)
 
 
 def heic(image: Image.Image, **options: object) -> bytes:
-    """A photograph as phones keep it."""
+    """A HEIC file, as phones store photographs."""
     pytest.importorskip("pillow_heif")
     assert heic_is_read()
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Shares, trends and differences: known cases by hand, and simulations of data of which the truth is known."""
+"""Shares, trends and differences: cases by hand, and simulations with known truth."""
 
 import math
 
@@ -11,14 +11,14 @@ LABELS = 1500
 
 
 def sums(count: np.ndarray | list[float], total: np.ndarray) -> Sums:
-    """Sums of answers, of which the squares are the answers themselves."""
+    """Sums of 0/1 answers, which equal their squares."""
     return Sums(np.asarray(count, float).reshape(-1, 1), total.astype(float), total.astype(float))
 
 
 def drawn(
     logits: np.ndarray, products: int, rng: np.random.Generator, soft: bool = False, scatter: float = 0.0
 ) -> tuple[Sums, np.ndarray]:
-    """Products drawn for labels of these logits by period, (T, A); and the true shares."""
+    """Products drawn for labels with these logits by period, (T, A), and the true shares."""
     share = 1 / (1 + np.exp(-(logits + scatter * rng.normal(size=logits.shape))))
     count = np.full(len(logits), products)
     if not soft:
@@ -37,7 +37,7 @@ def covered(low: np.ndarray, high: np.ndarray, truth: np.ndarray | float) -> flo
 
 
 def test_the_interval_of_answers_is_wilsons() -> None:
-    """By hand for 15 of 100: center (0.15 + 1.9208 / 100) / (1 + 3.8416 / 100), and so on."""
+    """By hand for 15 of 100: center (0.15 + 1.9208 / 100) / (1 + 3.8416 / 100), etc."""
     share, low, high = shares(sums([100], np.array([[15]])))
     assert share[0, 0] == 0.15
     assert low[0, 0] == pytest.approx(0.0931, abs=1e-4)
@@ -99,12 +99,12 @@ def test_intervals_of_slopes_cover(slope: float, soft: bool) -> None:
 @pytest.mark.parametrize("periods", [2, 3, 12])
 @pytest.mark.parametrize("scatter", [0.0, 0.4])
 def test_without_a_trend_hardly_anything_is_called_one(periods: int, scatter: float) -> None:
-    """200 runs of 20 labels. Months that jump by themselves are no trend either, where there are enough to see it."""
+    """200 runs of 20 labels. Random scatter of months is not a trend either, given enough months to tell."""
     rng = np.random.default_rng(3)
     p = line(drawn(flat(0.1, periods, 4000), 300, rng, scatter=scatter)[0]).p
     runs = np.array([(adjusted(run) <= FALSE_DISCOVERIES).any() for run in p.reshape(200, 20)])
     if scatter and periods < 12:
-        assert runs.mean() > FALSE_DISCOVERIES  # two or three months cannot tell; a note says so
+        assert runs.mean() > FALSE_DISCOVERIES  # two or three months are not enough; a note says so
     else:
         assert runs.mean() <= FALSE_DISCOVERIES + 0.045  # 3 standard errors of 200 runs
 
@@ -154,7 +154,7 @@ def test_differences_cover_and_find_no_more_than_chance(soft: bool) -> None:
 
 
 def test_p_values_are_adjusted_as_benjamini_and_hochberg_do() -> None:
-    """p * tests / rank, and never more than what a larger p gets."""
+    """p * tests / rank, and never more than the value of a larger p."""
     found = adjusted(np.array([0.01, np.nan, 0.04, 0.03, 0.2]))
     assert found[[0, 2, 3, 4]] == pytest.approx([0.04, 0.16 / 3, 0.16 / 3, 0.2])
     assert np.isnan(found[1])

@@ -13,7 +13,7 @@ from training.fitting.initialization import Initialization
 
 
 def apply(init: Initialization, network: Backbone) -> None:
-    """Where nothing is asked of the photographs, none are needed."""
+    """Apply an initialization that must not read photographs."""
     init.apply(network, Normalize(InputSpec(size=32)), lambda: pytest.fail("photographs are asked for"))
 
 

@@ -1,4 +1,4 @@
-"""TorchServe's keys: read, and handed to nginx."""
+"""TorchServe's keys: reading them, and passing them to nginx."""
 
 import json
 import signal
@@ -121,7 +121,7 @@ def test_every_new_key_is_handed_over(tmp_path: Path) -> None:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watcher:
         assert watcher.stdout
         try:
-            time.sleep(0.3)  # there is no key file yet, as before the first start of TorchServe
+            time.sleep(0.3)  # no key file yet, as before TorchServe's first start
             for key in ("first", "second"):
                 write_keys(file, key)
                 assert watcher.stdout.readline().startswith(f"{out}: key of 20")

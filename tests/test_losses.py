@@ -9,7 +9,7 @@ import torch
 from fashion.errors import SettingError
 from training.fitting.losses import BINARY_CROSS_ENTROPY, Loss
 
-EACH = torch.arange(3)  # one group for each label, which the loss over labels does not look at
+EACH = torch.arange(3)  # one group per label; ignored by the loss over labels
 TARGETS = torch.tensor([[1, -1, 0], [-1, -1, 1]], dtype=torch.int8)
 
 
@@ -58,9 +58,9 @@ def test_over_groups_it_is_softmax_with_none_of_them() -> None:
 def test_what_is_not_annotated_is_left_out_or_allowed() -> None:
     z = torch.tensor([1.0, -0.5, 0.3, 2.0, -1.0, 0.7])
     e = z.exp()
-    known = (1 + e[0] + e[1]) / e[0]  # the third label may be right as well
+    known = (1 + e[0] + e[1]) / e[0]  # the third label, not annotated, may be right as well
     assert group_loss([1, 0, -1, -1, -1, -1], z) == pytest.approx(float(known.log()), rel=1e-5)
-    wrong = (1 + e[:3].sum()) / (1 + e[1] + e[2])  # the first is wrong, of the others nothing is known
+    wrong = (1 + e[:3].sum()) / (1 + e[1] + e[2])  # the first is wrong, the others are not annotated
     assert group_loss([0, -1, -1, -1, -1, -1], z) == pytest.approx(float(wrong.log()), rel=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""Metadata decide nothing but which way up a photograph is: whatever stands in them, the pixels are read."""
+"""Metadata decide only the orientation of a photograph: whatever they contain, the pixels are read."""
 
 import itertools
 import struct
@@ -25,7 +25,7 @@ from fashion.orientation import exif_of_orientation, orientation_of_exif
 from fashion.plain_files import without_metadata
 from fashion.preprocess import decode
 
-# Values of every TIFF type, right and wrong: a zero denominator, not a number, a text that is none, no value at all.
+# Values of every TIFF type, valid and invalid: a zero denominator, not a number, invalid text, no value.
 VALUES = {
     1: [(1, b"\1"), (3, b"abc"), (0, b"")],
     2: [(4, b"abc\0"), (0, b""), (3, b"\xff\xfe\xfd")],
@@ -50,7 +50,7 @@ STORED = photo().transpose(STORED_AS[6])
 
 
 def same(data: bytes, tolerance: float = 3) -> bool:
-    """Whether a file is read as the photo, upright."""
+    """Whether a file is decoded as the upright photo."""
     found, expected = decode(data), photo()
     if found.size != expected.size:
         return False

@@ -1,4 +1,4 @@
-"""The model card: what is written is read back, and a card or a file that does not fit is one clear error."""
+"""The model card: saving and loading, and clear errors for cards and files that do not fit."""
 
 import json
 from dataclasses import replace
@@ -102,7 +102,7 @@ def test_the_weights_id_depends_on_every_file_and_on_no_order():
 
 
 def change(folder: Path, **values: object) -> None:
-    """Write the card with some values changed; None takes one out."""
+    """Write the card with some values changed; None removes a value."""
     CARD.save(folder)
     path = folder / CARD_FILE
     content = json.loads(path.read_text(encoding="utf-8")) | values

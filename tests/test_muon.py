@@ -13,7 +13,7 @@ from training.fitting.optimization import make_optimizer, make_schedule
 
 
 def of_rank(rows: int, columns: int) -> torch.Tensor:
-    """A matrix as gradients are: a few directions far stronger than the rest."""
+    """A random matrix like a gradient: a few directions are far stronger than the rest."""
     generator = torch.Generator().manual_seed(0)
     strong = torch.randn(rows, 4, generator=generator) @ torch.randn(4, columns, generator=generator)
     return strong + 0.5 * torch.randn(rows, columns, generator=generator)
@@ -25,11 +25,11 @@ def test_singular_values_come_near_one_and_their_vectors_stay(shape: tuple[int, 
     u, values, v = torch.linalg.svd(matrix, full_matrices=False)
     found = orthogonal(matrix)
     assert found.dtype == torch.float32
-    stretched = torch.diag(u.T @ found @ v.T)  # of each pair of vectors
+    stretched = torch.diag(u.T @ found @ v.T)  # for each pair of singular vectors
     rest = found - u @ torch.diag(stretched) @ v
     assert rest.norm() < 1e-3 * found.norm()
     strong = values > 0.02 * values[0]
-    assert strong.sum() > len(values) / 2  # a square one has some near 0
+    assert strong.sum() > len(values) / 2  # a square matrix has some near 0
     assert 0.5 < stretched[strong].min() <= stretched.max() < 1.25
     assert values.max() > 5 * values[strong].min()
 
@@ -56,7 +56,7 @@ def test_nothing_comes_of_nothing() -> None:
 def with_gradients(network: nn.Module) -> nn.Module:
     generator = torch.Generator().manual_seed(1)
     for parameter in network.parameters():
-        # Laid out in memory as the parameter, as autograd does it.
+        # Same memory layout as the parameter, as autograd does.
         parameter.grad = torch.empty_like(parameter).copy_(torch.randn(parameter.shape, generator=generator))
     return network
 
@@ -118,12 +118,12 @@ def test_a_saved_state_goes_on_as_if_it_had_not_been_saved() -> None:
             its_schedule.step()
     for (name, value), found in zip(network.named_parameters(), resumed.parameters(), strict=True):
         assert torch.equal(found, value), name
-    assert optimizer.param_groups[0]["lr"] > 1e-4  # the schedule moves the rate of each group
+    assert optimizer.param_groups[0]["lr"] > 1e-4  # the schedule sets the rate of each group
     assert len({group["lr"] for group in optimizer.param_groups}) == 1
 
 
 def test_a_network_learns_by_it() -> None:
-    """Bright and dark halves in noise, told apart by a ResNet18 within 12 steps of 16 images."""
+    """A ResNet18 learns to tell bright from dark halves in noise within 12 steps of 16 images."""
     torch.manual_seed(0)
     network = build("resnet18", 2)
     optimizer = make_optimizer(network, "muon", 2e-3, 0.0)

@@ -25,7 +25,7 @@ def names(tmp_path: Path) -> Names:
 
 def test_labels_and_columns_get_their_new_names(names: Names) -> None:
     assert names.label("article", "tshirts") == "T-Shirts"
-    assert names.label("garment", "tshirts") == "Tops"  # what is said of one column goes first
+    assert names.label("garment", "tshirts") == "Tops"  # a rule for one column takes precedence
     assert names.label("article", "Pants") == "Pants"
     assert (names.group("colour"), names.group("garment")) == ("color", "garment")
 

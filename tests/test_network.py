@@ -1,4 +1,4 @@
-"""The network is torchvision's ResNet, and hands out what its head is computed from."""
+"""The network is torchvision's ResNet, and also returns the features and the embedding."""
 
 import numpy as np
 import pytest
@@ -75,4 +75,4 @@ def test_normalize_on_the_device_equals_normalize_in_numpy(spec):
     np.testing.assert_allclose(normalized.numpy(), normalize(batch, spec), rtol=0, atol=1e-6)
     assert normalized.dtype == torch.float32
     assert normalized.is_contiguous(memory_format=torch.channels_last)
-    assert Normalize(spec).state_dict() == {}  # the model card holds the values, not the weights
+    assert Normalize(spec).state_dict() == {}  # the values are in the model card, not in the weights

@@ -1,4 +1,4 @@
-"""The notebooks: that they run on any bundle and folder, and that what is saved are the outputs of their code."""
+"""The notebooks run on any bundle and folder, and their saved outputs are those of their code."""
 
 import os
 import re
@@ -26,7 +26,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(path: Path, bundle: Path, folder: Path, work: Path) -> subprocess.CompletedProcess[str]:
-    """Run a notebook as its reader would, with other settings; the environment names them."""
+    """Run a notebook as a reader would, with settings from environment variables."""
     settings = {"FASHION_BUNDLE": str(bundle), "FASHION_FOLDER": str(folder), "FASHION_WORK": str(work)}
     command = [sys.executable, "-m", "pytest", "--nbmake", "--override-ini", "addopts=", "-p", "no:schemathesis"]
     return subprocess.run(

@@ -1,4 +1,4 @@
-"""What a folder of photographs is to a scoring: which files are rows, and which are listed as left out."""
+"""Opening a folder of photographs for scoring: which files become rows, and which are listed as left out."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ from fashion.preprocess import FORMATS
 
 
 def folder_of(place: Path, *names: str) -> Path:
-    """A folder with files of these names, each the same JPEG."""
+    """A folder with files of these names, all the same JPEG."""
     for name in names:
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_bytes(encoded(photo()))

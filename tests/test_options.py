@@ -1,4 +1,4 @@
-"""Options of an answer: what they may hold, and what is said of what they may not."""
+"""Request options: valid values, and error messages for invalid ones."""
 
 import json
 from typing import Any

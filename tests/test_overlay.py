@@ -1,4 +1,4 @@
-"""What is read of a scored catalog once people have corrected it: filters, trends, comparisons, exports."""
+"""Corrections overlaid on a scored catalog: filters, trends, comparisons and exports see them."""
 
 import hashlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The page's server: policies, refusals, downloads, lists, products."""
+"""The page's server: security headers, refused requests, downloads, lists, products."""
 
 import csv
 import io
@@ -93,7 +93,7 @@ def test_pages_of_other_sites_may_not_post(url: str, headers: dict[str, str]) ->
 
 @pytest.mark.parametrize(("host", "status"), [("evil.example", 421), ("", 421), ("127.0.0.1", 200), ("localhost", 200)])
 def test_only_its_own_names_are_answered(url: str, host: str, status: int) -> None:
-    """A name of another site may point here (DNS rebinding)."""
+    """A foreign host name may resolve to this server (DNS rebinding)."""
     assert requests.get(url, headers={"Host": host}, timeout=60).status_code == status
 
 
@@ -162,7 +162,7 @@ def test_colors_of_a_photograph(url: str) -> None:
     picture = Image.new("RGB", (120, 120), "white")
     picture.paste("#28335f", (30, 20, 90, 100))
     picture.save(photo, "PNG")
-    for ask in (requests.post, requests.put):  # the page posts, curl -T puts
+    for ask in (requests.post, requests.put):  # the page uses POST, curl -T uses PUT
         (color,) = ask(f"{url}/colors", data=photo.getvalue(), timeout=60).json()["colors"]
         assert color == {"hex": "#28335f", "name": "navy", "basic": "blue", "share": 1.0}
     refused = requests.post(f"{url}/colors", data=b"<html>", timeout=60)
@@ -183,7 +183,7 @@ def test_colors_of_a_photograph(url: str) -> None:
 def test_what_cannot_be_downloaded(url: str, kind: str, content: Any) -> None:
     with pytest.raises(SettingError):
         download(kind, content)
-    expected = "InvalidRequest" if content is None else "SettingError"  # of None nothing is sent
+    expected = "InvalidRequest" if content is None else "SettingError"  # None sends no content
     refused = requests.post(f"{url}/try/download/{kind}", json=content, timeout=60)
     assert (refused.status_code, refused.json()["error"]["type"]) == (400, expected)
 
@@ -219,7 +219,7 @@ def test_counts_of_choices_are_the_products_that_choosing_them_lists(url: str) -
         name, _, value = choice.partition(" ")
         chosen = requests.get(f"{url}/browse", {name: value}, timeout=60).text
         assert f"{count} product" in chosen
-        assert counts(chosen)[choice] == count  # of its own group the counts stay
+        assert counts(chosen)[choice] == count  # counts within its own group stay
         assert chosen.count('<span class="tile">') == count
 
 
@@ -233,7 +233,7 @@ def test_limits_and_filters(url: str) -> None:
 
 def test_searches_in_words_and_by_a_photograph(url: str) -> None:
     words = requests.get(f"{url}/browse", {"words": "Garment under 8"}, timeout=60).text
-    assert "2 products, the best for" in words  # the first is not called so
+    assert "2 products, the best for" in words  # the first has another name
     photograph = requests.post(f"{url}/browse", files={"photograph": garment(4)}, timeout=60)
     assert photograph.ok
     first = re.findall(r'href="/browse/product/([^"]+)"', photograph.text)[0]

@@ -1,4 +1,4 @@
-"""The page behind the nginx of deploy/: its own origin is known through it, and other sites' is not."""
+"""The page behind the nginx of deploy/: it accepts its own origin through the proxy, and no other."""
 
 from collections.abc import Iterator
 

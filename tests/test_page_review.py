@@ -1,4 +1,4 @@
-"""The requests of the review page: queues, corrections, who was quicker, undo, kill -9."""
+"""Requests of the review page: queues, corrections, conflicts, undo, kill -9."""
 
 import itertools
 import os
@@ -66,7 +66,7 @@ def test_what_is_corrected_is_searched_at_once_and_undone(url: str, scored: Path
     found = requests.get(f"{url}/browse", {"is.colour": "Turquoise Blue"}, timeout=60).text
     assert 'href="/browse/product/g/5"' in found
     searched = requests.get(f"{url}/browse", {"words": "turquoise blue"}, timeout=60).text
-    assert searched.index("/browse/product/g/5") == searched.index("/browse/product/")  # the index follows too
+    assert searched.index("/browse/product/g/5") == searched.index("/browse/product/")  # the index is updated too
     assert "g/5" not in [item["product"] for item in ask(url, "queue", kind="uncertain", group="colour")["items"]]
     content = {"numbers": written["numbers"], "seen": written["states"], "who": "ana"}
     assert requests.post(f"{url}/review/undo", json=content, timeout=60).ok
@@ -123,7 +123,7 @@ def test_a_refit_wants_enough_corrections(url: str) -> None:
 
 @pytest.mark.parametrize("kills", [int(os.environ.get("FASHION_KILLS", "2"))])
 def test_a_killed_server_has_kept_what_it_acknowledged(tmp_path: Path, kills: int) -> None:
-    """It is killed at any moment while corrections are posted, as often as FASHION_KILLS says."""
+    """The server is killed at random moments while corrections are posted, FASHION_KILLS times."""
     folder = scored_garments(tmp_path / "killed")
     store, moments = CorrectionStore(folder), random.Random(0)
     acknowledged: list[int] = []
@@ -133,13 +133,13 @@ def test_a_killed_server_has_kept_what_it_acknowledged(tmp_path: Path, kills: in
             posting = threading.Thread(target=post_until_it_ends, args=(url, store, acknowledged, first))
             posting.start()
             assert first.wait(120)
-            threading.Event().wait(moments.uniform(0, 0.2))  # any moment of several corrections
+            threading.Event().wait(moments.uniform(0, 0.2))  # a random moment during several corrections
             process.send_signal(signal.SIGKILL)
             posting.join(120)
     kept = {entry.number for entry in store.entries()}
     assert set(acknowledged) <= kept
     assert len(acknowledged) >= kills
-    assert len(kept) - len(acknowledged) <= kills  # at most the one that was under way
+    assert len(kept) - len(acknowledged) <= kills  # at most the one in progress
     overlay = Scored.open(folder).overlay()
     assert overlay is not None
     assert set(overlay.known) <= {f"g/{number}" for number in range(PRODUCTS)}

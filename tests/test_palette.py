@@ -1,4 +1,4 @@
-"""Dominant colors of drawn products: shares, names, the ground left out."""
+"""Dominant colors of drawn products: shares, names, background excluded."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from fashion.colors.plain_ground import flood, ground_share, plain_ground
 
 
 def drawn(product: str, ground: str = "#ffffff", stripe: str | None = None) -> np.ndarray:
-    """A garment of 80 x 100 px in the middle of 120 x 160, perhaps with a stripe over its lower half."""
+    """A garment of 80 x 100 px in the middle of 120 x 160, optionally with a stripe over its lower half."""
     image = Image.new("RGB", (120, 160), ground)
     draw = ImageDraw.Draw(image)
     draw.rectangle((20, 30, 99, 129), product)
@@ -22,7 +22,7 @@ def drawn(product: str, ground: str = "#ffffff", stripe: str | None = None) -> n
 
 
 def carpet(levels: np.ndarray) -> np.ndarray:
-    """The same on a carpet of squares, with noise all over."""
+    """The same on a checkered carpet, with noise everywhere."""
     rng = np.random.default_rng(0)
     squares = np.kron(rng.integers(0, 2, (20, 15)), np.ones((8, 8)))[..., None]
     ground = np.where(squares, [150, 30, 30], [190, 160, 60])
@@ -94,7 +94,7 @@ def test_a_white_product_keeps_its_inside():
 
 def test_flood_goes_around_corners():
     maze = np.ones((9, 9), bool)
-    maze[1:8, 1], maze[1:8, 7], maze[1, 1:8], maze[7, 1:7] = False, False, False, False  # open at one place, below
+    maze[1:8, 1], maze[1:8, 7], maze[1, 1:8], maze[7, 1:7] = False, False, False, False  # one opening, at the bottom
     maze[7, 6] = True
     assert flood(maze)[4, 4]
     maze[7, 6] = False

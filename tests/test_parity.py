@@ -1,4 +1,4 @@
-"""The proof that files agree fails where they do not."""
+"""The parity check of exported files fails if they disagree."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ TAXONOMY = Taxonomy((Label("color", "Black"), Label("color", "White")))
 
 
 class Constant:
-    """An engine that always answers the same."""
+    """An engine that always gives the same answer."""
 
     name = "constant"
 

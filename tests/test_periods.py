@@ -1,4 +1,4 @@
-"""Dates fall into the periods they should, and a column that holds none is told in one line."""
+"""Assigning dates to periods, and the error for a column without dates."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_a_day_lies_within_its_period(day: date, unit: Any) -> None:
     ("unit", "expected"), [("week", "2026-W01"), ("month", "2025-12"), ("quarter", "2025-Q4"), ("year", "2025")]
 )
 def test_periods_are_called_as_usual(unit: Any, expected: str) -> None:
-    """29 December 2025 is a Monday, of the first week of 2026 by ISO 8601."""
+    """29 December 2025 is the Monday of the first week of 2026 by ISO 8601."""
     days = np.array([(date(2025, 12, 29) - date(1970, 1, 1)).days])
     assert name(int(numbers(days, unit)[0]), unit) == expected
 
@@ -82,7 +82,7 @@ def test_a_column_of_flags_is_none_of_dates_whatever_its_name(tmp_path: Path) ->
     rows = [row | {"published": True, "date created": row["added"]} for row in products(3)]
     scored = write_catalog(tmp_path, rows, columns=columns)
     assert date_column(scored) == "date created"
-    assert date_column(scored, "published") == "published"  # who asks for it is told what it holds
+    assert date_column(scored, "published") == "published"  # used only if requested by name
 
 
 def test_no_date_at_all_is_one_clear_error() -> None:

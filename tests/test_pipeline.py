@@ -1,4 +1,4 @@
-"""Many images side by side: every one its own outcome, whatever the engine, the cores and the company."""
+"""Concurrent images: each gets its own outcome, for any engine, number of cores and batch."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""An index in PostgreSQL: what it does beyond what all engines do, and what it says where it cannot."""
+"""An index in PostgreSQL: behavior beyond that of all engines, and error messages."""
 
 import json
 import os
@@ -34,7 +34,7 @@ from catalog.similar.matching import Index
 from fashion.errors import DataError, SettingError
 from serving.ports import free_ports
 
-PASSWORD = "geh%3Aeim"  # as a URL has it; it is geh:eim
+PASSWORD = "geh%3Aeim"  # URL-encoded geh:eim
 GRAPHS = Tuning(graphs=True, asked=True)
 
 
@@ -50,7 +50,7 @@ def collection() -> str:
 
 @pytest.fixture
 def role(postgres: str) -> Iterator[str]:
-    """A user without any right, who needs a password."""
+    """A role with a password and without privileges."""
     name = f"u{uuid4().hex[:12]}"
     with psycopg.connect(postgres, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'geh:eim'").format(sql.Identifier(name)))
@@ -59,13 +59,13 @@ def role(postgres: str) -> Iterator[str]:
 
 
 def as_role(postgres: str, role: str, password: str = PASSWORD, database: str = "postgres") -> str:
-    """The URL of a database by TCP, with a password in it."""
+    """The URL of a database over TCP, including a password."""
     port = parse_qs(urlsplit(postgres).query)["port"][0]
     return f"postgresql://{role}:{password}@127.0.0.1:{port}/{database}"
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str, command=main) -> str:  # type: ignore[no-untyped-def]
-    """The one line that a command ends with."""
+    """The error line of a failing command."""
     with pytest.raises(SystemExit) as stop:
         command(list(arguments))
     assert stop.value.code == 2
@@ -160,9 +160,9 @@ def test_a_wrong_password_and_a_wrong_database(
 def test_rights_that_are_missing(
     scored: Scored, postgres: str, role: str, collection: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Who may not write can search, where reading was granted; and nothing of the password is kept."""
+    """A role without write access can search once read access is granted; the password is not stored."""
     mine = ["--postgres", as_role(postgres, role), "--collection", collection]
-    build(scored, PostgresStore(postgres, f"{collection}x"), GRAPHS)  # and the extension is there
+    build(scored, PostgresStore(postgres, f"{collection}x"), GRAPHS)  # creates the extension
     assert "permission denied for schema public" in refused(capsys, str(scored.folder), *mine)
     build(scored, PostgresStore(postgres, collection), GRAPHS)
     denied = f"PostgreSQL does not allow this user to do that with {collection} at postgresql://{role}@127.0.0.1"
@@ -278,7 +278,7 @@ def test_kill_9_while_indexing(tmp_path: Path, postgres: str, collection: str) -
 
 
 def _patiently(scored: Scored, postgres: str, collection: str) -> Changes:
-    """The server needs a moment to see that a client has gone."""
+    """Retry until the server has noticed that the killed client is gone."""
     for _ in range(100):
         try:
             return build(scored, PostgresStore(postgres, collection))
@@ -335,7 +335,7 @@ def test_what_a_filter_does_not_know_is_refused() -> None:
 
 
 def test_a_number_where_texts_stood(tmp_path: Path, postgres: str, collection: str) -> None:
-    """A column changes its kind: the rows that are still old are no reason to fail, and new ones are found."""
+    """A column changes its kind: rows of the old kind cause no error, and new rows are found."""
     rows = products(40)
     texts = [pa.field("price", pa.string())]
     build(
@@ -362,7 +362,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Scored:
 
 
 def graph_scans(store: PostgresStore) -> int:
-    """How often the graph was walked through, by the server's own count."""
+    """The number of scans of the graph, counted by the server."""
     with psycopg.connect(store.url, autocommit=True) as connection:
         connection.execute("SELECT pg_stat_force_next_flush()")
         asked = (
@@ -374,8 +374,8 @@ def graph_scans(store: PostgresStore) -> int:
 
 
 def test_a_graph_is_walked_where_it_is_quicker(large: Scored, postgres: str, collection: str) -> None:
-    """What it finds is nearly what is nearest; with filters that keep few, everything kept is compared."""
-    walking = f"{postgres}&options=-c%20enable_seqscan%3Doff"  # so few products are as quickly read one after another
+    """Recall of the graph is high; for selective filters, all products that pass are compared."""
+    walking = f"{postgres}&options=-c%20enable_seqscan%3Doff"  # otherwise so few products are scanned sequentially
     store = PostgresStore(walking, collection)
     build(large, store, GRAPHS)
     recall, walked = {}, {}
@@ -398,7 +398,7 @@ def test_a_graph_is_walked_where_it_is_quicker(large: Scored, postgres: str, col
 def test_a_graph_that_gives_too_few_is_not_relied_on(
     large: Scored, postgres: str, collection: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Even where PostgreSQL misjudges a filter, the products that pass it are found."""
+    """Products that pass a filter are found even if PostgreSQL misestimates its selectivity."""
     monkeypatch.setattr("catalog.engines.postgres_search.STEP", 0)
     store = PostgresStore(f"{postgres}&options=-c%20enable_seqscan%3Doff", collection)
     build(large, store, GRAPHS)
@@ -417,7 +417,7 @@ def test_a_graph_that_gives_too_few_is_not_relied_on(
 def test_a_graph_is_built_where_shared_memory_is_short(
     scored: Scored, postgres: str, collection: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in Docker, where /dev/shm has 64 MB: several processes ask for more at once than there is, one does not."""
+    """As in Docker, where /dev/shm has 64 MB: too little for a parallel build, enough for a build in one process."""
     monkeypatch.setattr("catalog.engines.postgres_store.MEMORY", (10**6, 10**6))
     store = PostgresStore(f"{postgres}&options=-c%20min_parallel_table_scan_size%3D0", collection)
     assert build(scored, store, GRAPHS).written == 300
@@ -426,7 +426,7 @@ def test_a_graph_is_built_where_shared_memory_is_short(
 
 
 def test_many_weights_do_not_overflow(large: Scored, postgres: str, collection: str) -> None:
-    """Whole products are float16 where there are graphs, which ends at 65,504."""
+    """With graphs, whole products are stored as float16, whose maximum is 65,504."""
     build(large, PostgresStore(postgres, collection), GRAPHS)
     with Index(PostgresStore(postgres, collection)) as index:
         for exact in (False, True):

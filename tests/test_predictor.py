@@ -1,4 +1,4 @@
-"""A bundle in, attributes out: the library's answers and the command line's."""
+"""The Predictor: answers of the library and of the command line."""
 
 import json
 import os
@@ -150,9 +150,14 @@ def test_the_response_contract(predictor):
         "attributes": [
             {"group": "category", "name": "Hosiery, Stockings, Tights", "probability": 0.9, "threshold": 0.5},
             {"group": "category", "name": "Dresses", "probability": 0.6, "threshold": 0.5},
-            {"group": "category", "name": "Jeans", "probability": 0.5, "threshold": 0.5},  # at the threshold counts
+            {
+                "group": "category",
+                "name": "Jeans",
+                "probability": 0.5,
+                "threshold": 0.5,
+            },  # reaching the threshold counts
             {"group": "color", "name": "Red", "probability": 0.95, "threshold": 0.5},
-            {"group": "color", "name": "Écru", "probability": 0.55, "threshold": 0.5},  # equal: output order
+            {"group": "color", "name": "Écru", "probability": 0.55, "threshold": 0.5},  # tie: output order
             {"group": "color", "name": "White", "probability": 0.55, "threshold": 0.5},
         ],
         "model": {"name": "fashion", "version": "1.0", "weights": predictor.card.weights_id},
@@ -189,19 +194,19 @@ def test_the_profile_top_k_answers_so_many_of_each_group(predictor):
     assert [(a["group"], a["name"], a["threshold"]) for a in answer] == [
         ("category", "Hosiery, Stockings, Tights", 0),
         ("color", "Red", 0),
-        ("color", "Écru", 0),  # equal to White: output order
+        ("color", "Écru", 0),  # tie with White: output order
         ("sleeve", "Long Sleeved", 0),
     ]
     unsure = predictor.answer(made(*[1e-4] * len(LABELS)), "top-k")["attributes"]
     assert [a["group"] for a in unsure] == ["category", "color", "color", "sleeve"]
-    options = AnswerOptions(profile="top-k", groups=("sleeve",), top_k=2)  # the request's own number wins
+    options = AnswerOptions(profile="top-k", groups=("sleeve",), top_k=2)  # the request's number takes precedence
     assert [a["name"] for a in predictor.answer(PREDICTION, options)["attributes"]] == ["Long Sleeved", "Sleeveless"]
 
 
 @pytest.mark.parametrize("profile", [None, "0.5", "0.9", "micro-f1", "top-k"])
 def test_many_answers_at_once_are_those_of_each_image(predictor, profile):
     card = predictor.card
-    probabilities = np.random.default_rng(0).random((50, len(LABELS))).astype(np.float32).round(1)  # some are equal
+    probabilities = np.random.default_rng(0).random((50, len(LABELS))).astype(np.float32).round(1)  # with ties
     together = answered(card, probabilities, profile)
     assert together.any()
     for row, probability in zip(together, probabilities, strict=True):

@@ -1,4 +1,4 @@
-"""Several photographs of one product in one request, as each server takes a form apart, without starting either."""
+"""Several photographs of one product in one request, parsed as by each server, without starting one."""
 
 import asyncio
 import base64
@@ -39,7 +39,7 @@ def handler(predictor: Predictor) -> FashionHandler:
     ready.responder = Responder(predictor)
     ready.meter = type("Meter", (), {"add": lambda self, tally: None})()
     keep_repeated_parts()
-    keep_repeated_parts()  # once is enough
+    keep_repeated_parts()  # repeated calls change nothing
     return ready
 
 
@@ -52,7 +52,7 @@ def by_fastapi(responder: Responder, parts: Parts) -> tuple[int, Any]:
 
 
 def by_torchserve(handler: FashionHandler, parts: Parts) -> tuple[int, Any]:
-    """As TorchServe's worker does: its own code makes the handler's input of what its frontend sends."""
+    """As in TorchServe's worker: its own code converts the frontend's message to the handler's input."""
     parameters = [
         {"name": name, "contentType": "image/png" if is_file else "", "value": bytearray(content)}
         for name, content, is_file in parts

@@ -1,4 +1,4 @@
-"""The nginx of deploy/ in front of TorchServe: what is open from outside, and that nothing else is."""
+"""The nginx of deploy/ in front of TorchServe: the routes open to clients, and that all others are closed."""
 
 import base64
 import http.client
@@ -21,11 +21,11 @@ from serving.torchserve import TorchServe
 
 pytestmark = needs_nginx
 
-BUCKET = 40  # requests that nginx lets an address send at once
-RATE = 20  # and then in a second
+BUCKET = 40  # burst of requests that nginx allows per address
+RATE = 20  # further requests per second
 
 
-# What is open
+# Open routes
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
@@ -91,7 +91,7 @@ def test_the_access_log_is_json(outside: requests.Session, proxy: Proxy) -> None
     elapsed = time.monotonic() - begin
     ask(outside, proxy, b"no photograph", headers={"X-Request-Id": "log-2"})
     outside.delete(f"{proxy.url}/models?a=%22", headers={"X-Request-Id": "log-3"}, timeout=60)
-    end = time.monotonic() + 10  # a line is written when the answer is on its way
+    end = time.monotonic() + 10  # the log line is written after the answer is sent
     while b"log-3" not in proxy.access_log.read_bytes() and time.monotonic() < end:
         time.sleep(0.1)
     lines = {line["request_id"]: line for line in map(json.loads, proxy.access_log.read_text().splitlines())}
@@ -100,7 +100,7 @@ def test_the_access_log_is_json(outside: requests.Session, proxy: Proxy) -> None
     assert (bad["status"], bad["outcome"]) == (400, "invalid_image")
     assert (elsewhere["status"], elsewhere["outcome"]) == (404, "")
     assert (elsewhere["method"], elsewhere["path"]) == ("DELETE", "/models?a=%22")
-    # Two clocks of nginx, read at different moments: which of the two is larger by a millisecond is chance.
+    # nginx reads two clocks at different moments, so either may be larger by a millisecond.
     assert 0 < good["seconds"] <= elapsed
     assert 0 < float(good["upstream_seconds"]) <= elapsed
     assert len(good["worker_id"]) == 36
@@ -127,7 +127,7 @@ def test_callers_may_need_a_certificate(hardened: TorchServe, tmp_path: Path) ->
     lines = "\n".join(line for line in document.splitlines() if line.startswith("    ssl_"))
     assert "ssl_verify_client on;" in lines
     mark = "# Who may ask is decided here"
-    # The proxy's own certificate stands for the callers' authority, and for a caller.
+    # The proxy's certificate serves as the clients' CA and as a client certificate.
     changes = {mark: f"{lines.replace('/etc/nginx/fashion/callers.crt', f'{tmp_path}/fashion/tls.crt')}\n{mark}"}
     address = urlsplit(hardened.inference_url).netloc
     with proxy_of(address, tmp_path, hardened.key_file, changes) as proxy, requests.Session() as outside:
@@ -138,7 +138,7 @@ def test_callers_may_need_a_certificate(hardened: TorchServe, tmp_path: Path) ->
         assert ask(outside, proxy).status_code == 200
 
 
-# What is shut
+# Closed routes
 
 CLOSED = [
     *("/", "/models", "/models/fashion", "/models/fashion/all", "/models?url=http://127.0.0.1:1/x.mar", "/workflows"),
@@ -159,12 +159,12 @@ def test_every_other_path_is_shut(proxy: Proxy, hardened: TorchServe, path: str)
     context = ssl.create_default_context(cafile=str(proxy.certificate))
     for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
         connection = http.client.HTTPSConnection(urlsplit(proxy.url).netloc, timeout=60, context=context)
-        connection.request(method, path, body=b"x")  # the path goes over the wire as it stands here
+        connection.request(method, path, body=b"x")  # sends the path unchanged
         response = connection.getresponse()
         body = response.read()
         connection.close()
         assert response.status in (400, 404, 405), (method, body)
-        if response.status != 400:  # of what nginx itself cannot read
+        if response.status != 400:  # nginx's own error for unreadable requests
             error = json.loads(body)["error"]
             assert (
                 isinstance(error, str) if path.startswith("/v2/") else error["type"] in ("NotFound", "MethodNotAllowed")
@@ -180,7 +180,7 @@ def test_models_that_are_not_there_are_not_found(outside: requests.Session, prox
 @pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS", "PATCH", "TRACE"])
 def test_photographs_are_sent(outside: requests.Session, proxy: Proxy, method: str) -> None:
     response = outside.request(method, f"{proxy.url}/predictions/fashion", timeout=60)
-    if method == "TRACE":  # nginx refuses it before it looks where to
+    if method == "TRACE":  # nginx refuses it before routing
         assert response.status_code == 405
     else:
         refusal(response, 405, "MethodNotAllowed")
@@ -209,8 +209,8 @@ def test_old_protocols_are_refused(proxy: Proxy) -> None:
 
 
 def test_what_is_no_request_is_refused(outside: requests.Session, proxy: Proxy) -> None:
-    # Longer than the 8 KiB that nginx reads of a line, and short enough that it all lies in the socket's buffers:
-    # a client that still writes when nginx hangs up may not read the answer.
+    # Longer than the 8 KiB that nginx reads of a line, but short enough for the socket's buffers: a client that is
+    # still writing when nginx closes the connection may not read the answer.
     refusal(outside.get(f"{proxy.url}/{'a' * 9_000}", timeout=60), 414, "InvalidRequest")
     refusal(outside.get(f"{proxy.url}/livez", headers={"X-Large": "a" * 9_000}, timeout=60), 400, "InvalidRequest")
 
@@ -223,7 +223,7 @@ def test_large_bodies_are_refused(outside: requests.Session, proxy: Proxy) -> No
     refusal(ask(outside, proxy, large[:-1]), 400, "InvalidImage")  # by the handler
 
 
-# How much one address may ask
+# Limits per address
 
 
 def test_half_sent_bodies_cost_one_address_its_connections(

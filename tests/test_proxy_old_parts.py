@@ -1,4 +1,4 @@
-"""What docs/deployment.md says that nginx keeps away from TorchServe's old Netty: chunks, and odd names of headers."""
+"""nginx protects TorchServe's old Netty from chunked bodies and odd header names, as docs/deployment.md says."""
 
 import http.client
 import socket
@@ -15,7 +15,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/jso
 
 
 class Listener:
-    """Stands where TorchServe does, and keeps what it is sent, byte by byte."""
+    """Replace TorchServe and record the bytes it is sent."""
 
     def __init__(self) -> None:
         self.requests: list[bytes] = []
@@ -58,7 +58,7 @@ def before_netty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pro
 
 
 def sent(proxy: Proxy, request: bytes) -> int:
-    """The status of the answer to a request that goes over the wire as it stands."""
+    """The response status of a request sent as raw bytes."""
     host, port = urlsplit(proxy.url).netloc.split(":")
     context = ssl.create_default_context(cafile=str(proxy.certificate))
     with (

@@ -1,4 +1,4 @@
-"""Requests are understood or refused with one line, whatever they hold."""
+"""Request parsing: any request is parsed, or refused with a message of one line."""
 
 import gzip
 import json
@@ -150,7 +150,7 @@ def test_a_photograph_that_was_taken_apart_as_a_form_is_told_in_words(body: byte
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
 def test_headers_are_read_as_utf_8_and_else_as_latin_1(encoding: str) -> None:
-    value = "color:\u00c9cru".encode(encoding).decode("latin-1")  # as both servers hand it on
+    value = "color:\u00c9cru".encode(encoding).decode("latin-1")  # as both servers pass it on
     options = read_request(Call({"body": b"x"}, {"Fashion-Labels": value}), CARD).options
     assert options.labels == (Label("color", "\u00c9cru"),)
 
@@ -233,7 +233,7 @@ def test_packed_bodies_that_are_refused(encoding: str, body: bytes, kind: Any, m
 def binary(
     *images: bytes, size: Any = None, datatype: str = "BYTES", more: bytes = b""
 ) -> tuple[bytes, dict[str, str]]:
-    """A request as tritonclient sends it, and its headers."""
+    """A binary request as sent by tritonclient, and its headers."""
     data = b"".join(struct.pack("<I", len(image)) + image for image in images)
     tensor = {"name": "image", "shape": [len(images)], "datatype": datatype}
     tensor |= {"parameters": {"binary_data_size": len(data) if size is None else size}}

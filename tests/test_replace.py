@@ -1,4 +1,4 @@
-"""Replacements, recommendations and duplicates, on products of which it is known what they are."""
+"""Replacements, recommendations and duplicates, on products with known attributes."""
 
 import json
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ TWINS = {"p0": ["twin0a", "twin0b"], "p4": ["twin4a"]}
 
 
 def rows() -> list[dict[str, Any]]:
-    """Products, and near-identical photographs of two of them as products of their own, in stock."""
+    """Products, and near-identical photographs of two of them as separate products in stock."""
     found = products(COUNT, seed=2)
     by_id = {row["id"]: row for row in found}
     rng = np.random.default_rng(0)
@@ -116,7 +116,7 @@ def test_an_index_without_category_and_gender(index: Index) -> None:
 
 
 def score(product: np.ndarray, like: np.ndarray, unlike: np.ndarray) -> float:
-    """Qdrant's best score: the similarity to the best liked, unless one not liked is nearer; then minus that."""
+    """Qdrant's best score: the highest similarity to a liked product, or minus that to a nearer disliked one."""
     best, worst = (like @ product).max(), (unlike @ product).max() if len(unlike) else -np.inf
     return float(best) if best > worst else -float(worst)
 
@@ -165,9 +165,9 @@ def test_recommendations_that_cannot_be(
 def test_planted_duplicates_are_found_and_nothing_else(index: Index) -> None:
     planted = sorted((sorted([id, *twins]) for id, twins in TWINS.items()), key=len, reverse=True)
     assert index.duplicates(threshold=0.999) == planted
-    if not index.manifest.tuning.graphs:  # whose vectors are float16, which makes a cosine so near to 1 one
+    if not index.manifest.tuning.graphs:  # with graphs, float16 vectors round a cosine so near to 1 up to 1
         assert index.duplicates(threshold=1.0) == []
-    (everything,) = index.duplicates(threshold=0.01)  # more near ones than are looked at first
+    (everything,) = index.duplicates(threshold=0.01)  # more near neighbors than the first query returns
     assert len(everything) == COUNT + 3
     for threshold in (0.0, 1.1, float("nan")):
         with pytest.raises(SettingError, match="it must be above 0 and at most 1"):

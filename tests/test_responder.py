@@ -1,4 +1,4 @@
-"""Batches of requests through the responder, without any server."""
+"""The responder on batches of requests, without a server."""
 
 import gzip
 import json
@@ -41,7 +41,7 @@ def test_a_batch_and_its_tally(ready: Responder) -> None:
     assert len(tally.request_seconds) == 5
     assert min(tally.decode_seconds, tally.inference_seconds, tally.postprocess_seconds) > 0
     answered = [json.loads(ready.respond([Call({"body": photo(i)})])[0][0].body)["attributes"] for i in (1, 2, 3)]
-    # What reaches its threshold counts, not what was asked for.
+    # The tally counts labels that reach their threshold, not all answered ones.
     assert tally.attributes.total() == sum(map(len, answered))
 
 

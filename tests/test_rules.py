@@ -1,4 +1,4 @@
-"""training.data.rules, training.data.label_rows and training.data.applicability, and what training makes of them."""
+"""training.data.rules, training.data.label_rows and training.data.applicability, and their use in training."""
 
 import re
 from collections.abc import Iterator
@@ -67,7 +67,7 @@ def rules(tmp_path: Path) -> Rules:
 
 
 def garments(rules: Rules, **cells: list[str] | None) -> dict[str, int] | None:
-    """What is derived of each garment."""
+    """The derived target of each garment."""
     found = rules.derived({name: cells.get(name) for name in ("article", "garment", "neck")}).get("garment")
     names = ("Pants", "Shirt", "Hat", "T-Shirt", "Polo", "Long", "Cape")
     return found and {name: found.target(name) for name in names}
@@ -76,7 +76,7 @@ def garments(rules: Rules, **cells: list[str] | None) -> dict[str, int] | None:
 def test_each_form_says_what_it_says(rules: Rules) -> None:
     no = dict.fromkeys(("Pants", "Shirt", "Hat", "T-Shirt", "Polo", "Long"), 0)
     unknown = dict.fromkeys((*no, "Cape"), -1)
-    # Of the Cape, which no rule names, a list says nothing; `[]` and `one of` mean all labels.
+    # No rule names the Cape: a list leaves it unknown; `[]` and `one of` cover all labels.
     assert garments(rules, article=["Jeans"]) == no | {"Pants": 1, "Cape": -1}
     assert garments(rules, article=["Suit"]) == no | {"Pants": 1, "Shirt": 1, "Cape": -1}
     assert garments(rules, article=["Watch"]) == no | {"Cape": 0}
@@ -172,7 +172,7 @@ def test_a_file_of_something_else_is_one_line(tmp_path: Path, text: str, message
 
 
 def write(folder: Path, groups: list[str], products: list[tuple[list[str] | None, ...]]) -> str:
-    """A folder whose train and val have these products, a label for each group."""
+    """Write a folder whose train and val splits have these products, with labels for each group."""
 
     def rows() -> Iterator[ProductRow]:
         for split in ("train", "val"):
@@ -247,11 +247,11 @@ def test_both_folders_teach_what_can_be_derived(shop: str, amateurs: str, tmp_pa
 
     assert of(4, garment) == {"Hat": 0, "Pants": 1, "Polo": 0, "T-Shirt": 0}  # Jeans
     assert of(8, garment) == {"Hat": 0, "Pants": 0, "Polo": 0, "T-Shirt": 0}  # Watch
-    assert of(0, garment) == {"Hat": 0, "Pants": 0, "Polo": 0, "T-Shirt": -1}  # Tee with a round neck: or Long
+    assert of(0, garment) == {"Hat": 0, "Pants": 0, "Polo": 0, "T-Shirt": -1}  # Tee with a round neck: T-Shirt or Long
     assert of(10, garment) == {"Hat": -1, "Pants": -1, "Polo": -1, "T-Shirt": -1}
     article = data.taxonomy.names("article")
     assert article == ("Jeans", "Sweater", "Tee", "Watch")
-    # The amateurs' Pants are Jeans; the rules name no Watch, so of it nothing is said.
+    # The amateurs' Pants are Jeans; the rules do not name Watch, so it stays unknown.
     assert of(11, article) == {"Jeans": 1, "Sweater": 0, "Tee": 0, "Watch": -1}
     assert of(13, article) == {"Jeans": -1, "Sweater": -1, "Tee": -1, "Watch": -1}
 
@@ -266,9 +266,9 @@ def test_derived_labels_are_learned_though_no_folder_has_their_group(shop: str, 
 def test_gates_follow_from_how_often_a_group_is_annotated(shop: str, amateurs: str, tmp_path: Path) -> None:
     data = open_data([shop, amateurs], tmp_path)
     necks = [targets(data, data.val, i)["neck?"] for i in range(15)]
-    # Tee: annotated, or half of them are; Jeans: none of four; Watch: too few to say; Sweater: no, but this one is.
+    # Tee: annotated, or yes as half of them are; Jeans: none of four; Watch: too few; Sweater: no, but annotated here.
     assert necks[:11] == [1, 1, 1, 1, 0, 0, 0, 0, -1, 1, -1]
-    # The amateurs have no necks, which says nothing of their garments: Pants are what the shop's Jeans are.
+    # The amateurs' folder has no necks, so applicability follows from the shop: Pants are its Jeans.
     assert necks[11:] == [0, -1, -1, -1]
     rules = Rules.load(tmp_path / "rules.yaml")
     rows = [LabelRows(catalog) for catalog in open_catalogs([shop, amateurs], rules=tmp_path / "rules.yaml")]
@@ -307,7 +307,7 @@ def test_negatives_have_no_label_in_training_and_count_as_no_product(
         assert data.train[index]["targets"].tolist() == [0] * labels + [-1, 0]
     assert data.val[11]["targets"].tolist() == [-1] * labels + [-1, 0]
     assert all(targets(data, data.train, i)["product?"] == 1 for i in range(11))
-    assert data.val[-1]["targets"].tolist() == [-1] * (labels + 2)  # a filler says nothing
+    assert data.val[-1]["targets"].tolist() == [-1] * (labels + 2)  # a filler has no targets
     assert "landscapes" in (said := capsys.readouterr().out)
     assert "3 train, 3 val; without a product" in said
 
@@ -361,13 +361,13 @@ def test_rare_labels_are_left_out_and_listed(
     shop: str, amateurs: str, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     data = open_data([shop, amateurs], tmp_path, min_photographs=3)
-    # Of Pants there are five: one of the amateurs', and what the shop calls Jeans.
+    # Five Pants: one of the amateurs', and the shop's Jeans.
     assert [label.name for label in data.taxonomy.labels] == ["Jeans", "Tee", "Round", "Pants"]
     assert data.rare[Label("article", "Watch")] == 1
     said = capsys.readouterr().out
     assert "5 labels have fewer than 3 training photographs and are left out: 'Sweater' of article (1), 'Watch'" in said
     assert "cannot be learned" not in said
-    # A product of a label that is left out has none of the others.
+    # A product whose label is left out is negative for all others.
     assert [targets(data, data.val, 8)[name] for name in ("Jeans", "Tee")] == [0, 0]
     with pytest.raises(DataError, match=r"has a label in group 'neck' that 9 rows have \(--data.min_photographs\)"):
         open_data([shop], tmp_path, min_photographs=9, groups=["neck"])

@@ -1,4 +1,4 @@
-"""The generated sample: true labels, the same bytes again, the training format."""
+"""The generated sample: true labels, reproducible bytes, the training format."""
 
 import colorsys
 import io
@@ -34,7 +34,7 @@ def rows(folder, split="train"):
 
 
 def seeds_of(wanted, count, start=0):
-    """The first seeds whose outfit is wanted, without drawing the pictures."""
+    """The first seeds with a wanted outfit, without drawing the images."""
     found, seed = [], start
     while len(found) < count:
         if wanted(wardrobe.choose(np.random.default_rng(seed))):
@@ -44,7 +44,7 @@ def seeds_of(wanted, count, start=0):
 
 
 def garment_pixels(image):
-    """The middle of the picture, where every one-piece garment lies: (N, 3), 0 to 1."""
+    """Pixels of the image's center, covered by every one-piece garment: (N, 3), 0 to 1."""
     size = image.width
     box = (int(size * 0.42), int(size * 0.45), int(size * 0.58), int(size * 0.65))
     return np.asarray(image.crop(box), dtype=np.float64).reshape(-1, 3) / 255
@@ -141,7 +141,7 @@ def test_the_splits_share_no_image_and_are_drawn_again_alike(sample, tmp_path, c
         assert one == other
     pictures = {
         row["image"].tobytes() for split in COUNTS for row in rows(sample, split)
-    }  # decoded, as two encodings of one picture would differ
+    }  # decoded, because two encodings of one image may differ
     assert len(pictures) == sum(COUNTS.values())
 
 

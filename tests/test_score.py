@@ -1,4 +1,4 @@
-"""Scoring a catalog: every kind of source, what is kept, what is left out, and going on after a crash."""
+"""Scoring a catalog: every kind of source, kept columns, rows left out, and continuing after a crash."""
 
 import csv
 import os
@@ -36,7 +36,7 @@ def table(folder: Path) -> pa.Table:
 
 
 def check_answers(folder: Path, predictor: Predictor, photographs: list[bytes]) -> None:
-    """The rows say what the model says of these photographs."""
+    """Check that the rows have the model's answers for these photographs."""
     scored = Scored.open(folder)
     found = predictor.predict(list(photographs))
     for name in ("probabilities", "logits", "embedding"):
@@ -184,7 +184,7 @@ def test_bad_rows_are_listed_and_not_fatal(bundle: Path, tmp_path: Path) -> None
     }
     assert sum(summary.manifest.left_out.values()) == 4
     assert "4 left out" in str(summary)
-    (tmp_path / "gone.jpg").write_bytes(photograph(1))  # mended, and the same command again
+    (tmp_path / "gone.jpg").write_bytes(photograph(1))  # repair it and run the same command again
     assert score(bundle, [str(tmp_path / "t.csv")], tmp_path / "out", engine="int8").scored == 1
     assert table(tmp_path / "out").column("id").to_pylist() == ["a", "c"]
 
@@ -270,7 +270,7 @@ def test_scored_again_nothing_is_done_and_new_rows_are_added(bundle: Path, tmp_p
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """The files that make a scored catalog."""
+    """The files of a scored catalog, by name."""
     return {path.name: path.read_bytes() for path in [*folder.glob("part-*.parquet"), folder / "score.json"]}
 
 
@@ -283,7 +283,7 @@ def test_a_source_that_was_cut_off_removes_nothing_unasked(bundle: Path, tmp_pat
     with pytest.raises(DataError, match=message):
         score(bundle, [str(path)], out, engine="int8")
     assert contents(out) == before
-    path.write_text(f"{lines[0]}\np0,gone.jpg,0.5,000,Brand 0\n")  # and its only photograph is not there
+    path.write_text(f"{lines[0]}\np0,gone.jpg,0.5,000,Brand 0\n")  # its only photograph is missing
     with pytest.raises(DataError, match=r"no image of .*catalog.csv can be used .1 missing file."):
         score(bundle, [str(path)], out, engine="int8", allow_removal=True)
     assert contents(out) == before
@@ -304,7 +304,7 @@ def test_photographs_that_are_not_where_they_shall_be_remove_nothing_unasked(bun
         score(bundle, [str(path)], out, engine="int8")
     assert {name: content for name, content in contents(out).items() if name in before} == before
     (tmp_path / "images" / "zero.jpg").write_bytes(photograph(5))
-    assert score(bundle, [str(path)], out, engine="int8").scored == 3  # those of 4.jpg were scored before
+    assert score(bundle, [str(path)], out, engine="int8").scored == 3  # the products of 4.jpg are already scored
     found = {row["id"]: Path(row["image"]).name for row in table(out).to_pylist()}
     names = ("zero.jpg", "4.jpg", "2.jpg", "3.jpg")
     assert found == {f"p{i}": names[i % 4] for i in range(10)}
@@ -369,7 +369,7 @@ def test_a_source_with_none_of_the_products_is_refused(bundle: Path, tmp_path: P
 
 
 def other_model(bundle: Path, folder: Path) -> Path:
-    """A card alone: a catalog of another model is refused before any weights are opened."""
+    """A bundle with only a card: a catalog of another model is refused before weights are opened."""
     card = ModelCard.load(bundle)
     (folder / "other").mkdir()
     replace(card, files=card.files | {"model.pth": "0" * 64}).save(folder / "other")

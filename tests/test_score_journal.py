@@ -1,4 +1,4 @@
-"""A scoring that is killed has lost nothing but the steps that were under way; where it runs is chosen by what pays."""
+"""A killed scoring loses only the steps in progress; Ray is used only if it pays off."""
 
 import re
 import signal
@@ -31,7 +31,7 @@ def rows(first: int, count: int) -> pa.Table:
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
-    """The file of a process that ended after three steps of 10 rows."""
+    """The journal of a process that ended after three steps of 10 rows."""
     written = PartJournal(tmp_path / "part-00002.parquet", ORIGIN)
     for first in (0, 10, 20):
         written.append(rows(first, 10))
@@ -67,7 +67,7 @@ def test_a_journal_whose_part_is_there_says_nothing_new(journal: Path) -> None:
 
 
 def test_killed_it_does_again_what_was_under_way_and_no_more(tmp_path: Path) -> None:
-    """With parts that are never full, kill -9 loses the steps that run, of 2 rows, and the one behind them."""
+    """Before the first part is full, kill -9 loses the running steps of 2 rows and the one queued behind them."""
     count, batch = 60, 2
     path, out = write_csv(tmp_path, count), tmp_path / "out"
     command = [sys.executable, "-m", "catalog.score", str(STARTER), str(path), "--out", str(out), "--batch", str(batch)]
@@ -90,17 +90,17 @@ def test_killed_it_does_again_what_was_under_way_and_no_more(tmp_path: Path) -> 
 
 
 def test_what_is_under_way_is_a_few_seconds_of_work() -> None:
-    assert BATCH * BESIDE / 25 < 5  # photographs, at 25 a second: the shipped model beside a training on 2 cores
+    assert BATCH * BESIDE / 25 < 5  # photographs, at 25 per second: the shipped model beside a training on 2 cores
 
 
-# Where it runs
+# Using Ray
 
 
 def test_ray_is_started_where_it_pays() -> None:
     assert not pays(1_000_000, 0.03, models=1)  # one process has all cores
     assert not pays(500, 0.03, models=4)
     assert pays(20_000, 0.03, models=4)
-    assert not pays(int(RAY_START / 0.03), 0.03, models=1000)  # done before Ray answers
+    assert not pays(int(RAY_START / 0.03), 0.03, models=1000)  # finished before Ray has started
 
 
 def test_models_are_as_many_as_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

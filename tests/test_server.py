@@ -1,4 +1,4 @@
-"""TorchServe itself, started on free ports and asked over HTTP."""
+"""TorchServe itself, started on free ports and queried over HTTP."""
 
 import json
 import os
@@ -108,7 +108,7 @@ def test_mixed_batches(endpoint: TorchServe, predictor: Predictor) -> None:
         else:
             assert (response.status_code, response.json()["error"]["type"]) == (400, "InvalidImage")
     batches = log.read_bytes()[begin:].count(b"Backend received inference")
-    assert 0 < batches <= 64  # of 128 requests, as a batch waits a second for its 8
+    assert 0 < batches <= 64  # for 128 requests: a batch waits up to a second for 8 requests
 
 
 def test_two_servers_at_once(
@@ -118,7 +118,7 @@ def test_two_servers_at_once(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    long = tmp_path / ("long" * 30)  # with it no path could be the name of a socket
+    long = tmp_path / ("long" * 30)  # too long for a socket path
     long.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(long))
     store = tmp_path / "store"
@@ -221,13 +221,13 @@ def test_an_address_that_is_none_is_told(
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Runs a command as in a new terminal with the project's environment activated, and returns what it prints."""
-    # As short as /tmp, for the sockets; TEMP is where Java keeps what else it writes.
+    """Run a command as in a new terminal with the project's environment activated; return its output."""
+    # As short as /tmp, for the sockets; TEMP is Java's folder for other temporary files.
     with tempfile.TemporaryDirectory(prefix="fashion-plain-", dir="/tmp", ignore_cleanup_errors=True) as temporary:
         environment = {"PATH": str(Path(sys.executable).parent), "TMPDIR": temporary, "TEMP": temporary}
 
         def run(*command: str | Path) -> str:
-            # No pipe, which a server in the background would hold open, and a file of its own, as it writes on.
+            # A file instead of a pipe, which a server in the background would keep open; a separate one per command.
             with tempfile.TemporaryFile() as file:
                 result = subprocess.run(
                     command, cwd=tmp_path, env=environment, stdout=file, stderr=subprocess.STDOUT, timeout=60
@@ -275,7 +275,7 @@ def test_plain_torchserve_and_curl(
 
 
 def fails_to_start(server: TorchServe, capsys: pytest.CaptureFixture[str], command: str = "start") -> str:
-    """The one line that the command line ends with."""
+    """The error line of the failing command."""
     with pytest.raises(SystemExit) as stop:
         main([command, "--config", str(server.config), "--logs", str(server.logs)])
     assert stop.value.code == 2

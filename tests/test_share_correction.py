@@ -1,4 +1,4 @@
-"""Corrections of shares: by hand, beside another library's result, of data of which the truth is known, and files."""
+"""Share corrections: by hand, against another library, on data with known truth, and their files."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ USUAL = np.array([600, 300, 100])
 
 
 def photographs(counts: np.ndarray | list[int], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Labels, and the probabilities of a model that is often wrong and expects the usual shares."""
+    """True labels, and probabilities of an often wrong model with the usual shares as prior."""
     truths = np.repeat(np.arange(3), counts)
     evidence = 1.2 * (rng.normal(size=(len(truths), 3)) + 1.2 * np.eye(3)[truths])
     likely = np.exp(evidence) * USUAL
@@ -29,7 +29,7 @@ def own_products(truths: np.ndarray) -> np.ndarray:
 
 
 def test_adjusted_counts_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is A has 0.8 of A on average, what is B 0.3: of a catalog with 0.4 on average (0.4 - 0.3) / 0.5 is A."""
+    """Mean probability of A: 0.8 for A, 0.3 for B. A catalog with a mean of 0.4 has a share (0.4 - 0.3) / 0.5 of A."""
     monkeypatch.setattr(share_corrections, "BELIEVED", 0.0)
     ones = np.array([0.9, 0.7] * 10 + [0.4, 0.2] * 10)
     probabilities = np.stack([ones, 1 - ones], axis=1)
@@ -37,12 +37,12 @@ def test_adjusted_counts_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found
     shares = found.estimates(np.array([[0.4, 0.6]]), ("A", "B"))[0]
     assert shares == pytest.approx([0.2, 0.8])
-    # The variance of a mean of 20 of 0.9 and 0.7 is 0.01 / 19; two photographs of the catalog's scale are 1 / 0.5.
+    # The variance of the mean of 20 values of 0.9 and 0.7 is 0.01 / 19; the share scales it by 1 / 0.5^2.
     assert found.variances[0, 0] == pytest.approx(0.01 / 19 / 0.5**2)
 
 
 def test_it_is_what_quapy_finds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """QuaPy 0.2.3: `PACC(classifier, fit_classifier=False)`, fitted on the first photographs, of the others."""
+    """Shares by QuaPy 0.2.3, `PACC(classifier, fit_classifier=False)`, fitted on the first set, of the second."""
     monkeypatch.setattr(share_corrections, "BELIEVED", 0.0)
     rng = np.random.default_rng(0)
 
@@ -115,7 +115,7 @@ def test_rare_labels_are_one_class_and_none_is_another() -> None:
     assert (found.labels, found.rest, found.none, found.photographs) == (("Black",), True, True, (50, 22, 20))
     assert fit_correction(probabilities[:50], truths[:50], NAMES, np.arange(50)) is None  # a single class
     values = class_probabilities(probabilities, NAMES, ("Black",), True, False)
-    assert values.sum(1) == pytest.approx(1)  # none goes with the rest
+    assert values.sum(1) == pytest.approx(1)  # "none" is added to the rest
 
 
 def test_what_is_true() -> None:

@@ -1,4 +1,4 @@
-"""The picture of an answer's maps."""
+"""The picture of an answer's evidence maps."""
 
 import io
 from pathlib import Path

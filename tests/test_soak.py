@@ -1,4 +1,4 @@
-"""The soak test of the endpoint, in small, and that it tells a leak from a server that settles."""
+"""A short soak test of the endpoint, and telling a leak from memory that settles."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from serving.torchserve import TorchServe
 
 
 def measured(workers: list[float], java: list[float]) -> Soak:
-    """Samples every 500 requests."""
+    """Memory samples, one per 500 requests."""
     requests = [500 * (i + 1) for i in range(len(workers))]
     return Soak(
         requests, {"workers": workers, "java": java}, {"200": 18_000, "400": 2_000}, [], 100.0, 2_000, "a machine"
@@ -28,7 +28,7 @@ def test_every_request_is_answered_and_memory_sampled(endpoint: TorchServe, bund
     assert result.wrong == []
     assert result.requests == [100, 200, 300, 400, 500, 600]
     assert all(50 < value < 4000 for values in result.memory.values() for value in values)
-    assert result.growth("workers") < 50  # a photograph kept of each request would be more
+    assert result.growth("workers") < 50  # keeping a photograph per request would exceed this
 
 
 def test_memory_that_settles_is_no_leak() -> None:

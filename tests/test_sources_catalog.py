@@ -1,4 +1,4 @@
-"""Catalogs as shops have them: CSV and Parquet in all their spellings, good rows and bad ones."""
+"""Importing shop catalogs: CSV and Parquet in many variants, with good and bad rows."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Downloads from a real server on this machine that answers well, badly, late and never."""
+"""Downloads from a local server that answers correctly, wrongly, slowly or never."""
 
 import csv
 import json
@@ -149,7 +149,7 @@ def test_interrupt_is_prompt_and_resumable(tmp_path: Path, server: PhotoServer) 
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while sum(server.asked[f"/drip/{i}"] for i in range(31, 40)) < 4 and time.monotonic() < deadline:
-        time.sleep(0.02)  # until all four threads hang on servers that drip
+        time.sleep(0.02)  # until all four threads wait for slow answers
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=DRIP_SECONDS)
@@ -161,7 +161,7 @@ def test_interrupt_is_prompt_and_resumable(tmp_path: Path, server: PhotoServer) 
     ]
     names = sorted(int(path.stem) for path in (source / "train").iterdir())
     assert names == list(range(1, 31))
-    server.release.set()  # now the slow ones end, without a photograph
+    server.release.set()  # the slow answers end, without a photograph
     report = download(source, settings=QUICK)
     assert report.counts["already there"] == 30
     assert all(server.asked[f"/good/{i}"] == 1 for i in range(1, 31)), "nothing is fetched twice"

@@ -1,4 +1,4 @@
-"""The iMaterialist challenge's JSON in both spellings, and its mirror's cells."""
+"""The iMaterialist challenge's JSON in both variants, and the cells of its mirror."""
 
 import csv
 import json

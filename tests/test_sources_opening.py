@@ -1,4 +1,4 @@
-"""Any folder of labeled photographs -> a folder in the training format, imported once; and the command line."""
+"""Opening any folder of labeled photographs: it is imported once into the training format; the command line."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def test_a_catalog_is_imported_once(tmp_path: Path, shop: Path, capsys: pytest.C
 
 
 def test_changes_are_noticed(tmp_path: Path, shop: Path) -> None:
-    cache = shop / "cache"  # the import itself is no change
+    cache = shop / "cache"  # the import itself is not a change
     first = open_folder(shop, cache=cache)
     assert open_folder(shop, cache=cache) == first
     os.utime(shop / "images/3.jpg", ns=(0, 0))

@@ -1,4 +1,4 @@
-"""The writer of the training format: what `datasets` reads back, and what is left after things go wrong."""
+"""The writer of the training format: `datasets` reads its files, and failures leave nothing behind."""
 
 import csv
 import json

@@ -1,6 +1,6 @@
-"""The model that comes with the bundle behaves as a person expects, on photographs that it was not trained on.
+"""Behavioral tests of the shipped model, on photographs that it was not trained on.
 
-Photographs are not in the repository: those tests need a folder of them in FASHION_PHOTOS.
+Photographs are not in the repository: tests with them need a folder in FASHION_PHOTOS.
 """
 
 import csv
@@ -59,7 +59,7 @@ def test_a_blank_wall_is_no_article(predictor: Predictor, gray: int) -> None:
 
 
 def test_pictures_of_no_product_are_said_to_be_none(predictor: Predictor) -> None:
-    """Of kinds that training never had: birds, dunes, receipts, pie charts, kitchens, ..."""
+    """Kinds of images not used in training: birds, dunes, receipts, pie charts, kitchens, ..."""
     rng = np.random.default_rng(7)
     answers = [predictor.answer(predictor.predict(drawn(kind, rng))) for kind in VALIDATION_ONLY for _ in range(2)]
     recognized = [answer["product"]["recognized"] for answer in answers]

@@ -59,7 +59,7 @@ def test_the_page_has_the_scores_of_evaluate(
     assert "--together color,shape --recolored shape\n" in page
     assert "| cells of color, shape that can be answered with 95% precision | " in page
     assert "| every annotated label | " in page
-    assert "does not apply" not in page  # the model has no gates
+    assert "does not apply" not in page  # a model without gates
 
 
 def test_a_change_that_changes_nothing_keeps_all(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

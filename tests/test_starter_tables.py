@@ -27,7 +27,7 @@ applies:
 
 
 def write_catalog(folder: Path, kinds: dict[str, list[str]] | None = None) -> Path:
-    """A shop of drawn garments, jeans without sleeves among them; with `kinds`, by split, pictures of no product."""
+    """Write a shop of drawn garments, some without sleeves; with `kinds`, by split, also images without a product."""
     (folder / "images").mkdir(parents=True)
     for split, count in (("train", 24), ("val", 16)):
         with (folder / f"{split}.csv").open("w", newline="") as file:
@@ -104,7 +104,7 @@ def test_the_share_of_certain_answers_is_the_longest_prefix_that_is_precise_enou
     assert certain_share(probability, right, even, 0.95).tolist() == [0.0]
     assert certain_share(probability, np.ones(5, bool), even, 1.0).tolist() == [1.0]
     assert certain_share(probability, right, np.array([[0, 1, 1, 1, 1]]), 1.0).tolist() == [0.75]
-    # Guesses that are equally probable cannot be told apart.
+    # Equally probable guesses must be kept or dropped together.
     assert certain_share(np.array([0.5, 0.5]), np.array([True, False]), np.ones((1, 2)), 0.9).tolist() == [0.0]
 
 

@@ -1,4 +1,4 @@
-"""The rules that keep the parts apart: who may import whom, and that importing does nothing but define."""
+"""Architecture rules: allowed imports between packages, and no work at import."""
 
 import ast
 import subprocess
@@ -12,7 +12,7 @@ PACKAGES = ("fashion", "training", "serving", "catalog", "page", "benchmarks")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 NAMES = [str(path.relative_to(ROOT)) for path in SOURCES]
 
-# Calls that read, write, connect, load or configure: never to be made because somebody imports a module.
+# Calls that read, write, connect, load or configure: forbidden at import.
 WORK = {
     *("open", "read_text", "read_bytes", "write_text", "mkdir", "makedirs", "exists", "run", "Popen", "urlopen", "get"),
     *("load", "load_dataset", "from_bundle", "build", "imaterialist", "is_available", "basicConfig", "manual_seed"),
@@ -33,7 +33,7 @@ def test_public_classes_have_names_of_their_own():
 
 
 def test_imports_run_one_way():
-    """Which package and which room may import which stands in pyproject.toml."""
+    """Allowed imports between packages and subpackages are listed in pyproject.toml."""
     command = [Path(sys.executable).with_name("lint-imports"), "--no-logo", "--no-cache"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0, ended.stdout
@@ -61,7 +61,7 @@ def is_definition(statement: ast.stmt) -> bool:
         case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
             return True
         case ast.If(body=[ast.Expr(value=ast.Call(func=function))]):
-            return ast.unparse(function) == "sys.path.insert"  # the handler finds the packages it was packed with
+            return ast.unparse(function) == "sys.path.insert"  # lets the handler import the packages in its archive
     return False
 
 

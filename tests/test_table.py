@@ -1,4 +1,4 @@
-"""The scored catalog on disk: what was written comes back, and what does not belong together is refused."""
+"""The scored catalog on disk: reading back what was written, and refusing mismatched parts."""
 
 import json
 import shutil
@@ -87,7 +87,7 @@ def test_parts_that_are_there_count_and_new_ones_are_added(folder: Path) -> None
     writer = PartWriter(folder, ORIGIN, schema())
     assert writer.ids == {f"p{i}" for i in range(8)}
     writer.write(rows(8, 1))
-    assert Scored.open(folder).rows == 8  # until it is finished
+    assert Scored.open(folder).rows == 8  # before it is finished
     assert writer.finish(LABELS, EMBEDDING, ["price"], {}).rows == 9
     assert Scored.open(folder).vectors("embedding")[:, 0].tolist() == list(range(9))
 

@@ -1,4 +1,4 @@
-"""fashion.tables: product tables as shops, spreadsheets and databases write them, and where their photographs lie."""
+"""fashion.tables: product tables as written by shops, spreadsheets and databases, and finding their photographs."""
 
 import json
 import unicodedata
@@ -23,7 +23,7 @@ Row = dict[str, Any]
 
 
 def read(path: Path, text: str | None = None) -> tuple[list[tuple[int, Row]], dict[int, str]]:
-    """The rows of a table, and what is wrong with the lines that are none."""
+    """The rows of a table, and the errors of its bad lines."""
     if text is not None:
         path.write_text(text, encoding="utf-8", newline="")
     table = open_table(path)
@@ -46,14 +46,14 @@ A, B = {"id": "1", "image": "a.jpg"}, {"id": "2", "image": "b.jpg"}
         ("id,image,note\n1,a.jpg\n2\n", [A | {"note": ""}, {"id": "2", "image": "", "note": ""}]),
         ("id,image\n1,a.jpg,\n2,b.jpg,,\n", [A, B]),
         ("id,image,,\n1,a.jpg,,\n2,b.jpg,,7\n", [A, B]),
-        (",id,image\n0,1,a.jpg\n", [A]),  # the index of pandas
+        (",id,image\n0,1,a.jpg\n", [A]),  # a pandas index
         ("id,image,more,more\n1,a.jpg,,x\n2,b.jpg,y,z\n", [A | {"more": "x"}, B | {"more": "y"}]),
         ("id,image\n1,a.jpg\n,,\n , \n2,b.jpg\n\x1a", [A, B]),
         ("\n\nid,image\r\n\r\n1,a.jpg\r\n", [A]),
         ("id,image\r1,a.jpg\r2,b.jpg\r", [A, B]),
         ("\u200bid,image\u00a0\n1,a.jpg\n", [A]),
         ("'id','image'\n'1','a.jpg'\n", [A]),
-        ("1,a.jpg\n", []),  # one line is a header
+        ("1,a.jpg\n", []),  # a single line is a header
     ],
     ids=str,
 )
@@ -306,7 +306,7 @@ def test_json_lines_that_are_none_are_listed(tmp_path: Path) -> None:
 
 
 def write_xlsx(path: Path, sheets: dict[str, list[list[str | float | bool | None]]]) -> None:
-    """A spreadsheet with as little in it as a reader needs."""
+    """Write a minimal spreadsheet."""
     with zipfile.ZipFile(path, "w") as file:
         names = list(enumerate(sheets, 1))
         relation = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -549,7 +549,7 @@ def test_pixels_are_refused(tmp_path: Path, cell: list) -> None:
 
 
 def broken_parquet(path: Path) -> None:
-    """Three row groups of four photographs; those of the second cannot be read."""
+    """Write three row groups of four photographs; the second is unreadable."""
     images = [bytes([i]) * 5000 for i in range(12)]
     table = pa.table({"id": [str(i) for i in range(12)], "image": images, "price": list(range(12))})
     pq.write_table(table, path, row_group_size=4, compression="zstd", use_dictionary=False)

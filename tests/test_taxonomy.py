@@ -1,4 +1,4 @@
-"""Labels to targets and back, and the 228 labels of the challenge."""
+"""Encoding and decoding labels, and the 228 labels of the challenge."""
 
 import pickle
 
@@ -8,7 +8,7 @@ import pytest
 from fashion.errors import DataError
 from fashion.taxonomy import IMATERIALIST_FILE, Label, Taxonomy, imaterialist
 
-# Groups interleave on purpose: output order is the labels', not the groups'.
+# Interleaved on purpose: the output order is that of the labels, not of the groups.
 TAXONOMY = Taxonomy((Label("color", "Red"), Label("sleeve", "Short"), Label("color", "Écru"), Label("color", "Blue")))
 
 
@@ -65,7 +65,7 @@ def test_a_taxonomy_without_labels_or_with_one_twice_is_refused():
         Taxonomy(())
     with pytest.raises(DataError, match="'Red' of group 'color' stands in the taxonomy twice"):
         Taxonomy((Label("color", "Red"), Label("color", "Red")))
-    Taxonomy((Label("color", "Other"), Label("pattern", "Other")))  # one name in two groups is two labels
+    Taxonomy((Label("color", "Other"), Label("pattern", "Other")))  # the same name in two groups makes two labels
 
 
 def test_from_columns_sorts_the_names_of_a_column_and_keeps_the_order_of_the_columns():

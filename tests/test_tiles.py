@@ -1,4 +1,4 @@
-"""Pictures of tiles: what stands where, that text keeps to its width, and what notebooks are given."""
+"""Pictures made of tiles: layout, text width, and notebook output."""
 
 import io
 
@@ -39,12 +39,12 @@ def color(name: str) -> tuple[int, ...]:
 def test_tiles_stand_in_rows() -> None:
     photo = Image.new("RGB", (30, 30), RED)
     image = sheet([Tile(photo, [])] * 4, LAYOUT).image
-    across, down = 60 + MARGIN, 60 + SheetLayout(60, 3, lines=0).caption + MARGIN  # no captions, no room for them
+    across, down = 60 + MARGIN, 60 + SheetLayout(60, 3, lines=0).caption + MARGIN  # without captions, no space for them
     assert image.size == (MARGIN + 2 * across, MARGIN + 2 * down)
     middles = [(MARGIN + 30 + x * across, MARGIN + 30 + y * down) for y in range(2) for x in range(2)]
     assert [image.getpixel(middle) == RED for middle in middles] == [True] * 4
     assert [LAYOUT.across(tiles) for tiles in (0, 1, 3, 4, 5, 6, 7, 9, 10)] == [1, 1, 3, 2, 3, 3, 3, 3, 3]
-    assert sheet([Tile(photo, [])], LAYOUT).image.width == MARGIN + across  # no wider than what is on it
+    assert sheet([Tile(photo, [])], LAYOUT).image.width == MARGIN + across  # no wider than its content
 
 
 def test_a_photograph_keeps_its_proportions_and_is_centered() -> None:
@@ -115,7 +115,7 @@ def test_what_a_notebook_shows_is_one_jpeg() -> None:
     picture = Picture(Image.effect_noise((300, 200), 40).convert("RGB"))
     with Image.open(io.BytesIO(picture._repr_jpeg_())) as shown:
         assert (shown.format, shown.size) == ("JPEG", (300, 200))
-    assert not hasattr(picture, "_repr_png_")  # both would be kept in the file of the notebook
+    assert not hasattr(picture, "_repr_png_")  # both would be stored in the notebook file
 
 
 def test_an_ending_that_is_no_picture(tmp_path) -> None:

@@ -1,4 +1,4 @@
-"""fashion.backbones.timm: which networks can be had, and that they answer as timm's own."""
+"""fashion.backbones.timm: supported networks, and equal outputs to timm's own."""
 
 import subprocess
 import sys
@@ -19,12 +19,12 @@ NETWORKS = (
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_answers_as_timms_own(name: str) -> None:
     network = build(f"timm/{name}", 3).eval()
-    with torch.no_grad():  # layer norms begin as the identity
+    with torch.no_grad():  # layer norms are initialized as the identity
         for parameter in network.parameters():
             if parameter.ndim == 1:
                 parameter.add_(0.05 * torch.randn_like(parameter))
     own = timm.create_model(name, num_classes=3).eval()
-    own.load_state_dict(network.state_dict())  # strict: the names are timm's, none twice
+    own.load_state_dict(network.state_dict())  # strict: names equal timm's
     images = torch.randn(2, 3, 64, 64)
     with torch.inference_mode():
         found, expected = network(images), own(images)

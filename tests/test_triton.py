@@ -1,4 +1,4 @@
-"""The model repository for Triton: its config by Triton's own description, and against the file beside it."""
+"""The Triton model repository: its config parsed by Triton's own client, and compared with the model file."""
 
 import subprocess
 import sys
@@ -35,7 +35,7 @@ def test_it_is_laid_out_as_triton_looks_for_it(model: Path) -> None:
 
 
 def test_the_config_is_what_tritons_client_reads(model: Path, tmp_path: Path) -> None:
-    """In an environment of its own: it is no dependency of the project."""
+    """In a separate environment, because the client is not a dependency of the project."""
     uv, python = Path(sys.executable).with_name("uv"), tmp_path / "venv" / "bin" / "python"
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv"], check=True)
     command = [uv, "pip", "install", "--quiet", "--python", python, TRITON_CLIENT]
@@ -63,7 +63,7 @@ def test_the_config_is_what_tritons_client_reads(model: Path, tmp_path: Path) ->
 
 
 def test_a_client_answers_with_what_triton_returns(model: Path) -> None:
-    """As docs/deployment.md shows: the predictor around an engine that asks elsewhere; here that is onnxruntime."""
+    """As in docs/deployment.md: a predictor with a remote engine, replaced by onnxruntime here."""
     session, card = onnxruntime.InferenceSession(model / VERSION / MODEL_FILE), ModelCard.load(model)
 
     class Elsewhere:

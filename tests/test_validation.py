@@ -1,4 +1,4 @@
-"""What the card says of validation: scores out of fold with their intervals, and how many images decide on int8."""
+"""Validation scores in the card: out-of-fold scores with intervals, and the images that int8 is checked on."""
 
 import numpy as np
 import pytest

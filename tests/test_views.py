@@ -1,4 +1,4 @@
-"""Several photographs of one product: what each counts, by hand."""
+"""Several photographs of one product: their weights, by hand."""
 
 import numpy as np
 import pytest
@@ -61,7 +61,7 @@ def test_photographs_count_by_the_square_of_their_most_probable_label() -> None:
     ]
     np.testing.assert_allclose(found.logits, expected, atol=1e-5)
     np.testing.assert_allclose(found.probabilities, PLAIN.probabilities(found.logits), atol=1e-6)
-    np.testing.assert_allclose(found.embedding, [0.5, 0.5])  # at unit length each
+    np.testing.assert_allclose(found.embedding, [0.5, 0.5])  # each normalized to unit length
     assert (found.product, found.features, len(found.applies)) == (None, None, 0)
 
 
@@ -78,7 +78,7 @@ def test_a_group_that_does_not_apply_to_what_is_seen_says_little() -> None:
     whole, detail = seen(GATED, [1, -1, 3, -3, 4, 5], [1, 0]), seen(GATED, [3, -3, -3, 3, -1, 5], [0, 1])
     weights = view_weights(np.stack([logits_of(whole), logits_of(detail)]), GATED)
     np.testing.assert_allclose(weights.sum(0), 1, rtol=1e-6)
-    assert weights[1, 0] > 0.5 > weights[1, 2]  # the color is surer in the detail, the sleeve is not in it
+    assert weights[1, 0] > 0.5 > weights[1, 2]  # the detail shows the color best, but no sleeve
     found = joined([whole, detail], GATED)
     assert found.probabilities[2] > 0.5 > found.probabilities[3]
 

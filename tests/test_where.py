@@ -1,4 +1,4 @@
-"""The filter language: what it means, what engines make of it, and what it says of mistakes."""
+"""The filter language: semantics, execution by the engines, and error messages."""
 
 import contextlib
 from collections.abc import Iterator
@@ -147,7 +147,7 @@ PAYLOAD = {
         ("added>2026-02 or added<2026-02", False),
         ("added>=2026-02 and added<=2026", True),
         ("sale=TRUE", True),
-        # and binds tighter than or, not tightest
+        # precedence: not, and, or
         ("color=Black or color=Écru and price>50", True),
         ("(color=Black or color=Écru) and price>50", False),
         ("not color=Écru and price>50", False),

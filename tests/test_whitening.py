@@ -1,4 +1,4 @@
-"""training.fitting.whitening: filters from the photographs themselves."""
+"""training.fitting.whitening: filters computed from the photographs."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def test_every_filter_sees_as_much_as_the_others(images: Photographs) -> None:
     network, normalize = build("resnet18", 3), Normalize(images.reader.spec)
 
     def variances() -> torch.Tensor:
-        """Of each filter's answers where it looks at whole patches."""
+        """The variance of each filter's responses to complete patches."""
         pixels = torch.stack([images[i]["pixels"] for i in range(len(images))])
         with torch.no_grad():
             answers = F.conv2d(normalize(pixels), network.conv1.weight, stride=2)
@@ -36,11 +36,11 @@ def test_every_filter_sees_as_much_as_the_others(images: Photographs) -> None:
     after = variances()
     assert before.max() / before.min() > 10
     strongest = after[:32]
-    assert strongest[0] == pytest.approx(1, rel=0.1)  # far above the noise that is added to each
+    assert strongest[0] == pytest.approx(1, rel=0.1)  # far above the regularization added to each
     assert (strongest < 1.1).all()
     assert (strongest[:-1] > strongest[1:] - 0.05).all()
     assert torch.equal(network.conv1.weight[32:], -network.conv1.weight[:32])
-    # The strongest pattern is light and dark: all values of one sign.
+    # The strongest pattern is brightness: all values have one sign.
     assert network.conv1.weight[0].sign().float().mean().abs() > 0.9
 
 

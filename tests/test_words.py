@@ -1,4 +1,4 @@
-"""Searches in words: what a text is read as, and what an index answers."""
+"""Text searches: parsing of texts, and results of an index."""
 
 import json
 from collections.abc import Iterator
@@ -154,12 +154,12 @@ def test_spellings_of_one_word(texts: tuple[str, ...], words: list[str]) -> None
 @pytest.mark.parametrize(
     ("text", "first"),
     [
-        ("red dress", ["b", "a"]),  # whose title says dress comes first
+        ("red dress", ["b", "a"]),  # a title with "dress" comes first
         ("red dress with long sleeves", ["a"]),
         ("red dress, no long sleeves", ["b"]),
         ("red dress under 50", ["b"]),
         ("women's checked dress", ["c"]),
-        ("zephyr dress", ["a"]),  # a word of titles beside a label
+        ("zephyr dress", ["a"]),  # a title word and a label
         ("moccasin", ["e", "b"]),
         ("cafe", ["f"]),  # without the accent
         ("grey trousers", ["f"]),
@@ -267,7 +267,7 @@ def test_nothing_is_refused(index: Index, text: str) -> None:
 
 
 def test_a_catalog_without_texts_and_prices(tmp_path: Path) -> None:
-    """Labels are found; other words are noted, and a price is refused."""
+    """Labels are found; other words are noted, and prices are refused."""
     logits = np.array([3.0 if label.name in ("Dresses", "Red") else -4.0 for label in TAXONOMY.labels], np.float32)
     rows = [{"id": "x", "image": "", "logits": logits, "embedding": np.ones(EMBEDDING)}]
     build(write_catalog(tmp_path / "scored", rows, taxonomy=TAXONOMY, columns=[]), EdgeStore(tmp_path / "index"))
@@ -288,14 +288,14 @@ def test_the_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_texts_are_those_of_the_index_as_it_is(folder: Path, tmp_path: Path) -> None:
-    """An index that was built again has its texts read again."""
+    """Texts are read again after an index is rebuilt."""
     row = {"id": "x", "image": "", "Price": 1.0, "logits": np.zeros(len(TAXONOMY)), "embedding": np.ones(EMBEDDING)}
     for word in ("plush", "corduroy"):
         rows = [row | {"title": word}]
         scored = write_catalog(tmp_path / word, rows, taxonomy=TAXONOMY, columns=COLUMNS)
         build(scored, EdgeStore(tmp_path / "index"), anew=True)
         with Index(EdgeStore(tmp_path / "index")) as opened:
-            opened.manifest.__dict__["created"] = word  # two builds of one second have one time
+            opened.manifest.__dict__["created"] = word  # builds within one second have the same time
             assert ids(opened, word) == ["x"]
 
 

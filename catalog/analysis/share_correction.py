@@ -81,7 +81,7 @@ class SelectionCorrection:
 
         Args:
             expected: probabilities with corrections by people applied.
-            verdicts: those corrections by row; they are certain, so the model's error rates do not apply to them.
+            verdicts: the corrections by row; they are certain, so the model's error rates do not apply to them.
         """
         found = np.zeros((len(expected), self.width))
         found[:, : expected.shape[1]] = expected
