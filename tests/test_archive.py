@@ -49,7 +49,7 @@ def test_holds_code_card_and_the_weights_of_the_engine(
 
 
 @pytest.mark.parametrize("engine", ["int8", "torch"])
-def test_what_is_packed_answers_alone(bundle: Path, tmp_path: Path, engine: str) -> None:
+def test_the_archive_answers_without_the_checkout(bundle: Path, tmp_path: Path, engine: str) -> None:
     """The code in the archive works without the checkout."""
     with zipfile.ZipFile(archive(bundle, tmp_path / "fashion.mar", engine=engine)) as file:
         file.extractall(tmp_path / "unpacked")
@@ -112,7 +112,7 @@ def test_changed_weights_are_refused_and_nothing_is_written(bundle: Path, tmp_pa
     assert not out.parent.exists()
 
 
-def test_what_cannot_be_used_is_named(bundle: Path, tmp_path: Path) -> None:
+def test_unusable_bundles_are_reported(bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"no model_card\.json"):
         archive(tmp_path, tmp_path / "fashion.mar")
     with pytest.raises(SettingError, match=r"must end in \.mar"):
@@ -123,7 +123,7 @@ def test_what_cannot_be_used_is_named(bundle: Path, tmp_path: Path) -> None:
         archive(bundle, tmp_path / "fashion.mar", engine="gpu")
 
 
-def test_full_disk_is_one_line_and_keeps_the_old_archive(bundle: Path, tmp_path: Path) -> None:
+def test_full_disk_is_a_one_line_error_and_keeps_the_old_archive(bundle: Path, tmp_path: Path) -> None:
     out = tmp_path / "store" / "fashion.mar"
     out.parent.mkdir()
     out.write_bytes(b"old")

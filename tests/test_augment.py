@@ -26,7 +26,7 @@ def photograph(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("spec", [SQUASH, PAD])
 @pytest.mark.parametrize("size", [(90, 130), (700, 400)])  # the second is decoded at half size
-def test_without_a_change_training_sees_what_serving_sees(spec: InputSpec, size: tuple[int, int]) -> None:
+def test_without_augmentation_training_pixels_equal_serving_pixels(spec: InputSpec, size: tuple[int, int]) -> None:
     image = photograph(*size)
     assert np.array_equal(NO_AUGMENT.draw().pixels(image, spec), pixels(image, spec))
     assert np.array_equal(Change(flip=True).pixels(image, spec), pixels(image, spec)[:, ::-1])
@@ -126,7 +126,7 @@ def test_the_same_seed_draws_the_same_changes() -> None:
     assert not np.array_equal(drawn[0][0], drawn[0][1])
 
 
-def test_walls_stand_in_for_images_at_the_stated_rate() -> None:
+def test_walls_replace_images_at_the_stated_rate() -> None:
     torch.manual_seed(0)
     changes = [Augment(blank=0.25).draw() for _ in range(800)]
     assert 0.2 < np.mean([change.blank for change in changes]) < 0.3

@@ -32,7 +32,7 @@ def logits(network: Backbone, images: Photographs) -> Tensor:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_bundle_learns_on_from_its_onnx_files(file: str, exported: Path, images: Photographs) -> None:
+def test_training_can_continue_from_onnx_files(file: str, exported: Path, images: Photographs) -> None:
     network = build("resnet18", len(images.reader.taxonomy)).eval()
     assert first_weights.load(network, "resnet18", str(exported / file))
     folded = logits(network, images)
@@ -51,7 +51,7 @@ def test_a_bundle_learns_on_from_its_onnx_files(file: str, exported: Path, image
     assert (logits(network.train(), images) - wanted).abs().mean() > 2 * (learning - wanted).abs().mean()
 
 
-def test_the_statistics_are_those_of_what_reaches_a_norm(exported: Path, images: Photographs) -> None:
+def test_batch_norm_statistics_are_those_of_its_inputs(exported: Path, images: Photographs) -> None:
     network = build("resnet18", len(images.reader.taxonomy)).eval()
     first_weights.load(network, "resnet18", str(exported / FILES[0]))
     unfold(network, Normalize(images.reader.spec), images)
@@ -67,7 +67,7 @@ def epochs(run: Path) -> list[dict[str, float]]:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-def test_a_training_from_an_int8_file_begins_where_it_is(
+def test_a_training_from_an_int8_file_starts_with_its_score(
     run: Path, exported: Path, labeled_data: Path, tmp_path: Path
 ) -> None:
     """After a step at a tiny learning rate the score is that of the int8 file; random weights score near 0."""
@@ -84,7 +84,7 @@ def test_a_training_from_an_int8_file_begins_where_it_is(
 
 
 @pytest.mark.skipif(not Path("model_store/starter/model.int8.onnx").exists(), reason="no starter in this checkout")
-def test_the_starter_is_one() -> None:
+def test_the_starter_can_be_unfolded() -> None:
     card = ModelCard.load(Path("model_store/starter"))
     network = build(card.arch, card.num_outputs)
     assert first_weights.load(network, card.arch, "model_store/starter/model.int8.onnx")

@@ -75,7 +75,7 @@ def test_each_beginning_is_trained_once_and_written(
     assert "train " not in capsys.readouterr().out
 
 
-def test_without_imagenet_weights_there_are_two(
+def test_without_imagenet_weights_two_beginnings_are_left(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nothing(arch: str) -> dict[str, torch.Tensor]:
@@ -104,7 +104,7 @@ def test_training_takes_the_flags_and_the_input_of_the_starter(name: str, export
     assert cli.config.data.limit_train == 7
 
 
-def test_a_bundle_without_int8_is_one_line(
+def test_a_bundle_without_int8_is_a_one_line_error(
     command: list[str], exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "bare").mkdir()

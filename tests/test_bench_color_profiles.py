@@ -19,7 +19,7 @@ def strong() -> Image.Image:
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
-def test_with_its_profile_a_photograph_is_the_same_and_without_it_is_not(space: ColorSpace) -> None:
+def test_only_with_its_profile_a_photograph_keeps_its_colors(space: ColorSpace) -> None:
     plain = np.asarray(decode(SRGB.written(strong(), False)), np.int16)
     converted = np.asarray(decode(space.written(strong(), True)), np.int16)
     ignored = np.asarray(decode(space.written(strong(), False)), np.int16)

@@ -34,7 +34,7 @@ def test_an_enlarged_catalog_is_the_same_each_time_and_can_be_indexed(tmp_path: 
         assert {m.product.source[SHELF] for m in index.search(where=f"{SHELF}<1", limit=50)} <= {0}
 
 
-def test_without_a_catalog_products_are_made_up() -> None:
+def test_without_a_catalog_products_are_synthetic() -> None:
     embeddings, logits, manifest = originals(None)
     assert embeddings.shape == (len(logits), manifest.embedding)
     assert logits.shape[1] == len(manifest.labels) != len(TAXONOMY)

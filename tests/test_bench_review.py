@@ -67,7 +67,7 @@ def micro_f1(scored: Scored) -> float:
     return 2 * right / (answered + positives)
 
 
-def test_it_counts_what_the_catalog_says_after_corrections_in_the_order_of_the_queue(scored: Scored) -> None:
+def test_it_scores_the_corrected_catalog_in_queue_order(scored: Scored) -> None:
     cells, before = reviewed_cells(scored), micro_f1(scored)
     assert len(cells.product) == 2 * 200 - 20
     order = cells.by_queue()

@@ -111,13 +111,13 @@ def test_each_body_is_sent_in_turn_by_as_many_clients_as_wanted(echo: str) -> No
     assert 0 < load.client_seconds < load.seconds
 
 
-def test_nothing_is_sent_after_the_time_and_all_that_was_sent_is_waited_for(echo: str) -> None:
+def test_sending_stops_at_the_time_limit_and_all_answers_are_awaited(echo: str) -> None:
     load = send(echo, [b"a"], concurrency=2, seconds=0.2)
     assert 2 <= len(load.answers) <= 2 * (0.2 / 0.02 + 1)
     assert load.seconds >= 0.2
 
 
-def test_a_cut_connection_is_one_lost_answer(echo: str) -> None:
+def test_a_closed_connection_is_one_lost_answer(echo: str) -> None:
     load = send(echo, [b"a", b"cut"], concurrency=1, requests=6)
     assert [answer.status for answer in load.answers] == [200, NO_ANSWER] * 3
     assert b"RemoteDisconnected" in load.answers[1].body
@@ -188,7 +188,7 @@ def test_a_server_that_does_not_start_is_left_out_and_told(small: Path, folder: 
     (tmp_path / FASTAPI).write_text("a file where the server's folder would be")
 
 
-def test_a_frozen_server_stands_still(small: Path, images: list[bytes], tmp_path: Path) -> None:
+def test_a_suspended_server_uses_no_processor_time(small: Path, images: list[bytes], tmp_path: Path) -> None:
     with python_server("benchmarks.servers.fastapi_plain", small, tmp_path / "server.log") as server:
         freeze(server.process)
         while server.process.status() != psutil.STATUS_STOPPED:
@@ -244,7 +244,7 @@ def test_ratios_are_taken_within_a_round(results: Results) -> None:
     assert "| 10 / 20 / 20 |" in text  # two thirds of the answers came in the fast round
 
 
-def test_what_logs_cost_is_a_share_of_the_time_of_a_photograph(results: Results) -> None:
+def test_logging_cost_is_relative_to_the_time_per_photograph(results: Results) -> None:
     for round, slow in ((0, 1), (1, 2)):
         results.cells += [
             cell(QUIET, 500 / slow, 16, log_cost.CLIENTS, round),
@@ -259,7 +259,7 @@ def test_what_logs_cost_is_a_share_of_the_time_of_a_photograph(results: Results)
     assert "8 clients, 1 s at a time in turn, in 8 rounds" in " ".join(section(results).split())
 
 
-def test_the_quiet_server_answers_and_writes_nothing_of_it(bundle: Path, images: list[bytes], tmp_path: Path) -> None:
+def test_the_quiet_server_answers_without_logging(bundle: Path, images: list[bytes], tmp_path: Path) -> None:
     right = RightAnswers(bundle, images)
     with quiet(bundle, tmp_path) as server:
         answers = send(server.url, images, concurrency=2, requests=12).answers
@@ -275,7 +275,7 @@ def test_the_quiet_server_answers_and_writes_nothing_of_it(bundle: Path, images:
     assert not any("/predictions/" in text or '"outcome"' in text for text in logs.values())
 
 
-def test_the_section_says_what_was_not_measured_and_replaces_itself(results: Results, tmp_path: Path) -> None:
+def test_the_section_names_unmeasured_servers_and_can_be_replaced(results: Results, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     write_section("serving", section(results), page)
     write_section("serving", section(results), page)
@@ -294,7 +294,9 @@ def test_the_section_says_what_was_not_measured_and_replaces_itself(results: Res
         (["--seconds", "-1"], "-1 s measure nothing"),
     ],
 )
-def test_wrong_flags_are_told_in_one_line(flags: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_flags_are_reported_in_one_line(
+    flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         main(flags)
     assert ended.value.code == 2
@@ -303,12 +305,12 @@ def test_wrong_flags_are_told_in_one_line(flags: list[str], message: str, capsys
     assert error.count("\n") == 1
 
 
-def test_half_a_file_is_a_wrong_answer_too(endpoint: TorchServe, bundle: Path, images: list[bytes]) -> None:
+def test_an_answer_to_a_truncated_file_counts_as_wrong(endpoint: TorchServe, bundle: Path, images: list[bytes]) -> None:
     (answer,) = send(endpoint.url(), [half(images[0])], concurrency=1, requests=1).answers
     assert isinstance(answer, Answer)
     assert answer.status == 400
     assert "InvalidImage" in (RightAnswers(bundle, images).answer(answer) or "")
 
 
-def test_the_machine_tells_what_int8_runs_on() -> None:
+def test_the_machine_description_names_int8_instructions() -> None:
     assert instructions()

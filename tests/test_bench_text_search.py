@@ -65,7 +65,7 @@ def cells_of(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("| ").split("|")]
 
 
-def test_places_that_stay_empty_are_wrong() -> None:
+def test_missing_results_count_as_wrong() -> None:
     assert precision(["a", "b"], frozenset("a")) == (1, 0.1)
     assert precision([], frozenset("a")) == (0, 0)
     assert precision(["b", *"acdefghij", "k"], frozenset("abk")) == (1, 0.2)

@@ -95,14 +95,14 @@ def test_a_rate_counts_processor_time() -> None:
     assert rate(batches(0.02), int, 10) == pytest.approx(4 / 0.02, rel=0.2)
 
 
-def test_batches_in_memory_come_over_and_over() -> None:
+def test_batches_in_memory_repeat_endlessly() -> None:
     ones, twos = ({"pixels": torch.full((2,), i)} for i in (1, 2))
     batches = Batches([ones, twos], 3)
     assert [batch["pixels"][0].item() for batch in batches] == [1, 2, 1]
     assert len(batches) == 3
 
 
-def test_wrong_flags_are_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_flags_are_reported_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--rounds", "0"])
     assert "0 rounds measure nothing" in capsys.readouterr().err

@@ -18,7 +18,7 @@ def test_an_interval_against_the_delta_method() -> None:
     assert spans["micro_f1"] == spans["macro_f1"] == spans["groups"]["a"]["micro_f1"] == spans["labels"][0]
 
 
-def test_intervals_hold_the_scores_of_rare_labels_too() -> None:
+def test_intervals_contain_the_scores_of_rare_labels() -> None:
     rng = np.random.default_rng(0)
     taxonomy = Taxonomy(tuple(Label("a", str(i)) for i in range(60)))
     targets = (rng.random((80, 60)) < 0.02).astype(np.int8)
@@ -60,7 +60,7 @@ def test_photographs_of_one_product_are_drawn_together() -> None:
     assert precision_intervals(np.tile(sure, (2, 1)), of, taxonomy, ids=products)["map"] == pytest.approx(precision)
 
 
-def test_the_interval_covers_as_often_as_it_says() -> None:
+def test_the_interval_has_its_nominal_coverage() -> None:
     rng, taxonomy = np.random.default_rng(0), Taxonomy(tuple(Label("a", str(i)) for i in range(3)))
     covered = 0
     for _ in range(100):

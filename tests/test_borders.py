@@ -74,7 +74,7 @@ def test_usual_photographs_stay_as_they_are(part):
     assert cut_border(image) is image
 
 
-def test_a_garment_with_a_white_border_is_seen_as_without():
+def test_a_white_border_does_not_change_the_pixels():
     # Four times as wide and high as the product, as for marketplaces that require squares.
     plain = photograph(0.9, size=(300, 300))
     bordered = Image.new("RGB", (1200, 1200), WHITE)
@@ -131,7 +131,7 @@ def test_a_blank_wall_stays(color):
     assert cut_border(noisy) is noisy
 
 
-def test_dust_on_a_wall_is_no_product():
+def test_dust_on_a_wall_is_not_a_product():
     image = Image.new("RGB", (600, 600), WHITE)
     image.paste(BLACK, (300, 300, 312, 312))
     assert cut_border(image) is image
@@ -172,7 +172,7 @@ def test_a_photograph_without_a_border_has_the_same_pixels_under_both_rules():
 
 
 @pytest.mark.parametrize("part", [0.5, 0.25, 0.12])
-def test_what_is_left_is_decoded_finely_enough(part):
+def test_the_cropped_part_is_decoded_finely_enough(part):
     image = photograph(part, size=(2000, 2000))
     data = encoded(image)
     left = decode_for(data, CUT)
@@ -196,7 +196,7 @@ def test_a_turned_photograph_is_cut_as_the_upright_one(tmp_path):
 
 
 @pytest.mark.parametrize("resize", ["squash", "pad"])
-def test_training_cuts_what_serving_cuts(resize):
+def test_training_crops_like_serving(resize):
     spec = replace(CUT, resize=resize)
     data = encoded(photograph(0.25, size=(1200, 900)))
     np.testing.assert_array_equal(Change().pixels(data, spec), pixels(data, spec))
@@ -206,7 +206,7 @@ def test_training_cuts_what_serving_cuts(resize):
     assert covered(Image.fromarray(added))[0] < WIDE
 
 
-def test_the_color_of_a_heat_map_lies_on_the_product():
+def test_a_heat_map_is_aligned_with_the_product():
     image = photograph(0.25, GRAY, size=(400, 400), place=(0.8, 0.2))
     evidence = np.full((8, 8), -1.0)
     evidence[:4, :4] = 2.0  # the upper left quarter of the network's input

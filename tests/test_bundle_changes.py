@@ -67,7 +67,7 @@ def test_every_answer_is_counted_once(changes: BundleChanges) -> None:
         assert share.interval[0] <= share.share <= share.interval[1]  # type: ignore[operator]
 
 
-def test_what_is_lost_lies_between_the_thresholds(changes: BundleChanges) -> None:
+def test_lost_answers_lie_between_the_thresholds(changes: BundleChanges) -> None:
     for each in changes.photographs:
         for answer in each.lost:
             assert answer.old == answer.new
@@ -110,7 +110,7 @@ def test_the_command_writes_a_page_and_replaces_only_its_own(
         ({"profile": "best"}, "threshold profile 'best' is unknown"),
     ],
 )
-def test_what_cannot_be_compared_is_one_line(
+def test_bundles_that_cannot_be_compared_are_one_line_errors(
     folder: Path, tmp_path: Path, changed: dict[str, str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = [str(STARTER), str(STARTER), changed.get("photographs", str(folder)), "--out", str(tmp_path / "out")]
@@ -123,7 +123,7 @@ def test_what_cannot_be_compared_is_one_line(
     assert not (tmp_path / "out").exists()
 
 
-def test_the_intervals_hold_what_they_say() -> None:
+def test_the_intervals_have_their_nominal_coverage() -> None:
     """The intervals cover the true share in about 95 % of samples; without samples there is no interval."""
     rng = np.random.default_rng(1)
     hits = 0

@@ -20,7 +20,7 @@ def drawn(images: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return logits, targets
 
 
-def test_a_temperature_and_an_offset_are_found_again() -> None:
+def test_a_temperature_and_an_offset_are_recovered() -> None:
     logits, targets = drawn(8000)
     color, sleeve = TAXONOMY.indices("color"), TAXONOMY.indices("sleeve")
     spoiled = logits.copy()
@@ -44,7 +44,7 @@ def test_a_temperature_is_enough_where_nothing_else_is_wrong() -> None:
     assert chosen.count("temperature") >= 6
 
 
-def test_what_is_calibrated_stays_nearly_as_it_is() -> None:
+def test_calibrated_logits_stay_nearly_unchanged() -> None:
     found = [fit_calibration(*drawn(600, seed), TAXONOMY) for seed in range(5)]
     assert sum(len(groups) for groups in found) <= 6  # of 10: on held-out images a fit usually makes it worse
     for groups in found:
@@ -83,7 +83,7 @@ def test_labels_that_exclude_each_other_are_rivals() -> None:
     assert (np.diff(np.take_along_axis(probabilities[:, labels], order, axis=1), axis=1) >= 0).all()
 
 
-def test_rivals_do_not_make_a_group_certain_of_something() -> None:
+def test_rivals_do_not_force_an_answer_in_a_group() -> None:
     """If all labels of a group are unlikely, as for a blank wall, all stay unlikely."""
     fit = {"color": {"method": "rivals", "scale": 1.0, "offset": 0.0, "rivals": 1.0}}
     nothing = np.full(len(TAXONOMY), -6.0, np.float32)
@@ -99,7 +99,7 @@ def test_labels_that_do_not_exclude_each_other_are_no_rivals() -> None:
             assert abs(values.get("rivals", 0)) < 0.06
 
 
-def test_a_group_that_shows_nothing_is_left_alone() -> None:
+def test_an_uninformative_group_is_not_calibrated() -> None:
     logits, targets = drawn(50)
     for value in (-1, 0, 1):
         targets[:, TAXONOMY.indices("sleeve")] = value
@@ -115,7 +115,7 @@ def test_a_perfect_separation_has_a_finite_scale() -> None:
         assert 1 < values["scale"] < 5
 
 
-def test_logits_the_wrong_way_round_are_not_turned() -> None:
+def test_inverted_logits_are_not_inverted_back() -> None:
     logits, targets = drawn(500)
     assert fit_calibration(-logits, targets, TAXONOMY) == {}
 

@@ -68,7 +68,7 @@ def found(image: Image.Image, today: date = TODAY) -> set[str]:
     return {check for check, *_ in measured_faults(measure_photograph(image), Limits(), today)}
 
 
-def test_a_good_photograph_has_no_fault_and_stays():
+def test_a_good_photograph_has_no_fault():
     image = good()
     assert found(image) == set()
     assert image.size == (600, 600)
@@ -90,7 +90,7 @@ def test_a_fault_is_found_and_no_other(name, image):
     assert found(image) == {name}
 
 
-def test_print_on_the_product_is_no_text_beside_it():
+def test_print_on_the_product_is_not_a_text_overlay():
     image = good()
     ImageDraw.Draw(image).text((170, 280), "PRINTED", "#ffffff", ImageFont.load_default(32))
     assert found(image) == set()
@@ -116,7 +116,7 @@ def test_the_size_is_the_files_own(tmp_path):
         measure_photograph(tmp_path / "broken.jpg")
 
 
-def test_blur_rises_with_blurring_and_knows_empty_pictures():
+def test_blur_rises_with_blurring_and_handles_empty_images():
     gray = [np.asarray(good(300).filter(ImageFilter.GaussianBlur(r)).convert("L"), np.float32) for r in (0, 1, 2, 4)]
     values = [blur(each) for each in gray]
     assert values == sorted(values)
@@ -219,7 +219,7 @@ def test_photographs_that_were_moved(scored, tmp_path, capsys):
         (["--sheet", "checks.txt"], "must end in .jpg"),
     ],
 )
-def test_wrong_flags_are_one_line(scored, flags, said, capsys):
+def test_wrong_flags_are_one_line_errors(scored, flags, said, capsys):
     with pytest.raises(SystemExit) as ended:
         main([str(scored.folder), *flags])
     assert ended.value.code == 2

@@ -44,7 +44,7 @@ def test_table_is_aligned() -> None:
     assert table({"attributes": []}) == "  no attribute reaches its threshold"
 
 
-def test_what_there_is_no_attribute_of_is_said() -> None:
+def test_groups_without_an_attribute_are_named() -> None:
     unknown = {"attributes": [], "product": {"recognized": False, "probability": 0.0213}}
     assert table(unknown) == "  no product recognized (0.02)"
     answer = ANSWER | {"product": {"recognized": True, "probability": 0.99}, "applies": {"neck": 0.1, "color": 0.9}}
@@ -52,7 +52,7 @@ def test_what_there_is_no_attribute_of_is_said() -> None:
     assert table(ANSWER | {"product": unknown["product"]}).splitlines()[-1] == "  no product recognized (0.02)"
 
 
-def test_truth_marks_each_line_and_lists_what_is_missed() -> None:
+def test_truth_marks_each_line_and_lists_missed_labels() -> None:
     truth = {"category": ["Dresses", "Jeans"], "color": None, "sleeve": ["Sleeveless"], "style": []}
     assert table(ANSWER, truth).splitlines() == [
         "  category  Dresses  ███████████████████    93%   right",
@@ -88,7 +88,7 @@ def test_the_truth_of_a_file_is_printed(
         (b'{"labels": {"color": "Black"}}', "must be JSON like"),
     ],
 )
-def test_a_broken_truth_is_told_before_anything_is_asked(
+def test_a_broken_truth_is_reported_before_anything_is_asked(
     photos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, message: str
 ) -> None:
     path = tmp_path / "truth.json"
@@ -120,7 +120,7 @@ def test_photographs_are_printed_as_tables(
         ("--top-k 2 --groups color", AnswerOptions(top_k=2, groups=("color",))),
     ],
 )
-def test_flags_say_what_to_answer(
+def test_flags_become_request_options(
     endpoint: TorchServe,
     bundle: Path,
     photos: list[str],
@@ -135,7 +135,7 @@ def test_flags_say_what_to_answer(
     assert json.loads(capsys.readouterr().out) == {"image": photos[0]} | predictor.answer(found, options)
 
 
-def test_a_flag_that_the_server_refuses_is_told(
+def test_a_flag_that_the_server_refuses_is_reported(
     endpoint: TorchServe, photos: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([photos[0], "--url", endpoint.url(), "--groups", "size"]) == 2

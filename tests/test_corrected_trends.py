@@ -71,7 +71,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
     return catalog(tmp_path_factory.mktemp("corrected") / "scored", rising(), 1, corrections(2))
 
 
-def test_corrected_months_hold_the_truth_and_uncorrected_do_not(scored: Scored) -> None:
+def test_corrected_intervals_of_months_cover_the_truth_and_uncorrected_do_not(scored: Scored) -> None:
     held = {}
     for way in (True, False):
         labels = trends(scored, groups=GROUPS, correct=way).labels
@@ -86,7 +86,7 @@ def test_corrected_months_hold_the_truth_and_uncorrected_do_not(scored: Scored) 
     assert held[False] <= 0.6
 
 
-def test_a_change_is_found_at_its_size(scored: Scored) -> None:
+def test_a_change_is_estimated_correctly(scored: Scored) -> None:
     found, plain = (trends(scored, groups=GROUPS, correct=way) for way in (True, False))
     assert (found.measure, plain.measure) == ("corrected", "expected")
     white, uncorrected = found.labels[2], plain.labels[2]
@@ -98,7 +98,7 @@ def test_a_change_is_found_at_its_size(scored: Scored) -> None:
     assert all(0 <= x <= 1 for label in found.labels for x in (*label.low, *label.high, *label.shares))
 
 
-def test_no_change_is_no_trend(tmp_path: Path) -> None:
+def test_without_a_change_no_trend_is_found(tmp_path: Path) -> None:
     kept, called = corrections(3), 0
     for seed in range(12):
         flat = np.tile([0.2, 0.2, 0.6], (MONTHS, 1))
@@ -107,7 +107,7 @@ def test_no_change_is_no_trend(tmp_path: Path) -> None:
     assert called <= 3  # of 36
 
 
-def test_differences_and_combinations_hold_the_truth(tmp_path: Path) -> None:
+def test_intervals_of_differences_and_combinations_cover_the_truth(tmp_path: Path) -> None:
     shares = np.array([[0.5, 0.3, 0.2], [0.2, 0.2, 0.6]]).repeat(3, axis=0)
     kept, held, plain = corrections(4), [], []
     for seed in range(6):
@@ -128,7 +128,7 @@ def test_differences_and_combinations_hold_the_truth(tmp_path: Path) -> None:
     assert np.mean(plain) <= 0.6
 
 
-def test_how_far_shares_are_corrected_is_said(tmp_path: Path, scored: Scored) -> None:
+def test_the_state_of_the_correction_is_reported(tmp_path: Path, scored: Scored) -> None:
     found = trends(scored)
     assert [(g.group, g.trusted) for g in found.corrections] == [("color", True), ("category", False)]
     assert [label.correction for label in found.labels] == ["corrected"] * 3 + ["none"] * 2
@@ -152,7 +152,7 @@ def test_how_far_shares_are_corrected_is_said(tmp_path: Path, scored: Scored) ->
     assert {row.correction for row in compared.rows if len(row.names) == 2} == {"none"}  # the worse state of the two
 
 
-def test_what_people_said_is_no_error_of_the_model(tmp_path: Path) -> None:
+def test_corrections_by_people_are_not_model_errors(tmp_path: Path) -> None:
     """All products are corrected to White; one further product is marked as not a product."""
     scored = catalog(tmp_path / "said", rising()[:2], 11, corrections(12))
     store = CorrectionStore(scored.folder)
@@ -165,7 +165,7 @@ def test_what_people_said_is_no_error_of_the_model(tmp_path: Path) -> None:
     assert found.labels[0].share < 0.01
 
 
-def test_without_corrections_that_is_said(tmp_path: Path, scored: Scored, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_corrections_are_reported(tmp_path: Path, scored: Scored, capsys: pytest.CaptureFixture[str]) -> None:
     plain = catalog(tmp_path / "plain", rising(), 7, None)
     found = trends(plain)
     assert found.measure == "expected"
@@ -183,7 +183,7 @@ def test_without_corrections_that_is_said(tmp_path: Path, scored: Scored, capsys
         (json.dumps({"weights": MODEL["weights"], "groups": {"color": {}}}), "the correction of shares cannot be read"),
     ],
 )
-def test_a_broken_file_is_told(tmp_path: Path, content: str, message: str) -> None:
+def test_a_broken_file_is_reported(tmp_path: Path, content: str, message: str) -> None:
     scored = catalog(tmp_path / "broken", rising()[:2], 8, None)
     (scored.folder / CORRECTIONS_FILE).write_text(content)
     with pytest.raises(DataError, match=message):
@@ -205,7 +205,7 @@ def test_intervals_of_thirty_products_stay_within_100_points(tmp_path: Path) -> 
             assert -1 <= growth.interval[0] <= growth.change <= growth.interval[1] <= 1
 
 
-def test_scoring_keeps_what_the_model_has(tmp_path: Path) -> None:
+def test_scoring_stores_the_models_corrections(tmp_path: Path) -> None:
     half = {"0.5": [0.5] * len(COLORS)}
     card = ModelCard("fashion", "1.0", "", "resnet18", InputSpec(), COLORS.labels, half, "0.5", {})
     with_corrections = replace(card, share_corrections=corrections(8))

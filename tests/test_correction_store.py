@@ -61,7 +61,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "scored"
 
 
-def test_nothing_is_made_until_somebody_writes(folder: Path) -> None:
+def test_the_store_is_created_by_the_first_write(folder: Path) -> None:
     store = CorrectionStore(folder)
     assert (store.entries(), store.last(), store.states(["p1"])) == ([], 0, {"p1": 0})
     assert not (folder / CORRECTIONS_FILE).exists()
@@ -84,7 +84,7 @@ def test_who_is_the_login_name(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert entry.who == "berta"
 
 
-def test_nothing_is_changed_or_deleted_behind_its_back(folder: Path) -> None:
+def test_the_database_forbids_updates_and_deletions(folder: Path) -> None:
     store = CorrectionStore(folder)
     store.write([Correction("p1", NOT_A_PRODUCT)], {"p1": 0})
     with closing(sqlite3.connect(store.path)) as database:
@@ -94,7 +94,7 @@ def test_nothing_is_changed_or_deleted_behind_its_back(folder: Path) -> None:
         assert database.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
 
-def test_a_correction_of_what_somebody_else_changed_is_refused_whole(folder: Path) -> None:
+def test_a_batch_with_a_conflict_is_refused_whole(folder: Path) -> None:
     store = CorrectionStore(folder)
     seen = store.states(["p1", "p2"])
     store.write([Correction("p1", IS, "color", "Black")], seen, "ana")
@@ -134,19 +134,19 @@ def test_an_undo_is_an_entry_and_can_be_undone(folder: Path) -> None:
         (Correction("", NOT_A_PRODUCT), "names no product"),
     ],
 )
-def test_what_cannot_be_said_is_refused(folder: Path, correction: Correction, message: str) -> None:
+def test_invalid_corrections_are_refused(folder: Path, correction: Correction, message: str) -> None:
     with pytest.raises(SettingError, match=message):
         CorrectionStore(folder).write([correction], {"p1": 0, "": 0})
     assert not (folder / CORRECTIONS_FILE).exists()
 
 
-def test_a_state_must_be_given_and_none_may_be_empty_of_labels(folder: Path) -> None:
+def test_a_state_and_labels_are_required(folder: Path) -> None:
     with pytest.raises(SettingError, match="the state of product 'p1' is not given"):
         CorrectionStore(folder).write([Correction("p1", NOT_A_PRODUCT)], {})
     assert CorrectionStore(folder).write([Correction("p1", ONLY, "color")], {"p1": 0})[0].label == ""
 
 
-def test_refits_stand_beside_the_products(folder: Path) -> None:
+def test_refits_are_stored_beside_the_corrections(folder: Path) -> None:
     store = CorrectionStore(folder)
     store.write([Correction("p1", NOT_A_PRODUCT)], {"p1": 0})
     entry = store.write_refit("{}", 0)
@@ -155,7 +155,7 @@ def test_refits_stand_beside_the_products(folder: Path) -> None:
         store.write_refit("{}", 0)
 
 
-def test_a_broken_file_and_one_of_another_layout_are_one_line(folder: Path) -> None:
+def test_a_broken_file_and_one_of_another_layout_are_one_line_errors(folder: Path) -> None:
     store = CorrectionStore(folder)
     store.write([Correction("p1", NOT_A_PRODUCT)], {"p1": 0})
     with closing(sqlite3.connect(store.path)) as database:
@@ -167,7 +167,7 @@ def test_a_broken_file_and_one_of_another_layout_are_one_line(folder: Path) -> N
         store.entries()
 
 
-def test_no_scored_catalog_no_store(tmp_path: Path) -> None:
+def test_a_store_needs_a_scored_catalog(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not a scored catalog"):
         CorrectionStore(tmp_path)
 

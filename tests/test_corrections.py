@@ -80,7 +80,7 @@ def test_the_least_certain_come_first(scored: Scored) -> None:
     assert [i.product for i in queue(scored, UNCERTAIN, where="id = 'right table'", top=9)] == ["right table"] * 2
 
 
-def test_what_somebody_decided_is_not_asked_for_again(scored: Scored) -> None:
+def test_decided_groups_are_not_queued_again(scored: Scored) -> None:
     write(scored, Correction("unsure color", IS_NOT, "color", "Red"), Correction("unsure kind", NOT_A_PRODUCT))
     for kind in (UNCERTAIN, RANDOM):
         asked = {(item.product, item.group) for item in queue(scored, kind, top=100)}
@@ -89,7 +89,7 @@ def test_what_somebody_decided_is_not_asked_for_again(scored: Scored) -> None:
         assert "unsure kind" not in {product for product, _ in asked}
 
 
-def test_what_the_photograph_denies_of_the_table(scored: Scored) -> None:
+def test_the_queue_of_photographs_that_contradict_the_table(scored: Scored) -> None:
     (found,) = queue(scored, CONTRADICTIONS)
     assert (found.product, found.group, found.label) == ("wrong table", "color", "Black")
     assert found.reason == "color: the table says Black 0.01, the photograph Red 0.99"
@@ -123,12 +123,12 @@ def test_new_arrivals_and_random_order(scored: Scored) -> None:
         ({"where": "size=3"}, "unknown column 'size'"),
     ],
 )
-def test_what_a_queue_does_not_know(scored: Scored, settings: dict, message: str) -> None:
+def test_invalid_queue_settings(scored: Scored, settings: dict, message: str) -> None:
     with pytest.raises(SettingError, match=message):
         queue(scored, **settings)
 
 
-def test_batches_are_products_near_one_threshold(tmp_path: Path) -> None:
+def test_batches_have_products_near_one_threshold(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = {f"p{i}": ([float(z), -5.0, 5.0, -5.0], None) for i, z in enumerate(rng.uniform(-4, 4, 100))}
     scored = catalog(tmp_path / "scored", rows)
@@ -237,7 +237,7 @@ def review(scored: Scored, count: int, shift: float = 2.0, found_by: str = RANDO
     )
 
 
-def test_a_refit_mends_a_model_that_says_yes_too_seldom(shifted: Scored) -> None:
+def test_a_refit_improves_a_model_that_answers_too_seldom(shifted: Scored) -> None:
     review(shifted, 300)
     before = shifted.vectors("probabilities")
     proposal = propose(shifted, card())
@@ -268,20 +268,20 @@ def count_answers(scored: Scored, first: int) -> int:
     return sum(len(names) for row in rows[first:] for names in row.values())
 
 
-def test_a_refit_of_what_is_right_changes_little(shifted: Scored) -> None:
+def test_a_refit_of_a_good_model_changes_little(shifted: Scored) -> None:
     review(shifted, 300, shift=0)
     proposal = propose(shifted, card())
     assert abs(proposal.gain) < 0.01
     assert proposal.added + proposal.removed < 0.1 * proposal.answers  # 0.5 is not quite the best for micro-F1
 
 
-def test_a_refit_learns_nothing_from_what_is_mostly_wrong(shifted: Scored) -> None:
+def test_a_refit_ignores_products_selected_for_errors(shifted: Scored) -> None:
     review(shifted, 100, found_by=CONTRADICTIONS)
     with pytest.raises(DataError, match=r"^0 of the 100 corrected products"):
         propose(shifted, card())
 
 
-def test_thresholds_stay_where_the_corrected_products_are_not_like_the_rest(shifted: Scored) -> None:
+def test_thresholds_stay_if_corrected_products_are_not_representative(shifted: Scored) -> None:
     review(shifted, 100, found_by=UNCERTAIN)
     proposal = propose(shifted, card())
     assert (proposal.products, proposal.representative, proposal.chosen) == (100, 0, "as before")

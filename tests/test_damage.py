@@ -249,7 +249,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(
     name=st.sampled_from(sorted(TABLES)), changes=CELLS, blows=BLOWS, where=st.sampled_from(["cells", "file", "both"])
 )
-def test_a_damaged_table_ends_in_rows_or_in_one_line(
+def test_a_damaged_table_gives_rows_or_a_one_line_error(
     name: str, changes: list[tuple[int, int, Any]], blows: list[tuple[str, float, int, int]], where: str, whole: Path
 ) -> None:
     data = TABLES[name](damaged_cells(changes if where != "file" else []))
@@ -304,7 +304,7 @@ SPEC = InputSpec(size=64, border="cut")
 
 @ALWAYS_THE_SAME
 @given(name=st.sampled_from(sorted(PHOTOGRAPHS)), blows=BLOWS)
-def test_a_damaged_photograph_ends_in_pixels_or_in_one_line(
+def test_a_damaged_photograph_gives_pixels_or_a_one_line_error(
     name: str, blows: list[tuple[str, float, int, int]]
 ) -> None:
     found, message = None, "none"

@@ -152,7 +152,7 @@ def test_samplers_give_ranks_equal_numbers(rows: int, ranks: int) -> None:
     )
 
 
-def test_an_epoch_goes_on_where_it_was_left(folder: Path, cache: str) -> None:
+def test_an_epoch_continues_where_it_stopped(folder: Path, cache: str) -> None:
     data = open_data(folder, cache)
     whole = prints(data.train_dataloader())
     begun = iter(data.train_dataloader())
@@ -202,7 +202,7 @@ def test_a_wall_has_none_of_the_labels(folder: Path, cache: str) -> None:
         assert torch.equal(item["targets"] == NOT_ANNOTATED, original["targets"] == NOT_ANNOTATED)
 
 
-def test_a_recolored_image_says_nothing_of_colors(folder: Path, cache: str) -> None:
+def test_a_recolored_image_has_no_color_targets(folder: Path, cache: str) -> None:
     plain = open_data(folder, cache)
     data = open_data(folder, cache, augment=Augment(recolor=0.5))
     torch.manual_seed(0)
@@ -247,7 +247,7 @@ def epoch(loader: Any) -> list[torch.Tensor]:
     return [torch.cat([batch["pixels"].flatten(1), batch["targets"].to(torch.uint8)], dim=1) for batch in batches]
 
 
-def test_augmentations_are_the_same_whatever_loads_them_and_was_drawn_before(folder: Path, cache: str) -> None:
+def test_augmentations_depend_on_seed_epoch_and_image_only(folder: Path, cache: str) -> None:
     alone = open_data(folder, cache, augment=EVERY_CHANGE).train_dataloader()
     first = epoch(alone)
     alone.sampler.set_epoch(1)
@@ -262,7 +262,7 @@ def test_augmentations_are_the_same_whatever_loads_them_and_was_drawn_before(fol
 
 @pytest.mark.usefixtures("no_pause")
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_stream_goes_on_where_it_was_left(workers: int, folder: Path, cache: str) -> None:
+def test_a_stream_continues_where_it_stopped(workers: int, folder: Path, cache: str) -> None:
     settings: dict[str, Any] = {"augment": EVERY_CHANGE, "streaming": True, "batch_size": 5, "workers": workers}
     whole = epoch(open_data(folder, cache, **settings).train_dataloader())
     left = open_data(folder, cache, **settings)
@@ -339,7 +339,7 @@ def test_a_catalog_folder_is_imported_once(tmp_path: Path, cache: str) -> None:
     assert [label.name for label in data.taxonomy.labels] == ["Blue", "Red"]
 
 
-def test_broken_image_is_one_line(folder: Path, cache: str) -> None:
+def test_broken_image_is_a_one_line_error(folder: Path, cache: str) -> None:
     data = open_data(folder, cache)
     with pytest.raises(DataError, match=r"broken: .*import the data again"):
         data.train.reader({"image": {"bytes": b"no image", "path": None}, "color": None, "shape": None})

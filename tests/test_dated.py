@@ -24,7 +24,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_what_is_planted_is_there(data: Path, tmp_path: Path) -> None:
+def test_planted_effects_are_there(data: Path, tmp_path: Path) -> None:
     path = dated_catalog(data, tmp_path / "dated", *LABELS[:3])
     table = CsvTable(path)
     rows = [row for _, row in table.rows(table.columns)]

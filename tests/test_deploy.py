@@ -62,7 +62,7 @@ def test_every_file_that_compose_mounts_is_there() -> None:
     assert (DEPLOY / build["context"] / build["dockerfile"]).is_file()
 
 
-def test_nobody_but_nginx_and_grafana_is_reached_from_outside() -> None:
+def test_only_nginx_and_grafana_publish_ports() -> None:
     published = {port for each in COMPOSE["services"].values() for port in each.get("ports", [])}
     assert published == {"443:443", "80:80", "127.0.0.1:3000:3000"}
     assert COMPOSE["services"]["server"]["command"][-2:] == ["--host", "127.0.0.1"]
@@ -71,7 +71,7 @@ def test_nobody_but_nginx_and_grafana_is_reached_from_outside() -> None:
     assert all(each["read_only"] for each in COMPOSE["services"].values())
 
 
-def test_nginx_is_changed_as_the_page_says(tmp_path: Path) -> None:
+def test_nginx_is_changed_as_documented(tmp_path: Path) -> None:
     """Compose's changes to nginx.conf; tests/test_proxy.py runs nginx with the same changes."""
     *_, script = COMPOSE["services"]["nginx"]["command"]
     script = script.split("&&")[0].replace("/etc/nginx/fashion/nginx.conf", shlex.quote(str(DEPLOY / "nginx.conf")))
@@ -115,7 +115,7 @@ def test_the_inference_service_is_a_pod_with_fields_of_kserve() -> None:
 
 
 @pytest.mark.parametrize("spec", [PLAIN["Deployment"]["spec"]["template"]["spec"], kserve_pod()["spec"]])
-def test_probes_ask_what_the_server_answers(spec: dict[str, Any]) -> None:
+def test_probes_use_existing_routes(spec: dict[str, Any]) -> None:
     (container,) = spec["containers"]
     (port,) = container["ports"]
     assert ("EXPOSE", str(port["containerPort"])) in instructions(DEPLOY / "Dockerfile")
@@ -128,7 +128,7 @@ def test_probes_ask_what_the_server_answers(spec: dict[str, Any]) -> None:
     )
 
 
-def test_pods_are_added_by_what_the_server_counts() -> None:
+def test_autoscaling_uses_an_exported_metric() -> None:
     scaler = PLAIN["HorizontalPodAutoscaler"]["spec"]
     assert scaler["scaleTargetRef"]["name"] == PLAIN["Deployment"]["metadata"]["name"]
     (metric,) = scaler["metrics"]
@@ -143,7 +143,7 @@ def test_pods_are_added_by_what_the_server_counts() -> None:
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "torchserve.Dockerfile"])
-def test_an_image_is_built_of_files_that_are_there_and_run_by_nobody(name: str) -> None:
+def test_an_image_uses_existing_files_and_an_unprivileged_user(name: str) -> None:
     steps = instructions(DEPLOY / name)
     copied = [source for word, rest in steps if word == "COPY" and "--from" not in rest for source in rest.split()[:-1]]
     sources = [source for source in copied if not source.startswith("--")]

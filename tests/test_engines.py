@@ -110,7 +110,7 @@ def test_the_head_makes_logits_of_embeddings(engines, images, name):
 
 
 @pytest.mark.parametrize("beside", [1, 2, 5, 100])
-def test_runs_side_by_side_answer_as_one_alone(bundle, card, images, beside):
+def test_concurrent_runs_answer_as_a_single_one(bundle, card, images, beside):
     engine = open_engine(bundle, card, "int8", threads=5)
     alone = open_engine(bundle, card, "int8", threads=1).run(images)
     np.testing.assert_allclose(engine.run(images, beside=beside).logits, alone.logits, atol=1e-4)
@@ -156,7 +156,7 @@ def test_bfloat16_is_close(bundle, card, images):
     assert np.abs(sigmoid(answers.logits) - sigmoid(full.run(images).logits)).mean() < 0.05
 
 
-def test_an_engine_says_what_it_is(engines):
+def test_an_engine_has_a_descriptive_name(engines):
     assert engines["onnx"].name == "onnxruntime model.onnx"
     assert engines["int8"].name == "onnxruntime model.int8.onnx"
     assert engines["torch"].name.startswith("torch c")  # cpu, or cuda where there is a GPU
@@ -194,7 +194,7 @@ def test_the_cpu_is_kept_when_it_is_asked_for(bundle, card):
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "gpu"])
-def test_a_device_that_is_not_there(bundle, card, device):
+def test_a_missing_device(bundle, card, device):
     with pytest.raises(SettingError, match=f"device '{device}' cannot be used: .*; choose 'cpu'") as raised:
         open_engine(bundle, card, "torch", device=device)
     assert "\n" not in str(raised.value)
@@ -253,7 +253,7 @@ def test_an_input_size_that_does_not_fit_the_weights_is_refused(copy, card, name
 
 
 @pytest.mark.parametrize(("name", "file"), FILES.items())
-def test_weights_that_are_none_are_refused_even_with_the_right_sha256(copy, name, file):
+def test_invalid_weights_are_refused_even_with_the_right_sha256(copy, name, file):
     replace_file(copy / file, b"these are no weights")
     card = rewrite_card(copy, files={file: sha256(copy / file)})
     with pytest.raises(BundleError, match=file) as raised:

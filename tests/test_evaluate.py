@@ -37,9 +37,7 @@ def test_scores_are_those_of_the_predictor(predictor: Predictor, labeled_data: P
     assert len(result["profiles"]["0.5"]["labels"]) == len(predictor.taxonomy)
 
 
-def test_the_card_has_the_scores_that_evaluation_finds(
-    predictor: Predictor, labeled_data: Path, tmp_path: Path
-) -> None:
+def test_the_card_agrees_with_evaluation(predictor: Predictor, labeled_data: Path, tmp_path: Path) -> None:
     result = evaluate(predictor, labeled_data, "val", list(predictor.card.profiles), cache=tmp_path)
     card = predictor.card.metrics["validation"]
     assert result["map"] == pytest.approx(card["map"])
@@ -48,9 +46,7 @@ def test_the_card_has_the_scores_that_evaluation_finds(
         assert result["profiles"][profile]["micro_f1"] >= scores["micro_f1"] - 0.02
 
 
-def test_the_profile_that_counts_is_scored_by_what_it_answers(
-    predictor: Predictor, labeled_data: Path, tmp_path: Path
-) -> None:
+def test_the_top_k_profile_is_scored_by_its_answers(predictor: Predictor, labeled_data: Path, tmp_path: Path) -> None:
     scores = evaluate(predictor, labeled_data, "val", ["top-k"], cache=tmp_path)["profiles"]["top-k"]
     images = open_split(labeled_data, "val", predictor.taxonomy, predictor.card.input, cache=tmp_path)
     batch = np.stack([images[i]["pixels"].numpy() for i in range(len(images))])
@@ -105,9 +101,7 @@ def test_mistakes_end_in_one_line(
     assert message in capsys.readouterr().err
 
 
-def test_a_model_with_gates_is_scored_by_what_it_answers(
-    predictor: Predictor, labeled_data: Path, tmp_path: Path
-) -> None:
+def test_a_model_with_gates_is_scored_by_its_answers(predictor: Predictor, labeled_data: Path, tmp_path: Path) -> None:
     groups = predictor.taxonomy.groups
     bundle = make_tiny_bundle(tmp_path / "bundle", predictor.card.labels, 32, gates=Gates(groups[:1], True))
     gated = Predictor.from_bundle(bundle, "onnx")

@@ -111,7 +111,7 @@ def test_a_new_export_replaces_the_old_one(own_run: Path) -> None:
         (lambda run: lose_the_data(run / "config.yaml"), "/nowhere"),
     ],
 )
-def test_what_cannot_be_exported_ends_in_one_line(
+def test_runs_that_cannot_be_exported_give_a_one_line_error(
     own_run: Path, damage: Callable[[Path], None], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     damage(own_run)
@@ -126,7 +126,7 @@ def test_what_cannot_be_exported_ends_in_one_line(
     assert sorted(own_run.rglob("*")) == before
 
 
-def test_what_is_no_bundle_is_never_replaced(own_run: Path, tmp_path: Path) -> None:
+def test_folders_other_than_bundles_are_never_replaced(own_run: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     before = sorted(tmp_path.rglob("*"))
     for out, message in ((own_run, "is a folder with files and no bundle"), (tmp_path / "file", "is a file")):
@@ -149,7 +149,7 @@ def test_a_full_disk_leaves_the_old_bundle(
     assert [str(path.relative_to(disk)) for path in sorted(disk.rglob("*"))] == ["bundle", "bundle/model_card.json"]
 
 
-def test_files_that_disagree_are_no_bundle(own_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_disagree_are_not_exported(own_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Write another network as ONNX than the checkpoint's.
     import training.export
 

@@ -83,7 +83,7 @@ def rows(path: Path, separator: str = ",") -> dict[str, dict[str, str]]:
     return {row[next(iter(row))]: row for row in found}
 
 
-def test_csv_fills_what_is_empty_and_lists_what_differs(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_csv_fills_empty_cells_and_lists_differences(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = rows(export(home, "csv"))
     assert list(found["007"]) == [
         *("id", "image", "Colour", "title", "gender", "article", "neck", "pattern", "fabric"),
@@ -218,7 +218,7 @@ def test_known_mistakes_of_the_official_tables_are_not_repeated() -> None:
     assert {values()["color__gray"].name(language) for language in LANGUAGES} >= {"Gray", "Grau", "Gris"}
 
 
-def test_groups_that_the_mapping_does_not_have_are_no_news(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_groups_outside_the_mapping_are_not_reported(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own = home / "own.csv"
     own.write_text("group,label,category,values\narticle,Tshirts,aa-1-13-8,\n")
     export(home, "google", "--mapping", str(own))

@@ -31,7 +31,7 @@ def test_a_split_becomes_files_with_their_labels_beside(data: Path, tmp_path: Pa
     assert any(truth["labels"].values())
 
 
-def test_what_is_not_in_the_training_format_stays_where_it_is(data: Path, tmp_path: Path) -> None:
+def test_folders_in_other_formats_are_used_in_place(data: Path, tmp_path: Path) -> None:
     assert as_photographs(tmp_path, tmp_path / "photos") == tmp_path
     assert not (tmp_path / "photos").exists()
     assert true_labels(tmp_path / "photo.jpg") == {}

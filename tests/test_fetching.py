@@ -84,7 +84,7 @@ def of_host(host: str, server: PhotoServer) -> str:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "[::1]", "2130706433", "0x7f.1", "127.1"])
-def test_this_machine_is_not_asked_whatever_it_is_called(host: str, server: PhotoServer) -> None:
+def test_this_machine_is_refused_under_any_name(host: str, server: PhotoServer) -> None:
     with pytest.raises(Failure, match=r"private address|host not found|bad URL"):
         ask(of_host(host, server))
     assert not server.asked
@@ -126,7 +126,7 @@ def test_a_redirect_into_the_network_is_not_followed(outside: PhotoServer, insid
     assert not inside.asked
 
 
-def test_a_name_is_what_it_was_when_it_was_looked_at(
+def test_the_checked_address_is_the_one_connected_to(
     outside: PhotoServer, inside: PhotoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = {"shop.example": ["127.0.0.2"], "changes.example": ["127.0.0.1", "127.0.0.2"]}
@@ -140,9 +140,7 @@ def test_a_name_is_what_it_was_when_it_was_looked_at(
     assert not inside.asked
 
 
-def test_a_proxy_is_not_asked_for_what_is_known_to_be_private(
-    server: PhotoServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_proxy_is_not_used_for_private_hosts(server: PhotoServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", server.url(""))
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("NO_PROXY", "")
@@ -154,7 +152,7 @@ def test_a_proxy_is_not_asked_for_what_is_known_to_be_private(
     assert sum(server.asked.values()) == 1
 
 
-def test_a_public_host_that_does_not_answer_is_a_passing_failure(outside: PhotoServer) -> None:
+def test_a_public_host_that_does_not_answer_is_a_temporary_failure(outside: PhotoServer) -> None:
     with pytest.raises(PassingFailure, match="connection failed"):
         ask("http://127.0.0.1:1/x.jpg")
     with pytest.raises(Failure, match="host not found"):
@@ -195,7 +193,7 @@ def test_addresses_of_a_table_are_fetched_once_and_found(tmp_path: Path, server:
     ("bound", "message", "first"),
     [({"most": 2}, "2 images", 2), ({"gigabytes": 1e-9}, "1e-09 GB", 1), ({"minutes": 0}, "0 minutes", 0)],
 )
-def test_a_run_is_bounded_and_gone_on_with(
+def test_a_run_has_limits_and_can_be_continued(
     bound: dict[str, Any], message: str, first: int, tmp_path: Path, server: PhotoServer
 ) -> None:
     cells = [server.url(f"good/{i}") for i in range(5)]

@@ -133,7 +133,7 @@ def test_a_run_leaves_its_files(finished: Path) -> None:
     assert there - events == {"config.yaml", "metrics.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt"}
 
 
-def test_frozen_stages_stand_still(flags: list[str], tmp_path: Path) -> None:
+def test_frozen_stages_do_not_change(flags: list[str], tmp_path: Path) -> None:
     def trained(name: str, *more: str) -> dict[str, torch.Tensor]:
         run = ["--trainer.max_epochs", "1", "--run", str(tmp_path / name)]
         fit.train([*flags, "--model.frozen", "2", *more, *run])
@@ -146,7 +146,7 @@ def test_frozen_stages_stand_still(flags: list[str], tmp_path: Path) -> None:
     assert not any(torch.equal(fast[name], slow[name]) for name in others)
 
 
-def test_images_grow_over_the_training(flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_image_sizes_grow_during_training(flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
     forward = FashionModule.forward
 
@@ -249,7 +249,7 @@ def test_a_run_is_not_overwritten(finished: Path, flags: list[str]) -> None:
     ],
     ids=["mid-epoch", "last step of an epoch", "validation"],
 )
-def test_an_interrupted_run_ends_as_if_it_had_not_been(
+def test_an_interrupted_run_ends_like_an_uninterrupted_one(
     at: Interrupt,
     epochs: int,
     bar: str,
@@ -270,7 +270,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(
     assert all(torch.equal(expected[name], value) for name, value in weights(run).items())
 
 
-def test_muon_goes_on_as_if_it_had_not_been_interrupted(
+def test_muon_resumes_like_an_uninterrupted_run(
     flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = ["--model.optimizer", "muon", "--model.schedule", "onecycle", "--model.init.whiten", "true"]
@@ -284,7 +284,7 @@ def test_muon_goes_on_as_if_it_had_not_been_interrupted(
     assert second["train/loss"] < first["train/loss"]
 
 
-def test_a_moving_average_is_what_is_validated_saved_and_resumed(
+def test_the_moving_average_is_validated_saved_and_resumed(
     flags: list[str], finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, parts = tmp_path / "whole", tmp_path / "parts"
@@ -300,7 +300,7 @@ def test_a_moving_average_is_what_is_validated_saved_and_resumed(
     assert all(torch.equal(weights(parts)[name], value) for name, value in averaged.items())
 
 
-def test_ctrl_c_saves_says_how_to_go_on_and_exits(flags: list[str], tmp_path: Path) -> None:
+def test_ctrl_c_saves_prints_the_resume_command_and_exits(flags: list[str], tmp_path: Path) -> None:
     run = tmp_path / "run"
     # With a worker process, because ctrl-C in a terminal reaches it too.
     arguments = [*flags, "--data.workers", "1", "--trainer.max_epochs", "1000", "--run", str(run)]
@@ -367,7 +367,7 @@ def test_a_resume_is_refused_before_the_data_are_opened_and_changes_nothing(
     assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == before
 
 
-def test_a_resume_that_only_the_data_can_refuse_leaves_the_settings(finished: Path) -> None:
+def test_a_resume_refused_by_the_data_keeps_the_settings(finished: Path) -> None:
     before = (finished / "config.yaml").read_bytes()
     with pytest.raises(SettingError, match="planned for 12 steps, the settings make it 9"):
         fit.train(["--run", str(finished), "--resume", "--trainer.max_epochs", "3", "--data.batch_size", "16"])
@@ -414,7 +414,7 @@ def test_find_lr_suggests_and_trains_with_it(flags: list[str], tmp_path: Path, c
     assert not list(tmp_path.rglob(".lr_find*"))
 
 
-def test_find_lr_of_a_tiny_set_is_no_rate_of_the_noise(tmp_path: Path, flags: list[str]) -> None:
+def test_find_lr_is_robust_to_noise_on_a_tiny_set(tmp_path: Path, flags: list[str]) -> None:
     few = write_shapes(tmp_path / "few", train=8, val=6)
     arguments = ["--data.path", str(few), "--find_lr", "--trainer.max_epochs", "1", "--run", str(tmp_path / "run")]
     fit.train([*flags, *arguments])
@@ -431,7 +431,7 @@ def test_the_suggested_rate() -> None:
     assert suggested_rate(rates[:5], falling[:5]) is None
 
 
-def test_compiled_network_is_saved_under_the_same_names(
+def test_a_compiled_network_is_saved_under_the_same_names(
     flags: list[str], finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Really traced and called, but without code generation, which needs a compiler.
@@ -461,7 +461,7 @@ def test_compiled_network_is_saved_under_the_same_names(
         (["--run", "x", "--model.weights", "nothing.pth"], "no such weights file: nothing.pth"),
     ],
 )
-def test_mistakes_are_one_line(
+def test_mistakes_are_one_line_errors(
     arguments: list[str],
     message: str,
     flags: list[str],
@@ -481,7 +481,7 @@ def test_mistakes_are_one_line(
 
 
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has the device")
-def test_a_missing_gpu_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_missing_gpu_is_a_one_line_error(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     config = CONFIG.with_name("imaterialist.yaml")
     with pytest.raises(SystemExit) as end:
         fit.main(["--config", str(config), "--data.path", str(tmp_path), "--run", str(tmp_path / "x")])
@@ -491,5 +491,5 @@ def test_a_missing_gpu_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "(--trainer.accelerator gpu --trainer.devices 4 --trainer.strategy auto)" in line
 
 
-def test_stopped_is_not_an_error_of_the_user() -> None:
+def test_a_stopped_training_is_not_a_user_error() -> None:
     assert not issubclass(TrainingStopped, FashionError)

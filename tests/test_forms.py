@@ -51,7 +51,7 @@ def test_names_are_read_as_utf_8() -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
-def test_a_photograph_that_is_declared_a_form_is_the_body(kind: str) -> None:
+def test_a_photograph_declared_as_a_form_is_a_raw_body(kind: str) -> None:
     call = Call({BODY: encoded(picture(), kind)}, content_type=URLENCODED)
     assert asyncio.run(with_parts(call)) is call
 
@@ -82,7 +82,7 @@ def test_forms_that_are_refused(content_type: str, body: bytes, message: str) ->
         asyncio.run(with_parts(Call({BODY: body}, content_type=content_type)))
 
 
-def test_torchserve_says_which_parts_are_texts(bundle: Path) -> None:
+def test_torchserve_distinguishes_texts_from_files(bundle: Path) -> None:
     handler = FashionHandler()
     handler.initialize(Context("fashion", str(bundle), {}, 2, None, "0.12.0", model_yaml_config={}))
     context = Context("fashion", "", {}, 2, None, "0.12.0")

@@ -52,7 +52,7 @@ def url(request: pytest.FixtureRequest, gated_bundle: Path, tmp_path_factory: py
             process.wait(30)
 
 
-def test_every_answer_says_whether_there_is_a_product(url: str, predictor: Predictor) -> None:
+def test_every_answer_has_the_product_probability(url: str, predictor: Predictor) -> None:
     recognized = []
     for seed in SEEDS:
         answer = requests.post(url, data=photo(seed), timeout=60).json()
@@ -78,7 +78,7 @@ def test_top_k_keeps_to_groups_that_apply_and_all_does_not(url: str, predictor: 
             assert name != "All" or len(answer["attributes"]) == len(predictor.taxonomy)
 
 
-def test_the_client_says_it_in_words(
+def test_the_client_explains_gates_in_words(
     url: str, predictor: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said: set[str] = set()

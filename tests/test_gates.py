@@ -88,7 +88,7 @@ def test_a_card_of_schema_4_has_none(tmp_path: Path) -> None:
         ({"gate_thresholds": {"applies": [0.5]}}, "expected {'applies'"),
     ],
 )
-def test_gates_that_do_not_fit_are_one_line(tmp_path: Path, values: dict[str, Any], message: str) -> None:
+def test_gates_that_do_not_fit_are_one_line_errors(tmp_path: Path, values: dict[str, Any], message: str) -> None:
     content = CARD.to_json() | values
     (tmp_path / CARD_FILE).write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(BundleError) as error:
@@ -116,7 +116,7 @@ def test_other_numbers_of_outputs_are_refused(outputs: int) -> None:
         CARD.probabilities(np.zeros((2, outputs), np.float32))
 
 
-def test_gates_cannot_be_forgotten() -> None:
+def test_gates_are_a_required_argument() -> None:
     for choose in (answered, lambda card, rows: chosen_labels(card, rows[0], card.threshold_row())):
         with pytest.raises(ValueError, match="probabilities of 0 gates; the model has 3"):
             choose(CARD, np.ones((1, 10), np.float32))
@@ -144,7 +144,7 @@ def test_a_group_has_a_threshold_of_its_own() -> None:
 @pytest.mark.parametrize(
     "options", [AnswerOptions(), AnswerOptions(top_k=2), AnswerOptions(profile="top-k"), AnswerOptions(profile="0")]
 )
-def test_where_there_is_no_product_nothing_is_answered(options: AnswerOptions) -> None:
+def test_without_a_product_nothing_is_answered(options: AnswerOptions) -> None:
     answer = make_answer(CARD, seen(product=0.29), options)
     assert answer["attributes"] == []
     assert answer["product"] == {"recognized": False, "probability": 0.29}
@@ -153,7 +153,7 @@ def test_where_there_is_no_product_nothing_is_answered(options: AnswerOptions) -
     assert answer["product"] == {"recognized": True, "probability": 0.31}
 
 
-def test_all_and_labels_are_answered_all_the_same() -> None:
+def test_all_and_labels_bypass_gates() -> None:
     nothing = seen(sleeve=0.01, category=0.01, product=0.02)
     everything = make_answer(CARD, nothing, AnswerOptions(all=True))["attributes"]
     assert len(everything) == len(LABELS)
@@ -163,7 +163,7 @@ def test_all_and_labels_are_answered_all_the_same() -> None:
     assert [attribute["name"] for attribute in make_answer(CARD, nothing, asked)["attributes"]] == ["Sleeveless"]
 
 
-def test_applies_is_told_where_it_is_asked_for() -> None:
+def test_applies_is_answered_on_request() -> None:
     assert "applies" not in make_answer(CARD, seen())
     answer = make_answer(CARD, seen(sleeve=0.02, product=0.31), AnswerOptions(applies=True))
     assert answer["applies"] == {
@@ -198,7 +198,7 @@ def test_a_model_may_have_one_kind_of_gates_alone() -> None:
     assert make_answer(product, prediction)["attributes"] == []
 
 
-def test_what_is_said_in_words() -> None:
+def test_remarks_in_words() -> None:
     asked = AnswerOptions(applies=True)
     assert remarks(make_answer(CARD, seen(), asked)) == []
     assert remarks(make_answer(CARD, seen(sleeve=0.02), asked)) == ["sleeve: does not apply"]
@@ -239,7 +239,9 @@ def test_the_files_of_a_bundle_have_the_gates_outputs(gated_bundle: Path, predic
 
 
 @pytest.mark.parametrize("profile", [None, "0.5", "0", "top-k"])
-def test_many_are_answered_as_each_is(predictions: list[Prediction], gated_bundle: Path, profile: str | None) -> None:
+def test_batch_answers_equal_single_answers(
+    predictions: list[Prediction], gated_bundle: Path, profile: str | None
+) -> None:
     card = ModelCard.load(gated_bundle)
     probabilities, gates = (np.stack([getattr(p, name) for p in predictions]) for name in ("probabilities", "gates"))
     for row, prediction in zip(answered(card, probabilities, profile, gates), predictions, strict=True):

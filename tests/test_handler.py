@@ -111,7 +111,7 @@ def test_good_and_bad_images_of_a_batch_get_their_own_answers(handler: FashionHa
     assert len({json.dumps(answer) for _, answer in answers[0::2]}) == len(good)
 
 
-def test_who_asks_for_the_model_card_among_others_gets_it_and_they_their_answers(
+def test_a_describe_request_within_a_batch(
     handler: FashionHandler, bundle: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")

@@ -27,7 +27,7 @@ QUEUE = 4  # requests in TorchServe's queue
 # What TorchServe itself forbids to clients that get past the proxy
 
 
-def test_torchserve_listens_on_this_machine_only(hardened: TorchServe) -> None:
+def test_torchserve_listens_on_localhost_only(hardened: TorchServe) -> None:
     java = hardened.find()
     assert java
     family = [java, *java.children(recursive=True)]
@@ -45,7 +45,7 @@ def test_the_shipped_config_is_the_one_that_is_tested() -> None:
     assert "client_max_body_size 20m;" in (DEPLOY / "nginx.conf").read_text()
 
 
-def test_the_proxy_says_of_a_fault_what_the_handler_says() -> None:
+def test_the_proxys_error_message_equals_the_handlers() -> None:
     text = (DEPLOY / "errors.conf").read_text()
     (said,) = re.findall(r'\$fashion_internal_error_said \{\s+default "(.+)";', text)
     texts = re.findall(r"\$fashion_internal_error \{\s+1 '(.+)';\s+default '(.+)';", text)
@@ -77,7 +77,9 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("method", "path", "status"), CHANGES)
-def test_no_key_loads_or_removes_a_model(hardened: TorchServe, method: str, path: str, status: int) -> None:
+def test_models_cannot_be_loaded_or_removed_with_any_key(
+    hardened: TorchServe, method: str, path: str, status: int
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as elsewhere:
         url = hardened.management_url + path.format(url=f"http://127.0.0.1:{elsewhere.getsockname()[1]}/other.mar")
         for role, wanted in (("inference", 400), ("management", status)):
@@ -149,7 +151,7 @@ def counted(hardened: TorchServe, name: str) -> float:
 
 
 @needs_nginx
-def test_health_is_told_without_a_key(outside: requests.Session, proxy: Proxy) -> None:
+def test_health_needs_no_key(outside: requests.Session, proxy: Proxy) -> None:
     for path, answer in {
         "/v2/health/live": {"live": True},
         "/v2/health/ready": {"ready": True},
@@ -184,7 +186,7 @@ def test_a_wrong_key_is_not_ready(outside: requests.Session, proxy: Proxy, harde
 
 
 @needs_nginx
-def test_a_full_queue_is_told_and_the_others_are_answered(
+def test_a_full_queue_refuses_and_queued_requests_are_answered(
     outside: requests.Session, proxy: Proxy, hardened: TorchServe
 ) -> None:
     with ThreadPoolExecutor(2 * QUEUE + 1) as pool:
@@ -204,7 +206,9 @@ def test_a_full_queue_is_told_and_the_others_are_answered(
 
 
 @needs_nginx
-def test_a_killed_worker_is_told_and_comes_back(outside: requests.Session, proxy: Proxy, hardened: TorchServe) -> None:
+def test_a_killed_worker_is_reported_and_restarted(
+    outside: requests.Session, proxy: Proxy, hardened: TorchServe
+) -> None:
     assert ask(outside, proxy).status_code == 200
     time.sleep(2)  # counts are written once a second
     names = (

@@ -94,7 +94,7 @@ def test_bodies_that_are_half_sent(server: Server, expected: Any) -> None:
     assert server.ask(photo(5)).json() == expected
 
 
-def test_no_http_at_all(server: Server, expected: Any) -> None:
+def test_bytes_that_are_not_http(server: Server, expected: Any) -> None:
     address = urlsplit(server.url)
     for sent in (b"\x16\x03\x01\x02\x00", b"GET / HTTP/9.9\r\n\r\n", b"\r\n" * 500, b"A" * 100_000):
         with socket.create_connection((address.hostname, address.port), timeout=10) as connection:

@@ -70,7 +70,7 @@ def test_the_weights_of_every_layout_answer_as_torchvision_does(
 
 
 @pytest.mark.parametrize("layout", ["checkpoint of Lightning 1.0", "ONNX"])
-def test_so_do_those_of_a_resnet50(layout: str, tmp_path: Path) -> None:
+def test_resnet50_weights_answer_as_torchvision_does(layout: str, tmp_path: Path) -> None:
     network = seed_network("resnet50")
     # Folding the batch norms of 53 layers rounds: the file itself differs by 7e-5 from the network it was written from.
     check(LAYOUTS[layout](network, tmp_path), network, "resnet50", 2e-4 if layout == "ONNX" else 1e-5)
@@ -97,7 +97,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Module, Path]
     return network, folder / "bundle"
 
 
-def test_the_bundle_says_where_it_is_from(imported: tuple[nn.Module, Path]) -> None:
+def test_the_bundle_records_its_origin(imported: tuple[nn.Module, Path]) -> None:
     _, bundle = imported
     card = ModelCard.load(bundle)
     assert set(card.files) == {"model.ckpt", "model.pth", "model.onnx"}

@@ -152,7 +152,7 @@ def test_kill_9_while_indexing(tmp_path: Path) -> None:
     assert content(EdgeStore(out)) == content(anew)
 
 
-def test_an_engine_too_broken_to_open_is_written_anew_if_it_was_cut_off(tmp_path: Path) -> None:
+def test_an_interrupted_index_that_cannot_be_opened_is_rebuilt(tmp_path: Path) -> None:
     scored = write_catalog(tmp_path / "scored", products(20))
     store = EdgeStore(tmp_path / "index")
     build(scored, store)
@@ -172,7 +172,7 @@ def test_an_empty_catalog(tmp_path: Path, store: MakeStore) -> None:
         Index(store())
 
 
-def test_what_is_no_index(tmp_path: Path) -> None:
+def test_folders_that_are_not_an_index(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere' is not an index; python -m catalog\.index makes one"):
         open_index(tmp_path / "nowhere")
     (tmp_path / MANIFEST).write_text("{")
@@ -188,7 +188,7 @@ def test_what_is_no_index(tmp_path: Path) -> None:
         open_index("http://127.0.0.1:6333")
 
 
-def test_folders_and_collections_of_others_are_left_alone(tmp_path: Path) -> None:
+def test_foreign_folders_and_collections_are_not_changed(tmp_path: Path) -> None:
     scored = write_catalog(tmp_path / "scored", products(5))
     (tmp_path / SHARD).mkdir()
     (tmp_path / SHARD / "mine").touch()
@@ -239,9 +239,7 @@ def test_graphs_and_int8_copies(tmp_path: Path) -> None:
     assert build(scored, EdgeStore(tmp_path / "index")) == Changes(0, 0, 300)  # without flags, settings are kept
 
 
-def test_more_than_fits_in_memory_stays_on_disk(
-    tmp_path: Path, store: MakeStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_index_stays_on_disk(tmp_path: Path, store: MakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """An index also keeps its settings, because changing them would rebuild it."""
     scored = write_catalog(tmp_path / "scored", products(300))
     graphs = Tuning(graphs=True, asked=True)

@@ -44,14 +44,14 @@ def test_the_interval_of_answers_is_wilsons() -> None:
     assert high[0, 0] == pytest.approx(0.2328, abs=1e-4)
 
 
-def test_none_of_none_and_none_of_ten() -> None:
+def test_intervals_of_zero_of_zero_and_zero_of_ten() -> None:
     share, low, high = shares(sums([0, 10], np.array([[0], [0]])))
     assert np.isnan([share[0, 0], low[0, 0], high[0, 0]]).all()
     assert (share[1, 0], low[1, 0]) == (0, 0)
     assert high[1, 0] == pytest.approx(3.8415 / 13.8415, abs=1e-4)  # z² / (n + z²)
 
 
-def test_probabilities_that_hardly_vary_are_surer_than_answers() -> None:
+def test_probabilities_of_low_variance_have_shorter_intervals_than_answers() -> None:
     values = np.tile([0.28, 0.32], 500)
     certain = Sums(np.array([[1000.0]]), np.array([[values.sum()]]), np.array([[(values**2).sum()]]))
     _, low, high = shares(certain)
@@ -76,7 +76,7 @@ def test_the_line_of_answers_is_logistic_regression() -> None:
     assert found.p[0] == pytest.approx(math.erfc(slope / error / math.sqrt(2)), rel=0.05)
 
 
-def test_a_gap_counts_for_as_long_as_it_is() -> None:
+def test_a_gap_between_periods_counts_by_its_length() -> None:
     close, far = (line(sums(count, total)) for count, total in _with_and_without_gap())
     assert far.slope[0] == pytest.approx(close.slope[0] / 3)
     assert far.change[0] == pytest.approx(close.change[0])
@@ -98,7 +98,7 @@ def test_intervals_of_slopes_cover(slope: float, soft: bool) -> None:
 
 @pytest.mark.parametrize("periods", [2, 3, 12])
 @pytest.mark.parametrize("scatter", [0.0, 0.4])
-def test_without_a_trend_hardly_anything_is_called_one(periods: int, scatter: float) -> None:
+def test_false_discoveries_are_bounded(periods: int, scatter: float) -> None:
     """200 runs of 20 labels. Random scatter of months is not a trend either, given enough months to tell."""
     rng = np.random.default_rng(3)
     p = line(drawn(flat(0.1, periods, 4000), 300, rng, scatter=scatter)[0]).p
@@ -126,7 +126,7 @@ def test_a_label_that_begins_has_a_finite_line() -> None:
     assert found.slope[0] > 0
 
 
-def test_what_is_on_too_few_products_is_not_tested() -> None:
+def test_labels_of_too_few_products_are_not_tested() -> None:
     few = LEAST - 1
     found = line(sums([100, 100], np.array([[few, 100, 50, 50], [0, 100 - few, 50, 60]])))
     assert np.isnan(found.p).tolist() == [True, True, False, False]

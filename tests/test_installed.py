@@ -39,7 +39,7 @@ def pinned() -> dict[str, str]:
     return {name: next(iter(each.specifier)).version for name, each in requirements([*filter(None, lines)]).items()}
 
 
-def test_extras_and_pins_name_the_same() -> None:
+def test_extras_and_pins_name_the_same_packages() -> None:
     asked = requirements(PROJECT["dependencies"])
     for lines in EXTRAS.values():
         asked |= requirements(lines)
@@ -49,7 +49,7 @@ def test_extras_and_pins_name_the_same() -> None:
         assert asked[name].specifier.contains(version), f"{name} {version}"
 
 
-def test_all_is_every_extra() -> None:
+def test_the_extra_all_contains_every_extra() -> None:
     assert Requirement(EXTRAS["all"][0]).extras == EXTRAS.keys() - {"serve", "all"}
     for extra in EXTRAS.keys() - {"serve", "all"}:
         assert "fashion-attributes[serve]" in EXTRAS[extra]
@@ -98,7 +98,7 @@ def test_it_serves_and_searches(served: Path, bundle: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("module", ["fashion.predictor", "serving.app", "catalog.search", "catalog.duplicates"])
-def test_its_commands_say_how_they_are_used(served: Path, module: str, tmp_path: Path) -> None:
+def test_its_commands_print_their_help(served: Path, module: str, tmp_path: Path) -> None:
     ended = subprocess.run([served, "-m", module, "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert ended.stdout.startswith(f"usage: python -m {module}"), ended.stderr
 

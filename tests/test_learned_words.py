@@ -66,7 +66,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_what_can_be_seen_is_learned_and_what_cannot_is_not() -> None:
+def test_only_visible_words_are_learned() -> None:
     embeddings, titles, kinds = drawn()
     looks = {look.word: look for look in learn(embeddings, titles)}
     assert {"moccasin", "polkadot", "polka", "dot", "blouse", "zephyr", "thing"} <= looks.keys()
@@ -78,7 +78,7 @@ def test_what_can_be_seen_is_learned_and_what_cannot_is_not() -> None:
     assert np.abs(zephyr - 1 / 3).max() < 0.25  # its overall share, whatever the photograph
 
 
-def test_probabilities_mean_what_they_say() -> None:
+def test_word_probabilities_are_calibrated() -> None:
     """A word in half of a cluster's titles gets a probability of about 0.5 for each of its products."""
     embeddings, titles, kinds = drawn()
     rng = np.random.default_rng(1)
@@ -181,7 +181,7 @@ def test_columns_of_titles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         ),
     ],
 )
-def test_titles_that_cannot_be(
+def test_invalid_title_columns(
     flags: list[str], message: str, scored: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stop:
@@ -190,7 +190,7 @@ def test_titles_that_cannot_be(
     assert message in capsys.readouterr().err
 
 
-def test_a_broken_file_of_words_is_told(scored: Path, tmp_path: Path) -> None:
+def test_a_broken_file_of_words_is_reported(scored: Path, tmp_path: Path) -> None:
     shutil.copytree(scored / "index", tmp_path / "index")
     path = tmp_path / "index" / FILE
     path.write_bytes(path.read_bytes()[:4096])

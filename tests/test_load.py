@@ -110,7 +110,7 @@ def worker(server: TorchServe) -> int:
     return server.models()[0]["workers"][0]["pid"]
 
 
-def test_a_killed_worker_comes_back_and_answers_right(server: TorchServe, expected: list[Any]) -> None:
+def test_a_killed_worker_is_restarted_and_answers_correctly(server: TorchServe, expected: list[Any]) -> None:
     with Load(server, expected) as load:
         load.wait_for_answers()
         for _ in range(2):

@@ -22,7 +22,7 @@ def images() -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", ["torch", "onnx"])
-def test_the_answer_is_the_mean_of_both(bundle: Path, images: np.ndarray, name: str) -> None:
+def test_the_answer_is_the_mean_of_image_and_mirror_image(bundle: Path, images: np.ndarray, name: str) -> None:
     engine = open_engine(bundle, ModelCard.load(bundle), name)
     found = MirroredEngine(engine).run(images, features=True)
     plain, turned = engine.run(images, features=True), engine.run(images[:, :, ::-1], features=True)

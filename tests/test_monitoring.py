@@ -49,7 +49,7 @@ needs_prometheus = pytest.mark.skipif(
     ],
     ids=lambda check: check[-1],
 )
-def test_promtool_agrees(check: tuple[str, ...]) -> None:
+def test_promtool_accepts_the_files(check: tuple[str, ...]) -> None:
     result = subprocess.run(["promtool", *check], cwd=MONITORING, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -75,7 +75,7 @@ def listed_metrics() -> dict[str, list[str]]:
     return names
 
 
-def test_what_is_asked_for_is_counted_and_what_is_counted_is_shown() -> None:
+def test_queried_metrics_exist_and_all_metrics_are_shown() -> None:
     known = {name for names in listed_metrics().values() for name in names}
     known |= {rule["record"] for rule in RULES if "record" in rule}
     asked = {name for expression in EXPRESSIONS for name in METRIC.findall(expression)}

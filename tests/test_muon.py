@@ -20,7 +20,7 @@ def of_rank(rows: int, columns: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("shape", [(64, 576), (576, 64), (128, 128)])
-def test_singular_values_come_near_one_and_their_vectors_stay(shape: tuple[int, int]) -> None:
+def test_singular_values_approach_one_and_vectors_stay(shape: tuple[int, int]) -> None:
     matrix = of_rank(*shape)
     u, values, v = torch.linalg.svd(matrix, full_matrices=False)
     found = orthogonal(matrix)
@@ -35,7 +35,7 @@ def test_singular_values_come_near_one_and_their_vectors_stay(shape: tuple[int, 
 
 
 @pytest.mark.parametrize(("dtype", "within"), [(torch.float32, 1e-3), (torch.bfloat16, 0.05)])
-def test_both_ways_of_the_iteration_give_the_same(dtype: torch.dtype, within: float) -> None:
+def test_both_variants_of_the_iteration_agree(dtype: torch.dtype, within: float) -> None:
     blocks = torch.stack([of_rank(64, 300), of_rank(300, 64).T])
     blocks = blocks / torch.linalg.matrix_norm(blocks, keepdim=True)
     expected = by_gram(blocks)
@@ -49,7 +49,7 @@ def test_long_sides_are_cut_into_blocks() -> None:
     torch.testing.assert_close(orthogonal(matrix.T), torch.cat(parts).T)
 
 
-def test_nothing_comes_of_nothing() -> None:
+def test_zero_stays_zero() -> None:
     assert torch.equal(orthogonal(torch.zeros(8, 9)), torch.zeros(8, 9))
 
 
@@ -61,7 +61,7 @@ def with_gradients(network: nn.Module) -> nn.Module:
     return network
 
 
-def test_inner_convolutions_turn_and_all_else_does_as_adamw() -> None:
+def test_inner_convolutions_use_muon_and_all_else_adamw() -> None:
     torch.manual_seed(0)
     network = with_gradients(build("resnet18", 5))
     other = with_gradients(copy.deepcopy(network))
@@ -80,7 +80,7 @@ def test_inner_convolutions_turn_and_all_else_does_as_adamw() -> None:
             torch.testing.assert_close(value, expected[name], rtol=0, atol=1e-8)
 
 
-def test_parameters_without_a_gradient_stay() -> None:
+def test_parameters_without_a_gradient_do_not_change() -> None:
     network = with_gradients(build("resnet18", 5))
     network.layer1[0].conv1.weight.grad = network.fc.bias.grad = None
     before = copy.deepcopy(network.state_dict())
@@ -100,7 +100,7 @@ def test_the_layout_in_memory_changes_nothing() -> None:
         torch.testing.assert_close(found, value, rtol=0, atol=1e-7, msg=name)
 
 
-def test_a_saved_state_goes_on_as_if_it_had_not_been_saved() -> None:
+def test_a_restored_state_continues_identically() -> None:
     torch.manual_seed(0)
     network = with_gradients(build("resnet18", 5))
     optimizer = make_optimizer(network, "muon", 1e-3, 0.1)
@@ -122,7 +122,7 @@ def test_a_saved_state_goes_on_as_if_it_had_not_been_saved() -> None:
     assert len({group["lr"] for group in optimizer.param_groups}) == 1
 
 
-def test_a_network_learns_by_it() -> None:
+def test_a_network_learns_with_muon() -> None:
     """A ResNet18 learns to tell bright from dark halves in noise within 12 steps of 16 images."""
     torch.manual_seed(0)
     network = build("resnet18", 2)

@@ -149,11 +149,11 @@ def test_a_background_is_floor_alone(seed: int) -> None:
     ],
     ids=["one corner free", "none free", "same color", "small", "busy"],
 )
-def test_no_background_where_it_is_not_sure(image: Image.Image, seed: int) -> None:
+def test_no_background_if_it_is_uncertain(image: Image.Image, seed: int) -> None:
     assert background_crop(image, np.random.default_rng(seed)) is None
 
 
-def test_one_sheet_is_at_most_a_tenth(tmp_path: Path) -> None:
+def test_a_contact_sheet_is_at_most_a_tenth(tmp_path: Path) -> None:
     files = [tmp_path / f"{number}.png" for number in range(30)]
     for file in files:
         photograph().save(file)
@@ -167,7 +167,7 @@ def refused(capsys: pytest.CaptureFixture[str], *flags: str) -> str:
     return capsys.readouterr().err.splitlines()[-1]
 
 
-def test_a_mistake_is_one_line_and_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_is_a_one_line_error_and_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / "out")
     assert "--count is 5; choose 12 or more" in refused(capsys, "--out", out, "--count", "5")
     assert "--seed is -1" in refused(capsys, "--out", out, "--seed", "-1")

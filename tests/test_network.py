@@ -39,7 +39,7 @@ def test_shapes(network, arch, images):
     assert output.features.shape == (2, EMBEDDING[arch], 2, 2)
 
 
-def test_its_weights_are_torchvisions_both_ways(network, arch, images):
+def test_weights_are_interchangeable_with_torchvision(network, arch, images):
     theirs = getattr(torchvision.models, arch)(num_classes=LABELS).eval()
     theirs.load_state_dict(network.state_dict(), strict=True)
     with torch.inference_mode():
@@ -61,7 +61,7 @@ def test_other_sizes_than_the_trained_one_work(network, arch):
         assert network(torch.zeros(1, 3, 96, 96)).features.shape == (1, EMBEDDING[arch], 3, 3)
 
 
-def test_an_unknown_architecture_names_those_there_are():
+def test_an_unknown_architecture_error_lists_the_known_ones():
     with pytest.raises(SettingError, match="'resnet51' is unknown; choose one of: resnet50, resnet18"):
         build("resnet51", LABELS)
 

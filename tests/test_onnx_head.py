@@ -43,7 +43,7 @@ def test_every_way_to_write_it(tmp_path: Path, transposed: int, kind: int) -> No
     np.testing.assert_array_equal(read_head(tmp_path / "head.onnx"), weights)
 
 
-def test_another_end_is_told(tmp_path: Path) -> None:
+def test_a_file_with_another_last_layer_is_refused(tmp_path: Path) -> None:
     node = helper.make_node("Relu", ["embedding"], ["logits"])
     port, out = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 5]) for name in ("embedding", "logits"))
     onnx.save(helper.make_model(helper.make_graph([node], "none", [port], [out])), tmp_path / "none.onnx")

@@ -75,7 +75,7 @@ def test_the_int8_file_is_read_and_answers_alike_on_every_processor(tmp_path: Pa
     assert (speed.convolutions, speed.float_convolutions) == (52, 0)
 
 
-def test_a_network_that_cannot_be_read_by_place_is_one_line(tmp_path: Path) -> None:
+def test_a_network_that_cannot_be_read_by_place_is_a_one_line_error(tmp_path: Path) -> None:
     write_onnx(build("timm/test_convnext", 5).eval(), SPEC, tmp_path / "model.onnx")
     with pytest.raises(BundleError, match=r"give the model\.pth or model\.ckpt") as error:
         read(tmp_path / "model.onnx", build("timm/test_convnext", 5))

@@ -129,7 +129,7 @@ def test_photographs_become_cards(
     assert violations(tab) == []
 
 
-def test_what_is_shown_is_what_the_request_beside_it_answers(
+def test_the_displayed_request_gives_the_displayed_answer(
     opened: Callable[..., Page], photographs: list[Path], url: str
 ) -> None:
     tab = opened()
@@ -198,7 +198,7 @@ def test_a_wall_is_no_product(opened: Callable[..., Page], tmp_path: Path) -> No
     assert tab.locator(".attributes li").count() == 0
 
 
-def test_many_with_progress_and_cancel(opened: Callable[..., Page], tmp_path: Path) -> None:
+def test_many_photographs_with_progress_and_cancel(opened: Callable[..., Page], tmp_path: Path) -> None:
     drawn = [garment(seed, 300) for seed in range(3)]
     files = [tmp_path / f"{number}.jpg" for number in range(60)]
     for number, path in enumerate(files):
@@ -373,7 +373,7 @@ def test_a_product_of_several_photographs_is_asked_and_downloaded_as_shown(
     expect(tab.locator(".card")).to_have_count(3)
 
 
-def test_what_cannot_be_joined_stays_as_it_was(opened: Callable[..., Page], tmp_path: Path) -> None:
+def test_photographs_that_cannot_be_joined_stay_separate(opened: Callable[..., Page], tmp_path: Path) -> None:
     for name in ("one.jpg", "two.jpg"):
         (tmp_path / name).write_bytes(garment(4) + bytes(11 * 2**20))  # larger than the request limit
     tab = opened()
@@ -388,7 +388,7 @@ def test_what_cannot_be_joined_stays_as_it_was(opened: Callable[..., Page], tmp_
 @pytest.mark.skipif(
     "FASHION_TIMES" not in os.environ, reason="times need a machine without other work: FASHION_TIMES=1"
 )
-def test_it_is_quick(browser: Browser, url: str, tmp_path: Path) -> None:
+def test_the_page_is_fast(browser: Browser, url: str, tmp_path: Path) -> None:
     times = measure_times(browser, url, tmp_path)
     print(times)
     assert times.usable < USABLE
@@ -596,7 +596,7 @@ def test_a_refit_is_shown_applied_and_undone(
         tab.close()  # before its server stops
 
 
-def test_a_refit_of_too_little_says_what_it_needs(opened: Callable[..., Page]) -> None:
+def test_a_refit_of_too_few_corrections_names_the_minimum(opened: Callable[..., Page]) -> None:
     tab = opened("/review")
     EXPECTED.append("400")
     tab.locator("#learning summary").click()

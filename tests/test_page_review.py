@@ -45,7 +45,7 @@ def correct(url: str, *rows: list[str], seen: dict[str, int], who: str = "ana") 
     return requests.post(f"{url}/review/corrections", json=content, timeout=60)
 
 
-def test_a_queue_says_what_is_asked(url: str) -> None:
+def test_a_queue_lists_its_questions(url: str) -> None:
     items = ask(url, "queue", kind="uncertain", group="colour")["items"]
     assert {item["group"] for item in items} == {"colour"}
     first = items[0]
@@ -59,7 +59,7 @@ def test_a_queue_says_what_is_asked(url: str) -> None:
     assert 1 <= len(batch["products"]) <= 24
 
 
-def test_what_is_corrected_is_searched_at_once_and_undone(url: str, scored: Path) -> None:
+def test_corrections_are_searchable_at_once_and_can_be_undone(url: str, scored: Path) -> None:
     before = requests.get(f"{url}/browse", {"is.colour": "Turquoise Blue"}, timeout=60).text
     assert 'href="/browse/product/g/5"' not in before
     written = correct(url, ["g/5", "only", "colour", "Turquoise Blue"], seen={"g/5": 0}).json()
@@ -75,7 +75,7 @@ def test_what_is_corrected_is_searched_at_once_and_undone(url: str, scored: Path
     assert [entry.who for entry in CorrectionStore(scored).history("g/5")] == ["ana", "ana"]
 
 
-def test_who_was_slower_is_told(url: str) -> None:
+def test_a_conflicting_correction_is_reported(url: str) -> None:
     state = ask(url, "item", product="g/6", group="colour")["state"]
     assert correct(url, ["g/6", "is", "colour", "Red"], seen={"g/6": state}).ok
     refused = correct(url, ["g/6", "is not", "colour", "Red"], seen={"g/6": state}, who="bob")
@@ -100,14 +100,14 @@ def test_who_was_slower_is_told(url: str) -> None:
         {"corrections": [["g/1", "is", "colour", "Black"]], "seen": {"g/1": 0}, "found_by": "luck"},
     ],
 )
-def test_what_cannot_be_read_writes_nothing(url: str, scored: Path, content: Any) -> None:
+def test_invalid_requests_write_nothing(url: str, scored: Path, content: Any) -> None:
     refused = requests.post(f"{url}/review/corrections", json=content, timeout=60)
     assert (refused.status_code, list(refused.json())) == (400, ["error"])
     assert CorrectionStore(scored).history("g/1") == []
 
 
 @pytest.mark.parametrize(("where", "led"), [("", "uncertain"), ("price>1", "")])
-def test_a_correction_says_which_queue_led_to_it(url: str, scored: Path, where: str, led: str) -> None:
+def test_a_correction_records_its_queue(url: str, scored: Path, where: str, led: str) -> None:
     state = ask(url, "item", product="g/7", group="season")["state"]
     row = ["g/7", "is", "season", "Summer"]
     content = {"corrections": [row], "seen": {"g/7": state}, "found_by": "uncertain", "where": where}
@@ -115,7 +115,7 @@ def test_a_correction_says_which_queue_led_to_it(url: str, scored: Path, where: 
     assert CorrectionStore(scored).history("g/7")[-1].found_by == led
 
 
-def test_a_refit_wants_enough_corrections(url: str) -> None:
+def test_a_refit_needs_enough_corrections(url: str) -> None:
     refused = requests.post(f"{url}/review/refit", timeout=60)
     assert (refused.status_code, "a refit needs 30" in refused.text) == (400, True)
     assert requests.post(f"{url}/review/refit/apply/1", json={}, timeout=60).status_code == 400

@@ -56,9 +56,7 @@ def test_a_portrait_shows_the_photograph_the_bars_and_two_maps(predictor: Predic
     assert pixels(picture, FULL) == pytest.approx(8 * length, rel=0.05)  # except for pixels covered by marks
 
 
-def test_of_a_group_that_is_not_answered_the_most_probable_stands_in_gray(
-    predictor: Predictor, photos: Sequence[Path]
-) -> None:
+def test_groups_without_an_answer_show_the_best_guess_in_gray(predictor: Predictor, photos: Sequence[Path]) -> None:
     strict, loose = (portrait(predictor, photos[1], profile=profile) for profile in ("1.0", "0.0"))
     assert max(pixels(strict, FULL), pixels(loose, WEAK)) < 50  # text has a few pixels of any color
     assert min(pixels(strict, WEAK), pixels(loose, FULL)) > 500
@@ -77,7 +75,7 @@ def test_maps_of_the_groups_that_are_named(predictor: Predictor, photos: Sequenc
             draw(predictor, photos[0].with_name("missing.jpg"))
 
 
-def test_a_gallery_says_what_is_right(predictor: Predictor, photos: Sequence[Path]) -> None:
+def test_a_gallery_marks_right_and_wrong_answers(predictor: Predictor, photos: Sequence[Path]) -> None:
     plain = gallery(predictor, photos)
     assert plain.image.width == 4 * (WIDTH + MARGIN) + MARGIN
     assert pixels(plain, BAR) > 0
@@ -93,7 +91,7 @@ def test_a_gallery_says_what_is_right(predictor: Predictor, photos: Sequence[Pat
     assert gallery(predictor, photos, [{}] * 5).image.tobytes() == plain.image.tobytes()
 
 
-def test_what_was_missed_is_told(predictor: Predictor, photos: Sequence[Path]) -> None:
+def test_missed_labels_are_shown(predictor: Predictor, photos: Sequence[Path]) -> None:
     answers = predictor.answer(predictor.predict(photos[0]))["attributes"]
     others = [label for label in predictor.card.labels if label.name not in [answer["name"] for answer in answers]]
     truth = {others[0].group: [others[0].name]}

@@ -110,7 +110,7 @@ def test_every_command_takes_the_server(
         assert len(index) == 300
 
 
-def test_an_index_is_named_once(scored: Scored, postgres: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_exactly_one_index_must_be_named(scored: Scored, postgres: str, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["--where", "price<9"]
     assert "one index is searched, and none is named" in refused(capsys, *asked, command=search.main)
     both = [str(scored.folder / "index"), "--postgres", postgres, *asked]
@@ -128,11 +128,11 @@ def test_an_index_is_named_once(scored: Scored, postgres: str, capsys: pytest.Ca
         ("postgresql://me:geheim@127.0.0.1:1/db/more", "names no collection"),
     ],
 )
-def test_urls_that_are_none(url: str, message: str, scored: Scored, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_urls(url: str, message: str, scored: Scored, capsys: pytest.CaptureFixture[str]) -> None:
     assert message in refused(capsys, str(scored.folder), "--postgres", url)
 
 
-def test_what_is_shown_of_a_url() -> None:
+def test_passwords_are_hidden_in_urls() -> None:
     url = "postgresql://me:geheim@db.example:5433/shop?sslmode=require&password=geheim&sslpassword=geheim"
     assert without_secrets(url) == "postgresql://me@db.example:5433/shop"
     assert without_secrets("postgresql://:geheim@/shop?host=/run/x&port=1") == "postgresql:///shop?host=/run/x&port=1"
@@ -140,7 +140,7 @@ def test_what_is_shown_of_a_url() -> None:
     assert without_secrets("postgresql://me:geheim@db/shop?pass=geheim") == "postgresql://..."
 
 
-def test_nothing_answers(scored: Scored, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_server_answers_at_the_url(scored: Scored, capsys: pytest.CaptureFixture[str]) -> None:
     (port,) = free_ports(1)
     url = f"postgresql://me:geheim@127.0.0.1:{port}/shop"
     error = refused(capsys, str(scored.folder), "--postgres", url)
@@ -157,7 +157,7 @@ def test_a_wrong_password_and_a_wrong_database(
     assert 'database "nowhere" does not exist' in error
 
 
-def test_rights_that_are_missing(
+def test_missing_privileges(
     scored: Scored, postgres: str, role: str, collection: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A role without write access can search once read access is granted; the password is not stored."""
@@ -197,7 +197,7 @@ def test_a_database_without_pgvector(
         admin.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(database)))
 
 
-def test_tables_of_others_are_left_alone(scored: Scored, postgres: str, collection: str) -> None:
+def test_foreign_tables_are_not_changed(scored: Scored, postgres: str, collection: str) -> None:
     store = PostgresStore(postgres, collection)
     for name in (collection, f"{collection}_catalog"):
         with psycopg.connect(postgres, autocommit=True) as admin:
@@ -235,7 +235,7 @@ def test_one_writes_and_others_read(scored: Scored, postgres: str, collection: s
     assert build(scored, PostgresStore(postgres, collection)) == Changes(0, 0, 300)
 
 
-def test_a_connection_that_was_ended_is_made_anew(scored: Scored, postgres: str, collection: str) -> None:
+def test_a_closed_connection_is_reopened(scored: Scored, postgres: str, collection: str) -> None:
     build(scored, PostgresStore(postgres, collection))
     named = f"{postgres}&application_name={collection}"
     ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s"
@@ -325,7 +325,7 @@ def test_filters_use_their_indexes(scored: Scored, postgres: str, collection: st
     assert method in plan
 
 
-def test_what_a_filter_does_not_know_is_refused() -> None:
+def test_unknown_conditions_are_refused() -> None:
     with pytest.raises(KeyError):
         PostgresBuilder().between('source."price"', {"near": 1.0})
     assert key_parts(Column("x", "text", ("source", 'sale. "price'.replace('"', "″"))).key) == (
@@ -334,7 +334,7 @@ def test_what_a_filter_does_not_know_is_refused() -> None:
     )
 
 
-def test_a_number_where_texts_stood(tmp_path: Path, postgres: str, collection: str) -> None:
+def test_a_text_column_becomes_numeric(tmp_path: Path, postgres: str, collection: str) -> None:
     """A column changes its kind: rows of the old kind cause no error, and new rows are found."""
     rows = products(40)
     texts = [pa.field("price", pa.string())]
@@ -350,7 +350,7 @@ def test_a_number_where_texts_stood(tmp_path: Path, postgres: str, collection: s
     assert found == {row["id"] for row in rows if row["price"] is not None and row["price"] < 50}
 
 
-def test_a_nul_character_is_told(tmp_path: Path, postgres: str, collection: str) -> None:
+def test_a_nul_character_is_reported(tmp_path: Path, postgres: str, collection: str) -> None:
     rows = [row | {"brand": "Ac\0me" if row["id"] == "p3" else "Acme"} for row in products(5)]
     with pytest.raises(DataError, match="product 'p3' has a NUL character, which PostgreSQL cannot keep"):
         build(write_catalog(tmp_path / "scored", rows), PostgresStore(postgres, collection))
@@ -373,7 +373,7 @@ def graph_scans(store: PostgresStore) -> int:
         return int(connection.execute(asked, (store.collection,)).fetchone()[0])
 
 
-def test_a_graph_is_walked_where_it_is_quicker(large: Scored, postgres: str, collection: str) -> None:
+def test_the_graph_is_used_if_it_is_faster(large: Scored, postgres: str, collection: str) -> None:
     """Recall of the graph is high; for selective filters, all products that pass are compared."""
     walking = f"{postgres}&options=-c%20enable_seqscan%3Doff"  # otherwise so few products are scanned sequentially
     store = PostgresStore(walking, collection)
@@ -395,7 +395,7 @@ def test_a_graph_is_walked_where_it_is_quicker(large: Scored, postgres: str, col
     assert min(recall.values()) > 0.97
 
 
-def test_a_graph_that_gives_too_few_is_not_relied_on(
+def test_too_few_results_of_the_graph_are_completed(
     large: Scored, postgres: str, collection: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Products that pass a filter are found even if PostgreSQL misestimates its selectivity."""

@@ -62,7 +62,7 @@ def test_a_prediction(predictor, files):
 
 
 @pytest.mark.parametrize("engine", ["onnx", "int8", "torch"])
-def test_probabilities_are_calibrated_on_every_way(bundle, engine, files):
+def test_probabilities_are_calibrated_in_every_method(bundle, engine, files):
     one = Predictor.from_bundle(bundle, engine)
     outcomes = [outcome.get() for outcome in one.predict_each([files[0], files[1], files[2]])]
     for prediction in (one.predict(files[0]), *one.predict([files[1]]), *outcomes):
@@ -89,7 +89,7 @@ def test_a_list_may_mix_its_kinds(predictor, files):
     assert [close(one, predictor.predict(files[i % 3])) for i, one in enumerate(mixed)] == [True] * 4
 
 
-def test_predict_is_decode_resize_and_run(predictor, files):
+def test_predict_equals_decode_resize_and_run(predictor, files):
     batch = np.stack([pixels(file, predictor.card.input) for file in files])
     outputs = predictor.engine.run(batch)
     for row, prediction in enumerate(predictor.predict_pixels(batch)):
@@ -107,7 +107,7 @@ def test_predict_is_decode_resize_and_run(predictor, files):
     ],
     ids=["float", "no batch", "channels first", "other size"],
 )
-def test_pixels_that_are_none_are_refused(predictor, batch):
+def test_invalid_pixels_are_refused(predictor, batch):
     with pytest.raises(ValueError, match=r"expected uint8 \(B, 64, 64, 3\)"):
         predictor.predict_pixels(batch)
 
@@ -118,7 +118,7 @@ def test_a_bad_image_is_refused(predictor, name):
         predictor.predict(BAD_IMAGES[name].data())
 
 
-def test_in_a_list_the_position_of_a_bad_image_is_told(predictor, files):
+def test_in_a_list_the_position_of_a_bad_image_is_reported(predictor, files):
     with pytest.raises(InvalidImage, match=r"^image 9: the image is empty"):
         predictor.predict([files[0]] * 9 + [b""] + [files[1]])
 
@@ -185,7 +185,7 @@ def test_all_gives_every_label_in_the_same_order(predictor):
         assert probabilities == sorted(probabilities, reverse=True)
 
 
-def test_nothing_above_its_threshold_is_an_empty_list(predictor):
+def test_no_label_above_its_threshold_gives_an_empty_list(predictor):
     assert predictor.answer(made(*[0.01] * len(LABELS)))["attributes"] == []
 
 
@@ -242,7 +242,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
-def test_the_command_line_answers_the_good_and_names_the_bad(bundle, predictor, files, tmp_path):
+def test_the_command_line_answers_good_images_and_reports_bad_ones(bundle, predictor, files, tmp_path):
     bad = {name: tmp_path / f"{name}.jpg" for name in ("empty", "HTML", "truncated JPEG", "1x1 px", "85 megapixels")}
     for name, path in bad.items():
         path.write_bytes(BAD_IMAGES[name].data())
@@ -290,7 +290,7 @@ def test_all_probabilities(bundle, files, capsys):
     ],
     ids=["unknown profile", "no bundle"],
 )
-def test_what_fails_as_a_whole_is_one_line_and_status_2(arguments, message, bundle, files, tmp_path, capsys):
+def test_fatal_errors_are_one_line_and_status_2(arguments, message, bundle, files, tmp_path, capsys):
     values = {"bundle": bundle, "image": files[0], "nowhere": tmp_path}
     with pytest.raises(SystemExit) as ended:
         main([argument.format(**values) for argument in arguments])

@@ -146,7 +146,7 @@ def test_a_bad_pil_image_is_refused_too(image, message):
         pixels(image(), SPEC)
 
 
-def test_a_path_that_cannot_be_read_says_why(tmp_path):
+def test_an_unreadable_path_is_reported_with_the_reason(tmp_path):
     with pytest.raises(InvalidImage, match=r"cannot read 'no/photo\.jpg': No such file"):
         pixels("no/photo.jpg", SPEC)
     with pytest.raises(InvalidImage, match="Is a directory"):
@@ -306,7 +306,7 @@ def test_every_bad_image_is_refused_in_one_line_that_says_why(name):
     assert len(message) < 200
 
 
-def test_the_limits_are_where_they_are_said_to_be():
+def test_the_size_limits_are_exact():
     assert decode(encoded(Image.new("L", (MIN_SIDE, MIN_SIDE)), "PNG")).size == (MIN_SIDE, MIN_SIDE)
     with pytest.raises(InvalidImage, match="7x8"):
         decode(encoded(Image.new("L", (MIN_SIDE - 1, MIN_SIDE)), "PNG"))

@@ -71,7 +71,7 @@ def ask(request: pytest.FixtureRequest, handler: FashionHandler) -> Any:
     return lambda parts: by_torchserve(handler, parts)
 
 
-def test_parts_of_one_name_are_of_one_product(ask: Any, predictor: Predictor) -> None:
+def test_parts_with_one_name_are_one_product(ask: Any, predictor: Predictor) -> None:
     parts = [("image", content, True) for content in views(0)]
     status, answer = ask([*parts, ("product", b"1", False)])
     together = joined(predictor.predict(list(views(0))), predictor.card)
@@ -84,7 +84,7 @@ def test_parts_of_one_name_are_of_one_product(ask: Any, predictor: Predictor) ->
     assert (status, alone) == (200, expected | {"photographs": {"used": 1, "left_out": []}})
 
 
-def test_what_cannot_be_used_is_told(ask: Any) -> None:
+def test_unusable_requests_are_refused(ask: Any) -> None:
     one, two, _ = views(1)
     flag = ("product", b"1", False)
     status, answer = ask([("image", one, True), ("image", b"no image", True), ("image", two, True), flag])

@@ -52,14 +52,14 @@ def test_every_route_for_photographs_is_open(outside: requests.Session, proxy: P
         assert (response.status_code, response.json().get("error")) == (200, None), path
 
 
-def test_the_handlers_refusals_pass_as_they_are(outside: requests.Session, proxy: Proxy, hardened: TorchServe) -> None:
+def test_the_handlers_errors_pass_unchanged(outside: requests.Session, proxy: Proxy, hardened: TorchServe) -> None:
     body = bad_photos()["HTML"]
     direct = requests.post(hardened.url(), body, headers=authorization(read_key(hardened.key_file)), timeout=60)
     through = ask(outside, proxy, body)
     assert refusal(through, 400, "InvalidImage").content == direct.content
 
 
-def test_options_pass_and_torchserves_own_words_do_not(outside: requests.Session, proxy: Proxy) -> None:
+def test_options_pass_and_torchserves_own_errors_do_not(outside: requests.Session, proxy: Proxy) -> None:
     assert len(ask(outside, proxy, headers={"Fashion-All": "true"}).json()["attributes"]) == 10
     refusal(ask(outside, proxy, headers={"Fashion-Colour": "red"}), 400, "InvalidOption")
     plain = ask(outside, proxy).json()
@@ -106,7 +106,7 @@ def test_the_access_log_is_json(outside: requests.Session, proxy: Proxy) -> None
     assert len(good["worker_id"]) == 36
 
 
-def test_the_server_without_torchserve_may_stand_behind_it(app_url: str, tmp_path: Path) -> None:
+def test_the_fastapi_server_works_behind_it(app_url: str, tmp_path: Path) -> None:
     changes = {  # as docs/deployment.md says
         "proxy_pass http://torchserve/predictions/fashion;": "proxy_pass http://torchserve/readyz;",
         "proxy_method POST;": "proxy_method GET;",
@@ -155,7 +155,7 @@ TRICKS = [
 
 
 @pytest.mark.parametrize("path", CLOSED + TRICKS)
-def test_every_other_path_is_shut(proxy: Proxy, hardened: TorchServe, path: str) -> None:
+def test_every_other_path_is_closed(proxy: Proxy, hardened: TorchServe, path: str) -> None:
     context = ssl.create_default_context(cafile=str(proxy.certificate))
     for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
         connection = http.client.HTTPSConnection(urlsplit(proxy.url).netloc, timeout=60, context=context)
@@ -173,12 +173,12 @@ def test_every_other_path_is_shut(proxy: Proxy, hardened: TorchServe, path: str)
     assert len(hardened.models()) == 1
 
 
-def test_models_that_are_not_there_are_not_found(outside: requests.Session, proxy: Proxy) -> None:
+def test_unknown_models_are_not_found(outside: requests.Session, proxy: Proxy) -> None:
     refusal(outside.post(f"{proxy.url}/predictions/other", data=photo(), timeout=60), 404, "NotFound")
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS", "PATCH", "TRACE"])
-def test_photographs_are_sent(outside: requests.Session, proxy: Proxy, method: str) -> None:
+def test_only_methods_that_send_photographs_are_allowed(outside: requests.Session, proxy: Proxy, method: str) -> None:
     response = outside.request(method, f"{proxy.url}/predictions/fashion", timeout=60)
     if method == "TRACE":  # nginx refuses it before routing
         assert response.status_code == 405
@@ -186,7 +186,7 @@ def test_photographs_are_sent(outside: requests.Session, proxy: Proxy, method: s
         refusal(response, 405, "MethodNotAllowed")
 
 
-def test_nothing_is_answered_in_the_clear(proxy: Proxy) -> None:
+def test_plain_http_is_not_answered(proxy: Proxy) -> None:
     for url in (proxy.plain_url, proxy.url.replace("https", "http")):
         refusal(requests.post(f"{url}/predictions/fashion", photo(), timeout=60), 400, "HttpsRequired")
 
@@ -208,7 +208,7 @@ def test_old_protocols_are_refused(proxy: Proxy) -> None:
         context.wrap_socket(connection, server_hostname=host)
 
 
-def test_what_is_no_request_is_refused(outside: requests.Session, proxy: Proxy) -> None:
+def test_invalid_requests_are_refused(outside: requests.Session, proxy: Proxy) -> None:
     # Longer than the 8 KiB that nginx reads of a line, but short enough for the socket's buffers: a client that is
     # still writing when nginx closes the connection may not read the answer.
     refusal(outside.get(f"{proxy.url}/{'a' * 9_000}", timeout=60), 414, "InvalidRequest")

@@ -60,7 +60,7 @@ def test_below_v2_errors_are_texts(caller: requests.Session, shop: Proxy) -> Non
         assert isinstance(response.json()["error"], str)
 
 
-def test_packed_bodies(caller: requests.Session, shop: Proxy) -> None:
+def test_compressed_bodies(caller: requests.Session, shop: Proxy) -> None:
     packed = {"Content-Encoding": "gzip"}
     assert ask(caller, shop, gzip.compress(photo(1)), headers=packed).json() == ask(caller, shop, photo(1)).json()
     refusal(ask(caller, shop, gzip.compress(bytes(20 * 2**20 + 1)), headers=packed), 413, "TooLarge")

@@ -71,7 +71,7 @@ def sent(proxy: Proxy, request: bytes) -> int:
         return response.status
 
 
-def test_chunks_never_reach_it(before_netty: tuple[Proxy, Listener]) -> None:
+def test_chunked_bodies_never_reach_torchserve(before_netty: tuple[Proxy, Listener]) -> None:
     proxy, listener = before_netty
     head = b"POST /predictions/fashion HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert sent(proxy, head + b'4;a="b"\r\nthe \r\n3\r\nend\r\n0\r\n\r\n') == 200

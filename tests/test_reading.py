@@ -106,18 +106,18 @@ def test_explanations_are_the_routes_default_only() -> None:
         {"data": photo(), "image_url": b"https://shop.example/a.jpg", "image_alt": b""},
     ],
 )
-def test_a_short_text_beside_a_photograph_is_none(fields: dict[str, bytes]) -> None:
+def test_a_short_text_beside_a_photograph_is_not_an_image(fields: dict[str, bytes]) -> None:
     texts = set(list(fields)[1:])
     assert read_request(Call(fields, texts=texts), CARD).images == (("", photo()),)
 
 
-def test_a_photograph_without_a_file_name_is_one() -> None:
+def test_a_photograph_without_a_file_name_is_an_image() -> None:
     request = read_request(Call({"image_1": photo(1), "image_2": photo(2)}, texts={"image_1", "image_2"}), CARD)
     assert request.images == (("image_1", photo(1)), ("image_2", photo(2)))
 
 
 @pytest.mark.parametrize("name", ["image", "image2", "images[]", "data"])
-def test_a_forgotten_at_sign_is_told(name: str) -> None:
+def test_a_forgotten_at_sign_is_reported(name: str) -> None:
     request = read_request(Call({name: b"photo.jpg", "image1": photo()}, texts={name}), CARD)
     told = dict(request.images)[name]
     assert isinstance(told, InvalidImage)
@@ -130,13 +130,13 @@ def test_a_file_is_an_image_whatever_it_holds_and_a_long_text_is_no_note() -> No
     assert isinstance(long.images[0][1], InvalidImage)
 
 
-def test_a_form_without_a_photograph_is_told() -> None:
+def test_a_form_without_a_photograph_is_reported() -> None:
     with pytest.raises(InvalidImage, match=r"the request has only 'image_id' and no image; send one as the body"):
         read_request(Call({"image_id": b"1042"}, texts={"image_id"}), CARD)
 
 
 @pytest.mark.parametrize("body", [b"\xff\xd8\xff\xe0\0\x10JFIF=1&a=2", b"RIFF\0\0\0\0WEBPVP8 =&x"])
-def test_a_photograph_that_was_taken_apart_as_a_form_is_told_in_words(body: bytes) -> None:
+def test_a_photograph_parsed_as_a_form_is_explained(body: bytes) -> None:
     fields = {pair.partition(b"=")[0].decode("latin-1"): b"" for pair in body.split(b"&")}
     with pytest.raises(
         InvalidRequest, match=r"^the body is declared a form, but is not one; send a photograph with -T"
@@ -188,7 +188,7 @@ PACKERS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 
 
 @pytest.mark.parametrize("name", PACKERS)
-def test_a_packed_body_is_unpacked(name: str) -> None:
+def test_a_compressed_body_is_decompressed(name: str) -> None:
     encoding, pack = PACKERS[name]
     headers = {"Content-Encoding": encoding}
     assert read_request(Call({"body": bytearray(pack(photo()))}, headers), CARD).images == (("", photo()),)
@@ -197,7 +197,7 @@ def test_a_packed_body_is_unpacked(name: str) -> None:
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, raw_deflate])
-def test_the_limit_is_of_what_comes_out(pack: Callable[[bytes], bytes]) -> None:
+def test_the_limit_is_that_of_the_decompressed_body(pack: Callable[[bytes], bytes]) -> None:
     headers = {"Content-Encoding": "gzip" if pack is gzip.compress else "deflate"}
     whole = read_request(Call({"body": pack(bytes(MAX_BODY))}, headers), CARD)
     assert len(whole.images[0][1]) == MAX_BODY  # type: ignore[arg-type]
@@ -217,7 +217,7 @@ def test_the_limit_is_of_what_comes_out(pack: Callable[[bytes], bytes]) -> None:
         ("gzip", b"", None, ""),
     ],
 )
-def test_packed_bodies_that_are_refused(encoding: str, body: bytes, kind: Any, message: str) -> None:
+def test_compressed_bodies_that_are_refused(encoding: str, body: bytes, kind: Any, message: str) -> None:
     call = Call({"body": body}, {"content-encoding": encoding})
     if kind is None:
         assert read_request(call, CARD).images == (("", b""),)

@@ -92,7 +92,7 @@ def test_make_targets(target: str) -> None:
 
 
 @pytest.mark.parametrize("module", sorted(set(re.findall(r"python -m ([a-z_.]+)", README))))
-def test_modules_explain_themselves(module: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_modules_print_help(module: str, capsys: pytest.CaptureFixture[str]) -> None:
     imported = import_module(module)
     command = import_module(f"{module}.__main__") if hasattr(imported, "__path__") else imported
     with pytest.raises(SystemExit) as exit:

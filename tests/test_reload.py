@@ -155,7 +155,7 @@ def test_a_broken_bundle_is_refused_in_one_line_and_the_old_one_stays(
     assert all(line.startswith("not reloaded, ") and "1.0" in line and "goes on: " in line for line in lines)
 
 
-def test_nobody_else_may_ask_for_it(versions: tuple[Path, ...]) -> None:
+def test_reloading_needs_authorization(versions: tuple[Path, ...]) -> None:
     link, _, _ = versions
     traffic = Traffic(LiveModel(Predictor.from_bundle(link), lambda: Predictor.from_bundle(link)))
     app = create_app(traffic)
@@ -171,7 +171,7 @@ def test_nobody_else_may_ask_for_it(versions: tuple[Path, ...]) -> None:
         assert here.get("/-/reload").status_code == 405
 
 
-def test_the_predictor_that_is_replaced_is_let_go(versions: tuple[Path, ...]) -> None:
+def test_the_replaced_predictor_is_released(versions: tuple[Path, ...]) -> None:
     link, _, second = versions
     model = LiveModel(Predictor.from_bundle(link), lambda: Predictor.from_bundle(second))
     before = weakref.ref(model.predictor)
@@ -206,7 +206,7 @@ def test_a_canary_answers_its_share(versions: tuple[Path, ...], tmp_path: Path) 
         (["--canary", "nowhere"], "no model_card.json in"),
     ],
 )
-def test_a_canary_that_cannot_be_is_one_line(
+def test_an_invalid_canary_is_a_one_line_error(
     versions: tuple[Path, ...], flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (port,) = free_ports(1)
@@ -219,7 +219,7 @@ def test_a_canary_that_cannot_be_is_one_line(
     assert message in line
 
 
-def test_a_share_is_a_share(versions: tuple[Path, ...]) -> None:
+def test_canary_shares_are_validated(versions: tuple[Path, ...]) -> None:
     model = LiveModel(Predictor.from_bundle(versions[0]))
     with pytest.raises(SettingError, match="must be from 0 to 1"):
         Traffic(model, model, -0.1)

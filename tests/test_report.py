@@ -267,7 +267,7 @@ def test_the_page(tmp_path: Path) -> None:
     assert [path.name for path in out.parent.iterdir()] == ["report"]
 
 
-def test_the_json_has_what_the_page_is_made_of(tmp_path: Path) -> None:
+def test_the_json_has_the_data_of_the_page(tmp_path: Path) -> None:
     evidence = shop()
     _, report = written(evidence, tmp_path / "report")
     steps: list[str] = []
@@ -295,7 +295,7 @@ def test_small_and_plain_data(evidence: Evidence, tmp_path: Path) -> None:
     assert report["confusions"] == report["noise"] == report["most_wrong"] == []
 
 
-def test_only_a_report_is_replaced(tmp_path: Path) -> None:
+def test_only_report_folders_are_replaced(tmp_path: Path) -> None:
     evidence = evidence_of([[0.9, 0, 0, 0, 1, 0, 0]], [[1, 0, 0, 0, 1, 0, 0]])
     out = tmp_path / "report"
     written(evidence, out)

@@ -124,7 +124,7 @@ def is_running(process: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="tells by /proc whether a process runs")
-def test_what_loads_images_ends_with_a_killed_trainer_however_it_was_started() -> None:
+def test_loader_processes_end_with_a_killed_trainer() -> None:
     context = multiprocessing.get_context("forkserver")  # also the start method of the loader's workers then
     receive, send = context.Pipe(duplex=False)
     trainer = context.Process(target=load_until_killed, args=(send,))

@@ -73,7 +73,7 @@ def garments(rules: Rules, **cells: list[str] | None) -> dict[str, int] | None:
     return found and {name: found.target(name) for name in names}
 
 
-def test_each_form_says_what_it_says(rules: Rules) -> None:
+def test_each_form_of_rule(rules: Rules) -> None:
     no = dict.fromkeys(("Pants", "Shirt", "Hat", "T-Shirt", "Polo", "Long"), 0)
     unknown = dict.fromkeys((*no, "Cape"), -1)
     # No rule names the Cape: a list leaves it unknown; `[]` and `one of` cover all labels.
@@ -87,7 +87,7 @@ def test_each_form_says_what_it_says(rules: Rules) -> None:
     assert garments(rules, article=["Jeans"], garment=["Hat"]) is None, "what is annotated stays"
 
 
-def test_what_several_groups_say_is_taken_together(rules: Rules) -> None:
+def test_rules_of_several_groups_are_combined(rules: Rules) -> None:
     no = dict.fromkeys(("Pants", "Shirt", "Hat", "T-Shirt", "Polo", "Long", "Cape"), 0)
     assert garments(rules, article=["Tee"], neck=["Round"]) == no | {"T-Shirt": -1, "Long": -1}
     assert garments(rules, article=["Tee"], neck=["Collar"]) == no | {"Polo": 1}, "the only one left"
@@ -97,20 +97,20 @@ def test_what_several_groups_say_is_taken_together(rules: Rules) -> None:
     assert both == Derived(), "rules that contradict each other say nothing"
 
 
-def test_of_several_labels_only_what_the_product_has_follows(rules: Rules) -> None:
+def test_several_labels_imply_only_what_the_product_has(rules: Rules) -> None:
     unknown = dict.fromkeys(("Pants", "Shirt", "Hat", "T-Shirt", "Polo", "Long", "Cape"), -1)
     assert garments(rules, article=["Jeans", "Watch"]) == unknown | {"Pants": 1}
     assert garments(rules, article=["Watch", "Sweater"]) is None
 
 
-def test_rules_do_not_follow_from_what_was_derived(rules: Rules) -> None:
+def test_rules_are_not_applied_to_derived_labels(rules: Rules) -> None:
     found = rules.derived({"article": None, "garment": ["Pants"], "neck": None})
     assert set(found) == {"article"}
     assert found["article"].yes == {"Jeans"}
     assert rules.derived({"article": None, "garment": ["Hat"]})["article"].no == {"Jeans", "Tee", "Sweater"}
 
 
-def test_names_that_nothing_has_are_listed(rules: Rules) -> None:
+def test_unused_names_are_listed(rules: Rules) -> None:
     data = {"article": ["Jeans", "Suit", "Watch", "Sweater", "Tee"], "neck": ["Round", "Collar"]}
     assert rules.unknown(data | {"garment": ["Pants", "Shirt", "Hat", "T-Shirt", "Polo", "Long", "Shoe"]}) == []
     found = rules.unknown({"article": ["Jean"], "garment": ["Pants"], "necks": ["Round"]})
@@ -119,7 +119,7 @@ def test_names_that_nothing_has_are_listed(rules: Rules) -> None:
     assert "'Shirt' of garment" in found
 
 
-def test_no_file_says_nothing(tmp_path: Path) -> None:
+def test_no_file_means_no_rules(tmp_path: Path) -> None:
     assert Rules.load(None) == load(tmp_path, "# nothing yet\n") == Rules()
     assert Rules().derived({"article": ["Jeans"]}) == {}
 
@@ -161,7 +161,7 @@ def test_the_rules_of_the_page_are_read_and_do_what_it_says(tmp_path: Path) -> N
         ("derive: [a\n", r"the rules in .* cannot be read"),
     ],
 )
-def test_a_file_of_something_else_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+def test_a_file_of_something_else_is_a_one_line_error(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(DataError, match=message) as error:
         load(tmp_path, text)
     assert "\n" not in str(error.value)
@@ -234,7 +234,7 @@ def targets(data: FashionData, images: Any, index: int) -> dict[str, int]:
     return dict(zip(names, images[index]["targets"].tolist(), strict=True))
 
 
-def test_both_folders_teach_what_can_be_derived(shop: str, amateurs: str, tmp_path: Path) -> None:
+def test_derived_targets_of_both_folders(shop: str, amateurs: str, tmp_path: Path) -> None:
     data = open_data([shop, amateurs], tmp_path)
     assert data.gates == Gates(("neck",), False)
     assert data.taxonomy.groups == ("article", "neck", "garment")
@@ -312,7 +312,7 @@ def test_negatives_have_no_label_in_training_and_count_as_no_product(
     assert "3 train, 3 val; without a product" in said
 
 
-def test_a_wall_in_place_of_a_product_is_none(shop: str, landscapes: str, tmp_path: Path) -> None:
+def test_a_wall_instead_of_a_product_is_no_product(shop: str, landscapes: str, tmp_path: Path) -> None:
     data = open_data([shop], tmp_path, negatives=[landscapes], augment=Augment(blank=1))
     found = targets(data, data.train, 0)
     assert (found["Tee"], found["Round"], found["neck?"], found["product?"]) == (0, 0, -1, 0)
@@ -333,7 +333,7 @@ def test_negatives_may_be_streamed(shop: str, landscapes: str, tmp_path: Path) -
         ({"train/a.png": "no photograph"}, "no usable row"),
     ],
 )
-def test_unusable_negatives_are_one_line(shop: str, files: dict[str, str], message: str, tmp_path: Path) -> None:
+def test_unusable_negatives_are_one_line_errors(shop: str, files: dict[str, str], message: str, tmp_path: Path) -> None:
     for name, text in files.items():
         (tmp_path / "none" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "none" / name).write_text(text)
@@ -342,7 +342,7 @@ def test_unusable_negatives_are_one_line(shop: str, files: dict[str, str], messa
         open_data([shop], tmp_path, negatives=[str(tmp_path / "none")])
 
 
-def test_negatives_in_a_table_or_a_heap_are_split(shop: str, tmp_path: Path) -> None:
+def test_negatives_in_a_table_or_an_unsorted_folder_are_split(shop: str, tmp_path: Path) -> None:
     (tmp_path / "table" / "images").mkdir(parents=True)
     (tmp_path / "heap" / "deep").mkdir(parents=True)
     for i in range(4):

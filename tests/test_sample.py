@@ -93,7 +93,7 @@ def is_plain_top(outfit):
 
 
 @pytest.mark.parametrize("color", ["Blue", "Green", "Pink", "Purple", "Red", "Yellow"])
-def test_the_color_is_the_one_the_label_names(color):
+def test_the_drawn_color_matches_the_label(color):
     middle = sum(COLORS[color][0]) / 2
     for seed in seeds_of(lambda outfit: is_plain_top(outfit) and outfit.colors == (color,), 2):
         red, green, blue = garment_pixels(draw(seed, 64)[0]).mean(axis=0)
@@ -102,7 +102,7 @@ def test_the_color_is_the_one_the_label_names(color):
 
 
 @pytest.mark.parametrize(("color", "low", "high"), [("Black", 0, 0.3), ("Gray", 0.3, 0.72), ("White", 0.72, 1)])
-def test_black_gray_and_white_are_as_bright_as_that(color, low, high):
+def test_black_gray_and_white_have_their_brightness(color, low, high):
     for seed in seeds_of(lambda outfit: is_plain_top(outfit) and outfit.colors == (color,), 2):
         assert low <= garment_pixels(draw(seed, 64)[0]).mean() <= high
 
@@ -178,7 +178,7 @@ def test_files_are_jpegs(sample):
     assert Image.open(io.BytesIO(raw)).format == "JPEG"
 
 
-def test_the_same_garments_in_the_words_of_the_starter(tmp_path):
+def test_the_same_garments_with_the_starters_labels(tmp_path):
     drawn = {words: make_sample(tmp_path / str(words), 60, 0, 0, 32, workers=1, shop_words=words) for words in (0, 1)}
     known = ModelCard.load(Path(__file__).parent.parent / "model_store/starter").taxonomy.index
     for before, after in zip(rows(drawn[0]), rows(drawn[1]), strict=True):

@@ -109,7 +109,7 @@ def test_a_model_with_gates_answers_as_the_servers_do(gated_bundle: Path, tmp_pa
     assert scored.manifest.columns == ()
 
 
-def test_own_columns_are_brought_up_to_date_beside_those_of_gates(gated_bundle: Path, tmp_path: Path) -> None:
+def test_source_columns_are_updated_beside_gate_columns(gated_bundle: Path, tmp_path: Path) -> None:
     path = write_csv(tmp_path, 4)
     score(gated_bundle, [str(path)], tmp_path / "out", engine="int8")
     before = table(tmp_path / "out")
@@ -232,7 +232,7 @@ def test_the_profile_decides_what_is_answered(bundle: Path, tmp_path: Path) -> N
         assert [sum(len(row[group]) for group in groups) for row in rows] == [answered] * 2
 
 
-def test_killed_in_the_middle_it_goes_on_where_it_was(bundle: Path, tmp_path: Path) -> None:
+def test_a_killed_scoring_continues(bundle: Path, tmp_path: Path) -> None:
     path, out, rows = write_csv(tmp_path, 400), tmp_path / "out", 400
     command = [sys.executable, "-m", "catalog.score", str(bundle), str(path), "--out", str(out), "--engine", "int8"]
     with (tmp_path / "log").open("w+") as log:
@@ -255,7 +255,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(bundle: Path, tmp_path: Pa
     assert not list(out.glob("*.tmp"))
 
 
-def test_scored_again_nothing_is_done_and_new_rows_are_added(bundle: Path, tmp_path: Path) -> None:
+def test_scoring_again_adds_only_new_rows(bundle: Path, tmp_path: Path) -> None:
     source, out = tmp_path / "photos", tmp_path / "out"
     first = write_photographs(source, 6)[0]
     score(bundle, [str(source)], out, engine="int8")
@@ -274,7 +274,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in [*folder.glob("part-*.parquet"), folder / "score.json"]}
 
 
-def test_a_source_that_was_cut_off_removes_nothing_unasked(bundle: Path, tmp_path: Path) -> None:
+def test_a_truncated_source_removes_nothing_without_a_flag(bundle: Path, tmp_path: Path) -> None:
     path, out = write_csv(tmp_path, 10), tmp_path / "out"
     score(bundle, [str(path)], out, engine="int8", part_rows=4)
     before, lines = contents(out), path.read_text().splitlines()
@@ -292,7 +292,7 @@ def test_a_source_that_was_cut_off_removes_nothing_unasked(bundle: Path, tmp_pat
     assert (summary.refreshed.gone, Scored.open(out).rows) == (5, 5)
 
 
-def test_photographs_that_are_not_where_they_shall_be_remove_nothing_unasked(bundle: Path, tmp_path: Path) -> None:
+def test_missing_photographs_remove_nothing_without_a_flag(bundle: Path, tmp_path: Path) -> None:
     path, out = write_csv(tmp_path, 10), tmp_path / "out"
     score(bundle, [str(path)], out, engine="int8")
     before, text = contents(out), path.read_text()
@@ -320,7 +320,7 @@ def test_an_engine_without_its_file_ends_before_anything_begins(bundle: Path, tm
     assert not (tmp_path / "out").exists()
 
 
-def test_columns_of_the_source_are_brought_up_to_date_without_scoring(bundle: Path, tmp_path: Path) -> None:
+def test_source_columns_are_updated_without_scoring(bundle: Path, tmp_path: Path) -> None:
     path, out = write_csv(tmp_path, 3), tmp_path / "out"
     score(bundle, [str(path)], out, engine="int8", part_rows=2)
     before = {row["id"]: row for row in table(out).to_pylist()}
@@ -422,7 +422,7 @@ def test_a_source_that_cannot_be_used(
     assert not (tmp_path / "out").exists()
 
 
-def test_nothing_there(bundle: Path, tmp_path: Path) -> None:
+def test_an_empty_source(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for names, message in (
         ([tmp_path / "empty"], "holds no image"),
@@ -436,7 +436,7 @@ def test_nothing_there(bundle: Path, tmp_path: Path) -> None:
         score(bundle, [str(write_csv(tmp_path, 1))], tmp_path / "out", image_column="foto")
 
 
-def test_two_at_once_are_kept_apart(bundle: Path, tmp_path: Path) -> None:
+def test_two_scorings_of_one_folder_are_kept_apart(bundle: Path, tmp_path: Path) -> None:
     import fcntl
 
     (tmp_path / "out").mkdir()

@@ -121,7 +121,7 @@ def test_every_way_of_naming_them(predictor: Predictor, tmp_path: Path, write: C
     assert score(STARTER, [str(path)], tmp_path / "out").scored == 0
 
 
-def test_photographs_that_cannot_be_used_do_not_cost_their_product(predictor: Predictor, tmp_path: Path) -> None:
+def test_a_product_with_some_unusable_photographs_is_scored(predictor: Predictor, tmp_path: Path) -> None:
     path = write_rows(tmp_path, 3)
     (tmp_path / "images" / "0-1.png").write_bytes(b"no image")
     for view in range(3):
@@ -140,7 +140,7 @@ def test_photographs_that_cannot_be_used_do_not_cost_their_product(predictor: Pr
     assert sorted(rows_of(tmp_path / "out")["id"].to_pylist()) == ["p0", "p1", "p2"]
 
 
-def test_a_further_photograph_is_followed_and_prices_are_too(predictor: Predictor, tmp_path: Path) -> None:
+def test_added_photographs_and_changed_prices_are_updated(predictor: Predictor, tmp_path: Path) -> None:
     write_views(tmp_path, 3)
     path = tmp_path / "t.csv"
     path.write_text("id,image,price\na,0-0.png,1\nb,1-0.png,2\nc,2-0.png,3\n")

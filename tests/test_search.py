@@ -81,7 +81,7 @@ def brute_force(scored: Scored, space: str, weights: dict[str, float], share: fl
         ("both", {}, 1.0),
     ],
 )
-def test_what_is_found_is_what_brute_force_finds(
+def test_results_equal_brute_force(
     index: Index, scored: Scored, space: Any, weights: dict[str, float], share: float
 ) -> None:
     similarity = brute_force(scored, space, weights, share)
@@ -220,7 +220,7 @@ def test_a_catalog_of_one_product_can_be_measured() -> None:
         ({"where": "prise<5"}, "unknown column 'prise'"),
     ],
 )
-def test_settings_that_cannot_be(index: Index, how: How, message: str) -> None:
+def test_invalid_settings(index: Index, how: How, message: str) -> None:
     with pytest.raises(SettingError, match=message):
         index.search("p1", **how)
 
@@ -328,7 +328,7 @@ def test_the_sheet(photographs: Path, capsys: pytest.CaptureFixture[str], tmp_pa
         (["--id", "4", "--sheet", "sheet.txt"], "--sheet 'sheet.txt' must end in .jpg, .png"),
     ],
 )
-def test_mistakes_are_one_line(
+def test_mistakes_are_one_line_errors(
     photographs: Path, bundle: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     with pytest.raises(SystemExit) as stop:

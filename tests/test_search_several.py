@@ -70,7 +70,7 @@ def test_any_photograph_finds_its_product_once(index: Index, predictor: Predicto
             assert len(set(ids(found))) == len(found) == PRODUCTS  # all products, no listing twice
 
 
-def test_a_listing_of_the_same_is_no_match_unless_it_is_asked_for(index: Index) -> None:
+def test_other_listings_of_a_product_are_matches_only_on_request(index: Index) -> None:
     others = {f"p{i}" for i in range(1, PRODUCTS)}
     assert set(ids(index.search("p0", limit=9))) == others
     assert set(ids(index.search("p0", limit=9, duplicates=True))) == {COPY, *others}
@@ -113,7 +113,7 @@ def test_words_name_products_once(scored: Scored, tmp_path: Path) -> None:
         assert len(search_words(index, "under 100", limit=9).matches) == PRODUCTS
 
 
-def test_an_index_follows_its_photographs(scored: Scored, tmp_path: Path) -> None:
+def test_an_index_is_updated_with_its_photographs(scored: Scored, tmp_path: Path) -> None:
     store = EdgeStore(tmp_path / "index")
     assert build(scored, store).written == PRODUCTS + 1
     changes = build(scored, store)

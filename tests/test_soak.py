@@ -44,7 +44,7 @@ def test_a_kilobyte_kept_of_each_request_is_a_leak() -> None:
     assert measured([500.0] * 40, [300 + 2.0 * i for i in range(40)]).leaks() == ["java"]
 
 
-def test_a_leak_is_told_and_ends_with_status_1(
+def test_a_leak_is_reported_with_status_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(soak, "RESULTS", tmp_path / "results.json")
@@ -53,7 +53,7 @@ def test_a_leak_is_told_and_ends_with_status_1(
     assert "error: the memory of workers grew by " in capsys.readouterr().err
 
 
-def test_what_was_measured_is_kept_for_the_page(
+def test_measurements_are_stored_for_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(soak, "RESULTS", tmp_path / "results.json")

@@ -106,7 +106,7 @@ def test_second_run_fetches_only_what_is_missing_and_the_importer_finds_it(tmp_p
     assert (summary.splits, summary.left_out) == ({"train": 7}, {"missing file": 2})
 
 
-def test_all_dead_is_an_error_only_at_the_import(tmp_path: Path, server: PhotoServer) -> None:
+def test_only_failed_downloads_are_an_error_at_the_import(tmp_path: Path, server: PhotoServer) -> None:
     source = challenge(tmp_path / "challenge", {i: server.url(f"gone/{i}") for i in range(20)})
     assert download(source, settings=QUICK).counts == {"failed": 20}
     with pytest.raises(DataError, match=r"no usable row in .*20 missing file"):

@@ -104,7 +104,7 @@ def test_no_file_and_no_image(tmp_path: Path) -> None:
         challenge.import_imaterialist(tmp_path, tmp_path / "out")
 
 
-def test_ids_are_no_paths(tmp_path: Path) -> None:
+def test_ids_are_not_used_as_paths(tmp_path: Path) -> None:
     entries = {"images": [{"image_id": "../secret", "url": []}, {"image_id": 1, "url": []}], "annotations": []}
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder/train.json").write_text(json.dumps(entries))

@@ -38,12 +38,12 @@ def test_rules_use_the_new_names() -> None:
             assert not set(derivation.labels) & old.get(derivation.source, set())
 
 
-def test_names_lead_to_no_name_that_is_changed_itself() -> None:
+def test_new_names_are_not_renamed_themselves() -> None:
     for column, table in Names.load(NAMES).labels_of.items():
         assert not set(table) & set(table.values()), column
 
 
-def test_both_directions_agree() -> None:
+def test_article_and_garment_rules_agree() -> None:
     """If an article may be a garment, that garment's rule must not exclude the article."""
     rules = Rules.load(RULES)
     (article,) = rules.derive["article"]
@@ -54,7 +54,7 @@ def test_both_directions_agree() -> None:
             assert back is None or back.target(name) != 0, f"{name} may be {candidate}, which is no {name}"
 
 
-def test_every_exception_is_of_a_label_that_decides() -> None:
+def test_every_exception_is_a_label_used_by_the_rules() -> None:
     rules = Rules.load(RULES)
     garments = {name for each in rules.derive["garment"] for name in each.names}
     articles = set(rules.derive["garment"][0].labels) | {n for d in rules.derive["article"] for n in d.names}
@@ -62,7 +62,7 @@ def test_every_exception_is_of_a_label_that_decides() -> None:
     assert set(rules.applies.exceptions) <= garments | articles | apart
 
 
-def test_a_key_stands_once() -> None:
+def test_no_key_is_duplicated() -> None:
     """A duplicate key is a mistake: YAML silently uses the last one."""
 
     class Strict(yaml.SafeLoader):

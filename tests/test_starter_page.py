@@ -12,7 +12,7 @@ from benchmarks.changed_photographs import CHANGES, WIDE_BORDERS, changed_answer
 from fashion.predictor import Predictor
 
 
-def test_answers_kept_are_those_given_both_times() -> None:
+def test_kept_answers_are_those_given_both_times() -> None:
     before = np.array([[True, True, False], [False, False, False]])
     after = np.array([[True, False, True], [False, False, False]])
     assert kept(before, after) == pytest.approx(1 / 3)

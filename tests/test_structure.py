@@ -23,7 +23,7 @@ def test_the_packages_are_found():
     assert {name.split("/")[0] for name in NAMES} == set(PACKAGES)
 
 
-def test_public_classes_have_names_of_their_own():
+def test_public_classes_have_unique_names():
     places: dict[str, list[str]] = {}
     for name, path in zip(NAMES, SOURCES, strict=True):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -32,7 +32,7 @@ def test_public_classes_have_names_of_their_own():
     assert {name: of for name, of in places.items() if len(of) > 1} == {}
 
 
-def test_imports_run_one_way():
+def test_imports_follow_the_declared_layers():
     """Allowed imports between packages and subpackages are listed in pyproject.toml."""
     command = [Path(sys.executable).with_name("lint-imports"), "--no-logo", "--no-cache"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
@@ -86,7 +86,7 @@ def test_the_check_above_finds_work(line):
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=NAMES)
-def test_a_module_says_what_it_is_for(path):
+def test_every_module_has_a_docstring(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     assert ast.get_docstring(tree) or not tree.body
 

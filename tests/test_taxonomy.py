@@ -53,7 +53,7 @@ def test_an_unknown_label_names_the_group_and_the_closest_label():
         TAXONOMY.encode({"sleeve": ["Red"]})
 
 
-def test_an_unknown_group_names_those_there_are():
+def test_an_unknown_group_error_lists_the_known_groups():
     with pytest.raises(DataError, match="unknown attribute group 'colour'; the model has: color, sleeve"):
         TAXONOMY.indices("colour")
     with pytest.raises(DataError, match="colour"):
@@ -79,12 +79,12 @@ def test_json_round_trip():
 
 
 @pytest.mark.parametrize("labels", [None, 3, {"color": ["Red"]}, [["color", "Red"]], [{"group": "color"}], ["Red"]])
-def test_json_of_another_shape_is_refused(labels):
+def test_json_of_another_structure_is_refused(labels):
     with pytest.raises(DataError, match="list of objects with 'group' and 'name'"):
         Taxonomy.from_json(labels)
 
 
-def test_it_can_be_sent_to_another_process():
+def test_it_can_be_pickled():
     assert pickle.loads(pickle.dumps(TAXONOMY)).encode({"color": ["Red"]}).tolist() == [1, -1, 0, 0]
 
 

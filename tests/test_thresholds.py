@@ -38,7 +38,7 @@ def test_no_other_threshold_is_better(seed: int) -> None:
     assert best == max(f1(threshold) for threshold in np.linspace(0.001, 0.999, 999))
 
 
-def test_what_is_not_annotated_does_not_count() -> None:
+def test_labels_not_annotated_do_not_count() -> None:
     probabilities = np.array([[0.9, 0.3, 0.8], [0.1, 0.8, 0.8]], dtype=np.float32)
     targets = np.array([[1, 1, -1], [0, -1, -1]], dtype=np.int8)
     assert best_global_threshold(probabilities, targets) == pytest.approx(0.2)
@@ -46,7 +46,7 @@ def test_what_is_not_annotated_does_not_count() -> None:
     assert best_global_threshold(probabilities, targets) == pytest.approx(0.85)
 
 
-def test_without_a_positive_it_is_one_half() -> None:
+def test_without_positives_the_threshold_is_one_half() -> None:
     assert best_global_threshold(np.full((3, 2), 0.2, np.float32), np.zeros((3, 2), np.int8)) == 0.5
 
 
@@ -65,7 +65,7 @@ def test_candidates_of_each_profile_fit_these_images_best() -> None:
     np.testing.assert_allclose(candidates[MACRO_F1]["label"], each)
 
 
-def test_a_label_is_drawn_toward_its_group_the_more_the_rarer_it_is() -> None:
+def test_rarer_labels_are_shrunk_more_toward_their_group() -> None:
     rng = np.random.default_rng(0)
     targets = np.zeros((1000, 6), np.int8)
     for label, count in enumerate((400, 100, 5, 300, 40, 0)):
@@ -86,7 +86,7 @@ def test_a_label_is_drawn_toward_its_group_the_more_the_rarer_it_is() -> None:
             assert row[5] == pytest.approx(group[0])
 
 
-def test_toward() -> None:
+def test_shrink_toward() -> None:
     own, parent = np.array([0.9, 0.9, 0.9]), np.array([0.5, 0.5, 0.5])
     drawn = shrink_toward(own, np.array([0, 10, 10**9]), parent, 10)
     assert drawn == pytest.approx([0.5, 0.75, 0.9])  # half of logit(0.9) = log(9) is log(3) = logit(0.75)
@@ -94,7 +94,7 @@ def test_toward() -> None:
 
 
 @pytest.mark.parametrize("value", [-1, 0])
-def test_a_group_with_nothing_to_be_found_takes_the_threshold_of_all(value: int) -> None:
+def test_a_group_without_positives_takes_the_global_threshold(value: int) -> None:
     probabilities, targets = random_case(1)
     targets[:, 3:] = value
     for rows in f1_candidates(probabilities, targets, TAXONOMY).values():
@@ -113,7 +113,7 @@ def test_typical_counts() -> None:
     assert typical_counts(targets, TAXONOMY) == {"color": 1, "sleeve": 2}
 
 
-def test_the_precision_profile_is_as_precise_as_it_says_and_answers_as_much_as_it_can() -> None:
+def test_the_precision_profile_reaches_its_precision_with_maximum_recall() -> None:
     rng = np.random.default_rng(0)
     targets = rng.choice([1, 0, -1], size=(400, 3), p=[0.3, 0.5, 0.2]).astype(np.int8)
     sure = np.where(targets == 1, rng.beta(6, 3, targets.shape), rng.beta(3, 6, targets.shape)).astype(np.float32)
@@ -131,7 +131,7 @@ def test_the_precision_profile_is_as_precise_as_it_says_and_answers_as_much_as_i
         assert all(precision(cut) < 0.9 for cut in lower)
 
 
-def test_rare_labels_take_the_precision_of_their_group_and_hopeless_ones_are_silent() -> None:
+def test_rare_labels_use_the_groups_precision_and_hopeless_ones_are_not_answered() -> None:
     rng = np.random.default_rng(1)
     easy, hard = (rng.random((2, 400)) < 0.5).astype(np.int8)
     rare = (np.arange(400) < 3).astype(np.int8)

@@ -41,7 +41,7 @@ def pixels(picture: Picture, color: str) -> np.ndarray:
     return (np.asarray(picture.image) == ImageColor.getrgb(color)).all(axis=2)
 
 
-def test_what_moves_comes_first(found: Trends) -> None:
+def test_trends_come_first(found: Trends) -> None:
     (riser,) = found.risers
     assert not found.fallers
     assert draw_trends(found).image.size == PLOTS.size(6)

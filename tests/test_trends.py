@@ -77,7 +77,7 @@ def test_batches_add_up_to_the_whole(scored: Scored) -> None:
     assert black.other == pytest.approx([answered[months == month].mean() for month in (1, 2, 3, 4)])
 
 
-def test_the_planted_riser_is_found_and_nothing_else(scored: Scored) -> None:
+def test_only_the_planted_rise_is_found(scored: Scored) -> None:
     found = trends(scored, by="week", groups=["color", "category"])
     assert [label.name for label in found.risers] == ["Black"]
     assert found.fallers == []
@@ -87,7 +87,7 @@ def test_the_planted_riser_is_found_and_nothing_else(scored: Scored) -> None:
     assert found.tested == 6
 
 
-def test_a_filter_keeps_what_it_keeps_in_an_index(scored: Scored) -> None:
+def test_filters_work_as_in_an_index(scored: Scored) -> None:
     text = "price<40 and (brand='Acme' or not color=Black) and added>=2026-02-01 and sale=true and id!=p1"
     cells = pa.Table.from_batches(list(scored.batches(["price", "brand", "attribute.color", "added", "sale", "id"])))
     expected = sum(
@@ -119,7 +119,7 @@ def test_an_index_names_its_catalog(tmp_path: Path) -> None:
         trends(apart.parent)
 
 
-def test_one_period_is_said(scored: Scored) -> None:
+def test_a_single_period_is_noted(scored: Scored) -> None:
     found = trends(scored, by="year", groups=["color"], correct=False)
     assert found.names == ["2026"]
     assert found.tested == 0
@@ -169,7 +169,7 @@ def test_the_command_prints_and_writes(scored: Scored, tmp_path: Path, capsys: p
         ({"where": "price>1000"}, DataError, "no product of .* passes the filter 'price>1000'"),
     ],
 )
-def test_mistakes_are_told(scored: Scored, options: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_mistakes_are_reported(scored: Scored, options: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         trends(scored, **options)
 
@@ -198,7 +198,7 @@ def test_the_table_leaves_out_rare_labels_that_were_not_tested(scored: Scored) -
     assert text.endswith("not tested, left out of this table: 1.")
 
 
-def test_mistakes_at_the_command_line_are_one_line(
+def test_mistakes_at_the_command_line_are_one_line_errors(
     scored: Scored, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "mine.txt").write_text("mine")

@@ -20,7 +20,7 @@ def images(exported: Path, labeled_data: Path, tmp_path: Path) -> Photographs:
     return open_split(labeled_data, "train", card.taxonomy, card.input, cache=tmp_path / "cache")
 
 
-def test_every_filter_sees_as_much_as_the_others(images: Photographs) -> None:
+def test_filter_responses_have_similar_variance(images: Photographs) -> None:
     torch.manual_seed(0)
     network, normalize = build("resnet18", 3), Normalize(images.reader.spec)
 
@@ -44,7 +44,7 @@ def test_every_filter_sees_as_much_as_the_others(images: Photographs) -> None:
     assert network.conv1.weight[0].sign().float().mean().abs() > 0.9
 
 
-def test_it_is_the_same_each_time_and_only_where_asked_for(images: Photographs) -> None:
+def test_whitening_is_deterministic_and_optional(images: Photographs) -> None:
     normalize = Normalize(images.reader.spec)
     found = []
     for whitened in (False, True, True):
