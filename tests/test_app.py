@@ -64,7 +64,9 @@ def test_the_documentation_page_is_served(app_url: str) -> None:
         text = requests.get(f"{app_url}/{page}", timeout=10).text
         parts = re.findall(r"""<(?:script|link|img)\b[^>]*?(?:src|href)="([^"]*)""", text)
         assert len(parts) >= 2
-        assert all(part.startswith("/") and not part.startswith("//") for part in parts), "with no other server"
+        assert all(part.startswith("/") and not part.startswith("//") for part in parts), (
+            "the page must load nothing from other servers"
+        )
         assert "url(" not in text
         answers = [requests.get(app_url + part, timeout=10) for part in parts]
         assert {answer.status_code for answer in answers} == {200}
@@ -420,7 +422,7 @@ def test_requests_of_kserve_clients(app_url: str, predictor: Predictor, name: st
     options = AnswerOptions(top_k=1) if "top_k" in request else None
     assert json.loads(output["data"][0]) == predictor.answer(predictor.predict(photo(1)), options)
     assert response.json().get("id") == json.loads(head).get("id")
-    assert "Inference-Header-Content-Length" not in response.headers, "all of the answer is JSON"
+    assert "Inference-Header-Content-Length" not in response.headers, "the answer is pure JSON"
 
 
 def test_the_kserve_clients_other_requests(app_url: str) -> None:
@@ -500,7 +502,7 @@ def test_an_unread_log_pipe_does_not_stall_the_server(bundle: Path) -> None:
                 assert session.post(f"{url}/predictions/fashion", data=b"no image", timeout=WAIT).status_code == 400
         process.send_signal(signal.SIGTERM)
         assert process.wait(server.STOP_TIMEOUT) in (0, -signal.SIGTERM)
-        assert len(os.read(reader, 2**20)) > 60_000, "it was full"
+        assert len(os.read(reader, 2**20)) > 60_000, "the pipe was not full"
     finally:
         process.kill()
         process.wait()

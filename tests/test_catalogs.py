@@ -97,7 +97,7 @@ def test_all_folders_are_shuffled_into_every_epoch(shapes: Path, shop: Path, tmp
     from_shop = torch.cat([(targets[:, shape] == -1).all(1) & (targets[:, size] >= -1) for targets in batches])
     assert len(from_shop) == 60
     first = int(from_shop[:30].sum())
-    assert 3 < first < 27, "not one folder after the other"
+    assert 3 < first < 27, "the folders are not mixed"
 
 
 def test_streaming_mixes_the_folders_by_their_sizes(shapes: Path, shop: Path, tmp_path: Path) -> None:

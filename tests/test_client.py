@@ -190,7 +190,7 @@ def test_other_errors_of_the_server_are_passed_on(
 def test_an_answer_without_attributes_is_refused(
     photos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with stranger(b'{"status": "Healthy"}') as url:
+    with unrelated_server(b'{"status": "Healthy"}') as url:
         assert main([photos[0], "--url", url]) == 2
     assert capsys.readouterr().err == (
         f"error: {photos[0]}: {url} answered 200 without attributes; is it the right URL?\n"
@@ -198,7 +198,7 @@ def test_an_answer_without_attributes_is_refused(
 
 
 @contextmanager
-def stranger(answer: bytes) -> Iterator[str]:
+def unrelated_server(answer: bytes) -> Iterator[str]:
     """An unrelated server: it gives the same answer to every request."""
 
     class Handler(BaseHTTPRequestHandler):

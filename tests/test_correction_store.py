@@ -33,7 +33,7 @@ BATCH = 24
 PROCESSES = multiprocessing.get_context("fork")  # starting 20 interpreters would take most of the test's time
 
 
-def write_on(folder: Path, own: str, acknowledged: int) -> None:
+def write_forever(folder: Path, own: str, acknowledged: int) -> None:
     """Write batches forever, and a line to a pipe for each acknowledged batch."""
     store = CorrectionStore(folder)
     for number in count():
@@ -42,7 +42,7 @@ def write_on(folder: Path, own: str, acknowledged: int) -> None:
         os.write(acknowledged, f"{written[-1].number}\n".encode())
 
 
-def insist(folder: Path, own: str, together: Any, refused: Any) -> None:
+def write_with_retries(folder: Path, own: str, together: Any, refused: Any) -> None:
     """Correct one product 15 times, with a retry after each conflict."""
     store = CorrectionStore(folder)
     together.wait()
@@ -177,7 +177,7 @@ def test_kill_9_at_20_moments_loses_no_acknowledged_entry(folder: Path) -> None:
     acknowledged = 0
     for number in range(20):
         receiving, sending = os.pipe()
-        writer = PROCESSES.Process(target=write_on, args=(folder, f"w{number}-", sending))
+        writer = PROCESSES.Process(target=write_forever, args=(folder, f"w{number}-", sending))
         writer.start()
         os.close(sending)
         with open(receiving, encoding="utf-8") as pipe:
@@ -191,7 +191,7 @@ def test_kill_9_at_20_moments_loses_no_acknowledged_entry(folder: Path) -> None:
         entries = store.entries()
         assert len(entries) >= acknowledged
         assert [entry.number for entry in entries] == list(range(1, len(entries) + 1))
-        assert set(Counter(entry.batch for entry in entries).values()) == {BATCH}, "a batch is there in part"
+        assert set(Counter(entry.batch for entry in entries).values()) == {BATCH}, "a batch was written partly"
     with closing(sqlite3.connect(store.path)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     assert acknowledged >= 20 * BATCH
@@ -201,7 +201,7 @@ def test_two_processes_write_at_once_and_neither_overwrites(folder: Path) -> Non
     together = PROCESSES.Barrier(2)
     refused = [PROCESSES.Value("i", 0) for _ in range(2)]
     writers = [
-        PROCESSES.Process(target=insist, args=(folder, name, together, number))
+        PROCESSES.Process(target=write_with_retries, args=(folder, name, together, number))
         for name, number in zip(("ana", "bea"), refused, strict=True)
     ]
     for writer in writers:
@@ -211,5 +211,5 @@ def test_two_processes_write_at_once_and_neither_overwrites(folder: Path) -> Non
     assert [writer.exitcode for writer in writers] == [0, 0]
     entries = CorrectionStore(folder).entries()
     assert Counter(entry.who for entry in entries) == {"ana": 15, "bea": 15}
-    assert sum(each.value for each in refused) > 0, "they never met; nothing was tested"
+    assert sum(each.value for each in refused) > 0, "no conflict occurred, so the test proves nothing"
     assert not list(folder.glob(f".{CORRECTIONS_FILE}*"))

@@ -88,20 +88,20 @@ TOKENS = (
     ),
     *(b"Exif\0\0", b"\xff\xd8", b"\xff\xd9", b"IHDR", b"IDAT", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff"),
 )
-BLOW = st.tuples(
+DAMAGE = st.tuples(
     st.sampled_from(["change", "flip", "cut", "drop", "repeat", "zero", "insert", "token"]),
     st.floats(0, 1),  # position, as a fraction of the file
     st.integers(1, 64),  # length in bytes
     st.integers(0, 2**32 - 1),  # seed of the random bytes
 )
-BLOWS = st.lists(BLOW, min_size=1, max_size=6)
+DAMAGES = st.lists(DAMAGE, min_size=1, max_size=6)
 CELLS = st.lists(st.tuples(st.integers(-1, 5), st.integers(0, 6), st.sampled_from(ODD_CELLS)), max_size=12)
 
 
-def struck(data: bytes, blows: list[tuple[str, float, int, int]]) -> bytes:
-    """Apply damages to a file, one after the other."""
+def apply_damages(data: bytes, damages: list[tuple[str, float, int, int]]) -> bytes:
+    """Apply damages to the bytes of a file, one after the other."""
     whole = bytearray(data)
-    for kind, part, length, seed in blows:
+    for kind, part, length, seed in damages:
         chance = random.Random(seed)
         at = min(int(part * len(whole)), max(0, len(whole) - 1))
         end = min(at + length, len(whole))
@@ -194,18 +194,18 @@ def damaged_cells(changes: list[tuple[int, int, Any]]) -> list[list[Any]]:
     return rows
 
 
-def packed_anew(data: bytes, blows: list[tuple[str, float, int, int]]) -> bytes:
+def repacked(data: bytes, damages: list[tuple[str, float, int, int]]) -> bytes:
     """A spreadsheet with a damaged part in a valid archive; a damaged archive would fail at its checksum."""
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(file, "w") as new:
         names = old.namelist()
-        hit = names[blows[0][3] % len(names)]
+        hit = names[damages[0][3] % len(names)]
         for name in names:
-            new.writestr(name, struck(old.read(name), blows) if name == hit else old.read(name))
+            new.writestr(name, apply_damages(old.read(name), damages) if name == hit else old.read(name))
     return file.getvalue()
 
 
-def check_end(read: Callable[[], int]) -> int:
+def check_outcome(read: Callable[[], int]) -> int:
     """Return the number of rows read, or 0 after an error message of one line. Anything else fails the test."""
     said, began = io.StringIO(), time.process_time()
     rows, status = 0, 0
@@ -247,23 +247,26 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @ALWAYS_THE_SAME
 @given(
-    name=st.sampled_from(sorted(TABLES)), changes=CELLS, blows=BLOWS, where=st.sampled_from(["cells", "file", "both"])
+    name=st.sampled_from(sorted(TABLES)),
+    changes=CELLS,
+    damages=DAMAGES,
+    where=st.sampled_from(["cells", "file", "both"]),
 )
 def test_a_damaged_table_gives_rows_or_a_one_line_error(
-    name: str, changes: list[tuple[int, int, Any]], blows: list[tuple[str, float, int, int]], where: str, whole: Path
+    name: str, changes: list[tuple[int, int, Any]], damages: list[tuple[str, float, int, int]], where: str, whole: Path
 ) -> None:
     data = TABLES[name](damaged_cells(changes if where != "file" else []))
     if where != "cells":
-        data = packed_anew(data, blows) if name == "book.xlsx" and blows[0][3] % 4 else struck(data, blows)
+        data = repacked(data, damages) if name == "book.xlsx" and damages[0][3] % 4 else apply_damages(data, damages)
     with tempfile.TemporaryDirectory() as folder:
         for image in whole.iterdir():
             (Path(folder) / image.name).symlink_to(image)
         path = Path(folder) / name
         path.write_bytes(data)
-        check_end(lambda: scored_rows(path))
-        check_end(lambda: imported_rows(path, Path(folder) / "out"))
+        check_outcome(lambda: scored_rows(path))
+        check_outcome(lambda: imported_rows(path, Path(folder) / "out"))
         left = {each.name for each in Path(folder).iterdir() if not each.is_symlink()}
-        assert left <= {name, "out"}, "nothing half-written stays"
+        assert left <= {name, "out"}, "a partial file was left"
 
 
 def test_tables_without_damage_have_all_rows(whole: Path, tmp_path: Path) -> None:
@@ -271,8 +274,8 @@ def test_tables_without_damage_have_all_rows(whole: Path, tmp_path: Path) -> Non
         path = whole / name
         path.write_bytes(write(damaged_cells([])))
         try:
-            assert check_end(lambda path=path: scored_rows(path)) == 6
-            assert check_end(lambda path=path, out=tmp_path / name: imported_rows(path, out)) == 6
+            assert check_outcome(lambda path=path: scored_rows(path)) == 6
+            assert check_outcome(lambda path=path, out=tmp_path / name: imported_rows(path, out)) == 6
         finally:
             path.unlink()
 
@@ -303,12 +306,12 @@ SPEC = InputSpec(size=64, border="cut")
 
 
 @ALWAYS_THE_SAME
-@given(name=st.sampled_from(sorted(PHOTOGRAPHS)), blows=BLOWS)
+@given(name=st.sampled_from(sorted(PHOTOGRAPHS)), damages=DAMAGES)
 def test_a_damaged_photograph_gives_pixels_or_a_one_line_error(
-    name: str, blows: list[tuple[str, float, int, int]]
+    name: str, damages: list[tuple[str, float, int, int]]
 ) -> None:
     found, message = None, "none"
-    data, began = struck(PHOTOGRAPHS[name](), blows), time.process_time()
+    data, began = apply_damages(PHOTOGRAPHS[name](), damages), time.process_time()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -44,7 +44,7 @@ def open_data(folder: Path, cache: str, rank: int = 0, ranks: int = 1, **setting
     return data
 
 
-def prints(loader: Any) -> list[int]:
+def fingerprints(loader: Any) -> list[int]:
     """A fingerprint for each image of an epoch; the gray of the background makes all images differ."""
     return [int(image.long().sum()) for batch in loader for image in batch["pixels"]]
 
@@ -106,21 +106,21 @@ def test_folder_without_val_is_one_error(tmp_path: Path, cache: str) -> None:
 def test_an_epoch_has_every_image_once_in_a_new_order(folder: Path, cache: str) -> None:
     data = open_data(folder, cache, batch_size=5)
     loader = data.train_dataloader()
-    first = prints(loader)
+    first = fingerprints(loader)
     loader.sampler.set_epoch(1)
-    second = prints(loader)
+    second = fingerprints(loader)
     assert first != second != sorted(second)
     assert sorted(first) == sorted(second)
     assert len(set(first)) == 50
 
 
 def test_the_last_batch_is_dropped_unless_it_is_the_only_one(folder: Path, cache: str) -> None:
-    assert len(prints(open_data(folder, cache, batch_size=8).train_dataloader())) == 48
-    assert len(prints(open_data(folder, cache, batch_size=64).train_dataloader())) == 50
+    assert len(fingerprints(open_data(folder, cache, batch_size=8).train_dataloader())) == 48
+    assert len(fingerprints(open_data(folder, cache, batch_size=64).train_dataloader())) == 50
 
 
 def test_ranks_share_an_epoch(folder: Path, cache: str) -> None:
-    parts = [prints(open_data(folder, cache, rank, 3, batch_size=4).train_dataloader()) for rank in range(3)]
+    parts = [fingerprints(open_data(folder, cache, rank, 3, batch_size=4).train_dataloader()) for rank in range(3)]
     assert [len(part) for part in parts] == [16, 16, 16]
     assert len({image for part in parts for image in part}) == 48
 
@@ -154,7 +154,7 @@ def test_samplers_give_ranks_equal_numbers(rows: int, ranks: int) -> None:
 
 def test_an_epoch_continues_where_it_stopped(folder: Path, cache: str) -> None:
     data = open_data(folder, cache)
-    whole = prints(data.train_dataloader())
+    whole = fingerprints(data.train_dataloader())
     begun = iter(data.train_dataloader())
     for _ in range(2):
         next(begun)
@@ -162,8 +162,8 @@ def test_an_epoch_continues_where_it_stopped(folder: Path, cache: str) -> None:
     resumed = open_data(folder, cache)
     resumed.load_state_dict(state)
     loader = resumed.train_dataloader()
-    assert prints(loader) == whole[16:]
-    assert prints(loader) == whole  # and the next epoch is whole again
+    assert fingerprints(loader) == whole[16:]
+    assert fingerprints(loader) == whole  # the next epoch is complete again
 
 
 def test_augmentations_reach_the_loader_and_flip_at_the_stated_rate(folder: Path, cache: str) -> None:
@@ -221,7 +221,7 @@ def test_a_recolored_image_has_no_color_targets(folder: Path, cache: str) -> Non
 
 def test_augmentations_leave_validation_alone(folder: Path, cache: str) -> None:
     strong = Augment(flip=1, brightness=0.9, crop_scale=0.1)
-    assert prints(open_data(folder, cache, augment=strong).val_dataloader()) == prints(
+    assert fingerprints(open_data(folder, cache, augment=strong).val_dataloader()) == fingerprints(
         open_data(folder, cache).val_dataloader()
     )
 
@@ -273,7 +273,7 @@ def test_a_stream_continues_where_it_stopped(workers: int, folder: Path, cache: 
     resumed.load_state_dict(left.state_dict())
     loader = resumed.train_dataloader()
     assert all(map(torch.equal, epoch(loader), whole[3:]))
-    assert all(map(torch.equal, epoch(loader), whole)), "and the next epoch is whole again"
+    assert all(map(torch.equal, epoch(loader), whole)), "the next epoch is complete again"
 
 
 @pytest.fixture
@@ -295,16 +295,19 @@ def test_streaming_has_as_many_images_as_there_are(ranks: int, folder: Path, cac
         parts.append([int(i.long().sum()) for _ in range(len(loader)) for i in next(batches)["pixels"]])
     assert [len(part) for part in parts] == [50 // ranks] * ranks
     assert len({image for part in parts for image in part}) == 50
-    assert prints(data.val_dataloader())[:5] == prints(open_data(folder, cache, rank, ranks).val_dataloader())[:5]
+    assert (
+        fingerprints(data.val_dataloader())[:5]
+        == fingerprints(open_data(folder, cache, rank, ranks).val_dataloader())[:5]
+    )
 
 
 @pytest.mark.usefixtures("no_pause")
 def test_streaming_shuffles_each_epoch_anew(folder: Path, cache: str) -> None:
     data = open_data(folder, cache, streaming=True, batch_size=50)
     loader = data.train_dataloader()
-    first = prints([next(iter(loader))])
+    first = fingerprints([next(iter(loader))])
     data.trainer.current_epoch = 1
-    second = prints([next(iter(loader))])
+    second = fingerprints([next(iter(loader))])
     assert first != second
     assert sorted(first) == sorted(second)
 

@@ -106,7 +106,7 @@ def inside(outside: PhotoServer) -> Iterator[PhotoServer]:
         yield server
 
 
-def let_names_mean(monkeypatch: pytest.MonkeyPatch, names: dict[str, list[str]]) -> dict[str, list[str]]:
+def mock_dns(monkeypatch: pytest.MonkeyPatch, names: dict[str, list[str]]) -> dict[str, list[str]]:
     """Mock the resolver: each name gives its addresses one after the other, then always the last one."""
     resolve = socket.getaddrinfo
 
@@ -130,7 +130,7 @@ def test_the_checked_address_is_the_one_connected_to(
     outside: PhotoServer, inside: PhotoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = {"shop.example": ["127.0.0.2"], "changes.example": ["127.0.0.1", "127.0.0.2"]}
-    names = let_names_mean(monkeypatch, names)
+    names = mock_dns(monkeypatch, names)
     with pytest.raises(Failure, match=r"private address 127\.0\.0\.2"):
         ask(of_host("shop.example", outside))
     assert ask(of_host("changes.example", outside)) == PHOTO

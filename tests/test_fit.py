@@ -141,7 +141,7 @@ def test_frozen_stages_do_not_change(flags: list[str], tmp_path: Path) -> None:
 
     fast, slow = trained("fast"), trained("slow", "--model.lr", "0.0001")
     frozen = {name for name in fast if name.startswith(("network.conv1", "network.bn1", "network.layer1"))}
-    assert all(torch.equal(fast[name], slow[name]) for name in frozen), "whatever the rate, they stand still"
+    assert all(torch.equal(fast[name], slow[name]) for name in frozen), "frozen stages change at no learning rate"
     others = [name for name in fast if name.endswith("weight") and name not in frozen]
     assert not any(torch.equal(fast[name], slow[name]) for name in others)
 
@@ -291,7 +291,9 @@ def test_the_moving_average_is_validated_saved_and_resumed(
     fit.train([*flags, "--ema", "0.8", "--run", str(run)])
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     averaged, current = checkpoint["state_dict"], checkpoint["current_model_state"]
-    assert all(torch.equal(current[name], value) for name, value in weights(finished).items()), "trained as without"
+    assert all(torch.equal(current[name], value) for name, value in weights(finished).items()), (
+        "the moving average must not affect the training"
+    )
     assert not torch.equal(averaged["network.fc.weight"], current["network.fc.weight"])
     assert rows(run)[-1]["val/loss"] != rows(finished)[-1]["val/loss"]
     train_interrupted(monkeypatch, [*flags, "--ema", "0.8", "--run", str(parts)], Interrupt(signal.SIGTERM, 9))

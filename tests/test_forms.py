@@ -25,7 +25,7 @@ with warnings.catch_warnings():
 URLENCODED = "application/x-www-form-urlencoded"
 
 
-def taken_apart(**request: Any) -> Call:
+def parsed_form(**request: Any) -> Call:
     """Parse a form as `requests` sends it."""
     prepared = requests.Request("POST", "http://x", **request).prepare()
     body = prepared.body.encode() if isinstance(prepared.body, str) else prepared.body
@@ -33,14 +33,14 @@ def taken_apart(**request: Any) -> Call:
 
 
 def test_files_and_texts() -> None:
-    call = taken_apart(files={"image": photo(), "empty": b""}, data={"image_id": "1042", "note": "Gr\u00fcn"})
+    call = parsed_form(files={"image": photo(), "empty": b""}, data={"image_id": "1042", "note": "Gr\u00fcn"})
     assert call.fields == {"image": photo(), "empty": b"", "image_id": b"1042", "note": "Gr\u00fcn".encode()}
     assert call.texts == {"image_id", "note"}
 
 
 def test_a_part_without_a_file_name_keeps_its_bytes() -> None:
     large = photo() + bytes(range(256)) * 8_000  # larger than Starlette's default limit for a text
-    call = taken_apart(files={"image": (None, large)})
+    call = parsed_form(files={"image": (None, large)})
     assert (call.fields, call.texts) == ({"image": large}, {"image"})
 
 
@@ -57,13 +57,13 @@ def test_a_photograph_declared_as_a_form_is_a_raw_body(kind: str) -> None:
 
 
 def test_fields_of_a_urlencoded_form_are_texts() -> None:
-    call = taken_apart(data={"image_id": "1042", "note": "Gr\u00fcn &c"})
+    call = parsed_form(data={"image_id": "1042", "note": "Gr\u00fcn &c"})
     assert call.fields == {"image_id": b"1042", "note": "Gr\u00fcn &c".encode()}
     assert call.texts == {"image_id", "note"}
 
 
 def test_parts_of_one_name_are_numbered() -> None:
-    call = taken_apart(files=[("image", b"1"), ("image", b"2"), ("note", (None, "x")), ("note", (None, "y"))])
+    call = parsed_form(files=[("image", b"1"), ("image", b"2"), ("note", (None, "x")), ("note", (None, "y"))])
     assert call.fields == {"image": b"1", "image#2": b"2", "note": b"x", "note#2": b"y"}
     assert call.texts == {"note", "note#2"}
     assert [plain_name(name) for name in call.fields] == ["image", "image", "note", "note"]

@@ -123,8 +123,10 @@ def test_a_describe_request_within_a_batch(
     assert card == also_card == (200, json.loads(json_bytes(describe(predictor.card))))
     assert (bad[0], bad[1]["error"]["type"]) == (400, "InvalidImage")
     assert top == (200, predictor.answer(predictor.predict(photo(3)), AnswerOptions(top_k=1)))
-    assert caplog.text.count('"outcome"') == 3, "a card is no request that is counted"
-    assert ask(handler, [{}], {0: {"describe": "True"}}) == [card], "as TorchServe asks, alone in a batch"
+    assert caplog.text.count('"outcome"') == 3, "describe requests are not counted"
+    assert ask(handler, [{}], {0: {"describe": "True"}}) == [card], (
+        "TorchServe's own describe request, alone in a batch"
+    )
 
 
 @pytest.mark.parametrize("field", ["body", "data", "image"])

@@ -126,7 +126,7 @@ def worker_of(hardened: TorchServe) -> psutil.Process:
 
 
 @contextmanager
-def held(hardened: TorchServe) -> Iterator[psutil.Process]:
+def suspended_worker(hardened: TorchServe) -> Iterator[psutil.Process]:
     """Suspend the worker within the block."""
     worker = worker_of(hardened)
     worker.suspend()
@@ -190,7 +190,7 @@ def test_a_full_queue_refuses_and_queued_requests_are_answered(
     outside: requests.Session, proxy: Proxy, hardened: TorchServe
 ) -> None:
     with ThreadPoolExecutor(2 * QUEUE + 1) as pool:
-        with held(hardened):
+        with suspended_worker(hardened):
             waiting = [pool.submit(ask, outside, proxy)]
             time.sleep(1)  # the worker has taken it, so the queue is empty
             waiting += [pool.submit(ask, outside, proxy) for _ in range(2 * QUEUE)]
@@ -219,7 +219,7 @@ def test_a_killed_worker_is_reported_and_restarted(
     )
     before = {name: counted(hardened, name) for name in names}
     assert all(before.values())
-    with ThreadPoolExecutor(1) as pool, held(hardened) as worker:
+    with ThreadPoolExecutor(1) as pool, suspended_worker(hardened) as worker:
         waiting = pool.submit(ask, outside, proxy)
         time.sleep(1)
         worker.send_signal(signal.SIGKILL)

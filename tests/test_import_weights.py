@@ -81,7 +81,7 @@ def check(file: Path, network: nn.Module, arch: str, close: float) -> None:
     ours = build(arch, 228)
     ours.load_state_dict(source.state, strict=False)
     expected = answers(network, PICTURES)
-    assert expected.std(axis=0).max() > 0.1, "the pictures are told apart"
+    assert expected.std(axis=0).max() > 0.1, "the images must get different answers"
     assert np.abs(sigmoid(TorchEngine(ours, SPEC).run(PICTURES).logits) - expected).max() < close
     if source.engine:
         assert np.abs(sigmoid(source.engine.run(PICTURES).logits) - expected).max() < close

@@ -92,7 +92,9 @@ def test_a_reload_that_fails_is_reported(tmp_path: Path, key_file: Path) -> None
         with pytest.raises(KeyFileError, match=message):
             hand_over(key_file, out, command)
     assert not hand_over(key_file, out, f"touch {tmp_path / 'reloaded'}")
-    assert (tmp_path / "reloaded").exists(), "though the file had not changed: the attempts before had been cut off"
+    assert (tmp_path / "reloaded").exists(), (
+        "reload although the file is unchanged, because the earlier attempts failed"
+    )
 
 
 def test_the_command_line(tmp_path: Path, key_file: Path, capsys: pytest.CaptureFixture[str]) -> None:

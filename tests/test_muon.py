@@ -12,7 +12,7 @@ from training.fitting.muon import Muon, by_gram, by_iteration, orthogonal
 from training.fitting.optimization import make_optimizer, make_schedule
 
 
-def of_rank(rows: int, columns: int) -> torch.Tensor:
+def gradient_like(rows: int, columns: int) -> torch.Tensor:
     """A random matrix like a gradient: a few directions are far stronger than the rest."""
     generator = torch.Generator().manual_seed(0)
     strong = torch.randn(rows, 4, generator=generator) @ torch.randn(4, columns, generator=generator)
@@ -21,7 +21,7 @@ def of_rank(rows: int, columns: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("shape", [(64, 576), (576, 64), (128, 128)])
 def test_singular_values_approach_one_and_vectors_stay(shape: tuple[int, int]) -> None:
-    matrix = of_rank(*shape)
+    matrix = gradient_like(*shape)
     u, values, v = torch.linalg.svd(matrix, full_matrices=False)
     found = orthogonal(matrix)
     assert found.dtype == torch.float32
@@ -36,14 +36,14 @@ def test_singular_values_approach_one_and_vectors_stay(shape: tuple[int, int]) -
 
 @pytest.mark.parametrize(("dtype", "within"), [(torch.float32, 1e-3), (torch.bfloat16, 0.05)])
 def test_both_variants_of_the_iteration_agree(dtype: torch.dtype, within: float) -> None:
-    blocks = torch.stack([of_rank(64, 300), of_rank(300, 64).T])
+    blocks = torch.stack([gradient_like(64, 300), gradient_like(300, 64).T])
     blocks = blocks / torch.linalg.matrix_norm(blocks, keepdim=True)
     expected = by_gram(blocks)
     assert (by_iteration(blocks.to(dtype)).float() - expected).norm() < within * expected.norm()
 
 
 def test_long_sides_are_cut_into_blocks() -> None:
-    matrix = of_rank(2 * muon.ROWS, 400)
+    matrix = gradient_like(2 * muon.ROWS, 400)
     parts = [orthogonal(part) for part in matrix.split(muon.ROWS)]
     torch.testing.assert_close(orthogonal(matrix), torch.cat(parts))
     torch.testing.assert_close(orthogonal(matrix.T), torch.cat(parts).T)

@@ -68,7 +68,7 @@ def test_a_missing_bundle_is_a_one_line_error(bundle: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
 def test_saved_outputs_are_those_of_the_code(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
-    assert notebook.metadata.get(CODE) == code_hash(notebook), "its code has changed: make notebooks"
+    assert notebook.metadata.get(CODE) == code_hash(notebook), "its code has changed; run: make notebooks"
     cells = code_cells(path)
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     outputs = [output for cell in cells for output in cell.outputs]

@@ -267,7 +267,7 @@ def test_kill_9_while_indexing(tmp_path: Path, postgres: str, collection: str) -
     process.wait()
     with pytest.raises(DataError, match=r"half-written: .* python -m catalog.index .* --postgres .* completes it"):
         Index(PostgresStore(postgres, collection))
-    changes = _patiently(scored, postgres, collection)
+    changes = _build_with_retries(scored, postgres, collection)
     assert 0 < changes.unchanged < 3000
     assert changes.written + changes.unchanged == 3000
     build(scored, EdgeStore(tmp_path / "index"), GRAPHS)
@@ -277,7 +277,7 @@ def test_kill_9_while_indexing(tmp_path: Path, postgres: str, collection: str) -
         assert everything[0] == everything[1]
 
 
-def _patiently(scored: Scored, postgres: str, collection: str) -> Changes:
+def _build_with_retries(scored: Scored, postgres: str, collection: str) -> Changes:
     """Retry until the server has noticed that the killed client is gone."""
     for _ in range(100):
         try:

@@ -40,7 +40,7 @@ VALUES = st.recursive(
 )
 
 
-def understood(call: Call) -> Request | None:
+def parsed_or_refused(call: Call) -> Request | None:
     try:
         return read_request(call, CARD)
     except (InvalidImage, InvalidOption, InvalidRequest):
@@ -50,7 +50,7 @@ def understood(call: Call) -> Request | None:
 @settings(max_examples=400, deadline=None)
 @given(VALUES)
 def test_any_json(value: Any) -> None:
-    request = understood(Call({"body": json.dumps(value).encode()}, content_type="application/json"))
+    request = parsed_or_refused(Call({"body": json.dumps(value).encode()}, content_type="application/json"))
     if request is not None:
         assert 1 <= len(request.images) <= MAX_IMAGES
         assert (request.style is Style.ONE) <= (len(request.images) == 1)
@@ -59,7 +59,7 @@ def test_any_json(value: Any) -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(["", "application/json", "image/jpeg", "text/plain; charset=x"]))
 def test_any_body(body: bytes, declared: str) -> None:
-    request = understood(Call({"body": bytearray(body)}, content_type=declared))
+    request = parsed_or_refused(Call({"body": bytearray(body)}, content_type=declared))
     if request is not None and request.style is Style.ONE and not body.lstrip().startswith(b"{"):
         assert request.images == (("", body),)
 
@@ -70,7 +70,7 @@ def test_any_body(body: bytes, declared: str) -> None:
     st.dictionaries(st.sampled_from([header_name(name) for name in NAMES]) | st.text(max_size=8), st.text(max_size=8)),
 )
 def test_any_form(fields: dict[str, Any], headers: dict[str, str]) -> None:
-    request = understood(Call(fields, headers))
+    request = parsed_or_refused(Call(fields, headers))
     if request is not None:
         assert {name for name, _ in request.images} <= {"", *fields}
 
@@ -277,7 +277,7 @@ def test_binary_tensors_that_are_refused(request_: tuple[bytes, dict[str, str]],
 @given(VALUES, st.binary(max_size=30), st.integers(-2, 2))
 def test_any_binary_request(value: Any, data: bytes, off: int) -> None:
     head = json.dumps({"inputs": value}).encode()
-    understood(Call({"body": head + data}, {"inference-header-content-length": str(len(head) + off)}))
+    parsed_or_refused(Call({"body": head + data}, {"inference-header-content-length": str(len(head) + off)}))
 
 
 def test_an_id_with_half_a_character_is_refused() -> None:

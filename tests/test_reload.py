@@ -94,7 +94,7 @@ def wait_for_line(log: Path, begin: str, count: int) -> list[str]:
     return lines
 
 
-def point(link: Path, bundle: Path) -> None:
+def point_link(link: Path, bundle: Path) -> None:
     """Point a link to another bundle atomically, as `ln -sfn` and a rename do."""
     new = link.with_name("new-link")
     new.symlink_to(bundle)
@@ -115,10 +115,10 @@ def test_no_request_is_refused_while_a_new_bundle_goes_live(versions: tuple[Path
     with running(log, link) as (url, process):
         with Callers(url) as callers:
             assert callers.versions_since(0.0) == {"1.0"}
-            point(link, second)
+            point_link(link, second)
             told = requests.post(f"{url}/-/reload", timeout=WAIT)
             assert callers.versions_since(time.monotonic()) == {"2.0"}
-            point(link, first)
+            point_link(link, first)
             process.send_signal(signal.SIGHUP)
             wait_for_line(log, "reloaded: ", 2)
             assert callers.versions_since(time.monotonic()) == {"1.0"}
@@ -141,7 +141,7 @@ def test_a_broken_bundle_is_refused_in_one_line_and_the_old_one_stays(
     log = tmp_path / "log"
     with running(log, link) as (url, process):
         (second / CARD_FILE).write_text("{}")
-        point(link, second)
+        point_link(link, second)
         printed = len(log.read_text().splitlines())
         refused = requests.post(f"{url}/-/reload", timeout=WAIT)
         assert (refused.status_code, refused.json()["error"]["type"]) == (409, "NotReloaded")

@@ -84,17 +84,17 @@ def test_each_form_of_rule(rules: Rules) -> None:
     assert garments(rules, article=["Tee"]) == no | {"T-Shirt": -1, "Polo": -1, "Long": -1, "Cape": 0}
     assert garments(rules, article=["Dress"]) is None
     assert garments(rules, article=[]) is None
-    assert garments(rules, article=["Jeans"], garment=["Hat"]) is None, "what is annotated stays"
+    assert garments(rules, article=["Jeans"], garment=["Hat"]) is None, "annotations take precedence"
 
 
 def test_rules_of_several_groups_are_combined(rules: Rules) -> None:
     no = dict.fromkeys(("Pants", "Shirt", "Hat", "T-Shirt", "Polo", "Long", "Cape"), 0)
     assert garments(rules, article=["Tee"], neck=["Round"]) == no | {"T-Shirt": -1, "Long": -1}
-    assert garments(rules, article=["Tee"], neck=["Collar"]) == no | {"Polo": 1}, "the only one left"
+    assert garments(rules, article=["Tee"], neck=["Collar"]) == no | {"Polo": 1}, "only one candidate is left"
     contradiction = rules.derived({"article": ["Sweater"], "neck": ["Round"], "garment": None})
     assert contradiction["garment"].no == {"Pants", "Hat", "Polo"}
     both = Derived(only=frozenset({"Polo"}), some=True) & Derived(no=frozenset({"Polo"}))
-    assert both == Derived(), "rules that contradict each other say nothing"
+    assert both == Derived(), "contradictory rules imply nothing"
 
 
 def test_several_labels_imply_only_what_the_product_has(rules: Rules) -> None:
@@ -260,7 +260,7 @@ def test_derived_labels_are_learned_though_no_folder_has_their_group(shop: str, 
     data = open_data([shop], tmp_path, groups=["garment"])
     assert data.taxonomy.labels == (Label("garment", "Pants"),)
     assert [targets(data, data.val, i) for i in (0, 4, 10)] == [{"Pants": 0}, {"Pants": 1}, {"Pants": -1}]
-    assert data.gates == Gates(), "a group that is not learned has no gate"
+    assert data.gates == Gates(), "a group that is not trained has no gate"
 
 
 def test_gates_follow_from_how_often_a_group_is_annotated(shop: str, amateurs: str, tmp_path: Path) -> None:

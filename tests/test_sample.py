@@ -190,4 +190,4 @@ def test_the_same_garments_with_the_starters_labels(tmp_path):
         if before["category"] == ["Polos"]:
             assert (after["garment"], after["article"], after["neck"]) == (["Polo"], ["Tshirts"], ["Polo Collar"])
         for theirs, ours in (("pattern", "pattern"), ("sleeve", "sleeve")):
-            assert before[theirs] is not None or after[ours] is None, "what is not annotated stays so"
+            assert before[theirs] is not None or after[ours] is None, "missing annotations stay missing"

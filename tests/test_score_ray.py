@@ -59,14 +59,16 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address[1]
     finally:
         # Find children before killing: they change their process titles, and some outlive their parents by a minute.
-        nodes = [process for process in psutil.process_iter() if process.pid not in before and _names(process, folder)]
-        for process in [*(child for parent in nodes for child in _below(parent)), *nodes]:
+        nodes = [
+            process for process in psutil.process_iter() if process.pid not in before and _mentions(process, folder)
+        ]
+        for process in [*(child for parent in nodes for child in _descendants(parent)), *nodes]:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _names(process: psutil.Process, folder: Path) -> bool:
+def _mentions(process: psutil.Process, folder: Path) -> bool:
     """Whether a process's command line contains a folder."""
     try:
         return any(str(folder) in part for part in process.cmdline())
@@ -74,7 +76,7 @@ def _names(process: psutil.Process, folder: Path) -> bool:
         return False
 
 
-def _below(process: psutil.Process) -> list[psutil.Process]:
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
     try:
         return process.children(recursive=True)
     except psutil.Error:
@@ -144,10 +146,10 @@ def test_ray_on_this_machine_leaves_nothing_behind(bundle: Path, tmp_path: Path)
     assert {"raylet", "gcs_server"} <= set(started.values())
     assert listening
     assert all(address in ("127.0.0.1", "::1", "::ffff:127.0.0.1") for address in listening)
-    assert not [f"{name} ({there.pid})" for there, name in started.items() if _runs(there)]
+    assert not [f"{name} ({there.pid})" for there, name in started.items() if _is_running(there)]
 
 
-def _runs(process: psutil.Process) -> bool:
+def _is_running(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
@@ -157,8 +159,8 @@ def watch(parent: psutil.Process) -> tuple[dict[psutil.Process, str], set[str]]:
     """Until a process ends, collect its descendants, by name, and the addresses that all of them listen at."""
     started: dict[psutil.Process, str] = {}
     listening: set[str] = set()
-    while _runs(parent):
-        for process in [parent, *_below(parent)]:
+    while _is_running(parent):
+        for process in [parent, *_descendants(parent)]:
             with suppress(psutil.Error):
                 if process not in started and process != parent:
                     started[process] = process.name()

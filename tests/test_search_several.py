@@ -78,7 +78,7 @@ def test_other_listings_of_a_product_are_matches_only_on_request(index: Index) -
     found = ids(index.search("p1", limit=9))
     assert len(found) == PRODUCTS - 1
     assert len({"p0", COPY} & set(found)) == 1
-    assert len(ids(index.search("p1", limit=PRODUCTS - 1))) == PRODUCTS - 1, "a copy takes no product's place"
+    assert len(ids(index.search("p1", limit=PRODUCTS - 1))) == PRODUCTS - 1, "a copy must not replace a product"
     assert {"p0", COPY} <= set(ids(index.search("p1", limit=9, duplicates=True)))
 
 

@@ -63,7 +63,7 @@ def test_measurements_are_stored_for_the_page(
     result = measured([500.0] * 39, [300.0] * 39)
     result.save(soak.RESULTS)
     assert Soak.load(soak.RESULTS) == result
-    assert soak.main(["--page-only"]) == 0, "it stayed, and leaves the page alone: it was cut short"
+    assert soak.main(["--page-only"]) == 0, "no leak, and the page is unchanged because the run was short"
     assert capsys.readouterr().out.splitlines() == [
         f"workers: 500 to 500 MB, growth +0.0, allowed {TOLERANCES['workers']:g}",
         f"java: 300 to 300 MB, growth +0.0, allowed {TOLERANCES['java']:g}",

@@ -44,7 +44,7 @@ def test_a_catalog_is_imported_once(tmp_path: Path, shop: Path, capsys: pytest.C
     assert open_folder(str(shop), cache=cache) == first
     assert (first / "dataset.json").stat().st_mtime_ns == written
     assert capsys.readouterr().err == ""
-    assert open_folder(first) == first, "the training format is taken as it is"
+    assert open_folder(first) == first, "a folder in the training format is used in place"
 
 
 def test_changes_are_noticed(tmp_path: Path, shop: Path) -> None:
