@@ -63,7 +63,7 @@ def test_the_archive_answers_without_the_checkout(bundle: Path, tmp_path: Path, 
     assert ended.stdout == f"{tmp_path}/unpacked/fashion/__init__.py 10\n", ended.stderr
 
 
-def test_an_incomplete_bundle_is_packed_with_what_it_has(bundle: Path, tmp_path: Path) -> None:
+def test_an_incomplete_bundle_is_packed_with_its_existing_files(bundle: Path, tmp_path: Path) -> None:
     small = shutil.copytree(bundle, tmp_path / "bundle", ignore=shutil.ignore_patterns("*.int8.onnx", "*.pth"))
     found = names(archive(small, tmp_path / "fashion.mar"))
     assert {name for name in found if name.startswith("model.")} == {"model.onnx"}
@@ -140,7 +140,7 @@ def test_full_disk_is_a_one_line_error_and_keeps_the_old_archive(bundle: Path, t
     assert out.read_bytes() == b"old"
 
 
-def test_command_line_says_what_came_out(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_prints_its_result(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "fashion.mar"
     assert main([str(bundle), "--out", str(out), "--engine", "int8"]) == 0
     line = capsys.readouterr().out

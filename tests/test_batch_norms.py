@@ -84,7 +84,7 @@ def test_a_training_from_an_int8_file_starts_with_its_score(
 
 
 @pytest.mark.skipif(not Path("model_store/starter/model.int8.onnx").exists(), reason="no starter in this checkout")
-def test_the_starter_can_be_unfolded() -> None:
+def test_the_starters_int8_file_can_initialize_a_training() -> None:
     card = ModelCard.load(Path("model_store/starter"))
     network = build(card.arch, card.num_outputs)
     assert first_weights.load(network, card.arch, "model_store/starter/model.int8.onnx")

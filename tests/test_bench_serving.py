@@ -178,7 +178,7 @@ def test_servers_and_engines_are_measured_and_ended(small: Path, folder: Path, t
     assert CONTESTANTS[FASTAPI].title in tables(results)
 
 
-def test_a_server_that_does_not_start_is_left_out_and_told(small: Path, folder: Path, tmp_path: Path) -> None:
+def test_a_server_that_does_not_start_is_left_out_and_reported(small: Path, folder: Path, tmp_path: Path) -> None:
     (small.parent / "empty").mkdir(exist_ok=True)
     with (
         pytest.raises(NotStarted, match=r"it ended with status 1: .*no model_card.json"),

@@ -31,7 +31,7 @@ def test_intervals_contain_the_scores_of_rare_labels() -> None:
     assert [span is None for span in spans["labels"]] == [label["support"] == 0 for label in scores["labels"]]
 
 
-def test_a_photograph_that_counts_twice_is_two_photographs() -> None:
+def test_a_weight_of_two_equals_a_repeated_photograph() -> None:
     rng = np.random.default_rng(0)
     probabilities, yes = rng.integers(0, 8, 30) / 8, rng.random(30) < 0.4
     times = rng.integers(0, 4, 30)

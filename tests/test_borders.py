@@ -74,7 +74,7 @@ def test_usual_photographs_stay_as_they_are(part):
     assert cut_border(image) is image
 
 
-def test_a_white_border_does_not_change_the_pixels():
+def test_a_cropped_white_border_leaves_the_pixels_nearly_unchanged():
     # Four times as wide and high as the product, as for marketplaces that require squares.
     plain = photograph(0.9, size=(300, 300))
     bordered = Image.new("RGB", (1200, 1200), WHITE)
@@ -102,7 +102,7 @@ def test_noise_and_a_slight_shadow_are_still_a_border():
 
 @pytest.mark.parametrize(("width", "height"), [(600, 800), (900, 500), (450, 600)])
 @pytest.mark.parametrize("content", [(1, 1), (0.3, 1), (1, 0.2)])
-def test_the_ratio_of_the_sides_stays_and_the_whole_product(width, height, content):
+def test_the_aspect_ratio_and_the_whole_product_are_kept(width, height, content):
     image = photograph(0.4, size=(width, height), content=content, place=(0.7, 0.3))
     result = cut_border(image)
     ratio = min(max(width / height, 3 / 4), 4 / 3)

@@ -35,7 +35,7 @@ def test_a_temperature_and_an_offset_are_recovered() -> None:
     assert np.abs(calibrated(spoiled, TAXONOMY, found) - sigmoid(logits)).max() < 0.03
 
 
-def test_a_temperature_is_enough_where_nothing_else_is_wrong() -> None:
+def test_a_temperature_suffices_if_only_the_scale_is_wrong() -> None:
     chosen = []
     for seed in range(5):
         logits, targets = drawn(600, seed)
@@ -92,7 +92,7 @@ def test_rivals_do_not_force_an_answer_in_a_group() -> None:
     assert np.isfinite(calibrated(extreme, TAXONOMY, fit)).all()
 
 
-def test_labels_that_do_not_exclude_each_other_are_no_rivals() -> None:
+def test_labels_that_do_not_exclude_each_other_are_not_rivals() -> None:
     for seed in range(3):
         logits, targets = drawn(2000, seed)
         for values in fit_calibration(2 * logits, targets, TAXONOMY).values():

@@ -106,7 +106,7 @@ def test_sizes_are_those_of_the_day():
     assert found(good(500), date(2027, 1, 31)) == set()
 
 
-def test_the_size_is_the_files_own(tmp_path):
+def test_the_size_is_that_of_the_file(tmp_path):
     path = tmp_path / "large.jpg"
     good(3000).crop((0, 0, 3000, 2400)).save(path)
     measures = measure_photograph(path)

@@ -44,7 +44,7 @@ def test_table_is_aligned() -> None:
     assert table({"attributes": []}) == "  no attribute reaches its threshold"
 
 
-def test_groups_without_an_attribute_are_named() -> None:
+def test_missing_products_and_groups_that_do_not_apply_are_named() -> None:
     unknown = {"attributes": [], "product": {"recognized": False, "probability": 0.0213}}
     assert table(unknown) == "  no product recognized (0.02)"
     answer = ANSWER | {"product": {"recognized": True, "probability": 0.99}, "applies": {"neck": 0.1, "color": 0.9}}

@@ -85,7 +85,7 @@ def test_hues_of_pure_colors_and_grays() -> None:
     assert turn_hue(image, -1 / 3)[0].tolist() == [[0, 0, 200], [90, 90, 90], [0, 200, 0]]
 
 
-def test_a_large_image_is_processed_in_parts() -> None:
+def test_all_parts_of_a_large_image_are_turned() -> None:
     image = noise(0, 255).resize((300, 300))  # 90,000 pixels, more than one part
     top = image.crop((0, 0, 300, 10)), image.crop((0, 290, 300, 300))
     turned = turn_hue(image, 0.2)

@@ -67,7 +67,7 @@ def test_the_store_is_created_by_the_first_write(folder: Path) -> None:
     assert not (folder / CORRECTIONS_FILE).exists()
 
 
-def test_entries_say_who_when_and_what(folder: Path) -> None:
+def test_entries_have_author_time_and_content(folder: Path) -> None:
     store = CorrectionStore(folder)
     store.write([Correction("p1", IS_NOT, "color", "Écru"), Correction("p2", NOT_A_PRODUCT)], {"p1": 0, "p2": 0}, "ana")
     first, second = store.entries()
@@ -140,7 +140,7 @@ def test_invalid_corrections_are_refused(folder: Path, correction: Correction, m
     assert not (folder / CORRECTIONS_FILE).exists()
 
 
-def test_a_state_and_labels_are_required(folder: Path) -> None:
+def test_a_state_is_required_and_only_may_have_no_label(folder: Path) -> None:
     with pytest.raises(SettingError, match="the state of product 'p1' is not given"):
         CorrectionStore(folder).write([Correction("p1", NOT_A_PRODUCT)], {})
     assert CorrectionStore(folder).write([Correction("p1", ONLY, "color")], {"p1": 0})[0].label == ""

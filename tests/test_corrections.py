@@ -99,7 +99,7 @@ def test_the_queue_of_photographs_that_contradict_the_table(scored: Scored) -> N
     assert queue(scored, CONTRADICTIONS) == []
 
 
-def test_usual_confidence_is_the_mean_where_the_table_gives_the_label(scored: Scored) -> None:
+def test_usual_confidence_is_the_mean_over_products_with_the_label(scored: Scored) -> None:
     usual = SourceLabels.of(scored, ["color"]).usual_confidence(scored)
     sigmoid = 1 / (1 + np.exp(-np.array([5, 0.1, -5])))
     np.testing.assert_allclose(usual[:2], [sigmoid.mean(), 1 / (1 + np.exp(-3))], atol=1e-3)
@@ -186,7 +186,7 @@ def test_a_training_folder_that_training_reads(tmp_path: Path) -> None:
     assert write_training_folder(scored, out).products == 2  # its own folder is replaced
 
 
-def test_photographs_that_have_moved_and_folders_of_others(tmp_path: Path) -> None:
+def test_moved_photographs_and_foreign_folders(tmp_path: Path) -> None:
     images = photographs(tmp_path / "photos", "a")
     scored = catalog(tmp_path / "scored", {"a": ([5, -5, 5, -5], None)}, images)
     with pytest.raises(DataError, match="so there is nothing to learn"):

@@ -45,7 +45,7 @@ def check_compose(path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
-def test_compose_is_as_its_schema_says(tmp_path: Path) -> None:
+def test_compose_matches_its_schema(tmp_path: Path) -> None:
     checked = check_compose(DEPLOY / "compose.yaml")
     assert checked.returncode == 0, checked.stdout
     wrong = tmp_path / "compose.yaml"
@@ -94,7 +94,7 @@ def test_prometheus_takes_its_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", PLAIN)
-def test_kubernetes_is_as_its_schemas_say(kind: str) -> None:
+def test_kubernetes_matches_its_schemas(kind: str) -> None:
     kubernetes_validate.validate(PLAIN[kind], KUBERNETES, strict=True)
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(PLAIN[kind] | {"specs": {}}, KUBERNETES, strict=True)

@@ -181,7 +181,7 @@ def test_auto_takes_int8_then_fp32_then_torch_on_a_cpu(copy, card):
     assert open_engine(copy, card).name == "torch cpu float32"
 
 
-def test_auto_leaves_out_a_file_that_the_card_does_not_know(copy):
+def test_auto_ignores_a_file_missing_in_the_card(copy):
     if not without_gpu():
         pytest.skip("a GPU is there, which torch runs on")
     card = rewrite_card(copy, files={ONNX_FILE: sha256(copy / ONNX_FILE)})

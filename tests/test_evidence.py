@@ -60,7 +60,7 @@ def test_only_positive_evidence_points_into_a_box() -> None:
     assert (nothing.share, nothing.hit) == (0.0, False)
 
 
-def test_padding_is_no_part_of_the_photograph() -> None:
+def test_padding_is_excluded() -> None:
     # A photograph twice as high as wide fills the middle half of a padded input.
     evidence_there = np.zeros((16, 16))
     evidence_there[:, 5] = 0.5

@@ -182,7 +182,7 @@ def test_another_model_is_refused(home: Path, card: ModelCard, capsys: pytest.Ca
     assert "give the bundle that scored it" in capsys.readouterr().err
 
 
-def test_an_own_mapping(home: Path) -> None:
+def test_a_custom_mapping(home: Path) -> None:
     own = home / "own.csv"
     own.write_text("group,label,category,values\narticle,Backpacks,aa-5-4,color__red\n")
     found = rows(export(home, "google", "--mapping", str(own)), "\t")

@@ -219,7 +219,7 @@ def validate(run: Path, folder: Path) -> dict[str, float]:
     return {f"val/{name}": value.item() for name, value in values.items()}
 
 
-def test_two_processes_measure_what_one_does(flags: list[str], folder: Path, tmp_path: Path) -> None:
+def test_two_processes_measure_the_same_as_one(flags: list[str], folder: Path, tmp_path: Path) -> None:
     ranks = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.batch_size", "4"]
     result = subprocess.run(
         command(*flags, *ranks, "--trainer.max_epochs", "1", "--run", str(tmp_path / "run")),

@@ -69,7 +69,7 @@ def test_applies_in_each_place(url: str, predictor: Predictor) -> None:
     assert requests.post(url, files={"image": photo(4)}, data={"applies": "1"}, timeout=60).json() == expected
 
 
-def test_top_k_keeps_to_groups_that_apply_and_all_does_not(url: str, predictor: Predictor) -> None:
+def test_top_k_respects_gates_and_all_does_not(url: str, predictor: Predictor) -> None:
     for seed in SEEDS:
         found = predictor.predict(photo(seed))
         for name, options in {"Top-K": AnswerOptions(top_k=1), "All": AnswerOptions(all=True)}.items():

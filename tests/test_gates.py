@@ -116,7 +116,7 @@ def test_other_numbers_of_outputs_are_refused(outputs: int) -> None:
         CARD.probabilities(np.zeros((2, outputs), np.float32))
 
 
-def test_gates_are_a_required_argument() -> None:
+def test_missing_gates_are_an_error() -> None:
     for choose in (answered, lambda card, rows: chosen_labels(card, rows[0], card.threshold_row())):
         with pytest.raises(ValueError, match="probabilities of 0 gates; the model has 3"):
             choose(CARD, np.ones((1, 10), np.float32))

@@ -167,7 +167,7 @@ def test_a_fault_of_the_engine_is_500_for_the_good_images_only(
 
 
 @pytest.mark.parametrize("error", [BundleError("no model.onnx in /secret/path"), DataError("/secret/path is empty")])
-def test_a_fault_of_the_bundle_is_the_servers_own(
+def test_a_faulty_bundle_is_a_server_error(
     handler: FashionHandler, monkeypatch: pytest.MonkeyPatch, error: FashionError
 ) -> None:
     def fail(pixels: np.ndarray, *_: object) -> None:

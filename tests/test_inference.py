@@ -120,7 +120,7 @@ def test_a_planted_trend_is_found() -> None:
     assert (found.slope[:20] > 0).all()
 
 
-def test_a_label_that_begins_has_a_finite_line() -> None:
+def test_a_label_that_appears_late_has_a_finite_line() -> None:
     found = line(sums([300] * 6, np.array([[0], [0], [0], [0], [0], [60]])))
     assert np.isfinite(found).all()
     assert found.slope[0] > 0

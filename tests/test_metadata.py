@@ -214,7 +214,7 @@ def test_pixel_errors_are_those_of_the_original_file() -> None:
         decode(with_chunks((b"tEXt", b"Comment\0a dress"), png=wide))
 
 
-def test_without_metadata_needs_a_file_with_metadata() -> None:
+def test_files_without_removable_metadata_give_none() -> None:
     assert without_metadata(with_chunks()) is None
     assert without_metadata(encoded(photo(), "GIF")) is None
     for data in (b"\xff\xd8", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\0", b"II*\0", b"\0\0\0\x20ftypavif"):

@@ -153,7 +153,7 @@ def test_no_background_if_it_is_uncertain(image: Image.Image, seed: int) -> None
     assert background_crop(image, np.random.default_rng(seed)) is None
 
 
-def test_a_contact_sheet_is_at_most_a_tenth(tmp_path: Path) -> None:
+def test_one_backdrop_is_at_most_a_tenth(tmp_path: Path) -> None:
     files = [tmp_path / f"{number}.png" for number in range(30)]
     for file in files:
         photograph().save(file)

@@ -20,7 +20,7 @@ def folder_of(place: Path, *names: str) -> Path:
     return place
 
 
-def test_files_of_every_ending_of_the_formats_that_are_read_are_rows(tmp_path: Path) -> None:
+def test_files_with_any_supported_ending_become_rows(tmp_path: Path) -> None:
     Image.init()
     usual = {ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS}
     assert usual <= set(ENDINGS)

@@ -71,7 +71,7 @@ def test_a_corrected_cell_is_1_or_0_and_answered_accordingly(scored: Scored) -> 
     np.testing.assert_array_equal(scored.vectors("logits"), untouched)
 
 
-def test_only_says_no_to_the_other_labels_of_the_group(scored: Scored) -> None:
+def test_only_denies_the_other_labels_of_the_group(scored: Scored) -> None:
     correct(scored, Correction("p1", ONLY, "color", "Écru"), Correction("p2", ONLY, "color"))
     assert cell(scored, "p1", "attribute.color") == ["Écru"]
     assert cell(scored, "p2", "attribute.color") == []

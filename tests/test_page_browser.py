@@ -188,7 +188,7 @@ def test_the_pointer_shows_the_evidence(opened: Callable[..., Page], photographs
     expect(tab.locator(".map")).to_be_hidden()
 
 
-def test_a_wall_is_no_product(opened: Callable[..., Page], tmp_path: Path) -> None:
+def test_a_wall_is_not_a_product(opened: Callable[..., Page], tmp_path: Path) -> None:
     from PIL import Image
 
     Image.effect_noise((300, 300), 12).convert("RGB").save(tmp_path / "wall.png")
@@ -339,7 +339,7 @@ def test_photographs_become_one_product_by_keyboard(
     expect(tab.locator(".card .thumbnails")).to_have_count(0)
 
 
-def test_a_product_of_several_photographs_is_asked_and_downloaded_as_shown(
+def test_a_product_of_several_photographs_is_requested_and_downloaded_as_shown(
     opened: Callable[..., Page], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = [tmp_path / name for name in ("front.jpg", "back.jpg", "size chart.jpg")]
@@ -543,7 +543,7 @@ def test_the_next_photograph_of_a_product(opened: Callable[..., Page]) -> None:
     expect(tab.locator("#photo")).to_have_attribute("alt", "Photograph 1 of Garment 8")
 
 
-def test_a_queue_that_is_empty_says_so(opened: Callable[..., Page]) -> None:
+def test_an_empty_queue_is_reported(opened: Callable[..., Page]) -> None:
     tab = opened("/review")
     expect(tab.locator("#options button").first).to_be_visible()
     tab.locator("#where").fill("price>1000")

@@ -51,7 +51,7 @@ def test_features_are_returned_on_request(bundle):
 
 
 @pytest.mark.parametrize("engine", ["int8", "torch"])
-def test_a_fault_of_the_engine_is_each_images_own(bundle, engine, monkeypatch):
+def test_an_engine_error_is_reported_for_each_image(bundle, engine, monkeypatch):
     card = ModelCard.load(bundle)
     pipeline = Pipeline(open_engine(bundle, card, engine, threads=2), card)
 

@@ -211,7 +211,7 @@ def test_foreign_tables_are_not_changed(scored: Scored, postgres: str, collectio
         PostgresStore(postgres, "a b")
 
 
-def test_a_table_that_was_changed_by_others(scored: Scored, postgres: str, collection: str) -> None:
+def test_a_table_changed_by_another_program(scored: Scored, postgres: str, collection: str) -> None:
     build(scored, PostgresStore(postgres, collection))
     with psycopg.connect(postgres, autocommit=True) as admin:
         admin.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(collection)))

@@ -229,7 +229,7 @@ def test_torch_answers_a_single_image_as_onnx_does(bundle, predictor, files):
     assert close(Predictor.from_bundle(bundle, "torch").predict(files[0]), predictor.predict(files[0]))
 
 
-def test_a_folder_that_is_no_bundle(tmp_path):
+def test_a_folder_that_is_not_a_bundle(tmp_path):
     with pytest.raises(BundleError, match=r"no model_card\.json"):
         Predictor.from_bundle(tmp_path)
 
@@ -321,7 +321,7 @@ def test_a_changed_bundle_is_refused_by_the_command_line(bundle, files, tmp_path
     assert "was changed" in capsys.readouterr().err
 
 
-def test_a_file_name_that_is_no_utf8_is_answered(bundle, tmp_path):
+def test_a_file_name_that_is_not_utf8_is_answered(bundle, tmp_path):
     path = os.fsdecode(os.fsencode(tmp_path) + b"/photo\xff.png")
     Path(path).write_bytes(encoded(photo(), "PNG"))
     command = [sys.executable, "-m", "fashion.predictor", str(bundle), path, "--engine", "onnx"]

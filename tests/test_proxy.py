@@ -67,7 +67,7 @@ def test_options_pass_and_torchserves_own_errors_do_not(outside: requests.Sessio
 
 
 @pytest.mark.parametrize("head", ["base64", "quoted-printable", None])
-def test_a_form_that_torchserve_cannot_take_apart_is_refused(
+def test_a_form_that_torchserve_cannot_parse_is_refused(
     outside: requests.Session, proxy: Proxy, head: str | None
 ) -> None:
     disposition = b'form-data; name="image"' if head else b"form-data"

@@ -124,7 +124,7 @@ def test_no_file_means_no_rules(tmp_path: Path) -> None:
     assert Rules().derived({"article": ["Jeans"]}) == {}
 
 
-def test_the_rules_of_the_page_are_read_and_do_what_it_says(tmp_path: Path) -> None:
+def test_the_rules_of_the_page_work_as_documented(tmp_path: Path) -> None:
     page = (Path(__file__).parent.parent / "docs" / "labels.md").read_text()
     blocks = [dedent(block) for block in re.findall(r"(?:^    .*\n|^\n(?=    ))+", page, re.MULTILINE)]
     rules = load(tmp_path, "".join(block for block in blocks if block.strip().startswith(("derive:", "applies:"))))

@@ -208,7 +208,7 @@ def test_lines_and_row_groups_that_cannot_be_read_are_listed(bundle: Path, tmp_p
     assert score(bundle, [str(path)], tmp_path / "parquet", engine="int8").scored == 0
 
 
-def test_names_that_are_no_utf8_are_listed(bundle: Path, tmp_path: Path) -> None:
+def test_names_that_are_not_utf8_are_listed(bundle: Path, tmp_path: Path) -> None:
     write_photographs(tmp_path / "photos", 1)
     with open(os.fsencode(tmp_path / "photos") + b"/\xff.jpg", "wb") as file:
         file.write(photograph(0))
@@ -422,7 +422,7 @@ def test_a_source_that_cannot_be_used(
     assert not (tmp_path / "out").exists()
 
 
-def test_an_empty_source(bundle: Path, tmp_path: Path) -> None:
+def test_sources_without_photographs_are_refused(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for names, message in (
         ([tmp_path / "empty"], "holds no image"),

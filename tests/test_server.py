@@ -144,7 +144,7 @@ def test_two_servers_at_once(
     assert capsys.readouterr().out.startswith("no TorchServe with")
 
 
-def test_of_two_starts_at_once_the_first_lives_and_what_a_killed_server_left_is_removed(
+def test_of_two_concurrent_starts_the_first_wins_and_files_of_killed_servers_are_removed(
     model_store: Path, tmp_path: Path
 ) -> None:
     store = tmp_path / "store"

@@ -31,7 +31,7 @@ def test_every_request_is_answered_and_memory_sampled(endpoint: TorchServe, bund
     assert result.growth("workers") < 50  # keeping a photograph per request would exceed this
 
 
-def test_memory_that_settles_is_no_leak() -> None:
+def test_memory_that_settles_is_not_a_leak() -> None:
     result = measured([500, 540, 560] + [565, 566, 563, 567] * 9, [300, 340, 360] + [380, 390, 370, 385] * 9)
     assert result.leaks() == []
     assert f"| workers | 500 | 565 | 567 | +0.0 | {TOLERANCES['workers']:g} |" in soak.section(result)

@@ -507,7 +507,7 @@ def test_broken_metadata_of_the_library_datasets_are_ignored(tmp_path: Path, met
     assert sum(summary.splits.values()) == 3
 
 
-def test_rows_without_an_id_are_products_of_their_own(tmp_path: Path) -> None:
+def test_rows_without_an_id_are_separate_products(tmp_path: Path) -> None:
     source = catalog(tmp_path / "shop")
     ids = pa.array([7.0, float("nan"), float("nan"), None])
     table = pa.table({"id": ids, "image": [f"{i}.jpg" for i in range(4)], "color": ["Red", "Blue"] * 2})

@@ -166,7 +166,7 @@ def test_mirror_unknown_label_has_a_hint() -> None:
         mirror.read_cell("color", "Red, Blak")
 
 
-def test_other_shards_are_no_mirror(tmp_path: Path) -> None:
+def test_other_shards_are_not_a_mirror(tmp_path: Path) -> None:
     pq.write_table(pa.table({"image": [jpeg()], "color": ["Red"]}), tmp_path / "a.parquet")
     with pytest.raises(DataError, match=r"is no shard of Marqo/iMaterialist: it lacks pattern, style, .* as a catalog"):
         mirror.import_mirror([tmp_path], tmp_path / "out")

@@ -29,7 +29,7 @@ def test_changes_are_small_and_real(change: str) -> None:
     assert 0.1 < difference < 60
 
 
-def test_crops_and_borders_are_the_part_they_say() -> None:
+def test_crops_and_borders_have_the_stated_size() -> None:
     image = Image.new("RGB", (200, 100), (1, 2, 3))
     assert cropped(image, 0.1).size == (180, 90)
     assert padded(image, 0.1).size == (220, 110)

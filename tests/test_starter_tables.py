@@ -96,7 +96,7 @@ def test_the_rows_of_most_probable_labels(held: HeldBack) -> None:
     assert certain_row(held, ["category", "color"])[0].endswith(", 32")
 
 
-def test_the_share_of_certain_answers_is_the_longest_prefix_that_is_precise_enough() -> None:
+def test_certain_answers_are_the_longest_prefix_with_the_wanted_precision() -> None:
     probability = np.array([0.9, 0.8, 0.7, 0.6, 0.5])
     right = np.array([False, True, True, True, False])
     even = np.ones((1, 5))

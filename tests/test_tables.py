@@ -288,7 +288,7 @@ def test_json_in_other_encodings(tmp_path: Path, encoding: str) -> None:
     assert rows_of(tmp_path / "t.json") == [A | {"id": "ü"}]
 
 
-def test_further_photographs_of_an_api_stand_in_a_list_beside_the_first(tmp_path: Path) -> None:
+def test_a_list_of_further_photographs_in_json_of_an_api(tmp_path: Path) -> None:
     product = {"id": 7, "image": {"src": "https://x/a.jpg"}, "images": [{"src": f"https://x/{i}.jpg"} for i in "ab"]}
     (tmp_path / "t.json").write_text(json.dumps({"products": [product]}))
     assert open_source([str(tmp_path / "t.json")]).own()[PLACE].to_pylist() == [

@@ -17,7 +17,7 @@ NETWORKS = (
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_network_answers_as_timms_own(name: str) -> None:
+def test_a_network_answers_as_timms(name: str) -> None:
     network = build(f"timm/{name}", 3).eval()
     with torch.no_grad():  # layer norms are initialized as the identity
         for parameter in network.parameters():
