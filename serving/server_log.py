@@ -41,7 +41,7 @@ class ServerLog:
                 failure = match["message"] if ours and match["message"] else match[0]
         return failure
 
-    def last_words(self) -> str:
+    def last_error(self) -> str:
         """The last error or warning of the Java process, with its file."""
         printed = [line for line in self._read(self.console).splitlines() if line.strip()]
         for path, lines in ((self.server, SERVER_LINE.findall(self._read(self.server))), (self.console, printed)):

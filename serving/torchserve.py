@@ -168,7 +168,7 @@ class TorchServe:
         try:
             return psutil.Process(int((self._temporary / PID_FILE).read_text()))
         except (OSError, ValueError, psutil.Error):
-            raise ServerError(f"TorchServe did not start: {self.log.last_words()}") from None
+            raise ServerError(f"TorchServe did not start: {self.log.last_error()}") from None
 
     def wait(
         self, process: psutil.Process, timeout: float = START_TIMEOUT, tick: Callable[[], None] = lambda: None
@@ -189,7 +189,7 @@ class TorchServe:
         end = time.monotonic() + timeout
         while not self._is_ready():
             if not is_alive(process):
-                raise ServerError(f"TorchServe ended before it was ready: {self.log.last_words()}")
+                raise ServerError(f"TorchServe ended before it was ready: {self.log.last_error()}")
             if self.log.worker_died():
                 time.sleep(3 * POLL)  # until its traceback is written completely
                 raise ServerError(f"the model does not load: {self.log.worker_failure()} (in {self.log.model})")
@@ -253,7 +253,7 @@ class TorchServe:
         lost = set(self.archives()) - {model["modelUrl"] for model in models}
         if lost:
             raise ServerError(
-                f"TorchServe cannot read {min(lost)}: {self.log.last_words()}; make the archive again: make archive"
+                f"TorchServe cannot read {min(lost)}: {self.log.last_error()}; make the archive again: make archive"
             )
         return all(
             model["workers"] and all(worker["status"] == "READY" for worker in model["workers"]) for model in models

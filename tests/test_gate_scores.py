@@ -1,4 +1,4 @@
-"""What is said of gates on validation images, on numbers that can be counted by hand."""
+"""Scores of gates on validation images, checked by hand."""
 
 import numpy as np
 import pytest
@@ -23,10 +23,10 @@ SEEN = SeenGates(
 
 def test_scores() -> None:
     scores = score_gates(SEEN, np.full(3, 0.5))
-    # neck: said yes, yes, no, -, no; true yes, no, yes, -, no
+    # neck: predicted yes, yes, no, -, no; true yes, no, yes, -, no
     assert scores["applies"] == {
         "neck": {"applies_f1": 0.5, "does_not_apply_f1": 0.5, "applies": 2, "does_not_apply": 2}
-    }  # nothing is known of sleeve
+    }  # sleeve has no annotation
     assert scores["product"] == {
         "threshold": 0.5,
         "false_alarms": pytest.approx(1 / 3),
@@ -39,7 +39,7 @@ def test_scores() -> None:
     assert lines[2] == "no product is said of 33.33% of 3 products and of 50.00% of 2 images without one"
 
 
-def test_a_gate_that_says_no_where_nothing_applies_has_no_f1_of_the_other_answer() -> None:
+def test_a_gate_without_positives_has_no_f1_of_yes() -> None:
     seen = SeenGates(Gates(("neck",)), np.full((3, 1), 0.1, np.float32), np.zeros((3, 1), np.int8))
     scores = score_gates(seen, np.array([0.5]))
     assert scores == {
@@ -48,7 +48,7 @@ def test_a_gate_that_says_no_where_nothing_applies_has_no_f1_of_the_other_answer
     assert len(describe_gates(scores)) == 2
 
 
-def test_nothing_known_is_nothing_said() -> None:
+def test_without_annotations_there_are_no_scores() -> None:
     seen = SeenGates(GATES, SEEN.probabilities, np.full_like(SEEN.targets, -1))
     assert score_gates(seen, np.full(3, 0.5)) == {"applies": {}}
     assert describe_gates({"applies": {}}) == []
@@ -73,7 +73,7 @@ def test_no_product_threshold_is_above_a_half() -> None:
     assert fit_gate_thresholds(SeenGates.none(9)) == {}
 
 
-def test_targets_without_gates_say_nothing_of_them() -> None:
+def test_targets_without_gates_give_no_gate_scores() -> None:
     targets = np.arange(12, dtype=np.int8).reshape(2, 6)
     labels, gates = split_targets(targets, GATES, 3)
     assert (labels.tolist(), gates.tolist()) == ([[0, 1, 2], [6, 7, 8]], [[3, 4, 5], [9, 10, 11]])
@@ -89,7 +89,7 @@ CARD = ModelCard("fashion", "1.0", "", "resnet18", InputSpec(), LABELS, {"0.5": 
 
 @pytest.fixture(scope="module")
 def seen() -> Predictions:
-    """400 photographs, a quarter of them without a product; necks apply to a half of all, sleeves to most."""
+    """400 photographs, a quarter of them without a product; necks apply to half of all, sleeves to most."""
     rng = np.random.default_rng(0)
     logits = rng.normal(-1, 2, (400, 9)).astype(np.float32)
     targets = (rng.random(logits.shape) < sigmoid(logits)).astype(np.int8)
@@ -103,7 +103,7 @@ def seen() -> Predictions:
     return Predictions(probabilities, targets, logits, ids, gates=gates)
 
 
-def test_profiles_are_fitted_to_what_gates_let_through(seen: Predictions) -> None:
+def test_profiles_are_fitted_to_gated_probabilities(seen: Predictions) -> None:
     card = with_thresholds(CARD, "folder", seen)
     assert set(card.gate_thresholds) == {"product"}
     assert card.metrics["validation"]["gates"]["product"]["false_alarms"] <= 0.005
@@ -118,7 +118,7 @@ def test_profiles_are_fitted_to_what_gates_let_through(seen: Predictions) -> Non
             for found in (unseen, without)
         )
         assert right > wrong, profile
-        assert unseen.answered[profile][refused].mean() < 0.01  # each fold has its own threshold of the product
+        assert unseen.answered[profile][refused].mean() < 0.01  # each fold has its own product threshold
     assert not np.allclose(unseen.probabilities, without.probabilities)
     assert unseen.probabilities[::4].mean() < 0.1
 

@@ -1,4 +1,4 @@
-"""Shares, trends and differences: known cases by hand, and simulations of data of which the truth is known."""
+"""Shares, trends and differences: cases by hand, and simulations with known truth."""
 
 import math
 
@@ -11,14 +11,14 @@ LABELS = 1500
 
 
 def sums(count: np.ndarray | list[float], total: np.ndarray) -> Sums:
-    """Sums of answers, of which the squares are the answers themselves."""
+    """Sums of 0/1 answers, which equal their squares."""
     return Sums(np.asarray(count, float).reshape(-1, 1), total.astype(float), total.astype(float))
 
 
 def drawn(
     logits: np.ndarray, products: int, rng: np.random.Generator, soft: bool = False, scatter: float = 0.0
 ) -> tuple[Sums, np.ndarray]:
-    """Products drawn for labels of these logits by period, (T, A); and the true shares."""
+    """Products drawn for labels with these logits by period, (T, A), and the true shares."""
     share = 1 / (1 + np.exp(-(logits + scatter * rng.normal(size=logits.shape))))
     count = np.full(len(logits), products)
     if not soft:
@@ -37,21 +37,21 @@ def covered(low: np.ndarray, high: np.ndarray, truth: np.ndarray | float) -> flo
 
 
 def test_the_interval_of_answers_is_wilsons() -> None:
-    """By hand for 15 of 100: center (0.15 + 1.9208 / 100) / (1 + 3.8416 / 100), and so on."""
+    """By hand for 15 of 100: center (0.15 + 1.9208 / 100) / (1 + 3.8416 / 100), etc."""
     share, low, high = shares(sums([100], np.array([[15]])))
     assert share[0, 0] == 0.15
     assert low[0, 0] == pytest.approx(0.0931, abs=1e-4)
     assert high[0, 0] == pytest.approx(0.2328, abs=1e-4)
 
 
-def test_none_of_none_and_none_of_ten() -> None:
+def test_intervals_of_zero_of_zero_and_zero_of_ten() -> None:
     share, low, high = shares(sums([0, 10], np.array([[0], [0]])))
     assert np.isnan([share[0, 0], low[0, 0], high[0, 0]]).all()
     assert (share[1, 0], low[1, 0]) == (0, 0)
     assert high[1, 0] == pytest.approx(3.8415 / 13.8415, abs=1e-4)  # z² / (n + z²)
 
 
-def test_probabilities_that_hardly_vary_are_surer_than_answers() -> None:
+def test_probabilities_of_low_variance_have_shorter_intervals_than_answers() -> None:
     values = np.tile([0.28, 0.32], 500)
     certain = Sums(np.array([[1000.0]]), np.array([[values.sum()]]), np.array([[(values**2).sum()]]))
     _, low, high = shares(certain)
@@ -76,7 +76,7 @@ def test_the_line_of_answers_is_logistic_regression() -> None:
     assert found.p[0] == pytest.approx(math.erfc(slope / error / math.sqrt(2)), rel=0.05)
 
 
-def test_a_gap_counts_for_as_long_as_it_is() -> None:
+def test_a_gap_between_periods_counts_by_its_length() -> None:
     close, far = (line(sums(count, total)) for count, total in _with_and_without_gap())
     assert far.slope[0] == pytest.approx(close.slope[0] / 3)
     assert far.change[0] == pytest.approx(close.change[0])
@@ -98,13 +98,13 @@ def test_intervals_of_slopes_cover(slope: float, soft: bool) -> None:
 
 @pytest.mark.parametrize("periods", [2, 3, 12])
 @pytest.mark.parametrize("scatter", [0.0, 0.4])
-def test_without_a_trend_hardly_anything_is_called_one(periods: int, scatter: float) -> None:
-    """200 runs of 20 labels. Months that jump by themselves are no trend either, where there are enough to see it."""
+def test_false_discoveries_are_bounded(periods: int, scatter: float) -> None:
+    """200 runs of 20 labels. Random scatter of months is not a trend either, given enough months to tell."""
     rng = np.random.default_rng(3)
     p = line(drawn(flat(0.1, periods, 4000), 300, rng, scatter=scatter)[0]).p
     runs = np.array([(adjusted(run) <= FALSE_DISCOVERIES).any() for run in p.reshape(200, 20)])
     if scatter and periods < 12:
-        assert runs.mean() > FALSE_DISCOVERIES  # two or three months cannot tell; a note says so
+        assert runs.mean() > FALSE_DISCOVERIES  # two or three months are not enough; a note says so
     else:
         assert runs.mean() <= FALSE_DISCOVERIES + 0.045  # 3 standard errors of 200 runs
 
@@ -120,13 +120,13 @@ def test_a_planted_trend_is_found() -> None:
     assert (found.slope[:20] > 0).all()
 
 
-def test_a_label_that_begins_has_a_finite_line() -> None:
+def test_a_label_that_appears_late_has_a_finite_line() -> None:
     found = line(sums([300] * 6, np.array([[0], [0], [0], [0], [0], [60]])))
     assert np.isfinite(found).all()
     assert found.slope[0] > 0
 
 
-def test_what_is_on_too_few_products_is_not_tested() -> None:
+def test_labels_of_too_few_products_are_not_tested() -> None:
     few = LEAST - 1
     found = line(sums([100, 100], np.array([[few, 100, 50, 50], [0, 100 - few, 50, 60]])))
     assert np.isnan(found.p).tolist() == [True, True, False, False]
@@ -154,7 +154,7 @@ def test_differences_cover_and_find_no_more_than_chance(soft: bool) -> None:
 
 
 def test_p_values_are_adjusted_as_benjamini_and_hochberg_do() -> None:
-    """p * tests / rank, and never more than what a larger p gets."""
+    """p * tests / rank, and never more than the value of a larger p."""
     found = adjusted(np.array([0.01, np.nan, 0.04, 0.03, 0.2]))
     assert found[[0, 2, 3, 4]] == pytest.approx([0.04, 0.16 / 3, 0.16 / 3, 0.2])
     assert np.isnan(found[1])

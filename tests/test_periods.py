@@ -1,4 +1,4 @@
-"""Dates fall into the periods they should, and a column that holds none is told in one line."""
+"""Assigning dates to periods, and the error for a column without dates."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -26,8 +26,8 @@ def test_a_day_lies_within_its_period(day: date, unit: Any) -> None:
 @pytest.mark.parametrize(
     ("unit", "expected"), [("week", "2026-W01"), ("month", "2025-12"), ("quarter", "2025-Q4"), ("year", "2025")]
 )
-def test_periods_are_called_as_usual(unit: Any, expected: str) -> None:
-    """29 December 2025 is a Monday, of the first week of 2026 by ISO 8601."""
+def test_names_of_periods(unit: Any, expected: str) -> None:
+    """29 December 2025 is the Monday of the first week of 2026 by ISO 8601."""
     days = np.array([(date(2025, 12, 29) - date(1970, 1, 1)).days])
     assert name(int(numbers(days, unit)[0]), unit) == expected
 
@@ -62,7 +62,7 @@ def test_cells_that_are_dates(cells: pa.Array) -> None:
 
 
 @pytest.mark.parametrize("cells", [pa.array([2016, None]), pa.array([2016.0, None]), pa.array(["2016", ""])])
-def test_years_are_years_and_no_months(cells: pa.Array) -> None:
+def test_years_are_not_read_as_months(cells: pa.Array) -> None:
     assert months(cells, "year")[0] == ["2016", None]
     found, reader = months(cells)
     assert found == [None, None]
@@ -70,19 +70,19 @@ def test_years_are_years_and_no_months(cells: pa.Array) -> None:
         reader.check(2)
 
 
-def test_what_cannot_be_read_is_counted_and_one_is_kept() -> None:
+def test_unreadable_dates_are_counted_with_an_example() -> None:
     found, reader = months(pa.array(["soon", "2026-01-02", "31/12/2025", "soon", None, ""]))
     assert found == [None, "2026-01", None, None, None, None]
     assert (reader.empty, reader.unreadable, reader.example) == (2, 3, "soon")
     reader.check(6)
 
 
-def test_a_column_of_flags_is_none_of_dates_whatever_its_name(tmp_path: Path) -> None:
+def test_a_column_of_flags_is_not_a_date_column(tmp_path: Path) -> None:
     columns = [pa.field("published", pa.bool_()), pa.field("date created", pa.date32())]
     rows = [row | {"published": True, "date created": row["added"]} for row in products(3)]
     scored = write_catalog(tmp_path, rows, columns=columns)
     assert date_column(scored) == "date created"
-    assert date_column(scored, "published") == "published"  # who asks for it is told what it holds
+    assert date_column(scored, "published") == "published"  # used only if requested by name
 
 
 def test_no_date_at_all_is_one_clear_error() -> None:

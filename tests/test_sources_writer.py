@@ -1,4 +1,4 @@
-"""The writer of the training format: what `datasets` reads back, and what is left after things go wrong."""
+"""The writer of the training format: `datasets` reads its files, and failures leave nothing behind."""
 
 import csv
 import json
@@ -109,7 +109,7 @@ def test_interrupt_leaves_nothing(tmp_path: Path, error: type[BaseException]) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_usable_is_an_error(tmp_path: Path) -> None:
+def test_an_import_without_rows_is_an_error(tmp_path: Path) -> None:
     lost = [UnusedRow("train", "train.csv:2", "1", "missing file", "1.jpg is not there")]
     with pytest.raises(DataError, match=r"no usable row in X; left out: 1 missing file; .*1\.jpg is not there"):
         write_dataset(lost, tmp_path / "set", GROUPS, "X")

@@ -1,4 +1,4 @@
-"""The filter language: what it means, what engines make of it, and what it says of mistakes."""
+"""The filter language: semantics, execution by the engines, and error messages."""
 
 import contextlib
 from collections.abc import Iterator
@@ -101,7 +101,7 @@ FILTERS = st.recursive(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=FILTERS)
-def test_engines_and_table_agree_with_the_plain_meaning(indexes: list[Index], scored: Scored, text: str) -> None:
+def test_engines_and_table_agree_with_the_reference(indexes: list[Index], scored: Scored, text: str) -> None:
     wanted = matching(indexes[0], text)
     assert [kept(index, text) for index in indexes] == [wanted] * len(ENGINES), text
     where = RowFilter(text, scored)
@@ -147,14 +147,14 @@ PAYLOAD = {
         ("added>2026-02 or added<2026-02", False),
         ("added>=2026-02 and added<=2026", True),
         ("sale=TRUE", True),
-        # and binds tighter than or, not tightest
+        # precedence: not, and, or
         ("color=Black or color=Écru and price>50", True),
         ("(color=Black or color=Écru) and price>50", False),
         ("not color=Écru and price>50", False),
         ("not (color=Écru and price>50)", True),
     ],
 )
-def test_what_a_filter_means(columns: Columns, text: str, answer: bool) -> None:
+def test_the_meaning_of_filters(columns: Columns, text: str, answer: bool) -> None:
     assert matches(parse(text, columns), PAYLOAD) is answer
 
 
@@ -196,7 +196,7 @@ DEEP = "(" * 60 + "color=Black" + ")" * 60
         (DEEP, "more than 50 parentheses and nots within one another", f"...{DEEP[10:50]}^{DEEP[50:90]}...", ""),
     ],
 )
-def test_mistakes_are_told_with_their_place(columns: Columns, text: str, what: str, spot: str, hint: str) -> None:
+def test_errors_have_a_position_and_a_hint(columns: Columns, text: str, what: str, spot: str, hint: str) -> None:
     with pytest.raises(FilterError) as error:
         parse(text, columns)
     assert str(error.value) == f"{what}, at the ^ in: {spot}{hint}"
@@ -204,12 +204,12 @@ def test_mistakes_are_told_with_their_place(columns: Columns, text: str, what: s
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(alphabet="color=Bk andornti()'\"!<>,p3. price\n", max_size=40))
-def test_anything_is_read_or_refused_in_one_way(columns: Columns, text: str) -> None:
+def test_any_text_is_parsed_or_refused(columns: Columns, text: str) -> None:
     with contextlib.suppress(FilterError):
         assert matches(parse(text, columns), PAYLOAD) in (True, False)
 
 
-def test_columns_survive_the_manifest(columns: Columns) -> None:
+def test_columns_are_read_back_from_the_manifest(columns: Columns) -> None:
     assert Columns.from_json(columns.to_json()).columns == columns.columns
     assert columns.groups[0].choices == TAXONOMY.names("category")
 

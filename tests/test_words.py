@@ -1,4 +1,4 @@
-"""Searches in words: what a text is read as, and what an index answers."""
+"""Text searches: parsing of texts, and results of an index."""
 
 import json
 from collections.abc import Iterator
@@ -90,7 +90,7 @@ def ids(index: Index, text: str, limit: int = 10, **flags: Any) -> list[str]:
         ("red\x00dress; DROP TABLE texts --", ["Red", "Dresses"], [], ["drop", "table", "text"]),
     ],
 )
-def test_what_a_text_asks_for(text: str, wanted: list[str], unwanted: list[str], words: list[str]) -> None:
+def test_parsing_of_texts(text: str, wanted: list[str], unwanted: list[str], words: list[str]) -> None:
     asked = read(text, Vocabulary(TAXONOMY))
     assert [wish.labels[0].name for wish in asked.wanted] == wanted
     assert [wish.labels[0].name for wish in asked.unwanted] == unwanted
@@ -125,7 +125,7 @@ def test_prices(text: str, prices: dict[str, float]) -> None:
     assert not asked.unwanted_words
 
 
-def test_or_makes_one_wish_and_carries_a_negation_on() -> None:
+def test_or_joins_wishes_and_extends_a_negation() -> None:
     asked = read("red or grey dress", Vocabulary(TAXONOMY))
     assert [[label.name for label in wish.labels] for wish in asked.wanted] == [["Red", "Grey"], ["Dresses"]]
     asked = read("dress without print or zephyr", Vocabulary(TAXONOMY))
@@ -154,22 +154,22 @@ def test_spellings_of_one_word(texts: tuple[str, ...], words: list[str]) -> None
 @pytest.mark.parametrize(
     ("text", "first"),
     [
-        ("red dress", ["b", "a"]),  # whose title says dress comes first
+        ("red dress", ["b", "a"]),  # a title with "dress" comes first
         ("red dress with long sleeves", ["a"]),
         ("red dress, no long sleeves", ["b"]),
         ("red dress under 50", ["b"]),
         ("women's checked dress", ["c"]),
-        ("zephyr dress", ["a"]),  # a word of titles beside a label
+        ("zephyr dress", ["a"]),  # a title word and a label
         ("moccasin", ["e", "b"]),
         ("cafe", ["f"]),  # without the accent
         ("grey trousers", ["f"]),
     ],
 )
-def test_what_is_found_first(index: Index, text: str, first: list[str]) -> None:
+def test_the_ranking_of_results(index: Index, text: str, first: list[str]) -> None:
     assert ids(index, text)[: len(first)] == first
 
 
-def test_filters_hold_for_all_that_is_found(index: Index) -> None:
+def test_filters_apply_to_all_results(index: Index) -> None:
     assert set(ids(index, "not red")) == {"c", "e", "f", "g"}
     assert set(ids(index, "dress under 50")) == {"b", "c", "d", "g"}
     assert ids(index, "dress", where="Price>70") == ["a"]
@@ -177,7 +177,7 @@ def test_filters_hold_for_all_that_is_found(index: Index) -> None:
     assert len(ids(index, "red", limit=2)) == 2
 
 
-def test_what_is_missing_is_told(index: Index) -> None:
+def test_missing_wishes_are_reported(index: Index) -> None:
     (best, *_) = search_words(index, "grey dress").matches
     assert best.similarity is not None
     assert best.similarity < 0.2
@@ -189,7 +189,7 @@ def test_what_is_missing_is_told(index: Index) -> None:
     assert best.reasons == ["Grey 0.95", "title 'moccasins'"]
 
 
-def test_each_match_says_why(index: Index) -> None:
+def test_each_match_has_its_reasons(index: Index) -> None:
     (best, *_) = search_words(index, "zephyr red dress").matches
     found = [(reason.asked, reason.kind, reason.found) for reason in best.why]
     assert found == [("red", "label", "Red"), ("dress", "label", "Dresses"), ("zephyr", "title", "zephyr")]
@@ -267,7 +267,7 @@ def test_nothing_is_refused(index: Index, text: str) -> None:
 
 
 def test_a_catalog_without_texts_and_prices(tmp_path: Path) -> None:
-    """Labels are found; other words are noted, and a price is refused."""
+    """Labels are found; other words are noted, and prices are refused."""
     logits = np.array([3.0 if label.name in ("Dresses", "Red") else -4.0 for label in TAXONOMY.labels], np.float32)
     rows = [{"id": "x", "image": "", "logits": logits, "embedding": np.ones(EMBEDDING)}]
     build(write_catalog(tmp_path / "scored", rows, taxonomy=TAXONOMY, columns=[]), EdgeStore(tmp_path / "index"))
@@ -287,15 +287,15 @@ def test_the_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["id"] == "b"
 
 
-def test_texts_are_those_of_the_index_as_it_is(folder: Path, tmp_path: Path) -> None:
-    """An index that was built again has its texts read again."""
+def test_texts_follow_a_rebuilt_index(folder: Path, tmp_path: Path) -> None:
+    """Texts are read again after an index is rebuilt."""
     row = {"id": "x", "image": "", "Price": 1.0, "logits": np.zeros(len(TAXONOMY)), "embedding": np.ones(EMBEDDING)}
     for word in ("plush", "corduroy"):
         rows = [row | {"title": word}]
         scored = write_catalog(tmp_path / word, rows, taxonomy=TAXONOMY, columns=COLUMNS)
         build(scored, EdgeStore(tmp_path / "index"), anew=True)
         with Index(EdgeStore(tmp_path / "index")) as opened:
-            opened.manifest.__dict__["created"] = word  # two builds of one second have one time
+            opened.manifest.__dict__["created"] = word  # builds within one second have the same time
             assert ids(opened, word) == ["x"]
 
 

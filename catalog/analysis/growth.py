@@ -18,7 +18,7 @@ from catalog.analysis.inference import Sums, TrendLine
 from catalog.analysis.label_trends import LabelTrend, ShareGrowth, Trends
 from catalog.analysis.periods import NONE, DateReader, Unit
 from catalog.analysis.scored_at import scored_at
-from catalog.analysis.share_correction import SelectionCorrection, known_products, said_of
+from catalog.analysis.share_correction import SelectionCorrection, known_products, verdicts_by_row
 from catalog.analysis.tally import LabelSelection, Tally, read
 from catalog.filters.filtering import RowFilter
 from catalog.scored.share_corrections import kept_corrections
@@ -97,7 +97,7 @@ def _read(
     for batch in read(scored, [dates.column, *selection.columns], where):
         cells = dates.read(batch.column(dates.column))
         values, dated = selection.values(batch), cells != NONE
-        expected.add(cells[dated], correction.values(values.expected, said_of(batch, known))[dated])
+        expected.add(cells[dated], correction.values(values.expected, verdicts_by_row(batch, known))[dated])
         answered.add(cells[dated], values.answered[dated])
         count += len(batch)
     return expected, answered, count

@@ -7,9 +7,9 @@ import numpy as np
 from catalog.corrections.corrected_products import LEAST, Corrected
 from fashion.calibration import PLATT, RIVALS, TEMPERATURE, Calibration, calibrated
 from fashion.profiles.calibration import fit_calibration
-from fashion.profiles.choosing import simplest_of_the_best
+from fashion.profiles.choosing import simplest_within_one_standard_error
 from fashion.profiles.folds import split_folds
-from fashion.profiles.thresholds import MACRO_F1, MICRO_F1, f1_candidates, toward
+from fashion.profiles.thresholds import MACRO_F1, MICRO_F1, f1_candidates, shrink_toward
 from fashion.taxonomy import NOT_ANNOTATED, YES
 
 AS_BEFORE = "as before"
@@ -54,7 +54,7 @@ def fit_refit(data: Corrected, calibration: Calibration, thresholds: np.ndarray,
         probabilities[held] = data[held].probabilities(part)
         for name, row in candidates(data[rest], part).items():
             answered.setdefault(name, np.zeros(data.targets.shape, bool))[held] = probabilities[held] >= row
-    chosen = simplest_of_the_best(answered, data.representative, SCORES.get(profile, "micro_f1"), None)
+    chosen = simplest_within_one_standard_error(answered, data.representative, SCORES.get(profile, "micro_f1"), None)
     fitted = _recalibrated(data, calibration)
     row = candidates(data, fitted)[chosen]
     return Fitted(fitted, row, chosen, probabilities, answered[chosen])
@@ -93,5 +93,5 @@ def _candidates(
         of_group[indices] = positives[indices].sum()
     found = {AS_BEFORE: thresholds}
     for name, row in best.items():
-        found[name] = toward(row, positives if name.startswith("label") else of_group, thresholds, WEIGHT)
+        found[name] = shrink_toward(row, positives if name.startswith("label") else of_group, thresholds, WEIGHT)
     return found

@@ -36,7 +36,7 @@ def faces_alone(manifest: IndexManifest) -> Condition | None:
     return Or((Missing(PHOTOGRAPH_COLUMN), Between(PHOTOGRAPH_COLUMN, {"lte": 0.0})))
 
 
-def once(points: Sequence[Product]) -> list[Product]:
+def first_of_each_product(points: Sequence[Product]) -> list[Product]:
     """The first point of each product."""
     first: dict[str, Product] = {}
     for point in points:

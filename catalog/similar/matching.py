@@ -12,7 +12,7 @@ from catalog.filters.columns import Columns, point_id
 from catalog.filters.conditions import And, Condition
 from catalog.filters.where import parse
 from catalog.similar import near_duplicates, replacement
-from catalog.similar.listings import all_but, faces_alone, once, products_alone, without_copies
+from catalog.similar.listings import all_but, faces_alone, first_of_each_product, products_alone, without_copies
 from catalog.similar.manifest import IndexManifest
 from catalog.similar.matches import Match, Product, match, product_of
 from catalog.similar.recommendation import check_examples
@@ -283,7 +283,7 @@ class Index:
         while True:
             ids = ask(count)
             points = self._fetch(ids)
-            found = once(ranked(points)) if points else []
+            found = first_of_each_product(ranked(points)) if points else []
             if not settings.duplicates or known:
                 found = self._distinct(found, known, settings)
             if len(found) >= wanted or len(ids) < count:

@@ -8,7 +8,7 @@ from fashion.profiles.folds import split_folds
 from fashion.taxonomy import NOT_ANNOTATED, YES
 
 
-def simplest_of_the_best(
+def simplest_within_one_standard_error(
     answered: Mapping[str, np.ndarray], targets: np.ndarray, score: str, ids: np.ndarray | None
 ) -> str:
     """The simplest candidate within one standard error of the best (one-standard-error rule).

@@ -87,15 +87,15 @@ def _levels(
         return row
 
     everywhere = np.full(len(parts), one)
-    found = {GLOBAL: spread(everywhere), GROUP: spread(toward(np.array(of_groups), in_groups, everywhere, 0))}
+    found = {GLOBAL: spread(everywhere), GROUP: spread(shrink_toward(np.array(of_groups), in_groups, everywhere, 0))}
     for smoothing in SMOOTHINGS:
-        group = spread(toward(np.array(of_groups), in_groups, everywhere, smoothing))
+        group = spread(shrink_toward(np.array(of_groups), in_groups, everywhere, smoothing))
         name = f"{LABEL} m={smoothing}" if smoothing else LABEL
-        found[name] = toward(np.array(of_labels), positives, group, smoothing)
+        found[name] = shrink_toward(np.array(of_labels), positives, group, smoothing)
     return found
 
 
-def toward(own: np.ndarray, positives: np.ndarray, parent: np.ndarray, smoothing: float) -> np.ndarray:
+def shrink_toward(own: np.ndarray, positives: np.ndarray, parent: np.ndarray, smoothing: float) -> np.ndarray:
     """Shrink thresholds toward their parents', in logits: n positives have weight n / (n + smoothing), none have 0."""
     weight = np.divide(positives, positives + smoothing, out=np.zeros(len(own)), where=positives > 0)
     logit = weight * _logit(own) + (1 - weight) * _logit(parent)

@@ -9,7 +9,7 @@ from fashion.answers import most_probable
 from fashion.calibration import Calibration, calibrated
 from fashion.model_card import TOP_K
 from fashion.profiles.calibration import fit_calibration
-from fashion.profiles.choosing import score_of, simplest_of_the_best
+from fashion.profiles.choosing import score_of, simplest_within_one_standard_error
 from fashion.profiles.folds import split_folds
 from fashion.profiles.thresholds import (
     HALF,
@@ -101,7 +101,7 @@ def fit_profiles(
     gates = gates or SeenGates.none(len(logits))
     answered = _candidate_answers(logits, targets, taxonomy, ids, gates)
     chosen = {
-        profile: simplest_of_the_best(by_name, targets, DECIDED_BY[profile], ids)
+        profile: simplest_within_one_standard_error(by_name, targets, DECIDED_BY[profile], ids)
         for profile, by_name in answered.items()
     }
     scores = {
