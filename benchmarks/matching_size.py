@@ -28,7 +28,7 @@ from catalog.scored.columns import EMBEDDING, ID, LOGITS, PROBABILITIES, vector_
 from catalog.similar.manifest import IndexManifest
 from catalog.similar.matches import Product
 from catalog.similar.matching import Index
-from catalog.similar.spaces import DEFAULT_SPACE, Measure, point, scores, unit
+from catalog.similar.spaces import DEFAULT_SPACE, Measure, point, scores, unit_vectors
 from fashion.files import write_whole
 
 QUERIES, FOUND = 200, 10
@@ -117,7 +117,7 @@ def ours(index: Path, scored: Path | None, truth: dict[str, list[list[str]]]) ->
     """`Index.search` as a whole: the engine, the products' attributes, and shared attributes."""
     embeddings, own, _ = asked(scored)
     with Index(EdgeStore(index)) as opened:
-        pairs = zip(unit(embeddings), own, strict=True)
+        pairs = zip(unit_vectors(embeddings), own, strict=True)
         products = [Product(f"query {i}", "", {}, {}, e, s) for i, (e, s) in enumerate(pairs)]
 
         def search(number: int, **how: Any) -> list[str]:
@@ -173,7 +173,7 @@ def in_subprocess(call: Callable[..., Any], *arguments: Any) -> Any:
         return pool.submit(call, *arguments).result()
 
 
-def index_it(size: int, scored: Path | None, folder: Path) -> dict[str, float]:
+def build_index(size: int, scored: Path | None, folder: Path) -> dict[str, float]:
     """Build the index as `python -m catalog.index` does for a catalog of that size; seconds and peak memory."""
     start = time.perf_counter()
     build(make(size, scored), EdgeStore(folder))
@@ -208,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder.mkdir(parents=True)
     index, size, scored = folder / "index", options.size, options.scored
     result = {"size": size, "machine": describe()}
-    result["index"] = step(folder / "index.json", lambda: in_subprocess(index_it, size, scored, index))
+    result["index"] = step(folder / "index.json", lambda: in_subprocess(build_index, size, scored, index))
     truth = step(folder / "truth.json", lambda: truths(make(size, scored), index, scored, folder))
     result["ours"] = step(folder / "ours.json", lambda: in_subprocess(ours, index, scored, truth))
     result["torch"] = step(folder / "torch.json", lambda: in_subprocess(brute_force, size, scored))

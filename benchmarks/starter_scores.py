@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.held_back import HeldBack
+from benchmarks.held_out import HeldOut
 from benchmarks.proportions import decimal_cell, wilson
 from fashion.profiles.bootstrap import f1_intervals, interval
 from fashion.profiles.calibration import calibration_errors
@@ -37,7 +37,7 @@ class BestGuesses(NamedTuple):
     right: np.ndarray
 
 
-def f1_rows(held: HeldBack, profile: str, together: Sequence[str] = ()) -> list[list[str]]:
+def f1_rows(held: HeldOut, profile: str, together: Sequence[str] = ()) -> list[list[str]]:
     """Rows of the table of F1: for each data folder all groups, some of them together, and each annotated group."""
     rows = []
     for catalog, source in enumerate(held.names):
@@ -72,7 +72,7 @@ def _f1_cells(scores: Mapping[str, Any], intervals: Mapping[str, Any]) -> list[s
     ]
 
 
-def best_guesses(held: HeldBack, of: np.ndarray, group: str, meanings: Mapping[str, str] | None = None) -> BestGuesses:
+def best_guesses(held: HeldOut, of: np.ndarray, group: str, meanings: Mapping[str, str] | None = None) -> BestGuesses:
     """The most probable label of a group for annotated photographs; a label that the model lacks counts as missed.
 
     Args:
@@ -95,7 +95,7 @@ def best_guesses(held: HeldBack, of: np.ndarray, group: str, meanings: Mapping[s
     return BestGuesses(photograph, probabilities[np.arange(len(best)), best], np.array(right, dtype=bool))
 
 
-def top_1_rows(held: HeldBack) -> list[list[str]]:
+def top_1_rows(held: HeldOut) -> list[list[str]]:
     """Rows of the table of most probable labels: the share that is right, for each group and data folder."""
     rows = []
     for group in held.taxonomy.groups:
@@ -110,7 +110,7 @@ def top_1_rows(held: HeldBack) -> list[list[str]]:
     return rows
 
 
-def certain_row(held: HeldBack, groups: Sequence[str]) -> list[str]:
+def certain_row(held: HeldOut, groups: Sequence[str]) -> list[str]:
     """By data folder the share of some groups' cells that can be answered with 95 % precision; - without a group."""
     cells = []
     for catalog in range(len(held.names)):
@@ -156,10 +156,10 @@ def certain_share(
     return reached / total[:, -1]
 
 
-def calibration_rows(held: HeldBack) -> list[list[str]]:
+def calibration_rows(held: HeldOut) -> list[list[str]]:
     """Rows of the table of calibration errors: all groups together, each one, and all pairs."""
     products, taxonomy = held.products, held.taxonomy
-    raw = joint_probabilities(held.seen.logits, taxonomy, {}, held.seen.seen_gates)
+    raw = joint_probabilities(held.seen.logits, taxonomy, {}, held.seen.gate_predictions)
     before, after = (
         calibration_errors(probabilities[products], held.seen.targets[products], taxonomy)
         for probabilities in (raw, held.unseen.probabilities)

@@ -28,7 +28,7 @@ from catalog.index import build
 from catalog.scored.columns import EMBEDDING, ID, PROBABILITIES, vector_rows
 from catalog.similar.matches import Product
 from catalog.similar.matching import Index
-from catalog.similar.spaces import DEFAULT_SPACE, Measure, point, scores, unit
+from catalog.similar.spaces import DEFAULT_SPACE, Measure, point, scores, unit_vectors
 from fashion.errors import one_line_errors
 
 PAGE, ROWS, COLLECTION = Path("docs/scale.md"), 40_000, "bench_stores"
@@ -72,7 +72,7 @@ def searched(
 ) -> Iterator[tuple[str, str, float, float, float]]:
     """For each kind of search and each engine: p50 and p99 of `Index.search` as a whole, in ms, and recall."""
     embeddings, own, _ = asked(scored)
-    pairs = zip(unit(embeddings), own, strict=True)
+    pairs = zip(unit_vectors(embeddings), own, strict=True)
     products = [Product(f"query {i}", "", {}, {}, e, s) for i, (e, s) in enumerate(pairs)]
     for way, (where, exact) in WAYS.items():
         seconds: dict[str, list[float]] = {name: [] for name in indexes}

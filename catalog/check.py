@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from catalog.analysis.scored_at import scored_at
+from catalog.analysis.opening import open_scored
 from catalog.checking.checking import CatalogCheck
 from catalog.checking.faults import CHECKS
 from catalog.checking.writing import write_fault_sheet, write_faults
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise SettingError(f"--skip: there is no check {name!r}; there are: {', '.join(CHECKS)}")
         if options.photographs and not options.photographs.is_dir():
             raise SettingError(f"--photographs: {options.photographs} is no folder")
-        scored = scored_at(options.catalog)
+        scored = open_scored(options.catalog)
         if options.title and options.title not in scored.manifest.columns:
             raise SettingError(f"--title: there is no column {options.title!r}; {', '.join(scored.manifest.columns)}")
         check = CatalogCheck.of(scored, options.photographs, options.title, skipped)

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from catalog.analysis.scored_at import scored_at
+from catalog.analysis.opening import open_scored
 from catalog.exporting.fields import Translator
 from catalog.exporting.formats import FORMATS, Task
 from catalog.exporting.mapping import SHIPPED, Mapping
 from catalog.exporting.merging import Merger
-from catalog.exporting.products import products, shown_columns
+from catalog.exporting.products import read_products, shown_columns
 from catalog.exporting.taxonomy_facts import LANGUAGES
 from catalog.exporting.writing import write, write_differences
 from fashion.errors import SettingError, one_line_errors
@@ -31,12 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write the file and report cells filled in, kept and contradicted; returns the exit status."""
     options = _parser().parse_args(arguments)
     with one_line_errors():
-        scored = scored_at(options.catalog)
+        scored = open_scored(options.catalog)
         card = ModelCard.load(options.bundle)
         translator = Translator(Mapping.load(options.mapping), options.language)
         texts = dict(_template(each, [*card.taxonomy.groups, *shown_columns(scored)]) for each in options.text)
         task = Task(card.taxonomy.groups, tuple(shown_columns(scored)), translator, Merger(options.overwrite), texts)
-        found = products(scored, card, options.profile or scored.manifest.profile, options.where)
+        found = read_products(scored, card, options.profile or scored.manifest.profile, options.where)
         shape = FORMATS[options.format]
         counted = tqdm(found, total=scored.rows, desc="exporting", unit="product", disable=None)
         write(options.out, options.format, shape.columns(task), shape.rows(task, counted))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from catalog import open_index
 from catalog.engines.location import add_index, index_place, parse_index
-from catalog.similar.output import add_output, add_search, how, show
+from catalog.similar.output import add_output, add_search, print_matches, search_options
 from fashion.errors import one_line_errors
 
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_index(parser, arguments)
     with one_line_errors(), open_index(index_place(options)) as index:
         like, unlike = ([id.strip() for id in text.split(",") if id.strip()] for text in (options.like, options.unlike))
-        show(index.recommend(like, unlike, **how(options)), options, *index.products(like))
+        print_matches(index.recommend(like, unlike, **search_options(options)), options, *index.products(like))
     return 0
 
 

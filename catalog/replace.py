@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from catalog import open_index
 from catalog.engines.location import add_index, index_place, parse_index
-from catalog.similar.output import add_output, add_search, how, show
+from catalog.similar.output import add_output, add_search, print_matches, search_options
 from catalog.similar.replacement import SAME, stock_column
 from fashion.errors import one_line_errors
 
@@ -37,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "these; name one with --stock, or none with --stock ''",
                 file=sys.stderr,
             )
-        matches = index.replace(options.id, same=same, stock=options.stock, **how(options))
-        show(matches, options, index.product(options.id))
+        matches = index.replace(options.id, same=same, stock=options.stock, **search_options(options))
+        print_matches(matches, options, index.product(options.id))
     return 0
 
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from catalog.scored.score_manifest import Origin
 from catalog.scoring.opening import open_source
-from catalog.scoring.placing import score_pieces
+from catalog.scoring.placement import score_pieces
 from catalog.scoring.refresh import MOST_LOST
 from catalog.scoring.run import ScoringRun, ScoringSummary
 from catalog.scoring.scorer import BATCH, Scoring

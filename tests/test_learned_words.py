@@ -14,7 +14,7 @@ from catalog.engines.edge_store import EdgeStore
 from catalog.index import main as index_main
 from catalog.search import main as search_main
 from catalog.similar.matching import Index
-from catalog.similar.spaces import unit
+from catalog.similar.spaces import unit_vectors
 from catalog.words.learning import LEAST, fit_sigmoids, learn
 from catalog.words.searching import search_words
 from catalog.words.word_file import FILE
@@ -39,7 +39,7 @@ def drawn(seed: int = 0) -> tuple[np.ndarray, list[str], np.ndarray]:
     titles = [
         f"{'Zephyr ' * (i // 12 % 3 == 0)}{words.get(int(kind), 'thing')} no. {i}" for i, kind in enumerate(kinds)
     ]
-    return unit(embeddings).astype(np.float32), titles, kinds
+    return unit_vectors(embeddings).astype(np.float32), titles, kinds
 
 
 def folder_of(home: Path) -> Path:

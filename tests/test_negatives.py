@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from training.sources.__main__ import main
 from training.sources.negatives import libraries
 from training.sources.negatives.crops import LARGEST_SHARE, background_crop, background_crops
-from training.sources.negatives.making import KINDS, VALIDATION_ONLY, drawn, kinds_of_split
+from training.sources.negatives.making import KINDS, VALIDATION_ONLY, draw_picture, kinds_of_split
 
 FLOOR, CLOTH = (200, 180, 150), (40, 60, 140)
 COUNT = 48
@@ -111,7 +111,7 @@ def test_the_same_seed_gives_the_same_files(made: Path, garments: Path, tmp_path
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_drawn(kind: str) -> None:
-    pictures = [drawn(kind, np.random.default_rng((5, number))) for number in range(4)]
+    pictures = [draw_picture(kind, np.random.default_rng((5, number))) for number in range(4)]
     for image in pictures:
         assert image.mode == "RGB"
         assert min(image.size) >= 60

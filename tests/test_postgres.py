@@ -19,7 +19,7 @@ from psycopg import sql
 from scored_catalog import COLUMNS, products, write_catalog
 
 from catalog import duplicates, open_index, recommend, replace, search
-from catalog.analysis.scored_at import scored_at
+from catalog.analysis.opening import open_scored
 from catalog.engines.edge_store import EdgeStore
 from catalog.engines.postgres_connection import without_secrets
 from catalog.engines.postgres_filters import PostgresBuilder
@@ -105,7 +105,7 @@ def test_every_command_takes_the_server(
         assert all(each == found[0] for each in found)
         assert found[0] or command is duplicates
     place = urlsplit(postgres)._replace(path=f"/postgres/{collection}").geturl()
-    assert scored_at(place).rows == 300
+    assert open_scored(place).rows == 300
     with open_index(place) as index:
         assert len(index) == 300
 

@@ -16,10 +16,10 @@ from starter import STARTER
 from catalog.score import score
 from catalog.scored.score_manifest import Origin
 from catalog.scored.table import Scored, part_origin
-from catalog.scoring import placing
+from catalog.scoring import placement
 from catalog.scoring.journal import PartJournal, recover_parts
-from catalog.scoring.placing import RAY_START, RayStart, models_side_by_side, pays
-from catalog.scoring.scorer import BATCH, BESIDE
+from catalog.scoring.placement import RAY_START, RayStart, is_ray_faster, parallel_models
+from catalog.scoring.scorer import BATCH, PARALLEL_STEPS
 
 ROOT = Path(__file__).parents[1]
 ORIGIN = Origin({"name": "shop", "version": "1", "weights": "sha256:0"}, "catalog.csv", "0.5")
@@ -83,32 +83,34 @@ def test_killed_it_does_again_what_was_under_way_and_no_more(tmp_path: Path) -> 
     shown = int(re.findall(r" (\d+)/60 ", (tmp_path / "log").read_text())[-1])
     assert not list(out.glob("*.parquet"))
     summary = score(STARTER, [str(path)], out)
-    assert summary.scored <= count - shown + (BESIDE + 1) * batch
+    assert summary.scored <= count - shown + (PARALLEL_STEPS + 1) * batch
     ids = [name for batch in Scored.open(out).batches(["id"]) for name in batch.column(0).to_pylist()]
     assert sorted(ids) == sorted(f"p{i}" for i in range(count))
     assert not list(out.glob(".part*"))
 
 
 def test_what_is_under_way_is_a_few_seconds_of_work() -> None:
-    assert BATCH * BESIDE / 25 < 5  # photographs, at 25 a second: the shipped model beside a training on 2 cores
+    assert (
+        BATCH * PARALLEL_STEPS / 25 < 5
+    )  # photographs, at 25 a second: the shipped model beside a training on 2 cores
 
 
 # Where it runs
 
 
 def test_ray_is_started_where_it_pays() -> None:
-    assert not pays(1_000_000, 0.03, models=1)  # one process has all cores
-    assert not pays(500, 0.03, models=4)
-    assert pays(20_000, 0.03, models=4)
-    assert not pays(int(RAY_START / 0.03), 0.03, models=1000)  # done before Ray answers
+    assert not is_ray_faster(1_000_000, 0.03, models=1)  # one process has all cores
+    assert not is_ray_faster(500, 0.03, models=4)
+    assert is_ray_faster(20_000, 0.03, models=4)
+    assert not is_ray_faster(int(RAY_START / 0.03), 0.03, models=1000)  # done before Ray answers
 
 
 def test_models_are_as_many_as_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(placing, "GPUS", tmp_path)
-    assert models_side_by_side() == 1
+    monkeypatch.setattr(placement, "GPUS", tmp_path)
+    assert parallel_models() == 1
     for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
         (tmp_path / name).touch()
-    assert models_side_by_side() == 2
+    assert parallel_models() == 2
 
 
 def test_pieces_go_on_here_until_ray_is_up() -> None:

@@ -20,7 +20,7 @@ from catalog.scored.table import Scored
 from catalog.search import main
 from catalog.similar.matches import NameDifference
 from catalog.similar.matching import Index
-from catalog.similar.settings import How
+from catalog.similar.settings import SearchOptions
 from catalog.similar.sheet import LAYOUT
 from catalog.similar.spaces import SHARE, Measure, ScaleMeter, Scales, diverse, point, scores
 from fashion.errors import DataError, SettingError
@@ -220,7 +220,7 @@ def test_a_catalog_of_one_product_can_be_measured() -> None:
         ({"where": "prise<5"}, "unknown column 'prise'"),
     ],
 )
-def test_settings_that_cannot_be(index: Index, how: How, message: str) -> None:
+def test_settings_that_cannot_be(index: Index, how: SearchOptions, message: str) -> None:
     with pytest.raises(SettingError, match=message):
         index.search("p1", **how)
 

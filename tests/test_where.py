@@ -50,7 +50,7 @@ def columns(indexes: list[Index]) -> Columns:
 def kept(index: Index, text: str) -> set[str]:
     """Ids of the products that the engine's own filter keeps."""
     condition = parse(text, index.columns).build(index.store.builder)
-    return {record.payload["id"] for record in index.store.scroll(index.store.builder.every([condition]))}
+    return {record.payload["id"] for record in index.store.scroll(index.store.builder.all_of([condition]))}
 
 
 def matching(index: Index, text: str) -> set[str]:

@@ -16,7 +16,7 @@ from catalog.index import build
 from catalog.scored.table import Scored
 from catalog.search import main
 from catalog.similar.matching import Index
-from catalog.words.asking import read
+from catalog.words.query_parser import parse_query
 from catalog.words.searching import search_words
 from catalog.words.suggestions import one_edit_apart
 from catalog.words.vocabulary import Vocabulary, words_of
@@ -91,7 +91,7 @@ def ids(index: Index, text: str, limit: int = 10, **flags: Any) -> list[str]:
     ],
 )
 def test_what_a_text_asks_for(text: str, wanted: list[str], unwanted: list[str], words: list[str]) -> None:
-    asked = read(text, Vocabulary(TAXONOMY))
+    asked = parse_query(text, Vocabulary(TAXONOMY))
     assert [wish.labels[0].name for wish in asked.wanted] == wanted
     assert [wish.labels[0].name for wish in asked.unwanted] == unwanted
     assert asked.words == words
@@ -120,15 +120,15 @@ def test_what_a_text_asks_for(text: str, wanted: list[str], unwanted: list[str],
     ],
 )
 def test_prices(text: str, prices: dict[str, float]) -> None:
-    asked = read(text, Vocabulary(TAXONOMY))
+    asked = parse_query(text, Vocabulary(TAXONOMY))
     assert asked.prices == prices
     assert not asked.unwanted_words
 
 
 def test_or_makes_one_wish_and_carries_a_negation_on() -> None:
-    asked = read("red or grey dress", Vocabulary(TAXONOMY))
+    asked = parse_query("red or grey dress", Vocabulary(TAXONOMY))
     assert [[label.name for label in wish.labels] for wish in asked.wanted] == [["Red", "Grey"], ["Dresses"]]
-    asked = read("dress without print or zephyr", Vocabulary(TAXONOMY))
+    asked = parse_query("dress without print or zephyr", Vocabulary(TAXONOMY))
     assert [wish.labels[0].name for wish in asked.wanted] == ["Dresses"]
     assert [wish.labels[0].name for wish in asked.unwanted] == ["Printed"]
     assert asked.unwanted_words == ["zephyr"]

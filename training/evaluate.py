@@ -114,7 +114,7 @@ def evaluate(
         "profiles": scores,
     }
     if len(card.gates):
-        result["gates"] = score_gates(seen.seen_gates, card.gate_row)
+        result["gates"] = score_gates(seen.gate_predictions, card.gate_row)
     if out is not None:
         write_report(evidence, scores, _header(result, command), out)
     return result
@@ -128,7 +128,7 @@ def _score(
     labels = np.concatenate([card.taxonomy.indices(group) for group in given])
     taxonomy = Taxonomy(tuple(card.taxonomy.labels[i] for i in labels))
     probabilities, targets = seen.probabilities[:, labels], seen.targets[:, labels]
-    gates = seen.seen_gates.probabilities
+    gates = seen.gate_predictions.probabilities
     answers = {profile: answered(card, seen.probabilities, profile, gates)[:, labels] for profile in profiles}
     precisions = average_precisions(probabilities, targets)
     scores = {

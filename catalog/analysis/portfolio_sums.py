@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from catalog.analysis.inference import Noise, Sums
-from catalog.analysis.share_correction import STATES, CorrectionState, SelectionCorrection, said_of
+from catalog.analysis.share_correction import STATES, CorrectionState, SelectionCorrection, verdicts_by_row
 from catalog.analysis.tally import LabelSelection, Tally
 from catalog.scored.verdicts import ProductVerdict
 from fashion.taxonomy import Label
@@ -178,14 +178,14 @@ class PortfolioSums:
 
     def add(self, side: int, batch: pa.RecordBatch) -> None:
         """Add a batch of products of a side."""
-        said = said_of(batch, self._known[side])
-        counted, other = self._measures(batch, self._correction, said)
+        verdicts = verdicts_by_row(batch, self._known[side])
+        counted, other = self._measures(batch, self._correction, verdicts)
         sides = np.full(len(counted), side, np.int64)
         self.labels.add(sides, counted)
         self.other.add(sides, other)
         self.moments.add(side, counted)
         if self.combinations:
-            self.combinations.add(side, self._measures(batch, self.combinations.correction, said))
+            self.combinations.add(side, self._measures(batch, self.combinations.correction, verdicts))
 
     def families(self) -> Iterator[FamilySums]:
         """The sums of labels, then those of combinations."""
@@ -197,10 +197,10 @@ class PortfolioSums:
             yield self.combinations.family()
 
     def _measures(
-        self, batch: pa.RecordBatch, correction: SelectionCorrection, said: Mapping[int, ProductVerdict]
+        self, batch: pa.RecordBatch, correction: SelectionCorrection, verdicts: Mapping[int, ProductVerdict]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Values of the counted measure and of the other one."""
         values = correction.selection.values(batch)
         if self._answers:
             return values.answered, values.expected
-        return correction.values(values.expected, said), values.answered
+        return correction.values(values.expected, verdicts), values.answered

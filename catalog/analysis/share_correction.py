@@ -25,7 +25,7 @@ from fashion.taxonomy import NO, YES, Label
 # State of a label's correction; doubtful if the measured coverage of its group's intervals is too low.
 CorrectionState = Literal["corrected", "doubtful", "none"]
 STATES: tuple[CorrectionState, ...] = get_args(CorrectionState)
-NOTHING_SAID: Mapping[int, ProductVerdict] = MappingProxyType({})
+NO_VERDICTS: Mapping[int, ProductVerdict] = MappingProxyType({})
 MARK = "*"  # after the name of a group whose correction is missing or doubtful
 
 
@@ -76,19 +76,19 @@ class SelectionCorrection:
     def __bool__(self) -> bool:
         return bool(self._groups)
 
-    def values(self, expected: np.ndarray, said: Mapping[int, ProductVerdict] = NOTHING_SAID) -> np.ndarray:
+    def values(self, expected: np.ndarray, verdicts: Mapping[int, ProductVerdict] = NO_VERDICTS) -> np.ndarray:
         """Convert probabilities (rows, A) to corrected values (rows, B); labels without a correction stay unchanged.
 
         Args:
             expected: probabilities with corrections by people applied.
-            said: those corrections by row; they are certain, so the model's error rates do not apply to them.
+            verdicts: those corrections by row; they are certain, so the model's error rates do not apply to them.
         """
         found = np.zeros((len(expected), self.width))
         found[:, : expected.shape[1]] = expected
         for group, correction in self._groups.items():
             names = self.selection.taxonomy.names(group)
             found[:, self._columns[group]] = correction.estimates(expected[:, self.selection.places(group)], names)
-            for row, verdict in said.items():
+            for row, verdict in verdicts.items():
                 self._take(found[row], group, verdict)
         return found
 
@@ -156,16 +156,16 @@ class SelectionCorrection:
         return CorrectedGroup(group, sum(correction.photographs), correction.coverage, correction.trusted, left)
 
 
-def known_products(scored: Scored) -> Mapping[str, ProductVerdict]:
+def verdicts_by_id(scored: Scored) -> Mapping[str, ProductVerdict]:
     """Verdicts on the corrected products of a catalog, by id."""
     overlay = scored.overlay()
     return overlay.known if overlay else {}
 
 
-def said_of(batch: pa.RecordBatch, known: Mapping[str, ProductVerdict]) -> Mapping[int, ProductVerdict]:
+def verdicts_by_row(batch: pa.RecordBatch, known: Mapping[str, ProductVerdict]) -> Mapping[int, ProductVerdict]:
     """Verdicts on the corrected products of a batch, by row."""
     if not known:
-        return NOTHING_SAID
+        return NO_VERDICTS
     return {row: known[id] for row, id in enumerate(batch.column(ID).to_pylist()) if id in known}
 
 

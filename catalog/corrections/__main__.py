@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from catalog.corrections.label_batches import label_batches
-from catalog.corrections.listing import listed, listing
+from catalog.corrections.listing import entries_json, entries_text
 from catalog.corrections.queues import BATCHES, KINDS, TOP, UNCERTAIN, queue
 from catalog.corrections.refitting import apply, propose, undo_refit
 from catalog.corrections.training_folder import write_training_folder
@@ -46,10 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             entries = CorrectionStore(scored.folder).entries()
             if options.json:
-                for entry in listed(entries):
+                for entry in entries_json(entries):
                     print(json.dumps(entry, ensure_ascii=False))
             else:
-                print(listing(scored, entries))
+                print(entries_text(scored, entries))
     return 0
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from catalog.corrections.corrected_products import LEAST, corrected_products, side_by_side
+from catalog.corrections.corrected_products import LEAST, corrected_products, stack_columns
 from catalog.corrections.queues import RANDOM
 from catalog.corrections.refit_thresholds import SCORES, fit_refit
 from catalog.scored.columns import ID, LOGITS, gate_columns, vector_rows
@@ -131,14 +131,14 @@ def propose(scored: Scored, card: ModelCard) -> Proposal:
         dict(card.gate_thresholds),
     )
     decided = data.targets != NOT_ANNOTATED
-    judged = data.representative if data.represents >= LEAST else data.targets
+    judged = data.representative_targets if data.representative_count >= LEAST else data.targets
     counts = _count_changes(scored, card, refit)
     return Proposal(
         refit=refit,
         seen=seen,
         products=len(data.targets),
         labels=int(decided.sum()),
-        representative=data.represents,
+        representative=data.representative_count,
         chosen=fitted.chosen,
         recalibrated=[g for g in data.taxonomy.groups if fitted.calibration.get(g) != card.calibration.get(g)],
         before=score_of(now >= before, judged, score),
@@ -210,7 +210,7 @@ def _count_changes(scored: Scored, card: ModelCard, refit: Refit) -> dict[str, t
     added, removed, there = (np.zeros(len(taxonomy), np.int64) for _ in range(3))
     for batch in scored.batches([ID, LOGITS, *gates], corrected=False):
         logits = vector_rows(batch.column(LOGITS)).astype(np.float32)
-        seen = side_by_side([batch.column(name).to_numpy(zero_copy_only=False) for name in gates], len(batch))
+        seen = stack_columns([batch.column(name).to_numpy(zero_copy_only=False) for name in gates], len(batch))
         answerable = card.answerable(seen)
         was = (card.joint_probabilities(logits, seen) >= before) & answerable
         then = refit.answered(refit.probabilities(logits, seen, taxonomy), seen, taxonomy)

@@ -85,7 +85,7 @@ class _Worker:
 
     def __call__(self, rows: pa.Table) -> Iterator[pa.Table]:
         """Score the pieces in these rows."""
-        yield from self._scorer.each(map(pickle.loads, rows[PIECE].to_pylist()))
+        yield from self._scorer.score_each(map(pickle.loads, rows[PIECE].to_pylist()))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from catalog.filters.columns import nearest
 from catalog.similar.matches import Match, Product, cell_text
-from catalog.similar.settings import LIMIT, How
+from catalog.similar.settings import LIMIT, SearchOptions
 from catalog.similar.spaces import DEFAULT_SPACE, SHARE, SPACES
 from fashion.errors import SettingError
 from fashion.text_tables import text_table
@@ -63,7 +63,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="write a picture of the photographs too")
 
 
-def how(options: argparse.Namespace) -> How:
+def search_options(options: argparse.Namespace) -> SearchOptions:
     """The search settings from the flags of `add_search`. Raises SettingError for a malformed weight."""
     return {
         "space": options.space,
@@ -85,7 +85,7 @@ def _weight(text: str) -> tuple[str, float]:
         raise SettingError(f"--weight {text!r} must be GROUP=NUMBER, such as neckline=2") from None
 
 
-def show(matches: Sequence[Match], options: argparse.Namespace, *queries: Product) -> None:
+def print_matches(matches: Sequence[Match], options: argparse.Namespace, *queries: Product) -> None:
     """Print matches as a table or as JSON, and write the picture for --sheet.
 
     Raises:

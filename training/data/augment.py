@@ -11,8 +11,8 @@ from PIL import Image
 from fashion import preprocess
 from fashion.errors import SettingError
 from fashion.preprocess import InputSpec, Source
+from training.data.backgrounds import replace_background
 from training.data.color import change_colors
-from training.data.grounds import replace_ground
 
 ASPECTS = (3 / 4, 4 / 3)  # range of a crop's aspect ratio
 TRIES = 10  # attempts to draw a crop before the whole image is taken
@@ -41,7 +41,7 @@ class Augment:
             top left corner.
         blank: probability that the image is replaced by a blank wall with a little noise and none of the labels, so
             that a model learns to answer nothing without a product.
-        ground: probability that a plain background is replaced, see `training.data.grounds`.
+        ground: probability that a plain background is replaced, see `training.data.backgrounds`.
 
     Raises:
         SettingError: a value out of its range.
@@ -161,7 +161,7 @@ class Change:
         if self.angle:
             image = image.rotate(self.angle, Image.Resampling.BILINEAR, fillcolor=image.getpixel((0, 0)))
         if self.ground:
-            image = replace_ground(image, generator)
+            image = replace_background(image, generator)
         return change_colors(image, self.brightness, self.contrast, self.saturation, self.hue, self.flip)
 
 

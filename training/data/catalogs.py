@@ -89,7 +89,7 @@ class Catalog:
         return labels
 
 
-def names_of(paths: Paths) -> str:
+def describe_paths(paths: Paths) -> str:
     """The folders of a data set as text."""
     return ", ".join([str(paths)] if isinstance(paths, str | Path) else [str(path) for path in paths])
 

@@ -16,7 +16,7 @@ FALSE_ALARMS = 0.005
 
 
 @dataclass(frozen=True)
-class SeenGates:
+class GatePredictions:
     """Gate probabilities and targets of N images.
 
     Attributes:
@@ -30,17 +30,17 @@ class SeenGates:
     targets: np.ndarray
 
     @classmethod
-    def none(cls, images: int) -> "SeenGates":
+    def none(cls, images: int) -> "GatePredictions":
         """For a model without gates."""
         return cls(NO_GATES, np.empty((images, 0), np.float32), np.empty((images, 0), np.int8))
 
-    def __getitem__(self, rows: np.ndarray | slice) -> "SeenGates":
+    def __getitem__(self, rows: np.ndarray | slice) -> "GatePredictions":
         """The rows of some images."""
-        return SeenGates(self.gates, self.probabilities[rows], self.targets[rows])
+        return GatePredictions(self.gates, self.probabilities[rows], self.targets[rows])
 
-    def __add__(self, other: "SeenGates") -> "SeenGates":
+    def __add__(self, other: "GatePredictions") -> "GatePredictions":
         """Concatenate these images and others."""
-        return SeenGates(
+        return GatePredictions(
             self.gates,
             np.concatenate([self.probabilities, other.probabilities]),
             np.concatenate([self.targets, other.targets]),
@@ -62,7 +62,7 @@ def split_targets(targets: np.ndarray, gates: Gates, labels: int) -> tuple[np.nd
     return gates.split(targets)
 
 
-def fit_gate_thresholds(seen: SeenGates) -> dict[str, Any]:
+def fit_gate_thresholds(seen: GatePredictions) -> dict[str, Any]:
     """Fit the threshold of the product gate, in the format of a model card; gates of groups keep 0.5.
 
     It is the largest threshold that rejects at most `FALSE_ALARMS` of the products, and at most 0.5: no answer for a
@@ -75,7 +75,7 @@ def fit_gate_thresholds(seen: SeenGates) -> dict[str, Any]:
     return {PRODUCT: min(DEFAULT_THRESHOLD, float(threshold))}
 
 
-def score_gates(seen: SeenGates, thresholds: np.ndarray) -> dict[str, Any]:
+def score_gates(seen: GatePredictions, thresholds: np.ndarray) -> dict[str, Any]:
     """Score the gates.
 
     Args:

@@ -15,7 +15,7 @@ from fashion.model_card import CARD_FILE, ModelCard
 from fashion.share_correction import GroupCorrection, class_probabilities, read_corrections
 from fashion.share_intervals import share_intervals
 from fashion.taxonomy import NO, YES, Taxonomy
-from training.profiles.gate_scores import SeenGates
+from training.profiles.gate_scores import GatePredictions
 from training.profiles.predictions import Predictions
 
 # Photographs that a label needs to be a class of its own; labels with fewer form the class `rest`. With 10, the change
@@ -37,7 +37,7 @@ def correct_shares(seen: Predictions, card: ModelCard) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for group in tqdm(card.taxonomy.groups, "correction of shares", unit="group", disable=None):
-        truths = true_classes(seen.targets, card.taxonomy, group, seen.seen_gates)
+        truths = true_classes(seen.targets, card.taxonomy, group, seen.gate_predictions)
         known = truths >= 0
         # float16, as scored catalogs store them
         probabilities = seen.probabilities[known][:, card.taxonomy.indices(group)].astype(np.float16)
@@ -58,7 +58,7 @@ def describe_corrections(card: ModelCard) -> str:
     return f"       share corrections are trusted for {len(trusted)} groups{rest}"
 
 
-def true_classes(targets: np.ndarray, taxonomy: Taxonomy, group: str, gates: SeenGates) -> np.ndarray:
+def true_classes(targets: np.ndarray, taxonomy: Taxonomy, group: str, gates: GatePredictions) -> np.ndarray:
     """True class of each photograph in a group of L labels: the label's position, L for none, -1 for unknown.
 
     Photographs with several labels count as unknown: corrections assume one label per product.

@@ -35,7 +35,7 @@ def with_thresholds(card: ModelCard, data: str, seen: Predictions, file: str = O
         seen: the model's predictions for them.
         file: the bundle file that made the predictions.
     """
-    taxonomy, gates = card.taxonomy, seen.seen_gates
+    taxonomy, gates = card.taxonomy, seen.gate_predictions
     fit = fit_profiles(seen.logits, seen.targets, taxonomy, seen.ids, gates)
     unseen = answer_out_of_fold(seen.logits, seen.targets, taxonomy, seen.ids, gates)
     raw = joint_probabilities(seen.logits, taxonomy, {}, gates)

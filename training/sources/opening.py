@@ -16,7 +16,7 @@ from training.sources.catalog import find_tables, import_catalog, usual_groups
 from training.sources.imaterialist import FILES, check_groups, import_imaterialist
 from training.sources.mirror import import_mirror, is_mirror
 from training.sources.no_product import import_negatives
-from training.sources.writer import DATASET_FILE, FORMAT, AlreadyThere, ImportSummary
+from training.sources.writer import DATASET_FILE, FORMAT, ImportSummary, OutputExists
 
 IMPORTER = 3  # increased when the importers' output for the same files changes; earlier imports are not reused
 DEFAULT_CACHE = Path("data/imported")
@@ -174,7 +174,7 @@ def _import_once(out: Path, write: Callable[[], ImportSummary]) -> None:
         return
     try:
         print(write(), file=sys.stderr)
-    except AlreadyThere:
+    except OutputExists:
         if not is_training_format(out):  # otherwise another process has just written it
             raise
 

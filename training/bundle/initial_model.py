@@ -21,7 +21,7 @@ from training.weights.first_weights import IMAGENET, NONE
 
 
 @dataclass(frozen=True)
-class Earlier:
+class InitialModel:
     """The model of the initial weights, as `TrainingRun.split` needs it.
 
     Attributes:
@@ -35,7 +35,7 @@ class Earlier:
     predictor: Predictor
 
 
-def compare_with_beginning(
+def compare_with_initial_model(
     run: TrainingRun, card: ModelCard, seen: Predictions, images: int, data: Any = None
 ) -> dict[str, Any] | None:
     """Micro-F1 of a new model and of the model it was initialized from, on the same validation images and labels.
@@ -54,14 +54,14 @@ def compare_with_beginning(
         random, from ImageNet, or from a file that is gone or does not name its outputs.
     """
     weights = run.settings["model"].get("weights", NONE)
-    earlier = None if weights in (IMAGENET, NONE) else _open(Path(weights), card)
-    if earlier is None:
+    initial = None if weights in (IMAGENET, NONE) else _open(Path(weights), card)
+    if initial is None:
         return None
-    old = earlier.taxonomy.index
+    old = initial.taxonomy.index
     both = [(i, old[label]) for i, label in enumerate(card.labels) if label in old]
     if not both:
         return None
-    before = predict(earlier.predictor, run.split("val", earlier, data).sample(images), "validate the beginning")
+    before = predict(initial.predictor, run.split("val", initial, data).sample(images), "validate the initial model")
     ours, theirs = (np.array(indices) for indices in zip(*both, strict=True))
     taxonomy, targets = Taxonomy(tuple(card.labels[i] for i in ours)), seen.targets[:, ours]
 
@@ -77,7 +77,7 @@ def compare_with_beginning(
     }
 
 
-def describe_beginning(found: dict[str, Any]) -> str:
+def describe_initial_comparison(found: dict[str, Any]) -> str:
     """Format the comparison as a line of text; it begins with `warn` if the training made the model worse."""
     now, before = found["micro_f1"], found["micro_f1_before"]
     text = f"{found['weights']}, with which the training began, {before:.3f} on the {found['labels']} labels of both"
@@ -88,7 +88,7 @@ def describe_beginning(found: dict[str, Any]) -> str:
     return f"       micro-F1 {now:.3f}; {text}"
 
 
-def _open(weights: Path, new: ModelCard) -> Earlier | None:
+def _open(weights: Path, new: ModelCard) -> InitialModel | None:
     """Open the model of a weights file: a checkpoint of this project, or a file of a bundle; else None."""
     try:
         if weights.suffix == ".ckpt":
@@ -100,4 +100,4 @@ def _open(weights: Path, new: ModelCard) -> Earlier | None:
     except FashionError:  # replaced by another file, or not a model of this project
         return None
     card = predictor.card
-    return Earlier(card.taxonomy, card.input, card.gates, predictor)
+    return InitialModel(card.taxonomy, card.input, card.gates, predictor)
