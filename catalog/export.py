@@ -50,13 +50,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("catalog", help="scored catalog, or an index of it")
     parser.add_argument("--bundle", type=Path, required=True, help="the model that scored it")
-    parser.add_argument("--format", choices=FORMATS, required=True, help="what to write")
+    parser.add_argument("--format", choices=FORMATS, required=True, help="format to write")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
     parser.add_argument("--profile", help="thresholds of the answers (default: as it was scored)")
-    parser.add_argument("--where", metavar="FILTER", help="export these products alone, such as 'category=Dresses'")
+    parser.add_argument("--where", metavar="FILTER", help="export only these products, such as 'category=Dresses'")
     parser.add_argument("--overwrite", action="store_true", help="answers replace cells that the source has filled")
-    parser.add_argument("--mapping", type=Path, default=SHIPPED, metavar="CSV", help="labels in Shopify's taxonomy")
-    parser.add_argument("--language", choices=LANGUAGES, default="en", help="of names of values (default: %(default)s)")
+    parser.add_argument(
+        "--mapping", type=Path, default=SHIPPED, metavar="CSV", help="mapping of labels to Shopify's taxonomy"
+    )
+    parser.add_argument(
+        "--language", choices=LANGUAGES, default="en", help="language of the values' names (default: %(default)s)"
+    )
     parser.add_argument(
         "--text",
         action="append",
@@ -88,7 +92,7 @@ def _report(task: Task, out: Path, kind: str) -> None:
         surest = max(merger.differences, key=lambda each: each.probability)
         print(
             f"{beside}: {len(merger.differences):,} cells differ; the table says {surest.table} for {surest.id}, "
-            f"the photograph is {surest.photograph} {surest.probability:.2f}"
+            f"the photograph shows {surest.photograph} {surest.probability:.2f}"
         )
     unknown = task.translator.unknown.most_common()
     if unknown and kind != "akeneo":

@@ -18,8 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m catalog.recommend", description="Recommend products by what a customer likes and dislikes."
     )
     add_index(parser)
-    parser.add_argument("--like", required=True, metavar="ID,ID", help="products that are liked")
-    parser.add_argument("--unlike", default="", metavar="ID,ID", help="products that are not")
+    parser.add_argument("--like", required=True, metavar="ID,ID", help="ids of liked products")
+    parser.add_argument("--unlike", default="", metavar="ID,ID", help="ids of disliked products")
     add_search(parser)
     add_output(parser)
     options = parse_index(parser, arguments)

@@ -39,7 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--bundle", type=Path, help="the bundle that the catalog was scored with")
     parser.add_argument("--color", metavar="HEX", help="such as '#7a1f2b'; needs a run of python -m catalog.colors")
     parser.add_argument(
-        "--color-distance", type=float, default=DISTANCE, help="CIEDE2000 up to which it counts (default: %(default)s)"
+        "--color-distance",
+        type=float,
+        default=DISTANCE,
+        help="maximum color difference, CIEDE2000 (default: %(default)s)",
     )
     add_search(parser)
     add_output(parser)
@@ -53,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             and options.text is None
             and (options.where or options.color) is None
         ):
-            raise SettingError("nothing is asked for; give --image, --id, --text, --color or --where")
+            raise SettingError("no query; give --image, --id, --text, --color or --where")
         with open_index(index_place(options)) as index:
             if options.color is not None:
                 near = ColorSearch(index_colors(index), options.color, options.color_distance)

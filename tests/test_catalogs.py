@@ -148,7 +148,7 @@ def test_what_cannot_be_learned_and_misspelled_names_are_noted(shapes: Path, sho
     catalogs = open_catalogs([shapes, shop], names=path)
     assert notes(catalogs, imaterialist()) == [
         "1 labels of the training split cannot be learned and are left out: 'navy' of color",
-        "1 of the names to change are in none of the data: 'nayv' (did you mean 'navy'?)",
+        "1 of the names to change occur in no data folder: 'nayv' (did you mean 'navy'?)",
     ]
 
 
@@ -230,6 +230,6 @@ def test_a_small_folder_may_come_more_often(shapes: Path, shop: Path, tmp_path: 
     data = open_data([shapes, shop], tmp_path, repeat=[1, 3])
     assert (len(data.train), len(data.val)) == (100, 10)
     with pytest.raises(
-        SettingError, match=r"--data.repeat is \[1\]; give a number from 1 up for each of several folders"
+        SettingError, match=r"--data.repeat is \[1\]; give a number from 1 up for each of the data folders"
     ):
         open_data([shapes, shop], tmp_path, repeat=[1])

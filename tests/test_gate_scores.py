@@ -42,7 +42,7 @@ def test_scores() -> None:
     }
     lines = describe_gates(scores)
     assert "0.500" in lines[1]
-    assert lines[2] == "no product is said of 33.33% of 3 products and of 50.00% of 2 images without one"
+    assert lines[2] == "'no product' is answered for 33.33% of 3 products and for 50.00% of 2 images without a product"
 
 
 def test_a_gate_that_says_no_where_nothing_applies_has_no_f1_of_the_other_answer() -> None:
@@ -114,7 +114,7 @@ def test_profiles_are_fitted_to_what_gates_let_through(seen: Predictions) -> Non
     assert set(card.gate_thresholds) == {"product"}
     assert card.metrics["validation"]["gates"]["product"]["false_alarms"] <= 0.005
     assert card.metrics["validation"]["gates"]["applies"]["neck"]["does_not_apply_f1"] > 0.95
-    assert "no product is said of" in describe(card)
+    assert "'no product' is answered for" in describe(card)
     unseen = answer_out_of_fold(seen.logits, seen.targets, card.taxonomy, seen.ids, seen.gates)
     without = answer_out_of_fold(seen.logits, seen.targets, card.taxonomy, seen.ids)
     refused = ~card.answerable(seen.gate_predictions.probabilities)

@@ -112,9 +112,9 @@ def test_every_command_takes_the_server(
 
 def test_an_index_is_named_once(scored: Scored, postgres: str, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["--where", "price<9"]
-    assert "one index is searched, and none is named" in refused(capsys, *asked, command=search.main)
+    assert "name exactly one index, none is named" in refused(capsys, *asked, command=search.main)
     both = [str(scored.folder / "index"), "--postgres", postgres, *asked]
-    assert "one index is searched, and two are named" in refused(capsys, *both, command=search.main)
+    assert "name exactly one index, two are named" in refused(capsys, *both, command=search.main)
     out = [str(scored.folder), "--out", "here", "--postgres", postgres]
     assert "--out names a folder and --postgres a server" in refused(capsys, *out)
 
@@ -215,7 +215,7 @@ def test_a_table_that_was_changed_by_others(scored: Scored, postgres: str, colle
     build(scored, PostgresStore(postgres, collection))
     with psycopg.connect(postgres, autocommit=True) as admin:
         admin.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(collection)))
-        with pytest.raises(DataError, match=r"has gone or was changed by others: .*; index the catalog again"):
+        with pytest.raises(DataError, match=r"was deleted or changed by another process: .*; index the catalog again"):
             Index(PostgresStore(postgres, collection))
         assert build(scored, PostgresStore(postgres, collection), anew=True).written == 300
         admin.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(f"{collection}_catalog")))

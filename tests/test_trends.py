@@ -179,7 +179,7 @@ def test_catalogs_without_products_or_dates(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="empty is empty: no product of /photographs was scored"):
         trends(tmp_path / "empty")
     write_catalog(tmp_path / "undated", products(5), columns=COLUMNS[:3])
-    with pytest.raises(DataError, match="no date among its columns: price, brand, stock; name one by --date"):
+    with pytest.raises(DataError, match="no date among its columns: price, brand, stock; name one with --date"):
         trends(tmp_path / "undated")
     write_catalog(tmp_path / "bare", products(5), columns=[])
     with pytest.raises(DataError, match="no columns of its own, so no dates"):

@@ -200,16 +200,16 @@ def test_each_match_says_why(index: Index) -> None:
 @pytest.mark.parametrize(
     ("text", "note"),
     [
-        ("red mocasin", "'mocasin' names no label and stands in no text of the catalog; it was left out"),
+        ("red mocasin", "'mocasin' is no label and occurs in no text of the catalog; it was left out"),
         ("red derss", "did you mean 'dress'?"),
-        ("red zefyr", "'zefyr' names no label and stands in no text of the catalog; it was left out"),
+        ("red zefyr", "'zefyr' is no label and occurs in no text of the catalog; it was left out"),
         ("red zephry", "did you mean 'zephyr'?"),
         (
             "red dres",
-            "'dres' names no label and stands in no text of the catalog; it was left out; did you mean 'dress'?",
+            "'dres' is no label and occurs in no text of the catalog; it was left out; did you mean 'dress'?",
         ),
-        ("red, no glitter", "'glitter' names no label"),
-        ("red 红裙", "'红裙' names no label"),
+        ("red, no glitter", "'glitter' is no label"),
+        ("red 红裙", "'红裙' is no label"),
     ],
 )
 def test_unknown_words_are_named_and_left_out(index: Index, text: str, note: str) -> None:
@@ -220,7 +220,7 @@ def test_unknown_words_are_named_and_left_out(index: Index, text: str, note: str
 
 
 def test_a_misspelled_word_alone_is_refused_with_a_suggestion(index: Index) -> None:
-    with pytest.raises(SettingError, match=r"'derss' names nothing to search for; .*did you mean 'dress'\?"):
+    with pytest.raises(SettingError, match=r"'derss' contains nothing to search for; .*did you mean 'dress'\?"):
         search_words(index, "derss")
 
 
@@ -262,7 +262,7 @@ def test_a_word_of_many_titles_is_found_behind_a_filter(index: Index) -> None:
 
 @pytest.mark.parametrize("text", ["", "  ", "the", "with a", "!!"])
 def test_nothing_is_refused(index: Index, text: str) -> None:
-    with pytest.raises(SettingError, match="names nothing to search for"):
+    with pytest.raises(SettingError, match="contains nothing to search for"):
         search_words(index, text)
 
 
@@ -275,8 +275,8 @@ def test_a_catalog_without_texts_and_prices(tmp_path: Path) -> None:
         found = search_words(opened, "zephyr red dres")
         assert [match.product.id for match in found.matches] == ["x"]
         assert found.notes == [
-            "'zephyr' names no label, and there are no texts; it was left out",
-            "'dres' names no label, and there are no texts; it was left out; did you mean 'dress'?",
+            "'zephyr' is no label, and the catalog has no texts; it was left out",
+            "'dres' is no label, and the catalog has no texts; it was left out; did you mean 'dress'?",
         ]
         with pytest.raises(SettingError, match="no column of numbers is called price"):
             search_words(opened, "red under 50")

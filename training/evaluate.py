@@ -102,7 +102,7 @@ def evaluate(
         print(f"note   {line}", file=sys.stderr)
     seen = predict(predictor, images, f"evaluate {split}", embeddings=out is not None)
     if not (seen.targets >= 0).any():
-        raise SettingError(f"nothing is annotated in {data} for the groups {', '.join(wanted)}")
+        raise SettingError(f"{data} has no annotations of the groups {', '.join(wanted)}")
     evidence, scores = _score(seen, card, profiles, images)
     result = {
         "data": str(data),

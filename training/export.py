@@ -212,11 +212,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="folder to write (default: RUN/bundle)")
     parser.add_argument("--checkpoint", default="best", help="best, last or a file (default: %(default)s)")
     parser.add_argument(
-        "--data", type=Path, nargs="+", help="the folder or folders, where they are not where the run found them"
+        "--data", type=Path, nargs="+", help="data folder or folders, if they have moved since the training"
     )
-    parser.add_argument("--name", default="fashion", help="of the model (default: %(default)s)")
-    parser.add_argument("--model-version", default="1.0", help="of the model (default: %(default)s)")
-    parser.add_argument("--no-int8", dest="int8", action="store_false", help="leave the int8 file out")
+    parser.add_argument("--name", default="fashion", help="name of the model (default: %(default)s)")
+    parser.add_argument("--model-version", default="1.0", help="version of the model (default: %(default)s)")
+    parser.add_argument("--no-int8", dest="int8", action="store_false", help="do not write the int8 file")
     parser.add_argument(
         "--mirrored",
         action="store_true",

@@ -81,9 +81,9 @@ def corrected_products(scored: Scored, card: ModelCard) -> CorrectedProducts:
     count = rows.num_rows if rows else 0
     if rows is None or count < LEAST:
         raise DataError(
-            f"{count} of the {len(known)} corrected products of {scored.folder} have a label that is right and came "
-            f"from one of the queues {', '.join(BLIND)}; a refit needs {LEAST}, and does not use products found "
-            "otherwise, most of which were wrong"
+            f"{count} of the {len(known)} corrected products of {scored.folder} have a confirmed label and came "
+            f"from one of the queues {', '.join(BLIND)}; a refit needs {LEAST}, and does not use other products, "
+            "because most of those were wrong"
         )
     ids = rows[ID].to_pylist()
     logits = vector_rows(rows[LOGITS].combine_chunks()).astype(np.float32)

@@ -22,7 +22,7 @@ def entries_json(entries: Sequence[Entry]) -> list[dict[str, Any]]:
 def entries_text(scored: Scored, entries: Sequence[Entry]) -> str:
     """The entries as text: one line each, and the number of entries per author."""
     if not entries:
-        return f"{scored.folder}: nobody has corrected anything"
+        return f"{scored.folder}: no corrections yet"
     standing = {entry.number for entry in in_force(entries, undoes=True)}
     rows = [
         [

@@ -220,8 +220,8 @@ def _contradictions(
     source = SourceLabels.of(scored, groups)
     if not source.columns:
         raise DataError(
-            f"{scored.folder} has no column of its own for {', '.join(groups)}, so nothing contradicts; its columns: "
-            f"{', '.join(scored.manifest.columns) or 'none'}"
+            f"{scored.folder} has no source column for {', '.join(groups)}, so there are no contradictions; its "
+            f"columns: {', '.join(scored.manifest.columns) or 'none'}"
         )
     usual = source.usual_confidence(scored)
     best = _Best(top)

@@ -82,7 +82,7 @@ class Proposal:
         calibration = ", ".join(self.recalibrated) or "none"
         name = SCORES.get(self.refit.profile, "micro_f1").replace("_f1", "-F1")
         judged = (
-            f"the {self.representative:,} of them that stand for the whole catalog"
+            f"the {self.representative:,} of them that represent the whole catalog"
             if self.representative >= LEAST
             else f"these products, which are harder than the rest (--queue {RANDOM} has others)"
         )
@@ -94,7 +94,8 @@ class Proposal:
                 f"{name} of {judged}: {self.before:.3f} before, {self.after:.3f} after (out of fold), "
                 f"{self.gain:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}",
                 f"calibration error: {_cell(self.error_before)} before, {_cell(self.error_after)} after (out of fold)",
-                f"of {self.answers:,} answers of the catalog {self.removed:,} would go, {self.added:,} come: {changes}",
+                f"of {self.answers:,} answers of the catalog {self.removed:,} would be removed, "
+                f"{self.added:,} added: {changes}",
             ]
         )
 
@@ -167,7 +168,7 @@ def undo_refit(scored: Scored, who: str | None = None) -> Entry:
     store = CorrectionStore(scored.folder)
     standing = in_force(store.history(REFITS))
     if not standing:
-        raise DataError(f"nothing is refitted in {scored.folder}, so there is nothing to undo")
+        raise DataError(f"{scored.folder} has no refit in force, so there is nothing to undo")
     return store.undo([standing[-1].number], store.states([REFITS]), who)[0]
 
 

@@ -106,7 +106,7 @@ class PostgresStore:
     def create(self, size: int, coarse: int, tuning: Tuning, manifest: Mapping[str, Any]) -> None:
         for longest, wanted in ((LONGEST_WHOLE, size), (LONGEST_COARSE, coarse)):
             if wanted > longest:
-                raise DataError(f"pgvector keeps up to {longest:,} numbers of a product, not {wanted:,}; use --out")
+                raise DataError(f"pgvector stores up to {longest:,} numbers of a product, not {wanted:,}; use --out")
         with self._session() as connection:
             self._prepare(connection, create=True)
         self._claim()

@@ -119,7 +119,7 @@ class Index:
             raise DataError(
                 f"the index {self.store.place} was made by the model {own['name']} {own['version']} "
                 f"({short_hash(own['weights'])}), the bundle holds {name} {version} ({short_hash(weights)}), "
-                "whose vectors mean something else; take that bundle, or score and index the catalog with this one"
+                "whose vectors cannot be compared; use the index's bundle, or score and index the catalog with this one"
             )
 
     def search(self, query: Product | str | None = None, **options: Unpack[SearchOptions]) -> list[Match]:

@@ -130,10 +130,10 @@ class Measure:
                 raise SettingError(f"the weight of {group!r} is {weight:g}; it must be 0 or more")
         if self.weights and self.space == "embedding":
             raise SettingError(
-                "weights are for attributes; the space embedding knows no groups, take both or attributes"
+                "weights need attribute groups, which the space embedding ignores; use both or attributes"
             )
         if not any(self.weights.get(group, 1) for group in self.taxonomy.groups):
-            raise SettingError("all groups have the weight 0; one at least must count")
+            raise SettingError("all groups have the weight 0; give at least one a weight above 0")
 
     @cached_property
     def factors(self) -> tuple[float, np.ndarray]:

@@ -48,7 +48,7 @@ class QueryPart:
         text: the phrase.
         phrases: forms in which texts may contain it, as words.
         labels: its possible labels; empty if it names none.
-        classifier: its learned appearance; None for labels and for words that were not learned.
+        classifier: learned from titles; None for labels and for words that were not learned.
         titled: ids of the products whose texts contain it.
     """
 

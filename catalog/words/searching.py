@@ -72,7 +72,7 @@ def search_words(
         parts = query_parts(asked, words)
         conditions = [*_filters(index, asked, words), *filter(None, [index.condition(where)])]
         if not (parts or conditions):
-            raise SettingError("; ".join([f"the text {text!r} names nothing to search for", *notes]))
+            raise SettingError("; ".join([f"the text {text!r} contains nothing to search for", *notes]))
         if not parts:
             return WordSearch(
                 index.search(None, where=And(tuple(conditions)), limit=limit, duplicates=duplicates), notes
@@ -125,7 +125,7 @@ def _filters(index: Index, asked: ParsedQuery, words: WordFile | None) -> Iterat
     if asked.prices:
         price = next((c for c in index.columns.source if is_usual(c.name, PRICES) and c.kind == "number"), None)
         if price is None:
-            raise SettingError("the text names a price, and no column of numbers is called price; use --where")
+            raise SettingError("the text has a price limit, but no column of numbers is called price; use --where")
         yield Between(price, asked.prices)
 
 

@@ -119,7 +119,7 @@ def open_words(path: Path) -> Iterator[WordFile]:
         with closing(_opened(path)) as database:
             yield WordFile(database)
     except sqlite3.Error as error:
-        raise DataError(f"{path} cannot be read: {error}; remove it, and the next search in words makes it") from None
+        raise DataError(f"{path} cannot be read: {error}; remove it, and the next text search makes it") from None
 
 
 def _counted(

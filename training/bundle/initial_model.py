@@ -80,11 +80,9 @@ def compare_with_initial_model(
 def describe_initial_comparison(found: dict[str, Any]) -> str:
     """Format the comparison as a line of text; it begins with `warn` if the training made the model worse."""
     now, before = found["micro_f1"], found["micro_f1_before"]
-    text = f"{found['weights']}, with which the training began, {before:.3f} on the {found['labels']} labels of both"
+    text = f"{found['weights']}, the initial weights, scored {before:.3f} on the {found['labels']} shared labels"
     if now < before:
-        return (
-            f"warn   micro-F1 {now:.3f} is worse than that of {text}: train longer or at a lower rate, or keep the old"
-        )
+        return f"warn   micro-F1 {now:.3f}, but {text}: train longer, lower the learning rate, or keep the old model"
     return f"       micro-F1 {now:.3f}; {text}"
 
 

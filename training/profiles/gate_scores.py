@@ -125,8 +125,8 @@ def describe_gates(scores: dict[str, Any]) -> list[str]:
     if PRODUCT in scores:
         gate = scores[PRODUCT]
         lines.append(
-            f"no product is said of {_percent(gate['false_alarms'])} of {gate['products']:,} products and of "
-            f"{_percent(gate['recognized_negatives'])} of {gate['negatives']:,} images without one"
+            f"'no product' is answered for {_percent(gate['false_alarms'])} of {gate['products']:,} products and for "
+            f"{_percent(gate['recognized_negatives'])} of {gate['negatives']:,} images without a product"
         )
     return lines
 

@@ -39,7 +39,7 @@ class JoinSummary:
 
     def __str__(self) -> str:
         text = f"{self.folder}: {self.matched:,} of {self.rows:,} rows found, added {', '.join(self.columns)}"
-        return f"{text}; {self.left_out:,} lines that cannot be read left out" if self.left_out else text
+        return f"{text}; {self.left_out:,} unreadable lines left out" if self.left_out else text
 
 
 def join(source: Path, other: Path, on: str, out: Path, columns: Sequence[str] | None = None) -> JoinSummary:
@@ -81,7 +81,9 @@ def join(source: Path, other: Path, on: str, out: Path, columns: Sequence[str] |
                 rows, found = rows + 1, found + has
             left_out += len(table.misfits)
         if not found:
-            raise DataError(f"no {mine} of {source} is a {theirs or mine} of {other}; name the columns with --on")
+            raise DataError(
+                f"no value of {mine} in {source} occurs as {theirs or mine} in {other}; name the key columns with --on"
+            )
         _link_photographs(source if source.is_dir() else source.parent, folder, out)
     return JoinSummary(out, rows, found, tuple(added), left_out)
 
@@ -99,7 +101,7 @@ def _read(tables: Sequence[Table], key: str, columns: Sequence[str]) -> dict[str
             cells = {column: SEPARATOR.join(read_labels(column, row[column]) or ()) for column in columns}
             if found.setdefault(_key(row[key]), cells) != cells:
                 raise DataError(
-                    f"row {number} of {table.path} has the {key} {row[key]!r} of an earlier row, but others"
+                    f"row {number} of {table.path} has the {key} {row[key]!r} of an earlier row, but other values"
                 )
     return found
 

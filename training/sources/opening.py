@@ -77,7 +77,7 @@ def open_negatives(path: Path | str, cache: Path | str = DEFAULT_CACHE) -> Path:
     if is_training_format(path):
         return path
     if not path.is_dir():
-        raise DataError(f"{path} is no folder; negatives are folders of photographs that show no product")
+        raise DataError(f"{path} is not a folder; negatives are folders of photographs that show no product")
     out = cache / f"{path.resolve().stem}-negatives-{_fingerprint(path, cache)}"
     _import_once(out, lambda: import_negatives(path, out))
     return out
@@ -136,8 +136,8 @@ def _kind(path: Path) -> str:
         if not path.is_dir() or any(path.glob("*.csv")) or any(path.glob("*.parquet")):
             raise
         raise DataError(
-            f"{path} is no data set: looked for dataset.json (training format), train.json (iMaterialist), train.csv "
-            "or another .csv (catalog) and .parquet shards"
+            f"{path} is not a data set: looked for dataset.json (training format), train.json (iMaterialist), "
+            "train.csv or another .csv (catalog) and .parquet shards"
         ) from error
     return "mirror" if all(is_mirror(table.table) for table in tables) else "catalog"
 
