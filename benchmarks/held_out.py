@@ -37,7 +37,7 @@ class HeldOut:
     unseen: OutOfFold
     truths: Sequence[Mapping[str, Sequence[str]]] = field(repr=False)
 
-    def of(self, catalog: int) -> np.ndarray:
+    def rows_of(self, catalog: int) -> np.ndarray:
         """The positions of one data folder's photographs."""
         return np.flatnonzero(self.catalog == catalog)
 
@@ -49,7 +49,7 @@ class HeldOut:
     @property
     def without_product(self) -> np.ndarray:
         """The positions of photographs that show no product."""
-        return self.of(len(self.names))
+        return self.rows_of(len(self.names))
 
 
 def answer_held_out(

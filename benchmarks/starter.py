@@ -71,7 +71,7 @@ def write_gates(held: HeldOut, negatives: Sequence[Path]) -> None:
 
 def write_changes(predictor: Predictor, held: HeldOut, profile: str, count: int, recolored: str | None) -> None:
     """Write the shares of answers that stay the same when photographs are changed."""
-    shown = [photographs(held.photographs, held.of(i)[:count]) for i in range(len(held.names))]
+    shown = [photographs(held.photographs, held.rows_of(i)[:count]) for i in range(len(held.names))]
     changes = {**CHANGES, **WIDE_BORDERS}
     found = [changed_answers(predictor, images, profile, changes) for images in shown]
     lines = [[change, *(f"{of[change]:.1%}" for of in found)] for change in changes]

@@ -59,7 +59,7 @@ def refused(gates: GatePredictions, ids: np.ndarray) -> np.ndarray:
 def false_alarm_rows(held: HeldOut) -> list[list[str]]:
     """The share of products rejected as no product, by data folder and in total."""
     said = refused(held.seen.gate_predictions, held.seen.ids)
-    parts = {name: held.of(i) for i, name in enumerate(held.names)} | {"all": held.products}
+    parts = {name: held.rows_of(i) for i, name in enumerate(held.names)} | {"all": held.products}
     return [[name, f"{len(of):,}", percent_cell(int(said[of].sum()), len(of))] for name, of in parts.items()]
 
 

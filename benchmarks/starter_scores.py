@@ -41,7 +41,7 @@ def f1_rows(held: HeldOut, profile: str, together: Sequence[str] = ()) -> list[l
     """Rows of the table of F1: for each data folder all groups, some of them together, and each annotated group."""
     rows = []
     for catalog, source in enumerate(held.names):
-        of = held.of(catalog)
+        of = held.rows_of(catalog)
         answers, targets = held.unseen.answered[profile][of], held.seen.targets[of]
         rows.append([f"{source}, {len(of):,}", *_f1_cells(*_whole(answers, targets, held.taxonomy))])
         if together:
@@ -102,7 +102,7 @@ def top_1_rows(held: HeldOut) -> list[list[str]]:
         for meanings in (None, MEANINGS[group]) if group in MEANINGS else (None,):
             cells = []
             for catalog in range(len(held.names)):
-                right = best_guesses(held, held.of(catalog), group, meanings).right
+                right = best_guesses(held, held.rows_of(catalog), group, meanings).right
                 share = decimal_cell(right.mean(), wilson(int(right.sum()), len(right))) if len(right) else "-"
                 cells.append(f"{share}, {len(right):,}" if len(right) else share)
             if any(cell != "-" for cell in cells):
@@ -114,7 +114,7 @@ def certain_row(held: HeldOut, groups: Sequence[str]) -> list[str]:
     """By data folder the share of some groups' cells that can be answered with 95 % precision; - without a group."""
     cells = []
     for catalog in range(len(held.names)):
-        of = held.of(catalog)
+        of = held.rows_of(catalog)
         guesses = [best_guesses(held, of, group) for group in groups]
         if not all(len(of_group.right) for of_group in guesses):
             cells.append("-")

@@ -32,7 +32,7 @@ class TextCandidates:
     taxonomy: Taxonomy
 
     @classmethod
-    def of(
+    def collect(
         cls,
         parts: Sequence[QueryPart],
         order: Sequence[str],

@@ -182,7 +182,7 @@ class TextBench:
         with open_words(self.hidden.path) as file:
             parts = query_parts(parse_query(question.text, self.vocabulary), file)
             order = file.best([(word,) for word in words_of(question.text) if word not in STOP_WORDS])
-        return TextCandidates.of(
+        return TextCandidates.collect(
             parts, order, self.shelf.ids, self.embeddings, self.scores, self.index.manifest.taxonomy
         )
 

@@ -68,7 +68,7 @@ class ViewPredictions:
     embeddings: np.ndarray
     sharpness: np.ndarray
 
-    def of(self, names: Sequence[str]) -> "ViewPredictions":
+    def select(self, names: Sequence[str]) -> "ViewPredictions":
         """Some of the views."""
         places = [list(VIEWS).index(name) for name in names]
         return ViewPredictions(self.logits[:, places], self.embeddings[:, places], self.sharpness[:, places])
@@ -164,7 +164,7 @@ def joined_rows(judged: Judged) -> list[list[str]]:
     """The scores of each method by set of views, and their means."""
     rows = []
     for name in judged.ways:
-        scores = [judged.scores(name, judged.seen.of(views)) for views in SETS.values()]
+        scores = [judged.scores(name, judged.seen.select(views)) for views in SETS.values()]
         scores.append((float(np.mean([top for top, _ in scores])), float(np.mean([f1 for _, f1 in scores]))))
         rows.append([name, *(f"{top:.3f}, {f1:.3f}" for top, f1 in scores)])
     return rows
@@ -174,7 +174,7 @@ def found_rows(seen: ViewPredictions, card: ModelCard) -> list[list[str]]:
     """How often a photograph finds its product first: by joined embeddings, and by the nearest of all photographs."""
     rows = []
     for name, views in SETS.items():
-        own = seen.of(views)
+        own = seen.select(views)
         embeddings = unit_vectors(own.embeddings)
         shown = sigmoid(own.logits[..., -1]) if card.gates.product else np.ones(embeddings.shape[:2])
         means = unit_vectors(embeddings.mean(1))

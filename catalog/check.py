@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scored = open_scored(options.catalog)
         if options.title and options.title not in scored.manifest.columns:
             raise SettingError(f"--title: there is no column {options.title!r}; {', '.join(scored.manifest.columns)}")
-        check = CatalogCheck.of(scored, options.photographs, options.title, skipped)
+        check = CatalogCheck.with_defaults(scored, options.photographs, options.title, skipped)
         bar = tqdm(check.faults(), total=scored.rows, unit="image", desc="checking", disable=None)
         faulty = [found for found in bar if found]
         faults = [fault for found in faulty for fault in found]

@@ -86,7 +86,7 @@ def score(
         if len(positions):
             _check_engine(Path(bundle), card, engine)
         if fetch is not None:
-            cells = source.own()[PLACE].take(positions).to_pylist()
+            cells = source.source_columns()[PLACE].take(positions).to_pylist()
             fetch_places(
                 [place for cell in cells for place in photographs(cell) if isinstance(place, str)], source.folder, fetch
             )

@@ -53,7 +53,12 @@ def names(tmp_path: Path) -> str:
 
 
 def open_data(paths: list[Path], cache: Path, **settings: Any) -> FashionData:
-    values: dict[str, Any] = {"input": InputSettings.of(SPEC), "batch_size": 4, "workers": 0, "cache": str(cache)}
+    values: dict[str, Any] = {
+        "input": InputSettings.from_spec(SPEC),
+        "batch_size": 4,
+        "workers": 0,
+        "cache": str(cache),
+    }
     data = FashionData([str(path) for path in paths], **values | settings)
     data.trainer = SimpleNamespace(global_rank=0, world_size=1, num_devices=1, current_epoch=0)
     data.prepare_data()

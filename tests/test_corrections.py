@@ -102,7 +102,7 @@ def test_what_the_photograph_denies_of_the_table(scored: Scored) -> None:
 
 
 def test_usual_confidence_is_the_mean_where_the_table_gives_the_label(scored: Scored) -> None:
-    usual = SourceLabels.of(scored, ["color"]).usual_confidence(scored)
+    usual = SourceLabels.from_groups(scored, ["color"]).usual_confidence(scored)
     sigmoid = 1 / (1 + np.exp(-np.array([5, 0.1, -5])))
     np.testing.assert_allclose(usual[:2], [sigmoid.mean(), 1 / (1 + np.exp(-3))], atol=1e-3)
     assert np.isinf(usual[2:]).all()

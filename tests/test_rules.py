@@ -27,7 +27,7 @@ from training.data.rules import Derived, Rules
 from training.sources.writer import ProductRow, write_dataset
 
 SPEC = InputSpec(size=32)
-INPUT = InputSettings.of(SPEC)
+INPUT = InputSettings.from_spec(SPEC)
 TEXT = """
 derive:
   garment:

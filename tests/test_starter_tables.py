@@ -72,7 +72,7 @@ def held(
 
 
 def test_photographs_without_a_product_come_last_and_are_of_no_catalog(held: HeldOut) -> None:
-    assert held.products.tolist() == held.of(0).tolist() == list(range(16))
+    assert held.products.tolist() == held.rows_of(0).tolist() == list(range(16))
     assert held.without_product.tolist() == list(range(16, 37))
     assert all(not truth for truth in held.truths[16:])
     assert held.truths[1] == {"category": ["T-Shirts"], "color": ["Black"], "sleeve": ["Sleeveless"]}

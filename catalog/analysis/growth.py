@@ -54,7 +54,7 @@ def trends(
         SettingError: an unknown group, column or period, or an invalid filter.
     """
     scored = catalog if isinstance(catalog, Scored) else open_scored(catalog)
-    selection = LabelSelection.of(scored, groups)
+    selection = LabelSelection.from_groups(scored, groups)
     kept = RowFilter(where, scored) if where else None
     dates = DateReader(periods.date_column(scored, column), by)
     correction = SelectionCorrection(selection, kept_corrections(scored) if correct and not answers else {})

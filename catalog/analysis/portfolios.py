@@ -70,7 +70,7 @@ def compare(
             f"the answers of the two catalogs are of different profiles, {' and '.join(profiles)}; score one of them "
             "again, or compare probabilities"
         )
-    selection = LabelSelection.of(sides[0], groups)
+    selection = LabelSelection.from_groups(sides[0], groups)
     combined = _combined(sides[0], combine)
     kept = (kept_corrections(sides[0]) or kept_corrections(sides[1])) if correct and not answers else {}
     correction = SelectionCorrection(selection, kept)
@@ -138,7 +138,7 @@ def _combined(scored: Scored, groups: Sequence[str] | None) -> LabelSelection | 
         raise SettingError(
             f"--combine takes two different groups, not {','.join(groups)!r}; there are: {', '.join(there)}"
         )
-    return LabelSelection.of(scored, groups) if groups else None
+    return LabelSelection.from_groups(scored, groups) if groups else None
 
 
 def _both(sides: tuple[Scored, Scored], where: str | None, columns: Sequence[str]) -> Iterator[tuple[int, Any]]:

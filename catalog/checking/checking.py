@@ -47,7 +47,7 @@ class CatalogCheck:
     skipped: frozenset[str] = frozenset()
 
     @classmethod
-    def of(
+    def with_defaults(
         cls, scored: Scored, photographs: Path | None = None, title: str | None = None, skipped: Iterable[str] = ()
     ) -> "CatalogCheck":
         """A check with default limits; the title column is the given one, or one with a usual name."""

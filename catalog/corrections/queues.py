@@ -217,7 +217,7 @@ def _contradictions(
     scored: Scored, groups: Sequence[str], label: Label | None, where: str | None, top: int
 ) -> list[QueueItem]:
     taxonomy = scored.manifest.taxonomy
-    source = SourceLabels.of(scored, groups)
+    source = SourceLabels.from_groups(scored, groups)
     if not source.columns:
         raise DataError(
             f"{scored.folder} has no source column for {', '.join(groups)}, so there are no contradictions; its "

@@ -168,7 +168,7 @@ def plan_refresh(folder: Path, origin: Origin, source: ProductSource) -> Refresh
             f"{source.name} has none of the products of {folder}, such as {next(iter(there.values()))[0]!r}; is the "
             "id column the right one? Choose another folder with --out, or remove that one"
         )
-    own = source.own()
+    own = source.source_columns()
     changes = tuple(_change(path, source, own, place, names) for path, names in there.items())
     kept = frozenset(
         name for change in changes for name, stays in zip(there[change.path], change.kept, strict=True) if stays

@@ -149,7 +149,7 @@ class ScoringRun:
             rows.setdefault(name, []).append(position)
         repeated = {name: positions for name, positions in rows.items() if len(positions) > 1}
         if repeated:
-            places = None if self.source.holds_photographs else self.source.own()[PLACE]
+            places = None if self.source.holds_photographs else self.source.source_columns()[PLACE]
             for name, positions in repeated.items():
                 named = None if places is None else [places[position].as_py() for position in positions]
                 rows[name] = [positions[i] for i in _with_photographs(len(positions), named)]

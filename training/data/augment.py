@@ -154,10 +154,10 @@ class Change:
             InvalidImage: see `fashion.preprocess.decode`.
         """
         if self.blank:
-            return wall(spec.size, generator)
+            return blank_image(spec.size, generator)
         # A crop needs as many pixels as the whole image would.
         finest = math.ceil(spec.size / min(1.0, self.crop.width, self.crop.height))
-        image = cut(preprocess.decode_for(source, spec, finest), self.crop, spec)
+        image = crop_and_resize(preprocess.decode_for(source, spec, finest), self.crop, spec)
         if self.angle:
             image = image.rotate(self.angle, Image.Resampling.BILINEAR, fillcolor=image.getpixel((0, 0)))
         if self.ground:
@@ -165,7 +165,7 @@ class Change:
         return change_colors(image, self.brightness, self.contrast, self.saturation, self.hue, self.flip)
 
 
-def wall(size: int, generator: torch.Generator | None = None) -> np.ndarray:
+def blank_image(size: int, generator: torch.Generator | None = None) -> np.ndarray:
     """A blank wall, uint8 (S, S, 3): gray or nearly so, lit from one side, with the noise of a camera."""
     gray, tint, slope, noise = torch.rand(7, generator=generator).split([1, 3, 2, 1])
     across = torch.linspace(-0.5, 0.5, size)
@@ -175,7 +175,7 @@ def wall(size: int, generator: torch.Generator | None = None) -> np.ndarray:
     return (color + light[..., None] + grain).clamp(0, 255).to(torch.uint8).numpy()
 
 
-def cut(image: Image.Image, crop: Box, spec: InputSpec) -> Image.Image:
+def crop_and_resize(image: Image.Image, crop: Box, spec: InputSpec) -> Image.Image:
     """The part `crop` of the result of `fashion.preprocess.resize`, at S x S, from an RGB image with one resampling."""
     if crop == WHOLE:
         return preprocess.resize(image, spec)
