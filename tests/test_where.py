@@ -198,7 +198,7 @@ DEEP = "(" * 60 + "color=Black" + ")" * 60
         ("color in (Black", "expected ) to close the list, or a comma", "color in (Black^", ""),
         ("color='Black", "the quotation mark is not closed", "color=^'Black", ""),
         ("sale=true and ! sale=true", "'!' has no meaning here", "sale=true and ^! sale=true", ""),
-        (DEEP, "more than 50 parentheses and nots within one another", f"...{DEEP[10:50]}^{DEEP[50:90]}...", ""),
+        (DEEP, "more than 50 nested parentheses and nots", f"...{DEEP[10:50]}^{DEEP[50:90]}...", ""),
     ],
 )
 def test_mistakes_are_told_with_their_place(columns: Columns, text: str, what: str, spot: str, hint: str) -> None:

@@ -96,10 +96,10 @@ def export(
             print(describe_initial_comparison(comparison), flush=True)
             card.metrics["beginning"] = comparison
         card.metrics["parity"] = {"images": PARITY_IMAGES, "largest_probability_difference": differences}
-        seen = reference.recalibrated(card)
+        predictions = reference.recalibrated(card)
         if int8:
-            card, seen = add_int8(card, folder, reference, validation, run.split("train", module, data))
-        card = replace(card, share_corrections=correct_shares(seen, card))
+            card, predictions = add_int8(card, folder, reference, validation, run.split("train", module, data))
+        card = replace(card, share_corrections=correct_shares(predictions, card))
         print(describe_corrections(card), flush=True)
         card.save(folder)
     return card

@@ -155,8 +155,8 @@ def _fit(card: ModelCard, folder: Path, data: Path, cache: Path, validation: Pho
     card = with_thresholds(card, str(data), reference)
     split = "train" if read_description(open_folder(data, None, cache))["splits"].get("train") else "val"
     training = open_split(data, split, card.taxonomy, card.input, cache=cache)
-    card, seen = add_int8(card, folder, reference, validation, training)
-    return replace(card, share_corrections=correct_shares(seen, card))
+    card, predictions = add_int8(card, folder, reference, validation, training)
+    return replace(card, share_corrections=correct_shares(predictions, card))
 
 
 def _synthetic_images(spec: InputSpec) -> np.ndarray:

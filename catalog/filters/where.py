@@ -86,7 +86,7 @@ class _FilterParser:
 
     def _not(self) -> Condition:
         if self.depth == DEPTH:
-            self._fail(f"more than {DEPTH} parentheses and nots within one another")
+            self._fail(f"more than {DEPTH} nested parentheses and nots")
         self.depth += 1
         try:
             if self._take("not"):

@@ -36,7 +36,7 @@ class InitialModel:
 
 
 def compare_with_initial_model(
-    run: TrainingRun, card: ModelCard, seen: Predictions, images: int, data: Any = None
+    run: TrainingRun, card: ModelCard, predictions: Predictions, images: int, data: Any = None
 ) -> dict[str, Any] | None:
     """Micro-F1 of a new model and of the model it was initialized from, on the same validation images and labels.
 
@@ -45,7 +45,7 @@ def compare_with_initial_model(
     Args:
         run: of the new model.
         card: of the new model.
-        seen: predictions of the new model for its validation images.
+        predictions: predictions of the new model for its validation images.
         images: how many were drawn for it.
         data: the data of the run, if they have moved.
 
@@ -63,16 +63,16 @@ def compare_with_initial_model(
         return None
     before = predict(initial.predictor, run.split("val", initial, data).sample(images), "validate the initial model")
     ours, theirs = (np.array(indices) for indices in zip(*both, strict=True))
-    taxonomy, targets = Taxonomy(tuple(card.labels[i] for i in ours)), seen.targets[:, ours]
+    taxonomy, targets = Taxonomy(tuple(card.labels[i] for i in ours)), predictions.targets[:, ours]
 
     def micro_f1(logits: np.ndarray) -> float:
-        answered = answer_out_of_fold(logits, targets, taxonomy, seen.ids).answered[MICRO_F1]
+        answered = answer_out_of_fold(logits, targets, taxonomy, predictions.ids).answered[MICRO_F1]
         return score_answers(answered, targets, np.zeros(len(taxonomy)), taxonomy)["micro_f1"] or 0.0
 
     return {
         "weights": str(weights),
         "labels": len(both),
-        "micro_f1": micro_f1(seen.logits[:, ours]),
+        "micro_f1": micro_f1(predictions.logits[:, ours]),
         "micro_f1_before": micro_f1(before.logits[:, theirs]),
     }
 

@@ -62,24 +62,24 @@ def split_targets(targets: np.ndarray, gates: Gates, labels: int) -> tuple[np.nd
     return gates.split(targets)
 
 
-def fit_gate_thresholds(seen: GatePredictions) -> dict[str, Any]:
+def fit_gate_thresholds(predictions: GatePredictions) -> dict[str, Any]:
     """Fit the threshold of the product gate, in the format of a model card; gates of groups keep 0.5.
 
     It is the largest threshold that rejects at most `FALSE_ALARMS` of the products, and at most 0.5: no answer for a
     product is worse than an answer for a wall.
     """
-    if not seen.gates.product:
+    if not predictions.gates.product:
         return {}
-    products = np.sort(seen.probabilities[seen.targets[:, -1] == YES, -1])
+    products = np.sort(predictions.probabilities[predictions.targets[:, -1] == YES, -1])
     threshold = products[int(FALSE_ALARMS * len(products))] if len(products) else DEFAULT_THRESHOLD
     return {PRODUCT: min(DEFAULT_THRESHOLD, float(threshold))}
 
 
-def score_gates(seen: GatePredictions, thresholds: np.ndarray) -> dict[str, Any]:
+def score_gates(predictions: GatePredictions, thresholds: np.ndarray) -> dict[str, Any]:
     """Score the gates.
 
     Args:
-        seen: probabilities and targets; unknown targets do not count.
+        predictions: probabilities and targets; unknown targets do not count.
         thresholds: (K,); a gate says yes at or above its threshold.
 
     Returns:
@@ -88,13 +88,17 @@ def score_gates(seen: GatePredictions, thresholds: np.ndarray) -> dict[str, Any]
         `false_alarms`, the share of the `products` rejected as no product, and `recognized_negatives`, the share of the
         `negatives` rejected. An undefined value (0 / 0) is None.
     """
-    said, targets = seen.probabilities >= thresholds, seen.targets
+    answered, targets = predictions.probabilities >= thresholds, predictions.targets
     known = (targets != NOT_ANNOTATED).any(axis=0)
     scores: dict[str, Any] = {
-        APPLIES: {group: _both_f1(said[:, i], targets[:, i]) for i, group in enumerate(seen.gates.applies) if known[i]}
+        APPLIES: {
+            group: _both_f1(answered[:, i], targets[:, i])
+            for i, group in enumerate(predictions.gates.applies)
+            if known[i]
+        }
     }
-    if seen.gates.product and known[-1]:
-        refused = ~said[:, -1]
+    if predictions.gates.product and known[-1]:
+        refused = ~answered[:, -1]
         products, negatives = refused[targets[:, -1] == YES], refused[targets[:, -1] == NO]
         scores[PRODUCT] = {
             "threshold": float(thresholds[-1]),
@@ -131,12 +135,12 @@ def describe_gates(scores: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _both_f1(said: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+def _both_f1(answered: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
     known = targets != NOT_ANNOTATED
-    said, yes = said[known], targets[known] == YES
+    answered, yes = answered[known], targets[known] == YES
     answers = Taxonomy((Label(APPLIES, "yes"), Label(APPLIES, "no")))
     both = np.stack([yes, ~yes], axis=1).astype(np.int8)
-    applies, does_not = score_answers(np.stack([said, ~said], axis=1), both, np.zeros(2), answers)["labels"]
+    applies, does_not = score_answers(np.stack([answered, ~answered], axis=1), both, np.zeros(2), answers)["labels"]
     return {
         "applies_f1": applies["f1"],
         "does_not_apply_f1": does_not["f1"],

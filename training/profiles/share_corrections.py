@@ -28,23 +28,23 @@ NOTICED = 0.01  # smallest share at which a label counts in the coverage
 SEED = 0
 
 
-def correct_shares(seen: Predictions, card: ModelCard) -> dict[str, Any]:
+def correct_shares(predictions: Predictions, card: ModelCard) -> dict[str, Any]:
     """Fit the corrections of all groups with enough validation photographs, in the format of the card.
 
     Args:
-        seen: predictions for the photographs, with the calibration of the card.
+        predictions: predictions for the photographs, with the calibration of the card.
         card: of the model.
     """
     found: dict[str, Any] = {}
     for group in tqdm(card.taxonomy.groups, "correction of shares", unit="group", disable=None):
-        truths = true_classes(seen.targets, card.taxonomy, group, seen.gate_predictions)
+        truths = true_classes(predictions.targets, card.taxonomy, group, predictions.gate_predictions)
         known = truths >= 0
         # float16, as scored catalogs store them
-        probabilities = seen.probabilities[known][:, card.taxonomy.indices(group)].astype(np.float16)
+        probabilities = predictions.probabilities[known][:, card.taxonomy.indices(group)].astype(np.float16)
         names = card.taxonomy.names(group)
-        correction = fit_correction(probabilities, truths[known], names, seen.ids[known])
+        correction = fit_correction(probabilities, truths[known], names, predictions.ids[known])
         if correction is not None:
-            covered = coverage(probabilities, truths[known], names, seen.ids[known])
+            covered = coverage(probabilities, truths[known], names, predictions.ids[known])
             found[group] = replace(correction, coverage=covered).to_json()
     return found
 
