@@ -173,7 +173,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(tmp_path: Path, capsys: pytest
     assert "--seed is -1" in refused(capsys, "--out", out, "--seed", "-1")
     assert "is not a table with a column `image`" in refused(capsys, "--out", out, "--crops", str(tmp_path / "missing"))
     (tmp_path / "train.csv").write_text("photo\na.jpg\n")
-    assert "train.csv is no table" in refused(capsys, "--out", out, "--crops", str(tmp_path))
+    assert "train.csv is not a table" in refused(capsys, "--out", out, "--crops", str(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
 
 
