@@ -10,7 +10,7 @@ from PIL import Image
 from tiny_bundle import garments
 
 from fashion.preprocess import InputSpec, decode, pixels, resize
-from training.data.augment import NO_AUGMENT, WHOLE, Augment, Box, Change, cut
+from training.data.augment import NO_AUGMENT, WHOLE, Augment, Box, Change, crop_and_resize
 
 SQUASH, PAD = InputSpec(size=64), InputSpec(size=64, resize="pad")
 STRONG = Augment(flip=0.5, brightness=0.2, contrast=0.2, saturation=0.2, hue=0.1, crop_scale=0.5)
@@ -35,7 +35,7 @@ def test_without_augmentation_training_pixels_equal_serving_pixels(spec: InputSp
 @pytest.mark.parametrize("spec", [SQUASH, PAD])
 def test_a_crop_is_that_part_of_the_resized_image(spec: InputSpec) -> None:
     image = decode(photograph(90, 130))
-    part = cut(image, Box(0.25, 0.125, 0.5, 0.5), spec)
+    part = crop_and_resize(image, Box(0.25, 0.125, 0.5, 0.5), spec)
     # Reference: resize the whole image to four times the size, so that no detail is lost, crop, and resize again.
     large = resize(image, replace(spec, size=256)).crop((64, 32, 192, 160)).resize((64, 64), Image.Resampling.BILINEAR)
     difference = np.abs(np.asarray(part).astype(int) - np.asarray(large))
@@ -46,15 +46,17 @@ def test_a_crop_is_that_part_of_the_resized_image(spec: InputSpec) -> None:
 
 def test_a_crop_of_the_padding_is_white() -> None:
     tall = decode(photograph(40, 400))
-    assert np.asarray(cut(tall, Box(0.0, 0.0, 0.3, 0.3), PAD)).min() == 255
-    half = np.asarray(cut(tall, Box(0.25, 0.25, 0.5, 0.5), PAD))  # the image covers a tenth of the padded width
+    assert np.asarray(crop_and_resize(tall, Box(0.0, 0.0, 0.3, 0.3), PAD)).min() == 255
+    half = np.asarray(
+        crop_and_resize(tall, Box(0.25, 0.25, 0.5, 0.5), PAD)
+    )  # the image covers a tenth of the padded width
     assert (half < 255).any(2).all(0).nonzero()[0].tolist() == list(range(26, 38))
 
 
 def test_a_crop_is_decoded_finely_enough() -> None:
     image = photograph(1200, 1200)
     box = Box(0.4, 0.4, 0.25, 0.25)
-    fine = np.asarray(cut(decode(image), box, SQUASH)).astype(int)
+    fine = np.asarray(crop_and_resize(decode(image), box, SQUASH)).astype(int)
     assert np.abs(Change(crop=box).pixels(image, SQUASH) - fine).max() <= 4
 
 
@@ -100,7 +102,7 @@ def test_borders_have_the_color_of_a_corner_and_the_stated_width() -> None:
     assert 0.19 < margins.max() <= 0.2
     image = Image.new("RGB", (64, 64), (10, 200, 30))
     image.paste((0, 0, 255), (16, 16, 48, 48))
-    found = np.asarray(cut(image, Box(-0.5, -0.5, 2.0, 2.0), SQUASH))  # half as large, in the middle
+    found = np.asarray(crop_and_resize(image, Box(-0.5, -0.5, 2.0, 2.0), SQUASH))  # half as large, in the middle
     assert (found[:16] == (10, 200, 30)).all()
     assert (found[30:34, 30:34] == (0, 0, 255)).all()
 

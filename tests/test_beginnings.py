@@ -63,7 +63,7 @@ def test_each_beginning_is_trained_once_and_written(
     page = (tmp_path / "recipe.md").read_text()
     for name, values in measured.items():
         assert (
-            f"| {BEGINNINGS[name].says} | {values['steps']} | {values['minutes']:.1f} | {values['micro_f1']:.3f}"
+            f"| {BEGINNINGS[name].description} | {values['steps']} | {values['minutes']:.1f} | {values['micro_f1']:.3f}"
             in page
         )
         assert (values["train"], values["val"], values["labels"], values["known"]) == (64, 24, 5, 5)

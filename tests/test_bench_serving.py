@@ -172,7 +172,7 @@ def test_servers_and_engines_are_measured_and_ended(small: Path, folder: Path, t
         assert cell.images == len(cell.latencies) >= 1
         assert 10 < cell.resident < 4000
         assert cell.seconds >= (0.3 if cell.name == FASTAPI else 0.15)
-    assert all(cell.images % 16 == 0 for cell in results.of(EACH))
+    assert all(cell.images % 16 == 0 for cell in results.cells_of(EACH))
     results.save(tmp_path / "results.json")
     assert Results.load(tmp_path / "results.json") == results
     assert CONTESTANTS[FASTAPI].title in tables(results)

@@ -12,7 +12,7 @@ from fashion.borders import CONTENT, TOLERANCE, WIDE, cut_border, window
 from fashion.errors import SettingError
 from fashion.explanation import overlay
 from fashion.preprocess import InputSpec, decode, decode_for, pixels, resize
-from training.data.augment import Box, Change, cut
+from training.data.augment import Box, Change, crop_and_resize
 
 KEEP, CUT = InputSpec(size=64), InputSpec(size=64, border="cut")
 WHITE, GRAY, BLACK, PINK = (255, 255, 255), (205, 205, 208), (4, 3, 5), (250, 190, 210)
@@ -202,7 +202,9 @@ def test_training_crops_like_serving(resize):
     np.testing.assert_array_equal(Change().pixels(data, spec), pixels(data, spec))
     # A border added by augmentation comes later and stays.
     added = Change(crop=Box(-0.5, -0.5, 2.0, 2.0)).pixels(data, spec)
-    np.testing.assert_array_equal(added, np.asarray(cut(decode_for(data, spec, 64), Box(-0.5, -0.5, 2.0, 2.0), spec)))
+    np.testing.assert_array_equal(
+        added, np.asarray(crop_and_resize(decode_for(data, spec, 64), Box(-0.5, -0.5, 2.0, 2.0), spec))
+    )
     assert covered(Image.fromarray(added))[0] < WIDE
 
 

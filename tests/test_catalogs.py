@@ -53,7 +53,12 @@ def names(tmp_path: Path) -> str:
 
 
 def open_data(paths: list[Path], cache: Path, **settings: Any) -> FashionData:
-    values: dict[str, Any] = {"input": InputSettings.of(SPEC), "batch_size": 4, "workers": 0, "cache": str(cache)}
+    values: dict[str, Any] = {
+        "input": InputSettings.from_spec(SPEC),
+        "batch_size": 4,
+        "workers": 0,
+        "cache": str(cache),
+    }
     data = FashionData([str(path) for path in paths], **values | settings)
     data.trainer = SimpleNamespace(global_rank=0, world_size=1, num_devices=1, current_epoch=0)
     data.prepare_data()
@@ -148,7 +153,7 @@ def test_unlearnable_labels_and_misspelled_names_are_noted(shapes: Path, shop: P
     catalogs = open_catalogs([shapes, shop], names=path)
     assert notes(catalogs, imaterialist()) == [
         "1 labels of the training split cannot be learned and are left out: 'navy' of color",
-        "1 of the names to change are in none of the data: 'nayv' (did you mean 'navy'?)",
+        "1 of the names to change occur in no data folder: 'nayv' (did you mean 'navy'?)",
     ]
 
 
@@ -232,6 +237,6 @@ def test_a_small_folder_may_be_repeated(shapes: Path, shop: Path, tmp_path: Path
     data = open_data([shapes, shop], tmp_path, repeat=[1, 3])
     assert (len(data.train), len(data.val)) == (100, 10)
     with pytest.raises(
-        SettingError, match=r"--data.repeat is \[1\]; give a number from 1 up for each of several folders"
+        SettingError, match=r"--data.repeat is \[1\]; give a number from 1 up for each of the data folders"
     ):
         open_data([shapes, shop], tmp_path, repeat=[1])

@@ -126,7 +126,7 @@ def test_ambiguous_dates_stay_text() -> None:
         {"added": ["05/01/2026", "2026-05-01", "05/02/2026"]}, ["c.csv:2", "c.csv:3", "c:4"]
     )
     assert columns["added"].type == pa.string()
-    assert "'added' stays text: '05/01/2026' in c.csv:2 may be of two days" in note
+    assert "'added' stays text: '05/01/2026' in c.csv:2 is ambiguous: day and month may be swapped" in note
     assert read_column(["05/01/2026", "25/05/2026", "05/25/2026"]).values.type == pa.string()  # they are contradictory
 
 
@@ -139,7 +139,7 @@ def test_a_column_has_the_type_of_most_cells_and_others_are_counted() -> None:
     assert columns["added"].null_count == 1
     assert columns["code"].to_pylist()[-1] == "12-A"  # a number column would lose it
     assert notes == [
-        f"note   1 of 40 cells of the column {name!r} are no {kind}, as the others are, and count as empty; "
+        f"note   1 of 40 cells of the column {name!r} are no {kind}, unlike the others, and count as empty; "
         f"the first is {cell!r} in {row}"
         for name, kind, cell, row in (("price", "number", "on request", rows[38]), ("added", "date", "soon", rows[39]))
     ]
@@ -152,7 +152,7 @@ def test_a_column_kept_as_text_by_a_few_cells_is_noted() -> None:
     columns, notes = typed_columns(cells, [f"c.csv:{line}" for line in range(2, 12)])
     assert columns["price"].to_pylist() == cells["price"]
     assert notes == [
-        "note   the column 'price' stays text: 3 of 10 cells are no number, as most are; the first is 'on request' in "
+        "note   the column 'price' stays text: 3 of 10 cells are no number, unlike most; the first is 'on request' in "
         "c.csv:9"
     ]
 

@@ -191,7 +191,7 @@ def test_checks_are_skipped_and_printed_as_json(scored, capsys):
 
 
 def test_one_product_is_checked_as_all_are(scored):
-    check = CatalogCheck.of(scored, skipped=[DUPLICATE])
+    check = CatalogCheck.with_defaults(scored, skipped=[DUPLICATE])
     every = list(check.faults())
     assert any(every)
     ids = [id for batch in scored.batches(["id"]) for id in batch.column(0).to_pylist()]

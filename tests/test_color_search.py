@@ -62,7 +62,7 @@ def test_colors_are_stored_beside_the_catalog(index, scored):
     assert [found[f"p{i}"].colors[0].basic for i in range(6)] == ["red", "red", "blue", "green", "yellow", "black"]
     left_out = (scored.folder / COLORLESS_FILE).read_text(encoding="utf-8")
     assert "p6" in left_out
-    assert "p7,the photograph is in no file" in left_out
+    assert "p7,the photograph is not a file" in left_out
 
 
 def test_only_changed_photographs_are_measured_again(index, scored, monkeypatch):

@@ -133,7 +133,7 @@ def test_the_command_prints_and_writes(shops: list[Scored], tmp_path: Path, caps
     assert main([*places, "--combine", "category,color", "--report", str(report), "--csv", str(table)]) == 0
     text = capsys.readouterr().out
     assert text.startswith("ours (900 products)\ntheirs (600 products)\n")
-    assert "color             Navy Blue" in text.split("What one has more of")[0]
+    assert "color             Navy Blue" in text.split("More frequent in one")[0]
     assert main([str(shops[2].folder), "--split", "shop=ours", "shop!=ours", "--json", "--group", "color"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["sides"] == ["shop=ours", "shop!=ours"]

@@ -143,7 +143,7 @@ def test_the_state_of_the_correction_is_reported(tmp_path: Path, scored: Scored)
     doubtful = catalog(tmp_path / "doubtful", rising(), 5, corrections(6, coverage=0.8))
     found = trends(doubtful, groups=GROUPS)
     assert found.labels[0].correction == "doubtful"
-    assert f"{MARK} color: corrected, but to be doubted" in found.notes[0]
+    assert f"{MARK} color: corrected, but unreliable" in found.notes[0]
     page = write_trends(found, tmp_path / "report").read_text()
     assert f"color{MARK}" in page
     compared = compare(doubtful, split=("added<2026-03-01", "added>=2026-03-01"))

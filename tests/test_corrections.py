@@ -93,14 +93,16 @@ def test_the_queue_of_photographs_that_contradict_the_table(scored: Scored) -> N
     (found,) = queue(scored, CONTRADICTIONS)
     assert (found.product, found.group, found.label) == ("wrong table", "color", "Black")
     assert found.reason == "color: the table says Black 0.01, the photograph Red 0.99"
-    with pytest.raises(DataError, match="no column of its own for kind, so nothing contradicts; its columns: Color"):
+    with pytest.raises(
+        DataError, match="no source column for kind, so there are no contradictions; its columns: Color"
+    ):
         queue(scored, CONTRADICTIONS, ["kind"])
     write(scored, Correction("wrong table", ONLY, "color", "Black"))
     assert queue(scored, CONTRADICTIONS) == []
 
 
 def test_usual_confidence_is_the_mean_over_products_with_the_label(scored: Scored) -> None:
-    usual = SourceLabels.of(scored, ["color"]).usual_confidence(scored)
+    usual = SourceLabels.from_groups(scored, ["color"]).usual_confidence(scored)
     sigmoid = 1 / (1 + np.exp(-np.array([5, 0.1, -5])))
     np.testing.assert_allclose(usual[:2], [sigmoid.mean(), 1 / (1 + np.exp(-3))], atol=1e-3)
     assert np.isinf(usual[2:]).all()
@@ -178,7 +180,7 @@ def test_a_training_folder_that_training_reads(tmp_path: Path) -> None:
     assert [path.name for path in (out / "no_product").iterdir()] == ["d.jpg"]
     with (out / "left_out.csv").open(newline="") as file:
         left = list(csv.reader(file))[1:]
-    assert left == [["c", "no label said to be right"], ["e", "no photograph"], ["gone", "not in the catalog"]]
+    assert left == [["c", "no confirmed label"], ["e", "no photograph"], ["gone", "not in the catalog"]]
     read = read_description(open_folder(out, cache=tmp_path / "cache"))
     assert sum(read["splits"].values()) == 2
     names = {group: {*read["groups"][group], *read["names_outside_train"].get(group, ())} for group in read["groups"]}
@@ -308,7 +310,7 @@ def test_the_command(shifted: Scored, tmp_path: Path, capsys: pytest.CaptureFixt
         assert main([str(shifted.folder), *flags]) == 0
         return capsys.readouterr().out
 
-    assert "nobody has corrected anything" in says()
+    assert "no corrections yet" in says()
     card().save(tmp_path / "bundle")
     review(shifted, 60)
     assert "60 products corrected; entries: ana 540" in says()
@@ -320,7 +322,7 @@ def test_the_command(shifted: Scored, tmp_path: Path, capsys: pytest.CaptureFixt
     proposal = says("--refit", "--bundle", str(tmp_path / "bundle"))
     assert "after (out of fold)" in proposal
     assert "95 % interval" in proposal
-    assert proposal.endswith("nothing was changed; --apply lets it take effect\n")
+    assert proposal.endswith("nothing was changed; --apply applies it to this catalog\n")
     assert "applied, as entry 541" in says("--refit", "--bundle", str(tmp_path / "bundle"), "--apply", "--who", "bea")
     assert says("--undo") == "undone, by entry 542\n"
     assert says("--undo", "1") == "undone, by entry 543\n"
@@ -331,11 +333,11 @@ def test_the_command(shifted: Scored, tmp_path: Path, capsys: pytest.CaptureFixt
     ("flags", "message"),
     [
         (["--refit"], "--refit needs --bundle"),
-        (["--apply"], "--apply goes with --refit"),
+        (["--apply"], "--apply needs --refit"),
         (["--undo", "x"], "--undo takes the number of an entry, not 'x'"),
         (["--undo", "7"], "has no entry 7"),
-        (["--undo", "7", "--queue", "new"], "--undo goes with neither"),
-        (["--photographs", "x"], "--photographs goes with --out"),
+        (["--undo", "7", "--queue", "new"], "--undo cannot be combined with"),
+        (["--photographs", "x"], "--photographs needs --out"),
         (["--queue", "new", "--label", "Black"], "--label 'Black' is not GROUP=LABEL"),
     ],
 )

@@ -227,7 +227,7 @@ def check_outcome(read: Callable[[], int]) -> int:
 def scored_rows(path: Path) -> int:
     """The number of rows that scoring would read, with all columns."""
     source = open_source([str(path)])
-    assert len(source.own()) == len(source.ids)
+    assert len(source.source_columns()) == len(source.ids)
     return sum(len(rows) for piece in source.pieces(np.arange(len(source.ids)), 4) for rows in piece.read())
 
 

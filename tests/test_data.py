@@ -22,7 +22,7 @@ from training.data.loading import FILLER, EpochSampler, WholeSampler
 from training.sources.writer import ProductRow, write_dataset
 
 SPEC = InputSpec(size=32)
-INPUT = InputSettings.of(SPEC)
+INPUT = InputSettings.from_spec(SPEC)
 
 
 @pytest.fixture(scope="module")

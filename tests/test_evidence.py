@@ -98,7 +98,7 @@ def test_the_page_has_the_localization_accuracy(
     [
         ("other,0.png,sleeve,Sleeveless,0,0,1,1", "name a folder of that name with --data"),
         ("shop,missing.png,sleeve,Sleeveless,0,0,1,1", "is missing"),
-        ("shop,0.png,sleeve,Sleeveless,0.5,0,0.4,1", "that is none"),
+        ("shop,0.png,sleeve,Sleeveless,0.5,0,0.4,1", "has an invalid box"),
     ],
 )
 def test_boxes_that_cannot_be_used_are_one_line_errors(tmp_path: Path, line: str, message: str) -> None:

@@ -104,7 +104,7 @@ def test_a_new_export_replaces_the_old_one(own_run: Path) -> None:
     ("damage", "message"),
     [
         (lambda run: (run / "checkpoints/best.ckpt").unlink(), "no checkpoint"),
-        (lambda run: (run / "config.yaml").unlink(), "is no training run"),
+        (lambda run: (run / "config.yaml").unlink(), "is not a training run"),
         (lambda run: flip_a_byte(run / "checkpoints/best.ckpt"), "was changed after it was written"),
         (lambda run: cut(run / "checkpoints/best.ckpt"), "is broken"),
         (lambda run: drop_a_label(run / "checkpoints/best.ckpt"), "cannot be loaded"),

@@ -236,7 +236,7 @@ def test_two_processes_measure_the_same_as_one(flags: list[str], folder: Path, t
 
 
 def test_a_run_is_not_overwritten(finished: Path, flags: list[str]) -> None:
-    with pytest.raises(SettingError, match="holds a run already; go on with it by --resume, or choose another --run"):
+    with pytest.raises(SettingError, match="holds a run already; continue it with --resume, or choose another --run"):
         fit.train([*flags, "--run", str(finished)])
 
 

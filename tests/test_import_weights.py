@@ -193,8 +193,8 @@ def vgg(folder: Path) -> Path:
 
 WRONG: dict[str, tuple[Callable[[Path], Path], list[str], str]] = {
     "no file": (lambda folder: folder / "nothing.ckpt", SMALL, "no such file"),
-    "code": (lambda folder: with_code(folder, old=False), SMALL, "of which nothing was run"),
-    "code, torch 1.4": (lambda folder: with_code(folder, old=True), SMALL, "of which nothing was run"),
+    "code": (lambda folder: with_code(folder, old=False), SMALL, "which were not executed"),
+    "code, torch 1.4": (lambda folder: with_code(folder, old=True), SMALL, "which were not executed"),
     "whole model": (whole_model, SMALL, "torchvision.models.resnet.ResNet"),
     "50 outputs": (lambda folder: write_state(seed_network(outputs=50), folder / "x.pth"), SMALL, "has 50 outputs"),
     "other depth": (lambda folder: write_state(seed_network(), folder / "x.pth"), [], "give --arch resnet18"),
@@ -203,7 +203,7 @@ WRONG: dict[str, tuple[Callable[[Path], Path], list[str], str]] = {
     "cut off, torch 1.4": (
         lambda folder: cut(write_state(seed_network(), folder / "x.pth", old=True)),
         SMALL,
-        "it is cut off",
+        "it is truncated",
     ),
     "NaN": (with_nan, SMALL, "NaN"),
 }

@@ -263,7 +263,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main([str(tmp_path / "scored")]) == 0
     printed = capsys.readouterr()
     assert printed.out == f"{tmp_path / 'scored/index'}: 30 products; 30 written, 0 deleted, 0 unchanged\n"
-    assert "columns that no filter can compare stay out of the index: photo\n" in printed.err
+    assert "columns whose types filters cannot compare are left out of the index: photo\n" in printed.err
     assert main([str(tmp_path / "scored")]) == 0
     assert "0 written, 0 deleted, 30 unchanged" in capsys.readouterr().out
     assert json.loads((tmp_path / "scored/index" / MANIFEST).read_text())["rows"] == 30

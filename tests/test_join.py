@@ -84,7 +84,7 @@ def test_shards_keep_their_photographs_and_numbers_match_names(attributes: Path,
         (("--on", "image=sku", "--columns", "necks"), "has no column 'necks' (did you mean 'neck'?)"),
         (("--on", "image=sku", "--columns", "color"), "has all columns of"),
         (("--on", "image=note"), "no image of"),
-        (("--on", "image=color"), "has the color 'Pink' of an earlier row, but others"),
+        (("--on", "image=color"), "has the color 'Pink' of an earlier row, but other values"),
     ],
 )
 def test_what_cannot_be_joined_is_a_one_line_error(

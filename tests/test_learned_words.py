@@ -14,7 +14,7 @@ from catalog.engines.edge_store import EdgeStore
 from catalog.index import main as index_main
 from catalog.search import main as search_main
 from catalog.similar.matching import Index
-from catalog.similar.spaces import unit
+from catalog.similar.spaces import unit_vectors
 from catalog.words.learning import LEAST, fit_sigmoids, learn
 from catalog.words.searching import search_words
 from catalog.words.word_file import FILE
@@ -39,7 +39,7 @@ def drawn(seed: int = 0) -> tuple[np.ndarray, list[str], np.ndarray]:
     titles = [
         f"{'Zephyr ' * (i // 12 % 3 == 0)}{words.get(int(kind), 'thing')} no. {i}" for i, kind in enumerate(kinds)
     ]
-    return unit(embeddings).astype(np.float32), titles, kinds
+    return unit_vectors(embeddings).astype(np.float32), titles, kinds
 
 
 def folder_of(home: Path) -> Path:
@@ -132,7 +132,7 @@ def test_the_commands(scored: Path, capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr()
     assert printed.out.splitlines()[0].split()[:4] == ["alike", "id", "title", "why"]
     assert "title 'moccasins', looks like 'moccasins' " in printed.out
-    assert printed.err == "note   'gliter' names no label and stands in no text of the catalog; it was left out\n"
+    assert printed.err == "note   'gliter' is no label and occurs in no text of the catalog; it was left out\n"
     assert search_main([str(scored / "index"), "--text", "moccasin", "--limit", "1", "--json"]) == 0
     why = json.loads(capsys.readouterr().out)["why"]
     assert why[1]["kind"] == "looks like"
@@ -144,7 +144,7 @@ def test_an_index_in_postgres_keeps_what_was_learned(
 ) -> None:
     server = ["--postgres", postgres, "--collection", f"t{uuid4().hex}"]
     assert index_main([str(scored), *server]) == 0
-    assert "words look like was learned from title" in capsys.readouterr().out
+    assert "words from title" in capsys.readouterr().out
     found = []
     for place in (server, [str(scored / "index")]):
         assert search_main([*place, "--text", "moccasin", "--limit", "20", "--json"]) == 0
@@ -156,9 +156,9 @@ def test_an_index_in_postgres_keeps_what_was_learned(
 def test_columns_of_titles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scored, index = folder_of(tmp_path), tmp_path / "index"
     assert index_main([str(scored), "--out", str(index)]) == 0
-    assert "words look like was learned from title" in capsys.readouterr().out
+    assert "words from title" in capsys.readouterr().out
     assert index_main([str(scored), "--out", str(index), "--titles", "title,remark"]) == 0
-    assert "words look like was learned from title and remark" in capsys.readouterr().out
+    assert "words from title and remark" in capsys.readouterr().out
     (index / FILE).unlink()
     assert index_main([str(scored), "--out", str(index), "--titles", "none"]) == 0
     assert "learned" not in capsys.readouterr().out

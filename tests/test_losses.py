@@ -84,7 +84,7 @@ def test_gradients_are_finite_where_probabilities_are_not() -> None:
     ("settings", "message"),
     [
         ({"smoothing": 0.6}, "loss.smoothing is 0.6; it must lie between 0 and 0.5"),
-        ({"over": "groups", "smoothing": 0.1}, "loss.smoothing is of --model.loss.over labels"),
+        ({"over": "groups", "smoothing": 0.1}, "loss.smoothing works only with --model.loss.over labels"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(settings: dict[str, Any], message: str) -> None:

@@ -132,7 +132,7 @@ def test_checkpoint_of_another_input_is_refused(module: FashionModule) -> None:
 
 
 def test_foreign_checkpoint_is_refused() -> None:
-    with pytest.raises(BundleError, match="not one of this project"):
+    with pytest.raises(BundleError, match="not written by this project"):
         FashionModule().on_load_checkpoint({"hyper_parameters": {"lr": 1.0}})
 
 

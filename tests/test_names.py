@@ -53,10 +53,10 @@ def test_no_file_changes_nothing(tmp_path: Path) -> None:
     [
         ("- tshirts\n", "holds a list; expected lines such as: tshirts: T-Shirts"),
         ("tshirts: [a\n", "cannot be read"),
-        ("no: Never\n", "False: 'Never' is no pair of names; put names that YAML does not read as text into quotes"),
-        ("tshirts:\n", "'tshirts': None is no pair"),
-        ("garment:\n  Pants: 3\n", "'Pants': 3 is no pair"),
-        ("tshirts: ' '\n", "is no pair"),
+        ("no: Never\n", "False: 'Never' is not a pair of names; quote names that YAML does not read as text"),
+        ("tshirts:\n", "'tshirts': None is not a pair"),
+        ("garment:\n  Pants: 3\n", "'Pants': 3 is not a pair"),
+        ("tshirts: ' '\n", "is not a pair"),
     ],
 )
 def test_a_file_of_something_else_is_a_one_line_error(tmp_path: Path, text: str, message: str) -> None:

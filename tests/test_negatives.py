@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from training.sources.__main__ import main
 from training.sources.negatives import libraries
 from training.sources.negatives.crops import LARGEST_SHARE, background_crop, background_crops
-from training.sources.negatives.making import KINDS, VALIDATION_ONLY, drawn, kinds_of_split
+from training.sources.negatives.making import KINDS, VALIDATION_ONLY, draw_picture, kinds_of_split
 
 FLOOR, CLOTH = (200, 180, 150), (40, 60, 140)
 COUNT = 48
@@ -111,7 +111,7 @@ def test_the_same_seed_gives_the_same_files(made: Path, garments: Path, tmp_path
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_drawn(kind: str) -> None:
-    pictures = [drawn(kind, np.random.default_rng((5, number))) for number in range(4)]
+    pictures = [draw_picture(kind, np.random.default_rng((5, number))) for number in range(4)]
     for image in pictures:
         assert image.mode == "RGB"
         assert min(image.size) >= 60
@@ -171,9 +171,9 @@ def test_a_mistake_is_a_one_line_error_and_leaves_nothing(tmp_path: Path, capsys
     out = str(tmp_path / "out")
     assert "--count is 5; choose 12 or more" in refused(capsys, "--out", out, "--count", "5")
     assert "--seed is -1" in refused(capsys, "--out", out, "--seed", "-1")
-    assert "is no table with a column `image`" in refused(capsys, "--out", out, "--crops", str(tmp_path / "missing"))
+    assert "is not a table with a column `image`" in refused(capsys, "--out", out, "--crops", str(tmp_path / "missing"))
     (tmp_path / "train.csv").write_text("photo\na.jpg\n")
-    assert "train.csv is no table" in refused(capsys, "--out", out, "--crops", str(tmp_path))
+    assert "train.csv is not a table" in refused(capsys, "--out", out, "--crops", str(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
 
 

@@ -40,7 +40,7 @@ def test_unreadable_formats_are_listed_with_the_fix(tmp_path: Path) -> None:
     assert found == {
         "deep/phone.HEIC": ("format not read", "HEIC is not read; convert it to JPEG, or install pillow-heif"),
         "camera.Nef": ("format not read", UNREAD_ENDINGS[".nef"]),
-        "cached": ("no ending", "begins as an image does; name it .jpg, .png or as it is"),
+        "cached": ("no ending", "its content is an image; rename it with the matching extension, such as .jpg"),
     }
 
 

@@ -66,7 +66,9 @@ def test_years_are_not_read_as_months(cells: pa.Array) -> None:
     assert months(cells, "year")[0] == ["2016", None]
     found, reader = months(cells)
     assert found == [None, None]
-    with pytest.raises(DataError, match=r"'added' holds years such as '2016.*', which make no months; give --by year"):
+    with pytest.raises(
+        DataError, match=r"'added' holds years such as '2016.*', which cannot be split into months; give --by year"
+    ):
         reader.check(2)
 
 
@@ -96,12 +98,12 @@ def test_no_date_at_all_is_one_clear_error() -> None:
     with pytest.raises(DataError, match="'added' is empty"):
         reader.check(2)
     for cells in (pa.array([True]), pa.array([["2026-01-01"]]), pa.array([b"x"])):
-        with pytest.raises(DataError, match="no dates; name another by --date"):
+        with pytest.raises(DataError, match="not dates; name another with --date"):
             months(cells)
 
 
 def test_an_unknown_period_and_dates_too_far_apart() -> None:
     with pytest.raises(SettingError, match="unknown period 'day'; choose among: week, month, quarter, year"):
         DateReader("added", "day")  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="from 1970-01-01 to 2170-01-01, 2,401 months; leave wrong ones out"):
+    with pytest.raises(DataError, match="span 1970-01-01 to 2170-01-01, 2,401 months; exclude wrong ones"):
         check_span(0, 2400, "month")

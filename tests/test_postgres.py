@@ -19,7 +19,7 @@ from psycopg import sql
 from scored_catalog import COLUMNS, products, write_catalog
 
 from catalog import duplicates, open_index, recommend, replace, search
-from catalog.analysis.scored_at import scored_at
+from catalog.analysis.opening import open_scored
 from catalog.engines.edge_store import EdgeStore
 from catalog.engines.postgres_connection import without_secrets
 from catalog.engines.postgres_filters import PostgresBuilder
@@ -105,16 +105,16 @@ def test_every_command_takes_the_server(
         assert all(each == found[0] for each in found)
         assert found[0] or command is duplicates
     place = urlsplit(postgres)._replace(path=f"/postgres/{collection}").geturl()
-    assert scored_at(place).rows == 300
+    assert open_scored(place).rows == 300
     with open_index(place) as index:
         assert len(index) == 300
 
 
 def test_exactly_one_index_must_be_named(scored: Scored, postgres: str, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["--where", "price<9"]
-    assert "one index is searched, and none is named" in refused(capsys, *asked, command=search.main)
+    assert "name exactly one index, none is named" in refused(capsys, *asked, command=search.main)
     both = [str(scored.folder / "index"), "--postgres", postgres, *asked]
-    assert "one index is searched, and two are named" in refused(capsys, *both, command=search.main)
+    assert "name exactly one index, two are named" in refused(capsys, *both, command=search.main)
     out = [str(scored.folder), "--out", "here", "--postgres", postgres]
     assert "--out names a folder and --postgres a server" in refused(capsys, *out)
 
@@ -215,7 +215,7 @@ def test_a_table_changed_by_another_program(scored: Scored, postgres: str, colle
     build(scored, PostgresStore(postgres, collection))
     with psycopg.connect(postgres, autocommit=True) as admin:
         admin.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(collection)))
-        with pytest.raises(DataError, match=r"has gone or was changed by others: .*; index the catalog again"):
+        with pytest.raises(DataError, match=r"was deleted or changed by another process: .*; index the catalog again"):
             Index(PostgresStore(postgres, collection))
         assert build(scored, PostgresStore(postgres, collection), anew=True).written == 300
         admin.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(f"{collection}_catalog")))

@@ -96,7 +96,7 @@ def test_the_required_shared_columns_can_be_chosen(index: Index) -> None:
     ("how", "message"),
     [
         ({"same": ["categry"]}, "unknown column 'categry'; there are: .*; did you mean 'category'?"),
-        ({"same": ["price"]}, "'price' holds numbers; a replacement shares names, for these use --where"),
+        ({"same": ["price"]}, "'price' holds numbers; a replacement can share names only; use --where"),
         ({"stock": "brand"}, "'brand' holds text, not numbers, true and false or texts such as 'in stock' that say"),
         ({"stock": 'odd "name", of it'}, "of it' holds text such as 'x', not numbers, true and false or texts"),
         ({"stock": "stok"}, "unknown column 'stok'"),
@@ -150,8 +150,8 @@ def test_recommendations_pass_the_filter(index: Index) -> None:
     ("like", "unlike", "how", "error", "message"),
     [
         ([], ["p1"], {}, SettingError, "need at least one product that is liked"),
-        (["p1", "p2"], ["p2"], {}, SettingError, "product 'p2' is both liked and not liked"),
-        (["p1"], [], {"diversity": 0.5}, SettingError, "recommendations know no diversity"),
+        (["p1", "p2"], ["p2"], {}, SettingError, "product 'p2' is both liked and disliked"),
+        (["p1"], [], {"diversity": 0.5}, SettingError, "recommendations do not support diversity"),
         (["p1"], ["p2000"], {}, DataError, "has no product with the id 'p2000'"),
     ],
 )
@@ -221,7 +221,7 @@ def test_stock_texts_are_understood_and_a_missing_column_is_noted(
     build(write_catalog(tmp_path / "none", list(known.values()), columns=kept), EdgeStore(tmp_path / "none" / "index"))
     for more, lines in (([], 1), (["--stock", ""], 0)):
         assert replace.main([str(tmp_path / "none" / "index"), *flags, *more]) == 0
-        notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note   no column")]
+        notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note   no stock column")]
         assert len(notes) == lines
 
 

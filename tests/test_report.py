@@ -101,7 +101,7 @@ def scores_of(evidence: Evidence) -> dict[str, Any]:
         found[profile] = score(evidence.probabilities, evidence.targets, thresholds, evidence.taxonomy)
         for i, label in enumerate(found[profile]["labels"]):
             rows = np.flatnonzero(evidence.annotated[:, i])
-            yes, once = evidence.yes[rows, i], np.ones((len(rows), 1), np.float32)
+            yes, once = evidence.positives[rows, i], np.ones((len(rows), 1), np.float32)
             precision = weighted_precision(evidence.probabilities[rows, i], yes, once)[0] if yes.any() else None
             label["average_precision"] = precision
     return found

@@ -27,7 +27,7 @@ from training.data.rules import Derived, Rules
 from training.sources.writer import ProductRow, write_dataset
 
 SPEC = InputSpec(size=32)
-INPUT = InputSettings.of(SPEC)
+INPUT = InputSettings.from_spec(SPEC)
 TEXT = """
 derive:
   garment:
@@ -146,9 +146,9 @@ def test_the_rules_of_the_page_work_as_documented(tmp_path: Path) -> None:
         ("derive: {a: {from: b, labels: {x: 3}}}\n", r"derive a, x holds 3; expected a label, a list of labels, {not"),
         ("derive: {a: {from: b, labels: {x: {never: [y]}}}}\n", r"derive a, x holds {'never': \['y'\]}; expected"),
         ("derive: {a: {from: b, labels: {x: {not: []}}}}\n", r"derive a, x holds {'not': \[\]}; expected"),
-        ("derive: {a: {from: b, labels: {x: [no]}}}\n", r"derive a, x holds False, no name; put .* into quotes"),
-        ("derive: {a: {from: b, labels: {yes: y}}}\n", r"derive a has the name True; put .* into quotes"),
-        ("derive: {a: {labels: {x: y}}}\n", r"derive a, from holds None, no name"),
+        ("derive: {a: {from: b, labels: {x: [no]}}}\n", r"derive a, x holds False, which is not a name; quote names"),
+        ("derive: {a: {from: b, labels: {yes: y}}}\n", r"derive a has the name True; quote names"),
+        ("derive: {a: {labels: {x: y}}}\n", r"derive a, from holds None, which is not a name"),
         ("derive: {a: {from: a, labels: {x: y}}}\n", r"derive a follows from itself; name another group at from"),
         ("derive: {a: {from: b}}\n", r"derive a holds None; expected a table"),
         ("applies: {by: [a]}\n", r"applies, groups holds None, no name"),
@@ -369,7 +369,7 @@ def test_rare_labels_are_left_out_and_listed(
     assert "cannot be learned" not in said
     # A product whose label is left out is negative for all others.
     assert [targets(data, data.val, 8)[name] for name in ("Jeans", "Tee")] == [0, 0]
-    with pytest.raises(DataError, match=r"has a label in group 'neck' that 9 rows have \(--data.min_photographs\)"):
+    with pytest.raises(DataError, match=r"has a label in group 'neck' with at least 9 rows \(--data.min_photographs\)"):
         open_data([shop], tmp_path, min_photographs=9, groups=["neck"])
 
 
@@ -378,7 +378,7 @@ def test_bad_settings_are_named(tmp_path: Path) -> None:
         FashionData("x", min_photographs=0)
     with pytest.raises(SettingError, match=r"but --data.taxonomy imaterialist fixes them"):
         FashionData("x", min_photographs=2, taxonomy="imaterialist")
-    with pytest.raises(SettingError, match="and if you like for the 1 of the negatives"):
+    with pytest.raises(SettingError, match="optionally followed by one for each of the 1 folders of negatives"):
         FashionData(["x", "y"], negatives=["z"], repeat=[1])
 
 

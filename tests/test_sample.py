@@ -18,7 +18,7 @@ from training.sources.drawing import draw, wardrobe
 from training.sources.drawing.cloth import COLORS
 from training.sources.drawing.shop_words import SHOP_GROUPS
 from training.sources.sample import make_sample
-from training.sources.writer import AlreadyThere
+from training.sources.writer import OutputExists
 
 COUNTS = {"train": 24, "val": 6, "test": 3}
 
@@ -160,7 +160,7 @@ def test_a_folder_with_the_same_settings_is_used_again(sample, capsys):
 
 
 def test_a_folder_with_other_settings_is_left_alone(sample):
-    with pytest.raises(AlreadyThere, match="seed 0"):
+    with pytest.raises(OutputExists, match="seed 0"):
         make_sample(sample, **COUNTS, size=48, seed=1, workers=1)
 
 

@@ -244,7 +244,7 @@ def test_a_killed_scoring_continues(bundle: Path, tmp_path: Path) -> None:
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
         process.wait(30)
-    with pytest.raises(DataError, match="has not ended"):
+    with pytest.raises(DataError, match="is not complete"):
         Scored.open(out)
     kept = {part.name: part.read_bytes() for part in out.glob("part-*.parquet")}
     summary = score(bundle, [str(path)], out, engine="int8")
@@ -264,7 +264,7 @@ def test_scoring_again_adds_only_new_rows(bundle: Path, tmp_path: Path) -> None:
     first.unlink()
     summary = score(bundle, [str(source)], out, engine="int8")
     assert (summary.scored, summary.refreshed.gone, Scored.open(out).rows) == (1, 1, 6)
-    assert "1 dropped, they are not in the source any more" in str(summary)
+    assert "1 removed, because they are no longer in the source" in str(summary)
     ids = ["2.jpg", "4.jpg", "more/1.jpg", "more/3.jpg", "more/5.jpg", "new.jpg"]
     assert sorted(table(out).column("id").to_pylist()) == ids
 
@@ -404,7 +404,7 @@ def test_another_model_source_or_profile_is_refused(bundle: Path, tmp_path: Path
             "id,image\na,https://x/b.jpg\na,\n",
             "1 missing file.*a.csv:2: .* which --fetch downloads",
         ),
-        ("a.csv", "id,image,embedding\na,b,c\n", "column 'embedding' of the source has the name"),
+        ("a.csv", "id,image,embedding\na,b,c\n", "source column 'embedding' has the name"),
         ("a.csv", "id,image\na,b.jpg\n", "no image of .*a.csv can be used .1 missing file.; the first, a.csv:2"),
         ("a.parquet", "no", "is not a Parquet file"),
         ("a.txt", "no", "a.txt has no column with a usual name for images"),

@@ -16,10 +16,10 @@ from starter import STARTER
 from catalog.score import score
 from catalog.scored.score_manifest import Origin
 from catalog.scored.table import Scored, part_origin
-from catalog.scoring import placing
+from catalog.scoring import placement
 from catalog.scoring.journal import PartJournal, recover_parts
-from catalog.scoring.placing import RAY_START, RayStart, models_side_by_side, pays
-from catalog.scoring.scorer import BATCH, BESIDE
+from catalog.scoring.placement import RAY_START, RayStart, is_ray_faster, parallel_models
+from catalog.scoring.scorer import BATCH, PARALLEL_STEPS
 
 ROOT = Path(__file__).parents[1]
 ORIGIN = Origin({"name": "shop", "version": "1", "weights": "sha256:0"}, "catalog.csv", "0.5")
@@ -83,32 +83,34 @@ def test_a_killed_scoring_repeats_only_the_steps_in_progress(tmp_path: Path) -> 
     shown = int(re.findall(r" (\d+)/60 ", (tmp_path / "log").read_text())[-1])
     assert not list(out.glob("*.parquet"))
     summary = score(STARTER, [str(path)], out)
-    assert summary.scored <= count - shown + (BESIDE + 1) * batch
+    assert summary.scored <= count - shown + (PARALLEL_STEPS + 1) * batch
     ids = [name for batch in Scored.open(out).batches(["id"]) for name in batch.column(0).to_pylist()]
     assert sorted(ids) == sorted(f"p{i}" for i in range(count))
     assert not list(out.glob(".part*"))
 
 
 def test_the_steps_in_progress_take_a_few_seconds() -> None:
-    assert BATCH * BESIDE / 25 < 5  # photographs, at 25 per second: the shipped model beside a training on 2 cores
+    assert (
+        BATCH * PARALLEL_STEPS / 25 < 5
+    )  # photographs, at 25 per second: the shipped model beside a training on 2 cores
 
 
 # Using Ray
 
 
 def test_ray_is_started_if_it_pays_off() -> None:
-    assert not pays(1_000_000, 0.03, models=1)  # one process has all cores
-    assert not pays(500, 0.03, models=4)
-    assert pays(20_000, 0.03, models=4)
-    assert not pays(int(RAY_START / 0.03), 0.03, models=1000)  # finished before Ray has started
+    assert not is_ray_faster(1_000_000, 0.03, models=1)  # one process has all cores
+    assert not is_ray_faster(500, 0.03, models=4)
+    assert is_ray_faster(20_000, 0.03, models=4)
+    assert not is_ray_faster(int(RAY_START / 0.03), 0.03, models=1000)  # finished before Ray has started
 
 
 def test_there_is_one_model_per_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(placing, "GPUS", tmp_path)
-    assert models_side_by_side() == 1
+    monkeypatch.setattr(placement, "GPUS", tmp_path)
+    assert parallel_models() == 1
     for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
         (tmp_path / name).touch()
-    assert models_side_by_side() == 2
+    assert parallel_models() == 2
 
 
 def test_pieces_are_scored_locally_until_ray_is_up() -> None:

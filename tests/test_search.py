@@ -20,7 +20,7 @@ from catalog.scored.table import Scored
 from catalog.search import main
 from catalog.similar.matches import NameDifference
 from catalog.similar.matching import Index
-from catalog.similar.settings import How
+from catalog.similar.settings import SearchOptions
 from catalog.similar.sheet import LAYOUT
 from catalog.similar.spaces import SHARE, Measure, ScaleMeter, Scales, diverse, point, scores
 from fashion.errors import DataError, SettingError
@@ -215,12 +215,12 @@ def test_a_catalog_of_one_product_can_be_measured() -> None:
             "weight for 'colour' .did you mean 'color'..: the model's groups are category, color, gender, sleeve",
         ),
         ({"weights": {"color": -1.0}}, "the weight of 'color' is -1; it must be 0 or more"),
-        ({"weights": {"color": 2.0}, "space": "embedding"}, "the space embedding knows no groups"),
+        ({"weights": {"color": 2.0}, "space": "embedding"}, "which the space embedding ignores"),
         ({"weights": dict.fromkeys(TAXONOMY.groups, 0.0)}, "all groups have the weight 0"),
         ({"where": "prise<5"}, "unknown column 'prise'"),
     ],
 )
-def test_invalid_settings(index: Index, how: How, message: str) -> None:
+def test_invalid_settings(index: Index, how: SearchOptions, message: str) -> None:
     with pytest.raises(SettingError, match=message):
         index.search("p1", **how)
 
@@ -319,7 +319,7 @@ def test_the_sheet(photographs: Path, capsys: pytest.CaptureFixture[str], tmp_pa
     ("arguments", "message"),
     [
         (["--id", "400"], "has no product with the id '400'"),
-        ([], "nothing is asked for; give --image, --id, --text, --color or --where"),
+        ([], "no query; give --image, --id, --text, --color or --where"),
         (["--image", "{folder}/4.png"], "--image needs --bundle"),
         (["--image", "{folder}/missing.png", "--bundle", "{bundle}"], "missing.png: "),
         (["--image", "{folder}/index/index.json", "--bundle", "{bundle}"], "index.json: not an image"),

@@ -9,7 +9,7 @@ from fashion.share_correction import GroupCorrection, class_probabilities, read_
 from fashion.share_intervals import Z, score_interval, share_intervals
 from fashion.taxonomy import Label, Taxonomy
 from training.profiles import share_corrections
-from training.profiles.gate_scores import SeenGates
+from training.profiles.gate_scores import GatePredictions
 from training.profiles.share_corrections import coverage, drawn_rows, fit_correction, shifted_shares, true_classes
 
 NAMES = ("Black", "Navy Blue", "White")
@@ -121,11 +121,11 @@ def test_rare_labels_are_one_class_and_none_is_another() -> None:
 def test_true_classes() -> None:
     taxonomy = Taxonomy((Label("neck", "Round"), Label("color", "Black"), Label("neck", "V")))
     targets = np.array([[1, 1, 0], [0, -1, 1], [1, 0, 1], [0, 0, 0], [-1, 0, -1], [-1, -1, -1], [1, 1, -1]])
-    gates = SeenGates(
+    gates = GatePredictions(
         Gates(("neck",), product=True), np.ones((7, 2)), np.array([[-1, 1]] * 4 + [[0, 1], [-1, 0], [1, 1]])
     )
     assert true_classes(targets, taxonomy, "neck", gates).tolist() == [0, 1, -1, 2, 2, 2, 0]
-    assert true_classes(targets, taxonomy, "color", SeenGates.none(7)).tolist() == [0, -1, 1, 1, 1, -1, 0]
+    assert true_classes(targets, taxonomy, "color", GatePredictions.none(7)).tolist() == [0, -1, 1, 1, 1, -1, 0]
 
 
 def test_chosen_shares_need_no_photograph_twice() -> None:

@@ -49,10 +49,10 @@ def test_licenses_stay_beside_the_model_when_it_is_replaced(
     Predictor.from_bundle(out)
     with pytest.raises(SystemExit):
         main([str(bundle), "--out", str(out), "--with", str(notice)])
-    assert "is no file" in capsys.readouterr().err
+    assert "is not a file" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main([str(bundle), "--out", str(out), "--with", str(out / "model_card.json")])
-    assert "called as a file of the bundle" in capsys.readouterr().err
+    assert "has the name of a file of the bundle" in capsys.readouterr().err
     assert (out / "NOTICE").is_file()
 
 

@@ -168,7 +168,9 @@ def test_mirror_unknown_label_has_a_hint() -> None:
 
 def test_other_shards_are_not_a_mirror(tmp_path: Path) -> None:
     pq.write_table(pa.table({"image": [jpeg()], "color": ["Red"]}), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match=r"is no shard of Marqo/iMaterialist: it lacks pattern, style, .* as a catalog"):
+    with pytest.raises(
+        DataError, match=r"is not a shard of Marqo/iMaterialist: it lacks pattern, style, .* as a catalog"
+    ):
         mirror.import_mirror([tmp_path], tmp_path / "out")
 
 

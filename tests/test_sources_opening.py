@@ -154,7 +154,7 @@ def test_foreign_shards_mirror_and_challenge(tmp_path: Path) -> None:
 
 def test_other_folders_are_one_error(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"is no data set: looked for dataset.json .* train.json .* train.csv .* shards"
+        DataError, match=r"is not a data set: looked for dataset.json .* train.json .* train.csv .* shards"
     ):
         open_folder(tmp_path)
     with pytest.raises(DataError, match=r"does not exist"):
@@ -222,7 +222,7 @@ def test_command_line_for_a_german_catalog(tmp_path: Path, capsys: pytest.Captur
         (["catalog", "SHOP/images", "--out", "OUT"], "has no table"),
         (["catalog", "SHOP", "--out", "SHOP"], "exists already"),
         (["mirror", "--out", "OUT"], "give either a folder of shards, or --shards N"),
-        (["mirror", "SHOP", "--out", "OUT"], "is no shard of Marqo/iMaterialist"),
+        (["mirror", "SHOP", "--out", "OUT"], "is not a shard of Marqo/iMaterialist"),
         (["imaterialist", "SHOP", "--out", "OUT"], "has none of train.json"),
         (["download", "SHOP"], "has none of train.json"),
         (["download", "SHOP", "--concurrency", "0"], "--concurrency 0 is out of range"),

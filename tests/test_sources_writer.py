@@ -11,7 +11,7 @@ import pytest
 from source_files import jpeg
 
 from fashion.errors import DataError, SettingError
-from training.sources.writer import AlreadyThere, ProductRow, UnusedRow, arrow_schema, write_dataset
+from training.sources.writer import OutputExists, ProductRow, UnusedRow, arrow_schema, write_dataset
 
 GROUPS = ["color", "style"]
 PHOTO = jpeg()
@@ -121,7 +121,7 @@ def test_an_import_without_rows_is_an_error(tmp_path: Path) -> None:
 def test_existing_folder_is_kept(tmp_path: Path) -> None:
     out = tmp_path / "set"
     write_dataset(rows(1), out, GROUPS, "first")
-    with pytest.raises(AlreadyThere, match="exists already"):
+    with pytest.raises(OutputExists, match="exists already"):
         write_dataset(rows(1), out, GROUPS, "second")
     assert json.loads((out / "dataset.json").read_text())["source"] == "first"
     assert list(tmp_path.iterdir()) == [out]
@@ -134,7 +134,7 @@ def test_loser_of_a_race_keeps_the_winners_folder(tmp_path: Path) -> None:
         yield from rows(1)
         write_dataset(rows(2), out, GROUPS, "winner")
 
-    with pytest.raises(AlreadyThere, match="another process"):
+    with pytest.raises(OutputExists, match="another process"):
         write_dataset(overtaken(), out, GROUPS, "loser")
     assert json.loads((out / "dataset.json").read_text())["source"] == "winner"
     assert list(tmp_path.iterdir()) == [out]

@@ -16,7 +16,7 @@ from benchmarks.starter import BUNDLE
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from fashion.preprocess import decode
-from training.sources.negatives.making import VALIDATION_ONLY, drawn
+from training.sources.negatives.making import VALIDATION_ONLY, draw_picture
 
 ROOT = Path(__file__).parent.parent
 STARTER = ROOT / BUNDLE
@@ -61,7 +61,9 @@ def test_a_blank_wall_is_not_a_product(predictor: Predictor, gray: int) -> None:
 def test_images_without_a_product_are_recognized(predictor: Predictor) -> None:
     """Kinds of images not used in training: birds, dunes, receipts, pie charts, kitchens, ..."""
     rng = np.random.default_rng(7)
-    answers = [predictor.answer(predictor.predict(drawn(kind, rng))) for kind in VALIDATION_ONLY for _ in range(2)]
+    answers = [
+        predictor.answer(predictor.predict(draw_picture(kind, rng))) for kind in VALIDATION_ONLY for _ in range(2)
+    ]
     recognized = [answer["product"]["recognized"] for answer in answers]
     assert np.mean(recognized) <= 0.2
     assert not [a for answer in answers if not answer["product"]["recognized"] for a in answer["attributes"]]

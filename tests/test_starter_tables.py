@@ -9,14 +9,14 @@ from PIL import Image
 from tiny_bundle import garments
 
 from benchmarks import starter
-from benchmarks.held_back import HeldBack, answer_held_back
+from benchmarks.held_out import HeldOut, answer_held_out
 from benchmarks.proportions import percent_cell, wilson
 from benchmarks.starter_gates import applies_rows, refused
 from benchmarks.starter_scores import MEANINGS, best_guesses, certain_row, certain_share, top_1_rows
 from fashion.gates import Gates
 from fashion.predictor import Predictor
 from fashion.profiles.bootstrap import interval
-from training.profiles.gate_scores import FALSE_ALARMS, SeenGates, score_gates
+from training.profiles.gate_scores import FALSE_ALARMS, GatePredictions, score_gates
 
 RULES = """
 applies:
@@ -65,20 +65,20 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def held(
     gated_bundle: Path, shop: Path, negatives: Path, rules: Path, tmp_path_factory: pytest.TempPathFactory
-) -> HeldBack:
+) -> HeldOut:
     predictor = Predictor.from_bundle(gated_bundle)
     cache = tmp_path_factory.mktemp("cache")
-    return answer_held_back(predictor, {"shop": shop}, rules, negatives=[negatives], cache=cache)
+    return answer_held_out(predictor, {"shop": shop}, rules, negatives=[negatives], cache=cache)
 
 
-def test_images_without_a_product_come_last_and_belong_to_no_catalog(held: HeldBack) -> None:
-    assert held.products.tolist() == held.of(0).tolist() == list(range(16))
+def test_images_without_a_product_come_last_and_belong_to_no_catalog(held: HeldOut) -> None:
+    assert held.products.tolist() == held.rows_of(0).tolist() == list(range(16))
     assert held.without_product.tolist() == list(range(16, 37))
     assert all(not truth for truth in held.truths[16:])
     assert held.truths[1] == {"category": ["T-Shirts"], "color": ["Black"], "sleeve": ["Sleeveless"]}
 
 
-def test_a_label_that_the_model_lacks_is_missed_and_one_without_meaning_left_out(held: HeldBack) -> None:
+def test_a_label_that_the_model_lacks_is_missed_and_one_without_meaning_left_out(held: HeldOut) -> None:
     found = best_guesses(held, held.products, "sleeve")
     assert found.photograph.tolist() == list(range(1, 16, 2))
     names = [held.taxonomy.names("sleeve")[i] for i in held.seen.logits[:16, held.taxonomy.indices("sleeve")].argmax(1)]
@@ -88,7 +88,7 @@ def test_a_label_that_the_model_lacks_is_missed_and_one_without_meaning_left_out
     assert meant.right.tolist() == [names[i] == "Sleeveless" for i in range(1, 16, 4)]
 
 
-def test_the_rows_of_most_probable_labels(held: HeldBack) -> None:
+def test_the_rows_of_most_probable_labels(held: HeldOut) -> None:
     rows = {row[0]: row[1] for row in top_1_rows(held)}
     assert list(rows) == ["category", "color", "sleeve", "sleeve: long, short, none"]
     assert rows["category"].endswith(", 16")
@@ -108,9 +108,9 @@ def test_certain_answers_are_the_longest_prefix_with_the_wanted_precision() -> N
     assert certain_share(np.array([0.5, 0.5]), np.array([True, False]), np.ones((1, 2)), 0.9).tolist() == [0.0]
 
 
-def test_gates_are_scored_as_in_the_card(held: HeldBack) -> None:
+def test_gates_are_scored_as_in_the_card(held: HeldOut) -> None:
     rows = {row[0]: row[1:] for row in applies_rows(held)}
-    expected = score_gates(held.seen.seen_gates[held.products], np.full(3, 0.5))["applies"]
+    expected = score_gates(held.seen.gate_predictions[held.products], np.full(3, 0.5))["applies"]
     assert list(rows) == list(expected)
     assert [rows["sleeve"][1], rows["sleeve"][3]] == ["8", "8"]
     for group, of in expected.items():
@@ -122,7 +122,7 @@ def test_few_products_are_refused_by_held_out_thresholds() -> None:
     rng = np.random.default_rng(0)
     targets = np.repeat(np.array([1, 0], np.int8), 2000)[:, None]
     probabilities = np.where(targets == 1, rng.beta(8, 1, targets.shape), rng.beta(1, 8, targets.shape))
-    said = refused(SeenGates(Gates((), True), probabilities, targets), np.arange(4000).astype(str))
+    said = refused(GatePredictions(Gates((), True), probabilities, targets), np.arange(4000).astype(str))
     assert said[:2000].mean() == pytest.approx(FALSE_ALARMS, abs=0.005)
     assert said[2000:].mean() > 0.9
 

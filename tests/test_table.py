@@ -115,7 +115,7 @@ def test_other_columns_are_refused(folder: Path) -> None:
 
 def test_a_reserved_column_name_is_refused() -> None:
     for name in ("embedding", "attribute.color", "id"):
-        with pytest.raises(DataError, match=f"column '{name}' of the source"):
+        with pytest.raises(DataError, match=f"source column '{name}'"):
             table_schema(["color"], 3, EMBEDDING, [pa.field(name, pa.string())])
 
 
@@ -142,7 +142,10 @@ def foreign(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda folder: (folder / MANIFEST_FILE).unlink(), "has not ended; run its python -m catalog.score again"),
+        (
+            lambda folder: (folder / MANIFEST_FILE).unlink(),
+            "is not complete; run the same python -m catalog.score again",
+        ),
         (shutil.rmtree, "is not a scored catalog: it has no score.json"),
         (lambda folder: (folder / "part-00001.parquet").unlink(), "part-00001.parquet is missing; score again"),
         (truncated, "part-00001.parquet is not a Parquet file, or broken"),

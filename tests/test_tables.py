@@ -279,7 +279,7 @@ def test_json_with_special_characters_and_types(tmp_path: Path) -> None:
     text = r'{"_id": {"$oid": "5f1"}, "image": "a.jpg", "title": "\ud83d\udc57 \ud83d"}' + "\n"
     assert rows_of(tmp_path / "t.jsonl", text) == [{"_id": "5f1", "image": "a.jpg", "title": "👗 \ufffd"}]
     source = open_source([str(tmp_path / "t.jsonl")])
-    assert (list(source.ids), source.own()["title"].to_pylist()) == (["5f1"], ["👗 \ufffd"])
+    assert (list(source.ids), source.source_columns()["title"].to_pylist()) == (["5f1"], ["👗 \ufffd"])
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
@@ -291,7 +291,7 @@ def test_json_in_other_encodings(tmp_path: Path, encoding: str) -> None:
 def test_a_list_of_further_photographs_in_json_of_an_api(tmp_path: Path) -> None:
     product = {"id": 7, "image": {"src": "https://x/a.jpg"}, "images": [{"src": f"https://x/{i}.jpg"} for i in "ab"]}
     (tmp_path / "t.json").write_text(json.dumps({"products": [product]}))
-    assert open_source([str(tmp_path / "t.json")]).own()[PLACE].to_pylist() == [
+    assert open_source([str(tmp_path / "t.json")]).source_columns()[PLACE].to_pylist() == [
         ["https://x/a.jpg"],
         ["https://x/b.jpg"],
     ]
@@ -507,8 +507,8 @@ def test_text_of_polars_is_text(tmp_path: Path) -> None:
     (rows,) = piece.read()
     assert rows[PLACE].to_pylist() == ["a.jpg", "c.jpg"]
     assert rows["tags"].to_pylist() == [["x"], []]
-    assert source.own()["kind"].to_pylist() == ["a.jpg", None, "c.jpg"]
-    assert source.own().schema.field("brand").type == pa.string()
+    assert source.source_columns()["kind"].to_pylist() == ["a.jpg", None, "c.jpg"]
+    assert source.source_columns().schema.field("brand").type == pa.string()
 
 
 @pytest.mark.parametrize(
@@ -533,7 +533,7 @@ def test_lists_of_paths(tmp_path: Path) -> None:
     cells = [["a.jpg", "b.jpg"], [], ["c.jpg"]]
     pq.write_table(pa.table({"images": pa.array(cells), "id": [1, 2, 3]}), tmp_path / "t.parquet")
     source = open_source([str(tmp_path / "t.parquet")])
-    assert source.own()[PLACE].to_pylist() == [["a.jpg", "b.jpg"], [], ["c.jpg"]]
+    assert source.source_columns()[PLACE].to_pylist() == [["a.jpg", "b.jpg"], [], ["c.jpg"]]
     (piece,) = source.pieces(np.array([0, 1]), 10)
     (rows,) = piece.read()
     assert rows[PLACE].to_pylist() == ["a.jpg", "b.jpg", None]
@@ -590,7 +590,7 @@ def test_a_table_of_text_as_a_source(tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text(text)
     source = open_source([str(tmp_path / "t.json")])
     assert list(source.ids) == ["7"]
-    (row,) = source.own().to_pylist()
+    (row,) = source.source_columns().to_pylist()
     assert row == {PLACE: ["https://x/a.jpg"], "sku": 7, "price": 2.5, "sale": True, "tags": "a|b"}
 
 
@@ -632,7 +632,7 @@ def test_a_photograph_column_may_be_repeated(tmp_path: Path) -> None:
     header = "id\timage_link\tadditional_image_link\tadditional_image_link\tprice\tprice"
     lines = ["1\thttps://x/a\thttps://x/b\thttps://x/c\t\t3", "2\ta.jpg\t\tb.jpg\t4\t5"]
     (tmp_path / "t.txt").write_text("\n".join([header, *lines]))
-    own = open_source([str(tmp_path / "t.txt")]).own()
+    own = open_source([str(tmp_path / "t.txt")]).source_columns()
     assert [place for (place,) in own[PLACE].to_pylist()] == [*(f"https://x/{i}" for i in "abc"), "a.jpg", "b.jpg"]
     assert own["price"].to_pylist() == [3, 3, 3, 4, 4]
 
@@ -645,7 +645,7 @@ def test_exports_of_shop_systems(tmp_path: Path, shop: str) -> None:
     (tmp_path / "t.csv").write_text(f"{header}\n{line}\n")
     source = open_source([str(tmp_path / "t.csv")])
     assert set(source.ids) == {name}
-    (place,) = source.own()[PLACE].to_pylist()[0]
+    (place,) = source.source_columns()[PLACE].to_pylist()[0]
     assert next(path for path in ImagePlaces(source.folder, place) if path.is_file()) == tmp_path / "images" / "tee.jpg"
 
 

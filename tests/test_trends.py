@@ -14,7 +14,7 @@ import pytest
 from scored_catalog import COLUMNS, OTHER_MODEL, TAXONOMY, products, write_catalog
 
 from catalog.analysis.growth import trends
-from catalog.analysis.scored_at import scored_at
+from catalog.analysis.opening import open_scored
 from catalog.analysis.tabular import spark, trends_text
 from catalog.engines.edge_store import EdgeStore
 from catalog.filters.filtering import RowFilter
@@ -111,9 +111,9 @@ def test_an_index_names_its_catalog(tmp_path: Path) -> None:
     found = trends(apart.parent, groups=["sleeve"])
     assert (found.catalog, sum(found.products)) == (str(scored.folder), 40)
     scored.folder.rename(tmp_path / "moved")
-    assert scored_at(tmp_path / "moved/index").folder == tmp_path / "moved"
+    assert open_scored(tmp_path / "moved/index").folder == tmp_path / "moved"
     with pytest.raises(DataError, match=r"the scored catalog of the index .* is not at .*scored any more"):
-        scored_at(apart.parent)
+        open_scored(apart.parent)
     write_catalog(tmp_path / "scored", products(20), OTHER_MODEL)
     with pytest.raises(DataError, match=r"was made of products scored by .*\(abab.* is now scored by .*\(cdcd"):
         trends(apart.parent)
@@ -179,7 +179,7 @@ def test_catalogs_without_products_or_dates(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="empty is empty: no product of /photographs was scored"):
         trends(tmp_path / "empty")
     write_catalog(tmp_path / "undated", products(5), columns=COLUMNS[:3])
-    with pytest.raises(DataError, match="no date among its columns: price, brand, stock; name one by --date"):
+    with pytest.raises(DataError, match="no date among its columns: price, brand, stock; name one with --date"):
         trends(tmp_path / "undated")
     write_catalog(tmp_path / "bare", products(5), columns=[])
     with pytest.raises(DataError, match="no columns of its own, so no dates"):

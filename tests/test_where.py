@@ -50,7 +50,7 @@ def columns(indexes: list[Index]) -> Columns:
 def kept(index: Index, text: str) -> set[str]:
     """Ids of the products that the engine's own filter keeps."""
     condition = parse(text, index.columns).build(index.store.builder)
-    return {record.payload["id"] for record in index.store.scroll(index.store.builder.every([condition]))}
+    return {record.payload["id"] for record in index.store.scroll(index.store.builder.all_of([condition]))}
 
 
 def matching(index: Index, text: str) -> set[str]:
@@ -177,9 +177,14 @@ DEEP = "(" * 60 + "color=Black" + ")" * 60
         ("color=Blck", "'color' has no 'Blck'", "color=^Blck", COLORS),
         ("color in (black)", "'color' has no 'black'", "color in (^black)", COLORS),
         ("sale=maybe", "'sale' has no 'maybe'", "sale=^maybe", "; it has: true, false"),
-        ("price<cheap", "'price' holds numbers, and 'cheap' is none", "price<^cheap", ""),
-        ("price<nan", "'price' holds numbers, and 'nan' is none", "price<^nan", ""),
-        ("added<soon", "'added' holds dates, and 'soon' is none such as 2026-05-01 or 2026-05", "added<^soon", ""),
+        ("price<cheap", "'price' holds numbers, and 'cheap' is not a number", "price<^cheap", ""),
+        ("price<nan", "'price' holds numbers, and 'nan' is not a number", "price<^nan", ""),
+        (
+            "added<soon",
+            "'added' holds dates, and 'soon' is not a date such as 2026-05-01 or 2026-05",
+            "added<^soon",
+            "",
+        ),
         ("brand<Acme", "'brand' holds names, which < cannot compare; use =, != or in", "brand^<Acme", ""),
         ("brand=Marks Ltd", f"{END} before 'Ltd'; a name with spaces needs quotes", "brand=Marks ^Ltd", ""),
         ("color Black", "expected = != < <= > >= or in after 'color'", "color ^Black", ""),
@@ -193,7 +198,7 @@ DEEP = "(" * 60 + "color=Black" + ")" * 60
         ("color in (Black", "expected ) to close the list, or a comma", "color in (Black^", ""),
         ("color='Black", "the quotation mark is not closed", "color=^'Black", ""),
         ("sale=true and ! sale=true", "'!' has no meaning here", "sale=true and ^! sale=true", ""),
-        (DEEP, "more than 50 parentheses and nots within one another", f"...{DEEP[10:50]}^{DEEP[50:90]}...", ""),
+        (DEEP, "more than 50 nested parentheses and nots", f"...{DEEP[10:50]}^{DEEP[50:90]}...", ""),
     ],
 )
 def test_errors_have_a_position_and_a_hint(columns: Columns, text: str, what: str, spot: str, hint: str) -> None:

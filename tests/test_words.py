@@ -16,7 +16,7 @@ from catalog.index import build
 from catalog.scored.table import Scored
 from catalog.search import main
 from catalog.similar.matching import Index
-from catalog.words.asking import read
+from catalog.words.query_parser import parse_query
 from catalog.words.searching import search_words
 from catalog.words.suggestions import one_edit_apart
 from catalog.words.vocabulary import Vocabulary, words_of
@@ -91,7 +91,7 @@ def ids(index: Index, text: str, limit: int = 10, **flags: Any) -> list[str]:
     ],
 )
 def test_parsing_of_texts(text: str, wanted: list[str], unwanted: list[str], words: list[str]) -> None:
-    asked = read(text, Vocabulary(TAXONOMY))
+    asked = parse_query(text, Vocabulary(TAXONOMY))
     assert [wish.labels[0].name for wish in asked.wanted] == wanted
     assert [wish.labels[0].name for wish in asked.unwanted] == unwanted
     assert asked.words == words
@@ -120,15 +120,15 @@ def test_parsing_of_texts(text: str, wanted: list[str], unwanted: list[str], wor
     ],
 )
 def test_prices(text: str, prices: dict[str, float]) -> None:
-    asked = read(text, Vocabulary(TAXONOMY))
+    asked = parse_query(text, Vocabulary(TAXONOMY))
     assert asked.prices == prices
     assert not asked.unwanted_words
 
 
 def test_or_joins_wishes_and_extends_a_negation() -> None:
-    asked = read("red or grey dress", Vocabulary(TAXONOMY))
+    asked = parse_query("red or grey dress", Vocabulary(TAXONOMY))
     assert [[label.name for label in wish.labels] for wish in asked.wanted] == [["Red", "Grey"], ["Dresses"]]
-    asked = read("dress without print or zephyr", Vocabulary(TAXONOMY))
+    asked = parse_query("dress without print or zephyr", Vocabulary(TAXONOMY))
     assert [wish.labels[0].name for wish in asked.wanted] == ["Dresses"]
     assert [wish.labels[0].name for wish in asked.unwanted] == ["Printed"]
     assert asked.unwanted_words == ["zephyr"]
@@ -200,16 +200,16 @@ def test_each_match_has_its_reasons(index: Index) -> None:
 @pytest.mark.parametrize(
     ("text", "note"),
     [
-        ("red mocasin", "'mocasin' names no label and stands in no text of the catalog; it was left out"),
+        ("red mocasin", "'mocasin' is no label and occurs in no text of the catalog; it was left out"),
         ("red derss", "did you mean 'dress'?"),
-        ("red zefyr", "'zefyr' names no label and stands in no text of the catalog; it was left out"),
+        ("red zefyr", "'zefyr' is no label and occurs in no text of the catalog; it was left out"),
         ("red zephry", "did you mean 'zephyr'?"),
         (
             "red dres",
-            "'dres' names no label and stands in no text of the catalog; it was left out; did you mean 'dress'?",
+            "'dres' is no label and occurs in no text of the catalog; it was left out; did you mean 'dress'?",
         ),
-        ("red, no glitter", "'glitter' names no label"),
-        ("red 红裙", "'红裙' names no label"),
+        ("red, no glitter", "'glitter' is no label"),
+        ("red 红裙", "'红裙' is no label"),
     ],
 )
 def test_unknown_words_are_named_and_left_out(index: Index, text: str, note: str) -> None:
@@ -220,7 +220,7 @@ def test_unknown_words_are_named_and_left_out(index: Index, text: str, note: str
 
 
 def test_a_misspelled_word_alone_is_refused_with_a_suggestion(index: Index) -> None:
-    with pytest.raises(SettingError, match=r"'derss' names nothing to search for; .*did you mean 'dress'\?"):
+    with pytest.raises(SettingError, match=r"'derss' contains nothing to search for; .*did you mean 'dress'\?"):
         search_words(index, "derss")
 
 
@@ -262,7 +262,7 @@ def test_a_word_of_many_titles_is_found_behind_a_filter(index: Index) -> None:
 
 @pytest.mark.parametrize("text", ["", "  ", "the", "with a", "!!"])
 def test_nothing_is_refused(index: Index, text: str) -> None:
-    with pytest.raises(SettingError, match="names nothing to search for"):
+    with pytest.raises(SettingError, match="contains nothing to search for"):
         search_words(index, text)
 
 
@@ -275,8 +275,8 @@ def test_a_catalog_without_texts_and_prices(tmp_path: Path) -> None:
         found = search_words(opened, "zephyr red dres")
         assert [match.product.id for match in found.matches] == ["x"]
         assert found.notes == [
-            "'zephyr' names no label, and there are no texts; it was left out",
-            "'dres' names no label, and there are no texts; it was left out; did you mean 'dress'?",
+            "'zephyr' is no label, and the catalog has no texts; it was left out",
+            "'dres' is no label, and the catalog has no texts; it was left out; did you mean 'dress'?",
         ]
         with pytest.raises(SettingError, match="no column of numbers is called price"):
             search_words(opened, "red under 50")
