@@ -45,12 +45,12 @@ class Beginning:
 
     Attributes:
         weights: as `--model.weights` takes them; `starter` stands for the file of --starter.
-        says: their description in the table.
+        description: their description in the table.
         changes: flags of training.fit that override the configuration.
     """
 
     weights: str
-    says: str
+    description: str
     changes: str = ""
 
 
@@ -151,7 +151,7 @@ def section(results: Mapping[str, dict[str, Any]], card: ModelCard, options: arg
     rows = []
     for name, values in results.items():
         each = [with_interval(*values["groups"][group]) for group in groups]
-        row = [BEGINNINGS[name].says, f"{values['steps']:,}", f"{values['minutes']:.1f}"]
+        row = [BEGINNINGS[name].description, f"{values['steps']:,}", f"{values['minutes']:.1f}"]
         rows.append([*row, with_interval(values["micro_f1"], values["interval"]), *each, f"{values['map']:.3f}"])
     header = ["begins with", "steps", "minutes", "micro-F1, 95 % interval", *groups, "mAP"]
     first = next(iter(results.values()))

@@ -80,28 +80,30 @@ class Results:
         """All measured concurrencies, in ascending order."""
         return sorted({cell.concurrency for cell in self.cells})
 
-    def of(self, name: str, concurrency: int | None = None) -> list[Cell]:
+    def cells_of(self, name: str, concurrency: int | None = None) -> list[Cell]:
         """The cells of one server, in the order of the rounds; for one concurrency or for all."""
         return [cell for cell in self.cells if cell.name == name and concurrency in (None, cell.concurrency)]
 
     def ratios(self, name: str, other: str, concurrency: int) -> list[float]:
         """Ratio of images a second of two servers within each round, so that a slow minute affects both."""
-        others = {cell.round: cell for cell in self.of(other, concurrency)}
-        return [cell.rate / others[cell.round].rate for cell in self.of(name, concurrency) if cell.round in others]
+        others = {cell.round: cell for cell in self.cells_of(other, concurrency)}
+        return [
+            cell.rate / others[cell.round].rate for cell in self.cells_of(name, concurrency) if cell.round in others
+        ]
 
     def delays(self, name: str, other: str, concurrency: int) -> list[float]:
         """Difference of the median latencies of one server and another within each round, ms."""
-        others = {cell.round: cell for cell in self.of(other, concurrency)}
+        others = {cell.round: cell for cell in self.cells_of(other, concurrency)}
         return [
             percentile(cell.latencies, 0.5) - percentile(others[cell.round].latencies, 0.5)
-            for cell in self.of(name, concurrency)
+            for cell in self.cells_of(name, concurrency)
             if cell.round in others
         ]
 
     def costs(self, name: str, other: str) -> list[float]:
         """Additional time per image of one server over another within each round, at any concurrency, ms."""
-        others = {(cell.round, cell.concurrency): cell for cell in self.of(other)}
-        pairs = ((cell, others.get((cell.round, cell.concurrency))) for cell in self.of(name))
+        others = {(cell.round, cell.concurrency): cell for cell in self.cells_of(other)}
+        pairs = ((cell, others.get((cell.round, cell.concurrency))) for cell in self.cells_of(name))
         return [1000 / cell.rate - 1000 / match.rate for cell, match in pairs if match]
 
     def faults(self) -> list[str]:

@@ -95,7 +95,7 @@ class ProfileResult:
 
 def answer(model: ModelColors, photograph: bytes) -> ColorAnswer:
     """Ask for the colors of a photograph."""
-    probabilities, _ = model.of(photograph)
+    probabilities, _ = model.predict(photograph)
     first = int(probabilities.argmax())
     measured = hex_to_lab(photograph_colors(photograph)[0].hex)
     return ColorAnswer(BASIC_COLORS[first], float(probabilities[first]), measured)

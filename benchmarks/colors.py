@@ -66,7 +66,7 @@ def shop_photographs(folders: Sequence[Path], split: str, most: int, finer: bool
             with (folder / f"{split}.csv").open(encoding="utf-8", newline="") as file:
                 rows = [(row["image"], row["colour"]) for row in csv.DictReader(file)]
         except (FileNotFoundError, KeyError):
-            raise DataError(f"{folder / split}.csv is no table with a column colour") from None
+            raise DataError(f"{folder / split}.csv is not a table with a column colour") from None
         for image, color in rows:
             basic = basic_of_label(color)
             if basic and (finer or color.lower() == basic):
@@ -101,7 +101,7 @@ class ModelColors:
         self.predictor = predictor
         self._kinds = [group for group in KINDS if group in taxonomy.groups]
 
-    def of(self, photograph: Source) -> tuple[Shares, np.ndarray]:
+    def predict(self, photograph: Source) -> tuple[Shares, np.ndarray]:
         """Probabilities of the basic colors (12,), and the product's evidence at each working pixel (H, W)."""
         image = decode(photograph, LARGE)
         result = self.predictor.predict_each([image], features=True)[0].get()
@@ -161,7 +161,7 @@ def results(
     for photograph in tqdm(photographs, unit="image", disable=None):
         if time.monotonic() > end:
             return
-        probabilities, evidence = model.of(photograph.path)
+        probabilities, evidence = model.predict(photograph.path)
         levels = working_levels(photograph.path)
         shares, seconds = {}, 0.0
         for name, finder in FINDERS.items():

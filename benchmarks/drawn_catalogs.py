@@ -42,7 +42,7 @@ class DrawnCatalogs:
         self.rng = np.random.default_rng(SEED)
         self.starts = [date(2025, month + 1, 1) for month in range(MONTHS)]
         self._card, self._seen = card, seen
-        gates = seen.seen_gates
+        gates = seen.gate_predictions
         self._truths = {g: true_classes(seen.targets, card.taxonomy, g, gates) for g in card.taxonomy.groups}
         self._answered = answered_mask(card, seen.probabilities, None, gates.probabilities)
         self._products = (gates.targets[:, -1] == YES) if gates.gates.product else np.ones(len(seen.ids), bool)

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from benchmarks.machine import describe
 from catalog.similar.near_duplicates import THRESHOLD
-from catalog.similar.spaces import unit
+from catalog.similar.spaces import unit_vectors
 from fashion.errors import DataError, one_line_errors
 from fashion.predictor import Predictor
 from fashion.preprocess import Source
@@ -60,7 +60,7 @@ def embeddings(predictor: Predictor, photos: Sequence[Source]) -> np.ndarray:
     for start in tqdm(range(0, len(photos), BATCH), unit="batch", disable=None):
         for outcome in predictor.predict_each(photos[start : start + BATCH]):
             found.append(outcome.get().embedding)
-    return unit(np.stack(found))
+    return unit_vectors(np.stack(found))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from catalog.scored.columns import ATTRIBUTE, EMBEDDING, ID, IMAGE, LOGITS, PROBABILITIES, vector_column
 from catalog.scored.score_manifest import Manifest
 from catalog.scored.table import Scored
-from catalog.similar.spaces import unit
+from catalog.similar.spaces import unit_vectors
 from fashion.prediction import sigmoid
 from fashion.taxonomy import Label, Taxonomy
 
@@ -110,7 +110,7 @@ def _made_up() -> tuple[np.ndarray, np.ndarray, Manifest]:
     centers = rng.normal(size=(CLUSTERS, 64))
     kinds = np.sort(rng.integers(0, CLUSTERS, ORIGINALS // 2))
     places = centers[kinds] + 0.5 * rng.normal(size=(len(kinds), 64))
-    embeddings = np.maximum(unit(places.astype(np.float32)) @ basis / 8 + 0.3, 0)
+    embeddings = np.maximum(unit_vectors(places.astype(np.float32)) @ basis / 8 + 0.3, 0)
     likely = np.full((CLUSTERS, len(labels)), -5.0, np.float32)
     for group in taxonomy.groups:
         indices = taxonomy.indices(group)

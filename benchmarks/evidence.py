@@ -91,7 +91,7 @@ def read_boxes(path: Path, folders: Mapping[str, Path]) -> list[BoxedPhotograph]
                 raise DataError(f"{image} is missing; {path} has boxes of it")
             left, top, right, bottom = (float(row[side]) for side in ("left", "top", "right", "bottom"))
             if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
-                raise DataError(f"{path} has a box of {row['image']} that is none: {left}, {top}, {right}, {bottom}")
+                raise DataError(f"{path} has an invalid box of {row['image']}: {left}, {top}, {right}, {bottom}")
             found.setdefault((image, Label(row["group"], row["label"])), []).append((left, top, right, bottom))
     return [BoxedPhotograph(image, label, tuple(boxes)) for (image, label), boxes in found.items()]
 

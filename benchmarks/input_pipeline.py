@@ -15,7 +15,7 @@ from tqdm import tqdm
 from benchmarks.seed_pipeline import seed_loader
 from fashion.backbones.normalize import Normalize
 from fashion.preprocess import InputSpec, decode
-from training.data.augment import WHOLE, Augment, cut
+from training.data.augment import WHOLE, Augment, crop_and_resize
 from training.data.color import adjust, turn_hue
 from training.data.data_module import FashionData
 from training.data.input_settings import InputSettings
@@ -55,7 +55,7 @@ class Material:
     def opened(self, **settings: Any) -> FashionData:
         """The training data of this project; `settings` are those of `FashionData`."""
         wanted: dict[str, Any] = {
-            "input": InputSettings.of(self.spec),
+            "input": InputSettings.from_spec(self.spec),
             "augment": self.augment,
             "batch_size": self.batch_size,
         }
@@ -102,10 +102,10 @@ def measure_stages(material: Material, rounds: int) -> dict[str, float]:
     files = [path.read_bytes() for path in material.files]
     size = material.spec.size
     decoded = [decode(file, size) for file in files]
-    resized = [cut(image, WHOLE, material.spec) for image in decoded]
+    resized = [crop_and_resize(image, WHOLE, material.spec) for image in decoded]
     stages: dict[str, tuple[Callable[[Any], Any], Sequence[Any]]] = {
         "decode": (lambda file: decode(file, size), files),
-        "resize": (lambda image: cut(image, WHOLE, material.spec), decoded),
+        "resize": (lambda image: crop_and_resize(image, WHOLE, material.spec), decoded),
         "brightness, contrast and saturation": (lambda image: adjust(image, 1.1, 0.9, 1.1), resized),
         "hue": (lambda image: turn_hue(image, 0.05), resized),
     }

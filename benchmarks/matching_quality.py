@@ -30,8 +30,8 @@ from catalog.scored.table import Scored
 from catalog.similar.matches import Product
 from catalog.similar.matching import Index
 from catalog.similar.near_duplicates import THRESHOLD, twins
-from catalog.similar.settings import How
-from catalog.similar.spaces import SHARE, scores, unit
+from catalog.similar.settings import SearchOptions
+from catalog.similar.spaces import SHARE, scores, unit_vectors
 from fashion.errors import DataError, one_line_errors
 
 PAGE = Path("docs/matching.md")
@@ -74,7 +74,7 @@ class Queries:
 def products(scored: Scored) -> list[Product]:
     """The products of a scored catalog as query photographs."""
     own = scores(scored.vectors("probabilities"), scored.manifest.taxonomy)
-    embeddings = unit(scored.vectors("embedding"))
+    embeddings = unit_vectors(scored.vectors("embedding"))
     rows = zip(_cells(scored, ID), embeddings, own, strict=True)
     return [Product(id, "", {}, {}, embedding, row) for id, embedding, row in rows]
 
@@ -89,7 +89,7 @@ def queries(asked: Scored, catalog: Scored, columns: Sequence[str]) -> Queries:
 
 def by_index(index: Index, asked: Sequence[Product], number: int, **how: Any) -> list[str]:
     """The ids that the index finds."""
-    settings: How = {"limit": FOUND, "exact": True, **how}  # type: ignore[typeddict-item]
+    settings: SearchOptions = {"limit": FOUND, "exact": True, **how}  # type: ignore[typeddict-item]
     return [match.product.id for match in index.search(asked[number], **settings)]
 
 

@@ -28,7 +28,7 @@ from catalog.scored.columns import EMBEDDING, ID, LOGITS, PROBABILITIES, vector_
 from catalog.similar.manifest import IndexManifest
 from catalog.similar.matches import Product
 from catalog.similar.matching import Index
-from catalog.similar.spaces import DEFAULT_SPACE, Measure, point, scores, unit
+from catalog.similar.spaces import DEFAULT_SPACE, Measure, point, scores, unit_vectors
 from fashion.files import write_atomically
 
 QUERIES, FOUND = 200, 10
@@ -53,14 +53,14 @@ def timed(search: Callable[[int], list[str]], truth: Sequence[Sequence[str]] | N
     return {"p50": float(p50), "p99": float(p99)} | ({"recall": float(np.mean(kept))} if kept else {})
 
 
-def make(size: int, scored: Path | None, seed: int = 0) -> Enlarged:
+def enlarged_catalog(size: int, scored: Path | None, seed: int = 0) -> Enlarged:
     """The catalog of that size."""
     return Enlarged(*originals(scored), rows=size, seed=seed)
 
 
-def asked(scored: Path | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def query_products(scored: Path | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Embeddings, scores and logits of query products, which are in no catalog."""
-    catalog = make(QUERIES, scored, seed=1)
+    catalog = enlarged_catalog(QUERIES, scored, seed=1)
     (batch,) = catalog.batches([EMBEDDING, PROBABILITIES, LOGITS])
     embeddings, probabilities, logits = (
         vector_rows(batch.column(n)).astype(np.float32) for n in (EMBEDDING, PROBABILITIES, LOGITS)
@@ -72,7 +72,7 @@ def truths(catalog: Enlarged, index: Path, scored: Path | None, folder: Path) ->
     """The nearest ten of all and of filtered products, by exhaustive search; saves points for the other libraries."""
     with Index(EdgeStore(index)) as opened:
         manifest = opened.manifest
-    asked_for = wanted(manifest, scored).vector
+    asked_for = engine_query(manifest, scored).vector
     best: dict[str, list[Any]] = {"all": [], "shelf": []}
     kept = [_points(folder / WHOLE, catalog.rows, manifest.embedding + len(manifest.labels))]
     if manifest.projection:
@@ -106,18 +106,18 @@ def _points(path: Path, rows: int, size: int) -> np.memmap:
     return np.lib.format.open_memmap(path, "w+", np.float16, (rows, size))
 
 
-def wanted(manifest: IndexManifest, scored: Path | None) -> Query:
+def engine_query(manifest: IndexManifest, scored: Path | None) -> Query:
     """The query to the engine, in the default space."""
-    embeddings, own, _ = asked(scored)
+    embeddings, own, _ = query_products(scored)
     measure = Measure(DEFAULT_SPACE, manifest.scales, manifest.taxonomy)
     return manifest.query(measure.query(embeddings, own), exact=False)
 
 
-def ours(index: Path, scored: Path | None, truth: dict[str, list[list[str]]]) -> dict[str, Any]:
+def measure_search(index: Path, scored: Path | None, truth: dict[str, list[list[str]]]) -> dict[str, Any]:
     """`Index.search` as a whole: the engine, the products' attributes, and shared attributes."""
-    embeddings, own, _ = asked(scored)
+    embeddings, own, _ = query_products(scored)
     with Index(EdgeStore(index)) as opened:
-        pairs = zip(unit(embeddings), own, strict=True)
+        pairs = zip(unit_vectors(embeddings), own, strict=True)
         products = [Product(f"query {i}", "", {}, {}, e, s) for i, (e, s) in enumerate(pairs)]
 
         def search(number: int, **how: Any) -> list[str]:
@@ -140,11 +140,11 @@ def brute_force(size: int, scored: Path | None) -> dict[str, Any]:
 
     rows = torch.empty(size, len(originals(scored)[2].labels))
     start = 0
-    for batch in make(size, scored).batches([LOGITS]):
+    for batch in enlarged_catalog(size, scored).batches([LOGITS]):
         found = vector_rows(batch.column(LOGITS)).astype(np.float32)
         rows[start : start + len(found)] = torch.from_numpy(found)
         start += len(found)
-    queries = torch.from_numpy(asked(scored)[2])
+    queries = torch.from_numpy(query_products(scored)[2])
 
     def search(number: int) -> list[str]:
         return [str(i) for i in torch.cdist(queries[number : number + 1], rows)[0].argsort()[:FOUND].tolist()]
@@ -155,7 +155,7 @@ def brute_force(size: int, scored: Path | None) -> dict[str, Any]:
 def faiss(python: Path, folder: Path, truth: list[list[str]], scored: Path | None) -> dict[str, Any]:
     """FAISS with the same points and the same candidates, in the environment of the benchmarks."""
     with Index(EdgeStore(folder / "index")) as opened:
-        queries = wanted(opened.manifest, scored)
+        queries = engine_query(opened.manifest, scored)
     rows = [[int(name.partition("-")[2]) for name in names] for names in truth]
     arrays = {"whole_queries": queries.vector, "coarse_queries": queries.coarse, "truth": np.array(rows)}
     for name, array in arrays.items():
@@ -173,10 +173,10 @@ def in_subprocess(call: Callable[..., Any], *arguments: Any) -> Any:
         return pool.submit(call, *arguments).result()
 
 
-def index_it(size: int, scored: Path | None, folder: Path) -> dict[str, float]:
+def build_index(size: int, scored: Path | None, folder: Path) -> dict[str, float]:
     """Build the index as `python -m catalog.index` does for a catalog of that size; seconds and peak memory."""
     start = time.perf_counter()
-    build(make(size, scored), EdgeStore(folder))
+    build(enlarged_catalog(size, scored), EdgeStore(folder))
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GB
@@ -208,9 +208,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder.mkdir(parents=True)
     index, size, scored = folder / "index", options.size, options.scored
     result = {"size": size, "machine": describe()}
-    result["index"] = step(folder / "index.json", lambda: in_subprocess(index_it, size, scored, index))
-    truth = step(folder / "truth.json", lambda: truths(make(size, scored), index, scored, folder))
-    result["ours"] = step(folder / "ours.json", lambda: in_subprocess(ours, index, scored, truth))
+    result["index"] = step(folder / "index.json", lambda: in_subprocess(build_index, size, scored, index))
+    truth = step(folder / "truth.json", lambda: truths(enlarged_catalog(size, scored), index, scored, folder))
+    result["ours"] = step(folder / "ours.json", lambda: in_subprocess(measure_search, index, scored, truth))
     result["torch"] = step(folder / "torch.json", lambda: in_subprocess(brute_force, size, scored))
     if options.faiss:
         result["faiss"] = faiss(options.faiss, folder, truth["all"], scored)

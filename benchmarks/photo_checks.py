@@ -81,7 +81,7 @@ def read_photographs(folder: Path, split: str, most: int) -> list[TitledPhotogra
             rows = list(csv.DictReader(file))
             found = [TitledPhotograph(folder / "images" / r["image"], r["name"], r["article"]) for r in rows]
     except (FileNotFoundError, KeyError):
-        raise DataError(f"{folder / split}.csv is no table with columns image, name and article") from None
+        raise DataError(f"{folder / split}.csv is not a table with columns image, name and article") from None
     order = np.random.default_rng(0).permutation(len(found))
     return [found[i] for i in order[:most]]
 

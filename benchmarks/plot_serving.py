@@ -27,7 +27,7 @@ def draw(path: Path) -> Figure:
     figure = Figure(figsize=(11, 4.4), dpi=150, layout="constrained")
     rates, latencies = figure.subplots(1, 2)
     for name, color in COLORS.items():
-        points = [(at, cells) for at in results.concurrencies if (cells := results.of(name, at))]
+        points = [(at, cells) for at in results.concurrencies if (cells := results.cells_of(name, at))]
         if not points:
             continue
         clients = [at for at, _ in points]
@@ -46,7 +46,7 @@ def draw(path: Path) -> Figure:
         rates.fill_between(clients, lows, highs, color=color, alpha=0.15, linewidth=0)
         latencies.plot(clients, [percentile(pooled(cells), 0.5) for _, cells in points], **line)
     for name, (style, label) in LIMITS.items():
-        if cells := results.of(name):
+        if cells := results.cells_of(name):
             rates.axhline(rate(cells), color="#111827", linestyle=style, linewidth=1, label=label)
     _label(rates, results.concurrencies, "images/s")
     rates.set_ylim(bottom=0)

@@ -58,7 +58,7 @@ class ReviewedCells:
     answered: np.ndarray
     positives: np.ndarray
 
-    def of(self, products: np.ndarray) -> "ReviewedCells":
+    def of_products(self, products: np.ndarray) -> "ReviewedCells":
         """The cells of some products."""
         kept = np.isin(self.product, products)
         return ReviewedCells(*(values[kept] for values in vars(self).values()))
@@ -89,9 +89,9 @@ class ReviewedCells:
 def reviewed_cells(scored: Scored) -> ReviewedCells:
     """The cells that the catalog's own table annotates. Raises DataError if there are none."""
     taxonomy = scored.manifest.taxonomy
-    truth = SourceLabels.of(scored, taxonomy.groups)
+    truth = SourceLabels.from_groups(scored, taxonomy.groups)
     if not truth.columns:
-        raise DataError(f"{scored.folder} has no column that is a group of the model, so nothing is known to be true")
+        raise DataError(f"{scored.folder} has no column that is a group of the model, so there are no true labels")
     groups = list(truth.columns)
     parts, first = [], 0
     for batch, cells in zip(truth.batches(scored), read_cells(scored), strict=True):
@@ -112,7 +112,7 @@ def reviewed_cells(scored: Scored) -> ReviewedCells:
 
 def _targets(batch: pa.RecordBatch, truth: SourceLabels, taxonomy: Taxonomy) -> tuple[np.ndarray, np.ndarray]:
     """The true labels, bool (N, A), and the annotated groups, bool (N, G)."""
-    given = truth.given(batch)
+    given = truth.label_indices(batch)
     targets = np.zeros((len(batch), len(taxonomy)), bool)
     rows, columns = np.nonzero(given >= 0)
     targets[rows, given[rows, columns]] = True
@@ -157,7 +157,7 @@ def simulate(cells: ReviewedCells, gain: float, by_product: bool, repeats: int =
     random: list[float] = []
     for _ in range(repeats):
         drawn = rng.choice(products, int(DRAWN * len(products)), replace=False)
-        part = cells.of(drawn)
+        part = cells.of_products(drawn)
         if by_product:
             total = np.bincount(part.product, part.errors, minlength=int(products.max()) + 1)[drawn]
             orders = part.by_products(drawn[np.argsort(-total, kind="stable")]), part.by_products(drawn)
@@ -171,11 +171,11 @@ def simulate(cells: ReviewedCells, gain: float, by_product: bool, repeats: int =
 def timed_refit(scored: Scored, card: ModelCard, products: int = REFITTED) -> tuple[Proposal, float]:
     """Write true labels of random products into the store of a copy and refit; returns the refit and its seconds."""
     taxonomy = scored.manifest.taxonomy
-    truth = SourceLabels.of(scored, taxonomy.groups)
+    truth = SourceLabels.from_groups(scored, taxonomy.groups)
     drawn = set(np.random.default_rng(SEED).permutation(scored.rows)[:products].tolist())
     corrections, first = [], 0
     for batch, ids in zip(truth.batches(scored), scored.batches([ID]), strict=True):
-        given = truth.given(batch)
+        given = truth.label_indices(batch)
         for row, column in zip(*np.nonzero(given >= 0), strict=True):
             if first + row in drawn:
                 label = taxonomy.labels[given[row, column]]

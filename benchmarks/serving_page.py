@@ -71,10 +71,10 @@ def section(results: Results) -> str:
     smallest, median, largest = results.settings["kilobytes"]
     client = statistics.median(cell.client for cell in results.cells if cell.name in SERVERS)
     text = METHOD.format(smallest=smallest, median=median, largest=largest, client=client, **results.settings)
-    text += f"\n\n{LOG_METHOD}" if results.of(LOGGED) else ""
+    text += f"\n\n{LOG_METHOD}" if results.cells_of(LOGGED) else ""
     method = "\n\n".join(textwrap.fill(paragraph, 120) for paragraph in text.split("\n\n"))
     skipped = [f"- Not measured: {results.titles.get(name, name)}: {why}" for name, why in results.skipped.items()]
-    who = [f"- {results.titles[name]}: {what}." for name, what in WHO.items() if results.of(name)]
+    who = [f"- {results.titles[name]}: {what}." for name, what in WHO.items() if results.cells_of(name)]
     versions = ", ".join(f"{package} {number}" for package, number in results.settings["versions"].items())
     parts = [
         "## Serving",
@@ -101,23 +101,26 @@ def tables(results: Results) -> str:
 
 
 def _measured(results: Results, names: Sequence[str]) -> list[str]:
-    return [name for name in names if results.of(name)]
+    return [name for name in names if results.cells_of(name)]
 
 
 def _rates(results: Results) -> str:
     header = ["server", *map(str, results.concurrencies), "memory, MB: resident (proportional)"]
     rows = []
     for name in _measured(results, list(SERVERS)):
-        cells = [results.of(name, concurrency) for concurrency in results.concurrencies]
+        cells = [results.cells_of(name, concurrency) for concurrency in results.concurrencies]
         rates = [_spread([cell.rate for cell in group]) if group else "-" for group in cells]
-        rows.append([results.titles[name], *rates, _memory(results.of(name))])
+        rows.append([results.titles[name], *rates, _memory(results.cells_of(name))])
     return table(header, rows) if rows else ""
 
 
 def _latencies(results: Results) -> str:
     header = ["server", *map(str, results.concurrencies)]
     rows = [
-        [results.titles[name], *(_percentiles(results.of(name, concurrency)) for concurrency in results.concurrencies)]
+        [
+            results.titles[name],
+            *(_percentiles(results.cells_of(name, concurrency)) for concurrency in results.concurrencies),
+        ]
         for name in _measured(results, list(SERVERS))
     ]
     return table(header, rows) if rows else ""
@@ -127,7 +130,7 @@ def _engines(results: Results) -> str:
     header = ["what", "images/s", "ms: p50 / p95 / p99", "memory, MB: resident (proportional)"]
     rows = []
     for name in _measured(results, list(ENGINES)):
-        cells = results.of(name)
+        cells = results.cells_of(name)
         rows.append([results.titles[name], _spread([cell.rate for cell in cells]), _percentiles(cells), _memory(cells)])
     return table(header, rows) if rows else ""
 
@@ -172,7 +175,7 @@ def _explanations_row(results: Results) -> list[str]:
 def _logs_row(results: Results) -> list[str]:
     row = ["time for each image: logs and metrics, share of it", f"≤ {MOST_FOR_LOGS:.0%}"]
     for concurrency in results.concurrencies:
-        cells = results.of(SHIPPED, concurrency) if concurrency == log_cost.CLIENTS else []
+        cells = results.cells_of(SHIPPED, concurrency) if concurrency == log_cost.CLIENTS else []
         shares = [cost * rate(cells) / 10 for cost in results.costs(LOGGED, QUIET)] if cells else []  # ms/s -> %
         reached = bool(shares) and statistics.median(shares) <= 100 * MOST_FOR_LOGS
         row.append(_bold(f"{_spread(shares, 2)} %", reached) if shares else "-")
@@ -183,7 +186,7 @@ def _logs(results: Results) -> str:
     header = ["this bundle in TorchServe", "images/s", "ms more for each image"]
     rows = []
     for name in _measured(results, list(PAIR)):
-        rates = _spread([cell.rate for cell in results.of(name)], 0)
+        rates = _spread([cell.rate for cell in results.cells_of(name)], 0)
         costs = results.costs(name, QUIET)
         rows.append([PAIR[name].title, rates, "-" if name == QUIET or not costs else _spread(costs, 3)])
     return table(header, rows) if rows else ""

@@ -16,7 +16,7 @@ from PIL import Image
 
 from benchmarks.changed_photographs import CHANGES, WIDE_BORDERS, changed_answers, stays_when_recolored
 from benchmarks.document import table, write_section
-from benchmarks.held_back import HeldBack, answer_held_back
+from benchmarks.held_out import HeldOut, answer_held_out
 from benchmarks.machine import describe
 from benchmarks.starter_gates import applies_rows, false_alarm_rows, recognized_rows
 from benchmarks.starter_scores import CERTAIN, SCORES, calibration_rows, certain_row, f1_rows, top_1_rows
@@ -37,7 +37,7 @@ def photographs(images: Photographs, positions: Sequence[int] | np.ndarray) -> l
     return [decode(images.encoded(int(i)), LARGE) for i in positions]
 
 
-def write_scores(held: HeldBack, profile: str, together: Sequence[str], about: str) -> None:
+def write_scores(held: HeldOut, profile: str, together: Sequence[str], about: str) -> None:
     """Write F1, most probable labels and calibration errors."""
     write_section(
         "starter", f"{table(['validation photographs of', *SCORES], f1_rows(held, profile, together))}\n\n{about}", PAGE
@@ -56,22 +56,22 @@ def write_scores(held: HeldBack, profile: str, together: Sequence[str], about: s
     write_section("starter calibration", f"{errors}\n\nOut of fold, by the same command.", PAGE)
 
 
-def write_gates(held: HeldBack, negatives: Sequence[Path]) -> None:
+def write_gates(held: HeldOut, negatives: Sequence[Path]) -> None:
     """Write the sections about gates, for a model that has some."""
     rows = applies_rows(held)
     if rows:
         header = ["group", "F1 of 'applies', 95 % interval", "photographs", "F1 of 'does not apply'", "photographs"]
         write_section("starter gates", f"{table(header, rows)}\n\nOf all catalogs, by the same command.", PAGE)
-    if held.seen.seen_gates.gates.product and negatives:
+    if held.seen.gate_predictions.gates.product and negatives:
         header = ["photographs of", "photographs", "said to show no product, 95 % interval"]
         alarms = table(header, false_alarm_rows(held))
         found = table(["photographs without a product", *header[1:]], recognized_rows(held, negatives))
         write_section("starter no product", f"{alarms}\n\n{found}\n\nOut of fold, by the same command.", PAGE)
 
 
-def write_changes(predictor: Predictor, held: HeldBack, profile: str, count: int, recolored: str | None) -> None:
+def write_changes(predictor: Predictor, held: HeldOut, profile: str, count: int, recolored: str | None) -> None:
     """Write the shares of answers that stay the same when photographs are changed."""
-    shown = [photographs(held.photographs, held.of(i)[:count]) for i in range(len(held.names))]
+    shown = [photographs(held.photographs, held.rows_of(i)[:count]) for i in range(len(held.names))]
     changes = {**CHANGES, **WIDE_BORDERS}
     found = [changed_answers(predictor, images, profile, changes) for images in shown]
     lines = [[change, *(f"{of[change]:.1%}" for of in found)] for change in changes]
@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         together = [group for group in options.together.split(",") if group]
         negatives = [Path(folder) for folder in options.negatives.split(",") if folder]
         catalogs: Mapping[str, str] = dict(zip(names, folders, strict=True))
-        held = answer_held_back(predictor, catalogs, options.rules, options.names, negatives, options.cache)
+        held = answer_held_out(predictor, catalogs, options.rules, options.names, negatives, options.cache)
         command = f"    python -m benchmarks.starter --data FOLDER,... --sources '{options.sources}'"
         command += f" --together {options.together}" if together else ""
         command += f" --recolored {options.recolored}" if options.recolored else ""

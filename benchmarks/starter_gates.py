@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.held_back import HeldBack
+from benchmarks.held_out import HeldOut
 from benchmarks.proportions import decimal_cell, percent_cell
 from fashion.errors import DataError
 from fashion.gates import APPLIES
 from fashion.profiles.bootstrap import f1_intervals
 from fashion.profiles.folds import split_folds
 from fashion.taxonomy import NOT_ANNOTATED, YES, Label, Taxonomy
-from training.profiles.gate_scores import SeenGates, fit_gate_thresholds
+from training.profiles.gate_scores import GatePredictions, fit_gate_thresholds
 from training.profiles.predictions import FILE_ENDING
 from training.profiles.scores import score_answers
 
@@ -22,9 +22,9 @@ BOTH = Taxonomy((Label(APPLIES, "yes"), Label(APPLIES, "no")))
 FEW = 8  # kinds with fewer photographs have no row of their own
 
 
-def applies_rows(held: HeldBack) -> list[list[str]]:
+def applies_rows(held: HeldOut) -> list[list[str]]:
     """Rows of the table of groups that apply or do not, for all data folders together; none without ground truth."""
-    gates = held.seen.seen_gates[held.products]
+    gates = held.seen.gate_predictions[held.products]
     said = gates.probabilities >= gates.gates.threshold_row({})
     rows = []
     for i, group in enumerate(gates.gates.applies):
@@ -42,7 +42,7 @@ def applies_rows(held: HeldBack) -> list[list[str]]:
     return rows
 
 
-def refused(gates: SeenGates, ids: np.ndarray) -> np.ndarray:
+def refused(gates: GatePredictions, ids: np.ndarray) -> np.ndarray:
     """Mask of photographs rejected as showing no product, bool (N,), with cross-validated thresholds.
 
     Args:
@@ -56,21 +56,21 @@ def refused(gates: SeenGates, ids: np.ndarray) -> np.ndarray:
     return said
 
 
-def false_alarm_rows(held: HeldBack) -> list[list[str]]:
+def false_alarm_rows(held: HeldOut) -> list[list[str]]:
     """The share of products rejected as no product, by data folder and in total."""
-    said = refused(held.seen.seen_gates, held.seen.ids)
-    parts = {name: held.of(i) for i, name in enumerate(held.names)} | {"all": held.products}
+    said = refused(held.seen.gate_predictions, held.seen.ids)
+    parts = {name: held.rows_of(i) for i, name in enumerate(held.names)} | {"all": held.products}
     return [[name, f"{len(of):,}", percent_cell(int(said[of].sum()), len(of))] for name, of in parts.items()]
 
 
-def recognized_rows(held: HeldBack, folders: Sequence[Path]) -> list[list[str]]:
+def recognized_rows(held: HeldOut, folders: Sequence[Path]) -> list[list[str]]:
     """The share of photographs without a product that are rejected, by kind.
 
     Args:
         held: the photographs.
         folders: of those without a product; the column `kind` of their train.csv and val.csv has the kind of each.
     """
-    said = refused(held.seen.seen_gates, held.seen.ids)
+    said = refused(held.seen.gate_predictions, held.seen.ids)
     training, kinds = set[str](), dict[str, str]()
     for folder in folders:
         training |= set(_kinds(folder / "train.csv").values())

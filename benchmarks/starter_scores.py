@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.held_back import HeldBack
+from benchmarks.held_out import HeldOut
 from benchmarks.proportions import decimal_cell, wilson
 from fashion.profiles.bootstrap import f1_intervals, interval
 from fashion.profiles.calibration import calibration_errors
@@ -37,11 +37,11 @@ class BestGuesses(NamedTuple):
     right: np.ndarray
 
 
-def f1_rows(held: HeldBack, profile: str, together: Sequence[str] = ()) -> list[list[str]]:
+def f1_rows(held: HeldOut, profile: str, together: Sequence[str] = ()) -> list[list[str]]:
     """Rows of the table of F1: for each data folder all groups, some of them together, and each annotated group."""
     rows = []
     for catalog, source in enumerate(held.names):
-        of = held.of(catalog)
+        of = held.rows_of(catalog)
         answers, targets = held.unseen.answered[profile][of], held.seen.targets[of]
         rows.append([f"{source}, {len(of):,}", *_f1_cells(*_whole(answers, targets, held.taxonomy))])
         if together:
@@ -72,7 +72,7 @@ def _f1_cells(scores: Mapping[str, Any], intervals: Mapping[str, Any]) -> list[s
     ]
 
 
-def best_guesses(held: HeldBack, of: np.ndarray, group: str, meanings: Mapping[str, str] | None = None) -> BestGuesses:
+def best_guesses(held: HeldOut, of: np.ndarray, group: str, meanings: Mapping[str, str] | None = None) -> BestGuesses:
     """The most probable label of a group for annotated photographs; a label that the model lacks counts as missed.
 
     Args:
@@ -95,14 +95,14 @@ def best_guesses(held: HeldBack, of: np.ndarray, group: str, meanings: Mapping[s
     return BestGuesses(photograph, probabilities[np.arange(len(best)), best], np.array(right, dtype=bool))
 
 
-def top_1_rows(held: HeldBack) -> list[list[str]]:
+def top_1_rows(held: HeldOut) -> list[list[str]]:
     """Rows of the table of most probable labels: the share that is right, for each group and data folder."""
     rows = []
     for group in held.taxonomy.groups:
         for meanings in (None, MEANINGS[group]) if group in MEANINGS else (None,):
             cells = []
             for catalog in range(len(held.names)):
-                right = best_guesses(held, held.of(catalog), group, meanings).right
+                right = best_guesses(held, held.rows_of(catalog), group, meanings).right
                 share = decimal_cell(right.mean(), wilson(int(right.sum()), len(right))) if len(right) else "-"
                 cells.append(f"{share}, {len(right):,}" if len(right) else share)
             if any(cell != "-" for cell in cells):
@@ -110,11 +110,11 @@ def top_1_rows(held: HeldBack) -> list[list[str]]:
     return rows
 
 
-def certain_row(held: HeldBack, groups: Sequence[str]) -> list[str]:
+def certain_row(held: HeldOut, groups: Sequence[str]) -> list[str]:
     """By data folder the share of some groups' cells that can be answered with 95 % precision; - without a group."""
     cells = []
     for catalog in range(len(held.names)):
-        of = held.of(catalog)
+        of = held.rows_of(catalog)
         guesses = [best_guesses(held, of, group) for group in groups]
         if not all(len(of_group.right) for of_group in guesses):
             cells.append("-")
@@ -156,10 +156,10 @@ def certain_share(
     return reached / total[:, -1]
 
 
-def calibration_rows(held: HeldBack) -> list[list[str]]:
+def calibration_rows(held: HeldOut) -> list[list[str]]:
     """Rows of the table of calibration errors: all groups together, each one, and all pairs."""
     products, taxonomy = held.products, held.taxonomy
-    raw = joint_probabilities(held.seen.logits, taxonomy, {}, held.seen.seen_gates)
+    raw = joint_probabilities(held.seen.logits, taxonomy, {}, held.seen.gate_predictions)
     before, after = (
         calibration_errors(probabilities[products], held.seen.targets[products], taxonomy)
         for probabilities in (raw, held.unseen.probabilities)

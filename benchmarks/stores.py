@@ -19,7 +19,7 @@ from tqdm import tqdm
 from benchmarks.document import table, write_section
 from benchmarks.enlarged import DRAWER, SHELF, Enlarged
 from benchmarks.machine import describe
-from benchmarks.matching_size import FOUND, QUERIES, WARM, asked, make
+from benchmarks.matching_size import FOUND, QUERIES, WARM, enlarged_catalog, query_products
 from catalog.engines.edge_store import EdgeStore
 from catalog.engines.location import server_place, store_at
 from catalog.engines.postgres_connection import connect
@@ -28,7 +28,7 @@ from catalog.index import build
 from catalog.scored.columns import EMBEDDING, ID, PROBABILITIES, vector_rows
 from catalog.similar.matches import Product
 from catalog.similar.matching import Index
-from catalog.similar.spaces import DEFAULT_SPACE, Measure, point, scores, unit
+from catalog.similar.spaces import DEFAULT_SPACE, Measure, point, scores, unit_vectors
 from fashion.errors import one_line_errors
 
 PAGE, ROWS, COLLECTION = Path("docs/scale.md"), 40_000, "bench_stores"
@@ -42,7 +42,7 @@ WAYS = {
 
 def truths(catalog: Enlarged, index: Index, scored: Path | None) -> dict[str, list[list[str]]]:
     """For each filter and query the nearest ten of the filtered products, by exhaustive search."""
-    embeddings, own, _ = asked(scored)
+    embeddings, own, _ = query_products(scored)
     manifest = index.manifest
     queries = Measure(DEFAULT_SPACE, manifest.scales, manifest.taxonomy).query(embeddings, own)
     parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {kept: [] for kept in COLUMNS}
@@ -71,8 +71,8 @@ def searched(
     indexes: Mapping[str, Index], scored: Path | None, truth: Mapping[str, Sequence[Sequence[str]]]
 ) -> Iterator[tuple[str, str, float, float, float]]:
     """For each kind of search and each engine: p50 and p99 of `Index.search` as a whole, in ms, and recall."""
-    embeddings, own, _ = asked(scored)
-    pairs = zip(unit(embeddings), own, strict=True)
+    embeddings, own, _ = query_products(scored)
+    pairs = zip(unit_vectors(embeddings), own, strict=True)
     products = [Product(f"query {i}", "", {}, {}, e, s) for i, (e, s) in enumerate(pairs)]
     for way, (where, exact) in WAYS.items():
         seconds: dict[str, list[float]] = {name: [] for name in indexes}
@@ -124,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", type=Path, default=PAGE, help="(default: %(default)s)")
     options = parser.parse_args(arguments, argparse.Namespace(qdrant=None, collection=COLLECTION))
     with one_line_errors(), tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        catalog = make(options.rows, options.scored)
+        catalog = enlarged_catalog(options.rows, options.scored)
         server = store_at(str(server_place(options)))
         stores = {FOLDER: EdgeStore(Path(folder) / "index"), server_version(options.postgres): server}
         took = {name: built(catalog, store) for name, store in stores.items()}

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from catalog.words.ranking import WEIGHTS, AskedPart, JoinWeights, joined
+from catalog.words.ranking import WEIGHTS, JoinWeights, QueryPart, combined_scores
 from fashion.taxonomy import Taxonomy
 
 RANK_CONSTANT = 60  # G. Cormack, C. Clarke, S. Buettcher: Reciprocal Rank Fusion, SIGIR 2009
@@ -24,7 +24,7 @@ class TextCandidates:
         taxonomy: the labels.
     """
 
-    parts: Sequence[AskedPart]
+    parts: Sequence[QueryPart]
     embeddings: np.ndarray
     scores: np.ndarray
     titled: np.ndarray
@@ -32,9 +32,9 @@ class TextCandidates:
     taxonomy: Taxonomy
 
     @classmethod
-    def of(
+    def collect(
         cls,
-        parts: Sequence[AskedPart],
+        parts: Sequence[QueryPart],
         order: Sequence[str],
         ids: Sequence[str],
         embeddings: np.ndarray,
@@ -49,12 +49,12 @@ class TextCandidates:
 
     def probabilities(self, weights: JoinWeights = WEIGHTS) -> np.ndarray:
         """The probability of each part by photographs alone, (P, n)."""
-        found = [part.seen(self.embeddings, self.scores, self.taxonomy, weights) for part in self.parts]
+        found = [part.probability(self.embeddings, self.scores, self.taxonomy, weights) for part in self.parts]
         return np.array(found).reshape(len(found), len(self.embeddings))
 
     def untitled(self) -> "TextCandidates":
         """The same without titles; parts without evidence in photographs are left out."""
-        kept = [number for number, part in enumerate(self.parts) if part.labels or part.look]
+        kept = [number for number, part in enumerate(self.parts) if part.labels or part.classifier]
         parts = [self.parts[number] for number in kept]
         return replace(self, parts=parts, titled=np.zeros((len(parts), len(self.text)), bool), text=0 * self.text)
 
@@ -64,7 +64,7 @@ def geometric(seen: TextCandidates, weights: JoinWeights = WEIGHTS) -> np.ndarra
     if not seen.parts:
         return np.zeros(len(seen.embeddings))
     labels = np.array([bool(part.labels) for part in seen.parts])
-    return joined(seen.probabilities(weights), seen.titled, labels, weights)
+    return combined_scores(seen.probabilities(weights), seen.titled, labels, weights)
 
 
 def mean(seen: TextCandidates) -> np.ndarray:

@@ -34,10 +34,10 @@ from catalog.score import score
 from catalog.scored.columns import ID
 from catalog.scored.table import Scored
 from catalog.similar.matching import Index
-from catalog.similar.spaces import scores, unit
-from catalog.words.asking import EMPTY, read
-from catalog.words.learning import Look, learn
-from catalog.words.searching import parts_of, search_words
+from catalog.similar.spaces import scores, unit_vectors
+from catalog.words.learning import WordClassifier, learn
+from catalog.words.query_parser import STOP_WORDS, parse_query
+from catalog.words.searching import query_parts, search_words
 from catalog.words.vocabulary import Vocabulary, searchable, words_of
 from catalog.words.word_file import FILE, open_words, write_words
 from fashion.errors import SettingError, one_line_errors
@@ -94,13 +94,13 @@ class Shelf:
 
 
 def questions(
-    shelf: Shelf, looks: Sequence[Look], vocabulary: Vocabulary, columns: Sequence[str]
+    shelf: Shelf, classifiers: Sequence[WordClassifier], vocabulary: Vocabulary, columns: Sequence[str]
 ) -> list[TextQuestion]:
     """All questions for a shelf.
 
     Args:
         shelf: the products.
-        looks: the learned words, from which hidden words are chosen.
+        classifiers: of the learned words, from which hidden words are chosen.
         vocabulary: of labels, which hidden words must not name.
         columns: of sub-category, color and article.
     """
@@ -114,19 +114,21 @@ def questions(
         if count >= LEAST and one and other:
             right = shelf.having(colour, one) & shelf.having(article, other)
             found.append(TextQuestion("colour and article", f"{one} {other}", right))
-    return [*found, *_hidden(shelf, looks, vocabulary, colour)]
+    return [*found, *_hidden(shelf, classifiers, vocabulary, colour)]
 
 
-def _hidden(shelf: Shelf, looks: Sequence[Look], vocabulary: Vocabulary, colour: str) -> Iterator[TextQuestion]:
+def _hidden(
+    shelf: Shelf, classifiers: Sequence[WordClassifier], vocabulary: Vocabulary, colour: str
+) -> Iterator[TextQuestion]:
     """Questions for title words that are neither labels nor numbers."""
     having: dict[str, set[str]] = {}
     for id, title in zip(shelf.ids, shelf.titles, strict=True):
         for word in searchable(title):
             having.setdefault(word, set()).add(id)
     colours = dict(zip(shelf.ids, shelf.cells[colour], strict=True))
-    for word in sorted(look.word for look in looks):
+    for word in sorted(classifier.word for classifier in classifiers):
         right = frozenset(having.get(word, ()))
-        if len(right) < LEAST or len(word) < 2 or not word.isalpha() or word in EMPTY or vocabulary.at([word])[1]:
+        if len(right) < LEAST or len(word) < 2 or not word.isalpha() or word in STOP_WORDS or vocabulary.at([word])[1]:
             continue
         half = frozenset(id for id in right if _hashed_bit(f"{word} {id}"))
         yield TextQuestion("half hidden", word, right, (word, half))
@@ -157,7 +159,7 @@ class TextBench:
         self.vocabulary = Vocabulary(index.manifest.taxonomy)
         chosen = {id: place for place, id in enumerate(_cells(scored, ID))}
         rows = [chosen[id] for id in shelf.ids]
-        self.embeddings = unit(scored.vectors("embedding"))[rows]
+        self.embeddings = unit_vectors(scored.vectors("embedding"))[rows]
         self.scores = scores(scored.vectors("probabilities"), scored.manifest.taxonomy)[rows]
 
     def searched(self, question: TextQuestion) -> list[str]:
@@ -170,7 +172,7 @@ class TextBench:
 
     def full_text(self, question: TextQuestion) -> list[str]:
         """The results of SQLite's FTS5 alone: products with any of the words, by BM25."""
-        words = [(word,) for word in words_of(question.text) if word not in EMPTY]
+        words = [(word,) for word in words_of(question.text) if word not in STOP_WORDS]
         with open_words(self.hidden.path) as file:
             own = set(self.shelf.ids)
             return [id for id in file.best(words) if id in own][:FOUND]
@@ -178,9 +180,9 @@ class TextBench:
     def seen(self, question: TextQuestion) -> TextCandidates:
         """The evidence for every product of the shelf."""
         with open_words(self.hidden.path) as file:
-            parts = parts_of(read(question.text, self.vocabulary), file)
-            order = file.best([(word,) for word in words_of(question.text) if word not in EMPTY])
-        return TextCandidates.of(
+            parts = query_parts(parse_query(question.text, self.vocabulary), file)
+            order = file.best([(word,) for word in words_of(question.text) if word not in STOP_WORDS])
+        return TextCandidates.collect(
             parts, order, self.shelf.ids, self.embeddings, self.scores, self.index.manifest.taxonomy
         )
 
@@ -278,11 +280,11 @@ def _reported(found: Mapping[str, np.ndarray], asked: Sequence[TextQuestion]) ->
 
 def measured(others: Scored, own: Scored, options: argparse.Namespace) -> str:
     """Learn from some products, index and search others; returns the section of the page."""
-    embeddings, titles = unit(others.vectors("embedding")), _cells(others, options.title)
+    embeddings, titles = unit_vectors(others.vectors("embedding")), _cells(others, options.title)
     start = time.process_time()
-    looks = learn(embeddings, titles)
+    classifiers = learn(embeddings, titles)
     learned = (
-        f"{len(looks):,} words were learned from the titles of {len(titles):,} products in "
+        f"{len(classifiers):,} words were learned from the titles of {len(titles):,} products in "
         f"{time.process_time() - start:.0f} s of processor time."
     )
     store = EdgeStore(options.out / "index")
@@ -290,10 +292,10 @@ def measured(others: Scored, own: Scored, options: argparse.Namespace) -> str:
     columns = options.columns.split(",")
     known = dict(zip(_cells(own, ID), _cells(own, options.title), strict=True))
     with Index(store) as index:
-        write_words(store.folder / FILE, index.manifest.created, known.items(), looks)
+        write_words(store.folder / FILE, index.manifest.created, known.items(), classifiers)
         hidden = HiddenTitles(store.folder / FILE, known)
         halves = [TextBench(index, hidden, _shelf(own, half, options.title, columns), own) for half in (0, 1)]
-        asked = [questions(half.shelf, looks, half.vocabulary, columns) for half in halves]
+        asked = [questions(half.shelf, classifiers, half.vocabulary, columns) for half in halves]
         if options.kinds:
             asked = [[each for each in some if each.kind in options.kinds.split(",")] for some in asked]
         return section(halves, asked, learned, options)

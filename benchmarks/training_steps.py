@@ -154,7 +154,7 @@ def settings() -> str:
 def _rounds(material: Material, case: Case, rounds: int, bar: tqdm) -> Iterator[Mapping[str, float]]:
     steps = case.warm_up + case.steps
     spec = replace(material.spec, size=case.size)
-    real = material.opened(input=InputSettings.of(spec), batch_size=case.batch_size)
+    real = material.opened(input=InputSettings.from_spec(spec), batch_size=case.batch_size)
     real.train = Repeated(real.train, steps * case.batch_size)  # type: ignore[assignment]
     kept: dict[str, LightningDataModule] = {"real": real, "memory": RepeatedBatches(real, steps)}
     module = FashionModule(

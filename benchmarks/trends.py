@@ -26,7 +26,7 @@ from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from fashion.share_correction import TRUSTED
 from training.data.images import open_split
-from training.profiles.gate_scores import SeenGates
+from training.profiles.gate_scores import GatePredictions
 from training.profiles.predictions import Predictions, predict
 from training.sources.opening import DEFAULT_CACHE
 
@@ -156,12 +156,12 @@ def _kept(file: Path, card: ModelCard) -> Predictions | None:
     with np.load(file) as kept:
         if str(kept["weights"]) != card.weights_id:
             return None
-        gates = SeenGates(card.gates, kept["gates"], kept["gate_targets"])
+        gates = GatePredictions(card.gates, kept["gates"], kept["gate_targets"])
         return Predictions(kept["probabilities"], kept["targets"], kept["logits"], kept["ids"], gates=gates)
 
 
 def _keep(file: Path, card: ModelCard, seen: Predictions) -> None:
-    gates = seen.seen_gates
+    gates = seen.gate_predictions
     np.savez_compressed(
         file,
         weights=card.weights_id,

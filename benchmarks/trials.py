@@ -46,14 +46,14 @@ class Trial:
 
     Attributes:
         changes: flags of training.fit.
-        says: its description in the table.
+        description: its description in the table.
         config: the configuration that is changed.
         pretrained: whether it starts from the weights of --weights.
         longer: times the reference's epochs.
     """
 
     changes: str
-    says: str
+    description: str
     config: str = "adamw-recipe"
     pretrained: bool = False
     longer: float = 1.0
@@ -137,7 +137,7 @@ def section(results: Mapping[str, list[dict[str, Any]]], options: argparse.Names
         both = [f"{mean(value['mirrored'][score] for value in values):.3f}" for score in MIRRORED]
         minutes = f"{mean(value['minutes'] for value in values):.0f}"
         epochs = int(values[0]["epochs"])
-        rows.append([name, TRIALS[name].says, epochs, minutes, *cells, difference + spread, *both])
+        rows.append([name, TRIALS[name].description, epochs, minutes, *cells, difference + spread, *both])
     machine = results[options.reference][0]["machine"]
     return (
         f"## {options.source}: {options.arch} at {options.size}x{options.size} px\n\n{table(header, rows)}\n\n"

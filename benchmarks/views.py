@@ -23,7 +23,7 @@ from tqdm import tqdm
 from benchmarks.document import table, write_section
 from benchmarks.machine import describe
 from benchmarks.made_views import VIEWS, made_views
-from catalog.similar.spaces import unit
+from catalog.similar.spaces import unit_vectors
 from fashion.answers import answered_mask
 from fashion.errors import DataError, SettingError, one_line_errors
 from fashion.model_card import ModelCard
@@ -55,7 +55,7 @@ DRAWN_NAMES: Mapping[str, tuple[str, Mapping[str, str]]] = {
 
 
 @dataclass(frozen=True)
-class SeenViews:
+class ViewPredictions:
     """A model's outputs for V views of each of N products.
 
     Attributes:
@@ -68,10 +68,10 @@ class SeenViews:
     embeddings: np.ndarray
     sharpness: np.ndarray
 
-    def of(self, names: Sequence[str]) -> "SeenViews":
+    def select(self, names: Sequence[str]) -> "ViewPredictions":
         """Some of the views."""
         places = [list(VIEWS).index(name) for name in names]
-        return SeenViews(self.logits[:, places], self.embeddings[:, places], self.sharpness[:, places])
+        return ViewPredictions(self.logits[:, places], self.embeddings[:, places], self.sharpness[:, places])
 
     def save(self, path: Path) -> None:
         """Save the outputs for the next run."""
@@ -90,21 +90,21 @@ class Judged:
     """
 
     card: ModelCard
-    seen: SeenViews
+    seen: ViewPredictions
     truth: Mapping[str, Sequence[str]]
 
     @cached_property
-    def ways(self) -> Mapping[str, Callable[[SeenViews], np.ndarray]]:
+    def ways(self) -> Mapping[str, Callable[[ViewPredictions], np.ndarray]]:
         """Methods by name: functions that return weights of the views' outputs, (N, V, A + K), with sum 1 over V."""
         labels, card = len(self.card.labels), self.card
 
-        def product(seen: SeenViews) -> np.ndarray:
+        def product(seen: ViewPredictions) -> np.ndarray:
             return sigmoid(seen.logits[..., -1:])
 
-        def first(seen: SeenViews) -> np.ndarray:
+        def first(seen: ViewPredictions) -> np.ndarray:
             return np.arange(seen.logits.shape[1])[None, :, None] == 0
 
-        def best(seen: SeenViews) -> np.ndarray:
+        def best(seen: ViewPredictions) -> np.ndarray:
             """For each group the view with the most probable label; for gates the most probable product."""
             found = card.probabilities(seen.logits)
             weights = np.zeros(seen.logits.shape)
@@ -116,7 +116,7 @@ class Judged:
             weights[..., labels:] = shown == shown.max(1, keepdims=True)
             return weights
 
-        def applies(seen: SeenViews) -> np.ndarray:
+        def applies(seen: ViewPredictions) -> np.ndarray:
             gates = sigmoid(seen.logits[..., labels:])
             own = card.gates.factors(gates, card.taxonomy)
             return np.concatenate([own, np.broadcast_to(product(seen), gates.shape)], axis=-1)
@@ -133,7 +133,7 @@ class Judged:
             ),
         }
 
-    def scores(self, name: str, seen: SeenViews) -> tuple[float, float]:
+    def scores(self, name: str, seen: ViewPredictions) -> tuple[float, float]:
         """Scores of a method.
 
         Returns:
@@ -164,21 +164,21 @@ def joined_rows(judged: Judged) -> list[list[str]]:
     """The scores of each method by set of views, and their means."""
     rows = []
     for name in judged.ways:
-        scores = [judged.scores(name, judged.seen.of(views)) for views in SETS.values()]
+        scores = [judged.scores(name, judged.seen.select(views)) for views in SETS.values()]
         scores.append((float(np.mean([top for top, _ in scores])), float(np.mean([f1 for _, f1 in scores]))))
         rows.append([name, *(f"{top:.3f}, {f1:.3f}" for top, f1 in scores)])
     return rows
 
 
-def found_rows(seen: SeenViews, card: ModelCard) -> list[list[str]]:
+def found_rows(seen: ViewPredictions, card: ModelCard) -> list[list[str]]:
     """How often a photograph finds its product first: by joined embeddings, and by the nearest of all photographs."""
     rows = []
     for name, views in SETS.items():
-        own = seen.of(views)
-        embeddings = unit(own.embeddings)
+        own = seen.select(views)
+        embeddings = unit_vectors(own.embeddings)
         shown = sigmoid(own.logits[..., -1]) if card.gates.product else np.ones(embeddings.shape[:2])
-        means = unit(embeddings.mean(1))
-        joined = unit(np.stack([combine_embeddings(*each) for each in zip(own.embeddings, shown, strict=True)]))
+        means = unit_vectors(embeddings.mean(1))
+        joined = unit_vectors(np.stack([combine_embeddings(*each) for each in zip(own.embeddings, shown, strict=True)]))
         cells = [_first(embeddings, gallery[:, None]) for gallery in (means, joined)]
         everything = np.concatenate([embeddings, joined[:, None]], axis=1)
         rows.append([name, *(f"{cell:.1%}" for cell in (*cells, _first(embeddings, everything), _unseen(embeddings)))])
@@ -196,7 +196,7 @@ def _unseen(embeddings: np.ndarray) -> float:
     found = []
     for view in range(embeddings.shape[1]):
         others = np.delete(embeddings, view, axis=1)
-        everything = np.concatenate([others, unit(others.mean(1))[:, None]], axis=1)
+        everything = np.concatenate([others, unit_vectors(others.mean(1))[:, None]], axis=1)
         found.append(_first(embeddings[:, view : view + 1], everything))
     return float(np.mean(found))
 
@@ -208,7 +208,7 @@ def sharpness(image: Image.Image) -> float:
     return float((4 * inner - gray[:-2, 1:-1] - gray[2:, 1:-1] - gray[1:-1, :-2] - gray[1:-1, 2:]).var())
 
 
-def see(predictor: Predictor, images: Iterable[Image.Image], total: int) -> SeenViews:
+def predict_views(predictor: Predictor, images: Iterable[Image.Image], total: int) -> ViewPredictions:
     """A model's outputs for the views of photographs."""
     logits, embeddings, sharp = [], [], []
     for seed, image in enumerate(tqdm(images, total=total, unit="product", disable=None)):
@@ -217,7 +217,7 @@ def see(predictor: Predictor, images: Iterable[Image.Image], total: int) -> Seen
         logits.append(np.stack([logits_of(prediction) for prediction in found]))
         embeddings.append(np.stack([prediction.embedding for prediction in found]))
         sharp.append([sharpness(view) for view in views])
-    return SeenViews(np.stack(logits), np.stack(embeddings), np.array(sharp))
+    return ViewPredictions(np.stack(logits), np.stack(embeddings), np.array(sharp))
 
 
 def labeled(
@@ -315,10 +315,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             photographs, truth = labeled(options.data, options.attributes, card, options.count)
         if kept:
-            seen = SeenViews(**np.load(options.keep))
+            seen = ViewPredictions(**np.load(options.keep))
         else:
             predictor = Predictor.from_bundle(options.bundle)
-            seen = see(predictor, (decode(photograph) for photograph in photographs), len(photographs))
+            seen = predict_views(predictor, (decode(photograph) for photograph in photographs), len(photographs))
             if options.keep:
                 seen.save(options.keep)
         shown = [f"--drawn {options.drawn}"] if options.data is None else [f"--data TABLE --source {options.source!r}"]

@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.document import write_section
 from benchmarks.machine import describe
 from catalog.scored.table import Scored
-from catalog.similar.spaces import unit
+from catalog.similar.spaces import unit_vectors
 from catalog.words.learning import learn
 from fashion.errors import one_line_errors
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scored = Scored.open(options.scored)
         titles = [cell or "" for batch in scored.batches([options.title]) for cell in batch.column(0).to_pylist()]
         places = np.arange(options.products) % len(titles)
-        embeddings = unit(scored.vectors("embedding"))[places]
+        embeddings = unit_vectors(scored.vectors("embedding"))[places]
         start, busy = time.perf_counter(), time.process_time()
         looks = learn(embeddings, [titles[place] for place in places])
         seconds, busy = time.perf_counter() - start, time.process_time() - busy

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from catalog.analysis.scored_at import scored_at
+from catalog.analysis.opening import open_scored
 from catalog.checking.checking import CatalogCheck
 from catalog.checking.faults import CHECKS
 from catalog.checking.writing import write_fault_sheet, write_faults
@@ -28,11 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if name not in CHECKS:
                 raise SettingError(f"--skip: there is no check {name!r}; there are: {', '.join(CHECKS)}")
         if options.photographs and not options.photographs.is_dir():
-            raise SettingError(f"--photographs: {options.photographs} is no folder")
-        scored = scored_at(options.catalog)
+            raise SettingError(f"--photographs: {options.photographs} is not a folder")
+        scored = open_scored(options.catalog)
         if options.title and options.title not in scored.manifest.columns:
             raise SettingError(f"--title: there is no column {options.title!r}; {', '.join(scored.manifest.columns)}")
-        check = CatalogCheck.of(scored, options.photographs, options.title, skipped)
+        check = CatalogCheck.with_defaults(scored, options.photographs, options.title, skipped)
         bar = tqdm(check.faults(), total=scored.rows, unit="image", desc="checking", disable=None)
         faulty = [found for found in bar if found]
         faults = [fault for found in faulty for fault in found]
@@ -59,9 +59,11 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m catalog.check", description="Find photographs of a scored catalog that are not fit for a shop."
     )
     parser.add_argument("catalog", help="scored catalog, or an index of it")
-    parser.add_argument("--photographs", type=Path, metavar="FOLDER", help="where they are now, if they were moved")
+    parser.add_argument(
+        "--photographs", type=Path, metavar="FOLDER", help="folder of the photographs, if they were moved"
+    )
     parser.add_argument("--title", metavar="COLUMN", help="column of the titles (default: a usual name)")
-    parser.add_argument("--skip", default="", metavar="CHECKS", help=f"leave out some of: {', '.join(CHECKS)}")
+    parser.add_argument("--skip", default="", metavar="CHECKS", help=f"checks to leave out: {', '.join(CHECKS)}")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write a CSV file, one line for each fault")
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="write a picture of the products with faults")
     parser.add_argument("--json", action="store_true", help="one JSON object for each fault")

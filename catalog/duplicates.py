@@ -29,8 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--threshold", type=float, default=THRESHOLD, help="cosine of two embeddings (default: %(default)s)"
     )
-    parser.add_argument("--ann", action="store_true", help="by the graphs of an index built with --ann")
-    parser.add_argument("--sheet", type=Path, metavar="FILE", help="write a picture of the photographs too")
+    parser.add_argument("--ann", action="store_true", help="approximate, by the graph of an index built with --ann")
+    parser.add_argument("--sheet", type=Path, metavar="FILE", help="also write a picture of the photographs")
     parser.add_argument("--json", action="store_true", help="one JSON list of ids a line")
     options = parse_index(parser, arguments)
     with one_line_errors(), open_index(index_place(options)) as index:
@@ -52,7 +52,7 @@ def _draw(index: Index, groups: Sequence[Sequence[str]], path: Path) -> None:
     embeddings = [np.stack([product.embedding for product in products]) for products in drawn]
     draw_groups(drawn, [float((each @ each.T).min()) for each in embeddings]).write(path, "--sheet")
     if len(groups) > MOST_GROUPS or any(len(ids) > MOST_LISTINGS for ids in groups):
-        note = f"note   the picture has {MOST_LISTINGS} listings at most of the {MOST_GROUPS} largest groups"
+        note = f"note   the picture shows the {MOST_GROUPS} largest groups, with up to {MOST_LISTINGS} listings each"
         print(note, file=sys.stderr)
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from catalog.analysis.scored_at import scored_at
+from catalog.analysis.opening import open_scored
 from catalog.exporting.fields import Translator
 from catalog.exporting.formats import FORMATS, Task
 from catalog.exporting.mapping import SHIPPED, Mapping
 from catalog.exporting.merging import Merger
-from catalog.exporting.products import products, shown_columns
+from catalog.exporting.products import read_products, shown_columns
 from catalog.exporting.taxonomy_facts import LANGUAGES
 from catalog.exporting.writing import write, write_differences
 from fashion.errors import SettingError, one_line_errors
@@ -31,12 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write the file and report cells filled in, kept and contradicted; returns the exit status."""
     options = _parser().parse_args(arguments)
     with one_line_errors():
-        scored = scored_at(options.catalog)
+        scored = open_scored(options.catalog)
         card = ModelCard.load(options.bundle)
         translator = Translator(Mapping.load(options.mapping), options.language)
         texts = dict(_template(each, [*card.taxonomy.groups, *shown_columns(scored)]) for each in options.text)
         task = Task(card.taxonomy.groups, tuple(shown_columns(scored)), translator, Merger(options.overwrite), texts)
-        found = products(scored, card, options.profile or scored.manifest.profile, options.where)
+        found = read_products(scored, card, options.profile or scored.manifest.profile, options.where)
         shape = FORMATS[options.format]
         counted = tqdm(found, total=scored.rows, desc="exporting", unit="product", disable=None)
         write(options.out, options.format, shape.columns(task), shape.rows(task, counted))
@@ -50,13 +50,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("catalog", help="scored catalog, or an index of it")
     parser.add_argument("--bundle", type=Path, required=True, help="the model that scored it")
-    parser.add_argument("--format", choices=FORMATS, required=True, help="what to write")
+    parser.add_argument("--format", choices=FORMATS, required=True, help="format to write")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
     parser.add_argument("--profile", help="thresholds of the answers (default: as it was scored)")
-    parser.add_argument("--where", metavar="FILTER", help="export these products alone, such as 'category=Dresses'")
+    parser.add_argument("--where", metavar="FILTER", help="export only these products, such as 'category=Dresses'")
     parser.add_argument("--overwrite", action="store_true", help="answers replace cells that the source has filled")
-    parser.add_argument("--mapping", type=Path, default=SHIPPED, metavar="CSV", help="labels in Shopify's taxonomy")
-    parser.add_argument("--language", choices=LANGUAGES, default="en", help="of names of values (default: %(default)s)")
+    parser.add_argument(
+        "--mapping", type=Path, default=SHIPPED, metavar="CSV", help="mapping of labels to Shopify's taxonomy"
+    )
+    parser.add_argument(
+        "--language", choices=LANGUAGES, default="en", help="language of the values' names (default: %(default)s)"
+    )
     parser.add_argument(
         "--text",
         action="append",
@@ -88,7 +92,7 @@ def _report(task: Task, out: Path, kind: str) -> None:
         surest = max(merger.differences, key=lambda each: each.probability)
         print(
             f"{beside}: {len(merger.differences):,} cells differ; the table says {surest.table} for {surest.id}, "
-            f"the photograph is {surest.photograph} {surest.probability:.2f}"
+            f"the photograph shows {surest.photograph} {surest.probability:.2f}"
         )
     unknown = task.translator.unknown.most_common()
     if unknown and kind != "akeneo":

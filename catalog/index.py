@@ -194,16 +194,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="scored catalog, written by python -m catalog.score")
     parser.add_argument("--out", type=Path, metavar="INDEX", help="folder of the index (default: FOLDER/index)")
     add_servers(parser)
-    parser.add_argument("--replace", action="store_true", help="delete the index that is there and write it anew")
+    parser.add_argument("--replace", action="store_true", help="delete the existing index and build it again")
     parser.add_argument(
         "--titles",
         metavar="COLUMNS",
-        help="columns of titles, from which it is learned what words look like, separated by commas (default: one that "
-        "has a usual name, such as title or name); none for none",
+        help="title columns, from which the appearance of words is learned, separated by commas (default: a usual "
+        "name, such as title or name); none to learn no words",
     )
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--ann", action="store_true", help=f"build graphs; the default from {LARGE:,} products on")
-    kind.add_argument("--exact", action="store_true", help="build none: every search compares with all products")
+    kind.add_argument("--exact", action="store_true", help="build no graphs: every search compares with all products")
     options = parser.parse_args(arguments)
     with one_line_errors():
         server = server_place(options)
@@ -219,7 +219,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         changes = build(scored, store, tuning, options.replace)
         looks = learn_titles(scored, store, titles) if titles and scored.rows and not options.qdrant else []
     if left_out := [name for name, kind in kinds(scored).items() if not kind]:
-        print(f"columns that no filter can compare stay out of the index: {', '.join(left_out)}", file=sys.stderr)
+        print(
+            f"columns whose types filters cannot compare are left out of the index: {', '.join(left_out)}",
+            file=sys.stderr,
+        )
     place = store.place if server else options.out or options.folder / INDEX_FOLDER
     print(
         f"{place}: {scored.rows:,} products; {changes.written:,} written, "
@@ -228,7 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if changes.projection:
         print(_graph(changes.projection, scored.manifest.embedding))
     if looks:
-        print(f"what {len(looks):,} words look like was learned from {' and '.join(titles)}")
+        print(f"learned the appearance of {len(looks):,} words from {' and '.join(titles)}")
     return 0
 
 

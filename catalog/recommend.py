@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from catalog import open_index
 from catalog.engines.location import add_index, index_place, parse_index
-from catalog.similar.output import add_output, add_search, how, show
+from catalog.similar.output import add_output, add_search, print_matches, search_options
 from fashion.errors import one_line_errors
 
 
@@ -18,14 +18,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m catalog.recommend", description="Recommend products by what a customer likes and dislikes."
     )
     add_index(parser)
-    parser.add_argument("--like", required=True, metavar="ID,ID", help="products that are liked")
-    parser.add_argument("--unlike", default="", metavar="ID,ID", help="products that are not")
+    parser.add_argument("--like", required=True, metavar="ID,ID", help="ids of liked products")
+    parser.add_argument("--unlike", default="", metavar="ID,ID", help="ids of disliked products")
     add_search(parser)
     add_output(parser)
     options = parse_index(parser, arguments)
     with one_line_errors(), open_index(index_place(options)) as index:
         like, unlike = ([id.strip() for id in text.split(",") if id.strip()] for text in (options.like, options.unlike))
-        show(index.recommend(like, unlike, **how(options)), options, *index.products(like))
+        print_matches(index.recommend(like, unlike, **search_options(options)), options, *index.products(like))
     return 0
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from catalog import open_index
 from catalog.engines.location import add_index, index_place, parse_index
-from catalog.similar.output import add_output, add_search, how, show
+from catalog.similar.output import add_output, add_search, print_matches, search_options
 from catalog.similar.replacement import SAME, stock_column
 from fashion.errors import one_line_errors
 
@@ -21,10 +21,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Find products that may take the place of one: alike, in stock, and no duplicates of it.",
     )
     add_index(parser)
-    parser.add_argument("id", help="of the product that is replaced")
+    parser.add_argument("id", help="id of the product to replace")
     parser.add_argument("--same", metavar="A,B", help=f"what a replacement must share (default: {' and '.join(SAME)})")
     parser.add_argument(
-        "--stock", metavar="COLUMN", help="what says that a product is in stock (default: a usual name), '' for none"
+        "--stock",
+        metavar="COLUMN",
+        help="column that says whether a product is in stock (default: a usual name), '' for none",
     )
     add_search(parser)
     add_output(parser)
@@ -33,12 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         same = None if options.same is None else [name.strip() for name in options.same.split(",") if name.strip()]
         if options.stock is None and not stock_column(index.columns):
             print(
-                "note   no column has a usual name for what is in stock, so products that are sold out may be among "
-                "these; name one with --stock, or none with --stock ''",
+                "note   no stock column was found, so sold-out products may be among these; name one with --stock, or "
+                "none with --stock ''",
                 file=sys.stderr,
             )
-        matches = index.replace(options.id, same=same, stock=options.stock, **how(options))
-        show(matches, options, index.product(options.id))
+        matches = index.replace(options.id, same=same, stock=options.stock, **search_options(options))
+        print_matches(matches, options, index.product(options.id))
     return 0
 
 

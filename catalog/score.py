@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from catalog.scored.score_manifest import Origin
 from catalog.scoring.opening import open_source
-from catalog.scoring.placing import score_pieces
+from catalog.scoring.placement import score_pieces
 from catalog.scoring.refresh import MOST_LOST
 from catalog.scoring.run import ScoringRun, ScoringSummary
 from catalog.scoring.scorer import BATCH, Scoring
@@ -86,7 +86,7 @@ def score(
         if len(positions):
             _check_engine(Path(bundle), card, engine)
         if fetch is not None:
-            cells = source.own()[PLACE].take(positions).to_pylist()
+            cells = source.source_columns()[PLACE].take(positions).to_pylist()
             fetch_table_images(
                 [place for cell in cells for place in photographs(cell) if isinstance(place, str)], source.folder, fetch
             )
@@ -166,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m catalog.score", description="Score a catalog; a run that was cut off is gone on with."
+        prog="python -m catalog.score", description="Score a catalog, or continue an interrupted run."
     )
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
     parser.add_argument(
@@ -174,7 +174,9 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         help="a folder of photographs; a table (CSV, JSON, Excel, Parquet); or globs, quoted",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the folder to make or to go on with")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="output folder, new or of an interrupted run"
+    )
     parser.add_argument("--profile", help="thresholds of the answered attributes (default: the model card's)")
     parser.add_argument("--id", metavar="COLUMN", help="column of the ids (default: a usual name)")
     parser.add_argument(
@@ -184,19 +186,24 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="column of paths or bytes; again for columns of further photographs (default: usual names)",
     )
-    parser.add_argument("--engine", choices=ENGINES, default="auto", help="what runs the network (%(default)s)")
-    parser.add_argument("--batch", type=_at_least_1, default=BATCH, help="photographs of one step (%(default)s)")
-    parser.add_argument("--part", type=_at_least_1, default=PART_ROWS, help="most rows of a file (%(default)s)")
+    parser.add_argument("--engine", choices=ENGINES, default="auto", help="engine that runs the network (%(default)s)")
+    parser.add_argument("--batch", type=_at_least_1, default=BATCH, help="photographs per step (%(default)s)")
+    parser.add_argument(
+        "--part", type=_at_least_1, default=PART_ROWS, help="maximum number of rows per file (%(default)s)"
+    )
     parser.add_argument(
         "--allow-removal",
         action="store_true",
-        help=f"drop products that the source has no more, even if they are more than {MOST_LOST:.0%}% of the catalog",
+        help="remove products that are no longer in the source, even if they are more than "
+        f"{MOST_LOST:.0%}% of the catalog",
     )
     parser.add_argument(
-        "--address", metavar="RAY", help="of a Ray cluster (default: this machine, with Ray where it has several GPUs)"
+        "--address",
+        metavar="RAY",
+        help="address of a Ray cluster (default: this machine, with Ray where it has several GPUs)",
     )
     add_fetch_flags(parser)
-    parser.add_argument("--workers", type=_at_least_1, metavar="N", help="models side by side (default: one a node)")
+    parser.add_argument("--workers", type=_at_least_1, metavar="N", help="models in parallel (default: one per node)")
     return parser
 
 

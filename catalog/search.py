@@ -19,7 +19,7 @@ from catalog.coloring.color_search import DISTANCE, ColorSearch, index_colors
 from catalog.engines.location import add_index, index_place, parse_index
 from catalog.similar.matches import Product
 from catalog.similar.matching import Index
-from catalog.similar.output import add_output, add_search, how, show
+from catalog.similar.output import add_output, add_search, print_matches, search_options
 from catalog.words.searching import search_words
 from fashion.errors import SettingError, one_line_errors
 from fashion.model_card import ModelCard
@@ -39,7 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--bundle", type=Path, help="the bundle that the catalog was scored with")
     parser.add_argument("--color", metavar="HEX", help="such as '#7a1f2b'; needs a run of python -m catalog.colors")
     parser.add_argument(
-        "--color-distance", type=float, default=DISTANCE, help="CIEDE2000 up to which it counts (default: %(default)s)"
+        "--color-distance",
+        type=float,
+        default=DISTANCE,
+        help="maximum color difference, CIEDE2000 (default: %(default)s)",
     )
     add_search(parser)
     add_output(parser)
@@ -53,13 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             and options.text is None
             and (options.where or options.color) is None
         ):
-            raise SettingError("nothing is asked for; give --image, --id, --text, --color or --where")
+            raise SettingError("no query; give --image, --id, --text, --color or --where")
         with open_index(index_place(options)) as index:
             if options.color is not None:
                 near = ColorSearch(index_colors(index), options.color, options.color_distance)
                 where = index.condition(options.where)
                 if options.text is None and not options.image and options.id is None:
-                    show(near.matches(index, where, options.limit, options.duplicates), options)
+                    print_matches(near.matches(index, where, options.limit, options.duplicates), options)
                     return 0
                 options.where = near.condition(where)
             if options.text is not None:
@@ -68,10 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 )
                 for note in found.notes:
                     print(f"note   {note}", file=sys.stderr)
-                show(found.matches, options)
+                print_matches(found.matches, options)
                 return 0
             query = _query(index, options)
-            show(index.search(query, **how(options)), options, *([query] if query else []))
+            print_matches(index.search(query, **search_options(options)), options, *([query] if query else []))
     return 0
 
 

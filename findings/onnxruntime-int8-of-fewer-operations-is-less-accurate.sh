@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# onnxruntime's static quantization: quantizing fewer operations makes a network with ReLU6 less accurate.
+# onnxruntime static quantization: quantizing fewer operations makes a network with ReLU6 less accurate.
 #
 # Versions: onnxruntime 1.32.0, onnx 1.23.2, numpy 2.4.6, Python 3.11.
 # Behavior: a chain of convolutions, each followed by Clip(0, 6), is quantized as QDQ with op_types_to_quantize=["Conv"]
-#   and with ["Conv", "Clip"]. The first keeps Clip in float, so one expects it to be at least as accurate.
-#   It is several times less accurate: with Conv alone the output of each convolution is quantized before Clip, over all of
-#   the range that Clip cuts off, so that only a few of the 256 levels are left for what passes it.
-# Output seen: relative error of the output   Conv 0.3476   Conv and Clip 0.0698
-# Expected: fewer quantized operations, no larger error; or a note in the documentation of op_types_to_quantize that an
-#   activation belongs to its convolution.
-# Exits non-zero where that has changed.
+#   and with ["Conv", "Clip"]. The first keeps Clip in float, so it should be at least as accurate.
+#   It is several times less accurate: with Conv alone, the output of each convolution is quantized before Clip, over the
+#   full range including values that Clip cuts off, so few of the 256 levels are left for the range 0 to 6.
+# Output: relative error of the output   Conv 0.3476   Conv and Clip 0.0698
+# Expected: quantizing fewer operations does not increase the error; or the documentation of op_types_to_quantize says that
+#   an activation must be quantized with its convolution.
+# Exits non-zero if the behavior has changed.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -30,7 +30,7 @@ images = [rng.normal(size=(1, CHANNELS, SIDE, SIDE)).astype(np.float32) for _ in
 
 
 def network(path):
-    """Convolutions of which one channel goes far beyond what Clip(0, 6) lets through, as in trained ReLU6 networks."""
+    """Convolutions with one channel far outside the range of Clip(0, 6), as in trained ReLU6 networks."""
     constants = [numpy_helper.from_array(np.float32(0), "low"), numpy_helper.from_array(np.float32(6), "high")]
     nodes, given = [], "image"
     for layer in range(LAYERS):
@@ -75,7 +75,7 @@ for operations in (["Conv"], ["Conv", "Clip"]):
         Images(),
         quant_format=QuantFormat.QDQ,
         per_channel=True,
-        reduce_range=True,  # 7 bits, so that no processor overflows
+        reduce_range=True,  # 7 bits, which cannot overflow on any processor
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         op_types_to_quantize=operations,

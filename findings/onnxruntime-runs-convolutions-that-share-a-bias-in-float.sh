@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# onnxruntime: of convolutions that share one bias, quantize_static marks all as int8, and the session runs only the first so.
+# onnxruntime: if convolutions share one bias, quantize_static marks all as int8, but the session runs only the first in int8.
 #
 # Versions: onnxruntime 1.32.0, onnx 1.23.2, numpy 2.4.6, Python 3.11.
-# Behavior: four convolutions in a row, once with a bias of zeros each, once with one initializer as the bias of all four (as
-#   exporters write it that merge equal tensors, and as a network has it whose batch norms are folded before it is trained).
-#   The bias is quantized once, with the scales of the first convolution, so that in the others the scale of the bias is not
-#   that of input times weights, and onnxruntime cannot fuse them. They stay float between a dequantization and a
-#   quantization each; neither call warns.
-# Output seen: a bias each: QLinearConv 4, Conv 0   one bias: QLinearConv 1, Conv 3
-# Expected: a bias is quantized for each convolution that has it, or quantize_static says what will stay in float.
-# Exits non-zero where that has changed.
+# Behavior: four consecutive convolutions, either with a separate bias of zeros each or with one initializer as the bias of all
+#   four (as written by exporters that merge equal tensors, or after folding the batch norms of an untrained network).
+#   The shared bias is quantized once, with the scales of the first convolution. In the others its scale is not that of input
+#   times weights, so onnxruntime cannot fuse them. They run in float between a dequantization and a quantization; neither
+#   call warns.
+# Output: a bias each: QLinearConv 4, Conv 0   one bias: QLinearConv 1, Conv 3
+# Expected: a shared bias is quantized separately for each convolution, or quantize_static warns what will stay in float.
+# Exits non-zero if the behavior has changed.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

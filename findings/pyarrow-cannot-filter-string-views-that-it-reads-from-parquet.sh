@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# pyarrow: a text column that it writes to Parquet and reads back as string_view cannot be filtered, taken, sorted or compared.
+# pyarrow: a string_view column that it reads back from Parquet cannot be filtered, taken, sorted or compared.
 #
 # Versions: pyarrow 26.0.1, Python 3.11. (Versions of Polars wrote this type into Parquet files, so that it reaches
-#   programs that never asked for it.)
-# Behavior: pq.read_table gives back the type that was written, string_view. Table.filter, Table.take, Table.sort_by,
-#   pc.equal and pc.is_in raise ArrowNotImplementedError or ArrowTypeError; group_by and dictionary_encode work, and so does all
-#   of it after a cast to string. The message of filter names take ("array_take has no kernel"), which nobody called.
-# Output seen: string_view   filter no   take no   sort_by no   equal no   is_in no   group_by yes   cast, then filter yes
-# Expected: what pyarrow reads by itself it can filter; or a reader that gives string unless views are asked for.
-# Exits non-zero where that has changed.
+#   programs that never requested it.)
+# Behavior: pq.read_table returns the written type, string_view. Table.filter, Table.take, Table.sort_by,
+#   pc.equal and pc.is_in raise ArrowNotImplementedError or ArrowTypeError; group_by and dictionary_encode work, and everything
+#   works after a cast to string. The error of filter names take ("array_take has no kernel"), which was not called.
+# Output: string_view   filter no   take no   sort_by no   equal no   is_in no   group_by yes   cast, then filter yes
+# Expected: pyarrow can filter the types that it reads; or the reader returns string unless views are requested.
+# Exits non-zero if the behavior has changed.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

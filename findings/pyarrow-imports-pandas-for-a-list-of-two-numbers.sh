@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# pyarrow: the first array that is made of a Python list imports pandas, where pandas is installed.
+# pyarrow: converting the first Python list to an array imports pandas if it is installed.
 #
 # Versions: pyarrow 26.0.1, pandas 3.1.1, Python 3.11.
-# Behavior: importing pyarrow leaves pandas alone. pa.array([1, 2]), which has nothing to do with it, imports it whole, and so
-#   does pa.array of a NumPy array. A server waits for that once, in whatever request comes first.
-# Output seen: after import no   after a NumPy array yes   after a list yes; the first pa.array takes over 100 times as long
+# Behavior: importing pyarrow does not import pandas. pa.array([1, 2]), which does not need pandas, imports all of it, and so
+#   does pa.array of a NumPy array. In a server, this delays the first request.
+# Output: after import no   after a NumPy array yes   after a list yes; the first pa.array takes over 100 times as long
 #   as in an environment without pandas
-# Expected: pandas is imported by what takes or gives objects of pandas.
-# Exits non-zero where that has changed.
+# Expected: pandas is imported only by functions that take or return pandas objects.
+# Exits non-zero if the behavior has changed.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -31,7 +31,7 @@ pa.array(values)
 print(before, "pandas" in sys.modules, time.perf_counter() - start)
 PYTHON
 first() { "$folder/$1/bin/python" first.py "$2"; }
-first with list >/dev/null # compiles what is imported
+first with list >/dev/null # compiles the imported modules
 read -r before after_list slow < <(first with list)
 read -r _ after_numpy _ < <(first with numpy)
 read -r _ _ quick < <(first without list)

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# qdrant-edge: of a batch that it refuses for one point, it stores others, not the same each time, and more when it is opened again.
+# qdrant-edge: a batch refused for one bad point is stored partly, varying between runs, and more of it appears after reopening.
 #
 # Versions: qdrant-edge-py 0.9.0, Python 3.11.
 # Behavior: upsert_points of eight points, the fourth with three numbers where the shard has two, raises "Vector dimension
-#   error: expected dim: 2, got 3". Some of the other seven are stored all the same: which and how many changes from run
-#   to run, for points are written in no fixed order until the bad one is met. Closed and loaded again, the shard has
-#   further ones, because the refused batch lies in the write-ahead log and is tried once more, in another order.
-# Output seen (two calls): raised 10 of 10   stored something in 9 (10)   different sets of points 9 (7)   more after loading in 9 (5)
-# Expected: a batch that is refused leaves the shard as it was, and loading changes nothing.
-# Exits non-zero where that has changed.
+#   error: expected dim: 2, got 3". Some of the other seven are stored nevertheless. Which and how many varies between
+#   runs, because points are written in no fixed order until the bad one is reached. After closing and loading, the shard
+#   has further points, because the refused batch is in the write-ahead log and is replayed in another order.
+# Output (two calls): raised 10 of 10   stored something in 9 (10)   different sets of points 9 (7)   more after loading in 9 (5)
+# Expected: a refused batch leaves the shard unchanged, and loading changes nothing.
+# Exits non-zero if the behavior has changed.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# torch: a CPU generator takes seeds of 64 bits, and draws alike for all that have the same lower 32.
+# torch: a CPU generator accepts seeds of 64 bits, but its numbers depend only on the lower 32.
 #
 # Versions: torch 2.15.0, Python 3.11.
-# Behavior: Generator.manual_seed takes any whole number of 64 bits without a word, and initial_seed gives all of it back.
-#   What is drawn depends on the lower 32 bits alone: with seeds such as epoch * 2**32 + rank every epoch of a rank draws
-#   the same. NumPy's SeedSequence mixes all bits.
-# Output seen: seeds 5 and 4294967301   initial_seed 5 and 4294967301   torch draws alike   numpy draws differently
-# Expected: different draws, as of a generator that takes a seed of 64 bits and says that it has it; or a ValueError.
-# Exits non-zero where that has changed.
+# Behavior: Generator.manual_seed accepts any 64-bit integer without a warning, and initial_seed returns all of it.
+#   The random numbers depend only on the lower 32 bits: with seeds such as epoch * 2**32 + rank, all epochs of a rank draw
+#   the same numbers. NumPy's SeedSequence uses all bits.
+# Output: seeds 5 and 4294967301   initial_seed 5 and 4294967301   torch draws alike   numpy draws differently
+# Expected: different numbers for different 64-bit seeds, or a ValueError.
+# Exits non-zero if the behavior has changed.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

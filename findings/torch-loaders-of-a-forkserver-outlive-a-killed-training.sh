@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# torch: the worker processes of a DataLoader outlive a training that is killed, where they were started by a forkserver.
+# torch: the worker processes of a DataLoader outlive a killed training if they were started by a forkserver.
 #
 # Versions: torch 2.15.0, numpy 2.4.6, Python 3.11 (multiprocessing_context="forkserver"; from Python 3.14 on that is the default
 #   on Linux).
-# Behavior: a process with a DataLoader of two workers ends by SIGKILL, as the kernel ends one that takes too much memory. Workers
-#   that were forked end within seconds, and so do spawned ones: each compares the id of its parent with what it was at its
-#   start. The parent of a worker that a forkserver made is the forkserver, which lives as long as a worker does, and so all
-#   three wait for ever, with the memory they hold.
-# Output seen: 20 s after the training was killed: fork 0 of 2 workers run   spawn 0 of 2   forkserver 2 of 2
-# Expected: none runs, whatever started it. multiprocessing.parent_process().join() in a thread of the worker would tell.
-# Exits non-zero where that has changed. Ends the workers itself.
+# Behavior: a process with a DataLoader of two workers ends by SIGKILL, as by the kernel's out-of-memory killer. Forked and spawned
+#   workers end within seconds, because each compares its parent's id with the id at its start. The parent of a worker started
+#   by a forkserver is the forkserver, which lives as long as its workers, so all three wait forever and keep their memory.
+# Output: 20 s after the training was killed: fork 0 of 2 workers run   spawn 0 of 2   forkserver 2 of 2
+# Expected: no worker survives, with any start method. A thread in the worker could wait in
+#   multiprocessing.parent_process().join().
+# Exits non-zero if the behavior has changed. Kills the remaining workers.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# torch: OneCycleLR divides by zero where pct_start of total_steps is exactly one step, and warms up not at all where it is less.
+# torch: OneCycleLR divides by zero if pct_start of total_steps is exactly one step, and skips the warm-up if it is less.
 #
 # Versions: torch 2.15.0, numpy 2.4.6, Python 3.11.
-# Behavior: OneCycleLR(total_steps=10, pct_start=0.1), ten steps of which a tenth warms up, raises ZeroDivisionError where it is made,
-#   without a word about either argument; so do 100 and 0.01, 4 and 0.25, 2 and 0.5. The first phase ends at pct_start *
-#   total_steps - 1, which is step 0, where it begins. With pct_start=0.05 the same ten steps begin at 0.99 of the highest rate
-#   instead of a 25th of it (div_factor): the first phase ends before it begins, and is passed over.
-# Output seen: 10 steps: pct_start 0.2 begins at 0.04 of max_lr   0.1 ZeroDivisionError   0.05 begins at 0.99
+# Behavior: OneCycleLR(total_steps=10, pct_start=0.1), ten steps with a warm-up of one, raises ZeroDivisionError in its constructor,
+#   without naming either argument; so do 100 and 0.01, 4 and 0.25, 2 and 0.5. The first phase ends at pct_start *
+#   total_steps - 1, which is step 0, where it begins. With pct_start=0.05 the same ten steps start at 0.99 of the maximum rate
+#   instead of 1/25 of it (div_factor): the first phase ends before it begins, so it is skipped.
+# Output: 10 steps: pct_start 0.2 begins at 0.04 of max_lr   0.1 ZeroDivisionError   0.05 begins at 0.99
 #   100 steps, 0.01: ZeroDivisionError
-# Expected: a warm-up of one step begins at max_lr / div_factor; or a ValueError names pct_start, as one outside of 0 to 1 does.
-# Exits non-zero where that has changed.
+# Expected: a warm-up of one step begins at max_lr / div_factor; or a ValueError names pct_start, as for values outside 0 to 1.
+# Exits non-zero if the behavior has changed.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# TorchServe: of several form parts that have one name its worker hands on the last, and does not say so.
+# TorchServe: of several form parts with one name, the worker silently passes on only the last.
 #
 # Versions: torchserve 0.12.0, torch 2.15.0, Python 3.11.
-# Behavior: the frontend hands on every part (`curl -F image=@front.jpg -F image=@back.jpg` is how forms name several files of
-#   one field). Before the handler is called, Service.retrieve_data_for_inference puts the parts of a request into a dict
-#   by their names, so that each takes the place of the one before it. The handler cannot know that there were others.
-# Output seen: parts sent: image, image, note   handed on: image (back), note
+# Behavior: the frontend passes on every part (`curl -F image=@front.jpg -F image=@back.jpg` is the usual form for several files
+#   of one field). Before the handler is called, Service.retrieve_data_for_inference puts the parts of a request into a dict
+#   by name, so each part overwrites the previous one. The handler cannot detect this.
+# Output: parts sent: image, image, note   handed on: image (back), note
 # Expected: all parts, as a list or under numbered names; or status 400.
-# Exits non-zero where that has changed.
+# Exits non-zero if the behavior has changed.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,4 +1,4 @@
-"""A tiny data set that a network learns in seconds: wide and tall blocks in three colors."""
+"""A tiny data set that a network fits in seconds: wide and tall blocks in three colors."""
 
 import io
 from collections.abc import Iterator
@@ -15,8 +15,7 @@ COLORS = {"Blue": (30, 30, 200), "Green": (30, 200, 30), "Red": (200, 30, 30)}
 def write_shapes(folder: Path, train: int, val: int, only_in_val: str = "") -> Path:
     """Write `folder` in the training format with the groups color and shape.
 
-    No two images are the same. Every fifth row has no annotated shape; the last row of val has the color `only_in_val`,
-    if that is given.
+    All images differ. Every fifth row has no annotated shape; the last val row has the color `only_in_val`, if given.
     """
 
     def rows() -> Iterator[ProductRow]:
@@ -33,7 +32,7 @@ def write_shapes(folder: Path, train: int, val: int, only_in_val: str = "") -> P
 
 
 def block(color: tuple[int, int, int], wide: bool, gray: int = 255) -> bytes:
-    """A PNG of 32x32 px: a block, left of the middle, on a gray or white ground."""
+    """A PNG of 32x32 px: a block, left of the middle, on a gray or white background."""
     image = np.full((32, 32, 3), gray, np.uint8)
     image[(slice(8, 22), slice(0, 24)) if wide else (slice(2, 30), slice(2, 12))] = color
     file = io.BytesIO()

@@ -24,26 +24,26 @@ if TYPE_CHECKING:
     from serving.torchserve import TorchServe
 
 
-# As many examples of each property as a night has time for: pytest --hypothesis-profile=damage tests/test_damage.py
+# More examples of each property, for a long run: pytest --hypothesis-profile=damage tests/test_damage.py
 settings.register_profile("damage", max_examples=1_000)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def no_proxy() -> None:
-    """The servers of the tests are on this machine; no proxy of the environment is to be asked for them."""
+    """Bypass proxies set in the environment: the servers under test run on this machine."""
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """Programs that tests interrupt must get the signal, also where pytest itself was started in the background."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a program started by this one would inherit it
+    """Let child processes receive SIGINT even if pytest was started in the background, where it is ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # child processes inherit this
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
 def without_heic(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As where pillow-heif is not installed."""
+    """Simulate an environment without pillow-heif."""
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     can_read_heic.cache_clear()
     yield
@@ -53,7 +53,7 @@ def without_heic(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The URL of a database with pgvector, started for these tests; each takes collections of its own."""
+    """The URL of a PostgreSQL server with pgvector, started for the tests; each test uses its own collections."""
     with ExitStack() as stack:
         try:
             url = stack.enter_context(postgres_server())
@@ -64,7 +64,7 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny but real bundle, made once for all tests. Read only: a test that changes it works on a copy."""
+    """A tiny but real bundle, shared by all tests. Read-only: a test that changes it works on a copy."""
     from tiny_bundle import make_tiny_bundle  # imports torch and onnx, which not every test needs
 
     return make_tiny_bundle(tmp_path_factory.mktemp("bundle"))
@@ -72,7 +72,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def gated_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same of a model with gates. Read only."""
+    """A tiny bundle of a model with gates. Read-only."""
     from tiny_bundle import GATES, make_tiny_bundle
 
     return make_tiny_bundle(tmp_path_factory.mktemp("gated"), gates=GATES)
@@ -80,7 +80,7 @@ def gated_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def model_store(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model store with `fashion.mar`, as shipped, and `batched.mar`, which waits 1 s for its batches. Read only."""
+    """A model store with `fashion.mar`, as shipped, and `batched.mar`, whose batch delay is 1 s. Read-only."""
     from serving.archive import CONFIG_FILE, SERVING, archive
 
     store = tmp_path_factory.mktemp("model_store")
@@ -103,7 +103,7 @@ def endpoint(model_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(scope="session")
 def hardened(model_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator["TorchServe"]:
-    """A running TorchServe of the hardened config with the model `fashion`; only 4 requests wait for its worker."""
+    """A running TorchServe with the hardened config and the model `fashion`; its queue holds only 4 requests."""
     from serving.torchserve import HARDENED_CONFIG, TorchServe
 
     folder = tmp_path_factory.mktemp("hardened")
@@ -115,7 +115,7 @@ def hardened(model_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(scope="session")
 def proxy(hardened: "TorchServe", tmp_path_factory: pytest.TempPathFactory) -> Iterator["Proxy"]:
-    """The nginx of deploy/ before it."""
+    """The nginx of deploy/ in front of `hardened`."""
     from proxy import proxy_of
 
     address = hardened.inference_url.removeprefix("http://")
@@ -125,24 +125,24 @@ def proxy(hardened: "TorchServe", tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture
 def outside(proxy: "Proxy") -> Iterator["requests.Session"]:
-    """Somebody elsewhere, who knows nothing of the proxy but its address and certificate."""
+    """The session of an external client, which has only the proxy's address and certificate."""
     import requests
 
     with requests.Session() as session:
-        session.trust_env = False  # the environment's own certificates would win over this one
+        session.trust_env = False  # certificates from the environment would override this one
         session.verify = str(proxy.certificate)
         yield session
 
 
 @pytest.fixture(scope="session")
 def app_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the server of `app_url` prints."""
+    """The log of the server at `app_url`."""
     return tmp_path_factory.mktemp("app") / "log"
 
 
 @pytest.fixture(scope="session")
 def app_url(bundle: Path, app_log: Path) -> Iterator[str]:
-    """Where the server without TorchServe answers, with the same weights as `endpoint`, run as the command runs it."""
+    """The URL of the FastAPI server, started by its command, with the same weights as `endpoint`."""
     from serving.ports import free_ports
 
     (port,) = free_ports(1)
@@ -164,7 +164,7 @@ def app_url(bundle: Path, app_log: Path) -> Iterator[str]:
 
 
 def answers(url: str) -> bool:
-    """Whether a server answers there with status 200."""
+    """Whether a server at this URL answers with status 200."""
     import requests
 
     try:
@@ -175,7 +175,7 @@ def answers(url: str) -> bool:
 
 @pytest.fixture(scope="session")
 def labeled_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data set that a network learns in seconds, so that its answers are far from the thresholds. Read only."""
+    """A data set that a network fits in seconds, so that probabilities are far from the thresholds. Read-only."""
     from colored_shapes import write_shapes
 
     return write_shapes(tmp_path_factory.mktemp("data") / "shapes", train=240, val=40)
@@ -183,7 +183,7 @@ def labeled_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def run(labeled_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished training run of a ResNet18 at 32 px on `labeled_data`, as the command makes it. Read only."""
+    """A finished training run of a ResNet18 at 32 px on `labeled_data`, made by the command. Read-only."""
     from training import fit
 
     folder = tmp_path_factory.mktemp("runs")
@@ -197,7 +197,7 @@ def run(labeled_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def exported(run: Path) -> Path:
-    """The bundle of `run`, as the command makes it. Read only."""
+    """The bundle exported from `run` by the command. Read-only."""
     from training import export
 
     assert export.main([str(run)]) == 0

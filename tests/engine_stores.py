@@ -1,4 +1,4 @@
-"""The stores of an index that every test of engines runs on."""
+"""The index stores that every engine test runs on."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,28 +20,28 @@ MakeStore = Callable[[], Store]
 
 @contextmanager
 def new_store(engine: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[MakeStore]:
-    """Makes the store of one and the same index again and again, as one command after the other does.
+    """Yield a function that reopens the store of one index, as consecutive commands do.
 
     Args:
         engine: one of `ENGINES`.
-        request: of the fixture; the server is started when it is needed first.
-        folder: of an index in a folder; it may not be there yet.
+        request: of the fixture; the database server is started when first needed.
+        folder: of an index in a folder; it need not exist yet.
     """
     made: list[Store] = []
     if engine == "edge":
         make: MakeStore = lambda: EdgeStore(folder)  # noqa: E731
     elif engine == "client":
         client = QdrantClient(":memory:")
-        client.close = lambda **_: None  # what is in memory would be gone
+        client.close = lambda **_: None  # closing would lose the data in memory
         make = lambda: ServerStore(client, "fashion", "memory/fashion")  # noqa: E731
     else:
         url, collection = request.getfixturevalue("postgres"), f"t{uuid4().hex}"
         make = lambda: PostgresStore(url, collection)  # noqa: E731
 
-    def kept() -> Store:
+    def open_store() -> Store:
         made.append(make())
         return made[-1]
 
-    yield kept
+    yield open_store
     for store in made:
         store.close()

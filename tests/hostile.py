@@ -1,4 +1,4 @@
-"""Requests that no friend would send: a name, what goes over the wire, and what must come back."""
+"""Malformed and malicious requests: a name, the bytes sent, and the statuses that must come back."""
 
 import io
 import json
@@ -21,7 +21,7 @@ REFUSED = frozenset({400})
 
 
 class Hostile(NamedTuple):
-    """A body, its headers, and the statuses that are right for it."""
+    """A body, its headers, and the acceptable statuses."""
 
     body: Callable[[], bytes]
     headers: Mapping[str, str] = MappingProxyType({})
@@ -47,11 +47,11 @@ def zip_bomb() -> bytes:
 
 
 def text_bomb_png() -> bytes:
-    """A PNG whose compressed comment is 60 MB of nothing."""
+    """A PNG whose compressed comment expands to 60 MB."""
     comment = b"Comment\0\0" + zlib.compress(bytes(60_000_000), 9)
     chunk = struct.pack(">I", len(comment)) + b"zTXt" + comment + struct.pack(">I", zlib.crc32(b"zTXt" + comment))
     data = encoded(picture(), "PNG")
-    return data[:33] + chunk + data[33:]  # behind the header
+    return data[:33] + chunk + data[33:]  # after the header
 
 
 def changed(data: bytes, seed: int, count: int = 20) -> bytes:
@@ -64,7 +64,7 @@ def changed(data: bytes, seed: int, count: int = 20) -> bytes:
 
 
 def lying_jpeg(width: int, height: int) -> bytes:
-    """A JPEG that says it is larger than it is."""
+    """A JPEG whose header declares a larger image than its data."""
     data = bytearray(encoded(picture()))
     at = data.index(b"\xff\xc0") + 5
     data[at : at + 4] = struct.pack(">HH", height, width)
@@ -73,8 +73,8 @@ def lying_jpeg(width: int, height: int) -> bytes:
 
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": MULTIPART}
-NOT_OURS = frozenset({400, 500})  # TorchServe's own parser of forms fails before the request reaches this project
-EITHER = frozenset({200, 400})  # decoders may read what is left, or not; both are right
+NOT_OURS = frozenset({400, 500})  # TorchServe's own form parser fails before the handler is called
+EITHER = frozenset({200, 400})  # whether a decoder reads the remaining data is its choice
 
 HOSTILE: dict[str, Hostile] = {
     "HTML": Hostile(lambda: b"<!doctype html><script>alert(1)</script>"),
@@ -136,7 +136,7 @@ HOSTILE: dict[str, Hostile] = {
 
 
 def fuzzed(count: int) -> list[bytes]:
-    """Image files of several formats with bytes changed, cut and doubled, the same at every run."""
+    """Image files of several formats with bytes changed, cut and doubled; deterministic."""
     whole: list[bytes] = [encoded(picture(), kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")]
     bodies: list[bytes] = []
     for seed in range(count):

@@ -1,11 +1,11 @@
-"""Image files of every good, odd and bad kind, as bytes, each with the outcome that is expected of it.
+"""Valid, unusual and invalid image files, as bytes, each with its expected outcome.
 
     for name, case in BAD_IMAGES.items():   # refused: the message contains case.message
         case.data()
     for name, case in ODD_IMAGES.items():   # answered: decoded, it is case.looks_like() up to case.tolerance
         case.data()
 
-All are made from one picture, `photo()`, which looks different in each of the eight orientations.
+All are made from one image, `photo()`, which looks different in each of the eight orientations.
 """
 
 import io
@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw
 WIDTH, HEIGHT = 120, 160
 EXIF_ORIENTATION = 0x0112
 
-# Orientation -> how an upright picture is stored so that a viewer that obeys it shows the picture upright again.
+# EXIF orientation -> the transform by which an upright image is stored, so that the orientation makes it upright again.
 STORED_AS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -36,14 +36,14 @@ STORED_AS = {
 
 
 class BadImage(NamedTuple):
-    """A file that is refused, and a part of the message that says why."""
+    """A file that is refused, and a part of the error message."""
 
     data: Callable[[], bytes]
     message: str
 
 
 class OddImage(NamedTuple):
-    """A file that is answered, what it looks like, and how far its pixels may be from that (mean of |difference|)."""
+    """A file that is answered, its expected image, and the tolerance (mean absolute difference of pixels)."""
 
     data: Callable[[], bytes]
     looks_like: Callable[[], Image.Image]
@@ -52,7 +52,7 @@ class OddImage(NamedTuple):
 
 @cache
 def photo() -> Image.Image:
-    """A red dress with a blue collar on a light ground, RGB; no symmetry."""
+    """A red dress with a blue collar on a light background, RGB; without symmetry."""
     across, down = np.meshgrid(np.linspace(0, 1, WIDTH), np.linspace(0, 1, HEIGHT))
     ground = np.stack([215 + 30 * across, 225 - 20 * down, 235 - 25 * across * down], axis=2)
     image = Image.fromarray(ground.astype(np.uint8))
@@ -64,14 +64,14 @@ def photo() -> Image.Image:
 
 
 def encoded(image: Image.Image, file_format: str = "JPEG", **options: Any) -> bytes:
-    """The bytes of an image file; JPEG at quality 95 unless told otherwise."""
+    """The bytes of an image file; by default JPEG at quality 95."""
     buffer = io.BytesIO()
     image.save(buffer, file_format, **({"quality": 95} if file_format == "JPEG" else {}) | options)
     return buffer.getvalue()
 
 
 def with_orientation(orientation: int, file_format: str = "JPEG") -> bytes:
-    """The photo stored turned or mirrored, with the EXIF orientation that undoes it."""
+    """The photo stored rotated or mirrored, with the EXIF orientation that undoes it."""
     exif = Image.Exif()
     exif[EXIF_ORIENTATION] = orientation
     stored = photo() if orientation == 1 else photo().transpose(STORED_AS[orientation])
@@ -86,13 +86,13 @@ def png_from_array(array: np.ndarray) -> bytes:
     height, width = array.shape[:2]
     channels = 1 if array.ndim == 2 else array.shape[2]
     rows = array.astype(f">u{array.itemsize}").reshape(height, -1)
-    raw = b"".join(b"\0" + row.tobytes() for row in rows)  # 0: the row is not filtered
+    raw = b"".join(b"\0" + row.tobytes() for row in rows)  # 0: no row filter
     color_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     return png_of(width, height, 8 * array.itemsize, color_type, zlib.compress(raw))
 
 
 def png_of(width: int, height: int, depth: int, color_type: int, compressed: bytes) -> bytes:
-    """A PNG with the given header and compressed pixels, whether they fit or not."""
+    """A PNG with the given header and compressed pixels, which need not match."""
     header = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", compressed) + _chunk(b"IEND", b"")
 
@@ -102,7 +102,7 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def bilevel_png(width: int, height: int) -> bytes:
-    """A white PNG of one bit a pixel: whole and valid, and a thousand times smaller in the file than in memory."""
+    """A valid white PNG of one bit per pixel, a thousand times smaller on disk than in memory."""
     row = b"\0" + b"\xff" * ((width + 7) // 8)
     compressor = zlib.compressobj()
     parts = [compressor.compress(row) for _ in range(height)]
@@ -117,12 +117,12 @@ def animated(file_format: str) -> bytes:
 
 
 def half(data: bytes) -> bytes:
-    """The first half of a file, as an upload that broke off leaves it."""
+    """The first half of a file, as an interrupted upload leaves it."""
     return data[: len(data) // 2]
 
 
 def cutout() -> Image.Image:
-    """The photo with the dress kept and the ground transparent; under the transparency lies black."""
+    """The photo with a transparent background; the transparent pixels are black."""
     pixels = np.asarray(photo())
     dress = (pixels[..., 1] < 100).astype(np.uint8)
     return Image.fromarray(np.dstack([pixels * dress[..., None], dress * 255]))
@@ -136,7 +136,7 @@ def cutout_on_white() -> Image.Image:
 
 
 def gray(image: Image.Image) -> Image.Image:
-    """Without its colors, still RGB."""
+    """The image in gray, still RGB."""
     return image.convert("L").convert("RGB")
 
 
@@ -162,7 +162,7 @@ def _sixteen_bit_tiff() -> bytes:
 
 
 def exif_block(*entries: tuple[int, int, int, bytes]) -> bytes:
-    """An EXIF block of such entries as they come: tag, type, count, and the value's bytes, little-endian."""
+    """An EXIF block of these entries, in order: tag, type, count, and the value's bytes, little-endian."""
     tail_at, head, tail = 8 + 2 + 12 * len(entries) + 4, struct.pack("<H", len(entries)), b""
     for tag, kind, count, value in entries:
         head += struct.pack("<HHI", tag, kind, count)
@@ -172,7 +172,7 @@ def exif_block(*entries: tuple[int, int, int, bytes]) -> bytes:
 
 
 def with_segments(*segments: tuple[int, bytes], jpeg: bytes | None = None) -> bytes:
-    """A JPEG, of the photo unless it is given, with these segments at its beginning: marker, content."""
+    """A JPEG, by default of the photo, with these segments at its beginning: marker, content."""
     jpeg = jpeg or encoded(photo())
     added = b"".join(
         bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content for marker, content in segments
@@ -181,7 +181,7 @@ def with_segments(*segments: tuple[int, bytes], jpeg: bytes | None = None) -> by
 
 
 def with_chunks(*chunks: tuple[bytes, bytes], png: bytes | None = None, at_end: bool = False) -> bytes:
-    """A PNG, of the photo unless it is given, with these chunks behind its header or before its end."""
+    """A PNG, by default of the photo, with these chunks after its header or before its end."""
     png = png or encoded(photo(), "PNG")
     place = len(png) - 12 if at_end else 8 + 25
     return png[:place] + b"".join(_chunk(*chunk) for chunk in chunks) + png[place:]

@@ -1,4 +1,4 @@
-"""A page with products and files that want to be more than text."""
+"""A page server with products and files whose names contain HTML."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from catalog.scored.correction_store import ONLY, Correction, CorrectionStore
 __all__ = ["HOSTILE", "PRODUCTS", "STARTER", "garment", "garments_with_corrections", "page", "scored_garments"]
 
 PRODUCTS = 14  # the last two are the same photograph
-HOSTILE = "<img src=x onerror=alert(1)>"  # what a product and a file are called
+HOSTILE = "<img src=x onerror=alert(1)>"  # the name of a product and of a file
 
 
 def scored_garments(home: Path) -> Path:
@@ -19,7 +19,7 @@ def scored_garments(home: Path) -> Path:
 
 
 def garments_with_corrections(home: Path) -> Path:
-    """A scored catalog of which somebody said that what a queue showed in random order is for sports."""
+    """A scored catalog with corrections: 36 products found by a random-order queue are for sports."""
     scored = drawn_shop.scored_garments(home, [f"Garment {number}" for number in range(48)], 100, indexed=False)
     said = [Correction(f"g/{number}", ONLY, "usage", "Sports") for number in range(36)]
     CorrectionStore(scored).write(said, {each.product: 0 for each in said}, "ana", found_by=RANDOM)

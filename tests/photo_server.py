@@ -1,4 +1,4 @@
-"""A web server on this machine that answers well, badly, late and never."""
+"""A local web server that answers correctly, wrongly, slowly or never."""
 
 import threading
 from collections import Counter
@@ -24,14 +24,14 @@ class PhotoServer(ThreadingHTTPServer):
     def __init__(self, host: str, port: int) -> None:
         super().__init__((host, port), PhotoAnswers)
         self.asked: Counter[str] = Counter()
-        self.release = threading.Event()  # lets the answers to /hang go
+        self.release = threading.Event()  # releases the answers to /hang
 
     def url(self, path: str) -> str:
         return f"http://{self.server_address[0]}:{self.server_port}/{path}"
 
 
 class PhotoAnswers(BaseHTTPRequestHandler):
-    """The first part of the path says how to answer."""
+    """Answer as the first part of the path says."""
 
     server: PhotoServer
 
@@ -48,15 +48,15 @@ class PhotoAnswers(BaseHTTPRequestHandler):
             self.answer(200, b"<!DOCTYPE html><html>gone</html>")
         elif kind == "moved":
             self.answer(302, b"", {"Location": "/good/moved"})
-        elif kind == "to":  # wherever the rest of the path says
+        elif kind == "to":  # redirect to the rest of the path
             self.answer(302, b"", {"Location": "http://" + self.path.removeprefix("/to/")})
         elif kind == "circle":
             self.answer(302, b"", {"Location": self.path})
         elif kind == "elsewhere":
             self.answer(302, b"", {"Location": "file:///etc/passwd"})
-        elif kind == "truncated":  # says more than it sends
+        elif kind == "truncated":  # declares a longer body than it sends
             self.answer(200, PHOTO[:2000], {"Content-Length": str(len(PHOTO))})
-        elif kind == "cut":  # the photograph itself is cut off
+        elif kind == "cut":  # the image file is truncated
             self.answer(200, PHOTO[:2000])
         elif kind == "large":
             self.answer(200, b"\xff\xd8" + bytes(MAX_BYTES))
@@ -74,11 +74,11 @@ class PhotoAnswers(BaseHTTPRequestHandler):
         self.end_headers()
         try:
             self.wfile.write(body)
-        except OSError:  # the client has seen enough
+        except OSError:  # the client has disconnected
             self.close_connection = True
 
     def drip(self) -> None:
-        """A byte now and then: never a timeout between two of them."""
+        """Send single bytes, each before a read timeout would occur."""
         self.send_response(200)
         self.end_headers()
         try:
@@ -90,12 +90,12 @@ class PhotoAnswers(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
 @contextmanager
 def running(host: str = "127.0.0.1", port: int = 0) -> Iterator[PhotoServer]:
-    """A server in threads of this process."""
+    """A running server, in threads of this process."""
     with PhotoServer(host, port) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

@@ -1,4 +1,4 @@
-"""The photographs of `image_files.py` and drawn garments, as the bodies of requests."""
+"""Request bodies: the photographs of `image_files.py` and drawn garments."""
 
 from functools import cache
 
@@ -9,13 +9,13 @@ from tiny_bundle import garments
 
 @cache
 def photo(seed: int = 0, size: int = 96) -> bytes:
-    """A lossless photograph that differs from that of any other seed."""
+    """A lossless photograph, different for each seed."""
     return encoded(Image.fromarray(garments(1, size, seed)[0]), "PNG")
 
 
 @cache
 def unusual_photos() -> dict[str, bytes]:
-    """Photographs that are rare but must be answered."""
+    """Unusual photographs that must be answered."""
     return {name: image.data() for name, image in ODD_IMAGES.items()}
 
 

@@ -1,4 +1,4 @@
-"""What a filter means, payload by payload: the oracle that engines and tables are compared with."""
+"""A plain Python implementation of filters: the reference for engines and tables."""
 
 import operator
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ COMPARE = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": oper
 
 
 def matches(condition: Condition, payload: Mapping[str, Any]) -> bool:
-    """Whether a product of this payload is kept."""
+    """Whether a product with this payload passes the filter."""
     match condition:
         case OneOf(column, values):
             return any(value in values for value in column.values(payload))

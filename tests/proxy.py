@@ -1,4 +1,4 @@
-"""The reverse proxy of deploy/, run for a test: the shipped files, with this test's ports, folders and certificate."""
+"""Run the reverse proxy of deploy/: the shipped files, with the test's ports, folders and certificate."""
 
 import shutil
 import socket
@@ -31,12 +31,12 @@ class Proxy:
     """A running nginx.
 
     Attributes:
-        url: of its TLS port.
-        plain_url: of its other port.
-        certificate: its own, which signs itself.
-        key: the file with TorchServe's key that it includes.
-        access_log, error_log: its logs.
-        reload: the command that makes it read its files again.
+        url: URL of its TLS port.
+        plain_url: URL of its HTTP port.
+        certificate: its self-signed certificate.
+        key: the included file with TorchServe's key.
+        access_log, error_log: its log files.
+        reload: the command that reloads its configuration.
     """
 
     url: str
@@ -50,13 +50,13 @@ class Proxy:
 
 @contextmanager
 def proxy_of(address: str, folder: Path, key_file: Path | None, changes: Mapping[str, str]) -> Iterator[Proxy]:
-    """nginx in front of a server.
+    """Run nginx in front of a server.
 
     Args:
         address: the server's host:port.
-        folder: for everything that it writes.
-        key_file: TorchServe's, where the server needs a key.
-        changes: of `nginx.conf`, beside those that a test needs: what stands there and what is to stand there.
+        folder: for all files that nginx writes.
+        key_file: TorchServe's key file, if the server needs a key.
+        changes: further replacements in `nginx.conf`: old text to new text.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("logs", "temporary", "fashion"):
@@ -88,7 +88,7 @@ def proxy_of(address: str, folder: Path, key_file: Path | None, changes: Mapping
 
 
 def _adapt(folder: Path, address: str, port: int, plain_port: int, changes: Mapping[str, str]) -> Path:
-    """The shipped configuration with paths and ports that a test may use; every one of them must be in it."""
+    """Copy the shipped configuration with the test's paths and ports; each replaced text must occur in it."""
     own = {
         "user www-data;": "user root;" if geteuid() == 0 else "",
         "/run/nginx.pid": f"{folder}/nginx.pid",
@@ -135,7 +135,7 @@ def ask(outside: requests.Session, proxy: Proxy, body: bytes = b"", **options: o
 
 
 def refusal(response: requests.Response, status: int, kind: str) -> requests.Response:
-    """Check that it is one, in the project's own format."""
+    """Check that the response is a refusal in the project's error format."""
     assert (response.status_code, response.headers["content-type"]) == (status, "application/json"), response.text
     error = response.json()["error"]
     assert (list(response.json()), list(error)) == (["error"], ["code", "type", "message"])

@@ -1,4 +1,4 @@
-"""A small scored catalog of products that were made up: clusters of which everything is known."""
+"""A small scored catalog of synthetic products in known clusters."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -39,11 +39,11 @@ COLUMNS = [
     pa.field("added", pa.date32()),
     pa.field("sale", pa.bool_()),
     pa.field("tags", pa.list_(pa.string())),
-    pa.field("color", pa.string()),  # hidden by the group, found as source.color
+    pa.field("color", pa.string()),  # shadowed by the group, available as source.color
     pa.field('odd "name", of it', pa.string()),
-    pa.field("photo", pa.binary()),  # nothing that a filter compares
+    pa.field("photo", pa.binary()),  # not a type that filters support
 ]
-# qdrant-client's local mode says of both that they have no effect there
+# qdrant-client's local mode warns that both have no effect there
 LOCAL_MODE = [
     pytest.mark.filterwarnings("ignore:Payload indexes have no effect"),
     pytest.mark.filterwarnings("ignore:Local mode performs exact"),
@@ -52,7 +52,7 @@ BRANDS = ("Acme", "Levi's", "Marks & Spencer, London", "", None)
 
 
 def products(count: int, seed: int = 0, clusters: int = 6) -> list[dict[str, Any]]:
-    """Products in clusters: a category, a color and a gender each, and embeddings and logits near the cluster's."""
+    """Products in clusters: each has a category, a color and a gender; embeddings and logits are near the cluster's."""
     rng = np.random.default_rng(seed)
     centers = np.abs(rng.normal(size=(clusters, EMBEDDING)))
     signs = np.where(rng.random((clusters, len(TAXONOMY))) < 0.4, 2.0, -3.0)
@@ -87,7 +87,7 @@ def write_catalog(
     columns: Sequence[pa.Field] = COLUMNS,
     profile: str = "0.5",
 ) -> Scored:
-    """Write products as `python -m catalog.score` would, in parts of so many rows, and open what was written."""
+    """Write products as `python -m catalog.score` would, in parts of `part` rows, and open the catalog."""
     embedding = len(rows[0]["embedding"]) if rows else EMBEDDING
     schema = table_schema(taxonomy.groups, len(taxonomy), embedding, columns)
     writer = PartWriter(folder, Origin(model, "/photographs", profile), schema)

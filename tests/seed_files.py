@@ -1,4 +1,4 @@
-"""Files as VisualFashionAttributePrediction left them, with random weights.
+"""Files in the formats of the project VisualFashionAttributePrediction, with random weights.
 
 Its README names torch 1.4 and pytorch_lightning 1.0.6: checkpoints in torch's format before 1.6, with the callbacks'
 classes and the trainer's arguments in them, and ONNX of opset 9 for one image.
@@ -28,7 +28,7 @@ SPEC = InputSpec(size=SIZE, mean=MEAN, std=STD)
 
 
 def seed_network(arch: str = "resnet18", outputs: int = 228) -> nn.Module:
-    """torchvision's network, its statistics those of pictures, so that different ones get different answers."""
+    """torchvision's network with batch norm statistics of images, so that different images get different answers."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
         network = torchvision.models.get_model(arch, num_classes=outputs)
@@ -45,7 +45,7 @@ def seed_network(arch: str = "resnet18", outputs: int = 228) -> nn.Module:
 
 
 def fit_head(network: nn.Module, pixels: np.ndarray, targets: np.ndarray) -> nn.Module:
-    """Let the last layer learn labels, targets (B, A) of 0 and 1, by ridge regression on what the others see."""
+    """Fit the last layer to targets (B, A) of 0 and 1 by ridge regression on the features of the layers before it."""
     with torch.no_grad():
         body = nn.Sequential(*list(network.children())[:-1])
         features = body(Normalize(SPEC)(torch.from_numpy(pixels))).flatten(1)
@@ -58,13 +58,13 @@ def fit_head(network: nn.Module, pixels: np.ndarray, targets: np.ndarray) -> nn.
 
 
 def answers(network: nn.Module, pixels: np.ndarray) -> np.ndarray:
-    """Probabilities (B, A) by torchvision alone."""
+    """Probabilities (B, A), computed by torchvision alone."""
     with torch.inference_mode():
         return network(Normalize(SPEC)(torch.from_numpy(pixels))).sigmoid().numpy()
 
 
 class Seed(nn.Module):
-    """The wrapper of that project, or one that answers probabilities."""
+    """The wrapper module of that project; with `sigmoid`, it returns probabilities."""
 
     def __init__(self, predictor: nn.Module, sigmoid: bool = False) -> None:
         super().__init__()
@@ -76,14 +76,14 @@ class Seed(nn.Module):
 
 
 def write_state(network: nn.Module, path: Path, prefix: str = "", *, old: bool = False) -> Path:
-    """A state dict, in torch's present format or that before 1.6."""
+    """Write a state dict in torch's current format or that before 1.6."""
     state = {prefix + name: values for name, values in network.state_dict().items()}
     torch.save(state, path, _use_new_zipfile_serialization=not old)
     return path
 
 
 def write_checkpoint(network: nn.Module, path: Path, *, old: bool = True) -> Path:
-    """What Lightning 1.0 saves: callbacks by class, hyperparameters in a class of its own, a function among them."""
+    """Write a checkpoint as Lightning 1.0 does: callbacks by class, hyperparameters in its class, with a function."""
     parsing, arguments = ModuleType("pytorch_lightning.utilities.parsing"), ModuleType("argparse_utils")
     arguments.__name__ = "pytorch_lightning.utilities.argparse_utils"
     hparams = type("AttributeDict", (dict,), {"__module__": parsing.__name__})
@@ -109,10 +109,10 @@ def write_checkpoint(network: nn.Module, path: Path, *, old: bool = True) -> Pat
 def write_onnx(
     network: nn.Module, path: Path, *, folded: bool = True, sigmoid: bool = False, dynamic: bool = False
 ) -> Path:
-    """As `LightningModule.to_onnx` did: for one image, or any number; the batch norms folded as exporters since do."""
+    """Export as `LightningModule.to_onnx` did, for one image or any number, optionally with folded batch norms."""
     mode = torch.onnx.TrainingMode
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the old exporter warns of the new one
+        warnings.simplefilter("ignore")  # the old exporter is deprecated
         torch.onnx.export(
             Seed(network, sigmoid).eval(),
             (torch.zeros(1, 3, SIZE, SIZE),),
@@ -129,7 +129,7 @@ def write_onnx(
 
 
 def change_onnx(path: Path, operation: str | None = None, strides: Sequence[int] = ()) -> Path:
-    """Put an operation behind the output, or give the pooling other strides."""
+    """Append an operation to the output, or change the strides of the pooling."""
     model = onnx.load(path)
     if operation:
         head = next(node for node in model.graph.node if "output" in node.output)

@@ -1,4 +1,4 @@
-"""A small shop whose products have three photographs each: drawn garments, a half of each, and the same in the dark."""
+"""A small shop with three photographs per product: a drawn garment, one half of it, and a darkened copy."""
 
 import io
 from functools import cache
@@ -29,7 +29,7 @@ def png(image: Image.Image) -> bytes:
 
 
 def write_views(folder: Path, products: int = PRODUCTS) -> Path:
-    """`P-V.png`, view V of product P, in `images`."""
+    """Write `P-V.png`, view V of product P, into `images`."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
     for product in range(products):
         for number, content in enumerate(views(product)):
@@ -38,7 +38,7 @@ def write_views(folder: Path, products: int = PRODUCTS) -> Path:
 
 
 def write_rows(folder: Path, products: int = PRODUCTS, name: str = "shop.csv") -> Path:
-    """A table as Shopify exports it: a row for each photograph, and one for a variant, whose other cells are empty."""
+    """Write a table as Shopify exports it: a row per photograph, and one per variant, whose other cells are empty."""
     write_views(folder, products)
     lines = ["Handle,Title,Variant Price,Image Src"]
     for product in range(products):

@@ -1,4 +1,4 @@
-"""Versions of the model that comes with the project, for tests of servers that need no training."""
+"""Versions of the shipped model, for server tests that need no training."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ STARTER = Path(__file__).parents[1] / "model_store" / "starter"
 
 
 def starter_version(folder: Path, version: str) -> Path:
-    """A bundle of the shipped weights under another version; returns the folder."""
+    """Write a bundle with the shipped weights under another version; return the folder."""
     folder.mkdir(parents=True)
     shutil.copy(STARTER / INT8_FILE, folder)
     card = json.loads((STARTER / CARD_FILE).read_text())

@@ -1,4 +1,4 @@
-"""The server without TorchServe: what is its own beside the contract that both keep."""
+"""The FastAPI server: behavior beyond the contract shared with TorchServe."""
 
 import base64
 import gzip
@@ -50,8 +50,8 @@ def predictor(bundle: Path) -> Predictor:
     return Predictor.from_bundle(bundle, engine="int8")
 
 
-def test_every_answer_is_as_the_openapi_page_says(app_url: str, tmp_path: Path) -> None:
-    # By its command: its plugin for pytest does not go with this pytest.
+def test_answers_match_the_openapi_schema(app_url: str, tmp_path: Path) -> None:
+    # By its command: its pytest plugin is incompatible with the installed pytest.
     command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{app_url}/openapi.json"]
     checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
     command += ["--checks", checks, "--max-examples", "15", "--phases", "examples,coverage,fuzzing", "--seed", "1"]
@@ -59,12 +59,14 @@ def test_every_answer_is_as_the_openapi_page_says(app_url: str, tmp_path: Path) 
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-1000:]
 
 
-def test_the_page_for_people_is_there(app_url: str) -> None:
+def test_the_documentation_page_is_served(app_url: str) -> None:
     for page, script in {"docs": "SwaggerUIBundle", "redoc": "Redoc"}.items():
         text = requests.get(f"{app_url}/{page}", timeout=10).text
         parts = re.findall(r"""<(?:script|link|img)\b[^>]*?(?:src|href)="([^"]*)""", text)
         assert len(parts) >= 2
-        assert all(part.startswith("/") and not part.startswith("//") for part in parts), "with no other server"
+        assert all(part.startswith("/") and not part.startswith("//") for part in parts), (
+            "the page must load nothing from other servers"
+        )
         assert "url(" not in text
         answers = [requests.get(app_url + part, timeout=10) for part in parts]
         assert {answer.status_code for answer in answers} == {200}
@@ -85,7 +87,7 @@ def test_errors_of_the_framework_have_the_projects_form(app_url: str) -> None:
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, 405)
 
 
-def test_photographs_of_one_name_are_all_answered_and_options_of_one_name_refused(app_url: str) -> None:
+def test_repeated_photograph_fields_are_answered_and_repeated_options_refused(app_url: str) -> None:
     files = [("image", photo(1)), ("image", photo(2))]
     response = requests.post(f"{app_url}/predictions/fashion", files=files, timeout=10)
     assert len(response.json()["predictions"]) == 2
@@ -103,14 +105,14 @@ def test_a_request_has_an_id(app_url: str) -> None:
 
 
 def count(app_url: str, outcome: str) -> float:
-    """How many requests have ended so, as Prometheus gets to know it."""
+    """The number of requests with this outcome, by the Prometheus metrics."""
     text = requests.get(f"{app_url}/metrics", timeout=10).text
     name = f'fashion_requests_total{{outcome="{outcome}"}} '
     return next((float(line.removeprefix(name)) for line in text.splitlines() if line.startswith(name)), 0.0)
 
 
 def logged(app_log: Path, **wanted: object) -> list[dict[str, Any]]:
-    """The requests in the log that have these values."""
+    """The requests in the log with these values."""
     lines = [json.loads(line) for line in app_log.read_text().splitlines() if line.startswith("{")]
     return [line for line in lines if wanted.items() <= line.items()]
 
@@ -124,7 +126,7 @@ def test_metrics_count(app_url: str) -> None:
     assert [now - then for now, then in zip(after, before, strict=True)] == [2, 1, 1]
 
 
-def test_a_caller_who_goes_away_is_one_line_of_the_log(app_url: str, app_log: Path) -> None:
+def test_a_disconnected_client_is_logged_in_one_line(app_url: str, app_log: Path) -> None:
     before, printed = count(app_url, "disconnected"), len(app_log.read_text())
     address = urlsplit(app_url)
     with socket.create_connection((address.hostname, address.port), timeout=WAIT) as connection:
@@ -140,7 +142,7 @@ def test_a_caller_who_goes_away_is_one_line_of_the_log(app_url: str, app_log: Pa
     assert requests.post(f"{app_url}/predictions/fashion", data=photo(), timeout=WAIT).status_code == 200
 
 
-def test_what_nobody_waits_for_is_not_computed(app_url: str, app_log: Path) -> None:
+def test_requests_of_disconnected_clients_are_not_computed(app_url: str, app_log: Path) -> None:
     address = urlsplit(app_url)
     slow = encoded(Image.new("RGB", (3000, 3000)), "PNG")
     busy = [http.client.HTTPConnection(address.netloc, timeout=WAIT) for _ in range(6 * BATCH_SIZE)]
@@ -160,9 +162,9 @@ def test_what_nobody_waits_for_is_not_computed(app_url: str, app_log: Path) -> N
         assert logged(app_log, request=f"left{i}", status=499, outcome="disconnected", images=0), i
 
 
-def test_who_meets_a_full_queue_is_told_logged_and_counted(app_url: str, app_log: Path) -> None:
+def test_a_full_queue_is_reported_logged_and_counted(app_url: str, app_log: Path) -> None:
     before = count(app_url, "busy"), len(logged(app_log, status=503, outcome="busy"))
-    slow = encoded(Image.new("RGB", (2000, 2000)), "PNG")  # takes long to read, but not to send
+    slow = encoded(Image.new("RGB", (2000, 2000)), "PNG")  # slow to decode, but quick to send
     connections = [http.client.HTTPConnection(urlsplit(app_url).netloc, timeout=2 * WAIT) for _ in range(250)]
     for connection in connections:
         connection.connect()
@@ -183,7 +185,7 @@ def test_who_meets_a_full_queue_is_told_logged_and_counted(app_url: str, app_log
     assert sorted(line["request"] for line in refused) == sorted(r.headers["x-request-id"] for r, _ in busy)
 
 
-def test_many_at_once_get_their_own_answers(app_url: str, predictor: Predictor) -> None:
+def test_concurrent_requests_get_their_own_answers(app_url: str, predictor: Predictor) -> None:
     expected = [predictor.answer(predictor.predict(photo(i))) for i in range(10)]
     with ThreadPoolExecutor(16) as pool:
         responses = list(
@@ -195,13 +197,13 @@ def test_many_at_once_get_their_own_answers(app_url: str, predictor: Predictor) 
 
 
 def test_a_full_queue_refuses(predictor: Predictor) -> None:
-    batcher = Batcher(Responder(predictor), lambda tally: None)  # not started: nothing is taken
+    batcher = Batcher(Responder(predictor), lambda tally: None)  # not started, so the queue is not consumed
     waiting = [batcher.submit(IncomingRequest({"body": photo(1)})) for _ in range(QUEUE_SIZE)]
     with pytest.raises(QueueFull):
         batcher.submit(IncomingRequest({"body": photo(1)}))
     waiting[0].cancel()
     with batcher:
-        pass  # what waits is answered before it ends
+        pass  # waiting requests are answered before it ends
     assert waiting[0].cancelled()
     assert {future.result().status for future in waiting[1:]} == {200}
 
@@ -215,7 +217,7 @@ def test_the_limits_are_those_of_torchserve(config: Path) -> None:
     assert model["batchSize"] == BATCH_SIZE
 
 
-def test_a_taken_port_is_one_line(bundle: Path) -> None:
+def test_a_taken_port_is_a_one_line_error(bundle: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         command = [sys.executable, "-m", "serving.app", str(bundle), "--port", str(port)]
@@ -237,7 +239,7 @@ def test_a_taken_port_is_one_line(bundle: Path) -> None:
         (["--host", "a" * 80 + ".example"], "is not an address of this machine; choose another --host"),
     ],
 )
-def test_a_bad_address_is_one_line_before_the_model_is_read(
+def test_a_bad_address_is_a_one_line_error_before_the_model_is_read(
     flags: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -267,7 +269,7 @@ def test_a_model_has_the_name_that_it_is_given(predictor: Predictor) -> None:
     assert not any("fashion" in path for path in paths)
 
 
-# What curl and browsers send
+# Requests of curl and browsers
 
 
 def test_curls_data_binary_is_answered(app_url: str) -> None:
@@ -299,7 +301,7 @@ def test_options_in_the_query(app_url: str) -> None:
         assert message in error["message"]
 
 
-def test_too_large_is_told_alike_packed_or_not(app_url: str) -> None:
+def test_too_large_bodies_get_one_error_compressed_or_not(app_url: str) -> None:
     for body, headers in (
         (bytes(MAX_BODY + 1), {}),
         (gzip.compress(bytes(MAX_BODY + 1)), {"Content-Encoding": "gzip"}),
@@ -308,7 +310,7 @@ def test_too_large_is_told_alike_packed_or_not(app_url: str) -> None:
         assert (response.status_code, response.json()["error"]["type"]) == (413, "TooLarge")
 
 
-def test_a_packed_form_is_unpacked(app_url: str) -> None:
+def test_a_compressed_form_is_decompressed(app_url: str) -> None:
     url = f"{app_url}/predictions/fashion"
     plain = requests.Request("POST", url, files={"image": photo(1)}).prepare()
     headers = {"Content-Type": plain.headers["Content-Type"], "Content-Encoding": "gzip"}
@@ -317,7 +319,7 @@ def test_a_packed_form_is_unpacked(app_url: str) -> None:
     assert "attributes" in packed.json()
 
 
-def test_browsers_may_ask_where_it_is_allowed(predictor: Predictor) -> None:
+def test_cors_allows_configured_origins(predictor: Predictor) -> None:
     asks = {
         "Origin": "https://shop.example",
         "Access-Control-Request-Method": "POST",
@@ -334,7 +336,7 @@ def test_browsers_may_ask_where_it_is_allowed(predictor: Predictor) -> None:
 
 
 @pytest.mark.parametrize("origin", ["shop.example", "https://shop.example/", "https://shop.example/a", "", "null"])
-def test_an_origin_that_no_browser_sends_is_told(predictor: Predictor, origin: str) -> None:
+def test_an_invalid_origin_is_reported(predictor: Predictor, origin: str) -> None:
     with pytest.raises(SettingError, match="must be like https://shop"):
         create_app(predictor, allow_origins=[origin])
 
@@ -342,7 +344,7 @@ def test_an_origin_that_no_browser_sends_is_told(predictor: Predictor, origin: s
 # KServe
 
 
-def test_what_clients_of_kserve_ask_first(app_url: str) -> None:
+def test_metadata_and_health_requests_of_kserve_clients(app_url: str) -> None:
     tensors = {"inputs": "image", "outputs": "answers"}
     metadata = {"name": "fashion", "versions": ["1.0"], "platform": "onnxruntime"}
     metadata |= {side: [{"name": name, "datatype": "BYTES", "shape": [-1]}] for side, name in tensors.items()}
@@ -360,8 +362,8 @@ def test_what_clients_of_kserve_ask_first(app_url: str) -> None:
         assert (response.status_code, response.json()) == (200, expected), path
 
 
-# What tritonclient 2.73 and the kserve client 0.21 sent when they were tried: path, headers, JSON and whether the
-# photograph follows it as a binary tensor, {n} bytes long.
+# Recorded requests of tritonclient 2.73 and the kserve client 0.21: path, headers, JSON, and whether the photograph
+# follows it as a binary tensor of {n} bytes.
 TENSOR = '"name":"image","shape":[{count}],"datatype":"BYTES","parameters":{{"binary_data_size":{n}}}'
 CLIENT_REQUESTS = {
     "triton": ("infer", {}, '{"inputs":[{TENSOR}],"parameters":{"binary_data_output":true}}', 1),
@@ -406,7 +408,7 @@ CLIENT_REQUESTS = {
 
 
 @pytest.mark.parametrize("name", CLIENT_REQUESTS)
-def test_what_clients_of_kserve_send(app_url: str, predictor: Predictor, name: str) -> None:
+def test_requests_of_kserve_clients(app_url: str, predictor: Predictor, name: str) -> None:
     path, headers, request, count = CLIENT_REQUESTS[name]
     elements = (len(photo(1)).to_bytes(4, "little") + photo(1)) * count
     shape = "2,1" if count > 1 else "1"
@@ -420,7 +422,7 @@ def test_what_clients_of_kserve_send(app_url: str, predictor: Predictor, name: s
     options = AnswerOptions(top_k=1) if "top_k" in request else None
     assert json.loads(output["data"][0]) == predictor.answer(predictor.predict(photo(1)), options)
     assert response.json().get("id") == json.loads(head).get("id")
-    assert "Inference-Header-Content-Length" not in response.headers, "all of the answer is JSON"
+    assert "Inference-Header-Content-Length" not in response.headers, "the answer is pure JSON"
 
 
 def test_the_kserve_clients_other_requests(app_url: str) -> None:
@@ -438,7 +440,7 @@ def test_the_kserve_clients_other_requests(app_url: str) -> None:
         assert httpx.post(f"{app_url}/{path}", json=content).status_code == 200, path
 
 
-def test_a_version_is_the_models_own(app_url: str) -> None:
+def test_requests_for_another_version_are_refused(app_url: str) -> None:
     for path in ("predictions/fashion/{}", "v2/models/fashion/versions/{}/infer"):
         assert requests.post(f"{app_url}/{path.format('1.0')}", data=photo(1), timeout=WAIT).status_code == 200
         response = requests.post(f"{app_url}/{path.format('2.0')}", data=photo(1), timeout=WAIT)
@@ -463,7 +465,7 @@ def test_every_error_below_v2_is_a_text(app_url: str) -> None:
 # Clients that stop
 
 
-def test_a_body_that_does_not_come_is_told(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_stalls_is_reported(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "BODY_TIMEOUT", 0.1)
 
     (port,) = free_ports(1)
@@ -475,7 +477,7 @@ def test_a_body_that_does_not_come_is_told(predictor: Predictor, monkeypatch: py
             time.sleep(0.05)
         with socket.create_connection(("127.0.0.1", port), timeout=WAIT) as connection:
             connection.sendall(b"POST /predictions/fashion HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf")
-            answer = b"".join(iter(lambda: connection.recv(10_000), b""))  # until the server hangs up
+            answer = b"".join(iter(lambda: connection.recv(10_000), b""))  # until the server closes the connection
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert b'"type":"TooSlow"' in answer
     finally:
@@ -483,7 +485,7 @@ def test_a_body_that_does_not_come_is_told(predictor: Predictor, monkeypatch: py
         thread.join(WAIT)
 
 
-def test_a_log_that_nobody_reads_does_not_stall_it(bundle: Path) -> None:
+def test_an_unread_log_pipe_does_not_stall_the_server(bundle: Path) -> None:
     (port,) = free_ports(1)
     command = [sys.executable, "-m", "serving.app", str(bundle), "--port", str(port), "--engine", "int8"]
     reader, writer = os.pipe()
@@ -496,18 +498,18 @@ def test_a_log_that_nobody_reads_does_not_stall_it(bundle: Path) -> None:
             assert time.monotonic() < end
             time.sleep(0.1)
         with requests.Session() as session:
-            for _ in range(700):  # a line each; a pipe holds 64 KiB
+            for _ in range(700):  # one line each; a pipe holds 64 KiB
                 assert session.post(f"{url}/predictions/fashion", data=b"no image", timeout=WAIT).status_code == 400
         process.send_signal(signal.SIGTERM)
         assert process.wait(server.STOP_TIMEOUT) in (0, -signal.SIGTERM)
-        assert len(os.read(reader, 2**20)) > 60_000, "it was full"
+        assert len(os.read(reader, 2**20)) > 60_000, "the pipe was not full"
     finally:
         process.kill()
         process.wait()
         os.close(reader)
 
 
-def test_a_stopped_client_does_not_keep_it_from_ending(bundle: Path) -> None:
+def test_a_suspended_client_does_not_block_shutdown(bundle: Path) -> None:
     (port,) = free_ports(1)
     command = [sys.executable, "-m", "serving.app", str(bundle), "--port", str(port), "--engine", "int8"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -1,4 +1,4 @@
-"""The .mar: what is in it, and that a bundle that cannot be served does not become one."""
+"""The .mar archive: its contents, and that a bundle that cannot be served is refused."""
 
 import json
 import os
@@ -49,8 +49,8 @@ def test_holds_code_card_and_the_weights_of_the_engine(
 
 
 @pytest.mark.parametrize("engine", ["int8", "torch"])
-def test_what_is_packed_answers_alone(bundle: Path, tmp_path: Path, engine: str) -> None:
-    """The code in the archive needs nothing of the checkout."""
+def test_the_archive_answers_without_the_checkout(bundle: Path, tmp_path: Path, engine: str) -> None:
+    """The code in the archive works without the checkout."""
     with zipfile.ZipFile(archive(bundle, tmp_path / "fashion.mar", engine=engine)) as file:
         file.extractall(tmp_path / "unpacked")
     program = (
@@ -63,7 +63,7 @@ def test_what_is_packed_answers_alone(bundle: Path, tmp_path: Path, engine: str)
     assert ended.stdout == f"{tmp_path}/unpacked/fashion/__init__.py 10\n", ended.stderr
 
 
-def test_an_incomplete_bundle_is_packed_with_what_it_has(bundle: Path, tmp_path: Path) -> None:
+def test_an_incomplete_bundle_is_packed_with_its_existing_files(bundle: Path, tmp_path: Path) -> None:
     small = shutil.copytree(bundle, tmp_path / "bundle", ignore=shutil.ignore_patterns("*.int8.onnx", "*.pth"))
     found = names(archive(small, tmp_path / "fashion.mar"))
     assert {name for name in found if name.startswith("model.")} == {"model.onnx"}
@@ -112,7 +112,7 @@ def test_changed_weights_are_refused_and_nothing_is_written(bundle: Path, tmp_pa
     assert not out.parent.exists()
 
 
-def test_what_cannot_be_used_is_named(bundle: Path, tmp_path: Path) -> None:
+def test_unusable_bundles_are_reported(bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"no model_card\.json"):
         archive(tmp_path, tmp_path / "fashion.mar")
     with pytest.raises(SettingError, match=r"must end in \.mar"):
@@ -123,12 +123,12 @@ def test_what_cannot_be_used_is_named(bundle: Path, tmp_path: Path) -> None:
         archive(bundle, tmp_path / "fashion.mar", engine="gpu")
 
 
-def test_full_disk_is_one_line_and_keeps_the_old_archive(bundle: Path, tmp_path: Path) -> None:
+def test_full_disk_is_a_one_line_error_and_keeps_the_old_archive(bundle: Path, tmp_path: Path) -> None:
     out = tmp_path / "store" / "fashion.mar"
     out.parent.mkdir()
     out.write_bytes(b"old")
 
-    def full() -> None:  # no file may grow beyond 5 MB
+    def full() -> None:  # limit files to 5 MB
         resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, 5_000_000))
 
     command = [sys.executable, "-m", "serving.archive", str(bundle), "--out", str(out)]
@@ -140,7 +140,7 @@ def test_full_disk_is_one_line_and_keeps_the_old_archive(bundle: Path, tmp_path:
     assert out.read_bytes() == b"old"
 
 
-def test_command_line_says_what_came_out(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_prints_its_result(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "fashion.mar"
     assert main([str(bundle), "--out", str(out), "--engine", "int8"]) == 0
     line = capsys.readouterr().out

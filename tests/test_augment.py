@@ -1,4 +1,4 @@
-"""training.data.augment: what is changed, what is left, and that the drawing of values is right."""
+"""training.data.augment: the changes, their limits and the distributions of drawn values."""
 
 import io
 from dataclasses import replace
@@ -10,7 +10,7 @@ from PIL import Image
 from tiny_bundle import garments
 
 from fashion.preprocess import InputSpec, decode, load_pixels, resize
-from training.data.augment import NO_AUGMENT, WHOLE, Augment, Box, Change, cut
+from training.data.augment import NO_AUGMENT, WHOLE, Augment, Box, Change, crop_and_resize
 
 SQUASH, PAD = InputSpec(size=64), InputSpec(size=64, resize="pad")
 STRONG = Augment(flip=0.5, brightness=0.2, contrast=0.2, saturation=0.2, hue=0.1, crop_scale=0.5)
@@ -25,8 +25,8 @@ def photograph(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize("spec", [SQUASH, PAD])
-@pytest.mark.parametrize("size", [(90, 130), (700, 400)])  # the second one is decoded at half its size
-def test_without_a_change_training_sees_what_serving_sees(spec: InputSpec, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(90, 130), (700, 400)])  # the second is decoded at half size
+def test_without_augmentation_training_pixels_equal_serving_pixels(spec: InputSpec, size: tuple[int, int]) -> None:
     image = photograph(*size)
     assert np.array_equal(NO_AUGMENT.draw().pixels(image, spec), load_pixels(image, spec))
     assert np.array_equal(Change(flip=True).pixels(image, spec), load_pixels(image, spec)[:, ::-1])
@@ -35,8 +35,8 @@ def test_without_a_change_training_sees_what_serving_sees(spec: InputSpec, size:
 @pytest.mark.parametrize("spec", [SQUASH, PAD])
 def test_a_crop_is_that_part_of_the_resized_image(spec: InputSpec) -> None:
     image = decode(photograph(90, 130))
-    part = cut(image, Box(0.25, 0.125, 0.5, 0.5), spec)
-    # Resized twice, as one would do it with the finished image, at four times the size so that no detail is lost.
+    part = crop_and_resize(image, Box(0.25, 0.125, 0.5, 0.5), spec)
+    # Reference: resize the whole image to four times the size, so that no detail is lost, crop, and resize again.
     large = resize(image, replace(spec, size=256)).crop((64, 32, 192, 160)).resize((64, 64), Image.Resampling.BILINEAR)
     difference = np.abs(np.asarray(part).astype(int) - np.asarray(large))
     inside = difference[:, 4:-4] if spec.resize == "squash" else difference[:, 8:56]
@@ -46,15 +46,17 @@ def test_a_crop_is_that_part_of_the_resized_image(spec: InputSpec) -> None:
 
 def test_a_crop_of_the_padding_is_white() -> None:
     tall = decode(photograph(40, 400))
-    assert np.asarray(cut(tall, Box(0.0, 0.0, 0.3, 0.3), PAD)).min() == 255
-    half = np.asarray(cut(tall, Box(0.25, 0.25, 0.5, 0.5), PAD))  # the image takes a tenth of the padded width
+    assert np.asarray(crop_and_resize(tall, Box(0.0, 0.0, 0.3, 0.3), PAD)).min() == 255
+    half = np.asarray(
+        crop_and_resize(tall, Box(0.25, 0.25, 0.5, 0.5), PAD)
+    )  # the image covers a tenth of the padded width
     assert (half < 255).any(2).all(0).nonzero()[0].tolist() == list(range(26, 38))
 
 
 def test_a_crop_is_decoded_finely_enough() -> None:
     image = photograph(1200, 1200)
     box = Box(0.4, 0.4, 0.25, 0.25)
-    fine = np.asarray(cut(decode(image), box, SQUASH)).astype(int)
+    fine = np.asarray(crop_and_resize(decode(image), box, SQUASH)).astype(int)
     assert np.abs(Change(crop=box).pixels(image, SQUASH) - fine).max() <= 4
 
 
@@ -100,7 +102,7 @@ def test_borders_have_the_color_of_a_corner_and_the_stated_width() -> None:
     assert 0.19 < margins.max() <= 0.2
     image = Image.new("RGB", (64, 64), (10, 200, 30))
     image.paste((0, 0, 255), (16, 16, 48, 48))
-    found = np.asarray(cut(image, Box(-0.5, -0.5, 2.0, 2.0), SQUASH))  # half as large, in the middle
+    found = np.asarray(crop_and_resize(image, Box(-0.5, -0.5, 2.0, 2.0), SQUASH))  # half as large, in the middle
     assert (found[:16] == (10, 200, 30)).all()
     assert (found[30:34, 30:34] == (0, 0, 255)).all()
 
@@ -126,7 +128,7 @@ def test_the_same_seed_draws_the_same_changes() -> None:
     assert not np.array_equal(drawn[0][0], drawn[0][1])
 
 
-def test_walls_stand_in_for_images_at_the_stated_rate() -> None:
+def test_walls_replace_images_at_the_stated_rate() -> None:
     torch.manual_seed(0)
     changes = [Augment(blank=0.25).draw() for _ in range(800)]
     assert 0.2 < np.mean([change.blank for change in changes]) < 0.3

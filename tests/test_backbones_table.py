@@ -13,15 +13,15 @@ from benchmarks.backbones import main, section, time_engines
 from fashion.model_card import INT8_FILE, ONNX_FILE
 from training import fit
 
-TINY = "timm/test_resnet"  # 0.5 million parameters; timm has it for tests
+TINY = "timm/test_resnet"  # 0.5 million parameters; timm's test model
 
 
-# Lightning's remark that without validation there is no best checkpoint.
+# Lightning warns that without validation there is no best checkpoint.
 pytestmark = pytest.mark.filterwarnings("ignore:.*could not find the monitored key.*")
 
 
 def fit_here(folder: Path, flags: Sequence[str]) -> None:
-    """What `benchmarks.trainings.fit` does, without another process that imports torch first."""
+    """Replace `benchmarks.trainings.fit`: train in this process, which saves starting one and importing torch."""
     last = folder / "checkpoints/last.ckpt"
     fit.train(["--run", str(folder), *(["--resume"] if last.exists() else flags)])
 
@@ -37,13 +37,13 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return [*flags, "--rounds", "2", "--weights", "none", "--out", str(tmp_path / "runs")]
 
 
-def test_networks_are_run_to_their_ends_once(
+def test_finished_networks_are_not_run_again(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     networks = ["resnet18", TINY]
     for _ in range(2):
         assert main([*command, "--arch", ",".join(networks)]) == 0
-    assert capsys.readouterr().out.count("train  ") == len(networks)  # the second time there was nothing to do
+    assert capsys.readouterr().out.count("train  ") == len(networks)  # the second run had nothing to do
     page = (tmp_path / "backbones.md").read_text()
     assert page.count("<!-- backbones ") == 1
     for arch in networks:
@@ -83,7 +83,7 @@ def test_files_are_timed_in_turns(exported: Path) -> None:
     assert all(0 < ms < 1000 for ms in times["resnet18"].values())
 
 
-def test_a_refused_int8_file_and_random_weights_are_said() -> None:
+def test_a_refused_int8_file_and_random_weights_are_noted() -> None:
     values = {"parameters": 4.6e6, "stages": 8, "embedding": 1280, "weights": "none", "minutes": 1.26, "machine": "M"}
     values |= {"micro_f1": 0.5, "interval": [0.4, 0.6], "int8_difference": None, "int8_bytes": None, "heat_map": [3, 3]}
     options = Namespace(source="S", steps=9, size=96, groups="a,b", rounds=5, weights="imagenet")
@@ -93,7 +93,7 @@ def test_a_refused_int8_file_and_random_weights_are_said() -> None:
     assert "Their ImageNet weights could not be had offline: `timm/x`." in page
 
 
-def test_an_unknown_network_is_one_line(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_network_is_a_one_line_error(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main([*command, "--arch", "resnet18,timm/magic"])
     assert "has no network 'magic'" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""training.weights.batch_norms and the ONNX files that a training may begin with."""
+"""training.weights.batch_norms, and ONNX files as initial weights of a training."""
 
 import csv
 from pathlib import Path
@@ -32,7 +32,7 @@ def logits(network: Backbone, images: Photographs) -> Tensor:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_bundle_learns_on_from_its_onnx_files(file: str, exported: Path, images: Photographs) -> None:
+def test_training_can_continue_from_onnx_files(file: str, exported: Path, images: Photographs) -> None:
     network = build("resnet18", len(images.reader.taxonomy)).eval()
     assert first_weights.load(network, "resnet18", str(exported / file))
     folded = logits(network, images)
@@ -44,18 +44,18 @@ def test_a_bundle_learns_on_from_its_onnx_files(file: str, exported: Path, image
     original.load_state_dict(torch.load(exported / "model.pth", weights_only=True))
     wanted = logits(original, images)
     assert (unfolded - wanted).abs().mean() < 0.1 * wanted.std()
-    # While it learns it normalizes by its batches: much the same, where folded norms would make it another network.
+    # In training mode it normalizes by batch statistics and answers similarly; folded norms would change it much more.
     learning = logits(network.train(), images)
     assert (learning - wanted).abs().mean() < 0.3 * wanted.std()
     first_weights.load(network, "resnet18", str(exported / file))
     assert (logits(network.train(), images) - wanted).abs().mean() > 2 * (learning - wanted).abs().mean()
 
 
-def test_the_statistics_are_those_of_what_reaches_a_norm(exported: Path, images: Photographs) -> None:
+def test_batch_norm_statistics_are_those_of_its_inputs(exported: Path, images: Photographs) -> None:
     network = build("resnet18", len(images.reader.taxonomy)).eval()
     first_weights.load(network, "resnet18", str(exported / FILES[0]))
     unfold(network, Normalize(images.reader.spec), images)
-    pixels = torch.stack([images[i]["pixels"] for i in range(len(images))])  # fewer than would be drawn
+    pixels = torch.stack([images[i]["pixels"] for i in range(len(images))])  # fewer than the number normally sampled
     with torch.no_grad():
         given = network.conv1(Normalize(images.reader.spec)(pixels))
     torch.testing.assert_close(network.bn1.running_mean, given.mean((0, 2, 3)), rtol=1e-3, atol=1e-4)
@@ -67,10 +67,10 @@ def epochs(run: Path) -> list[dict[str, float]]:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-def test_a_training_from_an_int8_file_begins_where_it_is(
+def test_a_training_from_an_int8_file_starts_with_its_score(
     run: Path, exported: Path, labeled_data: Path, tmp_path: Path
 ) -> None:
-    """A step at next to no learning rate leaves its score, where random weights have next to none."""
+    """After a step at a tiny learning rate the score is that of the int8 file; random weights score near 0."""
     fit.quiet()
     flags = ["--config", "training/configs/sample.yaml", "--model.arch", "resnet18", "--data.input.size", "32"]
     flags += ["--data.path", str(labeled_data), "--data.workers", "0", "--data.batch_size", "64"]
@@ -84,7 +84,7 @@ def test_a_training_from_an_int8_file_begins_where_it_is(
 
 
 @pytest.mark.skipif(not Path("model_store/starter/model.int8.onnx").exists(), reason="no starter in this checkout")
-def test_the_starter_is_one() -> None:
+def test_the_starters_int8_file_can_initialize_a_training() -> None:
     card = ModelCard.load(Path("model_store/starter"))
     network = build(card.arch, card.num_outputs)
     assert first_weights.load(network, card.arch, "model_store/starter/model.int8.onnx")

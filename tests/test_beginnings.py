@@ -21,11 +21,11 @@ from training.weights.first_weights import IMAGENET, NONE
 
 
 def fit_here(folder: Path, flags: Sequence[str]) -> None:
-    """What `benchmarks.trainings.fit` does, without another process that imports torch first."""
+    """Replace `benchmarks.trainings.fit`: train in this process, which saves starting one and importing torch."""
     fit.train(["--run", str(folder), *flags])
 
 
-# Lightning's remark that without validation there is no best checkpoint.
+# Lightning warns that without validation there is no best checkpoint.
 pytestmark = pytest.mark.filterwarnings("ignore:.*could not find the monitored key.*")
 
 
@@ -63,19 +63,19 @@ def test_each_beginning_is_trained_once_and_written(
     page = (tmp_path / "recipe.md").read_text()
     for name, values in measured.items():
         assert (
-            f"| {BEGINNINGS[name].says} | {values['steps']} | {values['minutes']:.1f} | {values['micro_f1']:.3f}"
+            f"| {BEGINNINGS[name].description} | {values['steps']} | {values['minutes']:.1f} | {values['micro_f1']:.3f}"
             in page
         )
         assert (values["train"], values["val"], values["labels"], values["known"]) == (64, 24, 5, 5)
     assert measured[STARTER]["steps"] == measured[IMAGENET]["steps"]
-    assert measured[STARTER]["micro_f1"] > measured[NONE]["micro_f1"]  # the starter knows these very labels
+    assert measured[STARTER]["micro_f1"] > measured[NONE]["micro_f1"]  # the starter was trained on these labels
     assert not list(folder.rglob("*.ckpt"))
     capsys.readouterr()
     assert main(command) == 0
     assert "train " not in capsys.readouterr().out
 
 
-def test_without_imagenet_weights_there_are_two(
+def test_without_imagenet_weights_two_beginnings_are_left(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nothing(arch: str) -> dict[str, torch.Tensor]:
@@ -104,7 +104,7 @@ def test_training_takes_the_flags_and_the_input_of_the_starter(name: str, export
     assert cli.config.data.limit_train == 7
 
 
-def test_a_bundle_without_int8_is_one_line(
+def test_a_bundle_without_int8_is_a_one_line_error(
     command: list[str], exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "bare").mkdir()

@@ -1,4 +1,4 @@
-"""benchmarks.color_profiles: the same colors in other spaces, and what is answered of them."""
+"""benchmarks.color_profiles: the same colors in other color spaces, and the answers for them."""
 
 from pathlib import Path
 
@@ -13,19 +13,19 @@ from fashion.preprocess import decode
 
 
 def strong() -> Image.Image:
-    """Strong colors that all spaces have, in large fields: JPEG changes them little."""
+    """Strong colors within all gamuts, in large areas, which JPEG changes little."""
     colors = np.array([[200, 40, 50], [40, 150, 60], [230, 130, 40], [120, 120, 120]], np.uint8)
     return Image.fromarray(np.repeat(np.repeat(colors.reshape(2, 2, 3), 32, 0), 32, 1))
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
-def test_with_its_profile_a_photograph_is_the_same_and_without_it_is_not(space: ColorSpace) -> None:
+def test_only_with_its_profile_a_photograph_keeps_its_colors(space: ColorSpace) -> None:
     plain = np.asarray(decode(SRGB.written(strong(), False)), np.int16)
     converted = np.asarray(decode(space.written(strong(), True)), np.int16)
     ignored = np.asarray(decode(space.written(strong(), False)), np.int16)
     assert np.abs(plain - converted).max() <= 4
     assert np.abs(plain - ignored)[:32, :32].max() > 15  # red
-    assert np.abs(plain - ignored)[32:, 32:].max() <= 8  # gray is gray in each: only the curves differ
+    assert np.abs(plain - ignored)[32:, 32:].max() <= 8  # gray stays gray; only the tone curves differ
 
 
 def test_the_section_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +39,7 @@ def test_the_section_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "val.csv").write_text("\n".join(rows) + "\n")
     assert color_profiles.main([str(STARTER), "--data", str(tmp_path)]) == 0
     page = (tmp_path / "colors.md").read_text()
-    assert "2 validation photographs that the shop calls red, green" in page  # beige is none of them
+    assert "2 validation photographs that the shop calls red, green" in page  # beige is not among them
     lines = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")][2:]
     assert [name.strip("*") for name, *_ in lines] == [
         "sRGB",

@@ -1,4 +1,4 @@
-"""The measurement behind the threshold of duplicates."""
+"""benchmarks.duplicates: the measurement behind the duplicate threshold."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The measurements of matching: the catalog that is made for them, what counts as a hit, and what is written."""
+"""benchmarks.matching: the enlarged catalog, the definition of a hit, and the written section."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def test_an_enlarged_catalog_is_the_same_each_time_and_can_be_indexed(tmp_path: 
         assert {m.product.source[SHELF] for m in index.search(where=f"{SHELF}<1", limit=50)} <= {0}
 
 
-def test_without_a_catalog_products_are_made_up() -> None:
+def test_without_a_catalog_products_are_synthetic() -> None:
     embeddings, logits, manifest = originals(None)
     assert embeddings.shape == (len(logits), manifest.embedding)
     assert logits.shape[1] == len(manifest.labels) != len(TAXONOMY)
@@ -42,7 +42,7 @@ def test_without_a_catalog_products_are_made_up() -> None:
 
 
 def test_precision_by_hand() -> None:
-    """A query without a cell does not count; a product without one is a miss."""
+    """A query with an empty cell does not count; a result with an empty cell is a miss."""
     cells = {"article": ["Shirt", ""]}
     catalog = {"article": {f"p{i}": ["Shirt", "", "Shoe"][i % 3] for i in range(10)}}
     queries = Queries([], np.zeros((2, 1)), cells, catalog)

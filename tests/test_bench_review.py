@@ -1,4 +1,4 @@
-"""benchmarks.review: its order is that of the queue, and what it counts is what the catalog then says."""
+"""benchmarks.review: it follows the order of the queue, and its scores are those of the corrected catalog."""
 
 import re
 from pathlib import Path
@@ -34,7 +34,7 @@ CARD = ModelCard(
 
 @pytest.fixture
 def scored(tmp_path: Path) -> Scored:
-    """Products whose true labels are drawn from their probabilities, in columns of their own."""
+    """Products whose true labels are drawn from their probabilities and stored in separate columns."""
     rng = np.random.default_rng(3)
     rows = []
     for i in range(200):
@@ -56,7 +56,7 @@ def scored(tmp_path: Path) -> Scored:
 
 
 def micro_f1(scored: Scored) -> float:
-    """Of what is read of the catalog, by its own columns."""
+    """Micro-F1 of the catalog's answers against its columns of true labels."""
     right = answered = positives = 0
     for row in (row for batch in scored.batches() for row in batch.to_pylist()):
         for group in LABELS.groups:
@@ -67,7 +67,7 @@ def micro_f1(scored: Scored) -> float:
     return 2 * right / (answered + positives)
 
 
-def test_it_counts_what_the_catalog_says_after_corrections_in_the_order_of_the_queue(scored: Scored) -> None:
+def test_it_scores_the_corrected_catalog_in_queue_order(scored: Scored) -> None:
     cells, before = reviewed_cells(scored), micro_f1(scored)
     assert len(cells.product) == 2 * 200 - 20
     order = cells.by_queue()

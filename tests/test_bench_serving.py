@@ -1,4 +1,4 @@
-"""The serving benchmark: its load generator, its material, and the tables, on small models and real servers."""
+"""The serving benchmark: load generator, test data and tables, on small models and real servers."""
 
 import json
 import threading
@@ -57,12 +57,12 @@ def images(folder: Path) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def small(images: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the benchmark makes for itself, but small."""
+    """A small version of the bundle that the benchmark makes."""
     return random_bundle(tmp_path_factory.mktemp("random") / "bundle", images, "resnet18", 32)
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers a body with itself after 20 ms; cuts the connection where it is asked to, and counts who is there."""
+    """Echo a body after 20 ms; cut the connection on request, and count concurrent clients."""
 
     protocol_version = "HTTP/1.1"
     here = 0
@@ -111,13 +111,13 @@ def test_each_body_is_sent_in_turn_by_as_many_clients_as_wanted(echo: str) -> No
     assert 0 < load.client_seconds < load.seconds
 
 
-def test_nothing_is_sent_after_the_time_and_all_that_was_sent_is_waited_for(echo: str) -> None:
+def test_sending_stops_at_the_time_limit_and_all_answers_are_awaited(echo: str) -> None:
     load = send(echo, [b"a"], concurrency=2, seconds=0.2)
     assert 2 <= len(load.answers) <= 2 * (0.2 / 0.02 + 1)
     assert load.seconds >= 0.2
 
 
-def test_a_cut_connection_is_one_lost_answer(echo: str) -> None:
+def test_a_closed_connection_is_one_lost_answer(echo: str) -> None:
     load = send(echo, [b"a", b"cut"], concurrency=1, requests=6)
     assert [answer.status for answer in load.answers] == [200, NO_ANSWER] * 3
     assert b"RemoteDisconnected" in load.answers[1].body
@@ -150,7 +150,7 @@ def test_answers_of_the_endpoint_are_right_and_others_are_not(
     load = send(endpoint.url(), images, concurrency=4, requests=24)
     assert [fault for answer in load.answers if (fault := right.answer(answer))] == []
     for answer in load.answers[:6]:
-        assert right.answer(replace(answer, number=(answer.number + 1) % 6))  # another photograph's
+        assert right.answer(replace(answer, number=(answer.number + 1) % 6))  # the answer for another photograph
         assert right.answer(replace(answer, status=503)).startswith("status 503")  # type: ignore[union-attr]
         assert right.answer(replace(answer, body=b"{")) == "no JSON"
         assert right.explanation(answer) == "attributes without a map"
@@ -162,7 +162,7 @@ def test_answers_of_the_endpoint_are_right_and_others_are_not(
 def test_servers_and_engines_are_measured_and_ended(small: Path, folder: Path, tmp_path: Path) -> None:
     names = (FASTAPI, INFERENCE, SINGLE, EACH)
     plan = ServingPlan(names, concurrencies=(1, 2), rounds=2, seconds=0.3, warm_up=0)
-    before = set(psutil.Process().children(recursive=True))  # servers of other tests in this process
+    before = set(psutil.Process().children(recursive=True))  # servers started by other tests
     results = measure(plan, small, folder, tmp_path)
     assert not set(psutil.Process().children(recursive=True)) - before
     assert results.skipped == {}
@@ -172,13 +172,13 @@ def test_servers_and_engines_are_measured_and_ended(small: Path, folder: Path, t
         assert cell.images == len(cell.latencies) >= 1
         assert 10 < cell.resident < 4000
         assert cell.seconds >= (0.3 if cell.name == FASTAPI else 0.15)
-    assert all(cell.images % 16 == 0 for cell in results.of(EACH))
+    assert all(cell.images % 16 == 0 for cell in results.cells_of(EACH))
     results.save(tmp_path / "results.json")
     assert Results.load(tmp_path / "results.json") == results
     assert CONTESTANTS[FASTAPI].title in tables(results)
 
 
-def test_a_server_that_does_not_start_is_left_out_and_told(small: Path, folder: Path, tmp_path: Path) -> None:
+def test_a_server_that_does_not_start_is_left_out_and_reported(small: Path, folder: Path, tmp_path: Path) -> None:
     (small.parent / "empty").mkdir(exist_ok=True)
     with (
         pytest.raises(NotStarted, match=r"it ended with status 1: .*no model_card.json"),
@@ -188,7 +188,7 @@ def test_a_server_that_does_not_start_is_left_out_and_told(small: Path, folder: 
     (tmp_path / FASTAPI).write_text("a file where the server's folder would be")
 
 
-def test_a_frozen_server_stands_still(small: Path, images: list[bytes], tmp_path: Path) -> None:
+def test_a_suspended_server_uses_no_processor_time(small: Path, images: list[bytes], tmp_path: Path) -> None:
     with python_server("benchmarks.servers.fastapi_plain", small, tmp_path / "server.log") as server:
         freeze(server.process)
         while server.process.status() != psutil.STATUS_STOPPED:
@@ -206,13 +206,13 @@ def test_a_frozen_server_stands_still(small: Path, images: list[bytes], tmp_path
 
 
 def cell(name: str, rate: float, latency: float, concurrency: int = 1, round: int = 0, resident: float = 100) -> Cell:
-    """A second of a server that answers so many images, each after so many ms."""
+    """One second of a server with this rate (images/s) and latency (ms)."""
     return Cell(name, concurrency, round, int(rate), 1.0, [latency] * int(rate), 0.5, resident, resident / 2)
 
 
 @pytest.fixture
 def results() -> Results:
-    """Two rounds, the second at half the speed of the first, as on a machine that is busy with something else."""
+    """Two rounds, the second at half the speed, as on a busy machine."""
     cells = []
     for round, slow in ((0, 1), (1, 2)):
         for concurrency in (1, 8):
@@ -241,10 +241,10 @@ def test_ratios_are_taken_within_a_round(results: Results) -> None:
     assert "≤ 4 at 1 | **3.0 (2.0 to 4.0)** | -" in text
     assert "≤ 10% | 20.0 (20.0 to 20.0) % |" in text  # not bold: not reached
     assert "| 90.0 (60.0 to 120.0) | 90.0 (60.0 to 120.0) | 900 (450) |" in text
-    assert "| 10 / 20 / 20 |" in text  # two thirds of the answers came in the quick round
+    assert "| 10 / 20 / 20 |" in text  # two thirds of the answers came in the fast round
 
 
-def test_what_logs_cost_is_a_share_of_the_time_of_a_photograph(results: Results) -> None:
+def test_logging_cost_is_relative_to_the_time_per_photograph(results: Results) -> None:
     for round, slow in ((0, 1), (1, 2)):
         results.cells += [
             cell(QUIET, 500 / slow, 16, log_cost.CLIENTS, round),
@@ -252,14 +252,14 @@ def test_what_logs_cost_is_a_share_of_the_time_of_a_photograph(results: Results)
         ]
     assert results.costs(LOGGED, QUIET) == pytest.approx([0.5, 1.0])  # ms
     text = tables(results)
-    # Of the 1000 / 90 ms of a photograph, as shipped and at as many clients; not bold, as that is more than wanted.
+    # Relative to 1000 / 90 ms per photograph, as shipped, at the same concurrency; not bold: above the target.
     assert "≤ 1% | - | 6.75 (4.50 to 9.00) % |" in text
     assert "| as shipped | 300 (200 to 400) | 0.750 (0.500 to 1.000) |" in text
     assert "| without log lines and metrics of requests | 375 (250 to 500) | - |" in text
     assert "8 clients, 1 s at a time in turn, in 8 rounds" in " ".join(section(results).split())
 
 
-def test_the_quiet_server_answers_and_writes_nothing_of_it(bundle: Path, images: list[bytes], tmp_path: Path) -> None:
+def test_the_quiet_server_answers_without_logging(bundle: Path, images: list[bytes], tmp_path: Path) -> None:
     right = RightAnswers(bundle, images)
     with quiet(bundle, tmp_path) as server:
         answers = send(server.url, images, concurrency=2, requests=12).answers
@@ -275,7 +275,7 @@ def test_the_quiet_server_answers_and_writes_nothing_of_it(bundle: Path, images:
     assert not any("/predictions/" in text or '"outcome"' in text for text in logs.values())
 
 
-def test_the_section_says_what_was_not_measured_and_replaces_itself(results: Results, tmp_path: Path) -> None:
+def test_the_section_names_unmeasured_servers_and_can_be_replaced(results: Results, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     write_section("serving", section(results), page)
     write_section("serving", section(results), page)
@@ -294,7 +294,9 @@ def test_the_section_says_what_was_not_measured_and_replaces_itself(results: Res
         (["--seconds", "-1"], "-1 s measure nothing"),
     ],
 )
-def test_wrong_flags_are_told_in_one_line(flags: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_flags_are_reported_in_one_line(
+    flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         main(flags)
     assert ended.value.code == 2
@@ -303,12 +305,12 @@ def test_wrong_flags_are_told_in_one_line(flags: list[str], message: str, capsys
     assert error.count("\n") == 1
 
 
-def test_half_a_file_is_a_wrong_answer_too(endpoint: TorchServe, bundle: Path, images: list[bytes]) -> None:
+def test_an_answer_to_a_truncated_file_counts_as_wrong(endpoint: TorchServe, bundle: Path, images: list[bytes]) -> None:
     (answer,) = send(endpoint.url(), [half(images[0])], concurrency=1, requests=1).answers
     assert isinstance(answer, Answer)
     assert answer.status == 400
     assert "InvalidImage" in (RightAnswers(bundle, images).answer(answer) or "")
 
 
-def test_the_machine_tells_what_int8_runs_on() -> None:
+def test_the_machine_description_names_int8_instructions() -> None:
     assert instructions()

@@ -1,4 +1,4 @@
-"""The measurement of an index in PostgreSQL beside one in a folder, small."""
+"""benchmarks.stores: an index in PostgreSQL and one in a folder, measured on a small catalog."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The measurement of searches in words, on products that were made up."""
+"""benchmarks.text_search: text searches, measured on synthetic products."""
 
 import argparse
 from pathlib import Path
@@ -19,7 +19,7 @@ KIND = (("Shoes", "moccasin"), ("Shoes", "brogue"), ("Tops", "polka"), ("Tops", 
 
 
 def catalog(folder: Path, seed: int, count: int = 160) -> Scored:
-    """Four kinds of products, of which three of four titles say the color and all say the kind."""
+    """Four kinds of products; all titles name the kind, three of four the color."""
     centers = np.abs(np.random.default_rng(0).normal(size=(8, 16)))
     rng = np.random.default_rng(seed)
     rows: list[dict[str, Any]] = []
@@ -47,7 +47,7 @@ def test_it_measures_every_kind_of_question(tmp_path: Path) -> None:
     _, asked, full_text, photographs, everything, most = rows["a sub-category"]
     assert (asked, full_text, photographs, everything) == ("2", "0.000 / 0.000", "1.000 / 1.000", "1.000 / 1.000")
     _, asked, full_text, photographs, everything, most = rows["a title word, hidden in all titles"]
-    assert (asked, full_text) == ("5", "0.000 / 0.000")  # four kinds, and teal, which is no label
+    assert (asked, full_text) == ("5", "0.000 / 0.000")  # four kinds, and teal, which is not a label
     assert float(everything.split(" / ")[0]) == 1
     assert most == "1.000"
     half = [float(cell.split(" / ")[1]) for cell in rows["a title word, hidden in every second title that has it"][2:5]]
@@ -65,7 +65,7 @@ def cells_of(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("| ").split("|")]
 
 
-def test_places_that_stay_empty_are_wrong() -> None:
+def test_missing_results_count_as_wrong() -> None:
     assert precision(["a", "b"], frozenset("a")) == (1, 0.1)
     assert precision([], frozenset("a")) == (0, 0)
     assert precision(["b", *"acdefghij", "k"], frozenset("abk")) == (1, 0.2)

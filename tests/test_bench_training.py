@@ -1,4 +1,4 @@
-"""The training benchmark: at tiny settings through all its parts, and its ratios with known input."""
+"""The training benchmark: a full run at tiny settings, and ratios for known input."""
 
 import json
 import time
@@ -55,7 +55,7 @@ def test_the_section_is_written(measured: dict[str, Any], tmp_path: Path) -> Non
 
 
 def test_ratios_are_taken_within_a_round() -> None:
-    fast, slow = [40.0, 20.0, 44.0], [10.0, 5.0, 20.0]  # the second round on a machine that is busy
+    fast, slow = [40.0, 20.0, 44.0], [10.0, 5.0, 20.0]  # the machine is busy in the second round
     results = {
         "machine": "a machine",
         "settings": {
@@ -89,20 +89,20 @@ def test_a_rate_counts_processor_time() -> None:
             end = time.process_time() + seconds
             while time.process_time() < end:
                 pass
-            time.sleep(0.02)  # others' time
+            time.sleep(0.02)  # not processor time of this process
             yield size
 
     assert rate(batches(0.02), int, 10) == pytest.approx(4 / 0.02, rel=0.2)
 
 
-def test_batches_in_memory_come_over_and_over() -> None:
+def test_batches_in_memory_repeat_endlessly() -> None:
     ones, twos = ({"pixels": torch.full((2,), i)} for i in (1, 2))
     batches = Batches([ones, twos], 3)
     assert [batch["pixels"][0].item() for batch in batches] == [1, 2, 1]
     assert len(batches) == 3
 
 
-def test_wrong_flags_are_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_flags_are_reported_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--rounds", "0"])
     assert "0 rounds measure nothing" in capsys.readouterr().err

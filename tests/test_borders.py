@@ -1,4 +1,4 @@
-"""Wide uniform borders: found whatever their color, cut to a usual photograph, and nothing else is cut."""
+"""Wide uniform borders: they are found in any color and cropped to a usual margin; nothing else is cropped."""
 
 import io
 from dataclasses import asdict, replace
@@ -12,14 +12,14 @@ from fashion.borders import CONTENT, TOLERANCE, WIDE, crop_border, crop_region
 from fashion.errors import SettingError
 from fashion.explanation import overlay
 from fashion.preprocess import InputSpec, decode, decode_and_crop, load_pixels, resize
-from training.data.augment import Box, Change, cut
+from training.data.augment import Box, Change, crop_and_resize
 
 KEEP, CUT = InputSpec(size=64), InputSpec(size=64, border="cut")
 WHITE, GRAY, BLACK, PINK = (255, 255, 255), (205, 205, 208), (4, 3, 5), (250, 190, 210)
 
 
 def garment(width: int, height: int) -> Image.Image:
-    """A striped tee that fills its picture, RGBA, the ground transparent."""
+    """A striped tee that fills the image, RGBA, on a transparent background."""
     image = Image.new("RGBA", (width, height))
     draw = ImageDraw.Draw(image)
     outline = [(0.3, 0), (0.7, 0), (1, 0.3), (0.85, 0.42), (0.78, 0.35), (0.78, 1), (0.22, 1), (0.22, 0.35)]
@@ -33,7 +33,7 @@ def garment(width: int, height: int) -> Image.Image:
 def photograph(
     part: float, color=WHITE, size=(600, 600), place=(0.5, 0.5), content=(1.0, 1.0), noise: float = 0.0
 ) -> Image.Image:
-    """A tee on that part of the shorter side; `place` says where between the edges, `content` stretches it."""
+    """A tee covering `part` of the shorter side; `place` is its position between the edges, `content` stretches it."""
     image = Image.new("RGB", size, color)
     side = part * min(size)
     tee = garment(round(side * content[0]), round(side * content[1]))
@@ -50,13 +50,13 @@ def jpeg(image: Image.Image, quality: int = 80) -> Image.Image:
 
 
 def covered(image: Image.Image, color=WHITE) -> tuple[float, float]:
-    """The part of the width and of the height that is not of this color."""
+    """The fractions of the width and of the height that differ from this color."""
     other = (np.abs(np.asarray(image).astype(int) - color) > 3 * TOLERANCE).any(2)
     across, down = (np.flatnonzero(other.any(axis)) for axis in (0, 1))
     return (np.ptp(across) + 1) / image.width, (np.ptp(down) + 1) / image.height
 
 
-# --- what is cut ------------------------------------------------------------------------------------------------------
+# --- cropped ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("color", [WHITE, GRAY, BLACK, PINK])
@@ -64,7 +64,7 @@ def covered(image: Image.Image, color=WHITE) -> tuple[float, float]:
 def test_a_small_product_becomes_a_usual_photograph(part, color):
     image = jpeg(photograph(part, color))
     result = crop_border(image)
-    assert covered(result, color) == pytest.approx((CONTENT, CONTENT), abs=0.1)  # the JPEG's ringing counts too
+    assert covered(result, color) == pytest.approx((CONTENT, CONTENT), abs=0.1)  # JPEG ringing counts too
     assert result.width == pytest.approx(result.height, abs=1)
 
 
@@ -74,8 +74,8 @@ def test_usual_photographs_stay_as_they_are(part):
     assert crop_border(image) is image
 
 
-def test_a_garment_with_a_white_border_is_seen_as_without():
-    # Four times as wide and high as the product, as marketplaces that ask for squares get it.
+def test_a_cropped_white_border_leaves_the_pixels_nearly_unchanged():
+    # Four times as wide and high as the product, as for marketplaces that require squares.
     plain = photograph(0.9, size=(300, 300))
     bordered = Image.new("RGB", (1200, 1200), WHITE)
     bordered.paste(plain, (450, 450))
@@ -103,13 +103,13 @@ def test_noise_and_a_slight_shadow_are_still_a_border():
 
 @pytest.mark.parametrize(("width", "height"), [(600, 800), (900, 500), (450, 600)])
 @pytest.mark.parametrize("content", [(1, 1), (0.3, 1), (1, 0.2)])
-def test_the_ratio_of_the_sides_stays_and_the_whole_product(width, height, content):
+def test_the_aspect_ratio_and_the_whole_product_are_kept(width, height, content):
     image = photograph(0.4, size=(width, height), content=content, place=(0.7, 0.3))
     result = crop_border(image)
     ratio = min(max(width / height, 3 / 4), 4 / 3)
     assert result.width / result.height == pytest.approx(ratio, rel=0.02)
     for whole, own, side in zip(covered(image), covered(result), (0, 1), strict=True):
-        assert own * result.size[side] == pytest.approx(whole * image.size[side], abs=2)  # nothing of it is cut
+        assert own * result.size[side] == pytest.approx(whole * image.size[side], abs=2)  # nothing of it is cropped
 
 
 def test_a_banner_loses_the_border_of_its_long_sides():
@@ -120,7 +120,7 @@ def test_a_banner_loses_the_border_of_its_long_sides():
     assert np.abs(np.asarray(result.resize((532, 400))).astype(int) - np.asarray(middle)).mean() < 4
 
 
-# --- what is not ------------------------------------------------------------------------------------------------------
+# --- not cropped ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("color", [WHITE, GRAY, BLACK])
@@ -132,7 +132,7 @@ def test_a_blank_wall_stays(color):
     assert crop_border(noisy) is noisy
 
 
-def test_dust_on_a_wall_is_no_product():
+def test_dust_on_a_wall_is_not_a_product():
     image = Image.new("RGB", (600, 600), WHITE)
     image.paste(BLACK, (300, 300, 312, 312))
     assert crop_border(image) is image
@@ -157,7 +157,7 @@ def test_odd_sizes_never_give_an_empty_image(size):
         assert load_pixels(image, CUT).shape == (64, 64, 3)
 
 
-# --- in the input -----------------------------------------------------------------------------------------------------
+# --- as an input rule -------------------------------------------------------------------------------------------------
 
 
 def test_keep_is_the_default_and_other_rules_are_refused():
@@ -173,13 +173,13 @@ def test_a_photograph_without_a_border_has_the_same_pixels_under_both_rules():
 
 
 @pytest.mark.parametrize("part", [0.5, 0.25, 0.12])
-def test_what_is_left_is_decoded_finely_enough(part):
+def test_the_cropped_part_is_decoded_finely_enough(part):
     image = photograph(part, size=(2000, 2000))
     data = encoded(image)
     left = decode_and_crop(data, CUT)
     assert min(left.size) >= min(2 * CUT.size, int(part * 2000))
-    assert max(left.size) < 2000 * part / CONTENT * 1.1  # and no border is left
-    # As of the full decode; the window's edges are those of the first, coarser decode.
+    assert max(left.size) < 2000 * part / CONTENT * 1.1  # no border is left
+    # Compare with the full decode; the window's edges are those of the first, coarser decode.
     found = crop_region(decode(data, CUT.size))
     full = resize(decode(data).crop(found.edges((2000, 2000))), CUT)
     assert np.abs(load_pixels(data, CUT).astype(int) - np.asarray(full)).mean() < 4  # half a pixel of the stripes
@@ -197,22 +197,22 @@ def test_a_turned_photograph_is_cut_as_the_upright_one(tmp_path):
 
 
 @pytest.mark.parametrize("resize", ["squash", "pad"])
-def test_training_cuts_what_serving_cuts(resize):
+def test_training_crops_like_serving(resize):
     spec = replace(CUT, resize=resize)
     data = encoded(photograph(0.25, size=(1200, 900)))
     np.testing.assert_array_equal(Change().pixels(data, spec), load_pixels(data, spec))
-    # A border that augmentation adds comes after that, and stays.
+    # A border added by augmentation comes later and stays.
     added = Change(crop=Box(-0.5, -0.5, 2.0, 2.0)).pixels(data, spec)
     np.testing.assert_array_equal(
-        added, np.asarray(cut(decode_and_crop(data, spec, 64), Box(-0.5, -0.5, 2.0, 2.0), spec))
+        added, np.asarray(crop_and_resize(decode_and_crop(data, spec, 64), Box(-0.5, -0.5, 2.0, 2.0), spec))
     )
     assert covered(Image.fromarray(added))[0] < WIDE
 
 
-def test_the_color_of_a_heat_map_lies_on_the_product():
+def test_a_heat_map_is_aligned_with_the_product():
     image = photograph(0.25, GRAY, size=(400, 400), place=(0.8, 0.2))
     evidence = np.full((8, 8), -1.0)
-    evidence[:4, :4] = 2.0  # the upper left quarter of what the network sees
+    evidence[:4, :4] = 2.0  # the upper left quarter of the network's input
     with_color, without = (np.asarray(overlay(image, values, CUT), int) for values in (evidence, 0 * evidence))
     changed = np.abs(with_color - without)
     left, top, right, bottom = (edge / 400 * 384 for edge in crop_region(image).edges(image.size))

@@ -1,4 +1,4 @@
-"""serving.compare: what a new bundle would change, counted on real answers of two versions of the shipped model."""
+"""serving.compare: changed answers of a new bundle, counted on real answers of two versions of the shipped model."""
 
 import json
 import re
@@ -19,7 +19,7 @@ COUNT = 6
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Some photographs, a broken one, and what is none."""
+    """Some photographs, a broken one, and another file."""
     folder = tmp_path_factory.mktemp("photographs")
     (folder / "below").mkdir()
     for i in range(COUNT):
@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def altered(folder: Path, threshold: float) -> Path:
-    """The starter as version 9.9 with one threshold for every label, and its gates as open as they can be."""
+    """The starter as version 9.9 with one threshold for all labels and gates that let everything pass."""
     starter_version(folder, "9.9")
     card = json.loads((folder / CARD_FILE).read_text())
     card["thresholds"] = {name: [threshold] * len(values) for name, values in card["thresholds"].items()}
@@ -42,7 +42,7 @@ def altered(folder: Path, threshold: float) -> Path:
 
 @pytest.fixture(scope="module")
 def changes(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> BundleChanges:
-    """From answers at 0.2 to answers at 0.6."""
+    """Changes from a threshold of 0.2 to 0.6."""
     old, new = (altered(tmp_path_factory.mktemp("bundles") / str(at), at) for at in (0.2, 0.6))
     return compare_bundles(Predictor.from_bundle(old), Predictor.from_bundle(new), photographs_of(folder))
 
@@ -58,7 +58,7 @@ def test_every_answer_is_counted_once(changes: BundleChanges) -> None:
     assert every.gained.count == 0  # the same probabilities, and a higher threshold
     shares = [share.share for share in (every.kept, every.gained, every.lost)]
     assert sum(shares) == pytest.approx(1)  # type: ignore[arg-type]
-    # Of none of the 5 or 6 photographs with an answer: says the exact interval, up to 52 or 46 % of all may be.
+    # 0 of the 5 or 6 photographs with an answer: the exact interval reaches up to 52 or 46 %.
     answered = sum(bool(each.kept or each.lost) for each in changes.photographs)
     assert every.gained.interval == (0.0, pytest.approx(1 - 0.025 ** (1 / answered)))
     assert answered >= COUNT - 1
@@ -67,7 +67,7 @@ def test_every_answer_is_counted_once(changes: BundleChanges) -> None:
         assert share.interval[0] <= share.share <= share.interval[1]  # type: ignore[operator]
 
 
-def test_what_is_lost_lies_between_the_thresholds(changes: BundleChanges) -> None:
+def test_lost_answers_lie_between_the_thresholds(changes: BundleChanges) -> None:
     for each in changes.photographs:
         for answer in each.lost:
             assert answer.old == answer.new
@@ -110,7 +110,7 @@ def test_the_command_writes_a_page_and_replaces_only_its_own(
         ({"profile": "best"}, "threshold profile 'best' is unknown"),
     ],
 )
-def test_what_cannot_be_compared_is_one_line(
+def test_bundles_that_cannot_be_compared_are_one_line_errors(
     folder: Path, tmp_path: Path, changed: dict[str, str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = [str(STARTER), str(STARTER), changed.get("photographs", str(folder)), "--out", str(tmp_path / "out")]
@@ -123,8 +123,8 @@ def test_what_cannot_be_compared_is_one_line(
     assert not (tmp_path / "out").exists()
 
 
-def test_the_intervals_hold_what_they_say() -> None:
-    """Shares of 95 of 100 samples lie about where their intervals say, and nothing is said of nothing."""
+def test_the_intervals_have_their_nominal_coverage() -> None:
+    """The intervals cover the true share in about 95 % of samples; without samples there is no interval."""
     rng = np.random.default_rng(1)
     hits = 0
     for seed in range(60):
@@ -132,7 +132,7 @@ def test_the_intervals_hold_what_they_say() -> None:
         rows = np.column_stack([3 - lost, np.zeros_like(lost), lost, lost > 0]).astype(np.int64)
         low, high = bootstrap_shares(rows, seed)
         hits += low[2] <= 0.2 <= high[2]
-    assert hits >= 51  # 57 of 60 expected, and three standard deviations
+    assert hits >= 51  # 57 of 60 expected, minus three standard deviations
     none = np.zeros((5, 4), np.int64)
     assert np.isnan(bootstrap_shares(none)[:, :3]).all()
     assert (bootstrap_shares(none)[:, 3] == 0).all()

@@ -1,4 +1,4 @@
-"""Calibration finds the scale and offset that were taken away, takes none where none helps, and its error is exact."""
+"""Calibration recovers a known scale and offset, keeps calibrated logits unchanged, and computes the exact error."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ TAXONOMY = Taxonomy(tuple(Label(group, str(i)) for group in ("color", "sleeve") 
 
 
 def drawn(images: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Logits whose sigmoid is the probability with which the targets were drawn; a tenth is not annotated."""
+    """Logits whose sigmoids are the true probabilities of the drawn targets; a tenth is not annotated."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(-1, 2, (images, len(TAXONOMY))).astype(np.float32)
     targets = (rng.random(logits.shape) < sigmoid(logits)).astype(np.int8)
@@ -20,11 +20,11 @@ def drawn(images: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return logits, targets
 
 
-def test_a_temperature_and_an_offset_are_found_again() -> None:
+def test_a_temperature_and_an_offset_are_recovered() -> None:
     logits, targets = drawn(8000)
     color, sleeve = TAXONOMY.indices("color"), TAXONOMY.indices("sleeve")
     spoiled = logits.copy()
-    spoiled[:, color] *= 2.5  # too sure of itself: the scale is 1 / 2.5
+    spoiled[:, color] *= 2.5  # overconfident: the scale is 1 / 2.5
     spoiled[:, sleeve] = (spoiled[:, sleeve] - 1.2) / 0.5  # the scale is 0.5, the offset 1.2
     found = fit_calibration(spoiled, targets, TAXONOMY)
     assert found["color"]["scale"] == pytest.approx(0.4, rel=0.03)
@@ -35,25 +35,25 @@ def test_a_temperature_and_an_offset_are_found_again() -> None:
     assert np.abs(calibrated(spoiled, TAXONOMY, found) - sigmoid(logits)).max() < 0.03
 
 
-def test_a_temperature_is_enough_where_nothing_else_is_wrong() -> None:
+def test_a_temperature_suffices_if_only_the_scale_is_wrong() -> None:
     chosen = []
     for seed in range(5):
         logits, targets = drawn(600, seed)
         chosen += [values["method"] for values in fit_calibration(3 * logits, targets, TAXONOMY).values()]
-    assert len(chosen) == 10  # too sure by far: never none
+    assert len(chosen) == 10  # strongly overconfident, so all groups are calibrated
     assert chosen.count("temperature") >= 6
 
 
-def test_what_is_calibrated_stays_nearly_as_it_is() -> None:
+def test_calibrated_logits_stay_nearly_unchanged() -> None:
     found = [fit_calibration(*drawn(600, seed), TAXONOMY) for seed in range(5)]
-    assert sum(len(groups) for groups in found) <= 6  # of 10: on held-out images a fit mostly makes it worse
+    assert sum(len(groups) for groups in found) <= 6  # of 10: on held-out images a fit usually makes it worse
     for groups in found:
         for values in groups.values():
             assert values["scale"] == pytest.approx(1, abs=0.15)
 
 
 def chosen_one(images: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Logits of a group of which each image has one label or none, drawn by softmax over them and a logit of 0."""
+    """Logits of a group with at most one label per image, drawn by softmax over the labels and "none" (logit 0)."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(-1, 2, (images, len(TAXONOMY))).astype(np.float32)
     targets = np.zeros(logits.shape, np.int8)
@@ -83,8 +83,8 @@ def test_labels_that_exclude_each_other_are_rivals() -> None:
     assert (np.diff(np.take_along_axis(probabilities[:, labels], order, axis=1), axis=1) >= 0).all()
 
 
-def test_rivals_do_not_make_a_group_certain_of_something() -> None:
-    """Where all of a group is unlikely, none takes from the others: a wall stays nothing."""
+def test_rivals_do_not_force_an_answer_in_a_group() -> None:
+    """If all labels of a group are unlikely, as for a blank wall, all stay unlikely."""
     fit = {"color": {"method": "rivals", "scale": 1.0, "offset": 0.0, "rivals": 1.0}}
     nothing = np.full(len(TAXONOMY), -6.0, np.float32)
     assert calibrated(nothing, TAXONOMY, fit).max() < 0.003
@@ -92,14 +92,14 @@ def test_rivals_do_not_make_a_group_certain_of_something() -> None:
     assert np.isfinite(calibrated(extreme, TAXONOMY, fit)).all()
 
 
-def test_labels_that_do_not_exclude_each_other_are_no_rivals() -> None:
+def test_labels_that_do_not_exclude_each_other_are_not_rivals() -> None:
     for seed in range(3):
         logits, targets = drawn(2000, seed)
         for values in fit_calibration(2 * logits, targets, TAXONOMY).values():
             assert abs(values.get("rivals", 0)) < 0.06
 
 
-def test_a_group_that_shows_nothing_is_left_alone() -> None:
+def test_an_uninformative_group_is_not_calibrated() -> None:
     logits, targets = drawn(50)
     for value in (-1, 0, 1):
         targets[:, TAXONOMY.indices("sleeve")] = value
@@ -115,7 +115,7 @@ def test_a_perfect_separation_has_a_finite_scale() -> None:
         assert 1 < values["scale"] < 5
 
 
-def test_logits_the_wrong_way_round_are_not_turned() -> None:
+def test_inverted_logits_are_not_inverted_back() -> None:
     logits, targets = drawn(500)
     assert fit_calibration(-logits, targets, TAXONOMY) == {}
 
@@ -133,7 +133,7 @@ def test_errors_are_those_of_the_most_probable_annotated_label() -> None:
     probabilities = np.full((1, 8), 0.1)
     probabilities[0, [0, 1, 5]] = 0.9, 0.7, 0.6
     targets = np.zeros((1, 8), np.int8)
-    targets[0, [0, 1]] = -1, 1  # the most probable is not annotated, the next is right; of sleeve none is
+    targets[0, [0, 1]] = -1, 1  # the most probable is not annotated, the next is right; sleeve is not annotated
     errors = calibration_errors(probabilities, targets, TAXONOMY)
     assert errors["groups"] == {"color": pytest.approx(0.3), "sleeve": pytest.approx(0.6)}
     assert errors["ece"] == pytest.approx(0.45)

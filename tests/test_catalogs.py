@@ -1,4 +1,4 @@
-"""training.data.catalogs, and what training makes of several data folders."""
+"""training.data.catalogs, and training on several data folders."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -31,7 +31,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Another shop's: colour (Red, navy) and size (S); navy is what others call Blue."""
+    """Another shop, with colour (Red, navy) and size (S); its navy is Blue elsewhere."""
 
     def rows() -> Iterator[ProductRow]:
         for split, count in (("train", 20), ("val", 4)):
@@ -53,7 +53,12 @@ def names(tmp_path: Path) -> str:
 
 
 def open_data(paths: list[Path], cache: Path, **settings: Any) -> FashionData:
-    values: dict[str, Any] = {"input": InputSettings.of(SPEC), "batch_size": 4, "workers": 0, "cache": str(cache)}
+    values: dict[str, Any] = {
+        "input": InputSettings.from_spec(SPEC),
+        "batch_size": 4,
+        "workers": 0,
+        "cache": str(cache),
+    }
     data = FashionData([str(path) for path in paths], **values | settings)
     data.trainer = SimpleNamespace(global_rank=0, world_size=1, num_devices=1, current_epoch=0)
     data.prepare_data()
@@ -78,13 +83,13 @@ def test_the_labels_are_those_of_all_folders(shapes: Path, shop: Path, names: st
     assert union_taxonomy(open_catalogs([shapes, shop], chosen, names=names), chosen).groups == ("shape", "color")
 
 
-def test_what_a_catalog_does_not_annotate_is_masked(shapes: Path, shop: Path, names: str, tmp_path: Path) -> None:
+def test_groups_not_annotated_by_a_catalog_are_masked(shapes: Path, shop: Path, names: str, tmp_path: Path) -> None:
     data = open_data([shapes, shop], tmp_path, names=names)
     assert (len(data.train), len(data.val)) == (60, 10)
     val = rows_of(data.val, data.taxonomy)
-    # One of the shapes: all that its folder annotates, nothing of the other's.
+    # An image of the shapes: targets for the groups of its own folder only.
     assert val[1] == {"Blue": 0, "Green": 1, "Red": 0, "Tall": 1, "Wide": 0, "S": -1}
-    # One of the shop's: its navy is Blue; Green, which the shop never says, is not known to be absent.
+    # An image of the shop: its navy is Blue; Green, which the shop never uses, is unknown rather than absent.
     assert val[6] == {"Blue": 1, "Green": -1, "Red": 0, "Tall": -1, "Wide": -1, "S": -1}
     assert val[7] == {"Blue": 0, "Green": -1, "Red": 1, "Tall": -1, "Wide": -1, "S": 1}
 
@@ -97,7 +102,7 @@ def test_all_folders_are_shuffled_into_every_epoch(shapes: Path, shop: Path, tmp
     from_shop = torch.cat([(targets[:, shape] == -1).all(1) & (targets[:, size] >= -1) for targets in batches])
     assert len(from_shop) == 60
     first = int(from_shop[:30].sum())
-    assert 3 < first < 27, "not one folder after the other"
+    assert 3 < first < 27, "the folders are not mixed"
 
 
 def test_streaming_mixes_the_folders_by_their_sizes(shapes: Path, shop: Path, tmp_path: Path) -> None:
@@ -111,7 +116,7 @@ def test_streaming_mixes_the_folders_by_their_sizes(shapes: Path, shop: Path, tm
     assert int(from_shop[:30].sum()) >= 2
 
 
-def test_one_folder_is_as_before(shapes: Path, tmp_path: Path) -> None:
+def test_a_list_of_one_folder_equals_the_folder(shapes: Path, tmp_path: Path) -> None:
     alone, listed = FashionData(str(shapes), cache=str(tmp_path)), open_data([shapes], tmp_path)
     alone.prepare_data()
     alone.setup()
@@ -119,7 +124,7 @@ def test_one_folder_is_as_before(shapes: Path, tmp_path: Path) -> None:
     assert alone.val[2]["targets"].tolist() == listed.val[2]["targets"].tolist()
 
 
-def test_two_columns_of_one_group_say_what_either_says(tmp_path: Path) -> None:
+def test_two_columns_of_one_group_are_merged(tmp_path: Path) -> None:
     rows = [
         ProductRow(split, f"{split}{i}", block((9, 9, 9), True, 100 + i), {"front": ["Red"], "back": back}, "")
         for split in ("train", "val")
@@ -131,7 +136,7 @@ def test_two_columns_of_one_group_say_what_either_says(tmp_path: Path) -> None:
     assert [row["targets"].tolist() for row in (data.val[i] for i in range(3))] == [[1, 1], [0, 1], [0, 1]]
 
 
-def test_a_model_of_all_reads_a_split_of_one(shapes: Path, shop: Path, tmp_path: Path) -> None:
+def test_a_model_of_several_folders_reads_a_split_of_one(shapes: Path, shop: Path, tmp_path: Path) -> None:
     taxonomy = union_taxonomy(open_catalogs([shapes, shop]))
     images = open_split(shop, "val", taxonomy, SPEC, taxonomy.groups, tmp_path, partly=True)
     targets = images[1]["targets"].numpy()
@@ -142,13 +147,13 @@ def test_a_model_of_all_reads_a_split_of_one(shapes: Path, shop: Path, tmp_path:
         open_split(shop, "val", taxonomy, SPEC, ["color", "shape"], tmp_path, partly=True)
 
 
-def test_what_cannot_be_learned_and_misspelled_names_are_noted(shapes: Path, shop: Path, tmp_path: Path) -> None:
+def test_unlearnable_labels_and_misspelled_names_are_noted(shapes: Path, shop: Path, tmp_path: Path) -> None:
     path = tmp_path / "names.yaml"
     path.write_text("nayv: Blue\ngroups:\n  colour: color\n")
     catalogs = open_catalogs([shapes, shop], names=path)
     assert notes(catalogs, imaterialist()) == [
         "1 labels of the training split cannot be learned and are left out: 'navy' of color",
-        "1 of the names to change are in none of the data: 'nayv' (did you mean 'navy'?)",
+        "1 of the names to change occur in no data folder: 'nayv' (did you mean 'navy'?)",
     ]
 
 
@@ -162,7 +167,9 @@ def test_what_cannot_be_learned_and_misspelled_names_are_noted(shapes: Path, sho
         (["shape"], r"shop has none of the groups shape; it has: colour, size"),
     ],
 )
-def test_groups_that_are_not_there_are_one_line(shapes: Path, shop: Path, groups: list[str], message: str) -> None:
+def test_groups_that_are_not_there_are_one_line_errors(
+    shapes: Path, shop: Path, groups: list[str], message: str
+) -> None:
     with pytest.raises(DataError, match=message):
         open_catalogs([shapes, shop], groups)
 
@@ -204,7 +211,7 @@ def test_labels_that_differ_in_case_are_noted_until_they_have_one_name(
     assert "letter case" not in capsys.readouterr().out
 
 
-def test_photographs_know_their_products(shapes: Path, tmp_path: Path) -> None:
+def test_photographs_have_product_ids(shapes: Path, tmp_path: Path) -> None:
     photos = [block((9, 9, 9), True, 100 + i) for i in range(3)]
     rows = [
         ProductRow(split, f"{split}{i // 2}.jpg", photo, {"color": ["Red"]}, "")
@@ -213,7 +220,7 @@ def test_photographs_know_their_products(shapes: Path, tmp_path: Path) -> None:
     ]
     write_dataset(rows, tmp_path / "data", ["color"], "test")
     (before,) = shapes.glob("val-*")
-    folder = tmp_path / "before"  # as written before photographs had products
+    folder = tmp_path / "before"  # as written before photographs had product ids
     folder.mkdir()
     (folder / "dataset.json").write_bytes((shapes / "dataset.json").read_bytes())
     pq.write_table(pq.read_table(before).drop_columns(["product_id"]), folder / before.name)
@@ -226,10 +233,10 @@ def test_photographs_know_their_products(shapes: Path, tmp_path: Path) -> None:
     assert open_split(folder, "val", taxonomy, SPEC, cache=tmp_path, partly=True).products[0] == "val0"
 
 
-def test_a_small_folder_may_come_more_often(shapes: Path, shop: Path, tmp_path: Path) -> None:
+def test_a_small_folder_may_be_repeated(shapes: Path, shop: Path, tmp_path: Path) -> None:
     data = open_data([shapes, shop], tmp_path, repeat=[1, 3])
     assert (len(data.train), len(data.val)) == (100, 10)
     with pytest.raises(
-        SettingError, match=r"--data.repeat is \[1\]; give a number from 1 up for each of several folders"
+        SettingError, match=r"--data.repeat is \[1\]; give a number from 1 up for each of the data folders"
     ):
         open_data([shapes, shop], tmp_path, repeat=[1])

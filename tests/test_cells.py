@@ -39,7 +39,7 @@ DAYS = [datetime.date(2026, 5, 1), None, datetime.date(2026, 5, 25)]
         (["<NA>", "NaT", "(null)", "3"], pa.int64(), [None, None, None, 3]),
     ],
 )
-def test_cells_are_what_all_of_them_are(cells: list[str], kind: pa.DataType, values: list[object]) -> None:
+def test_a_column_has_the_common_type_of_its_cells(cells: list[str], kind: pa.DataType, values: list[object]) -> None:
     column = typed_column(cells)
     assert column.type == kind
     assert column.to_pylist() == values
@@ -69,7 +69,7 @@ def test_prices_are_numbers_however_they_are_written(cells: list[str], values: l
 
 
 @pytest.mark.parametrize("cells", [["10 EUR", "10 USD"], ["10,50", "10.50"], ["12 Stück", "13 Stück"]])
-def test_what_cannot_be_compared_as_numbers_stays_text(cells: list[str]) -> None:
+def test_mixed_cells_stay_text(cells: list[str]) -> None:
     assert typed_column(cells).to_pylist() == cells
 
 
@@ -116,32 +116,30 @@ def test_local_dates_with_times(cells: list[str]) -> None:
     moments = [datetime.datetime(2026, 5, 1, 10, 30), datetime.datetime(2026, 5, 25, 13, 5)]
     assert typed_column(cells).to_pylist() == moments
     assert typed_column(["5/1/26, 10:30 AM", "5/2/26, 1:05 PM"])[0].as_py() == moments[0]
-    assert typed_column(["5/1/26, 10:30 AM", "25/2/26, 1:05 PM"]).type == pa.string(), "they contradict each other"
-    assert typed_column(["5/1/26 10:30", "5/2/26 13:05"]).type == pa.string(), "nobody can tell"
+    assert typed_column(["5/1/26, 10:30 AM", "25/2/26, 1:05 PM"]).type == pa.string(), "contradictory formats"
+    assert typed_column(["5/1/26 10:30", "5/2/26 13:05"]).type == pa.string(), "ambiguous"
     assert typed_column(["13:00 PM", "5/1/26, 13:05 PM"]).type == pa.string()
 
 
-def test_dates_of_which_none_says_what_the_day_is_stay_text() -> None:
+def test_ambiguous_dates_stay_text() -> None:
     columns, (note,) = typed_columns(
         {"added": ["05/01/2026", "2026-05-01", "05/02/2026"]}, ["c.csv:2", "c.csv:3", "c:4"]
     )
     assert columns["added"].type == pa.string()
-    assert "'added' stays text: '05/01/2026' in c.csv:2 may be of two days" in note
-    assert (
-        read_column(["05/01/2026", "25/05/2026", "05/25/2026"]).values.type == pa.string()
-    )  # they contradict each other
+    assert "'added' stays text: '05/01/2026' in c.csv:2 is ambiguous: day and month may be swapped" in note
+    assert read_column(["05/01/2026", "25/05/2026", "05/25/2026"]).values.type == pa.string()  # they are contradictory
 
 
-def test_a_column_is_what_most_of_its_cells_are_and_the_others_are_counted() -> None:
+def test_a_column_has_the_type_of_most_cells_and_others_are_counted() -> None:
     rows = [f"c.csv:{line}" for line in range(2, 42)]
     prices = ["9,50"] * 38 + ["on request", "n/a"]
     days = ["2026-05-01"] * 39 + ["soon"]
     columns, notes = typed_columns({"price": prices, "added": days, "code": ["12"] * 39 + ["12-A"]}, rows)
     assert columns["price"].to_pylist() == [9.5] * 38 + [None] * 2
     assert columns["added"].null_count == 1
-    assert columns["code"].to_pylist()[-1] == "12-A"  # numbers would lose it
+    assert columns["code"].to_pylist()[-1] == "12-A"  # a number column would lose it
     assert notes == [
-        f"note   1 of 40 cells of the column {name!r} are no {kind}, as the others are, and count as empty; "
+        f"note   1 of 40 cells of the column {name!r} are no {kind}, unlike the others, and count as empty; "
         f"the first is {cell!r} in {row}"
         for name, kind, cell, row in (("price", "number", "on request", rows[38]), ("added", "date", "soon", rows[39]))
     ]
@@ -149,17 +147,17 @@ def test_a_column_is_what_most_of_its_cells_are_and_the_others_are_counted() -> 
     assert typed_column(["9.50"] * 3 + ["on request"]).type == pa.string()
 
 
-def test_a_column_that_a_few_cells_make_text_says_so() -> None:
+def test_a_column_kept_as_text_by_a_few_cells_is_noted() -> None:
     cells = {"price": ["9.50"] * 7 + ["on request"] * 3, "code": ["12"] * 7 + ["12-A"] * 3, "brand": ["Acme"] * 10}
     columns, notes = typed_columns(cells, [f"c.csv:{line}" for line in range(2, 12)])
     assert columns["price"].to_pylist() == cells["price"]
     assert notes == [
-        "note   the column 'price' stays text: 3 of 10 cells are no number, as most are; the first is 'on request' in "
+        "note   the column 'price' stays text: 3 of 10 cells are no number, unlike most; the first is 'on request' in "
         "c.csv:9"
     ]
 
 
-def test_ids_that_pandas_made_floats_are_whole_again() -> None:
+def test_ids_converted_to_floats_by_pandas_become_integers_again() -> None:
     assert id_texts(["1500.0", "", "7.0"]) == ["1500", "", "7"]
     assert id_texts([1500.0, float("nan"), None]) == ["1500", "", ""]
     assert id_texts(["1.0", "1.1"]) == ["1.0", "1.1"]
@@ -170,7 +168,7 @@ def test_ids_that_pandas_made_floats_are_whole_again() -> None:
     assert columns["stock"].type == pa.float64()
 
 
-def test_ids_that_a_spreadsheet_has_rounded_are_told() -> None:
+def test_ids_rounded_by_a_spreadsheet_are_reported() -> None:
     note = rounded_ids("ean", ["4012345678901", "4,01235E+12", "4,01235E+12"], ["c.csv:2", "c.csv:3", "c.csv:4"])
     assert note is not None
     assert note.startswith("note   2 of 3 ids in the column 'ean' have lost digits")

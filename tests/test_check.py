@@ -1,4 +1,4 @@
-"""Checks of photographs: each fault is found on a drawn photograph that has it, and not on one that has not."""
+"""Photograph checks: each fault is found in a drawn photograph that has it, and in no other."""
 
 import csv
 import json
@@ -41,7 +41,7 @@ TODAY = date(2026, 11, 29)
 
 
 def good(size: int = 600) -> Image.Image:
-    """A garment with seams in the middle of a white ground."""
+    """A garment with seams in the middle of a white background."""
     image = Image.new("RGB", (size, size), "white")
     draw = ImageDraw.Draw(image)
     draw.rectangle((size * 0.25, size * 0.2, size * 0.75, size * 0.8), "#3b5b8c")
@@ -68,7 +68,7 @@ def found(image: Image.Image, today: date = TODAY) -> set[str]:
     return {check for check, *_ in measured_faults(measure_photograph(image), Limits(), today)}
 
 
-def test_a_good_photograph_has_no_fault_and_stays():
+def test_a_good_photograph_has_no_fault():
     image = good()
     assert found(image) == set()
     assert image.size == (600, 600)
@@ -90,7 +90,7 @@ def test_a_fault_is_found_and_no_other(name, image):
     assert found(image) == {name}
 
 
-def test_print_on_the_product_is_no_text_beside_it():
+def test_print_on_the_product_is_not_a_text_overlay():
     image = good()
     ImageDraw.Draw(image).text((170, 280), "PRINTED", "#ffffff", ImageFont.load_default(32))
     assert found(image) == set()
@@ -106,7 +106,7 @@ def test_sizes_are_those_of_the_day():
     assert found(good(500), date(2027, 1, 31)) == set()
 
 
-def test_the_size_is_the_files_own(tmp_path):
+def test_the_size_is_that_of_the_file(tmp_path):
     path = tmp_path / "large.jpg"
     good(3000).crop((0, 0, 3000, 2400)).save(path)
     measures = measure_photograph(path)
@@ -116,7 +116,7 @@ def test_the_size_is_the_files_own(tmp_path):
         measure_photograph(tmp_path / "broken.jpg")
 
 
-def test_blur_rises_with_blurring_and_knows_empty_pictures():
+def test_blur_rises_with_blurring_and_handles_empty_images():
     gray = [np.asarray(good(300).filter(ImageFilter.GaussianBlur(r)).convert("L"), np.float32) for r in (0, 1, 2, 4)]
     values = [blur(each) for each in gray]
     assert values == sorted(values)
@@ -155,7 +155,7 @@ def test_titles_name_kinds_and_not_colors():
 
 @pytest.fixture
 def scored(tmp_path: Path) -> Scored:
-    """Four products: a good one, a blurred copy's embedding, one that is no jeans, one whose photograph is gone."""
+    """Four products: a good one, its blurred copy, one titled jeans that is not, and one without its photograph."""
     taxonomy = Taxonomy((Label("category", "Dresses"), Label("color", "Black"), Label("category", "Jeans")))
     rows: list[dict[str, Any]] = products(4, clusters=4)
     for row, title in zip(rows, ("A dress", "Black dress", "Slim jeans", "Dress"), strict=True):
@@ -191,7 +191,7 @@ def test_checks_are_skipped_and_printed_as_json(scored, capsys):
 
 
 def test_one_product_is_checked_as_all_are(scored):
-    check = CatalogCheck.of(scored, skipped=[DUPLICATE])
+    check = CatalogCheck.with_defaults(scored, skipped=[DUPLICATE])
     every = list(check.faults())
     assert any(every)
     ids = [id for batch in scored.batches(["id"]) for id in batch.column(0).to_pylist()]
@@ -219,7 +219,7 @@ def test_photographs_that_were_moved(scored, tmp_path, capsys):
         (["--sheet", "checks.txt"], "must end in .jpg"),
     ],
 )
-def test_wrong_flags_are_one_line(scored, flags, said, capsys):
+def test_wrong_flags_are_one_line_errors(scored, flags, said, capsys):
     with pytest.raises(SystemExit) as ended:
         main([str(scored.folder), *flags])
     assert ended.value.code == 2

@@ -1,4 +1,4 @@
-"""CIELAB against values known by definition, CIEDE2000 against the published pairs."""
+"""CIELAB against values known by definition, CIEDE2000 against published pairs."""
 
 import numpy as np
 import pytest
@@ -74,7 +74,7 @@ def test_white_black_and_the_primaries():
     np.testing.assert_allclose(rgb_to_lab(levels), known, atol=0.02)
 
 
-def test_the_way_back_gives_every_level():
+def test_the_inverse_conversion_restores_every_level():
     levels = np.random.default_rng(0).integers(0, 256, (5000, 3)).astype(np.uint8)
     np.testing.assert_array_equal(lab_to_rgb(rgb_to_lab(levels)), levels)
 
@@ -85,6 +85,6 @@ def test_a_text_is_a_color():
 
 
 @pytest.mark.parametrize("text", ["", "red", "#12345", "#1234567", "7a1f2g"])
-def test_another_text_is_none(text):
+def test_other_texts_are_not_colors(text):
     with pytest.raises(SettingError, match="such as '#7a1f2b'"):
         hex_to_lab(text)

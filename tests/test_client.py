@@ -1,4 +1,4 @@
-"""The client's output, and what it says when something is wrong."""
+"""The client's output and error messages."""
 
 import json
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def test_table_is_aligned() -> None:
     assert table({"attributes": []}) == "  no attribute reaches its threshold"
 
 
-def test_what_there_is_no_attribute_of_is_said() -> None:
+def test_missing_products_and_groups_that_do_not_apply_are_named() -> None:
     unknown = {"attributes": [], "product": {"recognized": False, "probability": 0.0213}}
     assert table(unknown) == "  no product recognized (0.02)"
     answer = ANSWER | {"product": {"recognized": True, "probability": 0.99}, "applies": {"neck": 0.1, "color": 0.9}}
@@ -52,7 +52,7 @@ def test_what_there_is_no_attribute_of_is_said() -> None:
     assert table(ANSWER | {"product": unknown["product"]}).splitlines()[-1] == "  no product recognized (0.02)"
 
 
-def test_truth_marks_each_line_and_lists_what_is_missed() -> None:
+def test_truth_marks_each_line_and_lists_missed_labels() -> None:
     truth = {"category": ["Dresses", "Jeans"], "color": None, "sleeve": ["Sleeveless"], "style": []}
     assert table(ANSWER, truth).splitlines() == [
         "  category  Dresses  ███████████████████    93%   right",
@@ -88,7 +88,7 @@ def test_the_truth_of_a_file_is_printed(
         (b'{"labels": {"color": "Black"}}', "must be JSON like"),
     ],
 )
-def test_a_broken_truth_is_told_before_anything_is_asked(
+def test_a_broken_truth_is_reported_before_anything_is_asked(
     photos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, message: str
 ) -> None:
     path = tmp_path / "truth.json"
@@ -120,7 +120,7 @@ def test_photographs_are_printed_as_tables(
         ("--top-k 2 --groups color", AnswerOptions(top_k=2, groups=("color",))),
     ],
 )
-def test_flags_say_what_to_answer(
+def test_flags_become_request_options(
     endpoint: TorchServe,
     bundle: Path,
     photos: list[str],
@@ -135,7 +135,7 @@ def test_flags_say_what_to_answer(
     assert json.loads(capsys.readouterr().out) == {"image": photos[0]} | predictor.answer(found, options)
 
 
-def test_a_flag_that_the_server_refuses_is_told(
+def test_a_flag_that_the_server_refuses_is_reported(
     endpoint: TorchServe, photos: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([photos[0], "--url", endpoint.url(), "--groups", "size"]) == 2
@@ -153,7 +153,7 @@ def test_explain_writes_a_picture_of_the_evidence(
     printed = capsys.readouterr()
     assert printed.err == f"{out}: where the evidence lies\n"
     assert printed.out == f"{photos[0]}\n{table(Client(endpoint.url()).ask(photo(0), top_k='1'))}\n"
-    with Image.open(out) as picture:  # the photograph, and the best attribute of each of the three groups
+    with Image.open(out) as picture:  # the photograph and the best attribute of each of three groups
         assert picture.size == HEAT.size(4)
     out.unlink()
     with pytest.raises(SystemExit) as stop:
@@ -190,7 +190,7 @@ def test_other_errors_of_the_server_are_passed_on(
 def test_an_answer_without_attributes_is_refused(
     photos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with stranger(b'{"status": "Healthy"}') as url:
+    with unrelated_server(b'{"status": "Healthy"}') as url:
         assert main([photos[0], "--url", url]) == 2
     assert capsys.readouterr().err == (
         f"error: {photos[0]}: {url} answered 200 without attributes; is it the right URL?\n"
@@ -198,8 +198,8 @@ def test_an_answer_without_attributes_is_refused(
 
 
 @contextmanager
-def stranger(answer: bytes) -> Iterator[str]:
-    """A server that is none of ours: it gives the same answer to everything."""
+def unrelated_server(answer: bytes) -> Iterator[str]:
+    """An unrelated server: it gives the same answer to every request."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -210,7 +210,7 @@ def stranger(answer: bytes) -> Iterator[str]:
             self.wfile.write(answer)
 
         def log_message(self, format: str, *arguments: object) -> None:
-            pass  # nothing on stderr, which is looked at
+            pass  # keep stderr clean: it is checked
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()

@@ -1,4 +1,4 @@
-"""training.data.color: the same colors as torchvision's functions give, one after the other."""
+"""training.data.color: the same colors as torchvision's functions applied one after the other."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from training.data.color import adjust, change_colors, turn_hue
 
 
 def noise(low: int, high: int) -> Image.Image:
-    """Pixels of all hues, grays and pure colors among them, between two levels."""
+    """Pixels of all hues between two levels, including grays and pure colors."""
     image = np.random.default_rng(0).integers(low, high + 1, (60, 70, 3), dtype=np.uint8)
     ends = (low, high)
     image[0, :8] = [(red, green, blue) for red in ends for green in ends for blue in ends]
@@ -24,11 +24,11 @@ def planes(image: Image.Image) -> torch.Tensor:
 @pytest.mark.parametrize(
     "factors", [(1.2, 1, 1), (1, 0.8, 1), (1, 1, 1.2), (1.15, 0.85, 0.8), (0.8, 1.2, 1.2), (1, 1, 0)]
 )
-def test_one_matrix_does_what_three_passes_do(factors: tuple[float, float, float]) -> None:
-    image = noise(70, 170)  # in the middle: nothing is clipped on the way
+def test_one_matrix_equals_three_passes(factors: tuple[float, float, float]) -> None:
+    image = noise(70, 170)  # mid-range, so that no intermediate result is clipped
     brightness, contrast, saturation = factors
     found = np.asarray(adjust(image, *factors)).astype(int)
-    # In floating point the same but for our rounding; on bytes torchvision cuts off what each of its passes leaves.
+    # In floating point they differ by our rounding only; on bytes torchvision truncates after each pass.
     for scale, within in ((1 / 255, 1.0), (None, 3.0)):
         expected = planes(image) if scale is None else planes(image).double() * scale
         expected = functional.adjust_brightness(expected, brightness)
@@ -47,7 +47,7 @@ def test_only_the_end_result_is_clipped() -> None:
 
 
 @pytest.mark.parametrize("turns", [0.02, -0.02, 0.1, -0.1, 1 / 6, 0.3, -0.45, 0.5, -0.5])
-def test_hues_turn_as_on_the_circle_of_hsv(turns: float) -> None:
+def test_hues_rotate_as_in_hsv(turns: float) -> None:
     image = noise(0, 255)
     step = round(384 * turns) / 384
     exact = functional.adjust_hue(planes(image).double() / 255, step).permute(1, 2, 0).numpy() * 255
@@ -58,8 +58,8 @@ def test_hues_turn_as_on_the_circle_of_hsv(turns: float) -> None:
     assert np.abs(turn_hue(image, turns) - here).max() <= 2.5  # half a step is 1/128 of 255 levels
 
 
-def test_no_hue_leaves_16_bits() -> None:
-    """Black, white and all that is between, over the whole circle: nothing goes around the ends unnoticed."""
+def test_hue_rotation_does_not_overflow_16_bits() -> None:
+    """Black, white and all levels between, over the whole hue circle: no 16-bit overflow."""
     levels = np.array([0, 1, 127, 128, 254, 255], np.uint8)
     image = Image.fromarray(np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(-1, 6, 3))
     for step in range(-192, 193):
@@ -69,7 +69,7 @@ def test_no_hue_leaves_16_bits() -> None:
 
 @pytest.mark.parametrize("factors", [(1, 1, 1), (1.2, 0.9, 1.1)])
 @pytest.mark.parametrize("turns", [0, 0.1, -0.4])
-def test_all_at_once_is_one_after_the_other(factors: tuple[float, float, float], turns: float) -> None:
+def test_the_combined_adjustment_equals_the_sequence(factors: tuple[float, float, float], turns: float) -> None:
     image = noise(0, 255)
     adjusted = adjust(image, *factors)
     expected = turn_hue(adjusted, turns) if turns else np.asarray(adjusted)
@@ -85,8 +85,8 @@ def test_hues_of_pure_colors_and_grays() -> None:
     assert turn_hue(image, -1 / 3)[0].tolist() == [[0, 0, 200], [90, 90, 90], [0, 200, 0]]
 
 
-def test_an_image_of_many_parts_is_turned_whole() -> None:
-    image = noise(0, 255).resize((300, 300))  # 90,000 pixels, more than a part
+def test_all_parts_of_a_large_image_are_turned() -> None:
+    image = noise(0, 255).resize((300, 300))  # 90,000 pixels, more than one part
     top = image.crop((0, 0, 300, 10)), image.crop((0, 290, 300, 300))
     turned = turn_hue(image, 0.2)
     assert np.array_equal(turned[:10], turn_hue(top[0], 0.2))

@@ -1,4 +1,4 @@
-"""Colors of photographs with an ICC profile: in sRGB as the textbook has them, and left alone where they are so."""
+"""Photographs with an ICC profile are converted to sRGB as in the textbook; sRGB photographs stay unchanged."""
 
 import io
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def textbook_adobe(levels: np.ndarray) -> np.ndarray:
 def test_colors_are_those_of_the_textbook(profile: Callable, textbook: Callable) -> None:
     found = np.asarray(decode(png(COLORS, profile()))).astype(float)
     assert np.abs(found - textbook(COLORS)).max() < 1.5
-    assert np.abs(found - COLORS).max() > 20, "nothing was converted: the test would compare a thing with itself"
+    assert np.abs(found - COLORS).max() > 20, "nothing was converted, so the test proves nothing"
     grays = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2).reshape(16, 16, 3)
     assert np.abs(np.asarray(decode(png(grays, profile()))).astype(int) - grays).max() <= 10  # gray stays gray
 
@@ -90,7 +90,7 @@ def test_a_profile_that_cannot_be_used_counts_as_none(name: str) -> None:
         np.testing.assert_array_equal(np.asarray(decode(data)), np.asarray(decode(encoded(photo(), kind))))
 
 
-def test_a_damaged_profile_never_costs_the_photograph() -> None:
+def test_a_damaged_profile_never_makes_a_photograph_unreadable() -> None:
     rng = np.random.default_rng(0)
     for whole in (icc.display_p3(), icc.linear_gray(), icc.cmyk()):
         mode = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}[whole[16:20].decode()]
@@ -103,9 +103,9 @@ def test_a_damaged_profile_never_costs_the_photograph() -> None:
             assert found is image or (found.mode, found.size) == ("RGB", (8, 8))
 
 
-def test_gray_has_profiles_of_its_own() -> None:
+def test_gray_profiles_are_applied() -> None:
     data = encoded(Image.new("L", (16, 16), 128), "PNG", icc_profile=icc.linear_gray())
-    light = 188  # half of the light of white, in sRGB
+    light = 188  # half the luminance of white, in sRGB
     assert decode(data).getpixel((5, 5)) == (light,) * 3
     deep = Image.fromarray(np.full((16, 16), 128 * 257, np.uint16))
     assert decode(encoded(deep, "TIFF", icc_profile=icc.linear_gray())).getpixel((5, 5)) == (light,) * 3
@@ -119,12 +119,12 @@ def test_gray_with_a_profile_of_rgb_is_converted_by_it() -> None:
     assert np.abs(found - textbook_adobe(np.repeat(levels[..., None], 3, axis=2))).max() < 1.5
 
 
-def test_inks_are_those_of_the_press() -> None:
+def test_cmyk_profiles_are_applied() -> None:
     def seen(*ink: int) -> tuple[int, int, int]:
         return decode(encoded(Image.new("CMYK", (16, 16), ink), "TIFF", icc_profile=icc.cmyk())).getpixel((5, 5))
 
     assert seen(0, 0, 0, 0) == (255, 255, 255)
-    assert seen(255, 0, 0, 0) == pytest.approx((0, 151, 218), abs=4)  # without the profile 0, 255, 255
+    assert seen(255, 0, 0, 0) == pytest.approx((0, 151, 218), abs=4)  # without the profile: 0, 255, 255
     assert max(seen(255, 255, 255, 255)) < 60
     jpeg = encoded(Image.new("CMYK", (64, 64), (255, 0, 0, 0)), icc_profile=icc.cmyk())
     assert decode(jpeg).getpixel((5, 5)) == pytest.approx((0, 151, 218), abs=4)
@@ -149,7 +149,7 @@ def test_a_turned_and_reduced_photograph_has_the_same_colors() -> None:
     assert np.abs(np.asarray(turned).astype(int) - np.asarray(upright)).mean() < 1
 
 
-def test_pil_images_are_converted_too_and_what_was_converted_is_not_again() -> None:
+def test_pil_images_are_converted_once() -> None:
     data = png(COLORS, icc.display_p3())
     once = decode(Image.open(io.BytesIO(data)))
     np.testing.assert_array_equal(np.asarray(once), np.asarray(decode(data)))
@@ -170,7 +170,7 @@ def test_threads_convert_at_the_same_time() -> None:
             np.testing.assert_array_equal(found, alone[i % len(files)])
 
 
-def test_the_transforms_of_a_profile_are_kept_but_not_of_too_many() -> None:
+def test_profile_transforms_are_cached_within_a_limit() -> None:
     image = Image.new("RGB", (8, 8), RED)
     kept = color_profiles._cache.transforms
     kept.clear()
@@ -182,5 +182,5 @@ def test_the_transforms_of_a_profile_are_kept_but_not_of_too_many() -> None:
     assert first in kept.values()
     assert len(kept) == KEPT_TRANSFORMS
     to_srgb(image, icc.adobe_rgb())
-    assert first in kept.values(), "the one that was not asked for longest goes first"
+    assert first in kept.values(), "the least recently used one is evicted first"
     assert len(kept) == KEPT_TRANSFORMS

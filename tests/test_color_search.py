@@ -1,4 +1,4 @@
-"""The colors of a catalog: measured once, kept beside it, searched by distance."""
+"""The colors of a catalog: measured once, stored beside it, searched by distance."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def draw(path: Path, ink: str) -> Path:
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
-    """Six products of a color each, one whose photograph is gone and one without a file."""
+    """Six products of one color each, one whose photograph is missing and one without a file."""
     folder = tmp_path_factory.mktemp("colors")
     rows = products(8)
     for row, ink in zip(rows, INKS, strict=False):
@@ -56,16 +56,16 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_colors_stand_beside_the_catalog(index, scored):
+def test_colors_are_stored_beside_the_catalog(index, scored):
     found = read_colors(scored.folder)
     assert found.keys() == {f"p{i}" for i in range(6)}
     assert [found[f"p{i}"].colors[0].basic for i in range(6)] == ["red", "red", "blue", "green", "yellow", "black"]
     left_out = (scored.folder / COLORLESS_FILE).read_text(encoding="utf-8")
     assert "p6" in left_out
-    assert "p7,the photograph is in no file" in left_out
+    assert "p7,the photograph is not a file" in left_out
 
 
-def test_only_changed_photographs_are_looked_at_again(index, scored, monkeypatch):
+def test_only_changed_photographs_are_measured_again(index, scored, monkeypatch):
     seen: set[str] = set()
 
     def watched(path: Path) -> list[DominantColor]:
@@ -75,7 +75,7 @@ def test_only_changed_photographs_are_looked_at_again(index, scored, monkeypatch
     monkeypatch.setattr(measuring, "photograph_colors", watched)
     os.utime(Path(read_colors(scored.folder)["p2"].stamp.split("|")[0]), ns=(1, 1))
     command.main([str(scored.folder)])
-    assert seen == {"p2.jpg", "gone.jpg"}  # what could not be read is tried again
+    assert seen == {"p2.jpg", "gone.jpg"}  # unreadable files are tried again
     assert read_colors(scored.folder)["p2"].colors[0].basic == "blue"
     command.main([str(scored.folder), "--anew"])
     assert len(seen) == 7
@@ -96,7 +96,7 @@ def test_a_color_finds_the_nearest_first(index, capsys):
     assert found[0]["shared"]["color"][0].startswith("#7")
 
 
-def test_the_distance_lets_more_in(index, capsys):
+def test_a_larger_distance_finds_more(index, capsys):
     search.main([str(index), "--color", "#7a1f2b", "--color-distance", "100", "--limit", "4", "--json"])
     found = [each["id"] for each in lines(capsys)]
     assert len(found) == 4
@@ -122,7 +122,7 @@ def test_with_a_filter_and_with_a_product(index, capsys):
         (["--color", "#7a1f2b", "--color-distance", "nan"], "from 0 to 100"),
     ],
 )
-def test_wrong_flags_are_one_line(index, flags, said, capsys):
+def test_wrong_flags_are_one_line_errors(index, flags, said, capsys):
     with pytest.raises(SystemExit) as ended:
         search.main([str(index), *flags])
     assert ended.value.code == 2
@@ -131,7 +131,7 @@ def test_wrong_flags_are_one_line(index, flags, said, capsys):
     assert error.count("\n") == 1
 
 
-def test_a_catalog_without_colors_says_what_to_do(scored, index, tmp_path):
+def test_a_catalog_without_colors_gives_an_error_with_the_fix(scored, index, tmp_path):
     with pytest.raises(DataError, match=r"python -m catalog\.colors"):
         read_colors(tmp_path)
     (tmp_path / COLORS_FILE).write_bytes(b"PAR1")

@@ -1,4 +1,4 @@
-"""Two portfolios beside each other: shares, combinations, gaps and overlaps by hand, commands, files and mistakes."""
+"""Comparing two portfolios: shares, combinations, gaps and overlaps by hand, commands, files and user errors."""
 
 import csv
 import json
@@ -27,7 +27,7 @@ BLACK, NAVY, DRESSES, JEANS = (
 
 
 def shop(name: str, count: int, labels: dict[int, float], seed: int) -> list[dict[str, Any]]:
-    """Products of a shop, each label on its share of them, by independent draws."""
+    """Products of a shop; each label is drawn independently with its share."""
     rng = np.random.default_rng(seed)
     shares = np.full(len(TAXONOMY), 0.3)
     shares[list(labels)] = list(labels.values())
@@ -60,7 +60,7 @@ def test_shares_and_combinations_are_counted(found: Comparison) -> None:
     answers = [np.array([row["logits"] for row in rows]) > 0 for rows in (OURS, THEIRS)]
     black = next(row for row in found.rows if row.names == ("Black",))
     assert black.other == pytest.approx([part[:, BLACK].mean() for part in answers])
-    assert black.shares == pytest.approx(black.other, abs=1e-3)  # probabilities are all but 0 and 1
+    assert black.shares == pytest.approx(black.other, abs=1e-3)  # probabilities are nearly 0 or 1
     both = next(row for row in found.rows if row.names == ("Dresses", "Black"))
     assert both.groups == ("category", "color")
     assert both.other == pytest.approx([(part[:, BLACK] & part[:, DRESSES]).mean() for part in answers])
@@ -69,19 +69,19 @@ def test_shares_and_combinations_are_counted(found: Comparison) -> None:
     assert (found.sides, found.products) == (("ours", "theirs"), (900, 600))
 
 
-def test_what_differs_is_found_and_what_one_lacks_is_a_gap(found: Comparison) -> None:
+def test_differences_and_gaps_are_found(found: Comparison) -> None:
     differing = {row.names: row.more for row in found.differences}
     assert differing[("Black",)] == 0
     assert differing[("Navy Blue",)] == 1
     assert ("Jeans",) not in differing
     gaps = {row.names: row.gap for row in found.gaps}
-    assert gaps[("Navy Blue",)] == 0  # the first one hardly has it
+    assert gaps[("Navy Blue",)] == 0  # it is rare in the first
     assert ("Black",) not in gaps
     assert all("Navy Blue" in names for names in gaps)
 
 
 def test_overlap_by_hand(found: Comparison) -> None:
-    """Mixes 1/2, 1/2, 0 and 1/4, 1/4, 1/2 have 1/4 + 1/4 in common."""
+    """The mixes (1/2, 1/2, 0) and (1/4, 1/4, 1/2) have 1/4 + 1/4 in common."""
     entry = overlap("color", (np.array([0.4, 0.4, 0.0]), np.array([0.1, 0.1, 0.2])), (50, 80), np.eye(3) * 0.2)
     assert entry.overlap == pytest.approx(0.5)
     assert overlap("color", (np.zeros(2), np.ones(2)), (5, 5), np.eye(2)).overlap is None
@@ -90,7 +90,7 @@ def test_overlap_by_hand(found: Comparison) -> None:
     assert by_group["category"].overlap > by_group["category"].chance_low
 
 
-def test_overlap_by_chance_is_what_two_random_halves_have() -> None:
+def test_overlap_by_chance_is_that_of_two_random_halves() -> None:
     rng = np.random.default_rng(3)
     values = rng.random((20_000, 5)) < [0.5, 0.3, 0.1, 0.05, 0.05]
     covariance, whole = np.cov(values.T), values.mean(0)
@@ -113,7 +113,7 @@ def test_one_catalog_split_is_two_catalogs(shops: list[Scored], found: Compariso
     assert [entry.overlap for entry in split.overlaps] == pytest.approx([entry.overlap for entry in found.overlaps])
 
 
-def test_a_filter_holds_for_both(shops: list[Scored]) -> None:
+def test_a_filter_applies_to_both(shops: list[Scored]) -> None:
     found = compare(shops[0], shops[1], where="category=Dresses", groups=["color"], combine=[])
     counts = [sum(row["logits"][DRESSES] > 0 for row in rows) for rows in (OURS, THEIRS)]
     assert list(found.products) == counts
@@ -133,7 +133,7 @@ def test_the_command_prints_and_writes(shops: list[Scored], tmp_path: Path, caps
     assert main([*places, "--combine", "category,color", "--report", str(report), "--csv", str(table)]) == 0
     text = capsys.readouterr().out
     assert text.startswith("ours (900 products)\ntheirs (600 products)\n")
-    assert "color             Navy Blue" in text.split("What one has more of")[0]
+    assert "color             Navy Blue" in text.split("More frequent in one")[0]
     assert main([str(shops[2].folder), "--split", "shop=ours", "shop!=ours", "--json", "--group", "color"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["sides"] == ["shop=ours", "shop!=ours"]
@@ -167,7 +167,9 @@ def test_the_command_prints_and_writes(shops: list[Scored], tmp_path: Path, caps
         ({"split": ("shop=ours", "shop=theirs"), "groups": ["shape"]}, SettingError, "group 'shape'"),
     ],
 )
-def test_mistakes_are_told(shops: list[Scored], options: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_mistakes_are_reported(
+    shops: list[Scored], options: dict[str, Any], error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         compare(shops[2], **options)
 
@@ -187,7 +189,7 @@ def test_catalogs_that_cannot_be_compared(tmp_path: Path, shops: list[Scored]) -
         compare(shops[0], tmp_path / "empty")
 
 
-def test_names_that_the_plots_font_lacks_are_numbers_there() -> None:
+def test_names_missing_in_the_plots_font_are_replaced_by_numbers() -> None:
     assert drawable("Kurtas + Noir é", 1) == "Kurtas + Noir é"
     assert drawable("上衣", 3) == "3"
     long = drawable("x" * 80, 1)

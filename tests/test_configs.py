@@ -17,19 +17,19 @@ CONFIGS = sorted(FOLDER.glob("*.yaml"))
 
 
 def settings(capsys: pytest.CaptureFixture, config: Path, *flags: str) -> dict[str, Any]:
-    """The settings as the command would take them."""
+    """The settings that the command would use."""
     with pytest.raises(SystemExit) as end:
         FashionCLI(["--config", str(config), "--data.path", "x", "--run", "y", *flags, "--print_config"])
     assert not end.value.code
     return yaml.safe_load(capsys.readouterr().out)
 
 
-def test_all_are_here() -> None:
+def test_all_configurations_are_tested() -> None:
     assert {path.name for path in CONFIGS} >= {"sample.yaml", "catalog.yaml", "imaterialist.yaml", "seed-recipe.yaml"}
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
-def test_every_value_is_one_that_the_parts_take(config: Path, capsys: pytest.CaptureFixture) -> None:
+def test_every_value_is_accepted(config: Path, capsys: pytest.CaptureFixture) -> None:
     values = settings(capsys, config)
     starter = "starter" in config.stem
     assert values["model"]["arch"] == ("timm/tf_efficientnet_lite0" if starter else "resnet50")
@@ -49,7 +49,7 @@ def test_flags_override_the_file(capsys: pytest.CaptureFixture) -> None:
     assert values["data"]["augment"]["flip"] == 0.5
 
 
-def test_imaterialist_is_the_challenge_as_it_was_run(capsys: pytest.CaptureFixture) -> None:
+def test_imaterialist_has_the_settings_of_the_challenge(capsys: pytest.CaptureFixture) -> None:
     values = settings(capsys, FOLDER / "imaterialist.yaml")
     assert values["trainer"]["devices"] == 4
     assert values["data"]["input"] == {
@@ -65,7 +65,7 @@ def test_imaterialist_is_the_challenge_as_it_was_run(capsys: pytest.CaptureFixtu
     assert values["data"]["workers"] is None, "four ranks share the cores"
 
 
-def test_what_begins_with_the_starter_fits_it(capsys: pytest.CaptureFixture) -> None:
+def test_configurations_from_the_starter_match_its_network(capsys: pytest.CaptureFixture) -> None:
     values = settings(capsys, FOLDER / "from-starter.yaml")
     file = Path(values["model"]["weights"])
     card = ModelCard.load(FOLDER.parent.parent / file.parent)

@@ -1,4 +1,4 @@
-"""What a request can say and what it is answered: the same tests against TorchServe and the server without it."""
+"""The request and response contract: the same tests against TorchServe and the FastAPI server."""
 
 import base64
 import gzip
@@ -32,7 +32,7 @@ def b64(seed: int) -> str:
 
 @dataclass
 class Server:
-    """Where a server answers."""
+    """A server and the URLs it answers at."""
 
     url: str
     description: str
@@ -62,7 +62,7 @@ def predictor(bundle: Path) -> Predictor:
 
 @pytest.fixture(scope="module")
 def expected(predictor: Predictor) -> Any:
-    """What is right for the photograph of a seed."""
+    """The expected answer for the photograph of a seed."""
 
     def answer(seed: int, options: AnswerOptions | None = None) -> dict[str, Any]:
         outcome = predictor.predict_each([photo(seed)], features=True)[0].get()
@@ -75,7 +75,7 @@ def expected(predictor: Predictor) -> Any:
 
 
 @pytest.mark.parametrize("declared", [None, "image/png", "application/octet-stream", "text/plain", "video/mp4", "x"])
-def test_a_raw_body_whatever_it_is_declared_as(server: Server, expected: Any, declared: str | None) -> None:
+def test_a_raw_body_with_any_content_type(server: Server, expected: Any, declared: str | None) -> None:
     headers = {} if declared is None else {"Content-Type": declared}
     response = server.ask(data=photo(1), headers=headers)
     assert (response.status_code, response.json()) == (200, expected(1))
@@ -98,18 +98,18 @@ def test_a_form_with_several_images_and_options(server: Server, expected: Any) -
 
 
 @pytest.mark.parametrize("field", ["image_id", "imageName", "image-url"])
-def test_a_short_text_beside_a_photograph_is_passed_over(server: Server, expected: Any, field: str) -> None:
+def test_a_short_text_beside_a_photograph_is_ignored(server: Server, expected: Any, field: str) -> None:
     response = server.ask(files={"image": photo(2)}, data={field: "https://shop.example/Größe 38.jpg"})
     assert (response.status_code, response.json()) == (200, expected(2))
 
 
 def test_a_part_without_a_file_name_may_be_a_photograph(server: Server, expected: Any) -> None:
     assert server.ask(files={"image": (None, photo(2))}).json() == expected(2)
-    large = encoded(Image.effect_noise((1200, 1200), 100), "PNG")  # above 1 MB
+    large = encoded(Image.effect_noise((1200, 1200), 100), "PNG")  # over 1 MB
     assert "attributes" in server.ask(files={"image": (None, large), "image_id": (None, "7")}).json()
 
 
-def test_a_text_in_place_of_a_photograph_is_told(server: Server) -> None:
+def test_a_text_instead_of_a_photograph_is_reported(server: Server) -> None:
     response = server.ask(files={"image": (None, "photo.jpg"), "top_k": (None, "1")})
     assert response.status_code == 400
     message = "the field 'image' holds text; send a file: curl -F image=@photo.jpg"
@@ -117,7 +117,7 @@ def test_a_text_in_place_of_a_photograph_is_told(server: Server) -> None:
 
 
 @pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
-def test_packed_bodies(server: Server, expected: Any, encoding: str, pack: Any) -> None:
+def test_compressed_bodies(server: Server, expected: Any, encoding: str, pack: Any) -> None:
     packed = {"Content-Encoding": encoding}
     assert server.ask(data=pack(photo(1)), headers=packed).json() == expected(1)
     assert server.ask(data=pack(json.dumps({"image": b64(1)}).encode()), headers=JSON | packed).json() == expected(1)
@@ -125,7 +125,7 @@ def test_packed_bodies(server: Server, expected: Any, encoding: str, pack: Any) 
     assert (bomb.status_code, bomb.json()["error"]["type"]) == (413, "TooLarge")
 
 
-def test_bodies_that_cannot_be_unpacked(server: Server) -> None:
+def test_bodies_that_cannot_be_decompressed(server: Server) -> None:
     other = server.ask(data=photo(1), headers={"Content-Encoding": "br"})
     assert (other.status_code, other.json()["error"]["type"]) == (415, "UnsupportedEncoding")
     assert "Content-Encoding 'br'" in other.json()["error"]["message"]
@@ -147,7 +147,7 @@ def test_json_with_several_images(server: Server, expected: Any) -> None:
     assert bad["error"]["type"] == "InvalidImage"
 
 
-def test_where_every_image_is_bad_so_is_the_request(server: Server) -> None:
+def test_a_request_of_only_bad_images_is_refused(server: Server) -> None:
     response = server.json({"images": [TEXT, TEXT]})
     assert response.status_code == 400
     assert [answer["error"]["code"] for answer in response.json()["predictions"]] == [400, 400]
@@ -195,7 +195,7 @@ def test_kserve_v2_binary(server: Server, expected: Any) -> None:
 
 @pytest.fixture(scope="module")
 def together(predictor: Predictor) -> Any:
-    """What is right for the photographs of some seeds, of one product."""
+    """The expected answer for the photographs of some seeds as one product."""
 
     def answer(*seeds: int, options: AnswerOptions | None = None) -> dict[str, Any]:
         each = [predictor.predict_each([photo(seed)])[0].get() for seed in seeds]
@@ -249,7 +249,7 @@ def test_parts_of_one_name(server: Server, expected: Any) -> None:
     assert "the form has 'top_k' twice" in response.json()["error"]["message"]
 
 
-def test_a_map_is_of_one_photograph(server: Server) -> None:
+def test_maps_need_a_single_photograph(server: Server) -> None:
     files = [("image", photo(1)), ("image", photo(2))]
     response = server.ask("/explanations/fashion", files=files, data={"product": "1"})
     assert (response.status_code, response.json()["error"]["type"]) == (400, "InvalidOption")
@@ -288,7 +288,7 @@ def test_a_header_that_is_not_ascii(server: Server, expected: Any, encoding: str
     assert answer == expected(1, AnswerOptions(labels=(Label("color", "\u00c9cru"),)))
 
 
-def test_the_profile_that_counts(server: Server, expected: Any) -> None:
+def test_the_top_k_profile(server: Server, expected: Any) -> None:
     wanted = expected(4, AnswerOptions(profile="top-k"))
     assert [attribute["group"] for attribute in wanted["attributes"]] == ["category", "color", "color", "sleeve"]
     assert server.ask(data=photo(4), headers={"Fashion-Profile": "top-k"}).json() == wanted
@@ -321,11 +321,11 @@ def test_an_explanation_of_labels_that_were_not_answered(server: Server, predict
     assert len(answer["attributes"]) == 2
 
 
-def test_unknown_groups_of_headers_do_not_count(server: Server, expected: Any) -> None:
+def test_unknown_groups_in_headers_are_ignored(server: Server, expected: Any) -> None:
     assert server.ask(data=photo(1), headers={"X-Top-K": "1", "Profile": "0.5"}).json() == expected(1)
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
+# --- refused requests -------------------------------------------------------------------------------------------------
 
 BAD_JSON: dict[str, tuple[Any, str, str]] = {
     "a list": ([1], "InvalidRequest", "the JSON is a list"),
@@ -419,7 +419,7 @@ BROKEN_JSON = {
 
 
 @pytest.mark.parametrize("name", BROKEN_JSON)
-def test_json_that_is_none(server: Server, name: str) -> None:
+def test_invalid_json(server: Server, name: str) -> None:
     response = server.ask(data=BROKEN_JSON[name], headers=JSON)
     assert response.status_code == 400
     assert response.json()["error"]["type"] == "InvalidRequest"
@@ -457,7 +457,7 @@ def test_forms_that_are_refused(server: Server) -> None:
 
 def test_the_description_is_the_model_card(server: Server, predictor: Predictor) -> None:
     described = requests.get(server.description, timeout=30).json()
-    if isinstance(described, list):  # TorchServe's own description, with ours in it
+    if isinstance(described, list):  # TorchServe's description, which contains ours
         described = described[0]["customizedMetadata"]
     card = json.loads(json.dumps(predictor.card.to_json()))
     del card["share_corrections"]  # pages of numbers for whole catalogs

@@ -1,4 +1,4 @@
-"""Trends and comparisons of a model that is often wrong: corrected they hold what is true, uncorrected they do not."""
+"""Trends and comparisons of an often wrong model: corrected intervals cover the truth, uncorrected ones do not."""
 
 import json
 import math
@@ -41,7 +41,7 @@ def corrections(seed: int, coverage: float = 0.95) -> dict[str, Any]:
 
 
 def catalog(folder: Path, shares: np.ndarray, seed: int, kept: dict[str, Any] | None) -> Scored:
-    """Products of some months with shares of colors that were chosen (months, 3), scored by the model."""
+    """Products of some months with given shares of colors (months, 3), scored by the model."""
     rng = np.random.default_rng(seed)
     rows = []
     for month, each in enumerate(shares):
@@ -59,7 +59,7 @@ def catalog(folder: Path, shares: np.ndarray, seed: int, kept: dict[str, Any] | 
 
 
 def rising() -> np.ndarray:
-    """White rises from 10 % to 40 %, and the others fall in proportion."""
+    """White rises from 10 % to 40 %; the others fall proportionally."""
     usual = USUAL / USUAL.sum()
     shares = np.outer((1 - 0.1 - CHANGE) / 0.9, usual)
     shares[:, 2] = 0.1 + CHANGE
@@ -71,7 +71,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
     return catalog(tmp_path_factory.mktemp("corrected") / "scored", rising(), 1, corrections(2))
 
 
-def test_corrected_months_hold_the_truth_and_uncorrected_do_not(scored: Scored) -> None:
+def test_corrected_intervals_of_months_cover_the_truth_and_uncorrected_do_not(scored: Scored) -> None:
     held = {}
     for way in (True, False):
         labels = trends(scored, groups=GROUPS, correct=way).labels
@@ -82,11 +82,11 @@ def test_corrected_months_hold_the_truth_and_uncorrected_do_not(scored: Scored) 
                 for month in range(MONTHS)
             ]
         )
-    assert held[True] >= 0.85  # of 18, whose errors are partly the same
+    assert held[True] >= 0.85  # of 18, whose errors are correlated
     assert held[False] <= 0.6
 
 
-def test_a_change_is_found_at_its_size(scored: Scored) -> None:
+def test_a_change_is_estimated_correctly(scored: Scored) -> None:
     found, plain = (trends(scored, groups=GROUPS, correct=way) for way in (True, False))
     assert (found.measure, plain.measure) == ("corrected", "expected")
     white, uncorrected = found.labels[2], plain.labels[2]
@@ -98,7 +98,7 @@ def test_a_change_is_found_at_its_size(scored: Scored) -> None:
     assert all(0 <= x <= 1 for label in found.labels for x in (*label.low, *label.high, *label.shares))
 
 
-def test_no_change_is_no_trend(tmp_path: Path) -> None:
+def test_without_a_change_no_trend_is_found(tmp_path: Path) -> None:
     kept, called = corrections(3), 0
     for seed in range(12):
         flat = np.tile([0.2, 0.2, 0.6], (MONTHS, 1))
@@ -107,7 +107,7 @@ def test_no_change_is_no_trend(tmp_path: Path) -> None:
     assert called <= 3  # of 36
 
 
-def test_differences_and_combinations_hold_the_truth(tmp_path: Path) -> None:
+def test_intervals_of_differences_and_combinations_cover_the_truth(tmp_path: Path) -> None:
     shares = np.array([[0.5, 0.3, 0.2], [0.2, 0.2, 0.6]]).repeat(3, axis=0)
     kept, held, plain = corrections(4), [], []
     for seed in range(6):
@@ -118,7 +118,7 @@ def test_differences_and_combinations_hold_the_truth(tmp_path: Path) -> None:
             for row in rows:
                 if row.groups == ("color",):
                     truth = shares[0, NAMES.index(row.name)] - shares[-1, NAMES.index(row.name)]
-                elif len(row.groups) == 2:  # a category is said of each with certainty that does not matter here
+                elif len(row.groups) == 2:  # every product has a certain category, irrelevant here
                     place = NAMES.index(row.names[1])
                     truth = (shares[0, place] - shares[-1, place]) / 2
                 else:
@@ -128,7 +128,7 @@ def test_differences_and_combinations_hold_the_truth(tmp_path: Path) -> None:
     assert np.mean(plain) <= 0.6
 
 
-def test_how_far_shares_are_corrected_is_said(tmp_path: Path, scored: Scored) -> None:
+def test_the_state_of_the_correction_is_reported(tmp_path: Path, scored: Scored) -> None:
     found = trends(scored)
     assert [(g.group, g.trusted) for g in found.corrections] == [("color", True), ("category", False)]
     assert [label.correction for label in found.labels] == ["corrected"] * 3 + ["none"] * 2
@@ -143,17 +143,17 @@ def test_how_far_shares_are_corrected_is_said(tmp_path: Path, scored: Scored) ->
     doubtful = catalog(tmp_path / "doubtful", rising(), 5, corrections(6, coverage=0.8))
     found = trends(doubtful, groups=GROUPS)
     assert found.labels[0].correction == "doubtful"
-    assert f"{MARK} color: corrected, but to be doubted" in found.notes[0]
+    assert f"{MARK} color: corrected, but unreliable" in found.notes[0]
     page = write_trends(found, tmp_path / "report").read_text()
     assert f"color{MARK}" in page
     compared = compare(doubtful, split=("added<2026-03-01", "added>=2026-03-01"))
     assert f"color{MARK}" in compare_text(compared)
     assert f"color{MARK}" in write_comparison(compared, tmp_path / "compared").read_text()
-    assert {row.correction for row in compared.rows if len(row.names) == 2} == {"none"}  # the worse of the two
+    assert {row.correction for row in compared.rows if len(row.names) == 2} == {"none"}  # the worse state of the two
 
 
-def test_what_people_said_is_no_error_of_the_model(tmp_path: Path) -> None:
-    """Everything is said to be White; one product more is said not to be one."""
+def test_corrections_by_people_are_not_model_errors(tmp_path: Path) -> None:
+    """All products are corrected to White; one further product is marked as not a product."""
     scored = catalog(tmp_path / "said", rising()[:2], 11, corrections(12))
     store = CorrectionStore(scored.folder)
     ids = [f"p{month}-{i}" for month in range(2) for i in range(EACH)]
@@ -165,7 +165,7 @@ def test_what_people_said_is_no_error_of_the_model(tmp_path: Path) -> None:
     assert found.labels[0].share < 0.01
 
 
-def test_without_corrections_that_is_said(tmp_path: Path, scored: Scored, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_corrections_are_reported(tmp_path: Path, scored: Scored, capsys: pytest.CaptureFixture[str]) -> None:
     plain = catalog(tmp_path / "plain", rising(), 7, None)
     found = trends(plain)
     assert found.measure == "expected"
@@ -183,7 +183,7 @@ def test_without_corrections_that_is_said(tmp_path: Path, scored: Scored, capsys
         (json.dumps({"weights": MODEL["weights"], "groups": {"color": {}}}), "the correction of shares cannot be read"),
     ],
 )
-def test_a_broken_file_is_told(tmp_path: Path, content: str, message: str) -> None:
+def test_a_broken_file_is_reported(tmp_path: Path, content: str, message: str) -> None:
     scored = catalog(tmp_path / "broken", rising()[:2], 8, None)
     (scored.folder / CORRECTIONS_FILE).write_text(content)
     with pytest.raises(DataError, match=message):
@@ -205,7 +205,7 @@ def test_intervals_of_thirty_products_stay_within_100_points(tmp_path: Path) -> 
             assert -1 <= growth.interval[0] <= growth.change <= growth.interval[1] <= 1
 
 
-def test_scoring_keeps_what_the_model_has(tmp_path: Path) -> None:
+def test_scoring_stores_the_models_corrections(tmp_path: Path) -> None:
     half = {"0.5": [0.5] * len(COLORS)}
     card = ModelCard("fashion", "1.0", "", "resnet18", InputSpec(), COLORS.labels, half, "0.5", {})
     with_corrections = replace(card, share_corrections=corrections(8))

@@ -1,4 +1,4 @@
-"""The store of corrections: append-only, refused where somebody else was quicker, whole after kill -9."""
+"""The correction store: append-only, with optimistic locking, consistent after kill -9."""
 
 import multiprocessing
 import os
@@ -30,11 +30,11 @@ from catalog.scored.correction_store import (
 from fashion.errors import DataError, SettingError
 
 BATCH = 24
-PROCESSES = multiprocessing.get_context("fork")  # 20 interpreters that start would take most of the test's time
+PROCESSES = multiprocessing.get_context("fork")  # starting 20 interpreters would take most of the test's time
 
 
-def write_on(folder: Path, own: str, acknowledged: int) -> None:
-    """Write batches for ever, and a line to a pipe for each that is acknowledged."""
+def write_forever(folder: Path, own: str, acknowledged: int) -> None:
+    """Write batches forever, and a line to a pipe for each acknowledged batch."""
     store = CorrectionStore(folder)
     for number in count():
         batch = [Correction(f"{own}{number}-{i}", IS, "color", "Black") for i in range(BATCH)]
@@ -42,8 +42,8 @@ def write_on(folder: Path, own: str, acknowledged: int) -> None:
         os.write(acknowledged, f"{written[-1].number}\n".encode())
 
 
-def insist(folder: Path, own: str, together: Any, refused: Any) -> None:
-    """Correct one product 15 times, looking again whenever somebody else was quicker."""
+def write_with_retries(folder: Path, own: str, together: Any, refused: Any) -> None:
+    """Correct one product 15 times, with a retry after each conflict."""
     store = CorrectionStore(folder)
     together.wait()
     for _ in range(15):
@@ -61,13 +61,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "scored"
 
 
-def test_nothing_is_made_until_somebody_writes(folder: Path) -> None:
+def test_the_store_is_created_by_the_first_write(folder: Path) -> None:
     store = CorrectionStore(folder)
     assert (store.entries(), store.last(), store.states(["p1"])) == ([], 0, {"p1": 0})
     assert not (folder / CORRECTIONS_FILE).exists()
 
 
-def test_entries_say_who_when_and_what(folder: Path) -> None:
+def test_entries_have_author_time_and_content(folder: Path) -> None:
     store = CorrectionStore(folder)
     store.write([Correction("p1", IS_NOT, "color", "Écru"), Correction("p2", NOT_A_PRODUCT)], {"p1": 0, "p2": 0}, "ana")
     first, second = store.entries()
@@ -84,7 +84,7 @@ def test_who_is_the_login_name(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert entry.who == "berta"
 
 
-def test_nothing_is_changed_or_deleted_behind_its_back(folder: Path) -> None:
+def test_the_database_forbids_updates_and_deletions(folder: Path) -> None:
     store = CorrectionStore(folder)
     store.write([Correction("p1", NOT_A_PRODUCT)], {"p1": 0})
     with closing(sqlite3.connect(store.path)) as database:
@@ -94,7 +94,7 @@ def test_nothing_is_changed_or_deleted_behind_its_back(folder: Path) -> None:
         assert database.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
 
-def test_a_correction_of_what_somebody_else_changed_is_refused_whole(folder: Path) -> None:
+def test_a_batch_with_a_conflict_is_refused_whole(folder: Path) -> None:
     store = CorrectionStore(folder)
     seen = store.states(["p1", "p2"])
     store.write([Correction("p1", IS, "color", "Black")], seen, "ana")
@@ -134,19 +134,19 @@ def test_an_undo_is_an_entry_and_can_be_undone(folder: Path) -> None:
         (Correction("", NOT_A_PRODUCT), "names no product"),
     ],
 )
-def test_what_cannot_be_said_is_refused(folder: Path, correction: Correction, message: str) -> None:
+def test_invalid_corrections_are_refused(folder: Path, correction: Correction, message: str) -> None:
     with pytest.raises(SettingError, match=message):
         CorrectionStore(folder).write([correction], {"p1": 0, "": 0})
     assert not (folder / CORRECTIONS_FILE).exists()
 
 
-def test_a_state_must_be_given_and_none_may_be_empty_of_labels(folder: Path) -> None:
+def test_a_state_is_required_and_only_may_have_no_label(folder: Path) -> None:
     with pytest.raises(SettingError, match="the state of product 'p1' is not given"):
         CorrectionStore(folder).write([Correction("p1", NOT_A_PRODUCT)], {})
     assert CorrectionStore(folder).write([Correction("p1", ONLY, "color")], {"p1": 0})[0].label == ""
 
 
-def test_refits_stand_beside_the_products(folder: Path) -> None:
+def test_refits_are_stored_beside_the_corrections(folder: Path) -> None:
     store = CorrectionStore(folder)
     store.write([Correction("p1", NOT_A_PRODUCT)], {"p1": 0})
     entry = store.write_refit("{}", 0)
@@ -155,7 +155,7 @@ def test_refits_stand_beside_the_products(folder: Path) -> None:
         store.write_refit("{}", 0)
 
 
-def test_a_broken_file_and_one_of_another_layout_are_one_line(folder: Path) -> None:
+def test_a_broken_file_and_one_of_another_layout_are_one_line_errors(folder: Path) -> None:
     store = CorrectionStore(folder)
     store.write([Correction("p1", NOT_A_PRODUCT)], {"p1": 0})
     with closing(sqlite3.connect(store.path)) as database:
@@ -167,7 +167,7 @@ def test_a_broken_file_and_one_of_another_layout_are_one_line(folder: Path) -> N
         store.entries()
 
 
-def test_no_scored_catalog_no_store(tmp_path: Path) -> None:
+def test_a_store_needs_a_scored_catalog(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not a scored catalog"):
         CorrectionStore(tmp_path)
 
@@ -177,11 +177,11 @@ def test_kill_9_at_20_moments_loses_no_acknowledged_entry(folder: Path) -> None:
     acknowledged = 0
     for number in range(20):
         receiving, sending = os.pipe()
-        writer = PROCESSES.Process(target=write_on, args=(folder, f"w{number}-", sending))
+        writer = PROCESSES.Process(target=write_forever, args=(folder, f"w{number}-", sending))
         writer.start()
         os.close(sending)
         with open(receiving, encoding="utf-8") as pipe:
-            said = [pipe.readline()]  # it writes
+            said = [pipe.readline()]  # it has begun to write
             time.sleep(draw.uniform(0, 0.15))
             writer.kill()
             said += pipe.readlines()
@@ -191,7 +191,7 @@ def test_kill_9_at_20_moments_loses_no_acknowledged_entry(folder: Path) -> None:
         entries = store.entries()
         assert len(entries) >= acknowledged
         assert [entry.number for entry in entries] == list(range(1, len(entries) + 1))
-        assert set(Counter(entry.batch for entry in entries).values()) == {BATCH}, "a batch is there in part"
+        assert set(Counter(entry.batch for entry in entries).values()) == {BATCH}, "a batch was written partly"
     with closing(sqlite3.connect(store.path)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     assert acknowledged >= 20 * BATCH
@@ -201,7 +201,7 @@ def test_two_processes_write_at_once_and_neither_overwrites(folder: Path) -> Non
     together = PROCESSES.Barrier(2)
     refused = [PROCESSES.Value("i", 0) for _ in range(2)]
     writers = [
-        PROCESSES.Process(target=insist, args=(folder, name, together, number))
+        PROCESSES.Process(target=write_with_retries, args=(folder, name, together, number))
         for name, number in zip(("ana", "bea"), refused, strict=True)
     ]
     for writer in writers:
@@ -211,5 +211,5 @@ def test_two_processes_write_at_once_and_neither_overwrites(folder: Path) -> Non
     assert [writer.exitcode for writer in writers] == [0, 0]
     entries = CorrectionStore(folder).entries()
     assert Counter(entry.who for entry in entries) == {"ana": 15, "bea": 15}
-    assert sum(each.value for each in refused) > 0, "they never met; nothing was tested"
+    assert sum(each.value for each in refused) > 0, "no conflict occurred, so the test proves nothing"
     assert not list(folder.glob(f".{CORRECTIONS_FILE}*"))

@@ -1,4 +1,4 @@
-"""python -m catalog.corrections: queues, batches, the training folder, refits, and what it says."""
+"""python -m catalog.corrections: queues, batches, the training folder, refits, and its messages."""
 
 import csv
 import json
@@ -37,7 +37,7 @@ LABELS = Taxonomy((Label("color", "Black"), Label("color", "Red"), Label("kind",
 
 
 def catalog(folder: Path, rows: dict[str, tuple[list[float], str | None]], images: Path | None = None) -> Scored:
-    """Products by id: logits of the four labels, and what the source's own column Color says."""
+    """Write products by id: logits of the four labels, and the source's column Color."""
     made = [
         {
             "id": id,
@@ -80,7 +80,7 @@ def test_the_least_certain_come_first(scored: Scored) -> None:
     assert [i.product for i in queue(scored, UNCERTAIN, where="id = 'right table'", top=9)] == ["right table"] * 2
 
 
-def test_what_somebody_decided_is_not_asked_for_again(scored: Scored) -> None:
+def test_decided_groups_are_not_queued_again(scored: Scored) -> None:
     write(scored, Correction("unsure color", IS_NOT, "color", "Red"), Correction("unsure kind", NOT_A_PRODUCT))
     for kind in (UNCERTAIN, RANDOM):
         asked = {(item.product, item.group) for item in queue(scored, kind, top=100)}
@@ -89,18 +89,20 @@ def test_what_somebody_decided_is_not_asked_for_again(scored: Scored) -> None:
         assert "unsure kind" not in {product for product, _ in asked}
 
 
-def test_what_the_photograph_denies_of_the_table(scored: Scored) -> None:
+def test_the_queue_of_photographs_that_contradict_the_table(scored: Scored) -> None:
     (found,) = queue(scored, CONTRADICTIONS)
     assert (found.product, found.group, found.label) == ("wrong table", "color", "Black")
     assert found.reason == "color: the table says Black 0.01, the photograph Red 0.99"
-    with pytest.raises(DataError, match="no column of its own for kind, so nothing contradicts; its columns: Color"):
+    with pytest.raises(
+        DataError, match="no source column for kind, so there are no contradictions; its columns: Color"
+    ):
         queue(scored, CONTRADICTIONS, ["kind"])
     write(scored, Correction("wrong table", ONLY, "color", "Black"))
     assert queue(scored, CONTRADICTIONS) == []
 
 
-def test_usual_confidence_is_the_mean_where_the_table_gives_the_label(scored: Scored) -> None:
-    usual = SourceLabels.of(scored, ["color"]).usual_confidence(scored)
+def test_usual_confidence_is_the_mean_over_products_with_the_label(scored: Scored) -> None:
+    usual = SourceLabels.from_groups(scored, ["color"]).usual_confidence(scored)
     sigmoid = 1 / (1 + np.exp(-np.array([5, 0.1, -5])))
     np.testing.assert_allclose(usual[:2], [sigmoid.mean(), 1 / (1 + np.exp(-3))], atol=1e-3)
     assert np.isinf(usual[2:]).all()
@@ -123,12 +125,12 @@ def test_new_arrivals_and_random_order(scored: Scored) -> None:
         ({"where": "size=3"}, "unknown column 'size'"),
     ],
 )
-def test_what_a_queue_does_not_know(scored: Scored, settings: dict, message: str) -> None:
+def test_invalid_queue_settings(scored: Scored, settings: dict, message: str) -> None:
     with pytest.raises(SettingError, match=message):
         queue(scored, **settings)
 
 
-def test_batches_are_products_near_one_threshold(tmp_path: Path) -> None:
+def test_batches_have_products_near_one_threshold(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = {f"p{i}": ([float(z), -5.0, 5.0, -5.0], None) for i, z in enumerate(rng.uniform(-4, 4, 100))}
     scored = catalog(tmp_path / "scored", rows)
@@ -178,15 +180,15 @@ def test_a_training_folder_that_training_reads(tmp_path: Path) -> None:
     assert [path.name for path in (out / "no_product").iterdir()] == ["d.jpg"]
     with (out / "left_out.csv").open(newline="") as file:
         left = list(csv.reader(file))[1:]
-    assert left == [["c", "no label said to be right"], ["e", "no photograph"], ["gone", "not in the catalog"]]
+    assert left == [["c", "no confirmed label"], ["e", "no photograph"], ["gone", "not in the catalog"]]
     read = read_description(open_folder(out, cache=tmp_path / "cache"))
     assert sum(read["splits"].values()) == 2
     names = {group: {*read["groups"][group], *read["names_outside_train"].get(group, ())} for group in read["groups"]}
     assert names == {"color": {"Black", "Red"}, "kind": {"Dress"}}
-    assert write_training_folder(scored, out).products == 2  # it replaces its own
+    assert write_training_folder(scored, out).products == 2  # its own folder is replaced
 
 
-def test_photographs_that_have_moved_and_folders_of_others(tmp_path: Path) -> None:
+def test_moved_photographs_and_foreign_folders(tmp_path: Path) -> None:
     images = photographs(tmp_path / "photos", "a")
     scored = catalog(tmp_path / "scored", {"a": ([5, -5, 5, -5], None)}, images)
     with pytest.raises(DataError, match="so there is nothing to learn"):
@@ -217,7 +219,7 @@ def card(weights: str = "ab" * 32) -> ModelCard:
 
 @pytest.fixture
 def shifted(tmp_path: Path) -> Scored:
-    """A catalog whose model says yes too seldom: what is true is drawn from logits that are 2 higher."""
+    """A catalog whose model answers yes too seldom: true labels are drawn from logits that are 2 higher."""
     own = card()
     model = {"name": own.name, "version": own.version, "weights": own.weights_id}
     return write_catalog(tmp_path / "scored", products(600), model, profile="micro-f1")
@@ -237,7 +239,7 @@ def review(scored: Scored, count: int, shift: float = 2.0, found_by: str = RANDO
     )
 
 
-def test_a_refit_mends_a_model_that_says_yes_too_seldom(shifted: Scored) -> None:
+def test_a_refit_improves_a_model_that_answers_too_seldom(shifted: Scored) -> None:
     review(shifted, 300)
     before = shifted.vectors("probabilities")
     proposal = propose(shifted, card())
@@ -246,7 +248,7 @@ def test_a_refit_mends_a_model_that_says_yes_too_seldom(shifted: Scored) -> None
     assert 0 < proposal.interval[0] < proposal.gain < proposal.interval[1]
     assert proposal.error_after < proposal.error_before / 2
     assert proposal.added > 10 * proposal.removed
-    np.testing.assert_array_equal(shifted.vectors("probabilities"), before)  # nothing is changed unasked
+    np.testing.assert_array_equal(shifted.vectors("probabilities"), before)  # a proposal changes nothing
     answers = count_answers(shifted, 300)
     entry = apply(shifted, proposal, "bea")
     assert count_answers(shifted, 300) - answers == proposal.added - proposal.removed
@@ -255,7 +257,7 @@ def test_a_refit_mends_a_model_that_says_yes_too_seldom(shifted: Scored) -> None
     assert np.abs(later - expected).mean() < 0.5 * np.abs(before[300:] - expected).mean()
     with pytest.raises(ChangedMeanwhile):
         apply(shifted, proposal)
-    assert propose(shifted, card()).gain < 0.01  # of what is in force now
+    assert propose(shifted, card()).gain < 0.01  # relative to the values now in force
     assert undo_refit(shifted).undoes == entry.number
     np.testing.assert_array_equal(shifted.vectors("probabilities"), before)
     with pytest.raises(DataError, match="so there is nothing to undo"):
@@ -268,20 +270,20 @@ def count_answers(scored: Scored, first: int) -> int:
     return sum(len(names) for row in rows[first:] for names in row.values())
 
 
-def test_a_refit_of_what_is_right_changes_little(shifted: Scored) -> None:
+def test_a_refit_of_a_good_model_changes_little(shifted: Scored) -> None:
     review(shifted, 300, shift=0)
     proposal = propose(shifted, card())
     assert abs(proposal.gain) < 0.01
     assert proposal.added + proposal.removed < 0.1 * proposal.answers  # 0.5 is not quite the best for micro-F1
 
 
-def test_a_refit_learns_nothing_from_what_is_mostly_wrong(shifted: Scored) -> None:
+def test_a_refit_ignores_products_selected_for_errors(shifted: Scored) -> None:
     review(shifted, 100, found_by=CONTRADICTIONS)
     with pytest.raises(DataError, match=r"^0 of the 100 corrected products"):
         propose(shifted, card())
 
 
-def test_thresholds_stay_where_the_corrected_products_are_not_like_the_rest(shifted: Scored) -> None:
+def test_thresholds_stay_if_corrected_products_are_not_representative(shifted: Scored) -> None:
     review(shifted, 100, found_by=UNCERTAIN)
     proposal = propose(shifted, card())
     assert (proposal.products, proposal.representative, proposal.chosen) == (100, 0, "as before")
@@ -308,7 +310,7 @@ def test_the_command(shifted: Scored, tmp_path: Path, capsys: pytest.CaptureFixt
         assert main([str(shifted.folder), *flags]) == 0
         return capsys.readouterr().out
 
-    assert "nobody has corrected anything" in says()
+    assert "no corrections yet" in says()
     card().save(tmp_path / "bundle")
     review(shifted, 60)
     assert "60 products corrected; entries: ana 540" in says()
@@ -320,7 +322,7 @@ def test_the_command(shifted: Scored, tmp_path: Path, capsys: pytest.CaptureFixt
     proposal = says("--refit", "--bundle", str(tmp_path / "bundle"))
     assert "after (out of fold)" in proposal
     assert "95 % interval" in proposal
-    assert proposal.endswith("nothing was changed; --apply lets it take effect\n")
+    assert proposal.endswith("nothing was changed; --apply applies it to this catalog\n")
     assert "applied, as entry 541" in says("--refit", "--bundle", str(tmp_path / "bundle"), "--apply", "--who", "bea")
     assert says("--undo") == "undone, by entry 542\n"
     assert says("--undo", "1") == "undone, by entry 543\n"
@@ -331,11 +333,11 @@ def test_the_command(shifted: Scored, tmp_path: Path, capsys: pytest.CaptureFixt
     ("flags", "message"),
     [
         (["--refit"], "--refit needs --bundle"),
-        (["--apply"], "--apply goes with --refit"),
+        (["--apply"], "--apply needs --refit"),
         (["--undo", "x"], "--undo takes the number of an entry, not 'x'"),
         (["--undo", "7"], "has no entry 7"),
-        (["--undo", "7", "--queue", "new"], "--undo goes with neither"),
-        (["--photographs", "x"], "--photographs goes with --out"),
+        (["--undo", "7", "--queue", "new"], "--undo cannot be combined with"),
+        (["--photographs", "x"], "--photographs needs --out"),
         (["--queue", "new", "--label", "Black"], "--label 'Black' is not GROUP=LABEL"),
     ],
 )

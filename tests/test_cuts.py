@@ -1,4 +1,4 @@
-"""The best cuts are the best of all cuts."""
+"""The chosen cuts are optimal among all cuts."""
 
 from itertools import product
 
@@ -24,7 +24,7 @@ def micro_f1(probabilities: np.ndarray, targets: np.ndarray, thresholds: np.ndar
 def test_no_other_thresholds_of_the_labels_are_better(seed: int) -> None:
     probabilities, targets = random_case(seed)
     best = best_f1_thresholds([Curve.from_predictions(probabilities[:, i], targets[:, i]) for i in range(3)])
-    tried = product(np.arange(0.05, 1.1, 0.1), repeat=3)  # between all probabilities there are
+    tried = product(np.arange(0.05, 1.1, 0.1), repeat=3)  # between all occurring probabilities
     highest = max(micro_f1(probabilities, targets, np.array(thresholds)) for thresholds in tried)
     assert micro_f1(probabilities, targets, np.array(best)) == pytest.approx(highest)
 
@@ -39,7 +39,7 @@ def test_for_exact_probabilities_the_best_threshold_is_half_of_the_best_f1() -> 
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_curve_is_what_thresholds_answer(seed: int) -> None:
+def test_a_curve_counts_the_answers_at_each_threshold(seed: int) -> None:
     probabilities, targets = random_case(seed)
     curve = Curve.from_predictions(probabilities, targets)
     seen = targets != -1
@@ -51,7 +51,7 @@ def test_a_curve_is_what_thresholds_answer(seed: int) -> None:
     assert curve.f1_at(thresholds) == pytest.approx([micro_f1(probabilities, targets, t) for t in thresholds])
 
 
-def test_without_a_positive_it_is_one_half() -> None:
+def test_without_positives_the_threshold_is_one_half() -> None:
     nothing = Curve.from_predictions(np.full((3, 2), 0.2, np.float32), np.zeros((3, 2), np.int8))
     empty = Curve.from_predictions(np.zeros((0, 2), np.float32), np.zeros((0, 2), np.int8))
     assert best_f1_thresholds([nothing, empty]) == [0.5, 0.5]

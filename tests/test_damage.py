@@ -1,7 +1,7 @@
-"""Tables and photographs damaged at random: each ends in rows, or in one line that says what is wrong.
+"""Randomly damaged tables and photographs: each gives rows, or an error message of one line.
 
-100 of each by default; `python -m pytest tests/test_damage.py --hypothesis-profile=damage` tries 1,000 of each. What is
-drawn follows from the test alone (`derandomize`), so that both are the same on every machine.
+100 of each by default; `python -m pytest tests/test_damage.py --hypothesis-profile=damage` tries 1,000 of each. Draws
+are deterministic (`derandomize`), the same on every machine.
 """
 
 import contextlib
@@ -31,12 +31,12 @@ from fashion.errors import EXIT_USER_ERROR, InvalidImage, one_line_errors
 from fashion.preprocess import InputSpec, load_pixels
 from training.sources.catalog import import_catalog
 
-SLOWEST = 20.0  # s of the processor, for one of these small files
+SLOWEST = 20.0  # s of processor time, for one of these small files
 ALWAYS_THE_SAME = settings(derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 
 HEADER = ("sku", "photo", "price", "stock", "color", "note", "date")
 PLAIN = [(f"p{i}", f"{i}.jpg", f"{i},50", i, "Red|Blue", "x" * i, f"2026-0{i + 1}-01") for i in range(6)]
-# What the cells of real tables hold beside what they should.
+# Unexpected contents of cells, as in real tables.
 ODD_CELLS: tuple[Any, ...] = (
     *("", " ", "N/A", "null", "NaN", "-", "TRUE", "=1+1", "#REF!", "12E3", "1e999", "-1", "0x1F", "007", "9" * 400),
     *("1.234,50 €", "€ 12", "1,2,3", "31.02.2026", "2026-13-45T99:00", "a|b||c", '["a.jpg", "b.jpg"]', '"', "'", "\\"),
@@ -67,7 +67,7 @@ ODD_CELLS: tuple[Any, ...] = (
     ),
     *(None, True, 0, -(2**63), 2**64, 1e308, float("inf"), float("nan")),
 )
-# Pieces of files that mean something to one reader or another.
+# Byte sequences with a meaning in one of the file formats.
 TOKENS = (
     *(b'"', b"'", b"\\", b"\n", b"\r", b"\r\n", b",", b";", b"\t", b"|", b"\0", b"\xff", b"\xff\xfe", b"\xef\xbb\xbf"),
     *(
@@ -88,20 +88,20 @@ TOKENS = (
     ),
     *(b"Exif\0\0", b"\xff\xd8", b"\xff\xd9", b"IHDR", b"IDAT", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff"),
 )
-BLOW = st.tuples(
+DAMAGE = st.tuples(
     st.sampled_from(["change", "flip", "cut", "drop", "repeat", "zero", "insert", "token"]),
-    st.floats(0, 1),  # where, as a part of the file
-    st.integers(1, 64),  # bytes
-    st.integers(0, 2**32 - 1),  # of the random bytes
+    st.floats(0, 1),  # position, as a fraction of the file
+    st.integers(1, 64),  # length in bytes
+    st.integers(0, 2**32 - 1),  # seed of the random bytes
 )
-BLOWS = st.lists(BLOW, min_size=1, max_size=6)
+DAMAGES = st.lists(DAMAGE, min_size=1, max_size=6)
 CELLS = st.lists(st.tuples(st.integers(-1, 5), st.integers(0, 6), st.sampled_from(ODD_CELLS)), max_size=12)
 
 
-def struck(data: bytes, blows: list[tuple[str, float, int, int]]) -> bytes:
-    """A file after some blows, one after the other."""
+def apply_damages(data: bytes, damages: list[tuple[str, float, int, int]]) -> bytes:
+    """Apply damages to the bytes of a file, one after the other."""
     whole = bytearray(data)
-    for kind, part, length, seed in blows:
+    for kind, part, length, seed in damages:
         chance = random.Random(seed)
         at = min(int(part * len(whole)), max(0, len(whole) - 1))
         end = min(at + length, len(whole))
@@ -124,7 +124,7 @@ def struck(data: bytes, blows: list[tuple[str, float, int, int]]) -> bytes:
     return bytes(whole)
 
 
-# Tables: the cells first, then the bytes of the file.
+# Tables: damage the cells first, then the bytes of the file.
 
 
 def as_text(separator: str, quoted: bool) -> Callable[[list[list[Any]]], bytes]:
@@ -194,19 +194,19 @@ def damaged_cells(changes: list[tuple[int, int, Any]]) -> list[list[Any]]:
     return rows
 
 
-def packed_anew(data: bytes, blows: list[tuple[str, float, int, int]]) -> bytes:
-    """A spreadsheet whose parts are damaged, in an archive that is whole: else a checksum would be all that is read."""
+def repacked(data: bytes, damages: list[tuple[str, float, int, int]]) -> bytes:
+    """A spreadsheet with a damaged part in a valid archive; a damaged archive would fail at its checksum."""
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(file, "w") as new:
         names = old.namelist()
-        hit = names[blows[0][3] % len(names)]
+        hit = names[damages[0][3] % len(names)]
         for name in names:
-            new.writestr(name, struck(old.read(name), blows) if name == hit else old.read(name))
+            new.writestr(name, apply_damages(old.read(name), damages) if name == hit else old.read(name))
     return file.getvalue()
 
 
-def check_end(read: Callable[[], int]) -> int:
-    """What `read` ends with: rows, or 0 and one line. Anything else is an error."""
+def check_outcome(read: Callable[[], int]) -> int:
+    """Return the number of rows read, or 0 after an error message of one line. Anything else fails the test."""
     said, began = io.StringIO(), time.process_time()
     rows, status = 0, 0
     try:
@@ -225,9 +225,9 @@ def check_end(read: Callable[[], int]) -> int:
 
 
 def scored_rows(path: Path) -> int:
-    """Rows that a scoring would read, of all their columns."""
+    """The number of rows that scoring would read, with all columns."""
     source = open_source([str(path)])
-    assert len(source.own()) == len(source.ids)
+    assert len(source.source_columns()) == len(source.ids)
     return sum(len(rows) for piece in source.pieces(np.arange(len(source.ids)), 4) for rows in piece.read())
 
 
@@ -238,7 +238,7 @@ def imported_rows(path: Path, out: Path) -> int:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The photographs that the tables name."""
+    """The folder of the photographs that the tables name."""
     folder = tmp_path_factory.mktemp("whole")
     for i in range(6):
         (folder / f"{i}.jpg").write_bytes(photograph(i))
@@ -247,23 +247,26 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @ALWAYS_THE_SAME
 @given(
-    name=st.sampled_from(sorted(TABLES)), changes=CELLS, blows=BLOWS, where=st.sampled_from(["cells", "file", "both"])
+    name=st.sampled_from(sorted(TABLES)),
+    changes=CELLS,
+    damages=DAMAGES,
+    where=st.sampled_from(["cells", "file", "both"]),
 )
-def test_a_damaged_table_ends_in_rows_or_in_one_line(
-    name: str, changes: list[tuple[int, int, Any]], blows: list[tuple[str, float, int, int]], where: str, whole: Path
+def test_a_damaged_table_gives_rows_or_a_one_line_error(
+    name: str, changes: list[tuple[int, int, Any]], damages: list[tuple[str, float, int, int]], where: str, whole: Path
 ) -> None:
     data = TABLES[name](damaged_cells(changes if where != "file" else []))
     if where != "cells":
-        data = packed_anew(data, blows) if name == "book.xlsx" and blows[0][3] % 4 else struck(data, blows)
+        data = repacked(data, damages) if name == "book.xlsx" and damages[0][3] % 4 else apply_damages(data, damages)
     with tempfile.TemporaryDirectory() as folder:
         for image in whole.iterdir():
             (Path(folder) / image.name).symlink_to(image)
         path = Path(folder) / name
         path.write_bytes(data)
-        check_end(lambda: scored_rows(path))
-        check_end(lambda: imported_rows(path, Path(folder) / "out"))
+        check_outcome(lambda: scored_rows(path))
+        check_outcome(lambda: imported_rows(path, Path(folder) / "out"))
         left = {each.name for each in Path(folder).iterdir() if not each.is_symlink()}
-        assert left <= {name, "out"}, "nothing half-written stays"
+        assert left <= {name, "out"}, "a partial file was left"
 
 
 def test_tables_without_damage_have_all_rows(whole: Path, tmp_path: Path) -> None:
@@ -271,8 +274,8 @@ def test_tables_without_damage_have_all_rows(whole: Path, tmp_path: Path) -> Non
         path = whole / name
         path.write_bytes(write(damaged_cells([])))
         try:
-            assert check_end(lambda path=path: scored_rows(path)) == 6
-            assert check_end(lambda path=path, out=tmp_path / name: imported_rows(path, out)) == 6
+            assert check_outcome(lambda path=path: scored_rows(path)) == 6
+            assert check_outcome(lambda path=path, out=tmp_path / name: imported_rows(path, out)) == 6
         finally:
             path.unlink()
 
@@ -303,12 +306,12 @@ SPEC = InputSpec(size=64, border="cut")
 
 
 @ALWAYS_THE_SAME
-@given(name=st.sampled_from(sorted(PHOTOGRAPHS)), blows=BLOWS)
-def test_a_damaged_photograph_ends_in_pixels_or_in_one_line(
-    name: str, blows: list[tuple[str, float, int, int]]
+@given(name=st.sampled_from(sorted(PHOTOGRAPHS)), damages=DAMAGES)
+def test_a_damaged_photograph_gives_pixels_or_a_one_line_error(
+    name: str, damages: list[tuple[str, float, int, int]]
 ) -> None:
     found, message = None, "none"
-    data, began = struck(PHOTOGRAPHS[name](), blows), time.process_time()
+    data, began = apply_damages(PHOTOGRAPHS[name](), damages), time.process_time()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -22,7 +22,7 @@ from training.data.loading import FILLER, EpochSampler, WholeSampler
 from training.sources.writer import ProductRow, write_dataset
 
 SPEC = InputSpec(size=32)
-INPUT = InputSettings.of(SPEC)
+INPUT = InputSettings.from_spec(SPEC)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def open_data(folder: Path, cache: str, rank: int = 0, ranks: int = 1, **settings: Any) -> FashionData:
-    """The data as the trainer of a rank opens them."""
+    """Open the data as the trainer of this rank does."""
     data = FashionData(str(folder), **{"input": INPUT, "batch_size": 8, "workers": 0, "cache": cache} | settings)
     data.trainer = SimpleNamespace(global_rank=rank, world_size=ranks, num_devices=ranks, current_epoch=0)
     data.prepare_data()
@@ -44,8 +44,8 @@ def open_data(folder: Path, cache: str, rank: int = 0, ranks: int = 1, **setting
     return data
 
 
-def prints(loader: Any) -> list[int]:
-    """A number for each image of an epoch, the same for the same image; the ground's gray makes all differ."""
+def fingerprints(loader: Any) -> list[int]:
+    """A fingerprint for each image of an epoch; the gray of the background makes all images differ."""
     return [int(image.long().sum()) for batch in loader for image in batch["pixels"]]
 
 
@@ -106,21 +106,21 @@ def test_folder_without_val_is_one_error(tmp_path: Path, cache: str) -> None:
 def test_an_epoch_has_every_image_once_in_a_new_order(folder: Path, cache: str) -> None:
     data = open_data(folder, cache, batch_size=5)
     loader = data.train_dataloader()
-    first = prints(loader)
+    first = fingerprints(loader)
     loader.sampler.set_epoch(1)
-    second = prints(loader)
+    second = fingerprints(loader)
     assert first != second != sorted(second)
     assert sorted(first) == sorted(second)
     assert len(set(first)) == 50
 
 
 def test_the_last_batch_is_dropped_unless_it_is_the_only_one(folder: Path, cache: str) -> None:
-    assert len(prints(open_data(folder, cache, batch_size=8).train_dataloader())) == 48
-    assert len(prints(open_data(folder, cache, batch_size=64).train_dataloader())) == 50
+    assert len(fingerprints(open_data(folder, cache, batch_size=8).train_dataloader())) == 48
+    assert len(fingerprints(open_data(folder, cache, batch_size=64).train_dataloader())) == 50
 
 
 def test_ranks_share_an_epoch(folder: Path, cache: str) -> None:
-    parts = [prints(open_data(folder, cache, rank, 3, batch_size=4).train_dataloader()) for rank in range(3)]
+    parts = [fingerprints(open_data(folder, cache, rank, 3, batch_size=4).train_dataloader()) for rank in range(3)]
     assert [len(part) for part in parts] == [16, 16, 16]
     assert len({image for part in parts for image in part}) == 48
 
@@ -134,7 +134,7 @@ def test_ranks_validate_every_image_once(folder: Path, cache: str) -> None:
         targets = [batch["targets"] for batch in loader]
         batches.append(len(targets))
         together += [tuple(target) for target in torch.cat(targets).tolist()]
-    assert batches == [3, 3, 3, 3]  # 21 images by 4 ranks: 3 are filled up with what counts nowhere
+    assert batches == [3, 3, 3, 3]  # 21 images on 4 ranks: 3 fillers, which are not counted
     assert together.count((-1,) * 5) == 3
     assert sorted(t for t in together if t != (-1,) * 5) == sorted(alone)
 
@@ -152,9 +152,9 @@ def test_samplers_give_ranks_equal_numbers(rows: int, ranks: int) -> None:
     )
 
 
-def test_an_epoch_goes_on_where_it_was_left(folder: Path, cache: str) -> None:
+def test_an_epoch_continues_where_it_stopped(folder: Path, cache: str) -> None:
     data = open_data(folder, cache)
-    whole = prints(data.train_dataloader())
+    whole = fingerprints(data.train_dataloader())
     begun = iter(data.train_dataloader())
     for _ in range(2):
         next(begun)
@@ -162,8 +162,8 @@ def test_an_epoch_goes_on_where_it_was_left(folder: Path, cache: str) -> None:
     resumed = open_data(folder, cache)
     resumed.load_state_dict(state)
     loader = resumed.train_dataloader()
-    assert prints(loader) == whole[16:]
-    assert prints(loader) == whole  # and the next epoch is whole again
+    assert fingerprints(loader) == whole[16:]
+    assert fingerprints(loader) == whole  # the next epoch is complete again
 
 
 def test_augmentations_reach_the_loader_and_flip_at_the_stated_rate(folder: Path, cache: str) -> None:
@@ -202,7 +202,7 @@ def test_a_wall_has_none_of_the_labels(folder: Path, cache: str) -> None:
         assert torch.equal(item["targets"] == NOT_ANNOTATED, original["targets"] == NOT_ANNOTATED)
 
 
-def test_a_recolored_image_says_nothing_of_colors(folder: Path, cache: str) -> None:
+def test_a_recolored_image_has_no_color_targets(folder: Path, cache: str) -> None:
     plain = open_data(folder, cache)
     data = open_data(folder, cache, augment=Augment(recolor=0.5))
     torch.manual_seed(0)
@@ -221,7 +221,7 @@ def test_a_recolored_image_says_nothing_of_colors(folder: Path, cache: str) -> N
 
 def test_augmentations_leave_validation_alone(folder: Path, cache: str) -> None:
     strong = Augment(flip=1, brightness=0.9, crop_scale=0.1)
-    assert prints(open_data(folder, cache, augment=strong).val_dataloader()) == prints(
+    assert fingerprints(open_data(folder, cache, augment=strong).val_dataloader()) == fingerprints(
         open_data(folder, cache).val_dataloader()
     )
 
@@ -243,11 +243,11 @@ EVERY_CHANGE = Augment(
 
 def epoch(loader: Any) -> list[torch.Tensor]:
     """Pixels and targets of an epoch, in one tensor for each batch."""
-    batches = islice(loader, len(loader))  # a stream has no end of its own
+    batches = islice(loader, len(loader))  # a stream is endless
     return [torch.cat([batch["pixels"].flatten(1), batch["targets"].to(torch.uint8)], dim=1) for batch in batches]
 
 
-def test_augmentations_are_the_same_whatever_loads_them_and_was_drawn_before(folder: Path, cache: str) -> None:
+def test_augmentations_depend_on_seed_epoch_and_image_only(folder: Path, cache: str) -> None:
     alone = open_data(folder, cache, augment=EVERY_CHANGE).train_dataloader()
     first = epoch(alone)
     alone.sampler.set_epoch(1)
@@ -256,13 +256,13 @@ def test_augmentations_are_the_same_whatever_loads_them_and_was_drawn_before(fol
     torch.manual_seed(1234)
     loader = open_data(folder, cache, augment=EVERY_CHANGE, workers=2).train_dataloader()
     assert all(map(torch.equal, epoch(loader), first))
-    loader.sampler.set_epoch(1)  # the workers live on, and must learn of it
+    loader.sampler.set_epoch(1)  # persistent workers must get the new epoch
     assert all(map(torch.equal, epoch(loader), second))
 
 
 @pytest.mark.usefixtures("no_pause")
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_stream_goes_on_where_it_was_left(workers: int, folder: Path, cache: str) -> None:
+def test_a_stream_continues_where_it_stopped(workers: int, folder: Path, cache: str) -> None:
     settings: dict[str, Any] = {"augment": EVERY_CHANGE, "streaming": True, "batch_size": 5, "workers": workers}
     whole = epoch(open_data(folder, cache, **settings).train_dataloader())
     left = open_data(folder, cache, **settings)
@@ -273,12 +273,12 @@ def test_a_stream_goes_on_where_it_was_left(workers: int, folder: Path, cache: s
     resumed.load_state_dict(left.state_dict())
     loader = resumed.train_dataloader()
     assert all(map(torch.equal, epoch(loader), whole[3:]))
-    assert all(map(torch.equal, epoch(loader), whole)), "and the next epoch is whole again"
+    assert all(map(torch.equal, epoch(loader), whole)), "the next epoch is complete again"
 
 
 @pytest.fixture
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`datasets` rests 5 seconds after each pass over a stream; so long is only needed where threads are many."""
+    """Shorten the pause of 5 s that `datasets` makes after each pass over a stream, for the sake of many threads."""
     import datasets
 
     monkeypatch.setattr(datasets.config, "SLEEP_TIME_ON_THREADS_SHUTDOWN", 0.2)
@@ -295,16 +295,19 @@ def test_streaming_has_as_many_images_as_there_are(ranks: int, folder: Path, cac
         parts.append([int(i.long().sum()) for _ in range(len(loader)) for i in next(batches)["pixels"]])
     assert [len(part) for part in parts] == [50 // ranks] * ranks
     assert len({image for part in parts for image in part}) == 50
-    assert prints(data.val_dataloader())[:5] == prints(open_data(folder, cache, rank, ranks).val_dataloader())[:5]
+    assert (
+        fingerprints(data.val_dataloader())[:5]
+        == fingerprints(open_data(folder, cache, rank, ranks).val_dataloader())[:5]
+    )
 
 
 @pytest.mark.usefixtures("no_pause")
 def test_streaming_shuffles_each_epoch_anew(folder: Path, cache: str) -> None:
     data = open_data(folder, cache, streaming=True, batch_size=50)
     loader = data.train_dataloader()
-    first = prints([next(iter(loader))])
+    first = fingerprints([next(iter(loader))])
     data.trainer.current_epoch = 1
-    second = prints([next(iter(loader))])
+    second = fingerprints([next(iter(loader))])
     assert first != second
     assert sorted(first) == sorted(second)
 
@@ -339,7 +342,7 @@ def test_a_catalog_folder_is_imported_once(tmp_path: Path, cache: str) -> None:
     assert [label.name for label in data.taxonomy.labels] == ["Blue", "Red"]
 
 
-def test_broken_image_is_one_line(folder: Path, cache: str) -> None:
+def test_broken_image_is_a_one_line_error(folder: Path, cache: str) -> None:
     data = open_data(folder, cache)
     with pytest.raises(DataError, match=r"broken: .*import the data again"):
         data.train.reader({"image": {"bytes": b"no image", "path": None}, "color": None, "shape": None})

@@ -1,4 +1,4 @@
-"""Dates and shops that are drawn: that what is planted is there, and nothing else."""
+"""Drawn dates and shops: the planted effects are there, and nothing else."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_what_is_planted_is_there(data: Path, tmp_path: Path) -> None:
+def test_planted_effects_are_there(data: Path, tmp_path: Path) -> None:
     path = dated_catalog(data, tmp_path / "dated", *LABELS[:3])
     table = CsvTable(path)
     rows = [row for _, row in table.rows(table.columns)]

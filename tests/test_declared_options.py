@@ -1,4 +1,4 @@
-"""The documentation and the commands say of options what is declared."""
+"""The documentation and the commands agree with the declared options."""
 
 import argparse
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""The images, Compose and Kubernetes files of deploy/: by their schemas, and against what the server really has.
+"""The images, Compose and Kubernetes files of deploy/, checked against their schemas and the real server.
 
-tests/test_installed.py runs the command and the health check of the image in an environment made as the image is.
+tests/test_installed.py runs the image's command and health check in an environment made by the image's steps.
 """
 
 import re
@@ -22,17 +22,17 @@ from serving.counters import WAITING, Counters
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
-KUBERNETES = "1.33"  # whose schemas count; all that is used is older
+KUBERNETES = "1.33"  # version of the schemas; all used features are older
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 PLAIN = {each["kind"]: each for each in yaml.safe_load_all((DEPLOY / "kubernetes" / "deployment.yaml").read_text())}
 KSERVE = yaml.safe_load((DEPLOY / "kubernetes" / "inference-service.yaml").read_text())
-# What a predictor of KServe's v1beta1 has beside the fields of a pod, of those that are used: from the models of the
-# package kserve 0.21.
+# The used fields of a predictor in KServe's v1beta1 that are not fields of a pod: from the models of the package
+# kserve 0.21.
 KSERVE_FIELDS = {"minReplicas", "maxReplicas", "scaleMetric", "scaleTarget", "containerConcurrency"}
 
 
 def instructions(dockerfile: Path) -> list[tuple[str, str]]:
-    """The instructions of a Dockerfile: word and rest."""
+    """The instructions of a Dockerfile: keyword and arguments."""
     text = re.sub(r"\\\n\s*", " ", re.sub(r"(?m)^#.*\n", "", dockerfile.read_text()))
     return [(word, rest) for word, _, rest in (line.partition(" ") for line in text.splitlines() if line)]
 
@@ -45,7 +45,7 @@ def check_compose(path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
-def test_compose_is_as_its_schema_says(tmp_path: Path) -> None:
+def test_compose_matches_its_schema(tmp_path: Path) -> None:
     checked = check_compose(DEPLOY / "compose.yaml")
     assert checked.returncode == 0, checked.stdout
     wrong = tmp_path / "compose.yaml"
@@ -62,7 +62,7 @@ def test_every_file_that_compose_mounts_is_there() -> None:
     assert (DEPLOY / build["context"] / build["dockerfile"]).is_file()
 
 
-def test_nobody_but_nginx_and_grafana_is_reached_from_outside() -> None:
+def test_only_nginx_and_grafana_publish_ports() -> None:
     published = {port for each in COMPOSE["services"].values() for port in each.get("ports", [])}
     assert published == {"443:443", "80:80", "127.0.0.1:3000:3000"}
     assert COMPOSE["services"]["server"]["command"][-2:] == ["--host", "127.0.0.1"]
@@ -71,8 +71,8 @@ def test_nobody_but_nginx_and_grafana_is_reached_from_outside() -> None:
     assert all(each["read_only"] for each in COMPOSE["services"].values())
 
 
-def test_nginx_is_changed_as_the_page_says(tmp_path: Path) -> None:
-    """What Compose does to nginx.conf; tests/test_proxy.py runs nginx with the same changes."""
+def test_nginx_is_changed_as_documented(tmp_path: Path) -> None:
+    """Compose's changes to nginx.conf; tests/test_proxy.py runs nginx with the same changes."""
     *_, script = COMPOSE["services"]["nginx"]["command"]
     script = script.split("&&")[0].replace("/etc/nginx/fashion/nginx.conf", shlex.quote(str(DEPLOY / "nginx.conf")))
     changed = tmp_path / "nginx.conf"
@@ -94,14 +94,14 @@ def test_prometheus_takes_its_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", PLAIN)
-def test_kubernetes_is_as_its_schemas_say(kind: str) -> None:
+def test_kubernetes_matches_its_schemas(kind: str) -> None:
     kubernetes_validate.validate(PLAIN[kind], KUBERNETES, strict=True)
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(PLAIN[kind] | {"specs": {}}, KUBERNETES, strict=True)
 
 
 def kserve_pod() -> dict[str, Any]:
-    """The predictor of the InferenceService without KServe's own fields: what is left is to be a pod."""
+    """The predictor of the InferenceService without KServe's own fields; the rest must be a pod."""
     spec = {name: value for name, value in KSERVE["spec"]["predictor"].items() if name not in KSERVE_FIELDS}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": KSERVE["metadata"], "spec": spec}
 
@@ -110,12 +110,12 @@ def test_the_inference_service_is_a_pod_with_fields_of_kserve() -> None:
     assert (KSERVE["apiVersion"], KSERVE["kind"]) == ("serving.kserve.io/v1beta1", "InferenceService")
     assert KSERVE["spec"]["predictor"].keys() >= KSERVE_FIELDS
     kubernetes_validate.validate(kserve_pod(), KUBERNETES, strict=True)
-    # A custom predictor is told by the name of its container.
+    # The container's name marks a custom predictor.
     assert [each["name"] for each in kserve_pod()["spec"]["containers"]] == ["kserve-container"]
 
 
 @pytest.mark.parametrize("spec", [PLAIN["Deployment"]["spec"]["template"]["spec"], kserve_pod()["spec"]])
-def test_probes_ask_what_the_server_answers(spec: dict[str, Any]) -> None:
+def test_probes_use_existing_routes(spec: dict[str, Any]) -> None:
     (container,) = spec["containers"]
     (port,) = container["ports"]
     assert ("EXPOSE", str(port["containerPort"])) in instructions(DEPLOY / "Dockerfile")
@@ -128,7 +128,7 @@ def test_probes_ask_what_the_server_answers(spec: dict[str, Any]) -> None:
     )
 
 
-def test_pods_are_added_by_what_the_server_counts() -> None:
+def test_autoscaling_uses_an_exported_metric() -> None:
     scaler = PLAIN["HorizontalPodAutoscaler"]["spec"]
     assert scaler["scaleTargetRef"]["name"] == PLAIN["Deployment"]["metadata"]["name"]
     (metric,) = scaler["metrics"]
@@ -143,7 +143,7 @@ def test_pods_are_added_by_what_the_server_counts() -> None:
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "torchserve.Dockerfile"])
-def test_an_image_is_built_of_files_that_are_there_and_run_by_nobody(name: str) -> None:
+def test_an_image_uses_existing_files_and_an_unprivileged_user(name: str) -> None:
     steps = instructions(DEPLOY / name)
     copied = [source for word, rest in steps if word == "COPY" and "--from" not in rest for source in rest.split()[:-1]]
     sources = [source for source in copied if not source.startswith("--")]

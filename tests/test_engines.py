@@ -1,4 +1,4 @@
-"""The engines give one answer, and a bundle whose parts do not belong together is refused."""
+"""All engines give the same answer, and a bundle with mismatched parts is refused."""
 
 import json
 import os
@@ -36,14 +36,14 @@ def images():
 
 @pytest.fixture
 def copy(bundle, tmp_path) -> Path:
-    """A bundle of one's own to damage; its files are links until they are replaced."""
+    """A copy of the bundle that a test may damage; its files are links until they are replaced."""
     folder = tmp_path / "bundle"
     shutil.copytree(bundle, folder, copy_function=os.link)
     return folder
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put other content in the place of a linked file, which stays as it is elsewhere."""
+    """Replace a linked file; the original stays unchanged."""
     path.unlink()
     path.write_bytes(content)
 
@@ -89,7 +89,7 @@ def test_int8_answers_nearly_as_fp32_does(engines):
 
 
 def test_the_answers_differ_from_image_to_image(engines, images):
-    """Or the tests above could pass with a network that ignores its input."""
+    """Otherwise the tests above could pass with a network that ignores its input."""
     assert engines["torch"].run(images).logits.std(0).min() > 0.3
 
 
@@ -105,12 +105,12 @@ def test_the_head_makes_logits_of_embeddings(engines, images, name):
     outputs = engines[name].run(images)
     without_bias = outputs.embedding @ engines[name].head.T
     assert engines[name].head.shape == (10, 512)
-    # The same for every image, so that it is the bias.
+    # The same for every image: the bias.
     assert np.ptp(outputs.logits - without_bias, axis=0).max() < 1e-4
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 5, 100])
-def test_runs_side_by_side_answer_as_one_alone(bundle, card, images, concurrency):
+def test_concurrent_runs_answer_as_a_single_one(bundle, card, images, concurrency):
     engine = open_engine(bundle, card, "int8", threads=5)
     alone = open_engine(bundle, card, "int8", threads=1).run(images)
     np.testing.assert_allclose(engine.run(images, concurrency=concurrency).logits, alone.logits, atol=1e-4)
@@ -142,7 +142,7 @@ def test_one_thread_gives_the_same_answer(bundle, card, engines, images, name):
 
 
 def test_bfloat16_is_close(bundle, card, images):
-    """What a GPU runs in, tried on the CPU."""
+    """The precision used on GPUs, tried on the CPU."""
     import torch
 
     from fashion.backbones.families import build
@@ -156,14 +156,14 @@ def test_bfloat16_is_close(bundle, card, images):
     assert np.abs(sigmoid(answers.logits) - sigmoid(full.run(images).logits)).mean() < 0.05
 
 
-def test_an_engine_says_what_it_is(engines):
+def test_an_engine_has_a_descriptive_name(engines):
     assert engines["onnx"].name == "onnxruntime model.onnx"
     assert engines["int8"].name == "onnxruntime model.int8.onnx"
     assert engines["torch"].name.startswith("torch c")  # cpu, or cuda where there is a GPU
     assert 1 <= available_cores() <= (os.cpu_count() or 1)
 
 
-# --- the choice of an engine ------------------------------------------------------------------------------------------
+# --- choosing an engine -----------------------------------------------------------------------------------------------
 
 
 def without_gpu() -> bool:
@@ -181,7 +181,7 @@ def test_auto_takes_int8_then_fp32_then_torch_on_a_cpu(copy, card):
     assert open_engine(copy, card).name == "torch cpu float32"
 
 
-def test_auto_leaves_out_a_file_that_the_card_does_not_know(copy):
+def test_auto_ignores_a_file_missing_in_the_card(copy):
     if not without_gpu():
         pytest.skip("a GPU is there, which torch runs on")
     card = rewrite_card(copy, files={ONNX_FILE: sha256(copy / ONNX_FILE)})
@@ -194,7 +194,7 @@ def test_the_cpu_is_kept_when_it_is_asked_for(bundle, card):
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "gpu"])
-def test_a_device_that_is_not_there(bundle, card, device):
+def test_a_missing_device(bundle, card, device):
     with pytest.raises(SettingError, match=f"device '{device}' cannot be used: .*; choose 'cpu'") as raised:
         open_engine(bundle, card, "torch", device=device)
     assert "\n" not in str(raised.value)
@@ -208,7 +208,7 @@ def test_unknown_settings_name_the_choice(bundle, card):
             open_engine(bundle, card, "onnx", threads=threads)
 
 
-# --- what does not belong together ------------------------------------------------------------------------------------
+# --- mismatched parts -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("name", "file"), FILES.items())
@@ -253,7 +253,7 @@ def test_an_input_size_that_does_not_fit_the_weights_is_refused(copy, card, name
 
 
 @pytest.mark.parametrize(("name", "file"), FILES.items())
-def test_weights_that_are_none_are_refused_even_with_the_right_sha256(copy, name, file):
+def test_invalid_weights_are_refused_even_with_the_right_sha256(copy, name, file):
     replace_file(copy / file, b"these are no weights")
     card = rewrite_card(copy, files={file: sha256(copy / file)})
     with pytest.raises(BundleError, match=file) as raised:

@@ -1,4 +1,4 @@
-"""What the user of a command line sees when something is wrong."""
+"""Error messages and exit statuses of the command line."""
 
 import errno
 import subprocess
@@ -11,7 +11,7 @@ from fashion.errors import BundleError, DataError, FashionError, InvalidImage, S
 
 
 @pytest.mark.parametrize("kind", [InvalidImage, DataError, BundleError, SettingError])
-def test_an_error_of_the_user_is_one_line_and_status_2(kind, capsys):
+def test_an_error_of_the_user_is_a_one_line_error_and_status_2(kind, capsys):
     assert issubclass(kind, FashionError)
     with pytest.raises(SystemExit) as ended, one_line_errors():
         raise kind("the first\n  and the second line")
@@ -59,7 +59,7 @@ def test_other_errors_pass_untouched(error):
     assert raised.value is error
 
 
-def test_no_error_no_exit():
+def test_without_an_error_there_is_no_exit():
     with one_line_errors():
         done = True
     assert done

@@ -1,4 +1,4 @@
-"""Evaluation reports what the Predictor answers, in tables and as JSON."""
+"""Evaluation scores the answers of the Predictor, in tables and as JSON."""
 
 import json
 from pathlib import Path
@@ -37,20 +37,16 @@ def test_scores_are_those_of_the_predictor(predictor: Predictor, labeled_data: P
     assert len(result["profiles"]["0.5"]["labels"]) == len(predictor.taxonomy)
 
 
-def test_the_card_has_the_scores_that_evaluation_finds(
-    predictor: Predictor, labeled_data: Path, tmp_path: Path
-) -> None:
+def test_the_card_agrees_with_evaluation(predictor: Predictor, labeled_data: Path, tmp_path: Path) -> None:
     result = evaluate(predictor, labeled_data, "val", list(predictor.card.profiles), cache=tmp_path)
     card = predictor.card.metrics["validation"]
     assert result["map"] == pytest.approx(card["map"])
     for profile, scores in card["profiles"].items():
-        # The card's are out of fold: these images were not fitted on, so they are no better but for chance.
+        # The card's scores are out of fold, so apart from chance they are not better.
         assert result["profiles"][profile]["micro_f1"] >= scores["micro_f1"] - 0.02
 
 
-def test_the_profile_that_counts_is_scored_by_what_it_answers(
-    predictor: Predictor, labeled_data: Path, tmp_path: Path
-) -> None:
+def test_the_top_k_profile_is_scored_by_its_answers(predictor: Predictor, labeled_data: Path, tmp_path: Path) -> None:
     scores = evaluate(predictor, labeled_data, "val", ["top-k"], cache=tmp_path)["profiles"]["top-k"]
     images = open_split(labeled_data, "val", predictor.taxonomy, predictor.card.input, cache=tmp_path)
     batch = np.stack([images[i]["pixels"].numpy() for i in range(len(images))])
@@ -105,9 +101,7 @@ def test_mistakes_end_in_one_line(
     assert message in capsys.readouterr().err
 
 
-def test_a_model_with_gates_is_scored_by_what_it_answers(
-    predictor: Predictor, labeled_data: Path, tmp_path: Path
-) -> None:
+def test_a_model_with_gates_is_scored_by_its_answers(predictor: Predictor, labeled_data: Path, tmp_path: Path) -> None:
     groups = predictor.taxonomy.groups
     bundle = make_tiny_bundle(tmp_path / "bundle", predictor.card.labels, 32, gates=Gates(groups[:1], True))
     gated = Predictor.from_bundle(bundle, "onnx")
@@ -118,8 +112,8 @@ def test_a_model_with_gates_is_scored_by_what_it_answers(
     assert 0 < sum(given) < len(predictor.taxonomy) * len(images) / 2
     scores = result["profiles"]["0.5"]
     right = round((scores["recall"] or 0) * scores["support"])
-    assert right / sum(given) == pytest.approx(scores["precision"])  # every label of these data is annotated
-    gates = result["gates"]  # every image is of a product that has a label of the group, so that it applies
+    assert right / sum(given) == pytest.approx(scores["precision"])  # all labels are annotated in this data
+    gates = result["gates"]  # every product has a label of each group, so that all groups apply
     assert gates["applies"][groups[0]]["applies"] == gates["product"]["products"] == len(images)
     assert gates["applies"][groups[0]]["does_not_apply"] == gates["product"]["negatives"] == 0
     refused = np.mean([gated.answer(prediction, "0.5")["product"]["recognized"] is False for prediction in found])

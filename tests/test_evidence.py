@@ -1,4 +1,4 @@
-"""benchmarks.evidence: boxes, and how well heat maps point into them."""
+"""benchmarks.evidence: boxes, and the localization accuracy of heat maps."""
 
 import csv
 from pathlib import Path
@@ -41,12 +41,12 @@ def test_overlapping_boxes_count_once() -> None:
 
 
 @pytest.mark.parametrize("size", [(70, 70), (50, 90)])
-def test_even_evidence_is_inside_as_much_as_the_boxes_are_large(size: tuple[int, int]) -> None:
+def test_uniform_evidence_is_inside_in_proportion_to_the_area(size: tuple[int, int]) -> None:
     found = point(np.ones((7, 7)), [LEFT_HALF], Image.new("RGB", size), SQUASH)
     assert found.share == pytest.approx(found.area) == 0.5
 
 
-def test_evidence_that_lies_in_the_box_points_there_and_negative_evidence_nowhere() -> None:
+def test_only_positive_evidence_points_into_a_box() -> None:
     there = np.zeros((8, 8))
     there[:, 1] = 2.0
     there[:, 6] = -5.0
@@ -60,17 +60,17 @@ def test_evidence_that_lies_in_the_box_points_there_and_negative_evidence_nowher
     assert (nothing.share, nothing.hit) == (0.0, False)
 
 
-def test_padding_is_no_part_of_the_photograph() -> None:
+def test_padding_is_excluded() -> None:
     # A photograph twice as high as wide fills the middle half of a padded input.
     evidence_there = np.zeros((16, 16))
     evidence_there[:, 5] = 0.5
-    evidence_there[:, [0, 15]] = 1  # in the padding
+    evidence_there[:, [0, 15]] = 1  # the padding
     found = point(evidence_there, [LEFT_HALF], Image.new("RGB", (40, 80)), PAD)
     assert found.share > 0.99
     assert point(evidence_there[:, ::-1], [LEFT_HALF], Image.new("RGB", (40, 80)), PAD).share < 0.01
 
 
-def test_the_page_says_how_well_maps_point(
+def test_the_page_has_the_localization_accuracy(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(evidence, "PAGE", tmp_path / "starter.md")
@@ -98,10 +98,10 @@ def test_the_page_says_how_well_maps_point(
     [
         ("other,0.png,sleeve,Sleeveless,0,0,1,1", "name a folder of that name with --data"),
         ("shop,missing.png,sleeve,Sleeveless,0,0,1,1", "is missing"),
-        ("shop,0.png,sleeve,Sleeveless,0.5,0,0.4,1", "that is none"),
+        ("shop,0.png,sleeve,Sleeveless,0.5,0,0.4,1", "has an invalid box"),
     ],
 )
-def test_boxes_that_cannot_be_used_are_one_line(tmp_path: Path, line: str, message: str) -> None:
+def test_boxes_that_cannot_be_used_are_one_line_errors(tmp_path: Path, line: str, message: str) -> None:
     (tmp_path / "shop" / "images").mkdir(parents=True)
     Image.new("RGB", (8, 8)).save(tmp_path / "shop" / "images" / "0.png")
     (tmp_path / "boxes.csv").write_text(HEADER + line + "\n")
@@ -109,7 +109,7 @@ def test_boxes_that_cannot_be_used_are_one_line(tmp_path: Path, line: str, messa
         read_boxes(tmp_path / "boxes.csv", {"shop": tmp_path / "shop"})
 
 
-def test_a_label_that_the_model_lacks_is_one_line(
+def test_a_label_that_the_model_lacks_is_a_one_line_error(
     bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "shop" / "images").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The picture of an answer's maps."""
+"""The picture of an answer's evidence maps."""
 
 import io
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_a_tile_for_the_photograph_and_for_each_attribute(answer, tmp_path, endi
     assert difference / (8 * 8 * 3) < 8
 
 
-def test_an_ending_that_is_no_picture(answer, tmp_path):
+def test_an_ending_that_is_not_an_image_format(answer, tmp_path):
     (tmp_path / "photo.png").write_bytes(photo(1))
     with pytest.raises(SettingError, match=r"must end in \.jpg, \.png"):
         write_evidence_sheet(tmp_path / "photo.png", answer, tmp_path / "sheet.txt")

@@ -1,4 +1,4 @@
-"""Maps of evidence: what they are made of, and that their pictures lie over the photograph."""
+"""Evidence maps: their values, and their alignment with the photograph in overlays."""
 
 import base64
 import io
@@ -32,7 +32,7 @@ def test_the_mean_of_a_map_is_the_logit_without_its_bias(predictor):
     assert np.ptp(means, axis=0).min() > 1e-2  # while the maps do differ
 
 
-def test_maps_are_asked_for(predictor):
+def test_maps_are_optional(predictor):
     plain, explained = (predictor.predict_each([photo()], features=wanted)[0].get() for wanted in (False, True))
     assert plain.features is None
     assert explained.features.shape == (512, 2, 2)
@@ -52,8 +52,8 @@ def test_overlays_are_jpegs_in_the_photographs_proportions(predictor):
         assert (picture.format, picture.size) == ("JPEG", (OVERLAY_SIDE, OVERLAY_SIDE // 3))
 
 
-def test_covered_maps_find_where_the_photograph_matters():
-    """Of a model that looks at one corner, the maps are highest there and nothing elsewhere."""
+def test_occlusion_maps_find_the_relevant_region():
+    """For a model that uses only one corner, the maps are highest there and zero elsewhere."""
 
     def red_in_the_corner(batch: np.ndarray) -> np.ndarray:
         red = batch[:, :20, 44:, 0].mean((1, 2)) / 255
@@ -69,7 +69,7 @@ def test_covered_maps_find_where_the_photograph_matters():
     assert np.allclose(found[0], -found[1], atol=1e-6)
 
 
-def test_covered_maps_are_those_of_the_answer(predictor):
+def test_occlusion_maps_match_the_answer(predictor):
     result = predictor.predict_each([photo()])[0].get()
     answer = predictor.answer(result, AnswerOptions(explain="covered", top_k=1), photo())
     chosen = [predictor.taxonomy.index[Label(each["group"], each["name"])] for each in answer["attributes"]]
@@ -81,7 +81,7 @@ def test_covered_maps_are_those_of_the_answer(predictor):
 
 
 def corner(spec: InputSpec, size: tuple[int, int]) -> np.ndarray:
-    """How much an overlay changes each pixel of a gray photograph, where the evidence is in the map's upper left."""
+    """The change of each pixel of a gray photograph by an overlay with evidence in the map's upper left."""
     evidence = np.full((8, 8), -1.0)
     evidence[:3, :3] = 2.0
     gray = Image.new("RGB", size, (128, 128, 128))
@@ -89,21 +89,21 @@ def corner(spec: InputSpec, size: tuple[int, int]) -> np.ndarray:
     return np.abs(np.asarray(picture, dtype=int) - 128).sum(axis=2)
 
 
-def test_color_lies_where_the_evidence_is():
+def test_color_is_where_the_evidence_is():
     changed = corner(SQUASH, (200, 100))
     assert changed.shape == (100, 200)
     assert changed[:25, :50].min() > 60
     assert changed[60:, 100:].max() == 0
 
 
-def test_padding_is_left_off():
-    # Of a square map the photograph, twice as wide as high, covers rows 2 to 6: the evidence ends in its first quarter.
+def test_padding_is_cropped_from_overlays():
+    # A photograph twice as wide as high covers rows 2 to 6 of the square map, so evidence ends in its first quarter.
     changed = corner(PAD, (200, 100))
     assert changed[:10, :50].min() > 60
     assert changed[60:].max() == 0
 
 
-def test_no_evidence_no_color():
+def test_without_evidence_there_is_no_color():
     gray = Image.new("RGB", (40, 40), (128, 128, 128))
     assert np.array_equal(np.asarray(overlay(gray, np.full((4, 4), -3.0), SQUASH)), np.asarray(gray))
 

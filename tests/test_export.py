@@ -1,4 +1,4 @@
-"""A real run becomes a bundle: all of it or nothing, and its files agree."""
+"""Exporting a real run: the bundle is complete or not written, and its files agree."""
 
 import json
 import os
@@ -24,7 +24,7 @@ FILES = {"model.ckpt", "model.pth", "model.onnx", "model.int8.onnx", "model_card
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
-    """Mounts a disk of so many megabytes, which only root may do."""
+    """Return a function that mounts a disk of this many megabytes, which needs root."""
     if os.geteuid() != 0:
         pytest.skip("mounting a small disk needs root")
     folder = tmp_path / "disk"
@@ -63,7 +63,7 @@ def test_the_card_describes_the_files(exported: Path, run: Path, labeled_data: P
     assert card.top_k == {"color": 1, "shape": 1}
     assert max(card.metrics["parity"]["largest_probability_difference"].values()) <= 1e-4
     assert abs(card.metrics["int8"]["difference"]) <= 0.005
-    # The 40 validation images have too few labels for one answer not to decide, so all training images help.
+    # The 40 validation images have too few labels: a single answer would decide, so training images are added.
     assert (card.metrics["int8"]["images"], card.metrics["int8"]["training_images"]) == (280, 240)
     assert "training.fit" in card.training["command"]
     assert card.versions["torch"] == torch.__version__.split("+")[0]
@@ -104,14 +104,14 @@ def test_a_new_export_replaces_the_old_one(own_run: Path) -> None:
     ("damage", "message"),
     [
         (lambda run: (run / "checkpoints/best.ckpt").unlink(), "no checkpoint"),
-        (lambda run: (run / "config.yaml").unlink(), "is no training run"),
+        (lambda run: (run / "config.yaml").unlink(), "is not a training run"),
         (lambda run: flip_a_byte(run / "checkpoints/best.ckpt"), "was changed after it was written"),
         (lambda run: cut(run / "checkpoints/best.ckpt"), "is broken"),
         (lambda run: drop_a_label(run / "checkpoints/best.ckpt"), "cannot be loaded"),
         (lambda run: lose_the_data(run / "config.yaml"), "/nowhere"),
     ],
 )
-def test_what_cannot_be_exported_ends_in_one_line(
+def test_runs_that_cannot_be_exported_give_a_one_line_error(
     own_run: Path, damage: Callable[[Path], None], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     damage(own_run)
@@ -126,7 +126,7 @@ def test_what_cannot_be_exported_ends_in_one_line(
     assert sorted(own_run.rglob("*")) == before
 
 
-def test_what_is_no_bundle_is_never_replaced(own_run: Path, tmp_path: Path) -> None:
+def test_folders_other_than_bundles_are_never_replaced(own_run: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     before = sorted(tmp_path.rglob("*"))
     for out, message in ((own_run, "is a folder with files and no bundle"), (tmp_path / "file", "is a file")):
@@ -149,8 +149,8 @@ def test_a_full_disk_leaves_the_old_bundle(
     assert [str(path.relative_to(disk)) for path in sorted(disk.rglob("*"))] == ["bundle", "bundle/model_card.json"]
 
 
-def test_files_that_disagree_are_no_bundle(own_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The network that is written as ONNX is another one than the checkpoint's.
+def test_files_that_disagree_are_not_exported(own_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Write another network as ONNX than the checkpoint's.
     import training.export
 
     write = training.export.write_onnx

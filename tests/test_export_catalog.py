@@ -1,4 +1,4 @@
-"""python -m catalog.export: what each format holds, what is kept of the source, and what is said of differences."""
+"""python -m catalog.export: contents of each format, precedence of the source, and reported differences."""
 
 import csv
 import json
@@ -83,7 +83,7 @@ def rows(path: Path, separator: str = ",") -> dict[str, dict[str, str]]:
     return {row[next(iter(row))]: row for row in found}
 
 
-def test_csv_fills_what_is_empty_and_lists_what_differs(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_csv_fills_empty_cells_and_lists_differences(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = rows(export(home, "csv"))
     assert list(found["007"]) == [
         *("id", "image", "Colour", "title", "gender", "article", "neck", "pattern", "fabric"),
@@ -124,7 +124,7 @@ def test_google(home: Path) -> None:
         "material": "Cotton",
         "pattern": "Striped",
     }
-    assert found["girl"]["color"] == "Blue"  # what the source says
+    assert found["girl"]["color"] == "Blue"  # the source's value
     assert (found["girl"]["gender"], found["girl"]["age_group"]) == ("female", "kids")
     german = rows(export(home, "google", "--language", "de"), "\t")
     assert german["007"]["material"] == "Baumwolle"
@@ -182,7 +182,7 @@ def test_another_model_is_refused(home: Path, card: ModelCard, capsys: pytest.Ca
     assert "give the bundle that scored it" in capsys.readouterr().err
 
 
-def test_an_own_mapping(home: Path) -> None:
+def test_a_custom_mapping(home: Path) -> None:
     own = home / "own.csv"
     own.write_text("group,label,category,values\narticle,Backpacks,aa-5-4,color__red\n")
     found = rows(export(home, "google", "--mapping", str(own)), "\t")
@@ -208,17 +208,17 @@ def test_the_facts_fit_together() -> None:
 
 
 def test_known_mistakes_of_the_official_tables_are_not_repeated() -> None:
-    """Tie clips and children's accessories are swapped, and some names are translations of another word."""
+    """The official tables swap tie clips and children's accessories, and mistranslate some names."""
     assert categories()["aa-2-29"].google_id == "180"
     assert categories()["aa-2-33"].google_id == "5422"
-    assert categories()["aa-2-32"].google_id != "173"  # face masks are no hats
+    assert categories()["aa-2-32"].google_id != "173"  # face masks are not hats
     names = {name for value in values().values() for name in value.names.values()}
     assert not names & {"Schildkröte", "Tortue", "Splissig", "枝毛", "白髪", "Punta tonda", "Non preoccuparti", "Gorra"}
     assert values()["neckline__turtle"].name("de") == "Rollkragen"
     assert {values()["color__gray"].name(language) for language in LANGUAGES} >= {"Gray", "Grau", "Gris"}
 
 
-def test_groups_that_the_mapping_does_not_have_are_no_news(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_groups_outside_the_mapping_are_not_reported(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own = home / "own.csv"
     own.write_text("group,label,category,values\narticle,Tshirts,aa-1-13-8,\n")
     export(home, "google", "--mapping", str(own))

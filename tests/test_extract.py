@@ -1,4 +1,4 @@
-"""Photographs out of the training format, as files."""
+"""Extracting photographs of the training format as files."""
 
 from pathlib import Path
 
@@ -31,13 +31,13 @@ def test_a_split_becomes_files_with_their_labels_beside(data: Path, tmp_path: Pa
     assert any(truth["labels"].values())
 
 
-def test_what_is_not_in_the_training_format_stays_where_it_is(data: Path, tmp_path: Path) -> None:
+def test_folders_in_other_formats_are_used_in_place(data: Path, tmp_path: Path) -> None:
     assert as_photographs(tmp_path, tmp_path / "photos") == tmp_path
     assert not (tmp_path / "photos").exists()
     assert true_labels(tmp_path / "photo.jpg") == {}
 
 
-def test_an_id_names_a_file_in_that_folder_and_no_other(tmp_path: Path) -> None:
+def test_ids_cannot_name_files_outside_the_folder(tmp_path: Path) -> None:
     rows = [
         ProductRow("test", name, block((9, 9, 200), True), {"color": ["Blue"]}) for name in ("../up", "a/b.jpg", "7")
     ]
@@ -49,7 +49,7 @@ def test_an_id_names_a_file_in_that_folder_and_no_other(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"data", "photos"}
 
 
-def test_mistakes_say_what_to_do(data: Path, tmp_path: Path) -> None:
+def test_errors_name_the_fix(data: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere does not exist; `make data` draws the sample"):
         as_photographs(tmp_path / "nowhere", tmp_path / "photos")
     with pytest.raises(DataError, match=r"has no split test; it has: train, val"):

@@ -1,4 +1,4 @@
-"""fashion.fetching: photographs at addresses, within bounds and from public hosts alone."""
+"""fashion.fetching: download photographs within limits and from public hosts only."""
 
 import csv
 import socket
@@ -84,7 +84,7 @@ def of_host(host: str, server: PhotoServer) -> str:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "[::1]", "2130706433", "0x7f.1", "127.1"])
-def test_this_machine_is_not_asked_whatever_it_is_called(host: str, server: PhotoServer) -> None:
+def test_this_machine_is_refused_under_any_name(host: str, server: PhotoServer) -> None:
     with pytest.raises(DownloadFailure, match=r"private address|host not found|bad URL"):
         ask(of_host(host, server))
     assert not server.asked
@@ -92,7 +92,7 @@ def test_this_machine_is_not_asked_whatever_it_is_called(host: str, server: Phot
 
 @pytest.fixture
 def outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[PhotoServer]:
-    """A server at 127.0.0.1, which counts as the internet here; all other addresses of this machine stay private."""
+    """A server at 127.0.0.1, treated as public; all other addresses of this machine stay private."""
     is_public = public_addresses.is_public
     monkeypatch.setattr(public_addresses, "is_public", lambda address: address == "127.0.0.1" or is_public(address))
     with running() as server:
@@ -101,13 +101,13 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[PhotoServer]:
 
 @pytest.fixture
 def inside(outside: PhotoServer) -> Iterator[PhotoServer]:
-    """A server of the private network, on the same port."""
+    """A server at a private address, on the same port."""
     with running("127.0.0.2", outside.server_port) as server:
         yield server
 
 
-def let_names_mean(monkeypatch: pytest.MonkeyPatch, names: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Let the system's resolver answer these names by these addresses, one after the other, the last one for ever."""
+def mock_dns(monkeypatch: pytest.MonkeyPatch, names: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Mock the resolver: each name gives its addresses one after the other, then always the last one."""
     resolve = socket.getaddrinfo
 
     def answer(host: Any, *arguments: Any, **settings: Any) -> Any:
@@ -126,11 +126,11 @@ def test_a_redirect_into_the_network_is_not_followed(outside: PhotoServer, insid
     assert not inside.asked
 
 
-def test_a_name_is_what_it_was_when_it_was_looked_at(
+def test_the_checked_address_is_the_one_connected_to(
     outside: PhotoServer, inside: PhotoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = {"shop.example": ["127.0.0.2"], "changes.example": ["127.0.0.1", "127.0.0.2"]}
-    names = let_names_mean(monkeypatch, names)
+    names = mock_dns(monkeypatch, names)
     with pytest.raises(DownloadFailure, match=r"private address 127\.0\.0\.2"):
         ask(of_host("shop.example", outside))
     assert ask(of_host("changes.example", outside)) == PHOTO
@@ -140,21 +140,19 @@ def test_a_name_is_what_it_was_when_it_was_looked_at(
     assert not inside.asked
 
 
-def test_a_proxy_is_not_asked_for_what_is_known_to_be_private(
-    server: PhotoServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_proxy_is_not_used_for_private_hosts(server: PhotoServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", server.url(""))
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("NO_PROXY", "")
     with pytest.raises(DownloadFailure, match="private address"):
         ask("http://127.0.0.1:9/good/1")
     assert not server.asked
-    with pytest.raises(DownloadFailure, match="HTTP 404"):  # the server's own: it is no proxy
+    with pytest.raises(DownloadFailure, match="HTTP 404"):  # the server's own answer: it is not a proxy
         ask("http://shop.invalid/good/1")
     assert sum(server.asked.values()) == 1
 
 
-def test_a_public_host_that_does_not_answer_is_a_passing_failure(outside: PhotoServer) -> None:
+def test_a_public_host_that_does_not_answer_is_a_temporary_failure(outside: PhotoServer) -> None:
     with pytest.raises(TransientFailure, match="connection failed"):
         ask("http://127.0.0.1:1/x.jpg")
     with pytest.raises(DownloadFailure, match="host not found"):
@@ -171,7 +169,7 @@ def test_addresses_of_a_table_are_fetched_once_and_found(tmp_path: Path, server:
         server.url("good/a?size=1"),
         server.url("good/a?size=2"),
         f"{server.url('good/b')}, {server.url('good/c')}",
-        server.url("good/d").removeprefix("http:"),  # of a page's own scheme, which is taken for https
+        server.url("good/d").removeprefix("http:"),  # relative to the page's scheme, read as https
         server.url("good/here.jpg"),
         "there.jpg",
         server.url("gone/e"),
@@ -195,7 +193,7 @@ def test_addresses_of_a_table_are_fetched_once_and_found(tmp_path: Path, server:
     ("bound", "message", "first"),
     [({"most": 2}, "2 images", 2), ({"gigabytes": 1e-9}, "1e-09 GB", 1), ({"minutes": 0}, "0 minutes", 0)],
 )
-def test_a_run_is_bounded_and_gone_on_with(
+def test_a_run_has_limits_and_can_be_continued(
     bound: dict[str, Any], message: str, first: int, tmp_path: Path, server: PhotoServer
 ) -> None:
     cells = [server.url(f"good/{i}") for i in range(5)]
@@ -212,7 +210,7 @@ def test_a_run_is_bounded_and_gone_on_with(
 
 
 def test_it_runs_in_parallel(tmp_path: Path, server: PhotoServer) -> None:
-    """Four that hang for a while and one that does not: they wait together."""
+    """Four slow downloads and a fast one wait concurrently."""
     began = time.monotonic()
     settings = FetchSettings(concurrency=5, timeout=2, retries=0, allow_private=True)
     report = fetch_table_images(

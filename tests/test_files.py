@@ -1,4 +1,4 @@
-"""Files are there whole or not at all."""
+"""Files are written completely or not at all."""
 
 import os
 import resource
@@ -23,7 +23,7 @@ def test_text_and_bytes_and_missing_folders(tmp_path: Path) -> None:
 def test_a_file_has_its_permissions_from_the_first_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_atomically(tmp_path / "key", "old")
     path.chmod(0o644)
-    # As a process of the same number would leave it that was killed while it wrote.
+    # A file left by a killed process with the same id.
     left = tmp_path / f".key.{os.getpid()}-{threading.get_ident()}.tmp"
     left.write_text("half")
     left.chmod(0o644)
@@ -42,7 +42,7 @@ def test_a_file_has_its_permissions_from_the_first_byte(tmp_path: Path, monkeypa
     assert os.listdir(tmp_path) == ["key"]
 
 
-def test_a_file_is_for_all_but_those_whom_the_umask_shuts_out(tmp_path: Path) -> None:
+def test_file_permissions_follow_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
         assert stat.S_IMODE(write_atomically(tmp_path / "file", "").stat().st_mode) == 0o640
@@ -50,10 +50,10 @@ def test_a_file_is_for_all_but_those_whom_the_umask_shuts_out(tmp_path: Path) ->
         os.umask(before)
 
 
-def test_what_was_there_stays_where_writing_fails(tmp_path: Path) -> None:
+def test_a_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
     path = write_atomically(tmp_path / "file", "old")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # bytes; what is written up to there is on the disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # bytes; the part up to this limit is written
     try:
         with pytest.raises(OSError, match="File too large"):
             write_atomically(path, bytes(3000))

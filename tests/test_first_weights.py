@@ -22,7 +22,7 @@ def network() -> Backbone:
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache of torch's, and no way to the internet."""
+    """An empty torch cache, without internet access."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -42,7 +42,7 @@ def test_offline_without_a_cached_file_names_the_three_choices(network: Backbone
         first_weights.fetch("resnet18", "imagenet")
 
 
-def test_offline_with_a_cached_file_takes_all_but_the_head(network: Backbone, hub: Path) -> None:
+def test_offline_a_cached_file_is_used_except_its_head(network: Backbone, hub: Path) -> None:
     cached = build("resnet18", 1000)
     torch.save(cached.state_dict(), hub / "resnet18-f37072fd.pth")  # the name torchvision gives the file
     head = network.fc.weight.clone()
@@ -150,7 +150,7 @@ def test_file_with_code_is_refused_and_not_run(network: Backbone, tmp_path: Path
     assert not (tmp_path / "ran").exists()
 
 
-def test_file_that_is_no_weights(network: Backbone, tmp_path: Path) -> None:
+def test_a_file_without_weights(network: Backbone, tmp_path: Path) -> None:
     (tmp_path / "x.pth").write_text("hello")
     with pytest.raises(BundleError, match="cannot be read as weights"):
         first_weights.load(network, "resnet18", str(tmp_path / "x.pth"))
@@ -162,7 +162,7 @@ def test_file_that_is_no_weights(network: Backbone, tmp_path: Path) -> None:
 
 
 class Touch:
-    """Writes a file when it is unpickled."""
+    """Write a file when unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""training.fit: real trainings of a ResNet18 at 32 px, and the files and messages they leave."""
+"""training.fit: real trainings of a ResNet18 at 32 px, with their files and messages."""
 
 import csv
 import os
@@ -42,9 +42,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def flags(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Settings that make a training a matter of seconds: 48 images in 6 steps an epoch.
+    """Settings for a training of a few seconds: 48 images in 6 steps per epoch.
 
-    In fp32 on every machine: scores of bf16, which `fit` takes where the CPU has it, depend on how images are batched.
+    Always fp32: with bf16, which `fit` uses if the CPU has it, scores depend on how images are batched.
     """
     return [
         *("--config", str(CONFIG), "--model.arch", "resnet18", "--trainer.accelerator", "cpu"),
@@ -61,7 +61,7 @@ def quiet() -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    """Threads of so small a network wait for each other more than they work, the more so on busy cores."""
+    """Use one thread: with so small a network, threads mostly wait for each other, especially on busy cores."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -70,7 +70,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def finished(flags: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished run. Read only."""
+    """The folder of a finished run. Read-only."""
     run = tmp_path_factory.mktemp("runs") / "finished"
     fit.quiet()
     fit.train([*flags, "--run", str(run)])
@@ -95,7 +95,7 @@ def command(*arguments: str) -> list[str]:
 
 
 class Interrupt(Callback):
-    """Sends this process a real signal at a step of training, or in the validation after it."""
+    """Send this process a real signal at a training step, or in the validation after it."""
 
     def __init__(self, number: int, step: int, in_validation: bool = False) -> None:
         self.number, self.step, self.in_validation = number, step, in_validation
@@ -133,7 +133,7 @@ def test_a_run_leaves_its_files(finished: Path) -> None:
     assert there - events == {"config.yaml", "metrics.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt"}
 
 
-def test_frozen_stages_stand_still(flags: list[str], tmp_path: Path) -> None:
+def test_frozen_stages_do_not_change(flags: list[str], tmp_path: Path) -> None:
     def trained(name: str, *more: str) -> dict[str, torch.Tensor]:
         run = ["--trainer.max_epochs", "1", "--run", str(tmp_path / name)]
         fit.train([*flags, "--model.frozen", "2", *more, *run])
@@ -141,12 +141,12 @@ def test_frozen_stages_stand_still(flags: list[str], tmp_path: Path) -> None:
 
     fast, slow = trained("fast"), trained("slow", "--model.lr", "0.0001")
     frozen = {name for name in fast if name.startswith(("network.conv1", "network.bn1", "network.layer1"))}
-    assert all(torch.equal(fast[name], slow[name]) for name in frozen), "whatever the rate, they stand still"
+    assert all(torch.equal(fast[name], slow[name]) for name in frozen), "frozen stages change at no learning rate"
     others = [name for name in fast if name.endswith("weight") and name not in frozen]
     assert not any(torch.equal(fast[name], slow[name]) for name in others)
 
 
-def test_images_grow_over_the_training(flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_image_sizes_grow_during_training(flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
     forward = FashionModule.forward
 
@@ -178,7 +178,7 @@ def test_several_folders_are_one_data_set(flags: list[str], folder: Path, tmp_pa
 
 def test_last_is_the_last_epoch_and_best_the_best(flags: list[str], tmp_path: Path) -> None:
     run = tmp_path / "run"
-    fit.train([*flags, "--model.lr", "1e-12", "--trainer.max_epochs", "3", "--run", str(run)])  # no epoch is better
+    fit.train([*flags, "--model.lr", "1e-12", "--trainer.max_epochs", "3", "--run", str(run)])  # none is better
     epochs = {
         name: torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)["epoch"] for name in ("best", "last")
     }
@@ -219,7 +219,7 @@ def validate(run: Path, folder: Path) -> dict[str, float]:
     return {f"val/{name}": value.item() for name, value in values.items()}
 
 
-def test_two_processes_measure_what_one_does(flags: list[str], folder: Path, tmp_path: Path) -> None:
+def test_two_processes_measure_the_same_as_one(flags: list[str], folder: Path, tmp_path: Path) -> None:
     ranks = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.batch_size", "4"]
     result = subprocess.run(
         command(*flags, *ranks, "--trainer.max_epochs", "1", "--run", str(tmp_path / "run")),
@@ -236,7 +236,7 @@ def test_two_processes_measure_what_one_does(flags: list[str], folder: Path, tmp
 
 
 def test_a_run_is_not_overwritten(finished: Path, flags: list[str]) -> None:
-    with pytest.raises(SettingError, match="holds a run already; go on with it by --resume, or choose another --run"):
+    with pytest.raises(SettingError, match="holds a run already; continue it with --resume, or choose another --run"):
         fit.train([*flags, "--run", str(finished)])
 
 
@@ -249,7 +249,7 @@ def test_a_run_is_not_overwritten(finished: Path, flags: list[str]) -> None:
     ],
     ids=["mid-epoch", "last step of an epoch", "validation"],
 )
-def test_an_interrupted_run_ends_as_if_it_had_not_been(
+def test_an_interrupted_run_ends_like_an_uninterrupted_one(
     at: Interrupt,
     epochs: int,
     bar: str,
@@ -270,7 +270,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(
     assert all(torch.equal(expected[name], value) for name, value in weights(run).items())
 
 
-def test_muon_goes_on_as_if_it_had_not_been_interrupted(
+def test_muon_resumes_like_an_uninterrupted_run(
     flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = ["--model.optimizer", "muon", "--model.schedule", "onecycle", "--model.init.whiten", "true"]
@@ -284,14 +284,16 @@ def test_muon_goes_on_as_if_it_had_not_been_interrupted(
     assert second["train/loss"] < first["train/loss"]
 
 
-def test_a_moving_average_is_what_is_validated_saved_and_resumed(
+def test_the_moving_average_is_validated_saved_and_resumed(
     flags: list[str], finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, parts = tmp_path / "whole", tmp_path / "parts"
     fit.train([*flags, "--ema", "0.8", "--run", str(run)])
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     averaged, current = checkpoint["state_dict"], checkpoint["current_model_state"]
-    assert all(torch.equal(current[name], value) for name, value in weights(finished).items()), "trained as without"
+    assert all(torch.equal(current[name], value) for name, value in weights(finished).items()), (
+        "the moving average must not affect the training"
+    )
     assert not torch.equal(averaged["network.fc.weight"], current["network.fc.weight"])
     assert rows(run)[-1]["val/loss"] != rows(finished)[-1]["val/loss"]
     train_interrupted(monkeypatch, [*flags, "--ema", "0.8", "--run", str(parts)], Interrupt(signal.SIGTERM, 9))
@@ -300,9 +302,9 @@ def test_a_moving_average_is_what_is_validated_saved_and_resumed(
     assert all(torch.equal(weights(parts)[name], value) for name, value in averaged.items())
 
 
-def test_ctrl_c_saves_says_how_to_go_on_and_exits(flags: list[str], tmp_path: Path) -> None:
+def test_ctrl_c_saves_prints_the_resume_command_and_exits(flags: list[str], tmp_path: Path) -> None:
     run = tmp_path / "run"
-    # With a worker process, because a terminal's ctrl-C reaches that too.
+    # With a worker process, because ctrl-C in a terminal reaches it too.
     arguments = [*flags, "--data.workers", "1", "--trainer.max_epochs", "1000", "--run", str(run)]
     with (tmp_path / "log").open("w+") as log:
         process = subprocess.Popen(command(*arguments), stdout=log, stderr=log, start_new_session=True, env=ONE_THREAD)
@@ -367,7 +369,7 @@ def test_a_resume_is_refused_before_the_data_are_opened_and_changes_nothing(
     assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == before
 
 
-def test_a_resume_that_only_the_data_can_refuse_leaves_the_settings(finished: Path) -> None:
+def test_a_resume_refused_by_the_data_keeps_the_settings(finished: Path) -> None:
     before = (finished / "config.yaml").read_bytes()
     with pytest.raises(SettingError, match="planned for 12 steps, the settings make it 9"):
         fit.train(["--run", str(finished), "--resume", "--trainer.max_epochs", "3", "--data.batch_size", "16"])
@@ -397,7 +399,7 @@ def test_a_diverging_training_ends_in_one_line_and_no_checkpoint(flags: list[str
     with pytest.raises(SettingError, match=r"diverged: the validation loss is not finite in epoch 1, at step 6; lower"):
         fit.train([*flags, "--model.lr", "1e25", "--model.schedule", "none", "--run", str(tmp_path / "run")])
     assert not list(tmp_path.rglob("*.ckpt"))
-    fit.train([*flags, "--trainer.max_epochs", "1", "--run", str(tmp_path / "run")])  # and nothing is in the way
+    fit.train([*flags, "--trainer.max_epochs", "1", "--run", str(tmp_path / "run")])  # in the same folder
     assert len(rows(tmp_path / "run")) == 1
 
 
@@ -414,7 +416,7 @@ def test_find_lr_suggests_and_trains_with_it(flags: list[str], tmp_path: Path, c
     assert not list(tmp_path.rglob(".lr_find*"))
 
 
-def test_find_lr_of_a_tiny_set_is_no_rate_of_the_noise(tmp_path: Path, flags: list[str]) -> None:
+def test_find_lr_is_robust_to_noise_on_a_tiny_set(tmp_path: Path, flags: list[str]) -> None:
     few = write_shapes(tmp_path / "few", train=8, val=6)
     arguments = ["--data.path", str(few), "--find_lr", "--trainer.max_epochs", "1", "--run", str(tmp_path / "run")]
     fit.train([*flags, *arguments])
@@ -431,10 +433,10 @@ def test_the_suggested_rate() -> None:
     assert suggested_rate(rates[:5], falling[:5]) is None
 
 
-def test_compiled_network_is_saved_under_the_same_names(
+def test_a_compiled_network_is_saved_under_the_same_names(
     flags: list[str], finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Traced and called in earnest, but without generating code, for which a machine may lack a compiler.
+    # Really traced and called, but without code generation, which needs a compiler.
     monkeypatch.setattr(torch.nn.Module, "compile", partialmethod(torch.nn.Module.compile, backend="eager"))
     counters.clear()
     fit.train([*flags, "--model.compile", "true", "--trainer.max_epochs", "1", "--run", str(tmp_path / "run")])
@@ -461,7 +463,7 @@ def test_compiled_network_is_saved_under_the_same_names(
         (["--run", "x", "--model.weights", "nothing.pth"], "no such weights file: nothing.pth"),
     ],
 )
-def test_mistakes_are_one_line(
+def test_mistakes_are_one_line_errors(
     arguments: list[str],
     message: str,
     flags: list[str],
@@ -481,7 +483,7 @@ def test_mistakes_are_one_line(
 
 
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has the device")
-def test_a_missing_gpu_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_missing_gpu_is_a_one_line_error(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     config = CONFIG.with_name("imaterialist.yaml")
     with pytest.raises(SystemExit) as end:
         fit.main(["--config", str(config), "--data.path", str(tmp_path), "--run", str(tmp_path / "x")])
@@ -491,5 +493,5 @@ def test_a_missing_gpu_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "(--trainer.accelerator gpu --trainer.devices 4 --trainer.strategy auto)" in line
 
 
-def test_stopped_is_not_an_error_of_the_user() -> None:
+def test_a_stopped_training_is_not_a_user_error() -> None:
     assert not issubclass(TrainingStopped, FashionError)

@@ -1,4 +1,4 @@
-"""Every image is held out once, and never by a fit that has seen it."""
+"""Cross-validation folds: every image is held out exactly once."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Forms are taken apart alike by both servers: which parts there are, and which of them came as text."""
+"""Both servers parse forms alike: the same parts, and the same of them as text."""
 
 import asyncio
 import json
@@ -25,22 +25,22 @@ with warnings.catch_warnings():
 URLENCODED = "application/x-www-form-urlencoded"
 
 
-def taken_apart(**request: Any) -> IncomingRequest:
-    """A form as `requests` sends it, with its parts."""
+def parsed_form(**request: Any) -> IncomingRequest:
+    """Parse a form as `requests` sends it."""
     prepared = requests.Request("POST", "http://x", **request).prepare()
     body = prepared.body.encode() if isinstance(prepared.body, str) else prepared.body
     return asyncio.run(parse_form(IncomingRequest({BODY: body}, content_type=prepared.headers["Content-Type"])))
 
 
 def test_files_and_texts() -> None:
-    call = taken_apart(files={"image": photo(), "empty": b""}, data={"image_id": "1042", "note": "Gr\u00fcn"})
+    call = parsed_form(files={"image": photo(), "empty": b""}, data={"image_id": "1042", "note": "Gr\u00fcn"})
     assert call.fields == {"image": photo(), "empty": b"", "image_id": b"1042", "note": "Gr\u00fcn".encode()}
     assert call.texts == {"image_id", "note"}
 
 
 def test_a_part_without_a_file_name_keeps_its_bytes() -> None:
-    large = photo() + bytes(range(256)) * 8_000  # more than Starlette takes of a text by itself
-    call = taken_apart(files={"image": (None, large)})
+    large = photo() + bytes(range(256)) * 8_000  # larger than Starlette's default limit for a text
+    call = parsed_form(files={"image": (None, large)})
     assert (call.fields, call.texts) == ({"image": large}, {"image"})
 
 
@@ -51,19 +51,19 @@ def test_names_are_read_as_utf_8() -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
-def test_a_photograph_that_is_declared_a_form_is_the_body(kind: str) -> None:
+def test_a_photograph_declared_as_a_form_is_a_raw_body(kind: str) -> None:
     call = IncomingRequest({BODY: encoded(picture(), kind)}, content_type=URLENCODED)
     assert asyncio.run(parse_form(call)) is call
 
 
 def test_fields_of_a_urlencoded_form_are_texts() -> None:
-    call = taken_apart(data={"image_id": "1042", "note": "Gr\u00fcn &c"})
+    call = parsed_form(data={"image_id": "1042", "note": "Gr\u00fcn &c"})
     assert call.fields == {"image_id": b"1042", "note": "Gr\u00fcn &c".encode()}
     assert call.texts == {"image_id", "note"}
 
 
 def test_parts_of_one_name_are_numbered() -> None:
-    call = taken_apart(files=[("image", b"1"), ("image", b"2"), ("note", (None, "x")), ("note", (None, "y"))])
+    call = parsed_form(files=[("image", b"1"), ("image", b"2"), ("note", (None, "x")), ("note", (None, "y"))])
     assert call.fields == {"image": b"1", "image#2": b"2", "note": b"x", "note#2": b"y"}
     assert call.texts == {"note", "note#2"}
     assert [without_number(name) for name in call.fields] == ["image", "image", "note", "note"]
@@ -82,11 +82,11 @@ def test_forms_that_are_refused(content_type: str, body: bytes, message: str) ->
         asyncio.run(parse_form(IncomingRequest({BODY: body}, content_type=content_type)))
 
 
-def test_torchserve_says_which_parts_are_texts(bundle: Path) -> None:
+def test_torchserve_distinguishes_texts_from_files(bundle: Path) -> None:
     handler = FashionHandler()
     handler.initialize(Context("fashion", str(bundle), {}, 2, None, "0.12.0", model_yaml_config={}))
     context = Context("fashion", "", {}, 2, None, "0.12.0")
-    # As TorchServe's worker has it: nothing is the type of a part that is no file.
+    # As in TorchServe's worker: a part without a file has no type.
     parts = {"image": {"content-type": "image/png"}, "image_id": {"content-type": ""}}
     files = {name: {"content-type": "image/png"} for name in parts}
     form = {"Content-Type": "multipart/form-data"}

@@ -1,4 +1,4 @@
-"""A model with gates behind both servers: what is answered where there is no product, and the option `applies`."""
+"""A model with gates on both servers: answers for images without a product, and the option `applies`."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ from serving.client import main, table
 from serving.ports import free_ports
 from serving.torchserve import TorchServe
 
-SEEDS = range(8)  # of photographs, of some of which the model says that they show no product
+SEEDS = range(8)  # of photographs, some of them without a product by the model
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def predictor(gated_bundle: Path) -> Predictor:
 
 @pytest.fixture(scope="module", params=["torchserve", "fastapi"])
 def url(request: pytest.FixtureRequest, gated_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where photographs are sent to."""
+    """The URL that photographs are sent to."""
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "torchserve":
         archive(gated_bundle, folder / "store" / "fashion.mar", engine="int8")
@@ -52,7 +52,7 @@ def url(request: pytest.FixtureRequest, gated_bundle: Path, tmp_path_factory: py
             process.wait(30)
 
 
-def test_every_answer_says_whether_there_is_a_product(url: str, predictor: Predictor) -> None:
+def test_every_answer_has_the_product_probability(url: str, predictor: Predictor) -> None:
     recognized = []
     for seed in SEEDS:
         answer = requests.post(url, data=photo(seed), timeout=60).json()
@@ -69,7 +69,7 @@ def test_applies_in_each_place(url: str, predictor: Predictor) -> None:
     assert requests.post(url, files={"image": photo(4)}, data={"applies": "1"}, timeout=60).json() == expected
 
 
-def test_top_k_keeps_to_groups_that_apply_and_all_does_not(url: str, predictor: Predictor) -> None:
+def test_top_k_respects_gates_and_all_does_not(url: str, predictor: Predictor) -> None:
     for seed in SEEDS:
         found = predictor.predict(photo(seed))
         for name, options in {"Top-K": AnswerOptions(top_k=1), "All": AnswerOptions(all=True)}.items():
@@ -78,7 +78,7 @@ def test_top_k_keeps_to_groups_that_apply_and_all_does_not(url: str, predictor: 
             assert name != "All" or len(answer["attributes"]) == len(predictor.taxonomy)
 
 
-def test_the_client_says_it_in_words(
+def test_the_client_explains_gates_in_words(
     url: str, predictor: Predictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said: set[str] = set()

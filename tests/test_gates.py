@@ -1,4 +1,4 @@
-"""Gates: what a model with them answers where a group does not apply, and where there is no product."""
+"""Gates: answers of a model for groups that do not apply and for images without a product."""
 
 import json
 from dataclasses import replace
@@ -41,7 +41,7 @@ GROUPS = ("category", "color", "sleeve")
 
 
 def seen(sleeve: float = 0.9, category: float = 0.9, product: float = 0.99, label: float = 0.9) -> Prediction:
-    """A prediction whose labels all have the same probability of their own."""
+    """A prediction whose labels all have the same probability before gating."""
     gates = np.array([sleeve, category, product], np.float32)
     logits = np.full(len(LABELS), np.log(label / (1 - label)), np.float32)
     joint = np.float32(label) * GATES.factors(gates, CARD.taxonomy)
@@ -88,7 +88,7 @@ def test_a_card_of_schema_4_has_none(tmp_path: Path) -> None:
         ({"gate_thresholds": {"applies": [0.5]}}, "expected {'applies'"),
     ],
 )
-def test_gates_that_do_not_fit_are_one_line(tmp_path: Path, values: dict[str, Any], message: str) -> None:
+def test_gates_that_do_not_fit_are_one_line_errors(tmp_path: Path, values: dict[str, Any], message: str) -> None:
     content = CARD.to_json() | values
     (tmp_path / CARD_FILE).write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(BundleError) as error:
@@ -116,7 +116,7 @@ def test_other_numbers_of_outputs_are_refused(outputs: int) -> None:
         CARD.probabilities(np.zeros((2, outputs), np.float32))
 
 
-def test_gates_cannot_be_forgotten() -> None:
+def test_missing_gates_are_an_error() -> None:
     for choose in (answered_mask, lambda card, rows: chosen_labels(card, rows[0], card.threshold_row())):
         with pytest.raises(ValueError, match="probabilities of 0 gates; the model has 3"):
             choose(CARD, np.ones((1, 10), np.float32))
@@ -138,13 +138,13 @@ def test_a_group_that_does_not_apply_is_not_answered(options: AnswerOptions) -> 
 
 def test_a_group_has_a_threshold_of_its_own() -> None:
     assert groups_of(make_answer(CARD, seen(category=0.41), AnswerOptions(top_k=1))) == list(GROUPS)
-    assert groups_of(make_answer(CARD, seen(category=0.41))) == ["color", "sleeve"]  # its labels reach 0.9 * 0.41
+    assert groups_of(make_answer(CARD, seen(category=0.41))) == ["color", "sleeve"]  # its labels have 0.9 * 0.41
 
 
 @pytest.mark.parametrize(
     "options", [AnswerOptions(), AnswerOptions(top_k=2), AnswerOptions(profile="top-k"), AnswerOptions(profile="0")]
 )
-def test_where_there_is_no_product_nothing_is_answered(options: AnswerOptions) -> None:
+def test_without_a_product_nothing_is_answered(options: AnswerOptions) -> None:
     answer = make_answer(CARD, seen(product=0.29), options)
     assert answer["attributes"] == []
     assert answer["product"] == {"recognized": False, "probability": 0.29}
@@ -153,7 +153,7 @@ def test_where_there_is_no_product_nothing_is_answered(options: AnswerOptions) -
     assert answer["product"] == {"recognized": True, "probability": 0.31}
 
 
-def test_all_and_labels_are_answered_all_the_same() -> None:
+def test_all_and_labels_bypass_gates() -> None:
     nothing = seen(sleeve=0.01, category=0.01, product=0.02)
     everything = make_answer(CARD, nothing, AnswerOptions(all=True))["attributes"]
     assert len(everything) == len(LABELS)
@@ -163,10 +163,13 @@ def test_all_and_labels_are_answered_all_the_same() -> None:
     assert [attribute["name"] for attribute in make_answer(CARD, nothing, asked)["attributes"]] == ["Sleeveless"]
 
 
-def test_applies_is_told_where_it_is_asked_for() -> None:
+def test_applies_is_answered_on_request() -> None:
     assert "applies" not in make_answer(CARD, seen())
     answer = make_answer(CARD, seen(sleeve=0.02, product=0.31), AnswerOptions(applies=True))
-    assert answer["applies"] == {"sleeve": 0.02, "category": 0.9}  # given a product: not times its probability
+    assert answer["applies"] == {
+        "sleeve": 0.02,
+        "category": 0.9,
+    }  # conditional on a product: not multiplied by its probability
     assert list(answer) == ["attributes", "product", "applies", "model"]
     some = AnswerOptions(applies=True, groups=("color", "sleeve"))
     assert make_answer(CARD, seen(), some)["applies"] == {"sleeve": 0.9}
@@ -195,7 +198,7 @@ def test_a_model_may_have_one_kind_of_gates_alone() -> None:
     assert make_answer(product, prediction)["attributes"] == []
 
 
-def test_what_is_said_in_words() -> None:
+def test_remarks_in_words() -> None:
     asked = AnswerOptions(applies=True)
     assert remarks(make_answer(CARD, seen(), asked)) == []
     assert remarks(make_answer(CARD, seen(sleeve=0.02), asked)) == ["sleeve: does not apply"]
@@ -211,7 +214,7 @@ def predictions(gated_bundle: Path) -> list[Prediction]:
 
 
 def test_answers_of_the_photographs_differ(predictions: list[Prediction], gated_bundle: Path) -> None:
-    """Or else the tests of servers and catalogs would prove nothing."""
+    """Otherwise the tests of servers and catalogs would prove nothing."""
     card = ModelCard.load(gated_bundle)
     said = np.stack([prediction.gates for prediction in predictions]) >= card.gate_row
     assert 0 < said.mean() < 1
@@ -236,7 +239,9 @@ def test_the_files_of_a_bundle_have_the_gates_outputs(gated_bundle: Path, predic
 
 
 @pytest.mark.parametrize("profile", [None, "0.5", "0", "top-k"])
-def test_many_are_answered_as_each_is(predictions: list[Prediction], gated_bundle: Path, profile: str | None) -> None:
+def test_batch_answers_equal_single_answers(
+    predictions: list[Prediction], gated_bundle: Path, profile: str | None
+) -> None:
     card = ModelCard.load(gated_bundle)
     probabilities, gates = (np.stack([getattr(p, name) for p in predictions]) for name in ("probabilities", "gates"))
     for row, prediction in zip(answered_mask(card, probabilities, profile, gates), predictions, strict=True):

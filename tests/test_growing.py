@@ -17,7 +17,7 @@ def test_sizes_grow_to_the_input_size_and_stay() -> None:
     assert len(set(sizes)) == 5  # 64, 80, 96, 112, 128
 
 
-def test_images_may_stay_small_for_a_while() -> None:
+def test_images_may_stay_small_at_first() -> None:
     growth = ImageGrowth(start=0.6, since=0.7, until=0.9)
     assert [growth.size(p, 80) for p in (0, 0.3, 0.7, 0.8, 0.9, 1)] == [48, 48, 48, 64, 80, 80]
 
@@ -28,12 +28,12 @@ def test_the_default_changes_nothing() -> None:
     assert shrink(pixels, 40) is pixels
 
 
-def test_no_image_is_smaller_than_the_network_takes() -> None:
+def test_sizes_respect_the_networks_minimum() -> None:
     assert ImageGrowth(start=0.1).size(0, 64) == 32
     assert ImageGrowth(start=0.1).size(0, 32) == 32
 
 
-def test_an_odd_input_size_is_reached_and_not_passed() -> None:
+def test_an_odd_input_size_is_reached_exactly() -> None:
     assert [ImageGrowth(start=0.9, until=1.0).size(p, 70) for p in (0, 0.9, 1)] == [64, 64, 70]
 
 

@@ -1,4 +1,4 @@
-"""The handler by itself: loaded as TorchServe loads it, and fed with batches, without the Java server."""
+"""The handler alone: loaded by TorchServe's loader and given batches, without the Java server."""
 
 import json
 import os
@@ -24,7 +24,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", ResourceWarning)  # the package leaves its version.txt open
     from ts.context import Context, RequestProcessor
 
-# What a worker does between its start and the first answer, with TorchServe's own loader.
+# The steps of a worker from its start to the first answer, with TorchServe's own loader.
 LOAD_AND_ASK = """
 import sys
 from ts.model_loader import ModelLoaderFactory
@@ -69,7 +69,7 @@ def handler(bundle: Path) -> FashionHandler:
 def ask(
     handler: FashionHandler, requests: list[dict[str, object]], headers: dict[int, dict[str, str]] | None = None
 ) -> list[tuple[int, dict[str, object]]]:
-    """Status and answer of each request of a batch; `headers` of those that have any, by their place."""
+    """Status and answer of each request of a batch; `headers` by index, for requests that have any."""
     context = Context("fashion", "", {}, len(requests), None, "0.12.0")
     context.request_processor = [RequestProcessor((headers or {}).get(i, {})) for i in range(len(requests))]
     answers = handler.handle(requests, context)
@@ -91,7 +91,7 @@ def test_torchserve_loads_the_archive_with_its_own_code(unpacked: Path, tmp_path
     other.mkdir()
     (other / "__init__.py").write_text("raise ImportError('the wrong fashion')\n")
     (tmp_path / "photo.png").write_bytes(photo())
-    path = Path(f"{tmp_path}{os.pathsep}{unpacked}")  # as TorchServe does: what the user has set comes first
+    path = Path(f"{tmp_path}{os.pathsep}{unpacked}")  # as in TorchServe: the user's own path comes first
     answered = run(LOAD_AND_ASK, unpacked, tmp_path / "photo.png", folder=tmp_path, path=path)
     assert answered == f"{unpacked / 'fashion' / '__init__.py'} True"
 
@@ -111,7 +111,7 @@ def test_good_and_bad_images_of_a_batch_get_their_own_answers(handler: FashionHa
     assert len({json.dumps(answer) for _, answer in answers[0::2]}) == len(good)
 
 
-def test_who_asks_for_the_model_card_among_others_gets_it_and_they_their_answers(
+def test_a_describe_request_within_a_batch(
     handler: FashionHandler, bundle: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -123,8 +123,10 @@ def test_who_asks_for_the_model_card_among_others_gets_it_and_they_their_answers
     assert card == also_card == (200, json.loads(json_bytes(describe(predictor.card))))
     assert (bad[0], bad[1]["error"]["type"]) == (400, "InvalidImage")
     assert top == (200, predictor.answer(predictor.predict(photo(3)), AnswerOptions(top_k=1)))
-    assert caplog.text.count('"outcome"') == 3, "a card is no request that is counted"
-    assert ask(handler, [{}], {0: {"describe": "True"}}) == [card], "as TorchServe asks, alone in a batch"
+    assert caplog.text.count('"outcome"') == 3, "describe requests are not counted"
+    assert ask(handler, [{}], {0: {"describe": "True"}}) == [card], (
+        "TorchServe's own describe request, alone in a batch"
+    )
 
 
 @pytest.mark.parametrize("field", ["body", "data", "image"])
@@ -165,7 +167,7 @@ def test_a_fault_of_the_engine_is_500_for_the_good_images_only(
 
 
 @pytest.mark.parametrize("error", [BundleError("no model.onnx in /secret/path"), DataError("/secret/path is empty")])
-def test_a_fault_of_the_bundle_is_the_servers_own(
+def test_a_faulty_bundle_is_a_server_error(
     handler: FashionHandler, monkeypatch: pytest.MonkeyPatch, error: FashionError
 ) -> None:
     def fail(pixels: np.ndarray, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""TorchServe with the hardened config: what it lets nobody do, and what its callers learn when something is wrong."""
+"""TorchServe with the hardened config: forbidden requests, and answers to callers when something fails."""
 
 import re
 import signal
@@ -21,13 +21,13 @@ from serving.keys import authorization, main, read_key, update_proxy_key, write_
 from serving.protocol import error_answer, error_bytes
 from serving.torchserve import HARDENED_CONFIG, TorchServe, read_properties
 
-QUEUE = 4  # requests that TorchServe lets wait
+QUEUE = 4  # requests in TorchServe's queue
 
 
-# What TorchServe itself lets nobody do, should somebody get past the proxy
+# What TorchServe itself forbids to clients that get past the proxy
 
 
-def test_torchserve_listens_on_this_machine_only(hardened: TorchServe) -> None:
+def test_torchserve_listens_on_localhost_only(hardened: TorchServe) -> None:
     java = hardened.find()
     assert java
     family = [java, *java.children(recursive=True)]
@@ -45,7 +45,7 @@ def test_the_shipped_config_is_the_one_that_is_tested() -> None:
     assert "client_max_body_size 20m;" in (DEPLOY / "nginx.conf").read_text()
 
 
-def test_the_proxy_says_of_a_fault_what_the_handler_says() -> None:
+def test_the_proxys_error_message_equals_the_handlers() -> None:
     text = (DEPLOY / "errors.conf").read_text()
     (said,) = re.findall(r'\$fashion_internal_error_said \{\s+default "(.+)";', text)
     texts = re.findall(r"\$fashion_internal_error \{\s+1 '(.+)';\s+default '(.+)';", text)
@@ -77,7 +77,9 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("method", "path", "status"), CHANGES)
-def test_no_key_loads_or_removes_a_model(hardened: TorchServe, method: str, path: str, status: int) -> None:
+def test_models_cannot_be_loaded_or_removed_with_any_key(
+    hardened: TorchServe, method: str, path: str, status: int
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as elsewhere:
         url = hardened.management_url + path.format(url=f"http://127.0.0.1:{elsewhere.getsockname()[1]}/other.mar")
         for role, wanted in (("inference", 400), ("management", status)):
@@ -112,7 +114,7 @@ def test_the_commands_find_and_use_the_keys(
     assert "give it with: --token @key_file.json" in capsys.readouterr().err
 
 
-# When something is wrong
+# Failures
 
 
 def worker_of(hardened: TorchServe) -> psutil.Process:
@@ -124,8 +126,8 @@ def worker_of(hardened: TorchServe) -> psutil.Process:
 
 
 @contextmanager
-def held(hardened: TorchServe) -> Iterator[psutil.Process]:
-    """The worker, which answers nothing meanwhile."""
+def suspended_worker(hardened: TorchServe) -> Iterator[psutil.Process]:
+    """Suspend the worker within the block."""
     worker = worker_of(hardened)
     worker.suspend()
     try:
@@ -143,13 +145,13 @@ def wait_until_ready(outside: requests.Session, proxy: Proxy) -> None:
 
 
 def counted(hardened: TorchServe, name: str) -> float:
-    """A counter at the metrics address, summed over its labels."""
+    """The value of a counter at the metrics address, summed over its labels."""
     lines = requests.get(f"{hardened.metrics_url}/metrics", timeout=60).text.splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith((f"{name}{{", f"{name} ")))
 
 
 @needs_nginx
-def test_health_is_told_without_a_key(outside: requests.Session, proxy: Proxy) -> None:
+def test_health_needs_no_key(outside: requests.Session, proxy: Proxy) -> None:
     for path, answer in {
         "/v2/health/live": {"live": True},
         "/v2/health/ready": {"ready": True},
@@ -174,7 +176,7 @@ def test_a_wrong_key_is_not_ready(outside: requests.Session, proxy: Proxy, harde
             assert time.monotonic() < end
             outside.close()
             time.sleep(0.1)
-        refusal(response, 503, "Unavailable")  # not of another request: that may meet an old process again
+        refusal(response, 503, "Unavailable")  # this response: another request may reach an old process again
         assert outside.get(f"{proxy.url}/livez", timeout=60).status_code == 200
     finally:
         assert main(keys) == 0
@@ -184,13 +186,13 @@ def test_a_wrong_key_is_not_ready(outside: requests.Session, proxy: Proxy, harde
 
 
 @needs_nginx
-def test_a_full_queue_is_told_and_the_others_are_answered(
+def test_a_full_queue_refuses_and_queued_requests_are_answered(
     outside: requests.Session, proxy: Proxy, hardened: TorchServe
 ) -> None:
     with ThreadPoolExecutor(2 * QUEUE + 1) as pool:
-        with held(hardened):
+        with suspended_worker(hardened):
             waiting = [pool.submit(ask, outside, proxy)]
-            time.sleep(1)  # the worker has it, so that the queue is empty
+            time.sleep(1)  # the worker has taken it, so the queue is empty
             waiting += [pool.submit(ask, outside, proxy) for _ in range(2 * QUEUE)]
             while sum(future.done() for future in waiting) < QUEUE:
                 time.sleep(0.05)
@@ -204,7 +206,9 @@ def test_a_full_queue_is_told_and_the_others_are_answered(
 
 
 @needs_nginx
-def test_a_killed_worker_is_told_and_comes_back(outside: requests.Session, proxy: Proxy, hardened: TorchServe) -> None:
+def test_a_killed_worker_is_reported_and_restarted(
+    outside: requests.Session, proxy: Proxy, hardened: TorchServe
+) -> None:
     assert ask(outside, proxy).status_code == 200
     time.sleep(2)  # counts are written once a second
     names = (
@@ -215,7 +219,7 @@ def test_a_killed_worker_is_told_and_comes_back(outside: requests.Session, proxy
     )
     before = {name: counted(hardened, name) for name in names}
     assert all(before.values())
-    with ThreadPoolExecutor(1) as pool, held(hardened) as worker:
+    with ThreadPoolExecutor(1) as pool, suspended_worker(hardened) as worker:
         waiting = pool.submit(ask, outside, proxy)
         time.sleep(1)
         worker.send_signal(signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""fashion.heic, and photographs of phones."""
+"""fashion.heic: photographs of phones."""
 
 import io
 
@@ -17,7 +17,7 @@ SPEC = InputSpec(size=64)
 
 
 def heic(image: Image.Image, **options: object) -> bytes:
-    """A photograph as phones keep it."""
+    """A HEIC file, as phones store photographs."""
     pytest.importorskip("pillow_heif")
     assert can_read_heic()
     file = io.BytesIO()
@@ -36,7 +36,7 @@ def test_it_is_read_as_the_same_photograph_in_jpeg() -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_it_is_turned_once(orientation: int) -> None:
+def test_the_orientation_is_applied_once(orientation: int) -> None:
     exif = exif_of_orientation(orientation)
     check_alike(load_pixels(heic(photo(), exif=exif), SPEC), load_pixels(encoded(photo(), exif=exif), SPEC))
 
@@ -49,14 +49,14 @@ def test_its_colors_are_converted() -> None:
 
 
 @pytest.mark.parametrize("cut", [16, 200, 600])
-def test_a_broken_one_is_one_line(cut: int) -> None:
+def test_a_broken_one_is_a_one_line_error(cut: int) -> None:
     with pytest.raises(InvalidImage, match="the image is broken") as error:
         decode(heic(photo())[:cut])
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.usefixtures("without_heic")
-def test_without_the_library_it_is_refused_with_what_to_do() -> None:
+def test_without_the_library_the_error_names_the_fix() -> None:
     assert not looks_like_image(HEIC)
     with pytest.raises(InvalidImage, match=r"that look like HEIC; convert it to JPEG, or install pillow-heif$"):
         decode(HEIC)

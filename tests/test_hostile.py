@@ -27,10 +27,10 @@ class Server:
 
     name: str
     url: str
-    workers: Any  # its worker processes, by their ids
+    workers: Any  # returns the ids of its worker processes
 
     def ask(self, body: bytes, **headers: str) -> requests.Response:
-        with requests.Session() as session:  # which closes its connection where the server does not
+        with requests.Session() as session:  # closes the connection even if the server does not
             return session.post(f"{self.url}/predictions/fashion", data=body, headers=headers, timeout=60)
 
 
@@ -58,7 +58,7 @@ def test_hostile_requests(server: Server, expected: Any, name: str) -> None:
     try:
         response = server.ask(hostile.body(), **hostile.headers)
     except requests.ConnectionError:
-        # A server may hang up on a body that it will not take before the client has heard why.
+        # A server may close the connection to a refused body before the client has read the answer.
         assert hostile.statuses == {413}
     else:
         assert response.status_code in hostile.statuses, response.text[:300]
@@ -75,7 +75,7 @@ def test_files_with_changed_bytes(server: Server, expected: Any) -> None:
     before = server.workers()
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(lambda body: server.ask(body).status_code, fuzzed(FUZZED)))
-    assert set(statuses) == {200, 400}  # some can still be read
+    assert set(statuses) == {200, 400}  # some files are still readable
     assert server.ask(photo(5)).json() == expected
     assert server.workers() == before
 
@@ -94,13 +94,13 @@ def test_bodies_that_are_half_sent(server: Server, expected: Any) -> None:
     assert server.ask(photo(5)).json() == expected
 
 
-def test_no_http_at_all(server: Server, expected: Any) -> None:
+def test_bytes_that_are_not_http(server: Server, expected: Any) -> None:
     address = urlsplit(server.url)
     for sent in (b"\x16\x03\x01\x02\x00", b"GET / HTTP/9.9\r\n\r\n", b"\r\n" * 500, b"A" * 100_000):
         with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
             connection.sendall(sent)
             connection.settimeout(2)
-            with contextlib.suppress(TimeoutError, ConnectionError):  # it waits for more, or has hung up
+            with contextlib.suppress(TimeoutError, ConnectionError):  # it waits for more, or has closed the connection
                 connection.recv(1000)
     assert server.ask(photo(5)).json() == expected
 

@@ -1,4 +1,4 @@
-"""The commands of docs/imaterialist.md are ones that the programs take."""
+"""The programs accept the commands of docs/imaterialist.md."""
 
 import re
 import shlex
@@ -49,7 +49,7 @@ def test_training_takes_the_flags_of_the_table(flags: str, capsys: pytest.Captur
     values = settings(["--config", str(ROOT / "training/configs/imaterialist.yaml"), "--run", "x", *arguments], capsys)
     for name, text in zip(arguments[::2], arguments[1::2], strict=True):
         part, key = name.removeprefix("--").split(".")
-        assert yaml.safe_load(str(values[part][key])) == yaml.safe_load(text), name  # of devices a number may be text
+        assert yaml.safe_load(str(values[part][key])) == yaml.safe_load(text), name  # devices may be a number as text
     trainer, batch = values["trainer"], values["data"]["batch_size"]
     if "keep" in PAGE.split(f"`{flags}`")[1].splitlines()[0]:
         assert batch * int(trainer["devices"]) * (trainer["accumulate_grad_batches"] or 1) == 256

@@ -1,4 +1,4 @@
-"""Files of the project this one re-implements become bundles that answer as torchvision's network does."""
+"""Weights of the original project become bundles with the same answers as torchvision's network."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def network() -> nn.Module:
 
 @pytest.fixture(scope="module")
 def onnx_file(network: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Read only."""
+    """An ONNX file of the network. Read-only."""
     return write_onnx(network, tmp_path_factory.mktemp("onnx") / "seed.onnx")
 
 
@@ -70,9 +70,9 @@ def test_the_weights_of_every_layout_answer_as_torchvision_does(
 
 
 @pytest.mark.parametrize("layout", ["checkpoint of Lightning 1.0", "ONNX"])
-def test_so_do_those_of_a_resnet50(layout: str, tmp_path: Path) -> None:
+def test_resnet50_weights_answer_as_torchvision_does(layout: str, tmp_path: Path) -> None:
     network = seed_network("resnet50")
-    # Folding the batch norms of 53 layers rounds: the file itself is 7e-5 away from the network it was written from.
+    # Folding the batch norms of 53 layers rounds: the file itself differs by 7e-5 from the network it was written from.
     check(LAYOUTS[layout](network, tmp_path), network, "resnet50", 2e-4 if layout == "ONNX" else 1e-5)
 
 
@@ -81,7 +81,7 @@ def check(file: Path, network: nn.Module, arch: str, close: float) -> None:
     ours = build(arch, 228)
     ours.load_state_dict(source.state, strict=False)
     expected = answers(network, PICTURES)
-    assert expected.std(axis=0).max() > 0.1, "the pictures are told apart"
+    assert expected.std(axis=0).max() > 0.1, "the images must get different answers"
     assert np.abs(sigmoid(TorchEngine(ours, SPEC).run(PICTURES).logits) - expected).max() < close
     if source.engine:
         assert np.abs(sigmoid(source.engine.run(PICTURES).logits) - expected).max() < close
@@ -89,7 +89,7 @@ def check(file: Path, network: nn.Module, arch: str, close: float) -> None:
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Module, Path]:
-    """A network and the bundle that the command makes of its checkpoint."""
+    """A network and the bundle made from its checkpoint by the command."""
     folder = tmp_path_factory.mktemp("imported")
     network = seed_network()
     file = write_checkpoint(network, folder / "epoch=3.ckpt")
@@ -97,7 +97,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Module, Path]
     return network, folder / "bundle"
 
 
-def test_the_bundle_says_where_it_is_from(imported: tuple[nn.Module, Path]) -> None:
+def test_the_bundle_records_its_origin(imported: tuple[nn.Module, Path]) -> None:
     _, bundle = imported
     card = ModelCard.load(bundle)
     assert set(card.files) == {"model.ckpt", "model.pth", "model.onnx"}
@@ -154,7 +154,7 @@ def test_photographs_give_thresholds_and_the_int8_file(labeled_data: Path, tmp_p
 
 
 class Touch:
-    """Writes a file when it is unpickled."""
+    """Write a file when unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -193,8 +193,8 @@ def vgg(folder: Path) -> Path:
 
 WRONG: dict[str, tuple[Callable[[Path], Path], list[str], str]] = {
     "no file": (lambda folder: folder / "nothing.ckpt", SMALL, "no such file"),
-    "code": (lambda folder: with_code(folder, old=False), SMALL, "of which nothing was run"),
-    "code, torch 1.4": (lambda folder: with_code(folder, old=True), SMALL, "of which nothing was run"),
+    "code": (lambda folder: with_code(folder, old=False), SMALL, "which were not executed"),
+    "code, torch 1.4": (lambda folder: with_code(folder, old=True), SMALL, "which were not executed"),
     "whole model": (whole_model, SMALL, "torchvision.models.resnet.ResNet"),
     "50 outputs": (lambda folder: write_state(seed_network(outputs=50), folder / "x.pth"), SMALL, "has 50 outputs"),
     "other depth": (lambda folder: write_state(seed_network(), folder / "x.pth"), [], "give --arch resnet18"),
@@ -203,14 +203,14 @@ WRONG: dict[str, tuple[Callable[[Path], Path], list[str], str]] = {
     "cut off, torch 1.4": (
         lambda folder: cut(write_state(seed_network(), folder / "x.pth", old=True)),
         SMALL,
-        "it is cut off",
+        "it is truncated",
     ),
     "NaN": (with_nan, SMALL, "NaN"),
 }
 
 
 def refusal(file: Path, flags: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """What the command says of a file it refuses; it must leave nothing."""
+    """The command's error message for a refused file; it must leave no files."""
     out = file.parent / "bundle"
     with pytest.raises(SystemExit) as exit:
         main([str(file), *flags, "--out", str(out)])

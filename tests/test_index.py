@@ -1,4 +1,4 @@
-"""Indexing: the index holds what the catalog holds, whatever was there before and however a run ended."""
+"""Indexing: the index equals the catalog, whatever it held before and however earlier runs ended."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeStore]
 
 
 def content(store: Store) -> dict[str, tuple[dict[str, Any], list[float]]]:
-    """Everything an index holds, by product."""
+    """The whole content of an index, by product."""
     with Index(store) as index:
         return {
             record.payload["id"]: (record.payload, np.round(record.vector, 4).tolist())
@@ -126,7 +126,7 @@ def test_an_index_that_is_cut_off_is_refused_and_completed(tmp_path: Path, store
 
 
 def test_kill_9_while_indexing(tmp_path: Path) -> None:
-    """Killed again and again at any moment: each run goes on, and the last one completes the index."""
+    """Repeatedly killed at any moment, each run continues the work, and the last one completes the index."""
     scored = write_catalog(tmp_path / "scored", products(1500), part=500)
     out = tmp_path / "index"
     command = [sys.executable, "-m", "catalog.index", str(tmp_path / "scored"), "--out", str(out)]
@@ -152,7 +152,7 @@ def test_kill_9_while_indexing(tmp_path: Path) -> None:
     assert content(EdgeStore(out)) == content(anew)
 
 
-def test_an_engine_too_broken_to_open_is_written_anew_if_it_was_cut_off(tmp_path: Path) -> None:
+def test_an_interrupted_index_that_cannot_be_opened_is_rebuilt(tmp_path: Path) -> None:
     scored = write_catalog(tmp_path / "scored", products(20))
     store = EdgeStore(tmp_path / "index")
     build(scored, store)
@@ -172,7 +172,7 @@ def test_an_empty_catalog(tmp_path: Path, store: MakeStore) -> None:
         Index(store())
 
 
-def test_what_is_no_index(tmp_path: Path) -> None:
+def test_folders_that_are_not_an_index(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere' is not an index; python -m catalog\.index makes one"):
         open_index(tmp_path / "nowhere")
     (tmp_path / MANIFEST).write_text("{")
@@ -188,7 +188,7 @@ def test_what_is_no_index(tmp_path: Path) -> None:
         open_index("http://127.0.0.1:6333")
 
 
-def test_folders_and_collections_of_others_are_left_alone(tmp_path: Path) -> None:
+def test_foreign_folders_and_collections_are_not_changed(tmp_path: Path) -> None:
     scored = write_catalog(tmp_path / "scored", products(5))
     (tmp_path / SHARD).mkdir()
     (tmp_path / SHARD / "mine").touch()
@@ -197,7 +197,7 @@ def test_folders_and_collections_of_others_are_left_alone(tmp_path: Path) -> Non
     assert (tmp_path / SHARD / "mine").exists()
     client = QdrantClient(":memory:")
     client.create_collection("mine", models.VectorParams(size=2, distance=models.Distance.DOT))
-    client.close = lambda **_: None  # what is in memory would be gone
+    client.close = lambda **_: None  # closing would lose the data in memory
     for anew in (False, True):
         with pytest.raises(DataError, match="memory/mine holds something else; name another with --collection"):
             build(scored, ServerStore(client, "mine", "memory/mine"), anew=anew)
@@ -226,7 +226,7 @@ def test_no_server_answers() -> None:
 
 
 def test_graphs_and_int8_copies(tmp_path: Path) -> None:
-    """Other settings write the index anew; what is found is the same, for so few products."""
+    """Other settings rebuild the index; for so few products the results are the same."""
     scored = write_catalog(tmp_path / "scored", products(300))
     build(scored, EdgeStore(tmp_path / "index"))
     with open_index(tmp_path / "index") as index:
@@ -236,13 +236,11 @@ def test_graphs_and_int8_copies(tmp_path: Path) -> None:
         assert index.manifest.tuning == Tuning(graphs=True, asked=True)
         assert [match.product.id for match in index.search("p3", exact=True)] == exact
         assert len({match.product.id for match in index.search("p3")} & set(exact)) >= 9
-    assert build(scored, EdgeStore(tmp_path / "index")) == Changes(0, 0, 300)  # and are kept where none are named
+    assert build(scored, EdgeStore(tmp_path / "index")) == Changes(0, 0, 300)  # without flags, settings are kept
 
 
-def test_more_than_fits_in_memory_stays_on_disk(
-    tmp_path: Path, store: MakeStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And an index keeps what it was made with, as changing that would write it anew."""
+def test_a_large_index_stays_on_disk(tmp_path: Path, store: MakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index also keeps its settings, because changing them would rebuild it."""
     scored = write_catalog(tmp_path / "scored", products(300))
     graphs = Tuning(graphs=True, asked=True)
     with monkeypatch.context() as small:
@@ -265,7 +263,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main([str(tmp_path / "scored")]) == 0
     printed = capsys.readouterr()
     assert printed.out == f"{tmp_path / 'scored/index'}: 30 products; 30 written, 0 deleted, 0 unchanged\n"
-    assert "columns that no filter can compare stay out of the index: photo\n" in printed.err
+    assert "columns whose types filters cannot compare are left out of the index: photo\n" in printed.err
     assert main([str(tmp_path / "scored")]) == 0
     assert "0 written, 0 deleted, 30 unchanged" in capsys.readouterr().out
     assert json.loads((tmp_path / "scored/index" / MANIFEST).read_text())["rows"] == 30

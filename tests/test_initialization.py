@@ -13,11 +13,11 @@ from training.fitting.initialization import Initialization
 
 
 def apply(init: Initialization, network: Backbone) -> None:
-    """Where nothing is asked of the photographs, none are needed."""
+    """Apply an initialization that must not read photographs."""
     init.apply(network, Normalize(InputSpec(size=32)), lambda: pytest.fail("photographs are asked for"))
 
 
-def test_nothing_is_changed_where_nothing_is_asked_for() -> None:
+def test_the_default_initialization_changes_nothing() -> None:
     torch.manual_seed(0)
     network = build("resnet18", 3)
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -26,7 +26,7 @@ def test_nothing_is_changed_where_nothing_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize("arch", resnet.NAMES)
-def test_blocks_begin_by_handing_on_what_they_are_given(arch: str) -> None:
+def test_zero_residual_blocks_start_as_identity(arch: str) -> None:
     network = build(arch, 3).eval()
     apply(Initialization(zero_residual=True), network)
     images = torch.rand(2, network.layer3[1].conv1.in_channels, 4, 4)
@@ -35,13 +35,13 @@ def test_blocks_begin_by_handing_on_what_they_are_given(arch: str) -> None:
             assert torch.equal(block(images), images)
 
 
-def test_labels_begin_at_the_prior() -> None:
+def test_initial_probabilities_equal_the_prior() -> None:
     network = build("resnet18", 3)
     apply(Initialization(prior=0.01), network)
     assert torch.sigmoid(network.fc.bias).tolist() == pytest.approx([0.01] * 3)
 
 
 @pytest.mark.parametrize("prior", [-0.1, 1.0])
-def test_a_prior_that_is_no_probability_is_refused(prior: float) -> None:
+def test_a_prior_outside_0_to_1_is_refused(prior: float) -> None:
     with pytest.raises(SettingError, match=f"--model.init.prior is {prior}; it must be at least 0 and below 1"):
         Initialization(prior=prior)

@@ -26,14 +26,14 @@ def test_the_middle_is_kept(size: tuple[int, int], left: tuple[int, int]) -> Non
     assert np.asarray(result)[result.height // 2 - 1 : result.height // 2 + 2].any()
 
 
-def test_a_border_leaves_that_part_of_both_sides() -> None:
+def test_a_border_leaves_the_stated_part_of_both_sides() -> None:
     result = bordered(Image.new("RGB", (60, 90), (1, 2, 3)), 0.25, (200, 200, 200))
     assert result.size == (240, 360)
     assert result.getpixel((0, 0)) == (200, 200, 200)
     assert (np.asarray(result) == (1, 2, 3)).all(2).sum() == 60 * 90
 
 
-def test_the_probe_learns_what_features_tell() -> None:
+def test_the_probe_learns_from_features() -> None:
     rng = np.random.default_rng(0)
     names = [("shirt", "shoe", "hat")[i % 3] for i in range(600)]
     features = rng.normal(0, 1, (600, 20))
@@ -47,7 +47,7 @@ def test_the_probe_learns_what_features_tell() -> None:
     assert np.mean(np.array(probe(noise[:400], names[:400], noise[400:])) == names[400:]) < 0.5
 
 
-def test_a_cut_border_leaves_the_answers_as_they_were(exported: Path, labeled_data: Path, tmp_path: Path) -> None:
+def test_a_cropped_border_keeps_the_answers(exported: Path, labeled_data: Path, tmp_path: Path) -> None:
     trial = BorderTrial(exported, ["color", "shape"])
     photographs = trial.photographs(labeled_data, 20, tmp_path / "cache")
     plain = [Image.fromarray(image) for image in garments(len(photographs), 96, 1)]

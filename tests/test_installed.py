@@ -1,4 +1,4 @@
-"""What `pip install .[serve]` brings suffices to answer and to search, and what extras name is what is pinned."""
+"""`pip install .[serve]` suffices to serve and to search, and the extras match the pinned requirements."""
 
 import json
 import re
@@ -27,19 +27,19 @@ UV = Path(sys.executable).with_name("uv")
 
 
 def requirements(lines: list[str]) -> dict[str, Requirement]:
-    """By name, without this project itself."""
+    """Requirements by name, without this project itself."""
     found = [Requirement(line) for line in lines]
     return {canonicalize_name(each.name): each for each in found if each.name != PROJECT["name"]}
 
 
 def pinned() -> dict[str, str]:
-    """Versions by name, of what users need: the part of requirements.txt above tests and checks."""
+    """Pinned versions by name, of what users need: the part of requirements.txt above tests and checks."""
     text = (ROOT / "requirements.txt").read_text(encoding="utf-8").split("# tests and checks")[0]
     lines = [line.split("#")[0].strip() for line in text.splitlines()]
     return {name: next(iter(each.specifier)).version for name, each in requirements([*filter(None, lines)]).items()}
 
 
-def test_extras_and_pins_name_the_same() -> None:
+def test_extras_and_pins_name_the_same_packages() -> None:
     asked = requirements(PROJECT["dependencies"])
     for lines in EXTRAS.values():
         asked |= requirements(lines)
@@ -49,7 +49,7 @@ def test_extras_and_pins_name_the_same() -> None:
         assert asked[name].specifier.contains(version), f"{name} {version}"
 
 
-def test_all_is_every_extra() -> None:
+def test_the_extra_all_contains_every_extra() -> None:
     assert Requirement(EXTRAS["all"][0]).extras == EXTRAS.keys() - {"serve", "all"}
     for extra in EXTRAS.keys() - {"serve", "all"}:
         assert "fashion-attributes[serve]" in EXTRAS[extra]
@@ -57,9 +57,9 @@ def test_all_is_every_extra() -> None:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment of the extra `serve` alone, without the checkout."""
+    """The Python of an environment with only the extra `serve`, without the checkout."""
     folder = tmp_path_factory.mktemp("serve")
-    source = folder / "source"  # a build leaves files beside what it builds
+    source = folder / "source"  # a copy, because a build leaves files in its source
     for name in PACKAGES:
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "LICENSE"):
@@ -98,13 +98,13 @@ def test_it_serves_and_searches(served: Path, bundle: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("module", ["fashion.predictor", "serving.app", "catalog.search", "catalog.duplicates"])
-def test_its_commands_say_how_they_are_used(served: Path, module: str, tmp_path: Path) -> None:
+def test_its_commands_print_their_help(served: Path, module: str, tmp_path: Path) -> None:
     ended = subprocess.run([served, "-m", module, "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert ended.stdout.startswith(f"usage: python -m {module}"), ended.stderr
 
 
 def test_the_image_answers_and_is_healthy(served: Path, tmp_path: Path) -> None:
-    """The command and the health check of deploy/Dockerfile, in the environment that its steps make.
+    """The command and the health check of deploy/Dockerfile, in an environment made by its steps.
 
     The image itself is built only where a container engine runs.
     """
@@ -131,4 +131,4 @@ def test_the_image_answers_and_is_healthy(served: Path, tmp_path: Path) -> None:
         finally:
             process.terminate()
     assert subprocess.run(check, capture_output=True, timeout=60).returncode != 0
-    assert not list(tmp_path.iterdir())  # it runs on a file system that is read-only
+    assert not list(tmp_path.iterdir())  # it must run on a read-only file system

@@ -36,7 +36,7 @@ def run(*arguments: object) -> None:
     main(["join", *map(str, arguments)])
 
 
-def test_a_csv_catalog_gets_the_columns_that_it_has_not(
+def test_a_csv_catalog_gets_its_missing_columns(
     shop: Path, attributes: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     out = tmp_path / "deep" / "joined"
@@ -84,10 +84,10 @@ def test_shards_keep_their_photographs_and_numbers_match_names(attributes: Path,
         (("--on", "image=sku", "--columns", "necks"), "has no column 'necks' (did you mean 'neck'?)"),
         (("--on", "image=sku", "--columns", "color"), "has all columns of"),
         (("--on", "image=note"), "no image of"),
-        (("--on", "image=color"), "has the color 'Pink' of an earlier row, but others"),
+        (("--on", "image=color"), "has the color 'Pink' of an earlier row, but other values"),
     ],
 )
-def test_what_cannot_be_joined_is_one_line(
+def test_what_cannot_be_joined_is_a_one_line_error(
     shop: Path, attributes: Path, tmp_path: Path, capsys: pytest.CaptureFixture, arguments: tuple, message: str
 ) -> None:
     with pytest.raises(SystemExit):

@@ -1,4 +1,4 @@
-"""TorchServe's keys: read, and handed to nginx."""
+"""TorchServe's keys: reading them, and passing them to nginx."""
 
 import json
 import signal
@@ -34,7 +34,7 @@ def test_both_keys_are_read(key_file: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"inference": null}', '{"inference": {"key": 5}}'])
-def test_a_file_without_the_key_is_told(tmp_path: Path, content: str) -> None:
+def test_a_file_without_the_key_is_reported(tmp_path: Path, content: str) -> None:
     (tmp_path / "key_file.json").write_text(content)
     with pytest.raises(KeyFileError, match="holds no key for inference"):
         read_key(tmp_path / "key_file.json")
@@ -43,13 +43,13 @@ def test_a_file_without_the_key_is_told(tmp_path: Path, content: str) -> None:
 
 
 @pytest.mark.parametrize("key", ['a"; return 200 "', "a b", "a\nb", "$key", "", "a;"])
-def test_a_key_that_could_say_something_to_nginx_is_none(tmp_path: Path, key: str) -> None:
+def test_a_key_with_nginx_syntax_is_refused(tmp_path: Path, key: str) -> None:
     with pytest.raises(KeyFileError, match="holds no key"):
         update_proxy_key(write_keys(tmp_path / "key_file.json", key), tmp_path / "key.conf")
     assert not (tmp_path / "key.conf").exists()
 
 
-def test_a_token_is_given_by_itself_or_in_a_file(tmp_path: Path, key_file: Path) -> None:
+def test_a_token_is_given_directly_or_in_a_file(tmp_path: Path, key_file: Path) -> None:
     (tmp_path / "token").write_text("abc.DEF-1\n")
     assert [read_token("abc"), read_token(f"@{tmp_path / 'token'}"), read_token(f"@{key_file}")] == [
         "abc",
@@ -58,7 +58,7 @@ def test_a_token_is_given_by_itself_or_in_a_file(tmp_path: Path, key_file: Path)
     ]
 
 
-def test_what_is_no_token_is_told(tmp_path: Path) -> None:
+def test_invalid_tokens_are_reported(tmp_path: Path) -> None:
     (tmp_path / "two").write_text("a\nb")
     (tmp_path / "bytes").write_bytes(b"\xff\xfe")
     for given, message in (
@@ -72,7 +72,7 @@ def test_what_is_no_token_is_told(tmp_path: Path) -> None:
             read_token(given)
 
 
-def test_the_include_is_its_owners_alone_and_written_once(tmp_path: Path) -> None:
+def test_the_include_is_private_and_written_only_on_changes(tmp_path: Path) -> None:
     out = tmp_path / "key.conf"
     assert write_include("abc", out)
     assert out.read_text() == 'proxy_set_header Authorization "Bearer abc";\n'
@@ -82,7 +82,7 @@ def test_the_include_is_its_owners_alone_and_written_once(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [out]
 
 
-def test_a_reload_that_fails_is_told(tmp_path: Path, key_file: Path) -> None:
+def test_a_reload_that_fails_is_reported(tmp_path: Path, key_file: Path) -> None:
     out = tmp_path / "key.conf"
     for command, message in (
         ("sh -c 'echo first; echo no nginx >&2; exit 3'", "status 3: no nginx"),
@@ -92,7 +92,9 @@ def test_a_reload_that_fails_is_told(tmp_path: Path, key_file: Path) -> None:
         with pytest.raises(KeyFileError, match=message):
             update_proxy_key(key_file, out, command)
     assert not update_proxy_key(key_file, out, f"touch {tmp_path / 'reloaded'}")
-    assert (tmp_path / "reloaded").exists(), "though the file had not changed: the attempts before had been cut off"
+    assert (tmp_path / "reloaded").exists(), (
+        "reload although the file is unchanged, because the earlier attempts failed"
+    )
 
 
 def test_the_command_line(tmp_path: Path, key_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,7 +123,7 @@ def test_every_new_key_is_handed_over(tmp_path: Path) -> None:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watcher:
         assert watcher.stdout
         try:
-            time.sleep(0.3)  # there is no key file yet, as before the first start of TorchServe
+            time.sleep(0.3)  # no key file yet, as before TorchServe's first start
             for key in ("first", "second"):
                 write_keys(file, key)
                 assert watcher.stdout.readline().startswith(f"{out}: key of 20")

@@ -1,4 +1,4 @@
-"""What words look like is learned from titles: by `catalog.index`, and used by `catalog.search`."""
+"""Visual models of words, learned from titles by `catalog.index` and used by `catalog.search`."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from catalog.engines.edge_store import EdgeStore
 from catalog.index import main as index_main
 from catalog.search import main as search_main
 from catalog.similar.matching import Index
-from catalog.similar.spaces import unit
+from catalog.similar.spaces import unit_vectors
 from catalog.words.learning import LEAST, fit_sigmoids, learn
 from catalog.words.searching import search_words
 from catalog.words.word_file import FILE
@@ -23,13 +23,13 @@ from fashion.taxonomy import Label, Taxonomy
 TAXONOMY = Taxonomy((Label("color", "Red"), Label("color", "Blue")))
 SIZE, COUNT = 24, 240
 COLUMNS = [pa.field("title", pa.string()), pa.field("remark", pa.string())]
-HIDDEN = ("p0", "p12", "p24")  # moccasins whose titles do not say so
+HIDDEN = ("p0", "p12", "p24")  # moccasins without the word in their titles
 
 
 def drawn(seed: int = 0) -> tuple[np.ndarray, list[str], np.ndarray]:
-    """Embeddings in twelve clusters, titles, and the clusters: the first are moccasins, the second polka dots.
+    """Embeddings in twelve clusters, titles, and cluster numbers: the first is moccasins, the second polka dots.
 
-    Every third product is by a brand that cannot be seen.
+    Every third title has a brand that is not visible.
     """
     rng = np.random.default_rng(seed)
     kinds = np.arange(COUNT) % 12
@@ -39,7 +39,7 @@ def drawn(seed: int = 0) -> tuple[np.ndarray, list[str], np.ndarray]:
     titles = [
         f"{'Zephyr ' * (i // 12 % 3 == 0)}{words.get(int(kind), 'thing')} no. {i}" for i, kind in enumerate(kinds)
     ]
-    return unit(embeddings).astype(np.float32), titles, kinds
+    return unit_vectors(embeddings).astype(np.float32), titles, kinds
 
 
 def folder_of(home: Path) -> Path:
@@ -66,7 +66,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_what_can_be_seen_is_learned_and_what_cannot_is_not() -> None:
+def test_only_visible_words_are_learned() -> None:
     embeddings, titles, kinds = drawn()
     looks = {look.word: look for look in learn(embeddings, titles)}
     assert {"moccasin", "polkadot", "polka", "dot", "blouse", "zephyr", "thing"} <= looks.keys()
@@ -75,11 +75,11 @@ def test_what_can_be_seen_is_learned_and_what_cannot_is_not() -> None:
     assert moccasin[kinds == 0].min() > 0.5
     assert moccasin[kinds != 0].max() < 0.2
     zephyr = looks["zephyr"].probability(others)
-    assert np.abs(zephyr - 1 / 3).max() < 0.25  # its share, whatever the photograph
+    assert np.abs(zephyr - 1 / 3).max() < 0.25  # its overall share, whatever the photograph
 
 
-def test_probabilities_mean_what_they_say() -> None:
-    """A word that half of a cluster's titles have is about as likely for each of its products."""
+def test_word_probabilities_are_calibrated() -> None:
+    """A word in half of a cluster's titles gets a probability of about 0.5 for each of its products."""
     embeddings, titles, kinds = drawn()
     rng = np.random.default_rng(1)
     titles = [
@@ -98,7 +98,7 @@ def test_a_word_of_few_titles_and_titles_that_are_empty() -> None:
 
 
 def test_sigmoids_are_those_of_known_odds() -> None:
-    """Scores of which the odds are known: logit = 2 x - 1."""
+    """Scores with known odds: logit = 2 x - 1."""
     rng = np.random.default_rng(0)
     scores = rng.normal(size=(20_000, 1))
     has = (rng.random((20_000, 1)) < 1 / (1 + np.exp(-(2 * scores - 1)))).astype(np.float32)
@@ -106,7 +106,7 @@ def test_sigmoids_are_those_of_known_odds() -> None:
     assert slope == pytest.approx([2], abs=0.1)
     assert constant == pytest.approx([-1], abs=0.1)
     slope, constant = fit_sigmoids(scores, 1 - has)
-    assert slope == pytest.approx([0])  # the opposite: nothing is learned of it
+    assert slope == pytest.approx([0])  # negative correlation: nothing is learned
     assert constant == pytest.approx([np.log((1 - has).sum() / has.sum())], abs=0.01)
 
 
@@ -114,7 +114,9 @@ def test_products_whose_titles_lack_the_word_are_found_by_their_looks(scored: Pa
     with Index(EdgeStore(scored / "index")) as index:
         matches = search_words(index, "moccasin", limit=20).matches
         assert {match.product.id for match in matches} == {f"p{i}" for i in range(0, COUNT, 12)}
-        assert {match.product.id for match in matches[-len(HIDDEN) :]} == {*HIDDEN}  # behind those whose title says it
+        assert {match.product.id for match in matches[-len(HIDDEN) :]} == {
+            *HIDDEN
+        }  # after those with the word in the title
         assert [reason.kind for reason in matches[0].why] == ["title", "looks like"]
         assert [reason.kind for reason in matches[-1].why] == ["looks like"]
         assert {m.product.id for m in search_words(index, "polka dots", limit=20).matches} == {
@@ -130,7 +132,7 @@ def test_the_commands(scored: Path, capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr()
     assert printed.out.splitlines()[0].split()[:4] == ["alike", "id", "title", "why"]
     assert "title 'moccasins', looks like 'moccasins' " in printed.out
-    assert printed.err == "note   'gliter' names no label and stands in no text of the catalog; it was left out\n"
+    assert printed.err == "note   'gliter' is no label and occurs in no text of the catalog; it was left out\n"
     assert search_main([str(scored / "index"), "--text", "moccasin", "--limit", "1", "--json"]) == 0
     why = json.loads(capsys.readouterr().out)["why"]
     assert why[1]["kind"] == "looks like"
@@ -142,7 +144,7 @@ def test_an_index_in_postgres_keeps_what_was_learned(
 ) -> None:
     server = ["--postgres", postgres, "--collection", f"t{uuid4().hex}"]
     assert index_main([str(scored), *server]) == 0
-    assert "words look like was learned from title" in capsys.readouterr().out
+    assert "words from title" in capsys.readouterr().out
     found = []
     for place in (server, [str(scored / "index")]):
         assert search_main([*place, "--text", "moccasin", "--limit", "20", "--json"]) == 0
@@ -154,13 +156,13 @@ def test_an_index_in_postgres_keeps_what_was_learned(
 def test_columns_of_titles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scored, index = folder_of(tmp_path), tmp_path / "index"
     assert index_main([str(scored), "--out", str(index)]) == 0
-    assert "words look like was learned from title" in capsys.readouterr().out
+    assert "words from title" in capsys.readouterr().out
     assert index_main([str(scored), "--out", str(index), "--titles", "title,remark"]) == 0
-    assert "words look like was learned from title and remark" in capsys.readouterr().out
+    assert "words from title and remark" in capsys.readouterr().out
     (index / FILE).unlink()
     assert index_main([str(scored), "--out", str(index), "--titles", "none"]) == 0
     assert "learned" not in capsys.readouterr().out
-    with Index(EdgeStore(index)) as opened:  # texts are there all the same
+    with Index(EdgeStore(index)) as opened:  # texts are still indexed
         found = search_words(opened, "moccasin").matches
         assert {reason.kind for match in found for reason in match.why} == {"title"}
         assert search_words(opened, "plush").matches[0].product.id == "p5"
@@ -179,7 +181,7 @@ def test_columns_of_titles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         ),
     ],
 )
-def test_titles_that_cannot_be(
+def test_invalid_title_columns(
     flags: list[str], message: str, scored: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stop:
@@ -188,9 +190,9 @@ def test_titles_that_cannot_be(
     assert message in capsys.readouterr().err
 
 
-def test_a_broken_file_of_words_is_told(scored: Path, tmp_path: Path) -> None:
+def test_a_broken_file_of_words_is_reported(scored: Path, tmp_path: Path) -> None:
     shutil.copytree(scored / "index", tmp_path / "index")
     path = tmp_path / "index" / FILE
     path.write_bytes(path.read_bytes()[:4096])
-    with Index(EdgeStore(tmp_path / "index")) as index:  # made anew, without looks
+    with Index(EdgeStore(tmp_path / "index")) as index:  # rebuilt, without visual models
         assert {reason.kind for reason in search_words(index, "moccasin").matches[0].why} == {"title"}

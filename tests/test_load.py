@@ -20,8 +20,8 @@ from serving.torchserve import TorchServe
 
 GOOD = 40  # different photographs
 MIXED = 2_000
-# What TorchServe itself says of requests that a worker took with it, and of those that come before it is back. The
-# proxy of deploy/ makes 503 with Retry-After of all of them: tests/test_proxy.py.
+# TorchServe's own errors for requests lost with a worker, and for those that come before it is back. The proxy of
+# deploy/ turns all of them into 503 with Retry-After: tests/test_proxy.py.
 UNAVAILABLE = (500, 503, 507)
 
 
@@ -33,7 +33,7 @@ def expected(bundle: Path) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def server(model_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TorchServe]:
-    """A server of its own, because workers are killed."""
+    """A separate server, because workers are killed."""
     folder = tmp_path_factory.mktemp("load")
     with TorchServe.temporary(model_store, folder, load_models="fashion.mar", job_queue_size=20) as running:
         yield running
@@ -59,7 +59,7 @@ def test_two_thousand_good_and_bad_images_interleaved(endpoint: TorchServe, expe
 
 
 class Load:
-    """Clients that ask without pause until the block ends, and what they were answered."""
+    """Clients that send requests without pause until the block ends, and the outcomes."""
 
     def __init__(self, server: TorchServe, expected: list[Any], clients: int = 6) -> None:
         self.server, self.expected = server, expected
@@ -99,7 +99,7 @@ class Load:
                 time.sleep(0.05)
 
     def wait_for_answers(self, seconds: float = 60) -> None:
-        """Until a good answer came after this moment."""
+        """Wait for a correct answer after this moment."""
         begin = time.monotonic()
         while self.last_good < begin:
             assert time.monotonic() < begin + seconds, (dict(self.outcomes), self.server.log.last_error())
@@ -110,7 +110,7 @@ def worker(server: TorchServe) -> int:
     return server.models()[0]["workers"][0]["pid"]
 
 
-def test_a_killed_worker_comes_back_and_answers_right(server: TorchServe, expected: list[Any]) -> None:
+def test_a_killed_worker_is_restarted_and_answers_correctly(server: TorchServe, expected: list[Any]) -> None:
     with Load(server, expected) as load:
         load.wait_for_answers()
         for _ in range(2):
@@ -136,11 +136,11 @@ def test_a_full_queue_is_503(server: TorchServe, expected: list[Any]) -> None:
             answered = [one.result() for one in asked]
     finally:
         os.kill(worker(server), signal.SIGCONT)
-    assert len(refused) >= 60 - 20 - 8  # what is neither in the queue nor in the batch at work
+    assert len(refused) >= 60 - 20 - 8  # all but the queue and the current batch
     assert {response.status_code for response in refused} == {503}
     assert all(json.loads(response.text)["code"] == 503 for response in refused)
     good = [response for response in answered if response.status_code == 200]
-    assert len(good) >= 20  # the queue and what was at work
+    assert len(good) >= 20  # the queue and the current batch
     assert all(response.json() == expected[1] for response in good)
     assert {response.status_code for response in answered} == {200, 503}
 

@@ -23,7 +23,7 @@ def test_lines_are_written_in_order() -> None:
     assert os.read(reader, 10_000).decode().splitlines() == [f"line {i} \\ud800" for i in range(100)]
 
 
-def test_what_nobody_reads_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unread_lines_are_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_writer, "MOST_LINES", 10)
     monkeypatch.setattr(log_writer, "FLUSH_TIMEOUT", 0.2)
     reader, descriptor = os.pipe()
@@ -40,7 +40,7 @@ def test_what_nobody_reads_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatc
     assert b" log lines were dropped, as earlier ones had not been read\n" in read
 
 
-def test_a_reader_that_has_gone_ends_nothing() -> None:
+def test_a_closed_reader_is_not_an_error() -> None:
     reader, descriptor = os.pipe()
     writer = LogWriter(descriptor)
     os.close(reader)

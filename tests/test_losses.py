@@ -9,7 +9,7 @@ import torch
 from fashion.errors import SettingError
 from training.fitting.losses import BINARY_CROSS_ENTROPY, Loss
 
-EACH = torch.arange(3)  # one group for each label, which the loss over labels does not look at
+EACH = torch.arange(3)  # one group per label; ignored by the loss over labels
 TARGETS = torch.tensor([[1, -1, 0], [-1, -1, 1]], dtype=torch.int8)
 
 
@@ -24,7 +24,7 @@ def test_the_mean_is_over_annotated_pairs() -> None:
 
 
 @pytest.mark.parametrize("loss", [BINARY_CROSS_ENTROPY, Loss(over="groups"), Loss(smoothing=0.1)])
-def test_a_batch_without_annotations_loses_nothing(loss: Loss) -> None:
+def test_a_batch_without_annotations_has_zero_loss(loss: Loss) -> None:
     value, pairs = loss(torch.ones(2, 3, requires_grad=True), torch.full((2, 3), -1, dtype=torch.int8), EACH)
     assert (value.item(), pairs.item()) == (0, 0)
 
@@ -45,7 +45,7 @@ def group_loss(targets: list[int], logits: torch.Tensor) -> float:
     return OVER_GROUPS(logits[None], torch.tensor([targets], dtype=torch.int8), GROUPS)[0].item()
 
 
-def test_over_groups_it_is_softmax_with_none_of_them() -> None:
+def test_the_loss_over_groups_is_a_softmax_with_a_class_none() -> None:
     z = torch.tensor([1.0, -0.5, 0.3, 2.0, -1.0, 0.7])
     e = z.exp()
     first, second, gate = 1 + e[:3].sum(), 1 + e[3:5].sum(), 1 + e[5]
@@ -55,12 +55,12 @@ def test_over_groups_it_is_softmax_with_none_of_them() -> None:
     assert group_loss([1, 0, 1, -1, -1, -1], z) == pytest.approx(float(two), rel=1e-5)
 
 
-def test_what_is_not_annotated_is_left_out_or_allowed() -> None:
+def test_labels_not_annotated_are_masked_in_the_softmax() -> None:
     z = torch.tensor([1.0, -0.5, 0.3, 2.0, -1.0, 0.7])
     e = z.exp()
-    known = (1 + e[0] + e[1]) / e[0]  # the third label may be right as well
+    known = (1 + e[0] + e[1]) / e[0]  # the third label, not annotated, may be right as well
     assert group_loss([1, 0, -1, -1, -1, -1], z) == pytest.approx(float(known.log()), rel=1e-5)
-    wrong = (1 + e[:3].sum()) / (1 + e[1] + e[2])  # the first is wrong, of the others nothing is known
+    wrong = (1 + e[:3].sum()) / (1 + e[1] + e[2])  # the first is wrong, the others are not annotated
     assert group_loss([0, -1, -1, -1, -1, -1], z) == pytest.approx(float(wrong.log()), rel=1e-5)
 
 
@@ -84,7 +84,7 @@ def test_gradients_are_finite_where_probabilities_are_not() -> None:
     ("settings", "message"),
     [
         ({"smoothing": 0.6}, "loss.smoothing is 0.6; it must lie between 0 and 0.5"),
-        ({"over": "groups", "smoothing": 0.1}, "loss.smoothing is of --model.loss.over labels"),
+        ({"over": "groups", "smoothing": 0.1}, "loss.smoothing works only with --model.loss.over labels"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(settings: dict[str, Any], message: str) -> None:

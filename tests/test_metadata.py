@@ -1,4 +1,4 @@
-"""Metadata decide nothing but which way up a photograph is: whatever stands in them, the pixels are read."""
+"""Metadata decide only the orientation of a photograph: whatever they contain, the pixels are read."""
 
 import itertools
 import struct
@@ -25,7 +25,7 @@ from fashion.orientation import exif_of_orientation, orientation_of_exif
 from fashion.plain_files import without_metadata
 from fashion.preprocess import decode
 
-# Values of every TIFF type, right and wrong: a zero denominator, not a number, a text that is none, no value at all.
+# Values of every TIFF type, valid and invalid: a zero denominator, not a number, invalid text, no value.
 VALUES = {
     1: [(1, b"\1"), (3, b"abc"), (0, b"")],
     2: [(4, b"abc\0"), (0, b""), (3, b"\xff\xfe\xfd")],
@@ -50,7 +50,7 @@ STORED = photo().transpose(STORED_AS[6])
 
 
 def same(data: bytes, tolerance: float = 3) -> bool:
-    """Whether a file is read as the photo, upright."""
+    """Whether a file is decoded as the upright photo."""
     found, expected = decode(data), photo()
     if found.size != expected.size:
         return False
@@ -58,7 +58,7 @@ def same(data: bytes, tolerance: float = 3) -> bool:
 
 
 @pytest.mark.parametrize("tag", TAGS)
-def test_a_turned_photograph_is_turned_whatever_stands_beside_its_orientation(tag: int) -> None:
+def test_orientation_is_applied_whatever_other_exif_entries_hold(tag: int) -> None:
     small = encoded(STORED.resize((32, 24)))
     for kind, values in VALUES.items():
         for count, value in values:
@@ -69,7 +69,7 @@ def test_a_turned_photograph_is_turned_whatever_stands_beside_its_orientation(ta
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "AVIF"])
-def test_other_formats_are_turned_whatever_stands_beside_their_orientation(kind: str) -> None:
+def test_orientation_is_applied_in_other_formats_whatever_other_entries_hold(kind: str) -> None:
     exif = Image.Exif()
     exif[EXIF_ORIENTATION] = 6
     exif[0x010F] = "made by nobody in particular"
@@ -92,14 +92,14 @@ def test_other_formats_are_turned_whatever_stands_beside_their_orientation(kind:
     assert refused == 0
 
 
-def test_an_entry_that_ends_behind_the_file_keeps_nobody_from_the_orientation() -> None:
+def test_an_entry_beyond_the_file_does_not_hide_the_orientation() -> None:
     block = exif_block((0x010F, 2, 2**31, b"far away"), TURNED)
     assert same(with_segments((0xE1, block), jpeg=encoded(STORED)))
     assert orientation_of_exif(block) == 6
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_the_orientation_alone_is_read_from_exif_of_either_byte_order(order: str) -> None:
+def test_the_orientation_is_read_from_exif_of_either_byte_order(order: str) -> None:
     mark = b"II" if order == "<" else b"MM"
     entry = struct.pack(f"{order}HHIHH", EXIF_ORIENTATION, 3, 1, 8, 0)
     block = mark + struct.pack(f"{order}HIH", 42, 8, 1) + entry + bytes(4)
@@ -110,13 +110,13 @@ def test_the_orientation_alone_is_read_from_exif_of_either_byte_order(order: str
 
 
 @pytest.mark.parametrize(("kind", "form"), [(1, "B3x"), (3, "H2x"), (4, "I")])
-def test_an_orientation_of_any_whole_number_turns(kind: int, form: str) -> None:
+def test_an_orientation_of_any_integer_type_is_applied(kind: int, form: str) -> None:
     entry = struct.pack(f"<HHI{form}", EXIF_ORIENTATION, kind, 1, 6)
     block = b"Exif\0\0II" + struct.pack("<HIH", 42, 8, 1) + entry + bytes(4)
     assert same(with_segments((0xE1, block), jpeg=encoded(STORED)))
 
 
-def test_a_turned_image_is_not_turned_again() -> None:
+def test_an_upright_image_is_not_rotated_again() -> None:
     once = decode(with_orientation(6))
     assert np.array_equal(np.asarray(decode(once)), np.asarray(once))
 
@@ -182,7 +182,7 @@ def test_a_wrong_checksum_of_a_comment_does_not_matter(at_end: bool) -> None:
     assert same(data, 0)
 
 
-def test_a_tiff_is_read_whatever_its_resolution_is_and_whatever_hangs_on_it() -> None:
+def test_a_tiff_is_read_whatever_its_resolution_and_metadata() -> None:
     exif = Image.Exif()
     exif[0x0132] = "yesterday, or the day before"
     for orientation in (1, 6):
@@ -205,7 +205,7 @@ def test_an_avif_is_read_whatever_its_exif() -> None:
     assert same(data.replace(start, b"XX*\0"))
 
 
-def test_what_is_wrong_with_the_pixels_is_said_of_the_file_as_it_came() -> None:
+def test_pixel_errors_are_those_of_the_original_file() -> None:
     noted = (0xED, b"Photoshop 3.0\x008BIM\4\4\0\0\0\0\0\0")
     with pytest.raises(InvalidImage, match="truncated"):
         decode(half(with_segments(noted)))
@@ -214,7 +214,7 @@ def test_what_is_wrong_with_the_pixels_is_said_of_the_file_as_it_came() -> None:
         decode(with_chunks((b"tEXt", b"Comment\0a dress"), png=wide))
 
 
-def test_only_files_with_metadata_have_a_plain_form() -> None:
+def test_files_without_removable_metadata_give_none() -> None:
     assert without_metadata(with_chunks()) is None
     assert without_metadata(encoded(photo(), "GIF")) is None
     for data in (b"\xff\xd8", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\0", b"II*\0", b"\0\0\0\x20ftypavif"):
@@ -227,7 +227,7 @@ def test_only_files_with_metadata_have_a_plain_form() -> None:
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 12, 16])
 @pytest.mark.parametrize("white_is_zero", [False, True])
-def test_gray_of_any_depth_is_read_either_way_round(order: str, bits: int, white_is_zero: bool) -> None:
+def test_gray_of_any_depth_and_polarity_is_read(order: str, bits: int, white_is_zero: bool) -> None:
     width, height = 16, 12
     levels = np.linspace(0, 2**bits - 1, width * height).round().astype(int)
     stored = 2**bits - 1 - levels if white_is_zero else levels
@@ -258,7 +258,7 @@ def test_gray_of_32_bits_is_refused() -> None:
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_gray_whose_white_is_zero_is_turned_too(orientation: int) -> None:
+def test_orientation_is_applied_to_gray_with_white_as_zero(orientation: int) -> None:
     levels = np.arange(16 * 12, dtype="<u2").reshape(12, 16) * 257
     tags = {"t258": (3, 16), "t262": (3, 0), "t274": (3, orientation)}
     decoded = np.asarray(decode(tiff(16, 12, (65535 - levels).tobytes(), **tags)))[..., 0]

@@ -1,4 +1,4 @@
-"""A model whose card says so sees each image and its mirror image."""
+"""Test-time mirroring: a model averages each image and its mirror image if its card says so."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ def images() -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", ["torch", "onnx"])
-def test_the_answer_is_the_mean_of_both(bundle: Path, images: np.ndarray, name: str) -> None:
+def test_the_answer_is_the_mean_of_image_and_mirror_image(bundle: Path, images: np.ndarray, name: str) -> None:
     engine = open_engine(bundle, ModelCard.load(bundle), name)
     found = MirroredEngine(engine).run(images, features=True)
     plain, turned = engine.run(images, features=True), engine.run(images[:, :, ::-1], features=True)
@@ -32,7 +32,7 @@ def test_the_answer_is_the_mean_of_both(bundle: Path, images: np.ndarray, name: 
     assert plain.features is not None
     assert turned.features is not None
     np.testing.assert_allclose(found.features, (plain.features + turned.features[..., ::-1]) / 2, atol=1e-4)
-    # so that the evidence for an answer stands where it was found, and adds up to the answer
+    # so that evidence maps have the image's orientation and sum to the answer
     np.testing.assert_allclose(found.features.mean((2, 3)), found.embedding, atol=1e-4)
     assert np.abs(plain.logits - turned.logits).max() > 1e-3
     assert MirroredEngine(engine).run(images).features is None

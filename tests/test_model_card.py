@@ -1,4 +1,4 @@
-"""The model card: what is written is read back, and a card or a file that does not fit is one clear error."""
+"""The model card: saving and loading, and clear errors for cards and files that do not fit."""
 
 import json
 from dataclasses import replace
@@ -39,7 +39,7 @@ def test_saved_and_loaded_it_is_the_same(tmp_path):
     assert "Écru" in (tmp_path / CARD_FILE).read_text(encoding="utf-8")
 
 
-def test_a_card_is_replaced_whole_or_stays(tmp_path):
+def test_a_card_is_replaced_atomically(tmp_path):
     CARD.save(tmp_path)
     with pytest.raises(TypeError):
         replace(CARD, metrics={"data": object()}).save(tmp_path)  # cannot be written as JSON
@@ -47,7 +47,7 @@ def test_a_card_is_replaced_whole_or_stays(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [CARD_FILE]
 
 
-def test_nothing_is_left_where_the_card_could_not_be_written(tmp_path, monkeypatch):
+def test_a_failed_write_leaves_no_files(tmp_path, monkeypatch):
     def full_disk(*_):
         raise OSError(28, "No space left on device")
 
@@ -65,7 +65,7 @@ def test_threshold_rows():
         CARD.threshold_row("best")
 
 
-def test_the_profile_that_counts_has_no_thresholds():
+def test_the_top_k_profile_has_no_thresholds():
     np.testing.assert_array_equal(CARD.threshold_row("top-k"), [0, 0, 0])
     assert CARD.profiles == ("0.5", "micro-f1", "top-k")
     assert replace(CARD, default_profile="top-k").threshold_row().tolist() == [0, 0, 0]
@@ -102,7 +102,7 @@ def test_the_weights_id_depends_on_every_file_and_on_no_order():
 
 
 def change(folder: Path, **values: object) -> None:
-    """Write the card with some values changed; None takes one out."""
+    """Write the card with some values changed; None removes a value."""
     CARD.save(folder)
     path = folder / CARD_FILE
     content = json.loads(path.read_text(encoding="utf-8")) | values
@@ -159,13 +159,13 @@ def test_a_card_that_does_not_fit_is_refused(values, message, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[1, 2]", b"null"])
-def test_a_file_that_is_no_card_is_refused(content, tmp_path):
+def test_an_invalid_card_is_refused(content, tmp_path):
     (tmp_path / CARD_FILE).write_bytes(content)
     with pytest.raises(BundleError, match=r"cannot be read as JSON|is not a model card"):
         ModelCard.load(tmp_path)
 
 
-def test_a_folder_without_a_card_says_how_one_is_made(tmp_path):
+def test_a_missing_card_is_reported_with_the_fix(tmp_path):
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(BundleError, match=r"no model_card\.json in .*python -m training\.export"):
             ModelCard.load(folder)

@@ -51,7 +51,7 @@ def test_scores_are_those_of_torchmetrics(answers: tuple[torch.Tensor, torch.Ten
     each = multilabel_f1_score(probabilities, whole, 12, average="none", ignore_index=-1)
     assert scores["macro_f1"] == pytest.approx(each[known].mean().item(), abs=1e-6)
     average = multilabel_average_precision(probabilities[:, known], whole[:, known], 11, ignore_index=-1)
-    assert scores["map"] == pytest.approx(average.item(), abs=5e-3)  # a bin of 0.01 ties what lies in it
+    assert scores["map"] == pytest.approx(average.item(), abs=5e-3)  # scores within a bin of 0.01 are ties
 
 
 def test_scores_are_those_of_evaluate(answers: tuple[torch.Tensor, torch.Tensor]) -> None:
@@ -77,7 +77,7 @@ def test_scores_of_ranks_add_up(answers: tuple[torch.Tensor, torch.Tensor]) -> N
     whole.update(logits, targets)
     first.update(logits[:100], targets[:100])
     second.update(logits[100:], targets[100:])
-    first.counts = first.counts + second.counts  # what a sum over ranks does
+    first.counts = first.counts + second.counts  # as a sum over ranks does
     assert {k: v.item() for k, v in first.compute().items()} == {k: v.item() for k, v in whole.compute().items()}
 
 
@@ -132,7 +132,7 @@ def test_checkpoint_of_another_input_is_refused(module: FashionModule) -> None:
 
 
 def test_foreign_checkpoint_is_refused() -> None:
-    with pytest.raises(BundleError, match="not one of this project"):
+    with pytest.raises(BundleError, match="not written by this project"):
         FashionModule().on_load_checkpoint({"hyper_parameters": {"lr": 1.0}})
 
 
@@ -171,7 +171,7 @@ def test_a_warm_up_of_one_step_or_less_is_one_step(steps: int, warmup_fraction: 
         rates.append(optimizer.param_groups[0]["lr"])
     assert max(rates) <= 1e-3
     if steps > 1:
-        assert rates[0] == pytest.approx(1e-3 / 25)  # where torch's schedule begins
+        assert rates[0] == pytest.approx(1e-3 / 25)  # the start of torch's schedule
         assert max(rates) > 5e-4 * (steps > 2)
 
 

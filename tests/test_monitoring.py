@@ -1,4 +1,4 @@
-"""The rules and the dashboard of deploy/monitoring, with a real Prometheus that asks a real TorchServe."""
+"""The rules and the dashboard of deploy/monitoring, with a real Prometheus that scrapes a real TorchServe."""
 
 import json
 import re
@@ -25,9 +25,9 @@ MONITORING = Path(__file__).parent.parent / "deploy" / "monitoring"
 DASHBOARD = json.loads((MONITORING / "grafana-dashboard.json").read_text(encoding="utf-8"))
 RULES = [rule for group in yaml.safe_load((MONITORING / "alerts.yml").read_text())["groups"] for rule in group["rules"]]
 EXPRESSIONS = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
-# What Grafana puts in their place.
+# Grafana's variables, as Grafana replaces them.
 VARIABLES = {"$__rate_interval": "15s", "$__range": "5m", "$instance": ".*", "$group": ".*"}
-# No answer of TorchServe's own was 5xx, perhaps, and nothing is a day old.
+# May have no data: no 5xx from TorchServe itself, and no data a day old.
 MAY_BE_EMPTY = ("Requests5XX", "fashion:attribute_drift")
 METRIC = re.compile(r"\b(?:fashion|ts)_\w+|\bRequests\dXX|\bWorkerLoadTime|\bfashion:\w+(?::\w+)?")
 TIMEOUT = 60  # s
@@ -49,7 +49,7 @@ needs_prometheus = pytest.mark.skipif(
     ],
     ids=lambda check: check[-1],
 )
-def test_promtool_agrees(check: tuple[str, ...]) -> None:
+def test_promtool_accepts_the_files(check: tuple[str, ...]) -> None:
     result = subprocess.run(["promtool", *check], cwd=MONITORING, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -63,7 +63,7 @@ def test_every_alert_has_a_test_that_it_fires() -> None:
 
 
 def listed_metrics() -> dict[str, list[str]]:
-    """The names that Prometheus gets to see, by those of metrics.yaml."""
+    """Exported Prometheus names by the names in metrics.yaml."""
     names = {}
     for section in ("ts_metrics", "model_metrics"):
         for kind, metrics in yaml.safe_load(METRICS_CONFIG.read_text())[section].items():
@@ -75,7 +75,7 @@ def listed_metrics() -> dict[str, list[str]]:
     return names
 
 
-def test_what_is_asked_for_is_counted_and_what_is_counted_is_shown() -> None:
+def test_queried_metrics_exist_and_all_metrics_are_shown() -> None:
     known = {name for names in listed_metrics().values() for name in names}
     known |= {rule["record"] for rule in RULES if "record" in rule}
     asked = {name for expression in EXPRESSIONS for name in METRIC.findall(expression)}
@@ -97,7 +97,7 @@ def test_the_dashboard_can_be_imported() -> None:
 
 
 class Prometheus:
-    """A running one; `ask` evaluates an expression now."""
+    """A running Prometheus; `ask` evaluates an expression now."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -115,7 +115,7 @@ class Prometheus:
 
 @pytest.fixture(scope="module")
 def prometheus(endpoint: TorchServe, app_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """With the shipped configuration, but that it asks this test's servers, both, and each second."""
+    """A Prometheus with the shipped configuration, but scraping both servers of this test each second."""
     folder = tmp_path_factory.mktemp("prometheus")
     (port,) = free_ports(1)
     for name, changes in {
@@ -150,7 +150,7 @@ def prometheus(endpoint: TorchServe, app_url: str, tmp_path_factory: pytest.Temp
 
 
 def is_up(prometheus: Prometheus) -> bool:
-    """Whether it answers and has asked both servers."""
+    """Whether it answers and has scraped both servers."""
     try:
         return [sample["value"][1] for sample in prometheus.ask('up{job="fashion"}')] == ["1", "1"]
     except requests.RequestException:
@@ -164,7 +164,7 @@ def counts_of(endpoint: TorchServe) -> Counter[str]:
 
 
 def grown(endpoint: TorchServe, before: Counter[str], key: str) -> float:
-    """By how much the samples have grown whose names and labels contain `key`."""
+    """The growth of the samples whose names and labels contain `key`."""
     after = counts_of(endpoint)
     return sum(value - before[sample] for sample, value in after.items() if sample.startswith(key))
 
@@ -176,11 +176,11 @@ def test_every_expression_answers_after_some_photographs(
     before = counts_of(endpoint)
     assert requests.post(f"{app_url}/predictions/fashion", photo(), timeout=TIMEOUT).status_code == 200
     bodies = [photo(seed) for seed in range(6)]
-    for i in range(3):  # a rate needs counts at several times
+    for i in range(3):  # a rate needs several scrapes
         for body in bodies[2 * i : 2 * i + 2]:
             assert requests.post(endpoint.url(), body, timeout=TIMEOUT).status_code == 200
         assert requests.post(endpoint.url(), bad_photos()["HTML"], timeout=TIMEOUT).status_code == 400
-        time.sleep(2)  # the handler's counts are written, and asked for, each second
+        time.sleep(2)  # the handler's counts are written, and scraped, each second
     assert requests.post(endpoint.url(), b"", headers={"Fashion-Top-K": "x"}, timeout=TIMEOUT).status_code == 400
 
     end = time.monotonic() + TIMEOUT

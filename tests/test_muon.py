@@ -12,56 +12,56 @@ from training.fitting.muon import Muon, newton_schulz, newton_schulz_gram, ortho
 from training.fitting.optimization import make_optimizer, make_schedule
 
 
-def of_rank(rows: int, columns: int) -> torch.Tensor:
-    """A matrix as gradients are: a few directions far stronger than the rest."""
+def gradient_like(rows: int, columns: int) -> torch.Tensor:
+    """A random matrix like a gradient: a few directions are far stronger than the rest."""
     generator = torch.Generator().manual_seed(0)
     strong = torch.randn(rows, 4, generator=generator) @ torch.randn(4, columns, generator=generator)
     return strong + 0.5 * torch.randn(rows, columns, generator=generator)
 
 
 @pytest.mark.parametrize("shape", [(64, 576), (576, 64), (128, 128)])
-def test_singular_values_come_near_one_and_their_vectors_stay(shape: tuple[int, int]) -> None:
-    matrix = of_rank(*shape)
+def test_singular_values_approach_one_and_vectors_stay(shape: tuple[int, int]) -> None:
+    matrix = gradient_like(*shape)
     u, values, v = torch.linalg.svd(matrix, full_matrices=False)
     found = orthogonalize(matrix)
     assert found.dtype == torch.float32
-    stretched = torch.diag(u.T @ found @ v.T)  # of each pair of vectors
+    stretched = torch.diag(u.T @ found @ v.T)  # for each pair of singular vectors
     rest = found - u @ torch.diag(stretched) @ v
     assert rest.norm() < 1e-3 * found.norm()
     strong = values > 0.02 * values[0]
-    assert strong.sum() > len(values) / 2  # a square one has some near 0
+    assert strong.sum() > len(values) / 2  # a square matrix has some near 0
     assert 0.5 < stretched[strong].min() <= stretched.max() < 1.25
     assert values.max() > 5 * values[strong].min()
 
 
 @pytest.mark.parametrize(("dtype", "within"), [(torch.float32, 1e-3), (torch.bfloat16, 0.05)])
-def test_both_ways_of_the_iteration_give_the_same(dtype: torch.dtype, within: float) -> None:
-    blocks = torch.stack([of_rank(64, 300), of_rank(300, 64).T])
+def test_both_variants_of_the_iteration_agree(dtype: torch.dtype, within: float) -> None:
+    blocks = torch.stack([gradient_like(64, 300), gradient_like(300, 64).T])
     blocks = blocks / torch.linalg.matrix_norm(blocks, keepdim=True)
     expected = newton_schulz_gram(blocks)
     assert (newton_schulz(blocks.to(dtype)).float() - expected).norm() < within * expected.norm()
 
 
 def test_long_sides_are_cut_into_blocks() -> None:
-    matrix = of_rank(2 * muon.BLOCK_ROWS, 400)
+    matrix = gradient_like(2 * muon.BLOCK_ROWS, 400)
     parts = [orthogonalize(part) for part in matrix.split(muon.BLOCK_ROWS)]
     torch.testing.assert_close(orthogonalize(matrix), torch.cat(parts))
     torch.testing.assert_close(orthogonalize(matrix.T), torch.cat(parts).T)
 
 
-def test_nothing_comes_of_nothing() -> None:
+def test_zero_stays_zero() -> None:
     assert torch.equal(orthogonalize(torch.zeros(8, 9)), torch.zeros(8, 9))
 
 
 def with_gradients(network: nn.Module) -> nn.Module:
     generator = torch.Generator().manual_seed(1)
     for parameter in network.parameters():
-        # Laid out in memory as the parameter, as autograd does it.
+        # Same memory layout as the parameter, as autograd does.
         parameter.grad = torch.empty_like(parameter).copy_(torch.randn(parameter.shape, generator=generator))
     return network
 
 
-def test_inner_convolutions_turn_and_all_else_does_as_adamw() -> None:
+def test_inner_convolutions_use_muon_and_all_else_adamw() -> None:
     torch.manual_seed(0)
     network = with_gradients(build("resnet18", 5))
     other = with_gradients(copy.deepcopy(network))
@@ -80,7 +80,7 @@ def test_inner_convolutions_turn_and_all_else_does_as_adamw() -> None:
             torch.testing.assert_close(value, expected[name], rtol=0, atol=1e-8)
 
 
-def test_parameters_without_a_gradient_stay() -> None:
+def test_parameters_without_a_gradient_do_not_change() -> None:
     network = with_gradients(build("resnet18", 5))
     network.layer1[0].conv1.weight.grad = network.fc.bias.grad = None
     before = copy.deepcopy(network.state_dict())
@@ -100,7 +100,7 @@ def test_the_layout_in_memory_changes_nothing() -> None:
         torch.testing.assert_close(found, value, rtol=0, atol=1e-7, msg=name)
 
 
-def test_a_saved_state_goes_on_as_if_it_had_not_been_saved() -> None:
+def test_a_restored_state_continues_identically() -> None:
     torch.manual_seed(0)
     network = with_gradients(build("resnet18", 5))
     optimizer = make_optimizer(network, "muon", 1e-3, 0.1)
@@ -118,12 +118,12 @@ def test_a_saved_state_goes_on_as_if_it_had_not_been_saved() -> None:
             its_schedule.step()
     for (name, value), found in zip(network.named_parameters(), resumed.parameters(), strict=True):
         assert torch.equal(found, value), name
-    assert optimizer.param_groups[0]["lr"] > 1e-4  # the schedule moves the rate of each group
+    assert optimizer.param_groups[0]["lr"] > 1e-4  # the schedule sets the rate of each group
     assert len({group["lr"] for group in optimizer.param_groups}) == 1
 
 
-def test_a_network_learns_by_it() -> None:
-    """Bright and dark halves in noise, told apart by a ResNet18 within 12 steps of 16 images."""
+def test_a_network_learns_with_muon() -> None:
+    """A ResNet18 learns to tell bright from dark halves in noise within 12 steps of 16 images."""
     torch.manual_seed(0)
     network = build("resnet18", 2)
     optimizer = make_optimizer(network, "muon", 2e-3, 0.0)

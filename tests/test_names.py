@@ -25,12 +25,12 @@ def names(tmp_path: Path) -> Names:
 
 def test_labels_and_columns_get_their_new_names(names: Names) -> None:
     assert names.label("article", "tshirts") == "T-Shirts"
-    assert names.label("garment", "tshirts") == "Tops"  # what is said of one column goes first
+    assert names.label("garment", "tshirts") == "Tops"  # a rule for one column takes precedence
     assert names.label("article", "Pants") == "Pants"
     assert (names.group("colour"), names.group("garment")) == ("color", "garment")
 
 
-def test_names_that_nothing_has_are_listed(names: Names) -> None:
+def test_unused_names_are_listed(names: Names) -> None:
     assert names.unknown({"garment": ["Pants", "tshirts"], "colour": []}) == []
     assert names.unknown({"article": ["Pants"]}) == ["'tshirts'", "column 'colour'", "column 'garment'"]
     assert names.unknown({"garment": ["tshirts"], "colour": []}) == ["'Pants' of garment"]
@@ -53,13 +53,13 @@ def test_no_file_changes_nothing(tmp_path: Path) -> None:
     [
         ("- tshirts\n", "holds a list; expected lines such as: tshirts: T-Shirts"),
         ("tshirts: [a\n", "cannot be read"),
-        ("no: Never\n", "False: 'Never' is no pair of names; put names that YAML does not read as text into quotes"),
-        ("tshirts:\n", "'tshirts': None is no pair"),
-        ("garment:\n  Pants: 3\n", "'Pants': 3 is no pair"),
-        ("tshirts: ' '\n", "is no pair"),
+        ("no: Never\n", "False: 'Never' is not a pair of names; quote names that YAML does not read as text"),
+        ("tshirts:\n", "'tshirts': None is not a pair"),
+        ("garment:\n  Pants: 3\n", "'Pants': 3 is not a pair"),
+        ("tshirts: ' '\n", "is not a pair"),
     ],
 )
-def test_a_file_of_something_else_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+def test_a_file_of_something_else_is_a_one_line_error(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "names.yaml").write_text(text)
     with pytest.raises(DataError, match=message) as error:
         Names.load(tmp_path / "names.yaml")

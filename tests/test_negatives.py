@@ -1,4 +1,4 @@
-"""Pictures without a product: the same again by seed, every kind in its split, backgrounds without the garment."""
+"""Pictures without a product: reproducible by seed, every kind in its split, backgrounds without the garment."""
 
 import csv
 from collections import Counter
@@ -11,14 +11,14 @@ from PIL import Image, ImageDraw
 from training.sources.__main__ import main
 from training.sources.negatives import libraries
 from training.sources.negatives.crops import LARGEST_SHARE, background_crop, background_crops
-from training.sources.negatives.making import KINDS, VALIDATION_ONLY, drawn, kinds_of_split
+from training.sources.negatives.making import KINDS, VALIDATION_ONLY, draw_picture, kinds_of_split
 
 FLOOR, CLOTH = (200, 180, 150), (40, 60, 140)
 COUNT = 48
 
 
 def photograph(covered: tuple[str, ...] = (), cloth: tuple[int, int, int] = CLOTH) -> Image.Image:
-    """A garment in the middle of a floor, and over the corners that are named."""
+    """A garment in the middle of a floor, and over the given corners."""
     image = Image.new("RGB", (240, 256), FLOOR)
     pen = ImageDraw.Draw(image)
     pen.rectangle((70, 70, 170, 186), cloth)
@@ -32,7 +32,7 @@ def photograph(covered: tuple[str, ...] = (), cloth: tuple[int, int, int] = CLOT
 
 @pytest.fixture(scope="module")
 def garments(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Amateur photographs in the form that --crops takes: floors are gray in train, and green in val."""
+    """Amateur photographs in the format of --crops: floors are gray in train and green in val."""
     folder = tmp_path_factory.mktemp("garments")
     (folder / "images").mkdir()
     for split in ("train", "val"):
@@ -43,7 +43,7 @@ def garments(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ImageDraw.Draw(image).rectangle((60, 60, 140, 140), (250, 20, 20))
             image.save(folder / "images" / name, quality=95)
         (folder / f"{split}.csv").write_text("image,garment\n" + "".join(f"{name},Shirt\n" for name in names))
-    (folder / "images" / "train0.jpg").write_bytes(b"no photograph")  # passed over
+    (folder / "images" / "train0.jpg").write_bytes(b"no photograph")  # skipped
     return folder
 
 
@@ -111,7 +111,7 @@ def test_the_same_seed_gives_the_same_files(made: Path, garments: Path, tmp_path
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_drawn(kind: str) -> None:
-    pictures = [drawn(kind, np.random.default_rng((5, number))) for number in range(4)]
+    pictures = [draw_picture(kind, np.random.default_rng((5, number))) for number in range(4)]
     for image in pictures:
         assert image.mode == "RGB"
         assert min(image.size) >= 60
@@ -141,19 +141,19 @@ def test_a_background_is_floor_alone(seed: int) -> None:
 @pytest.mark.parametrize(
     "image",
     [
-        photograph(("upper left", "upper right", "lower left")),  # one corner alone might be anything
+        photograph(("upper left", "upper right", "lower left")),  # a single free corner may be anything
         photograph(("upper left", "upper right", "lower left", "lower right")),
-        photograph(cloth=(205, 184, 155)),  # the garment cannot be told from the floor
+        photograph(cloth=(205, 184, 155)),  # the garment has the color of the floor
         Image.new("RGB", (40, 40), FLOOR),  # too small
         Image.effect_noise((240, 256), 90).convert("RGB").resize((1000, 1000), Image.Resampling.NEAREST),  # not flat
     ],
     ids=["one corner free", "none free", "same color", "small", "busy"],
 )
-def test_no_background_where_it_is_not_sure(image: Image.Image, seed: int) -> None:
+def test_no_background_if_it_is_uncertain(image: Image.Image, seed: int) -> None:
     assert background_crop(image, np.random.default_rng(seed)) is None
 
 
-def test_one_sheet_is_at_most_a_tenth(tmp_path: Path) -> None:
+def test_one_backdrop_is_at_most_a_tenth(tmp_path: Path) -> None:
     files = [tmp_path / f"{number}.png" for number in range(30)]
     for file in files:
         photograph().save(file)
@@ -167,13 +167,13 @@ def refused(capsys: pytest.CaptureFixture[str], *flags: str) -> str:
     return capsys.readouterr().err.splitlines()[-1]
 
 
-def test_a_mistake_is_one_line_and_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_is_a_one_line_error_and_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / "out")
     assert "--count is 5; choose 12 or more" in refused(capsys, "--out", out, "--count", "5")
     assert "--seed is -1" in refused(capsys, "--out", out, "--seed", "-1")
-    assert "is no table with a column `image`" in refused(capsys, "--out", out, "--crops", str(tmp_path / "missing"))
+    assert "is not a table with a column `image`" in refused(capsys, "--out", out, "--crops", str(tmp_path / "missing"))
     (tmp_path / "train.csv").write_text("photo\na.jpg\n")
-    assert "train.csv is no table" in refused(capsys, "--out", out, "--crops", str(tmp_path))
+    assert "train.csv is not a table" in refused(capsys, "--out", out, "--crops", str(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
 
 

@@ -1,4 +1,4 @@
-"""The network is torchvision's ResNet, and hands out what its head is computed from."""
+"""The network is torchvision's ResNet, and also returns the features and the embedding."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def test_shapes(network, arch, images):
     assert output.features.shape == (2, EMBEDDING[arch], 2, 2)
 
 
-def test_its_weights_are_torchvisions_both_ways(network, arch, images):
+def test_weights_are_interchangeable_with_torchvision(network, arch, images):
     theirs = getattr(torchvision.models, arch)(num_classes=LABELS).eval()
     theirs.load_state_dict(network.state_dict(), strict=True)
     with torch.inference_mode():
@@ -61,7 +61,7 @@ def test_other_sizes_than_the_trained_one_work(network, arch):
         assert network(torch.zeros(1, 3, 96, 96)).features.shape == (1, EMBEDDING[arch], 3, 3)
 
 
-def test_an_unknown_architecture_names_those_there_are():
+def test_an_unknown_architecture_error_lists_the_known_ones():
     with pytest.raises(SettingError, match="'resnet51' is unknown; choose one of: resnet50, resnet18"):
         build("resnet51", LABELS)
 
@@ -75,4 +75,4 @@ def test_normalize_on_the_device_equals_normalize_in_numpy(spec):
     np.testing.assert_allclose(normalized.numpy(), normalize(batch, spec), rtol=0, atol=1e-6)
     assert normalized.dtype == torch.float32
     assert normalized.is_contiguous(memory_format=torch.channels_last)
-    assert Normalize(spec).state_dict() == {}  # the model card holds the values, not the weights
+    assert Normalize(spec).state_dict() == {}  # the values are in the model card, not in the weights

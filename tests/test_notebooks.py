@@ -1,4 +1,4 @@
-"""The notebooks: that they run on any bundle and folder, and that what is saved are the outputs of their code."""
+"""The notebooks run on any bundle and folder, and their saved outputs are those of their code."""
 
 import os
 import re
@@ -26,7 +26,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(path: Path, bundle: Path, folder: Path, work: Path) -> subprocess.CompletedProcess[str]:
-    """Run a notebook as its reader would, with other settings; the environment names them."""
+    """Run a notebook as a reader would, with settings from environment variables."""
     settings = {"FASHION_BUNDLE": str(bundle), "FASHION_FOLDER": str(folder), "FASHION_WORK": str(work)}
     command = [sys.executable, "-m", "pytest", "--nbmake", "--override-ini", "addopts=", "-p", "no:schemathesis"]
     return subprocess.run(
@@ -43,7 +43,7 @@ def code_cells(path: Path) -> list[Any]:
     return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
 
 
-def test_they_are_found() -> None:
+def test_the_notebooks_are_found() -> None:
     assert NAMES == ["attribute_prediction", "product_matching", "trends"]
 
 
@@ -57,7 +57,7 @@ def test_a_notebook_runs(path: Path, bundle: Path, sample: Path, tmp_path: Path)
     assert any((tmp_path / "work").iterdir())
 
 
-def test_what_is_missing_is_one_line(bundle: Path, tmp_path: Path) -> None:
+def test_a_missing_bundle_is_a_one_line_error(bundle: Path, tmp_path: Path) -> None:
     path = ROOT / "notebooks/attribute_prediction.ipynb"
     ended = run(path, bundle, tmp_path / "nowhere", tmp_path / "work")
     assert ended.returncode == 1
@@ -66,9 +66,9 @@ def test_what_is_missing_is_one_line(bundle: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
-def test_what_is_saved_are_the_outputs_of_the_code(path: Path) -> None:
+def test_saved_outputs_are_those_of_the_code(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
-    assert notebook.metadata.get(CODE) == code_hash(notebook), "its code has changed: make notebooks"
+    assert notebook.metadata.get(CODE) == code_hash(notebook), "its code has changed; run: make notebooks"
     cells = code_cells(path)
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     outputs = [output for cell in cells for output in cell.outputs]
@@ -78,7 +78,7 @@ def test_what_is_saved_are_the_outputs_of_the_code(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
-def test_what_is_saved_names_no_place_of_this_machine(path: Path) -> None:
+def test_saved_outputs_have_no_local_paths(path: Path) -> None:
     for cell in nbformat.read(path, as_version=4).cells:
         texts = [cell.source] + [
             str(output.get("text", output.get("data", {}).get("text/plain"))) for output in cell.get("outputs", [])

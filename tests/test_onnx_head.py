@@ -1,4 +1,4 @@
-"""The last layer's weights, read without the package onnx, are those that it reads."""
+"""Reading the last layer's weights without the package onnx."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from fashion.onnx_head import read_head
 
 
 def stored(path: Path) -> list[np.ndarray]:
-    """All matrices of a file as `onnx` reads them."""
+    """All matrices of a file, read by `onnx`."""
     tensors = onnx.load(path).graph.initializer
     return [onnx.numpy_helper.to_array(tensor) for tensor in tensors if len(tensor.dims) == 2]
 
@@ -31,7 +31,7 @@ def test_the_starters_head_is_the_one_that_onnx_reads() -> None:
 @pytest.mark.parametrize("transposed", [0, 1])
 @pytest.mark.parametrize("kind", [TensorProto.FLOAT, TensorProto.FLOAT16])
 def test_every_way_to_write_it(tmp_path: Path, transposed: int, kind: int) -> None:
-    weights = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float16).astype(np.float32)  # exact in both
+    weights = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float16).astype(np.float32)  # exact in both types
     written = onnx.numpy_helper.from_array(
         (weights if transposed else weights.T).astype(np.float16 if kind == TensorProto.FLOAT16 else np.float32), "w"
     )
@@ -43,7 +43,7 @@ def test_every_way_to_write_it(tmp_path: Path, transposed: int, kind: int) -> No
     np.testing.assert_array_equal(read_head(tmp_path / "head.onnx"), weights)
 
 
-def test_another_end_is_told(tmp_path: Path) -> None:
+def test_a_file_with_another_last_layer_is_refused(tmp_path: Path) -> None:
     node = helper.make_node("Relu", ["embedding"], ["logits"])
     port, out = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 5]) for name in ("embedding", "logits"))
     onnx.save(helper.make_model(helper.make_graph([node], "none", [port], [out])), tmp_path / "none.onnx")

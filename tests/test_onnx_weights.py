@@ -1,4 +1,4 @@
-"""training.weights.onnx_weights: a network with the weights of a file answers as the file does."""
+"""training.weights.onnx_weights: a network with the weights of an ONNX file answers as the file does."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ PICTURES = garments(4, 64, 7)
 
 
 def trained(arch: str) -> Backbone:
-    """A network whose batch norms are not the identity, as training leaves them."""
+    """A network with non-trivial batch norms, as after training."""
     torch.manual_seed(0)
     network = build(arch, 5)
     for module in network.modules():
@@ -69,13 +69,13 @@ def test_the_int8_file_is_read_and_answers_alike_on_every_processor(tmp_path: Pa
     network.load_state_dict(read(int8, network).state, strict=False)
     expected = run(int8)
     assert np.corrcoef(logits(network).ravel(), expected.ravel())[0, 1] > 0.95
-    # Without VNNI this switches to kernels that cannot overflow; with it, it changes nothing.
+    # Without VNNI this selects kernels that cannot overflow; with VNNI it changes nothing.
     assert np.array_equal(run(int8, x64quantprecision="1"), expected)
     speed = measure(fp32, int8, SPEC, PICTURES[0])
     assert (speed.convolutions, speed.float_convolutions) == (52, 0)
 
 
-def test_a_network_that_cannot_be_read_by_place_is_one_line(tmp_path: Path) -> None:
+def test_a_network_that_cannot_be_read_by_place_is_a_one_line_error(tmp_path: Path) -> None:
     write_onnx(build("timm/test_convnext", 5).eval(), SPEC, tmp_path / "model.onnx")
     with pytest.raises(BundleError, match=r"give the model\.pth or model\.ckpt") as error:
         read(tmp_path / "model.onnx", build("timm/test_convnext", 5))

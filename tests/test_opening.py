@@ -1,4 +1,4 @@
-"""What a folder of photographs is to a scoring: which files are rows, and which are listed as left out."""
+"""Opening a folder of photographs for scoring: which files become rows, and which are listed as left out."""
 
 import os
 from pathlib import Path
@@ -13,14 +13,14 @@ from fashion.preprocess import FORMATS
 
 
 def folder_of(place: Path, *names: str) -> Path:
-    """A folder with files of these names, each the same JPEG."""
+    """A folder with files of these names, all the same JPEG."""
     for name in names:
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_bytes(encoded(photo()))
     return place
 
 
-def test_files_of_every_ending_of_the_formats_that_are_read_are_rows(tmp_path: Path) -> None:
+def test_files_with_any_supported_ending_become_rows(tmp_path: Path) -> None:
     Image.init()
     usual = {ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS}
     assert usual <= set(ENDINGS)
@@ -29,7 +29,7 @@ def test_files_of_every_ending_of_the_formats_that_are_read_are_rows(tmp_path: P
 
 
 @pytest.mark.usefixtures("without_heic")
-def test_photographs_that_are_not_read_are_listed_with_what_to_do(tmp_path: Path) -> None:
+def test_unreadable_formats_are_listed_with_the_fix(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "a.jpg", "deep/phone.HEIC", "camera.Nef", "cached", ".hidden.heic", ".git/blob")
     (folder / "README").write_text("a text without an ending")
     (folder / "notes.txt").write_bytes(encoded(photo()))
@@ -40,7 +40,7 @@ def test_photographs_that_are_not_read_are_listed_with_what_to_do(tmp_path: Path
     assert found == {
         "deep/phone.HEIC": ("format not read", "HEIC is not read; convert it to JPEG, or install pillow-heif"),
         "camera.Nef": ("format not read", UNREAD_ENDINGS[".nef"]),
-        "cached": ("no ending", "begins as an image does; name it .jpg, .png or as it is"),
+        "cached": ("no ending", "its content is an image; rename it with the matching extension, such as .jpg"),
     }
 
 
@@ -50,13 +50,13 @@ def test_heic_is_read_where_its_library_is_installed(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("without_heic")
-def test_a_folder_of_nothing_but_photographs_that_are_not_read_says_so(tmp_path: Path) -> None:
+def test_a_folder_of_only_unreadable_formats_is_an_error(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "1.heic", "2.heic")
     with pytest.raises(DataError, match=r"; 2 photographs, the first 1\.heic: HEIC is not read; convert it to JPEG"):
         open_source([str(folder)])
 
 
-def test_a_folder_of_other_files_says_what_is_looked_for(tmp_path: Path) -> None:
+def test_a_folder_without_photographs_names_the_formats(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("no photograph")
     with pytest.raises(DataError, match=r"holds no image \(\.jpg, .*give another source"):
         open_source([str(tmp_path)])

@@ -1,4 +1,4 @@
-"""Options of an answer: what they may hold, and what is said of what they may not."""
+"""Request options: valid values, and error messages for invalid ones."""
 
 import json
 from typing import Any
@@ -54,7 +54,7 @@ CARD = ModelCard(
         ({"labels": ["color:\u00c9cru"]}, AnswerOptions(labels=(Label("color", "\u00c9cru"),))),
     ],
 )
-def test_what_options_may_hold(values: dict[str, Any], expected: AnswerOptions) -> None:
+def test_valid_options(values: dict[str, Any], expected: AnswerOptions) -> None:
     assert parse_options(values, CARD) == expected
 
 
@@ -93,7 +93,7 @@ def test_what_options_may_hold(values: dict[str, Any], expected: AnswerOptions) 
         ({"groups": "color", "labels": "color:Red"}, "groups and labels contradict each other"),
     ],
 )
-def test_what_they_may_not_and_how_it_is_told(values: dict[str, Any], message: str) -> None:
+def test_invalid_options_and_their_messages(values: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidOption) as error:
         parse_options(values, CARD)
     assert message in str(error.value)
@@ -141,6 +141,6 @@ def test_anything_else_is_options_or_one_clear_line(values: dict[str, Any]) -> N
         },
     )
 )
-def test_text_and_json_say_the_same(values: dict[str, Any]) -> None:
+def test_text_and_json_options_are_equivalent(values: dict[str, Any]) -> None:
     as_text = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
     assert parse_options(as_text, CARD) == parse_options(values, CARD)

@@ -1,4 +1,4 @@
-"""What is read of a scored catalog once people have corrected it: filters, trends, comparisons, exports."""
+"""Corrections overlaid on a scored catalog: filters, trends, comparisons and exports see them."""
 
 import hashlib
 from pathlib import Path
@@ -71,7 +71,7 @@ def test_a_corrected_cell_is_1_or_0_and_answered_accordingly(scored: Scored) -> 
     np.testing.assert_array_equal(scored.vectors("logits"), untouched)
 
 
-def test_only_says_no_to_the_other_labels_of_the_group(scored: Scored) -> None:
+def test_only_denies_the_other_labels_of_the_group(scored: Scored) -> None:
     correct(scored, Correction("p1", ONLY, "color", "Écru"), Correction("p2", ONLY, "color"))
     assert cell(scored, "p1", "attribute.color") == ["Écru"]
     assert cell(scored, "p2", "attribute.color") == []
@@ -79,7 +79,7 @@ def test_only_says_no_to_the_other_labels_of_the_group(scored: Scored) -> None:
     assert sorted(probabilities) == [0, 0, 1]
 
 
-def test_later_corrections_win_and_an_undo_brings_back_what_was(scored: Scored) -> None:
+def test_later_corrections_win_and_an_undo_restores_the_former(scored: Scored) -> None:
     before = cell(scored, "p1", "attribute.color")
     correct(scored, Correction("p1", ONLY, "color", "Écru"))
     correct(scored, Correction("p1", IS, "color", "Black"), Correction("p1", IS_NOT, "color", "Écru"))
@@ -91,7 +91,7 @@ def test_later_corrections_win_and_an_undo_brings_back_what_was(scored: Scored) 
     assert cell(scored, "p1", "attribute.color") == before
 
 
-def test_nothing_is_answered_of_what_is_not_a_product(scored: Scored) -> None:
+def test_a_product_marked_as_none_has_no_answers(scored: Scored) -> None:
     correct(scored, Correction("p1", IS, "color", "Black"), Correction("p1", NOT_A_PRODUCT))
     assert not scored.vectors("probabilities")[1].any()
     assert all(cell(scored, "p1", f"attribute.{group}") == [] for group in TAXONOMY.groups)
@@ -158,7 +158,7 @@ def test_a_refit_of_another_model_changes_nothing(scored: Scored) -> None:
     np.testing.assert_array_equal(scored.vectors("probabilities"), before)
 
 
-def test_labels_that_the_model_has_no_more_are_left_aside(scored: Scored, tmp_path: Path) -> None:
+def test_corrections_of_removed_labels_are_ignored(scored: Scored, tmp_path: Path) -> None:
     correct(scored, Correction("p1", ONLY, "color", "Écru"), Correction("p1", IS, "gender", "Men"))
     fewer = type(TAXONOMY)(tuple(label for label in TAXONOMY.labels if label.name != "Écru"))
     rows = [row | {"logits": row["logits"][:-1]} for row in products(10)]

@@ -1,4 +1,4 @@
-"""The page's server: policies, refusals, downloads, lists, products."""
+"""The page's server: security headers, refused requests, downloads, lists, products."""
 
 import csv
 import io
@@ -51,7 +51,7 @@ def url(scored: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", ["/", "/browse", "/browse/product/g/1", "/readyz", "/nowhere", "/static/x/try.js"])
-def test_everything_has_the_strict_policy(url: str, path: str) -> None:
+def test_every_response_has_the_security_headers(url: str, path: str) -> None:
     headers = requests.get(url + path, timeout=60).headers
     assert headers["content-security-policy"] == POLICY
     assert "unsafe" not in POLICY
@@ -92,8 +92,8 @@ def test_pages_of_other_sites_may_not_post(url: str, headers: dict[str, str]) ->
 
 
 @pytest.mark.parametrize(("host", "status"), [("evil.example", 421), ("", 421), ("127.0.0.1", 200), ("localhost", 200)])
-def test_only_its_own_names_are_answered(url: str, host: str, status: int) -> None:
-    """A name of another site may point here (DNS rebinding)."""
+def test_foreign_host_names_are_refused(url: str, host: str, status: int) -> None:
+    """A foreign host name may resolve to this server (DNS rebinding)."""
     assert requests.get(url, headers={"Host": host}, timeout=60).status_code == status
 
 
@@ -106,7 +106,7 @@ def test_uploads_are_bounded(url: str) -> None:
     assert "larger than 20 MiB" in shown.text
 
 
-def test_names_of_the_catalog_are_text(url: str) -> None:
+def test_catalog_names_are_escaped(url: str) -> None:
     for path in ("/browse", "/browse/product/g/0"):
         text = requests.get(url + path, timeout=60).text
         assert "&lt;img src=x onerror=alert(1)&gt;" in text
@@ -116,7 +116,7 @@ def test_names_of_the_catalog_are_text(url: str) -> None:
 # --- try --------------------------------------------------------------------------------------------------------------
 
 
-def test_the_browser_knows_the_card() -> None:
+def test_the_page_contains_the_card() -> None:
     card = ModelCard.load(STARTER)
     facts = card_facts(card, "fashion")
     assert json.loads(json.dumps(facts)) == facts
@@ -138,7 +138,7 @@ ANSWERED: list[dict[str, Any]] = [
 ]
 
 
-def test_downloads_hold_what_was_answered_and_measured() -> None:
+def test_downloads_contain_answers_and_colors() -> None:
     rows = list(csv.DictReader(io.StringIO(download("csv", ANSWERED)[0].decode("utf-8-sig"))))
     names = ("file", "group", "name", "probability", "hex", "share", "note")
     assert [tuple(row[name] for name in names) for row in rows] == [
@@ -162,7 +162,7 @@ def test_colors_of_a_photograph(url: str) -> None:
     picture = Image.new("RGB", (120, 120), "white")
     picture.paste("#28335f", (30, 20, 90, 100))
     picture.save(photo, "PNG")
-    for ask in (requests.post, requests.put):  # the page posts, curl -T puts
+    for ask in (requests.post, requests.put):  # the page uses POST, curl -T uses PUT
         (color,) = ask(f"{url}/colors", data=photo.getvalue(), timeout=60).json()["colors"]
         assert color == {"hex": "#28335f", "name": "navy", "basic": "blue", "share": 1.0}
     refused = requests.post(f"{url}/colors", data=b"<html>", timeout=60)
@@ -180,10 +180,10 @@ def test_colors_of_a_photograph(url: str) -> None:
         ("csv", [ANSWERED[1]] * (MAX_ENTRIES + 1)),
     ],
 )
-def test_what_cannot_be_downloaded(url: str, kind: str, content: Any) -> None:
+def test_invalid_downloads(url: str, kind: str, content: Any) -> None:
     with pytest.raises(SettingError):
         download(kind, content)
-    expected = "InvalidRequest" if content is None else "SettingError"  # of None nothing is sent
+    expected = "InvalidRequest" if content is None else "SettingError"  # None sends no content
     refused = requests.post(f"{url}/try/download/{kind}", json=content, timeout=60)
     assert (refused.status_code, refused.json()["error"]["type"]) == (400, expected)
 
@@ -212,14 +212,14 @@ def counts(text: str) -> dict[str, int]:
     return {f"{name} {value}": int(count) for name, value, count in found}
 
 
-def test_counts_of_choices_are_the_products_that_choosing_them_lists(url: str) -> None:
+def test_the_counts_of_choices_match_the_lists(url: str) -> None:
     every = counts(requests.get(f"{url}/browse", timeout=60).text)
     assert len({key.split()[0] for key in every}) > 5
     for choice, count in list(every.items())[::7]:
         name, _, value = choice.partition(" ")
         chosen = requests.get(f"{url}/browse", {name: value}, timeout=60).text
         assert f"{count} product" in chosen
-        assert counts(chosen)[choice] == count  # of its own group the counts stay
+        assert counts(chosen)[choice] == count  # counts within its own group stay
         assert chosen.count('<span class="tile">') == count
 
 
@@ -233,7 +233,7 @@ def test_limits_and_filters(url: str) -> None:
 
 def test_searches_in_words_and_by_a_photograph(url: str) -> None:
     words = requests.get(f"{url}/browse", {"words": "Garment under 8"}, timeout=60).text
-    assert "2 products, the best for" in words  # the first is not called so
+    assert "2 products, the best for" in words  # the first has another name
     photograph = requests.post(f"{url}/browse", files={"photograph": garment(4)}, timeout=60)
     assert photograph.ok
     first = re.findall(r'href="/browse/product/([^"]+)"', photograph.text)[0]
@@ -242,7 +242,7 @@ def test_searches_in_words_and_by_a_photograph(url: str) -> None:
     assert (bad.status_code, "look like an HTML page" in bad.text) == (400, True)
 
 
-def test_a_product_and_what_is_near_it(url: str) -> None:
+def test_a_product_and_similar_products(url: str) -> None:
     text = requests.get(f"{url}/browse/product/g/{PRODUCTS - 1}", timeout=60).text
     relations = dict(re.findall(r'<h2 id="relation-\d">(\w+)</h2>(.*?)</section>', text, re.DOTALL))
     assert relations.keys() == {"Similar", "Replacements", "Duplicates"}
@@ -322,7 +322,7 @@ def test_without_an_index(scored: Path, tmp_path: Path) -> None:
         ([STARTER, "nowhere"], "nowhere is not a scored catalog"),
     ],
 )
-def test_what_cannot_be_shown_is_one_line(arguments: list[str | Path], message: str, tmp_path: Path) -> None:
+def test_unusable_arguments_are_one_line_errors(arguments: list[str | Path], message: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "page", *map(str, arguments), "--port", str(free_ports(1)[0])]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 2

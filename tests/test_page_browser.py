@@ -1,4 +1,4 @@
-"""The page in a real browser, Debian's chromium: at two widths, in light and dark, by keyboard alone."""
+"""The page in a real browser (Debian's chromium): at two widths, in light and dark mode, by keyboard only."""
 
 import csv
 import io
@@ -26,10 +26,10 @@ from benchmarks.page_times import ANSWER, USABLE, measure_times  # noqa: E402
 from catalog.scored.table import Scored  # noqa: E402
 
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-PATIENCE = 30_000  # ms; a machine may be busy
+PATIENCE = 30_000  # ms; the machine may be busy
 expect.set_options(timeout=PATIENCE)
 SERIOUS = ("serious", "critical")
-EXPECTED: list[str] = []  # statuses that a test expects, which browsers write to the console as errors
+EXPECTED: list[str] = []  # expected error statuses, which browsers write to the console
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +41,14 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with playwright.sync_playwright() as started:
-        running = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])  # root needs that
+        running = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])  # required for root
         yield running
         running.close()
 
 
 @pytest.fixture
 def opened(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
-    """Opens pages; afterwards none of them may have written an error to the console."""
+    """Open pages; fail if any of them wrote an error to the console."""
     errors: list[str] = []
     contexts = []
 
@@ -75,7 +75,7 @@ def opened(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two garments, one of which has a hostile name, and a file that is no photograph."""
+    """Two garments, one with a hostile file name, and a file that is not a photograph."""
     folder = tmp_path_factory.mktemp("photographs")
     good, hostile, bad = folder / "garment.jpg", folder / f"{HOSTILE}.jpg".replace("/", "_"), folder / "notes.jpg"
     good.write_bytes(garment(1))
@@ -95,12 +95,12 @@ def violations(tab: Page) -> list[str]:
 
 
 def fits(tab: Page) -> bool:
-    """Whether nothing lies beyond the right edge."""
+    """Whether nothing extends beyond the right edge."""
     return tab.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def focused(tab: Page) -> str:
-    """What has the focus: its label, or its text."""
+    """The label or text of the focused element."""
     return tab.evaluate("() => document.activeElement.ariaLabel ?? document.activeElement.textContent.trim()")
 
 
@@ -123,13 +123,13 @@ def test_photographs_become_cards(
     expect(tab.locator(".card")).to_have_count(2)
     expect(tab.locator("#status")).to_have_text("2 of 3 answered, 1 could not be used")
     expect(tab.locator("#failed li")).to_contain_text("notes.jpg: not an image: 19 bytes that look like an HTML page")
-    expect(tab.locator(".card h3").nth(1)).to_have_text(photographs[1].name)  # as text
+    expect(tab.locator(".card h3").nth(1)).to_have_text(photographs[1].name)  # shown as text
     assert tab.locator("img[onerror]").count() == 0
     assert fits(tab)
     assert violations(tab) == []
 
 
-def test_what_is_shown_is_what_the_request_beside_it_answers(
+def test_the_displayed_request_gives_the_displayed_answer(
     opened: Callable[..., Page], photographs: list[Path], url: str
 ) -> None:
     tab = opened()
@@ -167,12 +167,12 @@ def test_by_keyboard_alone(opened: Callable[..., Page], photographs: list[Path])
     tab.keyboard.press("Tab")
     first = focused(tab)
     assert ": " in first
-    expect(tab.locator(".map")).to_be_visible()  # the focus shows the evidence
+    expect(tab.locator(".map")).to_be_visible()  # focusing shows the evidence
     tab.keyboard.press("ArrowDown")
     second = focused(tab)
     assert second not in ("", first)
     expect(tab.locator(".evidence")).to_contain_text(second.split(",")[0])
-    tab.keyboard.press("Tab")  # one tab stop a card
+    tab.keyboard.press("Tab")  # one tab stop per card
     assert focused(tab).startswith("Send this request with curl")
     expect(tab.locator(".map")).to_be_hidden()
 
@@ -188,7 +188,7 @@ def test_the_pointer_shows_the_evidence(opened: Callable[..., Page], photographs
     expect(tab.locator(".map")).to_be_hidden()
 
 
-def test_a_wall_is_no_product(opened: Callable[..., Page], tmp_path: Path) -> None:
+def test_a_wall_is_not_a_product(opened: Callable[..., Page], tmp_path: Path) -> None:
     from PIL import Image
 
     Image.effect_noise((300, 300), 12).convert("RGB").save(tmp_path / "wall.png")
@@ -198,7 +198,7 @@ def test_a_wall_is_no_product(opened: Callable[..., Page], tmp_path: Path) -> No
     assert tab.locator(".attributes li").count() == 0
 
 
-def test_many_with_progress_and_cancel(opened: Callable[..., Page], tmp_path: Path) -> None:
+def test_many_photographs_with_progress_and_cancel(opened: Callable[..., Page], tmp_path: Path) -> None:
     drawn = [garment(seed, 300) for seed in range(3)]
     files = [tmp_path / f"{number}.jpg" for number in range(60)]
     for number, path in enumerate(files):
@@ -289,7 +289,7 @@ def test_colors_follow_the_answer_and_are_downloaded(
 
 
 def saved(tab: Page, kind: str, folder: Path) -> bytes:
-    """What a click on a download saves."""
+    """The file saved by a click on a download."""
     with tab.expect_download() as download:
         tab.locator(f"[data-download={kind}]").click()
     download.value.save_as(folder / "saved")
@@ -319,7 +319,7 @@ def test_photographs_become_one_product_by_keyboard(
     tab.keyboard.press("p")
     expect(tab.locator(".card")).to_have_count(2)
     expect(tab.get_by_label("front.jpg and 1 more")).to_be_focused()
-    expect(tab.locator("#clear")).to_be_visible()  # its answer is here
+    expect(tab.locator("#clear")).to_be_visible()  # the answer has arrived
     assert violations(tab) == []
     assert fits(tab)
     form = [("image", (path.name, path.read_bytes())) for path in files[:2]]
@@ -331,7 +331,7 @@ def test_photographs_become_one_product_by_keyboard(
     assert shown_attributes(tab)[: len(joint)] == joint
     tab.keyboard.press("Tab")
     expect(product.locator(".separate")).to_be_focused()
-    tab.keyboard.press("Tab")  # into its attributes, whose evidence lies on the photograph that shows it best
+    tab.keyboard.press("Tab")  # into its attributes; their evidence is shown on the best photograph
     expect(product.locator(".map")).to_be_visible()
     tab.keyboard.press("u")
     expect(tab.locator(".card")).to_have_count(3)
@@ -339,7 +339,7 @@ def test_photographs_become_one_product_by_keyboard(
     expect(tab.locator(".card .thumbnails")).to_have_count(0)
 
 
-def test_a_product_of_several_photographs_is_asked_and_downloaded_as_shown(
+def test_a_product_of_several_photographs_is_requested_and_downloaded_as_shown(
     opened: Callable[..., Page], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = [tmp_path / name for name in ("front.jpg", "back.jpg", "size chart.jpg")]
@@ -348,7 +348,7 @@ def test_a_product_of_several_photographs_is_asked_and_downloaded_as_shown(
     tab = opened()
     choose(tab, files)
     tab.locator(".pick").nth(0).check()
-    tab.locator(".pick").nth(2).click(modifiers=["Shift"])  # all since the first
+    tab.locator(".pick").nth(2).click(modifiers=["Shift"])  # range from the first
     expect(tab.locator("#selected")).to_have_text("3 selected")
     tab.locator("#join").click()
     expect(tab.locator(".card")).to_have_count(1)
@@ -373,9 +373,9 @@ def test_a_product_of_several_photographs_is_asked_and_downloaded_as_shown(
     expect(tab.locator(".card")).to_have_count(3)
 
 
-def test_what_cannot_be_joined_stays_as_it_was(opened: Callable[..., Page], tmp_path: Path) -> None:
+def test_photographs_that_cannot_be_joined_stay_separate(opened: Callable[..., Page], tmp_path: Path) -> None:
     for name in ("one.jpg", "two.jpg"):
-        (tmp_path / name).write_bytes(garment(4) + bytes(11 * 2**20))  # more than one request may hold
+        (tmp_path / name).write_bytes(garment(4) + bytes(11 * 2**20))  # larger than the request limit
     tab = opened()
     choose(tab, [tmp_path / "one.jpg", tmp_path / "two.jpg"])
     for box in tab.locator(".pick").all():
@@ -388,7 +388,7 @@ def test_what_cannot_be_joined_stays_as_it_was(opened: Callable[..., Page], tmp_
 @pytest.mark.skipif(
     "FASHION_TIMES" not in os.environ, reason="times need a machine without other work: FASHION_TIMES=1"
 )
-def test_it_is_quick(browser: Browser, url: str, tmp_path: Path) -> None:
+def test_the_page_is_fast(browser: Browser, url: str, tmp_path: Path) -> None:
     times = measure_times(browser, url, tmp_path)
     print(times)
     assert times.usable < USABLE
@@ -410,7 +410,7 @@ def test_browsing(opened: Callable[..., Page], viewport: dict[str, int], scheme:
     box.focus()
     tab.keyboard.press("Space")
     expect(tab.locator("#found > .count")).to_contain_text(f"{count} product")
-    expect(tab.locator("#filters input[type=checkbox]").first).to_be_focused()  # where it was
+    expect(tab.locator("#filters input[type=checkbox]").first).to_be_focused()  # the focus stays
     assert "is." in tab.url
     tab.go_back()
     expect(tab.locator("#found > .count")).to_contain_text("14 products")
@@ -465,7 +465,7 @@ def test_reviewing_by_keyboard(opened: Callable[..., Page], viewport: dict[str, 
     tab = opened("/review", viewport, scheme)
     question = tab.locator("#question")
     expect(question).to_contain_text("?")
-    expect(tab.locator("#map")).to_be_visible()  # the evidence for the label that has the focus
+    expect(tab.locator("#map")).to_be_visible()  # the evidence for the focused label
     assert violations(tab) == []
     assert fits(tab)
     first = question.text_content() or ""
@@ -503,7 +503,7 @@ def test_two_reviewers_at_once(opened: Callable[..., Page]) -> None:
     EXPECTED.append("409")
     two.keyboard.press("Enter")
     expect(two.locator("#error")).to_contain_text("by ana")
-    expect(two.locator("#question")).to_have_text(asked)  # as ana left it
+    expect(two.locator("#question")).to_have_text(asked)  # as left by ana
     expect(two.locator("#told")).to_contain_text("0 decided")
 
 
@@ -519,7 +519,7 @@ def test_a_batch_at_once(opened: Callable[..., Page]) -> None:
     tab.keyboard.press("Space")
     tab.keyboard.press("ArrowRight")
     tab.keyboard.press("ArrowRight")
-    tab.keyboard.press("Shift+Space")  # from the first to here
+    tab.keyboard.press("Shift+Space")  # range from the first
     pressed = [tile.get_attribute("aria-pressed") for tile in tiles.all()]
     assert pressed[:3] == ["true"] * 3
     assert pressed[3:] == ["false"] * (count - 3)
@@ -538,12 +538,12 @@ def test_the_next_photograph_of_a_product(opened: Callable[..., Page]) -> None:
     expect(tab.locator("#map")).to_be_visible()
     tab.keyboard.press("v")
     expect(tab.locator("#photo")).to_have_attribute("alt", "Photograph 2 of Garment 8")
-    expect(tab.locator("#map")).to_have_attribute("src", re.compile("number=2$"))  # the evidence follows
+    expect(tab.locator("#map")).to_have_attribute("src", re.compile("number=2$"))  # the evidence changes with it
     tab.keyboard.press("v")
     expect(tab.locator("#photo")).to_have_attribute("alt", "Photograph 1 of Garment 8")
 
 
-def test_a_queue_that_is_empty_says_so(opened: Callable[..., Page]) -> None:
+def test_an_empty_queue_is_reported(opened: Callable[..., Page]) -> None:
     tab = opened("/review")
     expect(tab.locator("#options button").first).to_be_visible()
     tab.locator("#where").fill("price>1000")
@@ -556,7 +556,7 @@ def test_a_queue_that_is_empty_says_so(opened: Callable[..., Page]) -> None:
 
 
 def answers(scored: Path) -> dict[str, list[str]]:
-    """What is answered of each product in the group that was corrected."""
+    """The answers for each product in the corrected group."""
     table = Scored.open(scored).batches(["id", "attribute.usage"])
     return {row["id"]: row["attribute.usage"] for batch in table for row in batch.to_pylist()}
 
@@ -581,7 +581,7 @@ def test_a_refit_is_shown_applied_and_undone(
         told = tab.locator("#proposal").text_content() or ""
         gone, come = map(int, re.search(r"(\d+) would be removed, and (\d+) new", told).groups())
         assert gone + come > 0
-        assert answers(scored) == before  # nothing before the click
+        assert answers(scored) == before  # unchanged before the click
         assert violations(tab) == []
         tab.locator("#apply").click()
         expect(tab.locator("#in-force")).to_contain_text("In force: applied by")
@@ -593,10 +593,10 @@ def test_a_refit_is_shown_applied_and_undone(
         tab.locator("#undo-refit").click()
         expect(tab.locator("#in-force")).to_contain_text("Nothing is fitted yet")
         assert answers(scored) == before
-        tab.close()  # before its server ends
+        tab.close()  # before its server stops
 
 
-def test_a_refit_of_too_little_says_what_it_needs(opened: Callable[..., Page]) -> None:
+def test_a_refit_of_too_few_corrections_names_the_minimum(opened: Callable[..., Page]) -> None:
     tab = opened("/review")
     EXPECTED.append("400")
     tab.locator("#learning summary").click()

@@ -1,4 +1,4 @@
-"""The page behind the nginx of deploy/: its own origin is known through it, and other sites' is not."""
+"""The page behind the nginx of deploy/: it accepts its own origin through the proxy, and no other."""
 
 from collections.abc import Iterator
 
@@ -33,7 +33,7 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, req
             yield proxy.url, session
 
 
-def test_only_who_may_ask_is_answered(outside: tuple[str, requests.Session]) -> None:
+def test_only_authorized_clients_are_answered(outside: tuple[str, requests.Session]) -> None:
     url, session = outside
     assert session.get(url, timeout=60).ok
     with requests.Session() as stranger:

@@ -1,4 +1,4 @@
-"""The requests of the review page: queues, corrections, who was quicker, undo, kill -9."""
+"""Requests of the review page: queues, corrections, conflicts, undo, kill -9."""
 
 import itertools
 import os
@@ -45,7 +45,7 @@ def correct(url: str, *rows: list[str], seen: dict[str, int], who: str = "ana") 
     return requests.post(f"{url}/review/corrections", json=content, timeout=60)
 
 
-def test_a_queue_says_what_is_asked(url: str) -> None:
+def test_a_queue_lists_its_questions(url: str) -> None:
     items = ask(url, "queue", kind="uncertain", group="colour")["items"]
     assert {item["group"] for item in items} == {"colour"}
     first = items[0]
@@ -59,14 +59,14 @@ def test_a_queue_says_what_is_asked(url: str) -> None:
     assert 1 <= len(batch["products"]) <= 24
 
 
-def test_what_is_corrected_is_searched_at_once_and_undone(url: str, scored: Path) -> None:
+def test_corrections_are_searchable_at_once_and_can_be_undone(url: str, scored: Path) -> None:
     before = requests.get(f"{url}/browse", {"is.colour": "Turquoise Blue"}, timeout=60).text
     assert 'href="/browse/product/g/5"' not in before
     written = correct(url, ["g/5", "only", "colour", "Turquoise Blue"], seen={"g/5": 0}).json()
     found = requests.get(f"{url}/browse", {"is.colour": "Turquoise Blue"}, timeout=60).text
     assert 'href="/browse/product/g/5"' in found
     searched = requests.get(f"{url}/browse", {"words": "turquoise blue"}, timeout=60).text
-    assert searched.index("/browse/product/g/5") == searched.index("/browse/product/")  # the index follows too
+    assert searched.index("/browse/product/g/5") == searched.index("/browse/product/")  # the index is updated too
     assert "g/5" not in [item["product"] for item in ask(url, "queue", kind="uncertain", group="colour")["items"]]
     content = {"numbers": written["numbers"], "seen": written["states"], "who": "ana"}
     assert requests.post(f"{url}/review/undo", json=content, timeout=60).ok
@@ -75,7 +75,7 @@ def test_what_is_corrected_is_searched_at_once_and_undone(url: str, scored: Path
     assert [entry.who for entry in CorrectionStore(scored).history("g/5")] == ["ana", "ana"]
 
 
-def test_who_was_slower_is_told(url: str) -> None:
+def test_a_conflicting_correction_is_reported(url: str) -> None:
     state = ask(url, "item", product="g/6", group="colour")["state"]
     assert correct(url, ["g/6", "is", "colour", "Red"], seen={"g/6": state}).ok
     refused = correct(url, ["g/6", "is not", "colour", "Red"], seen={"g/6": state}, who="bob")
@@ -100,14 +100,14 @@ def test_who_was_slower_is_told(url: str) -> None:
         {"corrections": [["g/1", "is", "colour", "Black"]], "seen": {"g/1": 0}, "found_by": "luck"},
     ],
 )
-def test_what_cannot_be_read_writes_nothing(url: str, scored: Path, content: Any) -> None:
+def test_invalid_requests_write_nothing(url: str, scored: Path, content: Any) -> None:
     refused = requests.post(f"{url}/review/corrections", json=content, timeout=60)
     assert (refused.status_code, list(refused.json())) == (400, ["error"])
     assert CorrectionStore(scored).history("g/1") == []
 
 
 @pytest.mark.parametrize(("where", "led"), [("", "uncertain"), ("price>1", "")])
-def test_a_correction_says_which_queue_led_to_it(url: str, scored: Path, where: str, led: str) -> None:
+def test_a_correction_records_its_queue(url: str, scored: Path, where: str, led: str) -> None:
     state = ask(url, "item", product="g/7", group="season")["state"]
     row = ["g/7", "is", "season", "Summer"]
     content = {"corrections": [row], "seen": {"g/7": state}, "found_by": "uncertain", "where": where}
@@ -115,7 +115,7 @@ def test_a_correction_says_which_queue_led_to_it(url: str, scored: Path, where: 
     assert CorrectionStore(scored).history("g/7")[-1].found_by == led
 
 
-def test_a_refit_wants_enough_corrections(url: str) -> None:
+def test_a_refit_needs_enough_corrections(url: str) -> None:
     refused = requests.post(f"{url}/review/refit", timeout=60)
     assert (refused.status_code, "a refit needs 30" in refused.text) == (400, True)
     assert requests.post(f"{url}/review/refit/apply/1", json={}, timeout=60).status_code == 400
@@ -123,7 +123,7 @@ def test_a_refit_wants_enough_corrections(url: str) -> None:
 
 @pytest.mark.parametrize("kills", [int(os.environ.get("FASHION_KILLS", "2"))])
 def test_a_killed_server_has_kept_what_it_acknowledged(tmp_path: Path, kills: int) -> None:
-    """It is killed at any moment while corrections are posted, as often as FASHION_KILLS says."""
+    """The server is killed at random moments while corrections are posted, FASHION_KILLS times."""
     folder = scored_garments(tmp_path / "killed")
     store, moments = CorrectionStore(folder), random.Random(0)
     acknowledged: list[int] = []
@@ -133,13 +133,13 @@ def test_a_killed_server_has_kept_what_it_acknowledged(tmp_path: Path, kills: in
             posting = threading.Thread(target=post_until_it_ends, args=(url, store, acknowledged, first))
             posting.start()
             assert first.wait(120)
-            threading.Event().wait(moments.uniform(0, 0.2))  # any moment of several corrections
+            threading.Event().wait(moments.uniform(0, 0.2))  # a random moment during several corrections
             process.send_signal(signal.SIGKILL)
             posting.join(120)
     kept = {entry.number for entry in store.entries()}
     assert set(acknowledged) <= kept
     assert len(acknowledged) >= kills
-    assert len(kept) - len(acknowledged) <= kills  # at most the one that was under way
+    assert len(kept) - len(acknowledged) <= kills  # at most the one in progress
     overlay = Scored.open(folder).overlay()
     assert overlay is not None
     assert set(overlay.known) <= {f"g/{number}" for number in range(PRODUCTS)}

@@ -1,4 +1,4 @@
-"""Dominant colors of drawn products: shares, names, the ground left out."""
+"""Dominant colors of drawn products: shares, names, background excluded."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from fashion.colors.plain_background import background_share, flood, plain_backg
 
 
 def drawn(product: str, ground: str = "#ffffff", stripe: str | None = None) -> np.ndarray:
-    """A garment of 80 x 100 px in the middle of 120 x 160, perhaps with a stripe over its lower half."""
+    """A garment of 80 x 100 px in the middle of 120 x 160, optionally with a stripe over its lower half."""
     image = Image.new("RGB", (120, 160), ground)
     draw = ImageDraw.Draw(image)
     draw.rectangle((20, 30, 99, 129), product)
@@ -22,7 +22,7 @@ def drawn(product: str, ground: str = "#ffffff", stripe: str | None = None) -> n
 
 
 def carpet(levels: np.ndarray) -> np.ndarray:
-    """The same on a carpet of squares, with noise all over."""
+    """The same on a checkered carpet, with noise everywhere."""
     rng = np.random.default_rng(0)
     squares = np.kron(rng.integers(0, 2, (20, 15)), np.ones((8, 8)))[..., None]
     ground = np.where(squares, [150, 30, 30], [190, 160, 60])
@@ -46,7 +46,7 @@ def test_a_product_of_one_color(color, basic):
     assert ciede2000(hex_to_lab(found.hex), hex_to_lab(color)) < 1
 
 
-def test_the_ground_is_no_color_of_the_product():
+def test_the_background_is_not_a_color_of_the_product():
     levels = drawn("#1f4fa0", "#f0e0c0")
     assert {color.basic for color in dominant_colors(levels, product_pixels(levels))} == {"blue"}
     everything = np.ones(levels.shape[:2], bool)
@@ -77,13 +77,13 @@ def test_noise_gives_few_colors_and_the_same_twice():
     assert found == dominant_colors(levels, everything)
 
 
-def test_no_product_is_the_whole_photograph():
+def test_without_a_product_the_whole_photograph_counts():
     levels = drawn("#c01020")
     nothing = np.zeros(levels.shape[:2], bool)
     assert dominant_colors(levels, nothing) == dominant_colors(levels, ~nothing)
 
 
-def test_a_white_product_keeps_its_inside():
+def test_the_inside_of_a_white_product_is_not_background():
     levels = drawn("#ffffff").copy()
     levels[30:130, 20], levels[30:130, 99], levels[30, 20:100], levels[129, 20:100] = 200, 200, 200, 200
     ground = plain_background(levels)
@@ -94,7 +94,7 @@ def test_a_white_product_keeps_its_inside():
 
 def test_flood_goes_around_corners():
     maze = np.ones((9, 9), bool)
-    maze[1:8, 1], maze[1:8, 7], maze[1, 1:8], maze[7, 1:7] = False, False, False, False  # open at one place, below
+    maze[1:8, 1], maze[1:8, 7], maze[1, 1:8], maze[7, 1:7] = False, False, False, False  # one opening, at the bottom
     maze[7, 6] = True
     assert flood(maze)[4, 4]
     maze[7, 6] = False
@@ -111,7 +111,7 @@ def test_grabcut_finds_a_product_on_a_carpet():
     assert basic_color(dominant_colors(levels, product_pixels(levels))) == "blue"
 
 
-def test_ground_share_sees_a_product_at_the_border():
+def test_the_background_share_detects_a_product_at_the_border():
     assert background_share(drawn("#c01020")) == 1
     levels = drawn("#c01020").copy()
     levels[130:, 20:100] = (192, 16, 32)

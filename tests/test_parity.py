@@ -1,4 +1,4 @@
-"""The proof that files agree fails where they do not."""
+"""The parity check of exported files fails if they disagree."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ TAXONOMY = Taxonomy((Label("color", "Black"), Label("color", "White")))
 
 
 class Constant:
-    """An engine that always answers the same."""
+    """An engine that always gives the same answer."""
 
     name = "constant"
 
@@ -36,7 +36,7 @@ def test_files_that_disagree_are_refused(logit: float) -> None:
         check_fp32({"model.ckpt": Constant(0.0), "model.onnx": Constant(logit)}, PIXELS)
 
 
-def test_quantization_that_costs_too_much_is_refused() -> None:
+def test_quantization_that_loses_too_much_accuracy_is_refused() -> None:
     targets = np.tile(np.array([[1, 0]], np.int8), (100, 1))
     probabilities = np.tile(np.array([[0.9, 0.1]], np.float32), (100, 1))
     ids = np.arange(len(targets)).astype(str)

@@ -1,4 +1,4 @@
-"""Dates fall into the periods they should, and a column that holds none is told in one line."""
+"""Assigning dates to periods, and the error for a column without dates."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -26,8 +26,8 @@ def test_a_day_lies_within_its_period(day: date, unit: Any) -> None:
 @pytest.mark.parametrize(
     ("unit", "expected"), [("week", "2026-W01"), ("month", "2025-12"), ("quarter", "2025-Q4"), ("year", "2025")]
 )
-def test_periods_are_called_as_usual(unit: Any, expected: str) -> None:
-    """29 December 2025 is a Monday, of the first week of 2026 by ISO 8601."""
+def test_names_of_periods(unit: Any, expected: str) -> None:
+    """29 December 2025 is the Monday of the first week of 2026 by ISO 8601."""
     days = np.array([(date(2025, 12, 29) - date(1970, 1, 1)).days])
     assert name(int(numbers(days, unit)[0]), unit) == expected
 
@@ -62,27 +62,29 @@ def test_cells_that_are_dates(cells: pa.Array) -> None:
 
 
 @pytest.mark.parametrize("cells", [pa.array([2016, None]), pa.array([2016.0, None]), pa.array(["2016", ""])])
-def test_years_are_years_and_no_months(cells: pa.Array) -> None:
+def test_years_are_not_read_as_months(cells: pa.Array) -> None:
     assert months(cells, "year")[0] == ["2016", None]
     found, reader = months(cells)
     assert found == [None, None]
-    with pytest.raises(DataError, match=r"'added' holds years such as '2016.*', which make no months; give --by year"):
+    with pytest.raises(
+        DataError, match=r"'added' holds years such as '2016.*', which cannot be split into months; give --by year"
+    ):
         reader.check(2)
 
 
-def test_what_cannot_be_read_is_counted_and_one_is_kept() -> None:
+def test_unreadable_dates_are_counted_with_an_example() -> None:
     found, reader = months(pa.array(["soon", "2026-01-02", "31/12/2025", "soon", None, ""]))
     assert found == [None, "2026-01", None, None, None, None]
     assert (reader.empty, reader.unreadable, reader.example) == (2, 3, "soon")
     reader.check(6)
 
 
-def test_a_column_of_flags_is_none_of_dates_whatever_its_name(tmp_path: Path) -> None:
+def test_a_column_of_flags_is_not_a_date_column(tmp_path: Path) -> None:
     columns = [pa.field("published", pa.bool_()), pa.field("date created", pa.date32())]
     rows = [row | {"published": True, "date created": row["added"]} for row in products(3)]
     scored = write_catalog(tmp_path, rows, columns=columns)
     assert date_column(scored) == "date created"
-    assert date_column(scored, "published") == "published"  # who asks for it is told what it holds
+    assert date_column(scored, "published") == "published"  # used only if requested by name
 
 
 def test_no_date_at_all_is_one_clear_error() -> None:
@@ -96,12 +98,12 @@ def test_no_date_at_all_is_one_clear_error() -> None:
     with pytest.raises(DataError, match="'added' is empty"):
         reader.check(2)
     for cells in (pa.array([True]), pa.array([["2026-01-01"]]), pa.array([b"x"])):
-        with pytest.raises(DataError, match="no dates; name another by --date"):
+        with pytest.raises(DataError, match="not dates; name another with --date"):
             months(cells)
 
 
 def test_an_unknown_period_and_dates_too_far_apart() -> None:
     with pytest.raises(SettingError, match="unknown period 'day'; choose among: week, month, quarter, year"):
         DateReader("added", "day")  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="from 1970-01-01 to 2170-01-01, 2,401 months; leave wrong ones out"):
+    with pytest.raises(DataError, match="span 1970-01-01 to 2170-01-01, 2,401 months; exclude wrong ones"):
         check_span(0, 2400, "month")

@@ -1,4 +1,4 @@
-"""Many images side by side: every one its own outcome, whatever the engine, the cores and the company."""
+"""Concurrent images: each gets its own outcome, for any engine, number of cores and batch."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_every_image_gets_its_own_answer(predictor, count):
         assert outcome.inference_seconds > 0
 
 
-def test_bad_images_cost_the_good_nothing(predictor):
+def test_bad_images_do_not_affect_good_ones(predictor):
     mixed = [body for i, bad in enumerate(bad_photos().values()) for body in (photo(i), bad)]
     outcomes = predictor.predict_each(mixed)
     for i, outcome in enumerate(outcomes):
@@ -43,7 +43,7 @@ def test_bad_images_alone(predictor):
     assert all(isinstance(outcome.error, InvalidImage) for outcome in predictor.predict_each([b"", b"x", b"y"]))
 
 
-def test_features_are_given_to_those_that_ask(bundle):
+def test_features_are_returned_on_request(bundle):
     predictor = Predictor.from_bundle(bundle, engine="int8", threads=2)
     wanted = [True, False, False, True, True]
     outcomes = predictor.predict_each([photo(i) for i in range(5)], wanted)
@@ -51,7 +51,7 @@ def test_features_are_given_to_those_that_ask(bundle):
 
 
 @pytest.mark.parametrize("engine", ["int8", "torch"])
-def test_a_fault_of_the_engine_is_each_images_own(bundle, engine, monkeypatch):
+def test_an_engine_error_is_reported_for_each_image(bundle, engine, monkeypatch):
     card = ModelCard.load(bundle)
     pipeline = Pipeline(open_engine(bundle, card, engine, threads=2), card)
 
@@ -64,7 +64,7 @@ def test_a_fault_of_the_engine_is_each_images_own(bundle, engine, monkeypatch):
 
 
 @pytest.mark.parametrize("most", [1, 2, 8])
-def test_warming_up_opens_what_later_requests_need(bundle, most):
+def test_warm_up_opens_all_resources(bundle, most):
     predictor = Predictor.from_bundle(bundle, engine="int8", threads=4)
     predictor.warm_up(most)
     sessions = set(predictor.engine._sessions)

@@ -1,4 +1,4 @@
-"""Photographs with what a model says of them."""
+"""Pictures of photographs with the model's answers."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def pixels(picture: Picture | Image.Image, color: str) -> int:
-    """How many pixels have this very color."""
+    """The number of pixels with exactly this color."""
     image = picture.image if isinstance(picture, Picture) else picture
     return int((np.asarray(image) == ImageColor.getrgb(color)).all(axis=2).sum())
 
@@ -50,20 +50,18 @@ def test_a_portrait_shows_the_photograph_the_bars_and_two_maps(predictor: Predic
     original = Image.open(photos[1]).convert("RGB")
     assert close(column(picture, 0), original)
     evidence = [[np.asarray(image.resize((16, 16)), int) for image in (column(picture, i), original)] for i in (2, 3)]
-    assert max(np.abs(one - other).max() for one, other in evidence) > 60  # color lies somewhere
+    assert max(np.abs(one - other).max() for one, other in evidence) > 60  # there is color somewhere
     answers = predictor.answer(predictor.predict(photos[1]))["attributes"]
     length = sum(round(WIDTH * attribute["probability"]) for attribute in answers)
-    assert pixels(picture, FULL) == pytest.approx(8 * length, rel=0.05)  # but for what the marks cover
+    assert pixels(picture, FULL) == pytest.approx(8 * length, rel=0.05)  # except for pixels covered by marks
 
 
-def test_of_a_group_that_is_not_answered_the_most_probable_stands_in_gray(
-    predictor: Predictor, photos: Sequence[Path]
-) -> None:
+def test_groups_without_an_answer_show_the_best_guess_in_gray(predictor: Predictor, photos: Sequence[Path]) -> None:
     strict, loose = (portrait(predictor, photos[1], profile=profile) for profile in ("1.0", "0.0"))
-    assert max(pixels(strict, FULL), pixels(loose, WEAK)) < 50  # letters have a few pixels of any color
+    assert max(pixels(strict, FULL), pixels(loose, WEAK)) < 50  # text has a few pixels of any color
     assert min(pixels(strict, WEAK), pixels(loose, FULL)) > 500
     assert strict.image.height < loose.image.height  # one of each group, and every attribute
-    assert pixels(strict, MARK) > 50 > pixels(loose, MARK)  # at 0 there is no threshold to show
+    assert pixels(strict, MARK) > 50 > pixels(loose, MARK)  # a threshold of 0 has no mark
 
 
 def test_maps_of_the_groups_that_are_named(predictor: Predictor, photos: Sequence[Path]) -> None:
@@ -77,7 +75,7 @@ def test_maps_of_the_groups_that_are_named(predictor: Predictor, photos: Sequenc
             draw(predictor, photos[0].with_name("missing.jpg"))
 
 
-def test_a_gallery_says_what_is_right(predictor: Predictor, photos: Sequence[Path]) -> None:
+def test_a_gallery_marks_right_and_wrong_answers(predictor: Predictor, photos: Sequence[Path]) -> None:
     plain = gallery(predictor, photos)
     assert plain.image.width == 4 * (WIDTH + MARGIN) + MARGIN
     assert pixels(plain, BAR) > 0
@@ -86,14 +84,14 @@ def test_a_gallery_says_what_is_right(predictor: Predictor, photos: Sequence[Pat
     right = [{a["group"]: [b["name"] for b in found if b["group"] == a["group"]] for a in found} for found in named]
     judged = gallery(predictor, photos, right)
     assert (pixels(judged, RIGHT) > 100, pixels(judged, WRONG)) == (True, 0)
-    # Nothing is true of any of them: what is answered is wrong. A group that the model does not have is not its fault.
+    # No label is true, so all answers are wrong. A group unknown to the model counts neither way.
     judged = gallery(predictor, photos, [{"category": [], "color": [], "sleeve": [], "brand": ["Acme"]}] * 5)
     assert (pixels(judged, RIGHT), pixels(judged, WRONG) > 100) == (0, True)
     assert judged.image.size == plain.image.size
     assert gallery(predictor, photos, [{}] * 5).image.tobytes() == plain.image.tobytes()
 
 
-def test_what_was_missed_is_told(predictor: Predictor, photos: Sequence[Path]) -> None:
+def test_missed_labels_are_shown(predictor: Predictor, photos: Sequence[Path]) -> None:
     answers = predictor.answer(predictor.predict(photos[0]))["attributes"]
     others = [label for label in predictor.card.labels if label.name not in [answer["name"] for answer in answers]]
     truth = {others[0].group: [others[0].name]}

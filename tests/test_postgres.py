@@ -1,4 +1,4 @@
-"""An index in PostgreSQL: what it does beyond what all engines do, and what it says where it cannot."""
+"""An index in PostgreSQL: behavior beyond that of all engines, and error messages."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from psycopg import sql
 from scored_catalog import COLUMNS, products, write_catalog
 
 from catalog import duplicates, open_index, recommend, replace, search
-from catalog.analysis.scored_at import scored_at
+from catalog.analysis.opening import open_scored
 from catalog.engines.edge_store import EdgeStore
 from catalog.engines.postgres_connection import without_secrets
 from catalog.engines.postgres_filters import PostgresBuilder
@@ -34,7 +34,7 @@ from catalog.similar.matching import Index
 from fashion.errors import DataError, SettingError
 from serving.ports import free_ports
 
-PASSWORD = "geh%3Aeim"  # as a URL has it; it is geh:eim
+PASSWORD = "geh%3Aeim"  # URL-encoded geh:eim
 GRAPHS = Tuning(graphs=True, asked=True)
 
 
@@ -50,7 +50,7 @@ def collection() -> str:
 
 @pytest.fixture
 def role(postgres: str) -> Iterator[str]:
-    """A user without any right, who needs a password."""
+    """A role with a password and without privileges."""
     name = f"u{uuid4().hex[:12]}"
     with psycopg.connect(postgres, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'geh:eim'").format(sql.Identifier(name)))
@@ -59,13 +59,13 @@ def role(postgres: str) -> Iterator[str]:
 
 
 def as_role(postgres: str, role: str, password: str = PASSWORD, database: str = "postgres") -> str:
-    """The URL of a database by TCP, with a password in it."""
+    """The URL of a database over TCP, including a password."""
     port = parse_qs(urlsplit(postgres).query)["port"][0]
     return f"postgresql://{role}:{password}@127.0.0.1:{port}/{database}"
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str, command=main) -> str:  # type: ignore[no-untyped-def]
-    """The one line that a command ends with."""
+    """The error line of a failing command."""
     with pytest.raises(SystemExit) as stop:
         command(list(arguments))
     assert stop.value.code == 2
@@ -105,16 +105,16 @@ def test_every_command_takes_the_server(
         assert all(each == found[0] for each in found)
         assert found[0] or command is duplicates
     place = urlsplit(postgres)._replace(path=f"/postgres/{collection}").geturl()
-    assert scored_at(place).rows == 300
+    assert open_scored(place).rows == 300
     with open_index(place) as index:
         assert len(index) == 300
 
 
-def test_an_index_is_named_once(scored: Scored, postgres: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_exactly_one_index_must_be_named(scored: Scored, postgres: str, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["--where", "price<9"]
-    assert "one index is searched, and none is named" in refused(capsys, *asked, command=search.main)
+    assert "name exactly one index, none is named" in refused(capsys, *asked, command=search.main)
     both = [str(scored.folder / "index"), "--postgres", postgres, *asked]
-    assert "one index is searched, and two are named" in refused(capsys, *both, command=search.main)
+    assert "name exactly one index, two are named" in refused(capsys, *both, command=search.main)
     out = [str(scored.folder), "--out", "here", "--postgres", postgres]
     assert "--out names a folder and --postgres a server" in refused(capsys, *out)
 
@@ -128,11 +128,11 @@ def test_an_index_is_named_once(scored: Scored, postgres: str, capsys: pytest.Ca
         ("postgresql://me:geheim@127.0.0.1:1/db/more", "names no collection"),
     ],
 )
-def test_urls_that_are_none(url: str, message: str, scored: Scored, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_urls(url: str, message: str, scored: Scored, capsys: pytest.CaptureFixture[str]) -> None:
     assert message in refused(capsys, str(scored.folder), "--postgres", url)
 
 
-def test_what_is_shown_of_a_url() -> None:
+def test_passwords_are_hidden_in_urls() -> None:
     url = "postgresql://me:geheim@db.example:5433/shop?sslmode=require&password=geheim&sslpassword=geheim"
     assert without_secrets(url) == "postgresql://me@db.example:5433/shop"
     assert without_secrets("postgresql://:geheim@/shop?host=/run/x&port=1") == "postgresql:///shop?host=/run/x&port=1"
@@ -140,7 +140,7 @@ def test_what_is_shown_of_a_url() -> None:
     assert without_secrets("postgresql://me:geheim@db/shop?pass=geheim") == "postgresql://..."
 
 
-def test_nothing_answers(scored: Scored, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_server_answers_at_the_url(scored: Scored, capsys: pytest.CaptureFixture[str]) -> None:
     (port,) = free_ports(1)
     url = f"postgresql://me:geheim@127.0.0.1:{port}/shop"
     error = refused(capsys, str(scored.folder), "--postgres", url)
@@ -157,12 +157,12 @@ def test_a_wrong_password_and_a_wrong_database(
     assert 'database "nowhere" does not exist' in error
 
 
-def test_rights_that_are_missing(
+def test_missing_privileges(
     scored: Scored, postgres: str, role: str, collection: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Who may not write can search, where reading was granted; and nothing of the password is kept."""
+    """A role without write access can search once read access is granted; the password is not stored."""
     mine = ["--postgres", as_role(postgres, role), "--collection", collection]
-    build(scored, PostgresStore(postgres, f"{collection}x"), GRAPHS)  # and the extension is there
+    build(scored, PostgresStore(postgres, f"{collection}x"), GRAPHS)  # creates the extension
     assert "permission denied for schema public" in refused(capsys, str(scored.folder), *mine)
     build(scored, PostgresStore(postgres, collection), GRAPHS)
     denied = f"PostgreSQL does not allow this user to do that with {collection} at postgresql://{role}@127.0.0.1"
@@ -197,7 +197,7 @@ def test_a_database_without_pgvector(
         admin.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(database)))
 
 
-def test_tables_of_others_are_left_alone(scored: Scored, postgres: str, collection: str) -> None:
+def test_foreign_tables_are_not_changed(scored: Scored, postgres: str, collection: str) -> None:
     store = PostgresStore(postgres, collection)
     for name in (collection, f"{collection}_catalog"):
         with psycopg.connect(postgres, autocommit=True) as admin:
@@ -211,11 +211,11 @@ def test_tables_of_others_are_left_alone(scored: Scored, postgres: str, collecti
         PostgresStore(postgres, "a b")
 
 
-def test_a_table_that_was_changed_by_others(scored: Scored, postgres: str, collection: str) -> None:
+def test_a_table_changed_by_another_program(scored: Scored, postgres: str, collection: str) -> None:
     build(scored, PostgresStore(postgres, collection))
     with psycopg.connect(postgres, autocommit=True) as admin:
         admin.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(collection)))
-        with pytest.raises(DataError, match=r"has gone or was changed by others: .*; index the catalog again"):
+        with pytest.raises(DataError, match=r"was deleted or changed by another process: .*; index the catalog again"):
             Index(PostgresStore(postgres, collection))
         assert build(scored, PostgresStore(postgres, collection), anew=True).written == 300
         admin.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(f"{collection}_catalog")))
@@ -235,7 +235,7 @@ def test_one_writes_and_others_read(scored: Scored, postgres: str, collection: s
     assert build(scored, PostgresStore(postgres, collection)) == Changes(0, 0, 300)
 
 
-def test_a_connection_that_was_ended_is_made_anew(scored: Scored, postgres: str, collection: str) -> None:
+def test_a_closed_connection_is_reopened(scored: Scored, postgres: str, collection: str) -> None:
     build(scored, PostgresStore(postgres, collection))
     named = f"{postgres}&application_name={collection}"
     ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s"
@@ -267,7 +267,7 @@ def test_kill_9_while_indexing(tmp_path: Path, postgres: str, collection: str) -
     process.wait()
     with pytest.raises(DataError, match=r"half-written: .* python -m catalog.index .* --postgres .* completes it"):
         Index(PostgresStore(postgres, collection))
-    changes = _patiently(scored, postgres, collection)
+    changes = _build_with_retries(scored, postgres, collection)
     assert 0 < changes.unchanged < 3000
     assert changes.written + changes.unchanged == 3000
     build(scored, EdgeStore(tmp_path / "index"), GRAPHS)
@@ -277,8 +277,8 @@ def test_kill_9_while_indexing(tmp_path: Path, postgres: str, collection: str) -
         assert everything[0] == everything[1]
 
 
-def _patiently(scored: Scored, postgres: str, collection: str) -> Changes:
-    """The server needs a moment to see that a client has gone."""
+def _build_with_retries(scored: Scored, postgres: str, collection: str) -> Changes:
+    """Retry until the server has noticed that the killed client is gone."""
     for _ in range(100):
         try:
             return build(scored, PostgresStore(postgres, collection))
@@ -325,7 +325,7 @@ def test_filters_use_their_indexes(scored: Scored, postgres: str, collection: st
     assert method in plan
 
 
-def test_what_a_filter_does_not_know_is_refused() -> None:
+def test_unknown_conditions_are_refused() -> None:
     with pytest.raises(KeyError):
         PostgresBuilder().between('source."price"', {"near": 1.0})
     assert key_parts(Column("x", "text", ("source", 'sale. "price'.replace('"', "″"))).key) == (
@@ -334,8 +334,8 @@ def test_what_a_filter_does_not_know_is_refused() -> None:
     )
 
 
-def test_a_number_where_texts_stood(tmp_path: Path, postgres: str, collection: str) -> None:
-    """A column changes its kind: the rows that are still old are no reason to fail, and new ones are found."""
+def test_a_text_column_becomes_numeric(tmp_path: Path, postgres: str, collection: str) -> None:
+    """A column changes its kind: rows of the old kind cause no error, and new rows are found."""
     rows = products(40)
     texts = [pa.field("price", pa.string())]
     build(
@@ -350,7 +350,7 @@ def test_a_number_where_texts_stood(tmp_path: Path, postgres: str, collection: s
     assert found == {row["id"] for row in rows if row["price"] is not None and row["price"] < 50}
 
 
-def test_a_nul_character_is_told(tmp_path: Path, postgres: str, collection: str) -> None:
+def test_a_nul_character_is_reported(tmp_path: Path, postgres: str, collection: str) -> None:
     rows = [row | {"brand": "Ac\0me" if row["id"] == "p3" else "Acme"} for row in products(5)]
     with pytest.raises(DataError, match="product 'p3' has a NUL character, which PostgreSQL cannot keep"):
         build(write_catalog(tmp_path / "scored", rows), PostgresStore(postgres, collection))
@@ -362,7 +362,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Scored:
 
 
 def graph_scans(store: PostgresStore) -> int:
-    """How often the graph was walked through, by the server's own count."""
+    """The number of scans of the graph, counted by the server."""
     with psycopg.connect(store.url, autocommit=True) as connection:
         connection.execute("SELECT pg_stat_force_next_flush()")
         asked = (
@@ -373,9 +373,9 @@ def graph_scans(store: PostgresStore) -> int:
         return int(connection.execute(asked, (store.collection,)).fetchone()[0])
 
 
-def test_a_graph_is_walked_where_it_is_quicker(large: Scored, postgres: str, collection: str) -> None:
-    """What it finds is nearly what is nearest; with filters that keep few, everything kept is compared."""
-    walking = f"{postgres}&options=-c%20enable_seqscan%3Doff"  # so few products are as quickly read one after another
+def test_the_graph_is_used_if_it_is_faster(large: Scored, postgres: str, collection: str) -> None:
+    """Recall of the graph is high; for selective filters, all products that pass are compared."""
+    walking = f"{postgres}&options=-c%20enable_seqscan%3Doff"  # otherwise so few products are scanned sequentially
     store = PostgresStore(walking, collection)
     build(large, store, GRAPHS)
     recall, walked = {}, {}
@@ -395,10 +395,10 @@ def test_a_graph_is_walked_where_it_is_quicker(large: Scored, postgres: str, col
     assert min(recall.values()) > 0.97
 
 
-def test_a_graph_that_gives_too_few_is_not_relied_on(
+def test_too_few_results_of_the_graph_are_completed(
     large: Scored, postgres: str, collection: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Even where PostgreSQL misjudges a filter, the products that pass it are found."""
+    """Products that pass a filter are found even if PostgreSQL misestimates its selectivity."""
     monkeypatch.setattr("catalog.engines.postgres_search.STEP", 0)
     store = PostgresStore(f"{postgres}&options=-c%20enable_seqscan%3Doff", collection)
     build(large, store, GRAPHS)
@@ -417,7 +417,7 @@ def test_a_graph_that_gives_too_few_is_not_relied_on(
 def test_a_graph_is_built_where_shared_memory_is_short(
     scored: Scored, postgres: str, collection: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in Docker, where /dev/shm has 64 MB: several processes ask for more at once than there is, one does not."""
+    """As in Docker, where /dev/shm has 64 MB: too little for a parallel build, enough for a build in one process."""
     monkeypatch.setattr("catalog.engines.postgres_store.MEMORY", (10**6, 10**6))
     store = PostgresStore(f"{postgres}&options=-c%20min_parallel_table_scan_size%3D0", collection)
     assert build(scored, store, GRAPHS).written == 300
@@ -426,7 +426,7 @@ def test_a_graph_is_built_where_shared_memory_is_short(
 
 
 def test_many_weights_do_not_overflow(large: Scored, postgres: str, collection: str) -> None:
-    """Whole products are float16 where there are graphs, which ends at 65,504."""
+    """With graphs, whole products are stored as float16, whose maximum is 65,504."""
     build(large, PostgresStore(postgres, collection), GRAPHS)
     with Index(PostgresStore(postgres, collection)) as index:
         for exact in (False, True):

@@ -1,4 +1,4 @@
-"""A bundle in, attributes out: the library's answers and the command line's."""
+"""The Predictor: answers of the library and of the command line."""
 
 import json
 import os
@@ -62,7 +62,7 @@ def test_a_prediction(predictor, files):
 
 
 @pytest.mark.parametrize("engine", ["onnx", "int8", "torch"])
-def test_probabilities_are_calibrated_on_every_way(bundle, engine, files):
+def test_probabilities_are_calibrated_in_every_method(bundle, engine, files):
     one = Predictor.from_bundle(bundle, engine)
     outcomes = [outcome.get() for outcome in one.predict_each([files[0], files[1], files[2]])]
     for prediction in (one.predict(files[0]), *one.predict([files[1]]), *outcomes):
@@ -89,7 +89,7 @@ def test_a_list_may_mix_its_kinds(predictor, files):
     assert [close(one, predictor.predict(files[i % 3])) for i, one in enumerate(mixed)] == [True] * 4
 
 
-def test_predict_is_decode_resize_and_run(predictor, files):
+def test_predict_equals_decode_resize_and_run(predictor, files):
     batch = np.stack([load_pixels(file, predictor.card.input) for file in files])
     outputs = predictor.engine.run(batch)
     for row, prediction in enumerate(predictor.predict_pixels(batch)):
@@ -107,7 +107,7 @@ def test_predict_is_decode_resize_and_run(predictor, files):
     ],
     ids=["float", "no batch", "channels first", "other size"],
 )
-def test_pixels_that_are_none_are_refused(predictor, batch):
+def test_invalid_pixels_are_refused(predictor, batch):
     with pytest.raises(ValueError, match=r"expected uint8 \(B, 64, 64, 3\)"):
         predictor.predict_pixels(batch)
 
@@ -118,7 +118,7 @@ def test_a_bad_image_is_refused(predictor, name):
         predictor.predict(BAD_IMAGES[name].data())
 
 
-def test_in_a_list_the_position_of_a_bad_image_is_told(predictor, files):
+def test_in_a_list_the_position_of_a_bad_image_is_reported(predictor, files):
     with pytest.raises(InvalidImage, match=r"^image 9: the image is empty"):
         predictor.predict([files[0]] * 9 + [b""] + [files[1]])
 
@@ -150,9 +150,14 @@ def test_the_response_contract(predictor):
         "attributes": [
             {"group": "category", "name": "Hosiery, Stockings, Tights", "probability": 0.9, "threshold": 0.5},
             {"group": "category", "name": "Dresses", "probability": 0.6, "threshold": 0.5},
-            {"group": "category", "name": "Jeans", "probability": 0.5, "threshold": 0.5},  # at the threshold counts
+            {
+                "group": "category",
+                "name": "Jeans",
+                "probability": 0.5,
+                "threshold": 0.5,
+            },  # reaching the threshold counts
             {"group": "color", "name": "Red", "probability": 0.95, "threshold": 0.5},
-            {"group": "color", "name": "Écru", "probability": 0.55, "threshold": 0.5},  # equal: output order
+            {"group": "color", "name": "Écru", "probability": 0.55, "threshold": 0.5},  # tie: output order
             {"group": "color", "name": "White", "probability": 0.55, "threshold": 0.5},
         ],
         "model": {"name": "fashion", "version": "1.0", "weights": predictor.card.weights_id},
@@ -180,7 +185,7 @@ def test_all_gives_every_label_in_the_same_order(predictor):
         assert probabilities == sorted(probabilities, reverse=True)
 
 
-def test_nothing_above_its_threshold_is_an_empty_list(predictor):
+def test_no_label_above_its_threshold_gives_an_empty_list(predictor):
     assert predictor.answer(made(*[0.01] * len(LABELS)))["attributes"] == []
 
 
@@ -189,19 +194,19 @@ def test_the_profile_top_k_answers_so_many_of_each_group(predictor):
     assert [(a["group"], a["name"], a["threshold"]) for a in answer] == [
         ("category", "Hosiery, Stockings, Tights", 0),
         ("color", "Red", 0),
-        ("color", "Écru", 0),  # equal to White: output order
+        ("color", "Écru", 0),  # tie with White: output order
         ("sleeve", "Long Sleeved", 0),
     ]
     unsure = predictor.answer(made(*[1e-4] * len(LABELS)), "top-k")["attributes"]
     assert [a["group"] for a in unsure] == ["category", "color", "color", "sleeve"]
-    options = AnswerOptions(profile="top-k", groups=("sleeve",), top_k=2)  # the request's own number wins
+    options = AnswerOptions(profile="top-k", groups=("sleeve",), top_k=2)  # the request's number takes precedence
     assert [a["name"] for a in predictor.answer(PREDICTION, options)["attributes"]] == ["Long Sleeved", "Sleeveless"]
 
 
 @pytest.mark.parametrize("profile", [None, "0.5", "0.9", "micro-f1", "top-k"])
 def test_many_answers_at_once_are_those_of_each_image(predictor, profile):
     card = predictor.card
-    probabilities = np.random.default_rng(0).random((50, len(LABELS))).astype(np.float32).round(1)  # some are equal
+    probabilities = np.random.default_rng(0).random((50, len(LABELS))).astype(np.float32).round(1)  # with ties
     together = answered_mask(card, probabilities, profile)
     assert together.any()
     for row, probability in zip(together, probabilities, strict=True):
@@ -224,7 +229,7 @@ def test_torch_answers_a_single_image_as_onnx_does(bundle, predictor, files):
     assert close(Predictor.from_bundle(bundle, "torch").predict(files[0]), predictor.predict(files[0]))
 
 
-def test_a_folder_that_is_no_bundle(tmp_path):
+def test_a_folder_that_is_not_a_bundle(tmp_path):
     with pytest.raises(BundleError, match=r"no model_card\.json"):
         Predictor.from_bundle(tmp_path)
 
@@ -237,7 +242,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
-def test_the_command_line_answers_the_good_and_names_the_bad(bundle, predictor, files, tmp_path):
+def test_the_command_line_answers_good_images_and_reports_bad_ones(bundle, predictor, files, tmp_path):
     bad = {name: tmp_path / f"{name}.jpg" for name in ("empty", "HTML", "truncated JPEG", "1x1 px", "85 megapixels")}
     for name, path in bad.items():
         path.write_bytes(BAD_IMAGES[name].data())
@@ -285,7 +290,7 @@ def test_all_probabilities(bundle, files, capsys):
     ],
     ids=["unknown profile", "no bundle"],
 )
-def test_what_fails_as_a_whole_is_one_line_and_status_2(arguments, message, bundle, files, tmp_path, capsys):
+def test_fatal_errors_are_one_line_and_status_2(arguments, message, bundle, files, tmp_path, capsys):
     values = {"bundle": bundle, "image": files[0], "nowhere": tmp_path}
     with pytest.raises(SystemExit) as ended:
         main([argument.format(**values) for argument in arguments])
@@ -316,7 +321,7 @@ def test_a_changed_bundle_is_refused_by_the_command_line(bundle, files, tmp_path
     assert "was changed" in capsys.readouterr().err
 
 
-def test_a_file_name_that_is_no_utf8_is_answered(bundle, tmp_path):
+def test_a_file_name_that_is_not_utf8_is_answered(bundle, tmp_path):
     path = os.fsdecode(os.fsencode(tmp_path) + b"/photo\xff.png")
     Path(path).write_bytes(encoded(photo(), "PNG"))
     command = [sys.executable, "-m", "fashion.predictor", str(bundle), path, "--engine", "onnx"]

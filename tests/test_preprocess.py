@@ -1,4 +1,4 @@
-"""Decode, resize and normalize: right pixels from every kind of file, one clear error from every other."""
+"""Decode, resize and normalize: right pixels from every supported file, one clear error for every other."""
 
 import io
 import subprocess
@@ -30,11 +30,11 @@ SPEC = InputSpec(size=32)
 
 
 def difference(first, second) -> float:
-    """Mean of the absolute difference of two images, in levels of 0 to 255."""
+    """Mean absolute difference of two images, in levels of 0 to 255."""
     return float(np.abs(np.asarray(first).astype(int) - np.asarray(second).astype(int)).mean())
 
 
-# --- what is answered -------------------------------------------------------------------------------------------------
+# --- accepted images --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ODD_IMAGES)
@@ -56,7 +56,7 @@ def test_every_odd_image_becomes_pixels_for_the_network(name, resize_rule):
 
 
 # The eight orientations as the EXIF standard defines them (JEITA CP-3451, tag 0x0112): where row 0 and column 0 of
-# the stored picture lie in the visible one. Written with numpy, so that Pillow is not checked against itself.
+# the stored picture lie in the displayed one. In numpy, so that Pillow is not checked against itself.
 UPRIGHT = {
     1: lambda stored: stored,  # top, left
     2: lambda stored: stored[:, ::-1],  # top, right
@@ -146,7 +146,7 @@ def test_a_bad_pil_image_is_refused_too(image, message):
         load_pixels(image(), SPEC)
 
 
-def test_a_path_that_cannot_be_read_says_why(tmp_path):
+def test_an_unreadable_path_is_reported_with_the_reason(tmp_path):
     with pytest.raises(InvalidImage, match=r"cannot read 'no/photo\.jpg': No such file"):
         load_pixels("no/photo.jpg", SPEC)
     with pytest.raises(InvalidImage, match="Is a directory"):
@@ -165,7 +165,7 @@ def test_a_source_of_another_type_is_a_mistake_in_the_program(source):
 
 
 def detailed(width: int, height: int) -> Image.Image:
-    """A picture with structure at every scale, as photographs have: noise whose amplitude falls with its frequency."""
+    """An image with structure at every scale, like a photograph: noise whose amplitude falls with frequency."""
     rng = np.random.default_rng(0)
     total = np.zeros((height, width, 3))
     for cells in (4, 16, 64, 256):
@@ -191,17 +191,15 @@ def test_a_jpeg_is_never_decoded_below_the_input_size(width, height):
 @pytest.mark.parametrize(("width", "height"), [(1024, 768), (515, 800)])
 def test_the_reduced_decode_is_close_to_the_full_one(width, height, size):
     # Twice the input size remains after the decoder's reduction, so that the resize, not the decoder's box filter,
-    # decides what is seen. On photographs that leaves 0.4 levels of 255 on average; a level is below the JPEG's noise.
+    # dominates. On photographs the mean difference is 0.4 levels of 255, below JPEG noise.
     data = encoded(detailed(width, height))
-    assert decode(data, size).size != (width, height), "nothing was reduced: the test would compare a thing with itself"
+    assert decode(data, size).size != (width, height), "nothing was reduced, so the test proves nothing"
     spec = InputSpec(size=size)
     full = np.asarray(resize(decode(data), spec)).astype(int)
     reduced = load_pixels(data, spec).astype(int)
     assert np.abs(full - reduced).mean() < 1
     assert np.abs(full - reduced).max() <= 16
-    np.testing.assert_array_equal(
-        load_pixels(Image.open(io.BytesIO(data)), spec), full
-    )  # a PIL image is taken as it is
+    np.testing.assert_array_equal(load_pixels(Image.open(io.BytesIO(data)), spec), full)  # a PIL image is not reduced
 
 
 # --- geometry ---------------------------------------------------------------------------------------------------------
@@ -294,7 +292,7 @@ def test_an_impossible_input_is_refused_with_the_value_named(values, message):
         InputSpec(**values)
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
+# --- refused images ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", BAD_IMAGES)
@@ -308,7 +306,7 @@ def test_every_bad_image_is_refused_in_one_line_that_says_why(name):
     assert len(message) < 200
 
 
-def test_the_limits_are_where_they_are_said_to_be():
+def test_the_size_limits_are_exact():
     assert decode(encoded(Image.new("L", (MIN_SIDE, MIN_SIDE)), "PNG")).size == (MIN_SIDE, MIN_SIDE)
     with pytest.raises(InvalidImage, match="7x8"):
         decode(encoded(Image.new("L", (MIN_SIDE - 1, MIN_SIDE)), "PNG"))
@@ -317,7 +315,7 @@ def test_the_limits_are_where_they_are_said_to_be():
 
 
 def test_a_bomb_is_refused_before_it_is_decoded():
-    """In a process with 400 MB of memory; decoded, the three take up to 10 GB."""
+    """In a process limited to 400 MB; decoded, the three images take up to 10 GB."""
     program = """
 import resource, sys
 sys.path[:0] = sys.argv[1:]
@@ -358,7 +356,7 @@ FUZZED = {
 
 
 def damaged(data: bytes, rng: np.random.Generator) -> bytes:
-    """Some bytes changed, cut out, put in or cut off; half of the time near the beginning, where the headers are."""
+    """Change, remove, insert or truncate bytes; half of the time near the beginning, where the headers are."""
     changed = bytearray(data)
     end = len(changed) if rng.random() < 0.5 else min(len(changed), 200)
     position, length = int(rng.integers(end)), int(rng.integers(1, 50))

@@ -1,4 +1,4 @@
-"""Several photographs of one product in one request, as each server takes a form apart, without starting either."""
+"""Several photographs of one product in one request, parsed as by each server, without starting one."""
 
 import asyncio
 import base64
@@ -39,7 +39,7 @@ def handler(predictor: Predictor) -> FashionHandler:
     ready.responder = Responder(predictor)
     ready.meter = type("Meter", (), {"add": lambda self, tally: None})()
     keep_repeated_parts()
-    keep_repeated_parts()  # once is enough
+    keep_repeated_parts()  # repeated calls change nothing
     return ready
 
 
@@ -52,7 +52,7 @@ def by_fastapi(responder: Responder, parts: Parts) -> tuple[int, Any]:
 
 
 def by_torchserve(handler: FashionHandler, parts: Parts) -> tuple[int, Any]:
-    """As TorchServe's worker does: its own code makes the handler's input of what its frontend sends."""
+    """As in TorchServe's worker: its own code converts the frontend's message to the handler's input."""
     parameters = [
         {"name": name, "contentType": "image/png" if is_file else "", "value": bytearray(content)}
         for name, content, is_file in parts
@@ -71,7 +71,7 @@ def ask(request: pytest.FixtureRequest, handler: FashionHandler) -> Any:
     return lambda parts: by_torchserve(handler, parts)
 
 
-def test_parts_of_one_name_are_of_one_product(ask: Any, predictor: Predictor) -> None:
+def test_parts_with_one_name_are_one_product(ask: Any, predictor: Predictor) -> None:
     parts = [("image", content, True) for content in views(0)]
     status, answer = ask([*parts, ("product", b"1", False)])
     together = combine_predictions(predictor.predict(list(views(0))), predictor.card)
@@ -84,7 +84,7 @@ def test_parts_of_one_name_are_of_one_product(ask: Any, predictor: Predictor) ->
     assert (status, alone) == (200, expected | {"photographs": {"used": 1, "left_out": []}})
 
 
-def test_what_cannot_be_used_is_told(ask: Any) -> None:
+def test_unusable_requests_are_refused(ask: Any) -> None:
     one, two, _ = views(1)
     flag = ("product", b"1", False)
     status, answer = ask([("image", one, True), ("image", b"no image", True), ("image", two, True), flag])

@@ -1,4 +1,4 @@
-"""Profiles are fitted on images that they are not judged on, and each does what it is for."""
+"""Profiles are evaluated on held-out images, and each optimizes its objective."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ PROFILES = ["0.5", "micro-f1", "macro-f1", "precision", "top-k"]
 
 
 def drawn(images: int, seed: int = 0, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Logits that are right about how sure they are, but for their scale; a tenth is not annotated."""
+    """Logits that are calibrated except for their scale; a tenth is not annotated."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(np.linspace(-4, -1, 10), 2, (images, 10)).astype(np.float32)
     targets = (rng.random(logits.shape) < sigmoid(logits)).astype(np.int8)
@@ -41,7 +41,7 @@ def test_every_profile_is_fitted() -> None:
         assert fit.candidates[profile][name] >= max(fit.candidates[profile].values()) - 0.02
 
 
-def test_each_profile_does_what_it_is_for() -> None:
+def test_each_profile_optimizes_its_objective() -> None:
     logits, targets = drawn(2000)
     answered = answer_out_of_fold(logits, targets, TAXONOMY).answered
     assert list(answered) == PROFILES
@@ -57,32 +57,32 @@ def test_each_profile_does_what_it_is_for() -> None:
         assert set(counts) == {fit_profiles(logits, targets, TAXONOMY).top_k[group]}
 
 
-def test_labels_of_their_own_threshold_where_they_want_it_and_one_for_all_where_they_do_not() -> None:
+def test_label_thresholds_are_chosen_only_if_they_help() -> None:
     logits, targets = drawn(1500)
     assert fit_profiles(logits, targets, TAXONOMY).chosen["micro-f1"] == "global"
-    logits[:, ::2] += 3  # within each group, so that calibration cannot mend it
+    logits[:, ::2] += 3  # within each group, so that calibration by group cannot correct it
     logits[:, 1::2] -= 3
     chosen = fit_profiles(logits, targets, TAXONOMY).chosen
     assert chosen["micro-f1"].startswith("label")
     assert chosen["macro-f1"].startswith("label")
 
 
-def test_labels_by_chance_are_answered_no_better_than_chance() -> None:
+def test_random_labels_score_no_better_than_chance() -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, (300, 10)).astype(np.float32)
     targets = (rng.random(logits.shape) < 0.05).astype(np.int8)
-    # The best that chance can do is to answer everything, or nearly: F1 = 2 * 0.05 / (1 + 0.05).
+    # The best random answer is nearly everything: F1 = 2 * 0.05 / (1 + 0.05).
     chance = 2 * targets.mean() / (1 + targets.mean())
     unseen = answer_out_of_fold(logits, targets, TAXONOMY).answered
     for profile in ("micro-f1", "macro-f1"):
         assert scores(unseen[profile], targets)["micro_f1"] <= chance + 0.01
-    # Judged on what they were fitted on, thresholds of the labels make chance look like skill.
+    # Evaluated on the fitted images, label thresholds overfit: random labels seem predictable.
     label = f1_candidates(sigmoid(logits), targets, TAXONOMY)["macro-f1"]["label"]
     assert scores(sigmoid(logits) >= label, targets)["macro_f1"] > chance + 0.02
     assert fit_profiles(logits, targets, TAXONOMY).candidates["macro-f1"]["label"] < chance + 0.01
 
 
-def test_an_image_is_answered_by_a_fit_that_has_not_seen_it() -> None:
+def test_images_are_answered_by_a_fit_without_them() -> None:
     logits, targets = drawn(200)
     before = answer_out_of_fold(logits, targets, TAXONOMY)
     _, held = next(iter(split_folds(200)))
@@ -97,7 +97,7 @@ def test_an_image_is_answered_by_a_fit_that_has_not_seen_it() -> None:
 
 
 @pytest.mark.parametrize("images", [1, 2, 6])
-def test_few_images_and_none_annotated_are_fitted_all_the_same(images: int) -> None:
+def test_few_or_unannotated_images_can_be_fitted(images: int) -> None:
     logits, targets = drawn(images)
     for values in (targets, np.full_like(targets, -1)):
         fit = fit_profiles(logits, values, TAXONOMY)

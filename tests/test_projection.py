@@ -1,4 +1,4 @@
-"""How points are kept: what is asked of them is the same, and a reduction is made only where it holds."""
+"""Projected points: queries give the same products, and vectors are reduced only if neighbors are kept."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ LABELS = len(TAXONOMY)
 
 
 def catalog(rank: int) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings in so many directions, and scores of which a group's are at most 1 long."""
+    """Embeddings of this rank, and scores whose norm within a group is at most 1."""
     rng = np.random.default_rng(0)
     directions = np.linalg.qr(rng.normal(size=(LENGTH, LENGTH)))[0][:rank]
     embeddings = rng.normal(size=(COUNT, rank)) @ directions
@@ -26,7 +26,7 @@ def catalog(rank: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("reduced", [False, True])
-def test_products_of_queries_and_points_are_those_of_the_measure(reduced: bool) -> None:
+def test_dot_products_of_queries_and_points_equal_the_similarity(reduced: bool) -> None:
     embeddings, scores = catalog(RANK)
     projection = fit(embeddings, scores, TAXONOMY) if reduced else Projection(LABELS, None, 0.3, 2.0)
     assert (projection.components is not None) == reduced
@@ -54,12 +54,12 @@ def test_a_manifest_keeps_a_projection() -> None:
     np.testing.assert_array_equal(found.components, projection.components)
 
 
-def test_what_cannot_be_reduced_is_left_alone() -> None:
-    """Embeddings in all directions alike: the 256 that are tried lose neighbors."""
+def test_embeddings_that_cannot_be_reduced_stay_whole() -> None:
+    """Isotropic embeddings: a reduction to 256 dimensions would lose neighbors."""
     assert fit(*catalog(LENGTH), TAXONOMY).components is None
 
 
-def test_later_products_are_kept_as_the_first_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_later_products_use_the_same_projection(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = products(1100, clusters=30)
     directions = np.random.default_rng(1).normal(size=(16, LENGTH))
     for row in rows:
@@ -72,7 +72,7 @@ def test_later_products_are_kept_as_the_first_ones(tmp_path: Path, capsys: pytes
         first = index.manifest.projection
         exact = [(match.product.id, match.similarity) for match in index.search("p3", exact=True)]
         found = [(match.product.id, match.similarity) for match in index.search("p3")]
-        assert len(set(exact) & set(found)) >= 9  # with the same similarities, as the whole products are compared
+        assert len(set(exact) & set(found)) >= 9  # with the same similarities, because whole vectors are compared
     assert first is not None
     assert first.components is not None
     build(write_catalog(tmp_path / "second", rows, part=500), store)

@@ -1,4 +1,4 @@
-"""The nginx of deploy/ in front of TorchServe: what is open from outside, and that nothing else is."""
+"""The nginx of deploy/ in front of TorchServe: the routes open to clients, and that all others are closed."""
 
 import base64
 import http.client
@@ -21,11 +21,11 @@ from serving.torchserve import TorchServe
 
 pytestmark = needs_nginx
 
-BUCKET = 40  # requests that nginx lets an address send at once
-RATE = 20  # and then in a second
+BUCKET = 40  # burst of requests that nginx allows per address
+RATE = 20  # further requests per second
 
 
-# What is open
+# Open routes
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
@@ -52,14 +52,14 @@ def test_every_route_for_photographs_is_open(outside: requests.Session, proxy: P
         assert (response.status_code, response.json().get("error")) == (200, None), path
 
 
-def test_the_handlers_refusals_pass_as_they_are(outside: requests.Session, proxy: Proxy, hardened: TorchServe) -> None:
+def test_the_handlers_errors_pass_unchanged(outside: requests.Session, proxy: Proxy, hardened: TorchServe) -> None:
     body = bad_photos()["HTML"]
     direct = requests.post(hardened.url(), body, headers=authorization(read_key(hardened.key_file)), timeout=60)
     through = ask(outside, proxy, body)
     assert refusal(through, 400, "InvalidImage").content == direct.content
 
 
-def test_options_pass_and_torchserves_own_words_do_not(outside: requests.Session, proxy: Proxy) -> None:
+def test_options_pass_and_torchserves_own_errors_do_not(outside: requests.Session, proxy: Proxy) -> None:
     assert len(ask(outside, proxy, headers={"Fashion-All": "true"}).json()["attributes"]) == 10
     refusal(ask(outside, proxy, headers={"Fashion-Colour": "red"}), 400, "InvalidOption")
     plain = ask(outside, proxy).json()
@@ -67,7 +67,7 @@ def test_options_pass_and_torchserves_own_words_do_not(outside: requests.Session
 
 
 @pytest.mark.parametrize("head", ["base64", "quoted-printable", None])
-def test_a_form_that_torchserve_cannot_take_apart_is_refused(
+def test_a_form_that_torchserve_cannot_parse_is_refused(
     outside: requests.Session, proxy: Proxy, head: str | None
 ) -> None:
     disposition = b'form-data; name="image"' if head else b"form-data"
@@ -91,7 +91,7 @@ def test_the_access_log_is_json(outside: requests.Session, proxy: Proxy) -> None
     elapsed = time.monotonic() - begin
     ask(outside, proxy, b"no photograph", headers={"X-Request-Id": "log-2"})
     outside.delete(f"{proxy.url}/models?a=%22", headers={"X-Request-Id": "log-3"}, timeout=60)
-    end = time.monotonic() + 10  # a line is written when the answer is on its way
+    end = time.monotonic() + 10  # the log line is written after the answer is sent
     while b"log-3" not in proxy.access_log.read_bytes() and time.monotonic() < end:
         time.sleep(0.1)
     lines = {line["request_id"]: line for line in map(json.loads, proxy.access_log.read_text().splitlines())}
@@ -100,13 +100,13 @@ def test_the_access_log_is_json(outside: requests.Session, proxy: Proxy) -> None
     assert (bad["status"], bad["outcome"]) == (400, "invalid_image")
     assert (elsewhere["status"], elsewhere["outcome"]) == (404, "")
     assert (elsewhere["method"], elsewhere["path"]) == ("DELETE", "/models?a=%22")
-    # Two clocks of nginx, read at different moments: which of the two is larger by a millisecond is chance.
+    # nginx reads two clocks at different moments, so either may be larger by a millisecond.
     assert 0 < good["seconds"] <= elapsed
     assert 0 < float(good["upstream_seconds"]) <= elapsed
     assert len(good["worker_id"]) == 36
 
 
-def test_the_server_without_torchserve_may_stand_behind_it(app_url: str, tmp_path: Path) -> None:
+def test_the_fastapi_server_works_behind_it(app_url: str, tmp_path: Path) -> None:
     changes = {  # as docs/deployment.md says
         "proxy_pass http://torchserve/predictions/fashion;": "proxy_pass http://torchserve/readyz;",
         "proxy_method POST;": "proxy_method GET;",
@@ -127,7 +127,7 @@ def test_callers_may_need_a_certificate(hardened: TorchServe, tmp_path: Path) ->
     lines = "\n".join(line for line in document.splitlines() if line.startswith("    ssl_"))
     assert "ssl_verify_client on;" in lines
     mark = "# Who may ask is decided here"
-    # The proxy's own certificate stands for the callers' authority, and for a caller.
+    # The proxy's certificate serves as the clients' CA and as a client certificate.
     changes = {mark: f"{lines.replace('/etc/nginx/fashion/callers.crt', f'{tmp_path}/fashion/tls.crt')}\n{mark}"}
     address = urlsplit(hardened.inference_url).netloc
     with proxy_of(address, tmp_path, hardened.key_file, changes) as proxy, requests.Session() as outside:
@@ -138,7 +138,7 @@ def test_callers_may_need_a_certificate(hardened: TorchServe, tmp_path: Path) ->
         assert ask(outside, proxy).status_code == 200
 
 
-# What is shut
+# Closed routes
 
 CLOSED = [
     *("/", "/models", "/models/fashion", "/models/fashion/all", "/models?url=http://127.0.0.1:1/x.mar", "/workflows"),
@@ -155,16 +155,16 @@ TRICKS = [
 
 
 @pytest.mark.parametrize("path", CLOSED + TRICKS)
-def test_every_other_path_is_shut(proxy: Proxy, hardened: TorchServe, path: str) -> None:
+def test_every_other_path_is_closed(proxy: Proxy, hardened: TorchServe, path: str) -> None:
     context = ssl.create_default_context(cafile=str(proxy.certificate))
     for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
         connection = http.client.HTTPSConnection(urlsplit(proxy.url).netloc, timeout=60, context=context)
-        connection.request(method, path, body=b"x")  # the path goes over the wire as it stands here
+        connection.request(method, path, body=b"x")  # sends the path unchanged
         response = connection.getresponse()
         body = response.read()
         connection.close()
         assert response.status in (400, 404, 405), (method, body)
-        if response.status != 400:  # of what nginx itself cannot read
+        if response.status != 400:  # nginx's own error for unreadable requests
             error = json.loads(body)["error"]
             assert (
                 isinstance(error, str) if path.startswith("/v2/") else error["type"] in ("NotFound", "MethodNotAllowed")
@@ -173,20 +173,20 @@ def test_every_other_path_is_shut(proxy: Proxy, hardened: TorchServe, path: str)
     assert len(hardened.models()) == 1
 
 
-def test_models_that_are_not_there_are_not_found(outside: requests.Session, proxy: Proxy) -> None:
+def test_unknown_models_are_not_found(outside: requests.Session, proxy: Proxy) -> None:
     refusal(outside.post(f"{proxy.url}/predictions/other", data=photo(), timeout=60), 404, "NotFound")
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS", "PATCH", "TRACE"])
-def test_photographs_are_sent(outside: requests.Session, proxy: Proxy, method: str) -> None:
+def test_only_methods_that_send_photographs_are_allowed(outside: requests.Session, proxy: Proxy, method: str) -> None:
     response = outside.request(method, f"{proxy.url}/predictions/fashion", timeout=60)
-    if method == "TRACE":  # nginx refuses it before it looks where to
+    if method == "TRACE":  # nginx refuses it before routing
         assert response.status_code == 405
     else:
         refusal(response, 405, "MethodNotAllowed")
 
 
-def test_nothing_is_answered_in_the_clear(proxy: Proxy) -> None:
+def test_plain_http_is_not_answered(proxy: Proxy) -> None:
     for url in (proxy.plain_url, proxy.url.replace("https", "http")):
         refusal(requests.post(f"{url}/predictions/fashion", photo(), timeout=60), 400, "HttpsRequired")
 
@@ -208,9 +208,9 @@ def test_old_protocols_are_refused(proxy: Proxy) -> None:
         context.wrap_socket(connection, server_hostname=host)
 
 
-def test_what_is_no_request_is_refused(outside: requests.Session, proxy: Proxy) -> None:
-    # Longer than the 8 KiB that nginx reads of a line, and short enough that it all lies in the socket's buffers:
-    # a client that still writes when nginx hangs up may not read the answer.
+def test_invalid_requests_are_refused(outside: requests.Session, proxy: Proxy) -> None:
+    # Longer than the 8 KiB that nginx reads of a line, but short enough for the socket's buffers: a client that is
+    # still writing when nginx closes the connection may not read the answer.
     refusal(outside.get(f"{proxy.url}/{'a' * 9_000}", timeout=60), 414, "InvalidRequest")
     refusal(outside.get(f"{proxy.url}/livez", headers={"X-Large": "a" * 9_000}, timeout=60), 400, "InvalidRequest")
 
@@ -223,7 +223,7 @@ def test_large_bodies_are_refused(outside: requests.Session, proxy: Proxy) -> No
     refusal(ask(outside, proxy, large[:-1]), 400, "InvalidImage")  # by the handler
 
 
-# How much one address may ask
+# Limits per address
 
 
 def test_half_sent_bodies_cost_one_address_its_connections(

@@ -1,4 +1,4 @@
-"""The nginx of deploy/ and what callers send through it that TorchServe would misread; here before the other server."""
+"""The nginx of deploy/ in front of the FastAPI server: requests that TorchServe would misread."""
 
 import gzip
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ ORIGIN = "https://shop.example"
 
 @pytest.fixture(scope="module")
 def shop(app_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    """The proxy with the lines for browsers that the document gives."""
+    """The proxy with the lines for browsers from the documentation."""
     document = (DEPLOY.parent / "docs" / "deployment.md").read_text()
     begins = ("    add_header Access-", "    if ($request_method")
     lines = "\n".join(line for line in document.splitlines() if line.startswith(begins))
@@ -60,7 +60,7 @@ def test_below_v2_errors_are_texts(caller: requests.Session, shop: Proxy) -> Non
         assert isinstance(response.json()["error"], str)
 
 
-def test_packed_bodies(caller: requests.Session, shop: Proxy) -> None:
+def test_compressed_bodies(caller: requests.Session, shop: Proxy) -> None:
     packed = {"Content-Encoding": "gzip"}
     assert ask(caller, shop, gzip.compress(photo(1)), headers=packed).json() == ask(caller, shop, photo(1)).json()
     refusal(ask(caller, shop, gzip.compress(bytes(20 * 2**20 + 1)), headers=packed), 413, "TooLarge")

@@ -1,4 +1,4 @@
-"""What docs/deployment.md says that nginx keeps away from TorchServe's old Netty: chunks, and odd names of headers."""
+"""nginx protects TorchServe's old Netty from chunked bodies and odd header names, as docs/deployment.md says."""
 
 import http.client
 import socket
@@ -15,7 +15,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/jso
 
 
 class Listener:
-    """Stands where TorchServe does, and keeps what it is sent, byte by byte."""
+    """Replace TorchServe and record the bytes it is sent."""
 
     def __init__(self) -> None:
         self.requests: list[bytes] = []
@@ -58,7 +58,7 @@ def before_netty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pro
 
 
 def sent(proxy: Proxy, request: bytes) -> int:
-    """The status of the answer to a request that goes over the wire as it stands."""
+    """The response status of a request sent as raw bytes."""
     host, port = urlsplit(proxy.url).netloc.split(":")
     context = ssl.create_default_context(cafile=str(proxy.certificate))
     with (
@@ -71,7 +71,7 @@ def sent(proxy: Proxy, request: bytes) -> int:
         return response.status
 
 
-def test_chunks_never_reach_it(before_netty: tuple[Proxy, Listener]) -> None:
+def test_chunked_bodies_never_reach_torchserve(before_netty: tuple[Proxy, Listener]) -> None:
     proxy, listener = before_netty
     head = b"POST /predictions/fashion HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert sent(proxy, head + b'4;a="b"\r\nthe \r\n3\r\nend\r\n0\r\n\r\n') == 200

@@ -1,4 +1,4 @@
-"""What the README shows works: its Python, its path through an own catalog, its targets and files."""
+"""The README's Python blocks, its commands for an own catalog, its make targets and its files."""
 
 import csv
 import os
@@ -38,7 +38,7 @@ def run(*command: str, folder: Path) -> str:
 
 @pytest.fixture
 def home(exported: Path, tmp_path: Path) -> Path:
-    """A folder that looks like a user's after `make demo`."""
+    """A folder as after `make demo`."""
     (tmp_path / "runs/sample").mkdir(parents=True)
     (tmp_path / "runs/sample/bundle").symlink_to(exported)
     (tmp_path / "data").mkdir()
@@ -77,7 +77,7 @@ def test_own_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "serving.server",
     ]
     monkeypatch.chdir(tmp_path)
-    for line in lines[:-1]:  # starting the server is what test_server does
+    for line in lines[:-1]:  # test_server starts the server
         module, *arguments = shlex.split(line)[2:]
         if module == "training.fit":
             arguments[arguments.index("--config") + 1] = str(ROOT / "training/configs/catalog.yaml")
@@ -92,7 +92,7 @@ def test_make_targets(target: str) -> None:
 
 
 @pytest.mark.parametrize("module", sorted(set(re.findall(r"python -m ([a-z_.]+)", README))))
-def test_modules_explain_themselves(module: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_modules_print_help(module: str, capsys: pytest.CaptureFixture[str]) -> None:
     imported = import_module(module)
     command = import_module(f"{module}.__main__") if hasattr(imported, "__path__") else imported
     with pytest.raises(SystemExit) as exit:
@@ -110,7 +110,7 @@ def test_the_tree_names_files_that_are_there() -> None:
         depth = (len(line) - len(line.lstrip())) // 2
         names, _, rest = line.strip().partition("  ")
         folders = {at: name for at, name in folders.items() if at < depth}
-        above = folders[max(folders)] if folders else ""  # a file may have files of its own below it
+        above = folders[max(folders)] if folders else ""  # a file may have entries below it
         if names.endswith("/"):
             folders[depth] = above = above + names
             assert (ROOT / above).is_dir() or above == "model_store/", above

@@ -1,4 +1,4 @@
-"""A new bundle takes the place of the one that answers, under load, and no request is refused."""
+"""A new bundle replaces the serving one under load, and no request is refused."""
 
 import gc
 import signal
@@ -32,7 +32,7 @@ WAIT = 240  # s; two servers start on a machine that may be busy
 
 @contextmanager
 def running(log: Path, bundle: Path, *flags: str) -> Iterator[tuple[str, subprocess.Popen]]:
-    """The command on a free port: its URL and its process."""
+    """Run the server command on a free port; yield its URL and its process."""
     (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "serving.app", str(bundle), "--port", str(port), *flags]
@@ -51,10 +51,10 @@ def running(log: Path, bundle: Path, *flags: str) -> Iterator[tuple[str, subproc
 
 
 class Callers:
-    """Four clients that ask without a pause within the `with` block, and remember every answer."""
+    """Four clients that send requests without pause within the `with` block and record every answer."""
 
     def __init__(self, url: str) -> None:
-        self.answers: list[tuple[float, int, str]] = []  # when it was asked for, status, version
+        self.answers: list[tuple[float, int, str]] = []  # time of the request, status, version
         self._url, self._ended = f"{url}/predictions/fashion", threading.Event()
         self._threads = [threading.Thread(target=self._ask) for _ in range(4)]
 
@@ -77,7 +77,7 @@ class Callers:
             thread.join(WAIT)
 
     def versions_since(self, moment: float, count: int = 8) -> set[str]:
-        """The versions of the requests since a moment, once there are so many."""
+        """The versions that answered since a moment; waits until there are `count` answers."""
         end = time.monotonic() + WAIT
         while sum(asked > moment for asked, _, _ in self.answers) < count:
             assert time.monotonic() < end, self.answers[-5:]
@@ -86,7 +86,7 @@ class Callers:
 
 
 def wait_for_line(log: Path, begin: str, count: int) -> list[str]:
-    """The lines of a log that begin so, once there are so many."""
+    """The lines of a log that begin with `begin`; waits until there are `count`."""
     end = time.monotonic() + WAIT
     while len(lines := [line for line in log.read_text().splitlines() if line.startswith(begin)]) < count:
         assert time.monotonic() < end, log.read_text()
@@ -94,8 +94,8 @@ def wait_for_line(log: Path, begin: str, count: int) -> list[str]:
     return lines
 
 
-def point(link: Path, bundle: Path) -> None:
-    """Let a link lead to another bundle, as `ln -sfn` and a rename do."""
+def point_link(link: Path, bundle: Path) -> None:
+    """Point a link to another bundle atomically, as `ln -sfn` and a rename do."""
     new = link.with_name("new-link")
     new.symlink_to(bundle)
     new.replace(link)
@@ -115,10 +115,10 @@ def test_no_request_is_refused_while_a_new_bundle_goes_live(versions: tuple[Path
     with running(log, link) as (url, process):
         with Callers(url) as callers:
             assert callers.versions_since(0.0) == {"1.0"}
-            point(link, second)
+            point_link(link, second)
             told = requests.post(f"{url}/-/reload", timeout=WAIT)
             assert callers.versions_since(time.monotonic()) == {"2.0"}
-            point(link, first)
+            point_link(link, first)
             process.send_signal(signal.SIGHUP)
             wait_for_line(log, "reloaded: ", 2)
             assert callers.versions_since(time.monotonic()) == {"1.0"}
@@ -141,7 +141,7 @@ def test_a_broken_bundle_is_refused_in_one_line_and_the_old_one_stays(
     log = tmp_path / "log"
     with running(log, link) as (url, process):
         (second / CARD_FILE).write_text("{}")
-        point(link, second)
+        point_link(link, second)
         printed = len(log.read_text().splitlines())
         refused = requests.post(f"{url}/-/reload", timeout=WAIT)
         assert (refused.status_code, refused.json()["error"]["type"]) == (409, "NotReloaded")
@@ -155,7 +155,7 @@ def test_a_broken_bundle_is_refused_in_one_line_and_the_old_one_stays(
     assert all(line.startswith("not reloaded, ") and "1.0" in line and "goes on: " in line for line in lines)
 
 
-def test_nobody_else_may_ask_for_it(versions: tuple[Path, ...]) -> None:
+def test_reloading_needs_authorization(versions: tuple[Path, ...]) -> None:
     link, _, _ = versions
     traffic = Traffic(LiveModel(Predictor.from_bundle(link), lambda: Predictor.from_bundle(link)))
     app = create_app(traffic)
@@ -171,7 +171,7 @@ def test_nobody_else_may_ask_for_it(versions: tuple[Path, ...]) -> None:
         assert here.get("/-/reload").status_code == 405
 
 
-def test_the_predictor_that_is_replaced_is_let_go(versions: tuple[Path, ...]) -> None:
+def test_the_replaced_predictor_is_released(versions: tuple[Path, ...]) -> None:
     link, _, second = versions
     model = LiveModel(Predictor.from_bundle(link), lambda: Predictor.from_bundle(second))
     before = weakref.ref(model.predictor)
@@ -191,7 +191,7 @@ def test_a_canary_answers_its_share(versions: tuple[Path, ...], tmp_path: Path) 
 
         with ThreadPoolExecutor(4) as pool:
             found = Counter(pool.map(ask, ["/predictions/fashion"] * 100))
-        assert 4 <= found["2.0"] <= 50  # 25, and 5 standard deviations of 4.3
+        assert 4 <= found["2.0"] <= 50  # 25 expected, within 5 standard deviations of 4.3
         assert found["1.0"] + found["2.0"] == 100
         assert ask("/predictions/fashion/1.0") == "1.0"
         assert ask("/predictions/fashion/2.0") == "2.0"
@@ -206,7 +206,7 @@ def test_a_canary_answers_its_share(versions: tuple[Path, ...], tmp_path: Path) 
         (["--canary", "nowhere"], "no model_card.json in"),
     ],
 )
-def test_a_canary_that_cannot_be_is_one_line(
+def test_an_invalid_canary_is_a_one_line_error(
     versions: tuple[Path, ...], flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (port,) = free_ports(1)
@@ -219,7 +219,7 @@ def test_a_canary_that_cannot_be_is_one_line(
     assert message in line
 
 
-def test_a_share_is_a_share(versions: tuple[Path, ...]) -> None:
+def test_canary_shares_are_validated(versions: tuple[Path, ...]) -> None:
     model = LiveModel(Predictor.from_bundle(versions[0]))
     with pytest.raises(SettingError, match="must be from 0 to 1"):
         Traffic(model, model, -0.1)

@@ -1,4 +1,4 @@
-"""Replacements, recommendations and duplicates, on products of which it is known what they are."""
+"""Replacements, recommendations and duplicates, on products with known attributes."""
 
 import json
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ TWINS = {"p0": ["twin0a", "twin0b"], "p4": ["twin4a"]}
 
 
 def rows() -> list[dict[str, Any]]:
-    """Products, and near-identical photographs of two of them as products of their own, in stock."""
+    """Products, and near-identical photographs of two of them as separate products in stock."""
     found = products(COUNT, seed=2)
     by_id = {row["id"]: row for row in found}
     rng = np.random.default_rng(0)
@@ -78,7 +78,7 @@ def test_replacements_share_category_and_gender_are_in_stock_and_no_twins(index:
     assert TWINS["p0"][0] in {match.product.id for match in index.search("p0", duplicates=True)}
 
 
-def test_what_a_replacement_must_share_can_be_said(index: Index) -> None:
+def test_the_required_shared_columns_can_be_chosen(index: Index) -> None:
     by_id = {row["id"]: row for row in rows()}
     brand = index.product("p3").source.get("brand") or index.product("p5").source["brand"]
     asked = "p3" if index.product("p3").source.get("brand") else "p5"
@@ -96,13 +96,13 @@ def test_what_a_replacement_must_share_can_be_said(index: Index) -> None:
     ("how", "message"),
     [
         ({"same": ["categry"]}, "unknown column 'categry'; there are: .*; did you mean 'category'?"),
-        ({"same": ["price"]}, "'price' holds numbers; a replacement shares names, for these use --where"),
+        ({"same": ["price"]}, "'price' holds numbers; a replacement can share names only; use --where"),
         ({"stock": "brand"}, "'brand' holds text, not numbers, true and false or texts such as 'in stock' that say"),
         ({"stock": 'odd "name", of it'}, "of it' holds text such as 'x', not numbers, true and false or texts"),
         ({"stock": "stok"}, "unknown column 'stok'"),
     ],
 )
-def test_columns_that_cannot_say_so(index: Index, how: dict[str, Any], message: str) -> None:
+def test_unusable_columns_are_refused(index: Index, how: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingError, match=message):
         index.replace("p1", **how)
 
@@ -116,7 +116,7 @@ def test_an_index_without_category_and_gender(index: Index) -> None:
 
 
 def score(product: np.ndarray, like: np.ndarray, unlike: np.ndarray) -> float:
-    """Qdrant's best score: the similarity to the best liked, unless one not liked is nearer; then minus that."""
+    """Qdrant's best score: the highest similarity to a liked product, or minus that to a nearer disliked one."""
     best, worst = (like @ product).max(), (unlike @ product).max() if len(unlike) else -np.inf
     return float(best) if best > worst else -float(worst)
 
@@ -150,12 +150,12 @@ def test_recommendations_pass_the_filter(index: Index) -> None:
     ("like", "unlike", "how", "error", "message"),
     [
         ([], ["p1"], {}, SettingError, "need at least one product that is liked"),
-        (["p1", "p2"], ["p2"], {}, SettingError, "product 'p2' is both liked and not liked"),
-        (["p1"], [], {"diversity": 0.5}, SettingError, "recommendations know no diversity"),
+        (["p1", "p2"], ["p2"], {}, SettingError, "product 'p2' is both liked and disliked"),
+        (["p1"], [], {"diversity": 0.5}, SettingError, "recommendations do not support diversity"),
         (["p1"], ["p2000"], {}, DataError, "has no product with the id 'p2000'"),
     ],
 )
-def test_recommendations_that_cannot_be(
+def test_invalid_recommendation_requests(
     index: Index, like: list[str], unlike: list[str], how: Any, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
@@ -165,9 +165,9 @@ def test_recommendations_that_cannot_be(
 def test_planted_duplicates_are_found_and_nothing_else(index: Index) -> None:
     planted = sorted((sorted([id, *twins]) for id, twins in TWINS.items()), key=len, reverse=True)
     assert index.duplicates(threshold=0.999) == planted
-    if not index.manifest.tuning.graphs:  # whose vectors are float16, which makes a cosine so near to 1 one
+    if not index.manifest.tuning.graphs:  # with graphs, float16 vectors round a cosine so near to 1 up to 1
         assert index.duplicates(threshold=1.0) == []
-    (everything,) = index.duplicates(threshold=0.01)  # more near ones than are looked at first
+    (everything,) = index.duplicates(threshold=0.01)  # more near neighbors than the first query returns
     assert len(everything) == COUNT + 3
     for threshold in (0.0, 1.1, float("nan")):
         with pytest.raises(SettingError, match="it must be above 0 and at most 1"):
@@ -204,7 +204,7 @@ def test_columns_of_stocks_are_known_by_their_usual_names(name: str, kind: Kind,
     assert asked == ({name} if found else set())
 
 
-def test_texts_say_what_is_in_stock_and_without_a_column_a_note_says_so(
+def test_stock_texts_are_understood_and_a_missing_column_is_noted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     texts = ("in stock", "Out of stock", "TRUE", "no", "https://schema.org/InStock", "sold_out", None)
@@ -221,7 +221,7 @@ def test_texts_say_what_is_in_stock_and_without_a_column_a_note_says_so(
     build(write_catalog(tmp_path / "none", list(known.values()), columns=kept), EdgeStore(tmp_path / "none" / "index"))
     for more, lines in (([], 1), (["--stock", ""], 0)):
         assert replace.main([str(tmp_path / "none" / "index"), *flags, *more]) == 0
-        notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note   no column")]
+        notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note   no stock column")]
         assert len(notes) == lines
 
 
@@ -234,7 +234,7 @@ def test_texts_say_what_is_in_stock_and_without_a_column_a_note_says_so(
         (duplicates.main, ["--threshold", "2"], "threshold is 2; it must be above 0 and at most 1"),
     ],
 )
-def test_mistakes_are_one_line(
+def test_mistakes_are_one_line_errors(
     folder: Path, capsys: pytest.CaptureFixture[str], command: Any, arguments: list[str], message: str
 ) -> None:
     with pytest.raises(SystemExit) as stop:

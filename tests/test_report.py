@@ -1,4 +1,4 @@
-"""The report on a bundle: what it finds in planted faults, its intervals, its page and its folder."""
+"""The report on a bundle: planted faults are found; intervals, page and folder."""
 
 import io
 import json
@@ -26,7 +26,7 @@ from training.report.ranking import least_certain, most_wrong
 from training.report.reliability import binned, reliability
 from training.report.writing import write_report
 
-# Names that a page, a plot and a sorting script must take as they are.
+# Names that the page, the plots and the sorting script must handle as plain text.
 LABELS = (
     Label("color", "Black"),
     Label("color", '<b>White</b> & "cream"'),
@@ -71,7 +71,7 @@ def photograph(gray: int, form: str = "PNG") -> bytes:
 def evidence_of(
     probabilities: Any, targets: Any, taxonomy: Taxonomy = TAXONOMY, embeddings: Any = None, files: Any = None
 ) -> Evidence:
-    """Evidence with the profiles `0.3` and `0.5`; embeddings that are at right angles unless given."""
+    """Evidence with the profiles `0.3` and `0.5`; embeddings are orthogonal unless given."""
     probabilities, targets = np.asarray(probabilities, np.float32), np.asarray(targets, np.int8)
     count = len(targets)
     vectors = np.eye(count, dtype=np.float32) if embeddings is None else np.asarray(embeddings, np.float32)
@@ -81,7 +81,7 @@ def evidence_of(
 
 
 def shop(count: int = 40, seed: int = 0) -> Evidence:
-    """Photographs with one color of three and one shape of two each, which a model mostly sees."""
+    """Photographs with one of three colors and one of two shapes each, mostly recognized by the model."""
     rng = np.random.default_rng(seed)
     targets = np.zeros((count, len(LABELS)), np.int8)
     targets[:, 6] = -1
@@ -94,14 +94,14 @@ def shop(count: int = 40, seed: int = 0) -> Evidence:
 
 
 def scores_of(evidence: Evidence) -> dict[str, Any]:
-    """What `training.evaluate` computes, without torch, which takes seconds to import."""
+    """The scores of `training.evaluate`, without importing torch, which takes seconds."""
     found = {}
     for profile in evidence.answers:
         thresholds = np.full(len(evidence.taxonomy), float(profile))
         found[profile] = score(evidence.probabilities, evidence.targets, thresholds, evidence.taxonomy)
         for i, label in enumerate(found[profile]["labels"]):
             rows = np.flatnonzero(evidence.annotated[:, i])
-            yes, once = evidence.yes[rows, i], np.ones((len(rows), 1), np.float32)
+            yes, once = evidence.positives[rows, i], np.ones((len(rows), 1), np.float32)
             precision = weighted_precision(evidence.probabilities[rows, i], yes, once)[0] if yes.any() else None
             label["average_precision"] = precision
     return found
@@ -147,7 +147,7 @@ def test_confusions_counted_by_hand() -> None:
     probabilities = [[0.1, 0.8, 0.1], [0.2, 0.9, 0.9], [0.9, 0.1, 0.2], [0.7, 0.3, 0.9], [0.9, 0.9, 0.1]]
     pairs = confused_pairs(evidence_of(probabilities, targets, taxonomy))
     assert [(pair["annotated"], pair["answered"], pair["count"], pair["support"]) for pair in pairs] == [
-        ("Black", "Navy", 2, 4),  # the last photograph is answered with both, so Black was not missed
+        ("Black", "Navy", 2, 4),  # the last photograph has both as answers, so Black was not missed
         ("Navy", "Black", 1, 1),
     ]
     assert pairs[0]["share"] == 0.5
@@ -160,7 +160,7 @@ def test_a_mislabeled_photograph_is_the_most_suspicious() -> None:
     targets = np.eye(3, dtype=np.int8)[np.arange(30) % 3]
     probabilities = 0.9 * targets + 0.03
     targets[7] = [1, 0, 0]  # it is white
-    targets[14, 0] = 1  # Red and Black stand together
+    targets[14, 0] = 1  # Red and Black together
     probabilities[17] = [0.6, 0.03, 0.93]  # annotated Red; Black may be missing
     found = suspicious_annotations(evidence_of(probabilities, targets, taxonomy))
     first = found[0]
@@ -197,7 +197,7 @@ def test_labels_that_exclude_each_other() -> None:
     targets = np.zeros((200, 3), np.int8)
     targets[:100, 0] = targets[100:, 1] = 1
     targets[40, 1] = 1
-    targets[::3, 2] = 1  # stands with Men as often as not
+    targets[::3, 2] = 1  # occurs with Men half of the time
     (found,) = excluding_labels(evidence_of(np.full((200, 3), 0.1), targets, taxonomy))
     assert (found["row"], found["names"], found["together"]) == (40, ["Men", "Women"], 1)
 
@@ -210,7 +210,7 @@ def test_the_least_certain_photograph() -> None:
 
 
 class Page(HTMLParser):
-    """What a page holds: ids, links, images, and the text outside style and script."""
+    """Parse a page: ids, links, images, and the text outside style and script."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -248,7 +248,7 @@ def test_the_page(tmp_path: Path) -> None:
     text, report = written(evidence, out)
     page = Page(text)
     assert page.open == []
-    assert text.count("<script>") == 1  # no name of a label became one
+    assert text.count("<script>") == 1  # no label name became a script
     assert "<b>White" not in text
     for label in LABELS[:6]:
         assert label.name in page.text
@@ -258,7 +258,7 @@ def test_the_page(tmp_path: Path) -> None:
     assert all(image["alt"] and image["width"] and image["loading"] == "lazy" for image in page.images)
     linked = {link for link in page.links if not link.startswith("#")}
     files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-    assert files - linked == {"index.html"}  # nothing is written that is not shown
+    assert files - linked == {"index.html"}  # every written file is linked
     for profile, scores in scores_of(evidence).items():
         assert report["profiles"][profile]["micro_f1"] == scores["micro_f1"]
         assert f"{scores['macro_f1']:.3f}" in page.text
@@ -267,7 +267,7 @@ def test_the_page(tmp_path: Path) -> None:
     assert [path.name for path in out.parent.iterdir()] == ["report"]
 
 
-def test_the_json_has_what_the_page_is_made_of(tmp_path: Path) -> None:
+def test_the_json_has_the_data_of_the_page(tmp_path: Path) -> None:
     evidence = shop()
     _, report = written(evidence, tmp_path / "report")
     steps: list[str] = []
@@ -295,7 +295,7 @@ def test_small_and_plain_data(evidence: Evidence, tmp_path: Path) -> None:
     assert report["confusions"] == report["noise"] == report["most_wrong"] == []
 
 
-def test_only_a_report_is_replaced(tmp_path: Path) -> None:
+def test_only_report_folders_are_replaced(tmp_path: Path) -> None:
     evidence = evidence_of([[0.9, 0, 0, 0, 1, 0, 0]], [[1, 0, 0, 0, 1, 0, 0]])
     out = tmp_path / "report"
     written(evidence, out)

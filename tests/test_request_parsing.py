@@ -1,4 +1,4 @@
-"""Requests are understood or refused with one line, whatever they hold."""
+"""Request parsing: any request is parsed, or refused with a message of one line."""
 
 import gzip
 import json
@@ -40,7 +40,7 @@ VALUES = st.recursive(
 )
 
 
-def understood(call: IncomingRequest) -> ParsedRequest | None:
+def parsed_or_refused(call: IncomingRequest) -> ParsedRequest | None:
     try:
         return read_request(call, CARD)
     except (InvalidImage, InvalidOption, InvalidRequest):
@@ -50,7 +50,7 @@ def understood(call: IncomingRequest) -> ParsedRequest | None:
 @settings(max_examples=400, deadline=None)
 @given(VALUES)
 def test_any_json(value: Any) -> None:
-    request = understood(IncomingRequest({"body": json.dumps(value).encode()}, content_type="application/json"))
+    request = parsed_or_refused(IncomingRequest({"body": json.dumps(value).encode()}, content_type="application/json"))
     if request is not None:
         assert 1 <= len(request.images) <= MAX_IMAGES
         assert (request.style is Style.ONE) <= (len(request.images) == 1)
@@ -59,7 +59,7 @@ def test_any_json(value: Any) -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(["", "application/json", "image/jpeg", "text/plain; charset=x"]))
 def test_any_body(body: bytes, declared: str) -> None:
-    request = understood(IncomingRequest({"body": bytearray(body)}, content_type=declared))
+    request = parsed_or_refused(IncomingRequest({"body": bytearray(body)}, content_type=declared))
     if request is not None and request.style is Style.ONE and not body.lstrip().startswith(b"{"):
         assert request.images == (("", body),)
 
@@ -70,7 +70,7 @@ def test_any_body(body: bytes, declared: str) -> None:
     st.dictionaries(st.sampled_from([header_name(name) for name in NAMES]) | st.text(max_size=8), st.text(max_size=8)),
 )
 def test_any_form(fields: dict[str, Any], headers: dict[str, str]) -> None:
-    request = understood(IncomingRequest(fields, headers))
+    request = parsed_or_refused(IncomingRequest(fields, headers))
     if request is not None:
         assert {name for name, _ in request.images} <= {"", *fields}
 
@@ -106,12 +106,12 @@ def test_explanations_are_the_routes_default_only() -> None:
         {"data": photo(), "image_url": b"https://shop.example/a.jpg", "image_alt": b""},
     ],
 )
-def test_a_short_text_beside_a_photograph_is_none(fields: dict[str, bytes]) -> None:
+def test_a_short_text_beside_a_photograph_is_not_an_image(fields: dict[str, bytes]) -> None:
     texts = set(list(fields)[1:])
     assert read_request(IncomingRequest(fields, texts=texts), CARD).images == (("", photo()),)
 
 
-def test_a_photograph_without_a_file_name_is_one() -> None:
+def test_a_photograph_without_a_file_name_is_an_image() -> None:
     request = read_request(
         IncomingRequest({"image_1": photo(1), "image_2": photo(2)}, texts={"image_1", "image_2"}), CARD
     )
@@ -119,7 +119,7 @@ def test_a_photograph_without_a_file_name_is_one() -> None:
 
 
 @pytest.mark.parametrize("name", ["image", "image2", "images[]", "data"])
-def test_a_forgotten_at_sign_is_told(name: str) -> None:
+def test_a_forgotten_at_sign_is_reported(name: str) -> None:
     request = read_request(IncomingRequest({name: b"photo.jpg", "image1": photo()}, texts={name}), CARD)
     told = dict(request.images)[name]
     assert isinstance(told, InvalidImage)
@@ -132,13 +132,13 @@ def test_a_file_is_an_image_whatever_it_holds_and_a_long_text_is_no_note() -> No
     assert isinstance(long.images[0][1], InvalidImage)
 
 
-def test_a_form_without_a_photograph_is_told() -> None:
+def test_a_form_without_a_photograph_is_reported() -> None:
     with pytest.raises(InvalidImage, match=r"the request has only 'image_id' but no image; send one as the body"):
         read_request(IncomingRequest({"image_id": b"1042"}, texts={"image_id"}), CARD)
 
 
 @pytest.mark.parametrize("body", [b"\xff\xd8\xff\xe0\0\x10JFIF=1&a=2", b"RIFF\0\0\0\0WEBPVP8 =&x"])
-def test_a_photograph_that_was_taken_apart_as_a_form_is_told_in_words(body: bytes) -> None:
+def test_a_photograph_parsed_as_a_form_is_explained(body: bytes) -> None:
     fields = {pair.partition(b"=")[0].decode("latin-1"): b"" for pair in body.split(b"&")}
     with pytest.raises(
         InvalidRequest, match=r"^the body is declared a form, but is not one; send a photograph with -T"
@@ -152,7 +152,7 @@ def test_a_photograph_that_was_taken_apart_as_a_form_is_told_in_words(body: byte
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
 def test_headers_are_read_as_utf_8_and_else_as_latin_1(encoding: str) -> None:
-    value = "color:\u00c9cru".encode(encoding).decode("latin-1")  # as both servers hand it on
+    value = "color:\u00c9cru".encode(encoding).decode("latin-1")  # as both servers pass it on
     options = read_request(IncomingRequest({"body": b"x"}, {"Fashion-Labels": value}), CARD).options
     assert options.labels == (Label("color", "\u00c9cru"),)
 
@@ -190,7 +190,7 @@ PACKERS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 
 
 @pytest.mark.parametrize("name", PACKERS)
-def test_a_packed_body_is_unpacked(name: str) -> None:
+def test_a_compressed_body_is_decompressed(name: str) -> None:
     encoding, pack = PACKERS[name]
     headers = {"Content-Encoding": encoding}
     assert read_request(IncomingRequest({"body": bytearray(pack(photo()))}, headers), CARD).images == (("", photo()),)
@@ -199,7 +199,7 @@ def test_a_packed_body_is_unpacked(name: str) -> None:
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, raw_deflate])
-def test_the_limit_is_of_what_comes_out(pack: Callable[[bytes], bytes]) -> None:
+def test_the_limit_is_that_of_the_decompressed_body(pack: Callable[[bytes], bytes]) -> None:
     headers = {"Content-Encoding": "gzip" if pack is gzip.compress else "deflate"}
     whole = read_request(IncomingRequest({"body": pack(bytes(MAX_BODY))}, headers), CARD)
     assert len(whole.images[0][1]) == MAX_BODY  # type: ignore[arg-type]
@@ -219,7 +219,7 @@ def test_the_limit_is_of_what_comes_out(pack: Callable[[bytes], bytes]) -> None:
         ("gzip", b"", None, ""),
     ],
 )
-def test_packed_bodies_that_are_refused(encoding: str, body: bytes, kind: Any, message: str) -> None:
+def test_compressed_bodies_that_are_refused(encoding: str, body: bytes, kind: Any, message: str) -> None:
     call = IncomingRequest({"body": body}, {"content-encoding": encoding})
     if kind is None:
         assert read_request(call, CARD).images == (("", b""),)
@@ -235,7 +235,7 @@ def test_packed_bodies_that_are_refused(encoding: str, body: bytes, kind: Any, m
 def binary(
     *images: bytes, size: Any = None, datatype: str = "BYTES", more: bytes = b""
 ) -> tuple[bytes, dict[str, str]]:
-    """A request as tritonclient sends it, and its headers."""
+    """A binary request as sent by tritonclient, and its headers."""
     data = b"".join(struct.pack("<I", len(image)) + image for image in images)
     tensor = {"name": "image", "shape": [len(images)], "datatype": datatype}
     tensor |= {"parameters": {"binary_data_size": len(data) if size is None else size}}
@@ -279,7 +279,7 @@ def test_binary_tensors_that_are_refused(request_: tuple[bytes, dict[str, str]],
 @given(VALUES, st.binary(max_size=30), st.integers(-2, 2))
 def test_any_binary_request(value: Any, data: bytes, off: int) -> None:
     head = json.dumps({"inputs": value}).encode()
-    understood(IncomingRequest({"body": head + data}, {"inference-header-content-length": str(len(head) + off)}))
+    parsed_or_refused(IncomingRequest({"body": head + data}, {"inference-header-content-length": str(len(head) + off)}))
 
 
 def test_an_id_with_half_a_character_is_refused() -> None:

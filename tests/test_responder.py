@@ -1,4 +1,4 @@
-"""Batches of requests through the responder, without any server."""
+"""The responder on batches of requests, without a server."""
 
 import gzip
 import json
@@ -43,7 +43,7 @@ def test_a_batch_and_its_tally(ready: Responder) -> None:
     answered = [
         json.loads(ready.respond([IncomingRequest({"body": photo(i)})])[0][0].body)["attributes"] for i in (1, 2, 3)
     ]
-    # What reaches its threshold counts, not what was asked for.
+    # The tally counts labels that reach their threshold, not all answered ones.
     assert tally.attributes.total() == sum(map(len, answered))
 
 
@@ -78,7 +78,7 @@ def test_a_batch_of_the_largest_answers_is_one_response(config: str) -> None:
     assert size > 8 * MAX_ANSWER
 
 
-def test_what_cannot_be_unpacked_has_a_status_of_its_own(ready: Responder) -> None:
+def test_undecompressible_bodies_have_their_own_status(ready: Responder) -> None:
     replies, _ = ready.respond(
         [
             IncomingRequest({"body": gzip.compress(photo(1))}, {"content-encoding": "gzip"}),
@@ -91,7 +91,7 @@ def test_what_cannot_be_unpacked_has_a_status_of_its_own(ready: Responder) -> No
     assert {reply.outcome for reply in replies[1:]} == {"bad_request"}
 
 
-def test_half_a_character_is_no_fault_of_the_servers(ready: Responder) -> None:
+def test_invalid_unicode_is_a_client_error(ready: Responder) -> None:
     values = ["\ud800", {"\ud800": 1}, {"b64": "\ud800"}]
     bodies = [{"image": value} for value in values] + [{"images": ["eA=="], name: "\ud800"} for name in ("x", "groups")]
     bodies += [{"inputs": [], "id": "\ud800"}, {"inputs": [{"name": "\ud800"}]}, {"instances": [1], "\ud800": 1}]

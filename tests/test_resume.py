@@ -1,4 +1,4 @@
-"""Trainings that are killed and resumed, with every shipped configuration: to the last bit what they would be."""
+"""Killed and resumed trainings, with every shipped configuration, are bit-identical to uninterrupted ones."""
 
 import csv
 import multiprocessing
@@ -21,8 +21,8 @@ from training.data.loading import set_up_worker
 from training.fitting.stopping import TrainingStopped
 
 CONFIGS = Path(__file__).parent.parent / "training" / "configs"
-STEPS = 6  # of an epoch
-# What the configurations have of their own labels, files and machines; their recipes and augmentations stay.
+STEPS = 6  # per epoch
+# Overrides of labels, files and hardware settings; recipes and augmentations stay.
 SMALL = [
     *("--model.arch", "resnet18", "--model.weights", "none", "--trainer.accelerator", "cpu", "--trainer.devices", "1"),
     *("--trainer.precision", "32-true", "--data.input.size", "32", "--data.batch_size", "4", "--data.taxonomy", "data"),
@@ -37,7 +37,7 @@ EVERY_CHANGE = (
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Flags that make any configuration a matter of a second."""
+    """Flags that reduce any configuration to a training of a second."""
     folder = write_shapes(tmp_path_factory.mktemp("data") / "shapes", train=4 * STEPS, val=6)
     return [*SMALL, "--data.path", str(folder), "--data.cache", str(tmp_path_factory.mktemp("cache"))]
 
@@ -56,7 +56,7 @@ def one_thread() -> Iterator[None]:
 
 
 class SignalAtStep(Callback):
-    """Sends this process a signal before a step."""
+    """Send this process a signal before a step."""
 
     def __init__(self, number: int, step: int) -> None:
         self.number, self.step = number, step
@@ -67,7 +67,7 @@ class SignalAtStep(Callback):
 
 
 def train_until(number: int, step: int, arguments: list[str]) -> None:
-    """Train in this process, until it gets a signal."""
+    """Train in this process until it gets a signal."""
     torch.set_num_threads(1)
     fit.quiet()
     instantiate = fit.FashionCLI.instantiate_trainer
@@ -87,9 +87,9 @@ def train_until(number: int, step: int, arguments: list[str]) -> None:
 
 
 def train_in_a_process(number: int, step: int, arguments: list[str]) -> None:
-    """The same in a process of its own, which ends by the signal."""
+    """Train in a separate process, which is ended by the signal."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["training.fit"])  # imported once for all that are killed
+    context.set_forkserver_preload(["training.fit"])  # imported once for all processes
     process = context.Process(target=train_until, args=(number, step, arguments))
     process.start()
     process.join(120)
@@ -97,7 +97,7 @@ def train_in_a_process(number: int, step: int, arguments: list[str]) -> None:
 
 
 def load_until_killed(send: Connection) -> None:
-    """Load images by two other processes, tell their ids, and die as one that is killed does."""
+    """Load images with two worker processes, send their ids, and end by SIGKILL."""
     loader = DataLoader(ProcessIds(), batch_size=1, num_workers=2, worker_init_fn=set_up_worker)
     loading = iter(loader)
     send.send(sorted({int(next(loading)) for _ in range(8)}))
@@ -115,7 +115,7 @@ class ProcessIds(Dataset[int]):
 
 
 def is_running(process: int) -> bool:
-    """Whether a process is there and has not ended, however little its parent cares."""
+    """Whether a process runs; a zombie does not."""
     try:
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
@@ -124,8 +124,8 @@ def is_running(process: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="tells by /proc whether a process runs")
-def test_what_loads_images_ends_with_a_killed_trainer_however_it_was_started() -> None:
-    context = multiprocessing.get_context("forkserver")  # which is what loads in it then, too
+def test_loader_processes_end_with_a_killed_trainer() -> None:
+    context = multiprocessing.get_context("forkserver")  # also the start method of the loader's workers then
     receive, send = context.Pipe(duplex=False)
     trainer = context.Process(target=load_until_killed, args=(send,))
     trainer.start()
@@ -140,7 +140,7 @@ def test_what_loads_images_ends_with_a_killed_trainer_however_it_was_started() -
 
 
 def losses(run: Path) -> list[dict[str, str]]:
-    """What metrics.csv has of each epoch but its time, as it is written there."""
+    """The rows of metrics.csv as text, without times."""
     with (run / "metrics.csv").open(newline="", encoding="utf-8") as file:
         return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
 
@@ -152,11 +152,11 @@ def check_alike(run: Path, expected: Path) -> None:
     assert all(torch.equal(found["state_dict"][name], value) for name, value in wanted["state_dict"].items())
 
 
-# Whether images are loaded by two other processes or none: before the kill, after it, and without one.
+# The number of loader processes: before the kill, after it, and in the uninterrupted training.
 WORKERS = [(2, 2, 0), (0, 0, 2)]
 
 
-# Every configuration is killed, and one is asked to end as well: what it does then is the same for all.
+# Every configuration is killed; one is also stopped by SIGTERM, which works the same for all.
 @pytest.mark.parametrize(
     ("config", "number"),
     [(path.stem, signal.SIGKILL) for path in sorted(CONFIGS.glob("*.yaml"))] + [("sample", signal.SIGTERM)],

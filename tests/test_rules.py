@@ -1,4 +1,4 @@
-"""training.data.rules, training.data.label_rows and training.data.applicability, and what training makes of them."""
+"""training.data.rules, training.data.label_rows and training.data.applicability, and their use in training."""
 
 import re
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from training.data.rules import Derived, Rules
 from training.sources.writer import ProductRow, write_dataset
 
 SPEC = InputSpec(size=32)
-INPUT = InputSettings.of(SPEC)
+INPUT = InputSettings.from_spec(SPEC)
 TEXT = """
 derive:
   garment:
@@ -67,16 +67,16 @@ def rules(tmp_path: Path) -> Rules:
 
 
 def garments(rules: Rules, **cells: list[str] | None) -> dict[str, int] | None:
-    """What is derived of each garment."""
+    """The derived target of each garment."""
     found = rules.derived({name: cells.get(name) for name in ("article", "garment", "neck")}).get("garment")
     names = ("Pants", "Shirt", "Hat", "T-Shirt", "Polo", "Long", "Cape")
     return found and {name: found.target(name) for name in names}
 
 
-def test_each_form_says_what_it_says(rules: Rules) -> None:
+def test_each_form_of_rule(rules: Rules) -> None:
     no = dict.fromkeys(("Pants", "Shirt", "Hat", "T-Shirt", "Polo", "Long"), 0)
     unknown = dict.fromkeys((*no, "Cape"), -1)
-    # Of the Cape, which no rule names, a list says nothing; `[]` and `one of` mean all labels.
+    # No rule names the Cape: a list leaves it unknown; `[]` and `one of` cover all labels.
     assert garments(rules, article=["Jeans"]) == no | {"Pants": 1, "Cape": -1}
     assert garments(rules, article=["Suit"]) == no | {"Pants": 1, "Shirt": 1, "Cape": -1}
     assert garments(rules, article=["Watch"]) == no | {"Cape": 0}
@@ -84,33 +84,33 @@ def test_each_form_says_what_it_says(rules: Rules) -> None:
     assert garments(rules, article=["Tee"]) == no | {"T-Shirt": -1, "Polo": -1, "Long": -1, "Cape": 0}
     assert garments(rules, article=["Dress"]) is None
     assert garments(rules, article=[]) is None
-    assert garments(rules, article=["Jeans"], garment=["Hat"]) is None, "what is annotated stays"
+    assert garments(rules, article=["Jeans"], garment=["Hat"]) is None, "annotations take precedence"
 
 
-def test_what_several_groups_say_is_taken_together(rules: Rules) -> None:
+def test_rules_of_several_groups_are_combined(rules: Rules) -> None:
     no = dict.fromkeys(("Pants", "Shirt", "Hat", "T-Shirt", "Polo", "Long", "Cape"), 0)
     assert garments(rules, article=["Tee"], neck=["Round"]) == no | {"T-Shirt": -1, "Long": -1}
-    assert garments(rules, article=["Tee"], neck=["Collar"]) == no | {"Polo": 1}, "the only one left"
+    assert garments(rules, article=["Tee"], neck=["Collar"]) == no | {"Polo": 1}, "only one candidate is left"
     contradiction = rules.derived({"article": ["Sweater"], "neck": ["Round"], "garment": None})
     assert contradiction["garment"].no == {"Pants", "Hat", "Polo"}
     both = Derived(only=frozenset({"Polo"}), some=True) & Derived(no=frozenset({"Polo"}))
-    assert both == Derived(), "rules that contradict each other say nothing"
+    assert both == Derived(), "contradictory rules imply nothing"
 
 
-def test_of_several_labels_only_what_the_product_has_follows(rules: Rules) -> None:
+def test_several_labels_imply_only_what_the_product_has(rules: Rules) -> None:
     unknown = dict.fromkeys(("Pants", "Shirt", "Hat", "T-Shirt", "Polo", "Long", "Cape"), -1)
     assert garments(rules, article=["Jeans", "Watch"]) == unknown | {"Pants": 1}
     assert garments(rules, article=["Watch", "Sweater"]) is None
 
 
-def test_rules_do_not_follow_from_what_was_derived(rules: Rules) -> None:
+def test_rules_are_not_applied_to_derived_labels(rules: Rules) -> None:
     found = rules.derived({"article": None, "garment": ["Pants"], "neck": None})
     assert set(found) == {"article"}
     assert found["article"].yes == {"Jeans"}
     assert rules.derived({"article": None, "garment": ["Hat"]})["article"].no == {"Jeans", "Tee", "Sweater"}
 
 
-def test_names_that_nothing_has_are_listed(rules: Rules) -> None:
+def test_unused_names_are_listed(rules: Rules) -> None:
     data = {"article": ["Jeans", "Suit", "Watch", "Sweater", "Tee"], "neck": ["Round", "Collar"]}
     assert rules.unknown(data | {"garment": ["Pants", "Shirt", "Hat", "T-Shirt", "Polo", "Long", "Shoe"]}) == []
     found = rules.unknown({"article": ["Jean"], "garment": ["Pants"], "necks": ["Round"]})
@@ -119,12 +119,12 @@ def test_names_that_nothing_has_are_listed(rules: Rules) -> None:
     assert "'Shirt' of garment" in found
 
 
-def test_no_file_says_nothing(tmp_path: Path) -> None:
+def test_no_file_means_no_rules(tmp_path: Path) -> None:
     assert Rules.load(None) == load(tmp_path, "# nothing yet\n") == Rules()
     assert Rules().derived({"article": ["Jeans"]}) == {}
 
 
-def test_the_rules_of_the_page_are_read_and_do_what_it_says(tmp_path: Path) -> None:
+def test_the_rules_of_the_page_work_as_documented(tmp_path: Path) -> None:
     page = (Path(__file__).parent.parent / "docs" / "labels.md").read_text()
     blocks = [dedent(block) for block in re.findall(r"(?:^    .*\n|^\n(?=    ))+", page, re.MULTILINE)]
     rules = load(tmp_path, "".join(block for block in blocks if block.strip().startswith(("derive:", "applies:"))))
@@ -146,9 +146,9 @@ def test_the_rules_of_the_page_are_read_and_do_what_it_says(tmp_path: Path) -> N
         ("derive: {a: {from: b, labels: {x: 3}}}\n", r"derive a, x holds 3; expected a label, a list of labels, {not"),
         ("derive: {a: {from: b, labels: {x: {never: [y]}}}}\n", r"derive a, x holds {'never': \['y'\]}; expected"),
         ("derive: {a: {from: b, labels: {x: {not: []}}}}\n", r"derive a, x holds {'not': \[\]}; expected"),
-        ("derive: {a: {from: b, labels: {x: [no]}}}\n", r"derive a, x holds False, no name; put .* into quotes"),
-        ("derive: {a: {from: b, labels: {yes: y}}}\n", r"derive a has the name True; put .* into quotes"),
-        ("derive: {a: {labels: {x: y}}}\n", r"derive a, from holds None, no name"),
+        ("derive: {a: {from: b, labels: {x: [no]}}}\n", r"derive a, x holds False, which is not a name; quote names"),
+        ("derive: {a: {from: b, labels: {yes: y}}}\n", r"derive a has the name True; quote names"),
+        ("derive: {a: {labels: {x: y}}}\n", r"derive a, from holds None, which is not a name"),
         ("derive: {a: {from: a, labels: {x: y}}}\n", r"derive a follows from itself; name another group at from"),
         ("derive: {a: {from: b}}\n", r"derive a holds None; expected a table"),
         ("applies: {by: [a]}\n", r"applies, groups holds None, no name"),
@@ -161,7 +161,7 @@ def test_the_rules_of_the_page_are_read_and_do_what_it_says(tmp_path: Path) -> N
         ("derive: [a\n", r"the rules in .* cannot be read"),
     ],
 )
-def test_a_file_of_something_else_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+def test_a_file_of_something_else_is_a_one_line_error(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(DataError, match=message) as error:
         load(tmp_path, text)
     assert "\n" not in str(error.value)
@@ -172,7 +172,7 @@ def test_a_file_of_something_else_is_one_line(tmp_path: Path, text: str, message
 
 
 def write(folder: Path, groups: list[str], products: list[tuple[list[str] | None, ...]]) -> str:
-    """A folder whose train and val have these products, a label for each group."""
+    """Write a folder whose train and val splits have these products, with labels for each group."""
 
     def rows() -> Iterator[ProductRow]:
         for split in ("train", "val"):
@@ -234,7 +234,7 @@ def targets(data: FashionData, images: Any, index: int) -> dict[str, int]:
     return dict(zip(names, images[index]["targets"].tolist(), strict=True))
 
 
-def test_both_folders_teach_what_can_be_derived(shop: str, amateurs: str, tmp_path: Path) -> None:
+def test_derived_targets_of_both_folders(shop: str, amateurs: str, tmp_path: Path) -> None:
     data = open_data([shop, amateurs], tmp_path)
     assert data.gates == Gates(("neck",), False)
     assert data.taxonomy.groups == ("article", "neck", "garment")
@@ -247,11 +247,11 @@ def test_both_folders_teach_what_can_be_derived(shop: str, amateurs: str, tmp_pa
 
     assert of(4, garment) == {"Hat": 0, "Pants": 1, "Polo": 0, "T-Shirt": 0}  # Jeans
     assert of(8, garment) == {"Hat": 0, "Pants": 0, "Polo": 0, "T-Shirt": 0}  # Watch
-    assert of(0, garment) == {"Hat": 0, "Pants": 0, "Polo": 0, "T-Shirt": -1}  # Tee with a round neck: or Long
+    assert of(0, garment) == {"Hat": 0, "Pants": 0, "Polo": 0, "T-Shirt": -1}  # Tee with a round neck: T-Shirt or Long
     assert of(10, garment) == {"Hat": -1, "Pants": -1, "Polo": -1, "T-Shirt": -1}
     article = data.taxonomy.names("article")
     assert article == ("Jeans", "Sweater", "Tee", "Watch")
-    # The amateurs' Pants are Jeans; the rules name no Watch, so of it nothing is said.
+    # The amateurs' Pants are Jeans; the rules do not name Watch, so it stays unknown.
     assert of(11, article) == {"Jeans": 1, "Sweater": 0, "Tee": 0, "Watch": -1}
     assert of(13, article) == {"Jeans": -1, "Sweater": -1, "Tee": -1, "Watch": -1}
 
@@ -260,15 +260,15 @@ def test_derived_labels_are_learned_though_no_folder_has_their_group(shop: str, 
     data = open_data([shop], tmp_path, groups=["garment"])
     assert data.taxonomy.labels == (Label("garment", "Pants"),)
     assert [targets(data, data.val, i) for i in (0, 4, 10)] == [{"Pants": 0}, {"Pants": 1}, {"Pants": -1}]
-    assert data.gates == Gates(), "a group that is not learned has no gate"
+    assert data.gates == Gates(), "a group that is not trained has no gate"
 
 
 def test_gates_follow_from_how_often_a_group_is_annotated(shop: str, amateurs: str, tmp_path: Path) -> None:
     data = open_data([shop, amateurs], tmp_path)
     necks = [targets(data, data.val, i)["neck?"] for i in range(15)]
-    # Tee: annotated, or half of them are; Jeans: none of four; Watch: too few to say; Sweater: no, but this one is.
+    # Tee: annotated, or yes as half of them are; Jeans: none of four; Watch: too few; Sweater: no, but annotated here.
     assert necks[:11] == [1, 1, 1, 1, 0, 0, 0, 0, -1, 1, -1]
-    # The amateurs have no necks, which says nothing of their garments: Pants are what the shop's Jeans are.
+    # The amateurs' folder has no necks, so applicability follows from the shop: Pants are its Jeans.
     assert necks[11:] == [0, -1, -1, -1]
     rules = Rules.load(tmp_path / "rules.yaml")
     rows = [LabelRows(catalog) for catalog in open_catalogs([shop, amateurs], rules=tmp_path / "rules.yaml")]
@@ -307,12 +307,12 @@ def test_negatives_have_no_label_in_training_and_count_as_no_product(
         assert data.train[index]["targets"].tolist() == [0] * labels + [-1, 0]
     assert data.val[11]["targets"].tolist() == [-1] * labels + [-1, 0]
     assert all(targets(data, data.train, i)["product?"] == 1 for i in range(11))
-    assert data.val[-1]["targets"].tolist() == [-1] * (labels + 2)  # a filler says nothing
+    assert data.val[-1]["targets"].tolist() == [-1] * (labels + 2)  # a filler has no targets
     assert "landscapes" in (said := capsys.readouterr().out)
     assert "3 train, 3 val; without a product" in said
 
 
-def test_a_wall_in_place_of_a_product_is_none(shop: str, landscapes: str, tmp_path: Path) -> None:
+def test_a_wall_instead_of_a_product_is_no_product(shop: str, landscapes: str, tmp_path: Path) -> None:
     data = open_data([shop], tmp_path, negatives=[landscapes], augment=Augment(blank=1))
     found = targets(data, data.train, 0)
     assert (found["Tee"], found["Round"], found["neck?"], found["product?"]) == (0, 0, -1, 0)
@@ -333,7 +333,7 @@ def test_negatives_may_be_streamed(shop: str, landscapes: str, tmp_path: Path) -
         ({"train/a.png": "no photograph"}, "no usable row"),
     ],
 )
-def test_unusable_negatives_are_one_line(shop: str, files: dict[str, str], message: str, tmp_path: Path) -> None:
+def test_unusable_negatives_are_one_line_errors(shop: str, files: dict[str, str], message: str, tmp_path: Path) -> None:
     for name, text in files.items():
         (tmp_path / "none" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "none" / name).write_text(text)
@@ -342,7 +342,7 @@ def test_unusable_negatives_are_one_line(shop: str, files: dict[str, str], messa
         open_data([shop], tmp_path, negatives=[str(tmp_path / "none")])
 
 
-def test_negatives_in_a_table_or_a_heap_are_split(shop: str, tmp_path: Path) -> None:
+def test_negatives_in_a_table_or_an_unsorted_folder_are_split(shop: str, tmp_path: Path) -> None:
     (tmp_path / "table" / "images").mkdir(parents=True)
     (tmp_path / "heap" / "deep").mkdir(parents=True)
     for i in range(4):
@@ -361,15 +361,15 @@ def test_rare_labels_are_left_out_and_listed(
     shop: str, amateurs: str, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     data = open_data([shop, amateurs], tmp_path, min_photographs=3)
-    # Of Pants there are five: one of the amateurs', and what the shop calls Jeans.
+    # Five Pants: one of the amateurs', and the shop's Jeans.
     assert [label.name for label in data.taxonomy.labels] == ["Jeans", "Tee", "Round", "Pants"]
     assert data.rare[Label("article", "Watch")] == 1
     said = capsys.readouterr().out
     assert "5 labels have fewer than 3 training photographs and are left out: 'Sweater' of article (1), 'Watch'" in said
     assert "cannot be learned" not in said
-    # A product of a label that is left out has none of the others.
+    # A product whose label is left out is negative for all others.
     assert [targets(data, data.val, 8)[name] for name in ("Jeans", "Tee")] == [0, 0]
-    with pytest.raises(DataError, match=r"has a label in group 'neck' that 9 rows have \(--data.min_photographs\)"):
+    with pytest.raises(DataError, match=r"has a label in group 'neck' with at least 9 rows \(--data.min_photographs\)"):
         open_data([shop], tmp_path, min_photographs=9, groups=["neck"])
 
 
@@ -378,7 +378,7 @@ def test_bad_settings_are_named(tmp_path: Path) -> None:
         FashionData("x", min_photographs=0)
     with pytest.raises(SettingError, match=r"but --data.taxonomy imaterialist fixes them"):
         FashionData("x", min_photographs=2, taxonomy="imaterialist")
-    with pytest.raises(SettingError, match="and if you like for the 1 of the negatives"):
+    with pytest.raises(SettingError, match="optionally followed by one for each of the 1 folders of negatives"):
         FashionData(["x", "y"], negatives=["z"], repeat=[1])
 
 

@@ -1,4 +1,4 @@
-"""The generated sample: true labels, the same bytes again, the training format."""
+"""The generated sample: true labels, reproducible bytes, the training format."""
 
 import colorsys
 import io
@@ -18,7 +18,7 @@ from training.sources.drawing import draw, wardrobe
 from training.sources.drawing.cloth import COLORS
 from training.sources.drawing.shop_words import SHOP_GROUPS
 from training.sources.sample import make_sample
-from training.sources.writer import AlreadyThere
+from training.sources.writer import OutputExists
 
 COUNTS = {"train": 24, "val": 6, "test": 3}
 
@@ -34,7 +34,7 @@ def rows(folder, split="train"):
 
 
 def seeds_of(wanted, count, start=0):
-    """The first seeds whose outfit is wanted, without drawing the pictures."""
+    """The first seeds with a wanted outfit, without drawing the images."""
     found, seed = [], start
     while len(found) < count:
         if wanted(wardrobe.choose(np.random.default_rng(seed))):
@@ -44,7 +44,7 @@ def seeds_of(wanted, count, start=0):
 
 
 def garment_pixels(image):
-    """The middle of the picture, where every one-piece garment lies: (N, 3), 0 to 1."""
+    """Pixels of the image's center, covered by every one-piece garment: (N, 3), 0 to 1."""
     size = image.width
     box = (int(size * 0.42), int(size * 0.45), int(size * 0.58), int(size * 0.65))
     return np.asarray(image.crop(box), dtype=np.float64).reshape(-1, 3) / 255
@@ -93,7 +93,7 @@ def is_plain_top(outfit):
 
 
 @pytest.mark.parametrize("color", ["Blue", "Green", "Pink", "Purple", "Red", "Yellow"])
-def test_the_color_is_the_one_the_label_names(color):
+def test_the_drawn_color_matches_the_label(color):
     middle = sum(COLORS[color][0]) / 2
     for seed in seeds_of(lambda outfit: is_plain_top(outfit) and outfit.colors == (color,), 2):
         red, green, blue = garment_pixels(draw(seed, 64)[0]).mean(axis=0)
@@ -102,7 +102,7 @@ def test_the_color_is_the_one_the_label_names(color):
 
 
 @pytest.mark.parametrize(("color", "low", "high"), [("Black", 0, 0.3), ("Gray", 0.3, 0.72), ("White", 0.72, 1)])
-def test_black_gray_and_white_are_as_bright_as_that(color, low, high):
+def test_black_gray_and_white_have_their_brightness(color, low, high):
     for seed in seeds_of(lambda outfit: is_plain_top(outfit) and outfit.colors == (color,), 2):
         assert low <= garment_pixels(draw(seed, 64)[0]).mean() <= high
 
@@ -141,7 +141,7 @@ def test_the_splits_share_no_image_and_are_drawn_again_alike(sample, tmp_path, c
         assert one == other
     pictures = {
         row["image"].tobytes() for split in COUNTS for row in rows(sample, split)
-    }  # decoded, as two encodings of one picture would differ
+    }  # decoded, because two encodings of one image may differ
     assert len(pictures) == sum(COUNTS.values())
 
 
@@ -160,7 +160,7 @@ def test_a_folder_with_the_same_settings_is_used_again(sample, capsys):
 
 
 def test_a_folder_with_other_settings_is_left_alone(sample):
-    with pytest.raises(AlreadyThere, match="seed 0"):
+    with pytest.raises(OutputExists, match="seed 0"):
         make_sample(sample, **COUNTS, size=48, seed=1, workers=1)
 
 
@@ -178,7 +178,7 @@ def test_files_are_jpegs(sample):
     assert Image.open(io.BytesIO(raw)).format == "JPEG"
 
 
-def test_the_same_garments_in_the_words_of_the_starter(tmp_path):
+def test_the_same_garments_with_the_starters_labels(tmp_path):
     drawn = {words: make_sample(tmp_path / str(words), 60, 0, 0, 32, workers=1, shop_words=words) for words in (0, 1)}
     known = ModelCard.load(Path(__file__).parent.parent / "model_store/starter").taxonomy.index
     for before, after in zip(rows(drawn[0]), rows(drawn[1]), strict=True):
@@ -190,4 +190,4 @@ def test_the_same_garments_in_the_words_of_the_starter(tmp_path):
         if before["category"] == ["Polos"]:
             assert (after["garment"], after["article"], after["neck"]) == (["Polo"], ["Tshirts"], ["Polo Collar"])
         for theirs, ours in (("pattern", "pattern"), ("sleeve", "sleeve")):
-            assert before[theirs] is not None or after[ours] is None, "what is not annotated stays so"
+            assert before[theirs] is not None or after[ours] is None, "missing annotations stay missing"

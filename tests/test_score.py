@@ -1,4 +1,4 @@
-"""Scoring a catalog: every kind of source, what is kept, what is left out, and going on after a crash."""
+"""Scoring a catalog: every kind of source, kept columns, rows left out, and continuing after a crash."""
 
 import csv
 import os
@@ -36,7 +36,7 @@ def table(folder: Path) -> pa.Table:
 
 
 def check_answers(folder: Path, predictor: Predictor, photographs: list[bytes]) -> None:
-    """The rows say what the model says of these photographs."""
+    """Check that the rows have the model's answers for these photographs."""
     scored = Scored.open(folder)
     found = predictor.predict(list(photographs))
     for name in ("probabilities", "logits", "embedding"):
@@ -109,7 +109,7 @@ def test_a_model_with_gates_answers_as_the_servers_do(gated_bundle: Path, tmp_pa
     assert scored.manifest.columns == ()
 
 
-def test_own_columns_are_brought_up_to_date_beside_those_of_gates(gated_bundle: Path, tmp_path: Path) -> None:
+def test_source_columns_are_updated_beside_gate_columns(gated_bundle: Path, tmp_path: Path) -> None:
     path = write_csv(tmp_path, 4)
     score(gated_bundle, [str(path)], tmp_path / "out", engine="int8")
     before = table(tmp_path / "out")
@@ -184,7 +184,7 @@ def test_bad_rows_are_listed_and_not_fatal(bundle: Path, tmp_path: Path) -> None
     }
     assert sum(summary.manifest.left_out.values()) == 4
     assert "4 left out" in str(summary)
-    (tmp_path / "gone.jpg").write_bytes(photograph(1))  # mended, and the same command again
+    (tmp_path / "gone.jpg").write_bytes(photograph(1))  # repair it and run the same command again
     assert score(bundle, [str(tmp_path / "t.csv")], tmp_path / "out", engine="int8").scored == 1
     assert table(tmp_path / "out").column("id").to_pylist() == ["a", "c"]
 
@@ -208,7 +208,7 @@ def test_lines_and_row_groups_that_cannot_be_read_are_listed(bundle: Path, tmp_p
     assert score(bundle, [str(path)], tmp_path / "parquet", engine="int8").scored == 0
 
 
-def test_names_that_are_no_utf8_are_listed(bundle: Path, tmp_path: Path) -> None:
+def test_names_that_are_not_utf8_are_listed(bundle: Path, tmp_path: Path) -> None:
     write_photographs(tmp_path / "photos", 1)
     with open(os.fsencode(tmp_path / "photos") + b"/\xff.jpg", "wb") as file:
         file.write(photograph(0))
@@ -232,7 +232,7 @@ def test_the_profile_decides_what_is_answered(bundle: Path, tmp_path: Path) -> N
         assert [sum(len(row[group]) for group in groups) for row in rows] == [answered] * 2
 
 
-def test_killed_in_the_middle_it_goes_on_where_it_was(bundle: Path, tmp_path: Path) -> None:
+def test_a_killed_scoring_continues(bundle: Path, tmp_path: Path) -> None:
     path, out, rows = write_csv(tmp_path, 400), tmp_path / "out", 400
     command = [sys.executable, "-m", "catalog.score", str(bundle), str(path), "--out", str(out), "--engine", "int8"]
     with (tmp_path / "log").open("w+") as log:
@@ -244,7 +244,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(bundle: Path, tmp_path: Pa
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
         process.wait(30)
-    with pytest.raises(DataError, match="has not ended"):
+    with pytest.raises(DataError, match="is not complete"):
         Scored.open(out)
     kept = {part.name: part.read_bytes() for part in out.glob("part-*.parquet")}
     summary = score(bundle, [str(path)], out, engine="int8")
@@ -255,7 +255,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(bundle: Path, tmp_path: Pa
     assert not list(out.glob("*.tmp"))
 
 
-def test_scored_again_nothing_is_done_and_new_rows_are_added(bundle: Path, tmp_path: Path) -> None:
+def test_scoring_again_adds_only_new_rows(bundle: Path, tmp_path: Path) -> None:
     source, out = tmp_path / "photos", tmp_path / "out"
     first = write_photographs(source, 6)[0]
     score(bundle, [str(source)], out, engine="int8")
@@ -264,17 +264,17 @@ def test_scored_again_nothing_is_done_and_new_rows_are_added(bundle: Path, tmp_p
     first.unlink()
     summary = score(bundle, [str(source)], out, engine="int8")
     assert (summary.scored, summary.refreshed.gone, Scored.open(out).rows) == (1, 1, 6)
-    assert "1 dropped, they are not in the source any more" in str(summary)
+    assert "1 removed, because they are no longer in the source" in str(summary)
     ids = ["2.jpg", "4.jpg", "more/1.jpg", "more/3.jpg", "more/5.jpg", "new.jpg"]
     assert sorted(table(out).column("id").to_pylist()) == ids
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """The files that make a scored catalog."""
+    """The files of a scored catalog, by name."""
     return {path.name: path.read_bytes() for path in [*folder.glob("part-*.parquet"), folder / "score.json"]}
 
 
-def test_a_source_that_was_cut_off_removes_nothing_unasked(bundle: Path, tmp_path: Path) -> None:
+def test_a_truncated_source_removes_nothing_without_a_flag(bundle: Path, tmp_path: Path) -> None:
     path, out = write_csv(tmp_path, 10), tmp_path / "out"
     score(bundle, [str(path)], out, engine="int8", part_rows=4)
     before, lines = contents(out), path.read_text().splitlines()
@@ -283,7 +283,7 @@ def test_a_source_that_was_cut_off_removes_nothing_unasked(bundle: Path, tmp_pat
     with pytest.raises(DataError, match=message):
         score(bundle, [str(path)], out, engine="int8")
     assert contents(out) == before
-    path.write_text(f"{lines[0]}\np0,gone.jpg,0.5,000,Brand 0\n")  # and its only photograph is not there
+    path.write_text(f"{lines[0]}\np0,gone.jpg,0.5,000,Brand 0\n")  # its only photograph is missing
     with pytest.raises(DataError, match=r"no image of .*catalog.csv can be used .1 missing file."):
         score(bundle, [str(path)], out, engine="int8", allow_removal=True)
     assert contents(out) == before
@@ -292,7 +292,7 @@ def test_a_source_that_was_cut_off_removes_nothing_unasked(bundle: Path, tmp_pat
     assert (summary.refreshed.gone, Scored.open(out).rows) == (5, 5)
 
 
-def test_photographs_that_are_not_where_they_shall_be_remove_nothing_unasked(bundle: Path, tmp_path: Path) -> None:
+def test_missing_photographs_remove_nothing_without_a_flag(bundle: Path, tmp_path: Path) -> None:
     path, out = write_csv(tmp_path, 10), tmp_path / "out"
     score(bundle, [str(path)], out, engine="int8")
     before, text = contents(out), path.read_text()
@@ -304,7 +304,7 @@ def test_photographs_that_are_not_where_they_shall_be_remove_nothing_unasked(bun
         score(bundle, [str(path)], out, engine="int8")
     assert {name: content for name, content in contents(out).items() if name in before} == before
     (tmp_path / "images" / "zero.jpg").write_bytes(photograph(5))
-    assert score(bundle, [str(path)], out, engine="int8").scored == 3  # those of 4.jpg were scored before
+    assert score(bundle, [str(path)], out, engine="int8").scored == 3  # the products of 4.jpg are already scored
     found = {row["id"]: Path(row["image"]).name for row in table(out).to_pylist()}
     names = ("zero.jpg", "4.jpg", "2.jpg", "3.jpg")
     assert found == {f"p{i}": names[i % 4] for i in range(10)}
@@ -320,7 +320,7 @@ def test_an_engine_without_its_file_ends_before_anything_begins(bundle: Path, tm
     assert not (tmp_path / "out").exists()
 
 
-def test_columns_of_the_source_are_brought_up_to_date_without_scoring(bundle: Path, tmp_path: Path) -> None:
+def test_source_columns_are_updated_without_scoring(bundle: Path, tmp_path: Path) -> None:
     path, out = write_csv(tmp_path, 3), tmp_path / "out"
     score(bundle, [str(path)], out, engine="int8", part_rows=2)
     before = {row["id"]: row for row in table(out).to_pylist()}
@@ -369,7 +369,7 @@ def test_a_source_with_none_of_the_products_is_refused(bundle: Path, tmp_path: P
 
 
 def other_model(bundle: Path, folder: Path) -> Path:
-    """A card alone: a catalog of another model is refused before any weights are opened."""
+    """A bundle with only a card: a catalog of another model is refused before weights are opened."""
     card = ModelCard.load(bundle)
     (folder / "other").mkdir()
     replace(card, files=card.files | {"model.pth": "0" * 64}).save(folder / "other")
@@ -404,7 +404,7 @@ def test_another_model_source_or_profile_is_refused(bundle: Path, tmp_path: Path
             "id,image\na,https://x/b.jpg\na,\n",
             "1 missing file.*a.csv:2: .* which --fetch downloads",
         ),
-        ("a.csv", "id,image,embedding\na,b,c\n", "column 'embedding' of the source has the name"),
+        ("a.csv", "id,image,embedding\na,b,c\n", "source column 'embedding' has the name"),
         ("a.csv", "id,image\na,b.jpg\n", "no image of .*a.csv can be used .1 missing file.; the first, a.csv:2"),
         ("a.parquet", "no", "is not a Parquet file"),
         ("a.txt", "no", "a.txt has no column with a usual name for images"),
@@ -422,7 +422,7 @@ def test_a_source_that_cannot_be_used(
     assert not (tmp_path / "out").exists()
 
 
-def test_nothing_there(bundle: Path, tmp_path: Path) -> None:
+def test_sources_without_photographs_are_refused(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for names, message in (
         ([tmp_path / "empty"], "holds no image"),
@@ -436,7 +436,7 @@ def test_nothing_there(bundle: Path, tmp_path: Path) -> None:
         score(bundle, [str(write_csv(tmp_path, 1))], tmp_path / "out", image_column="foto")
 
 
-def test_two_at_once_are_kept_apart(bundle: Path, tmp_path: Path) -> None:
+def test_two_scorings_of_one_folder_are_kept_apart(bundle: Path, tmp_path: Path) -> None:
     import fcntl
 
     (tmp_path / "out").mkdir()

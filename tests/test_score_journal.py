@@ -1,4 +1,4 @@
-"""A scoring that is killed has lost nothing but the steps that were under way; where it runs is chosen by what pays."""
+"""A killed scoring loses only the steps in progress; Ray is used only if it pays off."""
 
 import re
 import signal
@@ -16,10 +16,10 @@ from starter import STARTER
 from catalog.score import score
 from catalog.scored.score_manifest import Origin
 from catalog.scored.table import Scored, part_origin
-from catalog.scoring import placing
+from catalog.scoring import placement
 from catalog.scoring.journal import PartJournal, recover_parts
-from catalog.scoring.placing import RAY_START, RayStart, models_side_by_side, pays
-from catalog.scoring.scorer import BATCH, BESIDE
+from catalog.scoring.placement import RAY_START, RayStart, is_ray_faster, parallel_models
+from catalog.scoring.scorer import BATCH, PARALLEL_STEPS
 
 ROOT = Path(__file__).parents[1]
 ORIGIN = Origin({"name": "shop", "version": "1", "weights": "sha256:0"}, "catalog.csv", "0.5")
@@ -31,7 +31,7 @@ def rows(first: int, count: int) -> pa.Table:
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
-    """The file of a process that ended after three steps of 10 rows."""
+    """The journal of a process that ended after three steps of 10 rows."""
     written = PartJournal(tmp_path / "part-00002.parquet", ORIGIN)
     for first in (0, 10, 20):
         written.append(rows(first, 10))
@@ -40,7 +40,7 @@ def journal(tmp_path: Path) -> Path:
     return found
 
 
-def test_what_was_written_becomes_a_part(journal: Path) -> None:
+def test_a_journal_becomes_a_part(journal: Path) -> None:
     assert recover_parts(journal.parent) == 30
     (part,) = journal.parent.iterdir()
     assert part.name == "part-00002.parquet"
@@ -48,7 +48,7 @@ def test_what_was_written_becomes_a_part(journal: Path) -> None:
     assert part_origin(part, pq.ParquetFile(part)) == ORIGIN
 
 
-def test_a_step_that_was_cut_off_is_left_out_and_the_others_stay(journal: Path) -> None:
+def test_a_truncated_step_is_dropped_and_the_others_kept(journal: Path) -> None:
     whole = journal.read_bytes()
     found = []
     for length in (*range(0, len(whole), 7), len(whole)):
@@ -59,15 +59,15 @@ def test_a_step_that_was_cut_off_is_left_out_and_the_others_stay(journal: Path) 
     assert found == sorted(found)
 
 
-def test_a_journal_whose_part_is_there_says_nothing_new(journal: Path) -> None:
+def test_a_journal_of_an_existing_part_is_ignored(journal: Path) -> None:
     part = journal.with_name("part-00002.parquet")
     pq.write_table(rows(0, 30), part)
     assert recover_parts(journal.parent) == 0
     assert [path.name for path in journal.parent.iterdir()] == [part.name]
 
 
-def test_killed_it_does_again_what_was_under_way_and_no_more(tmp_path: Path) -> None:
-    """With parts that are never full, kill -9 loses the steps that run, of 2 rows, and the one behind them."""
+def test_a_killed_scoring_repeats_only_the_steps_in_progress(tmp_path: Path) -> None:
+    """Before the first part is full, kill -9 loses the running steps of 2 rows and the one queued behind them."""
     count, batch = 60, 2
     path, out = write_csv(tmp_path, count), tmp_path / "out"
     command = [sys.executable, "-m", "catalog.score", str(STARTER), str(path), "--out", str(out), "--batch", str(batch)]
@@ -83,35 +83,37 @@ def test_killed_it_does_again_what_was_under_way_and_no_more(tmp_path: Path) -> 
     shown = int(re.findall(r" (\d+)/60 ", (tmp_path / "log").read_text())[-1])
     assert not list(out.glob("*.parquet"))
     summary = score(STARTER, [str(path)], out)
-    assert summary.scored <= count - shown + (BESIDE + 1) * batch
+    assert summary.scored <= count - shown + (PARALLEL_STEPS + 1) * batch
     ids = [name for batch in Scored.open(out).batches(["id"]) for name in batch.column(0).to_pylist()]
     assert sorted(ids) == sorted(f"p{i}" for i in range(count))
     assert not list(out.glob(".part*"))
 
 
-def test_what_is_under_way_is_a_few_seconds_of_work() -> None:
-    assert BATCH * BESIDE / 25 < 5  # photographs, at 25 a second: the shipped model beside a training on 2 cores
+def test_the_steps_in_progress_take_a_few_seconds() -> None:
+    assert (
+        BATCH * PARALLEL_STEPS / 25 < 5
+    )  # photographs, at 25 per second: the shipped model beside a training on 2 cores
 
 
-# Where it runs
+# Using Ray
 
 
-def test_ray_is_started_where_it_pays() -> None:
-    assert not pays(1_000_000, 0.03, models=1)  # one process has all cores
-    assert not pays(500, 0.03, models=4)
-    assert pays(20_000, 0.03, models=4)
-    assert not pays(int(RAY_START / 0.03), 0.03, models=1000)  # done before Ray answers
+def test_ray_is_started_if_it_pays_off() -> None:
+    assert not is_ray_faster(1_000_000, 0.03, models=1)  # one process has all cores
+    assert not is_ray_faster(500, 0.03, models=4)
+    assert is_ray_faster(20_000, 0.03, models=4)
+    assert not is_ray_faster(int(RAY_START / 0.03), 0.03, models=1000)  # finished before Ray has started
 
 
-def test_models_are_as_many_as_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(placing, "GPUS", tmp_path)
-    assert models_side_by_side() == 1
+def test_there_is_one_model_per_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placement, "GPUS", tmp_path)
+    assert parallel_models() == 1
     for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
         (tmp_path / name).touch()
-    assert models_side_by_side() == 2
+    assert parallel_models() == 2
 
 
-def test_pieces_go_on_here_until_ray_is_up() -> None:
+def test_pieces_are_scored_locally_until_ray_is_up() -> None:
     ray = RayStart("local")
     pieces = iter(range(10))
     taken = []

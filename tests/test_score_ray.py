@@ -1,4 +1,4 @@
-"""Scoring with Ray: on this machine, and on two nodes as a cluster has them."""
+"""Scoring with Ray: on this machine, and on a cluster of two nodes."""
 
 import os
 import re
@@ -27,14 +27,14 @@ QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOK
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of two nodes on this machine, with ports and folders of their own."""
+    """The address of a cluster of two nodes on this machine, with separate ports and folders."""
     from serving.ports import free_ports
 
     (port,) = free_ports(1)
-    folder = Path("/tmp") / f"ray-{secrets.token_hex(4)}"  # short: the path of a socket may have 107 bytes
+    folder = Path("/tmp") / f"ray-{secrets.token_hex(4)}"  # short: a socket path has at most 107 bytes
     environment = os.environ | QUIET
     node: list[str | Path] = ["--num-cpus", "1", "--object-store-memory", str(128 * 2**20), "--disable-usage-stats"]
-    node += ["--no-monitor", "--include-log-monitor", "false"]  # each would cost a second of a core to start
+    node += ["--no-monitor", "--include-log-monitor", "false"]  # each takes a second of a core to start
     before = {process.pid for process in psutil.process_iter()}
     try:
         head = [
@@ -58,23 +58,25 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert started.returncode == 0, started.stdout + started.stderr
         yield address[1]
     finally:
-        # The nodes' own children first found: they hide behind titles, and some outlive their parents by a minute.
-        nodes = [process for process in psutil.process_iter() if process.pid not in before and _names(process, folder)]
-        for process in [*(child for parent in nodes for child in _below(parent)), *nodes]:
+        # Find children before killing: they change their process titles, and some outlive their parents by a minute.
+        nodes = [
+            process for process in psutil.process_iter() if process.pid not in before and _mentions(process, folder)
+        ]
+        for process in [*(child for parent in nodes for child in _descendants(parent)), *nodes]:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _names(process: psutil.Process, folder: Path) -> bool:
-    """Whether a folder is named in a process's command line."""
+def _mentions(process: psutil.Process, folder: Path) -> bool:
+    """Whether a process's command line contains a folder."""
     try:
         return any(str(folder) in part for part in process.cmdline())
-    except psutil.Error:  # it has ended
+    except psutil.Error:  # the process has ended
         return False
 
 
-def _below(process: psutil.Process) -> list[psutil.Process]:
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
     try:
         return process.children(recursive=True)
     except psutil.Error:
@@ -86,7 +88,7 @@ def rows(folder: Path) -> pa.Table:
 
 
 def check_same(folder: Path, expected: Path) -> None:
-    """The same rows in the same order; of vectors all but the last bits, which depend on how many threads add up."""
+    """Check for equal rows in equal order; vectors up to rounding, which depends on the number of threads."""
     found, wanted = Scored.open(folder), Scored.open(expected)
     assert found.schema == wanted.schema
     vectors = ("probabilities", "logits", "embedding")
@@ -97,12 +99,12 @@ def check_same(folder: Path, expected: Path) -> None:
 
 
 def noise(stderr: str) -> list[str]:
-    """Lines that are no progress bar."""
+    """Lines that are not progress bars."""
     return [line for line in re.split(r"[\r\n]", stderr) if line and not re.fullmatch(r"scoring .*image.*\]", line)]
 
 
 def test_two_nodes_give_the_same_rows(cluster: str, bundle: Path, tmp_path: Path) -> None:
-    """Photographs in a table, one of them broken; then a bundle that no worker can open."""
+    """Photographs in a table, one of them broken; then a bundle that workers cannot open."""
     program = (
         "import sys, ray; from catalog.score import main; from catalog.scoring.cluster import connected\n"
         "bundle, broken, shard, out, address = sys.argv[1:]\n"
@@ -144,21 +146,21 @@ def test_ray_on_this_machine_leaves_nothing_behind(bundle: Path, tmp_path: Path)
     assert {"raylet", "gcs_server"} <= set(started.values())
     assert listening
     assert all(address in ("127.0.0.1", "::1", "::ffff:127.0.0.1") for address in listening)
-    assert not [f"{name} ({there.pid})" for there, name in started.items() if _runs(there)]
+    assert not [f"{name} ({there.pid})" for there, name in started.items() if _is_running(there)]
 
 
-def _runs(process: psutil.Process) -> bool:
+def _is_running(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
 
 
 def watch(parent: psutil.Process) -> tuple[dict[psutil.Process, str], set[str]]:
-    """Until a process ends: the processes below it, by name, and the addresses that they and it listen at."""
+    """Until a process ends, collect its descendants, by name, and the addresses that all of them listen at."""
     started: dict[psutil.Process, str] = {}
     listening: set[str] = set()
-    while _runs(parent):
-        for process in [parent, *_below(parent)]:
+    while _is_running(parent):
+        for process in [parent, *_descendants(parent)]:
             with suppress(psutil.Error):
                 if process not in started and process != parent:
                     started[process] = process.name()

@@ -1,4 +1,4 @@
-"""Scoring products with several photographs: every way in which tables name them, joining, going on, following."""
+"""Scoring products with several photographs: table formats, joining, continuing, updates."""
 
 import csv
 import json
@@ -34,7 +34,7 @@ def left_out(folder: Path) -> list[tuple[str, str, str]]:
 
 
 def check_product(scored: Scored, position: int, photographs: list[bytes], predictor: Predictor) -> None:
-    """A row says what the model says of these photographs together."""
+    """Check that a row has the model's joint answer for these photographs."""
     each = predictor.predict(list(photographs))
     together = combine_predictions(each, predictor.card)
     np.testing.assert_allclose(scored.vectors("probabilities")[position], together.probabilities, atol=4e-3)
@@ -61,7 +61,7 @@ def test_rows_of_one_id_are_one_product(predictor: Predictor, tmp_path: Path) ->
     assert f"{3 * PRODUCTS} photographs of {PRODUCTS} of them scored" in str(summary)
     assert left_out(tmp_path / "out") == [
         (f"shop.csv:{3 + 4 * i}", f"p{i}", "duplicate id") for i in range(PRODUCTS)
-    ]  # the variants, which bring no photograph
+    ]  # variants without a photograph
     assert score(STARTER, [str(path)], tmp_path / "out").scored == 0
 
 
@@ -121,7 +121,7 @@ def test_every_way_of_naming_them(predictor: Predictor, tmp_path: Path, write: C
     assert score(STARTER, [str(path)], tmp_path / "out").scored == 0
 
 
-def test_photographs_that_cannot_be_used_do_not_cost_their_product(predictor: Predictor, tmp_path: Path) -> None:
+def test_a_product_with_some_unusable_photographs_is_scored(predictor: Predictor, tmp_path: Path) -> None:
     path = write_rows(tmp_path, 3)
     (tmp_path / "images" / "0-1.png").write_bytes(b"no image")
     for view in range(3):
@@ -136,16 +136,16 @@ def test_photographs_that_cannot_be_used_do_not_cost_their_product(predictor: Pr
         (tmp_path / "images" / f"1-{view}.png").write_bytes(views(1)[view])
     (tmp_path / "images" / "0-1.png").write_bytes(views(0)[1])
     summary = score(STARTER, [str(path)], tmp_path / "out")
-    assert (summary.scored, summary.refreshed.moved) == (2, 1)  # p1, which was left out, and p0, which is whole now
+    assert (summary.scored, summary.refreshed.moved) == (2, 1)  # p1, previously left out, and p0, now complete
     assert sorted(rows_of(tmp_path / "out")["id"].to_pylist()) == ["p0", "p1", "p2"]
 
 
-def test_a_further_photograph_is_followed_and_prices_are_too(predictor: Predictor, tmp_path: Path) -> None:
+def test_added_photographs_and_changed_prices_are_updated(predictor: Predictor, tmp_path: Path) -> None:
     write_views(tmp_path, 3)
     path = tmp_path / "t.csv"
     path.write_text("id,image,price\na,0-0.png,1\nb,1-0.png,2\nc,2-0.png,3\n")
     score(STARTER, [str(path)], tmp_path / "out")
-    assert PHOTOGRAPHS not in rows_of(tmp_path / "out").column_names  # as such catalogs always were
+    assert PHOTOGRAPHS not in rows_of(tmp_path / "out").column_names  # as in catalogs of single photographs
     before = rows_of(tmp_path / "out")
     path.write_text("id,image,price\na,0-0.png,1\na,0-1.png,\nb,1-0.png,5\nc,2-0.png,3\n")
     summary = score(STARTER, [str(path)], tmp_path / "out")
@@ -173,7 +173,9 @@ def test_photographs_in_a_table_are_found_again(tmp_path: Path) -> None:
     assert stored() == {"p0": list(views(0)), "p1": [views(1)[0]]}
     ids, images = ["p2", "p0", "p1", "p0", "p0"], [views(2)[0], views(0)[0], views(1)[0], *views(0)[1:]]
     pq.write_table(pa.table({"id": ids, "image": pa.array(images, pa.binary())}), path)
-    assert score(STARTER, [str(path)], tmp_path / "out").scored == 1  # the others are in other rows, and known
+    assert (
+        score(STARTER, [str(path)], tmp_path / "out").scored == 1
+    )  # the others have moved to other rows, but are known
     assert stored() == {"p0": list(views(0)), "p1": [views(1)[0]], "p2": [views(2)[0]]}
     assert [read_stored(name) for name in ("photo.jpg", f"{path}#image:99:0", f"{path}#image:0:9")] == [None] * 3
     path.unlink()

@@ -1,4 +1,4 @@
-"""Scores against values counted by hand and against torchmetrics."""
+"""Scores compared with values counted by hand and with torchmetrics."""
 
 import numpy as np
 import pytest

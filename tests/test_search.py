@@ -1,4 +1,4 @@
-"""Search: what is found is what brute force finds, in every space, by both engines."""
+"""Search: results equal those of brute force, in every space, with every engine."""
 
 import json
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from catalog.scored.table import Scored
 from catalog.search import main
 from catalog.similar.matches import NameDifference
 from catalog.similar.matching import Index
-from catalog.similar.settings import How
+from catalog.similar.settings import SearchOptions
 from catalog.similar.sheet import LAYOUT
 from catalog.similar.spaces import SHARE, Measure, ScaleMeter, Scales, diverse, point, scores
 from fashion.errors import DataError, SettingError
@@ -48,12 +48,12 @@ def index(request: pytest.FixtureRequest, scored: Scored) -> Iterator[Index]:
 
 
 def squares(rows: np.ndarray) -> np.ndarray:
-    """Squared distances of all pairs, the plain way."""
+    """Squared distances of all pairs, computed directly."""
     return ((rows[:, None] - rows[None]) ** 2).sum(-1)
 
 
 def brute_force(scored: Scored, space: str, weights: dict[str, float], share: float) -> np.ndarray:
-    """Similarity of all pairs, from the definition: 0 between products on average, 1 of products to themselves."""
+    """Similarity of all pairs by definition: 0 on average between products, 1 of a product to itself."""
     embeddings, probabilities = scored.vectors("embedding"), scored.vectors("probabilities")
     pairs = ~np.eye(len(embeddings), dtype=bool)
     units = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
@@ -81,7 +81,7 @@ def brute_force(scored: Scored, space: str, weights: dict[str, float], share: fl
         ("both", {}, 1.0),
     ],
 )
-def test_what_is_found_is_what_brute_force_finds(
+def test_results_equal_brute_force(
     index: Index, scored: Scored, space: Any, weights: dict[str, float], share: float
 ) -> None:
     similarity = brute_force(scored, space, weights, share)
@@ -93,7 +93,7 @@ def test_what_is_found_is_what_brute_force_finds(
 
 
 def test_scores_by_hand() -> None:
-    """Probabilities; a group's are shortened where it has two labels, and unsure ones stay as they are."""
+    """Probabilities; a group's vector longer than 1 is normalized, a shorter one stays unchanged."""
     taxonomy = Taxonomy(tuple(Label(group, name) for group, name in (("a", "x"), ("b", "x"), ("a", "y"))))
     found = scores(np.array([[1, 0.5, 1], [0.6, 1, 0.2]], np.float16), taxonomy)
     np.testing.assert_allclose(found, [[0.7071, 0.5, 0.7071], [0.6, 1, 0.2]], atol=1e-3)
@@ -101,7 +101,7 @@ def test_scores_by_hand() -> None:
 
 @pytest.mark.parametrize("space", ["embedding", "attributes", "both"])
 def test_filters_come_before_the_search(index: Index, scored: Scored, space: Any) -> None:
-    """The nearest of what passes, not what passes of the nearest."""
+    """The nearest of the passing products, not the passing ones of the nearest."""
     condition = index.condition("price<30 and color!=Black and stock>0")
     assert condition
     passing = {r.payload["id"] for r in index.store.scroll() if matches(condition, r.payload)}
@@ -138,7 +138,7 @@ def test_shared_and_differing_attributes(index: Index) -> None:
 
 
 def test_the_same_group_and_any_other(index: Index) -> None:
-    """A weight of 0 forgets a group: products that differ in it alone are as similar as can be."""
+    """A weight of 0 ignores a group: products that differ only in it have maximum similarity."""
     only = dict.fromkeys(TAXONOMY.groups, 0.0) | {"sleeve": 1.0}
     asked = next(f"p{i}" for i in range(COUNT) if index.product(f"p{i}").attributes["sleeve"])
     found = index.search(asked, space="attributes", weights=only, limit=5)
@@ -147,7 +147,7 @@ def test_the_same_group_and_any_other(index: Index) -> None:
 
 
 def test_diversity(index: Index) -> None:
-    """More of it: less similar to what is asked for, and less to each other; none of it: as without."""
+    """More diversity: results less similar to the query and to each other; diversity 0: as without."""
 
     def spread(**how: Any) -> tuple[float, float]:
         found = index.search("p20", space="embedding", limit=8, **how)
@@ -170,7 +170,7 @@ def test_maximal_marginal_relevance_by_hand() -> None:
         return 1 - ((points - points[chosen]) ** 2).sum(1)
 
     relevance = 1 - (points**2).sum(1)
-    # the second is next to the first; at equal weights the third, on the other side, comes before it
+    # the second is next to the first; at equal weights the third, on the other side, ranks before it
     assert diverse(relevance, alike, 3, 0.5) == [0, 2, 1]
     assert diverse(relevance, alike, 4, 0.0) == [0, 1, 2, 3]
     assert diverse(relevance, alike, 2, 1.0) == [0, 2]
@@ -215,12 +215,12 @@ def test_a_catalog_of_one_product_can_be_measured() -> None:
             "weight for 'colour' .did you mean 'color'..: the model's groups are category, color, gender, sleeve",
         ),
         ({"weights": {"color": -1.0}}, "the weight of 'color' is -1; it must be 0 or more"),
-        ({"weights": {"color": 2.0}, "space": "embedding"}, "the space embedding knows no groups"),
+        ({"weights": {"color": 2.0}, "space": "embedding"}, "which the space embedding ignores"),
         ({"weights": dict.fromkeys(TAXONOMY.groups, 0.0)}, "all groups have the weight 0"),
         ({"where": "prise<5"}, "unknown column 'prise'"),
     ],
 )
-def test_settings_that_cannot_be(index: Index, how: How, message: str) -> None:
+def test_invalid_settings(index: Index, how: SearchOptions, message: str) -> None:
     with pytest.raises(SettingError, match=message):
         index.search("p1", **how)
 
@@ -232,7 +232,7 @@ def test_an_unknown_id(index: Index) -> None:
 
 @pytest.fixture(scope="module")
 def photographs(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve photographs, scored and indexed with the tiny bundle; `index` lies beside them."""
+    """A folder of twelve photographs, scored and indexed in `index` with the tiny bundle."""
     folder = tmp_path_factory.mktemp("photographs")
     card, predictor = ModelCard.load(bundle), Predictor.from_bundle(bundle)
     rows = []
@@ -298,14 +298,14 @@ def test_the_table_shows_columns(photographs: Path, capsys: pytest.CaptureFixtur
     error = "error: --show: none of the products found has a 'prise'; they have: price; did you mean 'price'?\n"
     assert capsys.readouterr().err == error
     (only,) = run(capsys, photographs / "index", "--where", "price=4", "--json").splitlines()
-    assert (json.loads(only)["shared"], json.loads(only)["differing"]) == ({}, {})  # nothing was asked for
+    assert (json.loads(only)["shared"], json.loads(only)["differing"]) == ({}, {})  # there was no query
 
 
 def test_the_sheet(photographs: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     run(capsys, photographs / "index", "--id", "4", "--sheet", tmp_path / "sheet.png", "--limit", "6")
     sheet = Image.open(tmp_path / "sheet.png").convert("RGB")
-    assert sheet.width == LAYOUT.size(1)[0] + LAYOUT.size(6)[0]  # what was asked for stands on the left
-    assert 2 * LAYOUT.side < sheet.height <= LAYOUT.size(6)[1] + 4 * LINE  # two rows of three, and what they say
+    assert sheet.width == LAYOUT.size(1)[0] + LAYOUT.size(6)[0]  # the query is on the left
+    assert 2 * LAYOUT.side < sheet.height <= LAYOUT.size(6)[1] + 4 * LINE  # two rows of three, with captions
     left, top = LAYOUT.place(0, 1)
     asked = sheet.crop((left, top, left + LAYOUT.side, top + LAYOUT.side)).resize((16, 16))
     original = Image.open(photographs / "4.png").convert("RGB").resize((16, 16))
@@ -319,7 +319,7 @@ def test_the_sheet(photographs: Path, capsys: pytest.CaptureFixture[str], tmp_pa
     ("arguments", "message"),
     [
         (["--id", "400"], "has no product with the id '400'"),
-        ([], "nothing is asked for; give --image, --id, --text, --color or --where"),
+        ([], "no query; give --image, --id, --text, --color or --where"),
         (["--image", "{folder}/4.png"], "--image needs --bundle"),
         (["--image", "{folder}/missing.png", "--bundle", "{bundle}"], "missing.png: "),
         (["--image", "{folder}/index/index.json", "--bundle", "{bundle}"], "index.json: not an image"),
@@ -328,7 +328,7 @@ def test_the_sheet(photographs: Path, capsys: pytest.CaptureFixture[str], tmp_pa
         (["--id", "4", "--sheet", "sheet.txt"], "--sheet 'sheet.txt' must end in .jpg, .png"),
     ],
 )
-def test_mistakes_are_one_line(
+def test_mistakes_are_one_line_errors(
     photographs: Path, bundle: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     with pytest.raises(SystemExit) as stop:

@@ -1,4 +1,4 @@
-"""Products with several photographs and several listings in an index: found by any photograph, and named once."""
+"""Products with several photographs and listings in an index: found by any photograph, and listed once."""
 
 import shutil
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ COPY = "copy of p0"
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
-    """`PRODUCTS` products of three photographs; p0 is listed once more, under another name and with one of them."""
+    """`PRODUCTS` products of three photographs; a second listing has another id and one photograph of p0."""
     path = write_rows(tmp_path_factory.mktemp("shop"))
     with path.open("a") as file:
         file.write(f"{COPY},Product 0 again,10,0-0.png\n")
@@ -67,10 +67,10 @@ def test_any_photograph_finds_its_product_once(index: Index, predictor: Predicto
             found = index.search(index.photograph(place, predictor), space="embedding", exact=True)
             assert (found[0].product.id, found[0].product.image) == (f"p{product}", str(place))
             assert found[0].similarity == pytest.approx(1, abs=5e-3)
-            assert len(set(ids(found))) == len(found) == PRODUCTS  # all products, and no listing of one twice
+            assert len(set(ids(found))) == len(found) == PRODUCTS  # all products, no listing twice
 
 
-def test_a_listing_of_the_same_is_no_match_unless_it_is_asked_for(index: Index) -> None:
+def test_other_listings_of_a_product_are_matches_only_on_request(index: Index) -> None:
     others = {f"p{i}" for i in range(1, PRODUCTS)}
     assert set(ids(index.search("p0", limit=9))) == others
     assert set(ids(index.search("p0", limit=9, duplicates=True))) == {COPY, *others}
@@ -78,7 +78,7 @@ def test_a_listing_of_the_same_is_no_match_unless_it_is_asked_for(index: Index) 
     found = ids(index.search("p1", limit=9))
     assert len(found) == PRODUCTS - 1
     assert len({"p0", COPY} & set(found)) == 1
-    assert len(ids(index.search("p1", limit=PRODUCTS - 1))) == PRODUCTS - 1, "a copy takes no product's place"
+    assert len(ids(index.search("p1", limit=PRODUCTS - 1))) == PRODUCTS - 1, "a copy must not replace a product"
     assert {"p0", COPY} <= set(ids(index.search("p1", limit=9, duplicates=True)))
 
 
@@ -113,7 +113,7 @@ def test_words_name_products_once(scored: Scored, tmp_path: Path) -> None:
         assert len(search_words(index, "under 100", limit=9).matches) == PRODUCTS
 
 
-def test_an_index_follows_its_photographs(scored: Scored, tmp_path: Path) -> None:
+def test_an_index_is_updated_with_its_photographs(scored: Scored, tmp_path: Path) -> None:
     store = EdgeStore(tmp_path / "index")
     assert build(scored, store).written == PRODUCTS + 1
     changes = build(scored, store)

@@ -1,4 +1,4 @@
-"""TorchServe itself, started on free ports and asked over HTTP."""
+"""TorchServe itself, started on free ports and queried over HTTP."""
 
 import json
 import os
@@ -108,7 +108,7 @@ def test_mixed_batches(endpoint: TorchServe, predictor: Predictor) -> None:
         else:
             assert (response.status_code, response.json()["error"]["type"]) == (400, "InvalidImage")
     batches = log.read_bytes()[begin:].count(b"Backend received inference")
-    assert 0 < batches <= 64  # of 128 requests, as a batch waits a second for its 8
+    assert 0 < batches <= 64  # for 128 requests: a batch waits up to a second for 8 requests
 
 
 def test_two_servers_at_once(
@@ -118,7 +118,7 @@ def test_two_servers_at_once(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    long = tmp_path / ("long" * 30)  # with it no path could be the name of a socket
+    long = tmp_path / ("long" * 30)  # too long for a socket path
     long.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(long))
     store = tmp_path / "store"
@@ -144,7 +144,7 @@ def test_two_servers_at_once(
     assert capsys.readouterr().out.startswith("no TorchServe with")
 
 
-def test_of_two_starts_at_once_the_first_lives_and_what_a_killed_server_left_is_removed(
+def test_of_two_concurrent_starts_the_first_wins_and_files_of_killed_servers_are_removed(
     model_store: Path, tmp_path: Path
 ) -> None:
     store = tmp_path / "store"
@@ -212,7 +212,7 @@ def test_only_folders_without_a_server_are_removed(tmp_path: Path) -> None:
         ("http://192.0.2.1:8080", "'192.0.2.1' is not an address of this machine; set another inference_address in"),
     ],
 )
-def test_an_address_that_is_none_is_told(
+def test_an_invalid_address_is_reported(
     address: str, message: str, model_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server = TorchServe.temporary(model_store, tmp_path, inference_address=address)
@@ -221,13 +221,13 @@ def test_an_address_that_is_none_is_told(
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Runs a command as in a new terminal with the project's environment activated, and returns what it prints."""
-    # As short as /tmp, for the sockets; TEMP is where Java keeps what else it writes.
+    """Run a command as in a new terminal with the project's environment activated; return its output."""
+    # As short as /tmp, for the sockets; TEMP is Java's folder for other temporary files.
     with tempfile.TemporaryDirectory(prefix="fashion-plain-", dir="/tmp", ignore_cleanup_errors=True) as temporary:
         environment = {"PATH": str(Path(sys.executable).parent), "TMPDIR": temporary, "TEMP": temporary}
 
         def run(*command: str | Path) -> str:
-            # No pipe, which a server in the background would hold open, and a file of its own, as it writes on.
+            # A file instead of a pipe, which a server in the background would keep open; a separate one per command.
             with tempfile.TemporaryFile() as file:
                 result = subprocess.run(
                     command, cwd=tmp_path, env=environment, stdout=file, stderr=subprocess.STDOUT, timeout=60
@@ -275,7 +275,7 @@ def test_plain_torchserve_and_curl(
 
 
 def fails_to_start(server: TorchServe, capsys: pytest.CaptureFixture[str], command: str = "start") -> str:
-    """The one line that the command line ends with."""
+    """The error line of the failing command."""
     with pytest.raises(SystemExit) as stop:
         main([command, "--config", str(server.config), "--logs", str(server.logs)])
     assert stop.value.code == 2
@@ -286,7 +286,7 @@ def fails_to_start(server: TorchServe, capsys: pytest.CaptureFixture[str], comma
     return error
 
 
-def test_changed_weights_are_told_and_the_server_is_ended(
+def test_changed_weights_are_reported_and_the_server_is_stopped(
     model_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "store").mkdir()
@@ -328,12 +328,12 @@ def test_wait_needs_a_server(model_store: Path, tmp_path: Path, capsys: pytest.C
         TorchServe(tmp_path / "nowhere.properties")
 
 
-def test_wrong_settings_are_told(model_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_settings_are_reported(model_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     server = TorchServe.temporary(model_store, tmp_path, job_queue_size="many")
     assert 'Invalid configuration: For input string: "many"' in fails_to_start(server, capsys)
 
 
-def test_nothing_is_fetched_for_a_stranger(endpoint: TorchServe) -> None:
+def test_urls_in_requests_are_not_fetched(endpoint: TorchServe) -> None:
     with socket.create_server(("127.0.0.1", 0)) as elsewhere:
         url = f"http://127.0.0.1:{elsewhere.getsockname()[1]}/other.mar"
         for path in (f"/models?url={url}", f"/workflows?url={url}&workflow_name=other"):
@@ -343,13 +343,13 @@ def test_nothing_is_fetched_for_a_stranger(endpoint: TorchServe) -> None:
             elsewhere.accept()
 
 
-def test_the_shipped_config_listens_on_this_machine_only() -> None:
+def test_the_shipped_config_listens_on_localhost_only() -> None:
     addresses = {name: value for name, value in read_properties(DEFAULT_CONFIG).items() if name.endswith("_address")}
     assert len(addresses) == 5
     assert all(urlsplit(value).hostname == "127.0.0.1" or value == "127.0.0.1" for value in addresses.values())
 
 
-def test_proxies_of_the_environment_are_not_asked_for_this_machine(
+def test_environment_proxies_are_not_used_for_this_machine(
     endpoint: TorchServe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
@@ -373,7 +373,7 @@ def test_proxies_of_the_environment_are_not_asked_for_this_machine(
         ("http://[::1", False),
     ],
 )
-def test_only_other_machines_are_asked_through_proxies(url: str, wanted: bool) -> None:
+def test_proxies_are_used_for_other_machines_only(url: str, wanted: bool) -> None:
     assert is_this_machine(url) is wanted
     assert open_session(url).trust_env is not wanted
 

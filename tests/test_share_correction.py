@@ -1,4 +1,4 @@
-"""Corrections of shares: by hand, beside another library's result, of data of which the truth is known, and files."""
+"""Share corrections: by hand, against another library, on data with known truth, and their files."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from fashion.share_correction import GroupCorrection, class_probabilities, read_
 from fashion.share_intervals import Z, score_interval, share_intervals
 from fashion.taxonomy import Label, Taxonomy
 from training.profiles import share_corrections
-from training.profiles.gate_scores import SeenGates
+from training.profiles.gate_scores import GatePredictions
 from training.profiles.share_corrections import coverage, drawn_rows, fit_correction, shifted_shares, true_classes
 
 NAMES = ("Black", "Navy Blue", "White")
@@ -17,7 +17,7 @@ USUAL = np.array([600, 300, 100])
 
 
 def photographs(counts: np.ndarray | list[int], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Labels, and the probabilities of a model that is often wrong and expects the usual shares."""
+    """True labels, and probabilities of an often wrong model with the usual shares as prior."""
     truths = np.repeat(np.arange(3), counts)
     evidence = 1.2 * (rng.normal(size=(len(truths), 3)) + 1.2 * np.eye(3)[truths])
     likely = np.exp(evidence) * USUAL
@@ -29,7 +29,7 @@ def own_products(truths: np.ndarray) -> np.ndarray:
 
 
 def test_adjusted_counts_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is A has 0.8 of A on average, what is B 0.3: of a catalog with 0.4 on average (0.4 - 0.3) / 0.5 is A."""
+    """Mean probability of A: 0.8 for A, 0.3 for B. A catalog with a mean of 0.4 has a share (0.4 - 0.3) / 0.5 of A."""
     monkeypatch.setattr(share_corrections, "PRIOR_PHOTOGRAPHS", 0.0)
     ones = np.array([0.9, 0.7] * 10 + [0.4, 0.2] * 10)
     probabilities = np.stack([ones, 1 - ones], axis=1)
@@ -37,12 +37,12 @@ def test_adjusted_counts_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found
     shares = found.estimates(np.array([[0.4, 0.6]]), ("A", "B"))[0]
     assert shares == pytest.approx([0.2, 0.8])
-    # The variance of a mean of 20 of 0.9 and 0.7 is 0.01 / 19; two photographs of the catalog's scale are 1 / 0.5.
+    # The variance of the mean of 20 values of 0.9 and 0.7 is 0.01 / 19; the share scales it by 1 / 0.5^2.
     assert found.variances[0, 0] == pytest.approx(0.01 / 19 / 0.5**2)
 
 
-def test_it_is_what_quapy_finds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """QuaPy 0.2.3: `PACC(classifier, fit_classifier=False)`, fitted on the first photographs, of the others."""
+def test_estimates_equal_those_of_quapy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shares by QuaPy 0.2.3, `PACC(classifier, fit_classifier=False)`, fitted on the first set, of the second."""
     monkeypatch.setattr(share_corrections, "PRIOR_PHOTOGRAPHS", 0.0)
     rng = np.random.default_rng(0)
 
@@ -70,7 +70,7 @@ def test_photographs_of_one_product_are_not_independent() -> None:
     assert thrice.variances == pytest.approx(once.variances, rel=0.15)
 
 
-def test_shares_that_moved_are_found_and_probabilities_alone_do_not_find_them() -> None:
+def test_shifted_shares_need_the_correction() -> None:
     rng = np.random.default_rng(1)
     truths, probabilities = photographs(USUAL * 5, rng)
     correction = fit_correction(probabilities, truths, NAMES, own_products(truths))
@@ -82,7 +82,7 @@ def test_shares_that_moved_are_found_and_probabilities_alone_do_not_find_them() 
 
 
 @pytest.mark.parametrize("shares", [[0.6, 0.3, 0.1], [0.1, 0.2, 0.7], [0.98, 0.01, 0.01]])
-def test_intervals_hold_the_truth(shares: list[float]) -> None:
+def test_intervals_cover_the_truth(shares: list[float]) -> None:
     rng = np.random.default_rng(2)
     held = []
     for _ in range(300):
@@ -115,17 +115,17 @@ def test_rare_labels_are_one_class_and_none_is_another() -> None:
     assert (found.labels, found.rest, found.none, found.photographs) == (("Black",), True, True, (50, 22, 20))
     assert fit_correction(probabilities[:50], truths[:50], NAMES, np.arange(50)) is None  # a single class
     values = class_probabilities(probabilities, NAMES, ("Black",), True, False)
-    assert values.sum(1) == pytest.approx(1)  # none goes with the rest
+    assert values.sum(1) == pytest.approx(1)  # "none" is added to the rest
 
 
-def test_what_is_true() -> None:
+def test_true_classes() -> None:
     taxonomy = Taxonomy((Label("neck", "Round"), Label("color", "Black"), Label("neck", "V")))
     targets = np.array([[1, 1, 0], [0, -1, 1], [1, 0, 1], [0, 0, 0], [-1, 0, -1], [-1, -1, -1], [1, 1, -1]])
-    gates = SeenGates(
+    gates = GatePredictions(
         Gates(("neck",), product=True), np.ones((7, 2)), np.array([[-1, 1]] * 4 + [[0, 1], [-1, 0], [1, 1]])
     )
     assert true_classes(targets, taxonomy, "neck", gates).tolist() == [0, 1, -1, 2, 2, 2, 0]
-    assert true_classes(targets, taxonomy, "color", SeenGates.none(7)).tolist() == [0, -1, 1, 1, 1, -1, 0]
+    assert true_classes(targets, taxonomy, "color", GatePredictions.none(7)).tolist() == [0, -1, 1, 1, 1, -1, 0]
 
 
 def test_chosen_shares_need_no_photograph_twice() -> None:
@@ -146,7 +146,7 @@ def test_intervals_stay_inside(share: float) -> None:
     assert 0 <= low <= min(max(share, 0), 1) <= high <= 1
 
 
-def test_without_a_constant_it_is_wilsons() -> None:
+def test_without_a_constant_the_interval_is_wilsons() -> None:
     low, high = score_interval(np.array(0.15), 1 / 100)
     assert (low, high) == (pytest.approx(0.0931, abs=1e-4), pytest.approx(0.2328, abs=1e-4))
     low, high = score_interval(np.array(0.5), 0.0, 0.01**2)
@@ -175,7 +175,7 @@ def test_files_hold_corrections() -> None:
         ({"photographs": None}, "cannot be read: .* export again"),
     ],
 )
-def test_broken_files_are_told(change: dict[str, object], message: str) -> None:
+def test_broken_files_are_reported(change: dict[str, object], message: str) -> None:
     truths, probabilities = photographs(USUAL, np.random.default_rng(5))
     found = fit_correction(probabilities, truths, NAMES, own_products(truths))
     assert found

@@ -22,7 +22,7 @@ def test_the_small_bundle_answers_as_the_whole_one(bundle: Path, tmp_path: Path)
     ship(bundle, tmp_path / "starter")  # once more, over the first
 
 
-def test_the_card_does_not_tell_where_files_lay(bundle: Path, tmp_path: Path) -> None:
+def test_the_card_contains_no_local_paths(bundle: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(bundle, copy)
     card = ModelCard.load(copy)
@@ -49,14 +49,16 @@ def test_licenses_stay_beside_the_model_when_it_is_replaced(
     Predictor.from_bundle(out)
     with pytest.raises(SystemExit):
         main([str(bundle), "--out", str(out), "--with", str(notice)])
-    assert "is no file" in capsys.readouterr().err
+    assert "is not a file" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main([str(bundle), "--out", str(out), "--with", str(out / "model_card.json")])
-    assert "called as a file of the bundle" in capsys.readouterr().err
+    assert "has the name of a file of the bundle" in capsys.readouterr().err
     assert (out / "NOTICE").is_file()
 
 
-def test_what_cannot_be_shipped_is_one_line(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bundles_that_cannot_be_shipped_are_one_line_errors(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "thesis.txt").write_text("mine")
     with pytest.raises(BundleError, match="folder with files and no bundle; choose another --out"):

@@ -1,4 +1,4 @@
-"""The soak test of the endpoint, in small, and that it tells a leak from a server that settles."""
+"""A short soak test of the endpoint, and telling a leak from memory that settles."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from serving.torchserve import TorchServe
 
 
 def measured(workers: list[float], java: list[float]) -> Soak:
-    """Samples every 500 requests."""
+    """Memory samples, one per 500 requests."""
     requests = [500 * (i + 1) for i in range(len(workers))]
     return Soak(
         requests, {"workers": workers, "java": java}, {"200": 18_000, "400": 2_000}, [], 100.0, 2_000, "a machine"
@@ -28,10 +28,10 @@ def test_every_request_is_answered_and_memory_sampled(endpoint: TorchServe, bund
     assert result.wrong == []
     assert result.requests == [100, 200, 300, 400, 500, 600]
     assert all(50 < value < 4000 for values in result.memory.values() for value in values)
-    assert result.growth("workers") < 50  # a photograph kept of each request would be more
+    assert result.growth("workers") < 50  # keeping a photograph per request would exceed this
 
 
-def test_memory_that_settles_is_no_leak() -> None:
+def test_memory_that_settles_is_not_a_leak() -> None:
     result = measured([500, 540, 560] + [565, 566, 563, 567] * 9, [300, 340, 360] + [380, 390, 370, 385] * 9)
     assert result.leaks() == []
     assert f"| workers | 500 | 565 | 567 | +0.0 | {TOLERANCES['workers']:g} |" in soak.section(result)
@@ -44,7 +44,7 @@ def test_a_kilobyte_kept_of_each_request_is_a_leak() -> None:
     assert measured([500.0] * 40, [300 + 2.0 * i for i in range(40)]).leaks() == ["java"]
 
 
-def test_a_leak_is_told_and_ends_with_status_1(
+def test_a_leak_is_reported_with_status_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(soak, "RESULTS", tmp_path / "results.json")
@@ -53,7 +53,7 @@ def test_a_leak_is_told_and_ends_with_status_1(
     assert "error: the memory of workers grew by " in capsys.readouterr().err
 
 
-def test_what_was_measured_is_kept_for_the_page(
+def test_measurements_are_stored_for_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(soak, "RESULTS", tmp_path / "results.json")
@@ -63,7 +63,7 @@ def test_what_was_measured_is_kept_for_the_page(
     result = measured([500.0] * 39, [300.0] * 39)
     result.save(soak.RESULTS)
     assert Soak.load(soak.RESULTS) == result
-    assert soak.main(["--page-only"]) == 0, "it stayed, and leaves the page alone: it was cut short"
+    assert soak.main(["--page-only"]) == 0, "no leak, and the page is unchanged because the run was short"
     assert capsys.readouterr().out.splitlines() == [
         f"workers: 500 to 500 MB, growth +0.0, allowed {TOLERANCES['workers']:g}",
         f"java: 300 to 300 MB, growth +0.0, allowed {TOLERANCES['java']:g}",

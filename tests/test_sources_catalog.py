@@ -1,4 +1,4 @@
-"""Catalogs as shops have them: CSV and Parquet in all their spellings, good rows and bad ones."""
+"""Importing shop catalogs: CSV and Parquet in many variants, with good and bad rows."""
 
 import csv
 import json
@@ -131,7 +131,7 @@ def test_few_products_hold_out_all_photographs_of_one(tmp_path: Path) -> None:
     assert len({row["product_id"] for row in rows_of(tmp_path / "out", "val")}) == 1
 
 
-def test_a_product_of_very_many_photographs_is_not_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_product_of_very_many_photographs_is_not_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(holdout, "MOST_HELD_BACK", 3)
     low, high = sorted("abc", key=lambda name: hash_fraction(name.encode()))[:2]
     rows = [ProductRow("train", name, b"", {}) for name in (high, *[low] * 5, high, low)]
@@ -301,7 +301,7 @@ def test_few_rows_may_all_be_different(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out/dataset.json").read_text())["groups"].keys() == {"name"}
 
 
-def test_columns_that_are_no_labels_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_columns_that_are_not_labels_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     columns = {"image": [jpeg()], "sku": ["a"], "id": [1], "color": ["Red"], "url": ["x"], "box": [[1, 2]]}
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
     import_catalog(tmp_path / "t.parquet", tmp_path / "out")
@@ -323,7 +323,7 @@ JOINED = ["Red, White", "Blue, White", "Red, Blue", "White"]
         (["38/40", "40/42", "42/44"], None),
     ],
 )
-def test_labels_that_are_made_of_others_are_noted(
+def test_labels_composed_of_others_are_noted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], values: list[str], said: str | None
 ) -> None:
     text = "image;color\n" + "".join(f"{i}.jpg;{value}\n" for i, value in enumerate(values))
@@ -365,7 +365,7 @@ def test_labels_that_look_the_same_are_one(tmp_path: Path) -> None:
     assert names == {"Grün", "Light Blue"}
 
 
-def test_nothing_but_text_is_one_error(tmp_path: Path) -> None:
+def test_a_table_of_only_text_is_an_error(tmp_path: Path) -> None:
     lines = "".join(f"0.jpg,{i},name {i}\n" for i in range(21))
     source = catalog(tmp_path / "shop", train="image,id,name\n" + lines)
     with pytest.raises(DataError, match=r"all columns of .*train.csv hold text.*: name; .* --data.groups"):
@@ -484,7 +484,7 @@ def test_cells(cell: Any, names: list[str] | None) -> None:
     assert read_labels("color", cell) == names
 
 
-def test_cells_that_say_that_there_is_no_label_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cells_meaning_no_label_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = catalog(tmp_path / "shop", train=HEADER + "0.jpg,N/A,none\n1.jpg,Red,-\n2.jpg,null,x\n3.jpg,Red,x\n")
     import_catalog(source, tmp_path / "out")
     said = "cells that say that there is no value count as not annotated: "
@@ -499,7 +499,7 @@ def test_cells_that_say_that_there_is_no_label_are_counted(tmp_path: Path, capsy
 
 
 @pytest.mark.parametrize("metadata", [b"no JSON", b"null", b'{"info": null}', b'{"info": {"features": {"color": 7}}}'])
-def test_broken_metadata_of_the_library_datasets_cost_nothing(tmp_path: Path, metadata: bytes) -> None:
+def test_broken_metadata_of_the_library_datasets_are_ignored(tmp_path: Path, metadata: bytes) -> None:
     images = [{"bytes": jpeg(i), "path": None} for i in range(3)]
     table = pa.table({"image": images, "color": [0, 1, 0]}).replace_schema_metadata({b"huggingface": metadata})
     pq.write_table(table, tmp_path / "t.parquet")
@@ -507,7 +507,7 @@ def test_broken_metadata_of_the_library_datasets_cost_nothing(tmp_path: Path, me
     assert sum(summary.splits.values()) == 3
 
 
-def test_rows_without_an_id_are_products_of_their_own(tmp_path: Path) -> None:
+def test_rows_without_an_id_are_separate_products(tmp_path: Path) -> None:
     source = catalog(tmp_path / "shop")
     ids = pa.array([7.0, float("nan"), float("nan"), None])
     table = pa.table({"id": ids, "image": [f"{i}.jpg" for i in range(4)], "color": ["Red", "Blue"] * 2})

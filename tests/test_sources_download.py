@@ -1,4 +1,4 @@
-"""Downloads from a real server on this machine that answers well, badly, late and never."""
+"""Downloads from a local server that answers correctly, wrongly, slowly or never."""
 
 import csv
 import json
@@ -57,7 +57,7 @@ def test_every_kind_of_answer(tmp_path: Path, server: PhotoServer) -> None:
     source = challenge(tmp_path / "challenge", urls)
     began = time.monotonic()
     report = download(source, settings=QUICK)
-    assert time.monotonic() - began < DRIP_SECONDS / 2, "no drip was waited for"
+    assert time.monotonic() - began < DRIP_SECONDS / 2, "it waited for slow answers"
     good = {"good", "flaky", "moved", "second", "text"}
     assert {path.stem for path in (source / "train").iterdir()} == good
     assert all((source / "train" / f"{name}.jpg").read_bytes() == PHOTO for name in good)
@@ -84,7 +84,7 @@ def test_every_kind_of_answer(tmp_path: Path, server: PhotoServer) -> None:
     assert reasons["elsewhere"].startswith("bad URL")
     asked = {path.split("/")[1]: count for path, count in server.asked.items() if path.endswith("/1")}
     once, twice = ("good", "gone", "html", "cut", "large"), ("flaky", "slow", "busy", "truncated")
-    assert [asked[kind] for kind in once] == [1] * len(once), "what will not change is not asked for again"
+    assert [asked[kind] for kind in once] == [1] * len(once), "permanent errors are not retried"
     assert [asked[kind] for kind in twice] == [2] * len(twice)
 
 
@@ -106,7 +106,7 @@ def test_second_run_fetches_only_what_is_missing_and_the_importer_finds_it(tmp_p
     assert (summary.splits, summary.left_out) == ({"train": 7}, {"missing file": 2})
 
 
-def test_all_dead_is_an_error_only_at_the_import(tmp_path: Path, server: PhotoServer) -> None:
+def test_only_failed_downloads_are_an_error_at_the_import(tmp_path: Path, server: PhotoServer) -> None:
     source = challenge(tmp_path / "challenge", {i: server.url(f"gone/{i}") for i in range(20)})
     assert download(source, settings=QUICK).counts == {"failed": 20}
     with pytest.raises(DataError, match=r"no usable row in .*20 missing file"):
@@ -149,11 +149,11 @@ def test_interrupt_is_prompt_and_resumable(tmp_path: Path, server: PhotoServer) 
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while sum(server.asked[f"/drip/{i}"] for i in range(31, 40)) < 4 and time.monotonic() < deadline:
-        time.sleep(0.02)  # until all four threads hang on servers that drip
+        time.sleep(0.02)  # until all four threads wait for slow answers
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=DRIP_SECONDS)
-    assert time.monotonic() - began < DRIP_SECONDS / 2, "no drip was waited for"
+    assert time.monotonic() - began < DRIP_SECONDS / 2, "it waited for slow answers"
     assert process.returncode == 130
     assert errors.strip().splitlines()[-2:] == [
         "run the same command again to go on where this one stopped",
@@ -161,7 +161,7 @@ def test_interrupt_is_prompt_and_resumable(tmp_path: Path, server: PhotoServer) 
     ]
     names = sorted(int(path.stem) for path in (source / "train").iterdir())
     assert names == list(range(1, 31))
-    server.release.set()  # now the slow ones end, without a photograph
+    server.release.set()  # the slow answers end, without a photograph
     report = download(source, settings=QUICK)
     assert report.counts["already there"] == 30
     assert all(server.asked[f"/good/{i}"] == 1 for i in range(1, 31)), "nothing is fetched twice"

@@ -1,4 +1,4 @@
-"""The iMaterialist challenge's JSON in both spellings, and its mirror's cells."""
+"""The iMaterialist challenge's JSON in both variants, and the cells of its mirror."""
 
 import csv
 import json
@@ -104,7 +104,7 @@ def test_no_file_and_no_image(tmp_path: Path) -> None:
         challenge.import_imaterialist(tmp_path, tmp_path / "out")
 
 
-def test_ids_are_no_paths(tmp_path: Path) -> None:
+def test_ids_are_not_used_as_paths(tmp_path: Path) -> None:
     entries = {"images": [{"image_id": "../secret", "url": []}, {"image_id": 1, "url": []}], "annotations": []}
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder/train.json").write_text(json.dumps(entries))
@@ -166,9 +166,11 @@ def test_mirror_unknown_label_has_a_hint() -> None:
         mirror.read_cell("color", "Red, Blak")
 
 
-def test_other_shards_are_no_mirror(tmp_path: Path) -> None:
+def test_other_shards_are_not_a_mirror(tmp_path: Path) -> None:
     pq.write_table(pa.table({"image": [jpeg()], "color": ["Red"]}), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match=r"is no shard of Marqo/iMaterialist: it lacks pattern, style, .* as a catalog"):
+    with pytest.raises(
+        DataError, match=r"is not a shard of Marqo/iMaterialist: it lacks pattern, style, .* as a catalog"
+    ):
         mirror.import_mirror([tmp_path], tmp_path / "out")
 
 

@@ -1,4 +1,4 @@
-"""Any folder of labeled photographs -> a folder in the training format, imported once; and the command line."""
+"""Opening any folder of labeled photographs: it is imported once into the training format; the command line."""
 
 import json
 import os
@@ -44,11 +44,11 @@ def test_a_catalog_is_imported_once(tmp_path: Path, shop: Path, capsys: pytest.C
     assert open_folder(str(shop), cache=cache) == first
     assert (first / "dataset.json").stat().st_mtime_ns == written
     assert capsys.readouterr().err == ""
-    assert open_folder(first) == first, "the training format is taken as it is"
+    assert open_folder(first) == first, "a folder in the training format is used in place"
 
 
 def test_changes_are_noticed(tmp_path: Path, shop: Path) -> None:
-    cache = shop / "cache"  # the import itself is no change
+    cache = shop / "cache"  # the import itself is not a change
     first = open_folder(shop, cache=cache)
     assert open_folder(shop, cache=cache) == first
     os.utime(shop / "images/3.jpg", ns=(0, 0))
@@ -56,7 +56,7 @@ def test_changes_are_noticed(tmp_path: Path, shop: Path) -> None:
     assert second != first
 
 
-def test_what_is_left_out_is_not_told_to_somebody_who_named_groups(
+def test_columns_left_out_are_not_listed_if_groups_were_named(
     tmp_path: Path, shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = shop / "train.csv"
@@ -154,7 +154,7 @@ def test_foreign_shards_mirror_and_challenge(tmp_path: Path) -> None:
 
 def test_other_folders_are_one_error(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"is no data set: looked for dataset.json .* train.json .* train.csv .* shards"
+        DataError, match=r"is not a data set: looked for dataset.json .* train.json .* train.csv .* shards"
     ):
         open_folder(tmp_path)
     with pytest.raises(DataError, match=r"does not exist"):
@@ -201,7 +201,7 @@ def test_command_line(tmp_path: Path, shop: Path, capsys: pytest.CaptureFixture[
     assert load_taxonomy(tmp_path / "out").groups == ("color", "style")
 
 
-def test_command_line_of_a_catalog_in_other_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_line_for_a_german_catalog(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save_jpegs(tmp_path / "shop", [f"{i}.jpg" for i in range(4)])
     (tmp_path / "shop/all.csv").write_text(
         "Bild;Farbe;Nr\n0.jpg;Rot,rot;1\n1.jpg;Rot;1\n2.jpg;rot,Rot;2\n3.jpg;rot,Rot;3\n"
@@ -222,14 +222,14 @@ def test_command_line_of_a_catalog_in_other_words(tmp_path: Path, capsys: pytest
         (["catalog", "SHOP/images", "--out", "OUT"], "has no table"),
         (["catalog", "SHOP", "--out", "SHOP"], "exists already"),
         (["mirror", "--out", "OUT"], "give either a folder of shards, or --shards N"),
-        (["mirror", "SHOP", "--out", "OUT"], "is no shard of Marqo/iMaterialist"),
+        (["mirror", "SHOP", "--out", "OUT"], "is not a shard of Marqo/iMaterialist"),
         (["imaterialist", "SHOP", "--out", "OUT"], "has none of train.json"),
         (["download", "SHOP"], "has none of train.json"),
         (["download", "SHOP", "--concurrency", "0"], "--concurrency 0 is out of range"),
         (["catalog", "SHOP", "--out", "OUT", "--workers", "0"], "must be at least 1"),
     ],
 )
-def test_mistakes_are_one_line_and_status_2(
+def test_mistakes_are_one_line_errors_and_status_2(
     tmp_path: Path, shop: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     paths = [text.replace("SHOP", str(shop)).replace("OUT", str(tmp_path / "out")) for text in arguments]
@@ -243,7 +243,7 @@ def test_mistakes_are_one_line_and_status_2(
 
 
 @pytest.mark.parametrize("rows", [20, 400])  # the disk is full when the last row group is written, or long before
-def test_full_disk_is_one_line(tmp_path: Path, shop: Path, rows: int) -> None:
+def test_full_disk_is_a_one_line_error(tmp_path: Path, shop: Path, rows: int) -> None:
     lines = "".join(f"{i},{i % 20}.jpg,Red\n" for i in range(rows))
     (shop / "train.csv").write_text("id,image,color\n" + lines)
     (shop / "val.csv").unlink()
@@ -275,7 +275,7 @@ def test_real_photographs(tmp_path: Path, name: str, groups: list[str] | None, r
     assert len(load_taxonomy(folder, groups)) > 1
 
 
-def test_interrupt_is_one_line_and_leaves_nothing(tmp_path: Path, shop: Path) -> None:
+def test_interrupt_is_a_one_line_error_and_leaves_nothing(tmp_path: Path, shop: Path) -> None:
     lines = "".join(f"{i},{i % 20}.jpg,Red\n" for i in range(200_000))
     (shop / "train.csv").write_text("id,image,color\n" + lines)
     command = [sys.executable, "-m", "training.sources", "catalog", str(shop / "train.csv"), "--out", f"{tmp_path}/out"]

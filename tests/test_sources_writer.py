@@ -1,4 +1,4 @@
-"""The writer of the training format: what `datasets` reads back, and what is left after things go wrong."""
+"""The writer of the training format: `datasets` reads its files, and failures leave nothing behind."""
 
 import csv
 import json
@@ -11,7 +11,7 @@ import pytest
 from source_files import jpeg
 
 from fashion.errors import DataError, SettingError
-from training.sources.writer import AlreadyThere, ProductRow, UnusedRow, arrow_schema, write_dataset
+from training.sources.writer import OutputExists, ProductRow, UnusedRow, arrow_schema, write_dataset
 
 GROUPS = ["color", "style"]
 PHOTO = jpeg()
@@ -109,7 +109,7 @@ def test_interrupt_leaves_nothing(tmp_path: Path, error: type[BaseException]) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_usable_is_an_error(tmp_path: Path) -> None:
+def test_an_import_without_rows_is_an_error(tmp_path: Path) -> None:
     lost = [UnusedRow("train", "train.csv:2", "1", "missing file", "1.jpg is not there")]
     with pytest.raises(DataError, match=r"no usable row in X; left out: 1 missing file; .*1\.jpg is not there"):
         write_dataset(lost, tmp_path / "set", GROUPS, "X")
@@ -121,7 +121,7 @@ def test_nothing_usable_is_an_error(tmp_path: Path) -> None:
 def test_existing_folder_is_kept(tmp_path: Path) -> None:
     out = tmp_path / "set"
     write_dataset(rows(1), out, GROUPS, "first")
-    with pytest.raises(AlreadyThere, match="exists already"):
+    with pytest.raises(OutputExists, match="exists already"):
         write_dataset(rows(1), out, GROUPS, "second")
     assert json.loads((out / "dataset.json").read_text())["source"] == "first"
     assert list(tmp_path.iterdir()) == [out]
@@ -134,7 +134,7 @@ def test_loser_of_a_race_keeps_the_winners_folder(tmp_path: Path) -> None:
         yield from rows(1)
         write_dataset(rows(2), out, GROUPS, "winner")
 
-    with pytest.raises(AlreadyThere, match="another process"):
+    with pytest.raises(OutputExists, match="another process"):
         write_dataset(overtaken(), out, GROUPS, "loser")
     assert json.loads((out / "dataset.json").read_text())["source"] == "winner"
     assert list(tmp_path.iterdir()) == [out]

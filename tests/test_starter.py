@@ -1,6 +1,6 @@
-"""The model that comes with the bundle behaves as a person expects, on photographs that it was not trained on.
+"""Behavioral tests of the shipped model, on photographs that it was not trained on.
 
-Photographs are not in the repository: those tests need a folder of them in FASHION_PHOTOS.
+Photographs are not in the repository: tests with them need a folder in FASHION_PHOTOS.
 """
 
 import csv
@@ -16,7 +16,7 @@ from benchmarks.starter import BUNDLE
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from fashion.preprocess import decode
-from training.sources.negatives.making import VALIDATION_ONLY, drawn
+from training.sources.negatives.making import VALIDATION_ONLY, draw_picture
 
 ROOT = Path(__file__).parent.parent
 STARTER = ROOT / BUNDLE
@@ -40,7 +40,7 @@ def validation(name: str, count: int) -> list[tuple[Image.Image, dict[str, str]]
     return [(decode(PHOTOS / name / "images" / rows[i]["image"], 1024), rows[i]) for i in drawn]
 
 
-def test_it_is_small_and_says_nothing_of_where_it_was_made() -> None:
+def test_it_is_small_and_contains_no_local_paths() -> None:
     files = {path.name: path.stat().st_size for path in STARTER.iterdir()}
     assert set(files) == {"model.int8.onnx", "model_card.json", "NOTICE", "LICENSE-APACHE-2.0"}
     assert sum(files.values()) <= MEGABYTES * 10**6
@@ -50,7 +50,7 @@ def test_it_is_small_and_says_nothing_of_where_it_was_made() -> None:
 
 
 @pytest.mark.parametrize("gray", [255, 235, 128])
-def test_a_blank_wall_is_no_article(predictor: Predictor, gray: int) -> None:
+def test_a_blank_wall_is_not_a_product(predictor: Predictor, gray: int) -> None:
     noise = np.random.default_rng(gray).normal(gray, 3, (240, 180, 1)).clip(0, 255)
     wall = Image.fromarray(np.repeat(noise, 3, axis=2).astype(np.uint8))
     answer = predictor.answer(predictor.predict(wall), "precision")
@@ -58,17 +58,19 @@ def test_a_blank_wall_is_no_article(predictor: Predictor, gray: int) -> None:
     assert named == []
 
 
-def test_pictures_of_no_product_are_said_to_be_none(predictor: Predictor) -> None:
-    """Of kinds that training never had: birds, dunes, receipts, pie charts, kitchens, ..."""
+def test_images_without_a_product_are_recognized(predictor: Predictor) -> None:
+    """Kinds of images not used in training: birds, dunes, receipts, pie charts, kitchens, ..."""
     rng = np.random.default_rng(7)
-    answers = [predictor.answer(predictor.predict(drawn(kind, rng))) for kind in VALIDATION_ONLY for _ in range(2)]
+    answers = [
+        predictor.answer(predictor.predict(draw_picture(kind, rng))) for kind in VALIDATION_ONLY for _ in range(2)
+    ]
     recognized = [answer["product"]["recognized"] for answer in answers]
     assert np.mean(recognized) <= 0.2
     assert not [a for answer in answers if not answer["product"]["recognized"] for a in answer["attributes"]]
 
 
 @needs_photographs
-def test_what_does_not_apply_is_not_answered(predictor: Predictor) -> None:
+def test_groups_that_do_not_apply_are_not_answered(predictor: Predictor) -> None:
     rows = [(image, row) for image, row in validation("products", 400) if row["category"] == "Footwear"]
     answers = [predictor.answer(predictor.predict(image)) for image, _ in rows]
     assert len(rows) > 50
@@ -78,7 +80,7 @@ def test_what_does_not_apply_is_not_answered(predictor: Predictor) -> None:
 
 
 @needs_photographs
-def test_wallets_and_watches_are_no_garments(predictor: Predictor) -> None:
+def test_wallets_and_watches_are_not_garments(predictor: Predictor) -> None:
     rows = [image for image, row in validation("products", 700) if row["article"] in ("Wallets", "Watches", "Handbags")]
     answers = [predictor.answer(predictor.predict(image)) for image in rows]
     garments = [a["name"] for answer in answers for a in answer["attributes"] if a["group"] == "garment"]
@@ -86,7 +88,7 @@ def test_wallets_and_watches_are_no_garments(predictor: Predictor) -> None:
 
 
 @needs_photographs
-def test_a_wide_white_border_leaves_the_article(predictor: Predictor) -> None:
+def test_a_wide_white_border_keeps_the_article(predictor: Predictor) -> None:
     images = [image for image, _ in validation("products-large", 60)]
     framed = []
     for image in images:
@@ -99,7 +101,7 @@ def test_a_wide_white_border_leaves_the_article(predictor: Predictor) -> None:
 
 @needs_photographs
 @pytest.mark.parametrize("name", ["products", "clothing"])
-def test_changes_that_mean_nothing_change_few_answers(predictor: Predictor, name: str) -> None:
+def test_irrelevant_changes_change_few_answers(predictor: Predictor, name: str) -> None:
     images = [image for image, _ in validation(name, 120)]
     stay = changed_answers(predictor, images, predictor.card.default_profile)
     assert set(stay) == set(CHANGES)

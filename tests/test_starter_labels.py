@@ -19,7 +19,7 @@ ATTRIBUTES += ["occasion", "length", "waist_rise", "closure", "toe_shape", "heel
 
 
 def renamed(names: Names) -> dict[str, set[str]]:
-    """Old labels that are not in use any more, by group."""
+    """Old labels that are no longer used, by group."""
     old: dict[str, set[str]] = {}
     for column, table in names.labels_of.items():
         old.setdefault(names.group(column), set()).update(set(table) - set(table.values()))
@@ -38,13 +38,13 @@ def test_rules_use_the_new_names() -> None:
             assert not set(derivation.labels) & old.get(derivation.source, set())
 
 
-def test_names_lead_to_no_name_that_is_changed_itself() -> None:
+def test_new_names_are_not_renamed_themselves() -> None:
     for column, table in Names.load(NAMES).labels_of.items():
         assert not set(table) & set(table.values()), column
 
 
-def test_both_directions_agree() -> None:
-    """What a garment's article may be has that garment as what it may be: nothing is contradicted by the way back."""
+def test_article_and_garment_rules_agree() -> None:
+    """If an article may be a garment, that garment's rule must not exclude the article."""
     rules = Rules.load(RULES)
     (article,) = rules.derive["article"]
     garment = rules.derive["garment"][0]
@@ -54,16 +54,16 @@ def test_both_directions_agree() -> None:
             assert back is None or back.target(name) != 0, f"{name} may be {candidate}, which is no {name}"
 
 
-def test_every_exception_is_of_a_label_that_decides() -> None:
+def test_every_exception_is_a_label_used_by_the_rules() -> None:
     rules = Rules.load(RULES)
     garments = {name for each in rules.derive["garment"] for name in each.names}
     articles = set(rules.derive["garment"][0].labels) | {n for d in rules.derive["article"] for n in d.names}
-    apart = {"Bath Robe", "Jumpsuit", "Gloves", "Waist Pouch"}  # of which no garment follows
+    apart = {"Bath Robe", "Jumpsuit", "Gloves", "Waist Pouch"}  # no garment follows from them
     assert set(rules.applies.exceptions) <= garments | articles | apart
 
 
-def test_a_key_stands_once() -> None:
-    """YAML takes the last of two; written twice, one of them is a mistake."""
+def test_no_key_is_duplicated() -> None:
+    """A duplicate key is a mistake: YAML silently uses the last one."""
 
     class Strict(yaml.SafeLoader):
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
@@ -83,9 +83,9 @@ def test_every_name_is_in_the_data(tmp_path: Path) -> None:
     join(data / "products-more", data / "product-attributes", "item_ID=image", tmp_path / "more", ATTRIBUTES)
     catalogs = open_catalogs([tmp_path / "more", data / "clothing"], None, tmp_path / "cache", NAMES, rules=RULES)
     counts = count_labels([LabelRows(catalog) for catalog in catalogs])
-    assert counts["garment"]["T-Shirt"] > 2_000  # 835 of them are the amateurs'
+    assert counts["garment"]["T-Shirt"] > 2_000  # 835 of them from the amateurs
     assert counts["sleeve"]["Long Sleeves"] > 1_500
     taxonomy = union_taxonomy(catalogs, None, counts, 20)
-    # One of three folders of the shop: few names are in the others alone.
-    unknown = [line for line in notes(catalogs, taxonomy) if "in none of the data" in line]
+    # Only one of the shop's three folders: few names are only in the others.
+    unknown = [line for line in notes(catalogs, taxonomy) if "occur in no data folder" in line]
     assert sum(int(line.split()[0]) for line in unknown) < 20, unknown

@@ -12,7 +12,7 @@ from benchmarks.changed_photographs import CHANGES, WIDE_BORDERS, changed_answer
 from fashion.predictor import Predictor
 
 
-def test_answers_kept_are_those_given_both_times() -> None:
+def test_kept_answers_are_those_given_both_times() -> None:
     before = np.array([[True, True, False], [False, False, False]])
     after = np.array([[True, False, True], [False, False, False]])
     assert kept(before, after) == pytest.approx(1 / 3)
@@ -29,7 +29,7 @@ def test_changes_are_small_and_real(change: str) -> None:
     assert 0.1 < difference < 60
 
 
-def test_crops_and_borders_are_the_part_they_say() -> None:
+def test_crops_and_borders_have_the_stated_size() -> None:
     image = Image.new("RGB", (200, 100), (1, 2, 3))
     assert cropped(image, 0.1).size == (180, 90)
     assert padded(image, 0.1).size == (220, 110)
@@ -59,7 +59,7 @@ def test_the_page_has_the_scores_of_evaluate(
     assert "--together color,shape --recolored shape\n" in page
     assert "| cells of color, shape that can be answered with 95% precision | " in page
     assert "| every annotated label | " in page
-    assert "does not apply" not in page  # the model has no gates
+    assert "does not apply" not in page  # a model without gates
 
 
 def test_a_change_that_changes_nothing_keeps_all(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,14 +9,14 @@ from PIL import Image
 from tiny_bundle import garments
 
 from benchmarks import starter
-from benchmarks.held_back import HeldBack, answer_held_back
+from benchmarks.held_out import HeldOut, answer_held_out
 from benchmarks.proportions import percent_cell, wilson
 from benchmarks.starter_gates import applies_rows, refused
 from benchmarks.starter_scores import MEANINGS, best_guesses, certain_row, certain_share, top_1_rows
 from fashion.gates import Gates
 from fashion.predictor import Predictor
 from fashion.profiles.bootstrap import interval
-from training.profiles.gate_scores import FALSE_ALARMS, SeenGates, score_gates
+from training.profiles.gate_scores import FALSE_ALARMS, GatePredictions, score_gates
 
 RULES = """
 applies:
@@ -27,7 +27,7 @@ applies:
 
 
 def write_catalog(folder: Path, kinds: dict[str, list[str]] | None = None) -> Path:
-    """A shop of drawn garments, jeans without sleeves among them; with `kinds`, by split, pictures of no product."""
+    """Write a shop of drawn garments, some without sleeves; with `kinds`, by split, also images without a product."""
     (folder / "images").mkdir(parents=True)
     for split, count in (("train", 24), ("val", 16)):
         with (folder / f"{split}.csv").open("w", newline="") as file:
@@ -65,20 +65,20 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def held(
     gated_bundle: Path, shop: Path, negatives: Path, rules: Path, tmp_path_factory: pytest.TempPathFactory
-) -> HeldBack:
+) -> HeldOut:
     predictor = Predictor.from_bundle(gated_bundle)
     cache = tmp_path_factory.mktemp("cache")
-    return answer_held_back(predictor, {"shop": shop}, rules, negatives=[negatives], cache=cache)
+    return answer_held_out(predictor, {"shop": shop}, rules, negatives=[negatives], cache=cache)
 
 
-def test_photographs_without_a_product_come_last_and_are_of_no_catalog(held: HeldBack) -> None:
-    assert held.products.tolist() == held.of(0).tolist() == list(range(16))
+def test_images_without_a_product_come_last_and_belong_to_no_catalog(held: HeldOut) -> None:
+    assert held.products.tolist() == held.rows_of(0).tolist() == list(range(16))
     assert held.without_product.tolist() == list(range(16, 37))
     assert all(not truth for truth in held.truths[16:])
     assert held.truths[1] == {"category": ["T-Shirts"], "color": ["Black"], "sleeve": ["Sleeveless"]}
 
 
-def test_a_label_that_the_model_lacks_is_missed_and_one_without_meaning_left_out(held: HeldBack) -> None:
+def test_a_label_that_the_model_lacks_is_missed_and_one_without_meaning_left_out(held: HeldOut) -> None:
     found = best_guesses(held, held.products, "sleeve")
     assert found.photograph.tolist() == list(range(1, 16, 2))
     names = [held.taxonomy.names("sleeve")[i] for i in held.seen.logits[:16, held.taxonomy.indices("sleeve")].argmax(1)]
@@ -88,7 +88,7 @@ def test_a_label_that_the_model_lacks_is_missed_and_one_without_meaning_left_out
     assert meant.right.tolist() == [names[i] == "Sleeveless" for i in range(1, 16, 4)]
 
 
-def test_the_rows_of_most_probable_labels(held: HeldBack) -> None:
+def test_the_rows_of_most_probable_labels(held: HeldOut) -> None:
     rows = {row[0]: row[1] for row in top_1_rows(held)}
     assert list(rows) == ["category", "color", "sleeve", "sleeve: long, short, none"]
     assert rows["category"].endswith(", 16")
@@ -96,7 +96,7 @@ def test_the_rows_of_most_probable_labels(held: HeldBack) -> None:
     assert certain_row(held, ["category", "color"])[0].endswith(", 32")
 
 
-def test_the_share_of_certain_answers_is_the_longest_prefix_that_is_precise_enough() -> None:
+def test_certain_answers_are_the_longest_prefix_with_the_wanted_precision() -> None:
     probability = np.array([0.9, 0.8, 0.7, 0.6, 0.5])
     right = np.array([False, True, True, True, False])
     even = np.ones((1, 5))
@@ -104,13 +104,13 @@ def test_the_share_of_certain_answers_is_the_longest_prefix_that_is_precise_enou
     assert certain_share(probability, right, even, 0.95).tolist() == [0.0]
     assert certain_share(probability, np.ones(5, bool), even, 1.0).tolist() == [1.0]
     assert certain_share(probability, right, np.array([[0, 1, 1, 1, 1]]), 1.0).tolist() == [0.75]
-    # Guesses that are equally probable cannot be told apart.
+    # Equally probable guesses must be kept or dropped together.
     assert certain_share(np.array([0.5, 0.5]), np.array([True, False]), np.ones((1, 2)), 0.9).tolist() == [0.0]
 
 
-def test_what_applies_is_scored_as_the_card_does(held: HeldBack) -> None:
+def test_gates_are_scored_as_in_the_card(held: HeldOut) -> None:
     rows = {row[0]: row[1:] for row in applies_rows(held)}
-    expected = score_gates(held.seen.seen_gates[held.products], np.full(3, 0.5))["applies"]
+    expected = score_gates(held.seen.gate_predictions[held.products], np.full(3, 0.5))["applies"]
     assert list(rows) == list(expected)
     assert [rows["sleeve"][1], rows["sleeve"][3]] == ["8", "8"]
     for group, of in expected.items():
@@ -118,11 +118,11 @@ def test_what_applies_is_scored_as_the_card_does(held: HeldBack) -> None:
             assert cell.split(" ")[0] == ("-" if of[key] is None else f"{of[key]:.3f}")
 
 
-def test_products_that_are_refused_are_few_where_thresholds_suit_others_too() -> None:
+def test_few_products_are_refused_by_held_out_thresholds() -> None:
     rng = np.random.default_rng(0)
     targets = np.repeat(np.array([1, 0], np.int8), 2000)[:, None]
     probabilities = np.where(targets == 1, rng.beta(8, 1, targets.shape), rng.beta(1, 8, targets.shape))
-    said = refused(SeenGates(Gates((), True), probabilities, targets), np.arange(4000).astype(str))
+    said = refused(GatePredictions(Gates((), True), probabilities, targets), np.arange(4000).astype(str))
     assert said[:2000].mean() == pytest.approx(FALSE_ALARMS, abs=0.005)
     assert said[2000:].mean() > 0.9
 
@@ -169,7 +169,9 @@ def test_the_page_of_a_model_with_gates(
     assert sections == [f"<!-- starter{name} -->" for name in names]
 
 
-def test_names_and_folders_that_do_not_fit_are_one_line(gated_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_and_folders_that_do_not_fit_are_one_line_errors(
+    gated_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         starter.main(["--bundle", str(gated_bundle), "--data", "a,b", "--sources", "A"])
     assert "as many different names" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The rules that keep the parts apart: who may import whom, and that importing does nothing but define."""
+"""Architecture rules: allowed imports between packages, and no work at import."""
 
 import ast
 import subprocess
@@ -12,7 +12,7 @@ PACKAGES = ("fashion", "training", "serving", "catalog", "page", "benchmarks")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 NAMES = [str(path.relative_to(ROOT)) for path in SOURCES]
 
-# Calls that read, write, connect, load or configure: never to be made because somebody imports a module.
+# Calls that read, write, connect, load or configure: forbidden at import.
 WORK = {
     *("open", "read_text", "read_bytes", "write_text", "mkdir", "makedirs", "exists", "run", "Popen", "urlopen", "get"),
     *("load", "load_dataset", "from_bundle", "build", "imaterialist", "is_available", "basicConfig", "manual_seed"),
@@ -23,7 +23,7 @@ def test_the_packages_are_found():
     assert {name.split("/")[0] for name in NAMES} == set(PACKAGES)
 
 
-def test_public_classes_have_names_of_their_own():
+def test_public_classes_have_unique_names():
     places: dict[str, list[str]] = {}
     for name, path in zip(NAMES, SOURCES, strict=True):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -32,8 +32,8 @@ def test_public_classes_have_names_of_their_own():
     assert {name: of for name, of in places.items() if len(of) > 1} == {}
 
 
-def test_imports_run_one_way():
-    """Which package and which room may import which stands in pyproject.toml."""
+def test_imports_follow_the_declared_layers():
+    """Allowed imports between packages and subpackages are listed in pyproject.toml."""
     command = [Path(sys.executable).with_name("lint-imports"), "--no-logo", "--no-cache"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0, ended.stdout
@@ -61,7 +61,7 @@ def is_definition(statement: ast.stmt) -> bool:
         case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
             return True
         case ast.If(body=[ast.Expr(value=ast.Call(func=function))]):
-            return ast.unparse(function) == "sys.path.insert"  # the handler finds the packages it was packed with
+            return ast.unparse(function) == "sys.path.insert"  # lets the handler import the packages in its archive
     return False
 
 
@@ -86,7 +86,7 @@ def test_the_check_above_finds_work(line):
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=NAMES)
-def test_a_module_says_what_it_is_for(path):
+def test_every_module_has_a_docstring(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     assert ast.get_docstring(tree) or not tree.body
 

@@ -1,4 +1,4 @@
-"""The scored catalog on disk: what was written comes back, and what does not belong together is refused."""
+"""The scored catalog on disk: reading back what was written, and refusing mismatched parts."""
 
 import json
 import shutil
@@ -57,7 +57,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "scored"
 
 
-def test_what_was_written_comes_back(folder: Path) -> None:
+def test_written_rows_are_read_back(folder: Path) -> None:
     scored = Scored.open(folder)
     assert (scored.rows, scored.manifest.groups, scored.manifest.labels) == (8, ("color", "category"), LABELS)
     assert scored.manifest.left_out == {"broken image": 2}
@@ -77,17 +77,17 @@ def test_a_slice_of_vectors_is_that_slice() -> None:
     np.testing.assert_array_equal(vector_rows(vector_column(numbers)[1:3]), numbers[1:3])
 
 
-def test_the_manifest_tells_people_rows_and_groups(folder: Path) -> None:
+def test_the_manifest_lists_rows_and_groups(folder: Path) -> None:
     content = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
     assert (content["rows"], content["groups"], content["schema"]) == (8, ["color", "category"], 1)
     assert content["labels"][2] == {"group": "color", "name": "Écru"}
 
 
-def test_parts_that_are_there_count_and_new_ones_are_added(folder: Path) -> None:
+def test_existing_parts_are_kept_and_new_ones_added(folder: Path) -> None:
     writer = PartWriter(folder, ORIGIN, schema())
     assert writer.ids == {f"p{i}" for i in range(8)}
     writer.write(rows(8, 1))
-    assert Scored.open(folder).rows == 8  # until it is finished
+    assert Scored.open(folder).rows == 8  # before it is finished
     assert writer.finish(LABELS, EMBEDDING, ["price"], {}).rows == 9
     assert Scored.open(folder).vectors("embedding")[:, 0].tolist() == list(range(9))
 
@@ -113,9 +113,9 @@ def test_other_columns_are_refused(folder: Path) -> None:
         PartWriter(folder, ORIGIN, other)
 
 
-def test_a_column_named_like_one_of_ours_is_refused() -> None:
+def test_a_reserved_column_name_is_refused() -> None:
     for name in ("embedding", "attribute.color", "id"):
-        with pytest.raises(DataError, match=f"column '{name}' of the source"):
+        with pytest.raises(DataError, match=f"source column '{name}'"):
             table_schema(["color"], 3, EMBEDDING, [pa.field(name, pa.string())])
 
 
@@ -142,7 +142,10 @@ def foreign(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda folder: (folder / MANIFEST_FILE).unlink(), "has not ended; run its python -m catalog.score again"),
+        (
+            lambda folder: (folder / MANIFEST_FILE).unlink(),
+            "is not complete; run the same python -m catalog.score again",
+        ),
         (shutil.rmtree, "is not a scored catalog: it has no score.json"),
         (lambda folder: (folder / "part-00001.parquet").unlink(), "part-00001.parquet is missing; score again"),
         (truncated, "part-00001.parquet is not a Parquet file, or broken"),

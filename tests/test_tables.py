@@ -1,4 +1,4 @@
-"""fashion.tables: product tables as shops, spreadsheets and databases write them, and where their photographs lie."""
+"""fashion.tables: product tables as written by shops, spreadsheets and databases, and finding their photographs."""
 
 import json
 import unicodedata
@@ -23,7 +23,7 @@ Row = dict[str, Any]
 
 
 def read(path: Path, text: str | None = None) -> tuple[list[tuple[int, Row]], dict[int, str]]:
-    """The rows of a table, and what is wrong with the lines that are none."""
+    """The rows of a table, and the errors of its bad lines."""
     if text is not None:
         path.write_text(text, encoding="utf-8", newline="")
     table = open_table(path)
@@ -46,18 +46,18 @@ A, B = {"id": "1", "image": "a.jpg"}, {"id": "2", "image": "b.jpg"}
         ("id,image,note\n1,a.jpg\n2\n", [A | {"note": ""}, {"id": "2", "image": "", "note": ""}]),
         ("id,image\n1,a.jpg,\n2,b.jpg,,\n", [A, B]),
         ("id,image,,\n1,a.jpg,,\n2,b.jpg,,7\n", [A, B]),
-        (",id,image\n0,1,a.jpg\n", [A]),  # the index of pandas
+        (",id,image\n0,1,a.jpg\n", [A]),  # a pandas index
         ("id,image,more,more\n1,a.jpg,,x\n2,b.jpg,y,z\n", [A | {"more": "x"}, B | {"more": "y"}]),
         ("id,image\n1,a.jpg\n,,\n , \n2,b.jpg\n\x1a", [A, B]),
         ("\n\nid,image\r\n\r\n1,a.jpg\r\n", [A]),
         ("id,image\r1,a.jpg\r2,b.jpg\r", [A, B]),
         ("\u200bid,image\u00a0\n1,a.jpg\n", [A]),
         ("'id','image'\n'1','a.jpg'\n", [A]),
-        ("1,a.jpg\n", []),  # one line is a header
+        ("1,a.jpg\n", []),  # a single line is a header
     ],
     ids=str,
 )
-def test_values_that_are_missing_or_too_many_and_empty(tmp_path: Path, text: str, rows: list[Row]) -> None:
+def test_lines_with_missing_or_extra_empty_values(tmp_path: Path, text: str, rows: list[Row]) -> None:
     assert rows_of(tmp_path / "t.csv", text) == rows
 
 
@@ -143,7 +143,7 @@ def test_lines_that_do_not_fit_are_listed(tmp_path: Path) -> None:
     }
 
 
-def test_a_quote_that_is_never_closed_costs_its_line_and_little_time(tmp_path: Path) -> None:
+def test_an_unclosed_quote_loses_one_line_and_little_time(tmp_path: Path) -> None:
     lines = [f"{i},{chr(34) if i % 5000 == 0 else ''}x,{i}.jpg" for i in range(30_000)]
     rows, misfits = read(tmp_path / "t.csv", "\n".join(["id,title,image", *lines]))
     assert (len(rows), sorted(misfits)) == (29_994, [2 + 5000 * i for i in range(6)])
@@ -180,7 +180,7 @@ def test_windows_1252_as_excel_saves_csv(tmp_path: Path) -> None:
     assert "read as Windows-1252: line 1 has 'Artikelnummer;Bild;Größe;Preis'" in note
 
 
-def test_lines_of_another_encoding_cost_nothing(tmp_path: Path) -> None:
+def test_lines_in_another_encoding_are_read(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes("id,image\nä,a.jpg\n".encode() + "ü,b.jpg\n".encode("cp1252") + b"\x81,c.jpg\n")
     assert [row["id"] for row in rows_of(tmp_path / "t.csv")] == ["ä", "ü", "\ufffd"]
     (note,) = open_table(tmp_path / "t.csv").notes
@@ -197,20 +197,22 @@ def test_lines_of_another_encoding_cost_nothing(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("ending", [".csv", ".json", ".xls"])
-def test_what_is_called_a_table_and_is_none(tmp_path: Path, content: bytes, message: str, ending: str) -> None:
+def test_files_with_a_table_ending_that_are_not_tables(
+    tmp_path: Path, content: bytes, message: str, ending: str
+) -> None:
     (tmp_path / f"t{ending}").write_bytes(content)
     with pytest.raises(DataError, match=message):
         open_table(tmp_path / f"t{ending}")
 
 
-def test_packed_files_are_no_photographs(tmp_path: Path) -> None:
+def test_compressed_files_are_not_photographs(tmp_path: Path) -> None:
     for name, content in (("t.csv.gz", b"\x1f\x8b\x08\x00"), ("t.zip", b"PK\x03\x04")):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(DataError, match="decompress it first"):
             open_source([str(tmp_path / name)])
 
 
-def test_a_text_that_is_called_a_spreadsheet_and_a_spreadsheet_that_is_called_a_text(tmp_path: Path) -> None:
+def test_text_and_spreadsheet_files_with_swapped_endings(tmp_path: Path) -> None:
     assert rows_of(tmp_path / "t.xls", "id\timage\n1\ta.jpg\n") == [A]
     write_xlsx(tmp_path / "t.csv", {"all": [["id", "image"], ["1", "a.jpg"]]})
     assert rows_of(tmp_path / "t.csv") == [A]
@@ -273,11 +275,11 @@ def test_json_as_pandas_writes_it(tmp_path: Path, text: str) -> None:
     assert rows_of(tmp_path / "t.json", text) == [A, B]
 
 
-def test_json_of_letters_and_types_that_are_none(tmp_path: Path) -> None:
+def test_json_with_special_characters_and_types(tmp_path: Path) -> None:
     text = r'{"_id": {"$oid": "5f1"}, "image": "a.jpg", "title": "\ud83d\udc57 \ud83d"}' + "\n"
     assert rows_of(tmp_path / "t.jsonl", text) == [{"_id": "5f1", "image": "a.jpg", "title": "👗 \ufffd"}]
     source = open_source([str(tmp_path / "t.jsonl")])
-    assert (list(source.ids), source.own()["title"].to_pylist()) == (["5f1"], ["👗 \ufffd"])
+    assert (list(source.ids), source.source_columns()["title"].to_pylist()) == (["5f1"], ["👗 \ufffd"])
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
@@ -286,16 +288,16 @@ def test_json_in_other_encodings(tmp_path: Path, encoding: str) -> None:
     assert rows_of(tmp_path / "t.json") == [A | {"id": "ü"}]
 
 
-def test_further_photographs_of_an_api_stand_in_a_list_beside_the_first(tmp_path: Path) -> None:
+def test_a_list_of_further_photographs_in_json_of_an_api(tmp_path: Path) -> None:
     product = {"id": 7, "image": {"src": "https://x/a.jpg"}, "images": [{"src": f"https://x/{i}.jpg"} for i in "ab"]}
     (tmp_path / "t.json").write_text(json.dumps({"products": [product]}))
-    assert open_source([str(tmp_path / "t.json")]).own()[PLACE].to_pylist() == [
+    assert open_source([str(tmp_path / "t.json")]).source_columns()[PLACE].to_pylist() == [
         ["https://x/a.jpg"],
         ["https://x/b.jpg"],
     ]
 
 
-def test_json_lines_that_are_none_are_listed(tmp_path: Path) -> None:
+def test_invalid_json_lines_are_listed(tmp_path: Path) -> None:
     rows, misfits = read(tmp_path / "t.jsonl", '{"id": 1}\n{"id": \n3\n{"id": 4}\n{"id": 5}\n')
     assert [number for number, _ in rows] == [1, 4, 5]
     assert misfits[2].startswith("is not JSON (")
@@ -306,7 +308,7 @@ def test_json_lines_that_are_none_are_listed(tmp_path: Path) -> None:
 
 
 def write_xlsx(path: Path, sheets: dict[str, list[list[str | float | bool | None]]]) -> None:
-    """A spreadsheet with as little in it as a reader needs."""
+    """Write a minimal spreadsheet."""
     with zipfile.ZipFile(path, "w") as file:
         names = list(enumerate(sheets, 1))
         relation = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -474,7 +476,7 @@ def test_photographs_are_found(tmp_path: Path, cell: str, file: str) -> None:
     assert next(path for path in ImagePaths(tmp_path, cell) if path.is_file()) == tmp_path / file
 
 
-def test_photographs_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_photographs(tmp_path: Path) -> None:
     assert (
         ImagePaths(tmp_path, "x.jpg").missing_message()
         == f"x.jpg is not in {tmp_path} nor in its folder images, image, imgs, photos"
@@ -505,8 +507,8 @@ def test_text_of_polars_is_text(tmp_path: Path) -> None:
     (rows,) = piece.read()
     assert rows[PLACE].to_pylist() == ["a.jpg", "c.jpg"]
     assert rows["tags"].to_pylist() == [["x"], []]
-    assert source.own()["kind"].to_pylist() == ["a.jpg", None, "c.jpg"]
-    assert source.own().schema.field("brand").type == pa.string()
+    assert source.source_columns()["kind"].to_pylist() == ["a.jpg", None, "c.jpg"]
+    assert source.source_columns().schema.field("brand").type == pa.string()
 
 
 @pytest.mark.parametrize(
@@ -531,7 +533,7 @@ def test_lists_of_paths(tmp_path: Path) -> None:
     cells = [["a.jpg", "b.jpg"], [], ["c.jpg"]]
     pq.write_table(pa.table({"images": pa.array(cells), "id": [1, 2, 3]}), tmp_path / "t.parquet")
     source = open_source([str(tmp_path / "t.parquet")])
-    assert source.own()[PLACE].to_pylist() == [["a.jpg", "b.jpg"], [], ["c.jpg"]]
+    assert source.source_columns()[PLACE].to_pylist() == [["a.jpg", "b.jpg"], [], ["c.jpg"]]
     (piece,) = source.pieces(np.array([0, 1]), 10)
     (rows,) = piece.read()
     assert rows[PLACE].to_pylist() == ["a.jpg", "b.jpg", None]
@@ -549,7 +551,7 @@ def test_pixels_are_refused(tmp_path: Path, cell: list) -> None:
 
 
 def broken_parquet(path: Path) -> None:
-    """Three row groups of four photographs; those of the second cannot be read."""
+    """Write three row groups of four photographs; the second is unreadable."""
     images = [bytes([i]) * 5000 for i in range(12)]
     table = pa.table({"id": [str(i) for i in range(12)], "image": images, "price": list(range(12))})
     pq.write_table(table, path, row_group_size=4, compression="zstd", use_dictionary=False)
@@ -560,7 +562,7 @@ def broken_parquet(path: Path) -> None:
     path.write_bytes(content)
 
 
-def test_two_columns_of_one_name_are_told(tmp_path: Path) -> None:
+def test_duplicate_column_names_are_reported(tmp_path: Path) -> None:
     pq.write_table(
         pa.table([pa.array(["a.jpg"]), pa.array(["b.jpg"])], names=["image", "image"]), tmp_path / "t.parquet"
     )
@@ -568,7 +570,7 @@ def test_two_columns_of_one_name_are_told(tmp_path: Path) -> None:
         open_table(tmp_path / "t.parquet")
 
 
-def test_a_broken_row_group_costs_its_own_rows(tmp_path: Path) -> None:
+def test_a_broken_row_group_loses_only_its_rows(tmp_path: Path) -> None:
     broken_parquet(tmp_path / "t.parquet")
     source = open_source([str(tmp_path / "t.parquet")])
     tables = [rows for piece in source.pieces(np.arange(12), 10) for rows in piece.read()]
@@ -588,7 +590,7 @@ def test_a_table_of_text_as_a_source(tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text(text)
     source = open_source([str(tmp_path / "t.json")])
     assert list(source.ids) == ["7"]
-    (row,) = source.own().to_pylist()
+    (row,) = source.source_columns().to_pylist()
     assert row == {PLACE: ["https://x/a.jpg"], "sku": 7, "price": 2.5, "sale": True, "tags": "a|b"}
 
 
@@ -601,7 +603,7 @@ def test_bad_lines_of_a_source_are_listed(tmp_path: Path) -> None:
     ]
 
 
-def test_text_is_no_photograph(tmp_path: Path) -> None:
+def test_text_is_not_a_photograph(tmp_path: Path) -> None:
     for name, message in (
         ("feed.xml", "is text, neither a photograph nor a table"),
         ("a.txt", "no column with a usual"),
@@ -626,11 +628,11 @@ SHOPS: dict[str, tuple[str, str, str]] = {
 }
 
 
-def test_a_column_of_photographs_may_be_there_several_times(tmp_path: Path) -> None:
+def test_a_photograph_column_may_be_repeated(tmp_path: Path) -> None:
     header = "id\timage_link\tadditional_image_link\tadditional_image_link\tprice\tprice"
     lines = ["1\thttps://x/a\thttps://x/b\thttps://x/c\t\t3", "2\ta.jpg\t\tb.jpg\t4\t5"]
     (tmp_path / "t.txt").write_text("\n".join([header, *lines]))
-    own = open_source([str(tmp_path / "t.txt")]).own()
+    own = open_source([str(tmp_path / "t.txt")]).source_columns()
     assert [place for (place,) in own[PLACE].to_pylist()] == [*(f"https://x/{i}" for i in "abc"), "a.jpg", "b.jpg"]
     assert own["price"].to_pylist() == [3, 3, 3, 4, 4]
 
@@ -643,7 +645,7 @@ def test_exports_of_shop_systems(tmp_path: Path, shop: str) -> None:
     (tmp_path / "t.csv").write_text(f"{header}\n{line}\n")
     source = open_source([str(tmp_path / "t.csv")])
     assert set(source.ids) == {name}
-    (place,) = source.own()[PLACE].to_pylist()[0]
+    (place,) = source.source_columns()[PLACE].to_pylist()[0]
     assert next(path for path in ImagePaths(source.folder, place) if path.is_file()) == tmp_path / "images" / "tee.jpg"
 
 
@@ -664,7 +666,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
         ("gone.csv", "cannot read .*gone.csv: No such file"),
     ],
 )
-def test_files_that_are_no_tables(tmp_path: Path, name: str, message: str) -> None:
+def test_files_that_are_not_tables(tmp_path: Path, name: str, message: str) -> None:
     if name in WRITERS:
         WRITERS[name](tmp_path / name)
     with pytest.raises(DataError, match=message):

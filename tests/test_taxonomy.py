@@ -1,4 +1,4 @@
-"""Labels to targets and back, and the 228 labels of the challenge."""
+"""Encoding and decoding labels, and the 228 labels of the challenge."""
 
 import pickle
 
@@ -8,7 +8,7 @@ import pytest
 from fashion.errors import DataError
 from fashion.taxonomy import IMATERIALIST_FILE, Label, Taxonomy, imaterialist
 
-# Groups interleave on purpose: output order is the labels', not the groups'.
+# Interleaved on purpose: the output order is that of the labels, not of the groups.
 TAXONOMY = Taxonomy((Label("color", "Red"), Label("sleeve", "Short"), Label("color", "Écru"), Label("color", "Blue")))
 
 
@@ -53,7 +53,7 @@ def test_an_unknown_label_names_the_group_and_the_closest_label():
         TAXONOMY.encode({"sleeve": ["Red"]})
 
 
-def test_an_unknown_group_names_those_there_are():
+def test_an_unknown_group_error_lists_the_known_groups():
     with pytest.raises(DataError, match="unknown attribute group 'colour'; the model has: color, sleeve"):
         TAXONOMY.indices("colour")
     with pytest.raises(DataError, match="colour"):
@@ -65,7 +65,7 @@ def test_a_taxonomy_without_labels_or_with_one_twice_is_refused():
         Taxonomy(())
     with pytest.raises(DataError, match="'Red' of group 'color' is in the taxonomy twice"):
         Taxonomy((Label("color", "Red"), Label("color", "Red")))
-    Taxonomy((Label("color", "Other"), Label("pattern", "Other")))  # one name in two groups is two labels
+    Taxonomy((Label("color", "Other"), Label("pattern", "Other")))  # the same name in two groups makes two labels
 
 
 def test_from_columns_sorts_the_names_of_a_column_and_keeps_the_order_of_the_columns():
@@ -79,12 +79,12 @@ def test_json_round_trip():
 
 
 @pytest.mark.parametrize("labels", [None, 3, {"color": ["Red"]}, [["color", "Red"]], [{"group": "color"}], ["Red"]])
-def test_json_of_another_shape_is_refused(labels):
+def test_json_of_another_structure_is_refused(labels):
     with pytest.raises(DataError, match="list of objects with 'group' and 'name'"):
         Taxonomy.from_json(labels)
 
 
-def test_it_can_be_sent_to_another_process():
+def test_it_can_be_pickled():
     assert pickle.loads(pickle.dumps(TAXONOMY)).encode({"color": ["Red"]}).tolist() == [1, -1, 0, 0]
 
 

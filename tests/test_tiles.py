@@ -1,4 +1,4 @@
-"""Pictures of tiles: what stands where, that text keeps to its width, and what notebooks are given."""
+"""Pictures made of tiles: layout, text width, and notebook output."""
 
 import io
 
@@ -36,15 +36,15 @@ def color(name: str) -> tuple[int, ...]:
     return ImageColor.getrgb(name)
 
 
-def test_tiles_stand_in_rows() -> None:
+def test_tiles_are_laid_out_in_rows() -> None:
     photo = Image.new("RGB", (30, 30), RED)
     image = sheet([Tile(photo, [])] * 4, LAYOUT).image
-    across, down = 60 + MARGIN, 60 + SheetLayout(60, 3, lines=0).caption + MARGIN  # no captions, no room for them
+    across, down = 60 + MARGIN, 60 + SheetLayout(60, 3, lines=0).caption + MARGIN  # without captions, no space for them
     assert image.size == (MARGIN + 2 * across, MARGIN + 2 * down)
     middles = [(MARGIN + 30 + x * across, MARGIN + 30 + y * down) for y in range(2) for x in range(2)]
     assert [image.getpixel(middle) == RED for middle in middles] == [True] * 4
     assert [LAYOUT.across(tiles) for tiles in (0, 1, 3, 4, 5, 6, 7, 9, 10)] == [1, 1, 3, 2, 3, 3, 3, 3, 3]
-    assert sheet([Tile(photo, [])], LAYOUT).image.width == MARGIN + across  # no wider than what is on it
+    assert sheet([Tile(photo, [])], LAYOUT).image.width == MARGIN + across  # no wider than its content
 
 
 def test_a_photograph_keeps_its_proportions_and_is_centered() -> None:
@@ -55,7 +55,7 @@ def test_a_photograph_keeps_its_proportions_and_is_centered() -> None:
     assert fit_to_box(Image.new("RGB", (1, 4000)), 60, 60).size == (1, 60)
 
 
-def test_captions_have_the_room_that_the_longest_needs() -> None:
+def test_captions_have_the_height_of_the_longest() -> None:
     captions = [[], [("one", MARK)], [("one", MARK), ("two", MARK)], [("one", MARK)] * 3]
     heights = [sheet([Tile(None, []), Tile(None, lines)], LAYOUT).image.height for lines in captions]
     assert [height - heights[0] for height in heights] == [0, LINE, 2 * LINE, 2 * LINE]
@@ -75,7 +75,7 @@ def test_no_photograph() -> None:
     assert image.getpixel((MARGIN + 2, MARGIN + 2)) == color(EMPTY)
 
 
-def test_a_title_stands_above_and_moves_the_rest_down() -> None:
+def test_a_title_is_above_and_moves_the_rest_down() -> None:
     tiles = [Tile(Image.new("RGB", (30, 30), RED), [])]
     plain, titled = (sheet(tiles, LAYOUT, title).image for title in ("", "nearest by color"))
     assert titled.height == plain.height + TITLE
@@ -83,7 +83,7 @@ def test_a_title_stands_above_and_moves_the_rest_down() -> None:
     assert len(set(titled.crop((0, 0, titled.width, MARGIN + TITLE - 4)).getcolors())) > 1
 
 
-def test_text_keeps_to_its_width() -> None:
+def test_text_is_truncated_to_its_width() -> None:
     names = ["Hosiery, Stockings, Tights", "Black", "White", "Long Sleeved", "V-Necks"]
     assert wrap_names(names, 10_000, 3) == [", ".join(names)]
     lines = wrap_names(names, 120, 2)
@@ -111,14 +111,14 @@ def test_stacked() -> None:
     assert image.getpixel((20, 10)) == color(GROUND)
 
 
-def test_what_a_notebook_shows_is_one_jpeg() -> None:
+def test_the_notebook_representation_is_one_jpeg() -> None:
     picture = Picture(Image.effect_noise((300, 200), 40).convert("RGB"))
     with Image.open(io.BytesIO(picture._repr_jpeg_())) as shown:
         assert (shown.format, shown.size) == ("JPEG", (300, 200))
-    assert not hasattr(picture, "_repr_png_")  # both would be kept in the file of the notebook
+    assert not hasattr(picture, "_repr_png_")  # both would be stored in the notebook file
 
 
-def test_an_ending_that_is_no_picture(tmp_path) -> None:
+def test_an_ending_that_is_not_an_image_format(tmp_path) -> None:
     picture = Picture(Image.new("RGB", (30, 30)))
     with pytest.raises(SettingError, match=r"^--out '.*sheet\.txt' must end in \.jpg, \.png"):
         picture.write(tmp_path / "sheet.txt", "--out")

@@ -1,4 +1,4 @@
-"""fashion.backbones.timm: which networks can be had, and that they answer as timm's own."""
+"""fashion.backbones.timm: supported networks, and equal outputs to timm's own."""
 
 import subprocess
 import sys
@@ -17,14 +17,14 @@ NETWORKS = (
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_network_answers_as_timms_own(name: str) -> None:
+def test_a_network_answers_as_timms(name: str) -> None:
     network = build(f"timm/{name}", 3).eval()
-    with torch.no_grad():  # layer norms begin as the identity
+    with torch.no_grad():  # layer norms are initialized as the identity
         for parameter in network.parameters():
             if parameter.ndim == 1:
                 parameter.add_(0.05 * torch.randn_like(parameter))
     own = timm.create_model(name, num_classes=3).eval()
-    own.load_state_dict(network.state_dict())  # strict: the names are timm's, none twice
+    own.load_state_dict(network.state_dict())  # strict: names equal timm's
     images = torch.randn(2, 3, 64, 64)
     with torch.inference_mode():
         found, expected = network(images), own(images)
@@ -36,7 +36,7 @@ def test_a_network_answers_as_timms_own(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_stages_hold_every_weight_but_the_heads(name: str) -> None:
+def test_the_stages_contain_every_weight_except_the_head(name: str) -> None:
     network = build(f"timm/{name}", 3)
     held = {parameter for stage in network.get_stages() for module in stage for parameter in module.parameters()}
     assert {name for name, parameter in network.named_parameters() if parameter not in held} == set(
@@ -45,20 +45,20 @@ def test_the_stages_hold_every_weight_but_the_heads(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "mobilenetv3_small_100", "ghostnet_100", "vgg11"])
-def test_a_network_without_a_pooled_linear_head_is_one_line(name: str) -> None:
+def test_a_network_without_a_pooled_linear_head_is_a_one_line_error(name: str) -> None:
     with pytest.raises(SettingError, match=f"timm/{name} is not a linear head on an averaged feature map") as error:
         build(f"timm/{name}", 3)
     assert "\n" not in str(error.value)
 
 
-def test_a_name_that_timm_lacks_is_one_line() -> None:
+def test_a_name_that_timm_lacks_is_a_one_line_error() -> None:
     with pytest.raises(SettingError, match="has no network 'efficientnet_lite'; did you mean timm/"):
         build("timm/efficientnet_lite", 3)
     with pytest.raises(SettingError, match="has no network 'nothing_such'"):
         build("timm/nothing_such", 3)
 
 
-def test_where_timm_is_not_installed_it_is_said() -> None:
+def test_a_missing_timm_is_reported() -> None:
     program = (
         "import sys; sys.modules['timm'] = None\n"
         "from fashion.backbones.families import build\n"

@@ -9,7 +9,7 @@ from colored_shapes import write_shapes
 from benchmarks import together
 
 
-def test_each_alone_and_all_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trainings_alone_and_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folders = [write_shapes(tmp_path / name, train=32, val=12) for name in ("shop", "market")]
     config = tmp_path / "small.yaml"
     config.write_text("model: {arch: resnet18, weights: none}\ndata: {batch_size: 8, workers: 0}\n")

@@ -1,4 +1,4 @@
-"""TorchServe takes a new version beside the old one, as docs/deployment.md says; its model API is off as shipped."""
+"""TorchServe serves a new version beside the old one, as docs/deployment.md says; the shipped model API is off."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ WAIT = 300  # s
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TorchServe]:
-    """With the model API on, serving version 1.0; the archive of version 2.0 lies in the model store."""
+    """TorchServe with its model API on, serving version 1.0; the archive of version 2.0 is in the model store."""
     folder = tmp_path_factory.mktemp("versions")
     for version in ("1.0", "2.0"):
         archive(starter_version(folder / version, version), folder / "store" / f"v{version}.mar", name="fashion")
@@ -52,7 +52,7 @@ def test_no_request_is_refused_while_another_version_becomes_the_default(server:
         manage = server.management_url
         added = {"url": "v2.0.mar", "model_name": "fashion", "initial_workers": "1", "synchronous": "true"}
         assert requests.post(f"{manage}/models", params=added, timeout=WAIT).status_code == 200
-        assert versions_since(time.monotonic()) == {"1.0"}  # by its own path alone
+        assert versions_since(time.monotonic()) == {"1.0"}  # 2.0 answers only at its own path
         own = requests.post(f"{server.url()}/2.0", data=photo(1), timeout=WAIT)
         assert own.json()["model"]["version"] == "2.0"
         assert requests.put(f"{manage}/models/fashion/2.0/set-default", timeout=WAIT).status_code == 200

@@ -16,7 +16,7 @@ from fashion.pictures.tiles import RIGHT, SOFT, WRONG, Picture
 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Products of which the first label comes more and more often, and Acme sells most of the third."""
+    """Products whose first label becomes more frequent over time; Acme sells most of the third label."""
     rows = products(300)
     for row in rows:
         month = row["added"].month
@@ -37,17 +37,17 @@ def shops(catalog: Path) -> Comparison:
 
 
 def pixels(picture: Picture, color: str) -> np.ndarray:
-    """Which pixels have this very color, (H, W)."""
+    """Mask of the pixels with exactly this color, (H, W)."""
     return (np.asarray(picture.image) == ImageColor.getrgb(color)).all(axis=2)
 
 
-def test_what_moves_comes_first(found: Trends) -> None:
+def test_trends_come_first(found: Trends) -> None:
     (riser,) = found.risers
     assert not found.fallers
     assert draw_trends(found).image.size == PLOTS.size(6)
     one, two = (draw_trends(found, most) for most in (1, 2))
     assert one.image.width < two.image.width == PLOTS.size(2)[0]
-    line = THEMES[0].mark  # drawn where there is a trend alone
+    line = THEMES[0].mark  # drawn only for trends
     captions = pixels(one, RIGHT)[-PLOTS.caption :], pixels(one, WRONG)[-PLOTS.caption :]
     assert [caption.any() for caption in captions] == [True, False]
     assert pixels(two, SOFT)[:, PLOTS.place(1, 2)[0] :].any()

@@ -1,4 +1,4 @@
-"""Trends of a scored catalog: numbers by hand, streaming, commands, files and mistakes."""
+"""Trends of a scored catalog: numbers by hand, streaming, commands, files and user errors."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ import pytest
 from scored_catalog import COLUMNS, OTHER_MODEL, TAXONOMY, products, write_catalog
 
 from catalog.analysis.growth import trends
-from catalog.analysis.scored_at import scored_at
+from catalog.analysis.opening import open_scored
 from catalog.analysis.tabular import spark, trends_text
 from catalog.engines.edge_store import EdgeStore
 from catalog.filters.filtering import RowFilter
@@ -30,7 +30,7 @@ ADDED = COLUMNS[3]
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
-    """3,000 products over 100 days, of which black ones become more by the day."""
+    """3,000 products over 100 days; the share of black ones rises daily."""
     rows = products(3000, seed=2)
     rng = np.random.default_rng(1)
     for row in rows:
@@ -40,7 +40,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
 
 
 def rows_of(shares: list[list[float]], months: list[int]) -> list[dict[str, Any]]:
-    """Products of a month each, with the same probability for all labels of each."""
+    """Products in these months; each has the same probability for all its labels."""
     return [
         {"id": f"p{month}-{i}", "image": "", "added": date(2026, month, 15), "embedding": np.ones(4)}
         | {"logits": np.full(len(TAXONOMY), math.log(p / (1 - p)))}
@@ -77,7 +77,7 @@ def test_batches_add_up_to_the_whole(scored: Scored) -> None:
     assert black.other == pytest.approx([answered[months == month].mean() for month in (1, 2, 3, 4)])
 
 
-def test_the_planted_riser_is_found_and_nothing_else(scored: Scored) -> None:
+def test_only_the_planted_rise_is_found(scored: Scored) -> None:
     found = trends(scored, by="week", groups=["color", "category"])
     assert [label.name for label in found.risers] == ["Black"]
     assert found.fallers == []
@@ -87,7 +87,7 @@ def test_the_planted_riser_is_found_and_nothing_else(scored: Scored) -> None:
     assert found.tested == 6
 
 
-def test_a_filter_keeps_what_it_keeps_in_an_index(scored: Scored) -> None:
+def test_filters_work_as_in_an_index(scored: Scored) -> None:
     text = "price<40 and (brand='Acme' or not color=Black) and added>=2026-02-01 and sale=true and id!=p1"
     cells = pa.Table.from_batches(list(scored.batches(["price", "brand", "attribute.color", "added", "sale", "id"])))
     expected = sum(
@@ -107,19 +107,19 @@ def test_an_index_names_its_catalog(tmp_path: Path) -> None:
     scored = write_catalog(tmp_path / "scored", products(40))
     build(scored, EdgeStore(scored.folder / "index"))
     apart = tmp_path / "index/index.json"
-    write_atomically(apart, (scored.folder / "index/index.json").read_bytes())  # all that is read of an index
+    write_atomically(apart, (scored.folder / "index/index.json").read_bytes())  # the only file read of an index
     found = trends(apart.parent, groups=["sleeve"])
     assert (found.catalog, sum(found.products)) == (str(scored.folder), 40)
     scored.folder.rename(tmp_path / "moved")
-    assert scored_at(tmp_path / "moved/index").folder == tmp_path / "moved"
+    assert open_scored(tmp_path / "moved/index").folder == tmp_path / "moved"
     with pytest.raises(DataError, match=r"the scored catalog of the index .* is not at .*scored any more"):
-        scored_at(apart.parent)
+        open_scored(apart.parent)
     write_catalog(tmp_path / "scored", products(20), OTHER_MODEL)
     with pytest.raises(DataError, match=r"was made of products scored by .*\(abab.* is now scored by .*\(cdcd"):
         trends(apart.parent)
 
 
-def test_one_period_is_said(scored: Scored) -> None:
+def test_a_single_period_is_noted(scored: Scored) -> None:
     found = trends(scored, by="year", groups=["color"], correct=False)
     assert found.names == ["2026"]
     assert found.tested == 0
@@ -129,7 +129,7 @@ def test_one_period_is_said(scored: Scored) -> None:
 def test_the_command_prints_and_writes(scored: Scored, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report, table = tmp_path / "report", tmp_path / "trends.csv"
     arguments = [str(scored.folder), "--by", "week", "--group", "color"]
-    for _ in range(2):  # a report may be replaced
+    for _ in range(2):  # the second run replaces the report
         assert main([*arguments, "--report", str(report), "--csv", str(table)]) == 0
     text = capsys.readouterr().out
     assert "rises  color  Black" in text
@@ -152,7 +152,7 @@ def test_the_command_prints_and_writes(scored: Scored, tmp_path: Path, capsys: p
     ]
     page = (report / "index.html").read_text(encoding="utf-8")
     assert "Écru" in page
-    assert "http" not in page.split("</style>")[1]  # nothing is fetched
+    assert "http" not in page.split("</style>")[1]  # nothing is loaded from elsewhere
     assert page.count("data:image/png;base64,") == len(list((report / "plots").glob("*.png"))) == 6
     assert json.loads((report / "trends.json").read_text())["labels"] == printed["labels"]
 
@@ -169,7 +169,7 @@ def test_the_command_prints_and_writes(scored: Scored, tmp_path: Path, capsys: p
         ({"where": "price>1000"}, DataError, "no product of .* passes the filter 'price>1000'"),
     ],
 )
-def test_mistakes_are_told(scored: Scored, options: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_mistakes_are_reported(scored: Scored, options: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         trends(scored, **options)
 
@@ -179,7 +179,7 @@ def test_catalogs_without_products_or_dates(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="empty is empty: no product of /photographs was scored"):
         trends(tmp_path / "empty")
     write_catalog(tmp_path / "undated", products(5), columns=COLUMNS[:3])
-    with pytest.raises(DataError, match="no date among its columns: price, brand, stock; name one by --date"):
+    with pytest.raises(DataError, match="no date among its columns: price, brand, stock; name one with --date"):
         trends(tmp_path / "undated")
     write_catalog(tmp_path / "bare", products(5), columns=[])
     with pytest.raises(DataError, match="no columns of its own, so no dates"):
@@ -198,7 +198,7 @@ def test_the_table_leaves_out_rare_labels_that_were_not_tested(scored: Scored) -
     assert text.endswith("not tested, left out of this table: 1.")
 
 
-def test_mistakes_at_the_command_line_are_one_line(
+def test_mistakes_at_the_command_line_are_one_line_errors(
     scored: Scored, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "mine.txt").write_text("mine")

@@ -26,7 +26,7 @@ def test_training_takes_the_flags_of_every_trial(name: str, tmp_path: Path) -> N
     assert cli.model.hparams["weights"] == "none"
 
 
-def test_images_that_grow_cost_less() -> None:
+def test_growing_images_cost_less() -> None:
     assert {relative_cost(trial, 96) for name, trial in TRIALS.items() if "grow" not in name} == {1.0}
     assert 0.3 < relative_cost(TRIALS["growing-longer"], 96) < relative_cost(TRIALS["growing"], 96) < 0.8
 
@@ -80,7 +80,7 @@ def test_pretrained_trials_need_weights(capsys: pytest.CaptureFixture[str]) -> N
     assert "the trial 'pretrained' begins with pretrained weights; give --weights FILE" in capsys.readouterr().err
 
 
-def test_an_unknown_trial_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_trial_is_a_one_line_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--data", "x", "--groups", "color", "--source", "S", "--only", "magic"])
     assert "there is no trial 'magic'; there are: reference, seed" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The model repository for Triton: its config by Triton's own description, and against the file concurrency it."""
+"""The Triton model repository: its config parsed by Triton's own client, and compared with the model file."""
 
 import subprocess
 import sys
@@ -27,15 +27,15 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_repository(STARTER, tmp_path_factory.mktemp("repository"), "shop")
 
 
-def test_it_is_laid_out_as_triton_looks_for_it(model: Path) -> None:
+def test_it_has_tritons_layout(model: Path) -> None:
     found = {str(path.relative_to(model.parent)) for path in model.parent.rglob("*") if path.is_file()}
     assert found == {f"shop/{name}" for name in (CONFIG_FILE, CARD_FILE, LABELS_FILE, f"{VERSION}/{MODEL_FILE}")}
     card = ModelCard.load(model)
     assert len((model / LABELS_FILE).read_text().splitlines()) == card.num_outputs
 
 
-def test_the_config_is_what_tritons_client_reads(model: Path, tmp_path: Path) -> None:
-    """In an environment of its own: it is no dependency of the project."""
+def test_tritons_client_reads_the_config(model: Path, tmp_path: Path) -> None:
+    """In a separate environment, because the client is not a dependency of the project."""
     uv, python = Path(sys.executable).with_name("uv"), tmp_path / "venv" / "bin" / "python"
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv"], check=True)
     command = [uv, "pip", "install", "--quiet", "--python", python, TRITON_CLIENT]
@@ -63,7 +63,7 @@ def test_the_config_is_what_tritons_client_reads(model: Path, tmp_path: Path) ->
 
 
 def test_a_client_answers_with_what_triton_returns(model: Path) -> None:
-    """As docs/deployment.md shows: the predictor around an engine that asks elsewhere; here that is onnxruntime."""
+    """As in docs/deployment.md: a predictor with a remote engine, replaced by onnxruntime here."""
     session, card = onnxruntime.InferenceSession(model / VERSION / MODEL_FILE), ModelCard.load(model)
 
     class Elsewhere:
@@ -88,7 +88,7 @@ def test_the_command_writes_beside_other_models_and_over_its_own(
     assert {path.name for path in tmp_path.iterdir()} == {"other", "fashion"}
 
 
-def test_what_triton_cannot_have_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bundles_without_a_triton_model_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SettingError, match="'torch' has no file for Triton"):
         write_repository(STARTER, tmp_path, engine="torch")
     for flags, message in ((["--name", "../up"], "model name '../up'"), (["--engine", "onnx"], "has no model.onnx")):

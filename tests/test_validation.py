@@ -1,4 +1,4 @@
-"""What the card says of validation: scores out of fold with their intervals, and how many images decide on int8."""
+"""Validation scores in the card: out-of-fold scores with intervals, and the images that int8 is checked on."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def card(seen: Predictions) -> ModelCard:
     return with_thresholds(CARD, "folder", seen)
 
 
-def test_the_card_holds_what_was_fitted_and_is_read_back(card: ModelCard, tmp_path) -> None:
+def test_the_card_has_the_fitted_values_and_is_read_back(card: ModelCard, tmp_path) -> None:
     assert card.profiles == ("0.5", "micro-f1", "macro-f1", "precision", "top-k")
     assert card.default_profile == "micro-f1"
     assert card.calibration["color"]["scale"] == pytest.approx(1 / 3, rel=0.2)
@@ -54,7 +54,7 @@ def test_the_calibration_error_falls(card: ModelCard) -> None:
         assert pair["after"] < pair["before"] / 1.5
 
 
-def test_it_is_told_in_lines(card: ModelCard, seen: Predictions) -> None:
+def test_validation_is_described_in_lines(card: ModelCard, seen: Predictions) -> None:
     lines = describe(card).splitlines()
     assert [line.split("  ")[3].strip() for line in lines[2:8]][1:] == [*card.profiles]
     assert f"{card.metrics['validation']['profiles']['micro-f1']['micro_f1']:.3f}" in lines[4]
@@ -66,7 +66,7 @@ def test_it_is_told_in_lines(card: ModelCard, seen: Predictions) -> None:
     ("images", "positives", "available", "expected"),
     [(500, LEAST_POSITIVES, 9000, 0), (100, 200, 9000, 400), (100, 200, 30, 30), (40, 0, 50, 50), (3, 9, 9000, 331)],
 )
-def test_few_labels_are_judged_on_training_images_too(
+def test_int8_is_checked_on_training_images_if_labels_are_few(
     images: int, positives: int, available: int, expected: int
 ) -> None:
     targets = np.zeros((images, 10), np.int8)

@@ -1,4 +1,4 @@
-"""The filter language: what it means, what engines make of it, and what it says of mistakes."""
+"""The filter language: semantics, execution by the engines, and error messages."""
 
 import contextlib
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def columns(indexes: list[Index]) -> Columns:
 def kept(index: Index, text: str) -> set[str]:
     """Ids of the products that the engine's own filter keeps."""
     condition = parse(text, index.columns).build(index.store.builder)
-    return {record.payload["id"] for record in index.store.scroll(index.store.builder.every([condition]))}
+    return {record.payload["id"] for record in index.store.scroll(index.store.builder.all_of([condition]))}
 
 
 def matching(index: Index, text: str) -> set[str]:
@@ -101,7 +101,7 @@ FILTERS = st.recursive(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=FILTERS)
-def test_engines_and_table_agree_with_the_plain_meaning(indexes: list[Index], scored: Scored, text: str) -> None:
+def test_engines_and_table_agree_with_the_reference(indexes: list[Index], scored: Scored, text: str) -> None:
     wanted = matching(indexes[0], text)
     assert [kept(index, text) for index in indexes] == [wanted] * len(ENGINES), text
     where = RowFilter(text, scored)
@@ -147,14 +147,14 @@ PAYLOAD = {
         ("added>2026-02 or added<2026-02", False),
         ("added>=2026-02 and added<=2026", True),
         ("sale=TRUE", True),
-        # and binds tighter than or, not tightest
+        # precedence: not, and, or
         ("color=Black or color=Écru and price>50", True),
         ("(color=Black or color=Écru) and price>50", False),
         ("not color=Écru and price>50", False),
         ("not (color=Écru and price>50)", True),
     ],
 )
-def test_what_a_filter_means(columns: Columns, text: str, answer: bool) -> None:
+def test_the_meaning_of_filters(columns: Columns, text: str, answer: bool) -> None:
     assert matches(parse(text, columns), PAYLOAD) is answer
 
 
@@ -177,9 +177,14 @@ DEEP = "(" * 60 + "color=Black" + ")" * 60
         ("color=Blck", "'color' has no 'Blck'", "color=^Blck", COLORS),
         ("color in (black)", "'color' has no 'black'", "color in (^black)", COLORS),
         ("sale=maybe", "'sale' has no 'maybe'", "sale=^maybe", "; it has: true, false"),
-        ("price<cheap", "'price' holds numbers, and 'cheap' is none", "price<^cheap", ""),
-        ("price<nan", "'price' holds numbers, and 'nan' is none", "price<^nan", ""),
-        ("added<soon", "'added' holds dates, and 'soon' is none such as 2026-05-01 or 2026-05", "added<^soon", ""),
+        ("price<cheap", "'price' holds numbers, and 'cheap' is not a number", "price<^cheap", ""),
+        ("price<nan", "'price' holds numbers, and 'nan' is not a number", "price<^nan", ""),
+        (
+            "added<soon",
+            "'added' holds dates, and 'soon' is not a date such as 2026-05-01 or 2026-05",
+            "added<^soon",
+            "",
+        ),
         ("brand<Acme", "'brand' holds names, which < cannot compare; use =, != or in", "brand^<Acme", ""),
         ("brand=Marks Ltd", f"{END} before 'Ltd'; a name with spaces needs quotes", "brand=Marks ^Ltd", ""),
         ("color Black", "expected = != < <= > >= or in after 'color'", "color ^Black", ""),
@@ -193,10 +198,10 @@ DEEP = "(" * 60 + "color=Black" + ")" * 60
         ("color in (Black", "expected ) to close the list, or a comma", "color in (Black^", ""),
         ("color='Black", "the quotation mark is not closed", "color=^'Black", ""),
         ("sale=true and ! sale=true", "'!' has no meaning here", "sale=true and ^! sale=true", ""),
-        (DEEP, "more than 50 parentheses and nots within one another", f"...{DEEP[10:50]}^{DEEP[50:90]}...", ""),
+        (DEEP, "more than 50 nested parentheses and nots", f"...{DEEP[10:50]}^{DEEP[50:90]}...", ""),
     ],
 )
-def test_mistakes_are_told_with_their_place(columns: Columns, text: str, what: str, spot: str, hint: str) -> None:
+def test_errors_have_a_position_and_a_hint(columns: Columns, text: str, what: str, spot: str, hint: str) -> None:
     with pytest.raises(FilterError) as error:
         parse(text, columns)
     assert str(error.value) == f"{what}, at the ^ in: {spot}{hint}"
@@ -204,12 +209,12 @@ def test_mistakes_are_told_with_their_place(columns: Columns, text: str, what: s
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(alphabet="color=Bk andornti()'\"!<>,p3. price\n", max_size=40))
-def test_anything_is_read_or_refused_in_one_way(columns: Columns, text: str) -> None:
+def test_any_text_is_parsed_or_refused(columns: Columns, text: str) -> None:
     with contextlib.suppress(FilterError):
         assert matches(parse(text, columns), PAYLOAD) in (True, False)
 
 
-def test_columns_survive_the_manifest(columns: Columns) -> None:
+def test_columns_are_read_back_from_the_manifest(columns: Columns) -> None:
     assert Columns.from_json(columns.to_json()).columns == columns.columns
     assert columns.groups[0].choices == TAXONOMY.names("category")
 

@@ -1,4 +1,4 @@
-"""training.fitting.whitening: filters from the photographs themselves."""
+"""training.fitting.whitening: filters computed from the photographs."""
 
 from pathlib import Path
 
@@ -20,12 +20,12 @@ def images(exported: Path, labeled_data: Path, tmp_path: Path) -> Photographs:
     return open_split(labeled_data, "train", card.taxonomy, card.input, cache=tmp_path / "cache")
 
 
-def test_every_filter_sees_as_much_as_the_others(images: Photographs) -> None:
+def test_filter_responses_have_similar_variance(images: Photographs) -> None:
     torch.manual_seed(0)
     network, normalize = build("resnet18", 3), Normalize(images.reader.spec)
 
     def variances() -> torch.Tensor:
-        """Of each filter's answers where it looks at whole patches."""
+        """The variance of each filter's responses to complete patches."""
         pixels = torch.stack([images[i]["pixels"] for i in range(len(images))])
         with torch.no_grad():
             answers = F.conv2d(normalize(pixels), network.conv1.weight, stride=2)
@@ -36,15 +36,15 @@ def test_every_filter_sees_as_much_as_the_others(images: Photographs) -> None:
     after = variances()
     assert before.max() / before.min() > 10
     strongest = after[:32]
-    assert strongest[0] == pytest.approx(1, rel=0.1)  # far above the noise that is added to each
+    assert strongest[0] == pytest.approx(1, rel=0.1)  # far above the regularization added to each
     assert (strongest < 1.1).all()
     assert (strongest[:-1] > strongest[1:] - 0.05).all()
     assert torch.equal(network.conv1.weight[32:], -network.conv1.weight[:32])
-    # The strongest pattern is light and dark: all values of one sign.
+    # The strongest pattern is brightness: all values have one sign.
     assert network.conv1.weight[0].sign().float().mean().abs() > 0.9
 
 
-def test_it_is_the_same_each_time_and_only_where_asked_for(images: Photographs) -> None:
+def test_whitening_is_deterministic_and_optional(images: Photographs) -> None:
     normalize = Normalize(images.reader.spec)
     found = []
     for whitened in (False, True, True):

@@ -1,4 +1,4 @@
-"""Searches in words: what a text is read as, and what an index answers."""
+"""Text searches: parsing of texts, and results of an index."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from catalog.index import build
 from catalog.scored.table import Scored
 from catalog.search import main
 from catalog.similar.matching import Index
-from catalog.words.asking import read
+from catalog.words.query_parser import parse_query
 from catalog.words.searching import search_words
 from catalog.words.suggestions import one_edit_apart
 from catalog.words.vocabulary import Vocabulary, words_of
@@ -90,8 +90,8 @@ def ids(index: Index, text: str, limit: int = 10, **flags: Any) -> list[str]:
         ("red\x00dress; DROP TABLE texts --", ["Red", "Dresses"], [], ["drop", "table", "text"]),
     ],
 )
-def test_what_a_text_asks_for(text: str, wanted: list[str], unwanted: list[str], words: list[str]) -> None:
-    asked = read(text, Vocabulary(TAXONOMY))
+def test_parsing_of_texts(text: str, wanted: list[str], unwanted: list[str], words: list[str]) -> None:
+    asked = parse_query(text, Vocabulary(TAXONOMY))
     assert [wish.labels[0].name for wish in asked.wanted] == wanted
     assert [wish.labels[0].name for wish in asked.unwanted] == unwanted
     assert asked.words == words
@@ -120,15 +120,15 @@ def test_what_a_text_asks_for(text: str, wanted: list[str], unwanted: list[str],
     ],
 )
 def test_prices(text: str, prices: dict[str, float]) -> None:
-    asked = read(text, Vocabulary(TAXONOMY))
+    asked = parse_query(text, Vocabulary(TAXONOMY))
     assert asked.prices == prices
     assert not asked.unwanted_words
 
 
-def test_or_makes_one_wish_and_carries_a_negation_on() -> None:
-    asked = read("red or grey dress", Vocabulary(TAXONOMY))
+def test_or_joins_wishes_and_extends_a_negation() -> None:
+    asked = parse_query("red or grey dress", Vocabulary(TAXONOMY))
     assert [[label.name for label in wish.labels] for wish in asked.wanted] == [["Red", "Grey"], ["Dresses"]]
-    asked = read("dress without print or zephyr", Vocabulary(TAXONOMY))
+    asked = parse_query("dress without print or zephyr", Vocabulary(TAXONOMY))
     assert [wish.labels[0].name for wish in asked.wanted] == ["Dresses"]
     assert [wish.labels[0].name for wish in asked.unwanted] == ["Printed"]
     assert asked.unwanted_words == ["zephyr"]
@@ -154,22 +154,22 @@ def test_spellings_of_one_word(texts: tuple[str, ...], words: list[str]) -> None
 @pytest.mark.parametrize(
     ("text", "first"),
     [
-        ("red dress", ["b", "a"]),  # whose title says dress comes first
+        ("red dress", ["b", "a"]),  # a title with "dress" comes first
         ("red dress with long sleeves", ["a"]),
         ("red dress, no long sleeves", ["b"]),
         ("red dress under 50", ["b"]),
         ("women's checked dress", ["c"]),
-        ("zephyr dress", ["a"]),  # a word of titles beside a label
+        ("zephyr dress", ["a"]),  # a title word and a label
         ("moccasin", ["e", "b"]),
         ("cafe", ["f"]),  # without the accent
         ("grey trousers", ["f"]),
     ],
 )
-def test_what_is_found_first(index: Index, text: str, first: list[str]) -> None:
+def test_the_ranking_of_results(index: Index, text: str, first: list[str]) -> None:
     assert ids(index, text)[: len(first)] == first
 
 
-def test_filters_hold_for_all_that_is_found(index: Index) -> None:
+def test_filters_apply_to_all_results(index: Index) -> None:
     assert set(ids(index, "not red")) == {"c", "e", "f", "g"}
     assert set(ids(index, "dress under 50")) == {"b", "c", "d", "g"}
     assert ids(index, "dress", where="Price>70") == ["a"]
@@ -177,7 +177,7 @@ def test_filters_hold_for_all_that_is_found(index: Index) -> None:
     assert len(ids(index, "red", limit=2)) == 2
 
 
-def test_what_is_missing_is_told(index: Index) -> None:
+def test_missing_wishes_are_reported(index: Index) -> None:
     (best, *_) = search_words(index, "grey dress").matches
     assert best.similarity is not None
     assert best.similarity < 0.2
@@ -189,7 +189,7 @@ def test_what_is_missing_is_told(index: Index) -> None:
     assert best.reasons == ["Grey 0.95", "title 'moccasins'"]
 
 
-def test_each_match_says_why(index: Index) -> None:
+def test_each_match_has_its_reasons(index: Index) -> None:
     (best, *_) = search_words(index, "zephyr red dress").matches
     found = [(reason.asked, reason.kind, reason.found) for reason in best.why]
     assert found == [("red", "label", "Red"), ("dress", "label", "Dresses"), ("zephyr", "title", "zephyr")]
@@ -200,16 +200,16 @@ def test_each_match_says_why(index: Index) -> None:
 @pytest.mark.parametrize(
     ("text", "note"),
     [
-        ("red mocasin", "'mocasin' names no label and stands in no text of the catalog; it was left out"),
+        ("red mocasin", "'mocasin' is no label and occurs in no text of the catalog; it was left out"),
         ("red derss", "did you mean 'dress'?"),
-        ("red zefyr", "'zefyr' names no label and stands in no text of the catalog; it was left out"),
+        ("red zefyr", "'zefyr' is no label and occurs in no text of the catalog; it was left out"),
         ("red zephry", "did you mean 'zephyr'?"),
         (
             "red dres",
-            "'dres' names no label and stands in no text of the catalog; it was left out; did you mean 'dress'?",
+            "'dres' is no label and occurs in no text of the catalog; it was left out; did you mean 'dress'?",
         ),
-        ("red, no glitter", "'glitter' names no label"),
-        ("red 红裙", "'红裙' names no label"),
+        ("red, no glitter", "'glitter' is no label"),
+        ("red 红裙", "'红裙' is no label"),
     ],
 )
 def test_unknown_words_are_named_and_left_out(index: Index, text: str, note: str) -> None:
@@ -220,7 +220,7 @@ def test_unknown_words_are_named_and_left_out(index: Index, text: str, note: str
 
 
 def test_a_misspelled_word_alone_is_refused_with_a_suggestion(index: Index) -> None:
-    with pytest.raises(SettingError, match=r"'derss' names nothing to search for; .*did you mean 'dress'\?"):
+    with pytest.raises(SettingError, match=r"'derss' contains nothing to search for; .*did you mean 'dress'\?"):
         search_words(index, "derss")
 
 
@@ -262,12 +262,12 @@ def test_a_word_of_many_titles_is_found_behind_a_filter(index: Index) -> None:
 
 @pytest.mark.parametrize("text", ["", "  ", "the", "with a", "!!"])
 def test_nothing_is_refused(index: Index, text: str) -> None:
-    with pytest.raises(SettingError, match="names nothing to search for"):
+    with pytest.raises(SettingError, match="contains nothing to search for"):
         search_words(index, text)
 
 
 def test_a_catalog_without_texts_and_prices(tmp_path: Path) -> None:
-    """Labels are found; other words are noted, and a price is refused."""
+    """Labels are found; other words are noted, and prices are refused."""
     logits = np.array([3.0 if label.name in ("Dresses", "Red") else -4.0 for label in TAXONOMY.labels], np.float32)
     rows = [{"id": "x", "image": "", "logits": logits, "embedding": np.ones(EMBEDDING)}]
     build(write_catalog(tmp_path / "scored", rows, taxonomy=TAXONOMY, columns=[]), EdgeStore(tmp_path / "index"))
@@ -275,8 +275,8 @@ def test_a_catalog_without_texts_and_prices(tmp_path: Path) -> None:
         found = search_words(opened, "zephyr red dres")
         assert [match.product.id for match in found.matches] == ["x"]
         assert found.notes == [
-            "'zephyr' names no label, and there are no texts; it was left out",
-            "'dres' names no label, and there are no texts; it was left out; did you mean 'dress'?",
+            "'zephyr' is no label, and the catalog has no texts; it was left out",
+            "'dres' is no label, and the catalog has no texts; it was left out; did you mean 'dress'?",
         ]
         with pytest.raises(SettingError, match="no column of numbers is called price"):
             search_words(opened, "red under 50")
@@ -287,15 +287,15 @@ def test_the_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["id"] == "b"
 
 
-def test_texts_are_those_of_the_index_as_it_is(folder: Path, tmp_path: Path) -> None:
-    """An index that was built again has its texts read again."""
+def test_texts_follow_a_rebuilt_index(folder: Path, tmp_path: Path) -> None:
+    """Texts are read again after an index is rebuilt."""
     row = {"id": "x", "image": "", "Price": 1.0, "logits": np.zeros(len(TAXONOMY)), "embedding": np.ones(EMBEDDING)}
     for word in ("plush", "corduroy"):
         rows = [row | {"title": word}]
         scored = write_catalog(tmp_path / word, rows, taxonomy=TAXONOMY, columns=COLUMNS)
         build(scored, EdgeStore(tmp_path / "index"), anew=True)
         with Index(EdgeStore(tmp_path / "index")) as opened:
-            opened.manifest.__dict__["created"] = word  # two builds of one second have one time
+            opened.manifest.__dict__["created"] = word  # builds within one second have the same time
             assert ids(opened, word) == ["x"]
 
 

@@ -1,7 +1,7 @@
 """A small but real bundle: a ResNet18 with random weights, exported to every format, with its model card.
 
-It is made in seconds, answers differently for different images, and nothing of it is faked: the files are loaded and
-run as those of a trained model are.
+It is made in seconds and answers differently for different images; its files are loaded and run like those of a
+trained model.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from fashion.preprocess import InputSpec
 from fashion.taxonomy import Label
 from training.bundle.onnx_files import write_int8, write_onnx
 
-# Three groups that interleave, a name with commas and one that is not ASCII: what a real taxonomy may hold.
+# Three interleaved groups, a name with commas and one that is not ASCII, as a real taxonomy may have.
 LABELS = (
     Label("category", "Dresses"),
     Label("color", "Black"),
@@ -33,7 +33,7 @@ LABELS = (
     Label("category", "T-Shirts"),
     Label("color", "White"),
 )
-CALIBRATION = {  # none for sleeve
+CALIBRATION = {  # sleeve is not calibrated
     "category": {"method": "temperature", "scale": 0.8, "offset": 0.0},
     "color": {"method": "platt", "scale": 1.25, "offset": -0.3},
 }
@@ -75,7 +75,7 @@ def make_tiny_bundle(
 
 
 def garments(count: int, size: int, seed: int = 0) -> np.ndarray:
-    """Colored shapes on light ground, uint8 (count, size, size, 3): what calibration and parity are measured on."""
+    """Colored shapes on a light background, uint8 (count, size, size, 3), for calibration and parity checks."""
     rng = np.random.default_rng(seed)
     return np.stack([_garment(size, rng) for _ in range(count)])
 
@@ -93,14 +93,14 @@ def _garment(size: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _network(num_outputs: int, spec: InputSpec, seed: int) -> Backbone:
-    """Random weights whose statistics fit images: fresh ones give the same answer to every image."""
+    """Random weights with batch norm statistics of images: without them all images get the same answer."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         network = build("resnet18", num_outputs)
         images = Normalize(spec)(torch.from_numpy(garments(32, spec.size, seed)))
         for module in network.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
-                module.momentum = None  # average over all batches seen, here one
+                module.momentum = None  # cumulative average over batches, here one
         network.train()(images)
         network.eval()
         logits = network(images).logits

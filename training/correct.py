@@ -70,7 +70,7 @@ def correct(
     ).sample(PHOTOGRAPHS)
     corrections = correct_shares(predict(predictor, images, f"predict {split}"), card)
     if not corrections:
-        raise SettingError(f"{len(images):,} photographs of {split} say too little of every group; give more --data")
+        raise SettingError(f"{len(images):,} photographs of {split} are too few to correct any group; give more --data")
     card = replace(card, share_corrections=corrections)
     card.save(bundle)
     return card
@@ -79,10 +79,13 @@ def correct(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Add the corrections and print the corrected groups."""
     parser = argparse.ArgumentParser(
-        prog="python -m training.correct", description="Add to a bundle how shares in catalogs are corrected."
+        prog="python -m training.correct",
+        description="Add corrections of catalog shares for the model's errors to a bundle.",
     )
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
-    parser.add_argument("--data", type=Path, nargs="+", required=True, help="any folders that training can read")
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, help="labeled photographs: any folders that training can read"
+    )
     parser.add_argument("--split", default="val", choices=("val", "test"), help="(default: %(default)s)")
     parser.add_argument("--names", type=Path, help="YAML file of names to change")
     parser.add_argument("--rules", type=Path, help="YAML file of rules")
@@ -93,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--cache", type=Path, default=DEFAULT_CACHE, help="folder for imported data (default: %(default)s)"
     )
     parser.add_argument(
-        "--engine", choices=ENGINES, default="auto", help="what runs the network (default: %(default)s)"
+        "--engine", choices=ENGINES, default="auto", help="engine that runs the network (default: %(default)s)"
     )
     options = parser.parse_args(arguments)
     with one_line_errors():

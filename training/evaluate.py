@@ -100,36 +100,40 @@ def evaluate(
     )
     for line in notes(images.reader.catalogs, taxonomy):
         print(f"note   {line}", file=sys.stderr)
-    seen = predict(predictor, images, f"evaluate {split}", embeddings=out is not None)
-    if not (seen.targets >= 0).any():
-        raise SettingError(f"nothing is annotated in {data} for the groups {', '.join(wanted)}")
-    evidence, scores = _score(seen, card, profiles, images)
+    predictions = predict(predictor, images, f"evaluate {split}", embeddings=out is not None)
+    if not (predictions.targets >= 0).any():
+        raise SettingError(f"{data} has no annotations of the groups {', '.join(wanted)}")
+    evidence, scores = _score(predictions, card, profiles, images)
     result = {
         "data": str(data),
         "split": split,
-        "images": len(seen.targets),
+        "images": len(predictions.targets),
         "engine": predictor.engine.name,
         "model": predictor.identity(),
         "map": mean_average_precision(average_precisions(evidence.probabilities, evidence.targets)),
         "profiles": scores,
     }
     if len(card.gates):
-        result["gates"] = score_gates(seen.seen_gates, card.gate_row)
+        result["gates"] = score_gates(predictions.gate_predictions, card.gate_row)
     if out is not None:
         write_report(evidence, scores, _header(result, command), out)
     return result
 
 
 def _score(
-    seen: Predictions, card: ModelCard, profiles: Sequence[str], images: Photographs
+    predictions: Predictions, card: ModelCard, profiles: Sequence[str], images: Photographs
 ) -> tuple[Evidence, dict[str, Any]]:
     """Answers for the annotated groups, and their scores by profile."""
-    given = [group for group in card.taxonomy.groups if (seen.targets[:, card.taxonomy.indices(group)] >= 0).any()]
+    given = [
+        group for group in card.taxonomy.groups if (predictions.targets[:, card.taxonomy.indices(group)] >= 0).any()
+    ]
     labels = np.concatenate([card.taxonomy.indices(group) for group in given])
     taxonomy = Taxonomy(tuple(card.taxonomy.labels[i] for i in labels))
-    probabilities, targets = seen.probabilities[:, labels], seen.targets[:, labels]
-    gates = seen.seen_gates.probabilities
-    answers = {profile: answered_mask(card, seen.probabilities, profile, gates)[:, labels] for profile in profiles}
+    probabilities, targets = predictions.probabilities[:, labels], predictions.targets[:, labels]
+    gates = predictions.gate_predictions.probabilities
+    answers = {
+        profile: answered_mask(card, predictions.probabilities, profile, gates)[:, labels] for profile in profiles
+    }
     precisions = average_precisions(probabilities, targets)
     scores = {
         profile: _with_precisions(
@@ -137,8 +141,8 @@ def _score(
         )
         for profile in profiles
     }
-    embeddings = np.empty((len(targets), 0), np.float32) if seen.embeddings is None else seen.embeddings
-    return Evidence(images, taxonomy, probabilities, targets, embeddings, answers, seen.ids), scores
+    embeddings = np.empty((len(targets), 0), np.float32) if predictions.embeddings is None else predictions.embeddings
+    return Evidence(images, taxonomy, probabilities, targets, embeddings, answers, predictions.ids), scores
 
 
 def _header(result: dict[str, Any], command: str) -> dict[str, Any]:

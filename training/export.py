@@ -24,12 +24,12 @@ from fashion.folders import atomic_folder
 from fashion.model_card import CHECKPOINT_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
 from fashion.predictor import Predictor
 from fashion.profiles.thresholds import HALF
-from training.bundle.beginning import compare_with_beginning, describe_beginning
 from training.bundle.folders import check_bundle_replaceable
+from training.bundle.initial_model import compare_with_initial_model, describe_initial_comparison
 from training.bundle.int8_speed import measure
 from training.bundle.onnx_files import CALIBRATIONS, write_int8, write_onnx
 from training.bundle.parity import check_fp32, check_int8, compare_int8, is_close
-from training.data.catalogs import Paths, names_of
+from training.data.catalogs import Paths, describe_paths
 from training.data.images import Photographs
 from training.fitting.module import FashionModule
 from training.fitting.runs import TrainingRun, load_module, write_slim
@@ -89,17 +89,17 @@ def export(
         card = make_card(module, folder, name, version, {"command": run.command, "settings": run.settings})
         card = replace(card, mirrored=mirrored)
         reference = _predict_each({"validate": validation}, card, folder / ONNX_FILE)
-        card = with_thresholds(card, names_of(data or run.settings["data"]["path"]), reference)
+        card = with_thresholds(card, describe_paths(data or run.settings["data"]["path"]), reference)
         print(describe(card), flush=True)
-        beginning = compare_with_beginning(run, card, reference, VALIDATION_IMAGES, data)
-        if beginning is not None:
-            print(describe_beginning(beginning), flush=True)
-            card.metrics["beginning"] = beginning
+        comparison = compare_with_initial_model(run, card, reference, VALIDATION_IMAGES, data)
+        if comparison is not None:
+            print(describe_initial_comparison(comparison), flush=True)
+            card.metrics["beginning"] = comparison
         card.metrics["parity"] = {"images": PARITY_IMAGES, "largest_probability_difference": differences}
-        seen = reference.by(card)
+        predictions = reference.recalibrated(card)
         if int8:
-            card, seen = add_int8(card, folder, reference, validation, run.split("train", module, data))
-        card = replace(card, share_corrections=correct_shares(seen, card))
+            card, predictions = add_int8(card, folder, reference, validation, run.split("train", module, data))
+        card = replace(card, share_corrections=correct_shares(predictions, card))
         print(describe_corrections(card), flush=True)
         card.save(folder)
     return card
@@ -157,7 +157,7 @@ def add_int8(
         BundleError: the micro-F1 differs with every quantization that the network's family offers.
     """
     images = first_pixels(training.sample(CALIBRATION_IMAGES), CALIBRATION_IMAGES)
-    judged, fp32 = {"validate": validation}, reference.by(card)
+    judged, fp32 = {"validate": validation}, reference.recalibrated(card)
     # Compare on other images than those of the ranges, if there are enough.
     skip = CALIBRATION_IMAGES if len(training) > 2 * CALIBRATION_IMAGES else 0
     more = more_images(reference.targets, len(training) - skip)
@@ -179,7 +179,7 @@ def add_int8(
         )
         comparisons.append(comparison | {"training_images": more, "ranges": method, "operations": list(operations)})
         if len(card.gates):
-            comparisons[-1]["gates"] = score_gates(int8.seen_gates, card.gate_row)
+            comparisons[-1]["gates"] = score_gates(int8.gate_predictions, card.gate_row)
         if is_close(comparison):
             break
     check_int8(comparisons)
@@ -212,11 +212,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="folder to write (default: RUN/bundle)")
     parser.add_argument("--checkpoint", default="best", help="best, last or a file (default: %(default)s)")
     parser.add_argument(
-        "--data", type=Path, nargs="+", help="the folder or folders, where they are not where the run found them"
+        "--data", type=Path, nargs="+", help="data folder or folders, if they have moved since the training"
     )
-    parser.add_argument("--name", default="fashion", help="of the model (default: %(default)s)")
-    parser.add_argument("--model-version", default="1.0", help="of the model (default: %(default)s)")
-    parser.add_argument("--no-int8", dest="int8", action="store_false", help="leave the int8 file out")
+    parser.add_argument("--name", default="fashion", help="name of the model (default: %(default)s)")
+    parser.add_argument("--model-version", default="1.0", help="version of the model (default: %(default)s)")
+    parser.add_argument("--no-int8", dest="int8", action="store_false", help="do not write the int8 file")
     parser.add_argument(
         "--mirrored",
         action="store_true",

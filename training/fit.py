@@ -110,7 +110,7 @@ class FashionCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.link_arguments("model.arch", "data.arch")
         parser.add_argument("--run", type=str, help="Folder of this run, such as runs/catalog.")
-        parser.add_argument("--resume", action="store_true", help="Go on with the run from its last checkpoint.")
+        parser.add_argument("--resume", action="store_true", help="Resume the run from its last checkpoint.")
         parser.add_argument("--find_lr", action="store_true", help="Search a learning rate first, then train with it.")
         parser.add_argument(
             "--ema",
@@ -244,7 +244,7 @@ def _check_run(config: Namespace) -> None:
         raise SettingError(f"nothing to resume: there is no {run / LAST}; leave --resume out to begin the run")
     # Only on the first rank: the others start when it has already begun to write.
     if _first_rank() and not config.resume and ((run / LAST).exists() or (run / BEST).exists()):
-        raise SettingError(f"{run} holds a run already; go on with it by --resume, or choose another --run")
+        raise SettingError(f"{run} holds a run already; continue it with --resume, or choose another --run")
 
 
 def _on_cpu(accelerator: Any) -> bool:

@@ -151,12 +151,12 @@ def _fit(card: ModelCard, folder: Path, data: Path, cache: Path, validation: Pho
     """Add thresholds, scores, the int8 file and share corrections, as `training.export` does."""
     reference = predict(Predictor(card, OnnxEngine(folder / ONNX_FILE, card.input)), validation, "validate fp32")
     if not (reference.targets >= 0).any():
-        raise DataError(f"nothing in {data} is annotated for the groups {', '.join(card.taxonomy.groups)}")
+        raise DataError(f"{data} has no annotations of the groups {', '.join(card.taxonomy.groups)}")
     card = with_thresholds(card, str(data), reference)
     split = "train" if read_description(open_folder(data, None, cache))["splits"].get("train") else "val"
     training = open_split(data, split, card.taxonomy, card.input, cache=cache)
-    card, seen = add_int8(card, folder, reference, validation, training)
-    return replace(card, share_corrections=correct_shares(seen, card))
+    card, predictions = add_int8(card, folder, reference, validation, training)
+    return replace(card, share_corrections=correct_shares(predictions, card))
 
 
 def _synthetic_images(spec: InputSpec) -> np.ndarray:
@@ -176,7 +176,7 @@ def read_labels(file: Path) -> Taxonomy:
     except OSError as error:
         raise DataError(f"cannot read {file}: {error.strerror}") from None
     except (KeyError, ValueError, csv.Error):
-        raise DataError(f"{file} is no list of labels: expected CSV with the columns group and name") from None
+        raise DataError(f"{file} is not a list of labels; expected CSV with the columns group and name") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -188,10 +188,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("file", type=Path, help="Lightning checkpoint, state dict (.pth) or .onnx")
     parser.add_argument("--out", type=Path, help="folder to write (default: runs/FILE/bundle)")
     parser.add_argument("--data", type=Path, help="labeled photographs: fits the thresholds, and makes the int8 file")
-    parser.add_argument("--name", default="fashion", help="of the model (default: %(default)s)")
-    parser.add_argument("--model-version", default="1.0", help="of the model (default: %(default)s)")
+    parser.add_argument("--name", default="fashion", help="name of the model (default: %(default)s)")
+    parser.add_argument("--model-version", default="1.0", help="version of the model (default: %(default)s)")
     parser.add_argument("--arch", default="resnet50", help="resnet50, resnet18 or timm/NAME (default: %(default)s)")
-    parser.add_argument("--size", type=int, default=SIZE, help="of the input, px (default: %(default)s)")
+    parser.add_argument("--size", type=int, default=SIZE, help="input size, px (default: %(default)s)")
     parser.add_argument(
         "--labels", type=Path, help="CSV with group and name of each output (default: the 228 of iMaterialist 2018)"
     )

@@ -50,9 +50,9 @@ def ship(bundle: Path, out: Path, command: str | None = None, texts: Sequence[Pa
     )
     for text in texts:
         if not text.is_file():
-            raise SettingError(f"--with {str(text)!r} is no file")
+            raise SettingError(f"--with {str(text)!r} is not a file")
         if text.name in (INT8_FILE, CARD_FILE):
-            raise SettingError(f"--with {str(text)!r} is called as a file of the bundle; give it another name")
+            raise SettingError(f"--with {str(text)!r} has the name of a file of the bundle; rename it")
     with atomic_folder(out) as folder:
         for text in texts:  # copied before `out` is replaced: they may lie in it
             shutil.copyfile(text, folder / text.name)
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.ship", description="Make a small bundle for serving.")
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    parser.add_argument("--command", help="what trains the model again (default: what the bundle's card says)")
+    parser.add_argument("--command", help="command that trains the model again (default: from the model card)")
     parser.add_argument(
         "--with",
         dest="texts",
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="append",
         default=[],
         metavar="FILE",
-        help="put this beside the model, such as the license of its first weights; may be repeated",
+        help="another file for the bundle, such as the license of its initial weights; may be repeated",
     )
     options = parser.parse_args(arguments)
     with one_line_errors():

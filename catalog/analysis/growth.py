@@ -16,9 +16,9 @@ import numpy as np
 from catalog.analysis import inference, periods
 from catalog.analysis.inference import Sums, TrendLine
 from catalog.analysis.label_trends import LabelTrend, ShareGrowth, Trends
+from catalog.analysis.opening import open_scored
 from catalog.analysis.periods import NONE, DateReader, Unit
-from catalog.analysis.scored_at import scored_at
-from catalog.analysis.share_correction import SelectionCorrection, known_products, verdicts_by_row
+from catalog.analysis.share_correction import SelectionCorrection, verdicts_by_id, verdicts_by_row
 from catalog.analysis.tally import LabelSelection, Tally, read
 from catalog.filters.filtering import RowFilter
 from catalog.scored.share_corrections import kept_corrections
@@ -53,8 +53,8 @@ def trends(
         DataError: the catalog cannot be used, is empty, has no dates, or no product passes the filter.
         SettingError: an unknown group, column or period, or an invalid filter.
     """
-    scored = catalog if isinstance(catalog, Scored) else scored_at(catalog)
-    selection = LabelSelection.of(scored, groups)
+    scored = catalog if isinstance(catalog, Scored) else open_scored(catalog)
+    selection = LabelSelection.from_groups(scored, groups)
     kept = RowFilter(where, scored) if where else None
     dates = DateReader(periods.date_column(scored, column), by)
     correction = SelectionCorrection(selection, kept_corrections(scored) if correct and not answers else {})
@@ -91,7 +91,7 @@ def _read(
     scored: Scored, correction: SelectionCorrection, dates: DateReader, where: RowFilter | None
 ) -> tuple[Tally, Tally, int]:
     """Sums of corrected probabilities and of answers by period, and the number of products that pass the filter."""
-    selection, known = correction.selection, known_products(scored)
+    selection, known = correction.selection, verdicts_by_id(scored)
     expected, answered = Tally(correction.width), Tally(len(selection.labels))
     count = 0
     for batch in read(scored, [dates.column, *selection.columns], where):
@@ -107,7 +107,7 @@ def _labels(correction: SelectionCorrection, sums: Sums, others: Sums) -> list[L
     share, low, high = map(_optional, inference.shares(sums, correction.noise))
     other = _optional(inference.shares(others)[0])
     overall = np.clip(sums.total.sum(0) / sums.products.sum(), 0, 1)
-    growths = _growths(inference.line(sums, correction.noise), len(correction.selection.labels))
+    growths = _growths(inference.fit_trends(sums, correction.noise), len(correction.selection.labels))
     states = correction.states
     return [
         LabelTrend(
@@ -128,7 +128,7 @@ def _growths(line: TrendLine, labels: int) -> list[ShareGrowth | None]:
         ],
         axis=1,
     )[:labels]
-    columns = np.column_stack([columns, inference.adjusted(p)])
+    columns = np.column_stack([columns, inference.adjusted_p(p)])
     return [None if np.isnan(row).any() else _growth(*row.tolist()) for row in columns]
 
 

@@ -103,13 +103,13 @@ def shares(
         return share, low, high
 
 
-def enough(sums: Sums) -> np.ndarray:
+def are_testable(sums: Sums) -> np.ndarray:
     """Whether enough products are expected with and without each label for a test; bool (A,)."""
     total, count = sums.total.sum(0), sums.products.sum()
     return (total >= LEAST) & (count - total >= LEAST)
 
 
-def line(sums: Sums, noise: Noise = no_noise) -> TrendLine:
+def fit_trends(sums: Sums, noise: Noise = no_noise) -> TrendLine:
     """Fit share = logistic(a + b * period) to each label, with a confidence interval and a test of b.
 
     The fit is the fractional logit with robust variance (Papke and Wooldridge 1996, J. Appl. Econometrics 11, 619-632),
@@ -127,7 +127,7 @@ def line(sums: Sums, noise: Noise = no_noise) -> TrendLine:
     labels = sums.total.shape[1]
     there = np.flatnonzero(sums.products[:, 0] > 0)
     found = np.full((len(TrendLine._fields), labels), np.nan)
-    kept = enough(sums)
+    kept = are_testable(sums)
     if len(there) >= 2 and kept.any():
         fitted = _line(there.astype(float), _part(sums, there, kept))
         found[:, kept] = fitted.with_noise(_noise_of_ends(fitted.ends, sums, kept, noise))
@@ -256,7 +256,7 @@ def _scatter(n: np.ndarray, total: np.ndarray, squares: np.ndarray, mean: np.nda
     return np.nan_to_num(scatter, nan=1.0, posinf=np.finfo(float).max)
 
 
-def difference(one: Sums, other: Sums, noise: Noise = no_noise) -> ShareDifference:
+def share_difference(one: Sums, other: Sums, noise: Noise = no_noise) -> ShareDifference:
     """Difference between the shares of two shops, each with one cell.
 
     The interval combines those of the two shares (Newcombe 1998, Statistics in Medicine 17, 873-890, method 10), with
@@ -265,7 +265,7 @@ def difference(one: Sums, other: Sums, noise: Noise = no_noise) -> ShareDifferen
     """
     n, m = one.products[0, 0], other.products[0, 0]
     both = Sums(*(np.concatenate(parts) for parts in zip(one, other, strict=True)))
-    least = np.where(enough(both), 0, LEAST)  # tested labels have enough products in both together
+    least = np.where(are_testable(both), 0, LEAST)  # tested labels have enough products in both together
     (a, a_low, a_high), (b, b_low, b_high) = (
         tuple(part[0] for part in shares(sums, least=least)) for sums in (one, other)
     )
@@ -278,11 +278,11 @@ def difference(one: Sums, other: Sums, noise: Noise = no_noise) -> ShareDifferen
         a - b,
         np.maximum(a - b - np.sqrt((a - a_low) ** 2 + (b_high - b) ** 2 + Z**2 * more), -1),
         np.minimum(a - b + np.sqrt((a_high - a) ** 2 + (b - b_low) ** 2 + Z**2 * more), 1),
-        np.where(enough(both) & (variance > 0), p, np.nan),
+        np.where(are_testable(both) & (variance > 0), p, np.nan),
     )
 
 
-def adjusted(p: np.ndarray) -> np.ndarray:
+def adjusted_p(p: np.ndarray) -> np.ndarray:
     """p values adjusted for all tests of a run; NaN stays NaN and is not counted as a test.
 
     Values up to 0.05 are significant at a false discovery rate of 5 % (Benjamini and Hochberg 1995, J. R. Stat. Soc. B

@@ -150,7 +150,9 @@ class Trends:
         if len(there) < len(self.products):
             found.append(f"{len(self.products) - len(there)} of {len(self.products)} {self.unit}s have no product.")
         if few := sum(n < FEW for n in there):
-            found.append(f"{few} of {len(there)} {self.unit}s have fewer than {FEW} products; their shares are rough.")
+            found.append(
+                f"{few} of {len(there)} {self.unit}s have fewer than {FEW} products; their shares are imprecise."
+            )
         if len(there) == 1:
             found.append(f"All products are of one {self.unit}; a trend needs at least two, so none was tested.")
         elif untested := len(self.labels) - self.tested:
@@ -160,8 +162,8 @@ class Trends:
             )
         if 1 < len(there) < 5:
             found.append(
-                f"{len(there)} {self.unit}s hardly show how much shares move from {self.unit} to {self.unit} by "
-                "themselves: take shorter periods, or see a trend as a difference between them only."
+                f"{len(there)} {self.unit}s are too few to show how much shares vary from {self.unit} to {self.unit}: "
+                "take shorter periods, or read a trend only as a difference between them."
             )
         return found
 

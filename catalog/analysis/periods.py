@@ -81,7 +81,9 @@ def date_column(scored: Scored, wanted: str | None = None) -> str:
     if len(dates) == 1:
         return dates[0]
     found = f"several columns of dates: {', '.join(dates)}" if dates else f"no date among its columns: {', '.join(own)}"
-    raise DataError(f"{scored.folder} has {found if own else 'no columns of its own, so no dates'}; name one by --date")
+    raise DataError(
+        f"{scored.folder} has {found if own else 'no columns of its own, so no dates'}; name one with --date"
+    )
 
 
 class DateReader:
@@ -111,7 +113,7 @@ class DateReader:
             known = days.is_valid().to_numpy(zero_copy_only=False)
             return np.where(known, numbers(days.fill_null(0).to_numpy().astype(np.int64), self.unit), NONE)
         if _holds_no_dates(kind):
-            raise DataError(f"the column {self.column!r} holds {kind}, no dates; name another by --date")
+            raise DataError(f"the column {self.column!r} holds {kind}, not dates; name another with --date")
         coded = cells if types.is_dictionary(kind) else cells.dictionary_encode()
         found = np.array([*map(self._period, coded.dictionary.to_pylist()), NONE], np.int64)
         places = coded.indices.fill_null(len(found) - 1).to_numpy().astype(np.int64)
@@ -123,11 +125,11 @@ class DateReader:
         if self.empty + self.unreadable < read or not read:
             return
         if not self.unreadable:
-            raise DataError(f"the column {self.column!r} is empty: no product has a date; name another by --date")
+            raise DataError(f"the column {self.column!r} is empty: no product has a date; name another with --date")
         if self._coarse:
             raise DataError(
-                f"the column {self.column!r} holds {self._coarse}s such as {self.example!r}, which make no "
-                f"{self.unit}s; give --by {self._coarse}"
+                f"the column {self.column!r} holds {self._coarse}s such as {self.example!r}, which cannot be split "
+                f"into {self.unit}s; give --by {self._coarse}"
             )
         unclear = ", in which day and month are ambiguous; write dates so" if is_ambiguous_date(self.example) else ""
         raise DataError(
@@ -169,8 +171,8 @@ def check_span(first: int, last: int, unit: Unit) -> None:
     """Raise DataError if dates span so many periods that one of them must be wrong."""
     if last - first >= MOST:
         raise DataError(
-            f"the dates go from {start(first, unit)} to {start(last, unit)}, {last - first + 1:,} {unit}s; leave wrong "
-            "ones out with --where, or take longer periods with --by"
+            f"the dates span {start(first, unit)} to {start(last, unit)}, {last - first + 1:,} {unit}s; exclude "
+            "wrong ones with --where, or take longer periods with --by"
         )
 
 

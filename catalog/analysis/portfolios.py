@@ -19,10 +19,10 @@ import pyarrow as pa
 from catalog.analysis import inference
 from catalog.analysis.comparison import ComparedShare, Comparison
 from catalog.analysis.inference import Sums
+from catalog.analysis.opening import open_scored
 from catalog.analysis.overlap import Overlap, overlap
 from catalog.analysis.portfolio_sums import SIDES, PortfolioSums
-from catalog.analysis.scored_at import scored_at
-from catalog.analysis.share_correction import CorrectionState, SelectionCorrection, known_products
+from catalog.analysis.share_correction import CorrectionState, SelectionCorrection, verdicts_by_id
 from catalog.analysis.tally import LabelSelection, read
 from catalog.filters.filtering import RowFilter
 from catalog.scored.columns import ID
@@ -70,12 +70,12 @@ def compare(
             f"the answers of the two catalogs are of different profiles, {' and '.join(profiles)}; score one of them "
             "again, or compare probabilities"
         )
-    selection = LabelSelection.of(sides[0], groups)
+    selection = LabelSelection.from_groups(sides[0], groups)
     combined = _combined(sides[0], combine)
     kept = (kept_corrections(sides[0]) or kept_corrections(sides[1])) if correct and not answers else {}
     correction = SelectionCorrection(selection, kept)
     of_combinations = SelectionCorrection(combined, kept) if combined else None
-    known = known_products(sides[0]), known_products(sides[1])
+    known = verdicts_by_id(sides[0]), verdicts_by_id(sides[1])
     sums = PortfolioSums(correction, of_combinations, answers, known)
     for side, batch in _split(sides[0], split, where, sums.columns) if split else _both(sides, where, sums.columns):
         sums.add(side, batch)
@@ -106,10 +106,10 @@ def _sides(
     """The two catalogs; with `split` both are the same."""
     if (other is None) == (split is None):
         raise SettingError("give two catalogs to compare, or one and --split FILTER FILTER for two parts of it")
-    first = one if isinstance(one, Scored) else scored_at(one)
+    first = one if isinstance(one, Scored) else open_scored(one)
     if other is None:
         return first, first
-    second = other if isinstance(other, Scored) else scored_at(other)
+    second = other if isinstance(other, Scored) else open_scored(other)
     if first.folder.resolve() == second.folder.resolve():
         raise SettingError(f"both are the catalog {first.folder}; to compare parts of it give --split FILTER FILTER")
     models = first.manifest.model, second.manifest.model
@@ -138,7 +138,7 @@ def _combined(scored: Scored, groups: Sequence[str] | None) -> LabelSelection | 
         raise SettingError(
             f"--combine takes two different groups, not {','.join(groups)!r}; there are: {', '.join(there)}"
         )
-    return LabelSelection.of(scored, groups) if groups else None
+    return LabelSelection.from_groups(scored, groups) if groups else None
 
 
 def _both(sides: tuple[Scored, Scored], where: str | None, columns: Sequence[str]) -> Iterator[tuple[int, Any]]:
@@ -171,13 +171,13 @@ def _rows(sums: PortfolioSums) -> list[ComparedShare]:
         spans = [inference.shares(part, family.noise) for part in family.counted]
         counted = np.stack([part[0, family.columns] for triple in spans for part in triple], axis=1)
         others = np.stack([inference.shares(part)[0][0] for part in family.other], axis=1)
-        differences = np.stack(inference.difference(family.counted[0], family.counted[1], family.noise), axis=1)[
+        differences = np.stack(inference.share_difference(family.counted[0], family.counted[1], family.noise), axis=1)[
             family.columns
         ]
         tests.append(differences[:, -1])
         values = np.concatenate([counted, others], axis=1)
         found += zip(family.names, values.tolist(), differences.tolist(), family.states, strict=True)
-    q = inference.adjusted(np.concatenate(tests)).tolist()
+    q = inference.adjusted_p(np.concatenate(tests)).tolist()
     return [_row(*row, q[i]) for i, row in enumerate(found)]
 
 

@@ -81,7 +81,7 @@ class SelectionCorrection:
 
         Args:
             expected: probabilities with corrections by people applied.
-            verdicts: those corrections by row; they are certain, so the model's error rates do not apply to them.
+            verdicts: the corrections by row; they are certain, so the model's error rates do not apply to them.
         """
         found = np.zeros((len(expected), self.width))
         found[:, : expected.shape[1]] = expected
@@ -156,7 +156,7 @@ class SelectionCorrection:
         return CorrectedGroup(group, sum(correction.photographs), correction.coverage, correction.trusted, left)
 
 
-def known_products(scored: Scored) -> Mapping[str, ProductVerdict]:
+def verdicts_by_id(scored: Scored) -> Mapping[str, ProductVerdict]:
     """Verdicts on the corrected products of a catalog, by id."""
     overlay = scored.overlay()
     return overlay.known if overlay else {}
@@ -186,18 +186,20 @@ def correction_notes(groups: Sequence[CorrectedGroup], wanted: bool) -> list[str
     if not groups:
         return [
             "Shares are not corrected for the model's errors, and change less than the true shares do: the catalog has "
-            f"no corrections beside {MANIFEST_FILE}, or its calibration was refitted. If the model has them (python -m "
-            "training.correct), run python -m catalog.score again, which copies them and scores nothing twice."
+            f"no corrections next to {MANIFEST_FILE}, or its calibration was refitted. If the model has them (python "
+            "-m training.correct), run python -m catalog.score again, which copies them and scores nothing twice."
         ]
     notes = []
     for group in groups:
         if not group.photographs:
-            notes.append(f"{MARK} {group.group}: not corrected for the model's errors, it had too few photographs.")
+            notes.append(
+                f"{MARK} {group.group}: not corrected for the model's errors, because it had too few photographs."
+            )
         elif not group.trusted:
             seen = "was not measured" if group.coverage is None else f"was {group.coverage:.0%}"
             notes.append(
-                f"{MARK} {group.group}: corrected, but to be doubted: the coverage of its 95 % intervals {seen} in "
-                f"trials, less than {TRUSTED:.0%}."
+                f"{MARK} {group.group}: corrected, but unreliable: the coverage of its 95 % intervals {seen} in "
+                f"trials, expected at least {TRUSTED:.0%}."
             )
     left = sum(len(group.left) for group in groups if group.photographs)
     if left:

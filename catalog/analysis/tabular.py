@@ -79,8 +79,8 @@ def compare_text(found: Comparison) -> str:
     rows += [(found.marked((o.group,)), _optional(o.overlap), _optional(o.chance)) for o in found.overlaps]
     parts.append(aligned(rows, "<>>"))
     for title, chosen in (
-        ("What one has and the other hardly", found.gaps),
-        ("What one has more of", [row for row in found.differences if row.gap is None]),
+        ("In one and hardly in the other", found.gaps),
+        ("More frequent in one", [row for row in found.differences if row.gap is None]),
     ):
         rest = f", {SHOWN} of {len(chosen):,}" if len(chosen) > SHOWN else ""
         header = ("group", "label", *found.sides, "difference in points", "q")

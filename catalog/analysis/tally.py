@@ -40,7 +40,7 @@ class LabelSelection:
     groups: tuple[str, ...]
 
     @classmethod
-    def of(cls, scored: Scored, groups: Sequence[str] | None = None) -> "LabelSelection":
+    def from_groups(cls, scored: Scored, groups: Sequence[str] | None = None) -> "LabelSelection":
         """Select the labels of some groups, by default of all. Raises SettingError for an unknown group."""
         taxonomy = scored.manifest.taxonomy
         for group in groups or ():

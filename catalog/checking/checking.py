@@ -23,7 +23,7 @@ from fashion.errors import InvalidImage, one_line
 from fashion.tables.image_paths import ImagePaths
 
 AT_ONCE = 256  # photographs in progress
-NO_FILE = "the photograph is in no file of its own; its pixels were not checked"
+NO_FILE = "the photograph is stored in a table, not in a file; its pixels were not checked"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class CatalogCheck:
     skipped: frozenset[str] = frozenset()
 
     @classmethod
-    def of(
+    def with_defaults(
         cls, scored: Scored, photographs: Path | None = None, title: str | None = None, skipped: Iterable[str] = ()
     ) -> "CatalogCheck":
         """A check with default limits; the title column is the given one, or one with a usual name."""
@@ -89,7 +89,7 @@ class CatalogCheck:
             yield from measured_faults(measures, self.limits, self.today)
         product = row.get(PRODUCT_COLUMN)
         if product is not None and product < self.limits.product:
-            yield NO_PRODUCT, product, self.limits.product, f"no product is seen in it ({product:.2f})"
+            yield NO_PRODUCT, product, self.limits.product, f"the photograph shows no product ({product:.2f})"
         if row[ID] in twins:
             other, cosine = twins[row[ID]]
             yield DUPLICATE, cosine, None, f"near-identical to the photograph of {other}"

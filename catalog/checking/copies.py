@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from catalog.similar.near_duplicates import THRESHOLD
-from catalog.similar.spaces import unit
+from catalog.similar.spaces import unit_vectors
 
 BLOCK = 1024  # products per matrix product
 
@@ -23,7 +23,7 @@ def copies(
         embeddings: (N, E).
         threshold: minimum cosine of near-identical photographs, see docs/search.md.
     """
-    units = unit(embeddings.astype(np.float32))
+    units = unit_vectors(embeddings.astype(np.float32))
     for start in range(0, len(ids), BLOCK):
         end = min(start + BLOCK, len(ids))
         best, nearest = np.full(end - start, -1.0), np.zeros(end - start, np.int64)

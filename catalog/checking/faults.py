@@ -74,10 +74,10 @@ def measured_faults(
     if measures.blur > limits.blur:
         yield BLURRED, measures.blur, limits.blur, f"blurred: {measures.blur:.2f}, at most {limits.blur:.2f} is sharp"
     if measures.brightest < limits.brightest:
-        reason = f"dark: its brightest places have a lightness of {measures.brightest:.0f} of 100"
+        reason = f"dark: its brightest parts have a lightness of {measures.brightest:.0f} of 100"
         yield DARK, measures.brightest, limits.brightest, reason
     if measures.ground < limits.ground:
-        reason = f"not on a plain ground: {_percent(measures.ground)} of the border have one color"
+        reason = f"not on a plain background: only {_percent(measures.ground)} of the border has one color"
         yield GROUND, measures.ground, limits.ground, reason
     else:  # on other backgrounds the outline of the product is unknown
         side, run = max(measures.cut.items(), key=lambda each: each[1])
@@ -96,12 +96,12 @@ def _too_small(measures: PhotographMeasures, today: date) -> Iterator[tuple[str,
             SMALL,
             measures.shorter,
             now,
-            f"too small for Google Merchant: {size}, {now} x {now} are asked for",
+            f"too small for Google Merchant: {size}, {now} x {now} are required",
         )
         return
     for start, pixels in least_sizes():
         if start > today and measures.shorter < pixels:
-            reason = f"too small for Google Merchant from {start} on: {size}, {pixels} x {pixels} will be asked for"
+            reason = f"too small for Google Merchant from {start} on: {size}, {pixels} x {pixels} will be required"
             yield SMALL_SOON, measures.shorter, pixels, reason
             return
 

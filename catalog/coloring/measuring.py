@@ -17,7 +17,7 @@ from fashion.errors import InvalidImage, one_line
 from fashion.preprocess import Source
 
 AT_ONCE = 256  # photographs in progress
-NO_FILE = "the photograph is in no file of its own: the catalog was scored from a table that holds it"
+NO_FILE = "the photograph is not a file: the catalog was scored from a table that contains it"
 
 
 def measure_colors(scored: Scored, before: dict[str, ColoredProduct]) -> Iterator[ColoredProduct]:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from catalog.corrections.label_batches import label_batches
-from catalog.corrections.listing import listed, listing
+from catalog.corrections.listing import entries_json, entries_text
 from catalog.corrections.queues import BATCHES, KINDS, TOP, UNCERTAIN, queue
 from catalog.corrections.refitting import apply, propose, undo_refit
 from catalog.corrections.training_folder import write_training_folder
@@ -46,10 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             entries = CorrectionStore(scored.folder).entries()
             if options.json:
-                for entry in listed(entries):
+                for entry in entries_json(entries):
                     print(json.dumps(entry, ensure_ascii=False))
             else:
-                print(listing(scored, entries))
+                print(entries_text(scored, entries))
     return 0
 
 
@@ -60,17 +60,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("catalog", type=Path, help="folder of the scored catalog")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--queue", choices=(*KINDS, BATCHES), help="what to look at first, and why")
+    what.add_argument("--queue", choices=(*KINDS, BATCHES), help="print what to review first, and why")
     what.add_argument("--out", type=Path, metavar="FOLDER", help="write the corrected products as a training folder")
-    what.add_argument("--refit", action="store_true", help="fit calibration and thresholds anew, and say what changes")
-    parser.add_argument("--undo", nargs="?", const=REFIT, metavar="NUMBER", help="take an entry back; alone: the refit")
-    parser.add_argument("--group", action="append", default=[], help="of a queue; may be repeated (default: all)")
-    parser.add_argument("--label", metavar="GROUP=LABEL", help="of a queue, the one label that is in question")
-    parser.add_argument("--where", metavar="FILTER", help="of a queue, such as 'category=Dresses'")
-    parser.add_argument("--top", type=int, default=TOP, help="of a queue, how many (default: %(default)s)")
-    parser.add_argument("--photographs", type=Path, metavar="FOLDER", help="with --out, where they lie now")
+    what.add_argument("--refit", action="store_true", help="refit calibration and thresholds, and print what changes")
+    parser.add_argument(
+        "--undo", nargs="?", const=REFIT, metavar="NUMBER", help="undo an entry; without a number, the refit"
+    )
+    parser.add_argument(
+        "--group", action="append", default=[], help="attribute group of a queue; may be repeated (default: all)"
+    )
+    parser.add_argument("--label", metavar="GROUP=LABEL", help="only this label of a queue")
+    parser.add_argument("--where", metavar="FILTER", help="only these products of a queue, such as 'category=Dresses'")
+    parser.add_argument("--top", type=int, default=TOP, help="length of a queue (default: %(default)s)")
+    parser.add_argument(
+        "--photographs", type=Path, metavar="FOLDER", help="with --out, folder of the photographs, if they were moved"
+    )
     parser.add_argument("--bundle", type=Path, help="with --refit, the model that scored the catalog")
-    parser.add_argument("--apply", action="store_true", help="with --refit, let it take effect in this catalog")
+    parser.add_argument("--apply", action="store_true", help="with --refit, apply it to this catalog")
     parser.add_argument("--who", help="who applies or undoes it (default: the login name)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser
@@ -80,11 +86,11 @@ def _check(options: argparse.Namespace) -> None:
     if options.refit and not options.undo and not options.bundle:
         raise SettingError("--refit needs --bundle, the bundle that the catalog was scored with")
     if options.apply and (options.undo or not options.refit):
-        raise SettingError("--apply goes with --refit, and without --undo")
+        raise SettingError("--apply needs --refit and cannot be combined with --undo")
     if options.undo and (options.queue or options.out):
-        raise SettingError("--undo goes with neither --queue nor --out")
+        raise SettingError("--undo cannot be combined with --queue or --out")
     if options.photographs and not options.out:
-        raise SettingError("--photographs goes with --out")
+        raise SettingError("--photographs needs --out")
 
 
 def _show_queue(scored: Scored, options: argparse.Namespace) -> None:
@@ -101,7 +107,7 @@ def _show_queue(scored: Scored, options: argparse.Namespace) -> None:
         text = f"{item.product:{width}}  {item.reward:7.3f}  {item.reason}"
         print(json.dumps(item._asdict(), ensure_ascii=False) if options.json else text)
     if not found and not options.json:
-        print("nothing to look at")
+        print("nothing to review")
 
 
 def _label(text: str | None) -> Label | None:
@@ -118,9 +124,9 @@ def _refit(scored: Scored, options: argparse.Namespace) -> None:
     print(json.dumps(proposal.to_json(), ensure_ascii=False) if options.json else proposal)
     if options.apply:
         entry = apply(scored, proposal, options.who)
-        print(f"applied, as entry {entry.number}; --undo takes it back")
+        print(f"applied, as entry {entry.number}; --undo reverts it")
     elif not options.json:
-        print("nothing was changed; --apply lets it take effect")
+        print("nothing was changed; --apply applies it to this catalog")
 
 
 def _undo(scored: Scored, options: argparse.Namespace) -> None:

@@ -21,43 +21,45 @@ BLIND = (UNCERTAIN, BATCHES, *REPRESENTATIVE)  # queues whose choice depends onl
 
 
 @dataclass(frozen=True)
-class Corrected:
+class CorrectedProducts:
     """Model outputs and corrections of N products.
 
     Attributes:
         taxonomy, gates, gate_thresholds: of the model.
         logits: float32 (N, A).
-        seen: float32 (N, K), the probabilities of the gates.
+        gate_probabilities: float32 (N, K), the probabilities of the gates.
         targets: int8 (N, A): 1 yes, 0 no, -1 not annotated.
-        representative: `targets` from representative queues only; -1 elsewhere.
+        representative_targets: `targets` from representative queues only; -1 elsewhere.
     """
 
     taxonomy: Taxonomy
     gates: Gates
     gate_thresholds: dict[str, Any]
     logits: np.ndarray
-    seen: np.ndarray
+    gate_probabilities: np.ndarray
     targets: np.ndarray
-    representative: np.ndarray
+    representative_targets: np.ndarray
 
-    def __getitem__(self, rows: np.ndarray) -> "Corrected":
+    def __getitem__(self, rows: np.ndarray) -> "CorrectedProducts":
         """A subset of the products."""
-        parts = (self.logits, self.seen, self.targets, self.representative)
-        return Corrected(self.taxonomy, self.gates, self.gate_thresholds, *(part[rows] for part in parts))
+        parts = (self.logits, self.gate_probabilities, self.targets, self.representative_targets)
+        return CorrectedProducts(self.taxonomy, self.gates, self.gate_thresholds, *(part[rows] for part in parts))
 
     @property
-    def represents(self) -> int:
+    def representative_count(self) -> int:
         """Number of products from representative queues with a confirmed label."""
-        return int((self.representative == YES).any(axis=1).sum())
+        return int((self.representative_targets == YES).any(axis=1).sum())
 
     def probabilities(self, calibration: Calibration) -> np.ndarray:
         """Calibrated probabilities times those of the gates, float32 (N, A); 0 for labels that a gate suppresses."""
-        own = calibrated(self.logits, self.taxonomy, calibration) * self.gates.factors(self.seen, self.taxonomy)
+        own = calibrated(self.logits, self.taxonomy, calibration) * self.gates.factors(
+            self.gate_probabilities, self.taxonomy
+        )
         thresholds = self.gates.threshold_row(self.gate_thresholds)
-        return np.where(self.gates.answerable(self.seen, thresholds, self.taxonomy), own, np.float32(0))
+        return np.where(self.gates.answerable(self.gate_probabilities, thresholds, self.taxonomy), own, np.float32(0))
 
 
-def corrected_products(scored: Scored, card: ModelCard) -> Corrected:
+def corrected_products(scored: Scored, card: ModelCard) -> CorrectedProducts:
     """The corrected products of a catalog that a queue of `BLIND` led to.
 
     Args:
@@ -79,13 +81,13 @@ def corrected_products(scored: Scored, card: ModelCard) -> Corrected:
     count = rows.num_rows if rows else 0
     if rows is None or count < LEAST:
         raise DataError(
-            f"{count} of the {len(known)} corrected products of {scored.folder} have a label that is right and came "
-            f"from one of the queues {', '.join(BLIND)}; a refit needs {LEAST}, and does not use products found "
-            "otherwise, most of which were wrong"
+            f"{count} of the {len(known)} corrected products of {scored.folder} have a confirmed label and came "
+            f"from one of the queues {', '.join(BLIND)}; a refit needs {LEAST}, and does not use other products, "
+            "because most of those were wrong"
         )
     ids = rows[ID].to_pylist()
     logits = vector_rows(rows[LOGITS].combine_chunks()).astype(np.float32)
-    seen = side_by_side(
+    seen = stack_columns(
         [rows[name].combine_chunks().to_numpy(zero_copy_only=False) for name in gate_columns(card.gates)], count
     )
     latest = target_rows(known, ids, card.taxonomy)  # whatever led to these verdicts
@@ -93,9 +95,9 @@ def corrected_products(scored: Scored, card: ModelCard) -> Corrected:
         np.where(target_rows(part, ids, card.taxonomy) != NOT_ANNOTATED, latest, np.int8(NOT_ANNOTATED))
         for part in (blind, like_the_rest)
     )
-    return Corrected(card.taxonomy, card.gates, card.gate_thresholds, logits, seen, targets, representative)
+    return CorrectedProducts(card.taxonomy, card.gates, card.gate_thresholds, logits, seen, targets, representative)
 
 
-def side_by_side(columns: list[np.ndarray], rows: int) -> np.ndarray:
+def stack_columns(columns: list[np.ndarray], rows: int) -> np.ndarray:
     """Stack columns into an array (rows, K); K may be 0."""
     return np.stack(columns, axis=1) if columns else np.empty((rows, 0), np.float32)

@@ -9,7 +9,7 @@ from catalog.scored.table import Scored
 from fashion.text_tables import text_table
 
 
-def listed(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+def entries_json(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """The entries as `--json` prints them; `holds` tells whether an entry is in force."""
     standing = {entry.number for entry in in_force(entries, undoes=True)}
     hidden = ("content",)  # of a refit: long lists of thresholds
@@ -19,10 +19,10 @@ def listed(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     ]
 
 
-def listing(scored: Scored, entries: Sequence[Entry]) -> str:
+def entries_text(scored: Scored, entries: Sequence[Entry]) -> str:
     """The entries as text: one line each, and the number of entries per author."""
     if not entries:
-        return f"{scored.folder}: nobody has corrected anything"
+        return f"{scored.folder}: no corrections yet"
     standing = {entry.number for entry in in_force(entries, undoes=True)}
     rows = [
         [

@@ -28,7 +28,7 @@ NAMED = 3  # maximum number of unanswered labels that a reason names
 LIKELY = 0.05  # their minimum probability
 
 
-class Queued(NamedTuple):
+class QueueItem(NamedTuple):
     """A product and group to review.
 
     Attributes:
@@ -73,7 +73,7 @@ def queue(
     where: str | None = None,
     top: int = TOP,
     seed: int = 0,
-) -> list[Queued]:
+) -> list[QueueItem]:
     """The products and groups to review first. Groups that already have a correction are skipped.
 
     Args:
@@ -126,7 +126,7 @@ def queue(
         reward = np.where(cells.open[:, places], rewards(cells), -np.inf)
         for row, column in best.candidates(reward):
             group = wanted[column]
-            best.add(Queued(cells.ids[row], group, "", float(reward[row, column]), reason(cells, row, group)))
+            best.add(QueueItem(cells.ids[row], group, "", float(reward[row, column]), reason(cells, row, group)))
     return best.sorted()
 
 
@@ -215,13 +215,13 @@ def _open(ids: Sequence[str], overlay: Overlay | None, taxonomy: Taxonomy) -> np
 
 def _contradictions(
     scored: Scored, groups: Sequence[str], label: Label | None, where: str | None, top: int
-) -> list[Queued]:
+) -> list[QueueItem]:
     taxonomy = scored.manifest.taxonomy
-    source = SourceLabels.of(scored, groups)
+    source = SourceLabels.from_groups(scored, groups)
     if not source.columns:
         raise DataError(
-            f"{scored.folder} has no column of its own for {', '.join(groups)}, so nothing contradicts; its columns: "
-            f"{', '.join(scored.manifest.columns) or 'none'}"
+            f"{scored.folder} has no source column for {', '.join(groups)}, so there are no contradictions; its "
+            f"columns: {', '.join(scored.manifest.columns) or 'none'}"
         )
     usual = source.usual_confidence(scored)
     best = _Best(top)
@@ -235,7 +235,7 @@ def _contradictions(
             stated, seen = taxonomy.labels[given[row, column]], taxonomy.labels[other[row, column]]
             p = cells.probabilities[row]
             best.add(
-                Queued(
+                QueueItem(
                     cells.ids[row],
                     stated.group,
                     stated.name,
@@ -251,7 +251,7 @@ class _Best:
     """Keeps the `top` items with the highest rewards."""
 
     def __init__(self, top: int) -> None:
-        self._top, self._items, self._least = top, list[Queued](), -np.inf
+        self._top, self._items, self._least = top, list[QueueItem](), -np.inf
 
     def candidates(self, rewards: np.ndarray) -> Iterator[tuple[int, int]]:
         """Positions in rewards (N, G) that may be among the best; minus infinity excludes one."""
@@ -260,13 +260,13 @@ class _Best:
         for place in order[flat[order] > self._least].tolist():
             yield divmod(place, rewards.shape[1])
 
-    def add(self, item: Queued) -> None:
+    def add(self, item: QueueItem) -> None:
         """Add an item; of equal rewards, earlier items win."""
         self._items.append(item)
         if len(self._items) >= 2 * self._top:
             self._items = self.sorted()
             self._least = self._items[-1].reward
 
-    def sorted(self) -> list[Queued]:
+    def sorted(self) -> list[QueueItem]:
         """The best, in order."""
         return sorted(self._items, key=lambda item: -item.reward)[: self._top]

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from catalog.corrections.corrected_products import LEAST, Corrected
+from catalog.corrections.corrected_products import LEAST, CorrectedProducts
 from fashion.calibration import PLATT, RIVALS, TEMPERATURE, Calibration, calibrated
 from fashion.profiles.calibration import fit_calibration
 from fashion.profiles.folds import split_folds
@@ -17,7 +17,7 @@ WEIGHT = 30  # number of corrected labels that have the same weight as the thres
 SCORES = {MICRO_F1: "micro_f1", MACRO_F1: "macro_f1"}  # profiles whose thresholds are fitted; the others are unchanged
 
 
-class Fitted(NamedTuple):
+class RefitResult(NamedTuple):
     """Calibration and thresholds fitted on all corrected products, and their out-of-fold predictions.
 
     Attributes:
@@ -34,7 +34,7 @@ class Fitted(NamedTuple):
     answered: np.ndarray
 
 
-def fit_refit(data: Corrected, calibration: Calibration, thresholds: np.ndarray, profile: str) -> Fitted:
+def fit_refit(data: CorrectedProducts, calibration: Calibration, thresholds: np.ndarray, profile: str) -> RefitResult:
     """Fit calibration and thresholds on all corrected products, and by cross-validation for the evaluation.
 
     Args:
@@ -42,9 +42,9 @@ def fit_refit(data: Corrected, calibration: Calibration, thresholds: np.ndarray,
         calibration, thresholds: those in force, thresholds (A,).
         profile: whose thresholds are fitted; a profile not in `SCORES` keeps its own.
     """
-    fits_thresholds = profile in SCORES and data.represents >= LEAST
+    fits_thresholds = profile in SCORES and data.representative_count >= LEAST
 
-    def candidates(part: Corrected, calibration: Calibration) -> dict[str, np.ndarray]:
+    def candidates(part: CorrectedProducts, calibration: Calibration) -> dict[str, np.ndarray]:
         return _candidates(part, calibration, thresholds, profile) if fits_thresholds else {AS_BEFORE: thresholds}
 
     probabilities = np.empty(data.targets.shape, np.float32)
@@ -54,13 +54,15 @@ def fit_refit(data: Corrected, calibration: Calibration, thresholds: np.ndarray,
         probabilities[held] = data[held].probabilities(part)
         for name, row in candidates(data[rest], part).items():
             answered.setdefault(name, np.zeros(data.targets.shape, bool))[held] = probabilities[held] >= row
-    chosen = simplest_within_one_standard_error(answered, data.representative, SCORES.get(profile, "micro_f1"), None)
+    chosen = simplest_within_one_standard_error(
+        answered, data.representative_targets, SCORES.get(profile, "micro_f1"), None
+    )
     fitted = _recalibrated(data, calibration)
     row = candidates(data, fitted)[chosen]
-    return Fitted(fitted, row, chosen, probabilities, answered[chosen])
+    return RefitResult(fitted, row, chosen, probabilities, answered[chosen])
 
 
-def _recalibrated(data: Corrected, calibration: Calibration) -> dict[str, dict[str, Any]]:
+def _recalibrated(data: CorrectedProducts, calibration: Calibration) -> dict[str, dict[str, Any]]:
     """Add a scale s and an offset o to the calibration of the groups that benefit.
 
     sigmoid(s * (a * logit + b - c * rivalry) + o) has the same form: a, b and c become s * a, s * b + o and s * c.
@@ -82,11 +84,11 @@ def _recalibrated(data: Corrected, calibration: Calibration) -> dict[str, dict[s
 
 
 def _candidates(
-    data: Corrected, calibration: Calibration, thresholds: np.ndarray, profile: str
+    data: CorrectedProducts, calibration: Calibration, thresholds: np.ndarray, profile: str
 ) -> dict[str, np.ndarray]:
     """Candidate thresholds, (A,) each, the simplest first: those in force, and fitted ones shrunk toward them."""
-    best = f1_candidates(data.probabilities(calibration), data.representative, data.taxonomy)[profile]
-    positives = (data.representative == YES).sum(axis=0)
+    best = f1_candidates(data.probabilities(calibration), data.representative_targets, data.taxonomy)[profile]
+    positives = (data.representative_targets == YES).sum(axis=0)
     of_group = np.zeros(len(thresholds))
     for group in data.taxonomy.groups:
         indices = data.taxonomy.indices(group)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from catalog.corrections.corrected_products import LEAST, corrected_products, side_by_side
+from catalog.corrections.corrected_products import LEAST, corrected_products, stack_columns
 from catalog.corrections.queues import RANDOM
 from catalog.corrections.refit_thresholds import SCORES, fit_refit
 from catalog.scored.columns import ID, LOGITS, gate_columns, vector_rows
@@ -82,7 +82,7 @@ class Proposal:
         calibration = ", ".join(self.recalibrated) or "none"
         name = SCORES.get(self.refit.profile, "micro_f1").replace("_f1", "-F1")
         judged = (
-            f"the {self.representative:,} of them that stand for the whole catalog"
+            f"the {self.representative:,} of them that represent the whole catalog"
             if self.representative >= LEAST
             else f"these products, which are harder than the rest (--queue {RANDOM} has others)"
         )
@@ -94,7 +94,8 @@ class Proposal:
                 f"{name} of {judged}: {self.before:.3f} before, {self.after:.3f} after (out of fold), "
                 f"{self.gain:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}",
                 f"calibration error: {_cell(self.error_before)} before, {_cell(self.error_after)} after (out of fold)",
-                f"of {self.answers:,} answers of the catalog {self.removed:,} would go, {self.added:,} come: {changes}",
+                f"of {self.answers:,} answers of the catalog {self.removed:,} would be removed, "
+                f"{self.added:,} added: {changes}",
             ]
         )
 
@@ -131,14 +132,14 @@ def propose(scored: Scored, card: ModelCard) -> Proposal:
         dict(card.gate_thresholds),
     )
     decided = data.targets != NOT_ANNOTATED
-    judged = data.representative if data.represents >= LEAST else data.targets
+    judged = data.representative_targets if data.representative_count >= LEAST else data.targets
     counts = _count_changes(scored, card, refit)
     return Proposal(
         refit=refit,
         seen=seen,
         products=len(data.targets),
         labels=int(decided.sum()),
-        representative=data.represents,
+        representative=data.representative_count,
         chosen=fitted.chosen,
         recalibrated=[g for g in data.taxonomy.groups if fitted.calibration.get(g) != card.calibration.get(g)],
         before=f1_score(now >= before, judged, score),
@@ -167,7 +168,7 @@ def undo_refit(scored: Scored, who: str | None = None) -> Entry:
     store = CorrectionStore(scored.folder)
     standing = in_force(store.history(REFITS))
     if not standing:
-        raise DataError(f"nothing is refitted in {scored.folder}, so there is nothing to undo")
+        raise DataError(f"{scored.folder} has no refit in force, so there is nothing to undo")
     return store.undo([standing[-1].number], store.states([REFITS]), who)[0]
 
 
@@ -210,7 +211,7 @@ def _count_changes(scored: Scored, card: ModelCard, refit: Refit) -> dict[str, t
     added, removed, there = (np.zeros(len(taxonomy), np.int64) for _ in range(3))
     for batch in scored.batches([ID, LOGITS, *gates], corrected=False):
         logits = vector_rows(batch.column(LOGITS)).astype(np.float32)
-        seen = side_by_side([batch.column(name).to_numpy(zero_copy_only=False) for name in gates], len(batch))
+        seen = stack_columns([batch.column(name).to_numpy(zero_copy_only=False) for name in gates], len(batch))
         answerable = card.answerable(seen)
         was = (card.joint_probabilities(logits, seen) >= before) & answerable
         then = refit.answered(refit.probabilities(logits, seen, taxonomy), seen, taxonomy)

@@ -35,7 +35,7 @@ class SourceLabels:
     columns: Mapping[str, str]
 
     @classmethod
-    def of(cls, scored: Scored, groups: Sequence[str]) -> "SourceLabels":
+    def from_groups(cls, scored: Scored, groups: Sequence[str]) -> "SourceLabels":
         """Find the columns of some groups by name, ignoring case."""
         own = {normalized_name(name): name for name in reversed(scored.manifest.columns)}
         return cls(
@@ -50,7 +50,7 @@ class SourceLabels:
         for batch in scored.batches(columns) if scored.rows else ():
             yield batch.filter(pa.array(kept.keeps(batch))) if kept else batch
 
-    def given(self, batch: pa.RecordBatch) -> np.ndarray:
+    def label_indices(self, batch: pa.RecordBatch) -> np.ndarray:
         """Index of the label that the table gives per group, int64 (N, G); -1 for none, several or an unknown one."""
         found = np.full((len(batch), len(self.columns)), -1)
         for column, (group, name) in enumerate(self.columns.items()):
@@ -63,7 +63,10 @@ class SourceLabels:
         """Mean probability of each label over products for which the table gives it, (A,); infinite without any."""
         total, count = np.zeros(len(self.taxonomy)), np.zeros(len(self.taxonomy))
         for batch in self.batches(scored):
-            given, probabilities = self.given(batch), vector_rows(batch.column(PROBABILITIES)).astype(np.float64)
+            given, probabilities = (
+                self.label_indices(batch),
+                vector_rows(batch.column(PROBABILITIES)).astype(np.float64),
+            )
             rows, columns = np.nonzero(given >= 0)
             labels = given[rows, columns]
             np.add.at(total, labels, probabilities[rows, labels])
@@ -84,7 +87,7 @@ class SourceLabels:
             probabilities: (N, A).
             usual: (A,), see `usual_confidence`.
         """
-        given = self.given(batch)
+        given = self.label_indices(batch)
         other = np.full_like(given, -1)
         margins = np.full(given.shape, -np.inf)
         for column, group in enumerate(self.columns):

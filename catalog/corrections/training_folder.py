@@ -27,7 +27,7 @@ from fashion.taxonomy import YES, Taxonomy
 
 TRAIN_FILE, LEFT_OUT_FILE, MARK_FILE = "train.csv", "left_out.csv", "corrections.json"
 IMAGES, NO_PRODUCT = "images", "no_product"
-GONE, NO_LABEL, NO_PHOTOGRAPH = "not in the catalog", "no label said to be right", "no photograph"
+GONE, NO_LABEL, NO_PHOTOGRAPH = "not in the catalog", "no confirmed label", "no photograph"
 
 
 @dataclass
@@ -53,7 +53,7 @@ class TrainingFolder:
         reasons = Counter(reason for _, reason in self.left_out).most_common()
         text = ", ".join(f"{count:,} {reason}" for reason, count in reasons)
         left = f"; {len(self.left_out):,} left out ({text}), listed in {LEFT_OUT_FILE}" if text else "; none left out"
-        return f"{self.folder}: {self.products:,} products ({groups}), {self.no_product:,} of no product{left}"
+        return f"{self.folder}: {self.products:,} products ({groups}), {self.no_product:,} without a product{left}"
 
 
 def write_training_folder(scored: Scored, out: Path, photographs: Path | None = None) -> TrainingFolder:
@@ -82,7 +82,7 @@ def write_training_folder(scored: Scored, out: Path, photographs: Path | None = 
             for row in _rows(scored, known, photographs, folder, made):
                 table.writerow(row)
         if not made.products and not made.no_product:
-            raise DataError(f"no correction in {scored.folder} says which label is right, so there is nothing to learn")
+            raise DataError(f"no correction in {scored.folder} confirms a label, so there is nothing to learn")
         with (folder / LEFT_OUT_FILE).open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([("id", "reason"), *made.left_out])
         mark = {"catalog": str(scored.folder.absolute()), "entries": overlay.last if overlay else 0}

@@ -49,16 +49,16 @@ SCHEMAS = {
 class EdgeBuilder:
     """Build filters for Qdrant Edge."""
 
-    def every(self, conditions: Sequence[Any]) -> qdrant.Filter:
+    def all_of(self, conditions: Sequence[Any]) -> qdrant.Filter:
         return qdrant.Filter(must=list(conditions))
 
-    def some(self, conditions: Sequence[Any]) -> qdrant.Filter:
+    def any_of(self, conditions: Sequence[Any]) -> qdrant.Filter:
         return qdrant.Filter(should=list(conditions))
 
-    def no(self, conditions: Sequence[Any]) -> qdrant.Filter:
+    def none_of(self, conditions: Sequence[Any]) -> qdrant.Filter:
         return qdrant.Filter(must_not=list(conditions))
 
-    def one_of(self, key: str, values: Sequence[str]) -> qdrant.FieldCondition:
+    def has_value(self, key: str, values: Sequence[str]) -> qdrant.FieldCondition:
         return qdrant.FieldCondition(key, match=qdrant.MatchAny(list(values)))
 
     def between(self, key: str, bounds: Mapping[str, float]) -> qdrant.FieldCondition:
@@ -143,10 +143,10 @@ class EdgeStore:
     def delete(self, ids: Sequence[str]) -> None:
         self._shard.update(qdrant.UpdateOperation.delete_points([uuid.UUID(id) for id in ids]))
 
-    def file(self, name: str) -> Path:
+    def file_path(self, name: str) -> Path:
         return self.folder / name
 
-    def keep(self, name: str) -> None:
+    def save_file(self, name: str) -> None:
         pass  # `file` is the file's permanent place
 
     def finish(self) -> None:
@@ -186,7 +186,7 @@ class EdgeStore:
         return _hits(self._shard.query(_nearest(query, limit, where)))
 
     def nearest_each(self, queries: Query, limit: int, where: Any = None) -> list[list[Hit]]:
-        batch = qdrant.QueryBatchRequest([_nearest(query, limit, where) for query in queries.each()])
+        batch = qdrant.QueryBatchRequest([_nearest(query, limit, where) for query in queries.split()])
         return [_hits(found) for found in self._shard.query_batch(batch)]
 
     def recommend(self, examples: Examples, limit: int, where: Any = None) -> list[Hit]:

@@ -57,9 +57,11 @@ def add_servers(parser: argparse.ArgumentParser) -> None:
         "password best in PGPASSWORD or ~/.pgpass",
     )
     servers.add_argument(
-        "--qdrant", metavar="URL", help="experimental, no server was tried: a Qdrant server that holds the index"
+        "--qdrant", metavar="URL", help="experimental, not tested with a server: a Qdrant server that holds the index"
     )
-    parser.add_argument("--collection", default=COLLECTION, help="its name on the server (default: %(default)s)")
+    parser.add_argument(
+        "--collection", default=COLLECTION, help="name of the index on the server (default: %(default)s)"
+    )
 
 
 def add_index(parser: argparse.ArgumentParser) -> None:
@@ -103,5 +105,5 @@ def index_place(options: argparse.Namespace) -> str:
     server = server_place(options)
     if (options.index is None) == (server is None):
         what = "two are named" if server else "none is named"
-        raise SettingError(f"one index is searched, and {what}; give its folder, or --postgres URL --collection NAME")
+        raise SettingError(f"name exactly one index, {what}; give its folder, or --postgres URL --collection NAME")
     return server or options.index

@@ -107,7 +107,9 @@ def require_pgvector(connection: psycopg.Connection[tuple], place: str, create: 
             ) from None
     found = connection.execute(asked).fetchone()
     if found is None:
-        raise DataError(f"the database of {place} has no extension vector, and so no index; python -m catalog.index")
+        raise DataError(
+            f"the database of {place} has no extension vector, so it holds no index; python -m catalog.index makes one"
+        )
     if tuple(map(int, found[0].split(".")[:2])) < LEAST_PGVECTOR:
         least = ".".join(map(str, LEAST_PGVECTOR))
         raise DataError(
@@ -134,8 +136,8 @@ def translated_errors(place: str, url: str) -> Iterator[None]:
         ) from None
     except (errors.UndefinedTable, errors.UndefinedColumn) as error:
         raise DataError(
-            f"the index {place} has gone or was changed by others: {_server_message(error, url)}; index the catalog "
-            "again with --replace"
+            f"the index {place} was deleted or changed by another process: {_server_message(error, url)}; index the "
+            "catalog again with --replace"
         ) from None
     except psycopg.Error as error:
         raise DataError(f"PostgreSQL failed with {place}: {_server_message(error, url)}") from None

@@ -41,27 +41,27 @@ EVERYTHING = Clause(sql.SQL("TRUE"))
 class PostgresBuilder:
     """Build filters for PostgreSQL. A comparison with a missing value is null, which counts as false."""
 
-    def every(self, conditions: Sequence[Clause]) -> Clause:
+    def all_of(self, conditions: Sequence[Clause]) -> Clause:
         return _joined(" AND ", conditions) if conditions else EVERYTHING
 
-    def some(self, conditions: Sequence[Clause]) -> Clause:
+    def any_of(self, conditions: Sequence[Clause]) -> Clause:
         return _joined(" OR ", conditions) if conditions else Clause(sql.SQL("FALSE"))
 
-    def no(self, conditions: Sequence[Clause]) -> Clause:
-        found = self.some(conditions)
+    def none_of(self, conditions: Sequence[Clause]) -> Clause:
+        found = self.any_of(conditions)
         return Clause(sql.SQL("({} IS NOT TRUE)").format(found.text), found.parameters)
 
-    def one_of(self, key: str, values: Sequence[str]) -> Clause:
+    def has_value(self, key: str, values: Sequence[str]) -> Clause:
         # ?| matches any element of a list, or the text itself
         return Clause(sql.SQL("(") + _at(VALUES, 1) + sql.SQL(" ?| %s::text[])"), (_path(key), list(values)))
 
     def between(self, key: str, bounds: Mapping[str, float]) -> Clause:
         limits = {name: float(bound) for name, bound in bounds.items()}
-        return self.every([_compared(_at(NUMBER, 2), name, (_path(key),) * 2, limits[name]) for name in limits])
+        return self.all_of([_compared(_at(NUMBER, 2), name, (_path(key),) * 2, limits[name]) for name in limits])
 
     def between_times(self, key: str, bounds: Mapping[str, str]) -> Clause:
         limits = {name: bound.rstrip("Z") for name, bound in bounds.items()}
-        return self.every([_compared(_at(TIME, 1), name, (_path(key),), limits[name]) for name in limits])
+        return self.all_of([_compared(_at(TIME, 1), name, (_path(key),), limits[name]) for name in limits])
 
     def missing(self, key: str) -> Clause:
         nothing = sql.SQL("(coalesce({}, '[]') = '[]')").format(_at(VALUES, 1))

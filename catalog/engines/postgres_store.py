@@ -106,7 +106,7 @@ class PostgresStore:
     def create(self, size: int, coarse: int, tuning: Tuning, manifest: Mapping[str, Any]) -> None:
         for longest, wanted in ((LONGEST_WHOLE, size), (LONGEST_COARSE, coarse)):
             if wanted > longest:
-                raise DataError(f"pgvector keeps up to {longest:,} numbers of a product, not {wanted:,}; use --out")
+                raise DataError(f"pgvector stores up to {longest:,} numbers of a product, not {wanted:,}; use --out")
         with self._session() as connection:
             self._prepare(connection, create=True)
         self._claim()
@@ -159,7 +159,7 @@ class PostgresStore:
         with self._session():
             self._delete(ids)
 
-    def file(self, name: str) -> Path:
+    def file_path(self, name: str) -> Path:
         """A copy in a temporary folder, which `close` deletes."""
         if self._files is None:
             self._files = TemporaryDirectory(prefix="index-")
@@ -171,7 +171,7 @@ class PostgresStore:
                 path.write_bytes(content)
         return path
 
-    def keep(self, name: str) -> None:
+    def save_file(self, name: str) -> None:
         """Write the file into the database; a read-only user keeps only the local copy."""
         asked = sql.SQL(
             "SELECT has_table_privilege(t, 'INSERT') AND has_table_privilege(t, 'UPDATE') "
@@ -179,7 +179,7 @@ class PostgresStore:
         )
         with self._session():
             if self._fetch(asked, (f"{self.collection}_catalog",))[0][0]:
-                self._write(name, self.file(name).read_bytes())
+                self._write(name, self.file_path(name).read_bytes())
 
     def finish(self) -> None:
         """Build the column indexes and the graph if `index_columns` was called."""
@@ -235,7 +235,7 @@ class PostgresStore:
         return self._search().nearest(query, limit, where or EVERYTHING)
 
     def nearest_each(self, queries: Query, limit: int, where: Clause | None = None) -> list[list[Hit]]:
-        return [self.nearest(query, limit, where) for query in queries.each()]
+        return [self.nearest(query, limit, where) for query in queries.split()]
 
     def recommend(self, examples: Examples, limit: int, where: Clause | None = None) -> list[Hit]:
         return self._search().recommend(examples, limit, where or EVERYTHING)

@@ -45,16 +45,16 @@ SCHEMAS = {
 class ServerBuilder:
     """Build filters for a Qdrant server."""
 
-    def every(self, conditions: Sequence[Any]) -> models.Filter:
+    def all_of(self, conditions: Sequence[Any]) -> models.Filter:
         return models.Filter(must=list(conditions))
 
-    def some(self, conditions: Sequence[Any]) -> models.Filter:
+    def any_of(self, conditions: Sequence[Any]) -> models.Filter:
         return models.Filter(should=list(conditions))
 
-    def no(self, conditions: Sequence[Any]) -> models.Filter:
+    def none_of(self, conditions: Sequence[Any]) -> models.Filter:
         return models.Filter(must_not=list(conditions))
 
-    def one_of(self, key: str, values: Sequence[str]) -> models.FieldCondition:
+    def has_value(self, key: str, values: Sequence[str]) -> models.FieldCondition:
         return models.FieldCondition(key=key, match=models.MatchAny(any=list(values)))
 
     def between(self, key: str, bounds: Mapping[str, float]) -> models.FieldCondition:
@@ -139,10 +139,10 @@ class ServerStore:
     def delete(self, ids: Sequence[str]) -> None:
         self._ask(self.client.delete, self.collection, models.PointIdsList(points=list(ids)))
 
-    def file(self, name: str) -> None:
+    def file_path(self, name: str) -> None:
         return None
 
-    def keep(self, name: str) -> None:
+    def save_file(self, name: str) -> None:
         raise NotImplementedError(f"a Qdrant server keeps no {name}")
 
     def finish(self) -> None:
@@ -182,7 +182,7 @@ class ServerStore:
         return self._query(_nearest(query, limit, where))[0]
 
     def nearest_each(self, queries: Query, limit: int, where: Any = None) -> list[list[Hit]]:
-        return self._query(*(_nearest(query, limit, where) for query in queries.each()))
+        return self._query(*(_nearest(query, limit, where) for query in queries.split()))
 
     def recommend(self, examples: Examples, limit: int, where: Any = None) -> list[Hit]:
         def best(vectors: Lists) -> models.RecommendQuery:

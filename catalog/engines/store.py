@@ -91,7 +91,7 @@ class Query(NamedTuple):
     vector: np.ndarray
     coarse: np.ndarray | None = None
 
-    def each(self) -> Iterator["Query"]:
+    def split(self) -> Iterator["Query"]:
         """The n queries one by one."""
         for number, vector in enumerate(self.vector):
             yield Query(vector, None if self.coarse is None else self.coarse[number])
@@ -160,11 +160,11 @@ class Store(Protocol):
     def delete(self, ids: Sequence[str]) -> None:
         """Delete points."""
 
-    def file(self, name: str) -> Path | None:
+    def file_path(self, name: str) -> Path | None:
         """Local path of a file of the index, valid until `close`; None if the engine cannot store files."""
 
-    def keep(self, name: str) -> None:
-        """Save what was written to `file(name)`."""
+    def save_file(self, name: str) -> None:
+        """Save what was written to `file_path(name)`."""
 
     def finish(self) -> None:
         """Build the graph that `Tuning` requests, and flush everything to disk."""

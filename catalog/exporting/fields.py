@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from catalog.exporting.mapping import Mapping
-from catalog.exporting.products import Answered, ExportedProduct
+from catalog.exporting.products import AnsweredLabel, ExportedProduct
 from catalog.exporting.taxonomy_facts import Category, Value
 
 GENDERS = {"target-gender__male": "male", "target-gender__female": "female", "target-gender__unisex": "unisex"}
@@ -18,7 +18,7 @@ class AnsweredValue:
     """A value of the taxonomy, and the answered label that stands for it."""
 
     value: Value
-    label: Answered
+    label: AnsweredLabel
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Any
 
 from catalog.exporting.fields import Translator, google_fields
 from catalog.exporting.merging import Merger, source_column, text
-from catalog.exporting.products import Answered, ExportedProduct
+from catalog.exporting.products import AnsweredLabel, ExportedProduct
 
 # Metafields of Shopify's standard categories, by attribute of the taxonomy; a cell holds the keys of values.
 METAFIELDS = {
@@ -174,7 +174,7 @@ def _metafield(attribute: str) -> str:
     return f"{words} (product.metafields.shopify.{METAFIELDS[attribute]})"
 
 
-def _of_groups(product: ExportedProduct, groups: Iterable[str]) -> list[Answered]:
+def _of_groups(product: ExportedProduct, groups: Iterable[str]) -> list[AnsweredLabel]:
     return [answer for group in groups for answer in product.answers.get(group, [])]
 
 

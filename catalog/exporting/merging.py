@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from catalog.exporting.products import Answered, ExportedProduct
+from catalog.exporting.products import AnsweredLabel, ExportedProduct
 from fashion.tables.columns import usual_name
 
 # Other usual names of a field in shops' tables.
@@ -44,7 +44,7 @@ class Merger:
     kept: Counter[str] = field(default_factory=Counter)
     differences: list[Difference] = field(default_factory=list)
 
-    def cell(self, product: ExportedProduct, name: str, answer: str, answers: Sequence[Answered] = ()) -> str:
+    def cell(self, product: ExportedProduct, name: str, answer: str, answers: Sequence[AnsweredLabel] = ()) -> str:
         """The merged cell of a field.
 
         Args:
@@ -77,6 +77,6 @@ def text(value: object) -> str:
     return "|".join(map(text, value)) if isinstance(value, list) else str(value).strip()
 
 
-def _agree(own: str, answer: str, answers: Sequence[Answered]) -> bool:
+def _agree(own: str, answer: str, answers: Sequence[AnsweredLabel]) -> bool:
     named = {each.name.casefold() for each in answers} | {answer.casefold()}
     return own.casefold() in named or any(part.strip().casefold() in named for part in own.replace("/", "|").split("|"))

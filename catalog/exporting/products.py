@@ -16,7 +16,7 @@ from fashion.model_card import ModelCard
 
 
 @dataclass(frozen=True)
-class Answered:
+class AnsweredLabel:
     """An answered label and its probability."""
 
     name: str
@@ -37,10 +37,10 @@ class ExportedProduct:
     id: str
     image: str
     source: dict[str, Any]
-    answers: dict[str, list[Answered]]
+    answers: dict[str, list[AnsweredLabel]]
 
 
-def products(scored: Scored, card: ModelCard, profile: str, where: str | None = None) -> Iterator[ExportedProduct]:
+def read_products(scored: Scored, card: ModelCard, profile: str, where: str | None = None) -> Iterator[ExportedProduct]:
     """Read the products in order.
 
     Args:
@@ -85,10 +85,10 @@ def shown_columns(scored: Scored) -> list[str]:
     return [name for name in scored.manifest.columns if kind_of(scored.schema.field(name).type)]
 
 
-def _answers(card: ModelCard, answered: np.ndarray, probabilities: np.ndarray) -> dict[str, list[Answered]]:
-    found: dict[str, list[Answered]] = {}
+def _answers(card: ModelCard, answered: np.ndarray, probabilities: np.ndarray) -> dict[str, list[AnsweredLabel]]:
+    found: dict[str, list[AnsweredLabel]] = {}
     chosen = np.flatnonzero(answered)
     for index in chosen[np.argsort(-probabilities[chosen], kind="stable")]:
         label = card.labels[index]
-        found.setdefault(label.group, []).append(Answered(label.name, float(probabilities[index])))
+        found.setdefault(label.group, []).append(AnsweredLabel(label.name, float(probabilities[index])))
     return {group: found[group] for group in card.taxonomy.groups if group in found}

@@ -11,18 +11,18 @@ Bound = float | datetime
 
 
 class Builder(Protocol):
-    """Builds an engine's own filters. The results of `every`, `some` and `no` can be nested."""
+    """Builds an engine's own filters. The results of `all_of`, `any_of` and `none_of` can be nested."""
 
-    def every(self, conditions: Sequence[Any]) -> Any:
+    def all_of(self, conditions: Sequence[Any]) -> Any:
         """All of the conditions hold."""
 
-    def some(self, conditions: Sequence[Any]) -> Any:
+    def any_of(self, conditions: Sequence[Any]) -> Any:
         """At least one holds."""
 
-    def no(self, conditions: Sequence[Any]) -> Any:
+    def none_of(self, conditions: Sequence[Any]) -> Any:
         """None holds."""
 
-    def one_of(self, key: str, values: Sequence[str]) -> Any:
+    def has_value(self, key: str, values: Sequence[str]) -> Any:
         """A value at `key` is among `values`."""
 
     def between(self, key: str, bounds: Mapping[str, float]) -> Any:
@@ -59,7 +59,7 @@ class OneOf:
         yield self.column
 
     def build(self, builder: Builder) -> Any:
-        return builder.one_of(self.column.key, self.values)
+        return builder.has_value(self.column.key, self.values)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Not:
         yield from self.condition.columns()
 
     def build(self, builder: Builder) -> Any:
-        return builder.no([self.condition.build(builder)])
+        return builder.none_of([self.condition.build(builder)])
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class And:
             yield from condition.columns()
 
     def build(self, builder: Builder) -> Any:
-        return builder.every([condition.build(builder) for condition in self.conditions])
+        return builder.all_of([condition.build(builder) for condition in self.conditions])
 
 
 @dataclass(frozen=True)
@@ -142,4 +142,4 @@ class Or:
             yield from condition.columns()
 
     def build(self, builder: Builder) -> Any:
-        return builder.some([condition.build(builder) for condition in self.conditions])
+        return builder.any_of([condition.build(builder) for condition in self.conditions])

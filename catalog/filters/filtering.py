@@ -71,23 +71,23 @@ class ArrowBuilder:
         """`stored` maps the keys that conditions name to columns of the batch."""
         self._batch, self._stored = batch, stored
 
-    def every(self, conditions: Sequence[np.ndarray]) -> np.ndarray:
+    def all_of(self, conditions: Sequence[np.ndarray]) -> np.ndarray:
         return reduce(np.logical_and, conditions, np.ones(len(self._batch), bool))
 
-    def some(self, conditions: Sequence[np.ndarray]) -> np.ndarray:
+    def any_of(self, conditions: Sequence[np.ndarray]) -> np.ndarray:
         return reduce(np.logical_or, conditions, np.zeros(len(self._batch), bool))
 
-    def no(self, conditions: Sequence[np.ndarray]) -> np.ndarray:
-        return ~self.some(conditions)
+    def none_of(self, conditions: Sequence[np.ndarray]) -> np.ndarray:
+        return ~self.any_of(conditions)
 
-    def one_of(self, key: str, values: Sequence[str]) -> np.ndarray:
+    def has_value(self, key: str, values: Sequence[str]) -> np.ndarray:
         texts, rows = self._texts(key)
         return self._any(rows[_mask(pc.is_in(texts, pa.array(values, texts.type)))])
 
     def between(self, key: str, bounds: Mapping[str, float]) -> np.ndarray:
         numbers = self._column(key).cast(pa.float64(), safe=False)
         within = [_mask(COMPARE[name](numbers, bound)) for name, bound in bounds.items()]
-        return self.every([*within, _mask(pc.is_finite(numbers))])
+        return self.all_of([*within, _mask(pc.is_finite(numbers))])
 
     def between_times(self, key: str, bounds: Mapping[str, str]) -> np.ndarray:
         times = self._column(key)
@@ -95,7 +95,7 @@ class ArrowBuilder:
             times = pc.assume_timezone(times.cast(pa.timestamp("us"), safe=False), "UTC")
         times = times.cast(MOMENT, safe=False)
         limits = {name: pa.scalar(datetime.fromisoformat(bound), MOMENT) for name, bound in bounds.items()}
-        return self.every([_mask(COMPARE[name](times, limit)) for name, limit in limits.items()])
+        return self.all_of([_mask(COMPARE[name](times, limit)) for name, limit in limits.items()])
 
     def missing(self, key: str) -> np.ndarray:
         column = self._column(key)

@@ -86,7 +86,7 @@ class _FilterParser:
 
     def _not(self) -> Condition:
         if self.depth == DEPTH:
-            self._fail(f"more than {DEPTH} parentheses and nots within one another")
+            self._fail(f"more than {DEPTH} nested parentheses and nots")
         self.depth += 1
         try:
             if self._take("not"):
@@ -172,7 +172,7 @@ class _FilterParser:
         except ValueError:
             number = math.nan
         if not math.isfinite(number) or "_" in token.text:
-            self._fail(f"{column.name!r} holds numbers, and {token.text!r} is none", "", token)
+            self._fail(f"{column.name!r} holds numbers, and {token.text!r} is not a number", "", token)
         return number
 
     def _time(self, column: Column, token: Token) -> tuple[datetime, datetime]:
@@ -186,7 +186,7 @@ class _FilterParser:
             time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
             return time, time + DAY if len(token.text) <= len(date.min.isoformat()) else time
         except (ValueError, OverflowError):
-            what = f"{column.name!r} holds dates, and {token.text!r} is none such as 2026-05-01 or 2026-05"
+            what = f"{column.name!r} holds dates, and {token.text!r} is not a date such as 2026-05-01 or 2026-05"
             self._fail(what, "", token)
 
     def _tokens(self) -> list[Token]:

@@ -259,7 +259,7 @@ class CorrectionStore:
             except FileExistsError:
                 return  # another process was quicker
         except sqlite3.Error as error:
-            raise DataError(f"{self.path} cannot be made: {error}; see that the folder can be written") from None
+            raise DataError(f"{self.path} cannot be created: {error}; check that the folder is writable") from None
         finally:
             for ending in ("", "-wal", "-shm"):
                 temporary.with_name(temporary.name + ending).unlink(missing_ok=True)
@@ -277,9 +277,7 @@ class CorrectionStore:
                     raise DataError(f"{self.path} has layout {found}; this version of the project reads {LAYOUT}")
                 yield database
         except sqlite3.Error as error:
-            raise DataError(
-                f"{self.path} cannot be used: {error}; move it elsewhere and put back a copy that was kept"
-            ) from None
+            raise DataError(f"{self.path} cannot be used: {error}; move it away and restore a backup") from None
 
     def _connect(self) -> sqlite3.Connection:
         """Connect to the file, read-only if the folder or file is not writable."""

@@ -107,5 +107,5 @@ class Manifest:
 
 def _no_manifest(folder: Path) -> str:
     if any(folder.glob(PARTS)):
-        return f"the scoring of {folder} has not ended; run its python -m catalog.score again, which goes on there"
+        return f"the scoring of {folder} is not complete; run the same python -m catalog.score again to continue"
     return f"{folder} is not a scored catalog: it has no {MANIFEST_FILE}; python -m catalog.score makes one"

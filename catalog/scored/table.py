@@ -226,8 +226,8 @@ def table_schema(
     for field in columns:
         if field.name in taken:
             raise DataError(
-                f"column {field.name!r} of the source has the name of one of the answer's; rename "
-                "it, or take it for the ids or the photographs by --id or --image"
+                f"the source column {field.name!r} has the name of an output column; rename it, "
+                "or use it for the ids or the photographs with --id or --image"
             )
     return pa.schema([pa.field(ID, pa.string()), pa.field(IMAGE, pa.string()), *columns, *ours])
 

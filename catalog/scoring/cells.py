@@ -88,19 +88,19 @@ class TypedColumn:
         if self.odd:
             odd, first, kind = self.odd
             return (
-                f"note   {odd:,} of {len(cells):,} cells of the column {column!r} are no {kind}, as the others are, "
+                f"note   {odd:,} of {len(cells):,} cells of the column {column!r} are no {kind}, unlike the others, "
                 f"and count as empty; the first is {cells[first][:40]!r} in {rows[first]}"
             )
         if self.unclear is not None:
             return (
-                f"note   the column {column!r} stays text: {cells[self.unclear]!r} in {rows[self.unclear]} may be of "
-                "two days, and the other rows do not tell which; write dates as 2026-05-01"
+                f"note   the column {column!r} stays text: {cells[self.unclear]!r} in {rows[self.unclear]} is "
+                "ambiguous: day and month may be swapped; write dates as 2026-05-01"
             )
         if self.mixed:
             others, first, kind = self.mixed
             return (
-                f"note   the column {column!r} stays text: {others:,} of {len(cells):,} cells are no {kind}, as most "
-                f"are; the first is {cells[first][:40]!r} in {rows[first]}"
+                f"note   the column {column!r} stays text: {others:,} of {len(cells):,} cells are no {kind}, unlike "
+                f"most; the first is {cells[first][:40]!r} in {rows[first]}"
             )
         return None
 

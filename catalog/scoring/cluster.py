@@ -85,7 +85,7 @@ class _Worker:
 
     def __call__(self, rows: pa.Table) -> Iterator[pa.Table]:
         """Score the pieces in these rows."""
-        yield from self._scorer.each(map(pickle.loads, rows[PIECE].to_pylist()))
+        yield from self._scorer.score_each(map(pickle.loads, rows[PIECE].to_pylist()))
 
 
 @contextmanager
@@ -114,8 +114,8 @@ def connected(address: str) -> Iterator[None]:
                     ray.init(LOCAL, num_cpus=available_cores(), **local, **quiet)
                 except Exception as error:  # Ray raises a plain Exception if its servers take too long
                     raise SettingError(
-                        f"Ray did not start on this machine: {one_line(error)[:200]}; run the command again when it "
-                        "has less to do, or start ray start --head and give its --address"
+                        f"Ray did not start on this machine: {one_line(error)[:200]}; run the command again when the "
+                        "machine is less busy, or run ray start --head and give its --address"
                     ) from None
             else:
                 parents = [str(Path(__file__).parents[2] / package) for package in PACKAGES]

@@ -22,9 +22,9 @@ UNREAD_ENDINGS = {
     **dict.fromkeys((".jxl", ".jp2", ".jpx", ".j2k"), "JPEG XL and JPEG 2000 are not read; convert it to JPEG"),
     **dict.fromkeys(
         (".arw", ".cr2", ".cr3", ".crw", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".srw"),
-        "unprocessed photographs of cameras are not read; export it as JPEG",
+        "camera raw files are not supported; export it as JPEG",
     ),
-    **dict.fromkeys((".psd", ".psb"), "layers of an editor are not read; export it as JPEG"),
+    **dict.fromkeys((".psd", ".psb"), "editor files with layers are not supported; export it as JPEG"),
 }
 NOT_READ, NO_ENDING = "format not read", "no ending"
 _MAGIC = re.compile(r"[*?\[]")
@@ -98,7 +98,14 @@ def unread_photographs(folder: Path) -> list[UnscoredRow]:
         elif ending in UNREAD_ENDINGS:
             unread.append(UnscoredRow(name, name, NOT_READ, UNREAD_ENDINGS[ending]))
         elif not ending and _is_image(path):
-            unread.append(UnscoredRow(name, name, NO_ENDING, "begins as an image does; name it .jpg, .png or as it is"))
+            unread.append(
+                UnscoredRow(
+                    name,
+                    name,
+                    NO_ENDING,
+                    "its content is an image; rename it with the matching extension, such as .jpg",
+                )
+            )
     return unread
 
 

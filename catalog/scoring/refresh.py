@@ -108,7 +108,7 @@ class Refresh:
         if len(lost) > MOST_LOST * len(self.before):
             raise DataError(
                 f"{len(lost):,} of the {len(self.before):,} products of {self.folder} {why}, such as {lost[0]!r}; "
-                f"nothing was removed: see whether {self.source.name} is whole, or give --allow-removal to drop them"
+                f"nothing was removed: check that {self.source.name} is complete, or give --allow-removal to drop them"
             )
 
     def apply(self) -> None:
@@ -165,10 +165,10 @@ def plan_refresh(folder: Path, origin: Origin, source: ProductSource) -> Refresh
     gone = tuple(dict.fromkeys(name for names in there.values() for name in names if name not in place))
     if len(gone) == len(before):
         raise DataError(
-            f"{source.name} has none of the products of {folder}, such as {next(iter(there.values()))[0]!r}; is it "
-            "another column of ids? Choose another folder with --out, or remove that one"
+            f"{source.name} has none of the products of {folder}, such as {next(iter(there.values()))[0]!r}; is the "
+            "id column the right one? Choose another folder with --out, or remove that one"
         )
-    own = source.own()
+    own = source.source_columns()
     changes = tuple(_change(path, source, own, place, names) for path, names in there.items())
     kept = frozenset(
         name for change in changes for name, stays in zip(there[change.path], change.kept, strict=True) if stays

@@ -61,8 +61,8 @@ class ScoringSummary:
             parts.append(f"{self.images:,} photographs of {self.scored:,} of them scored")
         for count, what in (
             (self.refreshed.changed, "with new values in their columns"),
-            (self.refreshed.moved, "scored again, their photographs are others"),
-            (self.refreshed.gone, "dropped, they are not in the source any more"),
+            (self.refreshed.moved, "scored again, because their photographs changed"),
+            (self.refreshed.gone, "removed, because they are no longer in the source"),
         ):
             if count:
                 parts.append(f"{count:,} {what}")
@@ -149,7 +149,7 @@ class ScoringRun:
             rows.setdefault(name, []).append(position)
         repeated = {name: positions for name, positions in rows.items() if len(positions) > 1}
         if repeated:
-            places = None if self.source.holds_photographs else self.source.own()[PLACE]
+            places = None if self.source.holds_photographs else self.source.source_columns()[PLACE]
             for name, positions in repeated.items():
                 named = None if places is None else [places[position].as_py() for position in positions]
                 rows[name] = [positions[i] for i in _with_photographs(len(positions), named)]
@@ -157,7 +157,7 @@ class ScoringRun:
         return rows
 
     def _list_repeats(self, name: str, positions: Sequence[int]) -> None:
-        detail = f"further row of an id, without a further photograph, or with more than {MOST_PHOTOGRAPHS} before it"
+        detail = f"repeated id without another photograph, or with more than {MOST_PHOTOGRAPHS} photographs before it"
         self.left_out += [UnscoredRow(self.source.row(position), name, DUPLICATE, detail) for position in positions]
 
     def take(self, tables: Iterable[pa.Table], progress: tqdm) -> ScoringSummary:

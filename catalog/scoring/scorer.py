@@ -20,7 +20,7 @@ from fashion.tables.image_paths import ImagePaths
 # Columns besides those of a part: why a row was left out; null otherwise.
 REASON, DETAIL = "fashion.reason", "fashion.detail"
 BATCH = 32  # photographs per step; a killed run repeats only the steps in progress
-BESIDE = 2  # parallel steps: while one builds its rows or waits for its last photograph, the other uses the cores
+PARALLEL_STEPS = 2  # while one builds its rows or waits for its last photograph, the other uses the cores
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class Scorer:
             scored = scored.append_column(name, column)
         return scored.append_column(DETAIL, pa.array(details, pa.string()))
 
-    def each(self, pieces: Iterable[Piece]) -> Generator[pa.Table, None, None]:
-        """Read pieces and score them, in order, with `BESIDE` steps in parallel."""
+    def score_each(self, pieces: Iterable[Piece]) -> Generator[pa.Table, None, None]:
+        """Read pieces and score them, in order, with `PARALLEL_STEPS` steps in parallel."""
         steps = (
             rows.slice(start, self._batch)
             for piece in pieces
@@ -89,11 +89,11 @@ class Scorer:
             for start in range(0, len(rows), self._batch)
         )
         begun: deque[Future[pa.Table]] = deque()
-        with ThreadPoolExecutor(BESIDE, thread_name_prefix="step") as pool:
+        with ThreadPoolExecutor(PARALLEL_STEPS, thread_name_prefix="step") as pool:
             try:
                 for rows in steps:
                     begun.append(pool.submit(self, rows))
-                    if len(begun) > BESIDE:  # one step is queued so that no thread idles
+                    if len(begun) > PARALLEL_STEPS:  # one step is queued so that no thread idles
                         yield begun.popleft().result()
                 while begun:
                     yield begun.popleft().result()
@@ -110,22 +110,22 @@ class Scorer:
         places = zip(found, rows[PLACE].to_pylist(), strict=True)
         return [str(image) if isinstance(image, Path) else place or "" for image, place in places], outcomes
 
-    def _find(self, fault: str | None, place: str | None, content: bytes | None) -> "bytes | Path | NotThere":
+    def _find(self, fault: str | None, place: str | None, content: bytes | None) -> "bytes | Path | MissingPhotograph":
         if fault:
-            return NotThere("broken row group", fault)
+            return MissingPhotograph("broken row group", fault)
         if content:
             return content
         if not place:
-            return NotThere("no image", "the row names none")
+            return MissingPhotograph("no image", "the row names none")
         try:
             places = ImagePaths(self._folder, place)
             found = next((path for path in places if path.is_file()), None)
         except (OSError, ValueError) as error:  # a file name that is too long or contains a NUL byte
-            return NotThere("missing file", one_line(error))
-        return found or NotThere("missing file", places.missing_message())
+            return MissingPhotograph("missing file", one_line(error))
+        return found or MissingPhotograph("missing file", places.missing_message())
 
 
-class NotThere(InvalidImage):
+class MissingPhotograph(InvalidImage):
     """A photograph that is not where its row says; `reason` is a short text for counting."""
 
     def __init__(self, reason: str, detail: str) -> None:

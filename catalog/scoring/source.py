@@ -66,7 +66,7 @@ class ProductSource(Protocol):
     def left_out(self) -> Sequence[UnscoredRow]:
         """Lines and files that could not be read and so are no rows."""
 
-    def own(self) -> pa.Table:
+    def source_columns(self) -> pa.Table:
         """PLACE and the source's own columns of all rows, in order.
 
         PLACE is a list of the photographs that a row names, or their positions if the source contains them. The other
@@ -102,7 +102,7 @@ class ListedSource:
         ids = self.table.column(ID)
         return len(pc.unique(ids)) < len(ids)
 
-    def own(self) -> pa.Table:
+    def source_columns(self) -> pa.Table:
         """See `ProductSource`."""
         places = [[place] if place else [] for place in self.table.column(PLACE).to_pylist()]
         own = {field.name: self.table[field.name] for field in self.columns}

@@ -108,7 +108,7 @@ class ParquetSource:
     holds_photographs: bool
     left_out: tuple[UnscoredRow, ...] = ()  # rows of a broken row group are not here: they get a FAULT when read
 
-    def own(self) -> pa.Table:
+    def source_columns(self) -> pa.Table:
         """See `ProductSource`."""
         columns = [field.name for field in self.columns]
         tables = []

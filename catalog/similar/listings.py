@@ -14,19 +14,19 @@ from catalog.similar.near_duplicates import THRESHOLD
 BLOCK = 512  # vectors per matrix product with all earlier ones
 
 
-def all_but(ids: Sequence[str], manifest: IndexManifest) -> Condition:
+def exclude_products(ids: Sequence[str], manifest: IndexManifest) -> Condition:
     """The condition that excludes the points of these products."""
     if manifest.photographs:
         return Not(OneOf(ID_COLUMN, tuple(ids)))
     return Not(Points(tuple(map(point_id, ids))))
 
 
-def products_alone(manifest: IndexManifest) -> list[Condition]:
+def exclude_photographs(manifest: IndexManifest) -> list[Condition]:
     """Conditions that keep the points of products and exclude those of single photographs."""
     return [Missing(PHOTOGRAPH_COLUMN)] if manifest.photographs else []
 
 
-def faces_alone(manifest: IndexManifest) -> Condition | None:
+def exclude_later_photographs(manifest: IndexManifest) -> Condition | None:
     """The condition that keeps the points by which listings are compared: products and their first photographs.
 
     Later photographs are excluded because many products share them, such as a size chart.
@@ -44,7 +44,7 @@ def first_of_each_product(points: Sequence[Product]) -> list[Product]:
     return list(first.values())
 
 
-def without_copies(
+def without_duplicates(
     products: Sequence[Product], known: Sequence[Product], store: Store, manifest: IndexManifest
 ) -> list[Product]:
     """Drop products that duplicate an earlier or a known one; keep the order.

@@ -62,7 +62,7 @@ class Reason(NamedTuple):
         asked: the phrase.
         kind: "label", "title" or "looks like"; "nothing" if the word is no label and there is no evidence for it.
         found: the label, or the phrase as written in the product texts.
-        probability: of the label or the look; None for titles.
+        probability: of the label, or of the word by its classifier; None for titles.
     """
 
     asked: str

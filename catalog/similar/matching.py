@@ -12,12 +12,18 @@ from catalog.filters.columns import Columns, point_id
 from catalog.filters.conditions import And, Condition
 from catalog.filters.where import parse
 from catalog.similar import near_duplicates, replacement
-from catalog.similar.listings import all_but, faces_alone, first_of_each_product, products_alone, without_copies
+from catalog.similar.listings import (
+    exclude_later_photographs,
+    exclude_photographs,
+    exclude_products,
+    first_of_each_product,
+    without_duplicates,
+)
 from catalog.similar.manifest import IndexManifest
 from catalog.similar.matches import Match, Product, match, product_of
 from catalog.similar.recommendation import check_examples
-from catalog.similar.settings import How, SearchSettings
-from catalog.similar.spaces import Measure, diverse, scores, unit
+from catalog.similar.settings import SearchOptions, SearchSettings
+from catalog.similar.spaces import Measure, diverse, scores, unit_vectors
 from fashion.errors import DataError, InvalidImage, one_line
 
 if TYPE_CHECKING:
@@ -104,7 +110,7 @@ class Index:
         for attribute in predictor.answer(prediction, self.manifest.profile)["attributes"]:
             attributes[attribute["group"]].append(attribute["name"])
         own = scores(prediction.probabilities, self.manifest.taxonomy)
-        return Product(name, name, attributes, {}, unit(prediction.embedding), own)
+        return Product(name, name, attributes, {}, unit_vectors(prediction.embedding), own)
 
     def check_model(self, name: str, version: str, weights: str) -> None:
         """Raise DataError if another model computed the vectors of the index."""
@@ -112,11 +118,11 @@ class Index:
         if weights != own["weights"]:
             raise DataError(
                 f"the index {self.store.place} was made by the model {own['name']} {own['version']} "
-                f"({short(own['weights'])}), the bundle holds {name} {version} ({short(weights)}), whose vectors mean "
-                "something else; take that bundle, or score and index the catalog with this one"
+                f"({short_hash(own['weights'])}), the bundle holds {name} {version} ({short_hash(weights)}), "
+                "whose vectors cannot be compared; use the index's bundle, or score and index the catalog with this one"
             )
 
-    def search(self, query: Product | str | None = None, **how: Unpack[How]) -> list[Match]:
+    def search(self, query: Product | str | None = None, **options: Unpack[SearchOptions]) -> list[Match]:
         """Find the products most similar to one, most similar first.
 
         A match with several photographs is compared by its closest photograph or by their joined embedding; that
@@ -125,62 +131,64 @@ class Index:
         Args:
             query: a product, its id, or a `photograph`; None lists the products that pass the filter, in no particular
                 order. A product of the index is not among its own matches.
-            how: see `catalog.similar.settings.SearchSettings`.
+            options: see `catalog.similar.settings.SearchSettings`.
 
         Raises:
             DataError: an unknown id.
             SettingError: an invalid filter or setting.
         """
-        settings = SearchSettings(**how)
+        settings = SearchSettings(**options)
         measure = settings.measure(self.manifest)
         where = self.condition(settings.where)
         if query is None:
             return [Match(product, None, {}, {}) for product in self._listed(where, settings)]
         if isinstance(query, str):
             query = self.product(query)
-        itself = [all_but([query.id], self.manifest)] if query.payload else []
+        itself = [exclude_products([query.id], self.manifest)] if query.payload else []
         known = [query] if query.payload and not settings.duplicates else []
         return self._matches(query, measure, And((*([where] if where else []), *itself)), settings, known)
 
     def replace(
-        self, id: str, *, same: Sequence[str] | None = None, stock: str | None = None, **how: Unpack[How]
+        self, id: str, *, same: Sequence[str] | None = None, stock: str | None = None, **options: Unpack[SearchOptions]
     ) -> list[Match]:
         """Find replacements for a product: similar products in stock, without the product itself and its duplicates.
 
         Args:
             id: of the product to replace.
             same, stock: see `catalog.similar.replacement.conditions`.
-            how: see `catalog.similar.settings.SearchSettings`.
+            options: see `catalog.similar.settings.SearchSettings`.
 
         Raises:
             DataError: an unknown id.
             SettingError: an unknown or unsuitable column, or an invalid setting.
         """
-        settings = SearchSettings(**how)
+        settings = SearchSettings(**options)
         measure = settings.measure(self.manifest)
         product = self.product(id)
         wanted = replacement.conditions(product, self.columns, same, stock)
         where = self.condition(settings.where)
-        others = all_but([id], self.manifest)
+        others = exclude_products([id], self.manifest)
         return self._matches(product, measure, And((*wanted, *([where] if where else []), others)), settings, [product])
 
-    def recommend(self, like: Sequence[str], unlike: Sequence[str] = (), **how: Unpack[How]) -> list[Match]:
+    def recommend(
+        self, like: Sequence[str], unlike: Sequence[str] = (), **options: Unpack[SearchOptions]
+    ) -> list[Match]:
         """Recommend products close to any liked product and farther from every disliked one.
 
         Qdrant's best-score recommendation determines the order. A match is compared with the closest of `like`.
 
         Args:
             like, unlike: ids of products; neither they nor their duplicates are recommended.
-            how: see `catalog.similar.settings.SearchSettings`; diversity is not supported.
+            options: see `catalog.similar.settings.SearchSettings`; diversity is not supported.
 
         Raises:
             DataError: an unknown id.
             SettingError: nothing is liked, a product is both liked and disliked, or a setting is not supported.
         """
-        settings = SearchSettings(**how)
+        settings = SearchSettings(**options)
         check_examples(like, unlike, settings)
         liked, unliked = self.products(like), self.products(unlike)
-        known = all_but([*like, *unlike], self.manifest)
+        known = exclude_products([*like, *unlike], self.manifest)
         where = self.condition(settings.where)
         kept = self._filter(And((where, known)) if where else known)
         measure = settings.measure(self.manifest)
@@ -204,16 +212,16 @@ class Index:
         Of a product with several photographs, the first one and the joined embedding are compared.
         """
         chosen = near_duplicates.THRESHOLD if threshold is None else threshold
-        where = self._filter(faces_alone(self.manifest))
+        where = self._filter(exclude_later_photographs(self.manifest))
         return near_duplicates.groups(self.store, self.manifest, chosen, exact, where)
 
-    def without_copies(self, products: Sequence[Product]) -> list[Product]:
-        """Drop duplicate listings, see `catalog.similar.listings.without_copies`."""
-        return without_copies(products, [], self.store, self.manifest)
+    def without_duplicates(self, products: Sequence[Product]) -> list[Product]:
+        """Drop duplicate listings, see `catalog.similar.listings.without_duplicates`."""
+        return without_duplicates(products, [], self.store, self.manifest)
 
     def products_filter(self) -> Any:
         """The engine's filter that keeps one point per product; None if none is needed."""
-        return self._filter(And(tuple(kept)) if (kept := products_alone(self.manifest)) else None)
+        return self._filter(And(tuple(kept)) if (kept := exclude_photographs(self.manifest)) else None)
 
     def nearest(self, vector: np.ndarray, where: Condition | None, limit: int, exact: bool = False) -> list[Product]:
         """The products with the largest dot product with a vector, largest first; single photographs are excluded.
@@ -224,7 +232,7 @@ class Index:
             limit: keep it small: reading vectors back takes longer than the search.
             exact: compare every product even if the index has a graph.
         """
-        kept = [*([where] if where else []), *products_alone(self.manifest)]
+        kept = [*([where] if where else []), *exclude_photographs(self.manifest)]
         hits = self.store.nearest(
             self.manifest.query(vector, exact), limit, self._filter(And(tuple(kept)) if kept else None)
         )
@@ -292,8 +300,8 @@ class Index:
 
     def _distinct(self, found: list[Product], known: Sequence[Product], settings: SearchSettings) -> list[Product]:
         if not settings.duplicates:
-            return without_copies(found, known, self.store, self.manifest)
-        return [product for product in found if without_copies([product], known, self.store, self.manifest)]
+            return without_duplicates(found, known, self.store, self.manifest)
+        return [product for product in found if without_duplicates([product], known, self.store, self.manifest)]
 
     def _fetch(self, ids: Sequence[str]) -> list[Product]:
         if not ids:
@@ -303,7 +311,7 @@ class Index:
 
     def _listed(self, condition: Condition | None, settings: SearchSettings) -> list[Product]:
         """The first products that pass a filter."""
-        conditions = (*([condition] if condition else []), *products_alone(self.manifest))
+        conditions = (*([condition] if condition else []), *exclude_photographs(self.manifest))
         kept = self._filter(And(conditions) if conditions else None)
 
         def ask(count: int) -> list[str]:
@@ -313,10 +321,10 @@ class Index:
         return self._collected(ask, settings.limit, settings)[: settings.limit]
 
     def _filter(self, condition: Condition | None) -> Any:
-        return None if condition is None else self.store.builder.every([condition.build(self.store.builder)])
+        return None if condition is None else self.store.builder.all_of([condition.build(self.store.builder)])
 
 
-def short(weights: str) -> str:
+def short_hash(weights: str) -> str:
     """The first digits of the hash of a model's weights."""
     return weights.removeprefix("sha256:")[:12]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from catalog.filters.columns import nearest
 from catalog.similar.matches import Match, Product, cell_text
-from catalog.similar.settings import LIMIT, How
+from catalog.similar.settings import LIMIT, SearchOptions
 from catalog.similar.spaces import DEFAULT_SPACE, SHARE, SPACES
 from fashion.errors import SettingError
 from fashion.text_tables import text_table
@@ -19,9 +19,11 @@ DIVERSITY = 0.5  # of --diverse without a number
 def add_where(parser: argparse.ArgumentParser) -> None:
     """Add --where, --exact and --duplicates, which choose the products to compare and show."""
     parser.add_argument("--where", metavar="FILTER", help="such as 'color=Black and sleeve!=Sleeveless and price<50'")
-    parser.add_argument("--exact", action="store_true", help="compare with every product, not by the index's graphs")
     parser.add_argument(
-        "--duplicates", action="store_true", help="show every listing of what has near-identical photographs"
+        "--exact", action="store_true", help="compare with every product instead of using the index's graph"
+    )
+    parser.add_argument(
+        "--duplicates", action="store_true", help="show every listing of products with near-identical photographs"
     )
 
 
@@ -33,7 +35,9 @@ def add_limit(parser: argparse.ArgumentParser) -> None:
 def add_search(parser: argparse.ArgumentParser) -> None:
     """Add all search flags."""
     add_where(parser)
-    parser.add_argument("--space", choices=SPACES, default=DEFAULT_SPACE, help="what counts (default: %(default)s)")
+    parser.add_argument(
+        "--space", choices=SPACES, default=DEFAULT_SPACE, help="what similarity compares (default: %(default)s)"
+    )
     parser.add_argument(
         "--weight",
         action="append",
@@ -42,7 +46,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
         help="how much an attribute group counts, 1 by default; neckline=2 and color=0: same neckline, any color",
     )
     parser.add_argument(
-        "--share", type=float, default=SHARE, help="of the embedding in the space both (default: %(default)s)"
+        "--share", type=float, default=SHARE, help="weight of the embedding in the space both (default: %(default)s)"
     )
     parser.add_argument(
         "--diverse",
@@ -51,19 +55,19 @@ def add_search(parser: argparse.ArgumentParser) -> None:
         const=DIVERSITY,
         default=0.0,
         metavar="0..1",
-        help=f"products that differ from each other, more or less (default: {DIVERSITY} where no number follows)",
+        help=f"how much the results differ from each other (without a number: {DIVERSITY})",
     )
     add_limit(parser)
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
     """Add --show, --json and --sheet."""
-    parser.add_argument("--show", metavar="COLUMNS", help="the catalog's own columns in the table, such as price,brand")
+    parser.add_argument("--show", metavar="COLUMNS", help="source columns to show in the table, such as price,brand")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("--sheet", type=Path, metavar="FILE", help="write a picture of the photographs too")
+    parser.add_argument("--sheet", type=Path, metavar="FILE", help="also write a picture of the photographs")
 
 
-def how(options: argparse.Namespace) -> How:
+def search_options(options: argparse.Namespace) -> SearchOptions:
     """The search settings from the flags of `add_search`. Raises SettingError for a malformed weight."""
     return {
         "space": options.space,
@@ -85,7 +89,7 @@ def _weight(text: str) -> tuple[str, float]:
         raise SettingError(f"--weight {text!r} must be GROUP=NUMBER, such as neckline=2") from None
 
 
-def show(matches: Sequence[Match], options: argparse.Namespace, *queries: Product) -> None:
+def print_matches(matches: Sequence[Match], options: argparse.Namespace, *queries: Product) -> None:
     """Print matches as a table or as JSON, and write the picture for --sheet.
 
     Raises:
@@ -98,8 +102,8 @@ def show(matches: Sequence[Match], options: argparse.Namespace, *queries: Produc
         write_sheet(queries, matches, options.sheet, columns)
         if empty := sum(photograph(product) is None for product in (*queries, *(match.product for match in matches))):
             print(
-                f"note   {empty} of the photographs cannot be read any more where they were when the catalog was "
-                "scored, so their tiles are empty",
+                f"note   {empty} of the photographs are missing or unreadable at the paths in the scored catalog, "
+                "so their tiles are empty",
                 file=sys.stderr,
             )
     if options.json:

@@ -11,6 +11,6 @@ def check_examples(like: Sequence[str], unlike: Sequence[str], settings: SearchS
     if not like:
         raise SettingError("recommendations need at least one product that is liked")
     if both := sorted(set(like) & set(unlike)):
-        raise SettingError(f"product {both[0]!r} is both liked and not liked")
+        raise SettingError(f"product {both[0]!r} is both liked and disliked")
     if settings.diversity:
-        raise SettingError("recommendations know no diversity; search does")
+        raise SettingError("recommendations do not support diversity; search does")

@@ -81,7 +81,9 @@ def _column(name: str, columns: Columns) -> Column:
 
 def _shared(product: Product, column: Column) -> Condition | None:
     if column.kind in ("number", "date"):
-        raise SettingError(f"{column.name!r} holds {column.kind}s; a replacement shares names, for these use --where")
+        raise SettingError(
+            f"{column.name!r} holds {column.kind}s; a replacement can share names only; use --where for other columns"
+        )
     values = column.values(product.payload)
     return OneOf(column, tuple(values)) if values else None
 
@@ -101,7 +103,7 @@ def _in_stock(product: Product, column: Column) -> Condition:
         held = f"text such as {unknown[0]!r}" if unknown else held
     raise SettingError(
         f"the column {column.name!r} holds {held}, not numbers, true and false or texts such as 'in stock' that say "
-        "what is in stock; name another with --stock, or none with --stock '' and use --where"
+        "whether a product is in stock; name another with --stock, or none with --stock '' and use --where"
     )
 
 

@@ -12,7 +12,7 @@ from fashion.errors import SettingError
 LIMIT = 10
 
 
-class How(TypedDict, total=False):
+class SearchOptions(TypedDict, total=False):
     """`SearchSettings` as optional keyword arguments."""
 
     space: Space

@@ -30,12 +30,12 @@ from fashion.tables.stored import read_stored
 LAYOUT = SheetLayout(side=200, columns=5, lines=6)
 # Legends below the picture, for a search by product and for a text search.
 LIKE = (
-    ("The number is the similarity: 1 is as alike as products are to themselves, 0 as two taken at random.", INK),
+    ("The number is the similarity: 1 for identical products, 0 for two random ones.", INK),
     ("Green: both have it.", RIGHT),
     ("Orange: they differ; - only what was asked for has it, + only the product found.", WRONG),
 )
 IN_WORDS = (
-    ("The number says how well a product has what the words ask for: 1 is all of it, 0 nothing.", INK),
+    ("The number says how well a product fits the text: 1 completely, 0 not at all.", INK),
     ("Green: it has that.", RIGHT),
     ("Orange: it has something else, or nothing.", WRONG),
 )

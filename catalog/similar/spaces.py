@@ -30,7 +30,7 @@ DEFAULT_SPACE: Space = "both"
 SHARE = 0.7  # of the embedding in "both"; a lower one finds the same photograph less often, see docs/matching.md
 
 
-def unit(embeddings: np.ndarray) -> np.ndarray:
+def unit_vectors(embeddings: np.ndarray) -> np.ndarray:
     """Normalize embeddings to unit length; zero vectors stay zero."""
     return embeddings / np.maximum(np.linalg.norm(embeddings, axis=-1, keepdims=True), 1e-12)
 
@@ -76,7 +76,7 @@ class ScaleMeter:
     def add(self, embeddings: np.ndarray, scores: np.ndarray) -> None:
         """Add products: embeddings (n, E) and scores (n, A)."""
         self.count += len(scores)
-        self._units += unit(embeddings).sum(0, dtype=np.float64)
+        self._units += unit_vectors(embeddings).sum(0, dtype=np.float64)
         self._sums += scores.sum(0, dtype=np.float64)
         self._squares += (scores.astype(np.float64) ** 2).sum(0)
 
@@ -130,10 +130,10 @@ class Measure:
                 raise SettingError(f"the weight of {group!r} is {weight:g}; it must be 0 or more")
         if self.weights and self.space == "embedding":
             raise SettingError(
-                "weights are for attributes; the space embedding knows no groups, take both or attributes"
+                "weights need attribute groups, which the space embedding ignores; use both or attributes"
             )
         if not any(self.weights.get(group, 1) for group in self.taxonomy.groups):
-            raise SettingError("all groups have the weight 0; one at least must count")
+            raise SettingError("all groups have the weight 0; give at least one a weight above 0")
 
     @cached_property
     def factors(self) -> tuple[float, np.ndarray]:
@@ -164,7 +164,7 @@ class Measure:
 
 def point(embeddings: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Full vectors (..., E + A) of products: embeddings (..., E) at unit length, followed by scores (..., A)."""
-    return np.concatenate([unit(embeddings), scores], axis=-1).astype(np.float32)
+    return np.concatenate([unit_vectors(embeddings), scores], axis=-1).astype(np.float32)
 
 
 def embedding_query(embeddings: np.ndarray, labels: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from catalog.words.asking import EMPTY
+from catalog.words.query_parser import STOP_WORDS
 from catalog.words.vocabulary import searchable
 
 LEAST = 5  # minimum number of titles with a word
@@ -24,7 +24,7 @@ STEPS, LONGEST_STEP = 12, 2.0  # of Newton's method
 
 
 @dataclass(frozen=True)
-class Look:
+class WordClassifier:
     """Linear classifier of a word.
 
     Attributes:
@@ -42,7 +42,7 @@ class Look:
         return _sigmoid(embeddings @ self.weights + self.offset)
 
 
-def learn(embeddings: np.ndarray, titles: Sequence[str], ridge: float = RIDGE) -> list[Look]:
+def learn(embeddings: np.ndarray, titles: Sequence[str], ridge: float = RIDGE) -> list[WordClassifier]:
     """Learn the words of titles, the most frequent first.
 
     Takes about N x E x 12 bytes of memory: 0.6 GB for 40,000 products and embeddings of 1,280.
@@ -61,18 +61,18 @@ def learn(embeddings: np.ndarray, titles: Sequence[str], ridge: float = RIDGE) -
     inverse = _inverse(centered, ridge)
     leverage = np.einsum("nd,nd->n", centered @ inverse, centered) + 1 / len(centered)
     words = list(rows)
-    found: list[Look] = []
+    found: list[WordClassifier] = []
     with tqdm(total=len(words), desc="learning words", unit="word", disable=None) as bar:
         for start in range(0, len(words), WORDS_AT_ONCE):
             some = {word: rows[word] for word in words[start : start + WORDS_AT_ONCE]}
-            found += _looks(some, centered, inverse, leverage, mean)
+            found += _fit_classifiers(some, centered, inverse, leverage, mean)
             bar.update(len(some))
     return found
 
 
-def _looks(
+def _fit_classifiers(
     rows: Mapping[str, Sequence[int]], centered: np.ndarray, inverse: np.ndarray, leverage: np.ndarray, mean: np.ndarray
-) -> Iterator[Look]:
+) -> Iterator[WordClassifier]:
     """Fit the classifiers of W words.
 
     Args:
@@ -92,7 +92,7 @@ def _looks(
     slopes, constants = fit_sigmoids(others, has)
     offsets = constants + slopes * (share - mean @ weights)
     for word, row, offset in zip(rows, (weights * slopes).T, offsets, strict=True):
-        yield Look(word, row, float(offset))
+        yield WordClassifier(word, row, float(offset))
 
 
 def fit_sigmoids(scores: np.ndarray, has: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -126,7 +126,7 @@ def _rows_of_words(titles: Sequence[str]) -> dict[str, list[int]]:
         for word in dict.fromkeys(searchable(title)):
             rows.setdefault(word, []).append(number)
     counts = Counter({word: len(found) for word, found in rows.items() if LEAST <= len(found) < len(titles)})
-    return {word: rows[word] for word, _ in counts.most_common(MOST_WORDS) if word not in EMPTY}
+    return {word: rows[word] for word, _ in counts.most_common(MOST_WORDS) if word not in STOP_WORDS}
 
 
 def _inverse(centered: np.ndarray, ridge: float) -> np.ndarray:

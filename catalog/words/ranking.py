@@ -1,6 +1,6 @@
-"""Rank products for a text query by labels, titles and looks, and give the reasons.
+"""Rank products for a text query by labels, titles and word classifiers, and give the reasons.
 
-Each phrase of the query has a probability for each product: that of its label, or of its learned look. A title with the
+Each phrase of the query has a probability for each product: that of its label, or of its classifier. A title with the
 phrase removes a fixed part of the remaining doubt (1 - probability). The score is the geometric mean over the phrases,
 so a product must fit all of them. benchmarks.text_search compares this with other methods; the constants below were
 chosen on products outside of its tables.
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from catalog.similar.matches import Match, NameDifference, Product, Reason
-from catalog.words.learning import Look
+from catalog.words.learning import WordClassifier
 from catalog.words.vocabulary import Phrase
 from fashion.taxonomy import Label, Taxonomy
 
 LABEL_SLOPE = 5.0  # weight of a label's probability, in logits, in the vector that finds candidates
-VISIBLE = 0.1  # minimum probability of a look that is given as a reason
+VISIBLE = 0.1  # minimum probability of a classifier that is given as a reason
 
 
 @dataclass(frozen=True)
@@ -41,32 +41,32 @@ WEIGHTS = JoinWeights()
 
 
 @dataclass(frozen=True)
-class AskedPart:
+class QueryPart:
     """A phrase of a query with its evidence.
 
     Attributes:
         text: the phrase.
         phrases: forms in which texts may contain it, as words.
         labels: its possible labels; empty if it names none.
-        look: its learned look; None for labels and for words that were not learned.
+        classifier: learned from titles; None for labels and for words that were not learned.
         titled: ids of the products whose texts contain it.
     """
 
     text: str
     phrases: tuple[Phrase, ...]
     labels: tuple[Label, ...] = ()
-    look: Look | None = None
+    classifier: WordClassifier | None = None
     titled: frozenset[str] = frozenset()
 
-    def seen(
+    def probability(
         self, embeddings: np.ndarray, scores: np.ndarray, taxonomy: Taxonomy, weights: JoinWeights = WEIGHTS
     ) -> np.ndarray:
         """Probability (n,) of the phrase by the photographs, from embeddings (n, E) and scores (n, A).
 
-        0 for a phrase without label and look.
+        0 for a phrase without label and classifier.
         """
         if not self.labels:
-            return self.look.probability(embeddings) if self.look else np.zeros(len(embeddings))
+            return self.classifier.probability(embeddings) if self.classifier else np.zeros(len(embeddings))
         groups: dict[str, list[int]] = {}
         for label in self.labels:
             groups.setdefault(label.group, []).append(taxonomy.index[label])
@@ -74,7 +74,9 @@ class AskedPart:
         return (1 - weights.readings) * best.max(0) + weights.readings * best.mean(0)
 
 
-def joined(seen: np.ndarray, titled: np.ndarray, labels: np.ndarray, weights: JoinWeights = WEIGHTS) -> np.ndarray:
+def combined_scores(
+    seen: np.ndarray, titled: np.ndarray, labels: np.ndarray, weights: JoinWeights = WEIGHTS
+) -> np.ndarray:
     """Combined score of n products over P parts, from 0 to 1: (n,).
 
     Args:
@@ -88,19 +90,19 @@ def joined(seen: np.ndarray, titled: np.ndarray, labels: np.ndarray, weights: Jo
     return np.exp(np.log(likely + (1 - likely) * doubt).mean(0))
 
 
-def candidate_vector(parts: Sequence[AskedPart], taxonomy: Taxonomy, embedding: int) -> np.ndarray:
+def candidate_vector(parts: Sequence[QueryPart], taxonomy: Taxonomy, embedding: int) -> np.ndarray:
     """Query vector (E + A,) whose dot products with points approximate the score without texts."""
     vector = np.zeros(embedding + len(taxonomy), np.float32)
     for part in parts:
         for label in part.labels:
             vector[embedding + taxonomy.index[label]] += LABEL_SLOPE
-        if part.look:
-            vector[:embedding] += part.look.weights
+        if part.classifier:
+            vector[:embedding] += part.classifier.weights
     return vector
 
 
 def rank(
-    products: Sequence[Product], parts: Sequence[AskedPart], taxonomy: Taxonomy, order: Sequence[str], limit: int
+    products: Sequence[Product], parts: Sequence[QueryPart], taxonomy: Taxonomy, order: Sequence[str], limit: int
 ) -> list[Match]:
     """Rank candidates, best first; a match's similarity is its combined score.
 
@@ -114,16 +116,16 @@ def rank(
     if not products:
         return []
     embeddings, scores = (np.stack(rows) for rows in zip(*((p.embedding, p.scores) for p in products), strict=True))
-    seen = np.stack([part.seen(embeddings, scores, taxonomy) for part in parts])
+    seen = np.stack([part.probability(embeddings, scores, taxonomy) for part in parts])
     titled = np.array([[product.id in part.titled for product in products] for part in parts])
-    fits = joined(seen, titled, np.array([bool(part.labels) for part in parts]))
+    fits = combined_scores(seen, titled, np.array([bool(part.labels) for part in parts]))
     places = {id: place for place, id in enumerate(order)}
     ids = [product.id for product in products]
     best = sorted(range(len(ids)), key=lambda i: (-fits[i], places.get(ids[i], len(places)), ids[i]))[:limit]
     return [_match(products[i], float(fits[i]), parts, seen[:, i], taxonomy) for i in best]
 
 
-def _match(product: Product, fit: float, parts: Sequence[AskedPart], seen: np.ndarray, taxonomy: Taxonomy) -> Match:
+def _match(product: Product, fit: float, parts: Sequence[QueryPart], seen: np.ndarray, taxonomy: Taxonomy) -> Match:
     shared: dict[str, list[str]] = {}
     differing: dict[str, NameDifference] = {}
     why: list[Reason] = []
@@ -140,7 +142,7 @@ def _match(product: Product, fit: float, parts: Sequence[AskedPart], seen: np.nd
 
 
 def _reasons(
-    part: AskedPart, labels: Sequence[Label], product: Product, seen: float, taxonomy: Taxonomy
+    part: QueryPart, labels: Sequence[Label], product: Product, seen: float, taxonomy: Taxonomy
 ) -> list[Reason]:
     """Reasons for a product that has these labels of a part; missing labels are in `Match.differing` instead."""
     names: dict[str, float] = {}  # several groups may have a label of the same name
@@ -149,6 +151,6 @@ def _reasons(
     found = [Reason(part.text, "label", name, probability) for name, probability in names.items()]
     if product.id in part.titled:
         found.append(Reason(part.text, "title", part.text))
-    if part.look and seen >= VISIBLE:
+    if part.classifier and seen >= VISIBLE:
         found.append(Reason(part.text, "looks like", part.text, seen))
     return found if found or part.labels else [Reason(part.text, "nothing", "")]

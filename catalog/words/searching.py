@@ -10,16 +10,16 @@ from catalog.filters.conditions import And, Between, Condition, Not, OneOf, Poin
 from catalog.similar.matches import Match, Product
 from catalog.similar.matching import Index
 from catalog.similar.settings import LIMIT
-from catalog.words.asking import Asked, read
-from catalog.words.ranking import AskedPart, candidate_vector, rank
+from catalog.words.query_parser import ParsedQuery, parse_query
+from catalog.words.ranking import QueryPart, candidate_vector, rank
 from catalog.words.suggestions import unknown_note
 from catalog.words.vocabulary import Phrase, Vocabulary, words_of
-from catalog.words.word_file import FILE, WordFile, is_of, open_words, write_words
+from catalog.words.word_file import FILE, WordFile, is_current, open_words, write_words
 from fashion.errors import SettingError
 from fashion.tables.columns import is_usual
 
 PRICES = ("price", "sale_price", "selling_price", "variant_price", "regular_price")
-CANDIDATES = 100  # of each kind, by looks and by texts; all are ranked together
+CANDIDATES = 100  # of each kind, by photographs and by texts; all are ranked together
 MOST_NAMED = 20_000  # maximum number of ids in a filter
 
 
@@ -46,7 +46,7 @@ def search_words(
 ) -> WordSearch:
     """Find products by text, the best first.
 
-    Labels, and words that occur in titles or have a learned look, rank the products, see `catalog.words.ranking`.
+    Labels, and words that occur in titles or have a word classifier, rank the products, see `catalog.words.ranking`.
     Labels and words after `no` or `without` and price limits are filters. Unknown words are ignored, with a note.
 
     Args:
@@ -63,16 +63,16 @@ def search_words(
     if limit < 1:
         raise SettingError(f"limit is {limit}; it must be 1 or more")
     vocabulary = Vocabulary(index.manifest.taxonomy)
-    asked = read(text, vocabulary)
+    asked = parse_query(text, vocabulary)
     with ExitStack() as stack:
         path = _words_of(index)
         words = stack.enter_context(open_words(path)) if path else None
         unknown = [word for word in (*asked.words, *asked.unwanted_words) if not _phrases(word, asked, words)]
         notes = [unknown_note(word, asked.typed.get(word, word), vocabulary, words) for word in dict.fromkeys(unknown)]
-        parts = parts_of(asked, words)
+        parts = query_parts(asked, words)
         conditions = [*_filters(index, asked, words), *filter(None, [index.condition(where)])]
         if not (parts or conditions):
-            raise SettingError("; ".join([f"the text {text!r} names nothing to search for", *notes]))
+            raise SettingError("; ".join([f"the text {text!r} contains nothing to search for", *notes]))
         if not parts:
             return WordSearch(
                 index.search(None, where=And(tuple(conditions)), limit=limit, duplicates=duplicates), notes
@@ -81,36 +81,40 @@ def search_words(
     found = _candidates(index, parts, order, And(tuple(conditions)), max(CANDIDATES, limit), exact)
     matches = rank(found, parts, index.manifest.taxonomy, order, len(found))
     if not duplicates:
-        different = {product.id for product in index.without_copies([each.product for each in matches])}
+        different = {product.id for product in index.without_duplicates([each.product for each in matches])}
         matches = [each for each in matches if each.product.id in different]
     return WordSearch(matches[:limit], notes)
 
 
-def parts_of(asked: Asked, words: WordFile | None) -> list[AskedPart]:
+def query_parts(asked: ParsedQuery, words: WordFile | None) -> list[QueryPart]:
     """The wanted phrases of a query with their evidence; unknown words are left out."""
-    parts: list[AskedPart] = []
+    parts: list[QueryPart] = []
     for wish in asked.wanted:
         names = tuple(dict.fromkeys([wish.phrase, *(tuple(words_of(label.name)) for label in wish.labels)]))
         titled = frozenset(words.with_phrases(names) if words else ())
         text = " ".join(asked.typed.get(word, word) for word in wish.phrase)
-        parts.append(AskedPart(text, names, wish.labels, titled=titled))
+        parts.append(QueryPart(text, names, wish.labels, titled=titled))
     for word in dict.fromkeys(asked.words):
         if words and (phrases := _phrases(word, asked, words)):
             titled = frozenset(words.with_phrases(phrases))
-            looks = filter(None, map(words.look, (word, *asked.parts.get(word, ()))))
-            parts.append(AskedPart(asked.typed.get(word, word), tuple(phrases), look=next(looks, None), titled=titled))
+            classifiers = filter(None, map(words.classifier, (word, *asked.parts.get(word, ()))))
+            parts.append(
+                QueryPart(
+                    asked.typed.get(word, word), tuple(phrases), classifier=next(classifiers, None), titled=titled
+                )
+            )
     return parts
 
 
-def _phrases(word: str, asked: Asked, words: WordFile | None) -> list[Phrase]:
+def _phrases(word: str, asked: ParsedQuery, words: WordFile | None) -> list[Phrase]:
     """Known forms of a word: as it is, or as its parts between hyphens; empty for an unknown word."""
     if not words:
         return []
     phrases = [(word,), *([asked.parts[word]] if word in asked.parts else [])]
-    return [phrase for phrase in phrases if words.has(phrase) or (len(phrase) == 1 and words.look(word))]
+    return [phrase for phrase in phrases if words.has(phrase) or (len(phrase) == 1 and words.classifier(word))]
 
 
-def _filters(index: Index, asked: Asked, words: WordFile | None) -> Iterator[Condition]:
+def _filters(index: Index, asked: ParsedQuery, words: WordFile | None) -> Iterator[Condition]:
     columns = {column.name: column for column in index.columns.groups}
     for wish in asked.unwanted:
         for label in wish.labels:
@@ -121,14 +125,14 @@ def _filters(index: Index, asked: Asked, words: WordFile | None) -> Iterator[Con
     if asked.prices:
         price = next((c for c in index.columns.source if is_usual(c.name, PRICES) and c.kind == "number"), None)
         if price is None:
-            raise SettingError("the text names a price, and no column of numbers is called price; use --where")
+            raise SettingError("the text has a price limit, but no column of numbers is called price; use --where")
         yield Between(price, asked.prices)
 
 
 def _candidates(
-    index: Index, parts: Sequence[AskedPart], order: Sequence[str], where: Condition, count: int, exact: bool
+    index: Index, parts: Sequence[QueryPart], order: Sequence[str], where: Condition, count: int, exact: bool
 ) -> list[Product]:
-    """Candidates for the ranking: by looks, by looks among products whose texts have all words, and by texts.
+    """Candidates for the ranking: by photographs, by photographs if all words are in the texts, and by texts.
 
     Args:
         index: open.
@@ -139,7 +143,7 @@ def _candidates(
         exact: compare every product.
     """
     found: dict[str, Product] = {}
-    if any(part.labels or part.look for part in parts):
+    if any(part.labels or part.classifier for part in parts):
         vector = candidate_vector(parts, index.manifest.taxonomy, index.manifest.embedding)
         named = [part.titled for part in parts if not part.labels and part.titled]
         both = frozenset.intersection(*named) if named else frozenset()
@@ -163,10 +167,10 @@ def _points_of(ids: Iterable[str]) -> Points:
 def _words_of(index: Index) -> Path | None:
     """Path of the index's word file, created at the first text search; None if the catalog has no texts."""
     columns = [column for column in index.columns.source if column.kind == "text"]
-    path = index.store.file(FILE) if columns else None
-    if path is not None and not is_of(path, index.manifest.created):
+    path = index.store.file_path(FILE) if columns else None
+    if path is not None and not is_current(path, index.manifest.created):
         write_words(path, index.manifest.created, texts_of(index))
-        index.store.keep(FILE)
+        index.store.save_file(FILE)
     return path
 
 

@@ -17,7 +17,7 @@ def unknown_note(word: str, typed: str, vocabulary: Vocabulary, words: WordFile 
         vocabulary: of the labels.
         words: of the catalog's texts; None if there are none.
     """
-    where = "names no label and stands in no text of the catalog" if words else "names no label, and there are no texts"
+    where = "is no label and occurs in no text of the catalog" if words else "is no label, and the catalog has no texts"
     near = [f"{other!r}" for other in suggest({word, typed}, vocabulary, words)]
     return f"{typed!r} {where}; it was left out" + (f"; did you mean {' or '.join(near)}?" if near else "")
 

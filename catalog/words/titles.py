@@ -1,4 +1,4 @@
-"""Find the title columns of a catalog, and learn the looks of their words for an index."""
+"""Find the title columns of a catalog, and fit classifiers of their words for an index."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ from catalog.filters.filtering import kinds
 from catalog.scored.columns import EMBEDDING, vector_rows
 from catalog.scored.table import Scored
 from catalog.similar.matching import Index
-from catalog.similar.spaces import unit
-from catalog.words.learning import Look, learn
+from catalog.similar.spaces import unit_vectors
+from catalog.words.learning import WordClassifier, learn
 from catalog.words.searching import texts_of
 from catalog.words.word_file import FILE, write_words
 from fashion.errors import SettingError
@@ -45,8 +45,8 @@ def title_columns(scored: Scored, asked: str | None = None) -> list[str]:
     return names
 
 
-def learn_titles(scored: Scored, store: Store, columns: Sequence[str]) -> list[Look]:
-    """Learn what the words of titles look like, and store the looks and all texts with the catalog's index.
+def learn_titles(scored: Scored, store: Store, columns: Sequence[str]) -> list[WordClassifier]:
+    """Learn what the words of titles look like, and store the classifiers and all texts with the catalog's index.
 
     Args:
         scored: the catalog.
@@ -54,19 +54,19 @@ def learn_titles(scored: Scored, store: Store, columns: Sequence[str]) -> list[L
         columns: of the titles, at least one.
 
     Returns:
-        The learned looks, the most frequent word first; empty if the engine stores no files.
+        The classifiers, the most frequent word first; empty if the engine stores no files.
     """
     drawn = scored.sample([EMBEDDING, *columns], MOST_PRODUCTS)
     embeddings = vector_rows(drawn.column(EMBEDDING).combine_chunks()).astype(np.float32)
     cells = zip(*(drawn.column(column).to_pylist() for column in columns), strict=True)
-    looks = learn(unit(embeddings), [" ".join(map(_text, row)) for row in cells])
+    classifiers = learn(unit_vectors(embeddings), [" ".join(map(_text, row)) for row in cells])
     with Index(store) as index:
-        path = store.file(FILE)
+        path = store.file_path(FILE)
         if path is None:
             return []
-        write_words(path, index.manifest.created, texts_of(index), looks)
-        store.keep(FILE)
-    return looks
+        write_words(path, index.manifest.created, texts_of(index), classifiers)
+        store.save_file(FILE)
+    return classifiers
 
 
 def _text(cell: object) -> str:

@@ -2,7 +2,7 @@
 
 texts       full-text index of the catalog's texts (FTS5, Porter stemming, accents removed)
 known       words of the texts: most frequent spelling, and number of products
-looks       learned looks of words, see `catalog.words.learning`
+looks       classifiers of words, see `catalog.words.learning`
 state       version of the catalog from which the file was made
 """
 
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from catalog.words.learning import Look
+from catalog.words.learning import WordClassifier
 from catalog.words.vocabulary import Phrase, searchable, words_of
 from fashion.errors import DataError
 
@@ -31,14 +31,16 @@ class KnownWord(NamedTuple):
     products: int
 
 
-def write_words(path: Path, state: str, products: Iterable[tuple[str, str]], looks: Iterable[Look] = ()) -> None:
+def write_words(
+    path: Path, state: str, products: Iterable[tuple[str, str]], classifiers: Iterable[WordClassifier] = ()
+) -> None:
     """Write the file atomically.
 
     Args:
         path: the file.
         state: version of the catalog: the time of the index's last change.
         products: the id and the joined texts of each product.
-        looks: learned looks of words.
+        classifiers: of words.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
@@ -56,7 +58,7 @@ def write_words(path: Path, state: str, products: Iterable[tuple[str, str]], loo
             database.executemany("INSERT INTO texts VALUES (?, ?)", texts)
             known = ((word, spellings[word].most_common(1)[0][0], count) for word, count in counts.items())
             database.executemany("INSERT INTO known VALUES (?, ?, ?)", known)
-            rows = ((look.word, look.weights.astype(np.float16).tobytes(), look.offset) for look in looks)
+            rows = ((c.word, c.weights.astype(np.float16).tobytes(), c.offset) for c in classifiers)
             database.executemany("INSERT INTO looks VALUES (?, ?, ?)", rows)
             database.execute("INSERT INTO state VALUES (?)", (f"{LAYOUT} {state}",))
             database.commit()
@@ -65,7 +67,7 @@ def write_words(path: Path, state: str, products: Iterable[tuple[str, str]], loo
         temporary.unlink(missing_ok=True)
 
 
-def is_of(path: Path, state: str) -> bool:
+def is_current(path: Path, state: str) -> bool:
     """Whether the file exists and has this layout and this version of the catalog."""
     if not path.exists():
         return False
@@ -104,10 +106,10 @@ class WordFile:
         for word, *found in self._database.execute(asked, (shortest, longest)):
             yield word, KnownWord(*found)
 
-    def look(self, word: str) -> Look | None:
-        """The learned look of a word, or None."""
+    def classifier(self, word: str) -> WordClassifier | None:
+        """The classifier of a word, or None."""
         found = self._database.execute("SELECT weights, offset FROM looks WHERE word = ?", (word,)).fetchone()
-        return found and Look(word, np.frombuffer(found[0], np.float16).astype(np.float32), found[1])
+        return found and WordClassifier(word, np.frombuffer(found[0], np.float16).astype(np.float32), found[1])
 
 
 @contextmanager
@@ -117,7 +119,7 @@ def open_words(path: Path) -> Iterator[WordFile]:
         with closing(_opened(path)) as database:
             yield WordFile(database)
     except sqlite3.Error as error:
-        raise DataError(f"{path} cannot be read: {error}; remove it, and the next search in words makes it") from None
+        raise DataError(f"{path} cannot be read: {error}; remove it, and the next text search makes it") from None
 
 
 def _counted(

@@ -59,4 +59,4 @@ def measured_colors(shop: Shop, id: str) -> Sequence[DominantColor]:
 
 def photograph_faults(shop: Shop, id: str) -> list[Fault]:
     """Faults that `python -m catalog.check` finds in a product's first photograph; the index finds duplicates."""
-    return CatalogCheck.of(shop.scored).faults_of(id)
+    return CatalogCheck.with_defaults(shop.scored).faults_of(id)

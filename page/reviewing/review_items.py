@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from catalog.corrections.label_batches import LabelBatch
-from catalog.corrections.queues import Queued
+from catalog.corrections.queues import QueueItem
 from catalog.scored.columns import ATTRIBUTE, ID, PROBABILITIES, vector_rows
 from fashion.errors import DataError
 from page.shop import Shop
 
 
-def review_items(shop: Shop, queued: Sequence[Queued]) -> list[dict[str, Any]]:
+def review_items(shop: Shop, queued: Sequence[QueueItem]) -> list[dict[str, Any]]:
     """One item for each queued (product, group).
 
     Returns:
@@ -62,7 +62,7 @@ def batch_items(shop: Shop, batches: Sequence[LabelBatch]) -> list[dict[str, Any
 
 def review_item(shop: Shop, product: str, group: str) -> dict[str, Any]:
     """The current item of one product. Raises DataError if the catalog does not have it."""
-    found = review_items(shop, [Queued(product, group, "", 0.0, "")])
+    found = review_items(shop, [QueueItem(product, group, "", 0.0, "")])
     if not found:
         raise DataError(f"the catalog has no product {product[:60]!r}")
     return found[0]

@@ -11,8 +11,8 @@ from PIL import Image
 from fashion import preprocess
 from fashion.errors import SettingError
 from fashion.preprocess import InputSpec, Source
+from training.data.backgrounds import replace_background
 from training.data.color import change_colors
-from training.data.grounds import replace_ground
 
 ASPECTS = (3 / 4, 4 / 3)  # range of a crop's aspect ratio
 TRIES = 10  # attempts to draw a crop before the whole image is taken
@@ -41,7 +41,7 @@ class Augment:
             top left corner.
         blank: probability that the image is replaced by a blank wall with a little noise and none of the labels, so
             that a model learns to answer nothing without a product.
-        ground: probability that a plain background is replaced, see `training.data.grounds`.
+        ground: probability that a plain background is replaced, see `training.data.backgrounds`.
 
     Raises:
         SettingError: a value out of its range.
@@ -147,25 +147,25 @@ class Change:
     def pixels(self, source: Source, spec: InputSpec, generator: torch.Generator | None = None) -> np.ndarray:
         """Decode, augment and resize one image: uint8 (S, S, 3).
 
-        Without changes the result equals `fashion.preprocess.load_pixels`; flipped only, it is its mirror image.
+        Without changes the result equals `fashion.preprocess.pixels`; flipped only, it is its mirror image.
         Walls and backgrounds are drawn with `generator` or torch's global one.
 
         Raises:
             InvalidImage: see `fashion.preprocess.decode`.
         """
         if self.blank:
-            return wall(spec.size, generator)
+            return blank_image(spec.size, generator)
         # A crop needs as many pixels as the whole image would.
         finest = math.ceil(spec.size / min(1.0, self.crop.width, self.crop.height))
-        image = cut(preprocess.decode_and_crop(source, spec, finest), self.crop, spec)
+        image = crop_and_resize(preprocess.decode_and_crop(source, spec, finest), self.crop, spec)
         if self.angle:
             image = image.rotate(self.angle, Image.Resampling.BILINEAR, fillcolor=image.getpixel((0, 0)))
         if self.ground:
-            image = replace_ground(image, generator)
+            image = replace_background(image, generator)
         return change_colors(image, self.brightness, self.contrast, self.saturation, self.hue, self.flip)
 
 
-def wall(size: int, generator: torch.Generator | None = None) -> np.ndarray:
+def blank_image(size: int, generator: torch.Generator | None = None) -> np.ndarray:
     """A blank wall, uint8 (S, S, 3): gray or nearly so, lit from one side, with the noise of a camera."""
     gray, tint, slope, noise = torch.rand(7, generator=generator).split([1, 3, 2, 1])
     across = torch.linspace(-0.5, 0.5, size)
@@ -175,7 +175,7 @@ def wall(size: int, generator: torch.Generator | None = None) -> np.ndarray:
     return (color + light[..., None] + grain).clamp(0, 255).to(torch.uint8).numpy()
 
 
-def cut(image: Image.Image, crop: Box, spec: InputSpec) -> Image.Image:
+def crop_and_resize(image: Image.Image, crop: Box, spec: InputSpec) -> Image.Image:
     """The part `crop` of the result of `fashion.preprocess.resize`, at S x S, from an RGB image with one resampling."""
     if crop == WHOLE:
         return preprocess.resize(image, spec)

@@ -89,7 +89,7 @@ class Catalog:
         return labels
 
 
-def names_of(paths: Paths) -> str:
+def describe_paths(paths: Paths) -> str:
     """The folders of a data set as text."""
     return ", ".join([str(paths)] if isinstance(paths, str | Path) else [str(path) for path in paths])
 
@@ -185,7 +185,7 @@ def union_taxonomy(
     empty = [group for group in groups or () if not columns[group]]
     if empty or not any(columns.values()):
         which = f"group {empty[0]!r}" if empty else "any group"
-        often = f" that {least} rows have (--data.min_photographs)" if least > 1 else ""
+        often = f" with at least {least} rows (--data.min_photographs)" if least > 1 else ""
         raise DataError(f"no training row of {_list(catalogs)} has a label in {which}{often}")
     taxonomy = Taxonomy.from_columns(columns)
     return imaterialist() if set(taxonomy.labels) == set(imaterialist().labels) else taxonomy
@@ -244,10 +244,10 @@ def notes(
                 old.setdefault(column, set()).update(found)
     unknown = catalogs[0].names.unknown(old)
     if unknown:
-        lines.append(f"{len(unknown)} of the names to change are in none of the data: {', '.join(unknown)}")
+        lines.append(f"{len(unknown)} of the names to change occur in no data folder: {', '.join(unknown)}")
     unknown = catalogs[0].rules.unknown(new)
     if unknown:
-        lines.append(f"{len(unknown)} of the names in the rules are in none of the data: {', '.join(unknown)}")
+        lines.append(f"{len(unknown)} of the names in the rules occur in no data folder: {', '.join(unknown)}")
     return lines
 
 

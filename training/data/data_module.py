@@ -264,7 +264,7 @@ class FashionData(LightningDataModule):
         train, val = len(self.train), len(self.val)
         print(f"data   {train:,} training and {val:,} validation images; {len(taxonomy)} labels: {groups}")
         if self.gates.applies:
-            print(f"       learned whether they apply: {', '.join(self.gates.applies)}")
+            print(f"       also learns whether these groups apply: {', '.join(self.gates.applies)}")
         if len(products) > 1:
             for catalog in products:
                 print(f"       {_rows_of(catalog)}; {', '.join(dict.fromkeys(catalog.columns.values()))}")
@@ -286,6 +286,6 @@ def _repeat(repeat: list[int] | None, folders: int, negatives: int) -> list[int]
     if repeat is None:
         return [1] * every
     if every == 1 or len(repeat) not in (folders, every) or min(repeat) < 1:
-        more = f", and if you like for the {negatives} of the negatives" if negatives else ""
-        raise SettingError(f"--data.repeat is {repeat}; give a number from 1 up for each of several folders{more}")
+        more = f", optionally followed by one for each of the {negatives} folders of negatives" if negatives else ""
+        raise SettingError(f"--data.repeat is {repeat}; give a number from 1 up for each of the data folders{more}")
     return [*repeat, *([1] * (every - len(repeat)))]

@@ -33,6 +33,6 @@ class InputSettings:
         return replace(family(arch).declared_input(arch), **own)
 
     @classmethod
-    def of(cls, spec: InputSpec) -> "InputSettings":
+    def from_spec(cls, spec: InputSpec) -> "InputSettings":
         """Everything set to the values of `spec`."""
         return cls(**asdict(spec))

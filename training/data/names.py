@@ -88,5 +88,5 @@ def _check(table: Mapping[Any, Any], path: Path | str) -> None:
     for old, new in table.items():
         if not (isinstance(old, str) and isinstance(new, str) and new.strip()):
             raise DataError(
-                f"{path}: {old!r}: {new!r} is no pair of names; put names that YAML does not read as text into quotes"
+                f"{path}: {old!r}: {new!r} is not a pair of names; quote names that YAML does not read as text"
             )

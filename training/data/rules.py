@@ -216,9 +216,7 @@ class _RulesParser:
             if keys is not None and key not in keys:
                 raise self._error(f"{where} has {key!r}{_hint(str(key), keys)}; it may have: {', '.join(keys)}")
             if not isinstance(key, str):
-                raise self._error(
-                    f"{where} has the name {key!r}; put names that YAML does not read as text into quotes"
-                )
+                raise self._error(f"{where} has the name {key!r}; quote names that YAML does not read as text")
         return content
 
     def derivations(self, group: str, rules: Any) -> tuple[Derivation, ...]:
@@ -302,7 +300,7 @@ class _RulesParser:
     def _name(self, value: Any, where: str) -> str:
         if not isinstance(value, str) or not value.strip():
             raise self._error(
-                f"{where} holds {value!r}, no name; put names that YAML does not read as text into quotes"
+                f"{where} holds {value!r}, which is not a name; quote names that YAML does not read as text"
             )
         return value
 

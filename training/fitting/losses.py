@@ -36,7 +36,7 @@ class Loss:
         if not 0 <= self.smoothing <= 0.5:
             raise SettingError(f"--model.loss.smoothing is {self.smoothing}; it must lie between 0 and 0.5")
         if self.over == "groups" and self.smoothing:
-            raise SettingError("--model.loss.smoothing is of --model.loss.over labels, not of groups")
+            raise SettingError("--model.loss.smoothing works only with --model.loss.over labels, not groups")
 
     def __call__(self, logits: Tensor, targets: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
         """Mean loss over annotated (image, label) pairs or (image, group) cells, and the number of these.

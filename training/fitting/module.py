@@ -235,7 +235,7 @@ class FashionModule(LightningModule):
         self.loss_before = checkpoint.get("train_loss")
         saved = checkpoint.get("hyper_parameters", {})
         if "labels" not in saved or "input" not in saved:
-            raise BundleError("the checkpoint does not say its labels and input; it is not one of this project")
+            raise BundleError("the checkpoint lacks labels and input settings; it was not written by this project")
         taxonomy, spec = Taxonomy.from_json(saved["labels"]), _spec(saved["input"])
         if not self.built:
             self.build(taxonomy, spec, Gates.from_json(saved.get("gates"), taxonomy.groups))

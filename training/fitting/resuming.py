@@ -47,8 +47,8 @@ def check_resumed(settings: Mapping[str, Any], before: Mapping[str, Any], checkp
             )
     if before.get("ema") and not settings.get("ema"):
         raise SettingError(
-            f"this run keeps an average of its weights (--ema {before['ema']}), which --ema 0 would go on from as if "
-            f"they were the weights; resume it with its own, or {NEW_RUN}"
+            f"this run averages its weights (--ema {before['ema']}), and --ema 0 would continue from the average "
+            f"instead of the weights; resume it with its own, or {NEW_RUN}"
         )
 
 
@@ -71,7 +71,7 @@ def _check_length(settings: Mapping[str, Any], checkpoint: Mapping[str, Any]) ->
     grows = (setting(settings, "model.growth.start") or 1) < 1
     one_cycle = setting(settings, "model.schedule") == "onecycle"
     if grows or one_cycle:
-        what = "its images would shrink again" if grows else "its one-cycle schedule has no other length"
+        what = "its images would shrink again" if grows else "its one-cycle schedule cannot change its length"
         epochs = now[EPOCHS] or -1
         made = f"{round(steps / began[EPOCHS] * epochs)}" if epochs > 0 else "endless"
         raise SettingError(

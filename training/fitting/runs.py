@@ -54,7 +54,7 @@ class TrainingRun:
             return yaml.safe_load(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise BundleError(
-                f"{str(self.folder)!r} is no training run (no {CONFIG_FILE}); one is made by python -m training.fit"
+                f"{str(self.folder)!r} is not a training run: it has no {CONFIG_FILE}; python -m training.fit makes one"
             ) from None
         except (OSError, yaml.YAMLError) as error:
             raise BundleError(f"{path} cannot be read: {one_line(error)}") from None

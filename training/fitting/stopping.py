@@ -50,7 +50,7 @@ class StopOnSignal(Callback):
             raise TrainingStopped(number, None)
         if self.received is None:
             self.received = number
-            print(f"\nstopping after this {self.phase}; once more ends it without saving", flush=True)
+            print(f"\nstopping after this {self.phase}; repeat to stop at once without saving", flush=True)
             for each in SIGNALS:
                 signal.signal(each, signal.SIG_DFL)
 

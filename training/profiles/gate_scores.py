@@ -16,7 +16,7 @@ FALSE_ALARMS = 0.005
 
 
 @dataclass(frozen=True)
-class SeenGates:
+class GatePredictions:
     """Gate probabilities and targets of N images.
 
     Attributes:
@@ -30,17 +30,17 @@ class SeenGates:
     targets: np.ndarray
 
     @classmethod
-    def none(cls, images: int) -> "SeenGates":
+    def none(cls, images: int) -> "GatePredictions":
         """For a model without gates."""
         return cls(NO_GATES, np.empty((images, 0), np.float32), np.empty((images, 0), np.int8))
 
-    def __getitem__(self, rows: np.ndarray | slice) -> "SeenGates":
+    def __getitem__(self, rows: np.ndarray | slice) -> "GatePredictions":
         """The rows of some images."""
-        return SeenGates(self.gates, self.probabilities[rows], self.targets[rows])
+        return GatePredictions(self.gates, self.probabilities[rows], self.targets[rows])
 
-    def __add__(self, other: "SeenGates") -> "SeenGates":
+    def __add__(self, other: "GatePredictions") -> "GatePredictions":
         """Concatenate these images and others."""
-        return SeenGates(
+        return GatePredictions(
             self.gates,
             np.concatenate([self.probabilities, other.probabilities]),
             np.concatenate([self.targets, other.targets]),
@@ -62,24 +62,24 @@ def split_targets(targets: np.ndarray, gates: Gates, labels: int) -> tuple[np.nd
     return gates.split(targets)
 
 
-def fit_gate_thresholds(seen: SeenGates) -> dict[str, Any]:
+def fit_gate_thresholds(predictions: GatePredictions) -> dict[str, Any]:
     """Fit the threshold of the product gate, in the format of a model card; gates of groups keep 0.5.
 
     It is the largest threshold that rejects at most `FALSE_ALARMS` of the products, and at most 0.5: no answer for a
     product is worse than an answer for a wall.
     """
-    if not seen.gates.product:
+    if not predictions.gates.product:
         return {}
-    products = np.sort(seen.probabilities[seen.targets[:, -1] == YES, -1])
+    products = np.sort(predictions.probabilities[predictions.targets[:, -1] == YES, -1])
     threshold = products[int(FALSE_ALARMS * len(products))] if len(products) else DEFAULT_THRESHOLD
     return {PRODUCT: min(DEFAULT_THRESHOLD, float(threshold))}
 
 
-def score_gates(seen: SeenGates, thresholds: np.ndarray) -> dict[str, Any]:
+def score_gates(predictions: GatePredictions, thresholds: np.ndarray) -> dict[str, Any]:
     """Score the gates.
 
     Args:
-        seen: probabilities and targets; unknown targets do not count.
+        predictions: probabilities and targets; unknown targets do not count.
         thresholds: (K,); a gate says yes at or above its threshold.
 
     Returns:
@@ -88,13 +88,17 @@ def score_gates(seen: SeenGates, thresholds: np.ndarray) -> dict[str, Any]:
         `false_alarms`, the share of the `products` rejected as no product, and `recognized_negatives`, the share of the
         `negatives` rejected. An undefined value (0 / 0) is None.
     """
-    said, targets = seen.probabilities >= thresholds, seen.targets
+    answered, targets = predictions.probabilities >= thresholds, predictions.targets
     known = (targets != NOT_ANNOTATED).any(axis=0)
     scores: dict[str, Any] = {
-        APPLIES: {group: _both_f1(said[:, i], targets[:, i]) for i, group in enumerate(seen.gates.applies) if known[i]}
+        APPLIES: {
+            group: _both_f1(answered[:, i], targets[:, i])
+            for i, group in enumerate(predictions.gates.applies)
+            if known[i]
+        }
     }
-    if seen.gates.product and known[-1]:
-        refused = ~said[:, -1]
+    if predictions.gates.product and known[-1]:
+        refused = ~answered[:, -1]
         products, negatives = refused[targets[:, -1] == YES], refused[targets[:, -1] == NO]
         scores[PRODUCT] = {
             "threshold": float(thresholds[-1]),
@@ -125,18 +129,18 @@ def describe_gates(scores: dict[str, Any]) -> list[str]:
     if PRODUCT in scores:
         gate = scores[PRODUCT]
         lines.append(
-            f"no product is said of {_percent(gate['false_alarms'])} of {gate['products']:,} products and of "
-            f"{_percent(gate['recognized_negatives'])} of {gate['negatives']:,} images without one"
+            f"'no product' is answered for {_percent(gate['false_alarms'])} of {gate['products']:,} products and for "
+            f"{_percent(gate['recognized_negatives'])} of {gate['negatives']:,} images without a product"
         )
     return lines
 
 
-def _both_f1(said: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+def _both_f1(answered: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
     known = targets != NOT_ANNOTATED
-    said, yes = said[known], targets[known] == YES
+    answered, yes = answered[known], targets[known] == YES
     answers = Taxonomy((Label(APPLIES, "yes"), Label(APPLIES, "no")))
     both = np.stack([yes, ~yes], axis=1).astype(np.int8)
-    applies, does_not = score_answers(np.stack([said, ~said], axis=1), both, np.zeros(2), answers)["labels"]
+    applies, does_not = score_answers(np.stack([answered, ~answered], axis=1), both, np.zeros(2), answers)["labels"]
     return {
         "applies_f1": applies["f1"],
         "does_not_apply_f1": does_not["f1"],

@@ -21,7 +21,7 @@ from fashion.profiles.thresholds import (
     typical_counts,
 )
 from fashion.taxonomy import Taxonomy
-from training.profiles.gate_scores import SeenGates, fit_gate_thresholds
+from training.profiles.gate_scores import GatePredictions, fit_gate_thresholds
 
 # Lowest threshold of the profile `precision`. On validation photographs 0.01 can be precise for a label that is rarely
 # confused with others; on a photograph of something else, such as a wall, it is not.
@@ -50,7 +50,7 @@ class Profiles:
     candidates: dict[str, dict[str, float]]
     gate_thresholds: dict[str, Any]
 
-    def answered(self, logits: np.ndarray, taxonomy: Taxonomy, gates: SeenGates) -> dict[str, np.ndarray]:
+    def answered(self, logits: np.ndarray, taxonomy: Taxonomy, gates: GatePredictions) -> dict[str, np.ndarray]:
         """The answers by profile, bool (N, A), for logits (N, A) and gates of N images."""
         probabilities = joint_probabilities(logits, taxonomy, self.calibration, gates)
         answered = {profile: probabilities >= row for profile, row in self.thresholds.items()}
@@ -73,7 +73,7 @@ class OutOfFold:
 
 
 def joint_probabilities(
-    logits: np.ndarray, taxonomy: Taxonomy, calibration: Calibration, gates: SeenGates
+    logits: np.ndarray, taxonomy: Taxonomy, calibration: Calibration, gates: GatePredictions
 ) -> np.ndarray:
     """Calibrated label probabilities times those of gates, as in `fashion.model_card.ModelCard`, float32 (N, A)."""
     return calibrated(logits, taxonomy, calibration) * gates.factors(taxonomy)
@@ -84,7 +84,7 @@ def fit_profiles(
     targets: np.ndarray,
     taxonomy: Taxonomy,
     ids: np.ndarray | None = None,
-    gates: SeenGates | None = None,
+    gates: GatePredictions | None = None,
 ) -> Profiles:
     """Fit calibration and every profile; each takes the simplest of its candidates that score best on held-out images.
 
@@ -98,7 +98,7 @@ def fit_profiles(
     Calibration is fitted on the labels' own logits. Thresholds apply to joint probabilities (calibrated label
     probabilities times those of gates) of labels that the gates allow.
     """
-    gates = gates or SeenGates.none(len(logits))
+    gates = gates or GatePredictions.none(len(logits))
     answered = _candidate_answers(logits, targets, taxonomy, ids, gates)
     chosen = {
         profile: simplest_within_one_standard_error(by_name, targets, DECIDED_BY[profile], ids)
@@ -126,7 +126,7 @@ def answer_out_of_fold(
     targets: np.ndarray,
     taxonomy: Taxonomy,
     ids: np.ndarray | None = None,
-    gates: SeenGates | None = None,
+    gates: GatePredictions | None = None,
 ) -> OutOfFold:
     """Five-fold cross-validation of `fit_profiles`; the selection of candidates is part of each fit.
 
@@ -137,7 +137,7 @@ def answer_out_of_fold(
         ids: (N,), product id of each image, see `fashion.profiles.folds.split_folds`.
         gates: None for a model without gates.
     """
-    gates = gates or SeenGates.none(len(logits))
+    gates = gates or GatePredictions.none(len(logits))
     probabilities = np.empty(logits.shape, np.float32)
     answered: dict[str, np.ndarray] = {}
     for rest, held in split_folds(len(logits), ids):
@@ -149,7 +149,7 @@ def answer_out_of_fold(
 
 
 def _candidate_answers(
-    logits: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy, ids: np.ndarray | None, gates: SeenGates
+    logits: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy, ids: np.ndarray | None, gates: GatePredictions
 ) -> dict[str, dict[str, np.ndarray]]:
     """Out-of-fold answers of each candidate by profile and name; its calibration is fitted without the fold too."""
     answered: dict[str, dict[str, np.ndarray]] = {profile: {} for profile in DECIDED_BY}
@@ -168,7 +168,7 @@ def _candidate_answers(
 
 
 def _allowed_probabilities(
-    logits: np.ndarray, taxonomy: Taxonomy, calibration: Calibration, gates: SeenGates, thresholds: dict[str, Any]
+    logits: np.ndarray, taxonomy: Taxonomy, calibration: Calibration, gates: GatePredictions, thresholds: dict[str, Any]
 ) -> np.ndarray:
     """Joint probabilities, float32 (N, A), 0 for labels that the gates do not allow."""
     joint = joint_probabilities(logits, taxonomy, calibration, gates)

@@ -12,7 +12,7 @@ from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from training.data.images import Photographs
 from training.data.loading import set_up_worker
-from training.profiles.gate_scores import SeenGates, split_targets
+from training.profiles.gate_scores import GatePredictions, split_targets
 
 FILE_ENDING = re.compile(r"\.(jpe?g|png|webp|gif|bmp|tiff?)$", re.IGNORECASE)
 BATCH_SIZE = 8  # larger batches are no faster on a CPU and cost memory
@@ -36,20 +36,20 @@ class Predictions:
     logits: np.ndarray
     ids: np.ndarray
     embeddings: np.ndarray | None = None
-    gates: SeenGates | None = None
+    gates: GatePredictions | None = None
 
     @property
-    def seen_gates(self) -> SeenGates:
+    def gate_predictions(self) -> GatePredictions:
         """`gates`, or empty ones if None."""
-        return self.gates or SeenGates.none(len(self.targets))
+        return self.gates or GatePredictions.none(len(self.targets))
 
-    def by(self, card: ModelCard) -> "Predictions":
+    def recalibrated(self, card: ModelCard) -> "Predictions":
         """The same predictions with the probabilities of another card's calibration."""
-        return replace(self, probabilities=card.joint_probabilities(self.logits, self.seen_gates.probabilities))
+        return replace(self, probabilities=card.joint_probabilities(self.logits, self.gate_predictions.probabilities))
 
     def __getitem__(self, rows: np.ndarray | slice) -> "Predictions":
         """The predictions of some images, without embeddings."""
-        gates = self.seen_gates[rows]
+        gates = self.gate_predictions[rows]
         return Predictions(self.probabilities[rows], self.targets[rows], self.logits[rows], self.ids[rows], gates=gates)
 
     def __add__(self, other: "Predictions") -> "Predictions":
@@ -59,7 +59,7 @@ class Predictions:
             np.concatenate([self.targets, other.targets]),
             np.concatenate([self.logits, other.logits]),
             np.concatenate([self.ids, other.ids]),
-            gates=self.seen_gates + other.seen_gates,
+            gates=self.gate_predictions + other.gate_predictions,
         )
 
 
@@ -93,5 +93,5 @@ def predict(predictor: Predictor, images: Photographs, description: str, embeddi
         np.concatenate(logits),
         np.array([FILE_ENDING.sub("", name) for name in images.products]),
         np.concatenate(vectors) if vectors else None,
-        SeenGates(card.gates, np.concatenate(gates), gate_targets),
+        GatePredictions(card.gates, np.concatenate(gates), gate_targets),
     )

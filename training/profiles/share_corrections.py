@@ -15,7 +15,7 @@ from fashion.model_card import CARD_FILE, ModelCard
 from fashion.share_correction import GroupCorrection, class_probabilities, read_corrections
 from fashion.share_intervals import share_intervals
 from fashion.taxonomy import NO, YES, Taxonomy
-from training.profiles.gate_scores import SeenGates
+from training.profiles.gate_scores import GatePredictions
 from training.profiles.predictions import Predictions
 
 # Photographs that a label needs to be a class of its own; labels with fewer form the class `rest`. With 10, the change
@@ -28,23 +28,23 @@ NOTICED = 0.01  # smallest share at which a label counts in the coverage
 SEED = 0
 
 
-def correct_shares(seen: Predictions, card: ModelCard) -> dict[str, Any]:
+def correct_shares(predictions: Predictions, card: ModelCard) -> dict[str, Any]:
     """Fit the corrections of all groups with enough validation photographs, in the format of the card.
 
     Args:
-        seen: predictions for the photographs, with the calibration of the card.
+        predictions: predictions for the photographs, with the calibration of the card.
         card: of the model.
     """
     found: dict[str, Any] = {}
     for group in tqdm(card.taxonomy.groups, "correction of shares", unit="group", disable=None):
-        truths = true_classes(seen.targets, card.taxonomy, group, seen.seen_gates)
+        truths = true_classes(predictions.targets, card.taxonomy, group, predictions.gate_predictions)
         known = truths >= 0
         # float16, as scored catalogs store them
-        probabilities = seen.probabilities[known][:, card.taxonomy.indices(group)].astype(np.float16)
+        probabilities = predictions.probabilities[known][:, card.taxonomy.indices(group)].astype(np.float16)
         names = card.taxonomy.names(group)
-        correction = fit_correction(probabilities, truths[known], names, seen.ids[known])
+        correction = fit_correction(probabilities, truths[known], names, predictions.ids[known])
         if correction is not None:
-            covered = coverage(probabilities, truths[known], names, seen.ids[known])
+            covered = coverage(probabilities, truths[known], names, predictions.ids[known])
             found[group] = replace(correction, coverage=covered).to_json()
     return found
 
@@ -58,7 +58,7 @@ def describe_corrections(card: ModelCard) -> str:
     return f"       share corrections are trusted for {len(trusted)} groups{rest}"
 
 
-def true_classes(targets: np.ndarray, taxonomy: Taxonomy, group: str, gates: SeenGates) -> np.ndarray:
+def true_classes(targets: np.ndarray, taxonomy: Taxonomy, group: str, gates: GatePredictions) -> np.ndarray:
     """True class of each photograph in a group of L labels: the label's position, L for none, -1 for unknown.
 
     Photographs with several labels count as unknown: corrections assume one label per product.

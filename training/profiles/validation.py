@@ -23,7 +23,7 @@ from training.profiles.scores import average_precisions, mean_average_precision,
 LEAST_POSITIVES = 1_000
 
 
-def with_thresholds(card: ModelCard, data: str, seen: Predictions, file: str = ONNX_FILE) -> ModelCard:
+def with_thresholds(card: ModelCard, data: str, predictions: Predictions, file: str = ONNX_FILE) -> ModelCard:
     """Add calibration, profiles and gate thresholds fitted on validation images, and their scores, to a card.
 
     The scores are out of fold: each image is answered by a fit that has not seen it. The card's own values are fitted
@@ -32,35 +32,35 @@ def with_thresholds(card: ModelCard, data: str, seen: Predictions, file: str = O
     Args:
         card: without profiles.
         data: source of the images.
-        seen: the model's predictions for them.
+        predictions: the model's predictions for them.
         file: the bundle file that made the predictions.
     """
-    taxonomy, gates = card.taxonomy, seen.seen_gates
-    fit = fit_profiles(seen.logits, seen.targets, taxonomy, seen.ids, gates)
-    unseen = answer_out_of_fold(seen.logits, seen.targets, taxonomy, seen.ids, gates)
-    raw = joint_probabilities(seen.logits, taxonomy, {}, gates)
+    taxonomy, gates = card.taxonomy, predictions.gate_predictions
+    fit = fit_profiles(predictions.logits, predictions.targets, taxonomy, predictions.ids, gates)
+    unseen = answer_out_of_fold(predictions.logits, predictions.targets, taxonomy, predictions.ids, gates)
+    raw = joint_probabilities(predictions.logits, taxonomy, {}, gates)
     uncalibrated = (raw >= 0.5) & gates.answerable(fit.gate_thresholds, taxonomy)
 
     def summary(answered: np.ndarray) -> dict[str, Any]:
-        scores = score_answers(answered, seen.targets, np.zeros(len(taxonomy)), taxonomy)
+        scores = score_answers(answered, predictions.targets, np.zeros(len(taxonomy)), taxonomy)
         del scores["labels"]
-        interval = f1_intervals(answered, seen.targets, taxonomy, ids=seen.ids)["micro_f1"]
+        interval = f1_intervals(answered, predictions.targets, taxonomy, ids=predictions.ids)["micro_f1"]
         return {"micro_f1_interval": interval} | scores
 
     validation = {
         "data": data,
         "split": "val",
-        "images": len(seen.targets),
-        "products": len(np.unique(seen.ids)),
+        "images": len(predictions.targets),
+        "products": len(np.unique(predictions.ids)),
         "file": file,
         "note": f"scores are out of fold: calibration and thresholds were fitted on other products, in {FOLDS} folds",
-        "map": mean_average_precision(average_precisions(seen.probabilities, seen.targets)),
+        "map": mean_average_precision(average_precisions(predictions.probabilities, predictions.targets)),
         "profiles": {profile: summary(answered) for profile, answered in unseen.answered.items()},
         "uncalibrated": {HALF: summary(uncalibrated)},
         "chosen": fit.chosen,
         "candidates": fit.candidates,
         "wanted_precision": WANTED_PRECISION,
-        "ece": _before_and_after(raw, unseen.probabilities, seen.targets, taxonomy),
+        "ece": _before_and_after(raw, unseen.probabilities, predictions.targets, taxonomy),
     }
     if len(gates.gates):
         validation["gates"] = score_gates(gates, gates.gates.threshold_row(fit.gate_thresholds))

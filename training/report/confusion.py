@@ -20,9 +20,9 @@ def confused_pairs(evidence: Evidence, most: int = 30) -> list[dict[str, Any]]:
         Objects with `group`, `annotated` (X), `answered` (Y), `count` (photographs), `support` (photographs of X),
         `share` (count / support) and `examples`, the positions of those with the highest probability of Y.
     """
-    missed = evidence.yes & ~evidence.answered
-    wrong = evidence.answered & evidence.annotated & ~evidence.yes
-    support = evidence.yes.sum(axis=0)
+    missed = evidence.positives & ~evidence.answered
+    wrong = evidence.answered & evidence.annotated & ~evidence.positives
+    support = evidence.positives.sum(axis=0)
     found = []
     for group in evidence.taxonomy.groups:
         indices = evidence.taxonomy.indices(group)
@@ -37,8 +37,8 @@ def confused_pairs(evidence: Evidence, most: int = 30) -> list[dict[str, Any]]:
 
 def _pair(evidence: Evidence, true: int, answer: int, count: int, support: int) -> dict[str, Any]:
     labels = evidence.taxonomy.labels
-    wrong = evidence.annotated[:, answer] & ~evidence.yes[:, answer] & evidence.answered[:, answer]
-    rows = np.flatnonzero(evidence.yes[:, true] & ~evidence.answered[:, true] & wrong)
+    wrong = evidence.annotated[:, answer] & ~evidence.positives[:, answer] & evidence.answered[:, answer]
+    rows = np.flatnonzero(evidence.positives[:, true] & ~evidence.answered[:, true] & wrong)
     clearest = rows[np.argsort(-evidence.probabilities[rows, answer], kind="stable")][:EXAMPLES]
     return {
         "group": labels[true].group,

@@ -127,7 +127,7 @@ def _curves(evidence: Evidence) -> dict[str, Any]:
     def curve(labels: np.ndarray) -> dict[str, Any] | None:
         return precision_recall(evidence.probabilities[:, labels], evidence.targets[:, labels])
 
-    taxonomy, support = evidence.taxonomy, evidence.yes.sum(axis=0)
+    taxonomy, support = evidence.taxonomy, evidence.positives.sum(axis=0)
     frequent = [int(i) for i in np.argsort(-support, kind="stable")[:CURVES] if support[i]]
     return {
         "all": curve(np.arange(len(taxonomy))),

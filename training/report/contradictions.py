@@ -57,12 +57,12 @@ def excluding_labels(evidence: Evidence, most: int = 50) -> list[dict[str, Any]]
     for group in evidence.taxonomy.groups:
         indices = evidence.taxonomy.indices(group)
         annotated = int(evidence.annotated[:, indices].any(axis=1).sum())
-        counts = evidence.yes[:, indices].sum(axis=0)
+        counts = evidence.positives[:, indices].sum(axis=0)
         for first, second in combinations(range(len(indices)), 2):
             expected = counts[first] * counts[second] / max(1, annotated)
             if expected < EXPECTED:
                 continue
-            rows = np.flatnonzero(evidence.yes[:, indices[first]] & evidence.yes[:, indices[second]])
+            rows = np.flatnonzero(evidence.positives[:, indices[first]] & evidence.positives[:, indices[second]])
             if 0 < len(rows) <= RARE * expected:
                 names = [evidence.taxonomy.labels[indices[i]].name for i in (first, second)]
                 found += [(len(rows) / expected, row, group, names, len(rows), expected) for row in rows]
@@ -103,7 +103,7 @@ def _differences(evidence: Evidence, pairs: np.ndarray) -> np.ndarray:
     found = []
     for group in evidence.taxonomy.groups:
         indices = evidence.taxonomy.indices(group)
-        annotated, yes = np.any(evidence.annotated[:, indices], axis=1), evidence.yes[:, indices]
+        annotated, yes = np.any(evidence.annotated[:, indices], axis=1), evidence.positives[:, indices]
         found.append(annotated[first] & annotated[second] & np.any(yes[first] != yes[second], axis=1))
     return np.stack(found, axis=1)
 

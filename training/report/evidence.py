@@ -10,7 +10,7 @@ import numpy as np
 from fashion.taxonomy import NOT_ANNOTATED, YES, Taxonomy
 
 
-class Album(Protocol):
+class PhotographFiles(Protocol):
     """Photographs in a fixed order, such as `training.data.images.Photographs`."""
 
     @property
@@ -35,7 +35,7 @@ class Evidence:
         products: (N,), product ids; None if each photograph is a product of its own.
     """
 
-    photographs: Album
+    photographs: PhotographFiles
     taxonomy: Taxonomy
     probabilities: np.ndarray
     targets: np.ndarray
@@ -62,7 +62,7 @@ class Evidence:
         return self.photographs.ids
 
     @cached_property
-    def yes(self) -> np.ndarray:
+    def positives(self) -> np.ndarray:
         """Whether a label is annotated as true, bool (N, A)."""
         return self.targets == YES
 
@@ -74,14 +74,14 @@ class Evidence:
     @cached_property
     def losses(self) -> np.ndarray:
         """Binary cross-entropy of each annotation in nats, (N, A); 0 where not annotated."""
-        given = np.where(self.yes, self.probabilities, 1 - self.probabilities).astype(np.float64)
+        given = np.where(self.positives, self.probabilities, 1 - self.probabilities).astype(np.float64)
         return np.where(self.annotated, -np.log(np.maximum(given, 1e-7)), 0.0)
 
     def annotated_groups(self, row: int) -> list[str]:
         """The groups that are annotated on a photograph."""
         return [group for group in self.taxonomy.groups if self.annotated[row, self.taxonomy.indices(group)].any()]
 
-    def named(self, row: int, labels: Iterable[int]) -> list[dict[str, Any]]:
+    def label_probabilities(self, row: int, labels: Iterable[int]) -> list[dict[str, Any]]:
         """Labels as objects with `name` and `probability` on a photograph, by falling probability."""
         falling = sorted(labels, key=lambda label: -self.probabilities[row, label])
         return [
@@ -93,20 +93,21 @@ class Evidence:
         """Annotation and answer for one group of a photograph.
 
         Returns:
-            `group`; `annotated`, labels as from `named`, None if nothing is annotated; `answered`, the same, each with
-            `right`, whether it is annotated; `likeliest`, the most probable label; `right`, whether annotated and
-            answered are the same (both `right` are None if nothing is annotated).
+            `group`; `annotated`, labels as from `label_probabilities`, None if nothing is annotated; `answered`,
+            the same, each with `right`, whether it is annotated; `likeliest`, the most probable label; `right`, whether
+            annotated and answered are the same (both `right` are None if nothing is annotated).
         """
         indices = self.taxonomy.indices(group)
         known = bool(self.annotated[row, indices].any())
-        yes, answered = (indices[mask[row, indices]] for mask in (self.yes, self.answered))
-        annotated = self.named(row, yes)
+        yes, answered = (indices[mask[row, indices]] for mask in (self.positives, self.answered))
+        annotated = self.label_probabilities(row, yes)
         return {
             "group": group,
             "annotated": annotated if known else None,
             "answered": [
-                label | {"right": label in annotated if known else None} for label in self.named(row, answered)
+                label | {"right": label in annotated if known else None}
+                for label in self.label_probabilities(row, answered)
             ],
-            "likeliest": self.named(row, indices)[0],
+            "likeliest": self.label_probabilities(row, indices)[0],
             "right": set(yes) == set(answered) if known else None,
         }

@@ -36,7 +36,7 @@ def suspicious_annotations(evidence: Evidence, most: int = 100) -> list[dict[str
 def _of_group(evidence: Evidence, group: str) -> list[tuple[float, int, int, str]]:
     """Score, row, suggested label and kind of each contradiction in a group."""
     indices = evidence.taxonomy.indices(group)
-    yes, answered = evidence.yes[:, indices], evidence.answered[:, indices]
+    yes, answered = evidence.positives[:, indices], evidence.answered[:, indices]
     probabilities = evidence.probabilities[:, indices].astype(np.float64)
     other = np.where(yes, -1.0, probabilities).argmax(axis=1)  # y
     own = np.where(yes, probabilities, -1.0).argmax(axis=1)  # x, if there is one
@@ -63,6 +63,6 @@ def _entry(evidence: Evidence, score: float, row: int, group: str, label: int, k
         "group": group,
         "kind": kind,
         "score": round(score, 4),
-        "annotated": evidence.named(row, indices[evidence.yes[row, indices]]),
-        "suggested": evidence.named(row, [label])[0],
+        "annotated": evidence.label_probabilities(row, indices[evidence.positives[row, indices]]),
+        "suggested": evidence.label_probabilities(row, [label])[0],
     }

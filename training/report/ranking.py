@@ -30,7 +30,7 @@ def most_wrong(evidence: Evidence, most: int = 24) -> list[dict[str, Any]]:
     Only photographs with a wrong answer in some group are returned. The result has the format of `least_certain`; its
     groups are those with a wrong answer.
     """
-    differs = (evidence.yes != evidence.answered) & evidence.annotated
+    differs = (evidence.positives != evidence.answered) & evidence.annotated
     surprise = np.where(differs.any(axis=1), evidence.losses.sum(axis=1), 0.0)
     return _chosen(evidence, evidence.losses, surprise, most, evidence.taxonomy.groups, only_wrong=True)
 

@@ -7,7 +7,7 @@ from typing import Any
 from PIL import Image
 
 from fashion.preprocess import decode
-from training.report.evidence import Album
+from training.report.evidence import PhotographFiles
 
 SIDE = 224  # pixels, the longer side of a thumbnail; smaller photographs keep their size
 QUALITY = 85
@@ -34,7 +34,7 @@ def copy_file(row: int) -> str:
     return f"{row}.jpg"
 
 
-def write_copy(photographs: Album, row: int, folder: Path) -> tuple[int, int]:
+def write_copy(photographs: PhotographFiles, row: int, folder: Path) -> tuple[int, int]:
     """Write the thumbnail of a photograph, decoded and rotated as for the model; return its width and height."""
     image = decode(photographs.encoded(row), SIDE)
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)

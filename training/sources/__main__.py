@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="TEXT",
-        help=f"what stands between the labels of a cell, beside {SEPARATOR}, such as ','; may be repeated",
+        help=f"separator of the labels in a cell, besides {SEPARATOR}, such as ','; may be repeated",
     )
     add_fetch_flags(add)
     add.set_defaults(run=_catalog)
@@ -145,8 +145,8 @@ def _parser() -> argparse.ArgumentParser:
 
     add = commands.add_parser(
         "join",
-        help="give a catalog further columns out of another table",
-        description="Write a catalog with further columns out of another table of the same products. Photographs in "
+        help="add columns of another table to a catalog",
+        description="Write a catalog with additional columns from another table of the same products. Photographs in "
         "files are linked to, not copied.",
     )
     add.add_argument("source", type=Path, help="the catalog: a CSV or Parquet file, or a folder of them")
@@ -155,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
         "--on",
         required=True,
         metavar="COLUMN",
-        help="the column that both have, or COLUMN=COLUMN of the other; endings of image files do not matter",
+        help="key column of both tables, or COLUMN=COLUMN of the other; image file extensions are ignored",
     )
     add.add_argument("--columns", type=_names, metavar="A,B,...", help="columns to add (default: all new ones)")
     add.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the folder to make")
@@ -163,7 +163,13 @@ def _parser() -> argparse.ArgumentParser:
 
     add = commands.add_parser("photo", help="take one photograph and its labels out of an imported folder")
     add.add_argument("source", type=Path, help="folder in the training format")
-    add.add_argument("--out", type=Path, required=True, metavar="FILE", help="image file; labels go beside it as .json")
+    add.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="image file to write; its labels are written next to it as .json",
+    )
     add.add_argument("--split", default="test", choices=SPLITS, help="(default: %(default)s)")
     add.add_argument("--row", type=int, default=0, help="position in the split, from 0 (default: %(default)s)")
     add.set_defaults(run=_photo)
@@ -186,7 +192,7 @@ def _add_sample(add: argparse.ArgumentParser) -> None:
         "--words",
         choices=("taxonomy", "shop"),
         default="taxonomy",
-        help="labels of the iMaterialist taxonomy, or in the words of the model that comes along (%(default)s)",
+        help="labels of the iMaterialist taxonomy, or those of the included model (%(default)s)",
     )
     add.set_defaults(run=_sample)
 
@@ -213,22 +219,24 @@ def _add_download(add: argparse.ArgumentParser) -> None:
     add.add_argument("--out", type=Path, help="folder for the images (default: the folder of the JSON files)")
     add.add_argument("--concurrency", type=int, default=32, help="downloads at a time (%(default)s)")
     add.add_argument("--timeout", type=float, default=10, help="seconds to wait for a server (%(default)s)")
-    add.add_argument("--retries", type=int, default=3, help="further tries after a fault that may pass (%(default)s)")
+    add.add_argument("--retries", type=int, default=3, help="retries after a temporary failure (%(default)s)")
     add.add_argument("--limit", type=int, metavar="N", help="take only the first N images of each file")
-    add.add_argument("--allow-private", action="store_true", help="also from this machine and its network")
+    add.add_argument(
+        "--allow-private", action="store_true", help="also download from this machine and private networks"
+    )
     add.set_defaults(run=_download)
 
 
 def _add_out(add: argparse.ArgumentParser) -> None:
     add.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the folder to make")
     add.add_argument(
-        "--workers", type=_at_least_1, metavar="N", help="images worked on at a time (default: one for each core)"
+        "--workers", type=_at_least_1, metavar="N", help="images processed in parallel (default: one per core)"
     )
 
 
 def _add_groups(add: argparse.ArgumentParser, default: str) -> None:
     add.add_argument(
-        "--groups", type=_names, metavar="A,B,...", help=f"attribute groups to take, by comma (default: {default})"
+        "--groups", type=_names, metavar="A,B,...", help=f"attribute groups, separated by commas (default: {default})"
     )
 
 

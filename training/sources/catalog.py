@@ -72,7 +72,7 @@ def import_catalog(
         SettingError: an empty separator.
     """
     if not all(separators):
-        raise SettingError("--separator is empty; give what stands between the labels of a cell, such as ','")
+        raise SettingError("--separator is empty; give the separator of labels in a cell, such as ','")
     tables = find_tables(source)
     layout = find_layout(tables, groups, image_column, id_column)
     notes = table_notes(tables, layout)

@@ -130,8 +130,8 @@ def without_text(tables: Sequence[SplitTable], layout: ColumnLayout, survey: Sur
     groups = tuple(group for group in layout.groups if not survey.is_text(group))
     if not groups:
         raise DataError(
-            f"all columns of {tables[0].table.path} hold text, hardly a value twice: {', '.join(layout.groups)}; if "
-            "some are attributes, name them with --data.groups (or --groups)"
+            f"all columns of {tables[0].table.path} hold text with hardly a repeated value: {', '.join(layout.groups)}"
+            "; if some are attributes, name them with --data.groups (or --groups)"
         )
     return replace(layout, groups=groups)
 

@@ -112,7 +112,7 @@ def read_entries(path: Path) -> list[AnnotatedImage]:
     return [AnnotatedImage(name, of_image, label_ids.get(name)) for name, of_image in urls]
 
 
-def names_of(label_ids: Sequence[str], taxonomy: Taxonomy, groups: Sequence[str]) -> dict[str, list[str] | None]:
+def names_by_group(label_ids: Sequence[str], taxonomy: Taxonomy, groups: Sequence[str]) -> dict[str, list[str] | None]:
     """Convert label ids, 1 to 228, to names by group. Raises DataError for another id."""
     cells: dict[str, list[str] | None] = {group: [] for group in groups}
     for text in label_ids:
@@ -132,7 +132,7 @@ def _candidate(
     if not is_file_name(entry.id):
         return UnusedRow(split, where, entry.id, "bad id", "an image id must be letters, digits, '-' and '_'")
     try:
-        cells = {} if entry.label_ids is None else names_of(entry.label_ids, imaterialist(), groups)
+        cells = {} if entry.label_ids is None else names_by_group(entry.label_ids, imaterialist(), groups)
     except DataError as error:
         return UnusedRow(split, where, entry.id, "unknown label", str(error))
     # The challenge numbers each split from 1, so the id alone is not unique.

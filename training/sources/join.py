@@ -25,7 +25,7 @@ ENDINGS = tuple(ending for ending in IMAGE_ENDINGS if ending)
 
 
 @dataclass(frozen=True)
-class Joined:
+class JoinSummary:
     """Summary of a join: the folder, its rows, how many were found in the other table, and the added columns.
 
     `left_out` counts the lines of the catalog that could not be read.
@@ -33,16 +33,16 @@ class Joined:
 
     folder: Path
     rows: int
-    found: int
+    matched: int
     columns: tuple[str, ...]
     left_out: int = 0
 
     def __str__(self) -> str:
-        text = f"{self.folder}: {self.found:,} of {self.rows:,} rows found, added {', '.join(self.columns)}"
-        return f"{text}; {self.left_out:,} lines that cannot be read left out" if self.left_out else text
+        text = f"{self.folder}: {self.matched:,} of {self.rows:,} rows found, added {', '.join(self.columns)}"
+        return f"{text}; {self.left_out:,} unreadable lines left out" if self.left_out else text
 
 
-def join(source: Path, other: Path, on: str, out: Path, columns: Sequence[str] | None = None) -> Joined:
+def join(source: Path, other: Path, on: str, out: Path, columns: Sequence[str] | None = None) -> JoinSummary:
     """Write a catalog with further columns from another table; they are empty for rows missing there.
 
     Keys are compared as text without an image file extension: `1163.jpg`, `1163` and the number 1163 are equal.
@@ -81,9 +81,11 @@ def join(source: Path, other: Path, on: str, out: Path, columns: Sequence[str] |
                 rows, found = rows + 1, found + has
             left_out += len(table.misfits)
         if not found:
-            raise DataError(f"no {mine} of {source} is a {theirs or mine} of {other}; name the columns with --on")
+            raise DataError(
+                f"no value of {mine} in {source} occurs as {theirs or mine} in {other}; name the key columns with --on"
+            )
         _link_photographs(source if source.is_dir() else source.parent, folder, out)
-    return Joined(out, rows, found, tuple(added), left_out)
+    return JoinSummary(out, rows, found, tuple(added), left_out)
 
 
 def _added(columns: Sequence[str], table: Table, key: str) -> list[str]:
@@ -99,7 +101,7 @@ def _read(tables: Sequence[Table], key: str, columns: Sequence[str]) -> dict[str
             cells = {column: SEPARATOR.join(read_labels(column, row[column]) or ()) for column in columns}
             if found.setdefault(_key(row[key]), cells) != cells:
                 raise DataError(
-                    f"row {number} of {table.path} has the {key} {row[key]!r} of an earlier row, but others"
+                    f"row {number} of {table.path} has the {key} {row[key]!r} of an earlier row, but other values"
                 )
     return found
 

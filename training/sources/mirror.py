@@ -50,8 +50,8 @@ def import_mirror(
     for table in tables:
         if not is_mirror(table.table):
             raise DataError(
-                f"{table.table.path} is no shard of {REPOSITORY}: it lacks {', '.join(_missing(table.table))}; import "
-                "Parquet files with other attribute groups as a catalog"
+                f"{table.table.path} is not a shard of {REPOSITORY}: it lacks {', '.join(_missing(table.table))}; "
+                "import Parquet files with other attribute groups as a catalog"
             )
     layout = find_layout(tables, groups)
     total = sum(table.table.count for table in tables if isinstance(table.table, ParquetTable))

@@ -16,7 +16,7 @@ from training.sources.catalog import find_tables, import_catalog, usual_groups
 from training.sources.imaterialist import FILES, check_groups, import_imaterialist
 from training.sources.mirror import import_mirror, is_mirror
 from training.sources.no_product import import_negatives
-from training.sources.writer import DATASET_FILE, FORMAT, AlreadyThere, ImportSummary
+from training.sources.writer import DATASET_FILE, FORMAT, ImportSummary, OutputExists
 
 IMPORTER = 3  # increased when the importers' output for the same files changes; earlier imports are not reused
 DEFAULT_CACHE = Path("data/imported")
@@ -77,7 +77,7 @@ def open_negatives(path: Path | str, cache: Path | str = DEFAULT_CACHE) -> Path:
     if is_training_format(path):
         return path
     if not path.is_dir():
-        raise DataError(f"{path} is no folder; negatives are folders of photographs that show no product")
+        raise DataError(f"{path} is not a folder; negatives are folders of photographs that show no product")
     out = cache / f"{path.resolve().stem}-negatives-{_fingerprint(path, cache)}"
     _import_once(out, lambda: import_negatives(path, out))
     return out
@@ -136,8 +136,8 @@ def _kind(path: Path) -> str:
         if not path.is_dir() or any(path.glob("*.csv")) or any(path.glob("*.parquet")):
             raise
         raise DataError(
-            f"{path} is no data set: looked for dataset.json (training format), train.json (iMaterialist), train.csv "
-            "or another .csv (catalog) and .parquet shards"
+            f"{path} is not a data set: looked for dataset.json (training format), train.json (iMaterialist), "
+            "train.csv or another .csv (catalog) and .parquet shards"
         ) from error
     return "mirror" if all(is_mirror(table.table) for table in tables) else "catalog"
 
@@ -174,7 +174,7 @@ def _import_once(out: Path, write: Callable[[], ImportSummary]) -> None:
         return
     try:
         print(write(), file=sys.stderr)
-    except AlreadyThere:
+    except OutputExists:
         if not is_training_format(out):  # otherwise another process has just written it
             raise
 

@@ -17,7 +17,7 @@ from fashion.errors import SettingError
 from training.sources.drawing import draw
 from training.sources.drawing.shop_words import SHOP_GROUPS, in_shop_words
 from training.sources.drawing.wardrobe import GROUPS
-from training.sources.writer import DATASET_FILE, SPLITS, AlreadyThere, ProductRow, write_dataset
+from training.sources.writer import DATASET_FILE, SPLITS, OutputExists, ProductRow, write_dataset
 
 DRAWING = 1  # increased when the same seed gives another picture, so that earlier folders are not reused
 # By group, the share of images where it is not annotated (null), as in data labeled by people.
@@ -51,7 +51,7 @@ def make_sample(
 
     Raises:
         SettingError: a number is out of range.
-        AlreadyThere: the folder holds something else.
+        OutputExists: the folder holds something else.
     """
     counts = dict(zip(SPLITS, (train, val, test), strict=True))
     _check(counts, size, seed, workers)
@@ -81,13 +81,13 @@ def _check(counts: dict[str, int], size: int, seed: int, workers: int | None) ->
 
 
 def _is_same_sample(out: Path, source: str) -> bool:
-    """Whether the folder holds exactly this sample. Raises AlreadyThere if it holds another data set."""
+    """Whether the folder holds exactly this sample. Raises OutputExists if it holds another data set."""
     description = out / DATASET_FILE
     if not description.is_file():
         return False  # the writer refuses a folder that holds anything else
     made = json.loads(description.read_text(encoding="utf-8")).get("source")
     if made != source:
-        raise AlreadyThere(f"{out} holds another data set ({made}); remove it or choose another folder")
+        raise OutputExists(f"{out} holds another data set ({made}); remove it or choose another folder")
     return True
 
 

@@ -51,7 +51,7 @@ def joined_note(labels: Mapping[str, Collection[str]], separators: Sequence[str]
     )
     flags = " ".join(f"--separator {separator!r}" for separator in (*separators, *joints))
     return (
-        f"many labels are made of others: {each}; to part them: python -m training.sources catalog {source} "
+        f"many labels are combinations of others: {each}; to split them: python -m training.sources catalog {source} "
         f"--out FOLDER {flags}, and train on FOLDER"
     )
 

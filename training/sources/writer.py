@@ -54,7 +54,7 @@ class UnusedRow(NamedTuple):
     detail: str = ""
 
 
-class AlreadyThere(DataError):
+class OutputExists(DataError):
     """The folder to write exists already."""
 
 
@@ -96,7 +96,7 @@ def write_dataset(
         shard_bytes: a Parquet file is closed once it has this many bytes of images.
 
     Raises:
-        AlreadyThere: `out` exists and is not an empty folder.
+        OutputExists: `out` exists and is not an empty folder.
         SettingError: a group is named like the columns `image`, `id` and `product_id`, or given twice.
         DataError: no row could be used.
     """
@@ -248,7 +248,7 @@ def arrow_schema(groups: Sequence[str]) -> pa.Schema:
 def new_dataset_folder(out: Path) -> Iterator[Path]:
     """Context manager: a temporary folder beside `out`, renamed to `out` at the end, deleted on any error."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise AlreadyThere(f"{out} exists already; remove it or choose another folder to write to")
+        raise OutputExists(f"{out} exists already; remove it or choose another folder to write to")
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = out.parent / f".{out.name}.{secrets.token_hex(4)}.tmp"
     folder.mkdir()
@@ -259,7 +259,7 @@ def new_dataset_folder(out: Path) -> Iterator[Path]:
         except OSError:
             if not out.exists():
                 raise
-            raise AlreadyThere(f"{out} was written by another process in the meantime") from None
+            raise OutputExists(f"{out} was written by another process in the meantime") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

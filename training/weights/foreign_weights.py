@@ -48,7 +48,7 @@ def read_source(file: Path, arch: str, spec: InputSpec) -> WeightsSource:
     if file.suffix.lower() == ".onnx":
         found = onnx_weights.read(file, network)
         if found.quantized:
-            raise BundleError(f"{file} computes in integers, which cannot be turned back; give the file in fp32")
+            raise BundleError(f"{file} is quantized, which cannot be reversed; give the fp32 file")
         state = found.state
         kind = "ONNX, " + ("batch norms folded into the convolutions" if found.folded else "with batch norms")
         engine = onnx_weights.SourceEngine(file, spec, found.output, found.is_probability)

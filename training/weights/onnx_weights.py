@@ -185,8 +185,8 @@ def _layers(network: Backbone, graph: "_Graph") -> list[_Layer]:
     if others or unpaired or len({layer.convolution for layer in found}) != len(found):
         what = (others + unpaired or ["a convolution that is run twice"])[0]
         raise BundleError(
-            f"{graph.path} is ONNX, out of which only networks of convolutions, each with its batch norm, and one "
-            f"linear layer can be read; this one has {what}: {ADVICE}"
+            f"{graph.path} has {what}; from ONNX only networks of convolutions, each with its batch norm, and one "
+            f"linear layer can be read: {ADVICE}"
         )
     return found
 
@@ -236,9 +236,7 @@ class _Graph:
                 shortcut, block = sorted(ends, key=lambda end: depths[end.output[0]])
                 places[shortcut.output[0]] = 2 * depths[block.output[0]] + 1
         if len(set(places.values())) != len(places):
-            raise BundleError(
-                f"{self.path} has convolutions side by side, as no network does that can be read: {ADVICE}"
-            )
+            raise BundleError(f"{self.path} has parallel convolutions, which cannot be read: {ADVICE}")
         return [source[name] for name in sorted(places, key=lambda name: places[name])]
 
     def shape(self, node: Any, name: str) -> tuple[int, ...]:
@@ -301,14 +299,14 @@ class _Graph:
         for node in self._readers[head.output[0]]:
             if node.op_type == "Sigmoid" and node.output[0] in outputs:
                 return node.output[0], True
-        raise BundleError(f"{self.path} ends neither in its linear layer nor in the sigmoid of it: another network")
+        raise BundleError(f"{self.path} ends neither in its linear layer nor in a sigmoid of it: it is another network")
 
     def _nodes(self, operation: str) -> list[Any]:
         return [node for node in self._graph.node if node.op_type == operation]
 
     def _constant(self, name: str, what: str) -> np.ndarray:
         if name not in self._constants:
-            raise BundleError(f"{self.path} computes {what} while it runs; expected constant weights")
+            raise BundleError(f"{self.path} computes {what} at run time; expected constant weights")
         return self._constants[name]
 
 

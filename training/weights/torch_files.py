@@ -55,14 +55,14 @@ def _refused_name(error: Exception) -> str:
 def _reason(error: Exception) -> str:
     text = str(error)
     if isinstance(error, EOFError | IndexError | OSError) or "unexpected EOF" in text:
-        return "it is cut off; take a copy that is whole"
+        return "it is truncated; use a complete copy"
     if "Unsupported operand" in text:
         return "torch.save did not write it"
     if "Weights only load failed" in text:
         name = _refused_name(error)
         return (
-            f"it holds code or objects{name and f' ({name})'}, of which nothing was run; take a file of the state dict "
-            "alone, as torch.save(model.state_dict(), FILE) writes it"
+            f"it holds code or objects{name and f' ({name})'}, which were not executed; give a file with the state "
+            "dict only, as torch.save(model.state_dict(), FILE) writes it"
         )
     return one_line(error).split(". ")[0][:200]
 
@@ -82,9 +82,9 @@ def check(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
     except (OSError, zipfile.BadZipFile, EOFError) as error:
-        raise BundleError(f"{path} is broken: {one_line(error)}; take a copy that is whole") from None
+        raise BundleError(f"{path} is broken: {one_line(error)}; use an undamaged copy") from None
     if damaged:
-        raise BundleError(f"{path} was changed after it was written ({damaged}); take a copy that is whole")
+        raise BundleError(f"{path} was changed after it was written ({damaged}); use an undamaged copy")
 
 
 def write(content: Any, path: Path) -> None:

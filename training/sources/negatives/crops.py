@@ -36,7 +36,7 @@ def files_of_split(folder: Path, split: str) -> list[Path]:
         names = []
     if not names:
         raise DataError(
-            f"{table} is no table with a column `image`; --crops takes a folder of train.csv, val.csv, images/"
+            f"{table} is not a table with a column `image`; --crops takes a folder of train.csv, val.csv, images/"
         )
     return [folder / "images" / name for name in names]
 

@@ -10,7 +10,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from fashion.errors import SettingError
-from training.sources.negatives import abstract, crops, indoors, libraries, outdoors, screens, things, walls
+from training.sources.negatives import abstract, crops, indoors, libraries, objects, outdoors, screens, walls
 from training.sources.negatives.camera import compressed, developed, size_of_picture
 from training.sources.negatives.surfaces import Rng, chance
 from training.sources.writer import new_dataset_folder
@@ -19,7 +19,7 @@ DEFAULT_COUNT = 3000
 SMALLEST_COUNT = 12
 KINDS = {
     kind: draw
-    for family in (walls, outdoors, indoors, screens, things, abstract)
+    for family in (walls, outdoors, indoors, screens, objects, abstract)
     for kind, draw in family.KINDS.items()
 }
 # Kinds held out from training. They are half of the drawn validation pictures, to measure generalization.
@@ -50,7 +50,7 @@ def make_negatives(out: Path, count: int = DEFAULT_COUNT, photographs: Path | No
     Raises:
         SettingError: a number is out of range.
         DataError: `photographs` is not such a folder.
-        AlreadyThere: `out` exists and is not an empty folder.
+        OutputExists: `out` exists and is not an empty folder.
     """
     if count < SMALLEST_COUNT:
         raise SettingError(f"--count is {count}; choose {SMALLEST_COUNT} or more pictures")
@@ -96,7 +96,7 @@ def _pictures(split: str, wanted: int, files: list[Path], seed: int) -> Iterator
     for number in range(wanted - made):
         kind = kinds[number % len(kinds)]
         rng = np.random.default_rng((*salt, 1, number))
-        yield kind, compressed(drawn(kind, rng), rng)
+        yield kind, compressed(draw_picture(kind, rng), rng)
 
 
 def kinds_of_split(split: str) -> list[str]:
@@ -107,7 +107,7 @@ def kinds_of_split(split: str) -> list[str]:
     return [kind for i, kind in enumerate(shared) for kind in (kind, VALIDATION_ONLY[i % len(VALIDATION_ONLY)])]
 
 
-def drawn(kind: str, rng: Rng) -> Image.Image:
+def draw_picture(kind: str, rng: Rng) -> Image.Image:
     """A picture of the kind, mostly without camera effects for screens and mostly with them for others."""
     image = KINDS[kind](rng, *size_of_picture(rng))
     return image if chance(rng, 0.75 if kind in screens.KINDS else 0.15) else developed(image, rng)

@@ -10,7 +10,7 @@ from fashion.taxonomy import Label
 
 NEGATIONS = {"no", "not", "without", "non", "nor", "except", "excluding"}
 # Stop words, as `words_of` normalizes them.
-EMPTY = {
+STOP_WORDS = {
     *("a", "am", "an", "and", "any", "are", "as", "at", "be", "but", "by", "can", "find", "for", "from", "get", "give"),
     *("have", "i", "im", "in", "is", "it", "looking", "me", "my", "need", "of", "on", "or", "please", "show", "some"),
     *("something", "that", "the", "thi", "these", "those", "to", "want", "which", "with", "you", "your"),
@@ -31,7 +31,7 @@ CURRENCIES = {
 
 
 @dataclass(frozen=True)
-class Wish:
+class LabelPhrase:
     """A phrase that names labels.
 
     Attributes:
@@ -44,7 +44,7 @@ class Wish:
 
 
 @dataclass
-class Asked:
+class ParsedQuery:
     """A parsed query.
 
     Attributes:
@@ -57,8 +57,8 @@ class Asked:
         typed: words as typed, in lower case.
     """
 
-    wanted: list[Wish] = field(default_factory=list)
-    unwanted: list[Wish] = field(default_factory=list)
+    wanted: list[LabelPhrase] = field(default_factory=list)
+    unwanted: list[LabelPhrase] = field(default_factory=list)
     prices: dict[str, float] = field(default_factory=dict)
     words: list[str] = field(default_factory=list)
     unwanted_words: list[str] = field(default_factory=list)
@@ -66,20 +66,20 @@ class Asked:
     typed: dict[str, str] = field(default_factory=dict)
 
 
-def read(text: str, vocabulary: Vocabulary) -> Asked:
+def parse_query(text: str, vocabulary: Vocabulary) -> ParsedQuery:
     """Parse a text from left to right, matching the longest phrase first.
 
     A negation extends over `or` and `nor`: `no print or stripes` excludes both. `or` between wanted labels joins them
     into one wish.
     """
     text = _signs_to_words(text)
-    asked, words = Asked(parts=hyphenated(text), typed=_typed(text)), words_of(text)
+    asked, words = ParsedQuery(parts=hyphenated(text), typed=_typed(text)), words_of(text)
     place, negated, either = 0, False, False
     while place < len(words):
         rest = words[place:]
         length, labels = vocabulary.at(rest)
         if labels:
-            _add(asked.unwanted if negated else asked.wanted, Wish(tuple(rest[:length]), tuple(labels)), either)
+            _add(asked.unwanted if negated else asked.wanted, LabelPhrase(tuple(rest[:length]), tuple(labels)), either)
         elif length := _price(rest, asked.prices):
             pass
         elif rest[0] in NEGATIONS:
@@ -87,7 +87,7 @@ def read(text: str, vocabulary: Vocabulary) -> Asked:
             continue
         else:
             length = 1
-            if rest[0] not in EMPTY:
+            if rest[0] not in STOP_WORDS:
                 (asked.unwanted_words if negated else asked.words).append(rest[0])
         place += length
         either = place < len(words) and words[place] == "or"
@@ -112,10 +112,10 @@ def _typed(text: str) -> dict[str, str]:
     return {found[0]: token.rstrip(".'") for token in reversed(written) if len(found := words_of(token)) == 1}
 
 
-def _add(wishes: list[Wish], wish: Wish, either: bool) -> None:
+def _add(wishes: list[LabelPhrase], wish: LabelPhrase, either: bool) -> None:
     if either and wishes:
         before = wishes.pop()
-        wish = Wish((*before.phrase, *wish.phrase), tuple(dict.fromkeys((*before.labels, *wish.labels))))
+        wish = LabelPhrase((*before.phrase, *wish.phrase), tuple(dict.fromkeys((*before.labels, *wish.labels))))
     wishes.append(wish)
 
 

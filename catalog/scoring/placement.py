@@ -16,12 +16,12 @@ RAY_START = 20.0
 GPUS = Path("/dev")
 
 
-def models_side_by_side() -> int:
+def parallel_models() -> int:
     """How many models this machine can run in parallel: one per GPU, otherwise one, which uses all cores."""
     return len(list(GPUS.glob("nvidia[0-9]*"))) or 1
 
 
-def pays(rows: int, seconds_each: float, models: int) -> bool:
+def is_ray_faster(rows: int, seconds_each: float, models: int) -> bool:
     """Whether several models in parallel finish before one, despite Ray's start-up time.
 
     Args:
@@ -53,10 +53,10 @@ def score_pieces(
         FashionError: raised by the scoring.
     """
     left = iter(pieces)
-    models = workers or models_side_by_side()
+    models = workers or parallel_models()
     asked = address is not None or workers is not None
     if not asked and models == 1:
-        yield from Scorer(scoring).each(left)
+        yield from Scorer(scoring).score_each(left)
         return
     from catalog.scoring.cluster import LOCAL, score_with_ray  # imports Ray, which takes seconds
 
@@ -65,10 +65,10 @@ def score_pieces(
         if asked:
             ray.begin()
         begun, done = time.perf_counter(), 0
-        for table in Scorer(scoring).each(ray.until_ready(left)):
+        for table in Scorer(scoring).score_each(ray.until_ready(left)):
             yield table
             done += len(table)
-            if not ray.begun and pays(rows - done, (time.perf_counter() - begun) / done, models):
+            if not ray.begun and is_ray_faster(rows - done, (time.perf_counter() - begun) / done, models):
                 ray.begin()
         rest = list(left)
         if rest:

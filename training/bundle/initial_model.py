@@ -21,7 +21,7 @@ from training.weights.first_weights import IMAGENET, NONE
 
 
 @dataclass(frozen=True)
-class Earlier:
+class InitialModel:
     """The model of the initial weights, as `TrainingRun.split` needs it.
 
     Attributes:
@@ -35,8 +35,8 @@ class Earlier:
     predictor: Predictor
 
 
-def compare_with_beginning(
-    run: TrainingRun, card: ModelCard, seen: Predictions, images: int, data: Any = None
+def compare_with_initial_model(
+    run: TrainingRun, card: ModelCard, predictions: Predictions, images: int, data: Any = None
 ) -> dict[str, Any] | None:
     """Micro-F1 of a new model and of the model it was initialized from, on the same validation images and labels.
 
@@ -45,7 +45,7 @@ def compare_with_beginning(
     Args:
         run: of the new model.
         card: of the new model.
-        seen: predictions of the new model for its validation images.
+        predictions: predictions of the new model for its validation images.
         images: how many were drawn for it.
         data: the data of the run, if they have moved.
 
@@ -54,41 +54,39 @@ def compare_with_beginning(
         random, from ImageNet, or from a file that is gone or does not name its outputs.
     """
     weights = run.settings["model"].get("weights", NONE)
-    earlier = None if weights in (IMAGENET, NONE) else _open(Path(weights), card)
-    if earlier is None:
+    initial = None if weights in (IMAGENET, NONE) else _open(Path(weights), card)
+    if initial is None:
         return None
-    old = earlier.taxonomy.index
+    old = initial.taxonomy.index
     both = [(i, old[label]) for i, label in enumerate(card.labels) if label in old]
     if not both:
         return None
-    before = predict(earlier.predictor, run.split("val", earlier, data).sample(images), "validate the beginning")
+    before = predict(initial.predictor, run.split("val", initial, data).sample(images), "validate the initial model")
     ours, theirs = (np.array(indices) for indices in zip(*both, strict=True))
-    taxonomy, targets = Taxonomy(tuple(card.labels[i] for i in ours)), seen.targets[:, ours]
+    taxonomy, targets = Taxonomy(tuple(card.labels[i] for i in ours)), predictions.targets[:, ours]
 
     def micro_f1(logits: np.ndarray) -> float:
-        answered = answer_out_of_fold(logits, targets, taxonomy, seen.ids).answered[MICRO_F1]
+        answered = answer_out_of_fold(logits, targets, taxonomy, predictions.ids).answered[MICRO_F1]
         return score_answers(answered, targets, np.zeros(len(taxonomy)), taxonomy)["micro_f1"] or 0.0
 
     return {
         "weights": str(weights),
         "labels": len(both),
-        "micro_f1": micro_f1(seen.logits[:, ours]),
+        "micro_f1": micro_f1(predictions.logits[:, ours]),
         "micro_f1_before": micro_f1(before.logits[:, theirs]),
     }
 
 
-def describe_beginning(found: dict[str, Any]) -> str:
+def describe_initial_comparison(found: dict[str, Any]) -> str:
     """Format the comparison as a line of text; it begins with `warn` if the training made the model worse."""
     now, before = found["micro_f1"], found["micro_f1_before"]
-    text = f"{found['weights']}, with which the training began, {before:.3f} on the {found['labels']} labels of both"
+    text = f"{found['weights']}, the initial weights, scored {before:.3f} on the {found['labels']} shared labels"
     if now < before:
-        return (
-            f"warn   micro-F1 {now:.3f} is worse than that of {text}: train longer or at a lower rate, or keep the old"
-        )
+        return f"warn   micro-F1 {now:.3f}, but {text}: train longer, lower the learning rate, or keep the old model"
     return f"       micro-F1 {now:.3f}; {text}"
 
 
-def _open(weights: Path, new: ModelCard) -> Earlier | None:
+def _open(weights: Path, new: ModelCard) -> InitialModel | None:
     """Open the model of a weights file: a checkpoint of this project, or a file of a bundle; else None."""
     try:
         if weights.suffix == ".ckpt":
@@ -100,4 +98,4 @@ def _open(weights: Path, new: ModelCard) -> Earlier | None:
     except FashionError:  # replaced by another file, or not a model of this project
         return None
     card = predictor.card
-    return Earlier(card.taxonomy, card.input, card.gates, predictor)
+    return InitialModel(card.taxonomy, card.input, card.gates, predictor)

@@ -16,7 +16,7 @@ from training.sources.writer import IMAGE
 
 
 @dataclass(frozen=True)
-class HeldBack:
+class HeldOut:
     """Validation photographs of several data folders, with their ground truth and a model's outputs.
 
     Attributes:
@@ -37,7 +37,7 @@ class HeldBack:
     unseen: OutOfFold
     truths: Sequence[Mapping[str, Sequence[str]]] = field(repr=False)
 
-    def of(self, catalog: int) -> np.ndarray:
+    def rows_of(self, catalog: int) -> np.ndarray:
         """The positions of one data folder's photographs."""
         return np.flatnonzero(self.catalog == catalog)
 
@@ -49,17 +49,17 @@ class HeldBack:
     @property
     def without_product(self) -> np.ndarray:
         """The positions of photographs that show no product."""
-        return self.of(len(self.names))
+        return self.rows_of(len(self.names))
 
 
-def answer_held_back(
+def answer_held_out(
     predictor: Predictor,
     folders: Mapping[str, str | Path],
     rules: Path | None = None,
     names: Path | None = None,
     negatives: Sequence[str | Path] = (),
     cache: Path = DEFAULT_CACHE,
-) -> HeldBack:
+) -> HeldOut:
     """Run a model over the validation split of data folders.
 
     Calibration and thresholds are fitted on four fifths of all photographs and applied to the last, five times, as
@@ -91,11 +91,11 @@ def answer_held_back(
         negatives=negatives,
     )
     seen = predict(predictor, images, "validation photographs")
-    unseen = answer_out_of_fold(seen.logits, seen.targets, card.taxonomy, seen.ids, seen.seen_gates)
+    unseen = answer_out_of_fold(seen.logits, seen.targets, card.taxonomy, seen.ids, seen.gate_predictions)
     catalogs = np.array(images.rows[CATALOG]) if len(images.reader.catalogs) > 1 else np.zeros(len(images), int)
     truths = _truths(images, catalogs, seen.targets, card.taxonomy)
     of = np.minimum(catalogs, len(folders))
-    return HeldBack(card.taxonomy, list(folders), images, of, seen, unseen, truths)
+    return HeldOut(card.taxonomy, list(folders), images, of, seen, unseen, truths)
 
 
 def _truths(

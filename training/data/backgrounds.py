@@ -11,7 +11,7 @@ LEVELS = 12  # of 255, largest distance of a background pixel from its color: co
 LEAST, MOST = 0.05, 0.9  # fraction of the image that the background may cover
 
 
-def replace_ground(image: Image.Image, generator: torch.Generator | None = None) -> Image.Image:
+def replace_background(image: Image.Image, generator: torch.Generator | None = None) -> Image.Image:
     """Replace a plain background by a random one: gray or colored, plain, shaded or grainy.
 
     An image without a plain background is returned unchanged.

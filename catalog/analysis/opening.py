@@ -10,7 +10,7 @@ from fashion.errors import DataError
 INDEX_FILE = "index.json"
 
 
-def scored_at(place: str | Path) -> Scored:
+def open_scored(place: str | Path) -> Scored:
     """Open a scored catalog, or the one from which an index was built.
 
     Args:
