@@ -24,7 +24,7 @@ from catalog.analysis.portfolios import compare
 from fashion.errors import SettingError, one_line_errors
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
-from fashion.share_correction import TRUSTED
+from fashion.share_correction import LEAST_TRUSTED_COVERAGE
 from training.data.images import open_split
 from training.profiles.gate_scores import GatePredictions
 from training.profiles.predictions import Predictions, predict
@@ -144,7 +144,7 @@ def measure(drawn: DrawnCatalogs, groups: Sequence[str], redraws: int, color: st
 
 def _row(drawn: DrawnCatalogs, group: str, months: HeldCounts, differences: HeldCounts) -> list[str]:
     share = months.share(True)
-    name = group if share is not None and share >= TRUSTED else f"{group} \\*"
+    name = group if share is not None and share >= LEAST_TRUSTED_COVERAGE else f"{group} \\*"
     cells = [part.cell(way) for part in (months, differences) for way in WAYS]
     return [name, f"{drawn.known(group):,}", *cells, f"{months.error(True)}, {months.error(False)}"]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # Little CMS is loaded only for photographs with a profile, w
     from PIL import ImageCms
 
 LARGEST_PROFILE = 4 * 2**20  # bytes; the largest real profiles, those of printing presses, have 0.5 to 3 MB
-KEPT_TRANSFORMS = 16  # cached per thread
+CACHED_TRANSFORMS = 16  # cached per thread
 # A profile that changes no color by more levels than this counts as sRGB: variants of sRGB differ by rounding.
 SAME_LEVELS = 2
 # A profile that maps white to a level below this is treated as broken.
@@ -75,7 +75,7 @@ def _transform(profile: bytes, channels: str) -> "ImageCms.ImageCmsTransform | N
     transforms = _cache.transforms
     if key not in transforms:
         transforms[key] = _build(profile, channels)
-        if len(transforms) > KEPT_TRANSFORMS:
+        if len(transforms) > CACHED_TRANSFORMS:
             transforms.popitem(last=False)
     transforms.move_to_end(key)
     return transforms[key]

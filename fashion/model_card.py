@@ -22,7 +22,7 @@ from fashion.taxonomy import Label, Taxonomy
 CARD_FILE = "model_card.json"
 SCHEMA = 6
 # Schema 1 has neither `calibration` nor `top_k`, 2 no `mirrored`, 3 no rivals, 4 no gates, 5 no share corrections.
-READABLE = (1, 2, 3, 4, 5, 6)
+READABLE_SCHEMAS = (1, 2, 3, 4, 5, 6)
 
 CHECKPOINT_FILE = "model.ckpt"
 STATE_DICT_FILE = "model.pth"
@@ -224,10 +224,10 @@ class ModelCard:
             raise BundleError(f"{path} cannot be read as JSON: {error}") from None
         if not isinstance(content, dict):
             raise BundleError(f"{path} is not a model card: it holds a {type(content).__name__}, not an object")
-        if content.get("schema") not in READABLE:  # checked first: another schema may have other fields
+        if content.get("schema") not in READABLE_SCHEMAS:  # checked first: another schema may have other fields
             raise BundleError(
                 f"{path} has schema {content.get('schema')}; this version of the project reads schemas "
-                f"{READABLE[0]} to {READABLE[-1]}"
+                f"{READABLE_SCHEMAS[0]} to {READABLE_SCHEMAS[-1]}"
             )
         content["schema"] = SCHEMA  # fields that an older schema lacks get their defaults
         try:

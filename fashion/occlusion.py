@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 PART = 0.17  # side of a covered part, as a fraction of the input's side
-PLACES = 8  # parts along each side; neighbors overlap
+PARTS_PER_SIDE = 8  # parts along each side; neighbors overlap
 BLUR = 0.05  # Gaussian radius, as a fraction of the side; a blurred part has no edges that could look like a print
 BATCH = 16  # covered images in one inference
-SUREST = 1e-6  # probabilities are kept this far from 0 and 1, where log-odds are infinite
+PROBABILITY_MARGIN = 1e-6  # probabilities are kept this far from 0 and 1, where log-odds are infinite
 
 
 def occlusion_maps(pixels: np.ndarray, probabilities: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -32,7 +32,7 @@ def occlusion_maps(pixels: np.ndarray, probabilities: Callable[[np.ndarray], np.
     before = _log_odds(probabilities(pixels[None]))
     after = [probabilities(covers[start : start + BATCH]) for start in range(0, len(covers), BATCH)]
     lost = before - _log_odds(np.concatenate(after))
-    return lost.T.reshape(-1, PLACES, PLACES).astype(np.float32)
+    return lost.T.reshape(-1, PARTS_PER_SIDE, PARTS_PER_SIDE).astype(np.float32)
 
 
 def _covers(pixels: np.ndarray) -> np.ndarray:
@@ -40,13 +40,13 @@ def _covers(pixels: np.ndarray) -> np.ndarray:
     side = len(pixels)
     part = max(1, round(PART * side))
     blurred = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(BLUR * side)))
-    starts = np.linspace(0, side - part, PLACES).round().astype(int)
-    covers = np.repeat(pixels[None], PLACES**2, axis=0)
+    starts = np.linspace(0, side - part, PARTS_PER_SIDE).round().astype(int)
+    covers = np.repeat(pixels[None], PARTS_PER_SIDE**2, axis=0)
     for cover, (top, left) in zip(covers, ((top, left) for top in starts for left in starts), strict=True):
         cover[top : top + part, left : left + part] = blurred[top : top + part, left : left + part]
     return covers
 
 
 def _log_odds(probabilities: np.ndarray) -> np.ndarray:
-    inside = probabilities.astype(np.float64).clip(SUREST, 1 - SUREST)
+    inside = probabilities.astype(np.float64).clip(PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
     return np.log(inside / (1 - inside))

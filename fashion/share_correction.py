@@ -18,7 +18,7 @@ import numpy as np
 from fashion.errors import BundleError
 from fashion.taxonomy import Taxonomy
 
-TRUSTED = 0.92  # least coverage of 95 % intervals in simulated catalogs with known shares
+LEAST_TRUSTED_COVERAGE = 0.92  # least coverage of 95 % intervals in simulated catalogs with known shares
 DIGITS = 5  # significant digits of numbers in files
 
 
@@ -51,7 +51,7 @@ class GroupCorrection:
     @property
     def trusted(self) -> bool:
         """Whether the measured coverage of its intervals is high enough."""
-        return self.coverage is not None and self.coverage >= TRUSTED
+        return self.coverage is not None and self.coverage >= LEAST_TRUSTED_COVERAGE
 
     def estimates(self, probabilities: np.ndarray, names: Sequence[str]) -> np.ndarray:
         """Per-product estimates whose means are the shares of the classes, float64 (N, C).

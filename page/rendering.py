@@ -37,7 +37,7 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.globals |= {"sections": dict(sections), "static": static_url}
-        self._environment.filters |= {"percent": percent, "in_words": in_words}
+        self._environment.filters |= {"percent": percent, "readable_name": readable_name}
 
     def page(self, template: str, status: int = HTTPStatus.OK, **contents: Any) -> HTMLResponse:
         """Render a page. A variable of the template that is missing in `contents` is an error."""
@@ -53,7 +53,7 @@ def percent(probability: float) -> str:
     return "<1 %" if rounded == 0 and probability > 0 else f"{rounded} %"
 
 
-def in_words(name: str) -> str:
+def readable_name(name: str) -> str:
     """Display name of a group or a column: print type, not print_type."""
     return name.replace("_", " ")
 

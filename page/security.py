@@ -29,7 +29,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-READING = ("GET", "HEAD")
+SAFE_METHODS = ("GET", "HEAD")
 
 
 class Guard:
@@ -67,7 +67,7 @@ class Guard:
             return _refused(HTTPStatus.MISDIRECTED_REQUEST, "WrongHost", message)
         origin = headers.get("origin")
         foreign = origin is not None and urlsplit(origin).netloc.lower() != host
-        if method not in READING and (foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site")):
+        if method not in SAFE_METHODS and (foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site")):
             message = f"a page of {(origin or 'another site')[:100]} may not post here"
             return _refused(HTTPStatus.FORBIDDEN, "ForeignOrigin", message)
         return None

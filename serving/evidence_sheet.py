@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from fashion.pictures.tiles import HEAT, INK, SOFT, Tile, sheet
+from fashion.pictures.tiles import HEAT_MAP_LAYOUT, INK, SOFT, Tile, sheet
 from fashion.preprocess import decode
 
 
@@ -24,9 +24,9 @@ def write_evidence_sheet(photo: Path, answer: Mapping[str, Any], path: Path) -> 
         SettingError: the ending is not that of an image format.
         InvalidImage: the photograph cannot be read.
     """
-    tiles = [Tile(decode(photo, HEAT.side), [("the photograph", INK)])]
+    tiles = [Tile(decode(photo, HEAT_MAP_LAYOUT.side), [("the photograph", INK)])]
     for attribute in answer["attributes"]:
         picture = Image.open(io.BytesIO(base64.b64decode(attribute["overlay"])))
         lines = [(attribute["name"], INK), (f"{attribute['group']}, {attribute['probability']:.0%}", SOFT)]
         tiles.append(Tile(picture, lines))
-    return sheet(tiles, HEAT).write(path, "--explain")
+    return sheet(tiles, HEAT_MAP_LAYOUT).write(path, "--explain")

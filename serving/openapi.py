@@ -4,7 +4,7 @@ from typing import Any
 
 from fashion.options import NAMES, OPTIONS
 from serving.protocol import JSON_TYPE
-from serving.request_parsing import ADDRESSED_TO, MAX_IMAGES, PROTOCOLS_OWN, header_name
+from serving.request_parsing import MAX_IMAGES, MODEL_FIELDS, PROTOCOL_PARAMETERS, header_name
 
 DESCRIPTION = (
     "Named attributes of fashion photographs. Send a photograph as the body, as the parts of a form, or in base64 in "
@@ -163,8 +163,8 @@ _TENSOR = {
 _V2 = _object(
     "inputs",
     id=_TEXT,
-    **dict.fromkeys(ADDRESSED_TO, _TEXT),
+    **dict.fromkeys(MODEL_FIELDS, _TEXT),
     inputs={"type": "array", "items": _TENSOR, "minItems": 1},
     outputs={"type": "array", "items": {"type": "object"}},
-    parameters=_PARAMETERS | {"properties": _OPTIONS | {name: {} for name in PROTOCOLS_OWN}},
+    parameters=_PARAMETERS | {"properties": _OPTIONS | {name: {} for name in PROTOCOL_PARAMETERS}},
 )

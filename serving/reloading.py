@@ -16,7 +16,7 @@ from serving.protocol import JSON_TYPE, error_object, json_bytes
 
 PATH = "/-/reload"
 # Headers that show that a request comes through a proxy or from a web page.
-OTHERS = ("forwarded", "x-forwarded-for", "via", "origin")
+PROXY_OR_BROWSER_HEADERS = ("forwarded", "x-forwarded-for", "via", "origin")
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def add_reload_route(app: FastAPI, traffic: Traffic) -> None:
 
 
 def _is_own(request: Request) -> bool:
-    if request.client is None or any(name in request.headers for name in OTHERS):
+    if request.client is None or any(name in request.headers for name in PROXY_OR_BROWSER_HEADERS):
         return False
     try:
         return ipaddress.ip_address(request.client.host).is_loopback

@@ -31,8 +31,8 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_IMAGES = 64  # in one request; more would delay other requests too long
 
 # Fields that clients of KServe v2 send to any server, and that are ignored here.
-ADDRESSED_TO = ("model_name", "model_version")  # the kserve client repeats them from the URL
-PROTOCOLS_OWN = ("binary_data_output", "timeout", "priority", "content_type", "headers")
+MODEL_FIELDS = ("model_name", "model_version")  # the kserve client repeats them from the URL
+PROTOCOL_PARAMETERS = ("binary_data_output", "timeout", "priority", "content_type", "headers")
 
 SENDING_ADVICE = "send one as the body (curl -T photo.jpg) or as the form field 'image' (curl -F image=@photo.jpg)"
 
@@ -246,8 +246,8 @@ def _from_kserve_v1(body: Mapping[str, Any], options: dict[str, Any], card: Mode
 
 def _from_kserve_v2(body: Mapping[str, Any], options: dict[str, Any], card: ModelCard) -> ParsedRequest:
     """https://github.com/kserve/open-inference-protocol"""
-    given = _parameters(body, ("id", *ADDRESSED_TO, "inputs", "outputs", "parameters"))
-    parsed = parse_options(options | {name: given[name] for name in given if name not in PROTOCOLS_OWN}, card)
+    given = _parameters(body, ("id", *MODEL_FIELDS, "inputs", "outputs", "parameters"))
+    parsed = parse_options(options | {name: given[name] for name in given if name not in PROTOCOL_PARAMETERS}, card)
     tensors = body["inputs"]
     if not isinstance(tensors, list) or not all(isinstance(tensor, dict) for tensor in tensors):
         raise InvalidRequest("'inputs' must be a list of tensors")

@@ -12,7 +12,7 @@ from photos import photo
 from PIL import Image
 
 from fashion.options import AnswerOptions
-from fashion.pictures.tiles import HEAT
+from fashion.pictures.tiles import HEAT_MAP_LAYOUT
 from fashion.predictor import Predictor
 from serving.client import Client, main, table
 from serving.ports import free_ports
@@ -154,7 +154,7 @@ def test_explain_writes_a_picture_of_the_evidence(
     assert printed.err == f"{out}: where the evidence lies\n"
     assert printed.out == f"{photos[0]}\n{table(Client(endpoint.url()).ask(photo(0), top_k='1'))}\n"
     with Image.open(out) as picture:  # the photograph and the best attribute of each of three groups
-        assert picture.size == HEAT.size(4)
+        assert picture.size == HEAT_MAP_LAYOUT.size(4)
     out.unlink()
     with pytest.raises(SystemExit) as stop:
         main([*photos[:2], *command])

@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 
 from benchmarks import icc_profiles as icc
 from fashion import color_profiles
-from fashion.color_profiles import KEPT_TRANSFORMS, LARGEST_PROFILE, to_srgb
+from fashion.color_profiles import CACHED_TRANSFORMS, LARGEST_PROFILE, to_srgb
 from fashion.preprocess import InputSpec, decode, load_pixels
 
 COLORS = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
@@ -176,11 +176,11 @@ def test_profile_transforms_are_cached_within_a_limit() -> None:
     kept.clear()
     to_srgb(image, icc.display_p3())
     first = next(iter(kept.values()))
-    for exponent in range(KEPT_TRANSFORMS - 1):
+    for exponent in range(CACHED_TRANSFORMS - 1):
         to_srgb(image, icc.rgb_profile(icc.P3_PRIMARIES, icc.gamma(1.5 + exponent / 64)))
     to_srgb(image, icc.display_p3())
     assert first in kept.values()
-    assert len(kept) == KEPT_TRANSFORMS
+    assert len(kept) == CACHED_TRANSFORMS
     to_srgb(image, icc.adobe_rgb())
     assert first in kept.values(), "the least recently used one is evicted first"
-    assert len(kept) == KEPT_TRANSFORMS
+    assert len(kept) == CACHED_TRANSFORMS

@@ -9,7 +9,7 @@ from PIL import Image
 
 from fashion.errors import SettingError
 from fashion.options import AnswerOptions
-from fashion.pictures.tiles import HEAT, MARGIN
+from fashion.pictures.tiles import HEAT_MAP_LAYOUT, MARGIN
 from fashion.predictor import Predictor
 from serving.evidence_sheet import write_evidence_sheet
 
@@ -26,9 +26,9 @@ def test_a_tile_for_the_photograph_and_for_each_attribute(answer, tmp_path, endi
     (tmp_path / "photo.png").write_bytes(photo(1))
     path = write_evidence_sheet(tmp_path / "photo.png", answer, tmp_path / f"sheet{ending}")
     sheet = Image.open(path)
-    assert sheet.size == HEAT.size(1 + len(answer["attributes"]))
-    original = Image.open(io.BytesIO(photo(1))).convert("RGB").resize((HEAT.side, HEAT.side))
-    tile = sheet.convert("RGB").crop((MARGIN, MARGIN, MARGIN + HEAT.side, MARGIN + HEAT.side))
+    assert sheet.size == HEAT_MAP_LAYOUT.size(1 + len(answer["attributes"]))
+    original = Image.open(io.BytesIO(photo(1))).convert("RGB").resize((HEAT_MAP_LAYOUT.side, HEAT_MAP_LAYOUT.side))
+    tile = sheet.convert("RGB").crop((MARGIN, MARGIN, MARGIN + HEAT_MAP_LAYOUT.side, MARGIN + HEAT_MAP_LAYOUT.side))
     difference = sum(
         abs(a - b) for a, b in zip(tile.resize((8, 8)).tobytes(), original.resize((8, 8)).tobytes(), strict=True)
     )

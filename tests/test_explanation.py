@@ -9,7 +9,7 @@ from photos import photo
 from PIL import Image
 
 from fashion.explanation import OVERLAY_SIDE, activation_maps, overlay
-from fashion.occlusion import PLACES, occlusion_maps
+from fashion.occlusion import PARTS_PER_SIDE, occlusion_maps
 from fashion.options import AnswerOptions, InvalidOption
 from fashion.predictor import Predictor
 from fashion.preprocess import InputSpec
@@ -62,8 +62,8 @@ def test_occlusion_maps_find_the_relevant_region():
     image = np.zeros((64, 64, 3), np.uint8)
     image[8:19, 45:56] = 255  # one of the parts
     found = occlusion_maps(image, red_in_the_corner)
-    assert found.shape == (2, PLACES, PLACES)
-    assert np.unravel_index(found[0].argmax(), found[0].shape) == (1, PLACES - 2)
+    assert found.shape == (2, PARTS_PER_SIDE, PARTS_PER_SIDE)
+    assert np.unravel_index(found[0].argmax(), found[0].shape) == (1, PARTS_PER_SIDE - 2)
     assert found[0].max() > 0.1
     assert np.abs(found[0][4:]).max() == np.abs(found[0][:, :4]).max() == 0
     assert np.allclose(found[0], -found[1], atol=1e-6)

@@ -10,7 +10,7 @@ from PIL import Image, ImageColor
 
 from fashion.errors import InvalidImage, SettingError
 from fashion.pictures.portrait import BAR, FULL, MARGIN, WEAK, WIDTH, gallery, heat_maps, portrait
-from fashion.pictures.tiles import HEAT, MARK, RIGHT, WRONG, Picture
+from fashion.pictures.tiles import HEAT_MAP_LAYOUT, MARK, RIGHT, WRONG, Picture
 from fashion.predictor import Predictor
 
 
@@ -66,8 +66,8 @@ def test_groups_without_an_answer_show_the_best_guess_in_gray(predictor: Predict
 
 def test_maps_of_the_groups_that_are_named(predictor: Predictor, photos: Sequence[Path]) -> None:
     assert portrait(predictor, photos[0], groups=["sleeve"]).image.width == 3 * (WIDTH + MARGIN) + MARGIN
-    assert heat_maps(predictor, photos[0]).image.size == HEAT.size(1 + 3)
-    assert heat_maps(predictor, photos[0], ["color"]).image.size == HEAT.size(1 + 1)
+    assert heat_maps(predictor, photos[0]).image.size == HEAT_MAP_LAYOUT.size(1 + 3)
+    assert heat_maps(predictor, photos[0], ["color"]).image.size == HEAT_MAP_LAYOUT.size(1 + 1)
     for draw in (portrait, heat_maps):
         with pytest.raises(SettingError, match=r"group 'collar' is unknown; the model has: category, color, sleeve"):
             draw(predictor, photos[0], ["collar"])

@@ -321,12 +321,12 @@ import resource, sys
 sys.path[:0] = sys.argv[1:]
 from image_files import BAD_IMAGES
 from fashion.errors import InvalidImage
-from fashion.preprocess import InputSpec, pixels
+from fashion.preprocess import InputSpec, load_pixels
 bombs = [BAD_IMAGES[name].data() for name in ("85 megapixels", "120 megapixels", "a header of 60000x60000")]
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for bomb in bombs:
     try:
-        pixels(bomb, InputSpec())
+        load_pixels(bomb, InputSpec())
     except InvalidImage:
         continue
     sys.exit("answered")

@@ -19,7 +19,7 @@ from catalog.scored.columns import ID
 from catalog.scored.score_manifest import MANIFEST_FILE
 from catalog.scored.table import Scored
 from catalog.scored.verdicts import ProductVerdict
-from fashion.share_correction import TRUSTED, GroupCorrection
+from fashion.share_correction import LEAST_TRUSTED_COVERAGE, GroupCorrection
 from fashion.taxonomy import NO, YES, Label
 
 # State of a label's correction; doubtful if the measured coverage of its group's intervals is too low.
@@ -199,7 +199,7 @@ def correction_notes(groups: Sequence[CorrectedGroup], wanted: bool) -> list[str
             seen = "was not measured" if group.coverage is None else f"was {group.coverage:.0%}"
             notes.append(
                 f"{MARK} {group.group}: corrected, but unreliable: the coverage of its 95 % intervals {seen} in "
-                f"trials, expected at least {TRUSTED:.0%}."
+                f"trials, expected at least {LEAST_TRUSTED_COVERAGE:.0%}."
             )
     left = sum(len(group.left) for group in groups if group.photographs)
     if left:

@@ -11,7 +11,7 @@ from fashion.explanation import overlay
 from fashion.options import AnswerOptions, parse_options
 from fashion.pictures.tiles import (
     GROUND,
-    HEAT,
+    HEAT_MAP_LAYOUT,
     INK,
     LARGE,
     MARK,
@@ -102,7 +102,7 @@ def heat_maps(predictor: Predictor, photo: Path | str, groups: Sequence[str] | N
     for attribute, picture in zip(attributes, _maps(predictor, image, attributes), strict=True):
         lines = [(f"{attribute['name']}  {attribute['probability']:.0%}", INK), (picture.note, SOFT)]
         tiles.append(Tile(picture.image, lines))
-    return sheet(tiles, HEAT)
+    return sheet(tiles, HEAT_MAP_LAYOUT)
 
 
 def gallery(

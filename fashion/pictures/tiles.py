@@ -72,7 +72,7 @@ class SheetLayout:
         return MARGIN + columns * (self.side + MARGIN), MARGIN + rows * (self.box[1] + self.caption + MARGIN)
 
 
-HEAT = SheetLayout(side=240, columns=4, lines=2)  # for heat maps
+HEAT_MAP_LAYOUT = SheetLayout(side=240, columns=4, lines=2)  # for heat maps
 
 
 class Picture:

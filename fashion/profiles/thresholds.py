@@ -95,10 +95,10 @@ def _levels(
     return found
 
 
-def shrink_toward(own: np.ndarray, positives: np.ndarray, parent: np.ndarray, smoothing: float) -> np.ndarray:
+def shrink_toward(thresholds: np.ndarray, positives: np.ndarray, parent: np.ndarray, smoothing: float) -> np.ndarray:
     """Shrink thresholds toward their parents', in logits: n positives have weight n / (n + smoothing), none have 0."""
-    weight = np.divide(positives, positives + smoothing, out=np.zeros(len(own)), where=positives > 0)
-    logit = weight * _logit(own) + (1 - weight) * _logit(parent)
+    weight = np.divide(positives, positives + smoothing, out=np.zeros(len(thresholds)), where=positives > 0)
+    logit = weight * _logit(thresholds) + (1 - weight) * _logit(parent)
     return 1 / (1 + np.exp(-logit))
 
 

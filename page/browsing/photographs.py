@@ -15,11 +15,11 @@ from fashion.preprocess import decode
 
 SIDES = (240, 640)  # px, for lists and for a product's page
 QUALITY = 85
-EVIDENCE_KEPT = 64  # cached evidence maps, 80 kB per photograph with 300 labels
-KEPT = 512  # cached thumbnails, about 10 kB each
+CACHED_MAPS = 64  # cached evidence maps, 80 kB per photograph with 300 labels
+CACHED_THUMBNAILS = 512  # cached thumbnails, about 10 kB each
 
 
-@lru_cache(KEPT)
+@lru_cache(CACHED_THUMBNAILS)
 def thumbnail(path: Path, side: int, changed: int) -> bytes:
     """A photograph as a JPEG thumbnail.
 
@@ -45,7 +45,7 @@ class EvidenceMaps:
 
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
-        self._maps = lru_cache(EVIDENCE_KEPT)(self._all_maps)
+        self._maps = lru_cache(CACHED_MAPS)(self._all_maps)
 
     def picture(self, path: Path, label: str) -> bytes:
         """A photograph overlaid with the evidence for a label, `group:name`, as JPEG.

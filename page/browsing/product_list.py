@@ -15,7 +15,7 @@ from page.browsing.selection import ListSelection
 from page.shop import Shop
 
 PAGE_SIZE = 48
-SEARCHED = 240  # maximum results of a search
+MAX_RESULTS = 240  # maximum results of a search
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def like_photograph(shop: Shop, predictor: Predictor, selection: ListSelection, 
 def _searched(shop: Shop, selection: ListSelection) -> WordSearch:
     index = _index(shop)
     with shop.lock:
-        return search_words(index, selection.words, selection.filter() or None, SEARCHED)
+        return search_words(index, selection.words, selection.filter() or None, MAX_RESULTS)
 
 
 def _index(shop: Shop) -> Index:

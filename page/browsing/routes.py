@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from fashion.errors import DataError, FashionError, InvalidImage, SettingError, one_line
 from fashion.predictor import Predictor
 from page.browsing.photographs import SIDES, EvidenceMaps, modified_at, thumbnail
-from page.browsing.product_list import SEARCHED, ProductList, like_photograph, list_products
+from page.browsing.product_list import MAX_RESULTS, ProductList, like_photograph, list_products
 from page.browsing.product_page import answered_attributes, measured_colors, photograph_faults
 from page.browsing.relations import recommended, relations
 from page.browsing.reports import report_policy
@@ -54,7 +54,7 @@ def _add_lists(app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predicto
             selection=selection,
             listing=products,
             by_photograph=by_photograph,
-            most=SEARCHED,
+            most=MAX_RESULTS,
             reports=reports,
         )
 

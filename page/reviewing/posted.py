@@ -9,7 +9,7 @@ from catalog.scored.correction_store import Correction, login_name
 from fashion.errors import one_line
 from serving.protocol import InvalidRequest
 
-MOST = 1_000  # maximum corrections per request
+MAX_CORRECTIONS = 1_000  # maximum corrections per request
 LONGEST_NAME = 80  # maximum length of a reviewer's name
 
 
@@ -27,8 +27,8 @@ def read_json(body: bytes) -> Mapping[str, Any]:
 def posted_corrections(content: Mapping[str, Any]) -> list[Correction]:
     """`{"corrections": [[product, verdict, group, label], ...]}`. Raises InvalidRequest for anything else."""
     rows = content.get("corrections")
-    if not isinstance(rows, list) or not rows or len(rows) > MOST:
-        raise InvalidRequest(f"'corrections' must be a list of 1 to {MOST:,}")
+    if not isinstance(rows, list) or not rows or len(rows) > MAX_CORRECTIONS:
+        raise InvalidRequest(f"'corrections' must be a list of 1 to {MAX_CORRECTIONS:,}")
     if not all(isinstance(row, list) and len(row) == 4 and all(isinstance(cell, str) for cell in row) for row in rows):
         raise InvalidRequest("a correction is [product, verdict, group, label], all of them texts")
     return [Correction(*row) for row in rows]
@@ -45,8 +45,12 @@ def posted_states(content: Mapping[str, Any]) -> dict[str, int]:
 def posted_numbers(content: Mapping[str, Any]) -> list[int]:
     """`{"numbers": [...]}`, of entries. Raises InvalidRequest for anything else."""
     numbers = content.get("numbers")
-    if not isinstance(numbers, list) or not all(type(number) is int for number in numbers) or len(numbers) > MOST:
-        raise InvalidRequest(f"'numbers' must be a list of at most {MOST:,} whole numbers")
+    if (
+        not isinstance(numbers, list)
+        or not all(type(number) is int for number in numbers)
+        or len(numbers) > MAX_CORRECTIONS
+    ):
+        raise InvalidRequest(f"'numbers' must be a list of at most {MAX_CORRECTIONS:,} whole numbers")
     return numbers
 
 

@@ -29,9 +29,9 @@ from page.shop import Shop
 from serving.http_requests import receive_body
 from serving.protocol import JSON_TYPE, error_answer, error_object, json_bytes
 
-AT_ONCE = 40  # products of a queue per response
-BATCHES_AT_ONCE = 6
-WORDS = {
+ITEMS_PER_RESPONSE = 40  # products of a queue per response
+BATCHES_PER_RESPONSE = 6
+QUEUE_TITLES = {
     UNCERTAIN: "least certain first",
     CONTRADICTIONS: "likely wrong labels of the source's table first",
     NEW: "new arrivals first",
@@ -52,7 +52,7 @@ def _add_reading(app: FastAPI, renderer: Renderer, shop: Shop, card: ModelCard) 
 
     @app.get("/review", include_in_schema=False)
     def review() -> Response:
-        kinds = {kind: WORDS[kind] for kind in (*KINDS, BATCHES)}
+        kinds = {kind: QUEUE_TITLES[kind] for kind in (*KINDS, BATCHES)}
         return renderer.page(
             "review.html.j2",
             section="Review",
@@ -69,9 +69,11 @@ def _add_reading(app: FastAPI, renderer: Renderer, shop: Shop, card: ModelCard) 
             shop.refresh()
             groups, wanted = [group] if group and not label else [], Label(group, label) if label else None
             if kind == BATCHES:
-                found = label_batches(shop.scored, groups, wanted, where or None, BATCHES_AT_ONCE)
+                found = label_batches(shop.scored, groups, wanted, where or None, BATCHES_PER_RESPONSE)
                 return {"batches": batch_items(shop, found)}
-            return {"items": review_items(shop, queue(shop.scored, kind, groups, wanted, where or None, AT_ONCE))}
+            return {
+                "items": review_items(shop, queue(shop.scored, kind, groups, wanted, where or None, ITEMS_PER_RESPONSE))
+            }
 
         return await _answer(find)
 

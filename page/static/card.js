@@ -2,7 +2,7 @@
 import { ask, Refused } from "./server_requests.js";
 import { choose } from "./label_choice.js";
 import { colorList } from "./colors.js";
-import { element, inWords, percent } from "./elements.js";
+import { element, readableName, percent } from "./elements.js";
 
 const MOVES = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
 const FORM = 2 ** 16; // bytes reserved for the rest of a form besides its photographs
@@ -98,7 +98,7 @@ export class Card {
       if (answered.length) answered.forEach((attribute) => add(attribute, true));
       else if (this.isProduct && applies && likeliest && settings.unsure) add(likeliest, false);
     }
-    const unfit = this.isProduct ? this.groups.filter((group) => !group.applies).map(({ group }) => inWords(group)) : [];
+    const unfit = this.isProduct ? this.groups.filter((group) => !group.applies).map(({ group }) => readableName(group)) : [];
     this.answers.replaceChildren(
       ...(this.isProduct ? [] : [this.#noProduct()]),
       ...(rows.length ? [element("ul", { class: "attributes" }, ...rows)] : []),
@@ -163,8 +163,8 @@ export class Card {
     const limit = attribute.threshold ? `, threshold ${percent(attribute.threshold)}` : "";
     const button = element(
       "button",
-      { type: "button", tabIndex: -1, "aria-label": `${inWords(attribute.group)}: ${attribute.name}, ${percent(attribute.probability)}${limit}${isAnswered ? "" : ", not answered"}` },
-      element("span", { class: "of", textContent: inWords(attribute.group) }),
+      { type: "button", tabIndex: -1, "aria-label": `${readableName(attribute.group)}: ${attribute.name}, ${percent(attribute.probability)}${limit}${isAnswered ? "" : ", not answered"}` },
+      element("span", { class: "of", textContent: readableName(attribute.group) }),
       element("span", { class: "name", textContent: attribute.name }),
       element("span", { class: "percent", textContent: percent(attribute.probability) }),
       bar,
@@ -185,7 +185,7 @@ export class Card {
     if (best !== this.seen) this.#see(best);
     best.heat.show(attribute, this.shown, (address, isFirst) => {
       this.map.src = address;
-      this.map.alt = `Where the evidence for ${inWords(attribute.group)}: ${attribute.name} lies`;
+      this.map.alt = `Where the evidence for ${readableName(attribute.group)}: ${attribute.name} lies`;
       this.map.hidden = false;
       this.caption.textContent = isFirst ? `${this.map.alt} …` : this.map.alt;
     });

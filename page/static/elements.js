@@ -16,4 +16,4 @@ export const percent = (probability) => {
 };
 
 // Display name of a group: print type, not print_type.
-export const inWords = (group) => group.replaceAll("_", " ");
+export const readableName = (group) => group.replaceAll("_", " ");

@@ -1,5 +1,5 @@
 // A product's photographs: one large, the others as thumbnails, with an overlay of the evidence for an attribute.
-import { element, inWords } from "./elements.js";
+import { element, readableName } from "./elements.js";
 
 const [photo, map, told, choice] = ["photo", "map", "evidence", "thumbnails"].map((id) => document.getElementById(id));
 const WAIT = 60; // ms of hovering before a request
@@ -51,7 +51,7 @@ export class ProductPhoto {
     this.#shown = [group, name];
     this.#due = setTimeout(() => {
       map.src = `/browse/evidence/${this.product}?label=${encodeURIComponent(`${group}:${name}`)}&number=${this.number}`;
-      map.alt = `Where the evidence for ${inWords(group)}: ${name} lies`;
+      map.alt = `Where the evidence for ${readableName(group)}: ${name} lies`;
       told.textContent = "Looking for the evidence …";
     }, WAIT);
   }

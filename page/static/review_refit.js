@@ -1,6 +1,6 @@
 // Refits of thresholds and calibration to the corrections: propose, apply and undo.
 import { post } from "./review_requests.js";
-import { element, inWords } from "./elements.js";
+import { element, readableName } from "./elements.js";
 
 const find = (id) => document.getElementById(id);
 const number = (value) => value.toLocaleString("en");
@@ -66,9 +66,9 @@ function show(found) {
     ]),
     said(`${found.judged}. Each product is held out from the fit that it is evaluated with.`),
     said(isSame ? "Nothing would change: the corrections agree with the model." : found.interval && low <= 0 && high >= 0 ? "The change of right answers may be chance: its interval contains 0." : ""),
-    said(`Thresholds ${found.fits_thresholds ? "are fitted anew" : "stay as they are"}. Percentages fitted anew for: ${found.recalibrated.map(inWords).join(", ") || "no group"}.`),
+    said(`Thresholds ${found.fits_thresholds ? "are fitted anew" : "stay as they are"}. Percentages fitted anew for: ${found.recalibrated.map(readableName).join(", ") || "no group"}.`),
     said(`Of ${number(found.answers)} answers of the catalog ${number(found.removed)} would be removed, and ${number(found.added)} new ones added${changes.length ? ":" : "."}`),
-    ...(changes.length ? table(["group", "added", "removed"], changes.map(([group, [added, removed]]) => [inWords(group), number(added), number(removed)])) : []),
+    ...(changes.length ? table(["group", "added", "removed"], changes.map(([group, [added, removed]]) => [readableName(group), number(added), number(removed)])) : []),
   );
 }
 

@@ -1,5 +1,5 @@
 // One product and one group: the reviewer marks which labels are right.
-import { element, inWords, percent } from "./elements.js";
+import { element, readableName, percent } from "./elements.js";
 import { ProductPhoto } from "./product_photo.js";
 
 const find = (id) => document.getElementById(id);
@@ -20,7 +20,7 @@ export class SingleView {
     this.listed = item.choices.slice(0, Math.max(BY_NUMBER, this.on.size));
     this.photo.show(item.product, item.title, item.photographs);
     find("more").href = `/browse/product/${encodeURIComponent(item.product)}`;
-    find("question").textContent = `Which ${inWords(item.group)}? ${item.title}`;
+    find("question").textContent = `Which ${readableName(item.group)}? ${item.title}`;
     find("reason").textContent = item.reason;
     this.#draw();
     find("options").querySelector("button")?.focus();

@@ -147,7 +147,7 @@ class Change:
     def pixels(self, source: Source, spec: InputSpec, generator: torch.Generator | None = None) -> np.ndarray:
         """Decode, augment and resize one image: uint8 (S, S, 3).
 
-        Without changes the result equals `fashion.preprocess.pixels`; flipped only, it is its mirror image.
+        Without changes the result equals `fashion.preprocess.load_pixels`; flipped only, it is its mirror image.
         Walls and backgrounds are drawn with `generator` or torch's global one.
 
         Raises:
