@@ -68,7 +68,7 @@ class Guard:
         origin = headers.get("origin")
         foreign = origin is not None and urlsplit(origin).netloc.lower() != host
         if method not in SAFE_METHODS and (foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site")):
-            message = f"a page of {(origin or 'another site')[:100]} may not post here"
+            message = f"pages of {(origin or 'another site')[:100]} are not allowed to send requests to this server"
             return _refused(HTTPStatus.FORBIDDEN, "ForeignOrigin", message)
         return None
 
