@@ -181,7 +181,8 @@ class AnswerOptions:
         {"anyOf": [{"type": "string"}, {"type": "number", "minimum": 0, "maximum": 1}]},
         "`default`, a profile of the model card (`micro-f1`, `macro-f1`, `precision`, `top-k`, `0.5`), or a number "
         "from 0 to 1",
-        "the threshold profile; a number is a threshold for all labels; top-k answers the card's number of labels per group",
+        "the threshold profile; a number is a threshold for all labels; top-k answers the card's number of labels per "
+        "group",
         "NAME",
     )
     caution: float = _option(

@@ -315,7 +315,7 @@ def _describe(data: bytes) -> str:
     length = f"{len(data)} byte{'s' if len(data) > 1 else ''}"
     head = data[:256].lstrip().lower()
     if looks_like_heic(data) and not can_read_heic():
-        return f"HEIC cannot be read here: {length} that look like HEIC; {HEIC_ADVICE}"
+        return f"HEIC is not supported here; {HEIC_ADVICE}"
     if looks_like_image(data):
         like = "HEIC" if looks_like_heic(data) else "an image"
         return f"the image is broken: {length} that begin like {like}, but with an unreadable header"

@@ -106,7 +106,7 @@ def test_the_command_writes_a_page_and_replaces_only_its_own(
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"photographs": "nowhere"}, "nowhere is no folder"),
+        ({"photographs": "nowhere"}, "nowhere is not a folder"),
         ({"profile": "best"}, "threshold profile 'best' is unknown"),
     ],
 )

@@ -214,7 +214,7 @@ def test_photographs_that_were_moved(scored, tmp_path, capsys):
     ("flags", "said"),
     [
         (["--skip", "beauty"], "there is no check 'beauty'"),
-        (["--photographs", "/nowhere"], "/nowhere is no folder"),
+        (["--photographs", "/nowhere"], "/nowhere is not a folder"),
         (["--title", "heading"], "there is no column 'heading'"),
         (["--sheet", "checks.txt"], "must end in .jpg"),
     ],

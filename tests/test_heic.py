@@ -58,5 +58,5 @@ def test_a_broken_one_is_a_one_line_error(cut: int) -> None:
 @pytest.mark.usefixtures("without_heic")
 def test_without_the_library_the_error_names_the_fix() -> None:
     assert not looks_like_image(HEIC)
-    with pytest.raises(InvalidImage, match=r"that look like HEIC; convert it to JPEG, or install pillow-heif$"):
+    with pytest.raises(InvalidImage, match=r"HEIC is not supported here; convert it to JPEG, or install pillow-heif$"):
         decode(HEIC)

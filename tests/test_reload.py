@@ -152,7 +152,7 @@ def test_a_broken_bundle_is_refused_in_one_line_and_the_old_one_stays(
         assert answer["model"]["version"] == "1.0"
     lines = [line for line in log.read_text().splitlines()[printed:] if not line.startswith("{")]
     assert len(lines) == 2
-    assert all(line.startswith("not reloaded, ") and "1.0" in line and "goes on: " in line for line in lines)
+    assert all(line.startswith("not reloaded, ") and "1.0" in line and "stays in use: " in line for line in lines)
 
 
 def test_reloading_needs_authorization(versions: tuple[Path, ...]) -> None:

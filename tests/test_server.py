@@ -310,7 +310,7 @@ def test_no_model_in_the_store(tmp_path: Path, capsys: pytest.CaptureFixture[str
     (tmp_path / "store").mkdir()
     assert "no fashion.mar in the model store" in fails_to_start(server, capsys)
     (tmp_path / "store" / "fashion.mar").write_bytes(b"not an archive")
-    assert "fashion.mar is broken" in fails_to_start(server, capsys)
+    assert "fashion.mar is not a valid model archive" in fails_to_start(server, capsys)
 
 
 def test_a_port_that_is_taken_is_named(model_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

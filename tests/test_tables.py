@@ -190,7 +190,7 @@ def test_lines_in_another_encoding_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"id,image\n\xff\x00\x01\x02", "is no text"),
+        (b"id,image\n\xff\x00\x01\x02", "is not text"),
         (b"\x1f\x8b\x08\x00", "is compressed .gzip.; decompress it first"),
         (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
         (b"\n<!DOCTYPE html><p>not found, sorry", "is HTML or XML"),
