@@ -22,7 +22,7 @@ BATCH_SIZE = 16  # images in one batched run; a GPU's memory would hold many mor
 class _Prepared(NamedTuple):
     """A decoded and resized image, uint8 (S, S, 3), or the error that prevented it."""
 
-    load_pixels: np.ndarray | None
+    pixels: np.ndarray | None
     error: Exception | None
     seconds: float
 
