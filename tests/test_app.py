@@ -33,6 +33,7 @@ from fashion.errors import SettingError
 from fashion.options import AnswerOptions
 from fashion.predictor import Predictor
 from serving import app as server
+from serving import http_requests
 from serving.app import create_app
 from serving.archive import CONFIG_FILE, SERVING
 from serving.batcher import BATCH_SIZE, QUEUE_SIZE, Batcher, QueueFull
@@ -466,7 +467,7 @@ def test_every_error_below_v2_is_a_text(app_url: str) -> None:
 
 
 def test_a_body_that_stalls_is_reported(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "BODY_TIMEOUT", 0.1)
+    monkeypatch.setattr(http_requests, "BODY_TIMEOUT", 0.1)
 
     (port,) = free_ports(1)
     running = uvicorn.Server(uvicorn.Config(create_app(predictor), port=port, log_level="warning"))

@@ -253,7 +253,7 @@ def test_maps_need_a_single_photograph(server: Server) -> None:
     files = [("image", photo(1)), ("image", photo(2))]
     response = server.ask("/explanations/fashion", files=files, data={"product": "1"})
     assert (response.status_code, response.json()["error"]["type"]) == (400, "InvalidOption")
-    assert "a map is of one of them" in response.json()["error"]["message"]
+    assert "a map shows only one of them" in response.json()["error"]["message"]
     one = server.ask("/explanations/fashion", files={"image": photo(1)}, data={"product": "1"})
     assert all("map" in attribute for attribute in one.json()["attributes"])
 

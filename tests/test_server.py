@@ -317,7 +317,7 @@ def test_a_port_that_is_taken_is_named(model_store: Path, tmp_path: Path, capsys
     server = TorchServe.temporary(model_store, tmp_path)
     with socket.create_server(("127.0.0.1", int(server.management_url.rpartition(":")[2]))) as taken:
         error = fails_to_start(server, capsys)
-        assert f"port {taken.getsockname()[1]} is taken by process" in error
+        assert f"port {taken.getsockname()[1]} is in use by process" in error
         assert "management_address" in error
 
 

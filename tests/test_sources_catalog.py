@@ -182,7 +182,7 @@ def test_bad_rows_are_left_out_and_listed(tmp_path: Path) -> None:
             {"train": HEADER + "0.jpg,Red,a,b\n"},
             r"line 2 of .* has 4 values, but its header names 3 columns",
         ),
-        ({"train": HEADER + '0.jpg,"Red,a\n'}, r"line 2 of .* has a quote that is not closed.*between .quotes."),
+        ({"train": HEADER + '0.jpg,"Red,a\n'}, r"line 2 of .* has a quote that is not closed.*in .quotes."),
         (
             {"train": "a,b\n1,2\n"},
             "no column with a usual name for images.*a, b; name it with --image-column of: python -m training.sources",
