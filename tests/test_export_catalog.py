@@ -101,7 +101,7 @@ def test_csv_fills_empty_cells_and_lists_differences(home: Path, capsys: pytest.
     assert float(differences["girl"].pop("probability")) == pytest.approx(1 / (1 + np.exp(-3.5)), abs=1e-3)
     assert differences["girl"] == {"id": "girl", "column": "Colour", "table": "Blue", "photograph": "Green"}
     said = capsys.readouterr()
-    assert "the table says Blue for girl, the photograph is Green 0.97" in said.out
+    assert "the table says Blue for girl, the photograph shows Green 0.97" in said.out
     assert "1 labels have no counterpart in the mapping: article Backpacks (1)" in said.err
 
 

@@ -192,7 +192,7 @@ def test_foreign_folders_and_collections_are_not_changed(tmp_path: Path) -> None
     scored = write_catalog(tmp_path / "scored", products(5))
     (tmp_path / SHARD).mkdir()
     (tmp_path / SHARD / "mine").touch()
-    with pytest.raises(DataError, match="not as a part of an index; choose another folder with --out"):
+    with pytest.raises(DataError, match="belongs to no index; choose another folder with --out"):
         build(scored, EdgeStore(tmp_path))
     assert (tmp_path / SHARD / "mine").exists()
     client = QdrantClient(":memory:")

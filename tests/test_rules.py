@@ -151,7 +151,7 @@ def test_the_rules_of_the_page_work_as_documented(tmp_path: Path) -> None:
         ("derive: {a: {labels: {x: y}}}\n", r"derive a, from holds None, which is not a name"),
         ("derive: {a: {from: a, labels: {x: y}}}\n", r"derive a follows from itself; name another group at from"),
         ("derive: {a: {from: b}}\n", r"derive a holds None; expected a table"),
-        ("applies: {by: [a]}\n", r"applies, groups holds None, no name"),
+        ("applies: {by: [a]}\n", r"applies, groups holds None, which is not a name"),
         ("applies: {by: [a, a], groups: [b]}\n", r"applies has by \['a', 'a'\]; expected .* each once"),
         ("applies: {by: a, groups: [b], yes: 0.1, no: 0.5}\n", r"yes 0.1 and no 0.5; expected shares, 0 <= no < yes"),
         ("applies: {by: a, groups: [b], yes: often}\n", r"applies has yes 'often' and no 0.01; expected shares"),

@@ -163,7 +163,7 @@ def test_the_command_prints_and_writes(scored: Scored, tmp_path: Path, capsys: p
         ({"groups": ["colour"]}, SettingError, "unknown attribute group 'colour'; the model has: category, color"),
         ({"column": "addd"}, SettingError, r"no column 'addd'; it has: price, .*; did you mean 'added'\?"),
         ({"column": "brand"}, DataError, "'brand' holds no dates such as 2026-05-01: its first cell is "),
-        ({"column": "tags"}, DataError, r"'tags' holds list<.*>, no dates"),
+        ({"column": "tags"}, DataError, r"'tags' holds list<.*>, not dates"),
         ({"by": "day"}, SettingError, "unknown period 'day'"),
         ({"where": "prise<5"}, FilterError, "unknown column 'prise'"),
         ({"where": "price>1000"}, DataError, "no product of .* passes the filter 'price>1000'"),
