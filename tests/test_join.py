@@ -83,7 +83,7 @@ def test_shards_keep_their_photographs_and_numbers_match_names(attributes: Path,
         (("--on", "colour=sku"), "has no column 'colour' (did you mean 'color'?)"),
         (("--on", "image=sku", "--columns", "necks"), "has no column 'necks' (did you mean 'neck'?)"),
         (("--on", "image=sku", "--columns", "color"), "has all columns of"),
-        (("--on", "image=note"), "no image of"),
+        (("--on", "image=note"), "no value of image in"),
         (("--on", "image=color"), "has the color 'Pink' of an earlier row, but other values"),
     ],
 )
