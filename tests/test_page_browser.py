@@ -596,6 +596,18 @@ def test_a_refit_is_shown_applied_and_undone(
         tab.close()  # before its server stops
 
 
+def test_a_product_that_appears_late_leaves_the_focus_where_it_is(opened: Callable[..., Page]) -> None:
+    tab = opened("/review")
+    expect(tab.locator("#options button").first).to_be_focused()
+    tab.locator("#learning summary").focus()
+    tab.evaluate("document.getElementById('options').replaceChildren()")
+    tab.evaluate("document.getElementById('kind').dispatchEvent(new Event('change'))")
+    expect(tab.locator("#options button").first).to_be_visible()  # of the product that was loaded meanwhile
+    expect(tab.locator("#learning summary")).to_be_focused()
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#refit")).to_be_visible()
+
+
 def test_a_refit_of_too_few_corrections_names_the_minimum(opened: Callable[..., Page]) -> None:
     tab = opened("/review")
     EXPECTED.append("400")

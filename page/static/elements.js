@@ -17,3 +17,9 @@ export const percent = (probability) => {
 
 // Display name of a group: print type, not print_type.
 export const readableName = (group) => group.replaceAll("_", " ");
+
+// Focus a control of the product that has just appeared, unless the reviewer is elsewhere on the page by now: the next
+// key would decide something that was not meant.
+export function focusInReview(control) {
+  if (!document.activeElement?.closest("details, header")) control?.focus();
+}

@@ -1,5 +1,5 @@
 // A batch of products that may all have one label: the reviewer marks which have it.
-import { element, percent } from "./elements.js";
+import { element, focusInReview, percent } from "./elements.js";
 
 const find = (id) => document.getElementById(id);
 
@@ -18,7 +18,7 @@ export class BatchView {
     find("batch-reason").textContent = batch.reason;
     find("tiles").replaceChildren(...batch.products.map((product, at) => this.#tile(product, at)));
     this.#set(() => true);
-    this.#tiles()[0].focus();
+    focusInReview(this.#tiles()[0]);
   }
 
   save() {

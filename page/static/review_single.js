@@ -1,5 +1,5 @@
 // One product and one group: the reviewer marks which labels are right.
-import { element, readableName, percent } from "./elements.js";
+import { element, focusInReview, readableName, percent } from "./elements.js";
 import { ProductPhoto } from "./product_photo.js";
 
 const find = (id) => document.getElementById(id);
@@ -23,7 +23,7 @@ export class SingleView {
     find("question").textContent = `Which ${readableName(item.group)}? ${item.title}`;
     find("reason").textContent = item.reason;
     this.#draw();
-    find("options").querySelector("button")?.focus();
+    focusInReview(find("options").querySelector("button"));
   }
 
   accept() {
