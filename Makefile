@@ -16,7 +16,7 @@ ARGS ?=
 
 URL := http://127.0.0.1:8080/predictions/fashion
 
-# Many containers set it. Without compiled files `import torch` takes twice as long, in each of the many processes that tests start.
+# Many containers set it. Without bytecode files, every process compiles its imports again; for torch that doubles the time.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help

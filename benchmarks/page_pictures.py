@@ -77,7 +77,7 @@ def take_batch(tab: Page, url: str, folder: Path) -> None:
     take_review(tab, url, folder)
     tab.select_option("#kind", "batches")
     tab.select_option("#group", "pattern")
-    expect(tab.locator("#batch-question")).to_contain_text("all Solid")
+    expect(tab.locator("#batch-question")).to_contain_text("are Solid")
     tab.wait_for_function("() => [...document.querySelectorAll('#tiles img')].every((image) => image.naturalWidth)")
 
 

@@ -509,10 +509,15 @@ def test_two_reviewers_at_once(opened: Callable[..., Page]) -> None:
 
 def test_a_batch_at_once(opened: Callable[..., Page]) -> None:
     tab = opened("/review")
-    tab.select_option("#kind", "batches")
-    expect(tab.locator("#batch-question")).to_contain_text("all")
+    with tab.expect_response("**/review/queue*kind=batches*") as response:
+        tab.select_option("#kind", "batches")
+    expect(tab.locator("#batch-question")).to_contain_text("Which of these")
     tiles = tab.locator("#tiles button")
     count = tiles.count()
+    products = response.value.json()["batches"][0]["products"]
+    as_answered = [str(product["answered"]).lower() for product in products]
+    assert [tile.get_attribute("aria-pressed") for tile in tiles.all()] == as_answered
+    assert set(as_answered) == {"true", "false"}
     assert violations(tab) == []
     expect(tiles.first).to_be_focused()
     tab.keyboard.press("n")

@@ -1,4 +1,4 @@
-"""Batches of products with one label near its threshold, to be accepted or rejected at once: are these 24 Striped?"""
+"""Batches of products with one label near its threshold, to be decided together: which of these 24 are Striped?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -14,10 +14,10 @@ export class BatchView {
   show(batch) {
     this.batch = batch;
     this.last = 0; // the tile that was toggled last: start of a range
-    find("batch-question").textContent = `Are these ${batch.products.length} all ${batch.name}?`;
+    find("batch-question").textContent = `Which of these ${batch.products.length} are ${batch.name}?`;
     find("batch-reason").textContent = batch.reason;
     find("tiles").replaceChildren(...batch.products.map((product, at) => this.#tile(product, at)));
-    this.#set(() => true);
+    this.#set((at) => batch.products[at].answered); // Enter alone confirms the model, it does not overrule it
     focusInReview(this.#tiles()[0]);
   }
 

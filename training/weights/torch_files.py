@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from fashion.errors import BundleError, one_line
+from fashion.files import write_atomically
 
 
 class Ignored:
@@ -88,7 +89,7 @@ def check(path: Path) -> None:
 
 
 def write(content: Any, path: Path) -> None:
-    """Save `content` via a memory buffer: torch's own writer hides a full disk behind an error of its own."""
+    """Save `content` atomically, via a memory buffer: torch's own writer reports a full disk as another error."""
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    path.write_bytes(buffer.getbuffer())
+    write_atomically(path, buffer.getvalue())
