@@ -27,7 +27,7 @@ from training.data.images import open_split
 from training.fitting.losses import BINARY_CROSS_ENTROPY
 from training.fitting.module import FashionModule
 from training.fitting.rate_search import LR_STEPS, suggested_rate
-from training.fitting.runs import TrainingRun, load_module
+from training.fitting.runs import BEST, TrainingRun, load_module
 from training.fitting.stopping import StopOnSignal, TrainingStopped
 
 CONFIG = Path(__file__).parent.parent / "training" / "configs" / "sample.yaml"
@@ -309,7 +309,8 @@ def test_ctrl_c_saves_prints_the_resume_command_and_exits(flags: list[str], tmp_
     with (tmp_path / "log").open("w+") as log:
         process = subprocess.Popen(command(*arguments), stdout=log, stderr=log, start_new_session=True, env=ONE_THREAD)
         limit = time.monotonic() + 200
-        while not (run / "metrics.csv").exists() and process.poll() is None and time.monotonic() < limit:
+        # The best weights are saved last at the end of an epoch: after its row in metrics.csv.
+        while not (run / BEST).exists() and process.poll() is None and time.monotonic() < limit:
             time.sleep(0.1)
         os.killpg(process.pid, signal.SIGINT)
         status = process.wait(100)
