@@ -99,7 +99,9 @@ ENGINES = {
         "decode + resize + inference, one photograph at a time", _in_process("single"), lambda right: right.answer
     ),
     EACH: Contestant(
-        "the same, `Predictor.predict_each` on lists of 16", _in_process("each"), lambda right: right.answer
+        "decode + resize + inference by `Predictor.predict_each`, lists of 16",
+        _in_process("each"),
+        lambda right: right.answer,
     ),
     OPENVINO: Contestant(
         "inference only, OpenVINO on the same file",

@@ -20,7 +20,7 @@ from benchmarks.servers.running import Running, Server, freeze, thaw
 from fashion.errors import FashionError, one_line
 
 CONCURRENCIES = (1, 2, 4, 8, 16)
-EXPLAINED = (1, 4)  # concurrencies at which /explanations is measured beside /predictions
+EXPLAINED = (1, 4)
 ENGINE_SHARE = 0.6  # of a server's seconds: engines have no queue that must drain
 OTHERS = ("fastapi", "uvicorn", "litserve", "openvino")  # packages whose versions the page lists
 
@@ -35,6 +35,7 @@ class ServingPlan:
         rounds: number of rounds.
         seconds: duration of each server's turn at each concurrency in a round.
         warm_up: seconds for which 8 clients send to each server first, so that Java compiles its hot code.
+        explained: concurrencies at which /explanations is measured beside /predictions.
     """
 
     names: tuple[str, ...] = tuple(CONTESTANTS)
@@ -42,6 +43,7 @@ class ServingPlan:
     rounds: int = 3
     seconds: float = 4.0
     warm_up: float = 3.0
+    explained: tuple[int, ...] = EXPLAINED
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,8 @@ def _all_rounds(
     plan: ServingPlan, entries: list[StartedServer], right: RightAnswers, images: list[bytes], results: Results
 ) -> None:
     shipped = next((entry for entry in entries if entry.name == SHIPPED), None)
-    explained = _explanations(shipped, right, images, results) if shipped else None
-    extra = [concurrency for concurrency in plan.concurrencies if explained and concurrency in EXPLAINED]
+    explained = _explanations(shipped, right, images, results) if shipped and plan.explained else None
+    extra = [concurrency for concurrency in plan.concurrencies if explained and concurrency in plan.explained]
     total = plan.rounds * (len(entries) * len(plan.concurrencies) + len(extra))
     with tqdm(total=total, desc="measuring", unit="cell") as bar:
         for i in range(plan.rounds):

@@ -1,10 +1,11 @@
 """Compare the endpoint's speed with other servers running the same model, and with the model alone.
 
-    make bench-serving
+    make bench-serving                  a ResNet50 at 512 px
+    make bench-serving ARGS=--starter   the model in model_store/starter
 
 It starts every server on this machine and sends all of them the same photographs, a few seconds at a time and in turn,
 over several rounds, so that a slow minute of the machine affects all alike. The other servers are frozen meanwhile. It
-writes the section `serving` of docs/benchmarks.md and docs/img/serving.png.
+writes the section `serving` or `serving starter` of docs/benchmarks.md, and its plot.
 """
 
 import argparse
@@ -20,15 +21,18 @@ from benchmarks.document import PAGE, write_section
 from benchmarks.interpreters import draw_plot
 from benchmarks.photographs import photographs as draw_photographs
 from benchmarks.random_bundle import random_bundle
-from benchmarks.rounds import ServingPlan, measure
+from benchmarks.rounds import EXPLAINED, ServingPlan, measure
+from benchmarks.serving_goals import GOALS, LARGE, STARTER, ServingGoals
 from benchmarks.serving_page import section, tables
+from benchmarks.starter import BUNDLE
 from fashion.errors import FashionError, SettingError, one_line_errors
 
 OUT = Path("runs/bench-serving")
-PLOT = Path("docs/img/serving.png")
+PLOTS = Path("docs/img")
+SECTIONS = {LARGE: "serving", STARTER: "serving starter"}
 
 
-def publish(results: Results, out: Path, page: Path = PAGE, plot: Path = PLOT) -> None:
+def publish(results: Results, out: Path, page: Path = PAGE, plots: Path = PLOTS) -> None:
     """Write the section and the plot.
 
     Raises:
@@ -37,13 +41,17 @@ def publish(results: Results, out: Path, page: Path = PAGE, plot: Path = PLOT) -
     faults = results.faults()
     if faults:
         raise FashionError(f"{len(faults)} sorts of wrong answers, such as {faults[0]}; nothing was written")
+    chosen = results.settings["goals"]
+    plot = plots / GOALS[chosen].plot
     draw_plot("benchmarks.plot_serving", out, plot)
-    write_section("serving", section(results), page)
+    write_section(SECTIONS[chosen], section(results), page)
+    print(f"wrote the section {SECTIONS[chosen]!r} of {page} and {plot}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write the section."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__.split("\n")[0])
+    parser.add_argument("--starter", action="store_true", help=f"measure with {BUNDLE} instead of a large ResNet50")
     parser.add_argument("--quick", action="store_true", help="two minutes, one round; the page stays as it is")
     parser.add_argument("--servers", help=f"only these, with commas between; of: {', '.join(CONTESTANTS)}")
     parser.add_argument("--rounds", type=int, help=f"(default: {ServingPlan.rounds})")
@@ -51,47 +59,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--page-only", action="store_true", help="write the page from the results of the last full run")
     options = parser.parse_args(arguments)
     with one_line_errors():
-        full = OUT / "results.json"
+        chosen = STARTER if options.starter else LARGE
+        full = OUT / f"results-{chosen}.json"
         if options.page_only:
             if not full.exists():
-                raise SettingError(f"no {full}; run make bench-serving once without --page-only")
+                raise SettingError(f"no {full}; measure once without --page-only")
             publish(Results.load(full), full)
             return 0
-        plan = _plan(options)
-        results = measure(plan, *_material(), _empty(OUT / "servers"))
+        plan = _plan(options, GOALS[chosen])
+        photographs = OUT / "photographs"
+        images = draw_photographs(photographs)
+        bundle = BUNDLE if options.starter else random_bundle(OUT / "bundle", images)
+        results = measure(plan, bundle, photographs, _empty(OUT / "servers"))
+        results.settings["goals"] = chosen
         whole = not options.quick and not options.servers
         saved = full if whole else OUT / "look.json"
         results.save(saved)
-        if SHIPPED in plan.names:
+        if SHIPPED in plan.names and not options.starter:
             results.cells += log_cost.measure(OUT / "small", OUT / "servers", options.quick)
             results.save(saved)
         print(tables(results))
         if whole:
             publish(results, full)
-            print(f"wrote the section 'serving' of {PAGE} and {PLOT}")
         for fault in results.faults():
             print(f"wrong: {fault}")
     return 0
 
 
-def _plan(options: argparse.Namespace) -> ServingPlan:
+def _plan(options: argparse.Namespace, goals: ServingGoals) -> ServingPlan:
     plan = ServingPlan(concurrencies=(1, 8), rounds=1, seconds=2.0, warm_up=1.0) if options.quick else ServingPlan()
-    names = tuple(options.servers.split(",")) if options.servers else plan.names
+    names = tuple(options.servers.split(",")) if options.servers else goals.names
     for name in names:
-        if name not in CONTESTANTS:
-            raise SettingError(f"server {name!r} is unknown; choose among: {', '.join(CONTESTANTS)}")
+        if name not in goals.names:
+            raise SettingError(f"server {name!r} is unknown; choose among: {', '.join(goals.names)}")
     rounds = plan.rounds if options.rounds is None else options.rounds
     seconds = plan.seconds if options.seconds is None else options.seconds
     if rounds < 1 or seconds <= 0:
         raise SettingError(f"{rounds} rounds of {seconds:g} s measure nothing; give 1 or more, and more than 0 s")
-    return replace(plan, names=names, rounds=rounds, seconds=seconds)
-
-
-def _material() -> tuple[Path, Path]:
-    """The bundle and the folder of photographs, created if missing."""
-    folder = OUT / "photographs"
-    images = draw_photographs(folder)
-    return random_bundle(OUT / "bundle", images), folder
+    explained = EXPLAINED if goals.explanations else ()
+    return replace(plan, names=names, rounds=rounds, seconds=seconds, explained=explained)
 
 
 def _empty(folder: Path) -> Path:

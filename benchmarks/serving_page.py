@@ -6,48 +6,25 @@ from collections.abc import Sequence
 
 from benchmarks import log_cost
 from benchmarks.cells import EXPLANATIONS, Cell, Results, percentile, pooled, rate
-from benchmarks.contestants import (
-    APP,
-    ENGINES,
-    FASTAPI,
-    INFERENCE,
-    LITSERVE,
-    LOGGED,
-    PAIR,
-    QUIET,
-    SERVERS,
-    SHIPPED,
-    SINGLE,
-    STOCK,
-)
+from benchmarks.contestants import APP, ENGINES, FASTAPI, LITSERVE, LOGGED, PAIR, QUIET, SERVERS, SHIPPED, SINGLE, STOCK
 from benchmarks.document import table
+from benchmarks.serving_goals import GOALS, RatioGoal
 
-# Goals of the endpoint: minimum ratios of images a second between two servers.
-RATIOS = (
-    (SHIPPED, STOCK, 6.0),
-    (SHIPPED, FASTAPI, 1.15),
-    (SHIPPED, INFERENCE, 0.95),
-    (SHIPPED, LITSERVE, None),
-    (APP, SHIPPED, None),
-)
-MOST_DELAY = 4.0  # ms that the server may add to the p50 of the model in process
 MOST_FOR_EXPLANATIONS = 0.10  # additional time relative to a prediction
 MOST_FOR_LOGS = 0.01  # share of the time of a photograph
 SHARES = (0.5, 0.95, 0.99)
 
 METHOD = """\
-`make bench-serving` starts every server itself on this machine and sends all of them the same {photographs} JPEG
+`{command}` starts every server itself on this machine and sends all of them the same {photographs} JPEG
 photographs of drawn garments (480x480 to 900x1200 px, most about 600x600; {smallest} to {largest} KB, median {median}
-KB), from 1, 2, 4, 8 and 16 clients at the same time, each of which sends its next photograph when the one before is
+KB), from {clients} clients at the same time, each of which sends its next photograph when the one before is
 answered. Everything is measured for {seconds:g} seconds at a time, in turn, in {rounds} rounds; servers whose turn it
 is not are frozen (SIGSTOP). Images a second and ratios are medians over the rounds, with minimum and maximum in
 parentheses; ratios are computed within a round. Latencies are percentiles over all rounds together. Memory is the peak
-of all processes of a server. Every answer was checked: it is the Predictor's for that photograph, and the stock
-handler's probabilities are those of the fp32 file.
+of all processes of a server. Every answer was checked: it is the Predictor's for that photograph{stock}.
 
-The model is a ResNet50 with 228 labels at 512x512 px and random weights, written by the benchmark: speed does not
-depend on the weights. The load generator shares the cores with the servers and takes {client:.1f} ms of processor time
-for each photograph."""
+{model} The load generator shares the cores with the servers and takes {client:.1f} ms of processor time for each
+photograph."""
 
 LOG_METHOD = f"""\
 With such a model the cost of logs and metrics would be lost in the noise. So it is measured separately, as the
@@ -70,17 +47,28 @@ def section(results: Results) -> str:
     """The Markdown that goes into the page."""
     smallest, median, largest = results.settings["kilobytes"]
     client = statistics.median(cell.client for cell in results.cells if cell.name in SERVERS)
-    text = METHOD.format(smallest=smallest, median=median, largest=largest, client=client, **results.settings)
+    goals = GOALS[results.settings["goals"]]
+    text = METHOD.format(
+        command=goals.command,
+        model=goals.model,
+        clients=_listed(results.concurrencies),
+        stock=", and the stock handler's probabilities are those of the fp32 file" if results.cells_of(STOCK) else "",
+        smallest=smallest,
+        median=median,
+        largest=largest,
+        client=client,
+        **results.settings,
+    )
     text += f"\n\n{LOG_METHOD}" if results.cells_of(LOGGED) else ""
     method = "\n\n".join(textwrap.fill(paragraph, 120) for paragraph in text.split("\n\n"))
     skipped = [f"- Not measured: {results.titles.get(name, name)}: {why}" for name, why in results.skipped.items()]
     who = [f"- {results.titles[name]}: {what}." for name, what in WHO.items() if results.cells_of(name)]
     versions = ", ".join(f"{package} {number}" for package, number in results.settings["versions"].items())
     parts = [
-        "## Serving",
+        f"## {goals.title}",
         method,
         "\n".join(who),
-        "![Images a second and p50 against concurrency](img/serving.png)",
+        f"![Images a second and p50 against concurrency](img/{goals.plot})",
         tables(results),
     ]
     parts += ["\n".join(skipped)] if skipped else []
@@ -137,29 +125,28 @@ def _engines(results: Results) -> str:
 
 def _goals(results: Results) -> str:
     header = ["what", "wanted", *map(str, results.concurrencies)]
-    rows = [_ratio_row(results, name, other, least) for name, other, least in RATIOS]
-    rows += [_delay_row(results), _explanations_row(results), _logs_row(results)]
+    goals = GOALS[results.settings["goals"]]
+    rows = [_ratio_row(results, goal) for goal in goals.ratios]
+    rows += [_delay_row(results, name, most) for name, most in goals.delays.items()]
+    rows += [_explanations_row(results), _logs_row(results)]
     filled = [row for row in rows if any(cell != "-" for cell in row[2:])]
     return table(header, filled) if filled else ""
 
 
-def _ratio_row(results: Results, name: str, other: str, least: float | None) -> list[str]:
-    what = f"images/s: {_title(results, name)} / {_title(results, other)}"
-    row = [what, f"≥ {least:g}" if least else "-"]
+def _ratio_row(results: Results, goal: RatioGoal) -> list[str]:
+    what = f"images/s: {_title(results, goal.name)} / {_title(results, goal.other)}"
+    row = [what, str(goal)]
     for concurrency in results.concurrencies:
-        ratios = results.ratios(name, other, concurrency)
-        row.append(_bold(_spread(ratios, 2), least and statistics.median(ratios) >= least) if ratios else "-")
+        ratios = results.ratios(goal.name, goal.other, concurrency)
+        row.append(_bold(_spread(ratios, 2), goal.met(statistics.median(ratios), concurrency)) if ratios else "-")
     return row
 
 
-def _delay_row(results: Results) -> list[str]:
-    row = [
-        f"p50, ms: {_title(results, SHIPPED)} - in process with decode and resize",
-        f"≤ {MOST_DELAY:g} at 1",
-    ]
+def _delay_row(results: Results, name: str, most: float) -> list[str]:
+    row = [f"p50, ms: {_title(results, name)} - in process with decode and resize", f"≤ {most:g} at 1"]
     for concurrency in results.concurrencies:
-        delays = results.delays(SHIPPED, SINGLE, concurrency) if concurrency == 1 else []
-        row.append(_bold(_spread(delays), statistics.median(delays) <= MOST_DELAY) if delays else "-")
+        delays = results.delays(name, SINGLE, concurrency) if concurrency == 1 else []
+        row.append(_bold(_spread(delays), statistics.median(delays) <= most) if delays else "-")
     return row
 
 
@@ -190,6 +177,12 @@ def _logs(results: Results) -> str:
         costs = results.costs(name, QUIET)
         rows.append([PAIR[name].title, rates, "-" if name == QUIET or not costs else _spread(costs, 3)])
     return table(header, rows) if rows else ""
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    """Such as `1, 2 and 4`."""
+    *first, last = map(str, numbers)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _title(results: Results, name: str) -> str:

@@ -133,6 +133,8 @@ class OnnxEngine:
                 options = onnxruntime.SessionOptions()
                 options.intra_op_num_threads = threads
                 options.inter_op_num_threads = 1
+                # Else a session's threads spin for a while after a run, on cores that the next requests need.
+                options.add_session_config_entry("session.force_spinning_stop", "1")
                 options.log_severity_level = 3  # errors only; the warnings are about unfused nodes
                 try:
                     session = onnxruntime.InferenceSession(self._path, options, providers=["CPUExecutionProvider"])

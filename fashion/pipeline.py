@@ -32,8 +32,8 @@ class Pipeline:
 
     onnxruntime on a CPU runs images concurrently, each on its share of the cores: two images on one core each are
     faster than one after the other on both cores, because layers need no synchronization between cores, and decoding
-    overlaps with inference. torch is faster in batches (`Engine.in_batches`): images are decoded concurrently and run
-    through the network together.
+    overlaps with inference. torch is faster in batches
+    (`Engine.in_batches`): images are decoded concurrently and run through the network together.
 
     Args:
         engine: runs the network.
@@ -44,12 +44,13 @@ class Pipeline:
         self.engine = engine
         self._card = card
 
-    def run(self, images: Sequence[Source], features: Sequence[bool]) -> list[Outcome]:
+    def run(self, images: Sequence[Source], features: Sequence[bool], concurrency: int = 1) -> list[Outcome]:
         """Run images; return an outcome for each, in order. A bad image does not affect the others.
 
         Args:
             images: bytes of image files, paths or PIL images.
             features: for each image, whether to return its feature map.
+            concurrency: number of concurrent calls that share the cores, this one included.
         """
         if self.engine.in_batches:
             return self._in_batches(images, features)
@@ -62,10 +63,10 @@ class Pipeline:
             prepared = list(self._lanes.map(self._prepare, images[full:]))  # decoded on cores that become free
             outcomes = [lane.result() for lane in lanes]
         elif rest == 1:
-            return [self._one(images[0], features[0], 1)]
+            return [self._one(images[0], features[0], concurrency)]
         else:
             prepared = list(self._lanes.map(self._prepare, images))
-        return outcomes + self._finish(prepared, features[full:])
+        return outcomes + self._finish(prepared, features[full:], concurrency)
 
     def warm_up(self, most: int) -> None:
         """Run blank images, so that no request waits for memory and threads to be set up.
@@ -90,12 +91,12 @@ class Pipeline:
     def _one(self, image: Source, features: bool, concurrency: int) -> Outcome:
         return self._infer(self._prepare(image), features, concurrency)
 
-    def _finish(self, prepared: Sequence[_Prepared], features: Sequence[bool]) -> list[Outcome]:
+    def _finish(self, prepared: Sequence[_Prepared], features: Sequence[bool], concurrency: int = 1) -> list[Outcome]:
         """Run fewer images than there are lanes: the valid ones concurrently, on equal shares of the cores."""
         good = sum(image.pixels is not None for image in prepared)
         if good <= 1:
-            return [self._infer(image, wanted, 1) for image, wanted in zip(prepared, features, strict=True)]
-        return list(self._lanes.map(self._infer, prepared, features, [good] * len(prepared)))
+            return [self._infer(image, wanted, concurrency) for image, wanted in zip(prepared, features, strict=True)]
+        return list(self._lanes.map(self._infer, prepared, features, [good * concurrency] * len(prepared)))
 
     def _prepare(self, image: Source) -> _Prepared:
         start = time.perf_counter()

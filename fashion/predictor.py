@@ -83,16 +83,19 @@ class Predictor:
             found += [outcome.get() for outcome in outcomes]
         return found
 
-    def predict_each(self, images: Sequence[Source], features: bool | Sequence[bool] = False) -> list[Outcome]:
+    def predict_each(
+        self, images: Sequence[Source], features: bool | Sequence[bool] = False, concurrency: int = 1
+    ) -> list[Outcome]:
         """Predict images on all cores, with an outcome for each; a bad image does not affect the others.
 
         Args:
             images: bytes of image files, paths or PIL images. All are held in memory at once, so split long lists into
                 parts of a few dozen.
             features: whether to return the feature map too; one value for all images or one for each.
+            concurrency: number of concurrent calls that share the cores, this one included.
         """
         wanted = [features] * len(images) if isinstance(features, bool) else features
-        return self._pipeline.run(images, wanted) if images else []
+        return self._pipeline.run(images, wanted, concurrency) if images else []
 
     def predict_pixels(self, batch: np.ndarray, features: bool = False) -> list[Prediction]:
         """Predict images that are already decoded and resized: uint8 of shape (B, S, S, 3).

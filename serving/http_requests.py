@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import uuid
+import random
 from collections import Counter
 from concurrent.futures import Future
 from dataclasses import replace
@@ -51,7 +51,7 @@ async def respond(request: Request, name: str, explain: bool) -> Response:
         explain: whether the route asks for class activation maps.
     """
     headers = request.headers
-    request_id = headers.get("x-request-id", "")[:100] or uuid.uuid4().hex
+    request_id = headers.get("x-request-id", "")[:100] or f"{random.getrandbits(128):032x}"
     call = IncomingRequest(
         *({}, headers, headers.get("content-type", "")),
         explain=explain,

@@ -61,10 +61,14 @@ class Responder:
         self.predictor = predictor
         self._thresholds = predictor.card.threshold_row()
 
-    def respond(self, calls: Sequence[IncomingRequest]) -> tuple[list[Reply], BatchCounts]:
+    def respond(self, calls: Sequence[IncomingRequest], concurrency: int = 1) -> tuple[list[Reply], BatchCounts]:
         """Answer requests; return a reply for each, in order, and the counts of the batch.
 
         The images of all requests are predicted together.
+
+        Args:
+            calls: the requests.
+            concurrency: number of concurrent calls that share the cores, this one included.
         """
         start = time.perf_counter()
         read = [self._read(call) for call in calls]
@@ -75,7 +79,7 @@ class Responder:
             if isinstance(request, ParsedRequest)
             for _ in request.images
         ]
-        outcomes = iter(self._predict(images, maps))
+        outcomes = iter(self._predict(images, maps, concurrency))
         replies, tally = [], BatchCounts()
         for call, request in zip(calls, read, strict=True):
             if isinstance(request, ParsedRequest):
@@ -95,10 +99,13 @@ class Responder:
             _log_fault(error, "a request could not be read")
             return error
 
-    def _predict(self, images: Sequence[bytes | InvalidImage], maps: Sequence[bool]) -> list[Outcome]:
+    def _predict(self, images: Sequence[bytes | InvalidImage], maps: Sequence[bool], concurrency: int) -> list[Outcome]:
         good = [(image, wanted) for image, wanted in zip(images, maps, strict=True) if isinstance(image, bytes)]
         try:
-            predicted = iter(self.predictor.predict_each([image for image, _ in good], [wanted for _, wanted in good]))
+            found = self.predictor.predict_each(
+                [image for image, _ in good], [wanted for _, wanted in good], concurrency
+            )
+            predicted = iter(found)
             return [next(predicted) if isinstance(image, bytes) else Outcome(error=image) for image in images]
         except Exception as error:
             logger.exception("inference of %d images failed", len(good))

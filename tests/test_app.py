@@ -209,6 +209,42 @@ def test_a_full_queue_refuses(predictor: Predictor) -> None:
     assert {future.result().status for future in waiting[1:]} == {200}
 
 
+def test_each_lane_answers_a_request_at_the_same_time(bundle: Path) -> None:
+    predictor = Predictor.from_bundle(bundle, engine="int8", threads=3)
+    all_at_work, shares = threading.Barrier(3, timeout=WAIT), []
+
+    class Together(Responder):
+        """Answers when three requests are being answered."""
+
+        def respond(self, calls, concurrency=1):
+            shares.append(concurrency)
+            all_at_work.wait()
+            return super().respond(calls, concurrency)
+
+    batcher = Batcher(Together(predictor), lambda tally: None)
+    futures = [batcher.submit(IncomingRequest({"body": photo(i)})) for i in range(6)]
+    with batcher:
+        replies = [future.result(WAIT) for future in futures]
+    expected = [predictor.answer(predictor.predict(photo(i))) for i in range(6)]
+    assert [json.loads(reply.body) for reply in replies] == expected
+    assert shares[:4] == [3] * 4  # as many waited as there are lanes: each has one core
+
+
+def test_an_engine_that_runs_batches_takes_all_waiting_requests(bundle: Path) -> None:
+    sizes: list[int] = []
+
+    class Counted(Responder):
+        def respond(self, calls, concurrency=1):
+            sizes.append(len(calls))
+            return super().respond(calls, concurrency)
+
+    batcher = Batcher(Counted(Predictor.from_bundle(bundle, engine="torch", device="cpu")), lambda tally: None)
+    futures = [batcher.submit(IncomingRequest({"body": photo(i % 4)})) for i in range(BATCH_SIZE + 3)]
+    with batcher:
+        assert {future.result(WAIT).status for future in futures} == {200}
+    assert sizes == [BATCH_SIZE, 3]
+
+
 @pytest.mark.parametrize("config", [DEFAULT_CONFIG, HARDENED_CONFIG], ids=lambda path: path.stem)
 def test_the_limits_are_those_of_torchserve(config: Path) -> None:
     properties = read_properties(config)

@@ -17,6 +17,7 @@ from image_files import half
 from benchmarks import log_cost
 from benchmarks.cells import EXPLANATIONS, Cell, Results
 from benchmarks.contestants import (
+    APP,
     CONTESTANTS,
     EACH,
     FASTAPI,
@@ -38,6 +39,7 @@ from benchmarks.rounds import ServingPlan, measure
 from benchmarks.servers.running import NotStarted, freeze, python_server, thaw
 from benchmarks.servers.torchserve import quiet
 from benchmarks.serving import main
+from benchmarks.serving_goals import LARGE, STARTER
 from benchmarks.serving_page import section, tables
 from fashion.model_card import ModelCard
 from fashion.preprocess import decode
@@ -173,6 +175,7 @@ def test_servers_and_engines_are_measured_and_ended(small: Path, folder: Path, t
         assert 10 < cell.resident < 4000
         assert cell.seconds >= (0.3 if cell.name == FASTAPI else 0.15)
     assert all(cell.images % 16 == 0 for cell in results.cells_of(EACH))
+    results.settings["goals"] = STARTER
     results.save(tmp_path / "results.json")
     assert Results.load(tmp_path / "results.json") == results
     assert CONTESTANTS[FASTAPI].title in tables(results)
@@ -228,6 +231,7 @@ def results() -> Results:
         "kilobytes": [19, 60, 190],
         "rounds": 2,
         "seconds": 4.0,
+        "goals": LARGE,
         "versions": {"fastapi": "1.2"},
     }
     return Results("a machine", settings, titles, {"litserve": "No module named 'litserve'"}, cells)
@@ -242,6 +246,23 @@ def test_ratios_are_taken_within_a_round(results: Results) -> None:
     assert "≤ 10% | 20.0 (20.0 to 20.0) % |" in text  # not bold: not reached
     assert "| 90.0 (60.0 to 120.0) | 90.0 (60.0 to 120.0) | 900 (450) |" in text
     assert "| 10 / 20 / 20 |" in text  # two thirds of the answers came in the fast round
+
+
+def test_goals_of_the_starter_hold_for_many_clients(results: Results) -> None:
+    for round, slow in ((0, 1), (1, 2)):
+        for concurrency in (1, 8):
+            results.cells += [
+                cell(FASTAPI, 60 / slow, 16 * slow, concurrency, round),
+                cell(APP, 100 / slow, 9 * slow, concurrency, round),
+                cell(EACH, 120 / slow, 8 * slow, concurrency, round),
+            ]
+    results.settings["goals"] = STARTER
+    text = section(results)
+    assert "## Serving the starter" in text
+    assert "from 1 and 8 clients" in " ".join(text.split())
+    assert "≥ 1.6 at 8 and 16 | 1.67 (1.67 to 1.67) | **1.67 (1.67 to 1.67)** |" in text
+    assert "≥ 0.85 at 8 and 16 | 0.83 (0.83 to 0.83) | 0.83 (0.83 to 0.83) |" in text
+    assert "≤ 2 at 1 | **1.5 (1.0 to 2.0)** | -" in text
 
 
 def test_logging_cost_is_relative_to_the_time_per_photograph(results: Results) -> None:
@@ -292,6 +313,7 @@ def test_the_section_names_unmeasured_servers_and_can_be_replaced(results: Resul
         (["--servers", "shipped,nobody"], "server 'nobody' is unknown; choose among: shipped, "),
         (["--rounds", "0"], "0 rounds"),
         (["--seconds", "-1"], "-1 s measure nothing"),
+        (["--starter", "--servers", "stock"], "server 'stock' is unknown; choose among: shipped, app, "),
     ],
 )
 def test_wrong_flags_are_reported_in_one_line(

@@ -10,6 +10,7 @@ import numpy as np
 
 from fashion.answers import make_answer
 from fashion.engines import Outputs
+from fashion.errors import BundleError
 from fashion.model_card import INT8_FILE, ModelCard
 from fashion.pipeline import predictions
 from fashion.prediction import Prediction
@@ -21,12 +22,17 @@ class PlainModel:
 
     Args:
         bundle: folder written by `python -m training.export`.
+
+    Raises:
+        BundleError: the model averages mirror images, which this class does not.
     """
 
     def __init__(self, bundle: Path) -> None:
         import onnxruntime
 
         self.card = ModelCard.load(bundle)
+        if self.card.mirrored:
+            raise BundleError(f"{bundle} averages mirror images; compared servers run each photograph once")
         self._session = onnxruntime.InferenceSession(bundle / INT8_FILE)
 
     def prepare(self, photograph: bytes) -> np.ndarray:
