@@ -20,7 +20,7 @@ URL := http://127.0.0.1:8080/predictions/fashion
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup starter page demo data train export evaluate archive serve app stop predict bench-serving bench-training bench-matching notebooks soak test lint check format clean
+.PHONY: help setup starter page demo data train export evaluate archive serve app stop predict bench bench-serving bench-training bench-matching notebooks soak test lint check format clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -127,6 +127,9 @@ bench-training: $(BENCH)/installed  ## Measure the input pipeline and the traini
 
 bench-matching: $(BENCH)/installed  ## Measure searches among 10,000 to 1,000,000 products (ARGS="--sizes 10000": 2 minutes)
 	@$(PY) -m benchmarks.matching $(ARGS)
+
+bench: $(BENCH)/installed  ## Run all of these and make soak, and summarize their targets: 2 hours (ARGS="--only footprint")
+	@$(PY) -m benchmarks.all $(ARGS)
 
 notebooks: setup  ## Run the notebooks on BUNDLE and DATA, save their outputs and three pictures for the docs
 	@$(PY) -m benchmarks.notebooks $(BUNDLE) $(DATA) $(ARGS)

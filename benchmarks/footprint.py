@@ -25,6 +25,7 @@ from benchmarks.document import PAGE, table, write_section
 from benchmarks.memory import proportional
 from benchmarks.photographs import photographs
 from benchmarks.starter import BUNDLE
+from benchmarks.targets import Target, save_targets
 from fashion.model_card import INT8_FILE
 from serving.archive import archive
 from serving.ports import free_ports
@@ -61,8 +62,8 @@ def spent(command: Sequence[str | Path]) -> tuple[float, float]:
     return time.perf_counter() - begun, usage.ru_utime + usage.ru_stime
 
 
-def start_up(photograph: Path, rounds: int) -> list[list[str]]:
-    """The rows of the table: seconds of both processes, and their ratio."""
+def start_up(photograph: Path, rounds: int) -> list[tuple[list[str], Target]]:
+    """The rows of the table, seconds of both processes and their ratio, and the target of each."""
     least: list[str | Path] = [sys.executable, "-c", LEAST, BUNDLE / INT8_FILE, photograph]
     whole: list[str | Path] = [sys.executable, "-m", "fashion.predictor", BUNDLE, photograph]
     found = [(spent(least), spent(whole)) for _ in range(rounds + 1)][1:]  # the first run reads the files from disk
@@ -70,7 +71,8 @@ def start_up(photograph: Path, rounds: int) -> list[list[str]]:
     for kind, name in enumerate(("clock", "processor")):
         of_least, of_whole = (median(times[i][kind] for times in found) for i in (0, 1))
         ratio = median(times[1][kind] / times[0][kind] for times in found)
-        rows.append([f"start-up, {name}", f"{of_least:.2f} s", f"{of_whole:.2f} s", f"{ratio:.2f}", _met(ratio, START)])
+        target = Target(f"start-up, {name}: ratio", f"≤ {START:g}", f"{ratio:.2f}", ratio <= START)
+        rows.append(([f"start-up, {name}", f"{of_least:.2f} s", f"{of_whole:.2f} s", f"{ratio:.2f}"], target))
     return rows
 
 
@@ -123,10 +125,6 @@ def _wait(ready: Callable[[], bool], seconds: float = 300.0) -> None:
         time.sleep(0.1)
 
 
-def _met(value: float, most: float) -> str:
-    return f"at most {most:g}: {'met' if value <= most else 'missed'}"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table, and write it into the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.footprint", description=__doc__.split("\n")[0])
@@ -143,17 +141,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, running, most in servers:
         with running() as (url, process):
             resident, shared = memory(url, process, files)
-        rows.append([name, f"{resident:.0f} MB", f"{shared:.0f} MB", "", _met(resident, most)])
+        target = Target(f"memory, resident: {name}", f"≤ {most:g} MB", f"{resident:.0f} MB", resident <= most)
+        rows.append(([name, f"{resident:.0f} MB", f"{shared:.0f} MB", ""], target))
     header = ["", "least, or resident", "whole, or proportional", "ratio", "target"]
+    cells = [[*row, f"{target.wanted}: {'met' if target.met else 'missed'}"] for row, target in rows]
     text = (
-        f"{table(header, rows)}\n\nStart-up: whole processes, `python -m fashion.predictor` with the starter and one "
-        "photograph beside one that imports numpy, Pillow and onnxruntime and opens the model and the photograph; "
+        f"## Start-up and memory\n\n{table(header, cells)}\n\n"
+        "Start-up: whole processes, `python -m fashion.predictor` with the starter and one photograph beside one that imports numpy, Pillow and onnxruntime and opens the model and the photograph; "
         f"medians of {options.rounds} in turns. Memory: after {REQUESTS} photographs one by one; proportional is with "
         f"shared pages divided among those who share them. Machine: {machine.describe()}. Measured by\n\n"
         "    python -m benchmarks.footprint\n"
     )
     print(text)
     write_section("footprint", text, options.page)
+    save_targets("footprint", [target for _, target in rows])
     return 0
 
 

@@ -17,12 +17,15 @@ from typing import Any
 
 from benchmarks.document import table, write_section
 from benchmarks.interpreters import BENCH_PYTHON, draw_plot, environment
+from benchmarks.targets import Target, save_targets
 from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_atomically
 
 PAGE, PLOT = Path("docs/matching.md"), Path("docs/img/matching.png")
 SIZES = "10000,100000,1000000"
 OUT = Path("runs/bench-matching")
+# Targets beside FAISS: ratios of time and memory to build, GB of disk for a million products, of the slowest queries.
+BUILD, DISK, RECALL, SLOWEST, SLOWEST_MS = 1.2, 3.1, 0.985, 2.0, 20.0
 
 
 def measure(size: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -71,6 +74,30 @@ def section(results: Sequence[dict[str, Any]], source: str, command: str) -> str
     )
 
 
+def targets(result: dict[str, Any]) -> list[Target]:
+    """The targets beside FAISS for one size; none where FAISS was not run."""
+    if "faiss" not in result:
+        return []
+    own, built, other, size = result["ours"], result["index"], result["faiss"], f"{result['size']:,} products"
+    times, beside = own["times"]["default"], other["times"]["all"]
+    most = min(SLOWEST * beside["p99"], SLOWEST_MS)
+    filtered = own["times"]["default, filter"]
+    ratios = {"time to build": built["seconds"] / other["seconds"], "memory to build": built["peak"] / other["memory"]}
+    found = [
+        Target(f"{size}: {what} / FAISS's", f"≤ {BUILD:g}", f"{ratio:.2f}", ratio <= BUILD)
+        for what, ratio in ratios.items()
+    ]
+    disk = DISK * result["size"] / 1e6
+    found += [
+        Target(f"{size}: on disk", f"≤ {disk:.1f} GB", f"{built['disk']:.1f} GB", built["disk"] <= disk),
+        Target(f"{size}: recall@10", f"≥ {RECALL:g}", f"{times['recall']:.3f}", times["recall"] >= RECALL),
+    ]
+    for name, each in (("p99", times), ("p99 with a filter", filtered)):
+        wanted = f"≤ {SLOWEST:g} times FAISS's and {SLOWEST_MS:g} ms: {most:.1f}"
+        found.append(Target(f"{size}: {name}, ms", wanted, f"{each['p99']:.1f}", each["p99"] <= most))
+    return found
+
+
 def _cells(times: dict[str, float], memory: float | None) -> list[str]:
     recall = f"{times['recall']:.3f}" if "recall" in times else "-"
     return [f"{times['p50']:.1f}", f"{times['p99']:.1f}", recall, "-" if memory is None else f"{memory:.2f}"]
@@ -97,6 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.scored:
             command += f" ARGS=\"--scored SCORED --source '{options.source}'\""
         write_atomically(options.out / "results.json", json.dumps(results))
+        save_targets("matching", [target for result in results for target in targets(result)])
         write_section("speed", section(results, options.source, command), options.page)
         draw_plot("benchmarks.plot_matching", options.out / "results.json", options.page.parent / "img" / PLOT.name)
     print(f"wrote  {options.page}")

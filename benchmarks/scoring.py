@@ -17,6 +17,7 @@ from benchmarks import machine
 from benchmarks.document import table, write_section
 from benchmarks.footprint import spent
 from benchmarks.photographs import COUNT, photographs
+from benchmarks.targets import Target, save_targets
 from catalog.scoring.opening import image_files
 from catalog.scoring.scorer import BATCH
 from fashion.model_card import ModelCard
@@ -97,6 +98,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     size = f"{card.input.size}x{card.input.size} px"
     what = f"The same {len(paths)} JPEG photographs; {card.arch} at {size}, {options.engine}"
     write_section("rate", section(found, what, options.address is not None), options.page)
+    ratio = median(values[2] for values in found)
+    name = f"photographs/s of catalog.score, {len(paths):,} photographs, / in process"
+    save_targets("scoring", [Target(name, f"≥ {GOAL:g}", f"{ratio:.2f}", ratio >= GOAL)])
     print(f"wrote  {options.page}")
     return 0
 

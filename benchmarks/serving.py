@@ -23,8 +23,9 @@ from benchmarks.photographs import photographs as draw_photographs
 from benchmarks.random_bundle import random_bundle
 from benchmarks.rounds import EXPLAINED, ServingPlan, measure
 from benchmarks.serving_goals import GOALS, LARGE, STARTER, ServingGoals
-from benchmarks.serving_page import section, tables
+from benchmarks.serving_page import section, tables, targets
 from benchmarks.starter import BUNDLE
+from benchmarks.targets import save_targets
 from fashion.errors import FashionError, SettingError, one_line_errors
 
 OUT = Path("runs/bench-serving")
@@ -45,6 +46,7 @@ def publish(results: Results, out: Path, page: Path = PAGE, plots: Path = PLOTS)
     plot = plots / GOALS[chosen].plot
     draw_plot("benchmarks.plot_serving", out, plot)
     write_section(SECTIONS[chosen], section(results), page)
+    save_targets(SECTIONS[chosen], targets(results))
     print(f"wrote the section {SECTIONS[chosen]!r} of {page} and {plot}")
 
 

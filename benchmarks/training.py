@@ -23,7 +23,8 @@ from benchmarks.interpreters import draw_plot
 from benchmarks.machine import describe
 from benchmarks.photographs import photographs
 from benchmarks.seed_pipeline import AUGMENT, SPEC
-from benchmarks.training_page import section, tables
+from benchmarks.targets import save_targets
+from benchmarks.training_page import section, tables, targets
 from benchmarks.training_steps import ON_CPU, ON_GPU, Case, measure_steps, settings
 from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_atomically
@@ -99,6 +100,7 @@ def publish(results: dict[str, Any], file: Path, page: Path = PAGE, plot: Path =
     plot.parent.mkdir(parents=True, exist_ok=True)
     draw_plot("benchmarks.plot_training", file, plot)
     write_section("training", section(results), page)
+    save_targets("training", targets(results))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
