@@ -53,7 +53,7 @@ starter: setup  ## Serve the included model, without training; IMAGE=photo.jpg a
 	@echo "  what it knows         docs/starter.md"
 	@echo "  end the server        make stop"
 
-page: setup  ## Serve the web page for trying photographs, http://127.0.0.1:8070 (ARGS=SCORED: review, browse)
+page: setup  ## Serve the web page with the included model, http://127.0.0.1:8070 (ARGS=SCORED: review and browse that catalog too)
 	@$(PY) -m page model_store/starter $(ARGS)
 
 demo: setup  ## Everything: sample data, training, export, archive, TorchServe, and an answer
@@ -62,7 +62,6 @@ demo: setup  ## Everything: sample data, training, export, archive, TorchServe, 
 	@test -f runs/sample/bundle/model_card.json || $(PY) -m training.export runs/sample
 	@$(PY) -m serving.archive runs/sample/bundle
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m serving.server start
-	@$(PY) -m training.sources photo data/sample --split test --out data/demo.jpg
 	@echo
 	@echo "$$ curl $(URL) -T data/demo.jpg"
 	@if command -v curl >/dev/null; then curl --silent --show-error $(URL) -T data/demo.jpg; \
@@ -82,10 +81,12 @@ runs/sample/trained:
 		else rm -rf runs/sample; $(PY) -m training.fit --config training/configs/sample.yaml --run runs/sample; fi
 	@touch $@
 
-data: setup  ## Generate the sample data set in data/sample
+data: setup  ## Generate the sample data set in data/sample, and a photograph of it, data/demo.jpg
 	@$(PY) -m training.sources sample --out data/sample
+	@{ test -f data/demo.jpg && test -f data/demo.json; } || \
+		$(PY) -m training.sources photo data/sample --split test --out data/demo.jpg
 
-train: setup  ## Fit the ResNet50, on as many GPUs as there are (CONFIG, DATA, RUN, ARGS)
+train: setup  ## Fit a network by CONFIG on DATA, on as many GPUs as there are (CONFIG, DATA, RUN, ARGS)
 	@if test "$(DATA)" = data/sample; then $(MAKE) --no-print-directory data; fi
 	@$(PY) -m training.fit --config $(CONFIG) --data.path $(DATA) --run $(RUN) $(ARGS)
 

@@ -13,7 +13,7 @@ import json
 from collections.abc import Sequence
 
 from catalog.analysis.command_line import add_outputs, add_selection, split_names
-from catalog.analysis.portfolios import COMBINED, compare
+from catalog.analysis.portfolios import compare
 from catalog.analysis.report.writing import check_report_folder, write_comparison
 from catalog.analysis.tabular import compare_text, write_compare_csv
 from fashion.errors import one_line_errors
@@ -32,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--combine",
         metavar="A,B",
-        help="two groups whose combinations count as well; '' for none (default: "
-        f"{' and '.join(COMBINED[0])} or the like, if there)",
+        help="two groups whose combinations are compared too, '' for none (default: category, or else article, with "
+        "color, if the model has both)",
     )
     add_selection(parser)
     add_outputs(parser)

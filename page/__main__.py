@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "scored", type=Path, nargs="?", help="folder written by python -m catalog.score with this bundle"
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", default=str(PORT), help="(default: %(default)s)")
+    parser.add_argument("--port", default=str(PORT), help="port to listen on (default: %(default)s)")
     parser.add_argument(
         "--allow-host",
         action="append",
@@ -49,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="FOLDER",
         help="report of catalog.trends or catalog.compare to link in addition to those in SCORED; may be repeated",
     )
-    parser.add_argument("--engine", choices=ENGINES, default="auto", help="(default: %(default)s)")
+    parser.add_argument(
+        "--engine", choices=ENGINES, default="auto", help="engine that runs the network (default: %(default)s)"
+    )
     options = parser.parse_args(arguments)
     start_log(logging.WARNING)
     with one_line_errors():

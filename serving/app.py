@@ -125,17 +125,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m serving.app", description="Serve a bundle without TorchServe.")
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", default="8080", help="(default: %(default)s)")
+    parser.add_argument("--port", default="8080", help="port to listen on (default: %(default)s)")
     parser.add_argument(
-        "--name", default="fashion", help="of the model, as in /predictions/NAME (default: %(default)s)"
+        "--name", default="fashion", help="name of the model, as in /predictions/NAME (default: %(default)s)"
     )
-    parser.add_argument("--engine", choices=ENGINES, default="auto", help="(default: %(default)s)")
+    parser.add_argument(
+        "--engine", choices=ENGINES, default="auto", help="engine that runs the network (default: %(default)s)"
+    )
     parser.add_argument(
         "--allow-origin",
         action="append",
         default=[],
         metavar="ORIGIN",
-        help="of web pages that may read the answers (CORS), such as https://shop.example; may be repeated",
+        help="origin of web pages that may read the answers (CORS), such as https://shop.example; may be repeated",
     )
     parser.add_argument("--canary", type=Path, metavar="BUNDLE", help="second bundle, for a share of the requests")
     parser.add_argument("--share", type=float, help=f"the canary's share of the requests, 0 to 1 (default: {SHARE})")

@@ -185,12 +185,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=Path,
         help=f"file to write (default: {DEFAULT_OUT}), or Triton's repository (default: {TRITON_REPOSITORY})",
     )
-    parser.add_argument("--name", help="of the model (default: the stem of --out, fashion for Triton)")
+    parser.add_argument("--name", help="name of the model (default: the stem of --out, fashion for Triton)")
     parser.add_argument(
         "--engine",
         choices=ENGINES,
         default="auto",
-        help="whose weights to pack; auto: int8 for the CPU and model.pth for a GPU (default: %(default)s)",
+        help="engine whose weights to pack; auto: int8 for the CPU and model.pth for a GPU (default: %(default)s)",
     )
     parser.add_argument(
         "--config", type=Path, default=SERVING / CONFIG_FILE, help="workers, batches, timeouts (default: %(default)s)"

@@ -230,7 +230,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m serving.client", description="Ask a running server for the attributes of photographs."
     )
     parser.add_argument("photos", nargs="+", type=Path, metavar="photo", help="image files")
-    parser.add_argument("--url", default=DEFAULT_URL, help="of the model (default: %(default)s)")
+    parser.add_argument("--url", default=DEFAULT_URL, help="URL of the model (default: %(default)s)")
     parser.add_argument(
         "--token",
         metavar="TOKEN",

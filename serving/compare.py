@@ -136,9 +136,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("old", type=Path, help="the current bundle")
     parser.add_argument("new", type=Path, help="the bundle to replace it with")
     parser.add_argument("photographs", type=Path, help="folder of photographs, like those sent to the server")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the page, JSON and a picture")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="folder to write: a page, JSON and a picture"
+    )
     parser.add_argument("--profile", help="thresholds (default: each bundle's own)")
-    parser.add_argument("--engine", choices=ENGINES, default="auto", help="(default: %(default)s)")
+    parser.add_argument(
+        "--engine", choices=ENGINES, default="auto", help="engine that runs the network (default: %(default)s)"
+    )
     parser.add_argument("--most", type=int, metavar="N", help="draw N of the photographs at random (default: all)")
     parser.add_argument("--examples", type=int, default=EXAMPLES, help="photographs in the picture (%(default)s)")
     options = parser.parse_args(arguments)

@@ -138,12 +138,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m serving.keys", description="TorchServe's keys: print one, or hand it to nginx."
     )
-    parser.add_argument("--file", type=Path, default=Path(KEY_FILE), help="of TorchServe (default: ./%(default)s)")
-    parser.add_argument("--role", choices=ROLES, default="inference", help="(default: %(default)s)")
+    parser.add_argument(
+        "--file", type=Path, default=Path(KEY_FILE), help="TorchServe's key file (default: ./%(default)s)"
+    )
+    parser.add_argument("--role", choices=ROLES, default="inference", help="key to print (default: %(default)s)")
     parser.add_argument(
         "--nginx", type=Path, metavar="FILE", help="file to write the inference key to, for nginx to include"
     )
-    parser.add_argument("--reload", metavar="COMMAND", help="to run when FILE has changed, such as 'nginx -s reload'")
+    parser.add_argument(
+        "--reload", metavar="COMMAND", help="command to run when FILE has changed, such as 'nginx -s reload'"
+    )
     parser.add_argument(
         "--watch", action="store_true", help="keep running, and update FILE after every start of TorchServe"
     )

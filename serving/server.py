@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m serving.server", description="Start, wait for and stop TorchServe."
     )
     parser.add_argument("command", choices=("start", "wait", "stop"))
-    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="(default: %(default)s)")
+    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="configuration (default: %(default)s)")
     parser.add_argument("--logs", type=Path, default=Path("logs"), help="folder for logs (default: %(default)s)")
     parser.add_argument(
         "--timeout", type=float, default=START_TIMEOUT, help="seconds to wait for the model (default: %(default)s)"

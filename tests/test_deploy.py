@@ -16,6 +16,7 @@ import pytest
 import yaml
 from starter import STARTER
 
+from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from serving.app import create_app
 from serving.counters import WAITING, Counters
@@ -35,6 +36,12 @@ def instructions(dockerfile: Path) -> list[tuple[str, str]]:
     """The instructions of a Dockerfile: keyword and arguments."""
     text = re.sub(r"\\\n\s*", " ", re.sub(r"(?m)^#.*\n", "", dockerfile.read_text()))
     return [(word, rest) for word, _, rest in (line.partition(" ") for line in text.splitlines() if line)]
+
+
+def test_image_tags_are_the_version_of_the_included_model() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in sorted((DEPLOY / "kubernetes").glob("*.yaml"))]
+    tags = [tag for text in texts for tag in re.findall(r"image: \S+/fashion-attributes:(\S+)", text)]
+    assert tags == [ModelCard.load(STARTER).version] * 2
 
 
 # Compose

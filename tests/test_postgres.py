@@ -455,4 +455,5 @@ def test_without_psycopg_the_extra_is_named(scored: Scored, tmp_path: Path) -> N
         timeout=60,
     )
     assert ended.returncode == 2
-    assert "PostgreSQL needs the extra postgres, which is not installed (no psycopg): pip install" in ended.stderr
+    assert "PostgreSQL needs the extra postgres, which is not installed (no psycopg)" in ended.stderr
+    assert "pip install '.[postgres]' in the project's folder" in ended.stderr

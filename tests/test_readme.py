@@ -91,6 +91,11 @@ def test_make_targets(target: str) -> None:
     assert run("make", "--dry-run", target, folder=ROOT)
 
 
+def test_make_data_writes_the_photograph_of_the_examples() -> None:
+    assert "data/demo.jpg" in README
+    assert "--out data/demo.jpg" in run("make", "--dry-run", "data", folder=ROOT)
+
+
 @pytest.mark.parametrize("module", sorted(set(re.findall(r"python -m ([a-z_.]+)", README))))
 def test_modules_print_help(module: str, capsys: pytest.CaptureFixture[str]) -> None:
     imported = import_module(module)

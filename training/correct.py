@@ -86,7 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--data", type=Path, nargs="+", required=True, help="labeled photographs: any folders that training can read"
     )
-    parser.add_argument("--split", default="val", choices=("val", "test"), help="(default: %(default)s)")
+    parser.add_argument(
+        "--split", default="val", choices=("val", "test"), help="split to learn from (default: %(default)s)"
+    )
     parser.add_argument("--names", type=Path, help="YAML file of names to change")
     parser.add_argument("--rules", type=Path, help="YAML file of rules")
     parser.add_argument(

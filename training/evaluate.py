@@ -238,12 +238,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
     parser.add_argument("--data", type=Path, required=True, help="any folder that training can read")
-    parser.add_argument("--split", default="val", choices=("train", "val", "test"), help="(default: %(default)s)")
+    parser.add_argument(
+        "--split", default="val", choices=("train", "val", "test"), help="split to score (default: %(default)s)"
+    )
     parser.add_argument(
         "--profile", action="append", help="thresholds to score at; may be repeated (default: 0.5 and the card's)"
     )
     parser.add_argument(
-        "--engine", choices=ENGINES, default="auto", help="what runs the network (default: %(default)s)"
+        "--engine", choices=ENGINES, default="auto", help="engine that runs the network (default: %(default)s)"
     )
     parser.add_argument(
         "--groups", type=lambda text: text.split(","), help="such as gender,article (default: the model's)"

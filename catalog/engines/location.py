@@ -31,8 +31,8 @@ def store_at(place: str | Path) -> Store:
             from catalog.engines.postgres_store import PostgresStore
         except ImportError as error:
             raise SettingError(
-                f"PostgreSQL needs the extra postgres, which is not installed ({error}): pip install "
-                "'fashion-attributes[postgres]'"
+                f"PostgreSQL needs the extra postgres, which is not installed ({error}): pip install '.[postgres]' in "
+                "the project's folder"
             ) from None
         return PostgresStore.at(text)
     if not is_server(text):

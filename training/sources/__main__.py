@@ -107,12 +107,16 @@ def _parser() -> argparse.ArgumentParser:
 
     add = commands.add_parser(
         "catalog",
-        help="import a shop's catalog: CSV or Parquet, and photographs",
+        help="import a shop's catalog: a table (CSV, JSON, Excel, Parquet) and photographs",
         description="Import a catalog: a table whose columns are attribute groups, and a column with each photograph's "
         "file name, path or bytes. Cells with several labels separate them by |; an empty cell is not annotated. Rows "
         "of one id are photographs of one product.",
     )
-    add.add_argument("source", type=Path, help="a CSV or Parquet file, or a folder of train.csv, val.csv and images/")
+    add.add_argument(
+        "source",
+        type=Path,
+        help="a table (CSV, JSON, Excel, Parquet), or a folder of train.csv, val.csv and images/, or of such tables",
+    )
     _add_out(add)
     _add_groups(add, "all columns but the image's, the id's, text and the like")
     add.add_argument("--image-column", metavar="NAME", help="column of the photographs (default: a usual name)")
@@ -149,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Write a catalog with additional columns from another table of the same products. Photographs in "
         "files are linked to, not copied.",
     )
-    add.add_argument("source", type=Path, help="the catalog: a CSV or Parquet file, or a folder of them")
+    add.add_argument("source", type=Path, help="the catalog: a table (CSV, JSON, Excel, Parquet), or a folder of them")
     add.add_argument("--with", dest="other", type=Path, required=True, metavar="TABLE", help="the other table")
     add.add_argument(
         "--on",
@@ -170,7 +174,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="image file to write; its labels are written next to it as .json",
     )
-    add.add_argument("--split", default="test", choices=SPLITS, help="(default: %(default)s)")
+    add.add_argument("--split", default="test", choices=SPLITS, help="split to take it from (default: %(default)s)")
     add.add_argument("--row", type=int, default=0, help="position in the split, from 0 (default: %(default)s)")
     add.set_defaults(run=_photo)
 

@@ -48,8 +48,8 @@ def join(source: Path, other: Path, on: str, out: Path, columns: Sequence[str] |
     Keys are compared as text without an image file extension: `1163.jpg`, `1163` and the number 1163 are equal.
 
     Args:
-        source: the catalog with the photographs, see `training.sources.catalog.import_catalog`; CSV or Parquet.
-        other: a CSV or Parquet file, or a folder of them; its splits do not matter.
+        source: the catalog with the photographs, see `training.sources.catalog.import_catalog`.
+        other: a table, or a folder of tables; its splits do not matter.
         on: the key column of both, or `column=column of the other`.
         out: the folder to create. Photographs in files are linked, not copied.
         columns: of the other table; None takes all that the catalog lacks. Columns that both have are not changed.
