@@ -147,7 +147,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cells = [[*row, f"{target.wanted}: {'met' if target.met else 'missed'}"] for row, target in rows]
     text = (
         f"## Start-up and memory\n\n{table(header, cells)}\n\n"
-        "Start-up: whole processes, `python -m fashion.predictor` with the starter and one photograph beside one that imports numpy, Pillow and onnxruntime and opens the model and the photograph; "
+        "Start-up: whole processes, `python -m fashion.predictor` with the starter and one photograph beside one that "
+        "imports numpy, Pillow and onnxruntime and opens the model and the photograph; "
         f"medians of {options.rounds} in turns. Memory: after {REQUESTS} photographs one by one; proportional is with "
         f"shared pages divided among those who share them. Machine: {machine.describe()}. Measured by\n\n"
         "    python -m benchmarks.footprint\n"

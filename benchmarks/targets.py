@@ -75,7 +75,8 @@ def summary(folder: Path = FOLDER) -> str:
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     return (
         f"## Targets\n\n{met} of {len(targets)} targets are met. Ratios compare what was measured in the same run; the "
-        f"sections of the benchmarks have the details.\n\n{table(['benchmark', 'what', 'wanted', 'measured', ''], rows)}\n\n"
+        "sections of the benchmarks have the details.\n\n"
+        f"{table(['benchmark', 'what', 'wanted', 'measured', ''], rows)}\n\n"
         f"Machine: {'; '.join(machines)}. Measured {when} by\n\n    make bench\n"
     )
 
