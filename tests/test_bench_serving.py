@@ -256,6 +256,7 @@ def test_goals_of_the_starter_hold_for_many_clients(results: Results) -> None:
                 cell(APP, 100 / slow, 9 * slow, concurrency, round),
                 cell(EACH, 120 / slow, 8 * slow, concurrency, round),
             ]
+    results.titles |= {name: CONTESTANTS[name].title for name in (APP, FASTAPI, EACH)}
     results.settings["goals"] = STARTER
     text = section(results)
     assert "## Serving the starter" in text
