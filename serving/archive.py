@@ -6,6 +6,7 @@ From the command line:  python -m serving.archive BUNDLE [--out model_store/fash
 
 import argparse
 import errno
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import fashion
 from fashion.engines import ENGINES
@@ -159,12 +161,13 @@ def _install(packed: Path, out: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _contents(archive: Path) -> dict[str, int] | None:
-    """Checksum of each file except the manifest, which contains the packing time; None if it is not an archive."""
+def _contents(archive: Path) -> dict[str, Any] | None:
+    """Checksum of each file, and the manifest without the packing time; None if it is not an archive."""
     try:
         with zipfile.ZipFile(archive) as file:
-            return {entry.filename: entry.CRC for entry in file.infolist() if entry.filename != MANIFEST}
-    except (OSError, zipfile.BadZipFile):
+            manifest = json.loads(file.read(MANIFEST)) | {"createdOn": None}
+            return {entry.filename: entry.CRC for entry in file.infolist()} | {MANIFEST: manifest}
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError):
         return None
 
 

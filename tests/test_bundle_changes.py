@@ -11,6 +11,7 @@ from starter import STARTER, starter_version
 
 from fashion.model_card import CARD_FILE, ModelCard
 from fashion.predictor import Predictor
+from fashion.taxonomy import Label
 from serving.changes import ALL, BundleChanges, bootstrap_shares, compare_bundles
 from serving.compare import CHANGES_FILE, PAGE_FILE, SHEET_FILE, main, photographs_of
 
@@ -65,6 +66,14 @@ def test_every_answer_is_counted_once(changes: BundleChanges) -> None:
     for share in (every.kept, every.lost, every.photographs):
         assert share.interval is not None
         assert share.interval[0] <= share.share <= share.interval[1]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("profile", [None, "top-k", "0.3"])
+def test_the_answers_are_those_of_the_profile(folder: Path, bundle: Path, profile: str | None) -> None:
+    predictor, photographs = Predictor.from_bundle(bundle), photographs_of(folder)
+    for each in compare_bundles(predictor, predictor, photographs, profile).photographs:
+        answer = predictor.answer(predictor.predict(photographs[each.image]), profile)
+        assert each.kept == tuple(Label(a["group"], a["name"]) for a in answer["attributes"])
 
 
 def test_lost_answers_lie_between_the_thresholds(changes: BundleChanges) -> None:
