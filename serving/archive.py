@@ -196,9 +196,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="whose weights to pack; auto: int8 for the CPU and model.pth for a GPU (default: %(default)s)",
     )
     parser.add_argument(
-        "--config", type=Path, default=SERVING / CONFIG_FILE, help="workers, batches, timeouts (default: %(default)s)"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help=f"workers, batches, timeouts of TorchServe (default: {SERVING / CONFIG_FILE})",
     )
     options = parser.parse_args(arguments)
+    if options.config and options.format == "triton":
+        parser.error("--config is for TorchServe; with --format triton change config.pbtxt in the repository")
     with one_line_errors():
         if options.format == "triton":
             if not MODEL_NAME.fullmatch(options.name or "fashion"):
@@ -207,7 +212,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             out = write_repository(options.bundle, repository, options.name or "fashion", options.engine)
             print(f"{out}: tritonserver --model-repository {repository}")
             return 0
-        out = archive(options.bundle, options.out or DEFAULT_OUT, options.name, options.engine, options.config)
+        config = options.config or SERVING / CONFIG_FILE
+        out = archive(options.bundle, options.out or DEFAULT_OUT, options.name, options.engine, config)
         card = ModelCard.load(options.bundle)
         weights = " + ".join(weights_for(options.bundle, card, options.engine))
         model = f"{card.name} {card.version}, {len(card.labels)} labels, {weights}"

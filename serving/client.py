@@ -4,6 +4,7 @@ From the command line:  python -m serving.client photo.jpg [more.jpg ...] [--jso
 """
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -196,6 +197,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error("--explain takes one photograph at a time")
     if options.product and options.explain:
         parser.error("--explain shows the evidence in one photograph; leave --product out")
+    if options.truth and options.json:
+        parser.error("--truth marks the lines of the table; leave --json out")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may contain invalid UTF-8
     status = 0
     with one_line_errors():
         truth = _truth(options.truth) if options.truth else None

@@ -91,7 +91,11 @@ def test_the_command_writes_beside_other_models_and_over_its_own(
 def test_bundles_without_a_triton_model_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SettingError, match="'torch' has no file for Triton"):
         write_repository(STARTER, tmp_path, engine="torch")
-    for flags, message in ((["--name", "../up"], "model name '../up'"), (["--engine", "onnx"], "has no model.onnx")):
+    for flags, message in (
+        (["--name", "../up"], "model name '../up'"),
+        (["--engine", "onnx"], "has no model.onnx"),
+        (["--config", "mine.yaml"], "--config is for TorchServe"),
+    ):
         with pytest.raises(SystemExit):
             main([str(STARTER), "--format", "triton", "--out", str(tmp_path), *flags])
         assert message in capsys.readouterr().err
