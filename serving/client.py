@@ -15,7 +15,7 @@ from typing import Any
 import requests
 import urllib3
 
-from fashion.answers import remarks
+from fashion.answers import missed_labels, remarks
 from fashion.errors import EXIT_USER_ERROR, FashionError, one_line, one_line_errors
 from fashion.options import add_flags, flag_values
 from serving.connection import open_session
@@ -149,10 +149,7 @@ def _mark(attribute: Mapping[str, Any], truth: Mapping[str, list[str] | None]) -
 
 
 def _missed(attributes: list[Mapping[str, Any]], truth: Mapping[str, list[str] | None]) -> list[str]:
-    given = {(attribute["group"], attribute["name"]) for attribute in attributes}
-    missed = [
-        f"{group}: {name}" for group, names in truth.items() for name in names or () if (group, name) not in given
-    ]
+    missed = [f"{label.group}: {label.name}" for label in missed_labels(attributes, truth)]
     return [f"  missed  {', '.join(missed)}"] if missed else []
 
 
