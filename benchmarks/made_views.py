@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
-from fashion.borders import crop_region
+from fashion.borders import crop_border
 
 MakeView = Callable[[Image.Image, np.random.Generator], Image.Image]
 
@@ -83,8 +83,7 @@ def made_views(image: Image.Image, seed: int) -> list[Image.Image]:
 
 def _part(image: Image.Image, across: float, down: float, left: float, top: float) -> Image.Image:
     """A part of the product's bounding box; the background is cropped first, so that every part shows product."""
-    found = crop_region(image)
-    product = image.crop(found.edges(image.size)) if found else image
+    product = crop_border(image)
     width, height = product.size
     return product.crop(
         (round(left * width), round(top * height), round((left + across) * width), round((top + down) * height))

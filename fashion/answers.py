@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from fashion.gates import APPLIES, DEFAULT_THRESHOLD, PRODUCT
 from fashion.model_card import TOP_K, ModelCard
 from fashion.options import MAX_OVERLAYS, AnswerOptions, InvalidOption, cautious
 from fashion.prediction import Prediction
-from fashion.taxonomy import Taxonomy
+from fashion.taxonomy import Label, Taxonomy
 
 DEFAULT_OPTIONS = AnswerOptions()  # all attributes whose probability reaches their threshold
 JPEG_QUALITY = 80
@@ -195,6 +195,13 @@ def remarks(answer: Mapping[str, Any]) -> list[str]:
     given = {attribute["group"] for attribute in answer["attributes"]}
     unlikely = [group for group, probability in answer.get(APPLIES, {}).items() if probability < DEFAULT_THRESHOLD]
     return [f"{group}: does not apply" for group in unlikely if group not in given]
+
+
+def missed_labels(attributes: Sequence[Mapping[str, Any]], truth: Mapping[str, Sequence[str] | None]) -> list[Label]:
+    """The true labels, as names by group (None: not annotated), that are not among an answer's attributes."""
+    given = {Label(attribute["group"], attribute["name"]) for attribute in attributes}
+    true = [Label(group, name) for group, names in truth.items() for name in names or ()]
+    return [label for label in true if label not in given]
 
 
 def describe(card: ModelCard) -> Mapping[str, Any]:

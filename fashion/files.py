@@ -4,6 +4,8 @@ import os
 import threading
 from pathlib import Path
 
+LEFTOVERS = ".*.*[0-9]-[0-9]*.tmp"  # glob pattern of the temporary files of killed processes
+
 
 def write_atomically(path: Path, content: bytes | str, mode: int = 0o666) -> Path:
     """Write a file atomically: to a temporary file in the same folder, then rename; missing folders are created.

@@ -26,7 +26,7 @@ def combine_predictions(predictions: Sequence[Prediction], card: ModelCard) -> P
 
     Returns:
         A prediction without a feature map. Its embedding is the mean of the normalized embeddings, weighted by the
-        product probabilities.
+        product probabilities; the mean is not normalized again.
     """
     if len(predictions) == 1:
         return predictions[0]

@@ -65,15 +65,17 @@ def create_app(
             yield
         await asyncio.to_thread(flush_log)
 
+    docs_url = "/docs" if viewer else None
     # FastAPIOffline serves the scripts of /docs and /redoc itself; plain FastAPI loads them from a CDN.
     app = FastAPIOffline(
         title="Fashion attributes",
         version=traffic.versions[0],
         description=openapi.DESCRIPTION,
         lifespan=lifespan,
-        docs_url="/docs" if viewer else None,
+        docs_url=docs_url,
         redoc_url="/redoc" if viewer else None,
     )
+    app.state.docs_url = docs_url  # FastAPIOffline hides it from FastAPI
     app.add_exception_handler(HTTPException, on_http_error)
     if allow_origins:
         _allow_origins(app, allow_origins)

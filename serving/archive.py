@@ -6,6 +6,7 @@ From the command line:  python -m serving.archive BUNDLE [--out model_store/fash
 
 import argparse
 import errno
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import fashion
 from fashion.engines import ENGINES
@@ -159,12 +161,13 @@ def _install(packed: Path, out: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _contents(archive: Path) -> dict[str, int] | None:
-    """Checksum of each file except the manifest, which contains the packing time; None if it is not an archive."""
+def _contents(archive: Path) -> dict[str, Any] | None:
+    """Checksum of each file, and the manifest without the packing time; None if it is not an archive."""
     try:
         with zipfile.ZipFile(archive) as file:
-            return {entry.filename: entry.CRC for entry in file.infolist() if entry.filename != MANIFEST}
-    except (OSError, zipfile.BadZipFile):
+            manifest = json.loads(file.read(MANIFEST)) | {"createdOn": None}
+            return {entry.filename: entry.CRC for entry in file.infolist()} | {MANIFEST: manifest}
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError):
         return None
 
 
@@ -193,9 +196,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="engine whose weights to pack; auto: int8 for the CPU and model.pth for a GPU (default: %(default)s)",
     )
     parser.add_argument(
-        "--config", type=Path, default=SERVING / CONFIG_FILE, help="workers, batches, timeouts (default: %(default)s)"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help=f"workers, batches, timeouts of TorchServe (default: {SERVING / CONFIG_FILE})",
     )
     options = parser.parse_args(arguments)
+    if options.config and options.format == "triton":
+        parser.error("--config is for TorchServe; with --format triton change config.pbtxt in the repository")
     with one_line_errors():
         if options.format == "triton":
             if not MODEL_NAME.fullmatch(options.name or "fashion"):
@@ -204,7 +212,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             out = write_repository(options.bundle, repository, options.name or "fashion", options.engine)
             print(f"{out}: tritonserver --model-repository {repository}")
             return 0
-        out = archive(options.bundle, options.out or DEFAULT_OUT, options.name, options.engine, options.config)
+        config = options.config or SERVING / CONFIG_FILE
+        out = archive(options.bundle, options.out or DEFAULT_OUT, options.name, options.engine, config)
         card = ModelCard.load(options.bundle)
         weights = " + ".join(weights_for(options.bundle, card, options.engine))
         model = f"{card.name} {card.version}, {len(card.labels)} labels, {weights}"

@@ -9,6 +9,7 @@ import numpy as np
 
 from fashion.answers import chosen_labels, identity
 from fashion.errors import DataError, InvalidImage, SettingError, one_line
+from fashion.options import AnswerOptions
 from fashion.prediction import Prediction
 from fashion.predictor import CHUNK, Predictor
 from fashion.taxonomy import Label
@@ -171,10 +172,10 @@ def _compare_each(
 def _changes(
     name: str, before: tuple[Predictor, Prediction], after: tuple[Predictor, Prediction], profile: str | None
 ) -> PhotographChanges:
-    answers, probabilities = [], []
+    answers, probabilities, options = [], [], AnswerOptions(profile=profile)
     for predictor, found in (before, after):
         card = predictor.card
-        chosen = chosen_labels(card, found.probabilities, card.threshold_row(profile), gates=found.gates)
+        chosen = chosen_labels(card, found.probabilities, card.threshold_row(profile), options, found.gates)
         answers.append([card.labels[i] for i in chosen])
         probabilities.append(dict(zip(card.labels, found.probabilities.tolist(), strict=True)))
 

@@ -4,6 +4,7 @@ From the command line:  python -m serving.client photo.jpg [more.jpg ...] [--jso
 """
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 import requests
 import urllib3
 
-from fashion.answers import remarks
+from fashion.answers import missed_labels, remarks
 from fashion.errors import EXIT_USER_ERROR, FashionError, one_line, one_line_errors
 from fashion.options import add_flags, flag_values
 from serving.connection import open_session
@@ -148,10 +149,7 @@ def _mark(attribute: Mapping[str, Any], truth: Mapping[str, list[str] | None]) -
 
 
 def _missed(attributes: list[Mapping[str, Any]], truth: Mapping[str, list[str] | None]) -> list[str]:
-    given = {(attribute["group"], attribute["name"]) for attribute in attributes}
-    missed = [
-        f"{group}: {name}" for group, names in truth.items() for name in names or () if (group, name) not in given
-    ]
+    missed = [f"{label.group}: {label.name}" for label in missed_labels(attributes, truth)]
     return [f"  missed  {', '.join(missed)}"] if missed else []
 
 
@@ -196,6 +194,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error("--explain takes one photograph at a time")
     if options.product and options.explain:
         parser.error("--explain shows the evidence in one photograph; leave --product out")
+    if options.truth and options.json:
+        parser.error("--truth marks the lines of the table; leave --json out")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may contain invalid UTF-8
     status = 0
     with one_line_errors():
         truth = _truth(options.truth) if options.truth else None

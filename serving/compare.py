@@ -23,7 +23,7 @@ from fashion.preprocess import ENDINGS, decode
 from serving.changes import AnswerShare, BundleChanges, PhotographChanges, compare_bundles
 
 PAGE_FILE, CHANGES_FILE, SHEET_FILE = "index.html", "changes.json", "changes.jpg"
-EXAMPLES = 24
+EXAMPLES, MOST_EXAMPLES = 24, 500  # a JPEG may be 65,500 px high; 500 photographs are up to 56,264
 LISTED = 50  # most labels on the page
 LAYOUT = SheetLayout(side=270, columns=4, lines=9)  # its captions use ASCII, as the font lacks dashes and arrows
 
@@ -60,7 +60,7 @@ def write_changes(changes: BundleChanges, photographs: dict[str, Path], out: Pat
         changes: the result of the comparison.
         photographs: name in `changes` -> path.
         out: the folder; an earlier comparison there is replaced.
-        examples: most photographs in the picture.
+        examples: most photographs in the picture, up to `MOST_EXAMPLES`.
 
     Raises:
         SettingError: `out` has other contents.
@@ -149,6 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for flag, value in (("--most", options.most), ("--examples", options.examples)):
         if value is not None and value < 1:
             parser.error(f"{flag} {value} must be at least 1")
+    if options.examples > MOST_EXAMPLES:
+        parser.error(f"--examples {options.examples} must be at most {MOST_EXAMPLES}")
     with one_line_errors():
         check_folder(options.out)  # checked first, since the comparison takes minutes
         photographs = photographs_of(options.photographs, options.most)

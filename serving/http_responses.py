@@ -35,14 +35,15 @@ def is_kserve_v2(request: Request) -> bool:
 async def on_http_error(request: Request, error: Exception) -> Response:
     """Exception handler: convert errors of the framework to this project's format."""
     assert isinstance(error, HTTPException)
-    return Response(http_error(error, is_kserve_v2(request)), error.status_code, error.headers, JSON_TYPE)
+    body = http_error(error, is_kserve_v2(request), request.app.state.docs_url)
+    return Response(body, error.status_code, error.headers, JSON_TYPE)
 
 
-def http_error(error: HTTPException, kserve_v2: bool) -> bytes:
-    """The response body for an error of the framework."""
+def http_error(error: HTTPException, kserve_v2: bool, docs_url: str | None = None) -> bytes:
+    """The response body for an error of the framework; `docs_url` is the path of the API's documentation, if any."""
     phrase = HTTPStatus(error.status_code).phrase
     detail = str(error.detail)
     if detail == phrase:  # the framework's default, which is not informative
-        detail = "no such operation at this address; see /docs"
+        detail = "no such operation at this address" + (f"; see {docs_url}" if docs_url else "")
     # The error type is the phrase in camel case, such as NotFound for 404.
     return error_bytes(error_object(error.status_code, phrase.title().replace(" ", ""), detail)[1], kserve_v2)

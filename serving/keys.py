@@ -146,7 +146,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--nginx", type=Path, metavar="FILE", help="file to write the inference key to, for nginx to include"
     )
     parser.add_argument(
-        "--reload", metavar="COMMAND", help="command to run when FILE has changed, such as 'nginx -s reload'"
+        "--reload",
+        metavar="COMMAND",
+        help="command to run after FILE is written or found up to date, such as 'nginx -s reload'",
     )
     parser.add_argument(
         "--watch", action="store_true", help="keep running, and update FILE after every start of TorchServe"

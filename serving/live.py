@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 
 from fashion.errors import SettingError
+from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from serving.batcher import BATCH_SIZE, Batcher
 from serving.protocol import IncomingRequest, Reply
@@ -119,13 +120,14 @@ class Traffic:
         models: the model and, if any, the canary.
 
     Raises:
-        SettingError: the share is out of range.
+        SettingError: the share is out of range, or the canary is another bundle of the model's version.
     """
 
     def __init__(self, model: LiveModel, canary: LiveModel | None = None, share: float = 0.0) -> None:
         if not 0 <= share <= 1:
             raise SettingError(f"--share {share} must be from 0 to 1, such as 0.1 for a tenth of the requests")
         self.models: Sequence[LiveModel] = [model] if canary is None else [model, canary]
+        _check_versions([each.predictor.card for each in self.models])
         self._share = share
         self._reloading = threading.Lock()
 
@@ -159,13 +161,15 @@ class Traffic:
         raise UnknownVersion
 
     def reload(self) -> None:
-        """Reopen all bundles, then switch to them; if one cannot be opened, nothing changes.
+        """Reopen all bundles, then switch to them; after an error nothing has changed.
 
         Raises:
             FashionError: a bundle cannot be opened.
+            SettingError: the canary has become another bundle of the model's version.
         """
         with self._reloading:
             opened = [model.reopened() for model in self.models]
+            _check_versions([predictor.card for predictor in opened])
             for model, predictor in zip(self.models, opened, strict=True):
                 model.replace(predictor)
 
@@ -181,3 +185,13 @@ class Traffic:
             finally:
                 with self._reloading:  # wait for a running reload, whose new batchers must be closed too
                     stack.close()
+
+
+def _check_versions(cards: Sequence[ModelCard]) -> None:
+    """Raise SettingError if two different bundles have one version: no answer or count would tell which it is of."""
+    first, *others = cards
+    if any(card.version == first.version and card != first for card in others):
+        raise SettingError(
+            f"the model and its canary are different bundles of version {first.version!r}; "
+            "export one of them with another --model-version"
+        )

@@ -25,6 +25,8 @@ def read_properties(path: Path) -> dict[str, str]:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise ServerError(f"cannot read {str(path)!r}: {error.strerror}; give a config.properties") from None
+    except UnicodeDecodeError:
+        raise ServerError(f"{str(path)!r} is not UTF-8 text; save it as UTF-8") from None
     pairs = (line.partition("=") for line in lines if "=" in line and not line.lstrip().startswith("#"))
     return {name.strip(): value.strip() for name, _, value in pairs}
 

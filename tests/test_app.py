@@ -88,6 +88,14 @@ def test_errors_of_the_framework_have_the_projects_form(app_url: str) -> None:
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, 405)
 
 
+@pytest.mark.parametrize(("viewer", "end"), [(True, "; see /docs"), (False, "")])
+def test_the_documentation_is_named_where_there_is_one(predictor: Predictor, viewer: bool, end: str) -> None:
+    with TestClient(create_app(predictor, viewer=viewer)) as client:
+        message = client.get("/nowhere").json()["error"]["message"]
+        assert message == f"no such operation at this address{end}"
+        assert client.get("/docs").status_code == (200 if viewer else 404)
+
+
 def test_repeated_photograph_fields_are_answered_and_repeated_options_refused(app_url: str) -> None:
     files = [("image", photo(1)), ("image", photo(2))]
     response = requests.post(f"{app_url}/predictions/fashion", files=files, timeout=10)

@@ -96,9 +96,16 @@ def test_an_equal_archive_is_left_alone_and_a_changed_one_replaced(bundle: Path,
     assert archive(copy, out, engine="int8").stat().st_mtime > before.st_mtime
     with zipfile.ZipFile(out) as file:
         assert json.loads(file.read("model_card.json"))["version"] == "2.0"
+    archive(copy, out, name="shop", engine="int8")
+    with zipfile.ZipFile(out) as file:
+        assert json.loads(file.read("MAR-INF/MANIFEST.json"))["model"]["modelName"] == "shop"
     out.write_bytes(b"broken")
     archive(copy, out, engine="int8")
     assert zipfile.is_zipfile(out)
+    with zipfile.ZipFile(out, "w") as file:
+        file.writestr("another.txt", "without a manifest")
+    archive(copy, out, engine="int8")
+    assert "model_card.json" in names(out)
 
 
 def test_changed_weights_are_refused_and_nothing_is_written(bundle: Path, tmp_path: Path) -> None:

@@ -2,17 +2,30 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from photos import photo
+from PIL import Image
 from starter import STARTER, starter_version
 
 from fashion.model_card import CARD_FILE, ModelCard
+from fashion.pictures.tiles import Picture
 from fashion.predictor import Predictor
+from fashion.taxonomy import Label
 from serving.changes import ALL, BundleChanges, bootstrap_shares, compare_bundles
-from serving.compare import CHANGES_FILE, PAGE_FILE, SHEET_FILE, main, photographs_of
+from serving.compare import (
+    CHANGES_FILE,
+    LAYOUT,
+    MOST_EXAMPLES,
+    PAGE_FILE,
+    SHEET_FILE,
+    main,
+    photographs_of,
+    write_changes,
+)
 
 COUNT = 6
 
@@ -67,6 +80,14 @@ def test_every_answer_is_counted_once(changes: BundleChanges) -> None:
         assert share.interval[0] <= share.share <= share.interval[1]  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("profile", [None, "top-k", "0.3"])
+def test_the_answers_are_those_of_the_profile(folder: Path, bundle: Path, profile: str | None) -> None:
+    predictor, photographs = Predictor.from_bundle(bundle), photographs_of(folder)
+    for each in compare_bundles(predictor, predictor, photographs, profile).photographs:
+        answer = predictor.answer(predictor.predict(photographs[each.image]), profile)
+        assert each.kept == tuple(Label(a["group"], a["name"]) for a in answer["attributes"])
+
+
 def test_lost_answers_lie_between_the_thresholds(changes: BundleChanges) -> None:
     for each in changes.photographs:
         for answer in each.lost:
@@ -101,6 +122,24 @@ def test_the_command_writes_a_page_and_replaces_only_its_own(
         main([str(STARTER), str(new), str(folder), "--out", str(other)])
     assert "no comparison" in capsys.readouterr().err
     assert (other / "work.txt").read_text() == "mine"
+
+
+def test_columns_of_the_page_are_sorted_by_number(changes: BundleChanges, folder: Path, tmp_path: Path) -> None:
+    many = replace(changes, labels=[(Label("color", "Black"), {"kept": 1234, "gained": 20, "lost": 0})])
+    page = write_changes(many, photographs_of(folder), tmp_path / "out").read_text()
+    for number, text in (("1234", "1,234"), ("20", "20"), ("0", "0")):
+        assert f'<td data-v="{number}">{text}</td>' in page
+
+
+def test_more_examples_than_a_jpeg_can_show_are_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    highest = LAYOUT.size(MOST_EXAMPLES)[1]
+    assert Picture(Image.new("RGB", (8, highest))).write(tmp_path / "high.jpg")
+    with pytest.raises(SystemExit) as ended:
+        main([str(STARTER), str(STARTER), str(folder), "--out", str(tmp_path / "out"), "--examples", "501"])
+    assert ended.value.code == 2
+    assert "--examples 501 must be at most 500" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

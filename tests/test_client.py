@@ -1,6 +1,7 @@
 """The client's output and error messages."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -172,6 +173,24 @@ def test_json_lines_and_failures(endpoint: TorchServe, photos: list[str], capsys
     refused, missing = printed.err.splitlines()
     assert refused.startswith(f"error: {photos[2]}: not an image: 12 bytes")
     assert missing == f"error: {photos[3]}: cannot be read: No such file or directory"
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_a_file_name_that_is_not_utf8_is_printed(
+    photos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str]
+) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/photo\xff.png")
+    Path(path).write_bytes(photo(0))
+    with unrelated_server(json.dumps(ANSWER).encode()) as url:
+        assert main([path, "--url", url, *flags]) == 0
+    assert "photo\\udcff.png" in capsys.readouterr().out
+
+
+def test_truth_is_refused_with_json(photos: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([photos[0], "--truth", "truth.json", "--json"])
+    assert stop.value.code == 2
+    assert "--truth marks the lines of the table" in capsys.readouterr().err
 
 
 def test_other_errors_of_the_server_are_passed_on(

@@ -63,10 +63,17 @@ def test_compose_matches_its_schema(tmp_path: Path) -> None:
 def test_every_file_that_compose_mounts_is_there() -> None:
     mounted = [volume.split(":")[0] for each in COMPOSE["services"].values() for volume in each.get("volumes", [])]
     files = [name for name in mounted if name.startswith("./")]
-    assert len(files) == 5
+    assert len(files) == 9
     assert all((DEPLOY / name).is_file() for name in files)
     build = COMPOSE["services"]["server"]["build"]
     assert (DEPLOY / build["context"] / build["dockerfile"]).is_file()
+
+
+def test_read_only_services_use_no_config_with_content() -> None:
+    """Compose would write it into the container, and refuses that for a read-only one (docker/compose#12031)."""
+    configs = COMPOSE.get("configs", {})
+    used = [each["source"] for service in COMPOSE["services"].values() for each in service.get("configs", [])]
+    assert not [name for name in used if "file" not in configs[name]]
 
 
 def test_only_nginx_and_grafana_publish_ports() -> None:
@@ -91,8 +98,10 @@ def test_nginx_is_changed_as_documented(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="prometheus is not installed")
 def test_prometheus_takes_its_configuration(tmp_path: Path) -> None:
-    (tmp_path / "prometheus.yml").write_text(COMPOSE["configs"]["prometheus"]["content"])
-    shutil.copy(DEPLOY / "monitoring" / "alerts.yml", tmp_path)
+    for volume in COMPOSE["services"]["prometheus"]["volumes"]:
+        source, target = volume.split(":")[:2]
+        if source.startswith("./"):
+            shutil.copy(DEPLOY / source, tmp_path / Path(target).name)
     checked = subprocess.run(["promtool", "check", "config", "prometheus.yml"], cwd=tmp_path, capture_output=True)
     assert checked.returncode == 0, checked.stdout
 

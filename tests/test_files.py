@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fashion.files import write_atomically
+from fashion.files import LEFTOVERS, write_atomically
 
 
 def test_text_and_bytes_and_missing_folders(tmp_path: Path) -> None:
@@ -25,6 +25,7 @@ def test_a_file_has_its_permissions_from_the_first_byte(tmp_path: Path, monkeypa
     path.chmod(0o644)
     # A file left by a killed process with the same id.
     left = tmp_path / f".key.{os.getpid()}-{threading.get_ident()}.tmp"
+    assert left.match(LEFTOVERS)
     left.write_text("half")
     left.chmod(0o644)
     seen = []

@@ -60,3 +60,11 @@ def test_large_bodies_are_refused_before_the_page(outside: tuple[str, requests.S
     url, session = outside
     refused = session.post(f"{url}/predictions/fashion", data=bytes(21 * 2**20), timeout=60)
     assert (refused.status_code, refused.json()["error"]["type"]) == (413, "TooLarge")
+
+
+def test_probes_are_answered_by_the_page(outside: tuple[str, requests.Session]) -> None:
+    url, session = outside
+    for path in ("/livez", "/readyz"):
+        answer = session.get(url + path, timeout=60)
+        assert answer.ok
+        assert "Content-Security-Policy" in answer.headers  # nginx's own answers have none

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from starlette.testclient import TestClient
 from starter import starter_version
 
 from fashion.errors import SettingError
-from fashion.model_card import CARD_FILE
+from fashion.model_card import CARD_FILE, ModelCard
 from fashion.predictor import Predictor
 from serving.app import create_app, main
 from serving.live import LiveModel, Traffic
@@ -99,6 +100,14 @@ def point_link(link: Path, bundle: Path) -> None:
     new = link.with_name("new-link")
     new.symlink_to(bundle)
     new.replace(link)
+
+
+def other_bundle(folder: Path, version: str) -> Path:
+    """The starter's weights with another threshold under a version."""
+    starter_version(folder, version)
+    card = ModelCard.load(folder)
+    replace(card, thresholds=card.thresholds | {"0.5": [0.6] * len(card.labels)}).save(folder)
+    return folder
 
 
 @pytest.fixture
@@ -204,19 +213,36 @@ def test_a_canary_answers_its_share(versions: tuple[Path, ...], tmp_path: Path) 
         (["--share", "0.2"], "give its bundle with --canary"),
         (["--canary", "BUNDLE", "--share", "2"], "--share 2.0 must be from 0 to 1"),
         (["--canary", "nowhere"], "no model_card.json in"),
+        (["--canary", "SAME"], "different bundles of version '1.0'"),
     ],
 )
 def test_an_invalid_canary_is_a_one_line_error(
-    versions: tuple[Path, ...], flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    versions: tuple[Path, ...], tmp_path: Path, flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (port,) = free_ports(1)
-    flags = [str(versions[0]) if flag == "BUNDLE" else flag for flag in flags]
+    bundles = {"BUNDLE": str(versions[0]), "SAME": str(other_bundle(tmp_path / "same", "1.0"))}
+    flags = [bundles.get(flag, flag) for flag in flags]
     with pytest.raises(SystemExit) as ended:
         main([str(versions[0]), "--port", str(port), *flags])
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
     assert message in line
+
+
+def test_a_reload_keeps_two_versions_apart(versions: tuple[Path, ...], tmp_path: Path) -> None:
+    link, _, second = versions
+    same = other_bundle(tmp_path / "same", "2.0")
+    model = LiveModel(Predictor.from_bundle(link), lambda: Predictor.from_bundle(link.resolve()))
+    canary = LiveModel(Predictor.from_bundle(second), lambda: Predictor.from_bundle(second))
+    traffic = Traffic(model, canary)
+    point_link(link, same)
+    with pytest.raises(SettingError, match=r"different bundles of version '2\.0'"):
+        traffic.reload()
+    assert traffic.versions == ["1.0", "2.0"]
+    point_link(link, second)  # the canary has become the model: one bundle
+    traffic.reload()
+    assert traffic.versions == ["2.0"]
 
 
 def test_canary_shares_are_validated(versions: tuple[Path, ...]) -> None:

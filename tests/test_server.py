@@ -343,6 +343,13 @@ def test_urls_in_requests_are_not_fetched(endpoint: TorchServe) -> None:
             elsewhere.accept()
 
 
+def test_a_config_that_is_not_utf8_is_reported(tmp_path: Path) -> None:
+    config = tmp_path / "config.properties"
+    config.write_bytes("# Größe\n".encode("latin-1"))
+    with pytest.raises(ServerError, match=r"config\.properties' is not UTF-8 text; save it as UTF-8"):
+        TorchServe(config)
+
+
 def test_the_shipped_config_listens_on_localhost_only() -> None:
     addresses = {name: value for name, value in read_properties(DEFAULT_CONFIG).items() if name.endswith("_address")}
     assert len(addresses) == 5

@@ -92,7 +92,7 @@ def test_second_run_fetches_only_what_is_missing_and_the_importer_finds_it(tmp_p
     urls: dict[int | str, list[str] | str] = {i: server.url(f"good/{i}") for i in range(1, 8)}
     source = challenge(tmp_path / "challenge", {**urls, 8: server.url("gone/8"), 9: server.url("gone/9")})
     (source / "train").mkdir()
-    (source / "train/.3.jpg.00000000.part").write_bytes(b"left by a kill -9")
+    (source / "train/.3.jpg.4711-139872.tmp").write_bytes(b"left by a kill -9")
     assert str(download(source, settings=QUICK)).endswith(
         "9 images: 7 downloaded, 0 already there, 2 failed, listed in download_failures.csv"
     )

@@ -18,6 +18,7 @@ from fashion.errors import DataError
 from fashion.tables.cells import first_photograph, text_cell
 from fashion.tables.image_paths import ImagePaths, first_listed_photograph
 from fashion.tables.reading import open_table
+from fashion.tables.stored import read_stored, row_of_stored, stored_row
 
 Row = dict[str, Any]
 
@@ -203,6 +204,13 @@ def test_files_with_a_table_ending_that_are_not_tables(
     (tmp_path / f"t{ending}").write_bytes(content)
     with pytest.raises(DataError, match=message):
         open_table(tmp_path / f"t{ending}")
+
+
+@pytest.mark.parametrize("text", ["\n \n", ",,,\n", ";\n;\n", '""\n', "'',''\n", '"\n'])
+def test_a_table_without_a_cell_is_empty(tmp_path: Path, text: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(DataError, match=r"t\.csv is empty; its first line must name the columns"):
+        open_table(tmp_path / "t.csv")
 
 
 def test_compressed_files_are_not_photographs(tmp_path: Path) -> None:
@@ -527,6 +535,14 @@ def test_photographs_in_cells_of_every_type(tmp_path: Path, kind: pa.DataType) -
     (piece,) = source.pieces(np.arange(3), 10)
     (rows,) = piece.read()
     assert rows[CONTENT].to_pylist() == ([b"1", b"x", b"2", None] if pa.types.is_list(kind) else [b"1", b"2", None])
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "SHOP.PARQUET"])
+def test_a_photograph_in_a_table_is_found_by_its_name(tmp_path: Path, name: str) -> None:
+    pq.write_table(pa.table({"image": pa.array([b"1", b"2"])}), tmp_path / name)
+    row = stored_row(tmp_path / name, "image", 1)
+    assert read_stored(f"{row}:0") == b"2"
+    assert row_of_stored(f"{row}:0") == row
 
 
 def test_lists_of_paths(tmp_path: Path) -> None:

@@ -118,10 +118,18 @@ def test_the_notebook_representation_is_one_jpeg() -> None:
     assert not hasattr(picture, "_repr_png_")  # both would be stored in the notebook file
 
 
-def test_an_ending_that_is_not_an_image_format(tmp_path) -> None:
+def test_endings_that_cannot_be_written(tmp_path) -> None:
     picture = Picture(Image.new("RGB", (30, 30)))
-    with pytest.raises(SettingError, match=r"^--out '.*sheet\.txt' must end in \.jpg, \.png"):
-        picture.write(tmp_path / "sheet.txt", "--out")
+    for ending in (".txt", ".psd", ".fits"):
+        with pytest.raises(SettingError, match=rf"^--out '.*sheet\{ending}' must end in \.jpg, \.png"):
+            picture.write(tmp_path / f"sheet{ending}", "--out")
+    for ending in (".xbm", ".hdf", ".blp"):
+        with pytest.raises(
+            SettingError, match=rf"^--out '.*sheet\{ending}' cannot be written: .*; let it end in \.png$"
+        ):
+            picture.write(tmp_path / f"sheet{ending}", "--out")
+    with pytest.raises(SettingError, match=r"sheet\.jpg' cannot be written"):
+        Picture(Image.new("RGB", (1, 65_600))).write(tmp_path / "sheet.jpg")
     assert not list(tmp_path.iterdir())
     with Image.open(picture.write(tmp_path / "new" / "sheet.png")) as written:
         assert written.size == (30, 30)

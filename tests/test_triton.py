@@ -1,8 +1,12 @@
 """The Triton model repository: its config parsed by Triton's own client, and compared with the model file."""
 
+import re
 import subprocess
 import sys
+from ast import literal_eval
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -10,15 +14,15 @@ import pytest
 from PIL import Image
 from starter import STARTER
 
-from fashion.engines import Outputs
 from fashion.errors import SettingError
 from fashion.model_card import CARD_FILE, ModelCard
+from fashion.options import AnswerOptions
 from fashion.predictor import Predictor
-from fashion.preprocess import normalize
 from serving.archive import main
 from serving.batcher import BATCH_SIZE
 from serving.triton import CONFIG_FILE, LABELS_FILE, MODEL_FILE, VERSION, write_repository
 
+DEPLOYMENT = Path(__file__).parents[1] / "docs" / "deployment.md"
 TRITON_CLIENT = "tritonclient[grpc]==2.73.0"
 
 
@@ -62,20 +66,61 @@ def test_tritons_client_reads_the_config(model: Path, tmp_path: Path) -> None:
     assert all(isinstance(port.shape[0], str) for port in session.get_inputs())  # batches of any length
 
 
-def test_a_client_answers_with_what_triton_returns(model: Path) -> None:
-    """As in docs/deployment.md: a predictor with a remote engine, replaced by onnxruntime here."""
-    session, card = onnxruntime.InferenceSession(model / VERSION / MODEL_FILE), ModelCard.load(model)
+class Tensor:
+    """`InferInput` of Triton's client."""
 
-    class Elsewhere:
-        name, in_batches, lanes = "triton", True, 1
-        head = np.empty((0, 0), np.float32)
+    def __init__(self, name: str, shape: list[int], datatype: str) -> None:
+        self.name, self.shape = name, tuple(shape)
+        assert datatype == "FP32"
 
-        def run(self, pixels: np.ndarray, features: bool = False, concurrency: int = 1) -> Outputs:
-            return Outputs(*session.run(["logits", "embedding"], {"image": normalize(pixels, card.input)}))
+    def set_data_from_numpy(self, values: np.ndarray) -> None:
+        assert (values.shape, values.dtype) == (self.shape, np.float32)
+        self.values = values
 
-    image = Image.effect_noise((240, 320), 80).convert("RGB")
-    there, here = Predictor(card, Elsewhere()), Predictor.from_bundle(STARTER)
-    assert there.answer(there.predict(image))["attributes"] == here.answer(here.predict(image))["attributes"]
+
+class Triton:
+    """`InferenceServerClient` of Triton's client, with onnxruntime as the server: it runs the repository's model."""
+
+    def __init__(self, url: str) -> None:
+        self.session: onnxruntime.InferenceSession | None = None
+
+    def infer(self, name: str, inputs: list[Tensor]) -> "Triton":
+        folder = Path("model_store", "triton", name)
+        config = (folder / CONFIG_FILE).read_text()
+        (tensor,) = inputs
+        assert len(tensor.values) <= int(re.findall(r"max_batch_size: (\d+)", config)[0])
+        self.session = self.session or onnxruntime.InferenceSession(folder / VERSION / MODEL_FILE)
+        outputs = [output.name for output in self.session.get_outputs()]
+        self.found = dict(zip(outputs, self.session.run(outputs, {tensor.name: tensor.values}), strict=True))
+        return self
+
+    def as_numpy(self, name: str) -> np.ndarray:
+        return self.found[name]
+
+
+def test_the_documented_client_answers_as_the_predictor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The example of docs/deployment.md in a folder like the project's; only the server and its client are replaced."""
+    examples = re.findall(r"```python\n(.*?)```", DEPLOYMENT.read_text(encoding="utf-8"), re.DOTALL)
+    (example,) = [code for code in examples if "Triton" in code]
+    images = [Image.effect_noise((240, 320), 60 + i).convert("RGB") for i in range(20)]
+    write_repository(STARTER, tmp_path / "model_store" / "triton")
+    images[0].save(tmp_path / "photo.jpg", quality=95)
+    monkeypatch.chdir(tmp_path)
+    client = ModuleType("tritonclient.http")
+    client.InferenceServerClient, client.InferInput = Triton, Tensor  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tritonclient", ModuleType("tritonclient"))
+    monkeypatch.setitem(sys.modules, "tritonclient.http", client)
+    names: dict[str, Any] = {}
+    exec(compile(example, str(DEPLOYMENT), "exec"), names)
+    there, here = names["predictor"], Predictor.from_bundle(STARTER)
+    assert literal_eval(capsys.readouterr().out) == here.answer(here.predict(Path("photo.jpg")))
+    expected = [here.answer(each)["attributes"] for each in here.predict(list(images))]
+    assert [there.answer(each)["attributes"] for each in there.predict(list(images))] == expected
+    maps = AnswerOptions(top_k=1, explain="maps")
+    with_maps = [p.answer(p.predict_each(images[:1], features=True)[0].get(), maps) for p in (there, here)]
+    assert with_maps[0] == with_maps[1]
 
 
 def test_the_command_writes_beside_other_models_and_over_its_own(
@@ -91,7 +136,11 @@ def test_the_command_writes_beside_other_models_and_over_its_own(
 def test_bundles_without_a_triton_model_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SettingError, match="'torch' has no file for Triton"):
         write_repository(STARTER, tmp_path, engine="torch")
-    for flags, message in ((["--name", "../up"], "model name '../up'"), (["--engine", "onnx"], "has no model.onnx")):
+    for flags, message in (
+        (["--name", "../up"], "model name '../up'"),
+        (["--engine", "onnx"], "has no model.onnx"),
+        (["--config", "mine.yaml"], "--config is for TorchServe"),
+    ):
         with pytest.raises(SystemExit):
             main([str(STARTER), "--format", "triton", "--out", str(tmp_path), *flags])
         assert message in capsys.readouterr().err

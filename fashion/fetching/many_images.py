@@ -2,13 +2,11 @@
 
 import csv
 import io
-import secrets
 import threading
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from os import replace
 from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic
@@ -18,10 +16,9 @@ from tqdm import tqdm
 
 from fashion.fetching.fetch_settings import FetchBudget, FetchSettings
 from fashion.fetching.one_image import DownloadFailure, DownloadStopped, fetch_image, open_session
-from fashion.files import write_atomically
+from fashion.files import LEFTOVERS, write_atomically
 
 FAILURES_FILE = "download_failures.csv"
-PARTIAL = ".part"
 DOWNLOADED, ALREADY_THERE, FAILED, LEFT = "downloaded", "already there", "failed", "left for the next run"
 _SUCCESSES = (DOWNLOADED, ALREADY_THERE)
 
@@ -97,7 +94,7 @@ def fetch_all(
     for job, reason in (failed or {}).items():
         report.add(job, reason)
     for folder in {job.path.parent for job in jobs}:
-        for leftover in folder.glob(f".*{PARTIAL}"):  # from a killed run
+        for leftover in folder.glob(LEFTOVERS):  # from a killed run
             leftover.unlink(missing_ok=True)
     try:
         with (
@@ -171,15 +168,6 @@ def _download(
             if stop.is_set():
                 raise DownloadStopped
             budget.spend(len(image))
-            _save(image, job.path)
+            write_atomically(job.path, image)
             return DOWNLOADED
     return reason
-
-
-def _save(image: bytes, path: Path) -> None:
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
-    try:
-        partial.write_bytes(image)
-        replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

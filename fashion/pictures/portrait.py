@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
+from fashion.answers import missed_labels
 from fashion.explanation import overlay
 from fashion.options import AnswerOptions, parse_options
 from fashion.pictures.tiles import (
@@ -189,7 +190,7 @@ def _answers(
         color = INK if truth is None else SOFT if names is None else RIGHT if attribute["name"] in names else WRONG
         _bar(draw, left, top, attribute, color)
         top += ROW
-    for group, name in _missed(attributes, truth):
+    for group, name in missed_labels(attributes, truth or {}):
         _words(draw, left + 6, top, group, f"{name} (missed)", WRONG, WIDTH - 12)
         top += ROW
 
@@ -228,9 +229,4 @@ def _words(draw: ImageDraw.ImageDraw, left: int, top: int, group: str, name: str
 
 
 def _lines(attributes: Sequence[dict[str, Any]], truth: Truth | None) -> int:
-    return len(attributes) + len(_missed(attributes, truth))
-
-
-def _missed(attributes: Sequence[dict[str, Any]], truth: Truth | None) -> list[tuple[str, str]]:
-    given = {(attribute["group"], attribute["name"]) for attribute in attributes}
-    return [(g, name) for g, names in (truth or {}).items() for name in names or () if (g, name) not in given]
+    return len(attributes) + len(missed_labels(attributes, truth or {}))

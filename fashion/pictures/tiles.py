@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
-from fashion.errors import SettingError
+from fashion.errors import SettingError, one_line
 from fashion.files import write_atomically
 
 INK, SOFT, GROUND, EMPTY = "#1f2328", "#6b7280", "#ffffff", "#e8e8e4"
@@ -93,14 +93,19 @@ class Picture:
             flag: name of the file in the error message.
 
         Raises:
-            SettingError: the ending is not that of an image format.
+            SettingError: the ending is not that of an image format, or the format cannot hold this picture.
         """
         path = Path(path)
-        formats = Image.registered_extensions()
-        if path.suffix.lower() not in formats:
+        kind = Image.registered_extensions().get(path.suffix.lower())
+        if kind not in Image.SAVE:  # some formats can only be read
             raise SettingError(f"{flag} {str(path)!r} must end in .jpg, .png or another picture's ending")
         file = io.BytesIO()
-        self.image.save(file, formats[path.suffix.lower()], optimize=True)
+        try:
+            self.image.save(file, kind, optimize=True)
+        except (OSError, ValueError) as error:  # of the format, as nothing is written to the disk yet
+            raise SettingError(
+                f"{flag} {str(path)!r} cannot be written: {one_line(error)}; let it end in .png"
+            ) from None
         return write_atomically(path, file.getvalue())
 
     def __repr__(self) -> str:

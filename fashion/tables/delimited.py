@@ -12,6 +12,7 @@ from fashion.tables.encodings import text_encoding
 from fashion.tables.header import Header, check_misfits, count_usual_names, filled_length, find_header, header_name
 
 SEPARATORS = ",;\t|"  # spreadsheets use a semicolon in locales with a decimal comma
+QUOTES = "\"'"  # the usual one first
 SAMPLE_LINES = 100  # read to detect separator, quotes and header
 SAMPLE_LETTERS = 2**22
 RECORD_LINES = 10_000  # most lines of one row, to limit the damage of an unclosed quote
@@ -40,13 +41,13 @@ class CsvTable:
         self._encoding = text_encoding(path)
         self.notes = tuple(filter(None, [self._encoding.note]))
         sample = self._sample()
-        if not any(line.strip() for line in sample):
+        if not all(_split(sample, separator, quote) for separator in SEPARATORS for quote in QUOTES):
             raise DataError(f"{path} is empty; its first line must name the columns")
         self._separator = max(SEPARATORS, key=lambda separator: _likelihood(_split(sample, separator)))
-        self._quote = '"'
+        self._quote = QUOTES[0]
         end, cells = _header(sample, self._separator, self._quote)
         if all(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in map(header_name, cells)):
-            self._quote = "'"
+            self._quote = QUOTES[1]
             end, cells = _header(sample, self._separator, self._quote)
         self._header_end = end
         self._header = Header(tuple(cells))
@@ -193,7 +194,7 @@ class _Lines:
         del self.taken[keep:]
 
 
-def _split(sample: Sequence[str], separator: str, quote: str = '"') -> list[tuple[int, list[str]]]:
+def _split(sample: Sequence[str], separator: str, quote: str = QUOTES[0]) -> list[tuple[int, list[str]]]:
     """The non-blank rows, each with the number of its last line."""
     reader = csv.reader(sample, delimiter=separator, quotechar=quote, skipinitialspace=True)
     return [(reader.line_num, values) for values in reader if filled_length(values)]

@@ -12,7 +12,9 @@ from fashion.errors import DataError
 from fashion.tables.cells import photographs
 from fashion.tables.parquet import ParquetTable
 
-_STORED = re.compile(r"(?P<row>(?P<file>.+\.parquet)#(?P<column>.+):(?P<number>\d+)):(?P<photograph>\d+)", re.DOTALL)
+_STORED = re.compile(
+    r"(?P<row>(?P<file>.+\.(?i:parquet))#(?P<column>.+):(?P<number>\d+)):(?P<photograph>\d+)", re.DOTALL
+)
 OPEN_FILES = 4
 
 
