@@ -54,6 +54,7 @@ def test_no_file_changes_nothing(tmp_path: Path) -> None:
         ("- tshirts\n", "holds a list; expected lines such as: tshirts: T-Shirts"),
         ("tshirts: [a\n", "cannot be read"),
         ("no: Never\n", "False: 'Never' is not a pair of names; quote names that YAML does not read as text"),
+        ("on:\n  Pants: Trousers\n", "has the column True; quote names that YAML does not read as text"),
         ("tshirts:\n", "'tshirts': None is not a pair"),
         ("garment:\n  Pants: 3\n", "'Pants': 3 is not a pair"),
         ("tshirts: ' '\n", "is not a pair"),

@@ -48,6 +48,9 @@ class Names:
         labels = {old: new for old, new in content.items() if not isinstance(new, dict)}
         nested = {old: new for old, new in content.items() if isinstance(new, dict)}
         groups = nested.pop(GROUPS, {})
+        for column in nested:
+            if not isinstance(column, str):
+                raise DataError(f"{path} has the column {column!r}; quote names that YAML does not read as text")
         for table in (labels, groups, *nested.values()):
             _check(table, path)
         return cls(groups, labels, nested)

@@ -89,6 +89,7 @@ class Derivation:
 
     def __call__(self, names: Sequence[str]) -> Derived | None:
         """What follows from a row's labels of the source. If there are several, only their `yes` labels are used."""
+        names = list(dict.fromkeys(names))  # two columns of one group may have the same label
         found = [self.labels[name] for name in names if name in self.labels]
         if len(names) == 1:
             return found[0] if found else None

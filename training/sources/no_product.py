@@ -50,7 +50,7 @@ def _photographs(source: Path) -> Iterator[Candidate]:
     for path in sorted(source.rglob("*")):
         if path.suffix.lower() not in ENDINGS or not path.is_file():
             continue
-        name = path.relative_to(source).as_posix()
+        name = path.relative_to(source).as_posix().encode(errors="backslashreplace").decode()  # need not be UTF-8
         split = next((split for folder, split in folders.items() if folder in path.parents), None)
         if split is None and folders:
             continue  # outside the split folders
