@@ -12,7 +12,7 @@ from fashion.errors import DataError
 from fashion.preprocess import ENDINGS
 from fashion.tables.columns import IMAGE_FOLDERS
 from fashion.tables.image_paths import FETCHED_FOLDER
-from fashion.tables.reading import closest
+from fashion.tables.reading import did_you_mean
 from fashion.taxonomy import Taxonomy, imaterialist
 from training.sources.catalog import find_tables, import_catalog, usual_groups
 from training.sources.imaterialist import FILES, check_groups, import_imaterialist
@@ -193,8 +193,7 @@ def _check_groups(folder: Path, groups: Sequence[str] | None) -> None:
     known = read_description(folder)["groups"]
     for group in groups or ():
         if group not in known:
-            close = closest(group, list(known))
-            hint = f" (did you mean {close!r}?)" if close else ""
+            hint = did_you_mean(group, known)
             raise DataError(f"{folder} has no attribute group {group!r}{hint}; its groups are: {', '.join(known)}")
 
 
