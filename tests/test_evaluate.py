@@ -1,6 +1,8 @@
 """Evaluation scores the answers of the Predictor, in tables and as JSON."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,10 @@ from tiny_bundle import make_tiny_bundle
 
 from fashion.errors import SettingError
 from fashion.gates import Gates
+from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from fashion.taxonomy import Label
+from training import correct
 from training.data.images import open_split
 from training.evaluate import evaluate, main, report
 from training.profiles.scores import score
@@ -63,6 +67,28 @@ def test_some_groups_only(predictor: Predictor, labeled_data: Path, tmp_path: Pa
     groups = result["profiles"]["0.5"]["groups"]
     assert groups["color"]["support"] > 0
     assert all(values["support"] == 0 for group, values in groups.items() if group != "color")
+
+
+def test_groups_that_rules_read_are_not_scored(predictor: Predictor, labeled_data: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("derive: {shape: {from: color, labels: {Red: Wide}}}\n")
+    result = evaluate(predictor, labeled_data, "val", groups=["shape"], cache=tmp_path, rules=rules)
+    assert list(result["profiles"]["0.5"]["groups"]) == ["shape"]
+    with pytest.raises(SettingError, match=r"the model has no group 'brand'; its groups are: color, shape"):
+        evaluate(predictor, labeled_data, "val", groups=["brand"], cache=tmp_path)
+
+
+@pytest.mark.parametrize("command", [main, correct.main])
+def test_the_models_own_names_are_read(
+    command: Callable[[list[str]], int], labeled_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = tmp_path / "names.yaml"
+    names.write_text("- not names\n")
+    bundle = make_tiny_bundle(tmp_path / "bundle", (Label("color", "Red"), Label("color", "Blue")), 32)
+    replace(ModelCard.load(bundle), training={"settings": {"data": {"names": str(names)}}}).save(bundle)
+    with pytest.raises(SystemExit):
+        command([str(bundle), "--data", str(labeled_data), "--cache", str(tmp_path / "cache")])
+    assert f"{names} holds a list" in capsys.readouterr().err
 
 
 def test_unknown_profile(predictor: Predictor, labeled_data: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from fashion.errors import BundleError, SettingError
 from fashion.gates import Gates
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import Taxonomy
+from training.bundle.onnx_files import write_onnx
 from training.fitting.module import FashionModule
 from training.weights import first_weights
 
@@ -105,8 +106,14 @@ def test_nan_is_refused(network: Backbone, tmp_path: Path) -> None:
     state = build("resnet18", 7).state_dict()
     state["layer2.0.conv1.weight"][0, 0] = torch.nan
     torch.save(state, tmp_path / "weights.pth")
-    with pytest.raises(BundleError, match=r"1 weights with NaN or infinite values, such as layer2.0.conv1.weight"):
-        first_weights.load(network, "resnet18", str(tmp_path / "weights.pth"))
+    broken = build("resnet18", 7)
+    broken.load_state_dict(state)
+    write_onnx(broken.eval(), InputSpec(size=64), tmp_path / "weights.onnx")
+    for name in ("weights.pth", "weights.onnx"):
+        with pytest.raises(
+            BundleError, match=rf"{name} has 1 weights with NaN .* values, such as layer2.0.conv1.weight"
+        ):
+            first_weights.load(network, "resnet18", str(tmp_path / name))
 
 
 def test_head_keeps_the_rows_of_equal_labels(network: Backbone, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from functools import partialmethod
@@ -27,7 +28,7 @@ from training.data.images import open_split
 from training.fitting.losses import BINARY_CROSS_ENTROPY
 from training.fitting.module import FashionModule
 from training.fitting.rate_search import LR_STEPS, suggested_rate
-from training.fitting.runs import BEST, TrainingRun, load_module
+from training.fitting.runs import BEST, LAST, TrainingRun, load_module
 from training.fitting.stopping import StopOnSignal, TrainingStopped
 
 CONFIG = Path(__file__).parent.parent / "training" / "configs" / "sample.yaml"
@@ -262,12 +263,55 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(
     run = tmp_path / "run"
     train_interrupted(monkeypatch, [*flags, "--run", str(run)], at)
     assert len(rows(run)) == epochs
+    assert (run / BEST).is_file(), "the validated epoch counts"
     capsys.readouterr()
     fit.train(["--run", str(run), "--resume"])
     assert re.findall(r"epoch \d+/\d+: +\d+%", capsys.readouterr().err)[0] == bar
     assert without_time(rows(run)) == without_time(rows(finished))
-    expected = weights(finished)
-    assert all(torch.equal(expected[name], value) for name, value in weights(run).items())
+    for which in ("last", "best"):
+        expected = weights(finished, which)
+        assert all(torch.equal(expected[name], value) for name, value in weights(run, which).items())
+
+
+@pytest.mark.parametrize("short", [("--trainer.max_steps", "3"), ("--trainer.limit_val_batches", "0")])
+def test_a_training_without_validation_keeps_its_last_weights(
+    short: tuple[str, str],
+    flags: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    # Checkpoints do not pass through the temporary folder, from where they could not be moved in one step.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    run = tmp_path / "run"
+    fit.train([*flags, *short, "--trainer.max_epochs", "1", "--run", str(run)])
+    said = capsys.readouterr().out.splitlines()
+    assert said[-2:] == [
+        f"done   nothing was validated, so there is no best; the last weights: {run / LAST}",
+        f"next   python -m training.export {run} --checkpoint last",
+    ]
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["last.ckpt"]
+
+
+def test_a_schedule_needs_the_length_of_the_training(flags: list[str], tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"--model.schedule onecycle needs the length of the training; give"):
+        fit.train([*flags, "--trainer.max_epochs", "-1", "--run", str(tmp_path / "run")])
+
+
+def test_a_run_may_be_moved(flags: list[str], tmp_path: Path) -> None:
+    (tmp_path / "new.yaml").write_text("Red: Crimson\n")
+    arguments = ["--data.names", str(tmp_path / "new.yaml"), "--model.schedule", "none", "--run", str(tmp_path / "run")]
+    fit.train([*flags, *arguments, "--trainer.max_epochs", "1"])
+    (tmp_path / "new.yaml").unlink()
+    moved = (tmp_path / "run").rename(tmp_path / "moved")
+    assert TrainingRun(moved).settings["data"]["names"] == str(moved / "names.yaml")
+    # Swapped labels and a single step make the second epoch the worse one.
+    (moved / "names.yaml").write_text("Red: Blue\nBlue: Crimson\nWide: Tall\nTall: Wide\n")
+    fit.train(["--run", str(moved), "--resume", "--trainer.max_epochs", "2", "--trainer.limit_train_batches", "1"])
+    first, second = rows(moved)
+    assert first["val/best_micro_f1"] > second["val/best_micro_f1"]
+    assert torch.load(moved / BEST, weights_only=True)["epoch"] == 0
+    assert yaml.safe_load((moved / "config.yaml").read_text())["data"]["names"] == str(moved / "names.yaml")
 
 
 def test_muon_resumes_like_an_uninterrupted_run(
@@ -460,6 +504,8 @@ def test_a_compiled_network_is_saved_under_the_same_names(
         (["--run", "x", "--trainer.devices", "0"], "--trainer.devices 0"),
         (["--run", "x", "--trainer.accelerator", "foo"], "invalid accelerator name: `accelerator='foo'`"),
         (["--run", "x", "--trainer.strategy", "foo"], "--trainer.strategy foo"),
+        (["--run", "x", "--trainer.logger", "false"], "--trainer.logger cannot be set; a run writes metrics.csv"),
+        (["--run", "x", "--trainer.num_sanity_val_steps", "2"], "--trainer.num_sanity_val_steps cannot be set"),
         (["--run", "x", "--trainer.max_steps", "-7"], "`max_steps` must be"),
         (["--run", "x", "--model.weights", "nothing.pth"], "no such weights file: nothing.pth"),
     ],

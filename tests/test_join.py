@@ -76,6 +76,30 @@ def test_shards_keep_their_photographs_and_numbers_match_names(attributes: Path,
     assert b'"neck": {"dtype": "string"' in table.schema.metadata[b"huggingface"]
 
 
+def test_shards_in_the_layout_of_the_hub_stay_where_they_are(attributes: Path, tmp_path: Path) -> None:
+    data = tmp_path / "shop" / "data"
+    data.mkdir(parents=True)
+    for number in (1, 2, 4):
+        (data / f"{number}.jfif").write_bytes(block((number, 9, 90), True))
+    table = pa.table({"image": ["1.jfif", "2.jfif", "4.jfif"], "color": ["Red", "Blue", "Blue"]})
+    pq.write_table(table, data / "train-00000-of-00001.parquet")
+    run(tmp_path / "shop", "--with", attributes, "--on", "image=sku", "--out", tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["data"]
+    assert not (tmp_path / "out" / "data").is_symlink()
+    (catalog,) = open_catalogs(tmp_path / "out", None, tmp_path / "cache")
+    assert sum(catalog.splits.values()) == 3
+    assert catalog.all_columns == ["color", "neck", "note"]
+
+
+def test_empty_keys_are_not_found(shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "other.csv").write_text("sku,neck\n1,Round\n,V\nN/A,Boat\n")
+    (shop / "train.csv").write_text("image,sku\n1.png,1\n2.png,\n4.png,N/A\n")
+    (shop / "val.csv").unlink()
+    run(shop, "--with", tmp_path / "other.csv", "--on", "sku", "--out", tmp_path / "out")
+    assert "1 of 3 rows found" in capsys.readouterr().out
+    assert (tmp_path / "out" / "train.csv").read_text() == "image,sku,neck\n1.png,1,Round\n2.png,,\n4.png,N/A,\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -7,9 +7,11 @@ import torch
 from torch import nn
 
 from fashion.backbones.families import build
+from fashion.errors import SettingError
 from training.fitting import muon
 from training.fitting.muon import Muon, newton_schulz, newton_schulz_gram, orthogonalize
 from training.fitting.optimization import make_optimizer, make_schedule
+from training.fitting.resuming import check_resumed
 
 
 def gradient_like(rows: int, columns: int) -> torch.Tensor:
@@ -51,6 +53,15 @@ def test_long_sides_are_cut_into_blocks() -> None:
 
 def test_zero_stays_zero() -> None:
     assert torch.equal(orthogonalize(torch.zeros(8, 9)), torch.zeros(8, 9))
+
+
+def test_only_the_head_may_be_trained() -> None:
+    network = with_gradients(build("resnet18", 3))
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name.startswith("fc."))
+    before = network.fc.weight.clone()
+    Muon(network, 1e-3).step()
+    assert not torch.equal(network.fc.weight, before)
 
 
 def with_gradients(network: nn.Module) -> nn.Module:
@@ -140,3 +151,11 @@ def test_a_network_learns_with_muon() -> None:
         losses.append(loss.item())
     assert losses[0] > 0.5
     assert losses[-1] < 0.1
+
+
+def test_a_run_keeps_its_frozen_stages() -> None:
+    before = {"model": {"optimizer": "muon", "frozen": 0}}
+    check_resumed(before, before, {})
+    with pytest.raises(SettingError, match=r"began with --model.frozen 0, not 2"):
+        check_resumed({"model": {"optimizer": "muon", "frozen": 2}}, before, {})
+    check_resumed({"model": {"optimizer": "adam", "frozen": 2}}, {"model": {"optimizer": "adam", "frozen": 0}}, {})

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from training.sources.__main__ import main
 from training.sources.negatives import libraries
-from training.sources.negatives.crops import LARGEST_SHARE, background_crop, background_crops
+from training.sources.negatives.crops import LARGEST_SHARE, background_crop, background_crops, files_of_split
 from training.sources.negatives.making import KINDS, VALIDATION_ONLY, draw_picture, kinds_of_split
 
 FLOOR, CLOTH = (200, 180, 150), (40, 60, 140)
@@ -175,6 +175,13 @@ def test_a_mistake_is_a_one_line_error_and_leaves_nothing(tmp_path: Path, capsys
     (tmp_path / "train.csv").write_text("photo\na.jpg\n")
     assert "train.csv is not a table" in refused(capsys, "--out", out, "--crops", str(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
+
+
+def test_the_table_of_crops_is_read_like_other_tables(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_bytes("\ufeffimage;name\n1.jpg;Hüte\n\n2.jpg;Röcke\n3.jpg\n".encode())
+    assert [path.name for path in files_of_split(tmp_path, "train")][:2] == ["1.jpg", "2.jpg"]
+    (tmp_path / "val.csv").write_bytes("image,name\n1.jpg,Hüte\n2.jpg,Röcke\n".encode("cp1252"))
+    assert files_of_split(tmp_path, "val") == [tmp_path / "images" / "1.jpg", tmp_path / "images" / "2.jpg"]
 
 
 def test_a_folder_with_files_is_left_alone(made: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """training.data.rules, training.data.label_rows and training.data.applicability, and their use in training."""
 
+import os
 import re
 from collections.abc import Iterator
 from itertools import islice
@@ -24,6 +25,7 @@ from training.data.input_settings import InputSettings
 from training.data.label_rows import LabelRows, count_labels
 from training.data.names import Names
 from training.data.rules import Derived, Rules
+from training.sources.no_product import import_negatives
 from training.sources.writer import ProductRow, write_dataset
 
 SPEC = InputSpec(size=32)
@@ -101,6 +103,7 @@ def test_several_labels_imply_only_what_the_product_has(rules: Rules) -> None:
     unknown = dict.fromkeys(("Pants", "Shirt", "Hat", "T-Shirt", "Polo", "Long", "Cape"), -1)
     assert garments(rules, article=["Jeans", "Watch"]) == unknown | {"Pants": 1}
     assert garments(rules, article=["Watch", "Sweater"]) is None
+    assert garments(rules, article=["Watch", "Watch"]) == garments(rules, article=["Watch"]), "from two columns"
 
 
 def test_rules_are_not_applied_to_derived_labels(rules: Rules) -> None:
@@ -357,6 +360,19 @@ def test_negatives_in_a_table_or_an_unsorted_folder_are_split(shop: str, tmp_pat
         open_data([shop], tmp_path, negatives=[str(tmp_path / "table")] * 2)
 
 
+def test_names_of_files_need_not_be_utf8(tmp_path: Path) -> None:
+    (tmp_path / "heap").mkdir()
+    for i, name in enumerate([b"a\xff.png", b"a\xfe.png", b"b\xff.png"]):
+        photograph = block((i, 9, 9), True) if i < 2 else b"broken"
+        try:
+            Path(os.fsdecode(os.fsencode(tmp_path / "heap") + b"/" + name)).write_bytes(photograph)
+        except OSError:
+            pytest.skip("this file system has UTF-8 names only")
+    summary = import_negatives(tmp_path / "heap", tmp_path / "out")
+    assert sum(summary.splits.values()) == 2
+    assert summary.left_out == {"broken image": 1}
+
+
 def test_rare_labels_are_left_out_and_listed(
     shop: str, amateurs: str, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -380,6 +396,8 @@ def test_bad_settings_are_named(tmp_path: Path) -> None:
         FashionData("x", min_photographs=2, taxonomy="imaterialist")
     with pytest.raises(SettingError, match="optionally followed by one for each of the 1 folders of negatives"):
         FashionData(["x", "y"], negatives=["z"], repeat=[1])
+    with pytest.raises(SettingError, match=r"--data.repeat is \[2\], but there is one data folder"):
+        FashionData("x", repeat=[2])
 
 
 def test_two_columns_of_one_group_count_once(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from photos import photo
 
-from fashion.errors import BundleError
+from fashion.errors import BundleError, SettingError
 from fashion.model_card import INT8_FILE, ModelCard
 from fashion.predictor import Predictor
 from training.ship import main, ship
@@ -54,6 +54,13 @@ def test_licenses_stay_beside_the_model_when_it_is_replaced(
         main([str(bundle), "--out", str(out), "--with", str(out / "model_card.json")])
     assert "has the name of a file of the bundle" in capsys.readouterr().err
     assert (out / "NOTICE").is_file()
+
+
+def test_a_bundle_is_not_replaced_by_its_part(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(bundle)
+    with pytest.raises(SettingError, match="is the bundle itself, whose other files would be lost"):
+        ship(bundle, tmp_path / "link")
+    assert (bundle / "model.onnx").is_file()
 
 
 def test_bundles_that_cannot_be_shipped_are_one_line_errors(

@@ -1,6 +1,7 @@
 """The iMaterialist challenge's JSON in both variants, and the cells of its mirror."""
 
 import csv
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,15 @@ def test_other_shards_are_not_a_mirror(tmp_path: Path) -> None:
         DataError, match=r"is not a shard of Marqo/iMaterialist: it lacks pattern, style, .* as a catalog"
     ):
         mirror.import_mirror([tmp_path], tmp_path / "out")
+
+
+def test_a_full_disk_is_not_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", full)
+    with pytest.raises(OSError, match="No space left"):
+        mirror.fetch_shards(1)
 
 
 def test_hub_out_of_reach_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:

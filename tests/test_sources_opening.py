@@ -56,6 +56,27 @@ def test_changes_are_noticed(tmp_path: Path, shop: Path) -> None:
     assert second != first
 
 
+def test_changes_are_noticed_in_linked_folders(tmp_path: Path, shop: Path) -> None:
+    (shop / "images").rename(tmp_path / "elsewhere")
+    (shop / "images").symlink_to("../elsewhere")
+    (tmp_path / "elsewhere" / "round").symlink_to(shop)  # a cycle
+    cache = tmp_path / "cache"
+    for source in (shop, shop / "train.csv"):
+        first = open_folder(source, cache=cache)
+        assert open_folder(source, cache=cache) == first
+        os.utime(tmp_path / "elsewhere" / "3.jpg", ns=(0, len(str(source))))
+        assert open_folder(source, cache=cache) != first
+
+
+@pytest.mark.parametrize("place", ["", "Photos", "imgs", "fetched"])
+def test_photographs_that_are_added_to_a_table_are_noticed(tmp_path: Path, shop: Path, place: str) -> None:
+    (shop / "images" / "19.jpg").rename(tmp_path / "19.jpg")
+    first = open_folder(shop / "train.csv", cache=tmp_path / "cache")
+    (shop / place).mkdir(exist_ok=True)
+    (tmp_path / "19.jpg").rename(shop / place / "19.jpg")
+    assert open_folder(shop / "train.csv", cache=tmp_path / "cache") != first
+
+
 def test_columns_left_out_are_not_listed_if_groups_were_named(
     tmp_path: Path, shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

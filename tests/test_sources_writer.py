@@ -127,6 +127,28 @@ def test_existing_folder_is_kept(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [out]
 
 
+def test_a_link_and_the_current_folder_are_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("disk", "here"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    write_dataset(rows(3), tmp_path / "link", GROUPS, "a test")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "disk" / "dataset.json").is_file()
+    monkeypatch.chdir(tmp_path / "here")
+    write_dataset(rows(3), Path(), GROUPS, "a test")
+    assert (tmp_path / "here" / "dataset.json").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "here", "link"]
+
+
+def test_a_mount_point_is_refused_before_anything_is_read() -> None:
+    def unread() -> Iterator[ProductRow]:
+        pytest.fail("the rows were read")
+        yield
+
+    with pytest.raises(SettingError, match="/ is a mount point, which cannot be replaced; choose a folder in it"):
+        write_dataset(unread(), Path("/"), GROUPS, "a test")
+
+
 def test_loser_of_a_race_keeps_the_winners_folder(tmp_path: Path) -> None:
     out = tmp_path / "set"
 

@@ -17,6 +17,7 @@ from fashion.model_card import CARD_FILE, ModelCard
 from fashion.predictor import Predictor
 from training.data.catalogs import Paths
 from training.data.images import open_split
+from training.data.yaml_files import file_of_training
 from training.profiles.predictions import predict
 from training.profiles.share_corrections import correct_shares, describe_corrections
 from training.sources.opening import DEFAULT_CACHE
@@ -89,8 +90,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--split", default="val", choices=("val", "test"), help="split to learn from (default: %(default)s)"
     )
-    parser.add_argument("--names", type=Path, help="YAML file of names to change")
-    parser.add_argument("--rules", type=Path, help="YAML file of rules")
+    parser.add_argument(
+        "--names", type=Path, help="YAML file of names to change (default: the one that the model was trained with)"
+    )
+    parser.add_argument(
+        "--rules", type=Path, help="YAML file of rules (default: the one that the model was trained with)"
+    )
     parser.add_argument(
         "--negatives", type=Path, nargs="+", default=(), help="folders of photographs that show no product"
     )
@@ -102,12 +107,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     with one_line_errors():
+        before = ModelCard.load(options.bundle)
         card = correct(
             options.bundle,
             options.data,
             options.split,
-            names=options.names,
-            rules=options.rules,
+            names=options.names or file_of_training(before, "names"),
+            rules=options.rules or file_of_training(before, "rules"),
             negatives=options.negatives,
             cache=options.cache,
             engine=options.engine,

@@ -27,6 +27,7 @@ from fashion.taxonomy import Taxonomy
 from fashion.text_tables import text_table
 from training.data.catalogs import notes
 from training.data.images import Photographs, open_split
+from training.data.yaml_files import file_of_training
 from training.profiles.gate_scores import describe_gates, score_gates
 from training.profiles.predictions import Predictions, predict
 from training.profiles.scores import average_precisions, mean_average_precision, score_answers
@@ -76,7 +77,7 @@ def evaluate(
 
     Raises:
         DataError: the folder or the split cannot be used, or lacks a group.
-        SettingError: a profile is unknown, nothing is annotated, or `out` exists and is not a report.
+        SettingError: a profile or a group is unknown, nothing is annotated, or `out` exists and is not a report.
     """
     card, taxonomy = predictor.card, predictor.taxonomy
     profiles = profiles or list(dict.fromkeys([HALF, card.default_profile]))
@@ -85,6 +86,9 @@ def evaluate(
     if out is not None:
         check_report_folder(out)
     wanted = groups or taxonomy.groups
+    for group in wanted:
+        if group not in taxonomy.groups:
+            raise SettingError(f"the model has no group {group!r}; its groups are: {', '.join(taxonomy.groups)}")
     images = open_split(
         data,
         split,
@@ -101,9 +105,11 @@ def evaluate(
     for line in notes(images.reader.catalogs, taxonomy):
         print(f"note   {line}", file=sys.stderr)
     predictions = predict(predictor, images, f"evaluate {split}", embeddings=out is not None)
-    if not (predictions.targets >= 0).any():
+    # With rules, groups that others are derived from are annotated too.
+    given = [each for each in wanted if (predictions.targets[:, taxonomy.indices(each)] >= 0).any()]
+    if not given:
         raise SettingError(f"{data} has no annotations of the groups {', '.join(wanted)}")
-    evidence, scores = _score(predictions, card, profiles, images)
+    evidence, scores = _score(predictions, card, profiles, images, given)
     result = {
         "data": str(data),
         "split": split,
@@ -121,13 +127,10 @@ def evaluate(
 
 
 def _score(
-    predictions: Predictions, card: ModelCard, profiles: Sequence[str], images: Photographs
+    predictions: Predictions, card: ModelCard, profiles: Sequence[str], images: Photographs, groups: Sequence[str]
 ) -> tuple[Evidence, dict[str, Any]]:
-    """Answers for the annotated groups, and their scores by profile."""
-    given = [
-        group for group in card.taxonomy.groups if (predictions.targets[:, card.taxonomy.indices(group)] >= 0).any()
-    ]
-    labels = np.concatenate([card.taxonomy.indices(group) for group in given])
+    """Answers for these groups, and their scores by profile."""
+    labels = np.concatenate([card.taxonomy.indices(group) for group in card.taxonomy.groups if group in groups])
     taxonomy = Taxonomy(tuple(card.taxonomy.labels[i] for i in labels))
     probabilities, targets = predictions.probabilities[:, labels], predictions.targets[:, labels]
     gates = predictions.gate_predictions.probabilities
@@ -183,12 +186,6 @@ def report(result: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _file_of_training(predictor: Predictor, setting: str) -> Path | None:
-    """The names or rules file of the training, if it still exists."""
-    name = predictor.card.training.get("settings", {}).get("data", {}).get(setting)
-    return Path(name) if name and Path(name).is_file() else None
-
-
 def _with_precisions(scores: dict[str, Any], precisions: np.ndarray) -> dict[str, Any]:
     for label, value in zip(scores["labels"], precisions, strict=True):
         label["average_precision"] = _number(value)
@@ -218,10 +215,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.profile,
             options.groups,
             options.cache,
-            options.names or _file_of_training(predictor, "names"),
+            options.names or file_of_training(predictor.card, "names"),
             options.report,
             shlex.join(["python", "-m", "training.evaluate", *arguments]),
-            options.rules or _file_of_training(predictor, "rules"),
+            options.rules or file_of_training(predictor.card, "rules"),
             options.negatives,
         )
         print(report(result))

@@ -91,7 +91,7 @@ def export(
         reference = _predict_each({"validate": validation}, card, folder / ONNX_FILE)
         card = with_thresholds(card, describe_paths(data or run.settings["data"]["path"]), reference)
         print(describe(card), flush=True)
-        comparison = compare_with_initial_model(run, card, reference, VALIDATION_IMAGES, data)
+        comparison = compare_with_initial_model(run, card, reference, validation)
         if comparison is not None:
             print(describe_initial_comparison(comparison), flush=True)
             card.metrics["beginning"] = comparison

@@ -29,15 +29,22 @@ from fashion.errors import FashionError, SettingError, one_line, one_line_errors
 from fashion.files import write_atomically
 from training.data.data_module import FashionData
 from training.fitting.averaging import Average
+from training.fitting.checkpoint_files import AtomicCheckpoints
 from training.fitting.module import MONITOR, FashionModule
 from training.fitting.progress import Bars, History
 from training.fitting.rate_search import LEAST_FALL, LR_STEPS, suggested_rate
-from training.fitting.resuming import PLAN, check_resumed, plan
-from training.fitting.runs import BEST, CONFIG_FILE, LAST, TrainingRun
+from training.fitting.resuming import PLAN, MovedRun, check_resumed, plan
+from training.fitting.runs import BEST, CONFIG_FILE, LAST, OWN_FILES, TrainingRun
 from training.fitting.stopping import StopOnNan, StopOnSignal, TrainingStopped
 from training.weights import first_weights, torch_files
 
-NAMES_FILE, RULES_FILE = "names.yaml", "rules.yaml"
+# Settings of the trainer that this program fixes, with what to do instead.
+FIXED_BY_US = {
+    "logger": "a run writes metrics.csv and tensorboard/",
+    "default_root_dir": "--run gives the folder of all output",
+    "enable_model_summary": "it is always off",
+    "num_sanity_val_steps": "the validation is not tried first",
+}
 EXIT_SIGNAL = 128  # plus the signal's number: 130 after ctrl-C, as in shells
 
 # Warnings of Lightning that do not apply here or that a user of this program cannot act on.
@@ -47,6 +54,7 @@ NOISE = (
     ".*isinstance.treespec, LeafSpec.*",
     ".*`IterableDataset` has `__len__` defined.*",  # training.data handles this
     ".*Checkpoint directory .* exists and is not empty.*",  # checked by _check_run
+    ".*ModelCheckpoint.monitor=.* could not find the monitored key.*",  # _report says so
     ".*module\\(s\\) in eval mode at the start of training.*",  # intended by --model.frozen
     ".*srun.*command is available.*",
     r"(?s).*JsonargparseDeprecationWarning",  # caused by Lightning's own calls
@@ -121,7 +129,12 @@ class FashionCLI(LightningCLI):
         )
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.set_defaults(
-            {"early_stopping.monitor": MONITOR, "early_stopping.mode": "max", "early_stopping.patience": 5}
+            {
+                "early_stopping.monitor": MONITOR,
+                "early_stopping.mode": "max",
+                "early_stopping.patience": 5,
+                "early_stopping.strict": False,  # a training may be shorter than an epoch, or without validation
+            }
         )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
@@ -160,12 +173,14 @@ class FashionCLI(LightningCLI):
             *([Bars()] if self.config.trainer.enable_progress_bar is not False else []),
             self.history,
             SaveSettings(self),
+            MovedRun(),
             StopOnNan(),
             *([Average(decay=self.config.ema)] if self.config.ema else []),
-            self.stop,  # after the average, so that it includes the last step before a stop
             best,
             last,
+            self.stop,  # after the average, so that it includes the last step before a stop
         ]
+        plugins = self.config_init.trainer.plugins or []
         try:
             return super().instantiate_trainer(
                 default_root_dir=self.run,
@@ -173,6 +188,7 @@ class FashionCLI(LightningCLI):
                 enable_progress_bar=False,  # replaced by Bars
                 enable_model_summary=False,
                 num_sanity_val_steps=0,
+                plugins=[*(plugins if isinstance(plugins, list) else [plugins]), AtomicCheckpoints()],
                 **kwargs,
             )
         except (MisconfigurationException, ValueError, TypeError, ImportError) as error:
@@ -204,7 +220,7 @@ class SaveSettings(Callback):
     def _save(self) -> None:
         settings = self.cli.config.clone()
         settings.resume = settings.find_lr = False
-        for setting, name in (("names", NAMES_FILE), ("rules", RULES_FILE)):
+        for setting, name in OWN_FILES.items():
             if settings.data[setting]:  # copied to the run: the user may change the file later
                 own = self.cli.run / name
                 if Path(settings.data[setting]) != own:
@@ -229,7 +245,11 @@ def _with_run_settings(arguments: list[str]) -> list[str]:
     if run is None and "--run" in arguments[:-1]:
         run = arguments[arguments.index("--run") + 1]
     settings = Path(run or ".") / CONFIG_FILE
-    return ["--config", str(settings), *arguments] if run and settings.is_file() else arguments
+    if not run or not settings.is_file():
+        return arguments
+    data = TrainingRun(Path(run)).settings["data"]
+    own = [part for name in OWN_FILES if data.get(name) for part in (f"--data.{name}", data[name])]
+    return ["--config", str(settings), *own, *arguments]
 
 
 def _check_run(config: Namespace) -> None:
@@ -242,6 +262,9 @@ def _check_run(config: Namespace) -> None:
         raise SettingError("--resume and --find_lr exclude each other; a run keeps its learning rate")
     if config.resume and not (run / LAST).is_file():
         raise SettingError(f"nothing to resume: there is no {run / LAST}; leave --resume out to begin the run")
+    for name, use in FIXED_BY_US.items():
+        if config.trainer[name] is not None:
+            raise SettingError(f"--trainer.{name} cannot be set; {use}")
     # Only on the first rank: the others start when it has already begun to write.
     if _first_rank() and not config.resume and ((run / LAST).exists() or (run / BEST).exists()):
         raise SettingError(f"{run} holds a run already; continue it with --resume, or choose another --run")
@@ -289,6 +312,9 @@ def _report(cli: FashionCLI) -> None:
     if checkpoints.best_model_score is not None:
         _print_rank_zero(f"done   best micro-F1 {checkpoints.best_model_score:.3f}: {cli.run / BEST}")
         _print_rank_zero(f"next   python -m training.export {cli.run}")
+    else:
+        _print_rank_zero(f"done   nothing was validated, so there is no best; the last weights: {cli.run / LAST}")
+        _print_rank_zero(f"next   python -m training.export {cli.run} --checkpoint last")
 
 
 def _report_stop(stopped: TrainingStopped) -> int:

@@ -37,8 +37,10 @@ def ship(bundle: Path, out: Path, command: str | None = None, texts: Sequence[Pa
 
     Raises:
         BundleError: the int8 file is missing or was changed, or `out` exists and is not a bundle.
-        SettingError: a text is missing or has the name of a file of the bundle.
+        SettingError: `out` is the bundle, or a text is missing or has the name of a file of the bundle.
     """
+    if out.resolve() == bundle.resolve():
+        raise SettingError(f"--out {str(out)!r} is the bundle itself, whose other files would be lost; choose another")
     check_bundle_replaceable(out)
     card = ModelCard.load(bundle)
     source = checked_file(bundle, card, INT8_FILE)

@@ -21,7 +21,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from fashion.errors import SettingError
-from fashion.tables.reading import closest
+from fashion.tables.reading import did_you_mean
 from fashion.taxonomy import Taxonomy
 
 Space = Literal["both", "embedding", "attributes"]
@@ -121,10 +121,9 @@ class Measure:
             raise SettingError(f"the embedding's share is {self.share:g}; it must be from 0 to 1")
         for group, weight in self.weights.items():
             if group not in self.taxonomy.groups:
-                close = closest(group, self.taxonomy.groups)
+                hint = did_you_mean(group, self.taxonomy.groups)
                 raise SettingError(
-                    f"weight for {group!r}{f' (did you mean {close!r}?)' if close else ''}: the model's groups are "
-                    f"{', '.join(self.taxonomy.groups)}"
+                    f"weight for {group!r}{hint}: the model's groups are {', '.join(self.taxonomy.groups)}"
                 )
             if not 0 <= weight < np.inf:
                 raise SettingError(f"the weight of {group!r} is {weight:g}; it must be 0 or more")

@@ -1,6 +1,6 @@
 """Open product tables of all supported formats, with one clear error if a file cannot be read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Protocol
@@ -69,9 +69,14 @@ def require_columns(table: Table, names: Sequence[str]) -> None:
     """Raise DataError, listing the table's columns, for the first name that is not among them."""
     for name in names:
         if name not in table.columns:
-            close = closest(name, table.columns)
-            hint = f" (did you mean {close!r}?)" if close else ""
+            hint = did_you_mean(name, table.columns)
             raise DataError(f"{table.path} has no column {name!r}{hint}; its columns are: {', '.join(table.columns)}")
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """A hint for messages, such as " (did you mean 'color'?)"; empty if no choice is similar."""
+    close = closest(name, list(choices))
+    return f" (did you mean {close!r}?)" if close else ""
 
 
 def closest(name: str, choices: Sequence[str]) -> str | None:

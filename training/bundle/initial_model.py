@@ -1,18 +1,18 @@
 """Compares a trained model with the model that its initial weights came from."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fashion.engines import open_engine
 from fashion.errors import FashionError
-from fashion.gates import Gates
 from fashion.model_card import CARD_FILE, ModelCard
 from fashion.predictor import Predictor
-from fashion.preprocess import InputSpec
 from fashion.profiles.thresholds import MICRO_F1
 from fashion.taxonomy import Taxonomy
+from training.data.images import Photographs, Reader
 from training.fitting.runs import TrainingRun, load_module, predictor_of
 from training.profiles.out_of_fold import answer_out_of_fold
 from training.profiles.predictions import Predictions, predict
@@ -20,23 +20,8 @@ from training.profiles.scores import score_answers
 from training.weights.first_weights import IMAGENET, NONE
 
 
-@dataclass(frozen=True)
-class InitialModel:
-    """The model of the initial weights, as `TrainingRun.split` needs it.
-
-    Attributes:
-        taxonomy, spec, gates: its labels, input and gates.
-        predictor: runs it.
-    """
-
-    taxonomy: Taxonomy
-    spec: InputSpec
-    gates: Gates
-    predictor: Predictor
-
-
 def compare_with_initial_model(
-    run: TrainingRun, card: ModelCard, predictions: Predictions, images: int, data: Any = None
+    run: TrainingRun, card: ModelCard, predictions: Predictions, images: Photographs
 ) -> dict[str, Any] | None:
     """Micro-F1 of a new model and of the model it was initialized from, on the same validation images and labels.
 
@@ -46,22 +31,23 @@ def compare_with_initial_model(
         run: of the new model.
         card: of the new model.
         predictions: predictions of the new model for its validation images.
-        images: how many were drawn for it.
-        data: the data of the run, if they have moved.
+        images: these images.
 
     Returns:
         `weights`, `labels` (number in common), `micro_f1` and `micro_f1_before`; None if the initial weights were
         random, from ImageNet, or from a file that is gone or does not name its outputs.
     """
     weights = run.settings["model"].get("weights", NONE)
-    initial = None if weights in (IMAGENET, NONE) else _open(Path(weights), card)
+    initial = None if weights in (IMAGENET, NONE) else _open(Path(weights), card.mirrored)
     if initial is None:
         return None
-    old = initial.taxonomy.index
+    old = initial.card.taxonomy.index
     both = [(i, old[label]) for i, label in enumerate(card.labels) if label in old]
     if not both:
         return None
-    before = predict(initial.predictor, run.split("val", initial, data).sample(images), "validate the initial model")
+    # The same photographs, also of negatives if only the new model has a gate for them, in the initial model's input.
+    reader = Reader(initial.card.taxonomy, initial.card.input, images.reader.catalogs)
+    before = predict(initial, Photographs(images.rows, reader), "validate the initial model")
     ours, theirs = (np.array(indices) for indices in zip(*both, strict=True))
     taxonomy, targets = Taxonomy(tuple(card.labels[i] for i in ours)), predictions.targets[:, ours]
 
@@ -86,16 +72,17 @@ def describe_initial_comparison(found: dict[str, Any]) -> str:
     return f"       micro-F1 {now:.3f}; {text}"
 
 
-def _open(weights: Path, new: ModelCard) -> InitialModel | None:
+def _open(weights: Path, mirrored: bool) -> Predictor | None:
     """Open the model of a weights file: a checkpoint of this project, or a file of a bundle; else None."""
     try:
         if weights.suffix == ".ckpt":
-            predictor = predictor_of(load_module(weights), "before")
+            found = predictor_of(load_module(weights), "before")
+            card, engine = found.card, found.engine
         elif (weights.parent / CARD_FILE).is_file():
-            predictor = Predictor.from_bundle(weights.parent)
+            card = ModelCard.load(weights.parent)
+            engine = open_engine(weights.parent, card)
         else:
             return None
     except FashionError:  # replaced by another file, or not a model of this project
         return None
-    card = predictor.card
-    return InitialModel(card.taxonomy, card.input, card.gates, predictor)
+    return Predictor(replace(card, mirrored=mirrored), engine)

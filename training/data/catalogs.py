@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fashion.errors import DataError
-from fashion.tables.reading import closest
+from fashion.tables.reading import did_you_mean
 from fashion.taxonomy import Label, Taxonomy, imaterialist
 from training.data.names import Names
 from training.data.rules import Rules
@@ -256,8 +256,7 @@ def _check_groups(catalogs: Sequence[Catalog], groups: Sequence[str] | None, par
     there += [group for group in catalogs[0].rules.derive if group not in there]
     for group in groups or ():
         if group not in there and not partly:
-            close = closest(group, there)
-            hint = f" (did you mean {close!r}?)" if close else ""
+            hint = did_you_mean(group, there)
             raise DataError(
                 f"{_list(catalogs)} has no attribute group {group!r}{hint}; its groups are: {', '.join(there)}"
             )

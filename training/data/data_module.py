@@ -285,7 +285,9 @@ def _repeat(repeat: list[int] | None, folders: int, negatives: int) -> list[int]
     every = folders + negatives
     if repeat is None:
         return [1] * every
-    if every == 1 or len(repeat) not in (folders, every) or min(repeat) < 1:
+    if every == 1:
+        raise SettingError(f"--data.repeat is {repeat}, but there is one data folder; leave it out, train more epochs")
+    if len(repeat) not in (folders, every) or min(repeat) < 1:
         more = f", optionally followed by one for each of the {negatives} folders of negatives" if negatives else ""
         raise SettingError(f"--data.repeat is {repeat}; give a number from 1 up for each of the data folders{more}")
     return [*repeat, *([1] * (every - len(repeat)))]

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
 from fashion.errors import DataError, InvalidImage
-from fashion.gates import Gates
+from fashion.gates import NO_GATES, Gates
 from fashion.preprocess import InputSpec
 from fashion.taxonomy import NO, NOT_ANNOTATED, YES, Taxonomy
 from training.data.applicability import Applicability, no_product
@@ -26,7 +26,6 @@ from training.sources.writer import ID, IMAGE, PRODUCT_ID
 
 Sample = dict[str, Tensor]
 
-NO_GATES = Gates()
 NO_APPLICABILITY = Applicability()
 CATALOG = "catalog of the row"  # column with the catalog's index, if there are several; no label column has this name
 LONG_COPY = 500 * 10**6  # bytes; copying more takes more than a few seconds and shows a progress bar

@@ -7,13 +7,13 @@ groups:                    # columns
   colour: color
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError
-from fashion.tables.reading import closest
+from fashion.tables.reading import did_you_mean
 from training.data.yaml_files import read_yaml
 
 GROUPS = "groups"  # the key whose entries rename columns
@@ -48,6 +48,9 @@ class Names:
         labels = {old: new for old, new in content.items() if not isinstance(new, dict)}
         nested = {old: new for old, new in content.items() if isinstance(new, dict)}
         groups = nested.pop(GROUPS, {})
+        for column in nested:
+            if not isinstance(column, str):
+                raise DataError(f"{path} has the column {column!r}; quote names that YAML does not read as text")
         for table in (labels, groups, *nested.values()):
             _check(table, path)
         return cls(groups, labels, nested)
@@ -68,20 +71,15 @@ class Names:
         """
         columns = list(names)
         everywhere = sorted({name for column in names.values() for name in column})
-        unknown = [repr(name) + _hint(name, everywhere) for name in self.labels if name not in everywhere]
-        unknown += [f"column {name!r}{_hint(name, columns)}" for name in self.groups if name not in names]
+        unknown = [repr(name) + did_you_mean(name, everywhere) for name in self.labels if name not in everywhere]
+        unknown += [f"column {name!r}{did_you_mean(name, columns)}" for name in self.groups if name not in names]
         for column, table in self.labels_of.items():
             if column not in names:
-                unknown.append(f"column {column!r}{_hint(column, columns)}")
+                unknown.append(f"column {column!r}{did_you_mean(column, columns)}")
             else:
                 there = list(names[column])
-                unknown += [f"{name!r} of {column}{_hint(name, there)}" for name in table if name not in there]
+                unknown += [f"{name!r} of {column}{did_you_mean(name, there)}" for name in table if name not in there]
         return list(dict.fromkeys(unknown))  # a column may be in both `groups` and `labels_of`
-
-
-def _hint(name: str, choices: Sequence[str]) -> str:
-    close = closest(name, choices)
-    return f" (did you mean {close!r}?)" if close else ""
 
 
 def _check(table: Mapping[Any, Any], path: Path | str) -> None:

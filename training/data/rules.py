@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError
-from fashion.tables.reading import closest
+from fashion.tables.reading import did_you_mean
 from fashion.taxonomy import NO, NOT_ANNOTATED, YES
 from training.data.yaml_files import read_yaml
 
@@ -89,6 +89,7 @@ class Derivation:
 
     def __call__(self, names: Sequence[str]) -> Derived | None:
         """What follows from a row's labels of the source. If there are several, only their `yes` labels are used."""
+        names = list(dict.fromkeys(names))  # two columns of one group may have the same label
         found = [self.labels[name] for name in names if name in self.labels]
         if len(names) == 1:
             return found[0] if found else None
@@ -187,12 +188,14 @@ class Rules:
             if group not in there:  # a derived group need not be in the data
                 there[group] = {name for each in derivations for name in each.names}
         groups = dict.fromkeys([*self.sources, *self.applies.groups])
-        unknown = [f"group {group!r}{_hint(group, there)}" for group in groups if group not in there]
+        unknown = [f"group {group!r}{did_you_mean(group, there)}" for group in groups if group not in there]
         for group, name in dict.fromkeys(self._named()):
             if group in there and name not in there[group]:
-                unknown.append(f"{name!r} of {group}{_hint(name, there[group])}")
+                unknown.append(f"{name!r} of {group}{did_you_mean(name, there[group])}")
         deciding = {name for group in self.applies.by for name in there.get(group, ())}
-        unknown += [f"{name!r}{_hint(name, deciding)}" for name in self.applies.exceptions if name not in deciding]
+        unknown += [
+            f"{name!r}{did_you_mean(name, deciding)}" for name in self.applies.exceptions if name not in deciding
+        ]
         return unknown
 
     def _named(self) -> Iterator[tuple[str, str]]:
@@ -214,7 +217,7 @@ class _RulesParser:
             raise self._error(f"{where} holds {content!r}; expected a table, see training/data/rules.py")
         for key in content:
             if keys is not None and key not in keys:
-                raise self._error(f"{where} has {key!r}{_hint(str(key), keys)}; it may have: {', '.join(keys)}")
+                raise self._error(f"{where} has {key!r}{did_you_mean(str(key), keys)}; it may have: {', '.join(keys)}")
             if not isinstance(key, str):
                 raise self._error(f"{where} has the name {key!r}; quote names that YAML does not read as text")
         return content
@@ -306,8 +309,3 @@ class _RulesParser:
 
     def _error(self, message: str) -> DataError:
         return DataError(f"{self.path}: {message}")
-
-
-def _hint(name: str, choices: Iterable[str]) -> str:
-    close = closest(name, list(choices))
-    return f" (did you mean {close!r}?)" if close else ""

@@ -1,5 +1,6 @@
 """Reading of the small YAML files that a user writes for the data: names and rules."""
 
+import sys
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import yaml
 
 from fashion.errors import DataError, one_line
+from fashion.model_card import ModelCard
 
 
 def read_yaml(path: Path | str, what: str) -> Any:
@@ -19,3 +21,24 @@ def read_yaml(path: Path | str, what: str) -> Any:
         return yaml.safe_load(unicodedata.normalize("NFC", Path(path).read_text(encoding="utf-8"))) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DataError(f"the {what} in {path} cannot be read: {one_line(error)}") from None
+
+
+def file_of_training(card: ModelCard, setting: str) -> Path | None:
+    """The names or rules file that a model was trained with; None, with a note on stderr, if it is no longer there.
+
+    Args:
+        card: of the model.
+        setting: `names` or `rules`.
+    """
+    name = card.training.get("settings", {}).get("data", {}).get(setting)
+    if not name:
+        return None
+    path = Path(name)
+    # The card of a shipped model has the bare name; a file of that name in the current folder may be any.
+    if path.name != name and path.is_file():
+        return path
+    print(
+        f"note   the model was trained with the {setting} of {name}, which is not here; give --{setting}",
+        file=sys.stderr,
+    )
+    return None

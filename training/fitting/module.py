@@ -1,5 +1,6 @@
 """The Lightning module: network, loss, metrics, optimizer and schedule."""
 
+import math
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -207,14 +208,20 @@ class FashionModule(LightningModule):
         self.log_dict({f"val/{name}": value for name, value in values.items()}, sync_dist=True)
 
     def configure_optimizers(self) -> Any:
+        """The optimizer and its schedule. Raises SettingError for a schedule of a training without an end."""
         optimizer = make_optimizer(
             self.network, self.hparams["optimizer"], self.hparams["lr"], self.hparams["weight_decay"]
         )
         if self.hparams["schedule"] == "none":
             return optimizer
-        steps = int(self.trainer.estimated_stepping_batches)
+        steps = self.trainer.estimated_stepping_batches
+        if math.isinf(steps):
+            raise SettingError(
+                f"--model.schedule {self.hparams['schedule']} needs the length of the training; give "
+                "--trainer.max_epochs or --trainer.max_steps"
+            )
         schedule = make_schedule(
-            optimizer, self.hparams["schedule"], self.hparams["lr"], steps, self.hparams["warmup_fraction"]
+            optimizer, self.hparams["schedule"], self.hparams["lr"], int(steps), self.hparams["warmup_fraction"]
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

@@ -34,15 +34,15 @@ class Muon(Optimizer):
 
     def __init__(self, network: nn.Module, lr: float, weight_decay: float = 0.0) -> None:
         parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        first = next(parameter for parameter in parameters if parameter.ndim == 4)
+        first = [parameter for parameter in parameters if parameter.ndim == 4][:1]  # none if all stages are frozen
         # Depthwise convolutions (I = 1) go to AdamW: they have one filter per channel, not a matrix over channels.
-        inner = [p for p in parameters if p.ndim == 4 and p is not first and p.shape[1] > 1]
-        convolutions = {id(parameter) for parameter in [first, *inner]}
+        inner = [p for p in parameters if p.ndim == 4 and p is not first[0] and p.shape[1] > 1]
+        convolutions = {id(parameter) for parameter in [*first, *inner]}
         matrices = [parameter for parameter in parameters if parameter.ndim > 1 and id(parameter) not in convolutions]
         vectors = [parameter for parameter in parameters if parameter.ndim <= 1]
         groups: list[dict[str, Any]] = [
             {"params": inner, "weight_decay": weight_decay, "orthogonal": True},
-            {"params": [first, *matrices], "weight_decay": weight_decay, "orthogonal": False},
+            {"params": [*first, *matrices], "weight_decay": weight_decay, "orthogonal": False},
             {"params": vectors, "weight_decay": 0.0, "orthogonal": False},
         ]
         self.adam = AdamW(vectors, lr, fused=True)

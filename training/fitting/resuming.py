@@ -1,7 +1,11 @@
 """Checks which settings of a resumed run may differ from the original ones, before anything is read or written."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
 
 from fashion.errors import SettingError
 
@@ -13,6 +17,7 @@ FIXED = (
     *("model.arch", "model.optimizer", "model.schedule"),
     *("data.input", "data.groups", "data.taxonomy", "data.min_photographs"),
 )
+FIXED_WITH_MUON = "model.frozen"  # it groups the parameters that are trained
 # The settings that determine the number of steps. While STEPS are unchanged, it is proportional to EPOCHS.
 EPOCHS = "trainer.max_epochs"
 STEPS = (
@@ -38,7 +43,7 @@ def check_resumed(settings: Mapping[str, Any], before: Mapping[str, Any], checkp
         SettingError: the first setting that cannot be changed, its former value, and what to do.
     """
     _check_length(settings, checkpoint)
-    for name in FIXED:
+    for name in (*FIXED, *([FIXED_WITH_MUON] if setting(before, "model.optimizer") == "muon" else [])):
         was, given = setting(before, name), setting(settings, name)
         # A run may continue without its schedule, at the learning rate it has reached.
         if _is_known(before, name) and not _same(was, given) and (name, given) != ("model.schedule", "none"):
@@ -52,12 +57,32 @@ def check_resumed(settings: Mapping[str, Any], before: Mapping[str, Any], checkp
         )
 
 
+class MovedRun(Callback):
+    """Lets a run whose folder was moved keep its best score, which Lightning forgets if the folder's path differs."""
+
+    def on_load_checkpoint(self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Change the folder of all paths in the states of Lightning's checkpoint callbacks."""
+        for callback in trainer.checkpoint_callbacks:
+            state = checkpoint["callbacks"].get(callback.state_key)
+            if not isinstance(callback, ModelCheckpoint) or state is None or callback.dirpath is None:
+                continue
+            folder = str(callback.dirpath)
+            state["dirpath"] = folder
+            for name in ("best_model_path", "kth_best_model_path", "last_model_path"):
+                state[name] = state[name] and _in_folder(state[name], folder)
+            state["best_k_models"] = {_in_folder(path, folder): kept for path, kept in state["best_k_models"].items()}
+
+
 def setting(settings: Mapping[str, Any], name: str) -> Any:
     """The value of a setting such as `model.lr`; None if it is missing."""
     found: Any = settings
     for part in name.split("."):
         found = found.get(part) if isinstance(found, Mapping) else None
     return found
+
+
+def _in_folder(path: str, folder: str) -> str:
+    return os.path.join(folder, os.path.basename(path))
 
 
 def _check_length(settings: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """A training run on disk: its settings, its checkpoints and the data it was trained on."""
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ from training.weights import torch_files
 CONFIG_FILE = "config.yaml"
 CHECKPOINTS = Path("checkpoints")
 LAST, BEST = CHECKPOINTS / "last.ckpt", CHECKPOINTS / "best.ckpt"
+OWN_FILES = {"names": "names.yaml", "rules": "rules.yaml"}  # by setting of the data, the copy in a run's folder
 
 # Checkpoint keys needed for loading. The optimizer state, twice the size of the weights, is not.
 KEPT = ("state_dict", "hyper_parameters", "hparams_name", "epoch", "global_step", "pytorch-lightning_version")
@@ -48,15 +50,20 @@ class TrainingRun:
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """The content of config.yaml. Raises BundleError if it is missing or broken."""
+        """The content of config.yaml, with the present paths of `own_files`.
+
+        Raises BundleError if it is missing or broken.
+        """
         path = self.folder / CONFIG_FILE
         try:
-            return yaml.safe_load(path.read_text(encoding="utf-8"))
+            settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+            settings["data"] |= own_files(self.folder, settings["data"])
+            return settings
         except FileNotFoundError:
             raise BundleError(
                 f"{str(self.folder)!r} is not a training run: it has no {CONFIG_FILE}; python -m training.fit makes one"
             ) from None
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
             raise BundleError(f"{path} cannot be read: {one_line(error)}") from None
 
     @property
@@ -101,6 +108,18 @@ class TrainingRun:
             rules=data.get("rules"),
             negatives=negatives or (),
         )
+
+
+def own_files(run: Path, data: Mapping[str, Any]) -> dict[str, str]:
+    """The run's own names.yaml and rules.yaml, by setting: a run that was moved still has the former paths of them.
+
+    Args:
+        run: its folder.
+        data: its settings of the data.
+    """
+    return {
+        setting: str(run / name) for setting, name in OWN_FILES.items() if data.get(setting) and (run / name).is_file()
+    }
 
 
 def predictor_of(module: FashionModule, name: str) -> Predictor:

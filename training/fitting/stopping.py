@@ -7,6 +7,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint
 
 from fashion.errors import SettingError
 
@@ -22,11 +23,14 @@ class TrainingStopped(Exception):
         self.number, self.checkpoint = number, checkpoint
 
 
-class StopOnSignal(Callback):
+class StopOnSignal(Checkpoint):
     """On ctrl-C or SIGTERM: finish the step, save `last.ckpt`, raise `TrainingStopped` on every rank.
 
     A step is never interrupted, and after the last step of an epoch its validation is run first. A second ctrl-C ends
     the process at once. Use it as a context manager around the training; on exit it restores the former handlers.
+
+    Lightning keeps `Checkpoint` callbacks in order after all others: listed last, this one stops an epoch only when
+    the best weights are saved and early stopping has counted it.
     """
 
     def __init__(self, checkpoint: Path) -> None:

@@ -77,10 +77,6 @@ class Evidence:
         given = np.where(self.positives, self.probabilities, 1 - self.probabilities).astype(np.float64)
         return np.where(self.annotated, -np.log(np.maximum(given, 1e-7)), 0.0)
 
-    def annotated_groups(self, row: int) -> list[str]:
-        """The groups that are annotated on a photograph."""
-        return [group for group in self.taxonomy.groups if self.annotated[row, self.taxonomy.indices(group)].any()]
-
     def label_probabilities(self, row: int, labels: Iterable[int]) -> list[dict[str, Any]]:
         """Labels as objects with `name` and `probability` on a photograph, by falling probability."""
         falling = sorted(labels, key=lambda label: -self.probabilities[row, label])

@@ -177,7 +177,7 @@ def unread_note(tables: Sequence[SplitTable], layout: ColumnLayout) -> str:
 
 
 def read_labels(group: str, cell: Any, separators: Sequence[str] = ()) -> list[str] | None:
-    """The labels of a catalog's cell, in their normal form; None if it is empty.
+    """The labels of a catalog's cell, in their normal form; None if it is empty, or a list of empty values.
 
     Args:
         group: not used; part of the `ReadCell` interface for other sources.
@@ -187,7 +187,8 @@ def read_labels(group: str, cell: Any, separators: Sequence[str] = ()) -> list[s
     if cell is None or cell != cell:  # NaN: pandas' empty number
         return None
     if isinstance(cell, list):
-        return [name for name in (label_name(str(each)) for each in cell if each is not None) if not _is_no_label(name)]
+        names = [label_name(str(each)) for each in cell if each is not None]
+        return [name for name in names if not _is_no_label(name)] or (None if cell else [])
     if isinstance(cell, float) and cell.is_integer():  # such as 2012.0: pandas' integers in a column with empty cells
         cell = int(cell)
     text = _FLOAT.sub(r"\1", str(cell))

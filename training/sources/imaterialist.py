@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError
-from fashion.tables.reading import closest
+from fashion.tables.reading import did_you_mean
 from fashion.taxonomy import Taxonomy, imaterialist
 from training.sources.photographs import Candidate, write_checked
 from training.sources.writer import ImportSummary, UnusedRow
@@ -82,8 +82,7 @@ def check_groups(groups: Sequence[str] | None) -> tuple[str, ...]:
     known = imaterialist().groups
     for group in groups or ():
         if group not in known:
-            close = closest(group, known)
-            hint = f" (did you mean {close!r}?)" if close else ""
+            hint = did_you_mean(group, known)
             raise DataError(f"iMaterialist has no attribute group {group!r}{hint}; its groups are: {', '.join(known)}")
     return tuple(groups or known)
 

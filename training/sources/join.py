@@ -13,15 +13,13 @@ import pyarrow.parquet as pq
 
 from fashion.errors import DataError
 from fashion.folders import atomic_folder
+from fashion.preprocess import ENDINGS
 from fashion.tables.cells import text_cell
-from fashion.tables.columns import IMAGE_ENDINGS
 from fashion.tables.parquet import BATCH_ROWS, ParquetTable
 from fashion.tables.reading import Table, require_columns
 from training.sources.catalog import find_tables
 from training.sources.columns import SEPARATOR, read_labels
 from training.sources.opening import is_training_format
-
-ENDINGS = tuple(ending for ending in IMAGE_ENDINGS if ending)
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,8 @@ class JoinSummary:
 def join(source: Path, other: Path, on: str, out: Path, columns: Sequence[str] | None = None) -> JoinSummary:
     """Write a catalog with further columns from another table; they are empty for rows missing there.
 
-    Keys are compared as text without an image file extension: `1163.jpg`, `1163` and the number 1163 are equal.
+    Keys are compared as text without an image file extension: `1163.jpg`, `1163` and the number 1163 are equal. Rows
+    without a key are never found.
 
     Args:
         source: the catalog with the photographs, see `training.sources.catalog.import_catalog`.
@@ -72,11 +71,13 @@ def join(source: Path, other: Path, on: str, out: Path, columns: Sequence[str] |
     if not added:
         raise DataError(f"{source} has all columns of {other} already: {', '.join(others[0].columns)}")
     cells = _read(others, theirs or mine, added)
+    root = source if source.is_dir() else source.parent
     rows = found = left_out = 0
     with atomic_folder(out) as folder:
         for table in tables:
             write, ending = (_join_parquet, "") if isinstance(table, ParquetTable) else (_join_csv, ".csv")
-            path = folder / table.path.name
+            path = folder / table.path.relative_to(root)  # as in the source, where photographs are found from
+            path.parent.mkdir(exist_ok=True)
             for has in write(table, mine, cells, added, path.with_suffix(ending) if ending else path):
                 rows, found = rows + 1, found + has
             left_out += len(table.misfits)
@@ -84,7 +85,8 @@ def join(source: Path, other: Path, on: str, out: Path, columns: Sequence[str] |
             raise DataError(
                 f"no value of {mine} in {source} occurs as {theirs or mine} in {other}; name the key columns with --on"
             )
-        _link_photographs(source if source.is_dir() else source.parent, folder, out)
+        for place in dict.fromkeys([root, *(table.path.parent for table in tables)]):
+            _link_photographs(place, folder, out, place.relative_to(root))
     return JoinSummary(out, rows, found, tuple(added), left_out)
 
 
@@ -93,13 +95,15 @@ def _added(columns: Sequence[str], table: Table, key: str) -> list[str]:
 
 
 def _read(tables: Sequence[Table], key: str, columns: Sequence[str]) -> dict[str, dict[str, str]]:
-    """The cells of the other table by key, as text for a CSV file."""
+    """The cells of the other table by key, as text for a CSV file; rows with an empty key are skipped."""
     found: dict[str, dict[str, str]] = {}
     for table in tables:
         require_columns(table, columns)
         for number, row in table.rows([key, *columns]):
+            if not (value := _key(row[key])):
+                continue
             cells = {column: SEPARATOR.join(read_labels(column, row[column]) or ()) for column in columns}
-            if found.setdefault(_key(row[key]), cells) != cells:
+            if found.setdefault(value, cells) != cells:
                 raise DataError(
                     f"row {number} of {table.path} has the {key} {row[key]!r} of an earlier row, but other values"
                 )
@@ -151,10 +155,19 @@ def _with_features(schema: pa.Schema, columns: Sequence[str]) -> dict[bytes, byt
     return metadata
 
 
-def _link_photographs(source: Path, folder: Path, out: Path) -> None:
-    """Create symlinks to the folders of a catalog and the photographs beside its table, relative to `out`."""
+def _link_photographs(source: Path, folder: Path, out: Path, within: Path) -> None:
+    """Create symlinks to the folders and photographs in `source`, in the folder `within` of the catalog.
+
+    Args:
+        source: a folder with tables of the catalog.
+        folder: the catalog's temporary folder. What is there is not linked: a table, or a folder that holds tables.
+        out: where it will be; the links are relative to it.
+        within: relative to both.
+    """
+    target = out.resolve() / within
     for path in source.iterdir():
-        if path.name.startswith(".") or path.resolve() in (folder, out.resolve()):
+        link = folder / within / path.name
+        if path.name.startswith(".") or path.resolve() in (folder, out.resolve()) or link.exists():
             continue
         if path.is_dir() or path.suffix.lower() in ENDINGS:
-            (folder / path.name).symlink_to(os.path.relpath(path.resolve(), folder.parent.resolve() / out.name))
+            link.symlink_to(os.path.relpath(path.resolve(), target))

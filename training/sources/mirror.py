@@ -4,6 +4,7 @@ Its 153 shards (71.5 GB, 721,065 rows) have the columns image, gender, color, ma
 style, category and item_ID. A cell is text and may hold several labels, separated by commas.
 """
 
+import errno
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -98,6 +99,7 @@ def fetch_shards(count: int) -> list[Path]:
     Raises:
         SettingError: the number of shards is out of range.
         DataError: the hub cannot be reached.
+        OSError: the disk is full.
     """
     from huggingface_hub import HfApi, hf_hub_download  # slow to import; needed only here
 
@@ -112,6 +114,8 @@ def fetch_shards(count: int) -> list[Path]:
     except SettingError:
         raise
     except Exception as error:  # the hub's client raises its own errors and those of its HTTP library
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
         raise DataError(
             f"cannot download {REPOSITORY} from the Hugging Face hub ({one_line(error)[:200]}); check the network, or "
             "give a folder of its Parquet shards instead"

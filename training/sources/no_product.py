@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fashion.errors import DataError
-from fashion.tables.columns import IMAGE_COLUMNS, IMAGE_ENDINGS, usual_name
+from fashion.preprocess import ENDINGS
+from fashion.tables.columns import IMAGE_COLUMNS, usual_name
 from training.sources.catalog import SPLIT_NAMES, find_tables, read_candidates, splits_by_hash
 from training.sources.columns import ColumnLayout
 from training.sources.holdout import split_by_hash
@@ -12,7 +13,6 @@ from training.sources.photographs import Candidate, write_checked
 from training.sources.writer import ImportSummary, UnusedRow
 
 PRODUCT = "product"  # name of the only label column, which is empty
-ENDINGS = tuple(ending for ending in IMAGE_ENDINGS if ending)
 
 
 def import_negatives(source: Path, out: Path, workers: int | None = None) -> ImportSummary:
@@ -50,7 +50,7 @@ def _photographs(source: Path) -> Iterator[Candidate]:
     for path in sorted(source.rglob("*")):
         if path.suffix.lower() not in ENDINGS or not path.is_file():
             continue
-        name = path.relative_to(source).as_posix()
+        name = path.relative_to(source).as_posix().encode(errors="backslashreplace").decode()  # need not be UTF-8
         split = next((split for folder, split in folders.items() if folder in path.parents), None)
         if split is None and folders:
             continue  # outside the split folders

@@ -4,13 +4,15 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError
+from fashion.preprocess import ENDINGS
+from fashion.tables.columns import IMAGE_FOLDERS
 from fashion.tables.image_paths import FETCHED_FOLDER
-from fashion.tables.reading import closest
+from fashion.tables.reading import did_you_mean
 from fashion.taxonomy import Taxonomy, imaterialist
 from training.sources.catalog import find_tables, import_catalog, usual_groups
 from training.sources.imaterialist import FILES, check_groups, import_imaterialist
@@ -18,7 +20,7 @@ from training.sources.mirror import import_mirror, is_mirror
 from training.sources.no_product import import_negatives
 from training.sources.writer import DATASET_FILE, FORMAT, ImportSummary, OutputExists
 
-IMPORTER = 3  # increased when the importers' output for the same files changes; earlier imports are not reused
+IMPORTER = 4  # increased when the importers' output for the same files changes; earlier imports are not reused
 DEFAULT_CACHE = Path("data/imported")
 
 
@@ -191,29 +193,43 @@ def _check_groups(folder: Path, groups: Sequence[str] | None) -> None:
     known = read_description(folder)["groups"]
     for group in groups or ():
         if group not in known:
-            close = closest(group, list(known))
-            hint = f" (did you mean {close!r}?)" if close else ""
+            hint = did_you_mean(group, known)
             raise DataError(f"{folder} has no attribute group {group!r}{hint}; its groups are: {', '.join(known)}")
 
 
 def _fingerprint(path: Path, cache: Path) -> str:
     """Hash that names an import: of the files' names, sizes and modification times, and the importer's version."""
     digest = hashlib.sha256(repr((IMPORTER, FORMAT, str(path.resolve()))).encode())
-    if path.is_dir():
-        files: Iterable[tuple[str, os.stat_result]] = _files(path, cache.resolve())
-    else:
-        folders = [path.parent / name for name in ("images", FETCHED_FOLDER)]
-        files = [(path.name, path.stat()), *(file for each in folders for file in _files(each, cache.resolve()))]
-    for name, status in sorted(files, key=lambda file: file[0]):
+    for name, status in sorted(_files(path, cache.resolve()), key=lambda file: file[0]):
         digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode(errors="surrogateescape"))
     return digest.hexdigest()[:12]
 
 
-def _files(folder: Path, but: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """All files below a folder, except hidden ones and those below `but`."""
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".") and Path(parent, name).resolve() != but]
-        for name in names:
+def _files(path: Path, but: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """The files of a source with their paths in it, except hidden ones and those below `but`.
+
+    Of a folder these are all; of a table itself, and the images beside it and in the usual folders for them.
+    """
+    if path.is_dir():
+        yield from _files_below(path, but)
+        return
+    yield path.name, path.stat()
+    for each in path.parent.iterdir():
+        if each.is_dir() and each.name.lower() in (*filter(None, IMAGE_FOLDERS), FETCHED_FOLDER):
+            yield from ((f"{each.name}/{name}", status) for name, status in _files_below(each, but))
+        elif each.suffix.lower() in ENDINGS and each.is_file():
+            yield each.name, each.stat()
+
+
+def _files_below(folder: Path, but: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """All files below a folder, also through links to folders, each real folder once."""
+    seen = {str(but)}
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        # Sorted, so that of two links to a folder always the same one is followed.
+        folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
+        for name in () if real in seen else names:
             path = os.path.join(parent, name)
             if not name.startswith(".") and os.path.exists(path):
                 yield os.path.relpath(path, folder), os.stat(path)
+        seen.add(real)

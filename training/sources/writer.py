@@ -97,7 +97,8 @@ def write_dataset(
 
     Raises:
         OutputExists: `out` exists and is not an empty folder.
-        SettingError: a group is named like the columns `image`, `id` and `product_id`, or given twice.
+        SettingError: a group is named like the columns `image`, `id` and `product_id`, or given twice; `out` is a mount
+            point.
         DataError: no row could be used.
     """
     _check_groups(groups)
@@ -149,7 +150,8 @@ class _Writer:
         self.first_left_out: UnusedRow | None = None
 
     def take(self, rows: Iterable[ProductRow | UnusedRow]) -> None:
-        with (self.folder / LEFT_OUT_FILE).open("w", newline="", encoding="utf-8") as file:
+        # File names, also in messages of the system, need not be UTF-8.
+        with (self.folder / LEFT_OUT_FILE).open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             report = csv.writer(file)
             report.writerow(UnusedRow._fields)
             for row in rows:
@@ -246,9 +248,17 @@ def arrow_schema(groups: Sequence[str]) -> pa.Schema:
 
 @contextmanager
 def new_dataset_folder(out: Path) -> Iterator[Path]:
-    """Context manager: a temporary folder beside `out`, renamed to `out` at the end, deleted on any error."""
+    """Context manager: a temporary folder beside `out`, renamed to `out` at the end, deleted on any error.
+
+    Raises:
+        OutputExists: `out` exists and is not an empty folder.
+        SettingError: it is a mount point.
+    """
+    out, given = out.resolve(), out  # a link may lead to another disk; `.` has no name
+    if os.path.ismount(out):
+        raise SettingError(f"{given} is a mount point, which cannot be replaced; choose a folder in it")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OutputExists(f"{out} exists already; remove it or choose another folder to write to")
+        raise OutputExists(f"{given} exists already; remove it or choose another folder to write to")
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = out.parent / f".{out.name}.{secrets.token_hex(4)}.tmp"
     folder.mkdir()
@@ -257,9 +267,9 @@ def new_dataset_folder(out: Path) -> Iterator[Path]:
         try:
             os.rename(folder, out)  # replaces an empty folder, fails for one with content
         except OSError:
-            if not out.exists():
+            if not (out.is_dir() and any(out.iterdir())):
                 raise
-            raise OutputExists(f"{out} was written by another process in the meantime") from None
+            raise OutputExists(f"{given} was written by another process in the meantime") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -72,6 +72,7 @@ def load(network: Backbone, arch: str, weights: str, outputs: Sequence[OutputNam
         state, folded = found.state, found.folded
     else:
         state, _ = foreign_weights.read_torch(_check_file(weights), network, arch)
+    foreign_weights.check_finite(state, weights)
     own = network.state_dict()
     names = named_outputs(Path(weights)) if weights != IMAGENET else None
     _fit_head(state, own, network.head_weights, names, outputs)

@@ -40,7 +40,7 @@ def read_source(file: Path, arch: str, spec: InputSpec) -> WeightsSource:
     """Read the weights of a file, including the head. No code in it is executed.
 
     Raises:
-        BundleError: the file is missing, broken, holds more than weights, or is of another network.
+        BundleError: the file is missing, broken, holds more than weights or NaN, or is of another network.
     """
     if not file.is_file():
         raise BundleError(f"no such file: {file}; give a .ckpt, .pth or .onnx file")
@@ -55,6 +55,7 @@ def read_source(file: Path, arch: str, spec: InputSpec) -> WeightsSource:
     else:
         state, kind = read_torch(file, network, arch)
         engine = None
+    check_finite(state, str(file))
     _check_with_head(file, state, network, arch)
     return WeightsSource(state, kind, engine)
 
@@ -67,7 +68,7 @@ def read_torch(file: Path, network: Backbone, arch: str) -> tuple[dict[str, Tens
     a prefix too. Everything else in the file is left out.
 
     Raises:
-        BundleError: the file is broken, holds more than weights or none of this network, or has NaN weights.
+        BundleError: the file is broken, holds more than weights or none of this network.
     """
     content = torch_files.read(file, ignored=LIGHTNING)
     kind = "state dict"
@@ -84,13 +85,16 @@ def read_torch(file: Path, network: Backbone, arch: str) -> tuple[dict[str, Tens
             f"{file} holds no weights of {arch}, such as {next(iter(network.state_dict()))} with or without a prefix; "
             f"it has: {has}"
         )
-    state = {name.removeprefix(prefix): _as_float(v) for name, v in state.items() if name.startswith(prefix)}
+    return {name.removeprefix(prefix): _as_float(v) for name, v in state.items() if name.startswith(prefix)}, kind
+
+
+def check_finite(state: Mapping[str, Tensor], weights: str) -> None:
+    """Check the values of weights. Raises BundleError, with the name `weights` of the file, for NaN and infinity."""
     broken = [name for name, values in state.items() if not values.isfinite().all()]
     if broken:
         raise BundleError(
-            f"{file} has {len(broken)} weights with NaN or infinite values, such as {broken[0]}: its training failed"
+            f"{weights} has {len(broken)} weights with NaN or infinite values, such as {broken[0]}: its training failed"
         )
-    return state, kind
 
 
 def check_fit(state: Mapping[str, Tensor], network: Backbone, arch: str, weights: str) -> None:

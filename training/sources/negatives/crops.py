@@ -1,6 +1,5 @@
 """Background crops from photographs of single garments: corners without any part of the garment."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +8,8 @@ import numpy as np
 from PIL import Image, ImageFilter, UnidentifiedImageError
 
 from fashion.errors import DataError
+from fashion.tables.cells import text_cell
+from fashion.tables.reading import open_table
 from training.sources.negatives.surfaces import Floats, Rng
 
 LARGEST_SHARE = 0.25  # of a side
@@ -26,17 +27,15 @@ def files_of_split(folder: Path, split: str) -> list[Path]:
     """The photographs in the column `image` of the folder's `train.csv` or `val.csv`.
 
     Raises:
-        DataError: the table or the column is missing or empty.
+        DataError: the table or the column is missing, broken or empty.
     """
-    table = folder / f"{split}.csv"
-    try:
-        with table.open(newline="", encoding="utf-8") as file:
-            names = [row["image"] for row in csv.DictReader(file)]
-    except (FileNotFoundError, NotADirectoryError, KeyError):
-        names = []
+    path = folder / f"{split}.csv"
+    table = open_table(path) if path.is_file() else None
+    cells = table.rows(["image"]) if table is not None and "image" in table.columns else ()
+    names = [name for name in (text_cell(row["image"]) for _, row in cells) if name]
     if not names:
         raise DataError(
-            f"{table} is not a table with a column `image`; --crops takes a folder of train.csv, val.csv, images/"
+            f"{path} is not a table with a column `image`; --crops takes a folder of train.csv, val.csv, images/"
         )
     return [folder / "images" / name for name in names]
 
