@@ -125,11 +125,15 @@ class Shop:
         """The rows of products; unknown ids are skipped."""
         return [self._rows[id] for id in ids if id in self._rows]
 
-    def photographs(self, id: str) -> list[Path]:
-        """The image files of a product; empty if its photographs are not separate files. Raises DataError as `row`."""
+    def photographs(self, id: str) -> list[str]:
+        """The names of a product's photographs, see `fashion.tables.stored`; empty if the catalog has none.
+
+        Raises:
+            DataError: as `row`.
+        """
         row = self.row(id)
         several = self._batch.column(PHOTOGRAPHS)[row].as_py() if self._several else None
-        return [Path(path) for path in several or [self._batch.column(IMAGE)[row].as_py()] if path]
+        return [name for name in several or [self._batch.column(IMAGE)[row].as_py()] if name]
 
     def attributes(self, row: int) -> dict[str, list[str]]:
         """The answered labels of a product by group."""

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageDraw
 from scored_catalog import products, write_catalog
@@ -62,7 +64,7 @@ def test_colors_are_stored_beside_the_catalog(index, scored):
     assert [found[f"p{i}"].colors[0].basic for i in range(6)] == ["red", "red", "blue", "green", "yellow", "black"]
     left_out = (scored.folder / COLORLESS_FILE).read_text(encoding="utf-8")
     assert "p6" in left_out
-    assert "p7,the photograph is not a file" in left_out
+    assert "p7,the catalog does not say where" in left_out
 
 
 def test_only_changed_photographs_are_measured_again(index, scored, monkeypatch):
@@ -79,6 +81,21 @@ def test_only_changed_photographs_are_measured_again(index, scored, monkeypatch)
     assert read_colors(scored.folder)["p2"].colors[0].basic == "blue"
     command.main([str(scored.folder), "--anew"])
     assert len(seen) == 7
+
+
+def test_photographs_stored_in_a_table_are_measured_and_again_when_it_changes(tmp_path):
+    def store(*inks: str) -> None:
+        images = [draw(tmp_path / "p.jpg", ink).read_bytes() for ink in inks]
+        pq.write_table(pa.table({"image": pa.array(images, pa.binary())}), tmp_path / "t.parquet")
+
+    rows = products(2)
+    for number, row in enumerate(rows):
+        row["image"] = f"{tmp_path / 't.parquet'}#image:{number}:0"
+    scored = write_catalog(tmp_path / "scored", rows)
+    for inks, basic in ((("#c00000", "#0000c0"), ["red", "blue"]), (("#0000c0", "#c00000"), ["blue", "red"])):
+        store(*inks)
+        assert command.main([str(scored.folder)]) == 0
+        assert [product.colors[0].basic for product in read_colors(scored.folder).values()] == basic
 
 
 def test_the_command_prints_json(index, scored, capsys):

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import requests
 from page_server import HOSTILE, PRODUCTS, STARTER, garment, page, scored_garments
@@ -18,6 +20,7 @@ from python_calamine import CalamineWorkbook
 
 from catalog.coloring.color_table import COLORS_FILE, ColoredProduct, write_colors
 from catalog.coloring.measuring import photograph_colors
+from catalog.score import score
 from fashion.colors.palette import DominantColor
 from fashion.errors import SettingError
 from fashion.model_card import ModelCard
@@ -303,6 +306,22 @@ def test_reports_are_linked_and_shown_under_their_own_policy(url: str) -> None:
     assert report.text == "<h1>Which attributes rise</h1>"
     assert report.headers["content-security-policy"] == report_policy()
     assert requests.get(f"{url}/browse/report/1", timeout=60).status_code == 404
+
+
+def test_photographs_stored_in_a_table_are_shown(tmp_path: Path) -> None:
+    images = [garment(1), garment(2), garment(3)]
+    table = pa.table({"id": ["a", "a", "b"], "image": pa.array(images, pa.binary())})
+    pq.write_table(table, tmp_path / "t.parquet")
+    score(STARTER, [str(tmp_path / "t.parquet")], tmp_path / "scored")
+    with page(STARTER, tmp_path / "scored") as url:
+        shown = [requests.get(f"{url}/browse/photograph/640/{name}", timeout=60) for name in ("a", "a?number=2", "b")]
+        assert all(answer.headers["content-type"] == "image/jpeg" for answer in shown)
+        assert len({answer.content for answer in shown}) == 3
+        assert requests.get(f"{url}/browse/evidence/a?label=colour:Black&number=2", timeout=60).ok
+        text = requests.get(f"{url}/browse/product/a", timeout=60).text
+    assert "Photograph 2 of 2" in text
+    assert re.findall(r'fill="(#[0-9a-f]{6})"', text) == [color.hex for color in photograph_colors(images[0])]
+    assert "too small for Google Merchant: 200 x 200 px" in text
 
 
 def test_without_an_index(scored: Path, tmp_path: Path) -> None:

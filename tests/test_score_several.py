@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -178,5 +179,10 @@ def test_photographs_in_a_table_are_found_again(tmp_path: Path) -> None:
     )  # the others have moved to other rows, but are known
     assert stored() == {"p0": list(views(0)), "p1": [views(1)[0]], "p2": [views(2)[0]]}
     assert [read_stored(name) for name in ("photo.jpg", f"{path}#image:99:0", f"{path}#image:0:9")] == [None] * 3
+    pq.write_table(pa.table({"image": pa.array([b"%d" % i for i in range(100)], pa.binary())}), path, row_group_size=40)
+    order = [*range(100), *range(99, -1, -1), *np.random.default_rng(0).integers(0, 100, 300).tolist(), 100, 20]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda row: read_stored(f"{path}#image:{row}:0"), order))
+    assert found == [b"%d" % row if row < 100 else None for row in order]
     path.unlink()
     assert read_stored(f"{path.with_name('gone.parquet')}#image:0:0") is None
