@@ -21,9 +21,7 @@ from catalog.words.searching import PRICES
 from fashion.answers import identity
 from fashion.errors import DataError
 from fashion.model_card import ModelCard
-from fashion.tables.columns import usual_name
-
-TITLES = ("name", "title", "product_name", "product_title", "product_display_name", "display_name")
+from fashion.tables.columns import TITLE_COLUMNS, usual_name
 
 
 class Shop:
@@ -43,7 +41,7 @@ class Shop:
         self.lock = Lock()
         self.store = CorrectionStore(scored.folder)
         own = [name for name, kind in kinds(scored).items() if kind]
-        self.title_column = usual_name(own, TITLES)
+        self.title_column = usual_name(own, TITLE_COLUMNS)
         self.price_column = usual_name(own, PRICES)
         self._several = PHOTOGRAPHS in scored.schema.names
         several = [PHOTOGRAPHS] * self._several

@@ -172,6 +172,7 @@ def test_titles_name_kinds_and_not_colors():
     assert reader.labels("Nike Long Sleeve Tee") == [labels[1]]
     assert reader.labels("Gift") == []
     assert title_column(["id", "Product Name", "price"]) == "Product Name"
+    assert title_column(["id", "Bezeichnung", "brand"]) == "Bezeichnung"
     assert title_column(["id"]) is None
 
 

@@ -83,6 +83,7 @@ def test_static_files_are_there_and_kept(url: str) -> None:
     [
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Origin": "http://127.0.0.1:1"},
         {"Sec-Fetch-Site": "cross-site"},
     ],
@@ -94,7 +95,9 @@ def test_pages_of_other_sites_may_not_post(url: str, headers: dict[str, str]) ->
     assert requests.post(f"{url}/predictions/fashion", data=garment(0), headers={"Origin": url}, timeout=60).ok
 
 
-@pytest.mark.parametrize(("host", "status"), [("evil.example", 421), ("", 421), ("127.0.0.1", 200), ("localhost", 200)])
+@pytest.mark.parametrize(
+    ("host", "status"), [("evil.example", 421), ("", 421), ("[::1", 421), ("127.0.0.1", 200), ("localhost", 200)]
+)
 def test_foreign_host_names_are_refused(url: str, host: str, status: int) -> None:
     """A foreign host name may resolve to this server (DNS rebinding)."""
     assert requests.get(url, headers={"Host": host}, timeout=60).status_code == status

@@ -1,6 +1,7 @@
 """Text searches: parsing of texts, and results of an index."""
 
 import json
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from catalog.words.query_parser import parse_query
 from catalog.words.searching import search_words
 from catalog.words.suggestions import one_edit_apart
 from catalog.words.vocabulary import Vocabulary, words_of
-from fashion.errors import SettingError
+from catalog.words.word_file import write_words
+from fashion.errors import DataError, SettingError
 from fashion.model_card import ModelCard
 from fashion.taxonomy import Label, Taxonomy
 
@@ -305,6 +307,18 @@ def test_a_catalog_without_texts_and_prices(tmp_path: Path) -> None:
 def test_the_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(folder), "--text", "red dress", "--json", "--limit", "1"]) == 0
     assert json.loads(capsys.readouterr().out)["id"] == "b"
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    """SQLite writes to the file while it is made; here no bytes of it fit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(DataError, match=r"words.sqlite cannot be written: .*; free space, or make"):
+            write_words(tmp_path / "words.sqlite", "1", ((str(i), f"word{i} " * 50) for i in range(1000)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())
 
 
 def test_texts_follow_a_rebuilt_index(folder: Path, tmp_path: Path) -> None:
