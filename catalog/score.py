@@ -77,7 +77,8 @@ def score(
     """
     card = ModelCard.load(Path(bundle))
     card.threshold_row(profile)  # raises for an unknown profile before anything is read
-    source = open_source(names, id_column, [image_column] if isinstance(image_column, str) else image_column)
+    images = [image_column] if isinstance(image_column, str) else image_column
+    source = open_source(names, id_column, images, fetch is not None)
     out = Path(out)
     with _lock_folder(out):
         origin = Origin(identity(card), source.name, profile or card.default_profile)

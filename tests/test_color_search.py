@@ -137,6 +137,13 @@ def test_with_a_filter_and_with_a_product(index, capsys):
         (["--color", "reddish"], "'reddish' is not a color such as"),
         (["--color", "#7a1f2b", "--color-distance", "-1"], "from 0 to 100"),
         (["--color", "#7a1f2b", "--color-distance", "nan"], "from 0 to 100"),
+        (["--color", "#7a1f2b", "--limit", "0"], "limit is 0; it must be 1 or more"),
+        (["--color", "#7a1f2b", "--limit", "-1"], "limit is -1; it must be 1 or more"),
+        (["--color", "#7a1f2b", "--diverse"], "--diverse needs --image or --id"),
+        (["--text", "black", "--weight", "color=2"], "--weight needs --image or --id"),
+        (["--text", "black", "--space", "embedding"], "--space needs --image or --id"),
+        (["--where", "price>5", "--share", "0.1"], "--share needs --image or --id"),
+        (["--id", "p0", "--color-distance", "5"], "--color-distance needs --color"),
     ],
 )
 def test_wrong_flags_are_one_line_errors(index, flags, said, capsys):

@@ -101,6 +101,7 @@ def _add_products(app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predi
     def recommend(request: Request) -> Response:
         like, unlike = (list(dict.fromkeys(request.query_params.getlist(name))) for name in ("like", "unlike"))
         like = [id for id in like if id not in unlike]
+        shop.refresh()
         for id in (*like, *unlike):
             _or_404(shop.row, id)
         relation = recommended(shop, like, unlike)
