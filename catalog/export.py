@@ -86,8 +86,10 @@ def _report(task: Task, out: Path, kind: str) -> None:
     merger = task.merger
     filled, kept = sum(merger.filled.values()), sum(merger.kept.values())
     print(f"{out}: {kind}; {filled:,} cells filled in, {kept:,} of the source kept")
-    if merger.differences:
-        beside = out.with_name(f"{out.name}.differences.csv")
+    beside = out.with_name(f"{out.name}.differences.csv")
+    if not merger.differences:
+        beside.unlink(missing_ok=True)  # of a previous export
+    else:
         write_differences(beside, merger.differences)
         surest = max(merger.differences, key=lambda each: each.probability)
         print(

@@ -77,7 +77,8 @@ def score(
     """
     card = ModelCard.load(Path(bundle))
     card.threshold_row(profile)  # raises for an unknown profile before anything is read
-    source = open_source(names, id_column, [image_column] if isinstance(image_column, str) else image_column)
+    images = [image_column] if isinstance(image_column, str) else image_column
+    source = open_source(names, id_column, images, fetch is not None)
     out = Path(out)
     with _lock_folder(out):
         origin = Origin(identity(card), source.name, profile or card.default_profile)
@@ -87,9 +88,12 @@ def score(
             _check_engine(Path(bundle), card, engine)
         if fetch is not None:
             cells = source.source_columns()[PLACE].take(positions).to_pylist()
-            fetch_table_images(
-                [place for cell in cells for place in photographs(cell) if isinstance(place, str)], source.folder, fetch
-            )
+            named = [place for cell in cells for place in photographs(cell) if isinstance(place, str)]
+            missing = [place for _, place in run.refresh.missing]
+            fetch_table_images([*named, *missing], source.folder, fetch)
+            if missing:  # products that have more photographs now are scored again
+                run = ScoringRun(out, card, origin, source, part_rows, allow_removal)
+                positions = run.remaining()
         scoring = Scoring(str(Path(bundle).absolute()), str(source.folder), engine, None, profile, batch)
         pieces = source.pieces(positions, max(PIECE_STEPS * batch, min(MOST_PIECE_ROWS, len(positions) // 256)))
         tables = score_pieces(scoring, pieces, len(positions), address, workers) if len(positions) else _nothing()

@@ -20,6 +20,7 @@ from catalog.engines.location import add_index, index_place, parse_index
 from catalog.similar.matches import Product
 from catalog.similar.matching import Index
 from catalog.similar.output import add_output, add_search, print_matches, search_options
+from catalog.similar.spaces import DEFAULT_SPACE, SHARE
 from catalog.words.searching import search_words
 from fashion.errors import SettingError, one_line_errors
 from fashion.model_card import ModelCard
@@ -57,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             and (options.where or options.color) is None
         ):
             raise SettingError("no query; give --image, --id, --text, --color or --where")
+        _check_flags(options)
         with open_index(index_place(options)) as index:
             if options.color is not None:
                 near = ColorSearch(index_colors(index), options.color, options.color_distance)
@@ -64,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if options.text is None and not options.image and options.id is None:
                     print_matches(near.matches(index, where, options.limit, options.duplicates), options)
                     return 0
-                options.where = near.condition(where)
+                options.where = near.condition(index.manifest, where)
             if options.text is not None:
                 found = search_words(
                     index, options.text, options.where, options.limit, options.exact, options.duplicates
@@ -76,6 +78,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             query = _query(index, options)
             print_matches(index.search(query, **search_options(options)), options, *([query] if query else []))
     return 0
+
+
+def _check_flags(options: argparse.Namespace) -> None:
+    """Raise SettingError for a flag that would have no effect on this search."""
+    if options.color is None and options.color_distance != DISTANCE:
+        raise SettingError("--color-distance needs --color")
+    if options.image or options.id is not None:
+        return
+    given = {"--space": (options.space, DEFAULT_SPACE), "--weight": (options.weight, [])}
+    given |= {"--share": (options.share, SHARE), "--diverse": (options.diverse, 0.0)}
+    for flag, (value, default) in given.items():
+        if value != default:
+            raise SettingError(f"{flag} needs --image or --id: it says how products are compared with one product")
 
 
 def _query(index: Index, options: argparse.Namespace) -> Product | None:

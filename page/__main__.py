@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fashion.engines import ENGINES
-from fashion.errors import one_line_errors
+from fashion.errors import SettingError, one_line_errors
 from fashion.predictor import Predictor
 from page.application import create_page
 from page.browsing.product_list import list_products
@@ -55,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     start_log(logging.WARNING)
     with one_line_errors():
+        if options.report and not options.scored:
+            raise SettingError("--report needs SCORED, the scored catalog whose page links the reports")
         port = listening_port(options.host, options.port)
         predictor = Predictor.from_bundle(options.bundle, options.engine)
         shop = Shop.open(options.scored, predictor.card) if options.scored else None

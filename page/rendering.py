@@ -1,6 +1,7 @@
 """Templates and static files of the page."""
 
 import hashlib
+import shlex
 from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
@@ -37,7 +38,11 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.globals |= {"sections": dict(sections), "static": static_url}
-        self._environment.filters |= {"percent": percent, "readable_name": readable_name}
+        self._environment.filters |= {
+            "percent": percent,
+            "readable_name": readable_name,
+            "shell_quoted": shlex.quote,
+        }
 
     def page(self, template: str, status: int = HTTPStatus.OK, **contents: Any) -> HTMLResponse:
         """Render a page. A variable of the template that is missing in `contents` is an error."""

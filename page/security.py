@@ -9,7 +9,7 @@ import ipaddress
 import socket
 from collections.abc import Collection
 from http import HTTPStatus
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -66,15 +66,23 @@ class Guard:
             message = f"host {host[:100]!r} is not allowed; to allow it, start the page with --allow-host and this name"
             return _refused(HTTPStatus.MISDIRECTED_REQUEST, "WrongHost", message)
         origin = headers.get("origin")
-        foreign = origin is not None and urlsplit(origin).netloc.lower() != host
+        foreign = origin is not None and _split(origin).netloc.lower() != host
         if method not in SAFE_METHODS and (foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site")):
             message = f"pages of {(origin or 'another site')[:100]} are not allowed to send requests to this server"
             return _refused(HTTPStatus.FORBIDDEN, "ForeignOrigin", message)
         return None
 
     def _is_own(self, host: str) -> bool:
-        name = urlsplit(f"//{host}").hostname or ""
+        name = _split(f"//{host}").hostname or ""
         return name in self._hosts or is_ip_address(name)
+
+
+def _split(address: str) -> SplitResult:
+    """Split an address; an invalid one has no parts."""
+    try:
+        return urlsplit(address)
+    except ValueError:  # such as "//[::1" without the second bracket
+        return urlsplit("")
 
 
 def is_ip_address(name: str) -> bool:

@@ -21,9 +21,7 @@ from catalog.words.searching import PRICES
 from fashion.answers import identity
 from fashion.errors import DataError
 from fashion.model_card import ModelCard
-from fashion.tables.columns import usual_name
-
-TITLES = ("name", "title", "product_name", "product_title", "product_display_name", "display_name")
+from fashion.tables.columns import TITLE_COLUMNS, usual_name
 
 
 class Shop:
@@ -43,7 +41,7 @@ class Shop:
         self.lock = Lock()
         self.store = CorrectionStore(scored.folder)
         own = [name for name, kind in kinds(scored).items() if kind]
-        self.title_column = usual_name(own, TITLES)
+        self.title_column = usual_name(own, TITLE_COLUMNS)
         self.price_column = usual_name(own, PRICES)
         self._several = PHOTOGRAPHS in scored.schema.names
         several = [PHOTOGRAPHS] * self._several
@@ -125,11 +123,15 @@ class Shop:
         """The rows of products; unknown ids are skipped."""
         return [self._rows[id] for id in ids if id in self._rows]
 
-    def photographs(self, id: str) -> list[Path]:
-        """The image files of a product; empty if its photographs are not separate files. Raises DataError as `row`."""
+    def photographs(self, id: str) -> list[str]:
+        """The names of a product's photographs, see `fashion.tables.stored`; empty if the catalog has none.
+
+        Raises:
+            DataError: as `row`.
+        """
         row = self.row(id)
         several = self._batch.column(PHOTOGRAPHS)[row].as_py() if self._several else None
-        return [Path(path) for path in several or [self._batch.column(IMAGE)[row].as_py()] if path]
+        return [name for name in several or [self._batch.column(IMAGE)[row].as_py()] if name]
 
     def attributes(self, row: int) -> dict[str, list[str]]:
         """The answered labels of a product by group."""

@@ -1,6 +1,7 @@
 """Photograph checks: each fault is found in a drawn photograph that has it, and in no other."""
 
 import csv
+import io
 import json
 from datetime import date
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from scored_catalog import products, write_catalog
@@ -32,6 +34,7 @@ from catalog.checking.faults import (
 )
 from catalog.checking.measures import blur, covered_border, measure_photograph
 from catalog.checking.titles import TitleReader, title_column
+from catalog.checking.writing import write_fault_sheet
 from catalog.scored.table import Scored
 from catalog.words.vocabulary import Vocabulary
 from fashion.errors import InvalidImage
@@ -116,6 +119,25 @@ def test_the_size_is_that_of_the_file(tmp_path):
         measure_photograph(tmp_path / "broken.jpg")
 
 
+def test_a_photograph_stored_in_a_table_is_checked(tmp_path):
+    file = io.BytesIO()
+    good(200).save(file, "PNG")
+    pq.write_table(pa.table({"image": pa.array([file.getvalue(), b"no image"], pa.binary())}), tmp_path / "t.parquet")
+    rows = products(2)
+    for number, row in enumerate(rows):
+        row["image"] = f"{tmp_path / 't.parquet'}#image:{number}:0"
+    check = CatalogCheck.with_defaults(write_catalog(tmp_path / "scored", rows), skipped=[TITLE, DUPLICATE])
+    small, broken = check.faults()
+    assert [(fault.check, fault.image) for fault in small] == [(SMALL, rows[0]["image"])]
+    assert [fault.check for fault in broken] == [UNREADABLE]
+    drawn = [
+        np.asarray(Image.open(write_fault_sheet(tmp_path / f"{i}.png", [some])))
+        for i, some in enumerate((small, broken))
+    ]
+    assert (drawn[0] == [59, 91, 140]).all(-1).any()  # the garment
+    assert not (drawn[1] == [59, 91, 140]).all(-1).any()
+
+
 def test_blur_rises_with_blurring_and_handles_empty_images():
     gray = [np.asarray(good(300).filter(ImageFilter.GaussianBlur(r)).convert("L"), np.float32) for r in (0, 1, 2, 4)]
     values = [blur(each) for each in gray]
@@ -150,6 +172,7 @@ def test_titles_name_kinds_and_not_colors():
     assert reader.labels("Nike Long Sleeve Tee") == [labels[1]]
     assert reader.labels("Gift") == []
     assert title_column(["id", "Product Name", "price"]) == "Product Name"
+    assert title_column(["id", "Bezeichnung", "brand"]) == "Bezeichnung"
     assert title_column(["id"]) is None
 
 

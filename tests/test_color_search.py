@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageDraw
 from scored_catalog import products, write_catalog
@@ -62,7 +64,7 @@ def test_colors_are_stored_beside_the_catalog(index, scored):
     assert [found[f"p{i}"].colors[0].basic for i in range(6)] == ["red", "red", "blue", "green", "yellow", "black"]
     left_out = (scored.folder / COLORLESS_FILE).read_text(encoding="utf-8")
     assert "p6" in left_out
-    assert "p7,the photograph is not a file" in left_out
+    assert "p7,the catalog does not say where" in left_out
 
 
 def test_only_changed_photographs_are_measured_again(index, scored, monkeypatch):
@@ -79,6 +81,21 @@ def test_only_changed_photographs_are_measured_again(index, scored, monkeypatch)
     assert read_colors(scored.folder)["p2"].colors[0].basic == "blue"
     command.main([str(scored.folder), "--anew"])
     assert len(seen) == 7
+
+
+def test_photographs_stored_in_a_table_are_measured_and_again_when_it_changes(tmp_path):
+    def store(*inks: str) -> None:
+        images = [draw(tmp_path / "p.jpg", ink).read_bytes() for ink in inks]
+        pq.write_table(pa.table({"image": pa.array(images, pa.binary())}), tmp_path / "t.parquet")
+
+    rows = products(2)
+    for number, row in enumerate(rows):
+        row["image"] = f"{tmp_path / 't.parquet'}#image:{number}:0"
+    scored = write_catalog(tmp_path / "scored", rows)
+    for inks, basic in ((("#c00000", "#0000c0"), ["red", "blue"]), (("#0000c0", "#c00000"), ["blue", "red"])):
+        store(*inks)
+        assert command.main([str(scored.folder)]) == 0
+        assert [product.colors[0].basic for product in read_colors(scored.folder).values()] == basic
 
 
 def test_the_command_prints_json(index, scored, capsys):
@@ -120,6 +137,13 @@ def test_with_a_filter_and_with_a_product(index, capsys):
         (["--color", "reddish"], "'reddish' is not a color such as"),
         (["--color", "#7a1f2b", "--color-distance", "-1"], "from 0 to 100"),
         (["--color", "#7a1f2b", "--color-distance", "nan"], "from 0 to 100"),
+        (["--color", "#7a1f2b", "--limit", "0"], "limit is 0; it must be 1 or more"),
+        (["--color", "#7a1f2b", "--limit", "-1"], "limit is -1; it must be 1 or more"),
+        (["--color", "#7a1f2b", "--diverse"], "--diverse needs --image or --id"),
+        (["--text", "black", "--weight", "color=2"], "--weight needs --image or --id"),
+        (["--text", "black", "--space", "embedding"], "--space needs --image or --id"),
+        (["--where", "price>5", "--share", "0.1"], "--share needs --image or --id"),
+        (["--id", "p0", "--color-distance", "5"], "--color-distance needs --color"),
     ],
 )
 def test_wrong_flags_are_one_line_errors(index, flags, said, capsys):

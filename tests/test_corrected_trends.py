@@ -18,6 +18,7 @@ from catalog.analysis.report.writing import write_comparison, write_trends
 from catalog.analysis.share_correction import MARK
 from catalog.analysis.tabular import compare_text, trends_text
 from catalog.scored.correction_store import ONLY, Correction, CorrectionStore
+from catalog.scored.refit import Refit
 from catalog.scored.share_corrections import CORRECTIONS_FILE, keep_corrections
 from catalog.scored.table import Scored
 from catalog.trends import main
@@ -126,6 +127,17 @@ def test_intervals_of_differences_and_combinations_cover_the_truth(tmp_path: Pat
                 seen.append(row.interval[0] <= truth <= row.interval[1])
     assert np.mean(held) >= 0.9
     assert np.mean(plain) <= 0.6
+
+
+@pytest.mark.parametrize("refitted", [0, 1])
+def test_a_refit_of_either_catalog_rules_the_correction_out(tmp_path: Path, refitted: int) -> None:
+    kept = corrections(2)
+    sides = [catalog(tmp_path / str(side), rising()[:2], side, kept) for side in range(2)]
+    assert compare(*sides, groups=GROUPS).measure == "corrected"
+    refit = Refit(MODEL["weights"], "0.5", {}, [0.5] * len(COLORS), {"applies": [], "product": False}, {})
+    CorrectionStore(sides[refitted].folder).write_refit(refit.to_json(), 0, "ana")
+    found = compare(*sides, groups=GROUPS)
+    assert (found.measure, {row.correction for row in found.rows}) == ("expected", {"none"})
 
 
 def test_the_state_of_the_correction_is_reported(tmp_path: Path, scored: Scored) -> None:

@@ -146,6 +146,17 @@ def test_a_state_is_required_and_only_may_have_no_label(folder: Path) -> None:
     assert CorrectionStore(folder).write([Correction("p1", ONLY, "color")], {"p1": 0})[0].label == ""
 
 
+def test_a_store_that_was_removed_meanwhile_is_a_conflict(folder: Path) -> None:
+    store = CorrectionStore(folder)
+    store.write([Correction("p1", IS, "color", "Black")], {"p1": 0})
+    seen = store.states(["p1"])
+    store.path.unlink()
+    with pytest.raises(ChangedMeanwhile, match="'p1', whose corrections are gone; look again") as refused:
+        store.write([Correction("p1", IS_NOT, "color", "Black")], seen)
+    assert (refused.value.entries, refused.value.without) == ([], ["p1"])
+    assert store.entries() == []
+
+
 def test_refits_are_stored_beside_the_corrections(folder: Path) -> None:
     store = CorrectionStore(folder)
     store.write([Correction("p1", NOT_A_PRODUCT)], {"p1": 0})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from scored_catalog import EMBEDDING, MODEL, OTHER_MODEL, TAXONOMY, products, write_catalog
@@ -186,6 +187,22 @@ def test_a_training_folder_that_training_reads(tmp_path: Path) -> None:
     names = {group: {*read["groups"][group], *read["names_outside_train"].get(group, ())} for group in read["groups"]}
     assert names == {"color": {"Black", "Red"}, "kind": {"Dress"}}
     assert write_training_folder(scored, out).products == 2  # its own folder is replaced
+
+
+def test_photographs_stored_in_a_table_become_files(tmp_path: Path) -> None:
+    photograph = (photographs(tmp_path / "photos", "a") / "a.jpg").read_bytes()
+    pq.write_table(pa.table({"image": pa.array([photograph] * 3, pa.binary())}), tmp_path / "t.parquet")
+    answers = np.array([5, -5, 5, -5], np.float32)
+    both = {"logits": answers, "embedding": np.ones(EMBEDDING), "Color": None}
+    rows = [{"id": f"p{i}", "image": f"{tmp_path / 't.parquet'}#image:{i}:0", **both} for i in range(4)]
+    scored = write_catalog(tmp_path / "scored", rows, MODEL, 3, LABELS, [pa.field("Color", pa.string())])
+    write(scored, *(Correction(f"p{i}", IS, "color", "Red") for i in (0, 2, 3)), Correction("p1", NOT_A_PRODUCT))
+    made = write_training_folder(scored, tmp_path / "train")
+    assert (made.products, made.no_product, made.left_out) == (2, 1, [("p3", "no photograph")])
+    files = [*(tmp_path / "train" / "images").iterdir(), *(tmp_path / "train" / "no_product").iterdir()]
+    assert [file.read_bytes() for file in files] == [photograph] * 3
+    read = read_description(open_folder(tmp_path / "train", cache=tmp_path / "cache"))
+    assert sum(read["splits"].values()) == 2
 
 
 def test_moved_photographs_and_foreign_folders(tmp_path: Path) -> None:

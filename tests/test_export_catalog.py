@@ -3,7 +3,11 @@
 import csv
 import json
 import re
+import shutil
 import zipfile
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ from scored_catalog import EMBEDDING, write_catalog
 from catalog.export import main
 from catalog.exporting.mapping import Mapping
 from catalog.exporting.taxonomy_facts import LANGUAGES, categories, values
+from catalog.exporting.writing import write
 from fashion.errors import DataError
 from fashion.model_card import ModelCard
 from fashion.preprocess import InputSpec
@@ -139,6 +144,7 @@ def test_shopify_and_akeneo(home: Path) -> None:
     codes = rows(export(home, "akeneo"), ";")
     assert codes["007"]["colour"] == "navy_blue,white"
     assert codes["007"]["neck"] == "v_neck"
+    assert (codes["girl"]["colour"], codes["bag"]["colour"]) == ("blue", "red")  # the source's, as codes
 
 
 def test_json_lines_and_excel(home: Path) -> None:
@@ -149,6 +155,56 @@ def test_json_lines_and_excel(home: Path) -> None:
     with zipfile.ZipFile(export(home, "xlsx")) as book:
         sheet = book.read("xl/worksheets/sheet1.xml").decode()
     assert "<t>007</t>" in sheet  # text, not the number 7
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (repeat({}, 1_048_576), "has 1,048,575 rows and a header, the export more; use csv"),
+        ([{"id": "1"}, {"id": "x" * 32_768}], "column 'id' of row 2 has 32,768 characters"),
+    ],
+)
+def test_the_limits_of_excel_are_told(rows: Iterable[dict[str, str]], message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        write(tmp_path / "out.xlsx", "xlsx", ["id"][: not isinstance(rows, repeat)], rows)
+    assert not list(tmp_path.iterdir())
+
+
+def test_groups_with_one_alias_keep_columns_of_their_own(card: ModelCard, tmp_path: Path) -> None:
+    """`Fabric` is another name of material, but not if the model has a group fabric as well."""
+    taxonomy = Taxonomy((Label("material", "Wool"), Label("fabric", "Jersey")))
+    own = replace(card, labels=taxonomy.labels, thresholds={"micro-f1": [0.5, 0.5]})
+    (tmp_path / "bundle").mkdir()
+    own.save(tmp_path / "bundle")
+    model = {"name": own.name, "version": own.version, "weights": own.weights_id}
+    row = {"id": "a", "image": "a.jpg", "logits": np.array([3.0, 3.0]), "embedding": np.ones(EMBEDDING)}
+    cells = [{"id": "a", "Fabric": None}, {"id": "b", "Fabric": "Soft Fleece/Wool"}]
+    columns = [pa.field("Fabric", pa.string())]
+    write_catalog(tmp_path / "scored", [row | each for each in cells], model, 50, taxonomy, columns, "micro-f1")
+    found = rows(export(tmp_path, "csv", "--text", "alt={material} {fabric}"))
+    assert (found["a"]["Fabric"], found["a"]["material"], found["a"]["alt"]) == ("Jersey", "Wool", "Wool Jersey")
+    assert (found["b"]["Fabric"], found["b"]["material"]) == ("Soft Fleece/Wool", "Wool")
+    codes = rows(export(tmp_path, "akeneo"), ";")["b"]
+    assert (codes["material"], codes["fabric"]) == ("wool", "soft_fleece,wool")
+
+
+def test_a_filled_shopify_category_is_kept(card: ModelCard, home: Path) -> None:
+    logits = np.array([{"Tshirts": 4.0}.get(label.name, -4.0) for label in TAXONOMY.labels], np.float32)
+    row = {"id": "a", "image": "", "logits": logits, "embedding": np.ones(EMBEDDING), "Shopify_Category": "Own"}
+    model = {"name": card.name, "version": card.version, "weights": card.weights_id}
+    columns = [pa.field("Shopify_Category", pa.string())]
+    shutil.rmtree(home / "scored")
+    write_catalog(home / "scored", [row], model, 50, TAXONOMY, columns, "micro-f1")
+    found = rows(export(home, "csv"))["a"]
+    assert [found[name] for name in found if name.lower() == "shopify_category"] == ["Own"]
+    assert rows(export(home, "csv", "--overwrite"))["a"]["Shopify_Category"].endswith("T-Shirts")
+
+
+def test_differences_of_a_previous_export_are_removed(home: Path) -> None:
+    export(home, "csv")
+    assert (home / "out.csv.differences.csv").is_file()
+    export(home, "csv", "--where", "article=Tshirts")
+    assert not (home / "out.csv.differences.csv").exists()
 
 
 def test_texts_by_template(home: Path) -> None:

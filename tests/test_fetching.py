@@ -227,6 +227,20 @@ def test_settings_out_of_range_name_their_flag() -> None:
             FetchSettings(**{name: value})  # type: ignore[arg-type]
 
 
+def test_a_further_photograph_is_fetched_for_a_product_that_was_scored_without(
+    bundle: Path, tmp_path: Path, server: PhotoServer
+) -> None:
+    (tmp_path / "here.jpg").write_bytes(PHOTO)
+    table = tmp_path / "shop.csv"
+    table.write_text(f"id,image\na,here.jpg\na,{server.url('good/2')}\na,{server.url('gone/3')}\n")
+    assert score(bundle, [str(table)], tmp_path / "out").images == 1
+    settings = FetchSettings(retries=0, allow_private=True)
+    for scored in (1, 0):
+        summary = score(bundle, [str(table)], tmp_path / "out", fetch=settings)
+        assert (summary.scored, summary.images, len(summary.left_out)) == (scored, 2 * scored, 1)
+    assert server.asked == {"/good/2": 1, "/gone/3": 2}
+
+
 def test_a_scored_table_of_addresses(bundle: Path, tmp_path: Path, server: PhotoServer) -> None:
     table = write_table(tmp_path / "shop", [server.url("good/1"), server.url("good/2"), server.url("gone/3")])
     with pytest.raises(DataError, match=r"is a URL, which --fetch downloads"):

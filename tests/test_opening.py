@@ -2,13 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from image_files import encoded, photo
 from PIL import Image
 
 from catalog.scoring.opening import ENDINGS, UNREAD_ENDINGS, open_source
-from fashion.errors import DataError
+from fashion.errors import DataError, SettingError
 from fashion.preprocess import FORMATS
 
 
@@ -60,3 +61,14 @@ def test_a_folder_without_photographs_names_the_formats(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("no photograph")
     with pytest.raises(DataError, match=r"holds no image \(\.jpg, .*give another source"):
         open_source([str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    ("given", "flag"),
+    [({"id_column": "sku"}, "--id"), ({"image_columns": ["a"]}, "--image"), ({"fetched": True}, "--fetch")],
+)
+def test_flags_of_tables_are_refused_for_photographs(tmp_path: Path, given: dict[str, Any], flag: str) -> None:
+    folder = folder_of(tmp_path, "a.jpg")
+    for name in (str(folder), str(folder / "*.jpg")):
+        with pytest.raises(SettingError, match=f"^{flag} is for tables, .* holds photographs"):
+            open_source([name], **given)

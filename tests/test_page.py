@@ -1,15 +1,19 @@
 """The page's server: security headers, refused requests, downloads, lists, products."""
 
 import csv
+import html
 import io
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import requests
 from page_server import HOSTILE, PRODUCTS, STARTER, garment, page, scored_garments
@@ -18,10 +22,13 @@ from python_calamine import CalamineWorkbook
 
 from catalog.coloring.color_table import COLORS_FILE, ColoredProduct, write_colors
 from catalog.coloring.measuring import photograph_colors
+from catalog.score import score
+from catalog.scored.correction_store import ONLY, Correction, CorrectionStore
+from catalog.scored.table import Scored
 from fashion.colors.palette import DominantColor
 from fashion.errors import SettingError
 from fashion.model_card import ModelCard
-from page.browsing.reports import report_policy
+from page.browsing.reports import find_reports, report_policy
 from page.browsing.selection import ListSelection
 from page.security import POLICY
 from page.trying.card_facts import card_facts
@@ -80,6 +87,7 @@ def test_static_files_are_there_and_kept(url: str) -> None:
     [
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Origin": "http://127.0.0.1:1"},
         {"Sec-Fetch-Site": "cross-site"},
     ],
@@ -91,7 +99,9 @@ def test_pages_of_other_sites_may_not_post(url: str, headers: dict[str, str]) ->
     assert requests.post(f"{url}/predictions/fashion", data=garment(0), headers={"Origin": url}, timeout=60).ok
 
 
-@pytest.mark.parametrize(("host", "status"), [("evil.example", 421), ("", 421), ("127.0.0.1", 200), ("localhost", 200)])
+@pytest.mark.parametrize(
+    ("host", "status"), [("evil.example", 421), ("", 421), ("[::1", 421), ("127.0.0.1", 200), ("localhost", 200)]
+)
 def test_foreign_host_names_are_refused(url: str, host: str, status: int) -> None:
     """A foreign host name may resolve to this server (DNS rebinding)."""
     assert requests.get(url, headers={"Host": host}, timeout=60).status_code == status
@@ -242,6 +252,36 @@ def test_searches_in_words_and_by_a_photograph(url: str) -> None:
     assert (bad.status_code, "look like an HTML page" in bad.text) == (400, True)
 
 
+def test_searches_see_corrections_made_meanwhile(url: str, scored: Path) -> None:
+    store = CorrectionStore(scored)
+    seasons = Scored.open(scored).rows_of(["g/2"], ["attribute.season"])["attribute.season"].to_pylist()[0]
+    season = next(name for name in ("Winter", "Summer") if name not in seasons)
+
+    def by_photograph() -> str:
+        where = {"where": f"id='g/2' and season={season}"}
+        return requests.post(f"{url}/browse", params=where, files={"photograph": garment(2)}, timeout=60).text
+
+    def recommended() -> str:
+        text = requests.get(f"{url}/browse/recommend", {"like": ["g/1"]}, timeout=60).text
+        return next(card for card in re.findall(r"<li.*?</li>", text, re.DOTALL) if "/browse/product/g/2" in card)
+
+    for shown in (by_photograph, recommended):
+        before = shown()
+        (written,) = store.write([Correction("g/2", ONLY, "season", season)], store.states(["g/2"]))
+        try:
+            assert shown() != before
+        finally:
+            store.undo([written.number], store.states(["g/2"]))
+        assert shown() == before
+
+
+def test_the_filter_for_the_command_line_is_one_word_of_a_shell(url: str) -> None:
+    where = """title!="Levi's $HOME" and price<1000"""
+    text = requests.get(f"{url}/browse", {"where": where}, timeout=60).text
+    (command,) = re.findall(r"<code>(--where .*?)</code>", text)
+    assert shlex.split(html.unescape(command)) == ["--where", where]
+
+
 def test_a_product_and_similar_products(url: str) -> None:
     text = requests.get(f"{url}/browse/product/g/{PRODUCTS - 1}", timeout=60).text
     relations = dict(re.findall(r'<h2 id="relation-\d">(\w+)</h2>(.*?)</section>', text, re.DOTALL))
@@ -305,6 +345,33 @@ def test_reports_are_linked_and_shown_under_their_own_policy(url: str) -> None:
     assert requests.get(f"{url}/browse/report/1", timeout=60).status_code == 404
 
 
+def test_photographs_stored_in_a_table_are_shown(tmp_path: Path) -> None:
+    images = [garment(1), garment(2), garment(3)]
+    table = pa.table({"id": ["a", "a", "b"], "image": pa.array(images, pa.binary())})
+    pq.write_table(table, tmp_path / "t.parquet")
+    score(STARTER, [str(tmp_path / "t.parquet")], tmp_path / "scored")
+    with page(STARTER, tmp_path / "scored") as url:
+        shown = [requests.get(f"{url}/browse/photograph/640/{name}", timeout=60) for name in ("a", "a?number=2", "b")]
+        assert all(answer.headers["content-type"] == "image/jpeg" for answer in shown)
+        assert len({answer.content for answer in shown}) == 3
+        assert requests.get(f"{url}/browse/evidence/a?label=colour:Black&number=2", timeout=60).ok
+        text = requests.get(f"{url}/browse/product/a", timeout=60).text
+    assert "Photograph 2 of 2" in text
+    assert re.findall(r'fill="(#[0-9a-f]{6})"', text) == [color.hex for color in photograph_colors(images[0])]
+    assert "too small for Google Merchant: 200 x 200 px" in text
+
+
+def test_reports_of_one_name_are_numbered_and_none_is_listed_twice(tmp_path: Path) -> None:
+    folders = [tmp_path / place for place in ("scored/rising", "a/rising", "b/rising")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "trends.json").write_text("{}")
+        (folder / "index.html").write_text("")
+    found = find_reports(tmp_path / "scored", [folders[1], folders[0], folders[2]])
+    assert list(found) == ["Trends: rising", "Trends: rising (2)", "Trends: rising (3)"]
+    assert list(found.values()) == [folder / "index.html" for folder in folders]
+
+
 def test_without_an_index(scored: Path, tmp_path: Path) -> None:
     for file in scored.glob("*.*"):
         (tmp_path / file.name).write_bytes(file.read_bytes())
@@ -320,6 +387,7 @@ def test_without_an_index(scored: Path, tmp_path: Path) -> None:
     [
         (["nowhere"], "no model_card.json in 'nowhere'"),
         ([STARTER, "nowhere"], "nowhere is not a scored catalog"),
+        ([STARTER, "--report", "rising"], "--report needs SCORED"),
     ],
 )
 def test_unusable_arguments_are_one_line_errors(arguments: list[str | Path], message: str, tmp_path: Path) -> None:

@@ -488,6 +488,24 @@ def test_reviewing_by_keyboard(opened: Callable[..., Page], viewport: dict[str, 
     expect(tab.locator("#told")).to_contain_text("0 decided")
 
 
+@pytest.mark.parametrize(
+    ("kind", "shown", "loaded"), [("uncertain", "#question", 40), ("batches", "#batch-question", 6)]
+)
+def test_skipping_all_that_was_loaded_loads_more(
+    opened: Callable[..., Page], kind: str, shown: str, loaded: int
+) -> None:
+    tab = opened("/review")
+    tab.select_option("#kind", kind)
+    seen = []
+    for rest in reversed(range(loaded)):
+        expect(tab.locator("#told")).to_contain_text(f"{rest} more loaded")
+        seen.append(tab.locator(shown).text_content())
+        tab.locator("#next:visible, #skip:visible").click()
+    expect(tab.locator("#told")).to_contain_text(f"{loaded - 1} more loaded")
+    expect(tab.locator("#nothing")).to_be_hidden()
+    assert tab.locator(shown).text_content() not in seen
+
+
 def test_two_reviewers_at_once(opened: Callable[..., Page]) -> None:
     one, two = opened("/review"), opened("/review")
     for tab, name in ((one, "ana"), (two, "bob")):

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,28 @@ def test_a_product_with_some_unusable_photographs_is_scored(predictor: Predictor
     assert sorted(rows_of(tmp_path / "out")["id"].to_pylist()) == ["p0", "p1", "p2"]
 
 
+@pytest.mark.parametrize("stored", [False, True])
+def test_left_out_photographs_of_a_kept_product_stay_listed(tmp_path: Path, stored: bool) -> None:
+    write_views(tmp_path, 2)
+    if stored:
+        path = tmp_path / "t.parquet"
+        images = pa.array([[views(0)[0], b"no image"], [views(1)[0]]], pa.list_(pa.binary()))
+        pq.write_table(pa.table({"id": ["a", "b"], "image": images}), path)
+    else:
+        path = tmp_path / "t.csv"
+        path.write_text("id,image\na,0-0.png\na,gone.png\nb,1-0.png\n")
+    score(STARTER, [str(path)], tmp_path / "out")
+    listed = left_out(tmp_path / "out")
+    assert [entry[1] for entry in listed] == ["a"]
+    summary = score(STARTER, [str(path)], tmp_path / "out")
+    assert (summary.scored, len(summary.left_out)) == (0, 1)
+    assert left_out(tmp_path / "out") == listed
+    if not stored:
+        path.write_text("id,image\na,0-0.png\nb,1-0.png\n")
+        score(STARTER, [str(path)], tmp_path / "out")
+        assert left_out(tmp_path / "out") == []
+
+
 def test_added_photographs_and_changed_prices_are_updated(predictor: Predictor, tmp_path: Path) -> None:
     write_views(tmp_path, 3)
     path = tmp_path / "t.csv"
@@ -178,5 +201,10 @@ def test_photographs_in_a_table_are_found_again(tmp_path: Path) -> None:
     )  # the others have moved to other rows, but are known
     assert stored() == {"p0": list(views(0)), "p1": [views(1)[0]], "p2": [views(2)[0]]}
     assert [read_stored(name) for name in ("photo.jpg", f"{path}#image:99:0", f"{path}#image:0:9")] == [None] * 3
+    pq.write_table(pa.table({"image": pa.array([b"%d" % i for i in range(100)], pa.binary())}), path, row_group_size=40)
+    order = [*range(100), *range(99, -1, -1), *np.random.default_rng(0).integers(0, 100, 300).tolist(), 100, 20]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda row: read_stored(f"{path}#image:{row}:0"), order))
+    assert found == [b"%d" % row if row < 100 else None for row in order]
     path.unlink()
     assert read_stored(f"{path.with_name('gone.parquet')}#image:0:0") is None

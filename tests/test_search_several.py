@@ -15,6 +15,8 @@ from scored_catalog import LOCAL_MODE
 from several_photographs import PRODUCTS, STARTER, views, write_rows
 
 from catalog import duplicates, recommend, replace, search
+from catalog.coloring.color_search import ColorSearch
+from catalog.coloring.color_table import ColoredProduct
 from catalog.engines.edge_store import EdgeStore
 from catalog.engines.store import Tuning
 from catalog.index import build
@@ -23,6 +25,7 @@ from catalog.scored.table import Scored
 from catalog.similar.matching import Index
 from catalog.similar.sheet import LAYOUT, draw_groups, draw_sheet
 from catalog.words.searching import search_words
+from fashion.colors.palette import DominantColor
 from fashion.pictures.tiles import EMPTY, MARGIN
 from fashion.predictor import Predictor
 
@@ -103,6 +106,19 @@ def test_replacements_and_recommendations_leave_out_copies(index: Index) -> None
 
 def test_duplicates_are_products(index: Index) -> None:
     assert index.duplicates() == [[COPY, "p0"]]
+    if not index.manifest.tuning.graphs:  # which store vectors as float16
+        assert index.duplicates(threshold=1) == [[COPY, "p0"]]  # the same file
+    assert [ids(index.duplicates_of(id)) for id in ("p0", COPY, "p1")] == [[COPY], ["p0"], []]
+
+
+def test_a_color_keeps_single_photographs(index: Index, predictor: Predictor, scored: Scored) -> None:
+    """A photograph finds its product by itself, not by the joined embedding, with a filter by color as well."""
+    gray = (DominantColor(1, "#808080", "gray", "gray"),)
+    near = ColorSearch({id: ColoredProduct(id, "", gray) for id in ("p1", "p2")}, "#808080")
+    place = scored.folder.parent / "images" / "1-1.png"
+    where = near.condition(index.manifest, index.condition("'Variant Price' > 0"))
+    found = index.search(index.photograph(place, predictor), space="embedding", where=where, exact=True)
+    assert (ids(found), found[0].product.image) == (["p1", "p2"], str(place))
 
 
 def test_words_name_products_once(scored: Scored, tmp_path: Path) -> None:

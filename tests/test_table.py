@@ -77,6 +77,17 @@ def test_a_slice_of_vectors_is_that_slice() -> None:
     np.testing.assert_array_equal(vector_rows(vector_column(numbers)[1:3]), numbers[1:3])
 
 
+def test_a_sample_has_the_rows_asked_for_even_from_many_small_parts(tmp_path: Path) -> None:
+    write(tmp_path, *[400] * 8, *[3] * 100)
+    scored = Scored.open(tmp_path)
+    for count in (1, 20, 2000, 3400):
+        drawn = scored.sample(["id", "price"], count)
+        assert len(set(drawn["id"].to_pylist())) == count
+    prices = np.sort(scored.sample(["price"], 2000)["price"].to_numpy())
+    assert np.diff(prices).max() < 3500 / 15  # none of 15 equal stretches of the catalog is left out
+    assert len(scored.sample(["id"], 5000)) == 3500
+
+
 def test_the_manifest_lists_rows_and_groups(folder: Path) -> None:
     content = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
     assert (content["rows"], content["groups"], content["schema"]) == (8, ["color", "category"], 1)

@@ -1,6 +1,7 @@
 """Text searches: parsing of texts, and results of an index."""
 
 import json
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from catalog.words.query_parser import parse_query
 from catalog.words.searching import search_words
 from catalog.words.suggestions import one_edit_apart
 from catalog.words.vocabulary import Vocabulary, words_of
-from fashion.errors import SettingError
+from catalog.words.word_file import write_words
+from fashion.errors import DataError, SettingError
 from fashion.model_card import ModelCard
 from fashion.taxonomy import Label, Taxonomy
 
@@ -113,6 +115,13 @@ def test_parsing_of_texts(text: str, wanted: list[str], unwanted: list[str], wor
         ("priced over £30 and under £80", {"gt": 30, "lt": 80}),
         ("no more than 50", {"lte": 50}),
         ("at least 1,000", {"gte": 1000}),
+        ("not more than 50", {"lte": 50}),
+        ("dress, not over $50", {"lte": 50}),
+        ("not below 20", {"gte": 20}),
+        ("not under 20 or above 50", {"gte": 20, "lte": 50}),
+        ("not at least 20", {"lt": 20}),
+        ("no print, under 50", {"lt": 50}),
+        ("not between 20 and 40", {}),
         ("from zara", {}),
         ("8 to 10", {}),
         ("under the sea", {}),
@@ -172,9 +181,22 @@ def test_the_ranking_of_results(index: Index, text: str, first: list[str]) -> No
 def test_filters_apply_to_all_results(index: Index) -> None:
     assert set(ids(index, "not red")) == {"c", "e", "f", "g"}
     assert set(ids(index, "dress under 50")) == {"b", "c", "d", "g"}
+    assert set(ids(index, "dress not over 45")) == {"b", "c", "d", "g"}
+    assert set(ids(index, "dress not between 30 and 60")) == {"a", "d"}
     assert ids(index, "dress", where="Price>70") == ["a"]
     assert set(ids(index, "red, without zephyr")) == {"b", "c", "e", "f", "g"}
     assert len(ids(index, "red", limit=2)) == 2
+
+
+def test_a_price_limit_takes_the_most_usual_column(tmp_path: Path) -> None:
+    """An empty or lower sale_price before price in the table does not count."""
+    prices = {"a": (None, 30.0), "b": (40.0, 80.0)}
+    both = {"logits": np.zeros(len(TAXONOMY)), "embedding": np.ones(EMBEDDING), "image": ""}
+    rows = [{"id": id, "sale_price": sale, "Price": price, **both} for id, (sale, price) in prices.items()]
+    columns = [pa.field("sale_price", pa.float64()), pa.field("Price", pa.float64())]
+    build(write_catalog(tmp_path / "scored", rows, taxonomy=TAXONOMY, columns=columns), EdgeStore(tmp_path / "index"))
+    with Index(EdgeStore(tmp_path / "index")) as opened:
+        assert ids(opened, "under 50") == ["a"]
 
 
 def test_missing_wishes_are_reported(index: Index) -> None:
@@ -285,6 +307,18 @@ def test_a_catalog_without_texts_and_prices(tmp_path: Path) -> None:
 def test_the_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(folder), "--text", "red dress", "--json", "--limit", "1"]) == 0
     assert json.loads(capsys.readouterr().out)["id"] == "b"
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    """SQLite writes to the file while it is made; here no bytes of it fit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(DataError, match=r"words.sqlite cannot be written: .*; free space, or make"):
+            write_words(tmp_path / "words.sqlite", "1", ((str(i), f"word{i} " * 50) for i in range(1000)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())
 
 
 def test_texts_follow_a_rebuilt_index(folder: Path, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from catalog.analysis.share_correction import CorrectionState, SelectionCorrecti
 from catalog.analysis.tally import LabelSelection, read
 from catalog.filters.filtering import RowFilter
 from catalog.scored.columns import ID
-from catalog.scored.share_corrections import kept_corrections
+from catalog.scored.share_corrections import is_refitted, kept_corrections
 from catalog.scored.table import Scored, describe_model
 from fashion.errors import DataError, SettingError
 from fashion.taxonomy import Label
@@ -72,7 +72,9 @@ def compare(
         )
     selection = LabelSelection.from_groups(sides[0], groups)
     combined = _combined(sides[0], combine)
-    kept = (kept_corrections(sides[0]) or kept_corrections(sides[1])) if correct and not answers else {}
+    # A correction applies to both sides, so a refit of either rules it out.
+    can_correct = correct and not answers and not any(map(is_refitted, sides))
+    kept = (kept_corrections(sides[0]) or kept_corrections(sides[1])) if can_correct else {}
     correction = SelectionCorrection(selection, kept)
     of_combinations = SelectionCorrection(combined, kept) if combined else None
     known = verdicts_by_id(sides[0]), verdicts_by_id(sides[1])

@@ -21,9 +21,10 @@ from catalog.words.vocabulary import Vocabulary
 from fashion.engines import available_cores
 from fashion.errors import InvalidImage, one_line
 from fashion.tables.image_paths import ImagePaths
+from fashion.tables.stored import photograph_source
 
 AT_ONCE = 256  # photographs in progress
-NO_FILE = "the photograph is stored in a table, not in a file; its pixels were not checked"
+NO_FILE = "the catalog does not say where the photograph is; its pixels were not checked"
 
 
 @dataclass(frozen=True)
@@ -126,13 +127,14 @@ class CatalogCheck:
         return {id: (other, cosine) for id, other, cosine in copies(ids, self.scored.vectors("embedding"))}
 
     def _measured(self, image: str) -> tuple[str, PhotographMeasures | str]:
-        """The photograph's path, and its measures or the reason why there are none."""
+        """The photograph's name, and its measures or the reason why there are none."""
         if not image:
             return "", NO_FILE
-        path = Path(image)
-        if self.photographs is not None and not path.is_file():
-            path = next((place for place in ImagePaths(self.photographs, image) if place.is_file()), path)
+        source = photograph_source(image)
+        if isinstance(source, Path) and self.photographs is not None and not source.is_file():
+            source = next((place for place in ImagePaths(self.photographs, image) if place.is_file()), source)
+        name = str(source) if isinstance(source, Path) else image
         try:
-            return str(path), measure_photograph(path)
+            return name, measure_photograph(source)
         except InvalidImage as error:
-            return str(path), one_line(error)
+            return name, one_line(error)

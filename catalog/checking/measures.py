@@ -1,5 +1,6 @@
 """Measure a photograph for the checks."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,7 @@ class PhotographMeasures:
         return min(self.width, self.height)
 
 
-def measure_photograph(source: Path | Image.Image) -> PhotographMeasures:
+def measure_photograph(source: bytes | Path | Image.Image) -> PhotographMeasures:
     """Measure a photograph. Raises InvalidImage if it cannot be used."""
     width, height = source.size if isinstance(source, Image.Image) else _size(source)
     image = decode(source, SIDE).copy()  # do not modify the caller's image
@@ -99,10 +100,11 @@ def _longest_run(line: np.ndarray) -> int:
     return int((ends[1::2] - ends[::2]).max(initial=0))
 
 
-def _size(path: Path) -> tuple[int, int]:
+def _size(source: bytes | Path) -> tuple[int, int]:
     """Width and height of a file, px, before EXIF rotation and reduction."""
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             return image.size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InvalidImage(f"{path} cannot be read: {one_line(error)}") from None
+        name = source if isinstance(source, Path) else "the photograph"
+        raise InvalidImage(f"{name} cannot be read: {one_line(error)}") from None

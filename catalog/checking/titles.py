@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from catalog.words.vocabulary import Vocabulary, words_of
-from fashion.tables.columns import usual_name
+from fashion.tables.columns import TITLE_COLUMNS, usual_name
 from fashion.taxonomy import Label
 
-TITLE_COLUMNS = ("title", "name", "product_name", "product_title", "productdisplayname", "display_name", "item_name")
 # Groups whose labels name the type of product, unlike color and other properties.
 KINDS = ("article", "garment", "subcategory", "category", "product_type", "type")
 

@@ -14,6 +14,7 @@ from fashion.errors import InvalidImage
 from fashion.files import write_atomically
 from fashion.pictures.tiles import INK, WRONG, SheetLayout, Tile, sheet
 from fashion.preprocess import decode
+from fashion.tables.stored import photograph_source
 
 LAYOUT = SheetLayout(side=220, columns=5, lines=6)
 LETTERS = 34  # per line below a tile
@@ -54,6 +55,6 @@ def _photograph(image: str) -> Image.Image | None:
     if not image:
         return None
     try:
-        return decode(Path(image), LAYOUT.side)
+        return decode(photograph_source(image), LAYOUT.side)
     except InvalidImage:
         return None

@@ -9,6 +9,8 @@ from catalog.coloring.color_table import COLORS_FILE, ColoredProduct, named_colo
 from catalog.engines.edge_store import EdgeStore
 from catalog.filters.columns import point_id
 from catalog.filters.conditions import And, Condition, Points
+from catalog.similar.listings import only_products
+from catalog.similar.manifest import IndexManifest
 from catalog.similar.matches import Match, Product
 from catalog.similar.matching import Index
 from fashion.colors.cielab import ciede2000, hex_to_lab
@@ -50,13 +52,24 @@ class ColorSearch:
             if apart[i] <= distance:
                 self.found.setdefault(candidates[i][0], (candidates[i][1], float(apart[i])))
 
-    def condition(self, where: Condition | None = None) -> Condition:
-        """A filter that keeps the products found, combined with another filter if given."""
-        near = Points(tuple(map(point_id, self.found)))
+    def condition(self, manifest: IndexManifest, where: Condition | None = None) -> Condition:
+        """A filter that keeps the products found and their photographs, combined with another filter if given.
+
+        Args:
+            manifest: of the index.
+            where: the other filter.
+        """
+        near = only_products(tuple(self.found), manifest)
         return And((near, where)) if where else near
 
     def matches(self, index: Index, where: Condition | None, limit: int, duplicates: bool = False) -> list[Match]:
-        """The matches, nearest color first. Similarity 1 is the same color, 0 the distance of white from black."""
+        """The matches, nearest color first. Similarity 1 is the same color, 0 the distance of white from black.
+
+        Raises:
+            SettingError: a limit below 1.
+        """
+        if limit < 1:
+            raise SettingError(f"limit is {limit}; it must be 1 or more")
         matches: list[Match] = []
         ordered = list(self.found)
         for start in range(0, len(ordered), AT_ONCE):

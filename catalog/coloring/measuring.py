@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
-from pathlib import Path
 
 from catalog.coloring.color_table import ColoredProduct
 from catalog.coloring.segmentation import product_pixels, working_levels
@@ -15,9 +14,10 @@ from fashion.colors.palette import DominantColor, dominant_colors
 from fashion.engines import available_cores
 from fashion.errors import InvalidImage, one_line
 from fashion.preprocess import Source
+from fashion.tables.stored import file_of_photograph, photograph_source
 
 AT_ONCE = 256  # photographs in progress
-NO_FILE = "the photograph is not a file: the catalog was scored from a table that contains it"
+NO_FILE = "the catalog does not say where the photograph is"
 
 
 def measure_colors(scored: Scored, before: dict[str, ColoredProduct]) -> Iterator[ColoredProduct]:
@@ -46,14 +46,14 @@ def _measured(before: dict[str, ColoredProduct], row: tuple[str, str]) -> Colore
     if id in before and before[id].stamp == stamp:
         return before[id]
     try:
-        return ColoredProduct(id, stamp, tuple(photograph_colors(Path(image))))
+        return ColoredProduct(id, stamp, tuple(photograph_colors(photograph_source(image))))
     except InvalidImage as error:
         return ColoredProduct(id, stamp, fault=one_line(error))
 
 
 def _stamp(image: str) -> str:
     try:
-        found = os.stat(image)
+        found = os.stat(file_of_photograph(image))
     except OSError:
         return image
     return f"{image}|{found.st_size}|{found.st_mtime_ns}"

@@ -23,6 +23,7 @@ from catalog.scored.verdicts import ProductVerdict
 from fashion.errors import DataError
 from fashion.folders import atomic_folder, check_replaceable
 from fashion.tables.image_paths import ImagePaths
+from fashion.tables.stored import read_stored
 from fashion.taxonomy import YES, Taxonomy
 
 TRAIN_FILE, LEFT_OUT_FILE, MARK_FILE = "train.csv", "left_out.csv", "corrections.json"
@@ -123,8 +124,10 @@ def _cells(verdict: ProductVerdict, taxonomy: Taxonomy) -> list[str]:
     ]
 
 
-def _photograph(row: dict[str, str], folder: Path | None) -> Path | None:
-    """Find a product's photograph: at the scored path, or in `folder` by its name or the product's id."""
+def _photograph(row: dict[str, str], folder: Path | None) -> bytes | Path | None:
+    """Find a product's photograph: where it was scored, or in `folder` by its name or the product's id."""
+    if stored := read_stored(row[IMAGE] or ""):
+        return stored
     names: Sequence[str] = [name for name in (row[IMAGE], row[ID]) if name]
     places = [Path(row[IMAGE])] if row[IMAGE] else []
     if folder is not None:
@@ -132,9 +135,13 @@ def _photograph(row: dict[str, str], folder: Path | None) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
-def _copy(image: Path, folder: Path, number: int) -> str:
+def _copy(image: bytes | Path, folder: Path, number: int) -> str:
     """Copy a photograph under a unique name; return the name."""
     folder.mkdir(exist_ok=True)
-    name = image.name if not (folder / image.name).exists() else f"{number}-{image.name}"
-    shutil.copyfile(image, folder / name)
+    own = image.name if isinstance(image, Path) else f"{number}.jpg"  # readers look at the bytes, not at the ending
+    name = own if not (folder / own).exists() else f"{number}-{own}"
+    if isinstance(image, Path):
+        shutil.copyfile(image, folder / name)
+    else:
+        (folder / name).write_bytes(image)
     return name

@@ -147,7 +147,7 @@ class EdgeStore:
         return self.folder / name
 
     def save_file(self, name: str) -> None:
-        pass  # `file` is the file's permanent place
+        pass  # `file_path` is the file's permanent place
 
     def finish(self) -> None:
         self._shard.optimize()

@@ -69,8 +69,8 @@ class Format:
 def flat_columns(task: Task) -> list[str]:
     """The source columns, a column per group, and the categories."""
     groups = [_column_of(task, group) for group in task.groups]
-    google = _column_of(task, "google_product_category")
-    return list(dict.fromkeys(["id", "image", *task.columns, *groups, *task.texts, "shopify_category", google]))
+    categories = [_column_of(task, name) for name in ("shopify_category", "google_product_category")]
+    return list(dict.fromkeys(["id", "image", *task.columns, *groups, *task.texts, *categories]))
 
 
 def flat_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
@@ -81,12 +81,12 @@ def flat_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
         for group in task.groups:
             answers = product.answers.get(group, [])
             row[_column_of(task, group)] = task.merger.cell(
-                product, group, "|".join(each.name for each in answers), answers
+                product, group, "|".join(each.name for each in answers), answers, task.groups
             )
         category = task.translator.category(product, task.translator.values(product))
-        row["shopify_category"] = category.name if category else ""
-        name, google = "google_product_category", category.google_id if category else ""
-        row[_column_of(task, name)] = task.merger.cell(product, name, google)
+        shopify, google = (category.name, category.google_id) if category else ("", "")
+        for name, answer in (("shopify_category", shopify), ("google_product_category", google)):
+            row[_column_of(task, name)] = task.merger.cell(product, name, answer)
         yield row | _texts(task, product)
 
 
@@ -155,7 +155,8 @@ def akeneo_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
         row = {"sku": product.id}
         for group in task.groups:
             answers = product.answers.get(group, [])
-            row[code(group)] = task.merger.cell(product, group, ",".join(code(each.name) for each in answers), answers)
+            cell = task.merger.cell(product, group, ",".join(code(each.name) for each in answers), answers, task.groups)
+            row[code(group)] = _codes(cell, answers)
         yield row | _texts(task, product)
 
 
@@ -164,9 +165,16 @@ def code(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
+def _codes(cell: str, answers: Iterable[AnsweredLabel]) -> str:
+    """The option codes of a merged cell, which may be the source's own text: `Navy Blue/White` -> `navy_blue,white`."""
+    is_label = cell.casefold() in [each.name.casefold() for each in answers]  # a label may have a comma
+    parts = [cell] if is_label else re.split(r"[|/;,]", cell)
+    return ",".join(dict.fromkeys(code(part) or part.strip() for part in parts if part.strip()))
+
+
 def _column_of(task: Task, name: str) -> str:
     """The source column to fill in for a field, or else a new column of the field's name."""
-    return source_column(task.columns, name) or name
+    return source_column(task.columns, name, task.groups) or name
 
 
 def _metafield(attribute: str) -> str:
@@ -182,7 +190,7 @@ def _texts(task: Task, product: ExportedProduct) -> dict[str, str]:
     """Cells from templates; missing answers leave no extra spaces."""
     names = {name: text(value) for name, value in product.source.items()}
     for group in task.groups:
-        own = names.get(source_column(product.source, group) or "", "")
+        own = names.get(source_column(product.source, group, task.groups) or "", "")
         answers = product.answers.get(group)
         names[group] = answers[0].name if answers and (task.merger.overwrite or not own) else own
     return {

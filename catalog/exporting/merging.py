@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from catalog.exporting.products import AnsweredLabel, ExportedProduct
-from fashion.tables.columns import usual_name
+from fashion.tables.columns import is_usual, usual_name
 
 # Other usual names of a field in shops' tables.
 OTHER_NAMES = {
@@ -44,7 +44,14 @@ class Merger:
     kept: Counter[str] = field(default_factory=Counter)
     differences: list[Difference] = field(default_factory=list)
 
-    def cell(self, product: ExportedProduct, name: str, answer: str, answers: Sequence[AnsweredLabel] = ()) -> str:
+    def cell(
+        self,
+        product: ExportedProduct,
+        name: str,
+        answer: str,
+        answers: Sequence[AnsweredLabel] = (),
+        others: Sequence[str] = (),
+    ) -> str:
         """The merged cell of a field.
 
         Args:
@@ -52,8 +59,9 @@ class Merger:
             name: of the field.
             answer: the answer as a cell; empty if there is none.
             answers: the answered labels, to be compared with the source's cell.
+            others: see `source_column`.
         """
-        column = source_column(product.source, name)
+        column = source_column(product.source, name, others)
         own = text(product.source[column]) if column else ""
         if own and column and answers and not _agree(own, answer, answers):
             best = answers[0]
@@ -65,9 +73,16 @@ class Merger:
         return answer
 
 
-def source_column(columns: Iterable[str], name: str) -> str | None:
-    """The source column of a field, ignoring case, or None."""
-    return usual_name(list(columns), (name, *OTHER_NAMES.get(name, ())))
+def source_column(columns: Iterable[str], name: str, others: Sequence[str] = ()) -> str | None:
+    """The source column of a field, ignoring case, or None.
+
+    Args:
+        columns: of the source.
+        name: of the field.
+        others: fields with columns of their own; none of their names is another name of this field.
+    """
+    aliases = [alias for alias in OTHER_NAMES.get(name, ()) if not is_usual(alias, others)]
+    return usual_name(list(columns), (name, *aliases))
 
 
 def text(value: object) -> str:

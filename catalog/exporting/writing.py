@@ -11,10 +11,20 @@ import xlsxwriter
 
 from catalog.exporting.formats import FORMATS
 from catalog.exporting.merging import Difference
+from fashion.errors import DataError
+
+# Limits of an Excel sheet.
+MAX_ROWS = 1_048_576
+MAX_CHARACTERS = 32_767
 
 
 def write(path: Path, kind: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write a file of the format `kind` atomically. Raises OSError if it cannot be written."""
+    """Write a file of the format `kind` atomically.
+
+    Raises:
+        DataError: the rows or a cell exceed the limits of Excel.
+        OSError: the file cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -59,5 +69,13 @@ def _write_excel(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str,
         for place, name in enumerate(columns):
             sheet.write_string(0, place, name)
         for number, row in enumerate(rows, 1):
+            if number >= MAX_ROWS:
+                raise DataError(f"a sheet of Excel has {MAX_ROWS - 1:,} rows and a header, the export more; use csv")
             for place, name in enumerate(columns):
-                sheet.write_string(number, place, str(row.get(name, "")))
+                cell = str(row.get(name, ""))
+                if len(cell) > MAX_CHARACTERS:
+                    raise DataError(
+                        f"column {name!r} of row {number:,} has {len(cell):,} characters, a cell of Excel "
+                        f"{MAX_CHARACTERS:,} at most; use csv"
+                    )
+                sheet.write_string(number, place, cell)

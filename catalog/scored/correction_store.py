@@ -104,13 +104,16 @@ class ChangedMeanwhile(DataError):
     """A product was changed after the author of a correction saw it; nothing of the batch was written.
 
     Attributes:
-        entries: the last entry of each product that was changed.
+        entries: the last entry of each product that was changed and has entries.
+        without: changed products that have no entry, because the file was removed or replaced meanwhile.
     """
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
-        self.entries = list(entries)
-        named = "; ".join(f"{e.product!r} by {e.who}, {describe(e)}, {e.at}" for e in self.entries[:SHOWN])
-        more = f" and {len(self.entries) - SHOWN:,} more" if len(self.entries) > SHOWN else ""
+    def __init__(self, entries: Sequence[Entry], without: Sequence[str] = ()) -> None:
+        self.entries, self.without = list(entries), list(without)
+        changes = [f"{e.product!r} by {e.who}, {describe(e)}, {e.at}" for e in self.entries]
+        changes += [f"{product!r}, whose corrections are gone" for product in without]
+        more = f" and {len(changes) - SHOWN:,} more" if len(changes) > SHOWN else ""
+        named = "; ".join(changes[:SHOWN])
         super().__init__(f"nothing was written: changed since you saw it: {named}{more}; look again and repeat")
 
 
@@ -236,7 +239,8 @@ class CorrectionStore:
             with _transaction(database, self.path):
                 now = _states(database, products)
                 if changed := [product for product in products if now[product] != seen[product]]:
-                    raise ChangedMeanwhile([_entry(database, now[product]) for product in changed])
+                    entries = [_entry(database, now[product]) for product in changed if now[product]]
+                    raise ChangedMeanwhile(entries, [product for product in changed if not now[product]])
                 first = _last(database) + 1
                 at = datetime.now(UTC).isoformat(timespec="milliseconds")
                 added = [Entry(first + i, first, at, who, *row) for i, row in enumerate(rows)]

@@ -26,6 +26,12 @@ def keep_corrections(folder: Path, card: ModelCard) -> None:
     write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
+def is_refitted(scored: Scored) -> bool:
+    """Whether a refit of calibration and thresholds is in force. Raises DataError for a broken store."""
+    overlay = scored.overlay()
+    return overlay is not None and overlay.refit is not None
+
+
 def kept_corrections(scored: Scored) -> Mapping[str, GroupCorrection]:
     """The share corrections of a catalog by group; empty if its model has none.
 
@@ -34,8 +40,7 @@ def kept_corrections(scored: Scored) -> Mapping[str, GroupCorrection]:
     Raises:
         DataError: the file is broken, or of another model.
     """
-    overlay = scored.overlay()
-    if overlay and overlay.refit:
+    if is_refitted(scored):
         return {}
     path = scored.folder / CORRECTIONS_FILE
     again = "remove it, and shares are not corrected, or run python -m catalog.score again"

@@ -39,7 +39,7 @@ LEFT_OUT_FILE = "left_out.csv"
 VECTORS = (PROBABILITIES, LOGITS, EMBEDDING)
 ORIGIN_KEY = b"fashion.origin"  # in a part's metadata: JSON of its `Origin`
 
-PARTS_DRAWN = 16  # maximum number of parts to sample from
+PARTS_DRAWN = 16  # number of parts to sample from, unless they are too small
 BATCH_ROWS = 4096  # 20 MB with embeddings of 2048 and 228 labels
 
 Vector = Literal["probabilities", "logits", "embedding"]
@@ -154,20 +154,24 @@ class Scored:
         return pa.Table.from_batches(found, pa.schema([self.schema.field(name) for name in columns]))
 
     def sample(self, columns: Sequence[str], rows: int) -> pa.Table:
-        """About `rows` products, evenly spaced over up to `PARTS_DRAWN` parts, or all of a smaller catalog.
+        """`rows` products, evenly spaced over `PARTS_DRAWN` parts, more if they are small; all of a smaller catalog.
 
         Raises:
             DataError: see `batches`.
         """
         if self.rows <= rows:
             return pa.Table.from_batches(self.batches(columns))
-        parts = list(self.manifest.parts)
-        chosen = [parts[i] for i in np.unique(np.linspace(0, len(parts) - 1, min(len(parts), PARTS_DRAWN)).astype(int))]
-        tables, overlay = [], self.overlay()
-        for name in chosen:
-            table = pa.Table.from_batches(self._part(name, list(columns), BATCH_ROWS, overlay))
-            count = min(len(table), -(-rows // len(chosen)))
-            tables.append(table.take(np.linspace(0, len(table) - 1, count).astype(int)))
+        names, sizes = list(self.manifest.parts), np.array(list(self.manifest.parts.values()))
+        chosen, count = np.empty(0, int), PARTS_DRAWN
+        while sizes[chosen].sum() < rows:
+            places = np.linspace(0, self.rows - 1, count).astype(int)
+            chosen, count = np.unique(np.searchsorted(sizes.cumsum(), places, side="right")), 2 * count
+        wanted = np.linspace(0, sizes[chosen].sum() - 1, rows).astype(int)
+        tables, start, overlay = [], 0, self.overlay()
+        for index in chosen:
+            table = pa.Table.from_batches(self._part(names[index], list(columns), BATCH_ROWS, overlay))
+            tables.append(table.take(wanted[(wanted >= start) & (wanted < start + len(table))] - start))
+            start += len(table)
         return pa.concat_tables(tables)
 
     def vectors(self, column: Vector) -> np.ndarray:

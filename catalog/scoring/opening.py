@@ -3,12 +3,12 @@
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from catalog.scoring.source import ListedSource, ProductSource, UnscoredRow, rows_table
 from catalog.scoring.table_source import parquet_source, text_source
-from fashion.errors import DataError
+from fashion.errors import DataError, SettingError
 from fashion.heic import HEIC_ADVICE, HEIC_ENDINGS, can_read_heic
 from fashion.preprocess import ENDINGS, looks_like_image
 from fashion.tables.first_bytes import check_first_bytes, is_spreadsheet
@@ -30,7 +30,9 @@ NOT_READ, NO_ENDING = "format not read", "no ending"
 _MAGIC = re.compile(r"[*?\[]")
 
 
-def open_source(names: Sequence[str], id_column: str | None = None, image_columns: Sequence[str] = ()) -> ProductSource:
+def open_source(
+    names: Sequence[str], id_column: str | None = None, image_columns: Sequence[str] = (), fetched: bool = False
+) -> ProductSource:
     """Open the source that a command line names.
 
     Args:
@@ -38,16 +40,20 @@ def open_source(names: Sequence[str], id_column: str | None = None, image_column
             globs and files: photographs, or Parquet files that are shards of one table.
         id_column, image_columns: of a table; if not given, columns with usual names are used. Without a column of ids,
             the image's name is the id. The first image column holds the main photograph.
+        fetched: whether photographs that a table names by URL are to be downloaded.
 
     Raises:
         DataError: a file is missing, there is no image, or a table cannot be read or lacks a column.
+        SettingError: columns or downloads are asked for, but the source is no table.
     """
+    for_tables = {"--id": id_column is not None, "--image": bool(image_columns), "--fetch": fetched}
     folder = Path(names[0])
     if len(names) == 1 and folder.is_dir():
         name = os.path.abspath(folder)
         found = image_files(folder)
         shards = sorted([*folder.glob("*.parquet"), *folder.glob("data/*.parquet")])
         if found:
+            _refuse(for_tables, names)
             return photographs(found, name, name, unread_photographs(folder))
         if shards:
             return parquet_source(shards, name, id_column, image_columns)
@@ -64,9 +70,17 @@ def open_source(names: Sequence[str], id_column: str | None = None, image_column
         raise DataError(f"{' '.join(names)}: a table cannot be mixed with other files; score it alone")
     if len(files) == 1:
         _check_no_text(files[0])
+    _refuse(for_tables, names)
     # Ids are relative to the path before the first wildcard, so they do not change when photographs are added.
     roots = [os.path.dirname(os.path.abspath(_MAGIC.split(name)[0] + "x")) for name in names]
     return photographs([os.path.abspath(file) for file in files], name, os.path.commonpath(roots))
+
+
+def _refuse(for_tables: Mapping[str, bool], names: Sequence[str]) -> None:
+    """Raise SettingError for a flag that was given, but applies to tables only."""
+    for flag, is_given in for_tables.items():
+        if is_given:
+            raise SettingError(f"{flag} is for tables, {' '.join(names)[:100]} holds photographs; leave it out")
 
 
 def photographs(paths: Sequence[str], name: str, folder: str, left_out: Sequence[UnscoredRow] = ()) -> ListedSource:

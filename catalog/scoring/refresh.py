@@ -52,6 +52,7 @@ class PartChange:
         images: current places of each product's photographs.
         kept: which rows stay, bool (rows,).
         anew: whether the part must be rewritten, because rows are dropped or columns differ.
+        missing: see `Refresh`; of this part.
         changed, gone, moved: see `Refreshed`.
     """
 
@@ -60,6 +61,7 @@ class PartChange:
     images: tuple[tuple[str, ...], ...]
     kept: np.ndarray
     anew: bool
+    missing: tuple[tuple[int, str], ...]
     changed: int
     gone: int
     moved: int
@@ -91,6 +93,11 @@ class Refresh:
         return Refreshed(
             *(sum(getattr(change, name) for change in self.changes) for name in ("changed", "gone", "moved"))
         )
+
+    @property
+    def missing(self) -> list[tuple[int, str]]:
+        """Photographs that kept products name and that are still not there: a row's position, and the name."""
+        return [each for change in self.changes for each in change.missing]
 
     def check_gone(self) -> None:
         """Raise DataError if so many products are gone that the source may be truncated."""
@@ -190,9 +197,15 @@ def _change(
     several = PHOTOGRAPHS in schema.names
     old = part.read([IMAGE, *([PHOTOGRAPHS] if several else []), *before])
     images = _images(old)
-    named = own[PLACE].take(pa.array([position for found in rows for position in found], pa.int64())).to_pylist()
-    now = iter(named)
-    current = [_images_now(source, was, [next(now) for _ in found]) for was, found in zip(images, rows, strict=True)]
+    cells = iter(own[PLACE].take(pa.array([position for found in rows for position in found], pa.int64())).to_pylist())
+    named = [{position: next(cells) or [] for position in found} for found in rows]
+    states = [_images_now(source, was, list(now.values())) for was, now in zip(images, named, strict=True)]
+    current = [new for new, _ in states]
+    missing = tuple(
+        (next(position for position, places in now.items() if place in places), place)
+        for now, (new, unscored) in zip(named, states, strict=True)
+        for place in (unscored if new is not None else ())
+    )
     moved = np.array([bool(found) and new is None for found, new in zip(rows, current, strict=True)], dtype=bool)
     kept = (positions >= 0) & ~moved
     images_now = tuple(was if new is None else new for was, new in zip(images, current, strict=True))
@@ -201,7 +214,7 @@ def _change(
     changed = int((differs & kept).sum())
     anew = not kept.all() or not same_types or changed or several != source.several or images_now != tuple(images)
     counts = changed, int((positions < 0).sum()), int(moved.sum())
-    return PartChange(path, positions, images_now, kept, bool(anew), *counts)
+    return PartChange(path, positions, images_now, kept, bool(anew), missing, *counts)
 
 
 def _images(part: pa.Table) -> list[tuple[str, ...]]:
@@ -211,27 +224,29 @@ def _images(part: pa.Table) -> list[tuple[str, ...]]:
 
 
 def _images_now(
-    source: ProductSource, images: Sequence[str], named: Sequence[Sequence[str] | None]
-) -> tuple[str, ...] | None:
-    """Current places of a product's scored photographs; None if its rows name other photographs now.
+    source: ProductSource, images: Sequence[str], named: Sequence[Sequence[str]]
+) -> tuple[tuple[str, ...] | None, Sequence[str]]:
+    """Current places of a product's scored photographs, and the names of those that are not scored.
+
+    The places are None if its rows name other photographs now.
 
     Args:
         source: of the rows.
         images: the scored photographs; unusable ones are not among them.
-        named: the photographs that each row of the product names, see `ProductSource.own`.
+        named: the photographs that each row of the product names, see `ProductSource.source_columns`.
     """
     if source.holds_photographs:
-        return _renamed(images, [place for places in named for place in places or []])
-    wanted = list(dict.fromkeys(place for places in named for place in places or []))
+        return _renamed(images, [place for places in named for place in places]), ()
+    wanted = list(dict.fromkeys(place for places in named for place in places))
     if images == ("",) or not wanted:
-        return tuple(images)
+        return tuple(images), ()
     places = [ImagePaths(source.folder, where) for where in wanted]
     scored = [[Path(image) in candidates for candidates in places] for image in images]
     if not all(map(any, scored)):
-        return None
+        return None, ()
     # A name that matches no scored photograph requires scoring if its file exists; if not, it was left out before too.
-    new = [candidates for candidates, *found in zip(places, *scored, strict=True) if not any(found)]
-    return None if any(path.is_file() for candidates in new for path in candidates) else tuple(images)
+    new = {name: paths for name, paths, *found in zip(wanted, places, *scored, strict=True) if not any(found)}
+    return None if any(path.is_file() for paths in new.values() for path in paths) else tuple(images), tuple(new)
 
 
 def _renamed(images: Sequence[str], rows: Sequence[str]) -> tuple[str, ...] | None:

@@ -4,7 +4,7 @@ import csv
 import io
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,11 +21,12 @@ from catalog.scoring.joining import ProductJoiner
 from catalog.scoring.journal import PartJournal, recover_parts
 from catalog.scoring.parts import PartWriter
 from catalog.scoring.refresh import Refreshed, plan_refresh
-from catalog.scoring.scorer import DETAIL, REASON
+from catalog.scoring.scorer import DETAIL, MISSING, REASON
 from catalog.scoring.source import LAST, PLACE, ROW, ProductSource, UnscoredRow
 from fashion.errors import DataError
 from fashion.files import write_atomically
 from fashion.model_card import ModelCard
+from fashion.tables.image_paths import ImagePaths
 
 DUPLICATE = "duplicate id"
 MOST_PHOTOGRAPHS = 250  # per product, Shopify's limit; a value that more rows share is probably no id
@@ -92,6 +93,15 @@ def _with_photographs(rows: int, named: Sequence[Sequence[str]] | None) -> list[
     return chosen or [0]
 
 
+def read_left_out(folder: Path) -> list[UnscoredRow]:
+    """The rows of a scored catalog's left_out.csv; none if it is missing or broken."""
+    try:
+        with (folder / LEFT_OUT_FILE).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            return [UnscoredRow(*row) for row in list(csv.reader(file))[1:]]
+    except (OSError, csv.Error, TypeError):
+        return []
+
+
 class ScoringRun:
     """A scoring run: selects the remaining rows and writes the scored ones.
 
@@ -124,6 +134,17 @@ class ScoringRun:
         if not allow_removal:
             self.refresh.check_gone()
         self.writer = PartWriter(out, origin, schema, refreshed=True)
+        self.left_out += self._of_kept_products()
+
+    def _of_kept_products(self) -> Iterator[UnscoredRow]:
+        """Photographs of products that need no scoring which were left out when those were scored."""
+        ids = self.source.ids if self.refresh.missing else ()
+        for position, place in self.refresh.missing:
+            message = ImagePaths(self.source.folder, place).missing_message()
+            yield UnscoredRow(self.source.row(position), ids[position], MISSING, message)
+        if self.source.holds_photographs:  # whether they are usable is only known from the last run
+            before = read_left_out(self.out)
+            yield from (row for row in before if row.id in self.refresh.kept and row.reason != DUPLICATE)
 
     def remaining(self) -> np.ndarray:
         """Positions of the rows to score, grouped by product.

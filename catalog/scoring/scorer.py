@@ -19,6 +19,7 @@ from fashion.tables.image_paths import ImagePaths
 
 # Columns besides those of a part: why a row was left out; null otherwise.
 REASON, DETAIL = "fashion.reason", "fashion.detail"
+MISSING = "missing file"  # a reason
 BATCH = 32  # photographs per step; a killed run repeats only the steps in progress
 PARALLEL_STEPS = 2  # while one builds its rows or waits for its last photograph, the other uses the cores
 
@@ -121,8 +122,8 @@ class Scorer:
             places = ImagePaths(self._folder, place)
             found = next((path for path in places if path.is_file()), None)
         except (OSError, ValueError) as error:  # a file name that is too long or contains a NUL byte
-            return MissingPhotograph("missing file", one_line(error))
-        return found or MissingPhotograph("missing file", places.missing_message())
+            return MissingPhotograph(MISSING, one_line(error))
+        return found or MissingPhotograph(MISSING, places.missing_message())
 
 
 class MissingPhotograph(InvalidImage):

@@ -14,11 +14,14 @@ from catalog.similar.near_duplicates import THRESHOLD
 BLOCK = 512  # vectors per matrix product with all earlier ones
 
 
+def only_products(ids: Sequence[str], manifest: IndexManifest) -> Condition:
+    """The condition that keeps only the points of these products, those of their photographs included."""
+    return OneOf(ID_COLUMN, tuple(ids)) if manifest.photographs else Points(tuple(map(point_id, ids)))
+
+
 def exclude_products(ids: Sequence[str], manifest: IndexManifest) -> Condition:
     """The condition that excludes the points of these products."""
-    if manifest.photographs:
-        return Not(OneOf(ID_COLUMN, tuple(ids)))
-    return Not(Points(tuple(map(point_id, ids))))
+    return Not(only_products(ids, manifest))
 
 
 def exclude_photographs(manifest: IndexManifest) -> list[Condition]:
@@ -53,9 +56,9 @@ def without_duplicates(
     photographs, the first one and the joined embedding are compared.
     """
     everything = [*known, *products]
-    faces = _faces(everything, store, manifest)
-    owners = np.repeat(np.arange(len(everything)), [len(embeddings) for embeddings in faces])
-    flat = np.concatenate(faces) if faces else np.empty((0, 0))
+    own = faces(everything, store, manifest)
+    owners = np.repeat(np.arange(len(everything)), [len(embeddings) for embeddings in own])
+    flat = np.concatenate(own) if own else np.empty((0, 0))
     like: dict[int, set[int]] = {}
     for start in range(0, len(flat), BLOCK):
         end = start + BLOCK
@@ -68,7 +71,7 @@ def without_duplicates(
     return [everything[i] for i in sorted(kept) if i >= len(known)]
 
 
-def _faces(products: Sequence[Product], store: Store, manifest: IndexManifest) -> list[np.ndarray]:
+def faces(products: Sequence[Product], store: Store, manifest: IndexManifest) -> list[np.ndarray]:
     """The unit-length embeddings (F, E) by which each product is compared."""
     if not manifest.photographs:
         return [product.embedding[None] for product in products]

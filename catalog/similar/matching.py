@@ -9,20 +9,21 @@ import numpy as np
 
 from catalog.engines.store import Examples, Store
 from catalog.filters.columns import Columns, point_id
-from catalog.filters.conditions import And, Condition
+from catalog.filters.conditions import And, Condition, Points
 from catalog.filters.where import parse
 from catalog.similar import near_duplicates, replacement
 from catalog.similar.listings import (
     exclude_later_photographs,
     exclude_photographs,
     exclude_products,
+    faces,
     first_of_each_product,
     without_duplicates,
 )
 from catalog.similar.manifest import IndexManifest
 from catalog.similar.matches import Match, Product, match, product_of
 from catalog.similar.recommendation import check_examples
-from catalog.similar.settings import SearchOptions, SearchSettings
+from catalog.similar.settings import LIMIT, SearchOptions, SearchSettings
 from catalog.similar.spaces import Measure, diverse, scores, unit_vectors
 from fashion.errors import DataError, InvalidImage, one_line
 
@@ -214,6 +215,19 @@ class Index:
         chosen = near_duplicates.THRESHOLD if threshold is None else threshold
         where = self._filter(exclude_later_photographs(self.manifest))
         return near_duplicates.groups(self.store, self.manifest, chosen, exact, where)
+
+    def duplicates_of(self, id: str, limit: int = LIMIT) -> list[Match]:
+        """Find the products that `duplicates` compares equal to a product, most similar first.
+
+        Raises:
+            DataError: the id is unknown.
+        """
+        product = self.product(id)
+        (own,) = faces([product], self.store, self.manifest)
+        where = self._filter(exclude_later_photographs(self.manifest))
+        found = near_duplicates.twins(self.store, self.manifest, own, where=where)
+        near = Points(tuple(dict.fromkeys(point for points in found for point in points)))
+        return self.search(product, space="embedding", where=near, limit=limit, duplicates=True)
 
     def without_duplicates(self, products: Sequence[Product]) -> list[Product]:
         """Drop duplicate listings, see `catalog.similar.listings.without_duplicates`."""

@@ -13,6 +13,7 @@ from catalog.similar.spaces import embedding_query
 from fashion.errors import SettingError
 
 THRESHOLD = 0.999  # cosine of two embeddings; measured by benchmarks.duplicates
+IDENTICAL = 1 - 1e-6  # cosine of an embedding with itself, as far as float32 tells
 NEIGHBORS = 32  # per product in the first query; repeated with more if all of them are duplicates
 ASKED = 64  # products per query
 
@@ -34,6 +35,7 @@ def groups(
     """
     if not 0 < threshold <= 1:
         raise SettingError(f"threshold is {threshold:g}; it must be above 0 and at most 1")
+    threshold = min(threshold, IDENTICAL)
     names: dict[str, str] = {}
     leaders: dict[str, str] = {}  # union-find
 

@@ -25,7 +25,7 @@ from fashion.pictures.tiles import (
     wrap_names,
 )
 from fashion.preprocess import decode
-from fashion.tables.stored import read_stored
+from fashion.tables.stored import photograph_source
 
 LAYOUT = SheetLayout(side=200, columns=5, lines=6)
 # Legends below the picture, for a search by product and for a text search.
@@ -91,7 +91,7 @@ def photograph(product: Product) -> Image.Image | None:
     if not product.image:
         return None
     try:
-        return decode(read_stored(product.image) or Path(product.image), LAYOUT.side)
+        return decode(photograph_source(product.image), LAYOUT.side)
     except InvalidImage:
         return None
 

@@ -17,11 +17,12 @@ STOP_WORDS = {
 }
 # Phrases before a number, by the bound of the price that they express.
 BOUNDS: dict[str, tuple[Phrase, ...]] = {
-    "lt": (("under",), ("below",), ("less", "than"), ("cheaper", "than"), ("lower", "than"), ("not", "over")),
+    "lt": (("under",), ("below",), ("less", "than"), ("cheaper", "than"), ("lower", "than")),
     "lte": (("up", "to"), ("upto",), ("at", "most"), ("max",), ("maximum",), ("no", "more", "than"), ("within",)),
-    "gt": (("over",), ("above",), ("more", "than"), ("not", "under")),
+    "gt": (("over",), ("above",), ("more", "than")),
     "gte": (("at", "least"), ("from",), ("min",), ("minimum",), ("starting", "at"), ("no", "less", "than")),
 }
+OPPOSITES = {"gt": "lte", "gte": "lt", "lt": "gte", "lte": "gt"}
 PRICE = {"price", "priced", "cost", "costing"}  # skipped before a limit
 SIGN = "currencysign"  # replaces signs such as $
 CURRENCIES = {
@@ -51,6 +52,7 @@ class ParsedQuery:
         wanted: phrases whose labels a product should have.
         unwanted: negated phrases; a product must have none of their labels.
         prices: price limits, by "gt", "gte", "lt" and "lte".
+        unwanted_prices: a negated range, by "gte" and "lte".
         words: other words, to be searched in the catalog's texts.
         unwanted_words: negated words that name no label.
         parts: the parts of hyphenated words.
@@ -60,6 +62,7 @@ class ParsedQuery:
     wanted: list[LabelPhrase] = field(default_factory=list)
     unwanted: list[LabelPhrase] = field(default_factory=list)
     prices: dict[str, float] = field(default_factory=dict)
+    unwanted_prices: dict[str, float] = field(default_factory=dict)
     words: list[str] = field(default_factory=list)
     unwanted_words: list[str] = field(default_factory=list)
     parts: dict[str, Phrase] = field(default_factory=dict)
@@ -69,8 +72,8 @@ class ParsedQuery:
 def parse_query(text: str, vocabulary: Vocabulary) -> ParsedQuery:
     """Parse a text from left to right, matching the longest phrase first.
 
-    A negation extends over `or` and `nor`: `no print or stripes` excludes both. `or` between wanted labels joins them
-    into one wish.
+    A negation extends over `or` and `nor`: `no print or stripes` excludes both. A negated price limit is its opposite:
+    `not more than 50` is at most 50. `or` between wanted labels joins them into one wish.
     """
     text = _signs_to_words(text)
     asked, words = ParsedQuery(parts=hyphenated(text), typed=_typed(text)), words_of(text)
@@ -80,7 +83,7 @@ def parse_query(text: str, vocabulary: Vocabulary) -> ParsedQuery:
         length, labels = vocabulary.at(rest)
         if labels:
             _add(asked.unwanted if negated else asked.wanted, LabelPhrase(tuple(rest[:length]), tuple(labels)), either)
-        elif length := _price(rest, asked.prices):
+        elif length := _price(rest, asked, negated):
             pass
         elif rest[0] in NEGATIONS:
             negated, place = True, place + 1
@@ -119,13 +122,18 @@ def _add(wishes: list[LabelPhrase], wish: LabelPhrase, either: bool) -> None:
     wishes.append(wish)
 
 
-def _price(words: Sequence[str], prices: dict[str, float]) -> int:
-    """Parse a price limit into `prices`; return its number of words, 0 if there is none."""
+def _price(words: Sequence[str], asked: ParsedQuery, negated: bool) -> int:
+    """Parse a price limit into `asked`; return its number of words, 0 if there is none."""
     named = words[0] in PRICE
     if named:
         words = words[1:]
     for length, found in _limits(words, named):
-        prices |= found
+        if not negated:
+            asked.prices |= found
+        elif len(found) == 1:
+            asked.prices |= {OPPOSITES[bound]: number for bound, number in found.items()}
+        else:
+            asked.unwanted_prices = found
         return length + named
     return 0
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.filters.columns import point_id
-from catalog.filters.conditions import And, Between, Condition, Not, OneOf, Points
+from catalog.filters.conditions import And, Between, Condition, Not, OneOf, Or, Points
 from catalog.similar.matches import Match, Product
 from catalog.similar.matching import Index
 from catalog.similar.settings import LIMIT
@@ -16,7 +16,7 @@ from catalog.words.suggestions import unknown_note
 from catalog.words.vocabulary import Phrase, Vocabulary, words_of
 from catalog.words.word_file import FILE, WordFile, is_current, open_words, write_words
 from fashion.errors import SettingError
-from fashion.tables.columns import is_usual
+from fashion.tables.columns import usual_name
 
 PRICES = ("price", "sale_price", "selling_price", "variant_price", "regular_price")
 CANDIDATES = 100  # of each kind, by photographs and by texts; all are ranked together
@@ -122,11 +122,17 @@ def _filters(index: Index, asked: ParsedQuery, words: WordFile | None) -> Iterat
     for word in asked.unwanted_words:
         if words and (phrases := _phrases(word, asked, words)):
             yield Not(_points_of(words.with_phrases(phrases)))
-    if asked.prices:
-        price = next((c for c in index.columns.source if is_usual(c.name, PRICES) and c.kind == "number"), None)
-        if price is None:
+    if asked.prices or asked.unwanted_prices:
+        numbers = {column.name: column for column in index.columns.source if column.kind == "number"}
+        name = usual_name(list(numbers), PRICES)
+        if name is None:
             raise SettingError("the text has a price limit, but no column of numbers is called price; use --where")
-        yield Between(price, asked.prices)
+        price = numbers[name]
+        if asked.prices:
+            yield Between(price, asked.prices)
+        if asked.unwanted_prices:
+            low, high = asked.unwanted_prices["gte"], asked.unwanted_prices["lte"]
+            yield Or((Between(price, {"lt": low}), Between(price, {"gt": high})))
 
 
 def _candidates(

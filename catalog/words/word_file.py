@@ -20,7 +20,7 @@ from catalog.words.learning import WordClassifier
 from catalog.words.vocabulary import Phrase, searchable, words_of
 from fashion.errors import DataError
 
-FILE = "words.sqlite"  # see `catalog.engines.store.Store.file`
+FILE = "words.sqlite"  # see `catalog.engines.store.Store.file_path`
 LAYOUT = 2  # of the tables
 
 
@@ -34,7 +34,7 @@ class KnownWord(NamedTuple):
 def write_words(
     path: Path, state: str, products: Iterable[tuple[str, str]], classifiers: Iterable[WordClassifier] = ()
 ) -> None:
-    """Write the file atomically.
+    """Write the file atomically. Raises DataError if it cannot be written.
 
     Args:
         path: the file.
@@ -63,6 +63,8 @@ def write_words(
             database.execute("INSERT INTO state VALUES (?)", (f"{LAYOUT} {state}",))
             database.commit()
         os.replace(temporary, path)
+    except (sqlite3.Error, OSError) as error:
+        raise DataError(f"{path} cannot be written: {error}; free space, or make the folder writable") from None
     finally:
         temporary.unlink(missing_ok=True)
 

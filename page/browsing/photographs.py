@@ -1,8 +1,8 @@
 """Photographs of products for browsers: JPEG thumbnails, and overlays with the evidence for a label."""
 
 import io
+import os
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -12,6 +12,7 @@ from fashion.explanation import OVERLAY_SIDE, overlay
 from fashion.options import parse_options
 from fashion.predictor import Predictor
 from fashion.preprocess import decode
+from fashion.tables.stored import file_of_photograph, photograph_source
 
 SIDES = (240, 640)  # px, for lists and for a product's page
 QUALITY = 85
@@ -20,18 +21,18 @@ CACHED_THUMBNAILS = 512  # cached thumbnails, about 10 kB each
 
 
 @lru_cache(CACHED_THUMBNAILS)
-def thumbnail(path: Path, side: int, changed: int) -> bytes:
+def thumbnail(name: str, side: int, changed: int) -> bytes:
     """A photograph as a JPEG thumbnail.
 
     Args:
-        path: the file.
+        name: of the photograph, see `fashion.tables.stored`.
         side: maximum length of the longer side, px.
         changed: modification time of the file, ns; part of the cache key.
 
     Raises:
         InvalidImage: it cannot be read.
     """
-    image = decode(path, side)
+    image = decode(photograph_source(name), side)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     return _jpeg(image)
 
@@ -47,7 +48,7 @@ class EvidenceMaps:
         self._predictor = predictor
         self._maps = lru_cache(CACHED_MAPS)(self._all_maps)
 
-    def picture(self, path: Path, label: str) -> bytes:
+    def picture(self, name: str, label: str) -> bytes:
         """A photograph overlaid with the evidence for a label, `group:name`, as JPEG.
 
         Raises:
@@ -55,19 +56,20 @@ class EvidenceMaps:
             InvalidOption: there is no such label.
         """
         labels = parse_options({"labels": [label]}, self._predictor.card).labels or ()
-        evidence = self._maps(path, modified_at(path))[self._predictor.taxonomy.index[labels[0]]]
-        return _jpeg(overlay(decode(path, OVERLAY_SIDE), evidence, self._predictor.card.input))
+        evidence = self._maps(name, modified_at(name))[self._predictor.taxonomy.index[labels[0]]]
+        return _jpeg(overlay(decode(photograph_source(name), OVERLAY_SIDE), evidence, self._predictor.card.input))
 
-    def _all_maps(self, path: Path, changed: int) -> np.ndarray:
-        return self._predictor.evidence(path, range(len(self._predictor.taxonomy)))
+    def _all_maps(self, name: str, changed: int) -> np.ndarray:
+        return self._predictor.evidence(photograph_source(name), range(len(self._predictor.taxonomy)))
 
 
-def modified_at(path: Path) -> int:
-    """Modification time of a file, ns. Raises InvalidImage if it is missing."""
+def modified_at(name: str) -> int:
+    """Modification time of a photograph's file, ns. Raises InvalidImage if it is missing."""
+    path = file_of_photograph(name)
     try:
-        return path.stat().st_mtime_ns
+        return os.stat(path).st_mtime_ns
     except OSError as error:
-        raise InvalidImage(f"cannot read {str(path)!r}: {error.strerror}") from None
+        raise InvalidImage(f"cannot read {path!r}: {error.strerror}") from None
 
 
 def _jpeg(image: Image.Image) -> bytes:

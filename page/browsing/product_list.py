@@ -74,6 +74,7 @@ def like_photograph(shop: Shop, predictor: Predictor, selection: ListSelection, 
         FashionError: the photograph or the filter cannot be used, or there is no index.
     """
     index = _index(shop)
+    shop.refresh()
     query = index.photograph(photo, predictor)
     with shop.lock:
         matches = index.search(query, where=selection.filter() or None, limit=PAGE_SIZE)

@@ -10,6 +10,7 @@ from catalog.coloring.measuring import photograph_colors
 from fashion.colors.palette import DominantColor
 from fashion.errors import FashionError, InvalidImage
 from fashion.model_card import ModelCard
+from fashion.tables.stored import photograph_source
 from page.shop import Shop
 
 
@@ -52,7 +53,7 @@ def measured_colors(shop: Shop, id: str) -> Sequence[DominantColor]:
             return known[id].colors
     photographs = shop.photographs(id)
     try:
-        return photograph_colors(photographs[0]) if photographs else ()
+        return photograph_colors(photograph_source(photographs[0])) if photographs else ()
     except InvalidImage:
         return ()
 

@@ -3,10 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from catalog.filters.conditions import Points
-from catalog.similar import near_duplicates
 from catalog.similar.matches import Match
-from catalog.similar.matching import Index
 from fashion.errors import FashionError, one_line
 from page.browsing.product_cards import ProductCard, cards_of_matches
 from page.shop import Shop
@@ -40,7 +37,7 @@ def relations(shop: Shop, id: str) -> list[Relation]:
             "Similar, of the same category and gender, in stock as far as the catalog says, and not a duplicate.",
             lambda: index.replace(id, limit=SHOWN),
         ),
-        "Duplicates": ("Near-identical photographs.", lambda: _duplicates(index, id)),
+        "Duplicates": ("Near-identical photographs.", lambda: index.duplicates_of(id, SHOWN)),
     }
     with shop.lock:
         return [_relation(shop, title, note, find) for title, (note, find) in kinds.items()]
@@ -52,14 +49,6 @@ def _relation(shop: Shop, title: str, note: str, find: Callable[[], Sequence[Mat
     except FashionError as error:  # such as for replacements in a catalog without categories
         return Relation(title, one_line(error), [])
     return Relation(title, note if cards else "None.", cards)
-
-
-def _duplicates(index: Index, id: str) -> Sequence[Match]:
-    product = index.product(id)
-    (points,) = near_duplicates.twins(index.store, index.manifest, product.embedding[None])
-    if len(points) < 2:
-        return []
-    return index.search(id, space="embedding", where=Points(tuple(points)), limit=SHOWN, duplicates=True)
 
 
 def recommended(shop: Shop, like: Sequence[str], unlike: Sequence[str]) -> Relation:

@@ -14,7 +14,7 @@ SCRIPT = Path(pages.__file__).with_name("page.js")
 
 
 def find_reports(scored: Path, others: Iterable[Path] = ()) -> dict[str, Path]:
-    """Report pages by link name: those in subfolders of a scored catalog, and others.
+    """Report pages by link name: those in subfolders of a scored catalog, and others. Equal names are numbered.
 
     Raises:
         DataError: one of `others` is not a report.
@@ -22,12 +22,12 @@ def find_reports(scored: Path, others: Iterable[Path] = ()) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in sorted(path for path in scored.iterdir() if path.is_dir()):
         if kind := _kind(folder):
-            found[f"{kind}: {folder.name}"] = folder / PAGE
+            _add(found, kind, folder)
     for folder in others:
         kind = _kind(folder)
         if not kind:
             raise DataError(f"{folder} is not the folder of a report of python -m catalog.trends or catalog.compare")
-        found[f"{kind}: {folder.name}"] = folder / PAGE
+        _add(found, kind, folder)
     return found
 
 
@@ -42,6 +42,15 @@ def report_policy() -> str:
         f"default-src 'none'; script-src {script}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
         "frame-ancestors 'none'"
     )
+
+
+def _add(found: dict[str, Path], kind: str, folder: Path) -> None:
+    path = folder.resolve() / PAGE
+    if path in found.values():
+        return  # it is named twice
+    name = f"{kind}: {folder.name}"
+    names = [name, *(f"{name} ({number})" for number in range(2, len(found) + 2))]
+    found[next(each for each in names if each not in found)] = path
 
 
 def _kind(folder: Path) -> str | None:

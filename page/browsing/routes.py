@@ -101,6 +101,7 @@ def _add_products(app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predi
     def recommend(request: Request) -> Response:
         like, unlike = (list(dict.fromkeys(request.query_params.getlist(name))) for name in ("like", "unlike"))
         like = [id for id in like if id not in unlike]
+        shop.refresh()
         for id in (*like, *unlike):
             _or_404(shop.row, id)
         relation = recommended(shop, like, unlike)
@@ -112,11 +113,11 @@ def _add_products(app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predi
 def _add_pictures(app: FastAPI, shop: Shop, predictor: Predictor) -> None:
     maps = EvidenceMaps(predictor)
 
-    def path_of(id: str, number: int) -> Path:
-        paths = _or_404(shop.photographs, id)
-        if not 1 <= number <= len(paths):
-            raise HTTPException(HTTPStatus.NOT_FOUND, f"photograph {number} of the product is not available as a file")
-        return paths[number - 1]
+    def name_of(id: str, number: int) -> str:
+        names = _or_404(shop.photographs, id)
+        if not 1 <= number <= len(names):
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"photograph {number} of the product is not available")
+        return names[number - 1]
 
     @app.get("/browse/photograph/{side}/{id:path}", include_in_schema=False)
     def photograph(side: int, id: str, number: int = 1) -> Response:
@@ -124,15 +125,14 @@ def _add_pictures(app: FastAPI, shop: Shop, predictor: Predictor) -> None:
             raise HTTPException(
                 HTTPStatus.NOT_FOUND, f"the side of a photograph must be {' or '.join(map(str, SIDES))} px"
             )
-        path = path_of(id, number)
+        name = name_of(id, number)
         return Response(
-            _or_404(lambda: thumbnail(path, side, modified_at(path))), media_type=JPEG_TYPE, headers=CACHE_ONE_DAY
+            _or_404(lambda: thumbnail(name, side, modified_at(name))), media_type=JPEG_TYPE, headers=CACHE_ONE_DAY
         )
 
     @app.get("/browse/evidence/{id:path}", include_in_schema=False)
     def evidence(id: str, label: str, number: int = 1) -> Response:
-        path = path_of(id, number)
-        return Response(_or_404(maps.picture, path, label), media_type=JPEG_TYPE, headers=CACHE_ONE_DAY)
+        return Response(_or_404(maps.picture, name_of(id, number), label), media_type=JPEG_TYPE, headers=CACHE_ONE_DAY)
 
 
 def _add_reports(app: FastAPI, places: Sequence[Path]) -> None:

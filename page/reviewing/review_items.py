@@ -14,7 +14,7 @@ def review_items(shop: Shop, queued: Sequence[QueueItem]) -> list[dict[str, Any]
     """One item for each queued (product, group).
 
     Returns:
-        `product`, `title`, `photographs` (number of separate image files), `group`, `label` (the value in the source's
+        `product`, `title`, `photographs` (their number), `group`, `label` (the value in the source's
         table, if that is in question), `reason`, `state` (version in the store, to be sent back with a correction) and
         `choices`: all labels of the group with `name`, `probability` and `answered`, answered ones first, then by
         probability.

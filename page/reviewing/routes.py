@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 
 from catalog.corrections.label_batches import label_batches
 from catalog.corrections.queues import BATCHES, CONTRADICTIONS, KINDS, NEW, RANDOM, UNCERTAIN, queue
@@ -64,16 +64,19 @@ def _add_reading(app: FastAPI, renderer: Renderer, shop: Shop, card: ModelCard) 
         )
 
     @app.get("/review/queue", include_in_schema=False)
-    async def queued(kind: str = UNCERTAIN, group: str = "", label: str = "", where: str = "") -> Response:
+    async def queued(
+        kind: str = UNCERTAIN, group: str = "", label: str = "", where: str = "", skip: Annotated[int, Query(ge=0)] = 0
+    ) -> Response:
+        """A queue, longer by `skip`: the number of items that the reviewer skipped, which the page leaves out."""
+
         def find() -> Any:
             shop.refresh()
             groups, wanted = [group] if group and not label else [], Label(group, label) if label else None
             if kind == BATCHES:
-                found = label_batches(shop.scored, groups, wanted, where or None, BATCHES_PER_RESPONSE)
+                found = label_batches(shop.scored, groups, wanted, where or None, BATCHES_PER_RESPONSE + skip)
                 return {"batches": batch_items(shop, found)}
-            return {
-                "items": review_items(shop, queue(shop.scored, kind, groups, wanted, where or None, ITEMS_PER_RESPONSE))
-            }
+            items = queue(shop.scored, kind, groups, wanted, where or None, ITEMS_PER_RESPONSE + skip)
+            return {"items": review_items(shop, items)}
 
         return await _answer(find)
 

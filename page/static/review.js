@@ -28,7 +28,7 @@ const nameOf = (each) => JSON.stringify([each.product, each.group, each.name]);
 // --- the queue --------------------------------------------------------------------------------------------------------
 
 async function load() {
-  const parameters = { kind: find("kind").value, group: find("group").value, label: find("label").value, where: find("where").value };
+  const parameters = { kind: find("kind").value, group: find("group").value, label: find("label").value, where: find("where").value, skip: skipped.size };
   const found = await get("/review/queue", parameters);
   waiting = (found.batches ?? found.items).filter((each) => !skipped.has(nameOf(each)));
   next();

@@ -54,7 +54,7 @@ export class BatchView {
 
   #tile(product, at) {
     const address = `/browse/photograph/240/${encodeURIComponent(product.product)}`;
-    const photo = product.photographs ? element("img", { src: address, alt: "", loading: "lazy" }) : element("span", { class: "how", textContent: "no photograph available as a file" });
+    const photo = product.photographs ? element("img", { src: address, alt: "", loading: "lazy" }) : element("span", { class: "how", textContent: "no photograph available" });
     const button = element(
       "button",
       { type: "button", class: "tile-button", "aria-label": `${product.title}: ${this.batch.name}, ${percent(product.probability)}` },
