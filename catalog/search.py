@@ -86,7 +86,7 @@ def _check_flags(options: argparse.Namespace) -> None:
         raise SettingError("--color-distance needs --color")
     if options.image or options.id is not None:
         return
-    defaults = {"space": DEFAULT_SPACE, "weight": [], "share": SHARE, "diverse": 0.0}
+    defaults: dict[str, object] = {"space": DEFAULT_SPACE, "weight": [], "share": SHARE, "diverse": 0.0}
     for name, default in defaults.items():
         if getattr(options, name) != default:
             raise SettingError(f"--{name} needs --image or --id: it says how products are compared with one product")
