@@ -86,11 +86,10 @@ def _check_flags(options: argparse.Namespace) -> None:
         raise SettingError("--color-distance needs --color")
     if options.image or options.id is not None:
         return
-    given = {"--space": (options.space, DEFAULT_SPACE), "--weight": (options.weight, [])}
-    given |= {"--share": (options.share, SHARE), "--diverse": (options.diverse, 0.0)}
-    for flag, (value, default) in given.items():
-        if value != default:
-            raise SettingError(f"{flag} needs --image or --id: it says how products are compared with one product")
+    defaults: dict[str, object] = {"space": DEFAULT_SPACE, "weight": [], "share": SHARE, "diverse": 0.0}
+    for name, default in defaults.items():
+        if getattr(options, name) != default:
+            raise SettingError(f"--{name} needs --image or --id: it says how products are compared with one product")
 
 
 def _query(index: Index, options: argparse.Namespace) -> Product | None:

@@ -1,14 +1,19 @@
 """catalog.scoring.cells."""
 
 import datetime
+from collections.abc import Sequence
 from datetime import UTC
 
 import pyarrow as pa
 import pytest
 
-from catalog.scoring.cells import id_texts, read_column, rounded_ids, typed_column, typed_columns
+from catalog.scoring.cells import id_texts, read_column, rounded_ids, typed_columns
 
 DAYS = [datetime.date(2026, 5, 1), None, datetime.date(2026, 5, 25)]
+
+
+def typed_column(cells: Sequence[str]) -> pa.Array:
+    return read_column(cells).values
 
 
 @pytest.mark.parametrize(

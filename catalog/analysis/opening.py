@@ -4,7 +4,7 @@ from pathlib import Path
 
 from catalog.engines.location import is_server, store_at
 from catalog.scored.table import MANIFEST_FILE, PARTS, Scored, describe_model
-from catalog.similar.manifest import IndexManifest
+from catalog.similar.manifest import IndexManifest, catalog_folders
 from fashion.errors import DataError
 
 INDEX_FILE = "index.json"
@@ -42,10 +42,9 @@ def _catalog_of(index: str | Path) -> Scored:
     if content is None:
         raise DataError(f"{shown} is not an index; name the folder of the scored catalog")
     manifest = IndexManifest.from_json(content, repr(str(shown)))
-    folders = [Path(manifest.catalog)]
-    if not is_server(index):
-        folders.append(Path(index).absolute().parent)  # moved together with the catalog
-    folder = next((f for f in folders if (f / MANIFEST_FILE).is_file() or any(f.glob(PARTS))), None)
+    folder = next(
+        (f for f in catalog_folders(manifest, store) if (f / MANIFEST_FILE).is_file() or any(f.glob(PARTS))), None
+    )
     if folder is None:
         raise DataError(
             f"the scored catalog of the index {shown} is not at {manifest.catalog} any more; name its folder instead"

@@ -9,6 +9,7 @@ from catalog.analysis.comparison import ComparedShare, Comparison
 from catalog.analysis.inference import FALSE_DISCOVERIES
 from catalog.analysis.label_trends import LabelTrend, Measure, Trends
 from fashion.files import write_atomically
+from fashion.text_tables import text_table
 
 RARE = 0.01  # the table of trends omits untested labels with a lower share
 RATE = f"{FALSE_DISCOVERIES:.0%}".replace("%", " %")
@@ -31,14 +32,13 @@ ROW_END = ("more", "gap", "correction")
 
 def trends_text(found: Trends) -> str:
     """Trends as a table: risers and fallers first, then other labels by group and share, without untested rare ones."""
-    rows: list[tuple[str, ...]] = [
-        ("", "group", "label", "share", "in time", "from", "to", "change in points", "odds a " + found.unit, "q")
-    ]
+    heading = ("", "group", "label", "share", "in time", "from", "to", "change in points", "odds a " + found.unit, "q")
     rest = sorted((label for label in found.labels if not label.trend), key=lambda label: -label.share)
     groups = list(dict.fromkeys(label.group for label in found.labels))
     rest.sort(key=lambda label: groups.index(label.group))
     shown = [label for label in rest if label.growth or label.share >= RARE]
-    rows += [_trend_row(found, label) for label in (*found.risers, *found.fallers, *shown)]
+    rows = [_trend_row(found, label) for label in (*found.risers, *found.fallers, *shown)]
+    table = text_table(heading, rows, right=[3, *range(5, len(heading))])
     left_out = len(rest) - len(shown)
     rare = [f"Labels of less than 1 % of the products that were not tested, left out of this table: {left_out}."]
     products = f"{sum(found.products):,} products, {len(found.names)} {found.unit}s"
@@ -49,7 +49,7 @@ def trends_text(found: Trends) -> str:
         f"{len(found.risers)} rise and {len(found.fallers)} fall of {found.tested} labels tested, at a false discovery "
         f"rate of {RATE}."
     )
-    return "\n".join([head, "", aligned(rows, "<<<><>>>>>"), "", tail, *found.notes, *(rare if left_out else [])])
+    return "\n".join([head, "", table, "", tail, *found.notes, *(rare if left_out else [])])
 
 
 def _trend_row(found: Trends, label: LabelTrend) -> tuple[str, ...]:
@@ -75,16 +75,15 @@ def compare_text(found: Comparison) -> str:
     """A comparison as tables: groups, gaps, and the largest differences."""
     one, other = (f"{name} ({count:,} products)" for name, count in zip(found.sides, found.products, strict=True))
     parts = [f"{one}\n{other}\n{COUNTED[found.measure]}"]
-    rows = [("group", "overlap", "by chance")]
-    rows += [(found.marked((o.group,)), _optional(o.overlap), _optional(o.chance)) for o in found.overlaps]
-    parts.append(aligned(rows, "<>>"))
+    rows = [(found.marked((o.group,)), _optional(o.overlap), _optional(o.chance)) for o in found.overlaps]
+    parts.append(text_table(("group", "overlap", "by chance"), rows, right=[1, 2]))
     for title, chosen in (
         ("In one and hardly in the other", found.gaps),
         ("More frequent in one", [row for row in found.differences if row.gap is None]),
     ):
         rest = f", {SHOWN} of {len(chosen):,}" if len(chosen) > SHOWN else ""
         header = ("group", "label", *found.sides, "difference in points", "q")
-        table = aligned([header, *(_difference_row(found, row) for row in chosen[:SHOWN])])
+        table = text_table(header, [_difference_row(found, row) for row in chosen[:SHOWN]], right=[2, 3, 4, 5])
         parts.append(f"{title}{rest}\n{table if chosen else 'nothing'}")
     tail = (
         f"{len(found.differences)} of {found.tested:,} labels and combinations tested differ, at a false discovery "
@@ -150,15 +149,6 @@ def _csv_row(row: ComparedShare) -> list[object]:
         *sides,
         row.correction,
     ]
-
-
-def aligned(rows: Sequence[Sequence[str]], sides: str = "<<>>>>") -> str:
-    """Rows as aligned lines; `sides` has the alignment of each column, < or >."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)).rstrip()
-        for row in rows
-    )
 
 
 def spark(shares: Sequence[float | None]) -> str:

@@ -9,12 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from tqdm import tqdm
 
 from catalog.analysis.inference import Sums
 from catalog.filters.filtering import RowFilter
-from catalog.scored.columns import ATTRIBUTE, ID, PROBABILITIES, vector_rows
+from catalog.scored.columns import ATTRIBUTE, ID, PROBABILITIES, answered_labels, vector_rows
 from catalog.scored.table import Scored
 from fashion.errors import DataError, SettingError
 from fashion.taxonomy import Label, Taxonomy
@@ -73,14 +72,8 @@ class LabelSelection:
     def values(self, batch: pa.RecordBatch) -> Values:
         """Probabilities and answers of the products of a batch."""
         expected = vector_rows(batch.column(PROBABILITIES))[:, self.indices].astype(np.float64)
-        answered = np.zeros_like(expected)
-        for group in self.groups:
-            cells = batch.column(ATTRIBUTE + group)
-            rows = pc.list_parent_indices(cells)
-            columns = pc.index_in(cells.flatten(), pa.array(self.taxonomy.names(group), pa.string()))
-            known = columns.is_valid().to_numpy(zero_copy_only=False)
-            answered[:, self.places(group)][rows.to_numpy()[known], columns.drop_null().to_numpy()] = 1
-        return Values(expected, answered)
+        answered = answered_labels(batch, self.taxonomy, self.groups)[:, self.indices]
+        return Values(expected, answered.astype(np.float64))
 
 
 def read(scored: Scored, columns: Sequence[str], where: RowFilter | None) -> Iterator[pa.RecordBatch]:

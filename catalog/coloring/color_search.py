@@ -1,16 +1,14 @@
 """Search an index by color: products with a color close to a given one, by CIEDE2000."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
 from catalog.coloring.color_table import COLORS_FILE, ColoredProduct, named_colors, read_colors
-from catalog.engines.edge_store import EdgeStore
 from catalog.filters.columns import point_id
 from catalog.filters.conditions import And, Condition, Points
 from catalog.similar.listings import only_products
-from catalog.similar.manifest import IndexManifest
+from catalog.similar.manifest import IndexManifest, catalog_folders
 from catalog.similar.matches import Match, Product
 from catalog.similar.matching import Index
 from fashion.colors.cielab import ciede2000, hex_to_lab
@@ -91,8 +89,6 @@ class ColorSearch:
 
 def index_colors(index: Index) -> dict[str, ColoredProduct]:
     """The colors of an index's products. Raises DataError if the scored catalog has none."""
-    folders = [Path(index.manifest.catalog)]
-    if isinstance(index.store, EdgeStore):
-        folders.append(index.store.folder.absolute().parent)  # moved together with the catalog
+    folders = catalog_folders(index.manifest, index.store)
     folder = next((folder for folder in folders if (folder / COLORS_FILE).is_file()), folders[0])
     return read_colors(folder)

@@ -10,11 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from catalog.corrections.source_labels import SourceLabels
 from catalog.filters.filtering import RowFilter
-from catalog.scored.columns import ATTRIBUTE, ID, PROBABILITIES, vector_rows
+from catalog.scored.columns import ATTRIBUTE, ID, PROBABILITIES, answered_labels, vector_rows
 from catalog.scored.overlay import Overlay
 from catalog.scored.table import Scored
 from fashion.errors import DataError, SettingError
@@ -155,20 +154,10 @@ def read_cells(scored: Scored, where: str | None = None) -> Iterator[Cells]:
             batch = batch.filter(pa.array(kept.keeps(batch)))
         ids = batch.column(ID).to_pylist()
         probabilities = vector_rows(batch.column(PROBABILITIES)).astype(np.float64)
-        yield Cells(ids, probabilities, answered_of(batch, taxonomy), _open(ids, overlay, taxonomy), first)
+        yield Cells(
+            ids, probabilities, answered_labels(batch, taxonomy, taxonomy.groups), _open(ids, overlay, taxonomy), first
+        )
         first += there
-
-
-def answered_of(batch: pa.RecordBatch, taxonomy: Taxonomy) -> np.ndarray:
-    """Which labels are answered, bool (rows, A)."""
-    answered = np.zeros((len(batch), len(taxonomy)), bool)
-    for group in taxonomy.groups:
-        cells = batch.column(ATTRIBUTE + group)
-        places = pc.index_in(cells.flatten(), pa.array(taxonomy.names(group), pa.string()))
-        known = places.is_valid().to_numpy(zero_copy_only=False)
-        rows = pc.list_parent_indices(cells).to_numpy()[known]
-        answered[rows, taxonomy.indices(group)[places.drop_null().to_numpy()]] = True
-    return answered
 
 
 def describe_cell(taxonomy: Taxonomy, group: str, probabilities: np.ndarray, answered: np.ndarray) -> str:

@@ -1,9 +1,13 @@
 """Column names of a scored catalog's parts, and conversion of vector columns."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fashion.gates import Gates
+from fashion.taxonomy import Taxonomy
 
 ID, IMAGE = "id", "image"
 PROBABILITIES, LOGITS, EMBEDDING = "probabilities", "logits", "embedding"
@@ -23,6 +27,18 @@ def gate_columns(gates: Gates) -> list[str]:
 def vector_rows(column: pa.Array) -> np.ndarray:
     """Convert a column of vectors, fixed_size_list<halffloat>, to float16 (rows, length)."""
     return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), column.type.list_size)
+
+
+def answered_labels(batch: pa.RecordBatch, taxonomy: Taxonomy, groups: Sequence[str]) -> np.ndarray:
+    """Which labels are answered, bool (rows, A); those of other groups than `groups` count as not answered."""
+    answered = np.zeros((len(batch), len(taxonomy)), bool)
+    for group in groups:
+        cells = batch.column(ATTRIBUTE + group)
+        places = pc.index_in(cells.flatten(), pa.array(taxonomy.names(group), pa.string()))
+        known = places.is_valid().to_numpy(zero_copy_only=False)
+        rows = pc.list_parent_indices(cells).to_numpy()[known]
+        answered[rows, taxonomy.indices(group)[places.drop_null().to_numpy()]] = True
+    return answered
 
 
 def vector_column(rows: np.ndarray) -> pa.Array:

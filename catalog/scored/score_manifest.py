@@ -55,11 +55,6 @@ class Manifest:
     created: str
     schema: int = SCHEMA
 
-    @property
-    def origin(self) -> Origin:
-        """The origin that the parts must share."""
-        return Origin(self.model, self.source, self.profile)
-
     @cached_property
     def taxonomy(self) -> Taxonomy:
         """The labels as a taxonomy."""

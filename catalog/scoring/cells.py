@@ -105,11 +105,6 @@ class TypedColumn:
         return None
 
 
-def typed_column(cells: Sequence[str]) -> pa.Array:
-    """The values of `read_column`."""
-    return read_column(cells).values
-
-
 def typed_columns(cells: Mapping[str, Sequence[str]], rows: Sequence[str]) -> tuple[dict[str, pa.Array], list[str]]:
     """Convert columns with `read_column`; returns them by name, and notes for the user.
 

@@ -30,7 +30,6 @@ class PartWriter:
 
     Attributes:
         parts: rows of each part, by file name.
-        ids: of all products in the parts.
 
     Raises:
         DataError: a part of the folder is broken, or from another model, source or profile, or has other columns.
@@ -39,20 +38,14 @@ class PartWriter:
     def __init__(self, folder: Path, origin: Origin, schema: pa.Schema, refreshed: bool = False) -> None:
         self.folder, self.origin = Path(folder), origin
         self._schema = schema
-        self.parts: dict[str, int] = {}
-        self.ids: set[str] = set()
         for path in sorted(self.folder.glob(PARTS)):
             self._check(path, open_part(path), refreshed)
         self.count()
 
     def count(self) -> None:
-        """Read the parts of the folder again. Raises DataError for a broken part."""
-        self.parts, self.ids = {}, set()
-        for path in sorted(self.folder.glob(PARTS)):
-            part = open_part(path)
-            self.parts[path.name] = part.metadata.num_rows
-            for batch in part.iter_batches(columns=[ID]):
-                self.ids.update(batch.column(0).to_pylist())
+        """Count the rows of the folder's parts again. Raises DataError for a broken part."""
+        paths = sorted(self.folder.glob(PARTS))
+        self.parts: dict[str, int] = {path.name: open_part(path).metadata.num_rows for path in paths}
 
     def next_part(self) -> Path:
         """Path of the next part."""
@@ -67,7 +60,6 @@ class PartWriter:
         """Write the next part; `rows` has the columns of the schema."""
         path = write_part(self.next_part(), self.select(rows), self.origin)
         self.parts[path.name] = rows.num_rows
-        self.ids.update(rows.column(ID).to_pylist())
         return path
 
     def finish(self, labels: Sequence[Label], embedding: int, columns: Sequence[str], left_out: Mapping) -> Manifest:

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
-from catalog.engines.edge_store import EdgeStore
 from catalog.engines.store import BATCH, Point
 from catalog.filters.columns import PHOTOGRAPH
 from catalog.scored.correction_store import CORRECTIONS_FILE, REFITS, CorrectionStore
 from catalog.scored.score_manifest import MANIFEST_FILE
 from catalog.scored.table import Scored
+from catalog.similar.manifest import catalog_folders
 from catalog.similar.matching import Index
 from catalog.similar.points import needed_columns, points
 from catalog.similar.spaces import ScaleMeter
@@ -53,7 +53,5 @@ def follow_corrections(index: Index) -> int:
 
 def _catalog_of(index: Index) -> Path | None:
     """The folder of the scored catalog, if it exists and has corrections."""
-    folders = [Path(index.manifest.catalog)]
-    if isinstance(index.store, EdgeStore):
-        folders.append(index.store.folder.absolute().parent)  # moved together with the catalog
+    folders = catalog_folders(index.manifest, index.store)
     return next((f for f in folders if (f / CORRECTIONS_FILE).exists() and (f / MANIFEST_FILE).is_file()), None)

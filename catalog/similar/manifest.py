@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from catalog.engines.store import Query, Tuning
+from catalog.engines.store import Query, Store, Tuning
 from catalog.filters.columns import Columns
 from catalog.similar.projection import Projection
 from catalog.similar.spaces import Scales
@@ -106,3 +107,11 @@ class IndexManifest:
             )
         except (KeyError, TypeError, ValueError, FashionError) as error:
             raise DataError(f"the index {place} has a broken manifest: {error!r}; index the catalog again") from None
+
+
+def catalog_folders(manifest: IndexManifest, store: Store) -> list[Path]:
+    """Where the scored catalog of an index may be: where it was, and beside an index that moved with it."""
+    from catalog.engines.edge_store import EdgeStore  # imported here: an index on a server does not need it
+
+    beside = [store.folder.absolute().parent] if isinstance(store, EdgeStore) else []
+    return [Path(manifest.catalog), *beside]

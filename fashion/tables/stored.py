@@ -15,17 +15,12 @@ from fashion.errors import DataError
 from fashion.tables.cells import photographs
 from fashion.tables.parquet import ParquetTable
 
-<<<<<<< HEAD
 _STORED = re.compile(
     r"(?P<row>(?P<file>.+\.(?i:parquet))#(?P<column>.+):(?P<number>\d+)):(?P<photograph>\d+)", re.DOTALL
 )
-OPEN_FILES = 4
-=======
-_STORED = re.compile(r"(?P<row>(?P<file>.+\.parquet)#(?P<column>.+):(?P<number>\d+)):(?P<photograph>\d+)", re.DOTALL)
 OPEN_COLUMNS = 4
 READ_ROWS = 16
 _LOCK = Lock()  # a Parquet file must not be read by two threads at once
->>>>>>> fixcatalog
 
 
 def stored_row(file: Path, column: str, row: int) -> str:
