@@ -75,7 +75,7 @@ def summary(folder: Path = FOLDER) -> str:
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     return (
         f"## Targets\n\n{met} of {len(targets)} targets are met. Ratios compare what was measured in the same run; the "
-        "sections of the benchmarks have the details.\n\n"
+        "sections of the benchmarks have the details. A benchmark of `make bench` without a row has not been run.\n\n"
         f"{table(['benchmark', 'what', 'wanted', 'measured', ''], rows)}\n\n"
         f"Machine: {'; '.join(machines)}. Measured {when} by\n\n    make bench\n"
     )
