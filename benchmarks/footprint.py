@@ -25,7 +25,7 @@ from benchmarks.document import PAGE, table, write_section
 from benchmarks.memory import proportional
 from benchmarks.photographs import photographs
 from benchmarks.starter import BUNDLE
-from benchmarks.targets import Target, save_targets
+from benchmarks.targets import TargetResult, save_targets
 from fashion.model_card import INT8_FILE
 from serving.archive import archive
 from serving.ports import free_ports
@@ -62,7 +62,7 @@ def spent(command: Sequence[str | Path]) -> tuple[float, float]:
     return time.perf_counter() - begun, usage.ru_utime + usage.ru_stime
 
 
-def start_up(photograph: Path, rounds: int) -> list[tuple[list[str], Target]]:
+def start_up(photograph: Path, rounds: int) -> list[tuple[list[str], TargetResult]]:
     """The rows of the table, seconds of both processes and their ratio, and the target of each."""
     least: list[str | Path] = [sys.executable, "-c", LEAST, BUNDLE / INT8_FILE, photograph]
     whole: list[str | Path] = [sys.executable, "-m", "fashion.predictor", BUNDLE, photograph]
@@ -71,7 +71,7 @@ def start_up(photograph: Path, rounds: int) -> list[tuple[list[str], Target]]:
     for kind, name in enumerate(("clock", "processor")):
         of_least, of_whole = (median(times[i][kind] for times in found) for i in (0, 1))
         ratio = median(times[1][kind] / times[0][kind] for times in found)
-        target = Target(f"start-up, {name}: ratio", f"≤ {START:g}", f"{ratio:.2f}", ratio <= START)
+        target = TargetResult(f"start-up, {name}: ratio", f"≤ {START:g}", f"{ratio:.2f}", ratio <= START)
         rows.append(([f"start-up, {name}", f"{of_least:.2f} s", f"{of_whole:.2f} s", f"{ratio:.2f}"], target))
     return rows
 
@@ -141,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, running, most in servers:
         with running() as (url, process):
             resident, shared = memory(url, process, files)
-        target = Target(f"memory, resident: {name}", f"≤ {most:g} MB", f"{resident:.0f} MB", resident <= most)
+        target = TargetResult(f"memory, resident: {name}", f"≤ {most:g} MB", f"{resident:.0f} MB", resident <= most)
         rows.append(([name, f"{resident:.0f} MB", f"{shared:.0f} MB", ""], target))
     header = ["", "least, or resident", "whole, or proportional", "ratio", "target"]
     cells = [[*row, f"{target.wanted}: {'met' if target.met else 'missed'}"] for row, target in rows]

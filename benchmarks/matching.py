@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.document import table, write_section
 from benchmarks.interpreters import BENCH_PYTHON, draw_plot, environment
-from benchmarks.targets import Target, save_targets
+from benchmarks.targets import TargetResult, save_targets
 from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_atomically
 
@@ -74,7 +74,7 @@ def section(results: Sequence[dict[str, Any]], source: str, command: str) -> str
     )
 
 
-def targets(result: dict[str, Any]) -> list[Target]:
+def targets(result: dict[str, Any]) -> list[TargetResult]:
     """The targets beside FAISS for one size; none where FAISS was not run."""
     if "faiss" not in result:
         return []
@@ -84,17 +84,17 @@ def targets(result: dict[str, Any]) -> list[Target]:
     filtered = own["times"]["default, filter"]
     ratios = {"time to build": built["seconds"] / other["seconds"], "memory to build": built["peak"] / other["memory"]}
     found = [
-        Target(f"{size}: {what} / FAISS's", f"≤ {BUILD:g}", f"{ratio:.2f}", ratio <= BUILD)
+        TargetResult(f"{size}: {what} / FAISS's", f"≤ {BUILD:g}", f"{ratio:.2f}", ratio <= BUILD)
         for what, ratio in ratios.items()
     ]
     disk = DISK * result["size"] / 1e6
     found += [
-        Target(f"{size}: on disk", f"≤ {disk:.1f} GB", f"{built['disk']:.1f} GB", built["disk"] <= disk),
-        Target(f"{size}: recall@10", f"≥ {RECALL:g}", f"{times['recall']:.3f}", times["recall"] >= RECALL),
+        TargetResult(f"{size}: on disk", f"≤ {disk:.1f} GB", f"{built['disk']:.1f} GB", built["disk"] <= disk),
+        TargetResult(f"{size}: recall@10", f"≥ {RECALL:g}", f"{times['recall']:.3f}", times["recall"] >= RECALL),
     ]
     for name, each in (("p99", times), ("p99 with a filter", filtered)):
         wanted = f"≤ {SLOWEST:g} times FAISS's and {SLOWEST_MS:g} ms: {most:.1f}"
-        found.append(Target(f"{size}: {name}, ms", wanted, f"{each['p99']:.1f}", each["p99"] <= most))
+        found.append(TargetResult(f"{size}: {name}, ms", wanted, f"{each['p99']:.1f}", each["p99"] <= most))
     return found
 
 

@@ -17,7 +17,7 @@ from benchmarks import machine
 from benchmarks.document import table, write_section
 from benchmarks.footprint import spent
 from benchmarks.photographs import COUNT, photographs
-from benchmarks.targets import Target, save_targets
+from benchmarks.targets import TargetResult, save_targets
 from catalog.scoring.opening import image_files
 from catalog.scoring.scorer import BATCH
 from fashion.model_card import ModelCard
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     write_section("rate", section(found, what, options.address is not None), options.page)
     ratio = median(values[2] for values in found)
     name = f"photographs/s of catalog.score, {len(paths):,} photographs, / in process"
-    save_targets("scoring", [Target(name, f"≥ {GOAL:g}", f"{ratio:.2f}", ratio >= GOAL)])
+    save_targets("scoring", [TargetResult(name, f"≥ {GOAL:g}", f"{ratio:.2f}", ratio >= GOAL)])
     print(f"wrote  {options.page}")
     return 0
 

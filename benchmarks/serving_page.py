@@ -9,7 +9,7 @@ from benchmarks.cells import EXPLANATIONS, Cell, Results, percentile, pooled, ra
 from benchmarks.contestants import APP, ENGINES, FASTAPI, LITSERVE, LOGGED, PAIR, QUIET, SERVERS, SHIPPED, SINGLE, STOCK
 from benchmarks.document import table
 from benchmarks.serving_goals import GOALS, RatioGoal
-from benchmarks.targets import Target
+from benchmarks.targets import TargetResult
 
 MOST_FOR_EXPLANATIONS = 0.10  # additional time relative to a prediction
 MOST_FOR_LOGS = 0.01  # share of the time of a photograph
@@ -89,7 +89,7 @@ def tables(results: Results) -> str:
     return "\n\n".join(f"{title}\n\n{content}" for title, content in parts if content)
 
 
-def targets(results: Results) -> list[Target]:
+def targets(results: Results) -> list[TargetResult]:
     """The goals with a limit, each at the numbers of clients for which it was measured and is wanted."""
     goals, found = GOALS[results.settings["goals"]], []
     for goal in goals.ratios:
@@ -99,13 +99,13 @@ def targets(results: Results) -> list[Target]:
             continue
         what = f"images/s: {_title(results, goal.name)} / {_title(results, goal.other)}"
         measured = ", ".join(f"{ratio:.2f} at {at}" for at, ratio in medians.items())
-        found.append(Target(what, str(goal), measured, all(goal.met(ratio, at) for at, ratio in medians.items())))
+        found.append(TargetResult(what, str(goal), measured, all(goal.met(ratio, at) for at, ratio in medians.items())))
     for name, most in goals.delays.items():
         delays = results.delays(name, SINGLE, 1)
         if delays:
             delay = statistics.median(delays)
             what = f"p50 at one client, ms more than in process: {_title(results, name)}"
-            found.append(Target(what, f"≤ {most:g}", f"{delay:.1f}", delay <= most))
+            found.append(TargetResult(what, f"≤ {most:g}", f"{delay:.1f}", delay <= most))
     return found
 
 

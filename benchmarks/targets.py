@@ -22,7 +22,7 @@ FOLDER = Path("runs/targets")
 
 
 @dataclass(frozen=True)
-class Target:
+class TargetResult:
     """One target and its measurement.
 
     Attributes:
@@ -38,7 +38,7 @@ class Target:
     met: bool
 
 
-def save_targets(benchmark: str, targets: Sequence[Target], folder: Path = FOLDER) -> None:
+def save_targets(benchmark: str, targets: Sequence[TargetResult], folder: Path = FOLDER) -> None:
     """Save how a benchmark's targets came out, in place of its former results.
 
     Args:
@@ -65,7 +65,7 @@ def summary(folder: Path = FOLDER) -> str:
     if not files:
         raise SettingError(f"{folder} has no results; run make bench, or one of the benchmarks with targets")
     results = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
-    targets = [(name, Target(**target)) for name, result in results.items() for target in result["targets"]]
+    targets = [(name, TargetResult(**target)) for name, result in results.items() for target in result["targets"]]
     rows = [
         [name, each.what, each.wanted, each.measured, "**met**" if each.met else "missed"] for name, each in targets
     ]

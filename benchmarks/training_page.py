@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.document import table
 from benchmarks.input_pipeline import NO_HUE, NORMALIZED, OURS, RESIZED_FIRST, SEED, SEED_NO_HUE
-from benchmarks.targets import Target
+from benchmarks.targets import TargetResult
 
 # Goals: minimum ratios of images a second between two pipelines.
 RATIOS = (
@@ -56,18 +56,18 @@ def tables(results: dict[str, Any]) -> str:
     return "\n\n".join(f"{title}\n\n{content}" for title, content in parts)
 
 
-def targets(results: dict[str, Any]) -> list[Target]:
+def targets(results: dict[str, Any]) -> list[TargetResult]:
     """The goals with a limit."""
     found = []
     for name, other, least in RATIOS:
         if least is not None:
             ratio, titles = statistics.median(ratios(results, name, other)), results["titles"]
             what = f"images/s: {titles[name]} / {titles[other]}"
-            found.append(Target(what, f"≥ {least:g}", f"{ratio:.2f}", ratio >= least))
+            found.append(TargetResult(what, f"≥ {least:g}", f"{ratio:.2f}", ratio >= least))
     for size, cells in _by_size(results).items():
         ratio = statistics.median(cell["ratio"] for cell in cells)
         what = f"training step at {size} px: photographs / in memory"
-        found.append(Target(what, f"≥ {LEAST_OF_STEP:g}", f"{ratio:.2f}", ratio >= LEAST_OF_STEP))
+        found.append(TargetResult(what, f"≥ {LEAST_OF_STEP:g}", f"{ratio:.2f}", ratio >= LEAST_OF_STEP))
     return found
 
 

@@ -1,6 +1,7 @@
 """training.fit: real trainings of a ResNet18 at 32 px, with their files and messages."""
 
 import csv
+import gc
 import os
 import re
 import signal
@@ -58,6 +59,13 @@ def flags(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.fixture(autouse=True)
 def quiet() -> None:
     fit.quiet()
+
+
+@pytest.fixture(autouse=True)
+def memory_is_freed() -> Iterator[None]:
+    """Collect trainers, which refer to themselves, after each test: else the process grows by gigabytes."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -305,11 +313,14 @@ def test_a_run_may_be_moved(flags: list[str], tmp_path: Path) -> None:
     (tmp_path / "new.yaml").unlink()
     moved = (tmp_path / "run").rename(tmp_path / "moved")
     assert TrainingRun(moved).settings["data"]["names"] == str(moved / "names.yaml")
-    # Swapped labels and a single step make the second epoch the worse one.
-    (moved / "names.yaml").write_text("Red: Blue\nBlue: Crimson\nWide: Tall\nTall: Wide\n")
-    fit.train(["--run", str(moved), "--resume", "--trainer.max_epochs", "2", "--trainer.limit_train_batches", "1"])
-    first, second = rows(moved)
-    assert first["val/best_micro_f1"] > second["val/best_micro_f1"]
+    # As if the first epoch had been perfect: no later one can replace it.
+    last, perfect = torch.load(moved / LAST, weights_only=True), torch.tensor(1.0)
+    (best,) = (state for state in last["callbacks"].values() if state.get("monitor"))
+    kept = dict.fromkeys(best["best_k_models"], perfect)
+    best |= {"best_model_score": perfect, "kth_value": perfect, "best_k_models": kept}
+    torch.save(last, moved / LAST)
+    fit.train(["--run", str(moved), "--resume", "--trainer.max_epochs", "2"])
+    assert len(rows(moved)) == 2
     assert torch.load(moved / BEST, weights_only=True)["epoch"] == 0
     assert yaml.safe_load((moved / "config.yaml").read_text())["data"]["names"] == str(moved / "names.yaml")
 

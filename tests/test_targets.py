@@ -7,14 +7,14 @@ import pytest
 
 from benchmarks import all as all_benchmarks
 from benchmarks.matching import targets as matching_targets
-from benchmarks.targets import Target, save_targets, summary
+from benchmarks.targets import TargetResult, save_targets, summary
 from fashion.errors import SettingError
 
 
 def test_the_summary_has_a_row_for_each_target(tmp_path: Path) -> None:
-    save_targets("serving", [Target("images/s: a / b", "≥ 1.6 at 8", "1.71 at 8", True)], tmp_path)
-    save_targets("footprint", [Target("memory", "≤ 200 MB", "260 MB", False)], tmp_path)
-    save_targets("footprint", [Target("memory", "≤ 200 MB", "210 MB", False)], tmp_path)  # replaces the former
+    save_targets("serving", [TargetResult("images/s: a / b", "≥ 1.6 at 8", "1.71 at 8", True)], tmp_path)
+    save_targets("footprint", [TargetResult("memory", "≤ 200 MB", "260 MB", False)], tmp_path)
+    save_targets("footprint", [TargetResult("memory", "≤ 200 MB", "210 MB", False)], tmp_path)  # replaces the former
     text = summary(tmp_path)
     assert "1 of 2 targets are met." in text
     assert "| footprint | memory | ≤ 200 MB | 210 MB | missed |\n| serving | images/s: a / b |" in text
