@@ -37,7 +37,7 @@ from fashion.errors import DataError, one_line_errors
 PAGE = Path("docs/matching.md")
 FOUND = 10
 COLUMNS = "article,colour,gender"
-SHARES = (0.0, 0.3, 0.5, 0.7, 0.9, 1.0)
+SHARES = (0.0, 0.3, SHARE, 0.6, 0.8, 1.0)
 THEMSELVES = 500  # products of the catalog that are searched by their own photograph
 SEED = "seed: distance of logits"
 

@@ -22,7 +22,17 @@ from catalog.similar.matches import NameDifference
 from catalog.similar.matching import Index
 from catalog.similar.settings import SearchOptions
 from catalog.similar.sheet import LAYOUT
-from catalog.similar.spaces import SHARE, Measure, ScaleMeter, Scales, diverse, point, scores
+from catalog.similar.spaces import (
+    DETAIL_WEIGHT,
+    SHARE,
+    Measure,
+    ScaleMeter,
+    Scales,
+    default_weights,
+    diverse,
+    point,
+    scores,
+)
 from fashion.errors import DataError, SettingError
 from fashion.model_card import ModelCard
 from fashion.pictures.tiles import LINE, MARK
@@ -32,6 +42,7 @@ from fashion.taxonomy import Label, Taxonomy
 pytestmark = LOCAL_MODE
 
 COUNT = 400
+MAIN = ("category", "color", "gender")  # groups that count fully by default
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +72,7 @@ def brute_force(scored: Scored, space: str, weights: dict[str, float], share: fl
     for group in TAXONOMY.groups:
         own = probabilities[:, TAXONOMY.indices(group)]
         own = np.stack([row / max(1, np.linalg.norm(row)) for row in own])
-        attributes += weights.get(group, 1.0) * own @ own.T
+        attributes += weights.get(group, 1.0 if group in MAIN else DETAIL_WEIGHT) * own @ own.T
     found = {}
     for name, alike in (("embedding", units @ units.T), ("attributes", attributes)):
         chance = alike[pairs].mean()
@@ -90,6 +101,16 @@ def test_results_equal_brute_force(
         others = [i for i in np.argsort(-similarity[product]) if i != product][:12]
         np.testing.assert_allclose([m.similarity for m in found], similarity[product, others], atol=2e-3)
         assert [m.product.id for m in found] == [f"p{i}" for i in others]
+
+
+def test_kind_color_and_gender_count_more_than_details() -> None:
+    def weights(*groups: str) -> dict[str, float]:
+        return default_weights(Taxonomy(tuple(Label(group, "x") for group in groups)))
+
+    shop = weights("gender", "category", "article", "colour", "neck")
+    assert shop == {"gender": 1, "category": DETAIL_WEIGHT, "article": 1, "colour": 1, "neck": DETAIL_WEIGHT}
+    assert weights("category", "color", "sleeve") == {"category": 1, "color": 1, "sleeve": DETAIL_WEIGHT}
+    assert weights("garment", "color", "fit") == {"garment": 1, "color": 1, "fit": 1}  # no group of kinds
 
 
 def test_scores_by_hand() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from catalog.filters.columns import nearest
 from catalog.similar.matches import Match, Product, cell_text
 from catalog.similar.settings import LIMIT, SearchOptions
-from catalog.similar.spaces import DEFAULT_SPACE, SHARE, SPACES
+from catalog.similar.spaces import DEFAULT_SPACE, DETAIL_WEIGHT, SHARE, SPACES
 from fashion.errors import SettingError
 from fashion.text_tables import text_table
 
@@ -43,7 +43,8 @@ def add_search(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="GROUP=NUMBER",
-        help="how much an attribute group counts, 1 by default; neckline=2 and color=0: same neckline, any color",
+        help="how much an attribute group counts (default: 1 for kind, color and gender, "
+        f"{DETAIL_WEIGHT:g} for others); neckline=2 and color=0: same neckline, any color",
     )
     parser.add_argument(
         "--share", type=float, default=SHARE, help="weight of the embedding in the space both (default: %(default)s)"

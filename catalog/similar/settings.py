@@ -31,7 +31,7 @@ class SearchSettings:
 
     Attributes:
         space: "embedding", "attributes" or "both", see `catalog.similar.spaces`.
-        weights: of attribute groups; 1 for a group that is not named.
+        weights: of attribute groups; `catalog.similar.spaces.default_weights` for a group that is not named.
         share: weight of the embedding in "both", from 0 to 1.
         where: filter on the products to compare, as text (see `catalog.filters.where`) or parsed.
         limit: maximum number of matches.

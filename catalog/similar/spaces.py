@@ -5,7 +5,7 @@ of the catalog, 1 the mean of products with themselves.
 
     embedding    the cosine of the embeddings
     attributes   the expected number of shared attributes: the sum of p x q over the labels, where each group's
-                 probabilities are scaled to a length of at most 1; weights multiply groups
+                 probabilities are scaled to a length of at most 1; weights multiply groups, see `default_weights`
     both         the weighted sum of the two; `share` is the weight of the embedding
 
 The similarity is linear in the stored vector, so an engine needs one vector per product for any space, weights and
@@ -27,7 +27,13 @@ from fashion.taxonomy import Taxonomy
 Space = Literal["both", "embedding", "attributes"]
 SPACES: tuple[Space, ...] = get_args(Space)
 DEFAULT_SPACE: Space = "both"
-SHARE = 0.7  # of the embedding in "both"; a lower one finds the same photograph less often, see docs/matching.md
+# Of the embedding in "both"; a lower one finds the same photograph less often. Chosen with `DETAIL_WEIGHT` in trials that
+# docs/matching.md describes.
+SHARE = 0.45
+# What a product is, its color and whom it is for, by the usual names of groups; the first that a model has counts.
+MAIN_GROUPS = (("article", "category"), ("color", "colour"), ("gender",))
+# Of all other groups: there are many, and they follow from the product's kind or are in its embedding.
+DETAIL_WEIGHT = 0.05
 
 
 def unit_vectors(embeddings: np.ndarray) -> np.ndarray:
@@ -48,6 +54,17 @@ def scores(probabilities: np.ndarray, taxonomy: Taxonomy) -> np.ndarray:
         length = np.linalg.norm(found[..., indices], axis=-1, keepdims=True)
         found[..., indices] /= np.maximum(length, 1)
     return found
+
+
+def default_weights(taxonomy: Taxonomy) -> dict[str, float]:
+    """The weight of each group: 1 for the model's `MAIN_GROUPS`, `DETAIL_WEIGHT` for the others.
+
+    1 for all groups of a model that has no kinds of products or no colors.
+    """
+    kind, color, gender = (next((name for name in names if name in taxonomy.groups), None) for names in MAIN_GROUPS)
+    if kind is None or color is None:
+        return dict.fromkeys(taxonomy.groups, 1.0)
+    return {group: 1.0 if group in (kind, color, gender) else DETAIL_WEIGHT for group in taxonomy.groups}
 
 
 @dataclass(frozen=True)
@@ -101,7 +118,7 @@ class Measure:
         space: "embedding", "attributes" or "both".
         scales: of the catalog.
         taxonomy: the model's labels.
-        weights: by group; 1 for a group that is not named.
+        weights: by group; `default_weights` for a group that is not named.
         share: of the embedding in "both", from 0 to 1.
 
     Raises:
@@ -138,7 +155,7 @@ class Measure:
     def factors(self) -> tuple[float, np.ndarray]:
         """Factor of the cosine, and factors (A,) of each label's product of scores."""
         share = self._share
-        weights = {group: self.weights.get(group, 1.0) for group in self.taxonomy.groups}
+        weights = default_weights(self.taxonomy) | dict(self.weights)
         spread = _scale(sum(w * (self.scales.own[g] - self.scales.others[g]) for g, w in weights.items()))
         groups = np.array([(1 - share) * weights[label.group] / spread for label in self.taxonomy.labels])
         return share / _scale(self.scales.embedding), groups
