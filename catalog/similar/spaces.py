@@ -27,7 +27,7 @@ from fashion.taxonomy import Taxonomy
 Space = Literal["both", "embedding", "attributes"]
 SPACES: tuple[Space, ...] = get_args(Space)
 DEFAULT_SPACE: Space = "both"
-# Of the embedding in "both"; a lower one finds the same photograph less often. Chosen with `DETAIL_WEIGHT` in trials that
+# Of the embedding in "both"; a lower one finds the same photograph less often. Chosen with `DETAIL_WEIGHT`, as
 # docs/matching.md describes.
 SHARE = 0.45
 # What a product is, its color and whom it is for, by the usual names of groups; the first that a model has counts.
