@@ -32,8 +32,8 @@ class Pipeline:
 
     onnxruntime on a CPU runs images concurrently, each on its share of the cores: two images on one core each are
     faster than one after the other on both cores, because layers need no synchronization between cores, and decoding
-    overlaps with inference. torch is faster in batches
-    (`Engine.in_batches`): images are decoded concurrently and run through the network together.
+    overlaps with inference. torch is faster in batches (`Engine.in_batches`): images are decoded concurrently and run
+    through the network together.
 
     Args:
         engine: runs the network.

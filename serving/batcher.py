@@ -101,8 +101,8 @@ class Batcher:
     def _answer(self, batch: "list[_Entry]") -> None:
         with self._lock:
             self._busy += 1
-        # Waiting requests will be taken by the other threads at once, so they share the cores already.
-        concurrency = min(len(self._threads), self._busy + self._waiting.qsize())
+            # Waiting requests will be taken by the other threads at once, so they share the cores already.
+            concurrency = min(len(self._threads), self._busy + self._waiting.qsize())
         try:
             replies, tally = self._responder.respond([call for call, _ in batch], concurrency)
             self._observe(tally)

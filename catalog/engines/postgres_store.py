@@ -58,6 +58,8 @@ class PostgresStore:
         SettingError: the collection's name is invalid.
     """
 
+    folder = None
+
     def __init__(self, url: str, collection: str) -> None:
         if not NAMES.fullmatch(collection):
             raise SettingError(

@@ -79,6 +79,8 @@ class ServerStore:
         place: name of the index in messages.
     """
 
+    folder = None
+
     def __init__(self, client: QdrantClient, collection: str, place: str) -> None:
         self.client, self.collection, self.place = client, collection, place
         self.flags = f"--qdrant {place.rpartition('/')[0]} --collection {collection}"

@@ -129,11 +129,15 @@ class Store(Protocol):
         place: name of the index in messages.
         flags: flags that name the index to `python -m catalog.index`.
         builder: builds the engine's filters.
+        folder: of the index; None on a server.
     """
 
     place: str
     flags: str
     builder: Builder
+
+    @property
+    def folder(self) -> Path | None: ...
 
     def read_manifest(self) -> dict[str, Any] | None:
         """The manifest of the index; None if there is no index."""

@@ -111,7 +111,5 @@ class IndexManifest:
 
 def catalog_folders(manifest: IndexManifest, store: Store) -> list[Path]:
     """Where the scored catalog of an index may be: where it was, and beside an index that moved with it."""
-    from catalog.engines.edge_store import EdgeStore  # imported here: an index on a server does not need it
-
-    beside = [store.folder.absolute().parent] if isinstance(store, EdgeStore) else []
+    beside = [store.folder.absolute().parent] if store.folder else []
     return [Path(manifest.catalog), *beside]
