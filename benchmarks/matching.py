@@ -58,16 +58,16 @@ def section(results: Sequence[dict[str, Any]], source: str, command: str) -> str
             rows.append([size, "FAISS, HNSW16,SQ8", *_cells(other["times"]["all"], other["memory"])])
             builds.append([size, "FAISS", f"{other['seconds']:.0f}", f"{other['memory']:.2f}", "-", length])
     searched = table(["products", "way", "p50, ms", "p99, ms", "recall@10", "memory, GB"], rows)
-    costs = ["products", "way", "to build, s", "memory at most, GB", "disk, GB", "embedding in the graph"]
+    costs = ["products", "way", "to build, s", "memory at most, GB", "disk, GB", "embedding searched first"]
     lacking = [f"{result['size']:,}" for result in results if "faiss" not in result]
     not_run = f" FAISS was not run for {' and '.join(lacking)} products." if lacking else ""
     return (
         f"## Speed\n\nProducts: {source}. 200 searches for products that are not in the catalog, one after the "
-        "other. Recall: the share of the true nearest ten found, by the default space on full embeddings. The filter "
-        "keeps 1 %. Default: as `catalog.index` builds for that many products, exact below 20,000, by graphs from "
-        "there on. The time of catalog.search includes attributes and shared attributes; FAISS and torch return row "
-        "numbers only. FAISS has the same points in its graph and compares as many candidates by full vectors. Memory "
-        "includes mapped files, which the system can evict."
+        "other. Recall: the share of the true nearest ten found, by the default space on full embeddings. Filters "
+        "keep 1 % or 0.1 %. Default: as `catalog.index` builds for that many products, exact below 20,000, approximate "
+        "from there on. The time of catalog.search includes attributes and shared attributes; FAISS and torch return "
+        "row numbers only. FAISS has an HNSW graph of the same points and compares as many candidates by full vectors. "
+        "Memory includes mapped files, which the system can evict."
         f"{not_run}\n\n"
         f"{searched}\n\n{table(costs, builds)}\n\n![Query time by number of products](img/{PLOT.name})\n\n"
         f"Machine: {results[0]['machine']}. Measured by\n\n    {command}\n"
@@ -81,20 +81,19 @@ def targets(result: dict[str, Any]) -> list[TargetResult]:
     own, built, other, size = result["ours"], result["index"], result["faiss"], f"{result['size']:,} products"
     times, beside = own["times"]["default"], other["times"]["all"]
     most = min(SLOWEST * beside["p99"], SLOWEST_MS)
-    filtered = own["times"]["default, filter"]
+    filtered = {name: each for name, each in own["times"].items() if "filter" in name}
     ratios = {"time to build": built["seconds"] / other["seconds"], "memory to build": built["peak"] / other["memory"]}
     found = [
         TargetResult(f"{size}: {what} / FAISS's", f"≤ {BUILD:g}", f"{ratio:.2f}", ratio <= BUILD)
         for what, ratio in ratios.items()
     ]
     disk = DISK * result["size"] / 1e6
-    found += [
-        TargetResult(f"{size}: on disk", f"≤ {disk:.1f} GB", f"{built['disk']:.1f} GB", built["disk"] <= disk),
-        TargetResult(f"{size}: recall@10", f"≥ {RECALL:g}", f"{times['recall']:.3f}", times["recall"] >= RECALL),
-    ]
-    for name, each in (("p99", times), ("p99 with a filter", filtered)):
+    found.append(TargetResult(f"{size}: on disk", f"≤ {disk:.1f} GB", f"{built['disk']:.1f} GB", built["disk"] <= disk))
+    for name, each in {"default": times, **filtered}.items():
+        recall, p99 = each["recall"], each["p99"]
+        found.append(TargetResult(f"{size}, {name}: recall@10", f"≥ {RECALL:g}", f"{recall:.3f}", recall >= RECALL))
         wanted = f"≤ {SLOWEST:g} times FAISS's and {SLOWEST_MS:g} ms: {most:.1f}"
-        found.append(TargetResult(f"{size}: {name}, ms", wanted, f"{each['p99']:.1f}", each["p99"] <= most))
+        found.append(TargetResult(f"{size}, {name}: p99, ms", wanted, f"{p99:.1f}", p99 <= most))
     return found
 
 

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from benchmarks.document import table, write_section
 from benchmarks.machine import describe
-from catalog.engines.edge_store import EdgeStore
+from catalog.engines.folder_store import FolderStore
 from catalog.engines.store import Tuning
 from catalog.index import build
 from catalog.score import score
@@ -198,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise DataError(f"{options.data} has no {split}.csv; the training photographs are the catalog")
             score(options.bundle, [str(options.data / f"{split}.csv")], options.out / split)
         catalog, asked = (Scored.open(options.out / split) for split in ("train", "val"))
-        store = EdgeStore(options.out / "index")
+        store = FolderStore(options.out / "index")
         build(catalog, store, Tuning(asked=True))  # compares with every product
         command = f"python -m benchmarks.matching_quality BUNDLE --data FOLDER --source '{options.source}'"
         if options.section != parser.get_default("section"):

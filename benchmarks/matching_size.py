@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,9 @@ import numpy as np
 import psutil
 from tqdm import tqdm
 
-from benchmarks.enlarged import SHELF, Enlarged, originals
+from benchmarks.enlarged import DRAWER, SHELF, Enlarged, originals
 from benchmarks.machine import describe
-from catalog.engines.edge_store import EdgeStore
+from catalog.engines.folder_store import FolderStore
 from catalog.engines.store import CANDIDATES, EF, Query
 from catalog.filters.columns import ID as PAYLOAD_ID
 from catalog.index import build
@@ -33,7 +34,7 @@ from fashion.files import write_atomically
 
 QUERIES, FOUND = 200, 10
 WARM = 20  # warm-up queries
-FILTER = f"{SHELF}<1"  # keeps 1 %
+FILTERS = {"1 %": SHELF, "0.1 %": DRAWER}  # share that a filter keeps -> column that it requires to be below 1
 GB = 1e9
 WHOLE, COARSE = "whole.npy", "coarse.npy"  # points, for the other libraries
 
@@ -70,10 +71,10 @@ def query_products(scored: Path | None) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 def truths(catalog: Enlarged, index: Path, scored: Path | None, folder: Path) -> dict[str, list[list[str]]]:
     """The nearest ten of all and of filtered products, by exhaustive search; saves points for the other libraries."""
-    with Index(EdgeStore(index)) as opened:
+    with Index(FolderStore(index)) as opened:
         manifest = opened.manifest
     asked_for = engine_query(manifest, scored).vector
-    best: dict[str, list[Any]] = {"all": [], "shelf": []}
+    best: dict[str, list[Any]] = {name: [] for name in ("all", *FILTERS)}
     kept = [_points(folder / WHOLE, catalog.rows, manifest.embedding + len(manifest.labels))]
     if manifest.projection:
         kept.append(_points(folder / COARSE, catalog.rows, manifest.projection.size(manifest.embedding)))
@@ -87,8 +88,8 @@ def truths(catalog: Enlarged, index: Path, scored: Path | None, folder: Path) ->
         start += len(batch)
         alike = asked_for @ whole.T
         names = np.array(batch.column(ID).to_pylist())
-        shelf = batch.column(SHELF).to_numpy(zero_copy_only=False) < 1
-        for name, keep in (("all", slice(None)), ("shelf", shelf)):
+        keeps = {name: batch.column(column).to_numpy(zero_copy_only=False) < 1 for name, column in FILTERS.items()}
+        for name, keep in {"all": np.ones(len(names), bool), **keeps}.items():
             found = alike[:, keep]
             order = np.argsort(-found, axis=1)[:, :FOUND]
             best[name].append((np.take_along_axis(found, order, 1), names[keep][order]))
@@ -116,7 +117,7 @@ def engine_query(manifest: IndexManifest, scored: Path | None) -> Query:
 def measure_search(index: Path, scored: Path | None, truth: dict[str, list[list[str]]]) -> dict[str, Any]:
     """`Index.search` as a whole: the engine, the products' attributes, and shared attributes."""
     embeddings, own, _ = query_products(scored)
-    with Index(EdgeStore(index)) as opened:
+    with Index(FolderStore(index)) as opened:
         pairs = zip(unit_vectors(embeddings), own, strict=True)
         products = [Product(f"query {i}", "", {}, {}, e, s) for i, (e, s) in enumerate(pairs)]
 
@@ -125,8 +126,9 @@ def measure_search(index: Path, scored: Path | None, truth: dict[str, list[list[
 
         found = {
             "default": timed(search, truth["all"]),
-            "default, filter": timed(lambda number: search(number, where=FILTER), truth["shelf"]),
         }
+        for name, column in FILTERS.items():
+            found[f"default, filter of {name}"] = timed(partial(search, where=f"{column}<1"), truth[name])
         memory = psutil.Process().memory_info().rss / GB
         found["exact"] = timed(lambda number: search(number, exact=True), truth["all"])
         projection = opened.manifest.projection
@@ -154,7 +156,7 @@ def brute_force(size: int, scored: Path | None) -> dict[str, Any]:
 
 def faiss(python: Path, folder: Path, truth: list[list[str]], scored: Path | None) -> dict[str, Any]:
     """FAISS with the same points and the same candidates, in the environment of the benchmarks."""
-    with Index(EdgeStore(folder / "index")) as opened:
+    with Index(FolderStore(folder / "index")) as opened:
         queries = engine_query(opened.manifest, scored)
     rows = [[int(name.partition("-")[2]) for name in names] for names in truth]
     arrays = {"whole_queries": queries.vector, "coarse_queries": queries.coarse, "truth": np.array(rows)}
@@ -176,7 +178,7 @@ def in_subprocess(call: Callable[..., Any], *arguments: Any) -> Any:
 def build_index(size: int, scored: Path | None, folder: Path) -> dict[str, float]:
     """Build the index as `python -m catalog.index` does for a catalog of that size; seconds and peak memory."""
     start = time.perf_counter()
-    build(enlarged_catalog(size, scored), EdgeStore(folder))
+    build(enlarged_catalog(size, scored), FolderStore(folder))
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GB

@@ -9,7 +9,7 @@ from benchmarks.plots import dress, run
 
 WAYS = {
     "catalog.search": ("ours", "default"),
-    "catalog.search, filter of 1 %": ("ours", "default, filter"),
+    "catalog.search, filter of 1 %": ("ours", "default, filter of 1 %"),
     "catalog.search, exact": ("ours", "exact"),
     "seed's way in torch": ("torch", "all"),
     "FAISS, HNSW": ("faiss", "all"),

@@ -20,7 +20,7 @@ from benchmarks.document import table, write_section
 from benchmarks.enlarged import DRAWER, SHELF, Enlarged
 from benchmarks.machine import describe
 from benchmarks.matching_size import FOUND, QUERIES, WARM, enlarged_catalog, query_products
-from catalog.engines.edge_store import EdgeStore
+from catalog.engines.folder_store import FolderStore
 from catalog.engines.location import server_place, store_at
 from catalog.engines.postgres_connection import connect
 from catalog.engines.store import Store
@@ -32,7 +32,7 @@ from catalog.similar.spaces import DEFAULT_SPACE, Measure, point, scores, unit_v
 from fashion.errors import one_line_errors
 
 PAGE, ROWS, COLLECTION = Path("docs/scale.md"), 40_000, "bench_stores"
-FOLDER, EXACT = "folder (Qdrant Edge)", ", exact"
+FOLDER, EXACT = "folder", ", exact"
 COLUMNS = {"all": None, "1 %": SHELF, "0.1 %": DRAWER}  # share a filter keeps -> column that it requires to be below 1
 WAYS = {
     **{kept: (f"{column}<1" if column else None, False) for kept, column in COLUMNS.items()},
@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with one_line_errors(), tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         catalog = enlarged_catalog(options.rows, options.scored)
         server = store_at(str(server_place(options)))
-        stores = {FOLDER: EdgeStore(Path(folder) / "index"), server_version(options.postgres): server}
+        stores = {FOLDER: FolderStore(Path(folder) / "index"), server_version(options.postgres): server}
         took = {name: built(catalog, store) for name, store in stores.items()}
         indexes = {name: stack.enter_context(Index(store)) for name, store in stores.items()}
         truth = truths(catalog, indexes[FOLDER], options.scored)

@@ -25,7 +25,7 @@ from benchmarks.document import table, write_section
 from benchmarks.hidden_titles import HiddenTitles
 from benchmarks.machine import describe
 from benchmarks.text_joins import JOINS, TextCandidates, geometric
-from catalog.engines.edge_store import EdgeStore
+from catalog.engines.folder_store import FolderStore
 from catalog.engines.store import Tuning
 from catalog.filters.columns import point_id
 from catalog.filters.conditions import Points
@@ -287,7 +287,7 @@ def measured(others: Scored, own: Scored, options: argparse.Namespace) -> str:
         f"{len(classifiers):,} words were learned from the titles of {len(titles):,} products in "
         f"{time.process_time() - start:.0f} s of processor time."
     )
-    store = EdgeStore(options.out / "index")
+    store = FolderStore(options.out / "index")
     build(own, store, Tuning(asked=True))  # compares with every product
     columns = options.columns.split(",")
     known = dict(zip(_cells(own, ID), _cells(own, options.title), strict=True))

@@ -1,8 +1,10 @@
 """Score a catalog of products, index it, and search it for similar products."""
 
+import sys
 from pathlib import Path
 
 from catalog.engines.location import store_at
+from catalog.engines.store import InUse
 from catalog.similar.following import follow_corrections
 from catalog.similar.matching import Index
 
@@ -12,14 +14,21 @@ def open_index(place: str | Path) -> Index:
 
     The URL of a Qdrant server followed by the collection is experimental: it was not tested with a server.
 
-    Corrections made in the catalog since the index was built are written into the index first.
+    Corrections made in the catalog since the index was built are written into the index first, unless another process
+    has it open.
 
     Raises:
-        DataError: `place` is not an index, is incomplete, or is open in another process.
+        DataError: `place` is not an index, is incomplete, or is being changed by another process.
     """
     index = Index(store_at(place))
     try:
         follow_corrections(index)
+    except InUse:
+        print(
+            f"note   the index {index.store.place} does not have the latest corrections yet: "
+            "another process has it open",
+            file=sys.stderr,
+        )
     except BaseException:
         index.close()
         raise

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--threshold", type=float, default=THRESHOLD, help="cosine of two embeddings (default: %(default)s)"
     )
-    parser.add_argument("--ann", action="store_true", help="approximate, by the graph of an index built with --ann")
+    parser.add_argument("--ann", action="store_true", help="approximate, in an index built with --ann")
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="also write a picture of the photographs")
     parser.add_argument("--json", action="store_true", help="one JSON list of ids a line")
     options = parse_index(parser, arguments)

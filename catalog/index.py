@@ -30,7 +30,7 @@ from catalog.similar.spaces import ScaleMeter, scores
 from catalog.words.titles import learn_titles, title_columns
 from fashion.errors import DataError, SettingError, one_line_errors
 
-LARGE = 20_000  # default number of products from which an HNSW graph is built
+LARGE = 20_000  # default number of products from which an index is searched approximately
 IN_MEMORY = 8e9  # bytes of full vectors, above which they stay on disk
 SAMPLE = 20_000  # products on which the projection is fitted
 INDEX_FOLDER = "index"  # in the scored catalog's folder, unless --out names another
@@ -42,7 +42,7 @@ class Changes:
 
     Attributes:
         written, deleted, unchanged: numbers of products.
-        projection: projection to the vectors of the graph; None without a graph.
+        projection: projection to coarse vectors; None if every search compares all products.
     """
 
     written: int
@@ -65,7 +65,7 @@ def build(scored: Scored, store: Store, tuning: Tuning | None = None, anew: bool
     """
     before = None if anew else _before(scored, store)
     if tuning is None:
-        tuning = before.tuning if before and before.tuning.asked else Tuning(graphs=scored.rows >= LARGE)
+        tuning = before.tuning if before and before.tuning.asked else Tuning(approximate=scored.rows >= LARGE)
     try:
         if before and before.tuning == tuning and _opens(store, before):
             plan = _plan(scored, before.tuning, before.projection)
@@ -73,7 +73,7 @@ def build(scored: Scored, store: Store, tuning: Tuning | None = None, anew: bool
         else:
             size = scored.manifest.embedding + len(scored.manifest.labels)
             tuning = replace(tuning, on_disk=scored.rows * size * np.float16().nbytes > IN_MEMORY)
-            plan = _plan(scored, tuning, _projection(scored) if tuning.graphs else None)
+            plan = _plan(scored, tuning, _projection(scored) if tuning.approximate else None)
             coarse = plan.projection.size(plan.embedding) if plan.projection else 0
             store.create(size, coarse, tuning, plan.to_json())
         store.index_columns([*plan.columns.columns, *([PHOTOGRAPH_COLUMN] if VIEWS in scored.schema.names else [])])
@@ -114,7 +114,7 @@ def _opens(store: Store, before: IndexManifest) -> bool:
 
 
 def _projection(scored: Scored) -> Projection:
-    """The projection to the vectors of the graph, fitted on a sample of the whole catalog."""
+    """The projection to coarse vectors, fitted on a sample of the whole catalog."""
     drawn = scored.sample([EMBEDDING, PROBABILITIES], SAMPLE)
     embeddings = vector_rows(drawn.column(EMBEDDING).combine_chunks()).astype(np.float32)
     taxonomy = scored.manifest.taxonomy
@@ -175,12 +175,12 @@ def _update(scored: Scored, store: Store, plan: IndexManifest) -> tuple[Changes,
     return Changes(written, deleted, unchanged, plan.projection), done
 
 
-def _graph(projection: Projection, embedding: int) -> str:
-    """Describe the search of an index with a graph."""
+def _approximation(projection: Projection, embedding: int) -> str:
+    """Describe how an approximate index is searched."""
     if projection.components is None:
-        return f"searched by a graph, over whole embeddings of {embedding:,}"
+        return f"searched approximately, by whole embeddings of {embedding:,}"
     return (
-        f"searched by a graph, over embeddings of {embedding:,} reduced to {projection.components.shape[1]:,}: "
+        f"searched approximately, by embeddings of {embedding:,} reduced to {projection.components.shape[1]:,}: "
         f"{projection.recall:.1%} of the nearest {NEAREST} are among the first {AMONG} of a sample; candidates are "
         "compared by whole embeddings"
     )
@@ -202,8 +202,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "name, such as title or name); none to learn no words",
     )
     kind = parser.add_mutually_exclusive_group()
-    kind.add_argument("--ann", action="store_true", help=f"build graphs; the default from {LARGE:,} products on")
-    kind.add_argument("--exact", action="store_true", help="build no graphs: every search compares with all products")
+    kind.add_argument(
+        "--ann", action="store_true", help=f"search approximately, the default from {LARGE:,} products on"
+    )
+    kind.add_argument("--exact", action="store_true", help="every search compares all products")
     options = parser.parse_args(arguments)
     with one_line_errors():
         server = server_place(options)
@@ -215,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scored = Scored.open(options.folder)
         titles = title_columns(scored, options.titles)
         store = store_at(server or options.out or options.folder / INDEX_FOLDER)
-        tuning = Tuning(graphs=options.ann, asked=True) if options.ann or options.exact else None
+        tuning = Tuning(approximate=options.ann, asked=True) if options.ann or options.exact else None
         changes = build(scored, store, tuning, options.replace)
         looks = learn_titles(scored, store, titles) if titles and scored.rows and not options.qdrant else []
     if left_out := [name for name, kind in kinds(scored).items() if not kind]:
@@ -229,7 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{changes.deleted:,} deleted, {changes.unchanged:,} unchanged"
     )
     if changes.projection:
-        print(_graph(changes.projection, scored.manifest.embedding))
+        print(_approximation(changes.projection, scored.manifest.embedding))
     if looks:
         print(f"learned the appearance of {len(looks):,} words from {' and '.join(titles)}")
     return 0

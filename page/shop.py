@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from catalog import open_index
+from catalog.engines.store import InUse
 from catalog.filters.columns import Columns
 from catalog.filters.filtering import RowFilter, columns_of, kinds
 from catalog.index import INDEX_FOLDER
@@ -66,8 +67,11 @@ class Shop:
             if not batch.column(ID).equals(self._batch.column(ID)):
                 raise DataError(f"{self.scored.folder} has been scored again; restart the page")
             self._batch = batch
-            if self.index:
-                follow_corrections(self.index)
+            try:
+                if self.index:
+                    follow_corrections(self.index)
+            except InUse:
+                return  # another process has the index open; the next call tries again
             self._last = last
 
     def _read(self) -> pa.RecordBatch:

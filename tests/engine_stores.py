@@ -8,12 +8,12 @@ from uuid import uuid4
 import pytest
 from qdrant_client import QdrantClient
 
-from catalog.engines.edge_store import EdgeStore
+from catalog.engines.folder_store import FolderStore
 from catalog.engines.postgres_store import PostgresStore
 from catalog.engines.server_store import ServerStore
 from catalog.engines.store import Store
 
-ENGINES = ("edge", "client", "postgres")
+ENGINES = ("folder", "client", "postgres")
 
 MakeStore = Callable[[], Store]
 
@@ -28,8 +28,8 @@ def new_store(engine: str, request: pytest.FixtureRequest, folder: Path) -> Iter
         folder: of an index in a folder; it need not exist yet.
     """
     made: list[Store] = []
-    if engine == "edge":
-        make: MakeStore = lambda: EdgeStore(folder)  # noqa: E731
+    if engine == "folder":
+        make: MakeStore = lambda: FolderStore(folder)  # noqa: E731
     elif engine == "client":
         client = QdrantClient(":memory:")
         client.close = lambda **_: None  # closing would lose the data in memory

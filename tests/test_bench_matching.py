@@ -9,7 +9,7 @@ from benchmarks.enlarged import CHANGE, SHELF, Enlarged, originals
 from benchmarks.matching import section
 from benchmarks.matching_quality import Queries
 from benchmarks.matching_size import step
-from catalog.engines.edge_store import EdgeStore
+from catalog.engines.folder_store import FolderStore
 from catalog.index import build
 from catalog.scored.columns import vector_rows
 from catalog.similar.matching import Index
@@ -28,8 +28,8 @@ def test_an_enlarged_catalog_is_the_same_each_time_and_can_be_indexed(tmp_path: 
     sizes = np.abs(embeddings).max() * (1 + 2 * CHANGE)
     assert 0 <= first.min() <= first.max() <= sizes
     small = Enlarged(embeddings, logits, manifest, 300)
-    build(small, EdgeStore(tmp_path / "index"))
-    with Index(EdgeStore(tmp_path / "index")) as index:
+    build(small, FolderStore(tmp_path / "index"))
+    with Index(FolderStore(tmp_path / "index")) as index:
         assert len(index.search("0-7", limit=400, duplicates=True)) == 299
         assert {m.product.source[SHELF] for m in index.search(where=f"{SHELF}<1", limit=50)} <= {0}
 

@@ -26,5 +26,5 @@ def test_both_are_measured_and_the_section_is_written(
         (engine, way) for way in WAYS for engine in ("folder", "PostgreSQL 18")
     ]
     assert {recall for _, _, recall in rows} == {"1.000"}
-    assert "2,000 products (drawn), indexed one after the other: folder (Qdrant Edge) in " in text
+    assert "2,000 products (drawn), indexed one after the other: folder in " in text
     assert "python -m benchmarks.stores --postgres URL --rows 2000 --scored SCORED --source 'drawn'" in text

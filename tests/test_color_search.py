@@ -17,7 +17,7 @@ from catalog.coloring import measuring
 from catalog.coloring.color_search import ColorSearch, index_colors
 from catalog.coloring.color_table import COLORLESS_FILE, COLORS_FILE, read_colors
 from catalog.coloring.measuring import photograph_colors
-from catalog.engines.edge_store import EdgeStore
+from catalog.engines.folder_store import FolderStore
 from catalog.index import build
 from catalog.scored.table import Scored
 from catalog.similar.matching import Index
@@ -50,7 +50,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
 def index(scored: Scored) -> Path:
     assert command.main([str(scored.folder)]) == 0
     place = scored.folder / "index"
-    build(scored, EdgeStore(place))
+    build(scored, FolderStore(place))
     return place
 
 
@@ -163,7 +163,7 @@ def test_a_catalog_without_colors_gives_an_error_with_the_fix(scored, index, tmp
         read_colors(tmp_path)
     with pytest.raises(SettingError):
         ColorSearch({}, "#7a1f2b", 101)
-    with Index(EdgeStore(index)) as opened:
+    with Index(FolderStore(index)) as opened:
         assert index_colors(opened).keys() == read_colors(scored.folder).keys()
 
 

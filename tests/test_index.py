@@ -18,7 +18,7 @@ from qdrant_client import QdrantClient, models
 from scored_catalog import LOCAL_MODE, MODEL, OTHER_MODEL, TAXONOMY, products, write_catalog
 
 from catalog import open_index
-from catalog.engines.edge_store import MANIFEST, SHARD, EdgeStore
+from catalog.engines.folder_store import MANIFEST, POINTS, FolderStore
 from catalog.engines.server_store import ServerStore
 from catalog.engines.store import Store, Tuning
 from catalog.index import Changes, build, main
@@ -79,7 +79,7 @@ def test_only_what_changed_is_written(tmp_path: Path, store: MakeStore) -> None:
     moved = [row | {"embedding": row["embedding"] + 1} if row["id"] == "p7" else row for row in changed]
     second = write_catalog(tmp_path / "second", moved + products(65, seed=5)[60:])
     assert build(second, store()) == Changes(written=2 + 5, deleted=2, unchanged=56)
-    anew = EdgeStore(tmp_path / "anew")
+    anew = FolderStore(tmp_path / "anew")
     build(second, anew)
     assert content(store()) == content(anew)
     manifests = [IndexManifest.from_json(each.read_manifest() or {}, "") for each in (store(), anew)]
@@ -134,36 +134,38 @@ def test_kill_9_while_indexing(tmp_path: Path) -> None:
     for wait in (0.0, 0.2):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + 120
-        while not (out / SHARD / "wal").exists() and process.poll() is None and time.monotonic() < end:
+        while not (out / POINTS / "points.sqlite").exists() and process.poll() is None and time.monotonic() < end:
             time.sleep(0.005)
         time.sleep(wait)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        manifest = EdgeStore(out).read_manifest()
+        manifest = FolderStore(out).read_manifest()
         if manifest and not manifest["complete"]:
             cut_off += 1
             with pytest.raises(DataError, match="half-written"):
                 open_index(out)
     assert cut_off
-    changes = build(scored, EdgeStore(out))
+    changes = build(scored, FolderStore(out))
     assert changes.written + changes.unchanged == 1500
-    anew = EdgeStore(tmp_path / "anew")
+    anew = FolderStore(tmp_path / "anew")
     build(scored, anew)
-    assert content(EdgeStore(out)) == content(anew)
+    assert content(FolderStore(out)) == content(anew)
 
 
-def test_an_interrupted_index_that_cannot_be_opened_is_rebuilt(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["points.sqlite", "lists.faiss", "vectors.bin", "lock"])
+def test_an_interrupted_index_that_cannot_be_opened_is_rebuilt(tmp_path: Path, name: str) -> None:
     scored = write_catalog(tmp_path / "scored", products(20))
-    store = EdgeStore(tmp_path / "index")
-    build(scored, store)
-    for path in (tmp_path / "index" / SHARD / "segments").rglob("*"):
-        if path.is_file():
-            path.write_bytes(b"broken")
+    store, tuning = FolderStore(tmp_path / "index"), Tuning(approximate=True, asked=True)
+    build(scored, store, tuning)
+    broken = tmp_path / "index" / POINTS / name
+    broken.unlink()
+    if name != "lock":
+        broken.write_bytes(b"broken")
     with pytest.raises(DataError, match=r"cannot be opened: .*; give --replace to index again"):
-        build(scored, EdgeStore(tmp_path / "index"))
+        build(scored, FolderStore(tmp_path / "index"))
     manifest = IndexManifest.from_json(store.read_manifest(), "")
     store.write_manifest(replace(manifest, complete=False).to_json())
-    assert build(scored, EdgeStore(tmp_path / "index")) == Changes(written=20, deleted=0, unchanged=0)
+    assert build(scored, FolderStore(tmp_path / "index")) == Changes(written=20, deleted=0, unchanged=0)
 
 
 def test_an_empty_catalog(tmp_path: Path, store: MakeStore) -> None:
@@ -190,11 +192,11 @@ def test_folders_that_are_not_an_index(tmp_path: Path) -> None:
 
 def test_foreign_folders_and_collections_are_not_changed(tmp_path: Path) -> None:
     scored = write_catalog(tmp_path / "scored", products(5))
-    (tmp_path / SHARD).mkdir()
-    (tmp_path / SHARD / "mine").touch()
+    (tmp_path / POINTS).mkdir()
+    (tmp_path / POINTS / "mine").touch()
     with pytest.raises(DataError, match="belongs to no index; choose another folder with --out"):
-        build(scored, EdgeStore(tmp_path))
-    assert (tmp_path / SHARD / "mine").exists()
+        build(scored, FolderStore(tmp_path))
+    assert (tmp_path / POINTS / "mine").exists()
     client = QdrantClient(":memory:")
     client.create_collection("mine", models.VectorParams(size=2, distance=models.Distance.DOT))
     client.close = lambda **_: None  # closing would lose the data in memory
@@ -204,17 +206,15 @@ def test_foreign_folders_and_collections_are_not_changed(tmp_path: Path) -> None
     assert client.collection_exists("mine")
 
 
-def test_one_process_at_a_time(tmp_path: Path) -> None:
+def test_an_index_is_changed_only_while_nobody_reads_it(tmp_path: Path) -> None:
     scored = write_catalog(tmp_path / "scored", products(5))
-    build(scored, EdgeStore(tmp_path / "index"))
-    with open_index(tmp_path / "index"):
+    build(scored, FolderStore(tmp_path / "index"))
+    with open_index(tmp_path / "index") as index, open_index(tmp_path / "index") as other:
         for anew in (False, True):
             with pytest.raises(DataError, match="is in use by another process"):
-                build(scored, EdgeStore(tmp_path / "index"), anew=anew)
-        with pytest.raises(DataError, match="is in use by another process"):
-            open_index(tmp_path / "index")
-    with open_index(tmp_path / "index") as index:
-        assert len(index) == 5
+                build(scored, FolderStore(tmp_path / "index"), anew=anew)
+        assert len(index) == len(other) == 5
+    assert build(scored, FolderStore(tmp_path / "index"), anew=True).written == 5
 
 
 def test_no_server_answers() -> None:
@@ -228,21 +228,21 @@ def test_no_server_answers() -> None:
 def test_graphs_and_int8_copies(tmp_path: Path) -> None:
     """Other settings rebuild the index; for so few products the results are the same."""
     scored = write_catalog(tmp_path / "scored", products(300))
-    build(scored, EdgeStore(tmp_path / "index"))
+    build(scored, FolderStore(tmp_path / "index"))
     with open_index(tmp_path / "index") as index:
         exact = [match.product.id for match in index.search("p3")]
-    assert build(scored, EdgeStore(tmp_path / "index"), Tuning(graphs=True, asked=True)).written == 300
+    assert build(scored, FolderStore(tmp_path / "index"), Tuning(approximate=True, asked=True)).written == 300
     with open_index(tmp_path / "index") as index:
-        assert index.manifest.tuning == Tuning(graphs=True, asked=True)
+        assert index.manifest.tuning == Tuning(approximate=True, asked=True)
         assert [match.product.id for match in index.search("p3", exact=True)] == exact
         assert len({match.product.id for match in index.search("p3")} & set(exact)) >= 9
-    assert build(scored, EdgeStore(tmp_path / "index")) == Changes(0, 0, 300)  # without flags, settings are kept
+    assert build(scored, FolderStore(tmp_path / "index")) == Changes(0, 0, 300)  # without flags, settings are kept
 
 
 def test_a_large_index_stays_on_disk(tmp_path: Path, store: MakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """An index also keeps its settings, because changing them would rebuild it."""
     scored = write_catalog(tmp_path / "scored", products(300))
-    graphs = Tuning(graphs=True, asked=True)
+    graphs = Tuning(approximate=True, asked=True)
     with monkeypatch.context() as small:
         small.setattr("catalog.index.IN_MEMORY", 100)
         assert build(scored, store(), graphs).written == 300
@@ -250,9 +250,6 @@ def test_a_large_index_stays_on_disk(tmp_path: Path, store: MakeStore, monkeypat
     with Index(store()) as index:
         assert index.manifest.tuning.on_disk
         assert index.search("p3")
-    if isinstance(made := store(), EdgeStore):
-        kept = json.loads((made.folder / SHARD / "edge_config.json").read_text())
-        assert kept["payload_memory"] == kept["vectors"]["product"]["memory"] == "cold"
     assert build(scored, store(), graphs, anew=True).written == 300
     with Index(store()) as index:
         assert not index.manifest.tuning.on_disk
@@ -269,7 +266,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert json.loads((tmp_path / "scored/index" / MANIFEST).read_text())["rows"] == 30
     assert main([str(tmp_path / "scored"), "--ann"]) == 0
     assert "30 written" in (lines := capsys.readouterr().out.splitlines())[0]
-    assert lines[1].startswith("searched by a graph, over whole embeddings of ")
+    assert lines[1].startswith("searched approximately, by whole embeddings of ")
 
 
 def test_mistakes_of_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

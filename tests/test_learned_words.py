@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from scored_catalog import write_catalog
 
-from catalog.engines.edge_store import EdgeStore
+from catalog.engines.folder_store import FolderStore
 from catalog.index import main as index_main
 from catalog.search import main as search_main
 from catalog.similar.matching import Index
@@ -111,7 +111,7 @@ def test_sigmoids_are_those_of_known_odds() -> None:
 
 
 def test_products_whose_titles_lack_the_word_are_found_by_their_looks(scored: Path) -> None:
-    with Index(EdgeStore(scored / "index")) as index:
+    with Index(FolderStore(scored / "index")) as index:
         matches = search_words(index, "moccasin", limit=20).matches
         assert {match.product.id for match in matches} == {f"p{i}" for i in range(0, COUNT, 12)}
         assert {match.product.id for match in matches[-len(HIDDEN) :]} == {
@@ -162,7 +162,7 @@ def test_columns_of_titles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     (index / FILE).unlink()
     assert index_main([str(scored), "--out", str(index), "--titles", "none"]) == 0
     assert "learned" not in capsys.readouterr().out
-    with Index(EdgeStore(index)) as opened:  # texts are still indexed
+    with Index(FolderStore(index)) as opened:  # texts are still indexed
         found = search_words(opened, "moccasin").matches
         assert {reason.kind for match in found for reason in match.why} == {"title"}
         assert search_words(opened, "plush").matches[0].product.id == "p5"
@@ -194,5 +194,5 @@ def test_a_broken_file_of_words_is_reported(scored: Path, tmp_path: Path) -> Non
     shutil.copytree(scored / "index", tmp_path / "index")
     path = tmp_path / "index" / FILE
     path.write_bytes(path.read_bytes()[:4096])
-    with Index(EdgeStore(tmp_path / "index")) as index:  # rebuilt, without visual models
+    with Index(FolderStore(tmp_path / "index")) as index:  # rebuilt, without visual models
         assert {reason.kind for reason in search_words(index, "moccasin").matches[0].why} == {"title"}

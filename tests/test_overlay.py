@@ -194,7 +194,7 @@ def test_gates_follow_corrections(tmp_path: Path) -> None:
     assert found["product.probability"] == [1, 0.25, 0, 0.25]
 
 
-@pytest.mark.parametrize("engine", ["edge", "postgres"])
+@pytest.mark.parametrize("engine", ["folder", "postgres"])
 def test_an_index_follows_corrections(scored: Scored, engine: str, request: pytest.FixtureRequest) -> None:
     place = str(scored.folder / "index")
     if engine == "postgres":
@@ -215,3 +215,18 @@ def test_an_index_follows_corrections(scored: Scored, engine: str, request: pyte
         for product in ("p2", "p8", "p77"):
             assert index.product(product).attributes["color"] == cell(scored, product, "attribute.color")
     assert build(scored, store_at(place)).written == 0
+
+
+def test_an_index_that_others_read_follows_corrections_later(
+    scored: Scored, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = scored.folder / "index"
+    build(scored, store_at(place))
+    with open_index(place):
+        correct(scored, Correction("p7", ONLY, "color", "Écru"))
+        with open_index(place) as index:
+            assert index.product("p7").attributes["color"] != ["Écru"]
+        assert "does not have the latest corrections yet: another process has it open" in capsys.readouterr().err
+    with open_index(place) as index:
+        assert index.product("p7").attributes["color"] == ["Écru"]
+    assert not capsys.readouterr().err

@@ -20,7 +20,7 @@ from scored_catalog import COLUMNS, products, write_catalog
 
 from catalog import duplicates, open_index, recommend, replace, search
 from catalog.analysis.opening import open_scored
-from catalog.engines.edge_store import EdgeStore
+from catalog.engines.folder_store import FolderStore
 from catalog.engines.postgres_connection import without_secrets
 from catalog.engines.postgres_filters import PostgresBuilder
 from catalog.engines.postgres_store import PostgresStore
@@ -35,7 +35,7 @@ from fashion.errors import DataError, SettingError
 from serving.ports import free_ports
 
 PASSWORD = "geh%3Aeim"  # URL-encoded geh:eim
-GRAPHS = Tuning(graphs=True, asked=True)
+GRAPHS = Tuning(approximate=True, asked=True)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_every_command_takes_the_server(
     assert main([str(scored.folder), *server]) == 0
     shown = f"{collection} at {without_secrets(postgres)}"
     assert capsys.readouterr().out == f"{shown}: 300 products; 300 written, 0 deleted, 0 unchanged\n"
-    build(scored, EdgeStore(scored.folder / "index"))
+    build(scored, FolderStore(scored.folder / "index"))
     for command, asked in (
         (search, ["--id", "p3", "--where", "price<50"]),
         (replace, ["p3", "--stock", "stock"]),
@@ -270,8 +270,8 @@ def test_kill_9_while_indexing(tmp_path: Path, postgres: str, collection: str) -
     changes = _build_with_retries(scored, postgres, collection)
     assert 0 < changes.unchanged < 3000
     assert changes.written + changes.unchanged == 3000
-    build(scored, EdgeStore(tmp_path / "index"), GRAPHS)
-    with Index(PostgresStore(postgres, collection)) as index, Index(EdgeStore(tmp_path / "index")) as other:
+    build(scored, FolderStore(tmp_path / "index"), GRAPHS)
+    with Index(PostgresStore(postgres, collection)) as index, Index(FolderStore(tmp_path / "index")) as other:
         assert index.manifest.tuning == GRAPHS
         everything = [{r.id: r.payload for r in each.store.scroll()} for each in (index, other)]
         assert everything[0] == everything[1]

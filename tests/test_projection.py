@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scored_catalog import TAXONOMY, products, write_catalog
 
-from catalog.engines.edge_store import EdgeStore
+from catalog.engines.folder_store import FolderStore
 from catalog.engines.store import Tuning
 from catalog.index import build, main
 from catalog.similar.matching import Index
@@ -64,7 +64,7 @@ def test_later_products_use_the_same_projection(tmp_path: Path, capsys: pytest.C
     directions = np.random.default_rng(1).normal(size=(16, LENGTH))
     for row in rows:
         row["embedding"] = row["embedding"] @ directions
-    store, tuning = EdgeStore(tmp_path / "index"), Tuning(graphs=True, asked=True)
+    store, tuning = FolderStore(tmp_path / "index"), Tuning(approximate=True, asked=True)
     write_catalog(tmp_path / "first", rows[:1050], part=500)
     assert main([str(tmp_path / "first"), "--ann", "--out", str(tmp_path / "index")]) == 0
     assert f"embeddings of {LENGTH} reduced to 128: " in capsys.readouterr().out

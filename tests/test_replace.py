@@ -12,7 +12,7 @@ from engine_stores import ENGINES, new_store
 from scored_catalog import COLUMNS, LOCAL_MODE, TAXONOMY, products, write_catalog
 
 from catalog import duplicates, recommend, replace
-from catalog.engines.edge_store import EdgeStore
+from catalog.engines.folder_store import FolderStore
 from catalog.engines.store import Tuning
 from catalog.filters.columns import Columns, Kind, source_column
 from catalog.index import build
@@ -42,7 +42,7 @@ def rows() -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("replace")
-    build(write_catalog(folder / "scored", rows()), EdgeStore(folder / "index"))
+    build(write_catalog(folder / "scored", rows()), FolderStore(folder / "index"))
     return folder / "index"
 
 
@@ -51,7 +51,7 @@ def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("engines")
     engine, _, graphs = request.param.partition(" ")
     with new_store(engine, request, folder / "index") as make:
-        build(write_catalog(folder / "scored", rows()), make(), Tuning(graphs=bool(graphs), asked=True))
+        build(write_catalog(folder / "scored", rows()), make(), Tuning(approximate=bool(graphs), asked=True))
         with Index(make()) as opened:
             yield opened
 
@@ -165,7 +165,7 @@ def test_invalid_recommendation_requests(
 def test_planted_duplicates_are_found_and_nothing_else(index: Index) -> None:
     planted = sorted((sorted([id, *twins]) for id, twins in TWINS.items()), key=len, reverse=True)
     assert index.duplicates(threshold=0.999) == planted
-    if not index.manifest.tuning.graphs:  # with graphs, float16 vectors round a cosine so near to 1 up to 1
+    if not index.manifest.tuning.approximate:  # with graphs, float16 vectors round a cosine so near to 1 up to 1
         assert index.duplicates(threshold=1.0) == []
     (everything,) = index.duplicates(threshold=0.01)  # more near neighbors than the first query returns
     assert len(everything) == COUNT + 3
@@ -211,14 +211,18 @@ def test_stock_texts_are_understood_and_a_missing_column_is_noted(
     known = {row["id"]: row | {"Availability": texts[i % len(texts)]} for i, row in enumerate(products(40, seed=3))}
     kept = [column for column in COLUMNS if column.name != "stock"]
     text = [*kept, pa.field("Availability", pa.string())]
-    build(write_catalog(tmp_path / "text", list(known.values()), columns=text), EdgeStore(tmp_path / "text" / "index"))
+    build(
+        write_catalog(tmp_path / "text", list(known.values()), columns=text), FolderStore(tmp_path / "text" / "index")
+    )
     flags = ["p1", "--same", "", "--json", "--limit", "100"]
     assert replace.main([str(tmp_path / "text" / "index"), *flags]) == 0
     said = capsys.readouterr()
     found = {known[json.loads(line)["id"]]["Availability"] for line in said.out.splitlines()}
     assert found == {"in stock", "TRUE", "https://schema.org/InStock"}
     assert "in stock" not in said.err
-    build(write_catalog(tmp_path / "none", list(known.values()), columns=kept), EdgeStore(tmp_path / "none" / "index"))
+    build(
+        write_catalog(tmp_path / "none", list(known.values()), columns=kept), FolderStore(tmp_path / "none" / "index")
+    )
     for more, lines in (([], 1), (["--stock", ""], 0)):
         assert replace.main([str(tmp_path / "none" / "index"), *flags, *more]) == 0
         notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note   no stock column")]

@@ -14,7 +14,7 @@ from PIL import Image, ImageColor
 from plain_filter import matches
 from scored_catalog import COLUMNS, LOCAL_MODE, TAXONOMY, products, write_catalog
 
-from catalog.engines.edge_store import EdgeStore
+from catalog.engines.folder_store import FolderStore
 from catalog.index import build
 from catalog.scored.table import Scored
 from catalog.search import main
@@ -266,7 +266,7 @@ def photographs(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     price = COLUMNS[:1]
     scored = write_catalog(folder / "scored", rows, predictor.identity(), taxonomy=card.taxonomy, columns=price)
-    build(scored, EdgeStore(folder / "index"))
+    build(scored, FolderStore(folder / "index"))
     return folder
 
 
@@ -291,7 +291,7 @@ def test_a_photograph_finds_itself(photographs: Path, bundle: Path, capsys: pyte
 def test_the_table(photographs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     heading, *lines = run(capsys, photographs / "index", "--id", "4", "--limit", "3").splitlines()
     assert heading.split("  ")[0] == "alike"
-    with Index(EdgeStore(photographs / "index")) as index:
+    with Index(FolderStore(photographs / "index")) as index:
         found = index.search("4", limit=3)
     for line, match in zip(lines, found, strict=True):
         assert line[:5] == f"{match.similarity:5.2f}"

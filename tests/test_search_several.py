@@ -17,7 +17,7 @@ from several_photographs import PRODUCTS, STARTER, views, write_rows
 from catalog import duplicates, recommend, replace, search
 from catalog.coloring.color_search import ColorSearch
 from catalog.coloring.color_table import ColoredProduct
-from catalog.engines.edge_store import EdgeStore
+from catalog.engines.folder_store import FolderStore
 from catalog.engines.store import Tuning
 from catalog.index import build
 from catalog.score import score
@@ -44,11 +44,11 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
     return Scored.open(path.parent / "scored")
 
 
-@pytest.fixture(scope="module", params=["edge", "edge graphs", "client", "postgres", "postgres graphs"])
+@pytest.fixture(scope="module", params=["folder", "folder graphs", "client", "postgres", "postgres graphs"])
 def index(request: pytest.FixtureRequest, scored: Scored) -> Iterator[Index]:
     engine, _, graphs = request.param.partition(" ")
     with new_store(engine, request, scored.folder / request.param) as make:
-        build(scored, make(), Tuning(graphs=bool(graphs), asked=True))
+        build(scored, make(), Tuning(approximate=bool(graphs), asked=True))
         with Index(make()) as opened:
             yield opened
 
@@ -106,7 +106,7 @@ def test_replacements_and_recommendations_leave_out_copies(index: Index) -> None
 
 def test_duplicates_are_products(index: Index) -> None:
     assert index.duplicates() == [[COPY, "p0"]]
-    if not index.manifest.tuning.graphs:  # which store vectors as float16
+    if not index.manifest.tuning.approximate:  # which store vectors as float16
         assert index.duplicates(threshold=1) == [[COPY, "p0"]]  # the same file
     assert [ids(index.duplicates_of(id)) for id in ("p0", COPY, "p1")] == [[COPY], ["p0"], []]
 
@@ -122,15 +122,15 @@ def test_a_color_keeps_single_photographs(index: Index, predictor: Predictor, sc
 
 
 def test_words_name_products_once(scored: Scored, tmp_path: Path) -> None:
-    build(scored, EdgeStore(tmp_path / "index"))
-    with Index(EdgeStore(tmp_path / "index")) as index:
+    build(scored, FolderStore(tmp_path / "index"))
+    with Index(FolderStore(tmp_path / "index")) as index:
         assert ids(search_words(index, "again", limit=9, duplicates=True).matches) == [COPY]
         assert len({"p0", COPY} & set(ids(search_words(index, "product", limit=9).matches))) == 1
         assert len(search_words(index, "under 100", limit=9).matches) == PRODUCTS
 
 
 def test_an_index_is_updated_with_its_photographs(scored: Scored, tmp_path: Path) -> None:
-    store = EdgeStore(tmp_path / "index")
+    store = FolderStore(tmp_path / "index")
     assert build(scored, store).written == PRODUCTS + 1
     changes = build(scored, store)
     assert (changes.written, changes.unchanged, changes.deleted) == (0, PRODUCTS + 1, 0)
@@ -147,7 +147,7 @@ def test_an_index_is_updated_with_its_photographs(scored: Scored, tmp_path: Path
 
 
 def test_commands_and_their_pictures(scored: Scored, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    build(scored, EdgeStore(tmp_path / "index"))
+    build(scored, FolderStore(tmp_path / "index"))
     capsys.readouterr()
     place = str(tmp_path / "index")
     sheet = ["--sheet", str(tmp_path / "sheet.png")]
@@ -169,7 +169,7 @@ def test_photographs_in_a_table_are_on_the_sheet(tmp_path: Path) -> None:
     images = pa.array([views(i)[0] for i in range(3)], pa.binary())
     pq.write_table(pa.table({"image": images, "id": ["a", "b", "c"]}), tmp_path / "t.parquet")
     score(STARTER, [str(tmp_path / "t.parquet")], tmp_path / "scored")
-    store = EdgeStore(tmp_path / "index")
+    store = FolderStore(tmp_path / "index")
     build(Scored.open(tmp_path / "scored"), store)
     with Index(store) as index:
         pictures = [draw_sheet([index.product("a")], index.search("a"), columns=["id"]).image]

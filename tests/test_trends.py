@@ -16,7 +16,7 @@ from scored_catalog import COLUMNS, OTHER_MODEL, TAXONOMY, products, write_catal
 from catalog.analysis.growth import trends
 from catalog.analysis.opening import open_scored
 from catalog.analysis.tabular import spark, trends_text
-from catalog.engines.edge_store import EdgeStore
+from catalog.engines.folder_store import FolderStore
 from catalog.filters.filtering import RowFilter
 from catalog.filters.where import FilterError
 from catalog.index import build
@@ -105,7 +105,7 @@ def test_filters_work_as_in_an_index(scored: Scored) -> None:
 
 def test_an_index_names_its_catalog(tmp_path: Path) -> None:
     scored = write_catalog(tmp_path / "scored", products(40))
-    build(scored, EdgeStore(scored.folder / "index"))
+    build(scored, FolderStore(scored.folder / "index"))
     apart = tmp_path / "index/index.json"
     write_atomically(apart, (scored.folder / "index/index.json").read_bytes())  # the only file read of an index
     found = trends(apart.parent, groups=["sleeve"])

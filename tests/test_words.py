@@ -12,7 +12,7 @@ import pytest
 from engine_stores import new_store
 from scored_catalog import EMBEDDING, write_catalog
 
-from catalog.engines.edge_store import EdgeStore
+from catalog.engines.folder_store import FolderStore
 from catalog.index import build
 from catalog.scored.table import Scored
 from catalog.search import main
@@ -54,14 +54,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         logits = np.array([3.0 if label.name in names else -4.0 for label in TAXONOMY.labels], np.float32)
         row = {"id": id, "image": f"{id}.jpg", "title": title, "Price": price}
         rows.append(row | {"logits": logits, "embedding": 1 + np.eye(EMBEDDING)[number]})
-    build(write_catalog(home / "scored", rows, taxonomy=TAXONOMY, columns=COLUMNS), EdgeStore(home / "index"))
+    build(write_catalog(home / "scored", rows, taxonomy=TAXONOMY, columns=COLUMNS), FolderStore(home / "index"))
     return home / "index"
 
 
-@pytest.fixture(scope="module", params=["edge", "postgres"])
+@pytest.fixture(scope="module", params=["folder", "postgres"])
 def index(request: pytest.FixtureRequest, folder: Path) -> Iterator[Index]:
     with new_store(request.param, request, folder) as make:
-        if request.param != "edge":
+        if request.param != "folder":
             build(Scored.open(folder.parent / "scored"), make())
         with Index(make()) as opened:
             yield opened
@@ -194,8 +194,8 @@ def test_a_price_limit_takes_the_most_usual_column(tmp_path: Path) -> None:
     both = {"logits": np.zeros(len(TAXONOMY)), "embedding": np.ones(EMBEDDING), "image": ""}
     rows = [{"id": id, "sale_price": sale, "Price": price, **both} for id, (sale, price) in prices.items()]
     columns = [pa.field("sale_price", pa.float64()), pa.field("Price", pa.float64())]
-    build(write_catalog(tmp_path / "scored", rows, taxonomy=TAXONOMY, columns=columns), EdgeStore(tmp_path / "index"))
-    with Index(EdgeStore(tmp_path / "index")) as opened:
+    build(write_catalog(tmp_path / "scored", rows, taxonomy=TAXONOMY, columns=columns), FolderStore(tmp_path / "index"))
+    with Index(FolderStore(tmp_path / "index")) as opened:
         assert ids(opened, "under 50") == ["a"]
 
 
@@ -292,8 +292,8 @@ def test_a_catalog_without_texts_and_prices(tmp_path: Path) -> None:
     """Labels are found; other words are noted, and prices are refused."""
     logits = np.array([3.0 if label.name in ("Dresses", "Red") else -4.0 for label in TAXONOMY.labels], np.float32)
     rows = [{"id": "x", "image": "", "logits": logits, "embedding": np.ones(EMBEDDING)}]
-    build(write_catalog(tmp_path / "scored", rows, taxonomy=TAXONOMY, columns=[]), EdgeStore(tmp_path / "index"))
-    with Index(EdgeStore(tmp_path / "index")) as opened:
+    build(write_catalog(tmp_path / "scored", rows, taxonomy=TAXONOMY, columns=[]), FolderStore(tmp_path / "index"))
+    with Index(FolderStore(tmp_path / "index")) as opened:
         found = search_words(opened, "zephyr red dres")
         assert [match.product.id for match in found.matches] == ["x"]
         assert found.notes == [
@@ -327,8 +327,8 @@ def test_texts_follow_a_rebuilt_index(folder: Path, tmp_path: Path) -> None:
     for word in ("plush", "corduroy"):
         rows = [row | {"title": word}]
         scored = write_catalog(tmp_path / word, rows, taxonomy=TAXONOMY, columns=COLUMNS)
-        build(scored, EdgeStore(tmp_path / "index"), anew=True)
-        with Index(EdgeStore(tmp_path / "index")) as opened:
+        build(scored, FolderStore(tmp_path / "index"), anew=True)
+        with Index(FolderStore(tmp_path / "index")) as opened:
             opened.manifest.__dict__["created"] = word  # builds within one second have the same time
             assert ids(opened, word) == ["x"]
 

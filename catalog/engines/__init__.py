@@ -1,1 +1,1 @@
-"""Vector engines that store an index: Qdrant Edge, PostgreSQL with pgvector, and a Qdrant server."""
+"""Vector engines that store an index: a folder, PostgreSQL with pgvector, and a Qdrant server."""

@@ -36,9 +36,9 @@ def store_at(place: str | Path) -> Store:
             ) from None
         return PostgresStore.at(text)
     if not is_server(text):
-        from catalog.engines.edge_store import EdgeStore
+        from catalog.engines.folder_store import FolderStore
 
-        return EdgeStore(place)
+        return FolderStore(place)
     url, _, collection = text.rstrip("/").rpartition("/")
     if not collection or url.endswith(("/", ":")):
         raise SettingError(f"{text} names no collection; expected http://HOST:PORT/COLLECTION")

@@ -117,18 +117,18 @@ class PostgresStore:
             self._do(sql.SQL("DROP TABLE IF EXISTS {}, {}").format(self.table, self.about))
             columns = [
                 sql.SQL("id uuid PRIMARY KEY, payload jsonb NOT NULL"),
-                # float16 if there is a graph, as in Qdrant Edge; statistics of vectors, disabled below, are useless
-                sql.SQL("vector {}({}) NOT NULL").format(_type(tuning.graphs), sql.Literal(size)),
-                *([sql.SQL("coarse halfvec({}) NOT NULL").format(sql.Literal(coarse))] if tuning.graphs else []),
+                # float16 if there is a graph; statistics of vectors, disabled below, are useless
+                sql.SQL("vector {}({}) NOT NULL").format(_type(tuning.approximate), sql.Literal(size)),
+                *([sql.SQL("coarse halfvec({}) NOT NULL").format(sql.Literal(coarse))] if tuning.approximate else []),
             ]
             self._do(sql.SQL("CREATE TABLE {} ({})").format(self.table, sql.SQL(", ").join(columns)))
             self._do(sql.SQL("CREATE TABLE {} (name text PRIMARY KEY, content bytea NOT NULL)").format(self.about))
-            for name in ("vector", "coarse")[: 1 + tuning.graphs]:
+            for name in ("vector", "coarse")[: 1 + tuning.approximate]:
                 self._do(sql.SQL("ALTER TABLE {} ALTER {} SET STATISTICS 0").format(self.table, sql.Identifier(name)))
             for table in (self.table, self.about):
                 self._do(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(OURS)))
             self._write(MANIFEST, json.dumps(manifest, ensure_ascii=False).encode())
-            self._graphs = tuning.graphs
+            self._graphs = tuning.approximate
 
     def index_columns(self, columns: Sequence[Column]) -> None:
         self._columns = list(columns)  # built by `finish`: indexing all rows at once is faster than row by row

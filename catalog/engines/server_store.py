@@ -227,7 +227,7 @@ def _request(query: Any, coarse: Any, limit: int, where: Any) -> models.QueryReq
 
 def _config(size: int, coarse: int, tuning: Tuning) -> dict[str, models.VectorParams]:
     none, dot = models.HnswConfigDiff(m=0), models.Distance.DOT
-    if not tuning.graphs:
+    if not tuning.approximate:
         return {VECTOR: models.VectorParams(size=size, distance=dot, hnsw_config=none)}
     half = models.Datatype.FLOAT16
     int8 = models.ScalarQuantization(

@@ -12,9 +12,9 @@ from catalog.filters.conditions import Builder
 from fashion.errors import DataError
 
 VECTOR = "product"  # full vector, see catalog.similar.spaces.point
-COARSE = "coarse"  # reduced vector for the HNSW graph, see catalog.similar.projection
-EF = 320  # ef of the HNSW search, at least
-CANDIDATES = 300  # beyond the limit: found by the graph with int8 vectors, rescored with full vectors
+COARSE = "coarse"  # reduced vector for approximate search, see catalog.similar.projection
+EF = 320  # ef of a search in an HNSW graph, at least
+CANDIDATES = 300  # beyond the limit: found by coarse vectors, rescored with full vectors
 BATCH = 256  # points per write or read
 
 
@@ -27,16 +27,16 @@ class Tuning:
     """How an index is built.
 
     Attributes:
-        graphs: whether search is approximate: an HNSW graph over coarse vectors (see `catalog.similar.projection`)
-            with int8 copies of them in memory, and full vectors as float16. Otherwise every search compares all
-            products.
-        on_disk: whether full vectors and payloads are read from disk at each search; otherwise they are cached in as
-            much memory as the system can spare. Fixed when the index is created.
-        m, ef_construct: of the HNSW graph: links per product, and candidates considered while it is built.
-        asked: whether the user chose `graphs`; otherwise it depends on the number of products.
+        approximate: whether a search compares full vectors of candidates only, which coarse vectors
+            (see `catalog.similar.projection`) find in an HNSW graph or in inverted lists; full vectors are then stored
+            with fewer bytes. Otherwise every search compares all products.
+        on_disk: whether a server reads full vectors and payloads from disk at each search. Fixed when the index is
+            created.
+        m, ef_construct: of an HNSW graph: links per product, and candidates considered while it is built.
+        asked: whether the user chose `approximate`; otherwise it depends on the number of products.
     """
 
-    graphs: bool = False
+    approximate: bool = False
     on_disk: bool = field(default=False, compare=False)
     m: int = 16
     ef_construct: int = 100
@@ -45,7 +45,7 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Point:
-    """A product as written to an engine; `coarse` is set if the index has a graph."""
+    """A product as written to an engine; `coarse` is set if the index is searched approximately."""
 
     id: str
     vector: np.ndarray
@@ -85,7 +85,7 @@ class Query(NamedTuple):
 
     Attributes:
         vector: (E + A,), or (n, E + A) for n queries at once.
-        coarse: the reduced query for the HNSW graph; None compares all products.
+        coarse: the reduced query; None compares all products.
     """
 
     vector: np.ndarray
@@ -171,7 +171,7 @@ class Store(Protocol):
         """Save what was written to `file_path(name)`."""
 
     def finish(self) -> None:
-        """Build the graph that `Tuning` requests, and flush everything to disk."""
+        """Build what searches and filters need after changes."""
 
     def close(self) -> None:
         """Release the engine."""

@@ -18,10 +18,11 @@ def follow_corrections(index: Index) -> int:
     """Rewrite the products corrected since the index was built, or all after a refit. Returns their number.
 
     The index stays unchanged if the scored catalog is not on this machine, was scored by another model, or has lost
-    columns since. Only `python -m catalog.index` measures the scales and fits the graph's projection again.
+    columns since. Only `python -m catalog.index` measures the scales and fits the projection again.
 
     Raises:
         DataError: the corrections or the catalog cannot be read.
+        InUse: another process has the index open.
     """
     folder = _catalog_of(index)
     if folder is None:

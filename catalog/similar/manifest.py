@@ -15,7 +15,7 @@ from catalog.similar.spaces import Scales
 from fashion.errors import DataError, FashionError
 from fashion.taxonomy import Label, Taxonomy
 
-SCHEMA = 3
+SCHEMA = 4
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class IndexManifest:
         columns: columns that filters can name.
         scales: average similarities of its products, for normalization.
         tuning: how it was built.
-        projection: projection to the coarse vectors of its graph; None without a graph.
+        projection: projection to coarse vectors; None if every search compares all products.
         catalog: the folder of the scored catalog.
         rows: number of products.
         complete: false while the index is being written, or if writing was interrupted.
@@ -66,7 +66,7 @@ class IndexManifest:
 
         Args:
             vectors: see `catalog.similar.spaces.Measure.query`.
-            exact: compare every product even if the index has a graph.
+            exact: compare every product even if the index is approximate.
         """
         return Query(vectors, None if exact or self.projection is None else self.projection.queries(vectors))
 

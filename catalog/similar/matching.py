@@ -244,7 +244,7 @@ class Index:
             vector: float32 (E + A,), see `catalog.similar.spaces.point`.
             where: only products that pass this filter are compared.
             limit: keep it small: reading vectors back takes longer than the search.
-            exact: compare every product even if the index has a graph.
+            exact: compare every product even if the index is approximate.
         """
         kept = [*([where] if where else []), *exclude_photographs(self.manifest)]
         hits = self.store.nearest(

@@ -27,7 +27,7 @@ def groups(
         store: of an open index.
         manifest: of that index.
         threshold: minimum cosine of the embeddings of near-identical photographs.
-        exact: compare every product with every other; otherwise with its nearest neighbors in the graph.
+        exact: compare every product with every other; otherwise with its approximate nearest neighbors.
         where: the engine's filter of the points to compare; None compares all.
 
     Raises:

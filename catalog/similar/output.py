@@ -19,9 +19,7 @@ DIVERSITY = 0.5  # of --diverse without a number
 def add_where(parser: argparse.ArgumentParser) -> None:
     """Add --where, --exact and --duplicates, which choose the products to compare and show."""
     parser.add_argument("--where", metavar="FILTER", help="such as 'color=Black and sleeve!=Sleeveless and price<50'")
-    parser.add_argument(
-        "--exact", action="store_true", help="compare with every product instead of using the index's graph"
-    )
+    parser.add_argument("--exact", action="store_true", help="compare with every product, in an approximate index too")
     parser.add_argument(
         "--duplicates", action="store_true", help="show every listing of products with near-identical photographs"
     )

@@ -1,6 +1,6 @@
-"""Project full vectors to the coarse ones of the HNSW graph: reduced in dimension and of equal length.
+"""Project full vectors to coarse ones for approximate search: reduced in dimension and of equal length.
 
-Candidates that the graph finds are rescored with full vectors, see `catalog.engines.store.CANDIDATES`.
+Candidates that they find are rescored with full vectors, see `catalog.engines.store.CANDIDATES`.
 """
 
 import base64
@@ -25,11 +25,11 @@ JUDGED: tuple[Space, ...] = ("both", "embedding")  # spaces that must reach `REC
 
 @dataclass(frozen=True)
 class Projection:
-    """Linear projection of full vectors to the coarse vectors of a graph.
+    """Linear projection of full vectors to coarse vectors.
 
-    The graph is built once, for fixed distances between points, but serves queries for any space, weights and share.
-    Scores are therefore weighted as in the default space, and one extra dimension gives all points the same length:
-    then the largest dot product, the smallest angle and the smallest distance select the same points.
+    An HNSW graph or inverted lists are built once, for fixed distances between points, but serve queries for any space,
+    weights and share. Scores are therefore weighted as in the default space, and one extra dimension gives all points
+    the same length: then the largest dot product, the smallest angle and the smallest distance select the same points.
 
     Attributes:
         labels: A, the number of scores at the end of a full vector.

@@ -36,7 +36,7 @@ class SearchSettings:
         where: filter on the products to compare, as text (see `catalog.filters.where`) or parsed.
         limit: maximum number of matches.
         diversity: from 0 to 1, how much the matches should differ, see `catalog.similar.spaces.diverse`.
-        exact: compare every product even if the index has a graph.
+        exact: compare every product even if the index is approximate.
         duplicates: return every listing with near-identical photographs; otherwise only the first.
 
     Raises:

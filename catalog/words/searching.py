@@ -54,7 +54,7 @@ def search_words(
         text: such as `red dress with long sleeves, no print, under 50`.
         where: an additional filter.
         limit: maximum number of products.
-        exact: compare every product even if the index has a graph.
+        exact: compare every product even if the index is approximate.
         duplicates: return every listing with near-identical photographs.
 
     Raises:

@@ -1,0 +1,157 @@
+"""Store an index in a folder: payloads and filters in SQLite, vectors in a file, inverted lists by FAISS.
+
+FOLDER/index.json              the manifest of the index
+FOLDER/points/points.sqlite    ids, payloads, and which rows have which values
+FOLDER/points/vectors.bin      full vectors, by row
+FOLDER/points/lists.faiss      inverted lists of coarse vectors, if the index is searched approximately
+FOLDER/points/added.bin        coarse vectors that are not in the lists yet
+FOLDER/points/lock             locked by every process that has the index open
+
+Several processes may read an index at once; one that changes it must be alone.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from catalog.engines.folder_content import COARSE_SIZE, EMBEDDING, SIZE, FolderContent
+from catalog.engines.row_filters import RowTest, RowTests
+from catalog.engines.store import BATCH, Examples, Hit, InUse, Point, Query, Record, Tuning
+from catalog.filters.columns import Column
+from catalog.filters.conditions import Builder
+from fashion.errors import DataError, one_line
+from fashion.files import write_atomically
+
+MANIFEST, POINTS, LOCK = "index.json", "points", "lock"
+FORMER = ("shard",)  # folders of earlier versions
+
+
+class FolderStore:
+    """See `catalog.engines.store.Store`."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.place, self.flags = repr(str(folder)), f"--out {folder}"
+        self.builder: Builder = RowTests()
+        self._points = self.folder / POINTS
+        self._lock: int | None = None
+        self._content: FolderContent | None = None
+
+    def read_manifest(self) -> dict[str, Any] | None:
+        path = self.folder / MANIFEST
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path} cannot be read as JSON: {error}; index the catalog into another folder") from None
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        write_atomically(self.folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+
+    def open(self) -> None:
+        try:
+            self._open_lock(fcntl.LOCK_SH)
+            self._content = FolderContent(self._points)
+        except InUse:
+            self.close()
+            raise
+        except (DataError, OSError, RuntimeError, ValueError, LookupError, sqlite3.Error) as error:
+            self.close()
+            raise DataError(
+                f"the index {self.place} cannot be opened: {one_line(error)}; give --replace to index again"
+            ) from None
+
+    def create(self, size: int, coarse: int, tuning: Tuning, manifest: Mapping[str, Any]) -> None:
+        before = [folder for name in (POINTS, *FORMER) if (folder := self.folder / name).exists()]
+        if before and self.read_manifest() is None:
+            raise DataError(f"{before[0]} exists but belongs to no index; choose another folder with --out")
+        self.close()
+        if (self._points / LOCK).exists():
+            self._open_lock(fcntl.LOCK_EX)
+        for folder in before:
+            shutil.rmtree(folder)
+        self.close()
+        self.write_manifest(manifest)
+        self._points.mkdir(parents=True)
+        (self._points / LOCK).touch()
+        self._open_lock(fcntl.LOCK_EX)
+        embedding = manifest["embedding"] if tuning.approximate else None
+        self._content = FolderContent(self._points, {SIZE: size, EMBEDDING: embedding, COARSE_SIZE: coarse})
+
+    def index_columns(self, columns: Sequence[Column]) -> None:
+        self._changing().table.set_columns(columns)
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        self._changing().upsert(list({point.id: point for point in points}.values()))
+
+    def delete(self, ids: Sequence[str]) -> None:
+        self._changing().table.delete(ids)
+
+    def file_path(self, name: str) -> Path:
+        return self.folder / name
+
+    def save_file(self, name: str) -> None:
+        pass  # `file_path` is the file's permanent place
+
+    def finish(self) -> None:
+        self._changing().finish()
+        self._locked(fcntl.LOCK_SH)
+
+    def close(self) -> None:
+        if self._content is not None:
+            self._content.close()
+        if self._lock is not None:
+            os.close(self._lock)
+        self._content = self._lock = None
+
+    def count(self, where: RowTest | None = None) -> int:
+        return int(self._opened().passing(where).sum())
+
+    def scroll(
+        self, where: RowTest | None = None, vector: bool = False, payload: Sequence[str] = ()
+    ) -> Iterator[Record]:
+        content = self._opened()
+        passing = content.passing(where) if where else None
+        rows = (row for row in content.table.rows_by_id() if passing is None or passing[row])
+        while some := list(islice(rows, BATCH)):
+            yield from content.records(content.table.at(some), vector, payload)
+
+    def retrieve(self, ids: Sequence[str], vector: bool = False) -> list[Record]:
+        content = self._opened()
+        return content.records(content.table.get(ids), vector)
+
+    def nearest(self, query: Query, limit: int, where: RowTest | None = None) -> list[Hit]:
+        return self._opened().nearest(query, limit, where)
+
+    def nearest_each(self, queries: Query, limit: int, where: RowTest | None = None) -> list[list[Hit]]:
+        return self._opened().nearest_each(queries, limit, where)
+
+    def recommend(self, examples: Examples, limit: int, where: RowTest | None = None) -> list[Hit]:
+        return self._opened().recommend(examples, limit, where)
+
+    def _opened(self) -> FolderContent:
+        assert self._content is not None
+        return self._content
+
+    def _changing(self) -> FolderContent:
+        """The content, after other processes have been locked out."""
+        self._locked(fcntl.LOCK_EX)
+        return self._opened()
+
+    def _open_lock(self, how: int) -> None:
+        self._lock = os.open(self._points / LOCK, os.O_RDONLY)
+        self._locked(how)
+
+    def _locked(self, how: int) -> None:
+        assert self._lock is not None
+        try:
+            fcntl.flock(self._lock, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InUse(f"the index {self.place} is in use by another process; wait until that ends") from None

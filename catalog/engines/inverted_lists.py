@@ -1,0 +1,115 @@
+"""Approximate search in an index in a folder: FAISS's inverted lists over int8 copies of the coarse vectors.
+
+k-means divides the points into lists; a search compares those whose centers are nearest to the query, and more of them
+if there is a filter. An HNSW graph over the same vectors takes longer to build, more memory and disk, cannot be changed
+in FAISS, and finds too few points that pass a narrow filter. benchmarks.matching measures both.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+
+from fashion.files import write_atomically
+
+LISTS = 2  # number of lists: this times the square root of the number of points
+LIST_POINTS = 40  # at least, on average; k-means sees as many for each list, because FAISS warns below 39
+ITERATIONS = 8  # of k-means
+SEARCHED = 1 / 24  # share of the lists that a search compares
+LEAST_SEARCHED = 32  # lists
+AT_ONCE = 16_384  # points converted to float32
+
+
+class InvertedLists:
+    """Coarse vectors by row, as int8, in lists.
+
+    Args:
+        path: of the file; read if it exists, otherwise written by the first `update`.
+        size: of a coarse vector.
+
+    Raises:
+        RuntimeError: the file cannot be read.
+    """
+
+    def __init__(self, path: Path, size: int) -> None:
+        self.path, self.size = path, size
+        self._index: Any = faiss.read_index(str(path)) if path.exists() else None
+
+    def update(self, live: np.ndarray, rows: np.ndarray, vectors: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Remove points that are gone, add others or replace them, and write the file.
+
+        Args:
+            live: bool (slots,), the rows to keep.
+            rows: int64 (n,), those to add or replace.
+            vectors: returns the vectors of some of them, float32 (m, size), given their places in `rows`, int64 (m,).
+        """
+        if self._index is not None:
+            gone = ~live
+            gone[rows] = True
+            self._index.remove_ids(_selector(gone))
+        total = len(rows) + (0 if self._index is None else self._index.ntotal)
+        wanted = max(min(round(LISTS * total**0.5), total // LIST_POINTS), 1)
+        if self._index is None or not wanted / 2 <= self._index.nlist <= wanted * 2:
+            self._divide(wanted, rows, vectors)
+        else:
+            self._add(rows, vectors)
+        write_atomically(self.path, faiss.serialize_index(self._index).tobytes())
+
+    def nearest(self, query: np.ndarray, count: int, passing: np.ndarray | None, live: int) -> np.ndarray:
+        """The rows with the largest dot product with a query (size,), at most `count`.
+
+        Args:
+            query: float32 (size,).
+            count: of rows.
+            passing: bool (slots,), the rows to choose from; None for all.
+            live: number of rows in use.
+        """
+        lists = self._index.nlist
+        share, selector = SEARCHED, None
+        if passing is not None:
+            share, selector = share * live / max(int(passing.sum()), 1), _selector(passing)
+        searched = min(max(round(lists * share), LEAST_SEARCHED), lists)
+        parameters = faiss.SearchParametersIVF(nprobe=searched, sel=selector)
+        _, found = self._index.search(query[None], count, params=parameters)
+        return found[0][found[0] >= 0]
+
+    def _divide(self, lists: int, rows: np.ndarray, vectors: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Make new lists of the stored points and of those to add."""
+        before = self._index
+        stored = 0 if before is None else before.ntotal
+        kept = np.random.default_rng(0).permutation(stored + len(rows))[: lists * LIST_POINTS]
+        sample = [vectors(np.sort(kept[kept >= stored] - stored))]
+        first = 0
+        for _, some in self._stored(before):
+            sample.append(some[kept[(kept >= first) & (kept < first + len(some))] - first])
+            first += len(some)
+        quantizer = faiss.IndexFlatIP(self.size)
+        self._index = faiss.IndexIVFScalarQuantizer(
+            quantizer, self.size, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT, False
+        )
+        self._index.cp.niter = ITERATIONS
+        self._index.train(np.concatenate(sample))
+        for numbers, some in self._stored(before):
+            self._index.add_with_ids(some, numbers)
+        self._add(rows, vectors)
+
+    def _add(self, rows: np.ndarray, vectors: Callable[[np.ndarray], np.ndarray]) -> None:
+        for start in range(0, len(rows), AT_ONCE):
+            places = np.arange(start, min(start + AT_ONCE, len(rows)))
+            self._index.add_with_ids(vectors(places), rows[places])
+
+    def _stored(self, index: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Rows and vectors of the points of an index, list by list; nothing without an index."""
+        for number in range(index.nlist if index else 0):
+            count = index.invlists.list_size(number)
+            if count:
+                rows = faiss.rev_swig_ptr(index.invlists.get_ids(number), count).copy()
+                codes = faiss.rev_swig_ptr(index.invlists.get_codes(number), count * index.code_size)
+                yield rows, index.sq.decode(codes.reshape(count, index.code_size))
+
+
+def _selector(mask: np.ndarray) -> faiss.IDSelectorBitmap:
+    """A selection of the rows (slots,) that are true."""
+    return faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))

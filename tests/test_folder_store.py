@@ -1,0 +1,137 @@
+"""The index in a folder: its files, rows that are used again, inverted lists, and shortened vectors."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scored_catalog import products, write_catalog
+
+from catalog import open_index
+from catalog.engines.folder_content import ADDED, LISTS, VECTORS
+from catalog.engines.folder_store import POINTS, FolderStore
+from catalog.engines.inverted_lists import LIST_POINTS, InvertedLists
+from catalog.engines.store import Tuning
+from catalog.engines.vector_file import VectorFile
+from catalog.index import build
+from catalog.similar.matching import Index
+from fashion.errors import DataError
+
+APPROXIMATE = Tuning(approximate=True, asked=True)
+
+
+@pytest.fixture(params=[Tuning(asked=True), APPROXIMATE], ids=["exact", "approximate"])
+def tuning(request: pytest.FixtureRequest) -> Tuning:
+    return request.param
+
+
+def ids(index: Index, query: str, **options: Any) -> list[str]:
+    return [match.product.id for match in index.search(query, limit=20, **options)]
+
+
+def test_rows_of_deleted_products_are_used_again(tmp_path: Path, tuning: Tuning) -> None:
+    rows = products(500)
+    store, anew = FolderStore(tmp_path / "index"), FolderStore(tmp_path / "anew")
+    build(write_catalog(tmp_path / "first", rows[:300]), store, tuning)
+    assert build(write_catalog(tmp_path / "second", rows[100:400]), store).deleted == 100
+    size = (tmp_path / "index" / POINTS / VECTORS).stat().st_size
+    third = write_catalog(tmp_path / "third", rows[200:])
+    assert build(third, store).deleted == 100
+    assert (tmp_path / "index" / POINTS / VECTORS).stat().st_size == size
+    build(third, anew, tuning)
+    with Index(store) as index, Index(anew) as other:
+        for query in ("p250", "p499"):
+            assert ids(index, query) == ids(other, query)
+            assert ids(index, query, where="price < 40") == ids(other, query, where="price < 40")
+        for gone in range(200):
+            with pytest.raises(DataError, match=f"no product with the id 'p{gone}'"):
+                index.product(f"p{gone}")
+
+
+def test_lists_are_made_anew_as_a_catalog_grows(tmp_path: Path) -> None:
+    rows = products(40 * LIST_POINTS)
+    store = FolderStore(tmp_path / "index")
+    build(write_catalog(tmp_path / "small", rows[: 3 * LIST_POINTS]), store, APPROXIMATE)
+    lists = tmp_path / "index" / POINTS / LISTS
+    size = InvertedLists(lists, 0)._index.d
+    assert InvertedLists(lists, size)._index.nlist == 3
+    grown = write_catalog(tmp_path / "grown", rows)
+    assert build(grown, store).written == 37 * LIST_POINTS
+    assert InvertedLists(lists, size)._index.nlist == 40
+    with Index(store) as index:
+        alike = [len(set(ids(index, f"p{i}")) & set(ids(index, f"p{i}", exact=True))) for i in range(0, len(rows), 90)]
+        assert np.mean(alike) > 19
+
+
+def test_an_update_that_ended_before_its_last_step_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists that hold the added vectors already do not hold them twice."""
+    rows = products(200)
+    store = FolderStore(tmp_path / "index")
+    build(write_catalog(tmp_path / "first", rows[:150]), store, APPROXIMATE)
+    second = write_catalog(tmp_path / "second", rows)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", _interrupt(Path.unlink))
+        with pytest.raises(KeyboardInterrupt):
+            build(second, store)
+    assert (tmp_path / "index" / POINTS / ADDED).exists()
+    with pytest.raises(DataError, match="half-written"):
+        open_index(tmp_path / "index")
+    assert build(second, store).unchanged == 200
+    assert not (tmp_path / "index" / POINTS / ADDED).exists()
+    with Index(store) as index:
+        assert len(set(ids(index, "p3"))) == 20
+
+
+def _interrupt(unlink: Any) -> Any:
+    def interrupted(path: Path, missing_ok: bool = False) -> None:
+        if path.name == ADDED:
+            raise KeyboardInterrupt
+        unlink(path, missing_ok)
+
+    return interrupted
+
+
+def test_threads_search_at_once(tmp_path: Path, tuning: Tuning) -> None:
+    build(write_catalog(tmp_path / "scored", products(300)), FolderStore(tmp_path / "index"), tuning)
+    with open_index(tmp_path / "index") as index, ThreadPoolExecutor(8) as pool:
+        queries = [f"p{i}" for i in range(60)]
+        wanted = [ids(index, query, where="price < 60") for query in queries]
+        assert list(pool.map(lambda query: ids(index, query, where="price < 60"), queries)) == wanted
+
+
+def test_a_narrow_filter_finds_all_that_pass(tmp_path: Path) -> None:
+    build(write_catalog(tmp_path / "scored", products(2000)), FolderStore(tmp_path / "index"), APPROXIMATE)
+    with open_index(tmp_path / "index") as index:
+        for where in ("price < 6", "price < 20", "brand = Acme and stock = 0"):
+            assert ids(index, "p3", where=where) == ids(index, "p3", where=where, exact=True)
+
+
+@pytest.fixture
+def vectors() -> Iterator[np.ndarray]:
+    rng = np.random.default_rng(0)
+    embeddings = rng.normal(0.2, 1, (50, 64)).astype(np.float32)  # negative numbers too, as ConvNeXt has
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return np.concatenate([embeddings, rng.random((50, 8), np.float32)], axis=1)
+
+
+def test_shortened_vectors(tmp_path: Path, vectors: np.ndarray) -> None:
+    file = VectorFile(tmp_path / "vectors", 72, 64)
+    rows = np.arange(50)[::-1]
+    file.write(rows, vectors)
+    read = file.read(rows)
+    assert np.abs(read - vectors).max() < 0.003
+    np.testing.assert_allclose(np.linalg.norm(read[:, :64], axis=1), 1, atol=1e-6)
+    assert (tmp_path / "vectors").stat().st_size == 50 * (8 + 64 + 16)
+    whole = VectorFile(tmp_path / "whole", 72, None)
+    whole.write(rows, vectors)
+    np.testing.assert_array_equal(whole.read(slice(10, 20)), vectors[rows[10:20]])
+
+
+def test_equal_embeddings_have_a_cosine_of_1(tmp_path: Path) -> None:
+    rows = products(100)
+    rows[7]["embedding"], rows[7]["logits"] = rows[3]["embedding"], rows[3]["logits"]
+    build(write_catalog(tmp_path / "scored", rows), FolderStore(tmp_path / "index"), APPROXIMATE)
+    with open_index(tmp_path / "index") as index:
+        assert index.duplicates(threshold=1) == [["p3", "p7"]]
