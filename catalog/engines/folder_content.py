@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from catalog.engines.inverted_lists import InvertedLists
 from catalog.engines.point_table import PointTable, StoredPoint
 from catalog.engines.row_filters import RowTest
 from catalog.engines.store import CANDIDATES, Examples, Hit, Point, Query, Record
 from catalog.engines.vector_file import VectorFile
 from fashion.errors import DataError
+
+if TYPE_CHECKING:
+    from catalog.engines.inverted_lists import InvertedLists
 
 TABLE, VECTORS, LISTS, ADDED = "points.sqlite", "vectors.bin", "lists.faiss", "added.bin"
 SIZE, EMBEDDING, COARSE_SIZE = "size", "embedding", "coarse size"  # facts in the table
@@ -41,7 +43,7 @@ class FolderContent:
             if len(self._vectors) < self.table.slots:
                 raise DataError(f"{folder / VECTORS} is cut off")
             coarse = self.table.fact(COARSE_SIZE)
-            self._lists = InvertedLists(folder / LISTS, coarse) if coarse else None
+            self._lists = _inverted_lists(folder / LISTS, coarse) if coarse else None
         except BaseException:
             self.close()
             raise
@@ -159,6 +161,12 @@ class FolderContent:
         """The rows at the places `kept`, with their similarities."""
         ids = self.table.ids_at(rows[kept].tolist())
         return [Hit(id, float(score)) for id, score in zip(ids, alike[kept], strict=True)]
+
+
+def _inverted_lists(path: Path, size: int) -> "InvertedLists":
+    from catalog.engines.inverted_lists import InvertedLists  # imports FAISS, a quarter of a second
+
+    return InvertedLists(path, size)
 
 
 def _largest(values: np.ndarray, count: int) -> np.ndarray:
