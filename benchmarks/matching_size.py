@@ -122,7 +122,9 @@ def measure_search(index: Path, scored: Path | None, truth: dict[str, list[list[
         products = [Product(f"query {i}", "", {}, {}, e, s) for i, (e, s) in enumerate(pairs)]
 
         def search(number: int, **how: Any) -> list[str]:
-            return [match.product.payload[PAYLOAD_ID] for match in opened.search(products[number], **how)]
+            return [
+                match.product.payload[PAYLOAD_ID] for match in opened.search(products[number], duplicates=True, **how)
+            ]
 
         found = {
             "default": timed(search, truth["all"]),

@@ -23,12 +23,8 @@ def open_index(place: str | Path) -> Index:
     index = Index(store_at(place))
     try:
         follow_corrections(index)
-    except InUse:
-        print(
-            f"note   the index {index.store.place} does not have the latest corrections yet: "
-            "another process has it open",
-            file=sys.stderr,
-        )
+    except InUse as error:
+        print(f"note   the latest corrections are not in the index yet: {error}", file=sys.stderr)
     except BaseException:
         index.close()
         raise

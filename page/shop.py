@@ -1,6 +1,7 @@
 """A scored catalog opened for the page: its columns in memory, and its index if there is one."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -61,18 +62,14 @@ class Shop:
         """
         with self.lock:
             last = self.store.last()
-            if last == self._last:
-                return
-            batch = self._read()
-            if not batch.column(ID).equals(self._batch.column(ID)):
-                raise DataError(f"{self.scored.folder} has been scored again; restart the page")
-            self._batch = batch
-            try:
-                if self.index:
+            if last != self._last:
+                batch = self._read()
+                if not batch.column(ID).equals(self._batch.column(ID)):
+                    raise DataError(f"{self.scored.folder} has been scored again; restart the page")
+                self._batch, self._last = batch, last
+            if self.index and last != self.index.manifest.corrections:
+                with suppress(InUse):  # another process has the index open; the next call tries again
                     follow_corrections(self.index)
-            except InUse:
-                return  # another process has the index open; the next call tries again
-            self._last = last
 
     def _read(self) -> pa.RecordBatch:
         return pa.Table.from_batches(self.scored.batches(self._names)).combine_chunks().to_batches()[0]

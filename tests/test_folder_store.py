@@ -1,5 +1,8 @@
 """The index in a folder: its files, rows that are used again, inverted lists, and shortened vectors."""
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,14 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scored_catalog import products, write_catalog
+from scored_catalog import EMBEDDING, products, write_catalog
 
 from catalog import open_index
 from catalog.engines.folder_content import ADDED, LISTS, VECTORS
 from catalog.engines.folder_store import POINTS, FolderStore
 from catalog.engines.inverted_lists import LIST_POINTS, InvertedLists
-from catalog.engines.store import Tuning
+from catalog.engines.store import InUse, Tuning
 from catalog.engines.vector_file import VectorFile
+from catalog.filters.columns import key_parts, source_column
 from catalog.index import build
 from catalog.similar.matching import Index
 from fashion.errors import DataError
@@ -71,6 +75,7 @@ def test_an_update_that_ended_before_its_last_step_is_repeated(tmp_path: Path, m
     store = FolderStore(tmp_path / "index")
     build(write_catalog(tmp_path / "first", rows[:150]), store, APPROXIMATE)
     second = write_catalog(tmp_path / "second", rows)
+    monkeypatch.setattr("catalog.engines.folder_content.MOST_ADDED", 0)
     with monkeypatch.context() as patched:
         patched.setattr(Path, "unlink", _interrupt(Path.unlink))
         with pytest.raises(KeyboardInterrupt):
@@ -135,3 +140,104 @@ def test_equal_embeddings_have_a_cosine_of_1(tmp_path: Path) -> None:
     build(write_catalog(tmp_path / "scored", rows), FolderStore(tmp_path / "index"), APPROXIMATE)
     with open_index(tmp_path / "index") as index:
         assert index.duplicates(threshold=1) == [["p3", "p7"]]
+
+
+def kinds(count: int) -> list[dict[str, Any]]:
+    """Products of two kinds with embeddings far from each other; the brand is the kind."""
+    rng = np.random.default_rng(0)
+    rows = products(count)
+    for number, row in enumerate(rows):
+        kind = number % 3 == 0
+        row["embedding"] = rng.random(EMBEDDING) * (np.arange(EMBEDDING) < EMBEDDING / 2 if kind else 1) + 3 * (
+            not kind
+        )
+        row["brand"] = "Near" if kind else "Far"
+    return rows
+
+
+def test_a_filter_finds_products_far_from_the_query(tmp_path: Path) -> None:
+    build(write_catalog(tmp_path / "scored", kinds(20_000)), FolderStore(tmp_path / "index"), APPROXIMATE)
+    with open_index(tmp_path / "index") as index:
+        assert len(index.search("p0", where="brand=Far", limit=50, space="embedding", duplicates=True)) == 50
+        assert len(index.search("p0", limit=6000, duplicates=True)) == 6000
+
+
+def test_deleted_products_are_found_by_nothing(tmp_path: Path, tuning: Tuning) -> None:
+    rows = products(400)
+    store = FolderStore(tmp_path / "index")
+    build(write_catalog(tmp_path / "first", rows), store, tuning)
+    assert build(write_catalog(tmp_path / "second", rows[:300]), store).deleted == 100
+    with Index(store) as index:
+        index.duplicates(exact=False)
+        vector = index.product("p3").point
+        for limit in (10, 250, 1000):
+            assert {product.id for product in index.nearest(vector, None, limit)} <= {f"p{i}" for i in range(300)}
+    assert build(write_catalog(tmp_path / "third", rows[:301]), store).written == 1
+    with Index(store) as index:
+        assert len(index.nearest(vector, None, 1000)) == 301
+
+
+@pytest.mark.parametrize("most", [0, 500])
+def test_what_a_killed_run_leaves_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Half a record, and vectors of products that the table does not have."""
+    monkeypatch.setattr("catalog.engines.folder_content.MOST_ADDED", most)
+    store, added = FolderStore(tmp_path / "index"), tmp_path / "index" / POINTS / ADDED
+    rows = products(200)
+    build(write_catalog(tmp_path / "first", rows[:100]), store, APPROXIMATE)
+    store.open()
+    content = store._opened()
+    records = np.zeros(150, content._added_type)
+    records["row"] = np.arange(150)
+    added.write_bytes(records.tobytes()[:-5])
+    store.close()
+    assert build(write_catalog(tmp_path / "second", rows[:110]), store).written == 10
+    with Index(store) as index:
+        assert len(ids(index, "p105")) == 20
+        assert len(index.nearest(index.product("p105").point, None, 110)) == 110
+
+
+def test_missing_files(tmp_path: Path) -> None:
+    scored = write_catalog(tmp_path / "scored", products(100))
+    store = FolderStore(tmp_path / "index")
+    build(scored, store, APPROXIMATE)
+    (tmp_path / "index" / POINTS / LISTS).unlink()
+    with pytest.raises(DataError, match=r"lists\.faiss is missing; give --replace"):
+        build(scored, store)
+    assert build(scored, store, anew=True).written == 100
+    manifest = store.read_manifest()
+    assert manifest
+    store.write_manifest(manifest | {"complete": False})  # killed while the points were being replaced
+    shutil.rmtree(tmp_path / "index" / POINTS)
+    assert build(scored, store).written == 100
+
+
+def test_an_index_in_use_stays_as_it_is(tmp_path: Path, tuning: Tuning) -> None:
+    scored = write_catalog(tmp_path / "scored", products(100))
+    store = FolderStore(tmp_path / "index")
+    build(scored, store, tuning)
+    more = write_catalog(tmp_path / "more", products(120))
+    with open_index(tmp_path / "index") as index:
+        with open_index(tmp_path / "index") as other:
+            for refused in (lambda: build(more, store), lambda: index.store.delete([]), index.store.finish):
+                with pytest.raises(InUse):
+                    refused()
+            assert len(ids(other, "p3")) == 20
+        with pytest.raises(InUse):  # the refused one is still a reader
+            build(more, store)
+        assert len(ids(index, "p3")) == 20
+    assert build(more, store).written == 20
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    write_catalog(tmp_path / "scored", products(3000))
+    command = f"ulimit -f 200; {sys.executable} -m catalog.index {tmp_path / 'scored'} --out {tmp_path / 'index'}"
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1].startswith("error: ")
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["Art. No.", "No.", "a.b", 'odd "name"', "x ", "."])
+def test_places_of_columns(name: str) -> None:
+    column = source_column(name, "text")
+    assert key_parts(column.key) == column.place

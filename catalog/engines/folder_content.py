@@ -1,8 +1,9 @@
 """Points of an index in a folder, and searches among them. See `catalog.engines.folder_store` for the files."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -10,13 +11,17 @@ from catalog.engines.point_table import PointTable, StoredPoint
 from catalog.engines.row_filters import RowTest
 from catalog.engines.store import CANDIDATES, Examples, Hit, Point, Query, Record
 from catalog.engines.vector_file import VectorFile
+from fashion.engines import available_cores
 from fashion.errors import DataError
 
 if TYPE_CHECKING:
     from catalog.engines.inverted_lists import InvertedLists
 
+T = TypeVar("T")
+
 TABLE, VECTORS, LISTS, ADDED = "points.sqlite", "vectors.bin", "lists.faiss", "added.bin"
 SIZE, EMBEDDING, COARSE_SIZE = "size", "embedding", "coarse size"  # facts in the table
+MOST_ADDED = 500  # points outside the lists, which every search compares
 COMPARED = 8192  # vectors that are compared at once where all are
 
 
@@ -29,8 +34,8 @@ class FolderContent:
             vector (0 without inverted lists). None opens an existing index.
 
     Raises:
-        DataError: files are missing or cut off.
-        OSError, RuntimeError, sqlite3.Error: a file cannot be read.
+        DataError: files are missing, cut off or no database.
+        OSError, RuntimeError: a file cannot be read.
     """
 
     def __init__(self, folder: Path, facts: Mapping[str, Any] | None = None) -> None:
@@ -44,9 +49,12 @@ class FolderContent:
                 raise DataError(f"{folder / VECTORS} is cut off")
             coarse = self.table.fact(COARSE_SIZE)
             self._lists = _inverted_lists(folder / LISTS, coarse) if coarse else None
+            if coarse and self.table.slots and not (folder / LISTS).exists() and not (folder / ADDED).exists():
+                raise DataError(f"{folder / LISTS} is missing")
         except BaseException:
             self.close()
             raise
+        self._added_rows: np.ndarray | None = None
         self._added_type = np.dtype([("row", "<i8"), ("vector", "<f2", (coarse,))])
 
     def close(self) -> None:
@@ -62,22 +70,26 @@ class FolderContent:
             added = np.zeros(len(rows), self._added_type)
             added["row"], added["vector"] = rows, np.stack([point.coarse for point in points])  # type: ignore[misc]
             with open(self._folder / ADDED, "ab") as file:
+                file.truncate(
+                    file.tell() // added.itemsize * added.itemsize
+                )  # what was left by a write that was cut off
                 file.write(added.tobytes())
+            self._added_rows = None
         self.table.write(rows, ids, [point.payload for point in points])
 
     def finish(self) -> None:
-        """Bring filters and inverted lists up to date."""
-        if not self.table.indexed:
-            self.table.index_rows()
-        path = self._folder / ADDED
-        if self._lists and path.exists():
-            added = np.memmap(path, self._added_type, "r", shape=path.stat().st_size // self._added_type.itemsize)
+        """Make filters and searches fast again after changes."""
+        self.table.finish()
+        added = self._added()
+        if self._lists and (len(added) > MOST_ADDED or not (self._folder / LISTS).exists()):
             live = self.table.mask()
             rows, places = np.unique(added["row"][::-1], return_index=True)  # the last of each row counts
-            places = (len(added) - 1 - places)[live[rows]]
-            rows = rows[live[rows]]
+            kept = rows < len(live)
+            kept[kept] = live[rows[kept]]
+            rows, places = rows[kept], len(added) - 1 - places[kept]
             self._lists.update(live, rows, lambda some: added["vector"][places[some]].astype(np.float32))
-            path.unlink()
+            (self._folder / ADDED).unlink(missing_ok=True)
+            self._added_rows = None
 
     def passing(self, where: RowTest | None) -> np.ndarray:
         """The rows in use that pass a filter, bool (slots,)."""
@@ -98,9 +110,10 @@ class FolderContent:
 
     def nearest(self, query: Query, limit: int, where: RowTest | None) -> list[Hit]:
         """See `catalog.engines.store.Store.nearest`."""
-        rows = self._candidates([query], limit, where)
+        passing = self.passing(where)
+        rows = self._candidates([query], limit, passing)
         if rows is None:
-            (found,) = self._nearest_of_all(query.vector[None], limit, self.passing(where))
+            (found,) = self._nearest_of_all(query.vector[None], limit, passing)
             return found
         alike = self._vectors.read(rows) @ query.vector
         return self._hits(rows, alike, _largest(alike, limit))
@@ -115,47 +128,69 @@ class FolderContent:
         """See `catalog.engines.store.Store.recommend`."""
         like = np.stack([query.vector for query in examples.like])
         unlike = np.stack([query.vector for query in examples.unlike]) if examples.unlike else like[:0]
-        rows = self._candidates(examples.like, limit, where)
+        passing = self.passing(where)
+        rows = self._candidates(examples.like, limit, passing)
         if rows is not None:
             near, far = _closeness(self._vectors.read(rows), like, unlike)
             if (near > far).sum() >= limit:
                 return self._hits(rows, near, _by_preference(near, far)[:limit])
-        passing = self.passing(where)
-        parts = [(rows, *_closeness(vectors, like, unlike)) for rows, vectors in self._blocks(passing)]
+        rows = np.flatnonzero(passing)
+        parts = list(self._of_blocks(rows, lambda vectors: _closeness(vectors, like, unlike)))
         if not parts:
             return []
-        rows, near, far = (np.concatenate(part) for part in zip(*parts, strict=True))
+        near, far = (np.concatenate(part) for part in zip(*parts, strict=True))
         return self._hits(rows, near, _by_preference(near, far)[:limit])
 
-    def _candidates(self, queries: Sequence[Query], limit: int, where: RowTest | None) -> np.ndarray | None:
+    def _candidates(self, queries: Sequence[Query], limit: int, passing: np.ndarray) -> np.ndarray | None:
         """The rows to compare by full vectors; None for all that pass the filter."""
         coarse = [query.coarse for query in queries if query.coarse is not None]
-        if not self._lists or not coarse:
+        wanted = limit + CANDIDATES
+        if not self._lists or not coarse or passing.sum() <= wanted:
             return None
-        wanted, live = limit + CANDIDATES, self.table.mask()
-        passing = None if where is None else self.passing(where)
-        if passing is not None and passing.sum() <= wanted:
-            return None
-        found = [self._lists.nearest(vector, wanted, passing, int(live.sum())) for vector in coarse]
-        return np.unique(np.concatenate(found))
+        added = self._rows_added()
+        found = [self._lists.nearest(vector, wanted, passing) for vector in coarse]
+        return np.unique(np.concatenate([*found, added[passing[added]]]))
+
+    def _rows_added(self) -> np.ndarray:
+        """The rows whose coarse vectors are not in the lists yet."""
+        if self._added_rows is None:
+            rows = np.array(self._added()["row"])
+            self._added_rows = rows[rows < self.table.slots]
+        return self._added_rows
+
+    def _added(self) -> np.ndarray:
+        """The coarse vectors that are not in the lists yet, and their rows."""
+        path = self._folder / ADDED
+        count = path.stat().st_size // self._added_type.itemsize if path.exists() else 0
+        return np.memmap(path, self._added_type, "r", shape=count) if count else np.zeros(0, self._added_type)
 
     def _nearest_of_all(self, vectors: np.ndarray, limit: int, passing: np.ndarray) -> list[list[Hit]]:
         """The nearest of all rows that pass a filter, for each of the query vectors (n, size)."""
+        rows = np.flatnonzero(passing)
         best = [(np.zeros(0, np.int64), np.zeros(0, np.float32)) for _ in vectors]
-        for rows, block in self._blocks(passing):
-            for number, alike in enumerate(vectors @ block.T):
-                found = np.concatenate([best[number][0], rows]), np.concatenate([best[number][1], alike])
+        start = 0
+        for block in self._of_blocks(rows, lambda those: vectors @ those.T):
+            some = rows[start : start + COMPARED]
+            start += COMPARED
+            for number, alike in enumerate(block):
+                found = np.concatenate([best[number][0], some]), np.concatenate([best[number][1], alike])
                 kept = _largest(found[1], limit)
                 best[number] = found[0][kept], found[1][kept]
         return [self._hits(rows, alike, _largest(alike, limit)) for rows, alike in best]
 
-    def _blocks(self, passing: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Rows that pass a filter and their vectors, block by block."""
-        rows = np.flatnonzero(passing)
-        for start in range(0, len(rows), COMPARED):
-            some = rows[start : start + COMPARED]
+    def _of_blocks(self, rows: np.ndarray, compare: Callable[[np.ndarray], T]) -> Iterator[T]:
+        """The result of a function of vectors (n, size) for each `COMPARED` rows, in order."""
+
+        def compared(some: np.ndarray) -> T:
             whole = some[-1] - some[0] + 1 == len(some)  # a slice is not copied
-            yield some, self._vectors.read(slice(some[0], some[-1] + 1) if whole else some)
+            return compare(self._vectors.read(slice(some[0], some[-1] + 1) if whole else some))
+
+        blocks = [rows[start : start + COMPARED] for start in range(0, len(rows), COMPARED)]
+        if len(blocks) < 2:
+            yield from map(compared, blocks)
+            return
+        with ThreadPoolExecutor(available_cores()) as threads:
+            yield from threads.map(compared, blocks)
 
     def _hits(self, rows: np.ndarray, alike: np.ndarray, kept: np.ndarray) -> list[Hit]:
         """The rows at the places `kept`, with their similarities."""

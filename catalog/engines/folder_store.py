@@ -13,14 +13,15 @@ Several processes may read an index at once; one that changes it must be alone.
 import fcntl
 import json
 import os
+import shlex
 import shutil
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from catalog.engines.folder_content import COARSE_SIZE, EMBEDDING, SIZE, FolderContent
+from catalog.engines.folder_content import COARSE_SIZE, EMBEDDING, SIZE, TABLE, FolderContent
 from catalog.engines.row_filters import RowTest, RowTests
 from catalog.engines.store import BATCH, Examples, Hit, InUse, Point, Query, Record, Tuning
 from catalog.filters.columns import Column
@@ -37,7 +38,7 @@ class FolderStore:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self.place, self.flags = repr(str(folder)), f"--out {folder}"
+        self.place, self.flags = repr(str(folder)), f"--out {shlex.quote(str(folder))}"
         self.builder: Builder = RowTests()
         self._points = self.folder / POINTS
         self._lock: int | None = None
@@ -53,7 +54,11 @@ class FolderStore:
             raise DataError(f"{path} cannot be read as JSON: {error}; index the catalog into another folder") from None
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        if self._lock is not None:
+            self._locked(fcntl.LOCK_EX)
         write_atomically(self.folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+        if self._lock is not None and manifest.get("complete"):
+            self._locked(fcntl.LOCK_SH)
 
     def open(self) -> None:
         try:
@@ -62,7 +67,7 @@ class FolderStore:
         except InUse:
             self.close()
             raise
-        except (DataError, OSError, RuntimeError, ValueError, LookupError, sqlite3.Error) as error:
+        except (DataError, OSError, RuntimeError, ValueError, LookupError) as error:
             self.close()
             raise DataError(
                 f"the index {self.place} cannot be opened: {one_line(error)}; give --replace to index again"
@@ -75,6 +80,9 @@ class FolderStore:
         self.close()
         if (self._points / LOCK).exists():
             self._open_lock(fcntl.LOCK_EX)
+        if before:
+            self.write_manifest(manifest)  # incomplete: a folder that is deleted in part is not opened again
+            (self._points / TABLE).unlink(missing_ok=True)
         for folder in before:
             shutil.rmtree(folder)
         self.close()
@@ -86,13 +94,16 @@ class FolderStore:
         self._content = FolderContent(self._points, {SIZE: size, EMBEDDING: embedding, COARSE_SIZE: coarse})
 
     def index_columns(self, columns: Sequence[Column]) -> None:
-        self._changing().table.set_columns(columns)
+        with self._changing() as content:
+            content.table.set_columns(columns)
 
     def upsert(self, points: Sequence[Point]) -> None:
-        self._changing().upsert(list({point.id: point for point in points}.values()))
+        with self._changing() as content:
+            content.upsert(list({point.id: point for point in points}.values()))
 
     def delete(self, ids: Sequence[str]) -> None:
-        self._changing().table.delete(ids)
+        with self._changing() as content:
+            content.table.delete(ids)
 
     def file_path(self, name: str) -> Path:
         return self.folder / name
@@ -101,8 +112,8 @@ class FolderStore:
         pass  # `file_path` is the file's permanent place
 
     def finish(self) -> None:
-        self._changing().finish()
-        self._locked(fcntl.LOCK_SH)
+        with self._changing() as content:
+            content.finish()
 
     def close(self) -> None:
         if self._content is not None:
@@ -140,10 +151,17 @@ class FolderStore:
         assert self._content is not None
         return self._content
 
-    def _changing(self) -> FolderContent:
-        """The content, after other processes have been locked out."""
+    @contextmanager
+    def _changing(self) -> Iterator[FolderContent]:
+        """The content, after other processes have been locked out until the manifest says that it is complete."""
+        if not os.access(self._points, os.W_OK):
+            raise InUse(f"the index {self.place} cannot be changed by this user")
         self._locked(fcntl.LOCK_EX)
-        return self._opened()
+        try:
+            yield self._opened()
+        except BaseException:
+            self._locked(fcntl.LOCK_SH)
+            raise
 
     def _open_lock(self, how: int) -> None:
         self._lock = os.open(self._points / LOCK, os.O_RDONLY)
@@ -154,4 +172,14 @@ class FolderStore:
         try:
             fcntl.flock(self._lock, how | fcntl.LOCK_NB)
         except BlockingIOError:
+            if self._content is not None:  # the shared lock is lost: flock releases it before it tries the other
+                self._lock_again()
             raise InUse(f"the index {self.place} is in use by another process; wait until that ends") from None
+
+    def _lock_again(self) -> None:
+        assert self._lock is not None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            raise DataError(f"the index {self.place} is being changed by another process; open it again") from None

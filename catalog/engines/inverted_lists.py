@@ -5,6 +5,7 @@ if there is a filter. An HNSW graph over the same vectors takes longer to build,
 in FAISS, and finds too few points that pass a narrow filter. benchmarks.matching measures both.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,12 @@ from typing import Any
 import faiss
 import numpy as np
 
-from fashion.files import write_atomically
-
 LISTS = 2  # number of lists: this times the square root of the number of points
 LIST_POINTS = 40  # at least, on average; k-means sees as many for each list, because FAISS warns below 39
 ITERATIONS = 8  # of k-means
 SEARCHED = 1 / 24  # share of the lists that a search compares
 LEAST_SEARCHED = 32  # lists
+MORE_SEARCHED = 4  # times as many lists, if too few points pass the filter in them
 AT_ONCE = 16_384  # points converted to float32
 
 
@@ -30,12 +30,15 @@ class InvertedLists:
         size: of a coarse vector.
 
     Raises:
-        RuntimeError: the file cannot be read.
+        OSError, RuntimeError: the file cannot be read.
     """
 
     def __init__(self, path: Path, size: int) -> None:
         self.path, self.size = path, size
-        self._index: Any = faiss.read_index(str(path)) if path.exists() else None
+        self._index: Any = None
+        if path.exists():
+            with open(path, "rb") as file:
+                self._index = faiss.read_index(faiss.PyCallbackIOReader(file.read))
 
     def update(self, live: np.ndarray, rows: np.ndarray, vectors: Callable[[np.ndarray], np.ndarray]) -> None:
         """Remove points that are gone, add others or replace them, and write the file.
@@ -46,34 +49,44 @@ class InvertedLists:
             vectors: returns the vectors of some of them, float32 (m, size), given their places in `rows`, int64 (m,).
         """
         if self._index is not None:
-            gone = ~live
-            gone[rows] = True
-            self._index.remove_ids(_selector(gone))
+            kept = live.copy()
+            kept[rows] = False
+            self._index.remove_ids(faiss.IDSelectorNot(_selector(kept)))
         total = len(rows) + (0 if self._index is None else self._index.ntotal)
+        if not total:
+            self.path.unlink(missing_ok=True)
+            self._index = None
+            return
         wanted = max(min(round(LISTS * total**0.5), total // LIST_POINTS), 1)
         if self._index is None or not wanted / 2 <= self._index.nlist <= wanted * 2:
             self._divide(wanted, rows, vectors)
         else:
             self._add(rows, vectors)
-        write_atomically(self.path, faiss.serialize_index(self._index).tobytes())
+        temporary = self.path.with_name(f"{self.path.name}.tmp")
+        with open(temporary, "wb") as file:
+            faiss.write_index(self._index, faiss.PyCallbackIOWriter(file.write))
+        os.replace(temporary, self.path)
 
-    def nearest(self, query: np.ndarray, count: int, passing: np.ndarray | None, live: int) -> np.ndarray:
-        """The rows with the largest dot product with a query (size,), at most `count`.
+    def nearest(self, query: np.ndarray, count: int, passing: np.ndarray) -> np.ndarray:
+        """The rows with the largest dot products with a query, at least `count` if there are so many in the lists.
 
         Args:
             query: float32 (size,).
             count: of rows.
-            passing: bool (slots,), the rows to choose from; None for all.
-            live: number of rows in use.
+            passing: bool (slots,), the rows to choose from.
         """
-        lists = self._index.nlist
-        share, selector = SEARCHED, None
-        if passing is not None:
-            share, selector = share * live / max(int(passing.sum()), 1), _selector(passing)
-        searched = min(max(round(lists * share), LEAST_SEARCHED), lists)
-        parameters = faiss.SearchParametersIVF(nprobe=searched, sel=selector)
-        _, found = self._index.search(query[None], count, params=parameters)
-        return found[0][found[0] >= 0]
+        if self._index is None:
+            return np.zeros(0, np.int64)
+        lists, selector = self._index.nlist, _selector(passing)
+        searched = round(lists * SEARCHED * self._index.ntotal / max(int(passing.sum()), 1))
+        searched = min(max(searched, LEAST_SEARCHED), lists)
+        while True:
+            parameters = faiss.SearchParametersIVF(nprobe=searched, sel=selector)
+            _, found = self._index.search(query[None], count, params=parameters)
+            rows = found[0][found[0] >= 0]
+            if len(rows) == count or searched == lists:
+                return rows
+            searched = min(searched * MORE_SEARCHED, lists)  # those that pass are far from the query
 
     def _divide(self, lists: int, rows: np.ndarray, vectors: Callable[[np.ndarray], np.ndarray]) -> None:
         """Make new lists of the stored points and of those to add."""
@@ -90,6 +103,7 @@ class InvertedLists:
             quantizer, self.size, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT, False
         )
         self._index.cp.niter = ITERATIONS
+        self._index.cp.min_points_per_centroid = 1  # no warning about small catalogs
         self._index.train(np.concatenate(sample))
         for numbers, some in self._stored(before):
             self._index.add_with_ids(some, numbers)

@@ -1,37 +1,37 @@
 """The points of an index in a folder without their vectors: ids, payloads and what filters need, in SQLite.
 
 Each point has a row, its place in the file of vectors; rows of deleted points are used again. `index_rows` stores for
-each column which rows have which value, so that a filter reads a few sorted arrays and no payloads.
+each column which rows have which value, so that a filter reads a few sorted arrays and no payloads. Points that were
+changed since are few, and compared by their payloads.
 """
 
 import json
 import sqlite3
 import threading
-from array import array
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
 
-from catalog.filters.columns import Column, key_parts
+from catalog.engines.row_sets import ORDERED, ROW_TYPE, RowSets, row_sets
+from catalog.filters.columns import Column
 from fashion.errors import DataError
 
 TABLES = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, content TEXT NOT NULL);
 CREATE TABLE points (row INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, payload TEXT NOT NULL);
+CREATE TABLE changed (row INTEGER PRIMARY KEY);
 CREATE TABLE columns (key TEXT PRIMARY KEY, kind TEXT NOT NULL);
 CREATE TABLE filled (key TEXT PRIMARY KEY, bits BLOB NOT NULL);
-CREATE TABLE equal (key TEXT NOT NULL, value TEXT NOT NULL, rows BLOB NOT NULL, UNIQUE (key, value));
+CREATE TABLE equal (key TEXT NOT NULL, value TEXT NOT NULL, rows BLOB NOT NULL, PRIMARY KEY (key, value)) WITHOUT ROWID;
 CREATE TABLE ordered (key TEXT PRIMARY KEY, numbers BLOB NOT NULL, rows BLOB NOT NULL);
 """
-ORDERED = ("number", "date")  # kinds of columns that are compared by size; the others are compared by equality
 ALL = ""  # key in `filled` of the rows in use
-INDEXED = "indexed"  # fact: whether `filled`, `equal` and `ordered` are up to date
-ROW_TYPE = np.dtype("<u4")
+SLOTS, STALE = "slots", "stale"  # facts: number of rows when they were indexed; whether the columns are others since
+MOST_CHANGED = 1000  # points that are compared by their payloads
 AT_ONCE = 500  # values in a statement
 
 
@@ -44,62 +44,82 @@ class StoredPoint(NamedTuple):
 
 
 class PointTable:
-    """The points of one index. It can be used from several threads.
+    """The points of one index. Several threads may read it.
+
+    Attributes:
+        slots: number of rows, in use or not.
 
     Args:
         path: of the database.
         facts: of a new index; None opens an existing one.
 
     Raises:
-        sqlite3.Error: the file is no such database.
+        DataError: in all methods, if the file cannot be read or written.
     """
 
     def __init__(self, path: Path, facts: Mapping[str, Any] | None = None) -> None:
-        self._connection = sqlite3.connect(path, check_same_thread=False)
-        self._lock = threading.RLock()
+        self._path, self._lock = path, threading.RLock()
         self._masks: dict[str, np.ndarray] = {}
-        # A run that was interrupted is repeated by `catalog.index`, so that no write has to wait for the disk.
-        self._connection.execute("PRAGMA synchronous = OFF")
-        if facts is not None:
-            self._connection.executescript(TABLES)
-            for name, content in {**facts, INDEXED: True}.items():
-                self._set_fact(name, content)
-            self._store_mask(ALL, np.zeros(0, np.int64), 0)
-            self._connection.commit()
-        self.slots = self._select("SELECT coalesce(max(row) + 1, 0) FROM points")[0][0]
+        self._changed: tuple[np.ndarray, dict[str, RowSets]] | None = None
         self._free: list[int] | None = None
+        with _translated(path):
+            self._connection = sqlite3.connect(path, check_same_thread=False)
+        try:
+            # A run that was interrupted is repeated by `catalog.index`, so that no write has to wait for the disk.
+            self._select("PRAGMA synchronous = OFF")
+            if facts is not None:
+                self._create(facts)
+            ((last,),) = self._select("SELECT coalesce(max(row) + 1, 0) FROM points")
+            self.slots = max(last, self.fact(SLOTS))
+        except BaseException:
+            self.close()
+            raise
+
+    def _create(self, facts: Mapping[str, Any]) -> None:
+        with _translated(self._path):
+            self._connection.executescript(TABLES)
+        with self._writing():
+            for name, content in {**facts, SLOTS: 0, STALE: False}.items():
+                self._set_fact(name, content)
+            self._connection.execute("INSERT INTO filled VALUES (?, ?)", (ALL, b""))
 
     def close(self) -> None:
+        """Close the database."""
         self._connection.close()
 
     def fact(self, name: str) -> Any:
         """A fact about the index."""
-        return json.loads(self._select("SELECT content FROM facts WHERE name = ?", name)[0][0])
+        ((content,),) = self._select("SELECT content FROM facts WHERE name = ?", name)
+        return json.loads(content)
 
     def set_columns(self, columns: Iterable[Column]) -> None:
         """Set the columns that filters can name."""
-        wanted = sorted((column.key, column.kind) for column in columns)
+        wanted = sorted({column.key: column.kind for column in columns}.items())
         if wanted != self._select("SELECT key, kind FROM columns ORDER BY key"):
-            with self._changing():
+            with self._writing():
                 self._connection.execute("DELETE FROM columns")
                 self._connection.executemany("INSERT INTO columns VALUES (?, ?)", wanted)
+                self._set_fact(STALE, True)
 
     def rows_for(self, ids: Sequence[str]) -> np.ndarray:
         """The row of each point, int64 (n,); unknown ones are assigned a row, which `write` takes into use."""
-        known = self._rows_of(ids)
+        known = self._rows_by_id(ids)
         return np.array([known[id] if id in known else self._new_row() for id in ids], np.int64)
 
     def write(self, rows: np.ndarray, ids: Sequence[str], payloads: Iterable[Mapping[str, Any]]) -> None:
         """Write points at the rows that `rows_for` returned."""
         texts = (json.dumps(payload, ensure_ascii=False, separators=(",", ":")) for payload in payloads)
         values = zip(rows.tolist(), (UUID(id).bytes for id in ids), texts, strict=True)
-        with self._changing():
+        with self._writing():
             self._connection.executemany("INSERT OR REPLACE INTO points VALUES (?, ?, ?)", values)
+            self._connection.executemany("INSERT OR IGNORE INTO changed VALUES (?)", ((row,) for row in rows.tolist()))
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete points; unknown ids are skipped."""
-        with self._changing():
-            self._connection.executemany("DELETE FROM points WHERE id = ?", ((UUID(id).bytes,) for id in ids))
+        rows = [(row,) for row in self.rows_of(ids)]
+        with self._writing():
+            self._connection.executemany("DELETE FROM points WHERE row = ?", rows)
+            self._connection.executemany("INSERT OR IGNORE INTO changed VALUES (?)", rows)
         self._free = None
 
     def get(self, ids: Sequence[str]) -> list[StoredPoint]:
@@ -116,6 +136,10 @@ class PointTable:
         found = dict(self._selected_in("SELECT row, id FROM points WHERE row IN ({})", rows))
         return [str(UUID(bytes=found[row])) for row in rows]
 
+    def rows_of(self, ids: Sequence[str]) -> list[int]:
+        """The rows of the points with these ids; unknown ids are skipped."""
+        return list(self._rows_by_id(ids).values())
+
     def rows_by_id(self) -> Iterator[int]:
         """The rows of all points, ordered by id."""
         last = b""
@@ -123,31 +147,28 @@ class PointTable:
             yield from (row for row, _ in found)
             last = found[-1][1]
 
-    @property
-    def indexed(self) -> bool:
-        """Whether `index_rows` has run since the last change."""
-        return self.fact(INDEXED)
+    def finish(self) -> None:
+        """Make filters fast again after changes."""
+        ((changed,),) = self._select("SELECT count(*) FROM changed")
+        if changed > MOST_CHANGED or self.fact(STALE):
+            self.index_rows()
 
     def index_rows(self) -> None:
         """Store for each column which rows have which value."""
-        columns = [(key, kind, _value_reader(key)) for key, kind in self._select("SELECT key, kind FROM columns")]
-        sets: dict[str, dict[Any, array[int]]] = {key: defaultdict(lambda: array("I")) for key, _, _ in columns}
-        everything = array("I")
-        cursor = self._connection.execute("SELECT row, payload FROM points ORDER BY row")
-        for row, text in cursor:
-            payload = json.loads(text)
-            everything.append(row)
-            for key, kind, read in columns:
-                for value in _comparable(kind, read(payload)):
-                    sets[key][value].append(row)
-        with self._connection:
-            for table in ("filled", "equal", "ordered"):
+        columns = dict(self._select("SELECT key, kind FROM columns"))
+        with self._writing():
+            for table in ("filled", "equal", "ordered", "changed"):
                 self._connection.execute(f"DELETE FROM {table}")
-            self._store_mask(ALL, np.array(everything, np.int64), self.slots)
-            for key, kind, _ in columns:
-                self._store_column(key, kind, sets.pop(key))
-            self._set_fact(INDEXED, True)
-        self._masks.clear()
+            found = row_sets(self._connection.execute("SELECT row, payload FROM points ORDER BY row"), columns)
+            ((last,),) = self._select("SELECT coalesce(max(row) + 1, 0) FROM points")
+            self.slots = last
+            self._set_fact(SLOTS, self.slots)
+            self._set_fact(STALE, False)
+            used = np.array([row for (row,) in self._select("SELECT row FROM points")], np.int64)
+            self._store_mask(ALL, used)
+            for key, kind in columns.items():
+                self._store_sets(key, kind, found.pop(key))
+        self._free = None
 
     def mask(self, key: str = ALL) -> np.ndarray:
         """Whether a row has a value in a column, bool (slots,); by default, whether it is in use.
@@ -157,52 +178,78 @@ class PointTable:
         """
         with self._lock:
             if key not in self._masks:
-                found = self._select("SELECT bits FROM filled WHERE key = ?", key)
-                if not found:
-                    raise DataError(f"the index has no column {key}; index the catalog again")
-                bits = np.frombuffer(found[0][0], np.uint8)
-                self._masks[key] = np.unpackbits(bits, count=self.slots, bitorder="little").view(bool)
+                changed, added = self._changed_sets(key)
+                ((content,),) = self._select("SELECT bits FROM filled WHERE key = ?", key)
+                bits = np.unpackbits(np.frombuffer(content, np.uint8), bitorder="little")[: self.slots]
+                mask = np.zeros(self.slots, bool)
+                mask[: len(bits)] = bits
+                mask[changed] = False
+                mask[added.rows] = True
+                self._masks[key] = mask
             return self._masks[key]
 
     def rows_with(self, key: str, value: str) -> np.ndarray:
-        """The rows that have a value in a column, ascending."""
-        found = self._select("SELECT rows FROM equal WHERE key = ? AND value = ?", key, value)
-        return np.frombuffer(found[0][0], ROW_TYPE) if found else np.zeros(0, ROW_TYPE)
+        """The rows that have a value in a column."""
+        changed, added = self._changed_sets(key)
+        try:
+            found = self._select("SELECT rows FROM equal WHERE key = ? AND value = ?", key, value)
+        except UnicodeEncodeError:  # a lone surrogate, which no stored value has
+            return np.zeros(0, ROW_TYPE)
+        rows = np.frombuffer(found[0][0] if found else b"", ROW_TYPE)
+        if not len(changed):
+            return rows
+        more = [some for other, some in added.sets() if other == value]
+        return np.concatenate([rows[np.isin(rows, changed, invert=True)], *more])
 
     def numbers(self, key: str) -> tuple[np.ndarray, np.ndarray]:
         """The numbers of a column in ascending order, or its times in seconds since 1970, and their rows."""
-        found = self._select("SELECT numbers, rows FROM ordered WHERE key = ?", key)
-        numbers, rows = found[0] if found else (b"", b"")
-        return np.frombuffer(numbers, "<f8"), np.frombuffer(rows, ROW_TYPE)
+        changed, added = self._changed_sets(key)
+        ((content, places),) = self._select("SELECT numbers, rows FROM ordered WHERE key = ?", key)
+        numbers, rows = np.frombuffer(content, "<f8"), np.frombuffer(places, ROW_TYPE)
+        if not len(changed):
+            return numbers, rows
+        kept = np.isin(rows, changed, invert=True)
+        before = np.searchsorted(numbers[kept], added.numbers)
+        return np.insert(numbers[kept], before, added.numbers), np.insert(rows[kept], before, added.rows)
 
-    def rows_of(self, ids: Sequence[str]) -> list[int]:
-        """The rows of the points with these ids; unknown ids are skipped."""
-        return list(self._rows_of(ids).values())
+    def _changed_sets(self, key: str) -> tuple[np.ndarray, RowSets]:
+        """The rows changed since they were indexed, and what filters need of those in use."""
+        with self._lock:
+            if self._changed is None:
+                rows = [row for (row,) in self._select("SELECT row FROM changed ORDER BY row")]
+                asked = "SELECT row, payload FROM points WHERE row IN ({}) ORDER BY row"
+                points = list(self._selected_in(asked, rows))
+                sets = row_sets(points, dict(self._select("SELECT key, kind FROM columns")))
+                used = np.array([row for row, _ in points], ROW_TYPE)
+                sets[ALL] = RowSets([None], np.array([len(used)]), used)
+                self._changed = np.array(rows, ROW_TYPE), sets
+            changed, sets = self._changed
+            if key not in sets:
+                raise DataError(f"the index has no column {key}; index the catalog again")
+            return changed, sets[key]
 
-    def _store_column(self, key: str, kind: str, rows: Mapping[Any, "array[int]"]) -> None:
-        every = [np.frombuffer(found, ROW_TYPE) for found in rows.values()]
-        self._store_mask(key, np.concatenate(every) if every else np.zeros(0, ROW_TYPE), self.slots)
+    def _store_sets(self, key: str, kind: str, sets: RowSets) -> None:
+        self._store_mask(key, sets.rows)
         if kind in ORDERED:
-            numbers = np.repeat(np.array(list(rows), "<f8"), [len(found) for found in every])
-            order = np.argsort(numbers, kind="stable")
-            found = np.concatenate(every)[order] if every else np.zeros(0, ROW_TYPE)
-            sizes = (key, numbers[order].tobytes(), found.tobytes())
-            self._connection.execute("INSERT INTO ordered VALUES (?, ?, ?)", sizes)
+            content = (key, sets.numbers.tobytes(), sets.rows.tobytes())
+            self._connection.execute("INSERT INTO ordered VALUES (?, ?, ?)", content)
         else:
-            values = ((key, value, found.tobytes()) for value, found in zip(rows, every, strict=True))
+            values = ((key, value, rows.tobytes()) for value, rows in sorted(sets.sets(), key=lambda each: each[0]))
             self._connection.executemany("INSERT INTO equal VALUES (?, ?, ?)", values)
 
-    def _store_mask(self, key: str, rows: np.ndarray, size: int) -> None:
-        mask = np.zeros(size, bool)
+    def _store_mask(self, key: str, rows: np.ndarray) -> None:
+        mask = np.zeros(self.slots, bool)
         mask[rows] = True
         content = (key, np.packbits(mask, bitorder="little").tobytes())
-        self._connection.execute("INSERT OR REPLACE INTO filled VALUES (?, ?)", content)
+        self._connection.execute("INSERT INTO filled VALUES (?, ?)", content)
 
-    def _changing(self) -> sqlite3.Connection:
-        """A transaction that makes `index_rows` necessary."""
-        self._set_fact(INDEXED, False)
-        self._masks.clear()
-        return self._connection
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A transaction, which is rolled back after an exception."""
+        with self._lock, _translated(self._path), self._connection:
+            self._masks.clear()
+            self._changed = None
+            yield
 
     def _set_fact(self, name: str, content: Any) -> None:
         self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(content)))
@@ -216,7 +263,7 @@ class PointTable:
         self.slots += 1
         return self.slots - 1
 
-    def _rows_of(self, ids: Sequence[str]) -> dict[str, int]:
+    def _rows_by_id(self, ids: Sequence[str]) -> dict[str, int]:
         found = self._selected_in("SELECT id, row FROM points WHERE id IN ({})", [UUID(id).bytes for id in ids])
         return {str(UUID(bytes=id)): row for id, row in found}
 
@@ -231,19 +278,14 @@ class PointTable:
             yield from self._select(statement.format(",".join("?" * len(some))), *some)
 
     def _select(self, statement: str, *values: Any) -> list[Any]:
-        with self._lock:
+        with self._lock, _translated(self._path):
             return self._connection.execute(statement, values).fetchall()
 
 
-def _value_reader(key: str) -> Any:
-    """A function that returns the list of a column's values in a payload."""
-    return Column(key, "text", key_parts(key)).values
-
-
-def _comparable(kind: str, values: Iterable[Any]) -> Iterable[Any]:
-    """The values as they are compared; those that are not of the column's kind are left out."""
-    if kind == "number":
-        return [float(value) for value in values if isinstance(value, (int, float))]
-    if kind == "date":
-        return [datetime.fromisoformat(value).timestamp() for value in values if isinstance(value, str)]
-    return dict.fromkeys(value for value in values if isinstance(value, str))
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Raise DataError in place of SQLite's errors."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise DataError(f"{path}: {error}; if the disk is full, free space and run the same command again") from None

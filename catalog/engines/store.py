@@ -19,7 +19,7 @@ BATCH = 256  # points per write or read
 
 
 class InUse(DataError):
-    """Another process has the index open."""
+    """The index cannot be changed now: another process has it open, or this user may only read it."""
 
 
 @dataclass(frozen=True)

@@ -55,18 +55,18 @@ class Column:
         """The place in Qdrant's syntax, such as `source."sale price"`."""
         return ".".join([self.place[0], *(f'"{part}"' for part in self.place[1:])])
 
-    def values(self, payload: Mapping[str, Any]) -> list[Any]:
+    def values(self, payload: dict[str, Any]) -> list[Any]:
         """The column's values in a payload: none, one, or several."""
         found: Any = payload
         for part in self.place:
-            found = found.get(part) if isinstance(found, Mapping) else None
+            found = found.get(part) if isinstance(found, dict) else None
         return found if isinstance(found, list) else [] if found is None else [found]
 
 
 def key_parts(key: str) -> tuple[str, ...]:
     """The inverse of `Column.key`: the place of a key."""
-    first, *rest = key.split('."')
-    return (first, *(part.removesuffix('"') for part in rest))
+    first, dot, rest = key.partition('."')
+    return (first, *(rest.removesuffix('"').split('"."') if dot else ()))
 
 
 def group_column(group: str, labels: Iterable[str]) -> Column:
@@ -81,7 +81,7 @@ def source_column(name: str, kind: Kind) -> Column:
 
 def point_id(product: str) -> str:
     """The point id of a product: engines take numbers and UUIDs only."""
-    return str(uuid.uuid5(POINTS, product))
+    return str(uuid.uuid5(POINTS, product.encode(errors="replace").decode()))  # no id has lone surrogates
 
 
 def photograph_id(product: str, number: int) -> str:
