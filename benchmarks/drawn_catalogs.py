@@ -74,27 +74,47 @@ class DrawnCatalogs:
         available = self._available(group)
         return available / available.sum()
 
-    def shifted(self, group: str, times: int) -> np.ndarray:
-        """Random shares of a group's labels and of "none", (times, L + 1)."""
-        return np.stack([shifted_shares(self._available(group), self.rng, PRODUCTS) for _ in range(times)])
+    def shifted(self, group: str, times: int, distinct: bool = False) -> np.ndarray:
+        """Random shares of a group's labels and of "none", (times, L + 1).
 
-    def write(self, folder: Path, group: str | None, shares: np.ndarray | None) -> Scored:
+        Args:
+            group: the group.
+            times: number of months.
+            distinct: whether the photographs must suffice for all months together, instead of for each.
+        """
+        products = PRODUCTS * times if distinct else PRODUCTS
+        return np.stack([shifted_shares(self._available(group), self.rng, products) for _ in range(times)])
+
+    def write(self, folder: Path, group: str | None, shares: np.ndarray | None, distinct: bool = False) -> Scored:
         """Sample a catalog and write it into a folder, replacing its contents.
 
         Args:
             folder: for the catalog.
             group: whose shares are given; None samples uniformly from all photographs of products.
-            shares: of its labels and of "none", by month (MONTHS, L + 1).
+            shares: of its labels and of "none", by month (months, L + 1).
+            distinct: whether no photograph is in two months, as far as there are enough.
         """
         if group is None or shares is None:
             rows = self.rng.permutation(self._others[self._products[self._others]])[: MONTHS * PRODUCTS]
             month = np.sort(np.arange(len(rows)) % MONTHS)
         else:
+            counts = [self.rng.multinomial(PRODUCTS, each) for each in shares]
             members = self._members(group)
-            draws = [drawn_rows(members, self.rng.multinomial(PRODUCTS, each), self.rng) for each in shares]
-            rows, month = np.concatenate(draws), np.repeat(np.arange(MONTHS), PRODUCTS)
+            draws = self._divided(members, counts) if distinct else [drawn_rows(members, c, self.rng) for c in counts]
+            rows, month = np.concatenate(draws), np.repeat(np.arange(len(shares)), PRODUCTS)
         groups = self._card.taxonomy.groups if group is None else (group,)
         return self._write(folder, groups, rows, [self.starts[i] for i in month])
+
+    def _divided(self, members: Sequence[np.ndarray], counts: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Draw `counts` rows of each class for each month, all together; a row recurs only if a class has too few."""
+        months: list[list[np.ndarray]] = [[] for _ in counts]
+        for place, rows in enumerate(members):
+            wanted = [int(each[place]) for each in counts]
+            if sum(wanted):
+                drawn = self.rng.choice(rows, sum(wanted), replace=sum(wanted) > len(rows))
+                for month, part in zip(months, np.split(drawn, np.cumsum(wanted)[:-1]), strict=True):
+                    month.append(part)
+        return [np.concatenate(month) for month in months]
 
     def _members(self, group: str) -> list[np.ndarray]:
         truths = self._truths[group][self._others]

@@ -34,6 +34,7 @@ PAGE = Path("docs/trends.md")
 NOTICED = 0.01  # minimum true share of a label for its intervals to count
 PLANTED = 0.15  # change of a color's share from the first month to the last
 FREQUENT = 0.05  # usual share of the colors that are planted
+PAIRS = 4  # of catalogs to compare, per redraw and group
 WAYS = (True, False)  # corrected, and not
 COLORS = ("colour", "color")
 
@@ -63,19 +64,24 @@ class HeldCounts:
         return f"{100 * self._errors[way] / self._of[way]:.1f}" if self._of[way] else "-"
 
 
-def covered_shares(drawn: DrawnCatalogs, group: str, folder: Path, months: HeldCounts, differences: HeldCounts) -> None:
-    """Count monthly shares, and differences between first and second half, that are inside their intervals."""
+def covered_shares(drawn: DrawnCatalogs, group: str, folder: Path, months: HeldCounts) -> None:
+    """Count monthly shares that are inside their intervals."""
     shares = drawn.shifted(group, MONTHS)
     scored = drawn.write(folder, group, shares)
-    middle = MONTHS // 2
-    one, other = shares[:middle].mean(0), shares[middle:].mean(0)
-    split = (f"{DATE}<{drawn.starts[middle]}", f"{DATE}>={drawn.starts[middle]}")
     for way in WAYS:
         for place, label in enumerate(trends(scored, groups=[group], correct=way).labels):
             truth = shares[:, place]
             of = np.flatnonzero(truth >= NOTICED)
             low, high, found = (np.array(values, float)[of] for values in (label.low, label.high, label.shares))
             months.add(way, (low <= truth[of]) & (truth[of] <= high), (found - truth[of]).tolist())
+
+
+def covered_differences(drawn: DrawnCatalogs, group: str, folder: Path, differences: HeldCounts) -> None:
+    """Count differences between two catalogs without a common photograph that are inside their intervals."""
+    one, other = shares = drawn.shifted(group, 2, distinct=True)
+    scored = drawn.write(folder, group, shares, distinct=True)
+    split = (f"{DATE}<{drawn.starts[1]}", f"{DATE}>={drawn.starts[1]}")
+    for way in WAYS:
         for place, row in enumerate(compare(scored, split=split, groups=[group], combine=[], correct=way).rows):
             differs = float(one[place] - other[place])
             if max(one[place], other[place]) >= NOTICED:
@@ -122,7 +128,9 @@ def measure(drawn: DrawnCatalogs, groups: Sequence[str], redraws: int, color: st
             drawn.split()
             for group in groups:
                 if drawn.teaches(group):
-                    covered_shares(drawn, group, folder, months[group], differences[group])
+                    covered_shares(drawn, group, folder, months[group])
+                    for _ in range(PAIRS):
+                        covered_differences(drawn, group, folder, differences[group])
             false_trends(drawn, folder, false, runs)
             if color:
                 planted_color(drawn, color, folder, called, covered)
