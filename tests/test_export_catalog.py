@@ -20,6 +20,7 @@ from catalog.export import main
 from catalog.exporting.mapping import Mapping
 from catalog.exporting.taxonomy_facts import LANGUAGES, categories, values
 from catalog.exporting.writing import write
+from catalog.scored.correction_store import IS_NOT, Correction, CorrectionStore
 from fashion.errors import DataError
 from fashion.model_card import ModelCard
 from fashion.preprocess import InputSpec
@@ -116,6 +117,15 @@ def test_overwriting_and_another_profile(home: Path) -> None:
     assert strict["007"]["Colour"] == "Navy Blue"  # White has 0.88
     assert strict["bag"]["Colour"] == "red"
     assert list(rows(export(home, "csv", "--where", "article=Dresses"))) == ["girl"]
+
+
+def test_the_profile_top_k_writes_that_many_labels_of_each_group(card: ModelCard, home: Path) -> None:
+    own = replace(card, top_k=dict.fromkeys(card.taxonomy.groups, 1) | {"colour": 2})
+    own.save(home / "bundle")
+    CorrectionStore(home / "scored").write([Correction("007", IS_NOT, "neck", "V-Neck")], {"007": 0}, "Ann")
+    found = rows(export(home, "csv", "--profile", "top-k"))
+    assert (found["007"]["Colour"], found["007"]["article"]) == ("Navy Blue|White", "Tshirts")
+    assert (found["007"]["neck"], found["bag"]["neck"]) == ("", "V-Neck")
 
 
 def test_google(home: Path) -> None:
