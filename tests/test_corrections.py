@@ -205,6 +205,20 @@ def test_photographs_stored_in_a_table_become_files(tmp_path: Path) -> None:
     assert sum(read["splits"].values()) == 2
 
 
+def test_photographs_of_one_name_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    colors = {"x/front": "red", "y/2-front": "lime", "z/front": "blue"}
+    for id, color in colors.items():
+        (tmp_path / id).parent.mkdir()
+        Image.new("RGB", (64, 64), color).save(tmp_path / f"{id}.jpg")
+    scored = catalog(tmp_path / "scored", dict.fromkeys(colors, ([5, -5, 5, -5], None)), tmp_path)
+    write(scored, *(Correction(id, IS, "color", "Red") for id in colors))
+    write_training_folder(scored, tmp_path / "train")
+    with (tmp_path / "train/train.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            copied = tmp_path / "train/images" / row["image"]
+            assert copied.read_bytes() == (tmp_path / f"{row['id']}.jpg").read_bytes()
+
+
 def test_moved_photographs_and_foreign_folders(tmp_path: Path) -> None:
     images = photographs(tmp_path / "photos", "a")
     scored = catalog(tmp_path / "scored", {"a": ([5, -5, 5, -5], None)}, images)
