@@ -15,7 +15,7 @@ from catalog import colors as command
 from catalog import search
 from catalog.coloring import measuring
 from catalog.coloring.color_search import ColorSearch, index_colors
-from catalog.coloring.color_table import COLORLESS_FILE, COLORS_FILE, read_colors
+from catalog.coloring.color_table import COLORLESS_FILE, COLORS_FILE, ColoredProduct, read_colors
 from catalog.coloring.measuring import photograph_colors
 from catalog.engines.folder_store import FolderStore
 from catalog.index import build
@@ -129,6 +129,27 @@ def test_with_a_filter_and_with_a_product(index, capsys):
     assert [each["id"] for each in lines(capsys)] == ["p1"]
     search.main([str(index), "--color", "#00ffff", "--json"])
     assert lines(capsys) == []
+
+
+def test_of_two_listings_of_a_photograph_the_one_of_the_nearer_color_is_found(tmp_path):
+    rows = products(300)
+    rows[0]["embedding"] = rows[299]["embedding"]
+    build(write_catalog(tmp_path / "scored", rows), FolderStore(tmp_path / "index"))
+    colors = {
+        row["id"]: ColoredProduct(row["id"], "", (DominantColor(1, f"#8080{128 + i // 30:02x}", "gray", "gray"),))
+        for i, row in enumerate(reversed(rows))
+    }
+    near = ColorSearch(colors, "#808080", 100)
+    with Index(FolderStore(tmp_path / "index")) as opened:
+        both = [match.product.id for match in near.matches(opened, None, 400, duplicates=True)]
+        assert both == list(colors)
+        found = [match.product.id for match in near.matches(opened, None, 400)]
+        assert found[0] == "p299"
+        assert "p0" not in found
+        assert [match.product.id for match in near.matches(opened, None, 7)] == found[:7]
+        cheap = {row["id"] for row in rows if row["price"] is not None and row["price"] < 20}
+        few = near.matches(opened, opened.condition("price<20"), 400, duplicates=True)
+        assert [match.product.id for match in few] == [id for id in both if id in cheap]
 
 
 @pytest.mark.parametrize(
