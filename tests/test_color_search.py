@@ -83,6 +83,29 @@ def test_only_changed_photographs_are_measured_again(index, scored, monkeypatch)
     assert len(seen) == 7
 
 
+def test_an_interrupted_run_keeps_what_it_measured(tmp_path, monkeypatch):
+    def interrupted(path: Path) -> list[DominantColor]:
+        if path.name == "p2.jpg":
+            raise KeyboardInterrupt
+        return photograph_colors(path)
+
+    rows = products(4)
+    for row, ink in zip(rows, INKS, strict=False):
+        row["image"] = str(draw(tmp_path / f"{row['id']}.jpg", ink))
+    scored = write_catalog(tmp_path / "scored", rows)
+    with monkeypatch.context() as patch:
+        patch.setattr(measuring, "photograph_colors", interrupted)
+        with pytest.raises(SystemExit, match="130"):
+            command.main([str(scored.folder)])
+        assert list(read_colors(scored.folder)) == ["p0", "p1"]
+    command.main([str(scored.folder)])
+    monkeypatch.setattr(measuring, "photograph_colors", interrupted)
+    os.utime(tmp_path / "p2.jpg", ns=(1, 1))
+    with pytest.raises(SystemExit, match="130"):
+        command.main([str(scored.folder)])
+    assert list(read_colors(scored.folder)) == ["p0", "p1", "p2", "p3"]
+
+
 def test_photographs_stored_in_a_table_are_measured_and_again_when_it_changes(tmp_path):
     def store(*inks: str) -> None:
         images = [draw(tmp_path / "p.jpg", ink).read_bytes() for ink in inks]
@@ -165,6 +188,8 @@ def test_of_two_listings_of_a_photograph_the_one_of_the_nearer_color_is_found(tm
         (["--text", "black", "--space", "embedding"], "--space needs --image or --id"),
         (["--where", "price>5", "--share", "0.1"], "--share needs --image or --id"),
         (["--id", "p0", "--color-distance", "5"], "--color-distance needs --color"),
+        (["--id", "p0", "--bundle", "b"], "--bundle needs --image"),
+        (["--where", "price>5", "--exact"], "--exact needs --image, --id or --text"),
     ],
 )
 def test_wrong_flags_are_one_line_errors(index, flags, said, capsys):
