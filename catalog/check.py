@@ -17,6 +17,7 @@ from catalog.checking.checking import CatalogCheck
 from catalog.checking.faults import CHECKS
 from catalog.checking.writing import write_fault_sheet, write_faults
 from fashion.errors import SettingError, one_line_errors
+from fashion.pictures.tiles import picture_format
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise SettingError(f"--skip: there is no check {name!r}; there are: {', '.join(CHECKS)}")
         if options.photographs and not options.photographs.is_dir():
             raise SettingError(f"--photographs: {options.photographs} is not a folder")
+        if options.sheet:
+            picture_format(options.sheet, "--sheet")  # raises before minutes of measuring
         scored = open_scored(options.catalog)
         if options.title and options.title not in scored.manifest.columns:
             raise SettingError(f"--title: there is no column {options.title!r}; {', '.join(scored.manifest.columns)}")
@@ -36,10 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bar = tqdm(check.faults(), total=scored.rows, unit="image", desc="checking", disable=None)
         faulty = [found for found in bar if found]
         faults = [fault for found in faulty for fault in found]
-        if options.sheet:  # first, because it rejects an extension that is no image format
-            write_fault_sheet(options.sheet, faulty)
         if options.out:
             write_faults(options.out, faults)
+        if options.sheet:
+            write_fault_sheet(options.sheet, faulty)
         if options.json:
             for fault in faults:
                 print(json.dumps(asdict(fault), ensure_ascii=False))

@@ -5,7 +5,8 @@ From the command line:
     python -m catalog.colors SCORED
     python -m catalog.search SCORED/index --color '#7a1f2b'
 
-Writes SCORED/colors.parquet. Later runs measure only new and changed photographs.
+Writes SCORED/colors.parquet. Later runs measure only new and changed photographs; a run that Ctrl-C ends keeps
+what it has measured.
 """
 
 import argparse
@@ -42,7 +43,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scored = Scored.open(options.catalog)
         before = {} if options.anew or not (scored.folder / COLORS_FILE).is_file() else read_colors(scored.folder)
         bar = tqdm(measure_colors(scored, before), total=scored.rows, unit="image", desc="colors", disable=None)
-        products = list(bar)
+        products: list[ColoredProduct] = []
+        try:
+            for product in bar:
+                products.append(product)
+        except KeyboardInterrupt:
+            reached = {product.id for product in products}
+            kept = [*products, *(known for id, known in before.items() if id not in reached)]
+            if not all(product.fault for product in kept):
+                write_colors(scored.folder, kept)
+            raise
         good = [product for product in products if not product.fault]
         if not good:
             first = next((f"; the first, {each.id}: {each.fault}" for each in products), "")

@@ -34,10 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scored = open_scored(options.catalog)
         card = ModelCard.load(options.bundle)
         translator = Translator(Mapping.load(options.mapping), options.language)
-        texts = dict(_template(each, [*card.taxonomy.groups, *shown_columns(scored)]) for each in options.text)
+        shape = FORMATS[options.format]
+        texts = dict(
+            _template(each, [*card.taxonomy.groups, *shown_columns(scored)], shape.key) for each in options.text
+        )
+        if options.overwrite and options.format == "jsonl" and not texts:
+            raise SettingError(
+                "--overwrite has no effect with jsonl, which keeps the source's cells beside the answers"
+            )
         task = Task(card.taxonomy.groups, tuple(shown_columns(scored)), translator, Merger(options.overwrite), texts)
         found = read_products(scored, card, options.profile or scored.manifest.profile, options.where)
-        shape = FORMATS[options.format]
         counted = tqdm(found, total=scored.rows, desc="exporting", unit="product", disable=None)
         write(options.out, options.format, shape.columns(task), shape.rows(task, counted))
         _report(task, options.out, options.format)
@@ -71,8 +77,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _template(text: str, names: Sequence[str]) -> tuple[str, str]:
+def _template(text: str, names: Sequence[str], key: str) -> tuple[str, str]:
     column, _, template = text.partition("=")
+    if column.strip().lower() == key.lower():
+        raise SettingError(f"--text {text!r} would replace the products' ids, the column {key!r}")
     try:
         template.format_map(dict.fromkeys(names, ""))
     except (KeyError, ValueError, IndexError, AttributeError) as error:
@@ -84,8 +92,9 @@ def _template(text: str, names: Sequence[str]) -> tuple[str, str]:
 
 def _report(task: Task, out: Path, kind: str) -> None:
     merger = task.merger
-    filled, kept = sum(merger.filled.values()), sum(merger.kept.values())
-    print(f"{out}: {kind}; {filled:,} cells filled in, {kept:,} of the source kept")
+    merges = kind != "jsonl" or task.texts  # objects have the answers beside the source's cells
+    counts = f"; {merger.filled:,} cells filled in, {merger.kept:,} of the source kept" if merges else ""
+    print(f"{out}: {kind}{counts}")
     beside = out.with_name(f"{out.name}.differences.csv")
     if not merger.differences:
         beside.unlink(missing_ok=True)  # of a previous export

@@ -84,6 +84,12 @@ def _check_flags(options: argparse.Namespace) -> None:
     """Raise SettingError for a flag that would have no effect on this search."""
     if options.color is None and options.color_distance != DISTANCE:
         raise SettingError("--color-distance needs --color")
+    if options.bundle and not options.image:
+        raise SettingError("--bundle needs --image")
+    if options.exact and not options.image and options.id is None and options.text is None:
+        raise SettingError(
+            "--exact needs --image, --id or --text: a filter or a color alone always compares every product"
+        )
     if options.image or options.id is not None:
         return
     defaults: dict[str, object] = {"space": DEFAULT_SPACE, "weight": [], "share": SHARE, "diverse": 0.0}

@@ -239,10 +239,11 @@ def test_photographs_that_were_moved(scored, tmp_path, capsys):
         (["--skip", "beauty"], "there is no check 'beauty'"),
         (["--photographs", "/nowhere"], "/nowhere is not a folder"),
         (["--title", "heading"], "there is no column 'heading'"),
-        (["--sheet", "checks.txt"], "must end in .jpg"),
+        (["--sheet", "checks.txt", "--out", "checks.csv"], "must end in .jpg"),
     ],
 )
-def test_wrong_flags_are_one_line_errors(scored, flags, said, capsys):
+def test_wrong_flags_are_one_line_errors(scored, flags, said, capsys, monkeypatch):
+    monkeypatch.setattr(CatalogCheck, "faults", lambda check: pytest.fail("measured before the flags were checked"))
     with pytest.raises(SystemExit) as ended:
         main([str(scored.folder), *flags])
     assert ended.value.code == 2

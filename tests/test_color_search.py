@@ -15,7 +15,7 @@ from catalog import colors as command
 from catalog import search
 from catalog.coloring import measuring
 from catalog.coloring.color_search import ColorSearch, index_colors
-from catalog.coloring.color_table import COLORLESS_FILE, COLORS_FILE, read_colors
+from catalog.coloring.color_table import COLORLESS_FILE, COLORS_FILE, ColoredProduct, read_colors
 from catalog.coloring.measuring import photograph_colors
 from catalog.engines.folder_store import FolderStore
 from catalog.index import build
@@ -83,6 +83,29 @@ def test_only_changed_photographs_are_measured_again(index, scored, monkeypatch)
     assert len(seen) == 7
 
 
+def test_an_interrupted_run_keeps_what_it_measured(tmp_path, monkeypatch):
+    def interrupted(path: Path) -> list[DominantColor]:
+        if path.name == "p2.jpg":
+            raise KeyboardInterrupt
+        return photograph_colors(path)
+
+    rows = products(4)
+    for row, ink in zip(rows, INKS, strict=False):
+        row["image"] = str(draw(tmp_path / f"{row['id']}.jpg", ink))
+    scored = write_catalog(tmp_path / "scored", rows)
+    with monkeypatch.context() as patch:
+        patch.setattr(measuring, "photograph_colors", interrupted)
+        with pytest.raises(SystemExit, match="130"):
+            command.main([str(scored.folder)])
+        assert list(read_colors(scored.folder)) == ["p0", "p1"]
+    command.main([str(scored.folder)])
+    monkeypatch.setattr(measuring, "photograph_colors", interrupted)
+    os.utime(tmp_path / "p2.jpg", ns=(1, 1))
+    with pytest.raises(SystemExit, match="130"):
+        command.main([str(scored.folder)])
+    assert list(read_colors(scored.folder)) == ["p0", "p1", "p2", "p3"]
+
+
 def test_photographs_stored_in_a_table_are_measured_and_again_when_it_changes(tmp_path):
     def store(*inks: str) -> None:
         images = [draw(tmp_path / "p.jpg", ink).read_bytes() for ink in inks]
@@ -131,6 +154,27 @@ def test_with_a_filter_and_with_a_product(index, capsys):
     assert lines(capsys) == []
 
 
+def test_of_two_listings_of_a_photograph_the_one_of_the_nearer_color_is_found(tmp_path):
+    rows = products(300)
+    rows[0]["embedding"] = rows[299]["embedding"]
+    build(write_catalog(tmp_path / "scored", rows), FolderStore(tmp_path / "index"))
+    colors = {
+        row["id"]: ColoredProduct(row["id"], "", (DominantColor(1, f"#8080{128 + i // 30:02x}", "gray", "gray"),))
+        for i, row in enumerate(reversed(rows))
+    }
+    near = ColorSearch(colors, "#808080", 100)
+    with Index(FolderStore(tmp_path / "index")) as opened:
+        both = [match.product.id for match in near.matches(opened, None, 400, duplicates=True)]
+        assert both == list(colors)
+        found = [match.product.id for match in near.matches(opened, None, 400)]
+        assert found[0] == "p299"
+        assert "p0" not in found
+        assert [match.product.id for match in near.matches(opened, None, 7)] == found[:7]
+        cheap = {row["id"] for row in rows if row["price"] is not None and row["price"] < 20}
+        few = near.matches(opened, opened.condition("price<20"), 400, duplicates=True)
+        assert [match.product.id for match in few] == [id for id in both if id in cheap]
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
@@ -144,6 +188,8 @@ def test_with_a_filter_and_with_a_product(index, capsys):
         (["--text", "black", "--space", "embedding"], "--space needs --image or --id"),
         (["--where", "price>5", "--share", "0.1"], "--share needs --image or --id"),
         (["--id", "p0", "--color-distance", "5"], "--color-distance needs --color"),
+        (["--id", "p0", "--bundle", "b"], "--bundle needs --image"),
+        (["--where", "price>5", "--exact"], "--exact needs --image, --id or --text"),
     ],
 )
 def test_wrong_flags_are_one_line_errors(index, flags, said, capsys):

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -205,6 +206,20 @@ def test_photographs_stored_in_a_table_become_files(tmp_path: Path) -> None:
     assert sum(read["splits"].values()) == 2
 
 
+def test_photographs_of_one_name_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    colors = {"x/front": "red", "y/2-front": "lime", "z/front": "blue"}
+    for id, color in colors.items():
+        (tmp_path / id).parent.mkdir()
+        Image.new("RGB", (64, 64), color).save(tmp_path / f"{id}.jpg")
+    scored = catalog(tmp_path / "scored", dict.fromkeys(colors, ([5, -5, 5, -5], None)), tmp_path)
+    write(scored, *(Correction(id, IS, "color", "Red") for id in colors))
+    write_training_folder(scored, tmp_path / "train")
+    with (tmp_path / "train/train.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            copied = tmp_path / "train/images" / row["image"]
+            assert copied.read_bytes() == (tmp_path / f"{row['id']}.jpg").read_bytes()
+
+
 def test_moved_photographs_and_foreign_folders(tmp_path: Path) -> None:
     images = photographs(tmp_path / "photos", "a")
     scored = catalog(tmp_path / "scored", {"a": ([5, -5, 5, -5], None)}, images)
@@ -294,6 +309,30 @@ def test_a_refit_of_a_good_model_changes_little(shifted: Scored) -> None:
     assert proposal.added + proposal.removed < 0.1 * proposal.answers  # 0.5 is not quite the best for micro-F1
 
 
+def test_the_interval_of_macro_f1_is_of_macro_f1(tmp_path: Path) -> None:
+    """Only labels that are rare here gain: much for the mean over labels, little for all answers together."""
+    rows = products(600)
+    rare = [3, 5, 6, 7, 8]
+    for row in rows:
+        row["logits"][rare] = row["logits"][rare] - 2
+        row["logits"][[0, 1, 2, 4]] += 4
+    own = replace(card(), thresholds={"macro-f1": [0.5] * len(TAXONOMY)}, default_profile="macro-f1")
+    model = {"name": own.name, "version": own.version, "weights": own.weights_id}
+    scored = write_catalog(tmp_path / "scored", rows, model, profile="macro-f1")
+    review(scored, 300)
+    proposal = propose(scored, own)
+    assert proposal.interval is not None
+    assert proposal.interval[0] < proposal.gain < proposal.interval[1]
+
+
+def test_changes_do_not_count_what_shows_no_product(shifted: Scored) -> None:
+    review(shifted, 300)
+    assert propose(shifted, card()).added > 0
+    write(shifted, *(Correction(f"p{row}", NOT_A_PRODUCT) for row in range(300, 600)))
+    proposal = propose(shifted, card())
+    assert (proposal.added, proposal.removed) == (0, 0)
+
+
 def test_a_refit_ignores_products_selected_for_errors(shifted: Scored) -> None:
     review(shifted, 100, found_by=CONTRADICTIONS)
     with pytest.raises(DataError, match=r"^0 of the 100 corrected products"):
@@ -344,6 +383,7 @@ def test_the_command(shifted: Scored, tmp_path: Path, capsys: pytest.CaptureFixt
     assert says("--undo") == "undone, by entry 542\n"
     assert says("--undo", "1") == "undone, by entry 543\n"
     assert "(undone)" in says().splitlines()[1]
+    assert "gain" in json.loads(says("--refit", "--bundle", str(tmp_path / "bundle"), "--apply", "--json"))
 
 
 @pytest.mark.parametrize(
@@ -355,6 +395,13 @@ def test_the_command(shifted: Scored, tmp_path: Path, capsys: pytest.CaptureFixt
         (["--undo", "7"], "has no entry 7"),
         (["--undo", "7", "--queue", "new"], "--undo cannot be combined with"),
         (["--photographs", "x"], "--photographs needs --out"),
+        (["--out", "x", "--where", "color=Red"], "--where needs --queue"),
+        (["--group", "color"], "--group needs --queue"),
+        (["--label", "color=Red"], "--label needs --queue"),
+        (["--top", "5"], "--top needs --queue"),
+        (["--bundle", "x"], "--bundle needs --refit"),
+        (["--out", "x", "--json"], "--json cannot be combined with --out or --undo"),
+        (["--queue", "batches", "--top", "0"], "--top is 0; it must be 1 or more"),
         (["--queue", "new", "--label", "Black"], "--label 'Black' is not GROUP=LABEL"),
     ],
 )

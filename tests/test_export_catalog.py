@@ -1,9 +1,12 @@
 """python -m catalog.export: contents of each format, precedence of the source, and reported differences."""
 
 import csv
+import gc
 import json
 import re
+import resource
 import shutil
+import warnings
 import zipfile
 from collections.abc import Iterable
 from dataclasses import replace
@@ -20,6 +23,7 @@ from catalog.export import main
 from catalog.exporting.mapping import Mapping
 from catalog.exporting.taxonomy_facts import LANGUAGES, categories, values
 from catalog.exporting.writing import write
+from catalog.scored.correction_store import IS_NOT, Correction, CorrectionStore
 from fashion.errors import DataError
 from fashion.model_card import ModelCard
 from fashion.preprocess import InputSpec
@@ -118,6 +122,15 @@ def test_overwriting_and_another_profile(home: Path) -> None:
     assert list(rows(export(home, "csv", "--where", "article=Dresses"))) == ["girl"]
 
 
+def test_the_profile_top_k_writes_that_many_labels_of_each_group(card: ModelCard, home: Path) -> None:
+    own = replace(card, top_k=dict.fromkeys(card.taxonomy.groups, 1) | {"colour": 2})
+    own.save(home / "bundle")
+    CorrectionStore(home / "scored").write([Correction("007", IS_NOT, "neck", "V-Neck")], {"007": 0}, "Ann")
+    found = rows(export(home, "csv", "--profile", "top-k"))
+    assert (found["007"]["Colour"], found["007"]["article"]) == ("Navy Blue|White", "Tshirts")
+    assert (found["007"]["neck"], found["bag"]["neck"]) == ("", "V-Neck")
+
+
 def test_google(home: Path) -> None:
     found = rows(export(home, "google"), "\t")
     assert found["007"] == {
@@ -170,6 +183,90 @@ def test_the_limits_of_excel_are_told(rows: Iterable[dict[str, str]], message: s
     assert not list(tmp_path.iterdir())
 
 
+def test_excel_into_an_unwritable_place_is_an_error_of_the_system() -> None:
+    with pytest.raises(OSError, match=r"x\.xlsx"):
+        write(Path("/proc/x.xlsx"), "xlsx", ["id"], [{"id": "1"}])
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of a ZipFile inside xlsxwriter
+def test_excel_on_a_full_disk_is_an_error_of_the_system(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # xlsxwriter leaves its file open
+            with pytest.raises(OSError, match="File too large"):
+                write(tmp_path / "x.xlsx", "xlsx", ["id"], [{"id": str(i)} for i in range(10_000)])
+            gc.collect()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.iterdir())
+
+
+def one_product(card: ModelCard, home: Path, taxonomy: Taxonomy, **cells: str) -> None:
+    """Write a bundle with these labels, and a catalog of one product to which all of them apply."""
+    half = {"micro-f1": [0.5] * len(taxonomy)}
+    own = replace(card, labels=taxonomy.labels, thresholds=half)
+    own.save(home / "bundle")
+    shutil.rmtree(home / "scored")
+    row = {"id": "a", "image": "", "logits": np.full(len(taxonomy), 3.0), "embedding": np.ones(EMBEDDING), **cells}
+    model = {"name": own.name, "version": own.version, "weights": own.weights_id}
+    write_catalog(
+        home / "scored", [row], model, 50, taxonomy, [pa.field(name, pa.string()) for name in cells], "micro-f1"
+    )
+
+
+def test_akeneo_codes_of_other_letters(card: ModelCard, home: Path) -> None:
+    one_product(card, home, Taxonomy((Label("Größe", "Weiß"), Label("Größe", "Écru"))))
+    assert rows(export(home, "akeneo"), ";") == {"a": {"sku": "a", "grosse": "weiss,ecru"}}
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([("Цвет", "Red")], "the group 'Цвет' has no code"),
+        ([("color", "Синий")], "the label of color 'Синий' has no code"),
+        ([("fit", "Slim"), ("Fit", "Wide")], "the group 'Fit' has the code 'fit', as 'fit' has"),
+        ([("fit", "A-Line"), ("fit", "A Line")], "the label of fit 'A Line' has the code 'a_line', as 'A-Line' has"),
+    ],
+)
+def test_akeneo_names_without_a_code_of_their_own_are_refused(
+    card: ModelCard, home: Path, labels: list[tuple[str, str]], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one_product(card, home, Taxonomy(tuple(Label(*each) for each in labels)))
+    with pytest.raises(SystemExit):
+        export(home, "akeneo")
+    assert message in capsys.readouterr().err
+    assert not list(home.glob("*out*"))
+
+
+@pytest.mark.parametrize("cell", ["Black, White", "white;pink", "Black/Pink", "pink|White"])
+def test_a_cell_of_several_values_agrees_if_one_does(card: ModelCard, home: Path, cell: str) -> None:
+    one_product(card, home, Taxonomy((Label("color", "Black"), Label("color", "White"))), Color=cell)
+    export(home, "csv")
+    assert not (home / "out.csv.differences.csv").exists()
+
+
+def test_texts_go_to_the_source_column_of_their_name(card: ModelCard, home: Path) -> None:
+    one_product(card, home, Taxonomy((Label("fit", "Slim"),)), Title="", Fabric="Wool")
+    found = rows(export(home, "csv", "--text", "title={fit} fit"))
+    assert [name for name in found["a"] if name.lower() == "title"] == ["Title"]
+    assert found["a"]["Title"] == "Slim fit"
+    header = export(home, "google", "--text", "color={fit} x").read_text(encoding="utf-8").splitlines()[0].split("\t")
+    assert header.count("color") == 1
+    assert rows(home / "out.google", "\t")["a"]["color"] == "Slim x"
+
+
+def test_json_lines_have_nothing_to_overwrite(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    export(home, "jsonl")
+    assert "filled in" not in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        export(home, "jsonl", "--overwrite")
+    assert "--overwrite has no effect with jsonl" in capsys.readouterr().err
+    export(home, "jsonl", "--overwrite", "--text", "title={article}")
+    assert "cells filled in" in capsys.readouterr().out
+
+
 def test_groups_with_one_alias_keep_columns_of_their_own(card: ModelCard, tmp_path: Path) -> None:
     """`Fabric` is another name of material, but not if the model has a group fabric as well."""
     taxonomy = Taxonomy((Label("material", "Wool"), Label("fabric", "Jersey")))
@@ -219,6 +316,7 @@ def test_texts_by_template(home: Path) -> None:
     [
         (["--text", "title={colr}"], "{'colr'} is unknown; choose among: gender, article"),
         (["--text", "title"], "is not COLUMN=TEMPLATE"),
+        (["--text", "ID={colour}"], "would replace the products' ids, the column 'id'"),
         (["--profile", "strict"], "strict"),
         (["--where", "shape=Round"], "unknown column 'shape'"),
     ],

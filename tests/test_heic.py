@@ -1,6 +1,9 @@
 """fashion.heic: photographs of phones."""
 
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,6 +49,17 @@ def test_its_colors_are_converted() -> None:
     plain, converted = (load_pixels(heic(photo(), **options), SPEC) for options in ({}, {"icc_profile": profile}))
     check_alike(converted, load_pixels(encoded(photo(), icc_profile=profile), SPEC))
     assert np.abs(plain.astype(int) - converted.astype(int)).max() > 6
+
+
+def test_the_checks_measure_the_first_one_of_a_process(tmp_path: Path) -> None:
+    (tmp_path / "photo.heic").write_bytes(heic(photo()))
+    code = (
+        "import sys; from pathlib import Path; from catalog.checking.measures import measure_photograph as measure; "
+        "found = measure(Path(sys.argv[1])); print(found.width, found.height)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "photo.heic")]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert tuple(map(int, said.split())) == photo().size
 
 
 @pytest.mark.parametrize("cut", [16, 200, 600])

@@ -126,6 +126,16 @@ def test_a_label_that_appears_late_has_a_finite_line() -> None:
     assert found.slope[0] > 0
 
 
+@pytest.mark.parametrize("totals", [[-5, 30], [-1, 30], [104, 70], [-3, -2, 5, 30]])
+def test_corrected_values_may_sum_to_shares_outside_0_to_1(totals: list[float]) -> None:
+    total = np.array(totals, float)[:, None]
+    found = fit_trends(Sums(np.full((len(totals), 1), 100.0), total, np.abs(total)))
+    change = (np.clip(totals[-1], 0, 100) - np.clip(totals[0], 0, 100)) / 100
+    assert found.change[0] == pytest.approx(change, abs=0.03)
+    assert found.change_low[0] < found.change[0] < found.change_high[0]
+    assert found.change_high[0] - found.change_low[0] < 0.5
+
+
 def test_labels_of_too_few_products_are_not_tested() -> None:
     few = LEAST - 1
     found = fit_trends(sums([100, 100], np.array([[few, 100, 50, 50], [0, 100 - few, 50, 60]])))

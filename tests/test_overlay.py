@@ -97,6 +97,14 @@ def test_a_product_marked_as_none_has_no_answers(scored: Scored) -> None:
     assert all(cell(scored, "p1", f"attribute.{group}") == [] for group in TAXONOMY.groups)
 
 
+def test_a_label_confirmed_later_says_that_there_is_a_product(scored: Scored) -> None:
+    correct(scored, Correction("p1", NOT_A_PRODUCT), Correction("p1", IS_NOT, "gender", "Men"))
+    assert not scored.vectors("probabilities")[1].any()
+    correct(scored, Correction("p1", IS, "color", "Black"))
+    assert "Black" in cell(scored, "p1", "attribute.color")  # type: ignore[operator]
+    assert scored.vectors("probabilities")[1][TAXONOMY.index[Label("color", "Black")]] == 1
+
+
 def test_filters_see_corrections_at_once(scored: Scored) -> None:
     black = kept(scored, "color=Black")
     added, gone = "p3" if "p3" not in black else "p4", sorted(black)[0]

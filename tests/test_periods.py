@@ -72,6 +72,19 @@ def test_years_are_not_read_as_months(cells: pa.Array) -> None:
         reader.check(2)
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pa.array(["1772051012345"]),
+        pa.array([1772051012345]),
+        pa.array([1772051012345.0]),
+        pa.array(["17720510123"]),
+    ],
+)
+def test_times_since_1970_are_not_read_as_dates_of_other_centuries(cells: pa.Array) -> None:
+    assert months(cells)[0] == [None]
+
+
 def test_unreadable_dates_are_counted_with_an_example() -> None:
     found, reader = months(pa.array(["soon", "2026-01-02", "31/12/2025", "soon", None, ""]))
     assert found == [None, "2026-01", None, None, None, None]

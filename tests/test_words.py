@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from engine_stores import new_store
-from scored_catalog import EMBEDDING, write_catalog
+from scored_catalog import EMBEDDING, MODEL, write_catalog
 
 from catalog.engines.folder_store import FolderStore
+from catalog.engines.store import Record
 from catalog.index import build
 from catalog.scored.table import Scored
 from catalog.search import main
@@ -141,6 +142,12 @@ def test_or_joins_wishes_and_extends_a_negation() -> None:
     assert [wish.labels[0].name for wish in asked.wanted] == ["Dresses"]
     assert [wish.labels[0].name for wish in asked.unwanted] == ["Printed"]
     assert asked.unwanted_words == ["zephyr"]
+
+
+@pytest.mark.parametrize("text", ["dress cotton or grey", "dress by zara or grey", "dress under 50 or grey"])
+def test_or_does_not_reach_beyond_a_word_or_a_price(text: str) -> None:
+    asked = parse_query(text, Vocabulary(TAXONOMY))
+    assert [[label.name for label in wish.labels] for wish in asked.wanted] == [["Dresses"], ["Grey"]]
 
 
 @pytest.mark.parametrize(
@@ -280,6 +287,26 @@ def test_hyphens_do_not_matter(index: Index) -> None:
 
 def test_a_word_of_many_titles_is_found_behind_a_filter(index: Index) -> None:
     assert ids(index, "zephyr", where="Price<50") == ["d"]
+
+
+def test_a_filter_is_not_evaluated_anew_for_every_few_titles(tmp_path: Path) -> None:
+    class CountingStore(FolderStore):
+        scrolls = 0
+
+        def scroll(self, *options: Any, **more: Any) -> Iterator[Record]:
+            self.scrolls += 1
+            return super().scroll(*options, **more)
+
+    none = np.full(len(TAXONOMY), -4.0, np.float32)
+    embeddings = np.abs(np.random.default_rng(0).normal(size=(1500, EMBEDDING)))
+    rows = [
+        {"id": f"p{i}", "image": "", "title": "gown", "Price": float(i), "logits": none, "embedding": embedding}
+        for i, embedding in enumerate(embeddings)
+    ]
+    build(write_catalog(tmp_path / "s", rows, MODEL, 1500, TAXONOMY, COLUMNS), FolderStore(tmp_path / "index"))
+    with Index(CountingStore(tmp_path / "index")) as opened:
+        assert ids(opened, "gown, not under 1499") == ["p1499"]
+        assert opened.store.scrolls <= 4
 
 
 @pytest.mark.parametrize("text", ["", "  ", "the", "with a", "!!"])

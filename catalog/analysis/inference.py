@@ -182,6 +182,8 @@ class _FittedLine(NamedTuple):
 
 
 def _line(x: np.ndarray, sums: Sums) -> _FittedLine:
+    # corrected values may sum to shares outside 0 to 1, to which no logistic line can be fitted
+    sums = sums._replace(total=np.clip(sums.total, 0, sums.products))
     n, total, squares = _with_pseudo(sums)
     x = (x - (x * n[:, 0]).sum() / n.sum())[:, None]
     a, b = _fit(x, n, total)

@@ -26,6 +26,7 @@ MOST = 1000  # maximum number of periods; more result from a wrong date
 _EPOCH = date(1970, 1, 1)
 _MONDAY = 3  # 1970 began on a Thursday
 _COARSE = re.compile(r"((?:19|20|21)\d\d)(?:[-/](0[1-9]|1[0-2]))?(?:\.0)?")  # a year or a month; 2016.0 is a year too
+_TOO_LONG = re.compile(r"\d{9}")  # a number such as milliseconds since 1970, whose end `fromisoformat` takes for a time
 _NEEDS = {"year": ("year",), "month": ("month", "quarter", "year")}  # period lengths that a year or month suffices for
 
 
@@ -158,6 +159,8 @@ class DateReader:
                 self._coarse = unit
                 return None
             return date(int(coarse[1]), int(coarse[2] or 1), 1)
+        if _TOO_LONG.match(text):
+            return None
         try:
             time = read_date(text) or datetime.fromisoformat(text)  # also reads 20260501 and 2026-W18-5
             if not isinstance(time, datetime):

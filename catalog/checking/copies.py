@@ -23,7 +23,7 @@ def copies(
         embeddings: (N, E).
         threshold: minimum cosine of near-identical photographs, see docs/search.md.
     """
-    units = unit_vectors(embeddings.astype(np.float32))
+    units = unit_vectors(embeddings)
     for start in range(0, len(ids), BLOCK):
         end = min(start + BLOCK, len(ids))
         best, nearest = np.full(end - start, -1.0), np.zeros(end - start, np.int64)

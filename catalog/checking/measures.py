@@ -48,8 +48,8 @@ class PhotographMeasures:
 
 def measure_photograph(source: bytes | Path | Image.Image) -> PhotographMeasures:
     """Measure a photograph. Raises InvalidImage if it cannot be used."""
+    image = decode(source, SIDE).copy()  # do not modify the caller's image; before `_size`, which it enables for HEIC
     width, height = source.size if isinstance(source, Image.Image) else _size(source)
-    image = decode(source, SIDE).copy()  # do not modify the caller's image
     image.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
     levels = np.asarray(image)
     return PhotographMeasures(

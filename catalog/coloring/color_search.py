@@ -5,20 +5,18 @@ from collections.abc import Mapping
 import numpy as np
 
 from catalog.coloring.color_table import COLORS_FILE, ColoredProduct, named_colors, read_colors
-from catalog.filters.columns import point_id
-from catalog.filters.conditions import And, Condition, Points
+from catalog.filters.conditions import And, Condition
 from catalog.similar.listings import only_products
 from catalog.similar.manifest import IndexManifest, catalog_folders
 from catalog.similar.matches import Match, Product
 from catalog.similar.matching import Index
-from fashion.colors.cielab import ciede2000, hex_to_lab
+from fashion.colors.cielab import ciede2000, hex_to_lab, rgb_to_lab
 from fashion.colors.palette import DominantColor
 from fashion.errors import SettingError
 
 DISTANCE = 12.0  # default maximum distance, CIEDE2000
 LEAST_SHARE = 0.15  # minimum share of a color in its product
 WHITE_TO_BLACK = 100.0  # CIEDE2000 between white and black
-AT_ONCE = 256  # products per read from the index
 
 
 class ColorSearch:
@@ -43,8 +41,8 @@ class ColorSearch:
         candidates = [
             (product.id, color) for product in colors.values() for color in product.colors if color.share >= LEAST_SHARE
         ]
-        lab = np.array([hex_to_lab(color.hex) for _, color in candidates]).reshape(-1, 3)
-        apart = ciede2000(lab, target)
+        levels = np.array([list(bytes.fromhex(color.hex[1:])) for _, color in candidates], np.uint8).reshape(-1, 3)
+        apart = ciede2000(rgb_to_lab(levels), target)
         self.found: dict[str, tuple[DominantColor, float]] = {}
         for i in np.argsort(apart, kind="stable"):
             if apart[i] <= distance:
@@ -63,24 +61,12 @@ class ColorSearch:
     def matches(self, index: Index, where: Condition | None, limit: int, duplicates: bool = False) -> list[Match]:
         """The matches, nearest color first. Similarity 1 is the same color, 0 the distance of white from black.
 
+        Of listings with near-identical photographs, the one with the nearest color is kept.
+
         Raises:
             SettingError: a limit below 1.
         """
-        if limit < 1:
-            raise SettingError(f"limit is {limit}; it must be 1 or more")
-        matches: list[Match] = []
-        ordered = list(self.found)
-        for start in range(0, len(ordered), AT_ONCE):
-            some = ordered[start : start + AT_ONCE]
-            condition = And((Points(tuple(map(point_id, some))), *([where] if where else [])))
-            kept = {
-                match.product.id: match.product
-                for match in index.search(None, where=condition, limit=AT_ONCE, duplicates=duplicates)
-            }
-            matches += [self._match(kept[id]) for id in some if id in kept]
-            if len(matches) >= limit:
-                break
-        return matches[:limit]
+        return [self._match(product) for product in index.listed(list(self.found), where, limit, duplicates)]
 
     def _match(self, product: Product) -> Match:
         color, apart = self.found[product.id]

@@ -12,6 +12,7 @@ From the command line:
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -91,6 +92,14 @@ def _check(options: argparse.Namespace) -> None:
         raise SettingError("--undo cannot be combined with --queue or --out")
     if options.photographs and not options.out:
         raise SettingError("--photographs needs --out")
+    if options.bundle and not options.refit:
+        raise SettingError("--bundle needs --refit")
+    queued: dict[str, object] = {"group": [], "label": None, "where": None, "top": TOP}
+    for name, default in queued.items():
+        if not options.queue and getattr(options, name) != default:
+            raise SettingError(f"--{name} needs --queue")
+    if options.json and (options.out or options.undo):
+        raise SettingError("--json cannot be combined with --out or --undo")
 
 
 def _show_queue(scored: Scored, options: argparse.Namespace) -> None:
@@ -124,7 +133,7 @@ def _refit(scored: Scored, options: argparse.Namespace) -> None:
     print(json.dumps(proposal.to_json(), ensure_ascii=False) if options.json else proposal)
     if options.apply:
         entry = apply(scored, proposal, options.who)
-        print(f"applied, as entry {entry.number}; --undo reverts it")
+        print(f"applied, as entry {entry.number}; --undo reverts it", file=sys.stderr if options.json else None)
     elif not options.json:
         print("nothing was changed; --apply applies it to this catalog")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from catalog.corrections.queues import read_cells, wanted_groups
+from catalog.corrections.queues import check_top, read_cells, wanted_groups
 from catalog.scored.table import Scored
 from fashion.taxonomy import Label
 
@@ -58,8 +58,9 @@ def label_batches(
         size: maximum number of products per batch.
 
     Raises:
-        SettingError: an unknown group or label, or an invalid filter.
+        SettingError: an unknown group or label, an invalid filter, or `top` below 1.
     """
+    check_top(top)
     taxonomy = scored.manifest.taxonomy
     wanted = wanted_groups(taxonomy, groups, label)
     labels = [taxonomy.index[label]] if label else np.concatenate([taxonomy.indices(g) for g in wanted]).tolist()

@@ -96,8 +96,7 @@ def queue(
     """
     if kind not in KINDS:
         raise SettingError(f"unknown queue {kind!r}; choose among: {', '.join(KINDS)}")
-    if top < 1:
-        raise SettingError(f"--top is {top}; it must be 1 or more")
+    check_top(top)
     taxonomy = scored.manifest.taxonomy
     wanted = wanted_groups(taxonomy, groups, label)
     mask = _mask(taxonomy, wanted, label)
@@ -170,6 +169,12 @@ def describe_cell(taxonomy: Taxonomy, group: str, probabilities: np.ndarray, ans
     return f"{group}: {answer}" + (
         ", else " + ", ".join(f"{taxonomy.labels[i].name} {probabilities[i]:.2f}" for i in others) if others else ""
     )
+
+
+def check_top(top: int) -> None:
+    """Raise SettingError for a number of results below 1."""
+    if top < 1:
+        raise SettingError(f"--top is {top}; it must be 1 or more")
 
 
 def wanted_groups(taxonomy: Taxonomy, groups: Sequence[str], label: Label | None) -> tuple[str, ...]:

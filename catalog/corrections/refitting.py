@@ -144,7 +144,7 @@ def propose(scored: Scored, card: ModelCard) -> Proposal:
         recalibrated=[g for g in data.taxonomy.groups if fitted.calibration.get(g) != card.calibration.get(g)],
         before=f1_score(now >= before, judged, score),
         after=f1_score(fitted.answered, judged, score),
-        interval=_gain_interval(now >= before, fitted.answered, judged),
+        interval=_gain_interval(now >= before, fitted.answered, judged, score),
         error_before=calibration_error(now[decided], data.targets[decided] == YES),
         error_after=calibration_error(fitted.probabilities[decided], data.targets[decided] == YES),
         added=sum(a for a, _, _ in counts.values()),
@@ -187,17 +187,22 @@ def _card_in_force(scored: Scored, card: ModelCard) -> ModelCard:
     return scored.refitted(card)
 
 
-def _gain_interval(before: np.ndarray, after: np.ndarray, targets: np.ndarray) -> Interval:
-    """Paired bootstrap over products: the 95 % interval of the gain in micro-F1."""
-    yes, annotated = targets == YES, targets != NOT_ANNOTATED
-    counts = [
-        ((answered & yes).sum(axis=1), (answered & annotated).sum(axis=1) + yes.sum(axis=1))
-        for answered in (before, after)
-    ]
+def _gain_interval(before: np.ndarray, after: np.ndarray, targets: np.ndarray, score: str) -> Interval:
+    """Paired bootstrap over products: the 95 % interval of the gain in a score, see `f1_score`."""
+
+    def counts(mask: np.ndarray) -> np.ndarray:
+        """By product, for macro-F1 also by label, float32 (N, 1 or A)."""
+        return (mask.sum(axis=1, keepdims=True) if score == "micro_f1" else mask).astype(np.float32)
+
+    positive, annotated = targets == YES, targets != NOT_ANNOTATED
+    yes = counts(positive)
+    parts = [(counts(answered & positive), counts(answered & annotated) + yes) for answered in (before, after)]
 
     def gain(weights: np.ndarray) -> np.ndarray:
-        was, then = (2 * (weights @ right) / np.maximum(1, weights @ whole) for right, whole in counts)
-        return (1 + then - was) / 2  # `interval` takes values from 0 to 1; a gain is from -1 to 1
+        was, then = (2 * (weights @ right) / np.maximum(1, weights @ whole) for right, whole in parts)
+        known = weights @ yes > 0
+        mean = np.where(known, then - was, 0).sum(axis=1) / np.maximum(1, known.sum(axis=1))
+        return (1 + mean) / 2  # `interval` takes values from 0 to 1; a gain is from -1 to 1
 
     found = interval(gain, len(targets), RESAMPLES)
     return found and [2 * value - 1 for value in found]
@@ -208,6 +213,7 @@ def _count_changes(scored: Scored, card: ModelCard, refit: Refit) -> dict[str, t
     taxonomy, gates = card.taxonomy, gate_columns(card.gates)
     before = card.threshold_row(refit.profile)
     overlay = scored.overlay()
+    known = overlay.known if overlay else {}
     added, removed, there = (np.zeros(len(taxonomy), np.int64) for _ in range(3))
     for batch in scored.batches([ID, LOGITS, *gates], corrected=False):
         logits = vector_rows(batch.column(LOGITS)).astype(np.float32)
@@ -215,7 +221,9 @@ def _count_changes(scored: Scored, card: ModelCard, refit: Refit) -> dict[str, t
         answerable = card.answerable(seen)
         was = (card.joint_probabilities(logits, seen) >= before) & answerable
         then = refit.answered(refit.probabilities(logits, seen, taxonomy), seen, taxonomy)
-        decided = target_rows(overlay.known if overlay else {}, batch.column(ID).to_pylist(), taxonomy) != NOT_ANNOTATED
+        ids = batch.column(ID).to_pylist()
+        decided = target_rows(known, ids, taxonomy) != NOT_ANNOTATED
+        decided[[id in known and known[id].not_product for id in ids]] = True  # nothing is answered for these
         added += (then & ~was & ~decided).sum(axis=0)
         removed += (was & ~then & ~decided).sum(axis=0)
         there += was.sum(axis=0)

@@ -138,8 +138,9 @@ def _photograph(row: dict[str, str], folder: Path | None) -> bytes | Path | None
 def _copy(image: bytes | Path, folder: Path, number: int) -> str:
     """Copy a photograph under a unique name; return the name."""
     folder.mkdir(exist_ok=True)
-    own = image.name if isinstance(image, Path) else f"{number}.jpg"  # readers look at the bytes, not at the ending
-    name = own if not (folder / own).exists() else f"{number}-{own}"
+    name = image.name if isinstance(image, Path) else f"{number}.jpg"  # readers look at the bytes, not at the ending
+    while (folder / name).exists():
+        name = f"{number}-{name}"
     if isinstance(image, Path):
         shutil.copyfile(image, folder / name)
     else:

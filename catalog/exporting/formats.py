@@ -1,13 +1,15 @@
 """The columns and rows of each export format."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from catalog.exporting.fields import Translator, google_fields
-from catalog.exporting.merging import Merger, source_column, text
+from catalog.exporting.merging import SEPARATORS, Merger, source_column, text
 from catalog.exporting.products import AnsweredLabel, ExportedProduct
+from fashion.errors import DataError
 
 # Metafields of Shopify's standard categories, by attribute of the taxonomy; a cell holds the keys of values.
 METAFIELDS = {
@@ -59,18 +61,21 @@ class Format:
         columns: returns the columns for a task.
         rows: converts products to cells by column.
         separator: between cells of a text file; None for JSON lines and Excel.
+        key: name of the products' ids.
     """
 
     columns: Callable[[Task], list[str]]
     rows: Callable[[Task, Iterable[ExportedProduct]], Rows]
     separator: str | None = ","
+    key: str = "id"
 
 
 def flat_columns(task: Task) -> list[str]:
     """The source columns, a column per group, and the categories."""
     groups = [_column_of(task, group) for group in task.groups]
+    texts = [_column_of(task, name) for name in task.texts]
     categories = [_column_of(task, name) for name in ("shopify_category", "google_product_category")]
-    return list(dict.fromkeys(["id", "image", *task.columns, *groups, *task.texts, *categories]))
+    return list(dict.fromkeys(["id", "image", *task.columns, *groups, *texts, *categories]))
 
 
 def flat_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
@@ -87,7 +92,7 @@ def flat_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
         shopify, google = (category.name, category.google_id) if category else ("", "")
         for name, answer in (("shopify_category", shopify), ("google_product_category", google)):
             row[_column_of(task, name)] = task.merger.cell(product, name, answer)
-        yield row | _texts(task, product)
+        yield row | {_column_of(task, name): cell for name, cell in _texts(task, product, task.groups).items()}
 
 
 def json_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
@@ -109,7 +114,8 @@ def json_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
 
 def google_columns(task: Task) -> list[str]:
     """Columns of a supplemental feed."""
-    return ["id", "google_product_category", "color", "gender", "age_group", "material", "pattern", *task.texts]
+    own = ["id", "google_product_category", "color", "gender", "age_group", "material", "pattern"]
+    return list(dict.fromkeys([*own, *task.texts]))
 
 
 def google_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
@@ -125,7 +131,7 @@ def google_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
 
 def shopify_columns(task: Task) -> list[str]:
     """Columns of a product CSV file."""
-    return ["Handle", "Product Category", *map(_metafield, METAFIELDS), *task.texts]
+    return list(dict.fromkeys(["Handle", "Product Category", *map(_metafield, METAFIELDS), *task.texts]))
 
 
 def shopify_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
@@ -145,30 +151,59 @@ def shopify_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
 
 
 def akeneo_columns(task: Task) -> list[str]:
-    """Columns named by attribute codes: letters, digits and underscores."""
-    return ["sku", *(code(group) for group in task.groups), *task.texts]
+    """Columns named by attribute codes: letters, digits and underscores.
+
+    Raises:
+        DataError: a group has no code, or that of another group.
+    """
+    coded = _DistinctCodes("group")
+    return list(dict.fromkeys(["sku", *map(coded, task.groups), *task.texts]))
 
 
 def akeneo_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
-    """Rows of option codes, separated by commas."""
+    """Rows of option codes, separated by commas.
+
+    Raises:
+        DataError: an answered label has no code, or that of another answered label of its group.
+    """
+    coded = {group: _DistinctCodes(f"label of {group}") for group in task.groups}
     for product in products:
         row = {"sku": product.id}
         for group in task.groups:
             answers = product.answers.get(group, [])
-            cell = task.merger.cell(product, group, ",".join(code(each.name) for each in answers), answers, task.groups)
-            row[code(group)] = _codes(cell, answers)
+            answer = ",".join(coded[group](each.name) for each in answers)
+            row[code(group)] = _codes(task.merger.cell(product, group, answer, answers, task.groups), answers)
         yield row | _texts(task, product)
 
 
 def code(name: str) -> str:
-    """Convert a name to an Akeneo code: `Navy Blue` -> `navy_blue`."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    """Convert a name to an Akeneo code: `Navy Blue` -> `navy_blue`, `Größe` -> `grosse`; empty in other scripts."""
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
+
+
+class _DistinctCodes:
+    """Converts names of one kind to codes, and raises DataError if one has no code or that of another."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.names: dict[str, str] = {}
+
+    def __call__(self, name: str) -> str:
+        made = code(name)
+        fix = "Akeneo's codes have Latin letters, digits and underscores only; use another format, such as csv"
+        if not made:
+            raise DataError(f"the {self.kind} {name!r} has no code: {fix}")
+        if (other := self.names.setdefault(made, name)) != name:
+            raise DataError(f"the {self.kind} {name!r} has the code {made!r}, as {other!r} has: {fix}")
+        return made
 
 
 def _codes(cell: str, answers: Iterable[AnsweredLabel]) -> str:
     """The option codes of a merged cell, which may be the source's own text: `Navy Blue/White` -> `navy_blue,white`."""
     is_label = cell.casefold() in [each.name.casefold() for each in answers]  # a label may have a comma
-    parts = [cell] if is_label else re.split(r"[|/;,]", cell)
+    parts = [cell] if is_label else re.split(SEPARATORS, cell)
     return ",".join(dict.fromkeys(code(part) or part.strip() for part in parts if part.strip()))
 
 
@@ -186,15 +221,15 @@ def _of_groups(product: ExportedProduct, groups: Iterable[str]) -> list[Answered
     return [answer for group in groups for answer in product.answers.get(group, [])]
 
 
-def _texts(task: Task, product: ExportedProduct) -> dict[str, str]:
-    """Cells from templates; missing answers leave no extra spaces."""
+def _texts(task: Task, product: ExportedProduct, others: Sequence[str] = ()) -> dict[str, str]:
+    """Cells from templates; missing answers leave no extra spaces. `others`: see `source_column`."""
     names = {name: text(value) for name, value in product.source.items()}
     for group in task.groups:
         own = names.get(source_column(product.source, group, task.groups) or "", "")
         answers = product.answers.get(group)
         names[group] = answers[0].name if answers and (task.merger.overwrite or not own) else own
     return {
-        column: task.merger.cell(product, column, " ".join(template.format_map(names).split()))
+        column: task.merger.cell(product, column, " ".join(template.format_map(names).split()), others=others)
         for column, template in task.texts.items()
     }
 
@@ -204,6 +239,6 @@ FORMATS = {
     "xlsx": Format(flat_columns, flat_rows, None),
     "jsonl": Format(lambda task: [], json_rows, None),
     "google": Format(google_columns, google_rows, "\t"),
-    "shopify": Format(shopify_columns, shopify_rows),
-    "akeneo": Format(akeneo_columns, akeneo_rows, ";"),
+    "shopify": Format(shopify_columns, shopify_rows, key="Handle"),
+    "akeneo": Format(akeneo_columns, akeneo_rows, ";", key="sku"),
 }

@@ -1,6 +1,6 @@
 """Merge answers with the source's own cells: keep, fill in, and record differences."""
 
-from collections import Counter
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +15,7 @@ OTHER_NAMES = {
     "age_group": ("age",),
     "material": ("fabric",),
 }
+SEPARATORS = r"[|/;,]"  # between several values in a cell of the source
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,14 @@ class Merger:
 
     Attributes:
         overwrite: whether answers replace the source's cells.
-        filled: number of cells filled by an answer, by field.
-        kept: number of source cells kept, by field.
+        filled: number of cells filled by an answer.
+        kept: number of source cells kept.
         differences: source cells that agree with no answer.
     """
 
     overwrite: bool = False
-    filled: Counter[str] = field(default_factory=Counter)
-    kept: Counter[str] = field(default_factory=Counter)
+    filled: int = 0
+    kept: int = 0
     differences: list[Difference] = field(default_factory=list)
 
     def cell(
@@ -67,9 +68,9 @@ class Merger:
             best = answers[0]
             self.differences.append(Difference(product.id, column, own, best.name, best.probability))
         if own and not (self.overwrite and answer):
-            self.kept[name] += 1
+            self.kept += 1
             return own
-        self.filled[name] += bool(answer)
+        self.filled += bool(answer)
         return answer
 
 
@@ -94,4 +95,4 @@ def text(value: object) -> str:
 
 def _agree(own: str, answer: str, answers: Sequence[AnsweredLabel]) -> bool:
     named = {each.name.casefold() for each in answers} | {answer.casefold()}
-    return own.casefold() in named or any(part.strip().casefold() in named for part in own.replace("/", "|").split("|"))
+    return own.casefold() in named or any(part.strip().casefold() in named for part in re.split(SEPARATORS, own))

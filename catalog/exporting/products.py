@@ -11,6 +11,7 @@ from catalog.filters.columns import kind_of
 from catalog.filters.filtering import RowFilter
 from catalog.scored.columns import ID, IMAGE, PROBABILITIES, gate_columns, vector_rows
 from catalog.scored.table import Scored, describe_model
+from fashion.answers import answered_mask
 from fashion.errors import DataError
 from fashion.model_card import ModelCard
 
@@ -61,18 +62,16 @@ def read_products(scored: Scored, card: ModelCard, profile: str, where: str | No
         )
     card = scored.refitted(card)
     kept = RowFilter(where, scored) if where else None
-    thresholds = card.threshold_row(profile)
-    own = shown_columns(scored)
-    gates = [name for name in gate_columns(card.gates) if name in scored.schema.names]
+    card.threshold_row(profile)  # raises for an unknown profile before anything is read
+    own, gates = shown_columns(scored), gate_columns(card.gates)
     needed = [ID, IMAGE, PROBABILITIES, *own, *gates, *(kept.needed if kept else [])]
     for batch in scored.batches(list(dict.fromkeys(needed))):
         if kept:
             batch = batch.filter(pa.array(kept.keeps(batch)))
         probabilities = vector_rows(batch.column(PROBABILITIES)).astype(np.float32)
-        answered = probabilities >= thresholds
-        if gates:
-            seen = np.stack([batch.column(name).to_numpy(zero_copy_only=False) for name in gates], axis=1)
-            answered &= card.gates.answerable(seen, card.gates.threshold_row(card.gate_thresholds), card.taxonomy)
+        seen = [batch.column(name).to_numpy(zero_copy_only=False) for name in gates]
+        answered = answered_mask(card, probabilities, profile, np.stack(seen, axis=1) if seen else None)
+        answered &= probabilities > 0  # top-k also reaches labels that corrections removed
         cells = {name: batch.column(name).to_pylist() for name in own}
         ids, images = batch.column(ID).to_pylist(), batch.column(IMAGE).to_pylist()
         for row in range(len(batch)):

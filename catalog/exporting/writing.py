@@ -5,9 +5,11 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
 
 from catalog.exporting.formats import FORMATS
 from catalog.exporting.merging import Difference
@@ -29,7 +31,10 @@ def write(path: Path, kind: str, columns: Sequence[str], rows: Iterable[Mapping[
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         if kind == "xlsx":
-            _write_excel(temporary, columns, rows)
+            try:
+                _write_excel(temporary, columns, rows)
+            except FileCreateError as error:
+                raise error.args[0] from None  # the OSError that xlsxwriter wraps in it
         elif kind == "jsonl":
             with temporary.open("w", encoding="utf-8") as file:
                 file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -64,7 +69,11 @@ def _write_text(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
 
 def _write_excel(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write all cells as text, since Excel would turn ids such as 007 into numbers and sizes such as 1-2 into dates."""
-    with xlsxwriter.Workbook(path, {"constant_memory": True, "strings_to_formulas": False}) as book:
+    with (
+        TemporaryDirectory() as folder,  # xlsxwriter leaves its own files there if it fails
+        path.open("wb") as file,
+        xlsxwriter.Workbook(file, {"constant_memory": True, "strings_to_formulas": False, "tmpdir": folder}) as book,
+    ):
         sheet = book.add_worksheet("products")
         for place, name in enumerate(columns):
             sheet.write_string(0, place, name)

@@ -15,7 +15,8 @@ class ProductVerdict:
 
     Attributes:
         targets: int8 (A,): 1 yes, 0 no, -1 not annotated.
-        not_product: whether the photograph shows no product; then no label is answered, regardless of `targets`.
+        not_product: whether the photograph shows no product; then no label is answered, regardless of `targets`. A
+            later confirmation of a label overrides it.
         left_out: labels of entries that the model does not have.
     """
 
@@ -35,7 +36,10 @@ class ProductVerdict:
         if entry.verdict == ONLY:
             self.targets[taxonomy.indices(entry.group)] = NO
         if entry.label:
-            self.targets[taxonomy.index[label]] = YES if entry.verdict in (IS, ONLY) else NO
+            right = entry.verdict in (IS, ONLY)
+            self.targets[taxonomy.index[label]] = YES if right else NO
+            if right:
+                self.not_product = False
 
 
 def verdicts(entries: Iterable[Entry], taxonomy: Taxonomy) -> dict[str, ProductVerdict]:

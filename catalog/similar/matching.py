@@ -1,6 +1,7 @@
 """Query API of an open index: search, replace, recommend and find duplicates."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Unpack
@@ -30,6 +31,8 @@ from fashion.errors import DataError, InvalidImage, one_line
 if TYPE_CHECKING:
     from fashion.predictor import Predictor
 
+LEAST_NAMED, MOST_NAMED = 256, 20_000  # ids in a filter on a list of products: of the first scroll, and at most
+GROWTH = 4  # of the number of ids, from scroll to scroll
 POOL, POOL_LEAST = 10, 50  # candidates for a diverse selection: per product wanted, and at least
 
 
@@ -252,6 +255,26 @@ class Index:
         )
         return self._fetch([hit.id for hit in hits])
 
+    def listed(self, ids: Sequence[str], where: Condition | None, limit: int, duplicates: bool = True) -> list[Product]:
+        """The first products of a list that pass a filter, in the order of the list; unknown ids are skipped.
+
+        Args:
+            ids: of products.
+            where: the filter.
+            limit: maximum number of products.
+            duplicates: return every listing with near-identical photographs.
+
+        Raises:
+            SettingError: a limit below 1.
+        """
+        passing, found = self._passing(ids, where), list[str]()
+
+        def ask(count: int) -> list[str]:
+            found.extend(islice(passing, count - len(found)))
+            return found
+
+        return self._collected(ask, limit, SearchSettings(limit=limit, duplicates=duplicates))[:limit]
+
     def condition(self, where: str | Condition | None) -> Condition | None:
         """The filter as a condition; text is parsed."""
         return parse(where, self.columns) if isinstance(where, str) else where
@@ -333,6 +356,19 @@ class Index:
             return [record.id for record, _ in zip(records, range(count), strict=False)]
 
         return self._collected(ask, settings.limit, settings)[: settings.limit]
+
+    def _passing(self, ids: Sequence[str], where: Condition | None) -> Iterator[str]:
+        """The points of the products that pass a filter, in the order of `ids`.
+
+        A scroll may read every row, however few it names, so each names several times as many as the one before.
+        """
+        start, count = 0, LEAST_NAMED
+        while start < len(ids):
+            points = tuple(map(point_id, ids[start : start + count]))
+            kept = self._filter(And((*([where] if where else []), Points(points))))
+            passed = {record.id for record in self.store.scroll(kept, payload=["id"])}
+            yield from (id for id in points if id in passed)
+            start, count = start + count, min(GROWTH * count, MOST_NAMED)
 
     def _filter(self, condition: Condition | None) -> Any:
         return None if condition is None else self.store.builder.all_of([condition.build(self.store.builder)])

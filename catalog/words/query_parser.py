@@ -73,18 +73,22 @@ def parse_query(text: str, vocabulary: Vocabulary) -> ParsedQuery:
     """Parse a text from left to right, matching the longest phrase first.
 
     A negation extends over `or` and `nor`: `no print or stripes` excludes both. A negated price limit is its opposite:
-    `not more than 50` is at most 50. `or` between wanted labels joins them into one wish.
+    `not more than 50` is at most 50. `or` between wanted labels joins them into one wish, but has no effect after
+    another word or a price.
     """
     text = _signs_to_words(text)
     asked, words = ParsedQuery(parts=hyphenated(text), typed=_typed(text)), words_of(text)
     place, negated, either = 0, False, False
+    last: list[LabelPhrase] | None = None  # the wishes to which the phrase before was added; None for a word or a price
     while place < len(words):
         rest = words[place:]
         length, labels = vocabulary.at(rest)
         if labels:
-            _add(asked.unwanted if negated else asked.wanted, LabelPhrase(tuple(rest[:length]), tuple(labels)), either)
+            wishes = asked.unwanted if negated else asked.wanted
+            _add(wishes, LabelPhrase(tuple(rest[:length]), tuple(labels)), either and wishes is last)
+            last = wishes
         elif length := _price(rest, asked, negated):
-            pass
+            last = None
         elif rest[0] in NEGATIONS:
             negated, place = True, place + 1
             continue
@@ -92,6 +96,7 @@ def parse_query(text: str, vocabulary: Vocabulary) -> ParsedQuery:
             length = 1
             if rest[0] not in STOP_WORDS:
                 (asked.unwanted_words if negated else asked.words).append(rest[0])
+                last = None
         place += length
         either = place < len(words) and words[place] == "or"
         negated = negated and either
@@ -116,7 +121,7 @@ def _typed(text: str) -> dict[str, str]:
 
 
 def _add(wishes: list[LabelPhrase], wish: LabelPhrase, either: bool) -> None:
-    if either and wishes:
+    if either:
         before = wishes.pop()
         wish = LabelPhrase((*before.phrase, *wish.phrase), tuple(dict.fromkeys((*before.labels, *wish.labels))))
     wishes.append(wish)

@@ -8,7 +8,7 @@ from pathlib import Path
 from catalog.filters.columns import point_id
 from catalog.filters.conditions import And, Between, Condition, Not, OneOf, Or, Points
 from catalog.similar.matches import Match, Product
-from catalog.similar.matching import Index
+from catalog.similar.matching import MOST_NAMED, Index
 from catalog.similar.settings import LIMIT
 from catalog.words.query_parser import ParsedQuery, parse_query
 from catalog.words.ranking import QueryPart, candidate_vector, rank
@@ -20,7 +20,6 @@ from fashion.tables.columns import usual_name
 
 PRICES = ("price", "sale_price", "selling_price", "variant_price", "regular_price")
 CANDIDATES = 100  # of each kind, by photographs and by texts; all are ranked together
-MOST_NAMED = 20_000  # maximum number of ids in a filter
 
 
 @dataclass(frozen=True)
@@ -155,14 +154,8 @@ def _candidates(
         both = frozenset.intersection(*named) if named else frozenset()
         for pool in (where, *([And((where, _points_of(both)))] if 0 < len(both) <= MOST_NAMED else [])):
             found |= {product.id: product for product in index.nearest(vector, pool, count, exact)}
-    rest, listed = [id for id in order if id not in found], 0
-    for start in range(0, len(rest), CANDIDATES):
-        if listed >= count:
-            break
-        some = And((where, _points_of(rest[start : start + CANDIDATES])))
-        passed = index.search(None, where=some, limit=CANDIDATES, duplicates=True)
-        found |= {match.product.id: match.product for match in passed}
-        listed += len(passed)
+    rest = [id for id in order if id not in found]
+    found |= {product.id: product for product in index.listed(rest, where, count)}
     return list(found.values())
 
 

@@ -96,9 +96,7 @@ class Picture:
             SettingError: the ending is not that of an image format, or the format cannot hold this picture.
         """
         path = Path(path)
-        kind = Image.registered_extensions().get(path.suffix.lower())
-        if kind not in Image.SAVE:  # some formats can only be read
-            raise SettingError(f"{flag} {str(path)!r} must end in .jpg, .png or another picture's ending")
+        kind = picture_format(path, flag)
         file = io.BytesIO()
         try:
             self.image.save(file, kind, optimize=True)
@@ -115,6 +113,19 @@ class Picture:
         file = io.BytesIO()
         self.image.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0)  # keeps colored text sharp
         return file.getvalue()
+
+
+def picture_format(path: Path, flag: str = "the picture") -> str:
+    """Pillow's name of the format given by a file's ending. Raises SettingError if no picture can be written in it.
+
+    Args:
+        path: the file.
+        flag: name of the file in the error message.
+    """
+    kind = Image.registered_extensions().get(path.suffix.lower(), "")
+    if kind not in Image.SAVE:  # some formats can only be read
+        raise SettingError(f"{flag} {str(path)!r} must end in .jpg, .png or another picture's ending")
+    return kind
 
 
 def sheet(tiles: Sequence[Tile], layout: SheetLayout, title: str = "") -> Picture:
