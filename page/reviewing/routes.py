@@ -1,6 +1,8 @@
 """Routes of the Review section: queues and batches, corrections and undo, refits of thresholds."""
 
 import asyncio
+import itertools
+import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -109,14 +111,17 @@ def _add_writing(app: FastAPI, shop: Shop) -> None:
 
 def _add_refitting(app: FastAPI, shop: Shop, card: ModelCard) -> None:
     proposed: dict[int, Proposal] = {}  # only the latest, by the number that the page sends back to apply it
+    numbers = itertools.count(1)  # never reused: another tab may still show an earlier proposal
+    lock = threading.Lock()
 
     @app.post("/review/refit", include_in_schema=False)
     async def refit() -> Response:
         def find() -> Any:
             proposal = propose(shop.scored, card)
-            number = max(proposed, default=0) + 1
-            proposed.clear()
-            proposed[number] = proposal
+            with lock:
+                number = next(numbers)
+                proposed.clear()
+                proposed[number] = proposal
             return proposal_json(proposal) | {"number": number}
 
         return await _answer(find)
@@ -125,9 +130,11 @@ def _add_refitting(app: FastAPI, shop: Shop, card: ModelCard) -> None:
     async def apply_refit(number: int, request: Request) -> Response:
         async def write() -> Any:
             who = posted_author(read_json(await receive_body(request)))
-            if number not in proposed:
+            proposal = proposed.get(number)
+            if proposal is None:
                 raise DataError("someone has requested another refit in the meantime; look at that one first")
-            await asyncio.to_thread(apply, shop.scored, proposed.pop(number), who)
+            await asyncio.to_thread(apply, shop.scored, proposal, who)
+            proposed.pop(number, None)  # after an error the next attempt must get the same answer
             return {"in_force": refit_in_words(shop.store)}
 
         return await _posted(write)
