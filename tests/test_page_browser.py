@@ -488,6 +488,27 @@ def test_reviewing_by_keyboard(opened: Callable[..., Page], viewport: dict[str, 
     expect(tab.locator("#told")).to_contain_text("0 decided")
 
 
+def test_a_decision_is_saved_with_the_queue_that_showed_the_item(opened: Callable[..., Page]) -> None:
+    tab = opened("/review")
+    tab.locator("#options button").first.focus()
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#told")).to_contain_text("1 decided")
+    with tab.expect_response("**/review/queue*kind=random*"):
+        tab.select_option("#kind", "random")
+    expect(tab.locator("#told")).to_contain_text("39 more loaded")
+    tab.locator("#undo").click()  # shows the item of the first queue again
+    expect(tab.locator("#told")).to_contain_text("0 decided")
+    tab.locator("#options button").first.focus()
+    for kind in ("uncertain", "random"):
+        with tab.expect_request("**/review/corrections") as request:
+            tab.keyboard.press("Enter")
+        assert (request.value.post_data_json["found_by"], request.value.post_data_json["where"]) == (kind, "")
+        expect(tab.locator("#told")).to_contain_text(f"{1 + (kind == 'random')} decided")
+    for count in (1, 0):
+        tab.locator("#undo").click()
+        expect(tab.locator("#told")).to_contain_text(f"{count} decided")
+
+
 @pytest.mark.parametrize(
     ("kind", "shown", "loaded"), [("uncertain", "#question", 40), ("batches", "#batch-question", 6)]
 )
