@@ -274,6 +274,12 @@ def test_the_limits_are_those_of_torchserve(config: Path) -> None:
     assert model["batchSize"] == BATCH_SIZE
 
 
+@pytest.mark.parametrize("name", ["my model", "shop?", "a{b}", "a/b", "-a", ""])
+def test_a_name_that_no_address_can_have_is_refused(predictor: Predictor, name: str) -> None:
+    with pytest.raises(SettingError, match="must be letters, digits"):
+        create_app(predictor, name)
+
+
 def test_a_taken_port_is_a_one_line_error(bundle: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
