@@ -438,6 +438,23 @@ def test_a_product_with_several_photographs(opened: Callable[..., Page], viewpor
     assert fits(tab)
 
 
+def test_a_product_without_a_photograph_has_no_evidence(opened: Callable[..., Page]) -> None:
+    tab = opened("/browse")
+
+    def without_photograph(route: playwright.Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=re.sub("<img id=.photo.[^>]*>", '<img id="photo" hidden>', answer.text()))
+
+    tab.route("**/browse/product/g/1", without_photograph)
+    tab.goto(f"{tab.url}/product/g/1")
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.locator("#attributes button").first.focus()
+    tab.wait_for_timeout(500)  # longer than an attribute must have the focus
+    expect(tab.locator("#evidence")).to_be_empty()
+    assert asked == []
+
+
 def test_searching_by_words_and_photograph(opened: Callable[..., Page], tmp_path: Path) -> None:
     (tmp_path / "one.jpg").write_bytes(garment(5))
     tab = opened("/browse")
