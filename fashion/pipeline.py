@@ -1,9 +1,10 @@
 """Decode, resize and classify many images on all cores, with a separate outcome for each."""
 
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:  # imported on demand: a single image needs no threads
     from concurrent.futures import ThreadPoolExecutor
 
 BATCH_SIZE = 16  # images in one batched run; a GPU's memory would hold many more, a CPU's cache would not
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class _Prepared(NamedTuple):
@@ -54,39 +59,66 @@ class Pipeline:
         """
         if self.engine.in_batches:
             return self._in_batches(images, features)
-        outcomes: list[Outcome] = []
         # Full rounds of one image per lane use one core per image; the remaining images share all cores.
-        rest = len(images) % self.engine.lanes
-        full = len(images) - rest
-        if full:
-            lanes = [self._lanes.submit(self._one, images[i], features[i], self.engine.lanes) for i in range(full)]
-            prepared = list(self._lanes.map(self._prepare, images[full:]))  # decoded on cores that become free
-            outcomes = [lane.result() for lane in lanes]
-        elif rest == 1:
-            return [self._one(images[0], features[0], concurrency)]
-        else:
-            prepared = list(self._lanes.map(self._prepare, images))
+        full = len(images) - len(images) % self.engine.lanes
+
+        def work(i: int) -> Outcome | _Prepared:
+            if i < full:
+                return self._one(images[i], features[i], self.engine.lanes)
+            return self._prepare(images[i])  # on a core that becomes free
+
+        done = self._concurrently(work, range(len(images)))
+        outcomes = [each for each in done if isinstance(each, Outcome)]
+        prepared = [each for each in done if isinstance(each, _Prepared)]
         return outcomes + self._finish(prepared, features[full:], concurrency)
 
     def warm_up(self, most: int) -> None:
         """Run blank images, so that no request waits for memory and threads to be set up.
 
         Args:
-            most: maximum number of images to expect at once.
+            most: maximum number of images to expect at once, for an engine that is faster in batches.
         """
         size = self._card.input.size
         empty = np.zeros((size, size, 3), np.uint8)
-        for count in range(1, min(most, self.engine.lanes) + 1):
+        # Powers of two give every share of the cores that any number of images and requests can get.
+        for count in (1 << power for power in range(self.engine.lanes.bit_length())):
             self._finish([_Prepared(empty, None, 0.0)] * count, [True] * count)
         if self.engine.in_batches:
             self.engine.run(np.stack([empty] * min(most, BATCH_SIZE)))
 
     @cached_property
+    def _threads(self) -> int:
+        return available_cores() if self.engine.in_batches else self.engine.lanes
+
+    @cached_property
     def _lanes(self) -> "ThreadPoolExecutor":
         from concurrent.futures import ThreadPoolExecutor
 
-        threads = available_cores() if self.engine.in_batches else self.engine.lanes
-        return ThreadPoolExecutor(threads, thread_name_prefix="lane")
+        return ThreadPoolExecutor(self._threads, thread_name_prefix="lane")
+
+    def _concurrently(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """Call `work` for each item; return the results in order.
+
+        The calling thread works too and the lanes only help, so a few images never wait for all those of a long list
+        that another thread has on the lanes.
+        """
+        results: dict[int, Result] = {}
+        rest = deque(range(len(items)))
+
+        def help_out() -> None:
+            while True:
+                try:
+                    position = rest.popleft()
+                except IndexError:  # none left
+                    return
+                results[position] = work(items[position])
+
+        helpers = [self._lanes.submit(help_out) for _ in range(min(len(items), self._threads) - 1)]
+        help_out()
+        for helper in helpers:
+            if not helper.cancel():  # it has started
+                helper.result()
+        return [results[position] for position in range(len(items))]
 
     def _one(self, image: Source, features: bool, concurrency: int) -> Outcome:
         return self._infer(self._prepare(image), features, concurrency)
@@ -96,7 +128,8 @@ class Pipeline:
         good = sum(image.pixels is not None for image in prepared)
         if good <= 1:
             return [self._infer(image, wanted, concurrency) for image, wanted in zip(prepared, features, strict=True)]
-        return list(self._lanes.map(self._infer, prepared, features, [good * concurrency] * len(prepared)))
+        pairs = list(zip(prepared, features, strict=True))
+        return self._concurrently(lambda pair: self._infer(*pair, good * concurrency), pairs)
 
     def _prepare(self, image: Source) -> _Prepared:
         start = time.perf_counter()
@@ -128,7 +161,7 @@ class Pipeline:
         return outcomes
 
     def _as_batch(self, images: Sequence[Source], features: bool) -> list[Outcome]:
-        prepared = [self._prepare(images[0])] if len(images) == 1 else list(self._lanes.map(self._prepare, images))
+        prepared = self._concurrently(self._prepare, images)
         good = [image.pixels for image in prepared if image.pixels is not None]
         begin = time.perf_counter()
         found: Sequence[Prediction | None] = []

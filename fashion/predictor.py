@@ -112,13 +112,17 @@ class Predictor:
         """Run blank images, so that the first request is as fast as later ones.
 
         Args:
-            most: maximum number of images to expect at once.
+            most: maximum number of images to expect at once, for an engine that is faster in batches.
         """
         self._pipeline.warm_up(most)
         _ = self.engine.head
 
     def answer(
-        self, prediction: Prediction, options: AnswerOptions | str | None = None, image: Source | None = None
+        self,
+        prediction: Prediction,
+        options: AnswerOptions | str | None = None,
+        image: Source | None = None,
+        concurrency: int = 1,
     ) -> dict[str, Any]:
         """The response for one image, identical in all servers of this project.
 
@@ -126,6 +130,7 @@ class Predictor:
             prediction: the prediction for the image; `maps` and `overlay` require one made with `features=True`.
             options: what to answer; a string is the name of a threshold profile.
             image: the photograph; required for `overlay` and `covered`.
+            concurrency: number of concurrent calls that share the cores, this one included; matters for `covered`.
 
         Returns:
             The result of `fashion.answers.make_answer`: `attributes`, ordered by group and then by descending
@@ -137,11 +142,13 @@ class Predictor:
         """
         if not isinstance(options, AnswerOptions):
             options = AnswerOptions(profile=options)
-        evidence = self._evidence(prediction, options, image) if options.wants_maps else None
+        evidence = self._evidence(prediction, options, image, concurrency) if options.wants_maps else None
         picture = decode(image, OVERLAY_SIDE) if options.wants_overlays and image is not None else None
         return make_answer(self.card, prediction, options, evidence, picture)
 
-    def _evidence(self, prediction: Prediction, options: AnswerOptions, image: Source | None) -> Evidence:
+    def _evidence(
+        self, prediction: Prediction, options: AnswerOptions, image: Source | None, concurrency: int
+    ) -> Evidence:
         """The function that computes an answer's maps from label indices."""
         features, head = prediction.features, self.engine.head
         if options.explain != "covered":
@@ -150,14 +157,15 @@ class Predictor:
             return lambda labels: activation_maps(features, head[labels])
         if image is None:
             raise ValueError("covered maps need the photograph")
-        return lambda labels: self.evidence(image, labels)
+        return lambda labels: self.evidence(image, labels, concurrency)
 
-    def evidence(self, image: Source, labels: Sequence[int]) -> np.ndarray:
+    def evidence(self, image: Source, labels: Sequence[int], concurrency: int = 1) -> np.ndarray:
         """Occlusion maps of the evidence for labels, see `fashion.occlusion`; they cost 65 inferences.
 
         Args:
             image: the photograph.
             labels: indices of K labels.
+            concurrency: number of concurrent calls that share the cores, this one included.
 
         Returns:
             float32 (K, 8, 8), in log-odds.
@@ -168,7 +176,7 @@ class Predictor:
         chosen = list(labels)
         return occlusion_maps(
             load_pixels(image, self.card.input),
-            lambda batch: self.card.probabilities(self.engine.run(batch).logits)[:, chosen],
+            lambda batch: self.card.probabilities(self.engine.run(batch, concurrency=concurrency).logits)[:, chosen],
         )
 
     def identity(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
 
 from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
@@ -24,9 +25,10 @@ from fashion.options import NAMES
 from fashion.predictor import Predictor
 from serving import openapi
 from serving.counters import Counters
-from serving.http_responses import on_http_error
+from serving.http_responses import on_disconnect, on_http_error
 from serving.live import LiveModel, Traffic
 from serving.log_writer import flush_log, start_log
+from serving.model_name import check_name
 from serving.ports import http_address, listening_port
 from serving.reloading import add_reload_route, reload_on_hangup
 from serving.request_parsing import header_name
@@ -53,8 +55,9 @@ def create_app(
             app that has its own page at / and a content security policy without inline scripts.
 
     Raises:
-        SettingError: an invalid origin.
+        SettingError: an invalid name or origin.
     """
+    check_name(name)
     traffic = served if isinstance(served, Traffic) else Traffic(LiveModel(served))
     counters = Counters(lambda: traffic.waiting)
 
@@ -77,6 +80,7 @@ def create_app(
     )
     app.state.docs_url = docs_url  # FastAPIOffline hides it from FastAPI
     app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(ClientDisconnect, on_disconnect)
     if allow_origins:
         _allow_origins(app, allow_origins)
     add_photograph_routes(app, name)

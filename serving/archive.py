@@ -8,7 +8,6 @@ import argparse
 import errno
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +21,7 @@ import fashion
 from fashion.engines import ENGINES
 from fashion.errors import BundleError, SettingError, one_line_errors
 from fashion.model_card import CARD_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, checked_file
+from serving.model_name import check_name
 from serving.triton import write_repository
 
 SERVING = Path(__file__).parent
@@ -42,7 +42,6 @@ MANIFEST = "MAR-INF/MANIFEST.json"
 
 DEFAULT_OUT = Path("model_store/fashion.mar")
 TRITON_REPOSITORY = Path("model_store/triton")
-MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # names that TorchServe accepts; also a part of the URL
 
 
 def archive(
@@ -74,8 +73,7 @@ def archive(
     name = name or out.stem
     if out.suffix != ".mar":
         raise SettingError(f"the archive {str(out)!r} must end in .mar; TorchServe loads no other file")
-    if not MODEL_NAME.fullmatch(name):
-        raise SettingError(f"model name {name!r} must be letters, digits, '_', '-' and '.', such as fashion")
+    check_name(name)
     if not Path(config).is_file():
         raise SettingError(f"no file {str(config)!r}; start from {SERVING / CONFIG_FILE}")
     card = ModelCard.load(bundle)
@@ -206,10 +204,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--config is for TorchServe; with --format triton change config.pbtxt in the repository")
     with one_line_errors():
         if options.format == "triton":
-            if not MODEL_NAME.fullmatch(options.name or "fashion"):
-                raise SettingError(f"model name {options.name!r} must be letters, digits, '_', '-' and '.'")
+            name = options.name or "fashion"
+            check_name(name)
             repository = options.out or TRITON_REPOSITORY
-            out = write_repository(options.bundle, repository, options.name or "fashion", options.engine)
+            out = write_repository(options.bundle, repository, name, options.engine)
             print(f"{out}: tritonserver --model-repository {repository}")
             return 0
         config = options.config or SERVING / CONFIG_FILE

@@ -1,10 +1,9 @@
 """Answer queued requests on worker threads, without waiting for a batch to fill."""
 
-import queue
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 
 from serving.protocol import IncomingRequest, Reply, error_reply
 from serving.responder import BatchCounts, Responder
@@ -34,14 +33,15 @@ class Batcher:
     def __init__(self, responder: Responder, observe: Callable[[BatchCounts], None]) -> None:
         self._responder = responder
         self._observe = observe
-        self._waiting: queue.Queue[_Entry | None] = queue.Queue(QUEUE_SIZE)
+        self._waiting: OrderedDict[Future[Reply], IncomingRequest] = OrderedDict()  # in order of arrival
+        self._is_closing = False
+        self._busy = 0  # threads that are answering
+        self._changed = threading.Condition()  # guards the three above; notified when a request arrives, or at the end
         engine = responder.predictor.engine
         self._most, workers = (BATCH_SIZE, 1) if engine.in_batches else (1, engine.lanes)
         self._threads = [
             threading.Thread(target=self._work, name=f"requests_{number}", daemon=True) for number in range(workers)
         ]
-        self._busy = 0  # threads that are answering
-        self._lock = threading.Lock()
 
     def start(self) -> None:
         """Start the worker threads."""
@@ -50,8 +50,9 @@ class Batcher:
 
     def close(self) -> None:
         """Answer all waiting requests and end the threads; nothing may be submitted afterwards."""
-        for _ in self._threads:
-            self._waiting.put(None)  # after all waiting requests; each thread takes one
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
         for thread in self._threads:
             thread.join()
 
@@ -69,46 +70,57 @@ class Batcher:
 
     @property
     def waiting(self) -> int:
-        """The approximate number of waiting requests."""
-        return self._waiting.qsize()
+        """The number of waiting requests."""
+        return len(self._waiting)
 
     def submit(self, call: IncomingRequest) -> "Future[Reply]":
-        """Queue a request.
+        """Queue a request; cancel the future to remove it.
 
         Raises:
             QueueFull: too many requests are waiting.
         """
         future: Future[Reply] = Future()
-        try:
-            self._waiting.put_nowait((call, future))
-        except queue.Full:
-            raise QueueFull from None
+        with self._changed:
+            if len(self._waiting) >= QUEUE_SIZE:
+                raise QueueFull
+            self._waiting[future] = call
+            self._changed.notify()
+        future.add_done_callback(self._remove)  # with its body, up to 20 MB
         return future
 
+    def _remove(self, future: "Future[Reply]") -> None:
+        with self._changed:
+            self._waiting.pop(future, None)
+
     def _work(self) -> None:
-        last = False
-        while not last:
-            entries = [self._waiting.get()]
-            with suppress(queue.Empty):
-                while None not in entries and len(entries) < self._most:
-                    entries.append(self._waiting.get_nowait())
-            last = None in entries
-            # Skip futures that were cancelled because the client disconnected.
-            batch = [entry for entry in entries if entry is not None and entry[1].set_running_or_notify_cancel()]
-            if batch:
-                self._answer(batch)
+        while batch := self._next_batch():
+            self._answer(batch)
+
+    def _next_batch(self) -> "list[_Entry]":
+        """Wait for requests and take the first; none are left when it returns an empty list."""
+        batch: list[_Entry] = []
+        with self._changed:
+            while not batch:
+                self._changed.wait_for(lambda: self._waiting or self._is_closing)
+                if not self._waiting:
+                    break
+                while self._waiting and len(batch) < self._most:
+                    future, call = self._waiting.popitem(last=False)
+                    if future.set_running_or_notify_cancel():  # else it was cancelled just now
+                        batch.append((call, future))
+        return batch
 
     def _answer(self, batch: "list[_Entry]") -> None:
-        with self._lock:
+        with self._changed:
             self._busy += 1
             # Waiting requests will be taken by the other threads at once, so they share the cores already.
-            concurrency = min(len(self._threads), self._busy + self._waiting.qsize())
+            concurrency = min(len(self._threads), self._busy + len(self._waiting))
         try:
             replies, tally = self._responder.respond([call for call, _ in batch], concurrency)
             self._observe(tally)
         except Exception as error:  # unexpected, since the responder should not raise; the thread must survive it
             replies = [error_reply(error)] * len(batch)
-        with self._lock:
+        with self._changed:
             self._busy -= 1
         for (_, future), reply in zip(batch, replies, strict=True):
             future.set_result(reply)

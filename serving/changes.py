@@ -199,20 +199,21 @@ def _group_changes(changes: Sequence[PhotographChanges], groups: Sequence[str]) 
         for kind, found in enumerate(labels):
             for label in found:
                 counts[row, place[label.group], kind] += 1
-    rows = {ALL: counts.sum(1)} | {group: counts[:, i] for i, group in enumerate(groups)}
-    return [_group(group, of_group) for group, of_group in rows.items()]
+    counts = np.concatenate([counts.sum(1, keepdims=True), counts], axis=1)  # (N, 1 + groups, 3)
+    rows = np.concatenate([counts, counts[:, :, 1:].any(2, keepdims=True)], axis=2)
+    ends = bootstrap_shares(rows)
+    return [_group(group, rows[:, i], ends[:, i]) for i, group in enumerate((ALL, *groups))]
 
 
-def _group(group: str, counts: np.ndarray) -> GroupChanges:
-    """A group's changes from the counts per photograph (N, 3), in the order of KINDS."""
-    rows = np.column_stack([counts, counts[:, 1:].any(1)])  # (N, 4)
+def _group(group: str, rows: np.ndarray, ends: np.ndarray) -> GroupChanges:
+    """A group's changes from its `rows` (N, 4) and `ends` (2, 4), see `bootstrap_shares`."""
     sums = rows.sum(0)
     answers = int(sums[:3].sum())
     shares = [sums[kind] / answers if answers else None for kind in range(3)] + [sums[3] / len(rows)]
-    answering = [int(counts.any(1).sum())] * 3 + [len(rows)]
+    answering = [int(rows[:, :3].any(1).sum())] * 3 + [len(rows)]
     cells = [
-        _share(int(count), share, ends, of)
-        for count, share, ends, of in zip(sums, shares, bootstrap_shares(rows).T, answering, strict=True)
+        _share(int(count), share, interval, of)
+        for count, share, interval, of in zip(sums, shares, ends.T, answering, strict=True)
     ]
     return GroupChanges(group, *cells)
 
@@ -236,23 +237,27 @@ def bootstrap_shares(rows: np.ndarray, seed: int = 0) -> np.ndarray:
     answers for one photograph are dependent.
 
     Args:
-        rows: (N, 4), for each photograph the numbers of answers kept, gained and lost, and whether any changed.
+        rows: integers (N, G, 4): for each photograph and group the numbers of answers kept, gained and lost, and
+            whether any changed.
         seed: of the random generator.
 
     Returns:
-        (2, 4): lower and upper ends; NaN if there are no answers.
+        (2, G, 4): lower and upper ends; NaN if there are no answers.
     """
     rng = np.random.default_rng(seed)
+    flat = rows.reshape(len(rows), -1)
     drawn = []
     for _ in range(DRAWS // DRAWS_AT_ONCE):
         weights = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=DRAWS_AT_ONCE)
-        drawn.append(weights @ rows)
-    sums = np.concatenate(drawn)  # (DRAWS, 4)
-    answers = sums[:, :3].sum(1)
-    ends = np.full((2, 4), np.nan)
-    if answers.any():  # shares are undefined in resamples without any answer
-        ends[:, :3] = np.percentile(sums[answers > 0, :3] / answers[answers > 0, None], [2.5, 97.5], axis=0)
-    ends[:, 3] = np.percentile(sums[:, 3] / len(rows), [2.5, 97.5])
+        drawn.append(weights @ flat)
+    sums = np.concatenate(drawn).reshape(-1, *rows.shape[1:])  # (DRAWS, G, 4)
+    ends = np.full((2, *rows.shape[1:]), np.nan)
+    for group in range(rows.shape[1]):
+        answers = sums[:, group, :3].sum(1)
+        if answers.any():  # shares are undefined in resamples without any answer
+            shares = sums[answers > 0, group, :3] / answers[answers > 0, None]
+            ends[:, group, :3] = np.percentile(shares, [2.5, 97.5], axis=0)
+    ends[..., 3] = np.percentile(sums[..., 3] / len(rows), [2.5, 97.5], axis=0)
     return ends
 
 

@@ -29,7 +29,7 @@ LAYOUT = SheetLayout(side=270, columns=4, lines=9)  # its captions use ASCII, as
 
 
 def photographs_of(folder: Path, most: int | None = None) -> dict[str, Path]:
-    """Image files in a folder and its subfolders by relative path, sorted, without hidden ones.
+    """Image files in a folder and its subfolders by relative path, sorted, without hidden ones and earlier comparisons.
 
     Args:
         folder: the folder to search.
@@ -42,7 +42,9 @@ def photographs_of(folder: Path, most: int | None = None) -> dict[str, Path]:
         raise DataError(f"{folder} is not a folder; give one with photographs")
     found = []
     for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [
+            name for name in folders if not name.startswith(".") and not Path(parent, name, CHANGES_FILE).is_file()
+        ]
         found += [Path(parent, name) for name in names if name.lower().endswith(ENDINGS) and not name.startswith(".")]
     if not found:
         raise DataError(f"{folder} holds no image ({', '.join(ENDINGS)}); give another folder")

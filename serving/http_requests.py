@@ -17,7 +17,7 @@ from fashion.options import InvalidOption
 from serving.batcher import QueueFull
 from serving.decompression import BODY, decompressed
 from serving.forms import parse_form
-from serving.http_responses import http_error, is_kserve_v2, retry_after
+from serving.http_responses import CLIENT_CLOSED_REQUEST, http_error, is_kserve_v2, retry_after
 from serving.live import UnknownVersion
 from serving.protocol import (
     BUSY,
@@ -37,7 +37,6 @@ from serving.protocol import (
 from serving.responder import BatchCounts
 
 BODY_TIMEOUT = 60.0  # s, for the whole body
-CLIENT_CLOSED_REQUEST = 499  # nginx's status for it; HTTP defines none
 
 logger = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from serving.protocol import JSON_TYPE, error_bytes, error_object, json_bytes
 
 RETRY_AFTER = "1"  # s
+CLIENT_CLOSED_REQUEST = 499  # nginx's status for it; HTTP defines none
 
 
 def json_response(content: Any) -> Response:
@@ -37,6 +38,11 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     body = http_error(error, is_kserve_v2(request), request.app.state.docs_url)
     return Response(body, error.status_code, error.headers, JSON_TYPE)
+
+
+async def on_disconnect(request: Request, error: Exception) -> Response:
+    """Exception handler: end a request whose client has disconnected, so that no traceback is logged."""
+    return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
 def http_error(error: HTTPException, kserve_v2: bool, docs_url: str | None = None) -> bytes:

@@ -49,7 +49,7 @@ class LiveModel:
 
     @property
     def waiting(self) -> int:
-        """The approximate number of waiting requests."""
+        """The number of waiting requests."""
         return 0 if self._batcher is None else self._batcher.waiting
 
     def submit(self, call: IncomingRequest, version: str | None = None) -> "Future[Reply]":
@@ -138,7 +138,7 @@ class Traffic:
 
     @property
     def waiting(self) -> int:
-        """The approximate number of waiting requests, over all models."""
+        """The number of waiting requests, over all models."""
         return sum(model.waiting for model in self.models)
 
     @property

@@ -29,6 +29,7 @@ SHORT_TEXT = 1000  # bytes
 HEADER_PREFIX = "fashion-"
 FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_IMAGES = 64  # in one request; more would delay other requests too long
+MAX_COVERED = 8  # with explain=covered, which costs 65 inferences for each image
 
 # Fields that clients of KServe v2 send to any server, and that are ignored here.
 MODEL_FIELDS = ("model_name", "model_version")  # the kserve client repeats them from the URL
@@ -171,6 +172,11 @@ def _request(
     images: tuple[tuple[str, bytes | InvalidImage], ...], options: AnswerOptions, style: Style, id: str | None = None
 ) -> ParsedRequest:
     """Build the parsed request; photographs of one product share one answer."""
+    if options.explain == "covered" and len(images) > MAX_COVERED:
+        raise InvalidOption(
+            f"explain 'covered' is available for at most {MAX_COVERED} images per request, not {len(images)}; "
+            "split the request, or choose maps or overlay"
+        )
     if options.product:
         if options.wants_maps and len(images) > 1:
             raise InvalidOption(

@@ -84,7 +84,7 @@ class Responder:
         for call, request in zip(calls, read, strict=True):
             if isinstance(request, ParsedRequest):
                 own = [next(outcomes) for _ in request.images]
-                reply = self._reply(request, own, tally, call)
+                reply = self._reply(request, own, tally, call, concurrency)
             else:
                 reply = error_reply(request, is_kserve_v2(call))
             tally.outcomes[reply.outcome] += 1
@@ -112,13 +112,19 @@ class Responder:
             return [Outcome(error=error if isinstance(image, bytes) else image) for image in images]
 
     def _reply(
-        self, request: ParsedRequest, outcomes: Sequence[Outcome], tally: BatchCounts, call: IncomingRequest
+        self,
+        request: ParsedRequest,
+        outcomes: Sequence[Outcome],
+        tally: BatchCounts,
+        call: IncomingRequest,
+        concurrency: int,
     ) -> Reply:
         start = time.perf_counter()
         # For a parsed request, the style tells the protocol if the route does not.
         kserve_v2 = request.style is Style.KSERVE_V2 if call.kserve_v2 is None else call.kserve_v2
         try:
-            answers = self._product(request, outcomes) if request.options.product else self._each(request, outcomes)
+            answer = self._product if request.options.product else self._each
+            answers = answer(request, outcomes, concurrency)
             faults = [error for error, _ in answers if error is not None]
             if len(faults) == len(answers) and (kserve_v2 or request.style is Style.ONE or len(answers) == 1):
                 reply = error_reply(faults[0], kserve_v2)
@@ -143,15 +149,15 @@ class Responder:
         )
 
     def _each(
-        self, request: ParsedRequest, outcomes: Sequence[Outcome]
+        self, request: ParsedRequest, outcomes: Sequence[Outcome], concurrency: int
     ) -> list[tuple[Exception | None, dict[str, Any]]]:
         return [
-            self._answer(request, image, name, outcome)
+            self._answer(request, image, name, outcome, concurrency)
             for (name, image), outcome in zip(request.images, outcomes, strict=True)
         ]
 
     def _product(
-        self, request: ParsedRequest, outcomes: Sequence[Outcome]
+        self, request: ParsedRequest, outcomes: Sequence[Outcome], concurrency: int
     ) -> list[tuple[Exception | None, dict[str, Any]]]:
         """One answer for all photographs of a request, or the first photograph's error if none can be used."""
         good = [outcome.prediction for outcome in outcomes if outcome.prediction]
@@ -165,17 +171,18 @@ class Responder:
             first = next(outcome.error for outcome in outcomes if outcome.error)
             return [(first, error_answer(first)[1])]
         image = next((image for _, image in request.images if isinstance(image, bytes)), None)
-        answer = self.predictor.answer(combine_predictions(good, self.predictor.card), request.options, image)
+        combined = combine_predictions(good, self.predictor.card)
+        answer = self.predictor.answer(combined, request.options, image, concurrency)
         return [(None, answer | {"photographs": {"used": len(good), "left_out": left_out}})]
 
     def _answer(
-        self, request: ParsedRequest, image: bytes | InvalidImage, name: str, outcome: Outcome
+        self, request: ParsedRequest, image: bytes | InvalidImage, name: str, outcome: Outcome, concurrency: int
     ) -> tuple[Exception | None, dict[str, Any]]:
         """The error of one image, if any, and its answer or error object."""
         named = {"image": name} if name else {}
         try:
             picture = image if isinstance(image, bytes) else None
-            return None, named | self.predictor.answer(outcome.get(), request.options, picture)
+            return None, named | self.predictor.answer(outcome.get(), request.options, picture, concurrency)
         except Exception as error:
             _log_fault(error, "an image could not be answered")
             return error, named | error_answer(error)[1]

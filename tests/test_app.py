@@ -217,6 +217,18 @@ def test_a_full_queue_refuses(predictor: Predictor) -> None:
     assert {future.result().status for future in waiting[1:]} == {200}
 
 
+def test_a_cancelled_request_leaves_the_queue(predictor: Predictor) -> None:
+    batcher = Batcher(Responder(predictor), lambda tally: None)  # not started, so the queue is not consumed
+    cancelled = [batcher.submit(IncomingRequest({"body": photo(1)})) for _ in range(QUEUE_SIZE)]
+    for future in cancelled[1:]:
+        future.cancel()
+    assert batcher.waiting == 1
+    submitted = [batcher.submit(IncomingRequest({"body": photo(1)})) for _ in range(QUEUE_SIZE - 1)]
+    with batcher:
+        assert {future.result(WAIT).status for future in [cancelled[0], *submitted]} == {200}
+    assert batcher.waiting == 0
+
+
 def test_each_lane_answers_a_request_at_the_same_time(bundle: Path) -> None:
     predictor = Predictor.from_bundle(bundle, engine="int8", threads=3)
     all_at_work, shares = threading.Barrier(3, timeout=WAIT), []
@@ -260,6 +272,12 @@ def test_the_limits_are_those_of_torchserve(config: Path) -> None:
     assert int(properties["max_request_size"]) == MAX_BODY
     assert int(properties["job_queue_size"]) == QUEUE_SIZE
     assert model["batchSize"] == BATCH_SIZE
+
+
+@pytest.mark.parametrize("name", ["my model", "shop?", "a{b}", "a/b", "-a", ""])
+def test_a_name_that_no_address_can_have_is_refused(predictor: Predictor, name: str) -> None:
+    with pytest.raises(SettingError, match="must be letters, digits"):
+        create_app(predictor, name)
 
 
 def test_a_taken_port_is_a_one_line_error(bundle: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,6 +116,10 @@ def test_the_command_writes_a_page_and_replaces_only_its_own(
     page = (out / PAGE_FILE).read_text()
     assert all(group["group"] in page for group in written["groups"])
     assert written["examples"][0]["gained"]
+    for _ in range(2):  # its picture is not a photograph of the next comparison
+        assert main([str(STARTER), str(new), str(folder), "--out", str(folder / "report")]) == 0
+    assert len(photographs_of(folder)) == COUNT + 1  # with the broken one
+    shutil.rmtree(folder / "report")
     other = tmp_path / "other"
     other.mkdir()
     (other / "work.txt").write_text("mine")
@@ -169,9 +174,16 @@ def test_the_intervals_have_their_nominal_coverage() -> None:
     for seed in range(60):
         lost = rng.binomial(3, 0.2, size=80)
         rows = np.column_stack([3 - lost, np.zeros_like(lost), lost, lost > 0]).astype(np.int64)
-        low, high = bootstrap_shares(rows, seed)
+        low, high = bootstrap_shares(rows[:, None], seed)[:, 0]
         hits += low[2] <= 0.2 <= high[2]
     assert hits >= 51  # 57 of 60 expected, minus three standard deviations
-    none = np.zeros((5, 4), np.int64)
-    assert np.isnan(bootstrap_shares(none)[:, :3]).all()
-    assert (bootstrap_shares(none)[:, 3] == 0).all()
+    none = np.zeros((5, 1, 4), np.int64)
+    assert np.isnan(bootstrap_shares(none)[..., :3]).all()
+    assert (bootstrap_shares(none)[..., 3] == 0).all()
+
+
+def test_the_intervals_of_a_group_do_not_depend_on_the_others() -> None:
+    rows = np.random.default_rng(2).integers(0, 3, (30, 4, 4))
+    rows[:, 2] = 0  # a group without answers
+    together, alone = bootstrap_shares(rows), [bootstrap_shares(rows[:, [group]])[:, 0] for group in range(4)]
+    np.testing.assert_array_equal(together, np.stack(alone, axis=1))

@@ -20,7 +20,7 @@ from fashion.predictor import Predictor
 from fashion.taxonomy import Label
 from fashion.views import combine_predictions
 from serving.protocol import MAX_BODY
-from serving.request_parsing import MAX_IMAGES
+from serving.request_parsing import MAX_COVERED, MAX_IMAGES
 
 JSON = {"Content-Type": "application/json"}
 TEXT = base64.b64encode(b"some text").decode()
@@ -346,6 +346,11 @@ BAD_JSON: dict[str, tuple[Any, str, str]] = {
         {"image": TEXT, "top_k": "many"},
         "InvalidOption",
         "top_k 'many' must be a whole number from 1 to 10",
+    ),
+    "covered maps of many images": (
+        {"images": [TEXT] * (MAX_COVERED + 1), "explain": "covered"},
+        "InvalidOption",
+        "at most 8 images per request, not 9",
     ),
     "bad profile": ({"image": TEXT, "profile": "best"}, "InvalidOption", "choose among: default, 0.5, micro-f1"),
     "bad group": ({"image": TEXT, "groups": ["size"]}, "InvalidOption", "the model has: category, color, sleeve"),

@@ -1,5 +1,6 @@
 """The page's server: security headers, refused requests, downloads, lists, products."""
 
+import asyncio
 import csv
 import html
 import io
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import requests
+from fastapi import FastAPI
 from page_server import HOSTILE, PRODUCTS, STARTER, garment, page, scored_garments
 from PIL import Image
 from python_calamine import CalamineWorkbook
@@ -28,9 +30,12 @@ from catalog.scored.table import Scored
 from fashion.colors.palette import DominantColor
 from fashion.errors import SettingError
 from fashion.model_card import ModelCard
+from fashion.predictor import Predictor
+from page.application import create_page
 from page.browsing.reports import find_reports, report_policy
 from page.browsing.selection import ListSelection
 from page.security import POLICY
+from page.shop import Shop
 from page.trying.card_facts import card_facts
 from page.trying.downloads import download
 from page.trying.limits import MAX_ENTRIES
@@ -52,6 +57,15 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def url(scored: Path) -> Iterator[str]:
     with page(STARTER, scored) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def app(scored: Path, tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    folder = tmp_path_factory.mktemp("unindexed")  # the index is in use
+    for file in scored.glob("*.*"):
+        (folder / file.name).write_bytes(file.read_bytes())
+    predictor = Predictor.from_bundle(STARTER)
+    return create_page(predictor, shop=Shop.open(folder, predictor.card))
 
 
 # --- safety -----------------------------------------------------------------------------------------------------------
@@ -114,6 +128,39 @@ def test_uploads_are_bounded(url: str) -> None:
     shown = requests.post(f"{url}/browse", files={"photograph": bytes(MAX_BODY + 1)}, timeout=60)
     assert shown.status_code == 400
     assert "larger than 20 MiB" in shown.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/colors",
+        "/try/download/csv",
+        "/browse",
+        "/review/corrections",
+        "/review/undo",
+        "/review/refit/apply/1",
+        "/review/refit/undo",
+    ],
+)
+def test_a_client_that_disconnects_during_an_upload_is_no_error(app: FastAPI, path: str) -> None:
+    messages = iter([{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}])
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+    }
+    asyncio.run(app(scope, receive, send))  # else it would raise what the server logs with a traceback
+    assert sent[0]["status"] == 499
 
 
 def test_catalog_names_are_escaped(url: str) -> None:
@@ -250,6 +297,15 @@ def test_searches_in_words_and_by_a_photograph(url: str) -> None:
     assert first == "g/4"
     bad = requests.post(f"{url}/browse", files={"photograph": b"<html>"}, timeout=60)
     assert (bad.status_code, "look like an HTML page" in bad.text) == (400, True)
+
+
+@pytest.mark.parametrize("where", ["", "nowhere=1"])
+def test_the_choices_survive_a_failed_search(url: str, where: str) -> None:
+    chosen, photograph = {"is.colour": "Black", "where": where}, {"photograph": b"<html>"}
+    shown = requests.post(f"{url}/browse", params=chosen, files=photograph, timeout=60)
+    assert shown.status_code == 400
+    assert ('value="Black" checked' in shown.text) == (not where)  # no filter, no counts: the choices of all
+    assert 'name="is.colour"' in shown.text
 
 
 def test_searches_see_corrections_made_meanwhile(url: str, scored: Path) -> None:

@@ -438,6 +438,23 @@ def test_a_product_with_several_photographs(opened: Callable[..., Page], viewpor
     assert fits(tab)
 
 
+def test_a_product_without_a_photograph_has_no_evidence(opened: Callable[..., Page]) -> None:
+    tab = opened("/browse")
+
+    def without_photograph(route: playwright.Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=re.sub("<img id=.photo.[^>]*>", '<img id="photo" hidden>', answer.text()))
+
+    tab.route("**/browse/product/g/1", without_photograph)
+    tab.goto(f"{tab.url}/product/g/1")
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.locator("#attributes button").first.focus()
+    tab.wait_for_timeout(500)  # longer than an attribute must have the focus
+    expect(tab.locator("#evidence")).to_be_empty()
+    assert asked == []
+
+
 def test_searching_by_words_and_photograph(opened: Callable[..., Page], tmp_path: Path) -> None:
     (tmp_path / "one.jpg").write_bytes(garment(5))
     tab = opened("/browse")
@@ -486,6 +503,27 @@ def test_reviewing_by_keyboard(opened: Callable[..., Page], viewport: dict[str, 
     expect(tab.locator("#told")).to_contain_text("1 decided")
     tab.keyboard.press("u")
     expect(tab.locator("#told")).to_contain_text("0 decided")
+
+
+def test_a_decision_is_saved_with_the_queue_that_showed_the_item(opened: Callable[..., Page]) -> None:
+    tab = opened("/review")
+    tab.locator("#options button").first.focus()
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#told")).to_contain_text("1 decided")
+    with tab.expect_response("**/review/queue*kind=random*"):
+        tab.select_option("#kind", "random")
+    expect(tab.locator("#told")).to_contain_text("39 more loaded")
+    tab.locator("#undo").click()  # shows the item of the first queue again
+    expect(tab.locator("#told")).to_contain_text("0 decided")
+    tab.locator("#options button").first.focus()
+    for kind in ("uncertain", "random"):
+        with tab.expect_request("**/review/corrections") as request:
+            tab.keyboard.press("Enter")
+        assert (request.value.post_data_json["found_by"], request.value.post_data_json["where"]) == (kind, "")
+        expect(tab.locator("#told")).to_contain_text(f"{1 + (kind == 'random')} decided")
+    for count in (1, 0):
+        tab.locator("#undo").click()
+        expect(tab.locator("#told")).to_contain_text(f"{count} decided")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import requests
-from page_server import PRODUCTS, STARTER, page, scored_garments
+from page_server import PRODUCTS, STARTER, garments_with_corrections, page, scored_garments
 
 from benchmarks.drawn_shop import is_ready
 from catalog.scored.correction_store import CorrectionStore
@@ -119,6 +119,24 @@ def test_a_refit_needs_enough_corrections(url: str) -> None:
     refused = requests.post(f"{url}/review/refit", timeout=60)
     assert (refused.status_code, "a refit needs 30" in refused.text) == (400, True)
     assert requests.post(f"{url}/review/refit/apply/1", json={}, timeout=60).status_code == 400
+
+
+def test_only_the_latest_proposed_refit_can_be_applied(tmp_path: Path) -> None:
+    with page(STARTER, garments_with_corrections(tmp_path)) as url:
+
+        def refit(step: str = "") -> requests.Response:
+            return requests.post(f"{url}/review/refit{step}", json={"who": "ana"}, timeout=60)
+
+        earlier, later = refit().json()["number"], refit().json()["number"]
+        assert refit(f"/apply/{later}").ok
+        latest = refit().json()["number"]
+        assert len({earlier, later, latest}) == 3
+        refused = refit(f"/apply/{earlier}")  # as by a tab that still shows it
+        assert (refused.status_code, "requested another refit" in refused.text) == (400, True)
+        assert refit("/undo").ok
+        for _ in range(2):  # both attempts get the true reason
+            refused = refit(f"/apply/{latest}")
+            assert (refused.status_code, refused.json()["error"]["type"]) == (409, "ChangedMeanwhile")
 
 
 @pytest.mark.parametrize("kills", [int(os.environ.get("FASHION_KILLS", "2"))])

@@ -1,8 +1,13 @@
 """Concurrent images: each gets its own outcome, for any engine, number of cores and batch."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
+from image_files import encoded
 from photos import bad_photos, photo
+from PIL import Image
 
 from fashion.engines import open_engine
 from fashion.errors import InvalidImage
@@ -63,10 +68,41 @@ def test_an_engine_error_is_reported_for_each_image(bundle, engine, monkeypatch)
     assert [type(outcome.error) for outcome in outcomes] == [RuntimeError, InvalidImage, RuntimeError]
 
 
-@pytest.mark.parametrize("most", [1, 2, 8])
-def test_warm_up_opens_all_resources(bundle, most):
-    predictor = Predictor.from_bundle(bundle, engine="int8", threads=4)
+@pytest.mark.parametrize(("lanes", "count"), [(2, 2), (2, 3), (4, 2)])
+def test_a_few_images_do_not_wait_for_a_long_list(bundle, lanes, count):
+    card = ModelCard.load(bundle)
+    engine = open_engine(bundle, card, "int8", threads=lanes)
+    all_at_work, released = threading.Barrier(lanes + 1, timeout=60), threading.Event()
+
+    class Held(type(engine)):
+        """Holds the lanes when it is given black images, until `released`."""
+
+        def run(self, pixels, features=False, concurrency=1):
+            if not pixels.any() and not released.is_set():
+                all_at_work.wait()
+                released.wait(60)
+            return super().run(pixels, features, concurrency)
+
+    engine.__class__ = Held
+    pipeline = Pipeline(engine, card)
+    black = encoded(Image.new("RGB", (64, 64)), "PNG")
+    with ThreadPoolExecutor(2) as requests:
+        long = requests.submit(pipeline.run, [black] * 2 * lanes, [False] * 2 * lanes)
+        all_at_work.wait()
+        short = requests.submit(pipeline.run, [photo(i) for i in range(count)], [False] * count, 2)
+        try:
+            outcomes = short.result(20)
+        finally:
+            released.set()
+        assert [outcome.error for outcome in outcomes + long.result(60)] == [None] * (count + 2 * lanes)
+
+
+@pytest.mark.parametrize(("threads", "most"), [(4, 1), (4, 2), (4, 8), (6, 8), (16, 8)])
+def test_warm_up_opens_all_resources(bundle, threads, most):
+    predictor = Predictor.from_bundle(bundle, engine="int8", threads=threads)
     predictor.warm_up(most)
     sessions = set(predictor.engine._sessions)
-    predictor.predict_each([photo(i) for i in range(most)])
+    predictor.predict_each([photo(i) for i in range(threads + most)])
+    for concurrency in range(1, threads + 1):
+        predictor.predict_each([photo()], concurrency=concurrency)
     assert set(predictor.engine._sessions) == sessions

@@ -54,6 +54,21 @@ def test_tallies_add_up(ready: Responder) -> None:
     assert (whole.images, whole.outcomes["ok"], len(whole.request_seconds)) == (3, 3, 3)
 
 
+def test_covered_maps_use_the_share_of_the_cores(bundle: Path) -> None:
+    predictor = Predictor.from_bundle(bundle, engine="int8", threads=4)
+    shares = set()
+
+    class Noted(type(predictor.engine)):
+        def run(self, pixels, features=False, concurrency=1):
+            shares.add(concurrency)
+            return super().run(pixels, features, concurrency)
+
+    predictor.engine.__class__ = Noted
+    (reply,), _ = Responder(predictor).respond([IncomingRequest({"body": photo(1)}, {"fashion-explain": "covered"})], 4)
+    assert reply.status == 200
+    assert shares == {4}
+
+
 def test_no_requests(ready: Responder) -> None:
     assert ready.respond([])[0] == []
 

@@ -40,12 +40,22 @@ class ProductList:
 
 
 def list_products(shop: Shop, selection: ListSelection) -> ProductList:
-    """The products of a selection. An error gives no products, the facets of all, and a message."""
+    """The products of a selection; after an error see `failed_list`."""
     try:
         shop.refresh()
         return _list_products(shop, selection)
     except FashionError as problem:
-        return ProductList(facets=_all_facets(shop), error=one_line(problem))
+        return failed_list(shop, selection, problem)
+
+
+def failed_list(shop: Shop, selection: ListSelection, problem: FashionError) -> ProductList:
+    """No products, a message, and the facets of the selection, or of all products if its filter cannot be used."""
+    every: np.ndarray = np.ones(len(shop), bool)
+    try:
+        found = facets(shop, selection, shop.filter_mask(selection.filter()), every)
+    except FashionError:
+        found = facets(shop, ListSelection(), every, every)
+    return ProductList(facets=found, error=one_line(problem))
 
 
 def _list_products(shop: Shop, selection: ListSelection) -> ProductList:
@@ -93,8 +103,3 @@ def _index(shop: Shop) -> Index:
     if shop.index is None:
         raise SettingError(f"searches need an index; make one with: python -m catalog.index {shop.scored.folder}")
     return shop.index
-
-
-def _all_facets(shop: Shop) -> list[Facet]:
-    every: np.ndarray = np.ones(len(shop), bool)
-    return facets(shop, ListSelection(), every, every)

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from fashion.errors import DataError, FashionError, InvalidImage, SettingError, one_line
 from fashion.predictor import Predictor
 from page.browsing.photographs import SIDES, EvidenceMaps, modified_at, thumbnail
-from page.browsing.product_list import MAX_RESULTS, ProductList, like_photograph, list_products
+from page.browsing.product_list import MAX_RESULTS, ProductList, failed_list, like_photograph, list_products
 from page.browsing.product_page import answered_attributes, measured_colors, photograph_faults
 from page.browsing.relations import recommended, relations
 from page.browsing.reports import report_policy
@@ -74,7 +74,7 @@ def _add_lists(app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predicto
             photo = call.fields.get("photograph", b"")
             products = await asyncio.to_thread(like_photograph, shop, predictor, selection, bytes(photo))
         except FashionError as error:
-            products = ProductList(error=one_line(error))
+            products = await asyncio.to_thread(failed_list, shop, selection, error)
         return show(selection, products, by_photograph=True)
 
 

@@ -1,24 +1,20 @@
 """Parsing and validation of the requests that the review page posts."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from catalog.corrections.queues import BATCHES, KINDS
 from catalog.scored.correction_store import Correction, login_name
-from fashion.errors import one_line
+from page.json_bodies import read_json
 from serving.protocol import InvalidRequest
 
 MAX_CORRECTIONS = 1_000  # maximum corrections per request
 LONGEST_NAME = 80  # maximum length of a reviewer's name
 
 
-def read_json(body: bytes) -> Mapping[str, Any]:
+def read_object(body: bytes) -> Mapping[str, Any]:
     """Parse a JSON object. Raises InvalidRequest for anything else."""
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"the body is not JSON: {one_line(error)[:100]}") from None
+    content = read_json(body)
     if not isinstance(content, dict):
         raise InvalidRequest("the JSON is not an object")
     return content

@@ -1,8 +1,9 @@
 """Routes of the Review section: queues and batches, corrections and undo, refits of thresholds."""
 
 import asyncio
+import itertools
+import threading
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
@@ -10,10 +11,11 @@ from fastapi import FastAPI, Query, Request, Response
 from catalog.corrections.label_batches import label_batches
 from catalog.corrections.queues import BATCHES, CONTRADICTIONS, KINDS, NEW, RANDOM, UNCERTAIN, queue
 from catalog.corrections.refitting import Proposal, apply, propose, undo_refit
-from catalog.scored.correction_store import ChangedMeanwhile, login_name
-from fashion.errors import DataError, FashionError, one_line
+from catalog.scored.correction_store import login_name
+from fashion.errors import DataError, FashionError
 from fashion.model_card import ModelCard
 from fashion.taxonomy import Label
+from page.json_bodies import refused
 from page.rendering import Renderer
 from page.reviewing.posted import (
     posted_author,
@@ -21,13 +23,13 @@ from page.reviewing.posted import (
     posted_numbers,
     posted_queue,
     posted_states,
-    read_json,
+    read_object,
 )
 from page.reviewing.refits import proposal_json, refit_in_words
 from page.reviewing.review_items import batch_items, review_item, review_items
 from page.shop import Shop
 from serving.http_requests import receive_body
-from serving.protocol import JSON_TYPE, error_answer, error_object, json_bytes
+from serving.protocol import JSON_TYPE, json_bytes
 
 ITEMS_PER_RESPONSE = 40  # products of a queue per response
 BATCHES_PER_RESPONSE = 6
@@ -89,7 +91,7 @@ def _add_writing(app: FastAPI, shop: Shop) -> None:
     @app.post("/review/corrections", include_in_schema=False)
     async def correct(request: Request) -> Response:
         async def write() -> Any:
-            content = read_json(await receive_body(request))
+            content = read_object(await receive_body(request))
             corrections, seen, who = posted_corrections(content), posted_states(content), posted_author(content)
             entries = await asyncio.to_thread(shop.store.write, corrections, seen, who, posted_queue(content))
             return _written(shop, {entry.product for entry in entries}, [entry.number for entry in entries])
@@ -99,7 +101,7 @@ def _add_writing(app: FastAPI, shop: Shop) -> None:
     @app.post("/review/undo", include_in_schema=False)
     async def undo(request: Request) -> Response:
         async def write() -> Any:
-            content = read_json(await receive_body(request))
+            content = read_object(await receive_body(request))
             numbers, seen, who = posted_numbers(content), posted_states(content), posted_author(content)
             entries = await asyncio.to_thread(shop.store.undo, numbers, seen, who)
             return _written(shop, {entry.product for entry in entries}, [entry.number for entry in entries])
@@ -109,14 +111,17 @@ def _add_writing(app: FastAPI, shop: Shop) -> None:
 
 def _add_refitting(app: FastAPI, shop: Shop, card: ModelCard) -> None:
     proposed: dict[int, Proposal] = {}  # only the latest, by the number that the page sends back to apply it
+    numbers = itertools.count(1)  # never reused: another tab may still show an earlier proposal
+    lock = threading.Lock()
 
     @app.post("/review/refit", include_in_schema=False)
     async def refit() -> Response:
         def find() -> Any:
             proposal = propose(shop.scored, card)
-            number = max(proposed, default=0) + 1
-            proposed.clear()
-            proposed[number] = proposal
+            with lock:
+                number = next(numbers)
+                proposed.clear()
+                proposed[number] = proposal
             return proposal_json(proposal) | {"number": number}
 
         return await _answer(find)
@@ -124,10 +129,12 @@ def _add_refitting(app: FastAPI, shop: Shop, card: ModelCard) -> None:
     @app.post("/review/refit/apply/{number}", include_in_schema=False)
     async def apply_refit(number: int, request: Request) -> Response:
         async def write() -> Any:
-            who = posted_author(read_json(await receive_body(request)))
-            if number not in proposed:
+            who = posted_author(read_object(await receive_body(request)))
+            proposal = proposed.get(number)
+            if proposal is None:
                 raise DataError("someone has requested another refit in the meantime; look at that one first")
-            await asyncio.to_thread(apply, shop.scored, proposed.pop(number), who)
+            await asyncio.to_thread(apply, shop.scored, proposal, who)
+            proposed.pop(number, None)  # after an error the next attempt must get the same answer
             return {"in_force": refit_in_words(shop.store)}
 
         return await _posted(write)
@@ -135,7 +142,7 @@ def _add_refitting(app: FastAPI, shop: Shop, card: ModelCard) -> None:
     @app.post("/review/refit/undo", include_in_schema=False)
     async def undo(request: Request) -> Response:
         async def write() -> Any:
-            who = posted_author(read_json(await receive_body(request)))
+            who = posted_author(read_object(await receive_body(request)))
             await asyncio.to_thread(undo_refit, shop.scored, who)
             return {"in_force": refit_in_words(shop.store)}
 
@@ -158,10 +165,5 @@ async def _answer(find: Callable[[], Any]) -> Response:
 async def _posted(write: Callable[[], Any]) -> Response:
     try:
         return Response(json_bytes(await write()), media_type=JSON_TYPE)
-    except ChangedMeanwhile as error:
-        status, answer = error_object(HTTPStatus.CONFLICT, "ChangedMeanwhile", one_line(error))
-    except DataError as error:
-        status, answer = error_object(HTTPStatus.BAD_REQUEST, "DataError", one_line(error))
     except FashionError as error:
-        status, answer = error_answer(error)
-    return Response(json_bytes(answer), status, media_type=JSON_TYPE)
+        return refused(error)

@@ -37,7 +37,7 @@ export class ProductPhoto {
 
   // Use a product that the page already shows.
   take(product, title) {
-    Object.assign(this, { product: encodeURIComponent(product), title, count: this.#thumbnails.length || 1, number: 1 });
+    Object.assign(this, { product: encodeURIComponent(product), title, count: this.#thumbnails.length || Number(!photo.hidden), number: 1 });
   }
 
   // Show the next photograph, cyclically.

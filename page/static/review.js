@@ -28,9 +28,10 @@ const nameOf = (each) => JSON.stringify([each.product, each.group, each.name]);
 // --- the queue --------------------------------------------------------------------------------------------------------
 
 async function load() {
-  const parameters = { kind: find("kind").value, group: find("group").value, label: find("label").value, where: find("where").value, skip: skipped.size };
-  const found = await get("/review/queue", parameters);
-  waiting = (found.batches ?? found.items).filter((each) => !skipped.has(nameOf(each)));
+  const [kind, group, label, where] = ["kind", "group", "label", "where"].map((id) => find(id).value);
+  const found = await get("/review/queue", { kind, group, label, where, skip: skipped.size });
+  // Each keeps its queue, which is saved with the decision; another one may be selected by then.
+  waiting = (found.batches ?? found.items).filter((each) => !skipped.has(nameOf(each))).map((each) => ({ ...each, kind, where }));
   next();
 }
 
@@ -63,7 +64,7 @@ async function write(corrections) {
   const products = shown.products ?? [shown];
   const seen = Object.fromEntries(products.map(({ product, state }) => [product, state]));
   try {
-    const written = await post("/review/corrections", { corrections, seen, who: who(), found_by: find("kind").value, where: find("where").value });
+    const written = await post("/review/corrections", { corrections, seen, who: who(), found_by: shown.kind, where: shown.where });
     saved.push({ ...written, item: shown });
     remember(written.states);
   } catch (error) {
@@ -102,7 +103,7 @@ async function lookAgain(shown) {
     return;
   }
   const fresh = await get("/review/item", { product: shown.product, group: shown.group });
-  current = { ...fresh, reason: "changed by another reviewer; this is its current state" };
+  current = { ...shown, ...fresh, reason: "changed by another reviewer; this is its current state" };
   single.show(current);
 }
 

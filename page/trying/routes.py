@@ -1,20 +1,20 @@
 """Routes of the Try section: its page, which uses the server's endpoint, colors of photographs, and downloads."""
 
 import asyncio
-import json
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 
-from fashion.errors import InvalidImage, SettingError, one_line
+from fashion.errors import InvalidImage, SettingError
 from fashion.predictor import Predictor
+from page.json_bodies import read_json, refused
 from page.rendering import Renderer
 from page.trying.card_facts import card_facts
 from page.trying.colors import colors_answer
 from page.trying.downloads import download
 from page.trying.limits import MAX_FILES
 from serving.http_requests import receive_body
-from serving.protocol import JSON_TYPE, InvalidRequest, error_answer, json_bytes
+from serving.protocol import JSON_TYPE, InvalidRequest, json_bytes
 
 
 def add_try_routes(app: FastAPI, renderer: Renderer, predictor: Predictor, name: str) -> None:
@@ -31,26 +31,14 @@ def add_try_routes(app: FastAPI, renderer: Renderer, predictor: Predictor, name:
         try:
             answer = await asyncio.to_thread(colors_answer, await receive_body(request))
         except (InvalidImage, InvalidRequest) as error:
-            return _refused(error)
+            return refused(error)
         return Response(json_bytes(answer), media_type=JSON_TYPE)
 
     @app.post("/try/download/{kind}", include_in_schema=False)
     async def try_download(kind: str, request: Request) -> Response:
         try:
-            content, media_type = await asyncio.to_thread(download, kind, _read(await receive_body(request)))
+            content, media_type = await asyncio.to_thread(download, kind, read_json(await receive_body(request)))
         except (SettingError, InvalidRequest) as error:
-            return _refused(error)
+            return refused(error)
         headers = {"Content-Disposition": f'attachment; filename="attributes.{kind}"'}
         return Response(content, HTTPStatus.OK, headers, media_type)
-
-
-def _refused(error: Exception) -> Response:
-    status, answer = error_answer(error)
-    return Response(json_bytes(answer), status, media_type=JSON_TYPE)
-
-
-def _read(body: bytes) -> object:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"the body is not JSON: {one_line(error)[:100]}") from None
