@@ -1,4 +1,4 @@
-"""Methods of joining the evidence of photographs and titles for a text query, each over all products."""
+"""Methods of joining the evidence of labels, learned words and titles for a text query, each over all products."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,14 +18,15 @@ class TextCandidates:
 
     Attributes:
         parts: the parts, P.
-        embeddings, scores: (n, E) and (n, A).
+        ids: of the products, n.
+        scores: of their labels, (n, A).
         titled: whether a product's title has a part, (P, n).
         text: match of each title with the whole text, from 0 to 1, by rank; (n,).
         taxonomy: the labels.
     """
 
     parts: Sequence[QueryPart]
-    embeddings: np.ndarray
+    ids: Sequence[str]
     scores: np.ndarray
     titled: np.ndarray
     text: np.ndarray
@@ -37,7 +38,6 @@ class TextCandidates:
         parts: Sequence[QueryPart],
         order: Sequence[str],
         ids: Sequence[str],
-        embeddings: np.ndarray,
         scores: np.ndarray,
         taxonomy: Taxonomy,
     ) -> "TextCandidates":
@@ -45,16 +45,16 @@ class TextCandidates:
         titled = np.array([[id in part.titled for id in ids] for part in parts])
         places = {id: place for place, id in enumerate(order)}
         text = np.array([1 - places[id] / len(places) if id in places else 0.0 for id in ids])
-        return cls(parts, embeddings, scores, titled, text, taxonomy)
+        return cls(parts, ids, scores, titled, text, taxonomy)
 
     def probabilities(self, weights: JoinWeights = WEIGHTS) -> np.ndarray:
-        """The probability of each part by photographs alone, (P, n)."""
-        found = [part.probability(self.embeddings, self.scores, self.taxonomy, weights) for part in self.parts]
-        return np.array(found).reshape(len(found), len(self.embeddings))
+        """The probability of each part by labels and learned words, (P, n)."""
+        found = [part.probability(self.ids, self.scores, self.taxonomy, weights) for part in self.parts]
+        return np.array(found).reshape(len(found), len(self.ids))
 
     def untitled(self) -> "TextCandidates":
-        """The same without titles; parts without evidence in photographs are left out."""
-        kept = [number for number, part in enumerate(self.parts) if part.labels or part.classifier]
+        """The same without the titles' match; parts that are no label and were not learned are left out."""
+        kept = [number for number, part in enumerate(self.parts) if part.labels or part.guesses]
         parts = [self.parts[number] for number in kept]
         return replace(self, parts=parts, titled=np.zeros((len(parts), len(self.text)), bool), text=0 * self.text)
 
@@ -62,7 +62,7 @@ class TextCandidates:
 def geometric(seen: TextCandidates, weights: JoinWeights = WEIGHTS) -> np.ndarray:
     """The method of `catalog.words.ranking`."""
     if not seen.parts:
-        return np.zeros(len(seen.embeddings))
+        return np.zeros(len(seen.ids))
     labels = np.array([bool(part.labels) for part in seen.parts])
     return combined_scores(seen.probabilities(weights), seen.titled, labels, weights)
 

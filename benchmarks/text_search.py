@@ -35,7 +35,8 @@ from catalog.scored.columns import ID
 from catalog.scored.table import Scored
 from catalog.similar.matching import Index
 from catalog.similar.spaces import scores, unit_vectors
-from catalog.words.learning import WordClassifier, learn
+from catalog.words.guessing import guesses
+from catalog.words.learning import learn
 from catalog.words.query_parser import STOP_WORDS, parse_query
 from catalog.words.searching import query_parts, search_words
 from catalog.words.vocabulary import Vocabulary, searchable, words_of
@@ -46,7 +47,7 @@ PAGE = Path("docs/search.md")
 FOUND = 10
 COLUMNS = "subcategory,colour,article"
 SAMPLED = 10  # every tenth question is run through catalog.search too
-WAYS = ("full text alone", "photographs alone", "both joined")
+WAYS = ("full text alone", "labels and learned words alone", "all joined")
 LEAST = 5  # minimum right products of a question about color and article, and of a hidden word
 KINDS = {
     "subcategory": "a sub-category",
@@ -94,13 +95,13 @@ class Shelf:
 
 
 def questions(
-    shelf: Shelf, classifiers: Sequence[WordClassifier], vocabulary: Vocabulary, columns: Sequence[str]
+    shelf: Shelf, learned: Sequence[str], vocabulary: Vocabulary, columns: Sequence[str]
 ) -> list[TextQuestion]:
     """All questions for a shelf.
 
     Args:
         shelf: the products.
-        classifiers: of the learned words, from which hidden words are chosen.
+        learned: words, from which hidden words are chosen.
         vocabulary: of labels, which hidden words must not name.
         columns: of sub-category, color and article.
     """
@@ -114,19 +115,17 @@ def questions(
         if count >= LEAST and one and other:
             right = shelf.having(colour, one) & shelf.having(article, other)
             found.append(TextQuestion("colour and article", f"{one} {other}", right))
-    return [*found, *_hidden(shelf, classifiers, vocabulary, colour)]
+    return [*found, *_hidden(shelf, learned, vocabulary, colour)]
 
 
-def _hidden(
-    shelf: Shelf, classifiers: Sequence[WordClassifier], vocabulary: Vocabulary, colour: str
-) -> Iterator[TextQuestion]:
+def _hidden(shelf: Shelf, learned: Sequence[str], vocabulary: Vocabulary, colour: str) -> Iterator[TextQuestion]:
     """Questions for title words that are neither labels nor numbers."""
     having: dict[str, set[str]] = {}
     for id, title in zip(shelf.ids, shelf.titles, strict=True):
         for word in searchable(title):
             having.setdefault(word, set()).add(id)
     colours = dict(zip(shelf.ids, shelf.cells[colour], strict=True))
-    for word in sorted(classifier.word for classifier in classifiers):
+    for word in sorted(learned):
         right = frozenset(having.get(word, ()))
         if len(right) < LEAST or len(word) < 2 or not word.isalpha() or word in STOP_WORDS or vocabulary.at([word])[1]:
             continue
@@ -159,7 +158,6 @@ class TextBench:
         self.vocabulary = Vocabulary(index.manifest.taxonomy)
         chosen = {id: place for place, id in enumerate(_cells(scored, ID))}
         rows = [chosen[id] for id in shelf.ids]
-        self.embeddings = unit_vectors(scored.vectors("embedding"))[rows]
         self.scores = scores(scored.vectors("probabilities"), scored.manifest.taxonomy)[rows]
 
     def searched(self, question: TextQuestion) -> list[str]:
@@ -182,9 +180,7 @@ class TextBench:
         with open_words(self.hidden.path) as file:
             parts = query_parts(parse_query(question.text, self.vocabulary), file)
             order = file.best([(word,) for word in words_of(question.text) if word not in STOP_WORDS])
-        return TextCandidates.collect(
-            parts, order, self.shelf.ids, self.embeddings, self.scores, self.index.manifest.taxonomy
-        )
+        return TextCandidates.collect(parts, order, self.shelf.ids, self.scores, self.index.manifest.taxonomy)
 
     def reported(self, asked: Sequence[TextQuestion]) -> tuple[dict[str, np.ndarray], float]:
         """The precisions of each method of `WAYS` for each question, (Q, 2), and the agreement with catalog.search.
@@ -282,9 +278,11 @@ def measured(others: Scored, own: Scored, options: argparse.Namespace) -> str:
     """Learn from some products, index and search others; returns the section of the page."""
     embeddings, titles = unit_vectors(others.vectors("embedding")), _cells(others, options.title)
     start = time.process_time()
-    classifiers = learn(embeddings, titles)
+    model = learn(embeddings, titles)
+    if model is None:
+        raise SettingError(f"{options.learn} has no titles in the column {options.title!r}; --title names another")
     learned = (
-        f"{len(classifiers):,} words were learned from the titles of {len(titles):,} products in "
+        f"{int(model.learned.sum()):,} words were learned from the titles of {len(titles):,} products in "
         f"{time.process_time() - start:.0f} s of processor time."
     )
     store = FolderStore(options.out / "index")
@@ -292,10 +290,11 @@ def measured(others: Scored, own: Scored, options: argparse.Namespace) -> str:
     columns = options.columns.split(",")
     known = dict(zip(_cells(own, ID), _cells(own, options.title), strict=True))
     with Index(store) as index:
-        write_words(store.folder / FILE, index.manifest.created, known.items(), classifiers)
+        products = [(list(known), unit_vectors(own.vectors("embedding")), list(known.values()))]
+        write_words(store.folder / FILE, index.manifest.created, known.items(), guesses(model, products))
         hidden = HiddenTitles(store.folder / FILE, known)
         halves = [TextBench(index, hidden, _shelf(own, half, options.title, columns), own) for half in (0, 1)]
-        asked = [questions(half.shelf, classifiers, half.vocabulary, columns) for half in halves]
+        asked = [questions(half.shelf, model.words, half.vocabulary, columns) for half in halves]
         if options.kinds:
             asked = [[each for each in some if each.kind in options.kinds.split(",")] for some in asked]
         return section(halves, asked, learned, options)

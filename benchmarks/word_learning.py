@@ -39,14 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         places = np.arange(options.products) % len(titles)
         embeddings = unit_vectors(scored.vectors("embedding"))[places]
         start, busy = time.perf_counter(), time.process_time()
-        looks = learn(embeddings, [titles[place] for place in places])
+        model = learn(embeddings, [titles[place] for place in places])
         seconds, busy = time.perf_counter() - start, time.process_time() - busy
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         text = (
-            f"Learning {len(looks):,} words from the titles of {options.products:,} products took {busy:.0f} s of "
-            f"processor time ({seconds:.0f} s by the clock, the machine being as busy as it was) and {memory:.1f} GiB "
-            f"at most; the products are {min(len(titles), options.products):,} that were repeated. Machine: "
-            f"{describe()}. Measured by\n\n    python -m benchmarks.word_learning SCORED\n"
+            f"Learning {len(model.words) if model else 0:,} words from the titles of {options.products:,} products "
+            f"took {busy:.0f} s of processor time ({seconds:.0f} s by the clock) and {memory:.1f} GiB at most; the "
+            f"products are {min(len(titles), options.products):,} that were repeated. Machine: {describe()}. Measured "
+            "by\n\n    python -m benchmarks.word_learning SCORED\n"
         )
         write_section("word-learning", text, options.page)
     print(f"wrote  {options.page}")

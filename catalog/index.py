@@ -198,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--titles",
         metavar="COLUMNS",
-        help="title columns, from which the appearance of words is learned, separated by commas (default: a usual "
+        help="title columns, from which words are learned, separated by commas (default: a usual "
         "name, such as title or name); none to learn no words",
     )
     kind = parser.add_mutually_exclusive_group()
@@ -219,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         store = store_at(server or options.out or options.folder / INDEX_FOLDER)
         tuning = Tuning(approximate=options.ann, asked=True) if options.ann or options.exact else None
         changes = build(scored, store, tuning, options.replace)
-        looks = learn_titles(scored, store, titles) if titles and scored.rows and not options.qdrant else []
+        learned = learn_titles(scored, store, titles) if titles and scored.rows and not options.qdrant else 0
     if left_out := [name for name, kind in kinds(scored).items() if not kind]:
         print(
             f"columns whose types filters cannot compare are left out of the index: {', '.join(left_out)}",
@@ -232,8 +232,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     if changes.projection:
         print(_approximation(changes.projection, scored.manifest.embedding))
-    if looks:
-        print(f"learned the appearance of {len(looks):,} words from {' and '.join(titles)}")
+    if learned:
+        print(f"learned {learned:,} words from {' and '.join(titles)}")
     return 0
 
 

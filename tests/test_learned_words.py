@@ -1,4 +1,4 @@
-"""Visual models of words, learned from titles by `catalog.index` and used by `catalog.search`."""
+"""Words that fit products without them in their titles: learned by `catalog.index`, used by `catalog.search`."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from catalog.index import main as index_main
 from catalog.search import main as search_main
 from catalog.similar.matching import Index
 from catalog.similar.spaces import unit_vectors
-from catalog.words.learning import LEAST, fit_sigmoids, learn
+from catalog.words.learning import LEAST, WordModel, fit_sigmoids, learn
 from catalog.words.searching import search_words
 from catalog.words.word_file import FILE
 from fashion.taxonomy import Label, Taxonomy
@@ -48,7 +48,7 @@ def folder_of(home: Path) -> Path:
         {
             "id": f"p{i}",
             "image": "",
-            "title": "thing" if f"p{i}" in HIDDEN else title,
+            "title": "comfortable" if f"p{i}" in HIDDEN else title,
             "remark": "plush" if i == 5 else None,
             "logits": np.array([3.0, -3.0] if i % 2 else [-3.0, 3.0], np.float32),
             "embedding": embedding,
@@ -66,16 +66,45 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_only_visible_words_are_learned() -> None:
+def probability(model: WordModel | None, word: str, embeddings: np.ndarray, titles: list[str]) -> np.ndarray:
+    assert model
+    return model.probabilities(embeddings, titles)[:, model.words.index(word)]
+
+
+def test_words_are_learned_from_photographs() -> None:
     embeddings, titles, kinds = drawn()
-    looks = {look.word: look for look in learn(embeddings, titles)}
-    assert {"moccasin", "polkadot", "polka", "dot", "blouse", "zephyr", "thing"} <= looks.keys()
-    others, _, _ = drawn()
-    moccasin = looks["moccasin"].probability(others)
+    model = learn(embeddings, titles)
+    assert model
+    assert {"moccasin", "polkadot", "polka", "dot", "blouse", "zephyr", "thing"} <= set(model.words)
+    bare = [""] * COUNT
+    moccasin = probability(model, "moccasin", embeddings, bare)
     assert moccasin[kinds == 0].min() > 0.5
     assert moccasin[kinds != 0].max() < 0.2
-    zephyr = looks["zephyr"].probability(others)
+    zephyr = probability(model, "zephyr", embeddings, bare)
     assert np.abs(zephyr - 1 / 3).max() < 0.25  # its overall share, whatever the photograph
+
+
+def test_words_are_learned_from_the_other_words_of_titles() -> None:
+    """A word that cannot be seen is predicted by those that are beside it, and never by itself."""
+    embeddings, titles, _ = drawn()
+    titles = [f"{title} airmax" if "Zephyr" in title else title for title in titles]
+    model = learn(embeddings, titles)
+    bare, beside, itself = (
+        probability(model, "zephyr", embeddings, [text] * COUNT) for text in ("", "airmax", "zephyr")
+    )
+    assert beside.min() > 0.9
+    assert bare.max() < 0.6
+    np.testing.assert_array_equal(itself, bare)
+
+
+def test_probabilities_are_of_titles_that_were_left_out() -> None:
+    """Scores for the calibration are those of models fitted without the product."""
+    embeddings, titles, _ = drawn()
+    rng = np.random.default_rng(1)
+    titles = [f"{title} {'luck' * int(rng.random() < 0.3)}" for title in titles]
+    luck = probability(learn(embeddings, titles), "luck", embeddings, titles)
+    has = np.array(["luck" in title for title in titles])
+    assert luck[has].mean() - luck[~has].mean() < 0.1  # nothing predicts it
 
 
 def test_word_probabilities_are_calibrated() -> None:
@@ -85,16 +114,18 @@ def test_word_probabilities_are_calibrated() -> None:
     titles = [
         f"{title} {'fringed' * bool(k == 2 and rng.random() < 0.5)}" for title, k in zip(titles, kinds, strict=True)
     ]
-    look = next(look for look in learn(embeddings, titles) if look.word == "fringed")
-    assert look.probability(embeddings[kinds == 2]).mean() == pytest.approx(0.5, abs=0.2)
-    assert look.probability(embeddings[kinds != 2]).mean() < 0.05
+    fringed = probability(learn(embeddings, titles), "fringed", embeddings, titles)
+    assert fringed[kinds == 2].mean() == pytest.approx(0.5, abs=0.2)
+    assert fringed[kinds != 2].mean() < 0.05
 
 
 def test_a_word_of_few_titles_and_titles_that_are_empty() -> None:
     embeddings, titles, _ = drawn()
     few = ["plush" if i < LEAST - 1 else "velvet" if i < 20 else "" for i in range(len(titles))]
-    assert [look.word for look in learn(embeddings, few)] == ["velvet"]
-    assert learn(embeddings, [""] * len(titles)) == []
+    model = learn(embeddings, few)
+    assert model
+    assert model.words == ("velvet",)
+    assert learn(embeddings, [""] * len(titles)) is None
 
 
 def test_sigmoids_are_those_of_known_odds() -> None:
@@ -110,15 +141,15 @@ def test_sigmoids_are_those_of_known_odds() -> None:
     assert constant == pytest.approx([np.log((1 - has).sum() / has.sum())], abs=0.01)
 
 
-def test_products_whose_titles_lack_the_word_are_found_by_their_looks(scored: Path) -> None:
+def test_products_whose_titles_lack_the_word_are_found(scored: Path) -> None:
     with Index(FolderStore(scored / "index")) as index:
         matches = search_words(index, "moccasin", limit=20).matches
         assert {match.product.id for match in matches} == {f"p{i}" for i in range(0, COUNT, 12)}
         assert {match.product.id for match in matches[-len(HIDDEN) :]} == {
             *HIDDEN
         }  # after those with the word in the title
-        assert [reason.kind for reason in matches[0].why] == ["title", "looks like"]
-        assert [reason.kind for reason in matches[-1].why] == ["looks like"]
+        assert [reason.kind for reason in matches[0].why] == ["title", "likely"]
+        assert [reason.kind for reason in matches[-1].why] == ["likely"]
         assert {m.product.id for m in search_words(index, "polka dots", limit=20).matches} == {
             f"p{i}" for i in range(1, COUNT, 12)
         }
@@ -131,11 +162,11 @@ def test_the_commands(scored: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert search_main([str(scored / "index"), "--text", "moccasins, gliter", "--limit", "1", "--show", "title"]) == 0
     printed = capsys.readouterr()
     assert printed.out.splitlines()[0].split()[:4] == ["alike", "id", "title", "why"]
-    assert "title 'moccasins', looks like 'moccasins' " in printed.out
+    assert "title 'moccasins', likely 'moccasins' " in printed.out
     assert printed.err == "note   'gliter' is no label and occurs in no text of the catalog; it was left out\n"
     assert search_main([str(scored / "index"), "--text", "moccasin", "--limit", "1", "--json"]) == 0
     why = json.loads(capsys.readouterr().out)["why"]
-    assert why[1]["kind"] == "looks like"
+    assert why[1]["kind"] == "likely"
     assert why[1]["probability"] > 0.5
 
 
@@ -150,7 +181,7 @@ def test_an_index_in_postgres_keeps_what_was_learned(
         assert search_main([*place, "--text", "moccasin", "--limit", "20", "--json"]) == 0
         found.append([json.loads(line) for line in capsys.readouterr().out.splitlines()])
     assert [each["id"] for each in found[0]] == [each["id"] for each in found[1]]
-    assert [reason["kind"] for reason in found[0][-1]["why"]] == ["looks like"]
+    assert [reason["kind"] for reason in found[0][-1]["why"]] == ["likely"]
 
 
 def test_columns_of_titles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -194,5 +225,5 @@ def test_a_broken_file_of_words_is_reported(scored: Path, tmp_path: Path) -> Non
     shutil.copytree(scored / "index", tmp_path / "index")
     path = tmp_path / "index" / FILE
     path.write_bytes(path.read_bytes()[:4096])
-    with Index(FolderStore(tmp_path / "index")) as index:  # rebuilt, without visual models
+    with Index(FolderStore(tmp_path / "index")) as index:  # rebuilt, without learned words
         assert {reason.kind for reason in search_words(index, "moccasin").matches[0].why} == {"title"}

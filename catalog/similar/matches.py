@@ -60,13 +60,13 @@ class Reason(NamedTuple):
 
     Attributes:
         asked: the phrase.
-        kind: "label", "title" or "looks like"; "nothing" if the word is no label and there is no evidence for it.
+        kind: "label", "title" or "likely"; "nothing" if the word is no label and there is no evidence for it.
         found: the label, or the phrase as written in the product texts.
-        probability: of the label, or of the word by its classifier; None for titles.
+        probability: of the label, or of the learned word; None for titles.
     """
 
     asked: str
-    kind: Literal["label", "title", "looks like", "nothing"]
+    kind: Literal["label", "title", "likely", "nothing"]
     found: str
     probability: float | None = None
 

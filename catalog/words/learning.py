@@ -1,13 +1,17 @@
-"""Learn from a catalog's titles what words look like: one linear classifier on embeddings per word.
+"""Learn from a catalog's titles which words fit a product whose title does not have them.
 
-Ridge regression of "the title has the word" on the embeddings gives a direction per word. Platt scaling (J. Platt:
-Probabilistic Outputs for Support Vector Machines, 1999) turns scores into probabilities. It is fitted on leave-one-out
-scores, which ridge regression has in closed form (D. M. Allen: The Relationship between Variable Selection and Data
-Augmentation, Technometrics 16, 1974). A word that is not visible, such as most brands, therefore has little effect.
+Ridge regression of "the title has the word" on the product's embedding and on the other words of its title, for all
+words at once: with P the inverse of the features' second moments plus the ridge, the regression of feature j on all
+others has the coefficients -P[i, j] / P[j, j] (H. Steck: Embarrassingly Shallow Autoencoders for Sparse Data, WWW
+2019). So `moccasin` is learned from what moccasins look like, and a brand, which is hardly visible, from the names of
+its models beside it. Platt scaling (J. Platt: Probabilistic Outputs for Support Vector Machines, 1999) turns scores
+into probabilities. It is fitted on leave-one-out scores, which ridge regression has in closed form (D. M. Allen: The
+Relationship between Variable Selection and Data Augmentation, Technometrics 16, 1974). A word that nothing predicts
+therefore has little effect.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,81 +22,109 @@ from catalog.words.vocabulary import searchable
 
 LEAST = 5  # minimum number of titles with a word
 MOST_WORDS = 10_000  # the most frequent ones are learned
-RIDGE = 0.05  # added to the diagonal, in units of its mean; 0.02 to 0.1 were equally good, 0.5 and more worse
+MOST_CONTEXT = 2000  # of them, the most frequent ones are features of the other words
+# Chosen on the half of the products on which benchmarks.text_search chooses, among 0.02 and 0.1, and 0.03 and 0.1.
+RIDGE = 0.02  # added to the diagonal, in units of its mean
+CONTEXT_WEIGHT = 0.1  # of a word as a feature, beside an embedding of length 1
 WORDS_AT_ONCE = 128  # each needs a score per product in memory
 STEPS, LONGEST_STEP = 12, 2.0  # of Newton's method
 
 
 @dataclass(frozen=True)
-class WordClassifier:
-    """Linear classifier of a word.
+class WordModel:
+    """Probabilities of W words from E numbers of an embedding and C other words of a title.
 
     Attributes:
-        word: as `catalog.words.vocabulary.words_of` normalizes it.
-        weights: float32 (E,).
-        offset: bias; the logit is the dot product of weights and embedding, plus this.
+        words: as `catalog.words.vocabulary.words_of` normalizes them, the most frequent first.
+        context: C, the number of these words that are features, the first ones.
+        weights: float32 (E + C, W); 0 where a word is its own feature.
+        offsets: float32 (W,), of the logits.
     """
 
-    word: str
+    words: tuple[str, ...]
+    context: int
     weights: np.ndarray
-    offset: float
+    offsets: np.ndarray
 
-    def probability(self, embeddings: np.ndarray) -> np.ndarray:
-        """Probability (...,) that titles have the word, from unit-length embeddings (..., E) of their products."""
-        return _sigmoid(embeddings @ self.weights + self.offset)
+    def probabilities(self, embeddings: np.ndarray, titles: Sequence[str]) -> np.ndarray:
+        """Probability (n, W) that titles have the words, by unit-length embeddings (n, E) and their other words."""
+        places = {word: place for place, word in enumerate(self.words[: self.context])}
+        features = np.concatenate([embeddings, CONTEXT_WEIGHT * _has(titles, places)], axis=1)
+        return _sigmoid(features @ self.weights + self.offsets)
+
+    @property
+    def learned(self) -> np.ndarray:
+        """Whether anything predicts a word, bool (W,); the probability of the others is their share of the titles."""
+        return np.asarray(self.weights.any(axis=0))
 
 
-def learn(embeddings: np.ndarray, titles: Sequence[str], ridge: float = RIDGE) -> list[WordClassifier]:
-    """Learn the words of titles, the most frequent first.
+def learn(embeddings: np.ndarray, titles: Sequence[str]) -> WordModel | None:
+    """Learn the words of titles; None if there are none.
 
-    Takes about N x E x 12 bytes of memory: 0.6 GB for 40,000 products and embeddings of 1,280.
+    Takes about N x (E + C) x 12 bytes of memory: 1.6 GB for 40,000 products and embeddings of 1,280.
 
     Args:
         embeddings: of the products at unit length, float32 (N, E).
         titles: of the same products; those without a title are ignored.
-        ridge: see `RIDGE`.
     """
     titled = [number for number, title in enumerate(titles) if title.strip()]
-    rows = _rows_of_words([titles[number] for number in titled])
-    if not rows:
-        return []
-    mean = embeddings[titled].mean(0)
-    centered = embeddings[titled] - mean
-    inverse = _inverse(centered, ridge)
-    leverage = np.einsum("nd,nd->n", centered @ inverse, centered) + 1 / len(centered)
-    words = list(rows)
-    found: list[WordClassifier] = []
+    titles = [titles[number] for number in titled]
+    words = _frequent_words(titles)
+    if not words:
+        return None
+    has = _has(titles, {word: place for place, word in enumerate(words)})
+    context = min(len(words), MOST_CONTEXT)
+    features = np.concatenate([embeddings[titled], CONTEXT_WEIGHT * has[:, :context]], axis=1)
+    mean = features.mean(0)
+    features -= mean
+    inverse = _inverse(features)
+    leverage = np.einsum("nd,nd->n", features @ inverse, features)
+    weights = np.zeros((features.shape[1], len(words)), np.float32)
+    offsets = np.zeros(len(words), np.float32)
     with tqdm(total=len(words), desc="learning words", unit="word", disable=None) as bar:
         for start in range(0, len(words), WORDS_AT_ONCE):
-            some = {word: rows[word] for word in words[start : start + WORDS_AT_ONCE]}
-            found += _fit_classifiers(some, centered, inverse, leverage, mean)
-            bar.update(len(some))
-    return found
+            some = slice(start, min(start + WORDS_AT_ONCE, len(words)))
+            weights[:, some], offsets[some] = _fitted(features, has[:, some], inverse, leverage, mean, start, context)
+            bar.update(some.stop - start)
+    return WordModel(tuple(words), context, weights, offsets)
 
 
-def _fit_classifiers(
-    rows: Mapping[str, Sequence[int]], centered: np.ndarray, inverse: np.ndarray, leverage: np.ndarray, mean: np.ndarray
-) -> Iterator[WordClassifier]:
-    """Fit the classifiers of W words.
+def _fitted(
+    features: np.ndarray,
+    has: np.ndarray,
+    inverse: np.ndarray,
+    leverage: np.ndarray,
+    mean: np.ndarray,
+    start: int,
+    context: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (F, V) and offsets (V,) of the logits of the V words from the one at `start` on.
 
     Args:
-        rows: products with each word.
-        centered: embeddings minus their mean, (N, E).
+        features: minus their mean, (N, F).
+        has: which titles have the words, (N, V).
         inverse: see `_inverse`.
         leverage: of each product, (N,).
-        mean: of the embeddings, (E,).
+        mean: of the features, (F,).
+        start: place of the first word.
+        context: number of words that are features.
     """
-    has = np.zeros((len(centered), len(rows)), np.float32)
-    for column, found in enumerate(rows.values()):
-        has[list(found), column] = 1
-    sums = np.stack([centered[list(found)].sum(0) for found in rows.values()])
-    weights = inverse @ sums.T  # (E, W)
     share = has.mean(0)
-    others = (centered @ weights + share - leverage[:, None] * has) / (1 - leverage[:, None])
+    own = np.arange(start, start + has.shape[1])
+    weights = inverse @ (features.T @ (has - share))
+    hidden = np.tile(leverage[:, None], (1, has.shape[1]))
+    known = own < context
+    if known.any():
+        place = features.shape[1] - context + own[known]
+        column = inverse[:, place]
+        own_inverse = column[place, np.arange(len(place))]
+        weights[:, known] = -column / own_inverse / CONTEXT_WEIGHT
+        weights[place, np.flatnonzero(known)] = 0
+        hidden[:, known] -= (features @ column) ** 2 / own_inverse
+    hidden = np.clip(hidden + 1 / len(features), 0, 0.99)
+    others = (features @ weights + share - hidden * has) / (1 - hidden)
     slopes, constants = fit_sigmoids(others, has)
-    offsets = constants + slopes * (share - mean @ weights)
-    for word, row, offset in zip(rows, (weights * slopes).T, offsets, strict=True):
-        yield WordClassifier(word, row, float(offset))
+    return weights * slopes, constants + slopes * (share - mean @ weights)
 
 
 def fit_sigmoids(scores: np.ndarray, has: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -119,20 +151,32 @@ def fit_sigmoids(scores: np.ndarray, has: np.ndarray) -> tuple[np.ndarray, np.nd
     return slope / spread, constant - slope * scores.mean(0) / spread
 
 
-def _rows_of_words(titles: Sequence[str]) -> dict[str, list[int]]:
-    """Indices of the titles with each word, for words that are frequent enough."""
-    rows: dict[str, list[int]] = {}
-    for number, title in enumerate(titles):
-        for word in dict.fromkeys(searchable(title)):
-            rows.setdefault(word, []).append(number)
-    counts = Counter({word: len(found) for word, found in rows.items() if LEAST <= len(found) < len(titles)})
-    return {word: rows[word] for word, _ in counts.most_common(MOST_WORDS) if word not in STOP_WORDS}
+def _frequent_words(titles: Sequence[str]) -> list[str]:
+    """The words that are frequent enough, the most frequent first."""
+    counts = Counter(word for title in titles for word in dict.fromkeys(searchable(title)))
+    kept = {word: count for word, count in counts.items() if LEAST <= count < len(titles) and word not in STOP_WORDS}
+    return [word for word, _ in Counter(kept).most_common(MOST_WORDS)]
 
 
-def _inverse(centered: np.ndarray, ridge: float) -> np.ndarray:
-    """Inverse, (E, E), of the second moments of the embeddings plus the ridge."""
-    moments = (centered.T @ centered).astype(np.float64)
-    moments[np.diag_indices_from(moments)] += max(ridge * float(np.trace(moments)) / len(moments), 1e-9)
+def _has(titles: Iterable[str], places: dict[str, int]) -> np.ndarray:
+    """Which titles have which words, float32 (n, words)."""
+    rows, columns = [], []
+    count = 0
+    for row, title in enumerate(titles):
+        count = row + 1
+        for word in searchable(title):
+            if word in places:
+                rows.append(row)
+                columns.append(places[word])
+    found = np.zeros((count, len(places)), np.float32)
+    found[rows, columns] = 1
+    return found
+
+
+def _inverse(features: np.ndarray) -> np.ndarray:
+    """Inverse, (F, F), of the second moments of the features plus the ridge."""
+    moments = (features.T @ features).astype(np.float64)
+    moments[np.diag_indices_from(moments)] += max(RIDGE * float(np.trace(moments)) / len(moments), 1e-9)
     return np.linalg.inv(moments).astype(np.float32)
 
 

@@ -1,23 +1,22 @@
-"""Rank products for a text query by labels, titles and word classifiers, and give the reasons.
+"""Rank products for a text query by labels, titles and learned words, and give the reasons.
 
-Each phrase of the query has a probability for each product: that of its label, or of its classifier. A title with the
+Each phrase of the query has a probability for each product: that of its label, or of the learned word. A title with the
 phrase removes a fixed part of the remaining doubt (1 - probability). The score is the geometric mean over the phrases,
 so a product must fit all of them. benchmarks.text_search compares this with other methods; the constants below were
 chosen on products outside of its tables.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from catalog.similar.matches import Match, NameDifference, Product, Reason
-from catalog.words.learning import WordClassifier
 from catalog.words.vocabulary import Phrase
 from fashion.taxonomy import Label, Taxonomy
 
 LABEL_SLOPE = 5.0  # weight of a label's probability, in logits, in the vector that finds candidates
-VISIBLE = 0.1  # minimum probability of a classifier that is given as a reason
+LIKELY = 0.1  # minimum probability of a learned word that is given as a reason
 
 
 @dataclass(frozen=True)
@@ -48,25 +47,25 @@ class QueryPart:
         text: the phrase.
         phrases: forms in which texts may contain it, as words.
         labels: its possible labels; empty if it names none.
-        classifier: learned from titles; None for labels and for words that were not learned.
+        guesses: the products that a learned word fits, with its probability, the most probable first.
         titled: ids of the products whose texts contain it.
     """
 
     text: str
     phrases: tuple[Phrase, ...]
     labels: tuple[Label, ...] = ()
-    classifier: WordClassifier | None = None
+    guesses: Mapping[str, float] = field(default_factory=dict)
     titled: frozenset[str] = frozenset()
 
     def probability(
-        self, embeddings: np.ndarray, scores: np.ndarray, taxonomy: Taxonomy, weights: JoinWeights = WEIGHTS
+        self, ids: Sequence[str], scores: np.ndarray, taxonomy: Taxonomy, weights: JoinWeights = WEIGHTS
     ) -> np.ndarray:
-        """Probability (n,) of the phrase by the photographs, from embeddings (n, E) and scores (n, A).
+        """Probability (n,) of the phrase for products with these ids and scores (n, A), its own title aside.
 
-        0 for a phrase without label and classifier.
+        0 for a phrase that is no label and was not learned.
         """
         if not self.labels:
-            return self.classifier.probability(embeddings) if self.classifier else np.zeros(len(embeddings))
+            return np.array([self.guesses.get(id, 0.0) for id in ids])
         groups: dict[str, list[int]] = {}
         for label in self.labels:
             groups.setdefault(label.group, []).append(taxonomy.index[label])
@@ -91,13 +90,11 @@ def combined_scores(
 
 
 def candidate_vector(parts: Sequence[QueryPart], taxonomy: Taxonomy, embedding: int) -> np.ndarray:
-    """Query vector (E + A,) whose dot products with points approximate the score without texts."""
+    """Query vector (E + A,) whose dot products with points approximate the score by labels."""
     vector = np.zeros(embedding + len(taxonomy), np.float32)
     for part in parts:
         for label in part.labels:
             vector[embedding + taxonomy.index[label]] += LABEL_SLOPE
-        if part.classifier:
-            vector[:embedding] += part.classifier.weights
     return vector
 
 
@@ -115,12 +112,11 @@ def rank(
     """
     if not products:
         return []
-    embeddings, scores = (np.stack(rows) for rows in zip(*((p.embedding, p.scores) for p in products), strict=True))
-    seen = np.stack([part.probability(embeddings, scores, taxonomy) for part in parts])
+    ids, scores = [product.id for product in products], np.stack([product.scores for product in products])
+    seen = np.stack([part.probability(ids, scores, taxonomy) for part in parts])
     titled = np.array([[product.id in part.titled for product in products] for part in parts])
     fits = combined_scores(seen, titled, np.array([bool(part.labels) for part in parts]))
     places = {id: place for place, id in enumerate(order)}
-    ids = [product.id for product in products]
     best = sorted(range(len(ids)), key=lambda i: (-fits[i], places.get(ids[i], len(places)), ids[i]))[:limit]
     return [_match(products[i], float(fits[i]), parts, seen[:, i], taxonomy) for i in best]
 
@@ -151,6 +147,6 @@ def _reasons(
     found = [Reason(part.text, "label", name, probability) for name, probability in names.items()]
     if product.id in part.titled:
         found.append(Reason(part.text, "title", part.text))
-    if part.classifier and seen >= VISIBLE:
-        found.append(Reason(part.text, "looks like", part.text, seen))
+    if part.guesses and seen >= LIKELY:
+        found.append(Reason(part.text, "likely", part.text, seen))
     return found if found or part.labels else [Reason(part.text, "nothing", "")]

@@ -1,9 +1,12 @@
 """Search an index by text."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from catalog.filters.columns import point_id
 from catalog.filters.conditions import And, Between, Condition, Not, OneOf, Or, Points
@@ -11,7 +14,7 @@ from catalog.similar.matches import Match, Product
 from catalog.similar.matching import MOST_NAMED, Index
 from catalog.similar.settings import LIMIT
 from catalog.words.query_parser import ParsedQuery, parse_query
-from catalog.words.ranking import QueryPart, candidate_vector, rank
+from catalog.words.ranking import LIKELY, WEIGHTS, QueryPart, candidate_vector, rank
 from catalog.words.suggestions import unknown_note
 from catalog.words.vocabulary import Phrase, Vocabulary, words_of
 from catalog.words.word_file import FILE, WordFile, is_current, open_words, write_words
@@ -45,7 +48,7 @@ def search_words(
 ) -> WordSearch:
     """Find products by text, the best first.
 
-    Labels, and words that occur in titles or have a word classifier, rank the products, see `catalog.words.ranking`.
+    Labels, and words that occur in titles or were learned from them, rank the products, see `catalog.words.ranking`.
     Labels and words after `no` or `without` and price limits are filters. Unknown words are ignored, with a note.
 
     Args:
@@ -96,12 +99,9 @@ def query_parts(asked: ParsedQuery, words: WordFile | None) -> list[QueryPart]:
     for word in dict.fromkeys(asked.words):
         if words and (phrases := _phrases(word, asked, words)):
             titled = frozenset(words.with_phrases(phrases))
-            classifiers = filter(None, map(words.classifier, (word, *asked.parts.get(word, ()))))
-            parts.append(
-                QueryPart(
-                    asked.typed.get(word, word), tuple(phrases), classifier=next(classifiers, None), titled=titled
-                )
-            )
+            learned = filter(None, map(words.guesses, (word, *asked.parts.get(word, ()))))
+            text = asked.typed.get(word, word)
+            parts.append(QueryPart(text, tuple(phrases), guesses=next(learned, {}), titled=titled))
     return parts
 
 
@@ -110,7 +110,7 @@ def _phrases(word: str, asked: ParsedQuery, words: WordFile | None) -> list[Phra
     if not words:
         return []
     phrases = [(word,), *([asked.parts[word]] if word in asked.parts else [])]
-    return [phrase for phrase in phrases if words.has(phrase) or (len(phrase) == 1 and words.classifier(word))]
+    return [phrase for phrase in phrases if words.has(phrase) or (len(phrase) == 1 and words.guesses(word))]
 
 
 def _filters(index: Index, asked: ParsedQuery, words: WordFile | None) -> Iterator[Condition]:
@@ -137,7 +137,7 @@ def _filters(index: Index, asked: ParsedQuery, words: WordFile | None) -> Iterat
 def _candidates(
     index: Index, parts: Sequence[QueryPart], order: Sequence[str], where: Condition, count: int, exact: bool
 ) -> list[Product]:
-    """Candidates for the ranking: by photographs, by photographs if all words are in the texts, and by texts.
+    """Candidates for the ranking: by labels, by labels among those that all words fit, by texts, by learned words.
 
     Args:
         index: open.
@@ -148,15 +148,24 @@ def _candidates(
         exact: compare every product.
     """
     found: dict[str, Product] = {}
-    if any(part.labels or part.classifier for part in parts):
+    words = [part for part in parts if not part.labels]
+    if len(words) < len(parts):
         vector = candidate_vector(parts, index.manifest.taxonomy, index.manifest.embedding)
-        named = [part.titled for part in parts if not part.labels and part.titled]
-        both = frozenset.intersection(*named) if named else frozenset()
-        for pool in (where, *([And((where, _points_of(both)))] if 0 < len(both) <= MOST_NAMED else [])):
+        named = [part.titled | {id for id, likely in part.guesses.items() if likely >= LIKELY} for part in words]
+        all_fit = frozenset.intersection(*filter(None, named)) if any(named) else frozenset()
+        for pool in (where, *([And((where, _points_of(all_fit)))] if 0 < len(all_fit) <= MOST_NAMED else [])):
             found |= {product.id: product for product in index.nearest(vector, pool, count, exact)}
-    rest = [id for id in order if id not in found]
-    found |= {product.id: product for product in index.listed(rest, where, count)}
+    for ids in (order, _likeliest(words)):
+        rest = [id for id in ids if id not in found]
+        found |= {product.id: product for product in index.listed(rest, where, count)}
     return list(found.values())
+
+
+def _likeliest(words: Sequence[QueryPart]) -> list[str]:
+    """The ids of the products that words fit, those with the largest product of probabilities first."""
+    ids = list(dict.fromkeys(id for part in words for id in part.guesses))
+    logs = np.sum([[math.log(max(part.guesses.get(id, 0), WEIGHTS.floor)) for id in ids] for part in words], axis=0)
+    return [ids[place] for place in np.argsort(-logs, kind="stable")] if ids else []
 
 
 def _points_of(ids: Iterable[str]) -> Points:

@@ -1,16 +1,18 @@
-"""Find the title columns of a catalog, and fit classifiers of their words for an index."""
+"""Find the title columns of a catalog, and learn their words for an index."""
 
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
 
 from catalog.engines.store import Store
 from catalog.filters.filtering import kinds
-from catalog.scored.columns import EMBEDDING, vector_rows
+from catalog.scored.columns import EMBEDDING, ID, vector_rows
 from catalog.scored.table import Scored
 from catalog.similar.matching import Index
 from catalog.similar.spaces import unit_vectors
-from catalog.words.learning import WordClassifier, learn
+from catalog.words.guessing import guesses
+from catalog.words.learning import learn
 from catalog.words.searching import texts_of
 from catalog.words.word_file import FILE, write_words
 from fashion.errors import SettingError
@@ -45,8 +47,8 @@ def title_columns(scored: Scored, asked: str | None = None) -> list[str]:
     return names
 
 
-def learn_titles(scored: Scored, store: Store, columns: Sequence[str]) -> list[WordClassifier]:
-    """Learn what the words of titles look like, and store the classifiers and all texts with the catalog's index.
+def learn_titles(scored: Scored, store: Store, columns: Sequence[str]) -> int:
+    """Learn the words of titles, and store which products they fit, and all texts, with the catalog's index.
 
     Args:
         scored: the catalog.
@@ -54,19 +56,30 @@ def learn_titles(scored: Scored, store: Store, columns: Sequence[str]) -> list[W
         columns: of the titles, at least one.
 
     Returns:
-        The classifiers, the most frequent word first; empty if the engine stores no files.
+        The number of words that were learned; 0 if the engine stores no files.
     """
     drawn = scored.sample([EMBEDDING, *columns], MOST_PRODUCTS)
-    embeddings = vector_rows(drawn.column(EMBEDDING).combine_chunks()).astype(np.float32)
-    cells = zip(*(drawn.column(column).to_pylist() for column in columns), strict=True)
-    classifiers = learn(unit_vectors(embeddings), [" ".join(map(_text, row)) for row in cells])
+    model = learn(_embeddings(drawn.column(EMBEDDING).combine_chunks()), _titles(drawn, columns))
     with Index(store) as index:
         path = store.file_path(FILE)
-        if path is None:
-            return []
-        write_words(path, index.manifest.created, texts_of(index), classifiers)
+        if path is None or model is None:
+            return 0
+        products = (
+            (batch.column(ID).to_pylist(), _embeddings(batch.column(EMBEDDING)), _titles(batch, columns))
+            for batch in scored.batches([ID, EMBEDDING, *columns])
+        )
+        write_words(path, index.manifest.created, texts_of(index), guesses(model, products))
         store.save_file(FILE)
-    return classifiers
+    return int(model.learned.sum())
+
+
+def _embeddings(column: pa.Array) -> np.ndarray:
+    return unit_vectors(vector_rows(column).astype(np.float32))
+
+
+def _titles(rows: pa.Table | pa.RecordBatch, columns: Sequence[str]) -> list[str]:
+    cells = zip(*(rows.column(column).to_pylist() for column in columns), strict=True)
+    return [" ".join(map(_text, row)) for row in cells]
 
 
 def _text(cell: object) -> str:

@@ -2,7 +2,7 @@
 
 texts       full-text index of the catalog's texts (FTS5, Porter stemming, accents removed)
 known       words of the texts: most frequent spelling, and number of products
-looks       classifiers of words, see `catalog.words.learning`
+guesses     words that fit a product, with their probability, see `catalog.words.guessing`
 state       version of the catalog from which the file was made
 """
 
@@ -14,14 +14,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from catalog.words.learning import WordClassifier
 from catalog.words.vocabulary import Phrase, searchable, words_of
 from fashion.errors import DataError
 
 FILE = "words.sqlite"  # see `catalog.engines.store.Store.file_path`
-LAYOUT = 2  # of the tables
+LAYOUT = 3  # of the tables
 
 
 class KnownWord(NamedTuple):
@@ -32,7 +29,7 @@ class KnownWord(NamedTuple):
 
 
 def write_words(
-    path: Path, state: str, products: Iterable[tuple[str, str]], classifiers: Iterable[WordClassifier] = ()
+    path: Path, state: str, products: Iterable[tuple[str, str]], guesses: Iterable[tuple[str, str, float]] = ()
 ) -> None:
     """Write the file atomically. Raises DataError if it cannot be written.
 
@@ -40,7 +37,7 @@ def write_words(
         path: the file.
         state: version of the catalog: the time of the index's last change.
         products: the id and the joined texts of each product.
-        classifiers: of words.
+        guesses: word, product id and probability.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
@@ -50,7 +47,8 @@ def write_words(
             tokens = "porter unicode61 remove_diacritics 2"
             database.execute(f"CREATE VIRTUAL TABLE texts USING fts5(id UNINDEXED, text, tokenize = '{tokens}')")
             database.execute("CREATE TABLE known (word TEXT PRIMARY KEY, shown TEXT, products INTEGER)")
-            database.execute("CREATE TABLE looks (word TEXT PRIMARY KEY, weights BLOB, offset REAL)")
+            columns = "word TEXT, id TEXT, probability REAL, PRIMARY KEY (word, id)"
+            database.execute(f"CREATE TABLE guesses ({columns}) WITHOUT ROWID")
             database.execute("CREATE TABLE state (state TEXT)")
             counts: Counter[str] = Counter()
             spellings: dict[str, Counter[str]] = {}
@@ -58,8 +56,7 @@ def write_words(
             database.executemany("INSERT INTO texts VALUES (?, ?)", texts)
             known = ((word, spellings[word].most_common(1)[0][0], count) for word, count in counts.items())
             database.executemany("INSERT INTO known VALUES (?, ?, ?)", known)
-            rows = ((c.word, c.weights.astype(np.float16).tobytes(), c.offset) for c in classifiers)
-            database.executemany("INSERT INTO looks VALUES (?, ?, ?)", rows)
+            database.executemany("INSERT INTO guesses VALUES (?, ?, ?)", guesses)
             database.execute("INSERT INTO state VALUES (?)", (f"{LAYOUT} {state}",))
             database.commit()
         os.replace(temporary, path)
@@ -108,10 +105,10 @@ class WordFile:
         for word, *found in self._database.execute(asked, (shortest, longest)):
             yield word, KnownWord(*found)
 
-    def classifier(self, word: str) -> WordClassifier | None:
-        """The classifier of a word, or None."""
-        found = self._database.execute("SELECT weights, offset FROM looks WHERE word = ?", (word,)).fetchone()
-        return found and WordClassifier(word, np.frombuffer(found[0], np.float16).astype(np.float32), found[1])
+    def guesses(self, word: str) -> dict[str, float]:
+        """The products that a word fits, and its probability for each, the most probable first."""
+        asked = "SELECT id, probability FROM guesses WHERE word = ? ORDER BY probability DESC, id"
+        return dict(self._database.execute(asked, (word,)).fetchall())
 
 
 @contextmanager
