@@ -31,6 +31,11 @@ def tuning(request: pytest.FixtureRequest) -> Tuning:
     return request.param
 
 
+@pytest.fixture(autouse=True)
+def small_catalogs_are_searched_by_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("catalog.engines.folder_content.FEW", 0)
+
+
 def ids(index: Index, query: str, **options: Any) -> list[str]:
     return [match.product.id for match in index.search(query, limit=20, **options)]
 

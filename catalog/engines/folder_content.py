@@ -21,8 +21,9 @@ T = TypeVar("T")
 
 TABLE, VECTORS, LISTS, ADDED = "points.sqlite", "vectors.bin", "lists.faiss", "added.bin"
 SIZE, EMBEDDING, COARSE_SIZE = "size", "embedding", "coarse size"  # facts in the table
+FEW = 4000  # rows that pass a filter: comparing them all is faster than a search of the lists
 MOST_ADDED = 500  # points outside the lists, which every search compares
-COMPARED = 8192  # vectors that are compared at once where all are
+COMPARED = 1024  # vectors that are compared at once where all are; their memory is small enough to be used again
 
 
 class FolderContent:
@@ -115,7 +116,7 @@ class FolderContent:
         if rows is None:
             (found,) = self._nearest_of_all(query.vector[None], limit, passing)
             return found
-        alike = self._vectors.read(rows) @ query.vector
+        (alike,) = self._vectors.products(rows, query.vector[None])
         return self._hits(rows, alike, _largest(alike, limit))
 
     def nearest_each(self, queries: Query, limit: int, where: RowTest | None) -> list[list[Hit]]:
@@ -131,11 +132,11 @@ class FolderContent:
         passing = self.passing(where)
         rows = self._candidates(examples.like, limit, passing)
         if rows is not None:
-            near, far = _closeness(self._vectors.read(rows), like, unlike)
+            near, far = self._closeness(rows, like, unlike)
             if (near > far).sum() >= limit:
                 return self._hits(rows, near, _by_preference(near, far)[:limit])
         rows = np.flatnonzero(passing)
-        parts = list(self._of_blocks(rows, lambda vectors: _closeness(vectors, like, unlike)))
+        parts = list(self._of_blocks(rows, lambda some: self._closeness(some, like, unlike)))
         if not parts:
             return []
         near, far = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -145,7 +146,7 @@ class FolderContent:
         """The rows to compare by full vectors; None for all that pass the filter."""
         coarse = [query.coarse for query in queries if query.coarse is not None]
         wanted = limit + CANDIDATES
-        if not self._lists or not coarse or passing.sum() <= wanted:
+        if not self._lists or not coarse or passing.sum() <= max(wanted, FEW):
             return None
         added = self._rows_added()
         found = [self._lists.nearest(vector, wanted, passing) for vector in coarse]
@@ -169,7 +170,7 @@ class FolderContent:
         rows = np.flatnonzero(passing)
         best = [(np.zeros(0, np.int64), np.zeros(0, np.float32)) for _ in vectors]
         start = 0
-        for block in self._of_blocks(rows, lambda those: vectors @ those.T):
+        for block in self._of_blocks(rows, lambda those: self._vectors.products(those, vectors)):
             some = rows[start : start + COMPARED]
             start += COMPARED
             for number, alike in enumerate(block):
@@ -178,12 +179,19 @@ class FolderContent:
                 best[number] = found[0][kept], found[1][kept]
         return [self._hits(rows, alike, _largest(alike, limit)) for rows, alike in best]
 
-    def _of_blocks(self, rows: np.ndarray, compare: Callable[[np.ndarray], T]) -> Iterator[T]:
-        """The result of a function of vectors (n, size) for each `COMPARED` rows, in order."""
+    def _closeness(
+        self, rows: np.ndarray | slice, like: np.ndarray, unlike: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The largest dot product of each row with any liked and any disliked example; -inf without any."""
+        near = self._vectors.products(rows, like).max(axis=0)
+        return near, self._vectors.products(rows, unlike).max(axis=0) if len(unlike) else np.full(len(near), -np.inf)
+
+    def _of_blocks(self, rows: np.ndarray, compare: Callable[[np.ndarray | slice], T]) -> Iterator[T]:
+        """The result of a function for each `COMPARED` rows, in order."""
 
         def compared(some: np.ndarray) -> T:
             whole = some[-1] - some[0] + 1 == len(some)  # a slice is not copied
-            return compare(self._vectors.read(slice(some[0], some[-1] + 1) if whole else some))
+            return compare(slice(some[0], some[-1] + 1) if whole else some)
 
         blocks = [rows[start : start + COMPARED] for start in range(0, len(rows), COMPARED)]
         if len(blocks) < 2:
@@ -210,12 +218,6 @@ def _largest(values: np.ndarray, count: int) -> np.ndarray:
         best = np.argpartition(-values, count - 1)[:count]
         return best[np.argsort(-values[best], kind="stable")]
     return np.argsort(-values, kind="stable")
-
-
-def _closeness(vectors: np.ndarray, like: np.ndarray, unlike: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The largest dot product of each vector with any liked and any disliked example; -inf without any."""
-    far = (vectors @ unlike.T).max(axis=1) if len(unlike) else np.full(len(vectors), -np.inf)
-    return (vectors @ like.T).max(axis=1), far
 
 
 def _by_preference(near: np.ndarray, far: np.ndarray) -> np.ndarray:
