@@ -7,8 +7,10 @@ run that was interrupted, even by kill -9, is completed by the next.
 """
 
 import argparse
+import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,12 +79,25 @@ def build(scored: Scored, store: Store, tuning: Tuning | None = None, anew: bool
             coarse = plan.projection.size(plan.embedding) if plan.projection else 0
             store.create(size, coarse, tuning, plan.to_json())
         store.index_columns([*plan.columns.columns, *([PHOTOGRAPH_COLUMN] if VIEWS in scored.schema.names else [])])
-        changes, done = _update(scored, store, plan)
-        store.finish()
+        with _no_garbage_collection():
+            changes, done = _update(scored, store, plan)
+            store.finish()
         store.write_manifest(replace(done, complete=True).to_json())
     finally:
         store.close()
     return changes
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Pause Python's cycle collector: millions of payloads without cycles took it a seventh of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _before(scored: Scored, store: Store) -> IndexManifest | None:

@@ -76,7 +76,7 @@ class FolderContent:
                 )  # what was left by a write that was cut off
                 file.write(added.tobytes())
             self._added_rows = None
-        self.table.write(rows, ids, [point.payload for point in points])
+        self.table.write(rows, ids, [point.text for point in points])
 
     def finish(self) -> None:
         """Make filters and searches fast again after changes."""

@@ -13,7 +13,7 @@ from typing import Any
 import faiss
 import numpy as np
 
-LISTS = 2  # number of lists: this times the square root of the number of points
+LISTS = 1  # number of lists: this times the square root of the number of points
 LIST_POINTS = 40  # at least, on average; k-means sees as many for each list, because FAISS warns below 39
 ITERATIONS = 8  # of k-means
 SEARCHED = 1 / 24  # share of the lists that a search compares

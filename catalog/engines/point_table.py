@@ -106,10 +106,9 @@ class PointTable:
         known = self._rows_by_id(ids)
         return np.array([known[id] if id in known else self._new_row() for id in ids], np.int64)
 
-    def write(self, rows: np.ndarray, ids: Sequence[str], payloads: Iterable[Mapping[str, Any]]) -> None:
-        """Write points at the rows that `rows_for` returned."""
-        texts = (json.dumps(payload, ensure_ascii=False, separators=(",", ":")) for payload in payloads)
-        values = zip(rows.tolist(), (UUID(id).bytes for id in ids), texts, strict=True)
+    def write(self, rows: np.ndarray, ids: Sequence[str], payloads: Iterable[str]) -> None:
+        """Write points, their payloads as JSON, at the rows that `rows_for` returned."""
+        values = zip(rows.tolist(), map(_key, ids), payloads, strict=True)
         with self._writing():
             self._connection.executemany("INSERT OR REPLACE INTO points VALUES (?, ?, ?)", values)
             self._connection.executemany("INSERT OR IGNORE INTO changed VALUES (?)", ((row,) for row in rows.tolist()))
@@ -124,7 +123,7 @@ class PointTable:
 
     def get(self, ids: Sequence[str]) -> list[StoredPoint]:
         """The points with these ids; unknown ids are skipped."""
-        return self._points("id", [UUID(id).bytes for id in ids])
+        return self._points("id", list(map(_key, ids)))
 
     def at(self, rows: Sequence[int]) -> list[StoredPoint]:
         """The points at these rows, in their order."""
@@ -264,7 +263,7 @@ class PointTable:
         return self.slots - 1
 
     def _rows_by_id(self, ids: Sequence[str]) -> dict[str, int]:
-        found = self._selected_in("SELECT id, row FROM points WHERE id IN ({})", [UUID(id).bytes for id in ids])
+        found = self._selected_in("SELECT id, row FROM points WHERE id IN ({})", list(map(_key, ids)))
         return {str(UUID(bytes=id)): row for id, row in found}
 
     def _points(self, column: str, values: Sequence[Any]) -> list[StoredPoint]:
@@ -280,6 +279,10 @@ class PointTable:
     def _select(self, statement: str, *values: Any) -> list[Any]:
         with self._lock, _translated(self._path):
             return self._connection.execute(statement, values).fetchall()
+
+
+def _key(id: str) -> bytes:
+    return bytes.fromhex(id.replace("-", ""))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from catalog.filters.columns import Column, Kind, key_parts
+from catalog.filters.columns import Kind, key_parts
 
 ORDERED = ("number", "date")  # kinds of columns that are compared by size; the others are compared by equality
 ROW_TYPE = np.dtype("<u4")
@@ -47,16 +47,21 @@ def row_sets(points: Iterable[tuple[int, str]], columns: Mapping[str, Kind]) -> 
         points: row and payload as JSON, in ascending order of the rows.
         columns: key and kind.
     """
-    readers = [(key, kind, Column(key, kind, key_parts(key)).values) for key, kind in columns.items()]
     codes: dict[str, dict[Any, int]] = {key: {} for key in columns}
     found = {key: (array("I"), array("I")) for key in columns}  # rows, and codes of their values
+    readers = [(key_parts(key), kind, codes[key], *found[key]) for key, kind in columns.items()]
     for row, text in points:
         payload = json.loads(text)
-        for key, kind, read in readers:
-            for value in _comparable(kind, read(payload)):
-                rows, numbers = found[key]
-                rows.append(row)
-                numbers.append(codes[key].setdefault(value, len(codes[key])))
+        for place, kind, known, rows, numbers in readers:
+            value = payload
+            for part in place:
+                value = value.get(part)
+                if value is None:
+                    break
+            else:
+                for each in _comparable(kind, value if isinstance(value, list) else (value,)):
+                    rows.append(row)
+                    numbers.append(known.setdefault(each, len(known)))
     return {key: _grouped(list(codes.pop(key)), *found.pop(key), kind in ORDERED) for key, kind in columns.items()}
 
 

@@ -45,12 +45,16 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Point:
-    """A product as written to an engine; `coarse` is set if the index is searched approximately."""
+    """A product as written to an engine; `coarse` is set if the index is searched approximately.
+
+    `text` is the payload as JSON.
+    """
 
     id: str
     vector: np.ndarray
     coarse: np.ndarray | None
     payload: Mapping[str, Any]
+    text: str
 
     @property
     def vectors(self) -> dict[str, Any]:

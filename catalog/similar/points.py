@@ -25,7 +25,7 @@ from catalog.scored.columns import EMBEDDING, PHOTOGRAPHS, PROBABILITIES, VIEWS,
 from catalog.similar.manifest import IndexManifest
 from catalog.similar.spaces import ScaleMeter, point, scores
 
-LAYOUT = 3  # version of payloads and vectors; changing it rewrites every product
+LAYOUT = 4  # version of payloads and vectors; changing it rewrites every product
 
 
 def needed_columns(plan: IndexManifest, schema: pa.Schema) -> list[str]:
@@ -46,17 +46,18 @@ def points(batches: Iterable[pa.RecordBatch], plan: IndexManifest, meter: ScaleM
         meter.add(embeddings, attributes)
         vectors = point(embeddings, attributes)
         coarse = plan.projection.points(vectors) if plan.projection else [None] * len(batch)
-        cells = {name: batch.column(name).to_pylist() for name in (ID, IMAGE, *groups.values(), *own.values())}
+        names, images = batch.column(ID).to_pylist(), batch.column(IMAGE).to_pylist()
+        answers = {key: _lists(batch.column(name)) for key, name in groups.items()}
+        cells = {key: batch.column(name).to_pylist() for key, name in own.items()}
         for i in range(len(batch)):
-            values = {key: payload_value(cells[name][i]) for key, name in own.items()}
+            values = {key: payload_value(column[i]) for key, column in cells.items()}
             payload = {
-                ID: cells[ID][i],
-                IMAGE: cells[IMAGE][i] or "",
-                ATTRIBUTE: {key: cells[name][i] or [] for key, name in groups.items()},
+                ID: names[i],
+                IMAGE: images[i] or "",
+                ATTRIBUTE: {key: column[i] for key, column in answers.items()},
                 SOURCE: {key: value for key, value in values.items() if value is not None},
             }
-            hashed = payload | {HASH: _hash(payload, embeddings[i], attributes[i])}
-            yield Point(point_id(payload[ID]), vectors[i], coarse[i], hashed)
+            yield _hashed(point_id(payload[ID]), vectors[i], coarse[i], payload, embeddings[i], attributes[i])
             views = views_of(batch.column(VIEWS)[i]) if VIEWS in batch.schema.names else None
             if views is not None:
                 yield from _photographs(payload, batch.column(PHOTOGRAPHS)[i].as_py(), views, attributes[i], plan)
@@ -70,22 +71,32 @@ def _photographs(
     vectors = point(embeddings, np.repeat(attributes[None], len(views), axis=0))
     coarse = plan.projection.points(vectors) if plan.projection else [None] * len(views)
     for number, image in enumerate(images):
-        own = {**payload, IMAGE: image, PHOTOGRAPH: number}
-        own[HASH] = _hash(own, embeddings[number], attributes)
-        yield Point(photograph_id(payload[ID], number), vectors[number], coarse[number], own)
+        own, id = {**payload, IMAGE: image, PHOTOGRAPH: number}, photograph_id(payload[ID], number)
+        yield _hashed(id, vectors[number], coarse[number], own, embeddings[number], attributes)
 
 
 def _groups(plan: IndexManifest) -> dict[str, str]:
-    return {column.place[1]: f"{ATTRIBUTE_COLUMN}{column.name}" for column in plan.columns.groups}
+    """Columns by their keys, sorted, so that a payload does not depend on the order of columns."""
+    return dict(sorted((column.place[1], f"{ATTRIBUTE_COLUMN}{column.name}") for column in plan.columns.groups))
 
 
 def _own(plan: IndexManifest) -> dict[str, str]:
-    return {column.place[1]: column.name for column in plan.columns.source}
+    return dict(sorted((column.place[1], column.name) for column in plan.columns.source))
 
 
-def _hash(payload: Mapping[str, Any], *rows: np.ndarray) -> str:
-    """Hash of everything that the engine stores of a product."""
-    digest = hashlib.blake2b(json.dumps([LAYOUT, payload], sort_keys=True).encode(), digest_size=16)
+def _lists(column: pa.ListArray) -> list[list[str]]:
+    """The cells of a column of lists, null as []; several times as fast as `to_pylist`."""
+    values, ends = column.flatten().to_pylist(), np.cumsum(column.value_lengths().fill_null(0).to_numpy()).tolist()
+    return [values[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def _hashed(
+    id: str, vector: np.ndarray, coarse: np.ndarray | None, payload: dict[str, Any], *rows: np.ndarray
+) -> Point:
+    """A point whose payload has a hash of everything that the engine stores of it: the payload, and rows."""
+    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    digest = hashlib.blake2b(f"{LAYOUT} {text}".encode(), digest_size=16)
     for row in rows:
         digest.update(row.tobytes())
-    return digest.hexdigest()
+    payload[HASH] = digest.hexdigest()
+    return Point(id, vector, coarse, payload, f'{text[:-1]},"{HASH}":"{payload[HASH]}"}}')
