@@ -1,7 +1,6 @@
 """Points of an index in a folder, and searches among them. See `catalog.engines.folder_store` for the files."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,7 +10,6 @@ from catalog.engines.point_table import PointTable, StoredPoint
 from catalog.engines.row_filters import RowTest
 from catalog.engines.store import CANDIDATES, Examples, Hit, Point, Query, Record
 from catalog.engines.vector_file import VectorFile
-from fashion.engines import available_cores
 from fashion.errors import DataError
 
 if TYPE_CHECKING:
@@ -146,7 +144,7 @@ class FolderContent:
         """The rows to compare by full vectors; None for all that pass the filter."""
         coarse = [query.coarse for query in queries if query.coarse is not None]
         wanted = limit + CANDIDATES
-        if not self._lists or not coarse or passing.sum() <= max(wanted, FEW):
+        if not self._lists or not coarse or np.count_nonzero(passing) <= max(wanted, FEW):
             return None
         added = self._rows_added()
         found = [self._lists.nearest(vector, wanted, passing) for vector in coarse]
@@ -188,17 +186,10 @@ class FolderContent:
 
     def _of_blocks(self, rows: np.ndarray, compare: Callable[[np.ndarray | slice], T]) -> Iterator[T]:
         """The result of a function for each `COMPARED` rows, in order."""
-
-        def compared(some: np.ndarray) -> T:
+        for start in range(0, len(rows), COMPARED):
+            some = rows[start : start + COMPARED]
             whole = some[-1] - some[0] + 1 == len(some)  # a slice is not copied
-            return compare(slice(some[0], some[-1] + 1) if whole else some)
-
-        blocks = [rows[start : start + COMPARED] for start in range(0, len(rows), COMPARED)]
-        if len(blocks) < 2:
-            yield from map(compared, blocks)
-            return
-        with ThreadPoolExecutor(available_cores()) as threads:
-            yield from threads.map(compared, blocks)
+            yield compare(slice(some[0], some[-1] + 1) if whole else some)
 
     def _hits(self, rows: np.ndarray, alike: np.ndarray, kept: np.ndarray) -> list[Hit]:
         """The rows at the places `kept`, with their similarities."""

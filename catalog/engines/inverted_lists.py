@@ -16,8 +16,8 @@ import numpy as np
 LISTS = 1  # number of lists: this times the square root of the number of points
 LIST_POINTS = 40  # at least, on average; k-means sees as many for each list, because FAISS warns below 39
 ITERATIONS = 8  # of k-means
-SEARCHED = 1 / 24  # share of the lists that a search compares
-LEAST_SEARCHED = 32  # lists
+SEARCHED = 1 / 64  # share of the lists that a search compares
+LEAST_SEARCHED = 16  # lists
 MORE_SEARCHED = 4  # times as many lists, if too few points pass the filter in them
 AT_ONCE = 16_384  # points converted to float32
 
@@ -78,7 +78,7 @@ class InvertedLists:
         if self._index is None:
             return np.zeros(0, np.int64)
         lists, selector = self._index.nlist, _selector(passing)
-        searched = round(lists * SEARCHED * self._index.ntotal / max(int(passing.sum()), 1))
+        searched = round(lists * SEARCHED * self._index.ntotal / max(int(np.count_nonzero(passing)), 1))
         searched = min(max(searched, LEAST_SEARCHED), lists)
         while True:
             parameters = faiss.SearchParametersIVF(nprobe=searched, sel=selector)

@@ -8,6 +8,7 @@ changed since are few, and compared by their payloads.
 import json
 import sqlite3
 import threading
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ from fashion.errors import DataError
 
 TABLES = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, content TEXT NOT NULL);
-CREATE TABLE points (row INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, payload TEXT NOT NULL);
+CREATE TABLE points (row INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, payload BLOB NOT NULL);
 CREATE TABLE changed (row INTEGER PRIMARY KEY);
 CREATE TABLE columns (key TEXT PRIMARY KEY, kind TEXT NOT NULL);
 CREATE TABLE filled (key TEXT PRIMARY KEY, bits BLOB NOT NULL);
@@ -31,8 +32,11 @@ CREATE TABLE ordered (key TEXT PRIMARY KEY, numbers BLOB NOT NULL, rows BLOB NOT
 """
 ALL = ""  # key in `filled` of the rows in use
 SLOTS, STALE = "slots", "stale"  # facts: number of rows when they were indexed; whether the columns are others since
+SAMPLE = "sample"  # fact: a payload, whose texts others are compressed with: a quarter of the size
 MOST_CHANGED = 1000  # points that are compared by their payloads
+MOST_KEPT = 2 * 10**8  # bytes of arrays that filters have read, kept for the next ones
 AT_ONCE = 500  # values in a statement
+WINDOW = 12  # binary logarithm of the bytes that a compressed payload can refer to
 
 
 class StoredPoint(NamedTuple):
@@ -62,6 +66,8 @@ class PointTable:
         self._masks: dict[str, np.ndarray] = {}
         self._changed: tuple[np.ndarray, dict[str, RowSets]] | None = None
         self._free: list[int] | None = None
+        self._arrays: dict[tuple[Any, ...], tuple[np.ndarray, ...]] = {}
+        self._kept = 0
         with _translated(path):
             self._connection = sqlite3.connect(path, check_same_thread=False)
         try:
@@ -71,6 +77,7 @@ class PointTable:
                 self._create(facts)
             ((last,),) = self._select("SELECT coalesce(max(row) + 1, 0) FROM points")
             self.slots = max(last, self.fact(SLOTS))
+            self._sample: bytes = self.fact(SAMPLE).encode()
         except BaseException:
             self.close()
             raise
@@ -79,7 +86,7 @@ class PointTable:
         with _translated(self._path):
             self._connection.executescript(TABLES)
         with self._writing():
-            for name, content in {**facts, SLOTS: 0, STALE: False}.items():
+            for name, content in {**facts, SLOTS: 0, STALE: False, SAMPLE: ""}.items():
                 self._set_fact(name, content)
             self._connection.execute("INSERT INTO filled VALUES (?, ?)", (ALL, b""))
 
@@ -106,10 +113,14 @@ class PointTable:
         known = self._rows_by_id(ids)
         return np.array([known[id] if id in known else self._new_row() for id in ids], np.int64)
 
-    def write(self, rows: np.ndarray, ids: Sequence[str], payloads: Iterable[str]) -> None:
+    def write(self, rows: np.ndarray, ids: Sequence[str], payloads: Sequence[str]) -> None:
         """Write points, their payloads as JSON, at the rows that `rows_for` returned."""
-        values = zip(rows.tolist(), map(_key, ids), payloads, strict=True)
+        if not self._sample:
+            with self._writing():
+                self._set_fact(SAMPLE, payloads[0])
+            self._sample = payloads[0].encode()
         with self._writing():
+            values = zip(rows.tolist(), map(_key, ids), map(self._packed, payloads), strict=True)
             self._connection.executemany("INSERT OR REPLACE INTO points VALUES (?, ?, ?)", values)
             self._connection.executemany("INSERT OR IGNORE INTO changed VALUES (?)", ((row,) for row in rows.tolist()))
 
@@ -158,7 +169,8 @@ class PointTable:
         with self._writing():
             for table in ("filled", "equal", "ordered", "changed"):
                 self._connection.execute(f"DELETE FROM {table}")
-            found = row_sets(self._connection.execute("SELECT row, payload FROM points ORDER BY row"), columns)
+            stored = self._connection.execute("SELECT row, payload FROM points ORDER BY row")
+            found = row_sets(((row, self._unpacked(packed)) for row, packed in stored), columns)
             ((last,),) = self._select("SELECT coalesce(max(row) + 1, 0) FROM points")
             self.slots = last
             self._set_fact(SLOTS, self.slots)
@@ -191,10 +203,9 @@ class PointTable:
         """The rows that have a value in a column."""
         changed, added = self._changed_sets(key)
         try:
-            found = self._select("SELECT rows FROM equal WHERE key = ? AND value = ?", key, value)
+            (rows,) = self._cached("SELECT rows FROM equal WHERE key = ? AND value = ?", key, value, kinds=(ROW_TYPE,))
         except UnicodeEncodeError:  # a lone surrogate, which no stored value has
             return np.zeros(0, ROW_TYPE)
-        rows = np.frombuffer(found[0][0] if found else b"", ROW_TYPE)
         if not len(changed):
             return rows
         more = [some for other, some in added.sets() if other == value]
@@ -203,13 +214,25 @@ class PointTable:
     def numbers(self, key: str) -> tuple[np.ndarray, np.ndarray]:
         """The numbers of a column in ascending order, or its times in seconds since 1970, and their rows."""
         changed, added = self._changed_sets(key)
-        ((content, places),) = self._select("SELECT numbers, rows FROM ordered WHERE key = ?", key)
-        numbers, rows = np.frombuffer(content, "<f8"), np.frombuffer(places, ROW_TYPE)
+        numbers, rows = self._cached("SELECT numbers, rows FROM ordered WHERE key = ?", key, kinds=("<f8", ROW_TYPE))
         if not len(changed):
             return numbers, rows
         kept = np.isin(rows, changed, invert=True)
         before = np.searchsorted(numbers[kept], added.numbers)
         return np.insert(numbers[kept], before, added.numbers), np.insert(rows[kept], before, added.rows)
+
+    def _cached(self, statement: str, *values: Any, kinds: Sequence[Any]) -> tuple[np.ndarray, ...]:
+        """The arrays in the row that a statement selects, empty ones if there is none; kept for the next filter."""
+        with self._lock:
+            if values not in self._arrays:
+                content = next(iter(self._select(statement, *values)), [b""] * len(kinds))
+                found = tuple(np.frombuffer(each, kind) for each, kind in zip(content, kinds, strict=True))
+                self._kept += sum(each.nbytes for each in found)
+                if self._kept > MOST_KEPT:
+                    self._arrays.clear()
+                    self._kept = sum(each.nbytes for each in found)
+                self._arrays[values] = found
+            return self._arrays[values]
 
     def _changed_sets(self, key: str) -> tuple[np.ndarray, RowSets]:
         """The rows changed since they were indexed, and what filters need of those in use."""
@@ -217,7 +240,7 @@ class PointTable:
             if self._changed is None:
                 rows = [row for (row,) in self._select("SELECT row FROM changed ORDER BY row")]
                 asked = "SELECT row, payload FROM points WHERE row IN ({}) ORDER BY row"
-                points = list(self._selected_in(asked, rows))
+                points = [(row, self._unpacked(packed)) for row, packed in self._selected_in(asked, rows)]
                 sets = row_sets(points, dict(self._select("SELECT key, kind FROM columns")))
                 used = np.array([row for row, _ in points], ROW_TYPE)
                 sets[ALL] = RowSets([None], np.array([len(used)]), used)
@@ -247,7 +270,8 @@ class PointTable:
         """A transaction, which is rolled back after an exception."""
         with self._lock, _translated(self._path), self._connection:
             self._masks.clear()
-            self._changed = None
+            self._arrays.clear()
+            self._changed, self._kept = None, 0
             yield
 
     def _set_fact(self, name: str, content: Any) -> None:
@@ -268,7 +292,14 @@ class PointTable:
 
     def _points(self, column: str, values: Sequence[Any]) -> list[StoredPoint]:
         found = self._selected_in(f"SELECT row, id, payload FROM points WHERE {column} IN ({{}})", values)
-        return [StoredPoint(row, str(UUID(bytes=id)), json.loads(payload)) for row, id, payload in found]
+        return [StoredPoint(row, str(UUID(bytes=id)), json.loads(self._unpacked(packed))) for row, id, packed in found]
+
+    def _packed(self, payload: str) -> bytes:
+        packing = zlib.compressobj(1, wbits=-WINDOW, memLevel=5, zdict=self._sample[-(2**WINDOW) :])
+        return packing.compress(payload.encode()) + packing.flush()
+
+    def _unpacked(self, packed: bytes) -> str:
+        return zlib.decompressobj(-WINDOW, zdict=self._sample[-(2**WINDOW) :]).decompress(packed).decode()
 
     def _selected_in(self, statement: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
         """The result of a statement with a list of values in place of {}."""
