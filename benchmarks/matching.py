@@ -63,9 +63,9 @@ def section(results: Sequence[dict[str, Any]], source: str, command: str) -> str
     not_run = f" FAISS was not run for {' and '.join(lacking)} products." if lacking else ""
     return (
         f"## Speed\n\nProducts: {source}. 200 searches for products that are not in the catalog, one after the "
-        "other, 20 of the ways that compare all. Recall: the share of the true nearest ten found, by the default space on "
-        "full embeddings. Filters keep 1 % or 0.1 %. Default: as `catalog.index` builds for that many products, exact below 20,000, approximate "
-        "from there on. Every listing counts (`--duplicates`), because many of these products are nearly copies of "
+        "other, 20 of the ways that compare all. Recall: the share of the true nearest ten found, by the default space "
+        "on full embeddings. Filters keep 1 % or 0.1 %. Default: as `catalog.index` builds for that many products, "
+        "exact below 20,000, approximate from there on. Every listing counts (`--duplicates`), because many of these products are nearly copies of "
         "each other. The time of catalog.search includes attributes and shared attributes; FAISS and torch return row "
         "numbers only. FAISS has an HNSW graph of the same points and compares as many candidates by full vectors. "
         "Memory includes mapped files, which the system can evict."
