@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 TABLE, VECTORS, LISTS, ADDED = "points.sqlite", "vectors.bin", "lists.faiss", "added.bin"
 SIZE, EMBEDDING, COARSE_SIZE = "size", "embedding", "coarse size"  # facts in the table
-FEW = 4000  # rows that pass a filter: comparing them all is faster than a search of the lists
+FEW = 1500  # rows that pass a filter: comparing them all is faster than a search of the lists
 MOST_ADDED = 500  # points outside the lists, which every search compares
 COMPARED = 1024  # vectors that are compared at once where all are; their memory is small enough to be used again
 
