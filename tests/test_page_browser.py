@@ -452,7 +452,7 @@ def test_a_product_without_a_photograph_has_no_evidence(opened: Callable[..., Pa
     tab.locator("#attributes button").first.focus()
     tab.wait_for_timeout(500)  # longer than an attribute must have the focus
     expect(tab.locator("#evidence")).to_be_empty()
-    assert asked == []
+    assert not [url for url in asked if "/evidence/" in url]
 
 
 def test_searching_by_words_and_photograph(opened: Callable[..., Page], tmp_path: Path) -> None:
@@ -533,7 +533,9 @@ def test_skipping_all_that_was_loaded_loads_more(
     opened: Callable[..., Page], kind: str, shown: str, loaded: int
 ) -> None:
     tab = opened("/review")
-    tab.select_option("#kind", kind)
+    expect(tab.locator("#told")).to_contain_text("more loaded")
+    if tab.input_value("#kind") != kind:  # choosing it again would load the queue a second time, some time later
+        tab.select_option("#kind", kind)
     seen = []
     for rest in reversed(range(loaded)):
         expect(tab.locator("#told")).to_contain_text(f"{rest} more loaded")
