@@ -125,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.scored:
             command += f" ARGS=\"--scored SCORED --source '{options.source}'\""
         write_atomically(options.out / "results.json", json.dumps(results))
-        save_targets("matching", [target for result in results for target in targets(result)])
+        save_targets("matching", targets(max(results, key=lambda result: result["size"])))
         write_section("speed", section(results, options.source, command), options.page)
         draw_plot("benchmarks.plot_matching", options.out / "results.json", options.page.parent / "img" / PLOT.name)
     print(f"wrote  {options.page}")
