@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -180,6 +181,17 @@ def test_deleted_products_are_found_by_nothing(tmp_path: Path, tuning: Tuning) -
     assert build(write_catalog(tmp_path / "third", rows[:301]), store).written == 1
     with Index(store) as index:
         assert len(index.nearest(vector, None, 1000)) == 301
+
+
+def test_products_that_came_and_went(tmp_path: Path, tuning: Tuning) -> None:
+    """Their rows are beyond those of the last indexing of columns, and no point has them any more."""
+    rows = products(120)
+    store = FolderStore(tmp_path / "index")
+    for count in (100, 120, 100):
+        build(write_catalog(tmp_path / f"scored{count}-{time.monotonic_ns()}", rows[:count]), store, tuning)
+    with Index(store) as index:
+        assert len(ids(index, "p3", where="stock >= 0")) == 20
+        assert len(index.nearest(index.product("p3").point, None, 1000)) == 100
 
 
 @pytest.mark.parametrize("most", [0, 500])

@@ -69,9 +69,8 @@ class FolderContent:
             added = np.zeros(len(rows), self._added_type)
             added["row"], added["vector"] = rows, np.stack([point.coarse for point in points])  # type: ignore[misc]
             with open(self._folder / ADDED, "ab") as file:
-                file.truncate(
-                    file.tell() // added.itemsize * added.itemsize
-                )  # what was left by a write that was cut off
+                # Drops the part of a record that an interrupted write left.
+                file.truncate(file.tell() // added.itemsize * added.itemsize)
                 file.write(added.tobytes())
             self._added_rows = None
         self.table.write(rows, ids, [point.text for point in points])

@@ -1,8 +1,7 @@
 """Approximate search in an index in a folder: FAISS's inverted lists over int8 copies of the coarse vectors.
 
 k-means divides the points into lists; a search compares those whose centers are nearest to the query, and more of them
-if there is a filter. An HNSW graph over the same vectors takes longer to build, more memory and disk, cannot be changed
-in FAISS, and finds too few points that pass a narrow filter. benchmarks.matching measures both.
+if there is a filter. Points can be taken out and replaced, unlike in FAISS's HNSW graphs.
 """
 
 import os
@@ -16,8 +15,8 @@ import numpy as np
 LISTS = 1  # number of lists: this times the square root of the number of points
 LIST_POINTS = 40  # at least, on average; k-means sees as many for each list, because FAISS warns below 39
 ITERATIONS = 8  # of k-means
-# Share of the lists that a search compares, divided by the square root of the share of points that pass its filter: by
-# that share, a filter of 1 % among a million took three times as long for the same recall (1.000).
+# Share of the lists that a search compares, divided by the square root of the share of points that pass its filter;
+# divided by that share itself, a narrow filter would compare all lists.
 SEARCHED = 1 / 64
 LEAST_SEARCHED = 16  # lists
 MORE_SEARCHED = 4  # times as many lists, if too few points pass the filter in them

@@ -6,7 +6,6 @@ changed since are few, and compared by their payloads.
 """
 
 import json
-import sqlite3
 import threading
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from uuid import UUID
 
 import numpy as np
 
+from catalog.engines.database import AT_ONCE, Database
 from catalog.engines.row_sets import ORDERED, ROW_TYPE, RowSets, row_sets
 from catalog.filters.columns import Column
 from fashion.errors import DataError
@@ -35,7 +35,6 @@ SLOTS, STALE = "slots", "stale"  # facts: number of rows when they were indexed;
 SAMPLE = "sample"  # fact: a payload, whose texts others are compressed with: a quarter of the size
 MOST_CHANGED = 1000  # points that are compared by their payloads
 MOST_KEPT = 2 * 10**8  # bytes of arrays that filters have read, kept for the next ones
-AT_ONCE = 500  # values in a statement
 WINDOW = 12  # binary logarithm of the bytes that a compressed payload can refer to
 
 
@@ -62,37 +61,39 @@ class PointTable:
     """
 
     def __init__(self, path: Path, facts: Mapping[str, Any] | None = None) -> None:
-        self._path, self._lock = path, threading.RLock()
+        self._lock = threading.RLock()  # guards what is kept in memory
         self._masks: dict[str, np.ndarray] = {}
         self._changed: tuple[np.ndarray, dict[str, RowSets]] | None = None
         self._free: list[int] | None = None
         self._arrays: dict[tuple[Any, ...], tuple[np.ndarray, ...]] = {}
         self._kept = 0
-        with _translated(path):
-            self._connection = sqlite3.connect(path, check_same_thread=False)
+        self._database = Database(path)
+        self._select, self._select_in = self._database.select, self._database.select_in
+        self._connection = self._database.connection  # for statements within `_writing`
         try:
-            # A run that was interrupted is repeated by `catalog.index`, so that no write has to wait for the disk.
-            self._select("PRAGMA synchronous = OFF")
             if facts is not None:
                 self._create(facts)
-            ((last,),) = self._select("SELECT coalesce(max(row) + 1, 0) FROM points")
-            self.slots = max(last, self.fact(SLOTS))
+            # Rows that were deleted since the last `index_rows` may be beyond all others.
+            asked = (
+                "SELECT max((SELECT coalesce(max(row), -1) FROM points), (SELECT coalesce(max(row), -1) FROM changed))"
+            )
+            self.slots = max(self._select(asked)[0][0] + 1, self.fact(SLOTS))
             self._sample: bytes = self.fact(SAMPLE).encode()
         except BaseException:
             self.close()
             raise
 
     def _create(self, facts: Mapping[str, Any]) -> None:
-        with _translated(self._path):
-            self._connection.executescript(TABLES)
         with self._writing():
+            for statement in TABLES.split(";"):
+                self._connection.execute(statement)
             for name, content in {**facts, SLOTS: 0, STALE: False, SAMPLE: ""}.items():
                 self._set_fact(name, content)
             self._connection.execute("INSERT INTO filled VALUES (?, ?)", (ALL, b""))
 
     def close(self) -> None:
         """Close the database."""
-        self._connection.close()
+        self._database.close()
 
     def fact(self, name: str) -> Any:
         """A fact about the index."""
@@ -143,7 +144,7 @@ class PointTable:
 
     def ids_at(self, rows: Sequence[int]) -> list[str]:
         """The ids of the points at these rows, in their order."""
-        found = dict(self._selected_in("SELECT row, id FROM points WHERE row IN ({})", rows))
+        found = dict(self._select_in("SELECT row, id FROM points WHERE row IN ({})", rows))
         return [str(UUID(bytes=found[row])) for row in rows]
 
     def rows_of(self, ids: Sequence[str]) -> list[int]:
@@ -240,7 +241,7 @@ class PointTable:
             if self._changed is None:
                 rows = [row for (row,) in self._select("SELECT row FROM changed ORDER BY row")]
                 asked = "SELECT row, payload FROM points WHERE row IN ({}) ORDER BY row"
-                points = [(row, self._unpacked(packed)) for row, packed in self._selected_in(asked, rows)]
+                points = [(row, self._unpacked(packed)) for row, packed in self._select_in(asked, rows)]
                 sets = row_sets(points, dict(self._select("SELECT key, kind FROM columns")))
                 used = np.array([row for row, _ in points], ROW_TYPE)
                 sets[ALL] = RowSets([None], np.array([len(used)]), used)
@@ -267,8 +268,8 @@ class PointTable:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """A transaction, which is rolled back after an exception."""
-        with self._lock, _translated(self._path), self._connection:
+        """A transaction; what was kept of the tables is forgotten."""
+        with self._lock, self._database.writing():
             self._masks.clear()
             self._arrays.clear()
             self._changed, self._kept = None, 0
@@ -287,11 +288,11 @@ class PointTable:
         return self.slots - 1
 
     def _rows_by_id(self, ids: Sequence[str]) -> dict[str, int]:
-        found = self._selected_in("SELECT id, row FROM points WHERE id IN ({})", list(map(_key, ids)))
+        found = self._select_in("SELECT id, row FROM points WHERE id IN ({})", list(map(_key, ids)))
         return {str(UUID(bytes=id)): row for id, row in found}
 
     def _points(self, column: str, values: Sequence[Any]) -> list[StoredPoint]:
-        found = self._selected_in(f"SELECT row, id, payload FROM points WHERE {column} IN ({{}})", values)
+        found = self._select_in(f"SELECT row, id, payload FROM points WHERE {column} IN ({{}})", values)
         return [StoredPoint(row, str(UUID(bytes=id)), json.loads(self._unpacked(packed))) for row, id, packed in found]
 
     def _packed(self, payload: str) -> bytes:
@@ -301,25 +302,6 @@ class PointTable:
     def _unpacked(self, packed: bytes) -> str:
         return zlib.decompressobj(-WINDOW, zdict=self._sample[-(2**WINDOW) :]).decompress(packed).decode()
 
-    def _selected_in(self, statement: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
-        """The result of a statement with a list of values in place of {}."""
-        for start in range(0, len(values), AT_ONCE):
-            some = values[start : start + AT_ONCE]
-            yield from self._select(statement.format(",".join("?" * len(some))), *some)
-
-    def _select(self, statement: str, *values: Any) -> list[Any]:
-        with self._lock, _translated(self._path):
-            return self._connection.execute(statement, values).fetchall()
-
 
 def _key(id: str) -> bytes:
     return bytes.fromhex(id.replace("-", ""))
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """Raise DataError in place of SQLite's errors."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise DataError(f"{path}: {error}; if the disk is full, free space and run the same command again") from None
