@@ -1,5 +1,6 @@
 """Inference engines: onnxruntime and torch behind one interface."""
 
+import importlib.util
 import os
 import threading
 from functools import cached_property
@@ -203,13 +204,13 @@ def open_engine(
         folder: the bundle.
         card: its model card.
         engine: `int8` and `onnx` run the exported files on onnxruntime, `torch` runs `model.pth`; `auto` takes torch
-            if there is a GPU, else int8, else whichever file the bundle has.
+            if it is installed and there is a GPU, else int8, else whichever file the bundle has.
         threads: threads of one inference on the CPU, at least 1; default is the number of cores this process may use.
         device: for torch; default is the first GPU, or the CPU if there is none.
 
     Raises:
         BundleError: a file is missing, modified or unreadable, or its number of outputs differs from the card's.
-        SettingError: an unknown engine or device, or fewer than 1 thread.
+        SettingError: an unknown engine or device, fewer than 1 thread, or torch is not installed.
     """
     if threads is not None and threads < 1:
         raise SettingError(f"the number of threads is {threads}; it must be at least 1")
@@ -254,8 +255,8 @@ def _best_engine(folder: Path, card: ModelCard, device: str | None) -> str:
 
 
 def _gpu_is_there() -> bool:
-    # Looking for the driver's device file is a thousand times faster than importing torch.
-    if not Path("/dev/nvidiactl").exists():
+    # Looking for the driver's device file is a thousand times faster than importing torch, which may not be installed.
+    if not Path("/dev/nvidiactl").exists() or importlib.util.find_spec("torch") is None:
         return False
     import torch
 
@@ -263,7 +264,13 @@ def _gpu_is_there() -> bool:
 
 
 def _torch_engine(folder: Path, card: ModelCard, threads: int | None, device: str | None) -> TorchEngine:
-    import torch
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise SettingError(
+            f"the engine torch needs the extra torchserve or train, which is not installed ({one_line(error)}): "
+            "pip install '.[torchserve]' in the project's folder, or take the engine int8 or onnx"
+        ) from None
 
     from fashion.backbones.families import build
 

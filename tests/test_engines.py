@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -186,6 +187,15 @@ def test_auto_ignores_a_file_missing_in_the_card(copy):
         pytest.skip("a GPU is there, which torch runs on")
     card = rewrite_card(copy, files={ONNX_FILE: sha256(copy / ONNX_FILE)})
     assert open_engine(copy, card).name == f"onnxruntime {ONNX_FILE}"
+
+
+def test_without_torch_a_gpu_is_left_and_the_engine_torch_is_a_one_line_error(bundle, card, monkeypatch):
+    exists = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda path: str(path) == "/dev/nvidiactl" or exists(path))
+    monkeypatch.setitem(sys.modules, "torch", None)  # an import fails as if it were not installed
+    assert open_engine(bundle, card).name == "onnxruntime model.int8.onnx"
+    with pytest.raises(SettingError, match=r"needs the extra torchserve or train, .* or take the engine int8 or onnx"):
+        open_engine(bundle, card, "torch")
 
 
 def test_the_cpu_is_kept_when_it_is_asked_for(bundle, card):
