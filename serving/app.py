@@ -9,7 +9,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import uvicorn
@@ -25,7 +25,7 @@ from fashion.options import NAMES
 from fashion.predictor import Predictor
 from serving import openapi
 from serving.counters import Counters
-from serving.http_responses import on_disconnect, on_http_error
+from serving.http_responses import on_disconnect, on_http_error, on_internal_error
 from serving.live import LiveModel, Traffic
 from serving.log_writer import flush_log, start_log
 from serving.model_name import check_name
@@ -63,10 +63,14 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with traffic.answering(counters.add):
-            app.state.traffic, app.state.counters = traffic, counters
+        answering = ExitStack()
+        answering.enter_context(traffic.answering(counters.add))
+        app.state.traffic, app.state.counters = traffic, counters
+        try:
             yield
-        await asyncio.to_thread(flush_log)
+        finally:
+            await asyncio.to_thread(answering.close)  # in a thread: the replies to running requests need the loop
+            await asyncio.to_thread(flush_log)
 
     docs_url = "/docs" if viewer else None
     # FastAPIOffline serves the scripts of /docs and /redoc itself; plain FastAPI loads them from a CDN.
@@ -81,6 +85,7 @@ def create_app(
     app.state.docs_url = docs_url  # FastAPIOffline hides it from FastAPI
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(ClientDisconnect, on_disconnect)
+    app.add_exception_handler(Exception, on_internal_error)
     if allow_origins:
         _allow_origins(app, allow_origins)
     add_photograph_routes(app, name)

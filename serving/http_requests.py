@@ -12,7 +12,6 @@ from fastapi import Request, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from fashion.errors import FashionError
 from fashion.options import InvalidOption
 from serving.batcher import QueueFull
 from serving.decompression import BODY, decompressed
@@ -57,12 +56,17 @@ async def respond(request: Request, name: str, explain: bool) -> Response:
         kserve_v2=is_kserve_v2(request),
         request_id=request_id,
     )
+    answer: Future[Reply] | None = None
     try:
         call = await _with_body(replace(call, query=_query(request)), request)
-        reply = await _wait_for_answer(_submit(call, request, name), request)
-    except (FashionError, QueueFull, HTTPException, ClientDisconnect, asyncio.CancelledError) as error:
+        answer = _submit(call, request, name)
+        reply = await _wait_for_answer(answer, request)
+    except (Exception, asyncio.CancelledError) as error:
         reply = _refusal(error, is_kserve_v2(request))
-        request.app.state.counters.add(BatchCounts(Counter([reply.outcome])))
+        if reply.outcome == "error":
+            logger.error("a request failed before it reached the model", exc_info=error)
+        if answer is None or answer.cancelled():  # else the thread that answers it counts it
+            request.app.state.counters.add(BatchCounts(Counter([reply.outcome])))
     logger.info(log_line(call, reply))
     answered = {"X-Request-Id": call.request_id, OUTCOME_HEADER: reply.outcome}
     if reply.status == HTTPStatus.REQUEST_TIMEOUT:
@@ -91,7 +95,8 @@ async def _wait_for_answer(answer: "Future[Reply]", request: Request) -> Reply:
         return reply.result()
     finally:
         left.cancel()
-        reply.cancel()  # removes it from the queue, unless it is done
+        answer.cancel()  # removes it from the queue, unless it runs or is done; `reply.cancel()` would do so later
+        reply.cancel()
 
 
 async def _until_disconnected(request: Request) -> None:

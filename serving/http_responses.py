@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import Request, Response
 from starlette.exceptions import HTTPException
 
-from serving.protocol import JSON_TYPE, error_bytes, error_object, json_bytes
+from serving.protocol import JSON_TYPE, error_bytes, error_object, error_reply, json_bytes
 
 RETRY_AFTER = "1"  # s
 CLIENT_CLOSED_REQUEST = 499  # nginx's status for it; HTTP defines none
@@ -43,6 +43,12 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 async def on_disconnect(request: Request, error: Exception) -> Response:
     """Exception handler: end a request whose client has disconnected, so that no traceback is logged."""
     return Response(status_code=CLIENT_CLOSED_REQUEST)
+
+
+async def on_internal_error(request: Request, error: Exception) -> Response:
+    """Exception handler: the response for an unexpected error, whose traceback uvicorn logs."""
+    reply = error_reply(error, is_kserve_v2(request))
+    return Response(reply.body, reply.status, media_type=JSON_TYPE)
 
 
 def http_error(error: HTTPException, kserve_v2: bool, docs_url: str | None = None) -> bytes:
