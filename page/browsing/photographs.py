@@ -2,6 +2,7 @@
 
 import io
 import os
+import threading
 from functools import lru_cache
 
 import numpy as np
@@ -38,7 +39,7 @@ def thumbnail(name: str, side: int, changed: int) -> bytes:
 
 
 class EvidenceMaps:
-    """Overlays of photographs with the evidence for labels. One forward pass gives all labels and is cached.
+    """Overlays of photographs with the evidence for labels. One computation gives all labels and is cached.
 
     Args:
         predictor: the model.
@@ -47,6 +48,8 @@ class EvidenceMaps:
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
         self._maps = lru_cache(CACHED_MAPS)(self._all_maps)
+        self._locks = lru_cache(CACHED_MAPS)(lambda name, changed: threading.Lock())
+        self._choosing = threading.Lock()
 
     def picture(self, name: str, label: str) -> bytes:
         """A photograph overlaid with the evidence for a label, `group:name`, as JPEG.
@@ -56,7 +59,11 @@ class EvidenceMaps:
             InvalidOption: there is no such label.
         """
         labels = parse_options({"labels": [label]}, self._predictor.card).labels or ()
-        evidence = self._maps(name, modified_at(name))[self._predictor.taxonomy.index[labels[0]]]
+        changed = modified_at(name)
+        with self._choosing:
+            computing = self._locks(name, changed)
+        with computing:  # browsers ask for several labels before the first is computed
+            evidence = self._maps(name, changed)[self._predictor.taxonomy.index[labels[0]]]
         return _jpeg(overlay(decode(photograph_source(name), OVERLAY_SIDE), evidence, self._predictor.card.input))
 
     def _all_maps(self, name: str, changed: int) -> np.ndarray:
