@@ -15,6 +15,12 @@ MULTIPART_TYPE = "multipart/form-data"
 BYTES = "latin-1"  # maps bytes one-to-one to the first 256 characters, so bytes survive as text
 
 
+class MemoryParser(MultiPartParser):
+    """Keeps all parts in memory, where the body is already; Starlette's parser writes those above 1 MB to disk."""
+
+    spool_max_size = MAX_BODY
+
+
 async def parse_form(call: IncomingRequest) -> IncomingRequest:
     """Parse a request's form into `fields`; parts with the same name are numbered. Other requests are unchanged.
 
@@ -47,7 +53,7 @@ async def _form(call: IncomingRequest) -> FormData | None:
     body, declared = call.fields[BODY], call.content_type.lower()
     if declared.startswith(MULTIPART_TYPE):
         headers = Headers({"content-type": f"{call.content_type}; charset={BYTES}"})
-        return await MultiPartParser(headers, _stream(body), max_part_size=MAX_BODY).parse()
+        return await MemoryParser(headers, _stream(body), max_part_size=MAX_BODY).parse()
     # curl declares any body of --data-binary and -d as a form. A real form begins with a field name, unlike photographs
     # and JSON.
     if declared.startswith(FORM_TYPE) and _is_text(body[:64]) and not body.lstrip().startswith(b"{"):

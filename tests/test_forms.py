@@ -15,7 +15,7 @@ from photos import photo
 from serving.decompression import BODY
 from serving.forms import parse_form
 from serving.handler import FashionHandler
-from serving.protocol import IncomingRequest, InvalidRequest
+from serving.protocol import MAX_BODY, IncomingRequest, InvalidRequest
 from serving.repeated_parts import number_repeated, without_number
 
 with warnings.catch_warnings():
@@ -42,6 +42,15 @@ def test_a_part_without_a_file_name_keeps_its_bytes() -> None:
     large = photo() + bytes(range(256)) * 8_000  # larger than Starlette's default limit for a text
     call = parsed_form(files={"image": (None, large)})
     assert (call.fields, call.texts) == ({"image": large}, {"image"})
+
+
+def test_no_part_is_written_to_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(file: object) -> None:
+        raise AssertionError("a part is written to disk")
+
+    monkeypatch.setattr("tempfile.SpooledTemporaryFile.rollover", fail)
+    large = bytes(MAX_BODY - 1000)
+    assert parsed_form(files={"image": ("a.jpg", large)}).fields == {"image": large}
 
 
 def test_names_are_read_as_utf_8() -> None:
