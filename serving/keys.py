@@ -81,11 +81,18 @@ def authorization(token: str) -> dict[str, str]:
 
 
 def write_include(key: str, out: Path) -> bool:
-    """Write the key to a file for nginx to include, readable by its owner only; return whether the file changed."""
+    """Write the key to a file for nginx to include, readable by its owner only; return whether the file changed.
+
+    Raises:
+        KeyFileError: the file cannot be read or written.
+    """
     line = f'proxy_set_header Authorization "Bearer {key}";\n'
-    if out.exists() and out.read_text(encoding="utf-8") == line:
-        return False
-    write_atomically(out, line, mode=0o600)
+    try:
+        if out.exists() and out.read_bytes() == line.encode():
+            return False
+        write_atomically(out, line, mode=0o600)
+    except OSError as error:
+        raise KeyFileError(f"{out} cannot be written: {error.strerror or error}") from None
     return True
 
 
@@ -102,7 +109,7 @@ def update_proxy_key(file: Path, out: Path, reload: str | None = None) -> bool:
         Whether the file was written.
 
     Raises:
-        KeyFileError: the key cannot be read, or the command fails.
+        KeyFileError: the key cannot be read, the file cannot be written, or the command fails.
     """
     changed = write_include(read_key(file), out)
     if reload:
@@ -117,20 +124,33 @@ def update_proxy_key(file: Path, out: Path, reload: str | None = None) -> bool:
 
 
 def watch(file: Path, out: Path, reload: str | None = None) -> None:
-    """Call `update_proxy_key` whenever TorchServe has written a new key; runs until interrupted."""
+    """Call `update_proxy_key` whenever TorchServe has written a new key, again after an error; until interrupted."""
     handed = None
     while True:
         try:
-            key = read_key(file)
-            if key != handed:
+            key = _written_key(file)
+            if key not in (None, handed):
                 update_proxy_key(file, out, reload)
                 handed = key
                 print(f"{out}: key of {time.strftime('%Y-%m-%d %H:%M:%S')}", flush=True)
         except KeyFileError as error:
-            if file.exists() and time.time() - file.stat().st_mtime > SETTLED:
-                print(f"error: {error}; trying again in {RETRY:.0f} s", file=sys.stderr, flush=True)
-                time.sleep(RETRY)
+            print(f"error: {error}; trying again in {RETRY:.0f} s", file=sys.stderr, flush=True)
+            time.sleep(RETRY)
         time.sleep(POLL)
+
+
+def _written_key(file: Path) -> str | None:
+    """The key, or None while TorchServe has not written the file, or not all of it. Raises KeyFileError later on."""
+    try:
+        return read_key(file)
+    except KeyFileError:
+        try:
+            settled = time.time() - file.stat().st_mtime > SETTLED
+        except OSError:
+            return None
+        if settled:
+            raise
+        return None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -82,6 +82,12 @@ def test_the_include_is_private_and_written_only_on_changes(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == [out]
 
 
+def test_an_include_that_cannot_be_written_is_reported(tmp_path: Path, key_file: Path) -> None:
+    (tmp_path / "full").write_text("no folder")
+    with pytest.raises(KeyFileError, match=r"full/key\.conf cannot be written: "):
+        update_proxy_key(key_file, tmp_path / "full" / "key.conf")
+
+
 def test_a_reload_that_fails_is_reported(tmp_path: Path, key_file: Path) -> None:
     out = tmp_path / "key.conf"
     for command, message in (
@@ -114,6 +120,26 @@ def test_the_command_line(tmp_path: Path, key_file: Path, capsys: pytest.Capture
     error = capsys.readouterr().err
     assert error.startswith("error: no keys in")
     assert len(error.splitlines()) == 1
+
+
+def test_watching_outlives_an_include_that_cannot_be_written(tmp_path: Path, key_file: Path) -> None:
+    full = tmp_path / "full"
+    full.write_text("no folder yet")
+    out = full / "key.conf"
+    arguments = ["--file", str(key_file), "--nginx", str(out), "--watch"]
+    code = f"from serving import keys; keys.RETRY = 0.1; keys.main({arguments!r})"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watcher:
+        assert watcher.stdout
+        assert watcher.stderr
+        try:
+            assert watcher.stderr.readline().startswith(f"error: {out} cannot be written: ")
+            full.unlink()
+            assert watcher.stdout.readline().startswith(f"{out}: key of 20")
+        finally:
+            watcher.send_signal(signal.SIGINT)
+            watcher.communicate(timeout=60)
+    assert "_TwU_7H8" in out.read_text()
 
 
 def test_every_new_key_is_handed_over(tmp_path: Path) -> None:
