@@ -18,6 +18,7 @@ import urllib3
 from fashion.answers import missed_labels, remarks
 from fashion.errors import EXIT_USER_ERROR, FashionError, one_line, one_line_errors
 from fashion.options import add_flags, flag_values
+from fashion.pictures.tiles import picture_format
 from serving.connection import open_session
 from serving.evidence_sheet import write_evidence_sheet
 from serving.keys import KEY_FILE, authorization, read_token
@@ -79,7 +80,7 @@ class Client:
         Raises:
             Refused, ServerUnreachable: see `ask`.
         """
-        read = [photo if isinstance(photo, bytes) else _read(photo) for photo in photos]
+        read = [photo if isinstance(photo, bytes) else _read(photo, f"{photo} ") for photo in photos]
         files = [("image", (f"{number}", data, "application/octet-stream")) for number, data in enumerate(read, 1)]
         return self._answer(sum(map(len, read)), options | {"product": "true"}, files=files, headers={})
 
@@ -165,11 +166,12 @@ def _truth(path: Path) -> dict[str, list[str] | None]:
     return labels
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, named: str = "") -> bytes:
+    """Read a file; `named` is the start of the error message."""
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise Refused(f"cannot be read: {error.strerror or error}") from None
+        raise Refused(f"{named}cannot be read: {error.strerror or error}") from None
 
 
 def _was_cut_off(error: requests.ConnectionError) -> bool:
@@ -200,6 +202,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may contain invalid UTF-8
     status = 0
     with one_line_errors():
+        if options.explain:
+            picture_format(options.explain, "--explain")  # raises before the server computes anything
         truth = _truth(options.truth) if options.truth else None
         token = read_token(options.token) if options.token is not None else None
         client = Client(options.url, options.timeout, token)
@@ -212,15 +216,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"error: {photo}: {one_line(error)}", file=sys.stderr)
                 status = EXIT_USER_ERROR
                 continue
-            if options.explain:
-                print(
-                    f"{write_evidence_sheet(photos[0], answer, options.explain)}: where the evidence lies",
-                    file=sys.stderr,
-                )
             if options.json:
                 print(json.dumps({"image": str(photo)} | answer, ensure_ascii=False), flush=True)
             else:
                 print(f"{photo}\n{table(answer, truth)}", flush=True)
+            if options.explain:
+                written = write_evidence_sheet(photos[0], answer, options.explain)
+                print(f"{written}: where the evidence lies", file=sys.stderr)
             for left_out in answer.get("photographs", {}).get("left_out", ()):
                 place = photos[left_out["number"] - 1]
                 print(f"note   {place}: left out: {_message(left_out)}", file=sys.stderr)

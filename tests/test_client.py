@@ -164,6 +164,34 @@ def test_explain_writes_a_picture_of_the_evidence(
     assert not out.exists()
 
 
+def test_a_picture_that_cannot_be_written_is_refused_before_anything_is_asked(
+    photos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nobody = f"http://127.0.0.1:{free_ports(1)[0]}"
+    with pytest.raises(SystemExit) as stop:
+        main([photos[0], "--url", nobody, "--explain", str(tmp_path / "evidence")])
+    assert stop.value.code == 2
+    assert "must end in .jpg, .png or another picture's ending" in capsys.readouterr().err
+
+
+def test_an_answer_is_printed_even_if_its_picture_cannot_be_written(
+    endpoint: TorchServe, photos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    command = [photos[0], "--url", endpoint.url(), "--top-k", "1", "--explain", str(tmp_path / "file" / "out.png")]
+    with pytest.raises(SystemExit) as stop:
+        main(command)
+    assert stop.value.code == 2
+    assert capsys.readouterr().out.startswith(f"{photos[0]}\n  category")
+
+
+def test_the_unreadable_photograph_of_a_product_is_named(photos: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    nobody = f"http://127.0.0.1:{free_ports(1)[0]}"
+    assert main([photos[0], photos[3], "--product", "--url", nobody]) == 2
+    said = capsys.readouterr().err
+    assert said == f"error: {photos[0]}, {photos[3]}: {photos[3]} cannot be read: No such file or directory\n"
+
+
 def test_json_lines_and_failures(endpoint: TorchServe, photos: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*photos, "--url", endpoint.url(), "--json"]) == 2
     printed = capsys.readouterr()
