@@ -187,6 +187,18 @@ def _jpeg(image: Image.Image) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
+def product_photographs(used: int, left_out: Sequence[tuple[int, str, Mapping[str, Any]]]) -> dict[str, Any]:
+    """The `photographs` of a product's answer: how many were used, and which were left out.
+
+    Args:
+        used: their number.
+        left_out: of each other photograph its number, from 1, its name, possibly empty, and its error as
+            `{"error": {"code": 400, "type": ..., "message": ...}}`.
+    """
+    entries = [{"number": number} | ({"image": name} if name else {}) | dict(error) for number, name, error in left_out]
+    return {"photographs": {"used": used, "left_out": entries}}
+
+
 def remarks(answer: Mapping[str, Any]) -> list[str]:
     """Readable remarks on an answer: that there is no product, or which groups do not apply."""
     product = answer.get(PRODUCT)

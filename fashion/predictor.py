@@ -14,13 +14,13 @@ from typing import Any, overload
 
 import numpy as np
 
-from fashion.answers import Evidence, identity, make_answer, remarks
+from fashion.answers import Evidence, identity, make_answer, product_photographs, remarks
 from fashion.engines import ENGINES, Engine, open_engine
 from fashion.errors import EXIT_USER_ERROR, InvalidImage, one_line, one_line_errors
 from fashion.explanation import OVERLAY_SIDE, activation_maps
 from fashion.mirrored import MirroredEngine
 from fashion.model_card import ModelCard
-from fashion.occlusion import occlusion_maps
+from fashion.occlusion import PARTS_PER_SIDE, occlusion_maps
 from fashion.options import AnswerOptions, add_flags, flag_values, parse_options
 from fashion.pipeline import Pipeline, first_error, predictions
 from fashion.prediction import Outcome, Prediction
@@ -160,11 +160,11 @@ class Predictor:
         return lambda labels: self.evidence(image, labels, concurrency)
 
     def evidence(self, image: Source, labels: Sequence[int], concurrency: int = 1) -> np.ndarray:
-        """Occlusion maps of the evidence for labels, see `fashion.occlusion`; they cost 65 inferences.
+        """Occlusion maps of the evidence for labels, see `fashion.occlusion`, at the cost of 65 inferences.
 
         Args:
             image: the photograph.
-            labels: indices of K labels.
+            labels: indices of K labels; if there are none, nothing is computed.
             concurrency: number of concurrent calls that share the cores, this one included.
 
         Returns:
@@ -174,6 +174,8 @@ class Predictor:
             InvalidImage: the photograph cannot be read.
         """
         chosen = list(labels)
+        if not chosen:  # such as a photograph without a product
+            return np.empty((0, PARTS_PER_SIDE, PARTS_PER_SIDE), np.float32)
         return occlusion_maps(
             load_pixels(image, self.card.input),
             lambda batch: self.card.probabilities(self.engine.run(batch, concurrency=concurrency).logits)[:, chosen],
@@ -205,12 +207,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         wanted = parse_options(flag_values(options, FLAGS), predictor.card)  # validated before any image is read
         status = 0
         of_product: list[Prediction] = []
-        for path in options.images:
+        left_out = []
+        for number, path in enumerate(options.images, 1):
             try:
                 prediction = predictor.predict(Path(path))
             except InvalidImage as error:
                 print(f"error: {path}: {one_line(error)}", file=sys.stderr)
                 status = EXIT_USER_ERROR
+                described = {"code": 400, "type": type(error).__name__, "message": one_line(error)}  # as of the servers
+                left_out.append((number, path, {"error": described}))
                 continue
             if options.product:
                 of_product.append(prediction)
@@ -218,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _print(path, predictor.answer(prediction, wanted))
         if of_product:
             answer = predictor.answer(combine_predictions(of_product, predictor.card), wanted)
-            _print(", ".join(options.images), answer | {"photographs": {"used": len(of_product)}})
+            _print(", ".join(options.images), answer | product_photographs(len(of_product), left_out))
     return status
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fashion.answers import chosen_labels
+from fashion.answers import chosen_labels, product_photographs
 from fashion.errors import InvalidImage
 from fashion.prediction import Outcome
 from fashion.predictor import Predictor
@@ -165,15 +165,14 @@ class Responder:
         for number, ((name, _), outcome) in enumerate(zip(request.images, outcomes, strict=True), 1):
             if outcome.error:
                 _log_fault(outcome.error, "an image could not be answered")
-                named = {"image": name} if name else {}
-                left_out.append({"number": number, **named, **error_answer(outcome.error)[1]})
+                left_out.append((number, name, error_answer(outcome.error)[1]))
         if not good:
             first = next(outcome.error for outcome in outcomes if outcome.error)
             return [(first, error_answer(first)[1])]
         image = next((image for _, image in request.images if isinstance(image, bytes)), None)
         combined = combine_predictions(good, self.predictor.card)
         answer = self.predictor.answer(combined, request.options, image, concurrency)
-        return [(None, answer | {"photographs": {"used": len(good), "left_out": left_out}})]
+        return [(None, answer | product_photographs(len(good), left_out))]
 
     def _answer(
         self, request: ParsedRequest, image: bytes | InvalidImage, name: str, outcome: Outcome, concurrency: int

@@ -189,6 +189,14 @@ def test_no_label_above_its_threshold_gives_an_empty_list(predictor):
     assert predictor.answer(made(*[0.01] * len(LABELS)))["attributes"] == []
 
 
+def test_maps_of_no_label_run_nothing(predictor, files, monkeypatch):
+    prediction = predictor.predict(files[0])
+    monkeypatch.setattr(predictor.engine, "run", None)
+    answer = predictor.answer(prediction, AnswerOptions(profile="1", explain="covered"), files[0])
+    assert answer["attributes"] == []
+    assert predictor.evidence(files[0], []).shape == (0, 8, 8)
+
+
 def test_the_profile_top_k_answers_so_many_of_each_group(predictor):
     answer = predictor.answer(PREDICTION, "top-k")["attributes"]
     assert [(a["group"], a["name"], a["threshold"]) for a in answer] == [

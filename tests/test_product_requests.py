@@ -129,4 +129,19 @@ def test_the_command_line_joins_too(tmp_path: Path, capsys: pytest.CaptureFixtur
     answer = json.loads(capsys.readouterr().out)
     together = combine_predictions(predictor.predict(list(views(3))), predictor.card)
     assert answer.pop("image") == ", ".join(map(str, paths))
-    assert answer == predictor.answer(together) | {"photographs": {"used": 3}}
+    assert answer == predictor.answer(together) | {"photographs": {"used": 3, "left_out": []}}
+
+
+def test_the_command_line_names_what_is_left_out_as_the_servers_do(
+    ask: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+    good.write_bytes(views(0)[0])
+    bad.write_bytes(b"no image")
+    assert main([str(STARTER), str(good), str(bad), "--product"]) == 2
+    found = json.loads(capsys.readouterr().out)["photographs"]
+    parts = [("image", path.read_bytes(), True) for path in (good, bad)]
+    _, answer = ask([*parts, ("product", b"1", False)])
+    assert found["left_out"][0].pop("image") == str(bad)
+    assert answer["photographs"]["left_out"][0].pop("image") == "image"
+    assert found == answer["photographs"]
