@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fashion.errors import SettingError
-from fashion.model_card import ModelCard
+from fashion.model_card import TOP_K, ModelCard
 from fashion.taxonomy import Label
 
 DEFAULT_PROFILE = "default"
@@ -190,7 +190,8 @@ class AnswerOptions:
         _caution,
         {"type": "number", "minimum": LEAST_CAUTION, "maximum": MOST_CAUTION},
         "a number from 0.001 to 1000",
-        "multiplies the odds of every threshold: 4 turns 0.5 into 0.8; above 1 gives fewer, surer attributes",
+        "multiplies the odds of every threshold: 4 turns 0.5 into 0.8; above 1 gives fewer, surer attributes; "
+        "not with top-k",
         "C",
     )
     top_k: int | None = _option(
@@ -306,6 +307,11 @@ def parse_options(values: Mapping[str, Any], card: ModelCard) -> AnswerOptions:
     chosen = [name for name in ("all", "top_k", "labels") if parsed.get(name)]
     if len(chosen) > 1:
         raise InvalidOption(f"{chosen[0]} and {chosen[1]} contradict each other; give one of them")
+    if options.caution != 1 and (options.profile or card.default_profile) == TOP_K:
+        raise InvalidOption(
+            f"caution {options.caution:g} has no effect with the profile {TOP_K}, which has no thresholds; "
+            "leave it out or choose another profile"
+        )
     if options.applies and not card.gates.applies:
         raise InvalidOption("applies is not available: this model does not predict which groups apply; leave it out")
     if options.groups and options.labels:

@@ -207,12 +207,13 @@ def _is_text(value: Any) -> bool:
 
 
 def _field_bytes(name: str, value: Any, texts: Collection[str]) -> bytes | InvalidImage:
+    sent = without_number(name)[:60]
     if isinstance(value, str):  # declared as text by the client; decoding will report it if it is no image
         value = value.encode()
     if not isinstance(value, bytes | bytearray):
-        return InvalidImage(f"{name[:60]!r} holds JSON, not an image; send the bytes of an image file")
+        return InvalidImage(f"{sent!r} holds JSON, not an image; send the bytes of an image file")
     if value and name in texts and _is_text(value):
-        return InvalidImage(f"the field {name[:60]!r} holds text; send a file: curl -F {name[:60]}=@photo.jpg")
+        return InvalidImage(f"the field {sent!r} holds text; send a file: curl -F {sent}=@photo.jpg")
     return bytes(value)
 
 

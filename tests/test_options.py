@@ -1,6 +1,7 @@
 """Request options: valid values, and error messages for invalid ones."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,15 @@ def test_invalid_options_and_their_messages(values: dict[str, Any], message: str
         parse_options(values, CARD)
     assert message in str(error.value)
     assert len(str(error.value)) < 400
+
+
+def test_caution_is_refused_where_there_are_no_thresholds() -> None:
+    card = replace(CARD, top_k=dict.fromkeys(CARD.taxonomy.groups, 1))
+    for values, chosen in (({"profile": "top-k"}, card), ({}, replace(card, default_profile="top-k"))):
+        with pytest.raises(InvalidOption, match="caution 4 has no effect with the profile top-k, which has no thresh"):
+            parse_options(values | {"caution": 4}, chosen)
+        assert parse_options(values | {"caution": 1}, chosen).caution == 1
+    assert parse_options({"profile": "0.5", "caution": 4}, replace(card, default_profile="top-k")).caution == 4
 
 
 def test_caution_multiplies_the_odds_of_thresholds() -> None:

@@ -126,6 +126,11 @@ def test_a_forgotten_at_sign_is_reported(name: str) -> None:
     assert f"the field '{name}' holds text; send a file: curl -F {name}=@photo.jpg" in str(told)
 
 
+def test_a_repeated_part_is_named_as_it_was_sent() -> None:
+    request = read_request(IncomingRequest({"image": photo(), "image#2": b"front.jpg"}, texts={"image#2"}), CARD)
+    assert str(request.images[1][1]) == "the field 'image' holds text; send a file: curl -F image=@photo.jpg"
+
+
 def test_a_file_is_an_image_whatever_it_holds_and_a_long_text_is_no_note() -> None:
     assert len(read_request(IncomingRequest({"image_a": b"text", "image_b": photo()}), CARD).images) == 2
     long = read_request(IncomingRequest({"image_a": b"x" * 2000, "image_b": photo()}, texts={"image_a"}), CARD)
