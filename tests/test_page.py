@@ -5,6 +5,7 @@ import csv
 import html
 import io
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -391,6 +392,17 @@ def test_photographs_and_evidence(url: str) -> None:
         assert answer.content.startswith(b"\xff\xd8")
     for path in ("/browse/photograph/9999/g/1", "/browse/photograph/240/x", "/browse/evidence/g/1?label=colour:Blak"):
         assert requests.get(url + path, timeout=60).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/browse/photograph/240/g/3", "/browse/evidence/g/3?label=colour:Black"])
+def test_pictures_are_kept_until_their_file_changes(url: str, scored: Path, path: str) -> None:
+    first = requests.get(url + path, timeout=60)
+    assert first.headers["cache-control"] == "private, no-cache"
+    kept = {"If-None-Match": first.headers["etag"]}
+    again = requests.get(url + path, headers=kept, timeout=60)
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    os.utime(scored.parent / "3.jpg")
+    assert requests.get(url + path, headers=kept, timeout=60).status_code == 200
 
 
 def test_reports_are_linked_and_shown_under_their_own_policy(url: str) -> None:

@@ -75,6 +75,13 @@ def test_corrections_are_searchable_at_once_and_can_be_undone(url: str, scored: 
     assert [entry.who for entry in CorrectionStore(scored).history("g/5")] == ["ana", "ana"]
 
 
+def test_an_item_of_an_unknown_product_or_group_is_refused(url: str) -> None:
+    for product, group, message in (("x", "colour", "no product 'x'"), ("g/6", "size", "no group 'size'")):
+        refused = requests.get(f"{url}/review/item", {"product": product, "group": group}, timeout=60)
+        assert (refused.status_code, refused.json()["error"]["type"]) == (400, "DataError")
+        assert message in refused.json()["error"]["message"]
+
+
 def test_a_conflicting_correction_is_reported(url: str) -> None:
     state = ask(url, "item", product="g/6", group="colour")["state"]
     assert correct(url, ["g/6", "is", "colour", "Red"], seen={"g/6": state}).ok

@@ -1,6 +1,7 @@
 """Routes of the Browse section: lists with filters and searches, product pages, photographs and reports."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -25,7 +26,6 @@ from serving.http_requests import receive_body
 from serving.protocol import IncomingRequest
 
 JPEG_TYPE = "image/jpeg"
-CACHE_ONE_DAY = {"Cache-Control": "private, max-age=86400"}
 
 
 def add_browse_routes(
@@ -111,7 +111,7 @@ def _add_products(app: FastAPI, renderer: Renderer, shop: Shop, predictor: Predi
 
 
 def _add_pictures(app: FastAPI, shop: Shop, predictor: Predictor) -> None:
-    maps = EvidenceMaps(predictor)
+    maps, weights = EvidenceMaps(predictor), predictor.card.weights_id
 
     def name_of(id: str, number: int) -> str:
         names = _or_404(shop.photographs, id)
@@ -120,19 +120,29 @@ def _add_pictures(app: FastAPI, shop: Shop, predictor: Predictor) -> None:
         return names[number - 1]
 
     @app.get("/browse/photograph/{side}/{id:path}", include_in_schema=False)
-    def photograph(side: int, id: str, number: int = 1) -> Response:
+    def photograph(request: Request, side: int, id: str, number: int = 1) -> Response:
         if side not in SIDES:
             raise HTTPException(
                 HTTPStatus.NOT_FOUND, f"the side of a photograph must be {' or '.join(map(str, SIDES))} px"
             )
         name = name_of(id, number)
-        return Response(
-            _or_404(lambda: thumbnail(name, side, modified_at(name))), media_type=JPEG_TYPE, headers=CACHE_ONE_DAY
-        )
+        changed = _or_404(modified_at, name)
+        return _unless_cached(request, (name, changed), lambda: thumbnail(name, side, changed))
 
     @app.get("/browse/evidence/{id:path}", include_in_schema=False)
-    def evidence(id: str, label: str, number: int = 1) -> Response:
-        return Response(_or_404(maps.picture, name_of(id, number), label), media_type=JPEG_TYPE, headers=CACHE_ONE_DAY)
+    def evidence(request: Request, id: str, label: str, number: int = 1) -> Response:
+        name = name_of(id, number)
+        version = (name, _or_404(modified_at, name), weights)
+        return _unless_cached(request, version, lambda: maps.picture(name, label))
+
+
+def _unless_cached(request: Request, version: tuple[object, ...], picture: Callable[[], bytes]) -> Response:
+    """A JPEG picture, or status 304 if the browser has this version of it; browsers ask each time."""
+    tag = f'"{hashlib.sha256(repr(version).encode()).hexdigest()[:16]}"'
+    headers = {"Cache-Control": "private, no-cache", "ETag": tag}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(_or_404(picture), media_type=JPEG_TYPE, headers=headers)
 
 
 def _add_reports(app: FastAPI, places: Sequence[Path]) -> None:

@@ -61,7 +61,9 @@ def batch_items(shop: Shop, batches: Sequence[LabelBatch]) -> list[dict[str, Any
 
 
 def review_item(shop: Shop, product: str, group: str) -> dict[str, Any]:
-    """The current item of one product. Raises DataError if the catalog does not have it."""
+    """The current item of one product. Raises DataError if the catalog does not have it, or the group."""
+    if group not in shop.scored.manifest.taxonomy.groups:
+        raise DataError(f"the catalog has no group {group[:60]!r}")
     found = review_items(shop, [QueueItem(product, group, "", 0.0, "")])
     if not found:
         raise DataError(f"the catalog has no product {product[:60]!r}")
