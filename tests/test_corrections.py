@@ -14,6 +14,7 @@ from PIL import Image
 from scored_catalog import EMBEDDING, MODEL, OTHER_MODEL, TAXONOMY, products, write_catalog
 
 from catalog.corrections.__main__ import main
+from catalog.corrections.corrected_products import REPRESENTATIVE
 from catalog.corrections.label_batches import label_batches
 from catalog.corrections.queues import CONTRADICTIONS, NEW, RANDOM, UNCERTAIN, queue
 from catalog.corrections.refitting import apply, propose, undo_refit
@@ -339,13 +340,29 @@ def test_a_refit_ignores_products_selected_for_errors(shifted: Scored) -> None:
         propose(shifted, card())
 
 
-def test_thresholds_stay_if_corrected_products_are_not_representative(shifted: Scored) -> None:
-    review(shifted, 100, found_by=UNCERTAIN)
+@pytest.mark.parametrize("kind", [UNCERTAIN, NEW])
+def test_thresholds_stay_if_corrected_products_are_not_representative(shifted: Scored, kind: str) -> None:
+    review(shifted, 100, found_by=kind)
     proposal = propose(shifted, card())
     assert (proposal.products, proposal.representative, proposal.chosen) == (100, 0, "as before")
     assert proposal.refit.thresholds == [0.5] * len(TAXONOMY)
     assert proposal.recalibrated
     assert "which are harder than the rest" in str(proposal)
+
+
+def test_representative_queues_show_cells_with_the_errors_of_the_whole_catalog(shifted: Scored) -> None:
+    everything = queue(shifted, UNCERTAIN, top=10_000)
+    errors = {(item.product, item.group): item.reward for item in everything}
+    usual = np.mean(list(errors.values()))
+
+    def mean(kind: str) -> float:
+        return float(np.mean([errors[item.product, item.group] for item in queue(shifted, kind, top=500)]))
+
+    assert len(errors) == len(shifted.vectors("logits")) * len(TAXONOMY.groups)
+    for kind in REPRESENTATIVE:
+        assert mean(kind) == pytest.approx(usual, rel=0.1)
+    for kind in (UNCERTAIN, NEW):
+        assert mean(kind) > 1.5 * usual
 
 
 def test_too_few_corrections_another_model_and_no_thresholds(shifted: Scored, tmp_path: Path) -> None:
