@@ -160,6 +160,34 @@ def test_shopify_and_akeneo(home: Path) -> None:
     assert (codes["girl"]["colour"], codes["bag"]["colour"]) == ("blue", "red")  # the source's, as codes
 
 
+@pytest.mark.parametrize(
+    ("labels", "age", "metafield"),
+    [
+        ({("gender", "Women"): 5.0, ("age", "kids"): 3.0}, "kids", "kids"),  # the age's own group knows better
+        ({("gender", "Girls"): 2.0, ("gender", "Women"): 3.0}, "adult", "adults"),
+        ({("gender", "Women"): 3.0}, "adult", "adults"),
+    ],
+)
+def test_the_age_is_that_of_its_own_group(
+    card: ModelCard, home: Path, labels: dict[tuple[str, str], float], age: str, metafield: str
+) -> None:
+    taxonomy = Taxonomy((*(Label(*each) for each in labels), Label("article", "Dresses")))
+    one_product(card, home, taxonomy, np.array([*labels.values(), 4.0]))
+    found = rows(export(home, "google"), "\t")["a"]
+    assert (found["gender"], found["age_group"]) == ("female", age)
+    found = rows(export(home, "shopify"))["a"]
+    assert found["Age group (product.metafields.shopify.age-group)"] == metafield
+    assert ("Baby & Children's" in found["Product Category"]) == (age == "kids")
+
+
+def test_the_most_probable_of_two_groups_is_the_material(card: ModelCard, home: Path) -> None:
+    one_product(card, home, Taxonomy((Label("fabric", "Cotton"), Label("pattern", "Striped"))), np.array([1.0, 3.0]))
+    (home / "m.csv").write_text(
+        "group,label,category,values\nfabric,Cotton,,fabric__cotton\npattern,Striped,,fabric__wool\n"
+    )
+    assert rows(export(home, "google", "--mapping", str(home / "m.csv")), "\t")["a"]["material"] == "Striped"
+
+
 def test_json_lines_and_excel(home: Path) -> None:
     first, *others = map(json.loads, export(home, "jsonl").read_text(encoding="utf-8").splitlines())
     assert len(others) == 2
@@ -203,13 +231,16 @@ def test_excel_on_a_full_disk_is_an_error_of_the_system(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def one_product(card: ModelCard, home: Path, taxonomy: Taxonomy, **cells: str) -> None:
+def one_product(
+    card: ModelCard, home: Path, taxonomy: Taxonomy, logits: np.ndarray | None = None, **cells: str
+) -> None:
     """Write a bundle with these labels, and a catalog of one product to which all of them apply."""
+    logits = np.full(len(taxonomy), 3.0) if logits is None else logits
     half = {"micro-f1": [0.5] * len(taxonomy)}
     own = replace(card, labels=taxonomy.labels, thresholds=half)
     own.save(home / "bundle")
     shutil.rmtree(home / "scored")
-    row = {"id": "a", "image": "", "logits": np.full(len(taxonomy), 3.0), "embedding": np.ones(EMBEDDING), **cells}
+    row = {"id": "a", "image": "", "logits": logits, "embedding": np.ones(EMBEDDING), **cells}
     model = {"name": own.name, "version": own.version, "weights": own.weights_id}
     write_catalog(
         home / "scored", [row], model, 50, taxonomy, [pa.field(name, pa.string()) for name in cells], "micro-f1"
