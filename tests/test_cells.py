@@ -7,7 +7,8 @@ from datetime import UTC
 import pyarrow as pa
 import pytest
 
-from catalog.scoring.cells import id_texts, read_column, rounded_ids, typed_columns
+from catalog.scoring.cells import read_column, typed_columns
+from catalog.scoring.row_ids import id_texts, rounded_ids
 
 DAYS = [datetime.date(2026, 5, 1), None, datetime.date(2026, 5, 25)]
 

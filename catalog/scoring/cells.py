@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from catalog.scoring.row_ids import id_texts
 from catalog.scoring.written_numbers import SPACES, WRITTEN_NUMBER, currencies, decimal_sign, has_sign, number
 from fashion.tables.columns import ID_COLUMNS, is_usual
 from fashion.tables.dates import infer_date_order, is_ambiguous_date, read_date
@@ -25,8 +26,6 @@ FLAGS = {
 }
 # Codes such as 007, +49, 12-A and 12E3, which conversion to a number would damage: one of them makes its column text.
 _NAME = re.compile(rf"0\d[\d{SPACES}./-]*|\+\d.*|(?=.*\d)(?=.*[^\W\d_])\S+")
-_FLOAT_ID = re.compile(r"(\d+)[.,]0")
-_ROUNDED_ID = re.compile(r"\d[.,]\d+E\+\d\d", re.IGNORECASE)  # as Excel shows and saves numbers of 12 digits or more
 
 
 class Odd(NamedTuple):
@@ -88,7 +87,7 @@ def typed_columns(cells: Mapping[str, Sequence[str]], rows: Sequence[str]) -> tu
     """Convert columns with `read_column`; returns them by name, and notes for the user.
 
     Args:
-        cells: of each column; in a column of ids 123.0 becomes 123, see `id_texts`.
+        cells: of each column; in a column of ids 123.0 becomes 123, see `catalog.scoring.row_ids`.
         rows: the place of each row, such as `products.csv:2`.
     """
     columns, notes = {}, []
@@ -99,37 +98,6 @@ def typed_columns(cells: Mapping[str, Sequence[str]], rows: Sequence[str]) -> tu
         if remark := typed.remark(name, texts, rows):
             notes.append(remark)
     return columns, notes
-
-
-def id_texts(cells: Sequence[Any]) -> list[str]:
-    """Ids as text, "" for missing ones.
-
-    If all are like 123.0, as pandas writes integers in a column with gaps, they become 123. Bytes are decoded, since
-    old Parquet writers store text as bytes.
-    """
-    texts = [_id_text(cell) for cell in cells]
-    found = [_FLOAT_ID.fullmatch(text) for text in texts]
-    if not all(match or not text for match, text in zip(found, texts, strict=True)):
-        return texts
-    return [match[1] if match else "" for match in found]
-
-
-def rounded_ids(column: str, cells: Sequence[str], rows: Sequence[str]) -> str | None:
-    """A note if a spreadsheet has rounded ids, as in 4.01235E+12, so that different ones coincide; otherwise None."""
-    rounded = [i for i, cell in enumerate(cells) if _ROUNDED_ID.fullmatch(cell)]
-    if not rounded:
-        return None
-    return (
-        f"note   {len(rounded):,} of {len(cells):,} ids in the column {column!r} have lost digits in a spreadsheet, "
-        f"and different products may have become one; the first is {cells[rounded[0]]!r} in {rows[rounded[0]]}; save "
-        "them as text, or name another column with --id"
-    )
-
-
-def _id_text(cell: Any) -> str:
-    if isinstance(cell, bytes):
-        return cell.decode(errors="backslashreplace")
-    return "" if cell is None or cell != cell else str(cell)
 
 
 def read_column(cells: Sequence[str]) -> TypedColumn:
