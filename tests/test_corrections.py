@@ -104,6 +104,16 @@ def test_the_queue_of_photographs_that_contradict_the_table(scored: Scored) -> N
     assert queue(scored, CONTRADICTIONS) == []
 
 
+def test_the_source_column_may_have_another_usual_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    taxonomy = Taxonomy((Label("colour", "Black"), Label("colour", "Red")))
+    rows = [{"id": f"p{i}", "image": "", "Color": "Black", "logits": np.array([i, 5.0 - i]) - 2.5} for i in range(6)]
+    rows = [row | {"embedding": np.ones(EMBEDDING)} for row in rows]
+    scored = write_catalog(tmp_path / "scored", rows, MODEL, 50, taxonomy, [pa.field("Color", pa.string())])
+    assert SourceLabels.from_groups(scored, ["colour"]).columns == {"colour": "Color"}
+    assert main([str(scored.folder), "--queue", "contradictions"]) == 0
+    assert "compared: colour with the column 'Color'" in capsys.readouterr().err
+
+
 def test_usual_confidence_is_the_mean_over_products_with_the_label(scored: Scored) -> None:
     usual = SourceLabels.from_groups(scored, ["color"]).usual_confidence(scored)
     sigmoid = 1 / (1 + np.exp(-np.array([5, 0.1, -5])))
@@ -408,6 +418,7 @@ def test_the_command(shifted: Scored, tmp_path: Path, capsys: pytest.CaptureFixt
     [
         (["--refit"], "--refit needs --bundle"),
         (["--apply"], "--apply needs --refit"),
+        (["--queue", "new", "--who", "ana"], "--who needs --apply or --undo"),
         (["--undo", "x"], "--undo takes the number of an entry, not 'x'"),
         (["--undo", "7"], "has no entry 7"),
         (["--undo", "7", "--queue", "new"], "--undo cannot be combined with"),

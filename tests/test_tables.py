@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from catalog.scored.columns import WRITTEN
 from catalog.scoring.opening import open_source
 from catalog.scoring.source import CONTENT, FAULT, LAST, PLACE
 from fashion.errors import DataError
@@ -607,7 +608,8 @@ def test_a_table_of_text_as_a_source(tmp_path: Path) -> None:
     source = open_source([str(tmp_path / "t.json")])
     assert list(source.ids) == ["7"]
     (row,) = source.source_columns().to_pylist()
-    assert row == {PLACE: ["https://x/a.jpg"], "sku": 7, "price": 2.5, "sale": True, "tags": "a|b"}
+    cells = {"sku": 7, "price": 2.5, "sale": True, "tags": "a|b"}
+    assert row == {PLACE: ["https://x/a.jpg"], **cells, WRITTEN + "sale": "true"}
 
 
 def test_rows_without_an_id_keep_theirs_when_rows_are_inserted(

@@ -78,9 +78,16 @@ class Translator:
         return found.label.name if self.language == "en" else found.value.name(self.language)
 
 
-def google_fields(product: ExportedProduct, translator: Translator) -> dict[str, str]:
-    """The fields of a Google Merchant feed that answers can fill; empty for those without an answer."""
-    values = translator.values(product)
+def google_fields(
+    product: ExportedProduct, translator: Translator, values: dict[str, list[AnsweredValue]]
+) -> dict[str, str]:
+    """The fields of a Google Merchant feed that answers can fill; empty for those without an answer.
+
+    Args:
+        product: with its answers.
+        translator: of names and categories.
+        values: of the product, see `Translator.values`.
+    """
     category = translator.category(product, values)
     colors = [translator.name(color).replace("/", " ") for color in values.get("color", [])][:COLORS]
     return {

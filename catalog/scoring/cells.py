@@ -100,6 +100,18 @@ def typed_columns(cells: Mapping[str, Sequence[str]], rows: Sequence[str]) -> tu
     return columns, notes
 
 
+def written_texts(cells: Sequence[str], values: pa.Array) -> pa.Array | None:
+    """The cells that cannot be written again from their values, such as `10,90 €` and `TRUE`; null for the others.
+
+    None if there are none. An export of the table needs them to leave the shop's own cells unchanged.
+    """
+    if pa.types.is_string(values.type):
+        return None
+    texts = ["" if value is None else str(value) for value in values.to_pylist()]
+    written = [cell if cell != text else None for cell, text in zip(cells, texts, strict=True)]
+    return pa.array(written, pa.string()) if any(cell is not None for cell in written) else None
+
+
 def read_column(cells: Sequence[str]) -> TypedColumn:
     """Convert a column to the type of at least 95 % of its cells, or of all but one; the others become null.
 

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from catalog.scored.columns import ID
-from catalog.scoring.cells import typed_columns
-from catalog.scoring.product_values import product_values
+from catalog.scored.columns import ID, WRITTEN
+from catalog.scoring.cells import typed_columns, written_texts
+from catalog.scoring.product_rows import product_rows
 from catalog.scoring.row_ids import missing_ids, rounded_ids, row_ids
 from catalog.scoring.source import PLACE, ListedSource, Piece, UnscoredRow, rows_table
 from fashion.errors import DataError
@@ -39,7 +39,7 @@ def text_source(
 ) -> ListedSource:
     """A text table or spreadsheet with columns of paths. Column types are inferred, see `catalog.scoring.cells`.
 
-    Rows with the same id are one product, with one value in each source column, see `catalog.scoring.product_values`.
+    Rows with the same id are one product, with one value in each source column, see `catalog.scoring.product_rows`.
 
     Raises:
         DataError: the table cannot be read, has no row, or lacks a column.
@@ -64,8 +64,13 @@ def text_source(
     if key:
         notes += [missing_ids(key, cells[key], shown, rows) or "", rounded_ids(key, cells[key], rows) or ""]
     _show(notes)
-    fields = tuple(pa.field(column, values.type) for column, values in own.items())
-    filled = {column: product_values(column, values, ids) for column, values in own.items()}
+    filled: dict[str, pa.Array] = {}
+    for column, values in own.items():
+        chosen = product_rows(column, values, ids)
+        filled[column] = values.take(chosen)
+        if (written := written_texts(cells[column], values)) is not None:
+            filled[WRITTEN + column] = written.take(chosen)
+    fields = tuple(pa.field(column, values.type) for column, values in filled.items())
     nothing: list[str | None] = [None]
     each = [(row, place) for row, places in enumerate(named) for place in places or nothing]
     content = rows_table(ids, rows, [None] * len(rows), None, filled).take(pa.array([row for row, _ in each]))

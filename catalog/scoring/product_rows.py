@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import pyarrow as pa
 
 from fashion.tables.columns import STOCK_COLUMNS, is_usual
 from fashion.tables.stock_texts import IN_STOCK, spellings
 
 
-def product_values(column: str, values: pa.Array, ids: Sequence[str]) -> pa.Array:
-    """A column in which all rows of a product have its value: the first that is not empty.
+def product_rows(column: str, values: pa.Array, ids: Sequence[str]) -> pa.Array:
+    """For each row, the position of the row that has its product's value: the first that is not empty.
 
     In a column of stocks it is the best: a product is in stock if one of its sizes is. Numbers are not added up, since
     rows of further photographs repeat them.
@@ -26,7 +25,7 @@ def product_values(column: str, values: pa.Array, ids: Sequence[str]) -> pa.Arra
     for row, (name, is_filled) in enumerate(zip(ids, values.is_valid().to_numpy(zero_copy_only=False), strict=True)):
         if is_filled and (name not in chosen or (rank and rank(cells[row]) > rank(cells[chosen[name]]))):
             chosen[name] = row
-    return values.take(pa.array(np.array([chosen.get(name, row) for row, name in enumerate(ids)], np.int64)))
+    return pa.array([chosen.get(name, row) for row, name in enumerate(ids)], pa.int64())
 
 
 def _stock_rank(kind: pa.DataType) -> Callable[[object], float] | None:
