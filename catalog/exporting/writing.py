@@ -1,7 +1,6 @@
 """Write rows to a file of a format, atomically."""
 
 import csv
-import errno
 import io
 import json
 import os
@@ -17,7 +16,7 @@ from xlsxwriter.exceptions import FileCreateError
 from catalog.exporting.formats import FORMATS
 from catalog.exporting.merging import Difference
 from fashion.errors import DataError
-from fashion.files import write_atomically
+from fashion.files import refuse_folder, write_atomically
 
 # Limits of an Excel sheet.
 MAX_ROWS = 1_048_576
@@ -32,8 +31,7 @@ def write(path: Path, kind: str, columns: Sequence[str], rows: Iterable[Mapping[
         OSError: the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir():  # before the work, not after it
-        raise IsADirectoryError(errno.EISDIR, "Is a directory", str(path))
+    refuse_folder(path)
     counted = _Counted(rows)
     if kind == "xlsx":
         try:

@@ -24,7 +24,7 @@ from fashion.tables.parquet import (
     check_photographs,
     first_of_lists,
     is_list,
-    is_text,
+    names_photographs,
     plain_array,
     read_fault,
 )
@@ -168,7 +168,7 @@ def parquet_source(
     kinds = [first.schema.field(image).type for image in images]
     for image, kind in zip(images, kinds, strict=True):
         check_photographs(first.path, image, kind)
-    holds = not all(map(_names_photographs, kinds))
+    holds = not all(map(names_photographs, kinds))
     if holds:  # further image columns are ignored
         images, kinds = images[:1], kinds[:1]
     ids: list[str] = []
@@ -311,11 +311,6 @@ def _read(table: ParquetTable, names: Sequence[str]) -> dict[str, pa.Array]:
 def _check_rows(path: Path, rows: Sequence[str]) -> None:
     if not rows:
         raise DataError(f"{path} has no row; nothing to score")
-
-
-def _names_photographs(kind: pa.DataType) -> bool:
-    """Whether cells of this type are paths or lists of paths."""
-    return is_text(kind.value_type if is_list(kind) else kind)
 
 
 def _show(notes: Sequence[str]) -> None:
