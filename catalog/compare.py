@@ -17,6 +17,7 @@ from catalog.analysis.portfolios import compare
 from catalog.analysis.report.writing import check_report_folder, write_comparison
 from catalog.analysis.tabular import compare_text, write_compare_csv
 from fashion.errors import one_line_errors
+from fashion.files import refuse_folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with one_line_errors():
         if options.report:
             check_report_folder(options.report)
+        if options.csv:
+            refuse_folder(options.csv)
         found = compare(
             options.one,
             options.other,

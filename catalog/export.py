@@ -8,20 +8,21 @@ From the command line:
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
 from catalog.analysis.opening import open_scored
 from catalog.exporting.fields import Translator
-from catalog.exporting.formats import FORMATS, Task
+from catalog.exporting.formats import FORMATS, Format, Task
 from catalog.exporting.mapping import SHIPPED, Mapping
 from catalog.exporting.merging import Merger
-from catalog.exporting.products import read_products, shown_columns
+from catalog.exporting.products import ExportedProduct, read_products, shown_columns
 from catalog.exporting.taxonomy_facts import LANGUAGES
 from catalog.exporting.writing import write, write_differences
-from fashion.errors import SettingError, one_line_errors
+from catalog.scored.table import Scored
+from fashion.errors import DataError, SettingError, one_line_errors
 from fashion.model_card import ModelCard
 
 SHOWN = 5  # labels without a counterpart that the note names
@@ -32,21 +33,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     with one_line_errors():
         scored = open_scored(options.catalog)
+        _check(options, scored)
         card = ModelCard.load(options.bundle)
         translator = Translator(Mapping.load(options.mapping), options.language)
         shape = FORMATS[options.format]
-        texts = dict(
-            _template(each, [*card.taxonomy.groups, *shown_columns(scored)], shape.key) for each in options.text
-        )
+        texts = dict(_template(each, [*card.taxonomy.groups, *shown_columns(scored)], shape) for each in options.text)
         if options.overwrite and options.format == "jsonl" and not texts:
             raise SettingError(
                 "--overwrite has no effect with jsonl, which keeps the source's cells beside the answers"
             )
         task = Task(card.taxonomy.groups, tuple(shown_columns(scored)), translator, Merger(options.overwrite), texts)
         found = read_products(scored, card, options.profile or scored.manifest.profile, options.where)
-        counted = tqdm(found, total=scored.rows, desc="exporting", unit="product", disable=None)
-        write(options.out, options.format, shape.columns(task), shape.rows(task, counted))
-        _report(task, options.out, options.format)
+        products = tqdm(found, total=scored.rows, desc="exporting", unit="product", disable=None)
+        some = _some(products, scored, options.where)
+        count = write(options.out, options.format, shape.columns(task), shape.rows(task, some))
+        _report(task, options.out, options.format, count)
     return 0
 
 
@@ -65,7 +66,10 @@ def _parser() -> argparse.ArgumentParser:
         "--mapping", type=Path, default=SHIPPED, metavar="CSV", help="mapping of labels to Shopify's taxonomy"
     )
     parser.add_argument(
-        "--language", choices=LANGUAGES, default="en", help="language of the values' names (default: %(default)s)"
+        "--language",
+        choices=LANGUAGES,
+        default="en",
+        help="with google, language of the values' names (default: %(default)s)",
     )
     parser.add_argument(
         "--text",
@@ -77,10 +81,34 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _template(text: str, names: Sequence[str], key: str) -> tuple[str, str]:
+def _check(options: argparse.Namespace, scored: Scored) -> None:
+    if options.language != "en" and options.format != "google":
+        raise SettingError(
+            f"--language has no effect with {options.format}, which has the names of the model's labels, or keys; "
+            "only google has names in other languages"
+        )
+    source = scored.manifest.source
+    for path in map(Path, (source, *source.split(", "))):  # of several files; a name may also have a comma
+        if path.is_file() and options.out.exists() and options.out.samefile(path):
+            raise SettingError(f"{options.out} is the table that was scored; write the export to another file")
+
+
+def _some(products: Iterable[ExportedProduct], scored: Scored, where: str | None) -> Iterator[ExportedProduct]:
+    """The products. Raises DataError if there are none, before an empty file replaces the previous one."""
+    empty = True
+    for product in products:
+        empty = False
+        yield product
+    if empty and where:
+        raise DataError(f"no product of {scored.folder} passes the filter {where!r}")
+
+
+def _template(text: str, names: Sequence[str], shape: Format) -> tuple[str, str]:
     column, _, template = text.partition("=")
-    if column.strip().lower() == key.lower():
-        raise SettingError(f"--text {text!r} would replace the products' ids, the column {key!r}")
+    if column.strip().lower() == shape.key.lower():
+        raise SettingError(f"--text {text!r} would replace the products' ids, the column {shape.key!r}")
+    if column.strip().lower() in shape.fixed:
+        raise SettingError(f"--text {text!r} would replace a field of the format; choose another column")
     try:
         template.format_map(dict.fromkeys(names, ""))
     except (KeyError, ValueError, IndexError, AttributeError) as error:
@@ -90,11 +118,11 @@ def _template(text: str, names: Sequence[str], key: str) -> tuple[str, str]:
     return column.strip(), template
 
 
-def _report(task: Task, out: Path, kind: str) -> None:
+def _report(task: Task, out: Path, kind: str, products: int) -> None:
     merger = task.merger
     merges = kind != "jsonl" or task.texts  # objects have the answers beside the source's cells
     counts = f"; {merger.filled:,} cells filled in, {merger.kept:,} of the source kept" if merges else ""
-    print(f"{out}: {kind}{counts}")
+    print(f"{out}: {kind}; {products:,} product{'s' * (products != 1)}{counts}")
     beside = out.with_name(f"{out.name}.differences.csv")
     if not merger.differences:
         beside.unlink(missing_ok=True)  # of a previous export

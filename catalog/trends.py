@@ -18,6 +18,7 @@ from catalog.analysis.periods import UNITS
 from catalog.analysis.report.writing import check_report_folder, write_trends
 from catalog.analysis.tabular import trends_text, write_trends_csv
 from fashion.errors import one_line_errors
+from fashion.files import refuse_folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with one_line_errors():
         if options.report:
             check_report_folder(options.report)
+        if options.csv:
+            refuse_folder(options.csv)
         found = trends(
             options.catalog,
             options.by,

@@ -59,7 +59,8 @@ def one_line_errors() -> Iterator[None]:
             where = f" while writing {error.filename}" if error.filename else ""
             message = f"no space left on the disk{where}; free some and run the same command again"
         elif error.filename:  # such as no permission, or a file where a folder is needed
-            message = f"{error.filename}: {error.strerror}; choose another path, or change that one"
+            path = error.filename2 or error.filename  # of a rename the user knows the target, not the temporary file
+            message = f"{path}: {error.strerror}; choose another path, or change that one"
         else:
             raise
         print(f"error: {message}", file=sys.stderr)

@@ -1,10 +1,17 @@
 """Write files atomically."""
 
+import errno
 import os
 import threading
 from pathlib import Path
 
 LEFTOVERS = ".*.*[0-9]-[0-9]*.tmp"  # glob pattern of the temporary files of killed processes
+
+
+def refuse_folder(path: Path) -> None:
+    """Raise OSError if a file cannot be written to this path because it is a folder: before the work, not after it."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
 
 
 def write_atomically(path: Path, content: bytes | str, mode: int = 0o666) -> Path:

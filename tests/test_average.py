@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from source_files import jpeg
 
 from fashion.gates import Gates
 from fashion.preprocess import InputSpec
@@ -63,10 +64,17 @@ def test_other_networks_are_refused(
 def test_unusable_checkpoints_are_one_line_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good = write_checkpoint(tmp_path / "a.ckpt")
     (tmp_path / "text.ckpt").write_text("no weights")
-    unusable = {"two or more": [], "no checkpoint": [tmp_path / "no.ckpt"], "text.ckpt": [tmp_path / "text.ckpt"]}
+    (tmp_path / "photo.jpg").write_bytes(jpeg())
+    unusable = {
+        "two or more": [],
+        "no checkpoint": [tmp_path / "no.ckpt"],
+        "text.ckpt": [tmp_path / "text.ckpt"],
+        "photo.jpg cannot be loaded: torch.save did not write it\n": [tmp_path / "photo.jpg"],
+    }
     for message, others in unusable.items():
         with pytest.raises(SystemExit, match="2"):
             main([str(good), *map(str, others), "--out", str(tmp_path / "mean.ckpt")])
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         assert message in error
+        assert "weights_only" not in error

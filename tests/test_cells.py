@@ -7,7 +7,8 @@ from datetime import UTC
 import pyarrow as pa
 import pytest
 
-from catalog.scoring.cells import id_texts, read_column, rounded_ids, typed_columns
+from catalog.scoring.cells import read_column, typed_columns
+from catalog.scoring.row_ids import id_texts, rounded_ids
 
 DAYS = [datetime.date(2026, 5, 1), None, datetime.date(2026, 5, 25)]
 
@@ -65,6 +66,10 @@ def test_a_column_has_the_common_type_of_its_cells(cells: list[str], kind: pa.Da
         (["0,125", "2,250"], [0.125, 2.25]),
         (["12,- €", "15,50 €", "9,-- €"], [12.0, 15.5, 9.0]),
         (["CHF 12.-", "CHF 1'200.50"], [12.0, 1200.5]),
+        (["1.299,- €", "899,- €"], [1299, 899]),
+        (["1.299,-", "2.499"], [1299, 2499]),
+        (["1.299 €", "899 €", "2.499 €"], [1299, 899, 2499]),
+        (["€ 1,299", "€ 899"], [1299, 899]),
         (["Rs. 1,29,999.00", "Rs. 999.00"], [129999.0, 999.0]),
         (["5.00-", ".50"], [-5.0, 0.5]),
     ],
@@ -73,7 +78,9 @@ def test_prices_are_numbers_however_they_are_written(cells: list[str], values: l
     assert typed_column(cells).to_pylist() == values
 
 
-@pytest.mark.parametrize("cells", [["10 EUR", "10 USD"], ["10,50", "10.50"], ["12 Stück", "13 Stück"]])
+@pytest.mark.parametrize(
+    "cells", [["10 EUR", "10 USD"], ["10,50", "10.50"], ["1.299 €", "899.50 €"], ["12 Stück", "13 Stück"]]
+)
 def test_mixed_cells_stay_text(cells: list[str]) -> None:
     assert typed_column(cells).to_pylist() == cells
 
@@ -124,6 +131,15 @@ def test_local_dates_with_times(cells: list[str]) -> None:
     assert typed_column(["5/1/26, 10:30 AM", "25/2/26, 1:05 PM"]).type == pa.string(), "contradictory formats"
     assert typed_column(["5/1/26 10:30", "5/2/26 13:05"]).type == pa.string(), "ambiguous"
     assert typed_column(["13:00 PM", "5/1/26, 13:05 PM"]).type == pa.string()
+
+
+@pytest.mark.parametrize(("cell", "value"), [("1.299", "1.299"), ("1,299", "1299")])
+def test_a_guessed_decimal_sign_is_noted(cell: str, value: str) -> None:
+    rows = ["p.csv:2", "p.csv:3"]
+    _, (note,) = typed_columns({"price": ["999", cell]}, rows)
+    assert f"comma or point is the decimal sign: {cell!r} in p.csv:3 is read as {value};" in note
+    for clear in (["999", f"{cell} €"], ["9.50", "1.299"], ["999", "1299"]):
+        assert typed_columns({"price": clear}, rows)[1] == []
 
 
 def test_ambiguous_dates_stay_text() -> None:

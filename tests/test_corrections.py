@@ -14,6 +14,7 @@ from PIL import Image
 from scored_catalog import EMBEDDING, MODEL, OTHER_MODEL, TAXONOMY, products, write_catalog
 
 from catalog.corrections.__main__ import main
+from catalog.corrections.corrected_products import REPRESENTATIVE
 from catalog.corrections.label_batches import label_batches
 from catalog.corrections.queues import CONTRADICTIONS, NEW, RANDOM, UNCERTAIN, queue
 from catalog.corrections.refitting import apply, propose, undo_refit
@@ -101,6 +102,16 @@ def test_the_queue_of_photographs_that_contradict_the_table(scored: Scored) -> N
         queue(scored, CONTRADICTIONS, ["kind"])
     write(scored, Correction("wrong table", ONLY, "color", "Black"))
     assert queue(scored, CONTRADICTIONS) == []
+
+
+def test_the_source_column_may_have_another_usual_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    taxonomy = Taxonomy((Label("colour", "Black"), Label("colour", "Red")))
+    rows = [{"id": f"p{i}", "image": "", "Color": "Black", "logits": np.array([i, 5.0 - i]) - 2.5} for i in range(6)]
+    rows = [row | {"embedding": np.ones(EMBEDDING)} for row in rows]
+    scored = write_catalog(tmp_path / "scored", rows, MODEL, 50, taxonomy, [pa.field("Color", pa.string())])
+    assert SourceLabels.from_groups(scored, ["colour"]).columns == {"colour": "Color"}
+    assert main([str(scored.folder), "--queue", "contradictions"]) == 0
+    assert "compared: colour with the column 'Color'" in capsys.readouterr().err
 
 
 def test_usual_confidence_is_the_mean_over_products_with_the_label(scored: Scored) -> None:
@@ -339,13 +350,29 @@ def test_a_refit_ignores_products_selected_for_errors(shifted: Scored) -> None:
         propose(shifted, card())
 
 
-def test_thresholds_stay_if_corrected_products_are_not_representative(shifted: Scored) -> None:
-    review(shifted, 100, found_by=UNCERTAIN)
+@pytest.mark.parametrize("kind", [UNCERTAIN, NEW])
+def test_thresholds_stay_if_corrected_products_are_not_representative(shifted: Scored, kind: str) -> None:
+    review(shifted, 100, found_by=kind)
     proposal = propose(shifted, card())
     assert (proposal.products, proposal.representative, proposal.chosen) == (100, 0, "as before")
     assert proposal.refit.thresholds == [0.5] * len(TAXONOMY)
     assert proposal.recalibrated
     assert "which are harder than the rest" in str(proposal)
+
+
+def test_representative_queues_show_cells_with_the_errors_of_the_whole_catalog(shifted: Scored) -> None:
+    everything = queue(shifted, UNCERTAIN, top=10_000)
+    errors = {(item.product, item.group): item.reward for item in everything}
+    usual = np.mean(list(errors.values()))
+
+    def mean(kind: str) -> float:
+        return float(np.mean([errors[item.product, item.group] for item in queue(shifted, kind, top=500)]))
+
+    assert len(errors) == len(shifted.vectors("logits")) * len(TAXONOMY.groups)
+    for kind in REPRESENTATIVE:
+        assert mean(kind) == pytest.approx(usual, rel=0.1)
+    for kind in (UNCERTAIN, NEW):
+        assert mean(kind) > 1.5 * usual
 
 
 def test_too_few_corrections_another_model_and_no_thresholds(shifted: Scored, tmp_path: Path) -> None:
@@ -391,6 +418,7 @@ def test_the_command(shifted: Scored, tmp_path: Path, capsys: pytest.CaptureFixt
     [
         (["--refit"], "--refit needs --bundle"),
         (["--apply"], "--apply needs --refit"),
+        (["--queue", "new", "--who", "ana"], "--who needs --apply or --undo"),
         (["--undo", "x"], "--undo takes the number of an entry, not 'x'"),
         (["--undo", "7"], "has no entry 7"),
         (["--undo", "7", "--queue", "new"], "--undo cannot be combined with"),

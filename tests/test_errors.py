@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fashion.errors import BundleError, DataError, FashionError, InvalidImage, SettingError, one_line, one_line_errors
+from fashion.files import write_atomically
 
 
 @pytest.mark.parametrize("kind", [InvalidImage, DataError, BundleError, SettingError])
@@ -28,6 +29,12 @@ def test_a_full_disk_names_the_file_and_what_to_do(number, capsys):
     assert message.count("\n") == 1
     assert "runs/one/model.onnx" in message
     assert "free some" in message
+
+
+def test_a_folder_in_place_of_a_file_is_named_and_not_the_temporary_file(tmp_path, capsys):
+    with pytest.raises(SystemExit), one_line_errors():
+        write_atomically(tmp_path, b"")
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path}: Is a directory; ")
 
 
 def test_a_really_full_disk(capsys):

@@ -23,7 +23,10 @@ from catalog.export import main
 from catalog.exporting.mapping import Mapping
 from catalog.exporting.taxonomy_facts import LANGUAGES, categories, values
 from catalog.exporting.writing import write
+from catalog.scored.columns import WRITTEN
 from catalog.scored.correction_store import IS_NOT, Correction, CorrectionStore
+from catalog.scoring.opening import open_source
+from catalog.scoring.source import PLACE
 from fashion.errors import DataError
 from fashion.model_card import ModelCard
 from fashion.preprocess import InputSpec
@@ -148,6 +151,34 @@ def test_google(home: Path) -> None:
     assert german["007"]["material"] == "Baumwolle"
 
 
+@pytest.mark.parametrize(
+    ("cells", "gender", "age", "color"),
+    [
+        ({"gender": "Women", "color": "Navy Blue|White"}, "female", "adult", "Navy Blue/White"),
+        ({"gender": "Men's", "Age Group": "Adults", "color": "a; b, c/d"}, "male", "adult", "a/b/c"),
+        ({"gender": "Men|Women", "age_group": "3-5 years"}, "unisex", "adult", "Red"),
+        ({"gender": "Girls"}, "female", "kids", "Red"),
+        ({"gender": "Everybody"}, "male", "adult", "Red"),
+        ({"gender": ""}, "male", "adult", "Red"),
+    ],
+)
+def test_google_gets_its_own_words(
+    card: ModelCard, home: Path, cells: dict[str, str], gender: str, age: str, color: str
+) -> None:
+    one_product(card, home, Taxonomy((Label("gender", "Men"), Label("color", "Red"))), **cells)
+    found = rows(export(home, "google"), "\t")["a"]
+    assert (found["gender"], found["age_group"], found["color"]) == (gender, age, color)
+    listed = {row["column"]: row["table"] for row in rows_of_differences(home)}
+    unknown = {name: cell for name, cell in cells.items() if cell in ("Everybody", "3-5 years")}
+    assert unknown.items() <= listed.items()
+    assert ("gender" in listed) == (cells["gender"] in ("Women", "Girls", "Everybody"))
+
+
+def rows_of_differences(home: Path) -> list[dict[str, str]]:
+    path = home / "out.google.differences.csv"
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines())) if path.exists() else []
+
+
 def test_shopify_and_akeneo(home: Path) -> None:
     found = rows(export(home, "shopify"))
     assert found["007"]["Product Category"] == "Apparel & Accessories > Clothing > Clothing Tops > T-Shirts"
@@ -158,6 +189,34 @@ def test_shopify_and_akeneo(home: Path) -> None:
     assert codes["007"]["colour"] == "navy_blue,white"
     assert codes["007"]["neck"] == "v_neck"
     assert (codes["girl"]["colour"], codes["bag"]["colour"]) == ("blue", "red")  # the source's, as codes
+
+
+@pytest.mark.parametrize(
+    ("labels", "age", "metafield"),
+    [
+        ({("gender", "Women"): 5.0, ("age", "kids"): 3.0}, "kids", "kids"),  # the age's own group knows better
+        ({("gender", "Girls"): 2.0, ("gender", "Women"): 3.0}, "adult", "adults"),
+        ({("gender", "Women"): 3.0}, "adult", "adults"),
+    ],
+)
+def test_the_age_is_that_of_its_own_group(
+    card: ModelCard, home: Path, labels: dict[tuple[str, str], float], age: str, metafield: str
+) -> None:
+    taxonomy = Taxonomy((*(Label(*each) for each in labels), Label("article", "Dresses")))
+    one_product(card, home, taxonomy, np.array([*labels.values(), 4.0]))
+    found = rows(export(home, "google"), "\t")["a"]
+    assert (found["gender"], found["age_group"]) == ("female", age)
+    found = rows(export(home, "shopify"))["a"]
+    assert found["Age group (product.metafields.shopify.age-group)"] == metafield
+    assert ("Baby & Children's" in found["Product Category"]) == (age == "kids")
+
+
+def test_the_most_probable_of_two_groups_is_the_material(card: ModelCard, home: Path) -> None:
+    one_product(card, home, Taxonomy((Label("fabric", "Cotton"), Label("pattern", "Striped"))), np.array([1.0, 3.0]))
+    (home / "m.csv").write_text(
+        "group,label,category,values\nfabric,Cotton,,fabric__cotton\npattern,Striped,,fabric__wool\n"
+    )
+    assert rows(export(home, "google", "--mapping", str(home / "m.csv")), "\t")["a"]["material"] == "Striped"
 
 
 def test_json_lines_and_excel(home: Path) -> None:
@@ -188,7 +247,6 @@ def test_excel_into_an_unwritable_place_is_an_error_of_the_system() -> None:
         write(Path("/proc/x.xlsx"), "xlsx", ["id"], [{"id": "1"}])
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of a ZipFile inside xlsxwriter
 def test_excel_on_a_full_disk_is_an_error_of_the_system(tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
@@ -203,13 +261,16 @@ def test_excel_on_a_full_disk_is_an_error_of_the_system(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def one_product(card: ModelCard, home: Path, taxonomy: Taxonomy, **cells: str) -> None:
+def one_product(
+    card: ModelCard, home: Path, taxonomy: Taxonomy, logits: np.ndarray | None = None, **cells: str
+) -> None:
     """Write a bundle with these labels, and a catalog of one product to which all of them apply."""
+    logits = np.full(len(taxonomy), 3.0) if logits is None else logits
     half = {"micro-f1": [0.5] * len(taxonomy)}
     own = replace(card, labels=taxonomy.labels, thresholds=half)
     own.save(home / "bundle")
     shutil.rmtree(home / "scored")
-    row = {"id": "a", "image": "", "logits": np.full(len(taxonomy), 3.0), "embedding": np.ones(EMBEDDING), **cells}
+    row = {"id": "a", "image": "", "logits": logits, "embedding": np.ones(EMBEDDING), **cells}
     model = {"name": own.name, "version": own.version, "weights": own.weights_id}
     write_catalog(
         home / "scored", [row], model, 50, taxonomy, [pa.field(name, pa.string()) for name in cells], "micro-f1"
@@ -304,6 +365,66 @@ def test_differences_of_a_previous_export_are_removed(home: Path) -> None:
     assert not (home / "out.csv.differences.csv").exists()
 
 
+def test_the_fields_of_json_lines_stay_objects(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("attributes", "Source", "shopify_category"):
+        with pytest.raises(SystemExit):
+            export(home, "jsonl", "--text", f"{name}={{article}}")
+        assert "would replace a field of the format" in capsys.readouterr().err
+
+
+def test_an_export_without_products_leaves_the_previous_one(home: Path) -> None:
+    before = export(home, "csv").read_bytes()
+    with pytest.raises(SystemExit):
+        export(home, "csv", "--where", "id=gone")
+    assert (home / "out.csv").read_bytes() == before
+    assert len(list(home.glob("*out*"))) == 2  # with its differences
+
+
+def test_the_number_of_products_is_told(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    export(home, "csv", "--where", "id=007")
+    assert "out.csv: csv; 1 product; " in capsys.readouterr().out
+
+
+def test_cells_are_exported_as_the_table_writes_them(card: ModelCard, home: Path) -> None:
+    """Also if conversion to a column's type has changed or lost them."""
+    cells = {"price": ["10,90 €", "9,50 €"], "size": [*"3456", "One Size"], "sale": ["TRUE", "FALSE"], "n": ["1", "2"]}
+    cells |= {"listed": ["01.01.2026", "25.12.2025"]}
+    lines = [[f"p{i}", "", *(texts[i % len(texts)] for texts in cells.values())] for i in range(5)]
+    with (home / "t.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["id", "image", *cells], *lines])
+    source = open_source([str(home / "t.csv")]).source_columns().drop_columns([PLACE])
+    assert [name for name in source.column_names if name.startswith(WRITTEN)] == [
+        WRITTEN + name for name in ("price", "size", "sale", "listed")
+    ]
+    vectors = {"logits": np.zeros(len(TAXONOMY)), "embedding": np.ones(EMBEDDING)}
+    products = [{"id": f"p{i}", "image": "", **vectors, **row} for i, row in enumerate(source.to_pylist())]
+    model = {"name": card.name, "version": card.version, "weights": card.weights_id}
+    shutil.rmtree(home / "scored")
+    scored = write_catalog(home / "scored", products, model, 50, TAXONOMY, source.schema, "micro-f1")
+    shown = replace(scored.manifest, columns=tuple(cells))
+    (home / "scored" / "score.json").write_text(json.dumps(shown.to_json()))
+    found = rows(export(home, "csv"))
+    assert [[id, row["image"], *(row[name] for name in cells)] for id, row in found.items()] == lines
+    assert not any(name.startswith(WRITTEN) for name in found["p0"])
+
+
+def test_the_scored_table_is_not_overwritten(card: ModelCard, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "out.csv").write_text("id,image\n007,007.jpg\n")
+    manifest = json.loads((home / "scored" / "score.json").read_text())
+    (home / "scored" / "score.json").write_text(json.dumps(manifest | {"source": str(home / "out.csv")}))
+    with pytest.raises(SystemExit):
+        export(home, "csv")
+    assert "is the table that was scored; write the export to another file" in capsys.readouterr().err
+    assert (home / "out.csv").read_text() == "id,image\n007,007.jpg\n"
+
+
+def test_a_folder_as_output_is_refused_by_its_name(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "out.xlsx").mkdir()
+    with pytest.raises(SystemExit):
+        export(home, "xlsx")
+    assert "out.xlsx: Is a directory; choose another path" in capsys.readouterr().err
+
+
 def test_texts_by_template(home: Path) -> None:
     found = rows(export(home, "csv", "--text", "alt={colour} {neck} {article}", "--text", "title={article}"))
     assert found["007"]["alt"] == "Navy Blue V-Neck Tshirts"
@@ -316,6 +437,9 @@ def test_texts_by_template(home: Path) -> None:
     [
         (["--text", "title={colr}"], "{'colr'} is unknown; choose among: gender, article"),
         (["--text", "title"], "is not COLUMN=TEMPLATE"),
+        (["--text", "image={colour}"], "would replace a field of the format"),
+        (["--language", "de"], "--language has no effect with csv"),
+        (["--where", "id=gone"], "passes the filter 'id=gone'"),
         (["--text", "ID={colour}"], "would replace the products' ids, the column 'id'"),
         (["--profile", "strict"], "strict"),
         (["--where", "shape=Round"], "unknown column 'shape'"),

@@ -52,6 +52,9 @@ def test_ids_cannot_name_files_outside_the_folder(tmp_path: Path) -> None:
 def test_errors_name_the_fix(data: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere does not exist; `make data` draws the sample"):
         as_photographs(tmp_path / "nowhere", tmp_path / "photos")
+    with pytest.raises(DataError, match=r"x\.JSON has the name of the file for the labels"):
+        extract_photo(data, tmp_path / "x.JSON", "val", 0)
+    assert not (tmp_path / "x.JSON").exists()
     with pytest.raises(DataError, match=r"has no split test; it has: train, val"):
         as_photographs(data, tmp_path / "photos")
     assert not (tmp_path / "photos").exists()

@@ -106,7 +106,11 @@ def test_empty_keys_are_not_found(shop: Path, tmp_path: Path, capsys: pytest.Cap
         (("--on", "image"), "has no column 'image'"),
         (("--on", "colour=sku"), "has no column 'colour' (did you mean 'color'?)"),
         (("--on", "image=sku", "--columns", "necks"), "has no column 'necks' (did you mean 'neck'?)"),
-        (("--on", "image=sku", "--columns", "color"), "has all columns of"),
+        (
+            ("--on", "image=sku", "--columns", "color"),
+            "has all columns of --columns already, or they are",
+        ),
+        (("--on", "image=sku", "--columns", "sku"), "has all columns of --columns already, or they are the key: sku"),
         (("--on", "image=note"), "no value of image in"),
         (("--on", "image=color"), "has the color 'Pink' of an earlier row, but other values"),
     ],

@@ -17,6 +17,7 @@ from photos import photo
 from product_tables import photograph, write_csv, write_parquet, write_photographs
 
 from catalog.score import main, score
+from catalog.scored.columns import WRITTEN
 from catalog.scored.table import LEFT_OUT_FILE, Scored
 from fashion.errors import BundleError, DataError, FashionError
 from fashion.model_card import ModelCard
@@ -341,6 +342,18 @@ def test_source_columns_are_updated_without_scoring(bundle: Path, tmp_path: Path
     again = score(bundle, [str(path)], out, engine="int8")
     assert (again.scored, again.refreshed.changed) == (0, 0)
     assert {part.name: part.read_bytes() for part in out.glob("part-*.parquet")} == parts
+
+
+def test_the_texts_of_converted_cells_are_stored_beside_the_values(bundle: Path, tmp_path: Path) -> None:
+    path, out = write_csv(tmp_path, 3), tmp_path / "out"
+    score(bundle, [str(path)], out, engine="int8")
+    assert WRITTEN + "price" not in Scored.open(out).schema.names  # 0.5 is written as it is read
+    path.write_text(path.read_text().replace(".5,", ".50,"))
+    assert score(bundle, [str(path)], out, engine="int8").scored == 0
+    found = table(out)
+    assert found[WRITTEN + "price"].to_pylist() == ["0.50", "1.50", "2.50"]
+    assert found["price"].to_pylist() == [0.5, 1.5, 2.5]
+    assert Scored.open(out).manifest.columns == ("sku", "price", "code", "brand")
 
 
 def test_a_product_with_another_photograph_is_scored_again(bundle: Path, tmp_path: Path) -> None:

@@ -26,13 +26,24 @@ def test_the_card_contains_no_local_paths(bundle: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(bundle, copy)
     card = ModelCard.load(copy)
-    places = {"path": ["/home/me/shop a", "/data/b", "../data/c"], "cache": "/x/y"}
+    places = {"path": ["/home/me/shop a", "/data/b", "../data/c"], "cache": "/x/y", "more": ["~/data/shop", "~me/d"]}
+    link = "https://host.example/a/b.pth"
     card.training["settings"] = {"data": places, "lr": 0.5}
-    card.metrics["validation"] = {"data": "/home/me/shop, /data/b", "note": "1/2 of them"}
+    card.metrics["validation"] = {
+        "data": "/home/me/shop, /data/b, file:///home/me/c",
+        "note": "1/2 of them",
+        "command": f"fit --weights {link} --path=/home/me/d --cache '/home/me/e'",
+        "source": f"{link}, HTTP://b.example/c/",
+    }
     card.save(copy)
     small = ship(copy, tmp_path / "out", "python -m training.fit")
-    assert small.training["settings"]["data"] == {"path": ["shop a", "b", "c"], "cache": "y"}
-    assert small.metrics["validation"] == {"data": "shop, b", "note": "1/2 of them"}
+    assert small.training["settings"]["data"] == {"path": ["shop a", "b", "c"], "cache": "y", "more": ["shop", "d"]}
+    assert small.metrics["validation"] == {
+        "data": "shop, b, file://c",
+        "note": "1/2 of them",
+        "command": f"fit --weights {link} --path=d --cache 'e'",
+        "source": f"{link}, HTTP://b.example/c/",
+    }
     assert small.training["command"] == "python -m training.fit"
     assert "/home" not in (tmp_path / "out" / "model_card.json").read_text()
 

@@ -16,7 +16,7 @@ from source_files import jpeg, save_jpegs
 
 from fashion.errors import DataError
 from fashion.taxonomy import Label, imaterialist
-from training.sources import load_taxonomy, open_folder
+from training.sources import load_taxonomy, open_folder, read_description
 from training.sources.__main__ import main
 from training.sources.extract import extract_photo
 from training.sources.writer import ProductRow, write_dataset
@@ -66,6 +66,25 @@ def test_changes_are_noticed_in_linked_folders(tmp_path: Path, shop: Path) -> No
         assert open_folder(source, cache=cache) == first
         os.utime(tmp_path / "elsewhere" / "3.jpg", ns=(0, len(str(source))))
         assert open_folder(source, cache=cache) != first
+
+
+@pytest.mark.parametrize("where", ["pics", "a/b", "../elsewhere", "{shop}/pics"])
+def test_photographs_that_are_added_to_a_folder_named_in_the_cells_are_noticed(
+    tmp_path: Path, shop: Path, where: str
+) -> None:
+    where = where.format(shop=shop)
+    (shop / "images").rename(shop / "there")
+    (shop / where).parent.mkdir(exist_ok=True)
+    (shop / "there").rename(shop / where)
+    (shop / where / "3.jpg").rename(tmp_path / "3.jpg")
+    table = shop / "train.csv"
+    table.write_text(table.read_text().replace("\n", f"\n{where}/").removesuffix(f"{where}/"))
+    first = open_folder(table, cache=tmp_path / "cache")
+    assert open_folder(table, cache=tmp_path / "cache") == first
+    (tmp_path / "3.jpg").rename(shop / where / "3.jpg")
+    second = open_folder(table, cache=tmp_path / "cache")
+    assert second != first
+    assert sum(read_description(second)["splits"].values()) == 20
 
 
 @pytest.mark.parametrize("place", ["", "Photos", "imgs", "fetched"])

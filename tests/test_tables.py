@@ -3,7 +3,7 @@
 import json
 import unicodedata
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from catalog.scored.columns import WRITTEN
 from catalog.scoring.opening import open_source
 from catalog.scoring.source import CONTENT, FAULT, LAST, PLACE
 from fashion.errors import DataError
@@ -607,7 +608,43 @@ def test_a_table_of_text_as_a_source(tmp_path: Path) -> None:
     source = open_source([str(tmp_path / "t.json")])
     assert list(source.ids) == ["7"]
     (row,) = source.source_columns().to_pylist()
-    assert row == {PLACE: ["https://x/a.jpg"], "sku": 7, "price": 2.5, "sale": True, "tags": "a|b"}
+    cells = {"sku": 7, "price": 2.5, "sale": True, "tags": "a|b"}
+    assert row == {PLACE: ["https://x/a.jpg"], **cells, WRITTEN + "sale": "true"}
+
+
+def test_rows_without_an_id_keep_theirs_when_rows_are_inserted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ["A1,a.jpg,", ",b.jpg,", ",,without a photograph", "A2,c.jpg,"]
+    (tmp_path / "t.csv").write_text("\n".join(["sku,image,title", *rows]))
+    assert list(open_source([str(tmp_path / "t.csv")]).ids) == ["A1", "b.jpg", "t.csv:4", "A2"]
+    (note,) = capsys.readouterr().err.splitlines()
+    assert note.startswith("note   2 of 4 rows have no id in the column 'sku'; the first is t.csv:3; their photographs")
+    (tmp_path / "t.csv").write_text("\n".join(["sku,image,title", ",new.jpg,", *rows]))
+    assert list(open_source([str(tmp_path / "t.csv")]).ids)[:3] == ["new.jpg", "A1", "b.jpg"]
+    pq.write_table(pa.table({"sku": ["A1", None], "image": ["a.jpg", "b.jpg"]}), tmp_path / "paths.parquet")
+    assert list(open_source([str(tmp_path / "paths.parquet")]).ids) == ["A1", "b.jpg"]
+    pq.write_table(pa.table({"sku": ["A1", None], "image": [b"1", b"2"]}), tmp_path / "bytes.parquet")
+    assert list(open_source([str(tmp_path / "bytes.parquet")]).ids) == ["A1", "bytes.parquet:2"]
+    assert "their places in the table are used" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("stocks", "value"),
+    [
+        (("0", "5", "7", ""), 7),
+        (("-2", "0", "", "0"), 0),
+        (("false", "true", "", "false"), True),
+        (("Out of stock", "In stock", "", "preorder"), "In stock"),
+        (("", "sold out", "no", ""), "sold out"),
+    ],
+)
+def test_a_product_is_in_stock_if_one_of_its_sizes_is(tmp_path: Path, stocks: Sequence[str], value: object) -> None:
+    sizes = zip("SML", stocks, strict=False)
+    lines = [f"a,{size},{stock},{10 + len(size)},a.jpg" for size, stock in sizes]
+    (tmp_path / "t.csv").write_text("\n".join(["Handle,size,Stock,price,image", *lines, f"b,S,{stocks[3]},9,b.jpg"]))
+    rows = open_source([str(tmp_path / "t.csv")]).source_columns().to_pylist()
+    assert {(row["size"], row["Stock"]) for row in rows[:3]} == {("S", value)}  # of other columns the first value
 
 
 def test_bad_lines_of_a_source_are_listed(tmp_path: Path) -> None:

@@ -17,7 +17,12 @@ from fashion.folders import atomic_folder
 from fashion.model_card import CARD_FILE, INT8_FILE, ModelCard, checked_file
 from training.bundle.folders import check_bundle_replaceable
 
-PATH_PATTERN = re.compile(r"(?<![\w.])(?:\.{1,2})?/(?:[^\s,'\"\]/]+/)*([^\s,'\"\]/]+)")
+# A URL, which stays, or a path with its last part; file: URLs are paths.
+PATH_PATTERN = re.compile(
+    r"(\b(?!file:)[a-z][a-z0-9+.-]*://[^\s,'\"\]]+)"
+    r"|(?<![\w.])(?:~\w*|\.{1,2})?/(?:[^\s,'\"\]/]+/)*([^\s,'\"\]/]+)",
+    re.IGNORECASE,
+)
 
 
 def ship(bundle: Path, out: Path, command: str | None = None, texts: Sequence[Path] = ()) -> ModelCard:
@@ -65,12 +70,12 @@ def ship(bundle: Path, out: Path, command: str | None = None, texts: Sequence[Pa
 
 
 def _without_folders(value: Any) -> Any:
-    """Copy JSON-like data; in its strings, cut absolute paths and paths starting with ./ or ../ to their last part."""
+    """Copy JSON-like data; in its strings, cut paths starting with /, ./, ../ or ~ to their last part."""
     if isinstance(value, dict):
         return {name: _without_folders(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_without_folders(each) for each in value]
-    return PATH_PATTERN.sub(r"\1", value) if isinstance(value, str) else value
+    return PATH_PATTERN.sub(r"\1\2", value) if isinstance(value, str) else value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

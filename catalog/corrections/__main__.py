@@ -18,8 +18,9 @@ from pathlib import Path
 
 from catalog.corrections.label_batches import label_batches
 from catalog.corrections.listing import entries_json, entries_text
-from catalog.corrections.queues import BATCHES, KINDS, TOP, UNCERTAIN, queue
+from catalog.corrections.queues import BATCHES, CONTRADICTIONS, KINDS, TOP, UNCERTAIN, queue, wanted_groups
 from catalog.corrections.refitting import apply, propose, undo_refit
+from catalog.corrections.source_labels import SourceLabels
 from catalog.corrections.training_folder import write_training_folder
 from catalog.scored.correction_store import CorrectionStore
 from catalog.scored.table import Scored
@@ -92,6 +93,8 @@ def _check(options: argparse.Namespace) -> None:
         raise SettingError("--undo cannot be combined with --queue or --out")
     if options.photographs and not options.out:
         raise SettingError("--photographs needs --out")
+    if options.who is not None and not (options.undo or options.apply):
+        raise SettingError("--who needs --apply or --undo; corrections are made on the page or from Python")
     if options.bundle and not options.refit:
         raise SettingError("--bundle needs --refit")
     queued: dict[str, object] = {"group": [], "label": None, "where": None, "top": TOP}
@@ -111,6 +114,12 @@ def _show_queue(scored: Scored, options: argparse.Namespace) -> None:
             print(json.dumps(shown, ensure_ascii=False) if options.json else text)
         return
     found = queue(scored, options.queue or UNCERTAIN, options.group, label, options.where, options.top)
+    if options.queue == CONTRADICTIONS:
+        columns = SourceLabels.from_groups(
+            scored, wanted_groups(scored.manifest.taxonomy, options.group, label)
+        ).columns
+        named = ", ".join(f"{group} with the column {column!r}" for group, column in columns.items())
+        print(f"note   compared: {named}", file=sys.stderr)
     width = max((len(item.product) for item in found), default=0)
     for item in found:
         text = f"{item.product:{width}}  {item.reward:7.3f}  {item.reason}"

@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from catalog.filters.filtering import RowFilter
 from catalog.scored.columns import PROBABILITIES, vector_rows
+from catalog.scored.source_columns import source_column
 from catalog.scored.table import Scored
-from fashion.tables.columns import normalized_name
 from fashion.taxonomy import Taxonomy
 
 SEPARATOR = "|"  # between the labels of a cell, as in the training format
@@ -36,12 +36,10 @@ class SourceLabels:
 
     @classmethod
     def from_groups(cls, scored: Scored, groups: Sequence[str]) -> "SourceLabels":
-        """Find the columns of some groups by name, ignoring case."""
-        own = {normalized_name(name): name for name in reversed(scored.manifest.columns)}
-        return cls(
-            scored.manifest.taxonomy,
-            {group: own[normalized_name(group)] for group in groups if normalized_name(group) in own},
-        )
+        """Find the columns of some groups by their usual names, see `source_column`."""
+        taxonomy = scored.manifest.taxonomy
+        found = {group: source_column(scored.manifest.columns, group, taxonomy.groups) for group in groups}
+        return cls(taxonomy, {group: column for group, column in found.items() if column})
 
     def batches(self, scored: Scored, where: str | None = None) -> Iterator[pa.RecordBatch]:
         """Products with probabilities and these columns, in the batches of `catalog.corrections.queues.read_cells`."""

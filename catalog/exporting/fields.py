@@ -1,6 +1,7 @@
 """Translate answers to Shopify's and Google's taxonomies: one category, and values by attribute."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from catalog.exporting.mapping import Mapping
@@ -10,6 +11,7 @@ from catalog.exporting.taxonomy_facts import Category, Value
 GENDERS = {"target-gender__male": "male", "target-gender__female": "female", "target-gender__unisex": "unisex"}
 AGES = {"age-group__adults": "adult", "age-group__kids": "kids", "age-group__toddlers": "toddler"}
 KIDS = ("age-group__kids", "age-group__toddlers")
+ONE_VALUE = ("age-group",)  # attributes of which a product has one value
 COLORS = 3  # maximum that Google accepts; the first is the main color
 
 
@@ -36,20 +38,31 @@ class Translator:
     unknown: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def values(self, product: ExportedProduct) -> dict[str, list[AnsweredValue]]:
-        """Distinct values by attribute, the most probable first."""
+        """Distinct values by attribute, best first.
+
+        A group with values of this attribute only comes before groups that merely imply one, as Women implies adults;
+        among equals the more probable label. Of `ONE_VALUE` only the best is given.
+        """
         found: dict[str, list[AnsweredValue]] = {}
+        for _, value in sorted(self._answered_values(product), key=self._rank):
+            known = found.setdefault(value.value.attribute, [])
+            if value.value not in [each.value for each in known]:
+                known.append(value)
+        return {attribute: each[:1] if attribute in ONE_VALUE else each for attribute, each in found.items()}
+
+    def _answered_values(self, product: ExportedProduct) -> Iterator[tuple[str, AnsweredValue]]:
+        """The values of all answers with their groups; counts answers without a target."""
         for group, answers in product.answers.items():
             for answer in answers:
                 target = self.mapping.targets.get((group, answer.name))
-                if target is None:
-                    if group in self.mapping.groups:  # other groups need no target
-                        self.unknown[group, answer.name] += 1
-                    continue
-                for value in target.values:
-                    known = found.setdefault(value.attribute, [])
-                    if value not in [each.value for each in known]:
-                        known.append(AnsweredValue(value, answer))
-        return found
+                if target:
+                    yield from ((group, AnsweredValue(value, answer)) for value in target.values)
+                elif group in self.mapping.groups:  # other groups need no target
+                    self.unknown[group, answer.name] += 1
+
+    def _rank(self, answered: tuple[str, AnsweredValue]) -> tuple[bool, float]:
+        group, found = answered
+        return self.mapping.attributes[group] != {found.value.attribute}, -found.label.probability
 
     def category(self, product: ExportedProduct, values: dict[str, list[AnsweredValue]]) -> Category | None:
         """The category from the first group that determines one; children's products have categories of their own."""
@@ -65,9 +78,16 @@ class Translator:
         return found.label.name if self.language == "en" else found.value.name(self.language)
 
 
-def google_fields(product: ExportedProduct, translator: Translator) -> dict[str, str]:
-    """The fields of a Google Merchant feed that answers can fill; empty for those without an answer."""
-    values = translator.values(product)
+def google_fields(
+    product: ExportedProduct, translator: Translator, values: dict[str, list[AnsweredValue]]
+) -> dict[str, str]:
+    """The fields of a Google Merchant feed that answers can fill; empty for those without an answer.
+
+    Args:
+        product: with its answers.
+        translator: of names and categories.
+        values: of the product, see `Translator.values`.
+    """
     category = translator.category(product, values)
     colors = [translator.name(color).replace("/", " ") for color in values.get("color", [])][:COLORS]
     return {

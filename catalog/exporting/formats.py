@@ -4,11 +4,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from catalog.exporting.fields import Translator, google_fields
-from catalog.exporting.merging import SEPARATORS, Merger, source_column, text
+from catalog.exporting.google_words import google_cell
+from catalog.exporting.merging import SEPARATORS, Merger, text
 from catalog.exporting.products import AnsweredLabel, ExportedProduct
+from catalog.scored.source_columns import source_column
 from fashion.errors import DataError
 
 # Metafields of Shopify's standard categories, by attribute of the taxonomy; a cell holds the keys of values.
@@ -23,13 +26,12 @@ METAFIELDS = {
     "age-group": "age-group",
     "target-gender": "target-gender",
 }
-# Groups whose answers are compared with the source's cell of a Google field.
-GOOGLE_GROUPS = {
-    "color": ("color", "colour"),
-    "gender": (),
-    "pattern": ("pattern",),
-    "material": ("material", "fabric"),
-}
+# Groups whose answers are compared with the source's cell of a Google field, and attributes of the taxonomy.
+GOOGLE_GROUPS = {"color": ("color", "colour"), "pattern": ("pattern",), "material": ("material", "fabric")}
+GOOGLE_ATTRIBUTES = {"gender": "target-gender", "age_group": "age-group"}
+
+# Fields of JSON lines besides the id; all but the first are objects or ids, which a text would replace.
+JSON_FIELDS = ("image", "source", "attributes", "shopify_category", "google_product_category")
 
 Rows = Iterator[dict[str, Any]]
 
@@ -62,12 +64,14 @@ class Format:
         rows: converts products to cells by column.
         separator: between cells of a text file; None for JSON lines and Excel.
         key: name of the products' ids.
+        fixed: further fields that a template cannot replace.
     """
 
     columns: Callable[[Task], list[str]]
     rows: Callable[[Task, Iterable[ExportedProduct]], Rows]
     separator: str | None = ","
     key: str = "id"
+    fixed: tuple[str, ...] = ()
 
 
 def flat_columns(task: Task) -> list[str]:
@@ -121,12 +125,16 @@ def google_columns(task: Task) -> list[str]:
 def google_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
     """Rows of a supplemental feed for Google Merchant Center."""
     for product in products:
-        found = google_fields(product, task.translator)
-        row = {
-            name: task.merger.cell(product, name, cell, _of_groups(product, GOOGLE_GROUPS.get(name, ())))
-            for name, cell in found.items()
-        }
-        yield {"id": product.id} | row | _texts(task, product)
+        values = task.translator.values(product)
+        row = {"id": product.id}
+        found = google_fields(product, task.translator, values)
+        if not task.merger.overwrite:  # a kept gender such as Girls says the age, too
+            found["age_group"] = google_cell("age_group", _own(product, "gender")) or found["age_group"]
+        for name, cell in found.items():
+            answers = [answer for group in GOOGLE_GROUPS.get(name, ()) for answer in product.answers.get(group, [])]
+            answers += [each.label for each in values.get(GOOGLE_ATTRIBUTES.get(name, ""), [])]
+            row[name] = task.merger.cell(product, name, cell, answers, convert=partial(google_cell, name))
+        yield row | _texts(task, product)
 
 
 def shopify_columns(task: Task) -> list[str]:
@@ -212,13 +220,15 @@ def _column_of(task: Task, name: str) -> str:
     return source_column(task.columns, name, task.groups) or name
 
 
+def _own(product: ExportedProduct, name: str) -> str:
+    """The source's cell of a field; empty without one."""
+    column = source_column(product.source, name)
+    return text(product.source[column]) if column else ""
+
+
 def _metafield(attribute: str) -> str:
     words = attribute.replace("-", " ").capitalize()
     return f"{words} (product.metafields.shopify.{METAFIELDS[attribute]})"
-
-
-def _of_groups(product: ExportedProduct, groups: Iterable[str]) -> list[AnsweredLabel]:
-    return [answer for group in groups for answer in product.answers.get(group, [])]
 
 
 def _texts(task: Task, product: ExportedProduct, others: Sequence[str] = ()) -> dict[str, str]:
@@ -235,9 +245,9 @@ def _texts(task: Task, product: ExportedProduct, others: Sequence[str] = ()) -> 
 
 
 FORMATS = {
-    "csv": Format(flat_columns, flat_rows),
-    "xlsx": Format(flat_columns, flat_rows, None),
-    "jsonl": Format(lambda task: [], json_rows, None),
+    "csv": Format(flat_columns, flat_rows, fixed=("image",)),
+    "xlsx": Format(flat_columns, flat_rows, None, fixed=("image",)),
+    "jsonl": Format(lambda task: [], json_rows, None, fixed=JSON_FIELDS),
     "google": Format(google_columns, google_rows, "\t"),
     "shopify": Format(shopify_columns, shopify_rows, key="Handle"),
     "akeneo": Format(akeneo_columns, akeneo_rows, ";", key="sku"),

@@ -31,11 +31,15 @@ class Mapping:
 
     Attributes:
         targets: all targets; the order of their groups is the search order for a product's category.
+        attributes: of the values of each group.
     """
 
     def __init__(self, targets: dict[tuple[str, str], Target]) -> None:
         self.targets = targets
         self.groups = tuple(dict.fromkeys(group for group, _ in targets))
+        self.attributes: dict[str, set[str]] = {group: set() for group in self.groups}
+        for (group, _), target in targets.items():
+            self.attributes[group] |= {value.attribute for value in target.values}
 
     @classmethod
     def load(cls, path: Path = SHIPPED) -> "Mapping":

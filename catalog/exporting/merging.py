@@ -1,20 +1,12 @@
 """Merge answers with the source's own cells: keep, fill in, and record differences."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from catalog.exporting.products import AnsweredLabel, ExportedProduct
-from fashion.tables.columns import is_usual, usual_name
+from catalog.scored.source_columns import source_column
 
-# Other usual names of a field in shops' tables.
-OTHER_NAMES = {
-    "color": ("colour", "farbe", "couleur"),
-    "colour": ("color", "farbe", "couleur"),
-    "google_product_category": ("google_category",),
-    "age_group": ("age",),
-    "material": ("fabric",),
-}
 SEPARATORS = r"[|/;,]"  # between several values in a cell of the source
 
 
@@ -37,7 +29,7 @@ class Merger:
         overwrite: whether answers replace the source's cells.
         filled: number of cells filled by an answer.
         kept: number of source cells kept.
-        differences: source cells that agree with no answer.
+        differences: source cells that agree with no answer, or have no counterpart in the format.
     """
 
     overwrite: bool = False
@@ -52,6 +44,7 @@ class Merger:
         answer: str,
         answers: Sequence[AnsweredLabel] = (),
         others: Sequence[str] = (),
+        convert: Callable[[str], str] = str,
     ) -> str:
         """The merged cell of a field.
 
@@ -61,29 +54,19 @@ class Merger:
             answer: the answer as a cell; empty if there is none.
             answers: the answered labels, to be compared with the source's cell.
             others: see `source_column`.
+            convert: converts the source's cell for the format; "" if that has no counterpart, then the answer is taken.
         """
         column = source_column(product.source, name, others)
         own = text(product.source[column]) if column else ""
-        if own and column and answers and not _agree(own, answer, answers):
+        kept = convert(own)
+        if own and column and answers and not any(_agree(cell, answer, answers) for cell in {own, kept}):
             best = answers[0]
             self.differences.append(Difference(product.id, column, own, best.name, best.probability))
-        if own and not (self.overwrite and answer):
+        if kept and not (self.overwrite and answer):
             self.kept += 1
-            return own
+            return kept
         self.filled += bool(answer)
         return answer
-
-
-def source_column(columns: Iterable[str], name: str, others: Sequence[str] = ()) -> str | None:
-    """The source column of a field, ignoring case, or None.
-
-    Args:
-        columns: of the source.
-        name: of the field.
-        others: fields with columns of their own; none of their names is another name of this field.
-    """
-    aliases = [alias for alias in OTHER_NAMES.get(name, ()) if not is_usual(alias, others)]
-    return usual_name(list(columns), (name, *aliases))
 
 
 def text(value: object) -> str:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from catalog.filters.columns import kind_of
 from catalog.filters.filtering import RowFilter
-from catalog.scored.columns import ID, IMAGE, PROBABILITIES, gate_columns, vector_rows
+from catalog.scored.columns import ID, IMAGE, PROBABILITIES, WRITTEN, gate_columns, vector_rows
 from catalog.scored.table import Scored, describe_model
 from fashion.answers import answered_mask
 from fashion.errors import DataError
@@ -31,7 +31,7 @@ class ExportedProduct:
     Attributes:
         id: of the product.
         image: its photograph, as the source names it.
-        source: source cells by column; None for a missing value.
+        source: source cells by column, as its table writes them; None for a missing value.
         answers: by group, the most probable first; groups without an answer are omitted.
     """
 
@@ -64,7 +64,8 @@ def read_products(scored: Scored, card: ModelCard, profile: str, where: str | No
     kept = RowFilter(where, scored) if where else None
     card.threshold_row(profile)  # raises for an unknown profile before anything is read
     own, gates = shown_columns(scored), gate_columns(card.gates)
-    needed = [ID, IMAGE, PROBABILITIES, *own, *gates, *(kept.needed if kept else [])]
+    written = [WRITTEN + name for name in own if WRITTEN + name in scored.schema.names]
+    needed = [ID, IMAGE, PROBABILITIES, *own, *written, *gates, *(kept.needed if kept else [])]
     for batch in scored.batches(list(dict.fromkeys(needed))):
         if kept:
             batch = batch.filter(pa.array(kept.keeps(batch)))
@@ -72,10 +73,11 @@ def read_products(scored: Scored, card: ModelCard, profile: str, where: str | No
         seen = [batch.column(name).to_numpy(zero_copy_only=False) for name in gates]
         answered = answered_mask(card, probabilities, profile, np.stack(seen, axis=1) if seen else None)
         answered &= probabilities > 0  # top-k also reaches labels that corrections removed
-        cells = {name: batch.column(name).to_pylist() for name in own}
+        cells = {name: batch.column(name).to_pylist() for name in (*own, *written)}
         ids, images = batch.column(ID).to_pylist(), batch.column(IMAGE).to_pylist()
         for row in range(len(batch)):
             source = {name: cells[name][row] for name in own}
+            source |= {name.removeprefix(WRITTEN): text for name in written if (text := cells[name][row]) is not None}
             yield ExportedProduct(ids[row], images[row], source, _answers(card, answered[row], probabilities[row]))
 
 

@@ -1,11 +1,13 @@
 """Write rows to a file of a format, atomically."""
 
 import csv
+import io
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from traceback import clear_frames
 from typing import Any
 
 import xlsxwriter
@@ -14,35 +16,55 @@ from xlsxwriter.exceptions import FileCreateError
 from catalog.exporting.formats import FORMATS
 from catalog.exporting.merging import Difference
 from fashion.errors import DataError
+from fashion.files import refuse_folder, write_atomically
 
 # Limits of an Excel sheet.
 MAX_ROWS = 1_048_576
 MAX_CHARACTERS = 32_767
 
 
-def write(path: Path, kind: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write a file of the format `kind` atomically.
+def write(path: Path, kind: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write a file of the format `kind` atomically; returns the number of rows.
 
     Raises:
         DataError: the rows or a cell exceed the limits of Excel.
         OSError: the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    refuse_folder(path)
+    counted = _Counted(rows)
+    if kind == "xlsx":
+        try:
+            content = _excel(columns, counted)
+        except FileCreateError as error:
+            wrapped: OSError = error.args[0]
+            clear_frames(wrapped.__traceback__)  # close xlsxwriter's archive now: later its file is closed already
+            raise wrapped from None
+        write_atomically(path, content)
+        return counted.count
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        if kind == "xlsx":
-            try:
-                _write_excel(temporary, columns, rows)
-            except FileCreateError as error:
-                raise error.args[0] from None  # the OSError that xlsxwriter wraps in it
-        elif kind == "jsonl":
+        if kind == "jsonl":
             with temporary.open("w", encoding="utf-8") as file:
-                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in counted)
         else:
-            _write_text(temporary, columns, rows, FORMATS[kind].separator or ",")
+            _write_text(temporary, columns, counted, FORMATS[kind].separator or ",")
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+    return counted.count
+
+
+class _Counted:
+    """Counts the rows that pass."""
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        self.rows, self.count = rows, 0
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        for row in self.rows:
+            self.count += 1
+            yield row
 
 
 def write_differences(path: Path, differences: Sequence[Difference]) -> None:
@@ -67,11 +89,14 @@ def _write_text(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
         writer.writerows(rows)
 
 
-def _write_excel(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write all cells as text, since Excel would turn ids such as 007 into numbers and sizes such as 1-2 into dates."""
+def _excel(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """A workbook with text in all cells: Excel would turn ids such as 007 into numbers and sizes like 1-2 into dates.
+
+    It is made in memory: an archive on a full disk could not be closed, and would print a traceback.
+    """
+    file = io.BytesIO()
     with (
         TemporaryDirectory() as folder,  # xlsxwriter leaves its own files there if it fails
-        path.open("wb") as file,
         xlsxwriter.Workbook(file, {"constant_memory": True, "strings_to_formulas": False, "tmpdir": folder}) as book,
     ):
         sheet = book.add_worksheet("products")
@@ -88,3 +113,4 @@ def _write_excel(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str,
                         f"{MAX_CHARACTERS:,} at most; use csv"
                     )
                 sheet.write_string(number, place, cell)
+    return file.getvalue()

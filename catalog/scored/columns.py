@@ -18,6 +18,10 @@ PRODUCT_COLUMN = "product.probability"  # not "product", which is a usual column
 # catalogs in which products may have several.
 PHOTOGRAPHS, VIEWS = "photographs.image", "photographs.embedding"
 
+# Prefix of a source column's name: the cells of its table that a conversion has changed, such as `10,90 €`; null for
+# others. The parts have it beside the converted column, the manifest does not list it.
+WRITTEN = "fashion.written."
+
 
 def gate_columns(gates: Gates) -> list[str]:
     """The columns of the gates' probabilities, in the order of the gates."""

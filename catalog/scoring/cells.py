@@ -2,13 +2,15 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, tzinfo
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from catalog.scoring.row_ids import id_texts
+from catalog.scoring.written_numbers import SPACES, WRITTEN_NUMBER, currencies, decimal_sign, has_sign, number
 from fashion.tables.columns import ID_COLUMNS, is_usual
 from fashion.tables.dates import infer_date_order, is_ambiguous_date, read_date
 from fashion.tables.missing_values import is_missing
@@ -22,40 +24,8 @@ FLAGS = {
     **dict.fromkeys(("true", "wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar", "prawda"), True),
     **dict.fromkeys(("false", "falsch", "faux", "falso", "onwaar", "fałsz"), False),
 }
-SYMBOLS = {
-    "€": "eur",
-    "$": "usd",
-    "us$": "usd",
-    "£": "gbp",
-    "₹": "inr",
-    "rs.": "inr",
-    "rs": "inr",
-    "₩": "krw",
-    "₺": "try",
-    "₽": "rub",
-    "zł": "pln",
-}
-CURRENCIES = (
-    *("eur", "usd", "gbp", "chf", "sek", "nok", "dkk", "isk", "pln", "czk", "huf", "ron", "bgn", "try", "uah", "jpy"),
-    *("cny", "inr", "krw", "hkd", "sgd", "twd", "thb", "idr", "vnd", "aud", "nzd", "cad", "mxn", "brl", "zar", "aed"),
-    *("ils", "rub", "c$", "a$", "r$", "kr", "kč", "zł", "¥", *SYMBOLS),
-)
-_CURRENCY = "|".join(map(re.escape, CURRENCIES))
-_SPACES = " \u00a0\u202f"  # non-breaking and narrow spaces separate thousands
-_NUMBER = re.compile(
-    rf"(?P<sign>[-\u2212]?)(?:(?P<before>{_CURRENCY})[{_SPACES}]?(?P<inner>[-\u2212]?))?"
-    rf"(?P<digits>\d+(?:[.,'\u2019{_SPACES}]\d+)*|[.,]\d+)(?P<power>e[+-]?\d+)?"
-    # 12,- is a price without cents, and 12.50- a negative number as SAP writes it.
-    rf"(?:[.,](?:--?|\u2013|\u2014)|(?P<minus>-))?(?:[{_SPACES}]?(?P<after>{_CURRENCY}))?",
-    re.IGNORECASE,
-)
-_THOUSANDS = rf"['\u2019{_SPACES}]"
 # Codes such as 007, +49, 12-A and 12E3, which conversion to a number would damage: one of them makes its column text.
-_NAME = re.compile(rf"0\d[\d{_SPACES}./-]*|\+\d.*|(?=.*\d)(?=.*[^\W\d_])\S+")
-_FLOAT_ID = re.compile(r"(\d+)[.,]0")
-_ROUNDED_ID = re.compile(r"\d[.,]\d+E\+\d\d", re.IGNORECASE)  # as Excel shows and saves numbers of 12 digits or more
-
-Sign = Literal[".", ","]
+_NAME = re.compile(rf"0\d[\d{SPACES}./-]*|\+\d.*|(?=.*\d)(?=.*[^\W\d_])\S+")
 
 
 class Odd(NamedTuple):
@@ -76,15 +46,23 @@ class TypedColumn:
         unclear: position of the first date of a column that stays text because no date shows whether the day or the
             month comes first.
         mixed: cells that prevent a column, which stays text, from being one of numbers or dates.
+        guessed: position of the first number with a comma or point, if no cell shows which is the decimal sign.
     """
 
     values: pa.Array
     odd: Odd | None = None
     unclear: int | None = None
     mixed: Odd | None = None
+    guessed: int | None = None
 
     def remark(self, column: str, cells: Sequence[str], rows: Sequence[str]) -> str | None:
-        """A one-line note for the user on cells that could not be converted; `rows` gives the place of each cell."""
+        """A one-line note for the user on cells that are in doubt; `rows` gives the place of each cell."""
+        if self.guessed is not None:
+            return (
+                f"note   in the column {column!r} no cell shows whether comma or point is the decimal sign: "
+                f"{cells[self.guessed]!r} in {rows[self.guessed]} is read as {self.values[self.guessed]}; if that is "
+                "wrong, write 1299 or 1299.00, or add a currency"
+            )
         if self.odd:
             odd, first, kind = self.odd
             return (
@@ -109,7 +87,7 @@ def typed_columns(cells: Mapping[str, Sequence[str]], rows: Sequence[str]) -> tu
     """Convert columns with `read_column`; returns them by name, and notes for the user.
 
     Args:
-        cells: of each column; in a column of ids 123.0 becomes 123, see `id_texts`.
+        cells: of each column; in a column of ids 123.0 becomes 123, see `catalog.scoring.row_ids`.
         rows: the place of each row, such as `products.csv:2`.
     """
     columns, notes = {}, []
@@ -122,35 +100,16 @@ def typed_columns(cells: Mapping[str, Sequence[str]], rows: Sequence[str]) -> tu
     return columns, notes
 
 
-def id_texts(cells: Sequence[Any]) -> list[str]:
-    """Ids as text, "" for missing ones.
+def written_texts(cells: Sequence[str], values: pa.Array) -> pa.Array | None:
+    """The cells that cannot be written again from their values, such as `10,90 €` and `TRUE`; null for the others.
 
-    If all are like 123.0, as pandas writes integers in a column with gaps, they become 123. Bytes are decoded, since
-    old Parquet writers store text as bytes.
+    None if there are none. An export of the table needs them to leave the shop's own cells unchanged.
     """
-    texts = [_id_text(cell) for cell in cells]
-    found = [_FLOAT_ID.fullmatch(text) for text in texts]
-    if not all(match or not text for match, text in zip(found, texts, strict=True)):
-        return texts
-    return [match[1] if match else "" for match in found]
-
-
-def rounded_ids(column: str, cells: Sequence[str], rows: Sequence[str]) -> str | None:
-    """A note if a spreadsheet has rounded ids, as in 4.01235E+12, so that different ones coincide; otherwise None."""
-    rounded = [i for i, cell in enumerate(cells) if _ROUNDED_ID.fullmatch(cell)]
-    if not rounded:
+    if pa.types.is_string(values.type):
         return None
-    return (
-        f"note   {len(rounded):,} of {len(cells):,} ids in the column {column!r} have lost digits in a spreadsheet, "
-        f"and different products may have become one; the first is {cells[rounded[0]]!r} in {rows[rounded[0]]}; save "
-        "them as text, or name another column with --id"
-    )
-
-
-def _id_text(cell: Any) -> str:
-    if isinstance(cell, bytes):
-        return cell.decode(errors="backslashreplace")
-    return "" if cell is None or cell != cell else str(cell)
+    texts = ["" if value is None else str(value) for value in values.to_pylist()]
+    written = [cell if cell != text else None for cell, text in zip(cells, texts, strict=True)]
+    return pa.array(written, pa.string()) if any(cell is not None for cell in written) else None
 
 
 def read_column(cells: Sequence[str]) -> TypedColumn:
@@ -158,8 +117,9 @@ def read_column(cells: Sequence[str]) -> TypedColumn:
 
     - bool: TRUE and FALSE in any letter case, and Excel's words for them in other languages.
     - int64 or double: 12, -1.5, 1.5e-3, 10,50, 12,-, 1.299,00, 1'299.00, optionally with a currency before or after,
-      the same in all cells. The decimal sign, comma or point, is inferred from the whole column. A column with a cell
-      like 007, +49, 12E3 or 12-A, or with an integer above 2^53, holds codes and stays text.
+      the same in all cells. The decimal sign, comma or point, is inferred from the whole column, see
+      `catalog.scoring.written_numbers`. A column with a cell like 007, +49, 12E3 or 12-A, or with an integer above
+      2^53, holds codes and stays text.
     - date32, or timestamp if there are times, in UTC if there are time zones: see `fashion.tables.dates`.
     - string: everything else, and a column of empty cells.
 
@@ -181,18 +141,23 @@ def _flags(cells: Sequence[str], filled: Sequence[str]) -> TypedColumn | None:
 
 def _numbers(cells: Sequence[str], filled: Sequence[str]) -> TypedColumn | None:
     distinct = Counter(filled)
-    written = {cell: match for cell in distinct if (match := _NUMBER.fullmatch(cell))}
-    if not _are_most(sum(distinct[cell] for cell in written), filled) or len(_currencies(written.values())) > 1:
+    written = {cell: match for cell in distinct if (match := WRITTEN_NUMBER.fullmatch(cell))}
+    if not _are_most(sum(distinct[cell] for cell in written), filled) or len(currencies(written.values())) > 1:
         return None
-    sign = _decimal_sign({match["digits"]: distinct[cell] for cell, match in written.items()})
-    numbers = {cell: number for cell, match in written.items() if (number := _number(match, sign)) is not None}
+    sign, is_clear = decimal_sign([(match, distinct[cell]) for cell, match in written.items()])
+    numbers = {cell: found for cell, match in written.items() if (found := number(match, sign)) is not None}
     if any(map(_NAME.fullmatch, distinct.keys() - numbers.keys())):
         return None
-    if any(abs(number) > EXACT and not written[cell]["power"] for cell, number in numbers.items()):
+    if any(abs(found) > EXACT and not written[cell]["power"] for cell, found in numbers.items()):
         return None
-    if all(isinstance(number, int) for number in numbers.values()):
-        return _column(cells, filled, numbers.get, "number", pa.int64())
-    return _column(cells, filled, {cell: float(number) for cell, number in numbers.items()}.get, "number", pa.float64())
+    whole = all(isinstance(found, int) for found in numbers.values())
+    kind, stored = (int, pa.int64()) if whole else (float, pa.float64())
+    typed = _column(cells, filled, {cell: kind(found) for cell, found in numbers.items()}.get, "number", stored)
+    if typed is None or is_clear:
+        return typed
+    return replace(
+        typed, guessed=next(i for i, cell in enumerate(cells) if cell in numbers and has_sign(written[cell]))
+    )
 
 
 def _dates(cells: Sequence[str], filled: Sequence[str]) -> TypedColumn | None:
@@ -221,60 +186,6 @@ def _are_most(count: int, filled: Sequence[str]) -> bool:
     return count >= MOST * len(filled) or count == len(filled) - 1 >= FEW
 
 
-def _currencies(written: Iterable[re.Match[str]]) -> set[str]:
-    """The currencies of these numbers; a number may have two, as in $ 10 USD."""
-    found = {sign.lower() for match in written for sign in (match["before"], match["after"]) if sign}
-    return {SYMBOLS.get(sign, sign) for sign in found}
-
-
-def _decimal_sign(numbers: Mapping[str, int]) -> Sign | None:
-    """Infer the decimal sign, comma or point, from numbers and their frequencies; None if they contradict each other.
-
-    A number is evidence if it has both signs (the last is the decimal sign), one sign more than once (the other is), or
-    one sign not followed by exactly three digits (it is). Without evidence it is the point: 1.299 is a little more
-    than 1, and 1,299 is over a thousand.
-    """
-    votes: Counter[Sign] = Counter()
-    for number, times in numbers.items():
-        signs = re.findall(r"[.,]", number)
-        if not signs:
-            continue
-        last: Sign = "," if signs[-1] == "," else "."
-        other: Sign = "." if last == "," else ","
-        if other in signs:
-            votes[last] += times
-        elif len(signs) > 1:
-            votes[other] += times
-        elif len(number) - 1 - number.index(last) != 3 or re.search(_THOUSANDS, number) or number[0] in "0.,":
-            votes[last] += times
-    if not votes:
-        return "."
-    sign, count = votes.most_common(1)[0]
-    return sign if count >= MOST * votes.total() else None
-
-
-def _number(match: re.Match[str], sign: Sign | None) -> int | float | None:
-    """A cell as a number, or None if it is not one with this decimal sign."""
-    digits, power, money = match["digits"], match["power"], match["before"] or match["after"]
-    minuses = [name for name in ("sign", "inner", "minus") if match[name]]
-    if sign is None or len(minuses) > 1:
-        return None
-    whole, point, fraction = digits.rpartition(sign) if sign in digits else (digits, "", "")
-    whole = whole or "0"  # of .50
-    other = "," if sign == "." else "."
-    grouped = rf"[1-9]\d{{0,2}}(?:(?:{re.escape(other)}|{_THOUSANDS})\d{{3}})+"
-    # In Indian grouping, digits above the thousands come in pairs.
-    if not re.fullmatch(rf"0|[1-9]\d*|{grouped}|[1-9]\d?(?:,\d\d)*,\d{{3}}", whole):
-        return None
-    if point and not fraction.isdigit():
-        return None
-    # An exponent without a sign, in a number without a decimal point, is more likely part of an article number.
-    if power and (money or not (point or power[1] in "+-")):
-        return None
-    text = ("-" if minuses else "") + re.sub(r"\D", "", whole)
-    return float(f"{text}.{fraction or 0}{power or ''}") if point or power else int(text)
-
-
 def _moment(found: date, zone: tzinfo | None) -> datetime:
     """A datetime in this zone; a date becomes midnight, and a time without a zone is taken as UTC."""
     if not isinstance(found, datetime):
@@ -294,7 +205,7 @@ def _first_unclear(cells: Sequence[str], filled: Sequence[str]) -> int | None:
 
 def _mixed(cells: Sequence[str], filled: Sequence[str]) -> Odd | None:
     """The cells that make a column text although more than half are numbers or dates; None if one of them is a code."""
-    for kind, is_one in (("number", lambda cell: _NUMBER.fullmatch(cell) is not None), ("date", _is_date)):
+    for kind, is_one in (("number", lambda cell: WRITTEN_NUMBER.fullmatch(cell) is not None), ("date", _is_date)):
         count = sum(map(is_one, filled))
         if len(filled) > count > len(filled) / 2:
             others = [i for i, cell in enumerate(cells) if not is_missing(cell) and not is_one(cell)]

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tqdm import tqdm
 
-from catalog.scored.columns import ID
+from catalog.scored.columns import ID, WRITTEN
 from catalog.scored.score_manifest import Manifest, Origin
 from catalog.scored.share_corrections import keep_corrections
 from catalog.scored.table import LEFT_OUT_FILE, stored_embedding, table_schema
@@ -245,6 +245,6 @@ class ScoringRun:
         self.refresh.apply()
         self.writer.count()
         length = stored_embedding(self.out)
-        names = [column.name for column in self.source.columns]
+        names = [column.name for column in self.source.columns if not column.name.startswith(WRITTEN)]
         keep_corrections(self.out, self.card)
         return self.writer.finish(self.card.labels, length or 0, names, dict(counts.most_common()))

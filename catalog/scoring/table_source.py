@@ -10,8 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from catalog.scored.columns import ID
-from catalog.scoring.cells import id_texts, rounded_ids, typed_columns
+from catalog.scored.columns import ID, WRITTEN
+from catalog.scoring.cells import typed_columns, written_texts
+from catalog.scoring.product_rows import product_rows
+from catalog.scoring.row_ids import missing_ids, rounded_ids, row_ids
 from catalog.scoring.source import PLACE, ListedSource, Piece, UnscoredRow, rows_table
 from fashion.errors import DataError
 from fashion.tables.cells import first_photograph, photographs, text_cell
@@ -22,7 +24,7 @@ from fashion.tables.parquet import (
     check_photographs,
     first_of_lists,
     is_list,
-    is_text,
+    names_photographs,
     plain_array,
     read_fault,
 )
@@ -37,7 +39,7 @@ def text_source(
 ) -> ListedSource:
     """A text table or spreadsheet with columns of paths. Column types are inferred, see `catalog.scoring.cells`.
 
-    Rows with the same id are one product, with the first value that is not empty in each source column.
+    Rows with the same id are one product, with one value in each source column, see `catalog.scoring.product_rows`.
 
     Raises:
         DataError: the table cannot be read, has no row, or lacks a column.
@@ -55,12 +57,20 @@ def text_source(
         for column, value in values.items():
             cells[column].append(text_cell(first_photograph(value) if column == images[0] else value))
     _check_rows(path, rows)
-    ids = _ids(cells[key or images[0]], rows)
+    shown = cells[images[0]]
+    ids = row_ids(cells[key or images[0]], shown, rows)
     ours = _ours(images[0], key)
     own, notes = typed_columns({column: texts for column, texts in cells.items() if column not in ours}, rows)
-    _show([*notes, rounded_ids(key, cells[key], rows) or ""] if key else notes)
-    fields = tuple(pa.field(column, values.type) for column, values in own.items())
-    filled = {column: values.take(pa.array(_first_filled(ids, values))) for column, values in own.items()}
+    if key:
+        notes += [missing_ids(key, cells[key], shown, rows) or "", rounded_ids(key, cells[key], rows) or ""]
+    _show(notes)
+    filled: dict[str, pa.Array] = {}
+    for column, values in own.items():
+        chosen = product_rows(column, values, ids)
+        filled[column] = values.take(chosen)
+        if (written := written_texts(cells[column], values)) is not None:
+            filled[WRITTEN + column] = written.take(chosen)
+    fields = tuple(pa.field(column, values.type) for column, values in filled.items())
     nothing: list[str | None] = [None]
     each = [(row, place) for row, places in enumerate(named) for place in places or nothing]
     content = rows_table(ids, rows, [None] * len(rows), None, filled).take(pa.array([row for row, _ in each]))
@@ -78,16 +88,6 @@ def _named(folder: Path, cells: Sequence[Any]) -> list[str]:
         for photograph in photographs(cell):
             named |= dict.fromkeys(named_photographs(folder, text_cell(photograph)))
     return list(named)
-
-
-def _first_filled(ids: Sequence[str], values: pa.Array) -> np.ndarray:
-    """For each row, the position of its product's first row that has a value; its own position if none has."""
-    filled = values.is_valid().to_numpy(zero_copy_only=False)
-    first: dict[str, int] = {}
-    for row, (name, there) in enumerate(zip(ids, filled, strict=True)):
-        if there:
-            first.setdefault(name, row)
-    return np.array([first.get(name, row) for row, name in enumerate(ids)])
 
 
 @dataclass(frozen=True)
@@ -168,17 +168,19 @@ def parquet_source(
     kinds = [first.schema.field(image).type for image in images]
     for image, kind in zip(images, kinds, strict=True):
         check_photographs(first.path, image, kind)
-    holds = not all(map(_names_photographs, kinds))
+    holds = not all(map(names_photographs, kinds))
     if holds:  # further image columns are ignored
         images, kinds = images[:1], kinds[:1]
-    names = key or (None if holds else images[0])
     ids: list[str] = []
     starts: list[int] = []
     for table in tables:
         _check_types(table, first)
         starts.append(len(ids))
         rows = [f"{table.path.name}:{number}" for number in range(1, table.count + 1)]
-        ids += _ids(_column(table, names), rows) if names else rows
+        shown = [""] * len(rows) if holds else _column(table, images[0])
+        cells = _column(table, key) if key else shown
+        ids += row_ids(cells, shown, rows)
+        _show([missing_ids(key, cells, shown, rows) or ""] if key else [])
     _check_rows(files[0], ids)
     fields = tuple(field for field in first.schema if field.name not in _ours(images[0], key))
     paths = tuple(table.path for table in tables)
@@ -279,11 +281,6 @@ def _ours(image: str, key: str | None) -> set[str]:
     return {image, ID} if key == ID else {image}
 
 
-def _ids(cells: Sequence[Any], rows: Sequence[str]) -> list[str]:
-    """The ids as text; an empty one is replaced by the row's place."""
-    return [text or row for text, row in zip(id_texts(cells), rows, strict=True)]
-
-
 def _check_types(table: ParquetTable, first: ParquetTable) -> None:
     """Check that a shard has the columns and types of the first one."""
     require_columns(table, first.columns)
@@ -314,11 +311,6 @@ def _read(table: ParquetTable, names: Sequence[str]) -> dict[str, pa.Array]:
 def _check_rows(path: Path, rows: Sequence[str]) -> None:
     if not rows:
         raise DataError(f"{path} has no row; nothing to score")
-
-
-def _names_photographs(kind: pa.DataType) -> bool:
-    """Whether cells of this type are paths or lists of paths."""
-    return is_text(kind.value_type if is_list(kind) else kind)
 
 
 def _show(notes: Sequence[str]) -> None:

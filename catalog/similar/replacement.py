@@ -1,40 +1,15 @@
 """Conditions on a replacement for a product that cannot be sold."""
 
 from collections.abc import Sequence
-from functools import cache
 
 from catalog.filters.columns import Column, Columns
 from catalog.filters.conditions import Between, Condition, OneOf
 from catalog.similar.matches import Product
 from fashion.errors import DataError, SettingError
 from fashion.tables.columns import STOCK_COLUMNS, usual_name
+from fashion.tables.stock_texts import IN_STOCK, NOT_IN_STOCK, spellings
 
 SAME = ("category", "gender")
-# Texts in a stock column; `spellings` adds other letter cases, and _, - or nothing in place of a space.
-IN_STOCK = (
-    "in stock",
-    "available",
-    "yes",
-    "true",
-    "y",
-    "on hand",
-    "low stock",
-    "limited availability",
-    "instore only",
-    "1",
-    "ja",
-    "auf lager",
-    "vorrätig",
-    "verfügbar",
-    "lieferbar",
-    "sofort lieferbar",
-)
-NOT_IN_STOCK = (
-    *("out of stock", "not in stock", "sold out", "unavailable", "not available", "no", "false", "n", "discontinued"),
-    *("preorder", "pre order", "presale", "backorder", "back order", "on backorder"),
-    *("0", "nein", "ausverkauft", "nicht auf lager", "nicht vorrätig", "nicht verfügbar", "nicht lieferbar"),
-)
-SCHEMA = ("", "https://schema.org/", "http://schema.org/")  # prefixes of structured data for search engines
 
 
 def conditions(
@@ -105,13 +80,3 @@ def _in_stock(product: Product, column: Column) -> Condition:
         f"the column {column.name!r} holds {held}, not numbers, true and false or texts such as 'in stock' that say "
         "whether a product is in stock; name another with --stock, or none with --stock '' and use --where"
     )
-
-
-@cache
-def spellings(texts: Sequence[str]) -> tuple[str, ...]:
-    """Spelling variants of these texts in tables; filters compare exactly."""
-    joined = (sign.join(text.split()) for text in texts for sign in (" ", "_", "-", ""))
-    cased = (form for text in joined for form in (text, text.upper(), text.capitalize(), text.title()))
-    camel = [text.title().replace(" ", "") for text in texts]
-    words = dict.fromkeys((*cased, *camel, *(word[:1].lower() + word[1:] for word in camel)))
-    return tuple(prefix + word for word in words for prefix in SCHEMA)

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -87,6 +87,10 @@ class ImagePaths:
         )
         return f"{_shown(wanted)} is a URL, {how}; {_last_part(wanted)} {tried}"
 
+    def folders(self) -> set[Path]:
+        """The folders of the candidate paths, without the usual image folders."""
+        return {(self.folder / name).parent for name in self._names() if _may_be_a_file(name)}
+
     def _names(self) -> Iterator[str]:
         """Yield candidate names without duplicates: relative to the folder, with slashes."""
         seen: set[str] = set()
@@ -96,6 +100,16 @@ class ImagePaths:
                 if form and form not in seen:
                     seen.add(form)
                     yield form
+
+
+def named_folders(folder: Path, cells: Iterable[str]) -> list[Path]:
+    """The folders in which the photographs of these cells may be, other than `folder` itself; not all exist.
+
+    Their usual image folders are not included.
+    """
+    paths = {first_listed_photograph(cell).replace("\\", "/").rpartition("/")[0] for cell in cells}
+    found = {each for path in paths if path for each in ImagePaths(folder, f"{path}/x").folders()}
+    return sorted(found - {folder})
 
 
 def first_listed_photograph(cell: str) -> str:

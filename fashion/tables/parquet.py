@@ -165,3 +165,8 @@ def _holds_labels(kind: pa.DataType) -> bool:
 
 def _is_number(kind: pa.DataType) -> bool:
     return pa.types.is_integer(kind) or pa.types.is_floating(kind)
+
+
+def names_photographs(kind: pa.DataType) -> bool:
+    """Whether cells of this type are paths or lists of paths."""
+    return is_text(kind.value_type if is_list(kind) else kind)

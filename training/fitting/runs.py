@@ -151,7 +151,7 @@ def load_module(checkpoint: Path) -> FashionModule:
     except BundleError as error:
         raise BundleError(f"{checkpoint}: {error}") from None
     except Exception as error:  # a damaged file fails in zipfile, pickle, torch or Lightning, each in its own way
-        raise BundleError(f"{checkpoint} cannot be loaded: {one_line(error)[:300]}") from None
+        raise BundleError(f"{checkpoint} cannot be loaded: {torch_files.fault(error)}") from None
     return module.eval()
 
 

@@ -13,6 +13,7 @@ from training.sources.opening import is_training_format, read_description
 from training.sources.writer import ID, IMAGE
 
 ENDING = ".jpg"  # extension of every extracted file, whatever its format: decoders detect it by content
+LABELS_ENDING = ".json"
 
 
 def extract_photo(folder: Path, out: Path, split: str = "test", row: int = 0) -> dict[str, Any]:
@@ -28,8 +29,10 @@ def extract_photo(folder: Path, out: Path, split: str = "test", row: int = 0) ->
         `id` and `labels`: names by group; null where not annotated.
 
     Raises:
-        DataError: no such folder, split or row.
+        DataError: no such folder, split or row, or `out` has the name of the labels' file.
     """
+    if out.suffix.lower() == LABELS_ENDING:
+        raise DataError(f"{out} has the name of the file for the labels; name the photograph, such as photo.jpg")
     description = read_description(folder)
     rows = description["splits"].get(split, 0)
     if not 0 <= row < rows:
@@ -75,7 +78,7 @@ def as_photographs(folder: Path | str, out: Path | str, splits: Sequence[str] = 
 def true_labels(photo: Path) -> dict[str, list[str] | None]:
     """The labels in the JSON file beside a photograph, by group; empty if there is none."""
     try:
-        return json.loads(photo.with_suffix(".json").read_text(encoding="utf-8"))["labels"]
+        return json.loads(photo.with_suffix(LABELS_ENDING).read_text(encoding="utf-8"))["labels"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
@@ -93,6 +96,6 @@ def _rows(folder: Path, splits: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 def _write(cells: dict[str, Any], out: Path, groups: Sequence[str]) -> dict[str, Any]:
     truth = {"id": cells[ID], "labels": {group: cells[group] for group in groups}}
-    write_atomically(out.with_suffix(".json"), json.dumps(truth, ensure_ascii=False, indent=1) + "\n")
+    write_atomically(out.with_suffix(LABELS_ENDING), json.dumps(truth, ensure_ascii=False, indent=1) + "\n")
     write_atomically(out, cells[IMAGE]["bytes"])
     return truth

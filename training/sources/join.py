@@ -69,6 +69,8 @@ def join(source: Path, other: Path, on: str, out: Path, columns: Sequence[str] |
         require_columns(table, [theirs or mine, *(columns or ())])
     added = _added(columns or others[0].columns, tables[0], theirs or mine)
     if not added:
+        if columns:
+            raise DataError(f"{source} has all columns of --columns already, or they are the key: {', '.join(columns)}")
         raise DataError(f"{source} has all columns of {other} already: {', '.join(others[0].columns)}")
     cells = _read(others, theirs or mine, added)
     root = source if source.is_dir() else source.parent

@@ -10,9 +10,11 @@ from typing import Any
 
 from fashion.errors import DataError
 from fashion.preprocess import ENDINGS
-from fashion.tables.columns import IMAGE_FOLDERS
-from fashion.tables.image_paths import FETCHED_FOLDER
-from fashion.tables.reading import did_you_mean
+from fashion.tables.cells import first_photograph, text_cell
+from fashion.tables.columns import IMAGE_COLUMNS, IMAGE_FOLDERS, usual_name
+from fashion.tables.image_paths import FETCHED_FOLDER, named_folders
+from fashion.tables.parquet import ParquetTable, names_photographs
+from fashion.tables.reading import did_you_mean, open_table
 from fashion.taxonomy import Taxonomy, imaterialist
 from training.sources.catalog import find_tables, import_catalog, usual_groups
 from training.sources.imaterialist import FILES, check_groups, import_imaterialist
@@ -208,7 +210,8 @@ def _fingerprint(path: Path, cache: Path) -> str:
 def _files(path: Path, but: Path) -> Iterator[tuple[str, os.stat_result]]:
     """The files of a source with their paths in it, except hidden ones and those below `but`.
 
-    Of a folder these are all; of a table itself, and the images beside it and in the usual folders for them.
+    Of a folder these are all; of a table itself, and the images beside it, in the usual folders for them and in those
+    that its cells name.
     """
     if path.is_dir():
         yield from _files_below(path, but)
@@ -219,6 +222,19 @@ def _files(path: Path, but: Path) -> Iterator[tuple[str, os.stat_result]]:
             yield from ((f"{each.name}/{name}", status) for name, status in _files_below(each, but))
         elif each.suffix.lower() in ENDINGS and each.is_file():
             yield each.name, each.stat()
+    for folder in named_folders(path.parent, _image_cells(path)):
+        if folder.is_dir():
+            yield from ((str(each), each.stat()) for each in folder.iterdir() if each.is_file())
+
+
+def _image_cells(path: Path) -> Iterator[str]:
+    """The cells of a table's image column; none if it holds the photographs themselves."""
+    table = open_table(path)
+    image = usual_name(table.columns, IMAGE_COLUMNS)
+    if image is None or (isinstance(table, ParquetTable) and not names_photographs(table.schema.field(image).type)):
+        return
+    for _, cells in table.rows([image]):
+        yield text_cell(first_photograph(cells[image]))
 
 
 def _files_below(folder: Path, but: Path) -> Iterator[tuple[str, os.stat_result]]:

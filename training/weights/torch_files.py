@@ -43,7 +43,7 @@ def read(path: Path, ignored: str = "") -> Any:
         except Exception as error:  # a damaged file fails in zipfile, pickle or torch, each in its own way
             name = _refused_name(error)
             if not ignored or not name.startswith(f"{ignored}.") or name in stand_ins:
-                raise BundleError(f"{path} cannot be read as weights: {_reason(error)}") from None
+                raise BundleError(f"{path} cannot be read as weights: {fault(error)}") from None
             stand_ins[name] = OrderedDict if name.endswith("Dict") else Ignored
 
 
@@ -53,7 +53,8 @@ def _refused_name(error: Exception) -> str:
     return found[1].rstrip(".") if found else ""
 
 
-def _reason(error: Exception) -> str:
+def fault(error: Exception) -> str:
+    """Why a file cannot be loaded, from an error of `torch.load`; without torch's advice to run the code in it."""
     text = str(error)
     if isinstance(error, EOFError | IndexError | OSError) or "unexpected EOF" in text:
         return "it is truncated; use a complete copy"
