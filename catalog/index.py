@@ -29,7 +29,7 @@ from catalog.similar.manifest import IndexManifest
 from catalog.similar.points import needed_columns, points
 from catalog.similar.projection import AMONG, NEAREST, Projection, fit
 from catalog.similar.spaces import ScaleMeter, scores
-from catalog.words.titles import learn_titles, title_columns
+from catalog.words.titles import learn_titles, store_words, title_columns
 from fashion.errors import DataError, SettingError, one_line_errors
 
 LARGE = 20_000  # default number of products from which an index is searched approximately
@@ -45,15 +45,19 @@ class Changes:
     Attributes:
         written, deleted, unchanged: numbers of products.
         projection: projection to coarse vectors; None if every search compares all products.
+        learned: number of words that were learned from titles.
     """
 
     written: int
     deleted: int
     unchanged: int
     projection: Projection | None = field(default=None, compare=False, repr=False)
+    learned: int = 0
 
 
-def build(scored: Scored, store: Store, tuning: Tuning | None = None, anew: bool = False) -> Changes:
+def build(
+    scored: Scored, store: Store, tuning: Tuning | None = None, anew: bool = False, titles: Sequence[str] = ()
+) -> Changes:
     """Create an index of a scored catalog, or update it to the catalog's current products.
 
     Args:
@@ -61,6 +65,7 @@ def build(scored: Scored, store: Store, tuning: Tuning | None = None, anew: bool
         store: of the index, which need not exist.
         tuning: how to build it; None keeps what was requested before, otherwise the number of products decides.
         anew: delete an existing index instead of updating it.
+        titles: columns from which words are learned, see `catalog.words.titles.title_columns`.
 
     Raises:
         DataError: the index holds products of another model, cannot be opened, or is open in another process.
@@ -69,7 +74,10 @@ def build(scored: Scored, store: Store, tuning: Tuning | None = None, anew: bool
     if tuning is None:
         tuning = before.tuning if before and before.tuning.asked else Tuning(approximate=scored.rows >= LARGE)
     try:
-        if before and before.tuning == tuning and _opens(store, before):
+        update = before is not None and before.tuning == tuning and _opens(store, before)
+        # Learning takes longest, so it comes first: if it is cut off, the existing index is as it was.
+        words = learn_titles(scored, titles)
+        if before and update:
             plan = _plan(scored, before.tuning, before.projection)
             store.write_manifest(plan.to_json())
         else:
@@ -82,10 +90,11 @@ def build(scored: Scored, store: Store, tuning: Tuning | None = None, anew: bool
         with _no_garbage_collection():
             changes, done = _update(scored, store, plan)
             store.finish()
+        store_words(scored, store, done, words, titles)
         store.write_manifest(replace(done, complete=True).to_json())
     finally:
         store.close()
-    return changes
+    return replace(changes, learned=int(words.learned.sum()) if words else 0)
 
 
 @contextmanager
@@ -230,11 +239,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.titles and options.qdrant:
             raise SettingError("--titles is for an index in a folder or in PostgreSQL; a Qdrant server keeps no words")
         scored = Scored.open(options.folder)
-        titles = title_columns(scored, options.titles)
+        titles = [] if options.qdrant else title_columns(scored, options.titles)
         store = store_at(server or options.out or options.folder / INDEX_FOLDER)
         tuning = Tuning(approximate=options.ann, asked=True) if options.ann or options.exact else None
-        changes = build(scored, store, tuning, options.replace)
-        learned = learn_titles(scored, store, titles) if titles and scored.rows and not options.qdrant else 0
+        changes = build(scored, store, tuning, options.replace, titles)
     if left_out := [name for name, kind in kinds(scored).items() if not kind]:
         print(
             f"columns whose types filters cannot compare are left out of the index: {', '.join(left_out)}",
@@ -247,8 +255,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     if changes.projection:
         print(_approximation(changes.projection, scored.manifest.embedding))
-    if learned:
-        print(f"learned {learned:,} words from {' and '.join(titles)}")
+    if changes.learned:
+        print(f"learned {changes.learned:,} words from {' and '.join(titles)}")
     return 0
 
 

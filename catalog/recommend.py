@@ -25,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_index(parser, arguments)
     with one_line_errors(), open_index(index_place(options)) as index:
         like, unlike = ([id.strip() for id in text.split(",") if id.strip()] for text in (options.like, options.unlike))
-        print_matches(index.recommend(like, unlike, **search_options(options)), options, *index.products(like))
+        matches = index.recommend(like, unlike, **search_options(options))
+        print_matches(matches, options, index.columns.source, *index.products(like))
     return 0
 
 

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 file=sys.stderr,
             )
         matches = index.replace(options.id, same=same, stock=options.stock, **search_options(options))
-        print_matches(matches, options, index.product(options.id))
+        print_matches(matches, options, index.columns.source, index.product(options.id))
     return 0
 
 

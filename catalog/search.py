@@ -64,19 +64,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 near = ColorSearch(index_colors(index), options.color, options.color_distance)
                 where = index.condition(options.where)
                 if options.text is None and not options.image and options.id is None:
-                    print_matches(near.matches(index, where, options.limit, options.duplicates), options)
+                    found = near.matches(index, where, options.limit, options.duplicates)
+                    print_matches(found, options, index.columns.source)
                     return 0
                 options.where = near.condition(index.manifest, where)
             if options.text is not None:
-                found = search_words(
+                answer = search_words(
                     index, options.text, options.where, options.limit, options.exact, options.duplicates
                 )
-                for note in found.notes:
+                for note in answer.notes:
                     print(f"note   {note}", file=sys.stderr)
-                print_matches(found.matches, options)
+                print_matches(answer.matches, options, index.columns.source)
                 return 0
             query = _query(index, options)
-            print_matches(index.search(query, **search_options(options)), options, *([query] if query else []))
+            found = index.search(query, **search_options(options))
+            print_matches(found, options, index.columns.source, *([query] if query else []))
     return 0
 
 

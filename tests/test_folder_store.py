@@ -17,6 +17,7 @@ from catalog import open_index
 from catalog.engines.folder_content import ADDED, LISTS, VECTORS
 from catalog.engines.folder_store import POINTS, FolderStore
 from catalog.engines.inverted_lists import LIST_POINTS, InvertedLists
+from catalog.engines.row_sets import RowSets
 from catalog.engines.store import InUse, Tuning
 from catalog.engines.vector_file import VectorFile
 from catalog.filters.columns import key_parts, source_column
@@ -258,3 +259,17 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
 def test_places_of_columns(name: str) -> None:
     column = source_column(name, "text")
     assert key_parts(column.key) == column.place
+
+
+def test_changed_points_are_grouped_once_for_a_filter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, calls = FolderStore(tmp_path / "index"), []
+    rows = products(120)
+    build(write_catalog(tmp_path / "first", rows[:100]), store)
+    build(write_catalog(tmp_path / "second", [row | {"price": 7.0} for row in rows[:20]] + rows[20:]), store)
+    sets = RowSets.sets
+    monkeypatch.setattr(RowSets, "sets", lambda own: calls.append(own) or sets(own))
+    with Index(store) as index:
+        wanted = [f"p{i}" for i in range(10, 120)]
+        found = index.store.scroll(index.store.builder.has_value("id", [*wanted, "no such id"]))
+        assert sorted(record.payload["id"] for record in found) == sorted(wanted)
+    assert len(calls) == 1

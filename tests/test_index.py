@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -123,6 +124,17 @@ def test_an_index_that_is_cut_off_is_refused_and_completed(tmp_path: Path, store
         Index(store())
     assert build(scored, store()) == Changes(written=600 - 256, deleted=0, unchanged=256)
     assert len(content(store())) == 600
+
+
+def test_the_command_that_completes_an_index_is_quoted(tmp_path: Path) -> None:
+    scored = write_catalog(tmp_path / "my shop", products(10))
+    build(scored, FolderStore(tmp_path / "my shop/index"))
+    path = tmp_path / "my shop/index" / MANIFEST
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"complete": False}))
+    with pytest.raises(DataError) as error:
+        Index(FolderStore(tmp_path / "my shop/index"))
+    command = shlex.split(str(error.value).partition("; ")[2].removesuffix(" completes it"))
+    assert main(command[3:]) == 0
 
 
 def test_kill_9_while_indexing(tmp_path: Path) -> None:
@@ -276,6 +288,7 @@ def test_mistakes_of_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[s
             [str(tmp_path), "--out", "here", "--qdrant", "http://127.0.0.1"],
             "--out names a folder and --qdrant a server",
         ),
+        ([str(tmp_path), "--collection", "other"], "--collection needs --postgres"),
     ):
         with pytest.raises(SystemExit) as stop:
             main(arguments)

@@ -11,13 +11,16 @@ import pytest
 from scored_catalog import write_catalog
 
 from catalog.engines.folder_store import FolderStore
+from catalog.index import build
 from catalog.index import main as index_main
+from catalog.scored.table import Scored
 from catalog.search import main as search_main
 from catalog.similar.matching import Index
 from catalog.similar.spaces import unit_vectors
 from catalog.words.learning import LEAST, WordModel, fit_sigmoids, learn
 from catalog.words.searching import search_words
 from catalog.words.word_file import FILE
+from fashion.errors import DataError
 from fashion.taxonomy import Label, Taxonomy
 
 TAXONOMY = Taxonomy((Label("color", "Red"), Label("color", "Blue")))
@@ -227,3 +230,35 @@ def test_a_broken_file_of_words_is_reported(scored: Path, tmp_path: Path) -> Non
     path.write_bytes(path.read_bytes()[:4096])
     with Index(FolderStore(tmp_path / "index")) as index:  # rebuilt, without learned words
         assert {reason.kind for reason in search_words(index, "moccasin").matches[0].why} == {"title"}
+
+
+def test_an_interruption_loses_no_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Learning comes before the index is changed, and an index without its words is incomplete."""
+    folder = folder_of(tmp_path)
+    assert index_main([str(folder)]) == 0
+
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def likely() -> bool:
+        with Index(FolderStore(folder / "index")) as index:
+            return any(reason.kind == "likely" for reason in search_words(index, "moccasin", limit=1).matches[0].why)
+
+    for step in ("learn_titles", "store_words"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"catalog.index.{step}", cut_off)
+            with pytest.raises(KeyboardInterrupt):
+                build(Scored.open(folder), FolderStore(folder / "index"), titles=["title"])
+        if step == "learn_titles":
+            assert likely()
+    with pytest.raises(DataError, match="half-written"):
+        Index(FolderStore(folder / "index"))
+    assert index_main([str(folder)]) == 0
+    assert likely()
+
+
+def test_texts_are_stored_without_titles(tmp_path: Path) -> None:
+    """Whoever may only read the index cannot write them at the first search."""
+    folder = folder_of(tmp_path)
+    assert index_main([str(folder), "--titles", "none"]) == 0
+    assert (folder / "index" / FILE).is_file()

@@ -1,6 +1,7 @@
 """Corrections overlaid on a scored catalog: filters, trends, comparisons and exports see them."""
 
 import hashlib
+import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -238,3 +239,19 @@ def test_an_index_that_others_read_follows_corrections_later(
     with open_index(place) as index:
         assert index.product("p7").attributes["color"] == ["Écru"]
     assert not capsys.readouterr().err
+
+
+def test_a_copied_catalog_has_corrections_of_its_own(scored: Scored, tmp_path: Path) -> None:
+    build(scored, store_at(scored.folder / "index"))
+    correct(scored, Correction("p7", ONLY, "color", "Écru"))
+    copy = tmp_path / "copy"
+    shutil.copytree(scored.folder, copy)
+    correct(Scored.open(copy), Correction("p8", ONLY, "color", "Écru"))
+    correct(scored, Correction("p8", ONLY, "color", "Black"))
+    with open_index(copy / "index") as index:
+        assert [index.product(id).attributes["color"] for id in ("p7", "p8")] == [["Écru"], ["Écru"]]
+    shutil.move(copy / "index", tmp_path / "alone")
+    with open_index(tmp_path / "alone") as index:  # its catalog is where it was when it was indexed
+        assert follow_corrections(index) == 0
+        correct(scored, Correction("p9", ONLY, "color", "Écru"))
+        assert follow_corrections(index) == 1

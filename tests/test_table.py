@@ -8,7 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scored_catalog import write_catalog
 
+from catalog.filters.filtering import RowFilter
 from catalog.scored.columns import vector_column, vector_rows
 from catalog.scored.score_manifest import MANIFEST_FILE, Manifest, Origin
 from catalog.scored.table import Scored, table_schema
@@ -173,3 +175,28 @@ def test_a_damaged_folder_is_one_clear_error(folder: Path, damage, message: str)
     with pytest.raises(DataError, match=message) as caught:
         Scored.open(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_short_floats_are_read_as_they_were_written(tmp_path: Path) -> None:
+    prices = [19.99, 49.9, None, float("nan"), 1e-7, 16777216.0]
+    rows = [
+        {"id": str(i), "image": "", "price": price, "half": price, "logits": np.zeros(9), "embedding": np.ones(4)}
+        for i, price in enumerate(prices)
+    ]
+    fields = [pa.field("price", pa.float32()), pa.field("half", pa.float16())]
+    scored = write_catalog(tmp_path, rows, columns=fields)
+    (batch,) = scored.batches()
+    assert batch.schema == scored.schema
+    found = batch.column("price").to_pylist()
+    assert found[:3] + found[4:] == prices[:3] + prices[4:]
+    assert np.isnan(found[3])
+    assert batch.column("half").to_pylist()[:3] == [19.98, 49.9, None]
+    assert scored.rows_of(["1"], ["price"]).to_pylist() == [{"price": 49.9}]
+    assert RowFilter("price=49.9 or price<=19.99", scored).keeps(batch).tolist() == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]

@@ -59,9 +59,7 @@ def add_servers(parser: argparse.ArgumentParser) -> None:
     servers.add_argument(
         "--qdrant", metavar="URL", help="experimental, not tested with a server: a Qdrant server that holds the index"
     )
-    parser.add_argument(
-        "--collection", default=COLLECTION, help="name of the index on the server (default: %(default)s)"
-    )
+    parser.add_argument("--collection", help=f"name of the index on the server (default: {COLLECTION})")
 
 
 def add_index(parser: argparse.ArgumentParser) -> None:
@@ -82,14 +80,17 @@ def server_place(options: argparse.Namespace) -> str | None:
     """The server's place that the flags of `add_servers` name, or None.
 
     Raises:
-        SettingError: the URL has the wrong scheme.
+        SettingError: the URL has the wrong scheme, or --collection is given without a server.
     """
+    if options.collection is not None and options.qdrant is None and options.postgres is None:
+        raise SettingError("--collection needs --postgres: it names an index on a server")
+    collection = options.collection or COLLECTION
     if options.qdrant is not None:
         if not options.qdrant.startswith(QDRANT_URLS):
             raise SettingError(
                 f"--qdrant takes the URL of a server, such as http://localhost:6333, not {options.qdrant!r}"
             )
-        return f"{options.qdrant.rstrip('/')}/{options.collection}"
+        return f"{options.qdrant.rstrip('/')}/{collection}"
     if options.postgres is None:
         return None
     if not options.postgres.startswith(POSTGRES_URLS):  # the message omits the URL, which may contain a password
@@ -97,7 +98,7 @@ def server_place(options: argparse.Namespace) -> str | None:
     scheme, _, rest = options.postgres.partition("://")
     path, question, parameters = rest.partition("?")
     host, _, database = path.rstrip("/").partition("/")
-    return f"{scheme}://{host}/{database}/{options.collection}{question}{parameters}"
+    return f"{scheme}://{host}/{database}/{collection}{question}{parameters}"
 
 
 def index_place(options: argparse.Namespace) -> str:

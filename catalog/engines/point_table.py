@@ -200,17 +200,23 @@ class PointTable:
                 self._masks[key] = mask
             return self._masks[key]
 
-    def rows_with(self, key: str, value: str) -> np.ndarray:
-        """The rows that have a value in a column."""
+    def rows_with(self, key: str, values: Sequence[str]) -> np.ndarray:
+        """The rows that have one of some values in a column; those with several may occur several times."""
         changed, added = self._changed_sets(key)
+        rows = np.concatenate([np.zeros(0, ROW_TYPE), *(self._indexed_rows(key, value) for value in values)])
+        if not len(changed):
+            return rows
+        later = dict(added.sets())
+        kept = rows[np.isin(rows, changed, invert=True)]
+        return np.concatenate([kept, *(later[value] for value in values if value in later)])
+
+    def _indexed_rows(self, key: str, value: str) -> np.ndarray:
+        """The rows with a value when they were indexed."""
         try:
             (rows,) = self._cached("SELECT rows FROM equal WHERE key = ? AND value = ?", key, value, kinds=(ROW_TYPE,))
         except UnicodeEncodeError:  # a lone surrogate, which no stored value has
             return np.zeros(0, ROW_TYPE)
-        if not len(changed):
-            return rows
-        more = [some for other, some in added.sets() if other == value]
-        return np.concatenate([rows[np.isin(rows, changed, invert=True)], *more])
+        return rows
 
     def numbers(self, key: str) -> tuple[np.ndarray, np.ndarray]:
         """The numbers of a column in ascending order, or its times in seconds since 1970, and their rows."""

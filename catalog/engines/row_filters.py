@@ -23,7 +23,7 @@ class RowTests:
         return lambda table: ~_joined(np.logical_or, conditions, table, False)
 
     def has_value(self, key: str, values: Sequence[str]) -> RowTest:
-        return lambda table: _mask(table, *(table.rows_with(key, value) for value in values))
+        return lambda table: _mask(table, table.rows_with(key, values))
 
     def between(self, key: str, bounds: Mapping[str, float]) -> RowTest:
         def test(table: PointTable) -> np.ndarray:
@@ -49,10 +49,9 @@ class RowTests:
         return lambda table: _mask(table, table.rows_of(ids))
 
 
-def _mask(table: PointTable, *rows: np.ndarray | Sequence[int]) -> np.ndarray:
+def _mask(table: PointTable, rows: np.ndarray | Sequence[int]) -> np.ndarray:
     mask = np.zeros(table.slots, bool)
-    for some in rows:
-        mask[some] = True
+    mask[rows] = True
     return mask
 
 

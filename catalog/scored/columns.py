@@ -1,6 +1,6 @@
 """Column names of a scored catalog's parts, and conversion of vector columns."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -49,6 +49,33 @@ def vector_column(rows: np.ndarray) -> pa.Array:
     """The inverse of `vector_rows`: float (rows, length), rounded to float16."""
     flat = np.ascontiguousarray(rows, dtype=np.float16).reshape(-1)
     return pa.FixedSizeListArray.from_arrays(pa.array(flat), rows.shape[1])
+
+
+def with_decimals(rows: pa.RecordBatch, names: Collection[str]) -> pa.RecordBatch:
+    """Convert the short floats among some columns to float64, as they are written: 19.99, not 19.989999771118164."""
+    arrays = [
+        _decimals(column) if name in names else column for name, column in zip(rows.schema.names, rows, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=decimal_schema(rows.schema, names))
+
+
+def decimal_schema(schema: pa.Schema, names: Collection[str]) -> pa.Schema:
+    """The schema after `with_decimals`."""
+    for place, field in enumerate(schema):
+        if field.name in names and _is_short(field.type):
+            schema = schema.set(place, field.with_type(pa.float64()))
+    return schema
+
+
+def _decimals(column: pa.Array) -> pa.Array:
+    if not _is_short(column.type):
+        return column
+    texts = column.to_numpy(zero_copy_only=False).astype(str)  # the shortest decimal that is rounded to the number
+    return pa.array(texts, mask=column.is_null().to_numpy(zero_copy_only=False)).cast(pa.float64())
+
+
+def _is_short(kind: pa.DataType) -> bool:
+    return pa.types.is_float32(kind) or pa.types.is_float16(kind)
 
 
 def views_of(cell: pa.Scalar) -> np.ndarray | None:

@@ -25,8 +25,10 @@ from catalog.scored.columns import (
     PHOTOGRAPHS,
     PROBABILITIES,
     VIEWS,
+    decimal_schema,
     gate_columns,
     vector_rows,
+    with_decimals,
 )
 from catalog.scored.correction_store import CORRECTIONS_FILE, CorrectionStore
 from catalog.scored.overlay import Overlay
@@ -51,11 +53,12 @@ class Scored:
     Attributes:
         folder: its folder.
         manifest: content of score.json.
-        schema: names and types of its columns.
+        schema: names and types of its columns as they are read: numbers of the source with 32 bits become float64.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, schema: pa.Schema) -> None:
-        self.folder, self.manifest, self.schema = folder, manifest, schema
+        self.folder, self.manifest = folder, manifest
+        self.schema = decimal_schema(schema, manifest.columns)
         self._overlay: Overlay | None = None
 
     @classmethod
@@ -114,7 +117,8 @@ class Scored:
         part = open_part(self.folder / name)
         try:
             for batch in part.iter_batches(rows, columns=overlay.needs(columns) if overlay else columns):
-                yield overlay.apply(batch, columns) if overlay else batch.select(columns)
+                found = overlay.apply(batch, columns) if overlay else batch.select(columns)
+                yield with_decimals(found, self.manifest.columns)
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"{self.folder / name} is broken: {one_line(error)}; remove it and score again") from None
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from catalog.engines.store import Query, Store, Tuning
 from catalog.filters.columns import Columns
+from catalog.scored.score_manifest import Manifest as ScoreManifest
 from catalog.similar.projection import Projection
 from catalog.similar.spaces import Scales
 from fashion.errors import DataError, FashionError
@@ -110,6 +111,20 @@ class IndexManifest:
 
 
 def catalog_folders(manifest: IndexManifest, store: Store) -> list[Path]:
-    """Where the scored catalog of an index may be: where it was, and beside an index that moved with it."""
-    beside = [store.folder.absolute().parent] if store.folder else []
-    return [Path(manifest.catalog), *beside]
+    """Where the scored catalog of an index may be: around the index, if it was copied with it, and where it was.
+
+    The folder around the index comes first only if products were scored there with the same model.
+    """
+    recorded = Path(manifest.catalog)
+    if store.folder is None:
+        return [recorded]
+    around = store.folder.absolute().parent
+    return [around, recorded] if _scored_by(around) == manifest.model["weights"] else [recorded, around]
+
+
+def _scored_by(folder: Path) -> str | None:
+    """The weights of the model that scored a catalog; None if there is none that can be read."""
+    try:
+        return ScoreManifest.load(folder).model["weights"]
+    except FashionError:
+        return None

@@ -1,5 +1,6 @@
 """Query API of an open index: search, replace, recommend and find duplicates."""
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -62,7 +63,7 @@ class Index:
         if not self.manifest.complete:
             raise DataError(
                 f"the index {store.place} is half-written: its indexing was cut off, or still runs; "
-                f"python -m catalog.index {self.manifest.catalog} {store.flags} completes it"
+                f"python -m catalog.index {shlex.quote(self.manifest.catalog)} {store.flags} completes it"
             )
         if not self.manifest.rows:
             raise DataError(f"the index {store.place} is empty: {self.manifest.catalog} held no product")
@@ -235,10 +236,6 @@ class Index:
     def without_duplicates(self, products: Sequence[Product]) -> list[Product]:
         """Drop duplicate listings, see `catalog.similar.listings.without_duplicates`."""
         return without_duplicates(products, [], self.store, self.manifest)
-
-    def products_filter(self) -> Any:
-        """The engine's filter that keeps one point per product; None if none is needed."""
-        return self._filter(And(tuple(kept)) if (kept := exclude_photographs(self.manifest)) else None)
 
     def nearest(self, vector: np.ndarray, where: Condition | None, limit: int, exact: bool = False) -> list[Product]:
         """The products with the largest dot product with a vector, largest first; single photographs are excluded.

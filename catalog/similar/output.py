@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from catalog.filters.columns import nearest
+from catalog.filters.columns import Column, nearest
 from catalog.similar.matches import Match, Product, cell_text
 from catalog.similar.settings import LIMIT, SearchOptions
 from catalog.similar.spaces import DEFAULT_SPACE, DETAIL_WEIGHT, SHARE, SPACES
@@ -67,7 +67,13 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def search_options(options: argparse.Namespace) -> SearchOptions:
-    """The search settings from the flags of `add_search`. Raises SettingError for a malformed weight."""
+    """The search settings from the flags of `add_search`.
+
+    Raises:
+        SettingError: a malformed weight, or a share in a space without one.
+    """
+    if options.share != SHARE and options.space != "both":
+        raise SettingError(f"--share needs --space both: the space {options.space} does not join two similarities")
     return {
         "space": options.space,
         "weights": dict(map(_weight, options.weight)),
@@ -88,13 +94,21 @@ def _weight(text: str) -> tuple[str, float]:
         raise SettingError(f"--weight {text!r} must be GROUP=NUMBER, such as neckline=2") from None
 
 
-def print_matches(matches: Sequence[Match], options: argparse.Namespace, *queries: Product) -> None:
+def print_matches(
+    matches: Sequence[Match], options: argparse.Namespace, source: Sequence[Column], *queries: Product
+) -> None:
     """Print matches as a table or as JSON, and write the picture for --sheet.
 
+    Args:
+        matches: the matches.
+        options: with the flags of `add_output`.
+        source: the source columns of the index.
+        queries: products to which the matches were compared, for the picture.
+
     Raises:
-        SettingError: --show names a column in which no match has a value.
+        SettingError: --show names no source column.
     """
-    columns = _shown(matches, options.show)
+    columns = _shown([column.name for column in source], options.show)
     if options.sheet:
         from catalog.similar.sheet import photograph, write_sheet
 
@@ -112,14 +126,13 @@ def print_matches(matches: Sequence[Match], options: argparse.Namespace, *querie
         print(table(matches, columns))
 
 
-def _shown(matches: Sequence[Match], text: str | None) -> list[str]:
+def _shown(there: Sequence[str], text: str | None) -> list[str]:
     """The columns of --show."""
     columns = [name.strip() for name in text.split(",")] if text else []
-    there = dict.fromkeys(name for match in matches for name in match.product.source)
     for column in columns:
-        if matches and column not in there:
-            have = f"they have: {', '.join(there)}{nearest(column, there)}" if there else "they have no columns"
-            raise SettingError(f"--show: none of the products found has a {column!r}; {have}")
+        if column not in there:
+            have = f"it has: {', '.join(there)}{nearest(column, there)}" if there else "it has none"
+            raise SettingError(f"--show: the index has no source column {column!r}; {have}")
     return columns
 
 

@@ -38,7 +38,10 @@ def conditions(
     if stock is None:
         stock = stock_column(columns) or ""
     wanted = [_shared(product, _column(name, columns)) for name in same]
-    available = [_in_stock(product, _column(stock, columns))] if stock else []
+    available = []
+    if stock:
+        column = _column(stock, columns)
+        available = [in_stock(column, column.values(product.payload))]
     return [condition for condition in (*wanted, *available) if condition]
 
 
@@ -63,16 +66,23 @@ def _shared(product: Product, column: Column) -> Condition | None:
     return OneOf(column, tuple(values)) if values else None
 
 
-def _in_stock(product: Product, column: Column) -> Condition:
+def in_stock(column: Column, values: Sequence[str] = ()) -> Condition:
+    """The condition that a column says that a product is in stock.
+
+    Args:
+        column: of availability.
+        values: some of the column, to be checked. Without any, a text column with a usual name is accepted.
+
+    Raises:
+        SettingError: the column has unsuitable values.
+    """
     if column.kind == "number":
         return Between(column, {"gt": 0.0})
     if column.kind == "flag":
         return OneOf(column, ("true",))
     held = f"{column.kind}s" if column.kind == "date" else column.kind
     if column.kind == "text":
-        values = column.values(product.payload)
         unknown = [value for value in values if value not in spellings(IN_STOCK + NOT_IN_STOCK)]
-        # Without a value in this product, a column with a usual name is accepted.
         if not unknown and (values or usual_name([column.name], STOCK_COLUMNS)):
             return OneOf(column, spellings(IN_STOCK))
         held = f"text such as {unknown[0]!r}" if unknown else held

@@ -123,7 +123,7 @@ def rank(
 
 def _match(product: Product, fit: float, parts: Sequence[QueryPart], seen: np.ndarray, taxonomy: Taxonomy) -> Match:
     shared: dict[str, list[str]] = {}
-    differing: dict[str, NameDifference] = {}
+    missing: dict[str, list[str]] = {}
     why: list[Reason] = []
     for part, probability in zip(parts, seen, strict=True):
         has = [label for label in part.labels if label.name in product.attributes.get(label.group, [])]
@@ -131,9 +131,12 @@ def _match(product: Product, fit: float, parts: Sequence[QueryPart], seen: np.nd
             names = shared.setdefault(label.group, [])
             names += [label.name] if label.name not in names else []
         if part.labels and not has:
-            group = part.labels[0].group
-            differing[group] = NameDifference([part.labels[0].name], product.attributes.get(group, []))
+            missing.setdefault(part.labels[0].group, []).append(part.labels[0].name)
         why += _reasons(part, has, product, float(probability), taxonomy)
+    differing = {}
+    for group, wanted in missing.items():
+        others = [name for name in product.attributes.get(group, []) if name not in shared.get(group, [])]
+        differing[group] = NameDifference(list(dict.fromkeys(wanted)), others)
     return Match(product, fit, shared, differing, tuple(why))
 
 

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from catalog.filters.columns import point_id
+from catalog.engines.store import Store
+from catalog.filters.columns import Column, Columns, point_id
 from catalog.filters.conditions import And, Between, Condition, Not, OneOf, Or, Points
-from catalog.similar.matches import Match, Product
+from catalog.similar.listings import exclude_photographs
+from catalog.similar.manifest import IndexManifest
+from catalog.similar.matches import Match, Product, cell_text
 from catalog.similar.matching import MOST_NAMED, Index
+from catalog.similar.replacement import in_stock, stock_column
 from catalog.similar.settings import LIMIT
 from catalog.words.query_parser import ParsedQuery, parse_query
 from catalog.words.ranking import LIKELY, WEIGHTS, QueryPart, candidate_vector, rank
@@ -22,6 +26,7 @@ from fashion.errors import SettingError
 from fashion.tables.columns import usual_name
 
 PRICES = ("price", "sale_price", "selling_price", "variant_price", "regular_price")
+SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 CANDIDATES = 100  # of each kind, by photographs and by texts; all are ranked together
 
 
@@ -31,7 +36,8 @@ class WordSearch:
 
     Attributes:
         matches: the best first.
-        notes: one sentence for each word of the text that was ignored, with the reason.
+        notes: one sentence for each word of the text that was ignored, with the reason, and for a limit of the price or
+            of the stock, with the column.
     """
 
     matches: list[Match]
@@ -49,7 +55,8 @@ def search_words(
     """Find products by text, the best first.
 
     Labels, and words that occur in titles or were learned from them, rank the products, see `catalog.words.ranking`.
-    Labels and words after `no` or `without` and price limits are filters. Unknown words are ignored, with a note.
+    Labels and words after `no` or `without`, price limits and `in stock` are filters. Unknown words are ignored, with a
+    note.
 
     Args:
         index: open.
@@ -72,6 +79,7 @@ def search_words(
         unknown = [word for word in (*asked.words, *asked.unwanted_words) if not _phrases(word, asked, words)]
         notes = [unknown_note(word, asked.typed.get(word, word), vocabulary, words) for word in dict.fromkeys(unknown)]
         parts = query_parts(asked, words)
+        notes += _filter_notes(index, asked)
         conditions = [*_filters(index, asked, words), *filter(None, [index.condition(where)])]
         if not (parts or conditions):
             raise SettingError("; ".join([f"the text {text!r} contains nothing to search for", *notes]))
@@ -80,11 +88,15 @@ def search_words(
                 index.search(None, where=And(tuple(conditions)), limit=limit, duplicates=duplicates), notes
             )
         order = words.best([phrase for part in parts for phrase in part.phrases]) if words else []
-    found = _candidates(index, parts, order, And(tuple(conditions)), max(CANDIDATES, limit), exact)
-    matches = rank(found, parts, index.manifest.taxonomy, order, len(found))
-    if not duplicates:
-        different = {product.id for product in index.without_duplicates([each.product for each in matches])}
-        matches = [each for each in matches if each.product.id in different]
+    count, more = max(CANDIDATES, limit), True
+    matches: list[Match] = []
+    while more and len(matches) < limit:
+        found, more = _candidates(index, parts, order, And(tuple(conditions)), count, exact)
+        matches = rank(found, parts, index.manifest.taxonomy, order, len(found))
+        if not duplicates:
+            different = {product.id for product in index.without_duplicates([each.product for each in matches])}
+            matches = [each for each in matches if each.product.id in different]
+        count *= 2
     return WordSearch(matches[:limit], notes)
 
 
@@ -122,22 +134,53 @@ def _filters(index: Index, asked: ParsedQuery, words: WordFile | None) -> Iterat
         if words and (phrases := _phrases(word, asked, words)):
             yield Not(_points_of(words.with_phrases(phrases)))
     if asked.prices or asked.unwanted_prices:
-        numbers = {column.name: column for column in index.columns.source if column.kind == "number"}
-        name = usual_name(list(numbers), PRICES)
-        if name is None:
-            raise SettingError("the text has a price limit, but no column of numbers is called price; use --where")
-        price = numbers[name]
+        price = _price_column(index)
         if asked.prices:
             yield Between(price, asked.prices)
         if asked.unwanted_prices:
             low, high = asked.unwanted_prices["gte"], asked.unwanted_prices["lte"]
             yield Or((Between(price, {"lt": low}), Between(price, {"gt": high})))
+    if asked.in_stock is not None and (stock := _stock_column(index)):
+        yield in_stock(stock) if asked.in_stock else Not(in_stock(stock))
+
+
+def _filter_notes(index: Index, asked: ParsedQuery) -> Iterator[str]:
+    """Notes on the limits that numbers and `in stock` became: the words may have meant something else."""
+    if asked.prices or asked.unwanted_prices:
+        name, outside = _price_column(index).name, asked.unwanted_prices
+        limits = [f"{name} {SIGNS[bound]} {cell_text(number)}" for bound, number in asked.prices.items()]
+        if outside:
+            limits.append(f"{name} < {cell_text(outside['gte'])} or {name} > {cell_text(outside['lte'])}")
+        yield f"only products with {' and '.join(limits)}"
+    if asked.in_stock is not None:
+        state, stock = "in stock" if asked.in_stock else "out of stock", _stock_column(index)
+        if stock:
+            yield f"only products {state}, by the column {stock.name}"
+        else:
+            yield f"{state!r}: the catalog has no column of its stock; it was left out"
+
+
+def _price_column(index: Index) -> Column:
+    """The column of prices. Raises SettingError if there is none."""
+    numbers = {column.name: column for column in index.columns.source if column.kind == "number"}
+    name = usual_name(list(numbers), PRICES)
+    if name is None:
+        raise SettingError("the text has a price limit, but no column of numbers is called price; use --where")
+    return numbers[name]
+
+
+def _stock_column(index: Index) -> Column | None:
+    name = stock_column(index.columns)
+    found = [column for column in index.columns.source if column.name == name and column.kind != "date"]
+    return found[0] if found else None
 
 
 def _candidates(
     index: Index, parts: Sequence[QueryPart], order: Sequence[str], where: Condition, count: int, exact: bool
-) -> list[Product]:
+) -> tuple[list[Product], bool]:
     """Candidates for the ranking: by labels, by labels among those that all words fit, by texts, by learned words.
+
+    Also returns whether there may be more than `count` of a kind.
 
     Args:
         index: open.
@@ -148,17 +191,21 @@ def _candidates(
         exact: compare every product.
     """
     found: dict[str, Product] = {}
+    more = False
     words = [part for part in parts if not part.labels]
     if len(words) < len(parts):
         vector = candidate_vector(parts, index.manifest.taxonomy, index.manifest.embedding)
         named = [part.titled | {id for id, likely in part.guesses.items() if likely >= LIKELY} for part in words]
         all_fit = frozenset.intersection(*filter(None, named)) if any(named) else frozenset()
         for pool in (where, *([And((where, _points_of(all_fit)))] if 0 < len(all_fit) <= MOST_NAMED else [])):
-            found |= {product.id: product for product in index.nearest(vector, pool, count, exact)}
+            nearest = index.nearest(vector, pool, count, exact)
+            more |= len(nearest) == count
+            found |= {product.id: product for product in nearest}
     for ids in (order, _likeliest(words)):
-        rest = [id for id in ids if id not in found]
-        found |= {product.id: product for product in index.listed(rest, where, count)}
-    return list(found.values())
+        listed = index.listed([id for id in ids if id not in found], where, count)
+        more |= len(listed) == count
+        found |= {product.id: product for product in listed}
+    return list(found.values()), more
 
 
 def _likeliest(words: Sequence[QueryPart]) -> list[str]:
@@ -173,17 +220,23 @@ def _points_of(ids: Iterable[str]) -> Points:
 
 
 def _words_of(index: Index) -> Path | None:
-    """Path of the index's word file, created at the first text search; None if the catalog has no texts."""
-    columns = [column for column in index.columns.source if column.kind == "text"]
-    path = index.store.file_path(FILE) if columns else None
+    """Path of the index's word file, created at the first text search if there is none; None without texts."""
+    path = index.store.file_path(FILE) if text_columns(index.columns) else None
     if path is not None and not is_current(path, index.manifest.created):
-        write_words(path, index.manifest.created, texts_of(index))
+        write_words(path, index.manifest.created, texts_of(index.store, index.manifest))
         index.store.save_file(FILE)
     return path
 
 
-def texts_of(index: Index) -> Iterator[tuple[str, str]]:
-    """The id and the joined texts of each product of an index."""
-    columns = [column for column in index.columns.source if column.kind == "text"]
-    for record in index.store.scroll(index.products_filter()):
+def text_columns(columns: Columns) -> list[Column]:
+    """The columns in which words are looked up: `in stock` in a column of the stock is not about a product's looks."""
+    stock = stock_column(columns)
+    return [column for column in columns.source if column.kind == "text" and column.name != stock]
+
+
+def texts_of(store: Store, manifest: IndexManifest) -> Iterator[tuple[str, str]]:
+    """The id and the joined texts of each product of an open index."""
+    columns = text_columns(manifest.columns)
+    products = [condition.build(store.builder) for condition in exclude_photographs(manifest)]
+    for record in store.scroll(store.builder.all_of(products) if products else None):
         yield record.payload["id"], " ".join(str(v) for column in columns for v in column.values(record.payload))

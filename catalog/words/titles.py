@@ -9,11 +9,11 @@ from catalog.engines.store import Store
 from catalog.filters.filtering import kinds
 from catalog.scored.columns import EMBEDDING, ID, vector_rows
 from catalog.scored.table import Scored
-from catalog.similar.matching import Index
+from catalog.similar.manifest import IndexManifest
 from catalog.similar.spaces import unit_vectors
 from catalog.words.guessing import guesses
-from catalog.words.learning import learn
-from catalog.words.searching import texts_of
+from catalog.words.learning import WordModel, learn
+from catalog.words.searching import text_columns, texts_of
 from catalog.words.word_file import FILE, write_words
 from fashion.errors import SettingError
 from fashion.tables.columns import TITLE_COLUMNS, usual_name
@@ -47,30 +47,41 @@ def title_columns(scored: Scored, asked: str | None = None) -> list[str]:
     return names
 
 
-def learn_titles(scored: Scored, store: Store, columns: Sequence[str]) -> int:
-    """Learn the words of titles, and store which products they fit, and all texts, with the catalog's index.
+def learn_titles(scored: Scored, columns: Sequence[str]) -> WordModel | None:
+    """Learn the words of titles; None if there are none.
 
     Args:
         scored: the catalog.
-        store: of the index, closed and up to date, see `catalog.index.build`.
-        columns: of the titles, at least one.
-
-    Returns:
-        The number of words that were learned; 0 if the engine stores no files.
+        columns: of the titles.
     """
+    if not columns or not scored.rows:
+        return None
     drawn = scored.sample([EMBEDDING, *columns], MOST_PRODUCTS)
-    model = learn(_embeddings(drawn.column(EMBEDDING).combine_chunks()), _titles(drawn, columns))
-    with Index(store) as index:
-        path = store.file_path(FILE)
-        if path is None or model is None:
-            return 0
-        products = (
-            (batch.column(ID).to_pylist(), _embeddings(batch.column(EMBEDDING)), _titles(batch, columns))
-            for batch in scored.batches([ID, EMBEDDING, *columns])
-        )
-        write_words(path, index.manifest.created, texts_of(index), guesses(model, products))
-        store.save_file(FILE)
-    return int(model.learned.sum())
+    return learn(_embeddings(drawn.column(EMBEDDING).combine_chunks()), _titles(drawn, columns))
+
+
+def store_words(
+    scored: Scored, store: Store, manifest: IndexManifest, model: WordModel | None = None, columns: Sequence[str] = ()
+) -> None:
+    """Store the texts of a catalog with its index, and which products the learned words fit.
+
+    Args:
+        scored: the catalog.
+        store: of the index, open, with all points. An engine that stores no files is left as it is.
+        manifest: of the index.
+        model: of the words; None if none were learned.
+        columns: from which they were learned.
+    """
+    path = store.file_path(FILE) if text_columns(manifest.columns) and manifest.rows else None
+    if path is None:
+        return
+    products = (
+        (batch.column(ID).to_pylist(), _embeddings(batch.column(EMBEDDING)), _titles(batch, columns))
+        for batch in scored.batches([ID, EMBEDDING, *columns])
+    )
+    fitting = guesses(model, products) if model else ()
+    write_words(path, manifest.created, texts_of(store, manifest), fitting)
+    store.save_file(FILE)
 
 
 def _embeddings(column: pa.Array) -> np.ndarray:

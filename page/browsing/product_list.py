@@ -28,7 +28,7 @@ class ProductList:
         cards: the products of this page.
         facets: of the selection.
         error: why the filter or the words cannot be used, or "".
-        notes: on words of the search that could not be used.
+        notes: on words of the search that could not be used, and on its limits of price and stock.
     """
 
     total: int = 0
