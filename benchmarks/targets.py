@@ -70,14 +70,17 @@ def summary(folder: Path = FOLDER) -> str:
         [name, each.what, each.wanted, each.measured, "**met**" if each.met else "missed"] for name, each in targets
     ]
     met = sum(each.met for _, each in targets)
-    machines = dict.fromkeys(result["machine"] for result in results.values())
+    machines: dict[str, list[str]] = {}
+    for name, result in results.items():
+        machines.setdefault(result["machine"], []).append(name)
+    where = [f"{machine} ({', '.join(names)})" if len(machines) > 1 else machine for machine, names in machines.items()]
     days = sorted({result["day"] for result in results.values()})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     return (
         f"## Targets\n\n{met} of {len(targets)} targets are met. Ratios compare what was measured in the same run; the "
         "sections of the benchmarks have the details. A benchmark of `make bench` without a row has not been run.\n\n"
         f"{table(['benchmark', 'what', 'wanted', 'measured', ''], rows)}\n\n"
-        f"Machine: {'; '.join(machines)}. Measured {when} by\n\n    make bench\n"
+        f"Machine: {'; '.join(where)}. Measured {when} by\n\n    make bench\n"
     )
 
 

@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import gc
 import os
 import shutil
 import signal
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from serving.torchserve import TorchServe
 
 
+# As many processes of pytest as cores run tests; threads of theirs, and of what they start, would wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # More examples of each property, for a long run: pytest --hypothesis-profile=damage tests/test_damage.py
 settings.register_profile("damage", max_examples=1_000)
 
@@ -39,6 +43,20 @@ def interruptible() -> None:
     """Let child processes receive SIGINT even if pytest was started in the background, where it is ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # child processes inherit this
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def memory_of_a_file_is_freed() -> Iterator[None]:
+    """Collect what refers to itself after each file: networks and trainers, else the process grows by gigabytes."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture
+def memory_is_freed() -> Iterator[None]:
+    """The same after each test, for files with many trainings."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
@@ -190,6 +208,7 @@ def run(labeled_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     flags = ["--config", "training/configs/sample.yaml", "--model.arch", "resnet18", "--data.input.size", "32"]
     flags += ["--data.path", str(labeled_data), "--data.cache", str(folder / "cache"), "--data.workers", "0"]
     flags += ["--data.batch_size", "16", "--trainer.max_epochs", "3", "--trainer.accelerator", "cpu"]
+    flags += ["--trainer.precision", "32-true"]  # bf16 is slower for so small a network
     fit.quiet()
     fit.train([*flags, "--run", str(folder / "run")])
     return folder / "run"

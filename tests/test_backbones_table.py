@@ -2,11 +2,11 @@
 
 import json
 from argparse import Namespace
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from colored_shapes import write_shapes
+from trainings_here import fit_here
 
 from benchmarks import backbones
 from benchmarks.backbones import main, section, time_engines
@@ -18,12 +18,6 @@ TINY = "timm/test_resnet"  # 0.5 million parameters; timm's test model
 
 # Lightning warns that without validation there is no best checkpoint.
 pytestmark = pytest.mark.filterwarnings("ignore:.*could not find the monitored key.*")
-
-
-def fit_here(folder: Path, flags: Sequence[str]) -> None:
-    """Replace `benchmarks.trainings.fit`: train in this process, which saves starting one and importing torch."""
-    last = folder / "checkpoints/last.ckpt"
-    fit.train(["--run", str(folder), *(["--resume"] if last.exists() else flags)])
 
 
 @pytest.fixture

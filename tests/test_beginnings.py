@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from colored_shapes import write_shapes
+from trainings_here import fit_here
 
 from benchmarks import beginnings
 from benchmarks.beginnings import BEGINNINGS, STARTER, main, settings
@@ -19,11 +20,7 @@ from fashion.model_card import ModelCard
 from training import fit
 from training.weights.first_weights import IMAGENET, NONE
 
-
-def fit_here(folder: Path, flags: Sequence[str]) -> None:
-    """Replace `benchmarks.trainings.fit`: train in this process, which saves starting one and importing torch."""
-    fit.train(["--run", str(folder), *flags])
-
+SMALL = "--data.workers 0 --data.batch_size 8 --trainer.precision 32-true"
 
 # Lightning warns that without validation there is no best checkpoint.
 pytestmark = pytest.mark.filterwarnings("ignore:.*could not find the monitored key.*")
@@ -36,10 +33,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         beginnings,
         "BEGINNINGS",
-        {
-            name: replace(each, changes=f"{each.changes} --data.workers 0 --data.batch_size 8")
-            for name, each in BEGINNINGS.items()
-        },
+        {name: replace(each, changes=f"{each.changes} {SMALL}") for name, each in BEGINNINGS.items()},
     )
 
 

@@ -1,7 +1,6 @@
 """training.fit: real trainings of a ResNet18 at 32 px, with their files and messages."""
 
 import csv
-import gc
 import os
 import re
 import signal
@@ -9,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partialmethod
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,9 @@ from training.fitting.rate_search import LR_STEPS, suggested_rate
 from training.fitting.runs import BEST, LAST, TrainingRun, load_module
 from training.fitting.stopping import StopOnSignal, TrainingStopped
 
+pytestmark = pytest.mark.usefixtures("memory_is_freed")
+
 CONFIG = Path(__file__).parent.parent / "training" / "configs" / "sample.yaml"
-ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
 METRICS = ["loss", "micro_f1", "macro_f1", "map", "best_micro_f1", "best_threshold"]
 
 
@@ -59,22 +59,6 @@ def flags(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.fixture(autouse=True)
 def quiet() -> None:
     fit.quiet()
-
-
-@pytest.fixture(autouse=True)
-def memory_is_freed() -> Iterator[None]:
-    """Collect trainers, which refer to themselves, after each test: else the process grows by gigabytes."""
-    yield
-    gc.collect()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Use one thread: with so small a network, threads mostly wait for each other, especially on busy cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +219,6 @@ def test_two_processes_measure_the_same_as_one(flags: list[str], folder: Path, t
         capture_output=True,
         text=True,
         timeout=300,
-        env=ONE_THREAD,
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("epoch 1/1  loss") == 1
@@ -362,7 +345,7 @@ def test_ctrl_c_saves_prints_the_resume_command_and_exits(flags: list[str], tmp_
     # With a worker process, because ctrl-C in a terminal reaches it too.
     arguments = [*flags, "--data.workers", "1", "--trainer.max_epochs", "1000", "--run", str(run)]
     with (tmp_path / "log").open("w+") as log:
-        process = subprocess.Popen(command(*arguments), stdout=log, stderr=log, start_new_session=True, env=ONE_THREAD)
+        process = subprocess.Popen(command(*arguments), stdout=log, stderr=log, start_new_session=True)
         limit = time.monotonic() + 200
         # The best weights are saved last at the end of an epoch: after its row in metrics.csv.
         while not (run / BEST).exists() and process.poll() is None and time.monotonic() < limit:

@@ -26,7 +26,7 @@ PYTHON_BLOCKS = [
 COMMANDS = [line.strip().split("  ")[0] for line in README.splitlines() if line.startswith("    ")]
 SMALL = ["--model.arch", "resnet18", "--model.weights", "none", "--data.input.size", "32"]
 SMALL += ["--model.lr", "0.002", "--data.batch_size", "16", "--data.workers", "0", "--trainer.max_epochs", "3"]
-SMALL += ["--trainer.accelerator", "cpu"]
+SMALL += ["--trainer.accelerator", "cpu", "--trainer.precision", "32-true"]
 
 
 def run(*command: str, folder: Path) -> str:

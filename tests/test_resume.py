@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,22 @@ from training import fit
 from training.data.loading import set_up_worker
 from training.fitting.stopping import TrainingStopped
 
+pytestmark = pytest.mark.usefixtures("memory_is_freed")
+
 CONFIGS = Path(__file__).parent.parent / "training" / "configs"
 STEPS = 6  # per epoch
 # Overrides of labels, files and hardware settings; recipes and augmentations stay.
 SMALL = [
-    *("--model.arch", "resnet18", "--model.weights", "none", "--trainer.accelerator", "cpu", "--trainer.devices", "1"),
+    *(
+        "--model.arch",
+        "timm/test_resnet",
+        "--model.weights",
+        "none",
+        "--trainer.accelerator",
+        "cpu",
+        "--trainer.devices",
+        "1",
+    ),
     *("--trainer.precision", "32-true", "--data.input.size", "32", "--data.batch_size", "4", "--data.taxonomy", "data"),
     *("--data.groups", "null", "--data.names", "null", "--data.rules", "null", "--data.min_photographs", "1"),
     *("--trainer.max_epochs", "2"),
@@ -47,14 +57,6 @@ def quiet() -> None:
     fit.quiet()
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 class SignalAtStep(Callback):
     """Send this process a signal before a step."""
 
@@ -68,7 +70,6 @@ class SignalAtStep(Callback):
 
 def train_until(number: int, step: int, arguments: list[str]) -> None:
     """Train in this process until it gets a signal."""
-    torch.set_num_threads(1)
     fit.quiet()
     instantiate = fit.FashionCLI.instantiate_trainer
 

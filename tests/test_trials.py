@@ -48,7 +48,7 @@ def test_a_trial_may_take_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_trial_is_run_once_and_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = write_shapes(tmp_path / "shapes", train=32, val=12)
-    small = trials.Trial("--data.workers 0", "a small one")
+    small = trials.Trial("--data.workers 0 --trainer.precision 32-true", "a small one")
     monkeypatch.setattr(trials, "TRIALS", {REFERENCE: small})
     monkeypatch.setattr(trials, "PAGE", tmp_path / "recipe.md")
     command = ["--data", str(data), "--groups", "color,shape", "--source", "Blocks", "--size", "32", "--epochs", "1"]
