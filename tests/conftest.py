@@ -52,6 +52,13 @@ def memory_of_a_file_is_freed() -> Iterator[None]:
     gc.collect()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def threads_of_torch() -> None:
+    """Start each file with one thread: an engine of an earlier file may have set more, and sums then differ in bits."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
 @pytest.fixture
 def memory_is_freed() -> Iterator[None]:
     """The same after each test, for files with many trainings."""
