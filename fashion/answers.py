@@ -50,10 +50,12 @@ def make_answer(
         {
             "group": card.labels[i].group,
             "name": card.labels[i].name,
-            "probability": round(float(prediction.probabilities[i]), 4),
-            "threshold": round(float(thresholds[i]), 4),
+            "probability": round(probability, 4),
+            "threshold": round(threshold, 4),
         }
-        for i in chosen
+        for i, probability, threshold in zip(
+            chosen, prediction.probabilities[chosen].tolist(), thresholds[chosen].tolist(), strict=True
+        )
     ]
     if options.wants_maps:
         _explain(attributes, chosen, card, options, evidence, image)
@@ -98,63 +100,62 @@ def chosen_labels(
     Raises:
         ValueError: the number of gates does not match the model.
     """
-    counts = card.top_k if (options.profile or card.default_profile) == TOP_K else None
-    answerable = card.answerable(np.empty(0) if gates is None else gates)
-    chosen: list[int] = []
-    for group in options.groups or card.taxonomy.groups:
-        indices = card.taxonomy.indices(group)
-        if options.labels is None and not options.all:
-            indices = indices[answerable[indices]]
-        ranked = indices[np.argsort(-probabilities[indices], kind="stable")]
-        if options.labels is not None:
-            ranked = ranked[[card.labels[i] in options.labels for i in ranked]]
-        elif options.top_k is not None:
-            ranked = ranked[: options.top_k]
-        elif options.all:
-            pass
-        elif counts is not None:
-            ranked = ranked[: counts[group]]
-        else:
-            ranked = ranked[probabilities[ranked] >= thresholds[ranked]]
-        chosen.extend(int(i) for i in ranked)
-    return chosen
+    chosen = card.answerable(np.empty(0) if gates is None else gates)
+    if options.labels is not None:
+        chosen = np.array([label in options.labels for label in card.labels])
+    elif options.all:
+        chosen = np.ones(len(card.labels), dtype=bool)
+    elif options.top_k is not None:
+        chosen &= most_probable(probabilities, card.taxonomy, dict.fromkeys(card.taxonomy.groups, options.top_k))
+    else:
+        chosen &= _reached(card, probabilities, thresholds, options.profile)
+    indices = np.flatnonzero(chosen)
+    ranked = indices[np.lexsort((-probabilities[indices], card.taxonomy.group_of[indices]))].tolist()
+    if not options.groups:
+        return ranked
+    groups = [set(card.taxonomy.indices(group).tolist()) for group in options.groups]
+    return [i for group in groups for i in ranked if i in group]
 
 
 def answered_mask(
     card: ModelCard, probabilities: np.ndarray, profile: str | None = None, gates: np.ndarray | None = None
 ) -> np.ndarray:
-    """Mask of the labels that a profile answers for a batch, bool (N, A): `chosen_labels` for each image.
+    """Mask of the labels that a profile answers, bool (..., A): the `chosen_labels` of one image or of a batch.
 
     Args:
         card: the model card.
-        probabilities: (N, A).
+        probabilities: (..., A).
         profile: default is the card's default profile.
-        gates: (N, K), gate probabilities; optional for a model without gates.
+        gates: (..., K), gate probabilities; optional for a model without gates.
 
     Raises:
         SettingError: an unknown profile.
         ValueError: the number of gates does not match the model.
     """
-    if (profile or card.default_profile) != TOP_K or not card.top_k:
-        chosen = probabilities >= card.threshold_row(profile)
-    else:
-        chosen = most_probable(probabilities, card.taxonomy, card.top_k)
-    return chosen & card.answerable(np.empty((len(chosen), 0)) if gates is None else gates)
+    reached = _reached(card, probabilities, card.threshold_row(profile), profile)
+    return reached & card.answerable(np.empty((*reached.shape[:-1], 0)) if gates is None else gates)
+
+
+def _reached(card: ModelCard, probabilities: np.ndarray, thresholds: np.ndarray, profile: str | None) -> np.ndarray:
+    """Mask of the labels that a profile answers if their group applies, bool (..., A)."""
+    if (profile or card.default_profile) == TOP_K and card.top_k:
+        return most_probable(probabilities, card.taxonomy, card.top_k)
+    return probabilities >= thresholds
 
 
 def most_probable(probabilities: np.ndarray, taxonomy: Taxonomy, counts: Mapping[str, int]) -> np.ndarray:
-    """Mask of the most probable labels of each group, bool (N, A).
+    """Mask of the most probable labels of each group, bool (..., A).
 
     Args:
-        probabilities: (N, A).
+        probabilities: (..., A).
         taxonomy: the A labels and their groups.
         counts: number of labels by group.
     """
     chosen = np.zeros(probabilities.shape, dtype=bool)
     for group, count in counts.items():
         indices = taxonomy.indices(group)
-        ranked = np.argsort(-probabilities[:, indices], axis=1, kind="stable")[:, :count]
-        np.put_along_axis(chosen, indices[ranked], True, axis=1)
+        ranked = np.argsort(-probabilities[..., indices], axis=-1, kind="stable")[..., :count]
+        np.put_along_axis(chosen, indices[ranked], True, axis=-1)
     return chosen
 
 

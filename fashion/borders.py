@@ -19,8 +19,6 @@ SAMPLES = 3  # samples per side of a cell; their mean averages out noise
 COARSE, FINE = 48, 96  # cells per side: to rule out a wide border, the usual case, and to measure one
 NEAR = 4 / COARSE  # fraction of the sides: margin around the coarse content in which the fine grid searches
 
-_IS_CONTENT = [int(level > TOLERANCE) for level in range(256)] * 3  # for each level of the three channels
-
 
 class Region(NamedTuple):
     """A rectangle in a photograph: its edges as fractions of the photograph's width and height."""
@@ -110,7 +108,8 @@ def _edge_color(grid: Image.Image) -> tuple[int, ...]:
 def _content(grid: Image.Image, color: tuple[int, ...], region: Region) -> Region | None:
     """The bounding box of everything with another color in the region's grid; None if there is nothing."""
     difference = ImageChops.difference(grid, Image.new("RGB", grid.size, color))
-    box = difference.point(_IS_CONTENT).getbbox()
+    tolerated = Image.new("RGB", grid.size, (TOLERANCE,) * 3)
+    box = ImageChops.subtract(difference, tolerated).getbbox()  # a level up to the tolerance becomes 0
     if box is None:
         return None
     left, top, right, bottom = (edge / grid.width for edge in box)

@@ -11,8 +11,9 @@ from fashion.prediction import sigmoid
 from fashion.taxonomy import Taxonomy
 
 TEMPERATURE, PLATT, RIVALS = "temperature", "platt", "rivals"
-# Fitted parameters of each method; the others keep their defaults: scale 1, offset and rivals 0.
+# Fitted parameters of each method; the others keep their defaults.
 METHODS = {TEMPERATURE: ("scale",), PLATT: ("scale", "offset"), RIVALS: ("scale", "offset", "rivals")}
+DEFAULTS = {"scale": 1.0, "offset": 0.0, "rivals": 0.0}
 
 # group -> {"method": one of METHODS, "scale": a, "offset": b}, for the method rivals also {"rivals": c}
 Calibration = Mapping[str, Mapping[str, Any]]
@@ -28,28 +29,47 @@ def calibrated(logits: np.ndarray, taxonomy: Taxonomy, calibration: Calibration)
         taxonomy: the A labels and their groups.
         calibration: by group; a missing group has a = 1 and b = c = 0.
     """
-    if not calibration:
-        return sigmoid(logits)
-    fitted = np.array(logits, dtype=np.float64)
-    for group, values in calibration.items():
-        indices = taxonomy.indices(group)
-        own = fitted[..., indices]
-        z = values["scale"] * own + values["offset"]
-        fitted[..., indices] = z - values["rivals"] * rivalry(own) if values.get("rivals") else z
-    return sigmoid(fitted)
+    return Calibrator(taxonomy, calibration)(logits)
 
 
-def rivalry(logits: np.ndarray) -> np.ndarray:
-    """Evidence for the other labels of a group: log(1 + sum of exp over all but the label itself), (..., G).
+class Calibrator:
+    """`calibrated` for one calibration, whose parameters are prepared once as arrays.
+
+    Args:
+        taxonomy, calibration: see `calibrated`.
+    """
+
+    def __init__(self, taxonomy: Taxonomy, calibration: Calibration) -> None:
+        self._taxonomy = taxonomy
+        self._is_fitted = bool(calibration)
+        of_groups = [calibration.get(group, {}) for group in taxonomy.groups]
+        self._scale, self._offset, self._rivals = (  # (A,) each
+            np.array([values.get(name) or default for values in of_groups])[taxonomy.group_of]
+            for name, default in DEFAULTS.items()
+        )
+
+    def __call__(self, logits: np.ndarray) -> np.ndarray:
+        """Logits -> probabilities, see `calibrated`."""
+        if not self._is_fitted:
+            return sigmoid(logits)
+        exact = np.asarray(logits, dtype=np.float64)
+        # The rivalry first, so that fewer arrays of this size are in memory at a time.
+        return sigmoid(-self._rivals * rivalry(exact, self._taxonomy) + (self._scale * exact + self._offset))
+
+
+def rivalry(logits: np.ndarray, taxonomy: Taxonomy | None = None) -> np.ndarray:
+    """Evidence for the other labels of a group: log(1 + sum of exp over all but the label itself), (..., A).
 
     It is 0 if no other label is likely. Subtracting it in full (c = 1) gives the softmax over the group plus a "none of
     these" label with a logit of 0: mutually exclusive labels compete, and yet all may be unlikely.
 
     Args:
-        logits: (..., G) of one group, float64.
+        logits: (..., A), float64.
+        taxonomy: the A labels and their groups; None if all are of one group.
     """
     odds = np.exp(np.minimum(logits, LARGEST_LOGIT))
-    return np.log1p(np.maximum(odds.sum(axis=-1, keepdims=True) - odds, 0))
+    of_others = (odds.sum(axis=-1, keepdims=True) if taxonomy is None else taxonomy.group_sums(odds)) - odds
+    return np.log1p(np.maximum(of_others, 0, out=of_others), out=of_others)
 
 
 def check(calibration: Calibration, taxonomy: Taxonomy) -> None:

@@ -52,10 +52,12 @@ class Gates:
             probabilities: (..., K), gate probabilities.
             taxonomy: the A labels and their groups.
         """
-        factors = np.ones((*probabilities.shape[:-1], len(taxonomy)), np.float32)
-        for i, group in enumerate(self.applies):
-            factors[..., taxonomy.indices(group)] = probabilities[..., i, None]
-        return factors * probabilities[..., -1, None] if self.product else factors
+        of_groups = np.ones((*probabilities.shape[:-1], len(taxonomy.groups)), np.float32)
+        gated = [taxonomy.groups.index(group) for group in self.applies]
+        of_groups[..., gated] = probabilities[..., : len(gated)]
+        if self.product:
+            of_groups = of_groups * probabilities[..., -1:]
+        return of_groups.take(taxonomy.group_of, axis=-1)
 
     def answerable(self, probabilities: np.ndarray, thresholds: np.ndarray, taxonomy: Taxonomy) -> np.ndarray:
         """Mask of the labels that may be answered, bool (..., A): there is a product, and the label's group applies.

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fashion.calibration import calibrated
+from fashion.calibration import Calibrator
 from fashion.calibration import check as check_calibration
 from fashion.errors import BundleError, FashionError, SettingError
 from fashion.files import write_atomically
@@ -179,8 +179,12 @@ class ModelCard:
 
     def joint_probabilities(self, logits: np.ndarray, gates: np.ndarray) -> np.ndarray:
         """`probabilities` from the labels' logits (..., A) and the gates' probabilities (..., K)."""
-        probabilities = calibrated(logits, self.taxonomy, self.calibration)
+        probabilities = self._calibrator(logits)
         return probabilities * self.gates.factors(gates, self.taxonomy) if len(self.gates) else probabilities
+
+    @cached_property
+    def _calibrator(self) -> Calibrator:
+        return Calibrator(self.taxonomy, self.calibration)
 
     @cached_property
     def gate_row(self) -> np.ndarray:

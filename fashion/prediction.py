@@ -1,6 +1,7 @@
 """The model's prediction for one image."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class Prediction:
     applies: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
     product: float | None = None
 
-    @property
+    @cached_property
     def gates(self) -> np.ndarray:
         """The probabilities of all gates in the order of the outputs, float32 (K,)."""
         return self.applies if self.product is None else np.append(self.applies, np.float32(self.product))

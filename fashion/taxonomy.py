@@ -61,6 +61,24 @@ class Taxonomy:
             for group in self.groups
         }
 
+    @cached_property
+    def group_of(self) -> np.ndarray:
+        """Position of each label's group in `groups`, int64 (A,)."""
+        position = {group: i for i, group in enumerate(self.groups)}
+        return np.array([position[label.group] for label in self.labels], dtype=np.int64)
+
+    @cached_property
+    def _group_by_group(self) -> tuple[np.ndarray, np.ndarray]:
+        """The labels' indices, group by group, and where each group starts among them."""
+        order = np.argsort(self.group_of, kind="stable")
+        return order, np.searchsorted(self.group_of[order], np.arange(len(self.groups)))
+
+    def group_sums(self, values: np.ndarray) -> np.ndarray:
+        """For each label the sum of the values (..., A) of all labels of its group, (..., A)."""
+        order, starts = self._group_by_group
+        sums = np.add.reduceat(values.take(order, axis=-1), starts, axis=-1)  # (..., groups)
+        return sums.take(self.group_of, axis=-1)
+
     def indices(self, group: str) -> np.ndarray:
         """Output indices of a group's labels, int64, ascending. Raises DataError for an unknown group."""
         if group not in self._indices:

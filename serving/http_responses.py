@@ -30,7 +30,7 @@ def retry_after(status: int) -> dict[str, str]:
 
 def is_kserve_v2(request: Request) -> bool:
     """Whether a request uses KServe's protocol v2, whose errors are strings."""
-    return request.url.path.startswith("/v2/")
+    return request.scope["path"].startswith("/v2/")  # `request.url` would be built from the headers each time
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:

@@ -5,9 +5,12 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from operator import iadd
 from typing import Any
 
-from fashion.answers import chosen_labels, product_photographs
+import numpy as np
+
+from fashion.answers import answered_mask, product_photographs
 from fashion.errors import InvalidImage
 from fashion.prediction import Outcome
 from fashion.predictor import Predictor
@@ -46,8 +49,8 @@ class BatchCounts:
 
     def add(self, other: "BatchCounts") -> None:
         """Add another batch's counts."""
-        for name in vars(self):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name, value in vars(other).items():
+            setattr(self, name, iadd(getattr(self, name), value))  # in place, at the cost of what is added
 
 
 class Responder:
@@ -59,7 +62,6 @@ class Responder:
 
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor
-        self._thresholds = predictor.card.threshold_row()
 
     def respond(self, calls: Sequence[IncomingRequest], concurrency: int = 1) -> tuple[list[Reply], BatchCounts]:
         """Answer requests; return a reply for each, in order, and the counts of the batch.
@@ -194,8 +196,8 @@ class Responder:
             tally.inference_seconds += outcome.inference_seconds
             if found := outcome.prediction:
                 tally.images += 1
-                reached = chosen_labels(card, found.probabilities, self._thresholds, gates=found.gates)
-                tally.attributes.update(card.labels[i] for i in reached)
+                answered = answered_mask(card, found.probabilities, gates=found.gates)
+                tally.attributes.update(card.labels[i] for i in np.flatnonzero(answered))
 
 
 def wrap(answers: list[dict[str, Any]], request: ParsedRequest, model: dict[str, str]) -> dict[str, Any]:

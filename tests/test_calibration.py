@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fashion.calibration import calibrated
+from fashion.calibration import calibrated, rivalry
 from fashion.prediction import sigmoid
 from fashion.profiles.calibration import calibration_error, calibration_errors, fit_calibration
 from fashion.taxonomy import Label, Taxonomy
@@ -151,3 +151,20 @@ def test_calibration_lowers_the_error() -> None:
     assert before["ece"] > 0.1
     assert after["ece"] < 0.04
     assert after["all_pairs"] < before["all_pairs"] / 3
+
+
+def test_each_group_has_its_own_parameters_wherever_its_labels_are() -> None:
+    mixed = Taxonomy(tuple(Label(("color", "sleeve", "fit")[i % 3], str(i)) for i in range(12)))
+    logits = np.random.default_rng(3).normal(0, 4, (50, 12)).astype(np.float32)
+    found = calibrated(
+        logits,
+        mixed,
+        {
+            "color": {"method": "rivals", "scale": 0.9, "offset": 0.2, "rivals": 1.1},
+            "fit": {"method": "platt", "scale": 1.5, "offset": -1.0},
+        },
+    )
+    color, sleeve, fit = (logits[:, mixed.indices(group)].astype(np.float64) for group in ("color", "sleeve", "fit"))
+    expected = (0.9 * color + 0.2 - 1.1 * rivalry(color), sleeve, 1.5 * fit - 1)
+    for group, exact in zip(("color", "sleeve", "fit"), expected, strict=True):
+        assert np.abs(found[:, mixed.indices(group)] - sigmoid(exact)).max() < 1e-6

@@ -21,6 +21,13 @@ def test_groups_names_and_indices_follow_the_output_order():
     assert TAXONOMY.index[Label("sleeve", "Short")] == 1
 
 
+def test_sums_over_the_labels_of_a_group():
+    assert TAXONOMY.group_of.tolist() == [0, 1, 0, 0]
+    values = np.array([[1.0, 10.0, 2.0, 4.0], [0.0, -1.0, 0.5, 0.0]])
+    assert TAXONOMY.group_sums(values).tolist() == [[7, 10, 7, 7], [0.5, -1, 0.5, 0.5]]
+    assert TAXONOMY.group_sums(values[0]).tolist() == [7, 10, 7, 7]
+
+
 @pytest.mark.parametrize(
     ("cells", "targets"),
     [
