@@ -132,7 +132,7 @@ def _hidden(shelf: Shelf, learned: Sequence[str], vocabulary: Vocabulary, colour
         half = frozenset(id for id in right if _hashed_bit(f"{word} {id}"))
         yield TextQuestion("half hidden", word, right, (word, half))
         yield TextQuestion("all hidden", word, right, (word, right))
-        for name, count in Counter(colours[id] for id in right).most_common(2):
+        for name, count in Counter(colours[id] for id in sorted(right)).most_common(2):
             if count >= LEAST and name and word not in words_of(name):
                 both = right & shelf.having(colour, name)
                 yield TextQuestion("colour and hidden", f"{name} {word}", both, (word, right))
@@ -178,7 +178,7 @@ class TextBench:
     def seen(self, question: TextQuestion) -> TextCandidates:
         """The evidence for every product of the shelf."""
         with open_words(self.hidden.path) as file:
-            parts = query_parts(parse_query(question.text, self.vocabulary), file)
+            parts = query_parts(parse_query(question.text, self.vocabulary), self.vocabulary, file)
             order = file.best([(word,) for word in words_of(question.text) if word not in STOP_WORDS])
         return TextCandidates.collect(parts, order, self.shelf.ids, self.scores, self.index.manifest.taxonomy)
 
@@ -236,7 +236,7 @@ def section(
         f"### How good they are: {options.source}\n\n"
         f"{learned} The table is of searches among {len(halves[1].shelf.ids):,} other products, whose texts in the "
         f"index are their titles alone: precision@1 / precision@{FOUND}; missing results count as wrong.\n\n"
-        f"{_reported(results, asked[1])}\n\n"
+        f"{_reported(results, asked[1])}\n\n{_wrong_first(results[WAYS[-1]], asked[1])}"
         "The ground truth is the shop's own columns, or its titles for hidden words. Model and words were trained "
         "on other products of the same shop: this is not zero-shot. Hidden words are all learned words that occur in "
         f"{LEAST} of these titles or more and name no label, brands too. All products are ranked here; "
@@ -247,6 +247,14 @@ def section(
         f"    python -m benchmarks.text_search BUNDLE --learn TABLE --search TABLE --source '{options.source}'"
         f"{f' --kinds {chr(39)}{options.kinds}{chr(39)}' if options.kinds else ''}\n"
     )
+
+
+def _wrong_first(found: np.ndarray, asked: Sequence[TextQuestion]) -> str:
+    """The sub-categories whose first product is not of it; empty if none was asked for."""
+    own = [(question, hit) for question, (hit, _) in zip(asked, found, strict=True) if question.kind == "subcategory"]
+    wrong = [f"{question.text} ({len(question.right)})" for question, hit in own if not hit]
+    listed = ", ".join(wrong) or "none"
+    return f"Sub-categories with another first product, and how many right ones there are: {listed}.\n\n" if own else ""
 
 
 def _compared(half: TextBench, asked: Sequence[TextQuestion]) -> str:

@@ -42,6 +42,7 @@ def test_it_measures_every_kind_of_question(tmp_path: Path) -> None:
     options = argparse.Namespace(title="name", columns=COLUMNS, kinds=None, out=tmp_path, source="drawn")
     text = measured(catalog(tmp_path / "learn", 1), catalog(tmp_path / "search", 2), options)
     assert "words were learned from the titles of 160 products" in text
+    assert "another first product, and how many right ones there are: none." in text
     rows = {cells[0]: cells for line in text.splitlines() if line.startswith("| ") for cells in [cells_of(line)]}
     assert not KINDS.values() - rows.keys()
     _, asked, full_text, photographs, everything, most = rows["a sub-category"]

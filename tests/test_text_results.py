@@ -15,7 +15,7 @@ from catalog.similar.matching import Index
 from catalog.words.searching import search_words
 from fashion.taxonomy import Label, Taxonomy
 
-COLORS = ("Red", "Blue", "Purple")
+COLORS = ("Red", "Blue", "Purple", "Navy Blue", "Burgundy", "Grey", "Charcoal", "Silver")
 TAXONOMY = Taxonomy(tuple(Label("color", name) for name in COLORS))
 COLUMNS = [pa.field("title", pa.string()), pa.field("price", pa.float64()), pa.field("availability", pa.string())]
 
@@ -76,6 +76,40 @@ def test_filters_from_the_text_are_noted(tmp_path: Path) -> None:
             assert found.notes == [note]
         (note,) = search_words(index, "red stock").notes  # the column of the stock is none of its texts
         assert note.startswith("'stock' is no label and occurs in no text")
+
+
+@pytest.mark.parametrize(
+    ("text", "without", "shades"),
+    [
+        ("shirt, not in blue", ["Blue", "Navy Blue"], "Navy Blue"),
+        ("no red or blue", ["Blue", "Burgundy", "Navy Blue", "Red"], "Burgundy, Navy Blue"),
+        ("no navy blue or blue", ["Blue", "Navy Blue"], ""),
+        ("navy blue shirt, no blue", ["Blue"], ""),  # wanted
+        ("no navy blue", ["Navy Blue"], ""),  # not every blue
+        ("no grey", ["Charcoal", "Grey"], "Charcoal"),  # a metal is no shade
+    ],
+)
+def test_an_unwanted_basic_color_excludes_its_shades(
+    tmp_path: Path, text: str, without: list[str], shades: str
+) -> None:
+    rows = [row(name, (name,), np.eye(len(COLORS))[i]) for i, name in enumerate(COLORS)]
+    with indexed(tmp_path, rows) as index:
+        found = search_words(index, text)
+        assert sorted({*COLORS} - {match.product.id for match in found.matches}) == without
+        assert found.notes == ([f"no shades of unwanted colors: {shades}"] if shades else [])
+
+
+def test_a_title_with_a_close_synonym_counts_as_one_with_the_name(tmp_path: Path) -> None:
+    """Others are understood in queries only: `wine` in a title is often no color."""
+    rows = [row(word, (), np.eye(3)[i], title=f"shirt {word}") for i, word in enumerate(("navy", "wine", "plain"))]
+    with indexed(tmp_path, rows) as index:
+        for text, found in (
+            ("navy blue", ["navy"]),
+            ("red or navy blue", ["navy"]),
+            ("burgundy", []),
+            ("wine", ["wine"]),
+        ):
+            assert [match.product.id for match in search_words(index, text).matches if match.why] == found, text
 
 
 def test_without_a_column_of_the_stock(tmp_path: Path) -> None:

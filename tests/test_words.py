@@ -365,3 +365,4 @@ def test_every_synonym_names_a_label_of_the_starter_or_of_another_model() -> Non
     vocabulary = Vocabulary(starter)
     for phrase in ("sneakers", "plaid", "tee", "ladies", "crew neck", "navy"):
         assert vocabulary.at(words_of(phrase))[1], phrase
+    assert not vocabulary.at(words_of("denim shirts"))[1]  # a fabric, no jeans

@@ -19,11 +19,13 @@ from catalog.similar.replacement import in_stock, stock_column
 from catalog.similar.settings import LIMIT
 from catalog.words.query_parser import ParsedQuery, parse_query
 from catalog.words.ranking import LIKELY, WEIGHTS, QueryPart, candidate_vector, rank
+from catalog.words.shades import shades
 from catalog.words.suggestions import unknown_note
-from catalog.words.vocabulary import Phrase, Vocabulary, words_of
+from catalog.words.vocabulary import Phrase, Vocabulary
 from catalog.words.word_file import FILE, WordFile, is_current, open_words, write_words
 from fashion.errors import SettingError
 from fashion.tables.columns import usual_name
+from fashion.taxonomy import Label
 
 PRICES = ("price", "sale_price", "selling_price", "variant_price", "regular_price")
 SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -36,8 +38,8 @@ class WordSearch:
 
     Attributes:
         matches: the best first.
-        notes: one sentence for each word of the text that was ignored, with the reason, and for a limit of the price or
-            of the stock, with the column.
+        notes: one sentence for each word of the text that was ignored, with the reason, for a limit of the price or of
+            the stock, with the column, and for excluded shades of a color.
     """
 
     matches: list[Match]
@@ -78,7 +80,7 @@ def search_words(
         words = stack.enter_context(open_words(path)) if path else None
         unknown = [word for word in (*asked.words, *asked.unwanted_words) if not _phrases(word, asked, words)]
         notes = [unknown_note(word, asked.typed.get(word, word), vocabulary, words) for word in dict.fromkeys(unknown)]
-        parts = query_parts(asked, words)
+        parts = query_parts(asked, vocabulary, words)
         notes += _filter_notes(index, asked)
         conditions = [*_filters(index, asked, words), *filter(None, [index.condition(where)])]
         if not (parts or conditions):
@@ -100,11 +102,11 @@ def search_words(
     return WordSearch(matches[:limit], notes)
 
 
-def query_parts(asked: ParsedQuery, words: WordFile | None) -> list[QueryPart]:
+def query_parts(asked: ParsedQuery, vocabulary: Vocabulary, words: WordFile | None) -> list[QueryPart]:
     """The wanted phrases of a query with their evidence; unknown words are left out."""
     parts: list[QueryPart] = []
     for wish in asked.wanted:
-        names = tuple(dict.fromkeys([wish.phrase, *(tuple(words_of(label.name)) for label in wish.labels)]))
+        names = vocabulary.titles(wish.phrase, wish.labels)
         titled = frozenset(words.with_phrases(names) if words else ())
         text = " ".join(asked.typed.get(word, word) for word in wish.phrase)
         parts.append(QueryPart(text, names, wish.labels, titled=titled))
@@ -127,9 +129,9 @@ def _phrases(word: str, asked: ParsedQuery, words: WordFile | None) -> list[Phra
 
 def _filters(index: Index, asked: ParsedQuery, words: WordFile | None) -> Iterator[Condition]:
     columns = {column.name: column for column in index.columns.groups}
-    for wish in asked.unwanted:
-        for label in wish.labels:
-            yield Not(OneOf(columns[label.group], (label.name,)))
+    named = [label for wish in asked.unwanted for label in wish.labels]
+    for label in [*named, *_unwanted_shades(asked, index)]:
+        yield Not(OneOf(columns[label.group], (label.name,)))
     for word in asked.unwanted_words:
         if words and (phrases := _phrases(word, asked, words)):
             yield Not(_points_of(words.with_phrases(phrases)))
@@ -144,8 +146,18 @@ def _filters(index: Index, asked: ParsedQuery, words: WordFile | None) -> Iterat
         yield in_stock(stock) if asked.in_stock else Not(in_stock(stock))
 
 
+def _unwanted_shades(asked: ParsedQuery, index: Index) -> list[Label]:
+    """Shades of unwanted basic colors that the text itself does not name, as `navy blue` in `navy blue, no blue`."""
+    unwanted = [label for wish in asked.unwanted for label in wish.labels]
+    named = {*unwanted, *(label for wish in asked.wanted for label in wish.labels)}
+    found = [shade for label in unwanted for shade in shades(label, index.manifest.taxonomy.labels)]
+    return [shade for shade in dict.fromkeys(found) if shade not in named]
+
+
 def _filter_notes(index: Index, asked: ParsedQuery) -> Iterator[str]:
-    """Notes on the limits that numbers and `in stock` became: the words may have meant something else."""
+    """Notes on the filters that numbers, colors and `in stock` became: the words may have meant something else."""
+    if found := _unwanted_shades(asked, index):
+        yield f"no shades of unwanted colors: {', '.join(shade.name for shade in found)}"
     if asked.prices or asked.unwanted_prices:
         name, outside = _price_column(index).name, asked.unwanted_prices
         limits = [f"{name} {SIGNS[bound]} {cell_text(number)}" for bound, number in asked.prices.items()]
