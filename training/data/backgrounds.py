@@ -20,15 +20,46 @@ def replace_background(image: Image.Image, generator: torch.Generator | None = N
         image: RGB.
         generator: random generator; None takes torch's global one.
     """
-    pixels = np.asarray(image)
-    ground = plain_background(pixels, LEVELS)
-    if ground is None or not LEAST <= ground.mean() <= MOST:
+    share = _share_of_background(image)
+    if share is None:
         return image
+    return _mixed(image, _draw(image.height, image.width, generator), share)
+
+
+def place_in_front(
+    image: Image.Image, scene: Image.Image, generator: torch.Generator | None = None
+) -> Image.Image | None:
+    """Replace a plain background by a random part of another picture; None if the image has no plain background.
+
+    Args:
+        image: RGB.
+        scene: RGB; at least 0.4 of its shorter side is taken, without distortion.
+        generator: random generator; None takes torch's global one.
+    """
+    share = _share_of_background(image)
+    if share is None:
+        return None
+    size, across, down = torch.rand(3, generator=generator).tolist()
+    scale = (0.4 + 0.6 * size) * min(scene.width / image.width, scene.height / image.height)
+    width, height = image.width * scale, image.height * scale
+    left, top = across * (scene.width - width), down * (scene.height - height)
+    part = scene.resize(image.size, Image.Resampling.BICUBIC, (left, top, left + width, top + height), reducing_gap=2.0)
+    return _mixed(image, np.asarray(part, dtype=np.float32), share)
+
+
+def _share_of_background(image: Image.Image) -> np.ndarray | None:
+    """How much of each pixel is plain background, float32 (H, W, 1); None without one, or with hardly anything else."""
+    ground = plain_background(np.asarray(image), LEVELS)
+    if ground is None or not LEAST <= ground.mean() <= MOST:
+        return None
     # Blend the edge, as in a photograph.
     ground = ndimage.binary_dilation(ground)  # covers the halo of the old background
-    share = ndimage.uniform_filter(ground.astype(np.float32), 3)[..., None]
-    height, width = ground.shape
-    mixed = pixels + (_draw(height, width, generator) - pixels) * share
+    return ndimage.uniform_filter(ground.astype(np.float32), 3)[..., None]
+
+
+def _mixed(image: Image.Image, background: np.ndarray, share: np.ndarray) -> Image.Image:
+    pixels = np.asarray(image)
+    mixed = pixels + (background - pixels) * share
     return Image.fromarray(mixed.round().clip(0, 255).astype(np.uint8))
 
 
