@@ -17,7 +17,7 @@ from catalog.scoring.opening import open_source
 from catalog.scoring.source import CONTENT, FAULT, LAST, PLACE
 from fashion.errors import DataError
 from fashion.tables.cells import first_photograph, text_cell
-from fashion.tables.image_paths import ImagePaths, first_listed_photograph
+from fashion.tables.image_paths import ImagePaths, first_listed_photograph, listed_photographs
 from fashion.tables.reading import open_table
 from fashion.tables.stored import read_stored, row_of_stored, stored_row
 
@@ -439,6 +439,11 @@ def test_first_photographs(cell: object, first: object) -> None:
         ("https://x/a.jpg?v=1, https://x/b.jpg?v=1", "https://x/a.jpg?v=1"),
         ("https://x/a,https://x/b", "https://x/a"),
         ("https://x/w_100,h_100/a.jpg", "https://x/w_100,h_100/a.jpg"),
+        ("https://x/a.jpg?auto=format,compress&w=8", "https://x/a.jpg?auto=format,compress&w=8"),
+        ("https://x/a.jpg?rect=0,0,9,9,https://x/b.jpg", "https://x/a.jpg?rect=0,0,9,9"),
+        ("https://x/a.jpg?v=1,b.jpg?v=1", "https://x/a.jpg?v=1"),
+        ("a.jpg,", "a.jpg"),
+        ("https://x/a?v=1; ", "https://x/a?v=1"),
         ('["a.jpg", "b.jpg"]', "a.jpg"),
         ("['a.jpg']", "a.jpg"),
         ("['a.jpg' 'b.jpg']", "a.jpg"),
@@ -453,6 +458,13 @@ def test_first_photographs(cell: object, first: object) -> None:
 )
 def test_the_first_of_several(cell: str, first: str) -> None:
     assert first_listed_photograph(cell) == first
+
+
+def test_commas_within_and_after_the_urls_of_a_cell() -> None:
+    urls = [f"https://x/{name}.jpg?auto=format,compress&rect=0,0,{name},9" for name in range(3)]
+    for separator in (",", ", ", ";", "|", "\n", ",,"):
+        assert listed_photographs(separator.join(urls)) == urls
+        assert listed_photographs(separator.join(urls) + separator) == urls
 
 
 @pytest.mark.parametrize(
