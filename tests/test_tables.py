@@ -688,6 +688,12 @@ SHOPS: dict[str, tuple[str, str, str]] = {
     "eBay": ("Action;CustomLabel;PicURL", "Add;E7;https://s/tee.jpg", "E7"),
     "Shopify": ("Handle,Title,Variant SKU,Image Src,Image Position", "tee,Tee,T0,https://cdn/x/tee.jpg?v=1,1", "tee"),
     "WooCommerce": ("ID,SKU,Name,Images", '7,W,Tee,"https://s/u/tee.jpg, https://s/u/b.jpg"', "7"),
+    "Shopify since 2025": (
+        "Title,URL handle,SKU,Product image URL,Variant image URL",
+        "Tee,tee,T0,https://cdn/x/tee.jpg?v=1,",
+        "tee",
+    ),
+    "an ERP in German": ("EAN;Artikelnummer;Bild1;Bild2;Preis", "4012345678901;0012;tee.jpg;;19,90", "0012"),
     "Google": ("id\ttitle\timage link\tprice", "G1\tTee\thttps://cdn/tee.jpg\t19.99 USD", "G1"),
     "Magento": ("sku,name,base_image,small_image", "M1,Tee,/t/e/tee.jpg,/t/e/s.jpg", "M1"),
 }
@@ -712,6 +718,13 @@ def test_exports_of_shop_systems(tmp_path: Path, shop: str) -> None:
     assert set(source.ids) == {name}
     (place,) = source.source_columns()[PLACE].to_pylist()[0]
     assert next(path for path in ImagePaths(source.folder, place) if path.is_file()) == tmp_path / "images" / "tee.jpg"
+
+
+@pytest.mark.parametrize("name", ["photo", "Bild ", "Foto ", "picture_", "img", "Image Src ", "photoUrl"])
+def test_photograph_columns_may_be_numbered_from_the_first(tmp_path: Path, name: str) -> None:
+    (tmp_path / "t.csv").write_text(f"sku,{name}1,{name}2\n7,a.jpg,b.jpg\n")
+    places = open_source([str(tmp_path / "t.csv")]).source_columns()[PLACE].to_pylist()
+    assert places == [["a.jpg"], ["b.jpg"]]
 
 
 WRITERS: dict[str, Callable[[Path], None]] = {
