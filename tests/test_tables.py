@@ -570,6 +570,55 @@ def test_lists_of_paths(tmp_path: Path) -> None:
     assert rows[LAST].to_pylist() == [False, True, True]
 
 
+@pytest.mark.parametrize("of_lists", [False, True])
+def test_addresses_in_structs(tmp_path: Path, of_lists: bool) -> None:
+    one, two = {"src": "https://x/a.jpg", "alt": "tee"}, {"src": "https://x/b.jpg", "alt": None}
+    cells = pa.array([[one, two], []] if of_lists else [one, two])
+    pq.write_table(pa.table({"images": cells}), tmp_path / "t.parquet")
+    source = open_source([str(tmp_path / "t.parquet")], fetched=True)
+    places = [["https://x/a.jpg", "https://x/b.jpg"], []] if of_lists else [["https://x/a.jpg"], ["https://x/b.jpg"]]
+    assert source.source_columns()[PLACE].to_pylist() == places
+    assert list(source.ids) == ["https://x/a.jpg", "t.parquet:2" if of_lists else "https://x/b.jpg"]
+    (rows,) = next(iter(source.pieces(np.array([0, 1]), 10))).read()
+    named = [place for row in places for place in row or [None]]
+    assert rows[PLACE].to_pylist() == named
+    assert not any(content.as_py() for content in rows[CONTENT])
+
+
+def test_shards_with_an_empty_column_and_with_gaps(tmp_path: Path) -> None:
+    for name, stock, sale in (("0", [3], [None]), ("1", [None], [2.5]), ("2", [4.0], [None])):
+        table = pa.table({"id": [name], "image": [f"{name}.jpg"], "stock": stock, "sale": sale})
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    source = open_source([str(tmp_path)])
+    own = source.source_columns().select(["stock", "sale"])
+    rows = pa.concat_tables([rows for piece in source.pieces(np.arange(3), 10) for rows in piece.read()])
+    assert rows.select(["stock", "sale"]).equals(own)
+    assert own.to_pylist() == [{"stock": 3, "sale": None}, {"stock": None, "sale": 2.5}, {"stock": 4, "sale": None}]
+    pq.write_table(
+        pa.table({"id": ["3"], "image": ["3.jpg"], "stock": ["many"], "sale": [1.0]}), tmp_path / "3.parquet"
+    )
+    with pytest.raises(
+        DataError, match=r"column 'stock' is string in .*3.parquet and double in .*; make them the same"
+    ):
+        open_source([str(tmp_path)])
+
+
+def test_a_column_with_the_name_of_another_that_was_chosen_is_not_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = {"id": ["7"], "sku": ["A"], "image": ["a.jpg"], "image_url": ["https://x/a.jpg"]}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    (tmp_path / "t.csv").write_text("id,sku,image,image_url\n7,A,a.jpg,https://x/a.jpg\n")
+    for name in ("t.csv", "t.parquet"):
+        source = open_source([str(tmp_path / name)], "sku", ["image_url"])
+        assert list(source.ids) == ["A"]
+        assert [column.name for column in source.columns] == ["sku"]
+        assert [note.split(": ")[1] for note in capsys.readouterr().err.splitlines()] == [
+            "in the catalog 'id' is that of 'sku'",
+            "in the catalog 'image' is that of 'image_url'",
+        ]
+
+
 @pytest.mark.parametrize("cell", [[1, 2, 3], [[1, 2], [3, 4]], [[[0.5]]]], ids=str)
 def test_pixels_are_refused(tmp_path: Path, cell: list) -> None:
     pq.write_table(pa.table({"image": [cell, cell]}), tmp_path / "t.parquet")
