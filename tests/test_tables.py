@@ -673,6 +673,22 @@ def test_a_table_of_text_as_a_source(tmp_path: Path) -> None:
     assert row == {PLACE: ["https://x/a.jpg"], **cells, WRITTEN + "sale": "true"}
 
 
+@pytest.mark.parametrize("name", ["t.json", "t.xlsx"])
+def test_the_decimal_sign_of_numbers_that_are_no_text_is_not_in_doubt(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    rows = [[1, "a.jpg", 1.125, "19,90"], [2, "b.jpg", 2.375, "1.019"]]
+    header = ["id", "image", "weight", "price"]
+    if name == "t.json":
+        (tmp_path / name).write_text(json.dumps([dict(zip(header, row, strict=True)) for row in rows]))
+    else:
+        write_xlsx(tmp_path / name, {"products": [header, *rows]})
+    own = open_source([str(tmp_path / name)]).source_columns()
+    assert own["weight"].to_pylist() == [1.125, 2.375]
+    assert own["price"].to_pylist() == [19.9, 1019.0]
+    assert capsys.readouterr().err == ""
+
+
 def test_rows_without_an_id_keep_theirs_when_rows_are_inserted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -61,7 +61,7 @@ def text_source(
     _check_rows(path, rows)
     shown = cells[images[0]]
     ids = row_ids(cells[key or images[0]], shown, rows)
-    own, notes = typed_columns({column: cells[column] for column in layout.own}, rows)
+    own, notes = typed_columns({column: cells[column] for column in layout.own}, rows, table.number_columns)
     if key:
         notes += [missing_ids(key, cells[key], shown, rows) or "", rounded_ids(key, cells[key], rows) or ""]
     _show(notes)

@@ -27,6 +27,7 @@ class ParquetTable:
 
     misfit_reason = "broken row group"
     notes: tuple[str, ...] = ()
+    number_columns: frozenset[str] = frozenset()
 
     def __init__(self, path: Path) -> None:
         self.path = path
