@@ -9,6 +9,7 @@ import pytest
 
 from catalog.scoring.cells import read_column, typed_columns
 from catalog.scoring.row_ids import id_texts, rounded_ids
+from fashion.tables.dates import read_date
 
 DAYS = [datetime.date(2026, 5, 1), None, datetime.date(2026, 5, 25)]
 
@@ -101,12 +102,19 @@ def test_mixed_cells_stay_text(cells: list[str]) -> None:
         ["01-05-2026", "", "25-05-2026"],
         ["1 May 2026", "", "25-May-26"],
         ["May 1, 2026", "", "May 25, 2026"],
+        ["1. Mai 2026", "", "25. Mai 2026"],
     ],
 )
 def test_days_are_dates(cells: list[str]) -> None:
     column = typed_column(cells)
     assert column.type == pa.date32()
     assert column.to_pylist() == DAYS
+
+
+def test_months_by_their_german_names() -> None:
+    cells = ["7. März 2026", "07. Mrz. 2026", "3 Okt 2026", "31. Dezember 2026 10:30 Uhr", "1. Januar 2026"]
+    months = [found and (found.month, found.day) for found in map(read_date, cells)]
+    assert months == [(3, 7), (3, 7), (10, 3), (12, 31), (1, 1)]
 
 
 def test_dates_with_times_are_moments() -> None:
