@@ -9,6 +9,7 @@ import pytest
 
 from catalog.scoring.cells import read_column, typed_columns
 from catalog.scoring.row_ids import id_texts, rounded_ids
+from fashion.tables.dates import read_date
 
 DAYS = [datetime.date(2026, 5, 1), None, datetime.date(2026, 5, 25)]
 
@@ -72,6 +73,9 @@ def test_a_column_has_the_common_type_of_its_cells(cells: list[str], kind: pa.Da
         (["€ 1,299", "€ 899"], [1299, 899]),
         (["Rs. 1,29,999.00", "Rs. 999.00"], [129999.0, 999.0]),
         (["5.00-", ".50"], [-5.0, 0.5]),
+        (["US $19.99", "us$5"], [19.99, 5.0]),
+        (["AU$ 1,299", "A$5.00"], [1299.0, 5.0]),
+        (["3,000", "12,000", "1299,000"], [3.0, 12.0, 1299.0]),
     ],
 )
 def test_prices_are_numbers_however_they_are_written(cells: list[str], values: list[float]) -> None:
@@ -98,12 +102,19 @@ def test_mixed_cells_stay_text(cells: list[str]) -> None:
         ["01-05-2026", "", "25-05-2026"],
         ["1 May 2026", "", "25-May-26"],
         ["May 1, 2026", "", "May 25, 2026"],
+        ["1. Mai 2026", "", "25. Mai 2026"],
     ],
 )
 def test_days_are_dates(cells: list[str]) -> None:
     column = typed_column(cells)
     assert column.type == pa.date32()
     assert column.to_pylist() == DAYS
+
+
+def test_months_by_their_german_names() -> None:
+    cells = ["7. März 2026", "07. Mrz. 2026", "3 Okt 2026", "31. Dezember 2026 10:30 Uhr", "1. Januar 2026"]
+    months = [found and (found.month, found.day) for found in map(read_date, cells)]
+    assert months == [(3, 7), (3, 7), (10, 3), (12, 31), (1, 1)]
 
 
 def test_dates_with_times_are_moments() -> None:
@@ -142,6 +153,36 @@ def test_a_guessed_decimal_sign_is_noted(cell: str, value: str) -> None:
         assert typed_columns({"price": clear}, rows)[1] == []
 
 
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [(["1.000", "2.500"], [1000, 2500]), (["1,000", "12,000"], [1.0, 12.0]), (["1,000", "2.500"], [1.0, 2500.0])],
+)
+def test_the_decimal_comma_of_other_columns_decides(cells: list[str], values: list[float]) -> None:
+    rows = ["p.csv:2", "p.csv:3"]
+    columns, (note,) = typed_columns({"stock": cells, "price": ["19,90", "5"]}, rows)
+    assert columns["stock"].to_pylist() == values
+    assert f"{cells[0]!r} in p.csv:2 is read as {values[0]};" in note
+    two = {"stock": cells, "price": ["19,90", "5"], "rating": ["4.5", "3"]}
+    assert typed_columns(two, rows)[0]["stock"].to_pylist() == typed_column(cells).to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["10.00 EUR", "11.00 EUR", "12.00 USD"], "1 of 3 cells are no number in EUR, unlike others; the first is '12"),
+        (["10,50", "11,50", "1.299", "12.99"], "1 of 4 cells are no number with ',', unlike others; the first is '12."),
+        (["007", "10,50", "12.99"], None),
+        (["12E3", "10 EUR", "12 USD"], None),
+        (["1.2.3", "1.2.4"], None),
+    ],
+)
+def test_prices_of_two_kinds_stay_text_and_are_noted(cells: list[str], said: str | None) -> None:
+    columns, notes = typed_columns({"price": cells}, [f"p.csv:{line}" for line in range(len(cells))])
+    assert columns["price"].to_pylist() == cells
+    assert [said in note for note in notes if said] == [True] * (said is not None)
+    assert len(notes) == (said is not None)
+
+
 def test_ambiguous_dates_stay_text() -> None:
     columns, (note,) = typed_columns(
         {"added": ["05/01/2026", "2026-05-01", "05/02/2026"]}, ["c.csv:2", "c.csv:3", "c:4"]
@@ -173,8 +214,8 @@ def test_a_column_kept_as_text_by_a_few_cells_is_noted() -> None:
     columns, notes = typed_columns(cells, [f"c.csv:{line}" for line in range(2, 12)])
     assert columns["price"].to_pylist() == cells["price"]
     assert notes == [
-        "note   the column 'price' stays text: 3 of 10 cells are no number, unlike most; the first is 'on request' in "
-        "c.csv:9"
+        "note   the column 'price' stays text: 3 of 10 cells are no number, unlike others; "
+        "the first is 'on request' in c.csv:9"
     ]
 
 

@@ -15,9 +15,9 @@ from catalog.score import main, score
 from fashion.errors import DataError, SettingError
 from fashion.fetching import public_addresses
 from fashion.fetching.fetch_settings import FetchSettings
-from fashion.fetching.many_images import FAILURES_FILE
 from fashion.fetching.one_image import DownloadFailure, TransientFailure, fetch, open_session
 from fashion.fetching.table_images import fetch_table_images
+from fashion.tables.failed_downloads import FAILURES_FILE
 from fashion.tables.image_paths import FETCHED_FOLDER
 from training.sources.__main__ import main as import_main
 from training.sources.catalog import import_catalog
@@ -252,7 +252,7 @@ def test_a_scored_table_of_addresses(bundle: Path, tmp_path: Path, server: Photo
     assert not server.asked, "this machine is private"
     main([*arguments, "--fetch-allow-private"])
     left_out = (tmp_path / "out" / "left_out.csv").read_text()
-    assert "gone/3 is a URL, which --fetch downloads" in left_out
+    assert "gone/3 could not be downloaded: HTTP 404; 3 is not in" in left_out
     assert left_out.count("\n") == 2
     main([*arguments, "--fetch-allow-private"])
     assert server.asked == {"/good/1": 1, "/good/2": 1, "/gone/3": 2}

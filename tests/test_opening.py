@@ -29,6 +29,17 @@ def test_files_with_any_supported_ending_become_rows(tmp_path: Path) -> None:
     assert list(open_source([str(folder_of(tmp_path, *names))]).ids) == sorted(names)
 
 
+def test_a_table_beside_photographs_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = folder_of(tmp_path, "images/a.jpg", "notes.txt", ".hidden.csv", "images/labels.csv")
+    assert list(open_source([str(folder)]).ids) == ["images/a.jpg"]
+    assert capsys.readouterr().err == ""
+    folder_of(tmp_path, "products.xlsx", "Feed.CSV")
+    assert list(open_source([str(folder)]).ids) == ["images/a.jpg"]
+    (note,) = capsys.readouterr().err.splitlines()
+    assert "not its tables Feed.CSV, products.xlsx; for products with" in note
+    assert note.endswith(f"give the table: {folder / 'Feed.CSV'}")
+
+
 @pytest.mark.usefixtures("without_heic")
 def test_unreadable_formats_are_listed_with_the_fix(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "a.jpg", "deep/phone.HEIC", "camera.Nef", "cached", ".hidden.heic", ".git/blob")

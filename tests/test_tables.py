@@ -17,7 +17,7 @@ from catalog.scoring.opening import open_source
 from catalog.scoring.source import CONTENT, FAULT, LAST, PLACE
 from fashion.errors import DataError
 from fashion.tables.cells import first_photograph, text_cell
-from fashion.tables.image_paths import ImagePaths, first_listed_photograph
+from fashion.tables.image_paths import ImagePaths, first_listed_photograph, listed_photographs
 from fashion.tables.reading import open_table
 from fashion.tables.stored import read_stored, row_of_stored, stored_row
 
@@ -439,6 +439,11 @@ def test_first_photographs(cell: object, first: object) -> None:
         ("https://x/a.jpg?v=1, https://x/b.jpg?v=1", "https://x/a.jpg?v=1"),
         ("https://x/a,https://x/b", "https://x/a"),
         ("https://x/w_100,h_100/a.jpg", "https://x/w_100,h_100/a.jpg"),
+        ("https://x/a.jpg?auto=format,compress&w=8", "https://x/a.jpg?auto=format,compress&w=8"),
+        ("https://x/a.jpg?rect=0,0,9,9,https://x/b.jpg", "https://x/a.jpg?rect=0,0,9,9"),
+        ("https://x/a.jpg?v=1,b.jpg?v=1", "https://x/a.jpg?v=1"),
+        ("a.jpg,", "a.jpg"),
+        ("https://x/a?v=1; ", "https://x/a?v=1"),
         ('["a.jpg", "b.jpg"]', "a.jpg"),
         ("['a.jpg']", "a.jpg"),
         ("['a.jpg' 'b.jpg']", "a.jpg"),
@@ -453,6 +458,13 @@ def test_first_photographs(cell: object, first: object) -> None:
 )
 def test_the_first_of_several(cell: str, first: str) -> None:
     assert first_listed_photograph(cell) == first
+
+
+def test_commas_within_and_after_the_urls_of_a_cell() -> None:
+    urls = [f"https://x/{name}.jpg?auto=format,compress&rect=0,0,{name},9" for name in range(3)]
+    for separator in (",", ", ", ";", "|", "\n", ",,"):
+        assert listed_photographs(separator.join(urls)) == urls
+        assert listed_photographs(separator.join(urls) + separator) == urls
 
 
 @pytest.mark.parametrize(
@@ -558,6 +570,55 @@ def test_lists_of_paths(tmp_path: Path) -> None:
     assert rows[LAST].to_pylist() == [False, True, True]
 
 
+@pytest.mark.parametrize("of_lists", [False, True])
+def test_addresses_in_structs(tmp_path: Path, of_lists: bool) -> None:
+    one, two = {"src": "https://x/a.jpg", "alt": "tee"}, {"src": "https://x/b.jpg", "alt": None}
+    cells = pa.array([[one, two], []] if of_lists else [one, two])
+    pq.write_table(pa.table({"images": cells}), tmp_path / "t.parquet")
+    source = open_source([str(tmp_path / "t.parquet")], fetched=True)
+    places = [["https://x/a.jpg", "https://x/b.jpg"], []] if of_lists else [["https://x/a.jpg"], ["https://x/b.jpg"]]
+    assert source.source_columns()[PLACE].to_pylist() == places
+    assert list(source.ids) == ["https://x/a.jpg", "t.parquet:2" if of_lists else "https://x/b.jpg"]
+    (rows,) = next(iter(source.pieces(np.array([0, 1]), 10))).read()
+    named = [place for row in places for place in row or [None]]
+    assert rows[PLACE].to_pylist() == named
+    assert not any(content.as_py() for content in rows[CONTENT])
+
+
+def test_shards_with_an_empty_column_and_with_gaps(tmp_path: Path) -> None:
+    for name, stock, sale in (("0", [3], [None]), ("1", [None], [2.5]), ("2", [4.0], [None])):
+        table = pa.table({"id": [name], "image": [f"{name}.jpg"], "stock": stock, "sale": sale})
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    source = open_source([str(tmp_path)])
+    own = source.source_columns().select(["stock", "sale"])
+    rows = pa.concat_tables([rows for piece in source.pieces(np.arange(3), 10) for rows in piece.read()])
+    assert rows.select(["stock", "sale"]).equals(own)
+    assert own.to_pylist() == [{"stock": 3, "sale": None}, {"stock": None, "sale": 2.5}, {"stock": 4, "sale": None}]
+    pq.write_table(
+        pa.table({"id": ["3"], "image": ["3.jpg"], "stock": ["many"], "sale": [1.0]}), tmp_path / "3.parquet"
+    )
+    with pytest.raises(
+        DataError, match=r"column 'stock' is string in .*3.parquet and double in .*; make them the same"
+    ):
+        open_source([str(tmp_path)])
+
+
+def test_a_column_with_the_name_of_another_that_was_chosen_is_not_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = {"id": ["7"], "sku": ["A"], "image": ["a.jpg"], "image_url": ["https://x/a.jpg"]}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    (tmp_path / "t.csv").write_text("id,sku,image,image_url\n7,A,a.jpg,https://x/a.jpg\n")
+    for name in ("t.csv", "t.parquet"):
+        source = open_source([str(tmp_path / name)], "sku", ["image_url"])
+        assert list(source.ids) == ["A"]
+        assert [column.name for column in source.columns] == ["sku"]
+        assert [note.split(": ")[1] for note in capsys.readouterr().err.splitlines()] == [
+            "in the catalog 'id' is that of 'sku'",
+            "in the catalog 'image' is that of 'image_url'",
+        ]
+
+
 @pytest.mark.parametrize("cell", [[1, 2, 3], [[1, 2], [3, 4]], [[[0.5]]]], ids=str)
 def test_pixels_are_refused(tmp_path: Path, cell: list) -> None:
     pq.write_table(pa.table({"image": [cell, cell]}), tmp_path / "t.parquet")
@@ -610,6 +671,22 @@ def test_a_table_of_text_as_a_source(tmp_path: Path) -> None:
     (row,) = source.source_columns().to_pylist()
     cells = {"sku": 7, "price": 2.5, "sale": True, "tags": "a|b"}
     assert row == {PLACE: ["https://x/a.jpg"], **cells, WRITTEN + "sale": "true"}
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.xlsx"])
+def test_the_decimal_sign_of_numbers_that_are_no_text_is_not_in_doubt(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    rows = [[1, "a.jpg", 1.125, "19,90"], [2, "b.jpg", 2.375, "1.019"]]
+    header = ["id", "image", "weight", "price"]
+    if name == "t.json":
+        (tmp_path / name).write_text(json.dumps([dict(zip(header, row, strict=True)) for row in rows]))
+    else:
+        write_xlsx(tmp_path / name, {"products": [header, *rows]})
+    own = open_source([str(tmp_path / name)]).source_columns()
+    assert own["weight"].to_pylist() == [1.125, 2.375]
+    assert own["price"].to_pylist() == [19.9, 1019.0]
+    assert capsys.readouterr().err == ""
 
 
 def test_rows_without_an_id_keep_theirs_when_rows_are_inserted(
@@ -676,6 +753,12 @@ SHOPS: dict[str, tuple[str, str, str]] = {
     "eBay": ("Action;CustomLabel;PicURL", "Add;E7;https://s/tee.jpg", "E7"),
     "Shopify": ("Handle,Title,Variant SKU,Image Src,Image Position", "tee,Tee,T0,https://cdn/x/tee.jpg?v=1,1", "tee"),
     "WooCommerce": ("ID,SKU,Name,Images", '7,W,Tee,"https://s/u/tee.jpg, https://s/u/b.jpg"', "7"),
+    "Shopify since 2025": (
+        "Title,URL handle,SKU,Product image URL,Variant image URL",
+        "Tee,tee,T0,https://cdn/x/tee.jpg?v=1,",
+        "tee",
+    ),
+    "an ERP in German": ("EAN;Artikelnummer;Bild1;Bild2;Preis", "4012345678901;0012;tee.jpg;;19,90", "0012"),
     "Google": ("id\ttitle\timage link\tprice", "G1\tTee\thttps://cdn/tee.jpg\t19.99 USD", "G1"),
     "Magento": ("sku,name,base_image,small_image", "M1,Tee,/t/e/tee.jpg,/t/e/s.jpg", "M1"),
 }
@@ -700,6 +783,13 @@ def test_exports_of_shop_systems(tmp_path: Path, shop: str) -> None:
     assert set(source.ids) == {name}
     (place,) = source.source_columns()[PLACE].to_pylist()[0]
     assert next(path for path in ImagePaths(source.folder, place) if path.is_file()) == tmp_path / "images" / "tee.jpg"
+
+
+@pytest.mark.parametrize("name", ["photo", "Bild ", "Foto ", "picture_", "img", "Image Src ", "photoUrl"])
+def test_photograph_columns_may_be_numbered_from_the_first(tmp_path: Path, name: str) -> None:
+    (tmp_path / "t.csv").write_text(f"sku,{name}1,{name}2\n7,a.jpg,b.jpg\n")
+    places = open_source([str(tmp_path / "t.csv")]).source_columns()[PLACE].to_pylist()
+    assert places == [["a.jpg"], ["b.jpg"]]
 
 
 WRITERS: dict[str, Callable[[Path], None]] = {

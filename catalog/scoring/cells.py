@@ -2,15 +2,25 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, tzinfo
+from functools import partial
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from catalog.scoring.row_ids import id_texts
-from catalog.scoring.written_numbers import SPACES, WRITTEN_NUMBER, currencies, decimal_sign, has_sign, number
+from catalog.scoring.written_numbers import (
+    SPACES,
+    WRITTEN_NUMBER,
+    Sign,
+    currencies,
+    decimal_sign,
+    decimal_vote,
+    has_sign,
+    number,
+)
 from fashion.tables.columns import ID_COLUMNS, is_usual
 from fashion.tables.dates import infer_date_order, is_ambiguous_date, read_date
 from fashion.tables.missing_values import is_missing
@@ -47,6 +57,7 @@ class TypedColumn:
             month comes first.
         mixed: cells that prevent a column, which stays text, from being one of numbers or dates.
         guessed: position of the first number with a comma or point, if no cell shows which is the decimal sign.
+        shown: the decimal sign that the cells show, if any.
     """
 
     values: pa.Array
@@ -54,6 +65,7 @@ class TypedColumn:
     unclear: int | None = None
     mixed: Odd | None = None
     guessed: int | None = None
+    shown: Sign | None = None
 
     def remark(self, column: str, cells: Sequence[str], rows: Sequence[str]) -> str | None:
         """A one-line note for the user on cells that are in doubt; `rows` gives the place of each cell."""
@@ -78,26 +90,29 @@ class TypedColumn:
             others, first, kind = self.mixed
             return (
                 f"note   the column {column!r} stays text: {others:,} of {len(cells):,} cells are no {kind}, unlike "
-                f"most; the first is {cells[first][:40]!r} in {rows[first]}"
+                f"others; the first is {cells[first][:40]!r} in {rows[first]}"
             )
         return None
 
 
-def typed_columns(cells: Mapping[str, Sequence[str]], rows: Sequence[str]) -> tuple[dict[str, pa.Array], list[str]]:
+def typed_columns(
+    cells: Mapping[str, Sequence[str]], rows: Sequence[str], numbers: Collection[str] = ()
+) -> tuple[dict[str, pa.Array], list[str]]:
     """Convert columns with `read_column`; returns them by name, and notes for the user.
 
     Args:
         cells: of each column; in a column of ids 123.0 becomes 123, see `catalog.scoring.row_ids`.
         rows: the place of each row, such as `products.csv:2`.
+        numbers: names of columns of numbers that were no text, see `fashion.tables.reading.Table.number_columns`.
     """
-    columns, notes = {}, []
-    for name, texts in cells.items():
-        texts = id_texts(texts) if is_usual(name, ID_COLUMNS) else texts
-        typed = read_column(texts)
-        columns[name] = typed.values
-        if remark := typed.remark(name, texts, rows):
-            notes.append(remark)
-    return columns, notes
+    texts = {name: id_texts(each) if is_usual(name, ID_COLUMNS) else each for name, each in cells.items()}
+    typed = {name: read_column(each) for name, each in texts.items()}
+    typed |= {name: replace(typed[name], guessed=None, shown=None) for name in numbers if name in typed}
+    if {column.shown for column in typed.values()} - {None} == {","}:  # a German table: 1.000 is a thousand there
+        doubtful = [name for name, column in typed.items() if column.guessed is not None]
+        typed |= {name: read_column(texts[name], ",") for name in doubtful}
+    remarks = (column.remark(name, texts[name], rows) for name, column in typed.items())
+    return {name: column.values for name, column in typed.items()}, list(filter(None, remarks))
 
 
 def written_texts(cells: Sequence[str], values: pa.Array) -> pa.Array | None:
@@ -112,14 +127,14 @@ def written_texts(cells: Sequence[str], values: pa.Array) -> pa.Array | None:
     return pa.array(written, pa.string()) if any(cell is not None for cell in written) else None
 
 
-def read_column(cells: Sequence[str]) -> TypedColumn:
+def read_column(cells: Sequence[str], sign: Sign | None = None) -> TypedColumn:
     """Convert a column to the type of at least 95 % of its cells, or of all but one; the others become null.
 
     - bool: TRUE and FALSE in any letter case, and Excel's words for them in other languages.
     - int64 or double: 12, -1.5, 1.5e-3, 10,50, 12,-, 1.299,00, 1'299.00, optionally with a currency before or after,
       the same in all cells. The decimal sign, comma or point, is inferred from the whole column, see
-      `catalog.scoring.written_numbers`. A column with a cell like 007, +49, 12E3 or 12-A, or with an integer above
-      2^53, holds codes and stays text.
+      `catalog.scoring.written_numbers`; if no cell shows it, it is `sign`, by default the point. A column with a cell
+      like 007, +49, 12E3 or 12-A, or with an integer above 2^53, holds codes and stays text.
     - date32, or timestamp if there are times, in UTC if there are time zones: see `fashion.tables.dates`.
     - string: everything else, and a column of empty cells.
 
@@ -128,23 +143,25 @@ def read_column(cells: Sequence[str]) -> TypedColumn:
     """
     filled = [cell for cell in cells if not is_missing(cell)]
     if filled:
-        for read in (_flags, _numbers, _dates):
+        for read in (_flags, partial(_numbers, default=sign), _dates):
             if found := read(cells, filled):
                 return found
     texts = pa.array([cell or None for cell in cells], pa.string())
-    return TypedColumn(texts, unclear=_first_unclear(cells, filled), mixed=_mixed(cells, filled))
+    mixed = _clash(cells, filled) or _mixed(cells, filled)
+    return TypedColumn(texts, unclear=_first_unclear(cells, filled), mixed=mixed)
 
 
 def _flags(cells: Sequence[str], filled: Sequence[str]) -> TypedColumn | None:
     return _column(cells, filled, lambda cell: FLAGS.get(cell.lower()), "true or false", pa.bool_())
 
 
-def _numbers(cells: Sequence[str], filled: Sequence[str]) -> TypedColumn | None:
+def _numbers(cells: Sequence[str], filled: Sequence[str], default: Sign | None = None) -> TypedColumn | None:
     distinct = Counter(filled)
     written = {cell: match for cell in distinct if (match := WRITTEN_NUMBER.fullmatch(cell))}
     if not _are_most(sum(distinct[cell] for cell in written), filled) or len(currencies(written.values())) > 1:
         return None
     sign, is_clear = decimal_sign([(match, distinct[cell]) for cell, match in written.items()])
+    sign = sign if is_clear else default or sign
     numbers = {cell: found for cell, match in written.items() if (found := number(match, sign)) is not None}
     if any(map(_NAME.fullmatch, distinct.keys() - numbers.keys())):
         return None
@@ -153,11 +170,12 @@ def _numbers(cells: Sequence[str], filled: Sequence[str]) -> TypedColumn | None:
     whole = all(isinstance(found, int) for found in numbers.values())
     kind, stored = (int, pa.int64()) if whole else (float, pa.float64())
     typed = _column(cells, filled, {cell: kind(found) for cell, found in numbers.items()}.get, "number", stored)
-    if typed is None or is_clear:
-        return typed
-    return replace(
-        typed, guessed=next(i for i, cell in enumerate(cells) if cell in numbers and has_sign(written[cell]))
-    )
+    if typed is None:
+        return None
+    if is_clear:
+        return replace(typed, shown=sign) if any(map(decimal_vote, written.values())) else typed
+    guessed = next(i for i, cell in enumerate(cells) if cell in numbers and has_sign(written[cell]))
+    return replace(typed, guessed=guessed)
 
 
 def _dates(cells: Sequence[str], filled: Sequence[str]) -> TypedColumn | None:
@@ -201,6 +219,26 @@ def _first_unclear(cells: Sequence[str], filled: Sequence[str]) -> int | None:
     if not slashed or not _are_most(slashed + sum(read_date(cell) is not None for cell in filled), filled):
         return None
     return next(i for i, cell in enumerate(cells) if is_ambiguous_date(cell))
+
+
+def _clash(cells: Sequence[str], filled: Sequence[str]) -> Odd | None:
+    """The numbers that make a column text, by another currency or decimal sign than most; None if there are none."""
+    written = {cell: match for cell in set(filled) if (match := WRITTEN_NUMBER.fullmatch(cell))}
+    bare = (cell for cell, match in written.items() if not currencies([match]))
+    if not _are_most(sum(cell in written for cell in filled), filled) or any(map(_NAME.fullmatch, bare)):
+        return None
+    money = {cell: frozenset(currencies([match])) for cell, match in written.items()}
+    signs = {cell: decimal_vote(match) for cell, match in written.items()}
+    for marks, what in (
+        (money, lambda mark: f"number in {'/'.join(sorted(mark)).upper()}"),
+        (signs, lambda mark: f"number with {mark!r}"),
+    ):
+        counts = Counter(marks[cell] for cell in filled if marks.get(cell))
+        if len(counts) > 1:
+            most = counts.most_common(1)[0][0]
+            others = [i for i, cell in enumerate(cells) if marks.get(cell) not in (most, None, frozenset())]
+            return Odd(len(others), others[0], what(most))
+    return None
 
 
 def _mixed(cells: Sequence[str], filled: Sequence[str]) -> Odd | None:

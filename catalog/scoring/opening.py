@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -54,6 +55,7 @@ def open_source(
         shards = sorted([*folder.glob("*.parquet"), *folder.glob("data/*.parquet")])
         if found:
             _refuse(for_tables, names)
+            _note_tables(folder)
             return photographs(found, name, name, unread_photographs(folder))
         if shards:
             return parquet_source(shards, name, id_column, image_columns)
@@ -81,6 +83,19 @@ def _refuse(for_tables: Mapping[str, bool], names: Sequence[str]) -> None:
     for flag, is_given in for_tables.items():
         if is_given:
             raise SettingError(f"{flag} is for tables, {' '.join(names)[:100]} holds photographs; leave it out")
+
+
+def _note_tables(folder: Path) -> None:
+    """Print a note on tables beside photographs: their ids and prices are missing from the scored catalog."""
+    endings = {*TABLE_ENDINGS} - {*BESIDE_PHOTOGRAPHS}
+    tables = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in endings and path.name[0] != ".")
+    if tables:
+        print(
+            f"note   only the photographs of {folder} are read, not its table{'s' * (len(tables) > 1)} "
+            f"{', '.join(tables)[:200]}; for products with the ids and prices of a table, give the table: "
+            f"{folder / tables[0]}",
+            file=sys.stderr,
+        )
 
 
 def photographs(paths: Sequence[str], name: str, folder: str, left_out: Sequence[UnscoredRow] = ()) -> ListedSource:

@@ -10,14 +10,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from catalog.scored.columns import ID, WRITTEN
+from catalog.scored.columns import WRITTEN
 from catalog.scoring.cells import typed_columns, written_texts
 from catalog.scoring.product_rows import product_rows
 from catalog.scoring.row_ids import missing_ids, rounded_ids, row_ids
+from catalog.scoring.shards import shaped, shared_schema
 from catalog.scoring.source import PLACE, ListedSource, Piece, UnscoredRow, rows_table
+from catalog.scoring.table_layout import table_layout
 from fashion.errors import DataError
 from fashion.tables.cells import first_photograph, photographs, text_cell
-from fashion.tables.columns import ID_COLUMNS, IMAGE_COLUMNS, further_images, usual_name
 from fashion.tables.image_paths import listed_photographs, named_photographs
 from fashion.tables.parquet import (
     ParquetTable,
@@ -28,7 +29,7 @@ from fashion.tables.parquet import (
     plain_array,
     read_fault,
 )
-from fashion.tables.reading import Table, require_columns
+from fashion.tables.reading import Table
 from fashion.tables.stored import stored_row
 
 READ_ROWS = 64  # photographs in memory at once while a Parquet file is read
@@ -45,8 +46,9 @@ def text_source(
         DataError: the table cannot be read, has no row, or lacks a column.
     """
     path = table.path
-    images, key = _layout(table, id_column, image_columns)
-    _show(table.notes)
+    layout = table_layout(table, id_column, image_columns)
+    images, key = layout.images, layout.key
+    _show([*table.notes, *layout.notes])
     rows: list[str] = []
     named: list[list[str]] = []  # the photographs of each row
     cells: dict[str, list[str]] = {column: [] for column in table.columns}
@@ -59,8 +61,7 @@ def text_source(
     _check_rows(path, rows)
     shown = cells[images[0]]
     ids = row_ids(cells[key or images[0]], shown, rows)
-    ours = _ours(images[0], key)
-    own, notes = typed_columns({column: texts for column, texts in cells.items() if column not in ours}, rows)
+    own, notes = typed_columns({column: cells[column] for column in layout.own}, rows, table.number_columns)
     if key:
         notes += [missing_ids(key, cells[key], shown, rows) or "", rounded_ids(key, cells[key], rows) or ""]
     _show(notes)
@@ -120,9 +121,8 @@ class ParquetSource:
             else:
                 cells = zip(*(table[image].to_pylist() for image in self.images), strict=True)
                 places = [_named(self.folder, row) for row in cells]
-            tables.append(
-                pa.table({PLACE: pa.array(places, pa.list_(pa.string()))} | {name: table[name] for name in columns})
-            )
+            own = {field.name: shaped(table[field.name], field.type) for field in self.columns}
+            tables.append(pa.table({PLACE: pa.array(places, pa.list_(pa.string()))} | own))
         whole = pa.concat_tables(tables)
         if not self.several:
             return whole
@@ -132,7 +132,6 @@ class ParquetSource:
 
     def pieces(self, positions: np.ndarray, rows: int) -> Iterator[Piece]:
         """One piece per row group, in order; with smaller pieces a row group would be read several times."""
-        columns = [field.name for field in self.columns]
         positions = np.sort(positions)
         for file, first in zip(self.files, self.starts, strict=True):
             metadata, start = pq.read_metadata(file), first
@@ -144,7 +143,7 @@ class ParquetSource:
                     ids = [self.ids[position] for position in wanted]
                     places = [self.row(int(position)) for position in wanted]
                     yield ParquetPiece(
-                        file, group, start - first, self.folder, self.images, columns, wanted - start, ids, places
+                        file, group, start - first, self.folder, self.images, self.columns, wanted - start, ids, places
                     )
                 start = end
 
@@ -164,8 +163,11 @@ def parquet_source(
     """
     tables = [ParquetTable(file.absolute()) for file in files]
     first = tables[0]
-    images, key = _layout(first, id_column, image_columns)
-    kinds = [first.schema.field(image).type for image in images]
+    layout = table_layout(first, id_column, image_columns)
+    images, key = layout.images, layout.key
+    _show(layout.notes)
+    schema = shared_schema(tables)
+    kinds = [schema.field(image).type for image in images]
     for image, kind in zip(images, kinds, strict=True):
         check_photographs(first.path, image, kind)
     holds = not all(map(names_photographs, kinds))
@@ -174,7 +176,6 @@ def parquet_source(
     ids: list[str] = []
     starts: list[int] = []
     for table in tables:
-        _check_types(table, first)
         starts.append(len(ids))
         rows = [f"{table.path.name}:{number}" for number in range(1, table.count + 1)]
         shown = [""] * len(rows) if holds else _column(table, images[0])
@@ -182,7 +183,7 @@ def parquet_source(
         ids += row_ids(cells, shown, rows)
         _show([missing_ids(key, cells, shown, rows) or ""] if key else [])
     _check_rows(files[0], ids)
-    fields = tuple(field for field in first.schema if field.name not in _ours(images[0], key))
+    fields = tuple(schema.field(name) for name in layout.own)
     paths = tuple(table.path for table in tables)
     several = len(images) > 1 or any(map(is_list, kinds)) or len(set(ids)) < len(ids)
     if not holds and not several:
@@ -196,7 +197,7 @@ class ParquetPiece:
 
     Attributes:
         before: number of rows of the file before the row group.
-        folder, images: see `ParquetSource`.
+        folder, images, columns: see `ParquetSource`.
         wanted: positions of the rows in the row group, ascending.
         ids, places: of each row; `places` are for left_out.csv.
     """
@@ -206,7 +207,7 @@ class ParquetPiece:
     before: int
     folder: Path
     images: Sequence[str]
-    columns: Sequence[str]
+    columns: Sequence[pa.Field]
     wanted: np.ndarray
     ids: Sequence[str]
     places: Sequence[str]
@@ -215,14 +216,14 @@ class ParquetPiece:
         """See `Piece`. If the row group is broken, the remaining rows get a fault."""
         start = given = 0
         table = ParquetTable(self.file)
-        needed = list(dict.fromkeys([*self.columns, *self.images]))
+        needed = list(dict.fromkeys([*(field.name for field in self.columns), *self.images]))
         batches = table.file.iter_batches(READ_ROWS, [self.group], needed)
         while given < len(self.wanted):
             try:
                 batch = next(batches)
             except (pa.ArrowException, OSError, StopIteration) as error:
                 fault = read_fault(self.file, error) or "it ends too soon"
-                yield self._faulty(table, given, f"row group {self.group} is broken: {fault}")
+                yield self._faulty(given, f"row group {self.group} is broken: {fault}")
                 return
             end = int(np.searchsorted(self.wanted, start + len(batch)))
             if end > given:
@@ -248,54 +249,23 @@ class ParquetPiece:
                 places.append(place)
                 contents.append(content)
         indices = pa.array(parents)
-        own = {name: taken[name].take(indices) for name in self.columns}
+        own = {field.name: shaped(taken[field.name].take(indices), field.type) for field in self.columns}
         ids, rows = ([names[first + row] for row in parents] for names in (self.ids, self.places))
         last = [i + 1 == len(parents) or parents[i + 1] != row for i, row in enumerate(parents)]
         return rows_table(ids, rows, places, pa.array(contents, pa.binary()), own, last=last)
 
-    def _faulty(self, table: ParquetTable, first: int, fault: str) -> pa.Table:
+    def _faulty(self, first: int, fault: str) -> pa.Table:
         """The rows from position `first` on, with a fault and without cells."""
         ids, places = self.ids[first:], self.places[first:]
-        own = {name: pa.nulls(len(ids), table.schema.field(name).type) for name in self.columns}
+        own = {field.name: pa.nulls(len(ids), field.type) for field in self.columns}
         return rows_table(ids, places, pa.nulls(len(ids), pa.string()), None, own, fault)
 
 
-def _layout(table: Table, id_column: str | None, image_columns: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
-    """The image columns, and the id column or None."""
-    images = tuple(image_columns)
-    if not images:
-        image = usual_name(table.columns, IMAGE_COLUMNS)
-        if image is None:
-            raise DataError(
-                f"{table.path} has no column with a usual name for images, such as image, photo, file or path; "
-                f"its columns are: {', '.join(table.columns)}; name it with --image"
-            )
-        images = (image, *further_images(table.columns, image))
-    key = id_column or usual_name([column for column in table.columns if column not in images], ID_COLUMNS)
-    require_columns(table, [*images] if key is None else [*images, key])
-    return images, key
-
-
-def _ours(image: str, key: str | None) -> set[str]:
-    """Source columns that the scored catalog replaces with its own."""
-    return {image, ID} if key == ID else {image}
-
-
-def _check_types(table: ParquetTable, first: ParquetTable) -> None:
-    """Check that a shard has the columns and types of the first one."""
-    require_columns(table, first.columns)
-    for field in first.schema:
-        found = table.schema.field(field.name).type
-        if found != field.type:
-            raise DataError(
-                f"column {field.name!r} is {found} in {table.path} and {field.type} in {first.path}; make them the same"
-            )
-
-
 def _column(table: ParquetTable, name: str) -> list[Any]:
-    """The cells of a column; of a list, the first element."""
+    """The cells of a column; of a list, the first element; of a photograph in a struct, its name or bytes."""
     array = _read(table, [name])[name]
-    return (first_of_lists(array) if is_list(array.type) else array).to_pylist()
+    cells = (first_of_lists(array) if is_list(array.type) else array).to_pylist()
+    return [first_photograph(cell) for cell in cells]
 
 
 def _read(table: ParquetTable, names: Sequence[str]) -> dict[str, pa.Array]:

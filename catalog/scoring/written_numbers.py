@@ -11,6 +11,13 @@ SYMBOLS = {
     "€": "eur",
     "$": "usd",
     "us$": "usd",
+    "us $": "usd",
+    "a$": "aud",
+    "au$": "aud",
+    "c$": "cad",
+    "ca$": "cad",
+    "nz$": "nzd",
+    "hk$": "hkd",
     "£": "gbp",
     "₹": "inr",
     "rs.": "inr",
@@ -23,7 +30,7 @@ SYMBOLS = {
 CURRENCIES = (
     *("eur", "usd", "gbp", "chf", "sek", "nok", "dkk", "isk", "pln", "czk", "huf", "ron", "bgn", "try", "uah", "jpy"),
     *("cny", "inr", "krw", "hkd", "sgd", "twd", "thb", "idr", "vnd", "aud", "nzd", "cad", "mxn", "brl", "zar", "aed"),
-    *("ils", "rub", "c$", "a$", "r$", "kr", "kč", "zł", "¥", *SYMBOLS),
+    *("ils", "rub", "r$", "kr", "kč", "zł", "¥", *SYMBOLS),
 )
 _CURRENCY = "|".join(map(re.escape, CURRENCIES))
 SPACES = " \u00a0\u202f"  # non-breaking and narrow spaces separate thousands
@@ -52,13 +59,14 @@ def decimal_sign(written: Iterable[tuple[re.Match[str], int]]) -> tuple[Sign | N
         point: 1.299 is a little more than 1, and 1,299 is over a thousand.
 
     A number is evidence if it has both signs (the last is the decimal sign), one sign more than once (the other is), or
-    one sign not followed by exactly three digits (it is). With a currency, a sign followed by exactly three digits
-    separates thousands, since prices have two decimals. In `12,-` and `1.299,-` the sign before the dash is decimal.
+    one sign with more than three digits before it or not exactly three after it (it is). With a currency, a sign
+    followed by exactly three digits separates thousands, since prices have two decimals. In `12,-` and `1.299,-` the
+    sign before the dash is decimal.
     """
     votes: Counter[Sign] = Counter()
     doubtful = False
     for match, times in written:
-        if vote := _vote(match):
+        if vote := decimal_vote(match):
             votes[vote] += times
         else:
             doubtful |= has_sign(match)
@@ -73,7 +81,7 @@ def has_sign(match: re.Match[str]) -> bool:
     return re.search(r"[.,]", match["digits"]) is not None
 
 
-def _vote(match: re.Match[str]) -> Sign | None:
+def decimal_vote(match: re.Match[str]) -> Sign | None:
     """The decimal sign that a number shows, or None."""
     digits, signs = match["digits"], re.findall(r"[.,]", match["digits"])
     if match["bare"] or not signs:
@@ -83,7 +91,8 @@ def _vote(match: re.Match[str]) -> Sign | None:
         return _sign(last)
     if len(signs) > 1:
         return _sign(other)
-    if len(digits) - 1 - digits.index(last) != 3 or re.search(_THOUSANDS, digits) or digits[0] in "0.,":
+    before, after = map(len, digits.split(last))
+    if before > 3 or after != 3 or re.search(_THOUSANDS, digits) or digits[0] in "0.,":
         return _sign(last)
     return _sign(other) if match["before"] or match["after"] else None
 

@@ -17,8 +17,8 @@ from tqdm import tqdm
 from fashion.fetching.fetch_settings import FetchBudget, FetchSettings
 from fashion.fetching.one_image import DownloadFailure, DownloadStopped, fetch_image, open_session
 from fashion.files import LEFTOVERS, write_atomically
+from fashion.tables.failed_downloads import FAILURES_FILE
 
-FAILURES_FILE = "download_failures.csv"
 DOWNLOADED, ALREADY_THERE, FAILED, LEFT = "downloaded", "already there", "failed", "left for the next run"
 _SUCCESSES = (DOWNLOADED, ALREADY_THERE)
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date, datetime, time
+from math import isfinite
 from typing import Any
 
 SEPARATOR = "|"  # between the values of a list, as between several labels in a cell
@@ -32,6 +33,11 @@ def text_cell(value: Any) -> str:
     if isinstance(value, (list, dict)):
         return json.dumps(value, ensure_ascii=False)
     return str(value).strip()
+
+
+def is_fraction(value: Any) -> bool:
+    """Whether a value from JSON or a spreadsheet is a number that is not whole: as text it has a decimal point."""
+    return isinstance(value, float) and isfinite(value) and not value.is_integer()
 
 
 def photographs(cell: Any) -> list[Any]:

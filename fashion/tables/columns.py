@@ -5,6 +5,12 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
+# Names of columns that tables number: photo1, photo2.
+_NUMBERED = (
+    *("image", "photo", "picture", "img", "pic", "image_link", "image_url", "image_src", "picture_url", "photo_url"),
+    *("image_path", "image_file", "product_image", "product_image_url", "product_image_file"),
+    *("bild", "produktbild", "artikelbild", "bild_url", "foto"),
+)
 # Most specific first. Letter case, spaces and punctuation are ignored: "Image Src" and imageSrc equal image_src.
 IMAGE_COLUMNS = (
     *("image", "img", "photo", "picture", "image_path", "image_file", "image_name", "image_filename"),
@@ -14,17 +20,9 @@ IMAGE_COLUMNS = (
     *("image_1", "photos", "pictures", "image_url", "image_urls", "main_image_url", "img_src", "img_url"),
     *("photo_url", "picture_url", "pic_url", "product_image", "product_image_url", "variant_image", "small_image"),
     *("cover_image", "cover_url", "hosted_image_urls", "image_urls_xyz", "image_link_1", "image_url_1"),
-    *(
-        "product_image_file_1",
-        "default_image",
-        "thumbnail",
-        "bild",
-        "bilder",
-        "bild_url",
-        "produktbild",
-        "foto",
-        "fotos",
-    ),
+    *("product_image_file_1", "default_image", "thumbnail"),
+    *("bild", "bilder", "hauptbild", "bild_url", "produktbild", "artikelbild", "foto", "fotos"),
+    *(f"{name}_1" for name in _NUMBERED),
 )
 # Further photographs of a product, used in addition to a column above.
 FURTHER_IMAGE_COLUMNS = (
@@ -33,18 +31,16 @@ FURTHER_IMAGE_COLUMNS = (
     *("image_gallery", "media_gallery", "product_gallery", "further_images", "images", "all_images", "bilder"),
     *(
         f"{name}_{number}"
-        for name in (
-            *("image", "photo", "picture", "image_link", "image_url", "image_src", "additional_image_link", "bild"),
-            *("other_image_url", "product_image_file"),
-        )
+        for name in (*_NUMBERED, "additional_image_link", "other_image_url")
         for number in range(1, 21)
     ),
 )
 ID_COLUMNS = (
-    *("id", "item_id", "product_id", "sku", "image_id", "article_id"),
-    *("handle", "variant_sku", "article_number", "product_code", "item_number", "gtin", "ean", "asin"),
+    *("id", "item_id", "product_id", "url_handle", "sku", "image_id", "article_id"),
+    *("handle", "variant_sku", "article_number", "product_code", "item_number"),
+    # An article has a number for each size in the columns below.
+    *("artikelnummer", "artikelnr", "artikel_id", "produktnummer", "bestellnummer", "gtin", "ean", "asin"),
     *("product_number", "item_sku", "product_sku", "seller_sku", "custom_label", "product_code_sku", "handle_id"),
-    *("artikelnummer", "artikelnr", "artikel_id", "produktnummer", "bestellnummer"),
 )
 DATE_COLUMNS = (
     *("date", "listed", "listed_at", "date_listed", "added", "added_at", "date_added", "created", "created_at"),

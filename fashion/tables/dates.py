@@ -12,7 +12,9 @@ _TIME = (
     rf"(?:(?:T|,?{_SPACE}+)(?P<hour>\d\d?):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<part>\d{{1,9}}))?)?"
     rf"(?:{_SPACE}?(?P<half>[AaPp])\.?[Mm]\.?)?(?: Uhr)?(?: ?(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?)?"
 )
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_ENGLISH = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_GERMAN = {"mär": 3, "mrz": 3, "mai": 5, "okt": 10, "dez": 12}  # the others begin as in English
+_MONTHS = {name: number for number, name in enumerate(_ENGLISH, 1)} | _GERMAN
 _MONTH = rf"(?P<month>{'|'.join(_MONTHS)})[a-z]*\.?"
 # A two-digit year requires a two-digit day and month: 1.5.26 may as well be a version.
 _NUMBERED = tuple(
@@ -26,7 +28,7 @@ _NUMBERED = tuple(
 _NAMED = tuple(
     re.compile(form + _TIME, re.IGNORECASE)
     for form in (
-        rf"(?:[a-z]{{3}}, )?(?P<day>\d\d?)(?P<sign>[ -]){_MONTH}(?P=sign)(?P<year>\d{{4}}|\d\d)",
+        rf"(?:[a-z]{{3}}, )?(?P<day>\d\d?)\.?(?P<sign>[ -]){_MONTH}(?P=sign)(?P<year>\d{{4}}|\d\d)",
         rf"{_MONTH} (?P<day>\d\d?), (?P<year>\d{{4}})",
     )
 )
@@ -39,9 +41,9 @@ _UTC_NAMES = ("Z", "UTC", "GMT")
 def read_date(text: str, order: Order | None = None) -> date | datetime | None:
     """Parse a date, or a datetime if there is a time, with a time zone if given; None for any other text.
 
-    Accepted are 2026-05-01, 2026/5/1, 01.05.2026, 01.05.26, 1 May 2026, 01-May-26 and May 1, 2026; if `order` is given,
-    also 05/01/2026, 5/1/26 and 05-01-2026. A time (`T10:00`, ` 10:00:00.5`, `, 1:05 PM`) and a zone (`Z`, ` UTC`,
-    `+02:00`, ` -0400`) may follow.
+    Accepted are 2026-05-01, 2026/5/1, 01.05.2026, 01.05.26, 1 May 2026, 1. Mai 2026, 01-May-26 and May 1, 2026; if
+    `order` is given, also 05/01/2026, 5/1/26 and 05-01-2026. A time (`T10:00`, ` 10:00:00.5`, `, 1:05 PM`) and a zone
+    (`Z`, ` UTC`, `+02:00`, ` -0400`) may follow.
     """
     if not text[:1].isalnum() or not any(map(str.isdigit, text)):
         return None
@@ -52,7 +54,7 @@ def read_date(text: str, order: Order | None = None) -> date | datetime | None:
         first, last = int(found["first"]), int(found["last"])
         month, day = (first, last) if order == "month first" else (last, first)
     elif found := next((match for form in _NAMED if (match := form.fullmatch(text))), None):
-        day, month = int(found["day"]), _MONTHS.index(found["month"].lower()) + 1
+        day, month = int(found["day"]), _MONTHS[found["month"].lower()]
     else:
         return None
     year = int(found["year"])

@@ -33,6 +33,7 @@ class CsvTable:
     """
 
     misfit_reason = "bad line"
+    number_columns: frozenset[str] = frozenset()
 
     def __init__(self, path: Path) -> None:
         csv.field_size_limit(LONGEST_CELL)

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from fashion.tables.cells import photographs
 from fashion.tables.columns import IMAGE_ENDINGS, IMAGE_FOLDERS
+from fashion.tables.failed_downloads import failed_download
 from fashion.tables.file_names import file_spelled_alike
 
 FETCHED_FOLDER = "fetched"  # beside a table: photographs downloaded from its URLs, named by a hash of the URL
@@ -28,8 +29,12 @@ _DRIVE = re.compile(r"[A-Za-z]:(?=[\\/])")
 _LIST = re.compile(r"""\[\s*(["'])(.*?)\1.*\]""", re.DOTALL)  # ["a.jpg", "b.jpg"], a list of JSON or Python
 _LISTED = re.compile(r"""(["'])(.*?)\1\s*(?=[,\]]|(?<=\s)["'])""", re.DOTALL)  # numpy omits commas
 _ARRAY = re.compile(r"\{([^{}:]*)\}")  # {a.jpg,b.jpg}, an array of PostgreSQL
+_BETWEEN = " \t\r\n,;|"  # characters that separate photographs in a cell
 _WITHIN = re.compile(r"""["'(](https?://[^"')\s]+)["')]""")  # <img src="https://...">, =IMAGE("https://...")
-_ENDED = r"\.(?:jpe?g|jfif|png|webp|gif|avif|bmp|tiff?|heic)(?:\?[^\s,;|]*)?"
+_ENDING = r"\.(?:jpe?g|jfif|png|webp|gif|avif|bmp|tiff?|heic)"
+# A comma in a query, as in a.jpg?auto=format,compress, belongs to it unless another photograph follows.
+_QUERY = rf"\?(?:[^\s,;|]|[,;|](?!\s|https?:|//|[^\s,;|?]*{_ENDING}))*+"
+_ENDED = rf"{_ENDING}(?:{_QUERY})?"
 _SEVERAL = re.compile(rf"(?is)(.+?(?:{_ENDED}(?=\s*[,;|\n]\s*\S)|(?=\s*[,;|\s]\s*https?://)))")
 
 
@@ -81,11 +86,15 @@ class ImagePaths:
         tried = f"is not in {self.folder} nor in its folder {', '.join(filter(None, IMAGE_FOLDERS))}"
         if not is_url(wanted):
             return f"{_shown(wanted)} {tried}"
-        web = (self.url or "").lower().startswith(("http://", "https://"))
-        how = (
-            "which --fetch downloads" if web else "which is not downloaded: copy the file into the folder of the table"
-        )
-        return f"{_shown(wanted)} is a URL, {how}; {_last_part(wanted)} {tried}"
+        return f"{_shown(wanted)} {self._why_not_downloaded()}; {_last_part(wanted)} {tried}"
+
+    def _why_not_downloaded(self) -> str:
+        """Why there is no download of the photograph's URL."""
+        url = self.url or ""
+        if not url.lower().startswith(("http://", "https://")):
+            return "is a URL, which is not downloaded: copy the file into the folder of the table"
+        reason = failed_download(self.folder / FETCHED_FOLDER, url)
+        return f"could not be downloaded: {reason}" if reason else "is a URL, which --fetch downloads"
 
     def folders(self) -> set[Path]:
         """The folders of the candidate paths, without the usual image folders."""
@@ -121,11 +130,13 @@ def listed_photographs(cell: str) -> list[str]:
     """The photographs of a cell such as `a.jpg, b.jpg`, in order; the cell itself if it names only one."""
     if found := _bracketed(cell.strip()):
         return found
+    if cell.rstrip().endswith((",", ";", "|")):
+        cell = cell.rstrip(_BETWEEN)
     names = []
     rest = cell
     while several := _SEVERAL.match(rest):
-        names.append(several[1].strip())
-        rest = rest[several.end() :].lstrip(" \t\r\n,;|")
+        names.append(several[1].strip(_BETWEEN))
+        rest = rest[several.end() :].lstrip(_BETWEEN)
     return [*names, rest.strip()] if names else _WITHIN.findall(cell) or [cell]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError
+from fashion.tables.cells import is_fraction
 from fashion.tables.columns import ID_COLUMNS, IMAGE_COLUMNS, usual_name
 from fashion.tables.encodings import text_encoding
 from fashion.tables.header import check_misfits
@@ -55,6 +56,9 @@ class JsonTable:
         names = dict.fromkeys(name for _, row in self._rows for name in row)
         nested = {name for _, row in self._rows for name, cell in row.items() if _is_nested(cell)}
         self.columns = tuple(names)
+        self.number_columns = frozenset(
+            name for _, row in self._rows for name, cell in row.items() if is_fraction(cell)
+        )
         self.label_columns = tuple(name for name in names if name not in nested)
         if not self.columns:
             raise DataError(f"{path} has no row; {hint}")

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fashion.errors import DataError, one_line
+from fashion.tables.cells import PLACES
 from fashion.tables.class_labels import class_names, to_class_names
 
 BATCH_ROWS = 100
@@ -26,6 +27,7 @@ class ParquetTable:
 
     misfit_reason = "broken row group"
     notes: tuple[str, ...] = ()
+    number_columns: frozenset[str] = frozenset()
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -168,5 +170,9 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def names_photographs(kind: pa.DataType) -> bool:
-    """Whether cells of this type are paths or lists of paths."""
-    return is_text(kind.value_type if is_list(kind) else kind)
+    """Whether cells of this type are paths or URLs: alone, in structs such as {src: ...}, or in lists of either."""
+    inner = kind.value_type if is_list(kind) else kind
+    if not pa.types.is_struct(inner):
+        return is_text(inner)
+    named = [field.type for field in inner if field.name in PLACES]
+    return bool(named) and all(map(is_text, named))

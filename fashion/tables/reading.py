@@ -24,6 +24,7 @@ class Table(Protocol):
 
     Attributes:
         label_columns: columns whose cells can be labels: text, numbers, lists of text.
+        number_columns: columns of a text table with numbers that are no text, so that their decimal sign is the point.
         misfits: position -> reason, for the rows that `rows` skipped; complete when its iteration has ended.
         misfit_reason: the short reason under which skipped rows are counted.
         notes: lines for the user.
@@ -32,6 +33,7 @@ class Table(Protocol):
     path: Path
     columns: tuple[str, ...]
     label_columns: tuple[str, ...]
+    number_columns: frozenset[str]
 
     @property
     def misfits(self) -> Mapping[int, str]: ...

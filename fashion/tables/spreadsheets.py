@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from fashion.errors import DataError, one_line
-from fashion.tables.cells import text_cell
+from fashion.tables.cells import is_fraction, text_cell
 from fashion.tables.header import Header, filled_length, find_header, has_image_name
 
 
@@ -26,7 +26,7 @@ class SpreadsheetTable:
         self.path = path
         self.misfits: dict[int, str] = {}  # always empty: rows of a sheet cannot have shifted cells
         try:
-            lines, name, others = _sheet_of_products(path)
+            (lines, fractions), name, others = _sheet_of_products(path)
         except (CalamineError, OSError, ValueError) as error:
             raise DataError(
                 f"{path} is not a spreadsheet, or a broken or protected one ({one_line(error)[:120]}); save it as "
@@ -40,6 +40,8 @@ class SpreadsheetTable:
         self._header = Header(tuple(lines[place][1]))
         self.columns = self._header.names
         self.label_columns = self.columns
+        positions = self._header.positions.items()
+        self.number_columns = frozenset(name for name, places in positions if not fractions.isdisjoint(places))
 
     def rows(self, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield rows with their row numbers in the spreadsheet."""
@@ -47,27 +49,35 @@ class SpreadsheetTable:
             yield number, self._header.row(cells, columns)
 
 
-def _sheet_of_products(path: Path) -> tuple[list[tuple[int, list[str]]], str, list[str]]:
-    """The chosen sheet's non-empty rows with their numbers, its name, and the names of the other visible sheets."""
+class SheetRows(NamedTuple):
+    """The non-empty rows of a sheet with their numbers, and which columns have numbers that are not whole."""
+
+    lines: list[tuple[int, list[str]]]
+    fractions: set[int]
+
+
+def _sheet_of_products(path: Path) -> tuple[SheetRows, str, list[str]]:
+    """The chosen sheet's rows, its name, and the names of the other visible sheets."""
     book = CalamineWorkbook.from_path(path)
     shown = [
         sheet.name
         for sheet in book.sheets_metadata
         if sheet.visible == SheetVisibleEnum.Visible and sheet.typ == SheetTypeEnum.WorkSheet
     ]
-    first: tuple[list[tuple[int, list[str]]], str] = [], ""
+    first = SheetRows([], set()), ""
     for name in shown:
-        lines = _lines(book, name)
-        cells = [row for _, row in lines]
-        if lines and has_image_name(cells[find_header(cells)]):
-            first = lines, name
+        rows = _rows(book, name)
+        cells = [row for _, row in rows.lines]
+        if cells and has_image_name(cells[find_header(cells)]):
+            first = rows, name
             break
-        first = first if first[0] else (lines, name)
+        first = first if first[0].lines else (rows, name)
     return *first, [other for other in shown if other != first[1]]
 
 
-def _lines(book: CalamineWorkbook, name: str) -> list[tuple[int, list[str]]]:
-    """The non-empty rows of a sheet, with their numbers."""
+def _rows(book: CalamineWorkbook, name: str) -> SheetRows:
     rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
     cells = ((number, [text_cell(value) for value in row]) for number, row in enumerate(rows, 1))
-    return [(number, row) for number, row in cells if filled_length(row)]
+    lines = [(number, row) for number, row in cells if filled_length(row)]
+    fractions = {place for row in rows for place, cell in enumerate(row) if is_fraction(cell)}
+    return SheetRows(lines, fractions)
