@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tiny_bundle import garments, make_tiny_bundle
 
@@ -12,6 +13,7 @@ from fashion.errors import BundleError
 from fashion.gates import Gates
 from fashion.model_card import CHECKPOINT_FILE, ModelCard
 from fashion.predictor import Predictor
+from training.data.backgrounds import place_in_front
 from training.fitting.runs import TrainingRun, load_module, write_slim
 from training.product_gate import fit_gate, main
 from training.weights.head_rows import replace_head_row
@@ -112,3 +114,19 @@ def test_what_cannot_be_refitted(
     assert exit.value.code == 2
     assert message in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_products_come_in_front_of_other_pictures() -> None:
+    product = Image.new("RGB", (40, 60), "white")
+    product.paste((200, 0, 0), (10, 15, 30, 45))
+    scene = Image.fromarray(np.random.default_rng(0).integers(0, 100, (90, 200, 3), np.uint8))
+    made = place_in_front(product, scene, torch.Generator().manual_seed(0))
+    assert made is not None
+    pixels = np.asarray(made).astype(int)
+    assert (pixels[20:40, 15:25] == (200, 0, 0)).all()
+    assert pixels[:10].max() < 130  # a resized part of the scene may overshoot a little
+    assert pixels[:10].std() > 5
+    again = place_in_front(product, scene, torch.Generator().manual_seed(0))
+    assert again is not None
+    assert again.tobytes() == made.tobytes()
+    assert place_in_front(scene, product) is None  # it has no plain background
