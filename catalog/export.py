@@ -122,6 +122,8 @@ def _report(task: Task, out: Path, kind: str, products: int) -> None:
     merger = task.merger
     merges = kind != "jsonl" or task.texts  # objects have the answers beside the source's cells
     counts = f"; {merger.filled:,} cells filled in, {merger.kept:,} of the source kept" if merges else ""
+    if merger.corrected:
+        counts += f", {merger.corrected:,} replaced by people's corrections"
     print(f"{out}: {kind}; {products:,} product{'s' * (products != 1)}{counts}")
     beside = out.with_name(f"{out.name}.differences.csv")
     if not merger.differences:

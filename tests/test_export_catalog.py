@@ -24,7 +24,7 @@ from catalog.exporting.mapping import Mapping
 from catalog.exporting.taxonomy_facts import LANGUAGES, categories, values
 from catalog.exporting.writing import write
 from catalog.scored.columns import WRITTEN
-from catalog.scored.correction_store import IS_NOT, Correction, CorrectionStore
+from catalog.scored.correction_store import IS_NOT, ONLY, Correction, CorrectionStore
 from catalog.scoring.opening import open_source
 from catalog.scoring.source import PLACE
 from fashion.errors import DataError
@@ -123,6 +123,38 @@ def test_overwriting_and_another_profile(home: Path) -> None:
     assert strict["007"]["Colour"] == "Navy Blue"  # White has 0.88
     assert strict["bag"]["Colour"] == "red"
     assert list(rows(export(home, "csv", "--where", "article=Dresses"))) == ["girl"]
+
+
+def test_people_overrule_the_table(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = [Correction("bag", ONLY, "colour", "Green"), Correction("girl", IS_NOT, "colour", "Navy Blue")]
+    CorrectionStore(home / "scored").write(said, {"bag": 0, "girl": 0}, "Ann")
+    found = rows(export(home, "csv", "--text", "alt={colour} {article}"))
+    assert (found["bag"]["Colour"], found["bag"]["alt"]) == ("Green", "Green Backpacks")  # the table says red
+    assert found["girl"]["Colour"] == "Blue"  # nobody has said that it is not
+    assert list(rows(home / "out.csv.differences.csv")) == ["girl"]
+    assert "1 replaced by people's corrections" in capsys.readouterr().out
+    assert rows(export(home, "google"), "\t")["bag"]["color"] == "Green"
+    assert rows(export(home, "akeneo"), ";")["bag"]["colour"] == "green"
+
+
+def test_people_overrule_a_gender_and_the_age_that_it_implies(card: ModelCard, home: Path) -> None:
+    taxonomy = Taxonomy(tuple(Label("gender", name) for name in ("Women", "Girls")))
+    one_product(card, home, taxonomy, np.array([-4.0, 4.0]), Geschlecht="Girls")
+    found = rows(export(home, "google"), "\t")["a"]
+    assert (found["gender"], found["age_group"]) == ("female", "kids")
+    CorrectionStore(home / "scored").write([Correction("a", ONLY, "gender", "Women")], {"a": 0}, "Ann")
+    found = rows(export(home, "google"), "\t")["a"]
+    assert (found["gender"], found["age_group"]) == ("female", "adult")
+
+
+def test_a_cell_in_another_language_is_no_difference(card: ModelCard, home: Path) -> None:
+    taxonomy = Taxonomy((Label("colour", "Blue"), Label("colour", "Black")))
+    one_product(card, home, taxonomy, np.array([4.0, -4.0]), Farbe="Blau")
+    assert rows(export(home, "csv"))["a"]["Farbe"] == "Blau"
+    assert not (home / "out.csv.differences.csv").exists()
+    one_product(card, home, taxonomy, np.array([4.0, -4.0]), Farbe="Schwarz")
+    export(home, "csv")
+    assert rows(home / "out.csv.differences.csv")["a"]["table"] == "Schwarz"
 
 
 def test_the_profile_top_k_writes_that_many_labels_of_each_group(card: ModelCard, home: Path) -> None:
