@@ -18,7 +18,7 @@ from catalog.exporting.fields import Translator
 from catalog.exporting.formats import FORMATS, Format, Task
 from catalog.exporting.mapping import SHIPPED, Mapping
 from catalog.exporting.merging import Merger
-from catalog.exporting.products import ExportedProduct, read_products, shown_columns
+from catalog.exporting.products import ExportedProduct, image_column, read_products, shown_columns
 from catalog.exporting.taxonomy_facts import LANGUAGES
 from catalog.exporting.writing import write, write_differences
 from catalog.scored.table import Scored
@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise SettingError(
                 "--overwrite has no effect with jsonl, which keeps the source's cells beside the answers"
             )
-        task = Task(card.taxonomy.groups, tuple(shown_columns(scored)), translator, Merger(options.overwrite), texts)
+        columns, merger = tuple(shown_columns(scored)), Merger(options.overwrite)
+        task = Task(card.taxonomy.groups, columns, translator, merger, texts, image_column(scored) is not None)
         found = read_products(scored, card, options.profile or scored.manifest.profile, options.where)
         products = tqdm(found, total=scored.rows, desc="exporting", unit="product", disable=None)
         some = _some(products, scored, options.where)

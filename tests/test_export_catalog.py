@@ -421,12 +421,15 @@ def test_cells_are_exported_as_the_table_writes_them(card: ModelCard, home: Path
     """Also if conversion to a column's type has changed or lost them."""
     cells = {"price": ["10,90 €", "9,50 €"], "size": [*"3456", "One Size"], "sale": ["TRUE", "FALSE"], "n": ["1", "2"]}
     cells |= {"listed": ["01.01.2026", "25.12.2025"]}
-    lines = [[f"p{i}", "", *(texts[i % len(texts)] for texts in cells.values())] for i in range(5)]
+    lines = [
+        [f"p{i}", f"https://shop.example/{i}.jpg", *(texts[i % len(texts)] for texts in cells.values())]
+        for i in range(5)
+    ]
     with (home / "t.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["id", "image", *cells], *lines])
+        csv.writer(file).writerows([["id", "Image Link", *cells], *lines])
     source = open_source([str(home / "t.csv")]).source_columns().drop_columns([PLACE])
     assert [name for name in source.column_names if name.startswith(WRITTEN)] == [
-        WRITTEN + name for name in ("price", "size", "sale", "listed")
+        WRITTEN + name for name in ("Image Link", "price", "size", "sale", "listed")
     ]
     vectors = {"logits": np.zeros(len(TAXONOMY)), "embedding": np.ones(EMBEDDING)}
     products = [{"id": f"p{i}", "image": "", **vectors, **row} for i, row in enumerate(source.to_pylist())]
@@ -436,7 +439,8 @@ def test_cells_are_exported_as_the_table_writes_them(card: ModelCard, home: Path
     shown = replace(scored.manifest, columns=tuple(cells))
     (home / "scored" / "score.json").write_text(json.dumps(shown.to_json()))
     found = rows(export(home, "csv"))
-    assert [[id, row["image"], *(row[name] for name in cells)] for id, row in found.items()] == lines
+    assert [[id, row["Image Link"], *(row[name] for name in cells)] for id, row in found.items()] == lines
+    assert "image" not in found["p0"]  # the place on this machine
     assert not any(name.startswith(WRITTEN) for name in found["p0"])
 
 

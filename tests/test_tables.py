@@ -670,7 +670,8 @@ def test_a_table_of_text_as_a_source(tmp_path: Path) -> None:
     assert list(source.ids) == ["7"]
     (row,) = source.source_columns().to_pylist()
     cells = {"sku": 7, "price": 2.5, "sale": True, "tags": "a|b"}
-    assert row == {PLACE: ["https://x/a.jpg"], **cells, WRITTEN + "sale": "true"}
+    written = {WRITTEN + "images": '[{"src": "https://x/a.jpg"}]', WRITTEN + "sale": "true"}
+    assert row == {PLACE: ["https://x/a.jpg"], **cells, **written}
 
 
 @pytest.mark.parametrize("name", ["t.json", "t.xlsx"])

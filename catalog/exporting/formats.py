@@ -46,6 +46,7 @@ class Task:
         translator: translates answers to the taxonomy.
         merger: merges answers with the source's cells.
         texts: templates of additional columns, such as `{colour} {article}`.
+        has_image: whether the columns include that of photographs.
     """
 
     groups: tuple[str, ...]
@@ -53,6 +54,7 @@ class Task:
     translator: Translator
     merger: Merger
     texts: Mapping[str, str]
+    has_image: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,17 +77,18 @@ class Format:
 
 
 def flat_columns(task: Task) -> list[str]:
-    """The source columns, a column per group, and the categories."""
+    """The source columns, a column per group, and the categories. Without a column of photographs, `image`."""
     groups = [_column_of(task, group) for group in task.groups]
     texts = [_column_of(task, name) for name in task.texts]
     categories = [_column_of(task, name) for name in ("shopify_category", "google_product_category")]
-    return list(dict.fromkeys(["id", "image", *task.columns, *groups, *texts, *categories]))
+    image = [] if task.has_image else ["image"]
+    return list(dict.fromkeys(["id", *image, *task.columns, *groups, *texts, *categories]))
 
 
 def flat_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
     """Rows with the labels of a group joined by `|`."""
     for product in products:
-        row: dict[str, Any] = {"id": product.id, "image": product.image}
+        row: dict[str, Any] = {"id": product.id} | ({} if task.has_image else {"image": product.image})
         row |= {name: text(value) for name, value in product.source.items()}
         for group in task.groups:
             evidence = _evidence(task, product, [group])

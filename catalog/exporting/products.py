@@ -32,8 +32,8 @@ class ExportedProduct:
 
     Attributes:
         id: of the product.
-        image: its photograph, as the source names it.
-        source: source cells by column, as its table writes them; None for a missing value.
+        image: the place of its photograph.
+        source: source cells by column, as its table writes them, see `shown_columns`; None for a missing value.
         answers: by group, the most probable first; groups without an answer are omitted.
         ruled_out: by group, the labels that people have said the product does not have.
     """
@@ -67,8 +67,8 @@ def read_products(scored: Scored, card: ModelCard, profile: str, where: str | No
     card = scored.refitted(card)
     kept = RowFilter(where, scored) if where else None
     card.threshold_row(profile)  # raises for an unknown profile before anything is read
-    own, gates = shown_columns(scored), gate_columns(card.gates)
-    written = [WRITTEN + name for name in own if WRITTEN + name in scored.schema.names]
+    own, gates, image = _typed_columns(scored), gate_columns(card.gates), image_column(scored)
+    written = [WRITTEN + name for name in shown_columns(scored) if WRITTEN + name in scored.schema.names]
     needed = [ID, IMAGE, PROBABILITIES, *own, *written, *gates, *(kept.needed if kept else [])]
     overlay = scored.overlay()
     known = overlay.known if overlay else {}
@@ -82,14 +82,26 @@ def read_products(scored: Scored, card: ModelCard, profile: str, where: str | No
         cells = {name: batch.column(name).to_pylist() for name in (*own, *written)}
         ids, images = batch.column(ID).to_pylist(), batch.column(IMAGE).to_pylist()
         for row in range(len(batch)):
-            source = {name: cells[name][row] for name in own}
+            source: dict[str, Any] = {image: None} if image else {}
+            source |= {name: cells[name][row] for name in own}
             source |= {name.removeprefix(WRITTEN): text for name in written if (text := cells[name][row]) is not None}
             answers = _answers(card, answered[row], probabilities[row])
             yield ExportedProduct(ids[row], images[row], source, answers, _ruled_out(card, known.get(ids[row])))
 
 
 def shown_columns(scored: Scored) -> list[str]:
-    """The source columns, without those of types that cannot be shown, such as bytes."""
+    """The source columns, that of photographs first, without those of types that cannot be shown, such as bytes."""
+    image = image_column(scored)
+    return [*([image] if image else []), *_typed_columns(scored)]
+
+
+def image_column(scored: Scored) -> str | None:
+    """The source's column of photographs, if the catalog has its cells; Parquet files and folders have none."""
+    written = (name.removeprefix(WRITTEN) for name in scored.schema.names if name.startswith(WRITTEN))
+    return next((name for name in written if name not in scored.manifest.columns), None)
+
+
+def _typed_columns(scored: Scored) -> list[str]:
     return [name for name in scored.manifest.columns if kind_of(scored.schema.field(name).type)]
 
 
