@@ -473,6 +473,9 @@ def test_texts_by_template(home: Path) -> None:
     [
         (["--text", "title={colr}"], "{'colr'} is unknown; choose among: gender, article"),
         (["--text", "title"], "is not COLUMN=TEMPLATE"),
+        (["--text", "={colour}"], "is not COLUMN=TEMPLATE"),
+        (["--text", "alt={title:.0f} EUR"], "is no template: Unknown format code 'f' for object of type 'str'; cells"),
+        (["--text", "alt={colour"], "is no template: expected '}' before end of string; cells are texts in braces"),
         (["--text", "image={colour}"], "would replace a field of the format"),
         (["--language", "de"], "--language has no effect with csv"),
         (["--where", "id=gone"], "passes the filter 'id=gone'"),
@@ -530,6 +533,22 @@ def test_known_mistakes_of_the_official_tables_are_not_repeated() -> None:
     assert not names & {"Schildkröte", "Tortue", "Splissig", "枝毛", "白髪", "Punta tonda", "Non preoccuparti", "Gorra"}
     assert values()["neckline__turtle"].name("de") == "Rollkragen"
     assert {values()["color__gray"].name(language) for language in LANGUAGES} >= {"Gray", "Grau", "Gris"}
+
+
+def test_a_mapping_of_other_labels_is_noticed(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own, header = home / "own.csv", "group,label,category,values\n"
+    for lines, message in (
+        ("Article,Tshirts,aa-1-13-8,\n", "has no label of the model, such as Article Tshirts; the model's groups are:"),
+        ("", "has no label of the model; the model's groups are: gender, article"),
+        ("article,Tshirts,aa-1-13-8,\narticle, Tshirts ,,\n", "own.csv, line 3: article Tshirts has a line already"),
+    ):
+        own.write_text(header + lines)
+        with pytest.raises(SystemExit):
+            export(home, "google", "--mapping", str(own))
+        assert message in capsys.readouterr().err
+    own.write_text(f"{header}article, Tshirts,aa-1-13-8,\nneck,Polo,,\n")
+    assert rows(export(home, "google", "--mapping", str(own)), "\t")["007"]["google_product_category"] == "212"
+    assert "note   the model lacks 1 labels of" in capsys.readouterr().err
 
 
 def test_groups_outside_the_mapping_are_not_reported(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
