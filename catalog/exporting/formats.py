@@ -9,7 +9,7 @@ from typing import Any
 
 from catalog.exporting.fields import AnsweredValue, Translator, google_fields
 from catalog.exporting.google_words import google_cell
-from catalog.exporting.merging import SEPARATORS, Evidence, Merger, text
+from catalog.exporting.merging import SEPARATORS, CellEvidence, Merger, text
 from catalog.exporting.products import AnsweredLabel, ExportedProduct
 from catalog.scored.source_columns import source_column
 from fashion.errors import DataError
@@ -225,17 +225,17 @@ def _codes(cell: str, answers: Iterable[AnsweredLabel]) -> str:
     return ",".join(dict.fromkeys(code(part) or part.strip() for part in parts if part.strip()))
 
 
-def _evidence(task: Task, product: ExportedProduct, groups: Iterable[str]) -> Evidence:
+def _evidence(task: Task, product: ExportedProduct, groups: Iterable[str]) -> CellEvidence:
     """What a cell of these groups is compared with."""
     answers = [(group, answer) for group in groups for answer in product.answers.get(group, [])]
     spellings = [name for group, answer in answers for name in task.translator.spellings(group, answer.name)]
     ruled_out = [name for group in groups for name in product.ruled_out.get(group, ())]
-    return Evidence([answer for _, answer in answers], spellings, ruled_out)
+    return CellEvidence([answer for _, answer in answers], spellings, ruled_out)
 
 
 def _evidence_of_attribute(
     task: Task, product: ExportedProduct, attribute: str, values: Mapping[str, Sequence[AnsweredValue]]
-) -> Evidence:
+) -> CellEvidence:
     """What a cell of an attribute of the taxonomy is compared with."""
     found = values.get(attribute, ())
     mapped = task.translator.mapping.attributes
@@ -243,7 +243,7 @@ def _evidence_of_attribute(
     groups = own or [group for group, attributes in mapped.items() if attribute in attributes]
     spellings = [name for each in found for name in each.value.names.values()]
     ruled_out = [name for group in groups for name in product.ruled_out.get(group, ())]
-    return Evidence([each.label for each in found], spellings, ruled_out)
+    return CellEvidence([each.label for each in found], spellings, ruled_out)
 
 
 def _column_of(task: Task, name: str) -> str:

@@ -22,7 +22,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class CellEvidence:
     """What a source's cell is compared with.
 
     Attributes:
@@ -46,7 +46,7 @@ class Evidence:
         return _names_any(cell, {wrong for name in self.ruled_out for wrong in (name, convert(name))} - answered)
 
 
-NOTHING = Evidence()
+NOTHING = CellEvidence()
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Merger:
         product: ExportedProduct,
         name: str,
         answer: str,
-        evidence: Evidence = NOTHING,
+        evidence: CellEvidence = NOTHING,
         others: Sequence[str] = (),
         convert: Callable[[str], str] = str,
     ) -> str:
