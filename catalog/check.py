@@ -17,6 +17,7 @@ from catalog.checking.checking import CatalogCheck
 from catalog.checking.faults import CHECKS
 from catalog.checking.writing import write_fault_sheet, write_faults
 from fashion.errors import SettingError, one_line_errors
+from fashion.files import refuse_folder
 from fashion.pictures.tiles import picture_format
 
 
@@ -32,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise SettingError(f"--photographs: {options.photographs} is not a folder")
         if options.sheet:
             picture_format(options.sheet, "--sheet")  # raises before minutes of measuring
+        for path in filter(None, (options.out, options.sheet)):
+            refuse_folder(path)
         scored = open_scored(options.catalog)
         if options.title and options.title not in scored.manifest.columns:
             raise SettingError(f"--title: there is no column {options.title!r}; {', '.join(scored.manifest.columns)}")

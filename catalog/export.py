@@ -18,12 +18,13 @@ from catalog.exporting.fields import Translator
 from catalog.exporting.formats import FORMATS, Format, Task
 from catalog.exporting.mapping import SHIPPED, Mapping
 from catalog.exporting.merging import Merger
-from catalog.exporting.products import ExportedProduct, read_products, shown_columns
+from catalog.exporting.products import ExportedProduct, image_column, read_products, shown_columns
 from catalog.exporting.taxonomy_facts import LANGUAGES
 from catalog.exporting.writing import write, write_differences
 from catalog.scored.table import Scored
 from fashion.errors import DataError, SettingError, one_line_errors
 from fashion.model_card import ModelCard
+from fashion.taxonomy import Taxonomy
 
 SHOWN = 5  # labels without a counterpart that the note names
 
@@ -35,14 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scored = open_scored(options.catalog)
         _check(options, scored)
         card = ModelCard.load(options.bundle)
-        translator = Translator(Mapping.load(options.mapping), options.language)
+        translator = Translator(_mapping(options.mapping, card.taxonomy), options.language)
         shape = FORMATS[options.format]
         texts = dict(_template(each, [*card.taxonomy.groups, *shown_columns(scored)], shape) for each in options.text)
         if options.overwrite and options.format == "jsonl" and not texts:
             raise SettingError(
                 "--overwrite has no effect with jsonl, which keeps the source's cells beside the answers"
             )
-        task = Task(card.taxonomy.groups, tuple(shown_columns(scored)), translator, Merger(options.overwrite), texts)
+        columns, merger = tuple(shown_columns(scored)), Merger(options.overwrite)
+        task = Task(card.taxonomy.groups, columns, translator, merger, texts, image_column(scored) is not None)
         found = read_products(scored, card, options.profile or scored.manifest.profile, options.where)
         products = tqdm(found, total=scored.rows, desc="exporting", unit="product", disable=None)
         some = _some(products, scored, options.where)
@@ -93,6 +95,19 @@ def _check(options: argparse.Namespace, scored: Scored) -> None:
             raise SettingError(f"{options.out} is the table that was scored; write the export to another file")
 
 
+def _mapping(path: Path, taxonomy: Taxonomy) -> Mapping:
+    """The mapping. A user's own must be of the model's labels; the shipped one is of several models."""
+    mapping = Mapping.load(path)
+    foreign = mapping.foreign(taxonomy) if path != SHIPPED else []
+    example = f", such as {foreign[0].group} {foreign[0].name}" if foreign else ""
+    if path != SHIPPED and len(foreign) == len(mapping.targets):
+        groups = ", ".join(taxonomy.groups)
+        raise DataError(f"the mapping {path} has no label of the model{example}; the model's groups are: {groups}")
+    if foreign:
+        print(f"note   the model lacks {len(foreign):,} labels of {path}{example}", file=sys.stderr)
+    return mapping
+
+
 def _some(products: Iterable[ExportedProduct], scored: Scored, where: str | None) -> Iterator[ExportedProduct]:
     """The products. Raises DataError if there are none, before an empty file replaces the previous one."""
     empty = True
@@ -105,16 +120,21 @@ def _some(products: Iterable[ExportedProduct], scored: Scored, where: str | None
 
 def _template(text: str, names: Sequence[str], shape: Format) -> tuple[str, str]:
     column, _, template = text.partition("=")
+    if not column or not template:
+        raise SettingError(f"--text {text!r} is not COLUMN=TEMPLATE, such as title='{{{names[0]}}}'")
     if column.strip().lower() == shape.key.lower():
         raise SettingError(f"--text {text!r} would replace the products' ids, the column {shape.key!r}")
     if column.strip().lower() in shape.fixed:
         raise SettingError(f"--text {text!r} would replace a field of the format; choose another column")
     try:
         template.format_map(dict.fromkeys(names, ""))
-    except (KeyError, ValueError, IndexError, AttributeError) as error:
+    except KeyError as error:
         raise SettingError(f"--text {text!r}: {{{error}}} is unknown; choose among: {', '.join(names)}") from None
-    if not column or not template:
-        raise SettingError(f"--text {text!r} is not COLUMN=TEMPLATE, such as title='{{{names[0]}}}'")
+    except (ValueError, IndexError, AttributeError, TypeError) as error:
+        raise SettingError(
+            f"--text {text!r} is no template: {error}; cells are texts in braces, such as {{{names[0]}}}, and a brace "
+            "itself is written twice"
+        ) from None
     return column.strip(), template
 
 
@@ -122,6 +142,8 @@ def _report(task: Task, out: Path, kind: str, products: int) -> None:
     merger = task.merger
     merges = kind != "jsonl" or task.texts  # objects have the answers beside the source's cells
     counts = f"; {merger.filled:,} cells filled in, {merger.kept:,} of the source kept" if merges else ""
+    if merger.corrected:
+        counts += f", {merger.corrected:,} replaced by people's corrections"
     print(f"{out}: {kind}; {products:,} product{'s' * (products != 1)}{counts}")
     beside = out.with_name(f"{out.name}.differences.csv")
     if not merger.differences:

@@ -240,6 +240,7 @@ def test_photographs_that_were_moved(scored, tmp_path, capsys):
         (["--photographs", "/nowhere"], "/nowhere is not a folder"),
         (["--title", "heading"], "there is no column 'heading'"),
         (["--sheet", "checks.txt", "--out", "checks.csv"], "must end in .jpg"),
+        (["--out", "/"], "/: Is a directory"),
     ],
 )
 def test_wrong_flags_are_one_line_errors(scored, flags, said, capsys, monkeypatch):

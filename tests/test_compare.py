@@ -158,6 +158,7 @@ def test_the_command_prints_and_writes(shops: list[Scored], tmp_path: Path, caps
         ({"split": ("shop=ours", "shop='theirs' or id=ours3")}, SettingError, "'ours3' passes both filters"),
         ({"split": ("shop=ours", "shop=nobody")}, DataError, "no product of .*both passes the filter 'shop=nobody'"),
         ({"split": ("shop=ours", "shp=theirs")}, FilterError, "unknown column 'shp'"),
+        ({"split": ("shop=ours", "shop=theirs", "shop=other")}, SettingError, "--split takes two filters, not 3"),
         (
             {"split": ("shop=ours", "shop=theirs"), "combine": ["color"]},
             SettingError,
@@ -184,6 +185,9 @@ def test_catalogs_that_cannot_be_compared(tmp_path: Path, shops: list[Scored]) -
     assert any("profiles are 0.5 and 0.8" in note for note in compare(shops[0], tmp_path / "sure").notes)
     with pytest.raises(SettingError, match=r"both are the catalog .*to compare parts of it give --split"):
         compare(shops[0], shops[0].folder)
+    write_catalog(tmp_path / "plain", OURS[:30], MODEL, columns=[])
+    with pytest.raises(FilterError, match=r"plain: unknown column 'shop', at the \^ in: \^shop=ours"):
+        compare(shops[0], tmp_path / "plain", where="shop=ours")
     write_catalog(tmp_path / "empty", [])
     with pytest.raises(DataError, match="empty is empty: no product"):
         compare(shops[0], tmp_path / "empty")

@@ -24,7 +24,7 @@ from catalog.exporting.mapping import Mapping
 from catalog.exporting.taxonomy_facts import LANGUAGES, categories, values
 from catalog.exporting.writing import write
 from catalog.scored.columns import WRITTEN
-from catalog.scored.correction_store import IS_NOT, Correction, CorrectionStore
+from catalog.scored.correction_store import IS_NOT, ONLY, Correction, CorrectionStore
 from catalog.scoring.opening import open_source
 from catalog.scoring.source import PLACE
 from fashion.errors import DataError
@@ -123,6 +123,38 @@ def test_overwriting_and_another_profile(home: Path) -> None:
     assert strict["007"]["Colour"] == "Navy Blue"  # White has 0.88
     assert strict["bag"]["Colour"] == "red"
     assert list(rows(export(home, "csv", "--where", "article=Dresses"))) == ["girl"]
+
+
+def test_people_overrule_the_table(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = [Correction("bag", ONLY, "colour", "Green"), Correction("girl", IS_NOT, "colour", "Navy Blue")]
+    CorrectionStore(home / "scored").write(said, {"bag": 0, "girl": 0}, "Ann")
+    found = rows(export(home, "csv", "--text", "alt={colour} {article}"))
+    assert (found["bag"]["Colour"], found["bag"]["alt"]) == ("Green", "Green Backpacks")  # the table says red
+    assert found["girl"]["Colour"] == "Blue"  # nobody has said that it is not
+    assert list(rows(home / "out.csv.differences.csv")) == ["girl"]
+    assert "1 replaced by people's corrections" in capsys.readouterr().out
+    assert rows(export(home, "google"), "\t")["bag"]["color"] == "Green"
+    assert rows(export(home, "akeneo"), ";")["bag"]["colour"] == "green"
+
+
+def test_people_overrule_a_gender_and_the_age_that_it_implies(card: ModelCard, home: Path) -> None:
+    taxonomy = Taxonomy(tuple(Label("gender", name) for name in ("Women", "Girls")))
+    one_product(card, home, taxonomy, np.array([-4.0, 4.0]), Geschlecht="Girls")
+    found = rows(export(home, "google"), "\t")["a"]
+    assert (found["gender"], found["age_group"]) == ("female", "kids")
+    CorrectionStore(home / "scored").write([Correction("a", ONLY, "gender", "Women")], {"a": 0}, "Ann")
+    found = rows(export(home, "google"), "\t")["a"]
+    assert (found["gender"], found["age_group"]) == ("female", "adult")
+
+
+def test_a_cell_in_another_language_is_no_difference(card: ModelCard, home: Path) -> None:
+    taxonomy = Taxonomy((Label("colour", "Blue"), Label("colour", "Black")))
+    one_product(card, home, taxonomy, np.array([4.0, -4.0]), Farbe="Blau")
+    assert rows(export(home, "csv"))["a"]["Farbe"] == "Blau"
+    assert not (home / "out.csv.differences.csv").exists()
+    one_product(card, home, taxonomy, np.array([4.0, -4.0]), Farbe="Schwarz")
+    export(home, "csv")
+    assert rows(home / "out.csv.differences.csv")["a"]["table"] == "Schwarz"
 
 
 def test_the_profile_top_k_writes_that_many_labels_of_each_group(card: ModelCard, home: Path) -> None:
@@ -389,12 +421,15 @@ def test_cells_are_exported_as_the_table_writes_them(card: ModelCard, home: Path
     """Also if conversion to a column's type has changed or lost them."""
     cells = {"price": ["10,90 €", "9,50 €"], "size": [*"3456", "One Size"], "sale": ["TRUE", "FALSE"], "n": ["1", "2"]}
     cells |= {"listed": ["01.01.2026", "25.12.2025"]}
-    lines = [[f"p{i}", "", *(texts[i % len(texts)] for texts in cells.values())] for i in range(5)]
+    lines = [
+        [f"p{i}", f"https://shop.example/{i}.jpg", *(texts[i % len(texts)] for texts in cells.values())]
+        for i in range(5)
+    ]
     with (home / "t.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["id", "image", *cells], *lines])
+        csv.writer(file).writerows([["id", "Image Link", *cells], *lines])
     source = open_source([str(home / "t.csv")]).source_columns().drop_columns([PLACE])
     assert [name for name in source.column_names if name.startswith(WRITTEN)] == [
-        WRITTEN + name for name in ("price", "size", "sale", "listed")
+        WRITTEN + name for name in ("Image Link", "price", "size", "sale", "listed")
     ]
     vectors = {"logits": np.zeros(len(TAXONOMY)), "embedding": np.ones(EMBEDDING)}
     products = [{"id": f"p{i}", "image": "", **vectors, **row} for i, row in enumerate(source.to_pylist())]
@@ -404,7 +439,8 @@ def test_cells_are_exported_as_the_table_writes_them(card: ModelCard, home: Path
     shown = replace(scored.manifest, columns=tuple(cells))
     (home / "scored" / "score.json").write_text(json.dumps(shown.to_json()))
     found = rows(export(home, "csv"))
-    assert [[id, row["image"], *(row[name] for name in cells)] for id, row in found.items()] == lines
+    assert [[id, row["Image Link"], *(row[name] for name in cells)] for id, row in found.items()] == lines
+    assert "image" not in found["p0"]  # the place on this machine
     assert not any(name.startswith(WRITTEN) for name in found["p0"])
 
 
@@ -437,6 +473,9 @@ def test_texts_by_template(home: Path) -> None:
     [
         (["--text", "title={colr}"], "{'colr'} is unknown; choose among: gender, article"),
         (["--text", "title"], "is not COLUMN=TEMPLATE"),
+        (["--text", "={colour}"], "is not COLUMN=TEMPLATE"),
+        (["--text", "alt={title:.0f} EUR"], "is no template: Unknown format code 'f' for object of type 'str'; cells"),
+        (["--text", "alt={colour"], "is no template: expected '}' before end of string; cells are texts in braces"),
         (["--text", "image={colour}"], "would replace a field of the format"),
         (["--language", "de"], "--language has no effect with csv"),
         (["--where", "id=gone"], "passes the filter 'id=gone'"),
@@ -494,6 +533,22 @@ def test_known_mistakes_of_the_official_tables_are_not_repeated() -> None:
     assert not names & {"Schildkröte", "Tortue", "Splissig", "枝毛", "白髪", "Punta tonda", "Non preoccuparti", "Gorra"}
     assert values()["neckline__turtle"].name("de") == "Rollkragen"
     assert {values()["color__gray"].name(language) for language in LANGUAGES} >= {"Gray", "Grau", "Gris"}
+
+
+def test_a_mapping_of_other_labels_is_noticed(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own, header = home / "own.csv", "group,label,category,values\n"
+    for lines, message in (
+        ("Article,Tshirts,aa-1-13-8,\n", "has no label of the model, such as Article Tshirts; the model's groups are:"),
+        ("", "has no label of the model; the model's groups are: gender, article"),
+        ("article,Tshirts,aa-1-13-8,\narticle, Tshirts ,,\n", "own.csv, line 3: article Tshirts has a line already"),
+    ):
+        own.write_text(header + lines)
+        with pytest.raises(SystemExit):
+            export(home, "google", "--mapping", str(own))
+        assert message in capsys.readouterr().err
+    own.write_text(f"{header}article, Tshirts,aa-1-13-8,\nneck,Polo,,\n")
+    assert rows(export(home, "google", "--mapping", str(own)), "\t")["007"]["google_product_category"] == "212"
+    assert "note   the model lacks 1 labels of" in capsys.readouterr().err
 
 
 def test_groups_outside_the_mapping_are_not_reported(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

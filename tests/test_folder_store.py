@@ -17,8 +17,9 @@ from catalog import open_index
 from catalog.engines.folder_content import ADDED, LISTS, VECTORS
 from catalog.engines.folder_store import POINTS, FolderStore
 from catalog.engines.inverted_lists import LIST_POINTS, InvertedLists
+from catalog.engines.row_filters import RowTest
 from catalog.engines.row_sets import RowSets
-from catalog.engines.store import InUse, Tuning
+from catalog.engines.store import Hit, InUse, Query, Tuning
 from catalog.engines.vector_file import VectorFile
 from catalog.filters.columns import key_parts, source_column
 from catalog.index import build
@@ -147,6 +148,32 @@ def test_equal_embeddings_have_a_cosine_of_1(tmp_path: Path) -> None:
     build(write_catalog(tmp_path / "scored", rows), FolderStore(tmp_path / "index"), APPROXIMATE)
     with open_index(tmp_path / "index") as index:
         assert index.duplicates(threshold=1) == [["p3", "p7"]]
+
+
+class CountingStore(FolderStore):
+    """Counts the hits of joint queries."""
+
+    hits = 0
+
+    def nearest_each(self, queries: Query, limit: int, where: RowTest | None = None) -> list[list[Hit]]:
+        found = super().nearest_each(queries, limit, where)
+        self.hits += sum(map(len, found))
+        return found
+
+
+def test_a_photograph_of_many_products_is_compared_once(tmp_path: Path) -> None:
+    """Such as a placeholder: the number of pairs of its products is quadratic."""
+    rows = products(700)
+    for row in rows[100:]:
+        row["embedding"], row["logits"] = rows[3]["embedding"], rows[3]["logits"]
+    store = CountingStore(tmp_path / "index")
+    build(write_catalog(tmp_path / "scored", rows), store)
+    with Index(store) as index:
+        assert index.duplicates() == [sorted(["p3", *(f"p{i}" for i in range(100, 700))])]
+        assert store.hits < 10_000
+        found = ids(index, "p500", where="price>0")
+        assert len(found) == 20
+        assert all(int(id[1:]) < 100 for id in found)
 
 
 def kinds(count: int) -> list[dict[str, Any]]:

@@ -51,6 +51,17 @@ def test_intervals_of_zero_of_zero_and_zero_of_ten() -> None:
     assert high[1, 0] == pytest.approx(3.8415 / 13.8415, abs=1e-4)  # z² / (n + z²)
 
 
+@pytest.mark.filterwarnings("error")
+def test_products_with_one_photograph_show_no_trend() -> None:
+    """A placeholder for all products: rounding errors of the sums are no trend and no difference."""
+    count = np.array([7.0, 7, 7, 7, 6, 6])
+    value = np.array([0.290043, 0.61])
+    alike = Sums(count[:, None], count[:, None] * value, count[:, None] * value**2)
+    assert np.isnan(fit_trends(alike).p).all()
+    one, other = (Sums(*(part[i : i + 1] * 10 for part in alike)) for i in (0, 4))
+    assert np.isnan(share_difference(one, other).p).all()
+
+
 def test_probabilities_of_low_variance_have_shorter_intervals_than_answers() -> None:
     values = np.tile([0.28, 0.32], 500)
     certain = Sums(np.array([[1000.0]]), np.array([[values.sum()]]), np.array([[(values**2).sum()]]))

@@ -33,6 +33,7 @@ from fashion.errors import SettingError
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from page.application import create_page
+from page.browsing.facets import _format_limit
 from page.browsing.reports import find_reports, report_policy
 from page.browsing.selection import ListSelection
 from page.security import POLICY
@@ -281,9 +282,14 @@ def test_the_counts_of_choices_match_the_lists(url: str) -> None:
         assert chosen.count('<span class="tile">') == count
 
 
+def test_limits_keep_all_digits() -> None:
+    assert _format_limit(1234567.5, "number") == "1234567.5"
+
+
 def test_limits_and_filters(url: str) -> None:
     assert "5 products" in requests.get(f"{url}/browse", {"least.price": 6, "most.price": "10"}, timeout=60).text
     assert "3 products" in requests.get(f"{url}/browse", {"most.added": "2026-05-03"}, timeout=60).text
+    assert '<span class="tile">' in requests.get(f"{url}/browse", {"page": 99}, timeout=60).text  # the last page
     wrong = requests.get(f"{url}/browse", {"where": "prise<5"}, timeout=60)
     assert wrong.status_code == 400
     assert "did you mean &#39;price&#39;?" in wrong.text

@@ -153,6 +153,7 @@ def test_recommendations_pass_the_filter(index: Index) -> None:
         (["p1", "p2"], ["p2"], {}, SettingError, "product 'p2' is both liked and disliked"),
         (["p1"], [], {"diversity": 0.5}, SettingError, "recommendations do not support diversity"),
         (["p1"], ["p2000"], {}, DataError, "has no product with the id 'p2000'"),
+        ("12", [], {}, SettingError, "'12' is no list of ids"),
     ],
 )
 def test_invalid_recommendation_requests(
@@ -185,6 +186,14 @@ def test_the_commands(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"p0  twin0a  twin0b\np4  twin4a\n2 groups, 5 of {COUNT + 3} products\n"
     assert duplicates.main([str(folder), "--threshold", "0.999", "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[1]) == ["p4", "twin4a"]
+
+
+def test_no_filter_is_blamed_if_there_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    alike = [products(1)[0] | {"id": id} for id in "ab"]
+    build(write_catalog(tmp_path / "scored", alike), FolderStore(tmp_path / "index"))
+    assert recommend.main([str(tmp_path / "index"), "--like", "a"]) == 0
+    assert recommend.main([str(tmp_path / "index"), "--like", "a", "--where", "price<0"]) == 0
+    assert capsys.readouterr().out == "no product was found\nno product passes the filter\n"
 
 
 @pytest.mark.parametrize(

@@ -612,7 +612,8 @@ def test_a_column_with_the_name_of_another_that_was_chosen_is_not_kept(
     for name in ("t.csv", "t.parquet"):
         source = open_source([str(tmp_path / name)], "sku", ["image_url"])
         assert list(source.ids) == ["A"]
-        assert [column.name for column in source.columns] == ["sku"]
+        written = [WRITTEN + "image_url"] if name == "t.csv" else []
+        assert [column.name for column in source.columns] == [*written, "sku"]
         assert [note.split(": ")[1] for note in capsys.readouterr().err.splitlines()] == [
             "in the catalog 'id' is that of 'sku'",
             "in the catalog 'image' is that of 'image_url'",
@@ -670,7 +671,8 @@ def test_a_table_of_text_as_a_source(tmp_path: Path) -> None:
     assert list(source.ids) == ["7"]
     (row,) = source.source_columns().to_pylist()
     cells = {"sku": 7, "price": 2.5, "sale": True, "tags": "a|b"}
-    assert row == {PLACE: ["https://x/a.jpg"], **cells, WRITTEN + "sale": "true"}
+    written = {WRITTEN + "images": '[{"src": "https://x/a.jpg"}]', WRITTEN + "sale": "true"}
+    assert row == {PLACE: ["https://x/a.jpg"], **cells, **written}
 
 
 @pytest.mark.parametrize("name", ["t.json", "t.xlsx"])

@@ -162,7 +162,13 @@ def test_the_command_prints_and_writes(scored: Scored, tmp_path: Path, capsys: p
     [
         ({"groups": ["colour"]}, SettingError, "unknown attribute group 'colour'; the model has: category, color"),
         ({"column": "addd"}, SettingError, r"no column 'addd'; it has: price, .*; did you mean 'added'\?"),
-        ({"column": "brand"}, DataError, "'brand' holds no dates such as 2026-05-01: its first cell is "),
+        ({"groups": []}, SettingError, r"\[\] is no list of attribute groups; the model has: category, color"),
+        ({"groups": "color"}, SettingError, "'color' is no list of attribute groups"),
+        (
+            {"column": "brand"},
+            DataError,
+            "holds no dates such as 2026-05-01: its first cell is '.*'; name another with",
+        ),
         ({"column": "tags"}, DataError, r"'tags' holds list<.*>, not dates"),
         ({"by": "day"}, SettingError, "unknown period 'day'"),
         ({"where": "prise<5"}, FilterError, "unknown column 'prise'"),

@@ -127,7 +127,7 @@ class Comparison:
         if untested := len(self.rows) - self.tested:
             found.append(
                 f"{untested:,} of {len(self.rows):,} labels and combinations were not tested: fewer than {LEAST:g} "
-                "products are expected with them, or without them."
+                "products are expected with them, or without them, or all have the same value."
             )
         if self.profiles[0] != self.profiles[1]:
             found.append(f"Answers are not comparable: the profiles are {self.profiles[0]} and {self.profiles[1]}.")

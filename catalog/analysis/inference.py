@@ -18,6 +18,7 @@ from fashion.share_intervals import LEVEL, Z, score_interval
 FALSE_DISCOVERIES = 0.05  # false discovery rate of reported trends and differences
 LEAST = 10.0  # minimum expected number of products with a label, and without it, for a test
 PSEUDO = 2.0  # pseudo-products added to a fit, distributed like the others: one per parameter
+_ROUNDING = 1e-10  # variance as a fraction of the mean square, at most, that rounding of sums explains
 _WHOLE = 1 - 1e-9  # a change of 100 points, bounded so that its artanh is finite
 _STEPS, _LONGEST = 100, 1.0  # Newton steps, and the maximum step on the logit scale
 
@@ -104,9 +105,12 @@ def shares(
 
 
 def are_testable(sums: Sums) -> np.ndarray:
-    """Whether enough products are expected with and without each label for a test; bool (A,)."""
-    total, count = sums.total.sum(0), sums.products.sum()
-    return (total >= LEAST) & (count - total >= LEAST)
+    """Whether each label can be tested: enough products are expected with and without it, and they differ; bool (A,).
+
+    Products with the same photograph, such as a placeholder, have no variance, and rounding would look like a trend.
+    """
+    total, squares, count = sums.total.sum(0), sums.squares.sum(0), sums.products.sum()
+    return (total >= LEAST) & (count - total >= LEAST) & (squares * count - total**2 > _ROUNDING * squares * count)
 
 
 def fit_trends(sums: Sums, noise: Noise = no_noise) -> TrendLine:
@@ -280,7 +284,7 @@ def share_difference(one: Sums, other: Sums, noise: Noise = no_noise) -> ShareDi
         a - b,
         np.maximum(a - b - np.sqrt((a - a_low) ** 2 + (b_high - b) ** 2 + Z**2 * more), -1),
         np.minimum(a - b + np.sqrt((a_high - a) ** 2 + (b - b_low) ** 2 + Z**2 * more), 1),
-        np.where(are_testable(both) & (variance > 0), p, np.nan),
+        np.where(are_testable(both), p, np.nan),
     )
 
 

@@ -158,7 +158,7 @@ class Trends:
         elif untested := len(self.labels) - self.tested:
             found.append(
                 f"{untested} of {len(self.labels)} labels were not tested: fewer than {LEAST:g} products are expected "
-                "with them, or without them."
+                "with them, or without them, or all have the same value."
             )
         if 1 < len(there) < 5:
             found.append(

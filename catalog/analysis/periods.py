@@ -132,9 +132,10 @@ class DateReader:
                 f"the column {self.column!r} holds {self._coarse}s such as {self.example!r}, which cannot be split "
                 f"into {self.unit}s; give --by {self._coarse}"
             )
-        unclear = ", in which day and month are ambiguous; write dates so" if is_ambiguous_date(self.example) else ""
+        unclear = is_ambiguous_date(self.example)
+        fix = ", in which day and month are ambiguous; write dates so" if unclear else "; name another with --date"
         raise DataError(
-            f"the column {self.column!r} holds no dates such as 2026-05-01: its first cell is {self.example!r}{unclear}"
+            f"the column {self.column!r} holds no dates such as 2026-05-01: its first cell is {self.example!r}{fix}"
         )
 
     def _count(self, places: np.ndarray, values: Sequence[object], found: np.ndarray) -> None:

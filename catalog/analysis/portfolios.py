@@ -25,6 +25,7 @@ from catalog.analysis.portfolio_sums import SIDES, PortfolioSums
 from catalog.analysis.share_correction import CorrectionState, SelectionCorrection, verdicts_by_id
 from catalog.analysis.tally import LabelSelection, read
 from catalog.filters.filtering import RowFilter
+from catalog.filters.where import FilterError
 from catalog.scored.columns import ID
 from catalog.scored.share_corrections import is_refitted, kept_corrections
 from catalog.scored.table import Scored, describe_model
@@ -108,6 +109,8 @@ def _sides(
     """The two catalogs; with `split` both are the same."""
     if (other is None) == (split is None):
         raise SettingError("give two catalogs to compare, or one and --split FILTER FILTER for two parts of it")
+    if split is not None and len(split) != len(SIDES):
+        raise SettingError(f"--split takes two filters, not {len(split)}")
     first = one if isinstance(one, Scored) else open_scored(one)
     if other is None:
         return first, first
@@ -144,10 +147,17 @@ def _combined(scored: Scored, groups: Sequence[str] | None) -> LabelSelection | 
 
 
 def _both(sides: tuple[Scored, Scored], where: str | None, columns: Sequence[str]) -> Iterator[tuple[int, Any]]:
-    filters = [RowFilter(where, scored) if where else None for scored in sides]  # fail before reading the first
+    filters = [_filter(where, scored) if where else None for scored in sides]  # fail before reading the first
     for side, scored in enumerate(sides):
         for batch in read(scored, columns, filters[side]):
             yield side, batch
+
+
+def _filter(where: str, scored: Scored) -> RowFilter:
+    try:
+        return RowFilter(where, scored)
+    except FilterError as error:  # the two catalogs may have different columns
+        raise FilterError(f"{scored.folder}: {error}") from None
 
 
 def _split(

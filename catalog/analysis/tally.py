@@ -40,8 +40,16 @@ class LabelSelection:
 
     @classmethod
     def from_groups(cls, scored: Scored, groups: Sequence[str] | None = None) -> "LabelSelection":
-        """Select the labels of some groups, by default of all. Raises SettingError for an unknown group."""
+        """Select the labels of some groups, by default of all.
+
+        Raises:
+            SettingError: an unknown group, none in a list, or a text in place of a list.
+        """
         taxonomy = scored.manifest.taxonomy
+        if groups is not None and (isinstance(groups, str) or not groups):
+            raise SettingError(
+                f"{groups!r} is no list of attribute groups; the model has: {', '.join(taxonomy.groups)}"
+            )
         for group in groups or ():
             try:
                 taxonomy.indices(group)

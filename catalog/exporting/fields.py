@@ -60,6 +60,11 @@ class Translator:
                 elif group in self.mapping.groups:  # other groups need no target
                     self.unknown[group, answer.name] += 1
 
+    def spellings(self, group: str, label: str) -> list[str]:
+        """The names of a label's values in all languages."""
+        target = self.mapping.targets.get((group, label))
+        return [name for value in target.values for name in value.names.values()] if target else []
+
     def _rank(self, answered: tuple[str, AnsweredValue]) -> tuple[bool, float]:
         group, found = answered
         return self.mapping.attributes[group] != {found.value.attribute}, -found.label.probability

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from catalog.exporting.fields import Translator, google_fields
+from catalog.exporting.fields import AnsweredValue, Translator, google_fields
 from catalog.exporting.google_words import google_cell
-from catalog.exporting.merging import SEPARATORS, Merger, text
+from catalog.exporting.merging import SEPARATORS, CellEvidence, Merger, text
 from catalog.exporting.products import AnsweredLabel, ExportedProduct
 from catalog.scored.source_columns import source_column
 from fashion.errors import DataError
@@ -46,6 +46,7 @@ class Task:
         translator: translates answers to the taxonomy.
         merger: merges answers with the source's cells.
         texts: templates of additional columns, such as `{colour} {article}`.
+        has_image: whether the columns include that of photographs.
     """
 
     groups: tuple[str, ...]
@@ -53,6 +54,7 @@ class Task:
     translator: Translator
     merger: Merger
     texts: Mapping[str, str]
+    has_image: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,22 +77,23 @@ class Format:
 
 
 def flat_columns(task: Task) -> list[str]:
-    """The source columns, a column per group, and the categories."""
+    """The source columns, a column per group, and the categories. Without a column of photographs, `image`."""
     groups = [_column_of(task, group) for group in task.groups]
     texts = [_column_of(task, name) for name in task.texts]
     categories = [_column_of(task, name) for name in ("shopify_category", "google_product_category")]
-    return list(dict.fromkeys(["id", "image", *task.columns, *groups, *texts, *categories]))
+    image = [] if task.has_image else ["image"]
+    return list(dict.fromkeys(["id", *image, *task.columns, *groups, *texts, *categories]))
 
 
 def flat_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
     """Rows with the labels of a group joined by `|`."""
     for product in products:
-        row: dict[str, Any] = {"id": product.id, "image": product.image}
+        row: dict[str, Any] = {"id": product.id} | ({} if task.has_image else {"image": product.image})
         row |= {name: text(value) for name, value in product.source.items()}
         for group in task.groups:
-            answers = product.answers.get(group, [])
+            evidence = _evidence(task, product, [group])
             row[_column_of(task, group)] = task.merger.cell(
-                product, group, "|".join(each.name for each in answers), answers, task.groups
+                product, group, "|".join(each.name for each in evidence.answers), evidence, task.groups
             )
         category = task.translator.category(product, task.translator.values(product))
         shopify, google = (category.name, category.google_id) if category else ("", "")
@@ -128,12 +131,18 @@ def google_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
         values = task.translator.values(product)
         row = {"id": product.id}
         found = google_fields(product, task.translator, values)
-        if not task.merger.overwrite:  # a kept gender such as Girls says the age, too
-            found["age_group"] = google_cell("age_group", _own(product, "gender")) or found["age_group"]
+        gender = _own(product, "gender")
+        judged = _evidence_of_attribute(task, product, GOOGLE_ATTRIBUTES["gender"], values)
+        if not task.merger.overwrite and not judged.refutes(gender, partial(google_cell, "gender")):
+            # a kept gender such as Girls says the age, too
+            found["age_group"] = google_cell("age_group", gender) or found["age_group"]
         for name, cell in found.items():
-            answers = [answer for group in GOOGLE_GROUPS.get(name, ()) for answer in product.answers.get(group, [])]
-            answers += [each.label for each in values.get(GOOGLE_ATTRIBUTES.get(name, ""), [])]
-            row[name] = task.merger.cell(product, name, cell, answers, convert=partial(google_cell, name))
+            evidence = (
+                _evidence_of_attribute(task, product, GOOGLE_ATTRIBUTES[name], values)
+                if name in GOOGLE_ATTRIBUTES
+                else _evidence(task, product, GOOGLE_GROUPS.get(name, ()))
+            )
+            row[name] = task.merger.cell(product, name, cell, evidence, convert=partial(google_cell, name))
         yield row | _texts(task, product)
 
 
@@ -178,9 +187,10 @@ def akeneo_rows(task: Task, products: Iterable[ExportedProduct]) -> Rows:
     for product in products:
         row = {"sku": product.id}
         for group in task.groups:
-            answers = product.answers.get(group, [])
-            answer = ",".join(coded[group](each.name) for each in answers)
-            row[code(group)] = _codes(task.merger.cell(product, group, answer, answers, task.groups), answers)
+            evidence = _evidence(task, product, [group])
+            answer = ",".join(coded[group](each.name) for each in evidence.answers)
+            cell = task.merger.cell(product, group, answer, evidence, task.groups)
+            row[code(group)] = _codes(cell, evidence.answers)
         yield row | _texts(task, product)
 
 
@@ -215,6 +225,27 @@ def _codes(cell: str, answers: Iterable[AnsweredLabel]) -> str:
     return ",".join(dict.fromkeys(code(part) or part.strip() for part in parts if part.strip()))
 
 
+def _evidence(task: Task, product: ExportedProduct, groups: Iterable[str]) -> CellEvidence:
+    """What a cell of these groups is compared with."""
+    answers = [(group, answer) for group in groups for answer in product.answers.get(group, [])]
+    spellings = [name for group, answer in answers for name in task.translator.spellings(group, answer.name)]
+    ruled_out = [name for group in groups for name in product.ruled_out.get(group, ())]
+    return CellEvidence([answer for _, answer in answers], spellings, ruled_out)
+
+
+def _evidence_of_attribute(
+    task: Task, product: ExportedProduct, attribute: str, values: Mapping[str, Sequence[AnsweredValue]]
+) -> CellEvidence:
+    """What a cell of an attribute of the taxonomy is compared with."""
+    found = values.get(attribute, ())
+    mapped = task.translator.mapping.attributes
+    own = [group for group, attributes in mapped.items() if attributes == {attribute}]
+    groups = own or [group for group, attributes in mapped.items() if attribute in attributes]
+    spellings = [name for each in found for name in each.value.names.values()]
+    ruled_out = [name for group in groups for name in product.ruled_out.get(group, ())]
+    return CellEvidence([each.label for each in found], spellings, ruled_out)
+
+
 def _column_of(task: Task, name: str) -> str:
     """The source column to fill in for a field, or else a new column of the field's name."""
     return source_column(task.columns, name, task.groups) or name
@@ -236,8 +267,10 @@ def _texts(task: Task, product: ExportedProduct, others: Sequence[str] = ()) -> 
     names = {name: text(value) for name, value in product.source.items()}
     for group in task.groups:
         own = names.get(source_column(product.source, group, task.groups) or "", "")
-        answers = product.answers.get(group)
-        names[group] = answers[0].name if answers and (task.merger.overwrite or not own) else own
+        evidence = _evidence(task, product, [group])
+        best = evidence.answers[0].name if evidence.answers else ""
+        refuted = evidence.refutes(own)
+        names[group] = best if refuted or (best and (task.merger.overwrite or not own)) else own
     return {
         column: task.merger.cell(product, column, " ".join(template.format_map(names).split()), others=others)
         for column, template in task.texts.items()

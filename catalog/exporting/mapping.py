@@ -1,11 +1,13 @@
 """Map labels of a model to Shopify's taxonomy, by the shipped table or a user's CSV file."""
 
 import csv
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.exporting.taxonomy_facts import FACTS, Category, Value, categories, values
 from fashion.errors import DataError, one_line
+from fashion.taxonomy import Label, Taxonomy
 
 SHIPPED = FACTS / "labels.csv"
 NEEDED = ("group", "label", "category", "values")
@@ -48,7 +50,8 @@ class Mapping:
         `category` is an id such as `aa-1-4`, `values` are handles such as `neckline__v-neck`, separated by spaces.
 
         Raises:
-            DataError: the file cannot be read, lacks a column, or names an unknown category or value.
+            DataError: the file cannot be read, lacks a column, has a label twice, or names an unknown category or
+                value.
         """
         try:
             with Path(path).open(encoding="utf-8-sig", newline="") as file:
@@ -56,25 +59,38 @@ class Mapping:
                 missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
                 if missing:
                     raise DataError(f"{path} has no column {missing[0]!r}; a mapping has {', '.join(NEEDED)}")
-                rows = [(row, f"{path}, line {reader.line_num}") for row in reader]
-                return cls({(row["group"], row["label"]): _target(row, where) for row, where in rows})
+                targets: dict[tuple[str, str], Target] = {}
+                for row in reader:
+                    where, label = f"{path}, line {reader.line_num}", (_cell(row, "group"), _cell(row, "label"))
+                    if label in targets:
+                        raise DataError(f"{where}: {' '.join(label)} has a line already; give it one")
+                    targets[label] = _target(row, where)
+                return cls(targets)
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise DataError(f"the mapping {path} cannot be read: {one_line(error)}") from None
 
+    def foreign(self, taxonomy: Taxonomy) -> list[Label]:
+        """The labels that a model does not have."""
+        return [label for label in itertools.starmap(Label, self.targets) if label not in taxonomy.index]
+
+
+def _cell(row: dict[str, str], name: str) -> str:
+    return (row.get(name) or "").strip()  # None if the line is too short
+
 
 def _target(row: dict[str, str], where: str) -> Target:
-    handles = (row["values"] or "").split()
+    handles = _cell(row, "values").split()
     for handle in handles:
         if handle not in values():
             raise DataError(f"{where}: there is no value {handle!r} in Shopify's taxonomy; see docs/export.md")
     return Target(
-        _category(row["category"], where),
-        _category(row.get("kids_category"), where),
+        _category(_cell(row, "category"), where),
+        _category(_cell(row, "kids_category"), where),
         tuple(values()[handle] for handle in handles),
     )
 
 
-def _category(id: str | None, where: str) -> Category | None:
+def _category(id: str, where: str) -> Category | None:
     if not id:
         return None
     if id not in categories():

@@ -11,9 +11,11 @@ from catalog.filters.columns import kind_of
 from catalog.filters.filtering import RowFilter
 from catalog.scored.columns import ID, IMAGE, PROBABILITIES, WRITTEN, gate_columns, vector_rows
 from catalog.scored.table import Scored, describe_model
+from catalog.scored.verdicts import ProductVerdict
 from fashion.answers import answered_mask
 from fashion.errors import DataError
 from fashion.model_card import ModelCard
+from fashion.taxonomy import NO
 
 
 @dataclass(frozen=True)
@@ -30,15 +32,17 @@ class ExportedProduct:
 
     Attributes:
         id: of the product.
-        image: its photograph, as the source names it.
-        source: source cells by column, as its table writes them; None for a missing value.
+        image: the place of its photograph.
+        source: source cells by column, as its table writes them, see `shown_columns`; None for a missing value.
         answers: by group, the most probable first; groups without an answer are omitted.
+        ruled_out: by group, the labels that people have said the product does not have.
     """
 
     id: str
     image: str
     source: dict[str, Any]
     answers: dict[str, list[AnsweredLabel]]
+    ruled_out: dict[str, list[str]]
 
 
 def read_products(scored: Scored, card: ModelCard, profile: str, where: str | None = None) -> Iterator[ExportedProduct]:
@@ -63,9 +67,11 @@ def read_products(scored: Scored, card: ModelCard, profile: str, where: str | No
     card = scored.refitted(card)
     kept = RowFilter(where, scored) if where else None
     card.threshold_row(profile)  # raises for an unknown profile before anything is read
-    own, gates = shown_columns(scored), gate_columns(card.gates)
-    written = [WRITTEN + name for name in own if WRITTEN + name in scored.schema.names]
+    own, gates, image = _typed_columns(scored), gate_columns(card.gates), image_column(scored)
+    written = [WRITTEN + name for name in shown_columns(scored) if WRITTEN + name in scored.schema.names]
     needed = [ID, IMAGE, PROBABILITIES, *own, *written, *gates, *(kept.needed if kept else [])]
+    overlay = scored.overlay()
+    known = overlay.known if overlay else {}
     for batch in scored.batches(list(dict.fromkeys(needed))):
         if kept:
             batch = batch.filter(pa.array(kept.keeps(batch)))
@@ -76,14 +82,34 @@ def read_products(scored: Scored, card: ModelCard, profile: str, where: str | No
         cells = {name: batch.column(name).to_pylist() for name in (*own, *written)}
         ids, images = batch.column(ID).to_pylist(), batch.column(IMAGE).to_pylist()
         for row in range(len(batch)):
-            source = {name: cells[name][row] for name in own}
+            source: dict[str, Any] = {image: None} if image else {}
+            source |= {name: cells[name][row] for name in own}
             source |= {name.removeprefix(WRITTEN): text for name in written if (text := cells[name][row]) is not None}
-            yield ExportedProduct(ids[row], images[row], source, _answers(card, answered[row], probabilities[row]))
+            answers = _answers(card, answered[row], probabilities[row])
+            yield ExportedProduct(ids[row], images[row], source, answers, _ruled_out(card, known.get(ids[row])))
 
 
 def shown_columns(scored: Scored) -> list[str]:
-    """The source columns, without those of types that cannot be shown, such as bytes."""
+    """The source columns, that of photographs first, without those of types that cannot be shown, such as bytes."""
+    image = image_column(scored)
+    return [*([image] if image else []), *_typed_columns(scored)]
+
+
+def image_column(scored: Scored) -> str | None:
+    """The source's column of photographs, if the catalog has its cells; Parquet files and folders have none."""
+    written = (name.removeprefix(WRITTEN) for name in scored.schema.names if name.startswith(WRITTEN))
+    return next((name for name in written if name not in scored.manifest.columns), None)
+
+
+def _typed_columns(scored: Scored) -> list[str]:
     return [name for name in scored.manifest.columns if kind_of(scored.schema.field(name).type)]
+
+
+def _ruled_out(card: ModelCard, verdict: ProductVerdict | None) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for index in [] if verdict is None else np.flatnonzero(verdict.targets == NO):
+        found.setdefault(card.labels[index].group, []).append(card.labels[index].name)
+    return found
 
 
 def _answers(card: ModelCard, answered: np.ndarray, probabilities: np.ndarray) -> dict[str, list[AnsweredLabel]]:

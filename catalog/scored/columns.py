@@ -19,7 +19,8 @@ PRODUCT_COLUMN = "product.probability"  # not "product", which is a usual column
 PHOTOGRAPHS, VIEWS = "photographs.image", "photographs.embedding"
 
 # Prefix of a source column's name: the cells of its table that a conversion has changed, such as `10,90 €`; null for
-# others. The parts have it beside the converted column, the manifest does not list it.
+# others. The parts have it beside the converted column, or in place of the column of photographs, whose cells `IMAGE`
+# replaces by places. The manifest does not list it.
 WRITTEN = "fashion.written."
 
 

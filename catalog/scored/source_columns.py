@@ -8,9 +8,11 @@ from fashion.tables.columns import is_usual, usual_name
 OTHER_NAMES = {
     "color": ("colour", "farbe", "couleur"),
     "colour": ("color", "farbe", "couleur"),
+    "gender": ("geschlecht", "sexe", "genre"),
     "google_product_category": ("google_category",),
-    "age_group": ("age",),
+    "age_group": ("age", "altersgruppe"),
     "material": ("fabric",),
+    "pattern": ("muster", "motif"),
 }
 
 

@@ -51,11 +51,13 @@ def text_source(
     _show([*table.notes, *layout.notes])
     rows: list[str] = []
     named: list[list[str]] = []  # the photographs of each row
+    images_written: list[str | None] = []
     cells: dict[str, list[str]] = {column: [] for column in table.columns}
     folder = path.absolute().parent
     for number, values in table.rows(table.columns):
         rows.append(f"{path.name}:{number}")
         named.append(_named(folder, [values[image] for image in images]))
+        images_written.append(text_cell(values[images[0]]) or None)
         for column, value in values.items():
             cells[column].append(text_cell(first_photograph(value) if column == images[0] else value))
     _check_rows(path, rows)
@@ -65,7 +67,8 @@ def text_source(
     if key:
         notes += [missing_ids(key, cells[key], shown, rows) or "", rounded_ids(key, cells[key], rows) or ""]
     _show(notes)
-    filled: dict[str, pa.Array] = {}
+    image = pa.array(images_written, pa.string())
+    filled: dict[str, pa.Array] = {WRITTEN + images[0]: image.take(product_rows(images[0], image, ids))}
     for column, values in own.items():
         chosen = product_rows(column, values, ids)
         filled[column] = values.take(chosen)

@@ -57,18 +57,19 @@ def without_duplicates(
     """
     everything = [*known, *products]
     own = faces(everything, store, manifest)
-    owners = np.repeat(np.arange(len(everything)), [len(embeddings) for embeddings in own])
+    ends = np.cumsum([0, *(len(embeddings) for embeddings in own)])
+    owners = np.repeat(np.arange(len(everything)), np.diff(ends))
     flat = np.concatenate(own) if own else np.empty((0, 0))
-    like: dict[int, set[int]] = {}
+    is_kept: np.ndarray = np.zeros(len(flat), bool)  # faces of products that are kept
+    dropped: np.ndarray = np.zeros(len(everything), bool)
     for start in range(0, len(flat), BLOCK):
-        end = start + BLOCK
-        for one, other in np.argwhere(flat[start:end] @ flat[:end].T >= THRESHOLD):
-            like.setdefault(int(owners[start + one]), set()).add(int(owners[other]))
-    kept = set(range(len(known)))
-    for i in range(len(known), len(everything)):
-        if kept.isdisjoint(like.get(i, ())):
-            kept.add(i)
-    return [everything[i] for i in sorted(kept) if i >= len(known)]
+        near = flat[start : start + BLOCK] @ flat[: start + BLOCK].T >= THRESHOLD
+        for face, others in enumerate(near, start):
+            owner = owners[face]
+            dropped[owner] |= owner >= len(known) and bool(others[is_kept[: len(others)]].any())
+            if face + 1 == ends[owner + 1] and not dropped[owner]:
+                is_kept[ends[owner] : ends[owner + 1]] = True
+    return [product for i, product in enumerate(everything) if i >= len(known) and not dropped[i]]
 
 
 def faces(products: Sequence[Product], store: Store, manifest: IndexManifest) -> list[np.ndarray]:

@@ -1,12 +1,13 @@
 """Find products with near-identical photographs: the same file, or rescaled, recompressed or slightly cropped."""
 
 from collections.abc import Iterator
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from catalog.engines.store import Record, Store
+from catalog.engines.store import Hit, Record, Store
 from catalog.filters.columns import ID
 from catalog.similar.manifest import IndexManifest
 from catalog.similar.spaces import embedding_query
@@ -38,6 +39,7 @@ def groups(
     threshold = min(threshold, IDENTICAL)
     names: dict[str, str] = {}
     leaders: dict[str, str] = {}  # union-find
+    first: dict[bytes, str] = {}  # the first point with an embedding, by its hash
 
     def leader(point: str) -> str:
         while leaders.setdefault(point, point) != point:
@@ -48,11 +50,20 @@ def groups(
     total = -(-store.count(where) // ASKED)
     for records in tqdm(_batches(store, where), total=total, desc="comparing", unit="batch", disable=None):
         names.update((record.id, record.payload[ID]) for record in records)
-        embeddings = np.stack([r.vector[: manifest.embedding] for r in records if r.vector is not None])
-        for record, found in zip(records, twins(store, manifest, embeddings, threshold, exact, where), strict=True):
+        asked: dict[str, np.ndarray] = {}
+        for record in records:
+            assert record.vector is not None
+            embedding = record.vector[: manifest.embedding]
+            same = first.setdefault(blake2b(embedding.tobytes(), digest_size=16).digest(), record.id)
+            if same == record.id:
+                asked[record.id] = embedding
+            else:  # it has the same neighbors; a placeholder may be the photograph of thousands of products
+                leaders[leader(record.id)] = leader(same)
+        embeddings = np.stack([*asked.values()]) if asked else np.empty((0, manifest.embedding), np.float32)
+        for point, found in zip(asked, twins(store, manifest, embeddings, threshold, exact, where), strict=True):
             for twin in found:
-                if twin != record.id:
-                    leaders[leader(record.id)] = leader(twin)
+                if twin != point:
+                    leaders[leader(point)] = leader(twin)
     points: dict[str, str] = {}
     for point in list(leaders):  # a product may have several points
         leaders[leader(point)] = leader(points.setdefault(names[point], point))
@@ -72,12 +83,14 @@ def twins(
     where: Any = None,
 ) -> list[list[str]]:
     """For each unit-length embedding, (n, E), the ids of near-identical points, including the product's own."""
-    asked = manifest.query(embedding_query(embeddings, len(manifest.labels)), exact)
-    limit, found = NEIGHBORS, store.nearest_each(asked, NEIGHBORS, where)
-    while any(len(hits) == limit and hits[-1].score >= threshold for hits in found):
+    limit, found = NEIGHBORS, dict[int, list[Hit]]()
+    rest = list(range(len(embeddings)))
+    while rest:
+        asked = manifest.query(embedding_query(embeddings[rest], len(manifest.labels)), exact)
+        found |= zip(rest, store.nearest_each(asked, limit, where), strict=True)
+        rest = [i for i in rest if len(found[i]) == limit and found[i][-1].score >= threshold]
         limit *= 4
-        found = store.nearest_each(asked, limit, where)
-    return [[hit.id for hit in hits if hit.score >= threshold] for hits in found]
+    return [[hit.id for hit in found[i] if hit.score >= threshold] for i in range(len(embeddings))]
 
 
 def _batches(store: Store, where: Any) -> Iterator[list[Record]]:

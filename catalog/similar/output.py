@@ -122,8 +122,10 @@ def print_matches(
     if options.json:
         for match in matches:
             print(json.dumps(match.to_json(), ensure_ascii=False))
-    else:
+    elif matches or options.where:
         print(table(matches, columns))
+    else:  # such as if all others have near-identical photographs
+        print("no product was found")
 
 
 def _shown(there: Sequence[str], text: str | None) -> list[str]:

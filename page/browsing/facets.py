@@ -103,4 +103,4 @@ def _range(shop: Shop, column: Column, selection: ListSelection) -> Facet:
 def _format_limit(value: object, kind: str) -> str:
     if value is None:
         return ""
-    return str(value)[:10] if kind == "date" else f"{value:g}"
+    return str(value)[:10] if kind == "date" else f"{value:.15g}"

@@ -25,6 +25,7 @@ class ProductList:
     Attributes:
         total: number of products on all pages.
         pages: number of pages.
+        page: the one that is shown: the selection's, or the last.
         cards: the products of this page.
         facets: of the selection.
         error: why the filter or the words cannot be used, or "".
@@ -33,6 +34,7 @@ class ProductList:
 
     total: int = 0
     pages: int = 1
+    page: int = 1
     cards: list[ProductCard] = field(default_factory=list)
     facets: list[Facet] = field(default_factory=list)
     error: str = ""
@@ -69,12 +71,14 @@ def _list_products(shop: Shop, selection: ListSelection) -> ProductList:
         among[shop.rows([match.product.id for match in matches])] = True
     kept = shop.filter_mask(selection.filter()) & among
     total = int(kept.sum())
-    first = (selection.page - 1) * PAGE_SIZE
+    pages = max(1, -(-total // PAGE_SIZE))
+    page = min(selection.page, pages)
+    first = (page - 1) * PAGE_SIZE
     if selection.words:
         cards = cards_of_matches(shop, matches[first : first + PAGE_SIZE])
     else:
         cards = cards_of_rows(shop, [int(row) for row in np.flatnonzero(kept)[first : first + PAGE_SIZE]])
-    return ProductList(total, max(1, -(-total // PAGE_SIZE)), cards, facets(shop, selection, kept, among), notes=notes)
+    return ProductList(total, pages, page, cards, facets(shop, selection, kept, among), notes=notes)
 
 
 def like_photograph(shop: Shop, predictor: Predictor, selection: ListSelection, photo: bytes) -> ProductList:
@@ -90,7 +94,7 @@ def like_photograph(shop: Shop, predictor: Predictor, selection: ListSelection, 
         matches = index.search(query, where=selection.filter() or None, limit=PAGE_SIZE)
     kept: np.ndarray = np.zeros(len(shop), bool)
     kept[shop.rows([match.product.id for match in matches])] = True
-    return ProductList(len(matches), 1, cards_of_matches(shop, matches), facets(shop, selection, kept, kept))
+    return ProductList(len(matches), 1, 1, cards_of_matches(shop, matches), facets(shop, selection, kept, kept))
 
 
 def _searched(shop: Shop, selection: ListSelection) -> WordSearch:
