@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from photos import photo
 from PIL import Image
 from starter import STARTER, starter_version
 
@@ -27,17 +26,18 @@ from serving.compare import (
     photographs_of,
     write_changes,
 )
+from training.sources.drawing import draw
 
 COUNT = 6
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Some photographs, a broken one, and another file."""
+    """Some drawn garments, a broken photograph, and another file."""
     folder = tmp_path_factory.mktemp("photographs")
     (folder / "below").mkdir()
     for i in range(COUNT):
-        (folder / ("below" if i % 2 else "") / f"{i}.png").write_bytes(photo(i, 224))
+        draw(i, 224)[0].save(folder / ("below" if i % 2 else "") / f"{i}.png")
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff no photograph")
     (folder / ".hidden.jpg").write_bytes(b"")
     (folder / "notes.txt").write_text("none")
