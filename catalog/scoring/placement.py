@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow as pa
@@ -91,7 +90,7 @@ class RayStart:
         self._address = address
         self._over = threading.Event()  # set when the start has succeeded or failed
         self._fault: BaseException | None = None
-        self._connection = ExitStack()
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._connect, name="ray-start", daemon=True)
 
     def begin(self) -> None:
@@ -120,7 +119,9 @@ class RayStart:
         from catalog.scoring.cluster import connected
 
         try:
-            self._connection.enter_context(connected(self._address))
+            with connected(self._address):
+                self._over.set()
+                self._closing.wait()  # Linux kills the processes that a thread started for Ray when that thread ends
         except BaseException as error:
             self._fault = error
         finally:
@@ -130,6 +131,6 @@ class RayStart:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._closing.set()
         if self.begun:
             self._thread.join()
-        self._connection.close()
