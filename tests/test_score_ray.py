@@ -149,6 +149,32 @@ def test_ray_on_this_machine_leaves_nothing_behind(bundle: Path, tmp_path: Path)
     assert not [f"{name} ({there.pid})" for there, name in started.items() if _is_running(there)]
 
 
+# A process of its own: Ray leaves threads behind.
+USE_RAY_LATER = """
+import time
+from catalog.scoring.cluster import LOCAL
+from catalog.scoring.placement import RayStart
+
+with RayStart(LOCAL) as start:
+    start.begin()
+    for _ in start.until_ready(iter(lambda: bool(time.sleep(0.1)), True)):
+        pass
+    start.check()
+    time.sleep(3)  # other work, after the start
+    import ray
+
+    print(ray.get(ray.remote(lambda: "a worker answers").remote(), timeout=60))
+"""
+
+
+def test_ray_started_in_the_background_can_be_used_later() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    command = [sys.executable, "-c", USE_RAY_LATER]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    assert ended.stdout == "a worker answers\n", ended.stderr
+    assert ended.returncode == 0
+
+
 def _is_running(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE

@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
 from fashion.model_card import CARD_FILE, ModelCard
 from fashion.predictor import Predictor
 from training.data.catalogs import Paths
 from training.data.images import open_split
 from training.data.yaml_files import file_of_training
-from training.profiles.predictions import predict
+from training.profiles.predictions import add_prediction_flags, predict
 from training.profiles.share_corrections import correct_shares, describe_corrections
 from training.sources.opening import DEFAULT_CACHE
 
@@ -99,12 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--negatives", type=Path, nargs="+", default=(), help="folders of photographs that show no product"
     )
-    parser.add_argument(
-        "--cache", type=Path, default=DEFAULT_CACHE, help="folder for imported data (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--engine", choices=ENGINES, default="auto", help="engine that runs the network (default: %(default)s)"
-    )
+    add_prediction_flags(parser)
     options = parser.parse_args(arguments)
     with one_line_errors():
         before = ModelCard.load(options.bundle)

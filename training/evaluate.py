@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from fashion.answers import answered_mask
-from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_atomically
 from fashion.model_card import ModelCard
@@ -29,7 +28,7 @@ from training.data.catalogs import notes
 from training.data.images import Photographs, open_split
 from training.data.yaml_files import file_of_training
 from training.profiles.gate_scores import describe_gates, score_gates
-from training.profiles.predictions import Predictions, predict
+from training.profiles.predictions import Predictions, add_prediction_flags, predict
 from training.profiles.scores import average_precisions, mean_average_precision, score_answers
 from training.report.evidence import Evidence
 from training.report.writing import PAGE_FILE, check_report_folder, write_report
@@ -242,14 +241,9 @@ def _parser() -> argparse.ArgumentParser:
         "--profile", action="append", help="thresholds to score at; may be repeated (default: 0.5 and the card's)"
     )
     parser.add_argument(
-        "--engine", choices=ENGINES, default="auto", help="engine that runs the network (default: %(default)s)"
-    )
-    parser.add_argument(
         "--groups", type=lambda text: text.split(","), help="such as gender,article (default: the model's)"
     )
-    parser.add_argument(
-        "--cache", type=Path, default=DEFAULT_CACHE, help="folder for imported data (default: %(default)s)"
-    )
+    add_prediction_flags(parser)
     parser.add_argument(
         "--names", type=Path, help="YAML file of names to change (default: the one that the model was trained with)"
     )

@@ -21,7 +21,6 @@ from PIL import Image
 from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm import tqdm
 
-from fashion.engines import ENGINES
 from fashion.errors import BundleError, SettingError, one_line_errors
 from fashion.folders import atomic_folder
 from fashion.gates import DEFAULT_THRESHOLD, PRODUCT, Gates
@@ -37,6 +36,7 @@ from training.data.catalogs import Catalog, check_splits, open_catalogs, open_ne
 from training.data.draws import seeded_generator
 from training.data.images import Photographs, Reader, open_rows
 from training.profiles.gate_scores import FALSE_ALARMS, GatePredictions, score_gates
+from training.profiles.predictions import add_prediction_flags
 from training.sources.opening import DEFAULT_CACHE
 from training.weights.head_rows import replace_head_row
 
@@ -47,7 +47,7 @@ IN_FRONT = "products in front of pictures without one"
 # Largest share of any one folder's products that is rejected. FALSE_ALARMS is of all folders together, where a large
 # one of easy photographs hides a small one of difficult ones.
 FALSE_ALARMS_IN_A_FOLDER = 0.01
-PENALTY = 5e-4  # of the squared weights, for embeddings of mean square 1; 2e-4 and 8e-4 do as well
+PENALTY = 5e-4  # of the squared weights, for embeddings of mean square 1
 STEPS = 300  # of L-BFGS, at most
 MARGIN = 0.01  # of the gate's logit: products at the threshold pass in spite of rounding
 
@@ -267,12 +267,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--model-version", help="version of the new model (default: the same)")
-    parser.add_argument(
-        "--cache", type=Path, default=DEFAULT_CACHE, help="folder for imported data (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--engine", choices=ENGINES, default="auto", help="engine that runs the network (default: %(default)s)"
-    )
+    add_prediction_flags(parser)
     options = parser.parse_args(arguments)
     with one_line_errors():
         _, table = refit_product_gate(

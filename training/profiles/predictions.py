@@ -1,18 +1,21 @@
 """Predictions of a model for a whole split of labeled photographs."""
 
+import argparse
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from fashion.engines import available_cores
+from fashion.engines import ENGINES, available_cores
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from training.data.images import Photographs
 from training.data.loading import set_up_worker
 from training.profiles.gate_scores import GatePredictions, split_targets
+from training.sources.opening import DEFAULT_CACHE
 
 FILE_ENDING = re.compile(r"\.(jpe?g|png|webp|gif|bmp|tiff?)$", re.IGNORECASE)
 BATCH_SIZE = 8  # larger batches are no faster on a CPU and cost memory
@@ -94,4 +97,14 @@ def predict(predictor: Predictor, images: Photographs, description: str, embeddi
         np.array([FILE_ENDING.sub("", name) for name in images.products]),
         np.concatenate(vectors) if vectors else None,
         GatePredictions(card.gates, np.concatenate(gates), gate_targets),
+    )
+
+
+def add_prediction_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of commands that run a bundle over labeled photographs: `--cache` and `--engine`."""
+    parser.add_argument(
+        "--cache", type=Path, default=DEFAULT_CACHE, help="folder for imported data (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--engine", choices=ENGINES, default="auto", help="engine that runs the network (default: %(default)s)"
     )
