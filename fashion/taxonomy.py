@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fashion.errors import DataError
+from fashion.spelling import did_you_mean
 
 YES, NO, NOT_ANNOTATED = 1, 0, -1
 
@@ -106,7 +107,8 @@ class Taxonomy:
             for name in names:
                 position = self.index.get(Label(group, name))
                 if position is None:
-                    raise DataError(f"unknown label {name!r} in group {group!r}{self._suggestion(group, name)}")
+                    hint = did_you_mean(name, self.names(group))
+                    raise DataError(f"unknown label {name!r}{hint} in group {group!r}")
                 targets[position] = YES
         return targets
 
@@ -118,12 +120,6 @@ class Taxonomy:
             else [self.labels[i].name for i in indices if targets[i] == YES]
             for group, indices in self._indices.items()
         }
-
-    def _suggestion(self, group: str, name: str) -> str:
-        from difflib import get_close_matches  # only needed for this message
-
-        close = get_close_matches(name, self.names(group), n=1)
-        return f"; did you mean {close[0]!r}?" if close else ""
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Iterable[str]]) -> "Taxonomy":

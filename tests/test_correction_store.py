@@ -128,7 +128,7 @@ def test_an_undo_is_an_entry_and_can_be_undone(folder: Path) -> None:
     [
         (Correction("p1", "perhaps", "color", "Black"), "unknown verdict 'perhaps'; choose among: is"),
         (Correction("p1", IS, "colour", "Black"), "unknown attribute group 'colour'"),
-        (Correction("p1", IS, "color", "Blak"), "unknown label 'Blak' in group 'color'; did you mean 'Black'"),
+        (Correction("p1", IS, "color", "Blak"), "unknown label 'Blak' .did you mean 'Black'..."),
         (Correction("p1", IS, "color", ""), "unknown label ''"),
         (Correction("p1", NOT_A_PRODUCT, "color", "Black"), "takes neither group nor label"),
         (Correction("", NOT_A_PRODUCT), "names no product"),

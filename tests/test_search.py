@@ -316,7 +316,7 @@ def test_the_table_shows_columns(photographs: Path, capsys: pytest.CaptureFixtur
     assert run(capsys, photographs / "index", "--where", "price<0", "--show", "price").startswith("no product")
     with pytest.raises(SystemExit, match="2"):
         main([str(argument) for argument in [*asked, "--show", "prise"]])
-    error = "error: --show: the index has no source column 'prise'; it has: price; did you mean 'price'?\n"
+    error = "error: --show: the index has no source column 'prise' (did you mean 'price'?); it has: price\n"
     assert capsys.readouterr().err == error
     (only,) = run(capsys, photographs / "index", "--where", "price=4", "--json").splitlines()
     assert (json.loads(only)["shared"], json.loads(only)["differing"]) == ({}, {})  # there was no query
@@ -344,7 +344,7 @@ def test_the_sheet(photographs: Path, capsys: pytest.CaptureFixture[str], tmp_pa
         (["--image", "{folder}/4.png"], "--image needs --bundle"),
         (["--image", "{folder}/missing.png", "--bundle", "{bundle}"], "missing.png: "),
         (["--image", "{folder}/index/index.json", "--bundle", "{bundle}"], "index.json: not an image"),
-        (["--id", "4", "--where", "prise<5"], "unknown column 'prise', at the ^ in: ^prise<5; there are: "),
+        (["--id", "4", "--where", "prise<5"], "unknown column 'prise' (did you mean 'price'?), at the ^ in: ^prise<5; there are: "),
         (["--id", "4", "--weight", "color"], "--weight 'color' must be GROUP=NUMBER, such as neckline=2"),
         (["--id", "4", "--collection", "other"], "--collection needs --postgres"),
         (["--id", "4", "--space", "embedding", "--share", "0.1"], "--share needs --space both"),

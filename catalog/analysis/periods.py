@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import types
 
-from catalog.filters.columns import nearest
 from catalog.scored.table import Scored
 from fashion.errors import DataError, SettingError
+from fashion.spelling import did_you_mean
 from fashion.tables.columns import DATE_COLUMNS, usual_name
 from fashion.tables.dates import is_ambiguous_date, read_date
 
@@ -73,7 +73,7 @@ def date_column(scored: Scored, wanted: str | None = None) -> str:
     if wanted is not None:
         if wanted not in own:
             listed = ", ".join(own) or "none but the model's answers"
-            raise SettingError(f"{scored.folder} has no column {wanted!r}; it has: {listed}{nearest(wanted, own)}")
+            raise SettingError(f"{scored.folder} has no column {wanted!r}{did_you_mean(wanted, own)}; it has: {listed}")
         return wanted
     # A column with a usual name, such as `published`, may hold booleans.
     if usual := usual_name([c for c in own if not _holds_no_dates(scored.schema.field(c).type)], DATE_COLUMNS):

@@ -16,10 +16,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
 
 from fashion.errors import DataError
+from fashion.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow
@@ -171,7 +171,8 @@ class Columns:
     def __getitem__(self, name: str) -> Column:
         """The column of this name. Raises DataError that lists the columns and suggests the nearest."""
         if name not in self._named:
-            raise DataError(f"unknown column {name!r}; there are: {', '.join(self.names)}{nearest(name, self._named)}")
+            hint = did_you_mean(name, self._named)
+            raise DataError(f"unknown column {name!r}{hint}; there are: {', '.join(self.names)}")
         return self._named[name]
 
     def to_json(self) -> list[dict[str, Any]]:
@@ -182,10 +183,3 @@ class Columns:
     def from_json(cls, columns: Iterable[Mapping[str, Any]]) -> "Columns":
         """The inverse of `to_json`."""
         return cls(Column(c["name"], c["kind"], tuple(c["place"]), tuple(c["choices"])) for c in columns)
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """`; did you mean 'price'?`, or "" if no name is similar; case is ignored."""
-    by_lower = {other.lower(): other for other in names}
-    close = get_close_matches(name.lower(), by_lower, n=1)
-    return f"; did you mean {by_lower[close[0]]!r}?" if close else ""

@@ -16,9 +16,10 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple, NoReturn
 
-from catalog.filters.columns import Column, Columns, nearest
+from catalog.filters.columns import Column, Columns
 from catalog.filters.conditions import And, Between, Condition, Missing, Not, OneOf, Or
 from fashion.errors import SettingError
+from fashion.spelling import did_you_mean
 
 TOKEN = re.compile(
     r"""\s*(?:(?P<quoted>"[^"]*"|'[^']*')|(?P<sign>!=|<=|>=|[=<>(),])|(?P<word>[^\s=!<>(),"'][^\s=!<>(),"]*))"""
@@ -120,8 +121,8 @@ class _FilterParser:
         if token.kind not in ("word", "quoted"):
             self._fail("expected the name of a column" + (f" before {token.text!r}" if token.text else ""))
         if token.text not in self.columns:
-            near = nearest(token.text, self.columns.all_names)
-            self._fail(f"unknown column {token.text!r}", f"; there are: {', '.join(self.columns.names)}{near}")
+            hint = did_you_mean(token.text, self.columns.all_names)
+            self._fail(f"unknown column {token.text!r}{hint}", f"; there are: {', '.join(self.columns.names)}")
         self.position += 1
         return self.columns[token.text]
 
@@ -152,8 +153,8 @@ class _FilterParser:
         text = value.text.lower() if column.kind == "flag" else value.text
         if column.choices and text not in column.choices:
             listed = ", ".join(column.choices[:LISTED]) + (", ..." if len(column.choices) > LISTED else "")
-            what = f"{column.name!r} has no {value.text!r}"
-            self._fail(what, f"; it has: {listed}{nearest(text, column.choices)}", value)
+            what = f"{column.name!r} has no {value.text!r}{did_you_mean(text, column.choices)}"
+            self._fail(what, f"; it has: {listed}", value)
         return OneOf(column, (text,))
 
     def _ordered(self, column: Column, sign: Token, value: Token) -> Condition:

@@ -16,12 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
 from catalog.scored.score_manifest import Manifest
 from fashion.errors import DataError, SettingError
+from fashion.spelling import did_you_mean
 from fashion.taxonomy import Label
 
 CORRECTIONS_FILE = "corrections.sqlite"
@@ -221,9 +221,8 @@ class CorrectionStore:
         if group not in self.taxonomy.groups:
             raise SettingError(f"unknown attribute group {group!r}; the model has: {', '.join(self.taxonomy.groups)}")
         if (label or verdict != ONLY) and Label(group, label) not in self.taxonomy.index:
-            close = get_close_matches(label, self.taxonomy.names(group), n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise SettingError(f"unknown label {label!r} in group {group!r}{hint}")
+            hint = did_you_mean(label, self.taxonomy.names(group))
+            raise SettingError(f"unknown label {label!r}{hint} in group {group!r}")
 
     def _append(self, rows: Sequence[tuple], seen: Mapping[str, int], who: str | None) -> list[Entry]:
         products = list(dict.fromkeys(row[0] for row in rows))

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from catalog.filters.columns import Column, nearest
+from catalog.filters.columns import Column
 from catalog.similar.matches import Match, Product, cell_text
 from catalog.similar.settings import LIMIT, SearchOptions
 from catalog.similar.spaces import DEFAULT_SPACE, DETAIL_WEIGHT, SHARE, SPACES
 from fashion.errors import SettingError
+from fashion.spelling import did_you_mean
 from fashion.text_tables import text_table
 
 DIVERSITY = 0.5  # of --diverse without a number
@@ -133,8 +134,10 @@ def _shown(there: Sequence[str], text: str | None) -> list[str]:
     columns = [name.strip() for name in text.split(",")] if text else []
     for column in columns:
         if column not in there:
-            have = f"it has: {', '.join(there)}{nearest(column, there)}" if there else "it has none"
-            raise SettingError(f"--show: the index has no source column {column!r}; {have}")
+            have = f"it has: {', '.join(there)}" if there else "it has none"
+            raise SettingError(
+                f"--show: the index has no source column {column!r}{did_you_mean(column, there)}; {have}"
+            )
     return columns
 
 

@@ -21,7 +21,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from fashion.errors import SettingError
-from fashion.tables.reading import did_you_mean
+from fashion.spelling import did_you_mean
 from fashion.taxonomy import Taxonomy
 
 Space = Literal["both", "embedding", "attributes"]

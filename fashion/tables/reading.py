@@ -1,11 +1,11 @@
 """Open product tables of all supported formats, with one clear error if a file cannot be read."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from fashion.errors import DataError, one_line
+from fashion.spelling import did_you_mean
 from fashion.tables.delimited import CsvTable
 from fashion.tables.first_bytes import check_first_bytes, is_spreadsheet
 from fashion.tables.json_rows import JsonTable
@@ -73,16 +73,3 @@ def require_columns(table: Table, names: Sequence[str]) -> None:
         if name not in table.columns:
             hint = did_you_mean(name, table.columns)
             raise DataError(f"{table.path} has no column {name!r}{hint}; its columns are: {', '.join(table.columns)}")
-
-
-def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """A hint for messages, such as " (did you mean 'color'?)"; empty if no choice is similar."""
-    close = closest(name, list(choices))
-    return f" (did you mean {close!r}?)" if close else ""
-
-
-def closest(name: str, choices: Sequence[str]) -> str | None:
-    """The choice with the most similar spelling, ignoring letter case, or None."""
-    lower = {choice.lower(): choice for choice in choices}
-    close = get_close_matches(name.lower(), list(lower), n=1)
-    return lower[close[0]] if close else None

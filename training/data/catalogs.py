@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fashion.errors import DataError
-from fashion.tables.reading import did_you_mean
+from fashion.spelling import did_you_mean
 from fashion.taxonomy import Label, Taxonomy, imaterialist
 from training.data.names import Names
 from training.data.rules import Rules

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError
-from fashion.tables.reading import did_you_mean
+from fashion.spelling import did_you_mean
 from training.data.yaml_files import read_yaml
 
 GROUPS = "groups"  # the key whose entries rename columns

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError
-from fashion.tables.reading import did_you_mean
+from fashion.spelling import did_you_mean
 from fashion.taxonomy import NO, NOT_ANNOTATED, YES
 from training.data.yaml_files import read_yaml
 

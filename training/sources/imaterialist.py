@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError
-from fashion.tables.reading import did_you_mean
+from fashion.spelling import did_you_mean
 from fashion.taxonomy import Taxonomy, imaterialist
 from training.sources.photographs import Candidate, write_checked
 from training.sources.writer import ImportSummary, UnusedRow

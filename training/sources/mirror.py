@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError, SettingError, one_line
+from fashion.spelling import closest
 from fashion.tables.parquet import ParquetTable
-from fashion.tables.reading import Table, closest
+from fashion.tables.reading import Table
 from fashion.taxonomy import imaterialist
 from training.sources.catalog import find_tables, read_candidates, splits_by_hash
 from training.sources.columns import find_layout

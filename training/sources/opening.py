@@ -10,11 +10,12 @@ from typing import Any
 
 from fashion.errors import DataError
 from fashion.preprocess import ENDINGS
+from fashion.spelling import did_you_mean
 from fashion.tables.cells import first_photograph, text_cell
 from fashion.tables.columns import IMAGE_COLUMNS, IMAGE_FOLDERS, usual_name
 from fashion.tables.image_paths import FETCHED_FOLDER, named_folders
 from fashion.tables.parquet import ParquetTable, names_photographs
-from fashion.tables.reading import did_you_mean, open_table
+from fashion.tables.reading import open_table
 from fashion.taxonomy import Taxonomy, imaterialist
 from training.sources.catalog import find_tables, import_catalog, usual_groups
 from training.sources.imaterialist import FILES, check_groups, import_imaterialist
