@@ -75,6 +75,17 @@ def test_the_int8_file_is_read_and_answers_alike_on_every_processor(tmp_path: Pa
     assert (speed.convolutions, speed.float_convolutions) == (52, 0)
 
 
+@pytest.mark.parametrize("spec", [SPEC, InputSpec(size=64, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))])
+def test_the_last_bit_of_the_input_does_not_change_what_the_int8_file_answers(spec: InputSpec, tmp_path: Path) -> None:
+    fp32, int8 = tmp_path / "model.onnx", tmp_path / "model.int8.onnx"
+    write_onnx(trained("resnet18"), spec, fp32)
+    write_int8(fp32, spec, [garments(16, 64, 5)], int8)
+    session = onnxruntime.InferenceSession(int8)
+    images = normalize(np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8), spec)
+    answers = [session.run(["logits"], {"image": np.nextafter(images, bound)})[0] for bound in np.float32([-9, 9])]
+    np.testing.assert_array_equal(*answers)
+
+
 def test_a_network_that_cannot_be_read_by_place_is_a_one_line_error(tmp_path: Path) -> None:
     write_onnx(build("timm/test_convnext", 5).eval(), SPEC, tmp_path / "model.onnx")
     with pytest.raises(BundleError, match=r"give the model\.pth or model\.ckpt") as error:

@@ -12,10 +12,12 @@ import onnx
 import torch
 
 from fashion.backbones.contract import Backbone
-from fashion.preprocess import InputSpec, normalize
+from fashion.preprocess import InputSpec, normalize, scale_and_shift
 
 OPSET = 18
+INPUT = "image"
 SMALLEST_RANGE = 1e-12  # of a channel whose weights are all zero
+LEAST_DISTANCE = 1e-4  # of a pixel value from a rounding tie, in steps of the input; float32 is off by a few 1e-5
 OUTPUTS = ("logits", "embedding", "features")
 # How activation ranges are taken from the calibration images, and whether that uses onnxruntime's moving average.
 # The extremes over all images clip nothing; with a few outliers, the mean of the batches' extremes is more precise.
@@ -37,7 +39,7 @@ def write_onnx(network: Backbone, spec: InputSpec, path: Path) -> None:
             (example,),
             dynamo=True,
             opset_version=OPSET,
-            input_names=["image"],
+            input_names=[INPUT],
             output_names=list(OUTPUTS),
             dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096)},),
             verbose=False,
@@ -88,7 +90,7 @@ def write_int8(
             op_types_to_quantize=list(operations),
             extra_options={
                 "CalibMovingAverage": CALIBRATIONS[calibration],
-                "TensorQuantOverrides": _weight_ranges(onnx.load(prepared).graph),
+                "TensorQuantOverrides": _weight_ranges(onnx.load(prepared).graph) | _input_range(spec),
             },
         )
     _store_head_in_half(path)
@@ -126,6 +128,27 @@ def _weight_ranges(graph: onnx.GraphProto) -> dict[str, list[dict[str, Any]]]:
     return ranges
 
 
+def _input_range(spec: InputSpec) -> dict[str, list[dict[str, Any]]]:
+    """Range of the input in the format of onnxruntime's quantization: all pixel values, and none on a rounding tie.
+
+    With a mean and a standard deviation of 0.5, the range of the pixel values, [-1, 1], puts each of them halfway
+    between two steps, because 0 must be a step: the last bit of a caller's normalization then decides how every pixel
+    is rounded. The range is widened by the fewest 256ths that avoid this.
+
+    Raises:
+        AssertionError: no range does.
+    """
+    scale, shift = (values.astype(np.float64) for values in scale_and_shift(spec))
+    values = np.arange(256)[:, None] * scale + shift  # (256, 3)
+    low, high = min(values.min(), 0.0), max(values.max(), 0.0)
+    for widened in range(64):
+        factor = 1 + widened / 256
+        steps = values * 255 / ((high - low) * factor)
+        if np.abs(steps % 1 - 0.5).min() > LEAST_DISTANCE:
+            return {INPUT: [{"rmin": np.float32(low * factor), "rmax": np.float32(high * factor)}]}
+    raise AssertionError(f"no quantization of the input suits {spec}")
+
+
 def _store_head_in_half(path: Path) -> None:
     """Store the head's weights as float16, cast to float32 when the model is loaded: same speed, half the size."""
     model = onnx.load(path)
@@ -144,7 +167,7 @@ class _CalibrationReader:
     """Calibration data in onnxruntime's protocol: `get_next` returns the next feed, or None at the end."""
 
     def __init__(self, batches: Iterable[np.ndarray], spec: InputSpec) -> None:
-        self._feeds: Iterator[dict[str, np.ndarray]] = ({"image": normalize(batch, spec)} for batch in batches)
+        self._feeds: Iterator[dict[str, np.ndarray]] = ({INPUT: normalize(batch, spec)} for batch in batches)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         return next(self._feeds, None)
