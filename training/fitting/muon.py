@@ -24,7 +24,8 @@ class Muon(Optimizer):
     matrix before the step, so that all its directions are updated equally. Here it uses Nesterov momentum and scales
     every update to the same RMS. A convolution's weights (O, I, h, w) are treated as a matrix (O, I h w); if its
     shorter side is a multiple of `BLOCK_ROWS`, it is split into blocks of that many rows, orthogonalized separately,
-    which is much cheaper. (torch's own Muon takes only 2-D parameters and does not split them.)
+    which is much cheaper. (torch's own Muon takes only 2-D parameters; timm's takes convolutions, but does not split
+    them.)
 
     Args:
         network: the network whose parameters are trained.
