@@ -112,3 +112,9 @@ class Or:
 
     def build(self, builder: Builder) -> Any:
         return builder.any_of([condition.build(builder) for condition in self.conditions])
+
+
+def all_of(*conditions: Condition | None) -> Condition | None:
+    """The condition that all hold; None stands for no condition."""
+    given = tuple(condition for condition in conditions if condition)
+    return And(given) if given else None

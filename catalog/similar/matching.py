@@ -11,7 +11,7 @@ import numpy as np
 
 from catalog.engines.store import Examples, Store
 from catalog.filters.columns import Columns, point_id
-from catalog.filters.conditions import And, Condition, Points
+from catalog.filters.conditions import Condition, Points, all_of
 from catalog.filters.where import parse
 from catalog.similar import near_duplicates, replacement
 from catalog.similar.listings import (
@@ -149,9 +149,9 @@ class Index:
             return [Match(product, None, {}, {}) for product in self._listed(where, settings)]
         if isinstance(query, str):
             query = self.product(query)
-        itself = [exclude_products([query.id], self.manifest)] if query.payload else []
+        others = exclude_products([query.id], self.manifest) if query.payload else None
         known = [query] if query.payload and not settings.duplicates else []
-        return self._matches(query, measure, And((*([where] if where else []), *itself)), settings, known)
+        return self._matches(query, measure, all_of(where, others), settings, known)
 
     def replace(
         self, id: str, *, same: Sequence[str] | None = None, stock: str | None = None, **options: Unpack[SearchOptions]
@@ -173,7 +173,7 @@ class Index:
         wanted = replacement.conditions(product, self.columns, same, stock)
         where = self.condition(settings.where)
         others = exclude_products([id], self.manifest)
-        return self._matches(product, measure, And((*wanted, *([where] if where else []), others)), settings, [product])
+        return self._matches(product, measure, all_of(*wanted, where, others), settings, [product])
 
     def recommend(
         self, like: Sequence[str], unlike: Sequence[str] = (), **options: Unpack[SearchOptions]
@@ -194,8 +194,7 @@ class Index:
         check_examples(like, unlike, settings)
         liked, unliked = self.products(like), self.products(unlike)
         known = exclude_products([*like, *unlike], self.manifest)
-        where = self.condition(settings.where)
-        kept = self._filter(And((where, known)) if where else known)
+        kept = self._filter(all_of(self.condition(settings.where), known))
         measure = settings.measure(self.manifest)
         examples = Examples(
             *([self.manifest.query(_query(measure, p), settings.exact) for p in found] for found in (liked, unliked))
@@ -246,10 +245,8 @@ class Index:
             limit: keep it small: reading vectors back takes longer than the search.
             exact: compare every product even if the index is approximate.
         """
-        kept = [*([where] if where else []), *exclude_photographs(self.manifest)]
-        hits = self.store.nearest(
-            self.manifest.query(vector, exact), limit, self._filter(And(tuple(kept)) if kept else None)
-        )
+        kept = self._filter(all_of(where, exclude_photographs(self.manifest)))
+        hits = self.store.nearest(self.manifest.query(vector, exact), limit, kept)
         return self._fetch([hit.id for hit in hits])
 
     def listed(self, ids: Sequence[str], where: Condition | None, limit: int, duplicates: bool = True) -> list[Product]:
@@ -277,7 +274,12 @@ class Index:
         return parse(where, self.columns) if isinstance(where, str) else where
 
     def _matches(
-        self, query: Product, measure: Measure, where: Condition, settings: SearchSettings, known: Sequence[Product]
+        self,
+        query: Product,
+        measure: Measure,
+        where: Condition | None,
+        settings: SearchSettings,
+        known: Sequence[Product],
     ) -> list[Match]:
         limit, diversity = settings.limit, settings.diversity
         pool = max(POOL_LEAST, POOL * limit) if diversity else limit
@@ -345,8 +347,7 @@ class Index:
 
     def _listed(self, condition: Condition | None, settings: SearchSettings) -> list[Product]:
         """The first products that pass a filter."""
-        conditions = (*([condition] if condition else []), *exclude_photographs(self.manifest))
-        kept = self._filter(And(conditions) if conditions else None)
+        kept = self._filter(all_of(condition, exclude_photographs(self.manifest)))
 
         def ask(count: int) -> list[str]:
             records = self.store.scroll(kept, payload=["id"])
@@ -362,7 +363,7 @@ class Index:
         start, count = 0, LEAST_NAMED
         while start < len(ids):
             points = tuple(map(point_id, ids[start : start + count]))
-            kept = self._filter(And((*([where] if where else []), Points(points))))
+            kept = self._filter(all_of(where, Points(points)))
             passed = {record.id for record in self.store.scroll(kept, payload=["id"])}
             yield from (id for id in points if id in passed)
             start, count = start + count, min(GROWTH * count, MOST_NAMED)
