@@ -155,8 +155,8 @@ class CountingStore(FolderStore):
 
     hits = 0
 
-    def nearest_each(self, queries: Query, limit: int, where: RowTest | None = None) -> list[list[Hit]]:
-        found = super().nearest_each(queries, limit, where)
+    def nearest(self, queries: Query, limit: int, where: RowTest | None = None) -> list[list[Hit]]:
+        found = super().nearest(queries, limit, where)
         self.hits += sum(map(len, found))
         return found
 

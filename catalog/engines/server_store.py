@@ -178,10 +178,7 @@ class ServerStore:
             )
         )
 
-    def nearest(self, query: Query, limit: int, where: Any = None) -> list[Hit]:
-        return self._query(_nearest(query, limit, where))[0]
-
-    def nearest_each(self, queries: Query, limit: int, where: Any = None) -> list[list[Hit]]:
+    def nearest(self, queries: Query, limit: int, where: Any = None) -> list[list[Hit]]:
         return self._query(*(_nearest(query, limit, where) for query in queries.split()))
 
     def recommend(self, examples: Examples, limit: int, where: Any = None) -> list[Hit]:

@@ -246,8 +246,7 @@ class Index:
             exact: compare every product even if the index is approximate.
         """
         kept = self._filter(all_of(where, exclude_photographs(self.manifest)))
-        hits = self.store.nearest(self.manifest.query(vector, exact), limit, kept)
-        return self._fetch([hit.id for hit in hits])
+        return self._fetch(self._nearest(vector, kept, limit, exact))
 
     def listed(self, ids: Sequence[str], where: Condition | None, limit: int, duplicates: bool = True) -> list[Product]:
         """The first products of a list that pass a filter, in the order of the list; unknown ids are skipped.
@@ -286,7 +285,7 @@ class Index:
         vector, kept = _query(measure, query), self._filter(where)
 
         def ask(count: int) -> list[str]:
-            return [hit.id for hit in self.store.nearest(self.manifest.query(vector, settings.exact), count, kept)]
+            return self._nearest(vector, kept, count, settings.exact)
 
         def ranked(found: list[Product]) -> list[Product]:
             alike = np.stack([product.point for product in found]) @ vector
@@ -305,6 +304,11 @@ class Index:
 
             order = diverse(alike, to, limit, diversity)
         return [match(found[i], float(alike[i]), query.attributes) for i in order[:limit]]
+
+    def _nearest(self, vector: np.ndarray, kept: Any, limit: int, exact: bool) -> list[str]:
+        """The points with the largest dot product with a vector (E + A,) that pass the engine's filter."""
+        (hits,) = self.store.nearest(self.manifest.query(vector[None], exact), limit, kept)
+        return [hit.id for hit in hits]
 
     def _collected(
         self,
