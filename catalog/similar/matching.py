@@ -1,7 +1,7 @@
 """Query API of an open index: search, replace, recommend and find duplicates."""
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,7 @@ from catalog.engines.store import Examples, Store
 from catalog.filters.columns import Columns, point_id
 from catalog.filters.conditions import Condition, Points, all_of
 from catalog.filters.where import parse
+from catalog.scored.score_manifest import describe_model
 from catalog.similar import near_duplicates, replacement
 from catalog.similar.listings import (
     exclude_later_photographs,
@@ -105,7 +106,7 @@ class Index:
             DataError: the predictor's model is not the one that computed the index's vectors.
             InvalidImage: the photograph cannot be decoded or is unsuitable.
         """
-        self.check_model(predictor.card.name, predictor.card.version, predictor.card.weights_id)
+        self.check_model(predictor.identity())
         name = "photograph" if isinstance(path, bytes) else str(path)
         try:
             prediction = predictor.predict(path if isinstance(path, bytes) else Path(path))
@@ -117,14 +118,13 @@ class Index:
         own = scores(prediction.probabilities, self.manifest.taxonomy)
         return Product(name, name, attributes, {}, unit_vectors(prediction.embedding), own)
 
-    def check_model(self, name: str, version: str, weights: str) -> None:
-        """Raise DataError if another model computed the vectors of the index."""
-        own = self.manifest.model
-        if weights != own["weights"]:
+    def check_model(self, model: Mapping[str, str]) -> None:
+        """Raise DataError if another model than this one, see `fashion.answers.identity`, computed the vectors."""
+        if model["weights"] != self.manifest.model["weights"]:
             raise DataError(
-                f"the index {self.store.place} was made by the model {own['name']} {own['version']} "
-                f"({short_hash(own['weights'])}), the bundle holds {name} {version} ({short_hash(weights)}), "
-                "whose vectors cannot be compared; use the index's bundle, or score and index the catalog with this one"
+                f"the index {self.store.place} was made by the model {describe_model(self.manifest.model)}, the bundle "
+                f"holds {describe_model(model)}, whose vectors cannot be compared; use the index's bundle, or score "
+                "and index the catalog with this one"
             )
 
     def search(self, query: Product | str | None = None, **options: Unpack[SearchOptions]) -> list[Match]:
@@ -374,11 +374,6 @@ class Index:
 
     def _filter(self, condition: Condition | None) -> Any:
         return None if condition is None else self.store.builder.all_of([condition.build(self.store.builder)])
-
-
-def short_hash(weights: str) -> str:
-    """The first digits of the hash of a model's weights."""
-    return weights.removeprefix("sha256:")[:12]
 
 
 def _query(measure: Measure, product: Product) -> np.ndarray:
