@@ -25,8 +25,7 @@ from catalog.similar.listings import (
 )
 from catalog.similar.manifest import IndexManifest
 from catalog.similar.matches import Match, Product, match, product_of
-from catalog.similar.recommendation import check_examples
-from catalog.similar.settings import LIMIT, SearchOptions, SearchSettings
+from catalog.similar.settings import LIMIT, SearchOptions, SearchSettings, check_examples
 from catalog.similar.spaces import Measure, diverse, scores, unit_vectors
 from fashion.errors import DataError, InvalidImage, one_line
 
